@@ -1,0 +1,20 @@
+import { defineConfig } from 'vitest/config'
+import { browserTests, project, reporting } from './vitest.shared.js'
+
+// Each file starts a Chromium of its own: one after the other, so that they don't fight over the cores.
+export default defineConfig({
+  test: {
+    projects: [
+      project('browser', {
+        include: [browserTests],
+        exclude: ['**/node_modules/**', '**/dist/**'],
+        testTimeout: 300_000,
+        hookTimeout: 300_000,
+        env: { CHROMIUM_PATH: process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium' },
+      }),
+    ],
+    fileParallelism: false,
+    passWithNoTests: false,
+    ...reporting('browser'),
+  },
+})

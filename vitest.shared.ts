@@ -1,0 +1,48 @@
+import { join } from 'node:path'
+import { configDefaults, defineProject } from 'vitest/config'
+
+// The source condition in front of what Vite takes in Node anyway.
+const conditions = ['@induced-metric/source', 'module', 'node', 'development|production']
+
+/** Browser tests drive a real Chromium and run apart: `npm run test:browser`. */
+export const browserTests = '**/*.browser.test.ts'
+
+/**
+ * What every project has in common: workspace packages resolve to their sources, so that no test needs a build.
+ *
+ * @param name - the name for `vitest run --project <name>`
+ * @param overrides - further vitest options of this project
+ */
+export function project(name: string, overrides: ProjectOptions = {}): ReturnType<typeof defineProject> {
+  return defineProject({
+    resolve: { conditions },
+    ssr: { resolve: { conditions } },
+    test: {
+      name,
+      include: ['**/*.test.ts'],
+      exclude: [...configDefaults.exclude, browserTests, '**/dist/**'],
+      pool: 'forks',
+      testTimeout: 60_000,
+      hookTimeout: 120_000,
+      ...overrides,
+    },
+  })
+}
+
+/**
+ * What a run prints. With VITEST_RESULTS naming a directory, a JSON report lies there as well, for counting.
+ *
+ * @param run - the name of the run, which names its report
+ */
+export function reporting(run: string) {
+  const directory = process.env['VITEST_RESULTS']
+  if (directory === undefined || directory === '')
+    return { reporters: ['default'], silent: 'passed-only' as const }
+  return {
+    reporters: ['default', 'json'],
+    outputFile: { json: join(directory, `${run}.json`) },
+    silent: 'passed-only' as const,
+  }
+}
+
+type ProjectOptions = NonNullable<Extract<Parameters<typeof defineProject>[0], { test?: unknown }>['test']>

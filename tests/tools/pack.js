@@ -1,0 +1,33 @@
+import { join } from 'node:path'
+import { publicPackages, run, runTool } from './workspace.js'
+
+/** @typedef {{ name: string, folder: string, tarball: string, files: string[] }} Packed */
+
+/**
+ * Builds the workspace and packs every package that gets published, as publishing would.
+ *
+ * @param {string} destination - an existing folder for the tarballs
+ * @returns {Packed[]} one for each package, `files` being the paths inside the tarball
+ */
+export function packAll(destination) {
+  const packages = publicPackages()
+  const built = runTool('tsc', ['-b', ...packages.map(({ folder }) => folder)])
+  if (built.status !== 0) throw new Error(`tsc -b failed:\n${built.output}`)
+  return packages.map(({ folder, manifest }) => {
+    const packed = run('npm', [
+      'pack',
+      '--json',
+      '--silent',
+      '--pack-destination',
+      destination,
+      `./${folder}`,
+    ])
+    if (packed.status !== 0) throw new Error(`npm pack ${folder} failed:\n${packed.output}`)
+    const [entry] = /** @type {{ filename: string, files: { path: string }[] }[]} */ (
+      JSON.parse(packed.output.slice(packed.output.indexOf('[')))
+    )
+    if (entry === undefined) throw new Error(`npm pack ${folder} made nothing:\n${packed.output}`)
+    const tarball = join(destination, entry.filename)
+    return { name: manifest.name, folder, tarball, files: entry.files.map(({ path }) => path) }
+  })
+}

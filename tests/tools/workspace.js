@@ -12,6 +12,7 @@ import { fileURLToPath } from 'node:url'
  * @property {boolean} [private]
  * @property {string[]} [workspaces]
  * @property {string[]} [files]
+ * @property {{ node?: string }} [engines]
  * @property {Record<string, string>} [bin]
  * @property {Record<string, string>} [scripts]
  * @property {Record<string, string>} [dependencies]

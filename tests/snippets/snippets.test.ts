@@ -1,0 +1,161 @@
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { listFiles, readManifest, root, runTool, workspaces } from '../tools/workspace.js'
+import { type Block, type Document, commentBlocks, markdownBlocks } from './blocks.js'
+import { type Module, toModules } from './modules.js'
+
+// What the README, the docs and the doc comments show is compiled and run, so that it stays true.
+
+const files = listFiles()
+const pages: Document[] = files.filter(isPage).map((file) => markdownBlocks(file, read(file)))
+const comments: Document[] = files
+  .filter((file) => /^packages\/[^/]+\/src\/.*\.ts$/.test(file))
+  .flatMap((file) => commentBlocks(file, read(file)))
+const modules = [...pages, ...comments].flatMap(toModules)
+const languages = new Set(['ts', 'js', 'sh', 'bash', 'json', 'text'])
+
+const folder = join(root, 'tests/.snippets')
+const errors = new Map<string, string[]>()
+
+beforeAll(() => {
+  rmSync(folder, { recursive: true, force: true })
+  for (const language of ['ts', 'js'] as const) {
+    const chosen = modules.filter((module) => module.language === language)
+    if (chosen.length > 0) typeCheck(language, chosen)
+  }
+})
+
+afterAll(() => {
+  rmSync(folder, { recursive: true, force: true })
+})
+
+function isPage(file: string): boolean {
+  return /^(README|CONTRIBUTING)\.md$|^packages\/[^/]+\/README\.md$|^docs\/.*\.md$/.test(file)
+}
+
+function read(file: string): string {
+  return readFileSync(join(root, file), 'utf8')
+}
+
+function fileName({ name, language }: Module): string {
+  return `${name.replaceAll(/[/:]/g, '+')}.${language}`
+}
+
+const named = (list: readonly Module[]): [string, Module][] => list.map((module) => [module.name, module])
+
+/** Compiles snippets as a reader's own project would, but against the packages' sources. */
+function typeCheck(language: 'ts' | 'js', chosen: readonly Module[]): void {
+  const place = join(folder, `check-${language}`)
+  mkdirSync(place, { recursive: true })
+  const config = {
+    extends: '../../../tsconfig.test.json',
+    compilerOptions: {
+      lib: ['es2023', 'dom', 'dom.iterable'],
+      incremental: false,
+      noUncheckedIndexedAccess: false,
+      exactOptionalPropertyTypes: false,
+      ...(language === 'js' ? { allowJs: true, checkJs: true, noImplicitAny: false } : {}),
+    },
+    include: ['.'],
+  }
+  writeFileSync(join(place, 'tsconfig.json'), JSON.stringify(config))
+  for (const module of chosen) writeFileSync(join(place, fileName(module)), module.checked)
+  const { status, output } = runTool('tsc', ['-p', place, '--pretty', 'false'], { cwd: place })
+  let known = 0
+  for (const module of chosen) {
+    const found = output.split('\n').filter((line) => line.startsWith(`${fileName(module)}(`))
+    known += found.length
+    errors.set(
+      module.name,
+      found.map((line) => line.replace(/^[^(]*\((\d+),\d+\)/, `${module.file}:$1`)),
+    )
+  }
+  if (status !== 0 && known === 0) throw new Error(`tsc failed:\n${output}`)
+}
+
+describe('code blocks', () => {
+  it.skipIf(!existsSync(join(root, 'README.md')))('are found in the README', () => {
+    expect(modules.filter(({ file }) => file === 'README.md')).not.toEqual([])
+  })
+
+  it.each(pages.flat().map((block): [string, Block] => [`${block.file}:${block.line - 1}`, block]))(
+    'say what they are: %s',
+    (_, block) => {
+      expect([...languages], 'the word after the fence').toContain(block.language)
+      if (block.language === 'json') expect(() => void JSON.parse(block.lines.join('\n'))).not.toThrow()
+      if (block.language === 'text') {
+        expect(block.lines.join('\n'), 'code is marked ts or js, so that it gets checked').not.toMatch(
+          /^\s*import\b/m,
+        )
+      }
+    },
+  )
+
+  it.each(named(modules))('compile: %s', (name) => {
+    expect(errors.get(name)).toEqual([])
+  })
+
+  it.each(named(modules.filter(({ run }) => run !== undefined)))('run: %s', async (_, module) => {
+    const place = join(folder, 'run')
+    mkdirSync(place, { recursive: true })
+    const path = join(place, fileName(module))
+    writeFileSync(path, module.run ?? '')
+    // What a snippet saves, it saves in a folder that goes away.
+    const home = process.cwd()
+    const scratch = mkdtempSync(join(tmpdir(), 'induced-metric-snippet-'))
+    process.chdir(scratch)
+    try {
+      await import(path)
+    } finally {
+      process.chdir(home)
+      rmSync(scratch, { recursive: true, force: true })
+    }
+  })
+})
+
+describe('commands', () => {
+  const scripts = Object.keys(readManifest('.').scripts ?? {})
+  const packages = workspaces().map(({ manifest }) => manifest)
+  const bins = new Set(packages.flatMap(({ bin }) => Object.keys(bin ?? {})))
+  const commands = pages
+    .flat()
+    .filter(({ language }) => language === 'sh' || language === 'bash')
+    .flatMap((block) =>
+      block.lines.flatMap((line, index) =>
+        line
+          .replace(/(^|\s)#.*$/, '')
+          .split(/&&|\|\||;|\|/)
+          .map((command): [at: string, command: string] => [
+            `${block.file}:${block.line + index}`,
+            command.trim(),
+          ]),
+      ),
+    )
+    .filter(([, command]) => /^(npm|npx) /.test(command))
+
+  it.each(commands)('exist: %s: %s', (_, command) => {
+    const script = /^npm (?:run(?:-script)? (?:-s |--silent )?([\w:.-]+)|(test|start))\b/.exec(command)
+    const workspace = /(?:^| )(?:-w|--workspace)[ =](\S+)/.exec(command)?.[1]
+    if (script !== null) {
+      const owner = packages.find(({ name }) => name === workspace)
+      expect(workspace === undefined ? scripts : Object.keys(owner?.scripts ?? {})).toContain(
+        script[1] ?? script[2],
+      )
+    }
+    const tool = /^npx (?:--no |--yes |-y )?([\w@/.-]+)/.exec(command)?.[1]
+    if (tool !== undefined && !bins.has(tool)) {
+      expect(existsSync(join(root, 'node_modules/.bin', tool)), `${tool} is installed`).toBe(true)
+    }
+    for (const name of command.match(/@induced-metric\/[\w.-]+/g) ?? []) {
+      expect(packages.map((manifest) => manifest.name)).toContain(name)
+    }
+  })
+
+  it.skipIf(!existsSync(join(root, 'README.md')))('of the README are the two that it promises', () => {
+    const readme = read('README.md')
+    expect(readme).toContain('npm ci && npm run demo')
+    expect(readme).toContain('npm ci && npm test')
+  })
+})

@@ -1,0 +1,168 @@
+import { add, div, input, mul, square, sub, type Expr } from './algebra.js'
+import { InducedMetricError, show } from './errors.js'
+import {
+  resolveHyperparameters,
+  type HyperparameterOptions,
+  type HyperparameterSpecs,
+  type HyperparameterValues,
+} from './hyperparameter.js'
+
+/** What an embedding's functions are written from: its hyperparameters, as scalar expressions. */
+type EmbeddingParameters<S extends HyperparameterSpecs> = { readonly [K in keyof S]: Expr }
+
+/**
+ * How the landscape θ ↦ (θ, f(L)) is embedded, and which h(L) is descended in it. The factor on the base step is
+ * ρ = h′/(1 + f′²v̂), with v̂ the running average of ξ·s (arXiv:2509.03594).
+ */
+export interface EmbeddingDefinition<S extends HyperparameterSpecs> {
+  /** Its name in saved transformations: letters, digits and hyphens. */
+  readonly name: string
+  /** The hyperparameters it takes, numbers all of them; run-time inputs of the graph. */
+  readonly hyperparameters?: S
+  /** f′(L), a scalar. */
+  slope(loss: Expr, given: EmbeddingParameters<S>): Expr | number
+  /** h′(L), a scalar. */
+  descends(loss: Expr, given: EmbeddingParameters<S>): Expr | number
+  /** Positive where the embedding is defined; the loss is bad where it is not. Default: defined everywhere. */
+  domain?(loss: Expr, given: EmbeddingParameters<S>): Expr
+  /** ρ itself, where h′/(1 + f′²v̂) can be written with less overflow. */
+  factor?(loss: Expr, metric: Expr, given: EmbeddingParameters<S>): Expr
+}
+
+/** An embedding with its hyperparameters. */
+export interface Embedding {
+  readonly name: string
+  readonly hyperparameters: HyperparameterValues
+  readonly definition: EmbeddingDefinition<HyperparameterSpecs>
+}
+
+/** Makes an embedding from options. */
+export interface EmbeddingFactory<S extends HyperparameterSpecs> {
+  (options?: HyperparameterOptions<S>): Embedding
+  readonly definition: EmbeddingDefinition<S>
+}
+
+/**
+ * Defines an embedding of your own by its slope f′ and the slope h′ of what it descends.
+ *
+ * @throws ERR_OPTION when the factory it returns is given unknown or invalid hyperparameters
+ *
+ * @example
+ * ```ts
+ * import { algebra, defineEmbedding, inducedMetric, sgd } from '@induced-metric/core'
+ *
+ * // f = √L, h = L: between identity and log.
+ * const root = defineEmbedding({
+ *   name: 'root',
+ *   slope: (loss) => algebra.div(0.5, algebra.sqrt(loss)),
+ *   descends: () => 1,
+ *   domain: (loss) => loss,
+ * })
+ *
+ * inducedMetric(sgd(), { learningRate: 0.1, embedding: root() })
+ * ```
+ */
+export function defineEmbedding<const S extends HyperparameterSpecs = Readonly<Record<never, never>>>(
+  definition: EmbeddingDefinition<S>,
+): EmbeddingFactory<S> {
+  const { name } = definition
+  if (typeof name !== 'string' || !/^[A-Za-z][A-Za-z0-9-]*$/.test(name)) {
+    throw new InducedMetricError(
+      'ERR_OPTION',
+      `an embedding's name is a letter, then letters, digits and hyphens; given ${show(name)}`,
+    )
+  }
+  const factory = (options: HyperparameterOptions<S> = {}): Embedding => ({
+    name,
+    hyperparameters: resolveHyperparameters(name, definition.hyperparameters ?? {}, options),
+    definition: definition as unknown as EmbeddingDefinition<HyperparameterSpecs>,
+  })
+  return Object.assign(factory, { definition })
+}
+
+/** The name under which an embedding's hyperparameter enters a graph. */
+export function embeddingInput(name: string): string {
+  return `embedding.${name}`
+}
+
+/** An embedding's factor and domain as expressions of the inputs `loss` and `metric`. */
+export function recordEmbedding(embedding: Embedding, metric: Expr): { factor: Expr; domain: Expr | undefined } {
+  const { definition } = embedding
+  const given: Record<string, Expr> = {}
+  for (const key of Object.keys(definition.hyperparameters ?? {})) given[key] = input(embeddingInput(key), 'scalar')
+  const loss = input('loss', 'scalar')
+  const factor =
+    definition.factor?.(loss, metric, given) ??
+    div(definition.descends(loss, given), add(1, mul(square(definition.slope(loss, given)), metric)))
+  return { factor, domain: definition.domain?.(loss, given) }
+}
+
+/**
+ * The landscape as it is, f = h = L: ρ = 1/(1 + v̂), in (0, 1]. The paper's plain variant. Never reads the loss.
+ *
+ * @example
+ * ```ts
+ * import { identity, inducedMetric, sgd } from '@induced-metric/core'
+ *
+ * inducedMetric(sgd(), { learningRate: 0.1, embedding: identity() })
+ * ```
+ */
+export const identity = defineEmbedding({
+  name: 'identity',
+  slope: () => 1,
+  descends: () => 1,
+})
+
+const floor = { floor: { kind: 'number', default: 0 } } as const
+
+/**
+ * The logarithm of the landscape, f = h = log(L − floor): with ℓ = L − floor, ρ = ℓ/(ℓ² + v̂). The paper's log variant
+ * at floor 0. It supposes that the infimum of the loss is `floor`: for v̂ ≫ ℓ² it is a Polyak step with that optimum.
+ * Needs the loss at every step.
+ *
+ * @param options `floor`, default 0: a lower bound of the loss, or a schedule of one
+ *
+ * @example
+ * ```ts
+ * import { inducedMetric, log, sgd } from '@induced-metric/core'
+ *
+ * inducedMetric(sgd({ momentum: 0.9 }), { learningRate: 0.1, embedding: log({ floor: 0 }) })
+ * ```
+ */
+export const log = defineEmbedding({
+  name: 'log',
+  hyperparameters: floor,
+  slope: (loss, given) => div(1, sub(loss, given.floor)),
+  descends: (loss, given) => div(1, sub(loss, given.floor)),
+  domain: (loss, given) => sub(loss, given.floor),
+  // ℓ/(ℓ² + v̂) with no square to overflow or vanish.
+  factor: (loss, metric, given) => {
+    const height = sub(loss, given.floor)
+    return div(1, add(height, div(metric, height)))
+  },
+})
+
+/**
+ * The logarithm of the landscape, descending the loss itself, f = log(L − floor), h = L: ρ = ℓ²/(ℓ² + v̂), in (0, 1]: the
+ * damping does not depend on the scale of the loss. Needs the loss at every step.
+ *
+ * @param options `floor`, default 0: a lower bound of the loss, or a schedule of one
+ *
+ * @example
+ * ```ts
+ * import { adam, inducedMetric, logDamped } from '@induced-metric/core'
+ *
+ * inducedMetric(adam(), { learningRate: 0.001, embedding: logDamped() })
+ * ```
+ */
+export const logDamped = defineEmbedding({
+  name: 'logDamped',
+  hyperparameters: floor,
+  slope: (loss, given) => div(1, sub(loss, given.floor)),
+  descends: () => 1,
+  domain: (loss, given) => sub(loss, given.floor),
+  factor: (loss, metric, given) => {
+    const height = sub(loss, given.floor)
+    return div(height, add(height, div(metric, height)))
+  },
+})

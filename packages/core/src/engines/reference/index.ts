@@ -1,0 +1,69 @@
+import type { Scalars } from '../../plan.js'
+import { elementType, type Engine, type EngineFactory, type TypedArray } from '../engine.js'
+import { compilePass, Scratch, type Extents, type Pass, type Tensors } from './interpreter.js'
+
+/**
+ * The readable engine: interprets the recorded graphs over the caller's own arrays, one operation after the other. It
+ * is what the others are compared with.
+ */
+export const createReferenceEngine: EngineFactory = (plan, parameters, initial): Engine => {
+  const make = {
+    float32: (length: number) => new Float32Array(length),
+    float64: (length: number) => new Float64Array(length),
+  }
+  const scratch = { float32: new Scratch(make.float32), float64: new Scratch(make.float64) }
+  const passes = new Map<string, Pass>()
+  /** A pass of a parameter's graph; parameters of one graph and element type share it. */
+  const passOf = (index: number, name: string, outputs: (slots: readonly string[]) => string[]): Pass => {
+    const { graph } = plan.parameters[index]!
+    const type = elementType(parameters[index])!
+    const key = `${name} ${type} ${graph.hash}`
+    let pass = passes.get(key)
+    if (!pass) passes.set(key, (pass = compilePass(graph, outputs(graph.slots), scratch[type])))
+    return pass
+  }
+
+  const slots = parameters.map((parameter, index) => {
+    const entries = Object.entries(initial[index]!).map(([name, value]) => {
+      const slot = make[elementType(parameter)!](parameter.length)
+      return [name, value === 0 ? slot : slot.fill(value)] as const
+    })
+    return Object.fromEntries(entries) as Record<string, TypedArray>
+  })
+  const work = parameters.map((parameter, index) => {
+    const { shape, size } = plan.parameters[index]!
+    const extents: Extents = { size, rows: shape[0] ?? 1, columns: shape[1] ?? 1 }
+    const destinations: Record<string, TypedArray> = { parameter }
+    for (const [name, slot] of Object.entries(slots[index]!)) destinations[`slot.${name}`] = slot
+    const tensors: Record<string, TypedArray> = { ...destinations }
+    return {
+      extents,
+      destinations: destinations as Tensors,
+      tensors,
+      norm: () => passOf(index, 'norm', () => ['norm']),
+      reduce: passOf(index, 'reduce', () => ['dual']),
+      update: passOf(index, 'update', (names) => ['parameter', ...names.map((name) => `slot.${name}`)]),
+    }
+  })
+
+  const run = (pass: Pass, index: number, gradient: TypedArray, scalars: Scalars, destinations: Tensors): Pass => {
+    const { extents, tensors } = work[index]!
+    tensors['gradient'] = gradient
+    pass.run(extents, tensors, scalars, destinations)
+    return pass
+  }
+  return {
+    kind: 'reference',
+    parameters,
+    slots,
+    norm: (index, gradient, scalars) => run(work[index]!.norm(), index, gradient, scalars, {}).scalar('norm'),
+    reduce: (index, gradient, scalars) => run(work[index]!.reduce, index, gradient, scalars, {}).scalar('dual'),
+    update(index, gradient, scalars) {
+      const { update, destinations } = work[index]!
+      run(update, index, gradient, scalars, destinations)
+    },
+    dispose() {
+      passes.clear()
+    },
+  }
+}

@@ -1,0 +1,55 @@
+/**
+ * The stable codes an {@link InducedMetricError} can carry.
+ *
+ * - `ERR_OPTION`: an option is unknown, of the wrong type or out of its range
+ * - `ERR_SHAPE`: a parameter, gradient or slot has the wrong length, shape or element type
+ * - `ERR_LOSS_REQUIRED`: the embedding reads the loss and none was given
+ * - `ERR_BAD_LOSS`: the loss is outside the embedding's domain (`log`: at or below `floor`)
+ * - `ERR_NON_FINITE`: the loss, a gradient or the dual norm is NaN or infinite
+ * - `ERR_CHECKPOINT`: a checkpoint is damaged, or belongs to another optimiser
+ * - `ERR_NOT_SUPPORTED`: the engine, adapter or backend cannot do this
+ * - `ERR_DISPOSED`: the optimiser was used after `dispose()`
+ */
+export type ErrorCode =
+  | 'ERR_OPTION'
+  | 'ERR_SHAPE'
+  | 'ERR_LOSS_REQUIRED'
+  | 'ERR_BAD_LOSS'
+  | 'ERR_NON_FINITE'
+  | 'ERR_CHECKPOINT'
+  | 'ERR_NOT_SUPPORTED'
+  | 'ERR_DISPOSED'
+
+/**
+ * The only error this library throws on purpose. Branch on `code`; the message is for people.
+ *
+ * @example
+ * ```ts
+ * import { adam, InducedMetricError, inducedMetric } from '@induced-metric/core'
+ *
+ * try {
+ *   inducedMetric(adam(), { learningRate: -1 })
+ * } catch (error) {
+ *   console.log(error instanceof InducedMetricError && error.code) // 'ERR_OPTION'
+ * }
+ * ```
+ */
+export class InducedMetricError extends Error {
+  override readonly name = 'InducedMetricError'
+  readonly code: ErrorCode
+
+  constructor(code: ErrorCode, message: string) {
+    super(`${code}: ${message}`)
+    this.code = code
+  }
+}
+
+/** Shows a value in an error message: short, quoted where it is a string, never throwing. */
+export function show(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value)
+  if (typeof value === 'function') return 'a function'
+  if (ArrayBuffer.isView(value)) return `a ${value.constructor.name}`
+  if (Array.isArray(value)) return `an array of length ${value.length}`
+  if (typeof value === 'object' && value !== null) return 'an object'
+  return String(value)
+}

@@ -1,0 +1,103 @@
+import type { Expr, Op, Shape } from './algebra.js'
+
+/** A node of a recorded graph; `inputs` are indices of earlier nodes. */
+export interface GraphNode {
+  readonly op: Op
+  readonly inputs: readonly number[]
+  readonly shape: Shape
+  readonly value?: number
+  readonly name?: string
+  /**
+   * Whether the node hangs on a tensor or on one of the graph's late inputs. A scalar that does not is known before
+   * the step starts and is computed on the host, in double precision.
+   */
+  readonly late: boolean
+}
+
+/**
+ * A recorded computation: nodes in evaluation order, equal subexpressions once, and the nodes that are its results.
+ * Plain data: it can be serialised, hashed and lowered.
+ */
+export interface Graph {
+  readonly nodes: readonly GraphNode[]
+  readonly outputs: Readonly<Record<string, number>>
+  /** Structural hash: equal for graphs that compute the same thing from inputs of the same names. */
+  readonly hash: string
+}
+
+/**
+ * Orders expressions into a graph, merging equal subexpressions.
+ *
+ * @param outputs the expressions to compute, by name
+ * @param lateInputs names of scalar inputs that are known only during the step (the metric factor, on a device)
+ */
+export function buildGraph(
+  outputs: Readonly<Record<string, Expr>>,
+  lateInputs: readonly string[] = [],
+): Graph {
+  const nodes: GraphNode[] = []
+  const byKey = new Map<string, number>()
+  const byExpr = new Map<Expr, number>()
+
+  const visit = (x: Expr): number => {
+    const seen = byExpr.get(x)
+    if (seen !== undefined) return seen
+    const inputs = x.inputs.map(visit)
+    const key = `${x.op}|${x.shape}|${x.name ?? ''}|${x.op === 'constant' ? constantKey(x.value!) : ''}|${inputs.join()}`
+    let index = byKey.get(key)
+    if (index === undefined) {
+      const late =
+        x.shape !== 'scalar' ||
+        inputs.some((i) => nodes[i]!.late) ||
+        (x.op === 'input' && lateInputs.includes(x.name!))
+      index = nodes.length
+      nodes.push({
+        op: x.op,
+        inputs,
+        shape: x.shape,
+        late,
+        ...(x.value === undefined ? {} : { value: x.value }),
+        ...(x.name === undefined ? {} : { name: x.name }),
+      })
+      byKey.set(key, index)
+    }
+    byExpr.set(x, index)
+    return index
+  }
+
+  const results: Record<string, number> = {}
+  for (const [name, x] of Object.entries(outputs)) results[name] = visit(x)
+  const text = [...byKey.keys(), ...Object.entries(results).map(([name, index]) => `${name}=${index}`)].join(
+    '\n',
+  )
+  return { nodes, outputs: results, hash: hashText(text) }
+}
+
+/** The nodes that the named outputs need, in evaluation order. */
+export function neededNodes(graph: Graph, outputs: readonly string[]): number[] {
+  const needed = new Set<number>()
+  const visit = (index: number): void => {
+    if (needed.has(index)) return
+    needed.add(index)
+    graph.nodes[index]!.inputs.forEach(visit)
+  }
+  for (const name of outputs) visit(graph.outputs[name]!)
+  return [...needed].sort((a, b) => a - b)
+}
+
+// −0 and 0 are different constants, and String() would merge them.
+function constantKey(value: number): string {
+  return Object.is(value, -0) ? '-0' : String(value)
+}
+
+/** FNV-1a, twice with different bases: 64 bits in 16 hexadecimal digits. */
+export function hashText(text: string): string {
+  let a = 0x811c9dc5
+  let b = 0x9747b28c
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    a = Math.imul(a ^ code, 0x01000193)
+    b = Math.imul(b ^ code, 0x01000193) ^ (b >>> 15)
+  }
+  return (a >>> 0).toString(16).padStart(8, '0') + (b >>> 0).toString(16).padStart(8, '0')
+}

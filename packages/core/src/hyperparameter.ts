@@ -1,0 +1,161 @@
+import { InducedMetricError, show } from './errors.js'
+import { isSchedule, scheduleFromJSON, type Schedule, type ScheduleJSON } from './schedules.js'
+
+/** A number, or a function of the optimiser's step, counted from 1. */
+export type Scheduled = number | Schedule
+
+/** The values a number may take. */
+export interface Range {
+  /** Lowest allowed value (default −∞). */
+  readonly min?: number
+  /** Highest allowed value (default ∞). */
+  readonly max?: number
+  /** The lowest value itself is not allowed. */
+  readonly above?: boolean
+  /** The highest value itself is not allowed. */
+  readonly below?: boolean
+}
+
+/** A number that may change from step to step: a run-time input of the recorded graph, never baked into it. */
+export interface NumberSpec extends Range {
+  readonly kind: 'number'
+  readonly default: number
+  /**
+   * Whether a value given as plain `0` is recorded as the constant zero, so that the definition can leave out a slot
+   * (`isZero`). A schedule is never recorded so.
+   */
+  readonly zeroIsStructural?: boolean
+}
+
+/** A switch: fixed when the graph is recorded. */
+export interface BooleanSpec {
+  readonly kind: 'boolean'
+  readonly default: boolean
+}
+
+/** A count, such as of iterations: fixed when the graph is recorded. */
+export interface IntegerSpec extends Range {
+  readonly kind: 'integer'
+  readonly default: number
+}
+
+/** How a hyperparameter of a preconditioner or an embedding is declared. */
+export type HyperparameterSpec = NumberSpec | BooleanSpec | IntegerSpec
+
+/** Declarations by name. */
+export type HyperparameterSpecs = Readonly<Record<string, HyperparameterSpec>>
+
+/** What a caller may pass for declared hyperparameters. */
+export type HyperparameterOptions<S extends HyperparameterSpecs> = {
+  readonly [K in keyof S]?: S[K] extends BooleanSpec ? boolean : S[K] extends IntegerSpec ? number : Scheduled
+}
+
+/** Checked values, defaults filled in. */
+export type HyperparameterValues = Readonly<Record<string, Scheduled | boolean>>
+
+/** Values as plain data. */
+export type HyperparameterJSON = Record<string, number | boolean | ScheduleJSON>
+
+/** "in [0, 1)", "≥ 0": the range as people write it. */
+function describeRange(range: Range): string {
+  const { min = -Infinity, max = Infinity, above = false, below = false } = range
+  if (min === -Infinity && max === Infinity) return 'a finite number'
+  if (max === Infinity) return `a finite number ${above ? '>' : '≥'} ${min}`
+  if (min === -Infinity) return `a finite number ${below ? '<' : '≤'} ${max}`
+  return `a number in ${above ? '(' : '['}${min}, ${max}${below ? ')' : ']'}`
+}
+
+function inRange(value: number, range: Range): boolean {
+  const { min = -Infinity, max = Infinity, above = false, below = false } = range
+  return (
+    Number.isFinite(value) && (above ? value > min : value >= min) && (below ? value < max : value <= max)
+  )
+}
+
+/** Throws ERR_OPTION unless `value` is a number in the range. */
+export function checkNumber(name: string, value: unknown, range: Range): asserts value is number {
+  if (typeof value === 'number' && inRange(value, range)) return
+  throw new InducedMetricError('ERR_OPTION', `${name} must be ${describeRange(range)}, given ${show(value)}`)
+}
+
+/** Throws ERR_OPTION unless `value` is a number in the range or a function of the step. */
+export function checkScheduled(name: string, value: unknown, range: Range): asserts value is Scheduled {
+  if (typeof value === 'function') return
+  if (typeof value === 'number' && inRange(value, range)) return
+  throw new InducedMetricError(
+    'ERR_OPTION',
+    `${name} must be ${describeRange(range)}, or a function of the step that gives one; given ${show(value)}`,
+  )
+}
+
+/** The value at a step; a schedule that leaves the range is an ERR_OPTION that names the step. */
+export function valueAt(name: string, value: Scheduled, range: Range, step: number): number {
+  if (typeof value === 'number') return value
+  const result: unknown = value(step)
+  if (typeof result === 'number' && inRange(result, range)) return result
+  throw new InducedMetricError(
+    'ERR_OPTION',
+    `the schedule of ${name} must give ${describeRange(range)}, gave ${show(result)} at step ${step}`,
+  )
+}
+
+/** Throws ERR_OPTION when `options` is no plain object or has a key that is not in `known`. */
+export function checkKeys(
+  owner: string,
+  options: unknown,
+  known: readonly string[],
+): asserts options is object {
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+    throw new InducedMetricError('ERR_OPTION', `${owner} takes an object of options, given ${show(options)}`)
+  }
+  for (const key of Object.keys(options)) {
+    if (known.includes(key)) continue
+    const list = known.length === 0 ? 'it takes none' : `known options: ${known.join(', ')}`
+    throw new InducedMetricError('ERR_OPTION', `${owner} has no option ${show(key)}; ${list}`)
+  }
+}
+
+/** Checks options against their declarations and fills in defaults. */
+export function resolveHyperparameters(
+  owner: string,
+  specs: HyperparameterSpecs,
+  options: Readonly<Record<string, unknown>>,
+): HyperparameterValues {
+  checkKeys(owner, options, Object.keys(specs))
+  const values: Record<string, Scheduled | boolean> = {}
+  for (const [name, spec] of Object.entries(specs)) {
+    const value = options[name] ?? spec.default
+    const path = `${owner}.${name}`
+    if (spec.kind === 'boolean') {
+      if (typeof value !== 'boolean') {
+        throw new InducedMetricError('ERR_OPTION', `${path} must be true or false, given ${show(value)}`)
+      }
+      values[name] = value
+    } else if (spec.kind === 'integer') {
+      checkNumber(path, value, spec)
+      if (!Number.isInteger(value)) {
+        throw new InducedMetricError('ERR_OPTION', `${path} must be a whole number, given ${show(value)}`)
+      }
+      values[name] = value
+    } else {
+      checkScheduled(path, value, spec)
+      values[name] = value
+    }
+  }
+  return values
+}
+
+/** A scheduled value as plain data; a user's own function has none. */
+export function scheduledToJSON(name: string, value: Scheduled): number | ScheduleJSON {
+  if (typeof value === 'number') return value
+  if (isSchedule(value)) return value.toJSON()
+  throw new InducedMetricError(
+    'ERR_NOT_SUPPORTED',
+    `${name} is a function and cannot be saved; use a built-in schedule (cosine, linear, …) where saving matters`,
+  )
+}
+
+/** The inverse of {@link scheduledToJSON}; values that are no schedule pass through to be checked by their owner. */
+export function scheduledFromJSON(value: unknown): unknown {
+  return typeof value === 'object' && value !== null ? scheduleFromJSON(value) : value
+}

@@ -1,0 +1,91 @@
+/**
+ * Induced-metric optimisers over any base preconditioner, framework-neutral.
+ *
+ * @packageDocumentation
+ */
+export * as algebra from './algebra.js'
+export type { Expr, Operand, Op, Shape, ElementwiseOp, ScalarOp, BarrierOp, Extent } from './algebra.js'
+export {
+  decodeCheckpoint,
+  encodeCheckpoint,
+  type Checkpoint,
+  type ParameterState,
+  type UnitState,
+} from './checkpoint.js'
+export {
+  defineEmbedding,
+  identity,
+  log,
+  logDamped,
+  type Embedding,
+  type EmbeddingDefinition,
+  type EmbeddingFactory,
+} from './embedding.js'
+export type { Engine, Slots, TypedArray } from './engines/engine.js'
+export { InducedMetricError, type ErrorCode } from './errors.js'
+export { neededNodes, type Graph, type GraphNode } from './graph.js'
+export type {
+  BooleanSpec,
+  HyperparameterOptions,
+  HyperparameterSpec,
+  HyperparameterSpecs,
+  IntegerSpec,
+  NumberSpec,
+  Scheduled,
+} from './hyperparameter.js'
+export {
+  createOptimizer,
+  initialSlots,
+  type Optimizer,
+  type OptimizerOptions,
+  type OptimizerParameter,
+  type Parameter,
+  type StepReport,
+  type UnitReport,
+} from './optimizer.js'
+export {
+  planStep,
+  profileScalars,
+  sizeOf,
+  unitScalars,
+  type ClipUnit,
+  type MetricUnit,
+  type PlannedParameter,
+  type Profile,
+  type Scalars,
+  type StepPlan,
+} from './plan.js'
+export {
+  definePreconditioner,
+  type Preconditioner,
+  type PreconditionerDefinition,
+  type PreconditionerFactory,
+  type PreconditionerInput,
+  type PreconditionerOutput,
+} from './preconditioner.js'
+export { adagrad, adam, heavyBall, lion, muon, rmsprop, sgd } from './preconditioners/index.js'
+export { clipGraph, stepStatus, type MetricGraph, type StepGraph } from './record.js'
+export { compileScalars, type ScalarProgram } from './scalars.js'
+export {
+  constant,
+  cosine,
+  exponential,
+  linear,
+  piecewise,
+  warmup,
+  type BuiltinSchedule,
+  type Schedule,
+  type ScheduleJSON,
+} from './schedules.js'
+export {
+  checkTransformation,
+  fromJSON,
+  inducedMetric,
+  type DecayMask,
+  type GroupOptions,
+  type GroupSettings,
+  type InducedMetricOptions,
+  type ParameterInfo,
+  type Transformation,
+  type TransformationJSON,
+} from './transformation.js'

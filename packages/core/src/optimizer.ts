@@ -1,0 +1,446 @@
+import { checkCheckpoint, decodeCheckpoint, type Checkpoint, type ParameterState } from './checkpoint.js'
+import { createReferenceEngine } from './engines/reference/index.js'
+import { elementType, type Engine, type Slots, type TypedArray } from './engines/engine.js'
+import { InducedMetricError, show } from './errors.js'
+import { checkKeys } from './hyperparameter.js'
+import { planStep, profileScalars, unitScalars, type MetricUnit, type Scalars, type StepPlan } from './plan.js'
+import { clipGraph, stepStatus } from './record.js'
+import { compileScalars, type ScalarProgram } from './scalars.js'
+import { checkTransformation, type ParameterInfo, type Transformation } from './transformation.js'
+
+/** A parameter to optimise: its name, shape and values. */
+export interface Parameter extends ParameterInfo {
+  /** Row-major values, one per scalar of `shape`; updated in place by every step. */
+  readonly data: TypedArray
+}
+
+/** What a step did under one metric unit. */
+export interface UnitReport {
+  /** '' for the default group, else the group's label or the parameter's name. */
+  readonly key: string
+  /** ρ, the factor on the base step; 0 when the step was skipped. */
+  readonly scale: number
+  /** s = gᵀPg, the squared dual norm of the gradient. NaN where it was not computed (`xi: 0` with `identity()`). */
+  readonly dualNorm: number
+  /** v̂ = ξ·v/(1−βᵗ), the running average of ξ·s that ρ is computed from. */
+  readonly metric: number
+  readonly xi: number
+}
+
+/** What the latest step did. With several metric units, `scale`, `dualNorm`, `metric` and `xi` are the first one's. */
+export interface StepReport extends Omit<UnitReport, 'key'> {
+  /** Number of steps taken; a skipped step does not count. */
+  readonly step: number
+  /** The loss as it was given, else `null`. */
+  readonly loss: number | null
+  /** Whether the latest step was skipped, leaving every parameter and slot as it was. */
+  readonly skipped: boolean
+  /** Number of steps skipped so far. */
+  readonly skippedSteps: number
+  /** The learning rate of the first parameter's group at this step. */
+  readonly learningRate: number
+  /** One entry per metric unit, where parameter groups or `metricScope` make more than one. */
+  readonly units?: readonly UnitReport[]
+}
+
+/** A parameter as the optimiser holds it. */
+export interface OptimizerParameter extends ParameterInfo {
+  /** The live values. */
+  readonly data: TypedArray
+}
+
+/** An induced-metric optimiser over typed arrays. */
+export interface Optimizer {
+  /**
+   * Takes one step: updates the parameters in place.
+   *
+   * @param gradients ∂L/∂θ, one array per parameter, of its length and element type; `null` leaves that parameter
+   *   alone: its values, its slots and its step count
+   * @param options `loss`: L at the parameters before the step; required by `log` and `logDamped`
+   * @returns what the step did
+   * @throws ERR_SHAPE for a gradient of another length or type; ERR_LOSS_REQUIRED; ERR_BAD_LOSS; ERR_NON_FINITE with
+   *   `onNonFinite: 'throw'`; ERR_OPTION when a schedule leaves its range; ERR_DISPOSED. After any of them the
+   *   parameters and slots are as before, bit for bit.
+   */
+  step(gradients: readonly (TypedArray | null)[], options?: { readonly loss?: number }): StepReport
+  /** What the latest step did; before the first, a report with `step: 0`. */
+  readonly report: StepReport
+  /** The parameters, with the arrays that are updated. */
+  readonly parameters: readonly OptimizerParameter[]
+  /** The arrays kept per parameter from step to step, by name. */
+  readonly slots: readonly Slots[]
+  /** A copy of the optimiser's state, which `load` takes here or in another adapter. */
+  save(): Checkpoint
+  /**
+   * Goes on from a saved state. The parameters themselves are not in it.
+   *
+   * @throws ERR_CHECKPOINT when it belongs to another transformation or to other parameters, and nothing has changed
+   */
+  load(checkpoint: Checkpoint | Uint8Array): void
+  /** Lets go of all arrays; every later call throws ERR_DISPOSED. */
+  dispose(): void
+}
+
+/** The options of {@link createOptimizer}. */
+export interface OptimizerOptions {
+  /** What computes: the `'reference'` interpreter, or `'auto'` (default) for the fastest there is. */
+  readonly engine?: 'auto' | 'wasm' | 'reference'
+}
+
+/**
+ * Creates an optimiser over arrays of the caller's, which every step updates in place.
+ *
+ * @param transformation what `inducedMetric` returned
+ * @param parameters names, shapes and row-major values, Float32Array or Float64Array
+ * @throws ERR_OPTION for an invalid option or a name used twice; ERR_SHAPE when data and shape do not agree;
+ *   ERR_NOT_SUPPORTED for an engine that is not available
+ *
+ * @example
+ * ```ts
+ * import { createOptimizer, inducedMetric, sgd } from '@induced-metric/core'
+ *
+ * // The landscape L(x, y) = x² + 10y², from (1, 1).
+ * const data = new Float64Array([1, 1])
+ * const transformation = inducedMetric(sgd(), { learningRate: 0.05, xi: 0.1 })
+ * const optimizer = createOptimizer(transformation, [{ name: 'position', shape: [2], data }])
+ * for (let i = 0; i < 100; i++) {
+ *   const [x, y] = data
+ *   optimizer.step([new Float64Array([2 * x!, 20 * y!])], { loss: x! ** 2 + 10 * y! ** 2 })
+ * }
+ * console.log(data, optimizer.report.scale)
+ * ```
+ */
+export function createOptimizer(
+  transformation: Transformation,
+  parameters: readonly Parameter[],
+  options: OptimizerOptions = {},
+): Optimizer {
+  checkTransformation(transformation)
+  checkKeys('createOptimizer', options, ['engine'])
+  if (!Array.isArray(parameters)) {
+    throw new InducedMetricError('ERR_OPTION', `parameters must be an array, given ${show(parameters)}`)
+  }
+  const createEngine = chooseEngine(options.engine ?? 'auto')
+  const plan = planStep(transformation, parameters)
+  parameters.forEach(({ name, shape, data }, index) => {
+    if (elementType(data) === undefined) {
+      throw new InducedMetricError(
+        'ERR_SHAPE',
+        `parameter ${show(name)}: data must be a Float32Array or Float64Array, given ${show(data)}`,
+      )
+    }
+    const { size } = plan.parameters[index]!
+    if (data.length === size) return
+    throw new InducedMetricError(
+      'ERR_SHAPE',
+      `parameter ${show(name)}: shape [${shape.join(', ')}] has ${size} elements, data has ${data.length}`,
+    )
+  })
+  const engine = createEngine(
+    plan,
+    parameters.map(({ data }) => data),
+    initialSlots(plan),
+  )
+  return new PlannedOptimizer(plan, engine, parameters)
+}
+
+function chooseEngine(name: unknown): typeof createReferenceEngine {
+  if (name === 'reference' || name === 'auto') return createReferenceEngine
+  if (name === 'wasm') {
+    throw new InducedMetricError('ERR_NOT_SUPPORTED', "this release has no wasm engine; use engine: 'auto' or 'reference'")
+  }
+  throw new InducedMetricError('ERR_OPTION', `engine must be 'auto', 'wasm' or 'reference', given ${show(name)}`)
+}
+
+/** The first value of each slot of each parameter. */
+export function initialSlots(plan: StepPlan): Record<string, number>[] {
+  const scalars = plan.profiles.map((profile) => profileScalars({}, profile, 1))
+  return plan.parameters.map(({ graph, profile, shape }) => {
+    const outputs = graph.slots.map((name) => `initial.${name}`)
+    const values = compileScalars(graph, outputs)({ ...scalars[profile]!, ...shapeScalars(shape), step: 1 })
+    return Object.fromEntries(graph.slots.map((name, i) => [name, values[i]!]))
+  })
+}
+
+function shapeScalars(shape: readonly number[]): Scalars {
+  return { rows: shape[0] ?? 1, columns: shape[1] ?? 1 }
+}
+
+interface UnitWork {
+  readonly unit: MetricUnit
+  readonly scalars: Scalars
+  readonly evaluate: ScalarProgram
+  average: number
+  steps: number
+}
+
+class PlannedOptimizer implements Optimizer {
+  readonly parameters: readonly OptimizerParameter[]
+  readonly #plan: StepPlan
+  readonly #profiles: Scalars[]
+  readonly #scalars: Scalars[]
+  readonly #units: UnitWork[]
+  readonly #clip = compileScalars(clipGraph, ['clip'])
+  /** Number of steps that updated each parameter. */
+  readonly #steps: number[]
+  #engine: Engine | undefined
+  #report: StepReport
+
+  constructor(plan: StepPlan, engine: Engine, parameters: readonly Parameter[]) {
+    this.#plan = plan
+    this.#engine = engine
+    this.parameters = parameters.map((parameter, index) => ({ ...parameter, data: engine.parameters[index]! }))
+    this.#profiles = plan.profiles.map(() => ({}))
+    this.#scalars = plan.parameters.map(({ shape }) => shapeScalars(shape))
+    this.#steps = plan.parameters.map(() => 0)
+    this.#units = plan.units.map((unit) => ({
+      unit,
+      scalars: {},
+      evaluate: compileScalars(unit.graph, ['average', 'metric', 'scale', 'status']),
+      average: 0,
+      steps: 0,
+    }))
+    this.#report = {
+      step: 0,
+      scale: 1,
+      dualNorm: 0,
+      metric: 0,
+      loss: null,
+      skipped: false,
+      skippedSteps: 0,
+      learningRate: 0,
+      xi: 0,
+    }
+  }
+
+  get report(): StepReport {
+    return this.#report
+  }
+
+  get slots(): readonly Slots[] {
+    return this.#alive().slots
+  }
+
+  step(gradients: readonly (TypedArray | null)[], options: { readonly loss?: number } = {}): StepReport {
+    const engine = this.#alive()
+    const plan = this.#plan
+    this.#checkGradients(gradients)
+    const loss = this.#checkLoss(options)
+
+    // Everything that can go wrong goes wrong before the first write.
+    const step = this.#report.step + 1
+    plan.profiles.forEach((profile, i) => profileScalars(this.#profiles[i]!, profile, step))
+    const active = [...gradients.keys()].filter((index) => gradients[index] !== null)
+    for (const index of active) {
+      Object.assign(this.#scalars[index]!, this.#profiles[plan.parameters[index]!.profile])
+      this.#scalars[index]!['step'] = this.#steps[index]! + 1
+    }
+    this.#clipGradients(engine, gradients)
+
+    const duals = new Map(active.map((index) => [index, engine.reduce(index, gradients[index]!, this.#scalars[index]!)]))
+    const results = this.#units.map((work) => {
+      const contributions = work.unit.contributors.filter((index) => duals.has(index))
+      if (contributions.length === 0) return undefined
+      const dualNorm = contributions.reduce((total, index) => total + duals.get(index)!, 0)
+      const scalars = unitScalars(work.scalars, work.unit, step)
+      Object.assign(scalars, { dualNorm, loss: loss ?? NaN, average: work.average, metricStep: work.steps + 1 })
+      const [average, metric, scale, status] = work.evaluate(scalars) as unknown as [number, number, number, number]
+      return { dualNorm, average, metric, scale, status, xi: scalars['xi']! }
+    })
+
+    const failed = results.findIndex((result) => result !== undefined && result.status !== stepStatus.ok)
+    if (failed !== -1) refuse(results[failed]!, this.#units[failed]!.unit, plan.transformation, loss)
+    const skipped = failed !== -1 || active.length === 0
+    if (!skipped) {
+      for (const index of active) {
+        const scalars = this.#scalars[index]!
+        scalars['scale'] = results[plan.parameters[index]!.unit]!.scale
+        engine.update(index, gradients[index]!, scalars)
+        this.#steps[index]!++
+      }
+      results.forEach((result, i) => {
+        if (result === undefined) return
+        this.#units[i]!.average = result.average
+        this.#units[i]!.steps++
+      })
+    }
+
+    const units = results.map((result, i): UnitReport => {
+      const { unit } = this.#units[i]!
+      return {
+        key: unit.key,
+        scale: skipped || !result ? 0 : result.scale,
+        dualNorm: !result || !unit.graph.metric ? NaN : Math.max(result.dualNorm, 0),
+        metric: result?.metric ?? NaN,
+        xi: result?.xi ?? NaN,
+      }
+    })
+    const { key: _, ...first } = units.find((_, i) => results[i] !== undefined) ??
+      units[0] ?? { key: '', scale: 0, dualNorm: NaN, metric: NaN, xi: NaN }
+    return (this.#report = {
+      step: skipped ? step - 1 : step,
+      ...first,
+      loss,
+      skipped,
+      skippedSteps: this.#report.skippedSteps + (skipped ? 1 : 0),
+      learningRate: this.#profiles[0]?.['learningRate'] ?? NaN,
+      ...(units.length > 1 && { units }),
+    })
+  }
+
+  save(): Checkpoint {
+    const engine = this.#alive()
+    const { hash, parameters } = this.#plan
+    return {
+      format: 'induced-metric-checkpoint',
+      version: 1,
+      hash,
+      step: this.#report.step,
+      skippedSteps: this.#report.skippedSteps,
+      units: this.#units.map(({ unit, average, steps }) => ({ key: unit.key, average, steps })),
+      parameters: parameters.map(({ name, shape }, index): ParameterState => {
+        const slots = Object.entries(engine.slots[index]!).map(([slot, data]) => [slot, data.slice()] as const)
+        const dtype = elementType(engine.parameters[index])!
+        return { name, shape: [...shape], dtype, steps: this.#steps[index]!, slots: Object.fromEntries(slots) }
+      }),
+    }
+  }
+
+  load(given: Checkpoint | Uint8Array): void {
+    const engine = this.#alive()
+    const checkpoint = given instanceof Uint8Array ? decodeCheckpoint(given) : given
+    checkCheckpoint(checkpoint)
+    const refuse = (message: string): never => {
+      throw new InducedMetricError('ERR_CHECKPOINT', message)
+    }
+
+    const states = new Map(checkpoint.parameters.map((state) => [state.name, state]))
+    const units = new Map(checkpoint.units.map((unit) => [unit.key, unit]))
+    const matched = this.#plan.parameters.map(({ name, shape }, index) => {
+      const state = states.get(name) ?? refuse(`the checkpoint has no parameter ${show(name)}`)
+      if (state.shape.join() !== shape.join()) {
+        refuse(`parameter ${show(name)} has shape [${shape.join(', ')}], in the checkpoint [${state.shape.join(', ')}]`)
+      }
+      const slots = engine.slots[index]!
+      const expected = Object.keys(slots).sort().join(', ')
+      const found = Object.keys(state.slots).sort().join(', ')
+      if (expected !== found) refuse(`parameter ${show(name)} keeps slots [${expected}], the checkpoint has [${found}]`)
+      for (const [slot, data] of Object.entries(slots)) {
+        const loaded = state.slots[slot]!
+        if (elementType(loaded) !== elementType(data)) {
+          refuse(`slot ${slot} of ${show(name)} must be ${show(data)}, the checkpoint has ${show(loaded)}`)
+        }
+        if (loaded.length !== data.length) {
+          refuse(`slot ${slot} of ${show(name)} has ${data.length} elements, in the checkpoint ${loaded.length}`)
+        }
+      }
+      return state
+    })
+    if (states.size !== matched.length) {
+      const known = new Set(matched.map(({ name }) => name))
+      refuse(`the checkpoint has parameters unknown here: ${[...states.keys()].filter((name) => !known.has(name)).join(', ')}`)
+    }
+    const averages = this.#units.map(({ unit: { key } }) => units.get(key) ?? refuse(`the checkpoint has no metric unit ${show(key)}`))
+    if (units.size !== averages.length) refuse('the checkpoint has metric units unknown here')
+    if (checkpoint.hash !== this.#plan.hash) {
+      refuse('the checkpoint was saved by a transformation of another form: its bases or its metricScope differ')
+    }
+
+    matched.forEach((state, index) => {
+      for (const [slot, data] of Object.entries(engine.slots[index]!)) data.set(state.slots[slot]!)
+      this.#steps[index] = state.steps
+    })
+    averages.forEach(({ average, steps }, i) => Object.assign(this.#units[i]!, { average, steps }))
+    this.#report = { ...this.#report, step: checkpoint.step, skippedSteps: checkpoint.skippedSteps, skipped: false }
+  }
+
+  dispose(): void {
+    this.#engine?.dispose()
+    this.#engine = undefined
+  }
+
+  #alive(): Engine {
+    if (this.#engine) return this.#engine
+    throw new InducedMetricError('ERR_DISPOSED', 'this optimiser was disposed of; create another')
+  }
+
+  #checkGradients(gradients: readonly (TypedArray | null)[]): void {
+    const { parameters } = this
+    if (!Array.isArray(gradients) || gradients.length !== parameters.length) {
+      const given = Array.isArray(gradients) ? `${gradients.length}` : show(gradients)
+      throw new InducedMetricError(
+        'ERR_SHAPE',
+        `step takes an array of ${parameters.length} gradients, one per parameter, given ${given}`,
+      )
+    }
+    gradients.forEach((gradient: unknown, index) => {
+      if (gradient === null) return
+      const { name, data } = parameters[index]!
+      if (elementType(gradient) !== elementType(data)) {
+        throw new InducedMetricError(
+          'ERR_SHAPE',
+          `the gradient of parameter ${show(name)} must be a ${data.constructor.name} or null, given ${show(gradient)}`,
+        )
+      }
+      const { length } = gradient as TypedArray
+      if (length === data.length) return
+      throw new InducedMetricError(
+        'ERR_SHAPE',
+        `the gradient of parameter ${show(name)} must have ${data.length} elements, given ${length}`,
+      )
+    })
+  }
+
+  #checkLoss(options: { readonly loss?: number }): number | null {
+    checkKeys('step', options, ['loss'])
+    const { loss } = options
+    if (loss !== undefined && typeof loss !== 'number') {
+      throw new InducedMetricError('ERR_OPTION', `loss must be a number, given ${show(loss)}`)
+    }
+    if (loss === undefined && this.#plan.needsLoss) {
+      const { embedding } = this.#units.find(({ unit }) => unit.graph.needsLoss)!.unit.settings
+      throw new InducedMetricError(
+        'ERR_LOSS_REQUIRED',
+        `the embedding ${embedding.name} reads the loss: pass it, as in step(gradients, { loss })`,
+      )
+    }
+    return loss ?? null
+  }
+
+  /** Gives each clipped parameter its factor. */
+  #clipGradients(engine: Engine, gradients: readonly (TypedArray | null)[]): void {
+    for (const { clipNorm, members } of this.#plan.clips) {
+      const clipped = members.filter((index) => gradients[index] !== null)
+      const norms = clipped.map((index) => engine.norm(index, gradients[index]!, this.#scalars[index]!))
+      const normSquared = norms.reduce((total, norm) => total + norm, 0)
+      const [clip] = this.#clip({ normSquared, clipNorm }) as unknown as [number]
+      for (const index of clipped) this.#scalars[index]!['clip'] = clip
+    }
+  }
+}
+
+/** Throws where a step that must not be written is an error; returns where it is to be skipped. */
+function refuse(
+  result: { readonly status: number; readonly dualNorm: number },
+  unit: MetricUnit,
+  transformation: Transformation,
+  loss: number | null,
+): void {
+  const { embedding, onBadLoss } = unit.settings
+  if (result.status === stepStatus.nonFinite) {
+    if (transformation.onNonFinite === 'skip') return
+    const what = Number.isFinite(result.dualNorm)
+      ? `the loss is ${loss}`
+      : 'a gradient or the dual norm is NaN or infinite'
+    throw new InducedMetricError(
+      'ERR_NON_FINITE',
+      `${what}; nothing was changed. With onNonFinite: 'skip' such a step is skipped`,
+    )
+  }
+  if (onBadLoss === 'skip') return
+  throw new InducedMetricError(
+    'ERR_BAD_LOSS',
+    `the embedding ${embedding.name} cannot take the loss ${loss}; nothing was changed. log needs a loss above ` +
+      "`floor`: lower floor, or set onBadLoss to 'skip', 'base' or 'zero'",
+  )
+}

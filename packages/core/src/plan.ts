@@ -1,0 +1,254 @@
+import { InducedMetricError, show } from './errors.js'
+import { hashText } from './graph.js'
+import { valueAt, type HyperparameterSpecs, type Scheduled } from './hyperparameter.js'
+import { embeddingInput } from './embedding.js'
+import { hyperparameterInput, type Preconditioner } from './preconditioner.js'
+import { isPlainBase, recordMetric, recordStep, type MetricGraph, type StepForm, type StepGraph } from './record.js'
+import { optionRanges, type GroupSettings, type ParameterInfo, type Transformation } from './transformation.js'
+
+/** Named scalar inputs of a graph. */
+export type Scalars = Record<string, number>
+
+/** Where a parameter stands in a step. */
+export interface PlannedParameter extends ParameterInfo {
+  /** Number of scalars. */
+  readonly size: number
+  /** Its group's options and the base that updates it, in `plan.profiles`. */
+  readonly profile: number
+  readonly graph: StepGraph
+  /** The metric unit whose ρ scales it. */
+  readonly unit: number
+  /** The clip unit whose norm limits it, or −1. */
+  readonly clip: number
+}
+
+/** The options of a group with one base, the group's own or its fallback: what the scalars of a step depend on. */
+export interface Profile {
+  readonly settings: GroupSettings
+  readonly base: Preconditioner
+}
+
+/** Parameters under one ρ. */
+export interface MetricUnit {
+  /** Its name in checkpoints: '' for the default group, else the group's label or the parameter's name. */
+  readonly key: string
+  readonly settings: GroupSettings
+  /** Indices of the parameters whose dual norms it sums. */
+  readonly contributors: readonly number[]
+  /** N: number of scalars summed over; `xi: 'auto'` is 1/N. */
+  readonly size: number
+  readonly graph: MetricGraph
+}
+
+/** Parameters clipped by one norm. */
+export interface ClipUnit {
+  readonly clipNorm: number
+  readonly members: readonly number[]
+}
+
+/** A transformation recorded for given parameters: all that an engine or adapter needs to run steps. */
+export interface StepPlan {
+  readonly transformation: Transformation
+  readonly parameters: readonly PlannedParameter[]
+  readonly profiles: readonly Profile[]
+  readonly units: readonly MetricUnit[]
+  readonly clips: readonly ClipUnit[]
+  /** Whether a step must be given its loss. */
+  readonly needsLoss: boolean
+  /** Structural hash of the bases and of how the metric is shared out; checkpoints carry it. */
+  readonly hash: string
+}
+
+/**
+ * Records a transformation for a set of parameters. This is the door for adapters whose framework has tensors of its
+ * own; where gradients come as typed arrays, `createOptimizer` does it all.
+ *
+ * @throws ERR_OPTION when two parameters have one name, or no parameter is in a group that has options
+ * @throws ERR_SHAPE when a shape is no array of whole numbers ≥ 0
+ */
+export function planStep(transformation: Transformation, parameters: readonly ParameterInfo[]): StepPlan {
+  checkParameters(transformation, parameters)
+  const profiles: Profile[] = []
+  const graphs = new Map<string, StepGraph>()
+
+  const units: { key: string; settings: GroupSettings; contributors: number[] }[] = []
+  const clips: { settings: GroupSettings; clipNorm: number; members: number[] }[] = []
+  const planned = parameters.map((parameter, index): PlannedParameter => {
+    const settings = settingsOf(transformation, parameter)
+    const isMatrix = parameter.shape.length === 2
+    const base = settings.base.definition.matrix && !isMatrix ? settings.fallback : settings.base
+    let profile = profiles.findIndex((candidate) => candidate.settings === settings && candidate.base === base)
+    if (profile === -1) profile = profiles.push({ settings, base }) - 1
+
+    const form: StepForm = {
+      base,
+      matrix: matrixForm(base, parameter.shape),
+      metric: !isPlainBase(settings),
+      decays: settings.weightDecay !== 0 && isDecayed(settings, parameter),
+      clips: settings.clipNorm !== undefined,
+    }
+    const formKey = [profile, form.matrix, form.decays].join()
+    const graph = graphs.get(formKey) ?? recordStep(form)
+    graphs.set(formKey, graph)
+
+    const key = unitKey(transformation, parameter)
+    let unit = units.findIndex((candidate) => candidate.key === key)
+    if (unit === -1) unit = units.push({ key, settings, contributors: [] }) - 1
+    units[unit]!.contributors.push(index)
+
+    let clip = -1
+    if (settings.clipNorm !== undefined) {
+      // Groups that inherit the norm are clipped together; a group that sets its own is clipped by itself.
+      const owner = settings.clipNorm === transformation.settings.clipNorm ? transformation.settings : settings
+      clip = clips.findIndex((candidate) => candidate.settings === owner)
+      if (clip === -1) clip = clips.push({ settings: owner, clipNorm: settings.clipNorm, members: [] }) - 1
+      clips[clip]!.members.push(index)
+    }
+    return { ...parameter, size: sizeOf(parameter.shape), profile, graph, unit, clip }
+  })
+
+  // In the global scope every unit (one per group with options) sums over all parameters.
+  const everything = planned.map((_, index) => index)
+  const finished = units.map((unit): MetricUnit => {
+    const contributors = transformation.metricScope === 'global' ? everything : unit.contributors
+    return {
+      key: unit.key,
+      settings: unit.settings,
+      contributors,
+      size: contributors.reduce((total, index) => total + planned[index]!.size, 0),
+      graph: recordMetric(unit.settings),
+    }
+  })
+  return {
+    transformation,
+    parameters: planned,
+    profiles,
+    units: finished,
+    clips: clips.map(({ clipNorm, members }) => ({ clipNorm, members })),
+    needsLoss: finished.some((unit) => unit.graph.needsLoss),
+    hash: structuralHash(transformation, planned, profiles),
+  }
+}
+
+/** The number of scalars in a tensor of this shape. */
+export function sizeOf(shape: readonly number[]): number {
+  return shape.reduce((size, extent) => size * extent, 1)
+}
+
+function settingsOf(transformation: Transformation, parameter: ParameterInfo): GroupSettings {
+  const { group } = parameter
+  return group !== undefined && Object.hasOwn(transformation.groups, group)
+    ? transformation.groups[group]!
+    : transformation.settings
+}
+
+function unitKey(transformation: Transformation, parameter: ParameterInfo): string {
+  switch (transformation.metricScope) {
+    case 'parameter':
+      return parameter.name
+    case 'group':
+      return parameter.group ?? ''
+    case 'global':
+      return parameter.group !== undefined && Object.hasOwn(transformation.groups, parameter.group)
+        ? parameter.group
+        : ''
+  }
+}
+
+function isDecayed(settings: GroupSettings, parameter: ParameterInfo): boolean {
+  const { decayMask } = settings
+  if (decayMask === 'all') return true
+  if (decayMask === 'matrices') return parameter.shape.length >= 2
+  return typeof decayMask === 'function' ? decayMask(parameter) : decayMask.includes(parameter.name)
+}
+
+/** The form a base that takes matrices has for a shape; Muon transposes tall matrices. */
+function matrixForm(base: Preconditioner, shape: readonly number[]): StepForm['matrix'] {
+  if (!base.definition.matrix) return 'any'
+  const [rows = 1, columns = 1] = shape
+  return rows > columns ? 'tall' : 'wide'
+}
+
+/**
+ * Covers the bases and how the metric is shared out. The embedding, weight decay and clipping keep no state per
+ * parameter: those may change when training is resumed.
+ */
+function structuralHash(
+  transformation: Transformation,
+  parameters: readonly PlannedParameter[],
+  profiles: readonly Profile[],
+): string {
+  const hashes = new Map<string, string>()
+  for (const { profile, shape } of parameters) {
+    const { base } = profiles[profile]!
+    const matrix = matrixForm(base, shape)
+    const key = `${profile},${matrix}`
+    if (hashes.has(key)) continue
+    hashes.set(key, recordStep({ base, matrix, metric: true, decays: false, clips: false }).hash)
+  }
+  return hashText([transformation.metricScope, ...new Set(hashes.values())].join())
+}
+
+function checkParameters(transformation: Transformation, parameters: readonly ParameterInfo[]): void {
+  const names = new Set<string>()
+  const groups = new Set<string | undefined>()
+  for (const { name, shape, group } of parameters) {
+    if (typeof name !== 'string') {
+      throw new InducedMetricError('ERR_OPTION', `a parameter's name must be a string, given ${show(name)}`)
+    }
+    if (names.has(name)) {
+      throw new InducedMetricError('ERR_OPTION', `two parameters are named ${show(name)}: names must be unique`)
+    }
+    if (!Array.isArray(shape) || !shape.every((extent) => Number.isInteger(extent) && extent >= 0)) {
+      throw new InducedMetricError(
+        'ERR_SHAPE',
+        `parameter ${show(name)}: shape must be an array of whole numbers ≥ 0 ([] for a scalar), given ${show(shape)}`,
+      )
+    }
+    names.add(name)
+    groups.add(group)
+  }
+  for (const label of Object.keys(transformation.groups)) {
+    if (groups.has(label)) continue
+    const known = [...groups].filter((group) => group !== undefined).map(show)
+    throw new InducedMetricError(
+      'ERR_OPTION',
+      `groups.${label}: no parameter is in group ${show(label)}; ${known.length ? `the groups are ${known.join(', ')}` : 'no parameter has a group'}`,
+    )
+  }
+}
+
+/** Writes a profile's numbers at a step into `scalars`. Throws ERR_OPTION when a schedule goes wrong. */
+export function profileScalars(scalars: Scalars, profile: Profile, step: number): Scalars {
+  const { base, settings } = profile
+  scalars['learningRate'] = valueAt('learningRate', settings.learningRate, optionRanges.learningRate, step)
+  scalars['weightDecay'] = valueAt('weightDecay', settings.weightDecay, optionRanges.weightDecay, step)
+  fill(scalars, base.name, base.definition.hyperparameters, base.hyperparameters, hyperparameterInput, step)
+  return scalars
+}
+
+/** Writes a unit's numbers at a step into `scalars`. Throws ERR_OPTION when a schedule goes wrong. */
+export function unitScalars(scalars: Scalars, unit: MetricUnit, step: number): Scalars {
+  const { embedding, xi, beta } = unit.settings
+  scalars['xi'] = xi === 'auto' ? 1 / Math.max(unit.size, 1) : valueAt('xi', xi, optionRanges.xi, step)
+  scalars['beta'] = beta
+  const specs = embedding.definition.hyperparameters ?? {}
+  fill(scalars, embedding.name, specs, embedding.hyperparameters, embeddingInput, step)
+  return scalars
+}
+
+function fill(
+  scalars: Scalars,
+  owner: string,
+  specs: HyperparameterSpecs,
+  values: Readonly<Record<string, Scheduled | boolean>>,
+  inputName: (name: string) => string,
+  step: number,
+): void {
+  for (const key in specs) {
+    const spec = specs[key]!
+    if (spec.kind === 'number') {
+      scalars[inputName(key)] = valueAt(`${owner}.${key}`, values[key] as Scheduled, spec, step)
+    }
+  }
+}

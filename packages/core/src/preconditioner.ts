@@ -1,0 +1,188 @@
+import { input, literal, type Expr, type Shape } from './algebra.js'
+import { InducedMetricError, show } from './errors.js'
+import {
+  resolveHyperparameters,
+  type HyperparameterOptions,
+  type HyperparameterSpecs,
+  type HyperparameterValues,
+} from './hyperparameter.js'
+
+/** What a definition is given to write its update from. */
+export interface PreconditionerInput {
+  /** The gradient g, of the parameter's shape. */
+  readonly gradient: Expr
+  /** The parameter θ before the step. */
+  readonly parameter: Expr
+  /** How often this parameter has been updated, this step included: the t of bias corrections. A scalar. */
+  readonly step: Expr
+  /** For a matrix: whether it has more rows than columns. Fixed at recording. */
+  readonly tall: boolean
+  /** The number of rows of a matrix, a scalar known at run time. */
+  readonly rows: Expr
+  /** The number of columns of a matrix, a scalar known at run time. */
+  readonly columns: Expr
+  /** An array of the parameter's shape kept from step to step; return its new value in `slots`. */
+  slot(name: string, initial?: Expr | number): Expr
+}
+
+/** What a definition gives back. */
+export interface PreconditionerOutput {
+  /** P m̂: the step of the base optimiser is −learningRate · direction. */
+  readonly direction: Expr
+  /**
+   * g · P g, element by element: its sum is the squared dual norm s = gᵀPg, from the raw gradient and the current
+   * preconditioner. Default: gradient · direction, for bases without momentum and for those whose preconditioner is
+   * no linear map (Muon, Lion). A negative sum counts as 0.
+   */
+  readonly dual?: Expr
+  /** The new value of every slot that was asked for. */
+  readonly slots: Readonly<Record<string, Expr>>
+}
+
+/** A base preconditioner, as its author writes it. */
+export interface PreconditionerDefinition<S extends HyperparameterSpecs> {
+  /** Its name in saved transformations: letters, digits and hyphens. */
+  readonly name: string
+  /** The hyperparameters it takes, with defaults and ranges. The learning rate is not one of them. */
+  readonly hyperparameters: S
+  /** Whether it applies to matrices only; other parameters then go to the transformation's `fallback`. */
+  readonly matrix?: boolean
+  /** Writes one update over the algebra. Numbers arrive as scalar expressions, booleans and integers as they are. */
+  update(
+    given: PreconditionerInput & {
+      readonly [K in keyof S]: S[K] extends { kind: 'boolean' }
+        ? boolean
+        : S[K] extends { kind: 'integer' }
+          ? number
+          : Expr
+    },
+  ): PreconditionerOutput
+}
+
+/** A base preconditioner with its hyperparameters: plain data plus the definition it came from. */
+export interface Preconditioner {
+  readonly name: string
+  readonly hyperparameters: HyperparameterValues
+  readonly definition: PreconditionerDefinition<HyperparameterSpecs>
+}
+
+/** Makes a preconditioner from options; `definition` lets `fromJSON` find it again. */
+export interface PreconditionerFactory<S extends HyperparameterSpecs> {
+  (options?: HyperparameterOptions<S>): Preconditioner
+  readonly definition: PreconditionerDefinition<S>
+}
+
+/**
+ * Defines a base preconditioner: ten lines over the algebra that then run on every engine and in every adapter, with
+ * and without the metric.
+ *
+ * @throws ERR_OPTION when the factory it returns is given unknown or invalid hyperparameters
+ *
+ * @example
+ * ```ts
+ * import { algebra, definePreconditioner, inducedMetric } from '@induced-metric/core'
+ *
+ * const { abs, add, div, ema } = algebra
+ *
+ * // An RMSprop on |g| in place of g².
+ * const absprop = definePreconditioner({
+ *   name: 'absprop',
+ *   hyperparameters: { decay: { kind: 'number', default: 0.9, min: 0, max: 1, below: true } },
+ *   update({ gradient, slot, decay }) {
+ *     const size = ema(slot('size'), abs(gradient), decay)
+ *     return { direction: div(gradient, add(size, 1e-8)), slots: { size } }
+ *   },
+ * })
+ *
+ * inducedMetric(absprop({ decay: 0.99 }), { learningRate: 0.01 })
+ * ```
+ */
+export function definePreconditioner<const S extends HyperparameterSpecs>(
+  definition: PreconditionerDefinition<S>,
+): PreconditionerFactory<S> {
+  const { name } = definition
+  if (typeof name !== 'string' || !/^[A-Za-z][A-Za-z0-9-]*$/.test(name)) {
+    throw new InducedMetricError(
+      'ERR_OPTION',
+      `a preconditioner's name is a letter, then letters, digits and hyphens; given ${show(name)}`,
+    )
+  }
+  const factory = (options: HyperparameterOptions<S> = {}): Preconditioner => ({
+    name,
+    hyperparameters: resolveHyperparameters(name, definition.hyperparameters, options),
+    definition: definition as unknown as PreconditionerDefinition<HyperparameterSpecs>,
+  })
+  return Object.assign(factory, { definition })
+}
+
+/** A preconditioner's update as expressions, its slots checked and their initial values. */
+export interface RecordedUpdate {
+  readonly direction: Expr
+  readonly dual: Expr | undefined
+  readonly slots: Readonly<Record<string, { readonly initial: Expr; readonly next: Expr }>>
+}
+
+/** The name under which a preconditioner's hyperparameter enters a graph. */
+export function hyperparameterInput(name: string): string {
+  return `base.${name}`
+}
+
+/** Calls a definition's `update` on symbolic inputs. */
+export function recordUpdate(
+  base: Preconditioner,
+  gradient: Expr,
+  parameter: Expr,
+  shape: Shape,
+  tall: boolean,
+): RecordedUpdate {
+  const { definition, hyperparameters, name } = base
+  const given: Record<string, unknown> = {}
+  for (const [key, spec] of Object.entries(definition.hyperparameters)) {
+    const value = hyperparameters[key]!
+    if (spec.kind !== 'number') given[key] = value
+    else if (value === 0 && spec.zeroIsStructural) given[key] = literal(0)
+    else given[key] = input(hyperparameterInput(key), 'scalar')
+  }
+
+  const asked = new Map<string, Expr>()
+  const slot = (slotName: string, initial: Expr | number = 0): Expr => {
+    asked.set(slotName, typeof initial === 'number' ? literal(initial) : initial)
+    return input(`slot.${slotName}`, shape)
+  }
+  const recorded = definition.update({
+    ...given,
+    gradient,
+    parameter,
+    tall,
+    slot,
+    step: input('step', 'scalar'),
+    rows: input('rows', 'scalar'),
+    columns: input('columns', 'scalar'),
+  } as never)
+
+  const check = (what: string, x: Expr | undefined): Expr => {
+    if (x?.shape === shape) return x
+    const given = x === undefined ? 'nothing' : `a ${x.shape}`
+    throw new InducedMetricError(
+      'ERR_SHAPE',
+      `${name}: ${what} must have the parameter's shape, given ${given}`,
+    )
+  }
+  const slots: Record<string, { initial: Expr; next: Expr }> = {}
+  for (const [slotName, initial] of asked) {
+    slots[slotName] = { initial, next: check(`the new value of slot ${slotName}`, recorded.slots[slotName]) }
+  }
+  for (const slotName of Object.keys(recorded.slots)) {
+    if (!asked.has(slotName)) {
+      throw new InducedMetricError(
+        'ERR_OPTION',
+        `${name}: slot ${slotName} is written but was never asked for`,
+      )
+    }
+  }
+  return {
+    direction: check('direction', recorded.direction),
+    dual: recorded.dual === undefined ? undefined : check('dual', recorded.dual),
+    slots,
+  }
+}

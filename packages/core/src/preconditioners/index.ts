@@ -1,0 +1,7 @@
+export { adagrad } from './adagrad.js'
+export { adam } from './adam.js'
+export { heavyBall } from './heavyBall.js'
+export { lion } from './lion.js'
+export { muon } from './muon.js'
+export { rmsprop } from './rmsprop.js'
+export { sgd } from './sgd.js'

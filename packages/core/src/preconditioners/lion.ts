@@ -1,0 +1,25 @@
+import { ema, sign } from '../algebra.js'
+import { definePreconditioner } from '../preconditioner.js'
+import { rate } from './ranges.js'
+
+/**
+ * Lion (Chen et al., 2023): direction sign(β₁m + (1−β₁)g), then m = β₂m + (1−β₂)g. It descends in the ∞-norm, so
+ * s = ⟨g, direction⟩, at most the 1-norm of g. State: one slot.
+ *
+ * @param options `beta1` in [0, 1), default 0.9; `beta2` in [0, 1), default 0.99
+ *
+ * @example
+ * ```ts
+ * import { inducedMetric, lion } from '@induced-metric/core'
+ *
+ * inducedMetric(lion(), { learningRate: 1e-4, weightDecay: 0.1 })
+ * ```
+ */
+export const lion = definePreconditioner({
+  name: 'lion',
+  hyperparameters: { beta1: rate(0.9), beta2: rate(0.99) },
+  update({ gradient: g, slot, beta1, beta2 }) {
+    const m = slot('m')
+    return { direction: sign(ema(m, g, beta1)), slots: { m: ema(m, g, beta2) } }
+  },
+})

@@ -1,0 +1,204 @@
+import { InducedMetricError, show } from './errors.js'
+
+/** A value by step, counted from 1. Any function will do; the built-in ones can also be saved. */
+export type Schedule = (step: number) => number
+
+/** A built-in schedule as plain data. */
+export interface ScheduleJSON {
+  readonly schedule: string
+  readonly [option: string]: number | readonly number[] | string | ScheduleJSON
+}
+
+/** A schedule that knows its own data, and so can be saved with the transformation. */
+export interface BuiltinSchedule extends Schedule {
+  toJSON(): ScheduleJSON
+}
+
+/** Whether a function is a schedule that can be saved. */
+export function isSchedule(value: unknown): value is BuiltinSchedule {
+  return typeof value === 'function' && 'toJSON' in value && typeof value.toJSON === 'function'
+}
+
+function builtin(json: ScheduleJSON, at: Schedule): BuiltinSchedule {
+  return Object.assign((step: number) => at(step), { toJSON: () => json })
+}
+
+function check(name: string, value: unknown, positive = false): asserts value is number {
+  if (typeof value === 'number' && Number.isFinite(value) && (!positive || value > 0)) return
+  throw new InducedMetricError(
+    'ERR_OPTION',
+    `schedule option ${name} must be a finite number${positive ? ' > 0' : ''}, given ${show(value)}`,
+  )
+}
+
+/**
+ * The same value at every step.
+ *
+ * @example
+ * ```ts
+ * import { constant } from '@induced-metric/core'
+ *
+ * constant(0.1)(1000) // 0.1
+ * ```
+ */
+export function constant(value: number): BuiltinSchedule {
+  check('value', value)
+  return builtin({ schedule: 'constant', value }, () => value)
+}
+
+/**
+ * A straight line from `from` at step 1 to `to`, reached after `steps` steps and kept.
+ *
+ * @example
+ * ```ts
+ * import { linear } from '@induced-metric/core'
+ *
+ * linear({ from: 0.1, to: 0, steps: 100 })(51) // 0.05
+ * ```
+ */
+export function linear(options: { from: number; to: number; steps: number }): BuiltinSchedule {
+  const { from, to, steps } = options
+  check('from', from)
+  check('to', to)
+  check('steps', steps, true)
+  return builtin(
+    { schedule: 'linear', from, to, steps },
+    (step) => from + (to - from) * progress(step, steps),
+  )
+}
+
+/**
+ * Half a cosine wave from `from` at step 1 down to `to` (default 0), reached after `steps` steps and kept.
+ *
+ * @example
+ * ```ts
+ * import { cosine } from '@induced-metric/core'
+ *
+ * cosine({ from: 0.1, steps: 1000 })(501) // 0.05
+ * ```
+ */
+export function cosine(options: { from: number; to?: number; steps: number }): BuiltinSchedule {
+  const { from, to = 0, steps } = options
+  check('from', from)
+  check('to', to)
+  check('steps', steps, true)
+  return builtin(
+    { schedule: 'cosine', from, to, steps },
+    (step) => to + 0.5 * (from - to) * (1 + Math.cos(Math.PI * progress(step, steps))),
+  )
+}
+
+/**
+ * Multiplies by `rate` once every `steps` steps (default every step), smoothly.
+ *
+ * @example
+ * ```ts
+ * import { exponential } from '@induced-metric/core'
+ *
+ * exponential({ from: 0.1, rate: 0.5, steps: 100 })(101) // 0.05
+ * ```
+ */
+export function exponential(options: { from: number; rate: number; steps?: number }): BuiltinSchedule {
+  const { from, rate, steps = 1 } = options
+  check('from', from)
+  check('rate', rate, true)
+  check('steps', steps, true)
+  return builtin(
+    { schedule: 'exponential', from, rate, steps },
+    (step) => from * rate ** ((step - 1) / steps),
+  )
+}
+
+/**
+ * Constant pieces: `values[0]` up to and including step `boundaries[0]`, then `values[1]`, and so on.
+ *
+ * @example
+ * ```ts
+ * import { piecewise } from '@induced-metric/core'
+ *
+ * piecewise({ values: [0.1, 0.01], boundaries: [1000] })(1001) // 0.01
+ * ```
+ */
+export function piecewise(options: {
+  values: readonly number[]
+  boundaries: readonly number[]
+}): BuiltinSchedule {
+  const { values, boundaries } = options
+  if (!Array.isArray(values) || !Array.isArray(boundaries) || values.length !== boundaries.length + 1) {
+    throw new InducedMetricError('ERR_OPTION', 'piecewise takes n boundaries and n + 1 values')
+  }
+  values.forEach((value) => check('values', value))
+  boundaries.forEach((boundary, i) => {
+    check('boundaries', boundary)
+    if (i > 0 && boundary <= boundaries[i - 1]!) {
+      throw new InducedMetricError(
+        'ERR_OPTION',
+        `piecewise: boundaries must rise, given ${boundaries.join(', ')}`,
+      )
+    }
+  })
+  const json = { schedule: 'piecewise', values: [...values], boundaries: [...boundaries] }
+  return builtin(json, (step) => {
+    const index = json.boundaries.findIndex((boundary) => step <= boundary)
+    return json.values[index === -1 ? json.boundaries.length : index]!
+  })
+}
+
+/**
+ * Climbs in a straight line from `from` (default 0) to where `then` starts, over the first `steps` steps: step
+ * `steps + 1` is the first of `then`, which counts its own steps from 1.
+ *
+ * @example
+ * ```ts
+ * import { cosine, warmup } from '@induced-metric/core'
+ *
+ * warmup(cosine({ from: 0.1, steps: 1000 }), { steps: 100 })(51) // 0.05
+ * ```
+ */
+export function warmup(then: number | Schedule, options: { steps: number; from?: number }): BuiltinSchedule {
+  const { steps, from = 0 } = options
+  check('from', from)
+  check('steps', steps, true)
+  const after = typeof then === 'function' ? then : constant(then)
+  const schedule = (step: number): number =>
+    step > steps ? after(step - steps) : from + (after(1) - from) * ((step - 1) / steps)
+  return Object.assign(schedule, {
+    toJSON(): ScheduleJSON {
+      if (!isSchedule(after)) {
+        throw new InducedMetricError(
+          'ERR_NOT_SUPPORTED',
+          'warmup into a function of your own cannot be saved',
+        )
+      }
+      return { schedule: 'warmup', then: after.toJSON(), steps, from }
+    },
+  })
+}
+
+function progress(step: number, steps: number): number {
+  return Math.min(Math.max((step - 1) / steps, 0), 1)
+}
+
+const builders: Readonly<Record<string, (options: never) => BuiltinSchedule>> = {
+  constant: ({ value }: { value: number }) => constant(value),
+  linear,
+  cosine,
+  exponential,
+  piecewise,
+  warmup: ({ then, steps, from }: { then: unknown; steps: number; from: number }) =>
+    warmup(scheduleFromJSON(then), { steps, from }),
+}
+
+/** Rebuilds a built-in schedule from its data. Throws ERR_OPTION when there is no such schedule. */
+export function scheduleFromJSON(json: unknown): BuiltinSchedule {
+  const { schedule, ...options } = (
+    typeof json === 'object' && json !== null ? json : {}
+  ) as Partial<ScheduleJSON>
+  const build =
+    typeof schedule === 'string' && Object.hasOwn(builders, schedule) ? builders[schedule] : undefined
+  if (build === undefined) {
+    const known = Object.keys(builders).join(', ')
+    throw new InducedMetricError('ERR_OPTION', `no built-in schedule ${show(schedule)}; known: ${known}`)
+  }
+  return build(options as never)
+}

@@ -1,0 +1,162 @@
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Packed, packAll } from '../tools/pack.js'
+import { type Manifest, publicPackages, readManifest, root, run, runTool } from '../tools/workspace.js'
+
+// The packages as a user gets them: packed, installed into a project elsewhere, imported, compiled against. Nothing
+// comes from the network: what they depend on is taken from this workspace's own installation.
+
+const packages = publicPackages()
+let folder: string
+let packed: Packed[]
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'induced-metric-user-'))
+  mkdirSync(join(folder, 'tarballs'))
+  packed = packAll(join(folder, 'tarballs'))
+  const inner = Object.fromEntries(packed.map(({ name, tarball }) => [name, `file:${tarball}`]))
+  const outer = Object.fromEntries(outerDependencies().map((name) => [name, `file:${copyInstalled(name)}`]))
+  const manifest = {
+    name: 'user',
+    private: true,
+    type: 'module',
+    dependencies: { ...inner, ...outer },
+    overrides: { ...inner, ...outer },
+  }
+  writeFileSync(join(folder, 'package.json'), JSON.stringify(manifest))
+  const args = ['install', '--offline', '--install-links', '--no-audit', '--no-fund', '--legacy-peer-deps']
+  const { status, output } = run('npm', args, { cwd: folder })
+  if (status !== 0) throw new Error(`npm install of the tarballs failed:\n${output}`)
+})
+
+afterAll(() => {
+  rmSync(folder, { recursive: true, force: true })
+})
+
+/** All that the packages depend on outside this workspace, at any depth. */
+function outerDependencies(): string[] {
+  const found = new Set<string>()
+  const visit = (manifest: Manifest): void => {
+    for (const name of Object.keys(manifest.dependencies ?? {})) {
+      if (found.has(name) || packages.some((inner) => inner.manifest.name === name)) continue
+      found.add(name)
+      visit(readManifest(join('node_modules', name)))
+    }
+  }
+  for (const { manifest } of packages) visit(manifest)
+  return [...found]
+}
+
+/** A copy without the package's own node_modules, so that npm can take it for a plain folder. */
+function copyInstalled(name: string): string {
+  const copy = join(folder, 'outer', name)
+  cpSync(join(root, 'node_modules', name), copy, { recursive: true })
+  return copy
+}
+
+function installed(name: string): string {
+  return join(folder, 'node_modules', name)
+}
+
+describe.each(packages.map(({ manifest }) => manifest.name))('%s, packed', (name) => {
+  const files = (): string[] => packed.find((entry) => entry.name === name)?.files ?? []
+
+  it('holds its build, its sources and its licence, and no more', () => {
+    expect(files()).toEqual(
+      expect.arrayContaining(['LICENSE', 'package.json', 'dist/index.js', 'dist/index.d.ts']),
+    )
+    expect(
+      files().filter((file) => !/^(dist\/|src\/|README\.md$|LICENSE$|package\.json$)/.test(file)),
+    ).toEqual([])
+    expect(files().filter((file) => /\.(test|spec)\.|tsbuildinfo|\.config\./.test(file))).toEqual([])
+  })
+
+  it('holds the sources that its source maps name', () => {
+    const maps = files().filter((file) => file.endsWith('.map'))
+    expect(maps).not.toEqual([])
+    for (const map of maps) {
+      const path = join(installed(name), map)
+      const { sources } = JSON.parse(readFileSync(path, 'utf8')) as { sources: string[] }
+      for (const source of sources)
+        expect(existsSync(join(path, '..', source)), `${map}: ${source}`).toBe(true)
+    }
+  })
+
+  it('imports in plain Node', () => {
+    const code = `const it = await import('${name}'); if (Object.keys(it).length === 0) throw new Error('no exports')`
+    expect(run(process.execPath, ['--input-type=module', '--eval', code], { cwd: folder })).toEqual({
+      status: 0,
+      output: '',
+    })
+  })
+
+  it('compiles in a strict project', () => {
+    const project = join(folder, `compile-${name.replaceAll(/\W/g, '-')}`)
+    mkdirSync(project)
+    // A framework's own declarations are not ours to answer for.
+    const framework = Object.keys(readManifest(join('node_modules', name)).peerDependencies ?? {}).length > 0
+    if (framework) linkFrameworks(name)
+    const config = {
+      compilerOptions: {
+        target: 'es2022',
+        lib: framework ? ['es2022', 'dom'] : ['es2022'],
+        module: 'nodenext',
+        strict: true,
+        exactOptionalPropertyTypes: true,
+        noEmit: true,
+        skipLibCheck: framework,
+        types: [],
+      },
+      files: ['user.ts'],
+    }
+    writeFileSync(join(project, 'tsconfig.json'), JSON.stringify(config))
+    writeFileSync(join(project, 'package.json'), JSON.stringify({ type: 'module' }))
+    writeFileSync(
+      join(project, 'user.ts'),
+      `import * as it from '${name}'\n\nexport const names = Object.keys(it)\n`,
+    )
+    expect(runTool('tsc', ['-p', project, '--pretty', 'false'])).toEqual({ status: 0, output: '' })
+  })
+
+  it('gives each of its commands', () => {
+    for (const command of Object.keys(readManifest(join('node_modules', name)).bin ?? {})) {
+      const { status, output } = run(join(folder, 'node_modules/.bin', command), ['--help'], { cwd: folder })
+      expect(output).toContain(command)
+      expect(status, output).toBe(0)
+    }
+  })
+})
+
+/** Puts the peers' declarations where the compiler finds them. */
+function linkFrameworks(name: string): void {
+  for (const peer of Object.keys(readManifest(join('node_modules', name)).peerDependencies ?? {})) {
+    if (!existsSync(installed(peer)))
+      cpSync(join(root, 'node_modules', peer), installed(peer), { recursive: true })
+  }
+}
+
+describe('the core, used by a stranger', () => {
+  it('trains, and compiles to the last declaration', () => {
+    const text = [
+      `import { type Transformation, adam, createOptimizer, inducedMetric } from '@induced-metric/core'`,
+      '',
+      'const transformation: Transformation = inducedMetric(adam(), { learningRate: 0.1 })',
+      'const data = new Float32Array([3, -2])',
+      `const optimizer = createOptimizer(transformation, [{ name: 'theta', shape: [2], data }])`,
+      'for (let step = 0; step < 100; step += 1) optimizer.step([data.map((x) => 2 * x)])',
+      'const size: number = data.reduce((sum, x) => sum + x * x, 0)',
+      'if (!(size < 1)) throw new Error(`did not descend: ${size}`)',
+      'if (optimizer.report.step !== 100) throw new Error(`counted ${optimizer.report.step} steps`)',
+    ]
+    const project = join(folder, 'stranger')
+    mkdirSync(project)
+    const compilerOptions = { target: 'es2022', lib: ['es2022'], module: 'nodenext', strict: true, types: [] }
+    writeFileSync(join(project, 'package.json'), JSON.stringify({ type: 'module' }))
+    writeFileSync(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['main.ts'] }))
+    writeFileSync(join(project, 'main.ts'), text.join('\n'))
+    expect(runTool('tsc', ['-p', project, '--pretty', 'false'])).toEqual({ status: 0, output: '' })
+    expect(run(process.execPath, ['main.js'], { cwd: project })).toEqual({ status: 0, output: '' })
+  })
+})

@@ -114,7 +114,7 @@ const style: Case[] = [
     ['export const x = (l: number[]): void => l.forEach(async (n) => await f(n))'],
   ],
   ['await-thenable', 'tfjs/src', ['export const x = async (): Promise<number> => await 1']],
-  ['no-unnecessary-condition', 'tfjs/src', ['export const x = (n: number): number => (n === null ? 0 : n)']],
+  ['no-unnecessary-condition', 'tfjs/test', ['export const x = (n: number): number => (n === null ? 0 : n)']],
   ['no-explicit-any', 'tfjs/src', ['export const x = (n: any): unknown => n as unknown']],
   ['no-unsafe-member-access', 'tfjs/src', [`export const x: unknown = JSON.parse('{}').y`]],
   ['consistent-type-imports', 'tfjs/src', [`import { Y } from './y.js'`, 'export type X = Y']],

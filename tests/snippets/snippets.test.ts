@@ -55,7 +55,6 @@ function typeCheck(language: 'ts' | 'js', chosen: readonly Module[]): void {
       lib: ['es2023', 'dom', 'dom.iterable'],
       incremental: false,
       noUncheckedIndexedAccess: false,
-      exactOptionalPropertyTypes: false,
       ...(language === 'js' ? { allowJs: true, checkJs: true, noImplicitAny: false } : {}),
     },
     include: ['.'],

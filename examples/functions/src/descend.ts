@@ -1,0 +1,58 @@
+import { createOptimizer } from '@induced-metric/core'
+
+import { testFunctions, type Point, type TestFunction } from './functions.js'
+import { transformationOf } from './optimizers.js'
+import { rows, type Row } from './rows.js'
+
+/** A published run, run again. */
+export interface Descent {
+  readonly row: Row
+  readonly testFunction: TestFunction
+  /** From the start to the last point. */
+  readonly path: readonly Point[]
+  /** The function's value at every point of the path. */
+  readonly values: readonly number[]
+  /** Steps to the tolerance; null when it was not reached. */
+  readonly iterations: number | null
+  readonly finalValue: number
+  /** Whether the iterations and three digits of the last value are the published ones. */
+  readonly reproduced: boolean
+}
+
+/** The paper gives up after this many steps. */
+export const MAX_ITERATIONS = 1000
+
+/** Follows one optimiser down its function, in double precision. */
+export function descend(row: Row, maxIterations: number = MAX_ITERATIONS): Descent {
+  const testFunction = testFunctions[row.function]
+  const point = Float64Array.from(testFunction.start)
+  const optimizer = createOptimizer(transformationOf(row), [{ name: 'point', shape: [2], data: point }])
+  const path: Point[] = [testFunction.start]
+  const values = [testFunction.value(...testFunction.start)]
+  let iterations: number | null = null
+
+  for (let step = 1; step <= maxIterations && iterations === null; step++) {
+    const [x, y] = path.at(-1)!
+    optimizer.step([Float64Array.from(testFunction.gradient(x, y))], { loss: values.at(-1)! })
+    const reached: Point = [point[0]!, point[1]!]
+    path.push(reached)
+    values.push(testFunction.value(...reached))
+    if (values.at(-1)! <= testFunction.tolerance) iterations = step
+  }
+  optimizer.dispose()
+
+  const finalValue = values.at(-1)!
+  const { published } = row
+  const reproduced = iterations === published.iterations && threeDigits(finalValue) === published.value
+  return { row, testFunction, path, values, iterations, finalValue, reproduced }
+}
+
+/** Runs all thirty. */
+export function descendAll(): Descent[] {
+  return rows.map((row) => descend(row))
+}
+
+/** A number as the paper prints it: `8.88e-08`. */
+export function threeDigits(value: number): string {
+  return value.toExponential(2).replace(/e([+-])(\d)$/, 'e$10$2')
+}

@@ -1,0 +1,16 @@
+import { descendAll } from './descend.js'
+import { formatTable } from './table.js'
+
+const descents = descendAll()
+console.log(formatTable(descents))
+
+const chaotic = descents.filter(({ row }) => row.chaotic !== undefined)
+const steady = descents.filter(({ row }) => row.chaotic === undefined)
+const reproduced = steady.filter((descent) => descent.reproduced)
+console.log(
+  `\n${reproduced.length} of ${steady.length} runs give the published steps and three digits of the last value.`,
+)
+console.log(`The other ${chaotic.length} hang on the last bit of rounding:`)
+for (const { row, testFunction } of chaotic)
+  console.log(`  ${testFunction.title}, ${row.optimizer}: ${row.chaotic}`)
+if (reproduced.length < steady.length) process.exitCode = 1

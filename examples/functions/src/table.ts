@@ -1,0 +1,28 @@
+import { threeDigits, type Descent } from './descend.js'
+import { optimizerTitles } from './optimizers.js'
+
+const HEADINGS = ['Function', 'Optimiser', 'steps', 'published', 'value', 'published', 'same?']
+
+/** The runs as lines of text, with the published figures beside them. */
+export function formatTable(descents: readonly Descent[]): string {
+  const body = descents.map(({ row, testFunction, iterations, finalValue, reproduced }) => [
+    testFunction.title,
+    optimizerTitles[row.optimizer],
+    `${iterations ?? 'never'}`,
+    `${row.published.iterations ?? 'never'}`,
+    threeDigits(finalValue),
+    row.published.value,
+    reproduced ? 'yes' : row.chaotic === undefined ? 'NO' : 'chaotic',
+  ])
+  const widths = HEADINGS.map((heading, column) =>
+    Math.max(heading.length, ...body.map((cells) => cells[column]!.length)),
+  )
+  const line = (cells: readonly string[]): string =>
+    cells
+      .map((cell, column) =>
+        column >= 2 && column <= 5 ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!),
+      )
+      .join('  ')
+      .trimEnd()
+  return [line(HEADINGS), widths.map((width) => '-'.repeat(width)).join('  '), ...body.map(line)].join('\n')
+}

@@ -124,7 +124,7 @@ export function resolveHyperparameters(
   checkKeys(owner, options, Object.keys(specs))
   const values: Record<string, Scheduled | boolean> = {}
   for (const [name, spec] of Object.entries(specs)) {
-    const value = options[name] ?? spec.default
+    const value = options[name] === undefined ? spec.default : options[name]
     const path = `${owner}.${name}`
     if (spec.kind === 'boolean') {
       if (typeof value !== 'boolean') {

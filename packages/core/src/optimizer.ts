@@ -1,10 +1,17 @@
-import { checkCheckpoint, decodeCheckpoint, type Checkpoint, type ParameterState } from './checkpoint.js'
+import {
+  checkCheckpoint,
+  checkParameterState,
+  decodeCheckpoint,
+  type Checkpoint,
+  type ParameterState,
+} from './checkpoint.js'
 import { createReferenceEngine } from './engines/reference/index.js'
 import { elementType, type Engine, type Slots, type TypedArray } from './engines/engine.js'
 import { InducedMetricError, show } from './errors.js'
 import { checkKeys } from './hyperparameter.js'
 import { planStep, profileScalars, unitScalars, type MetricUnit, type Scalars, type StepPlan } from './plan.js'
 import { clipGraph, stepStatus } from './record.js'
+import { composeReport, idle, initialReport, refusal, type StepReport } from './report.js'
 import { compileScalars, type ScalarProgram } from './scalars.js'
 import { checkTransformation, type ParameterInfo, type Transformation } from './transformation.js'
 
@@ -12,35 +19,6 @@ import { checkTransformation, type ParameterInfo, type Transformation } from './
 export interface Parameter extends ParameterInfo {
   /** Row-major values, one per scalar of `shape`; updated in place by every step. */
   readonly data: TypedArray
-}
-
-/** What a step did under one metric unit. */
-export interface UnitReport {
-  /** '' for the default group, else the group's label or the parameter's name. */
-  readonly key: string
-  /** ρ, the factor on the base step; 0 when the step was skipped. */
-  readonly scale: number
-  /** s = gᵀPg, the squared dual norm of the gradient. NaN where it was not computed (`xi: 0` with `identity()`). */
-  readonly dualNorm: number
-  /** v̂ = ξ·v/(1−βᵗ), the running average of ξ·s that ρ is computed from. */
-  readonly metric: number
-  readonly xi: number
-}
-
-/** What the latest step did. With several metric units, `scale`, `dualNorm`, `metric` and `xi` are the first one's. */
-export interface StepReport extends Omit<UnitReport, 'key'> {
-  /** Number of steps taken; a skipped step does not count. */
-  readonly step: number
-  /** The loss as it was given, else `null`. */
-  readonly loss: number | null
-  /** Whether the latest step was skipped, leaving every parameter and slot as it was. */
-  readonly skipped: boolean
-  /** Number of steps skipped so far. */
-  readonly skippedSteps: number
-  /** The learning rate of the first parameter's group at this step. */
-  readonly learningRate: number
-  /** One entry per metric unit, where parameter groups or `metricScope` make more than one. */
-  readonly units?: readonly UnitReport[]
 }
 
 /** A parameter as the optimiser holds it. */
@@ -120,7 +98,7 @@ export function createOptimizer(
   if (!Array.isArray(parameters)) {
     throw new InducedMetricError('ERR_OPTION', `parameters must be an array, given ${show(parameters)}`)
   }
-  const createEngine = chooseEngine(options.engine ?? 'auto')
+  const createEngine = chooseEngine(options.engine === undefined ? 'auto' : options.engine)
   const plan = planStep(transformation, parameters)
   parameters.forEach(({ name, shape, data }, index) => {
     if (elementType(data) === undefined) {
@@ -200,17 +178,7 @@ class PlannedOptimizer implements Optimizer {
       average: 0,
       steps: 0,
     }))
-    this.#report = {
-      step: 0,
-      scale: 1,
-      dualNorm: 0,
-      metric: 0,
-      loss: null,
-      skipped: false,
-      skippedSteps: 0,
-      learningRate: 0,
-      xi: 0,
-    }
+    this.#report = initialReport
   }
 
   get report(): StepReport {
@@ -249,7 +217,11 @@ class PlannedOptimizer implements Optimizer {
     })
 
     const failed = results.findIndex((result) => result !== undefined && result.status !== stepStatus.ok)
-    if (failed !== -1) refuse(results[failed]!, this.#units[failed]!.unit, plan.transformation, loss)
+    if (failed !== -1) {
+      const { status, dualNorm } = results[failed]!
+      const error = refusal(plan.transformation, this.#units[failed]!.unit, status, { dualNorm, loss })
+      if (error) throw error
+    }
     const skipped = failed !== -1 || active.length === 0
     if (!skipped) {
       for (const index of active) {
@@ -265,27 +237,14 @@ class PlannedOptimizer implements Optimizer {
       })
     }
 
-    const units = results.map((result, i): UnitReport => {
-      const { unit } = this.#units[i]!
-      return {
-        key: unit.key,
-        scale: skipped || !result ? 0 : result.scale,
-        dualNorm: !result || !unit.graph.metric ? NaN : Math.max(result.dualNorm, 0),
-        metric: result?.metric ?? NaN,
-        xi: result?.xi ?? NaN,
-      }
-    })
-    const { key: _, ...first } = units.find((_, i) => results[i] !== undefined) ??
-      units[0] ?? { key: '', scale: 0, dualNorm: NaN, metric: NaN, xi: NaN }
-    return (this.#report = {
+    return (this.#report = composeReport({
       step: skipped ? step - 1 : step,
-      ...first,
       loss,
       skipped,
       skippedSteps: this.#report.skippedSteps + (skipped ? 1 : 0),
       learningRate: this.#profiles[0]?.['learningRate'] ?? NaN,
-      ...(units.length > 1 && { units }),
-    })
+      units: results.map((result, i) => ({ unit: this.#units[i]!.unit, ...(result ?? idle) })),
+    }))
   }
 
   save(): Checkpoint {
@@ -318,22 +277,12 @@ class PlannedOptimizer implements Optimizer {
     const units = new Map(checkpoint.units.map((unit) => [unit.key, unit]))
     const matched = this.#plan.parameters.map(({ name, shape }, index) => {
       const state = states.get(name) ?? refuse(`the checkpoint has no parameter ${show(name)}`)
-      if (state.shape.join() !== shape.join()) {
-        refuse(`parameter ${show(name)} has shape [${shape.join(', ')}], in the checkpoint [${state.shape.join(', ')}]`)
-      }
-      const slots = engine.slots[index]!
-      const expected = Object.keys(slots).sort().join(', ')
-      const found = Object.keys(state.slots).sort().join(', ')
-      if (expected !== found) refuse(`parameter ${show(name)} keeps slots [${expected}], the checkpoint has [${found}]`)
-      for (const [slot, data] of Object.entries(slots)) {
-        const loaded = state.slots[slot]!
-        if (elementType(loaded) !== elementType(data)) {
-          refuse(`slot ${slot} of ${show(name)} must be ${show(data)}, the checkpoint has ${show(loaded)}`)
-        }
-        if (loaded.length !== data.length) {
-          refuse(`slot ${slot} of ${show(name)} has ${data.length} elements, in the checkpoint ${loaded.length}`)
-        }
-      }
+      checkParameterState(state, {
+        name,
+        shape,
+        dtype: elementType(engine.parameters[index])!,
+        slots: Object.keys(engine.slots[index]!),
+      })
       return state
     })
     if (states.size !== matched.length) {
@@ -417,30 +366,4 @@ class PlannedOptimizer implements Optimizer {
       for (const index of clipped) this.#scalars[index]!['clip'] = clip
     }
   }
-}
-
-/** Throws where a step that must not be written is an error; returns where it is to be skipped. */
-function refuse(
-  result: { readonly status: number; readonly dualNorm: number },
-  unit: MetricUnit,
-  transformation: Transformation,
-  loss: number | null,
-): void {
-  const { embedding, onBadLoss } = unit.settings
-  if (result.status === stepStatus.nonFinite) {
-    if (transformation.onNonFinite === 'skip') return
-    const what = Number.isFinite(result.dualNorm)
-      ? `the loss is ${loss}`
-      : 'a gradient or the dual norm is NaN or infinite'
-    throw new InducedMetricError(
-      'ERR_NON_FINITE',
-      `${what}; nothing was changed. With onNonFinite: 'skip' such a step is skipped`,
-    )
-  }
-  if (onBadLoss === 'skip') return
-  throw new InducedMetricError(
-    'ERR_BAD_LOSS',
-    `the embedding ${embedding.name} cannot take the loss ${loss}; nothing was changed. log needs a loss above ` +
-      "`floor`: lower floor, or set onBadLoss to 'skip', 'base' or 'zero'",
-  )
 }

@@ -4,7 +4,13 @@ import { valueAt, type HyperparameterSpecs, type Scheduled } from './hyperparame
 import { embeddingInput } from './embedding.js'
 import { hyperparameterInput, type Preconditioner } from './preconditioner.js'
 import { isPlainBase, recordMetric, recordStep, type MetricGraph, type StepForm, type StepGraph } from './record.js'
-import { optionRanges, type GroupSettings, type ParameterInfo, type Transformation } from './transformation.js'
+import {
+  checkTransformation,
+  optionRanges,
+  type GroupSettings,
+  type ParameterInfo,
+  type Transformation,
+} from './transformation.js'
 
 /** Named scalar inputs of a graph. */
 export type Scalars = Record<string, number>
@@ -67,6 +73,7 @@ export interface StepPlan {
  * @throws ERR_SHAPE when a shape is no array of whole numbers ≥ 0
  */
 export function planStep(transformation: Transformation, parameters: readonly ParameterInfo[]): StepPlan {
+  checkTransformation(transformation)
   checkParameters(transformation, parameters)
   const profiles: Profile[] = []
   const graphs = new Map<string, StepGraph>()
@@ -192,7 +199,11 @@ function structuralHash(
 function checkParameters(transformation: Transformation, parameters: readonly ParameterInfo[]): void {
   const names = new Set<string>()
   const groups = new Set<string | undefined>()
-  for (const { name, shape, group } of parameters) {
+  for (const parameter of parameters as readonly (ParameterInfo | null | undefined)[]) {
+    if (typeof parameter !== 'object' || parameter === null) {
+      throw new InducedMetricError('ERR_OPTION', `a parameter must be { name, shape, data, group? }, given ${show(parameter)}`)
+    }
+    const { name, shape, group } = parameter
     if (typeof name !== 'string') {
       throw new InducedMetricError('ERR_OPTION', `a parameter's name must be a string, given ${show(name)}`)
     }
@@ -204,6 +215,9 @@ function checkParameters(transformation: Transformation, parameters: readonly Pa
         'ERR_SHAPE',
         `parameter ${show(name)}: shape must be an array of whole numbers ≥ 0 ([] for a scalar), given ${show(shape)}`,
       )
+    }
+    if (group !== undefined && typeof group !== 'string') {
+      throw new InducedMetricError('ERR_OPTION', `parameter ${show(name)}: group must be a string, given ${show(group)}`)
     }
     names.add(name)
     groups.add(group)

@@ -254,14 +254,19 @@ function checkChoice(name: string, value: unknown, choices: readonly string[]): 
   throw new InducedMetricError('ERR_OPTION', `${name} must be one of ${list}, given ${show(value)}`)
 }
 
+function isComponent<T>(value: unknown): value is Partial<T> {
+  return typeof value === 'object' && value !== null
+}
+
 function checkPreconditioner(name: string, value: unknown): asserts value is Preconditioner {
-  if (typeof (value as Partial<Preconditioner> | null)?.definition?.update === 'function') return
+  // A factory carries its definition too.
+  if (isComponent<Preconditioner>(value) && typeof value.definition?.update === 'function') return
   const hint = typeof value === 'function' ? 'a function: call it, as in adam()' : show(value)
   throw new InducedMetricError('ERR_OPTION', `${name} must be a preconditioner such as sgd() or adam(), given ${hint}`)
 }
 
 function checkEmbedding(name: string, value: unknown): asserts value is Embedding {
-  if (typeof (value as Partial<Embedding> | null)?.definition?.slope === 'function') return
+  if (isComponent<Embedding>(value) && typeof value.definition?.slope === 'function') return
   const hint = typeof value === 'function' ? 'a function: call it, as in log()' : show(value)
   throw new InducedMetricError('ERR_OPTION', `${name} must be an embedding such as identity() or log(), given ${hint}`)
 }

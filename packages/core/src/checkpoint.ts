@@ -1,4 +1,4 @@
-import type { TypedArray } from './engines/engine.js'
+import { elementType, type TypedArray } from './engines/engine.js'
 import { InducedMetricError, show } from './errors.js'
 import { sizeOf } from './plan.js'
 
@@ -135,6 +135,32 @@ export function decodeCheckpoint(bytes: Uint8Array): Checkpoint {
  */
 export function checkCheckpoint(value: unknown): asserts value is Checkpoint {
   checkHeader(value, (slots) => typeof slots === 'object' && slots !== null)
+}
+
+/**
+ * Checks that a parameter's saved state fits the parameter.
+ *
+ * @throws ERR_CHECKPOINT naming the parameter and what differs
+ */
+export function checkParameterState(
+  state: ParameterState,
+  expected: { name: string; shape: readonly number[]; dtype: 'float32' | 'float64'; slots: readonly string[] },
+): void {
+  const name = show(expected.name)
+  if (state.shape.join() !== expected.shape.join()) {
+    throw broken(`parameter ${name} has shape [${expected.shape.join(', ')}], in the checkpoint [${state.shape.join(', ')}]`)
+  }
+  const slots = [...expected.slots].sort().join(', ')
+  const saved = Object.keys(state.slots).sort().join(', ')
+  if (slots !== saved) throw broken(`parameter ${name} keeps slots [${slots}], the checkpoint has [${saved}]`)
+  for (const [slot, data] of Object.entries(state.slots)) {
+    if (elementType(data) !== expected.dtype) {
+      throw broken(`slot ${slot} of ${name} must be ${expected.dtype}, the checkpoint has ${show(data)}`)
+    }
+    if (data.length !== sizeOf(expected.shape)) {
+      throw broken(`slot ${slot} of ${name} has ${sizeOf(expected.shape)} elements, in the checkpoint ${data.length}`)
+    }
+  }
 }
 
 function parseHeader(bytes: Uint8Array): Header {

@@ -6,6 +6,8 @@
 export * as algebra from './algebra.js'
 export type { Expr, Operand, Op, Shape, ElementwiseOp, ScalarOp, BarrierOp, Extent } from './algebra.js'
 export {
+  checkCheckpoint,
+  checkParameterState,
   decodeCheckpoint,
   encodeCheckpoint,
   type Checkpoint,
@@ -40,8 +42,6 @@ export {
   type OptimizerOptions,
   type OptimizerParameter,
   type Parameter,
-  type StepReport,
-  type UnitReport,
 } from './optimizer.js'
 export {
   planStep,
@@ -65,6 +65,7 @@ export {
 } from './preconditioner.js'
 export { adagrad, adam, heavyBall, lion, muon, rmsprop, sgd } from './preconditioners/index.js'
 export { clipGraph, stepStatus, type MetricGraph, type StepGraph } from './record.js'
+export { composeReport, idle, initialReport, refusal, type StepReport, type UnitReport, type UnitResult } from './report.js'
 export { compileScalars, type ScalarProgram } from './scalars.js'
 export {
   constant,

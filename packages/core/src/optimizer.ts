@@ -322,9 +322,10 @@ class PlannedOptimizer implements Optimizer {
         `step takes an array of ${parameters.length} gradients, one per parameter, given ${given}`,
       )
     }
-    gradients.forEach((gradient: unknown, index) => {
+    // Over the parameters, as a walk over the gradients would pass by holes.
+    parameters.forEach(({ name, data }, index) => {
+      const gradient: unknown = gradients[index]
       if (gradient === null) return
-      const { name, data } = parameters[index]!
       if (elementType(gradient) !== elementType(data)) {
         throw new InducedMetricError(
           'ERR_SHAPE',

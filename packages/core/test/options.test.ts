@@ -75,7 +75,12 @@ describe('inducedMetric', () => {
     ['groups', 'bias', 'an object of options'],
     ['groups', null, 'groups'],
   ])('refuses %s: %o', (option, value, range) => {
-    expectError(loosely(inducedMetric, sgd(), { learningRate: 0.1, [option]: value }), 'ERR_OPTION', option, range)
+    expectError(
+      loosely(inducedMetric, sgd(), { learningRate: 0.1, [option]: value }),
+      'ERR_OPTION',
+      option,
+      range,
+    )
   })
 
   it.each(['LearningRate', 'lr', 'weight_decay', 'base', 'toString', '__proto__x', ''])(
@@ -165,7 +170,9 @@ describe('inducedMetric', () => {
   it('takes the ends of each range that belong to it', () => {
     const options = { learningRate: 0, xi: 0, beta: 0, weightDecay: 0, clipNorm: Number.MIN_VALUE }
     expect(() => inducedMetric(sgd(), options)).not.toThrow()
-    expect(() => inducedMetric(adam({ beta1: 0, beta2: 0, epsilon: 0 }), { learningRate: 1e300 })).not.toThrow()
+    expect(() =>
+      inducedMetric(adam({ beta1: 0, beta2: 0, epsilon: 0 }), { learningRate: 1e300 }),
+    ).not.toThrow()
   })
 
   it('reads its options once: changing the object afterwards changes nothing', () => {
@@ -219,9 +226,12 @@ describe('hyperparameters of the bases', () => {
     }
   })
 
-  it.each([0, -1, 51, 2.5, NaN, '5', () => 5])('muon: iterations is a whole number from 1 to 50, not %o', (value) => {
-    expectError(loosely(muon, { iterations: value }), 'ERR_OPTION', 'muon.iterations')
-  })
+  it.each([0, -1, 51, 2.5, NaN, '5', () => 5])(
+    'muon: iterations is a whole number from 1 to 50, not %o',
+    (value) => {
+      expectError(loosely(muon, { iterations: value }), 'ERR_OPTION', 'muon.iterations')
+    },
+  )
 
   it.each(Object.entries(bases))('%s: knows no other option', (name, base) => {
     expectError(loosely(base, { learningRate: 0.1 }), 'ERR_OPTION', name, '"learningRate"', 'known options')
@@ -246,11 +256,14 @@ describe('hyperparameters of the embeddings', () => {
 })
 
 describe('definitions', () => {
-  it.each(['', '1st', 'a b', 'a.b', 'ä', '-a', undefined, 3])('have a name that files can hold, not %o', (name) => {
-    const update = () => ({ direction: 0, slots: {} })
-    expectError(loosely(definePreconditioner, { name, hyperparameters: {}, update }), 'ERR_OPTION', 'name')
-    expectError(loosely(defineEmbedding, { name, slope: () => 1, descends: () => 1 }), 'ERR_OPTION', 'name')
-  })
+  it.each(['', '1st', 'a b', 'a.b', 'ä', '-a', undefined, 3])(
+    'have a name that files can hold, not %o',
+    (name) => {
+      const update = () => ({ direction: 0, slots: {} })
+      expectError(loosely(definePreconditioner, { name, hyperparameters: {}, update }), 'ERR_OPTION', 'name')
+      expectError(loosely(defineEmbedding, { name, slope: () => 1, descends: () => 1 }), 'ERR_OPTION', 'name')
+    },
+  )
 })
 
 describe('createOptimizer', () => {
@@ -294,17 +307,32 @@ describe('createOptimizer', () => {
 
   it('refuses options for a group that no parameter is in, and lists the groups there are', () => {
     const grouped = inducedMetric(sgd(), { learningRate: 0.1, groups: { biases: { weightDecay: 0 } } })
-    expectError(() => createOptimizer(grouped, [one]), 'ERR_OPTION', 'groups.biases', 'no parameter has a group')
+    expectError(
+      () => createOptimizer(grouped, [one]),
+      'ERR_OPTION',
+      'groups.biases',
+      'no parameter has a group',
+    )
     const parameter = { ...one, group: 'bias' }
     expectError(() => createOptimizer(grouped, [parameter]), 'ERR_OPTION', 'groups.biases', '"bias"')
   })
 
   it.each([['gpu'], ['Auto'], [1], [null]])('has no engine %o', (engine) => {
-    expectError(loosely(createOptimizer, transformation, [one], { engine }), 'ERR_OPTION', 'engine', "'reference'")
+    expectError(
+      loosely(createOptimizer, transformation, [one], { engine }),
+      'ERR_OPTION',
+      'engine',
+      "'reference'",
+    )
   })
 
   it('has no option but engine', () => {
-    expectError(loosely(createOptimizer, transformation, [one], { backend: 'x' }), 'ERR_OPTION', '"backend"', 'engine')
+    expectError(
+      loosely(createOptimizer, transformation, [one], { backend: 'x' }),
+      'ERR_OPTION',
+      '"backend"',
+      'engine',
+    )
   })
 
   it('takes shapes of length 0, extents of 0, and no parameters at all', () => {
@@ -320,7 +348,9 @@ describe('createOptimizer', () => {
   it('leaves the caller what it was given: parameters may be frozen, and are updated in place', () => {
     const data = new Float64Array([1])
     const frozen = Object.freeze({ name: 'w', shape: Object.freeze([1]), data })
-    createOptimizer(transformation, Object.freeze([frozen]), { engine: 'reference' }).step([new Float64Array([1])])
+    createOptimizer(transformation, Object.freeze([frozen]), { engine: 'reference' }).step([
+      new Float64Array([1]),
+    ])
     expect(data[0]).toBeLessThan(1)
   })
 })
@@ -346,7 +376,9 @@ describe('schedules that leave their range', () => {
     const top = key === undefined ? { [owner]: tail(value) } : {}
     const transformation = inducedMetric(base, { learningRate: 0.1, embedding, ...top })
     const data = new Float64Array([1, 2])
-    const optimizer = createOptimizer(transformation, [{ name: 'w', shape: [2], data }], { engine: 'reference' })
+    const optimizer = createOptimizer(transformation, [{ name: 'w', shape: [2], data }], {
+      engine: 'reference',
+    })
     const step = () => optimizer.step([new Float64Array([1, -1])], { loss: 3 })
     step()
     step()
@@ -365,7 +397,9 @@ describe('schedules that leave their range', () => {
     }
     const data = new Float64Array([1])
     const transformation = inducedMetric(adam(), { learningRate })
-    const optimizer = createOptimizer(transformation, [{ name: 'w', shape: [1], data }], { engine: 'reference' })
+    const optimizer = createOptimizer(transformation, [{ name: 'w', shape: [1], data }], {
+      engine: 'reference',
+    })
     optimizer.step([new Float64Array([1])])
     const before = bits(data)
     expect(() => optimizer.step([new Float64Array([1])])).toThrow(new RangeError('no more'))

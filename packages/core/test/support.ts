@@ -79,9 +79,16 @@ export interface Tensor {
 export function optimizerOver(
   transformation: Transformation,
   tensors: readonly Tensor[],
-  { dtype = 'float64', seed = 1, engine = 'reference' }: { dtype?: Dtype; seed?: number; engine?: 'reference' | 'auto' } = {},
+  {
+    dtype = 'float64',
+    seed = 1,
+    engine = 'reference',
+  }: { dtype?: Dtype; seed?: number; engine?: 'reference' | 'auto' } = {},
 ): Optimizer {
-  const parameters = tensors.map((tensor, i) => ({ ...tensor, data: randomArray(dtype, size(tensor), seed * 100 + i) }))
+  const parameters = tensors.map((tensor, i) => ({
+    ...tensor,
+    data: randomArray(dtype, size(tensor), seed * 100 + i),
+  }))
   return createOptimizer(transformation, parameters, { engine })
 }
 

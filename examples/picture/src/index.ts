@@ -1,0 +1,2 @@
+export { drawPicture } from './draw.js'
+export { follow, optimizers } from './paths.js'

@@ -1,0 +1,141 @@
+import type { Case, Damage } from '../case.js'
+import type { PlainBase, PlainTransformation } from '../plain.js'
+import type { Problem } from '../problem.js'
+import { matrices, mixed, small, table, type Row } from './table.js'
+
+const bases: readonly PlainBase[] = [
+  { name: 'sgd', momentum: 0.75 },
+  { name: 'heavyBall', momentum: 0.75, dampening: 0.25 },
+  { name: 'rmsprop', decay: 0.75, centered: true, momentum: 0.5 },
+  { name: 'adagrad', initialAccumulator: 0.25 },
+  { name: 'adam', beta1: 0.75, beta2: 0.875 },
+  { name: 'lion' },
+  { name: 'muon' },
+]
+
+function of(seed: number, transformation: PlainTransformation, more: Partial<Problem> = {}): Problem {
+  return {
+    transformation,
+    parameters: transformation.base.name === 'muon' ? matrices : mixed,
+    steps: 6,
+    seed,
+    loss: { first: 2, ratio: 0.75 },
+    ...more,
+  }
+}
+
+const needs = ['checkpoint'] as const
+const common = { learningRate: 0.25, xi: 0.25, beta: 0.875 }
+
+const resume = table('checkpoint/resume', [
+  ...bases.map(
+    (base, b): Row => ({
+      n: b + 1,
+      title: `${base.name}: saved, loaded into a second session and continued equals uninterrupted, bit for bit`,
+      check: 'resume',
+      after: 3,
+      needs,
+      problem: of(830 + b, { base, ...common, weightDecay: 0.125 }),
+    }),
+  ),
+  {
+    n: 11,
+    title: 'a checkpoint holds the step count: schedules and bias corrections go on',
+    check: 'resume',
+    after: 2,
+    needs,
+    problem: of(840, { base: bases[4]!, ...common, embedding: { name: 'log' }, learningRate: { schedule: 'linear', from: 0.5, to: 0.0625, steps: 5 } }),
+  },
+  {
+    n: 12,
+    title: 'a checkpoint holds each parameter’s own step count',
+    check: 'resume',
+    after: 3,
+    needs,
+    problem: of(841, { base: bases[4]!, ...common }, { missing: { 1: [0], 2: [0, 1], 5: [2] } }),
+  },
+  {
+    n: 13,
+    title: 'a checkpoint holds the average of every group',
+    check: 'resume',
+    after: 3,
+    needs,
+    problem: of(842, { base: bases[0]!, ...common, groups: { head: { beta: 0.5, learningRate: 0.125 } } }, {
+      parameters: mixed.map((p, i) => ({ ...p, group: i % 2 === 0 ? 'body' : 'head' })),
+    }),
+  },
+  {
+    n: 14,
+    title: 'a checkpoint holds the average of every parameter’s scope',
+    check: 'resume',
+    after: 3,
+    needs,
+    problem: of(843, { base: bases[4]!, ...common, metricScope: 'parameter' }),
+  },
+  {
+    n: 15,
+    title: 'a checkpoint from before the first step',
+    check: 'resume',
+    after: 0,
+    needs,
+    problem: of(844, { base: bases[4]!, ...common }),
+  },
+])
+
+const handover = table('checkpoint/handover', [
+  ...bases.map(
+    (base, b): Row => ({
+      n: b + 1,
+      title: `${base.name}: a checkpoint continues in the core’s reference engine`,
+      check: 'handover',
+      from: 'target',
+      after: 3,
+      needs,
+      problem: of(850 + b, { base, ...common, embedding: { name: 'logDamped' } }),
+    }),
+  ),
+  ...bases.map(
+    (base, b): Row => ({
+      n: b + 11,
+      title: `${base.name}: a checkpoint of the core’s reference engine continues here`,
+      check: 'handover',
+      from: 'reference',
+      after: 3,
+      needs,
+      problem: of(860 + b, { base, ...common, embedding: { name: 'log' } }),
+    }),
+  ),
+])
+
+/** Appended to only: the place in the list is the number. */
+const damages: readonly Damage[] = [
+  'empty',
+  'truncated by a byte',
+  'cut in half',
+  'first byte changed',
+  'other transformation',
+  'other shape',
+  'other name',
+  'other dtype',
+]
+const bad = table(
+  'checkpoint/bad',
+  damages.map(
+    (damage, i): Row => ({
+      n: i + 1,
+      title: `a checkpoint that is wrong (${damage}) is ERR_CHECKPOINT and changes nothing`,
+      check: 'badCheckpoint',
+      damage,
+      needs,
+      problem: {
+        transformation: { base: bases[4]!, ...common },
+        parameters: small,
+        steps: 2,
+        seed: 870 + i,
+      },
+    }),
+  ),
+)
+
+/** Saving and loading. */
+export const checkpointCases: readonly Case[] = [...resume, ...handover, ...bad]

@@ -1,0 +1,123 @@
+import type { Case } from '../case.js'
+import type { PlainBase, PlainEmbedding, PlainTransformation } from '../plain.js'
+import type { Problem } from '../problem.js'
+import { matrices, mixed, table, type Row } from './table.js'
+
+/** Appended to only: the place in the list is part of the ids. */
+const variants: Readonly<Record<string, readonly { readonly base: PlainBase; readonly of: string }[]>> = {
+  sgd: [
+    { base: { name: 'sgd' }, of: 'sgd' },
+    { base: { name: 'sgd', momentum: 0.9 }, of: 'sgd with averaged, bias-corrected momentum' },
+  ],
+  heavyBall: [
+    { base: { name: 'heavyBall' }, of: 'heavyBall' },
+    { base: { name: 'heavyBall', momentum: 0.8, nesterov: true }, of: 'heavyBall with Nesterov momentum' },
+    {
+      base: { name: 'heavyBall', momentum: 0.7, dampening: 0.25 },
+      of: 'heavyBall whose dampening starts at the second step',
+    },
+  ],
+  rmsprop: [
+    { base: { name: 'rmsprop', decay: 0.9 }, of: 'rmsprop without bias correction' },
+    { base: { name: 'rmsprop', decay: 0.75, epsilon: 0.125 }, of: 'rmsprop with its epsilon outside the root' },
+    { base: { name: 'rmsprop', decay: 0.9, centered: true }, of: 'centered rmsprop' },
+    {
+      base: { name: 'rmsprop', decay: 0.9, centered: true, momentum: 0.8 },
+      of: 'centered rmsprop with momentum over P g',
+    },
+  ],
+  adagrad: [
+    { base: { name: 'adagrad' }, of: 'adagrad' },
+    { base: { name: 'adagrad', initialAccumulator: 0.5, epsilon: 0.0625 }, of: 'adagrad from an initial accumulator' },
+  ],
+  adam: [
+    { base: { name: 'adam' }, of: 'adam' },
+    { base: { name: 'adam', beta1: 0.75, beta2: 0.875, epsilon: 0.125 }, of: 'adam with its epsilon outside the root' },
+    { base: { name: 'adam', beta1: 0.9, beta2: 0.98, nesterov: true }, of: 'adam with Nesterov momentum' },
+    { base: { name: 'adam', beta1: 0, beta2: 0 }, of: 'adam without averages' },
+  ],
+  lion: [
+    { base: { name: 'lion' }, of: 'lion' },
+    { base: { name: 'lion', beta1: 0.5, beta2: 0.75 }, of: 'lion with short averages' },
+  ],
+  muon: [
+    { base: { name: 'muon' }, of: 'muon' },
+    { base: { name: 'muon', momentum: 0.5, nesterov: false }, of: 'muon without Nesterov momentum' },
+    { base: { name: 'muon', momentum: 0.875, iterations: 3 }, of: 'muon with three iterations' },
+  ],
+}
+
+/** Appended to only, and by four at most: the place in the list is part of the ids. */
+const embeddings: readonly { readonly embedding: PlainEmbedding; readonly of: string }[] = [
+  { embedding: { name: 'identity' }, of: 'under identity, ρ = 1/(1+v̂)' },
+  { embedding: { name: 'log', floor: 0.25 }, of: 'under log, ρ = ℓ/(ℓ²+v̂)' },
+  { embedding: { name: 'logDamped', floor: -0.5 }, of: 'under logDamped, ρ = ℓ²/(ℓ²+v̂)' },
+]
+
+const trajectories = Object.entries(variants).flatMap(([name, list], b) =>
+  table(
+    `step/${name}`,
+    list.flatMap(({ base, of }, v) =>
+      embeddings.map(({ embedding, of: under }, e): Row => {
+        const problem: Problem = {
+          transformation: { base, embedding, learningRate: name === 'lion' ? 0.125 : 0.25, xi: 0.125, beta: 0.75 },
+          parameters: name === 'muon' ? matrices : mixed,
+          steps: 8,
+          seed: 1000 * (b + 1) + 10 * v + e,
+          ...(embedding.name === 'identity' ? {} : { loss: { first: 4, ratio: 0.75 } }),
+        }
+        return { n: 4 * v + e + 1, title: `${of} ${under}`, check: 'trajectory', problem }
+      }),
+    ),
+  ),
+)
+
+const plain = (base: PlainBase, seed: number, parameters = mixed): Problem => ({
+  transformation: { base, learningRate: 0.125, xi: 0 },
+  parameters,
+  steps: 8,
+  seed,
+})
+
+/** Without the metric: the base optimiser and nothing else. */
+const plainBases = table('step/plain', [
+  { n: 1, title: 'sgd at ξ = 0 is momentum SGD', check: 'trajectory', problem: plain({ name: 'sgd', momentum: 0.9 }, 1) },
+  { n: 2, title: 'heavyBall at ξ = 0 is torch’s SGD', check: 'trajectory', problem: plain({ name: 'heavyBall' }, 2) },
+  { n: 3, title: 'rmsprop at ξ = 0 is torch’s RMSprop', check: 'trajectory', problem: plain({ name: 'rmsprop' }, 3) },
+  { n: 4, title: 'adagrad at ξ = 0 is torch’s Adagrad', check: 'trajectory', problem: plain({ name: 'adagrad' }, 4) },
+  { n: 5, title: 'adam at ξ = 0 is Adam', check: 'trajectory', problem: plain({ name: 'adam' }, 5) },
+  { n: 6, title: 'lion at ξ = 0 is Lion', check: 'trajectory', problem: plain({ name: 'lion' }, 6) },
+  { n: 7, title: 'muon at ξ = 0 is Muon', check: 'trajectory', problem: plain({ name: 'muon' }, 7, matrices) },
+])
+
+const withFallback = (more: Partial<PlainTransformation>, seed: number): Problem => ({
+  transformation: { base: { name: 'muon' }, learningRate: 0.125, xi: 0.25, ...more },
+  parameters: [...matrices, ...mixed],
+  steps: 6,
+  seed,
+  ...(more.embedding === undefined ? {} : { loss: { first: 3, ratio: 0.75 } }),
+})
+
+const fallbacks = table('step/fallback', [
+  {
+    n: 1,
+    title: 'muon hands what is no matrix to adam, and s sums over both',
+    check: 'trajectory',
+    problem: withFallback({}, 31),
+  },
+  {
+    n: 2,
+    title: 'muon hands what is no matrix to the fallback that is given',
+    check: 'trajectory',
+    problem: withFallback({ fallback: { name: 'sgd', momentum: 0.5 } }, 32),
+  },
+  {
+    n: 3,
+    title: 'muon with a fallback under log',
+    check: 'trajectory',
+    problem: withFallback({ embedding: { name: 'log' } }, 33),
+  },
+])
+
+/** Trajectories of every base under every embedding, in both element types. */
+export const stepCases: readonly Case[] = [...trajectories, ...plainBases, ...fallbacks]

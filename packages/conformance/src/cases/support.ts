@@ -1,0 +1,57 @@
+import type { Case } from '../case.js'
+import { features, type Feature, type Manifest } from '../manifest.js'
+import type { PlainTransformation } from '../plain.js'
+import type { Problem } from '../problem.js'
+import { small } from './table.js'
+
+const grouped = small.map((p, i) => ({ ...p, group: i === 0 ? 'body' : 'head' }))
+
+/** The least that uses a feature, on a base and an embedding that the manifest declares. */
+export function probe(feature: Feature, manifest: Pick<Manifest, 'capabilities'>): Problem {
+  const declared = (kind: string): string | undefined =>
+    manifest.capabilities.find((name) => name.startsWith(`${kind}/`) && !name.endsWith('/custom') && name !== 'base/muon')?.slice(kind.length + 1)
+  const [kind, name] = feature.split('/') as [string, string | undefined]
+  const base = kind === 'base' && name !== 'custom' ? name! : (declared('base') ?? 'muon')
+  const embedding = kind === 'embedding' && name !== 'custom' ? name! : (declared('embedding') ?? 'identity')
+  const plain = { base: { name: base }, embedding: { name: embedding }, learningRate: 0.25, xi: 0.25 }
+  const changes: Partial<Record<Feature, Partial<PlainTransformation>>> = {
+    schedules: { learningRate: { schedule: 'linear', from: 0.25, to: 0, steps: 4 } },
+    weightDecay: { weightDecay: 0.125 },
+    decayMask: { weightDecay: 0.125, decayMask: 'matrices' },
+    groups: { groups: { head: { learningRate: 0.125 } } },
+    metricScope: { metricScope: 'parameter' },
+    clipNorm: { clipNorm: 1 },
+    throwOnNonFinite: { onNonFinite: 'throw' },
+    // Whether identity reads the policy at all is no question of support.
+    badLossPolicies: { onBadLoss: 'skip', embedding: { name: declaredLog(manifest) } },
+  }
+  return {
+    transformation: { ...plain, ...changes[feature] },
+    parameters: feature === 'base/muon' || base === 'muon' ? [{ name: 'kernel', shape: [2, 3] }] : feature === 'groups' ? grouped : small,
+    steps: 2,
+    seed: 900,
+    loss: { first: 2, ratio: 0.75 },
+    ...(feature === 'missingGradients' ? { missing: { 2: [0] } } : {}),
+  }
+}
+
+function declaredLog({ capabilities }: Pick<Manifest, 'capabilities'>): string {
+  return capabilities.includes('embedding/log') || !capabilities.includes('embedding/logDamped') ? 'log' : 'logDamped'
+}
+
+/** The smallest problem a manifest can run. */
+export function smallest(manifest: Pick<Manifest, 'capabilities'>): Problem {
+  return probe('embedding/identity', manifest)
+}
+
+/** A case per feature. Its problem is a probe of the target's own, made when it is run. */
+export const supportCases: readonly Case[] = features.map(
+  (feature): Case => ({
+    id: `support/${feature}/0001`,
+    title: `${feature} works where it is declared, and is ERR_NOT_SUPPORTED where it is not`,
+    check: 'support',
+    capability: feature,
+    dtype: 'float32',
+    requires: [feature],
+  }),
+)

@@ -1,0 +1,55 @@
+import { needsOf, type Case, type CaseBody } from '../case.js'
+import type { Dtype, Feature } from '../manifest.js'
+import type { ProblemParameter } from '../problem.js'
+
+/** A row of a table of cases: its number in the id, what must hold, and what is asked. */
+export type Row = CaseBody & {
+  /** The last part of the id: chosen once, never changed, never given to another row. */
+  readonly n: number
+  readonly title: string
+  /** Element types it is asked in (default both). */
+  readonly dtypes?: readonly Dtype[]
+  /** Features it needs beyond those its problem shows. */
+  readonly needs?: readonly Feature[]
+}
+
+const both: readonly Dtype[] = ['float32', 'float64']
+
+/** The cases `prefix/f32/0001`, `prefix/f64/0001`, … of a table. */
+export function table(prefix: string, rows: readonly Row[]): Case[] {
+  return both.flatMap((dtype) =>
+    rows
+      .filter((row) => (row.dtypes ?? both).includes(dtype))
+      .map(({ n, dtypes: _dtypes, needs = [], ...body }): Case => {
+        const requires = new Set<Feature>(needs)
+        if ('problem' in body) for (const feature of needsOf(body.problem)) requires.add(feature)
+        if ('other' in body) for (const feature of needsOf(body.other)) requires.add(feature)
+        const id = `${prefix}/${dtype === 'float32' ? 'f32' : 'f64'}/${String(n).padStart(4, '0')}`
+        return { ...body, id, dtype, requires: [...requires] }
+      }),
+  )
+}
+
+/** Tensors of ranks 0 to 3: 29 scalars. */
+export const mixed: readonly ProblemParameter[] = [
+  { name: 'kernel', shape: [3, 4] },
+  { name: 'bias', shape: [4] },
+  { name: 'scale', shape: [] },
+  { name: 'filter', shape: [2, 3, 2] },
+]
+
+/** Matrices tall, wide and square: 41 scalars. */
+export const matrices: readonly ProblemParameter[] = [
+  { name: 'tall', shape: [5, 3] },
+  { name: 'wide', shape: [2, 5] },
+  { name: 'square', shape: [4, 4] },
+]
+
+/** A matrix and a vector: 10 scalars. */
+export const small: readonly ProblemParameter[] = [
+  { name: 'kernel', shape: [2, 3] },
+  { name: 'bias', shape: [4] },
+]
+
+/** The same, from 0: there a step is its own result, with no rounding against θ. */
+export const fromZero: readonly ProblemParameter[] = small.map((p) => ({ ...p, fill: 0 }))

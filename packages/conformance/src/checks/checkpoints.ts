@@ -1,0 +1,155 @@
+import type { CaseBody, Damage } from '../case.js'
+import { expectClose, expectError, expectSame, fail } from '../compare.js'
+import { lossOption, readCopies, runProblem, scalarsOf, toCore, type Context } from '../context.js'
+import { createOracle } from '../oracle/index.js'
+import { arrayOf, problemParameters, problemStep, type Problem } from '../problem.js'
+import type { Session, TargetParameter, TypedArray } from '../target.js'
+import { snapshot } from './trajectory.js'
+
+type Body<K extends CaseBody['check']> = Extract<CaseBody, { check: K }>
+
+/** A session's state as bytes; fails where an adapter declares checkpoints and has no `save`. */
+export async function saveOf(session: Session): Promise<Uint8Array> {
+  if (session.save === undefined) fail('the manifest declares checkpoint, but the session has no save()')
+  // Copied: the next save may reuse the memory.
+  return (await session.save()).slice()
+}
+
+/** Loads bytes into a session; fails where an adapter declares checkpoints and has no `load`. */
+export async function loadInto(session: Session, bytes: Uint8Array): Promise<void> {
+  if (session.load === undefined) fail('the manifest declares checkpoint, but the session has no load()')
+  await session.load(bytes)
+}
+
+/** A problem's parameters with other values. */
+function at(problem: Problem, context: Context, values: readonly ArrayLike<number>[]): TargetParameter[] {
+  return problemParameters(problem, context.dtype).map((p, i) => ({ ...p, data: arrayOf(context.dtype, values[i]!) }))
+}
+
+/** Saved after some steps, loaded into a second session and continued: as if it had never been interrupted. */
+export async function resume(context: Context, { problem, after }: Body<'resume'>): Promise<void> {
+  const whole = await runProblem(context, problem)
+  const first = await runProblem(context, problem, { to: after })
+  const bytes = await saveOf(first.session)
+  const second = await context.create(problem.transformation, at(problem, context, first.parameters))
+  await loadInto(second, bytes)
+  const rest = await runProblem(context, problem, { session: second, from: after + 1 })
+  compareRuns(context, problem, rest.parameters, whole.parameters, 'continued from the checkpoint')
+  expectSame(context.ledger, 'report.step after resuming', [rest.reports.at(-1)!.step], [whole.reports.at(-1)!.step])
+  // Saving must not disturb the session that was saved.
+  const undisturbed = await runProblem(context, problem, { session: first.session, from: after + 1 })
+  compareRuns(context, problem, undisturbed.parameters, whole.parameters, 'continued after save()')
+}
+
+function compareRuns(
+  context: Context,
+  problem: Problem,
+  got: readonly TypedArray[],
+  expected: readonly TypedArray[],
+  what: string,
+): void {
+  expected.forEach((values, i) => {
+    const where = `${what}, parameter ${problem.parameters[i]!.name}`
+    if (context.bitwise) expectSame(context.ledger, where, got[i]!, values)
+    else expectClose(context.ledger, where, got[i]!, values, context.tolerance(scalarsOf(problem)))
+  })
+}
+
+/** A checkpoint of the target continues in the core's reference engine, or the other way about. */
+export async function handover(context: Context, { problem, after, from }: Body<'handover'>): Promise<void> {
+  const start = problemParameters(problem, context.dtype)
+  const oracle = createOracle(problem.transformation, start)
+  for (let step = 1; step <= problem.steps; step++) {
+    const { gradients, loss } = problemStep(problem, step, context.dtype)
+    oracle.step(gradients, { loss })
+  }
+
+  const reference = (parameters: readonly TargetParameter[]) => referenceSession(context, problem, parameters)
+  const target = (parameters: readonly TargetParameter[]) => context.create(problem.transformation, parameters)
+  const [giver, taker] = from === 'target' ? [target, reference] : [reference, target]
+
+  const first = await giver(start)
+  const { parameters } = await runProblem(context, problem, { session: first, to: after })
+  const second = await taker(at(problem, context, parameters))
+  await loadInto(second, await saveOf(first))
+  await runProblem(context, problem, { session: second, from: after + 1 })
+  const got = await readCopies(second)
+  const tolerance = context.tolerance(scalarsOf(problem))
+  oracle.read().forEach((values, i) => {
+    const where = `continued ${from === 'target' ? 'by the reference engine' : 'from the reference engine’s checkpoint'}`
+    expectClose(context.ledger, `${where}, parameter ${problem.parameters[i]!.name}`, got[i]!, values, tolerance)
+  })
+}
+
+/** The core's reference engine as a session. */
+function referenceSession(context: Context, problem: Problem, parameters: readonly TargetParameter[]): Session {
+  const { core } = context.target
+  const optimizer = core.createOptimizer(
+    toCore(context.target, problem.transformation),
+    parameters.map((p) => ({ ...p, data: p.data.slice() })),
+    { engine: 'reference' },
+  )
+  return {
+    step: (gradients, options) => optimizer.step(gradients, options),
+    read: () => optimizer.parameters.map((p) => p.data),
+    save: () => core.encodeCheckpoint(optimizer.save()),
+    load: (bytes) => optimizer.load(core.decodeCheckpoint(bytes)),
+  }
+}
+
+/** A checkpoint that doesn't belong, or is damaged, is refused and changes nothing. */
+export async function badCheckpoint(context: Context, { problem, damage }: Body<'badCheckpoint'>): Promise<void> {
+  const { session } = await runProblem(context, problem)
+  const bytes = await damagedBytes(context, problem, damage)
+  const unchanged = await snapshot(context, session)
+  await expectError(
+    `loading a checkpoint: ${damage}`,
+    'ERR_CHECKPOINT',
+    () => loadInto(session, bytes),
+    context.target.core.InducedMetricError,
+  )
+  await unchanged(`after the refused checkpoint (${damage}): `)
+  // And it still works.
+  const { gradients, loss } = problemStep(problem, problem.steps + 1, context.dtype)
+  const report = await session.step(gradients, lossOption(loss))
+  expectSame(context.ledger, 'report.step after the refused checkpoint', [report.step], [problem.steps + 1])
+}
+
+async function damagedBytes(context: Context, problem: Problem, damage: Damage): Promise<Uint8Array> {
+  const other = async (change: Partial<Problem>, dtype = context.dtype): Promise<Uint8Array> => {
+    const changed = { ...problem, ...change }
+    const start = problemParameters(changed, dtype)
+    // By the reference engine: the target may not hold what the damage calls for.
+    const session = referenceSession(context, changed, start)
+    const { gradients, loss } = problemStep(changed, 1, dtype)
+    await session.step(gradients, lossOption(loss))
+    return saveOf(session)
+  }
+  const [first, ...others] = problem.parameters
+  switch (damage) {
+    case 'empty':
+      return new Uint8Array()
+    case 'truncated by a byte':
+      return (await other({})).slice(0, -1)
+    case 'cut in half': {
+      const bytes = await other({})
+      return bytes.slice(0, bytes.length >> 1)
+    }
+    case 'first byte changed': {
+      const bytes = await other({})
+      bytes[0] = bytes[0]! ^ 0xff
+      return bytes
+    }
+    case 'other transformation': {
+      const base = { name: problem.transformation.base.name === 'adam' ? 'sgd' : 'adam', momentum: 0.5 }
+      const { momentum, ...plain } = base
+      return other({ transformation: { ...problem.transformation, base: base.name === 'sgd' ? base : plain } })
+    }
+    case 'other shape':
+      return other({ parameters: [{ ...first!, shape: [...first!.shape, 2] }, ...others] })
+    case 'other name':
+      return other({ parameters: [{ ...first!, name: `not-${first!.name}` }, ...others] })
+    case 'other dtype':
+      return other({}, context.dtype === 'float32' ? 'float64' : 'float32')
+  }
+}

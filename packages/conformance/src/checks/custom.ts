@@ -1,0 +1,108 @@
+import type { CaseBody } from '../case.js'
+import { expectClose } from '../compare.js'
+import { lossOption, readCopies, runProblem, scalarsOf, toCore, type Context } from '../context.js'
+import { problemParameters, problemStep } from '../problem.js'
+import type { Core, CoreTransformation } from '../target.js'
+
+type Body<K extends CaseBody['check']> = Extract<CaseBody, { check: K }>
+
+/** A base of the kit's own, written over the target's core: P = 1/(mean of |g| + ε), with a slot and a sum. */
+export function customTransformation(core: Core): CoreTransformation {
+  const { abs, add, div, dot, ema, max, mul, sqrt, sum } = core.algebra
+  const base = core.definePreconditioner({
+    name: 'conformance-base',
+    hyperparameters: {
+      decay: { kind: 'number', default: 0.5, min: 0, max: 1, below: true },
+    },
+    update({ gradient, parameter, slot, decay }) {
+      const size = ema(slot('size', 0.25), abs(gradient), decay)
+      // Sums inside an update, of elementwise functions of both inputs.
+      const length = sqrt(add(dot(parameter, parameter), 1))
+      const spread = sum(max(abs(gradient), 0.5))
+      const direction = mul(div(length, spread), div(gradient, add(size, 0.125)))
+      return { direction, slots: { size } }
+    },
+  })
+  return core.inducedMetric(base(), { learningRate: 0.25, xi: 0.5, beta: 0.5 })
+}
+
+/** The kit's own base runs, and as its formula says. */
+export async function customBase(context: Context, { problem }: Body<'customBase'>): Promise<void> {
+  const start = problemParameters(problem, context.dtype)
+  const session = await context.create(customTransformation(context.target.core), problemParameters(problem, context.dtype))
+  const theta = start.map(({ data }) => Float64Array.from(data))
+  const sizes = theta.map((data) => new Float64Array(data.length).fill(0.25))
+  let average = 0
+  for (let step = 1; step <= problem.steps; step++) {
+    const { gradients } = problemStep(problem, step, context.dtype)
+    let s = 0
+    const directions = gradients.map((g, p) => {
+      const length = Math.sqrt(1 + theta[p]!.reduce((sum, x) => sum + x * x, 0))
+      let spread = 0
+      for (const x of g!) spread += Math.max(Math.abs(x), 0.5)
+      return Float64Array.from(g!, (x, i) => {
+        sizes[p]![i] = 0.5 * sizes[p]![i]! + 0.5 * Math.abs(x)
+        const direction = ((length / spread) * x) / (sizes[p]![i]! + 0.125)
+        s += x * direction
+        return direction
+      })
+    })
+    average = 0.5 * average + 0.5 * s
+    const rho = 1 / (1 + (0.5 * average) / (1 - 0.5 ** step))
+    directions.forEach((direction, p) => direction.forEach((x, i) => (theta[p]![i] = theta[p]![i]! - 0.25 * rho * x)))
+    await session.step(gradients)
+    const got = await readCopies(session)
+    theta.forEach((values, p) => {
+      const where = `step ${step}, parameter ${problem.parameters[p]!.name}`
+      expectClose(context.ledger, where, got[p]!, values, context.tolerance(scalarsOf(problem)))
+    })
+  }
+}
+
+/** f = h = √L as an embedding of the kit's own, over an `sgd` base. */
+export function customEmbeddingTransformation(core: Core): CoreTransformation {
+  const { div, sqrt } = core.algebra
+  const slope = (loss: Parameters<typeof sqrt>[0]) => div(0.5, sqrt(loss))
+  const embedding = core.defineEmbedding({ name: 'conformance-embedding', slope, descends: slope, domain: (loss) => loss })
+  return core.inducedMetric(core.sgd(), { learningRate: 0.25, xi: 0.5, beta: 0, embedding: embedding() })
+}
+
+/** The kit's own embedding runs, and as h′/(1 + f′²v̂) says. */
+export async function customEmbedding(context: Context, { problem }: Body<'customEmbedding'>): Promise<void> {
+  const transformation = customEmbeddingTransformation(context.target.core)
+  const theta = problemParameters(problem, context.dtype).map(({ data }) => Float64Array.from(data))
+  const session = await context.create(transformation, problemParameters(problem, context.dtype))
+  for (let step = 1; step <= problem.steps; step++) {
+    const { gradients, loss } = problemStep(problem, step, context.dtype)
+    let s = 0
+    for (const g of gradients) for (const x of g!) s += x * x
+    const slope = 0.5 / Math.sqrt(loss!)
+    const rho = slope / (1 + slope * slope * 0.5 * s)
+    theta.forEach((values, p) => values.forEach((x, i) => (values[i] = x - 0.25 * rho * gradients[p]![i]!)))
+    const report = await session.step(gradients, lossOption(loss))
+    const got = await readCopies(session)
+    const tolerance = context.tolerance(scalarsOf(problem))
+    expectClose(context.ledger, `step ${step}, report.scale`, [report.scale], [rho], tolerance)
+    theta.forEach((values, p) => expectClose(context.ledger, `step ${step}, parameter ${p}`, got[p]!, values, tolerance))
+  }
+}
+
+/** A function of the step as learning rate: the same as the same values given as a built-in schedule. */
+export async function customSchedule(context: Context, { problem }: Body<'customSchedule'>): Promise<void> {
+  const { core } = context.target
+  const values = Array.from({ length: problem.steps }, (_, i) => 1 / (i + 2))
+  const boundaries = values.slice(1).map((_, i) => i + 1)
+  const own = core.inducedMetric(core.sgd({ momentum: 0.5 }), { learningRate: (step) => 1 / (step + 1), xi: 0.5 })
+  const builtin = toCore(context.target, {
+    base: { name: 'sgd', momentum: 0.5 },
+    learningRate: { schedule: 'piecewise', values, boundaries },
+    xi: 0.5,
+  })
+  const a = await context.create(own, problemParameters(problem, context.dtype))
+  const b = await context.create(builtin, problemParameters(problem, context.dtype))
+  const runs = [await runProblem(context, problem, { session: a }), await runProblem(context, problem, { session: b })]
+  runs[1]!.parameters.forEach((expected, i) => {
+    const where = `parameter ${problem.parameters[i]!.name}`
+    expectClose(context.ledger, where, runs[0]!.parameters[i]!, expected, context.tolerance(scalarsOf(problem)))
+  })
+}

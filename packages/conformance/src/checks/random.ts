@@ -1,0 +1,278 @@
+import * as fc from 'fast-check'
+import type { CaseBody } from '../case.js'
+import { expectClose, expectSame, fail } from '../compare.js'
+import { createContext, lossOption, readCopies, runProblem, scalarsOf, type Context } from '../context.js'
+import type { Capability } from '../manifest.js'
+import type { PlainBase, PlainEmbedding, PlainTransformation } from '../plain.js'
+import { problemParameters, problemStep, sizeOf, type Problem } from '../problem.js'
+import type { Session } from '../target.js'
+import { loadInto, saveOf } from './checkpoints.js'
+import { factorRange, layout } from './properties.js'
+import { trajectory } from './trajectory.js'
+
+/** A whole number of 64ths: short to read in a counterexample, exact in both element types. */
+function sixtyFourths(from: number, to: number): fc.Arbitrary<number> {
+  return fc.integer({ min: Math.round(from * 64), max: Math.round(to * 64) }).map((n) => n / 64)
+}
+
+/** Bases an adapter declares, with hyperparameters that leave no sign and no root to rounding. */
+function someBase(context: Context, without: readonly string[] = []): fc.Arbitrary<PlainBase> {
+  const rate = sixtyFourths(0, 0.98)
+  const arbitraries: Record<string, fc.Arbitrary<PlainBase>> = {
+    sgd: fc.record({ name: fc.constant('sgd'), momentum: rate }),
+    heavyBall: fc.record({
+      name: fc.constant('heavyBall'),
+      momentum: rate,
+      dampening: sixtyFourths(0, 0.5),
+      nesterov: fc.boolean(),
+    }),
+    rmsprop: fc.record({
+      name: fc.constant('rmsprop'),
+      decay: sixtyFourths(0.25, 0.95),
+      epsilon: fc.constantFrom(2 ** -20, 0.125),
+      centered: fc.boolean(),
+      momentum: rate,
+    }),
+    adagrad: fc.record({
+      name: fc.constant('adagrad'),
+      epsilon: fc.constantFrom(2 ** -20, 0.125),
+      initialAccumulator: sixtyFourths(0, 2),
+    }),
+    adam: fc.record({
+      name: fc.constant('adam'),
+      beta1: rate,
+      beta2: rate,
+      epsilon: fc.constantFrom(2 ** -20, 0.125),
+      nesterov: fc.boolean(),
+    }),
+    lion: fc.record({ name: fc.constant('lion'), beta1: rate, beta2: rate }),
+  }
+  const names = Object.keys(arbitraries).filter(
+    (name) => context.declares(`base/${name}` as Capability) && !without.includes(name),
+  )
+  return fc.oneof(...names.map((name) => arbitraries[name]!))
+}
+
+function someEmbedding(context: Context): fc.Arbitrary<PlainEmbedding> {
+  const floor = sixtyFourths(-1, 0.25)
+  const arbitraries: Record<string, fc.Arbitrary<PlainEmbedding>> = {
+    identity: fc.constant({ name: 'identity' }),
+    log: fc.record({ name: fc.constant('log'), floor }),
+    logDamped: fc.record({ name: fc.constant('logDamped'), floor }),
+  }
+  const names = Object.keys(arbitraries).filter((name) => context.declares(`embedding/${name}` as Capability))
+  return fc.oneof(...names.map((name) => arbitraries[name]!))
+}
+
+function someTransformation(context: Context): fc.Arbitrary<PlainTransformation> {
+  return fc.record(
+    {
+      base: someBase(context),
+      embedding: someEmbedding(context),
+      learningRate: sixtyFourths(1 / 64, 0.5),
+      xi: fc.oneof(fc.constant('auto' as const), sixtyFourths(0, 4)),
+      beta: sixtyFourths(0, 0.95),
+      ...(context.declares('weightDecay') && { weightDecay: sixtyFourths(0, 0.5) }),
+      ...(context.declares('clipNorm') && { clipNorm: sixtyFourths(0.5, 8) }),
+    },
+    { requiredKeys: ['base', 'embedding', 'learningRate'] },
+  )
+}
+
+const someShape = fc.oneof(
+  fc.constant([]),
+  fc.tuple(fc.integer({ min: 1, max: 9 })),
+  fc.tuple(fc.integer({ min: 1, max: 4 }), fc.integer({ min: 1, max: 5 })),
+)
+
+function someProblem(context: Context): fc.Arbitrary<Problem> {
+  return fc.record({
+    transformation: someTransformation(context),
+    parameters: fc
+      .array(someShape, { minLength: 1, maxLength: 4 })
+      .map((shapes) => shapes.map((shape, i) => ({ name: `p${i}`, shape }))),
+    steps: fc.integer({ min: 1, max: 6 }),
+    seed: fc.integer({ min: 0, max: 0xffff }),
+    gradientKind: fc.constant('steady' as const),
+    loss: fc.record({ first: sixtyFourths(0.5, 4), ratio: fc.constantFrom(0.5, 1, 1.5) }),
+  })
+}
+
+/** Where a run is disturbed. */
+interface Disturbance {
+  readonly before: number
+  readonly kind: 'NaN' | 'Infinity' | 'too long' | 'too few'
+  readonly parameter: number
+}
+
+/** Steps that fail or are skipped in between leave no trace in what comes after. */
+async function undisturbed(context: Context, problem: Problem, disturbances: readonly Disturbance[]): Promise<void> {
+  const expected = await runProblem(context, problem)
+  const session = await context.create(problem.transformation, problemParameters(problem, context.dtype))
+  for (let step = 1; step <= problem.steps; step++) {
+    for (const { before, kind, parameter } of disturbances) {
+      if (before === step) await disturb(context, session, problem, step, kind, parameter % problem.parameters.length)
+    }
+    const { gradients, loss } = problemStep(problem, step, context.dtype)
+    const report = await session.step(gradients, lossOption(loss))
+    expectSame(context.ledger, 'report.step', [report.step], [step])
+  }
+  const got = await readCopies(session)
+  expected.parameters.forEach((values, i) => {
+    const where = `parameter p${i}, after steps that were skipped or failed`
+    if (context.bitwise) expectSame(context.ledger, where, got[i]!, values)
+    else expectClose(context.ledger, where, got[i]!, values, context.tolerance(scalarsOf(problem)))
+  })
+}
+
+async function disturb(
+  context: Context,
+  session: Session,
+  problem: Problem,
+  step: number,
+  kind: Disturbance['kind'],
+  parameter: number,
+): Promise<void> {
+  const { gradients, loss } = problemStep({ ...problem, seed: problem.seed + 1 }, step, context.dtype)
+  if (kind === 'too few') gradients.pop()
+  else if (kind === 'too long') {
+    const longer = [...gradients[parameter]!, 1]
+    gradients[parameter] = context.dtype === 'float32' ? Float32Array.from(longer) : Float64Array.from(longer)
+  } else {
+    const g = gradients[parameter]!
+    g[g.length - 1] = Number(kind)
+  }
+  try {
+    const report = await session.step(gradients, lossOption(loss))
+    if (!report.skipped) fail(`step ${step}: a step with ${kind} in parameter p${parameter} was taken`)
+  } catch (error) {
+    if ((error as { code?: unknown }).code !== 'ERR_SHAPE' || kind === 'NaN' || kind === 'Infinity') throw error
+  }
+}
+
+/** Saved into a new session at any step, the run goes on as if nothing had happened. */
+async function interrupted(context: Context, problem: Problem, stops: readonly number[]): Promise<void> {
+  const expected = await runProblem(context, problem)
+  let session = await context.create(problem.transformation, problemParameters(problem, context.dtype))
+  for (let step = 1; step <= problem.steps; step++) {
+    if (stops.includes(step)) {
+      const data = await readCopies(session)
+      const bytes = await saveOf(session)
+      const parameters = problemParameters(problem, context.dtype).map((p, i) => ({ ...p, data: data[i]! }))
+      session = await context.create(problem.transformation, parameters)
+      await loadInto(session, bytes)
+    }
+    await runProblem(context, problem, { session, from: step, to: step })
+  }
+  const got = await readCopies(session)
+  expected.parameters.forEach((values, i) => {
+    const where = `parameter p${i}, saved and loaded before step ${stops.join(', ')}`
+    if (context.bitwise) expectSame(context.ledger, where, got[i]!, values)
+    else expectClose(context.ledger, where, got[i]!, values, context.tolerance(scalarsOf(problem)))
+  })
+}
+
+type Check = (context: Context) => Promise<void>
+
+/** The properties by name: what to draw, and what must hold of it. */
+const properties: Readonly<Record<string, (context: Context) => fc.Arbitrary<Check & { shown?: unknown }>>> = {
+  oracle: (context) =>
+    someProblem(context).map((problem) => shown({ problem }, (c) => trajectory(c, { check: 'trajectory', problem }))),
+
+  missing: (context) =>
+    fc
+      .tuple(someProblem(context), fc.array(fc.array(fc.nat(3), { maxLength: 3 }), { minLength: 6, maxLength: 6 }))
+      .map(([problem, absent]) => {
+        // The first parameter always has a gradient: a step of none at all is skipped.
+        const missing = Object.fromEntries(absent.map((list, i) => [i + 1, list.filter((p) => p > 0)]))
+        const all = { ...problem, missing }
+        return shown({ problem: all }, (c) => trajectory(c, { check: 'trajectory', problem: all }))
+      }),
+
+  factor: (context) =>
+    someProblem(context)
+      .filter(({ transformation: { xi, embedding } }) => xi !== 0 || embedding?.name !== 'identity')
+      .map((problem) => shown({ problem }, (c) => factorRange(c, { check: 'factorRange', problem }))),
+
+  layout: (context) =>
+    fc
+      .tuple(
+        someProblem(context),
+        fc.array(fc.integer({ min: 1, max: 7 }), { minLength: 1, maxLength: 6 }),
+        fc.constantFrom('kept' as const, 'reversed' as const),
+      )
+      .map(([problem, sizes, order]) => {
+        let left = problem.parameters.reduce((n, { shape }) => n + sizeOf(shape), 0)
+        const pieces: { name: string; shape: number[] }[] = []
+        for (let i = 0; left > 0; i++) {
+          const size = Math.min(left, sizes[i % sizes.length]!)
+          pieces.push({ name: `q${i}`, shape: [size] })
+          left -= size
+        }
+        return shown({ problem, layout: pieces, order }, (c) =>
+          layout(c, { check: 'layout', problem, layout: pieces, order }),
+        )
+      }),
+
+  atomic: (context) =>
+    fc
+      .tuple(
+        someProblem(context),
+        fc.array(
+          fc.record({
+            before: fc.integer({ min: 1, max: 6 }),
+            kind: fc.constantFrom('NaN' as const, 'Infinity' as const, 'too long' as const, 'too few' as const),
+            parameter: fc.nat(3),
+          }),
+          { minLength: 1, maxLength: 5 },
+        ),
+      )
+      .map(([problem, disturbances]) =>
+        shown({ problem, disturbances }, (c) => undisturbed(c, problem, disturbances)),
+      ),
+
+  resume: (context) =>
+    fc
+      .tuple(someProblem(context), fc.array(fc.integer({ min: 1, max: 6 }), { minLength: 1, maxLength: 3 }))
+      .map(([problem, stops]) => shown({ problem, stops }, (c) => interrupted(c, problem, stops))),
+}
+
+/** Names the properties, for the list of cases. */
+export type RandomProperty = keyof typeof properties
+
+function shown(value: unknown, check: Check): Check & { shown?: unknown } {
+  return Object.assign(check, { shown: value })
+}
+
+/**
+ * Draws `runs` examples from the case's seed and checks each; a failure is shrunk and its message holds the example and
+ * the seed and path that replay it.
+ */
+export async function random(
+  context: Context,
+  { property, runs }: Extract<CaseBody, { check: 'random' }>,
+): Promise<void> {
+  const draw = properties[property]
+  if (draw === undefined) throw new Error(`no property ${property}`)
+  const details = await fc.check(
+    fc.asyncProperty(draw(context), async (check) => {
+      const one = createContext(context.target, context.dtype, context)
+      try {
+        await check(one)
+      } finally {
+        await one.finish()
+      }
+      const { worst } = one.ledger
+      if (worst !== undefined) context.ledger.worst ??= worst
+    }),
+    { seed: context.seed, numRuns: runs, ...(context.path === undefined ? {} : { path: context.path }) },
+  )
+  if (!details.failed) return
+  const error = details.errorInstance
+  const example = details.counterexample?.[0].shown
+  fail(
+    `${error instanceof Error ? error.message : String(error)}\n` +
+      `  smallest example found: ${JSON.stringify(example)}\n` +
+      `  replay it with seed ${details.seed} and path ${details.counterexamplePath ?? ''}`,
+  )
+}

@@ -1,0 +1,180 @@
+import type { CaseBody, Outcome } from '../case.js'
+import { expectBits, expectClose, expectError, expectSame, expectTrue } from '../compare.js'
+import { lossOption, readCopies, scalarsOf, type Context } from '../context.js'
+import { planeFunctions } from '../functions.js'
+import { golden, smallFunctionRows, smallFunctions, translate, translateRow } from '../golden/index.js'
+import { createOracle, type OracleReport } from '../oracle/index.js'
+import { arrayOf, problemParameters, problemStep, type Problem } from '../problem.js'
+import type { Session, SessionReport, TypedArray } from '../target.js'
+
+type Body<K extends CaseBody['check']> = Extract<CaseBody, { check: K }>
+
+/** Every step as the oracle has it; steps with an outcome leave every bit as it was. */
+export async function trajectory(context: Context, { problem, outcomes }: Body<'trajectory'>): Promise<void> {
+  const start = problemParameters(problem, context.dtype)
+  const oracle = createOracle(problem.transformation, start)
+  const session = await context.create(
+    problem.transformation,
+    start.map((p) => ({ ...p, data: p.data.slice() })),
+  )
+  let taken = 0
+  for (let step = 1; step <= problem.steps; step++) {
+    const { gradients, loss } = problemStep(problem, step, context.dtype)
+    const outcome = outcomes?.[step]
+    if (outcome !== undefined) {
+      await expectUntouched(context, session, `call ${step}`, outcome, gradients, loss, taken)
+      continue
+    }
+    const report = await session.step(gradients, lossOption(loss))
+    const expected = oracle.step(gradients, { loss })
+    taken++
+    expectTrue(!report.skipped, `call ${step}: the step was skipped, and should have been taken`)
+    expectSame(context.ledger, `call ${step}, report.step`, [report.step], [taken])
+    await compareParameters(context, problem, session, oracle.read(), `call ${step}`)
+    compareReport(context, problem, report, expected, `call ${step}`)
+  }
+}
+
+/** A step that must not be taken: the outcome is as named, and no bit of parameters, slots or state changes. */
+export async function expectUntouched(
+  context: Context,
+  session: Session,
+  where: string,
+  outcome: Outcome,
+  gradients: readonly (TypedArray | null)[],
+  loss: number | undefined,
+  taken: number,
+): Promise<void> {
+  const unchanged = await snapshot(context, session)
+  if (outcome === 'skipped') {
+    const report = await session.step(gradients, lossOption(loss))
+    expectTrue(report.skipped, `${where}: the step must be skipped (report.skipped is ${String(report.skipped)})`)
+    expectSame(context.ledger, `${where}: a skipped step does not count, report.step`, [report.step], [taken])
+  } else {
+    await expectError(
+      where,
+      outcome,
+      () => session.step(gradients, lossOption(loss)),
+      context.target.core.InducedMetricError,
+    )
+  }
+  await unchanged(`${where} (${outcome === 'skipped' ? 'skipped' : `after ${outcome}`}): `)
+}
+
+/** Remembers every bit that can be seen; the function it returns fails where one has changed. */
+export async function snapshot(
+  context: Context,
+  session: Session,
+): Promise<(prefix: string) => Promise<void>> {
+  const save = async (): Promise<Uint8Array | undefined> => {
+    if (!context.declares('checkpoint') || session.save === undefined) return undefined
+    return (await session.save()).slice()
+  }
+  const slots = async (): Promise<[string, TypedArray][]> =>
+    Object.entries((await session.slots?.()) ?? {}).flatMap(([parameter, byName]) =>
+      Object.entries(byName).map(([name, data]): [string, TypedArray] => [`slot ${name} of ${parameter}`, data.slice()]),
+    )
+  const before = { parameters: await readCopies(session), slots: await slots(), bytes: await save() }
+  return async (prefix) => {
+    const parameters = await readCopies(session)
+    before.parameters.forEach((data, i) => expectBits(`${prefix}parameter ${i}`, parameters[i]!, data))
+    const after = new Map(await slots())
+    for (const [name, data] of before.slots) expectBits(`${prefix}${name}`, after.get(name) ?? new Uint8Array(), data)
+    const bytes = await save()
+    if (before.bytes !== undefined && bytes !== undefined) {
+      const [was, is] = [readState(context, before.bytes), readState(context, bytes)]
+      expectTrue(is === was, `${prefix}the saved state changed: it is ${is}, was ${was}`)
+    }
+  }
+}
+
+/** A checkpoint's state as text, slots and all; the count of skipped steps is no state of the optimisation. */
+function readState(context: Context, bytes: Uint8Array): string {
+  const { skippedSteps: _, ...state } = context.target.core.decodeCheckpoint(bytes)
+  return JSON.stringify(state, (_key, value: unknown) =>
+    value instanceof Float32Array || value instanceof Float64Array ? Array.from(value, String) : value,
+  )
+}
+
+async function compareParameters(
+  context: Context,
+  problem: Problem,
+  session: Session,
+  expected: readonly Float64Array[],
+  where: string,
+): Promise<void> {
+  const got = await session.read()
+  expectSame(context.ledger, `${where}: number of parameters`, [got.length], [expected.length])
+  const tolerance = context.tolerance(scalarsOf(problem))
+  expected.forEach((values, i) => {
+    expectClose(context.ledger, `${where}, parameter ${problem.parameters[i]!.name}`, got[i]!, values, tolerance)
+  })
+}
+
+/** Compares what a report says where one factor holds for all. */
+export function compareReport(
+  context: Context,
+  problem: Problem,
+  report: SessionReport,
+  expected: OracleReport,
+  where: string,
+): void {
+  const { groups, metricScope = 'global' } = problem.transformation
+  if (groups !== undefined || metricScope !== 'global') return
+  const tolerance = context.tolerance(scalarsOf(problem))
+  for (const key of ['dualNorm', 'metric', 'scale', 'learningRate', 'xi'] as const) {
+    expectClose(context.ledger, `${where}, report.${key}`, [report[key]], [expected[key]], tolerance)
+  }
+}
+
+/** Every step as the golden vector has it. */
+export async function goldenTrajectory(context: Context, { suite, name }: Body<'golden'>): Promise<void> {
+  const vector = golden[suite]!.find((candidate) => candidate.name === name)!
+  const { transformation, coupledDecay } = translate(vector)
+  const session = await context.create(
+    transformation,
+    vector.params.map((p) => ({ name: p.name, shape: p.shape, data: arrayOf(context.dtype, p.data) })),
+  )
+  const terms = vector.params.reduce((n, p) => n + p.data.length, 0)
+  const tolerance = Math.max(vector.rtol, context.tolerance(terms))
+  for (const [i, { grads, loss }] of vector.steps.entries()) {
+    const theta = coupledDecay === 0 ? [] : await session.read()
+    const gradients = grads.map(
+      (g, p) => g && arrayOf(context.dtype, g.map((value, j) => value + (coupledDecay && coupledDecay * theta[p]![j]!))),
+    )
+    const report = await session.step(gradients, lossOption(loss ?? undefined))
+    const expected = vector.expected.find((entry) => entry.step === i + 1)
+    if (expected === undefined) continue
+    const got = await session.read()
+    expected.params.forEach((values, p) => {
+      expectClose(context.ledger, `step ${i + 1}, parameter ${vector.params[p]!.name}`, got[p]!, values, tolerance)
+    })
+    if (expected.metricScale !== undefined) {
+      expectClose(context.ledger, `step ${i + 1}, report.scale`, [report.scale], [expected.metricScale], tolerance)
+    }
+    if (expected.metricCorrected !== undefined && transformation.xi !== 0) {
+      expectClose(context.ledger, `step ${i + 1}, report.metric`, [report.metric], [expected.metricCorrected], tolerance)
+    }
+  }
+}
+
+/** As many iterations, and the same final value, as published. */
+export async function plane(context: Context, body: Body<'plane'>): Promise<void> {
+  const row = smallFunctionRows.find((r) => r.function === body.function && r.optimiser === body.optimiser)!
+  const { start, tolerance } = smallFunctions[body.function]!
+  const f = planeFunctions[body.function]!
+  const session = await context.create(translateRow(row), [
+    { name: 'p', shape: [2], data: arrayOf(context.dtype, start) },
+  ])
+  let at = f(...start)
+  let steps = 0
+  while (steps < 1000 && !(at.value <= tolerance)) {
+    await session.step([arrayOf(context.dtype, at.gradient)], { loss: at.value })
+    const [p] = await session.read()
+    at = f(p![0]!, p![1]!)
+    steps++
+  }
+  expectSame(context.ledger, `iterations to reach ${tolerance} on ${body.function}`, [steps], [row.published.iterations])
+  const value = at.value.toExponential(2).replace(/e([+-])(\d)$/, 'e$10$2')
+  expectTrue(value === row.published.finalValue, `final value ${value}, published ${row.published.finalValue}`)
+}

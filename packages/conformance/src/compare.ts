@@ -1,0 +1,124 @@
+/** What a case throws when the target is wrong; its message is what the reader gets. */
+export class ConformanceFailure extends Error {
+  override readonly name = 'ConformanceFailure'
+}
+
+/** Ends a case as failed. */
+export function fail(message: string): never {
+  throw new ConformanceFailure(message)
+}
+
+/** How far off the worst comparison of a case was. */
+export interface Worst {
+  /** The error, relative to what it was compared with. */
+  error: number
+  /** What was allowed there. */
+  tolerance: number
+  /** What was compared. */
+  where: string
+}
+
+/** Keeps the worst of a case's comparisons: the one that used up most of its tolerance. */
+export interface Ledger {
+  worst?: Worst
+}
+
+function note(ledger: Ledger, error: number, tolerance: number, where: string): void {
+  const used = (worst: Worst): number => (worst.error === 0 ? 0 : worst.error / worst.tolerance)
+  const entry = { error, tolerance, where }
+  if (ledger.worst === undefined || used(entry) > used(ledger.worst)) ledger.worst = entry
+}
+
+/** A number as messages show it. */
+export function show(value: number): string {
+  return Number.isInteger(value) || !Number.isFinite(value) ? String(value) : value.toPrecision(9).replace(/0+(e|$)/, '$1')
+}
+
+/**
+ * Fails unless max|got − expected| ≤ tolerance·max|expected|. NaN and infinities must be the same in both.
+ *
+ * @param scale - what the error is relative to, where max|expected| is not it
+ */
+export function expectClose(
+  ledger: Ledger,
+  where: string,
+  got: ArrayLike<number>,
+  expected: ArrayLike<number>,
+  tolerance: number,
+  scale?: number,
+): void {
+  if (got.length !== expected.length) fail(`${where}: ${got.length} elements, expected ${expected.length}`)
+  let size = scale ?? 0
+  let worst = 0
+  let at = 0
+  for (let i = 0; i < expected.length; i++) {
+    const [a, b] = [got[i]!, expected[i]!]
+    if (scale === undefined && Number.isFinite(b)) size = Math.max(size, Math.abs(b))
+    const error = Object.is(a, b) || a === b ? 0 : Number.isFinite(a) && Number.isFinite(b) ? Math.abs(a - b) : Infinity
+    if (error > worst) [worst, at] = [error, i]
+  }
+  const relative = worst === 0 ? 0 : size === 0 ? worst : worst / size
+  note(ledger, relative, tolerance, where)
+  if (relative <= tolerance) return
+  const element = expected.length === 1 ? '' : `, element ${at}`
+  fail(
+    `${where}${element}: ${show(got[at]!)}, expected ${show(expected[at]!)} ` +
+      `(relative error ${relative.toPrecision(3)}, allowed ${tolerance.toPrecision(3)})`,
+  )
+}
+
+/** Fails unless two arrays hold the same numbers exactly; 0 and −0 count as the same, and so do all NaN. */
+export function expectSame(
+  ledger: Ledger,
+  where: string,
+  got: ArrayLike<number>,
+  expected: ArrayLike<number>,
+): void {
+  if (got.length !== expected.length) fail(`${where}: ${got.length} elements, expected ${expected.length}`)
+  for (let i = 0; i < expected.length; i++) {
+    if (Object.is(got[i], expected[i]) || got[i] === expected[i]) continue
+    const element = expected.length === 1 ? '' : `, element ${i}`
+    fail(`${where}${element}: ${got[i]}, expected exactly ${expected[i]}`)
+  }
+  note(ledger, 0, 0, where)
+}
+
+/** Fails unless the condition holds. */
+export function expectTrue(condition: boolean, message: string): asserts condition {
+  if (!condition) fail(message)
+}
+
+/** Awaits what must throw an InducedMetricError with the code; fails when it doesn't. */
+export async function expectError(
+  what: string,
+  code: string,
+  run: () => unknown,
+  InducedMetricError?: abstract new (...given: never[]) => Error,
+): Promise<Error> {
+  let thrown: unknown
+  try {
+    await run()
+  } catch (error) {
+    thrown = error
+  }
+  if (thrown === undefined) fail(`${what}: expected ${code}, but nothing was thrown`)
+  if (!(thrown instanceof Error)) fail(`${what}: expected an InducedMetricError ${code}, but ${String(thrown)} was thrown`)
+  const got = (thrown as { code?: unknown }).code
+  if (got !== code) {
+    fail(`${what}: expected ${code}, but ${got === undefined ? thrown.name : String(got)} was thrown: ${thrown.message}`)
+  }
+  if (InducedMetricError !== undefined && !(thrown instanceof InducedMetricError)) {
+    fail(`${what}: the error has code ${code} but is no InducedMetricError of the target's core (two copies of the core?)`)
+  }
+  return thrown
+}
+
+/** Fails unless two arrays hold the same bytes. */
+export function expectBits(where: string, got: ArrayBufferView, expected: ArrayBufferView): void {
+  const bytes = (view: ArrayBufferView): Uint8Array => new Uint8Array(view.buffer, view.byteOffset, view.byteLength)
+  const [a, b] = [bytes(got), bytes(expected)]
+  if (a.length !== b.length) fail(`${where}: ${a.length} bytes, expected ${b.length}`)
+  for (let i = 0; i < b.length; i++) {
+    if (a[i] !== b[i]) fail(`${where} changed: byte ${i} of ${b.length} is ${a[i]}, was ${b[i]}`)
+  }
+}

@@ -1,0 +1,35 @@
+/**
+ * The conformance suite of induced-metric: what every adapter must do, asked case by case.
+ *
+ * @packageDocumentation
+ */
+export { familyOf, type Case, type CaseBody } from './case.js'
+export { cases, casesVersion } from './cases/index.js'
+export { ConformanceFailure, type Worst } from './compare.js'
+export {
+  allCapabilities,
+  allCapabilitiesBut,
+  features,
+  guarantees,
+  toleranceOf,
+  type Arithmetic,
+  type Capability,
+  type Dtype,
+  type Feature,
+  type Guarantee,
+  type Manifest,
+} from './manifest.js'
+export { mountConformance, type MountOptions, type TestRunner } from './mount.js'
+export type { PlainBase, PlainEmbedding, PlainOptions, PlainSchedule, PlainTransformation } from './plain.js'
+export type { Problem, ProblemParameter } from './problem.js'
+export { byFamily, type CaseResult, type CaseStatus, type ConformanceReport, type FamilyRow } from './report.js'
+export { checkTarget, runCase, runConformance, selectCases, type RunOptions } from './run.js'
+export type {
+  ConformanceTarget,
+  Core,
+  CoreTransformation,
+  Session,
+  SessionReport,
+  TargetParameter,
+  TypedArray,
+} from './target.js'

@@ -1,0 +1,118 @@
+/** The element types an adapter can hold parameters in. */
+export type Dtype = 'float32' | 'float64'
+
+/** What an adapter may leave out. A feature that is not declared must be refused with ERR_NOT_SUPPORTED. */
+export const features = [
+  'base/sgd',
+  'base/heavyBall',
+  'base/rmsprop',
+  'base/adagrad',
+  'base/adam',
+  'base/lion',
+  'base/muon',
+  'base/custom',
+  'embedding/identity',
+  'embedding/log',
+  'embedding/logDamped',
+  'embedding/custom',
+  'schedules',
+  'weightDecay',
+  'decayMask',
+  'groups',
+  'metricScope',
+  'clipNorm',
+  'missingGradients',
+  'throwOnNonFinite',
+  'badLossPolicies',
+  'checkpoint',
+] as const
+
+/** What an adapter may promise beyond the features; where it does not, the kit only asks for less. */
+export const guarantees = ['bitwise'] as const
+
+/** The name of a feature. */
+export type Feature = (typeof features)[number]
+
+/** The name of a promise. */
+export type Guarantee = (typeof guarantees)[number]
+
+/** One entry of a manifest's `capabilities`. */
+export type Capability = Feature | Guarantee
+
+/** Everything there is: what a complete adapter declares. */
+export const allCapabilities: readonly Capability[] = [...features, ...guarantees]
+
+/** Everything except what is named. */
+export function allCapabilitiesBut(...missing: readonly Capability[]): Capability[] {
+  return allCapabilities.filter((capability) => !missing.includes(capability))
+}
+
+/** How a backend computes on parameters of one type. Tolerances follow from it, and from nothing else. */
+export interface Arithmetic {
+  /** The precision to which each elementwise operation is rounded. */
+  readonly elementwise: Dtype
+  /** The precision in which sums accumulate. */
+  readonly sums: Dtype
+}
+
+/** What an adapter is and what it supports: declared here and nowhere else. */
+export interface Manifest {
+  /** The adapter's package name. */
+  readonly name: string
+  readonly version: string
+  /** The framework it adapts, if any. */
+  readonly framework?: { readonly name: string; readonly version: string }
+  /** Where it computes, if there is a choice: `wasm`, `webgl`, … */
+  readonly backend?: string
+  readonly dtypes: readonly Dtype[]
+  /** One entry for each of `dtypes`. */
+  readonly arithmetic: Readonly<Partial<Record<Dtype, Arithmetic>>>
+  readonly capabilities: readonly Capability[]
+}
+
+/**
+ * The largest error allowed, relative to the largest magnitude of the tensor that is compared: 1e-12 (some 9,000
+ * units of rounding) where parameters and arithmetic are float64, 2e-5 (some 340 units) where either is float32; and
+ * where sums accumulate in float32, one unit more for every term of the sum, since each addition may lose one.
+ *
+ * @param terms - the number of scalars that the step sums over
+ */
+export function toleranceOf(arithmetic: Arithmetic, dtype: Dtype, terms: number): number {
+  const single = dtype === 'float32' || arithmetic.elementwise === 'float32'
+  return (single ? 2e-5 : 1e-12) + (arithmetic.sums === 'float32' ? terms * 2 ** -24 : 0)
+}
+
+/** What is wrong with a manifest, in words; empty when nothing is. */
+export function manifestProblems(value: unknown): string[] {
+  if (typeof value !== 'object' || value === null) return ['manifest must be an object']
+  const manifest = value as Partial<Record<keyof Manifest, unknown>>
+  const problems: string[] = []
+  for (const key of ['name', 'version'] as const) {
+    if (typeof manifest[key] !== 'string') problems.push(`manifest.${key} must be a string`)
+  }
+  const { dtypes, arithmetic, capabilities } = manifest
+  if (!Array.isArray(dtypes) || dtypes.length === 0 || !dtypes.every(isDtype)) {
+    problems.push(`manifest.dtypes must list 'float32', 'float64' or both`)
+  } else {
+    for (const dtype of dtypes as Dtype[]) {
+      const entry = (arithmetic as Manifest['arithmetic'] | undefined)?.[dtype]
+      if (!isDtype(entry?.elementwise) || !isDtype(entry?.sums)) {
+        problems.push(`manifest.arithmetic.${dtype} must be { elementwise, sums }, each 'float32' or 'float64'`)
+      }
+    }
+  }
+  if (!Array.isArray(capabilities)) {
+    problems.push('manifest.capabilities must be an array of names')
+  } else {
+    for (const name of capabilities as unknown[]) {
+      if (!allCapabilities.includes(name as Capability)) {
+        problems.push(`manifest.capabilities names ${JSON.stringify(name)}; known: ${allCapabilities.join(', ')}`)
+      }
+    }
+  }
+  return problems
+}
+
+function isDtype(value: unknown): value is Dtype {
+  return value === 'float32' || value === 'float64'
+}

@@ -1,0 +1,51 @@
+import { familyOf, type Case } from './case.js'
+import { undeclaredIn } from './checks/support.js'
+import { ConformanceFailure } from './compare.js'
+import { checkTarget, runCase, seedOf, selectCases, type RunOptions } from './run.js'
+import type { ConformanceTarget } from './target.js'
+
+/** The part of a test runner the suite mounts into: vitest, jest, mocha and node:test all have it. */
+export interface TestRunner {
+  readonly describe: (name: string, body: () => void) => unknown
+  readonly it: (name: string, body: () => Promise<void>, timeout?: number) => unknown
+}
+
+/** What may be chosen about a mounted suite. */
+export interface MountOptions extends Pick<RunOptions, 'filter' | 'seed' | 'path'> {
+  /** Milliseconds a test may take, for runners that take a timeout as the third argument. */
+  readonly timeout?: number
+}
+
+/**
+ * Mounts the suite as tests: a `describe` for the target, one for each family, an `it` for each case.
+ *
+ * @throws TypeError when the target is no target
+ */
+export function mountConformance(target: ConformanceTarget, runner: TestRunner, options: MountOptions = {}): void {
+  checkTarget(target)
+  const seed = seedOf(options.seed)
+  const { describe, it } = runner
+  const { name, backend } = target.manifest
+  const families = new Map<string, Case[]>()
+  for (const oneCase of selectCases(options.filter)) {
+    const family = familyOf(oneCase.id)
+    families.set(family, [...(families.get(family) ?? []), oneCase])
+  }
+  describe(`conformance of ${name}${backend === undefined ? '' : ` on ${backend}`}`, () => {
+    for (const [family, members] of families) {
+      describe(family, () => {
+        for (const oneCase of members) {
+          const missing = undeclaredIn(target.manifest, oneCase)
+          const note = missing === undefined ? '' : ` (${missing} is not declared: must be refused)`
+          const body = async (): Promise<void> => {
+            const { status, message } = await runCase(target, oneCase, { seed, path: options.path })
+            if (status === 'failed') throw new ConformanceFailure(`${oneCase.id}: ${message}`)
+          }
+          const title = `${oneCase.id} ${oneCase.title}${note}`
+          if (options.timeout === undefined) it(title, body)
+          else it(title, body, options.timeout)
+        }
+      })
+    }
+  })
+}

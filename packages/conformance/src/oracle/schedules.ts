@@ -1,0 +1,45 @@
+import type { PlainNumber, PlainSchedule } from '../plain.js'
+
+/** The value of a number, schedule or function at a step counted from 1. */
+export function valueAt(x: PlainNumber, step: number): number {
+  if (typeof x === 'number') return x
+  if (typeof x === 'function') return x(step)
+  const n = (key: string, otherwise?: number): number => {
+    const value = x[key] ?? otherwise
+    if (typeof value !== 'number') throw new Error(`oracle: schedule ${x.schedule} lacks ${key}`)
+    return value
+  }
+  switch (x.schedule) {
+    case 'constant':
+      return n('value')
+    case 'linear':
+      return n('from') + (n('to') - n('from')) * share(step, n('steps'))
+    case 'cosine':
+      return n('to', 0) + ((n('from') - n('to', 0)) * (1 + Math.cos(Math.PI * share(step, n('steps'))))) / 2
+    case 'exponential':
+      return n('from') * n('rate') ** ((step - 1) / n('steps', 1))
+    case 'piecewise': {
+      const values = x['values'] as readonly number[]
+      const boundaries = x['boundaries'] as readonly number[]
+      let i = 0
+      while (i < boundaries.length && step > boundaries[i]!) i++
+      return values[i]!
+    }
+    case 'warmup': {
+      const steps = n('steps')
+      const target = x['then'] as number | PlainSchedule
+      if (step <= steps) {
+        const from = n('from', 0)
+        return from + (valueAt(target, 1) - from) * ((step - 1) / steps)
+      }
+      return valueAt(target, step - steps)
+    }
+    default:
+      throw new Error(`oracle: unknown schedule ${x.schedule}`)
+  }
+}
+
+/** How much of a schedule of so many steps is behind at this step: 0 at the first, 1 from the last on. */
+function share(step: number, steps: number): number {
+  return Math.min(1, (step - 1) / steps)
+}

@@ -1,0 +1,105 @@
+import type { Dtype } from './manifest.js'
+import type { PlainTransformation } from './plain.js'
+import { createRandom } from './random.js'
+import type { TargetParameter, TypedArray } from './target.js'
+
+/** A number in a case: JSON has no word for NaN and infinities, so they are strings. */
+export type CaseNumber = number | 'NaN' | 'Infinity' | '-Infinity'
+
+/** What one parameter is; the data follow from the problem's seed unless they are given. */
+export interface ProblemParameter {
+  readonly name: string
+  readonly shape: readonly number[]
+  readonly group?: string
+  /** Every element's first value; drawn from the seed when left out. */
+  readonly fill?: number
+}
+
+/**
+ * A run as data: what is optimised from where, and which gradients and losses it meets. Parameters and gradients are
+ * drawn from `seed`: a stream per tensor, so that a tensor's numbers don't depend on its neighbours.
+ */
+export interface Problem {
+  readonly transformation: PlainTransformation
+  readonly parameters: readonly ProblemParameter[]
+  readonly steps: number
+  readonly seed: number
+  /** Multiplies the gradients (default 1). */
+  readonly gradientScale?: number
+  /** `normal` (default); `steady`: every element keeps its sign and stays away from 0; `zero`. */
+  readonly gradientKind?: 'normal' | 'steady' | 'zero'
+  /** The losses: `first` at step 1, times `ratio` at each next, plus `offset`; or one by one. None when left out. */
+  readonly loss?:
+    | { readonly first: number; readonly ratio: number; readonly offset?: number }
+    | readonly (CaseNumber | null)[]
+  /** Parameters without a gradient, by step. */
+  readonly missing?: Readonly<Record<number, readonly number[]>>
+  /** Puts a number into a gradient: at this step, in this parameter, at this element (everywhere when left out). */
+  readonly inject?: readonly {
+    readonly step: number
+    readonly parameter: number
+    readonly element?: number
+    readonly value: CaseNumber
+  }[]
+}
+
+/** One step's input. */
+export interface StepInput {
+  readonly gradients: (TypedArray | null)[]
+  readonly loss: number | undefined
+}
+
+/** The number of elements of a shape. */
+export function sizeOf(shape: readonly number[]): number {
+  return shape.reduce((product, n) => product * n, 1)
+}
+
+/** An array of the type. */
+export function arrayOf(dtype: Dtype, values: ArrayLike<number>): TypedArray {
+  return dtype === 'float32' ? Float32Array.from(values) : Float64Array.from(values)
+}
+
+/** The parameters a problem starts from; fresh arrays each time. */
+export function problemParameters(problem: Problem, dtype: Dtype): TargetParameter[] {
+  return problem.parameters.map(({ name, shape, group, fill }, index) => {
+    const random = createRandom(stream(problem.seed, index, 0))
+    const values = Array.from({ length: sizeOf(shape) }, () => fill ?? random.normal())
+    return { name, shape, data: arrayOf(dtype, values), ...(group === undefined ? {} : { group }) }
+  })
+}
+
+/** The gradients and the loss of a step, counted from 1. */
+export function problemStep(problem: Problem, step: number, dtype: Dtype): StepInput {
+  const { gradientKind = 'normal', gradientScale = 1, missing, inject = [] } = problem
+  const gradients = problem.parameters.map(({ shape }, index) => {
+    if (missing?.[step]?.includes(index)) return null
+    const random = createRandom(stream(problem.seed, index, step))
+    const signs = createRandom(stream(problem.seed, index, 0xffff))
+    const values = Array.from({ length: sizeOf(shape) }, () => {
+      if (gradientKind === 'zero') return 0
+      if (gradientKind === 'normal') return random.normal() * gradientScale
+      const sign = signs.uniform() < 0.5 ? -1 : 1
+      return sign * (Math.round((0.25 + random.uniform()) * 4096) / 4096) * gradientScale
+    })
+    for (const { step: at, parameter, element, value } of inject) {
+      if (at !== step || parameter !== index) continue
+      if (element === undefined) values.fill(Number(value))
+      else values[element] = Number(value)
+    }
+    return arrayOf(dtype, values)
+  })
+  return { gradients, loss: lossAt(problem, step) }
+}
+
+function lossAt({ loss }: Problem, step: number): number | undefined {
+  if (loss === undefined) return undefined
+  if ('first' in loss) {
+    return Math.round(loss.first * loss.ratio ** (step - 1) * 4096) / 4096 + (loss.offset ?? 0)
+  }
+  const value = loss[step - 1]
+  return value === null || value === undefined ? undefined : Number(value)
+}
+
+function stream(seed: number, parameter: number, step: number): number {
+  return Math.imul(seed + 1, 0x9e3779b1) ^ Math.imul(parameter + 1, 0x85ebca77) ^ Math.imul(step + 1, 0xc2b2ae3d)
+}

@@ -1,0 +1,126 @@
+import { familyOf, needsOf, type Case } from './case.js'
+import { cases, casesVersion } from './cases/index.js'
+import { runCheck } from './checks/index.js'
+import { refuses, refusesDtype, undeclaredIn } from './checks/support.js'
+import { createContext } from './context.js'
+import { manifestProblems, type Feature } from './manifest.js'
+import { probe, smallest } from './cases/support.js'
+import type { CaseResult, CaseStatus, ConformanceReport } from './report.js'
+import type { ConformanceTarget } from './target.js'
+
+/** What may be chosen about a run. */
+export interface RunOptions {
+  /** Only the cases whose id or title holds this text, or matches this expression. */
+  readonly filter?: string | RegExp | undefined
+  /** Seed of the property cases; default: the environment's INDUCED_CONFORMANCE_SEED, else 1. */
+  readonly seed?: number | undefined
+  /** Where fast-check starts in its tree of examples, as a failure's message gives it. */
+  readonly path?: string | undefined
+  /** Called after every case. */
+  readonly onCase?: ((result: CaseResult) => void) | undefined
+}
+
+/** The cases a filter leaves. */
+export function selectCases(filter?: string | RegExp): readonly Case[] {
+  if (filter === undefined || filter === '') return cases
+  return cases.filter(({ id, title }) =>
+    typeof filter === 'string' ? id.includes(filter) || title.includes(filter) : filter.test(id) || filter.test(title),
+  )
+}
+
+/** The seed to use: as given, from the environment where there is one, or 1. */
+export function seedOf(given?: number): number {
+  if (given !== undefined) return given
+  const { process } = globalThis as { process?: { env?: Record<string, string | undefined> } }
+  const text = process?.env?.['INDUCED_CONFORMANCE_SEED']
+  if (text === undefined || text === '') return 1
+  const seed = Number(text)
+  if (!Number.isInteger(seed)) throw new RangeError(`INDUCED_CONFORMANCE_SEED must be a whole number, is ${text}`)
+  return seed
+}
+
+/** Fails early, and in words, where a target cannot be run at all. */
+export function checkTarget(target: unknown): asserts target is ConformanceTarget {
+  if (typeof target !== 'object' || target === null) {
+    throw new TypeError(`a conformance target is { manifest, core, create }, given ${target === null ? 'null' : typeof target}`)
+  }
+  const { manifest, core, create } = target as Partial<ConformanceTarget>
+  const problems = manifestProblems(manifest)
+  if (typeof create !== 'function') problems.push('create must be a function (transformation, parameters) => session')
+  if (typeof core?.fromJSON !== 'function' || typeof core.InducedMetricError !== 'function') {
+    problems.push(`core must be the namespace of @induced-metric/core: import * as core from '@induced-metric/core'`)
+  }
+  if (problems.length > 0) throw new TypeError(`this conformance target can't be run:\n  ${problems.join('\n  ')}`)
+}
+
+/** Whether running a case's own problem meets the feature; else a probe made for it has to. */
+function runsInto(oneCase: Case, missing: Feature): boolean {
+  if (!('problem' in oneCase)) return false
+  return missing !== 'checkpoint' && needsOf(oneCase.problem).includes(missing)
+}
+
+/** Runs one case. Never throws because of the target. */
+export async function runCase(
+  target: ConformanceTarget,
+  oneCase: Case,
+  options: { readonly seed?: number | undefined; readonly path?: string | undefined } = {},
+): Promise<CaseResult> {
+  const { id, title } = oneCase
+  // A feature is probed in whatever element type there is.
+  const { dtypes } = target.manifest
+  const dtype = oneCase.check === 'support' && !dtypes.includes(oneCase.dtype) ? dtypes[0]! : oneCase.dtype
+  const context = createContext(target, dtype, { seed: seedOf(options.seed), path: options.path })
+  const result = (status: CaseStatus, message?: string): CaseResult => ({
+    id,
+    family: familyOf(id),
+    title,
+    status,
+    ...(message === undefined ? {} : { message }),
+    ...(context.ledger.worst === undefined ? {} : { worst: context.ledger.worst }),
+  })
+  try {
+    const missing = undeclaredIn(target.manifest, oneCase)
+    if (missing !== undefined) {
+      const problem = 'problem' in oneCase ? oneCase.problem : smallest(target.manifest)
+      if (missing === 'float32' || missing === 'float64') await refusesDtype(context, problem)
+      else await refuses(context, missing, runsInto(oneCase, missing) ? problem : probe(missing, target.manifest))
+      return result('not-supported-as-declared', `the manifest does not declare ${missing}`)
+    }
+    await runCheck(context, oneCase)
+    return result('passed')
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error)
+    const code = (error as { code?: unknown } | null)?.code
+    const kind = code === undefined ? '' : `unexpected ${String(code)}: `
+    return result('failed', `${title}\n  ${kind}${message}`)
+  } finally {
+    await context.finish()
+  }
+}
+
+/**
+ * Runs the suite on a target, case by case.
+ *
+ * @throws TypeError when the target is no target; whatever the target does wrong is in the report
+ */
+export async function runConformance(target: ConformanceTarget, options: RunOptions = {}): Promise<ConformanceReport> {
+  checkTarget(target)
+  const seed = seedOf(options.seed)
+  const results: CaseResult[] = []
+  const totals: Record<CaseStatus, number> = { passed: 0, failed: 0, 'not-supported-as-declared': 0 }
+  for (const oneCase of selectCases(options.filter)) {
+    const result = await runCase(target, oneCase, { seed, path: options.path })
+    totals[result.status]++
+    results.push(result)
+    options.onCase?.(result)
+  }
+  return {
+    format: 'induced-metric-conformance',
+    version: casesVersion,
+    manifest: target.manifest,
+    seed,
+    ...(options.filter === undefined ? {} : { filter: String(options.filter) }),
+    totals,
+    cases: results,
+  }
+}

@@ -1,0 +1,31 @@
+import * as core from '@induced-metric/core'
+import { allCapabilities, type ConformanceTarget, type Session } from '../../src/index.js'
+
+/** The core's own optimiser as a target. */
+export function coreTarget(engine: 'reference' | 'auto'): ConformanceTarget {
+  return {
+    manifest: {
+      name: '@induced-metric/core',
+      version: '0.1.0',
+      backend: engine,
+      dtypes: ['float32', 'float64'],
+      arithmetic: {
+        float32: { elementwise: 'float32', sums: 'float64' },
+        float64: { elementwise: 'float64', sums: 'float64' },
+      },
+      capabilities: allCapabilities,
+    },
+    core,
+    create(transformation, parameters): Session {
+      const optimizer = core.createOptimizer(transformation, parameters, { engine })
+      return {
+        step: (gradients, options) => optimizer.step(gradients, options),
+        read: () => optimizer.parameters.map(({ data }) => data),
+        slots: () => Object.fromEntries(parameters.map(({ name }, i) => [name, optimizer.slots[i]!])),
+        save: () => core.encodeCheckpoint(optimizer.save()),
+        load: (bytes) => optimizer.load(core.decodeCheckpoint(bytes)),
+        dispose: () => optimizer.dispose(),
+      }
+    },
+  }
+}

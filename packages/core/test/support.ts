@@ -96,7 +96,7 @@ export function optimizerOver(
 export function gradientsOf(optimizer: Optimizer, step: number, scale = 1): TypedArray[] {
   return optimizer.parameters.map(({ data }, i) => {
     const dtype = data instanceof Float32Array ? 'float32' : 'float64'
-    return randomArray(dtype, data.length, 7919 * step + i).map((x) => x * scale) as TypedArray
+    return randomArray(dtype, data.length, 7919 * step + i).map((x) => x * scale)
   })
 }
 

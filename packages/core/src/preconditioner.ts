@@ -1,5 +1,5 @@
 import { input, literal, type Expr, type Shape } from './algebra.js'
-import { InducedMetricError, show } from './errors.js'
+import { InducedMetricError, show, type ErrorCode } from './errors.js'
 import {
   resolveHyperparameters,
   type HyperparameterOptions,
@@ -22,7 +22,7 @@ export interface PreconditionerInput {
   /** The number of columns of a matrix, a scalar known at run time. */
   readonly columns: Expr
   /** An array of the parameter's shape kept from step to step; return its new value in `slots`. */
-  slot(name: string, initial?: Expr | number): Expr
+  readonly slot: (name: string, initial?: Expr | number) => Expr
 }
 
 /** What a definition gives back. */
@@ -144,9 +144,23 @@ export function recordUpdate(
     else given[key] = input(hyperparameterInput(key), 'scalar')
   }
 
+  const wrong = (code: ErrorCode, message: string): never => {
+    throw new InducedMetricError(code, `${name}: ${message}`)
+  }
   const asked = new Map<string, Expr>()
   const slot = (slotName: string, initial: Expr | number = 0): Expr => {
-    asked.set(slotName, typeof initial === 'number' ? literal(initial) : initial)
+    if (typeof slotName !== 'string' || !/^[A-Za-z][A-Za-z0-9]*$/.test(slotName)) {
+      wrong('ERR_OPTION', `a slot's name is a letter, then letters and digits; given ${show(slotName)}`)
+    }
+    const value = typeof initial === 'number' ? literal(initial) : initial
+    if (!isKnownBeforeSteps(value)) {
+      wrong('ERR_SHAPE', `the initial value of slot ${slotName} must be a number, or a scalar of hyperparameters`)
+    }
+    const before = asked.get(slotName)
+    if (before !== undefined && before !== value && !(isConstant(before) && before.value === value.value)) {
+      wrong('ERR_OPTION', `slot ${slotName} is asked for twice, with different initial values`)
+    }
+    asked.set(slotName, value)
     return input(`slot.${slotName}`, shape)
   }
   const recorded = definition.update({
@@ -160,12 +174,14 @@ export function recordUpdate(
     columns: input('columns', 'scalar'),
   } as never)
 
+  if (typeof recorded !== 'object' || recorded === null || typeof recorded.slots !== 'object' || recorded.slots === null) {
+    wrong('ERR_OPTION', `update must return { direction, dual?, slots }, returned ${show(recorded)}`)
+  }
   const check = (what: string, x: Expr | undefined): Expr => {
     if (x?.shape === shape) return x
-    const given = x === undefined ? 'nothing' : `a ${x.shape}`
-    throw new InducedMetricError(
+    return wrong(
       'ERR_SHAPE',
-      `${name}: ${what} must have the parameter's shape, given ${given}`,
+      `${what} must have the parameter's shape, given ${x?.shape === undefined ? show(x) : `a ${x.shape}`}`,
     )
   }
   const slots: Record<string, { initial: Expr; next: Expr }> = {}
@@ -173,16 +189,20 @@ export function recordUpdate(
     slots[slotName] = { initial, next: check(`the new value of slot ${slotName}`, recorded.slots[slotName]) }
   }
   for (const slotName of Object.keys(recorded.slots)) {
-    if (!asked.has(slotName)) {
-      throw new InducedMetricError(
-        'ERR_OPTION',
-        `${name}: slot ${slotName} is written but was never asked for`,
-      )
-    }
+    if (!asked.has(slotName)) wrong('ERR_OPTION', `slot ${slotName} is written but was never asked for`)
   }
   return {
     direction: check('direction', recorded.direction),
     dual: recorded.dual === undefined ? undefined : check('dual', recorded.dual),
     slots,
   }
+}
+
+function isConstant(x: Expr): boolean {
+  return x.op === 'constant'
+}
+
+/** Whether an expression is a scalar of constants and hyperparameters. */
+function isKnownBeforeSteps(x: Expr): boolean {
+  return x?.shape === 'scalar' && x.inputs.every(isKnownBeforeSteps)
 }

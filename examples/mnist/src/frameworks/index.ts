@@ -1,0 +1,5 @@
+import type { Framework } from '../training/framework.js'
+import { tfjs } from './tfjs.js'
+
+/** The frameworks of the demonstration; every available one trains. */
+export const frameworks: readonly Framework[] = [tfjs]

@@ -1,0 +1,149 @@
+import * as Plot from '@observablehq/plot'
+
+import type { StepRecord } from '../training/framework.js'
+import type { Run } from '../training/run.js'
+import { axes, logDomain, logTicks, tickText, type Axis } from './axes.js'
+import { drawSvg } from './svg.js'
+
+const SIZE = { width: 520, height: 330, marginLeft: 46, marginRight: 14, marginTop: 26, marginBottom: 38 }
+const MOST_POINTS = 500
+const NO_AXES = { axis: null } as const
+
+type Sample = readonly [epoch: number, value: number]
+type Reading = (record: StepRecord) => number | null
+
+/** The four charts of a framework's runs: accuracy, loss, factor and dual norm, all over epochs. */
+export function trainingCharts(runs: readonly Run[], stepsPerEpoch: number): string[] {
+  const trained = runs.filter((run) => run.steps.length > 0)
+  if (trained.length === 0) return []
+  const metric = trained.filter((run) => run.steps.some(({ dualNorm }) => dualNorm !== null))
+  const charts = [
+    accuracyChart(trained, stepsPerEpoch),
+    stepChart(trained, stepsPerEpoch, {
+      title: 'Training loss by step',
+      meaning: 'Mean cross-entropy of each batch',
+      label: '↑ cross-entropy of the batch',
+      read: ({ loss }) => loss,
+    }),
+  ]
+  if (metric.length > 0)
+    charts.push(
+      stepChart(metric, stepsPerEpoch, {
+        title: 'Factor ρ by step',
+        meaning: 'What the base step is multiplied by',
+        label: '↑ factor ρ',
+        read: ({ scale }) => scale,
+        reference: 1,
+      }),
+      stepChart(metric, stepsPerEpoch, {
+        title: 'Dual norm s by step',
+        meaning: 'The squared length of the gradient in the base metric',
+        label: '↑ dual norm s',
+        read: ({ dualNorm }) => dualNorm,
+      }),
+    )
+  return charts
+}
+
+const ERROR_TICKS = [0.9, 0.5, 0.2, 0.1, 0.05, 0.03, 0.02, 0.01, 0.005, 0.002, 0.001]
+
+function accuracyChart(runs: readonly Run[], stepsPerEpoch: number): string {
+  // On the logarithm of the error the last per cents get the room they deserve.
+  const tested = (run: Run): Sample[] =>
+    run.epochs.filter(({ epoch }) => epoch > 0).map(({ epoch, testAccuracy }) => [epoch, 1 - testAccuracy])
+  const trained = (run: Run): Sample[] => samples(run, stepsPerEpoch, ({ accuracy }) => 1 - accuracy)
+  const paper = runs.flatMap((run) =>
+    Object.entries(run.setting.published.byEpoch)
+      .filter(([epoch]) => run.epochs.some((record) => record.epoch === Number(epoch)))
+      .map(([epoch, accuracy]) => ({ run, point: [Number(epoch), 1 - accuracy] as Sample })),
+  )
+  const errors = runs.flatMap((run) => [...tested(run), ...trained(run)]).map(([, error]) => error)
+  const least = Math.max(1e-3, Math.min(0.05, ...errors.filter((error) => error > 0)))
+  const ends = runs.map(
+    (run) => `${run.setting.title}: ${run.epochs.at(-1)?.testAccuracy.toFixed(4) ?? 'not tested'}`,
+  )
+  return drawSvg(
+    {
+      title: 'Accuracy by epoch',
+      description: `Share of digits classified rightly. At the end, on the test set: ${ends.join('; ')}.`,
+    },
+    {
+      ...SIZE,
+      x: { ...NO_AXES, domain: epochDomain(runs, stepsPerEpoch) },
+      y: { ...NO_AXES, type: 'log', domain: [0.95, least * 0.92], clamp: true },
+      marks: [
+        ...axes(epochAxis(runs, stepsPerEpoch), {
+          label: '↑ accuracy',
+          ticks: ERROR_TICKS.filter((error) => error >= least * 0.92),
+          text: (error) => String(Number((1 - error).toFixed(4))).replace(/^0/, ''),
+        }),
+        ...runs.map((run) => Plot.line(trained(run), { className: seriesClass(run, 'faint') })),
+        ...runs.map((run) => Plot.line(tested(run), { className: seriesClass(run) })),
+        ...runs.map((run) => Plot.dot(tested(run), { className: seriesClass(run, 'filled'), r: 3.2 })),
+        ...paper.map(({ run, point }) => Plot.dot([point], { className: seriesClass(run, 'ring'), r: 6 })),
+      ],
+    },
+  )
+}
+
+interface StepChart {
+  readonly title: string
+  readonly meaning: string
+  readonly label: string
+  readonly read: Reading
+  /** A value to draw a line at. */
+  readonly reference?: number
+}
+
+function stepChart(
+  runs: readonly Run[],
+  stepsPerEpoch: number,
+  { title, meaning, label, read, reference }: StepChart,
+): string {
+  const series = runs.map((run) => ({ run, points: samples(run, stepsPerEpoch, read) }))
+  const values = series.flatMap(({ points }) => points.map(([, value]) => value))
+  const domain = logDomain(reference === undefined ? values : [...values, reference])
+  const ends = runs.map((run) => `${run.setting.title} ${read(run.steps.at(-1)!)?.toPrecision(3) ?? 'none'}`)
+  return drawSvg(
+    { title, description: `${meaning}, on a logarithmic scale. At the last step: ${ends.join('; ')}.` },
+    {
+      ...SIZE,
+      x: { ...NO_AXES, domain: epochDomain(runs, stepsPerEpoch) },
+      y: { ...NO_AXES, type: 'log', domain },
+      marks: [
+        ...axes(epochAxis(runs, stepsPerEpoch), { label, ticks: logTicks(domain), text: tickText }),
+        reference === undefined ? null : Plot.ruleY([reference], { className: 'reference' }),
+        ...series.map(({ run, points }) => Plot.line(points, { className: seriesClass(run) })),
+      ],
+    },
+  )
+}
+
+/** Values by epoch; of a long run, averages over a few steps at a time. A logarithm wants them above zero. */
+function samples(run: Run, stepsPerEpoch: number, read: Reading): Sample[] {
+  const stride = Math.ceil(run.steps.length / MOST_POINTS)
+  const points: Sample[] = []
+  for (let first = 0; first < run.steps.length; first += stride) {
+    const part = run.steps.slice(first, first + stride)
+    const values = part.map(read).filter((value) => value !== null && value > 0 && Number.isFinite(value))
+    if (values.length === 0) continue
+    const mean = values.reduce<number>((sum, value) => sum + value!, 0) / values.length
+    points.push([(part[0]!.step + (part.length - 1) / 2) / stepsPerEpoch, mean])
+  }
+  return points
+}
+
+function epochDomain(runs: readonly Run[], stepsPerEpoch: number): [number, number] {
+  return [0, Math.max(...runs.map((run) => run.steps.length)) / stepsPerEpoch]
+}
+
+function epochAxis(runs: readonly Run[], stepsPerEpoch: number): Axis {
+  const [, last] = epochDomain(runs, stepsPerEpoch)
+  const stride = last < 1 ? 0.2 : Math.ceil(last / 8)
+  const ticks = Array.from({ length: Math.floor(last / stride + 1e-9) + 1 }, (_, place) => place * stride)
+  return { label: 'epoch →', ticks, text: (tick) => String(Number(tick.toFixed(2))) }
+}
+
+function seriesClass(run: Run, ...more: string[]): string {
+  return ['series', `s-${run.setting.id}`, ...more].join(' ')
+}

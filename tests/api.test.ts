@@ -1,0 +1,62 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { dirname, join, normalize } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { publicPackages, root } from './tools/workspace.js'
+
+// What a package exports is documented where it is declared.
+
+interface Declaration {
+  readonly name: string
+  /** As `file:line`. */
+  readonly at: string
+  readonly comment: string
+}
+
+const declaration =
+  /^export (?:declare )?(?:abstract )?(?:async )?(?:function|const|class|interface|type|enum) (\w+)/gm
+const list = /^export (?:type )?\{([^}]*)\} from '([^']+)'/gm
+
+/** The declarations behind the names that a module exports, however far away they are. */
+function exportsOf(file: string): Declaration[] {
+  const text = readFileSync(join(root, file), 'utf8')
+  const own = [...text.matchAll(declaration)].map(({ index, 1: name = '' }) => {
+    const before = text.slice(0, index)
+    const comment = /\/\*\*(?:(?!\*\/)[\s\S])*\*\/\n$/.exec(before)?.[0] ?? ''
+    return { name, comment, at: `${file}:${before.split('\n').length}` }
+  })
+  const others = [...text.matchAll(list)].flatMap(({ 1: names = '', 2: source = '' }) => {
+    const wanted = names
+      .split(',')
+      .map((name) =>
+        name
+          .trim()
+          .replace(/^type /, '')
+          .replace(/ as .*/, ''),
+      )
+      .filter((name) => name !== '')
+    const found = exportsOf(normalize(join(dirname(file), source.replace(/\.js$/, '.ts'))))
+    return wanted.map((name) => {
+      const one = found.find((candidate) => candidate.name === name)
+      if (one === undefined) throw new Error(`${file} exports ${name}, which ${source} does not declare`)
+      return one
+    })
+  })
+  return [...own, ...others]
+}
+
+describe.each(publicPackages().map(({ folder }) => folder))('%s', (folder) => {
+  const index = `${folder}/src/index.ts`
+
+  it('exports something', () => {
+    expect(existsSync(join(root, index))).toBe(true)
+    expect(exportsOf(index)).not.toEqual([])
+  })
+
+  it('documents all that it exports', () => {
+    expect(
+      exportsOf(index)
+        .filter(({ comment }) => comment === '')
+        .map(({ at, name }) => `${at} ${name}`),
+    ).toEqual([])
+  })
+})

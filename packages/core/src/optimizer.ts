@@ -6,7 +6,9 @@ import {
   type ParameterState,
 } from './checkpoint.js'
 import { createReferenceEngine } from './engines/reference/index.js'
-import { elementType, type Engine, type Slots, type TypedArray } from './engines/engine.js'
+import { elementType, type Engine, type EngineFactory, type Slots, type TypedArray } from './engines/engine.js'
+import { createWasmEngine } from './engines/wasm/index.js'
+import { isWasmMemory, isWasmSupported, type WasmMemory } from './engines/wasm/webassembly.js'
 import { InducedMetricError, show } from './errors.js'
 import { checkKeys } from './hyperparameter.js'
 import { planStep, profileScalars, unitScalars, type MetricUnit, type Scalars, type StepPlan } from './plan.js'
@@ -21,9 +23,12 @@ export interface Parameter extends ParameterInfo {
   readonly data: TypedArray
 }
 
-/** A parameter as the optimiser holds it. */
+/** A parameter, or its gradient, as the optimiser holds it. */
 export interface OptimizerParameter extends ParameterInfo {
-  /** The live values. */
+  /**
+   * The live values: the caller's own array, or a view of the engine's memory, which is another one after that memory
+   * has grown (only a `memory` that is shared with something else grows after the optimiser was created).
+   */
   readonly data: TypedArray
 }
 
@@ -45,6 +50,11 @@ export interface Optimizer {
   readonly report: StepReport
   /** The parameters, with the arrays that are updated. */
   readonly parameters: readonly OptimizerParameter[]
+  /**
+   * An array per parameter, of its length and element type, in the engine's own memory: a gradient written into it
+   * and then given to `step` is not copied. Nothing but the caller writes into it.
+   */
+  readonly gradients: readonly OptimizerParameter[]
   /** The arrays kept per parameter from step to step, by name. */
   readonly slots: readonly Slots[]
   /** A copy of the optimiser's state, which `load` takes here or in another adapter. */
@@ -61,8 +71,23 @@ export interface Optimizer {
 
 /** The options of {@link createOptimizer}. */
 export interface OptimizerOptions {
-  /** What computes: the `'reference'` interpreter, or `'auto'` (default) for the fastest there is. */
+  /**
+   * What computes: `'wasm'`, loops compiled for the transformation at hand into WebAssembly with vector instructions;
+   * the `'reference'` interpreter; or `'auto'` (default) for the fastest there is.
+   */
   readonly engine?: 'auto' | 'wasm' | 'reference'
+  /**
+   * The `WebAssembly.Memory` for the wasm engine to work in, where it should not make its own. It grows by what slots,
+   * gradients and copies of parameters need, and nothing that lies in it is moved. A parameter or gradient whose array
+   * is a view of this memory is worked on where it is.
+   */
+  readonly memory?: WasmMemory
+  /**
+   * Whether the wasm engine takes the parameters over: their values are copied into its memory once, and
+   * `optimizer.parameters[i].data` are the parameters from then on. Otherwise (default) the caller's arrays remain the
+   * parameters, and the wasm engine copies them in and out at every step.
+   */
+  readonly adopt?: boolean
 }
 
 /**
@@ -94,11 +119,19 @@ export function createOptimizer(
   options: OptimizerOptions = {},
 ): Optimizer {
   checkTransformation(transformation)
-  checkKeys('createOptimizer', options, ['engine'])
+  checkKeys('createOptimizer', options, ['engine', 'memory', 'adopt'])
+  const { engine: engineName = 'auto', memory, adopt = false } = options
   if (!Array.isArray(parameters)) {
     throw new InducedMetricError('ERR_OPTION', `parameters must be an array, given ${show(parameters)}`)
   }
-  const createEngine = chooseEngine(options.engine === undefined ? 'auto' : options.engine)
+  const createEngine = chooseEngine(engineName)
+  if (memory !== undefined && (createEngine !== createWasmEngine || !isWasmMemory(memory))) {
+    const problem = createEngine === createWasmEngine ? show(memory) : 'one to an engine that has no use for it'
+    throw new InducedMetricError('ERR_OPTION', `memory must be a WebAssembly.Memory for the wasm engine, given ${problem}`)
+  }
+  if (typeof adopt !== 'boolean') {
+    throw new InducedMetricError('ERR_OPTION', `adopt must be true or false, given ${show(adopt)}`)
+  }
   const plan = planStep(transformation, parameters)
   parameters.forEach(({ name, shape, data }, index) => {
     if (elementType(data) === undefined) {
@@ -118,14 +151,20 @@ export function createOptimizer(
     plan,
     parameters.map(({ data }) => data),
     initialSlots(plan),
+    { adopt, ...(memory && { memory }) },
   )
   return new PlannedOptimizer(plan, engine, parameters)
 }
 
-function chooseEngine(name: unknown): typeof createReferenceEngine {
+function chooseEngine(name: unknown): EngineFactory {
   if (name === 'reference' || name === 'auto') return createReferenceEngine
   if (name === 'wasm') {
-    throw new InducedMetricError('ERR_NOT_SUPPORTED', "this release has no wasm engine; use engine: 'auto' or 'reference'")
+    if (isWasmSupported()) return createWasmEngine
+    throw new InducedMetricError(
+      'ERR_NOT_SUPPORTED',
+      "WebAssembly with vector instructions cannot be compiled here; use engine: 'auto' or 'reference'. A content " +
+        "security policy has to allow 'wasm-unsafe-eval'",
+    )
   }
   throw new InducedMetricError('ERR_OPTION', `engine must be 'auto', 'wasm' or 'reference', given ${show(name)}`)
 }
@@ -144,6 +183,18 @@ function shapeScalars(shape: readonly number[]): Scalars {
   return { rows: shape[0] ?? 1, columns: shape[1] ?? 1 }
 }
 
+/** The cohort of each parameter. */
+function createCohorts(plan: StepPlan): Cohort[] {
+  const cohorts = new Map<string, Cohort>()
+  return plan.parameters.map(({ graph, profile, unit, clip, shape }) => {
+    const readsShape = graph.nodes.some(({ name }) => name === 'rows' || name === 'columns')
+    const key = [profile, unit, clip, ...(readsShape ? shape : [])].join()
+    let cohort = cohorts.get(key)
+    if (!cohort) cohorts.set(key, (cohort = { scalars: shapeScalars(shape), turn: 0, steps: 0 }))
+    return cohort
+  })
+}
+
 interface UnitWork {
   readonly unit: MetricUnit
   readonly scalars: Scalars
@@ -152,11 +203,28 @@ interface UnitWork {
   steps: number
 }
 
+/** Parameters whose scalars are the same as long as they have been updated equally often. */
+interface Cohort {
+  readonly scalars: Scalars
+  /** The call of `step` in which the scalars were filled in last, and for which count. */
+  turn: number
+  steps: number
+}
+
 class PlannedOptimizer implements Optimizer {
   readonly parameters: readonly OptimizerParameter[]
+  readonly gradients: readonly OptimizerParameter[]
   readonly #plan: StepPlan
   readonly #profiles: Scalars[]
+  readonly #cohorts: readonly Cohort[]
+  /** Scalars of parameters that have fallen out of step with their cohort. */
+  readonly #stragglers: Scalars[] = []
+  /** The scalars of each parameter in the current step. */
   readonly #scalars: Scalars[]
+  readonly #active: number[] = []
+  readonly #norms: Float64Array
+  readonly #duals: Float64Array
+  #turn = 0
   readonly #units: UnitWork[]
   readonly #clip = compileScalars(clipGraph, ['clip'])
   /** Number of steps that updated each parameter. */
@@ -167,9 +235,23 @@ class PlannedOptimizer implements Optimizer {
   constructor(plan: StepPlan, engine: Engine, parameters: readonly Parameter[]) {
     this.#plan = plan
     this.#engine = engine
-    this.parameters = parameters.map((parameter, index) => ({ ...parameter, data: engine.parameters[index]! }))
+    this.parameters = parameters.map((parameter, index) => ({
+      ...parameter,
+      get data() {
+        return engine.parameters[index]!
+      },
+    }))
+    this.gradients = parameters.map((parameter, index) => ({
+      ...parameter,
+      get data() {
+        return engine.gradients[index]!
+      },
+    }))
     this.#profiles = plan.profiles.map(() => ({}))
-    this.#scalars = plan.parameters.map(({ shape }) => shapeScalars(shape))
+    this.#cohorts = createCohorts(plan)
+    this.#scalars = this.#cohorts.map(({ scalars }) => scalars)
+    this.#norms = new Float64Array(parameters.length)
+    this.#duals = new Float64Array(parameters.length)
     this.#steps = plan.parameters.map(() => 0)
     this.#units = plan.units.map((unit) => ({
       unit,
@@ -198,18 +280,28 @@ class PlannedOptimizer implements Optimizer {
     // Everything that can go wrong goes wrong before the first write.
     const step = this.#report.step + 1
     plan.profiles.forEach((profile, i) => profileScalars(this.#profiles[i]!, profile, step))
-    const active = [...gradients.keys()].filter((index) => gradients[index] !== null)
-    for (const index of active) {
-      Object.assign(this.#scalars[index]!, this.#profiles[plan.parameters[index]!.profile])
-      this.#scalars[index]!['step'] = this.#steps[index]! + 1
+    this.#turn++
+    const active = this.#active
+    active.length = 0
+    for (let index = 0; index < gradients.length; index++) {
+      if (gradients[index] === null) continue
+      active.push(index)
+      this.#scalars[index] = this.#scalarsOf(index)
     }
-    this.#clipGradients(engine, gradients)
+    engine.begin(active, gradients, this.#scalars)
+    if (plan.clips.length > 0) this.#clipGradients(engine, gradients)
 
-    const duals = new Map(active.map((index) => [index, engine.reduce(index, gradients[index]!, this.#scalars[index]!)]))
+    const duals = this.#duals
+    engine.reduce(duals)
     const results = this.#units.map((work) => {
-      const contributions = work.unit.contributors.filter((index) => duals.has(index))
-      if (contributions.length === 0) return undefined
-      const dualNorm = contributions.reduce((total, index) => total + duals.get(index)!, 0)
+      let dualNorm = 0
+      let contributions = 0
+      for (const index of work.unit.contributors) {
+        if (gradients[index] === null) continue
+        dualNorm += duals[index]!
+        contributions++
+      }
+      if (contributions === 0) return undefined
       const scalars = unitScalars(work.scalars, work.unit, step)
       Object.assign(scalars, { dualNorm, loss: loss ?? NaN, average: work.average, metricStep: work.steps + 1 })
       const [average, metric, scale, status] = work.evaluate(scalars) as unknown as [number, number, number, number]
@@ -225,11 +317,10 @@ class PlannedOptimizer implements Optimizer {
     const skipped = failed !== -1 || active.length === 0
     if (!skipped) {
       for (const index of active) {
-        const scalars = this.#scalars[index]!
-        scalars['scale'] = results[plan.parameters[index]!.unit]!.scale
-        engine.update(index, gradients[index]!, scalars)
+        this.#scalars[index]!['scale'] = results[plan.parameters[index]!.unit]!.scale
         this.#steps[index]!++
       }
+      engine.update()
       results.forEach((result, i) => {
         if (result === undefined) return
         this.#units[i]!.average = result.average
@@ -323,9 +414,11 @@ class PlannedOptimizer implements Optimizer {
       )
     }
     // Over the parameters, as a walk over the gradients would pass by holes.
-    parameters.forEach(({ name, data }, index) => {
+    const own = this.#alive().gradients
+    for (let index = 0; index < parameters.length; index++) {
       const gradient: unknown = gradients[index]
-      if (gradient === null) return
+      if (gradient === null || gradient === own[index]) continue
+      const { name, data } = parameters[index]!
       if (elementType(gradient) !== elementType(data)) {
         throw new InducedMetricError(
           'ERR_SHAPE',
@@ -333,12 +426,12 @@ class PlannedOptimizer implements Optimizer {
         )
       }
       const { length } = gradient as TypedArray
-      if (length === data.length) return
+      if (length === data.length) continue
       throw new InducedMetricError(
         'ERR_SHAPE',
         `the gradient of parameter ${show(name)} must have ${data.length} elements, given ${length}`,
       )
-    })
+    }
   }
 
   #checkLoss(options: { readonly loss?: number }): number | null {
@@ -357,12 +450,31 @@ class PlannedOptimizer implements Optimizer {
     return loss ?? null
   }
 
+  /** A parameter's scalars at this step, but for those that are known only after a pass. */
+  #scalarsOf(index: number): Scalars {
+    const cohort = this.#cohorts[index]!
+    const steps = this.#steps[index]!
+    const { profile, shape } = this.#plan.parameters[index]!
+    if (cohort.turn !== this.#turn) {
+      cohort.turn = this.#turn
+      cohort.steps = steps
+    } else if (cohort.steps === steps) {
+      return cohort.scalars
+    }
+    const isFirst = cohort.steps === steps
+    const scalars = isFirst ? cohort.scalars : (this.#stragglers[index] ??= shapeScalars(shape))
+    Object.assign(scalars, this.#profiles[profile])
+    scalars['step'] = steps + 1
+    return scalars
+  }
+
   /** Gives each clipped parameter its factor. */
   #clipGradients(engine: Engine, gradients: readonly (TypedArray | null)[]): void {
+    const norms = this.#norms
+    engine.norm(norms)
     for (const { clipNorm, members } of this.#plan.clips) {
       const clipped = members.filter((index) => gradients[index] !== null)
-      const norms = clipped.map((index) => engine.norm(index, gradients[index]!, this.#scalars[index]!))
-      const normSquared = norms.reduce((total, norm) => total + norm, 0)
+      const normSquared = clipped.reduce((total, index) => total + norms[index]!, 0)
       const [clip] = this.#clip({ normSquared, clipNorm }) as unknown as [number]
       for (const index of clipped) this.#scalars[index]!['clip'] = clip
     }

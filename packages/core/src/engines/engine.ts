@@ -1,4 +1,5 @@
 import type { Scalars, StepPlan } from '../plan.js'
+import type { WasmMemory } from './wasm/webassembly.js'
 
 /** The element types an optimiser works in. */
 export type TypedArray = Float32Array | Float64Array
@@ -13,24 +14,47 @@ export function elementType(value: unknown): 'float32' | 'float64' | undefined {
 export type Slots = Readonly<Record<string, TypedArray>>
 
 /**
- * What runs a plan on arrays. A step is a read-only pass (`reduce`, after `norm` where the gradient is clipped), a few
+ * What runs a plan on arrays. A step is a read-only pass (`reduce`, after `norm` where gradients are clipped), a few
  * scalars on the host, and a pass that writes (`update`): until the latter nothing has changed, so a step that turns
- * out not to be finite costs nothing.
+ * out not to be finite costs nothing. Each pass goes over all parameters that have a gradient.
  */
 export interface Engine {
   readonly kind: 'reference' | 'wasm'
-  /** The arrays that hold the parameters while the engine lives; the caller's own where it can work in place. */
+  /** The parameters: the caller's own arrays, or views of the engine's memory. Ask again after memory may have grown. */
   readonly parameters: readonly TypedArray[]
+  /** An array per parameter to write its gradient into; a step that is given it copies nothing. */
+  readonly gradients: readonly TypedArray[]
   /** The slots of each parameter. */
   readonly slots: readonly Slots[]
-  /** Σ g² of a gradient. */
-  norm(parameter: number, gradient: TypedArray, scalars: Scalars): number
-  /** The parameter's part of the dual norm; NaN or infinite when the step must not be written. */
-  reduce(parameter: number, gradient: TypedArray, scalars: Scalars): number
-  /** Writes the parameter and its slots. */
-  update(parameter: number, gradient: TypedArray, scalars: Scalars): void
+  /**
+   * Takes in what a step is given.
+   *
+   * @param active the parameters that have a gradient
+   * @param gradients by parameter
+   * @param scalars by parameter; those whose scalars are all the same share one object. `clip` and `scale` are put into
+   *   them before the passes that read those.
+   */
+  begin(
+    active: readonly number[],
+    gradients: readonly (TypedArray | null)[],
+    scalars: readonly Scalars[],
+  ): void
+  /** Σ g² of every gradient that is clipped, into `results` by parameter. */
+  norm(results: Float64Array): void
+  /** Each parameter's part of the dual norm, by parameter; NaN or infinite when the step must not be written. */
+  reduce(results: Float64Array): void
+  /** Writes parameters and slots. */
+  update(): void
   /** Gives memory back. */
   dispose(): void
+}
+
+/** Where an engine keeps parameters. */
+export interface EngineOptions {
+  /** The WebAssembly memory to work in, for an engine that does. */
+  readonly memory?: WasmMemory
+  /** Whether the engine may take the values over into memory of its own, leaving the given arrays alone thereafter. */
+  readonly adopt?: boolean
 }
 
 /** Makes an engine for a plan; `initial` holds the first values of each parameter's slots. */
@@ -38,4 +62,5 @@ export type EngineFactory = (
   plan: StepPlan,
   parameters: readonly TypedArray[],
   initial: readonly Readonly<Record<string, number>>[],
+  options: EngineOptions,
 ) => Engine

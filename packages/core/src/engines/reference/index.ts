@@ -46,21 +46,36 @@ export const createReferenceEngine: EngineFactory = (plan, parameters, initial):
     }
   })
 
-  const run = (pass: Pass, index: number, gradient: TypedArray, scalars: Scalars, destinations: Tensors): Pass => {
+  const run = (pass: Pass, index: number, destinations: Tensors): Pass => {
     const { extents, tensors } = work[index]!
-    tensors['gradient'] = gradient
-    pass.run(extents, tensors, scalars, destinations)
+    tensors['gradient'] = step.gradients[index]!
+    pass.run(extents, tensors, step.scalars[index]!, destinations)
     return pass
   }
+  let step: { active: readonly number[]; gradients: readonly (TypedArray | null)[]; scalars: readonly Scalars[] }
+  let gradients: readonly TypedArray[] | undefined
   return {
     kind: 'reference',
     parameters,
     slots,
-    norm: (index, gradient, scalars) => run(work[index]!.norm(), index, gradient, scalars, {}).scalar('norm'),
-    reduce: (index, gradient, scalars) => run(work[index]!.reduce, index, gradient, scalars, {}).scalar('dual'),
-    update(index, gradient, scalars) {
-      const { update, destinations } = work[index]!
-      run(update, index, gradient, scalars, destinations)
+    get gradients() {
+      gradients ??= parameters.map((array) => make[elementType(array)!](array.length))
+      return gradients
+    },
+    begin(active, gradients, scalars) {
+      step = { active, gradients, scalars }
+    },
+    norm(results) {
+      for (const index of step.active) {
+        if (plan.parameters[index]!.clip === -1) continue
+        results[index] = run(work[index]!.norm(), index, {}).scalar('norm')
+      }
+    },
+    reduce(results) {
+      for (const index of step.active) results[index] = run(work[index]!.reduce, index, {}).scalar('dual')
+    },
+    update() {
+      for (const index of step.active) run(work[index]!.update, index, work[index]!.destinations)
     },
     dispose() {
       passes.clear()

@@ -1,0 +1,98 @@
+import { float, signed, unsigned, type Bytes, type ValueType } from './encoder.js'
+
+/** Instructions of WebAssembly as bytes. Operands are on the stack, as in the format's own text. */
+
+/** The parameters and locals of a function while its body is written. */
+export class Locals {
+  readonly types: ValueType[] = []
+  readonly #parameters: number
+
+  constructor(parameters: number) {
+    this.#parameters = parameters
+  }
+
+  /** A new local. */
+  add(type: ValueType): number {
+    return this.#parameters + this.types.push(type) - 1
+  }
+}
+
+/** local.get */
+export function get(local: number): number[] {
+  return [0x20, ...unsigned(local)]
+}
+
+/** local.set of what the given instructions leave on the stack. */
+export function set(local: number, ...value: Bytes[]): number[] {
+  return [...value.flat(), 0x21, ...unsigned(local)]
+}
+
+/** local.tee of what is on the stack. */
+export function tee(local: number): number[] {
+  return [0x22, ...unsigned(local)]
+}
+
+/** i32.const */
+export function i32(value: number): number[] {
+  return [0x41, ...signed(value)]
+}
+
+/** f64.const */
+export function f64(value: number): number[] {
+  return [0x44, ...float(value, 'float64')]
+}
+
+/** local += value */
+export function advance(local: number, value: Bytes): number[] {
+  return set(local, get(local), value, [op.i32Add])
+}
+
+/** do { body } while (condition) */
+export function repeatWhile(body: Bytes, condition: Bytes): number[] {
+  return [0x03, 0x40, ...body, ...condition, 0x0d, 0, 0x0b]
+}
+
+/** if (condition) { then } */
+export function when(condition: Bytes, then: Bytes, otherwise: Bytes = []): number[] {
+  return [...condition, 0x04, 0x40, ...then, ...(otherwise.length > 0 ? [0x05, ...otherwise] : []), 0x0b]
+}
+
+/** Runs `body` as long as the local, counted down by one after each run, is not 0. */
+export function countDown(local: number, body: Bytes): number[] {
+  const decrement = [...get(local), ...i32(1), op.i32Sub, ...tee(local)]
+  return when(get(local), repeatWhile(body, decrement))
+}
+
+/** One-byte instructions. */
+export const op = {
+  i32Eqz: 0x45,
+  i32LessUnsigned: 0x49,
+  i32Add: 0x6a,
+  i32Sub: 0x6b,
+  i32Mul: 0x6c,
+  i32And: 0x71,
+  i32ShiftLeft: 0x74,
+  i32ShiftRightUnsigned: 0x76,
+  f64Add: 0xa0,
+  f64PromoteF32: 0xbb,
+} as const
+
+/** i32.load, from the address on the stack. */
+export function loadI32(offset: number): number[] {
+  return [0x28, 2, ...unsigned(offset)]
+}
+
+/** f64.store, to the address below the value on the stack. */
+export function storeF64(offset: number): number[] {
+  return [0x39, 3, ...unsigned(offset)]
+}
+
+/** A vector instruction with its immediate bytes. */
+export function simd(code: number, ...immediate: number[]): number[] {
+  return [0xfd, ...unsigned(code), ...immediate]
+}
+
+/** A vector instruction on memory. Addresses need no alignment, and the hint promises none beyond the element's. */
+export function simdMemory(code: number, align: number, offset: number, ...lane: number[]): number[] {
+  return simd(code, align, ...unsigned(offset), ...lane)
+}

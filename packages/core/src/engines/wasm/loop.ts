@@ -1,0 +1,216 @@
+import type { ElementwiseOp } from '../../algebra.js'
+import type { Graph } from '../../graph.js'
+import type { Bytes, FunctionCode } from './encoder.js'
+import {
+  advance,
+  countDown,
+  f64,
+  get,
+  i32,
+  loadI32,
+  Locals,
+  op,
+  repeatWhile,
+  set,
+  storeF64,
+  tee,
+  when,
+} from './instructions.js'
+import { bits, pair, type VectorType } from './vectors.js'
+
+/**
+ * A run of elementwise operations as one loop over memory: every element is loaded once, all that hangs on it is
+ * computed in registers, and what is to be kept is stored. The numbers are nodes of a graph.
+ */
+export interface Loop {
+  /** Tensors read from memory. */
+  readonly loads: readonly number[]
+  /** Scalars spread over vectors before the loop, in the order in which the host lays them out. */
+  readonly scalars: readonly number[]
+  /** `sum` nodes to compute. */
+  readonly sums: readonly number[]
+  /** Tensors written to memory; a vector of each is computed before any is stored. */
+  readonly stores: readonly number[]
+}
+
+/**
+ * A loop is called with the address of a table and its number of rows. A row stands for one tensor, in 32-bit words:
+ * the number of elements, the address of the scalars (of the tensor's element type), the address where the sums go
+ * (f64), then the addresses of `loads` and of `stores`.
+ */
+export const tableHeader = { count: 0, scalars: 1, sums: 2, addresses: 3 } as const
+
+/** Words in a row of a loop's table. */
+export function rowWords(loop: Loop): number {
+  return tableHeader.addresses + loop.loads.length + loop.stores.length
+}
+
+/** How a loop adds up. */
+export interface LoopOptions {
+  /** Vectors per turn of the main loop. */
+  readonly unroll: number
+  /**
+   * Whether every single element is widened to f64 before it is added. Otherwise the vectors of one turn are added in
+   * their own type first, which is faster, and may overflow where the sum as such does not.
+   */
+  readonly wide: boolean
+}
+
+/** Writes a loop as a function. */
+export function emitLoop(name: string, graph: Graph, loop: Loop, type: VectorType, options: LoopOptions): FunctionCode {
+  const [table, rows] = [0, 1]
+  const locals = new Locals(2)
+  const count = locals.add('i32')
+  const turns = locals.add('i32')
+  const address = locals.add('i32')
+  const loadPointers = loop.loads.map(() => locals.add('i32'))
+  const storePointers = loop.stores.map(() => locals.add('i32'))
+  const pointers = [...loadPointers, ...storePointers]
+  const spread = new Map(loop.scalars.map((node) => [node, locals.add('v128')]))
+  const constants = new Map<number, number>()
+  const low = loop.sums.map(() => locals.add('v128'))
+  const high = loop.sums.map(() => locals.add('v128'))
+  const partial = loop.sums.map(() => locals.add('v128'))
+  const results = loop.stores.map(() => locals.add('v128'))
+  const signed = locals.add('v128')
+  const values = new Map<number, number>()
+  const ones = loopHas(graph, loop, 'sign') ? { one: locals.add('v128'), signBits: locals.add('v128') } : undefined
+  const tail = loop.sums.map(() => locals.add('f64'))
+
+  const uses = countUses(graph, loop)
+  for (const node of uses.keys()) {
+    if (graph.nodes[node]!.op === 'constant') constants.set(node, locals.add('v128'))
+  }
+
+  /** The code of one vector (or, for what is left over, of one element in lane 0) at `offset` from the pointers. */
+  const emitVector = (offset: number, lane: boolean, first: boolean): number[] => {
+    const done = new Set<number>()
+    const value = (node: number): number[] => {
+      const known = spread.get(node) ?? constants.get(node)
+      if (known !== undefined) return get(known)
+      if (done.has(node)) return get(values.get(node)!)
+      const code = compute(node)
+      if (uses.get(node)! < 2) return code
+      if (!values.has(node)) values.set(node, locals.add('v128'))
+      done.add(node)
+      return [...code, ...tee(values.get(node)!)]
+    }
+    const compute = (node: number): number[] => {
+      const load = loop.loads.indexOf(node)
+      if (load !== -1) {
+        return [...get(loadPointers[load]!), ...(lane ? type.loadLane(offset) : type.load(offset))]
+      }
+      const { op: operation, inputs } = graph.nodes[node]!
+      const [a, b] = inputs as [number, number]
+      switch (operation as ElementwiseOp) {
+        case 'square':
+          return [...value(a), ...tee(signed), ...get(signed), ...type.op.mul]
+        case 'sign': {
+          // The one with the sign of x where |x| > 0, else x itself: a zero or NaN.
+          const x = [...value(a), ...tee(signed), ...get(ones!.signBits), ...bits.and, ...get(ones!.one), ...bits.or]
+          const nonZero = [...get(signed), ...type.op.abs, ...get(constantZero()), ...type.op.greater]
+          return [...x, ...get(signed), ...nonZero, ...bits.select]
+        }
+        case 'sqrt':
+        case 'abs':
+        case 'neg':
+          return [...value(a), ...type.op[operation as 'sqrt']]
+        default:
+          return [...value(a), ...value(b), ...type.op[operation as 'add']]
+      }
+    }
+
+    const code: number[] = []
+    loop.sums.forEach((node, s) => {
+      const x = value(graph.nodes[node]!.inputs[0]!)
+      if (lane) code.push(...set(tail[s]!, x, type.first, get(tail[s]!), [op.f64Add]))
+      else if (options.wide) code.push(...set(partial[s]!, x), ...widen(s))
+      else code.push(...set(partial[s]!, x, first ? [] : [...get(partial[s]!), ...type.op.add]))
+    })
+    loop.stores.forEach((node, s) => code.push(...set(results[s]!, value(node))))
+    loop.stores.forEach((_, s) => {
+      const store = lane ? type.storeLane(offset) : type.store(offset)
+      code.push(...get(storePointers[s]!), ...get(results[s]!), ...store)
+    })
+    return code
+  }
+
+  /** Adds the vector in `partial` to the totals. */
+  const widen = (s: number): number[] => {
+    const x = get(partial[s]!)
+    if (type.name === 'float64') return set(low[s]!, x, get(low[s]!), pair.add)
+    return [
+      ...set(low[s]!, x, pair.promoteLow, get(low[s]!), pair.add),
+      ...set(high[s]!, x, x, pair.high, pair.promoteLow, get(high[s]!), pair.add),
+    ]
+  }
+
+  const turn = (vectors: number, lane = false): number[] => {
+    const code: number[] = []
+    const stride = lane ? type.bytes : type.bytes * type.lanes
+    for (let j = 0; j < vectors; j++) code.push(...emitVector(j * stride, lane, j === 0))
+    if (!lane && !options.wide) loop.sums.forEach((_, s) => code.push(...widen(s)))
+    for (const pointer of pointers) code.push(...advance(pointer, i32(vectors * stride)))
+    return code
+  }
+
+  let zero: number | undefined
+  const constantZero = (): number => (zero ??= locals.add('v128'))
+
+  const perTurn = options.unroll * type.lanes
+  const loops: number[] = [
+    ...set(turns, get(count), i32(Math.log2(perTurn)), [op.i32ShiftRightUnsigned]),
+    ...countDown(turns, turn(options.unroll)),
+  ]
+  if (options.unroll > 1) {
+    loops.push(
+      ...set(turns, get(count), i32(perTurn - 1), [op.i32And], i32(Math.log2(type.lanes)), [op.i32ShiftRightUnsigned]),
+      ...countDown(turns, turn(1)),
+    )
+  }
+  loops.push(...set(turns, get(count), i32(type.lanes - 1), [op.i32And]), ...countDown(turns, turn(1, true)))
+
+  const once: number[] = []
+  for (const [node, local] of constants) once.push(...set(local, type.constant(graph.nodes[node]!.value!)))
+  if (ones) once.push(...set(ones.one, type.constant(1)), ...set(ones.signBits, type.signBits))
+  if (zero !== undefined) once.push(...set(zero, type.constant(0)))
+
+  const word = (index: number): number[] => [...get(table), ...loadI32(4 * index)]
+  const row: number[] = [
+    ...set(count, word(tableHeader.count)),
+    ...set(address, word(tableHeader.scalars)),
+    ...[...spread.values()].flatMap((local, i) => set(local, get(address), type.loadSplat(i * type.bytes))),
+    ...pointers.flatMap((pointer, i) => set(pointer, word(tableHeader.addresses + i))),
+    ...loop.sums.flatMap((_, s) => [
+      ...set(low[s]!, pair.zero),
+      ...set(high[s]!, pair.zero),
+      ...set(tail[s]!, f64(0)),
+    ]),
+    ...loops,
+    ...(loop.sums.length > 0 ? set(address, word(tableHeader.sums)) : []),
+    ...loop.sums.flatMap((_, s) => {
+      const both = [...get(low[s]!), ...get(high[s]!), ...pair.add]
+      const total = [...set(low[s]!, both), ...get(low[s]!), ...pair.lane(0), ...get(low[s]!), ...pair.lane(1)]
+      return [...get(address), ...total, op.f64Add, ...get(tail[s]!), op.f64Add, ...storeF64(8 * s)]
+    }),
+    ...advance(table, i32(4 * rowWords(loop))),
+  ]
+  return { name, parameters: 2, locals: locals.types, body: [...once, ...countDown(rows, row)] }
+}
+
+/** How often each node's value is needed in a turn of the loop. */
+function countUses(graph: Graph, loop: Loop): Map<number, number> {
+  const uses = new Map<number, number>()
+  const visit = (node: number): void => {
+    const before = uses.get(node) ?? 0
+    uses.set(node, before + 1)
+    if (before === 0 && !loop.loads.includes(node) && !loop.scalars.includes(node)) graph.nodes[node]!.inputs.forEach(visit)
+  }
+  for (const node of loop.sums) visit(graph.nodes[node]!.inputs[0]!)
+  loop.stores.forEach(visit)
+  return uses
+}
+
+function loopHas(graph: Graph, loop: Loop, operation: ElementwiseOp): boolean {
+  return [...countUses(graph, loop).keys()].some((node) => !loop.loads.includes(node) && graph.nodes[node]!.op === operation)
+}

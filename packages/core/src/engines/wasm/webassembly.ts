@@ -1,0 +1,88 @@
+import { encodeModule } from './encoder.js'
+import { simd } from './instructions.js'
+
+/**
+ * What the engine needs of WebAssembly, declared by shape: the core's declarations depend on no platform's library,
+ * and any `WebAssembly.Memory` fits.
+ */
+
+/** A `WebAssembly.Memory`. */
+export interface WasmMemory {
+  readonly buffer: ArrayBufferLike
+  /** Adds pages of 64 KiB. */
+  grow(pages: number): number
+}
+
+/** A `WebAssembly.Module`. */
+export interface WasmModule {
+  readonly [Symbol.toStringTag]?: string
+}
+
+/** A function of the engine's modules. */
+export type WasmFunction = (...given: number[]) => void
+
+interface WasmInstance {
+  readonly exports: Readonly<Record<string, WasmFunction>>
+}
+
+declare const WebAssembly:
+  | {
+      readonly Module: new (bytes: Uint8Array) => WasmModule
+      readonly Instance: new (module: WasmModule, imports: { env: { memory: WasmMemory } }) => WasmInstance
+      readonly Memory: new (limits: { initial: number; maximum?: number }) => WasmMemory
+    }
+  | undefined
+
+/** Bytes of a page of memory. */
+export const pageBytes = 65536
+
+/** Pages a memory can have: 4 GiB. */
+export const maximumPages = 65536
+
+/** Compiles a module, at once. */
+export function compileModule(bytes: Uint8Array): WasmModule {
+  return new WebAssembly!.Module(bytes)
+}
+
+/** The functions of a module on a memory. */
+export function instantiate(module: WasmModule, memory: WasmMemory): Readonly<Record<string, WasmFunction>> {
+  return new WebAssembly!.Instance(module, { env: { memory } }).exports
+}
+
+/** A memory that can grow to 4 GiB. */
+export function createMemory(): WasmMemory {
+  return new WebAssembly!.Memory({ initial: 0, maximum: maximumPages })
+}
+
+/** Whether a value is a memory; by its tag, as it may come from another realm. */
+export function isWasmMemory(value: unknown): value is WasmMemory {
+  return Object.prototype.toString.call(value) === '[object WebAssembly.Memory]'
+}
+
+/** Whether a memory is shared between threads. */
+export function isShared(memory: WasmMemory): boolean {
+  return Object.prototype.toString.call(memory.buffer) === '[object SharedArrayBuffer]'
+}
+
+let supported: boolean | undefined
+
+/**
+ * Whether modules with vector instructions compile here: not in old browsers, nor under a content security policy
+ * without `'wasm-unsafe-eval'`.
+ */
+export function isWasmSupported(): boolean {
+  supported ??= tryModule()
+  return supported
+}
+
+function tryModule(): boolean {
+  if (typeof WebAssembly === 'undefined') return false
+  // v128.const 0; drop
+  const body = [...simd(0x0c, ...new Array<number>(16).fill(0)), 0x1a]
+  try {
+    compileModule(encodeModule([{ name: 'test', parameters: 0, locals: [], body }], false))
+    return true
+  } catch {
+    return false
+  }
+}

@@ -2,4 +2,6 @@ import { describe, it } from 'vitest'
 import { mountConformance } from '../src/index.js'
 import { coreTarget } from './targets/core.js'
 
-mountConformance(coreTarget('reference'), { describe, it })
+for (const engine of ['reference', 'wasm'] as const) {
+  describe(engine, () => mountConformance(coreTarget(engine), { describe, it }))
+}

@@ -2,7 +2,7 @@ import * as core from '@induced-metric/core'
 import { allCapabilities, type ConformanceTarget, type Session } from '../../src/index.js'
 
 /** The core's own optimiser as a target. */
-export function coreTarget(engine: 'reference' | 'auto'): ConformanceTarget {
+export function coreTarget(engine: 'reference' | 'wasm'): ConformanceTarget {
   return {
     manifest: {
       name: '@induced-metric/core',

@@ -1,0 +1,36 @@
+import { existsSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { listFiles, publicPackages, readJson, root, workspaces } from './tools/workspace.js'
+
+// A new package joins the build, the type check and the tests only where it is listed: nothing may be forgotten.
+
+const references = (file: string): string[] =>
+  (readJson(file) as { references: { path: string }[] }).references.map(({ path }) => path)
+
+describe('every part of the workspace takes part', () => {
+  it.each(workspaces().map(({ folder }) => folder))('%s is built', (folder) => {
+    if (existsSync(join(root, folder, 'src'))) expect(references('tsconfig.json')).toContain(folder)
+  })
+
+  it.each(publicPackages().map(({ folder }) => folder))('%s has a test project', (folder) => {
+    expect(existsSync(join(root, folder, 'vitest.config.ts'))).toBe(true)
+  })
+
+  it('has its tests type-checked', () => {
+    const folders = new Set(
+      listFiles()
+        .filter((file) => file.endsWith('.test.ts'))
+        .map(
+          (file) => /^(?:tests|(?:packages|examples)\/[^/]+\/test)(?=\/)/.exec(file)?.[0] ?? dirname(file),
+        ),
+    )
+    expect(references('tsconfig.check.json')).toEqual(expect.arrayContaining([...folders]))
+  })
+
+  it('refers to nothing that is gone', () => {
+    for (const folder of [...references('tsconfig.json'), ...references('tsconfig.check.json')]) {
+      expect([folder, existsSync(join(root, folder, 'tsconfig.json'))]).toEqual([folder, true])
+    }
+  })
+})

@@ -157,7 +157,8 @@ export function createOptimizer(
 }
 
 function chooseEngine(name: unknown): EngineFactory {
-  if (name === 'reference' || name === 'auto') return createReferenceEngine
+  if (name === 'auto') return isWasmSupported() ? createWasmEngine : createReferenceEngine
+  if (name === 'reference') return createReferenceEngine
   if (name === 'wasm') {
     if (isWasmSupported()) return createWasmEngine
     throw new InducedMetricError(

@@ -1,4 +1,4 @@
-import { add, div, input, mul, square, sub, type Expr } from './algebra.js'
+import { add, div, input, mul, square, sub, type Expr, type Operand } from './algebra.js'
 import { InducedMetricError, show } from './errors.js'
 import {
   resolveHyperparameters,
@@ -91,10 +91,20 @@ export function recordEmbedding(embedding: Embedding, metric: Expr): { factor: E
   const given: Record<string, Expr> = {}
   for (const key of Object.keys(definition.hyperparameters ?? {})) given[key] = input(embeddingInput(key), 'scalar')
   const loss = input('loss', 'scalar')
-  const factor =
-    definition.factor?.(loss, metric, given) ??
-    div(definition.descends(loss, given), add(1, mul(square(definition.slope(loss, given)), metric)))
-  return { factor, domain: definition.domain?.(loss, given) }
+  const scalar = (what: string, x: Operand): Operand => {
+    if (typeof x === 'number' || x?.shape === 'scalar') return x
+    const given = x?.shape === undefined ? show(x) : `a ${x.shape}`
+    throw new InducedMetricError('ERR_SHAPE', `${embedding.name}: ${what} must be a scalar, given ${given}`)
+  }
+  const slopes = (): Expr => {
+    const slope = scalar('slope', definition.slope(loss, given))
+    return div(scalar('descends', definition.descends(loss, given)), add(1, mul(square(slope), metric)))
+  }
+  const factor = definition.factor ? definition.factor(loss, metric, given) : slopes()
+  scalar('factor', factor)
+  const domain = definition.domain?.(loss, given)
+  if (domain !== undefined) scalar('domain', domain)
+  return { factor, domain }
 }
 
 /**

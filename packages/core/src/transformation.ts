@@ -1,4 +1,4 @@
-import { identity, log, logDamped, type Embedding, type EmbeddingFactory } from './embedding.js'
+import { identity, log, logDamped, type Embedding } from './embedding.js'
 import { InducedMetricError, show } from './errors.js'
 import {
   checkKeys,
@@ -11,7 +11,7 @@ import {
   type Range,
   type Scheduled,
 } from './hyperparameter.js'
-import type { Preconditioner, PreconditionerFactory } from './preconditioner.js'
+import type { Preconditioner } from './preconditioner.js'
 import { adagrad, adam, heavyBall, lion, muon, rmsprop, sgd } from './preconditioners/index.js'
 import type { ScheduleJSON } from './schedules.js'
 
@@ -327,8 +327,10 @@ function transformationToJSON(transformation: Omit<Transformation, 'toJSON'>): T
 
 /** Definitions of the caller's own that {@link fromJSON} may meet. */
 export interface FromJSONOptions {
-  readonly preconditioners?: readonly PreconditionerFactory<never>[]
-  readonly embeddings?: readonly EmbeddingFactory<never>[]
+  /** What `definePreconditioner` returned. */
+  readonly preconditioners?: readonly NamedFactory<Preconditioner>[]
+  /** What `defineEmbedding` returned. */
+  readonly embeddings?: readonly NamedFactory<Embedding>[]
 }
 
 const builtinPreconditioners = [sgd, heavyBall, rmsprop, adagrad, adam, lion, muon]
@@ -359,8 +361,8 @@ export function fromJSON(json: unknown, own: FromJSONOptions = {}): Transformati
       `not a transformation this version can read: format ${show(format)}, version ${show(version)}`,
     )
   }
-  const preconditioners = [...builtinPreconditioners, ...(own.preconditioners ?? [])] as NamedFactory<Preconditioner>[]
-  const embeddings = [...builtinEmbeddings, ...(own.embeddings ?? [])] as NamedFactory<Embedding>[]
+  const preconditioners = [...builtinPreconditioners, ...(own.preconditioners ?? [])]
+  const embeddings = [...builtinEmbeddings, ...(own.embeddings ?? [])]
 
   const options = (group: Record<string, unknown>): Record<string, unknown> => {
     const { base, fallback, embedding, learningRate, xi, weightDecay, ...others } = group
@@ -382,7 +384,8 @@ export function fromJSON(json: unknown, own: FromJSONOptions = {}): Transformati
   } as unknown as InducedMetricOptions)
 }
 
-type NamedFactory<T> = ((options: object) => T) & { readonly definition: { readonly name: string } }
+/** A factory of any hyperparameters. */
+type NamedFactory<T> = ((options?: never) => T) & { readonly definition: { readonly name: string } }
 
 function componentFromJSON<T>(kind: string, json: unknown, factories: readonly NamedFactory<T>[]): T {
   const { name, ...hyperparameters } = (typeof json === 'object' && json !== null ? json : {}) as Record<string, unknown>
@@ -394,5 +397,6 @@ function componentFromJSON<T>(kind: string, json: unknown, factories: readonly N
       `no ${kind} ${show(name)}; known: ${known}. Pass your own to fromJSON(json, { ${kind}s: [yours] })`,
     )
   }
-  return factory(Object.fromEntries(Object.entries(hyperparameters).map(([key, x]) => [key, scheduledFromJSON(x)])))
+  const options = Object.fromEntries(Object.entries(hyperparameters).map(([key, x]) => [key, scheduledFromJSON(x)]))
+  return factory(options as never)
 }

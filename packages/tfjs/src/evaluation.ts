@@ -1,7 +1,8 @@
 import { algebra, type Graph } from '@induced-metric/core'
 import type { Constants } from './constants.js'
 import type { Lowering } from './lowering.js'
-import type { Tensor } from './namespace.js'
+import type { Tensor, TensorFlow } from './namespace.js'
+import { addAll } from './sums.js'
 
 /** What a graph's inputs stand for: tensors and late scalars on the device, other scalars as numbers. */
 export type Inputs = Readonly<Record<string, Tensor | number>>
@@ -10,45 +11,93 @@ export type Inputs = Readonly<Record<string, Tensor | number>>
 export interface Evaluation {
   /** An output: a number where it depends on nothing but numbers. */
   get(output: string): Tensor | number
-  /** An output as a tensor of its own, one that is no input of the graph. */
+  /** An output as a tensor that is no input of the graph. */
   fresh(output: string): Tensor
+  /** An output as a scalar number times a tensor, where the graph writes it so: many of those add up at less cost. */
+  scaled(output: string): { readonly factor: number; readonly tensor: Tensor }
   /** Supplies an input that is known only now. */
   supply(name: string, value: Tensor | number): void
 }
 
-/** Begins the evaluation of a graph by TensorFlow.js operations. Call within `tf.tidy`. */
-export function evaluate(graph: Graph, lowering: Lowering, constants: Constants, given: Inputs): Evaluation {
-  const inputs: Record<string, Tensor | number> = { ...given }
-  const values: (Tensor | number | undefined)[] = []
-  const tensorOf = (value: Tensor | number): Tensor => (typeof value === 'number' ? constants.at(value) : value)
+/** Evaluates graphs within one step; what they share in scalars on the device is computed once. */
+export interface Evaluator {
+  evaluate(graph: Graph, inputs: Inputs): Evaluation
+  tensor(value: Tensor | number): Tensor
+  /** The sum of outputs of several evaluations. */
+  total(evaluations: readonly Evaluation[], output: string): Tensor
+}
 
-  const visit = (index: number): Tensor | number => values[index] ?? (values[index] = compute(index))
-  const compute = (index: number): Tensor | number => {
-    const { op, inputs: operands, value, name } = graph.nodes[index]!
-    if (op === 'constant') return value!
-    if (op === 'input') {
-      const supplied = inputs[name!]
-      if (supplied === undefined) throw new Error(`the graph reads ${name}, which was not supplied`)
-      return supplied
+/** An evaluator for one step, within whose `tf.tidy` all its results live. */
+export function createEvaluator(tf: TensorFlow, lowering: Lowering, constants: Constants): Evaluator {
+  const shared = new Map<string, Tensor>()
+  const tensor = (value: Tensor | number): Tensor => (typeof value === 'number' ? constants.at(value) : value)
+
+  const evaluate = (graph: Graph, given: Inputs): Evaluation => {
+    const { nodes, outputs } = graph
+    const inputs: Record<string, Tensor | number> = { ...given }
+    const values: (Tensor | number | undefined)[] = []
+
+    const visit = (index: number): Tensor | number => (values[index] ??= compute(index))
+    const compute = (index: number): Tensor | number => {
+      const { op, inputs: operands, value, name, shape } = nodes[index]!
+      if (op === 'constant') return value!
+      if (op === 'input') {
+        const supplied = inputs[name!]
+        if (supplied === undefined) throw new Error(`the graph reads ${name}, which was not supplied`)
+        return supplied
+      }
+      const [a, b, c] = operands.map(visit)
+      // Scalars known to the host are computed there, in double precision, and rounded when they meet a tensor.
+      if (typeof a === 'number' && typeof (b ?? 0) === 'number' && typeof (c ?? 0) === 'number') {
+        return algebra.evaluateScalar(op, a, (b ?? 0) as number, (c ?? 0) as number)
+      }
+      const run = (): Tensor => lowering[op](...operands.map((operand) => tensor(values[operand]!)))
+      if (shape !== 'scalar' || op === 'sum') return run()
+      const key = `${op} ${operands.map((operand) => keyOf(values[operand]!)).join(' ')}`
+      let scalar = shared.get(key)
+      if (scalar === undefined) shared.set(key, (scalar = run()))
+      return scalar
     }
-    const operandValues = operands.map(visit)
-    // Scalars known to the host are computed there, in double precision, and rounded when they meet a tensor.
-    if (operandValues.every((x) => typeof x === 'number')) {
-      const [a, b = 0, c = 0] = operandValues
-      return algebra.evaluateScalar(op, a!, b, c)
+
+    return {
+      get: (output) => visit(outputs[output]!),
+      fresh(output) {
+        const index = outputs[output]!
+        const result = tensor(visit(index))
+        return nodes[index]!.op === 'input' ? result.clone() : result
+      },
+      scaled(output) {
+        const { op, inputs: operands } = nodes[outputs[output]!]!
+        if (op === 'mul') {
+          const [factor, rest] = [visit(operands[0]!), visit(operands[1]!)]
+          if (typeof factor === 'number') return { factor, tensor: tensor(rest) }
+        }
+        return { factor: 1, tensor: tensor(visit(outputs[output]!)) }
+      },
+      supply(name, value) {
+        inputs[name] = value
+      },
     }
-    return lowering[op](...operandValues.map(tensorOf))
   }
 
   return {
-    get: (output) => visit(graph.outputs[output]!),
-    fresh(output) {
-      const index = graph.outputs[output]!
-      const tensor = tensorOf(visit(index))
-      return graph.nodes[index]!.op === 'input' ? tensor.clone() : tensor
-    },
-    supply(name, value) {
-      inputs[name] = value
+    evaluate,
+    tensor,
+    total(evaluations, output) {
+      const byFactor = new Map<number, Tensor[]>()
+      for (const evaluation of evaluations) {
+        const { factor, tensor: addend } = evaluation.scaled(output)
+        byFactor.set(factor, [...(byFactor.get(factor) ?? []), addend])
+      }
+      const sums = [...byFactor].map(([factor, addends]) => {
+        const sum = addAll(tf, addends)
+        return factor === 1 ? sum : lowering.mul(tensor(factor), sum)
+      })
+      return addAll(tf, sums)
     },
   }
+}
+
+function keyOf(value: Tensor | number): string {
+  return typeof value === 'number' ? String(value) : `#${value.id}`
 }

@@ -29,11 +29,17 @@ export function matchStates(
     free.has(state) && parameter.shape.join() === state.shape.join()
 
   for (const parameter of parameters) {
-    claim(parameter, states.find(({ name }) => name === parameter.name))
+    claim(
+      parameter,
+      states.find(({ name }) => name === parameter.name),
+    )
   }
   for (const parameter of parameters) {
     const stem = stemOf(parameter.name)
-    claim(parameter, states.find((state) => stemOf(state.name) === stem && fits(parameter, state)))
+    claim(
+      parameter,
+      states.find((state) => stemOf(state.name) === stem && fits(parameter, state)),
+    )
   }
   if (parameters.length === states.length) {
     parameters.forEach((parameter, index) => {

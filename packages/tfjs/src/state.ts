@@ -1,0 +1,126 @@
+import {
+  initialSlots,
+  InducedMetricError,
+  type Checkpoint,
+  type ParameterState,
+  type StepPlan,
+} from '@induced-metric/core'
+import { matchStates } from './restore.js'
+import type { Tensor, TensorFlow } from './namespace.js'
+
+/** State of one variable: its slots, by name, on the device. No variables of TensorFlow.js, which would be trained. */
+export interface VariableState {
+  steps: number
+  readonly shape: readonly number[]
+  readonly slots: Record<string, Tensor>
+}
+
+/** State of one metric unit: v, a scalar on the device, and how many steps it averages. */
+export interface UnitState {
+  average: Tensor
+  steps: number
+}
+
+/** All that the optimiser keeps from step to step, by variable name. */
+export interface State {
+  readonly variables: ReadonlyMap<string, VariableState>
+  readonly units: ReadonlyMap<string, UnitState>
+  /** Gives every variable and unit of a plan its state: the one it has, the one that was loaded, or a first one. */
+  ensure(plan: StepPlan): void
+  /** Takes the place of all state; variables claim theirs when they are first trained. */
+  replace(checkpoint: Checkpoint): void
+  save(): Promise<Pick<Checkpoint, 'units' | 'parameters'>>
+  /** Takes back steps that the host counted and the device refused. */
+  takeBack(steps: number): void
+  dispose(): void
+}
+
+export function createState(tf: TensorFlow): State {
+  const variables = new Map<string, VariableState>()
+  const units = new Map<string, UnitState>()
+  let unclaimed: readonly ParameterState[] = []
+  let ensured: StepPlan | undefined
+
+  const addVariables = (plan: StepPlan): void => {
+    const fresh = plan.parameters.filter(({ name }) => !variables.has(name))
+    if (fresh.length === 0) return
+    const saved = new Map(matchStates(fresh, unclaimed).map(({ parameter, state }) => [parameter, state]))
+    if (unclaimed.length > 0 && saved.size === 0 && variables.size === 0) {
+      throw new InducedMetricError(
+        'ERR_CHECKPOINT',
+        `no state in the loaded checkpoint fits any of the variables ${fresh.map(({ name }) => name).join(', ')}`,
+      )
+    }
+    const initial = initialSlots(plan)
+    plan.parameters.forEach((parameter, index) => {
+      const { name, shape, graph } = parameter
+      if (variables.has(name)) return
+      const state = saved.get(parameter)
+      const slots = graph.slots.map((slot) => {
+        const values = state?.slots[slot]
+        return [
+          slot,
+          tf.keep(values ? tf.tensor(values, [...shape]) : tf.fill([...shape], initial[index]![slot]!)),
+        ]
+      })
+      variables.set(name, {
+        steps: state?.steps ?? 0,
+        shape,
+        slots: Object.fromEntries(slots) as Record<string, Tensor>,
+      })
+    })
+    const claimed = new Set(saved.values())
+    unclaimed = unclaimed.filter((state) => !claimed.has(state))
+  }
+
+  const dispose = (): void => {
+    for (const { slots } of variables.values()) tf.dispose(slots)
+    for (const { average } of units.values()) average.dispose()
+    variables.clear()
+    units.clear()
+    unclaimed = []
+    ensured = undefined
+  }
+
+  return {
+    variables,
+    units,
+    ensure(plan) {
+      if (plan === ensured) return
+      addVariables(plan)
+      for (const { key } of plan.units) {
+        if (!units.has(key)) units.set(key, { average: tf.keep(tf.scalar(0)), steps: 0 })
+      }
+      ensured = plan
+    },
+    replace(checkpoint) {
+      dispose()
+      unclaimed = checkpoint.parameters
+      for (const { key, average, steps } of checkpoint.units) {
+        units.set(key, { average: tf.keep(tf.scalar(average)), steps })
+      }
+    },
+    async save() {
+      const savedUnits = [...units].map(async ([key, { average, steps }]) => ({
+        key,
+        average: (await average.data())[0]!,
+        steps,
+      }))
+      const saved = [...variables].map(async ([name, { shape, steps, slots }]): Promise<ParameterState> => {
+        const read = Object.entries(slots).map(
+          async ([slot, tensor]) => [slot, Float32Array.from(await tensor.data())] as const,
+        )
+        return { name, shape, dtype: 'float32', steps, slots: Object.fromEntries(await Promise.all(read)) }
+      })
+      return {
+        units: await Promise.all(savedUnits),
+        parameters: [...(await Promise.all(saved)), ...unclaimed],
+      }
+    },
+    takeBack(steps) {
+      for (const state of [...variables.values(), ...units.values()])
+        state.steps = Math.max(state.steps - steps, 0)
+    },
+    dispose,
+  }
+}

@@ -1,0 +1,108 @@
+import {
+  clipGraph,
+  profileScalars,
+  unitScalars,
+  type MetricUnit,
+  type PlannedParameter,
+  type StepPlan,
+} from '@induced-metric/core'
+import type { Evaluation, Evaluator } from './evaluation.js'
+import type { Scalar, Tensor, Variable } from './namespace.js'
+import type { State, VariableState } from './state.js'
+import type { VariableGradient } from './variables.js'
+
+/** A variable that has a gradient in this step. */
+export interface ActiveVariable {
+  readonly planned: PlannedParameter
+  readonly variable: Variable
+  readonly state: VariableState
+  readonly evaluation: Evaluation
+}
+
+/** What a unit's graph gave; only `unit`, and a NaN ξ, where none of its variables has a gradient. */
+export interface UnitOutcome {
+  readonly unit: MetricUnit
+  readonly xi: number
+  readonly values?: {
+    readonly dualNorm: Tensor
+    readonly average: Tensor | number
+    readonly metric: Tensor | number
+    readonly scale: Tensor | number
+    readonly status: Tensor | number
+  }
+}
+
+/** A step that has been computed as far as its factor; nothing is written yet. */
+export interface Reduced {
+  readonly active: readonly ActiveVariable[]
+  readonly outcomes: readonly UnitOutcome[]
+  readonly learningRate: number
+}
+
+/** The reading half of a step: dual norms, averages and factors, all on the device. */
+export function reduceStep(
+  evaluator: Evaluator,
+  plan: StepPlan,
+  state: State,
+  pairs: readonly VariableGradient[],
+  step: number,
+  loss: Scalar | number | undefined,
+): Reduced {
+  const profiles = plan.profiles.map((profile) => profileScalars({}, profile, step))
+  const active = plan.parameters.flatMap((planned, index): ActiveVariable[] => {
+    const { variable, gradient } = pairs[index]!
+    if (gradient === null) return []
+    const variableState = state.variables.get(planned.name)!
+    const inputs: Record<string, Tensor | number> = {
+      ...profiles[planned.profile],
+      gradient,
+      parameter: variable,
+      step: variableState.steps + 1,
+      rows: planned.shape[0] ?? 1,
+      columns: planned.shape[1] ?? 1,
+    }
+    for (const [name, slot] of Object.entries(variableState.slots)) inputs[`slot.${name}`] = slot
+    return [
+      { planned, variable, state: variableState, evaluation: evaluator.evaluate(planned.graph, inputs) },
+    ]
+  })
+  clip(evaluator, plan, active)
+
+  const outcomes = plan.units.map((unit): UnitOutcome => {
+    const members = new Set(unit.contributors.map((index) => plan.parameters[index]!))
+    const contributions = active
+      .filter(({ planned }) => members.has(planned))
+      .map(({ evaluation }) => evaluation)
+    if (contributions.length === 0) return { unit, xi: NaN }
+    const { average, steps } = state.units.get(unit.key)!
+    const dualNorm = evaluator.total(contributions, 'dual')
+    const scalars = unitScalars({}, unit, step)
+    const { get } = evaluator.evaluate(unit.graph, {
+      ...scalars,
+      dualNorm,
+      average,
+      metricStep: steps + 1,
+      ...(loss !== undefined && { loss }),
+    })
+    const values = {
+      dualNorm,
+      average: get('average'),
+      metric: get('metric'),
+      scale: get('scale'),
+      status: get('status'),
+    }
+    return { unit, xi: scalars['xi']!, values }
+  })
+  return { active, outcomes, learningRate: profiles[0]?.['learningRate'] ?? NaN }
+}
+
+/** Gives each clipped gradient its factor. */
+function clip(evaluator: Evaluator, plan: StepPlan, active: readonly ActiveVariable[]): void {
+  plan.clips.forEach(({ clipNorm }, index) => {
+    const clipped = active.filter(({ planned }) => planned.clip === index).map(({ evaluation }) => evaluation)
+    if (clipped.length === 0) return
+    const normSquared = evaluator.total(clipped, 'norm')
+    const factor = evaluator.evaluate(clipGraph, { normSquared, clipNorm }).get('clip')
+    for (const evaluation of clipped) evaluation.supply('clip', factor)
+  })
+}

@@ -8,7 +8,13 @@ export type Outcome = 'skipped' | 'ERR_LOSS_REQUIRED' | 'ERR_BAD_LOSS' | 'ERR_NO
 /** What a case asks, as data. `check` names the function that asks it. */
 export type CaseBody =
   /** Every step as the oracle has it; the steps of `outcomes` change no bit. */
-  | { readonly check: 'trajectory'; readonly problem: Problem; readonly outcomes?: Readonly<Record<number, Outcome>> }
+  | {
+      readonly check: 'trajectory'
+      readonly problem: Problem
+      readonly outcomes?: Readonly<Record<number, Outcome>>
+      /** `false` where s lies outside the type's range, so that only the parameters can be compared. */
+      readonly reports?: boolean
+    }
   /** Every step as the golden vector has it. */
   | { readonly check: 'golden'; readonly suite: string; readonly name: string }
   /** As many iterations, and the same final value, as published. */
@@ -24,7 +30,12 @@ export type CaseBody =
     }
   | { readonly check: 'parallel'; readonly problem: Problem; readonly xi: number }
   | { readonly check: 'factorRange'; readonly problem: Problem }
-  | { readonly check: 'falling'; readonly problem: Problem; readonly along: 'xi' | 'gradientScale'; readonly values: readonly number[] }
+  | {
+      readonly check: 'falling'
+      readonly problem: Problem
+      readonly along: 'xi' | 'gradientScale'
+      readonly values: readonly number[]
+    }
   | { readonly check: 'redescends'; readonly problem: Problem }
   | { readonly check: 'denseSolve'; readonly problem: Problem }
   | { readonly check: 'stepBound'; readonly problem: Problem }
@@ -34,7 +45,12 @@ export type CaseBody =
   | { readonly check: 'repeatable'; readonly problem: Problem }
   | { readonly check: 'keepsGradient'; readonly problem: Problem }
   | { readonly check: 'resume'; readonly problem: Problem; readonly after: number }
-  | { readonly check: 'handover'; readonly problem: Problem; readonly after: number; readonly from: 'target' | 'reference' }
+  | {
+      readonly check: 'handover'
+      readonly problem: Problem
+      readonly after: number
+      readonly from: 'target' | 'reference'
+    }
   | { readonly check: 'badCheckpoint'; readonly problem: Problem; readonly damage: Damage }
   | { readonly check: 'badShape'; readonly problem: Problem; readonly mistake: 'length' | 'count' | 'data' }
   | { readonly check: 'badOption'; readonly option: string; readonly value: unknown; readonly base?: string }

@@ -31,7 +31,9 @@ function note(ledger: Ledger, error: number, tolerance: number, where: string): 
 
 /** A number as messages show it. */
 export function show(value: number): string {
-  return Number.isInteger(value) || !Number.isFinite(value) ? String(value) : value.toPrecision(9).replace(/0+(e|$)/, '$1')
+  return Number.isInteger(value) || !Number.isFinite(value)
+    ? String(value)
+    : value.toPrecision(9).replace(/0+(e|$)/, '$1')
 }
 
 /**
@@ -54,15 +56,20 @@ export function expectClose(
   for (let i = 0; i < expected.length; i++) {
     const [a, b] = [got[i]!, expected[i]!]
     if (scale === undefined && Number.isFinite(b)) size = Math.max(size, Math.abs(b))
-    const error = Object.is(a, b) || a === b ? 0 : Number.isFinite(a) && Number.isFinite(b) ? Math.abs(a - b) : Infinity
+    const error =
+      Object.is(a, b) || a === b ? 0 : Number.isFinite(a) && Number.isFinite(b) ? Math.abs(a - b) : Infinity
     if (error > worst) [worst, at] = [error, i]
   }
   const relative = worst === 0 ? 0 : size === 0 ? worst : worst / size
   note(ledger, relative, tolerance, where)
   if (relative <= tolerance) return
   const element = expected.length === 1 ? '' : `, element ${at}`
+  // Where nine digits look the same, all of them.
+  const [short, shortExpected] = [show(got[at]!), show(expected[at]!)]
+  const values =
+    short === shortExpected ? `${got[at]}, expected ${expected[at]}` : `${short}, expected ${shortExpected}`
   fail(
-    `${where}${element}: ${show(got[at]!)}, expected ${show(expected[at]!)} ` +
+    `${where}${element}: ${values} ` +
       `(relative error ${relative.toPrecision(3)}, allowed ${tolerance.toPrecision(3)})`,
   )
 }
@@ -102,20 +109,26 @@ export async function expectError(
     thrown = error
   }
   if (thrown === undefined) fail(`${what}: expected ${code}, but nothing was thrown`)
-  if (!(thrown instanceof Error)) fail(`${what}: expected an InducedMetricError ${code}, but ${String(thrown)} was thrown`)
+  if (!(thrown instanceof Error))
+    fail(`${what}: expected an InducedMetricError ${code}, but a ${typeof thrown} was thrown`)
   const got = (thrown as { code?: unknown }).code
   if (got !== code) {
-    fail(`${what}: expected ${code}, but ${got === undefined ? thrown.name : String(got)} was thrown: ${thrown.message}`)
+    fail(
+      `${what}: expected ${code}, but ${typeof got === 'string' ? got : thrown.name} was thrown: ${thrown.message}`,
+    )
   }
   if (InducedMetricError !== undefined && !(thrown instanceof InducedMetricError)) {
-    fail(`${what}: the error has code ${code} but is no InducedMetricError of the target's core (two copies of the core?)`)
+    fail(
+      `${what}: the error has code ${code} but is no InducedMetricError of the target's core (two copies of the core?)`,
+    )
   }
   return thrown
 }
 
 /** Fails unless two arrays hold the same bytes. */
 export function expectBits(where: string, got: ArrayBufferView, expected: ArrayBufferView): void {
-  const bytes = (view: ArrayBufferView): Uint8Array => new Uint8Array(view.buffer, view.byteOffset, view.byteLength)
+  const bytes = (view: ArrayBufferView): Uint8Array =>
+    new Uint8Array(view.buffer, view.byteOffset, view.byteLength)
   const [a, b] = [bytes(got), bytes(expected)]
   if (a.length !== b.length) fail(`${where}: ${a.length} bytes, expected ${b.length}`)
   for (let i = 0; i < b.length; i++) {

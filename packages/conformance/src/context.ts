@@ -62,7 +62,7 @@ export function createContext(
     },
     async create(transformation, parameters) {
       const made = 'toJSON' in transformation ? transformation : toCore(target, transformation)
-      const session = await target.create(made as CoreTransformation, parameters)
+      const session = await target.create(made, parameters)
       sessions.push(session)
       return session
     },
@@ -98,7 +98,8 @@ export async function runProblem(
 ): Promise<Run> {
   const { from = 1, to = problem.steps } = options
   const session =
-    options.session ?? (await context.create(problem.transformation, problemParameters(problem, context.dtype)))
+    options.session ??
+    (await context.create(problem.transformation, problemParameters(problem, context.dtype)))
   const reports: SessionReport[] = []
   for (let step = from; step <= to; step++) {
     const { gradients, loss } = problemStep(problem, step, context.dtype)

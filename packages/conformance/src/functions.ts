@@ -1,5 +1,8 @@
 /** A two-dimensional function: its value and gradient at (x, y). */
-export type PlaneFunction = (x: number, y: number) => { readonly value: number; readonly gradient: [number, number] }
+export type PlaneFunction = (
+  x: number,
+  y: number,
+) => { readonly value: number; readonly gradient: [number, number] }
 
 const { PI, cos, exp, sin, sqrt, E } = Math
 

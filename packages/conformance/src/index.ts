@@ -22,7 +22,13 @@ export {
 export { mountConformance, type MountOptions, type TestRunner } from './mount.js'
 export type { PlainBase, PlainEmbedding, PlainOptions, PlainSchedule, PlainTransformation } from './plain.js'
 export type { Problem, ProblemParameter } from './problem.js'
-export { byFamily, type CaseResult, type CaseStatus, type ConformanceReport, type FamilyRow } from './report.js'
+export {
+  byFamily,
+  type CaseResult,
+  type CaseStatus,
+  type ConformanceReport,
+  type FamilyRow,
+} from './report.js'
 export { checkTarget, runCase, runConformance, selectCases, type RunOptions } from './run.js'
 export type {
   ConformanceTarget,

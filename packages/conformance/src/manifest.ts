@@ -94,10 +94,12 @@ export function manifestProblems(value: unknown): string[] {
   if (!Array.isArray(dtypes) || dtypes.length === 0 || !dtypes.every(isDtype)) {
     problems.push(`manifest.dtypes must list 'float32', 'float64' or both`)
   } else {
-    for (const dtype of dtypes as Dtype[]) {
+    for (const dtype of dtypes) {
       const entry = (arithmetic as Manifest['arithmetic'] | undefined)?.[dtype]
-      if (!isDtype(entry?.elementwise) || !isDtype(entry?.sums)) {
-        problems.push(`manifest.arithmetic.${dtype} must be { elementwise, sums }, each 'float32' or 'float64'`)
+      if (!isDtype(entry?.elementwise) || !isDtype(entry.sums)) {
+        problems.push(
+          `manifest.arithmetic.${dtype} must be { elementwise, sums }, each 'float32' or 'float64'`,
+        )
       }
     }
   }
@@ -106,7 +108,9 @@ export function manifestProblems(value: unknown): string[] {
   } else {
     for (const name of capabilities as unknown[]) {
       if (!allCapabilities.includes(name as Capability)) {
-        problems.push(`manifest.capabilities names ${JSON.stringify(name)}; known: ${allCapabilities.join(', ')}`)
+        problems.push(
+          `manifest.capabilities names ${JSON.stringify(name)}; known: ${allCapabilities.join(', ')}`,
+        )
       }
     }
   }

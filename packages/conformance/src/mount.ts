@@ -21,7 +21,11 @@ export interface MountOptions extends Pick<RunOptions, 'filter' | 'seed' | 'path
  *
  * @throws TypeError when the target is no target
  */
-export function mountConformance(target: ConformanceTarget, runner: TestRunner, options: MountOptions = {}): void {
+export function mountConformance(
+  target: ConformanceTarget,
+  runner: TestRunner,
+  options: MountOptions = {},
+): void {
   checkTarget(target)
   const seed = seedOf(options.seed)
   const { describe, it } = runner

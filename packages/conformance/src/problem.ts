@@ -101,5 +101,7 @@ function lossAt({ loss }: Problem, step: number): number | undefined {
 }
 
 function stream(seed: number, parameter: number, step: number): number {
-  return Math.imul(seed + 1, 0x9e3779b1) ^ Math.imul(parameter + 1, 0x85ebca77) ^ Math.imul(step + 1, 0xc2b2ae3d)
+  return (
+    Math.imul(seed + 1, 0x9e3779b1) ^ Math.imul(parameter + 1, 0x85ebca77) ^ Math.imul(step + 1, 0xc2b2ae3d)
+  )
 }

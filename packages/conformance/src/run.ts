@@ -24,7 +24,9 @@ export interface RunOptions {
 export function selectCases(filter?: string | RegExp): readonly Case[] {
   if (filter === undefined || filter === '') return cases
   return cases.filter(({ id, title }) =>
-    typeof filter === 'string' ? id.includes(filter) || title.includes(filter) : filter.test(id) || filter.test(title),
+    typeof filter === 'string'
+      ? id.includes(filter) || title.includes(filter)
+      : filter.test(id) || filter.test(title),
   )
 }
 
@@ -35,22 +37,29 @@ export function seedOf(given?: number): number {
   const text = process?.env?.['INDUCED_CONFORMANCE_SEED']
   if (text === undefined || text === '') return 1
   const seed = Number(text)
-  if (!Number.isInteger(seed)) throw new RangeError(`INDUCED_CONFORMANCE_SEED must be a whole number, is ${text}`)
+  if (!Number.isInteger(seed))
+    throw new RangeError(`INDUCED_CONFORMANCE_SEED must be a whole number, is ${text}`)
   return seed
 }
 
 /** Fails early, and in words, where a target cannot be run at all. */
 export function checkTarget(target: unknown): asserts target is ConformanceTarget {
   if (typeof target !== 'object' || target === null) {
-    throw new TypeError(`a conformance target is { manifest, core, create }, given ${target === null ? 'null' : typeof target}`)
+    throw new TypeError(
+      `a conformance target is { manifest, core, create }, given ${target === null ? 'null' : typeof target}`,
+    )
   }
   const { manifest, core, create } = target as Partial<ConformanceTarget>
   const problems = manifestProblems(manifest)
-  if (typeof create !== 'function') problems.push('create must be a function (transformation, parameters) => session')
+  if (typeof create !== 'function')
+    problems.push('create must be a function (transformation, parameters) => session')
   if (typeof core?.fromJSON !== 'function' || typeof core.InducedMetricError !== 'function') {
-    problems.push(`core must be the namespace of @induced-metric/core: import * as core from '@induced-metric/core'`)
+    problems.push(
+      `core must be the namespace of @induced-metric/core: import * as core from '@induced-metric/core'`,
+    )
   }
-  if (problems.length > 0) throw new TypeError(`this conformance target can't be run:\n  ${problems.join('\n  ')}`)
+  if (problems.length > 0)
+    throw new TypeError(`this conformance target can't be run:\n  ${problems.join('\n  ')}`)
 }
 
 /** Whether running a case's own problem meets the feature; else a probe made for it has to. */
@@ -83,7 +92,12 @@ export async function runCase(
     if (missing !== undefined) {
       const problem = 'problem' in oneCase ? oneCase.problem : smallest(target.manifest)
       if (missing === 'float32' || missing === 'float64') await refusesDtype(context, problem)
-      else await refuses(context, missing, runsInto(oneCase, missing) ? problem : probe(missing, target.manifest))
+      else
+        await refuses(
+          context,
+          missing,
+          runsInto(oneCase, missing) ? problem : probe(missing, target.manifest),
+        )
       return result('not-supported-as-declared', `the manifest does not declare ${missing}`)
     }
     await runCheck(context, oneCase)
@@ -91,7 +105,7 @@ export async function runCase(
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error)
     const code = (error as { code?: unknown } | null)?.code
-    const kind = code === undefined ? '' : `unexpected ${String(code)}: `
+    const kind = typeof code === 'string' ? `unexpected ${code}: ` : ''
     return result('failed', `${title}\n  ${kind}${message}`)
   } finally {
     await context.finish()
@@ -103,7 +117,10 @@ export async function runCase(
  *
  * @throws TypeError when the target is no target; whatever the target does wrong is in the report
  */
-export async function runConformance(target: ConformanceTarget, options: RunOptions = {}): Promise<ConformanceReport> {
+export async function runConformance(
+  target: ConformanceTarget,
+  options: RunOptions = {},
+): Promise<ConformanceReport> {
   checkTarget(target)
   const seed = seedOf(options.seed)
   const results: CaseResult[] = []

@@ -52,22 +52,27 @@ describe('the two-dimensional functions', () => {
     for (const { point, value, gradient } of samples) {
       const got = planeFunctions[name]!(...point)
       expect(Math.abs(got.value - value)).toBeLessThanOrEqual(1e-12 * Math.max(1, Math.abs(value)))
-      gradient.forEach((g, i) => expect(Math.abs(got.gradient[i]! - g)).toBeLessThanOrEqual(1e-11 * Math.max(1, Math.abs(g))))
+      gradient.forEach((g, i) =>
+        expect(Math.abs(got.gradient[i]! - g)).toBeLessThanOrEqual(1e-11 * Math.max(1, Math.abs(g))),
+      )
     }
   })
 
-  it.each(smallFunctionRows.map((row) => [row.function, row.optimiser, row] as const))('%s by %s', (name, _by, row) => {
-    const { start, tolerance } = smallFunctions[name]!
-    const oracle = createOracle(translateRow(row), [{ name: 'p', shape: [2], data: start }])
-    let at = planeFunctions[name]!(...start)
-    let steps = 0
-    while (steps < 1000 && !(at.value <= tolerance)) {
-      oracle.step([at.gradient], { loss: at.value })
-      const [x, y] = oracle.read()[0]!
-      at = planeFunctions[name]!(x!, y!)
-      steps++
-    }
-    expect(steps).toBe(row.published.iterations)
-    expect(at.value.toExponential(2).replace(/e([+-])(\d)$/, 'e$10$2')).toBe(row.published.finalValue)
-  })
+  it.each(smallFunctionRows.map((row) => [row.function, row.optimiser, row] as const))(
+    '%s by %s',
+    (name, _by, row) => {
+      const { start, tolerance } = smallFunctions[name]!
+      const oracle = createOracle(translateRow(row), [{ name: 'p', shape: [2], data: start }])
+      let at = planeFunctions[name]!(...start)
+      let steps = 0
+      while (steps < 1000 && !(at.value <= tolerance)) {
+        oracle.step([at.gradient], { loss: at.value })
+        const [x, y] = oracle.read()[0]!
+        at = planeFunctions[name]!(x!, y!)
+        steps++
+      }
+      expect(steps).toBe(row.published.iterations)
+      expect(at.value.toExponential(2).replace(/e([+-])(\d)$/, 'e$10$2')).toBe(row.published.finalValue)
+    },
+  )
 })

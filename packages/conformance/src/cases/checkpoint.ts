@@ -28,23 +28,26 @@ const needs = ['checkpoint'] as const
 const common = { learningRate: 0.25, xi: 0.25, beta: 0.875 }
 
 const resume = table('checkpoint/resume', [
-  ...bases.map(
-    (base, b): Row => ({
-      n: b + 1,
-      title: `${base.name}: saved, loaded into a second session and continued equals uninterrupted, bit for bit`,
-      check: 'resume',
-      after: 3,
-      needs,
-      problem: of(830 + b, { base, ...common, weightDecay: 0.125 }),
-    }),
-  ),
+  ...bases.map((base, b): Row => ({
+    n: b + 1,
+    title: `${base.name}: saved, loaded into a second session and continued equals uninterrupted, bit for bit`,
+    check: 'resume',
+    after: 3,
+    needs,
+    problem: of(830 + b, { base, ...common, weightDecay: 0.125 }),
+  })),
   {
     n: 11,
     title: 'a checkpoint holds the step count: schedules and bias corrections go on',
     check: 'resume',
     after: 2,
     needs,
-    problem: of(840, { base: bases[4]!, ...common, embedding: { name: 'log' }, learningRate: { schedule: 'linear', from: 0.5, to: 0.0625, steps: 5 } }),
+    problem: of(840, {
+      base: bases[4]!,
+      ...common,
+      embedding: { name: 'log' },
+      learningRate: { schedule: 'linear', from: 0.5, to: 0.0625, steps: 5 },
+    }),
   },
   {
     n: 12,
@@ -60,9 +63,13 @@ const resume = table('checkpoint/resume', [
     check: 'resume',
     after: 3,
     needs,
-    problem: of(842, { base: bases[0]!, ...common, groups: { head: { beta: 0.5, learningRate: 0.125 } } }, {
-      parameters: mixed.map((p, i) => ({ ...p, group: i % 2 === 0 ? 'body' : 'head' })),
-    }),
+    problem: of(
+      842,
+      { base: bases[0]!, ...common, groups: { head: { beta: 0.5, learningRate: 0.125 } } },
+      {
+        parameters: mixed.map((p, i) => ({ ...p, group: i % 2 === 0 ? 'body' : 'head' })),
+      },
+    ),
   },
   {
     n: 14,
@@ -83,28 +90,24 @@ const resume = table('checkpoint/resume', [
 ])
 
 const handover = table('checkpoint/handover', [
-  ...bases.map(
-    (base, b): Row => ({
-      n: b + 1,
-      title: `${base.name}: a checkpoint continues in the core’s reference engine`,
-      check: 'handover',
-      from: 'target',
-      after: 3,
-      needs,
-      problem: of(850 + b, { base, ...common, embedding: { name: 'logDamped' } }),
-    }),
-  ),
-  ...bases.map(
-    (base, b): Row => ({
-      n: b + 11,
-      title: `${base.name}: a checkpoint of the core’s reference engine continues here`,
-      check: 'handover',
-      from: 'reference',
-      after: 3,
-      needs,
-      problem: of(860 + b, { base, ...common, embedding: { name: 'log' } }),
-    }),
-  ),
+  ...bases.map((base, b): Row => ({
+    n: b + 1,
+    title: `${base.name}: a checkpoint continues in the core’s reference engine`,
+    check: 'handover',
+    from: 'target',
+    after: 3,
+    needs,
+    problem: of(850 + b, { base, ...common, embedding: { name: 'logDamped' } }),
+  })),
+  ...bases.map((base, b): Row => ({
+    n: b + 11,
+    title: `${base.name}: a checkpoint of the core’s reference engine continues here`,
+    check: 'handover',
+    from: 'reference',
+    after: 3,
+    needs,
+    problem: of(860 + b, { base, ...common, embedding: { name: 'log' } }),
+  })),
 ])
 
 /** Appended to only: the place in the list is the number. */
@@ -120,21 +123,19 @@ const damages: readonly Damage[] = [
 ]
 const bad = table(
   'checkpoint/bad',
-  damages.map(
-    (damage, i): Row => ({
-      n: i + 1,
-      title: `a checkpoint that is wrong (${damage}) is ERR_CHECKPOINT and changes nothing`,
-      check: 'badCheckpoint',
-      damage,
-      needs,
-      problem: {
-        transformation: { base: bases[4]!, ...common },
-        parameters: small,
-        steps: 2,
-        seed: 870 + i,
-      },
-    }),
-  ),
+  damages.map((damage, i): Row => ({
+    n: i + 1,
+    title: `a checkpoint that is wrong (${damage}) is ERR_CHECKPOINT and changes nothing`,
+    check: 'badCheckpoint',
+    damage,
+    needs,
+    problem: {
+      transformation: { base: bases[4]!, ...common },
+      parameters: small,
+      steps: 2,
+      seed: 870 + i,
+    },
+  })),
 )
 
 /** Saving and loading. */

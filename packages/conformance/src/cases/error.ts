@@ -10,9 +10,27 @@ const problem = (seed: number): Problem => ({
 })
 
 const shape = table('error/shape', [
-  { n: 1, title: 'a gradient of the wrong length is ERR_SHAPE', check: 'badShape', mistake: 'length', problem: problem(800) },
-  { n: 2, title: 'a gradient too few is ERR_SHAPE', check: 'badShape', mistake: 'count', problem: problem(801) },
-  { n: 3, title: 'data that do not fill their shape are ERR_SHAPE', check: 'badShape', mistake: 'data', problem: problem(802) },
+  {
+    n: 1,
+    title: 'a gradient of the wrong length is ERR_SHAPE',
+    check: 'badShape',
+    mistake: 'length',
+    problem: problem(800),
+  },
+  {
+    n: 2,
+    title: 'a gradient too few is ERR_SHAPE',
+    check: 'badShape',
+    mistake: 'count',
+    problem: problem(801),
+  },
+  {
+    n: 3,
+    title: 'data that do not fill their shape are ERR_SHAPE',
+    check: 'badShape',
+    mistake: 'data',
+    problem: problem(802),
+  },
 ])
 
 const disposed = table('error/disposed', [
@@ -60,17 +78,15 @@ const options: readonly (readonly [string, unknown, string?])[] = [
 
 const option = table(
   'error/option',
-  options.map(
-    ([name, value, base], i): Row => ({
-      n: i + 1,
-      title: `${base === undefined ? '' : `${base}: `}${name} = ${JSON.stringify(value)} is ERR_OPTION`,
-      check: 'badOption',
-      option: name,
-      value,
-      ...(base === undefined ? {} : { base }),
-      dtypes: ['float64'],
-    }),
-  ),
+  options.map(([name, value, base], i): Row => ({
+    n: i + 1,
+    title: `${base === undefined ? '' : `${base}: `}${name} = ${JSON.stringify(value)} is ERR_OPTION`,
+    check: 'badOption',
+    option: name,
+    value,
+    ...(base === undefined ? {} : { base }),
+    dtypes: ['float64'],
+  })),
 )
 
 /** Wrong use, its codes, and that it changes nothing. */

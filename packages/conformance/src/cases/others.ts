@@ -4,7 +4,11 @@ import { capabilitiesOf } from '../case.js'
 import type { Problem } from '../problem.js'
 import { mixed, small, table } from './table.js'
 
-const slug = (text: string): string => text.toLowerCase().replace(/[^a-z0-9]+/g, '-').replace(/^-|-$/g, '')
+const slug = (text: string): string =>
+  text
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .replace(/^-|-$/g, '')
 
 const trajectories = Object.entries(golden).flatMap(([suite, vectors]) =>
   vectors.map((vector): Case => {
@@ -24,17 +28,15 @@ const trajectories = Object.entries(golden).flatMap(([suite, vectors]) =>
   }),
 )
 
-const planes = smallFunctionRows.map(
-  (row): Case => ({
-    id: `golden/functions/f64/${row.function}-${slug(row.optimiser)}`,
-    title: `${row.function} by ${row.optimiser}: ${row.published.converged ? `${row.published.iterations} iterations` : 'no end'}, as published`,
-    check: 'plane',
-    function: row.function,
-    optimiser: row.optimiser,
-    dtype: 'float64',
-    requires: capabilitiesOf(translateRow(row), true),
-  }),
-)
+const planes = smallFunctionRows.map((row): Case => ({
+  id: `golden/functions/f64/${row.function}-${slug(row.optimiser)}`,
+  title: `${row.function} by ${row.optimiser}: ${row.published.converged ? `${row.published.iterations} iterations` : 'no end'}, as published`,
+  check: 'plane',
+  function: row.function,
+  optimiser: row.optimiser,
+  dtype: 'float64',
+  requires: capabilitiesOf(translateRow(row), true),
+}))
 
 /** Vectors of independent implementations. */
 export const goldenCases: readonly Case[] = [...trajectories, ...planes]
@@ -49,13 +51,31 @@ const own: Problem = {
 /** What users define themselves. */
 export const customCases: readonly Case[] = [
   ...table('custom/base', [
-    { n: 1, title: 'a preconditioner of the kit’s own runs as its formula says', check: 'customBase', problem: { ...own, seed: 921 }, needs: ['base/custom'] },
+    {
+      n: 1,
+      title: 'a preconditioner of the kit’s own runs as its formula says',
+      check: 'customBase',
+      problem: { ...own, seed: 921 },
+      needs: ['base/custom'],
+    },
   ]),
   ...table('custom/embedding', [
-    { n: 1, title: 'an embedding of the kit’s own, f = h = √L, scales by h′/(1 + f′²v̂)', check: 'customEmbedding', problem: { ...own, seed: 922, loss: { first: 4, ratio: 0.75 } }, needs: ['embedding/custom'] },
+    {
+      n: 1,
+      title: 'an embedding of the kit’s own, f = h = √L, scales by h′/(1 + f′²v̂)',
+      check: 'customEmbedding',
+      problem: { ...own, seed: 922, loss: { first: 4, ratio: 0.75 } },
+      needs: ['embedding/custom'],
+    },
   ]),
   ...table('custom/schedule', [
-    { n: 1, title: 'a function of the step, counted from 1, is a schedule', check: 'customSchedule', problem: { ...own, seed: 923, parameters: small }, needs: ['schedules'] },
+    {
+      n: 1,
+      title: 'a function of the step, counted from 1, is a schedule',
+      check: 'customSchedule',
+      problem: { ...own, seed: 923, parameters: small },
+      needs: ['schedules'],
+    },
   ]),
 ]
 

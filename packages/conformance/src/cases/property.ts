@@ -62,7 +62,11 @@ const parallel = table(
       n: i + 1,
       title: `the step of ${base.name} under ${embedding.name} is parallel to the base’s`,
       check: 'parallel',
-      problem: of(220 + i, { base, embedding, learningRate: 0.25, xi: 0.5 }, { steps: 1, parameters, ...losses }),
+      problem: of(
+        220 + i,
+        { base, embedding, learningRate: 0.25, xi: 0.5 },
+        { steps: 1, parameters, ...losses },
+      ),
       xi: embedding.name === 'identity' ? 0 : 4,
     }
   }),
@@ -71,86 +75,84 @@ const parallel = table(
 const range = table(
   'property/factor',
   three.flatMap((name, e) =>
-    allBases.map(
-      (base, b): Row => ({
-        n: 10 * e + b + 1,
-        title:
-          name === 'log'
-            ? `ρ ≤ 1/ℓ and ρ ≤ 1/(2√v̂) for ${base.name} under log`
-            : `ρ is in (0, 1] for ${base.name} under ${name}`,
-        check: 'factorRange',
-        problem: of(
-          240 + 10 * e + b,
-          { base, embedding: { name }, learningRate: 0.125, xi: 0.5 },
-          { steps: 8, parameters: base.name === 'muon' ? matrices : small, loss: { first: 2, ratio: 0.5 } },
-        ),
-      }),
-    ),
+    allBases.map((base, b): Row => ({
+      n: 10 * e + b + 1,
+      title:
+        name === 'log'
+          ? `ρ ≤ 1/ℓ and ρ ≤ 1/(2√v̂) for ${base.name} under log`
+          : `ρ is in (0, 1] for ${base.name} under ${name}`,
+      check: 'factorRange',
+      problem: of(
+        240 + 10 * e + b,
+        { base, embedding: { name }, learningRate: 0.125, xi: 0.5 },
+        { steps: 8, parameters: base.name === 'muon' ? matrices : small, loss: { first: 2, ratio: 0.5 } },
+      ),
+    })),
   ),
 )
 
 const falling = table('property/falling', [
-  ...three.map(
-    (name, e): Row => ({
-      n: e + 1,
-      title: `ρ falls as ξ grows, under ${name}`,
-      check: 'falling',
-      along: 'xi',
-      values: [0.03125, 0.125, 0.5, 2, 8],
-      problem: of(280 + e, { base: { name: 'sgd' }, embedding: { name }, learningRate: 0.25 }, losses),
-    }),
-  ),
-  ...three.map(
-    (name, e): Row => ({
-      n: e + 11,
-      title: `ρ falls as s grows, under ${name}`,
-      check: 'falling',
-      along: 'gradientScale',
-      values: [0.125, 0.5, 1, 2, 8],
-      problem: of(284 + e, { base: { name: 'adam' }, embedding: { name }, learningRate: 0.25, xi: 0.25 }, losses),
-    }),
-  ),
+  ...three.map((name, e): Row => ({
+    n: e + 1,
+    title: `ρ falls as ξ grows, under ${name}`,
+    check: 'falling',
+    along: 'xi',
+    values: [0.03125, 0.125, 0.5, 2, 8],
+    problem: of(280 + e, { base: { name: 'sgd' }, embedding: { name }, learningRate: 0.25 }, losses),
+  })),
+  ...three.map((name, e): Row => ({
+    n: e + 11,
+    title: `ρ falls as s grows, under ${name}`,
+    check: 'falling',
+    along: 'gradientScale',
+    values: [0.125, 0.5, 1, 2, 8],
+    problem: of(
+      284 + e,
+      { base: { name: 'adam' }, embedding: { name }, learningRate: 0.25, xi: 0.25 },
+      losses,
+    ),
+  })),
   {
     n: 21,
     title: 'the step grows up to s = 1/ξ and shrinks after it',
     check: 'redescends',
-    problem: of(290, { base: { name: 'sgd' }, learningRate: 0.25, beta: 0 }, { steps: 1, parameters: fromZero }),
+    problem: of(
+      290,
+      { base: { name: 'sgd' }, learningRate: 0.25, beta: 0 },
+      { steps: 1, parameters: fromZero },
+    ),
   },
 ])
 
 const dense = table(
   'property/dense',
   three.flatMap((name, e) =>
-    diagonal.map(
-      (base, b): Row => ({
-        n: 10 * e + b + 1,
-        title: `the step solves (γ + ξf′²ggᵀ)Δθ = −lr·h′·g for ${base.name} under ${name}`,
-        check: 'denseSolve',
-        problem: of(
-          300 + 10 * e + b,
-          { base, embedding: { name }, learningRate: 0.25, xi: 0.25, beta: 0 },
-          { steps: 1, parameters: fromZero, gradientKind: 'steady', loss: { first: 1.5, ratio: 1 } },
-        ),
-      }),
-    ),
+    diagonal.map((base, b): Row => ({
+      n: 10 * e + b + 1,
+      title: `the step solves (γ + ξf′²ggᵀ)Δθ = −lr·h′·g for ${base.name} under ${name}`,
+      check: 'denseSolve',
+      problem: of(
+        300 + 10 * e + b,
+        { base, embedding: { name }, learningRate: 0.25, xi: 0.25, beta: 0 },
+        { steps: 1, parameters: fromZero, gradientKind: 'steady', loss: { first: 1.5, ratio: 1 } },
+      ),
+    })),
   ),
 )
 
 const bound = table(
   'property/bound',
   (['identity', 'log'] as const).flatMap((name, e) =>
-    diagonal.map(
-      (base, b): Row => ({
-        n: 10 * e + b + 1,
-        title: `|Δθ|_γ ≤ lr/(2√ξ), with equality at ξf′²s = 1, for ${base.name} under ${name}`,
-        check: 'stepBound',
-        problem: of(
-          340 + 10 * e + b,
-          { base, embedding: { name }, learningRate: 0.25, xi: 0.25, beta: 0 },
-          { steps: 1, parameters: fromZero, gradientKind: 'steady', loss: { first: 1.5, ratio: 1 } },
-        ),
-      }),
-    ),
+    diagonal.map((base, b): Row => ({
+      n: 10 * e + b + 1,
+      title: `|Δθ|_γ ≤ lr/(2√ξ), with equality at ξf′²s = 1, for ${base.name} under ${name}`,
+      check: 'stepBound',
+      problem: of(
+        340 + 10 * e + b,
+        { base, embedding: { name }, learningRate: 0.25, xi: 0.25, beta: 0 },
+        { steps: 1, parameters: fromZero, gradientKind: 'steady', loss: { first: 1.5, ratio: 1 } },
+      ),
+    })),
   ),
 )
 
@@ -162,70 +164,70 @@ const noMomentum: readonly PlainBase[] = [
 const descent = table(
   'property/descent',
   three.flatMap((name, e) =>
-    noMomentum.map(
-      (base, b): Row => ({
-        n: 10 * e + b + 1,
-        title: `⟨g, Δθ⟩ < 0 for ${base.name} without momentum under ${name}`,
-        check: 'descends',
-        problem: of(
-          370 + 10 * e + b,
-          { base, embedding: { name }, learningRate: 0.25, xi: 0.25 },
-          { parameters: base.name === 'muon' ? matrices : small, ...losses },
-        ),
-      }),
-    ),
+    noMomentum.map((base, b): Row => ({
+      n: 10 * e + b + 1,
+      title: `⟨g, Δθ⟩ < 0 for ${base.name} without momentum under ${name}`,
+      check: 'descends',
+      problem: of(
+        370 + 10 * e + b,
+        { base, embedding: { name }, learningRate: 0.25, xi: 0.25 },
+        { parameters: base.name === 'muon' ? matrices : small, ...losses },
+      ),
+    })),
   ),
 )
 
 const decayed = (base: PlainBase, name: string): PlainTransformation => ({
-  base, embedding: { name }, learningRate: 0.5, xi: 2, weightDecay: 0.25,
+  base,
+  embedding: { name },
+  learningRate: 0.5,
+  xi: 2,
+  weightDecay: 0.25,
 })
 const decay = table(
   'property/decay',
   three.flatMap((name, e) =>
-    allBases.map(
-      (base, b): Row => ({
-        n: 10 * e + b + 1,
-        title: `at g = 0 the step of ${base.name} under ${name} is −lr·wd·θ exactly`,
-        check: 'decayAlone',
-        problem: of(410 + 10 * e + b, decayed(base, name), {
-          steps: 1,
-          gradientKind: 'zero',
-          parameters: base.name === 'muon' ? matrices : mixed,
-          loss: { first: 0.5, ratio: 1 },
-        }),
+    allBases.map((base, b): Row => ({
+      n: 10 * e + b + 1,
+      title: `at g = 0 the step of ${base.name} under ${name} is −lr·wd·θ exactly`,
+      check: 'decayAlone',
+      problem: of(410 + 10 * e + b, decayed(base, name), {
+        steps: 1,
+        gradientKind: 'zero',
+        parameters: base.name === 'muon' ? matrices : mixed,
+        loss: { first: 0.5, ratio: 1 },
       }),
-    ),
+    })),
   ),
 )
 
 const mixedTransformation = (base: PlainBase, name: string): PlainTransformation => ({
-  base, embedding: { name }, learningRate: 0.25, xi: 0.25, weightDecay: 0.125,
+  base,
+  embedding: { name },
+  learningRate: 0.25,
+  xi: 0.25,
+  weightDecay: 0.125,
 })
 const flat = [{ name: 'all', shape: [29] }]
 const shards = [7, 1, 13, 8].map((size, i) => ({ name: `shard${i}`, shape: [size] }))
 const elementwiseBases = allBases.filter(({ name }) => name !== 'muon')
 const cut = table('property/layout', [
-  ...elementwiseBases.map(
-    (base, b): Row => ({
-      n: b + 1,
-      title: `merging all tensors into one changes nothing, for ${base.name}`,
-      check: 'layout',
-      layout: flat,
-      order: 'kept',
-      problem: of(440 + b, mixedTransformation(base, 'identity'), { parameters: mixed }),
-    }),
-  ),
-  ...elementwiseBases.map(
-    (base, b): Row => ({
-      n: b + 11,
-      title: `splitting and permuting tensors changes nothing, for ${base.name} under log`,
-      check: 'layout',
-      layout: shards,
-      order: 'reversed',
-      problem: of(450 + b, mixedTransformation(base, 'log'), { parameters: mixed, ...losses }),
-    }),
-  ),
+  ...elementwiseBases.map((base, b): Row => ({
+    n: b + 1,
+    title: `merging all tensors into one changes nothing, for ${base.name}`,
+    check: 'layout',
+    layout: flat,
+    order: 'kept',
+    problem: of(440 + b, mixedTransformation(base, 'identity'), { parameters: mixed }),
+  })),
+  ...elementwiseBases.map((base, b): Row => ({
+    n: b + 11,
+    title: `splitting and permuting tensors changes nothing, for ${base.name} under log`,
+    check: 'layout',
+    layout: shards,
+    order: 'reversed',
+    problem: of(450 + b, mixedTransformation(base, 'log'), { parameters: mixed, ...losses }),
+  })),
 ])
 
 const scaled = (seed: number, t: PlainTransformation, c: number, loss = 1): Problem =>
@@ -247,16 +249,34 @@ const scaling = table(
       title: `log: loss and gradients × ${c} change nothing, exactly`,
       check: 'equal',
       exact: true,
-      problem: scaled(471, { base: sgdMomentum, embedding: { name: 'log' }, learningRate: 0.25, xi: 0.5, weightDecay: 0.125 }, 1),
-      other: scaled(471, { base: sgdMomentum, embedding: { name: 'log' }, learningRate: 0.25, xi: 0.5, weightDecay: 0.125 }, c, c),
+      problem: scaled(
+        471,
+        { base: sgdMomentum, embedding: { name: 'log' }, learningRate: 0.25, xi: 0.5, weightDecay: 0.125 },
+        1,
+      ),
+      other: scaled(
+        471,
+        { base: sgdMomentum, embedding: { name: 'log' }, learningRate: 0.25, xi: 0.5, weightDecay: 0.125 },
+        c,
+        c,
+      ),
     },
     {
       n: 10 * i + 3,
       title: `logDamped: loss and gradients × ${c} leave ρ as it is, exactly`,
       check: 'equal',
       exact: true,
-      problem: scaled(472, { base: sgdMomentum, embedding: { name: 'logDamped' }, learningRate: 0.25, xi: 0.5 }, 1),
-      other: scaled(472, { base: sgdMomentum, embedding: { name: 'logDamped' }, learningRate: 0.25 / c, xi: 0.5 }, c, c),
+      problem: scaled(
+        472,
+        { base: sgdMomentum, embedding: { name: 'logDamped' }, learningRate: 0.25, xi: 0.5 },
+        1,
+      ),
+      other: scaled(
+        472,
+        { base: sgdMomentum, embedding: { name: 'logDamped' }, learningRate: 0.25 / c, xi: 0.5 },
+        c,
+        c,
+      ),
     },
   ]),
 )
@@ -272,16 +292,22 @@ const offset = table('property/offset', [
     problem: shift(480, { base: { name: 'adam' }, learningRate: 0.25, xi: 0.25 }, 0),
     other: shift(480, { base: { name: 'adam' }, learningRate: 0.25, xi: 0.25 }, 1000),
   },
-  ...(['log', 'logDamped'] as const).map(
-    (name, i): Row => ({
-      n: i + 2,
-      title: `${name}: a constant added to both the loss and the floor changes nothing`,
-      check: 'equal',
-      exact: true,
-      problem: shift(481, { base: { name: 'adam' }, embedding: { name, floor: 0.25 }, learningRate: 0.25, xi: 0.25 }, 0),
-      other: shift(481, { base: { name: 'adam' }, embedding: { name, floor: 8.25 }, learningRate: 0.25, xi: 0.25 }, 8),
-    }),
-  ),
+  ...(['log', 'logDamped'] as const).map((name, i): Row => ({
+    n: i + 2,
+    title: `${name}: a constant added to both the loss and the floor changes nothing`,
+    check: 'equal',
+    exact: true,
+    problem: shift(
+      481,
+      { base: { name: 'adam' }, embedding: { name, floor: 0.25 }, learningRate: 0.25, xi: 0.25 },
+      0,
+    ),
+    other: shift(
+      481,
+      { base: { name: 'adam' }, embedding: { name, floor: 8.25 }, learningRate: 0.25, xi: 0.25 },
+      8,
+    ),
+  })),
 ])
 
 const same = (
@@ -295,49 +321,145 @@ const same = (
 const adam = { name: 'adam' }
 const groupedSmall = small.map((p, i) => ({ ...p, group: i === 0 ? 'body' : 'head' }))
 const equivalents = table('property/same', [
-  same(1, 'ξ = auto is 1/N', 490, { base: adam, learningRate: 0.25 }, { base: adam, learningRate: 0.25, xi: 1 / 10 }),
-  same(2, 'a constant schedule is its number', 491, { base: adam, learningRate: 0.25, xi: 0.5 }, { base: adam, learningRate: { schedule: 'constant', value: 0.25 }, xi: { schedule: 'constant', value: 0.5 } }),
-  same(3, 'a group whose options are those of all is no group', 492, { base: adam, learningRate: 0.25, xi: 0.5 }, { base: adam, learningRate: 0.25, xi: 0.5, groups: { head: { learningRate: 0.25 } } }, { parameters: groupedSmall }),
-  same(4, 'with one parameter every scope is the same', 493, { base: adam, learningRate: 0.25, xi: 0.5 }, { base: adam, learningRate: 0.25, xi: 0.5, metricScope: 'parameter' }, { parameters: [{ name: 'p', shape: [7] }] }),
-  same(5, 'a clipNorm above every norm is none', 494, { base: adam, learningRate: 0.25, xi: 0.5 }, { base: adam, learningRate: 0.25, xi: 0.5, clipNorm: 1e6 }),
-  same(6, 'defaults written out are the defaults', 495, { base: adam, learningRate: 0.25 }, { base: { name: 'adam', beta1: 0.9, beta2: 0.999, epsilon: 1e-8, nesterov: false }, learningRate: 0.25, xi: 'auto', beta: 0.8, embedding: { name: 'identity' }, weightDecay: 0, decayMask: 'all', onNonFinite: 'skip', onBadLoss: 'throw', metricScope: 'global' }),
-  { ...same(7, 'adam with β₂ = 0 and no momentum is a sign step', 496, { base: { name: 'adam', beta1: 0, beta2: 0, epsilon: 0 }, learningRate: 0.25, xi: 0.5 }, { base: { name: 'lion', beta1: 0, beta2: 0 }, learningRate: 0.25, xi: 0.5 }), exact: false } as Row,
-  same(8, 'heavyBall without momentum is sgd without momentum', 497, { base: { name: 'heavyBall', momentum: 0 }, learningRate: 0.25, xi: 0.5 }, { base: { name: 'sgd' }, learningRate: 0.25, xi: 0.5 }),
+  same(
+    1,
+    'ξ = auto is 1/N',
+    490,
+    { base: adam, learningRate: 0.25 },
+    { base: adam, learningRate: 0.25, xi: 1 / 10 },
+  ),
+  same(
+    2,
+    'a constant schedule is its number',
+    491,
+    { base: adam, learningRate: 0.25, xi: 0.5 },
+    {
+      base: adam,
+      learningRate: { schedule: 'constant', value: 0.25 },
+      xi: { schedule: 'constant', value: 0.5 },
+    },
+  ),
+  same(
+    3,
+    'a group whose options are those of all is no group',
+    492,
+    { base: adam, learningRate: 0.25, xi: 0.5 },
+    { base: adam, learningRate: 0.25, xi: 0.5, groups: { head: { learningRate: 0.25 } } },
+    { parameters: groupedSmall },
+  ),
+  same(
+    4,
+    'with one parameter every scope is the same',
+    493,
+    { base: adam, learningRate: 0.25, xi: 0.5 },
+    { base: adam, learningRate: 0.25, xi: 0.5, metricScope: 'parameter' },
+    { parameters: [{ name: 'p', shape: [7] }] },
+  ),
+  same(
+    5,
+    'a clipNorm above every norm is none',
+    494,
+    { base: adam, learningRate: 0.25, xi: 0.5 },
+    { base: adam, learningRate: 0.25, xi: 0.5, clipNorm: 1e6 },
+  ),
+  same(
+    6,
+    'defaults written out are the defaults',
+    495,
+    { base: adam, learningRate: 0.25 },
+    {
+      base: { name: 'adam', beta1: 0.9, beta2: 0.999, epsilon: 1e-8, nesterov: false },
+      learningRate: 0.25,
+      xi: 'auto',
+      beta: 0.8,
+      embedding: { name: 'identity' },
+      weightDecay: 0,
+      decayMask: 'all',
+      onNonFinite: 'skip',
+      onBadLoss: 'throw',
+      metricScope: 'global',
+    },
+  ),
+  {
+    ...same(
+      7,
+      'adam with β₂ = 0 and no momentum is a sign step',
+      496,
+      { base: { name: 'adam', beta1: 0, beta2: 0, epsilon: 0 }, learningRate: 0.25, xi: 0.5 },
+      { base: { name: 'lion', beta1: 0, beta2: 0 }, learningRate: 0.25, xi: 0.5 },
+    ),
+    exact: false,
+  } as Row,
+  same(
+    8,
+    'heavyBall without momentum is sgd without momentum',
+    497,
+    { base: { name: 'heavyBall', momentum: 0 }, learningRate: 0.25, xi: 0.5 },
+    { base: { name: 'sgd' }, learningRate: 0.25, xi: 0.5 },
+  ),
 ])
 
 const nuclear = table(
   'property/nuclear',
-  [[matrices[0]!], [matrices[1]!], [matrices[2]!], [...matrices]].map(
-    (parameters, i): Row => ({
-      n: i + 1,
-      title: `s of muon is the nuclear norm of the gradient (${parameters.map((p) => p.name).join(', ')}), up to Newton–Schulz’s error`,
-      check: 'nuclearNorm',
-      problem: of(500 + i, { base: { name: 'muon', momentum: 0, nesterov: false }, learningRate: 0.25, xi: 0.25 }, { steps: 1, parameters }),
-    }),
-  ),
+  [[matrices[0]!], [matrices[1]!], [matrices[2]!], [...matrices]].map((parameters, i): Row => ({
+    n: i + 1,
+    title: `s of muon is the nuclear norm of the gradient (${parameters.map((p) => p.name).join(', ')}), up to Newton–Schulz’s error`,
+    check: 'nuclearNorm',
+    problem: of(
+      500 + i,
+      { base: { name: 'muon', momentum: 0, nesterov: false }, learningRate: 0.25, xi: 0.25 },
+      { steps: 1, parameters },
+    ),
+  })),
 )
 
 const manners = table('property/manners', [
-  ...allBases.map(
-    (base, b): Row => ({
-      n: b + 1,
-      title: `equal runs of ${base.name} are equal, bit for bit`,
-      check: 'repeatable',
-      problem: of(510 + b, { base, learningRate: 0.25, xi: 0.25 }, { parameters: base.name === 'muon' ? matrices : mixed }),
-    }),
-  ),
-  ...allBases.map(
-    (base, b): Row => ({
-      n: b + 11,
-      title: `${base.name} neither writes to the caller’s gradient nor keeps hold of it`,
-      check: 'keepsGradient',
-      problem: of(520 + b, { base, learningRate: 0.25, xi: 0.25 }, { parameters: base.name === 'muon' ? matrices : mixed }),
-    }),
-  ),
+  ...allBases.map((base, b): Row => ({
+    n: b + 1,
+    title: `equal runs of ${base.name} are equal, bit for bit`,
+    check: 'repeatable',
+    problem: of(
+      510 + b,
+      { base, learningRate: 0.25, xi: 0.25 },
+      { parameters: base.name === 'muon' ? matrices : mixed },
+    ),
+  })),
+  ...allBases.map((base, b): Row => ({
+    n: b + 11,
+    title: `${base.name} neither writes to the caller’s gradient nor keeps hold of it`,
+    check: 'keepsGradient',
+    problem: of(
+      520 + b,
+      { base, learningRate: 0.25, xi: 0.25 },
+      { parameters: base.name === 'muon' ? matrices : mixed },
+    ),
+  })),
+  {
+    n: 21,
+    title: 'clipping does not write to the caller’s gradient',
+    check: 'keepsGradient',
+    problem: of(
+      530,
+      { base: { name: 'sgd' }, learningRate: 0.25, xi: 0.25, clipNorm: 0.5 },
+      { parameters: mixed },
+    ),
+  },
 ])
 
 /** What must hold of every base and embedding, whatever the numbers. */
 export const propertyCases: readonly Case[] = [
-  ...base0, ...parallel, ...range, ...falling, ...dense, ...bound, ...descent, ...decay, ...cut, ...scaling,
-  ...offset, ...equivalents, ...nuclear, ...manners,
+  ...base0,
+  ...parallel,
+  ...range,
+  ...falling,
+  ...dense,
+  ...bound,
+  ...descent,
+  ...decay,
+  ...cut,
+  ...scaling,
+  ...offset,
+  ...equivalents,
+  ...nuclear,
+  ...manners,
 ]

@@ -19,7 +19,10 @@ const variants: Readonly<Record<string, readonly { readonly base: PlainBase; rea
   ],
   rmsprop: [
     { base: { name: 'rmsprop', decay: 0.9 }, of: 'rmsprop without bias correction' },
-    { base: { name: 'rmsprop', decay: 0.75, epsilon: 0.125 }, of: 'rmsprop with its epsilon outside the root' },
+    {
+      base: { name: 'rmsprop', decay: 0.75, epsilon: 0.125 },
+      of: 'rmsprop with its epsilon outside the root',
+    },
     { base: { name: 'rmsprop', decay: 0.9, centered: true }, of: 'centered rmsprop' },
     {
       base: { name: 'rmsprop', decay: 0.9, centered: true, momentum: 0.8 },
@@ -28,11 +31,17 @@ const variants: Readonly<Record<string, readonly { readonly base: PlainBase; rea
   ],
   adagrad: [
     { base: { name: 'adagrad' }, of: 'adagrad' },
-    { base: { name: 'adagrad', initialAccumulator: 0.5, epsilon: 0.0625 }, of: 'adagrad from an initial accumulator' },
+    {
+      base: { name: 'adagrad', initialAccumulator: 0.5, epsilon: 0.0625 },
+      of: 'adagrad from an initial accumulator',
+    },
   ],
   adam: [
     { base: { name: 'adam' }, of: 'adam' },
-    { base: { name: 'adam', beta1: 0.75, beta2: 0.875, epsilon: 0.125 }, of: 'adam with its epsilon outside the root' },
+    {
+      base: { name: 'adam', beta1: 0.75, beta2: 0.875, epsilon: 0.125 },
+      of: 'adam with its epsilon outside the root',
+    },
     { base: { name: 'adam', beta1: 0.9, beta2: 0.98, nesterov: true }, of: 'adam with Nesterov momentum' },
     { base: { name: 'adam', beta1: 0, beta2: 0 }, of: 'adam without averages' },
   ],
@@ -60,7 +69,13 @@ const trajectories = Object.entries(variants).flatMap(([name, list], b) =>
     list.flatMap(({ base, of }, v) =>
       embeddings.map(({ embedding, of: under }, e): Row => {
         const problem: Problem = {
-          transformation: { base, embedding, learningRate: name === 'lion' ? 0.125 : 0.25, xi: 0.125, beta: 0.75 },
+          transformation: {
+            base,
+            embedding,
+            learningRate: name === 'lion' ? 0.125 : 0.25,
+            xi: 0.125,
+            beta: 0.75,
+          },
           parameters: name === 'muon' ? matrices : mixed,
           steps: 8,
           seed: 1000 * (b + 1) + 10 * v + e,
@@ -81,13 +96,38 @@ const plain = (base: PlainBase, seed: number, parameters = mixed): Problem => ({
 
 /** Without the metric: the base optimiser and nothing else. */
 const plainBases = table('step/plain', [
-  { n: 1, title: 'sgd at ξ = 0 is momentum SGD', check: 'trajectory', problem: plain({ name: 'sgd', momentum: 0.9 }, 1) },
-  { n: 2, title: 'heavyBall at ξ = 0 is torch’s SGD', check: 'trajectory', problem: plain({ name: 'heavyBall' }, 2) },
-  { n: 3, title: 'rmsprop at ξ = 0 is torch’s RMSprop', check: 'trajectory', problem: plain({ name: 'rmsprop' }, 3) },
-  { n: 4, title: 'adagrad at ξ = 0 is torch’s Adagrad', check: 'trajectory', problem: plain({ name: 'adagrad' }, 4) },
+  {
+    n: 1,
+    title: 'sgd at ξ = 0 is momentum SGD',
+    check: 'trajectory',
+    problem: plain({ name: 'sgd', momentum: 0.9 }, 1),
+  },
+  {
+    n: 2,
+    title: 'heavyBall at ξ = 0 is torch’s SGD',
+    check: 'trajectory',
+    problem: plain({ name: 'heavyBall' }, 2),
+  },
+  {
+    n: 3,
+    title: 'rmsprop at ξ = 0 is torch’s RMSprop',
+    check: 'trajectory',
+    problem: plain({ name: 'rmsprop' }, 3),
+  },
+  {
+    n: 4,
+    title: 'adagrad at ξ = 0 is torch’s Adagrad',
+    check: 'trajectory',
+    problem: plain({ name: 'adagrad' }, 4),
+  },
   { n: 5, title: 'adam at ξ = 0 is Adam', check: 'trajectory', problem: plain({ name: 'adam' }, 5) },
   { n: 6, title: 'lion at ξ = 0 is Lion', check: 'trajectory', problem: plain({ name: 'lion' }, 6) },
-  { n: 7, title: 'muon at ξ = 0 is Muon', check: 'trajectory', problem: plain({ name: 'muon' }, 7, matrices) },
+  {
+    n: 7,
+    title: 'muon at ξ = 0 is Muon',
+    check: 'trajectory',
+    problem: plain({ name: 'muon' }, 7, matrices),
+  },
 ])
 
 const withFallback = (more: Partial<PlainTransformation>, seed: number): Problem => ({

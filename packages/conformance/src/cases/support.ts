@@ -9,7 +9,9 @@ const grouped = small.map((p, i) => ({ ...p, group: i === 0 ? 'body' : 'head' })
 /** The least that uses a feature, on a base and an embedding that the manifest declares. */
 export function probe(feature: Feature, manifest: Pick<Manifest, 'capabilities'>): Problem {
   const declared = (kind: string): string | undefined =>
-    manifest.capabilities.find((name) => name.startsWith(`${kind}/`) && !name.endsWith('/custom') && name !== 'base/muon')?.slice(kind.length + 1)
+    manifest.capabilities
+      .find((name) => name.startsWith(`${kind}/`) && !name.endsWith('/custom') && name !== 'base/muon')
+      ?.slice(kind.length + 1)
   const [kind, name] = feature.split('/') as [string, string | undefined]
   const base = kind === 'base' && name !== 'custom' ? name! : (declared('base') ?? 'muon')
   const embedding = kind === 'embedding' && name !== 'custom' ? name! : (declared('embedding') ?? 'identity')
@@ -27,7 +29,12 @@ export function probe(feature: Feature, manifest: Pick<Manifest, 'capabilities'>
   }
   return {
     transformation: { ...plain, ...changes[feature] },
-    parameters: feature === 'base/muon' || base === 'muon' ? [{ name: 'kernel', shape: [2, 3] }] : feature === 'groups' ? grouped : small,
+    parameters:
+      feature === 'base/muon' || base === 'muon'
+        ? [{ name: 'kernel', shape: [2, 3] }]
+        : feature === 'groups'
+          ? grouped
+          : small,
     steps: 2,
     seed: 900,
     loss: { first: 2, ratio: 0.75 },
@@ -36,7 +43,9 @@ export function probe(feature: Feature, manifest: Pick<Manifest, 'capabilities'>
 }
 
 function declaredLog({ capabilities }: Pick<Manifest, 'capabilities'>): string {
-  return capabilities.includes('embedding/log') || !capabilities.includes('embedding/logDamped') ? 'log' : 'logDamped'
+  return capabilities.includes('embedding/log') || !capabilities.includes('embedding/logDamped')
+    ? 'log'
+    : 'logDamped'
 }
 
 /** The smallest problem a manifest can run. */
@@ -45,13 +54,11 @@ export function smallest(manifest: Pick<Manifest, 'capabilities'>): Problem {
 }
 
 /** A case per feature. Its problem is a probe of the target's own, made when it is run. */
-export const supportCases: readonly Case[] = features.map(
-  (feature): Case => ({
-    id: `support/${feature}/0001`,
-    title: `${feature} works where it is declared, and is ERR_NOT_SUPPORTED where it is not`,
-    check: 'support',
-    capability: feature,
-    dtype: 'float32',
-    requires: [feature],
-  }),
-)
+export const supportCases: readonly Case[] = features.map((feature): Case => ({
+  id: `support/${feature}/0001`,
+  title: `${feature} works where it is declared, and is ERR_NOT_SUPPORTED where it is not`,
+  check: 'support',
+  capability: feature,
+  dtype: 'float32',
+  requires: [feature],
+}))

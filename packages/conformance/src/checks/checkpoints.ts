@@ -23,7 +23,10 @@ export async function loadInto(session: Session, bytes: Uint8Array): Promise<voi
 
 /** A problem's parameters with other values. */
 function at(problem: Problem, context: Context, values: readonly ArrayLike<number>[]): TargetParameter[] {
-  return problemParameters(problem, context.dtype).map((p, i) => ({ ...p, data: arrayOf(context.dtype, values[i]!) }))
+  return problemParameters(problem, context.dtype).map((p, i) => ({
+    ...p,
+    data: arrayOf(context.dtype, values[i]!),
+  }))
 }
 
 /** Saved after some steps, loaded into a second session and continued: as if it had never been interrupted. */
@@ -35,7 +38,12 @@ export async function resume(context: Context, { problem, after }: Body<'resume'
   await loadInto(second, bytes)
   const rest = await runProblem(context, problem, { session: second, from: after + 1 })
   compareRuns(context, problem, rest.parameters, whole.parameters, 'continued from the checkpoint')
-  expectSame(context.ledger, 'report.step after resuming', [rest.reports.at(-1)!.step], [whole.reports.at(-1)!.step])
+  expectSame(
+    context.ledger,
+    'report.step after resuming',
+    [rest.reports.at(-1)!.step],
+    [whole.reports.at(-1)!.step],
+  )
   // Saving must not disturb the session that was saved.
   const undisturbed = await runProblem(context, problem, { session: first.session, from: after + 1 })
   compareRuns(context, problem, undisturbed.parameters, whole.parameters, 'continued after save()')
@@ -65,7 +73,8 @@ export async function handover(context: Context, { problem, after, from }: Body<
   }
 
   const reference = (parameters: readonly TargetParameter[]) => referenceSession(context, problem, parameters)
-  const target = (parameters: readonly TargetParameter[]) => context.create(problem.transformation, parameters)
+  const target = (parameters: readonly TargetParameter[]) =>
+    context.create(problem.transformation, parameters)
   const [giver, taker] = from === 'target' ? [target, reference] : [reference, target]
 
   const first = await giver(start)
@@ -77,12 +86,22 @@ export async function handover(context: Context, { problem, after, from }: Body<
   const tolerance = context.tolerance(scalarsOf(problem))
   oracle.read().forEach((values, i) => {
     const where = `continued ${from === 'target' ? 'by the reference engine' : 'from the reference engine’s checkpoint'}`
-    expectClose(context.ledger, `${where}, parameter ${problem.parameters[i]!.name}`, got[i]!, values, tolerance)
+    expectClose(
+      context.ledger,
+      `${where}, parameter ${problem.parameters[i]!.name}`,
+      got[i]!,
+      values,
+      tolerance,
+    )
   })
 }
 
 /** The core's reference engine as a session. */
-function referenceSession(context: Context, problem: Problem, parameters: readonly TargetParameter[]): Session {
+function referenceSession(
+  context: Context,
+  problem: Problem,
+  parameters: readonly TargetParameter[],
+): Session {
   const { core } = context.target
   const optimizer = core.createOptimizer(
     toCore(context.target, problem.transformation),
@@ -98,7 +117,10 @@ function referenceSession(context: Context, problem: Problem, parameters: readon
 }
 
 /** A checkpoint that doesn't belong, or is damaged, is refused and changes nothing. */
-export async function badCheckpoint(context: Context, { problem, damage }: Body<'badCheckpoint'>): Promise<void> {
+export async function badCheckpoint(
+  context: Context,
+  { problem, damage }: Body<'badCheckpoint'>,
+): Promise<void> {
   const { session } = await runProblem(context, problem)
   const bytes = await damagedBytes(context, problem, damage)
   const unchanged = await snapshot(context, session)
@@ -143,7 +165,9 @@ async function damagedBytes(context: Context, problem: Problem, damage: Damage):
     case 'other transformation': {
       const base = { name: problem.transformation.base.name === 'adam' ? 'sgd' : 'adam', momentum: 0.5 }
       const { momentum, ...plain } = base
-      return other({ transformation: { ...problem.transformation, base: base.name === 'sgd' ? base : plain } })
+      return other({
+        transformation: { ...problem.transformation, base: base.name === 'sgd' ? base : plain },
+      })
     }
     case 'other shape':
       return other({ parameters: [{ ...first!, shape: [...first!.shape, 2] }, ...others] })

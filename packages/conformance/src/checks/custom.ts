@@ -29,7 +29,10 @@ export function customTransformation(core: Core): CoreTransformation {
 /** The kit's own base runs, and as its formula says. */
 export async function customBase(context: Context, { problem }: Body<'customBase'>): Promise<void> {
   const start = problemParameters(problem, context.dtype)
-  const session = await context.create(customTransformation(context.target.core), problemParameters(problem, context.dtype))
+  const session = await context.create(
+    customTransformation(context.target.core),
+    problemParameters(problem, context.dtype),
+  )
   const theta = start.map(({ data }) => Float64Array.from(data))
   const sizes = theta.map((data) => new Float64Array(data.length).fill(0.25))
   let average = 0
@@ -42,14 +45,16 @@ export async function customBase(context: Context, { problem }: Body<'customBase
       for (const x of g!) spread += Math.max(Math.abs(x), 0.5)
       return Float64Array.from(g!, (x, i) => {
         sizes[p]![i] = 0.5 * sizes[p]![i]! + 0.5 * Math.abs(x)
-        const direction = ((length / spread) * x) / (sizes[p]![i]! + 0.125)
+        const direction = ((length / spread) * x) / (sizes[p]![i] + 0.125)
         s += x * direction
         return direction
       })
     })
     average = 0.5 * average + 0.5 * s
     const rho = 1 / (1 + (0.5 * average) / (1 - 0.5 ** step))
-    directions.forEach((direction, p) => direction.forEach((x, i) => (theta[p]![i] = theta[p]![i]! - 0.25 * rho * x)))
+    directions.forEach((direction, p) =>
+      direction.forEach((x, i) => (theta[p]![i] = theta[p]![i]! - 0.25 * rho * x)),
+    )
     await session.step(gradients)
     const got = await readCopies(session)
     theta.forEach((values, p) => {
@@ -63,7 +68,12 @@ export async function customBase(context: Context, { problem }: Body<'customBase
 export function customEmbeddingTransformation(core: Core): CoreTransformation {
   const { div, sqrt } = core.algebra
   const slope = (loss: Parameters<typeof sqrt>[0]) => div(0.5, sqrt(loss))
-  const embedding = core.defineEmbedding({ name: 'conformance-embedding', slope, descends: slope, domain: (loss) => loss })
+  const embedding = core.defineEmbedding({
+    name: 'conformance-embedding',
+    slope,
+    descends: slope,
+    domain: (loss) => loss,
+  })
   return core.inducedMetric(core.sgd(), { learningRate: 0.25, xi: 0.5, beta: 0, embedding: embedding() })
 }
 
@@ -83,7 +93,9 @@ export async function customEmbedding(context: Context, { problem }: Body<'custo
     const got = await readCopies(session)
     const tolerance = context.tolerance(scalarsOf(problem))
     expectClose(context.ledger, `step ${step}, report.scale`, [report.scale], [rho], tolerance)
-    theta.forEach((values, p) => expectClose(context.ledger, `step ${step}, parameter ${p}`, got[p]!, values, tolerance))
+    theta.forEach((values, p) =>
+      expectClose(context.ledger, `step ${step}, parameter ${p}`, got[p]!, values, tolerance),
+    )
   }
 }
 
@@ -92,7 +104,10 @@ export async function customSchedule(context: Context, { problem }: Body<'custom
   const { core } = context.target
   const values = Array.from({ length: problem.steps }, (_, i) => 1 / (i + 2))
   const boundaries = values.slice(1).map((_, i) => i + 1)
-  const own = core.inducedMetric(core.sgd({ momentum: 0.5 }), { learningRate: (step) => 1 / (step + 1), xi: 0.5 })
+  const own = core.inducedMetric(core.sgd({ momentum: 0.5 }), {
+    learningRate: (step) => 1 / (step + 1),
+    xi: 0.5,
+  })
   const builtin = toCore(context.target, {
     base: { name: 'sgd', momentum: 0.5 },
     learningRate: { schedule: 'piecewise', values, boundaries },
@@ -100,9 +115,18 @@ export async function customSchedule(context: Context, { problem }: Body<'custom
   })
   const a = await context.create(own, problemParameters(problem, context.dtype))
   const b = await context.create(builtin, problemParameters(problem, context.dtype))
-  const runs = [await runProblem(context, problem, { session: a }), await runProblem(context, problem, { session: b })]
+  const runs = [
+    await runProblem(context, problem, { session: a }),
+    await runProblem(context, problem, { session: b }),
+  ]
   runs[1]!.parameters.forEach((expected, i) => {
     const where = `parameter ${problem.parameters[i]!.name}`
-    expectClose(context.ledger, where, runs[0]!.parameters[i]!, expected, context.tolerance(scalarsOf(problem)))
+    expectClose(
+      context.ledger,
+      where,
+      runs[0]!.parameters[i]!,
+      expected,
+      context.tolerance(scalarsOf(problem)),
+    )
   })
 }

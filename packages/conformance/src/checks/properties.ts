@@ -2,7 +2,7 @@ import type { CaseBody } from '../case.js'
 import { expectClose, expectSame, expectTrue, show } from '../compare.js'
 import { lossOption, readCopies, runProblem, scalarsOf, type Context } from '../context.js'
 import type { PlainTransformation } from '../plain.js'
-import { arrayOf, problemParameters, problemStep, sizeOf, type Problem } from '../problem.js'
+import { arrayOf, problemParameters, problemStep, sizeOf } from '../problem.js'
 import type { TypedArray } from '../target.js'
 import { singularValues, solve } from './linear.js'
 
@@ -49,11 +49,20 @@ export async function parallel(context: Context, { problem, xi }: Body<'parallel
   const a = await runProblem(context, problem)
   const b = await runProblem(context, { ...problem, transformation: { ...problem.transformation, xi } })
   const ratio = a.reports[0]!.scale / b.reports[0]!.scale
-  expectTrue(ratio !== 1, `ξ = ${xi} must change the factor, which is ${show(a.reports[0]!.scale)} in both runs`)
+  expectTrue(
+    ratio !== 1,
+    `ξ = ${xi} must change the factor, which is ${show(a.reports[0]!.scale)} in both runs`,
+  )
   const tolerance = 2 * context.tolerance(scalarsOf(problem))
   a.parameters.forEach((got, i) => {
     const expected = Array.from(b.parameters[i]!, (value) => value * ratio)
-    expectClose(context.ledger, `step of parameter ${problem.parameters[i]!.name}, from 0`, got, expected, tolerance)
+    expectClose(
+      context.ledger,
+      `step of parameter ${problem.parameters[i]!.name}, from 0`,
+      got,
+      expected,
+      tolerance,
+    )
   })
 }
 
@@ -69,9 +78,15 @@ export async function factorRange(context: Context, { problem }: Body<'factorRan
     expectTrue(scale > 0, `${where}: the factor must be positive, is ${show(scale)}`)
     if (name === 'log') {
       const height = problemStep(problem, i + 1, context.dtype).loss! - floor
-      expectTrue(scale <= slack / height, `${where}: the factor ${show(scale)} is above 1/ℓ = ${show(1 / height)}`)
+      expectTrue(
+        scale <= slack / height,
+        `${where}: the factor ${show(scale)} is above 1/ℓ = ${show(1 / height)}`,
+      )
       const polyak = 1 / (2 * Math.sqrt(metric))
-      expectTrue(scale <= slack * polyak, `${where}: the factor ${show(scale)} is above 1/(2√v̂) = ${show(polyak)}`)
+      expectTrue(
+        scale <= slack * polyak,
+        `${where}: the factor ${show(scale)} is above 1/(2√v̂) = ${show(polyak)}`,
+      )
     } else {
       expectTrue(scale <= 1, `${where}: the factor must be at most 1, is ${show(scale)}`)
     }
@@ -89,7 +104,10 @@ export async function falling(context: Context, { problem, along, values }: Body
         : { ...problem, gradientScale: value },
     )
     const { scale } = reports.at(-1)!
-    expectTrue(scale < before, `at ${along} = ${value} the factor is ${show(scale)}, not below ${show(before)}`)
+    expectTrue(
+      scale < before,
+      `at ${along} = ${value} the factor is ${show(scale)}, not below ${show(before)}`,
+    )
     before = scale
   }
 }
@@ -125,10 +143,14 @@ export async function denseSolve(context: Context, { problem }: Body<'denseSolve
   const matrix = new Float64Array(n * n)
   for (let i = 0; i < n; i++) {
     for (let j = 0; j < n; j++) {
-      matrix[i * n + j] = (i === j ? gamma[i]! : 0) + (problem.transformation.xi as number) * f * f * g[i]! * g[j]!
+      matrix[i * n + j] =
+        (i === j ? gamma[i]! : 0) + (problem.transformation.xi as number) * f * f * g[i]! * g[j]!
     }
   }
-  const expected = solve(matrix, g.map((value) => -(problem.transformation.learningRate as number) * h * value))
+  const expected = solve(
+    matrix,
+    g.map((value) => -(problem.transformation.learningRate as number) * h * value),
+  )
   const got = parameters.flatMap((data) => [...data])
   expectClose(context.ledger, 'the first step, from 0', got, expected, 4 * context.tolerance(n))
 }
@@ -153,7 +175,10 @@ export async function stepBound(context: Context, { problem }: Body<'stepBound'>
       const length = Math.sqrt(step.reduce((sum, value, i) => sum + gamma[i]! * value * value, 0))
       const bound = (base.learningRate as number) / (2 * Math.sqrt(xi))
       const where = `gradients × ${gradientScale}, ξ = ${show(xi)}: |Δθ|_γ`
-      expectTrue(length <= bound * (1 + tolerance), `${where} = ${show(length)} is above lr/(2√ξ) = ${show(bound)}`)
+      expectTrue(
+        length <= bound * (1 + tolerance),
+        `${where} = ${show(length)} is above lr/(2√ξ) = ${show(bound)}`,
+      )
       if (equality) expectClose(context.ledger, `${where} at s = 1/ξ`, [length], [bound], tolerance)
     }
   }
@@ -175,12 +200,17 @@ export async function descends(context: Context, { problem }: Body<'descends'>):
 
 /** Without a gradient's pull a step is −lr·wd·θ exactly, whatever ρ is. */
 export async function decayAlone(context: Context, { problem }: Body<'decayAlone'>): Promise<void> {
-  const { learningRate, weightDecay } = problem.transformation as { learningRate: number; weightDecay: number }
+  const { learningRate, weightDecay } = problem.transformation as {
+    learningRate: number
+    weightDecay: number
+  }
   const start = problemParameters(problem, context.dtype)
   const { parameters } = await runProblem(context, problem, { to: 1 })
   parameters.forEach((got, i) => {
     const where = `parameter ${problem.parameters[i]!.name} at g = 0: θ − lr·wd·θ`
-    const expected = arrayOf(context.dtype, start[i]!.data).map((theta) => theta - learningRate * weightDecay * theta)
+    const expected = arrayOf(context.dtype, start[i]!.data).map(
+      (theta) => theta - learningRate * weightDecay * theta,
+    )
     if (context.bitwise) expectSame(context.ledger, where, got, expected)
     else expectClose(context.ledger, where, got, expected, context.tolerance(1))
   })

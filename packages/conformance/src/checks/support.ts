@@ -75,7 +75,10 @@ async function unchanged(session: Session, before: readonly ArrayBufferView[]): 
 
 async function checkpoint(context: Context, session: Session): Promise<void> {
   if (session.save === undefined || session.load === undefined) {
-    throw new context.target.core.InducedMetricError('ERR_NOT_SUPPORTED', 'the session has no save() and load()')
+    throw new context.target.core.InducedMetricError(
+      'ERR_NOT_SUPPORTED',
+      'the session has no save() and load()',
+    )
   }
   const bytes = await session.save()
   await session.load(bytes)

@@ -9,9 +9,20 @@ import type { Session, SessionReport, TypedArray } from '../target.js'
 
 type Body<K extends CaseBody['check']> = Extract<CaseBody, { check: K }>
 
-/** Every step as the oracle has it; steps with an outcome leave every bit as it was. */
-export async function trajectory(context: Context, { problem, outcomes }: Body<'trajectory'>): Promise<void> {
+/**
+ * Every step as the oracle has it; steps with an outcome leave every bit as it was.
+ *
+ * @param relativeTo - errors are relative to a tensor as it is, or to the largest it has been: where the problem is
+ *   drawn, a tensor of one element may come out near 0, and what it lost to rounding on the way there is of the size
+ *   it had
+ */
+export async function trajectory(
+  context: Context,
+  { problem, outcomes, reports = true }: Body<'trajectory'>,
+  relativeTo: 'current' | 'largest' = 'current',
+): Promise<void> {
   const start = problemParameters(problem, context.dtype)
+  const largest = start.map(({ data }) => magnitude(data))
   const oracle = createOracle(problem.transformation, start)
   const session = await context.create(
     problem.transformation,
@@ -30,8 +41,11 @@ export async function trajectory(context: Context, { problem, outcomes }: Body<'
     taken++
     expectTrue(!report.skipped, `call ${step}: the step was skipped, and should have been taken`)
     expectSame(context.ledger, `call ${step}, report.step`, [report.step], [taken])
-    await compareParameters(context, problem, session, oracle.read(), `call ${step}`)
-    compareReport(context, problem, report, expected, `call ${step}`)
+    const theta = oracle.read()
+    theta.forEach((values, i) => (largest[i] = Math.max(largest[i]!, magnitude(values))))
+    const scales = relativeTo === 'largest' ? largest : undefined
+    await compareParameters(context, problem, session, theta, `call ${step}`, scales)
+    if (reports) compareReport(context, problem, report, expected, `call ${step}`)
   }
 }
 
@@ -48,7 +62,10 @@ export async function expectUntouched(
   const unchanged = await snapshot(context, session)
   if (outcome === 'skipped') {
     const report = await session.step(gradients, lossOption(loss))
-    expectTrue(report.skipped, `${where}: the step must be skipped (report.skipped is ${String(report.skipped)})`)
+    expectTrue(
+      report.skipped,
+      `${where}: the step must be skipped (report.skipped is ${String(report.skipped)})`,
+    )
     expectSame(context.ledger, `${where}: a skipped step does not count, report.step`, [report.step], [taken])
   } else {
     await expectError(
@@ -72,14 +89,18 @@ export async function snapshot(
   }
   const slots = async (): Promise<[string, TypedArray][]> =>
     Object.entries((await session.slots?.()) ?? {}).flatMap(([parameter, byName]) =>
-      Object.entries(byName).map(([name, data]): [string, TypedArray] => [`slot ${name} of ${parameter}`, data.slice()]),
+      Object.entries(byName).map(([name, data]): [string, TypedArray] => [
+        `slot ${name} of ${parameter}`,
+        data.slice(),
+      ]),
     )
   const before = { parameters: await readCopies(session), slots: await slots(), bytes: await save() }
   return async (prefix) => {
     const parameters = await readCopies(session)
     before.parameters.forEach((data, i) => expectBits(`${prefix}parameter ${i}`, parameters[i]!, data))
     const after = new Map(await slots())
-    for (const [name, data] of before.slots) expectBits(`${prefix}${name}`, after.get(name) ?? new Uint8Array(), data)
+    for (const [name, data] of before.slots)
+      expectBits(`${prefix}${name}`, after.get(name) ?? new Uint8Array(), data)
     const bytes = await save()
     if (before.bytes !== undefined && bytes !== undefined) {
       const [was, is] = [readState(context, before.bytes), readState(context, bytes)]
@@ -102,17 +123,25 @@ async function compareParameters(
   session: Session,
   expected: readonly Float64Array[],
   where: string,
+  scales: readonly number[] | undefined,
 ): Promise<void> {
   const got = await session.read()
   expectSame(context.ledger, `${where}: number of parameters`, [got.length], [expected.length])
   const tolerance = context.tolerance(scalarsOf(problem))
   expected.forEach((values, i) => {
-    expectClose(context.ledger, `${where}, parameter ${problem.parameters[i]!.name}`, got[i]!, values, tolerance)
+    const name = `${where}, parameter ${problem.parameters[i]!.name}`
+    expectClose(context.ledger, name, got[i]!, values, tolerance, scales?.[i])
   })
 }
 
+function magnitude(values: TypedArray): number {
+  let size = 0
+  for (const value of values) size = Math.max(size, Math.abs(value))
+  return size
+}
+
 /** Compares what a report says where one factor holds for all. */
-export function compareReport(
+function compareReport(
   context: Context,
   problem: Problem,
   report: SessionReport,
@@ -140,20 +169,43 @@ export async function goldenTrajectory(context: Context, { suite, name }: Body<'
   for (const [i, { grads, loss }] of vector.steps.entries()) {
     const theta = coupledDecay === 0 ? [] : await session.read()
     const gradients = grads.map(
-      (g, p) => g && arrayOf(context.dtype, g.map((value, j) => value + (coupledDecay && coupledDecay * theta[p]![j]!))),
+      (g, p) =>
+        g &&
+        arrayOf(
+          context.dtype,
+          g.map((value, j) => value + (coupledDecay && coupledDecay * theta[p]![j]!)),
+        ),
     )
     const report = await session.step(gradients, lossOption(loss ?? undefined))
     const expected = vector.expected.find((entry) => entry.step === i + 1)
     if (expected === undefined) continue
     const got = await session.read()
     expected.params.forEach((values, p) => {
-      expectClose(context.ledger, `step ${i + 1}, parameter ${vector.params[p]!.name}`, got[p]!, values, tolerance)
+      expectClose(
+        context.ledger,
+        `step ${i + 1}, parameter ${vector.params[p]!.name}`,
+        got[p]!,
+        values,
+        tolerance,
+      )
     })
     if (expected.metricScale !== undefined) {
-      expectClose(context.ledger, `step ${i + 1}, report.scale`, [report.scale], [expected.metricScale], tolerance)
+      expectClose(
+        context.ledger,
+        `step ${i + 1}, report.scale`,
+        [report.scale],
+        [expected.metricScale],
+        tolerance,
+      )
     }
     if (expected.metricCorrected !== undefined && transformation.xi !== 0) {
-      expectClose(context.ledger, `step ${i + 1}, report.metric`, [report.metric], [expected.metricCorrected], tolerance)
+      expectClose(
+        context.ledger,
+        `step ${i + 1}, report.metric`,
+        [report.metric],
+        [expected.metricCorrected],
+        tolerance,
+      )
     }
   }
 }
@@ -174,7 +226,15 @@ export async function plane(context: Context, body: Body<'plane'>): Promise<void
     at = f(p![0]!, p![1]!)
     steps++
   }
-  expectSame(context.ledger, `iterations to reach ${tolerance} on ${body.function}`, [steps], [row.published.iterations])
+  expectSame(
+    context.ledger,
+    `iterations to reach ${tolerance} on ${body.function}`,
+    [steps],
+    [row.published.iterations],
+  )
   const value = at.value.toExponential(2).replace(/e([+-])(\d)$/, 'e$10$2')
-  expectTrue(value === row.published.finalValue, `final value ${value}, published ${row.published.finalValue}`)
+  expectTrue(
+    value === row.published.finalValue,
+    `final value ${value}, published ${row.published.finalValue}`,
+  )
 }

@@ -11,7 +11,8 @@ export interface Translated {
 /** What transformation a golden case describes. Where the learning rate changes it is a `piecewise` schedule. */
 export function translate(golden: GoldenCase): Translated {
   const { base, embedding, hyperparameters } = golden
-  const number = (key: string, otherwise = 0): number => (hyperparameters[key] as number | undefined) ?? otherwise
+  const number = (key: string, otherwise = 0): number =>
+    (hyperparameters[key] as number | undefined) ?? otherwise
   const [beta1, beta2] = (hyperparameters['betas'] as [number, number] | undefined) ?? [0.9, 0.999]
   const decoupled = embedding !== 'none' || base === 'adamw' || base === 'muon'
   const weightDecay = number('weight_decay')
@@ -23,16 +24,27 @@ export function translate(golden: GoldenCase): Translated {
         ? { name: 'adam', beta1: number('momentum'), beta2: number('beta_rms'), epsilon: number('eps') }
         : { name: 'sgd', momentum: number('momentum') }
   } else if (base === 'sgd') {
-    plain = { name: 'heavyBall', momentum: number('momentum'), nesterov: hyperparameters['nesterov'] === true }
+    plain = {
+      name: 'heavyBall',
+      momentum: number('momentum'),
+      nesterov: hyperparameters['nesterov'] === true,
+    }
   } else if (base === 'adam' || base === 'adamw') {
     plain = { name: 'adam', beta1, beta2, epsilon: number('eps', 1e-8) }
   } else if (base === 'rmsprop') {
     plain = {
-      name: 'rmsprop', decay: number('alpha'), epsilon: number('eps'), momentum: number('momentum'),
+      name: 'rmsprop',
+      decay: number('alpha'),
+      epsilon: number('eps'),
+      momentum: number('momentum'),
       centered: hyperparameters['centered'] === true,
     }
   } else if (base === 'adagrad') {
-    plain = { name: 'adagrad', epsilon: number('eps'), initialAccumulator: number('initial_accumulator_value') }
+    plain = {
+      name: 'adagrad',
+      epsilon: number('eps'),
+      initialAccumulator: number('initial_accumulator_value'),
+    }
   } else if (base === 'muon') {
     plain = { name: 'muon', momentum: number('momentum') }
   } else {
@@ -41,7 +53,12 @@ export function translate(golden: GoldenCase): Translated {
 
   const rates: number[] = []
   for (const [i, step] of golden.steps.entries()) {
-    rates.push(step.lr ?? (i === 0 || 'lr_decay' in hyperparameters ? number('lr') / (1 + i * number('lr_decay')) : rates[i - 1]!))
+    rates.push(
+      step.lr ??
+        (i === 0 || 'lr_decay' in hyperparameters
+          ? number('lr') / (1 + i * number('lr_decay'))
+          : rates[i - 1]!),
+    )
   }
   const changes = rates.some((rate) => rate !== rates[0])
   return {
@@ -69,12 +86,22 @@ export function translateRow(row: SmallFunctionRow): PlainTransformation {
     case 'sgd':
       return { base: { name: 'heavyBall', momentum: h['momentum'] }, learningRate, xi: 0 }
     case 'adam':
-      return { base: { name: 'adam', beta1: h['b1'], beta2: h['b2'], epsilon: h['eps'] }, learningRate, xi: 0 }
+      return {
+        base: { name: 'adam', beta1: h['b1'], beta2: h['b2'], epsilon: h['eps'] },
+        learningRate,
+        xi: 0,
+      }
     case 'muon':
       // Vectors never reach Newton–Schulz: this is its fallback, Adam with Nesterov momentum.
       return {
         base: { name: 'muon', momentum: h['beta'] },
-        fallback: { name: 'adam', beta1: h['adam_b1'], beta2: h['adam_b2'], epsilon: h['eps'], nesterov: true },
+        fallback: {
+          name: 'adam',
+          beta1: h['adam_b1'],
+          beta2: h['adam_b2'],
+          epsilon: h['eps'],
+          nesterov: true,
+        },
         learningRate,
         xi: 0,
       }

@@ -7,7 +7,11 @@ export interface GoldenCase {
   /** The reference's own names. */
   readonly hyperparameters: Readonly<Record<string, number | boolean | readonly number[]>>
   readonly dtype: 'float32' | 'float64'
-  readonly params: readonly { readonly name: string; readonly shape: readonly number[]; readonly data: readonly number[] }[]
+  readonly params: readonly {
+    readonly name: string
+    readonly shape: readonly number[]
+    readonly data: readonly number[]
+  }[]
   /** `grads[i] = null` is a missing gradient; `lr` replaces the learning rate from that step on. */
   readonly steps: readonly {
     readonly grads: readonly (readonly number[] | null)[]
@@ -57,5 +61,9 @@ export interface SmallFunctionRow {
   readonly function: string
   readonly optimiser: string
   readonly hyperparameters: Readonly<Record<string, number>>
-  readonly published: { readonly converged: boolean; readonly iterations: number; readonly finalValue: string }
+  readonly published: {
+    readonly converged: boolean
+    readonly iterations: number
+    readonly finalValue: string
+  }
 }

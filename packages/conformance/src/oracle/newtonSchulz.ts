@@ -2,7 +2,12 @@
  * The orthogonalisation of Muon in plain loops: X ← aX + (bA + cA²)X with A = XXᵀ, from X = G/(‖G‖ + 1e-7), worked on
  * the side with fewer rows. Coefficients and start as Keller Jordan's Muon has them.
  */
-export function newtonSchulz(matrix: Float64Array, rows: number, columns: number, iterations: number): Float64Array {
+export function newtonSchulz(
+  matrix: Float64Array,
+  rows: number,
+  columns: number,
+  iterations: number,
+): Float64Array {
   const [a, b, c] = [3.4445, -4.775, 2.0315] as const
   const tall = rows > columns
   const p = tall ? columns : rows
@@ -13,7 +18,8 @@ export function newtonSchulz(matrix: Float64Array, rows: number, columns: number
 
   let x = new Float64Array(p * q)
   for (let i = 0; i < p; i++) {
-    for (let j = 0; j < q; j++) x[i * q + j] = (tall ? matrix[j * columns + i]! : matrix[i * columns + j]!) / norm
+    for (let j = 0; j < q; j++)
+      x[i * q + j] = (tall ? matrix[j * columns + i]! : matrix[i * columns + j]!) / norm
   }
   for (let round = 0; round < iterations; round++) {
     const square = new Float64Array(p * p)

@@ -33,7 +33,10 @@ export class OracleError extends Error {
 
 /** The expected trajectory, step by step. */
 export interface Oracle {
-  step(gradients: readonly (ArrayLike<number> | null)[], options?: { readonly loss?: number | undefined }): OracleReport
+  step(
+    gradients: readonly (ArrayLike<number> | null)[],
+    options?: { readonly loss?: number | undefined },
+  ): OracleReport
   /** Copies of the parameters. */
   read(): Float64Array[]
 }
@@ -63,7 +66,10 @@ interface Unit {
  * s = Σ g·(P g) over everything that has a gradient; v = βv + (1−β)s; v̂ = ξ·v/(1−βᵗ); ρ from the embedding;
  * Δθ = −lr·ρ·P m̂ − lr·wd·θ with the old θ (arXiv:2509.03594).
  */
-export function createOracle(transformation: PlainTransformation, parameters: readonly OracleParameter[]): Oracle {
+export function createOracle(
+  transformation: PlainTransformation,
+  parameters: readonly OracleParameter[],
+): Oracle {
   const scope = transformation.metricScope ?? 'global'
   const units = new Map<string, Unit>()
   const length = (p: OracleParameter): number => p.shape.reduce((a, b) => a * b, 1)
@@ -88,7 +94,14 @@ export function createOracle(transformation: PlainTransformation, parameters: re
   const skipped = (): OracleReport => {
     skippedSteps++
     return {
-      step: taken, scale: NaN, dualNorm: NaN, metric: NaN, learningRate: NaN, xi: NaN, skipped: true, skippedSteps,
+      step: taken,
+      scale: NaN,
+      dualNorm: NaN,
+      metric: NaN,
+      learningRate: NaN,
+      xi: NaN,
+      skipped: true,
+      skippedSteps,
     }
   }
 
@@ -138,7 +151,12 @@ export function createOracle(transformation: PlainTransformation, parameters: re
         unit.t++
         unit.average = beta * unit.average + (1 - beta) * s
         const metric = (xiNow * unit.average) / (1 - beta ** unit.t)
-        const scale = factor(embedding.name, metric, (loss ?? NaN) - (embedding.floor ?? 0), unit.options.onBadLoss)
+        const scale = factor(
+          embedding.name,
+          metric,
+          (loss ?? NaN) - (embedding.floor ?? 0),
+          unit.options.onBadLoss,
+        )
         factors.set(unit, scale)
         const plain = xi === 0 && embedding.name === 'identity'
         const learningRate = valueAt(unit.options.learningRate!, step)
@@ -151,7 +169,8 @@ export function createOracle(transformation: PlainTransformation, parameters: re
         const learningRate = valueAt(p.options.learningRate!, step)
         const decay = decays(p) ? valueAt(p.options.weightDecay ?? 0, step) : 0
         for (let i = 0; i < p.theta.length; i++) {
-          p.theta[i] = p.theta[i]! - learningRate * rho * result.direction[i]! - learningRate * decay * p.theta[i]!
+          p.theta[i] =
+            p.theta[i]! - learningRate * rho * result.direction[i]! - learningRate * decay * p.theta[i]!
         }
         p.slots = result.slots
         p.t++
@@ -163,7 +182,12 @@ export function createOracle(transformation: PlainTransformation, parameters: re
 }
 
 /** h′/(1 + f′²·v̂), written out per embedding. */
-function factor(embedding: string, metric: number, height: number, onBadLoss: PlainOptions['onBadLoss']): number {
+function factor(
+  embedding: string,
+  metric: number,
+  height: number,
+  onBadLoss: PlainOptions['onBadLoss'],
+): number {
   if (embedding === 'identity') return 1 / (1 + metric)
   if (height <= 0) return onBadLoss === 'base' ? 1 : 0
   if (embedding === 'log') return height / (height * height + metric)
@@ -204,5 +228,7 @@ function clip(
     if (g !== null) for (let i = 0; i < g.length; i++) sum += g[i]! * g[i]!
   }
   const by = Math.min(1, clipNorm / Math.sqrt(sum))
-  return gradients.map((g) => (g === null ? null : Float64Array.from(g, (value) => value * (sum === 0 ? 1 : by))))
+  return gradients.map((g) =>
+    g === null ? null : Float64Array.from(g, (value) => value * (sum === 0 ? 1 : by)),
+  )
 }

@@ -1,0 +1,157 @@
+import { byFamily, type CaseResult, type ConformanceReport } from './report.js'
+import { checkTarget, runConformance, selectCases } from './run.js'
+import type { ConformanceTarget } from './target.js'
+
+/** What the command needs of its surroundings. */
+export interface CommandIo {
+  out(text: string): void
+  err(text: string): void
+  /** Loads a module by a path as the user gave it. */
+  load(path: string): Promise<Record<string, unknown>>
+  write(path: string, text: string): Promise<void>
+}
+
+/** What the command line says, parsed. */
+export interface CommandOptions {
+  readonly target?: string | undefined
+  readonly json?: string | undefined
+  readonly filter?: string | undefined
+  readonly seed?: string | undefined
+  readonly path?: string | undefined
+  readonly list?: boolean | undefined
+  readonly help?: boolean | undefined
+}
+
+/** The text of `--help`. */
+export const usage = `induced-conformance ./target.js [options]
+
+Runs the conformance suite of induced-metric on an adapter. The module exports a target as its default, or a function
+that returns one: { manifest, core, create }.
+
+  --filter text   only the cases whose id or title holds the text, as in step/adam or float32
+  --json file     write the report, too
+  --seed n        seed of the property cases (default 1, or INDUCED_CONFORMANCE_SEED)
+  --path p        replay one example of a property case, as its failure says
+  --list          print the cases and run none
+  --help          print this
+
+Exit code: 0 when nothing failed, 1 when something did, 2 when the suite could not be run.
+`
+
+/** Runs the command; gives its exit code. */
+export async function command(options: CommandOptions, io: CommandIo): Promise<number> {
+  if (options.help === true) {
+    io.out(usage)
+    return 0
+  }
+  if (options.list === true) {
+    for (const { id, title } of selectCases(options.filter)) io.out(`${id}  ${title}\n`)
+    return 0
+  }
+  const { target: module } = options
+  if (module === undefined) return refuse(io, `name the module of a target\n\n${usage}`)
+  const seed = options.seed === undefined ? undefined : Number(options.seed)
+  if (seed !== undefined && !Number.isInteger(seed))
+    return refuse(io, `--seed must be a whole number, given ${options.seed}`)
+  if (selectCases(options.filter).length === 0)
+    return refuse(io, `no case matches --filter ${options.filter}; see --list`)
+
+  let target: ConformanceTarget
+  try {
+    target = await loadTarget(await io.load(module), module)
+  } catch (error) {
+    return refuse(io, `${module}: ${error instanceof Error ? error.message : String(error)}`)
+  }
+  const report = await runConformance(target, { filter: options.filter, seed, path: options.path })
+  io.out(renderReport(report))
+  if (options.json !== undefined) {
+    try {
+      await io.write(options.json, `${JSON.stringify(report, null, 2)}\n`)
+    } catch (error) {
+      return refuse(io, `--json ${options.json}: ${error instanceof Error ? error.message : String(error)}`)
+    }
+    io.out(`report: ${options.json}\n`)
+  }
+  return report.totals.failed === 0 ? 0 : 1
+}
+
+function refuse(io: CommandIo, message: string): number {
+  io.err(`induced-conformance: ${message.trimEnd()}\n`)
+  return 2
+}
+
+async function loadTarget(module: Record<string, unknown>, path: string): Promise<ConformanceTarget> {
+  const exported = module['default'] ?? module['target']
+  if (exported === undefined) {
+    const names = Object.keys(module)
+    const found = names.length === 0 ? 'it exports nothing' : `it exports ${names.join(', ')}`
+    throw new TypeError(`export the target as default (export default { manifest, core, create }); ${found}`)
+  }
+  const target: unknown = typeof exported === 'function' ? await (exported as () => unknown)() : exported
+  checkTarget(target)
+  if (target.manifest.name === '') throw new TypeError(`manifest.name of ${path} is empty`)
+  return target
+}
+
+/** The failures with their messages, then a table of counts by family. */
+function renderReport(report: ConformanceReport): string {
+  const { manifest, cases, totals, seed } = report
+  const lines: string[] = []
+  for (const result of cases) if (result.status === 'failed') lines.push(...renderFailure(result), '')
+  const rows = byFamily(cases)
+  const head = ['family', 'passed', 'failed', 'not supported', 'worst error/allowed']
+  const body = rows.map((row) => [
+    row.family,
+    String(row.passed),
+    String(row.failed),
+    String(row['not-supported-as-declared']),
+    worstOf(cases.filter(({ family }) => family === row.family)),
+  ])
+  const total = [
+    'all',
+    String(totals.passed),
+    String(totals.failed),
+    String(totals['not-supported-as-declared']),
+    '',
+  ]
+  const table = [head, ...body, total]
+  const widths = head.map((_, column) => Math.max(...table.map((row) => row[column]!.length)))
+  const line = (row: readonly string[]): string =>
+    row
+      .map((cell, column) => (column === 0 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!)))
+      .join('  ')
+      .trimEnd()
+  const rule = widths.map((width) => '-'.repeat(width)).join('  ')
+  lines.push(
+    [
+      manifest.name,
+      manifest.version,
+      manifest.backend && `on ${manifest.backend}`,
+      manifest.framework && `(${manifest.framework.name} ${manifest.framework.version})`,
+    ]
+      .filter(Boolean)
+      .join(' '),
+    '',
+    line(head),
+    rule,
+    ...body.map(line),
+    rule,
+    line(total),
+    '',
+    `seed ${seed}; ${totals.failed === 0 ? 'nothing failed' : `${totals.failed} failed`}`,
+  )
+  return `${lines.join('\n')}\n`
+}
+
+function renderFailure({ id, message = '' }: CaseResult): string[] {
+  return [`✗ ${id}`, ...message.split('\n').map((line) => `  ${line}`)]
+}
+
+function worstOf(results: readonly CaseResult[]): string {
+  let used: number | undefined
+  for (const { worst, status } of results) {
+    if (worst === undefined || worst.tolerance === 0 || status === 'failed') continue
+    used = Math.max(used ?? 0, worst.error / worst.tolerance)
+  }
+  return used === undefined ? '' : used.toPrecision(2)
+}

@@ -1,0 +1,333 @@
+import { execFile } from 'node:child_process'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { cases, mountConformance, runConformance, type ConformanceTarget } from '../src/index.js'
+import { coreTarget } from './targets/core.js'
+import { sloppyTarget } from './targets/sloppy.js'
+
+const run = promisify(execFile)
+const root = fileURLToPath(new URL('../../..', import.meta.url))
+const target = coreTarget('reference')
+
+/** A runner that only keeps what is mounted. */
+function recorder(): {
+  readonly names: string[]
+  readonly tests: {
+    readonly path: string
+    readonly timeout: number | undefined
+    readonly body: () => Promise<void>
+  }[]
+  readonly describe: (name: string, body: () => void) => void
+  readonly it: (name: string, body: () => Promise<void>, timeout?: number) => void
+} {
+  const stack: string[] = []
+  const names: string[] = []
+  const tests: ReturnType<typeof recorder>['tests'] = []
+  return {
+    names,
+    tests,
+    describe(name, body) {
+      names.push(name)
+      stack.push(name)
+      body()
+      stack.pop()
+    },
+    it: (name, body, timeout) => void tests.push({ path: [...stack, name].join(' > '), timeout, body }),
+  }
+}
+
+describe('mountConformance', () => {
+  it('mounts every case once, under its family', () => {
+    const runner = recorder()
+    mountConformance(target, runner)
+    expect(runner.tests).toHaveLength(cases.length)
+    expect(new Set(runner.tests.map(({ path }) => path)).size).toBe(cases.length)
+    expect(runner.names[0]).toBe('conformance of @induced-metric/core on reference')
+    expect(runner.names).toContain('checkpoint')
+    // Runners that count parameters (mocha, jest) take a body with one for a callback's.
+    expect(runner.tests.every(({ body, timeout }) => body.length === 0 && timeout === undefined)).toBe(true)
+  })
+
+  it('mounts what a filter leaves, with a timeout where one is given', () => {
+    const runner = recorder()
+    mountConformance(target, runner, { filter: 'error/shape', timeout: 1234 })
+    expect(runner.tests).toHaveLength(6)
+    expect(runner.tests.every(({ timeout }) => timeout === 1234)).toBe(true)
+  })
+
+  it('makes tests that fail by the case’s message', async () => {
+    const runner = recorder()
+    mountConformance(sloppyTarget('decay scaled by ρ'), runner, { filter: 'option/decay/f64/0001' })
+    await expect(runner.tests[0]!.body()).rejects.toThrow(
+      /option\/decay\/f64\/0001: decoupled decay is not multiplied by ρ\n {2}call 1, parameter kernel.*expected/,
+    )
+  })
+
+  it('says in the title what is not declared', () => {
+    const runner = recorder()
+    mountConformance(sloppyTarget(), runner, { filter: 'option/scope/f64/0001' })
+    expect(runner.tests[0]!.path).toMatch(/\(metricScope is not declared: must be refused\)$/)
+  })
+
+  it('refuses what is no target, in words', () => {
+    const mount = (wrong: unknown) => () => mountConformance(wrong as ConformanceTarget, recorder())
+    expect(mount(undefined)).toThrow(/a conformance target is \{ manifest, core, create \}/)
+    expect(mount({})).toThrow(
+      /manifest must be an object\n.*create must be a function.*\n.*import \* as core/,
+    )
+    expect(mount({ ...target, manifest: { ...target.manifest, capabilities: ['fast'] } })).toThrow(
+      /names "fast"; known:/,
+    )
+  })
+})
+
+describe('runConformance', () => {
+  it('reports what can be written as JSON and says how near the limits it came', async () => {
+    const report = await runConformance(target, { filter: 'step/adam/f32', seed: 3 })
+    expect(JSON.parse(JSON.stringify(report))).toEqual(report)
+    expect(report).toMatchObject({
+      format: 'induced-metric-conformance',
+      version: 1,
+      seed: 3,
+      filter: 'step/adam/f32',
+    })
+    expect(report.totals).toEqual({ passed: 12, failed: 0, 'not-supported-as-declared': 0 })
+    const { worst } = report.cases[0]!
+    expect(worst!.error).toBeGreaterThan(0)
+    expect(worst!.error).toBeLessThan(worst!.tolerance)
+  })
+
+  it('takes its seed from the environment', async () => {
+    process.env['INDUCED_CONFORMANCE_SEED'] = '42'
+    try {
+      expect((await runConformance(target, { filter: 'error/disposed' })).seed).toBe(42)
+      process.env['INDUCED_CONFORMANCE_SEED'] = 'x'
+      await expect(runConformance(target)).rejects.toThrow('INDUCED_CONFORMANCE_SEED must be a whole number')
+    } finally {
+      delete process.env['INDUCED_CONFORMANCE_SEED']
+    }
+  })
+
+  it('works on a target that is asynchronous throughout', async () => {
+    const slow = async <T>(value: () => T | Promise<T>): Promise<T> => {
+      await Promise.resolve()
+      return value()
+    }
+    const later: ConformanceTarget = {
+      ...target,
+      create: (...given) =>
+        slow(async () => {
+          const session = await target.create(...given)
+          return {
+            step: (...x) => slow(() => session.step(...x)),
+            read: () => slow(async () => (await session.read()).map((data) => data.slice())),
+            save: () => slow(() => session.save!()),
+            load: (bytes) => slow(() => session.load!(bytes)),
+            dispose: () => slow(() => session.dispose!()),
+          }
+        }),
+    }
+    const { totals, cases } = await runConformance(later, {
+      filter: /^(edge\/skip|error|checkpoint|custom|support)/,
+    })
+    expect(cases.filter(({ status }) => status === 'failed')).toEqual([])
+    expect(totals.passed).toBeGreaterThan(100)
+  })
+
+  it('disposes of every session, whatever becomes of the case', async () => {
+    let open = 0
+    const counting = (inner: ConformanceTarget): ConformanceTarget => ({
+      ...inner,
+      async create(...given) {
+        const session = await inner.create(...given)
+        open++
+        let done = false
+        return {
+          ...session,
+          dispose() {
+            if (!done) open--
+            done = true
+            return session.dispose!()
+          },
+        }
+      },
+    })
+    await runConformance(counting(target), { filter: /^(support|error|random\/oracle|checkpoint\/bad)/ })
+    expect(open).toBe(0)
+    await runConformance(counting(sloppyTarget('a sum per tensor')), {
+      filter: /^(step\/sgd|property\/layout)/,
+    })
+    expect(open).toBe(0)
+  })
+
+  it('survives a target that throws what is no error', async () => {
+    const wild: ConformanceTarget = {
+      ...target,
+      create() {
+        // oxlint-disable-next-line typescript/only-throw-error -- that is the point
+        throw 'no'
+      },
+    }
+    const { cases } = await runConformance(wild, { filter: 'step/sgd/f64/0001' })
+    expect(cases[0]).toMatchObject({ status: 'failed', message: expect.stringContaining('no') as string })
+  })
+})
+
+describe('outside vitest', () => {
+  let directory: string
+  beforeAll(async () => {
+    // The packages as they are published, for Node itself to load.
+    await run(
+      process.execPath,
+      [join(root, 'node_modules/typescript/bin/tsc'), '-b', 'packages/conformance'],
+      { cwd: root },
+    )
+    directory = await mkdtemp(join(root, 'packages/conformance/test/.run-'))
+  })
+  afterAll(() => rm(directory, { recursive: true, force: true }))
+
+  const targetModule = (wrong: string): string => `
+    import * as core from '@induced-metric/core'
+    import { allCapabilities } from '@induced-metric/conformance'
+    const arithmetic = { elementwise: 'float64', sums: 'float64' }
+    export default {
+      manifest: { name: 'tiny', version: '1.0.0', backend: 'node', dtypes: ['float64'], arithmetic: { float64: arithmetic }, capabilities: allCapabilities },
+      core,
+      create(transformation, parameters) {
+        if (parameters[0].data instanceof Float32Array) throw new core.InducedMetricError('ERR_NOT_SUPPORTED', 'float64 only')
+        const optimizer = core.createOptimizer(transformation, parameters)
+        return {
+          step: (gradients, options) => { const report = optimizer.step(gradients, options); ${wrong}; return report },
+          read: () => parameters.map(({ data }) => data),
+          save: () => core.encodeCheckpoint(optimizer.save()),
+          load: (bytes) => optimizer.load(core.decodeCheckpoint(bytes)),
+          dispose: () => optimizer.dispose(),
+        }
+      },
+    }`
+  const write = async (name: string, text: string): Promise<string> => {
+    const file = join(directory, name)
+    await writeFile(file, text)
+    return file
+  }
+  const bin = join(root, 'packages/conformance/dist/bin.js')
+  const node = async (...given: string[]): Promise<{ code: number; out: string; err: string }> => {
+    // vitest's own variables would have node:test talk to it instead of to us.
+    const env = { PATH: process.env['PATH'] }
+    try {
+      const { stdout, stderr } = await run(process.execPath, given, { cwd: directory, env })
+      return { code: 0, out: stdout, err: stderr }
+    } catch (error) {
+      const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string }
+      return { code, out: stdout, err: stderr }
+    }
+  }
+
+  it('mounts into node:test', async () => {
+    await write('good.mjs', targetModule(''))
+    const suite = (filter: string): string => `
+      import { describe, it } from 'node:test'
+      import { mountConformance } from '@induced-metric/conformance'
+      import target from './good.mjs'
+      mountConformance(target, { describe, it }, { filter: ${filter}, timeout: 60_000 })`
+    const file = await write('suite.mjs', suite('/^(step|edge|error)/'))
+    const { code, out } = await node('--test', '--test-reporter=tap', file)
+    expect(out).toMatch(/# fail 0/)
+    expect(Number(/# tests (\d+)/.exec(out)![1])).toBeGreaterThan(300)
+    expect(code).toBe(0)
+  })
+
+  it('fails in node:test where the target fails', async () => {
+    await write('bad.mjs', targetModule('parameters[0].data[0] *= 1 + 1e-9'))
+    const file = await write(
+      'failing.mjs',
+      `
+      import { describe, it } from 'node:test'
+      import { mountConformance } from '@induced-metric/conformance'
+      import target from './bad.mjs'
+      mountConformance(target, { describe, it }, { filter: 'step/sgd' })`,
+    )
+    const { code, out } = await node('--test', '--test-reporter=tap', file)
+    expect(code).toBe(1)
+    expect(out).toMatch(/not ok .*step\/sgd\/f64\/0001/)
+    expect(out).toMatch(
+      /element 0: -0\.4626959\d{6,}, expected -0\.4626959\d{6,} \(relative error 2\.39e-10, allowed 1\.00e-12\)/,
+    )
+  })
+
+  it('prints a table, writes a report and exits with 0', async () => {
+    const module = await write('good.mjs', targetModule(''))
+    const json = join(directory, 'report.json')
+    const { code, out, err } = await node(bin, module, '--json', json, '--filter', 'step/', '--seed', '9')
+    expect(err).toBe('')
+    expect(out).toMatch(
+      /^tiny 1\.0\.0 on node\n\nfamily +passed +failed +not supported +worst error\/allowed\n/,
+    )
+    expect(out).toMatch(/\nstep +(\d+) +0 +\1 /)
+    expect(out).toMatch(/seed 9; nothing failed/)
+    expect(code).toBe(0)
+    const { default: report } = (await import(json, { with: { type: 'json' } })) as {
+      default: { totals: { failed: number; passed: number }; cases: unknown[]; seed: number }
+    }
+    expect(report.totals.failed).toBe(0)
+    expect(report.cases).toHaveLength(
+      cases.filter(({ id, title }) => `${id} ${title}`.includes('step/')).length,
+    )
+    expect(report.seed).toBe(9)
+  })
+
+  it('prints failures with their messages and exits with 1', async () => {
+    const module = await write('bad.mjs', targetModule('parameters[0].data[0] *= 1 + 1e-9'))
+    const { code, out } = await node(bin, module, '--filter', 'step/sgd/f64/0001')
+    expect(code).toBe(1)
+    expect(out).toMatch(
+      /✗ step\/sgd\/f64\/0001\n {2}sgd under identity, .*\n {4}call 1, parameter kernel, element 0: .*, expected .*\(relative error/,
+    )
+    expect(out).toMatch(/step +0 +1 +0/)
+    expect(out).toMatch(/1 failed/)
+  })
+
+  it('takes a function that makes the target', async () => {
+    await write('good.mjs', targetModule(''))
+    const module = await write(
+      'made.mjs',
+      `import target from './good.mjs'\nexport default async () => target`,
+    )
+    expect((await node(bin, module, '--filter', 'error/disposed')).code).toBe(0)
+  })
+
+  it.each([
+    ['no module', [], /name the module of a target[^]*Exit code/],
+    ['two modules', ['a.mjs', 'b.mjs'], /one target at a time, given a\.mjs and b\.mjs/],
+    ['a module that is not there', ['absent.mjs'], /absent\.mjs: Cannot find module/],
+    [
+      'a module without a target',
+      ['empty.mjs'],
+      /empty\.mjs: export the target as default.*; it exports other/,
+    ],
+    [
+      'a target without a manifest',
+      ['half.mjs'],
+      /half\.mjs: this conformance target can't be run:\n {2}manifest must be an object/,
+    ],
+    ['an unknown option', ['--colour'], /Unknown option '--colour'/],
+    ['a seed that is no number', ['half.mjs', '--seed', 'x'], /--seed must be a whole number, given x/],
+    ['a filter without a match', ['half.mjs', '--filter', 'zzz'], /no case matches --filter zzz; see --list/],
+  ])('exits with 2 and says why: %s', async (_what, given, says) => {
+    await write('empty.mjs', 'export const other = 1')
+    await write('half.mjs', 'export default { create() {} }')
+    const { code, err } = await node(bin, ...given)
+    expect(err).toMatch(says)
+    expect(code).toBe(2)
+  })
+
+  it('lists cases and prints its help', async () => {
+    const list = await node(bin, '--list', '--filter', 'error/disposed')
+    expect(list.out).toMatch(/^error\/disposed\/f32\/0001 {2}after dispose\(\)/)
+    expect(list.out.trim().split('\n')).toHaveLength(2)
+    expect((await node(bin, '--help')).out).toMatch(/^induced-conformance \.\/target\.js/)
+  })
+})

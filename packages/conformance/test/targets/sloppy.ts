@@ -1,0 +1,490 @@
+import * as core from '@induced-metric/core'
+import type {
+  Capability,
+  ConformanceTarget,
+  CoreTransformation,
+  Session,
+  SessionReport,
+  TargetParameter,
+  TypedArray,
+} from '../../src/index.js'
+
+/** What can be wrong with the optimiser below. */
+export const defects = [
+  'decay scaled by ρ',
+  'decay on the new θ',
+  'decay mask ignored',
+  'no bias correction of m',
+  'no bias correction of r',
+  'no bias correction of the average',
+  'the norm in place of its square',
+  'a sum per tensor',
+  's of adam with r̂ in place of its root',
+  's of adam without preconditioner',
+  's from the momentum',
+  'epsilon inside the root',
+  'nesterov ignored',
+  'log as 1/(L² + v̂)',
+  'floor ignored',
+  'average of ξs',
+  'average restarts every step',
+  'ξ = 1 where it is auto',
+  'state written on a skipped step',
+  'parameters written on a skipped step',
+  'a skipped step counts',
+  'NaN poisons the average',
+  'onNonFinite: throw ignored',
+  'loss rounded to float32',
+  'identity reads the loss',
+  'log ascends at L < 0',
+  'log takes a step without a loss',
+  'missing gradient enters s',
+  'missing gradient still decays',
+  'missing gradient advances the step',
+  'bias correction by the optimiser’s step',
+  'group options ignored',
+  'clip by value',
+  'clip each tensor',
+  'gradient written',
+  'gradient kept by reference',
+  'learning rate counted from 0',
+  'dampening at the first step',
+  'shape checked while writing',
+  'shape error without the name',
+  'errors of another class',
+  'disposal ignored',
+  'checkpoint without the step count',
+  'checkpoint without the average',
+  'checkpoint of any shape accepted',
+  'a bad checkpoint half loaded',
+  'saving rounds the slots',
+  'undeclared capability ignored',
+  'undeclared base taken for sgd',
+  'last bits differ from run to run',
+  'ρ from the metric before this step',
+] as const
+
+/** One of them. */
+export type Defect = (typeof defects)[number]
+
+const declared: readonly Capability[] = [
+  'base/sgd',
+  'base/heavyBall',
+  'base/adam',
+  'embedding/identity',
+  'embedding/log',
+  'embedding/logDamped',
+  'schedules',
+  'weightDecay',
+  'decayMask',
+  'groups',
+  'clipNorm',
+  'missingGradients',
+  'throwOnNonFinite',
+  'badLossPolicies',
+  'checkpoint',
+  'bitwise',
+]
+
+type Settings = CoreTransformation['settings']
+type Scheduled = number | ((step: number) => number)
+
+interface Held {
+  readonly name: string
+  readonly shape: readonly number[]
+  readonly data: TypedArray
+  readonly settings: Settings
+  readonly unit: string
+  slots: Record<string, TypedArray>
+  steps: number
+}
+
+interface Moved {
+  readonly direction: Float64Array
+  readonly dual: number
+  readonly slots: Record<string, TypedArray>
+}
+
+/**
+ * An optimiser written by hand for these tests, in float64 throughout: three bases, three embeddings, groups, clipping
+ * and checkpoints. It computes nothing by the core. With a defect it is wrong in one way.
+ */
+export function sloppyTarget(defect?: Defect): ConformanceTarget {
+  const has = (one: Defect): boolean => one === defect
+  return {
+    manifest: {
+      name: defect === undefined ? 'sloppy' : `sloppy: ${defect}`,
+      version: '0.0.0',
+      dtypes: ['float32', 'float64'],
+      arithmetic: {
+        float32: { elementwise: 'float32', sums: 'float64' },
+        float64: { elementwise: 'float64', sums: 'float64' },
+      },
+      capabilities: declared,
+    },
+    core,
+    create: (transformation, parameters) => createSession(transformation, parameters, has),
+  }
+}
+
+function createSession(
+  transformation: CoreTransformation,
+  parameters: readonly TargetParameter[],
+  has: (one: Defect) => boolean,
+): Session {
+  const raise = (code: core.ErrorCode, message: string): never => {
+    if (has('errors of another class')) throw Object.assign(new Error(message), { code })
+    throw new core.InducedMetricError(code, message)
+  }
+  const refuse = (what: string): void => {
+    if (!has('undeclared capability ignored')) raise('ERR_NOT_SUPPORTED', `${what} is not supported here`)
+  }
+  if (transformation.metricScope !== 'global') refuse('metricScope')
+  for (const settings of [transformation.settings, ...Object.values(transformation.groups)]) {
+    if (!['sgd', 'heavyBall', 'adam'].includes(settings.base.name) && !has('undeclared base taken for sgd')) {
+      raise('ERR_NOT_SUPPORTED', `base ${settings.base.name} is not supported here`)
+    }
+    if (!['identity', 'log', 'logDamped'].includes(settings.embedding.name)) refuse('a custom embedding')
+  }
+
+  const held = parameters.map((p): Held => {
+    const size = p.shape.reduce((a, b) => a * b, 1)
+    if (size !== p.data.length)
+      raise('ERR_SHAPE', `${p.name} has ${p.data.length} elements for shape [${p.shape.join()}]`)
+    const group = p.group !== undefined && p.group in transformation.groups ? p.group : ''
+    const own =
+      group === '' || has('group options ignored') ? transformation.settings : transformation.groups[group]!
+    return {
+      name: p.name,
+      shape: p.shape,
+      data: p.data,
+      settings: own,
+      unit: group,
+      slots: emptySlots(own, p.data),
+      steps: 0,
+    }
+  })
+  const scalars = held.reduce((n, p) => n + p.data.length, 0)
+  const units = new Map(held.map((p) => [p.unit, { settings: p.settings, average: 0, steps: 0 }]))
+  let step = 0
+  let skippedSteps = 0
+  let disposed = false
+  let report: SessionReport
+
+  const alive = (): void => {
+    if (disposed && !has('disposal ignored')) raise('ERR_DISPOSED', 'disposed of')
+  }
+  const at = (value: Scheduled): number =>
+    typeof value === 'function' ? value(has('learning rate counted from 0') ? step : step + 1) : value
+
+  const checkShapes = (gradients: readonly (TypedArray | null)[]): void => {
+    if (gradients.length !== held.length) raise('ERR_SHAPE', `expected ${held.length} gradients`)
+    for (const [i, p] of held.entries()) checkShape(p, gradients[i]!)
+  }
+  const checkShape = (p: Held, g: TypedArray | null): void => {
+    if (g === null || g.length === p.data.length) return
+    raise(
+      'ERR_SHAPE',
+      `the gradient of ${has('shape error without the name') ? 'a parameter' : p.name} has length ${g.length}`,
+    )
+  }
+
+  const skip = (): SessionReport => {
+    skippedSteps++
+    if (has('a skipped step counts')) step++
+    if (has('NaN poisons the average')) for (const unit of units.values()) unit.average = NaN
+    if (has('state written on a skipped step'))
+      for (const p of held) for (const slot of Object.values(p.slots)) slot.fill(0)
+    if (has('parameters written on a skipped step'))
+      for (const p of held) p.data.forEach((x, i) => (p.data[i] = x * 0.99))
+    return (report = { ...report, step, skipped: true, skippedSteps })
+  }
+  report = {
+    step: 0,
+    scale: 1,
+    dualNorm: NaN,
+    metric: 0,
+    skipped: false,
+    skippedSteps: 0,
+    learningRate: 0,
+    xi: 0,
+  }
+
+  const move = (p: Held, g: TypedArray): Moved => {
+    const { base } = p.settings
+    const h = (name: string): number => at((base.hyperparameters[name] ?? 0) as Scheduled)
+    const t = (has('bias correction by the optimiser’s step') ? step : p.steps) + 1
+    const direction = new Float64Array(g.length)
+    const square = (x: number): number => (p.data instanceof Float32Array ? Math.fround(x * x) : x * x)
+    let dual = 0
+    if (base.name === 'adam') {
+      const [beta1, beta2, epsilon] = [h('beta1'), h('beta2'), h('epsilon')]
+      const m = p.slots['m']!.slice()
+      const v = p.slots['v']!.slice()
+      for (let i = 0; i < g.length; i++) {
+        const x = g[i]!
+        m[i] = beta1 * p.slots['m']![i]! + (1 - beta1) * x
+        v[i] = beta2 * p.slots['v']![i]! + (1 - beta2) * square(x)
+        const r = has('no bias correction of r') ? v[i]! : v[i]! / (1 - beta2 ** t)
+        const denominator = has('epsilon inside the root') ? Math.sqrt(r + epsilon) : Math.sqrt(r) + epsilon
+        const unbias = has('no bias correction of m') ? 1 : 1 - beta1 ** t
+        const mean =
+          base.hyperparameters['nesterov'] === true && !has('nesterov ignored')
+            ? (beta1 * m[i]!) / (1 - beta1 ** (t + 1)) + ((1 - beta1) * x) / unbias
+            : m[i]! / unbias
+        direction[i] = mean / denominator
+        if (has('s of adam with r̂ in place of its root')) dual += (x * x) / (r + epsilon)
+        else if (has('s of adam without preconditioner')) dual += x * x
+        else if (has('s from the momentum')) dual += (mean * mean) / denominator
+        else dual += square(x) / denominator
+      }
+      return { direction, dual, slots: { m, v } }
+    }
+    const mu = h('momentum')
+    if (base.name === 'heavyBall') {
+      const nesterov = base.hyperparameters['nesterov'] === true && !has('nesterov ignored')
+      const first = p.steps === 0 && !has('dampening at the first step')
+      const buffer = mu === 0 ? undefined : p.slots['momentum']!.slice()
+      for (let i = 0; i < g.length; i++) {
+        const x = g[i]!
+        const b = buffer === undefined ? x : mu * buffer[i]! + (first ? 1 : 1 - h('dampening')) * x
+        if (buffer !== undefined) buffer[i] = b
+        direction[i] = nesterov ? x + mu * b : b
+        dual += square(x)
+      }
+      const kept = has('gradient kept by reference') && p.steps === 0 ? g : buffer
+      return { direction, dual, slots: buffer === undefined ? {} : { momentum: kept! } }
+    }
+    const m = p.slots['momentum']?.slice()
+    for (let i = 0; i < g.length; i++) {
+      const x = g[i]!
+      const average = m === undefined ? x : mu * m[i]! + (1 - mu) * x
+      if (m !== undefined) m[i] = average
+      direction[i] = m === undefined || has('no bias correction of m') ? average : average / (1 - mu ** t)
+      dual += has('s from the momentum') ? direction[i]! ** 2 : square(x)
+    }
+    return { direction, dual, slots: m === undefined ? {} : { momentum: m } }
+  }
+
+  const fitting = (p: Held, g: TypedArray | null | undefined): TypedArray =>
+    g?.length === p.data.length ? g : p.data.slice().fill(1)
+
+  const clip = (gradients: readonly (TypedArray | null)[]): (TypedArray | null)[] => {
+    const { clipNorm } = transformation.settings
+    if (clipNorm === undefined) return [...gradients]
+    const norm = (list: readonly (TypedArray | null)[]): number => {
+      let sum = 0
+      for (const g of list) if (g !== null) for (const x of g) sum += x * x
+      return Math.sqrt(sum)
+    }
+    const all = norm(gradients)
+    return gradients.map((g) => {
+      if (g === null) return null
+      const by = Math.min(1, clipNorm / (has('clip each tensor') ? norm([g]) : all))
+      const out = has('gradient written') ? g : Float64Array.from(g)
+      for (let i = 0; i < g.length; i++) {
+        out[i] = has('clip by value')
+          ? Math.max(-clipNorm, Math.min(clipNorm, g[i]!))
+          : all === 0
+            ? g[i]!
+            : by * g[i]!
+      }
+      return out
+    })
+  }
+
+  return {
+    step(gradients, { loss: given } = {}) {
+      alive()
+      if (!has('shape checked while writing')) checkShapes(gradients)
+      if (gradients.includes(null)) {
+        for (const [i, g] of gradients.entries()) {
+          const p = held[i]!
+          if (g !== null) continue
+          const wd = at(p.settings.weightDecay) * at(p.settings.learningRate)
+          if (has('missing gradient still decays')) p.data.forEach((x, j) => (p.data[j] = x - wd * x))
+          if (has('missing gradient advances the step')) p.steps++
+        }
+      }
+      const active = held.filter((_, i) => gradients[i] !== null)
+      if (active.length === 0) return skip()
+      const used = [...units].filter(
+        ([key]) => transformation.metricScope === 'global' || active.some((p) => p.unit === key),
+      )
+      const loss =
+        given === undefined ? undefined : has('loss rounded to float32') ? Math.fround(given) : given
+      const nonFinite = (): SessionReport =>
+        transformation.onNonFinite === 'throw' && !has('onNonFinite: throw ignored')
+          ? raise('ERR_NON_FINITE', 'not finite')
+          : skip()
+
+      for (const [, { settings }] of used) {
+        const reads = settings.embedding.name !== 'identity'
+        if (!reads && !(has('identity reads the loss') && loss !== undefined)) continue
+        if (loss === undefined) {
+          if (has('log takes a step without a loss')) continue
+          return raise('ERR_LOSS_REQUIRED', 'a loss is required')
+        }
+        if (!Number.isFinite(loss)) return nonFinite()
+        if (!reads) continue
+        const bad =
+          loss <=
+          (has('floor ignored') ? 0 : at((settings.embedding.hyperparameters['floor'] ?? 0) as Scheduled))
+        if (bad && settings.onBadLoss === 'throw' && !has('log ascends at L < 0'))
+          return raise('ERR_BAD_LOSS', `loss ${loss}`)
+        if (bad && settings.onBadLoss === 'skip') return skip()
+      }
+
+      const clipped = clip(gradients)
+      const moves = new Map(active.map((p) => [p, move(p, fitting(p, clipped[held.indexOf(p)]))]))
+      let total = 0
+      for (const { dual } of moves.values()) total += dual
+      if (!Number.isFinite(held[0]!.data instanceof Float32Array ? Math.fround(total) : total))
+        return nonFinite()
+      if (has('missing gradient enters s') && active.length < held.length)
+        total *= held.length / active.length
+
+      const factors = new Map<string, number>()
+      let first: Pick<SessionReport, 'scale' | 'dualNorm' | 'metric' | 'xi' | 'learningRate'> | undefined
+      const scaleOf = (settings: Settings, metric: number): number => {
+        const floor = has('floor ignored')
+          ? 0
+          : at((settings.embedding.hyperparameters['floor'] ?? 0) as Scheduled)
+        const height = (loss ?? 1) - floor
+        if (settings.embedding.name === 'identity') return 1 / (1 + metric)
+        if (height <= 0 && !has('log ascends at L < 0')) return settings.onBadLoss === 'base' ? 1 : 0
+        const numerator =
+          settings.embedding.name === 'logDamped' ? height * height : has('log as 1/(L² + v̂)') ? 1 : height
+        return numerator / (height * height + metric)
+      }
+      const next = used.map(([key, unit]) => {
+        const { settings } = unit
+        const s = has('the norm in place of its square') ? Math.sqrt(total) : total
+        const xi =
+          settings.xi === 'auto' ? (has('ξ = 1 where it is auto') ? 1 : 1 / scalars) : at(settings.xi)
+        const beta = settings.beta
+        const before = has('average restarts every step') ? 0 : unit.average
+        const average = beta * before + (1 - beta) * (has('average of ξs') ? xi * s : s)
+        const correction = has('no bias correction of the average') ? 1 : 1 - beta ** (unit.steps + 1)
+        const late = has('ρ from the metric before this step') ? unit.average : average
+        const metric = ((has('average of ξs') ? 1 : xi) * late) / correction
+        const scale = scaleOf(settings, metric)
+        factors.set(key, scale)
+        const plain = settings.xi === 0 && settings.embedding.name === 'identity'
+        first ??= {
+          scale,
+          metric,
+          xi,
+          dualNorm: plain ? NaN : total,
+          learningRate: at(settings.learningRate),
+        }
+        return { unit, average, xi, correction }
+      })
+
+      for (const [i, p] of held.entries()) {
+        const g = gradients[i]
+        if (g === null || g === undefined) {
+          if (g === undefined) raise('ERR_SHAPE', 'a gradient too few')
+          continue
+        }
+        checkShape(p, g)
+        const { direction, dual, slots } = moves.get(p)!
+        const learningRate = at(p.settings.learningRate)
+        let scale = factors.get(p.unit)!
+        if (has('a sum per tensor')) {
+          const { xi, correction } = next[0]!
+          scale = scaleOf(p.settings, (xi * (1 - p.settings.beta) * dual) / correction)
+        }
+        const mask = p.settings.decayMask
+        const masked = !(
+          mask === 'all' ||
+          (mask === 'matrices' ? p.shape.length >= 2 : (mask as readonly string[]).includes(p.name))
+        )
+        const decay = masked && !has('decay mask ignored') ? 0 : learningRate * at(p.settings.weightDecay)
+        const noise = has('last bits differ from run to run') ? 1 + (Math.random() - 0.5) * 1e-14 : 1
+        for (let j = 0; j < p.data.length; j++) {
+          const theta = p.data[j]!
+          const moved = theta - learningRate * scale * noise * direction[j]!
+          const decayed = has('decay on the new θ') ? moved : theta
+          p.data[j] = moved - (has('decay scaled by ρ') ? scale : 1) * decay * decayed
+        }
+        p.slots = slots
+        p.steps++
+      }
+      for (const { unit, average } of next) Object.assign(unit, { average, steps: unit.steps + 1 })
+      step++
+      return (report = { ...first!, step, skipped: false, skippedSteps })
+    },
+
+    read: () => held.map(({ data }) => data),
+    slots: () => Object.fromEntries(held.map(({ name, slots }) => [name, slots])),
+
+    save() {
+      alive()
+      const plan = core.planStep(transformation, parameters)
+      return core.encodeCheckpoint({
+        format: 'induced-metric-checkpoint',
+        version: 1,
+        hash: plan.hash,
+        step: has('checkpoint without the step count') ? 0 : step,
+        skippedSteps,
+        units: [...units].map(([key, { average, steps }]) => ({
+          key,
+          average: has('checkpoint without the average') ? 0 : average,
+          steps,
+        })),
+        parameters: held.map(({ name, shape, data, steps, slots }) => ({
+          name,
+          shape,
+          dtype: data instanceof Float32Array ? 'float32' : 'float64',
+          steps: has('checkpoint without the step count') ? 0 : steps,
+          slots: Object.fromEntries(
+            Object.entries(slots).map(([slot, values]) => [
+              slot,
+              has('saving rounds the slots') ? values.map((x) => Math.round(x * 1e6) / 1e6) : values,
+            ]),
+          ),
+        })),
+      })
+    },
+
+    load(bytes) {
+      alive()
+      if (has('a bad checkpoint half loaded')) step = 0
+      const saved = core.decodeCheckpoint(bytes)
+      const plan = core.planStep(transformation, parameters)
+      const fits =
+        saved.hash === plan.hash &&
+        saved.parameters.length === held.length &&
+        held.every(({ name, shape, data }) => {
+          const state = saved.parameters.find((p) => p.name === name)
+          const dtype = data instanceof Float32Array ? 'float32' : 'float64'
+          return state !== undefined && state.shape.join() === shape.join() && state.dtype === dtype
+        })
+      if (!fits && !has('checkpoint of any shape accepted'))
+        raise('ERR_CHECKPOINT', 'this checkpoint belongs to another optimiser')
+      for (const p of held) {
+        const state = saved.parameters.find(({ name }) => name === p.name)
+        if (state === undefined) continue
+        p.slots = Object.fromEntries(
+          Object.entries(state.slots).map(([slot, values]) => [slot, values.slice()]),
+        )
+        p.steps = state.steps
+      }
+      for (const { key, average, steps } of saved.units) Object.assign(units.get(key)!, { average, steps })
+      step = saved.step
+    },
+
+    dispose() {
+      disposed = true
+    },
+  }
+}
+
+function emptySlots({ base }: Settings, data: TypedArray): Record<string, TypedArray> {
+  const empty = (): TypedArray => data.slice().fill(0)
+  if (base.name === 'adam') return { m: empty(), v: empty() }
+  return base.hyperparameters['momentum'] === 0 || base.hyperparameters['momentum'] === undefined
+    ? {}
+    : { momentum: empty() }
+}

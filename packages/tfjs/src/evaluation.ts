@@ -10,13 +10,13 @@ export type Inputs = Readonly<Record<string, Tensor | number>>
 /** A graph being evaluated: each node once, when an output first needs it. */
 export interface Evaluation {
   /** An output: a number where it depends on nothing but numbers. */
-  get(output: string): Tensor | number
+  readonly get: (output: string) => Tensor | number
   /** An output as a tensor that is no input of the graph. */
-  fresh(output: string): Tensor
+  readonly fresh: (output: string) => Tensor
   /** An output as a scalar number times a tensor, where the graph writes it so: many of those add up at less cost. */
-  scaled(output: string): { readonly factor: number; readonly tensor: Tensor }
+  readonly scaled: (output: string) => { readonly factor: number; readonly tensor: Tensor }
   /** Supplies an input that is known only now. */
-  supply(name: string, value: Tensor | number): void
+  readonly supply: (name: string, value: Tensor | number) => void
 }
 
 /** Evaluates graphs within one step; what they share in scalars on the device is computed once. */

@@ -32,9 +32,9 @@ export function createLowering(tf: TensorFlow): Lowering {
     // Truth values are numbers in the graph, 1 and 0.
     finite: (x) => tf.cast(finite(x), 'float32'),
     greater: (a, b) => tf.cast(greater(a, b), 'float32'),
-    select: (condition, a, b) => tf.where(tf.cast(condition!, 'bool'), a!, b!),
-    sum: (x) => sumAll(tf, x!),
-    matmul: (a, b) => tf.matMul(a as never, b as never),
-    transpose: (x) => tf.transpose(x!),
+    select: (condition, a, b) => tf.where(tf.cast(condition, 'bool'), a, b),
+    sum: (x) => sumAll(tf, x),
+    matmul: (a, b) => tf.matMul(a, b),
+    transpose: (x) => tf.transpose(x),
   }
 }

@@ -229,7 +229,7 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
           return [name, tf.keep(choose(evaluation.fresh(`slot.${name}`), state.slots[name]!))] as const
         })
         // A fresh buffer by assign, never in place: the wasm backend caches packed weights by tensor.
-        variable.assign(value as never)
+        variable.assign(value)
         for (const [name, slot] of slots) {
           state.slots[name]!.dispose()
           state.slots[name] = slot
@@ -365,7 +365,7 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
       return plan
     }
   }
-  return Induced as unknown as InducedOptimizerClass
+  return Induced
 }
 
 /** Chooses between a new value and the one it would replace. */

@@ -60,7 +60,11 @@ export function createState(tf: TensorFlow): State {
         const values = state?.slots[slot]
         return [
           slot,
-          tf.keep(values ? tf.tensor(values, [...shape]) : tf.fill([...shape], initial[index]![slot]!)),
+          tf.keep(
+            values
+              ? tf.tensor(values, [...shape])
+              : tf.broadcastTo(tf.scalar(initial[index]![slot]!), [...shape]),
+          ),
         ]
       })
       variables.set(name, {

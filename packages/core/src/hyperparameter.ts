@@ -1,5 +1,8 @@
 import { InducedMetricError, show } from './errors.js'
+import { checkKeys } from './keys.js'
 import { isSchedule, scheduleFromJSON, type Schedule, type ScheduleJSON } from './schedules.js'
+
+export { checkKeys } from './keys.js'
 
 /** A number, or a function of the optimiser's step, counted from 1. */
 export type Scheduled = number | Schedule
@@ -97,22 +100,6 @@ export function valueAt(name: string, value: Scheduled, range: Range, step: numb
     'ERR_OPTION',
     `the schedule of ${name} must give ${describeRange(range)}, gave ${show(result)} at step ${step}`,
   )
-}
-
-/** Throws ERR_OPTION when `options` is no plain object or has a key that is not in `known`. */
-export function checkKeys(
-  owner: string,
-  options: unknown,
-  known: readonly string[],
-): asserts options is object {
-  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    throw new InducedMetricError('ERR_OPTION', `${owner} takes an object of options, given ${show(options)}`)
-  }
-  for (const key of Object.keys(options)) {
-    if (known.includes(key)) continue
-    const list = known.length === 0 ? 'it takes none' : `known options: ${known.join(', ')}`
-    throw new InducedMetricError('ERR_OPTION', `${owner} has no option ${show(key)}; ${list}`)
-  }
 }
 
 /** Checks options against their declarations and fills in defaults. */

@@ -1,4 +1,5 @@
 import { InducedMetricError, show } from './errors.js'
+import { checkKeys } from './keys.js'
 
 /** A value by step, counted from 1. Any function will do; the built-in ones can also be saved. */
 export type Schedule = (step: number) => number
@@ -21,6 +22,11 @@ export function isSchedule(value: unknown): value is BuiltinSchedule {
 
 function builtin(json: ScheduleJSON, at: Schedule): BuiltinSchedule {
   return Object.assign((step: number) => at(step), { toJSON: () => json })
+}
+
+// Array.isArray by itself would make the elements any.
+function isList(value: unknown): boolean {
+  return Array.isArray(value)
 }
 
 function check(name: string, value: unknown, positive = false): asserts value is number {
@@ -57,6 +63,7 @@ export function constant(value: number): BuiltinSchedule {
  * ```
  */
 export function linear(options: { from: number; to: number; steps: number }): BuiltinSchedule {
+  checkKeys('linear', options, ['from', 'to', 'steps'])
   const { from, to, steps } = options
   check('from', from)
   check('to', to)
@@ -78,6 +85,7 @@ export function linear(options: { from: number; to: number; steps: number }): Bu
  * ```
  */
 export function cosine(options: { from: number; to?: number; steps: number }): BuiltinSchedule {
+  checkKeys('cosine', options, ['from', 'to', 'steps'])
   const { from, to = 0, steps } = options
   check('from', from)
   check('to', to)
@@ -99,6 +107,7 @@ export function cosine(options: { from: number; to?: number; steps: number }): B
  * ```
  */
 export function exponential(options: { from: number; rate: number; steps?: number }): BuiltinSchedule {
+  checkKeys('exponential', options, ['from', 'rate', 'steps'])
   const { from, rate, steps = 1 } = options
   check('from', from)
   check('rate', rate, true)
@@ -123,8 +132,9 @@ export function piecewise(options: {
   values: readonly number[]
   boundaries: readonly number[]
 }): BuiltinSchedule {
+  checkKeys('piecewise', options, ['values', 'boundaries'])
   const { values, boundaries } = options
-  if (!Array.isArray(values) || !Array.isArray(boundaries) || values.length !== boundaries.length + 1) {
+  if (!isList(values) || !isList(boundaries) || values.length !== boundaries.length + 1) {
     throw new InducedMetricError('ERR_OPTION', 'piecewise takes n boundaries and n + 1 values')
   }
   values.forEach((value) => check('values', value))
@@ -156,6 +166,7 @@ export function piecewise(options: {
  * ```
  */
 export function warmup(then: number | Schedule, options: { steps: number; from?: number }): BuiltinSchedule {
+  checkKeys('warmup', options, ['steps', 'from'])
   const { steps, from = 0 } = options
   check('from', from)
   check('steps', steps, true)
@@ -170,6 +181,7 @@ export function warmup(then: number | Schedule, options: { steps: number; from?:
           'warmup into a function of your own cannot be saved',
         )
       }
+      // oxlint-disable-next-line unicorn/no-thenable -- no function, so nothing that await could take for a promise
       return { schedule: 'warmup', then: after.toJSON(), steps, from }
     },
   })
@@ -180,17 +192,25 @@ function progress(step: number, steps: number): number {
 }
 
 const builders: Readonly<Record<string, (options: never) => BuiltinSchedule>> = {
-  constant: ({ value }: { value: number }) => constant(value),
+  constant: ({ value, ...others }: { value: number }) => {
+    checkKeys('constant', others, [])
+    return constant(value)
+  },
   linear,
   cosine,
   exponential,
   piecewise,
-  warmup: ({ then, steps, from }: { then: unknown; steps: number; from: number }) =>
-    warmup(scheduleFromJSON(then), { steps, from }),
+  warmup: ({ then, ...options }: { then: unknown; steps: number; from?: number }) =>
+    warmup(typeof then === 'number' ? then : scheduleFromJSON(then, 'then'), options),
 }
 
-/** Rebuilds a built-in schedule from its data. Throws ERR_OPTION when there is no such schedule. */
-export function scheduleFromJSON(json: unknown): BuiltinSchedule {
+/**
+ * Rebuilds a built-in schedule from its data.
+ *
+ * @param name what the data are, for the error
+ * @throws ERR_OPTION when there is no such schedule, or it does not take these options
+ */
+export function scheduleFromJSON(json: unknown, name = 'a schedule'): BuiltinSchedule {
   const { schedule, ...options } = (
     typeof json === 'object' && json !== null ? json : {}
   ) as Partial<ScheduleJSON>
@@ -198,7 +218,10 @@ export function scheduleFromJSON(json: unknown): BuiltinSchedule {
     typeof schedule === 'string' && Object.hasOwn(builders, schedule) ? builders[schedule] : undefined
   if (build === undefined) {
     const known = Object.keys(builders).join(', ')
-    throw new InducedMetricError('ERR_OPTION', `no built-in schedule ${show(schedule)}; known: ${known}`)
+    throw new InducedMetricError(
+      'ERR_OPTION',
+      `${name}: no built-in schedule ${show(schedule)}; known: ${known}`,
+    )
   }
   return build(options as never)
 }

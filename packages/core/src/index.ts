@@ -23,7 +23,10 @@ export {
   type EmbeddingDefinition,
   type EmbeddingFactory,
 } from './embedding.js'
-export type { Engine, Slots, TypedArray } from './engines/engine.js'
+export type { Engine, EngineOptions, Slots, TypedArray } from './engines/engine.js'
+export { instantiateStep } from './engines/wasm/instantiate.js'
+export type { Allocator, StepKernels, TensorBinding } from './engines/wasm/runner.js'
+export { isWasmSupported, type WasmMemory } from './engines/wasm/webassembly.js'
 export { InducedMetricError, type ErrorCode } from './errors.js'
 export { neededNodes, type Graph, type GraphNode } from './graph.js'
 export type {
@@ -65,7 +68,15 @@ export {
 } from './preconditioner.js'
 export { adagrad, adam, heavyBall, lion, muon, rmsprop, sgd } from './preconditioners/index.js'
 export { clipGraph, stepStatus, type MetricGraph, type StepGraph } from './record.js'
-export { composeReport, idle, initialReport, refusal, type StepReport, type UnitReport, type UnitResult } from './report.js'
+export {
+  composeReport,
+  idle,
+  initialReport,
+  refusal,
+  type StepReport,
+  type UnitReport,
+  type UnitResult,
+} from './report.js'
 export { compileScalars, type ScalarProgram } from './scalars.js'
 export {
   constant,

@@ -6,12 +6,25 @@ import {
   type ParameterState,
 } from './checkpoint.js'
 import { createReferenceEngine } from './engines/reference/index.js'
-import { elementType, type Engine, type EngineFactory, type Slots, type TypedArray } from './engines/engine.js'
+import {
+  elementType,
+  type Engine,
+  type EngineFactory,
+  type Slots,
+  type TypedArray,
+} from './engines/engine.js'
 import { createWasmEngine } from './engines/wasm/index.js'
 import { isWasmMemory, isWasmSupported, type WasmMemory } from './engines/wasm/webassembly.js'
 import { InducedMetricError, show } from './errors.js'
 import { checkKeys } from './hyperparameter.js'
-import { planStep, profileScalars, unitScalars, type MetricUnit, type Scalars, type StepPlan } from './plan.js'
+import {
+  planStep,
+  profileScalars,
+  unitScalars,
+  type MetricUnit,
+  type Scalars,
+  type StepPlan,
+} from './plan.js'
 import { clipGraph, stepStatus } from './record.js'
 import { composeReport, idle, initialReport, refusal, type StepReport } from './report.js'
 import { compileScalars, type ScalarProgram } from './scalars.js'
@@ -126,8 +139,12 @@ export function createOptimizer(
   }
   const createEngine = chooseEngine(engineName)
   if (memory !== undefined && (createEngine !== createWasmEngine || !isWasmMemory(memory))) {
-    const problem = createEngine === createWasmEngine ? show(memory) : 'one to an engine that has no use for it'
-    throw new InducedMetricError('ERR_OPTION', `memory must be a WebAssembly.Memory for the wasm engine, given ${problem}`)
+    const problem =
+      createEngine === createWasmEngine ? show(memory) : 'one to an engine that has no use for it'
+    throw new InducedMetricError(
+      'ERR_OPTION',
+      `memory must be a WebAssembly.Memory for the wasm engine, given ${problem}`,
+    )
   }
   if (typeof adopt !== 'boolean') {
     throw new InducedMetricError('ERR_OPTION', `adopt must be true or false, given ${show(adopt)}`)
@@ -167,7 +184,10 @@ function chooseEngine(name: unknown): EngineFactory {
         "security policy has to allow 'wasm-unsafe-eval'",
     )
   }
-  throw new InducedMetricError('ERR_OPTION', `engine must be 'auto', 'wasm' or 'reference', given ${show(name)}`)
+  throw new InducedMetricError(
+    'ERR_OPTION',
+    `engine must be 'auto', 'wasm' or 'reference', given ${show(name)}`,
+  )
 }
 
 /** The first value of each slot of each parameter. */
@@ -304,8 +324,18 @@ class PlannedOptimizer implements Optimizer {
       }
       if (contributions === 0) return undefined
       const scalars = unitScalars(work.scalars, work.unit, step)
-      Object.assign(scalars, { dualNorm, loss: loss ?? NaN, average: work.average, metricStep: work.steps + 1 })
-      const [average, metric, scale, status] = work.evaluate(scalars) as unknown as [number, number, number, number]
+      Object.assign(scalars, {
+        dualNorm,
+        loss: loss ?? NaN,
+        average: work.average,
+        metricStep: work.steps + 1,
+      })
+      const [average, metric, scale, status] = work.evaluate(scalars) as unknown as [
+        number,
+        number,
+        number,
+        number,
+      ]
       return { dualNorm, average, metric, scale, status, xi: scalars['xi']! }
     })
 
@@ -350,9 +380,17 @@ class PlannedOptimizer implements Optimizer {
       skippedSteps: this.#report.skippedSteps,
       units: this.#units.map(({ unit, average, steps }) => ({ key: unit.key, average, steps })),
       parameters: parameters.map(({ name, shape }, index): ParameterState => {
-        const slots = Object.entries(engine.slots[index]!).map(([slot, data]) => [slot, data.slice()] as const)
+        const slots = Object.entries(engine.slots[index]!).map(
+          ([slot, data]) => [slot, data.slice()] as const,
+        )
         const dtype = elementType(engine.parameters[index])!
-        return { name, shape: [...shape], dtype, steps: this.#steps[index]!, slots: Object.fromEntries(slots) }
+        return {
+          name,
+          shape: [...shape],
+          dtype,
+          steps: this.#steps[index]!,
+          slots: Object.fromEntries(slots),
+        }
       }),
     }
   }
@@ -379,12 +417,18 @@ class PlannedOptimizer implements Optimizer {
     })
     if (states.size !== matched.length) {
       const known = new Set(matched.map(({ name }) => name))
-      refuse(`the checkpoint has parameters unknown here: ${[...states.keys()].filter((name) => !known.has(name)).join(', ')}`)
+      refuse(
+        `the checkpoint has parameters unknown here: ${[...states.keys()].filter((name) => !known.has(name)).join(', ')}`,
+      )
     }
-    const averages = this.#units.map(({ unit: { key } }) => units.get(key) ?? refuse(`the checkpoint has no metric unit ${show(key)}`))
+    const averages = this.#units.map(
+      ({ unit: { key } }) => units.get(key) ?? refuse(`the checkpoint has no metric unit ${show(key)}`),
+    )
     if (units.size !== averages.length) refuse('the checkpoint has metric units unknown here')
     if (checkpoint.hash !== this.#plan.hash) {
-      refuse('the checkpoint was saved by a transformation of another form: its bases or its metricScope differ')
+      refuse(
+        'the checkpoint was saved by a transformation of another form: its bases or its metricScope differ',
+      )
     }
 
     matched.forEach((state, index) => {
@@ -392,7 +436,12 @@ class PlannedOptimizer implements Optimizer {
       this.#steps[index] = state.steps
     })
     averages.forEach(({ average, steps }, i) => Object.assign(this.#units[i]!, { average, steps }))
-    this.#report = { ...this.#report, step: checkpoint.step, skippedSteps: checkpoint.skippedSteps, skipped: false }
+    this.#report = {
+      ...this.#report,
+      step: checkpoint.step,
+      skippedSteps: checkpoint.skippedSteps,
+      skipped: false,
+    }
   }
 
   dispose(): void {

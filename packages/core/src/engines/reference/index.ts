@@ -52,7 +52,11 @@ export const createReferenceEngine: EngineFactory = (plan, parameters, initial):
     pass.run(extents, tensors, step.scalars[index]!, destinations)
     return pass
   }
-  let step: { active: readonly number[]; gradients: readonly (TypedArray | null)[]; scalars: readonly Scalars[] }
+  let step: {
+    active: readonly number[]
+    gradients: readonly (TypedArray | null)[]
+    scalars: readonly Scalars[]
+  }
   let gradients: readonly TypedArray[] | undefined
   return {
     kind: 'reference',

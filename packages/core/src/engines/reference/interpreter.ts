@@ -143,7 +143,11 @@ function matrixExtents(shape: Shape, extents: Extents): [number, number] {
 }
 
 /** Gives each result a register, and gives the register on when nobody reads the result any more. */
-function allocateRegisters(graph: Graph, body: readonly number[], results: readonly string[]): Map<number, number> {
+function allocateRegisters(
+  graph: Graph,
+  body: readonly number[],
+  results: readonly string[],
+): Map<number, number> {
   const kept = new Set(results.map((name) => graph.outputs[name]!))
   const lastUse = new Map<number, number>()
   body.forEach((i, position) => graph.nodes[i]!.inputs.forEach((j) => lastUse.set(j, position)))

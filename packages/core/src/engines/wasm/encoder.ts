@@ -67,7 +67,15 @@ export function encodeModule(functions: readonly FunctionCode[], shared: boolean
   const memory = [...text('env'), ...text('memory'), 0x02, ...limits]
   const exports = functions.map(({ name }, index) => [...text(name), 0x00, ...unsigned(index)])
   return Uint8Array.from([
-    ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
+    // '\0asm', version 1
+    0x00,
+    0x61,
+    0x73,
+    0x6d,
+    0x01,
+    0x00,
+    0x00,
+    0x00,
     ...section(1, vector(types)),
     ...section(2, vector([memory])),
     ...section(3, vector(functions.map(({ parameters }) => unsigned(arities.indexOf(parameters))))),

@@ -27,7 +27,12 @@ interface Views {
  * The fast engine: every graph is compiled into loops that read and write each tensor once. It works on a WebAssembly
  * memory; arrays that lie elsewhere are copied in before a step and out after it.
  */
-export const createWasmEngine: EngineFactory = (plan, given, initial, { memory: shared, adopt = false }): Engine => {
+export const createWasmEngine: EngineFactory = (
+  plan,
+  given,
+  initial,
+  { memory: shared, adopt = false },
+): Engine => {
   const memory: WasmMemory = shared ?? createMemory()
   const arena = createArena(memory)
   const inMemory = given.map((array) => array.buffer === memory.buffer)
@@ -35,7 +40,9 @@ export const createWasmEngine: EngineFactory = (plan, given, initial, { memory: 
   // The layout: for each parameter its values, its gradient and its slots.
   const padded = (bytes: number): number => Math.ceil(bytes / 64) * 64
   const tensorBytes = given.map((array) => padded(array.byteLength))
-  const tensorCounts = plan.parameters.map(({ graph }, index) => graph.slots.length + (inMemory[index] ? 1 : 2))
+  const tensorCounts = plan.parameters.map(
+    ({ graph }, index) => graph.slots.length + (inMemory[index] ? 1 : 2),
+  )
   arena.reserve(tensorCounts.reduce((total, count, index) => total + count * tensorBytes[index]!, 0))
   const bindings = plan.parameters.map(({ graph, size, shape }, index): TensorBinding => {
     const allocate = (): number => arena.allocate(tensorBytes[index]!)

@@ -1,21 +1,7 @@
 import type { ElementwiseOp } from '../../algebra.js'
 import type { Graph } from '../../graph.js'
-import type { Bytes, FunctionCode } from './encoder.js'
-import {
-  advance,
-  countDown,
-  f64,
-  get,
-  i32,
-  loadI32,
-  Locals,
-  op,
-  repeatWhile,
-  set,
-  storeF64,
-  tee,
-  when,
-} from './instructions.js'
+import type { FunctionCode } from './encoder.js'
+import { advance, countDown, f64, get, i32, loadI32, Locals, op, set, storeF64, tee } from './instructions.js'
 import { bits, pair, type VectorType } from './vectors.js'
 
 /**
@@ -57,7 +43,13 @@ export interface LoopOptions {
 }
 
 /** Writes a loop as a function. */
-export function emitLoop(name: string, graph: Graph, loop: Loop, type: VectorType, options: LoopOptions): FunctionCode {
+export function emitLoop(
+  name: string,
+  graph: Graph,
+  loop: Loop,
+  type: VectorType,
+  options: LoopOptions,
+): FunctionCode {
   const [table, rows] = [0, 1]
   const locals = new Locals(2)
   const count = locals.add('i32')
@@ -74,7 +66,9 @@ export function emitLoop(name: string, graph: Graph, loop: Loop, type: VectorTyp
   const results = loop.stores.map(() => locals.add('v128'))
   const signed = locals.add('v128')
   const values = new Map<number, number>()
-  const ones = loopHas(graph, loop, 'sign') ? { one: locals.add('v128'), signBits: locals.add('v128') } : undefined
+  const ones = loopHas(graph, loop, 'sign')
+    ? { one: locals.add('v128'), signBits: locals.add('v128') }
+    : undefined
   const tail = loop.sums.map(() => locals.add('f64'))
 
   const uses = countUses(graph, loop)
@@ -107,7 +101,14 @@ export function emitLoop(name: string, graph: Graph, loop: Loop, type: VectorTyp
           return [...value(a), ...tee(signed), ...get(signed), ...type.op.mul]
         case 'sign': {
           // The one with the sign of x where |x| > 0, else x itself: a zero or NaN.
-          const x = [...value(a), ...tee(signed), ...get(ones!.signBits), ...bits.and, ...get(ones!.one), ...bits.or]
+          const x = [
+            ...value(a),
+            ...tee(signed),
+            ...get(ones!.signBits),
+            ...bits.and,
+            ...get(ones!.one),
+            ...bits.or,
+          ]
           const nonZero = [...get(signed), ...type.op.abs, ...get(constantZero()), ...type.op.greater]
           return [...x, ...get(signed), ...nonZero, ...bits.select]
         }
@@ -164,7 +165,9 @@ export function emitLoop(name: string, graph: Graph, loop: Loop, type: VectorTyp
   ]
   if (options.unroll > 1) {
     loops.push(
-      ...set(turns, get(count), i32(perTurn - 1), [op.i32And], i32(Math.log2(type.lanes)), [op.i32ShiftRightUnsigned]),
+      ...set(turns, get(count), i32(perTurn - 1), [op.i32And], i32(Math.log2(type.lanes)), [
+        op.i32ShiftRightUnsigned,
+      ]),
       ...countDown(turns, turn(1)),
     )
   }
@@ -190,7 +193,13 @@ export function emitLoop(name: string, graph: Graph, loop: Loop, type: VectorTyp
     ...(loop.sums.length > 0 ? set(address, word(tableHeader.sums)) : []),
     ...loop.sums.flatMap((_, s) => {
       const both = [...get(low[s]!), ...get(high[s]!), ...pair.add]
-      const total = [...set(low[s]!, both), ...get(low[s]!), ...pair.lane(0), ...get(low[s]!), ...pair.lane(1)]
+      const total = [
+        ...set(low[s]!, both),
+        ...get(low[s]!),
+        ...pair.lane(0),
+        ...get(low[s]!),
+        ...pair.lane(1),
+      ]
       return [...get(address), ...total, op.f64Add, ...get(tail[s]!), op.f64Add, ...storeF64(8 * s)]
     }),
     ...advance(table, i32(4 * rowWords(loop))),
@@ -204,7 +213,8 @@ function countUses(graph: Graph, loop: Loop): Map<number, number> {
   const visit = (node: number): void => {
     const before = uses.get(node) ?? 0
     uses.set(node, before + 1)
-    if (before === 0 && !loop.loads.includes(node) && !loop.scalars.includes(node)) graph.nodes[node]!.inputs.forEach(visit)
+    if (before === 0 && !loop.loads.includes(node) && !loop.scalars.includes(node))
+      graph.nodes[node]!.inputs.forEach(visit)
   }
   for (const node of loop.sums) visit(graph.nodes[node]!.inputs[0]!)
   loop.stores.forEach(visit)
@@ -212,5 +222,7 @@ function countUses(graph: Graph, loop: Loop): Map<number, number> {
 }
 
 function loopHas(graph: Graph, loop: Loop, operation: ElementwiseOp): boolean {
-  return [...countUses(graph, loop).keys()].some((node) => !loop.loads.includes(node) && graph.nodes[node]!.op === operation)
+  return [...countUses(graph, loop).keys()].some(
+    (node) => !loop.loads.includes(node) && graph.nodes[node]!.op === operation,
+  )
 }

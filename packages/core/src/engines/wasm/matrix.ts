@@ -1,7 +1,13 @@
 import { encodeModule, type Bytes, type FunctionCode } from './encoder.js'
 import { advance, countDown, get, i32, Locals, op, set, simd, when } from './instructions.js'
 import { vectorTypes, type ElementType, type VectorType } from './vectors.js'
-import { compileModule, instantiate, type WasmFunction, type WasmMemory, type WasmModule } from './webassembly.js'
+import {
+  compileModule,
+  instantiate,
+  type WasmFunction,
+  type WasmMemory,
+  type WasmModule,
+} from './webassembly.js'
 
 /**
  * Matrix products, as Goto and van de Geijn block them: a block of each factor is packed into the order in which the
@@ -38,7 +44,11 @@ export interface MatrixFunctions {
 const modules = new Map<string, WasmModule>()
 
 /** The matrix functions of an element type on a memory. */
-export function createMatrixFunctions(dtype: ElementType, memory: WasmMemory, shared: boolean): MatrixFunctions {
+export function createMatrixFunctions(
+  dtype: ElementType,
+  memory: WasmMemory,
+  shared: boolean,
+): MatrixFunctions {
   const key = `${dtype} ${shared}`
   let module = modules.get(key)
   if (!module) modules.set(key, (module = compileModule(encodeMatrixModule(dtype, shared))))
@@ -50,7 +60,8 @@ export function createMatrixFunctions(dtype: ElementType, memory: WasmMemory, sh
   const paddedTo = (n: number, multiple: number): number => Math.ceil(n / multiple) * multiple
 
   return {
-    scratchBytes: (_p, q, r) => tileBytes + aBytes + Math.min(q, blockInner) * paddedTo(r, tileColumns) * bytes,
+    scratchBytes: (_p, q, r) =>
+      tileBytes + aBytes + Math.min(q, blockInner) * paddedTo(r, tileColumns) * bytes,
     multiply(a, b, to, p, q, r, scratch) {
       const aPacked = scratch + tileBytes
       const bPacked = aPacked + aBytes
@@ -218,15 +229,10 @@ function emitTiles(type: VectorType): FunctionCode {
     ...set(bPointer, get(b)),
     ...set(k, get(inner)),
     ...countDown(k, multiplyAdd),
-    ...set(
-      edge,
-      get(rowsLeft),
-      i32(tileRows),
-      [op.i32LessUnsigned],
-      get(columnsLeft),
-      i32(tileColumns),
-      [op.i32LessUnsigned, 0x72],
-    ),
+    ...set(edge, get(rowsLeft), i32(tileRows), [op.i32LessUnsigned], get(columnsLeft), i32(tileColumns), [
+      op.i32LessUnsigned,
+      0x72,
+    ]),
     ...when(
       get(edge),
       [...set(out, get(scratch)), ...set(outStride, i32(tileRowBytes))],

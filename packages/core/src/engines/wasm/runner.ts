@@ -23,7 +23,7 @@ export interface TensorBinding {
 
 /** Gives out parts of a memory. */
 export interface Allocator {
-  /** The address of so many bytes, a multiple of 16. The memory may grow. */
+  /** The address of so many bytes, a multiple of 8. The memory may grow. */
   allocate(bytes: number): number
   release(address: number): void
 }
@@ -139,7 +139,7 @@ export function createKernels(program: Program, memory: WasmMemory, allocator: A
   ): void => {
     const count = bindings.length
     const { loads, stores } = work.loop
-    for (let start = 0; start < count; ) {
+    for (let start = 0; start < count;) {
       const given = scalars[start]!
       for (let i = 0; i < early.length; i++) evaluateScalarNode(graph, early[i]!, values, given)
       writeScalars(work.loop, values)
@@ -148,7 +148,8 @@ export function createKernels(program: Program, memory: WasmMemory, allocator: A
         const { size, inputs, outputs } = bindings[start + rows]!
         let at = writeRow(rows, work, size)
         for (let i = 0; i < loads.length; i++) words[at++] = inputs[places[i]!]!
-        for (let i = 0; i < stores.length; i++) words[at++] = outputs[places[loads.length + i]! - inputs.length]!
+        for (let i = 0; i < stores.length; i++)
+          words[at++] = outputs[places[loads.length + i]! - inputs.length]!
         rows++
       }
       work.run(tableAddress, rows)
@@ -177,7 +178,8 @@ export function createKernels(program: Program, memory: WasmMemory, allocator: A
   const registers = new Float64Array(schedule.registers.length)
   const layRegisters = (binding: TensorBinding): TensorState => {
     let state = states.get(binding)
-    if (!state) states.set(binding, (state = { values: new Float64Array(nodes.length), address: 0, bytes: 0 }))
+    if (!state)
+      states.set(binding, (state = { values: new Float64Array(nodes.length), address: 0, bytes: 0 }))
     let keptBytes = 0
     let freeBytes = 0
     schedule.registers.forEach((shapes, register) => {
@@ -204,7 +206,8 @@ export function createKernels(program: Program, memory: WasmMemory, allocator: A
       for (const stage of stages) {
         if (stage.kind !== 'matmul' && stage.kind !== 'transpose') continue
         matrices ??= createMatrixFunctions(type.name, memory, isShared(memory))
-        if (stage.kind === 'matmul') reserve(packing, matrices.scratchBytes(...productExtents(stage, binding)))
+        if (stage.kind === 'matmul')
+          reserve(packing, matrices.scratchBytes(...productExtents(stage, binding)))
       }
     }
   }
@@ -229,7 +232,13 @@ export function createKernels(program: Program, memory: WasmMemory, allocator: A
       }
       case 'matmul': {
         const [a, b] = [matrixOf(stage.a, binding), matrixOf(stage.b, binding)]
-        matrices!.multiply(a, b, addressOf(stage.to, binding), ...productExtents(stage, binding), packing.address)
+        matrices!.multiply(
+          a,
+          b,
+          addressOf(stage.to, binding),
+          ...productExtents(stage, binding),
+          packing.address,
+        )
         return
       }
       case 'transpose': {
@@ -280,7 +289,8 @@ export function createKernels(program: Program, memory: WasmMemory, allocator: A
     update: (bindings, scalars) => run('update', undefined, bindings, scalars, undefined),
     dispose() {
       allocator.release(workspace)
-      for (const { address, bytes } of [scratch, packing, ...states.values()]) if (bytes > 0) allocator.release(address)
+      for (const { address, bytes } of [scratch, packing, ...states.values()])
+        if (bytes > 0) allocator.release(address)
       states.clear()
     },
   }

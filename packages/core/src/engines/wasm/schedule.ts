@@ -20,7 +20,13 @@ export type Stage =
       /** Where `loop.loads` lie, then where `loop.stores` go. */
       readonly places: readonly Place[]
     }
-  | { readonly kind: 'matmul'; readonly a: Operand; readonly b: Operand; readonly shape: Shape; readonly to: Place }
+  | {
+      readonly kind: 'matmul'
+      readonly a: Operand
+      readonly b: Operand
+      readonly shape: Shape
+      readonly to: Place
+    }
   | { readonly kind: 'transpose'; readonly from: Place; readonly shape: Shape; readonly to: Place }
 
 /** A factor of a matrix product, as it lies in memory, and whether it enters transposed. */
@@ -73,7 +79,9 @@ export function scheduleStep(graph: StepGraph): Schedule {
   for (const node of kept) registers.take(node)
   const reducePass = placePass(graph, reduce, registers, kept)
   const updatePass = placePass(graph, update, registers, kept)
-  const staged = [reduce, update].some(({ stages }) => stages.filter(({ kind }) => kind !== 'scalars').length > 1)
+  const staged = [reduce, update].some(
+    ({ stages }) => stages.filter(({ kind }) => kind !== 'scalars').length > 1,
+  )
   return {
     ...(norm && { norm: placePass(graph, norm, registers, kept) }),
     reduce: reducePass,
@@ -305,7 +313,12 @@ function placePass(graph: StepGraph, draft: DraftPass, registers: Registers, kep
           return { kind: 'matmul', a: operand(a), b: operand(b), shape: shapeOf(node), to: placeOf(node) }
         }
         case 'transpose':
-          return { kind: 'transpose', from: placeOf(stage.from), shape: shapeOf(stage.from), to: placeOf(stage.node) }
+          return {
+            kind: 'transpose',
+            from: placeOf(stage.from),
+            shape: shapeOf(stage.from),
+            to: placeOf(stage.node),
+          }
       }
     })()
     for (const [node, use] of lastUse) if (use === at && !kept.includes(node)) registers.release(node)

@@ -34,6 +34,7 @@ export function createEvaluator(tf: TensorFlow, lowering: Lowering, constants: C
 
   const evaluate = (graph: Graph, given: Inputs): Evaluation => {
     const { nodes, outputs } = graph
+    const uses = countUses(graph).slice()
     const inputs: Record<string, Tensor | number> = { ...given }
     const values: (Tensor | number | undefined)[] = []
 
@@ -52,11 +53,23 @@ export function createEvaluator(tf: TensorFlow, lowering: Lowering, constants: C
         return algebra.evaluateScalar(op, a, (b ?? 0) as number, (c ?? 0) as number)
       }
       const run = (): Tensor => lowering[op](...operands.map((operand) => tensor(values[operand]!)))
-      if (shape !== 'scalar' || op === 'sum') return run()
+      if (shape !== 'scalar' || op === 'sum') {
+        const result = run()
+        operands.forEach(release)
+        return result
+      }
       const key = `${op} ${operands.map((operand) => keyOf(values[operand]!)).join(' ')}`
       let scalar = shared.get(key)
       if (scalar === undefined) shared.set(key, (scalar = run()))
       return scalar
+    }
+
+    // An intermediate tensor goes as soon as its last user is there: the next one then gets its memory while that is
+    // still in the cache. What is shared or handed in is not ours to dispose of.
+    const release = (index: number): void => {
+      uses[index]!--
+      const { op, shape } = nodes[index]!
+      if (uses[index] === 0 && op !== 'input' && shape !== 'scalar') (values[index] as Tensor).dispose()
     }
 
     return {
@@ -96,6 +109,20 @@ export function createEvaluator(tf: TensorFlow, lowering: Lowering, constants: C
       return addAll(tf, sums)
     },
   }
+}
+
+const useCounts = new WeakMap<Graph, readonly number[]>()
+
+/** How many nodes read each node; an output has one user more, and is never released. */
+function countUses(graph: Graph): readonly number[] {
+  let counts = useCounts.get(graph)
+  if (counts === undefined) {
+    const fresh = graph.nodes.map(() => 0)
+    for (const { inputs } of graph.nodes) for (const index of inputs) fresh[index]!++
+    for (const index of Object.values(graph.outputs)) fresh[index]!++
+    useCounts.set(graph, (counts = fresh))
+  }
+  return counts
 }
 
 function keyOf(value: Tensor | number): string {

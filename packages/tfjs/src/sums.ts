@@ -6,6 +6,9 @@ import type { Tensor, TensorFlow } from './namespace.js'
  */
 const rowLength = 32
 
+/** Up to this many elements the single accumulator is off by less than 3e-6. */
+const longestPlainSum = 4096
+
 /** `tf.addN` of 8 or more inputs is wrong on webgpu: thirty ones gave 7. */
 const mostAddends = 7
 
@@ -17,7 +20,7 @@ export function sumAll(tf: TensorFlow, x: Tensor): Tensor {
   const sum = (rows: Tensor, axis: number): Tensor =>
     engine.runKernel<Tensor>('Sum', { x: rows }, { axis: [axis], keepDims: false })
 
-  if (tf.getBackend() !== 'wasm' || size <= 4 * rowLength) return sum(reshape([size]), 0)
+  if (tf.getBackend() !== 'wasm' || size <= longestPlainSum) return sum(reshape([size]), 0)
   const length = divisorNear(size)
   if (length !== undefined) return sumAll(tf, sum(reshape([size / length, length]), 1))
   const flat = reshape([size])

@@ -1,0 +1,43 @@
+import { allCapabilities, allCapabilitiesBut } from '@induced-metric/conformance'
+
+/**
+ * What each backend promises. A step's sums accumulate in double precision only on cpu, whose kernels are loops over
+ * numbers of JavaScript. Shader languages leave the rounding of their operations to the device, so nothing can be
+ * promised there bit for bit.
+ *
+ * @type {Readonly<Record<string, Pick<import('@induced-metric/conformance').Manifest, 'arithmetic' | 'capabilities'>>>}
+ */
+const backends = {
+  cpu: {
+    arithmetic: { float32: { elementwise: 'float32', sums: 'float64' } },
+    capabilities: allCapabilities,
+  },
+  wasm: {
+    arithmetic: { float32: { elementwise: 'float32', sums: 'float32' } },
+    capabilities: allCapabilities,
+  },
+  webgl: {
+    arithmetic: { float32: { elementwise: 'float32', sums: 'float32' } },
+    capabilities: allCapabilitiesBut('bitwise'),
+  },
+  webgpu: {
+    arithmetic: { float32: { elementwise: 'float32', sums: 'float32' } },
+    capabilities: allCapabilitiesBut('bitwise'),
+  },
+}
+
+/**
+ * @param {string} backend
+ * @param {string} version of TensorFlow.js
+ * @returns {import('@induced-metric/conformance').Manifest}
+ */
+export function manifestOf(backend, version) {
+  return {
+    name: '@induced-metric/tfjs',
+    version: '0.1.0',
+    framework: { name: '@tensorflow/tfjs', version },
+    backend,
+    dtypes: ['float32'],
+    ...backends[backend],
+  }
+}

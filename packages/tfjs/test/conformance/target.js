@@ -1,0 +1,149 @@
+/**
+ * The adapter as a target of the conformance suite, on any backend. Plain JavaScript, so that the same file serves the
+ * tests (on the sources), the browser (bundled) and the command `induced-conformance` (on the built packages).
+ */
+import * as core from '@induced-metric/core'
+import { inducedOptimizer } from '@induced-metric/tfjs'
+import { manifestOf } from './manifest.js'
+
+/**
+ * @typedef {import('@induced-metric/conformance').ConformanceTarget} ConformanceTarget
+ * @typedef {import('@induced-metric/conformance').Session} Session
+ * @typedef {import('@induced-metric/conformance').TargetParameter} TargetParameter
+ * @typedef {import('@tensorflow/tfjs').Variable} Variable
+ */
+
+/**
+ * @param {typeof import('@tensorflow/tfjs')} tf with the backend set
+ * @param {{ backend: string, verdict?: 'host' | 'device' }} options
+ * @returns {ConformanceTarget}
+ */
+export function tfjsTarget(tf, { backend, verdict }) {
+  return {
+    manifest: manifestOf(backend, tf.version_core),
+    core,
+    create(transformation, parameters) {
+      parameters.forEach(checkParameter)
+      const variables = parameters.map(({ name, shape, data }) =>
+        unlisted(tf, tf.variable(tf.tensor(data, [...shape], 'float32'), true, uniqueName(name))),
+      )
+      const names = parameters.map(({ name }) => name)
+      variables.forEach((variable, i) => (variable.name = names[i]))
+      const groups = new Map(parameters.map(({ name, group }) => [name, group]))
+      const optimizer = inducedOptimizer(tf, transformation, {
+        groupOf: ({ name }) => groups.get(name),
+        ...(verdict && { verdict }),
+      })
+      return session(tf, optimizer, variables, verdict)
+    },
+  }
+}
+
+/**
+ * @param {typeof import('@tensorflow/tfjs')} tf
+ * @param {import('@induced-metric/tfjs').InducedOptimizer} optimizer
+ * @param {readonly Variable[]} variables
+ * @param {'host' | 'device' | undefined} verdict
+ * @returns {Session}
+ */
+function session(tf, optimizer, variables, verdict) {
+  let disposed = false
+  return {
+    async step(gradients, { loss } = {}) {
+      if (gradients.length !== variables.length) {
+        // TensorFlow.js pairs gradients by name, and may be given any number of them: only a session counts them.
+        throw new core.InducedMetricError(
+          'ERR_SHAPE',
+          `${variables.length} variables need as many gradients, given ${gradients.length}`,
+        )
+      }
+      const named = variables.map(({ name, shape }, i) => ({
+        name,
+        tensor: gradients[i] && gradientTensor(tf, gradients[i], shape),
+      }))
+      // One way in each mode of deciding: a number, and what a model has, a scalar on the device.
+      const given = loss !== undefined && verdict === 'device' ? tf.scalar(loss) : loss
+      try {
+        listed(tf, variables, () => optimizer.applyGradients(/** @type {any} */ (named), given))
+      } finally {
+        tf.dispose([named.map(({ tensor }) => tensor), given])
+      }
+      return optimizer.report()
+    },
+    read: () => Promise.all(variables.map(async (variable) => Float32Array.from(await variable.data()))),
+    async slots() {
+      const { parameters } = await optimizer.save()
+      return Object.fromEntries(parameters.map(({ name, slots }) => [name, slots]))
+    },
+    save: async () => core.encodeCheckpoint(await optimizer.save()),
+    load: (bytes) => optimizer.load(bytes, variables),
+    dispose() {
+      if (!disposed) tf.dispose([...variables])
+      disposed = true
+      optimizer.dispose()
+    },
+  }
+}
+
+/** @param {TargetParameter} parameter */
+function checkParameter({ name, shape, data }) {
+  if (!(data instanceof Float32Array)) {
+    throw new core.InducedMetricError(
+      'ERR_NOT_SUPPORTED',
+      `TensorFlow.js has no float64: parameter ${name} must be float32`,
+    )
+  }
+  if (data.length !== shape.reduce((size, extent) => size * extent, 1)) {
+    throw new core.InducedMetricError(
+      'ERR_SHAPE',
+      `parameter ${name} has ${data.length} elements, its shape is [${shape.join(', ')}]`,
+    )
+  }
+}
+
+/**
+ * A gradient that does not fill the shape goes to the adapter as it is, which has to notice.
+ *
+ * @param {typeof import('@tensorflow/tfjs')} tf
+ * @param {ArrayLike<number>} gradient
+ * @param {readonly number[]} shape
+ */
+function gradientTensor(tf, gradient, shape) {
+  const size = shape.reduce((product, extent) => product * extent, 1)
+  const data = Float32Array.from(gradient)
+  return data.length === size ? tf.tensor(data, [...shape]) : tf.tensor1d(data)
+}
+
+// Names of variables are unique in TensorFlow.js, and the suite runs sessions side by side whose parameters have the
+// same names. So each session's variables are listed only while it takes a step.
+
+let created = 0
+
+/** @param {string} name */
+function uniqueName(name) {
+  return `${name}/${created++}`
+}
+
+/**
+ * @param {typeof import('@tensorflow/tfjs')} tf
+ * @param {Variable} variable
+ */
+function unlisted(tf, variable) {
+  delete tf.engine().registeredVariables[variable.name]
+  return variable
+}
+
+/**
+ * @param {typeof import('@tensorflow/tfjs')} tf
+ * @param {readonly Variable[]} variables
+ * @param {() => void} body
+ */
+function listed(tf, variables, body) {
+  const registry = tf.engine().registeredVariables
+  for (const variable of variables) registry[variable.name] = variable
+  try {
+    body()
+  } finally {
+    for (const { name } of variables) delete registry[name]
+  }
+}

@@ -19,7 +19,18 @@ export interface MountOptions extends Pick<RunOptions, 'filter' | 'seed' | 'path
 /**
  * Mounts the suite as tests: a `describe` for the target, one for each family, an `it` for each case.
  *
+ * @param target - the adapter, its manifest and the core it uses
+ * @param runner - `describe` and `it` of vitest, jest, mocha or node:test
  * @throws TypeError when the target is no target
+ *
+ * @example
+ * ```ts no-run
+ * import { describe, it } from 'node:test'
+ * import { mountConformance, type ConformanceTarget } from '@induced-metric/conformance'
+ *
+ * declare const target: ConformanceTarget
+ * mountConformance(target, { describe, it })
+ * ```
  */
 export function mountConformance(
   target: ConformanceTarget,

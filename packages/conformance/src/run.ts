@@ -115,7 +115,18 @@ export async function runCase(
 /**
  * Runs the suite on a target, case by case.
  *
+ * @param target - the adapter, its manifest and the core it uses
+ * @returns a report that can be written as JSON
  * @throws TypeError when the target is no target; whatever the target does wrong is in the report
+ *
+ * @example
+ * ```ts no-run
+ * import { runConformance, type ConformanceTarget } from '@induced-metric/conformance'
+ *
+ * declare const target: ConformanceTarget
+ * const { totals, cases } = await runConformance(target, { filter: 'step/adam' })
+ * console.log(totals, cases.filter(({ status }) => status === 'failed'))
+ * ```
  */
 export async function runConformance(
   target: ConformanceTarget,

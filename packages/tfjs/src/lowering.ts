@@ -16,6 +16,7 @@ export function createLowering(tf: TensorFlow): Lowering {
     tf.engine().runKernel<Tensor>(kernel, { a: a!, b: b! })
   const greater = binary('Greater')
   const finite = unary('IsFinite')
+  const sign = unary('Sign')
   return {
     add: binary('Add'),
     sub: binary('Sub'),
@@ -27,7 +28,11 @@ export function createLowering(tf: TensorFlow): Lowering {
     square: unary('Square'),
     abs: unary('Abs'),
     neg: unary('Neg'),
-    sign: unary('Sign'),
+    // The wasm kernel takes anything below 1e-7 for 0, as the gradients of a trained network are.
+    sign: (x) =>
+      tf.getBackend() === 'wasm'
+        ? tf.sub(tf.cast(tf.greater(x, 0), 'float32'), tf.cast(tf.greater(0, x), 'float32'))
+        : sign(x),
     pow: binary('Pow'),
     // Truth values are numbers in the graph, 1 and 0.
     finite: (x) => tf.cast(finite(x), 'float32'),

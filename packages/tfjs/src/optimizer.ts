@@ -372,6 +372,8 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
 type Choose = (fresh: Tensor, old: Tensor) => Tensor
 
 function checkFit(plan: StepPlan, checkpoint: Checkpoint): void {
+  // Saved before the first step, when the optimiser had not met its variables.
+  if (checkpoint.parameters.length === 0) return
   const matched = matchStates(plan.parameters, checkpoint.parameters)
   const missing = plan.parameters.find((parameter) => !matched.some((match) => match.parameter === parameter))
   if (missing) {

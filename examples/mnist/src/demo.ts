@@ -18,7 +18,7 @@ import type { Framework } from './training/framework.js'
 import { runAll, type Listener } from './training/run.js'
 
 /** Pictures in a batch. */
-export const BATCH_SIZE = 1024
+const BATCH_SIZE = 1024
 
 /** What the demonstration works with. */
 export interface Surroundings {

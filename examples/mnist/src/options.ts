@@ -33,7 +33,7 @@ export interface Output {
 }
 
 /** Batches of 1024 in the 60,000 pictures. */
-export const BATCHES_PER_EPOCH = 58
+const BATCHES_PER_EPOCH = 58
 
 /** Reads the arguments after the program's name; prints help or what is wrong with them. */
 export function parseOptions(argv: readonly string[], choices: Choices, output: Output): Parsed {

@@ -26,7 +26,7 @@ export function surfaceCells(columns: number, rows: number): Cell[] {
 }
 
 /** Where a segment crosses from positive to negative values of a function or back, by bisection. */
-export function crossing(from: Point, to: Point, sign: (point: Point) => number): Point {
+function crossing(from: Point, to: Point, sign: (point: Point) => number): Point {
   let [low, high] = [0, 1]
   const at = (share: number): Point => [
     from[0] + share * (to[0] - from[0]),

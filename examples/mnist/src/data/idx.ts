@@ -35,5 +35,5 @@ export function parseIdx(bytes: Uint8Array, name: string, rank: number): IdxArra
     throw new Error(
       `${name}: ${actual} bytes of values where its header promises ${shape.join('×')} = ${expected}.`,
     )
-  return { shape, data: bytes.subarray(headerLength) }
+  return { shape, data: new Uint8Array(bytes.buffer, bytes.byteOffset + headerLength, expected) }
 }

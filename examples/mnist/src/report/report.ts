@@ -121,7 +121,7 @@ function trainingSection(id: string, heading: string, runs: readonly Run[], step
   if (charts.length === 0) return ''
   const captions = [
     '<strong>Accuracy.</strong> Bold: test set. Faint: training batches. Open circles: the paper’s test accuracy. The scale is logarithmic in the error, so that .9 to .95 and .95 to .975 are equally far apart.',
-    '<strong>Loss.</strong> Mean cross-entropy of every batch, before the step it causes.',
+    '<strong>Loss.</strong> Mean cross-entropy. Bold: test set. Faint: every training batch, before the step it causes.',
     '<strong>Factor ρ.</strong> What the base step is multiplied by. At 1, the dashed line, the optimiser is its base. Optimisers without a metric have no curve.',
     '<strong>Dual norm s.</strong> The squared length of the gradient in the base metric, summed over all parameters. RMS measures it in Adam’s metric, hence the other scale.',
   ]

@@ -30,6 +30,14 @@ export function drawSvg({ title, description }: Caption, options: Plot.PlotOptio
     element.textContent = text
     plotted.prepend(element)
   }
+  for (const name of ['d', 'cx', 'cy', 'x1', 'x2', 'y1', 'y2', 'transform'])
+    for (const element of plotted.querySelectorAll(`[${name}]`))
+      element.setAttribute(name, shorten(element.getAttribute(name) ?? ''))
   // Plot numbers its clip paths anew in every process, but not in every chart: they stay unique in the page.
   return plotted.outerHTML.replace(/ xmlns="[^"]*"/g, '')
+}
+
+// A tenth of a pixel is seen by nobody; more digits would double the size of the page.
+function shorten(coordinates: string): string {
+  return coordinates.replace(/\d+\.\d{2,}/g, (number) => String(Number(Number(number).toFixed(1))))
 }

@@ -1,6 +1,6 @@
 import * as Plot from '@observablehq/plot'
 
-import type { StepRecord } from '../training/framework.js'
+import type { EpochRecord, StepRecord } from '../training/framework.js'
 import type { Run } from '../training/run.js'
 import { axes, logDomain, logTicks, tickText, type Axis } from './axes.js'
 import { drawSvg } from './svg.js'
@@ -20,10 +20,11 @@ export function trainingCharts(runs: readonly Run[], stepsPerEpoch: number): str
   const charts = [
     accuracyChart(trained, stepsPerEpoch),
     stepChart(trained, stepsPerEpoch, {
-      title: 'Training loss by step',
-      meaning: 'Mean cross-entropy of each batch',
-      label: '↑ cross-entropy of the batch',
+      title: 'Loss by epoch',
+      meaning: 'Mean cross-entropy of the training batches and of the test set',
+      label: '↑ cross-entropy',
       read: ({ loss }) => loss,
+      tested: ({ testLoss }) => testLoss,
     }),
   ]
   if (metric.length > 0)
@@ -91,6 +92,8 @@ interface StepChart {
   readonly meaning: string
   readonly label: string
   readonly read: Reading
+  /** The same for the test set, drawn bold; the steps are faint then. */
+  readonly tested?: (record: EpochRecord) => number
   /** A value to draw a line at. */
   readonly reference?: number
 }
@@ -98,10 +101,14 @@ interface StepChart {
 function stepChart(
   runs: readonly Run[],
   stepsPerEpoch: number,
-  { title, meaning, label, read, reference }: StepChart,
+  { title, meaning, label, read, tested, reference }: StepChart,
 ): string {
   const series = runs.map((run) => ({ run, points: samples(run, stepsPerEpoch, read) }))
-  const values = series.flatMap(({ points }) => points.map(([, value]) => value))
+  const tests = runs.map((run) => ({
+    run,
+    points: tested === undefined ? [] : run.epochs.map((record): Sample => [record.epoch, tested(record)]),
+  }))
+  const values = [...series, ...tests].flatMap(({ points }) => points.map(([, value]) => value))
   const domain = logDomain(reference === undefined ? values : [...values, reference])
   const ends = runs.map((run) => `${run.setting.title} ${read(run.steps.at(-1)!)?.toPrecision(3) ?? 'none'}`)
   return drawSvg(
@@ -113,7 +120,15 @@ function stepChart(
       marks: [
         ...axes(epochAxis(runs, stepsPerEpoch), { label, ticks: logTicks(domain), text: tickText }),
         reference === undefined ? null : Plot.ruleY([reference], { className: 'reference' }),
-        ...series.map(({ run, points }) => Plot.line(points, { className: seriesClass(run) })),
+        ...series.map(({ run, points }) =>
+          Plot.line(points, {
+            className: tested === undefined ? seriesClass(run) : seriesClass(run, 'faint'),
+          }),
+        ),
+        ...tests.map(({ run, points }) => Plot.line(points, { className: seriesClass(run) })),
+        ...tests.map(({ run, points }) =>
+          Plot.dot(points, { className: seriesClass(run, 'filled'), r: 3.2 }),
+        ),
       ],
     },
   )
@@ -139,7 +154,7 @@ function epochDomain(runs: readonly Run[], stepsPerEpoch: number): [number, numb
 
 function epochAxis(runs: readonly Run[], stepsPerEpoch: number): Axis {
   const [, last] = epochDomain(runs, stepsPerEpoch)
-  const stride = last < 1 ? 0.2 : Math.ceil(last / 8)
+  const stride = [0.2, 1, 2, 5, 10, 20, 50, 100].find((stride) => last / stride <= 8) ?? 200
   const ticks = Array.from({ length: Math.floor(last / stride + 1e-9) + 1 }, (_, place) => place * stride)
   return { label: 'epoch →', ticks, text: (tick) => String(Number(tick.toFixed(2))) }
 }

@@ -14,6 +14,7 @@ export interface Bars extends Listener {
 /** Draws a bar with the loss, the accuracies and the factor ρ for each run. */
 export function createBars(stream: WriteStream): Bars {
   let bar: SingleBar | undefined
+  let framework: string | undefined
   let running = { loss: 0, accuracy: 0 }
   const payload = (run: Run) => ({
     title: run.setting.title.padEnd(18),
@@ -24,6 +25,8 @@ export function createBars(stream: WriteStream): Bars {
   })
   return {
     runStarts: (run, totalSteps) => {
+      if (run.framework.id !== framework) stream.write(`${run.framework.title}\n`)
+      framework = run.framework.id
       bar = new SingleBar(
         {
           stream,

@@ -1,0 +1,160 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+
+import { demo } from '../src/demo.js'
+import { listenForInterrupt } from '../src/interrupt.js'
+import { settings } from '../src/settings.js'
+import type { Framework } from '../src/training/framework.js'
+import { CONTROL, fakeFramework, Sink } from './fakes.js'
+
+let folder: string
+let output: string
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'demo-'))
+  output = join(folder, 'report.html')
+})
+afterEach(() => rm(folder, { recursive: true }))
+
+async function run(
+  frameworks: Framework[],
+  argv: string[] = [],
+  { controller = new AbortController(), terminal = false } = {},
+) {
+  const [stdout, stderr] = [new Sink(), new Sink()]
+  stdout.isTTY = terminal
+  const all = ['--output', output, '--limit', '3', ...argv]
+  const code = await demo(all, { frameworks, settings, stdout, stderr, signal: controller.signal })
+  return { code, out: stdout.text, err: stderr.text, html: await readFile(output, 'utf8').catch(() => null) }
+}
+
+test('a framework joins by one entry: it trains every setting, in the table and in the report', async () => {
+  const train = vi.fn<Framework['train']>(fakeFramework().train)
+  const { code, out, html } = await run([fakeFramework({ train })], ['--epochs', '2'])
+  expect(code).toBe(0)
+  expect(train.mock.calls.map(([job]) => job.setting.id)).toEqual(['adam', 'sgd', 'identity', 'log', 'rms'])
+  const [job] = train.mock.calls[0]!
+  expect([job.epochs, job.batches.length, job.test.count]).toEqual([2, 3, 10_000])
+  expect(job.network.reduce((sum, { data }) => sum + data.length, 0)).toBe(55_050)
+  expect(out).toContain('55050 parameters, 3 batches of 1024, seed 0')
+  expect(out).toMatch(
+    /Induced, log in Fake framework\n {2}epoch 1\/2 {2}loss 0\.6111 {2}accuracy .* {2}test \.9000 {2}ρ 0\.9000/,
+  )
+  expect(out).toMatch(/\nInduced, identity +\.9000 +\.9068 +\.9500 +\.9310 +\.9817/)
+  expect(out.trimEnd().endsWith(`Report: ${output}`)).toBe(true)
+  expect(html).toContain('Fake framework 1.0')
+})
+
+test('two frameworks share the start and the data, and the table names them', async () => {
+  const jobs: unknown[] = []
+  const spying = (id: string): Framework =>
+    fakeFramework({
+      id,
+      title: `Framework ${id}`,
+      train: (job) => {
+        jobs.push([job.network, job.batches])
+        return fakeFramework().train(job)
+      },
+    })
+  const { out } = await run([spying('one'), spying('two')], ['--optimizers', 'log', '--epochs', '1'])
+  expect(jobs).toHaveLength(2)
+  expect(jobs[0]).toEqual(jobs[1])
+  expect(out).toMatch(/Induced, log +Framework one .*\nInduced, log +Framework two /)
+})
+
+test('what is not a terminal gets plain lines', async () => {
+  vi.stubEnv('FORCE_COLOR', '1')
+  const { out } = await run([fakeFramework()])
+  vi.unstubAllEnvs()
+  expect(out).not.toMatch(CONTROL)
+})
+
+test('a terminal gets a bar for each run, with loss, accuracy and factor, and its cursor back', async () => {
+  const { out } = await run([fakeFramework()], ['--optimizers', 'log'], { terminal: true })
+  expect(out).toMatch(/Induced, log +█+ loss 0\.\d+ {2}accuracy +\.\d+ {2}ρ 0\.9000 {2}test \.9667/)
+  expect(out.lastIndexOf('\u001B[?25h')).toBeGreaterThan(out.lastIndexOf('\u001B[?25l'))
+})
+
+test('a terminal that calls itself dumb gets plain lines', async () => {
+  vi.stubEnv('TERM', 'dumb')
+  const { out } = await run([fakeFramework()], [], { terminal: true })
+  vi.unstubAllEnvs()
+  expect(out).not.toMatch(CONTROL)
+})
+
+test('stopped in the middle, it reports what was done', async () => {
+  const controller = new AbortController()
+  const framework = fakeFramework({
+    train: (job) =>
+      fakeFramework().train({
+        ...job,
+        onStep: (record) => {
+          job.onStep(record)
+          if (job.setting.id === 'sgd' && record.step === 5) controller.abort()
+        },
+      }),
+  })
+  const { code, out, html } = await run([framework], [], { controller })
+  expect(code).toBe(130)
+  expect(out).toMatch(/SGD in Fake framework\n.*epoch 1\/3.*\n {2}stopped after 5 steps\n/)
+  expect(out).not.toContain('Induced')
+  expect(out).toContain(`Stopped. Report: ${output}`)
+  expect(html).toContain('SGD stopped after 5 steps')
+  expect(html!.match(/class="chart"/g)).toHaveLength(14)
+})
+
+test('an optimiser that fails does not take the others with it', async () => {
+  const framework = fakeFramework({
+    train: (job) =>
+      job.setting.id === 'log' ? Promise.reject(new Error('loss 0')) : fakeFramework().train(job),
+  })
+  const { code, out, html } = await run([framework])
+  expect(code).toBe(1)
+  expect(out).toContain('failed after 0 steps: loss 0')
+  expect(out).toMatch(/\nInduced, RMS +\.9000/)
+  expect(html).toContain('Induced, log failed after 0 steps: loss 0')
+})
+
+test('a framework that is not there is left out with its reason, and without any there is nothing to do', async () => {
+  const absent = fakeFramework({
+    id: 'absent',
+    title: 'Absent framework',
+    available: () => Promise.resolve({ ok: false, reason: 'it is not installed' }),
+  })
+  const both = await run([absent, fakeFramework()], ['--optimizers', 'adam'])
+  expect(both.code).toBe(0)
+  expect(both.out).toContain('Absent framework is left out: it is not installed')
+  const none = await run([absent])
+  expect(none.code).toBe(1)
+  expect(none.err).toContain('none of the chosen frameworks can train here')
+})
+
+test('a wrong argument ends it before anything is done', async () => {
+  const train = vi.fn<Framework['train']>(fakeFramework().train)
+  const { code, err, html } = await run([fakeFramework({ train })], ['--optimizers', 'foo'])
+  expect(code).toBe(2)
+  expect(err).toContain('Unknown optimiser: foo. Known: adam, sgd, identity, log, rms.')
+  expect(train).not.toHaveBeenCalled()
+  expect(html).toBeNull()
+})
+
+test('the first interrupt stops, its echo is nothing, the second quits', () => {
+  vi.useFakeTimers()
+  const quit = vi.fn<() => void>()
+  const before = process.listeners('SIGINT')
+  const signal = listenForInterrupt(quit)
+  expect(signal.aborted).toBe(false)
+  process.emit('SIGINT')
+  expect(signal.aborted).toBe(true)
+  vi.advanceTimersByTime(100)
+  process.emit('SIGINT')
+  expect(quit).not.toHaveBeenCalled()
+  vi.advanceTimersByTime(1000)
+  process.emit('SIGINT')
+  expect(quit).toHaveBeenCalledOnce()
+  for (const listener of process.listeners('SIGINT'))
+    if (!before.includes(listener)) process.off('SIGINT', listener)
+  vi.useRealTimers()
+})

@@ -78,9 +78,12 @@ export function compilePass(graph: Graph, outputs: readonly string[], scratch: S
       const { size } = extents
       const block = whole ? size : Math.min(size, blockLength)
 
+      // In blocks everything has the parameter's shape, matrices included.
+      const lengthOf = (shape: Shape, n: number): number =>
+        shape === 'tensor' || !whole ? n : matrixExtents(shape, extents).reduce((p, q) => p * q)
       const evaluateTensor = (i: number, n: number): void => {
         const { op, inputs, shape } = nodes[i]!
-        const length = shape === 'tensor' ? n : matrixExtents(shape, extents).reduce((p, q) => p * q)
+        const length = lengthOf(shape, n)
         const out = (arrays[i] = scratch.at(registers.get(i)!, length))
         const [a, b = a] = inputs as [number, number?]
         if (op === 'matmul') {
@@ -107,7 +110,7 @@ export function compilePass(graph: Graph, outputs: readonly string[], scratch: S
           if (op === 'sum') {
             const x = inputs[0]!
             const { shape } = nodes[x]!
-            const length = shape === 'tensor' ? n : matrixExtents(shape, extents).reduce((p, q) => p * q)
+            const length = lengthOf(shape, n)
             values[i]! += sumOf(length, arrays[x]!, offsets[x]!)
           } else if (!isTensor(i)) {
             evaluateScalarNode(graph, i, values, scalars)
@@ -119,8 +122,7 @@ export function compilePass(graph: Graph, outputs: readonly string[], scratch: S
           }
         }
         // An output may be an input itself (a slot that hands on another): read them all before any is written.
-        for (const name of results) {
-          const i = graph.outputs[name]!
+        for (const i of new Set(results.map((name) => graph.outputs[name]!))) {
           if (nodes[i]!.op !== 'input') continue
           const copy = scratch.at(registers.get(i)!, n)
           for (let k = 0; k < n; k++) copy[k] = arrays[i]![start + k]!

@@ -44,6 +44,7 @@ export type CaseBody =
   | { readonly check: 'nuclearNorm'; readonly problem: Problem }
   | { readonly check: 'repeatable'; readonly problem: Problem }
   | { readonly check: 'keepsGradient'; readonly problem: Problem }
+  | { readonly check: 'independent'; readonly problem: Problem }
   | { readonly check: 'resume'; readonly problem: Problem; readonly after: number }
   | {
       readonly check: 'handover'

@@ -27,8 +27,12 @@ export const features = [
   'checkpoint',
 ] as const
 
-/** What an adapter may promise beyond the features; where it does not, the kit only asks for less. */
-export const guarantees = ['bitwise'] as const
+/**
+ * What an adapter may promise beyond the features; where it does not, the kit only asks for less. `bitwise`: equal runs
+ * are equal bit for bit. `byName`: a saved state goes to the parameter of its name and to no other; an adapter whose
+ * framework renames parameters on loading cannot promise it.
+ */
+export const guarantees = ['bitwise', 'byName'] as const
 
 /** The name of a feature. */
 export type Feature = (typeof features)[number]
@@ -73,13 +77,14 @@ export interface Manifest {
 /**
  * The largest error allowed, relative to the largest magnitude of the tensor that is compared: 1e-12 (some 9,000
  * units of rounding) where parameters and arithmetic are float64, 2e-5 (some 340 units) where either is float32; and
- * where sums accumulate in float32, one unit more for every term of the sum, since each addition may lose one.
+ * where sums accumulate in float32, one unit more for every term of the sum, since each addition may lose one, up to
+ * 1024: longer sums are to be made in blocks.
  *
  * @param terms - the number of scalars that the step sums over
  */
 export function toleranceOf(arithmetic: Arithmetic, dtype: Dtype, terms: number): number {
   const single = dtype === 'float32' || arithmetic.elementwise === 'float32'
-  return (single ? 2e-5 : 1e-12) + (arithmetic.sums === 'float32' ? terms * 2 ** -24 : 0)
+  return (single ? 2e-5 : 1e-12) + (arithmetic.sums === 'float32' ? Math.min(terms, 1024) * 2 ** -24 : 0)
 }
 
 /** What is wrong with a manifest, in words; empty when nothing is. */

@@ -21,7 +21,7 @@ export interface PlainBase {
 /** An embedding by name. */
 export interface PlainEmbedding {
   readonly name: string
-  readonly floor?: number
+  readonly floor?: PlainNumber
 }
 
 /** What may be said per group as well as for the whole transformation. */

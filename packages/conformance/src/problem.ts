@@ -26,8 +26,11 @@ export interface Problem {
   readonly seed: number
   /** Multiplies the gradients (default 1). */
   readonly gradientScale?: number
-  /** `normal` (default); `steady`: every element keeps its sign and stays away from 0; `zero`. */
-  readonly gradientKind?: 'normal' | 'steady' | 'zero'
+  /**
+   * `normal` (default); `steady`: every element keeps its sign and stays away from 0; `flat`: every element is the
+   * scale; `zero`.
+   */
+  readonly gradientKind?: 'normal' | 'steady' | 'flat' | 'zero'
   /** The losses: `first` at step 1, times `ratio` at each next, plus `offset`; or one by one. None when left out. */
   readonly loss?:
     | { readonly first: number; readonly ratio: number; readonly offset?: number }
@@ -77,6 +80,7 @@ export function problemStep(problem: Problem, step: number, dtype: Dtype): StepI
     const signs = createRandom(stream(problem.seed, index, 0xffff))
     const values = Array.from({ length: sizeOf(shape) }, () => {
       if (gradientKind === 'zero') return 0
+      if (gradientKind === 'flat') return gradientScale
       if (gradientKind === 'normal') return random.normal() * gradientScale
       const sign = signs.uniform() < 0.5 ? -1 : 1
       return sign * (Math.round((0.25 + random.uniform()) * 4096) / 4096) * gradientScale

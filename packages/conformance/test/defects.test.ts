@@ -34,6 +34,8 @@ const caught: Readonly<Record<Defect, readonly [filter: RegExp, says: RegExp]>> 
   'state written on a skipped step': [/^edge\/skip\/f64\/0001/, /slot momentum of kernel changed/],
   'parameters written on a skipped step': [/^edge\/skip\/f64\/0001/, /\(skipped\): parameter 0 changed/],
   'a skipped step counts': [/^option\/schedule\/f64\/0012/, /a skipped step does not count/],
+  'skipped steps are not counted': [/^edge\/skip\/f64\/0001/, /report\.skippedSteps: 0, expected exactly 1/],
+  'sessions share their slots': [/^property\/manners\/f64/, /side by side do not disturb each other/],
   'NaN poisons the average': [/^edge\/skip\/f64\/0001/, /leaves no trace, in the average either/],
   'onNonFinite: throw ignored': [/^edge\/throw/, /expected ERR_NON_FINITE, but nothing was thrown/],
   'loss rounded to float32': [/^option\/loss\/f64/, /the loss keeps its double precision/],

@@ -26,7 +26,7 @@ function meaning({ id: _id, title: _title, requires: _requires, ...asked }: Case
 const current = new Map(cases.map((one) => [one.id, fingerprint(meaning(one))]))
 if (process.env['INDUCED_CONFORMANCE_IDS'] === 'append') {
   for (const [id, mark] of current) committed[id] ??= mark
-  writeFileSync(file, `${JSON.stringify(committed, null, 1)}\n`)
+  writeFileSync(file, `${JSON.stringify(committed, null, 2)}\n`)
 }
 
 it('gives every case an id of its own', () => {

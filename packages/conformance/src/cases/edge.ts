@@ -391,5 +391,39 @@ const tensors = table('edge/shape', [
   ),
 ])
 
+/** Sums that a plain float32 accumulator gets visibly wrong. */
+const large = table('edge/large', [
+  {
+    ...run(
+      1,
+      'a million elements: s loses nothing to the length of the sum',
+      745,
+      { base: { name: 'sgd' }, learningRate: 0.25, xi: 1e-6, beta: 0 },
+      {
+        parameters: [{ name: 'p', shape: [1000, 1000], fill: 1 }],
+        steps: 1,
+        gradientKind: 'flat',
+        gradientScale: 0.7,
+      },
+    ),
+    dtypes: ['float32'],
+  },
+  {
+    ...run(
+      2,
+      'a tensor with more elements than a GPU has work groups, under adam',
+      746,
+      { base: bases[4]!, learningRate: 0.25, xi: 1e-5, beta: 0 },
+      {
+        parameters: [{ name: 'p', shape: [70_001], fill: 1 }],
+        steps: 2,
+        gradientKind: 'flat',
+        gradientScale: 0.7,
+      },
+    ),
+    dtypes: ['float32'],
+  },
+])
+
 /** Inputs at the edge of what there is. */
-export const edgeCases: readonly Case[] = [...skips, ...throws, ...losses, ...gradients, ...tensors]
+export const edgeCases: readonly Case[] = [...skips, ...throws, ...losses, ...gradients, ...tensors, ...large]

@@ -259,6 +259,31 @@ const schedules = table('option/schedule', [
   } as Row,
 ])
 
+const more = table('option/schedule', [
+  run(
+    13,
+    'a scheduled floor of log',
+    {
+      base: sgd,
+      embedding: { name: 'log', floor: { schedule: 'linear', from: -1, to: 0.25, steps: 5 } },
+      learningRate: 0.25,
+      xi: 0.25,
+    },
+    falling,
+  ),
+  run(14, 'a scheduled epsilon of adam', {
+    base: { name: 'adam', epsilon: { schedule: 'exponential', from: 0.5, rate: 0.5 } },
+    learningRate: 0.125,
+    xi: 0.25,
+  }),
+  run(15, 'a learning rate of 0 moves nothing, and the state goes on', {
+    base: adam,
+    learningRate: { schedule: 'piecewise', values: [0.25, 0, 0.25], boundaries: [1, 3] },
+    xi: 0.25,
+    weightDecay: 0.125,
+  }),
+])
+
 const inGroups = { parameters: grouped }
 const groups = table('option/groups', [
   run(
@@ -445,6 +470,7 @@ export const optionCases: readonly Case[] = [
   ...metric,
   ...precision,
   ...schedules,
+  ...more,
   ...groups,
   ...scope,
   ...clip,

@@ -434,6 +434,16 @@ const manners = table('property/manners', [
       { parameters: base.name === 'muon' ? matrices : mixed },
     ),
   })),
+  ...allBases.map((base, b): Row => ({
+    n: b + 31,
+    title: `two optimisers of ${base.name} side by side do not disturb each other`,
+    check: 'independent',
+    problem: of(
+      540 + b,
+      { base, learningRate: 0.25, xi: 0.25 },
+      { parameters: base.name === 'muon' ? matrices : mixed },
+    ),
+  })),
   {
     n: 21,
     title: 'clipping does not write to the caller’s gradient',

@@ -123,6 +123,7 @@ export async function badCheckpoint(
 ): Promise<void> {
   const { session } = await runProblem(context, problem)
   const bytes = await damagedBytes(context, problem, damage)
+  if (damage === 'other name' && !context.declares('byName')) return loadsByPosition(context, session, bytes)
   const unchanged = await snapshot(context, session)
   await expectError(
     `loading a checkpoint: ${damage}`,
@@ -135,6 +136,25 @@ export async function badCheckpoint(
   const { gradients, loss } = problemStep(problem, problem.steps + 1, context.dtype)
   const report = await session.step(gradients, lossOption(loss))
   expectSame(context.ledger, 'report.step after the refused checkpoint', [report.step], [problem.steps + 1])
+}
+
+/** Where names don't bind, a state under another name is refused, or taken by its place. */
+async function loadsByPosition(context: Context, session: Session, bytes: Uint8Array): Promise<void> {
+  const unchanged = await snapshot(context, session)
+  try {
+    await loadInto(session, bytes)
+  } catch (error) {
+    if ((error as { code?: unknown }).code !== 'ERR_CHECKPOINT') throw error
+    await unchanged('after the refused checkpoint (other name): ')
+    return
+  }
+  const { decodeCheckpoint } = context.target.core
+  const slots = (checkpoint: Uint8Array): number[][] =>
+    decodeCheckpoint(checkpoint).parameters.flatMap((state) => Object.values(state.slots).map((data) => [...data]))
+  const [expected, got] = [slots(bytes), slots(await saveOf(session))]
+  expected.forEach((values, i) =>
+    expectSame(context.ledger, `slot ${i} after loading by position`, got[i] ?? [], values),
+  )
 }
 
 async function damagedBytes(context: Context, problem: Problem, damage: Damage): Promise<Uint8Array> {

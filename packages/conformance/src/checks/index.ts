@@ -11,6 +11,7 @@ import {
   equal,
   factorRange,
   falling,
+  independent,
   keepsGradient,
   layout,
   nuclearNorm,
@@ -58,6 +59,8 @@ export async function runCheck(context: Context, body: Case): Promise<void> {
       return repeatable(context, body)
     case 'keepsGradient':
       return keepsGradient(context, body)
+    case 'independent':
+      return independent(context, body)
     case 'resume':
       return resume(context, body)
     case 'handover':

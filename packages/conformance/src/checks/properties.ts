@@ -77,7 +77,7 @@ export async function factorRange(context: Context, { problem }: Body<'factorRan
     expectTrue(metric >= 0, `${where}: the metric must not be negative, is ${show(metric)}`)
     expectTrue(scale > 0, `${where}: the factor must be positive, is ${show(scale)}`)
     if (name === 'log') {
-      const height = problemStep(problem, i + 1, context.dtype).loss! - floor
+      const height = problemStep(problem, i + 1, context.dtype).loss! - (floor as number)
       expectTrue(
         scale <= slack / height,
         `${where}: the factor ${show(scale)} is above 1/ℓ = ${show(1 / height)}`,
@@ -266,10 +266,32 @@ export async function keepsGradient(context: Context, { problem }: Body<'keepsGr
   })
 }
 
+/**
+ * Two optimisers at once, over parameters of the same names, do not disturb each other; nor does disposing of one
+ * disturb the other.
+ */
+export async function independent(context: Context, { problem }: Body<'independent'>): Promise<void> {
+  const other = { ...problem, seed: problem.seed + 500, steps: problem.steps - 1 }
+  const expected = await runProblem(context, problem)
+  const a = await context.create(problem.transformation, problemParameters(problem, context.dtype))
+  const b = await context.create(other.transformation, problemParameters(other, context.dtype))
+  for (let step = 1; step <= problem.steps; step++) {
+    await runProblem(context, problem, { session: a, from: step, to: step })
+    if (step < problem.steps) await runProblem(context, other, { session: b, from: step, to: step })
+    else await b.dispose?.()
+  }
+  const got = await readCopies(a)
+  expected.parameters.forEach((values, i) => {
+    const where = `parameter ${problem.parameters[i]!.name}, with another optimiser beside it`
+    if (context.bitwise) expectSame(context.ledger, where, got[i]!, values)
+    else expectClose(context.ledger, where, got[i]!, values, context.tolerance(scalarsOf(problem)))
+  })
+}
+
 /** f′ and h′ at this loss. */
 function slopes({ embedding }: PlainTransformation, loss: number | undefined): { f: number; h: number } {
   if (embedding === undefined || embedding.name === 'identity') return { f: 1, h: 1 }
-  const slope = 1 / (loss! - (embedding.floor ?? 0))
+  const slope = 1 / (loss! - ((embedding.floor as number | undefined) ?? 0))
   return { f: slope, h: embedding.name === 'log' ? slope : 1 }
 }
 

@@ -124,7 +124,7 @@ export function createOracle(
         if (embedding === 'identity') continue
         if (loss === undefined) throw new OracleError('ERR_LOSS_REQUIRED')
         if (!Number.isFinite(loss)) return nonFinite()
-        if (loss <= (p.options.embedding?.floor ?? 0)) {
+        if (loss <= valueAt(p.options.embedding?.floor ?? 0, step)) {
           const policy = p.options.onBadLoss ?? 'throw'
           if (policy === 'throw') throw new OracleError('ERR_BAD_LOSS')
           if (policy === 'skip') return skipped()
@@ -154,7 +154,7 @@ export function createOracle(
         const scale = factor(
           embedding.name,
           metric,
-          (loss ?? NaN) - (embedding.floor ?? 0),
+          (loss ?? NaN) - valueAt(embedding.floor ?? 0, step),
           unit.options.onBadLoss,
         )
         factors.set(unit, scale)

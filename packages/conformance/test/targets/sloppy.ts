@@ -32,6 +32,8 @@ export const defects = [
   'state written on a skipped step',
   'parameters written on a skipped step',
   'a skipped step counts',
+  'skipped steps are not counted',
+  'sessions share their slots',
   'NaN poisons the average',
   'onNonFinite: throw ignored',
   'loss rounded to float32',
@@ -127,6 +129,9 @@ export function sloppyTarget(defect?: Defect): ConformanceTarget {
   }
 }
 
+/** Where one of the defects keeps what belongs to a session. */
+const shared = new Map<string, Record<string, TypedArray>>()
+
 function createSession(
   transformation: CoreTransformation,
   parameters: readonly TargetParameter[],
@@ -190,7 +195,7 @@ function createSession(
   }
 
   const skip = (): SessionReport => {
-    skippedSteps++
+    if (!has('skipped steps are not counted')) skippedSteps++
     if (has('a skipped step counts')) step++
     if (has('NaN poisons the average')) for (const unit of units.values()) unit.average = NaN
     if (has('state written on a skipped step'))
@@ -211,6 +216,7 @@ function createSession(
   }
 
   const move = (p: Held, g: TypedArray): Moved => {
+    if (has('sessions share their slots') && p.steps > 0) p.slots = shared.get(p.name)!
     const { base } = p.settings
     const h = (name: string): number => at((base.hyperparameters[name] ?? 0) as Scheduled)
     const t = (has('bias correction by the optimiser’s step') ? step : p.steps) + 1
@@ -409,6 +415,7 @@ function createSession(
           p.data[j] = moved - (has('decay scaled by ρ') ? scale : 1) * decay * decayed
         }
         p.slots = slots
+        if (has('sessions share their slots')) shared.set(p.name, slots)
         p.steps++
       }
       for (const { unit, average } of next) Object.assign(unit, { average, steps: unit.steps + 1 })

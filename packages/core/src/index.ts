@@ -23,7 +23,7 @@ export {
   type EmbeddingDefinition,
   type EmbeddingFactory,
 } from './embedding.js'
-export type { Engine, EngineOptions, Slots, TypedArray } from './engines/engine.js'
+export type { Engine, EngineOptions, Passes, Slots, TypedArray } from './engines/engine.js'
 export { instantiateStep } from './engines/wasm/instantiate.js'
 export type { Allocator, StepKernels, TensorBinding } from './engines/wasm/runner.js'
 export { isWasmSupported, type WasmMemory } from './engines/wasm/webassembly.js'
@@ -101,3 +101,4 @@ export {
   type Transformation,
   type TransformationJSON,
 } from './transformation.js'
+export { createStepper, type ScalarState, type StepOutcome, type Stepper } from './stepper.js'

@@ -17,17 +17,10 @@ import { createWasmEngine } from './engines/wasm/index.js'
 import { isWasmMemory, isWasmSupported, type WasmMemory } from './engines/wasm/webassembly.js'
 import { InducedMetricError, show } from './errors.js'
 import { checkKeys } from './hyperparameter.js'
-import {
-  planStep,
-  profileScalars,
-  unitScalars,
-  type MetricUnit,
-  type Scalars,
-  type StepPlan,
-} from './plan.js'
-import { clipGraph, stepStatus } from './record.js'
-import { composeReport, idle, initialReport, refusal, type StepReport } from './report.js'
-import { compileScalars, type ScalarProgram } from './scalars.js'
+import { planStep, profileScalars, shapeScalars, type StepPlan } from './plan.js'
+import { composeReport, initialReport, type StepReport } from './report.js'
+import { compileScalars } from './scalars.js'
+import { createStepper, type ScalarState, type Stepper } from './stepper.js'
 import { checkTransformation, type ParameterInfo, type Transformation } from './transformation.js'
 
 /** A parameter to optimise: its name, shape and values. */
@@ -195,61 +188,20 @@ export function initialSlots(plan: StepPlan): Record<string, number>[] {
   const scalars = plan.profiles.map((profile) => profileScalars({}, profile, 1))
   return plan.parameters.map(({ graph, profile, shape }) => {
     const outputs = graph.slots.map((name) => `initial.${name}`)
-    const values = compileScalars(graph, outputs)({ ...scalars[profile]!, ...shapeScalars(shape), step: 1 })
+    const values = compileScalars(
+      graph,
+      outputs,
+    )({ ...scalars[profile]!, ...shapeScalars({}, shape), step: 1 })
     return Object.fromEntries(graph.slots.map((name, i) => [name, values[i]!]))
   })
-}
-
-function shapeScalars(shape: readonly number[]): Scalars {
-  return { rows: shape[0] ?? 1, columns: shape[1] ?? 1 }
-}
-
-/** The cohort of each parameter. */
-function createCohorts(plan: StepPlan): Cohort[] {
-  const cohorts = new Map<string, Cohort>()
-  return plan.parameters.map(({ graph, profile, unit, clip, shape }) => {
-    const readsShape = graph.nodes.some(({ name }) => name === 'rows' || name === 'columns')
-    const key = [profile, unit, clip, ...(readsShape ? shape : [])].join()
-    let cohort = cohorts.get(key)
-    if (!cohort) cohorts.set(key, (cohort = { scalars: shapeScalars(shape), turn: 0, steps: 0 }))
-    return cohort
-  })
-}
-
-interface UnitWork {
-  readonly unit: MetricUnit
-  readonly scalars: Scalars
-  readonly evaluate: ScalarProgram
-  average: number
-  steps: number
-}
-
-/** Parameters whose scalars are the same as long as they have been updated equally often. */
-interface Cohort {
-  readonly scalars: Scalars
-  /** The call of `step` in which the scalars were filled in last, and for which count. */
-  turn: number
-  steps: number
 }
 
 class PlannedOptimizer implements Optimizer {
   readonly parameters: readonly OptimizerParameter[]
   readonly gradients: readonly OptimizerParameter[]
   readonly #plan: StepPlan
-  readonly #profiles: Scalars[]
-  readonly #cohorts: readonly Cohort[]
-  /** Scalars of parameters that have fallen out of step with their cohort. */
-  readonly #stragglers: Scalars[] = []
-  /** The scalars of each parameter in the current step. */
-  readonly #scalars: Scalars[]
-  readonly #active: number[] = []
-  readonly #norms: Float64Array
-  readonly #duals: Float64Array
-  #turn = 0
-  readonly #units: UnitWork[]
-  readonly #clip = compileScalars(clipGraph, ['clip'])
-  /** Number of steps that updated each parameter. */
-  readonly #steps: number[]
+  readonly #stepper: Stepper
+  readonly #state: ScalarState
   #engine: Engine | undefined
   #report: StepReport
 
@@ -268,19 +220,11 @@ class PlannedOptimizer implements Optimizer {
         return engine.gradients[index]!
       },
     }))
-    this.#profiles = plan.profiles.map(() => ({}))
-    this.#cohorts = createCohorts(plan)
-    this.#scalars = this.#cohorts.map(({ scalars }) => scalars)
-    this.#norms = new Float64Array(parameters.length)
-    this.#duals = new Float64Array(parameters.length)
-    this.#steps = plan.parameters.map(() => 0)
-    this.#units = plan.units.map((unit) => ({
-      unit,
-      scalars: {},
-      evaluate: compileScalars(unit.graph, ['average', 'metric', 'scale', 'status']),
-      average: 0,
-      steps: 0,
-    }))
+    this.#stepper = createStepper(plan)
+    this.#state = {
+      steps: plan.parameters.map(() => 0),
+      units: plan.units.map(() => ({ average: 0, steps: 0 })),
+    }
     this.#report = initialReport
   }
 
@@ -294,91 +238,33 @@ class PlannedOptimizer implements Optimizer {
 
   step(gradients: readonly (TypedArray | null)[], options: { readonly loss?: number } = {}): StepReport {
     const engine = this.#alive()
-    const plan = this.#plan
     this.#checkGradients(gradients)
     const loss = this.#checkLoss(options)
-
-    // Everything that can go wrong goes wrong before the first write.
     const step = this.#report.step + 1
-    plan.profiles.forEach((profile, i) => profileScalars(this.#profiles[i]!, profile, step))
-    this.#turn++
-    const active = this.#active
-    active.length = 0
-    for (let index = 0; index < gradients.length; index++) {
-      if (gradients[index] === null) continue
-      active.push(index)
-      this.#scalars[index] = this.#scalarsOf(index)
-    }
-    engine.begin(active, gradients, this.#scalars)
-    if (plan.clips.length > 0) this.#clipGradients(engine, gradients)
-
-    const duals = this.#duals
-    engine.reduce(duals)
-    const results = this.#units.map((work) => {
-      let dualNorm = 0
-      let contributions = 0
-      for (const index of work.unit.contributors) {
-        if (gradients[index] === null) continue
-        dualNorm += duals[index]!
-        contributions++
-      }
-      if (contributions === 0) return undefined
-      const scalars = unitScalars(work.scalars, work.unit, step)
-      Object.assign(scalars, {
-        dualNorm,
-        loss: loss ?? NaN,
-        average: work.average,
-        metricStep: work.steps + 1,
-      })
-      const [average, metric, scale, status] = work.evaluate(scalars) as unknown as [
-        number,
-        number,
-        number,
-        number,
-      ]
-      return { dualNorm, average, metric, scale, status, xi: scalars['xi']! }
+    const { skipped, learningRate, units } = this.#stepper.take(engine, gradients, this.#state, {
+      step,
+      loss,
     })
-
-    const failed = results.findIndex((result) => result !== undefined && result.status !== stepStatus.ok)
-    if (failed !== -1) {
-      const { status, dualNorm } = results[failed]!
-      const error = refusal(plan.transformation, this.#units[failed]!.unit, status, { dualNorm, loss })
-      if (error) throw error
-    }
-    const skipped = failed !== -1 || active.length === 0
-    if (!skipped) {
-      for (const index of active) {
-        this.#scalars[index]!['scale'] = results[plan.parameters[index]!.unit]!.scale
-        this.#steps[index]!++
-      }
-      engine.update()
-      results.forEach((result, i) => {
-        if (result === undefined) return
-        this.#units[i]!.average = result.average
-        this.#units[i]!.steps++
-      })
-    }
-
     return (this.#report = composeReport({
       step: skipped ? step - 1 : step,
       loss,
       skipped,
       skippedSteps: this.#report.skippedSteps + (skipped ? 1 : 0),
-      learningRate: this.#profiles[0]?.['learningRate'] ?? NaN,
-      units: results.map((result, i) => ({ unit: this.#units[i]!.unit, ...(result ?? idle) })),
+      learningRate,
+      units,
     }))
   }
 
   save(): Checkpoint {
     const engine = this.#alive()
-    const { hash, parameters } = this.#plan
+    const { hash, parameters, units } = this.#plan
     return {
       format: 'induced-metric-checkpoint',
       version: 1,
       hash,
       step: this.#report.step,
       skippedSteps: this.#report.skippedSteps,
-      units: this.#units.map(({ unit, average, steps }) => ({ key: unit.key, average, steps })),
+      units: units.map(({ key }, i) => ({ key, ...this.#state.units[i]! })),
       parameters: parameters.map(({ name, shape }, index): ParameterState => {
         const slots = Object.entries(engine.slots[index]!).map(
           ([slot, data]) => [slot, data.slice()] as const,
@@ -388,7 +274,7 @@ class PlannedOptimizer implements Optimizer {
           name,
           shape: [...shape],
           dtype,
-          steps: this.#steps[index]!,
+          steps: this.#state.steps[index]!,
           slots: Object.fromEntries(slots),
         }
       }),
@@ -421,8 +307,8 @@ class PlannedOptimizer implements Optimizer {
         `the checkpoint has parameters unknown here: ${[...states.keys()].filter((name) => !known.has(name)).join(', ')}`,
       )
     }
-    const averages = this.#units.map(
-      ({ unit: { key } }) => units.get(key) ?? refuse(`the checkpoint has no metric unit ${show(key)}`),
+    const averages = this.#plan.units.map(
+      ({ key }) => units.get(key) ?? refuse(`the checkpoint has no metric unit ${show(key)}`),
     )
     if (units.size !== averages.length) refuse('the checkpoint has metric units unknown here')
     if (checkpoint.hash !== this.#plan.hash) {
@@ -433,9 +319,9 @@ class PlannedOptimizer implements Optimizer {
 
     matched.forEach((state, index) => {
       for (const [slot, data] of Object.entries(engine.slots[index]!)) data.set(state.slots[slot]!)
-      this.#steps[index] = state.steps
+      this.#state.steps[index] = state.steps
     })
-    averages.forEach(({ average, steps }, i) => Object.assign(this.#units[i]!, { average, steps }))
+    averages.forEach(({ average, steps }, i) => Object.assign(this.#state.units[i]!, { average, steps }))
     this.#report = {
       ...this.#report,
       step: checkpoint.step,
@@ -491,42 +377,12 @@ class PlannedOptimizer implements Optimizer {
       throw new InducedMetricError('ERR_OPTION', `loss must be a number, given ${show(loss)}`)
     }
     if (loss === undefined && this.#plan.needsLoss) {
-      const { embedding } = this.#units.find(({ unit }) => unit.graph.needsLoss)!.unit.settings
+      const { embedding } = this.#plan.units.find(({ graph }) => graph.needsLoss)!.settings
       throw new InducedMetricError(
         'ERR_LOSS_REQUIRED',
         `the embedding ${embedding.name} reads the loss: pass it, as in step(gradients, { loss })`,
       )
     }
     return loss ?? null
-  }
-
-  /** A parameter's scalars at this step, but for those that are known only after a pass. */
-  #scalarsOf(index: number): Scalars {
-    const cohort = this.#cohorts[index]!
-    const steps = this.#steps[index]!
-    const { profile, shape } = this.#plan.parameters[index]!
-    if (cohort.turn !== this.#turn) {
-      cohort.turn = this.#turn
-      cohort.steps = steps
-    } else if (cohort.steps === steps) {
-      return cohort.scalars
-    }
-    const isFirst = cohort.steps === steps
-    const scalars = isFirst ? cohort.scalars : (this.#stragglers[index] ??= shapeScalars(shape))
-    Object.assign(scalars, this.#profiles[profile])
-    scalars['step'] = steps + 1
-    return scalars
-  }
-
-  /** Gives each clipped parameter its factor. */
-  #clipGradients(engine: Engine, gradients: readonly (TypedArray | null)[]): void {
-    const norms = this.#norms
-    engine.norm(norms)
-    for (const { clipNorm, members } of this.#plan.clips) {
-      const clipped = members.filter((index) => gradients[index] !== null)
-      const normSquared = clipped.reduce((total, index) => total + norms[index]!, 0)
-      const [clip] = this.#clip({ normSquared, clipNorm }) as unknown as [number]
-      for (const index of clipped) this.#scalars[index]!['clip'] = clip
-    }
   }
 }

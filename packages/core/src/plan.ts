@@ -3,7 +3,14 @@ import { hashText } from './graph.js'
 import { valueAt, type HyperparameterSpecs, type Scheduled } from './hyperparameter.js'
 import { embeddingInput } from './embedding.js'
 import { hyperparameterInput, type Preconditioner } from './preconditioner.js'
-import { isPlainBase, recordMetric, recordStep, type MetricGraph, type StepForm, type StepGraph } from './record.js'
+import {
+  isPlainBase,
+  recordMetric,
+  recordStep,
+  type MetricGraph,
+  type StepForm,
+  type StepGraph,
+} from './record.js'
 import {
   checkTransformation,
   optionRanges,
@@ -84,7 +91,9 @@ export function planStep(transformation: Transformation, parameters: readonly Pa
     const settings = settingsOf(transformation, parameter)
     const isMatrix = parameter.shape.length === 2
     const base = settings.base.definition.matrix && !isMatrix ? settings.fallback : settings.base
-    let profile = profiles.findIndex((candidate) => candidate.settings === settings && candidate.base === base)
+    let profile = profiles.findIndex(
+      (candidate) => candidate.settings === settings && candidate.base === base,
+    )
     if (profile === -1) profile = profiles.push({ settings, base }) - 1
 
     const form: StepForm = {
@@ -106,7 +115,8 @@ export function planStep(transformation: Transformation, parameters: readonly Pa
     let clip = -1
     if (settings.clipNorm !== undefined) {
       // Groups that inherit the norm are clipped together; a group that sets its own is clipped by itself.
-      const owner = settings.clipNorm === transformation.settings.clipNorm ? transformation.settings : settings
+      const owner =
+        settings.clipNorm === transformation.settings.clipNorm ? transformation.settings : settings
       clip = clips.findIndex((candidate) => candidate.settings === owner)
       if (clip === -1) clip = clips.push({ settings: owner, clipNorm: settings.clipNorm, members: [] }) - 1
       clips[clip]!.members.push(index)
@@ -201,14 +211,20 @@ function checkParameters(transformation: Transformation, parameters: readonly Pa
   const groups = new Set<string | undefined>()
   for (const parameter of parameters as readonly (ParameterInfo | null | undefined)[]) {
     if (typeof parameter !== 'object' || parameter === null) {
-      throw new InducedMetricError('ERR_OPTION', `a parameter must be { name, shape, data, group? }, given ${show(parameter)}`)
+      throw new InducedMetricError(
+        'ERR_OPTION',
+        `a parameter must be { name, shape, data, group? }, given ${show(parameter)}`,
+      )
     }
     const { name, shape, group } = parameter
     if (typeof name !== 'string') {
       throw new InducedMetricError('ERR_OPTION', `a parameter's name must be a string, given ${show(name)}`)
     }
     if (names.has(name)) {
-      throw new InducedMetricError('ERR_OPTION', `two parameters are named ${show(name)}: names must be unique`)
+      throw new InducedMetricError(
+        'ERR_OPTION',
+        `two parameters are named ${show(name)}: names must be unique`,
+      )
     }
     if (!Array.isArray(shape) || !shape.every((extent) => Number.isInteger(extent) && extent >= 0)) {
       throw new InducedMetricError(
@@ -217,7 +233,10 @@ function checkParameters(transformation: Transformation, parameters: readonly Pa
       )
     }
     if (group !== undefined && typeof group !== 'string') {
-      throw new InducedMetricError('ERR_OPTION', `parameter ${show(name)}: group must be a string, given ${show(group)}`)
+      throw new InducedMetricError(
+        'ERR_OPTION',
+        `parameter ${show(name)}: group must be a string, given ${show(group)}`,
+      )
     }
     names.add(name)
     groups.add(group)
@@ -238,6 +257,13 @@ export function profileScalars(scalars: Scalars, profile: Profile, step: number)
   scalars['learningRate'] = valueAt('learningRate', settings.learningRate, optionRanges.learningRate, step)
   scalars['weightDecay'] = valueAt('weightDecay', settings.weightDecay, optionRanges.weightDecay, step)
   fill(scalars, base.name, base.definition.hyperparameters, base.hyperparameters, hyperparameterInput, step)
+  return scalars
+}
+
+/** Writes the extents of a matrix into `scalars`; other shapes have none that a graph would read. */
+export function shapeScalars(scalars: Scalars, shape: readonly number[]): Scalars {
+  scalars['rows'] = shape[0] ?? 1
+  scalars['columns'] = shape[1] ?? 1
   return scalars
 }
 

@@ -14,18 +14,11 @@ export function elementType(value: unknown): 'float32' | 'float64' | undefined {
 export type Slots = Readonly<Record<string, TypedArray>>
 
 /**
- * What runs a plan on arrays. A step is a read-only pass (`reduce`, after `norm` where gradients are clipped), a few
+ * The passes of a step over the tensors of a plan. A step is a read-only pass (`reduce`, after `norm` where gradients are clipped), a few
  * scalars on the host, and a pass that writes (`update`): until the latter nothing has changed, so a step that turns
  * out not to be finite costs nothing. Each pass goes over all parameters that have a gradient.
  */
-export interface Engine {
-  readonly kind: 'reference' | 'wasm'
-  /** The parameters: the caller's own arrays, or views of the engine's memory. Ask again after memory may have grown. */
-  readonly parameters: readonly TypedArray[]
-  /** An array per parameter to write its gradient into; a step that is given it copies nothing. */
-  readonly gradients: readonly TypedArray[]
-  /** The slots of each parameter. */
-  readonly slots: readonly Slots[]
+export interface Passes<G> {
   /**
    * Takes in what a step is given.
    *
@@ -34,17 +27,24 @@ export interface Engine {
    * @param scalars by parameter; those whose scalars are all the same share one object. `clip` and `scale` are put into
    *   them before the passes that read those.
    */
-  begin(
-    active: readonly number[],
-    gradients: readonly (TypedArray | null)[],
-    scalars: readonly Scalars[],
-  ): void
+  begin(active: readonly number[], gradients: readonly (G | null)[], scalars: readonly Scalars[]): void
   /** Σ g² of every gradient that is clipped, into `results` by parameter. */
   norm(results: Float64Array): void
   /** Each parameter's part of the dual norm, by parameter; NaN or infinite when the step must not be written. */
   reduce(results: Float64Array): void
   /** Writes parameters and slots. */
   update(): void
+}
+
+/** What runs a plan on arrays. */
+export interface Engine extends Passes<TypedArray> {
+  readonly kind: 'reference' | 'wasm'
+  /** The parameters: the caller's own arrays, or views of the engine's memory. Ask again after memory may have grown. */
+  readonly parameters: readonly TypedArray[]
+  /** An array per parameter to write its gradient into; a step that is given it copies nothing. */
+  readonly gradients: readonly TypedArray[]
+  /** The slots of each parameter. */
+  readonly slots: readonly Slots[]
   /** Gives memory back. */
   dispose(): void
 }

@@ -1,0 +1,192 @@
+import type { Passes } from './engines/engine.js'
+import {
+  profileScalars,
+  shapeScalars,
+  unitScalars,
+  type MetricUnit,
+  type Scalars,
+  type StepPlan,
+} from './plan.js'
+import { clipGraph, stepStatus } from './record.js'
+import { idle, refusal, type UnitResult } from './report.js'
+import { compileScalars, type ScalarProgram } from './scalars.js'
+
+/** The numbers an optimiser keeps from step to step, beside the slots. */
+export interface ScalarState {
+  /** Number of steps that updated each parameter. */
+  readonly steps: number[]
+  /** Of each metric unit: v, and the number of steps it averages. */
+  readonly units: { average: number; steps: number }[]
+}
+
+/** What a step came to. */
+export interface StepOutcome {
+  readonly skipped: boolean
+  /** The learning rate of the first profile. */
+  readonly learningRate: number
+  readonly units: readonly UnitResult[]
+}
+
+/** Takes steps: the passes of an engine, with the scalar work on the host before, between and after them. */
+export interface Stepper {
+  /**
+   * @param passes what works on the tensors
+   * @param gradients one per parameter, in whatever form the passes take them; `null` where there is none
+   * @param state updated when the step is written
+   * @throws ERR_OPTION, ERR_NON_FINITE, ERR_BAD_LOSS before anything is written
+   */
+  take<G extends object>(
+    passes: Passes<G>,
+    gradients: readonly (G | null)[],
+    state: ScalarState,
+    given: { readonly step: number; readonly loss: number | null },
+  ): StepOutcome
+}
+
+/** Parameters whose scalars are the same as long as they have been updated equally often. */
+interface Cohort {
+  readonly scalars: Scalars
+  /** The call of `take` in which the scalars were filled in last, and for which count. */
+  turn: number
+  steps: number
+}
+
+interface UnitWork {
+  readonly unit: MetricUnit
+  readonly scalars: Scalars
+  readonly evaluate: ScalarProgram
+}
+
+/** Prepares the steps of a plan. */
+export function createStepper(plan: StepPlan): Stepper {
+  const { parameters } = plan
+  const profiles = plan.profiles.map((): Scalars => ({}))
+  const cohorts = createCohorts(plan)
+  /** The scalars of each parameter in the current step. */
+  const scalars = cohorts.map((cohort) => cohort.scalars)
+  /** Scalars of parameters that have fallen out of step with their cohort. */
+  const stragglers: Scalars[] = []
+  const active: number[] = []
+  const norms = new Float64Array(parameters.length)
+  const duals = new Float64Array(parameters.length)
+  const clip = compileScalars(clipGraph, ['clip'])
+  const works = plan.units.map((unit): UnitWork => ({
+    unit,
+    scalars: {},
+    evaluate: compileScalars(unit.graph, ['average', 'metric', 'scale', 'status']),
+  }))
+  let turn = 0
+
+  /** A parameter's scalars at this step, but for those that are known only after a pass. */
+  const scalarsOf = (index: number, steps: number): Scalars => {
+    const cohort = cohorts[index]!
+    const { profile, shape } = parameters[index]!
+    if (cohort.turn !== turn) {
+      cohort.turn = turn
+      cohort.steps = steps
+    } else if (cohort.steps === steps) {
+      return cohort.scalars
+    }
+    const isFirst = cohort.steps === steps
+    const own = isFirst ? cohort.scalars : (stragglers[index] ??= shapeScalars({}, shape))
+    Object.assign(own, profiles[profile])
+    own['step'] = steps + 1
+    return own
+  }
+
+  const clipGradients = (passes: Pick<Passes<never>, 'norm'>, gradients: readonly unknown[]): void => {
+    passes.norm(norms)
+    for (const { clipNorm, members } of plan.clips) {
+      const clipped = members.filter((index) => gradients[index] !== null)
+      const normSquared = clipped.reduce((total, index) => total + norms[index]!, 0)
+      const [factor] = clip({ normSquared, clipNorm }) as unknown as [number]
+      for (const index of clipped) scalars[index]!['clip'] = factor
+    }
+  }
+
+  const evaluateUnit = (
+    work: UnitWork,
+    gradients: readonly unknown[],
+    state: { average: number; steps: number },
+    step: number,
+    loss: number | null,
+  ): (UnitResult & { readonly average: number; readonly status: number }) | undefined => {
+    let dualNorm = 0
+    let contributions = 0
+    for (const index of work.unit.contributors) {
+      if (gradients[index] === null) continue
+      dualNorm += duals[index]!
+      contributions++
+    }
+    if (contributions === 0) return undefined
+    const given = unitScalars(work.scalars, work.unit, step)
+    given['dualNorm'] = dualNorm
+    given['loss'] = loss ?? NaN
+    given['average'] = state.average
+    given['metricStep'] = state.steps + 1
+    const [average, metric, scale, status] = work.evaluate(given) as unknown as [
+      number,
+      number,
+      number,
+      number,
+    ]
+    return { unit: work.unit, dualNorm, average, metric, scale, status, xi: given['xi']! }
+  }
+
+  return {
+    take(passes, gradients, state, { step, loss }) {
+      // Everything that can go wrong goes wrong before the first write.
+      plan.profiles.forEach((profile, i) => profileScalars(profiles[i]!, profile, step))
+      turn++
+      active.length = 0
+      for (let index = 0; index < gradients.length; index++) {
+        if (gradients[index] === null) continue
+        active.push(index)
+        scalars[index] = scalarsOf(index, state.steps[index]!)
+      }
+      passes.begin(active, gradients, scalars)
+      if (plan.clips.length > 0) clipGradients(passes, gradients)
+      passes.reduce(duals)
+      const results = works.map((work, i) => evaluateUnit(work, gradients, state.units[i]!, step, loss))
+
+      const failed = results.find((result) => result !== undefined && result.status !== stepStatus.ok)
+      if (failed) {
+        const error = refusal(plan.transformation, failed.unit, failed.status, {
+          dualNorm: failed.dualNorm,
+          loss,
+        })
+        if (error) throw error
+      }
+      const skipped = failed !== undefined || active.length === 0
+      if (!skipped) {
+        for (const index of active) {
+          scalars[index]!['scale'] = results[parameters[index]!.unit]!.scale
+          state.steps[index]!++
+        }
+        passes.update()
+        results.forEach((result, i) => {
+          if (result === undefined) return
+          state.units[i]!.average = result.average
+          state.units[i]!.steps++
+        })
+      }
+      return {
+        skipped,
+        learningRate: profiles[0]?.['learningRate'] ?? NaN,
+        units: results.map((result, i) => result ?? { unit: plan.units[i]!, ...idle }),
+      }
+    },
+  }
+}
+
+/** The cohort of each parameter. */
+function createCohorts(plan: StepPlan): Cohort[] {
+  const cohorts = new Map<string, Cohort>()
+  return plan.parameters.map(({ graph, profile, unit, clip, shape }) => {
+    const readsShape = graph.nodes.some(({ name }) => name === 'rows' || name === 'columns')
+    const key = [profile, unit, clip, ...(readsShape ? shape : [])].join()
+    let cohort = cohorts.get(key)
+    if (!cohort) cohorts.set(key, (cohort = { scalars: shapeScalars({}, shape), turn: 0, steps: 0 }))
+    return cohort
+  })
+}

@@ -16,6 +16,10 @@ const variants: Readonly<Record<string, readonly { readonly base: PlainBase; rea
       base: { name: 'heavyBall', momentum: 0.7, dampening: 0.25 },
       of: 'heavyBall whose dampening starts at the second step',
     },
+    {
+      base: { name: 'heavyBall', momentum: 0, dampening: 0.25 },
+      of: 'heavyBall at momentum 0, where there is nothing to dampen',
+    },
   ],
   rmsprop: [
     { base: { name: 'rmsprop', decay: 0.9 }, of: 'rmsprop without bias correction' },

@@ -150,7 +150,9 @@ async function loadsByPosition(context: Context, session: Session, bytes: Uint8A
   }
   const { decodeCheckpoint } = context.target.core
   const slots = (checkpoint: Uint8Array): number[][] =>
-    decodeCheckpoint(checkpoint).parameters.flatMap((state) => Object.values(state.slots).map((data) => [...data]))
+    decodeCheckpoint(checkpoint).parameters.flatMap((state) =>
+      Object.values(state.slots).map((data) => [...data]),
+    )
   const [expected, got] = [slots(bytes), slots(await saveOf(session))]
   expected.forEach((values, i) =>
     expectSame(context.ledger, `slot ${i} after loading by position`, got[i] ?? [], values),

@@ -41,7 +41,7 @@ const sgd: Base = (x) => {
   return { direction, dual, slots: { m } }
 }
 
-/** torch.optim.SGD: the first step's buffer is the gradient, dampening from the second on; P = 1. */
+/** torch.optim.SGD: the first buffer is the gradient, dampening from the second on, neither at momentum 0; P = 1. */
 const heavyBall: Base = (x) => {
   const mu = x.h('momentum', 0.9)
   const dampening = x.h('dampening', 0)
@@ -51,7 +51,7 @@ const heavyBall: Base = (x) => {
   let dual = 0
   for (let i = 0; i < buffer.length; i++) {
     const g = x.g[i]!
-    buffer[i] = x.t === 1 ? g : mu * buffer[i]! + (1 - dampening) * g
+    buffer[i] = x.t === 1 || mu === 0 ? g : mu * buffer[i]! + (1 - dampening) * g
     direction[i] = nesterov ? g + mu * buffer[i]! : buffer[i]!
     dual += g * g
   }

@@ -75,7 +75,10 @@ export function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array {
   const text = encodeText(JSON.stringify(header))
   const headerLength = aligned(text.length)
   const arrays = parameters.flatMap(({ slots }) => Object.values(slots))
-  const length = arrays.reduce((total, array) => total + aligned(array.byteLength), prefixLength + headerLength)
+  const length = arrays.reduce(
+    (total, array) => total + aligned(array.byteLength),
+    prefixLength + headerLength,
+  )
 
   const bytes = new Uint8Array(length)
   bytes.fill(0x20, prefixLength, prefixLength + headerLength).set(text, prefixLength)
@@ -106,9 +109,11 @@ export function decodeCheckpoint(bytes: Uint8Array): Checkpoint {
   const version = view.getUint32(4, true)
   if (version !== 1) throw broken(`the checkpoint has version ${version}; this release reads version 1`)
   const headerLength = view.getUint32(8, true)
-  if (prefixLength + headerLength > bytes.length) throw broken('the checkpoint is truncated: its header is incomplete')
+  if (prefixLength + headerLength > bytes.length)
+    throw broken('the checkpoint is truncated: its header is incomplete')
   const stored = view.getUint32(12, true)
-  if (crc32(bytes.subarray(prefixLength)) !== stored) throw broken('the checkpoint is truncated or altered: checksum differs')
+  if (crc32(bytes.subarray(prefixLength)) !== stored)
+    throw broken('the checkpoint is truncated or altered: checksum differs')
 
   const header = parseHeader(bytes.subarray(prefixLength, prefixLength + headerLength))
   let offset = prefixLength + headerLength
@@ -117,14 +122,17 @@ export function decodeCheckpoint(bytes: Uint8Array): Checkpoint {
     const width = parameter.dtype === 'float64' ? 8 : 4
     const slots: [string, TypedArray][] = names.map((name) => {
       const byteLength = size * width
-      if (offset + byteLength > bytes.length) throw broken(`the checkpoint is truncated at slot ${name} of ${parameter.name}`)
-      const copy = bytes.slice(offset, offset + byteLength)
+      if (offset + byteLength > bytes.length)
+        throw broken(`the checkpoint is truncated at slot ${name} of ${parameter.name}`)
+      // Not bytes.slice: that of a Node Buffer is no copy.
+      const copy = new Uint8Array(bytes.subarray(offset, offset + byteLength))
       offset += aligned(byteLength)
       return [name, fromLittleEndian(copy, parameter.dtype)]
     })
     return { ...parameter, slots: Object.fromEntries(slots) }
   })
-  if (offset !== bytes.length) throw broken(`the checkpoint has ${bytes.length - offset} bytes after its last slot`)
+  if (offset !== bytes.length)
+    throw broken(`the checkpoint has ${bytes.length - offset} bytes after its last slot`)
   return { ...header, parameters }
 }
 
@@ -144,11 +152,18 @@ export function checkCheckpoint(value: unknown): asserts value is Checkpoint {
  */
 export function checkParameterState(
   state: ParameterState,
-  expected: { name: string; shape: readonly number[]; dtype: 'float32' | 'float64'; slots: readonly string[] },
+  expected: {
+    name: string
+    shape: readonly number[]
+    dtype: 'float32' | 'float64'
+    slots: readonly string[]
+  },
 ): void {
   const name = show(expected.name)
   if (state.shape.join() !== expected.shape.join()) {
-    throw broken(`parameter ${name} has shape [${expected.shape.join(', ')}], in the checkpoint [${state.shape.join(', ')}]`)
+    throw broken(
+      `parameter ${name} has shape [${expected.shape.join(', ')}], in the checkpoint [${state.shape.join(', ')}]`,
+    )
   }
   const slots = [...expected.slots].sort().join(', ')
   const saved = Object.keys(state.slots).sort().join(', ')
@@ -158,7 +173,9 @@ export function checkParameterState(
       throw broken(`slot ${slot} of ${name} must be ${expected.dtype}, the checkpoint has ${show(data)}`)
     }
     if (data.length !== sizeOf(expected.shape)) {
-      throw broken(`slot ${slot} of ${name} has ${sizeOf(expected.shape)} elements, in the checkpoint ${data.length}`)
+      throw broken(
+        `slot ${slot} of ${name} has ${sizeOf(expected.shape)} elements, in the checkpoint ${data.length}`,
+      )
     }
   }
 }
@@ -170,22 +187,32 @@ function parseHeader(bytes: Uint8Array): Header {
   } catch {
     throw broken('the checkpoint has a header that is not JSON')
   }
-  checkHeader(header, (slots) => Array.isArray(slots) && slots.every((name) => typeof name === 'string'))
+  checkHeader(header, (slots) => isNameList(slots))
   return header as Header
 }
 
 function checkHeader(value: unknown, isSlots: (slots: unknown) => boolean): void {
   const header = value as Partial<Header> | null | undefined
   const isCount = (count: unknown): boolean => Number.isSafeInteger(count) && (count as number) >= 0
-  if (header?.format !== 'induced-metric-checkpoint') throw broken(`expected a checkpoint, given ${show(value)}`)
-  if (header.version !== 1) throw broken(`the checkpoint has version ${show(header.version)}; this release reads version 1`)
+  if (header?.format !== 'induced-metric-checkpoint')
+    throw broken(`expected a checkpoint, given ${show(value)}`)
+  if (header.version !== 1)
+    throw broken(`the checkpoint has version ${show(header.version)}; this release reads version 1`)
   if (typeof header.hash !== 'string') throw broken('the checkpoint has no structural hash')
-  if (!isCount(header.step) || !isCount(header.skippedSteps)) throw broken('the checkpoint has no valid step count')
+  if (!isCount(header.step) || !isCount(header.skippedSteps))
+    throw broken('the checkpoint has no valid step count')
   if (!Array.isArray(header.units) || !Array.isArray(header.parameters)) {
     throw broken('the checkpoint has no list of metric units or of parameters')
   }
+  checkUnique('metric units', header.units, 'key')
+  checkUnique('parameters', header.parameters, 'name')
   for (const unit of header.units as readonly Partial<UnitState>[]) {
-    if (typeof unit?.key !== 'string' || !isCount(unit.steps) || !Number.isFinite(unit.average) || unit.average! < 0) {
+    if (
+      typeof unit?.key !== 'string' ||
+      !isCount(unit.steps) ||
+      !Number.isFinite(unit.average) ||
+      unit.average! < 0
+    ) {
       throw broken('the checkpoint has an invalid metric average')
     }
   }
@@ -202,13 +229,31 @@ function checkHeader(value: unknown, isSlots: (slots: unknown) => boolean): void
   }
 }
 
+/** A list of different strings. */
+function isNameList(value: unknown): boolean {
+  return (
+    Array.isArray(value) &&
+    value.every((name) => typeof name === 'string') &&
+    new Set(value).size === value.length
+  )
+}
+
+function checkUnique(what: string, entries: readonly unknown[], label: string): void {
+  const labels = entries.map((entry) => (entry as Readonly<Record<string, unknown>> | null)?.[label])
+  const twice = labels.find((value, i) => labels.indexOf(value) !== i)
+  if (twice !== undefined) throw broken(`the checkpoint has two ${what} named ${show(twice)}`)
+}
+
 function broken(message: string): InducedMetricError {
   return new InducedMetricError('ERR_CHECKPOINT', message)
 }
 
 // ASCII by JSON's own escapes, so that no TextEncoder is needed: the core uses nothing but the language.
 function encodeText(json: string): Uint8Array {
-  const ascii = json.replace(/[^\x20-\x7e]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  const ascii = json.replace(
+    /[^\x20-\x7e]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
   return Uint8Array.from(ascii, (character) => character.charCodeAt(0))
 }
 

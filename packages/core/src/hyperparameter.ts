@@ -142,7 +142,7 @@ export function scheduledToJSON(name: string, value: Scheduled): number | Schedu
   )
 }
 
-/** The inverse of {@link scheduledToJSON}; values that are no schedule pass through to be checked by their owner. */
-export function scheduledFromJSON(value: unknown): unknown {
-  return typeof value === 'object' && value !== null ? scheduleFromJSON(value) : value
+/** The inverse of {@link scheduledToJSON}; what is no object passes through, to be checked by its owner. */
+export function scheduledFromJSON(name: string, value: unknown): unknown {
+  return typeof value === 'object' && value !== null ? scheduleFromJSON(value, name) : value
 }

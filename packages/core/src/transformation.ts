@@ -102,7 +102,9 @@ export interface Transformation {
 }
 
 /** A preconditioner or embedding as data: its name beside its hyperparameters. */
-export type ComponentJSON = HyperparameterJSON & { readonly name: never } | { readonly name: string; readonly [key: string]: unknown }
+export type ComponentJSON =
+  | (HyperparameterJSON & { readonly name: never })
+  | { readonly name: string; readonly [key: string]: unknown }
 
 /** A group's options as data. */
 export interface GroupJSON {
@@ -182,7 +184,10 @@ export function inducedMetric(base: Preconditioner, options: InducedMetricOption
   checkChoice('onNonFinite', onNonFinite, nonFiniteChoices)
   checkChoice('metricScope', metricScope, scopeChoices)
   if (options.learningRate === undefined) {
-    throw new InducedMetricError('ERR_OPTION', 'learningRate is required: a number ≥ 0 or a function of the step')
+    throw new InducedMetricError(
+      'ERR_OPTION',
+      'learningRate is required: a number ≥ 0 or a function of the step',
+    )
   }
   const settings = resolveSettings('', rest, {
     base,
@@ -196,12 +201,7 @@ export function inducedMetric(base: Preconditioner, options: InducedMetricOption
     onBadLoss: 'throw',
     clipNorm: undefined,
   })
-  checkKeys('groups', groups, Object.keys(typeof groups === 'object' ? (groups ?? {}) : {}))
-  const resolved: Record<string, GroupSettings> = {}
-  for (const [label, group] of Object.entries(groups)) {
-    checkKeys(`groups.${label}`, group, ['base', ...groupKeys])
-    resolved[label] = resolveSettings(`groups.${label}.`, group, settings)
-  }
+  const resolved = mapGroups(groups, (path, group) => resolveSettings(`${path}.`, group, settings))
   return {
     settings,
     groups: resolved,
@@ -236,7 +236,10 @@ function resolveSettings(path: string, options: GroupOptions, defaults: GroupSet
   checkScheduled(`${path}learningRate`, settings.learningRate, optionRanges.learningRate)
   if (settings.xi !== 'auto') {
     if (typeof settings.xi === 'string') {
-      throw new InducedMetricError('ERR_OPTION', `${path}xi must be a number ≥ 0, a schedule or 'auto', given ${show(settings.xi)}`)
+      throw new InducedMetricError(
+        'ERR_OPTION',
+        `${path}xi must be a number ≥ 0, a schedule or 'auto', given ${show(settings.xi)}`,
+      )
     }
     checkScheduled(`${path}xi`, settings.xi, optionRanges.xi)
   }
@@ -244,7 +247,8 @@ function resolveSettings(path: string, options: GroupOptions, defaults: GroupSet
   checkScheduled(`${path}weightDecay`, settings.weightDecay, optionRanges.weightDecay)
   checkDecayMask(`${path}decayMask`, settings.decayMask)
   checkChoice(`${path}onBadLoss`, settings.onBadLoss, badLossChoices)
-  if (settings.clipNorm !== undefined) checkNumber(`${path}clipNorm`, settings.clipNorm, optionRanges.clipNorm)
+  if (settings.clipNorm !== undefined)
+    checkNumber(`${path}clipNorm`, settings.clipNorm, optionRanges.clipNorm)
   return settings
 }
 
@@ -262,13 +266,19 @@ function checkPreconditioner(name: string, value: unknown): asserts value is Pre
   // A factory carries its definition too.
   if (isComponent<Preconditioner>(value) && typeof value.definition?.update === 'function') return
   const hint = typeof value === 'function' ? 'a function: call it, as in adam()' : show(value)
-  throw new InducedMetricError('ERR_OPTION', `${name} must be a preconditioner such as sgd() or adam(), given ${hint}`)
+  throw new InducedMetricError(
+    'ERR_OPTION',
+    `${name} must be a preconditioner such as sgd() or adam(), given ${hint}`,
+  )
 }
 
 function checkEmbedding(name: string, value: unknown): asserts value is Embedding {
   if (isComponent<Embedding>(value) && typeof value.definition?.slope === 'function') return
   const hint = typeof value === 'function' ? 'a function: call it, as in log()' : show(value)
-  throw new InducedMetricError('ERR_OPTION', `${name} must be an embedding such as identity() or log(), given ${hint}`)
+  throw new InducedMetricError(
+    'ERR_OPTION',
+    `${name} must be an embedding such as identity() or log(), given ${hint}`,
+  )
 }
 
 function checkDecayMask(name: string, value: unknown): asserts value is DecayMask {
@@ -280,7 +290,10 @@ function checkDecayMask(name: string, value: unknown): asserts value is DecayMas
   )
 }
 
-function componentToJSON(path: string, component: { name: string; hyperparameters: HyperparameterValues }): ComponentJSON {
+function componentToJSON(
+  path: string,
+  component: { name: string; hyperparameters: HyperparameterValues },
+): ComponentJSON {
   const json: Record<string, unknown> = { name: component.name }
   for (const [key, value] of Object.entries(component.hyperparameters)) {
     json[key] = typeof value === 'boolean' ? value : scheduledToJSON(`${path}.${key}`, value)
@@ -303,7 +316,7 @@ function groupToJSON(path: string, settings: GroupSettings): GroupJSON {
     beta: settings.beta,
     embedding: componentToJSON(`${path}embedding`, settings.embedding),
     weightDecay: scheduledToJSON(`${path}weightDecay`, settings.weightDecay),
-    decayMask,
+    decayMask: typeof decayMask === 'string' ? decayMask : [...decayMask],
     fallback: componentToJSON(`${path}fallback`, settings.fallback),
     onBadLoss: settings.onBadLoss,
     ...(settings.clipNorm === undefined ? {} : { clipNorm: settings.clipNorm }),
@@ -352,7 +365,13 @@ const builtinEmbeddings = [identity, log, logDamped]
  */
 export function fromJSON(json: unknown, own: FromJSONOptions = {}): Transformation {
   checkKeys('a saved transformation', json, [
-    'format', 'version', 'base', ...groupKeys, 'onNonFinite', 'metricScope', 'groups',
+    'format',
+    'version',
+    'base',
+    ...groupKeys,
+    'onNonFinite',
+    'metricScope',
+    'groups',
   ])
   const { format, version, base, groups, ...rest } = json as unknown as Record<string, unknown>
   if (format !== 'induced-metric' || version !== 1) {
@@ -361,42 +380,77 @@ export function fromJSON(json: unknown, own: FromJSONOptions = {}): Transformati
       `not a transformation this version can read: format ${show(format)}, version ${show(version)}`,
     )
   }
-  const preconditioners = [...builtinPreconditioners, ...(own.preconditioners ?? [])]
-  const embeddings = [...builtinEmbeddings, ...(own.embeddings ?? [])]
-
-  const options = (group: Record<string, unknown>): Record<string, unknown> => {
-    const { base, fallback, embedding, learningRate, xi, weightDecay, ...others } = group
-    const result: Record<string, unknown> = { ...others }
-    if (base !== undefined) result['base'] = componentFromJSON('preconditioner', base, preconditioners)
-    if (fallback !== undefined) result['fallback'] = componentFromJSON('preconditioner', fallback, preconditioners)
-    if (embedding !== undefined) result['embedding'] = componentFromJSON('embedding', embedding, embeddings)
-    if (learningRate !== undefined) result['learningRate'] = scheduledFromJSON(learningRate)
-    if (xi !== undefined) result['xi'] = scheduledFromJSON(xi)
-    if (weightDecay !== undefined) result['weightDecay'] = scheduledFromJSON(weightDecay)
-    return result
+  checkKeys('fromJSON', own, ['preconditioners', 'embeddings'])
+  const known = {
+    preconditioner: [...builtinPreconditioners, ...factories('preconditioners', own.preconditioners)],
+    embedding: [...builtinEmbeddings, ...factories('embeddings', own.embeddings)],
   }
-  const groupOptions = groups as Record<string, Record<string, unknown>> | undefined
-  return inducedMetric(componentFromJSON('preconditioner', base, preconditioners), {
-    ...options(rest),
-    ...(groupOptions && {
-      groups: Object.fromEntries(Object.entries(groupOptions).map(([label, group]) => [label, options(group)])),
+  const read: Readonly<Record<string, (path: string, json: unknown) => unknown>> = {
+    base: (path, json) => componentFromJSON('preconditioner', path, json, known.preconditioner),
+    fallback: (path, json) => componentFromJSON('preconditioner', path, json, known.preconditioner),
+    embedding: (path, json) => componentFromJSON('embedding', path, json, known.embedding),
+    learningRate: scheduledFromJSON,
+    xi: scheduledFromJSON,
+    weightDecay: scheduledFromJSON,
+  }
+  const options = (path: string, group: object): Record<string, unknown> => {
+    const entries = Object.entries(group).filter(([, value]) => value !== undefined)
+    return Object.fromEntries(
+      entries.map(([key, value]) => [key, Object.hasOwn(read, key) ? read[key]!(path + key, value) : value]),
+    )
+  }
+  const { base: restoredBase, ...others } = options('', { base: base ?? null, ...rest })
+  if (groups !== undefined) others['groups'] = mapGroups(groups, (path, group) => options(`${path}.`, group))
+  return inducedMetric(restoredBase as Preconditioner, others as unknown as InducedMetricOptions)
+}
+
+/** Applies a function to the options of each group, which may come from anyone. */
+function mapGroups<T>(groups: unknown, read: (path: string, group: object) => T): Record<string, T> {
+  const labels = typeof groups === 'object' && groups !== null ? Object.keys(groups) : []
+  checkKeys('groups', groups, labels)
+  return Object.fromEntries(
+    Object.entries(groups).map(([label, group]: [string, unknown]) => {
+      checkKeys(`groups.${label}`, group, ['base', ...groupKeys])
+      return [label, read(`groups.${label}`, group)]
     }),
-  } as unknown as InducedMetricOptions)
+  )
 }
 
 /** A factory of any hyperparameters. */
 type NamedFactory<T> = ((options?: never) => T) & { readonly definition: { readonly name: string } }
 
-function componentFromJSON<T>(kind: string, json: unknown, factories: readonly NamedFactory<T>[]): T {
-  const { name, ...hyperparameters } = (typeof json === 'object' && json !== null ? json : {}) as Record<string, unknown>
-  const factory = factories.find((candidate) => candidate.definition.name === name)
+function factories<T>(option: string, given: unknown): readonly NamedFactory<T>[] {
+  const isFactory = (value: unknown): boolean =>
+    typeof value === 'function' && typeof (value as Partial<NamedFactory<T>>).definition?.name === 'string'
+  if (given === undefined) return []
+  if (Array.isArray(given) && given.every(isFactory)) return given as NamedFactory<T>[]
+  throw new InducedMetricError(
+    'ERR_OPTION',
+    `fromJSON: ${option} must be an array of what a define function returned, not called; given ${show(given)}`,
+  )
+}
+
+function componentFromJSON<T>(
+  kind: 'preconditioner' | 'embedding',
+  path: string,
+  json: unknown,
+  known: readonly NamedFactory<T>[],
+): T {
+  const { name, ...hyperparameters } = (typeof json === 'object' && json !== null ? json : {}) as Record<
+    string,
+    unknown
+  >
+  const factory = known.find((candidate) => candidate.definition.name === name)
   if (factory === undefined) {
-    const known = factories.map((candidate) => candidate.definition.name).join(', ')
+    const names = known.map((candidate) => candidate.definition.name).join(', ')
     throw new InducedMetricError(
       'ERR_OPTION',
-      `no ${kind} ${show(name)}; known: ${known}. Pass your own to fromJSON(json, { ${kind}s: [yours] })`,
+      `${path}: no ${kind} ${show(name)}; known: ${names}. Pass your own to fromJSON(json, { ${kind}s: [yours] })`,
     )
   }
-  const options = Object.fromEntries(Object.entries(hyperparameters).map(([key, x]) => [key, scheduledFromJSON(x)]))
-  return factory(options as never)
+  const options = Object.entries(hyperparameters).map(([key, x]) => [
+    key,
+    scheduledFromJSON(`${path}.${key}`, x),
+  ])
+  return factory(Object.fromEntries(options) as never)
 }

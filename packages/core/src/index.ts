@@ -24,9 +24,10 @@ export {
   type EmbeddingFactory,
 } from './embedding.js'
 export type { Engine, EngineOptions, Passes, Slots, TypedArray } from './engines/engine.js'
+export { createArena } from './engines/wasm/arena.js'
 export { instantiateStep } from './engines/wasm/instantiate.js'
 export type { Allocator, StepKernels, TensorBinding } from './engines/wasm/runner.js'
-export { isWasmSupported, type WasmMemory } from './engines/wasm/webassembly.js'
+export { createMemory, isShared, isWasmMemory, isWasmSupported, type WasmMemory } from './engines/wasm/webassembly.js'
 export { InducedMetricError, type ErrorCode } from './errors.js'
 export { neededNodes, type Graph, type GraphNode } from './graph.js'
 export type {

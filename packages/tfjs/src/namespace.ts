@@ -17,6 +17,7 @@ export type TensorFlow = Pick<
   | 'engine'
   | 'equal'
   | 'getBackend'
+  | 'greater'
   | 'keep'
   | 'matMul'
   | 'maximum'

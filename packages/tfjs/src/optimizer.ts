@@ -2,6 +2,7 @@ import {
   checkCheckpoint,
   checkTransformation,
   composeReport,
+  createStepper,
   decodeCheckpoint,
   encodeCheckpoint,
   fromJSON,
@@ -12,13 +13,17 @@ import {
   stepStatus,
   type Checkpoint,
   type ParameterInfo,
+  type ScalarState,
   type StepPlan,
+  type Stepper,
   type StepReport,
   type Transformation,
 } from '@induced-metric/core'
 import type { Optimizer } from '@tensorflow/tfjs-core'
 import { createConstants } from './constants.js'
 import { createEvaluator } from './evaluation.js'
+import { createFusedPasses, type FusedPasses } from './fused.js'
+import { hostMemory, type HostMemory } from './hostMemory.js'
 import { forgetLatest, keepLatest, readLatest, type Latest, type LatestValues } from './latest.js'
 import { createLowering } from './lowering.js'
 import type {
@@ -55,9 +60,15 @@ export interface InducedOptimizerOptions {
   /**
    * Who decides whether a step may be written (everything finite, the loss in the embedding's domain): `'host'`, which
    * looks at one number per step, where tensors lie in its memory (cpu, wasm; the default there); or `'device'`, which
-   * computes old and new and selects, and never reads (the default elsewhere, and the only way there).
+   * computes old and new and selects, and never reads (the default elsewhere, and the only way there). With compiled loops
+   * it is the host.
    */
   readonly verdict?: 'host' | 'device'
+  /**
+   * What computes: `'wasm'`, the core's compiled loops, on the wasm backend's own memory or on copies of the cpu backend's
+   * arrays; `'ops'`, operations of TensorFlow.js; or `'auto'` (default), loops where there can be, else operations.
+   */
+  readonly engine?: 'auto' | 'ops' | 'wasm'
 }
 
 /** A `tf.Optimizer` that takes induced-metric steps. */
@@ -138,6 +149,15 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
     readonly transformation: Transformation
     groupOf: InducedOptimizerOptions['groupOf']
     readonly #verdict: InducedOptimizerOptions['verdict']
+    readonly #engine: NonNullable<InducedOptimizerOptions['engine']>
+    #fused:
+      | {
+          readonly plan: StepPlan
+          readonly host: HostMemory
+          readonly passes: FusedPasses
+          readonly stepper: Stepper
+        }
+      | undefined
     readonly #constants = createConstants(tf)
     readonly #state = createState(tf)
     readonly #plans = new Map<string, StepPlan>()
@@ -162,6 +182,7 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
       this.transformation = transformation
       this.groupOf = options.groupOf
       this.#verdict = options.verdict
+      this.#engine = options.engine ?? 'auto'
     }
 
     override get iterations(): number {
@@ -189,14 +210,83 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
         const given = loss ?? computed
         if (given === undefined && plan.needsLoss) throw lossRequired(plan)
         this.#state.ensure(plan)
-        tf.tidy(() => this.#take(plan, pairs, given))
+        const host = this.#hostMemory()
+        tf.tidy(() =>
+          host ? this.#takeFused(host, plan, pairs, given) : this.#takeByOperations(plan, pairs, given),
+        )
       } finally {
         computed?.dispose()
         this.#constants.sweep()
       }
     }
 
-    #take(plan: StepPlan, pairs: readonly VariableGradient[], loss: Scalar | number | undefined): void {
+    /** The memory for compiled loops, where they are wanted and can be. */
+    #hostMemory(): HostMemory | undefined {
+      if (this.#engine === 'ops' || (this.#engine === 'auto' && this.#verdict === 'device')) return undefined
+      const host = hostMemory(tf)
+      if (host === undefined && this.#engine === 'wasm') {
+        throw new InducedMetricError(
+          'ERR_NOT_SUPPORTED',
+          `there are no compiled loops on the ${tf.getBackend()} backend; use engine: 'auto' or 'ops'`,
+        )
+      }
+      return host
+    }
+
+    /** A step by the core's compiled loops. */
+    #takeFused(
+      host: HostMemory,
+      plan: StepPlan,
+      pairs: readonly VariableGradient[],
+      loss: Scalar | number | undefined,
+    ): void {
+      if (this.#fused?.plan !== plan || this.#fused.host !== host) {
+        this.#fused?.passes.dispose()
+        this.#fused = { plan, host, passes: createFusedPasses(plan, host), stepper: createStepper(plan) }
+      }
+      const { passes, stepper } = this.#fused
+      const read = (x: Tensor | number): number => (typeof x === 'number' ? x : host.read(x))
+      const variables = plan.parameters.map(({ name }) => this.#state.variables.get(name)!)
+      const units = plan.units.map(({ key }) => this.#state.units.get(key)!)
+      const state: ScalarState = {
+        steps: variables.map(({ steps }) => steps),
+        units: units.map(({ average, steps }) => ({ average: read(average), steps })),
+      }
+      const gradients = pairs.map(({ variable, gradient }, index) =>
+        gradient === null ? null : { variable, gradient, state: variables[index]! },
+      )
+      const lossValue = loss === undefined ? null : read(loss)
+      try {
+        const outcome = stepper.take(passes, gradients, state, { step: this.#step + 1, loss: lossValue })
+        this.#skipped = outcome.skipped
+        if (outcome.skipped) this.#skippedSteps++
+        else this.#step++
+        const { learningRate } = outcome
+        const outcomes = outcome.units.map(({ unit, xi, ...values }) => ({
+          unit,
+          xi,
+          values: { ...values, average: NaN, status: stepStatus.ok },
+        }))
+        forgetLatest(tf, this.#latest)
+        this.#latest = { learningRate, loss: lossValue ?? undefined, outcomes }
+      } finally {
+        passes.end()
+      }
+      this.#plan = plan
+      state.steps.forEach((steps, index) => (variables[index]!.steps = steps))
+      state.units.forEach(({ average, steps }, index) => {
+        const previous = units[index]!.average
+        if (typeof previous !== 'number') previous.dispose()
+        Object.assign(units[index]!, { average, steps })
+      })
+    }
+
+    /** A step by operations of TensorFlow.js. */
+    #takeByOperations(
+      plan: StepPlan,
+      pairs: readonly VariableGradient[],
+      loss: Scalar | number | undefined,
+    ): void {
       const evaluator = createEvaluator(tf, lowering, this.#constants)
       const reduced = reduceStep(evaluator, plan, this.#state, pairs, this.#step + 1, loss)
       const { outcomes, learningRate, active } = reduced
@@ -240,9 +330,9 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
         if (!values) continue
         const state = this.#state.units.get(unit.key)!
         const previous = state.average
-        const average = typeof values.average === 'number' ? tf.scalar(values.average) : values.average
-        state.average = tf.keep(choose(average, previous).clone())
-        previous.dispose()
+        const tensor = (x: Tensor | number): Tensor => (typeof x === 'number' ? tf.scalar(x) : x)
+        state.average = tf.keep(choose(tensor(values.average), tensor(previous)).clone())
+        if (typeof previous !== 'number') previous.dispose()
         state.steps++
       }
       this.#plan = plan
@@ -272,11 +362,11 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
       const { count, worst } = await readRefused(tf, refused)
       if (count === 0) return
       this.#step -= count
-      this.#skippedSteps += count
       this.#state.takeBack(count)
       const { unit, dualNorm } = latest.units.find(({ status }) => status === worst) ?? latest.units[0]!
       const error = refusal(this.transformation, unit, worst, { dualNorm, loss: latest.loss })
       if (error) throw error
+      this.#skippedSteps += count
     }
 
     async save(): Promise<Checkpoint> {
@@ -334,6 +424,8 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
     override dispose(): void {
       if (this.#disposed) return
       this.#release()
+      this.#fused?.passes.dispose()
+      this.#fused = undefined
       this.#constants.dispose()
       this.#disposed = true
     }

@@ -15,9 +15,9 @@ export interface VariableState {
   readonly slots: Record<string, Tensor>
 }
 
-/** State of one metric unit: v, a scalar on the device, and how many steps it averages. */
+/** State of one metric unit: v, a number or a scalar on the device, and how many steps it averages. */
 export interface UnitState {
-  average: Tensor
+  average: Tensor | number
   steps: number
 }
 
@@ -63,7 +63,7 @@ export function createState(tf: TensorFlow): State {
           tf.keep(
             values
               ? tf.tensor(values, [...shape])
-              : tf.broadcastTo(tf.scalar(initial[index]![slot]!), [...shape]),
+              : tf.tidy(() => tf.broadcastTo(tf.scalar(initial[index]![slot]!), [...shape])),
           ),
         ]
       })
@@ -79,7 +79,7 @@ export function createState(tf: TensorFlow): State {
 
   const dispose = (): void => {
     for (const { slots } of variables.values()) tf.dispose(slots)
-    for (const { average } of units.values()) average.dispose()
+    for (const { average } of units.values()) if (typeof average !== 'number') average.dispose()
     variables.clear()
     units.clear()
     unclaimed = []
@@ -93,7 +93,7 @@ export function createState(tf: TensorFlow): State {
       if (plan === ensured) return
       addVariables(plan)
       for (const { key } of plan.units) {
-        if (!units.has(key)) units.set(key, { average: tf.keep(tf.scalar(0)), steps: 0 })
+        if (!units.has(key)) units.set(key, { average: 0, steps: 0 })
       }
       ensured = plan
     },
@@ -101,13 +101,13 @@ export function createState(tf: TensorFlow): State {
       dispose()
       unclaimed = checkpoint.parameters
       for (const { key, average, steps } of checkpoint.units) {
-        units.set(key, { average: tf.keep(tf.scalar(average)), steps })
+        units.set(key, { average, steps })
       }
     },
     async save() {
       const savedUnits = [...units].map(async ([key, { average, steps }]) => ({
         key,
-        average: (await average.data())[0]!,
+        average: typeof average === 'number' ? average : (await average.data())[0]!,
         steps,
       }))
       const saved = [...variables].map(async ([name, { shape, steps, slots }]): Promise<ParameterState> => {

@@ -24,7 +24,7 @@ export interface UnitOutcome {
   readonly unit: MetricUnit
   readonly xi: number
   readonly values?: {
-    readonly dualNorm: Tensor
+    readonly dualNorm: Tensor | number
     readonly average: Tensor | number
     readonly metric: Tensor | number
     readonly scale: Tensor | number

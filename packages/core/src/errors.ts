@@ -53,3 +53,8 @@ export function show(value: unknown): string {
   if (typeof value === 'object' && value !== null) return 'an object'
   return String(value)
 }
+
+/** Whether a value is an array. `Array.isArray` itself would make the elements of what is known to be a list `any`. */
+export function isList(value: unknown): boolean {
+  return Array.isArray(value)
+}

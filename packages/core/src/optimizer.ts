@@ -15,7 +15,7 @@ import {
 } from './engines/engine.js'
 import { createWasmEngine } from './engines/wasm/index.js'
 import { isWasmMemory, isWasmSupported, type WasmMemory } from './engines/wasm/webassembly.js'
-import { InducedMetricError, show } from './errors.js'
+import { InducedMetricError, isList, show } from './errors.js'
 import { checkKeys } from './hyperparameter.js'
 import { planStep, profileScalars, shapeScalars, type StepPlan } from './plan.js'
 import { composeReport, initialReport, type StepReport } from './report.js'
@@ -127,7 +127,7 @@ export function createOptimizer(
   checkTransformation(transformation)
   checkKeys('createOptimizer', options, ['engine', 'memory', 'adopt'])
   const { engine: engineName = 'auto', memory, adopt = false } = options
-  if (!Array.isArray(parameters)) {
+  if (!isList(parameters)) {
     throw new InducedMetricError('ERR_OPTION', `parameters must be an array, given ${show(parameters)}`)
   }
   const createEngine = chooseEngine(engineName)
@@ -342,8 +342,8 @@ class PlannedOptimizer implements Optimizer {
 
   #checkGradients(gradients: readonly (TypedArray | null)[]): void {
     const { parameters } = this
-    if (!Array.isArray(gradients) || gradients.length !== parameters.length) {
-      const given = Array.isArray(gradients) ? `${gradients.length}` : show(gradients)
+    if (!isList(gradients) || gradients.length !== parameters.length) {
+      const given = isList(gradients) ? `${gradients.length}` : show(gradients)
       throw new InducedMetricError(
         'ERR_SHAPE',
         `step takes an array of ${parameters.length} gradients, one per parameter, given ${given}`,

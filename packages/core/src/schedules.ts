@@ -1,4 +1,4 @@
-import { InducedMetricError, show } from './errors.js'
+import { InducedMetricError, isList, show } from './errors.js'
 import { checkKeys } from './keys.js'
 
 /** A value by step, counted from 1. Any function will do; the built-in ones can also be saved. */
@@ -22,11 +22,6 @@ export function isSchedule(value: unknown): value is BuiltinSchedule {
 
 function builtin(json: ScheduleJSON, at: Schedule): BuiltinSchedule {
   return Object.assign((step: number) => at(step), { toJSON: () => json })
-}
-
-// Array.isArray by itself would make the elements any.
-function isList(value: unknown): boolean {
-  return Array.isArray(value)
 }
 
 function check(name: string, value: unknown, positive = false): asserts value is number {

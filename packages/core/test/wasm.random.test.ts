@@ -9,7 +9,6 @@ import {
   log,
   logDamped,
   type Expr,
-  type InducedMetricOptions,
   type Optimizer,
   type Preconditioner,
   type TypedArray,
@@ -274,7 +273,7 @@ describe('generated bases', () => {
           maxLength: 3,
         }),
         (base, given, shapes, dtype, offset, seed, bad) => {
-          const transformation = inducedMetric(base, given as InducedMetricOptions)
+          const transformation = inducedMetric(base, given)
           const [reference, wasm] = pair(
             transformation,
             shapes.map((shape, i) => ({ shape, dtype, offset, seed: seed + i })),

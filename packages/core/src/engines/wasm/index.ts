@@ -35,7 +35,9 @@ export const createWasmEngine: EngineFactory = (
 ): Engine => {
   const memory: WasmMemory = shared ?? createMemory()
   const arena = createArena(memory)
-  const inMemory = given.map((array) => array.buffer === memory.buffer)
+  // Taken down before the memory grows: then these views lose their place.
+  const found = given.map((array) => (array.buffer === memory.buffer ? array.byteOffset : undefined))
+  const inMemory = found.map((address) => address !== undefined)
 
   // The layout: for each parameter its values, its gradient and its slots.
   const padded = (bytes: number): number => Math.ceil(bytes / 64) * 64
@@ -46,7 +48,7 @@ export const createWasmEngine: EngineFactory = (
   arena.reserve(tensorCounts.reduce((total, count, index) => total + count * tensorBytes[index]!, 0))
   const bindings = plan.parameters.map(({ graph, size, shape }, index): TensorBinding => {
     const allocate = (): number => arena.allocate(tensorBytes[index]!)
-    const parameter = inMemory[index] ? given[index]!.byteOffset : allocate()
+    const parameter = found[index] ?? allocate()
     const gradient = allocate()
     const slots = graph.slots.map(allocate)
     return {

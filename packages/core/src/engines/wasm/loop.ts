@@ -31,24 +31,19 @@ export function rowWords(loop: Loop): number {
   return tableHeader.addresses + loop.loads.length + loop.stores.length
 }
 
-/** How a loop adds up. */
-export interface LoopOptions {
-  /** Vectors per turn of the main loop. */
-  readonly unroll: number
-  /**
-   * Whether every single element is widened to f64 before it is added. Otherwise the vectors of one turn are added in
-   * their own type first, which is faster, and may overflow where the sum as such does not.
-   */
-  readonly wide: boolean
-}
-
-/** Writes a loop as a function. */
+/**
+ * Writes a loop as a function.
+ *
+ * @param unroll vectors per turn of the main loop. Their sums are added up in the tensors' own type before they are
+ *   widened to f64, and so may overflow where the sum as such does not. With 0, every element is taken and widened by
+ *   itself.
+ */
 export function emitLoop(
   name: string,
   graph: Graph,
   loop: Loop,
   type: VectorType,
-  options: LoopOptions,
+  unroll: number,
 ): FunctionCode {
   const [table, rows] = [0, 1]
   const locals = new Locals(2)
@@ -125,7 +120,6 @@ export function emitLoop(
     loop.sums.forEach((node, s) => {
       const x = value(graph.nodes[node]!.inputs[0]!)
       if (lane) code.push(...set(tail[s]!, x, type.first, get(tail[s]!), [op.f64Add]))
-      else if (options.wide) code.push(...set(partial[s]!, x), ...widen(s))
       else code.push(...set(partial[s]!, x, first ? [] : [...get(partial[s]!), ...type.op.add]))
     })
     loop.stores.forEach((node, s) => code.push(...set(results[s]!, value(node))))
@@ -150,7 +144,7 @@ export function emitLoop(
     const code: number[] = []
     const stride = lane ? type.bytes : type.bytes * type.lanes
     for (let j = 0; j < vectors; j++) code.push(...emitVector(j * stride, lane, j === 0))
-    if (!lane && !options.wide) loop.sums.forEach((_, s) => code.push(...widen(s)))
+    if (!lane) loop.sums.forEach((_, s) => code.push(...widen(s)))
     for (const pointer of pointers) code.push(...advance(pointer, i32(vectors * stride)))
     return code
   }
@@ -158,20 +152,19 @@ export function emitLoop(
   let zero: number | undefined
   const constantZero = (): number => (zero ??= locals.add('v128'))
 
-  const perTurn = options.unroll * type.lanes
-  const loops: number[] = [
-    ...set(turns, get(count), i32(Math.log2(perTurn)), [op.i32ShiftRightUnsigned]),
-    ...countDown(turns, turn(options.unroll)),
-  ]
-  if (options.unroll > 1) {
+  const loops: number[] = []
+  if (unroll > 0) {
+    const perTurn = unroll * type.lanes
+    const vectorShift = i32(Math.log2(type.lanes))
     loops.push(
-      ...set(turns, get(count), i32(perTurn - 1), [op.i32And], i32(Math.log2(type.lanes)), [
-        op.i32ShiftRightUnsigned,
-      ]),
-      ...countDown(turns, turn(1)),
+      ...set(turns, get(count), i32(Math.log2(perTurn)), [op.i32ShiftRightUnsigned]),
+      ...countDown(turns, turn(unroll)),
+      ...set(turns, get(count), i32(perTurn - 1), [op.i32And], vectorShift, [op.i32ShiftRightUnsigned]),
+      ...(unroll > 1 ? countDown(turns, turn(1)) : []),
+      ...set(count, get(count), i32(type.lanes - 1), [op.i32And]),
     )
   }
-  loops.push(...set(turns, get(count), i32(type.lanes - 1), [op.i32And]), ...countDown(turns, turn(1, true)))
+  loops.push(...countDown(count, turn(1, true)))
 
   const once: number[] = []
   for (const [node, local] of constants) once.push(...set(local, type.constant(graph.nodes[node]!.value!)))

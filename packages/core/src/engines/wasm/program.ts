@@ -1,7 +1,7 @@
 import type { Graph } from '../../graph.js'
 import type { StepGraph } from '../../record.js'
 import { encodeModule, type FunctionCode } from './encoder.js'
-import { emitLoop, type Loop, type LoopOptions } from './loop.js'
+import { emitLoop, type Loop } from './loop.js'
 import { scheduleStep, type Pass, type Schedule } from './schedule.js'
 import { vectorTypes, type ElementType, type VectorType } from './vectors.js'
 import { compileModule, type WasmModule } from './webassembly.js'
@@ -46,15 +46,15 @@ export function encodeStep(graph: StepGraph, dtype: ElementType, shared = false)
 
 function emitFunctions(
   graph: StepGraph,
-  { norm, reduce, update }: Schedule,
+  { norm, reduce, update, staged }: Schedule,
   type: VectorType,
 ): { functions: Map<Loop, LoopFunctions>; code: FunctionCode[] } {
   const functions = new Map<Loop, LoopFunctions>()
   const code: FunctionCode[] = []
   const byForm = new Map<string, LoopFunctions>()
-  const emit = (loop: Loop, options: LoopOptions): string => {
+  const emit = (loop: Loop, unroll: number): string => {
     const name = `f${code.length}`
-    code.push(emitLoop(name, graph, loop, type, options))
+    code.push(emitLoop(name, graph, loop, type, unroll))
     return name
   }
   for (const { stages } of [norm, reduce, update].filter((pass): pass is Pass => pass !== undefined)) {
@@ -65,9 +65,11 @@ function emitFunctions(
       const form = formOf(graph, loop)
       let names = byForm.get(form)
       if (!names) {
-        const name = emit(loop, { unroll: loop.sums.length > 0 ? 4 : 2, wide: false })
+        // Where a step is one loop, the loop is what counts; where it has matrix products, those are.
+        const unroll = (loop.sums.length > 0 ? 4 : 2) >> (staged ? 1 : 0)
+        const name = emit(loop, unroll)
         const overflows = loop.sums.length > 0 && type.name === 'float32'
-        names = { name, ...(overflows && { wide: emit(loop, { unroll: 1, wide: true }) }) }
+        names = { name, ...(overflows && { wide: emit(loop, 0) }) }
         byForm.set(form, names)
       }
       functions.set(loop, names)

@@ -1,10 +1,17 @@
+import * as core from '@induced-metric/core'
 import { execFile } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { cases, mountConformance, runConformance, type ConformanceTarget } from '../src/index.js'
+import {
+  allCapabilitiesBut,
+  cases,
+  mountConformance,
+  runConformance,
+  type ConformanceTarget,
+} from '../src/index.js'
 import { coreTarget } from './targets/core.js'
 import { sloppyTarget } from './targets/sloppy.js'
 
@@ -161,6 +168,36 @@ describe('runConformance', () => {
       filter: /^(step\/sgd|property\/layout)/,
     })
     expect(open).toBe(0)
+  })
+
+  it('lets an adapter that does not promise byName load by position, if it does so properly', async () => {
+    const byPosition = (keepSlots: boolean): ConformanceTarget => ({
+      ...target,
+      manifest: { ...target.manifest, capabilities: allCapabilitiesBut('byName') },
+      async create(transformation, parameters) {
+        const session = await target.create(transformation, parameters)
+        return {
+          ...session,
+          load(bytes) {
+            const saved = core.decodeCheckpoint(bytes)
+            const states = saved.parameters.map((state, i) => ({
+              ...state,
+              name: parameters[i]!.name,
+              slots: keepSlots
+                ? state.slots
+                : Object.fromEntries(
+                    Object.entries(state.slots).map(([name, data]) => [name, data.slice().fill(0)]),
+                  ),
+            }))
+            return session.load!(core.encodeCheckpoint({ ...saved, parameters: states }))
+          },
+        }
+      },
+    })
+    const filter = /^checkpoint\/bad\/f64\/0007/
+    expect((await runConformance(byPosition(true), { filter })).totals.passed).toBe(1)
+    const { cases } = await runConformance(byPosition(false), { filter })
+    expect(cases[0]!.message).toMatch(/slot 0 after loading by position/)
   })
 
   it('survives a target that throws what is no error', async () => {

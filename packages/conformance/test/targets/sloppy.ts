@@ -86,6 +86,7 @@ const declared: readonly Capability[] = [
   'badLossPolicies',
   'checkpoint',
   'bitwise',
+  'byName',
 ]
 
 type Settings = CoreTransformation['settings']

@@ -61,16 +61,18 @@ export const idle = { scale: 0, dualNorm: NaN, metric: NaN, xi: NaN } as const
 export function composeReport(
   given: Omit<StepReport, keyof UnitReport | 'units'> & { readonly units: readonly UnitResult[] },
 ): StepReport {
-  const { units: results, ...rest } = given
+  // Written out, as this is done at every step and copies by spread leave much to collect.
+  const { step, loss, skipped, skippedSteps, learningRate, units: results } = given
   const units = results.map(({ unit, scale, dualNorm, metric, xi }): UnitReport => ({
     key: unit.key,
-    scale: rest.skipped ? 0 : scale,
+    scale: skipped ? 0 : scale,
     dualNorm: unit.graph.metric ? Math.max(dualNorm, 0) : NaN,
     metric,
     xi,
   }))
-  const { key: _, ...first } = units.find(({ xi }) => !Number.isNaN(xi)) ?? { key: '', ...idle }
-  return { ...rest, ...first, ...(units.length > 1 && { units }) }
+  const { scale, dualNorm, metric, xi } = units.find(({ xi }) => !Number.isNaN(xi)) ?? idle
+  const report = { step, loss, skipped, skippedSteps, learningRate, scale, dualNorm, metric, xi }
+  return units.length > 1 ? { ...report, units } : report
 }
 
 /**

@@ -138,12 +138,14 @@ export function createStepper(plan: StepPlan): Stepper {
       // Everything that can go wrong goes wrong before the first write.
       plan.profiles.forEach((profile, i) => profileScalars(profiles[i]!, profile, step))
       turn++
-      active.length = 0
+      let count = 0
       for (let index = 0; index < gradients.length; index++) {
         if (gradients[index] === null) continue
-        active.push(index)
+        active[count++] = index
         scalars[index] = scalarsOf(index, state.steps[index]!)
       }
+      // Only where it is another: setting the length lets go of the array's memory.
+      if (active.length !== count) active.length = count
       passes.begin(active, gradients, scalars)
       if (plan.clips.length > 0) clipGradients(passes, gradients)
       passes.reduce(duals)

@@ -14,6 +14,7 @@ interface Work {
   readonly bindings: TensorBinding[]
   readonly scalars: Scalars[]
   readonly results: Float64Array
+  count: number
 }
 
 /** The views of one parameter's tensors. */
@@ -74,7 +75,7 @@ export const createWasmEngine: EngineFactory = (
     kernels.prepare(members.map((index) => bindings[index]!))
     const clips = program.schedule.norm !== undefined
     const results = new Float64Array(members.length)
-    const work: Work = { kernels, clips, active: [], bindings: [], scalars: [], results }
+    const work: Work = { kernels, clips, active: [], bindings: [], scalars: [], results, count: 0 }
     for (const index of members) workOf[index] = work
     return work
   })
@@ -135,7 +136,7 @@ export const createWasmEngine: EngineFactory = (
     },
     begin(active, stepGradients, scalars) {
       refresh()
-      for (const work of works) work.active.length = work.bindings.length = work.scalars.length = 0
+      for (const work of works) work.count = 0
       for (const index of active) {
         const work = workOf[index]!
         const binding = bindings[index]!
@@ -148,9 +149,15 @@ export const createWasmEngine: EngineFactory = (
         }
         const source = outside[index]
         if (source) views[index]!.parameter.set(source)
-        work.active.push(index)
-        work.bindings.push(binding)
-        work.scalars.push(scalars[index]!)
+        work.active[work.count] = index
+        work.bindings[work.count] = binding
+        work.scalars[work.count] = scalars[index]!
+        work.count++
+      }
+      for (const work of works) {
+        // Only where it is another: setting the length lets go of an array's memory.
+        if (work.bindings.length === work.count) continue
+        work.active.length = work.bindings.length = work.scalars.length = work.count
       }
     },
     norm(results) {

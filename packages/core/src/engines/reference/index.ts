@@ -28,7 +28,7 @@ export const createReferenceEngine: EngineFactory = (plan, parameters, initial):
       const slot = make[elementType(parameter)!](parameter.length)
       return [name, value === 0 ? slot : slot.fill(value)] as const
     })
-    return Object.fromEntries(entries) as Record<string, TypedArray>
+    return Object.fromEntries(entries)
   })
   const work = parameters.map((parameter, index) => {
     const { shape, size } = plan.parameters[index]!
@@ -38,7 +38,7 @@ export const createReferenceEngine: EngineFactory = (plan, parameters, initial):
     const tensors: Record<string, TypedArray> = { ...destinations }
     return {
       extents,
-      destinations: destinations as Tensors,
+      destinations,
       tensors,
       norm: () => passOf(index, 'norm', () => ['norm']),
       reduce: passOf(index, 'reduce', () => ['dual']),

@@ -1,0 +1,69 @@
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { format } from 'node:util'
+import { afterAll, describe, expect, it, vi } from 'vitest'
+import { listFiles, root } from '../tools/workspace.js'
+import { type Document, markdownBlocks } from './blocks.js'
+import { type Module, toModules } from './modules.js'
+
+// What a page says its code prints, in a block marked `text output`, is what the code prints: no number in the docs is
+// older than the code that gave it.
+
+/** A module of a page, with the blocks that show what it prints. */
+interface Shown {
+  readonly module: Module
+  readonly output: string
+}
+
+/** The modules of a page that are followed by a block marked `text output`, before the next module begins. */
+function shownOutputs(page: Document): Shown[] {
+  const modules = toModules(page)
+  const starts = modules.map(({ name }) => Number(name.split(':').at(-1)))
+  return modules.flatMap((module, i) => {
+    const output = page.filter(
+      ({ line, flags }) =>
+        flags.includes('output') && line > starts[i]! && line < (starts[i + 1] ?? Infinity),
+    )
+    return output.length === 0 ? [] : [{ module, output: output.flatMap(({ lines }) => lines).join('\n') }]
+  })
+}
+
+const shown = listFiles()
+  .filter((file) => file.endsWith('.md') && !file.startsWith('examples/'))
+  .flatMap((file) => shownOutputs(markdownBlocks(file, readFileSync(join(root, file), 'utf8'))))
+
+const folder = join(root, 'tests/.snippets/output')
+
+afterAll(() => {
+  rmSync(folder, { recursive: true, force: true })
+})
+
+describe('what a page says its code prints', () => {
+  it.each(shown.map((entry): [string, Shown] => [entry.module.name, entry]))(
+    '%s',
+    async (_, { module, output }) => {
+      mkdirSync(folder, { recursive: true })
+      const path = join(folder, `${module.name.replaceAll(/[/:]/g, '+')}.${module.language}`)
+      writeFileSync(path, module.run ?? '')
+      const printed: string[] = []
+      const log = vi
+        .spyOn(console, 'log')
+        .mockImplementation((...values) => void printed.push(format(...values)))
+      try {
+        await import(path)
+      } finally {
+        log.mockRestore()
+      }
+      expect(printed.join('\n').trimEnd()).toBe(output.trimEnd())
+    },
+  )
+
+  it('is found beside the code it belongs to', () => {
+    const page = [
+      '```ts', "import 'a'", '```', '```text output', 'one', '```', '```ts', 'two', '```', '```text output', 'two', '```',
+      '```ts', "import 'b'", '```', '```text', 'a picture', '```',
+    ] // prettier-ignore
+    const found = shownOutputs(markdownBlocks('page.md', page.join('\n')))
+    expect(found.map(({ module: { name }, output }) => [name, output])).toEqual([['page.md:2', 'one\ntwo']])
+  })
+})

@@ -1,0 +1,1 @@
+export type { CheckpointState, NamedTensor, OptimizerGroup, ParameterMomentums, Property, TensorData } from './types.js'

@@ -17,7 +17,7 @@ export type { InducedOptimizer, InducedOptimizerOptions } from './optimizer.js'
  * @param tf the TensorFlow.js namespace that trains: `import * as tf from '@tensorflow/tfjs'`
  * @param transformation what `inducedMetric` returned
  * @returns a `tf.Optimizer`; dispose of it when done
- * @throws ERR_OPTION when the second argument is no transformation
+ * @throws ERR_OPTION when the arguments are no namespace, no transformation or no options
  *
  * @example
  * ```ts

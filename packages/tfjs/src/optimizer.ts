@@ -114,6 +114,12 @@ const classes = new WeakMap<TensorFlow['Optimizer'], InducedOptimizerClass>()
 
 /** The optimiser class of a copy of TensorFlow.js, registered for loading models when it is first asked for. */
 export function optimizerClass(tf: TensorFlow): InducedOptimizerClass {
+  if (typeof tf?.Optimizer !== 'function' || typeof tf.engine !== 'function') {
+    throw new InducedMetricError(
+      'ERR_OPTION',
+      "the first argument must be the namespace of TensorFlow.js: import * as tf from '@tensorflow/tfjs'",
+    )
+  }
   let found = classes.get(tf.Optimizer)
   if (found === undefined) {
     found = createClass(tf)
@@ -179,6 +185,7 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
     constructor(transformation: Transformation, options: InducedOptimizerOptions = {}) {
       super()
       checkTransformation(transformation)
+      checkOptions(options)
       this.transformation = transformation
       this.groupOf = options.groupOf
       this.#verdict = options.verdict
@@ -207,6 +214,7 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
       try {
         const pairs = pairGradients(tf, variableGradients)
         const plan = this.#planOf(pairs.map(({ variable }) => variable))
+        checkLoss(loss)
         const given = loss ?? computed
         if (given === undefined && plan.needsLoss) throw lossRequired(plan)
         this.#state.ensure(plan)
@@ -480,6 +488,37 @@ function checkFit(plan: StepPlan, checkpoint: Checkpoint): void {
       'the checkpoint was saved by a transformation of another form: its bases or its metricScope differ',
     )
   }
+}
+
+const choices: Readonly<Record<string, readonly string[]>> = {
+  verdict: ['host', 'device'],
+  engine: ['auto', 'ops', 'wasm'],
+}
+
+function checkOptions(options: InducedOptimizerOptions): void {
+  for (const [name, value] of Object.entries(options)) {
+    if (value === undefined) continue
+    const accepted = choices[name]
+    const expected =
+      name === 'groupOf' ? 'a function' : accepted?.map((choice) => `'${choice}'`).join(' or ')
+    if (expected === undefined) {
+      throw new InducedMetricError(
+        'ERR_OPTION',
+        `there is no option ${name}: the options are groupOf, verdict and engine; the rest belongs in inducedMetric`,
+      )
+    }
+    if (name === 'groupOf' ? typeof value !== 'function' : !accepted!.includes(value as string))
+      throw new InducedMetricError('ERR_OPTION', `${name} must be ${expected}, given ${String(value)}`)
+  }
+}
+
+function checkLoss(loss: Scalar | number | undefined): void {
+  if (loss === undefined || loss === null || typeof loss === 'number') return
+  if (loss.size === 1 && loss.rank === 0 && loss.dtype === 'float32') return
+  throw new InducedMetricError(
+    'ERR_SHAPE',
+    `the loss must be a number or a scalar of float32, given ${loss.dtype} of shape [${loss.shape?.join(', ')}]`,
+  )
 }
 
 function lossRequired(plan: StepPlan): InducedMetricError {

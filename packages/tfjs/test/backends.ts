@@ -1,13 +1,26 @@
 import * as tf from '@tensorflow/tfjs'
 import { setWasmPaths } from '@tensorflow/tfjs-backend-wasm'
+import type { InducedOptimizerOptions } from '@induced-metric/tfjs'
 import { createRequire } from 'node:module'
 import { dirname, sep } from 'node:path'
+import { beforeAll, describe } from 'vitest'
 
 /** The backends there are in Node. */
 export const nodeBackends = ['cpu', 'wasm'] as const
 
-/** Where a step's verdict is taken. */
-export const verdicts = ['host', 'device'] as const
+/** A backend, and a way the optimiser can work on it. */
+export interface Mode {
+  readonly title: string
+  readonly backend: (typeof nodeBackends)[number]
+  readonly options: Pick<InducedOptimizerOptions, 'engine' | 'verdict'>
+}
+
+/** All ways the optimiser can work in Node. */
+export const modes: readonly Mode[] = nodeBackends.flatMap((backend) => [
+  { title: `${backend} by compiled loops`, backend, options: { engine: 'wasm' } },
+  { title: `${backend} by operations`, backend, options: { engine: 'ops', verdict: 'host' } },
+  { title: `${backend} as a device`, backend, options: { engine: 'ops', verdict: 'device' } },
+])
 
 /** Sets a backend up. */
 export async function useBackend(name: (typeof nodeBackends)[number]): Promise<void> {
@@ -15,4 +28,14 @@ export async function useBackend(name: (typeof nodeBackends)[number]): Promise<v
   setWasmPaths(dirname(require.resolve('@tensorflow/tfjs-backend-wasm')) + sep)
   if (!(await tf.setBackend(name))) throw new Error(`backend ${name} could not be set up`)
   await tf.ready()
+}
+
+/** A `describe` for each mode, with its backend set. */
+export function describeModes(body: (mode: Mode) => void): void {
+  for (const mode of modes) {
+    describe(mode.title, () => {
+      beforeAll(() => useBackend(mode.backend))
+      body(mode)
+    })
+  }
 }

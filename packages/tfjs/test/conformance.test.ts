@@ -1,26 +1,17 @@
 import * as tf from '@tensorflow/tfjs'
 import { mountConformance } from '@induced-metric/conformance'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { nodeBackends, useBackend, verdicts } from './backends.js'
+import { describeModes } from './backends.js'
 import { tfjsTarget } from './conformance/target.js'
+import { memory } from './support.js'
 
-for (const backend of nodeBackends) {
-  for (const verdict of verdicts) {
-    describe(`the verdict on the ${verdict}`, () => {
-      let before: { numTensors: number; numDataBuffers: number }
-      beforeAll(async () => {
-        await useBackend(backend)
-        before = { ...tf.memory() }
-      })
-      mountConformance(tfjsTarget(tf, { backend, verdict }), { describe, it })
-      // After a thousand cases, with steps that were skipped or failed in every way there is.
-      afterAll(() => {
-        const { numTensors, numDataBuffers } = tf.memory()
-        expect({ numTensors, numDataBuffers }).toEqual({
-          numTensors: before.numTensors,
-          numDataBuffers: before.numDataBuffers,
-        })
-      })
-    })
-  }
-}
+describeModes(({ backend, options }) => {
+  let before: ReturnType<typeof memory>
+  beforeAll(() => {
+    before = memory()
+  })
+  // After all cases, with steps that were skipped or failed in every way there is.
+  afterAll(() => expect(memory()).toEqual(before))
+
+  mountConformance(tfjsTarget(tf, { backend, ...options }), { describe, it })
+})

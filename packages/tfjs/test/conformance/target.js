@@ -15,26 +15,22 @@ import { manifestOf } from './manifest.js'
 
 /**
  * @param {typeof import('@tensorflow/tfjs')} tf with the backend set
- * @param {{ backend: string, verdict?: 'host' | 'device' }} options
+ * @param {{ backend: string } & import('@induced-metric/tfjs').InducedOptimizerOptions} options
  * @returns {ConformanceTarget}
  */
-export function tfjsTarget(tf, { backend, verdict }) {
+export function tfjsTarget(tf, { backend, ...options }) {
   return {
     manifest: manifestOf(backend, tf.version_core),
     core,
     create(transformation, parameters) {
       parameters.forEach(checkParameter)
-      const variables = parameters.map(({ name, shape, data }) =>
-        unlisted(tf, tf.variable(tf.tensor(data, [...shape], 'float32'), true, uniqueName(name))),
-      )
-      const names = parameters.map(({ name }) => name)
-      variables.forEach((variable, i) => (variable.name = names[i]))
+      const variables = parameters.map((parameter) => createVariable(tf, parameter))
       const groups = new Map(parameters.map(({ name, group }) => [name, group]))
       const optimizer = inducedOptimizer(tf, transformation, {
         groupOf: ({ name }) => groups.get(name),
-        ...(verdict && { verdict }),
+        ...options,
       })
-      return session(tf, optimizer, variables, verdict)
+      return session(tf, optimizer, variables, options.verdict === 'device')
     },
   }
 }
@@ -43,10 +39,10 @@ export function tfjsTarget(tf, { backend, verdict }) {
  * @param {typeof import('@tensorflow/tfjs')} tf
  * @param {import('@induced-metric/tfjs').InducedOptimizer} optimizer
  * @param {readonly Variable[]} variables
- * @param {'host' | 'device' | undefined} verdict
+ * @param {boolean} tensors whether losses are scalars on the device, as a model's are, or numbers
  * @returns {Session}
  */
-function session(tf, optimizer, variables, verdict) {
+function session(tf, optimizer, variables, tensors) {
   let disposed = false
   return {
     async step(gradients, { loss } = {}) {
@@ -61,8 +57,7 @@ function session(tf, optimizer, variables, verdict) {
         name,
         tensor: gradients[i] && gradientTensor(tf, gradients[i], shape),
       }))
-      // One way in each mode of deciding: a number, and what a model has, a scalar on the device.
-      const given = loss !== undefined && verdict === 'device' ? tf.scalar(loss) : loss
+      const given = loss !== undefined && tensors ? tf.scalar(loss) : loss
       try {
         listed(tf, variables, () => optimizer.applyGradients(/** @type {any} */ (named), given))
       } finally {
@@ -117,20 +112,17 @@ function gradientTensor(tf, gradient, shape) {
 // Names of variables are unique in TensorFlow.js, and the suite runs sessions side by side whose parameters have the
 // same names. So each session's variables are listed only while it takes a step.
 
-let created = 0
-
-/** @param {string} name */
-function uniqueName(name) {
-  return `${name}/${created++}`
-}
-
 /**
  * @param {typeof import('@tensorflow/tfjs')} tf
- * @param {Variable} variable
+ * @param {TargetParameter} parameter
  */
-function unlisted(tf, variable) {
-  delete tf.engine().registeredVariables[variable.name]
-  return variable
+function createVariable(tf, { name, shape, data }) {
+  return tf.tidy(() => {
+    const variable = tf.variable(tf.tensor(data, [...shape], 'float32'), true)
+    delete tf.engine().registeredVariables[variable.name]
+    variable.name = name
+    return variable
+  })
 }
 
 /**

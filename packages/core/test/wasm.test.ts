@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import {
+  adagrad,
   adam,
   createOptimizer,
   inducedMetric,
@@ -7,6 +8,7 @@ import {
   log,
   muon,
   planStep,
+  rmsprop,
   sgd,
   type Optimizer,
   type OptimizerOptions,
@@ -301,6 +303,32 @@ describe('sums', () => {
     expect(wasm.dualNorm).toBe(reference.dualNorm)
   })
 
+  it.each([
+    ['adam', (epsilon: number) => adam({ epsilon })],
+    ['rmsprop', (epsilon: number) => rmsprop({ epsilon })],
+    ['adagrad', (epsilon: number) => adagrad({ epsilon })],
+  ])('of quotients agree whatever the magnitudes: %s', (_, base) => {
+    for (const epsilon of [0, 1e-30, 1e-8, 1]) {
+      for (const scale of [0, 1e-25, 1e-19, 1e-12, 1, 1e9, 1e18, 1e19]) {
+        const [wasm, reference] = (['wasm', 'reference'] as const).map((engine) => {
+          const parameter = { name: 'p', shape: [53], data: new Float32Array(53) }
+          const transformation = inducedMetric(base(epsilon), { learningRate: 0.1 })
+          const optimizer = createOptimizer(transformation, [parameter], { engine })
+          return [1, 2].map((step) => {
+            const gradient = randomArray('float32', 53, step).map((x, i) => (i % 7 === 0 ? x : x * scale))
+            const { skipped, dualNorm } = optimizer.step([gradient])
+            return { skipped, dualNorm }
+          })
+        })
+        reference!.forEach(({ skipped, dualNorm }, step) => {
+          expect(wasm![step]!.skipped).toBe(skipped)
+          if (!Number.isFinite(dualNorm)) expect(wasm![step]!.dualNorm).toBe(dualNorm)
+          else expect(Math.abs(wasm![step]!.dualNorm - dualNorm)).toBeLessThanOrEqual(1e-6 * dualNorm)
+        })
+      }
+    }
+  })
+
   it.each([Infinity, -Infinity, NaN, 2e19])('skip a step for %d wherever it stands', (bad) => {
     for (const length of [1, 3, 4, 16, 21, 67]) {
       for (const at of [0, length >> 1, length - 1]) {
@@ -330,7 +358,7 @@ describe('matrix products', () => {
     [130, 40],
     [40, 300],
     [140, 139],
-    [300, 270],
+    [260, 257],
   ])('of %d × %d are those of the reference', (rows, columns) => {
     for (const [dtype, tolerance] of [
       ['float32', 2e-5],
@@ -338,7 +366,7 @@ describe('matrix products', () => {
     ] as const) {
       const create = (engine: 'wasm' | 'reference') =>
         createOptimizer(
-          inducedMetric(muon(), { learningRate: 0.1 }),
+          inducedMetric(muon({ iterations: 2 }), { learningRate: 0.1 }),
           [{ name: 'p', shape: [rows, columns], data: randomArray(dtype, rows * columns, 1) }],
           { engine },
         )

@@ -1,6 +1,6 @@
 import type { ElementwiseOp } from '../../algebra.js'
 import type { Graph } from '../../graph.js'
-import type { FunctionCode } from './encoder.js'
+import type { Bytes, FunctionCode } from './encoder.js'
 import { advance, countDown, f64, get, i32, loadI32, Locals, op, set, storeF64, tee } from './instructions.js'
 import { bits, pair, type VectorType } from './vectors.js'
 
@@ -34,7 +34,7 @@ export function rowWords(loop: Loop): number {
 /**
  * Writes a loop as a function.
  *
- * @param unroll vectors per turn of the main loop. Their sums are added up in the tensors' own type before they are
+ * @param unroll vectors per turn of the main loop, a power of two. Their sums are added up in the tensors' own type before they are
  *   widened to f64, and so may overflow where the sum as such does not. With 0, every element is taken and widened by
  *   itself.
  */
@@ -59,11 +59,18 @@ export function emitLoop(
   const high = loop.sums.map(() => locals.add('v128'))
   const partial = loop.sums.map(() => locals.add('v128'))
   const results = loop.stores.map(() => locals.add('v128'))
-  const signed = locals.add('v128')
+  /** A value wanted again at once. */
+  const again = locals.add('v128')
   const values = new Map<number, number>()
   const ones = loopHas(graph, loop, 'sign')
     ? { one: locals.add('v128'), signBits: locals.add('v128') }
     : undefined
+  const fraction = (): Fraction => [locals.add('v128'), locals.add('v128')]
+  const quotients = loop.sums.map((node) =>
+    type.name === 'float32' && isBoundedQuotient(graph, graph.nodes[node]!.inputs[0]!)
+      ? { one: fraction(), other: fraction() }
+      : undefined,
+  )
   const tail = loop.sums.map(() => locals.add('f64'))
 
   const uses = countUses(graph, loop)
@@ -72,7 +79,7 @@ export function emitLoop(
   }
 
   /** The code of one vector (or, for what is left over, of one element in lane 0) at `offset` from the pointers. */
-  const emitVector = (offset: number, lane: boolean, first: boolean): number[] => {
+  const emitVector = (j: number, vectors: number, offset: number, lane: boolean): number[] => {
     const done = new Set<number>()
     const value = (node: number): number[] => {
       const known = spread.get(node) ?? constants.get(node)
@@ -93,19 +100,19 @@ export function emitLoop(
       const [a, b] = inputs as [number, number]
       switch (operation as ElementwiseOp) {
         case 'square':
-          return [...value(a), ...tee(signed), ...get(signed), ...type.op.mul]
+          return [...value(a), ...tee(again), ...get(again), ...type.op.mul]
         case 'sign': {
           // The one with the sign of x where |x| > 0, else x itself: a zero or NaN.
           const x = [
             ...value(a),
-            ...tee(signed),
+            ...tee(again),
             ...get(ones!.signBits),
             ...bits.and,
             ...get(ones!.one),
             ...bits.or,
           ]
-          const nonZero = [...get(signed), ...type.op.abs, ...get(constantZero()), ...type.op.greater]
-          return [...x, ...get(signed), ...nonZero, ...bits.select]
+          const nonZero = [...get(again), ...type.op.abs, ...get(constantZero()), ...type.op.greater]
+          return [...x, ...get(again), ...nonZero, ...bits.select]
         }
         case 'sqrt':
         case 'abs':
@@ -118,9 +125,17 @@ export function emitLoop(
 
     const code: number[] = []
     loop.sums.forEach((node, s) => {
-      const x = value(graph.nodes[node]!.inputs[0]!)
-      if (lane) code.push(...set(tail[s]!, x, type.first, get(tail[s]!), [op.f64Add]))
-      else code.push(...set(partial[s]!, x, first ? [] : [...get(partial[s]!), ...type.op.add]))
+      const term = graph.nodes[node]!.inputs[0]!
+      const collect = (x: Bytes, first: boolean): number[] =>
+        set(partial[s]!, x, first ? [] : [...get(partial[s]!), ...type.op.add])
+      if (lane) code.push(...set(tail[s]!, value(term), type.first, get(tail[s]!), [op.f64Add]))
+      else if (vectors > 1 && quotients[s]) {
+        const [a, b] = graph.nodes[term]!.inputs as [number, number]
+        const { one, other } = quotients[s]
+        const [numerator, denominator] = j % 2 === 0 ? one : other
+        code.push(...set(numerator, value(a)), ...set(denominator, value(b)))
+        if (j % 2 === 1) code.push(...collect(addQuotients(one, other), j === 1))
+      } else code.push(...collect(value(term), j === 0))
     })
     loop.stores.forEach((node, s) => code.push(...set(results[s]!, value(node))))
     loop.stores.forEach((_, s) => {
@@ -128,6 +143,15 @@ export function emitLoop(
       code.push(...get(storePointers[s]!), ...get(results[s]!), ...store)
     })
     return code
+  }
+
+  /** a/b + c/d with one division: a·(d·r) + c·(b·r), r = 1/(b·d). */
+  const addQuotients = ([a, b]: Fraction, [c, d]: Fraction): number[] => {
+    const product = [...get(b), ...get(d), ...type.op.mul]
+    const r = [...type.constant(1), ...product, ...type.op.div, ...tee(again)]
+    const left = [...get(a), ...get(d), ...r, ...type.op.mul, ...type.op.mul]
+    const right = [...get(c), ...get(b), ...get(again), ...type.op.mul, ...type.op.mul]
+    return [...left, ...right, ...type.op.add]
   }
 
   /** Adds the vector in `partial` to the totals. */
@@ -143,7 +167,7 @@ export function emitLoop(
   const turn = (vectors: number, lane = false): number[] => {
     const code: number[] = []
     const stride = lane ? type.bytes : type.bytes * type.lanes
-    for (let j = 0; j < vectors; j++) code.push(...emitVector(j * stride, lane, j === 0))
+    for (let j = 0; j < vectors; j++) code.push(...emitVector(j, vectors, j * stride, lane))
     if (!lane) loop.sums.forEach((_, s) => code.push(...widen(s)))
     for (const pointer of pointers) code.push(...advance(pointer, i32(vectors * stride)))
     return code
@@ -198,6 +222,23 @@ export function emitLoop(
     ...advance(table, i32(4 * rowWords(loop))),
   ]
   return { name, parameters: 2, locals: locals.types, body: [...once, ...countDown(rows, row)] }
+}
+
+/** The locals of a numerator and a denominator. */
+type Fraction = readonly [number, number]
+
+/**
+ * Whether a node is x/√y or x/(√y + scalar), as of Adam: two such divisions can share one. The product of two roots
+ * does not overflow, or not without their squares; where it vanishes, the sum is not finite and is done again, element
+ * by element.
+ */
+function isBoundedQuotient(graph: Graph, node: number): boolean {
+  const { op, inputs } = graph.nodes[node]!
+  const isRoot = (i: number): boolean => graph.nodes[i]!.op === 'sqrt'
+  const denominator = graph.nodes[inputs[1]!]
+  if (op !== 'div' || denominator === undefined) return false
+  if (denominator.op !== 'add') return isRoot(inputs[1]!)
+  return denominator.inputs.some(isRoot) && denominator.inputs.some((i) => graph.nodes[i]!.shape === 'scalar')
 }
 
 /** How often each node's value is needed in a turn of the loop. */

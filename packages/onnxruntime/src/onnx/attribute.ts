@@ -1,0 +1,70 @@
+import { create } from '@bufbuild/protobuf'
+import { AttributeProtoSchema, type AttributeProto, type NodeProto, type TensorProto } from './onnx_pb.js'
+
+/** The kinds of attributes this package writes, of `AttributeProto.AttributeType`. */
+export const attributeType = { float: 1, int: 2, string: 3, tensor: 4, graph: 5, floats: 6, ints: 7 } as const
+
+/** A value for an attribute: whole numbers and lists of them are ints, `{ float }` is a float. */
+export type AttributeValue =
+  | number
+  | bigint
+  | string
+  | readonly number[]
+  | { readonly float: number }
+  | TensorProto
+
+/** Makes an attribute. */
+export function createAttribute(name: string, value: AttributeValue): AttributeProto {
+  if (typeof value === 'number' || typeof value === 'bigint') {
+    return create(AttributeProtoSchema, { name, type: attributeType.int, i: BigInt(value) })
+  }
+  if (typeof value === 'string') {
+    return create(AttributeProtoSchema, {
+      name,
+      type: attributeType.string,
+      s: new TextEncoder().encode(value),
+    })
+  }
+  if (isList(value))
+    return create(AttributeProtoSchema, { name, type: attributeType.ints, ints: value.map(BigInt) })
+  if ('float' in value)
+    return create(AttributeProtoSchema, { name, type: attributeType.float, f: value.float })
+  return create(AttributeProtoSchema, { name, type: attributeType.tensor, t: value })
+}
+
+function isList(value: object): value is readonly number[] {
+  return Array.isArray(value)
+}
+
+/** An attribute of a node, by name. */
+export function attributeOf(node: NodeProto, name: string): AttributeProto | undefined {
+  return node.attribute.find((attribute) => attribute.name === name)
+}
+
+/** A whole-number attribute of a node. */
+export function intOf(node: NodeProto, name: string, otherwise: number): number {
+  const attribute = attributeOf(node, name)
+  return attribute ? Number(attribute.i) : otherwise
+}
+
+/** A whole-number attribute of a node that need not be there. */
+export function optionalIntOf(node: NodeProto, name: string): number | undefined {
+  const attribute = attributeOf(node, name)
+  return attribute && Number(attribute.i)
+}
+
+/** A list of whole numbers, `undefined` where the node has none. */
+export function intsOf(node: NodeProto, name: string): number[] | undefined {
+  return attributeOf(node, name)?.ints.map(Number)
+}
+
+/** A real attribute of a node. */
+export function floatOf(node: NodeProto, name: string, otherwise: number): number {
+  return attributeOf(node, name)?.f ?? otherwise
+}
+
+/** A text attribute of a node. */
+export function stringOf(node: NodeProto, name: string, otherwise: string): string {
+  const attribute = attributeOf(node, name)
+  return attribute ? new TextDecoder().decode(attribute.s) : otherwise
+}

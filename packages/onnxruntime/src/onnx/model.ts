@@ -1,0 +1,68 @@
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
+import { InducedMetricError } from '@induced-metric/core'
+import { ModelProtoSchema, OperatorSetIdProtoSchema, type GraphProto, type ModelProto } from './onnx_pb.js'
+
+/** A model that has a graph. */
+export type Model = ModelProto & { graph: GraphProto }
+
+/**
+ * Reads an ONNX model. What this package knows nothing of (unknown fields) survives being written again.
+ *
+ * @param bytes the content of a `.onnx` file
+ * @param what names the model in errors
+ * @throws ERR_NOT_SUPPORTED for a file in the `.ort` format; ERR_OPTION for anything else that is no ONNX model
+ */
+export function readModel(bytes: Uint8Array, what = 'the model'): Model {
+  if (isOrtFormat(bytes)) {
+    throw new InducedMetricError(
+      'ERR_NOT_SUPPORTED',
+      `${what} is in the .ort format, which only the runtime that wrote it reads; generate the artifacts again with ` +
+        'onnxruntime.training.artifacts.generate_artifacts(..., ort_format=False), which writes .onnx files',
+    )
+  }
+  let model: ModelProto
+  try {
+    // Of a Node Buffer, slices would share its memory.
+    model = fromBinary(ModelProtoSchema, new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength))
+  } catch (error) {
+    throw notModel(what, bytes, error instanceof Error ? error.message : String(error))
+  }
+  if (model.graph === undefined || model.graph.output.length === 0)
+    throw notModel(what, bytes, 'it has no graph')
+  return model as Model
+}
+
+/** Writes an ONNX model: at most 2 GB, which is protobuf's limit. */
+export function writeModel(model: ModelProto): Uint8Array<ArrayBuffer> {
+  return toBinary(ModelProtoSchema, model)
+}
+
+/** The version of an operator set that a model imports; '' is ONNX's own. */
+export function opsetOf(model: ModelProto, domain = ''): number | undefined {
+  const found = model.opsetImport.find((opset) => canonicalDomain(opset.domain) === domain)
+  return found && Number(found.version)
+}
+
+/** Makes a model import a version of an operator set, in place of the one it imports. */
+export function setOpset(model: ModelProto, domain: string, version: number): void {
+  model.opsetImport = [
+    ...model.opsetImport.filter((opset) => canonicalDomain(opset.domain) !== domain),
+    create(OperatorSetIdProtoSchema, { domain, version: BigInt(version) }),
+  ]
+}
+
+/** A node's domain, with the one name for ONNX's own. */
+export function canonicalDomain(domain: string): string {
+  return domain === 'ai.onnx' ? '' : domain
+}
+
+function isOrtFormat(bytes: Uint8Array): boolean {
+  return bytes.length >= 8 && String.fromCharCode(...bytes.subarray(4, 8)) === 'ORTM'
+}
+
+function notModel(what: string, bytes: Uint8Array, reason: string): InducedMetricError {
+  return new InducedMetricError(
+    'ERR_OPTION',
+    `${what} is no ONNX model (${bytes.length} bytes): ${reason}; give the content of a .onnx file, or its path`,
+  )
+}

@@ -1,0 +1,66 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { allCapabilities, cases, casesVersion, type ConformanceReport } from '@induced-metric/conformance'
+import { describe, expect, it } from 'vitest'
+import { pages, readSummaries, renderTable, replaceTable, summarize } from './tools/conformance.js'
+import { readManifest, root, workspaces } from './tools/workspace.js'
+
+const again = 'run `npm run docs:table`'
+const summaries = readSummaries()
+
+describe('the table of adapters', () => {
+  it.each(pages)('in %s is what the reports in docs/conformance say', (page) => {
+    const text = readFileSync(join(root, page), 'utf8')
+    expect(replaceTable(text, renderTable(summaries, page)), again).toBe(text)
+  })
+
+  it.each(
+    summaries.map(
+      ({ manifest, ...rest }) => [`${manifest.name} ${manifest.backend}`, { manifest, ...rest }] as const,
+    ),
+  )('has a report of %s that is of this suite, and without a failure', (_, { manifest, version, totals }) => {
+    expect(version, again).toBe(casesVersion)
+    expect(totals.passed + totals['not-supported-as-declared'], again).toBe(cases.length)
+    expect(totals.failed).toBe(0)
+    const home = workspaces().find(({ manifest: { name } }) => name === manifest.name)
+    if (home) expect(manifest.version, again).toBe(readManifest(home.folder).version)
+  })
+
+  it('shows every adapter of this repository that has a report, and both engines of the core', () => {
+    const names = summaries.map(({ manifest: { name, backend } }) => `${name} ${backend}`)
+    expect(names).toEqual(
+      expect.arrayContaining(['@induced-metric/core reference', '@induced-metric/core wasm']),
+    )
+    expect(names).toEqual(expect.arrayContaining(['@induced-metric/tfjs cpu', '@induced-metric/tfjs wasm']))
+  })
+})
+
+describe('a summary', () => {
+  const report: ConformanceReport = {
+    format: 'induced-metric-conformance',
+    version: 3,
+    manifest: {
+      name: 'x', version: '1.2.3', dtypes: ['float32'], arithmetic: {},
+      capabilities: allCapabilities.filter((name) => name !== 'groups'),
+    }, // prettier-ignore
+    seed: 1,
+    totals: { passed: 2, failed: 1, 'not-supported-as-declared': 4 },
+    cases: [],
+  }
+  it('keeps all but the single cases', () => {
+    const summary = summarize(report)
+    const { version, manifest, seed, totals } = report
+    expect(summary).toEqual({ version, manifest, seed, totals })
+    expect(renderTable([summary], 'README.md').split('\n').at(-1)).toBe(
+      '| x 1.2.3 |  |  | float32 | 2 | 4 | 1 | `float64` `groups` |',
+    )
+  })
+  it('is not made of a part of the suite', () => {
+    expect(() => summarize({ ...report, filter: 'step/' })).toThrow('step/')
+  })
+  it('goes between the markers, and a page without them is an error', () => {
+    const page = 'a\n<!-- conformance table -->\nold\n<!-- end of the conformance table -->\nb\n'
+    expect(replaceTable(page, 'new')).toBe(page.replace('old', 'new'))
+    expect(() => replaceTable('nothing', 'new')).toThrow('conformance table')
+  })
+})

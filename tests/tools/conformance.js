@@ -1,0 +1,109 @@
+// Reports of the conformance suite, as the docs keep and show them.
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { allCapabilities } from '@induced-metric/conformance'
+import { root, workspaces } from './workspace.js'
+
+/**
+ * What the docs keep of a report: everything but the single cases.
+ *
+ * @typedef {object} Summary
+ * @property {import('@induced-metric/conformance').Manifest} manifest
+ * @property {number} version - of the set of cases
+ * @property {number} seed
+ * @property {import('@induced-metric/conformance').ConformanceReport['totals']} totals
+ */
+
+/** Where the summaries lie, from the root. */
+export const folder = 'docs/conformance'
+
+/** The pages that show the table, from the root. */
+export const pages = ['README.md', 'docs/conformance.md']
+
+const markers = ['<!-- conformance table -->', '<!-- end of the conformance table -->']
+
+/**
+ * @param {import('@induced-metric/conformance').ConformanceReport} report - of the whole suite
+ * @returns {Summary}
+ */
+export function summarize({ manifest, version, seed, totals, filter }) {
+  if (filter !== undefined) throw new Error(`the report is of a part of the suite: ${filter}`)
+  return { manifest, version, seed, totals }
+}
+
+/** @param {Summary} summary */
+export function writeSummary(summary) {
+  const { name, backend } = summary.manifest
+  const file = [name.replace(/^@[^/]*\//, '').replaceAll(/[^\w.]+/g, '-'), backend].filter(Boolean).join('-')
+  mkdirSync(join(root, folder), { recursive: true })
+  writeFileSync(join(root, folder, `${file}.json`), `${JSON.stringify(summary, undefined, 2)}\n`)
+}
+
+/** @returns {Summary[]} core first, then by name */
+export function readSummaries() {
+  const path = join(root, folder)
+  if (!existsSync(path)) return []
+  return readdirSync(path)
+    .filter((file) => file.endsWith('.json'))
+    .sort()
+    .map((file) => /** @type {Summary} */ (JSON.parse(readFileSync(join(path, file), 'utf8'))))
+}
+
+/**
+ * @param {Summary} summary
+ * @param {string} page - from the root, for links
+ */
+function row({ manifest, totals }, page) {
+  const { name, version, framework, backend, dtypes, capabilities } = manifest
+  const home = workspaces().find((workspace) => workspace.manifest.name === name)
+  const up = page.includes('/') ? '../' : ''
+  const missing = [
+    ...['float32', 'float64'].filter((dtype) => !dtypes.some((supported) => supported === dtype)),
+    ...allCapabilities.filter((capability) => !capabilities.includes(capability)),
+  ]
+  return [
+    home === undefined ? `${name} ${version}` : `[${name}](${up}${home.folder})`,
+    framework === undefined ? '' : `${framework.name} ${framework.version}`,
+    backend ?? '',
+    dtypes.join(', '),
+    totals.passed,
+    totals['not-supported-as-declared'],
+    totals.failed,
+    missing.map((capability) => `\`${capability}\``).join(' '),
+  ]
+}
+
+/**
+ * @param {readonly Summary[]} summaries
+ * @param {string} page - from the root
+ * @returns {string} a table in markdown
+ */
+export function renderTable(summaries, page) {
+  const head = [
+    'adapter', 'framework', 'backend', 'types', 'passed', 'refused as declared', 'failed', 'leaves out',
+  ] // prettier-ignore
+  const rows = summaries.map((summary) => row(summary, page))
+  return [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n')
+}
+
+/**
+ * @param {string} text - of a page
+ * @param {string} table
+ * @returns {string} the page with the table between its markers
+ */
+export function replaceTable(text, table) {
+  const [start, end] = markers.map((marker) => text.indexOf(marker))
+  if (start === undefined || end === undefined || start < 0 || end < start) {
+    throw new Error(`the page has no ${markers.join(' … ')}`)
+  }
+  return `${text.slice(0, start)}${markers[0]}\n${table}\n${text.slice(end)}`
+}
+
+/** Writes the table into every page that shows it. */
+export function updatePages() {
+  const summaries = readSummaries()
+  for (const page of pages) {
+    const path = join(root, page)
+    writeFileSync(path, replaceTable(readFileSync(path, 'utf8'), renderTable(summaries, page)))
+  }
+}

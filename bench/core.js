@@ -1,41 +1,44 @@
 import { adam, createOptimizer, identity, inducedMetric, log, muon, sgd } from '@induced-metric/core'
 import { adamLoop, momentumLoop, muonLoop, sgdLoop } from './loops.js'
+import { measure, median, medianRatio } from './measure.js'
 
 const learningRate = 1e-4
 
 /** Bases by name: how to make them, the loop to compare with, and the bytes a step moves per float32 parameter. */
-export const bases = {
+const bases = {
   sgd: { make: () => sgd(), loop: sgdLoop, bytes: 16 },
   momentum: { make: () => sgd({ momentum: 0.9 }), loop: momentumLoop, bytes: 24 },
   adam: { make: () => adam(), loop: adamLoop, bytes: 36 },
   muon: { make: () => muon(), loop: muonLoop, bytes: undefined },
 }
 
-/** The shape of each of `count` equal tensors of `size` parameters in all; Muon's have at most 200 rows. */
-function shapeOf(base, size, count) {
-  const each = Math.round(size / count)
-  if (base !== 'muon') return [each]
-  const rows = Math.min(200, Math.floor(Math.sqrt(each)))
-  return [rows, Math.round(each / rows)]
+/** The cases of this suite, narrowed down by the flags. */
+export function coreCases({ base, embedding, size, tensors }) {
+  const cases = []
+  for (const name of base ?? Object.keys(bases)) {
+    for (const kind of embedding ?? ['identity', 'log']) {
+      for (const scalars of size ?? [1e4, 1e5, 1e6, 1e7]) {
+        for (const count of tensors ?? [1, 100]) {
+          cases.push({ base: name, embedding: kind, size: scalars, tensors: count })
+        }
+      }
+    }
+  }
+  return cases
 }
 
 /**
- * The subjects of one case: the same step by the wasm engine (arrays in its memory, and outside), by the reference
- * engine, by a loop written by hand, and a copy of one array of the parameters' size.
- *
- * @param {{ base: keyof typeof bases, embedding: 'identity' | 'log', size: number, tensors: number, slow: boolean }} given
- *   `slow`: whether to run the reference engine too
+ * One step, float32, by the wasm engine (with arrays in its memory, and outside), by a loop written by hand and by the
+ * reference engine, beside a copy of one array of the parameters' size.
  */
-export function createCase({ base, embedding, size, tensors, slow }) {
-  const { make, loop } = bases[base]
+export function runCoreCase({ base, embedding, size, tensors }, { reference, rounds, slice }) {
+  const { make, loop, bytes } = bases[base]
   const shape = shapeOf(base, size, tensors)
   const length = shape.reduce((product, extent) => product * extent, 1)
   const parameters = () =>
     Array.from({ length: tensors }, (_, i) => ({ name: `w${i}`, shape, data: noise(length, i, 1) }))
-  const transformation = inducedMetric(make(), {
-    learningRate,
-    embedding: embedding === 'log' ? log() : identity(),
-  })
+  const metric = embedding === 'log' ? log() : identity()
+  const transformation = inducedMetric(make(), { learningRate, embedding: metric })
   const loss = embedding === 'log' ? 1 : undefined
   const options = loss === undefined ? {} : { loss }
   const gradients = Array.from({ length: tensors }, (_, i) => noise(length, 1000 + i, 0.01))
@@ -55,22 +58,72 @@ export function createCase({ base, embedding, size, tensors, slow }) {
     })),
     learningRate,
   )
-  const [from, to] = [noise(size, 5, 1), new Float32Array(size)]
-  const subjects = [
-    { name: 'copy', run: () => to.set(from) },
-    { name: 'wasm', run: () => inside.step(views, options) },
-    { name: 'wasm, arrays outside', run: () => outside.step(gradients, options) },
-    { name: 'loop', run: () => byHand(loss) },
-  ]
-  if (slow) {
-    const reference = createOptimizer(transformation, parameters(), { engine: 'reference' })
-    subjects.push({ name: 'reference', run: () => reference.step(gradients, options) })
+  const [from, to] = [noise(length * tensors, 5, 1), new Float32Array(length * tensors)]
+  const subjects = {
+    copy: () => to.set(from),
+    wasm: () => inside.step(views, options),
+    outside: () => outside.step(gradients, options),
+    loop: () => byHand(loss),
   }
-  return { subjects, size: length * tensors, shape }
+  if (reference) {
+    const interpreted = createOptimizer(transformation, parameters(), { engine: 'reference' })
+    subjects.reference = () => interpreted.step(gradients, options)
+  }
+
+  const times = measure(subjects, { rounds, slice })
+  const perParameter = (summary) =>
+    Object.fromEntries(
+      Object.entries(times).map(([name, list]) => [name, (summary(list) / (length * tensors)) * 1e6]),
+    )
+  return {
+    base,
+    embedding,
+    size: length * tensors,
+    tensors,
+    shape,
+    nanosecondsPerParameter: perParameter(median),
+    fastest: perParameter((list) => Math.min(...list)),
+    loopOverWasm: medianRatio(times.loop, times.wasm),
+    referenceOverWasm: reference ? medianRatio(times.reference, times.wasm) : undefined,
+    // A copy moves 8 bytes per element: 4 read, 4 written.
+    ofLimit: bytes && medianRatio(times.copy, times.wasm) * (bytes / 8),
+  }
+}
+
+/** What the columns of {@link coreRow} are. */
+export const coreColumns = [
+  'copy',
+  'wasm',
+  'outside',
+  'loop',
+  'reference',
+  'loop/wasm',
+  'ref./wasm',
+  'of limit',
+]
+
+/** A line of the table: its label, and nanoseconds per parameter and ratios. */
+export function coreRow({ base, embedding, size, tensors, nanosecondsPerParameter: ns, ...ratios }) {
+  return {
+    label: `${base} ${embedding}, ${size} in ${tensors}`,
+    values: [ns.copy, ns.wasm, ns.outside, ns.loop, ns.reference].concat([
+      ratios.loopOverWasm,
+      ratios.referenceOverWasm,
+      ratios.ofLimit,
+    ]),
+  }
+}
+
+/** The shape of each of `count` equal tensors of `size` parameters in all; Muon's have at most 200 rows. */
+function shapeOf(base, size, count) {
+  const each = Math.round(size / count)
+  if (base !== 'muon') return [each]
+  const rows = Math.min(200, Math.floor(Math.sqrt(each)))
+  return [rows, Math.round(each / rows)]
 }
 
 /** Numbers in (−scale, scale) that are the same in every run. */
-function noise(length, seed, scale) {
+export function noise(length, seed, scale) {
   let state = (seed * 2654435761 + 12345) >>> 0
   return Float32Array.from({ length }, () => {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0

@@ -1,38 +1,30 @@
 /**
- * @typedef {object} Subject
- * @property {string} name
- * @property {() => void} run does the work once
- */
-
-/**
- * Times subjects by turns, so that what else the machine does meets all of them alike: each round runs every subject,
- * as often as fits a slice of time.
+ * Times functions by turns, so that what else the machine does meets all of them alike: each round runs every one, as
+ * often as fits a slice of time.
  *
- * @param {Subject[]} subjects
+ * @param {Record<string, () => unknown>} subjects
  * @param {{ rounds: number, slice: number }} options `slice`: milliseconds per subject and round
- * @returns {Map<string, number[]>} milliseconds per run, round by round
+ * @returns {Record<string, number[]>} milliseconds per run, round by round
  */
 export function measure(subjects, { rounds, slice }) {
-  const times = new Map()
-  const repeats = subjects.map(({ run }) => {
-    // Until the compilers are done with it, but not for ever.
-    const start = performance.now()
-    let count = 0
-    do {
-      run()
-      count++
-    } while (performance.now() - start < 4 * slice && count < 50)
-    const once = clock(run, 1)
-    return Math.max(1, Math.floor(slice / once))
+  const entries = Object.entries(subjects)
+  const repeats = entries.map(([, run]) => {
+    warmUp(run, slice)
+    return Math.max(1, Math.floor(slice / clock(run, 1)))
   })
+  const times = Object.fromEntries(entries.map(([name]) => [name, []]))
   for (let round = 0; round < rounds; round++) {
-    subjects.forEach(({ name, run }, i) => {
-      const list = times.get(name) ?? []
-      list.push(clock(run, repeats[i]))
-      times.set(name, list)
-    })
+    entries.forEach(([name, run], i) => times[name].push(clock(run, repeats[i])))
   }
   return times
+}
+
+/** Until the compilers are done with it, but not for ever. */
+function warmUp(run, slice) {
+  const start = performance.now()
+  let count = 0
+  do run()
+  while (++count < 50 && performance.now() - start < 4 * slice)
 }
 
 function clock(run, repeats) {
@@ -52,7 +44,7 @@ export function median(values) {
 }
 
 /**
- * The median of the rounds' ratios a/b: what disturbs a whole round cancels.
+ * The median of the rounds' ratios a/b: what slows a whole round down cancels.
  *
  * @param {readonly number[]} a
  * @param {readonly number[]} b

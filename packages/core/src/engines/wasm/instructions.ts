@@ -48,7 +48,7 @@ export function advance(local: number, value: Bytes): number[] {
 }
 
 /** do { body } while (condition) */
-export function repeatWhile(body: Bytes, condition: Bytes): number[] {
+function repeatWhile(body: Bytes, condition: Bytes): number[] {
   return [0x03, 0x40, ...body, ...condition, 0x0d, 0, 0x0b]
 }
 

@@ -58,7 +58,7 @@ export interface Schedule {
 }
 
 /** The order of a step's inputs and outputs as {@link Place}s. */
-export function stepPlaces(graph: StepGraph): { inputs: string[]; outputs: string[] } {
+function stepPlaces(graph: StepGraph): { inputs: string[]; outputs: string[] } {
   const slots = graph.slots.map((name) => `slot.${name}`)
   return { inputs: ['gradient', 'parameter', ...slots], outputs: ['parameter', ...slots] }
 }

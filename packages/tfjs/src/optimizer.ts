@@ -178,8 +178,10 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
     #skippedSteps = 0
     /** Whether the host skipped the latest step. */
     #skipped = false
-    /** Steps the device refused that are still counted as taken. */
-    #refused: Refused | undefined
+    /** Steps the device refused that are still counted as taken, by the names of what they would have changed. */
+    readonly #refused = new Map<string, Refused & { readonly counted: readonly { steps: number }[] }>()
+    /** What `getWeights` gave out, latest first. */
+    readonly #handedOut: NamedTensor[] = []
     #disposed = false
 
     constructor(transformation: Transformation, options: InducedOptimizerOptions = {}) {
@@ -307,9 +309,14 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
       } else if (reader) {
         this.#write(plan, reduced, (fresh) => fresh)
       } else {
-        const { choose, refused } = decideOnDevice(tf, evaluator, outcomes, this.#refused)
-        forgetRefused(tf, this.#refused)
-        this.#refused = refused
+        const key = active.map(({ planned }) => planned.name).join('\n')
+        const previous = this.#refused.get(key)
+        const { choose, refused } = decideOnDevice(tf, evaluator, outcomes, previous)
+        forgetRefused(tf, previous)
+        const units = outcomes.flatMap(({ unit, values }) =>
+          values ? [this.#state.units.get(unit.key)!] : [],
+        )
+        this.#refused.set(key, { ...refused, counted: [...active.map(({ state }) => state), ...units] })
         this.#write(plan, reduced, choose)
       }
       const latest = keepLatest(tf, { learningRate, loss, outcomes })
@@ -364,17 +371,23 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
 
     /** Takes steps that the device refused off the counts, which the host had to keep without knowing. */
     async #takeBackRefused(latest: LatestValues): Promise<void> {
-      if (!this.#refused) return
-      const refused = this.#refused
-      this.#refused = undefined
-      const { count, worst } = await readRefused(tf, refused)
-      if (count === 0) return
-      this.#step -= count
-      this.#state.takeBack(count)
+      const records = [...this.#refused.values()]
+      this.#refused.clear()
+      const read = await readRefused(tf, records)
+      let [total, worst] = [0, 0]
+      records.forEach((record, index) => {
+        forgetRefused(tf, record)
+        const { count, worst: status } = read[index]!
+        for (const state of record.counted) state.steps -= count
+        total += count
+        worst = Math.max(worst, status)
+      })
+      if (total === 0) return
+      this.#step -= total
       const { unit, dualNorm } = latest.units.find(({ status }) => status === worst) ?? latest.units[0]!
       const error = refusal(this.transformation, unit, worst, { dualNorm, loss: latest.loss })
       if (error) throw error
-      this.#skippedSteps += count
+      this.#skippedSteps += total
     }
 
     async save(): Promise<Checkpoint> {
@@ -406,13 +419,18 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
     override async getWeights(): Promise<NamedTensor[]> {
       const bytes = encodeCheckpoint(await this.save())
       this.iterations_ = this.#step
-      return [
+      const weights: NamedTensor[] = [
         await this.saveIterations(),
         { name: checkpointName, tensor: tf.tensor([bytes] as never, [1], 'string') },
       ]
+      // A model that is saved does not dispose of them: so the optimiser does, of all but the latest two saves'.
+      tf.dispose(this.#handedOut.splice(2).map(({ tensor }) => tensor))
+      this.#handedOut.unshift(...weights)
+      return weights
     }
 
     override async setWeights(weights: NamedTensor[]): Promise<void> {
+      this.#checkAlive()
       const saved = weights.find(({ name }) => name === checkpointName)
       if (!saved) {
         throw new InducedMetricError(
@@ -435,16 +453,18 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
       this.#fused?.passes.dispose()
       this.#fused = undefined
       this.#constants.dispose()
+      tf.dispose(this.#handedOut.splice(0).map(({ tensor }) => tensor))
       this.#disposed = true
     }
 
     /** Lets go of all state. */
     #release(): void {
       forgetLatest(tf, this.#latest)
-      forgetRefused(tf, this.#refused)
+      for (const record of this.#refused.values()) forgetRefused(tf, record)
+      this.#refused.clear()
       this.#loss?.dispose()
       this.#state.dispose()
-      this.#latest = this.#refused = this.#loss = this.#plan = undefined
+      this.#latest = this.#loss = this.#plan = undefined
       this.#skipped = false
     }
 
@@ -499,8 +519,7 @@ function checkOptions(options: InducedOptimizerOptions): void {
   for (const [name, value] of Object.entries(options)) {
     if (value === undefined) continue
     const accepted = choices[name]
-    const expected =
-      name === 'groupOf' ? 'a function' : accepted?.map((choice) => `'${choice}'`).join(' or ')
+    const expected = name === 'groupOf' ? 'a function' : accepted?.map((choice) => `'${choice}'`).join(' or ')
     if (expected === undefined) {
       throw new InducedMetricError(
         'ERR_OPTION',

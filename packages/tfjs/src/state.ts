@@ -30,8 +30,6 @@ export interface State {
   /** Takes the place of all state; variables claim theirs when they are first trained. */
   replace(checkpoint: Checkpoint): void
   save(): Promise<Pick<Checkpoint, 'units' | 'parameters'>>
-  /** Takes back steps that the host counted and the device refused. */
-  takeBack(steps: number): void
   dispose(): void
 }
 
@@ -120,10 +118,6 @@ export function createState(tf: TensorFlow): State {
         units: await Promise.all(savedUnits),
         parameters: [...(await Promise.all(saved)), ...unclaimed],
       }
-    },
-    takeBack(steps) {
-      for (const state of [...variables.values(), ...units.values()])
-        state.steps = Math.max(state.steps - steps, 0)
     },
     dispose,
   }

@@ -42,7 +42,7 @@ export function decideOnHost(
   return true
 }
 
-/** What the device refused since it was last asked. */
+/** What the device refused, since it was last asked, of the steps that would change the same. */
 export interface Refused {
   /** Number of steps it did not write. */
   readonly count: Tensor
@@ -70,14 +70,16 @@ export function decideOnDevice(
   }
 }
 
-/** Reads the record of refusals and lets go of it. */
+/** Reads records of refusals, in one transfer. */
 export async function readRefused(
   tf: TensorFlow,
-  refused: Refused,
-): Promise<{ count: number; worst: number }> {
-  const [count, worst] = (await readScalars(tf, [refused.count, refused.worst])) as [number, number]
-  forgetRefused(tf, refused)
-  return { count, worst }
+  records: readonly Refused[],
+): Promise<{ readonly count: number; readonly worst: number }[]> {
+  const numbers = await readScalars(
+    tf,
+    records.flatMap(({ count, worst }) => [count, worst]),
+  )
+  return records.map((_, i) => ({ count: numbers[2 * i]!, worst: numbers[2 * i + 1]! }))
 }
 
 export function forgetRefused(tf: TensorFlow, refused: Refused | undefined): void {

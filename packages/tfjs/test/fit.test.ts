@@ -59,10 +59,17 @@ describeModes(({ backend, options }) => {
       const input = tf.input({ shape: [3] })
       const body = tf.layers.dense({ units: 4, activation: 'tanh' }).apply(input)
       const outputs = ['left', 'right'].map(
-        (name) => tf.layers.dense({ units: 1, name: `${name}${backend}${options.engine}${options.verdict}` }).apply(body) as tf.SymbolicTensor,
+        (name) =>
+          tf.layers
+            .dense({ units: 1, name: `${name}${backend}${options.engine}${options.verdict}` })
+            .apply(body) as tf.SymbolicTensor,
       )
       const model = tf.model({ inputs: input, outputs })
-      const transformation = inducedMetric(sgd({ momentum: 0.5 }), { learningRate: 0.2, xi: 0.1, embedding: log() })
+      const transformation = inducedMetric(sgd({ momentum: 0.5 }), {
+        learningRate: 0.2,
+        xi: 0.1,
+        embedding: log(),
+      })
       const optimizer = make(transformation)
       model.compile({ optimizer, loss: ['meanSquaredError', 'meanSquaredError'] })
       const variables = variablesOf(model)
@@ -72,9 +79,7 @@ describeModes(({ backend, options }) => {
         tf.tidy(() => {
           const [left, right] = model.apply(x, { training: true }) as tf.Tensor[]
           // TensorFlow.js differentiates the sum of the outputs' losses.
-          return tf.losses
-            .meanSquaredError(y, left!)
-            .add(tf.losses.meanSquaredError(negative, right!)) as tf.Scalar
+          return tf.losses.meanSquaredError(y, left!).add(tf.losses.meanSquaredError(negative, right!))
         })
       for (let step = 0; step < 3; step++) {
         await expected.step(loss)
@@ -88,10 +93,16 @@ describeModes(({ backend, options }) => {
   describe('trainOnBatch', () => {
     const transformations: [string, Transformation][] = [
       ['sgd, log', inducedMetric(sgd({ momentum: 0.9 }), { learningRate: 0.1, xi: 0.5, embedding: log() })],
-      ['heavyBall, identity', inducedMetric(heavyBall({ nesterov: true }), { learningRate: 0.02, weightDecay: 0.1 })],
+      [
+        'heavyBall, identity',
+        inducedMetric(heavyBall({ nesterov: true }), { learningRate: 0.02, weightDecay: 0.1 }),
+      ],
       ['adam, logDamped', inducedMetric(adam(), { learningRate: 0.01, embedding: logDamped({ floor: -1 }) })],
       ['muon with its fallback', inducedMetric(muon(), { learningRate: 0.02, weightDecay: 0.01 })],
-      ['a scope for each parameter', inducedMetric(adam(), { learningRate: 0.01, xi: 0.1, metricScope: 'parameter' })],
+      [
+        'a scope for each parameter',
+        inducedMetric(adam(), { learningRate: 0.01, xi: 0.1, metricScope: 'parameter' }),
+      ],
       ['clipped', inducedMetric(sgd(), { learningRate: 0.5, clipNorm: 0.25 })],
     ]
 
@@ -125,15 +136,17 @@ describeModes(({ backend, options }) => {
       ])
       await model.trainOnBatch(x, y)
       const { loss } = await optimizer.report()
-      expect(loss! / whole!).toBeCloseTo(1, 5)
-      expect(Math.abs(loss! - data!)).toBeGreaterThan(0.1)
+      expect(loss! / whole).toBeCloseTo(1, 5)
+      expect(Math.abs(loss! - data)).toBeGreaterThan(0.1)
     })
   })
 
   it('follows a schedule from batch to batch', async () => {
     const { x, y } = line(32)
     const rate = warmup(linear({ from: 0.08, to: 0.02, steps: 4 }), { steps: 2, from: 0 })
-    const optimizer = make(inducedMetric(adam(), { learningRate: rate, xi: linear({ from: 1, to: 0.25, steps: 4 }) }))
+    const optimizer = make(
+      inducedMetric(adam(), { learningRate: rate, xi: linear({ from: 1, to: 0.25, steps: 4 }) }),
+    )
     const model = network([1], { inputs: 3 })
     model.compile({ optimizer, loss: 'meanSquaredError' })
     const seen: [number, number][] = []
@@ -196,7 +209,10 @@ describeModes(({ backend, options }) => {
     ]
     const optimizers = transformations.map(make)
     const loss = (): tf.Scalar => regularized(model, x, y, 0)
-    const expected = [await mirror(transformations[0]!, lists[0]!), await mirror(transformations[1]!, lists[1]!)]
+    const expected = [
+      await mirror(transformations[0]!, lists[0]!),
+      await mirror(transformations[1]!, lists[1]!),
+    ]
     for (let step = 0; step < 6; step++) {
       const turn = step % 2
       await expected[turn]!.step(loss)
@@ -216,7 +232,10 @@ describeModes(({ backend, options }) => {
     const variables = variablesOf(model)
     const groupOf = (name: string): string | undefined =>
       name === variables[0]!.name ? 'still' : name === variables[2]!.name ? 'head' : undefined
-    const optimizer = inducedOptimizer(tf, transformation, { ...options, groupOf: ({ name }) => groupOf(name) })
+    const optimizer = inducedOptimizer(tf, transformation, {
+      ...options,
+      groupOf: ({ name }) => groupOf(name),
+    })
     model.compile({ optimizer, loss: 'meanSquaredError' })
     const before = await weightsOf(model)
     const expected = await mirror(transformation, variables, groupOf)

@@ -15,7 +15,8 @@ import { describeModes } from './backends.js'
 import { distance, memory, mirror, normal, values } from './support.js'
 
 describeModes(({ options }) => {
-  const make = (transformation: Transformation): InducedOptimizer => inducedOptimizer(tf, transformation, options)
+  const make = (transformation: Transformation): InducedOptimizer =>
+    inducedOptimizer(tf, transformation, options)
   const logged = inducedMetric(sgd({ momentum: 0.5 }), { learningRate: 0.1, xi: 0.5, embedding: log() })
 
   let x: tf.Tensor
@@ -186,7 +187,9 @@ describeModes(({ options }) => {
       expect(() => optimizer.applyGradients(grads)).toThrow(
         expect.objectContaining({
           code: 'ERR_LOSS_REQUIRED',
-          message: expect.stringMatching(new RegExp(`${name}.*applyGradients\\(gradients, loss\\)`)) as string,
+          message: expect.stringMatching(
+            new RegExp(`${name}.*applyGradients\\(gradients, loss\\)`),
+          ) as string,
         }) as Error,
       )
       expect(await values([w, b])).toEqual(before)
@@ -255,7 +258,9 @@ describeModes(({ options }) => {
       const loss = (): tf.Scalar => x.matMul(w).add(b).square().mean()
       const start = await values(variables)
       const run = async (optimizer: tf.Optimizer): Promise<Float32Array[]> => {
-        tf.tidy(() => variables.forEach((variable, i) => variable.assign(tf.tensor(start[i]!, variable.shape))))
+        tf.tidy(() =>
+          variables.forEach((variable, i) => variable.assign(tf.tensor(start[i]!, variable.shape))),
+        )
         for (let step = 0; step < 20; step++) optimizer.minimize(loss, false, variables)
         optimizer.dispose()
         return values(variables)

@@ -54,7 +54,14 @@ export function network(
     readonly regularizer?: number
   },
 ): tf.Sequential {
-  const { inputs, seed = 1, prefix = `net${networks++}`, activation = 'tanh', last = 'linear', regularizer } = options
+  const {
+    inputs,
+    seed = 1,
+    prefix = `net${networks++}`,
+    activation = 'tanh',
+    last = 'linear',
+    regularizer,
+  } = options
   return tf.sequential({
     layers: units.map((unit, i) =>
       tf.layers.dense({

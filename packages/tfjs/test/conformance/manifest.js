@@ -32,12 +32,14 @@ const backends = {
  * @returns {import('@induced-metric/conformance').Manifest}
  */
 export function manifestOf(backend, version) {
+  const promises = backends[backend]
+  if (promises === undefined) throw new RangeError(`nothing is promised for the backend ${backend}`)
   return {
     name: '@induced-metric/tfjs',
     version: '0.1.0',
     framework: { name: '@tensorflow/tfjs', version },
     backend,
     dtypes: ['float32'],
-    ...backends[backend],
+    ...promises,
   }
 }

@@ -61,7 +61,7 @@ function session(tf, optimizer, variables, tensors) {
       try {
         listed(tf, variables, () => optimizer.applyGradients(/** @type {any} */ (named), given))
       } finally {
-        tf.dispose([named.map(({ tensor }) => tensor), given])
+        tf.dispose(/** @type {any} */ ([named.map(({ tensor }) => tensor), given]))
       }
       return optimizer.report()
     },

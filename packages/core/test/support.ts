@@ -28,7 +28,7 @@ export function expectError(call: () => unknown, code: ErrorCode, ...words: read
 }
 
 /** Numbers that look random and are the same in every run: a linear congruential generator, in (−1, 1). */
-export function pseudoRandom(seed: number): () => number {
+function pseudoRandom(seed: number): () => number {
   let state = (seed * 2654435761) >>> 0
   return () => {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0

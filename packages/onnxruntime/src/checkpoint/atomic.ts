@@ -1,0 +1,47 @@
+/**
+ * Writes a file so that, whatever happens in between, either the old contents or the new are there and whole: to a
+ * temporary file in the same folder, which is synced to the disk and then renamed.
+ *
+ * @param path where the file belongs; its folder must exist
+ * @param bytes its contents
+ */
+export async function writeFileAtomically(path: string, bytes: Uint8Array): Promise<void> {
+  const { open, rename, unlink } = await import('node:fs/promises')
+  const paths = await import('node:path')
+  const temporary = `${path}.${process.pid}-${Math.random().toString(36).slice(2, 10)}${temporarySuffix}`
+  const file = await open(temporary, 'wx')
+  try {
+    try {
+      await file.writeFile(bytes)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    await rename(temporary, path)
+  } catch (error) {
+    await unlink(temporary).catch(() => {})
+    throw error
+  }
+  // The new name itself lies in the folder. Windows cannot sync one, and need not.
+  const folder = await open(paths.dirname(path), 'r').catch(() => undefined)
+  await folder?.sync().catch(() => {})
+  await folder?.close()
+}
+
+/** How the name of a file ends that was being written when its process was killed. */
+export const temporarySuffix = '.tmp'
+
+/**
+ * Removes what a process that was killed in the middle of {@link writeFileAtomically} has left beside `path`. Not while
+ * another process may be writing there.
+ */
+export async function removeLeftovers(path: string): Promise<void> {
+  const { readdir, rm } = await import('node:fs/promises')
+  const paths = await import('node:path')
+  for (const name of await readdir(paths.dirname(path))) {
+    const mine =
+      name.startsWith(`${paths.basename(path)}.`) &&
+      /^\d+-[a-z0-9]+\.tmp$/.test(name.slice(paths.basename(path).length + 1))
+    if (mine) await rm(paths.join(paths.dirname(path), name), { force: true })
+  }
+}

@@ -1,0 +1,172 @@
+import type { CheckpointState, NamedTensor, OptimizerGroup, ParameterMomentums, Property } from '../types.js'
+import { writeFileAtomically } from './atomic.js'
+import { broken } from './broken.js'
+import { readCheckpoint, type ReadCheckpointOptions } from './read.js'
+import { readPropertySequence, readSequence } from './sequence.js'
+import { writeCheckpoint } from './write.js'
+
+// Node's modules are loaded where they are used, so that pages can import the rest.
+
+/**
+ * Reads a checkpoint from a path: of a file, with the file of external data beside it where there is one; or of a folder
+ * as releases of ONNX Runtime before 1.15 wrote it, with its `.pbseq` files.
+ *
+ * @throws ERR_CHECKPOINT when there is no checkpoint at this path, or a damaged one
+ *
+ * @example
+ * ```ts
+ * import { readCheckpointFile, writeCheckpointFile } from '@induced-metric/onnxruntime'
+ *
+ * const weight = { name: 'w', dims: [2], dataType: 1, data: new Float32Array([1, 2]) }
+ * await writeCheckpointFile('checkpoint', {
+ *   trainable: [weight],
+ *   frozen: [],
+ *   optimizerGroups: [],
+ *   properties: new Map(),
+ * })
+ * console.log((await readCheckpointFile('checkpoint')).trainable.length) // 1
+ * ```
+ */
+export async function readCheckpointFile(path: string): Promise<CheckpointState> {
+  const { stat } = await import('node:fs/promises')
+  const paths = await import('node:path')
+  const found = await stat(path).catch(() => undefined)
+  if (!found) throw broken(`there is no checkpoint at ${path}`)
+  if (found.isDirectory()) return readFolder(path)
+  // Of the old form, a file alone says nothing of what lies beside it.
+  const old = sequenceName(paths.basename(path))
+  if (old) return readFolder(paths.dirname(path))
+  return readWithExternalData(path)
+}
+
+/**
+ * Writes a checkpoint to a path so that a reader finds the old file or the new one, each whole, even if the process is
+ * killed meanwhile.
+ *
+ * @throws what `writeCheckpoint` throws, and the file system's own errors
+ */
+export async function writeCheckpointFile(path: string, state: CheckpointState): Promise<void> {
+  await writeFileAtomically(path, writeCheckpoint(state))
+}
+
+async function readBytes(path: string): Promise<Uint8Array> {
+  const { readFile } = await import('node:fs/promises')
+  try {
+    return await readFile(path)
+  } catch (error) {
+    throw broken(`${path} cannot be read: ${error instanceof Error ? error.message : String(error)}`)
+  }
+}
+
+async function readWithExternalData(path: string): Promise<CheckpointState> {
+  const { closeSync, existsSync, fstatSync, openSync, readSync } = await import('node:fs')
+  const beside = `${path}.data`
+  const bytes = await readBytes(path)
+  if (!existsSync(beside)) return readCheckpoint(bytes)
+  const file = openSync(beside, 'r')
+  try {
+    const externalData: ReadCheckpointOptions['externalData'] = (offset, length) => {
+      const { size } = fstatSync(file)
+      if (offset + length > size) {
+        throw broken(`${beside} is truncated: values end at byte ${offset + length} of ${size}`)
+      }
+      const values = new Uint8Array(length)
+      for (let done = 0; done < length;) {
+        const count = readSync(file, values, done, length - done, offset + done)
+        if (count === 0) throw broken(`${beside} ends at byte ${offset + done}`)
+        done += count
+      }
+      return values
+    }
+    return readCheckpoint(bytes, { externalData })
+  } finally {
+    closeSync(file)
+  }
+}
+
+/** What the name of a `.pbseq` file says of its contents. */
+type Contents =
+  | { readonly kind: 'paramtrain' | 'paramfrozen' | 'custom' }
+  | { readonly kind: 'momentum'; readonly group: string; readonly momentum: string }
+  | { readonly kind: 'group'; readonly group: string }
+
+function sequenceName(name: string): Contents | undefined {
+  const [, parameters] = /^(paramtrain|paramfrozen)_tensors\.pbseq$/.exec(name) ?? []
+  if (parameters) return { kind: parameters as 'paramtrain' | 'paramfrozen' }
+  if (name === 'custom_properties.pbseq') return { kind: 'custom' }
+  const [, group, momentum] = /^optim_([^_]+)_([^_]+)_tensors\.pbseq$/.exec(name) ?? []
+  if (group !== undefined && momentum !== undefined) return { kind: 'momentum', group, momentum }
+  const [, owner] = /^optim_([^_]+)_properties\.pbseq$/.exec(name) ?? []
+  return owner === undefined ? undefined : { kind: 'group', group: owner }
+}
+
+async function readFolder(folder: string): Promise<CheckpointState> {
+  const { readdir } = await import('node:fs/promises')
+  const paths = await import('node:path')
+  const parameters: Record<'paramtrain' | 'paramfrozen', readonly NamedTensor[]> = {
+    paramtrain: [],
+    paramfrozen: [],
+  }
+  let properties = new Map<string, Property>()
+  const groups = new Map<
+    string,
+    { step: bigint; initialLearningRate: number; momentums: Map<string, NamedTensor[]> }
+  >()
+  const groupOf = (name: string) => {
+    const group = groups.get(name) ?? {
+      step: 0n,
+      initialLearningRate: 0,
+      momentums: new Map<string, NamedTensor[]>(),
+    }
+    groups.set(name, group)
+    return group
+  }
+
+  const names = (await readdir(folder)).sort()
+  let files = 0
+  for (const name of names) {
+    const contents = sequenceName(name)
+    if (!contents) continue
+    files++
+    const bytes = await readBytes(paths.join(folder, name))
+    switch (contents.kind) {
+      case 'paramtrain':
+      case 'paramfrozen':
+        parameters[contents.kind] = readSequence(bytes)
+        break
+      case 'custom':
+        properties = readPropertySequence(bytes)
+        break
+      case 'momentum': {
+        const { momentums } = groupOf(contents.group)
+        for (const tensor of readSequence(bytes)) {
+          const own = momentums.get(tensor.name) ?? []
+          own.push({ ...tensor, name: contents.momentum })
+          momentums.set(tensor.name, own)
+        }
+        break
+      }
+      case 'group': {
+        const group = groupOf(contents.group)
+        const given = readPropertySequence(bytes)
+        const [step, rate] = [given.get('builtin.step'), given.get('builtin.initial_learning_rate')]
+        if (typeof step === 'bigint') group.step = step
+        if (typeof rate === 'number') group.initialLearningRate = rate
+        break
+      }
+    }
+  }
+  if (files === 0)
+    throw broken(`the folder ${folder} holds no checkpoint: neither paramtrain_tensors.pbseq nor another`)
+  return {
+    trainable: parameters.paramtrain,
+    frozen: parameters.paramfrozen,
+    properties,
+    optimizerGroups: [...groups].map(([name, { step, initialLearningRate, momentums }]): OptimizerGroup => ({
+      name,
+      step,
+      initialLearningRate,
+      parameters: [...momentums].map(([name, momentums]): ParameterMomentums => ({ name, momentums })),
+    })),
+  }
+}

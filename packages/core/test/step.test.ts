@@ -429,6 +429,35 @@ describe('the report', () => {
   })
 })
 
+describe('a negative s, as momentum can make it under Lion and Muon,', () => {
+  it('counts as 0, in the report and in the average', () => {
+    const tensor = [{ name: 'w', shape: [2, 2] }]
+    for (const base of [lion(), muon({ momentum: 0.9, nesterov: false })]) {
+      const transformation = inducedMetric(base, { learningRate: 0.1, xi: 1, beta: 0.5 })
+      const optimizer = optimizerOver(transformation, tensor)
+      const along = new Float64Array([1, 2, -1, 1])
+      for (let i = 0; i < 5; i++) expect(optimizer.step([along]).dualNorm).toBeGreaterThan(0)
+      const { average } = optimizer.save().units[0]!
+      const report = optimizer.step([along.map((g) => -g / 100)])
+      expect(report.dualNorm).toBe(0)
+      expect(optimizer.save().units[0]!.average).toBe(0.5 * average)
+      expect(report.scale).toBeGreaterThan(0)
+      expect(report.scale).toBeLessThanOrEqual(1)
+    }
+  })
+
+  it('counts as 0 in the sum, not tensor by tensor', () => {
+    const transformation = inducedMetric(lion(), { learningRate: 0.1, xi: 1, beta: 0 })
+    const optimizer = optimizerOver(transformation, [
+      { name: 'a', shape: [1] },
+      { name: 'b', shape: [1] },
+    ])
+    for (let i = 0; i < 5; i++) optimizer.step([new Float64Array([1]), new Float64Array([1])])
+    const { dualNorm } = optimizer.step([new Float64Array([-0.0625]), new Float64Array([0.5])])
+    expect(dualNorm).toBe(0.5 - 0.0625)
+  })
+})
+
 describe('after dispose()', () => {
   it.each<[string, (optimizer: Optimizer) => unknown]>([
     ['step', (optimizer) => optimizer.step(gradientsOf(optimizer, 1))],

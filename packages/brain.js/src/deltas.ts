@@ -1,0 +1,74 @@
+import type { DenseNetwork, Numbers } from './network.js'
+
+type CalculateDeltas = NonNullable<DenseNetwork['calculateDeltas']>
+
+/** The stock methods that propagate errors back, down to deltas of the inputs that nothing reads. */
+const stockNames = [
+  '_calculateDeltasSigmoid',
+  '_calculateDeltasRelu',
+  '_calculateDeltasLeakyRelu',
+  '_calculateDeltasTanh',
+] as const
+
+/**
+ * A network's `calculateDeltas` without what is not needed or not right: the deltas of the input layer, which are half
+ * of the work, and 1.6.1's for leaky-relu. A method that is not brain.js's own is left as it is.
+ */
+export function deltasOf(
+  network: DenseNetwork,
+  stock: () => DenseNetwork['calculateDeltas'],
+  isExact: boolean,
+): CalculateDeltas {
+  const methods = network as unknown as Readonly<Record<string, unknown>>
+  return (target) => {
+    const calculate = stock()!
+    if (isExact && isWrongLeakyRelu(network, calculate)) {
+      propagateLeakyRelu(network, target)
+    } else if (stockNames.some((name) => methods[name] === calculate)) {
+      withoutInputs(network, () => calculate.call(network, target))
+    } else calculate.call(network, target)
+  }
+}
+
+/** Has the network believe that it has no inputs: its loops then leave their layer out. */
+function withoutInputs({ sizes }: DenseNetwork, body: () => void): void {
+  const inputs = sizes![0]!
+  sizes![0] = 0
+  try {
+    body()
+  } finally {
+    sizes![0] = inputs
+  }
+}
+
+/**
+ * Whether the network is one of 1.6.1 with leaky-relu, which there is α·z for z > 0 and 0 below, but is differentiated
+ * as 1 and α. On `NeuralNetworkGPU` α is always 0.01.
+ */
+function isWrongLeakyRelu(network: DenseNetwork, calculate: CalculateDeltas): boolean {
+  const isVersion1 = network.trainOpts.activation === undefined && network.activation === 'leaky-relu'
+  return isVersion1 && (network.gpu !== undefined || calculate === network._calculateDeltasLeakyRelu)
+}
+
+function propagateLeakyRelu(network: DenseNetwork, target: Numbers): void {
+  const slope = network.gpu === undefined ? network.leakyReluAlpha! : 0.01
+  const last = network.outputLayer!
+  for (let layer = last; layer >= 1; layer--) {
+    const outputs = network.outputs[layer]!
+    const errors = network.errors[layer]!
+    const deltas = network.deltas[layer]!
+    if (layer === last) {
+      for (let node = 0; node < outputs.length; node++) errors[node] = target[node]! - outputs[node]!
+    } else {
+      const above = network.deltas[layer + 1]!
+      const weights = network.weights![layer + 1]!
+      for (let node = 0; node < outputs.length; node++) {
+        let error = 0
+        for (let k = 0; k < above.length; k++) error += above[k]! * weights[k]![node]!
+        errors[node] = error
+      }
+    }
+    for (let node = 0; node < outputs.length; node++)
+      deltas[node] = outputs[node]! > 0 ? slope * errors[node]! : 0
+  }
+}

@@ -1,0 +1,6 @@
+/**
+ * Induced-metric optimisers for brain.js.
+ *
+ * @packageDocumentation
+ */
+export { useOptimizer, type OptimizerHandle, type UseOptimizerOptions } from './useOptimizer.js'

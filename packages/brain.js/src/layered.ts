@@ -1,0 +1,96 @@
+import { InducedMetricError } from '@induced-metric/core'
+import { gatherRows, halfSquares } from './arithmetic.js'
+import { grouped, type Attachment, type Settings } from './attachment.js'
+import { createHooks } from './hooks.js'
+import type { Layer, LayeredNetwork } from './network.js'
+import { turn } from './platform.js'
+import type { Tensor } from './tensor.js'
+import { createTraining } from './training.js'
+
+/** Attaches to a `FeedForward` network (2.x). */
+export function attachLayered(network: LayeredNetwork, settings: Settings): Attachment {
+  const hooks = createHooks(network)
+  const training = createTraining(
+    settings.transformation,
+    {
+      tensors: () => (network._model ? grouped(layeredTensors(network), settings) : undefined),
+      gradients(own, isFirst, weight) {
+        network._model!.forEach(({ deltas }, index) => {
+          gatherRows(own[index]!, deltas, weight, isFirst)
+          // The layer adds up until it is given other weights, which ours never are.
+          for (const row of deltas) row.fill(0)
+        })
+        return own
+      },
+    },
+    settings.batchSize,
+  )
+
+  hooks.replace('adjustWeights', () => () => {
+    const errors = network._outputLayer?.errors
+    if (!errors) {
+      throw new InducedMetricError(
+        'ERR_NOT_SUPPORTED',
+        'the last layer must be layer.target() or layer.output(): the loss of others is not known',
+      )
+    }
+    training.add(errors.reduce((sum, row) => sum + halfSquares(row), 0))
+  })
+  hooks.replace('_calculateTrainingError', (stock) => (data) => {
+    const error = stock().call(network, data)
+    training.flush()
+    return error
+  })
+  hooks.replace('_trainPatterns', (stock) => (data) => {
+    stock().call(network, data)
+    training.flush()
+  })
+  // In the stock one an error in the middle of a training ends the process.
+  hooks.replace('trainAsync', () => async (data, options = {}) => {
+    const { preparedData, status, endTime } = network._prepTraining(data, options)
+    const calculateError = (): number => network._calculateTrainingError(preparedData!)
+    const trainPatterns = (): void => network._trainPatterns(preparedData!)
+    await turn()
+    while (network._trainingTick(status, endTime, calculateError, trainPatterns)) await turn()
+    return status
+  })
+
+  return {
+    training,
+    detach() {
+      try {
+        training.release()
+      } finally {
+        hooks.release()
+      }
+    },
+  }
+}
+
+function layeredTensors({ layers, _model: model }: LayeredNetwork): Tensor[] {
+  return model!.map((layer): Tensor => {
+    if (!isMatrix(layer)) {
+      throw new InducedMetricError(
+        'ERR_NOT_SUPPORTED',
+        `the trained layer ${layer.settings.id ?? layers!.indexOf(layer)} is no matrix of single precision in this ` +
+          "process's memory: layers with a depth, or on a GPU, cannot be trained by this adapter",
+      )
+    }
+    const { width, height } = layer
+    return {
+      name: `layers.${layers!.indexOf(layer)}`,
+      shape: width === 1 ? [height] : [height, width],
+      rows: height,
+      get: (row) => layer.weights[row],
+      set: (row, array) => (layer.weights[row] = array),
+    }
+  })
+}
+
+function isMatrix({ weights, height, width }: Layer): boolean {
+  return (
+    Array.isArray(weights) &&
+    weights.length === height &&
+    weights.every((row) => (row instanceof Float32Array || Array.isArray(row)) && row.length === width)
+  )
+}

@@ -1,0 +1,146 @@
+import {
+  checkTransformation,
+  InducedMetricError,
+  initialReport,
+  type Checkpoint,
+  type StepReport,
+  type Transformation,
+  type TypedArray,
+} from '@induced-metric/core'
+import { createSeat, type Seat } from './seat.js'
+import type { Tensor } from './tensor.js'
+
+/** What a kind of network tells of itself. */
+export interface Source {
+  /** The network's tensors as they are now; `undefined` before it has any. */
+  tensors(): readonly Tensor[] | undefined
+  /**
+   * Gives the gradient of the pattern that was just propagated back, times `weight`.
+   *
+   * @param own an array per tensor, to write to or, from the second pattern of a batch on, to add to
+   * @returns `own`, or the arrays of the network's own that hold the gradient
+   */
+  gradients(own: readonly Float32Array[], isFirst: boolean, weight: number): readonly (TypedArray | null)[]
+}
+
+/** Collects the gradients of patterns and takes steps. */
+export interface Training {
+  readonly report: StepReport
+  /** Takes in the pattern that was just propagated back, whose loss is `loss`; every `batchSize` patterns make a step. */
+  add(loss: number): void
+  /** Takes a step with what has been collected since the last, if anything. */
+  flush(): void
+  save(): Checkpoint
+  load(checkpoint: Checkpoint | Uint8Array): void
+  /** Takes the last step and gives the network its arrays back. */
+  release(): void
+}
+
+/** Sets a training up on a network. */
+export function createTraining(transformation: Transformation, source: Source, batchSize: number): Training {
+  checkTransformation(transformation)
+  let seat: Seat | undefined
+  let report = initialReport
+  let pending = 0
+  let total = 0
+  let gradients: readonly (TypedArray | null)[] = []
+  let isReleased = false
+
+  /** The seat of the network as it is now. One whose arrays have all been replaced starts over. */
+  const settled = (): Seat | undefined => {
+    if (isReleased) {
+      throw new InducedMetricError(
+        'ERR_DISPOSED',
+        'this optimiser was detached from its network; attach another',
+      )
+    }
+    if (seat) {
+      if (seat.settle() !== 'all') return seat
+      seat.optimizer.dispose()
+      seat = undefined
+      forget()
+    }
+    const tensors = source.tensors()
+    if (tensors === undefined || tensors.length === 0) return undefined
+    seat = createSeat(transformation, tensors)
+    report = seat.optimizer.report
+    return seat
+  }
+  const existing = (purpose: string): Seat => {
+    const found = settled()
+    if (found) return found
+    throw new InducedMetricError(
+      'ERR_CHECKPOINT',
+      `${purpose}: the network has no weights yet. Train it first, or give it some with fromJSON or initialize`,
+    )
+  }
+  const forget = (): void => {
+    pending = 0
+    total = 0
+  }
+  const flush = (): void => {
+    if (pending === 0 || !seat) return
+    const count = pending
+    let loss = total
+    // Whatever comes of the step, its gradients are used up.
+    forget()
+    if (count < batchSize) {
+      const missing = batchSize / count
+      loss *= missing
+      for (const gradient of seat.gradients) for (let i = 0; i < gradient.length; i++) gradient[i]! *= missing
+    }
+    try {
+      seat.step(gradients, loss)
+    } finally {
+      report = seat.optimizer.report
+    }
+  }
+
+  return {
+    get report() {
+      return report
+    },
+    add(loss) {
+      const seat = settled()
+      if (!seat) return
+      gradients = source.gradients(seat.gradients, pending === 0, 1 / batchSize)
+      total += loss / batchSize
+      if (++pending === batchSize) flush()
+    },
+    flush() {
+      settled()
+      flush()
+    },
+    save: () => existing('save').save(),
+    load(checkpoint) {
+      const current = existing('load')
+      if (!current.load(checkpoint)) {
+        // Tensors that have been updated unequally often have to be kept apart from here on.
+        const tensors = source.tensors()!
+        const trial = createSeat(transformation, tensors.map(copyOf), { apart: true })
+        trial.load(checkpoint)
+        trial.optimizer.dispose()
+        seat = createSeat(transformation, tensors, { apart: true })
+        seat.load(checkpoint)
+        current.optimizer.dispose()
+      }
+      forget()
+      report = seat!.optimizer.report
+    },
+    release() {
+      if (isReleased) return
+      try {
+        if (seat && seat.settle() !== 'all') flush()
+      } finally {
+        isReleased = true
+        seat?.release()
+        seat = undefined
+      }
+    },
+  }
+}
+
+/** A tensor with the same values that nobody trains. */
+function copyOf(tensor: Tensor): Tensor {
+  return { ...tensor, set: () => {}, setGradient: () => {} }
+}

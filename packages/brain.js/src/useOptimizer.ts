@@ -1,0 +1,165 @@
+import {
+  checkTransformation,
+  InducedMetricError,
+  type Checkpoint,
+  type ParameterInfo,
+  type StepReport,
+  type Transformation,
+} from '@induced-metric/core'
+import type { Attachment, Settings } from './attachment.js'
+import { attachDense } from './dense.js'
+import { attachLayered } from './layered.js'
+import type { DenseNetwork, LayeredNetwork, RecurrentNetwork } from './network.js'
+import { attachRecurrent } from './recurrent.js'
+
+/** Options of {@link useOptimizer}. */
+export interface UseOptimizerOptions {
+  /**
+   * Number of patterns (of a recurrent network: sequences) whose mean gradient makes a step. Default 1, which is how
+   * brain.js trains. A batch that is not full at the end of an epoch makes a step of its own.
+   */
+  readonly batchSize?: number
+  /**
+   * Whether gradients that brain.js computes wrongly are computed rightly: those of all recurrent classes, and of
+   * leaky-relu in 1.6.1. Default true; `false` trains on brain.js's own.
+   */
+  readonly exactGradients?: boolean
+  /** Puts parameters into groups: the label of a parameter's group, or `undefined` for none. */
+  readonly groupOf?: (parameter: ParameterInfo) => string | undefined
+}
+
+/** The optimiser of a network. */
+export interface OptimizerHandle {
+  /** What the latest step did; before the first, a report with `step: 0`. */
+  readonly report: StepReport
+  /**
+   * Takes a step with the patterns of a batch that is not yet full, if there are any. `train` does so by itself at the
+   * end of every epoch.
+   */
+  flush(): StepReport
+  /**
+   * A copy of the optimiser's state, which `load` takes here or in another adapter. The weights are not in it:
+   * `network.toJSON()` has those.
+   *
+   * @throws ERR_CHECKPOINT when the network has no weights yet; ERR_DISPOSED after `detach`
+   */
+  save(): Checkpoint
+  /**
+   * Goes on from a saved state.
+   *
+   * @throws ERR_CHECKPOINT when it belongs to another transformation or to other parameters, or the network has no
+   *   weights yet; ERR_DISPOSED after `detach`. Nothing has changed then.
+   */
+  load(checkpoint: Checkpoint | Uint8Array): void
+  /** Gives the network back as brain.js made it, with the weights it has now; it can go on training. */
+  detach(): void
+}
+
+const attached = new WeakSet()
+
+/**
+ * Trains a brain.js network with an induced-metric optimiser: its `train` and all else stay as they are, but every
+ * update of the weights is the optimiser's. `learningRate`, `momentum`, `praxis`, `beta1` and so on of brain.js no longer
+ * have a meaning.
+ *
+ * @param network a `NeuralNetwork`, `NeuralNetworkGPU` (on the CPU), `FeedForward`, or one of `recurrent.RNN`, `LSTM`,
+ *   `GRU`, `RNNTimeStep`, `LSTMTimeStep`, `GRUTimeStep`, of brain.js 1.6.1 or 2.x; trained or not
+ * @param transformation what `inducedMetric` returned
+ * @returns a handle to report, save, load and detach
+ * @throws ERR_OPTION for a wrong option, or a network that has an optimiser; ERR_NOT_SUPPORTED for another kind of
+ *   network, or one on a GPU. The network is then as before.
+ *
+ * @example
+ * ```ts no-run
+ * import { adam, inducedMetric } from '@induced-metric/core'
+ * import { useOptimizer } from '@induced-metric/brain.js'
+ * import { NeuralNetwork } from 'brain.js'
+ *
+ * const network = new NeuralNetwork({ hiddenLayers: [4] })
+ * const handle = useOptimizer(network, inducedMetric(adam(), { learningRate: 0.05 }))
+ * network.train([
+ *   { input: [0, 0], output: [0] },
+ *   { input: [0, 1], output: [1] },
+ *   { input: [1, 0], output: [1] },
+ *   { input: [1, 1], output: [0] },
+ * ])
+ * console.log(handle.report.step, handle.report.scale)
+ * ```
+ */
+export function useOptimizer(
+  network: object,
+  transformation: Transformation,
+  options: UseOptimizerOptions = {},
+): OptimizerHandle {
+  checkTransformation(transformation)
+  const settings = checkOptions(transformation, options)
+  if (typeof network === 'object' && network !== null && attached.has(network)) {
+    throw new InducedMetricError(
+      'ERR_OPTION',
+      'this network has an optimiser already: detach() that one before attaching another',
+    )
+  }
+  const { training, detach } = attach(network, settings)
+  attached.add(network)
+  return {
+    get report() {
+      return training.report
+    },
+    flush() {
+      training.flush()
+      return training.report
+    },
+    save: () => training.save(),
+    load: (checkpoint) => training.load(checkpoint),
+    detach() {
+      if (!attached.delete(network)) return
+      detach()
+    },
+  }
+}
+
+const optionKeys = ['batchSize', 'exactGradients', 'groupOf']
+
+function checkOptions(transformation: Transformation, options: UseOptimizerOptions): Settings {
+  const wrong = (message: string): never => {
+    throw new InducedMetricError('ERR_OPTION', `useOptimizer: ${message}`)
+  }
+  if (typeof options !== 'object' || options === null)
+    wrong(`options must be an object, given ${String(options)}`)
+  const unknown = Object.keys(options).find((key) => !optionKeys.includes(key))
+  if (unknown !== undefined) wrong(`unknown option ${unknown}; the options are ${optionKeys.join(', ')}`)
+  const { batchSize = 1, exactGradients = true, groupOf } = options
+  if (!Number.isSafeInteger(batchSize) || batchSize < 1) {
+    wrong(`batchSize must be a whole number ≥ 1, given ${String(batchSize)}`)
+  }
+  if (typeof exactGradients !== 'boolean') {
+    wrong(`exactGradients must be true or false, given ${String(exactGradients)}`)
+  }
+  if (groupOf !== undefined && typeof groupOf !== 'function') {
+    wrong(`groupOf must be a function from a parameter to its group's label, given ${String(groupOf)}`)
+  }
+  return { transformation, batchSize, exactGradients, groupOf }
+}
+
+/** Finds out by its members what kind of network it is: brain.js may be there in two versions, or twice. */
+function attach(network: object, settings: Settings): Attachment {
+  const has = (...names: readonly string[]): boolean =>
+    typeof network === 'object' && network !== null && names.every((name) => name in network)
+  if (has('bindEquation', 'backpropagate', 'adjustWeights', 'trainPattern')) {
+    return attachRecurrent(network as RecurrentNetwork, settings)
+  }
+  if (has('_calculateDeltas', '_trainPattern', 'adjustWeights', 'initializeLayers') && !has('_layerSets')) {
+    return attachLayered(network as LayeredNetwork, settings)
+  }
+  if (has('runInput', 'calculateDeltas', 'adjustWeights', 'trainPattern', 'trainingTick')) {
+    return attachDense(network as DenseNetwork, settings)
+  }
+  const name = typeof network === 'object' && network !== null ? network.constructor.name : String(network)
+  const advice = has('denoiser')
+    ? 'an autoencoder is trained through its `denoiser`: attach to that'
+    : has('testPartition')
+      ? 'attach to the networks that cross-validation makes, where it makes them'
+      : 'it must be an instance of NeuralNetwork, NeuralNetworkGPU, FeedForward, RNN, LSTM, GRU or one of their time-step ' +
+        'forms'
+  throw new InducedMetricError('ERR_NOT_SUPPORTED', `useOptimizer cannot train ${name}: ${advice}`)
+}

@@ -37,8 +37,9 @@ import type {
   TensorFlow,
   Variable,
 } from './namespace.js'
+import { forVariables } from './names.js'
 import { matchStates } from './restore.js'
-import { createState } from './state.js'
+import { createState, type State } from './state.js'
 import { reduceStep, type Reduced } from './step.js'
 import { pairGradients, variableNamed, type VariableGradient } from './variables.js'
 import {
@@ -165,7 +166,7 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
         }
       | undefined
     readonly #constants = createConstants(tf)
-    readonly #state = createState(tf)
+    readonly #state: State
     readonly #plans = new Map<string, StepPlan>()
     /** The plan of the latest step. */
     #plan: StepPlan | undefined
@@ -189,6 +190,7 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
       checkTransformation(transformation)
       checkOptions(options)
       this.transformation = transformation
+      this.#state = createState(tf, transformation)
       this.groupOf = options.groupOf
       this.#verdict = options.verdict
       this.#engine = options.engine ?? 'auto'
@@ -479,9 +481,12 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
         const group = this.groupOf?.({ name, shape })
         return { name, shape: [...shape], ...(group === undefined ? {} : { group }) }
       })
-      const key = infos.map(({ name, group }) => `${name} ${group}`).join('\n')
+      const key = infos.map(({ name, shape, group }) => `${name} ${shape.join()} ${group}`).join('\n')
       let plan = this.#plans.get(key)
-      if (plan === undefined) this.#plans.set(key, (plan = planStep(this.transformation, infos)))
+      if (plan === undefined) {
+        const names = infos.map(({ name }) => name)
+        this.#plans.set(key, (plan = planStep(forVariables(this.transformation, names), infos)))
+      }
       return plan
     }
   }

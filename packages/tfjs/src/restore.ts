@@ -1,4 +1,5 @@
 import { checkParameterState, type ParameterState, type PlannedParameter } from '@induced-metric/core'
+import { stemOf } from './names.js'
 
 /** A saved state and the parameter it belongs to. */
 export interface Restored {
@@ -52,8 +53,4 @@ export function matchStates(
     checkParameterState(state, { name, shape, dtype: 'float32', slots: graph.slots })
     return { parameter, state }
   })
-}
-
-function stemOf(name: string): string {
-  return name.replace(/_\d+$/, '')
 }

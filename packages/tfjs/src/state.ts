@@ -4,6 +4,7 @@ import {
   type Checkpoint,
   type ParameterState,
   type StepPlan,
+  type Transformation,
 } from '@induced-metric/core'
 import { matchStates } from './restore.js'
 import type { Tensor, TensorFlow } from './namespace.js'
@@ -33,10 +34,12 @@ export interface State {
   dispose(): void
 }
 
-export function createState(tf: TensorFlow): State {
+export function createState(tf: TensorFlow, { metricScope }: Pick<Transformation, 'metricScope'>): State {
   const variables = new Map<string, VariableState>()
   const units = new Map<string, UnitState>()
   let unclaimed: readonly ParameterState[] = []
+  /** Where each parameter is a unit, those of parameters not yet claimed. */
+  let unclaimedUnits: Checkpoint['units'] = []
   let ensured: StepPlan | undefined
 
   const addVariables = (plan: StepPlan): void => {
@@ -60,7 +63,8 @@ export function createState(tf: TensorFlow): State {
           slot,
           tf.keep(
             values
-              ? tf.tensor(values, [...shape])
+              ? // A copy: on cpu the tensor takes over the array, and slots are updated in place.
+                tf.tensor(values.slice(), [...shape])
               : tf.tidy(() => tf.broadcastTo(tf.scalar(initial[index]![slot]!), [...shape])),
           ),
         ]
@@ -71,8 +75,13 @@ export function createState(tf: TensorFlow): State {
         slots: Object.fromEntries(slots) as Record<string, Tensor>,
       })
     })
-    const claimed = new Set(saved.values())
-    unclaimed = unclaimed.filter((state) => !claimed.has(state))
+    for (const [{ name }, state] of saved) {
+      const unit = unclaimedUnits.find(({ key }) => key === state.name)
+      if (unit) units.set(name, { average: unit.average, steps: unit.steps })
+    }
+    const claimed = new Set([...saved.values()].map(({ name }) => name))
+    unclaimed = unclaimed.filter(({ name }) => !claimed.has(name))
+    unclaimedUnits = unclaimedUnits.filter(({ key }) => !claimed.has(key))
   }
 
   const dispose = (): void => {
@@ -81,6 +90,7 @@ export function createState(tf: TensorFlow): State {
     variables.clear()
     units.clear()
     unclaimed = []
+    unclaimedUnits = []
     ensured = undefined
   }
 
@@ -89,6 +99,7 @@ export function createState(tf: TensorFlow): State {
     units,
     ensure(plan) {
       if (plan === ensured) return
+      checkShapes(plan, variables)
       addVariables(plan)
       for (const { key } of plan.units) {
         if (!units.has(key)) units.set(key, { average: 0, steps: 0 })
@@ -98,9 +109,8 @@ export function createState(tf: TensorFlow): State {
     replace(checkpoint) {
       dispose()
       unclaimed = checkpoint.parameters
-      for (const { key, average, steps } of checkpoint.units) {
-        units.set(key, { average, steps })
-      }
+      if (metricScope === 'parameter') unclaimedUnits = checkpoint.units
+      else for (const { key, average, steps } of checkpoint.units) units.set(key, { average, steps })
     },
     async save() {
       const savedUnits = [...units].map(async ([key, { average, steps }]) => ({
@@ -115,10 +125,23 @@ export function createState(tf: TensorFlow): State {
         return { name, shape, dtype: 'float32', steps, slots: Object.fromEntries(await Promise.all(read)) }
       })
       return {
-        units: await Promise.all(savedUnits),
+        units: [...(await Promise.all(savedUnits)), ...unclaimedUnits],
         parameters: [...(await Promise.all(saved)), ...unclaimed],
       }
     },
     dispose,
+  }
+}
+
+/** A variable that was made anew under an old name has the state of the old one, if it has its shape. */
+function checkShapes(plan: StepPlan, variables: ReadonlyMap<string, VariableState>): void {
+  for (const { name, shape } of plan.parameters) {
+    const state = variables.get(name)
+    if (state === undefined || state.shape.join() === shape.join()) continue
+    throw new InducedMetricError(
+      'ERR_SHAPE',
+      `variable ${name} has shape [${shape.join(', ')}], and had [${state.shape.join(', ')}] when this optimiser first ` +
+        'trained it; use another optimiser for another model',
+    )
   }
 }

@@ -148,6 +148,20 @@ describeModes(({ options }) => {
     })
   })
 
+  it('refuses a variable made anew with another shape under an old name, and changes nothing', async () => {
+    const optimizer = make()
+    good(optimizer)
+    const { name } = bias
+    bias.dispose()
+    bias = tf.tidy(() => tf.variable(normal([2], 2), true, name))
+    const before = await everything(optimizer)
+    const gradients = tf.tidy(() => ({ [kernel.name]: tf.ones([2, 3]), [name]: tf.ones([2]) }))
+    expect(() => optimizer.applyGradients(gradients)).toThrow(code('ERR_SHAPE', /shape \[2\], and had \[3\]/))
+    expect(await everything(optimizer)).toEqual(before)
+    tf.dispose(gradients)
+    optimizer.dispose()
+  })
+
   it('refuses two gradients for one variable, and changes nothing', async () => {
     const optimizer = make()
     good(optimizer)

@@ -1,0 +1,28 @@
+import type { DecayMask, GroupSettings, Transformation } from '@induced-metric/core'
+
+/** A name without the number that TensorFlow.js appends where there is a variable of that name already. */
+export function stemOf(name: string): string {
+  return name.replace(/_\d+$/, '')
+}
+
+/**
+ * The transformation with its lists of names meant for these variables: a model that is loaded, or made a second time,
+ * has `kernel_1` where the list says `kernel`.
+ */
+export function forVariables(transformation: Transformation, names: readonly string[]): Transformation {
+  const known = new Set(names)
+  const mask = (given: DecayMask): DecayMask => {
+    if (typeof given === 'string' || typeof given === 'function') return given
+    const absent = new Set(given.filter((name) => !known.has(name)))
+    if (absent.size === 0) return given
+    return [...given, ...names.filter((name) => absent.has(stemOf(name)))]
+  }
+  const settings = (given: GroupSettings): GroupSettings => ({ ...given, decayMask: mask(given.decayMask) })
+  return {
+    ...transformation,
+    settings: settings(transformation.settings),
+    groups: Object.fromEntries(
+      Object.entries(transformation.groups).map(([label, group]) => [label, settings(group)]),
+    ),
+  }
+}

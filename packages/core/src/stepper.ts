@@ -161,8 +161,12 @@ export function createStepper(plan: StepPlan): Stepper {
       }
       const skipped = failed !== undefined || active.length === 0
       if (!skipped) {
+        let last: Scalars | undefined
         for (const index of active) {
-          scalars[index]!['scale'] = results[parameters[index]!.unit]!.scale
+          const own = scalars[index]!
+          // Neighbours mostly share theirs.
+          if (own !== last) own['scale'] = results[parameters[index]!.unit]!.scale
+          last = own
           state.steps[index]!++
         }
         passes.update()

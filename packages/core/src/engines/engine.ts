@@ -28,9 +28,12 @@ export interface Passes<G> {
    *   them before the passes that read those.
    */
   begin(active: readonly number[], gradients: readonly (G | null)[], scalars: readonly Scalars[]): void
-  /** Σ g² of every gradient that is clipped, into `results` by parameter. */
+  /**
+   * Σ g² of every gradient that is clipped, into `results` by parameter. Parameters that share their scalars are of one
+   * metric unit and one clip unit: the part of one may be in the result of another of them.
+   */
   norm(results: Float64Array): void
-  /** Each parameter's part of the dual norm, by parameter; NaN or infinite when the step must not be written. */
+  /** Each parameter's part of the dual norm, likewise; NaN or infinite when the step must not be written. */
   reduce(results: Float64Array): void
   /** Writes parameters and slots. */
   update(): void

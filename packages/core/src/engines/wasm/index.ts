@@ -1,6 +1,7 @@
 import type { Scalars } from '../../plan.js'
 import { elementType, type Engine, type EngineFactory, type Slots, type TypedArray } from '../engine.js'
 import { createArena } from './arena.js'
+import { layOut } from './layout.js'
 import { compileStep, type Program } from './program.js'
 import { createKernels, type StepKernels, type TensorBinding } from './runner.js'
 import { createMemory, isShared, type WasmMemory } from './webassembly.js'
@@ -9,12 +10,18 @@ import { createMemory, isShared, type WasmMemory } from './webassembly.js'
 interface Work {
   readonly kernels: StepKernels
   readonly clips: boolean
-  /** What takes part in the current step, in parallel. */
-  readonly active: number[]
-  readonly bindings: TensorBinding[]
+  /** Bytes of an element. */
+  readonly bytes: number
+  /** Whether neighbours may be worked as one tensor: not where a tensor hangs on its own sums or products. */
+  readonly merges: boolean
+  /** What takes part in the current step: runs of parameters, the first one's index and the scalars of each. */
+  readonly runs: TensorBinding[]
+  readonly firsts: number[]
   readonly scalars: Scalars[]
   readonly results: Float64Array
   count: number
+  /** Bindings to describe runs with. */
+  readonly pool: TensorBinding[]
 }
 
 /** The views of one parameter's tensors. */
@@ -36,32 +43,6 @@ export const createWasmEngine: EngineFactory = (
 ): Engine => {
   const memory: WasmMemory = shared ?? createMemory()
   const arena = createArena(memory)
-  // Taken down before the memory grows: then these views lose their place.
-  const found = given.map((array) => (array.buffer === memory.buffer ? array.byteOffset : undefined))
-  const inMemory = found.map((address) => address !== undefined)
-
-  // The layout: for each parameter its values, its gradient and its slots.
-  const padded = (bytes: number): number => Math.ceil(bytes / 64) * 64
-  const tensorBytes = given.map((array) => padded(array.byteLength))
-  const tensorCounts = plan.parameters.map(
-    ({ graph }, index) => graph.slots.length + (inMemory[index] ? 1 : 2),
-  )
-  arena.reserve(tensorCounts.reduce((total, count, index) => total + count * tensorBytes[index]!, 0))
-  const bindings = plan.parameters.map(({ graph, size, shape }, index): TensorBinding => {
-    const allocate = (): number => arena.allocate(tensorBytes[index]!)
-    const parameter = found[index] ?? allocate()
-    const gradient = allocate()
-    const slots = graph.slots.map(allocate)
-    return {
-      size,
-      rows: shape[0] ?? 1,
-      columns: shape[1] ?? 1,
-      inputs: [gradient, parameter, ...slots],
-      outputs: [parameter, ...slots],
-    }
-  })
-  const gradientAddresses = bindings.map(({ inputs }) => inputs[0]!)
-
   const programs = new Map<Program, number[]>()
   plan.parameters.forEach(({ graph }, index) => {
     const program = compileStep(graph, elementType(given[index])!, isShared(memory))
@@ -69,13 +50,27 @@ export const createWasmEngine: EngineFactory = (
     if (members) members.push(index)
     else programs.set(program, [index])
   })
+  const inMemory = given.map((array) => array.buffer === memory.buffer)
+  const bindings = layOut(plan, given, memory, arena, [...programs.values()])
+  const gradientAddresses = bindings.map(({ inputs }) => inputs[0]!)
+
   const workOf: Work[] = []
   const works = [...programs].map(([program, members]): Work => {
     const kernels = createKernels(program, memory, arena)
     kernels.prepare(members.map((index) => bindings[index]!))
-    const clips = program.schedule.norm !== undefined
-    const results = new Float64Array(members.length)
-    const work: Work = { kernels, clips, active: [], bindings: [], scalars: [], results, count: 0 }
+    const { schedule, type } = program
+    const work: Work = {
+      kernels,
+      clips: schedule.norm !== undefined,
+      bytes: type.bytes,
+      merges: !schedule.staged,
+      runs: [],
+      firsts: [],
+      scalars: [],
+      results: new Float64Array(members.length),
+      count: 0,
+      pool: [],
+    }
     for (const index of members) workOf[index] = work
     return work
   })
@@ -117,9 +112,39 @@ export const createWasmEngine: EngineFactory = (
     }
   })
 
-  const scatter = ({ active, results }: Work, to: Float64Array): void => {
-    for (let i = 0; i < active.length; i++) to[active[i]!] = results[i]!
+  /** Where the gradient of a step is read: in place if it lies in the memory, else where it is copied to. */
+  const placeGradient = (index: number, gradient: TypedArray): number => {
+    if (gradient === gradients[index]) return gradientAddresses[index]!
+    if (gradient.buffer === memory.buffer) return gradient.byteOffset
+    gradients[index]!.set(gradient)
+    return gradientAddresses[index]!
   }
+  /** Adds a parameter to the step: to the run before it, where it is the next in memory and has the same scalars. */
+  const join = (work: Work, index: number, scalars: Scalars): void => {
+    const binding = bindings[index]!
+    const { runs, count, bytes } = work
+    if (work.merges && count > 0 && work.scalars[count - 1] === scalars) {
+      const run = runs[count - 1]!
+      const end = run.size * bytes
+      if (binding.inputs.every((address, i) => address === run.inputs[i]! + end)) {
+        run.size += binding.size
+        return
+      }
+    }
+    runs[count] = work.merges ? copyBinding((work.pool[count] ??= emptyBinding()), binding) : binding
+    work.firsts[count] = index
+    work.scalars[count] = scalars
+    work.count++
+  }
+  const runPass = (pass: 'norm' | 'reduce', to: Float64Array): void => {
+    to.fill(0)
+    for (const work of works) {
+      if (work.count === 0 || (pass === 'norm' && !work.clips)) continue
+      work.kernels[pass](work.runs, work.scalars, work.results)
+      for (let i = 0; i < work.count; i++) to[work.firsts[i]!] = work.results[i]!
+    }
+  }
+  let taking: readonly number[] = []
   return {
     kind: 'wasm',
     get parameters() {
@@ -136,53 +161,40 @@ export const createWasmEngine: EngineFactory = (
     },
     begin(active, stepGradients, scalars) {
       refresh()
+      taking = active
       for (const work of works) work.count = 0
       for (const index of active) {
-        const work = workOf[index]!
-        const binding = bindings[index]!
-        const gradient = stepGradients[index]!
-        if (gradient === gradients[index]) binding.inputs[0] = gradientAddresses[index]!
-        else if (gradient.buffer === memory.buffer) binding.inputs[0] = gradient.byteOffset
-        else {
-          gradients[index]!.set(gradient)
-          binding.inputs[0] = gradientAddresses[index]!
-        }
+        bindings[index]!.inputs[0] = placeGradient(index, stepGradients[index]!)
         const source = outside[index]
         if (source) views[index]!.parameter.set(source)
-        work.active[work.count] = index
-        work.bindings[work.count] = binding
-        work.scalars[work.count] = scalars[index]!
-        work.count++
+        join(workOf[index]!, index, scalars[index]!)
       }
-      for (const work of works) {
+      for (const { runs, scalars, count } of works) {
         // Only where it is another: setting the length lets go of an array's memory.
-        if (work.bindings.length === work.count) continue
-        work.active.length = work.bindings.length = work.scalars.length = work.count
+        if (runs.length !== count) runs.length = scalars.length = count
       }
     },
-    norm(results) {
-      for (const work of works) {
-        if (!work.clips || work.active.length === 0) continue
-        work.kernels.norm(work.bindings, work.scalars, work.results)
-        scatter(work, results)
-      }
-    },
-    reduce(results) {
-      for (const work of works) {
-        if (work.active.length === 0) continue
-        work.kernels.reduce(work.bindings, work.scalars, work.results)
-        scatter(work, results)
-      }
-    },
+    norm: (results) => runPass('norm', results),
+    reduce: (results) => runPass('reduce', results),
     update() {
-      for (const { kernels, active, bindings, scalars } of works) {
-        if (active.length === 0) continue
-        kernels.update(bindings, scalars)
-        for (const index of active) outside[index]?.set(views[index]!.parameter)
-      }
+      for (const { kernels, runs, scalars, count } of works) if (count > 0) kernels.update(runs, scalars)
+      for (const index of taking) outside[index]?.set(views[index]!.parameter)
     },
     dispose() {
       for (const { kernels } of works) kernels.dispose()
     },
   }
+}
+
+function emptyBinding(): TensorBinding {
+  return { size: 0, rows: 0, columns: 0, inputs: [], outputs: [] }
+}
+
+function copyBinding(to: TensorBinding, from: TensorBinding): TensorBinding {
+  to.size = from.size
+  to.rows = from.rows
+  to.columns = from.columns
+  for (let i = 0; i < from.inputs.length; i++) to.inputs[i] = from.inputs[i]!
+  for (let i = 0; i < from.outputs.length; i++) to.outputs[i] = from.outputs[i]!
+  return to
 }

@@ -1,0 +1,11 @@
+export type { Attributes, Lowering, LoweringContext } from './context.js'
+export {
+  lowerModel,
+  lowerTrainingModel,
+  unsupportedNodes,
+  type GradientOutput,
+  type LoweredTrainingModel,
+  type UnsupportedNode,
+} from './lower.js'
+export type { Extent, ValueType } from './shapes.js'
+export { isTrainingOnly, lowerings, type LoweringTable } from './table.js'

@@ -1,0 +1,246 @@
+import { clone, create } from '@bufbuild/protobuf'
+import { InducedMetricError } from '@induced-metric/core'
+import { canonicalDomain, opsetOf, setOpset, type Model } from '../onnx/model.js'
+import {
+  ModelProtoSchema,
+  NodeProtoSchema,
+  ValueInfoProtoSchema,
+  type GraphProto,
+  type NodeProto,
+  type TensorProto,
+} from '../onnx/onnx_pb.js'
+import { createContext, describeNode, type Emitted, type Lowering } from './context.js'
+import { infer } from './inference.js'
+import { typeOf, valueTypes, type Extent } from './shapes.js'
+import { isTrainingOnly, lowerings, type LoweringTable } from './table.js'
+
+/** The version of ONNX's operators that lowered models use where the original has an older one. */
+const loweredOpset = 17
+/** The oldest version whose operators mean the same at {@link loweredOpset}. */
+const oldestOpset = 13
+
+/** A gradient that a training model computes. */
+export interface GradientOutput {
+  /** The parameter it belongs to, an input of the model. */
+  readonly parameter: string
+  /** The output of the lowered model that holds it. */
+  readonly output: string
+  /** The element type and the extents of the parameter. */
+  readonly dataType: number
+  readonly dims: readonly number[]
+}
+
+/** A training model that the stock runtime can run. */
+export interface LoweredTrainingModel {
+  readonly model: Model
+  /** In the order of the parameters among the original's inputs. */
+  readonly gradients: readonly GradientOutput[]
+  /** The outputs of the original that are not accumulated gradients; the first is the loss. */
+  readonly outputs: readonly string[]
+}
+
+/** A node that no row of the table lowers and that the stock runtime does not know. */
+export interface UnsupportedNode {
+  readonly opType: string
+  readonly domain: string
+  readonly name: string
+}
+
+/**
+ * Lists the nodes of a model that neither the stock runtime nor the lowering table knows, as far as can be told without
+ * running anything.
+ */
+export function unsupportedNodes(model: Model, table: LoweringTable = lowerings): UnsupportedNode[] {
+  const found: UnsupportedNode[] = []
+  const visit = (graph: GraphProto, isNested: boolean): void => {
+    for (const node of graph.node) {
+      const domain = canonicalDomain(node.domain)
+      const row = isNested ? undefined : rowOf(table, node)
+      if (!row && !isAccumulator(node) && isTrainingOnly(domain, node.opType) && !isLocal(model, node)) {
+        found.push({ opType: node.opType, domain, name: node.name })
+      }
+      for (const attribute of node.attribute) if (attribute.g) visit(attribute.g, true)
+    }
+  }
+  visit(model.graph, false)
+  return found
+}
+
+/**
+ * Puts stock operators in the place of those that only builds with training have.
+ *
+ * @param model is left as it is
+ * @returns a model that the stock runtime runs; the same one where nothing needed lowering
+ * @throws ERR_NOT_SUPPORTED for an operator without a row, or a node that its row cannot lower, naming it
+ */
+export function lowerModel(model: Model, table: LoweringTable = lowerings): Model {
+  checkSupported(model, table)
+  if (!model.graph.node.some((node) => rowOf(table, node))) return model
+  const lowered = clone(ModelProtoSchema, model) as Model
+  const opset = raiseOpset(lowered)
+  const { graph } = lowered
+  const types = valueTypes(graph)
+  infer(graph, types)
+
+  const names = new Set([...graph.input, ...graph.valueInfo, ...graph.output].map(({ name }) => name))
+  for (const { input, output } of graph.node) for (const name of [...input, ...output]) names.add(name)
+  const emitted: Emitted = {
+    nodes: [],
+    constants: new Map<string, TensorProto>(),
+    fresh: (hint) => {
+      let name = hint
+      for (let i = 2; names.has(name); i++) name = `${hint}_${i}`
+      names.add(name)
+      return name
+    },
+  }
+  for (const node of graph.node) {
+    const row = rowOf(table, node)
+    if (row) row(createContext(node, types, emitted, opset))
+    else emitted.nodes.push(node)
+  }
+  graph.node = emitted.nodes
+  graph.initializer.push(...emitted.constants.values())
+  dropUnusedConstants(graph)
+  dropUnusedOpsets(lowered)
+  return lowered
+}
+
+/**
+ * Makes of a training model one that the stock runtime runs: its gradients become outputs, their accumulation and its
+ * buffers go, and operators of the training build are lowered.
+ *
+ * @param model as `generate_artifacts` writes it
+ * @throws ERR_NOT_SUPPORTED as {@link lowerModel}, and for a model that accumulates no gradients
+ */
+export function lowerTrainingModel(model: Model, table: LoweringTable = lowerings): LoweredTrainingModel {
+  const { graph } = model
+  const accumulators = graph.node.filter(isAccumulator)
+  if (accumulators.length === 0) {
+    throw new InducedMetricError(
+      'ERR_NOT_SUPPORTED',
+      'the training model accumulates no gradients (it has no InPlaceAccumulatorV2 node); give the training_model.onnx ' +
+        'that onnxruntime.training.artifacts.generate_artifacts writes',
+    )
+  }
+  const inputs = new Map(graph.input.map((input) => [input.name, input]))
+  const dropped = new Set<string>()
+  const paired = accumulators.map((node) => {
+    const [buffer = '', gradient = '', reset = ''] = node.input
+    for (const name of [buffer, reset, ...node.output]) dropped.add(name)
+    const parameter = [
+      buffer.replace(/_grad\.accumulation\.buffer$/, ''),
+      gradient.replace(/_grad$/, ''),
+    ].find((name) => name !== buffer && name !== gradient && inputs.has(name))
+    const { dataType, shape } = parameter === undefined ? {} : typeOf(inputs.get(parameter)!)
+    if (parameter === undefined || dataType === undefined || !shape?.every(isKnown)) {
+      throw new InducedMetricError(
+        'ERR_NOT_SUPPORTED',
+        `${describeNode(node)}: no input of the model, of known type and shape, is the parameter of ${JSON.stringify(gradient)}`,
+      )
+    }
+    return { parameter, gradient, dataType, dims: shape }
+  })
+  const order = [...inputs.keys()]
+  paired.sort((a, b) => order.indexOf(a.parameter) - order.indexOf(b.parameter))
+
+  const prepared = clone(ModelProtoSchema, model) as Model
+  const { graph: next } = prepared
+  next.node = next.node.filter((node) => !isAccumulator(node))
+  next.input = next.input.filter(({ name }) => !dropped.has(name))
+  next.output = next.output.filter(({ name }) => !dropped.has(name))
+  const outputs = next.output.map(({ name }) => name)
+  const taken = new Set([...outputs, ...order])
+  const gradients = paired.map(({ parameter, gradient, dataType, dims }): GradientOutput => {
+    let output = gradient
+    if (taken.has(gradient)) {
+      output = `${parameter}_grad.output`
+      next.node.push(create(NodeProtoSchema, { opType: 'Identity', input: [gradient], output: [output] }))
+    }
+    taken.add(output)
+    next.output.push(valueInfo(output, dataType, dims))
+    return { parameter, output, dataType, dims }
+  })
+  return { model: lowerModel(prepared, table), gradients, outputs }
+}
+
+function isKnown(extent: Extent): extent is number {
+  return typeof extent === 'number'
+}
+
+function isAccumulator(node: NodeProto): boolean {
+  return node.opType === 'InPlaceAccumulatorV2' && node.domain === 'com.microsoft'
+}
+
+function rowOf(table: LoweringTable, node: NodeProto): Lowering | undefined {
+  const rows = table[canonicalDomain(node.domain)]
+  return rows && Object.hasOwn(rows, node.opType) ? rows[node.opType] : undefined
+}
+
+/** Whether a model brings an operator along as a function of its own. */
+function isLocal(model: Model, node: NodeProto): boolean {
+  return model.functions.some(({ name, domain }) => name === node.opType && domain === node.domain)
+}
+
+function checkSupported(model: Model, table: LoweringTable): void {
+  const [first, ...others] = unsupportedNodes(model, table)
+  if (first === undefined) return
+  const more = [...new Set(others.map(({ opType }) => opType))].filter((opType) => opType !== first.opType)
+  throw new InducedMetricError(
+    'ERR_NOT_SUPPORTED',
+    `operator ${first.opType} of domain ${first.domain === '' ? 'ai.onnx' : first.domain} (node ${JSON.stringify(first.name)}) ` +
+      `is not in stock builds of the runtime, and the lowering table has no row for it` +
+      `${more.length === 0 ? '' : `; neither for ${more.join(', ')}`}. Give one with the option lowerings`,
+  )
+}
+
+function raiseOpset(model: Model): number {
+  const opset = opsetOf(model) ?? 1
+  if (opset >= loweredOpset) return opset
+  if (opset < oldestOpset) {
+    throw new InducedMetricError(
+      'ERR_NOT_SUPPORTED',
+      `the model uses version ${opset} of ONNX's operators, in which some mean something else than in version ` +
+        `${oldestOpset}; export the forward model with opset_version=${loweredOpset} and generate the artifacts again`,
+    )
+  }
+  setOpset(model, '', loweredOpset)
+  return loweredOpset
+}
+
+/** Constants that only replaced nodes have read go: the runtime would warn of each. */
+function dropUnusedConstants(graph: GraphProto): void {
+  const used = new Set(graph.output.map(({ name }) => name))
+  const visit = (nodes: readonly NodeProto[]): void => {
+    for (const { input, attribute } of nodes) {
+      for (const name of input) used.add(name)
+      for (const { g } of attribute) if (g) visit(g.node)
+    }
+  }
+  visit(graph.node)
+  graph.initializer = graph.initializer.filter(({ name }) => used.has(name))
+}
+
+/** Operator sets that no node is from go: the training build imports some that stock builds do not have. */
+function dropUnusedOpsets(model: Model): void {
+  const used = new Set([''])
+  const visit = (nodes: readonly NodeProto[]): void => {
+    for (const node of nodes) {
+      used.add(canonicalDomain(node.domain))
+      for (const { g } of node.attribute) if (g) visit(g.node)
+    }
+  }
+  visit(model.graph.node)
+  for (const { node } of model.functions) visit(node)
+  model.opsetImport = model.opsetImport.filter(({ domain }) => used.has(canonicalDomain(domain)))
+  if (used.has('com.microsoft') && opsetOf(model, 'com.microsoft') === undefined)
+    setOpset(model, 'com.microsoft', 1)
+}
+
+function valueInfo(name: string, elemType: number, dims: readonly number[]): GraphProto['output'][number] {
+  const dim = dims.map((extent) => ({ value: { case: 'dimValue' as const, value: BigInt(extent) } }))
+  return create(ValueInfoProtoSchema, {
+    name,
+    type: { value: { case: 'tensorType', value: { elemType, shape: { dim } } } },
+  })
+}

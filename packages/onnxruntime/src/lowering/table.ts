@@ -1,0 +1,82 @@
+import { activations } from './activations.js'
+import { arithmetic } from './arithmetic.js'
+import type { Lowering } from './context.js'
+import { convolution } from './convolution.js'
+import { gather } from './gather.js'
+import { loss } from './loss.js'
+import { normalization } from './normalization.js'
+import { pooling } from './pooling.js'
+import { resize } from './resize.js'
+import { slices } from './slices.js'
+import { softmax } from './softmax.js'
+
+/** Rows by operator, in operator sets by domain; '' is ONNX's own domain. */
+export type LoweringTable = Readonly<Record<string, Readonly<Record<string, Lowering>>>>
+
+/**
+ * What becomes of the operators that only builds of the runtime with training have: for each a function that puts stock
+ * operators in its place. Add rows of your own by spreading this table.
+ *
+ * @example
+ * ```ts
+ * import { lowerings, type LoweringTable } from '@induced-metric/onnxruntime'
+ *
+ * const mine: LoweringTable = {
+ *   ...lowerings,
+ *   'com.example': {
+ *     // The gradient of x³ is 3x²·dY.
+ *     CubeGrad({ required, output, emit, reals, realTypeOf }) {
+ *       const [dY, x] = [required(0), required(1)]
+ *       const slope = emit('Mul', [reals([3], realTypeOf(x)), emit('Mul', [x, x])])
+ *       emit('Mul', [dY, slope], {}, output(0))
+ *     },
+ *   },
+ * }
+ * ```
+ */
+export const lowerings: LoweringTable = {
+  // Pools keep the domain of the operators they are gradients of.
+  '': { ...pooling },
+  'com.microsoft': {
+    ...activations,
+    ...arithmetic,
+    ...convolution,
+    ...gather,
+    ...loss,
+    ...normalization,
+    ...resize,
+    ...slices,
+    ...softmax,
+  },
+}
+
+/** Operators that builds with training have beside gradients. Stock builds know none of them. */
+const trainingOnly = new Set([
+  'AdamOptimizer',
+  'AdamWOptimizer',
+  'AdasumAllReduce',
+  'BiasSoftmaxDropout',
+  'BitmaskBiasDropout',
+  'FakeQuant',
+  'Group',
+  'InPlaceAccumulator',
+  'InPlaceAccumulatorV2',
+  'InplaceClipGradNorm',
+  'LambOptimizer',
+  'MixedPrecisionScale',
+  'PassThrough',
+  'PythonOp',
+  'SGDOptimizer',
+  'SGDOptimizerV2',
+  'SoftmaxCrossEntropy',
+  'SparseSoftmaxCrossEntropy',
+  'TritonOp',
+  'YieldOp',
+  'ZeroGradient',
+])
+
+/** Whether only builds with training know an operator, as far as can be told by its name. */
+export function isTrainingOnly(domain: string, opType: string): boolean {
+  if (domain !== '' && domain !== 'com.microsoft') return false
+  return /Grad(_?\w+)?$|Training$|Internal$/.test(opType) || (domain !== '' && trainingOnly.has(opType))
+}

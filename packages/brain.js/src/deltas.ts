@@ -12,7 +12,7 @@ const stockNames = [
 
 /**
  * A network's `calculateDeltas` without what is not needed or not right: the deltas of the input layer, which are half
- * of the work, and 1.6.1's for leaky-relu. A method that is not brain.js's own is left as it is.
+ * of the work, and those of a leaky-relu that is differentiated as another. A method that is not brain.js's own is left as it is.
  */
 export function deltasOf(
   network: DenseNetwork,
@@ -42,12 +42,17 @@ function withoutInputs({ sizes }: DenseNetwork, body: () => void): void {
 }
 
 /**
- * Whether the network is one of 1.6.1 with leaky-relu, which there is α·z for z > 0 and 0 below, but is differentiated
- * as 1 and α. On `NeuralNetworkGPU` α is always 0.01.
+ * Whether the network has brain.js's other leaky-relu, which is α·z for z > 0 and 0 below, but is differentiated as 1 and
+ * α: that of 1.6.1, and of `NeuralNetworkGPU` in either version, where α is always 0.01.
  */
 function isWrongLeakyRelu(network: DenseNetwork, calculate: CalculateDeltas): boolean {
-  const isVersion1 = network.trainOpts.activation === undefined && network.activation === 'leaky-relu'
-  return isVersion1 && (network.gpu !== undefined || calculate === network._calculateDeltasLeakyRelu)
+  // 1.6.1 has the activation on the network, 2.x in the options.
+  const { activation } = network.trainOpts
+  if ((activation ?? network.activation) !== 'leaky-relu') return false
+  return (
+    network.gpu !== undefined ||
+    (activation === undefined && calculate === network._calculateDeltasLeakyRelu)
+  )
 }
 
 function propagateLeakyRelu(network: DenseNetwork, target: Numbers): void {

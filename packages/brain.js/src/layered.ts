@@ -2,7 +2,7 @@ import { InducedMetricError } from '@induced-metric/core'
 import { gatherRows, halfSquares } from './arithmetic.js'
 import { grouped, type Attachment, type Settings } from './attachment.js'
 import { createHooks } from './hooks.js'
-import type { Layer, LayeredNetwork } from './network.js'
+import type { Layer, LayeredNetwork, Numbers } from './network.js'
 import { turn } from './platform.js'
 import type { Tensor } from './tensor.js'
 import { createTraining } from './training.js'
@@ -26,15 +26,20 @@ export function attachLayered(network: LayeredNetwork, settings: Settings): Atta
     settings.batchSize,
   )
 
+  const repair = createTargetRepair()
+  hooks.replace('_calculateDeltas', (stock) => (target) => {
+    if (settings.exactGradients) repair.apply(network._outputLayer!)
+    stock().call(network, target)
+  })
   hooks.replace('adjustWeights', () => () => {
-    const errors = network._outputLayer?.errors
-    if (!errors) {
+    const output = network._outputLayer!
+    if (!isTarget(output)) {
       throw new InducedMetricError(
         'ERR_NOT_SUPPORTED',
         'the last layer must be layer.target() or layer.output(): the loss of others is not known',
       )
     }
-    training.add(errors.reduce((sum, row) => sum + halfSquares(row), 0))
+    training.add(output.errors!.reduce((sum, row) => sum + halfSquares(row), 0))
   })
   hooks.replace('_calculateTrainingError', (stock) => (data) => {
     const error = stock().call(network, data)
@@ -62,6 +67,7 @@ export function attachLayered(network: LayeredNetwork, settings: Settings): Atta
         training.release()
       } finally {
         hooks.release()
+        repair.undo()
       }
     },
   }
@@ -85,6 +91,30 @@ function layeredTensors({ layers, _model: model }: LayeredNetwork): Tensor[] {
       set: (row, array) => (layer.weights[row] = array),
     }
   })
+}
+
+/** Whether a layer only compares with the target, as opposed to what computes something of its own first. */
+function isTarget({ errors, predictKernel }: Layer): boolean {
+  return errors !== undefined && (predictKernel ?? null) === null
+}
+
+/** The target layer of a network with several outputs compares all of them with the first number of the target. */
+function createTargetRepair(): { apply(layer: Layer): void; undo(): void } {
+  let repaired: Layer | undefined
+  let stock: Layer['compareKernel']
+  const compare = (outputs: readonly Numbers[], target: Numbers): Numbers[] =>
+    outputs.map((row, index) => Float32Array.of(row[0]! - target[index]!))
+  return {
+    apply(layer) {
+      if (layer.compareKernel === compare || !isTarget(layer) || layer.width !== 1 || layer.height === 1) return
+      repaired = layer
+      stock = layer.compareKernel
+      layer.compareKernel = compare
+    },
+    undo() {
+      if (repaired?.compareKernel === compare) repaired.compareKernel = stock
+    },
+  }
 }
 
 function isMatrix({ weights, height, width }: Layer): boolean {

@@ -69,6 +69,8 @@ export interface Layer {
   /** +∂L/∂weights, added up since the weights were last assigned. */
   readonly deltas: Numbers[]
   readonly errors?: Numbers[]
+  readonly predictKernel?: unknown
+  compareKernel?: ((outputs: readonly Numbers[], target: Numbers) => Numbers[]) | null | undefined
 }
 
 /** What the adapter touches of a `FeedForward` network (2.x). */
@@ -77,6 +79,7 @@ export interface LayeredNetwork {
   /** The layers that are trained. */
   _model: Layer[] | null
   _outputLayer: Layer | null
+  _calculateDeltas: (target: Numbers) => void
   adjustWeights: () => void
   _calculateTrainingError: (data: readonly unknown[]) => number
   _trainPatterns: (data: readonly unknown[]) => void

@@ -1,0 +1,8 @@
+/** Numbers in rows of equal length. */
+export interface Table {
+  readonly rows: number
+  /** Numbers in a row. */
+  readonly columns: number
+  /** Row after row. */
+  readonly values: ArrayLike<number | bigint>
+}

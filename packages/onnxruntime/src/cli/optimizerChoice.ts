@@ -1,0 +1,95 @@
+import {
+  adagrad,
+  adam,
+  fromJSON,
+  heavyBall,
+  identity,
+  inducedMetric,
+  InducedMetricError,
+  lion,
+  log,
+  logDamped,
+  muon,
+  rmsprop,
+  sgd,
+  type Transformation,
+  type TransformationJSON,
+} from '@induced-metric/core'
+import { UsageError } from './usageError.js'
+
+/** What the command line says of the optimiser. */
+export interface OptimizerFlags {
+  /** `<base>` or `<base> <embedding>`, as in `adam identity`. */
+  readonly optimizer: string
+  readonly learningRate?: number | undefined
+  readonly xi?: number | 'auto' | undefined
+  readonly beta?: number | undefined
+  readonly momentum?: number | undefined
+  readonly weightDecay?: number | undefined
+  readonly clipNorm?: number | undefined
+  readonly floor?: number | undefined
+}
+
+const bases = { sgd, heavyBall, rmsprop, adagrad, adam, lion, muon } as const
+const embeddings = { identity, log, logDamped } as const
+/** Learning rates to begin with, where none is given. */
+const defaultRates: Readonly<Record<string, number>> = { adam: 1e-3, lion: 1e-4, rmsprop: 1e-3 }
+const withMomentum = new Set(['sgd', 'heavyBall', 'rmsprop', 'muon'])
+
+/** The names that {@link chooseOptimizer} knows, for the help. */
+export const optimizerNames = { bases: Object.keys(bases), embeddings: Object.keys(embeddings) }
+
+/**
+ * The transformation that the command line names.
+ *
+ * @param json - the contents of the file, where `optimizer` names one
+ * @throws UsageError for a name or a value that it does not take
+ */
+export function chooseOptimizer(flags: OptimizerFlags, json?: string): Transformation {
+  try {
+    return json === undefined ? fromNames(flags) : fromText(json, flags.optimizer)
+  } catch (error) {
+    if (error instanceof InducedMetricError && error.code === 'ERR_OPTION') {
+      throw new UsageError(`--optimizer ${flags.optimizer}: ${error.message.slice('ERR_OPTION: '.length)}`)
+    }
+    throw error
+  }
+}
+
+function fromText(json: string, file: string): Transformation {
+  let value: unknown
+  try {
+    value = JSON.parse(json)
+  } catch (error) {
+    throw new UsageError(`${file} is not JSON: ${error instanceof Error ? error.message : String(error)}`)
+  }
+  return fromJSON(value)
+}
+
+function fromNames(flags: OptimizerFlags): Transformation {
+  const { learningRate, xi, beta, momentum, weightDecay, clipNorm, floor } = flags
+  const [base = '', embedding = 'identity', ...rest] = flags.optimizer.trim().split(/[\s,+]+/)
+  if (!Object.hasOwn(bases, base) || !Object.hasOwn(embeddings, embedding) || rest.length > 0) {
+    const known = `bases: ${optimizerNames.bases.join(', ')}; embeddings: ${optimizerNames.embeddings.join(', ')}`
+    throw new UsageError(
+      `--optimizer ${JSON.stringify(flags.optimizer)}: give a base, and an embedding if you like, as in "adam identity". Known ${known}`,
+    )
+  }
+  if (momentum !== undefined && !withMomentum.has(base)) {
+    throw new UsageError(`--momentum goes with ${[...withMomentum].join(', ')}, not with ${base}`)
+  }
+  if (floor !== undefined && embedding === 'identity') {
+    throw new UsageError('--floor goes with the embeddings log and logDamped')
+  }
+  const make = bases[base as keyof typeof bases] as (options?: {
+    momentum?: number
+  }) => ReturnType<typeof sgd>
+  return inducedMetric(make(momentum === undefined ? {} : { momentum }), {
+    learningRate: learningRate ?? defaultRates[base] ?? 0.01,
+    embedding: embeddings[embedding as keyof typeof embeddings](floor === undefined ? {} : { floor }),
+    ...(xi !== undefined && { xi }),
+    ...(beta !== undefined && { beta }),
+    ...(weightDecay !== undefined && { weightDecay }),
+    ...(clipNorm !== undefined && { clipNorm }),
+  })
+}

@@ -23,4 +23,6 @@ for (const version of versions) {
     console.log(`| ${subject.name} | ${format(worst(stock))} | ${format(worst(exact))} |`)
   }
 }
-console.log(`\nRelative to finite differences of the loss, in the Euclidean norm; the worst of ${seeds.length} draws of weights.`)
+console.log(
+  `\nRelative to finite differences of the loss, in the Euclidean norm; the worst of ${seeds.length} draws of weights.`,
+)

@@ -50,8 +50,7 @@ function isWrongLeakyRelu(network: DenseNetwork, calculate: CalculateDeltas): bo
   const { activation } = network.trainOpts
   if ((activation ?? network.activation) !== 'leaky-relu') return false
   return (
-    network.gpu !== undefined ||
-    (activation === undefined && calculate === network._calculateDeltasLeakyRelu)
+    network.gpu !== undefined || (activation === undefined && calculate === network._calculateDeltasLeakyRelu)
   )
 }
 

@@ -106,7 +106,8 @@ function createTargetRepair(): { apply(layer: Layer): void; undo(): void } {
     outputs.map((row, index) => Float32Array.of(row[0]! - target[index]!))
   return {
     apply(layer) {
-      if (layer.compareKernel === compare || !isTarget(layer) || layer.width !== 1 || layer.height === 1) return
+      if (layer.compareKernel === compare || !isTarget(layer) || layer.width !== 1 || layer.height === 1)
+        return
       repaired = layer
       stock = layer.compareKernel
       layer.compareKernel = compare

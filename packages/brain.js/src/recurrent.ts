@@ -12,7 +12,7 @@ export type MatrixTensor = Omit<Tensor, 'rows' | 'get' | 'set' | 'setGradient'> 
 /** What is told of a recurrent network: its matrices, and the loss of the sequence it has just been run over. */
 export interface Description {
   readonly matrices: (network: RecurrentNetwork) => readonly MatrixTensor[]
-  readonly loss: (network: RecurrentNetwork, sequence: Sequence) => number
+  readonly loss: (network: RecurrentNetwork, sequence: Sequence) => number | undefined
 }
 
 /** The six recurrent classes of brain.js. */
@@ -109,7 +109,9 @@ function tensorOf({ matrix, ...info }: MatrixTensor, seatsDeltas: boolean): Tens
     ...(seatsDeltas && {
       setGradient(array: Float32Array) {
         // The gradient of the very first sequence is there already.
-        array.set(matrix.deltas)
+        const { deltas } = matrix as { deltas: Numbers | null }
+        if (deltas === null) return
+        array.set(deltas)
         matrix.deltas = array
       },
     }),

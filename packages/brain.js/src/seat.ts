@@ -1,6 +1,7 @@
 import {
   createOptimizer,
   InducedMetricError,
+  planStep,
   sizeOf,
   type Checkpoint,
   type Optimizer,
@@ -16,10 +17,12 @@ import type { Tensor } from './tensor.js'
 /** A network's tensors on the memory of an optimiser: the network computes with what the optimiser updates. */
 export interface Seat {
   readonly optimizer: Optimizer
+  /** Whether all tensors are one parameter of it, so that none can be left alone. */
+  readonly isJoined: boolean
   /** An array per tensor to write its gradient into. */
   readonly gradients: readonly Float32Array[]
   /** Takes a step. The arrays of `gradients` are worked on where they are, others copied; `null` leaves a tensor alone. */
-  step(gradients: readonly (TypedArray | null)[], loss: number): void
+  step(gradients: readonly (TypedArray | null)[], loss: number | undefined): void
   /**
    * Looks after the places where the network has arrays of its own: takes their values over and puts the optimiser's
    * arrays there.
@@ -62,6 +65,8 @@ export function createSeat(
   const starts = sizes.map((_, index) => sizes.slice(0, index).reduce((total, size) => total + size, 0))
   const values = tensors.map(collect)
   const isJoined = !apart && isElementwise(transformation)
+  // As one they would not be checked one by one.
+  if (isJoined) planStep(transformation, infos)
   const optimizer = createOptimizer(
     transformation,
     isJoined
@@ -100,9 +105,9 @@ export function createSeat(
       const gradient = given[index]!
       const place = gradients[index]!
       if (gradient === place) continue
-      if (gradient === null || !(gradient instanceof Float32Array) || gradient.length !== place.length) {
+      if (!(gradient instanceof Float32Array) || gradient.length !== place.length) {
         throw new InducedMetricError(
-          gradient === null ? 'ERR_NOT_SUPPORTED' : 'ERR_SHAPE',
+          'ERR_SHAPE',
           `the gradient of ${tensors[index]!.name} must be a Float32Array of ${place.length} elements`,
         )
       }
@@ -112,12 +117,13 @@ export function createSeat(
 
   return {
     optimizer,
+    isJoined,
     get gradients() {
       return gradients
     },
     step(given, loss) {
       if (isJoined && given !== gradients) gather(given)
-      optimizer.step(isJoined ? stepGradients : given, { loss })
+      optimizer.step(isJoined ? stepGradients : given, loss === undefined ? {} : { loss })
       if (optimizer.parameters[0]!.data.buffer !== buffer) issue()
     },
     settle() {

@@ -27,7 +27,7 @@ export interface Source {
 export interface Training {
   readonly report: StepReport
   /** Takes in the pattern that was just propagated back, whose loss is `loss`; every `batchSize` patterns make a step. */
-  add(loss: number): void
+  add(loss: number | undefined): void
   /** Takes a step with what has been collected since the last, if anything. */
   flush(): void
   save(): Checkpoint
@@ -42,7 +42,8 @@ export function createTraining(transformation: Transformation, source: Source, b
   let seat: Seat | undefined
   let report = initialReport
   let pending = 0
-  let total = 0
+  /** The mean loss so far; `undefined` where one is not known. */
+  let total: number | undefined = 0
   let gradients: readonly (TypedArray | null)[] = []
   let isReleased = false
 
@@ -66,6 +67,17 @@ export function createTraining(transformation: Transformation, source: Source, b
     report = seat.optimizer.report
     return seat
   }
+  /** Gives every tensor a parameter of its own, in the state of a checkpoint. */
+  const separate = (joined: Seat, checkpoint: Checkpoint | Uint8Array): Seat => {
+    const tensors = source.tensors()!
+    const trial = createSeat(transformation, tensors.map(copyOf), { apart: true })
+    trial.load(checkpoint)
+    trial.optimizer.dispose()
+    seat = createSeat(transformation, tensors, { apart: true })
+    seat.load(checkpoint)
+    joined.optimizer.dispose()
+    return seat
+  }
   const existing = (purpose: string): Seat => {
     const found = settled()
     if (found) return found
@@ -86,7 +98,7 @@ export function createTraining(transformation: Transformation, source: Source, b
     forget()
     if (count < batchSize) {
       const missing = batchSize / count
-      loss *= missing
+      if (loss !== undefined) loss *= missing
       for (const gradient of seat.gradients) for (let i = 0; i < gradient.length; i++) gradient[i]! *= missing
     }
     try {
@@ -101,10 +113,15 @@ export function createTraining(transformation: Transformation, source: Source, b
       return report
     },
     add(loss) {
-      const seat = settled()
-      if (!seat) return
-      gradients = source.gradients(seat.gradients, pending === 0, 1 / batchSize)
-      total += loss / batchSize
+      let current = settled()
+      if (!current) return
+      const collect = (own: readonly Float32Array[]) => source.gradients(own, pending === 0, 1 / batchSize)
+      gradients = collect(current.gradients)
+      if (current.isJoined && gradients.includes(null)) {
+        current = separate(current, current.save())
+        gradients = collect(current.gradients)
+      }
+      total = total === undefined || loss === undefined ? undefined : total + loss / batchSize
       if (++pending === batchSize) flush()
     },
     flush() {
@@ -114,16 +131,8 @@ export function createTraining(transformation: Transformation, source: Source, b
     save: () => existing('save').save(),
     load(checkpoint) {
       const current = existing('load')
-      if (!current.load(checkpoint)) {
-        // Tensors that have been updated unequally often have to be kept apart from here on.
-        const tensors = source.tensors()!
-        const trial = createSeat(transformation, tensors.map(copyOf), { apart: true })
-        trial.load(checkpoint)
-        trial.optimizer.dispose()
-        seat = createSeat(transformation, tensors, { apart: true })
-        seat.load(checkpoint)
-        current.optimizer.dispose()
-      }
+      // Tensors that have been updated unequally often have to be kept apart from here on.
+      if (!current.load(checkpoint)) separate(current, checkpoint)
       forget()
       report = seat!.optimizer.report
     },

@@ -19,9 +19,12 @@ describe.each(versions)('the gradients of brain.js $version', (version) => {
     else expect(stock).toBeLessThan(1e-4)
   })
 
-  it.each([...recurrent, ...stale])('$name: within 1e-3 of finite differences, where its own are not', (subject) => {
-    const { stock, exact } = compareGradients(subject)
-    expect(exact).toBeLessThan(1e-3)
-    expect(stock).toBeGreaterThan(0.1)
-  })
+  it.each([...recurrent, ...stale])(
+    '$name: within 1e-3 of finite differences, where its own are not',
+    (subject) => {
+      const { stock, exact } = compareGradients(subject)
+      expect(exact).toBeLessThan(1e-3)
+      expect(stock).toBeGreaterThan(0.1)
+    },
+  )
 })

@@ -39,9 +39,9 @@ function gradientOf({ before, train, parameters }, network, exactGradients) {
   handle.detach()
   const end = snapshot(parameters(network))
   restore(parameters(network), start)
-  return end.flatMap((values, i) => Array.from(values, (value, j) => (start[i]?.[j] ?? NaN) - value)).map(
-    (change) => change / learningRate,
-  )
+  return end
+    .flatMap((values, i) => Array.from(values, (value, j) => (start[i]?.[j] ?? NaN) - value))
+    .map((change) => change / learningRate)
 }
 
 /**
@@ -185,7 +185,8 @@ function denseSubjects(brain, version) {
           network.initialize()
           return network
         },
-        parameters: ({ weights, biases }) => [1, 2, 3].flatMap((layer) => [flat(weights[layer]), biases[layer]]),
+        parameters: ({ weights, biases }) =>
+          [1, 2, 3].flatMap((layer) => [flat(weights[layer]), biases[layer]]),
         // A hundredth of a sum does not bring a unit over a negative bias.
         ...(isOther && { share: 0.05 }),
         train: (network) => network.trainPattern(pattern),
@@ -194,7 +195,10 @@ function denseSubjects(brain, version) {
     }
   }
   if (!brain.FeedForward) return subjects
-  for (const [outputs, count] of [[1, 'one output'], [2, 'two outputs']]) {
+  for (const [outputs, count] of [
+    [1, 'one output'],
+    [2, 'two outputs'],
+  ]) {
     subjects.push({
       name: `FeedForward sigmoid, ${count}`,
       make() {
@@ -230,7 +234,9 @@ function inDouble(network, values, body) {
     kept.push({ matrix, weights: matrix.weights, deltas: matrix.deltas })
     matrix.weights = weights
   }
-  allMatrices.forEach((/** @type {any} */ matrix, /** @type {number} */ i) => widen(matrix, values[i] ?? new Float64Array()))
+  allMatrices.forEach((/** @type {any} */ matrix, /** @type {number} */ i) =>
+    widen(matrix, values[i] ?? new Float64Array()),
+  )
   for (const { states } of equations) {
     for (const { product } of states) widen(product, new Float64Array(product.rows * product.columns))
   }
@@ -257,7 +263,12 @@ function recurrentSubjects(brain, isStale) {
   const ofTokens = tokenClasses.map((Class) => ({
     name: `${Class}${suffix}`,
     make: () => {
-      const network = new brain.recurrent[Class]({ inputSize: 4, inputRange: 4, outputSize: 4, hiddenLayers: [5, 4] })
+      const network = new brain.recurrent[Class]({
+        inputSize: 4,
+        inputRange: 4,
+        outputSize: 4,
+        hiddenLayers: [5, 4],
+      })
       if (network.options) network.options.dataFormatter = undefined
       else network.dataFormatter = undefined
       return prepare(network)
@@ -274,7 +285,10 @@ function recurrentSubjects(brain, isStale) {
         const sources = [0, ...tokens.short.map((token) => token + 1)]
         return sources.reduce((loss, source, place) => {
           const { weights } = network.model.equations[place].runIndex(source)
-          const total = weights.reduce((/** @type {number} */ sum, /** @type {number} */ z) => sum + Math.exp(z), 0)
+          const total = weights.reduce(
+            (/** @type {number} */ sum, /** @type {number} */ z) => sum + Math.exp(z),
+            0,
+          )
           return loss + Math.log(total) - weights[sources[place + 1] ?? 0]
         }, 0)
       }),

@@ -133,6 +133,52 @@ describe('arrays', () => {
   })
 })
 
+describe('large arrays', () => {
+  const lengths = [70_001, 3, 150_002]
+
+  it.each([
+    ['float32', 'clipped', 0.5],
+    ['float64', 'clipped', 0.5],
+    ['float32', 'not clipped', undefined],
+  ] as const)('%s, %s, agree with the reference, and survive a bad step', (dtype, _, clipNorm) => {
+    const create = (options: OptimizerOptions): Optimizer =>
+      createOptimizer(
+        inducedMetric(adam(), {
+          learningRate: 0.1,
+          weightDecay: 0.1,
+          ...(clipNorm !== undefined && { clipNorm }),
+        }),
+        lengths.map((length, i) => ({ name: `p${i}`, shape: [length], data: randomArray(dtype, length, i) })),
+        options,
+      )
+    const reference = create({ engine: 'reference' })
+    const outside = create({ engine: 'wasm' })
+    const adopted = create({ engine: 'wasm', adopt: true })
+    for (const step of [1, 2, 3]) {
+      const gradients = lengths.map((length, i) =>
+        step === i ? null : randomArray(dtype, length, 10 * step + i),
+      )
+      for (const optimizer of [reference, outside, adopted]) optimizer.step(gradients)
+      expect(outside.report.dualNorm / reference.report.dualNorm).toBeCloseTo(1, dtype === 'float32' ? 5 : 12)
+    }
+    const [bad, ...others] = lengths.map((length, i) => randomArray(dtype, length, i))
+    bad![70_000] = NaN
+    const before = outside.parameters.map(({ data }) => bits(data))
+    expect(outside.step([bad!, ...others]).skipped).toBe(true)
+    expect(outside.parameters.map(({ data }) => bits(data))).toEqual(before)
+    reference.parameters.forEach(({ data }, i) => {
+      for (const optimizer of [outside, adopted]) {
+        const got = optimizer.parameters[i]!.data
+        const slot = optimizer.slots[i]!['v']!
+        const tolerance = dtype === 'float32' ? 1e-5 : 1e-12
+        expect(data.every((value, k) => Math.abs(value - got[k]!) <= tolerance)).toBe(true)
+        const expected = reference.slots[i]!['v']!
+        expect(slot.every((value, k) => Math.abs(value - expected[k]!) <= 1e-5 * expected[k]!)).toBe(true)
+      }
+    })
+  })
+})
+
 describe('a memory of the caller’s', () => {
   it('is grown, and what lies in it stays', () => {
     const memory = new WebAssembly.Memory({ initial: 1 })

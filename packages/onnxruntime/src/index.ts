@@ -1,3 +1,9 @@
+/**
+ * Training from the artifacts of ONNX Runtime training on the stock runtime, with induced-metric optimisers.
+ *
+ * @packageDocumentation
+ */
+export type { Artifact } from './artifact.js'
 export {
   readCheckpoint,
   readCheckpointFile,
@@ -5,6 +11,30 @@ export {
   writeCheckpointFile,
   type ReadCheckpointOptions,
 } from './checkpoint/index.js'
+export {
+  lowerings,
+  lowerModel,
+  lowerTrainingModel,
+  unsupportedNodes,
+  type Attributes,
+  type Extent,
+  type GradientOutput,
+  type LoweredTrainingModel,
+  type Lowering,
+  type LoweringContext,
+  type LoweringTable,
+  type UnsupportedNode,
+  type ValueType,
+} from './lowering/index.js'
+export type { Ort, OrtSession, OrtTensor, OrtValues } from './namespace.js'
+export {
+  TrainingSession,
+  type Fetches,
+  type SessionParameter,
+  type SessionTensor,
+  type TrainingSessionOptions,
+} from './session.js'
+export type { ParameterDescription } from './sessionParameters.js'
 export type {
   CheckpointState,
   NamedTensor,

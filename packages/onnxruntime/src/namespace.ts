@@ -1,0 +1,87 @@
+import { InducedMetricError } from '@induced-metric/core'
+import type { TensorData } from './types.js'
+
+/**
+ * What this package needs of ONNX Runtime, by shape, so that any of its packages fits: onnxruntime-node,
+ * onnxruntime-web, onnxruntime-react-native.
+ */
+
+/** A tensor of the runtime. */
+export interface OrtTensor {
+  readonly type: string
+  readonly dims: readonly number[]
+  readonly data: unknown
+}
+
+/** Tensors by name. */
+export type OrtValues = Readonly<Record<string, OrtTensor>>
+
+/** A session of the runtime. */
+export interface OrtSession {
+  run(
+    feeds: OrtValues,
+    fetches: readonly string[] | Readonly<Record<string, OrtTensor | null>>,
+    options?: object,
+  ): Promise<OrtValues>
+  release(): Promise<void>
+}
+
+/** The namespace of a package of the runtime. */
+export interface Ort {
+  // Its methods are called with the runtime's own tensors and options only.
+  readonly InferenceSession: { create(model: Uint8Array, options?: object): Promise<unknown> }
+  readonly Tensor: new (type: never, data: never, dims?: readonly number[]) => unknown
+}
+
+/** The runtime to use where none is given: onnxruntime-node. */
+export async function defaultOrt(): Promise<Ort> {
+  // By a name that bundlers do not follow: a page hands its own runtime over.
+  const name = 'onnxruntime-node'
+  try {
+    const loaded = (await import(/* @vite-ignore */ /* webpackIgnore: true */ name)) as Ort & {
+      default?: Ort
+    }
+    return loaded.InferenceSession ? loaded : (loaded.default ?? loaded)
+  } catch (error) {
+    throw new InducedMetricError(
+      'ERR_NOT_SUPPORTED',
+      `onnxruntime-node cannot be loaded (${error instanceof Error ? error.message : String(error)}); install it, or hand ` +
+        'another package of the runtime over: { ort: await import("onnxruntime-web") }',
+    )
+  }
+}
+
+/** Makes a tensor on an array of the caller's, which is not copied. */
+export function createOrtTensor(
+  ort: Ort,
+  type: string,
+  data: TensorData,
+  dims: readonly number[],
+): OrtTensor {
+  return new ort.Tensor(type as never, data as never, dims) as OrtTensor
+}
+
+/**
+ * Makes a session.
+ *
+ * @param what names the model in errors
+ * @throws ERR_NOT_SUPPORTED where the runtime has no kernel for a node
+ */
+export async function createOrtSession(
+  ort: Ort,
+  model: Uint8Array,
+  what: string,
+  options?: object,
+): Promise<OrtSession> {
+  try {
+    return (await ort.InferenceSession.create(model, options)) as OrtSession
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error)
+    if (!/not a registered function\/op|Could not find an implementation|No Op registered/.test(message))
+      throw error
+    throw new InducedMetricError(
+      'ERR_NOT_SUPPORTED',
+      `${what}: the runtime has no kernel for one of its nodes: ${message}`,
+    )
+  }
+}

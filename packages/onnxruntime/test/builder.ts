@@ -1,0 +1,186 @@
+import { create, type MessageInitShape } from '@bufbuild/protobuf'
+import {
+  createAttribute,
+  createTensor,
+  dataType,
+  ModelProtoSchema,
+  NodeProtoSchema,
+  ValueInfoProtoSchema,
+  writeModel,
+  type AttributeValue,
+  type Model,
+} from '../src/onnx/index.js'
+import type { CheckpointState, NamedTensor } from '../src/types.js'
+
+type Dims = readonly (number | string)[]
+
+/** A value of a graph, declared. */
+export function value(name: string, type: number, dims: Dims) {
+  const dim = dims.map((extent): MessageInitShape<typeof ValueInfoProtoSchema> & object => ({
+    ...{
+      value:
+        typeof extent === 'number'
+          ? { case: 'dimValue', value: BigInt(extent) }
+          : { case: 'dimParam', value: extent },
+    },
+  }))
+  return create(ValueInfoProtoSchema, {
+    name,
+    type: { value: { case: 'tensorType', value: { elemType: type, shape: { dim: dim as never } } } },
+  })
+}
+
+export function node(
+  opType: string,
+  input: readonly string[],
+  output: readonly string[],
+  attributes: Readonly<Record<string, AttributeValue>> = {},
+) {
+  const [domain, name] = opType.includes(':') ? (opType.split(':') as [string, string]) : ['', opType]
+  return create(NodeProtoSchema, {
+    name: `${name}/${output.join()}`,
+    domain,
+    opType: name,
+    input: [...input],
+    output: [...output],
+    attribute: Object.entries(attributes).map(([key, given]) => createAttribute(key, given)),
+  })
+}
+
+/** A model of nodes. */
+export function model(
+  nodes: readonly ReturnType<typeof node>[],
+  inputs: readonly ReturnType<typeof value>[],
+  outputs: readonly ReturnType<typeof value>[],
+  constants: readonly ReturnType<typeof createTensor>[] = [],
+  opset = 17,
+): Model {
+  return create(ModelProtoSchema, {
+    irVersion: 8n,
+    producerName: 'test',
+    opsetImport: [
+      { domain: '', version: BigInt(opset) },
+      { domain: 'com.microsoft', version: 1n },
+    ],
+    graph: {
+      name: 'test',
+      node: [...nodes],
+      input: [...inputs],
+      output: [...outputs],
+      initializer: [...constants],
+    },
+  }) as Model
+}
+
+/** Artifacts as `generate_artifacts` makes them. */
+export interface Artifacts {
+  readonly trainModel: Uint8Array
+  readonly evalModel: Uint8Array
+  readonly checkpointState: CheckpointState
+}
+
+/** The end of every training graph: gradients into their buffers. */
+export function accumulate(parameters: readonly NamedTensor[]) {
+  return {
+    nodes: parameters.map(({ name }) =>
+      node(
+        'com.microsoft:InPlaceAccumulatorV2',
+        [`${name}_grad.accumulation.buffer`, `${name}_grad`, 'lazy_reset_grad'],
+        [`${name}_grad.accumulation.out`],
+      ),
+    ),
+    inputs: [
+      ...parameters.map(({ name, dataType: type, dims }) =>
+        value(`${name}_grad.accumulation.buffer`, type, dims),
+      ),
+      value('lazy_reset_grad', dataType.bool, [1]),
+    ],
+    outputs: parameters.map(({ name }) => value(`${name}_grad.accumulation.out`, dataType.bool, [1])),
+  }
+}
+
+/** Numbers that look drawn and are the same every time. */
+export function numbers(size: number, seed: number, scale: number): Float32Array {
+  return Float32Array.from(
+    { length: size },
+    (_, i) => scale * Math.sin(i * 12.9898 + seed * 78.233) * Math.cos(i * 0.37 + seed),
+  )
+}
+
+export function parameter(name: string, dims: readonly number[], seed: number, scale: number): NamedTensor {
+  const size = dims.reduce((product, extent) => product * extent, 1)
+  return { name, dims, dataType: dataType.float, data: numbers(size, seed, scale) }
+}
+
+/** A network of dense layers with ReLU under cross-entropy, with inputs `x` and `labels`. */
+export function denseArtifacts(sizes: readonly number[], opset = 17): Artifacts {
+  const layers = sizes
+    .slice(1)
+    .map((outputs, i) => ({ i, inputs: sizes[i]!, outputs, last: i === sizes.length - 2 }))
+  const parameters = layers.flatMap(({ i, inputs, outputs }) => [
+    parameter(`w${i}`, [outputs, inputs], i + 1, Math.sqrt(2 / inputs)),
+    parameter(`b${i}`, [outputs], i + 20, 0.01),
+  ])
+  const inputs = [value('x', 1, ['batch', sizes[0]!]), value('labels', 7, ['batch'])]
+  const declared = parameters.map(({ name, dataType: type, dims }) => value(name, type, dims))
+  const activation = (i: number): string => (i === 0 ? 'x' : `a${i - 1}`)
+  const forward = layers.flatMap(({ i, last }) => [
+    node('Gemm', [activation(i), `w${i}`, `b${i}`], [last ? 'scores' : `z${i}`], { transB: 1 }),
+    ...(last ? [] : [node('Relu', [`z${i}`], [`a${i}`])]),
+  ])
+  const lossNode = node('SoftmaxCrossEntropyLoss', ['scores', 'labels'], ['loss', 'log_prob'], {
+    reduction: 'mean',
+  })
+  const backward = [...layers].reverse().flatMap(({ i, last }) => {
+    const dz = last ? 'scores_grad' : `z${i}_grad`
+    return [
+      ...(last ? [] : [node('com.microsoft:ReluGrad', [`a${i}_grad`, `a${i}`], [dz])]),
+      node('ReduceSum', [dz, 'axis0'], [`b${i}_grad`], { keepdims: 0 }),
+      node('Gemm', [dz, activation(i)], [`w${i}_grad`], { transA: 1 }),
+      ...(i === 0 ? [] : [node('Gemm', [dz, `w${i}`], [`a${i - 1}_grad`])]),
+    ]
+  })
+  const end = accumulate(parameters)
+  const outputs = [value('loss', 1, []), value('scores', 1, ['batch', sizes.at(-1)!])]
+  const constants = [
+    createTensor('loss_grad', [], dataType.float, Float32Array.of(1)),
+    createTensor('axis0', [1], dataType.int64, BigInt64Array.of(0n)),
+  ]
+  const lossGrad = node(
+    'com.microsoft:SoftmaxCrossEntropyLossGrad',
+    ['loss_grad', 'log_prob', 'labels'],
+    ['scores_grad'],
+    {
+      reduction: 'mean',
+    },
+  )
+  const train = model(
+    [...forward, lossNode, lossGrad, ...backward, ...end.nodes],
+    [...inputs, ...declared, ...end.inputs],
+    [...outputs, ...end.outputs],
+    constants,
+    opset,
+  )
+  const evaluation = model([...forward, lossNode], [...inputs, ...declared], outputs, [], opset)
+  return {
+    trainModel: writeModel(train),
+    evalModel: writeModel(evaluation),
+    checkpointState: { trainable: parameters, frozen: [], optimizerGroups: [], properties: new Map() },
+  }
+}
+
+/** An optimizer model as `generate_artifacts` makes it. */
+export function optimizerArtifact(
+  opType: string,
+  attributes: Readonly<Record<string, AttributeValue>>,
+): Uint8Array {
+  const sequence = (name: string) => create(ValueInfoProtoSchema, { name })
+  const inputs = ['params', 'gradients', 'first_order_moments', 'second_order_moments']
+  return writeModel(
+    model(
+      [node(`com.microsoft:${opType}`, ['learning_rate', 'step', ...inputs], ['updated'], attributes)],
+      [value('learning_rate', 1, [1]), value('step', 7, [1]), ...inputs.map(sequence)],
+      [value('updated', 9, [1])],
+    ),
+  )
+}

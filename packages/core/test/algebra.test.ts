@@ -35,6 +35,7 @@ describe('constants', () => {
     ['sub', algebra.sub(2, 3), -1],
     ['mul', algebra.mul(2, 3), 6],
     ['div', algebra.div(1, 3), 1 / 3],
+    ['div by 0', algebra.div(3, 0), Infinity],
     ['max', algebra.max(2, 3), 3],
     ['min', algebra.min(2, 3), 2],
     ['max of NaN', algebra.max(NaN, 3), NaN],

@@ -168,6 +168,18 @@ describe('metricScope', () => {
     expect(report.units!.map(({ xi }) => xi)).toEqual(sizes.map((n) => 1 / n))
   })
 
+  it("a unit's average counts the steps it was averaged, in its bias correction too", () => {
+    const optimizer = optimizerOver(
+      inducedMetric(base, { ...plain, beta: 0.8, metricScope: 'parameter' }),
+      tensors,
+    )
+    const late: (TypedArray | null)[] = gradientsOf(optimizer, 1)
+    late[2] = null
+    for (let i = 0; i < 4; i++) optimizer.step(late)
+    const [, , gain] = optimizer.step(gradientsOf(optimizer, 2)).units!
+    expect(gain!.metric).toBeCloseTo(0.3 * gain!.dualNorm, 12)
+  })
+
   it("xi 'auto' over a single scalar and over nothing is 1", () => {
     for (const shape of [[], [0]]) {
       const data = new Float64Array(shape.length === 0 ? 1 : 0)
@@ -202,6 +214,25 @@ describe('decayMask', () => {
     ['a function of the shape', ({ shape }: ParameterInfo) => shape[0] === 5, [0, 0, 0, 1]],
   ])('%s', (_, mask, expected) => {
     expect(decayed(mask)).toEqual(expected.map(Boolean))
+  })
+
+  it("'matrices' are all tensors of two axes or more", () => {
+    const shapes = [[], [3], [2, 2], [1, 4], [2, 2, 2], [1, 1, 1, 1]]
+    const given = { learningRate: 0.1, weightDecay: 0.5, decayMask: 'matrices' } as const
+    const optimizer = optimizerOver(
+      inducedMetric(sgd(), given),
+      shapes.map((shape, i) => ({ name: `${i}`, shape })),
+    )
+    const before = values(optimizer)
+    optimizer.step(optimizer.parameters.map(({ data }) => data.map(() => 0)))
+    expect(values(optimizer).map((bytes, i) => bytes !== before[i])).toEqual([
+      false,
+      false,
+      true,
+      true,
+      true,
+      true,
+    ])
   })
 
   it("of a group is the group's", () => {

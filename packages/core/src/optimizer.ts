@@ -118,6 +118,24 @@ export interface OptimizerOptions {
  * }
  * console.log(data, optimizer.report.scale)
  * ```
+ *
+ * @example
+ * Without copies: the parameters live in the optimiser's memory, and gradients are written there.
+ *
+ * ```ts
+ * import { adam, createOptimizer, inducedMetric } from '@induced-metric/core'
+ *
+ * const optimizer = createOptimizer(
+ *   inducedMetric(adam(), { learningRate: 0.1 }),
+ *   [{ name: 'w', shape: [1000], data: new Float32Array(1000).fill(1) }],
+ *   { adopt: true },
+ * )
+ * const [w, gradient] = [optimizer.parameters[0]!.data, optimizer.gradients[0]!.data]
+ * for (let step = 0; step < 10; step++) {
+ *   for (let i = 0; i < w.length; i++) gradient[i] = 2 * w[i]!
+ *   optimizer.step([gradient])
+ * }
+ * ```
  */
 export function createOptimizer(
   transformation: Transformation,

@@ -5,10 +5,10 @@ import * as brain2 from 'brain.js-2'
 
 /** @typedef {any} Network */
 
-/** @type {readonly { readonly version: string, readonly brain: any }[]} */
+/** @type {readonly import('./types.js').Version[]} */
 export const versions = [
-  { version: '1.6.1', brain: brain1 },
-  { version: '2.0.0-beta.24', brain: brain2 },
+  { version: '1.6.1', brain: /** @type {any} */ (brain1) },
+  { version: '2.0.0-beta.24', brain: /** @type {any} */ (brain2) },
 ]
 
 export const xor = [
@@ -54,12 +54,40 @@ export function seeded(seed, body) {
 }
 
 /**
+ * A network for xor, the same for the same seed.
+ *
+ * @param {import('./types.js').Brain} brain
+ * @param {object} options
+ */
+export function xorNetwork(brain, options = {}) {
+  return seeded(3, () => {
+    const network = new brain.NeuralNetwork({ hiddenLayers: [4], ...options })
+    network.sizes = [2, 4, 1]
+    network.initialize()
+    return network
+  })
+}
+
+/**
+ * The numbers of a dense network, layer by layer.
+ *
+ * @param {import('./types.js').Dense} network
+ * @returns {number[]}
+ */
+export function numbersOf({ weights, biases, outputLayer }) {
+  return Array.from({ length: outputLayer }, (_, i) => [
+    ...(weights[i + 1] ?? []).flatMap((row) => Array.from(row)),
+    ...(biases[i + 1] ?? []),
+  ]).flat()
+}
+
+/**
  * A feed-forward network of 2.x with sigmoid layers.
  *
  * @param {any} brain
  * @param {number} inputs
  * @param {readonly number[]} sizes of the layers behind
- * @returns {Network}
+ * @returns {import('./types.js').Layered}
  */
 export function feedForward({ FeedForward, layer }, inputs, sizes) {
   const hidden = sizes.slice(0, -1)

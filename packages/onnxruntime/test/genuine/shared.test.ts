@@ -1,0 +1,117 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import * as ort from 'onnxruntime-node'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { readCheckpointFile, writeCheckpoint } from '../../src/checkpoint/index.js'
+import { TrainingSession } from '../../src/session.js'
+import type { NamedTensor } from '../../src/types.js'
+import { isInstalled, startGenuine, type Genuine, type GenuineTensor } from './runtime.js'
+import { distance, parametersOf } from './trainer.js'
+
+// 20 steps of real artifacts of other projects, here and in the genuine runtime. They are not part of this repository.
+
+const folder = fileURLToPath(new URL('../../../../../shared/onnx', import.meta.url))
+
+interface Oracle {
+  readonly inputs: Record<
+    string,
+    { type: 'float32' | 'int64'; dims: number[]; data?: number[]; first64?: number[] }
+  >
+}
+
+const artifactsOf = (name: string) => {
+  const read = (file: string): Uint8Array => new Uint8Array(readFileSync(join(folder, name, file)))
+  return {
+    trainModel: read('training_model.onnx'),
+    evalModel: read('eval_model.onnx'),
+    optimizerModel: read('optimizer_model.onnx'),
+  }
+}
+
+/** The weights of the set that comes without a checkpoint, as its oracle says they are made. */
+function simplenetState(): NamedTensor[] {
+  const shapes: [string, number[], number, number][] = [
+    ['fc1.weight', [500, 784], 11, 1 / 28],
+    ['fc1.bias', [500], 12, 1 / 28],
+    ['fc2.weight', [10, 500], 13, 0.0447],
+    ['fc2.bias', [10], 14, 0.0447],
+  ]
+  return shapes.map(([name, dims, seed, scale]) => {
+    let state = seed
+    const data = Float32Array.from({ length: dims.reduce((a, b) => a * b, 1) }, () => {
+      state = (Math.imul(state, 1664525) + 1013904223) >>> 0
+      return (state / 2 ** 32 - 0.5) * 2 * scale
+    })
+    return { name, dims, dataType: 1, data }
+  })
+}
+
+async function checkpointOf(name: string): Promise<Uint8Array> {
+  if (name === 'simplenet') {
+    return writeCheckpoint({
+      trainable: simplenetState(),
+      frozen: [],
+      optimizerGroups: [],
+      properties: new Map(),
+    })
+  }
+  // The old form goes in, the new one out: the genuine runtime takes no other.
+  return writeCheckpoint(
+    await readCheckpointFile(join(folder, name, name === 'cnn' ? 'paramtrain_tensors.pbseq' : 'checkpoint')),
+  )
+}
+
+describe.skipIf(!isInstalled || !existsSync(folder))('20 steps of AdamW on', () => {
+  let genuine: Genuine
+  const sessions: { release(): Promise<void> }[] = []
+  beforeAll(async () => {
+    genuine = await startGenuine()
+  })
+  afterAll(async () => {
+    for (const session of sessions) await session.release()
+  })
+
+  it.each(['lora', 'simplenet', 'cnn'])('%s agree', async (name) => {
+    const artifacts = { ...artifactsOf(name), checkpointState: await checkpointOf(name) }
+    const { inputs } = JSON.parse(readFileSync(join(folder, name, 'oracle.json'), 'utf8')) as Oracle
+    const feeds = Object.entries(inputs).map(([input, { type, dims, data }]) => {
+      const size = dims.reduce((a, b) => a * b, 1)
+      const values = data ?? Array.from({ length: size }, (_, i) => Math.sin(i * 0.37) * Math.cos(i * 0.013))
+      const array = type === 'int64' ? BigInt64Array.from(values.map(BigInt)) : Float32Array.from(values)
+      return { input, type, array, dims }
+    })
+    const run = async (
+      session: Pick<TrainingSession, 'runOptimizerStep' | 'lazyResetGrad' | 'getContiguousParameters'> & {
+        runTrainStep(feeds: never): Promise<Record<string, { readonly data: unknown }>>
+      },
+      tensor: (type: 'float32' | 'int64', data: GenuineTensor['data'], dims: readonly number[]) => unknown,
+      lossName: string,
+    ) => {
+      const losses: number[] = []
+      for (let step = 0; step < 20; step++) {
+        const given = feeds.map(({ input, type, array, dims }) => [input, tensor(type, array, dims)])
+        const results = await session.runTrainStep(Object.fromEntries(given) as never)
+        losses.push((results[lossName]!.data as Float32Array)[0]!)
+        await session.runOptimizerStep()
+        await session.lazyResetGrad()
+      }
+      return { losses, parameters: await parametersOf(session) }
+    }
+
+    const mine = await TrainingSession.create({ ...artifacts, ort })
+    // The optimizer model of cnn is by so old a release that the genuine runtime fails on it. Another says the same.
+    const { optimizerModel } = artifactsOf(name === 'cnn' ? 'simplenet' : name)
+    const theirs = await genuine.create({ ...artifacts, optimizerModel })
+    sessions.push(mine, theirs)
+    const [lossName] = mine.trainingOutputNames
+    const here = await run(
+      mine,
+      (type, data, dims) => new ort.Tensor(type as 'float32', data as Float32Array, dims),
+      lossName!,
+    )
+    const there = await run(theirs as never, genuine.tensor, lossName!)
+    expect(distance(here.losses, there.losses)).toBeLessThan(1e-5)
+    expect(distance(here.parameters, there.parameters)).toBeLessThan(1e-5)
+  })
+})

@@ -3,8 +3,8 @@
  * given as bytes.
  */
 
-/** A byte sequence under construction. */
-export type Bytes = readonly number[]
+/** Bytes under construction: parts within parts, put one after the other only at the end. */
+export type Bytes = readonly (number | Bytes)[]
 
 /** Types of values, as the format numbers them. */
 export const valueType = { i32: 0x7f, f64: 0x7c, v128: 0x7b } as const
@@ -61,30 +61,35 @@ export interface FunctionCode {
  */
 export function encodeModule(functions: readonly FunctionCode[], shared: boolean): Uint8Array {
   const arities = [...new Set(functions.map(({ parameters }) => parameters))]
-  const types = arities.map((n) => [0x60, ...vector(Array.from({ length: n }, () => [valueType.i32])), 0])
+  const types = arities.map((n) => [0x60, vector(Array.from({ length: n }, () => [valueType.i32])), 0])
   // A shared memory must be imported with a maximum: the largest there is. Any other fits a minimum of 0.
   const limits = shared ? [0x03, 0, ...unsigned(65536)] : [0x00, 0]
-  const memory = [...text('env'), ...text('memory'), 0x02, ...limits]
-  const exports = functions.map(({ name }, index) => [...text(name), 0x00, ...unsigned(index)])
-  return Uint8Array.from([
-    // '\0asm', version 1
-    0x00,
-    0x61,
-    0x73,
-    0x6d,
-    0x01,
-    0x00,
-    0x00,
-    0x00,
-    ...section(1, vector(types)),
-    ...section(2, vector([memory])),
-    ...section(3, vector(functions.map(({ parameters }) => unsigned(arities.indexOf(parameters))))),
-    ...section(7, vector(exports)),
-    ...section(10, vector(functions.map(functionBody))),
-  ])
+  const memory = [text('env'), text('memory'), 0x02, limits]
+  const exports = functions.map(({ name }, index) => [text(name), 0x00, unsigned(index)])
+  const magic = [0x00, 0x61, 0x73, 0x6d]
+  const version = [0x01, 0x00, 0x00, 0x00]
+  return new Uint8Array(
+    flatten([
+      magic,
+      version,
+      section(1, vector(types)),
+      section(2, vector([memory])),
+      section(3, vector(functions.map(({ parameters }) => unsigned(arities.indexOf(parameters))))),
+      section(7, vector(exports)),
+      section(10, vector(functions.map(functionBody))),
+    ]),
+  )
 }
 
-function functionBody({ locals, body }: FunctionCode): number[] {
+function flatten(bytes: Bytes, to: number[] = []): number[] {
+  for (const part of bytes) {
+    if (typeof part === 'number') to.push(part)
+    else flatten(part, to)
+  }
+  return to
+}
+
+function functionBody({ locals, body }: FunctionCode): Bytes {
   // Neighbours of one type are declared together.
   const runs: [number, ValueType][] = []
   for (const type of locals) {
@@ -92,22 +97,23 @@ function functionBody({ locals, body }: FunctionCode): number[] {
     if (last?.[1] === type) last[0]++
     else runs.push([1, type])
   }
-  const declarations = vector(runs.map(([count, type]) => [...unsigned(count), valueType[type]]))
-  return sized([...declarations, ...body, 0x0b])
+  const declarations = vector(runs.map(([count, type]) => [unsigned(count), valueType[type]]))
+  return sized([declarations, body, 0x0b])
 }
 
-function section(id: number, content: Bytes): number[] {
-  return [id, ...sized(content)]
+function section(id: number, content: Bytes): Bytes {
+  return [id, sized(content)]
 }
 
-function sized(content: Bytes): number[] {
-  return [...unsigned(content.length), ...content]
+function sized(content: Bytes): Bytes {
+  const bytes = flatten(content)
+  return [unsigned(bytes.length), bytes]
 }
 
-function vector(items: readonly Bytes[]): number[] {
-  return [...unsigned(items.length), ...items.flat()]
+function vector(items: readonly Bytes[]): Bytes {
+  return [unsigned(items.length), items]
 }
 
-function text(value: string): number[] {
+function text(value: string): Bytes {
   return sized(Array.from(value, (character) => character.charCodeAt(0)))
 }

@@ -23,8 +23,8 @@ export function get(local: number): number[] {
 }
 
 /** local.set of what the given instructions leave on the stack. */
-export function set(local: number, ...value: Bytes[]): number[] {
-  return [...value.flat(), 0x21, ...unsigned(local)]
+export function set(local: number, ...value: Bytes[]): Bytes {
+  return [value, 0x21, unsigned(local)]
 }
 
 /** local.tee of what is on the stack. */
@@ -43,23 +43,23 @@ export function f64(value: number): number[] {
 }
 
 /** local += value */
-export function advance(local: number, value: Bytes): number[] {
+export function advance(local: number, value: Bytes): Bytes {
   return set(local, get(local), value, [op.i32Add])
 }
 
 /** do { body } while (condition) */
-function repeatWhile(body: Bytes, condition: Bytes): number[] {
-  return [0x03, 0x40, ...body, ...condition, 0x0d, 0, 0x0b]
+function repeatWhile(body: Bytes, condition: Bytes): Bytes {
+  return [0x03, 0x40, body, condition, 0x0d, 0, 0x0b]
 }
 
 /** if (condition) { then } */
-export function when(condition: Bytes, then: Bytes, otherwise: Bytes = []): number[] {
-  return [...condition, 0x04, 0x40, ...then, ...(otherwise.length > 0 ? [0x05, ...otherwise] : []), 0x0b]
+export function when(condition: Bytes, then: Bytes, otherwise: Bytes = []): Bytes {
+  return [condition, 0x04, 0x40, then, otherwise.length > 0 ? [0x05, otherwise] : [], 0x0b]
 }
 
 /** Runs `body` as long as the local, counted down by one after each run, is not 0. */
-export function countDown(local: number, body: Bytes): number[] {
-  const decrement = [...get(local), ...i32(1), op.i32Sub, ...tee(local)]
+export function countDown(local: number, body: Bytes): Bytes {
+  const decrement = [get(local), i32(1), op.i32Sub, tee(local)]
   return when(get(local), repeatWhile(body, decrement))
 }
 

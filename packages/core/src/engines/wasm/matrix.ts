@@ -89,13 +89,13 @@ export function encodeMatrixModule(dtype: ElementType, shared = false): Uint8Arr
 }
 
 /** i32.store or i64.store of what i32.load or i64.load finds. */
-function copyElement(type: VectorType, to: Bytes, from: Bytes): number[] {
+function copyElement(type: VectorType, to: Bytes, from: Bytes): Bytes {
   const [load, store, align] = type.bytes === 4 ? [0x28, 0x36, 2] : [0x29, 0x37, 3]
-  return [...to, ...from, load, align, 0, store, align, 0]
+  return [to, from, load, align, 0, store, align, 0]
 }
 
-function zeroElement(type: VectorType, to: Bytes): number[] {
-  return type.bytes === 4 ? [...to, 0x41, 0, 0x36, 2, 0] : [...to, 0x42, 0, 0x37, 3, 0]
+function zeroElement(type: VectorType, to: Bytes): Bytes {
+  return type.bytes === 4 ? [to, 0x41, 0, 0x36, 2, 0] : [to, 0x42, 0, 0x37, 3, 0]
 }
 
 /**
@@ -114,26 +114,26 @@ function emitPack(type: VectorType): FunctionCode {
     number,
   ]
   const next = advance(to, i32(type.bytes))
-  const copy = [...copyElement(type, get(to), get(source)), ...next, ...advance(source, get(step))]
-  const pad = [...zeroElement(type, get(to)), ...next]
-  const minimum = [...get(tile), ...get(n), ...get(tile), ...get(n), op.i32LessUnsigned, 0x1b]
+  const copy = [copyElement(type, get(to), get(source)), next, advance(source, get(step))]
+  const pad = [zeroElement(type, get(to)), next]
+  const minimum = [get(tile), get(n), get(tile), get(n), op.i32LessUnsigned, 0x1b]
   const body = [
     // groups = ⌈n / tile⌉
-    ...set(groups, get(n), get(tile), [op.i32Add], i32(1), [op.i32Sub], get(tile), [0x6e]),
-    ...countDown(groups, [
-      ...set(full, minimum),
-      ...set(row, get(from)),
-      ...set(k, get(inner)),
-      ...countDown(k, [
-        ...set(source, get(row)),
-        ...set(t, get(full)),
-        ...countDown(t, copy),
-        ...set(t, get(tile), get(full), [op.i32Sub]),
-        ...countDown(t, pad),
-        ...advance(row, get(innerStep)),
+    set(groups, get(n), get(tile), [op.i32Add], i32(1), [op.i32Sub], get(tile), [0x6e]),
+    countDown(groups, [
+      set(full, minimum),
+      set(row, get(from)),
+      set(k, get(inner)),
+      countDown(k, [
+        set(source, get(row)),
+        set(t, get(full)),
+        countDown(t, copy),
+        set(t, get(tile), get(full), [op.i32Sub]),
+        countDown(t, pad),
+        advance(row, get(innerStep)),
       ]),
-      ...advance(from, [...get(tile), ...get(step), op.i32Mul]),
-      ...set(n, get(n), get(full), [op.i32Sub]),
+      advance(from, [get(tile), get(step), op.i32Mul]),
+      set(n, get(n), get(full), [op.i32Sub]),
     ]),
   ]
   return { name: 'pack', parameters: 7, locals: locals.types, body }
@@ -167,118 +167,110 @@ function emitTiles(type: VectorType): FunctionCode {
   const vectorBytes = type.bytes * type.lanes
   const tileColumns = tileVectors * type.lanes
   const tileRowBytes = tileColumns * type.bytes
-  const forTile = (code: (row: number, vector: number, sum: number) => number[]): number[] =>
+  const forTile = (code: (row: number, vector: number, sum: number) => Bytes): Bytes =>
     sums.flatMap((sum, at) => code(Math.floor(at / tileVectors), at % tileVectors, sum))
   const zero = simd(0x0c, ...new Array<number>(16).fill(0))
 
   const multiplyAdd = [
-    ...right.flatMap((local, v) => set(local, get(bPointer), type.load(v * vectorBytes))),
+    right.flatMap((local, v) => set(local, get(bPointer), type.load(v * vectorBytes))),
     ...Array.from({ length: tileRows }, (_, row) => [
-      ...set(left, get(aPointer), type.loadSplat(row * type.bytes)),
-      ...right.flatMap((local, v) => {
+      set(left, get(aPointer), type.loadSplat(row * type.bytes)),
+      right.flatMap((local, v) => {
         const sum = sums[row * tileVectors + v]!
         return set(sum, get(sum), get(left), get(local), type.op.mul, type.op.add)
       }),
     ]).flat(),
-    ...advance(aPointer, i32(tileRows * type.bytes)),
-    ...advance(bPointer, i32(tileRowBytes)),
+    advance(aPointer, i32(tileRows * type.bytes)),
+    advance(bPointer, i32(tileRowBytes)),
   ]
   /** Walks `out` from row to row. */
-  const eachRow = (code: (row: number) => number[]): number[] =>
+  const eachRow = (code: (row: number) => Bytes): Bytes =>
     Array.from({ length: tileRows }, (_, row) => [
-      ...code(row),
+      code(row),
       ...(row < tileRows - 1 ? advance(out, get(outStride)) : []),
     ]).flat()
-  const inTile = (row: number, code: (sum: number, offset: number) => number[]): number[] =>
+  const inTile = (row: number, code: (sum: number, offset: number) => Bytes): Bytes =>
     right.flatMap((_, v) => code(sums[row * tileVectors + v]!, v * vectorBytes))
 
   const copyBack = [
     // The part of the tile that belongs to the product, element by element.
-    ...set(aPointer, get(scratch)),
-    ...set(out, get(rowTo)),
-    ...set(i, minimum(get(rowsLeft), i32(tileRows))),
-    ...countDown(i, [
-      ...set(k, get(out)),
-      ...set(bPointer, get(aPointer)),
-      ...set(j, minimum(get(columnsLeft), i32(tileColumns))),
-      ...countDown(j, [
-        ...when(
+    set(aPointer, get(scratch)),
+    set(out, get(rowTo)),
+    set(i, minimum(get(rowsLeft), i32(tileRows))),
+    countDown(i, [
+      set(k, get(out)),
+      set(bPointer, get(aPointer)),
+      set(j, minimum(get(columnsLeft), i32(tileColumns))),
+      countDown(j, [
+        when(
           get(accumulate),
-          [
-            ...get(k),
-            ...get(k),
-            ...type.loadLane(0),
-            ...get(bPointer),
-            ...type.loadLane(0),
-            ...type.op.add,
-            ...type.storeLane(0),
-          ],
+          [get(k), get(k), type.loadLane(0), get(bPointer), type.loadLane(0), type.op.add, type.storeLane(0)],
           copyElement(type, get(k), get(bPointer)),
         ),
-        ...advance(k, i32(type.bytes)),
-        ...advance(bPointer, i32(type.bytes)),
+        advance(k, i32(type.bytes)),
+        advance(bPointer, i32(type.bytes)),
       ]),
-      ...advance(aPointer, i32(tileRowBytes)),
-      ...advance(out, get(rowBytes)),
+      advance(aPointer, i32(tileRowBytes)),
+      advance(out, get(rowBytes)),
     ]),
   ]
 
   const tile = [
-    ...forTile((_row, _vector, sum) => set(sum, zero)),
-    ...set(aPointer, get(aTile)),
-    ...set(bPointer, get(b)),
-    ...set(k, get(inner)),
-    ...countDown(k, multiplyAdd),
-    ...set(edge, get(rowsLeft), i32(tileRows), [op.i32LessUnsigned], get(columnsLeft), i32(tileColumns), [
+    forTile((_row, _vector, sum) => set(sum, zero)),
+    set(aPointer, get(aTile)),
+    set(bPointer, get(b)),
+    set(k, get(inner)),
+    countDown(k, multiplyAdd),
+    set(edge, get(rowsLeft), i32(tileRows), [op.i32LessUnsigned], get(columnsLeft), i32(tileColumns), [
       op.i32LessUnsigned,
       0x72,
     ]),
-    ...when(
+    when(
       get(edge),
-      [...set(out, get(scratch)), ...set(outStride, i32(tileRowBytes))],
-      [...set(out, get(rowTo)), ...set(outStride, get(rowBytes))],
+      [set(out, get(scratch)), set(outStride, i32(tileRowBytes))],
+      [set(out, get(rowTo)), set(outStride, get(rowBytes))],
     ),
-    ...when(
-      [...get(accumulate), ...get(edge), 0x45, op.i32And],
+    when(
+      [get(accumulate), get(edge), 0x45, op.i32And],
       eachRow((row) =>
         inTile(row, (sum, offset) => [
-          ...get(out),
-          ...get(out),
-          ...type.load(offset),
-          ...get(sum),
-          ...type.op.add,
-          ...type.store(offset),
+          get(out),
+          get(out),
+          type.load(offset),
+          get(sum),
+          type.op.add,
+          type.store(offset),
         ]),
       ),
-      eachRow((row) => inTile(row, (sum, offset) => [...get(out), ...get(sum), ...type.store(offset)])),
+      eachRow((row) => inTile(row, (sum, offset) => [get(out), get(sum), type.store(offset)])),
     ),
-    ...when(get(edge), copyBack),
+    when(get(edge), copyBack),
   ]
 
   const body = [
-    ...set(columnsLeft, get(columns)),
-    ...repeatTiles(columnsLeft, tileColumns, [
-      ...set(rowsLeft, get(rows)),
-      ...set(aTile, get(a)),
-      ...set(rowTo, get(to)),
-      ...repeatTiles(rowsLeft, tileRows, [
-        ...tile,
-        ...advance(aTile, [...get(inner), ...i32(tileRows * type.bytes), op.i32Mul]),
-        ...advance(rowTo, [...get(rowBytes), ...i32(tileRows), op.i32Mul]),
+    set(columnsLeft, get(columns)),
+    repeatTiles(columnsLeft, tileColumns, [
+      set(rowsLeft, get(rows)),
+      set(aTile, get(a)),
+      set(rowTo, get(to)),
+      repeatTiles(rowsLeft, tileRows, [
+        tile,
+        advance(aTile, [get(inner), i32(tileRows * type.bytes), op.i32Mul]),
+        advance(rowTo, [get(rowBytes), i32(tileRows), op.i32Mul]),
       ]),
-      ...advance(b, [...get(inner), ...i32(tileRowBytes), op.i32Mul]),
-      ...advance(to, i32(tileRowBytes)),
+      advance(b, [get(inner), i32(tileRowBytes), op.i32Mul]),
+      advance(to, i32(tileRowBytes)),
     ]),
   ]
   return { name: 'tiles', parameters: 9, locals: locals.types, body }
 }
 
-function minimum(x: Bytes, y: Bytes): number[] {
-  return [...x, ...y, ...x, ...y, op.i32LessUnsigned, 0x1b]
+function minimum(x: Bytes, y: Bytes): Bytes {
+  return [x, y, x, y, op.i32LessUnsigned, 0x1b]
 }
 
 /** Runs `body` while anything of `left` is left, taking `size` off after each run. */
-function repeatTiles(left: number, size: number, body: Bytes): number[] {
-  const rest = [...get(left), ...minimum(get(left), i32(size)), op.i32Sub]
-  return when(get(left), [0x03, 0x40, ...body, ...rest, 0x22, left, 0x0d, 0, 0x0b])
+function repeatTiles(left: number, size: number, body: Bytes): Bytes {
+  const rest = [get(left), minimum(get(left), i32(size)), op.i32Sub]
+  return when(get(left), [0x03, 0x40, body, rest, 0x22, left, 0x0d, 0, 0x0b])
 }

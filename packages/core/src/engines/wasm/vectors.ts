@@ -1,5 +1,5 @@
 import type { ElementwiseOp } from '../../algebra.js'
-import { float, type Bytes } from './encoder.js'
+import { float } from './encoder.js'
 import { op, simd, simdMemory } from './instructions.js'
 
 /** The element types the engine computes in. */
@@ -102,6 +102,6 @@ export const pair = {
   lane: (lane: number): number[] => simd(0x21, lane),
 } as const
 
-function splat(bytes: Bytes, lanes: number): number[] {
+function splat(bytes: readonly number[], lanes: number): number[] {
   return simd(0x0c, ...Array.from({ length: lanes }, () => bytes).flat())
 }

@@ -86,10 +86,14 @@ export function embeddingInput(name: string): string {
 }
 
 /** An embedding's factor and domain as expressions of the inputs `loss` and `metric`. */
-export function recordEmbedding(embedding: Embedding, metric: Expr): { factor: Expr; domain: Expr | undefined } {
+export function recordEmbedding(
+  embedding: Embedding,
+  metric: Expr,
+): { factor: Expr; domain: Expr | undefined } {
   const { definition } = embedding
   const given: Record<string, Expr> = {}
-  for (const key of Object.keys(definition.hyperparameters ?? {})) given[key] = input(embeddingInput(key), 'scalar')
+  for (const key of Object.keys(definition.hyperparameters ?? {}))
+    given[key] = input(embeddingInput(key), 'scalar')
   const loss = input('loss', 'scalar')
   const scalar = (what: string, x: Operand): Operand => {
     if (typeof x === 'number' || x?.shape === 'scalar') return x

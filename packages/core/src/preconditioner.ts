@@ -154,7 +154,10 @@ export function recordUpdate(
     }
     const value = typeof initial === 'number' ? literal(initial) : initial
     if (!isKnownBeforeSteps(value)) {
-      wrong('ERR_SHAPE', `the initial value of slot ${slotName} must be a number, or a scalar of hyperparameters`)
+      wrong(
+        'ERR_SHAPE',
+        `the initial value of slot ${slotName} must be a number, or a scalar of hyperparameters`,
+      )
     }
     const before = asked.get(slotName)
     if (before !== undefined && before !== value && !(isConstant(before) && before.value === value.value)) {
@@ -174,7 +177,12 @@ export function recordUpdate(
     columns: input('columns', 'scalar'),
   } as never)
 
-  if (typeof recorded !== 'object' || recorded === null || typeof recorded.slots !== 'object' || recorded.slots === null) {
+  if (
+    typeof recorded !== 'object' ||
+    recorded === null ||
+    typeof recorded.slots !== 'object' ||
+    recorded.slots === null
+  ) {
     wrong('ERR_OPTION', `update must return { direction, dual?, slots }, returned ${show(recorded)}`)
   }
   const check = (what: string, x: Expr | undefined): Expr => {

@@ -60,7 +60,11 @@ export function recordStep(form: StepForm): StepGraph {
   if (form.decays) next = sub(next, mul(mul(learningRate, input('weightDecay', 'scalar')), parameter))
 
   // x − x is 0, or NaN when x is not finite.
-  let dual = form.metric ? (update.dual ? sum(update.dual) : dot(gradient, update.direction)) : sum(sub(gradient, gradient))
+  let dual = form.metric
+    ? update.dual
+      ? sum(update.dual)
+      : dot(gradient, update.direction)
+    : sum(sub(gradient, gradient))
   for (const inner of sums([update.direction])) dual = add(dual, sub(inner, inner))
 
   const outputs: Record<string, Expr> = { dual, parameter: next }
@@ -136,7 +140,9 @@ export function recordMetric(settings: GroupSettings): MetricGraph {
   const scale = replaced ? select(good, factor, policy === 'base' ? 1 : 0) : factor
   const readsLoss = reads('loss', [factor, ...(domain ? [domain] : [])])
   const inDomain = replaced ? literal(stepStatus.ok) : select(good, stepStatus.ok, stepStatus.badLoss)
-  const status = whenFinite(readsLoss ? select(finite(input('loss', 'scalar')), inDomain, stepStatus.nonFinite) : inDomain)
+  const status = whenFinite(
+    readsLoss ? select(finite(input('loss', 'scalar')), inDomain, stepStatus.nonFinite) : inDomain,
+  )
   const outputs = { average: nextAverage, metric, scale, status }
   return finished(buildGraph(outputs, ['dualNorm', 'average', 'loss']), true)
 }

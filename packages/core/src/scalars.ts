@@ -30,7 +30,10 @@ export function evaluateScalarNode(graph: Graph, index: number, values: Float64A
   else if (node.op === 'input') {
     const value = inputs[node.name!]
     if (value === undefined) {
-      throw new InducedMetricError('ERR_OPTION', `the graph reads a scalar ${node.name}, which the engine does not give`)
+      throw new InducedMetricError(
+        'ERR_OPTION',
+        `the graph reads a scalar ${node.name}, which the engine does not give`,
+      )
     }
     values[index] = value
   } else {

@@ -226,6 +226,29 @@ describe('a memory of the caller’s', () => {
     expect(threeSteps(create({ engine: 'wasm', memory }))).toEqual(expected)
   })
 
+  it('may be larger than signed addresses reach', () => {
+    const memory = new WebAssembly.Memory({ initial: 33_000 })
+    const optimizer = create({ engine: 'wasm', memory, adopt: true })
+    expect(optimizer.parameters[0]!.data.byteOffset).toBeGreaterThan(2 ** 31)
+    expect(threeSteps(optimizer)).toEqual(expected)
+    const matrix = { name: 'w', shape: [9, 7], data: randomArray('float32', 63, 1) }
+    const muons = (['wasm', 'reference'] as const).map((engine) =>
+      createOptimizer(
+        inducedMetric(muon(), { learningRate: 0.1 }),
+        [{ ...matrix, data: matrix.data.slice() }],
+        {
+          engine,
+          ...(engine === 'wasm' && { memory }),
+        },
+      ),
+    )
+    const [got, reference] = muons.map((optimizer) => {
+      optimizer.step([randomArray('float32', 63, 2)])
+      return optimizer.parameters[0]!.data
+    })
+    reference!.forEach((value, i) => expect(got![i]).toBeCloseTo(value, 5))
+  })
+
   it('that cannot grow enough is ERR_NOT_SUPPORTED', () => {
     const memory = new WebAssembly.Memory({ initial: 1, maximum: 1 })
     expectError(

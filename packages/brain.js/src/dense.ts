@@ -17,6 +17,7 @@ export function attachDense(network: DenseNetwork, settings: Settings): Attachme
   const training = createTraining(
     transformation,
     {
+      holder: () => network.weights,
       tensors: () => (isInitialized(network) ? grouped(denseTensors(network), settings) : undefined),
       gradients(own, isFirst, weight) {
         for (let layer = 1; layer <= network.outputLayer!; layer++) {

@@ -40,12 +40,14 @@ export function createHooks<N extends object>(network: N): Hooks<N> {
       undo.push(() => {
         delete network[name]
         if (!isOwn) return
-        Object.defineProperty(network, name, {
+        // There may be a hook below this one.
+        const plain = {
           configurable: true,
           enumerable: before?.enumerable ?? true,
           writable: true,
           value: stock,
-        })
+        }
+        Object.defineProperty(network, name, before?.get ? before : plain)
       })
     },
     release() {

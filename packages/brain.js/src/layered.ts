@@ -13,6 +13,7 @@ export function attachLayered(network: LayeredNetwork, settings: Settings): Atta
   const training = createTraining(
     settings.transformation,
     {
+      holder: () => network._model,
       tensors: () => (network._model ? grouped(layeredTensors(network), settings) : undefined),
       gradients(own, isFirst, weight) {
         network._model!.forEach(({ deltas }, index) => {

@@ -33,6 +33,7 @@ export function attachRecurrent(
   const training = createTraining(
     transformation,
     {
+      holder: () => network.model,
       tensors() {
         if (!network.model || network.model.isInitialized === false) return undefined
         const found = matrices(network)
@@ -111,7 +112,8 @@ function tensorOf({ matrix, ...info }: MatrixTensor, seatsDeltas: boolean): Tens
         // The gradient of the very first sequence is there already.
         const { deltas } = matrix as { deltas: Numbers | null }
         if (deltas === null) return
-        array.set(deltas)
+        // Views of a memory that has since grown have no elements; what they showed is still there.
+        if (deltas.length === array.length) array.set(deltas)
         matrix.deltas = array
       },
     }),

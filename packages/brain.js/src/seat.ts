@@ -80,20 +80,25 @@ export function createSeat(
     const whole = parameters[0]!.data as Float32Array
     return starts.map((start, index) => whole.subarray(start, start + sizes[index]!))
   }
-  let buffer: ArrayBufferLike
-  let whole: Float32Array[]
-  let rows: Float32Array[][]
+  let buffer: ArrayBufferLike | undefined
+  let rows: Float32Array[][] = []
   let gradients: Float32Array[]
   let stepGradients: readonly Float32Array[]
-  /** Hands out views of the optimiser's memory, which are others after it has grown. */
+  /** Hands out views of the optimiser's memory, which are others after it has grown; in place of the old ones only. */
   const issue = (): void => {
-    buffer = optimizer.parameters[0]!.data.buffer
-    whole = viewsOf(optimizer.parameters)
+    const current = optimizer.parameters[0]!.data.buffer
+    if (current === buffer) return
+    buffer = current
+    const before = rows
+    const whole = viewsOf(optimizer.parameters)
     gradients = viewsOf(optimizer.gradients)
     stepGradients = isJoined ? [optimizer.gradients[0]!.data as Float32Array] : gradients
     rows = tensors.map((tensor, index) => rowsOf(whole[index]!, tensor.rows))
     tensors.forEach((tensor, index) => {
-      rows[index]!.forEach((row, i) => tensor.set(i, row))
+      rows[index]!.forEach((row, i) => {
+        const old = before[index]?.[i]
+        if (old === undefined || tensor.get(i) === old) tensor.set(i, row)
+      })
       tensor.setGradient?.(gradients[index]!)
     })
   }
@@ -124,9 +129,10 @@ export function createSeat(
     step(given, loss) {
       if (isJoined && given !== gradients) gather(given)
       optimizer.step(isJoined ? stepGradients : given, loss === undefined ? {} : { loss })
-      if (optimizer.parameters[0]!.data.buffer !== buffer) issue()
+      issue()
     },
     settle() {
+      issue()
       let foreign = 0
       let total = 0
       for (let index = 0; index < tensors.length; index++) {

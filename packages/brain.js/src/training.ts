@@ -12,6 +12,8 @@ import type { Tensor } from './tensor.js'
 
 /** What a kind of network tells of itself. */
 export interface Source {
+  /** The object that holds the tensors; where it is another one, the network has been made anew. */
+  holder(): unknown
   /** The network's tensors as they are now; `undefined` before it has any. */
   tensors(): readonly Tensor[] | undefined
   /**
@@ -40,13 +42,16 @@ export interface Training {
 export function createTraining(transformation: Transformation, source: Source, batchSize: number): Training {
   checkTransformation(transformation)
   let seat: Seat | undefined
+  let holder: unknown
   let report = initialReport
   let pending = 0
   /** The mean loss so far; `undefined` where one is not known. */
   let total: number | undefined = 0
-  let gradients: readonly (TypedArray | null)[] = []
+  /** Where the gradients are, unless on the seat. */
+  let elsewhere: readonly (TypedArray | null)[] | undefined
   let isReleased = false
 
+  const isCurrent = (seat: Seat): boolean => source.holder() === holder && seat.settle() !== 'all'
   /** The seat of the network as it is now. One whose arrays have all been replaced starts over. */
   const settled = (): Seat | undefined => {
     if (isReleased) {
@@ -56,7 +61,7 @@ export function createTraining(transformation: Transformation, source: Source, b
       )
     }
     if (seat) {
-      if (seat.settle() !== 'all') return seat
+      if (isCurrent(seat)) return seat
       seat.optimizer.dispose()
       seat = undefined
       forget()
@@ -64,6 +69,7 @@ export function createTraining(transformation: Transformation, source: Source, b
     const tensors = source.tensors()
     if (tensors === undefined || tensors.length === 0) return undefined
     seat = createSeat(transformation, tensors)
+    holder = source.holder()
     report = seat.optimizer.report
     return seat
   }
@@ -102,7 +108,7 @@ export function createTraining(transformation: Transformation, source: Source, b
       for (const gradient of seat.gradients) for (let i = 0; i < gradient.length; i++) gradient[i]! *= missing
     }
     try {
-      seat.step(gradients, loss)
+      seat.step(elsewhere ?? seat.gradients, loss)
     } finally {
       report = seat.optimizer.report
     }
@@ -115,11 +121,14 @@ export function createTraining(transformation: Transformation, source: Source, b
     add(loss) {
       let current = settled()
       if (!current) return
-      const collect = (own: readonly Float32Array[]) => source.gradients(own, pending === 0, 1 / batchSize)
-      gradients = collect(current.gradients)
-      if (current.isJoined && gradients.includes(null)) {
+      const collect = ({ gradients }: Seat): void => {
+        const given = source.gradients(gradients, pending === 0, 1 / batchSize)
+        elsewhere = given === gradients ? undefined : given
+      }
+      collect(current)
+      if (current.isJoined && elsewhere?.includes(null)) {
         current = separate(current, current.save())
-        gradients = collect(current.gradients)
+        collect(current)
       }
       total = total === undefined || loss === undefined ? undefined : total + loss / batchSize
       if (++pending === batchSize) flush()
@@ -139,7 +148,7 @@ export function createTraining(transformation: Transformation, source: Source, b
     release() {
       if (isReleased) return
       try {
-        if (seat && seat.settle() !== 'all') flush()
+        if (seat && isCurrent(seat)) flush()
       } finally {
         isReleased = true
         seat?.release()

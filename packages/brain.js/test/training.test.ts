@@ -60,7 +60,7 @@ describe.each(versions)('a NeuralNetwork of brain.js $version', ({ version, brai
   it('logs', () => {
     const network = xorNetwork(brain)
     useOptimizer(network, transformation)
-    const log = vi.fn()
+    const log = vi.fn<() => void>()
     network.train(xor, { iterations: 9, errorThresh: 1e-9, log, logPeriod: 3 })
     expect(log).toHaveBeenCalledTimes(3)
   })
@@ -110,7 +110,9 @@ describe.each(versions)('a NeuralNetwork of brain.js $version', ({ version, brai
     const network = xorNetwork(brain)
     useOptimizer(network, inducedMetric(adam(), { learningRate: 0.05, onNonFinite: 'throw' }))
     const data = [...xor, { input: [NaN, 1], output: [1] }]
-    await expect(network.trainAsync(data, { iterations: 3 })).rejects.toMatchObject({ code: 'ERR_NON_FINITE' })
+    await expect(network.trainAsync(data, { iterations: 3 })).rejects.toMatchObject({
+      code: 'ERR_NON_FINITE',
+    })
   })
 
   it('becomes a function', () => {
@@ -372,7 +374,10 @@ describe('a FeedForward network of brain.js 2.x', () => {
 
   it('learns several outputs, which brain.js cannot', () => {
     const data = xor.map(({ input, output: [y] }) => ({ input, output: [y!, 1 - y!] }))
-    const [stock, network] = [1, 2].map(() => seeded(3, () => feedForward(brain, 2, [6, 2]))) as [never, never]
+    const [stock, network] = [1, 2].map(() => seeded(3, () => feedForward(brain, 2, [6, 2]))) as [
+      never,
+      never,
+    ]
     const train = (network: ReturnType<typeof feedForward>): number[] => {
       network.train(data, { iterations: 1500 })
       return network.run([0, 1]).map((row) => Math.round(row[0]!))
@@ -386,7 +391,7 @@ describe('a FeedForward network of brain.js 2.x', () => {
   it('logs, calls back, and stops', () => {
     const network = feedForward(brain, 2, [4, 1])
     const handle = useOptimizer(network, transformation)
-    const [log, callback] = [vi.fn(), vi.fn()]
+    const [log, callback] = [vi.fn<() => void>(), vi.fn<() => void>()]
     const options = { log, logPeriod: 2, callback, callbackPeriod: 1, errorCheckInterval: 1 }
     network.train(xor, { iterations: 4, errorThresh: 1e-9, ...options })
     expect(log).toHaveBeenCalledTimes(2)
@@ -402,7 +407,9 @@ describe('a FeedForward network of brain.js 2.x', () => {
     handle.detach()
     useOptimizer(network, inducedMetric(adam(), { learningRate: 0.05, onNonFinite: 'throw' }))
     const broken = [{ input: [NaN, 1], output: [1] }]
-    await expect(network.trainAsync(broken, { iterations: 5 })).rejects.toMatchObject({ code: 'ERR_NON_FINITE' })
+    await expect(network.trainAsync(broken, { iterations: 5 })).rejects.toMatchObject({
+      code: 'ERR_NON_FINITE',
+    })
   })
 
   it('becomes JSON', () => {
@@ -443,7 +450,7 @@ describe('a FeedForward network of brain.js 2.x', () => {
     useOptimizer(network, transformation)
     expect(() => network._trainPattern([0, 1], [1], false)).toThrow()
     network.initialize()
-    network._outputLayer.errors ??= []
+    network._outputLayer.errors = []
     expect(() => (network as unknown as Dense).adjustWeights()).toThrow(/ERR_NOT_SUPPORTED.*layer\.target/)
   })
 })

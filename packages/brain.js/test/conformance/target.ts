@@ -29,7 +29,8 @@ export function brainTarget({ version, brain }: (typeof versions)[number]): Conf
       capabilities: allCapabilities,
     },
     core,
-    create: (transformation, parameters) => createSession(brain as unknown as Brain, transformation, parameters),
+    create: (transformation, parameters) =>
+      createSession(brain as unknown as Brain, transformation, parameters),
   }
 }
 

@@ -56,7 +56,7 @@ export interface Recurrent {
   readonly model: { readonly allMatrices: Matrix[]; readonly equations: object[] }
   initialize(): void
   train(data: readonly unknown[], options?: TrainOptions): Status
-  trainPattern(sequence: ArrayLike<unknown>): unknown
+  trainPattern(sequence: ArrayLike<unknown>, logErrorRate?: boolean): unknown
   run(input: unknown): unknown
   forecast(input: readonly unknown[], count: number): ArrayLike<number>
   toJSON(): object
@@ -83,7 +83,9 @@ export interface Brain {
   readonly CrossValidate: new (
     make: unknown,
     options?: object,
-  ) => { train(data: readonly Pattern[], options?: TrainOptions, k?: number): { readonly sets: readonly Status[] } }
+  ) => {
+    train(data: readonly Pattern[], options?: TrainOptions, k?: number): { readonly sets: readonly Status[] }
+  }
   /** Of 1.6.1. */
   readonly TrainStream?: new (options: object) => {
     write(datum: unknown): void

@@ -1,0 +1,121 @@
+import { InducedMetricError } from '@induced-metric/core'
+import { unpackError, type Method, type Request, type Response } from './messages.js'
+
+/** A thread and the calls that it has not answered yet. */
+export interface Thread {
+  readonly call: (
+    method: Method,
+    args: readonly unknown[],
+    transfer?: readonly ArrayBuffer[],
+  ) => Promise<unknown>
+  /** Ends it once it is done with what it was given. */
+  readonly release: () => Promise<void>
+  /** Ends it at once. */
+  readonly end: () => Promise<void>
+}
+
+/** A worker of Node or of a page. */
+interface WorkerHandle {
+  readonly postMessage: (message: Request, transfer: ArrayBuffer[]) => void
+  readonly terminate: () => unknown
+  /** Whether a program has to wait for it before it can end. */
+  readonly hold: (needed: boolean) => void
+}
+
+interface Listener {
+  readonly message: (response: Response) => void
+  readonly failed: (error: Error) => void
+}
+
+/** Starts a thread. */
+export async function startThread(): Promise<Thread> {
+  const waiting = new Map<
+    number,
+    { readonly resolve: (value: unknown) => void; readonly reject: (error: Error) => void }
+  >()
+  let last = 0
+  let ended: Error | undefined
+  let released: Promise<void> | undefined
+  const fail = (error: Error): void => {
+    ended ??= error
+    for (const { reject } of waiting.values()) reject(error)
+    waiting.clear()
+  }
+  const worker = await openWorker({
+    message: ({ id, value, error }) => {
+      const call = waiting.get(id)
+      waiting.delete(id)
+      if (waiting.size === 0) worker.hold(false)
+      if (error) call?.reject(unpackError(error))
+      else call?.resolve(value)
+    },
+    failed: fail,
+  })
+
+  const send = (
+    method: Method,
+    args: readonly unknown[],
+    transfer: readonly ArrayBuffer[] = [],
+  ): Promise<unknown> =>
+    new Promise((resolve, reject) => {
+      if (ended) throw ended
+      const id = ++last
+      worker.postMessage({ id, method, args }, [...transfer])
+      waiting.set(id, { resolve, reject })
+      worker.hold(true)
+    })
+  const end = async (): Promise<void> => {
+    fail(new InducedMetricError('ERR_DISPOSED', 'this worker session was released; create another'))
+    await worker.terminate()
+  }
+  return {
+    call: (method, args, transfer) => {
+      if (!released) return send(method, args, transfer)
+      return Promise.reject(
+        new InducedMetricError('ERR_DISPOSED', 'this worker session was released; create another'),
+      )
+    },
+    release: () => (released ??= (ended ? Promise.resolve() : send('release', [])).then(end)),
+    end,
+  }
+}
+
+async function openWorker({ message, failed }: Listener): Promise<WorkerHandle> {
+  if (typeof process === 'object' && process.versions?.node !== undefined) {
+    const threads = await import('node:worker_threads')
+    const worker = new threads.Worker(new URL('./thread.js', import.meta.url))
+    worker.on('message', message)
+    worker.on('error', failed)
+    worker.on('exit', (code) => {
+      failed(new Error(`the thread of this session ended with code ${code}`))
+    })
+    return {
+      postMessage: (request, transfer) => worker.postMessage(request, transfer),
+      terminate: () => worker.terminate(),
+      hold: (needed) => (needed ? worker.ref() : worker.unref()),
+    }
+  }
+  const { Worker: PageWorker } = globalThis as unknown as { Worker: PageWorkerConstructor }
+  const worker = new PageWorker(new URL('./thread.js', import.meta.url), { type: 'module' })
+  worker.addEventListener('message', ({ data }) => message(data!))
+  worker.addEventListener('error', (event) => {
+    failed(new Error(event.message ?? 'the thread of this session did not start'))
+  })
+  return {
+    postMessage: (request, transfer) => worker.postMessage(request, transfer),
+    terminate: () => worker.terminate(),
+    hold: () => {},
+  }
+}
+
+type PageWorkerConstructor = new (
+  url: URL,
+  options: { type: 'module' },
+) => {
+  postMessage(message: Request, transfer: ArrayBuffer[]): void
+  addEventListener(
+    type: 'message' | 'error',
+    listener: (event: { data?: Response; message?: string }) => void,
+  ): void
+  terminate(): void
+}

@@ -1,0 +1,1 @@
+export { createWorkerSession, type WorkerSession, type WorkerSessionOptions } from './session.js'

@@ -1,0 +1,119 @@
+import { InducedMetricError, type ErrorCode } from '@induced-metric/core'
+import type { OrtTensor, OrtValues } from '../namespace.js'
+
+// What passes between a program and the thread that trains for it.
+
+/** The methods of a session that the thread answers for. */
+export type Method =
+  | 'create'
+  | 'runTrainStep'
+  | 'runOptimizerStep'
+  | 'lazyResetGrad'
+  | 'runEvalStep'
+  | 'getParametersSize'
+  | 'getContiguousParameters'
+  | 'loadParametersBuffer'
+  | 'setLearningRate'
+  | 'saveOptimizer'
+  | 'loadOptimizer'
+  | 'saveCheckpoint'
+  | 'checkpointState'
+  | 'exportModelForInference'
+  | 'getParameters'
+  | 'getGradients'
+  | 'getProperties'
+  | 'setProperty'
+  | 'release'
+
+/** A call. */
+export interface Request {
+  readonly id: number
+  readonly method: Method
+  readonly args: readonly unknown[]
+}
+
+/** Its answer: one of the two. */
+export interface Response {
+  readonly id: number
+  readonly value?: unknown
+  readonly error?: ErrorMessage
+}
+
+/** An error as it crosses between threads, where classes do not. */
+export interface ErrorMessage {
+  readonly name: string
+  readonly message: string
+  readonly stack: string | undefined
+  readonly code: string | undefined
+}
+
+/** What a session has to say of itself once it is made. */
+export interface Description {
+  readonly trainingInputNames: readonly string[]
+  readonly trainingOutputNames: readonly string[]
+  readonly evalInputNames: readonly string[] | undefined
+  readonly evalOutputNames: readonly string[] | undefined
+}
+
+/** Takes an error apart. */
+export function packError(error: unknown): ErrorMessage {
+  if (!(error instanceof Error)) {
+    return { name: 'Error', message: String(error), stack: undefined, code: undefined }
+  }
+  const { name, message, stack } = error
+  const { code } = error as { code?: unknown }
+  return { name, message, stack, code: typeof code === 'string' ? code : undefined }
+}
+
+/** Puts an error together again; one of this project's own is of its own class again. */
+export function unpackError({ name, message, stack, code }: ErrorMessage): Error {
+  if (name === 'InducedMetricError' && code !== undefined) {
+    const error = new InducedMetricError(code as ErrorCode, message.replace(`${code}: `, ''))
+    return Object.assign(error, stack !== undefined && { stack })
+  }
+  const error = new Error(message)
+  return Object.assign(error, { name }, stack !== undefined && { stack }, code !== undefined && { code })
+}
+
+type View = ArrayBufferView & { slice?(): ArrayBufferView }
+
+/**
+ * Tensors as plain objects, and the buffers that can be handed over with them.
+ *
+ * @param move whether the caller gives its buffers away; views of a part of a buffer are copied all the same
+ */
+export function packTensors(
+  tensors: OrtValues,
+  move: boolean,
+): { readonly tensors: OrtValues; readonly transfer: ArrayBuffer[] } {
+  const transfer = new Set<ArrayBuffer>()
+  const packed = Object.entries(tensors).map(([name, tensor]): [string, OrtTensor] => {
+    const { type, dims } = tensor
+    const data = compact(tensor.data)
+    if (move && ArrayBuffer.isView(data) && data.buffer instanceof ArrayBuffer) transfer.add(data.buffer)
+    return [name, { type, dims: [...dims], data }]
+  })
+  return { tensors: Object.fromEntries(packed), transfer: [...transfer] }
+}
+
+/** A view with a buffer of its own: cloning another would clone all of its buffer, or take it from others. */
+export function compact(data: unknown): unknown {
+  if (!ArrayBuffer.isView(data)) return data
+  const view = data as View
+  const isWhole = view.byteLength === view.buffer.byteLength && view.buffer instanceof ArrayBuffer
+  // A Node Buffer's slice would be a view again.
+  if (isWhole) return view
+  if (view instanceof Uint8Array) return new Uint8Array(view)
+  return view.slice ? view.slice() : view
+}
+
+/** A file's content, or where it lies; URLs cannot be sent as they are. */
+export function packArtifact(value: unknown): unknown {
+  return value instanceof URL ? { href: value.href } : compact(value)
+}
+
+/** What {@link packArtifact} has packed. */
+export function unpackArtifact(value: unknown): unknown {
+  const isPacked = typeof value === 'object' && value !== null && Object.keys(value).join() === 'href'
+  return isPacked ? new URL((value as { href: string }).href) : value
+}

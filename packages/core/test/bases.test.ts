@@ -51,14 +51,15 @@ describe('conventions', () => {
   })
 
   it('rmsprop, centered, never takes the root of a variance that rounding made negative', () => {
-    for (const gradient of [1 / 3, 0.1, 0.7, 1e-3, 123.456]) {
+    // Where the variance is 0, single precision brings it to either side.
+    for (const gradient of [13, 15, 17, 26, 27, 30, 34, 37].map((k) => k / 997)) {
       const data = new Float32Array([0])
-      const base = rmsprop({ decay: 0.9, centered: true })
+      const base = rmsprop({ decay: 0.5, centered: true })
       const transformation = inducedMetric(base, { learningRate: 1e-6, xi: 0 })
       const optimizer = createOptimizer(transformation, [{ name: 'x', shape: [], data }], {
         engine: 'reference',
       })
-      for (let i = 0; i < 400; i++) optimizer.step([new Float32Array([gradient])])
+      for (let i = 0; i < 30; i++) optimizer.step([new Float32Array([gradient])])
       expect(data[0]).not.toBeNaN()
       expect(optimizer.report.skippedSteps).toBe(0)
     }

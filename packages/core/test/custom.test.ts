@@ -291,16 +291,16 @@ describe('an embedding', () => {
     close(factorOf(half(), 1), 1 / (1 + 0.25 * 4))
   })
 
-  it('is scalar: one written over tensors is refused', () => {
-    const wrong = defineEmbedding({
-      name: 'wrong',
-      slope: () => algebra.input('gradient', 'tensor'),
-      descends: () => 1,
-    })
-    const parameter = { name: 'w', shape: [1], data: new Float64Array([0]) }
-    const transformation = inducedMetric(sgd(), { learningRate: 1, embedding: wrong() })
-    expectError(() => createOptimizer(transformation, [parameter]), 'ERR_SHAPE', 'wrong', 'scalar')
-  })
+  it.each(['slope', 'descends', 'domain', 'factor'] as const)(
+    'is scalar: a %s over tensors is refused',
+    (part) => {
+      const definition = { name: 'wrong', slope: () => 1, descends: () => 1 }
+      const wrong = defineEmbedding({ ...definition, [part]: () => algebra.input('gradient', 'tensor') })
+      const parameter = { name: 'w', shape: [1], data: new Float64Array([0]) }
+      const transformation = inducedMetric(sgd(), { learningRate: 1, embedding: wrong() })
+      expectError(() => createOptimizer(transformation, [parameter]), 'ERR_SHAPE', 'wrong', part, 'scalar')
+    },
+  )
 
   it('has hyperparameters that can be scheduled: the floor of log', () => {
     const transformation = inducedMetric(sgd(), {

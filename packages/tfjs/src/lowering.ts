@@ -17,11 +17,13 @@ export function createLowering(tf: TensorFlow): Lowering {
   const greater = binary('Greater')
   const finite = unary('IsFinite')
   const sign = unary('Sign')
+  const [div, mul, reciprocal] = [binary('RealDiv'), binary('Multiply'), unary('Reciprocal')]
   return {
     add: binary('Add'),
     sub: binary('Sub'),
-    mul: binary('Multiply'),
-    div: binary('RealDiv'),
+    mul,
+    // The webgl kernel gives 1 wherever both are equal, infinite or not: an overflow would pass for a number.
+    div: (a, b) => (tf.getBackend() === 'webgl' ? mul(a, reciprocal(b)) : div(a, b)),
     max: binary('Maximum'),
     min: binary('Minimum'),
     sqrt: unary('Sqrt'),

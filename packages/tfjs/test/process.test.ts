@@ -70,6 +70,6 @@ describe('in a fresh process', () => {
 
   it('a model cannot be loaded before the optimiser is registered', async () => {
     const { unregistered } = JSON.parse(await readFile(join(directory, 'muon.cpu.json'), 'utf8')) as Resumed
-    expect(unregistered).toMatch(/Unknown optimizer: InducedMetric/)
+    expect(unregistered).toMatch(/Unknown layer: InducedMetric/)
   })
 })

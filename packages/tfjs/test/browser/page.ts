@@ -1,0 +1,212 @@
+import * as tf from '@tensorflow/tfjs'
+import '@tensorflow/tfjs-backend-webgpu'
+import { runConformance, type ConformanceReport } from '@induced-metric/conformance'
+import { adam, inducedMetric, log, muon, sgd, type StepReport } from '@induced-metric/core'
+import { inducedOptimizer } from '@induced-metric/tfjs'
+import { tfjsTarget } from '../conformance/target.js'
+import { loadModel, optimizerOf, saveModel, trainBatches } from '../saving.js'
+import { line, memory, network, normal, values } from '../support.js'
+
+// What the browser tests ask of a page; numbers go in and come out.
+
+/** Sets the backend; its name and the shader language's precision. */
+async function start(backend: string): Promise<{ backend: string; epsilon: number }> {
+  await tf.setBackend(backend)
+  await tf.ready()
+  return { backend: tf.getBackend(), epsilon: tf.backend().epsilon() }
+}
+
+function conformance(filter?: string): Promise<ConformanceReport> {
+  const target = tfjsTarget(tf, { backend: tf.getBackend() })
+  return runConformance(target, { filter: filter === undefined ? undefined : new RegExp(filter) })
+}
+
+/** Trains by `fit` under log; the loss by epoch, the tensors held by batch, and the last report. */
+async function fit(): Promise<{ losses: number[]; held: number[]; report: StepReport; left: number }> {
+  const before = tf.memory().numTensors
+  const { x, y } = line(64)
+  const model = network([8, 1], { inputs: 3 })
+  const optimizer = inducedOptimizer(
+    tf,
+    inducedMetric(sgd({ momentum: 0.5 }), { learningRate: 0.25, xi: 1, embedding: log() }),
+  )
+  model.compile({ optimizer, loss: 'meanSquaredError' })
+  const held: number[] = []
+  const { history } = await model.fit(x, y, {
+    epochs: 12,
+    batchSize: 16,
+    shuffle: false,
+    verbose: 0,
+    callbacks: { onBatchEnd: () => void held.push(tf.memory().numTensors) },
+  })
+  const report = await optimizer.report()
+  optimizer.dispose()
+  model.dispose()
+  tf.dispose([x, y])
+  return { losses: history['loss'] as number[], held, report, left: tf.memory().numTensors - before }
+}
+
+/** Calls that wait for the device in steps of an optimiser: ours, or one that looks at the loss. */
+async function reads(kind: 'ours' | 'naive'): Promise<string[]> {
+  const found: string[] = []
+  const restore: (() => void)[] = []
+  const forbid = (object: Record<string, unknown>, name: string): void => {
+    const own = Object.hasOwn(object, name)
+    const original = object[name] as (...given: unknown[]) => unknown
+    object[name] = function (this: unknown, ...given: unknown[]) {
+      // Kernels may compute small tensors on the host, where those still are.
+      if (!new Error().stack!.includes('kernelFunc')) found.push(name)
+      return original.apply(this, given)
+    }
+    restore.push(() => {
+      if (own) object[name] = original
+      else Reflect.deleteProperty(object, name)
+    })
+  }
+  const variable = tf.tidy(() => tf.variable(normal([4, 3], 1)))
+  const optimizer = inducedOptimizer(
+    tf,
+    inducedMetric(adam(), { learningRate: 0.1, embedding: log(), clipNorm: 1, weightDecay: 0.1 }),
+  )
+  for (const name of ['data', 'dataSync', 'array', 'arraySync', 'bytes'])
+    forbid(tf.Tensor.prototype as unknown as Record<string, unknown>, name)
+  for (const name of ['read', 'readSync', 'readToGPU'])
+    forbid(tf.backend() as unknown as Record<string, unknown>, name)
+  const loss = (): tf.Scalar => variable.square().sum()
+  const costs: tf.Tensor[] = []
+  const looks: Promise<unknown>[] = []
+  for (let step = 0; step < 4; step++) {
+    const cost = optimizer.minimize(loss, true, [variable])!
+    if (kind === 'naive') looks.push(cost.data())
+    costs.push(cost)
+  }
+  for (const undo of restore) undo()
+  await Promise.all(looks)
+  optimizer.dispose()
+  tf.dispose([variable, ...costs])
+  return found
+}
+
+/** The sum of `count` ones by one `tf.addN`. */
+async function addN(count: number): Promise<number> {
+  const ones = Array.from({ length: count }, () => tf.ones([1]))
+  const sum = tf.addN(ones)
+  const [value] = await sum.data()
+  tf.dispose([ones, sum])
+  return value!
+}
+
+/** The same as the optimiser's dual norm over so many variables. */
+async function dualNorm(count: number): Promise<number> {
+  const ones = Array.from({ length: count }, () => tf.ones([1]))
+  const variables = ones.map(() => tf.tidy(() => tf.variable(tf.zeros([1]))))
+  const optimizer = inducedOptimizer(tf, inducedMetric(sgd(), { learningRate: 0.1, xi: 1, beta: 0 }))
+  optimizer.applyGradients(variables.map(({ name }, i) => ({ name, tensor: ones[i]! })))
+  const report = await optimizer.report()
+  optimizer.dispose()
+  tf.dispose([ones, variables])
+  return report.dualNorm
+}
+
+/** What is lost of a sum of many squares, relative to the sum in double precision. */
+async function longSum(size: number): Promise<number> {
+  const gradient = tf.tidy(() => tf.randomUniform([size], 0.5, 1.5, 'float32', 7))
+  const exact = (await gradient.data<'float32'>()).reduce((sum, value) => sum + value * value, 0)
+  const variable = tf.tidy(() => tf.variable(tf.zeros([size])))
+  const optimizer = inducedOptimizer(tf, inducedMetric(sgd(), { learningRate: 0.1, xi: 1, beta: 0 }))
+  optimizer.applyGradients({ [variable.name]: gradient })
+  const { dualNorm } = await optimizer.report()
+  optimizer.dispose()
+  tf.dispose([gradient, variable])
+  return dualNorm / exact - 1
+}
+
+/** A first step of Adam on gradients of 1e-5, which is the learning rate but for ε. */
+async function firstStep(kind: 'ours' | 'theirs'): Promise<number> {
+  const variable = tf.tidy(() => tf.variable(tf.zeros([3])))
+  const optimizer =
+    kind === 'ours'
+      ? inducedOptimizer(tf, inducedMetric(adam(), { learningRate: 0.5, xi: 0 }))
+      : tf.train.adam(0.5)
+  optimizer.minimize(() => variable.mul(1e-5).sum(), false, [variable])
+  const [value] = await variable.data()
+  optimizer.dispose()
+  variable.dispose()
+  return -value!
+}
+
+/** What is held: before, after each of eight steps (some of them refused), and after everything is disposed of. */
+async function held(): Promise<{ before: object; steps: number[]; after: object }> {
+  const before = memory()
+  const variables = [[3, 2], [2], []].map((shape, i) => tf.tidy(() => tf.variable(normal(shape, i + 1))))
+  const [w, b, s] = variables as [tf.Variable, tf.Variable, tf.Variable]
+  const optimizer = inducedOptimizer(tf, inducedMetric(muon(), { learningRate: 0.01, embedding: log() }))
+  const steps: number[] = []
+  for (let step = 0; step < 8; step++) {
+    const factor = step % 3 === 2 ? NaN : 1
+    optimizer.minimize(
+      () => w.square().sum().add(b.square().sum()).add(s.square()).mul(factor),
+      false,
+      variables,
+    )
+    steps.push(tf.memory().numTensors)
+  }
+  await optimizer.report()
+  optimizer.dispose()
+  tf.dispose(variables)
+  return { before, steps, after: memory() }
+}
+
+/** A step that has to be refused: what its report says, and whether any bit has changed. */
+async function refused(kind: 'NaN' | 'bad loss'): Promise<{ outcome: string; step: number; same: boolean }> {
+  const variable = tf.tidy(() => tf.variable(normal([4], 1)))
+  const optimizer = inducedOptimizer(tf, inducedMetric(adam(), { learningRate: 0.1, embedding: log() }))
+  const step = (factor: number, shift: number): void =>
+    void optimizer.minimize(() => variable.mul(factor).square().sum().add(shift), false, [variable])
+  step(1, 1)
+  await optimizer.report()
+  const state = async (): Promise<string> => {
+    const { skippedSteps: _, ...rest } = await optimizer.save()
+    return JSON.stringify([rest, await values([variable])])
+  }
+  const before = await state()
+  if (kind === 'NaN') step(NaN, 1)
+  else step(1, -1000)
+  const outcome = await optimizer.report().then(
+    ({ skipped }) => (skipped ? 'skipped' : 'taken'),
+    (error: unknown) => (error as { code?: string }).code ?? String(error),
+  )
+  const same = (await state()) === before
+  step(1, 1)
+  const { step: taken } = await optimizer.report()
+  optimizer.dispose()
+  variable.dispose()
+  return { outcome, step: taken, same }
+}
+
+/** The losses of a run, and of the same run saved and loaded half way. */
+async function resumed(): Promise<{ whole: number[]; resumed: number[] }> {
+  const start = (): tf.Sequential => {
+    const model = network([4, 1], { inputs: 3 })
+    const optimizer = inducedOptimizer(
+      tf,
+      inducedMetric(adam(), { learningRate: 0.05, embedding: log({ floor: -1 }) }),
+    )
+    model.compile({ optimizer, loss: 'meanSquaredError' })
+    return model
+  }
+  const whole = await trainBatches(start(), 1, 6)
+  const model = start()
+  await trainBatches(model, 1, 3)
+  const loaded = await loadModel(await saveModel(model))
+  const rest = await trainBatches(loaded, 4, 6)
+  if ((await optimizerOf(loaded).report()).step !== 6) throw new Error('the count of steps was lost')
+  return { whole: whole.slice(3), resumed: rest }
+}
+
+const page = { start, conformance, fit, reads, addN, dualNorm, longSum, firstStep, held, refused, resumed }
+
+/** The functions of the page, as the tests call them. */
+export type Page = typeof page
+
+Object.assign(globalThis, { page })

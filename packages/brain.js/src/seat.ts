@@ -1,24 +1,18 @@
 import {
   createOptimizer,
   InducedMetricError,
-  planStep,
   sizeOf,
-  type Checkpoint,
   type Optimizer,
   type OptimizerOptions,
   type Parameter,
-  type ParameterInfo,
   type Transformation,
   type TypedArray,
 } from '@induced-metric/core'
-import { isElementwise, joinCheckpoint, joinedName, splitCheckpoint } from './elementwise.js'
 import type { Tensor } from './tensor.js'
 
 /** A network's tensors on the memory of an optimiser: the network computes with what the optimiser updates. */
 export interface Seat {
   readonly optimizer: Optimizer
-  /** Whether all tensors are one parameter of it, so that none can be left alone. */
-  readonly isJoined: boolean
   /** An array per tensor to write its gradient into. */
   readonly gradients: readonly Float32Array[]
   /** Takes a step. The arrays of `gradients` are worked on where they are, others copied; `null` leaves a tensor alone. */
@@ -30,19 +24,8 @@ export interface Seat {
    * @returns how many there were: none, some or all
    */
   settle(): 'none' | 'some' | 'all'
-  save(): Checkpoint
-  /** Whether the checkpoint could be loaded into this seat; if not, it takes one that keeps tensors apart. */
-  load(checkpoint: Checkpoint | Uint8Array): boolean
   /** Gives the network arrays of its own again. */
   release(): void
-}
-
-/** How a seat is made. */
-export interface SeatOptions {
-  /** Whether every tensor gets a parameter of its own even where the transformation could take all as one. */
-  readonly apart?: boolean
-  /** For the core's `createOptimizer`. */
-  readonly optimizer?: OptimizerOptions
 }
 
 /**
@@ -54,36 +37,22 @@ export interface SeatOptions {
 export function createSeat(
   transformation: Transformation,
   tensors: readonly Tensor[],
-  { apart = false, optimizer: optimizerOptions = { adopt: true } }: SeatOptions = {},
+  options: OptimizerOptions = { adopt: true },
 ): Seat {
-  const infos = tensors.map(({ name, shape, group }): ParameterInfo => ({
-    name,
-    shape,
-    ...(group !== undefined && { group }),
-  }))
-  const sizes = infos.map(({ shape }) => sizeOf(shape))
-  const starts = sizes.map((_, index) => sizes.slice(0, index).reduce((total, size) => total + size, 0))
-  const values = tensors.map(collect)
-  const isJoined = !apart && isElementwise(transformation)
-  // As one they would not be checked one by one.
-  if (isJoined) planStep(transformation, infos)
   const optimizer = createOptimizer(
     transformation,
-    isJoined
-      ? [joinParameters(values)]
-      : infos.map((info, index): Parameter => ({ ...info, data: values[index]! })),
-    optimizerOptions,
+    tensors.map((tensor): Parameter => {
+      const { name, shape, group } = tensor
+      return { name, shape, data: collect(tensor), ...(group !== undefined && { group }) }
+    }),
+    options,
   )
+  const viewsOf = (parameters: Optimizer['parameters']): Float32Array[] =>
+    parameters.map(({ data }) => data as Float32Array)
 
-  const viewsOf = (parameters: Optimizer['parameters']): Float32Array[] => {
-    if (!isJoined) return parameters.map(({ data }) => data as Float32Array)
-    const whole = parameters[0]!.data as Float32Array
-    return starts.map((start, index) => whole.subarray(start, start + sizes[index]!))
-  }
   let buffer: ArrayBufferLike | undefined
   let rows: Float32Array[][] = []
   let gradients: Float32Array[]
-  let stepGradients: readonly Float32Array[]
   /** Hands out views of the optimiser's memory, which are others after it has grown; in place of the old ones only. */
   const issue = (): void => {
     const current = optimizer.parameters[0]!.data.buffer
@@ -92,7 +61,6 @@ export function createSeat(
     const before = rows
     const whole = viewsOf(optimizer.parameters)
     gradients = viewsOf(optimizer.gradients)
-    stepGradients = isJoined ? [optimizer.gradients[0]!.data as Float32Array] : gradients
     rows = tensors.map((tensor, index) => rowsOf(whole[index]!, tensor.rows))
     tensors.forEach((tensor, index) => {
       rows[index]!.forEach((row, i) => {
@@ -104,31 +72,13 @@ export function createSeat(
   }
   issue()
 
-  /** Puts gradients that lie elsewhere where a joined step reads them. */
-  const gather = (given: readonly (TypedArray | null)[]): void => {
-    for (let index = 0; index < tensors.length; index++) {
-      const gradient = given[index]!
-      const place = gradients[index]!
-      if (gradient === place) continue
-      if (!(gradient instanceof Float32Array) || gradient.length !== place.length) {
-        throw new InducedMetricError(
-          'ERR_SHAPE',
-          `the gradient of ${tensors[index]!.name} must be a Float32Array of ${place.length} elements`,
-        )
-      }
-      place.set(gradient)
-    }
-  }
-
   return {
     optimizer,
-    isJoined,
     get gradients() {
       return gradients
     },
     step(given, loss) {
-      if (isJoined && given !== gradients) gather(given)
-      optimizer.step(isJoined ? stepGradients : given, loss === undefined ? {} : { loss })
+      optimizer.step(given, loss === undefined ? {} : { loss })
       issue()
     },
     settle() {
@@ -154,19 +104,6 @@ export function createSeat(
       })
       return 'some'
     },
-    save() {
-      const checkpoint = optimizer.save()
-      return isJoined ? splitCheckpoint(checkpoint, infos) : checkpoint
-    },
-    load(given) {
-      if (!isJoined) {
-        optimizer.load(given)
-        return true
-      }
-      const joined = joinCheckpoint(given, infos, Object.keys(optimizer.slots[0]!))
-      if (joined) optimizer.load(joined)
-      return joined !== undefined
-    },
     release() {
       tensors.forEach((tensor, index) => {
         rows[index]!.forEach((view, row) => {
@@ -177,17 +114,6 @@ export function createSeat(
       optimizer.dispose()
     },
   }
-}
-
-function joinParameters(values: readonly Float32Array[]): Parameter {
-  const size = values.reduce((total, { length }) => total + length, 0)
-  const data = new Float32Array(size)
-  let start = 0
-  for (const array of values) {
-    data.set(array, start)
-    start += array.length
-  }
-  return { name: joinedName, shape: [size], data }
 }
 
 /** A tensor's values, in one array. */

@@ -73,17 +73,6 @@ export function createTraining(transformation: Transformation, source: Source, b
     report = seat.optimizer.report
     return seat
   }
-  /** Gives every tensor a parameter of its own, in the state of a checkpoint. */
-  const separate = (joined: Seat, checkpoint: Checkpoint | Uint8Array): Seat => {
-    const tensors = source.tensors()!
-    const trial = createSeat(transformation, tensors.map(copyOf), { apart: true })
-    trial.load(checkpoint)
-    trial.optimizer.dispose()
-    seat = createSeat(transformation, tensors, { apart: true })
-    seat.load(checkpoint)
-    joined.optimizer.dispose()
-    return seat
-  }
   const existing = (purpose: string): Seat => {
     const found = settled()
     if (found) return found
@@ -119,17 +108,10 @@ export function createTraining(transformation: Transformation, source: Source, b
       return report
     },
     add(loss) {
-      let current = settled()
-      if (!current) return
-      const collect = ({ gradients }: Seat): void => {
-        const given = source.gradients(gradients, pending === 0, 1 / batchSize)
-        elsewhere = given === gradients ? undefined : given
-      }
-      collect(current)
-      if (current.isJoined && elsewhere?.includes(null)) {
-        current = separate(current, current.save())
-        collect(current)
-      }
+      const seat = settled()
+      if (!seat) return
+      const given = source.gradients(seat.gradients, pending === 0, 1 / batchSize)
+      elsewhere = given === seat.gradients ? undefined : given
       total = total === undefined || loss === undefined ? undefined : total + loss / batchSize
       if (++pending === batchSize) flush()
     },
@@ -137,13 +119,12 @@ export function createTraining(transformation: Transformation, source: Source, b
       settled()
       flush()
     },
-    save: () => existing('save').save(),
+    save: () => existing('save').optimizer.save(),
     load(checkpoint) {
-      const current = existing('load')
-      // Tensors that have been updated unequally often have to be kept apart from here on.
-      if (!current.load(checkpoint)) separate(current, checkpoint)
+      const { optimizer } = existing('load')
+      optimizer.load(checkpoint)
       forget()
-      report = seat!.optimizer.report
+      report = optimizer.report
     },
     release() {
       if (isReleased) return
@@ -156,9 +137,4 @@ export function createTraining(transformation: Transformation, source: Source, b
       }
     },
   }
-}
-
-/** A tensor with the same values that nobody trains. */
-function copyOf(tensor: Tensor): Tensor {
-  return { ...tensor, set: () => {}, setGradient: () => {} }
 }

@@ -20,7 +20,6 @@ import type { Dense, Recurrent } from './support/types.js'
 
 const once = { iterations: 1, errorThresh: 1e-9 }
 const transformations: readonly (readonly [string, Transformation])[] = [
-  // As one parameter, and tensor by tensor.
   ['adam', inducedMetric(adam(), { learningRate: 0.05 })],
   ['muon', inducedMetric(muon(), { learningRate: 0.02 })],
 ]
@@ -171,7 +170,6 @@ describe.each(versions)('the optimiser of a network of brain.js $version', ({ br
     const { parameters, ...rest } = handle.save()
     const [first, ...others] = parameters
     const uneven = { ...rest, parameters: [{ ...first!, steps: 2 }, ...others] }
-    expect(() => handle.load({ ...uneven, hash: 'other' })).toThrow(/ERR_CHECKPOINT/)
     handle.load(uneven)
     expect(handle.save().parameters.map(({ steps }) => steps)).toEqual([2, 4, 4, 4])
 

@@ -15,7 +15,7 @@ import { root, workspaces } from './workspace.js'
  */
 
 /** Where the summaries lie, from the root. */
-export const folder = 'docs/conformance'
+const folder = 'docs/conformance'
 
 /** The pages that show the table, from the root. */
 export const pages = ['README.md', 'docs/conformance.md']

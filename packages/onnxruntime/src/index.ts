@@ -28,6 +28,12 @@ export {
 } from './lowering/index.js'
 export type { Ort, OrtSession, OrtTensor, OrtValues } from './namespace.js'
 export {
+  optimizerModel,
+  type ModelState,
+  type OptimizerModel,
+  type OptimizerModelParameter,
+} from './optimizerModel/index.js'
+export {
   TrainingSession,
   type Fetches,
   type SessionParameter,
@@ -43,3 +49,4 @@ export type {
   Property,
   TensorData,
 } from './types.js'
+export { createWorkerSession, type WorkerSession, type WorkerSessionOptions } from './worker/index.js'

@@ -348,12 +348,15 @@ export class TrainingSession {
   /**
    * Takes a step of the optimiser with the gradients since the latest reset.
    *
-   * @param options `frozen`: names of parameters to leave alone in this step, as though they had no gradient
+   * @param options `frozen`: names of parameters to leave alone in this step, as though they had no gradient; `loss`: the
+   *   loss that the gradients are of, where it is not the sum over the train steps (`null` where it is not known)
    * @returns what the step did
    * @throws ERR_OPTION when there is no optimiser or no gradient; what the core's `optimizer.step` throws. Nothing has
    *   changed then.
    */
-  runOptimizerStep(options: { readonly frozen?: Iterable<string> } = {}): Promise<StepReport> {
+  runOptimizerStep(
+    options: { readonly frozen?: Iterable<string>; readonly loss?: number | null } = {},
+  ): Promise<StepReport> {
     return this.#enqueue(() => {
       if (!this.#steps) {
         throw new InducedMetricError(
@@ -377,7 +380,8 @@ export class TrainingSession {
         )
       }
       const gradients = own.map(({ name, data }) => (frozen.has(name) ? null : data))
-      return this.#optimizer.step(gradients, { loss: this.#loss })
+      const { loss = this.#loss } = options
+      return this.#optimizer.step(gradients, loss === null ? {} : { loss })
     })
   }
 

@@ -1,4 +1,4 @@
-import { create, type MessageInitShape } from '@bufbuild/protobuf'
+import { create } from '@bufbuild/protobuf'
 import {
   createAttribute,
   createTensor,
@@ -16,17 +16,14 @@ type Dims = readonly (number | string)[]
 
 /** A value of a graph, declared. */
 export function value(name: string, type: number, dims: Dims) {
-  const dim = dims.map((extent): MessageInitShape<typeof ValueInfoProtoSchema> & object => ({
-    ...{
-      value:
-        typeof extent === 'number'
-          ? { case: 'dimValue', value: BigInt(extent) }
-          : { case: 'dimParam', value: extent },
-    },
-  }))
+  const dim = dims.map((extent) =>
+    typeof extent === 'number'
+      ? { value: { case: 'dimValue' as const, value: BigInt(extent) } }
+      : { value: { case: 'dimParam' as const, value: extent } },
+  )
   return create(ValueInfoProtoSchema, {
     name,
-    type: { value: { case: 'tensorType', value: { elemType: type, shape: { dim: dim as never } } } },
+    type: { value: { case: 'tensorType', value: { elemType: type, shape: { dim } } } },
   })
 }
 

@@ -384,7 +384,7 @@ describe('TrainingSession', () => {
       /no values for parameter "w0"/,
     ],
   ])('refuses %s', async (_, options, code, message) => {
-    const failed = TrainingSession.create(options as never)
+    const failed = TrainingSession.create(options)
     await expect(failed).rejects.toMatchObject({ code })
     await expect(failed).rejects.toThrow(message)
   })

@@ -1,0 +1,44 @@
+import type { Op } from '@induced-metric/core'
+import { dataType } from '../onnx/dataType.js'
+import type { GraphWriter } from './writer.js'
+
+/** How an operation of the core's graphs is written, its operands all of one element type. */
+export type Operator = (writer: GraphWriter, type: number, ...operands: string[]) => string
+
+/** An operator of ONNX that does it as it is. */
+function plain(opType: string): Operator {
+  return ({ emit }, _type, ...operands) => emit(opType, operands)
+}
+
+/** Truth values are numbers in the core's graphs, 1 and 0. */
+function truth(write: (writer: GraphWriter, type: number, ...operands: string[]) => string): Operator {
+  return (writer, type, ...operands) => writer.emit('Cast', [write(writer, type, ...operands)], { to: type })
+}
+
+/** Every operation of the core's graphs but its leaves, as operators of ONNX: a missing one does not compile. */
+export const operators: Readonly<Record<Exclude<Op, 'constant' | 'input'>, Operator>> = {
+  add: plain('Add'),
+  sub: plain('Sub'),
+  mul: plain('Mul'),
+  div: plain('Div'),
+  max: plain('Max'),
+  min: plain('Min'),
+  sqrt: plain('Sqrt'),
+  square: ({ emit }, _type, x) => emit('Mul', [x, x]),
+  abs: plain('Abs'),
+  neg: plain('Neg'),
+  sign: plain('Sign'),
+  pow: plain('Pow'),
+  // x − x is 0, or NaN when x is not finite.
+  finite: truth(({ emit, real }, type, x) => emit('Equal', [emit('Sub', [x, x]), real(0, type)])),
+  greater: truth(({ emit }, _type, a, b) => emit('Greater', [a, b])),
+  select: ({ emit, real }, type, condition, a, b) =>
+    emit('Where', [emit('Greater', [condition, real(0, type)]), a, b]),
+  // Sums accumulate in double precision whatever they sum.
+  sum: ({ emit }, type, x) =>
+    emit('ReduceSum', [type === dataType.double ? x : emit('Cast', [x], { to: dataType.double })], {
+      keepdims: 0,
+    }),
+  matmul: plain('MatMul'),
+  transpose: ({ emit }, _type, x) => emit('Transpose', [x], { perm: [1, 0] }),
+}

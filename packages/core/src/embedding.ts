@@ -75,7 +75,7 @@ export function defineEmbedding<const S extends HyperparameterSpecs = Readonly<R
   const factory = (options: HyperparameterOptions<S> = {}): Embedding => ({
     name,
     hyperparameters: resolveHyperparameters(name, definition.hyperparameters ?? {}, options),
-    definition: definition as unknown as EmbeddingDefinition<HyperparameterSpecs>,
+    definition: definition,
   })
   return Object.assign(factory, { definition })
 }

@@ -110,7 +110,7 @@ export function definePreconditioner<const S extends HyperparameterSpecs>(
   const factory = (options: HyperparameterOptions<S> = {}): Preconditioner => ({
     name,
     hyperparameters: resolveHyperparameters(name, definition.hyperparameters, options),
-    definition: definition as unknown as PreconditionerDefinition<HyperparameterSpecs>,
+    definition: definition,
   })
   return Object.assign(factory, { definition })
 }

@@ -26,8 +26,14 @@ export {
 export type { Engine, EngineOptions, Passes, Slots, TypedArray } from './engines/engine.js'
 export { createArena } from './engines/wasm/arena.js'
 export { instantiateStep } from './engines/wasm/instantiate.js'
-export type { Allocator, StepKernels, TensorBinding } from './engines/wasm/runner.js'
-export { createMemory, isShared, isWasmMemory, isWasmSupported, type WasmMemory } from './engines/wasm/webassembly.js'
+export type { Allocator, StepKernels, TensorBinding } from './engines/wasm/kernels.js'
+export {
+  createMemory,
+  isShared,
+  isWasmMemory,
+  isWasmSupported,
+  type WasmMemory,
+} from './engines/wasm/webassembly.js'
 export { InducedMetricError, type ErrorCode } from './errors.js'
 export { neededNodes, type Graph, type GraphNode } from './graph.js'
 export type {
@@ -92,7 +98,6 @@ export {
 } from './schedules.js'
 export {
   checkTransformation,
-  fromJSON,
   inducedMetric,
   type DecayMask,
   type GroupOptions,
@@ -100,6 +105,7 @@ export {
   type InducedMetricOptions,
   type ParameterInfo,
   type Transformation,
-  type TransformationJSON,
 } from './transformation.js'
+export { fromJSON, type FromJSONOptions } from './fromJSON.js'
+export type { ComponentJSON, GroupJSON, TransformationJSON } from './toJSON.js'
 export { createStepper, type ScalarState, type StepOutcome, type Stepper } from './stepper.js'

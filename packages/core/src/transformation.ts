@@ -1,19 +1,9 @@
-import { identity, log, logDamped, type Embedding } from './embedding.js'
+import { identity, type Embedding } from './embedding.js'
 import { InducedMetricError, show } from './errors.js'
-import {
-  checkKeys,
-  checkNumber,
-  checkScheduled,
-  scheduledFromJSON,
-  scheduledToJSON,
-  type HyperparameterJSON,
-  type HyperparameterValues,
-  type Range,
-  type Scheduled,
-} from './hyperparameter.js'
+import { checkKeys, checkNumber, checkScheduled, type Range, type Scheduled } from './hyperparameter.js'
 import type { Preconditioner } from './preconditioner.js'
-import { adagrad, adam, heavyBall, lion, muon, rmsprop, sgd } from './preconditioners/index.js'
-import type { ScheduleJSON } from './schedules.js'
+import { adam } from './preconditioners/index.js'
+import { transformationToJSON, type TransformationJSON } from './toJSON.js'
 
 /** What is known of a parameter before any step. */
 export interface ParameterInfo {
@@ -101,36 +91,6 @@ export interface Transformation {
   toJSON(): TransformationJSON
 }
 
-/** A preconditioner or embedding as data: its name beside its hyperparameters. */
-export type ComponentJSON =
-  | (HyperparameterJSON & { readonly name: never })
-  | { readonly name: string; readonly [key: string]: unknown }
-
-/** A group's options as data. */
-export interface GroupJSON {
-  readonly base?: ComponentJSON
-  readonly learningRate?: number | ScheduleJSON
-  readonly xi?: number | 'auto' | ScheduleJSON
-  readonly beta?: number
-  readonly embedding?: ComponentJSON
-  readonly weightDecay?: number | ScheduleJSON
-  readonly decayMask?: 'all' | 'matrices' | readonly string[]
-  readonly fallback?: ComponentJSON
-  readonly onBadLoss?: 'throw' | 'skip' | 'base' | 'zero'
-  readonly clipNorm?: number
-}
-
-/** A transformation as data. Keys that are left out have their defaults. */
-export interface TransformationJSON extends GroupJSON {
-  readonly format: 'induced-metric'
-  readonly version: 1
-  readonly base: ComponentJSON
-  readonly learningRate: number | ScheduleJSON
-  readonly onNonFinite?: 'skip' | 'throw'
-  readonly metricScope?: 'global' | 'group' | 'parameter'
-  readonly groups?: Readonly<Record<string, GroupJSON>>
-}
-
 /** The ranges of the numeric options. */
 export const optionRanges = {
   learningRate: { min: 0 },
@@ -143,7 +103,8 @@ export const optionRanges = {
 const badLossChoices = ['throw', 'skip', 'base', 'zero'] as const
 const nonFiniteChoices = ['skip', 'throw'] as const
 const scopeChoices = ['global', 'group', 'parameter'] as const
-const groupKeys = [
+/** The options a group may set, but for `base`. */
+export const groupKeys = [
   'learningRate',
   'xi',
   'beta',
@@ -290,122 +251,8 @@ function checkDecayMask(name: string, value: unknown): asserts value is DecayMas
   )
 }
 
-function componentToJSON(
-  path: string,
-  component: { name: string; hyperparameters: HyperparameterValues },
-): ComponentJSON {
-  const json: Record<string, unknown> = { name: component.name }
-  for (const [key, value] of Object.entries(component.hyperparameters)) {
-    json[key] = typeof value === 'boolean' ? value : scheduledToJSON(`${path}.${key}`, value)
-  }
-  return json as ComponentJSON
-}
-
-function groupToJSON(path: string, settings: GroupSettings): GroupJSON {
-  const { decayMask } = settings
-  if (typeof decayMask === 'function') {
-    throw new InducedMetricError(
-      'ERR_NOT_SUPPORTED',
-      `${path}decayMask is a function and cannot be saved; use 'matrices' or a list of names where saving matters`,
-    )
-  }
-  return {
-    base: componentToJSON(`${path}base`, settings.base),
-    learningRate: scheduledToJSON(`${path}learningRate`, settings.learningRate),
-    xi: settings.xi === 'auto' ? 'auto' : scheduledToJSON(`${path}xi`, settings.xi),
-    beta: settings.beta,
-    embedding: componentToJSON(`${path}embedding`, settings.embedding),
-    weightDecay: scheduledToJSON(`${path}weightDecay`, settings.weightDecay),
-    decayMask: typeof decayMask === 'string' ? decayMask : [...decayMask],
-    fallback: componentToJSON(`${path}fallback`, settings.fallback),
-    onBadLoss: settings.onBadLoss,
-    ...(settings.clipNorm === undefined ? {} : { clipNorm: settings.clipNorm }),
-  }
-}
-
-function transformationToJSON(transformation: Omit<Transformation, 'toJSON'>): TransformationJSON {
-  const groups = Object.entries(transformation.groups).map(([label, group]) => [
-    label,
-    groupToJSON(`groups.${label}.`, group),
-  ])
-  return {
-    format: 'induced-metric',
-    version: 1,
-    ...(groupToJSON('', transformation.settings) as Pick<TransformationJSON, 'base' | 'learningRate'>),
-    onNonFinite: transformation.onNonFinite,
-    metricScope: transformation.metricScope,
-    ...(groups.length === 0 ? {} : { groups: Object.fromEntries(groups) as Record<string, GroupJSON> }),
-  }
-}
-
-/** Definitions of the caller's own that {@link fromJSON} may meet. */
-export interface FromJSONOptions {
-  /** What `definePreconditioner` returned. */
-  readonly preconditioners?: readonly NamedFactory<Preconditioner>[]
-  /** What `defineEmbedding` returned. */
-  readonly embeddings?: readonly NamedFactory<Embedding>[]
-}
-
-const builtinPreconditioners = [sgd, heavyBall, rmsprop, adagrad, adam, lion, muon]
-const builtinEmbeddings = [identity, log, logDamped]
-
-/**
- * Rebuilds a transformation from what its `toJSON()` gave (or from JSON text parsed).
- *
- * @param own factories of preconditioners and embeddings that are not built in
- * @throws ERR_OPTION when the data names something unknown or holds a value out of range
- *
- * @example
- * ```ts
- * import { adam, fromJSON, inducedMetric } from '@induced-metric/core'
- *
- * const saved = JSON.stringify(inducedMetric(adam(), { learningRate: 0.001 }))
- * const restored = fromJSON(JSON.parse(saved))
- * ```
- */
-export function fromJSON(json: unknown, own: FromJSONOptions = {}): Transformation {
-  checkKeys('a saved transformation', json, [
-    'format',
-    'version',
-    'base',
-    ...groupKeys,
-    'onNonFinite',
-    'metricScope',
-    'groups',
-  ])
-  const { format, version, base, groups, ...rest } = json as unknown as Record<string, unknown>
-  if (format !== 'induced-metric' || version !== 1) {
-    throw new InducedMetricError(
-      'ERR_OPTION',
-      `not a transformation this version can read: format ${show(format)}, version ${show(version)}`,
-    )
-  }
-  checkKeys('fromJSON', own, ['preconditioners', 'embeddings'])
-  const known = {
-    preconditioner: [...builtinPreconditioners, ...factories('preconditioners', own.preconditioners)],
-    embedding: [...builtinEmbeddings, ...factories('embeddings', own.embeddings)],
-  }
-  const read: Readonly<Record<string, (path: string, json: unknown) => unknown>> = {
-    base: (path, json) => componentFromJSON('preconditioner', path, json, known.preconditioner),
-    fallback: (path, json) => componentFromJSON('preconditioner', path, json, known.preconditioner),
-    embedding: (path, json) => componentFromJSON('embedding', path, json, known.embedding),
-    learningRate: scheduledFromJSON,
-    xi: scheduledFromJSON,
-    weightDecay: scheduledFromJSON,
-  }
-  const options = (path: string, group: object): Record<string, unknown> => {
-    const entries = Object.entries(group).filter(([, value]) => value !== undefined)
-    return Object.fromEntries(
-      entries.map(([key, value]) => [key, Object.hasOwn(read, key) ? read[key]!(path + key, value) : value]),
-    )
-  }
-  const { base: restoredBase, ...others } = options('', { base: base ?? null, ...rest })
-  if (groups !== undefined) others['groups'] = mapGroups(groups, (path, group) => options(`${path}.`, group))
-  return inducedMetric(restoredBase as Preconditioner, others as unknown as InducedMetricOptions)
-}
-
 /** Applies a function to the options of each group, which may come from anyone. */
-function mapGroups<T>(groups: unknown, read: (path: string, group: object) => T): Record<string, T> {
+export function mapGroups<T>(groups: unknown, read: (path: string, group: object) => T): Record<string, T> {
   const labels = typeof groups === 'object' && groups !== null ? Object.keys(groups) : []
   checkKeys('groups', groups, labels)
   return Object.fromEntries(
@@ -414,43 +261,4 @@ function mapGroups<T>(groups: unknown, read: (path: string, group: object) => T)
       return [label, read(`groups.${label}`, group)]
     }),
   )
-}
-
-/** A factory of any hyperparameters. */
-type NamedFactory<T> = ((options?: never) => T) & { readonly definition: { readonly name: string } }
-
-function factories<T>(option: string, given: unknown): readonly NamedFactory<T>[] {
-  const isFactory = (value: unknown): boolean =>
-    typeof value === 'function' && typeof (value as Partial<NamedFactory<T>>).definition?.name === 'string'
-  if (given === undefined) return []
-  if (Array.isArray(given) && given.every(isFactory)) return given as NamedFactory<T>[]
-  throw new InducedMetricError(
-    'ERR_OPTION',
-    `fromJSON: ${option} must be an array of what a define function returned, not called; given ${show(given)}`,
-  )
-}
-
-function componentFromJSON<T>(
-  kind: 'preconditioner' | 'embedding',
-  path: string,
-  json: unknown,
-  known: readonly NamedFactory<T>[],
-): T {
-  const { name, ...hyperparameters } = (typeof json === 'object' && json !== null ? json : {}) as Record<
-    string,
-    unknown
-  >
-  const factory = known.find((candidate) => candidate.definition.name === name)
-  if (factory === undefined) {
-    const names = known.map((candidate) => candidate.definition.name).join(', ')
-    throw new InducedMetricError(
-      'ERR_OPTION',
-      `${path}: no ${kind} ${show(name)}; known: ${names}. Pass your own to fromJSON(json, { ${kind}s: [yours] })`,
-    )
-  }
-  const options = Object.entries(hyperparameters).map(([key, x]) => [
-    key,
-    scheduledFromJSON(`${path}.${key}`, x),
-  ])
-  return factory(Object.fromEntries(options) as never)
 }

@@ -16,7 +16,7 @@ export interface Mode {
 }
 
 /** All ways the optimiser can work in Node. */
-export const modes: readonly Mode[] = nodeBackends.flatMap((backend) => [
+const modes: readonly Mode[] = nodeBackends.flatMap((backend) => [
   { title: `${backend} by compiled loops`, backend, options: { engine: 'wasm' } },
   { title: `${backend} by operations`, backend, options: { engine: 'ops', verdict: 'host' } },
   { title: `${backend} as a device`, backend, options: { engine: 'ops', verdict: 'device' } },
@@ -30,9 +30,10 @@ export async function useBackend(name: (typeof nodeBackends)[number]): Promise<v
   await tf.ready()
 }
 
-/** A `describe` for each mode, with its backend set. */
-export function describeModes(body: (mode: Mode) => void): void {
+/** A `describe` for each mode, with its backend set; of one backend only, where it is named. */
+export function describeModes(body: (mode: Mode) => void, wanted?: Mode['backend']): void {
   for (const mode of modes) {
+    if (wanted !== undefined && mode.backend !== wanted) continue
     describe(mode.title, () => {
       beforeAll(() => useBackend(mode.backend))
       body(mode)

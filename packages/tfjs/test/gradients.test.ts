@@ -11,7 +11,7 @@ import {
 } from '@induced-metric/core'
 import { inducedOptimizer, type InducedOptimizer } from '@induced-metric/tfjs'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { describeModes } from './backends.js'
+import { describeModes, useBackend } from './backends.js'
 import { distance, memory, mirror, normal, values } from './support.js'
 
 describeModes(({ options }) => {
@@ -321,3 +321,28 @@ function graph(): tf.io.ModelArtifacts {
     weightData: Float32Array.of(0.5, 0.5, 0.5).buffer,
   }
 }
+
+describe('when the backend changes between steps', () => {
+  it.each([{}, { engine: 'ops' }, { engine: 'ops', verdict: 'device' }] as const)(
+    'variables and state move along, with %j',
+    async (options) => {
+      await useBackend('cpu')
+      const transformation = inducedMetric(adam(), { learningRate: 0.1, xi: 0.5, embedding: logDamped() })
+      const w = tf.tidy(() => tf.variable(normal([3, 2], 1)))
+      const optimizer = inducedOptimizer(tf, transformation, options)
+      const loss = (): tf.Scalar => w.square().mean().add(0.5)
+      const expected = await mirror(transformation, [w])
+      for (const backend of ['cpu', 'wasm', 'cpu'] as const) {
+        await useBackend(backend)
+        for (let step = 0; step < 2; step++) {
+          await expected.step(loss)
+          optimizer.minimize(loss, false, [w])
+        }
+        expect(distance(await values([w]), expected.data)).toBeLessThan(1e-5)
+        expect((await optimizer.report()).loss).toBeCloseTo(expected.optimizer.report.loss!, 5)
+      }
+      optimizer.dispose()
+      w.dispose()
+    },
+  )
+})

@@ -1,0 +1,3 @@
+import { mountOn } from './conformance/mount.js'
+
+mountOn('cpu')

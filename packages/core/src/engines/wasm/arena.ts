@@ -1,5 +1,5 @@
 import { InducedMetricError } from '../../errors.js'
-import type { Allocator } from './runner.js'
+import type { Allocator } from './kernels.js'
 import { maximumPages, pageBytes, type WasmMemory } from './webassembly.js'
 
 /** Blocks start at multiples of this: a cache line. */

@@ -3,7 +3,7 @@ import { elementType, type Engine, type EngineFactory, type Slots, type TypedArr
 import { createArena } from './arena.js'
 import { layOut } from './layout.js'
 import { compileStep, type Program } from './program.js'
-import { createKernels, type StepKernels, type TensorBinding } from './runner.js'
+import { createKernels, type StepKernels, type TensorBinding } from './kernels.js'
 import { createMemory, isShared, type WasmMemory } from './webassembly.js'
 
 /** Parameters that one program updates. */

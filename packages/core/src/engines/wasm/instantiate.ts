@@ -1,7 +1,7 @@
 import { InducedMetricError } from '../../errors.js'
 import type { StepGraph } from '../../record.js'
 import { compileStep } from './program.js'
-import { createKernels, type Allocator, type StepKernels } from './runner.js'
+import { createKernels, type Allocator, type StepKernels } from './kernels.js'
 import type { ElementType } from './vectors.js'
 import { isShared, isWasmSupported, type WasmMemory } from './webassembly.js'
 
@@ -19,7 +19,7 @@ import { isShared, isWasmSupported, type WasmMemory } from './webassembly.js'
  * @param dtype the element type of gradient, parameter and slots
  * @param memory the memory they lie in; shared between threads or not. Where it grows between two calls, that is noticed
  * @param allocator gives out parts of the memory to work in: a few KiB, and for graphs with matrix products (`muon`)
- *   some matrices. Called now, at the first step with a larger matrix, and never again
+ *   some matrices. Called now, and when a step has more or larger matrices than any before it
  * @throws ERR_NOT_SUPPORTED where WebAssembly with vector instructions does not compile
  *
  * @example

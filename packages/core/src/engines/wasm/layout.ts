@@ -1,6 +1,6 @@
 import type { StepPlan } from '../../plan.js'
 import type { TypedArray } from '../engine.js'
-import type { Allocator, TensorBinding } from './runner.js'
+import type { Allocator, TensorBinding } from './kernels.js'
 import type { WasmMemory } from './webassembly.js'
 
 /**

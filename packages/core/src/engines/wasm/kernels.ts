@@ -1,0 +1,96 @@
+import type { Scalars } from '../../plan.js'
+import { createFlatRunner } from './flat.js'
+import type { Program } from './program.js'
+import { createStagedRunner } from './staged.js'
+import { createWorkspace, type WorkspaceLoops } from './workspace.js'
+import { instantiate, type WasmMemory } from './webassembly.js'
+
+/** A tensor's place in the memory: byte addresses, which need no alignment. */
+export interface TensorBinding {
+  /** Number of elements. */
+  size: number
+  /** Extents of a matrix; for other tensors they do not matter. */
+  rows: number
+  columns: number
+  /** Where the gradient, the parameter and the slots (in the graph's order) are read. */
+  readonly inputs: number[]
+  /** Where the parameter and the slots (in the graph's order) are written: the same addresses, or others. */
+  readonly outputs: number[]
+}
+
+/** Gives out parts of a memory. */
+export interface Allocator {
+  /** The address of so many bytes, a multiple of 8. The memory may grow. */
+  allocate(bytes: number): number
+  release(address: number): void
+}
+
+/** The passes of a step's program over tensors in a memory. `scalars` runs parallel to `bindings`. */
+export interface StepKernels {
+  /** Allocates all that steps over these tensors need, so that no step has to. */
+  prepare(bindings: readonly TensorBinding[]): void
+  /** Σ g² of each gradient; where the graph clips. */
+  norm(bindings: readonly TensorBinding[], scalars: readonly Scalars[], results: Float64Array): void
+  /** Each tensor's part of the dual norm. */
+  reduce(bindings: readonly TensorBinding[], scalars: readonly Scalars[], results: Float64Array): void
+  /** Writes parameters and slots; after `reduce`, with the same tensors in the same order. */
+  update(bindings: readonly TensorBinding[], scalars: readonly Scalars[]): void
+  /** Gives the memory back that the kernels work in. */
+  dispose(): void
+}
+
+/** The passes of a step. */
+export type PassName = 'norm' | 'reduce' | 'update'
+
+/** The graph's output that a pass tells; `update` writes. */
+const outputs = { norm: 'norm', reduce: 'dual', update: undefined } as const
+
+/** What runs passes of one kind of program. */
+export interface Runner {
+  prepare(bindings: readonly TensorBinding[]): void
+  /**
+   * @param output the node whose value goes into `results`
+   */
+  run(
+    pass: PassName,
+    bindings: readonly TensorBinding[],
+    scalars: readonly Scalars[],
+    output: number,
+    results: Float64Array | undefined,
+  ): void
+  dispose(): void
+}
+
+/** Sets a program up on a memory. */
+export function createKernels(program: Program, memory: WasmMemory, allocator: Allocator): StepKernels {
+  const exports = instantiate(program.module, memory)
+  const loops: WorkspaceLoops = new Map()
+  for (const [loop, { name, wide }] of program.functions) {
+    loops.set(loop, { run: exports[name]!, runWide: wide === undefined ? undefined : exports[wide]! })
+  }
+  const workspace = createWorkspace(program.type, memory, allocator, loops)
+  const runner = program.schedule.staged
+    ? createStagedRunner(program, memory, allocator, workspace)
+    : createFlatRunner(program, workspace)
+
+  const run = (
+    pass: PassName,
+    bindings: readonly TensorBinding[],
+    scalars: readonly Scalars[],
+    results?: Float64Array,
+  ): void => {
+    const output = outputs[pass]
+    const node = output === undefined ? -1 : program.graph.outputs[output]!
+    runner.run(pass, bindings, scalars, node, results)
+  }
+  return {
+    prepare: (bindings) => runner.prepare(bindings),
+    norm: (bindings, scalars, results) => run('norm', bindings, scalars, results),
+    reduce: (bindings, scalars, results) => run('reduce', bindings, scalars, results),
+    update: (bindings, scalars) => run('update', bindings, scalars),
+    dispose() {
+      runner.dispose()
+      workspace.dispose()
+    },
+  }
+}

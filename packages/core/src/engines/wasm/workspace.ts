@@ -1,0 +1,86 @@
+import type { TypedArray } from '../engine.js'
+import type { Allocator } from './kernels.js'
+import { rowWords, tableHeader, type Loop } from './loop.js'
+import type { VectorType } from './vectors.js'
+import type { WasmFunction, WasmMemory } from './webassembly.js'
+
+/** The functions of each loop of a program. */
+export type WorkspaceLoops = Map<Loop, { run: WasmFunction; runWide: WasmFunction | undefined }>
+
+/** Tensors that a loop can be called on at once. */
+export const batch = 64
+
+/** Where the arguments and results of loops lie in the memory. */
+export interface Workspace {
+  /** To be called before anything else when the memory may have grown. */
+  refresh(): void
+  /** Lays out a loop's scalars, from the values of all nodes. */
+  setScalars(loop: Loop, values: Float64Array): void
+  /** Begins a row of a loop's table; its addresses follow. */
+  setRow(loop: Loop, row: number, size: number): void
+  addAddress(address: number): void
+  run(loop: Loop, rows: number): void
+  /** Takes a row's sums over into the values of all nodes. */
+  getSums(loop: Loop, row: number, values: Float64Array): void
+  dispose(): void
+}
+
+/** Allocates the working memory that a program's loops share: the sums of a batch, one set of scalars, the table. */
+export function createWorkspace(
+  type: VectorType,
+  memory: WasmMemory,
+  allocator: Allocator,
+  loops: WorkspaceLoops,
+): Workspace {
+  const most = (count: (loop: Loop) => number): number => Math.max(0, ...[...loops.keys()].map(count))
+  const sumBytes = 8 * most((loop) => loop.sums.length)
+  const scalarBytes = 8 * most((loop) => loop.scalars.length)
+  const sumAddress = allocator.allocate(batch * sumBytes + scalarBytes + 4 * batch * most(rowWords))
+  const scalarAddress = sumAddress + batch * sumBytes
+  const tableAddress = scalarAddress + scalarBytes
+
+  let buffer: ArrayBufferLike | undefined
+  let words: Uint32Array = new Uint32Array(0)
+  let doubles: Float64Array = new Float64Array(0)
+  let elements: TypedArray = doubles
+  let next = 0
+  return {
+    refresh() {
+      if (memory.buffer === buffer) return
+      buffer = memory.buffer
+      words = new Uint32Array(buffer)
+      doubles = new Float64Array(buffer)
+      elements = type.bytes === 4 ? new Float32Array(buffer) : doubles
+    },
+    setScalars({ scalars }, values) {
+      const start = scalarAddress / type.bytes
+      for (let i = 0; i < scalars.length; i++) elements[start + i] = values[scalars[i]!]!
+    },
+    setRow(loop, row, size) {
+      const at = tableAddress / 4 + row * rowWords(loop)
+      words[at + tableHeader.count] = size
+      words[at + tableHeader.scalars] = scalarAddress
+      words[at + tableHeader.sums] = sumAddress + row * sumBytes
+      next = at + tableHeader.addresses
+    },
+    addAddress(address) {
+      words[next++] = address
+    },
+    run: (loop, rows) => loops.get(loop)!.run(tableAddress, rows),
+    getSums(loop, row, values) {
+      const { sums } = loop
+      const at = sumAddress / 8 + row * (sumBytes / 8)
+      // What is not finite may only have overflowed in single precision: it is added up again in double.
+      const { runWide } = loops.get(loop)!
+      if (runWide) {
+        for (let i = 0; i < sums.length; i++) {
+          if (Number.isFinite(doubles[at + i]!)) continue
+          runWide(tableAddress + 4 * row * rowWords(loop), 1)
+          break
+        }
+      }
+      for (let i = 0; i < sums.length; i++) values[sums[i]!] = doubles[at + i]!
+    },
+    dispose: () => allocator.release(sumAddress),
+  }
+}

@@ -65,7 +65,11 @@ export function runCoreCase({ base, embedding, size, tensors }, { reference, rou
     outside: () => outside.step(gradients, options),
     loop: () => byHand(loss),
   }
-  if (reference) {
+  // Plain products of large matrices would take minutes.
+  const loops = base !== 'muon' || size <= 1e6
+  if (!loops) delete subjects.loop
+  const interprets = reference && !(base === 'muon' && size > 1e5)
+  if (interprets) {
     const interpreted = createOptimizer(transformation, parameters(), { engine: 'reference' })
     subjects.reference = () => interpreted.step(gradients, options)
   }
@@ -83,11 +87,54 @@ export function runCoreCase({ base, embedding, size, tensors }, { reference, rou
     shape,
     nanosecondsPerParameter: perParameter(median),
     fastest: perParameter((list) => Math.min(...list)),
-    loopOverWasm: medianRatio(times.loop, times.wasm),
-    referenceOverWasm: reference ? medianRatio(times.reference, times.wasm) : undefined,
+    loopOverWasm: loops ? medianRatio(times.loop, times.wasm) : undefined,
+    referenceOverWasm: interprets ? medianRatio(times.reference, times.wasm) : undefined,
     // A copy moves 8 bytes per element: 4 read, 4 written.
     ofLimit: bytes && medianRatio(times.copy, times.wasm) * (bytes / 8),
   }
+}
+
+/**
+ * A hundred tensors of a thousand parameters beside one of a hundred thousand, arrays in the engine's memory.
+ *
+ * @param {keyof typeof bases} base
+ */
+export function runSplit(base, options) {
+  const stepOver = (count) => {
+    const length = 1e5 / count
+    const parameters = Array.from({ length: count }, (_, i) => ({
+      name: `w${i}`,
+      shape: [length],
+      data: noise(length, i, 1),
+    }))
+    const transformation = inducedMetric(bases[base].make(), { learningRate })
+    const optimizer = createOptimizer(transformation, parameters, { engine: 'wasm', adopt: true })
+    const gradients = optimizer.gradients.map(({ data }) => data)
+    gradients.forEach((gradient, i) => gradient.set(noise(length, 1000 + i, 0.01)))
+    return () => optimizer.step(gradients)
+  }
+  const times = measure({ one: stepOver(1), hundred: stepOver(100) }, options)
+  return {
+    base,
+    milliseconds: { one: median(times.one), hundred: median(times.hundred) },
+    hundredOverOne: medianRatio(times.hundred, times.one),
+  }
+}
+
+/**
+ * Milliseconds to create an optimiser whose module was never compiled before, and another one like it. Meant to run
+ * before anything else, when the engine's own code is cold as well.
+ */
+export function runCreation() {
+  return Object.entries(bases).map(([base, { make }]) => {
+    const create = () => {
+      const start = performance.now()
+      const parameter = { name: 'w', shape: [2, 2], data: new Float32Array(4) }
+      createOptimizer(inducedMetric(make(), { learningRate }), [parameter], { engine: 'wasm' })
+      return performance.now() - start
+    }
+    return { base, first: create(), next: create() }
+  })
 }
 
 /** What the columns of {@link coreRow} are. */

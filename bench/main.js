@@ -9,7 +9,7 @@
 import { writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { parseArgs } from 'node:util'
-import { coreCases, coreColumns, coreRow, runCoreCase } from './core.js'
+import { coreCases, coreColumns, coreRow, runCoreCase, runCreation, runSplit } from './core.js'
 
 const { values: flags } = parseArgs({
   options: {
@@ -47,6 +47,11 @@ console.log(`${results.machine.cpu}, ${results.machine.cores} cores, Node ${resu
 
 const suites = list(flags.suite)
 if (suites.includes('core')) {
+  results.creation = runCreation()
+  console.log('\nMilliseconds to create an optimiser: with a module to compile, and the next of its form.')
+  printRow('', ['first', 'next'])
+  for (const { base, first, next } of results.creation) printRow(base, [first, next])
+
   console.log(
     '\nNanoseconds per parameter and step, float32. outside: the wasm engine on arrays outside its memory;',
   )
@@ -58,6 +63,12 @@ if (suites.includes('core')) {
     results.core.push(result)
     const { label, values } = coreRow(result)
     printRow(label, values)
+  }
+  results.split = ['sgd', 'momentum', 'adam'].map((base) => runSplit(base, options))
+  console.log('\nMilliseconds per step over 100000 parameters.')
+  printRow('', ['in 1', 'in 100', 'ratio'])
+  for (const { base, milliseconds, hundredOverOne } of results.split) {
+    printRow(base, [milliseconds.one, milliseconds.hundred, hundredOverOne])
   }
 }
 if (suites.includes('tfjs')) {

@@ -7,24 +7,32 @@
  * @returns {Record<string, number[]>} milliseconds per run, round by round
  */
 export function measure(subjects, { rounds, slice }) {
-  const entries = Object.entries(subjects)
-  const repeats = entries.map(([, run]) => {
-    warmUp(run, slice)
-    return Math.max(1, Math.floor(slice / clock(run, 1)))
+  const entries = Object.entries(subjects).map(([name, run]) => {
+    const once = warmUp(run, slice)
+    // What takes seconds is not run as often.
+    const most = Math.max(1, Math.floor(longest / once))
+    return { name, run, repeats: Math.max(1, Math.floor(slice / once)), rounds: Math.min(rounds, most) }
   })
-  const times = Object.fromEntries(entries.map(([name]) => [name, []]))
+  const times = Object.fromEntries(entries.map(({ name }) => [name, []]))
   for (let round = 0; round < rounds; round++) {
-    entries.forEach(([name, run], i) => times[name].push(clock(run, repeats[i])))
+    for (const entry of entries) {
+      if (round < entry.rounds) times[entry.name].push(clock(entry.run, entry.repeats))
+    }
   }
   return times
 }
 
-/** Until the compilers are done with it, but not for ever. */
+/** Milliseconds that all rounds of one subject may take where a single run exceeds its slice. */
+const longest = 5000
+
+/** Runs until the compilers are done with it, but not for ever; milliseconds of the last run. */
 function warmUp(run, slice) {
   const start = performance.now()
   let count = 0
-  do run()
+  let last
+  do last = clock(run, 1)
   while (++count < 50 && performance.now() - start < 4 * slice)
+  return last
 }
 
 function clock(run, repeats) {
@@ -50,5 +58,6 @@ export function median(values) {
  * @param {readonly number[]} b
  */
 export function medianRatio(a, b) {
-  return median(a.map((value, i) => value / b[i]))
+  const rounds = Math.min(a.length, b.length)
+  return median(a.slice(0, rounds).map((value, i) => value / b[i]))
 }

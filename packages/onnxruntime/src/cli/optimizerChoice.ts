@@ -13,7 +13,6 @@ import {
   rmsprop,
   sgd,
   type Transformation,
-  type TransformationJSON,
 } from '@induced-metric/core'
 import { UsageError } from './usageError.js'
 

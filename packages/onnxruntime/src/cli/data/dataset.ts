@@ -100,12 +100,12 @@ function pickFor(inputs: readonly InputShape[], sources: readonly Source[]): Col
       throw new UsageError(`the model has no input ${input}; it has ${names}`)
     }
   }
-  return inputs.map((input): Column => {
+  const chosen = inputs.map((input) => {
     const [source, ...others] = sources.filter((candidate) => candidate.input === input.name)
-    if (!source || others.length > 0) {
-      throw new UsageError(`give one file for each of the inputs ${names}: --data ${input.name}=FILE`)
-    }
-    const { table, file } = source
+    if (source && others.length === 0) return { input, file: source.file, table: source.table }
+    throw new UsageError(`give one file for each of the inputs ${names}: --data ${input.name}=FILE`)
+  })
+  return chosen.map(({ input, table, file }): Column => {
     const dims = rowDims(input, table.columns)
     const width = dims.reduce((product, extent) => product * extent, 1)
     if (width !== table.columns) {

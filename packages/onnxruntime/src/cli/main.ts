@@ -1,0 +1,39 @@
+import { exportModel } from './exportModel.js'
+import { formatInspection, inspect } from './inspect.js'
+import type { Surroundings } from './io.js'
+import { parseCommand, usage } from './options.js'
+import { train } from './train.js'
+import { UsageError } from './usageError.js'
+
+/**
+ * Runs the command line.
+ *
+ * @param argv - the arguments after the program's name
+ * @returns the exit code: 0, 1 after a failure, 2 for a command that makes no sense, 130 when it was stopped
+ */
+export async function main(argv: readonly string[], surroundings: Surroundings): Promise<number> {
+  const { stdout, stderr } = surroundings
+  try {
+    const command = parseCommand(argv)
+    switch (command.name) {
+      case 'help':
+        stdout.write(usage)
+        return 0
+      case 'inspect': {
+        const found = await inspect(command.folder)
+        stdout.write(command.json ? `${JSON.stringify(found, null, 2)}\n` : formatInspection(found))
+        return found.problems.length === 0 ? 0 : 1
+      }
+      case 'train':
+        return await train(command, surroundings)
+      case 'export':
+        return await exportModel(command, surroundings)
+    }
+  } catch (error) {
+    const isUsage = error instanceof UsageError
+    stderr.write(`induced-onnx: ${error instanceof Error ? error.message : String(error)}\n`)
+    if (isUsage && argv.length === 0) stderr.write(`\n${usage}`)
+    else if (isUsage) stderr.write('(induced-onnx --help says what there is)\n')
+    return isUsage ? 2 : 1
+  }
+}

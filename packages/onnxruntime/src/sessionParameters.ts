@@ -5,6 +5,9 @@ import { dataType, elementTypeOf } from './onnx/dataType.js'
 import type { Model } from './onnx/model.js'
 import type { CheckpointState, NamedTensor } from './types.js'
 
+/** Parameters and their gradients lie in a memory of at most 4 GiB. */
+const largestMemory = 2 ** 31
+
 /** A parameter as the caller sees it, to choose its group by. */
 export interface ParameterDescription {
   readonly name: string
@@ -32,6 +35,16 @@ export function matchParameters(
   state: CheckpointState | undefined,
   groupOf: ((parameter: ParameterDescription) => string | undefined) | undefined,
 ): SessionParameters {
+  const bytes = lowered.gradients.reduce((total, { dims, dataType: type }) => {
+    return total + sizeOf(dims) * (type === dataType.double ? 8 : 4)
+  }, 0)
+  if (bytes > largestMemory) {
+    throw new InducedMetricError(
+      'ERR_NOT_SUPPORTED',
+      `the model has parameters of ${Math.ceil(bytes / 2 ** 20)} MiB to train: they and their gradients have to fit into ` +
+        'the 4096 MiB of a WebAssembly memory',
+    )
+  }
   const saved = new Map(
     [...(state?.trainable ?? []), ...(state?.frozen ?? [])].map((tensor) => [tensor.name, tensor]),
   )

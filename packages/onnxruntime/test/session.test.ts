@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { adam, createOptimizer, inducedMetric, log, muon, sgd } from '@induced-metric/core'
 import * as ort from 'onnxruntime-node'
 import { describe, expect, it } from 'vitest'
@@ -331,6 +333,53 @@ describe('TrainingSession', () => {
     const kept = (loss!.data as Float32Array)[0]
     await session.runTrainStep(batch(4, 2))
     expect((loss!.data as Float32Array)[0]).toBe(kept)
+    await session.release()
+  })
+
+  it.each([
+    ['sgd', sgd(), 0],
+    ['momentum', sgd({ momentum: 0.9 }), 1],
+    ['adam', adam(), 2],
+  ] as const)('keeps (2 + slots) × 4 bytes per parameter: %s', async (_, base, slots) => {
+    const session = await TrainingSession.create({
+      ...denseArtifacts([800, 1000, 500, 10]),
+      optimizer: inducedMetric(base, { learningRate: 0.01 }),
+    })
+    const size = await session.getParametersSize()
+    const { byteLength } = session.parameters.get('w0')!.data.buffer
+    expect(byteLength).toBeGreaterThanOrEqual((2 + slots) * 4 * size)
+    expect(byteLength).toBeLessThan((2 + slots) * 4 * size * 1.01)
+    await session.release()
+  })
+
+  it('needs no more memory after a thousand steps than after a hundred', async () => {
+    setFlagsFromString('--expose-gc')
+    const collect = runInNewContext('gc') as () => void
+    const session = await TrainingSession.create({ ...denseArtifacts([64, 100, 10]), optimizer })
+    const feeds = {
+      x: new ort.Tensor('float32', numbers(32 * 64, 1, 1), [32, 64]),
+      labels: new ort.Tensor(
+        'int64',
+        BigInt64Array.from({ length: 32 }, (_, i) => BigInt(i % 10)),
+        [32],
+      ),
+    }
+    const run = async (steps: number): Promise<number> => {
+      for (let i = 0; i < steps; i++) {
+        await session.runTrainStep(feeds)
+        await session.runOptimizerStep()
+        await session.lazyResetGrad()
+      }
+      collect()
+      const { heapUsed, arrayBuffers } = process.memoryUsage()
+      return heapUsed + arrayBuffers
+    }
+    const { buffer } = session.parameters.get('w0')!.data
+    const before = await run(100)
+    const after = await run(900)
+    // A kilobyte held on to at every step would be 900.
+    expect(after - before).toBeLessThan(400_000)
+    expect(session.parameters.get('w0')!.data.buffer).toBe(buffer)
     await session.release()
   })
 

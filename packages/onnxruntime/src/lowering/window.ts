@@ -12,6 +12,9 @@ export interface Window {
   readonly ends: readonly number[]
 }
 
+/** More elements than any kernel has: a file that claims more is not to be believed. */
+const largestKernel = 2 ** 16
+
 /**
  * Reads a node's window.
  *
@@ -24,6 +27,8 @@ export function readWindow(
   spatial: readonly Extent[],
 ): Window {
   const { node, refuse } = context
+  if (kernel.reduce((product, k) => product * k, 1) > largestKernel)
+    refuse(`a kernel of [${kernel.join(', ')}] is too large`)
   const each = (name: string): readonly number[] => intsOf(node, name) ?? kernel.map(() => 1)
   const strides = each('strides')
   const dilations = each('dilations')

@@ -8,7 +8,7 @@ export type Model = ModelProto & { graph: GraphProto }
 /**
  * Reads an ONNX model. What this package knows nothing of (unknown fields) survives being written again.
  *
- * @param bytes the content of a `.onnx` file
+ * @param bytes the content of a `.onnx` file; the elements of tensors stay views of it
  * @param what names the model in errors
  * @throws ERR_NOT_SUPPORTED for a file in the `.ort` format; ERR_OPTION for anything else that is no ONNX model
  */
@@ -22,7 +22,7 @@ export function readModel(bytes: Uint8Array, what = 'the model'): Model {
   }
   let model: ModelProto
   try {
-    // Of a Node Buffer, slices would share its memory.
+    // Of a Node Buffer, a plain view: its slices would be Buffers, too.
     model = fromBinary(ModelProtoSchema, new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength))
   } catch (error) {
     throw notModel(what, bytes, error instanceof Error ? error.message : String(error))

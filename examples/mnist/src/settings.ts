@@ -21,7 +21,7 @@ export interface Setting {
     /** Test accuracy after these epochs. */
     readonly byEpoch: Readonly<Record<number, number>>
     /** The best of several hundred runs of 200 epochs. */
-    readonly best: number
+    readonly best?: number
   }
 }
 

@@ -62,6 +62,8 @@ test('a short run prints plain lines and writes the report', async () => {
     '2',
     '--optimizers',
     'log',
+    '--frameworks',
+    'tfjs',
     '--output',
     output,
   ])

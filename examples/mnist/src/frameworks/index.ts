@@ -1,5 +1,6 @@
 import type { Framework } from '../training/framework.js'
+import { brain } from './brain.js'
 import { tfjs } from './tfjs.js'
 
 /** The frameworks of the demonstration; every available one trains. */
-export const frameworks: readonly Framework[] = [tfjs]
+export const frameworks: readonly Framework[] = [tfjs, brain]

@@ -5,7 +5,7 @@ import type { Run } from '../training/run.js'
 import { contourChart, valueChart } from './functionCharts.js'
 import { escapeHtml, legendCss, legendHtml, swatchHtml, tableHtml } from './html.js'
 import { style } from './style.js'
-import { trainingCharts } from './trainingCharts.js'
+import { capitalized, trainingCharts } from './trainingCharts.js'
 
 /** Everything the report shows. */
 export interface Results {
@@ -81,7 +81,7 @@ function noticeHtml(runs: readonly Run[], stopped: boolean): string {
 
 function resultsSection(runs: readonly Run[]): string {
   if (runs.length === 0) return ''
-  const settings = [...new Map(runs.map((run) => [run.setting.id, run.setting])).values()]
+  const settings = [...new Map(runs.map((run) => [run.setting.description, run.setting])).values()]
   return `<section id="results">
 <h2>Results beside the paper’s</h2>
 ${tableHtml(
@@ -89,7 +89,7 @@ ${tableHtml(
   summarize(runs),
   runs.map((run) => run.setting.id),
 )}
-${remarksHtml(settings.map(({ id }) => id))}
+${remarksHtml([...new Set(settings.map(({ id }) => id))])}
 <details><summary>Settings</summary>${tableHtml(
     'Each optimiser and its settings',
     {
@@ -121,7 +121,7 @@ function trainingSection(id: string, heading: string, runs: readonly Run[], step
   if (charts.length === 0) return ''
   const captions = [
     '<strong>Accuracy.</strong> Bold: test set. Faint: training batches. Open circles: the paper’s test accuracy. The scale is logarithmic in the error, so that .9 to .95 and .95 to .975 are equally far apart.',
-    '<strong>Loss.</strong> Mean cross-entropy. Bold: test set. Faint: every training batch, before the step it causes.',
+    `<strong>Loss.</strong> ${capitalized(runs[0]?.framework.loss ?? 'mean cross-entropy')}. Bold: test set. Faint: every training batch, before the step it causes.`,
     '<strong>Factor ρ.</strong> What the base step is multiplied by. At 1, the dashed line, the optimiser is its base. Optimisers without a metric have no curve.',
     '<strong>Dual norm s.</strong> The squared length of the gradient in the base metric, summed over all parameters. RMS measures it in Adam’s metric, hence the other scale.',
   ]

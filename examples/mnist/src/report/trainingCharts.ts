@@ -16,13 +16,14 @@ type Reading = (record: StepRecord) => number | null
 export function trainingCharts(runs: readonly Run[], stepsPerEpoch: number): string[] {
   const trained = runs.filter((run) => run.steps.length > 0)
   if (trained.length === 0) return []
+  const { loss = 'mean cross-entropy' } = trained[0]!.framework
   const metric = trained.filter((run) => run.steps.some(({ dualNorm }) => dualNorm !== null))
   const charts = [
     accuracyChart(trained, stepsPerEpoch),
     stepChart(trained, stepsPerEpoch, {
       title: 'Loss by epoch',
-      meaning: 'Mean cross-entropy of the training batches and of the test set',
-      label: '↑ cross-entropy',
+      meaning: `${capitalized(loss)} of the training batches and of the test set`,
+      label: `↑ ${loss.replace(/^mean /, '')}`,
       read: ({ loss }) => loss,
       tested: ({ testLoss }) => testLoss,
     }),
@@ -44,6 +45,11 @@ export function trainingCharts(runs: readonly Run[], stepsPerEpoch: number): str
       }),
     )
   return charts
+}
+
+/** A phrase at the start of a sentence. */
+export function capitalized(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1)
 }
 
 const ERROR_TICKS = [0.9, 0.5, 0.2, 0.1, 0.05, 0.03, 0.02, 0.01, 0.005, 0.002, 0.001]

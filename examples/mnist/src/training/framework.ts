@@ -52,6 +52,10 @@ export type Availability =
 export interface Framework {
   readonly id: string
   readonly title: string
+  /** Settings of its own in place of those with the same ids, where its network is another one. */
+  readonly settings?: readonly Setting[]
+  /** What its losses are, where not mean cross-entropy. */
+  readonly loss?: string
   readonly available: () => Promise<Availability>
   /** Hands the event loop a turn after every step, so that the signal can be raised. */
   readonly train: (job: TrainingJob) => Promise<void>

@@ -7,7 +7,7 @@ import type { EpochRecord, Framework, StepRecord } from './framework.js'
 
 /** One optimiser's training in one framework, as far as it came. */
 export interface Run {
-  readonly framework: Pick<Framework, 'id' | 'title'>
+  readonly framework: Pick<Framework, 'id' | 'title' | 'loss'>
   readonly setting: Setting
   readonly steps: readonly StepRecord[]
   readonly epochs: readonly EpochRecord[]
@@ -43,7 +43,8 @@ export async function runAll(plan: Plan, listener: Listener): Promise<Run[]> {
   for (const framework of plan.frameworks)
     for (const setting of plan.settings) {
       if (plan.signal.aborted) return runs
-      runs.push(await runOne(plan, framework, setting, listener))
+      const own = framework.settings?.find(({ id }) => id === setting.id)
+      runs.push(await runOne(plan, framework, own ?? setting, listener))
     }
   return runs
 }
@@ -54,7 +55,7 @@ async function runOne(plan: Plan, framework: Framework, setting: Setting, listen
   const epochRecords: EpochRecord[] = []
   const start = performance.now()
   const state = (): Run => ({
-    framework: { id: framework.id, title: framework.title },
+    framework,
     setting,
     steps,
     epochs: epochRecords,

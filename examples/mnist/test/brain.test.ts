@@ -1,0 +1,84 @@
+import { beforeAll, describe, expect, test } from 'vitest'
+
+import { cutBatches, wholeBatch, type Batch } from '../src/data/batches.js'
+import { loadMnist } from '../src/data/mnist.js'
+import { brain } from '../src/frameworks/brain.js'
+import { initializeNetwork, type NetworkArray } from '../src/network/network.js'
+import { createRandom } from '../src/random.js'
+import { settings } from '../src/settings.js'
+import type { EpochRecord, StepRecord } from '../src/training/framework.js'
+
+let network: NetworkArray[]
+let batches: Batch[]
+let wholeTest: Batch
+
+beforeAll(async () => {
+  const mnist = await loadMnist()
+  const random = createRandom(0)
+  network = initializeNetwork(random)
+  batches = cutBatches(mnist.train, 1024, random, 12)
+  wholeTest = wholeBatch(mnist.test)
+})
+
+async function train(id: string, signal = new AbortController().signal, onStep?: () => void) {
+  const steps: StepRecord[] = []
+  const epochs: EpochRecord[] = []
+  await brain.train({
+    network,
+    batches,
+    test: wholeTest,
+    epochs: 1,
+    setting: brain.settings!.find((setting) => setting.id === id)!,
+    signal,
+    onStep(record) {
+      steps.push(record)
+      onStep?.()
+    },
+    onEpoch: (record) => epochs.push(record),
+  })
+  return { steps, epochs }
+}
+
+describe('brain.js', () => {
+  test('is there', async () => {
+    expect(await brain.available()).toMatchObject({ ok: true, detail: expect.stringMatching(/784-64-10/) })
+  })
+
+  test('has its own settings for every optimiser of the demonstration', () => {
+    expect(brain.settings!.map(({ id }) => id)).toEqual(settings.map(({ id }) => id))
+  })
+
+  test.each(['adam', 'sgd', 'identity', 'rms'])('learns digits with %s', async (id) => {
+    const { steps, epochs } = await train(id)
+    expect(steps).toHaveLength(12)
+    expect(epochs.map(({ epoch }) => epoch)).toEqual([0, 1])
+    expect(epochs[0]!.testAccuracy).toBeLessThan(0.25)
+    expect(epochs[1]!.testAccuracy).toBeGreaterThan(0.5)
+    expect(steps.at(-1)!.loss).toBeLessThan(steps[0]!.loss)
+  })
+
+  test('reports the factor of ours and none of its own optimisers', async () => {
+    const [identity, log, adam] = [await train('identity'), await train('log'), await train('adam')]
+    for (const { scale, dualNorm } of identity.steps) {
+      expect(scale).toBeGreaterThan(0)
+      expect(scale).toBeLessThan(1)
+      expect(dualNorm).toBeGreaterThan(0)
+    }
+    expect(log.steps.some(({ scale }) => scale! > 1)).toBe(true)
+    expect(adam.steps).toMatchObject(identity.steps.map(() => ({ scale: null, dualNorm: null })))
+  })
+
+  test('starts every optimiser from the same weights, which it leaves alone', async () => {
+    const before = network.map(({ data }) => data.slice())
+    const [identity, sgd] = [await train('identity'), await train('sgd')]
+    expect(identity.epochs[0]).toEqual(sgd.epochs[0])
+    expect(network.map(({ data }) => data)).toEqual(before)
+  })
+
+  test('stops when it is told to', async () => {
+    const controller = new AbortController()
+    const { steps, epochs } = await train('sgd', controller.signal, () => controller.abort())
+    expect(steps).toHaveLength(1)
+    expect(epochs).toHaveLength(1)
+  })
+})

@@ -126,7 +126,7 @@ export const createWasmEngine: EngineFactory = (
     if (work.merges && count > 0 && work.scalars[count - 1] === scalars) {
       const run = runs[count - 1]!
       const end = run.size * bytes
-      if (binding.inputs.every((address, i) => address === run.inputs[i]! + end)) {
+      if (follows(run, binding, end)) {
         run.size += binding.size
         return
       }
@@ -197,4 +197,10 @@ function copyBinding(to: TensorBinding, from: TensorBinding): TensorBinding {
   for (let i = 0; i < from.inputs.length; i++) to.inputs[i] = from.inputs[i]!
   for (let i = 0; i < from.outputs.length; i++) to.outputs[i] = from.outputs[i]!
   return to
+}
+
+/** Whether each of a tensor's inputs lies so many bytes behind the one of the run before it. */
+function follows(run: TensorBinding, { inputs }: TensorBinding, distance: number): boolean {
+  for (let i = 0; i < inputs.length; i++) if (inputs[i] !== run.inputs[i]! + distance) return false
+  return true
 }

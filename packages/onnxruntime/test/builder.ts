@@ -5,6 +5,7 @@ import {
   dataType,
   ModelProtoSchema,
   NodeProtoSchema,
+  realTensor,
   ValueInfoProtoSchema,
   writeModel,
   type AttributeValue,
@@ -109,16 +110,29 @@ export function parameter(name: string, dims: readonly number[], seed: number, s
   return { name, dims, dataType: dataType.float, data: numbers(size, seed, scale) }
 }
 
+/** The same values, of another type. */
+function withType(tensor: NamedTensor, type: number): NamedTensor {
+  return type === dataType.double
+    ? { ...tensor, dataType: type, data: Float64Array.from(tensor.data as Float32Array) }
+    : tensor
+}
+
 /** A network of dense layers with ReLU under cross-entropy, with inputs `x` and `labels`. */
-export function denseArtifacts(sizes: readonly number[], opset = 17): Artifacts {
+export function denseArtifacts(
+  sizes: readonly number[],
+  opset = 17,
+  type: 1 | 11 = dataType.float,
+): Artifacts {
   const layers = sizes
     .slice(1)
     .map((outputs, i) => ({ i, inputs: sizes[i]!, outputs, last: i === sizes.length - 2 }))
-  const parameters = layers.flatMap(({ i, inputs, outputs }) => [
-    parameter(`w${i}`, [outputs, inputs], i + 1, Math.sqrt(2 / inputs)),
-    parameter(`b${i}`, [outputs], i + 20, 0.01),
-  ])
-  const inputs = [value('x', 1, ['batch', sizes[0]!]), value('labels', 7, ['batch'])]
+  const parameters = layers
+    .flatMap(({ i, inputs, outputs }) => [
+      parameter(`w${i}`, [outputs, inputs], i + 1, Math.sqrt(2 / inputs)),
+      parameter(`b${i}`, [outputs], i + 20, 0.01),
+    ])
+    .map((tensor) => withType(tensor, type))
+  const inputs = [value('x', type, ['batch', sizes[0]!]), value('labels', 7, ['batch'])]
   const declared = parameters.map(({ name, dataType: type, dims }) => value(name, type, dims))
   const activation = (i: number): string => (i === 0 ? 'x' : `a${i - 1}`)
   const forward = layers.flatMap(({ i, last }) => [
@@ -138,9 +152,9 @@ export function denseArtifacts(sizes: readonly number[], opset = 17): Artifacts 
     ]
   })
   const end = accumulate(parameters)
-  const outputs = [value('loss', 1, []), value('scores', 1, ['batch', sizes.at(-1)!])]
+  const outputs = [value('loss', type, []), value('scores', type, ['batch', sizes.at(-1)!])]
   const constants = [
-    createTensor('loss_grad', [], dataType.float, Float32Array.of(1)),
+    realTensor('loss_grad', [1], type),
     createTensor('axis0', [1], dataType.int64, BigInt64Array.of(0n)),
   ]
   const lossGrad = node(
@@ -163,6 +177,77 @@ export function denseArtifacts(sizes: readonly number[], opset = 17): Artifacts 
     trainModel: writeModel(train),
     evalModel: writeModel(evaluation),
     checkpointState: { trainable: parameters, frozen: [], optimizerGroups: [], properties: new Map() },
+  }
+}
+
+/**
+ * A small network of a convolution with ReLU, a pool and a dense layer under cross-entropy, on images
+ * `x` of [batch, 2, 8, 8],
+ * with a frozen shift of the image.
+ */
+export function convolutionArtifacts(type: 1 | 11 = dataType.float): Artifacts {
+  const parameters = [
+    parameter('kernel', [4, 2, 3, 3], 1, 0.4),
+    parameter('offset', [4], 2, 0.1),
+    parameter('dense', [3, 64], 5, 0.2),
+    parameter('bias', [3], 6, 0.1),
+  ].map((tensor) => withType(tensor, type))
+  const shift = withType(parameter('shift', [2, 8, 8], 7, 0.3), type)
+  const window = { kernel_shape: [3, 3], pads: [1, 1, 1, 1], strides: [1, 1], group: 1, dilations: [1, 1] }
+  const pool = { kernel_shape: [2, 2], strides: [2, 2] }
+  const inputs = [value('x', type, ['batch', 2, 8, 8]), value('labels', 7, ['batch'])]
+  const declared = [...parameters, shift].map(({ name, dims }) => value(name, type, dims))
+  const forward = [
+    node('Add', ['x', 'shift'], ['shifted']),
+    node('Conv', ['shifted', 'kernel', 'offset'], ['convolved'], window),
+    node('Relu', ['convolved'], ['rectified']),
+  ]
+  const after = [
+    node('Flatten', ['pooled'], ['flat'], { axis: 1 }),
+    node('Gemm', ['flat', 'dense', 'bias'], ['scores'], { transB: 1 }),
+    node('SoftmaxCrossEntropyLoss', ['scores', 'labels'], ['loss', 'log_prob'], { reduction: 'mean' }),
+  ]
+  const backward = [
+    node('com.microsoft:SoftmaxCrossEntropyLossGrad', ['loss_grad', 'log_prob', 'labels'], ['scores_grad'], {
+      reduction: 'mean',
+    }),
+    node('ReduceSum', ['scores_grad', 'axis0'], ['bias_grad'], { keepdims: 0 }),
+    node('Gemm', ['scores_grad', 'flat'], ['dense_grad'], { transA: 1 }),
+    node('Gemm', ['scores_grad', 'dense'], ['flat_grad']),
+    node('Shape', ['pooled'], ['pooled_shape']),
+    node('Reshape', ['flat_grad', 'pooled_shape'], ['pooled_grad']),
+    node('MaxPoolGrad', ['pooled_grad', 'indices'], ['rectified_grad'], pool),
+    node('com.microsoft:ReluGrad', ['rectified_grad', 'rectified'], ['convolved_grad']),
+    node(
+      'com.microsoft:ConvGrad',
+      ['convolved_grad', 'shifted', 'kernel'],
+      ['', 'kernel_grad', 'offset_grad'],
+      window,
+    ),
+  ]
+  const end = accumulate(parameters)
+  const outputs = [value('loss', type, []), value('scores', type, ['batch', 3])]
+  const train = model(
+    [
+      ...forward,
+      node('MaxPool', ['rectified'], ['pooled', 'indices'], pool),
+      ...after,
+      ...backward,
+      ...end.nodes,
+    ],
+    [...inputs, ...declared, ...end.inputs],
+    [...outputs, ...end.outputs],
+    [realTensor('loss_grad', [1], type), createTensor('axis0', [1], dataType.int64, BigInt64Array.of(0n))],
+  )
+  const evaluation = model(
+    [...forward, node('MaxPool', ['rectified'], ['pooled'], pool), ...after],
+    [...inputs, ...declared],
+    outputs,
+  )
+  return {
+    trainModel: writeModel(train),
+    evalModel: writeModel(evaluation),
+    checkpointState: { trainable: parameters, frozen: [shift], optimizerGroups: [], properties: new Map() },
   }
 }
 

@@ -582,10 +582,68 @@ describe('lowerModel', () => {
     for (const { output, dims } of gradients) expect(results[output]!.dims).toEqual(dims)
   })
 
-  it('asks for a later opset where operators mean something else', () => {
-    expect(() => lowerTrainingModel(readModel(denseArtifacts([3, 4, 2], 12).trainModel))).toThrow(
-      /version 12.*opset_version=17/,
+  it.each([11, 12])('rewrites what operators of opset %i mean otherwise', async (opset) => {
+    const dims = [2, 3, 4]
+    const nodes = (opset_: number) => {
+      const isOld = opset_ < 13
+      return [
+        isOld
+          ? node('ReduceSum', ['x'], ['sum'], { axes: [1], keepdims: 0 })
+          : node('ReduceSum', ['x', 'one'], ['sum'], { keepdims: 0 }),
+        isOld ? node('Unsqueeze', ['sum'], ['a'], { axes: [1] }) : node('Unsqueeze', ['sum', 'one'], ['a']),
+        isOld ? node('Squeeze', ['a'], ['b'], { axes: [1] }) : node('Squeeze', ['a', 'one'], ['b']),
+        isOld
+          ? node('Split', ['b'], ['c', 'd'], { axis: 1, split: [1, 3] })
+          : node('Split', ['b', 'parts'], ['c', 'd'], { axis: 1 }),
+        node('com.microsoft:ReluGrad', ['d', 'd'], ['e']),
+      ]
+    }
+    const constants = [
+      createTensor('one', [1], dataType.int64, BigInt64Array.of(1n)),
+      createTensor('parts', [2], dataType.int64, BigInt64Array.of(1n, 3n)),
+    ]
+    const [inputs, outputs] = [[value('x', 1, dims)], [value('c', 1, [2, 1]), value('e', 1, [2, 3])]]
+    const x = drawn(dims, 1)
+    const now = await runModel(lowerModel(model(nodes(17), inputs, outputs, constants)), { x })
+    const old = await runModel(lowerModel(model(nodes(opset), inputs, outputs, [], opset)), { x })
+    expect(old).toEqual(now)
+  })
+
+  it.each(['Softmax', 'LogSoftmax'])(
+    'normalises all axes at once, as %s did before opset 13',
+    async (opType) => {
+      const graph = model(
+        [node(opType, ['x'], ['y'], { axis: 1 }), node('com.microsoft:ReluGrad', ['x', 'x'], ['z'])],
+        [value('x', 1, [2, 3, 4])],
+        [value('y', 1, [2, 3, 4]), value('z', 1, [2, 3, 4])],
+        [],
+        12,
+      )
+      const { y } = await runModel(lowerModel(graph), { x: drawn([2, 3, 4], 1) })
+      expect(y!.dims).toEqual([2, 3, 4])
+      const total = y!.data.slice(0, 12).reduce((sum, p) => sum + (opType === 'Softmax' ? p : Math.exp(p)), 0)
+      expect(total).toBeCloseTo(1, 5)
+    },
+  )
+
+  it('drops out nothing that is not asked for in opset 11', async () => {
+    const graph = model(
+      [
+        node('Dropout', ['x'], ['y'], { ratio: { float: 0.5 } }),
+        node('com.microsoft:ReluGrad', ['x', 'x'], ['z']),
+      ],
+      [value('x', 1, [4])],
+      [value('y', 1, [4]), value('z', 1, [4])],
+      [],
+      11,
     )
+    const x = drawn([4], 1)
+    expect((await runModel(lowerModel(graph), { x }))['y']!.data).toEqual(x.data)
+  })
+
+  it('asks for a later opset where there are no rules', () => {
+    const old = denseArtifacts([3, 4, 2], 10).trainModel
+    expect(() => lowerTrainingModel(readModel(old))).toThrow(/version 10.*11 is the oldest.*opset_version=17/)
   })
 
   it('says what it does not support, wherever it is', () => {

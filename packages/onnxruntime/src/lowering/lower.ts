@@ -12,12 +12,13 @@ import {
 import { createContext, describeNode, type Emitted, type Lowering } from './context.js'
 import { infer } from './inference.js'
 import { typeOf, valueTypes, type Extent } from './shapes.js'
+import { oldestOpset, upgradeOperators } from './upgrade.js'
 import { isTrainingOnly, lowerings, type LoweringTable } from './table.js'
 
 /** The version of ONNX's operators that lowered models use where the original has an older one. */
 const loweredOpset = 17
 /** The oldest version whose operators mean the same at {@link loweredOpset}. */
-const oldestOpset = 13
+const sameSince = 13
 
 /** A gradient that a training model computes. */
 export interface GradientOutput {
@@ -200,10 +201,11 @@ function raiseOpset(model: Model): number {
   if (opset < oldestOpset) {
     throw new InducedMetricError(
       'ERR_NOT_SUPPORTED',
-      `the model uses version ${opset} of ONNX's operators, in which some mean something else than in version ` +
-        `${oldestOpset}; export the forward model with opset_version=${loweredOpset} and generate the artifacts again`,
+      `the model uses version ${opset} of ONNX's operators, and ${oldestOpset} is the oldest supported; export the forward ` +
+        `model with opset_version=${loweredOpset} and generate the artifacts again`,
     )
   }
+  if (opset < sameSince) upgradeOperators(model.graph)
   setOpset(model, '', loweredOpset)
   return loweredOpset
 }

@@ -1,0 +1,84 @@
+import { create } from '@bufbuild/protobuf'
+import { attributeOf, createAttribute, floatOf, intOf, intsOf } from '../onnx/attribute.js'
+import { dataType } from '../onnx/dataType.js'
+import { canonicalDomain } from '../onnx/model.js'
+import { NodeProtoSchema, type GraphProto, type NodeProto, type TensorProto } from '../onnx/onnx_pb.js'
+import { int64Tensor, realTensor } from '../onnx/tensor.js'
+
+/** The oldest version of ONNX's operators that {@link upgradeOperators} takes. */
+export const oldestOpset = 11
+
+/** Adds nodes and constants in the place of a node. */
+interface Upgrade {
+  readonly node: NodeProto
+  readonly constant: (tensor: TensorProto) => string
+  readonly push: (node: NodeProto) => void
+}
+
+type Rule = (upgrade: Upgrade) => void
+
+/** Since version 13 the axes, or the lengths of the parts, are an input. */
+function asInput(attribute: string): Rule {
+  return ({ node, constant, push }) => {
+    const given = intsOf(node, attribute)
+    if (given && node.input.length < 2) node.input = [node.input[0]!, constant(int64Tensor('', given))]
+    node.attribute = node.attribute.filter(({ name }) => name !== attribute)
+    push(node)
+  }
+}
+
+/** Before version 13 all axes from the given one on were normalised as one. */
+const flattened: Rule = ({ node, push }) => {
+  const [x, y] = [node.input[0]!, node.output[0]!]
+  const rows = `${y}/rows`
+  const normalized = `${y}/normalized`
+  const shape = `${y}/shape`
+  const axis = intOf(node, 'axis', 1)
+  const made = (opType: string, input: string[], output: string, attribute = node.attribute): void =>
+    push(create(NodeProtoSchema, { opType, name: output, input, output: [output], attribute }))
+  made('Flatten', [x], rows, [createAttribute('axis', axis)])
+  made(node.opType, [rows], normalized, [createAttribute('axis', 1)])
+  made('Shape', [x], shape, [])
+  made('Reshape', [normalized, shape], y, [])
+}
+
+/** Since version 12 the ratio is an input, and dropping out has to be asked for. */
+const dropout: Rule = ({ node, constant, push }) => {
+  if (attributeOf(node, 'ratio')) {
+    node.input = [node.input[0]!, constant(realTensor('', [floatOf(node, 'ratio', 0.5)], dataType.float))]
+    node.attribute = node.attribute.filter(({ name }) => name !== 'ratio')
+  }
+  push(node)
+}
+
+const rules: Readonly<Record<string, Rule>> = {
+  Squeeze: asInput('axes'),
+  Unsqueeze: asInput('axes'),
+  ReduceSum: asInput('axes'),
+  Split: asInput('split'),
+  Softmax: flattened,
+  LogSoftmax: flattened,
+  Hardmax: flattened,
+  Dropout: dropout,
+}
+
+/**
+ * Rewrites what means something else since version 13 of ONNX's operators, in a graph of version 11 or 12.
+ *
+ * @param graph is changed
+ */
+export function upgradeOperators(graph: GraphProto): void {
+  const nodes: NodeProto[] = []
+  let count = 0
+  const constant = (tensor: TensorProto): string => {
+    const name = `upgraded/constant_${++count}`
+    graph.initializer.push({ ...tensor, name })
+    return name
+  }
+  for (const node of graph.node) {
+    const rule = canonicalDomain(node.domain) === '' ? rules[node.opType] : undefined
+    if (rule) rule({ node, constant, push: (made) => nodes.push(made) })
+    else nodes.push(node)
+  }
+  graph.node = nodes
+}

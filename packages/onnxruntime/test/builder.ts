@@ -105,7 +105,7 @@ export function numbers(size: number, seed: number, scale: number): Float32Array
   )
 }
 
-export function parameter(name: string, dims: readonly number[], seed: number, scale: number): NamedTensor {
+function parameter(name: string, dims: readonly number[], seed: number, scale: number): NamedTensor {
   const size = dims.reduce((product, extent) => product * extent, 1)
   return { name, dims, dataType: dataType.float, data: numbers(size, seed, scale) }
 }

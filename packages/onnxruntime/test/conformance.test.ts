@@ -1,5 +1,10 @@
 import { mountConformance } from '@induced-metric/conformance'
+import * as ort from 'onnxruntime-node'
 import { describe, it } from 'vitest'
-import { target } from './conformance/target.js'
+import { onnxruntimeTarget } from './conformance/target.js'
 
-mountConformance(target, { describe, it })
+const version = ort.env.versions.node ?? ''
+mountConformance(onnxruntimeTarget(ort, { name: 'onnxruntime-node', version, backend: 'cpu' }), {
+  describe,
+  it,
+})

@@ -6,7 +6,7 @@ import { adam, inducedMetric } from '@induced-metric/core'
 import * as ort from 'onnxruntime-node'
 import * as web from 'onnxruntime-web/wasm'
 import { describe, expect, it } from 'vitest'
-import { TrainingSession, type Ort } from '../src/index.js'
+import { TrainingSession } from '../src/index.js'
 import { convolutionArtifacts, denseArtifacts, numbers } from './builder.js'
 import { relativeError } from './run.js'
 
@@ -100,7 +100,7 @@ describe('onnxruntime-web in the place of onnxruntime-node', () => {
   it('trains alike, though it does not write into the tensors it is given', async () => {
     const sessions = await Promise.all(
       [ort, web].map((library) =>
-        TrainingSession.create({ ...convolutionArtifacts(), optimizer, ort: library as Ort }),
+        TrainingSession.create({ ...convolutionArtifacts(), optimizer, ort: library }),
       ),
     )
     const steps = await Promise.all(

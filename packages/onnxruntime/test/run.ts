@@ -16,7 +16,7 @@ const arrays = {
 }
 
 /** The runtime's tensor of plain numbers. */
-export function tensorOf({ type = 'float32', dims, data }: PlainTensor): ort.Tensor {
+function tensorOf({ type = 'float32', dims, data }: PlainTensor): ort.Tensor {
   if (type === 'int64') return new ort.Tensor('int64', BigInt64Array.from(data.map(BigInt)), dims)
   return new ort.Tensor(type as 'float32', arrays[type as 'float32'].from(data) as Float32Array, dims)
 }

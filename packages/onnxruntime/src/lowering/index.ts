@@ -8,4 +8,4 @@ export {
   type UnsupportedNode,
 } from './lower.js'
 export type { Extent, ValueType } from './shapes.js'
-export { isTrainingOnly, lowerings, type LoweringTable } from './table.js'
+export { lowerings, type LoweringTable } from './table.js'

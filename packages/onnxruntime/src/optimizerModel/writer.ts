@@ -86,7 +86,7 @@ export function createWriter(opset: number): GraphWriter {
 }
 
 /** Declares a value. */
-export function valueInfo(name: string, elemType: number, dims: readonly number[]): ValueInfoProto {
+function valueInfo(name: string, elemType: number, dims: readonly number[]): ValueInfoProto {
   const dim = dims.map((extent) => ({ value: { case: 'dimValue' as const, value: BigInt(extent) } }))
   return create(ValueInfoProtoSchema, {
     name,

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { lowerModel } from '../src/lowering/index.js'
-import { readModel } from '../src/onnx/index.js'
+import { readModel, setOpset } from '../src/onnx/index.js'
 import { relativeError, runModel, type PlainTensor } from './run.js'
 
 interface Case {
@@ -14,15 +14,23 @@ interface Case {
 
 const cases = JSON.parse(readFileSync(new URL('fixtures/ops.json', import.meta.url), 'utf8')) as Case[]
 
+async function check({ modelBase64, inputs, outputs }: Case, opset?: number): Promise<void> {
+  const model = readModel(new Uint8Array(Buffer.from(modelBase64, 'base64')))
+  if (opset !== undefined) setOpset(model, '', opset)
+  const results = await runModel(lowerModel(model), inputs)
+  for (const [name, { dims, data }] of Object.entries(outputs)) {
+    expect(results[name]!.dims).toEqual(dims)
+    expect(relativeError(results[name]!.data, data)).toBeLessThan(2e-6)
+  }
+}
+
 describe('single operators, against the kernels of the training build', () => {
-  it.each(cases)('$name', async ({ modelBase64, inputs, outputs }) => {
-    const model = lowerModel(readModel(new Uint8Array(Buffer.from(modelBase64, 'base64'))))
-    const results = await runModel(model, inputs)
-    for (const [name, { dims, data }] of Object.entries(outputs)) {
-      expect(results[name]!.dims).toEqual(dims)
-      expect(relativeError(results[name]!.data, data)).toBeLessThan(2e-6)
-    }
-  })
+  it.each(cases)('$name', (given) => check(given))
 
   it('are all there', () => expect(cases).toHaveLength(118))
+})
+
+// Some operators that rows are written with have changed since.
+describe('single operators in a model of a later opset', () => {
+  it.each(cases)('$name', (given) => check(given, 22))
 })

@@ -78,7 +78,7 @@ export interface Artifacts {
 }
 
 /** The end of every training graph: gradients into their buffers. */
-export function accumulate(parameters: readonly NamedTensor[]) {
+function accumulate(parameters: readonly NamedTensor[]) {
   return {
     nodes: parameters.map(({ name }) =>
       node(

@@ -1,6 +1,6 @@
 import { adam, inducedMetric } from '@induced-metric/core'
 import { useOptimizer } from '@induced-metric/brain.js'
-import { recurrent } from 'brain.js-2'
+import { recurrent } from 'brain.js'
 
 import { seeded } from './random.js'
 

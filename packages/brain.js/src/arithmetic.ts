@@ -1,5 +1,8 @@
 import type { Numbers } from './network.js'
 
+/** The places of inputs that are not zero. */
+let places = new Int32Array(64)
+
 /**
  * The gradient of a layer from its deltas and its inputs: `factor` · δxᵀ for the weights, `factor` · δ for the biases.
  *
@@ -15,19 +18,53 @@ export function outerProduct(
 ): void {
   const rows = biases.length
   const columns = weights.length / rows
+  for (let row = 0; row < rows; row++) {
+    const delta = deltas[row]! * factor
+    biases[row] = isFirst ? delta : biases[row]! + delta
+  }
+  // Pictures are mostly empty. What is not finite in a delta is noticed in the biases, whatever its inputs.
+  if (columns >= 64) {
+    const count = findPlaces(inputs, columns)
+    if (2 * count < columns) {
+      if (isFirst) weights.fill(0)
+      addAtPlaces(weights, deltas, inputs, factor, rows, columns, count)
+      return
+    }
+  }
   let at = 0
   if (isFirst) {
     for (let row = 0; row < rows; row++) {
       const delta = deltas[row]! * factor
-      biases[row] = delta
       for (let column = 0; column < columns; column++) weights[at++] = delta * inputs[column]!
     }
   } else {
     for (let row = 0; row < rows; row++) {
       const delta = deltas[row]! * factor
-      biases[row]! += delta
       for (let column = 0; column < columns; column++) weights[at++]! += delta * inputs[column]!
     }
+  }
+}
+
+function findPlaces(inputs: Numbers, columns: number): number {
+  if (places.length < columns) places = new Int32Array(columns)
+  let count = 0
+  for (let column = 0; column < columns; column++) if (inputs[column] !== 0) places[count++] = column
+  return count
+}
+
+function addAtPlaces(
+  weights: Float32Array,
+  deltas: Numbers,
+  inputs: Numbers,
+  factor: number,
+  rows: number,
+  columns: number,
+  count: number,
+): void {
+  for (let row = 0; row < rows; row++) {
+    const delta = deltas[row]! * factor
+    const start = row * columns
+    for (let i = 0; i < count; i++) weights[start + places[i]!]! += delta * inputs[places[i]!]!
   }
 }
 

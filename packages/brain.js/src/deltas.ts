@@ -19,25 +19,30 @@ export function deltasOf(
   stock: () => DenseNetwork['calculateDeltas'],
   isExact: boolean,
 ): CalculateDeltas {
-  const methods = network as unknown as Readonly<Record<string, unknown>>
+  let known: CalculateDeltas | undefined
+  let isStock = false
   return (target) => {
     const calculate = stock()!
-    if (isExact && isWrongLeakyRelu(network, calculate)) {
-      propagateLeakyRelu(network, target)
-    } else if (stockNames.some((name) => methods[name] === calculate)) {
-      withoutInputs(network, () => calculate.call(network, target))
-    } else calculate.call(network, target)
+    if (calculate !== known) {
+      known = calculate
+      const methods = network as unknown as Readonly<Record<string, unknown>>
+      isStock = stockNames.some((name) => methods[name] === calculate)
+    }
+    if (isExact && isWrongLeakyRelu(network, calculate)) propagateLeakyRelu(network, target)
+    else if (isStock) withoutInputs(network, calculate, target)
+    else calculate.call(network, target)
   }
 }
 
 /** Has the network believe that it has no inputs: its loops then leave their layer out. */
-function withoutInputs({ sizes }: DenseNetwork, body: () => void): void {
-  const inputs = sizes![0]!
-  sizes![0] = 0
+function withoutInputs(network: DenseNetwork, calculate: CalculateDeltas, target: Numbers): void {
+  const sizes = network.sizes!
+  const inputs = sizes[0]!
+  sizes[0] = 0
   try {
-    body()
+    calculate.call(network, target)
   } finally {
-    sizes![0] = inputs
+    sizes[0] = inputs
   }
 }
 

@@ -50,14 +50,10 @@ export function createSeat(
   const viewsOf = (parameters: Optimizer['parameters']): Float32Array[] =>
     parameters.map(({ data }) => data as Float32Array)
 
-  let buffer: ArrayBufferLike | undefined
   let rows: Float32Array[][] = []
   let gradients: Float32Array[]
   /** Hands out views of the optimiser's memory, which are others after it has grown; in place of the old ones only. */
   const issue = (): void => {
-    const current = optimizer.parameters[0]!.data.buffer
-    if (current === buffer) return
-    buffer = current
     const before = rows
     const whole = viewsOf(optimizer.parameters)
     gradients = viewsOf(optimizer.gradients)
@@ -71,6 +67,15 @@ export function createSeat(
     })
   }
   issue()
+  const largest = tensors.reduce(
+    (most, { shape }, i) => (sizeOf(shape) > sizeOf(tensors[most]!.shape) ? i : most),
+    0,
+  )
+  const isEmpty = sizeOf(tensors[largest]!.shape) === 0
+  /** A view of a memory that has grown has no elements any more. */
+  const follow = (): void => {
+    if (gradients[largest]!.length === 0 && !isEmpty) issue()
+  }
 
   return {
     optimizer,
@@ -79,10 +84,10 @@ export function createSeat(
     },
     step(given, loss) {
       optimizer.step(given, loss === undefined ? {} : { loss })
-      issue()
+      follow()
     },
     settle() {
-      issue()
+      follow()
       let foreign = 0
       let total = 0
       for (let index = 0; index < tensors.length; index++) {

@@ -2,7 +2,7 @@ import { createRequire } from 'node:module'
 import { setImmediate } from 'node:timers/promises'
 
 import { adam, heavyBall, identity, inducedMetric, log, sgd, type Transformation } from '@induced-metric/core'
-import type { NeuralNetwork } from 'brain.js-2'
+import type { NeuralNetwork } from 'brain.js'
 
 import type { Batch } from '../data/batches.js'
 import { PIXELS } from '../data/mnist.js'
@@ -83,7 +83,7 @@ export const brain: Framework = {
 
 function available(): Promise<Availability> {
   try {
-    const { version } = createRequire(import.meta.url)('brain.js-2/package.json') as { version: string }
+    const { version } = createRequire(import.meta.url)('brain.js/package.json') as { version: string }
     return Promise.resolve({
       ok: true,
       detail: `brain.js ${version}, ${PIXELS}-${UNITS}-${DIGITS} on ${TRAINED} pictures of every batch`,
@@ -135,7 +135,7 @@ type Network = NeuralNetwork<Float32Array, Float32Array>
 
 /** The first and last layer of the demonstration's network, between logistic units. */
 async function createNetwork(start: readonly NetworkArray[], options: object): Promise<Network> {
-  const { NeuralNetwork } = await import('brain.js-2')
+  const { NeuralNetwork } = await import('brain.js')
   const network: Network = new NeuralNetwork({ hiddenLayers: [UNITS], ...options })
   network.sizes = [PIXELS, UNITS, DIGITS]
   network.initialize()

@@ -1,5 +1,5 @@
 import brain1 from 'brain.js-1'
-import * as brain2 from 'brain.js-2'
+import * as brain2 from 'brain.js'
 
 // The two versions differ in what they type and how: here a network is whatever it is.
 

@@ -5,10 +5,11 @@
  */
 import type { Transformation } from '@induced-metric/core'
 import type { TensorFlow } from './namespace.js'
-import { optimizerClass, type InducedOptimizer, type InducedOptimizerOptions } from './optimizer.js'
+import type { InducedOptimizer, InducedOptimizerOptions } from './inducedOptimizer.js'
+import { optimizerClass } from './optimizer.js'
 
 export type { TensorFlow } from './namespace.js'
-export type { InducedOptimizer, InducedOptimizerOptions } from './optimizer.js'
+export type { InducedOptimizer, InducedOptimizerOptions } from './inducedOptimizer.js'
 
 /**
  * Makes an induced-metric optimiser for TensorFlow.js, for `compile` and `fit`, `trainOnBatch`, `minimize`, or

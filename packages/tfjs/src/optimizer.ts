@@ -20,9 +20,11 @@ import {
   type Transformation,
 } from '@induced-metric/core'
 import type { Optimizer } from '@tensorflow/tfjs-core'
+import { checkFit, checkLoss, checkOptions, lossRequired } from './checks.js'
 import { createConstants } from './constants.js'
 import { createEvaluator } from './evaluation.js'
 import { createFusedPasses, type FusedPasses } from './fused.js'
+import type { InducedOptimizer, InducedOptimizerOptions } from './inducedOptimizer.js'
 import { hostMemory, type HostMemory } from './hostMemory.js'
 import { forgetLatest, keepLatest, readLatest, type Latest, type LatestValues } from './latest.js'
 import { createLowering } from './lowering.js'
@@ -38,7 +40,6 @@ import type {
   Variable,
 } from './namespace.js'
 import { forVariables } from './names.js'
-import { matchStates } from './restore.js'
 import { createState, type State } from './state.js'
 import { reduceStep, type Reduced } from './step.js'
 import { pairGradients, variableNamed, type VariableGradient } from './variables.js'
@@ -50,61 +51,6 @@ import {
   readRefused,
   type Refused,
 } from './verdict.js'
-
-/** Options of {@link inducedOptimizer}. */
-export interface InducedOptimizerOptions {
-  /**
-   * Puts variables into parameter groups: the label of a variable's group, or `undefined` for none. A function cannot be
-   * saved with a model: set `optimizer.groupOf` again after loading.
-   */
-  readonly groupOf?: (variable: ParameterInfo) => string | undefined
-  /**
-   * Who decides whether a step may be written (everything finite, the loss in the embedding's domain): `'host'`, which
-   * looks at one number per step, where tensors lie in its memory (cpu, wasm; the default there); or `'device'`, which
-   * computes old and new and selects, and never reads (the default elsewhere, and the only way there). With compiled loops
-   * it is the host.
-   */
-  readonly verdict?: 'host' | 'device'
-  /**
-   * What computes: `'wasm'`, the core's compiled loops, on the wasm backend's own memory or on copies of the cpu backend's
-   * arrays; `'ops'`, operations of TensorFlow.js; or `'auto'` (default), loops where there can be, else operations.
-   */
-  readonly engine?: 'auto' | 'ops' | 'wasm'
-}
-
-/** A `tf.Optimizer` that takes induced-metric steps. */
-export interface InducedOptimizer extends Optimizer {
-  readonly transformation: Transformation
-  /** See {@link InducedOptimizerOptions}. */
-  groupOf: ((variable: ParameterInfo) => string | undefined) | undefined
-  /**
-   * Updates variables.
-   *
-   * @param variableGradients gradients by variable name, or an array of `{ name, tensor }`; a `null` gradient leaves its
-   *   variable, slots and step count alone
-   * @param loss L at the variables before the step, a scalar. Only for gradients that did not come from
-   *   `computeGradients` of this optimiser, which keeps the loss itself.
-   * @throws ERR_SHAPE, ERR_LOSS_REQUIRED, ERR_OPTION, ERR_DISPOSED; with the verdict on the host ERR_BAD_LOSS and
-   *   ERR_NON_FINITE. After any of them the variables and slots are as before, bit for bit.
-   */
-  applyGradients(variableGradients: NamedTensorMap | NamedTensor[], loss?: Scalar | number): void
-  /**
-   * What the latest step did. Reads from the device, so call it when you want to look, not in every step.
-   *
-   * @throws ERR_BAD_LOSS, ERR_NON_FINITE where the device refused a step since the last report and the transformation
-   *   says `'throw'`; no step that was refused has changed anything
-   */
-  report(): Promise<StepReport>
-  /** The optimiser's state, which `load` takes here or in any other adapter. */
-  save(): Promise<Checkpoint>
-  /**
-   * Goes on from a saved state: by variable name, else by position with a check of shapes.
-   *
-   * @param variables those to be trained, to be told of a checkpoint that does not fit now and not at the next step
-   * @throws ERR_CHECKPOINT when it does not fit; nothing has changed then
-   */
-  load(checkpoint: Checkpoint | Uint8Array, variables?: readonly Variable[]): void
-}
 
 interface InducedOptimizerClass extends SerializableConstructor<Optimizer> {
   new (transformation: Transformation, options?: InducedOptimizerOptions): InducedOptimizer
@@ -495,61 +441,3 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
 
 /** Chooses between a new value and the one it would replace. */
 type Choose = (fresh: Tensor, old: Tensor) => Tensor
-
-function checkFit(plan: StepPlan, checkpoint: Checkpoint): void {
-  // Saved before the first step, when the optimiser had not met its variables.
-  if (checkpoint.parameters.length === 0) return
-  const matched = matchStates(plan.parameters, checkpoint.parameters)
-  const missing = plan.parameters.find((parameter) => !matched.some((match) => match.parameter === parameter))
-  if (missing) {
-    throw new InducedMetricError(
-      'ERR_CHECKPOINT',
-      `the checkpoint has no state that fits variable ${missing.name}`,
-    )
-  }
-  if (matched.length === checkpoint.parameters.length && checkpoint.hash !== plan.hash) {
-    throw new InducedMetricError(
-      'ERR_CHECKPOINT',
-      'the checkpoint was saved by a transformation of another form: its bases or its metricScope differ',
-    )
-  }
-}
-
-const choices: Readonly<Record<string, readonly string[]>> = {
-  verdict: ['host', 'device'],
-  engine: ['auto', 'ops', 'wasm'],
-}
-
-function checkOptions(options: InducedOptimizerOptions): void {
-  for (const [name, value] of Object.entries(options)) {
-    if (value === undefined) continue
-    const accepted = choices[name]
-    const expected = name === 'groupOf' ? 'a function' : accepted?.map((choice) => `'${choice}'`).join(' or ')
-    if (expected === undefined) {
-      throw new InducedMetricError(
-        'ERR_OPTION',
-        `there is no option ${name}: the options are groupOf, verdict and engine; the rest belongs in inducedMetric`,
-      )
-    }
-    if (name === 'groupOf' ? typeof value !== 'function' : !accepted!.includes(value as string))
-      throw new InducedMetricError('ERR_OPTION', `${name} must be ${expected}, given ${String(value)}`)
-  }
-}
-
-function checkLoss(loss: Scalar | number | undefined): void {
-  if (loss === undefined || loss === null || typeof loss === 'number') return
-  if (loss.size === 1 && loss.rank === 0 && loss.dtype === 'float32') return
-  throw new InducedMetricError(
-    'ERR_SHAPE',
-    `the loss must be a number or a scalar of float32, given ${loss.dtype} of shape [${loss.shape?.join(', ')}]`,
-  )
-}
-
-function lossRequired(plan: StepPlan): InducedMetricError {
-  const { embedding } = plan.units.find(({ graph }) => graph.needsLoss)!.settings
-  return new InducedMetricError(
-    'ERR_LOSS_REQUIRED',
-    `the embedding ${embedding.name} reads the loss: use minimize or computeGradients of this optimiser, or pass it, ` +
-      'as in applyGradients(gradients, loss)',
-  )
-}

@@ -70,7 +70,7 @@ const attached = new WeakSet()
  *   network, or one on a GPU. The network is then as before.
  *
  * @example
- * ```ts no-run
+ * ```ts
  * import { adam, inducedMetric } from '@induced-metric/core'
  * import { useOptimizer } from '@induced-metric/brain.js'
  * import { NeuralNetwork } from 'brain.js'

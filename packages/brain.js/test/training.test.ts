@@ -26,6 +26,21 @@ describe.each(versions)('a NeuralNetwork of brain.js $version', ({ version, brai
     expect(answers(network)).toEqual([0, 1, 1, 0])
   })
 
+  it('solves xor in no more epochs than with brain.js’s own Adam, by the median of seven seeds', () => {
+    const rate = 0.05
+    const epochs = (seed: number, isOurs: boolean): number =>
+      seeded(seed, () => {
+        const options = { hiddenLayers: [4], learningRate: rate, ...(!isOurs && { praxis: 'adam' }) }
+        const network = new brain.NeuralNetwork(options)
+        if (isOurs) useOptimizer(network, transformation)
+        return network.train(xor, { iterations: 3000, errorThresh: 0.005 }).iterations
+      })
+    const median = (isOurs: boolean): number =>
+      [1, 2, 3, 4, 5, 6, 7].map((seed) => epochs(seed, isOurs)).sort((a, b) => a - b)[3]!
+    expect(median(true)).toBeLessThanOrEqual(median(false))
+    expect(median(true)).toBeLessThan(400)
+  })
+
   it('is attached to before it has weights', () => {
     const network = new brain.NeuralNetwork({ hiddenLayers: [4] })
     const handle = useOptimizer(network, transformation)

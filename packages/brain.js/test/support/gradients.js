@@ -130,7 +130,7 @@ const activations = {
  * @param {readonly Float64Array[]} values
  * @param {(x: number) => number} activate
  */
-export function denseOutputs(values, activate) {
+function denseOutputs(values, activate) {
   /** @type {number[]} */
   let inputs = Array.from(pattern.input)
   for (let i = 0; i < values.length; i += 2) {

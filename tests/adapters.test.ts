@@ -2,6 +2,9 @@ import * as core from '@induced-metric/core'
 import type { ConformanceTarget, Session, TargetParameter } from '@induced-metric/conformance'
 import * as tf from '@tensorflow/tfjs'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { attachRecurrent } from '../packages/brain.js/src/recurrent.js'
+import { brainTarget } from '../packages/brain.js/test/conformance/target.js'
+import { versions } from '../packages/brain.js/test/support/brain.js'
 import { coreTarget } from '../packages/conformance/test/targets/core.js'
 import { useBackend } from '../packages/tfjs/test/backends.js'
 import { tfjsTarget } from '../packages/tfjs/test/conformance/target.js'
@@ -19,6 +22,10 @@ interface Adapter {
 const adapters: readonly Adapter[] = [
   { name: 'core, reference', start: () => Promise.resolve(coreTarget('reference')) },
   { name: 'core, wasm', start: () => Promise.resolve(coreTarget('wasm')) },
+  ...versions.map((version) => ({
+    name: `brain.js ${version.version}`,
+    start: () => Promise.resolve(brainTarget(version, attachRecurrent)),
+  })),
   ...(['cpu', 'wasm'] as const).map((backend) => ({
     name: `tfjs on ${backend}`,
     start: async () => {

@@ -33,8 +33,10 @@ export function summarize({ manifest, version, seed, totals, filter }) {
 
 /** @param {Summary} summary */
 export function writeSummary(summary) {
-  const { name, backend } = summary.manifest
-  const file = [name.replace(/^@[^/]*\//, '').replaceAll(/[^\w.]+/g, '-'), backend].filter(Boolean).join('-')
+  const { name, backend, framework } = summary.manifest
+  const file = [name.replace(/^@[^/]*\//, '').replaceAll(/[^\w.]+/g, '-'), backend ?? framework?.version]
+    .filter(Boolean)
+    .join('-')
   mkdirSync(join(root, folder), { recursive: true })
   writeFileSync(join(root, folder, `${file}.json`), `${JSON.stringify(summary, undefined, 2)}\n`)
 }
@@ -45,7 +47,7 @@ export function readSummaries() {
   if (!existsSync(path)) return []
   return readdirSync(path)
     .filter((file) => file.endsWith('.json'))
-    .sort()
+    .sort((a, b) => Number(b.startsWith('core-')) - Number(a.startsWith('core-')) || (a < b ? -1 : 1))
     .map((file) => /** @type {Summary} */ (JSON.parse(readFileSync(join(path, file), 'utf8'))))
 }
 

@@ -67,6 +67,23 @@ async function tfjsTarget(backend) {
 }
 
 /**
+ * The adapter's own target, with the copies of brain.js that its tests use.
+ *
+ * @param {string} version of brain.js, as far as it is needed to find it
+ * @returns {Promise<ConformanceTarget>}
+ */
+async function brainTarget(version) {
+  const file = (/** @type {string} */ path) => load(join(root, 'packages/brain.js', path))
+  const { versions } = await file('test/support/brain.js')
+  const { attachRecurrent } = await file('dist/recurrent.js')
+  const found = /** @type {{ version: string }[]} */ (versions).find((each) =>
+    each.version.startsWith(version),
+  )
+  const target = call(await file('test/conformance/target.js'), 'brainTarget', found, attachRecurrent)
+  return /** @type {ConformanceTarget} */ (target)
+}
+
+/**
  * @param {string} path
  * @returns {Promise<Record<string, unknown>>} a module whose types are those of another project
  */
@@ -87,6 +104,8 @@ function call(module, name, ...given) {
 const targets = {
   'core reference': () => coreTarget('reference'),
   'core wasm': () => coreTarget('wasm'),
+  'brain.js 1': () => brainTarget('1.'),
+  'brain.js 2': () => brainTarget('2.'),
   'tfjs cpu': () => tfjsTarget('cpu'),
   'tfjs wasm': () => tfjsTarget('wasm'),
 }

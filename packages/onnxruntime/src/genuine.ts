@@ -57,7 +57,7 @@ const adamw = definePreconditioner({
  */
 export function readOptimizerModel(model: Model, learningRate: (step: number) => number): Transformation {
   const carried = model.metadataProps.find(({ key }) => key === transformationKey)
-  if (carried) return fromJSON(JSON.parse(carried.value) as TransformationJSON)
+  if (carried) return fromJSON(parse(carried.value))
   for (const node of model.graph.node) {
     if (node.domain !== 'com.microsoft') continue
     if (node.opType === 'SGDOptimizerV2') return inducedMetric(sgd(), { learningRate, xi: 0 })
@@ -80,4 +80,15 @@ export function readOptimizerModel(model: Model, learningRate: (step: number) =>
       `${[...new Set(model.graph.node.map(({ opType }) => opType))].join(', ')}); give the option optimizer, as in ` +
       'inducedMetric(adam(), { learningRate: 0.001 })',
   )
+}
+
+function parse(json: string): TransformationJSON {
+  try {
+    return JSON.parse(json) as TransformationJSON
+  } catch {
+    throw new InducedMetricError(
+      'ERR_OPTION',
+      'the transformation in the metadata of the optimizer model is no JSON',
+    )
+  }
 }

@@ -65,7 +65,7 @@ export function createOrtTensor(
  * Makes a session.
  *
  * @param what names the model in errors
- * @throws ERR_NOT_SUPPORTED where the runtime has no kernel for a node
+ * @throws ERR_NOT_SUPPORTED where the runtime cannot, as where it has no kernel for a node
  */
 export async function createOrtSession(
   ort: Ort,
@@ -77,11 +77,9 @@ export async function createOrtSession(
     return (await ort.InferenceSession.create(model, options)) as OrtSession
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error)
-    if (!/not a registered function\/op|Could not find an implementation|No Op registered/.test(message))
-      throw error
-    throw new InducedMetricError(
-      'ERR_NOT_SUPPORTED',
-      `${what}: the runtime has no kernel for one of its nodes: ${message}`,
-    )
+    const lacksKernel =
+      /not a registered function\/op|Could not find an implementation|No Op registered/.test(message)
+    const problem = lacksKernel ? 'has no kernel for one of its nodes' : 'cannot make a session of it'
+    throw new InducedMetricError('ERR_NOT_SUPPORTED', `${what}: the runtime ${problem}: ${message}`)
   }
 }

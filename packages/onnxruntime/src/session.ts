@@ -1,4 +1,5 @@
 import {
+  checkTransformation,
   createOptimizer,
   inducedMetric,
   InducedMetricError,
@@ -681,6 +682,7 @@ function checkOptions(options: TrainingSessionOptions): void {
       `TrainingSession.create: unknown option ${JSON.stringify(unknown)}; options are ${optionNames.join(', ')}`,
     )
   }
+  if (options.optimizer !== undefined) checkTransformation(options.optimizer)
   const { optimizerState: start = 'resume' } = options
   if (start !== 'resume' && start !== 'fresh') {
     throw new InducedMetricError(

@@ -232,6 +232,30 @@ describe('TrainingSession', () => {
     await Promise.all([session.release(), fresh.release()])
   })
 
+  it('refuses an optimiser state that is damaged or incomplete', async () => {
+    const momentum = inducedMetric(sgd({ momentum: 0.9 }), { learningRate: 0.1 })
+    const session = await TrainingSession.create({ ...artifacts, optimizer: momentum })
+    await session.runTrainStep(batch(4))
+    await session.runOptimizerStep()
+    const state = readCheckpoint(await session.saveCheckpoint())
+    await session.release()
+    const keys = [...state.properties.keys()]
+    expect(keys).toHaveLength(5)
+    for (const key of keys) {
+      for (const value of ['*', 'AAAA', String(state.properties.get(key)).slice(0, -24), 7n, undefined]) {
+        const properties = new Map(state.properties)
+        if (value === undefined) properties.delete(key)
+        else properties.set(key, value)
+        const checkpointState = { ...state, properties }
+        const created = TrainingSession.create({ ...artifacts, checkpointState, optimizer: momentum })
+        if (value === undefined && key === 'induced-metric.state') {
+          // Without it, nothing says that there was an optimiser.
+          await (await created).release()
+        } else await expect(created).rejects.toMatchObject({ code: 'ERR_CHECKPOINT' })
+      }
+    }
+  })
+
   it("takes a state under AdamW's metric on to another: m, v and the step", async () => {
     const session = await TrainingSession.create({
       ...artifacts,

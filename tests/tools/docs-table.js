@@ -84,6 +84,24 @@ async function brainTarget(version) {
 }
 
 /**
+ * The adapter's own target, on a package of ONNX Runtime.
+ *
+ * @param {'onnxruntime-node' | 'onnxruntime-web'} name
+ * @param {string} entry the part of the package to load
+ * @param {string} backend
+ * @returns {Promise<ConformanceTarget>}
+ */
+async function onnxruntimeTarget(name, entry, backend) {
+  const path = join(root, 'packages/onnxruntime/test/conformance/target.js')
+  const loaded = await load(createRequire(path).resolve(entry))
+  const ort = /** @type {typeof import('onnxruntime-node')} */ (loaded['env'] ? loaded : loaded['default'])
+  ort.env.wasm.numThreads = 1
+  const { common, node, web } = ort.env.versions
+  const runtime = { name, version: node ?? web ?? common, backend }
+  return /** @type {ConformanceTarget} */ (call(await load(path), 'onnxruntimeTarget', ort, runtime))
+}
+
+/**
  * @param {string} path
  * @returns {Promise<Record<string, unknown>>} a module whose types are those of another project
  */
@@ -106,6 +124,8 @@ const targets = {
   'core wasm': () => coreTarget('wasm'),
   'brain.js 1': () => brainTarget('1.'),
   'brain.js 2': () => brainTarget('2.'),
+  'onnxruntime node': () => onnxruntimeTarget('onnxruntime-node', 'onnxruntime-node', 'cpu'),
+  'onnxruntime web': () => onnxruntimeTarget('onnxruntime-web', 'onnxruntime-web/wasm', 'wasm'),
   'tfjs cpu': () => tfjsTarget('cpu'),
   'tfjs wasm': () => tfjsTarget('wasm'),
 }

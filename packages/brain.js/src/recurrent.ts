@@ -145,7 +145,7 @@ function equationsOf(network: RecurrentNetwork, sequence: Sequence): Equation[] 
 function placesOf(network: RecurrentNetwork, sequence: Sequence): number {
   if ('input' in sequence) return sequence.input.length + sequence.output.length - 1
   // Tokens have a start before them, and their last predicts the end; values only predict one another.
-  return isTimeStep(network) ? sequence.length - 1 : sequence.length + 1
+  return isTimeStep(network) ? Math.max(sequence.length - 1, 0) : sequence.length + 1
 }
 
 function isTimeStep({ forecast }: RecurrentNetwork): boolean {

@@ -324,12 +324,15 @@ describe.each(versions)('a NeuralNetworkGPU of brain.js $version, on the CPU', (
   const make = (options: object = {}): Dense =>
     seeded(3, () => new brain.NeuralNetworkGPU({ hiddenLayers: [4], mode: 'cpu', ...options }))
 
-  it('trains', () => {
-    const network = make()
+  // Left to itself, gpu.js takes what is fastest here without a GPU.
+  it.each(['cpu', undefined])('trains (mode %s)', (mode) => {
+    const network = make({ mode })
     const handle = useOptimizer(network, transformation)
     const { error, iterations } = network.train(xor, { iterations: 3000 })
     expect(error).toBeLessThan(0.005)
     expect(handle.report.step).toBe(4 * iterations)
+    // In gpu.js's WebAssembly mode, brain.js 2.x trains but cannot run: it trains on inputs of another size.
+    if (mode === undefined) return
     expect(answers(network)).toEqual([0, 1, 1, 0])
   })
 

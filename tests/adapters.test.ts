@@ -6,6 +6,7 @@ import { attachRecurrent } from '../packages/brain.js/src/recurrent.js'
 import { brainTarget } from '../packages/brain.js/test/conformance/target.js'
 import { versions } from '../packages/brain.js/test/support/brain.js'
 import { coreTarget } from '../packages/conformance/test/targets/core.js'
+import { target as onnxruntimeTarget } from '../packages/onnxruntime/test/conformance/node.js'
 import { useBackend } from '../packages/tfjs/test/backends.js'
 import { tfjsTarget } from '../packages/tfjs/test/conformance/target.js'
 
@@ -26,6 +27,7 @@ const adapters: readonly Adapter[] = [
     name: `brain.js ${version.version}`,
     start: () => Promise.resolve(brainTarget(version, attachRecurrent)),
   })),
+  { name: 'onnxruntime in Node', start: () => Promise.resolve(onnxruntimeTarget) },
   ...(['cpu', 'wasm'] as const).map((backend) => ({
     name: `tfjs on ${backend}`,
     start: async () => {

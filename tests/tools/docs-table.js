@@ -15,6 +15,7 @@ import { root } from './workspace.js'
 /**
  * @typedef {import('@induced-metric/conformance').ConformanceTarget} ConformanceTarget
  * @typedef {import('@induced-metric/conformance').ConformanceReport} Report
+ * @typedef {{ env: { wasm: { numThreads: number }, versions: { common: string, node?: string, web?: string } } }} Runtime
  */
 
 /**
@@ -94,7 +95,7 @@ async function brainTarget(version) {
 async function onnxruntimeTarget(name, entry, backend) {
   const path = join(root, 'packages/onnxruntime/test/conformance/target.js')
   const loaded = await load(createRequire(path).resolve(entry))
-  const ort = /** @type {typeof import('onnxruntime-node')} */ (loaded['env'] ? loaded : loaded['default'])
+  const ort = /** @type {Runtime} */ (loaded['env'] ? loaded : loaded['default'])
   ort.env.wasm.numThreads = 1
   const { common, node, web } = ort.env.versions
   const runtime = { name, version: node ?? web ?? common, backend }

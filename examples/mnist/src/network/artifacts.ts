@@ -26,15 +26,26 @@ export interface Artifacts {
   readonly checkpointState: Uint8Array
 }
 
+/** What AdamW's kernel takes from its model. */
+export interface AdamHyperparameters {
+  readonly beta1: number
+  readonly beta2: number
+  readonly epsilon: number
+}
+
 /**
  * Training artifacts for the network, without Python: dense layers, GELU in its tanh form after all but the last, mean
  * softmax cross-entropy. Inputs are `input` (float, batch × inputs) and `labels` (int64, batch); outputs `loss` and
  * `output`, the logits. The gradients are spelled out as ONNX Runtime's gradient builder spells them, with its own
  * operators, so that the last release with training runs them, too.
  *
- * @param network `[weight, bias, …]`; weights are inputs × outputs
+ * @param network - `[weight, bias, …]`; weights are inputs × outputs
+ * @param adam - hyperparameters of the optimizer model's AdamW, where they are not those of `generate_artifacts`
  */
-export function buildArtifacts(network: readonly NetworkArray[]): Artifacts {
+export function buildArtifacts(
+  network: readonly NetworkArray[],
+  adam: AdamHyperparameters = { beta1: 0.9, beta2: 0.999, epsilon: 1e-6 },
+): Artifacts {
   const forward = forwardNodes(network)
   const inputs = [
     valueInfo('input', tensorType(dataType.float, ['batch', network[0]!.shape[0]!])),
@@ -64,7 +75,7 @@ export function buildArtifacts(network: readonly NetworkArray[]): Artifacts {
       [realTensor('loss_grad', [1], dataType.float), int64Tensor('rows', [0])],
     ),
     evalModel: modelOf(forward, inputs, outputs, []),
-    optimizerModel: optimizerModel(),
+    optimizerModel: optimizerModel(adam),
     checkpointState: writeCheckpoint({
       trainable: state,
       frozen: [],
@@ -134,13 +145,13 @@ function accumulator(name: string): NodeProto {
   return node('InPlaceAccumulatorV2', inputs, [`${name}_grad.accumulation.out`], {}, 'com.microsoft')
 }
 
-/** AdamW with the hyperparameters that `generate_artifacts` gives it. */
-function optimizerModel(): Uint8Array {
+/** AdamW; all but these hyperparameters as `generate_artifacts` has them. */
+function optimizerModel({ beta1, beta2, epsilon }: AdamHyperparameters): Uint8Array {
   const lists = ['params', 'gradients', 'first_order_moments', 'second_order_moments']
   const attributes = {
-    alpha: { float: 0.9 },
-    beta: { float: 0.999 },
-    epsilon: { float: 1e-6 },
+    alpha: { float: beta1 },
+    beta: { float: beta2 },
+    epsilon: { float: epsilon },
     weight_decay: { float: 0 },
     adam_mode: 1,
     correct_bias: 1,

@@ -1,0 +1,114 @@
+import { createRequire } from 'node:module'
+import { setImmediate } from 'node:timers/promises'
+
+import type * as Ort from 'onnxruntime-node'
+import type { TrainingSession } from '@induced-metric/onnxruntime'
+
+import type { Batch } from '../data/batches.js'
+import { PIXELS } from '../data/mnist.js'
+import { buildArtifacts } from '../network/artifacts.js'
+import type { NetworkArray } from '../network/network.js'
+import type { Setting } from '../settings.js'
+import type { Availability, Framework, TrainingJob } from '../training/framework.js'
+
+/** ONNX Runtime, from training artifacts that this program writes itself. */
+export const onnxruntime: Framework = { id: 'onnxruntime', title: 'ONNX Runtime (CPU)', available, train }
+
+async function available(): Promise<Availability> {
+  try {
+    await import('onnxruntime-node')
+    const { version } = createRequire(import.meta.url)('onnxruntime-node/package.json') as { version: string }
+    return { ok: true, detail: `ONNX Runtime ${version}, CPU` }
+  } catch (error) {
+    return { ok: false, reason: error instanceof Error ? error.message : String(error) }
+  }
+}
+
+async function train({
+  network,
+  batches,
+  test,
+  epochs,
+  setting,
+  signal,
+  onStep,
+  onEpoch,
+}: TrainingJob): Promise<void> {
+  const ort = await import('onnxruntime-node')
+  const session = await createSession(ort, network, setting)
+  try {
+    const feeds = batches.map((batch) => feedsOf(ort, batch))
+    const testFeeds = feedsOf(ort, test)
+    const evaluate = async (epoch: number): Promise<void> => {
+      const { loss, output } = numbersOf(await session.runEvalStep(testFeeds))
+      onEpoch({ epoch, testLoss: loss, testAccuracy: share(output, test) })
+    }
+    await evaluate(0)
+    let step = 0
+    for (let epoch = 1; epoch <= epochs; epoch++) {
+      for (const [place, batch] of batches.entries()) {
+        if (signal.aborted) return
+        const { loss, output } = numbersOf(await session.runTrainStep(feeds[place]!))
+        const { scale, dualNorm } = await session.runOptimizerStep()
+        await session.lazyResetGrad()
+        onStep({
+          step: ++step,
+          loss,
+          accuracy: share(output, batch),
+          ...(setting.stock === undefined
+            ? { scale, dualNorm: Number.isNaN(dualNorm) ? null : dualNorm }
+            : { scale: null, dualNorm: null }),
+        })
+        await setImmediate()
+      }
+      await evaluate(epoch)
+    }
+  } finally {
+    await session.release()
+  }
+}
+
+/** The loss and the logits of a step. */
+function numbersOf({ loss, output }: Awaited<ReturnType<TrainingSession['runTrainStep']>>): {
+  readonly loss: number
+  readonly output: Float32Array
+} {
+  return { loss: (loss!.data as Float32Array)[0]!, output: output!.data as Float32Array }
+}
+
+async function createSession(
+  ort: typeof Ort,
+  network: readonly NetworkArray[],
+  { stock, transformation }: Setting,
+): Promise<TrainingSession> {
+  const { TrainingSession } = await import('@induced-metric/onnxruntime')
+  const { optimizerModel, ...artifacts } = buildArtifacts(network, stock)
+  // The framework's own Adam is the AdamW of the artifacts' optimizer model.
+  const optimizer = stock === undefined ? { optimizer: transformation } : { optimizerModel }
+  const session = await TrainingSession.create({ ...artifacts, ...optimizer, ort })
+  if (stock !== undefined) session.setLearningRate(stock.learningRate)
+  return session
+}
+
+function feedsOf(
+  ort: typeof Ort,
+  { images, labels, count }: Batch,
+): { readonly input: Ort.Tensor; readonly labels: Ort.Tensor } {
+  return {
+    input: new ort.Tensor('float32', images, [count, PIXELS]),
+    labels: new ort.Tensor('int64', BigInt64Array.from(labels, BigInt), [count]),
+  }
+}
+
+/** The share of a batch whose largest logit is that of its digit. */
+function share(logits: Float32Array, { labels, count }: Batch): number {
+  const classes = logits.length / count
+  let right = 0
+  for (let row = 0; row < count; row++) {
+    let best = 0
+    for (let digit = 1; digit < classes; digit++)
+      if (logits[row * classes + digit]! > logits[row * classes + best]!) best = digit
+    if (best === labels[row]) right++
+  }
+  return right / count
+}

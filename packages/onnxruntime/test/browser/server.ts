@@ -25,15 +25,13 @@ const types: Readonly<Record<string, string>> = {
 export async function serve(page: string): Promise<{ url: string; close: () => void }> {
   const server = createServer((request, response) => {
     const path = normalize(new URL(request.url ?? '/', 'http://localhost').pathname)
-    if (path === '/') return void response.setHeader('content-type', 'text/html').end(page)
-    readFile(join(root, path)).then(
-      (bytes) => {
-        const type = types[extname(path)] ?? 'application/octet-stream'
-        const body = extname(path) === '.js' ? resolveNames(bytes.toString()) : bytes
-        response.setHeader('content-type', type).end(body)
-      },
-      () => void response.writeHead(404).end(),
-    )
+    const answer = async (): Promise<void> => {
+      if (path === '/') return void response.setHeader('content-type', 'text/html').end(page)
+      const bytes = await readFile(join(root, path))
+      const body = extname(path) === '.js' ? resolveNames(bytes.toString()) : bytes
+      response.setHeader('content-type', types[extname(path)] ?? 'application/octet-stream').end(body)
+    }
+    answer().catch(() => response.writeHead(404).end())
   })
   await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
   return {

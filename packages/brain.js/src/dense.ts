@@ -21,8 +21,9 @@ export function attachDense(network: DenseNetwork, settings: Settings): Attachme
       tensors: () => (isInitialized(network) ? grouped(denseTensors(network), settings) : undefined),
       gradients(own, isFirst, weight) {
         for (let layer = 1; layer <= network.outputLayer!; layer++) {
-          const [weights, biases] = [own[2 * layer - 2]!, own[2 * layer - 1]!]
-          outerProduct(weights, biases, network.deltas[layer]!, network.outputs[layer - 1]!, -weight, isFirst)
+          const deltas = network.deltas[layer]!
+          const inputs = network.outputs[layer - 1]!
+          outerProduct(own[2 * layer - 2]!, own[2 * layer - 1]!, deltas, inputs, -weight, isFirst)
         }
         return own
       },

@@ -1,3 +1,6 @@
+// How the name of a file ends while it is being written.
+const suffix = '.tmp'
+
 /**
  * Writes a file so that, whatever happens in between, either the old contents or the new are there and whole: to a
  * temporary file in the same folder, which is synced to the disk and then renamed.
@@ -8,7 +11,7 @@
 export async function writeFileAtomically(path: string, bytes: Uint8Array): Promise<void> {
   const { open, rename, unlink } = await import('node:fs/promises')
   const paths = await import('node:path')
-  const temporary = `${path}.${process.pid}-${Math.random().toString(36).slice(2, 10)}${temporarySuffix}`
+  const temporary = `${path}.${process.pid}-${Math.random().toString(36).slice(2, 10)}${suffix}`
   const file = await open(temporary, 'wx')
   try {
     try {
@@ -27,9 +30,6 @@ export async function writeFileAtomically(path: string, bytes: Uint8Array): Prom
   await folder?.sync().catch(() => {})
   await folder?.close()
 }
-
-/** How the name of a file ends that was being written when its process was killed. */
-export const temporarySuffix = '.tmp'
 
 /**
  * Removes what a process that was killed in the middle of {@link writeFileAtomically} has left beside `path`. Not while

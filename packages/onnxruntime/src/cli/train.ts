@@ -1,4 +1,4 @@
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { removeLeftovers, writeFileAtomically } from '../checkpoint/atomic.js'
 import { readCheckpointFile } from '../checkpoint/index.js'
@@ -35,6 +35,8 @@ export async function train(options: TrainOptions, surroundings: Surroundings): 
   const sources = await Promise.all(options.data.map(readSource))
   const evalSources = await Promise.all(options.evalData.map(readSource))
 
+  if (!(await exists(dirname(path))))
+    throw new UsageError(`--checkpoint: there is no folder ${dirname(path)}`)
   await removeLeftovers(path)
   const resumes = !options.restart && (await exists(path))
   const state = await readState(resumes ? path : files.checkpoint, options.folder)

@@ -28,7 +28,7 @@ export async function writeArtifacts(
 }
 
 /** Examples of classes that can be told apart: inputs, then the class. */
-export function examples(rows: number, inputs: number, classes: number): number[][] {
+function examples(rows: number, inputs: number, classes: number): number[][] {
   return Array.from({ length: rows }, (_, row) => {
     const label = row % classes
     const values = Array.from(

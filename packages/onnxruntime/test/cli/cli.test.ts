@@ -359,6 +359,10 @@ describe('a command that makes no sense', () => {
     [['train', 'DIR', '--data', 'input=DATA'], /--data labels=FILE/],
     [['train', 'BARE', '--data', 'DATA'], /BARE has no checkpoint, so/],
     [['train', 'BLIND', '--data', 'DATA', '--eval-data', 'DATA'], /--eval-data needs an eval_model\.onnx/],
+    [
+      ['train', 'DIR', '--data', 'DATA', '--checkpoint', 'DIR/no/where'],
+      /--checkpoint: there is no folder .*no$/m,
+    ],
     [['export', 'DIR'], /export: say where to write it/],
     [['export', 'BLIND', '-o', 'm.onnx'], /has no eval_model\.onnx/],
   ])('%j is refused', async (argv, message) => {

@@ -1,4 +1,5 @@
-// The time of applyGradients beside the built-in optimisers, in one process, runs interleaved; prints medians and ratios.
+// The time of applyGradients beside the built-in optimisers, by operations of TensorFlow.js alone and by the core's
+// compiled loops, in one process, runs interleaved; prints medians and ratios.
 // node packages/tfjs/bench/applyGradients.mjs [cpu|wasm] [runs]       (after npm run build)
 import * as tf from '@tensorflow/tfjs'
 import { setWasmPaths } from '@tensorflow/tfjs-backend-wasm'
@@ -21,29 +22,30 @@ for (const backend of only ? [only] : ['cpu', 'wasm']) {
     const shape = [Math.round(scalars / tensors / 100), 100]
     const variables = Array.from({ length: tensors }, () => tf.variable(tf.randomNormal(shape)))
     const gradients = Object.fromEntries(variables.map(({ name }) => [name, tf.randomNormal(shape)]))
-    const pairs = {
-      adam: [tf.train.adam(1e-3), inducedOptimizer(tf, inducedMetric(adam(), { learningRate: 1e-3 }))],
-      momentum: [
-        tf.train.momentum(1e-3, 0.9),
-        inducedOptimizer(tf, inducedMetric(sgd({ momentum: 0.9 }), { learningRate: 1e-3 })),
-      ],
+    const induced = (base) =>
+      ['ops', 'wasm'].map((engine) =>
+        inducedOptimizer(tf, inducedMetric(base, { learningRate: 1e-3 }), { engine }),
+      )
+    const subjects = {
+      adam: [tf.train.adam(1e-3), ...induced(adam())],
+      momentum: [tf.train.momentum(1e-3, 0.9), ...induced(sgd({ momentum: 0.9 }))],
     }
-    for (const [name, pair] of Object.entries(pairs)) {
-      const times = [[], []]
+    for (const [name, optimizers] of Object.entries(subjects)) {
+      const times = optimizers.map(() => [])
       for (let run = -5; run < Number(runs); run++) {
-        pair.forEach((optimizer, i) => {
+        optimizers.forEach((optimizer, i) => {
           const start = performance.now()
           optimizer.applyGradients(gradients)
           if (run >= 0) times[i].push(performance.now() - start)
         })
       }
-      const [theirs, ours] = times.map(median)
-      const ratio = (ours / theirs).toFixed(2)
+      const [theirs, ops, loops] = times.map(median)
+      const beside = (ours) => `${ours.toFixed(2)} ms (${(ours / theirs).toFixed(2)})`
       console.log(
         `${backend.padEnd(5)} ${scalars} scalars in ${tensors} tensors, ${name}: tf.train ${theirs.toFixed(2)} ms, ` +
-          `induced ${ours.toFixed(2)} ms, ratio ${ratio}`,
+          `operations ${beside(ops)}, loops ${beside(loops)}`,
       )
-      pair.forEach((optimizer) => optimizer.dispose())
+      optimizers.forEach((optimizer) => optimizer.dispose())
     }
     tf.dispose([variables, gradients])
   }

@@ -21,7 +21,8 @@ export interface Evaluation {
 
 /** Evaluates graphs within one step; what they share in scalars on the device is computed once. */
 export interface Evaluator {
-  evaluate(graph: Graph, inputs: Inputs): Evaluation
+  /** Begins an evaluation. The inputs become its own; `scalars` are looked up after them. */
+  evaluate(graph: Graph, inputs: Record<string, Tensor | number>, scalars?: Inputs): Evaluation
   tensor(value: Tensor | number): Tensor
   /** The sum of outputs of several evaluations. */
   total(evaluations: readonly Evaluation[], output: string): Tensor
@@ -32,10 +33,13 @@ export function createEvaluator(tf: TensorFlow, lowering: Lowering, constants: C
   const shared = new Map<string, Tensor>()
   const tensor = (value: Tensor | number): Tensor => (typeof value === 'number' ? constants.at(value) : value)
 
-  const evaluate = (graph: Graph, given: Inputs): Evaluation => {
+  const evaluate = (
+    graph: Graph,
+    inputs: Record<string, Tensor | number>,
+    scalars: Inputs = inputs,
+  ): Evaluation => {
     const { nodes, outputs } = graph
     const uses = countUses(graph).slice()
-    const inputs: Record<string, Tensor | number> = { ...given }
     const values: (Tensor | number | undefined)[] = []
 
     const visit = (index: number): Tensor | number => (values[index] ??= compute(index))
@@ -43,7 +47,7 @@ export function createEvaluator(tf: TensorFlow, lowering: Lowering, constants: C
       const { op, inputs: operands, value, name, shape } = nodes[index]!
       if (op === 'constant') return value!
       if (op === 'input') {
-        const supplied = inputs[name!]
+        const supplied = inputs[name!] ?? scalars[name!]
         if (supplied === undefined) throw new Error(`the graph reads ${name}, which was not supplied`)
         return supplied
       }

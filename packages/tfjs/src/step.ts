@@ -54,17 +54,15 @@ export function reduceStep(
     if (gradient === null) return []
     const variableState = state.variables.get(planned.name)!
     const inputs: Record<string, Tensor | number> = {
-      ...profiles[planned.profile],
       gradient,
       parameter: variable,
       step: variableState.steps + 1,
       rows: planned.shape[0] ?? 1,
       columns: planned.shape[1] ?? 1,
     }
-    for (const [name, slot] of Object.entries(variableState.slots)) inputs[`slot.${name}`] = slot
-    return [
-      { planned, variable, state: variableState, evaluation: evaluator.evaluate(planned.graph, inputs) },
-    ]
+    for (const name of planned.graph.slots) inputs[`slot.${name}`] = variableState.slots[name]!
+    const evaluation = evaluator.evaluate(planned.graph, inputs, profiles[planned.profile])
+    return [{ planned, variable, state: variableState, evaluation }]
   })
   clip(evaluator, plan, active)
 

@@ -18,13 +18,15 @@ export function sumAll(tf: TensorFlow, x: Tensor): Tensor {
   const { size } = x
   const engine = tf.engine()
   const reshape = (shape: number[]): Tensor => engine.runKernel<Tensor>('Reshape', { x }, { shape })
-  const sum = (rows: Tensor, axis: number): Tensor =>
-    engine.runKernel<Tensor>('Sum', { x: rows }, { axis: [axis], keepDims: false })
+  const sum = (rows: Tensor, ...axis: number[]): Tensor =>
+    engine.runKernel<Tensor>('Sum', { x: rows }, { axis, keepDims: false })
 
   // Sums of nothing fail on webgl and webgpu.
   if (size === 0) return tf.scalar(0)
   const rowLength = rowLengths[tf.getBackend()]
-  if (rowLength === undefined || size <= longestPlainSum) return sum(reshape([size]), 0)
+  if (rowLength === undefined || size <= longestPlainSum) {
+    return x.rank === 0 ? sum(reshape([size]), 0) : sum(x, ...x.shape.keys())
+  }
   const length = divisorNear(size, rowLength)
   if (length !== undefined) return sumAll(tf, sum(reshape([size / length, length]), 1))
   const flat = reshape([size])

@@ -19,7 +19,7 @@ const { core, machine } = JSON.parse(readFileSync(input, 'utf8'))
 const series = new Map([
   ['reference', 'reference engine'],
   ['loop', 'loop of JavaScript'],
-  ['outside', 'wasm engine, arrays copied in and out'],
+  ['outside', 'wasm engine, with copies'],
   ['wasm', 'wasm engine'],
   ['limit', 'moving the same bytes'],
 ])
@@ -43,13 +43,21 @@ const chart = Plot.plot({
   width: 860,
   height: 340,
   marginLeft: 56,
+  marginTop: 44,
   style: { fontFamily: 'system-ui, sans-serif', fontSize: '12px', background: '#fbfaf7', color: '#1f2933' },
   x: {
     type: 'log',
     label: 'parameters',
-    tickFormat: (n) => ({ 1e4: '10k', 1e5: '100k', 1e6: '1M', 1e7: '10M' })[n] ?? '',
+    ticks: [1e4, 1e5, 1e6, 1e7],
+    tickFormat: (n) => ({ 1e4: '10k', 1e5: '100k', 1e6: '1M', 1e7: '10M' })[n],
   },
-  y: { type: 'log', label: '↑ nanoseconds per parameter and step', grid: true, tickFormat: (n) => String(n) },
+  y: {
+    type: 'log',
+    label: '↑ nanoseconds per parameter and step',
+    grid: true,
+    ticks: [0.1, 1, 10],
+    tickFormat: String,
+  },
   fx: { label: null, domain: ['SGD', 'momentum', 'Adam'] },
   color: { domain: [...series.values()], range: colours, legend: false },
   marks: [
@@ -63,7 +71,7 @@ chart.setAttribute('viewBox', '0 0 860 400')
 chart.setAttribute('height', '400')
 const legend = [...series.values()].map((name, i) => {
   const [x, y] = [56 + (i % 3) * 270, 362 + Math.floor(i / 3) * 22]
-  return `<circle cx="${x}" cy="${y}" r="5" fill="${colours[i]}"/><text x="${x + 12}" y="${y + 4}" font-family="system-ui, sans-serif" font-size="13" fill="#1f2933">${name}</text>`
+  return `<circle cx="${x}" cy="${y}" r="5" fill="${colours[i]}"/><text x="${x + 12}" y="${y + 4}" font-family="system-ui, sans-serif" font-size="13" text-anchor="start" fill="#1f2933">${name}</text>`
 })
 const title = '<title>Time of a step per parameter</title>'
 const description = `<desc>Measured on ${machine.cpu}, ${machine.cores} cores, Node ${machine.node}, by npm run bench</desc>`

@@ -21,15 +21,21 @@ const errors = new Map<string, string[]>()
 /** What the compiler said of no snippet, but of the sources behind them or its configuration. */
 const elsewhere: string[] = []
 
+const start = process.cwd()
+
 beforeAll(() => {
   rmSync(folder, { recursive: true, force: true })
+  mkdirSync(folder, { recursive: true })
   for (const language of ['ts', 'js'] as const) {
     const chosen = modules.filter((module) => module.language === language)
     if (chosen.length > 0) typeCheck(language, chosen)
   }
+  // What a snippet writes goes with the folder.
+  process.chdir(folder)
 })
 
 afterAll(() => {
+  process.chdir(start)
   rmSync(folder, { recursive: true, force: true })
 })
 

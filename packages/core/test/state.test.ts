@@ -84,7 +84,10 @@ describe('memory', () => {
     return heapUsed + arrayBuffers
   }
 
-  it.each(['reference', 'auto'] as const)('does not grow in 10,000 steps: engine %s', (engine) => {
+  it.each([
+    ['reference', 10_000],
+    ['auto', 100_000],
+  ] as const)('does not grow: engine %s, %i steps', (engine, steps) => {
     const data = [new Float32Array(40), new Float32Array(60)]
     const transformation = inducedMetric(adam(), {
       learningRate: cosine({ from: 0.1, steps: 5000 }),
@@ -105,12 +108,17 @@ describe('memory', () => {
       optimizer.step(i % 10 === 3 ? [gradients[0]!, null] : gradients, { loss: 1 + 1 / (i + 1) })
       gradients[0]![3] = 1
     }
-    for (let i = 0; i < 1000; i++) step(i)
-    const early = used()
-    for (let i = 1000; i < 10_000; i++) step(i)
-    // Compiled code comes and goes, some 100 kB of it. The least object takes 24 bytes: one left behind by each step
-    // would be 216 kB.
-    expect(used() - early).toBeLessThan(9000 * 20)
-    expect(optimizer.report.step).toBeGreaterThan(9000)
+    // Compiled code comes and goes, hundreds of kB of it, and other things of the machine: but what a step leaves behind
+    // is there after every fifth of the steps. The least object takes 24 bytes.
+    const fifth = steps / 5
+    let last = used()
+    const growth = [0, 1, 2, 3, 4].map((k) => {
+      for (let i = k * fifth; i < (k + 1) * fifth; i++) step(i)
+      const before = last
+      last = used()
+      return last - before
+    })
+    expect(Math.min(...growth)).toBeLessThan(20 * fifth)
+    expect(optimizer.report.step).toBeGreaterThan(0.9 * steps)
   })
 })

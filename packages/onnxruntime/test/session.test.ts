@@ -376,7 +376,7 @@ describe('TrainingSession', () => {
     await session.release()
   })
 
-  it('needs no more memory after a thousand steps than after a hundred', async () => {
+  it('needs no more memory after a thousand steps than before', async () => {
     setFlagsFromString('--expose-gc')
     const collect = runInNewContext('gc') as () => void
     const session = await TrainingSession.create({ ...denseArtifacts([64, 100, 10]), optimizer })
@@ -399,10 +399,16 @@ describe('TrainingSession', () => {
       return heapUsed + arrayBuffers
     }
     const { buffer } = session.parameters.get('w0')!.data
-    const before = await run(100)
-    const after = await run(900)
-    // A kilobyte held on to at every step would be 900.
-    expect(after - before).toBeLessThan(400_000)
+    // Compiled code comes and goes: but what a step holds on to is there after every two hundred of them.
+    let last = await run(100)
+    const growth: number[] = []
+    for (let k = 0; k < 5; k++) {
+      const now = await run(200)
+      growth.push(now - last)
+      last = now
+    }
+    // A kilobyte held on to at every step would be 200.
+    expect(Math.min(...growth)).toBeLessThan(100_000)
     expect(session.parameters.get('w0')!.data.buffer).toBe(buffer)
     await session.release()
   })

@@ -3,7 +3,7 @@ import type { Lowering, LoweringContext } from './context.js'
 import type { Extent } from './shapes.js'
 
 /** Whether each axis of `a` was stretched to that of `b`, by axis of the result; `undefined` where that is not known. */
-function stretchedAxes(a: readonly Extent[], b: readonly Extent[]): number[] | undefined {
+export function stretchedAxes(a: readonly Extent[], b: readonly Extent[]): number[] | undefined {
   const rank = Math.max(a.length, b.length)
   const axes: number[] = []
   for (let axis = 0; axis < rank; axis++) {

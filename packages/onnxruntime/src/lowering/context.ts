@@ -72,6 +72,8 @@ export interface Emitted {
   readonly constants: Map<string, TensorProto>
   /** Makes a name that the graph does not have yet. */
   readonly fresh: (hint: string) => string
+  /** What the names of constants start with: those of two passes over one graph must differ. Default `lowered`. */
+  readonly prefix?: string
 }
 
 /** Makes the context in which a node is lowered. */
@@ -94,7 +96,7 @@ export function createContext(
         '(onnx.shape_inference.infer_shapes) before generating artifacts',
     )
   const constant = (key: string, make: (name: string) => TensorProto): string => {
-    const name = `lowered/${key}`
+    const name = `${emitted.prefix ?? 'lowered'}/${key}`
     if (!emitted.constants.has(name)) emitted.constants.set(name, make(name))
     return name
   }

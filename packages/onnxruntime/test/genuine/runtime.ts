@@ -2,6 +2,8 @@ import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { elementTypeOf } from '../../src/onnx/dataType.js'
+import type { NamedTensor } from '../../src/types.js'
 
 // The last release of ONNX Runtime's JavaScript packages with training: an oracle, where it is installed.
 
@@ -38,6 +40,18 @@ export interface Genuine {
    * for that, but its WebAssembly does.
    */
   readonly saveCheckpoint: (session: GenuineSession) => Uint8Array
+  /** Runs a model, which may have the operators of training. */
+  readonly infer: (
+    model: Uint8Array,
+    feeds: Readonly<Record<string, NamelessTensor>>,
+  ) => Promise<Record<string, { readonly data: unknown; readonly dims: readonly number[] }>>
+}
+
+type NamelessTensor = Pick<NamedTensor, 'dims' | 'dataType' | 'data'>
+
+interface InferenceSession {
+  run(feeds: object): Promise<Record<string, GenuineTensor>>
+  release(): Promise<void>
 }
 
 /** Where the package lies, or undefined. */
@@ -60,6 +74,7 @@ interface TrainingModule {
   readonly env: { readonly wasm: { numThreads: number } }
   readonly Tensor: new (type: string, data: GenuineTensor['data'], dims: readonly number[]) => GenuineTensor
   readonly TrainingSession: { create(artifacts: unknown): Promise<GenuineSession> }
+  readonly InferenceSession: { create(model: Uint8Array, options: object): Promise<InferenceSession> }
 }
 
 /** Starts the genuine runtime. */
@@ -72,6 +87,18 @@ export async function startGenuine(): Promise<Genuine> {
     tensor: (type, data, dims) => new ort.Tensor(type, data, dims),
     create: (artifacts) => ort.TrainingSession.create(artifacts),
     saveCheckpoint: (session) => save(machine(), session),
+    async infer(model, feeds) {
+      const session = await ort.InferenceSession.create(model, { logSeverityLevel: 3 })
+      try {
+        const given = Object.entries(feeds).map(([name, { dims, dataType, data }]) => [
+          name,
+          new ort.Tensor(elementTypeOf(dataType).name, data as GenuineTensor['data'], dims),
+        ])
+        return await session.run(Object.fromEntries(given) as object)
+      } finally {
+        await session.release()
+      }
+    },
   }
 }
 

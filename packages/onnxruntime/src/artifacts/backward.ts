@@ -1,0 +1,200 @@
+import { create } from '@bufbuild/protobuf'
+import { InducedMetricError } from '@induced-metric/core'
+import { describeNode, type Emitted } from '../lowering/context.js'
+import type { ValueTypes } from '../lowering/shapes.js'
+import { canonicalDomain } from '../onnx/model.js'
+import { NodeProtoSchema, type GraphProto, type NodeProto, type TensorProto } from '../onnx/onnx_pb.js'
+import { createGradientContext, isReal, noGradient, type GradientRule } from './gradients/context.js'
+import { gradients as builtinGradients, type GradientTable } from './gradients/table.js'
+import { capturedBy, namesIn } from './graphNames.js'
+
+/** What gradients are wanted. */
+export interface BackwardRequest {
+  /** The forward graph, its nodes in order of computation. Rules may add outputs to its nodes. */
+  readonly graph: GraphProto
+  /** What is known of its values. What is known of gradients is added. */
+  readonly types: ValueTypes
+  /** The version of ONNX's operators that the graph uses, at least 13. */
+  readonly opset: number
+  /** Gradients that are given: by the value whose they are. */
+  readonly seeds: ReadonlyMap<string, string>
+  /** The values whose gradients are wanted. */
+  readonly wanted: readonly string[]
+  readonly table?: GradientTable
+}
+
+/** A graph's gradients. */
+export interface Backward {
+  /** The nodes that compute them, to stand after those of the forward graph. */
+  readonly nodes: readonly NodeProto[]
+  readonly constants: readonly TensorProto[]
+  /** The gradients by the values whose they are; those that the seeds do not depend on are missing. */
+  readonly gradients: ReadonlyMap<string, string>
+}
+
+/**
+ * Walks a graph in reverse, from values whose gradients are given to those whose gradients are wanted.
+ *
+ * @throws ERR_NOT_SUPPORTED for a node on the way that has no rule, naming what it keeps from having a gradient; and for
+ *   a node that its rule cannot handle
+ */
+export function addGradients(request: BackwardRequest): Backward {
+  const { graph, types, opset, seeds, table = builtinGradients } = request
+  const names = namesIn(graph)
+  const emitted: Emitted = {
+    nodes: [],
+    constants: new Map<string, TensorProto>(),
+    prefix: 'gradient',
+    fresh: (hint) => {
+      let name = hint
+      for (let i = 2; names.has(name); i++) name = `${hint}_${i}`
+      names.add(name)
+      return name
+    },
+  }
+  const origins = originsOf(request)
+  const needed = neededFor(graph, new Set(seeds.keys()))
+  checkRules(graph.node, origins, needed, table)
+
+  const contributions = new Map<string, string[]>([...seeds].map(([name, gradient]) => [name, [gradient]]))
+  const sum = (value: string): string | undefined => {
+    const parts = contributions.get(value)
+    if (parts === undefined || parts.length === 0) return undefined
+    if (parts.length === 1) return parts[0]
+    const total = emitted.fresh(`${value}_grad`)
+    emitted.nodes.push(
+      create(NodeProtoSchema, { opType: 'Sum', name: `${total}/Sum`, input: [...parts], output: [total] }),
+    )
+    types.add(total, types.get(value))
+    contributions.set(value, [total])
+    return total
+  }
+  for (const node of [...graph.node].reverse()) {
+    const flows = node.output.map((name) => name !== '' && origins.has(name) && contributions.has(name))
+    if (!flows.includes(true)) continue
+    const rule = ruleOf(table, node)!
+    const given = node.output.map((name, i) => (flows[i] ? sum(name) : undefined))
+    const wants = (index: number): boolean => origins.has(node.input[index] ?? '')
+    const context = createGradientContext(node, types, emitted, opset, {
+      gradient: (output) => given[output],
+      wants,
+      give(index, gradient) {
+        if (!wants(index)) return
+        const value = node.input[index]!
+        types.add(gradient, types.get(value))
+        const parts = contributions.get(value)
+        if (parts) parts.push(gradient)
+        else contributions.set(value, [gradient])
+      },
+    })
+    const captured = capturedBy(node).find((name) => origins.has(name))
+    if (captured !== undefined) {
+      context.refuse(
+        `its body depends on the parameter ${JSON.stringify(origins.get(captured))}, and control flow passes no ` +
+          'gradients; freeze the parameter, or export the model without control flow',
+      )
+    }
+    rule(context)
+  }
+
+  const made = new Map<string, string>()
+  for (const value of request.wanted) {
+    const gradient = sum(value)
+    if (gradient !== undefined) made.set(value, gradient)
+  }
+  return {
+    nodes: emitted.nodes,
+    constants: [...emitted.constants.values()],
+    gradients: nameGradients(made, emitted),
+  }
+}
+
+/** The rule for a node. */
+export function ruleOf(table: GradientTable, { opType, domain }: NodeProto): GradientRule | undefined {
+  const rules = table[canonicalDomain(domain)]
+  return rules && Object.hasOwn(rules, opType) ? rules[opType] : undefined
+}
+
+/** The values that depend on a wanted one, each with one that it depends on. */
+function originsOf({
+  graph,
+  types,
+  wanted,
+  table = builtinGradients,
+}: BackwardRequest): ReadonlyMap<string, string> {
+  const origins = new Map(wanted.map((name) => [name, name]))
+  for (const node of graph.node) {
+    if (ruleOf(table, node) === noGradient) continue
+    const through = [...node.input, ...capturedBy(node)].find((name) => origins.has(name))
+    if (through === undefined) continue
+    for (const name of node.output) {
+      if (name !== '' && isReal(types.get(name).dataType)) origins.set(name, origins.get(through)!)
+    }
+  }
+  return origins
+}
+
+/** The values that given ones are computed from, themselves among them. */
+function neededFor(graph: GraphProto, values: ReadonlySet<string>): ReadonlySet<string> {
+  const needed = new Set(values)
+  for (const node of [...graph.node].reverse()) {
+    if (!node.output.some((name) => needed.has(name))) continue
+    for (const name of [...node.input, ...capturedBy(node)]) if (name !== '') needed.add(name)
+  }
+  return needed
+}
+
+function checkRules(
+  nodes: readonly NodeProto[],
+  origins: ReadonlyMap<string, string>,
+  needed: ReadonlySet<string>,
+  table: GradientTable,
+): void {
+  const missing = nodes.filter(
+    (node) =>
+      ruleOf(table, node) === undefined && node.output.some((name) => origins.has(name) && needed.has(name)),
+  )
+  const [first] = missing
+  if (first === undefined) return
+  const parameter = origins.get(first.output.find((name) => origins.has(name))!)
+  const others = [...new Set(missing.map(({ opType }) => opType))].filter((opType) => opType !== first.opType)
+  throw new InducedMetricError(
+    'ERR_NOT_SUPPORTED',
+    `${describeNode(first)} has no gradient rule, and lies between the parameter ${JSON.stringify(parameter)} and the loss` +
+      `${others.length === 0 ? '' : `; neither have ${others.join(', ')}`}. Freeze the parameter, or give a rule with the ` +
+      'option gradients',
+  )
+}
+
+/** Gives gradients the names that ONNX Runtime gives them, `<value>_grad`, by renaming what rules have made. */
+function nameGradients(made: ReadonlyMap<string, string>, emitted: Emitted): Map<string, string> {
+  const outputs = new Set(emitted.nodes.flatMap(({ output }) => output))
+  const renamed = new Map<string, string>()
+  const named = new Map<string, string>()
+  for (const [value, gradient] of made) {
+    if (gradient === `${value}_grad`) {
+      named.set(value, gradient)
+      // It has its name and may be the gradient of another value, too.
+      renamed.set(gradient, gradient)
+      continue
+    }
+    const name = emitted.fresh(`${value}_grad`)
+    named.set(value, name)
+    if (outputs.has(gradient) && !renamed.has(gradient)) renamed.set(gradient, name)
+    else {
+      emitted.nodes.push(
+        create(NodeProtoSchema, {
+          opType: 'Identity',
+          name: `${name}/Identity`,
+          input: [gradient],
+          output: [name],
+        }),
+      )
+    }
+  }
+  for (const node of emitted.nodes) {
+    node.input = node.input.map((name) => renamed.get(name) ?? name)
+    node.output = node.output.map((name) => renamed.get(name) ?? name)
+  }
+  return named
+}

@@ -1,0 +1,3 @@
+import type { GradientRule } from './context.js'
+
+export const control: Readonly<Record<string, GradientRule>> = {}

@@ -1,0 +1,3 @@
+import type { GradientRule } from './context.js'
+
+export const reductions: Readonly<Record<string, GradientRule>> = {}

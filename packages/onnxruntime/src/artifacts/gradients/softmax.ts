@@ -1,0 +1,3 @@
+import type { GradientRule } from './context.js'
+
+export const softmax: Readonly<Record<string, GradientRule>> = {}

@@ -1,0 +1,39 @@
+import type { GraphProto, NodeProto } from '../onnx/onnx_pb.js'
+
+/** The graphs inside a node: branches, bodies of loops. */
+export function subgraphsOf(node: NodeProto): GraphProto[] {
+  return node.attribute.flatMap(({ g, graphs }) => (g ? [g, ...graphs] : graphs))
+}
+
+/** Every name that a graph uses for a value or a node, those of the graphs inside it among them. */
+export function namesIn(graph: GraphProto): Set<string> {
+  const names = new Set<string>()
+  const visit = (inner: GraphProto): void => {
+    for (const { name } of [...inner.input, ...inner.output, ...inner.valueInfo, ...inner.initializer]) {
+      names.add(name)
+    }
+    for (const node of inner.node) {
+      names.add(node.name)
+      for (const name of [...node.input, ...node.output]) names.add(name)
+      subgraphsOf(node).forEach(visit)
+    }
+  }
+  visit(graph)
+  return names
+}
+
+/** The values around a node that the graphs inside it read. */
+export function capturedBy(node: NodeProto): string[] {
+  const captured = new Set<string>()
+  const visit = (graph: GraphProto, outer: ReadonlySet<string>): void => {
+    const own = new Set([...outer, ...[...graph.input, ...graph.initializer].map(({ name }) => name)])
+    for (const inner of graph.node) {
+      for (const name of inner.input) if (name !== '' && !own.has(name)) captured.add(name)
+      for (const subgraph of subgraphsOf(inner)) visit(subgraph, own)
+      for (const name of inner.output) own.add(name)
+    }
+    for (const { name } of graph.output) if (!own.has(name)) captured.add(name)
+  }
+  for (const graph of subgraphsOf(node)) visit(graph, new Set())
+  return [...captured]
+}

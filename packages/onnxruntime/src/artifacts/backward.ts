@@ -6,7 +6,7 @@ import { canonicalDomain } from '../onnx/model.js'
 import { NodeProtoSchema, type GraphProto, type NodeProto, type TensorProto } from '../onnx/onnx_pb.js'
 import { createGradientContext, isReal, noGradient, type GradientRule } from './gradients/context.js'
 import { gradients as builtinGradients, type GradientTable } from './gradients/table.js'
-import { capturedBy, namesIn } from './graphNames.js'
+import { capturedBy, freshNames, namesIn, neededFor } from './graphNames.js'
 
 /** What gradients are wanted. */
 export interface BackwardRequest {
@@ -40,20 +40,14 @@ export interface Backward {
  */
 export function addGradients(request: BackwardRequest): Backward {
   const { graph, types, opset, seeds, table = builtinGradients } = request
-  const names = namesIn(graph)
   const emitted: Emitted = {
     nodes: [],
     constants: new Map<string, TensorProto>(),
     prefix: 'gradient',
-    fresh: (hint) => {
-      let name = hint
-      for (let i = 2; names.has(name); i++) name = `${hint}_${i}`
-      names.add(name)
-      return name
-    },
+    fresh: freshNames(namesIn(graph)),
   }
   const origins = originsOf(request)
-  const needed = neededFor(graph, new Set(seeds.keys()))
+  const needed = neededFor(graph.node, seeds.keys())
   checkRules(graph.node, origins, needed, table)
 
   const contributions = new Map<string, string[]>([...seeds].map(([name, gradient]) => [name, [gradient]]))
@@ -132,16 +126,6 @@ function originsOf({
     }
   }
   return origins
-}
-
-/** The values that given ones are computed from, themselves among them. */
-function neededFor(graph: GraphProto, values: ReadonlySet<string>): ReadonlySet<string> {
-  const needed = new Set(values)
-  for (const node of [...graph.node].reverse()) {
-    if (!node.output.some((name) => needed.has(name))) continue
-    for (const name of [...node.input, ...capturedBy(node)]) if (name !== '') needed.add(name)
-  }
-  return needed
 }
 
 function checkRules(

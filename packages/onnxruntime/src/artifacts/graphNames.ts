@@ -22,8 +22,24 @@ export function namesIn(graph: GraphProto): Set<string> {
   return names
 }
 
+/** Makes names that a set does not have yet, and adds them to it. */
+export function freshNames(names: Set<string>): (hint: string) => string {
+  const counts = new Map<string, number>()
+  return (hint) => {
+    let name = hint
+    for (let i = counts.get(hint) ?? 2; names.has(name); i++) {
+      name = `${hint}_${i}`
+      counts.set(hint, i + 1)
+    }
+    names.add(name)
+    return name
+  }
+}
+
 /** The values around a node that the graphs inside it read. */
-export function capturedBy(node: NodeProto): string[] {
+export function capturedBy(node: NodeProto): readonly string[] {
+  const subgraphs = subgraphsOf(node)
+  if (subgraphs.length === 0) return []
   const captured = new Set<string>()
   const visit = (graph: GraphProto, outer: ReadonlySet<string>): void => {
     const own = new Set([...outer, ...[...graph.input, ...graph.initializer].map(({ name }) => name)])
@@ -34,6 +50,16 @@ export function capturedBy(node: NodeProto): string[] {
     }
     for (const { name } of graph.output) if (!own.has(name)) captured.add(name)
   }
-  for (const graph of subgraphsOf(node)) visit(graph, new Set())
+  for (const graph of subgraphs) visit(graph, new Set())
   return [...captured]
+}
+
+/** The values that given ones are computed from, themselves among them. */
+export function neededFor(nodes: readonly NodeProto[], values: Iterable<string>): ReadonlySet<string> {
+  const needed = new Set(values)
+  for (const node of [...nodes].reverse()) {
+    if (!node.output.some((name) => needed.has(name))) continue
+    for (const name of [...node.input, ...capturedBy(node)]) if (name !== '') needed.add(name)
+  }
+  return needed
 }

@@ -1,10 +1,11 @@
 import { clone, create } from '@bufbuild/protobuf'
 import { valueTypes, type Extent, type ValueTypes } from '../lowering/shapes.js'
 import { createOrtSession, defaultOrt, type Ort } from '../namespace.js'
-import { dataType, dataTypeOf } from '../onnx/dataType.js'
+import { dataTypeOf } from '../onnx/dataType.js'
 import { writeModel, type Model } from '../onnx/model.js'
-import { ModelProtoSchema, ValueInfoProtoSchema, type TensorProto } from '../onnx/onnx_pb.js'
+import { ModelProtoSchema, NodeProtoSchema, ValueInfoProtoSchema, type TensorProto } from '../onnx/onnx_pb.js'
 import { dimsOf } from '../onnx/tensor.js'
+import { declaredValue, withFields } from './values.js'
 
 /** What the runtime says of an output, from release 1.23 on. */
 interface ValueMetadata {
@@ -25,42 +26,72 @@ const smallConstant = 64
  * @throws ERR_NOT_SUPPORTED where the runtime does not take the model
  */
 export async function inferTypes(model: Model, ort?: Ort): Promise<ValueTypes> {
+  const runtime = ort ?? (await defaultOrt())
   const types = valueTypes(model.graph)
-  const probe = clone(ModelProtoSchema, model) as Model
+  const probe = withoutLargeConstants(model)
   const { graph } = probe
-  const isLarge = (tensor: TensorProto): boolean =>
-    dimsOf(tensor).reduce((size, extent) => size * extent, 1) > smallConstant
-  const inputs = new Set(graph.input.map(({ name }) => name))
-  for (const tensor of graph.initializer.filter(isLarge)) {
-    if (inputs.has(tensor.name)) continue
-    const dim = tensor.dims.map((value) => ({ value: { case: 'dimValue' as const, value } }))
-    graph.input.push(
-      create(ValueInfoProtoSchema, {
-        name: tensor.name,
-        type: { value: { case: 'tensorType', value: { elemType: tensor.dataType, shape: { dim } } } },
-      }),
-    )
-  }
-  graph.initializer = graph.initializer.filter((tensor) => !isLarge(tensor))
   const declared = new Set(graph.output.map(({ name }) => name))
   for (const name of graph.node.flatMap(({ output }) => output)) {
     if (name !== '' && !declared.has(name)) graph.output.push(create(ValueInfoProtoSchema, { name }))
   }
-  const session = await createOrtSession(ort ?? (await defaultOrt()), writeModel(probe), 'the model', {
+  const found = (await metadataOf(runtime, probe)).filter(({ isTensor }) => isTensor)
+  const scalars = await scalarsAmong(runtime, probe, found)
+  for (const { name, type, shape } of found) {
+    types.add(name, {
+      dataType: type === undefined ? undefined : dataTypeOf(type),
+      shape:
+        shape?.length === 0 && !scalars.has(name)
+          ? undefined
+          : shape?.map((extent): Extent => (extent === '' ? undefined : extent)),
+    })
+  }
+  return types
+}
+
+/** The runtime describes a value of unknown rank as it does a scalar. Their shapes differ: [0], and [unknown]. */
+async function scalarsAmong(
+  ort: Ort,
+  probe: Model,
+  found: readonly ValueMetadata[],
+): Promise<ReadonlySet<string>> {
+  const doubtful = found.filter(({ shape }) => shape?.length === 0).map(({ name }) => name)
+  if (doubtful.length === 0) return new Set()
+  const { graph } = probe
+  const shapes = new Map(doubtful.map((name) => [`${name}/shape of`, name]))
+  for (const [shape, name] of shapes) {
+    graph.node.push(create(NodeProtoSchema, { opType: 'Shape', name: shape, input: [name], output: [shape] }))
+    graph.output.push(create(ValueInfoProtoSchema, { name: shape }))
+  }
+  const scalars = new Set<string>()
+  for (const { name, shape } of await metadataOf(ort, probe)) {
+    const value = shapes.get(name)
+    if (value !== undefined && shape?.[0] === 0) scalars.add(value)
+  }
+  return scalars
+}
+
+async function metadataOf(ort: Ort, probe: Model): Promise<readonly ValueMetadata[]> {
+  const session = await createOrtSession(ort, writeModel(probe), 'the model', {
     graphOptimizationLevel: 'disabled',
     logSeverityLevel: 4,
   })
-  try {
-    const { outputMetadata = [] } = session as { outputMetadata?: readonly ValueMetadata[] }
-    for (const { name, isTensor, type, shape } of outputMetadata) {
-      if (!isTensor || type === undefined) continue
-      types.add(name, {
-        dataType: dataTypeOf(type) ?? dataType.undefined,
-        shape: shape?.map((extent): Extent => (extent === '' ? undefined : extent)),
-      })
+  const { outputMetadata = [] } = session as { outputMetadata?: readonly ValueMetadata[] }
+  await session.release()
+  return outputMetadata
+}
+
+/** A copy of a model in which large constants are inputs: their values need not be known, or even there. */
+function withoutLargeConstants(model: Model): Model {
+  const { initializer } = model.graph
+  const isLarge = (tensor: TensorProto): boolean =>
+    dimsOf(tensor).reduce((size, extent) => size * extent, 1) > smallConstant
+  const small = withFields(model.graph, { initializer: initializer.filter((tensor) => !isLarge(tensor)) })
+  const probe = clone(ModelProtoSchema, withFields(model, { graph: small })) as Model
+  const inputs = new Set(probe.graph.input.map(({ name }) => name))
+  for (const tensor of initializer) {
+    if (isLarge(tensor) && !inputs.has(tensor.name)) {
+      probe.graph.input.push(declaredValue(tensor.name, tensor.dataType, tensor.dims.map(Number)))
     }
-  } finally {
-    await session.release()
   }
-  return types
+  return probe
 }

@@ -1,0 +1,155 @@
+import { clone, create } from '@bufbuild/protobuf'
+import { InducedMetricError } from '@induced-metric/core'
+import { readArtifact } from '../artifact.js'
+import { createContext, type Emitted } from '../lowering/context.js'
+import { typeOf as declaredType, type ValueTypes } from '../lowering/shapes.js'
+import { canonicalDomain, opsetOf, readModel, setOpset, type Model } from '../onnx/model.js'
+import { ModelProtoSchema, NodeProtoSchema, type TensorProto } from '../onnx/onnx_pb.js'
+import { capturedBy, freshNames, namesIn, subgraphsOf } from './graphNames.js'
+import { lossBuilder, type Loss, type LossContext } from './losses.js'
+import { prepareModel } from './prepare.js'
+import { declaredValue, withFields } from './values.js'
+
+/** A loss as a graph holds it. */
+export interface AddedLoss {
+  /** The value that is the loss. */
+  readonly loss: string
+  /** The constants that came with it: no parameters, whatever their type. */
+  readonly constants: readonly TensorProto[]
+}
+
+/**
+ * Adds a loss to a model.
+ *
+ * @param model is changed, but for its constants, which are returned
+ * @param outputs the values that the loss is computed from
+ * @throws ERR_OPTION and ERR_SHAPE for a loss that does not go with the model
+ */
+export async function addLoss(
+  model: Model,
+  types: ValueTypes,
+  loss: Loss,
+  outputs: readonly string[],
+): Promise<AddedLoss> {
+  if (typeof loss === 'object' && loss !== null) return addLossModel(model, types, loss, outputs)
+  const builder = lossBuilder(loss)
+  const { graph } = model
+  const emitted: Emitted = {
+    nodes: [],
+    constants: new Map(),
+    prefix: 'loss',
+    fresh: freshNames(namesIn(graph)),
+  }
+  // The hint of names, and what errors would name.
+  const node = create(NodeProtoSchema, { opType: 'loss', name: 'loss', output: ['loss'] })
+  const context = createContext(node, types, emitted, opsetOf(model)!)
+  const declared = new Map(graph.input.map((input) => [input.name, input]))
+  const given: LossContext = {
+    outputs,
+    opset: context.opset,
+    typeOf: context.typeOf,
+    emit: context.emit,
+    emitAll: context.emitAll,
+    reals: context.reals,
+    ints: context.ints,
+    fresh: emitted.fresh,
+    constant(tensor) {
+      const name = emitted.fresh(tensor.name === '' ? 'loss/constant' : tensor.name)
+      emitted.constants.set(name, withFields(tensor, { name }))
+      return name
+    },
+    input(name, type, shape) {
+      const known = declared.get(name)
+      if (known === undefined) {
+        const value = declaredValue(name, type, shape)
+        declared.set(name, value)
+        graph.input.push(value)
+        types.add(name, { dataType: type, shape })
+        return name
+      }
+      const { dataType: found, shape: extents } = declaredType(known)
+      if (found !== type || extents?.length !== shape.length) {
+        throw new InducedMetricError(
+          'ERR_SHAPE',
+          `the model has an input ${JSON.stringify(name)} already, of another type or number of axes than the loss wants; ` +
+            'give the loss another name for it',
+        )
+      }
+      return name
+    },
+  }
+  const name = builder(given)
+  if (!emitted.nodes.some(({ output }) => output.includes(name))) {
+    throw new InducedMetricError(
+      'ERR_OPTION',
+      `the function that builds the loss must return the name of a value that it has computed, returned ${JSON.stringify(name)}`,
+    )
+  }
+  graph.node.push(...emitted.nodes)
+  return { loss: name, constants: [...emitted.constants.values()] }
+}
+
+async function addLossModel(
+  model: Model,
+  types: ValueTypes,
+  { model: given }: Exclude<Loss, string | ((...args: never) => unknown)>,
+  outputs: readonly string[],
+): Promise<AddedLoss> {
+  if (given === undefined)
+    throw new InducedMetricError('ERR_OPTION', 'a loss that is an object must be { model }')
+  const isMessage = typeof given === 'object' && 'graph' in given
+  const read = isMessage
+    ? (clone(ModelProtoSchema, given) as Model)
+    : readModel(await readArtifact(given, 'the loss', 'ERR_OPTION'), 'the loss')
+  const { model: loss } = prepareModel(read)
+  if (opsetOf(loss) !== opsetOf(model)) {
+    throw new InducedMetricError(
+      'ERR_OPTION',
+      `the loss uses version ${opsetOf(loss)} of ONNX's operators, the model ${opsetOf(model)}: they must be the same`,
+    )
+  }
+  for (const { domain, version } of loss.opsetImport) {
+    if (opsetOf(model, canonicalDomain(domain)) === undefined) setOpset(model, domain, Number(version))
+  }
+  const names = namesIn(model.graph)
+  const fresh = freshNames(names)
+  const inputs = loss.graph.input.map(({ name }) => name)
+  const isNamed = inputs.some((name) => types.producer(name) !== undefined || outputs.includes(name))
+  const renamed = new Map<string, string>([['', '']])
+  loss.graph.input.forEach((value, index) => {
+    const bound = isNamed
+      ? types.producer(value.name) !== undefined || outputs.includes(value.name)
+        ? value.name
+        : undefined
+      : outputs[index]
+    if (bound === undefined) model.graph.input.push(value)
+    renamed.set(value.name, bound ?? value.name)
+  })
+  if (outputs.every((name) => ![...renamed.values()].includes(name))) {
+    throw new InducedMetricError('ERR_OPTION', 'the loss reads no output of the model')
+  }
+  const rename = (name: string): string => {
+    const known = renamed.get(name)
+    if (known !== undefined) return known
+    const made = fresh(names.has(name) ? `loss/${name}` : name)
+    renamed.set(name, made)
+    return made
+  }
+  for (const node of loss.graph.node) {
+    const captured = capturedBy(node).filter((name) => rename(name) !== name)
+    if (captured.length > 0 && subgraphsOf(node).length > 0) {
+      throw new InducedMetricError(
+        'ERR_NOT_SUPPORTED',
+        `the loss has control flow that reads ${captured.join(', ')}, whose names are taken in the model: rename them`,
+      )
+    }
+    node.name = fresh(node.name === '' ? `loss/${node.opType}` : node.name)
+    node.input = node.input.map(rename)
+    node.output = node.output.map(rename)
+  }
+  model.graph.node.push(...loss.graph.node)
+  return {
+    loss: rename(loss.graph.output[0]!.name),
+    constants: loss.graph.initializer.map((tensor) => (withFields(tensor, { name: rename(tensor.name) }))),
+  }
+}

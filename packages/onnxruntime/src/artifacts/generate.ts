@@ -1,0 +1,337 @@
+import { clone, create } from '@bufbuild/protobuf'
+import { InducedMetricError } from '@induced-metric/core'
+import type { Artifact } from '../artifact.js'
+import { writeCheckpoint } from '../checkpoint/write.js'
+import type { ValueTypes } from '../lowering/shapes.js'
+import type { Ort } from '../namespace.js'
+import { dataType } from '../onnx/dataType.js'
+import { opsetOf, setOpset, writeModel, type Model } from '../onnx/model.js'
+import {
+  ModelProtoSchema,
+  NodeProtoSchema,
+  type GraphProto,
+  type TensorProto,
+  type ValueInfoProto,
+} from '../onnx/onnx_pb.js'
+import { readTensor, realTensor } from '../onnx/tensor.js'
+import type { CheckpointState, NamedTensor } from '../types.js'
+import { addLoss } from './addLoss.js'
+import { addGradients } from './backward.js'
+import { foldConstants } from './fold.js'
+import type { GradientTable } from './gradients/table.js'
+import { neededFor, subgraphsOf } from './graphNames.js'
+import { inferTypes } from './inferTypes.js'
+import { describeShape, type Loss } from './losses.js'
+import { writeOptimizerModel, type OptimizerChoice } from './optimizers.js'
+import { chooseTrainable, takeParameters, type ParameterInfo } from './parameters.js'
+import { prepareModel } from './prepare.js'
+import { readForward, type ExternalData } from './readForward.js'
+import type { Selector } from './select.js'
+import { summarize, type ArtifactsSummary } from './summary.js'
+import { setEvalMode, setTrainingMode } from './trainingMode.js'
+import { declaredValue, withFields } from './values.js'
+
+/** What {@link generateArtifacts} is told. */
+export interface GenerateOptions {
+  /** The loss. Without one, the model's first output is it. */
+  readonly loss?: Loss
+  /**
+   * The parameters to train: a name, a glob, a regular expression, a list of these, or a predicate. Default: all, which
+   * are the model's initializers of float or double.
+   */
+  readonly requiresGrad?: Selector<ParameterInfo>
+  /** The parameters not to train, likewise. They are in the checkpoint, too. */
+  readonly frozen?: Selector<ParameterInfo>
+  /** Without one there is no optimizer model: a session is then given what trains. */
+  readonly optimizer?: OptimizerChoice
+  /** Values of the model, beside the loss, that the training and the eval model give back. */
+  readonly additionalOutputs?: readonly string[]
+  /** The values of the model that the loss is computed from. Default: its outputs. */
+  readonly outputNames?: readonly string[]
+  /**
+   * Whether batch normalisations in the training model use the statistics of the batch and move the running ones
+   * (`'training'`, default), or the running ones as at inference.
+   */
+  readonly batchNormalization?: 'training' | 'inference'
+  /** Gradient rules beyond those of `gradients`, or in their place. */
+  readonly gradients?: GradientTable
+  /** The package of the runtime that infers shapes and folds constants: onnxruntime-node (default), or onnxruntime-web. */
+  readonly ort?: Ort
+  /** Where the values of a model lie that is not given by its path and has some in other files. */
+  readonly externalData?: ExternalData
+}
+
+/** What `generate_artifacts` writes: files by their contents. */
+export interface TrainingArtifacts {
+  /** training_model.onnx: the model, the loss and the gradients. */
+  readonly trainModel: Uint8Array
+  /** eval_model.onnx: the model and the loss. */
+  readonly evalModel: Uint8Array
+  /** optimizer_model.onnx, where an optimizer was given. */
+  readonly optimizerModel: Uint8Array | undefined
+  /** The checkpoint; made when it is asked for. Throws ERR_NOT_SUPPORTED where it would be over 2 GB: see `state`. */
+  readonly checkpointState: Uint8Array
+  /** What the checkpoint holds. */
+  readonly state: CheckpointState
+  readonly summary: ArtifactsSummary
+}
+
+/**
+ * Makes training artifacts of a forward ONNX model, as `onnxruntime.training.artifacts.generate_artifacts` does in Python:
+ * what a `TrainingSession` trains from, here and in builds of the runtime with training.
+ *
+ * Parameters become inputs of the training and the eval model, their values go to the checkpoint. Dropouts drop and batch
+ * normalisations use the batch in the training model only. Model-local functions are inlined, constants folded.
+ *
+ * @param forwardModel the content of a `.onnx` file, its path or URL, or a model that was read. It is left as it is
+ * @throws ERR_NOT_SUPPORTED for an operator that has no gradient rule where one is needed, naming the operator, the node and
+ *   the parameter that it blocks; ERR_OPTION for a model that is not valid ONNX, and for options that do not fit it;
+ *   ERR_SHAPE for a loss that does not go with the model's outputs
+ *
+ * @example
+ * ```ts no-run
+ * import { adam, inducedMetric } from '@induced-metric/core'
+ * import { TrainingSession } from '@induced-metric/onnxruntime'
+ * import { generateArtifacts } from '@induced-metric/onnxruntime/artifacts'
+ *
+ * const { trainModel, evalModel, checkpointState } = await generateArtifacts('model.onnx', {
+ *   loss: 'cross-entropy',
+ *   requiresGrad: 'head.*',
+ * })
+ * const optimizer = inducedMetric(adam(), { learningRate: 0.001 })
+ * const session = await TrainingSession.create({ trainModel, evalModel, checkpointState, optimizer })
+ * console.log(session.trainingInputNames)
+ * ```
+ */
+export async function generateArtifacts(
+  forwardModel: Artifact | Model,
+  options: GenerateOptions = {},
+): Promise<TrainingArtifacts> {
+  checkOptions(options)
+  const { ort, additionalOutputs = [], batchNormalization = 'training' } = options
+  const { model, inlined } = prepareModel(await readForward(forwardModel, options.externalData))
+  const { graph } = model
+  const parameters = takeParameters(graph, new Set())
+  const { types: forwardTypes, folded } = await foldConstants(model, ort)
+
+  const outputs = options.outputNames ?? graph.output.map(({ name }) => name)
+  checkValues(graph, outputs, 'outputNames')
+  checkValues(graph, additionalOutputs, 'additionalOutputs')
+  const forwardOutputs = graph.output
+  const { loss, constants } =
+    options.loss === undefined
+      ? { loss: outputs[0]!, constants: [] }
+      : await addLoss(model, forwardTypes, options.loss, outputs)
+  graph.initializer.push(...constants)
+  graph.output = [...new Set([loss, ...additionalOutputs])].map(
+    (name) =>
+      forwardOutputs.find((output) => output.name === name) ?? declaredValue(name, dataType.float, undefined),
+  )
+  for (const output of graph.output) if (!forwardOutputs.includes(output)) delete output.type
+  const types = await inferTypes(model, ort)
+  for (const output of graph.output) {
+    const { dataType: type = dataType.float, shape } = types.get(output.name)
+    Object.assign(output, declaredValue(output.name, type, shape))
+  }
+  checkLoss(loss, types)
+  const trainable = chooseTrainable(parameters, options.requiresGrad, options.frozen)
+
+  const evalModel = clone(ModelProtoSchema, model) as Model
+  setEvalMode(evalModel.graph)
+  declareValues(evalModel.graph, types)
+
+  const trainModel = clone(ModelProtoSchema, model) as Model
+  const { gradients, forwardNodes } = addTraining(trainModel, types, loss, trainable, {
+    batchNormalization,
+    table: options.gradients,
+  })
+  const blocked = trainable.filter((name) => !gradients.has(name))
+  if (options.requiresGrad !== undefined && blocked.length > 0) {
+    throw new InducedMetricError(
+      'ERR_OPTION',
+      `requiresGrad: the loss does not depend on ${blocked.map((name) => JSON.stringify(name)).join(', ')}`,
+    )
+  }
+  if (gradients.size === 0) {
+    throw new InducedMetricError(
+      'ERR_OPTION',
+      `the loss ${JSON.stringify(loss)} depends on no parameter of the model`,
+    )
+  }
+
+  const state = stateOf(parameters.values, new Set(gradients.keys()))
+  const optimizerModel =
+    options.optimizer === undefined
+      ? undefined
+      : writeOptimizerModel(
+          options.optimizer,
+          state.trainable.map(({ name, dims, dataType: type }) => ({
+            name,
+            shape: dims,
+            dtype: type === dataType.double ? 'float64' : 'float32',
+          })),
+        )
+  return {
+    trainModel: writeModel(trainModel),
+    evalModel: writeModel(evalModel),
+    optimizerModel,
+    get checkpointState() {
+      return writeCheckpoint(state)
+    },
+    state,
+    summary: summarize({ trainModel, forwardNodes, state, types, loss, inlined, folded }),
+  }
+}
+
+/** Turns a model with a loss into one that accumulates gradients; which parameters have one is returned. */
+function addTraining(
+  model: Model,
+  types: ValueTypes,
+  loss: string,
+  trainable: readonly string[],
+  options: {
+    readonly batchNormalization: 'training' | 'inference'
+    readonly table: GradientTable | undefined
+  },
+): { readonly gradients: ReadonlyMap<string, string>; readonly forwardNodes: number } {
+  const { graph } = model
+  const outputs = graph.output.map(({ name }) => name)
+  const needed = neededFor(graph.node, outputs)
+  graph.node = graph.node.filter(({ output }) => output.some((name) => needed.has(name)))
+  setTrainingMode(graph, types, options.batchNormalization)
+  const { dataType: type = dataType.float, shape = [] } = types.get(loss)
+  const seed = realTensor(
+    `${loss}_grad`,
+    [1],
+    type,
+    shape.map(() => 1),
+  )
+  graph.initializer.push(seed)
+  const { nodes, constants, gradients } = addGradients({
+    graph,
+    types,
+    opset: opsetOf(model)!,
+    seeds: new Map([[loss, seed.name]]),
+    wanted: trainable,
+    ...(options.table && { table: options.table }),
+  })
+  const forwardNodes = graph.node.length
+  graph.node.push(...nodes)
+  graph.initializer.push(...constants)
+  declareValues(graph, types)
+
+  const declared = new Map(graph.input.map((input) => [input.name, input]))
+  for (const [parameter, gradient] of gradients) {
+    const input = declared.get(parameter)!
+    const buffer = `${gradient}.accumulation.buffer`
+    const out = `${gradient}.accumulation.out`
+    graph.node.push(
+      create(NodeProtoSchema, {
+        opType: 'InPlaceAccumulatorV2',
+        domain: 'com.microsoft',
+        name: `${gradient}/accumulate`,
+        input: [buffer, gradient, 'lazy_reset_grad'],
+        output: [out],
+      }),
+    )
+    graph.input.push(withFields(input, { name: buffer }))
+    graph.output.push(declaredValue(out, dataType.bool, [1]))
+  }
+  graph.input.push(declaredValue('lazy_reset_grad', dataType.bool, [1]))
+  dropUnused(model)
+  if (opsetOf(model, 'com.microsoft') === undefined) setOpset(model, 'com.microsoft', 1)
+  return { gradients, forwardNodes }
+}
+
+/** Says of the values of a graph what is known. */
+function declareValues(graph: GraphProto, types: ValueTypes): void {
+  const known = new Set([...graph.input, ...graph.output].map(({ name }) => name))
+  const values: ValueInfoProto[] = []
+  for (const name of graph.node.flatMap(({ output }) => output)) {
+    const { dataType: type, shape } = types.get(name)
+    if (name !== '' && type !== undefined && !known.has(name)) values.push(declaredValue(name, type, shape))
+  }
+  graph.valueInfo = values
+}
+
+/** Inputs and constants that nothing in the training graph reads go. */
+function dropUnused({ graph }: Model): void {
+  const used = new Set(graph.output.map(({ name }) => name))
+  const visit = (inner: GraphProto): void => {
+    for (const node of inner.node) {
+      for (const name of node.input) used.add(name)
+      subgraphsOf(node).forEach(visit)
+    }
+    for (const { name } of inner.output) used.add(name)
+  }
+  visit(graph)
+  graph.initializer = graph.initializer.filter(({ name }) => used.has(name))
+  graph.input = graph.input.filter(({ name }) => used.has(name))
+}
+
+function stateOf(values: ReadonlyMap<string, TensorProto>, trained: ReadonlySet<string>): CheckpointState {
+  const tensors = [...values].map(([name, tensor]): NamedTensor => ({ ...readTensor(tensor), name }))
+  return {
+    trainable: tensors.filter(({ name }) => trained.has(name)),
+    frozen: tensors.filter(({ name }) => !trained.has(name)),
+    optimizerGroups: [],
+    properties: new Map(),
+  }
+}
+
+function checkLoss(loss: string, types: ValueTypes): void {
+  const { dataType: type, shape } = types.get(loss)
+  const isOne = shape?.every((extent) => extent === 1)
+  if (isOne && (type === dataType.float || type === dataType.double)) return
+  throw new InducedMetricError(
+    'ERR_SHAPE',
+    `the loss must be one number of float or double, and ${JSON.stringify(loss)} is ${describeShape(shape)}; give a loss, or ` +
+      'reduce it to its mean',
+  )
+}
+
+function checkValues({ node, input }: GraphProto, names: readonly string[], option: string): void {
+  const known = new Set([...input.map(({ name }) => name), ...node.flatMap(({ output }) => output)])
+  if (names.length === 0 && option === 'outputNames') {
+    throw new InducedMetricError('ERR_OPTION', 'outputNames: name at least one value of the model')
+  }
+  const unknown = names.find((name) => !known.has(name) || name === '')
+  if (unknown === undefined) return
+  throw new InducedMetricError(
+    'ERR_OPTION',
+    `${option}: the model computes no ${JSON.stringify(unknown)}; it computes ${[...known].slice(-8).join(', ')}`,
+  )
+}
+
+const optionNames = [
+  'loss',
+  'requiresGrad',
+  'frozen',
+  'optimizer',
+  'additionalOutputs',
+  'outputNames',
+  'batchNormalization',
+  'gradients',
+  'ort',
+  'externalData',
+]
+
+function checkOptions(options: GenerateOptions): void {
+  if (typeof options !== 'object' || options === null) {
+    throw new InducedMetricError('ERR_OPTION', `generateArtifacts takes options ${optionNames.join(', ')}`)
+  }
+  const unknown = Object.keys(options).find((key) => !optionNames.includes(key))
+  if (unknown !== undefined) {
+    throw new InducedMetricError(
+      'ERR_OPTION',
+      `generateArtifacts: unknown option ${JSON.stringify(unknown)}; options are ${optionNames.join(', ')}`,
+    )
+  }
+  const { batchNormalization: mode = 'training' } = options
+  if (mode !== 'training' && mode !== 'inference') {
+    throw new InducedMetricError(
+      'ERR_OPTION',
+      `batchNormalization must be 'training' or 'inference', given ${JSON.stringify(mode)}`,
+    )
+  }
+}

@@ -1,0 +1,35 @@
+/**
+ * Training artifacts from forward ONNX models: the gradient graph, the loss, the optimizer model and the checkpoint.
+ *
+ * @packageDocumentation
+ */
+export { addGradients, type Backward, type BackwardRequest } from './backward.js'
+export { writeArtifacts } from './files.js'
+export { generateArtifacts, type GenerateOptions, type TrainingArtifacts } from './generate.js'
+export { noGradient, type GradientContext, type GradientRule } from './gradients/context.js'
+export { gradients, type GradientTable } from './gradients/table.js'
+export {
+  bceWithLogitsLoss,
+  crossEntropyLoss,
+  l1Loss,
+  mseLoss,
+  type BceOptions,
+  type CrossEntropyOptions,
+  type Loss,
+  type LossBuilder,
+  type LossContext,
+  type LossName,
+  type Reduction,
+  type TargetOptions,
+} from './losses.js'
+export {
+  adamwOptimizer,
+  sgdOptimizer,
+  type AdamWOptions,
+  type GenuineOptimizer,
+  type OptimizerChoice,
+} from './optimizers.js'
+export type { ParameterInfo } from './parameters.js'
+export type { ExternalData } from './readForward.js'
+export type { NamePattern, Selector } from './select.js'
+export type { ArtifactsSummary, StepMemory, SummarizedParameter } from './summary.js'

@@ -1,0 +1,120 @@
+import { create, type MessageInitShape } from '@bufbuild/protobuf'
+import { InducedMetricError, type Transformation } from '@induced-metric/core'
+import { createAttribute, type AttributeValue } from '../onnx/attribute.js'
+import { dataType } from '../onnx/dataType.js'
+import { writeModel } from '../onnx/model.js'
+import { ModelProtoSchema, ValueInfoProtoSchema, type TypeProtoSchema } from '../onnx/onnx_pb.js'
+import { optimizerModel, type OptimizerModelParameter } from '../optimizerModel/index.js'
+import { declaredValue } from './values.js'
+
+/** Hyperparameters of {@link adamwOptimizer}; the learning rate is the session's. */
+export interface AdamWOptions {
+  /** Rates of the averages of g and of g². Default `[0.9, 0.999]`. */
+  readonly betas?: readonly [number, number]
+  /** Default 1e-6. */
+  readonly epsilon?: number
+  /** Default 0. */
+  readonly weightDecay?: number
+  /** Whether averages are corrected for having started from zero. Default true. */
+  readonly biasCorrection?: boolean
+}
+
+/** An optimizer of the genuine runtime: a model of its own kernel. */
+export interface GenuineOptimizer {
+  readonly kernel: 'AdamWOptimizer' | 'SGDOptimizerV2'
+  readonly attributes: Readonly<Record<string, AttributeValue>>
+}
+
+/** What trains: a transformation of the core; or, by name or with hyperparameters, an optimizer of the genuine runtime. */
+export type OptimizerChoice = Transformation | 'adamw' | 'sgd' | GenuineOptimizer
+
+/** AdamW as `generate_artifacts` writes it: one node of the genuine runtime's kernel, in the order of Hugging Face's. */
+export function adamwOptimizer(options: AdamWOptions = {}): GenuineOptimizer {
+  const { betas = [0.9, 0.999], epsilon = 1e-6, weightDecay = 0, biasCorrection = true } = options
+  for (const [name, value] of Object.entries({ beta1: betas[0], beta2: betas[1], epsilon, weightDecay })) {
+    if (typeof value !== 'number' || !Number.isFinite(value) || value < 0) {
+      throw new InducedMetricError(
+        'ERR_OPTION',
+        `AdamW: ${name} must be a finite number ≥ 0, given ${String(value)}`,
+      )
+    }
+  }
+  return {
+    kernel: 'AdamWOptimizer',
+    attributes: {
+      adam_mode: 1,
+      alpha: { float: betas[0] },
+      beta: { float: betas[1] },
+      correct_bias: biasCorrection ? 1 : 0,
+      epsilon: { float: epsilon },
+      weight_decay: { float: weightDecay },
+    },
+  }
+}
+
+/** Plain gradient descent as `generate_artifacts` writes it. */
+export function sgdOptimizer(): GenuineOptimizer {
+  return { kernel: 'SGDOptimizerV2', attributes: {} }
+}
+
+/**
+ * The content of an `optimizer_model.onnx`.
+ *
+ * @throws ERR_OPTION for what is no optimizer
+ */
+export function writeOptimizerModel(
+  choice: OptimizerChoice,
+  parameters: readonly OptimizerModelParameter[],
+): Uint8Array {
+  const type = parameters[0]?.dtype === 'float64' ? dataType.double : dataType.float
+  if (choice === 'adamw') return genuineModel(adamwOptimizer(), type)
+  if (choice === 'sgd') return genuineModel(sgdOptimizer(), type)
+  if (typeof choice === 'object' && choice !== null && 'kernel' in choice) return genuineModel(choice, type)
+  if (typeof choice === 'object' && choice !== null) return optimizerModel(choice, parameters).model
+  throw new InducedMetricError(
+    'ERR_OPTION',
+    `optimizer must be a transformation, 'adamw', 'sgd', or what adamwOptimizer() gives, given ${JSON.stringify(choice)}`,
+  )
+}
+
+/** A model of one node that updates all parameters, handed over as sequences. */
+function genuineModel({ kernel, attributes }: GenuineOptimizer, type: number): Uint8Array {
+  const isAdam = kernel === 'AdamWOptimizer'
+  // SGD's model has inputs that its node does not read.
+  const lists = ['params', 'gradients', 'first_order_moments', ...(isAdam ? ['second_order_moments'] : [])]
+  const read = isAdam ? ['learning_rate', 'step', ...lists] : ['learning_rate', 'params', 'gradients']
+  const list: MessageInitShape<typeof TypeProtoSchema> = {
+    value: {
+      case: 'sequenceType',
+      value: { elemType: { value: { case: 'tensorType', value: { elemType: type } } } },
+    },
+  }
+  const model = create(ModelProtoSchema, {
+    irVersion: 10n,
+    producerName: '@induced-metric/onnxruntime',
+    opsetImport: [
+      { domain: 'com.microsoft', version: 1n },
+      { domain: '', version: 14n },
+    ],
+    graph: {
+      name: 'graph',
+      node: [
+        {
+          opType: kernel,
+          domain: 'com.microsoft',
+          name: kernel,
+          input: read,
+          output: ['updated_flag'],
+          attribute: Object.entries(attributes).map(([name, value]) => createAttribute(name, value)),
+        },
+      ],
+      input: [
+        declaredValue('learning_rate', dataType.float, [1]),
+        declaredValue('step', dataType.int64, [1]),
+        ...lists.map((name) => create(ValueInfoProtoSchema, { name, type: list })),
+      ],
+      output: [declaredValue('updated_flag', dataType.bool, [1])],
+    },
+  })
+  return writeModel(model)
+}

@@ -1,0 +1,53 @@
+import { InducedMetricError } from '@induced-metric/core'
+import { opsetOf, setOpset, type Model } from '../onnx/model.js'
+import { upgradeOperators } from '../lowering/upgrade.js'
+import { gatherConstants } from './fold.js'
+import { inlineFunctions } from './inline.js'
+import { sortNodes } from './sort.js'
+import { validateModel } from './validate.js'
+
+/** The oldest version whose operators the gradient rules know. */
+const oldestRules = 13
+/** Versions of the file format: initializers need not be inputs since 4; the last genuine release with training reads 10. */
+const formats = { oldest: 7n, newest: 10n }
+
+/** A model that gradients can be added to. */
+export interface PreparedModel {
+  readonly model: Model
+  /** Model-local functions that were inlined, and how often. */
+  readonly inlined: ReadonlyMap<string, number>
+}
+
+/**
+ * Checks a model and brings it into the form that the rest works on: without functions, its nodes in order, constants
+ * among the initializers, inputs that are none gone.
+ *
+ * @param model is changed
+ * @throws ERR_OPTION for a model that is not valid ONNX; ERR_NOT_SUPPORTED for what is not supported in it
+ */
+export function prepareModel(model: Model): PreparedModel {
+  validateModel(model)
+  const { graph } = model
+  const initializers = new Set(graph.initializer.map(({ name }) => name))
+  graph.input = graph.input.filter(({ name }) => !initializers.has(name))
+  for (const { name, type } of [...graph.input, ...graph.output]) {
+    if (type !== undefined && type.value.case !== 'tensorType' && type.value.case !== undefined) {
+      throw new InducedMetricError(
+        'ERR_NOT_SUPPORTED',
+        `${JSON.stringify(name)} is a ${type.value.case.replace('Type', '')}: inputs and outputs must be tensors`,
+      )
+    }
+  }
+  const inlined = inlineFunctions(model)
+  gatherConstants(graph)
+  graph.node = sortNodes(graph.node)
+  if (opsetOf(model)! < oldestRules) {
+    upgradeOperators(graph)
+    setOpset(model, '', oldestRules)
+  }
+  if (model.irVersion < formats.oldest) model.irVersion = formats.oldest
+  if (model.irVersion > formats.newest) model.irVersion = formats.newest
+  // Programs for training that ONNX once knew have no place in a model for inference.
+  model.trainingInfo = []
+  return { model, inlined }
+}

@@ -1,0 +1,125 @@
+import { sizeOf } from '@induced-metric/core'
+import type { ValueTypes } from '../lowering/shapes.js'
+import { elementTypeOf } from '../onnx/dataType.js'
+import { canonicalDomain, type Model } from '../onnx/model.js'
+import type { CheckpointState, NamedTensor } from '../types.js'
+
+/** A parameter in a summary. */
+export interface SummarizedParameter {
+  readonly name: string
+  readonly dims: readonly number[]
+  readonly trainable: boolean
+}
+
+/** What {@link generateArtifacts} has made. */
+export interface ArtifactsSummary {
+  /** Trainable ones first. */
+  readonly parameters: readonly SummarizedParameter[]
+  readonly trainableScalars: number
+  readonly frozenScalars: number
+  /** What to feed the training model: names, types and shapes in words. */
+  readonly inputs: readonly string[]
+  /** The value that is the loss. */
+  readonly loss: string
+  /** How often each operator of the training model occurs, as `domain::operator`. */
+  readonly operators: Readonly<Record<string, number>>
+  /** Model-local functions that were inlined, and how often. */
+  readonly inlined: Readonly<Record<string, number>>
+  /** Nodes that were computed once and for all. */
+  readonly folded: number
+  /** What a training step holds in memory, in bytes. */
+  readonly memory: StepMemory
+}
+
+/** Bytes that a training step needs. */
+export interface StepMemory {
+  readonly parameters: number
+  /** One gradient for each trainable parameter. */
+  readonly gradients: number
+  /** Slots of the optimiser, as two for each trainable scalar (Adam's). */
+  readonly slots: number
+  /** Values of the forward graph that are kept for the backward one: for one example, where the batch is not fixed. */
+  readonly activations: number
+  /** Extents that are not known, which were taken for 1 in `activations`. */
+  readonly symbols: readonly string[]
+}
+
+/** Sums up artifacts. */
+export function summarize(given: {
+  readonly trainModel: Model
+  /** How many of its nodes, the first, are the model and the loss. */
+  readonly forwardNodes: number
+  readonly state: CheckpointState
+  readonly types: ValueTypes
+  readonly loss: string
+  readonly inlined: ReadonlyMap<string, number>
+  readonly folded: number
+}): ArtifactsSummary {
+  const { trainModel, state, types, loss } = given
+  const { graph } = trainModel
+  const operators: Record<string, number> = {}
+  for (const { domain, opType } of graph.node) {
+    const key = `${canonicalDomain(domain) || 'ai.onnx'}::${opType}`
+    operators[key] = (operators[key] ?? 0) + 1
+  }
+  const count = (tensors: readonly NamedTensor[]): number =>
+    tensors.reduce((total, { dims }) => total + sizeOf(dims), 0)
+  const bytes = (tensors: readonly NamedTensor[]): number =>
+    tensors.reduce((total, { data }) => total + data.byteLength, 0)
+  const own = new Set([...state.trainable, ...state.frozen].map(({ name }) => name))
+  const inputs = graph.input
+    .map(({ name }) => name)
+    .filter(
+      (name) => !own.has(name) && name !== 'lazy_reset_grad' && !name.endsWith('_grad.accumulation.buffer'),
+    )
+  return {
+    parameters: [
+      ...state.trainable.map(({ name, dims }) => ({ name, dims, trainable: true })),
+      ...state.frozen.map(({ name, dims }) => ({ name, dims, trainable: false })),
+    ],
+    trainableScalars: count(state.trainable),
+    frozenScalars: count(state.frozen),
+    inputs: inputs.map((name) => describe(name, types)),
+    loss,
+    operators,
+    inlined: Object.fromEntries(given.inlined),
+    folded: given.folded,
+    memory: {
+      parameters: bytes(state.trainable) + bytes(state.frozen),
+      gradients: bytes(state.trainable),
+      slots: 2 * bytes(state.trainable),
+      ...activationsOf(trainModel, given.forwardNodes, types),
+    },
+  }
+}
+
+function describe(name: string, types: ValueTypes): string {
+  const { dataType, shape } = types.get(name)
+  const type = dataType === undefined ? '' : ` ${elementTypeOf(dataType).name}`
+  return `${name}${type} [${shape?.map((extent) => extent ?? '?').join(', ') ?? '?'}]`
+}
+
+/** The values of the forward graph that are still needed when the gradients are computed. */
+function activationsOf(
+  { graph }: Model,
+  forwardNodes: number,
+  types: ValueTypes,
+): Pick<StepMemory, 'activations' | 'symbols'> {
+  const forward = graph.node.slice(0, forwardNodes)
+  const made = new Set(forward.flatMap(({ output }) => output))
+  const read = new Set(graph.node.slice(forwardNodes).flatMap(({ input }) => input))
+  const symbols = new Set<string>()
+  let activations = 0
+  for (const name of made) {
+    if (name === '' || !read.has(name)) continue
+    const { dataType, shape } = types.get(name)
+    if (dataType === undefined || shape === undefined) continue
+    let size = elementTypeOf(dataType).bytes
+    for (const extent of shape) {
+      if (typeof extent === 'number') size *= extent
+      else symbols.add(extent ?? '?')
+    }
+    activations += size
+  }
+  return { activations, symbols: [...symbols] }
+}

@@ -1,0 +1,164 @@
+import { InducedMetricError } from '@induced-metric/core'
+import { describeNode } from '../lowering/context.js'
+import { attributeType } from '../onnx/attribute.js'
+import { elementTypeOf } from '../onnx/dataType.js'
+import { canonicalDomain, opsetOf, type Model } from '../onnx/model.js'
+import type { GraphProto, NodeProto, TensorProto, ValueInfoProto } from '../onnx/onnx_pb.js'
+import { dimsOf } from '../onnx/tensor.js'
+import { subgraphsOf } from './graphNames.js'
+
+/** The versions of ONNX's operators that models may use. */
+const opsets = { oldest: 11, newest: 26 }
+/** How deep graphs may lie inside graphs. */
+const deepest = 8
+/** Bytes of a value beyond which no runtime has room for it. */
+const largestTensor = 2 ** 40
+
+/**
+ * Checks what a file claims, before anything is computed from it or the runtime's own reader gets to see it: that names
+ * are defined once and before they are read, that constants hold what their dims say, that attributes hold what their
+ * types say.
+ *
+ * @throws ERR_OPTION for a model that is not valid ONNX; ERR_NOT_SUPPORTED for what is, and is not supported here
+ */
+export function validateModel(model: Model): void {
+  const opset = opsetOf(model)
+  if (opset === undefined) throw invalid('it does not say which version of ONNX’s operators it uses')
+  if (opset < opsets.oldest || opset > opsets.newest) {
+    throw new InducedMetricError(
+      'ERR_NOT_SUPPORTED',
+      `the model uses version ${opset} of ONNX's operators; supported are ${opsets.oldest} to ${opsets.newest}`,
+    )
+  }
+  const domains = new Set(model.opsetImport.map(({ domain }) => canonicalDomain(domain)))
+  if (domains.size !== model.opsetImport.length) throw invalid('it imports two versions of one operator set')
+  for (const { domain } of model.functions) domains.add(canonicalDomain(domain))
+  checkGraph(model.graph, new Set(), domains, 0)
+  for (const { name, node, input } of model.functions) {
+    if (name === '') throw invalid('one of its functions has no name')
+    checkNodes(node, new Set(input), new Set(), domains, 1)
+  }
+}
+
+function checkGraph(
+  graph: GraphProto,
+  outer: ReadonlySet<string>,
+  domains: ReadonlySet<string>,
+  depth: number,
+): void {
+  if (depth > deepest) throw invalid(`graphs lie more than ${deepest} deep inside one another`)
+  if (graph.sparseInitializer.length > 0) {
+    throw new InducedMetricError('ERR_NOT_SUPPORTED', 'sparse initializers are not supported')
+  }
+  // What a graph inside another defines may be called as something around it, though it should not.
+  const own = new Set<string>()
+  const define = (name: string): void => {
+    if (name === '') throw invalid('an input or constant has no name')
+    if (own.has(name)) throw invalid(`the name ${JSON.stringify(name)} is defined twice`)
+    own.add(name)
+  }
+  for (const value of graph.input) {
+    define(value.name)
+    checkValue(value)
+  }
+  const inputs = new Set(graph.input.map(({ name }) => name))
+  const constants = new Set<string>()
+  for (const tensor of graph.initializer) {
+    if (!inputs.has(tensor.name) || constants.has(tensor.name)) define(tensor.name)
+    constants.add(tensor.name)
+    checkTensor(tensor)
+  }
+  for (const value of [...graph.output, ...graph.valueInfo]) checkValue(value)
+  checkNodes(graph.node, own, outer, domains, depth)
+  for (const { name } of graph.output) {
+    if (!own.has(name) && !outer.has(name))
+      throw invalid(`nothing computes its output ${JSON.stringify(name)}`)
+  }
+}
+
+/** Nodes may stand in any order, but each value must come from somewhere, and no value from itself. */
+function checkNodes(
+  nodes: readonly NodeProto[],
+  own: Set<string>,
+  outer: ReadonlySet<string>,
+  domains: ReadonlySet<string>,
+  depth: number,
+): void {
+  for (const node of nodes) {
+    if (node.opType === '') throw invalid(`a node has no operator: ${describeNode(node)}`)
+    if (!domains.has(canonicalDomain(node.domain))) {
+      throw invalid(`${describeNode(node)}: the model imports no operator set of that domain`)
+    }
+    for (const name of node.output) {
+      if (name === '') continue
+      if (own.has(name))
+        throw invalid(`${describeNode(node)}: the name ${JSON.stringify(name)} is defined twice`)
+      own.add(name)
+    }
+  }
+  const defined = new Set([...outer, ...own])
+  for (const node of nodes) {
+    for (const name of node.input) {
+      if (name !== '' && !defined.has(name)) {
+        throw invalid(`${describeNode(node)}: nothing computes its input ${JSON.stringify(name)}`)
+      }
+    }
+    const names = new Set<string>()
+    for (const attribute of node.attribute) {
+      const { name, type, t, g, i, refAttrName } = attribute
+      if (name === '' || names.has(name)) {
+        throw invalid(
+          `${describeNode(node)}: two of its attributes are named ${JSON.stringify(name)}, or one has no name`,
+        )
+      }
+      names.add(name)
+      if (refAttrName !== '') continue
+      const lacks =
+        (type === attributeType.tensor && !t) || (type === attributeType.graph && !g) || i < -(2n ** 62n)
+      if (lacks) throw invalid(`${describeNode(node)}: its attribute ${JSON.stringify(name)} has no value`)
+      for (const tensor of [...(t ? [t] : []), ...attribute.tensors]) checkTensor(tensor)
+    }
+    for (const graph of subgraphsOf(node)) checkGraph(graph, defined, domains, depth + 1)
+  }
+}
+
+function checkValue({ name, type }: ValueInfoProto): void {
+  if (type?.value.case !== 'tensorType') return
+  for (const { value } of type.value.value.shape?.dim ?? []) {
+    if (value.case === 'dimValue' && (value.value < 0n || value.value > 0x7fffffffn)) {
+      throw invalid(
+        `its value ${JSON.stringify(name)} is declared to have an axis of ${value.value} elements`,
+      )
+    }
+  }
+}
+
+/** Checks that a tensor message holds as many elements as its dims say. */
+export function checkTensor(tensor: TensorProto): void {
+  const size = dimsOf(tensor).reduce((product, extent) => product * extent, 1)
+  if (tensor.dataType === 8) {
+    if (tensor.stringData.length !== size) throw wrongSize(tensor, size, tensor.stringData.length)
+    return
+  }
+  const { bytes } = elementTypeOf(tensor.dataType)
+  if (size * bytes > largestTensor)
+    throw invalid(`its tensor ${JSON.stringify(tensor.name)} claims ${size} elements`)
+  if (tensor.dataLocation === 1) return
+  const held =
+    tensor.rawData.length > 0
+      ? tensor.rawData.length / bytes
+      : tensor.floatData.length +
+        tensor.doubleData.length +
+        tensor.int32Data.length +
+        tensor.int64Data.length +
+        tensor.uint64Data.length
+  if (held !== size) throw wrongSize(tensor, size, held)
+}
+
+function wrongSize({ name }: TensorProto, size: number, held: number): InducedMetricError {
+  return invalid(`its tensor ${JSON.stringify(name)} is to have ${size} elements, and holds ${held}`)
+}
+
+function invalid(reason: string): InducedMetricError {
+  return new InducedMetricError('ERR_OPTION', `the model is not valid ONNX: ${reason}`)
+}

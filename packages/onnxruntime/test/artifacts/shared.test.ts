@@ -1,0 +1,134 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { create } from '@bufbuild/protobuf'
+import * as ort from 'onnxruntime-node'
+import { describe, expect, it } from 'vitest'
+import { crossEntropyLoss, generateArtifacts, mseLoss, type LossBuilder } from '../../src/artifacts/index.js'
+import { readCheckpointFile } from '../../src/checkpoint/index.js'
+import { TrainingSession } from '../../src/index.js'
+import { createTensor, readModel, ValueInfoProtoSchema, type Model } from '../../src/onnx/index.js'
+import type { NamedTensor } from '../../src/types.js'
+import { relativeError } from '../run.js'
+
+// Forward models made of the eval models of other projects' artifacts, which are no part of this repository: artifacts
+// generated of them here, against what the genuine runtime computed on those that Python generated.
+const folder =
+  process.env['ONNX_ARTIFACTS'] ?? fileURLToPath(new URL('../../../../../shared/onnx', import.meta.url))
+
+interface Sample {
+  readonly norm: number
+  readonly data?: readonly number[]
+  readonly first64?: readonly number[]
+}
+
+interface Oracle {
+  readonly inputs: Readonly<Record<string, { readonly type: string; readonly dims: readonly number[] }>>
+  readonly loss: number
+  readonly gradients: Readonly<Record<string, Sample>>
+}
+
+/** The formulas of the oracles. */
+function valuesOf(name: string, type: string, size: number, classes: number): Float32Array | BigInt64Array {
+  if (type === 'int64') return BigInt64Array.from({ length: size }, (_, i) => BigInt((i * 7 + 3) % classes))
+  const k = name === 'target' ? 1.7 : 0.37
+  return Float32Array.from({ length: size }, (_, i) => Math.sin(i * k) * Math.cos(i * 0.013))
+}
+
+function simplenet(): NamedTensor[] {
+  const shapes: [string, number[], number, number][] = [
+    ['fc1.weight', [500, 784], 11, 1 / 28],
+    ['fc1.bias', [500], 12, 1 / 28],
+    ['fc2.weight', [10, 500], 13, 0.0447],
+    ['fc2.bias', [10], 14, 0.0447],
+  ]
+  return shapes.map(([name, dims, seed, scale]) => {
+    let state = seed
+    const data = Float32Array.from({ length: dims.reduce((a, b) => a * b, 1) }, () => {
+      state = (Math.imul(state, 1664525) + 1013904223) >>> 0
+      return (state / 2 ** 32 - 0.5) * 2 * scale
+    })
+    return { name, dims, dataType: 1, data }
+  })
+}
+
+/** The part of an eval model before its loss, its parameters constants again. */
+function forwardOf(evalModel: Model, parameters: readonly NamedTensor[], scores: string): Model {
+  const { graph } = evalModel
+  const end = graph.node.findIndex(({ output }) => output.includes(scores))
+  graph.node = graph.node.slice(0, end + 1)
+  graph.initializer.push(
+    ...parameters.map(({ name, dims, dataType, data }) => createTensor(name, dims, dataType, data)),
+  )
+  const kept = new Set(graph.node.flatMap(({ input }) => input))
+  graph.input = graph.input.filter(({ name }) => kept.has(name) && !parameters.some((p) => p.name === name))
+  graph.output = [create(ValueInfoProtoSchema, { name: scores })]
+  return evalModel
+}
+
+const cases: {
+  name: string
+  oracle: string
+  scores: string
+  classes: number
+  loss: LossBuilder
+  perturbed?: boolean
+}[] = [
+  { name: 'simplenet', oracle: 'oracle', scores: 'output', classes: 10, loss: crossEntropyLoss() },
+  { name: 'cnn', oracle: 'oracle', scores: '23', classes: 2, loss: crossEntropyLoss() },
+  { name: 'lora', oracle: 'oracle_shipped', scores: 'output', classes: 2, loss: mseLoss() },
+  { name: 'lora', oracle: 'oracle', scores: 'output', classes: 2, loss: mseLoss(), perturbed: true },
+]
+
+describe.skipIf(!existsSync(folder))(
+  'artifacts generated here give the gradients of the genuine runtime on Python’s:',
+  () => {
+    it.each(cases)('$name ($oracle)', async ({ name, oracle, scores, classes, loss, perturbed }) => {
+      const read = (file: string): Uint8Array => readFileSync(join(folder, name, file))
+      const parameters =
+        name === 'simplenet'
+          ? simplenet()
+          : (
+              await readCheckpointFile(
+                join(folder, name, name === 'cnn' ? 'paramtrain_tensors.pbseq' : 'checkpoint'),
+              )
+            ).trainable
+      if (perturbed) {
+        parameters.forEach(({ data }, k) => {
+          for (let i = 0; i < data.length; i++) {
+            data[i] = Math.fround(Number(data[i]) + Math.fround(0.05 * Math.sin(i * 0.61 + k)))
+          }
+        })
+      }
+      const expected = JSON.parse(read(`${oracle}.json`).toString()) as Oracle
+      const forward = forwardOf(readModel(read('eval_model.onnx')), parameters, scores)
+      const { trainModel, evalModel, checkpointState } = await generateArtifacts(forward, { loss })
+      const session = await TrainingSession.create({ trainModel, evalModel, checkpointState, ort })
+      const feeds = Object.fromEntries(
+        Object.entries(expected.inputs).map(([input, { type, dims }]) => {
+          const size = dims.reduce((a, b) => a * b, 1)
+          return [
+            input,
+            new ort.Tensor(type as 'float32', valuesOf(input, type, size, classes) as Float32Array, dims),
+          ]
+        }),
+      )
+      const results = await session.runTrainStep(feeds)
+      const [lossName] = session.trainingOutputNames
+      expect(Math.abs((results[lossName!]!.data as Float32Array)[0]! - expected.loss)).toBeLessThan(
+        1e-5 * expected.loss,
+      )
+      const evaluated = await session.runEvalStep(feeds)
+      expect((evaluated[lossName!]!.data as Float32Array)[0]).toBeCloseTo(expected.loss, 5)
+      const { gradients } = session
+      expect([...gradients.keys()].sort()).toEqual(Object.keys(expected.gradients).sort())
+      for (const [parameter, { data, first64, norm }] of Object.entries(expected.gradients)) {
+        const own = gradients.get(parameter)!.data as Float32Array
+        expect(Math.abs(Math.hypot(...own) - norm) / norm, parameter).toBeLessThan(1e-5)
+        const sample = data ?? first64!
+        expect(relativeError(own.subarray(0, sample.length), sample), parameter).toBeLessThan(1e-5)
+      }
+      await session.release()
+    })
+  },
+)

@@ -1,5 +1,6 @@
-import { create } from '@bufbuild/protobuf'
 import * as onnx from '@induced-metric/onnxruntime/onnx'
+
+const { createNode: node, createValue: value } = onnx
 
 /**
  * Training artifacts of a network of dense layers with ReLU under cross-entropy, as generate_artifacts makes them, and
@@ -34,7 +35,7 @@ export function denseNetwork(sizes) {
   const backward = [...layers].reverse().flatMap(({ i }) => {
     const dz = i === last ? 'scores_grad' : `z${i}_grad`
     return [
-      ...(i === last ? [] : [node('ReluGrad', [`a${i}_grad`, `a${i}`], [dz], {}, 'com.microsoft')]),
+      ...(i === last ? [] : [node('com.microsoft:ReluGrad', [`a${i}_grad`, `a${i}`], [dz])]),
       node('ReduceSum', [dz, 'axis0'], [`b${i}_grad`], { keepdims: 0 }),
       node('Gemm', [dz, activation(i)], [`w${i}_grad`], { transA: 1 }),
       ...(i === 0 ? [] : [node('Gemm', [dz, `w${i}`], [`a${i - 1}_grad`])]),
@@ -51,20 +52,17 @@ export function denseNetwork(sizes) {
       ...forward,
       loss,
       node(
-        'SoftmaxCrossEntropyLossGrad',
+        'com.microsoft:SoftmaxCrossEntropyLossGrad',
         ['loss_grad', 'log_prob', 'labels'],
         ['scores_grad'],
         { reduction: 'mean' },
-        'com.microsoft',
       ),
       ...backward,
       ...parameters.map(({ name }) =>
         node(
-          'InPlaceAccumulatorV2',
+          'com.microsoft:InPlaceAccumulatorV2',
           [`${name}_grad.accumulation.buffer`, `${name}_grad`, 'lazy_reset_grad'],
           [`${name}_grad.accumulation.out`],
-          {},
-          'com.microsoft',
         ),
       ),
     ],
@@ -104,16 +102,6 @@ export function batchOf(sizes, batch) {
 
 /** AdamW as generate_artifacts writes it. */
 function optimizerModel() {
-  const sequence = (name) =>
-    create(onnx.ValueInfoProtoSchema, {
-      name,
-      type: {
-        value: {
-          case: 'sequenceType',
-          value: { elemType: { value: { case: 'tensorType', value: { elemType: 1 } } } },
-        },
-      },
-    })
   const lists = ['params', 'gradients', 'first_order_moments', 'second_order_moments']
   const attributes = {
     alpha: { float: 0.9 },
@@ -124,46 +112,16 @@ function optimizerModel() {
     correct_bias: 1,
   }
   return model(
-    [node('AdamWOptimizer', ['learning_rate', 'step', ...lists], ['updated'], attributes, 'com.microsoft')],
-    [value('learning_rate', 1, [1]), value('step', 7, [1]), ...lists.map(sequence)],
+    [node('com.microsoft:AdamWOptimizer', ['learning_rate', 'step', ...lists], ['updated'], attributes)],
+    [
+      value('learning_rate', 1, [1]),
+      value('step', 7, [1]),
+      ...lists.map((name) => onnx.createSequence(name, 1)),
+    ],
     [value('updated', 9, [1])],
   )
 }
 
-function node(opType, input, output, attributes = {}, domain = '') {
-  const attribute = Object.entries(attributes).map(([key, given]) => onnx.createAttribute(key, given))
-  return create(onnx.NodeProtoSchema, {
-    name: `${opType}/${output.join()}`,
-    opType,
-    domain,
-    input,
-    output,
-    attribute,
-  })
-}
-
-function value(name, elemType, dims) {
-  const dim = dims.map((extent) => ({
-    value:
-      typeof extent === 'number'
-        ? { case: 'dimValue', value: BigInt(extent) }
-        : { case: 'dimParam', value: extent },
-  }))
-  return create(onnx.ValueInfoProtoSchema, {
-    name,
-    type: { value: { case: 'tensorType', value: { elemType, shape: { dim } } } },
-  })
-}
-
-function model(nodes, inputs, outputs, initializer = []) {
-  return onnx.writeModel(
-    create(onnx.ModelProtoSchema, {
-      irVersion: 8n,
-      opsetImport: [
-        { domain: '', version: 17n },
-        { domain: 'com.microsoft', version: 1n },
-      ],
-      graph: { name: 'bench', node: nodes, input: inputs, output: outputs, initializer },
-    }),
-  )
+function model(nodes, inputs, outputs, initializers) {
+  return onnx.writeModel(onnx.createModel({ nodes, inputs, outputs, initializers }))
 }

@@ -16,7 +16,6 @@ export {
   lowerModel,
   lowerTrainingModel,
   unsupportedNodes,
-  type Attributes,
   type Extent,
   type GradientOutput,
   type LoweredTrainingModel,
@@ -27,6 +26,7 @@ export {
   type ValueType,
 } from './lowering/index.js'
 export type { Ort, OrtSession, OrtTensor, OrtValues } from './namespace.js'
+export type { Attributes } from './onnx/node.js'
 export {
   optimizerModel,
   type ModelState,

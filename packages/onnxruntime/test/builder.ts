@@ -1,73 +1,31 @@
-import { create } from '@bufbuild/protobuf'
 import {
-  createAttribute,
+  createModel,
+  createNode as node,
+  createSequence,
   createTensor,
+  createValue as value,
   dataType,
-  ModelProtoSchema,
-  NodeProtoSchema,
   realTensor,
-  ValueInfoProtoSchema,
   writeModel,
   type AttributeValue,
   type Model,
+  type NodeProto,
+  type TensorProto,
+  type ValueInfoProto,
 } from '../src/onnx/index.js'
 import type { CheckpointState, NamedTensor } from '../src/types.js'
 
-type Dims = readonly (number | string)[]
-
-/** A value of a graph, declared. */
-export function value(name: string, type: number, dims: Dims) {
-  const dim = dims.map((extent) =>
-    typeof extent === 'number'
-      ? { value: { case: 'dimValue' as const, value: BigInt(extent) } }
-      : { value: { case: 'dimParam' as const, value: extent } },
-  )
-  return create(ValueInfoProtoSchema, {
-    name,
-    type: { value: { case: 'tensorType', value: { elemType: type, shape: { dim } } } },
-  })
-}
-
-export function node(
-  opType: string,
-  input: readonly string[],
-  output: readonly string[],
-  attributes: Readonly<Record<string, AttributeValue>> = {},
-) {
-  const [domain, name] = opType.includes(':') ? (opType.split(':') as [string, string]) : ['', opType]
-  return create(NodeProtoSchema, {
-    name: `${name}/${output.join()}`,
-    domain,
-    opType: name,
-    input: [...input],
-    output: [...output],
-    attribute: Object.entries(attributes).map(([key, given]) => createAttribute(key, given)),
-  })
-}
+export { createNode as node, createValue as value } from '../src/onnx/index.js'
 
 /** A model of nodes. */
 export function model(
-  nodes: readonly ReturnType<typeof node>[],
-  inputs: readonly ReturnType<typeof value>[],
-  outputs: readonly ReturnType<typeof value>[],
-  constants: readonly ReturnType<typeof createTensor>[] = [],
+  nodes: readonly NodeProto[],
+  inputs: readonly ValueInfoProto[],
+  outputs: readonly ValueInfoProto[],
+  initializers: readonly TensorProto[] = [],
   opset = 17,
 ): Model {
-  return create(ModelProtoSchema, {
-    irVersion: 8n,
-    producerName: 'test',
-    opsetImport: [
-      { domain: '', version: BigInt(opset) },
-      { domain: 'com.microsoft', version: 1n },
-    ],
-    graph: {
-      name: 'test',
-      node: [...nodes],
-      input: [...inputs],
-      output: [...outputs],
-      initializer: [...constants],
-    },
-  }) as Model
+  return createModel({ nodes, inputs, outputs, initializers, opset, domains: { 'com.microsoft': 1 } })
 }
 
 /** Artifacts as `generate_artifacts` makes them. */
@@ -256,12 +214,15 @@ export function optimizerArtifact(
   opType: string,
   attributes: Readonly<Record<string, AttributeValue>>,
 ): Uint8Array {
-  const sequence = (name: string) => create(ValueInfoProtoSchema, { name })
   const inputs = ['params', 'gradients', 'first_order_moments', 'second_order_moments']
   return writeModel(
     model(
       [node(`com.microsoft:${opType}`, ['learning_rate', 'step', ...inputs], ['updated'], attributes)],
-      [value('learning_rate', 1, [1]), value('step', 7, [1]), ...inputs.map(sequence)],
+      [
+        value('learning_rate', 1, [1]),
+        value('step', 7, [1]),
+        ...inputs.map((name) => createSequence(name, 1)),
+      ],
       [value('updated', 9, [1])],
     ),
   )

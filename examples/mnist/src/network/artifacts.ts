@@ -1,18 +1,16 @@
-import { create, type MessageInitShape } from '@bufbuild/protobuf'
 import { writeCheckpoint } from '@induced-metric/onnxruntime'
 import {
-  createAttribute,
+  createModel,
+  createNode as node,
+  createSequence,
+  createValue as value,
   dataType,
   int64Tensor,
-  ModelProtoSchema,
-  NodeProtoSchema,
   realTensor,
-  ValueInfoProtoSchema,
   writeModel,
   type AttributeValue,
   type NodeProto,
   type TensorProto,
-  type TypeProtoSchema,
   type ValueInfoProto,
 } from '@induced-metric/onnxruntime/onnx'
 
@@ -48,13 +46,13 @@ export function buildArtifacts(
 ): Artifacts {
   const forward = forwardNodes(network)
   const inputs = [
-    valueInfo('input', tensorType(dataType.float, ['batch', network[0]!.shape[0]!])),
-    valueInfo('labels', tensorType(dataType.int64, ['batch'])),
-    ...network.map(({ name, shape }) => valueInfo(name, tensorType(dataType.float, shape))),
+    value('input', dataType.float, ['batch', network[0]!.shape[0]!]),
+    value('labels', dataType.int64, ['batch']),
+    ...network.map(({ name, shape }) => value(name, dataType.float, shape)),
   ]
   const outputs = [
-    valueInfo('loss', tensorType(dataType.float, [])),
-    valueInfo('output', tensorType(dataType.float, ['batch', network.at(-1)!.shape[0]!])),
+    value('loss', dataType.float, []),
+    value('output', dataType.float, ['batch', network.at(-1)!.shape[0]!]),
   ]
   const state = network.map(({ name, shape, data }) => ({
     name,
@@ -65,13 +63,8 @@ export function buildArtifacts(
   return {
     trainModel: modelOf(
       [...forward, ...backwardNodes(network), ...network.map(({ name }) => accumulator(name))],
-      [...inputs, ...network.map(bufferInfo), valueInfo('lazy_reset_grad', tensorType(dataType.bool, [1]))],
-      [
-        ...outputs,
-        ...network.map(({ name }) =>
-          valueInfo(`${name}_grad.accumulation.out`, tensorType(dataType.bool, [1])),
-        ),
-      ],
+      [...inputs, ...network.map(bufferInfo), value('lazy_reset_grad', dataType.bool, [1])],
+      [...outputs, ...network.map(({ name }) => value(`${name}_grad.accumulation.out`, dataType.bool, [1]))],
       [realTensor('loss_grad', [1], dataType.float), int64Tensor('rows', [0])],
     ),
     evalModel: modelOf(forward, inputs, outputs, []),
@@ -91,7 +84,7 @@ function forwardNodes(network: readonly NetworkArray[]): NodeProto[] {
     const [weight, bias] = [network[place]!.name, network[place + 1]!.name]
     const { above, sums, below } = names(network, place)
     nodes.push(node('Gemm', [below, weight, bias], [sums], gemm(0, 0, 1)))
-    if (above !== sums) nodes.push(node('FastGelu', [sums], [above], {}, 'com.microsoft'))
+    if (above !== sums) nodes.push(node('com.microsoft:FastGelu', [sums], [above]))
   }
   const losses = ['loss', 'log_prob']
   return [...nodes, node('SoftmaxCrossEntropyLoss', ['output', 'labels'], losses, { reduction: 'mean' })]
@@ -100,13 +93,13 @@ function forwardNodes(network: readonly NetworkArray[]): NodeProto[] {
 function backwardNodes(network: readonly NetworkArray[]): NodeProto[] {
   const loss = ['loss_grad', 'log_prob', 'labels']
   const nodes = [
-    node('SoftmaxCrossEntropyLossGrad', loss, ['output_grad'], { reduction: 'mean' }, 'com.microsoft'),
+    node('com.microsoft:SoftmaxCrossEntropyLossGrad', loss, ['output_grad'], { reduction: 'mean' }),
   ]
   for (let place = network.length - 2; place >= 0; place -= 2) {
     const [weight, bias] = [network[place]!.name, network[place + 1]!.name]
     const { above, sums, below } = names(network, place)
     const back = `${sums}_grad`
-    if (above !== sums) nodes.push(node('FastGeluGrad', [`${above}_grad`, sums], [back], {}, 'com.microsoft'))
+    if (above !== sums) nodes.push(node('com.microsoft:FastGeluGrad', [`${above}_grad`, sums], [back]))
     nodes.push(
       node('ReduceSum', [back, 'rows'], [`${bias}_reduced`], { keepdims: 0, noop_with_empty_axes: 0 }),
       node('Identity', [`${bias}_reduced`], [`${bias}_grad`]),
@@ -137,12 +130,12 @@ function gemm(transA: number, transB: number, beta: number): Record<string, Attr
 }
 
 function bufferInfo({ name, shape }: NetworkArray): ValueInfoProto {
-  return valueInfo(`${name}_grad.accumulation.buffer`, tensorType(dataType.float, shape))
+  return value(`${name}_grad.accumulation.buffer`, dataType.float, shape)
 }
 
 function accumulator(name: string): NodeProto {
   const inputs = [`${name}_grad.accumulation.buffer`, `${name}_grad`, 'lazy_reset_grad']
-  return node('InPlaceAccumulatorV2', inputs, [`${name}_grad.accumulation.out`], {}, 'com.microsoft')
+  return node('com.microsoft:InPlaceAccumulatorV2', inputs, [`${name}_grad.accumulation.out`])
 }
 
 /** AdamW; all but these hyperparameters as `generate_artifacts` has them. */
@@ -157,72 +150,30 @@ function optimizerModel({ beta1, beta2, epsilon }: AdamHyperparameters): Uint8Ar
     correct_bias: 1,
   }
   const update = node(
-    'AdamWOptimizer',
+    'com.microsoft:AdamWOptimizer',
     ['learning_rate', 'step', ...lists],
     ['updated'],
     attributes,
-    'com.microsoft',
   )
-  const list: MessageInitShape<typeof TypeProtoSchema> = {
-    value: {
-      case: 'sequenceType',
-      value: { elemType: { value: { case: 'tensorType', value: { elemType: dataType.float } } } },
-    },
-  }
   return modelOf(
     [update],
     [
-      valueInfo('learning_rate', tensorType(dataType.float, [1])),
-      valueInfo('step', tensorType(dataType.int64, [1])),
-      ...lists.map((name) => valueInfo(name, list)),
+      value('learning_rate', dataType.float, [1]),
+      value('step', dataType.int64, [1]),
+      ...lists.map((name) => createSequence(name, dataType.float)),
     ],
-    [valueInfo('updated', tensorType(dataType.bool, [1]))],
+    [value('updated', dataType.bool, [1])],
     [],
   )
 }
 
-function node(
-  opType: string,
-  input: string[],
-  output: string[],
-  attributes: Record<string, AttributeValue> = {},
-  domain = '',
-): NodeProto {
-  const attribute = Object.entries(attributes).map(([name, value]) => createAttribute(name, value))
-  return create(NodeProtoSchema, { opType, input, output, attribute, domain, name: `${output[0]}/${opType}` })
-}
-
-function tensorType(
-  elemType: number,
-  dims: readonly (number | string)[],
-): MessageInitShape<typeof TypeProtoSchema> {
-  const dim = dims.map((extent) =>
-    typeof extent === 'number'
-      ? { value: { case: 'dimValue' as const, value: BigInt(extent) } }
-      : { value: { case: 'dimParam' as const, value: extent } },
-  )
-  return { value: { case: 'tensorType', value: { elemType, shape: { dim } } } }
-}
-
-function valueInfo(name: string, type: MessageInitShape<typeof TypeProtoSchema>): ValueInfoProto {
-  return create(ValueInfoProtoSchema, { name, type })
-}
-
 function modelOf(
   nodes: NodeProto[],
-  input: ValueInfoProto[],
-  output: ValueInfoProto[],
-  initializer: TensorProto[],
+  inputs: ValueInfoProto[],
+  outputs: ValueInfoProto[],
+  initializers: TensorProto[],
 ): Uint8Array {
   return writeModel(
-    create(ModelProtoSchema, {
-      irVersion: 7n,
-      producerName: 'induced-metric',
-      opsetImport: [
-        { domain: '', version: 14n },
-        { domain: 'com.microsoft', version: 1n },
-      ],
-      graph: { name: 'graph', node: nodes, input, output, initializer },
-    }),
+    createModel({ nodes, inputs, outputs, initializers, opset: 14, domains: { 'com.microsoft': 1 } }),
   )
 }

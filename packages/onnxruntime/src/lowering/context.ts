@@ -1,13 +1,9 @@
-import { create } from '@bufbuild/protobuf'
 import { InducedMetricError } from '@induced-metric/core'
-import { createAttribute, type AttributeValue } from '../onnx/attribute.js'
 import { dataType } from '../onnx/dataType.js'
-import { NodeProtoSchema, type NodeProto, type TensorProto } from '../onnx/onnx_pb.js'
+import { createNode, type Attributes } from '../onnx/node.js'
+import type { NodeProto, TensorProto } from '../onnx/onnx_pb.js'
 import { int64Tensor, readTensor, realTensor } from '../onnx/tensor.js'
 import type { Extent, ValueType, ValueTypes } from './shapes.js'
-
-/** The attributes of a node to make. */
-export type Attributes = Readonly<Record<string, AttributeValue | undefined>>
 
 /** What a row of the lowering table works with: a node of the graph, and nodes to put in its place. */
 export interface LoweringContext {
@@ -101,21 +97,8 @@ export function createContext(
     return name
   }
   const emitAll: LoweringContext['emitAll'] = (opType, inputs, attributes, outputs) => {
-    const [domain, name] = opType.includes(':') ? (opType.split(':') as [string, string]) : ['', opType]
-    const given = inputs.map((value) => value ?? '')
-    while (given.at(-1) === '') given.pop()
-    emitted.nodes.push(
-      create(NodeProtoSchema, {
-        opType: name,
-        domain,
-        name: emitted.fresh(`${hint}/${name}`),
-        input: given,
-        output: [...outputs],
-        attribute: Object.entries(attributes).flatMap(([key, value]) =>
-          value === undefined ? [] : [createAttribute(key, value)],
-        ),
-      }),
-    )
+    const name = emitted.fresh(`${hint}/${opType.replace(/^.*:/, '')}`)
+    emitted.nodes.push(createNode(opType, inputs, outputs, attributes, name))
   }
   return {
     node,

@@ -1,4 +1,4 @@
-export type { Attributes, Lowering, LoweringContext } from './context.js'
+export type { Lowering, LoweringContext } from './context.js'
 export {
   lowerModel,
   lowerTrainingModel,

@@ -1,14 +1,9 @@
-import { clone, create } from '@bufbuild/protobuf'
+import { clone } from '@bufbuild/protobuf'
 import { InducedMetricError } from '@induced-metric/core'
 import { canonicalDomain, opsetOf, setOpset, type Model } from '../onnx/model.js'
-import {
-  ModelProtoSchema,
-  NodeProtoSchema,
-  ValueInfoProtoSchema,
-  type GraphProto,
-  type NodeProto,
-  type TensorProto,
-} from '../onnx/onnx_pb.js'
+import { createNode } from '../onnx/node.js'
+import { ModelProtoSchema, type GraphProto, type NodeProto, type TensorProto } from '../onnx/onnx_pb.js'
+import { createValue } from '../onnx/value.js'
 import { createContext, describeNode, type Emitted, type Lowering } from './context.js'
 import { infer } from './inference.js'
 import { typeOf, valueTypes, type Extent } from './shapes.js'
@@ -156,10 +151,10 @@ export function lowerTrainingModel(model: Model, table: LoweringTable = lowering
     let output = gradient
     if (taken.has(gradient)) {
       output = `${parameter}_grad.output`
-      next.node.push(create(NodeProtoSchema, { opType: 'Identity', input: [gradient], output: [output] }))
+      next.node.push(createNode('Identity', [gradient], [output]))
     }
     taken.add(output)
-    next.output.push(valueInfo(output, dataType, dims))
+    next.output.push(createValue(output, dataType, dims))
     return { parameter, output, dataType, dims }
   })
   return { model: lowerModel(prepared, table), gradients, outputs }
@@ -237,12 +232,4 @@ function dropUnusedOpsets(model: Model): void {
   model.opsetImport = model.opsetImport.filter(({ domain }) => used.has(canonicalDomain(domain)))
   if (used.has('com.microsoft') && opsetOf(model, 'com.microsoft') === undefined)
     setOpset(model, 'com.microsoft', 1)
-}
-
-function valueInfo(name: string, elemType: number, dims: readonly number[]): GraphProto['output'][number] {
-  const dim = dims.map((extent) => ({ value: { case: 'dimValue' as const, value: BigInt(extent) } }))
-  return create(ValueInfoProtoSchema, {
-    name,
-    type: { value: { case: 'tensorType', value: { elemType, shape: { dim } } } },
-  })
 }

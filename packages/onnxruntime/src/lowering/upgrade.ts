@@ -1,8 +1,8 @@
-import { create } from '@bufbuild/protobuf'
-import { attributeOf, createAttribute, floatOf, intOf, intsOf } from '../onnx/attribute.js'
+import { attributeOf, floatOf, intOf, intsOf } from '../onnx/attribute.js'
 import { dataType } from '../onnx/dataType.js'
 import { canonicalDomain } from '../onnx/model.js'
-import { NodeProtoSchema, type GraphProto, type NodeProto, type TensorProto } from '../onnx/onnx_pb.js'
+import { createNode } from '../onnx/node.js'
+import type { GraphProto, NodeProto, TensorProto } from '../onnx/onnx_pb.js'
 import { int64Tensor, realTensor } from '../onnx/tensor.js'
 
 /** The oldest version of ONNX's operators that {@link upgradeOperators} takes. */
@@ -34,12 +34,10 @@ const flattened: Rule = ({ node, push }) => {
   const normalized = `${y}/normalized`
   const shape = `${y}/shape`
   const axis = intOf(node, 'axis', 1)
-  const made = (opType: string, input: string[], output: string, attribute = node.attribute): void =>
-    push(create(NodeProtoSchema, { opType, name: output, input, output: [output], attribute }))
-  made('Flatten', [x], rows, [createAttribute('axis', axis)])
-  made(node.opType, [rows], normalized, [createAttribute('axis', 1)])
-  made('Shape', [x], shape, [])
-  made('Reshape', [normalized, shape], y, [])
+  push(createNode('Flatten', [x], [rows], { axis }))
+  push(createNode(node.opType, [rows], [normalized], { axis: 1 }))
+  push(createNode('Shape', [x], [shape]))
+  push(createNode('Reshape', [normalized, shape], [y]))
 }
 
 /** Since version 12 the ratio is an input, and dropping out has to be asked for. */

@@ -1,6 +1,14 @@
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import { InducedMetricError } from '@induced-metric/core'
-import { ModelProtoSchema, OperatorSetIdProtoSchema, type GraphProto, type ModelProto } from './onnx_pb.js'
+import {
+  ModelProtoSchema,
+  OperatorSetIdProtoSchema,
+  type GraphProto,
+  type ModelProto,
+  type NodeProto,
+  type TensorProto,
+  type ValueInfoProto,
+} from './onnx_pb.js'
 
 /** A model that has a graph. */
 export type Model = ModelProto & { graph: GraphProto }
@@ -30,6 +38,55 @@ export function readModel(bytes: Uint8Array, what = 'the model'): Model {
   if (model.graph === undefined || model.graph.output.length === 0)
     throw notModel(what, bytes, 'it has no graph')
   return model as Model
+}
+
+/** What a model is made of. */
+export interface ModelParts {
+  /** In an order in which every value is made before it is taken. */
+  readonly nodes: readonly NodeProto[]
+  readonly inputs: readonly ValueInfoProto[]
+  readonly outputs: readonly ValueInfoProto[]
+  readonly initializers?: readonly TensorProto[]
+  /** The version of ONNX's own operators. Default 17. */
+  readonly opset?: number
+  /** The versions of other operator sets, by domain. Default: version 1 of each domain that a node names. */
+  readonly domains?: Readonly<Record<string, number>>
+  /** The name of the graph. */
+  readonly name?: string
+  readonly metadata?: Readonly<Record<string, string>>
+}
+
+/** The version of the file format that came with a version of ONNX's operators, by the first of them. */
+const formats: readonly (readonly [opset: number, format: bigint])[] = [
+  [25, 13n],
+  [24, 12n],
+  [23, 11n],
+  [21, 10n],
+  [19, 9n],
+  [15, 8n],
+]
+
+/** Makes a model. */
+export function createModel(parts: ModelParts): Model {
+  const { nodes, inputs, outputs, initializers = [], opset = 17, name = 'graph', metadata = {} } = parts
+  const named = [...new Set(nodes.map(({ domain }) => canonicalDomain(domain)))].filter(Boolean)
+  const domains = parts.domains ?? Object.fromEntries(named.map((domain) => [domain, 1]))
+  return create(ModelProtoSchema, {
+    irVersion: formats.find(([first]) => opset >= first)?.[1] ?? 7n,
+    producerName: '@induced-metric/onnxruntime',
+    opsetImport: Object.entries({ '': opset, ...domains }).map(([domain, version]) => ({
+      domain,
+      version: BigInt(version),
+    })),
+    graph: {
+      name,
+      node: [...nodes],
+      input: [...inputs],
+      output: [...outputs],
+      initializer: [...initializers],
+    },
+    metadataProps: Object.entries(metadata).map(([key, value]) => ({ key, value })),
+  }) as Model
 }
 
 /** Writes an ONNX model: at most 2 GB, which is protobuf's limit. */

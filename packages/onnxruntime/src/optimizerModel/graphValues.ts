@@ -1,7 +1,7 @@
 import type { Graph } from '@induced-metric/core'
 import { dataType } from '../onnx/dataType.js'
 import { operators } from './operators.js'
-import type { GraphWriter } from './writer.js'
+import type { ModelBuilder } from '../onnx/modelBuilder.js'
 
 /** A value of the model being written. Scalars are double; they are rounded where they meet a tensor of float. */
 export interface Written {
@@ -22,7 +22,7 @@ export interface GraphValues {
  * @param rounded scalars as floats, by name, shared by all graphs of a model
  */
 export function writeGraph(
-  writer: GraphWriter,
+  builder: ModelBuilder,
   graph: Graph,
   type: number,
   supply: (name: string, isScalar: boolean) => string,
@@ -33,23 +33,23 @@ export function writeGraph(
   const round = (scalar: string): string => {
     if (type === dataType.double) return scalar
     let name = rounded.get(scalar)
-    if (name === undefined) rounded.set(scalar, (name = writer.emit('Cast', [scalar], { to: type })))
+    if (name === undefined) rounded.set(scalar, (name = builder.emit('Cast', [scalar], { to: type })))
     return name
   }
   const write = (index: number): Written => {
     const { op, inputs, value, name, shape } = graph.nodes[index]!
     const isScalar = shape === 'scalar'
-    if (op === 'constant') return { name: writer.real(value!, dataType.double), isScalar }
+    if (op === 'constant') return { name: builder.real(value!, dataType.double), isScalar }
     if (op === 'input') return { name: supply(name!, isScalar), isScalar }
     const operands = inputs.map(visit)
     if (isScalar && op !== 'sum') {
       return {
-        name: operators[op](writer, dataType.double, ...operands.map((operand) => operand.name)),
+        name: operators[op](builder, dataType.double, ...operands.map((operand) => operand.name)),
         isScalar,
       }
     }
     const names = operands.map((operand) => (operand.isScalar ? round(operand.name) : operand.name))
-    return { name: operators[op](writer, type, ...names), isScalar }
+    return { name: operators[op](builder, type, ...names), isScalar }
   }
   return { get: (output) => visit(graph.outputs[output]!).name }
 }

@@ -14,7 +14,7 @@ import { transformationKey } from '../genuine.js'
 import { dataType } from '../onnx/dataType.js'
 import { writeModel } from '../onnx/model.js'
 import { writeGraph, type GraphValues } from './graphValues.js'
-import { createWriter, type GraphWriter } from './writer.js'
+import { createModelBuilder, type ModelBuilder } from '../onnx/modelBuilder.js'
 
 /** A parameter that an optimizer model updates. */
 export interface OptimizerModelParameter extends ParameterInfo {
@@ -88,8 +88,8 @@ export function optimizerModel(
 ): OptimizerModel {
   const plan = planStep(transformation, parameters)
   const initial = initialSlots(plan)
-  const writer = createWriter(opset)
-  const { emit, real, input, output } = writer
+  const builder = createModelBuilder(opset)
+  const { emit, real, input, output } = builder
   const variable: Variable = { asked: new Set(options.inputs), found: new Set() }
   const state: ModelState[] = []
 
@@ -98,7 +98,7 @@ export function optimizerModel(
   const nextStep = emit('Add', [step, emit('Cast', [real(1, dataType.double)], { to: dataType.int64 })])
   const count = emit('Cast', [nextStep], { to: dataType.double })
   const profiles = plan.profiles.map((profile) =>
-    profileInputs(writer, profile, labelOf(plan, profile), variable),
+    profileInputs(builder, profile, labelOf(plan, profile), variable),
   )
 
   const rounded = new Map<string, string>()
@@ -108,7 +108,7 @@ export function optimizerModel(
     const { name, shape, graph, profile } = parameter
     const type = typeOf(parameters[index]!)
     return writeGraph(
-      writer,
+      builder,
       graph,
       type,
       (given, isScalar) => {
@@ -131,7 +131,7 @@ export function optimizerModel(
       normSquared: sum(members.map((index) => graphs[index]!.get('norm'))),
       clipNorm: real(clipNorm, dataType.double),
     }
-    const clip = writeGraph(writer, clipGraph, dataType.double, (name) => given[name]!, rounded).get('clip')
+    const clip = writeGraph(builder, clipGraph, dataType.double, (name) => given[name]!, rounded).get('clip')
     for (const index of members) late[index] = { clip }
   }
 
@@ -141,9 +141,9 @@ export function optimizerModel(
     state.push({ input: average, output: `${average}.next`, type: 'float64', dims: [], initial: 0 })
     const dualNorm = sum(unit.contributors.map((index) => graphs[index]!.get('dual')))
     const given: Readonly<Record<string, string>> = { dualNorm, average, metricStep: count }
-    const hyperparameters = unitInputs(writer, unit, key, variable)
+    const hyperparameters = unitInputs(builder, unit, key, variable)
     const graph = writeGraph(
-      writer,
+      builder,
       unit.graph,
       dataType.double,
       (name) => given[name] ?? (name === 'loss' ? input(name, dataType.double, []) : hyperparameters(name)),
@@ -199,7 +199,7 @@ export function optimizerModel(
     )
   }
   const json = transformationText(transformation)
-  const model = writer.finish('induced-metric optimizer', {
+  const model = builder.build('induced-metric optimizer', {
     ...(json !== undefined && { [transformationKey]: json }),
     [stateKey]: JSON.stringify(state),
   })
@@ -238,7 +238,7 @@ interface Variable {
 
 /** Finds which scalars are the same at every step, and which come of a schedule. */
 function scalarInputs(
-  writer: GraphWriter,
+  builder: ModelBuilder,
   at: (step: number) => Scalars,
   settings: (name: string) => unknown,
   suffix: string,
@@ -254,14 +254,14 @@ function scalarInputs(
       )
     const input = `${name.replace(/^(base|embedding)\./, '').replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`)}${suffix}`
     if (typeof settings(name) !== 'function' && !variable.asked.has(input))
-      return writer.real(value, dataType.double)
+      return builder.real(value, dataType.double)
     variable.found.add(input)
-    return writer.input(input, dataType.double, [])
+    return builder.input(input, dataType.double, [])
   }
 }
 
 function profileInputs(
-  writer: GraphWriter,
+  builder: ModelBuilder,
   profile: Profile,
   suffix: string,
   variable: Variable,
@@ -269,11 +269,11 @@ function profileInputs(
   const { settings, base } = profile
   const setting = (name: string): unknown =>
     name.startsWith('base.') ? base.hyperparameters[name.slice(5)] : settings[name as 'learningRate']
-  return scalarInputs(writer, (step) => profileScalars({}, profile, step), setting, suffix, variable)
+  return scalarInputs(builder, (step) => profileScalars({}, profile, step), setting, suffix, variable)
 }
 
 function unitInputs(
-  writer: GraphWriter,
+  builder: ModelBuilder,
   unit: Parameters<typeof unitScalars>[1],
   suffix: string,
   variable: Variable,
@@ -288,7 +288,7 @@ function unitInputs(
     const values = unitScalars({}, unit, step)
     return { ...values, 'metric.beta': values['beta']! }
   }
-  const inputs = scalarInputs(writer, scalars, (name) => setting(name), suffix, variable)
+  const inputs = scalarInputs(builder, scalars, (name) => setting(name), suffix, variable)
   return (name) => inputs(named(name))
 }
 

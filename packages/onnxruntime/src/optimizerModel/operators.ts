@@ -1,9 +1,9 @@
 import type { Op } from '@induced-metric/core'
 import { dataType } from '../onnx/dataType.js'
-import type { GraphWriter } from './writer.js'
+import type { ModelBuilder } from '../onnx/modelBuilder.js'
 
 /** How an operation of the core's graphs is written, its operands all of one element type. */
-export type Operator = (writer: GraphWriter, type: number, ...operands: string[]) => string
+export type Operator = (builder: ModelBuilder, type: number, ...operands: string[]) => string
 
 /** An operator of ONNX that does it as it is. */
 function plain(opType: string): Operator {
@@ -11,8 +11,9 @@ function plain(opType: string): Operator {
 }
 
 /** Truth values are numbers in the core's graphs, 1 and 0. */
-function truth(write: (writer: GraphWriter, type: number, ...operands: string[]) => string): Operator {
-  return (writer, type, ...operands) => writer.emit('Cast', [write(writer, type, ...operands)], { to: type })
+function truth(write: (builder: ModelBuilder, type: number, ...operands: string[]) => string): Operator {
+  return (builder, type, ...operands) =>
+    builder.emit('Cast', [write(builder, type, ...operands)], { to: type })
 }
 
 /** Every operation of the core's graphs but its leaves, as operators of ONNX: a missing one does not compile. */

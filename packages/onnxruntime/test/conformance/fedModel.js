@@ -1,4 +1,3 @@
-import { create } from '@bufbuild/protobuf'
 import * as onnx from '@induced-metric/onnxruntime/onnx'
 
 /** @typedef {import('@induced-metric/onnxruntime').NamedTensor} NamedTensor */
@@ -23,56 +22,31 @@ export function fedModel(parameters) {
   const buffer = (/** @type {string} */ name) => `${name}_grad.accumulation.buffer`
   const accumulated = (/** @type {string} */ name) => `${name}_grad.accumulation.out`
   const { bool, double } = onnx.dataType
+  const { createNode: node, createValue: value } = onnx
   return onnx.writeModel(
-    create(onnx.ModelProtoSchema, {
-      irVersion: 8n,
-      opsetImport: [
-        { domain: '', version: 17n },
-        { domain: 'com.microsoft', version: 1n },
+    onnx.createModel({
+      nodes: [
+        node('Identity', [lossName], ['loss']),
+        ...parameters.map(({ name }) => node('Identity', [feedName(name)], [`${name}_grad`])),
+        ...parameters.map(({ name }) =>
+          node(
+            'com.microsoft:InPlaceAccumulatorV2',
+            [buffer(name), `${name}_grad`, 'lazy_reset_grad'],
+            [accumulated(name)],
+          ),
+        ),
       ],
-      graph: {
-        name: 'fed',
-        node: [
-          { opType: 'Identity', input: [lossName], output: ['loss'] },
-          ...parameters.map(({ name }) => ({
-            opType: 'Identity',
-            input: [feedName(name)],
-            output: [`${name}_grad`],
-          })),
-          ...parameters.map(({ name }) => ({
-            opType: 'InPlaceAccumulatorV2',
-            domain: 'com.microsoft',
-            input: [buffer(name), `${name}_grad`, 'lazy_reset_grad'],
-            output: [accumulated(name)],
-          })),
-        ],
-        input: [
-          value(lossName, double, []),
-          ...parameters.map(({ name, dataType, dims }) => value(feedName(name), dataType, dims)),
-          ...parameters.map(({ name, dataType, dims }) => value(name, dataType, dims)),
-          ...parameters.map(({ name, dataType, dims }) => value(buffer(name), dataType, dims)),
-          value('lazy_reset_grad', bool, [1]),
-        ],
-        output: [
-          value('loss', double, []),
-          ...parameters.map(({ name }) => value(accumulated(name), bool, [1])),
-        ],
-      },
+      inputs: [
+        value(lossName, double, []),
+        ...parameters.map(({ name, dataType, dims }) => value(feedName(name), dataType, dims)),
+        ...parameters.map(({ name, dataType, dims }) => value(name, dataType, dims)),
+        ...parameters.map(({ name, dataType, dims }) => value(buffer(name), dataType, dims)),
+        value('lazy_reset_grad', bool, [1]),
+      ],
+      outputs: [
+        value('loss', double, []),
+        ...parameters.map(({ name }) => value(accumulated(name), bool, [1])),
+      ],
     }),
   )
-}
-
-/**
- * @param {string} name
- * @param {number} elemType
- * @param {readonly number[]} dims
- */
-function value(name, elemType, dims) {
-  const dim = dims.map((extent) => ({
-    value: { case: /** @type {const} */ ('dimValue'), value: BigInt(extent) },
-  }))
-  return create(onnx.ValueInfoProtoSchema, {
-    name,
-    type: { value: { case: 'tensorType', value: { elemType, shape: { dim } } } },
-  })
 }

@@ -1,3 +1,5 @@
+import { createRandom, uniform, type Random } from '../../random.js'
+
 /**
  * The order in which an epoch takes the rows: a shuffle that depends on the seed and the epoch and on nothing else, so
  * that a training that was killed goes on with the rows it would have taken.
@@ -10,7 +12,7 @@ export function orderOf(count: number, seed: number, epoch: number): Uint32Array
   const order = Uint32Array.from({ length: count }, (_, row) => row)
   const random = generator(seed, epoch)
   for (let last = count - 1; last > 0; last--) {
-    const chosen = Math.floor((random() / 2 ** 32) * (last + 1))
+    const chosen = Math.floor(uniform(random) * (last + 1))
     const kept = order[last]!
     order[last] = order[chosen]!
     order[chosen] = kept
@@ -18,15 +20,7 @@ export function orderOf(count: number, seed: number, epoch: number): Uint32Array
   return order
 }
 
-/** Numbers from 0 to 2³²−1: a counter, mixed by multiplications and shifts (splitmix32). */
-function generator(seed: number, epoch: number): () => number {
-  let state = (Math.imul(seed ^ 0x5bf03635, 0x9e3779b1) + Math.imul(epoch + 1, 0x85ebca6b)) >>> 0
-  return () => {
-    state = (state + 0x9e3779b9) >>> 0
-    let mixed = state ^ (state >>> 16)
-    mixed = Math.imul(mixed, 0x21f0aaad)
-    mixed ^= mixed >>> 15
-    mixed = Math.imul(mixed, 0x735a2d97)
-    return (mixed ^ (mixed >>> 15)) >>> 0
-  }
+/** A stream of its own for every epoch. */
+function generator(seed: number, epoch: number): Random {
+  return createRandom(Math.imul(seed ^ 0x5bf03635, 0x9e3779b1) + Math.imul(epoch + 1, 0x85ebca6b))
 }

@@ -1,0 +1,142 @@
+import { InducedMetricError } from '@induced-metric/core'
+import { dataType } from '../onnx/dataType.js'
+import type { Model } from '../onnx/model.js'
+import { gelu, layerNormalize, project } from './layers.js'
+import {
+  checkSizes,
+  createNetwork,
+  normalOf,
+  parameter,
+  within,
+  type ModelOptions,
+  type Network,
+} from './network.js'
+
+/** What a GPT can be asked for. The defaults make one of 0.8 million parameters. */
+export interface GptOptions extends ModelOptions {
+  /** How many tokens there are. Default 65. */
+  readonly vocabulary?: number
+  /** The longest sequence. Default 64. */
+  readonly context?: number
+  /** Blocks of attention and a perceptron. Default 4. */
+  readonly layers?: number
+  /** Heads of each attention. Default 4. */
+  readonly heads?: number
+  /** Numbers per token between the blocks, a multiple of the heads. Default 128. */
+  readonly width?: number
+  /** GELU exactly, or approximated by tanh. Default `'none'`. */
+  readonly approximate?: 'none' | 'tanh'
+  /** Whether `logits` is [batch · sequence, vocabulary], a row per token, as cross-entropy takes it. Default `false`. */
+  readonly flatten?: boolean
+}
+
+/** Values that all attentions share. */
+interface Shared {
+  readonly heads: number
+  readonly width: number
+  readonly layers: number
+  readonly approximate: 'none' | 'tanh'
+  /** [sequence, sequence]: which tokens a token looks at. */
+  readonly mask: string
+  /** batch, sequence, heads, width of a head. */
+  readonly split: string
+  /** batch, sequence, width. */
+  readonly joined: string
+}
+
+/**
+ * A GPT: a transformer's decoder with tied embeddings, learned positions, the normalisation before each block, exact GELU
+ * and a causal mask; `input_ids` (int64, [batch, sequence]) to `logits` [batch, sequence, vocabulary]. Attention is
+ * written in the operators that exporters make of it: Split, Reshape, Transpose, MatMul, Where, Softmax. Parameters:
+ * `transformer.wte.weight` (the embedding, and transposed the head), `transformer.wpe.weight`,
+ * `transformer.h.0.ln_1.weight`, `transformer.h.0.attn.c_attn.weight` [3 · width, width], `….attn.c_proj.weight`,
+ * `….mlp.c_fc.weight`, `….mlp.c_proj.weight`, `transformer.ln_f.weight`, and the biases. Radford and others, "Language
+ * models are unsupervised multitask learners", 2019.
+ *
+ * @throws ERR_OPTION for options out of their range
+ *
+ * @example
+ * ```ts
+ * import { gpt } from '@induced-metric/onnxruntime/models'
+ *
+ * const { graph } = gpt({ vocabulary: 11, context: 8, layers: 1, heads: 2, width: 16 })
+ * console.log(graph.output[0]?.name, graph.initializer[0]?.name) // logits transformer.wte.weight
+ * ```
+ */
+export function gpt(options: GptOptions = {}): Model {
+  const { vocabulary = 65, context = 64, layers = 4, heads = 4, width = 128 } = options
+  const { approximate = 'none', flatten = false } = options
+  checkSizes({ vocabulary, context, layers, heads, width })
+  if (width % heads !== 0)
+    throw new InducedMetricError('ERR_OPTION', `width is ${width}; give a multiple of the ${heads} heads`)
+  const network = createNetwork(options)
+  const { builder, type } = network
+  const { emit, int, ints } = builder
+  const transformer = within(network, 'transformer')
+  const tokens = builder.input('input_ids', dataType.int64, ['batch', 'sequence'])
+  const embedding = parameter(within(transformer, 'wte'), 'weight', [vocabulary, width], normalOf(0.02))
+  const positions = parameter(within(transformer, 'wpe'), 'weight', [context, width], normalOf(0.02))
+
+  const shape = emit('Shape', [tokens])
+  const batch = emit('Gather', [shape, ints([0])], { axis: 0 })
+  const length = emit('Gather', [shape, int(1)], { axis: 0 })
+  const sequence = emit('Unsqueeze', [length, ints([0])])
+  const place = emit('Unsqueeze', [emit('Range', [int(0), length, int(1)]), ints([0])])
+  const lower = Uint8Array.from({ length: context * context }, (_, i) =>
+    i % context <= Math.floor(i / context) ? 1 : 0,
+  )
+  const triangle = transformer.builder.initializer('mask', [context, context], dataType.bool, lower)
+  const end = emit('Concat', [sequence, sequence], { axis: 0 })
+  const shared: Shared = {
+    heads,
+    width,
+    layers,
+    approximate,
+    mask: emit('Slice', [triangle, ints([0, 0]), end, ints([0, 1])]),
+    split: emit('Concat', [batch, sequence, ints([heads]), ints([width / heads])], { axis: 0 }),
+    joined: emit('Concat', [batch, sequence, ints([width])], { axis: 0 }),
+  }
+
+  let x = emit('Add', [emit('Gather', [embedding, tokens]), emit('Gather', [positions, place])])
+  for (let layer = 0; layer < layers; layer++) {
+    const block = within(transformer, `h.${layer}`)
+    x = emit('Add', [x, attend(within(block, 'attn'), layerNormalize(block, 'ln_1', x, width), shared)])
+    x = emit('Add', [x, perceptron(within(block, 'mlp'), layerNormalize(block, 'ln_2', x, width), shared)])
+  }
+  const normal = layerNormalize(transformer, 'ln_f', x, width)
+  const logits = emit('MatMul', [normal, emit('Transpose', [embedding], { perm: [1, 0] })])
+  if (flatten) {
+    builder.output(emit('Reshape', [logits, ints([-1, vocabulary])], {}, 'logits'), type, [
+      'tokens',
+      vocabulary,
+    ])
+  } else {
+    builder.output(emit('Identity', [logits], {}, 'logits'), type, ['batch', 'sequence', vocabulary])
+  }
+  return builder.build('gpt')
+}
+
+/** softmax(q kᵀ / √d) v, in each head over the tokens so far. */
+function attend(network: Network, x: string, { heads, width, layers, mask, split, joined }: Shared): string {
+  const { builder, type } = network
+  const { emit, emitAll, ints, real } = builder
+  const together = project(network, 'c_attn', x, width, 3 * width, normalOf(0.02))
+  const parts = emitAll('Split', [together, ints([width, width, width])], { axis: 2 }, 3)
+  const [q, k, v] = parts.map((part, i) =>
+    emit('Transpose', [emit('Reshape', [part, split])], { perm: i === 1 ? [0, 2, 3, 1] : [0, 2, 1, 3] }),
+  )
+  const scores = emit('Mul', [emit('MatMul', [q, k]), real(1 / Math.sqrt(width / heads), type)])
+  const weights = emit('Softmax', [emit('Where', [mask, scores, real(-Infinity, type)])], { axis: -1 })
+  const seen = emit('Transpose', [emit('MatMul', [weights, v])], { perm: [0, 2, 1, 3] })
+  return project(network, 'c_proj', emit('Reshape', [seen, joined]), width, width, residual(layers))
+}
+
+function perceptron(network: Network, x: string, { width, layers, approximate }: Shared): string {
+  const inner = project(network, 'c_fc', x, width, 4 * width, normalOf(0.02))
+  return project(network, 'c_proj', gelu(network, inner, approximate), 4 * width, width, residual(layers))
+}
+
+/** Two sums go through each layer; this keeps their variance. */
+function residual(layers: number) {
+  return normalOf(0.02 / Math.sqrt(2 * layers))
+}

@@ -1,0 +1,99 @@
+import { InducedMetricError } from '@induced-metric/core'
+import { dataType } from '../onnx/dataType.js'
+import { createModelBuilder, type ModelBuilder } from '../onnx/modelBuilder.js'
+import { createRandom, normal, uniform, type Random } from '../random.js'
+
+/** What all models can be asked for. */
+export interface ModelOptions {
+  /** Where the drawing of the parameters starts: the same seed, the same parameters. Default 0. */
+  readonly seed?: number
+  /**
+   * The element type of parameters, inputs and outputs. Default `'float32'`. In double precision stock builds of the
+   * runtime have neither convolutions nor Erf, which exact GELU is made of: they run the dense network without GELU and
+   * the GPT with `approximate: 'tanh'`.
+   */
+  readonly dtype?: 'float32' | 'float64'
+  /** The version of ONNX's operators, from 13 to 22. Default 17. */
+  readonly opset?: number
+}
+
+/** A network being built. */
+export interface Network {
+  readonly builder: ModelBuilder
+  /** The element type, of `dataType`. */
+  readonly type: number
+  readonly random: Random
+}
+
+/** Draws one element of a parameter. */
+export type Draw = (random: Random) => number
+
+/** The range of versions of ONNX's operators that the models can be written in. */
+const opsets = { oldest: 13, newest: 22, usual: 17 } as const
+
+/**
+ * Starts a network.
+ *
+ * @throws ERR_OPTION for an opset or a type that models are not written in
+ */
+export function createNetwork({ seed = 0, dtype = 'float32', opset = opsets.usual }: ModelOptions): Network {
+  if (!Number.isInteger(opset) || opset < opsets.oldest || opset > opsets.newest) {
+    throw new InducedMetricError(
+      'ERR_OPTION',
+      `opset is ${opset}; models are written in versions ${opsets.oldest} to ${opsets.newest} of ONNX's operators`,
+    )
+  }
+  const types: Readonly<Record<string, number>> = { float32: dataType.float, float64: dataType.double }
+  const type = types[dtype]
+  if (type === undefined)
+    throw new InducedMetricError(
+      'ERR_OPTION',
+      `dtype is ${JSON.stringify(dtype)}; give 'float32' or 'float64'`,
+    )
+  return { builder: createModelBuilder(opset), type, random: createRandom(seed) }
+}
+
+/** The part of a network that has a name. */
+export function within(network: Network, scope: string | number): Network {
+  return { ...network, builder: network.builder.within(scope) }
+}
+
+/** Adds a parameter, its elements drawn one after another. */
+export function parameter(
+  { builder, type, random }: Network,
+  name: string,
+  dims: readonly number[],
+  draw: Draw,
+): string {
+  const size = dims.reduce((product, extent) => product * extent, 1)
+  const data = type === dataType.double ? new Float64Array(size) : new Float32Array(size)
+  for (let i = 0; i < size; i++) data[i] = draw(random)
+  return builder.initializer(name, dims, type, data)
+}
+
+/** The same number everywhere. */
+export function constant(value: number): Draw {
+  return () => value
+}
+
+/** Uniform over ±`bound`. */
+export function uniformWithin(bound: number): Draw {
+  return (random) => (2 * uniform(random) - 1) * bound
+}
+
+/** Normal, about 0. */
+export function normalOf(deviation: number): Draw {
+  return (random) => deviation * normal(random)
+}
+
+/**
+ * Checks sizes that were given.
+ *
+ * @throws ERR_OPTION for one that is no positive whole number, by its name
+ */
+export function checkSizes(sizes: Readonly<Record<string, number>>): void {
+  for (const [name, size] of Object.entries(sizes)) {
+    if (Number.isSafeInteger(size) && size > 0) continue
+    throw new InducedMetricError('ERR_OPTION', `${name} is ${size}; give a positive whole number`)
+  }
+}

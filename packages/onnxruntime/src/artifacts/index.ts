@@ -8,6 +8,7 @@ export { writeArtifacts } from './files.js'
 export { generateArtifacts, type GenerateOptions, type TrainingArtifacts } from './generate.js'
 export { noGradient, type GradientContext, type GradientRule } from './gradients/context.js'
 export { gradients, type GradientTable } from './gradients/table.js'
+export { addLora, type LoraModel, type LoraOptions, type LoraTarget } from './lora.js'
 export {
   bceWithLogitsLoss,
   crossEntropyLoss,
@@ -22,6 +23,7 @@ export {
   type Reduction,
   type TargetOptions,
 } from './losses.js'
+export { mergeLora, type MergedValues } from './mergeLora.js'
 export {
   adamwOptimizer,
   sgdOptimizer,
@@ -31,5 +33,5 @@ export {
 } from './optimizers.js'
 export type { ParameterInfo } from './parameters.js'
 export type { ExternalData } from './readForward.js'
-export type { NamePattern, Selector } from './select.js'
+export { selectNames, type NamePattern, type Selector } from './select.js'
 export type { ArtifactsSummary, StepMemory, SummarizedParameter } from './summary.js'

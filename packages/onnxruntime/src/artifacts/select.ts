@@ -25,6 +25,15 @@ const listed = 6
  * @returns names of candidates
  * @throws ERR_OPTION for a pattern that fits no candidate: it lists the candidates nearest to it. A predicate may pick
  *   nothing
+ *
+ * @example
+ * ```ts
+ * import { selectNames } from '@induced-metric/onnxruntime/artifacts'
+ *
+ * const dims = new Map([['body.weight', [8, 4]], ['head.weight', [2, 8]], ['head.bias', [2]]])
+ * console.log(selectNames('head.*', dims, 'frozen')) // [ 'head.weight', 'head.bias' ]
+ * console.log(selectNames((_name, { length }) => length === 2, dims, 'frozen')) // [ 'body.weight', 'head.weight' ]
+ * ```
  */
 export function selectNames<Info>(
   selector: Selector<Info>,

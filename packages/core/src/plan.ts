@@ -1,6 +1,6 @@
 import { InducedMetricError, show } from './errors.js'
 import { hashText } from './graph.js'
-import { valueAt, type HyperparameterSpecs, type Scheduled } from './hyperparameter.js'
+import { valueAt, type HyperparameterSpecs, type Range, type Scheduled } from './hyperparameter.js'
 import { embeddingInput } from './embedding.js'
 import { hyperparameterInput, type Preconditioner } from './preconditioner.js'
 import {
@@ -251,13 +251,65 @@ function checkParameters(transformation: Transformation, parameters: readonly Pa
   }
 }
 
+/** A number that a graph reads: what it is called there and in errors, and its value, which may hang on the step. */
+export interface ScalarEntry {
+  readonly input: string
+  readonly label: string
+  readonly value: Scheduled
+  readonly range: Range
+}
+
+/** The numbers of a group with one base. */
+export function profileEntries({ base, settings }: Profile): ScalarEntry[] {
+  const { learningRate, weightDecay } = settings
+  return [
+    entry('learningRate', learningRate, optionRanges.learningRate),
+    entry('weightDecay', weightDecay, optionRanges.weightDecay),
+    ...declaredEntries(base.name, base.definition.hyperparameters, base.hyperparameters, hyperparameterInput),
+  ]
+}
+
+/** The numbers of a metric unit. */
+export function unitEntries({ settings, size }: MetricUnit): ScalarEntry[] {
+  const { embedding, xi, beta } = settings
+  const specs = embedding.definition.hyperparameters ?? {}
+  return [
+    entry('xi', xi === 'auto' ? 1 / Math.max(size, 1) : xi, optionRanges.xi),
+    entry('beta', beta, optionRanges.beta),
+    ...declaredEntries(embedding.name, specs, embedding.hyperparameters, embeddingInput),
+  ]
+}
+
+function entry(name: string, value: Scheduled, range: Range): ScalarEntry {
+  return { input: name, label: name, value, range }
+}
+
+function declaredEntries(
+  owner: string,
+  specs: HyperparameterSpecs,
+  values: Readonly<Record<string, Scheduled | boolean>>,
+  inputName: (name: string) => string,
+): ScalarEntry[] {
+  return Object.entries(specs).flatMap(([key, spec]) => {
+    if (spec.kind !== 'number') return []
+    return [{ input: inputName(key), label: `${owner}.${key}`, value: values[key] as Scheduled, range: spec }]
+  })
+}
+
+/** Writes numbers at a step into `scalars`. Throws ERR_OPTION when a schedule goes wrong. */
+export function writeScalars(scalars: Scalars, entries: readonly ScalarEntry[], step: number): Scalars {
+  for (const { input, label, value, range } of entries) scalars[input] = valueAt(label, value, range, step)
+  return scalars
+}
+
 /** Writes a profile's numbers at a step into `scalars`. Throws ERR_OPTION when a schedule goes wrong. */
 export function profileScalars(scalars: Scalars, profile: Profile, step: number): Scalars {
-  const { base, settings } = profile
-  scalars['learningRate'] = valueAt('learningRate', settings.learningRate, optionRanges.learningRate, step)
-  scalars['weightDecay'] = valueAt('weightDecay', settings.weightDecay, optionRanges.weightDecay, step)
-  fill(scalars, base.name, base.definition.hyperparameters, base.hyperparameters, hyperparameterInput, step)
-  return scalars
+  return writeScalars(scalars, profileEntries(profile), step)
+}
+
+/** Writes a unit's numbers at a step into `scalars`. Throws ERR_OPTION when a schedule goes wrong. */
+export function unitScalars(scalars: Scalars, unit: MetricUnit, step: number): Scalars {
+  return writeScalars(scalars, unitEntries(unit), step)
 }
 
 /** Writes the extents of a matrix into `scalars`; other shapes have none that a graph would read. */
@@ -265,30 +317,4 @@ export function shapeScalars(scalars: Scalars, shape: readonly number[]): Scalar
   scalars['rows'] = shape[0] ?? 1
   scalars['columns'] = shape[1] ?? 1
   return scalars
-}
-
-/** Writes a unit's numbers at a step into `scalars`. Throws ERR_OPTION when a schedule goes wrong. */
-export function unitScalars(scalars: Scalars, unit: MetricUnit, step: number): Scalars {
-  const { embedding, xi, beta } = unit.settings
-  scalars['xi'] = xi === 'auto' ? 1 / Math.max(unit.size, 1) : valueAt('xi', xi, optionRanges.xi, step)
-  scalars['beta'] = beta
-  const specs = embedding.definition.hyperparameters ?? {}
-  fill(scalars, embedding.name, specs, embedding.hyperparameters, embeddingInput, step)
-  return scalars
-}
-
-function fill(
-  scalars: Scalars,
-  owner: string,
-  specs: HyperparameterSpecs,
-  values: Readonly<Record<string, Scheduled | boolean>>,
-  inputName: (name: string) => string,
-  step: number,
-): void {
-  for (const key in specs) {
-    const spec = specs[key]!
-    if (spec.kind === 'number') {
-      scalars[inputName(key)] = valueAt(`${owner}.${key}`, values[key] as Scheduled, spec, step)
-    }
-  }
 }

@@ -1,9 +1,11 @@
 import type { Passes } from './engines/engine.js'
 import {
-  profileScalars,
+  profileEntries,
   shapeScalars,
-  unitScalars,
+  unitEntries,
+  writeScalars,
   type MetricUnit,
+  type ScalarEntry,
   type Scalars,
   type StepPlan,
 } from './plan.js'
@@ -51,17 +53,26 @@ interface Cohort {
   steps: number
 }
 
-interface UnitWork {
-  readonly unit: MetricUnit
+/** Scalars that are the same at every step, and those that are not. */
+interface Numbers {
+  /** All of them: written once, and those on a schedule at every step. */
   readonly scalars: Scalars
+  readonly scheduled: readonly ScalarEntry[]
+}
+
+interface UnitWork extends Numbers {
+  readonly unit: MetricUnit
   readonly evaluate: ScalarProgram
 }
 
 /** Prepares the steps of a plan. */
 export function createStepper(plan: StepPlan): Stepper {
   const { parameters } = plan
-  const profiles = plan.profiles.map((): Scalars => ({}))
+  const profiles = plan.profiles.map((profile) => prepareNumbers(profileEntries(profile)))
   const cohorts = createCohorts(plan)
+  parameters.forEach(({ profile }, index) =>
+    Object.assign(cohorts[index]!.scalars, profiles[profile]!.scalars),
+  )
   /** The scalars of each parameter in the current step. */
   const scalars = cohorts.map((cohort) => cohort.scalars)
   /** Scalars of parameters that have fallen out of step with their cohort. */
@@ -72,7 +83,7 @@ export function createStepper(plan: StepPlan): Stepper {
   const clip = compileScalars(clipGraph, ['clip'])
   const works = plan.units.map((unit): UnitWork => ({
     unit,
-    scalars: {},
+    ...prepareNumbers(unitEntries(unit)),
     evaluate: compileScalars(unit.graph, ['average', 'metric', 'scale', 'status']),
   }))
   let turn = 0
@@ -87,9 +98,12 @@ export function createStepper(plan: StepPlan): Stepper {
     } else if (cohort.steps === steps) {
       return cohort.scalars
     }
-    const isFirst = cohort.steps === steps
-    const own = isFirst ? cohort.scalars : (stragglers[index] ??= shapeScalars({}, shape))
-    Object.assign(own, profiles[profile])
+    const numbers = profiles[profile]!
+    const own =
+      cohort.steps === steps
+        ? cohort.scalars
+        : (stragglers[index] ??= Object.assign(shapeScalars({}, shape), numbers.scalars))
+    for (const { input } of numbers.scheduled) own[input] = numbers.scalars[input]!
     own['step'] = steps + 1
     return own
   }
@@ -119,7 +133,7 @@ export function createStepper(plan: StepPlan): Stepper {
       contributions++
     }
     if (contributions === 0) return undefined
-    const given = unitScalars(work.scalars, work.unit, step)
+    const given = writeScalars(work.scalars, work.scheduled, step)
     given['dualNorm'] = dualNorm
     given['loss'] = loss ?? NaN
     given['average'] = state.average
@@ -136,7 +150,7 @@ export function createStepper(plan: StepPlan): Stepper {
   return {
     take(passes, gradients, state, { step, loss }) {
       // Everything that can go wrong goes wrong before the first write.
-      plan.profiles.forEach((profile, i) => profileScalars(profiles[i]!, profile, step))
+      for (const { scalars, scheduled } of profiles) writeScalars(scalars, scheduled, step)
       turn++
       let count = 0
       for (let index = 0; index < gradients.length; index++) {
@@ -178,11 +192,18 @@ export function createStepper(plan: StepPlan): Stepper {
       }
       return {
         skipped,
-        learningRate: profiles[0]?.['learningRate'] ?? NaN,
+        learningRate: profiles[0]?.scalars['learningRate'] ?? NaN,
         units: results.map((result, i) => result ?? { unit: plan.units[i]!, ...idle }),
       }
     },
   }
+}
+
+/** Writes what does not hang on the step, and keeps the rest to be written at each. */
+function prepareNumbers(entries: readonly ScalarEntry[]): Numbers {
+  const scheduled = entries.filter(({ value }) => typeof value === 'function')
+  const constant = entries.filter(({ value }) => typeof value !== 'function')
+  return { scalars: writeScalars({}, constant, 1), scheduled }
 }
 
 /** The cohort of each parameter. */

@@ -1,7 +1,7 @@
 import type { ElementwiseOp, Shape } from '../../algebra.js'
 import { neededNodes, type Graph } from '../../graph.js'
 import type { Scalars } from '../../plan.js'
-import { evaluateScalarNode } from '../../scalars.js'
+import { compileScalarNodes } from '../../scalars.js'
 import type { TypedArray } from '../engine.js'
 import { kernels, matmul, sumOf, transpose } from './kernels.js'
 
@@ -68,6 +68,12 @@ export function compilePass(graph: Graph, outputs: readonly string[], scratch: S
   const results = outputs.filter((name) => isTensor(graph.outputs[name]!))
   const registers = allocateRegisters(graph, body, results)
 
+  const evaluateEarly = compileScalarNodes(graph, early)
+  const evaluateTail = compileScalarNodes(graph, tail)
+  const evaluateBetween = new Map(
+    body.filter((i) => !isTensor(i)).map((i) => [i, compileScalarNodes(graph, [i])]),
+  )
+
   const values = new Float64Array(nodes.length)
   const arrays: TypedArray[] = []
   const offsets = new Uint32Array(nodes.length)
@@ -101,7 +107,7 @@ export function compilePass(graph: Graph, outputs: readonly string[], scratch: S
       const operand = (i: number, place: 0 | 1, length: number): TypedArray =>
         isTensor(i) ? arrays[i]! : scratch.at(spreadRegisters[place], length).fill(values[i]!, 0, length)
 
-      for (const i of early) evaluateScalarNode(graph, i, values, scalars)
+      evaluateEarly(values, scalars)
       for (const i of sums) values[i] = 0
       for (let start = 0; start === 0 || start < size; start += Math.max(block, 1)) {
         const n = Math.min(block, size - start)
@@ -113,7 +119,7 @@ export function compilePass(graph: Graph, outputs: readonly string[], scratch: S
             const length = lengthOf(shape, n)
             values[i]! += sumOf(length, arrays[x]!, offsets[x]!)
           } else if (!isTensor(i)) {
-            evaluateScalarNode(graph, i, values, scalars)
+            evaluateBetween.get(i)!(values, scalars)
           } else if (op === 'input') {
             arrays[i] = tensors[name!]!
             offsets[i] = start
@@ -134,7 +140,7 @@ export function compilePass(graph: Graph, outputs: readonly string[], scratch: S
           for (let k = 0; k < n; k++) destination[start + k] = source[k]!
         }
       }
-      for (const i of tail) evaluateScalarNode(graph, i, values, scalars)
+      evaluateTail(values, scalars)
     },
   }
 }

@@ -1,4 +1,5 @@
-import { evaluateScalarNode } from '../../scalars.js'
+import type { Graph } from '../../graph.js'
+import { compileScalarNodes, type ScalarEvaluator } from '../../scalars.js'
 import type { Runner } from './kernels.js'
 import type { Loop } from './loop.js'
 import type { Program } from './program.js'
@@ -7,16 +8,20 @@ import { batch, type Workspace } from './workspace.js'
 
 /** A pass that is one loop: scalars before it, scalars after it. */
 interface FlatPass {
-  readonly early: readonly number[]
+  readonly early: ScalarEvaluator
   readonly loop: Loop
   readonly places: readonly Place[]
-  readonly late: readonly number[]
+  readonly late: ScalarEvaluator
 }
 
 /** Runs a program whose passes are one loop each, over as many tensors at once as share their scalars. */
 export function createFlatRunner({ graph, schedule }: Program, workspace: Workspace): Runner {
   const { norm, reduce, update } = schedule
-  const passes = { norm: norm && flatten(norm), reduce: flatten(reduce), update: flatten(update) }
+  const passes = {
+    norm: norm && flatten(graph, norm),
+    reduce: flatten(graph, reduce),
+    update: flatten(graph, update),
+  }
   const values = new Float64Array(graph.nodes.length)
   return {
     prepare() {},
@@ -28,7 +33,7 @@ export function createFlatRunner({ graph, schedule }: Program, workspace: Worksp
       let start = 0
       while (start < count) {
         const given = scalars[start]!
-        for (let i = 0; i < early.length; i++) evaluateScalarNode(graph, early[i]!, values, given)
+        early(values, given)
         workspace.setScalars(loop, values)
         let rows = 0
         while (rows < batch && start + rows < count && scalars[start + rows] === given) {
@@ -44,7 +49,7 @@ export function createFlatRunner({ graph, schedule }: Program, workspace: Worksp
         if (results) {
           for (let row = 0; row < rows; row++) {
             workspace.getSums(loop, row, values)
-            for (let i = 0; i < late.length; i++) evaluateScalarNode(graph, late[i]!, values, given)
+            late(values, given)
             results[start + row] = values[output]!
           }
         }
@@ -55,8 +60,13 @@ export function createFlatRunner({ graph, schedule }: Program, workspace: Worksp
   }
 }
 
-function flatten({ early, stages }: Pass): FlatPass {
+function flatten(graph: Graph, { early, stages }: Pass): FlatPass {
   const { loop, places } = stages.find((stage) => stage.kind === 'loop')!
   const late = stages.flatMap((stage) => (stage.kind === 'scalars' ? stage.nodes : []))
-  return { early, loop, places, late }
+  return {
+    early: compileScalarNodes(graph, early),
+    loop,
+    places,
+    late: compileScalarNodes(graph, late),
+  }
 }

@@ -1,7 +1,7 @@
 import type { Shape } from '../../algebra.js'
 import type { Scalars } from '../../plan.js'
-import { evaluateScalarNode } from '../../scalars.js'
-import type { Allocator, Runner, TensorBinding } from './kernels.js'
+import { compileScalarNodes, type ScalarEvaluator } from '../../scalars.js'
+import type { Allocator, PassName, Runner, TensorBinding } from './kernels.js'
 import { createMatrixFunctions, type Matrix, type MatrixFunctions } from './matrix.js'
 import type { Program } from './program.js'
 import type { Operand, Place, Stage } from './schedule.js'
@@ -46,6 +46,15 @@ export function createStagedRunner(
     stages.filter((stage) => stage.kind === 'matmul'),
   )
   let matrices: MatrixFunctions | undefined
+  /** Of the scalars before a pass, and of those between its tensors. */
+  const evaluators = new Map<PassName | Stage, ScalarEvaluator>()
+  for (const name of ['norm', 'reduce', 'update'] as const) {
+    const { early, stages } = schedule[name] ?? { early: [], stages: [] }
+    evaluators.set(name, compileScalarNodes(graph, early))
+    for (const stage of stages) {
+      if (stage.kind === 'scalars') evaluators.set(stage, compileScalarNodes(graph, stage.nodes))
+    }
+  }
 
   const reserve = (region: Region, bytes: number): void => {
     if (region.bytes >= bytes) return
@@ -103,7 +112,7 @@ export function createStagedRunner(
     const { values } = state
     switch (stage.kind) {
       case 'scalars':
-        for (const node of stage.nodes) evaluateScalarNode(graph, node, values, scalars)
+        evaluators.get(stage)!(values, scalars)
         return
       case 'loop':
         workspace.setScalars(stage.loop, values)
@@ -127,13 +136,13 @@ export function createStagedRunner(
   return {
     prepare: layOut,
     run(pass, bindings, scalars, output, results) {
-      const { early, stages } = schedule[pass]!
+      const { stages } = schedule[pass]!
       layOut(bindings)
       workspace.refresh()
       bindings.forEach((binding, index) => {
         const state = states[index]!
         const given = scalars[index]!
-        for (const node of early) evaluateScalarNode(graph, node, state.values, given)
+        evaluators.get(pass)!(state.values, given)
         for (const stage of stages) runStage(stage, binding, given, state)
         if (results) results[index] = state.values[output]!
       })

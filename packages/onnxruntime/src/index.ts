@@ -16,6 +16,7 @@ export {
   lowerModel,
   lowerTrainingModel,
   unsupportedNodes,
+  type BufferUpdate,
   type Extent,
   type GradientOutput,
   type LoweredTrainingModel,

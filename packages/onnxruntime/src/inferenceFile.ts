@@ -1,4 +1,4 @@
-import { writeFileAtomically } from './checkpoint/atomic.js'
+import { writeFileAtomically, writePartsAtomically } from './checkpoint/atomic.js'
 import type { Model } from './onnx/model.js'
 import { externalAlignment, inferenceModel } from './inferenceModel.js'
 import type { NamedTensor } from './types.js'
@@ -18,7 +18,6 @@ export async function writeInferenceModel(
   outputNames: readonly string[],
   externalData = totalBytes(parameters) > inlineLimit,
 ): Promise<Uint8Array> {
-  const { open } = await import('node:fs/promises')
   const paths = await import('node:path')
   const { model, external } = inferenceModel(
     evalModel,
@@ -27,17 +26,13 @@ export async function writeInferenceModel(
     externalData ? `${paths.basename(path)}.data` : undefined,
   )
   if (externalData) {
-    const file = await open(`${path}.data`, 'w')
-    try {
-      let offset = 0
-      for (const data of external) {
-        offset = Math.ceil(offset / externalAlignment) * externalAlignment
-        await writeAt(file, new Uint8Array(data.buffer, data.byteOffset, data.byteLength), offset)
-        offset += data.byteLength
-      }
-    } finally {
-      await file.close()
-    }
+    let end = 0
+    const parts = external.map((data) => {
+      const offset = Math.ceil(end / externalAlignment) * externalAlignment
+      end = offset + data.byteLength
+      return { offset, bytes: new Uint8Array(data.buffer, data.byteOffset, data.byteLength) }
+    })
+    await writePartsAtomically(`${path}.data`, parts)
   }
   // The model last: where it is, its data is complete.
   await writeFileAtomically(path, model)
@@ -48,27 +43,4 @@ function totalBytes(parameters: ReadonlyMap<string, NamedTensor>): number {
   let total = 0
   for (const { data } of parameters.values()) total += data.byteLength
   return total
-}
-
-async function writeAt(
-  file: {
-    write(
-      bytes: Uint8Array,
-      offset: number,
-      length: number,
-      position: number,
-    ): Promise<{ bytesWritten: number }>
-  },
-  bytes: Uint8Array,
-  position: number,
-): Promise<void> {
-  for (let done = 0; done < bytes.length;) {
-    const { bytesWritten } = await file.write(
-      bytes,
-      done,
-      Math.min(2 ** 30, bytes.length - done),
-      position + done,
-    )
-    done += bytesWritten
-  }
 }

@@ -23,6 +23,21 @@ export function modelInputs({ graph }: Model): ModelInput[] {
 }
 
 /**
+ * Checks that there is something to train on.
+ *
+ * @throws ERR_SHAPE for an input without elements, of which the mean loss and the gradients would not be numbers
+ */
+export function checkNotEmpty(method: string, feeds: OrtValues): void {
+  const empty = Object.entries(feeds).find(([, { dims }]) => dims.includes(0))
+  if (empty === undefined) return
+  const [name, { dims }] = empty
+  throw new InducedMetricError(
+    'ERR_SHAPE',
+    `${method}: the input ${JSON.stringify(name)} has dims [${dims.join(', ')}], and a step needs at least one example`,
+  )
+}
+
+/**
  * Checks what a caller feeds a model.
  *
  * @throws ERR_OPTION for an input that is missing or unknown; ERR_SHAPE for one of another type or shape

@@ -20,7 +20,7 @@ import { checkLearningRate, withLearningRate, type LearningRate } from './learni
 import { lowerModel, lowerTrainingModel, type LoweredTrainingModel } from './lowering/lower.js'
 import { typeOf } from './lowering/shapes.js'
 import { lowerings as builtinLowerings, type LoweringTable } from './lowering/table.js'
-import { checkFeeds, modelInputs, type ModelInput } from './modelInput.js'
+import { checkFeeds, checkNotEmpty, modelInputs, type ModelInput } from './modelInput.js'
 import {
   createOrtSession,
   createOrtTensor,
@@ -237,7 +237,12 @@ export class TrainingSession {
         steps: chosen !== undefined,
         rate,
         initialRate: (step) => (typeof learningRate === 'function' ? learningRate(step) : learningRate),
-        frozen,
+        // What a step moves along is the session's own, not the caller's.
+        frozen: frozen.map((tensor) =>
+          lowered.buffers.some(({ parameter }) => parameter === tensor.name)
+            ? { ...tensor, data: tensor.data.slice() }
+            : tensor,
+        ),
         properties: new Map([...(state?.properties ?? [])].filter(([key]) => !isOwnProperty(key))),
       },
     )
@@ -296,7 +301,8 @@ export class TrainingSession {
   }
 
   /**
-   * Computes the loss, the other outputs, and the gradients, which are added to those since the latest reset.
+   * Computes the loss, the other outputs, and the gradients, which are added to those since the latest reset. Running
+   * statistics of batch normalisations move along.
    *
    * @param feeds tensors for `trainingInputNames`
    * @param fetches the outputs to give back, all by default
@@ -312,6 +318,7 @@ export class TrainingSession {
   ): Promise<Record<string, OrtTensor>> {
     return this.#enqueue(async () => {
       checkFeeds('runTrainStep', feeds, this.#feedInputs)
+      checkNotEmpty('runTrainStep', feeds)
       const { lowered, train, fillsFetches } = this.#ort
       const [names, runOptions] = outputsOf(lowered.outputs, fetches, options)
       if (this.#resets) {
@@ -324,6 +331,7 @@ export class TrainingSession {
       const [lossName] = lowered.outputs as [string]
       const asked: Record<string, OrtTensor | null> = { ...into }
       for (const name of names) asked[name] = null
+      for (const { output } of lowered.buffers) asked[output] = null
       asked[lossName] = this.#lossTensor ?? null
       const results = await train.run(
         this.#inputs(this.#ort.trainInputs, feeds),
@@ -337,6 +345,10 @@ export class TrainingSession {
         if (this.#accumulated > 0) addTo(own[i]!.data, data)
         else if (data !== own[i]!.data) own[i]!.data.set(data)
       })
+      for (const { parameter, output } of lowered.buffers) {
+        const data = this.#frozen.find(({ name }) => name === parameter)?.data as TypedArray | undefined
+        data?.set(results[output]!.data as TypedArray)
+      }
       const loss = fillsFetches && this.#lossTensor ? this.#lossTensor : results[lossName]!
       this.#loss += Number((loss.data as ArrayLike<number>)[0])
       this.#accumulated++

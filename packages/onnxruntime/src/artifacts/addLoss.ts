@@ -150,6 +150,6 @@ async function addLossModel(
   model.graph.node.push(...loss.graph.node)
   return {
     loss: rename(loss.graph.output[0]!.name),
-    constants: loss.graph.initializer.map((tensor) => (withFields(tensor, { name: rename(tensor.name) }))),
+    constants: loss.graph.initializer.map((tensor) => withFields(tensor, { name: rename(tensor.name) })),
   }
 }

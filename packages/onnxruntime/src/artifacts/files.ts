@@ -16,9 +16,9 @@ export async function writeArtifacts(
   options: { readonly prefix?: string } = {},
 ): Promise<readonly string[]> {
   const { mkdir } = await import('node:fs/promises')
-  const { join } = await import('node:path')
+  const paths = await import('node:path')
   const { prefix = '' } = options
-  const path = (name: string): string => join(folder, `${prefix}${name}`)
+  const path = (name: string): string => paths.join(folder, `${prefix}${name}`)
   await mkdir(folder, { recursive: true })
   const checkpoint = path('checkpoint')
   await writeCheckpointFile(checkpoint, artifacts.state)

@@ -4,12 +4,7 @@ import { createOrtSession, defaultOrt, type Ort, type OrtTensor } from '../names
 import { attributeOf, intOf } from '../onnx/attribute.js'
 import { dataType, dataTypeOf } from '../onnx/dataType.js'
 import { canonicalDomain, writeModel, type Model } from '../onnx/model.js'
-import {
-  ValueInfoProtoSchema,
-  type GraphProto,
-  type NodeProto,
-  type TensorProto,
-} from '../onnx/onnx_pb.js'
+import { ValueInfoProtoSchema, type GraphProto, type NodeProto, type TensorProto } from '../onnx/onnx_pb.js'
 import { createTensor, int64Tensor, readTensor, realTensor } from '../onnx/tensor.js'
 import type { TensorData } from '../types.js'
 import { subgraphsOf } from './graphNames.js'

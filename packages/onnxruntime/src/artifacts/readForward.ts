@@ -106,14 +106,14 @@ async function resolve(tensor: TensorProto, source: ExternalData): Promise<void>
     const bytes = await source(location, offset, length)
     if (bytes.length !== length)
       throw broken(location, `${length} bytes were asked for, ${bytes.length} given`)
-    tensor.rawData = bytes as TensorProto['rawData']
+    tensor.rawData = bytes
   } else {
     const bytes = Object.hasOwn(source, location) ? source[location] : undefined
     if (bytes === undefined) throw broken(location, 'it is not among the files given with externalData')
     if (offset + length > bytes.length) {
       throw broken(location, `it has ${bytes.length} bytes, and values end at ${offset + length}`)
     }
-    tensor.rawData = bytes.subarray(offset, offset + length) as TensorProto['rawData']
+    tensor.rawData = bytes.subarray(offset, offset + length)
   }
   tensor.dataLocation = 0
   tensor.externalData = []

@@ -1,5 +1,7 @@
 // How the name of a file ends while it is being written.
 const suffix = '.tmp'
+/** Systems write less than 2 GB in one call. */
+const mostAtOnce = 2 ** 30
 
 /**
  * Writes a file so that, whatever happens in between, either the old contents or the new are there and whole: to a
@@ -8,14 +10,27 @@ const suffix = '.tmp'
  * @param path where the file belongs; its folder must exist
  * @param bytes its contents
  */
-export async function writeFileAtomically(path: string, bytes: Uint8Array): Promise<void> {
+export function writeFileAtomically(path: string, bytes: Uint8Array): Promise<void> {
+  return writePartsAtomically(path, [{ offset: 0, bytes }])
+}
+
+/** As {@link writeFileAtomically}, of parts at given places; in between there are zeros. */
+export async function writePartsAtomically(
+  path: string,
+  parts: readonly { readonly offset: number; readonly bytes: Uint8Array }[],
+): Promise<void> {
   const { open, rename, unlink } = await import('node:fs/promises')
   const paths = await import('node:path')
   const temporary = `${path}.${process.pid}-${Math.random().toString(36).slice(2, 10)}${suffix}`
   const file = await open(temporary, 'wx')
   try {
     try {
-      await file.writeFile(bytes)
+      for (const { offset, bytes } of parts) {
+        for (let done = 0; done < bytes.length;) {
+          const length = Math.min(mostAtOnce, bytes.length - done)
+          done += (await file.write(bytes, done, length, offset + done)).bytesWritten
+        }
+      }
       await file.sync()
     } finally {
       await file.close()

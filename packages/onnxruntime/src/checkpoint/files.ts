@@ -1,9 +1,10 @@
 import type { CheckpointState, NamedTensor, OptimizerGroup, ParameterMomentums, Property } from '../types.js'
-import { writeFileAtomically } from './atomic.js'
+import { writeFileAtomically, writePartsAtomically } from './atomic.js'
 import { broken } from './broken.js'
+import { toBytes } from './elements.js'
 import { readCheckpoint, type ReadCheckpointOptions } from './read.js'
 import { readPropertySequence, readSequence } from './sequence.js'
-import { writeCheckpoint } from './write.js'
+import { isLargeCheckpoint, splitCheckpoint, writeCheckpoint } from './write.js'
 
 // Node's modules are loaded where they are used, so that pages can import the rest.
 
@@ -41,12 +42,26 @@ export async function readCheckpointFile(path: string): Promise<CheckpointState>
 
 /**
  * Writes a checkpoint to a path so that a reader finds the old file or the new one, each whole, even if the process is
- * killed meanwhile.
+ * killed meanwhile. Parameters of more than 2 GB, or any with `externalData: true`, go to a file beside it, of the same
+ * name with `.data` after it, as the genuine runtime has it; that file takes its place first.
  *
  * @throws what `writeCheckpoint` throws, and the file system's own errors
  */
-export async function writeCheckpointFile(path: string, state: CheckpointState): Promise<void> {
-  await writeFileAtomically(path, writeCheckpoint(state))
+export async function writeCheckpointFile(
+  path: string,
+  state: CheckpointState,
+  options: { readonly externalData?: boolean } = {},
+): Promise<void> {
+  if (!(options.externalData ?? isLargeCheckpoint(state))) {
+    await writeFileAtomically(path, writeCheckpoint(state))
+    return
+  }
+  const { checkpoint, external } = splitCheckpoint(state)
+  await writePartsAtomically(
+    `${path}.data`,
+    external.map(({ offset, data }) => ({ offset, bytes: toBytes(data) })),
+  )
+  await writeFileAtomically(path, checkpoint)
 }
 
 async function readBytes(path: string): Promise<Uint8Array> {

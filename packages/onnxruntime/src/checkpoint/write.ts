@@ -1,6 +1,6 @@
 import { Builder, type Offset } from 'flatbuffers'
 import { InducedMetricError } from '@induced-metric/core'
-import type { CheckpointState, NamedTensor, OptimizerGroup, Property } from '../types.js'
+import type { CheckpointState, NamedTensor, OptimizerGroup, Property, TensorData } from '../types.js'
 import { broken, quote } from './broken.js'
 import { elementType, toBytes } from './elements.js'
 import {
@@ -17,6 +17,9 @@ import {
 
 // Offsets within a flatbuffer have 31 bits.
 const largest = 2 ** 31 - 1
+/** What is left is for names, and for the optimiser's state of small parts of a large model. */
+const largestInline = 2 ** 31 - 2 ** 26
+const page = 4096
 
 /**
  * Writes a checkpoint of ONNX Runtime training, version 2, which the genuine runtime loads, too.
@@ -36,14 +39,53 @@ const largest = 2 ** 31 - 1
  * ```
  */
 export function writeCheckpoint(state: CheckpointState): Uint8Array {
+  return write(state, undefined)
+}
+
+/** A checkpoint whose parameters' values lie in a file beside it. */
+export interface SplitCheckpoint {
+  readonly checkpoint: Uint8Array
+  /** What goes into the other file, and where. */
+  readonly external: readonly { readonly offset: number; readonly data: TensorData }[]
+}
+
+/**
+ * As {@link writeCheckpoint}, with the parameters' values for a file of their own, so that they may be over 2 GB.
+ *
+ * @throws as `writeCheckpoint`; ERR_NOT_SUPPORTED for more than 2 GB of the optimiser's state
+ */
+export function splitCheckpoint(state: CheckpointState): SplitCheckpoint {
+  const external: { offset: number; data: TensorData }[] = []
+  let end = 0
+  const checkpoint = write(state, (data) => {
+    // At the start of a page, so that the file can be mapped into memory.
+    const offset = Math.ceil(end / page) * page
+    external.push({ offset, data })
+    end = offset + data.byteLength
+    return offset
+  })
+  return { checkpoint, external }
+}
+
+/** Whether the values of the parameters are too many for one file. */
+export function isLargeCheckpoint({ trainable, frozen }: CheckpointState): boolean {
+  return [...trainable, ...frozen].reduce((total, { data }) => total + data.byteLength, 0) > largestInline
+}
+
+type Place = (data: TensorData) => number
+
+function write(state: CheckpointState, place: Place | undefined): Uint8Array {
   const { trainable, frozen, optimizerGroups, properties } = state
   checkNames([...trainable, ...frozen])
   checkNames(optimizerGroups)
-  const builder = new Builder(estimate(state))
-  const module = addTable(builder, 4, [
-    [ModuleState.trainable, vectorOf(builder, trainable, addTensor)],
-    [ModuleState.frozen, vectorOf(builder, frozen, addTensor)],
-  ])
+  const builder = new Builder(estimate(state, place !== undefined))
+  const add = (_: Builder, tensor: NamedTensor): Offset => addTensor(builder, tensor, place)
+  const vectors = [vectorOf(builder, trainable, add), vectorOf(builder, frozen, add)] as const
+  builder.startObject(4)
+  builder.addFieldOffset(ModuleState.trainable, vectors[0], 0)
+  builder.addFieldOffset(ModuleState.frozen, vectors[1], 0)
+  if (place) builder.addFieldInt8(ModuleState.hasExternalData, 1, 0)
+  const module = builder.endObject()
   const groups = optimizerGroups.length > 0 ? vectorOf(builder, optimizerGroups, addGroup) : undefined
   const bag = properties.size > 0 ? addProperties(builder, properties) : undefined
 
@@ -57,13 +99,18 @@ export function writeCheckpoint(state: CheckpointState): Uint8Array {
 }
 
 /** Bytes enough for the whole, so that the builder need not grow, which copies. */
-function estimate({ trainable, frozen, optimizerGroups, properties }: CheckpointState): number {
+function estimate(
+  { trainable, frozen, optimizerGroups, properties }: CheckpointState,
+  isSplit: boolean,
+): number {
   const momentums = optimizerGroups.flatMap(({ parameters }) =>
     parameters.flatMap(({ name, momentums }) => [...momentums, { name, dims: [], data: new Uint8Array() }]),
   )
   let total = 1024
-  for (const { name, dims, data } of [...trainable, ...frozen, ...momentums]) {
-    total += data.byteLength + 3 * name.length + 8 * dims.length + 96
+  const outside = new Set<object>(isSplit ? [...trainable, ...frozen] : [])
+  for (const tensor of [...trainable, ...frozen, ...momentums]) {
+    const { name, dims, data } = tensor
+    total += (outside.has(tensor) ? 16 : data.byteLength) + 3 * name.length + 8 * dims.length + 96
   }
   for (const [name, value] of properties) {
     total += 3 * (name.length + (typeof value === 'string' ? value.length : 8)) + 48
@@ -92,7 +139,7 @@ function vectorOf<T>(
   return builder.endVector()
 }
 
-function addTensor(builder: Builder, { name, dims, dataType, data }: NamedTensor): Offset {
+function addTensor(builder: Builder, { name, dims, dataType, data }: NamedTensor, place?: Place): Offset {
   const size = dims.reduce((product, dim) => product * dim, 1)
   const type = elementType(dataType, name)
   if (!(data instanceof type.array) || data.length !== size) {
@@ -101,7 +148,7 @@ function addTensor(builder: Builder, { name, dims, dataType, data }: NamedTensor
       `tensor ${quote(name)}, [${dims.join(', ')}] of ${type.name}, must have ${size} elements in a ${type.array.name}`,
     )
   }
-  const raw = builder.createByteVector(toBytes(data))
+  const raw = place ? undefined : builder.createByteVector(toBytes(data))
   builder.startVector(8, dims.length, 8)
   for (const dim of [...dims].reverse()) builder.addInt64(BigInt(dim))
   const shape = builder.endVector()
@@ -110,7 +157,8 @@ function addTensor(builder: Builder, { name, dims, dataType, data }: NamedTensor
   builder.addFieldOffset(Tensor.name, label, 0)
   builder.addFieldOffset(Tensor.dims, shape, 0)
   builder.addFieldInt32(Tensor.dataType, dataType, 0)
-  builder.addFieldOffset(Tensor.rawData, raw, 0)
+  if (raw !== undefined) builder.addFieldOffset(Tensor.rawData, raw, 0)
+  if (place) builder.addFieldInt64(Tensor.externalOffset, BigInt(place(data)), -1n)
   return builder.endObject()
 }
 
@@ -118,7 +166,7 @@ function addGroup(builder: Builder, { name, step, initialLearningRate, parameter
   checkNames(parameters)
   const states = vectorOf(builder, parameters, (_, parameter) => {
     checkNames(parameter.momentums)
-    const momentums = vectorOf(builder, parameter.momentums, addTensor)
+    const momentums = vectorOf(builder, parameter.momentums, (_, tensor) => addTensor(builder, tensor))
     const label = builder.createString(parameter.name)
     return addTable(builder, 2, [
       [ParameterState.name, label],

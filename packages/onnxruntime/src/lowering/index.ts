@@ -3,6 +3,7 @@ export {
   lowerModel,
   lowerTrainingModel,
   unsupportedNodes,
+  type BufferUpdate,
   type GradientOutput,
   type LoweredTrainingModel,
   type UnsupportedNode,

@@ -26,11 +26,21 @@ export interface GradientOutput {
   readonly dims: readonly number[]
 }
 
+/** A value that a training model moves along at every step, without a gradient: a running statistic. */
+export interface BufferUpdate {
+  /** The input of the model that holds it. */
+  readonly parameter: string
+  /** The output of the lowered model that is its next value. */
+  readonly output: string
+}
+
 /** A training model that the stock runtime can run. */
 export interface LoweredTrainingModel {
   readonly model: Model
   /** In the order of the parameters among the original's inputs. */
   readonly gradients: readonly GradientOutput[]
+  /** The running statistics of batch normalisations. */
+  readonly buffers: readonly BufferUpdate[]
   /** The outputs of the original that are not accumulated gradients; the first is the loss. */
   readonly outputs: readonly string[]
 }
@@ -157,7 +167,37 @@ export function lowerTrainingModel(model: Model, table: LoweringTable = lowering
     next.output.push(createValue(output, dataType, dims))
     return { parameter, output, dataType, dims }
   })
-  return { model: lowerModel(prepared, table), gradients, outputs }
+  const trained = new Set(paired.map(({ parameter }) => parameter))
+  const buffers = updatesOf(next).filter(({ parameter }) => !trained.has(parameter))
+  for (const { parameter, output } of buffers) {
+    if (taken.has(output)) continue
+    const { dataType = 0, shape } = typeOf(inputs.get(parameter)!)
+    if (shape?.every(isKnown)) next.output.push(valueInfo(output, dataType, shape))
+  }
+  const given = new Set(next.output.map(({ name }) => name))
+  return {
+    model: lowerModel(prepared, table),
+    gradients,
+    buffers: buffers.filter(({ output }) => given.has(output)),
+    outputs,
+  }
+}
+
+/**
+ * What batch normalisations in training make of the running statistics that they are given. The training build's kernel
+ * writes them where it read them.
+ */
+function updatesOf({ input, node }: GraphProto): BufferUpdate[] {
+  const inputs = new Set(input.map(({ name }) => name))
+  return node
+    .filter(({ opType, domain }) => opType === 'BatchNormInternal' && domain === 'com.microsoft')
+    .flatMap((given) =>
+      [1, 2].flatMap((place): BufferUpdate[] => {
+        const parameter = given.input[place + 2] ?? ''
+        const output = given.output[place] ?? ''
+        return inputs.has(parameter) && output !== '' ? [{ parameter, output }] : []
+      }),
+    )
 }
 
 function isKnown(extent: Extent): extent is number {

@@ -1,4 +1,5 @@
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { readFileSync } from 'node:fs'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { InducedMetricError } from '@induced-metric/core'
@@ -172,6 +173,26 @@ describe('a checkpoint of others', () => {
       },
     })
     expect([state.trainable[0]!.data, asked]).toEqual([values.slice(1, 3), [[4, 8]]])
+  })
+
+  it('is written with its values beside it, when that is asked for', async () => {
+    const path = join(folder, 'split')
+    const tensors = [5, 3].map((size, i) => {
+      const data = Float32Array.from({ length: size }, (_, j) => i + j / 8)
+      return { name: `w${i}`, dims: [size], dataType: 1, data }
+    })
+    const momentum = { ...tensors[0]!, name: 'momentum0' }
+    const parameters = [{ name: 'w0', momentums: [momentum] }]
+    const state = {
+      trainable: tensors.slice(0, 1),
+      frozen: tensors.slice(1),
+      optimizerGroups: [{ name: 'group0', step: 4n, initialLearningRate: 0.5, parameters }],
+      properties: new Map([['epoch', 3n]]),
+    }
+    await writeCheckpointFile(path, state, { externalData: true })
+    expect(await readCheckpointFile(path)).toEqual(state)
+    expect((await readFile(`${path}.data`)).length).toBe(4096 + 12)
+    expect(() => readCheckpoint(readFileSync(path))).toThrow(/lie in a file beside/)
   })
 
   it('is read from a path with its values beside it', async () => {

@@ -1,10 +1,11 @@
-import { clone, create } from '@bufbuild/protobuf'
+import { clone } from '@bufbuild/protobuf'
 import { InducedMetricError } from '@induced-metric/core'
 import { readArtifact } from '../artifact.js'
 import { createContext, type Emitted } from '../lowering/context.js'
 import { typeOf as declaredType, type ValueTypes } from '../lowering/shapes.js'
 import { canonicalDomain, opsetOf, readModel, setOpset, type Model } from '../onnx/model.js'
-import { ModelProtoSchema, NodeProtoSchema, type TensorProto } from '../onnx/onnx_pb.js'
+import { createNode } from '../onnx/node.js'
+import { ModelProtoSchema, type TensorProto } from '../onnx/onnx_pb.js'
 import { capturedBy, freshNames, namesIn, subgraphsOf } from './graphNames.js'
 import { lossBuilder, type Loss, type LossContext } from './losses.js'
 import { prepareModel } from './prepare.js'
@@ -41,7 +42,7 @@ export async function addLoss(
     fresh: freshNames(namesIn(graph)),
   }
   // The hint of names, and what errors would name.
-  const node = create(NodeProtoSchema, { opType: 'loss', name: 'loss', output: ['loss'] })
+  const node = createNode('loss', [], ['loss'], {}, 'loss')
   const context = createContext(node, types, emitted, opsetOf(model)!)
   const declared = new Map(graph.input.map((input) => [input.name, input]))
   const given: LossContext = {

@@ -1,9 +1,9 @@
-import { create } from '@bufbuild/protobuf'
 import { InducedMetricError } from '@induced-metric/core'
 import { describeNode, type Emitted } from '../lowering/context.js'
 import type { ValueTypes } from '../lowering/shapes.js'
 import { canonicalDomain } from '../onnx/model.js'
-import { NodeProtoSchema, type GraphProto, type NodeProto, type TensorProto } from '../onnx/onnx_pb.js'
+import { createNode } from '../onnx/node.js'
+import type { GraphProto, NodeProto, TensorProto } from '../onnx/onnx_pb.js'
 import { createGradientContext, isReal, noGradient, type GradientRule } from './gradients/context.js'
 import { gradients as builtinGradients, type GradientTable } from './gradients/table.js'
 import { capturedBy, freshNames, namesIn, neededFor } from './graphNames.js'
@@ -56,9 +56,7 @@ export function addGradients(request: BackwardRequest): Backward {
     if (parts === undefined || parts.length === 0) return undefined
     if (parts.length === 1) return parts[0]
     const total = emitted.fresh(`${value}_grad`)
-    emitted.nodes.push(
-      create(NodeProtoSchema, { opType: 'Sum', name: `${total}/Sum`, input: [...parts], output: [total] }),
-    )
+    emitted.nodes.push(createNode('Sum', parts, [total]))
     types.add(total, types.get(value))
     contributions.set(value, [total])
     return total
@@ -166,14 +164,7 @@ function nameGradients(made: ReadonlyMap<string, string>, emitted: Emitted): Map
     named.set(value, name)
     if (outputs.has(gradient) && !renamed.has(gradient)) renamed.set(gradient, name)
     else {
-      emitted.nodes.push(
-        create(NodeProtoSchema, {
-          opType: 'Identity',
-          name: `${name}/Identity`,
-          input: [gradient],
-          output: [name],
-        }),
-      )
+      emitted.nodes.push(createNode('Identity', [gradient], [name]))
     }
   }
   for (const node of emitted.nodes) {

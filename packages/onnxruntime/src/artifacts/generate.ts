@@ -1,4 +1,4 @@
-import { clone, create } from '@bufbuild/protobuf'
+import { clone } from '@bufbuild/protobuf'
 import { InducedMetricError } from '@induced-metric/core'
 import type { Artifact } from '../artifact.js'
 import { writeCheckpoint } from '../checkpoint/write.js'
@@ -6,13 +6,8 @@ import type { ValueTypes } from '../lowering/shapes.js'
 import type { Ort } from '../namespace.js'
 import { dataType } from '../onnx/dataType.js'
 import { opsetOf, setOpset, writeModel, type Model } from '../onnx/model.js'
-import {
-  ModelProtoSchema,
-  NodeProtoSchema,
-  type GraphProto,
-  type TensorProto,
-  type ValueInfoProto,
-} from '../onnx/onnx_pb.js'
+import { createNode } from '../onnx/node.js'
+import { ModelProtoSchema, type GraphProto, type TensorProto, type ValueInfoProto } from '../onnx/onnx_pb.js'
 import { readTensor, realTensor } from '../onnx/tensor.js'
 import type { CheckpointState, NamedTensor } from '../types.js'
 import { addLoss } from './addLoss.js'
@@ -226,13 +221,7 @@ function addTraining(
     const buffer = `${gradient}.accumulation.buffer`
     const out = `${gradient}.accumulation.out`
     graph.node.push(
-      create(NodeProtoSchema, {
-        opType: 'InPlaceAccumulatorV2',
-        domain: 'com.microsoft',
-        name: `${gradient}/accumulate`,
-        input: [buffer, gradient, 'lazy_reset_grad'],
-        output: [out],
-      }),
+      createNode('com.microsoft:InPlaceAccumulatorV2', [buffer, gradient, 'lazy_reset_grad'], [out]),
     )
     graph.input.push(withFields(input, { name: buffer }))
     graph.output.push(declaredValue(out, dataType.bool, [1]))

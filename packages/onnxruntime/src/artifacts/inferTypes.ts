@@ -3,7 +3,8 @@ import { valueTypes, type Extent, type ValueTypes } from '../lowering/shapes.js'
 import { createOrtSession, defaultOrt, type Ort } from '../namespace.js'
 import { dataTypeOf } from '../onnx/dataType.js'
 import { writeModel, type Model } from '../onnx/model.js'
-import { ModelProtoSchema, NodeProtoSchema, ValueInfoProtoSchema, type TensorProto } from '../onnx/onnx_pb.js'
+import { createNode } from '../onnx/node.js'
+import { ModelProtoSchema, ValueInfoProtoSchema, type TensorProto } from '../onnx/onnx_pb.js'
 import { dimsOf } from '../onnx/tensor.js'
 import { declaredValue, withFields } from './values.js'
 
@@ -59,7 +60,7 @@ async function scalarsAmong(
   const { graph } = probe
   const shapes = new Map(doubtful.map((name) => [`${name}/shape of`, name]))
   for (const [shape, name] of shapes) {
-    graph.node.push(create(NodeProtoSchema, { opType: 'Shape', name: shape, input: [name], output: [shape] }))
+    graph.node.push(createNode('Shape', [name], [shape], {}, shape))
     graph.output.push(create(ValueInfoProtoSchema, { name: shape }))
   }
   const scalars = new Set<string>()

@@ -1,7 +1,8 @@
-import { clone, create } from '@bufbuild/protobuf'
+import { clone } from '@bufbuild/protobuf'
 import { InducedMetricError } from '@induced-metric/core'
 import { describeNode } from '../lowering/context.js'
 import { canonicalDomain, opsetOf, setOpset, type Model } from '../onnx/model.js'
+import { createNode } from '../onnx/node.js'
 import {
   AttributeProtoSchema,
   NodeProtoSchema,
@@ -85,14 +86,7 @@ function bodyOf(called: FunctionProto, call: NodeProto, fresh: (hint: string) =>
     const source = names.get(name)
     if (source === undefined) names.set(name, actual === '' ? fresh(`${prefix}/${name}`) : actual)
     else if (actual !== '') {
-      passed.push(
-        create(NodeProtoSchema, {
-          opType: 'Identity',
-          name: `${prefix}/${name}`,
-          input: [source],
-          output: [actual],
-        }),
-      )
+      passed.push(createNode('Identity', [source], [actual], {}, `${prefix}/${name}`))
     }
   })
   const given = new Map(call.attribute.map((attribute) => [attribute.name, attribute]))

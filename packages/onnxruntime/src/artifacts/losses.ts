@@ -1,9 +1,9 @@
 import { InducedMetricError } from '@induced-metric/core'
-import type { Attributes } from '../lowering/context.js'
 import type { Extent, ValueType } from '../lowering/shapes.js'
 import type { Artifact } from '../artifact.js'
 import { dataType } from '../onnx/dataType.js'
 import type { Model } from '../onnx/model.js'
+import type { Attributes } from '../onnx/node.js'
 import type { TensorProto } from '../onnx/onnx_pb.js'
 
 /** What a loss is built with: the values of a model that it is computed from, and nodes to add to the model. */

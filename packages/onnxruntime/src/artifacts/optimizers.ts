@@ -1,11 +1,10 @@
-import { create, type MessageInitShape } from '@bufbuild/protobuf'
 import { InducedMetricError, type Transformation } from '@induced-metric/core'
-import { createAttribute, type AttributeValue } from '../onnx/attribute.js'
+import type { AttributeValue } from '../onnx/attribute.js'
 import { dataType } from '../onnx/dataType.js'
-import { writeModel } from '../onnx/model.js'
-import { ModelProtoSchema, ValueInfoProtoSchema, type TypeProtoSchema } from '../onnx/onnx_pb.js'
+import { createModel, writeModel } from '../onnx/model.js'
+import { createNode } from '../onnx/node.js'
 import { optimizerModel, type OptimizerModelParameter } from '../optimizerModel/index.js'
-import { declaredValue } from './values.js'
+import { createSequence, createValue } from '../onnx/value.js'
 
 /** Hyperparameters of {@link adamwOptimizer}; the learning rate is the session's. */
 export interface AdamWOptions {
@@ -83,38 +82,16 @@ function genuineModel({ kernel, attributes }: GenuineOptimizer, type: number): U
   // SGD's model has inputs that its node does not read.
   const lists = ['params', 'gradients', 'first_order_moments', ...(isAdam ? ['second_order_moments'] : [])]
   const read = isAdam ? ['learning_rate', 'step', ...lists] : ['learning_rate', 'params', 'gradients']
-  const list: MessageInitShape<typeof TypeProtoSchema> = {
-    value: {
-      case: 'sequenceType',
-      value: { elemType: { value: { case: 'tensorType', value: { elemType: type } } } },
-    },
-  }
-  const model = create(ModelProtoSchema, {
-    irVersion: 10n,
-    producerName: '@induced-metric/onnxruntime',
-    opsetImport: [
-      { domain: 'com.microsoft', version: 1n },
-      { domain: '', version: 14n },
+  const node = createNode(`com.microsoft:${kernel}`, read, ['updated_flag'], attributes, kernel)
+  const model = createModel({
+    nodes: [node],
+    inputs: [
+      createValue('learning_rate', dataType.float, [1]),
+      createValue('step', dataType.int64, [1]),
+      ...lists.map((name) => createSequence(name, type)),
     ],
-    graph: {
-      name: 'graph',
-      node: [
-        {
-          opType: kernel,
-          domain: 'com.microsoft',
-          name: kernel,
-          input: read,
-          output: ['updated_flag'],
-          attribute: Object.entries(attributes).map(([name, value]) => createAttribute(name, value)),
-        },
-      ],
-      input: [
-        declaredValue('learning_rate', dataType.float, [1]),
-        declaredValue('step', dataType.int64, [1]),
-        ...lists.map((name) => create(ValueInfoProtoSchema, { name, type: list })),
-      ],
-      output: [declaredValue('updated_flag', dataType.bool, [1])],
-    },
+    outputs: [createValue('updated_flag', dataType.bool, [1])],
+    opset: 14,
   })
   return writeModel(model)
 }

@@ -1,25 +1,19 @@
-import { create } from '@bufbuild/protobuf'
 import type { Extent } from '../lowering/shapes.js'
-import { ValueInfoProtoSchema, type ValueInfoProto } from '../onnx/onnx_pb.js'
+import type { ValueInfoProto } from '../onnx/onnx_pb.js'
+import { createValue } from '../onnx/value.js'
 
-/** Declares a value; of an unknown extent it says nothing. */
+/** Declares a value as far as it is known. */
 export function declaredValue(
   name: string,
-  elemType: number,
+  type: number,
   shape: readonly Extent[] | undefined,
 ): ValueInfoProto {
-  const dim = shape?.map((extent) => {
-    if (extent === undefined) return {}
-    return typeof extent === 'number'
-      ? { value: { case: 'dimValue' as const, value: BigInt(extent) } }
-      : { value: { case: 'dimParam' as const, value: extent } }
-  })
-  return create(ValueInfoProtoSchema, {
+  return createValue(
     name,
-    type: {
-      value: { case: 'tensorType', value: { elemType, ...(dim && { shape: { dim } }) } },
-    },
-  })
+    type,
+    // A symbol without a name is what the format has for an extent of which nothing is known.
+    shape?.map((extent) => extent ?? ''),
+  )
 }
 
 /**

@@ -172,7 +172,7 @@ export function lowerTrainingModel(model: Model, table: LoweringTable = lowering
   for (const { parameter, output } of buffers) {
     if (taken.has(output)) continue
     const { dataType = 0, shape } = typeOf(inputs.get(parameter)!)
-    if (shape?.every(isKnown)) next.output.push(valueInfo(output, dataType, shape))
+    if (shape?.every(isKnown)) next.output.push(createValue(output, dataType, shape))
   }
   const given = new Set(next.output.map(({ name }) => name))
   return {

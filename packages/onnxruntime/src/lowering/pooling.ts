@@ -1,4 +1,4 @@
-import { intOf, intsOf } from '../onnx/attribute.js'
+import { intOf, intsOf, stringOf } from '../onnx/attribute.js'
 import type { Lowering, LoweringContext } from './context.js'
 import { zerosOf } from './gather.js'
 import type { Extent } from './shapes.js'
@@ -63,6 +63,12 @@ const averagePoolGrad: Lowering = (context) => {
   const positions = typeOf(dY).shape?.slice(2) ?? unknown
   const window = readWindow(context, kernel, spatial)
   const { strides, dilations, begins, ends } = window
+  if (
+    /^SAME/.test(stringOf(node, 'auto_pad', '')) &&
+    dilations.some((dilation, i) => dilation > 1 && kernel[i]! > 1)
+  ) {
+    refuse('auto_pad with dilations, where the runtime pads for a window without them: give pads')
+  }
   const includesPadding = intOf(node, 'count_include_pad', 0) !== 0
   const isPadded = [...begins, ...ends].some((pad) => pad !== 0)
   const roundsUp = intOf(node, 'ceil_mode', 0) !== 0
@@ -75,11 +81,21 @@ const averagePoolGrad: Lowering = (context) => {
   else if (knownSpatial && knownPositions) {
     const counts = windowCounts(window, knownSpatial, knownPositions, includesPadding)
     shared = emit('Div', [dY, reals(counts, type, [1, 1, ...knownPositions])])
-  } else if (like !== undefined && !roundsUp) {
+  } else if (like !== undefined) {
+    // A convolution of ones counts. What the last windows reach beyond the pads when rounded up counts nothing.
     const extent = emit('Slice', [emit('Shape', [like]), ints([2]), ints([kernel.length + 2])])
-    const covered = emit('Expand', [reals([1], type), emit('Concat', [ints([1, 1]), extent], { axis: 0 })])
-    const attributes = { strides, dilations, pads: [...begins, ...ends], kernel_shape: kernel }
-    shared = emit('Div', [dY, emit('Conv', [covered, ones], attributes)])
+    const inside = emit('Expand', [reals([1], type), emit('Concat', [ints([1, 1]), extent], { axis: 0 })])
+    const isCounted = includesPadding && isPadded
+    const covered = isCounted
+      ? emit('Pad', [inside, ints([0, 0, ...begins, 0, 0, ...ends]), reals([1], type)])
+      : inside
+    const beyond = strides.map((stride) => (roundsUp ? stride - 1 : 0))
+    const pads = isCounted
+      ? [...begins.map(() => 0), ...beyond]
+      : [...begins, ...ends.map((end, i) => end + beyond[i]!)]
+    const attributes = { strides, dilations, pads, kernel_shape: kernel }
+    const counts = emit('Conv', [covered, ones], attributes)
+    shared = emit('Div', [dY, roundsUp ? cropped(context, counts, dY, kernel.length) : counts])
   } else return refuse('the extents that it averages over are not known')
 
   // Channels one by one: as though each were an image of its own.
@@ -102,6 +118,13 @@ const averagePoolGrad: Lowering = (context) => {
   const leading = emit('Slice', [shape, ints([0]), ints([2])])
   const trailing = emit('Slice', [emit('Shape', [result]), ints([2]), ints([kernel.length + 2])])
   emit('Reshape', [result, emit('Concat', [leading, trailing], { axis: 0 })], {}, dX)
+}
+
+/** The first of a value's positions, as many as another has. */
+function cropped({ emit, ints }: LoweringContext, value: string, like: string, rank: number): string {
+  const axes = Array.from({ length: rank }, (_, i) => i + 2)
+  const ends = emit('Slice', [emit('Shape', [like]), ints([2]), ints([rank + 2])])
+  return emit('Slice', [value, ints(axes.map(() => 0)), ends, ints(axes)])
 }
 
 /** The value that was pooled: by its name, as the node has only the gradients. */

@@ -111,16 +111,11 @@ export function spread(
     )
   }
   if (like === undefined) return refuse('the extents of its result are not known')
-  const full = emit('ConvTranspose', [gradient, weights], {
-    ...attributes,
-    pads: [...begins, ...kernel.map(() => 0)],
-  })
+  const full = emit('ConvTranspose', [gradient, weights], attributes)
   // A negative pad crops. Only the spatial axes: channels differ where a pool works on them one by one.
   const spatialShape = (value: string): string =>
-    emit('Slice', [emit('Shape', [value]), ints([2]), ints([1000])])
-  const difference = emit('Sub', [spatialShape(like), spatialShape(full)])
-  // Before all axes nothing, after the first two nothing.
-  const before = ints([0, 0, ...kernel.map(() => 0), 0, 0])
-  const pads = emit('Concat', [before, difference], { axis: 0 })
+    emit('Slice', [emit('Shape', [value]), ints([2]), ints([kernel.length + 2])])
+  const after = emit('Add', [emit('Sub', [spatialShape(like), spatialShape(full)]), ints(begins)])
+  const pads = emit('Concat', [ints([0, 0, ...begins.map((begin) => -begin), 0, 0]), after], { axis: 0 })
   return emit('Pad', [full, pads], {}, given.output)
 }

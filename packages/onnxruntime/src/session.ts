@@ -21,8 +21,8 @@ import { lowerModel, lowerTrainingModel, type LoweredTrainingModel } from './low
 import { typeOf } from './lowering/shapes.js'
 import { lowerings as builtinLowerings, type LoweringTable } from './lowering/table.js'
 import { checkFeeds, checkNotEmpty, modelInputs, type ModelInput } from './modelInput.js'
+import { createModelSession } from './modelSession.js'
 import {
-  createOrtSession,
   createOrtTensor,
   defaultOrt,
   type Ort,
@@ -31,7 +31,7 @@ import {
   type OrtValues,
 } from './namespace.js'
 import { dataType, elementTypeOf } from './onnx/dataType.js'
-import { readModel, writeModel, type Model } from './onnx/model.js'
+import { readModel, type Model } from './onnx/model.js'
 import { matchParameters, type ParameterDescription } from './sessionParameters.js'
 import { groupName, isOwnProperty, optimizerState, restoreOptimizer } from './state.js'
 import type { CheckpointState, NamedTensor, Property } from './types.js'
@@ -208,12 +208,12 @@ export class TrainingSession {
     if (chosen && state && options.optimizerState !== 'fresh') restoreOptimizer(optimizer, state)
 
     const ort = options.ort ?? (await defaultOrt())
-    const train = await createOrtSession(ort, writeModel(lowered.model), 'trainModel', sessionOptions)
+    const train = await createModelSession(ort, lowered.model, 'trainModel', sessionOptions)
     let evaluation: Runtime['evaluation']
     try {
       const runnable = evalModel && lowerModel(evalModel, lowerings)
       evaluation = runnable && {
-        session: await createOrtSession(ort, writeModel(runnable), 'evalModel', sessionOptions),
+        session: await createModelSession(ort, runnable, 'evalModel', sessionOptions),
         inputs: modelInputs(runnable),
         outputs: runnable.graph.output.map(({ name }) => name),
       }

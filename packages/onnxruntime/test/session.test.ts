@@ -4,7 +4,7 @@ import { adam, createOptimizer, inducedMetric, log, muon, sgd } from '@induced-m
 import * as ort from 'onnxruntime-node'
 import { describe, expect, it } from 'vitest'
 import { readCheckpoint, TrainingSession } from '../src/index.js'
-import { readModel, writeModel } from '../src/onnx/index.js'
+import { readModel, setOpset, writeModel } from '../src/onnx/index.js'
 import { denseArtifacts, numbers, optimizerArtifact } from './builder.js'
 
 const sizes = [6, 5, 3]
@@ -475,9 +475,32 @@ describe('TrainingSession', () => {
     const failed = TrainingSession.create({ ...artifacts, trainModel: writeModel(model) })
     await expect(failed).rejects.toMatchObject({ code: 'ERR_NOT_SUPPORTED' })
     await expect(failed).rejects.toThrow(/EluGrad of domain com.microsoft \(node "ReluGrad\/z0_grad"\)/)
-    node.opType = 'MysteryOp'
-    const unknown = TrainingSession.create({ ...artifacts, trainModel: writeModel(model) })
-    await expect(unknown).rejects.toMatchObject({ code: 'ERR_NOT_SUPPORTED' })
-    await expect(unknown).rejects.toThrow(/MysteryOp/)
   })
+
+  it.each([
+    ['com.microsoft', 'MysteryOp'],
+    ['', 'MysteryOp'],
+    ['org.example', 'MysteryOp'],
+    // Of which the runtime knows what it is, but not how to do it here.
+    ['com.microsoft', 'BitmaskDropout'],
+    ['com.microsoft', 'PythonOp'],
+    ['com.microsoft', 'LSTMTraining'],
+    ['com.microsoft', 'FakeQuantGrad'],
+  ])(
+    'names an operator that the runtime does not run, with its domain and node: %s %s',
+    async (domain, opType) => {
+      for (const name of ['here', '']) {
+        const model = readModel(artifacts.trainModel)
+        const node = model.graph.node.find((candidate) => candidate.opType === 'Relu')!
+        Object.assign(node, { domain, opType, name })
+        if (domain === 'org.example') setOpset(model, domain, 1)
+        const failed = TrainingSession.create({ ...artifacts, trainModel: writeModel(model) })
+        await expect(failed).rejects.toMatchObject({ code: 'ERR_NOT_SUPPORTED' })
+        const place = name === '' ? 'the node that makes "a0"' : 'node "here"'
+        await expect(failed).rejects.toThrow(
+          `operator ${opType} of domain ${domain === '' ? 'ai.onnx' : domain} (${place})`,
+        )
+      }
+    },
+  )
 })

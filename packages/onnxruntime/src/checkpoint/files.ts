@@ -2,7 +2,7 @@ import type { CheckpointState, NamedTensor, OptimizerGroup, ParameterMomentums, 
 import { writeFileAtomically, writePartsAtomically } from './atomic.js'
 import { broken } from './broken.js'
 import { toBytes } from './elements.js'
-import { readCheckpoint, type ReadCheckpointOptions } from './read.js'
+import { allowance, readCheckpoint } from './read.js'
 import { readPropertySequence, readSequence } from './sequence.js'
 import { isLargeCheckpoint, splitCheckpoint, writeCheckpoint } from './write.js'
 
@@ -80,14 +80,13 @@ async function readWithExternalData(path: string): Promise<CheckpointState> {
   if (!existsSync(beside)) return readCheckpoint(bytes)
   const file = openSync(beside, 'r')
   try {
-    const externalData: ReadCheckpointOptions['externalData'] = (offset, length) => {
-      const { size } = fstatSync(file)
-      if (offset + length > size) {
-        throw broken(`${beside} is truncated: values end at byte ${offset + length} of ${size}`)
-      }
+    const allow = allowance(beside, fstatSync(file).size)
+    const externalData = (offset: number, length: number): Uint8Array => {
+      allow(offset, length)
       const values = new Uint8Array(length)
       for (let done = 0; done < length;) {
-        const count = readSync(file, values, done, length - done, offset + done)
+        // A call reads less than 2 GiB.
+        const count = readSync(file, values, done, Math.min(length - done, 2 ** 30), offset + done)
         if (count === 0) throw broken(`${beside} ends at byte ${offset + done}`)
         done += count
       }

@@ -18,7 +18,8 @@ import { readTables, type Table, type TableReader } from './tables.js'
 export interface ReadCheckpointOptions {
   /**
    * The file beside the checkpoint (its name with `.data` after it), in which large tensors lie when the checkpoint says
-   * so: its bytes, or a function that reads `length` bytes from `offset`.
+   * so: its bytes, or a function that reads `length` bytes from `offset`, and throws where there are not as many or where
+   * it has been asked for more than there are in all.
    */
   readonly externalData?: Uint8Array | ((offset: number, length: number) => Uint8Array)
 }
@@ -45,11 +46,11 @@ export function readCheckpoint(bytes: Uint8Array, options: ReadCheckpointOptions
     throw broken(`expected the bytes of a checkpoint, given ${typeof bytes}`)
   const tag = String.fromCharCode(...bytes.subarray(4, 8))
   if (tag === 'ORTM') throw broken('these bytes are a model in ORT format, not a checkpoint')
-  if (tag === identifier) return readFlatbuffer(readTables(bytes), options)
+  if (tag === identifier) return readFlatbuffer(readTables(bytes), externalReader(options))
   return { trainable: unique(readSequence(bytes)), frozen: [], optimizerGroups: [], properties: new Map() }
 }
 
-function readFlatbuffer(file: TableReader, { externalData }: ReadCheckpointOptions): CheckpointState {
+function readFlatbuffer(file: TableReader, externalData: ReadExternal | undefined): CheckpointState {
   const root = file.root()
   const version = file.int32(root, Checkpoint.version, 0)
   if (version !== 1 && version !== 2) {
@@ -68,11 +69,7 @@ function readFlatbuffer(file: TableReader, { externalData }: ReadCheckpointOptio
   return { trainable, frozen, optimizerGroups: unique(groups), properties: readProperties(file, root) }
 }
 
-function readTensor(
-  file: TableReader,
-  table: Table,
-  externalData: ReadCheckpointOptions['externalData'],
-): NamedTensor {
+function readTensor(file: TableReader, table: Table, externalData: ReadExternal | undefined): NamedTensor {
   const name = nameOf(file, table, Tensor.name)
   const dataType = file.int32(table, Tensor.dataType, 0)
   const type = elementType(dataType, name)
@@ -90,25 +87,51 @@ function readTensor(
   return { name, dims, dataType, data: fromBytes(raw ?? new Uint8Array(), type) satisfies TensorData }
 }
 
+type ReadExternal = (offset: number, length: number) => Uint8Array
+
+/** Reads external data, each byte once: a small file could name the same large part of it over and over. */
+function externalReader({ externalData }: ReadCheckpointOptions): ReadExternal | undefined {
+  if (!(externalData instanceof Uint8Array)) return externalData
+  const { length: size } = externalData
+  const allow = allowance('the external data', size)
+  return (offset, length) => {
+    allow(offset, length)
+    return externalData.subarray(offset, offset + length)
+  }
+}
+
+/**
+ * A check of what is read from a file of external data, before it is read.
+ *
+ * @param what names the file
+ * @param size its length in bytes
+ * @returns a function that throws ERR_CHECKPOINT for a part beyond the end, or once the parts are longer than the file
+ */
+export function allowance(what: string, size: number): (offset: number, length: number) => void {
+  let left = size
+  return (offset, length) => {
+    if (offset + length > size)
+      throw broken(`${what} is truncated: values end at byte ${offset + length} of ${size}`)
+    left -= length
+    if (left < 0) throw broken(`the checkpoint is altered: its values overlap in ${what}`)
+  }
+}
+
 function readExternal(
   name: string,
   offset: bigint,
   length: number,
-  data: ReadCheckpointOptions['externalData'],
+  data: ReadExternal | undefined,
 ): Uint8Array {
-  const start = Number(offset)
   if (data === undefined) {
     throw broken(
       `the values of ${quote(name)} lie in a file beside the checkpoint, named like it with .data after it: pass it as externalData`,
     )
   }
+  const start = Number(offset)
   if (!Number.isSafeInteger(start + length))
     throw broken(`the values of ${quote(name)} lie at an impossible place`)
-  if (typeof data === 'function') return data(start, length)
-  if (start + length <= data.length) return data.subarray(start, start + length)
-  throw broken(
-    `the values of ${quote(name)} end at byte ${start + length} of the external data, which has ${data.length}`,
-  )
+  return data(start, length)
 }
 
 function readGroup(file: TableReader, table: Table): OptimizerGroup {

@@ -1,10 +1,12 @@
 import { readCheckpointFile } from '../checkpoint/index.js'
 import { lowerings, lowerTrainingModel, unsupportedNodes } from '../lowering/index.js'
+import { describeNode } from '../lowering/context.js'
 import { typeOf } from '../lowering/shapes.js'
-import { createOrtSession, defaultOrt } from '../namespace.js'
+import { createModelSession } from '../modelSession.js'
+import { defaultOrt } from '../namespace.js'
 import { attributeOf } from '../onnx/attribute.js'
 import { elementTypeOf } from '../onnx/dataType.js'
-import { canonicalDomain, readModel, writeModel, type Model } from '../onnx/model.js'
+import { canonicalDomain, readModel, type Model } from '../onnx/model.js'
 import type { ValueInfoProto } from '../onnx/onnx_pb.js'
 import type { CheckpointState } from '../types.js'
 import { findArtifacts } from './folder.js'
@@ -61,19 +63,13 @@ export async function inspect(folder: string): Promise<Inspection> {
   if (files.checkpoint === undefined) problems.push(`checkpoint: there is none in ${folder}`)
 
   const operators = operatorsOf(model)
-  for (const { opType, domain, name } of unsupportedNodes(model)) {
-    problems.push(`operator ${label(domain, opType)}, node ${JSON.stringify(name)}: not supported`)
-  }
+  for (const node of unsupportedNodes(model)) problems.push(`${describeNode(node)}: not supported`)
   const lowered = operators.some(({ by }) => by === 'nobody')
     ? undefined
     : await attempt('training model', () => lowerTrainingModel(model))
   if (lowered) {
     await attempt('training model', async () => {
-      const session = await createOrtSession(
-        await defaultOrt(),
-        writeModel(lowered.model),
-        'the lowered model',
-      )
+      const session = await createModelSession(await defaultOrt(), lowered.model, 'the lowered model')
       await session.release()
     })
   }

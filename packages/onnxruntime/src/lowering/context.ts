@@ -140,7 +140,9 @@ export function createContext(
 }
 
 /** A node in an error message: its operator, domain and name. */
-export function describeNode(node: NodeProto): string {
+export function describeNode(
+  node: Pick<NodeProto, 'opType' | 'domain' | 'name'> & { readonly output: readonly string[] },
+): string {
   const domain = node.domain === '' ? 'ai.onnx' : node.domain
   const name =
     node.name === ''

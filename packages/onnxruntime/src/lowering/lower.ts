@@ -49,7 +49,10 @@ export interface LoweredTrainingModel {
 export interface UnsupportedNode {
   readonly opType: string
   readonly domain: string
+  /** Its name; nodes need not have one. */
   readonly name: string
+  /** The values it makes. */
+  readonly output: readonly string[]
 }
 
 /**
@@ -63,7 +66,7 @@ export function unsupportedNodes(model: Model, table: LoweringTable = lowerings)
       const domain = canonicalDomain(node.domain)
       const row = isNested ? undefined : rowOf(table, node)
       if (!row && !isAccumulator(node) && isTrainingOnly(domain, node.opType) && !isLocal(model, node)) {
-        found.push({ opType: node.opType, domain, name: node.name })
+        found.push({ opType: node.opType, domain, name: node.name, output: node.output })
       }
       for (const attribute of node.attribute) if (attribute.g) visit(attribute.g, true)
     }
@@ -224,8 +227,7 @@ function checkSupported(model: Model, table: LoweringTable): void {
   const more = [...new Set(others.map(({ opType }) => opType))].filter((opType) => opType !== first.opType)
   throw new InducedMetricError(
     'ERR_NOT_SUPPORTED',
-    `operator ${first.opType} of domain ${first.domain === '' ? 'ai.onnx' : first.domain} (node ${JSON.stringify(first.name)}) ` +
-      `is not in stock builds of the runtime, and the lowering table has no row for it` +
+    `${describeNode(first)} is not in stock builds of the runtime, and the lowering table has no row for it` +
       `${more.length === 0 ? '' : `; neither for ${more.join(', ')}`}. Give one with the option lowerings`,
   )
 }

@@ -121,23 +121,26 @@ function otherwise(options: {
   external?: bigint
   dims?: bigint[]
   dataType?: number
+  names?: string[]
 }): Uint8Array {
   const builder = new Builder(64)
-  const { version = 1, nominal = false, external, dims = [2n], dataType = 1 } = options
+  const { version = 1, nominal = false, external, dims = [2n], dataType = 1, names = ['w'] } = options
   const raw = external === undefined && !nominal ? builder.createByteVector(new Uint8Array(8)) : 0
   builder.startVector(8, dims.length, 8)
   for (const dim of [...dims].reverse()) builder.addInt64(dim)
   const shape = builder.endVector()
-  const name = builder.createString('w')
-  builder.startObject(7)
-  builder.addFieldOffset(0, name, 0)
-  builder.addFieldOffset(2, shape, 0)
-  builder.addFieldInt32(3, dataType, 0)
-  builder.addFieldOffset(4, raw, 0)
-  builder.addFieldInt64(6, external ?? -1n, -1n)
-  const tensor = builder.endObject()
-  builder.startVector(4, 1, 4)
-  builder.addOffset(tensor)
+  const tensors = names.map((given) => {
+    const name = builder.createString(given)
+    builder.startObject(7)
+    builder.addFieldOffset(0, name, 0)
+    builder.addFieldOffset(2, shape, 0)
+    builder.addFieldInt32(3, dataType, 0)
+    builder.addFieldOffset(4, raw, 0)
+    builder.addFieldInt64(6, external ?? -1n, -1n)
+    return builder.endObject()
+  })
+  builder.startVector(4, tensors.length, 4)
+  for (const tensor of tensors.reverse()) builder.addOffset(tensor)
   const trainable = builder.endVector()
   builder.startObject(4)
   builder.addFieldOffset(0, trainable, 0)
@@ -231,10 +234,29 @@ describe('a checkpoint of others', () => {
   it('whose external data end early is refused', () => {
     const bytes = otherwise({ version: 2, external: 12n })
     expect(refusal(() => readCheckpoint(bytes, { externalData: external }))).toMatch(
-      /end at byte 20 .* has 16/,
+      /external data is truncated: values end at byte 20 of 16/,
     )
     const far = otherwise({ version: 2, external: 2n ** 62n })
     expect(refusal(() => readCheckpoint(far, { externalData: external }))).toMatch(/impossible place/)
+  })
+})
+
+describe('external data that many tensors claim', () => {
+  const names = Array.from({ length: 1000 }, (_, i) => `w${i}`)
+  const size = 2 ** 20
+  const bytes = otherwise({ version: 2, external: 0n, dims: [BigInt(size / 4)], names })
+
+  it('are read once and no more, from bytes', () => {
+    expect(refusal(() => readCheckpoint(bytes, { externalData: new Uint8Array(size) }))).toMatch(
+      /^ERR_CHECKPOINT: .*values overlap in the external data/,
+    )
+  })
+
+  it('are read once and no more, from a file', async () => {
+    const path = join(folder, 'greedy')
+    await writeFile(path, bytes)
+    await writeFile(`${path}.data`, new Uint8Array(size))
+    await expect(readCheckpointFile(path)).rejects.toThrow(/^ERR_CHECKPOINT: .*overlap in .*greedy\.data/)
   })
 })
 

@@ -113,7 +113,7 @@ describe('inspect', () => {
     expect(code).toBe(1)
     expect(out).toMatch(/^com\.microsoft::LSTMGrad +1 +NOT SUPPORTED$/m)
     expect(out).toMatch(/It cannot be trained here:\n/)
-    expect(out).toMatch(/^ {2}operator com\.microsoft::LSTMGrad, node ".*": not supported$/m)
+    expect(out).toMatch(/^ {2}operator LSTMGrad of domain com\.microsoft \(node ".*"\): not supported$/m)
     expect(out).toMatch(/^ {2}checkpoint: ERR_CHECKPOINT: /m)
   })
 

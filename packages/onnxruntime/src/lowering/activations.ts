@@ -1,31 +1,13 @@
 import { floatOf } from '../onnx/attribute.js'
 import type { Lowering, LoweringContext } from './context.js'
-
-/** What an activation's row is written with. */
-interface Arithmetic {
-  readonly add: (a: string, b: string) => string
-  readonly sub: (a: string, b: string) => string
-  readonly mul: (...factors: string[]) => string
-  readonly unary: (opType: string, x: string) => string
-  readonly real: (value: number) => string
-}
-
-function arithmeticOf({ emit, reals }: LoweringContext, type: number): Arithmetic {
-  return {
-    add: (a, b) => emit('Add', [a, b]),
-    sub: (a, b) => emit('Sub', [a, b]),
-    mul: (...factors) => factors.reduce((a, b) => emit('Mul', [a, b])),
-    unary: (opType, x) => emit(opType, [x]),
-    real: (value) => reals([value], type),
-  }
-}
+import { operationsOf, type Operations } from './operations.js'
 
 /** A row for dX = dY · slope, with the slope written from the second input (which is X or Y) and the context. */
-function sloped(slope: (x: string, operations: Arithmetic, context: LoweringContext) => string): Lowering {
+function sloped(slope: (x: string, operations: Operations, context: LoweringContext) => string): Lowering {
   return (context) => {
     const { emit, required, output, realTypeOf } = context
     const [dY, x] = [required(0), required(1)]
-    const operations = arithmeticOf(context, realTypeOf(dY, x))
+    const operations = operationsOf(context, realTypeOf(dY, x))
     emit('Mul', [dY, slope(x, operations, context)], {}, output(0))
   }
 }
@@ -44,14 +26,14 @@ function rectified(
 }
 
 /** Φ(x) + x·φ(x), with the normal distribution's Φ and φ. */
-function geluSlope(x: string, { add, mul, unary, real }: Arithmetic): string {
+function geluSlope(x: string, { add, mul, unary, real }: Operations): string {
   const distribution = mul(real(0.5), add(real(1), unary('Erf', mul(x, real(Math.SQRT1_2)))))
   const density = mul(real(1 / Math.sqrt(2 * Math.PI)), unary('Exp', mul(real(-0.5), x, x)))
   return add(distribution, mul(x, density))
 }
 
 /** The slope of ½x·(1 + tanh u), u = √(2/π)·(x + 0.044715x³). */
-function fastGeluSlope(x: string, { add, sub, mul, unary, real }: Arithmetic): string {
+function fastGeluSlope(x: string, { add, sub, mul, unary, real }: Operations): string {
   const square = mul(x, x)
   const alpha = Math.sqrt(2 / Math.PI)
   const u = mul(real(alpha), x, add(real(1), mul(real(0.044715), square)))
@@ -64,7 +46,7 @@ function fastGeluSlope(x: string, { add, sub, mul, unary, real }: Arithmetic): s
 /** The slope of x·σ(αx): σ·(1 + αx·(1 − σ)). */
 function quickGeluSlope(
   x: string,
-  { add, sub, mul, unary, real }: Arithmetic,
+  { add, sub, mul, unary, real }: Operations,
   { node }: LoweringContext,
 ): string {
   const scaled = mul(x, real(floatOf(node, 'alpha', 1.702)))

@@ -1,5 +1,5 @@
 import { stretchedAxes } from '../../lowering/arithmetic.js'
-import { createContext, type Emitted, type LoweringContext } from '../../lowering/context.js'
+import { createContext, type Attributes, type Emitted, type LoweringContext } from '../../lowering/context.js'
 import type { ValueTypes } from '../../lowering/shapes.js'
 import { dataType } from '../../onnx/dataType.js'
 import type { NodeProto } from '../../onnx/onnx_pb.js'
@@ -27,6 +27,17 @@ export interface GradientContext extends LoweringContext {
    * @param type what is known of it, where the forward model had no such value
    */
   readonly saved: (output: number, type?: ReturnType<ValueTypes['get']>) => string
+  /**
+   * Adds a node with several outputs, of which some are wanted.
+   *
+   * @returns the name of each that is
+   */
+  readonly emitEach: (
+    opType: string,
+    inputs: readonly (string | undefined)[],
+    attributes: Attributes,
+    wanted: readonly boolean[],
+  ) => (string | undefined)[]
   /**
    * Sums a gradient over the axes along which a value had been broadcast, and gives it that value's shape.
    *
@@ -91,6 +102,19 @@ export function createGradientContext(
         if (type) types.add(name, type)
       }
       return node.output[output]!
+    },
+    emitEach(opType, inputs, attributes, wanted) {
+      const first = node.output.find((name) => name !== '') ?? node.opType
+      const outputs = wanted.map((isWanted, i) =>
+        isWanted ? emitted.fresh(`${first}/${opType.replace(/^.*:/, '')}_${i}`) : undefined,
+      )
+      emitAll(
+        opType,
+        inputs,
+        attributes,
+        outputs.slice(0, wanted.lastIndexOf(true) + 1).map((name) => name ?? ''),
+      )
+      return outputs
     },
     reduceTo(gradient, like, broadcast) {
       const [from, to] = [typeOf(like).shape, typeOf(broadcast).shape]

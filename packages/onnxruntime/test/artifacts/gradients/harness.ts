@@ -40,6 +40,8 @@ export interface CheckOptions {
   readonly precision?: 'double' | 'float'
   /** Computes the outputs of the model in double precision, in the order of the graph's outputs. */
   readonly reference?: (inputs: Readonly<Record<string, Float64Array>>) => readonly ArrayLike<number>[]
+  /** The bounds of the outputs' weights in the loss. Default -2 and 2. */
+  readonly weights?: { readonly low?: number; readonly high?: number }
   /** How far finite differences go to either side. Default 1e-5. */
   readonly step?: number
   /** Also run the gradient graph, in float, in the genuine training runtime, if it is installed (1e-5). */
@@ -188,7 +190,7 @@ export async function checkGradients(
     const weights = Object.fromEntries(
       real.map((name, i) => [
         name,
-        drawn(results[name]!.dims, 7919 + i, { type: typeNumber(results[name]!) }),
+        drawn(results[name]!.dims, 7919 + i, { ...options.weights, type: typeNumber(results[name]!) }),
       ]),
     )
     const computed = await run(await gradientModel(forward, weights, wanted, options.gradients), inputs)

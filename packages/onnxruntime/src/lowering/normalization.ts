@@ -2,25 +2,45 @@ import { floatOf, intOf } from '../onnx/attribute.js'
 import type { Lowering, LoweringContext } from './context.js'
 
 /** The mean over axes, which are an attribute before opset 18 and an input since. */
-function mean({ emit, ints, opset }: LoweringContext, x: string, axes: readonly number[]): string {
+export function mean({ emit, ints, opset }: LoweringContext, x: string, axes: readonly number[]): string {
   return opset < 18
     ? emit('ReduceMean', [x], { axes, keepdims: 1 })
     : emit('ReduceMean', [x, ints(axes)], { keepdims: 1 })
 }
 
-function range(from: number, to: number): number[] {
+/** The whole numbers from one up to another, that one excluded. */
+export function range(from: number, to: number): number[] {
   return Array.from({ length: Math.max(0, to - from) }, (_, i) => from + i)
 }
 
-interface LayerForm {
+/** What a value became by normalisation along axes: x̂ = (X − mean)·inv. */
+export interface Normalized {
   /** X normalised. */
-  readonly normalized: (axes: readonly number[]) => string
+  readonly normalized: string
   readonly inverse: string
-  readonly scale: string
+  /** Whether the mean was taken off. */
   readonly centered: boolean
 }
 
-/** dX = inv·(d̂ − mean d̂ − x̂·mean(d̂·x̂)), d̂ = scale·dY; without the mean of d̂ where X is not centred. */
+/** dX = inv·(d̂ − mean d̂ − x̂·mean(d̂·x̂)) from the gradient d̂ of x̂; without the mean of d̂ where X is not centred. */
+export function throughNormalization(
+  context: LoweringContext,
+  gradient: string,
+  { normalized, inverse, centered }: Normalized,
+  axes: readonly number[],
+  result?: string,
+): string {
+  const { emit } = context
+  const projection = emit('Mul', [normalized, mean(context, emit('Mul', [gradient, normalized]), axes)])
+  const rest = centered ? emit('Sub', [gradient, mean(context, gradient, axes)]) : gradient
+  return emit('Mul', [inverse, emit('Sub', [rest, projection])], {}, result)
+}
+
+interface LayerForm extends Normalized {
+  readonly scale: string
+}
+
+/** The gradients of X, scale and bias. */
 function layerGrad(context: LoweringContext, ranked: string, form: LayerForm): void {
   const { node, emit, required, output, ints, rankOf } = context
   const dY = required(0)
@@ -29,19 +49,15 @@ function layerGrad(context: LoweringContext, ranked: string, form: LayerForm): v
   const axis = given < 0 ? given + rank : given
   const axes = range(axis, rank)
   const leading = range(0, axis)
-  const normalized = form.normalized(axes)
   const sumLeading = (x: string, result: string): void => {
     if (leading.length === 0) emit('Identity', [x], {}, result)
     else emit('ReduceSum', [x, ints(leading)], { keepdims: 0 }, result)
   }
   const [dX, dScale, dBias] = [output(0), output(1), output(2)]
   if (dX) {
-    const scaled = emit('Mul', [dY, form.scale])
-    const projection = emit('Mul', [normalized, mean(context, emit('Mul', [scaled, normalized]), axes)])
-    const centered = form.centered ? emit('Sub', [scaled, mean(context, scaled, axes)]) : scaled
-    emit('Mul', [form.inverse, emit('Sub', [centered, projection])], {}, dX)
+    throughNormalization(context, emit('Mul', [dY, form.scale]), form, axes, dX)
   }
-  if (dScale) sumLeading(emit('Mul', [dY, normalized]), dScale)
+  if (dScale) sumLeading(emit('Mul', [dY, form.normalized]), dScale)
   if (dBias && form.centered) sumLeading(dY, dBias)
 }
 
@@ -51,7 +67,7 @@ const layerNormalizationGrad: Lowering = (context) => {
   // The statistics may be of another type than X.
   const inv = emit('CastLike', [inverse, x])
   const normalized = emit('Mul', [emit('Sub', [x, emit('CastLike', [xMean, x])]), inv])
-  layerGrad(context, x, { normalized: () => normalized, inverse: inv, scale, centered: true })
+  layerGrad(context, x, { normalized, inverse: inv, scale, centered: true })
 }
 
 const simplifiedLayerNormalizationGrad: Lowering = (context) => {
@@ -59,7 +75,7 @@ const simplifiedLayerNormalizationGrad: Lowering = (context) => {
   const [x, scale, inverse] = [required(1), required(2), required(3)]
   const inv = emit('CastLike', [inverse, x])
   const normalized = emit('Mul', [x, inv])
-  layerGrad(context, x, { normalized: () => normalized, inverse: inv, scale, centered: false })
+  layerGrad(context, x, { normalized, inverse: inv, scale, centered: false })
 }
 
 /** From the output Y: x̂ = (Y − bias)/scale. */
@@ -68,16 +84,16 @@ const invertibleLayerNormalizationGrad: Lowering = (context) => {
   const [y, scale, bias, inverse] = [required(1), required(2), required(3), required(4)]
   const normalized = emit('Div', [emit('Sub', [y, bias]), scale])
   const inv = emit('CastLike', [inverse, y])
-  layerGrad(context, y, { normalized: () => normalized, inverse: inv, scale, centered: true })
+  layerGrad(context, y, { normalized, inverse: inv, scale, centered: true })
 }
 
 /** A vector by channel, shaped to go with X = [N, C, …]. */
-function perChannel({ emit, ints }: LoweringContext, vector: string, rank: number): string {
+export function perChannel({ emit, ints }: LoweringContext, vector: string, rank: number): string {
   return rank > 2 ? emit('Unsqueeze', [vector, ints(range(1, rank - 1))]) : vector
 }
 
 /** All axes but that of the channels. */
-function channelAxes(rank: number): number[] {
+export function channelAxes(rank: number): number[] {
   return [0, ...range(2, rank)]
 }
 

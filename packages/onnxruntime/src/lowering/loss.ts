@@ -3,7 +3,7 @@ import { dataType } from '../onnx/dataType.js'
 import type { Lowering, LoweringContext } from './context.js'
 
 /** What cross-entropy makes of its labels. */
-interface Labels {
+export interface Labels {
   /** As int64, and 0 where ignored. */
   readonly indices: string
   /** The weight of each label, with 0 where ignored; `undefined` where all are 1. */
@@ -11,10 +11,12 @@ interface Labels {
 }
 
 /**
+ * Reads the labels of a classification.
+ *
  * @param ignored the label to ignore, as a value of the graph
  * @param weight a weight for each class
  */
-function readLabels(
+export function readLabels(
   { emit, int, reals }: LoweringContext,
   label: string,
   weight: string | undefined,
@@ -37,7 +39,11 @@ function readLabels(
 }
 
 /** What the mean divides by: the number of labels, or the sum of their weights where that is not 0. */
-function denominator({ emit, reals }: LoweringContext, { indices, weights }: Labels, type: number): string {
+export function denominator(
+  { emit, reals }: LoweringContext,
+  { indices, weights }: Labels,
+  type: number,
+): string {
   if (weights === undefined) return emit('Cast', [emit('Size', [indices])], { to: type })
   const sum = emit('ReduceSum', [weights], { keepdims: 0 })
   return emit('Where', [emit('Equal', [sum, reals([0], type)]), reals([1], type), sum])

@@ -1,7 +1,8 @@
 import { stretchedAxes } from '../../lowering/arithmetic.js'
-import { createContext, type Attributes, type Emitted, type LoweringContext } from '../../lowering/context.js'
+import { createContext, type Emitted, type LoweringContext } from '../../lowering/context.js'
 import type { ValueTypes } from '../../lowering/shapes.js'
 import { dataType } from '../../onnx/dataType.js'
+import type { Attributes } from '../../onnx/node.js'
 import type { NodeProto } from '../../onnx/onnx_pb.js'
 
 /** What a gradient rule works with: a node of the forward graph, and nodes to add to the backward one. */

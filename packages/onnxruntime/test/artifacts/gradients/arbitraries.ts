@@ -42,7 +42,7 @@ export const symbolics = fc.constantFrom('known', 'first', 'equal', 'own')
 export type Symbolic = 'known' | 'first' | 'equal' | 'own'
 
 /** The extents of an input as the model says them. */
-export function say(given: readonly number[], how: Symbolic, name: string): (number | string)[] {
+function say(given: readonly number[], how: Symbolic, name: string): (number | string)[] {
   return given.map((extent, axis) => {
     if (how === 'known' || (how === 'first' && axis > 0)) return extent
     return how === 'own' ? `${name}${axis}` : `n${extent}`

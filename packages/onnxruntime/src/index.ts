@@ -34,13 +34,9 @@ export {
   type OptimizerModel,
   type OptimizerModelParameter,
 } from './optimizerModel/index.js'
-export {
-  TrainingSession,
-  type Fetches,
-  type SessionParameter,
-  type SessionTensor,
-  type TrainingSessionOptions,
-} from './session.js'
+export type { Fetches } from './fetches.js'
+export { TrainingSession, type SessionParameter, type SessionTensor } from './session.js'
+export type { TrainingSessionOptions } from './sessionOptions.js'
 export type { ParameterDescription } from './sessionParameters.js'
 export type {
   CheckpointState,

@@ -25,16 +25,18 @@ export function modelInputs({ graph }: Model): ModelInput[] {
 /**
  * Checks that there is something to train on.
  *
- * @throws ERR_SHAPE for an input without elements, of which the mean loss and the gradients would not be numbers
+ * @throws ERR_SHAPE for an input without elements, of which the mean loss and the gradients would not be numbers; unless
+ *   the model itself says that it has none
  */
-export function checkNotEmpty(method: string, feeds: OrtValues): void {
-  const empty = Object.entries(feeds).find(([, { dims }]) => dims.includes(0))
-  if (empty === undefined) return
-  const [name, { dims }] = empty
-  throw new InducedMetricError(
-    'ERR_SHAPE',
-    `${method}: the input ${JSON.stringify(name)} has dims [${dims.join(', ')}], and a step needs at least one example`,
-  )
+export function checkNotEmpty(method: string, feeds: OrtValues, inputs: readonly ModelInput[]): void {
+  for (const { name, shape } of inputs) {
+    const { dims } = feeds[name]!
+    if (dims.every((extent, axis) => extent !== 0 || shape?.[axis] === 0)) continue
+    throw new InducedMetricError(
+      'ERR_SHAPE',
+      `${method}: the input ${JSON.stringify(name)} has dims [${dims.join(', ')}], and a step needs at least one example`,
+    )
+  }
 }
 
 /**

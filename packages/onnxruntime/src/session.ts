@@ -1,65 +1,23 @@
 import {
-  checkTransformation,
-  createOptimizer,
-  inducedMetric,
   InducedMetricError,
-  sgd,
   type Checkpoint,
   type Optimizer,
   type StepReport,
-  type Transformation,
   type TypedArray,
 } from '@induced-metric/core'
-import { readArtifact, type Artifact } from './artifact.js'
-import { readCheckpoint, readCheckpointFile, writeCheckpoint } from './checkpoint/index.js'
-import { fillsFetches } from './fetching.js'
-import { defaultLearningRate, readOptimizerModel } from './genuine.js'
+import { writeCheckpoint } from './checkpoint/index.js'
+import { concatenated, partsOf, scatter, sizeOfParts, type Parts } from './contiguous.js'
+import { outputsOf, type Fetches } from './fetches.js'
 import { inferenceModel } from './inferenceModel.js'
 import { writeInferenceModel } from './inferenceFile.js'
-import { checkLearningRate, withLearningRate, type LearningRate } from './learningRate.js'
-import { lowerModel, lowerTrainingModel, type LoweredTrainingModel } from './lowering/lower.js'
-import { typeOf } from './lowering/shapes.js'
-import { lowerings as builtinLowerings, type LoweringTable } from './lowering/table.js'
-import { checkFeeds, checkNotEmpty, modelInputs, type ModelInput } from './modelInput.js'
-import { createModelSession } from './modelSession.js'
-import {
-  createOrtTensor,
-  defaultOrt,
-  type Ort,
-  type OrtSession,
-  type OrtTensor,
-  type OrtValues,
-} from './namespace.js'
-import { dataType, elementTypeOf } from './onnx/dataType.js'
-import { readModel, type Model } from './onnx/model.js'
-import { matchParameters, type ParameterDescription } from './sessionParameters.js'
-import { groupName, isOwnProperty, optimizerState, restoreOptimizer } from './state.js'
+import { checkLearningRate } from './learningRate.js'
+import { checkFeeds, checkNotEmpty, type ModelInput } from './modelInput.js'
+import { createOrtTensor, type OrtTensor, type OrtValues } from './namespace.js'
+import type { TrainingSessionOptions } from './sessionOptions.js'
+import { setUp, type Runtime, type SessionSetup } from './sessionSetup.js'
+import { createSessionTensors, type SessionTensors } from './sessionTensors.js'
+import { optimizerState } from './state.js'
 import type { CheckpointState, NamedTensor, Property } from './types.js'
-
-/** What a training session is made from. */
-export interface TrainingSessionOptions {
-  /** training_model.onnx: its content, or where it lies. */
-  readonly trainModel: Artifact
-  /** eval_model.onnx. */
-  readonly evalModel?: Artifact
-  /** optimizer_model.onnx: without `optimizer`, its hyperparameters are what trains. */
-  readonly optimizerModel?: Artifact
-  /**
-   * The checkpoint, in the form of any release of the runtime, or its contents. Without one all parameters are zero until
-   * `loadParametersBuffer` brings their values.
-   */
-  readonly checkpointState?: Artifact | CheckpointState
-  /** What trains: a transformation of the core, as `inducedMetric(adam(), { learningRate: 0.001 })`. */
-  readonly optimizer?: Transformation
-  /** The package of the runtime to use: onnxruntime-node (default), or onnxruntime-web in a page. */
-  readonly ort?: Ort
-  /** The group of each parameter, for a transformation that has options by group. */
-  readonly groupOf?: (parameter: ParameterDescription) => string | undefined
-  /** What the optimiser starts from: the state in the checkpoint (`'resume'`, default), or nothing (`'fresh'`). */
-  readonly optimizerState?: 'resume' | 'fresh'
-  /** Rows for operators beyond those of `lowerings`, or in their place. */
-  readonly lowerings?: LoweringTable
-}
 
 /** A parameter or a gradient. */
 export interface SessionTensor {
@@ -72,35 +30,6 @@ export interface SessionTensor {
 export interface SessionParameter extends SessionTensor {
   /** Whether it has a gradient. */
   readonly trainable: boolean
-}
-
-/** Outputs to give back: their names, or `{ name: null }` as the runtime has it. */
-export type Fetches = readonly string[] | Readonly<Record<string, unknown>>
-
-/** The sessions of the runtime and what they are fed. */
-interface Runtime {
-  readonly ort: Ort
-  readonly fillsFetches: boolean
-  readonly train: OrtSession
-  readonly trainInputs: readonly ModelInput[]
-  readonly lowered: LoweredTrainingModel
-  readonly evaluation:
-    | {
-        readonly session: OrtSession
-        readonly inputs: readonly ModelInput[]
-        readonly outputs: readonly string[]
-      }
-    | undefined
-  readonly evalModel: Model | undefined
-}
-
-/** The runtime's tensors over the optimiser's memory, as it is now. */
-interface Bound {
-  readonly buffer: unknown
-  /** Every parameter, trainable and frozen. */
-  readonly parameters: Readonly<Record<string, OrtTensor>>
-  /** The gradients, by output of the training model. */
-  readonly gradients: Readonly<Record<string, OrtTensor>>
 }
 
 /**
@@ -131,19 +60,10 @@ interface Bound {
  * ```
  */
 export class TrainingSession {
-  readonly #ort: Runtime
-  readonly #optimizer: Optimizer
-  readonly #steps: boolean
-  readonly #rate: LearningRate
-  readonly #initialRate: (step: number) => number
-  readonly #frozen: readonly NamedTensor[]
-  readonly #properties: Map<string, Property>
+  readonly #setup: SessionSetup
   readonly #feedInputs: readonly ModelInput[]
   readonly #evalFeeds: readonly ModelInput[]
-  readonly #lossTensor: OrtTensor | undefined
-  #bound: Bound | undefined
-  /** Where further train steps put their gradients before they are added up; made when first needed. */
-  #scratch: Readonly<Record<string, OrtTensor>> | undefined
+  readonly #tensors: SessionTensors
   #pending: Promise<unknown> = Promise.resolve()
   /** Train steps whose gradients are added up, and their losses. */
   #accumulated = 0
@@ -151,28 +71,13 @@ export class TrainingSession {
   #resets = false
   #released = false
 
-  private constructor(
-    runtime: Runtime,
-    given: {
-      optimizer: Optimizer
-      steps: boolean
-      rate: LearningRate
-      initialRate: (step: number) => number
-      frozen: readonly NamedTensor[]
-      properties: Map<string, Property>
-    },
-  ) {
-    this.#ort = runtime
-    this.#optimizer = given.optimizer
-    this.#steps = given.steps
-    this.#rate = given.rate
-    this.#initialRate = given.initialRate
-    this.#frozen = given.frozen
-    this.#properties = given.properties
-    const parameters = new Set([...given.optimizer.parameters, ...given.frozen].map(({ name }) => name))
+  private constructor(setup: SessionSetup) {
+    this.#setup = setup
+    const { runtime, optimizer, frozen } = setup
+    const parameters = new Set([...optimizer.parameters, ...frozen].map(({ name }) => name))
     this.#feedInputs = runtime.trainInputs.filter(({ name }) => !parameters.has(name))
     this.#evalFeeds = runtime.evaluation?.inputs.filter(({ name }) => !parameters.has(name)) ?? []
-    this.#lossTensor = lossTensor(runtime)
+    this.#tensors = createSessionTensors(runtime.ort, runtime.lowered, optimizer, frozen)
   }
 
   /**
@@ -184,68 +89,15 @@ export class TrainingSession {
    *   that is wrong with the options
    */
   static async create(options: TrainingSessionOptions, sessionOptions?: object): Promise<TrainingSession> {
-    checkOptions(options)
-    const { lowerings = builtinLowerings, checkpointState } = options
-    const trainModel = readModel(
-      await readArtifact(options.trainModel, 'trainModel', 'ERR_OPTION'),
-      'trainModel',
-    )
-    const lowered = lowerTrainingModel(trainModel, lowerings)
-    const evalModel = await readOptional(options.evalModel, 'evalModel')
-    const state = checkpointState === undefined ? undefined : await readState(checkpointState)
-    const models = evalModel ? [lowered.model, evalModel] : [lowered.model]
-    const { trainable, frozen } = matchParameters(lowered, models, state, options.groupOf)
+    return new TrainingSession(await setUp(options, sessionOptions))
+  }
 
-    const saved = state?.optimizerGroups.find(({ name }) => name === groupName)?.initialLearningRate
-    const rate: LearningRate = { value: undefined }
-    const initialRate = saved === undefined || saved === 0 ? defaultLearningRate : saved
-    const genuineRate = (): number => rate.value ?? initialRate
-    const optimizerModel = await readOptional(options.optimizerModel, 'optimizerModel')
-    const chosen = options.optimizer ?? (optimizerModel && readOptimizerModel(optimizerModel, genuineRate))
-    // Without an optimiser, what remains of one is the memory.
-    const transformation = chosen ?? inducedMetric(sgd(), { learningRate: 0, xi: 0 })
-    const optimizer = createOptimizer(withLearningRate(transformation, rate), trainable, { adopt: true })
-    if (chosen && state && options.optimizerState !== 'fresh') restoreOptimizer(optimizer, state)
+  get #runtime(): Runtime {
+    return this.#setup.runtime
+  }
 
-    const ort = options.ort ?? (await defaultOrt())
-    const train = await createModelSession(ort, lowered.model, 'trainModel', sessionOptions)
-    let evaluation: Runtime['evaluation']
-    try {
-      const runnable = evalModel && lowerModel(evalModel, lowerings)
-      evaluation = runnable && {
-        session: await createModelSession(ort, runnable, 'evalModel', sessionOptions),
-        inputs: modelInputs(runnable),
-        outputs: runnable.graph.output.map(({ name }) => name),
-      }
-    } catch (error) {
-      await train.release()
-      throw error
-    }
-    const { learningRate } = transformation.settings
-    return new TrainingSession(
-      {
-        ort,
-        fillsFetches: await fillsFetches(ort),
-        train,
-        trainInputs: modelInputs(lowered.model),
-        lowered,
-        evaluation,
-        evalModel,
-      },
-      {
-        optimizer,
-        steps: chosen !== undefined,
-        rate,
-        initialRate: (step) => (typeof learningRate === 'function' ? learningRate(step) : learningRate),
-        // What a step moves along is the session's own, not the caller's.
-        frozen: frozen.map((tensor) =>
-          lowered.buffers.some(({ parameter }) => parameter === tensor.name)
-            ? { ...tensor, data: tensor.data.slice() }
-            : tensor,
-        ),
-        properties: new Map([...(state?.properties ?? [])].filter(([key]) => !isOwnProperty(key))),
-      },
-    )
+  get #optimizer(): Optimizer {
+    return this.#setup.optimizer
   }
 
   /** What to feed `runTrainStep`. */
@@ -255,7 +107,7 @@ export class TrainingSession {
 
   /** What `runTrainStep` gives back; the first is the loss. */
   get trainingOutputNames(): readonly string[] {
-    return this.#ort.lowered.outputs
+    return this.#runtime.lowered.outputs
   }
 
   /** What to feed `runEvalStep`. Throws ERR_OPTION where the session has no eval model. */
@@ -279,7 +131,7 @@ export class TrainingSession {
     const trainable = this.#optimizer.parameters.map(
       ({ name, shape, data }) => [name, { dims: shape, data, trainable: true }] as const,
     )
-    const frozen = this.#frozen.map(
+    const frozen = this.#setup.frozen.map(
       ({ name, dims, data }) => [name, { dims, data, trainable: false }] as const,
     )
     return new Map<string, SessionParameter>([...trainable, ...frozen])
@@ -292,12 +144,12 @@ export class TrainingSession {
 
   /** Properties kept in the checkpoint, beside what this package writes there. */
   get properties(): Map<string, Property> {
-    return this.#properties
+    return this.#setup.properties
   }
 
   /** The learning rate of the next step. */
   get learningRate(): number {
-    return this.#rate.value ?? this.#initialRate(this.report.step + 1)
+    return this.#setup.rate.value ?? this.#setup.initialRate(this.report.step + 1)
   }
 
   /**
@@ -318,42 +170,48 @@ export class TrainingSession {
   ): Promise<Record<string, OrtTensor>> {
     return this.#enqueue(async () => {
       checkFeeds('runTrainStep', feeds, this.#feedInputs)
-      checkNotEmpty('runTrainStep', feeds)
-      const { lowered, train, fillsFetches } = this.#ort
+      checkNotEmpty('runTrainStep', feeds, this.#feedInputs)
+      const { lowered, train, fillsFetches } = this.#runtime
       const [names, runOptions] = outputsOf(lowered.outputs, fetches, options)
       if (this.#resets) {
         this.#accumulated = 0
         this.#loss = 0
         this.#resets = false
       }
-      const bound = this.#bind()
-      const into = this.#accumulated === 0 ? bound.gradients : this.#scratchGradients()
+      // Read are the session's own tensors, never the object that the runtime gives back, where it fills what it is given.
+      const { gradients, addends, others } = this.#tensors
+      const own = { ...others, ...(this.#accumulated === 0 ? gradients() : addends()) }
       const [lossName] = lowered.outputs as [string]
-      const asked: Record<string, OrtTensor | null> = { ...into }
+      const asked: Record<string, OrtTensor | null> = { [lossName]: null }
       for (const name of names) asked[name] = null
       for (const { output } of lowered.buffers) asked[output] = null
-      asked[lossName] = this.#lossTensor ?? null
-      const results = await train.run(
-        this.#inputs(this.#ort.trainInputs, feeds),
+      Object.assign(asked, own)
+      const returned = await train.run(
+        this.#inputs(this.#runtime.trainInputs, feeds),
         fillsFetches ? asked : Object.keys(asked),
         runOptions,
       )
-      const gradients = fillsFetches ? into : results
-      const own = this.#optimizer.gradients
+      const results = fillsFetches ? { ...returned, ...own } : returned
+      const sums = this.#optimizer.gradients
       lowered.gradients.forEach(({ output }, i) => {
-        const data = gradients[output]!.data as TypedArray
-        if (this.#accumulated > 0) addTo(own[i]!.data, data)
-        else if (data !== own[i]!.data) own[i]!.data.set(data)
+        const data = results[output]!.data as TypedArray
+        const sum = sums[i]!.data
+        if (this.#accumulated > 0) addTo(sum, data)
+        else if (data !== sum) sum.set(data)
       })
       for (const { parameter, output } of lowered.buffers) {
-        const data = this.#frozen.find(({ name }) => name === parameter)?.data as TypedArray | undefined
+        const frozen = this.#setup.frozen.find(({ name }) => name === parameter)
+        const data = frozen?.data as TypedArray | undefined
         data?.set(results[output]!.data as TypedArray)
       }
-      const loss = fillsFetches && this.#lossTensor ? this.#lossTensor : results[lossName]!
+      const loss = results[lossName]!
       this.#loss += Number((loss.data as ArrayLike<number>)[0])
       this.#accumulated++
       const outputs: Record<string, OrtTensor> = {}
-      for (const name of names) outputs[name] = name === lossName ? this.#copy(loss) : results[name]!
+      // What the next step writes into is copied for the caller.
+      for (const name of names) {
+        outputs[name] = Object.hasOwn(own, name) ? this.#copy(results[name]!) : results[name]!
+      }
       return outputs
     })
   }
@@ -371,7 +229,7 @@ export class TrainingSession {
     options: { readonly frozen?: Iterable<string>; readonly loss?: number | null } = {},
   ): Promise<StepReport> {
     return this.#enqueue(() => {
-      if (!this.#steps) {
+      if (!this.#setup.steps) {
         throw new InducedMetricError(
           'ERR_OPTION',
           'this session has no optimiser: create it with optimizer (a transformation) or optimizerModel',
@@ -426,9 +284,7 @@ export class TrainingSession {
 
   /** The number of scalars in the parameters. */
   getParametersSize(trainableOnly = true): Promise<number> {
-    return this.#enqueue(() =>
-      this.#contiguous(trainableOnly).reduce((total, { data }) => total + data.length, 0),
-    )
+    return this.#enqueue(() => sizeOfParts(this.#parts(trainableOnly)))
   }
 
   /**
@@ -438,17 +294,9 @@ export class TrainingSession {
    */
   getContiguousParameters(trainableOnly = true): Promise<OrtTensor> {
     return this.#enqueue(() => {
-      const parts = this.#contiguous(trainableOnly)
-      const length = parts.reduce((total, { data }) => total + data.length, 0)
-      const all = parts[0]?.data instanceof Float64Array ? new Float64Array(length) : new Float32Array(length)
-      let offset = 0
-      for (const { data } of parts) {
-        all.set(data, offset)
-        offset += data.length
-      }
-      return createOrtTensor(this.#ort.ort, all instanceof Float64Array ? 'float64' : 'float32', all, [
-        length,
-      ])
+      const all = concatenated(this.#parts(trainableOnly))
+      const type = all instanceof Float64Array ? 'float64' : 'float32'
+      return createOrtTensor(this.#runtime.ort, type, all, [all.length])
     })
   }
 
@@ -458,24 +306,9 @@ export class TrainingSession {
    * @throws ERR_SHAPE when there are more or fewer of them than the parameters take
    */
   loadParametersBuffer(buffer: Uint8Array, trainableOnly = true): Promise<void> {
-    return this.#enqueue(() => {
-      const parts = this.#contiguous(trainableOnly)
-      const length = parts.reduce((total, { data }) => total + data.byteLength, 0)
-      if (!(buffer instanceof Uint8Array) || buffer.byteLength !== length) {
-        const given = buffer instanceof Uint8Array ? `${buffer.byteLength} bytes` : typeof buffer
-        throw new InducedMetricError(
-          'ERR_SHAPE',
-          `loadParametersBuffer takes ${length} bytes, one Uint8Array over the values of all ` +
-            `${trainableOnly ? 'trainable ' : ''}parameters, given ${given}`,
-        )
-      }
-      let offset = 0
-      for (const { data } of parts) {
-        const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
-        bytes.set(buffer.subarray(offset, offset + data.byteLength))
-        offset += data.byteLength
-      }
-    })
+    return this.#enqueue(() =>
+      scatter(this.#parts(trainableOnly), buffer, `${trainableOnly ? 'trainable ' : ''}parameters`),
+    )
   }
 
   /**
@@ -486,7 +319,7 @@ export class TrainingSession {
   setLearningRate(value: number): void {
     this.#alive()
     checkLearningRate(value)
-    this.#rate.value = value
+    this.#setup.rate.value = value
   }
 
   /** The optimiser's state alone, in the core's form: other adapters resume from it too. */
@@ -535,7 +368,7 @@ export class TrainingSession {
     options: { readonly path?: string; readonly externalData?: boolean } = {},
   ): Promise<Uint8Array> {
     return this.#enqueue(async () => {
-      const { evalModel } = this.#ort
+      const { evalModel } = this.#runtime
       if (evalModel === undefined) throw noEvalModel('exportModelForInference')
       const parameters = new Map(this.#named().map((tensor) => [tensor.name, tensor]))
       if (options.path !== undefined) {
@@ -557,9 +390,9 @@ export class TrainingSession {
     return this.#enqueue(async () => {
       this.#released = true
       this.#optimizer.dispose()
-      this.#bound = this.#scratch = undefined
-      await this.#ort.train.release()
-      await this.#ort.evaluation?.session.release()
+      this.#tensors.release()
+      await this.#runtime.train.release()
+      await this.#runtime.evaluation?.session.release()
     })
   }
 
@@ -581,126 +414,49 @@ export class TrainingSession {
 
   #evaluation(method: string): NonNullable<Runtime['evaluation']> {
     this.#alive()
-    const { evaluation } = this.#ort
+    const { evaluation } = this.#runtime
     if (evaluation) return evaluation
     throw noEvalModel(method)
   }
 
-  #tensor(type: number, data: NamedTensor['data'], dims: readonly number[]): OrtTensor {
-    return createOrtTensor(this.#ort.ort, elementTypeOf(type).name, data, dims)
-  }
-
-  /** The runtime's tensors: made once, and again only where the memory has grown (Muon, at its first step). */
-  #bind(): Bound {
-    const optimizer = this.#optimizer
-    const buffer = optimizer.parameters[0]?.data.buffer
-    if (this.#bound && this.#bound.buffer === buffer) return this.#bound
-    const { gradients } = this.#ort.lowered
-    const parameters = Object.fromEntries(
-      this.#frozen.map(({ name, dataType, data, dims }) => [name, this.#tensor(dataType, data, dims)]),
-    )
-    const outputs: Record<string, OrtTensor> = {}
-    gradients.forEach(({ parameter, output, dataType: type, dims }, i) => {
-      parameters[parameter] = this.#tensor(type, optimizer.parameters[i]!.data, dims)
-      outputs[output] = this.#tensor(type, optimizer.gradients[i]!.data, dims)
-    })
-    return (this.#bound = { buffer, parameters, gradients: outputs })
-  }
-
-  #scratchGradients(): Readonly<Record<string, OrtTensor>> {
-    this.#scratch ??= Object.fromEntries(
-      this.#ort.lowered.gradients.map(({ output, dataType: type, dims }, i) => {
-        const { length } = this.#optimizer.gradients[i]!.data
-        const data = type === dataType.double ? new Float64Array(length) : new Float32Array(length)
-        return [output, this.#tensor(type, data, dims)]
-      }),
-    )
-    return this.#scratch
-  }
-
   /** What a model is fed: the caller's tensors, and of the parameters those that it has. */
   #inputs(inputs: readonly ModelInput[], feeds: OrtValues): Record<string, OrtTensor> {
-    const { parameters } = this.#bind()
+    const parameters = this.#tensors.parameters()
     return Object.fromEntries(inputs.map(({ name }) => [name, feeds[name] ?? parameters[name]!]))
   }
 
   /** A tensor of the caller's own, as the next step writes into the session's. */
   #copy(tensor: OrtTensor): OrtTensor {
     const data = (tensor.data as TypedArray).slice()
-    return createOrtTensor(this.#ort.ort, tensor.type, data, tensor.dims)
+    return createOrtTensor(this.#runtime.ort, tensor.type, data, tensor.dims)
   }
 
-  #contiguous(trainableOnly: boolean): { data: TypedArray }[] {
-    const parameters = this.#named().filter(({ trainable }) => trainable || !trainableOnly)
-    const order = new Map(this.#ort.lowered.model.graph.input.map(({ name }, i) => [name, i]))
-    parameters.sort((a, b) => (order.get(a.name) ?? Infinity) - (order.get(b.name) ?? Infinity))
-    const other = parameters.find(
-      ({ dataType: type }) =>
-        type !== parameters[0]!.dataType || (type !== dataType.float && type !== dataType.double),
-    )
-    if (other === undefined) return parameters as { data: TypedArray }[]
-    throw new InducedMetricError(
-      'ERR_NOT_SUPPORTED',
-      `parameters of more than one element type, or of ${elementTypeOf(other.dataType).name}, do not fit into one tensor ` +
-        `(${JSON.stringify(other.name)}); read them from session.parameters`,
+  #parts(trainableOnly: boolean): Parts {
+    return partsOf(
+      this.#named().filter(({ trainable }) => trainable || !trainableOnly),
+      this.#runtime.lowered.model.graph.input.map(({ name }) => name),
     )
   }
 
   #named(): (NamedTensor & { readonly trainable: boolean })[] {
-    const { gradients } = this.#ort.lowered
+    const { gradients } = this.#runtime.lowered
     const trainable = this.#optimizer.parameters.map(({ name, shape, data }, i) => {
       return { name, dims: shape, dataType: gradients[i]!.dataType, data, trainable: true }
     })
-    return [...trainable, ...this.#frozen.map((tensor) => ({ ...tensor, trainable: false }))]
+    return [...trainable, ...this.#setup.frozen.map((tensor) => ({ ...tensor, trainable: false }))]
   }
 
   #state(includeOptimizerState: boolean): CheckpointState {
     const named = this.#named()
     const base = {
       trainable: named.filter(({ trainable }) => trainable),
-      frozen: this.#frozen,
+      frozen: this.#setup.frozen,
       optimizerGroups: [],
-      properties: this.#properties,
+      properties: this.#setup.properties,
     }
-    if (!includeOptimizerState || !this.#steps) return base
+    if (!includeOptimizerState || !this.#setup.steps) return base
     const { optimizerGroups, properties } = optimizerState(this.#optimizer.save(), this.learningRate)
-    return { ...base, optimizerGroups, properties: new Map([...this.#properties, ...properties]) }
-  }
-}
-
-const optionNames = [
-  'trainModel',
-  'evalModel',
-  'optimizerModel',
-  'checkpointState',
-  'optimizer',
-  'ort',
-  'groupOf',
-  'optimizerState',
-  'lowerings',
-]
-
-function checkOptions(options: TrainingSessionOptions): void {
-  if (typeof options !== 'object' || options === null || options.trainModel === undefined) {
-    throw new InducedMetricError(
-      'ERR_OPTION',
-      'TrainingSession.create takes { trainModel, … }: training_model.onnx is required',
-    )
-  }
-  const unknown = Object.keys(options).find((key) => !optionNames.includes(key))
-  if (unknown !== undefined) {
-    throw new InducedMetricError(
-      'ERR_OPTION',
-      `TrainingSession.create: unknown option ${JSON.stringify(unknown)}; options are ${optionNames.join(', ')}`,
-    )
-  }
-  if (options.optimizer !== undefined) checkTransformation(options.optimizer)
-  const { optimizerState: start = 'resume' } = options
-  if (start !== 'resume' && start !== 'fresh') {
-    throw new InducedMetricError(
-      'ERR_OPTION',
-      `optimizerState must be 'resume' or 'fresh', given ${JSON.stringify(start)}`,
-    )
+    return { ...base, optimizerGroups, properties: new Map([...this.#setup.properties, ...properties]) }
   }
 }
 
@@ -709,53 +465,6 @@ function noEvalModel(method: string): InducedMetricError {
     'ERR_OPTION',
     `${method}: this session has no eval model; create it with evalModel`,
   )
-}
-
-async function readOptional(artifact: Artifact | undefined, what: string): Promise<Model | undefined> {
-  return artifact === undefined
-    ? undefined
-    : readModel(await readArtifact(artifact, what, 'ERR_OPTION'), what)
-}
-
-async function readState(given: Artifact | CheckpointState): Promise<CheckpointState> {
-  if (typeof given === 'string' && !/^https?:/.test(given)) return readCheckpointFile(given)
-  if (given instanceof Uint8Array || given instanceof URL || typeof given === 'string') {
-    return readCheckpoint(await readArtifact(given, 'checkpointState', 'ERR_CHECKPOINT'))
-  }
-  return given
-}
-
-/** The outputs to give back, and the runtime's options, where fetches may have been left out. */
-function outputsOf(
-  names: readonly string[],
-  fetches: Fetches | object | undefined,
-  options: object | undefined,
-): [string[], object | undefined] {
-  if (fetches === undefined) return [[...names], options]
-  const asked = Array.isArray(fetches) ? (fetches as string[]) : Object.keys(fetches)
-  if (asked.every((name) => names.includes(name)) && (asked.length > 0 || Array.isArray(fetches))) {
-    return [[...asked], options]
-  }
-  // As in onnxruntime-web, an object that names no output is the options.
-  if (!Array.isArray(fetches) && options === undefined && !asked.some((name) => names.includes(name))) {
-    return [[...names], fetches]
-  }
-  const unknown = asked.find((name) => !names.includes(name))
-  throw new InducedMetricError(
-    'ERR_OPTION',
-    `there is no output ${JSON.stringify(unknown)}; outputs are ${names.join(', ')}`,
-  )
-}
-
-/** A tensor for the loss, where the model says what shape it has. */
-function lossTensor({ ort, lowered, fillsFetches }: Runtime): OrtTensor | undefined {
-  const [name] = lowered.outputs
-  const output = lowered.model.graph.output.find((value) => value.name === name)
-  const { dataType: type, shape } = output ? typeOf(output) : {}
-  const isReal = type === dataType.float || type === dataType.double
-  if (!fillsFetches || !isReal || !shape?.every((extent) => extent === 1)) return undefined
-  const data = type === dataType.double ? new Float64Array(1) : new Float32Array(1)
-  return createOrtTensor(ort, elementTypeOf(type).name, data, shape.map(Number))
 }
 
 function addTo(sum: TypedArray, addend: TypedArray): void {

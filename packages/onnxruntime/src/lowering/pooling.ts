@@ -64,7 +64,7 @@ const averagePoolGrad: Lowering = (context) => {
   const window = readWindow(context, kernel, spatial)
   const { strides, dilations, begins, ends } = window
   if (
-    /^SAME/.test(stringOf(node, 'auto_pad', '')) &&
+    stringOf(node, 'auto_pad', '').startsWith('SAME') &&
     dilations.some((dilation, i) => dilation > 1 && kernel[i]! > 1)
   ) {
     refuse('auto_pad with dilations, where the runtime pads for a window without them: give pads')

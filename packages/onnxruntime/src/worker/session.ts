@@ -4,14 +4,10 @@ import {
   type StepReport,
   type TransformationJSON,
 } from '@induced-metric/core'
+import type { Fetches } from '../fetches.js'
 import type { OrtTensor, OrtValues } from '../namespace.js'
-import type {
-  Fetches,
-  SessionParameter,
-  SessionTensor,
-  TrainingSession,
-  TrainingSessionOptions,
-} from '../session.js'
+import type { SessionParameter, SessionTensor, TrainingSession } from '../session.js'
+import type { TrainingSessionOptions } from '../sessionOptions.js'
 import type { CheckpointState, NamedTensor, Property } from '../types.js'
 import { startThread, type Thread } from './connection.js'
 import { compact, packArtifact, packTensors, type Description, type Method } from './messages.js'

@@ -1,7 +1,8 @@
 import { fromJSON, type TransformationJSON } from '@induced-metric/core'
 import type { LoweringTable } from '../lowering/table.js'
 import { createOrtTensor, defaultOrt, type Ort, type OrtTensor, type OrtValues } from '../namespace.js'
-import { TrainingSession, type SessionTensor, type TrainingSessionOptions } from '../session.js'
+import { TrainingSession, type SessionTensor } from '../session.js'
+import type { TrainingSessionOptions } from '../sessionOptions.js'
 import type { Property, TensorData } from '../types.js'
 import {
   compact,

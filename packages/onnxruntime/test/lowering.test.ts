@@ -1,6 +1,8 @@
+import { create } from '@bufbuild/protobuf'
 import { describe, expect, it } from 'vitest'
 import { lowerModel, lowerings, lowerTrainingModel, unsupportedNodes } from '../src/lowering/index.js'
 import {
+  AttributeProtoSchema,
   createTensor,
   dataType,
   opsetOf,
@@ -382,6 +384,49 @@ describe('resizing, against the operator itself', () => {
       }
     }
   }
+})
+
+describe('what nobody reads', () => {
+  const type = dataType.float
+  const inputs = ['dY', 'x', 'scale', 'mean', 'inverse']
+  const graph = (outputs: readonly string[]) =>
+    model(
+      [node('com.microsoft:LayerNormalizationGrad', inputs, ['dX', 'dScale', 'dBias'], { axis: -1 })],
+      inputs.map((name) => value(name, type, name === 'scale' ? [3] : name.length < 3 ? [2, 3] : [2, 1])),
+      outputs.map((name) => value(name, type, name === 'dX' ? [2, 3] : [3])),
+    )
+
+  it('is not computed', async () => {
+    const operators = (outputs: readonly string[]) =>
+      lowerModel(graph(outputs)).graph.node.map(({ opType }) => opType)
+    expect(operators(['dX', 'dScale', 'dBias']).filter((opType) => opType === 'ReduceSum')).toHaveLength(2)
+    expect(operators(['dX'])).not.toContain('ReduceSum')
+    expect(operators(['dBias'])).toEqual(['ReduceSum'])
+    const given = Object.fromEntries(
+      inputs.map((name, i) => [name, drawn(name === 'scale' ? [3] : name.length < 3 ? [2, 3] : [2, 1], i)]),
+    )
+    const all = await runModel(lowerModel(graph(['dX', 'dScale', 'dBias'])), given)
+    for (const name of Object.keys(all)) {
+      expect((await runModel(lowerModel(graph([name])), given))[name]).toEqual(all[name])
+    }
+  })
+
+  it('but what the body of a node reads is', () => {
+    const body = model([node('Identity', ['h'], ['z'])], [], [value('z', type, [2, 3])]).graph
+    const branch = node('If', ['c'], ['y'])
+    branch.attribute.push(
+      ...['then_branch', 'else_branch'].map((name) =>
+        create(AttributeProtoSchema, { name, type: 5, g: body }),
+      ),
+    )
+    const made = model(
+      [node('com.microsoft:ReluGrad', ['dY', 'x'], ['h']), node('Neg', ['x'], ['unread']), branch],
+      [value('dY', type, [2, 3]), value('x', type, [2, 3]), value('c', dataType.bool, [])],
+      [value('y', type, [2, 3])],
+    )
+    const operators = lowerModel(made).graph.node.map(({ opType }) => opType)
+    expect(operators).toEqual(['Greater', 'Where', 'If'])
+  })
 })
 
 describe('rows that no vector covers', () => {

@@ -1,5 +1,6 @@
 import { clone } from '@bufbuild/protobuf'
 import { InducedMetricError } from '@induced-metric/core'
+import { neededFor } from '../artifacts/graphNames.js'
 import { canonicalDomain, opsetOf, setOpset, type Model } from '../onnx/model.js'
 import { createNode } from '../onnx/node.js'
 import { ModelProtoSchema, type GraphProto, type NodeProto, type TensorProto } from '../onnx/onnx_pb.js'
@@ -110,6 +111,7 @@ export function lowerModel(model: Model, table: LoweringTable = lowerings): Mode
   }
   graph.node = emitted.nodes
   graph.initializer.push(...emitted.constants.values())
+  dropUnusedNodes(graph)
   dropUnusedConstants(graph)
   dropUnusedOpsets(lowered)
   return lowered
@@ -245,6 +247,18 @@ function raiseOpset(model: Model): number {
   if (opset < sameSince) upgradeOperators(model.graph)
   setOpset(model, '', loweredOpset)
   return loweredOpset
+}
+
+/**
+ * Nodes whose results nobody reads go, as the runtime would run them: gradients of frozen parameters, which operators of
+ * the training build compute together with others.
+ */
+function dropUnusedNodes(graph: GraphProto): void {
+  const needed = neededFor(
+    graph.node,
+    graph.output.map(({ name }) => name),
+  )
+  graph.node = graph.node.filter(({ output }) => output.some((name) => needed.has(name)))
 }
 
 /** Constants that only replaced nodes have read go: the runtime would warn of each. */

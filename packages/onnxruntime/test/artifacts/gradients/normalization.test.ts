@@ -202,6 +202,36 @@ describe('gradients of batch normalisation', () => {
     )
   })
 
+  it('by the operator of the training build, which saves its statistics', async () => {
+    await forAll(
+      cases,
+      async ({ batch, channels, positions, seed, symbolic }) => {
+        const { mean, variance, ...inputs } = inputsOf(batch, channels, positions, seed)
+        const values = (given: typeof mean) => ({ dims: [channels], data: Array.from(given.data, Number) })
+        // The loss must not depend on the running statistics: they are no outputs of the model.
+        const forward = single(
+          'com.microsoft:BatchNormInternal',
+          {
+            x: {
+              dims: inputs.x.dims.map((extent, axis) =>
+                symbolic === 'known' || axis === 1 ? extent : `n${axis}`,
+              ),
+            },
+            scale: { dims: [channels] },
+            bias: { dims: [channels] },
+            mean: values(mean),
+            variance: values(variance),
+          },
+          { training_mode: 1, epsilon },
+          { outputs: ['y', 'm', 'v', 'saved_mean', 'saved_inverse'] },
+        )
+        forward.graph.output = forward.graph.output.filter(({ name }) => name === 'y')
+        await checkGradients(forward, inputs, { genuine: isInstalled })
+      },
+      12,
+    )
+  })
+
   it('of vectors', async () => {
     const names = ['x', 'scale', 'bias', 'mean', 'variance']
     const statistics = { mean: { dims: [3], data: [0, 0, 0] }, variance: { dims: [3], data: [1, 1, 1] } }

@@ -19,6 +19,9 @@ export async function main(argv: readonly string[], surroundings: Surroundings):
       case 'help':
         stdout.write(usage)
         return 0
+      case 'generate':
+        // What trains only does not load what generates.
+        return await (await import('./generate.js')).generate(command, surroundings)
       case 'inspect': {
         const found = await inspect(command.folder)
         stdout.write(command.json ? `${JSON.stringify(found, null, 2)}\n` : formatInspection(found))

@@ -14,6 +14,7 @@ import {
   sgd,
   type Transformation,
 } from '@induced-metric/core'
+import { readGiven } from './io.js'
 import { UsageError } from './usageError.js'
 
 /** What the command line says of the optimiser. */
@@ -53,6 +54,12 @@ export function chooseOptimizer(flags: OptimizerFlags, json?: string): Transform
     }
     throw error
   }
+}
+
+/** As {@link chooseOptimizer}, reading the file that `optimizer` names, if it names one. */
+export async function optimizerOf(flags: OptimizerFlags): Promise<Transformation> {
+  if (!flags.optimizer.endsWith('.json')) return chooseOptimizer(flags)
+  return chooseOptimizer(flags, new TextDecoder().decode(await readGiven(flags.optimizer)))
 }
 
 function fromText(json: string, file: string): Transformation {

@@ -1,11 +1,28 @@
 import { parseArgs, type ParseArgsConfig } from 'node:util'
 import { optimizerNames, type OptimizerFlags } from './optimizerChoice.js'
+import { lossNames } from '../artifacts/losses.js'
 import { UsageError } from './usageError.js'
 
 /** The text of `--help`. */
-export const usage = `induced-onnx <command> DIR [options]
+export const usage = `induced-onnx <command> [options]
 
-Trains from the artifacts of ONNX Runtime training (generate_artifacts) on the stock runtime. DIR is their folder.
+Makes the artifacts of ONNX Runtime training of a model, and trains from them on the stock runtime. DIR is their folder.
+
+induced-onnx generate MODEL    make training artifacts of a forward ONNX model
+  -o, --output DIR             where to
+  --loss NAME                  ${lossNames.join(', ')}; without one the model's first output is the loss
+  --reduction mean|sum         of the loss over its elements (mean)
+  --class-weights X,Y,...      of cross-entropy
+  --ignore-index N             the label of cross-entropy whose examples are left out
+  --labels int64|int32         the type of the labels of cross-entropy (int64)
+  --trainable NAMES            parameters to train, as "head.*"; again for more (all that are of float or double)
+  --frozen NAMES               parameters not to train, likewise
+  --loss-inputs NAMES          values of the model that the loss is computed from, separated by commas (its outputs)
+  --additional-outputs NAMES   values that the training and the eval model give back beside the loss
+  --optimizer NAMES            as below, or adamw for the genuine runtime's (none: train is told)
+  --batch-norm MODE            training (statistics of the batch, the default) or inference (the running ones)
+  --prefix NAME                what the names of the files start with
+  --json                       print the summary as JSON
 
 induced-onnx inspect DIR       what is in them: inputs, parameters, operators, and what stands in the way of training
   --json                       print it as JSON
@@ -45,9 +62,29 @@ sense, 130 after Ctrl-C (the training is saved first).
 /** A command, parsed. */
 export type Command =
   | { readonly name: 'help' }
+  | ({ readonly name: 'generate' } & GenerateCommand)
   | { readonly name: 'inspect'; readonly folder: string; readonly json: boolean }
   | ({ readonly name: 'train' } & TrainOptions)
   | ({ readonly name: 'export' } & ExportOptions)
+
+/** What `generate` is told. */
+export interface GenerateCommand {
+  readonly model: string
+  readonly output: string
+  readonly loss: string | undefined
+  readonly reduction: string | undefined
+  readonly classWeights: readonly number[] | undefined
+  readonly ignoreIndex: number | undefined
+  readonly labels: string | undefined
+  readonly trainable: readonly string[] | undefined
+  readonly frozen: readonly string[] | undefined
+  readonly lossInputs: readonly string[] | undefined
+  readonly additionalOutputs: readonly string[] | undefined
+  readonly optimizer: OptimizerFlags | undefined
+  readonly batchNorm: string | undefined
+  readonly prefix: string | undefined
+  readonly json: boolean
+}
 
 /** What `train` is told. */
 export interface TrainOptions {
@@ -76,7 +113,34 @@ export interface ExportOptions {
   readonly externalData: boolean
 }
 
+const optimizerOptions = {
+  optimizer: { type: 'string' },
+  'learning-rate': { type: 'string' },
+  xi: { type: 'string' },
+  beta: { type: 'string' },
+  momentum: { type: 'string' },
+  'weight-decay': { type: 'string' },
+  'clip-norm': { type: 'string' },
+  floor: { type: 'string' },
+} as const
+
 const options = {
+  generate: {
+    output: { type: 'string', short: 'o' },
+    loss: { type: 'string' },
+    reduction: { type: 'string' },
+    'class-weights': { type: 'string' },
+    'ignore-index': { type: 'string' },
+    labels: { type: 'string' },
+    trainable: { type: 'string', multiple: true },
+    frozen: { type: 'string', multiple: true },
+    'loss-inputs': { type: 'string' },
+    'additional-outputs': { type: 'string' },
+    ...optimizerOptions,
+    'batch-norm': { type: 'string' },
+    prefix: { type: 'string' },
+    json: { type: 'boolean' },
+  },
   inspect: { json: { type: 'boolean' } },
   train: {
     data: { type: 'string', multiple: true },
@@ -85,14 +149,7 @@ const options = {
     'batch-size': { type: 'string' },
     seed: { type: 'string' },
     'no-shuffle': { type: 'boolean' },
-    optimizer: { type: 'string' },
-    'learning-rate': { type: 'string' },
-    xi: { type: 'string' },
-    beta: { type: 'string' },
-    momentum: { type: 'string' },
-    'weight-decay': { type: 'string' },
-    'clip-norm': { type: 'string' },
-    floor: { type: 'string' },
+    ...optimizerOptions,
     checkpoint: { type: 'string' },
     restart: { type: 'boolean' },
     'save-every': { type: 'string' },
@@ -114,7 +171,7 @@ const options = {
  */
 export function parseCommand(argv: readonly string[]): Command {
   const [name, ...rest] = argv
-  if (name === undefined) throw new UsageError('give a command: inspect, train or export')
+  if (name === undefined) throw new UsageError('give a command: generate, inspect, train or export')
   if (
     name === '--help' ||
     name === '-h' ||
@@ -125,6 +182,10 @@ export function parseCommand(argv: readonly string[]): Command {
     return { name: 'help' }
   }
   switch (name) {
+    case 'generate': {
+      const { folder, values } = parse(name, rest, 'the model')
+      return { name, ...generateOptions(folder, values) }
+    }
     case 'inspect': {
       const { folder, values } = parse(name, rest)
       return { name, folder, json: values['json'] === true }
@@ -148,13 +209,19 @@ export function parseCommand(argv: readonly string[]): Command {
       }
     }
     default:
-      throw new UsageError(`there is no command ${JSON.stringify(name)}; there are inspect, train and export`)
+      throw new UsageError(
+        `there is no command ${JSON.stringify(name)}; there are generate, inspect, train and export`,
+      )
   }
 }
 
 type Values = Readonly<Record<string, string | boolean | readonly (string | boolean)[] | undefined>>
 
-function parse(command: keyof typeof options, args: string[]): { folder: string; values: Values } {
+function parse(
+  command: keyof typeof options,
+  args: string[],
+  what = 'the folder of the artifacts',
+): { folder: string; values: Values } {
   let parsed: { values: Values; positionals: string[] }
   try {
     parsed = parseArgs({ args, options: options[command], allowPositionals: true }) as typeof parsed
@@ -164,35 +231,29 @@ function parse(command: keyof typeof options, args: string[]): { folder: string;
     )
   }
   const [folder, ...others] = parsed.positionals
-  if (folder === undefined) throw new UsageError(`${command}: name the folder of the artifacts`)
+  if (folder === undefined) throw new UsageError(`${command}: name ${what}`)
   if (others.length > 0)
-    throw new UsageError(`${command}: one folder at a time, given also ${others.join(', ')}`)
+    throw new UsageError(`${command}: ${what}, one at a time, given also ${others.join(', ')}`)
   return { folder, values: parsed.values }
 }
 
-function trainOptions(folder: string, values: Values): TrainOptions {
-  const number = (name: string): number | undefined => {
-    const text = values[name] as string | undefined
-    if (text === undefined) return undefined
-    const value = text.trim() === '' ? NaN : Number(text)
-    if (Number.isFinite(value)) return value
-    throw new UsageError(`--${name} takes a number, given ${JSON.stringify(text)}`)
-  }
-  const count = (name: string, otherwise: number, least = 1): number => {
-    const value = number(name) ?? otherwise
-    if (Number.isSafeInteger(value) && value >= least && value <= 2 ** 32 - 1) return value
-    throw new UsageError(`--${name} takes a whole number from ${least}, given ${String(values[name])}`)
-  }
-  const data = (values['data'] ?? []) as readonly string[]
-  if (data.length === 0) throw new UsageError('train: say what to train on, --data FILE')
-  const learningRate = number('learning-rate')
+function numberOf(values: Values, name: string): number | undefined {
+  const text = values[name] as string | undefined
+  if (text === undefined) return undefined
+  const value = text.trim() === '' ? NaN : Number(text)
+  if (Number.isFinite(value)) return value
+  throw new UsageError(`--${name} takes a number, given ${JSON.stringify(text)}`)
+}
+
+/** What is said of the optimiser, if it is named. */
+function optimizerFlags(values: Values): OptimizerFlags | undefined {
   const flags = {
-    xi: values['xi'] === 'auto' ? ('auto' as const) : number('xi'),
-    beta: number('beta'),
-    momentum: number('momentum'),
-    weightDecay: number('weight-decay'),
-    clipNorm: number('clip-norm'),
-    floor: number('floor'),
+    xi: values['xi'] === 'auto' ? ('auto' as const) : numberOf(values, 'xi'),
+    beta: numberOf(values, 'beta'),
+    momentum: numberOf(values, 'momentum'),
+    weightDecay: numberOf(values, 'weight-decay'),
+    clipNorm: numberOf(values, 'clip-norm'),
+    floor: numberOf(values, 'floor'),
   }
   const optimizer = values['optimizer'] as string | undefined
   const alone = Object.entries(flags).find(([, value]) => value !== undefined)
@@ -200,6 +261,50 @@ function trainOptions(folder: string, values: Values): TrainOptions {
     const flag = alone[0].replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
     throw new UsageError(`--${flag} goes with an optimiser by name, as in --optimizer "adam identity"`)
   }
+  const learningRate = numberOf(values, 'learning-rate')
+  return optimizer === undefined ? undefined : { optimizer, learningRate, ...flags }
+}
+
+function generateOptions(model: string, values: Values): GenerateCommand {
+  const text = (name: string): string | undefined => values[name] as string | undefined
+  const output = text('output')
+  if (output === undefined || output === '') throw new UsageError('generate: say where to, --output DIR')
+  const optimizer = optimizerFlags(values)
+  if (optimizer === undefined && values['learning-rate'] !== undefined) {
+    throw new UsageError('--learning-rate goes with an optimiser, as in --optimizer "adam identity"')
+  }
+  const weights = list(text('class-weights'))?.map(Number)
+  if (weights?.some((weight) => !Number.isFinite(weight))) {
+    throw new UsageError(`--class-weights takes numbers, given ${text('class-weights')}`)
+  }
+  return {
+    model,
+    output,
+    loss: text('loss'),
+    reduction: text('reduction'),
+    classWeights: weights,
+    ignoreIndex: numberOf(values, 'ignore-index'),
+    labels: text('labels'),
+    trainable: values['trainable'] as readonly string[] | undefined,
+    frozen: values['frozen'] as readonly string[] | undefined,
+    lossInputs: list(text('loss-inputs')),
+    additionalOutputs: list(text('additional-outputs')),
+    optimizer,
+    batchNorm: text('batch-norm'),
+    prefix: text('prefix'),
+    json: values['json'] === true,
+  }
+}
+
+function trainOptions(folder: string, values: Values): TrainOptions {
+  const number = (name: string): number | undefined => numberOf(values, name)
+  const count = (name: string, otherwise: number, least = 1): number => {
+    const value = number(name) ?? otherwise
+    if (Number.isSafeInteger(value) && value >= least && value <= 2 ** 32 - 1) return value
+    throw new UsageError(`--${name} takes a whole number from ${least}, given ${String(values[name])}`)
+  }
+  const data = (values['data'] ?? []) as readonly string[]
+  if (data.length === 0) throw new UsageError('train: say what to train on, --data FILE')
   return {
     folder,
     data,
@@ -208,8 +313,8 @@ function trainOptions(folder: string, values: Values): TrainOptions {
     batchSize: count('batch-size', 32),
     seed: count('seed', 0, 0),
     shuffle: values['no-shuffle'] !== true,
-    optimizer: optimizer === undefined ? undefined : { optimizer, learningRate, ...flags },
-    learningRate,
+    optimizer: optimizerFlags(values),
+    learningRate: number('learning-rate'),
     checkpoint: values['checkpoint'] as string | undefined,
     restart: values['restart'] === true,
     saveEvery: count('save-every', 100),

@@ -1,7 +1,7 @@
 import { dirname, join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
-import { removeLeftovers, writeFileAtomically } from '../checkpoint/atomic.js'
-import { readCheckpointFile } from '../checkpoint/index.js'
+import { removeLeftovers } from '../checkpoint/atomic.js'
+import { readCheckpointFile, writeCheckpointFile } from '../checkpoint/index.js'
 import { typeOf } from '../lowering/shapes.js'
 import { createOrtTensor, defaultOrt, type Ort, type OrtValues } from '../namespace.js'
 import { elementTypeOf } from '../onnx/dataType.js'
@@ -14,7 +14,7 @@ import { orderOf } from './data/order.js'
 import { readSource } from './data/source.js'
 import { findArtifacts, type ArtifactFiles } from './folder.js'
 import { exists, readGiven, type Surroundings } from './io.js'
-import { chooseOptimizer } from './optimizerChoice.js'
+import { chooseOptimizer, optimizerOf } from './optimizerChoice.js'
 import type { TrainOptions } from './options.js'
 import { createProgress } from './progress.js'
 import { formatNumber } from './text.js'
@@ -39,6 +39,7 @@ export async function train(options: TrainOptions, surroundings: Surroundings): 
   if (!(await exists(dirname(path))))
     throw new UsageError(`--checkpoint: there is no folder ${dirname(path)}`)
   await removeLeftovers(path)
+  await removeLeftovers(`${path}.data`)
   const resumes = !options.restart && (await exists(path))
   const state = await readState(resumes ? path : files.checkpoint, options.folder)
   const ort = await defaultOrt()
@@ -60,7 +61,7 @@ export async function train(options: TrainOptions, surroundings: Surroundings): 
     for (const [key, value] of Object.entries(begun)) session.properties.set(prefix + key, value)
     const save = async (steps: number): Promise<void> => {
       session.properties.set(stepsKey, BigInt(steps))
-      await writeFileAtomically(path, await session.saveCheckpoint())
+      await writeCheckpointFile(path, session.checkpointState())
     }
 
     const scalars = await session.getParametersSize(true)
@@ -134,10 +135,8 @@ async function createSession(
   let chosen: Pick<TrainingSessionOptions, 'optimizer' | 'optimizerModel'>
   let sets = learningRate !== undefined
   if (optimizer !== undefined) {
-    const isFile = optimizer.optimizer.endsWith('.json')
-    const json = isFile ? new TextDecoder().decode(await readGiven(optimizer.optimizer)) : undefined
-    chosen = { optimizer: chooseOptimizer(optimizer, json) }
-    sets &&= isFile
+    chosen = { optimizer: await optimizerOf(optimizer) }
+    sets &&= optimizer.optimizer.endsWith('.json')
   } else if (files.optimizerModel !== undefined) chosen = { optimizerModel: files.optimizerModel }
   else {
     chosen = { optimizer: chooseOptimizer({ optimizer: 'adam identity', learningRate }) }

@@ -1,0 +1,202 @@
+// Generates artifacts of damaged models, one after another, and says what came of each: run by fuzz.test.ts in a process
+// of its own, as the runtime's reader of models is native code, which could end it.
+//
+//     node fuzzing.mjs FIRST COUNT
+import { generateArtifacts } from '@induced-metric/onnxruntime/artifacts'
+import { gpt, lenet, mlp } from '@induced-metric/onnxruntime/models'
+import {
+  createModel,
+  createNode,
+  createTensor,
+  createValue,
+  int64Tensor,
+  readModel,
+  writeModel,
+} from '@induced-metric/onnxruntime/onnx'
+
+/** Numbers drawn from a seed. */
+function drawFrom(seed) {
+  let state = (seed * 2654435761) >>> 0
+  return (below) => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let t = Math.imul(state ^ (state >>> 15), 1 | state)
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
+    return ((t ^ (t >>> 14)) >>> 0) % below
+  }
+}
+
+/** A model with a function, a branch, shapes that are computed, and a constant of each kind. */
+function mixed() {
+  const weight = createTensor(
+    'w',
+    [4, 3],
+    1,
+    Float32Array.from({ length: 12 }, (_, i) => i / 10),
+  )
+  const branch = (name) => ({
+    $typeName: 'onnx.GraphProto',
+    name,
+    node: [createNode('Identity', ['h'], [`${name}/out`])],
+    output: [createValue(`${name}/out`, 1, ['batch', 3])],
+    input: [],
+    initializer: [],
+    valueInfo: [],
+    quantizationAnnotation: [],
+    sparseInitializer: [],
+    metadataProps: [],
+  })
+  const choice = createNode('If', ['yes'], ['y'])
+  for (const name of ['then_branch', 'else_branch']) {
+    const attribute = structuredClone(createNode('Constant', [], ['c'], { value: 1 }).attribute[0])
+    choice.attribute.push({ ...attribute, name, type: 5, g: branch(name) })
+  }
+  const model = createModel({
+    nodes: [
+      createNode('Shape', ['x'], ['shape']),
+      createNode('Gather', ['shape', 'zero'], ['rows']),
+      createNode('Concat', ['rows', 'minus'], ['target'], { axis: 0 }),
+      createNode('Reshape', ['x', 'target'], ['flat']),
+      createNode('MatMul', ['flat', 'w'], ['z']),
+      createNode('test:Twice', ['z'], ['h']),
+      choice,
+    ],
+    inputs: [createValue('x', 1, ['batch', 2, 2])],
+    outputs: [createValue('y', 1, ['batch', 3])],
+    initializers: [
+      weight,
+      int64Tensor('zero', [0]),
+      int64Tensor('minus', [-1]),
+      createTensor('yes', [], 9, Uint8Array.of(1)),
+    ],
+  })
+  const [body] = [createNode('Add', ['a', 'a'], ['b'])]
+  model.functions.push({
+    ...readModel(writeModel(model)),
+    $typeName: 'onnx.FunctionProto',
+    name: 'Twice',
+    domain: 'test',
+    overload: '',
+    docString: '',
+    input: ['a'],
+    output: ['b'],
+    attribute: [],
+    attributeProto: [],
+    node: [body],
+    opsetImport: [model.opsetImport[0]],
+    valueInfo: [],
+    metadataProps: [],
+  })
+  return writeModel(model)
+}
+
+const originals = [
+  writeModel(mlp({ sizes: [4, 5, 3] })),
+  writeModel(lenet({})),
+  writeModel(gpt({ layers: 1, width: 8, heads: 2, vocabulary: 11, context: 6 })),
+  mixed(),
+]
+
+/** Bytes changed at random. */
+function damageBytes(bytes, draw) {
+  const kind = draw(6)
+  if (kind === 0) return bytes.slice(0, draw(bytes.length))
+  const result = bytes.slice()
+  if (kind === 1) {
+    const [from, to] = [draw(bytes.length), draw(bytes.length)]
+    const length = draw(Math.min(64, bytes.length - Math.max(from, to)) + 1)
+    result.copyWithin(to, from, from + length)
+    return result
+  }
+  if (kind === 2) {
+    const [start, length] = [draw(bytes.length), draw(64)]
+    return Uint8Array.from([...bytes.subarray(0, start), ...bytes.subarray(start + length)])
+  }
+  const extremes = [0, 1, 0x7f, 0x80, 0xff]
+  // Weights are most of a file, and any number is one: the graph is in the rest.
+  const region = draw(2) === 0 ? bytes.length : Math.min(bytes.length, 2000)
+  for (let i = 0, count = 1 + draw(4); i < count; i++) {
+    const place = draw(region)
+    result[place] = kind === 3 ? result[place] ^ (1 << draw(8)) : kind === 4 ? draw(256) : extremes[draw(5)]
+  }
+  return result
+}
+
+/** The message changed in its parts, so that it can be read again. */
+function damageParts(bytes, draw) {
+  const model = readModel(bytes)
+  const { graph } = model
+  const pick = (list) => list[draw(list.length)]
+  const numbers = [
+    0n,
+    1n,
+    -1n,
+    2n,
+    3n,
+    127n,
+    -128n,
+    65536n,
+    2147483647n,
+    -2147483648n,
+    2n ** 62n,
+    -(2n ** 63n),
+  ]
+  const names = graph.node.flatMap(({ input, output }) => [...input, ...output])
+  for (let i = 0, count = 1 + draw(3); i < count; i++) {
+    const node = pick(graph.node)
+    const attribute = node?.attribute.length ? pick(node.attribute) : undefined
+    const tensor = pick(graph.initializer)
+    const kind = draw(14)
+    if (kind === 0 && node.input.length) node.input[draw(node.input.length)] = pick(names)
+    else if (kind === 1) node.output[draw(node.output.length)] = pick(names)
+    else if (kind === 2) graph.node.splice(draw(graph.node.length), 1)
+    else if (kind === 3) node.opType = pick(graph.node).opType
+    else if (kind === 4 && attribute?.ints.length) attribute.ints[draw(attribute.ints.length)] = pick(numbers)
+    else if (kind === 5 && attribute) attribute.i = pick(numbers)
+    else if (kind === 6 && tensor?.dims.length) tensor.dims[draw(tensor.dims.length)] = pick(numbers)
+    else if (kind === 7 && tensor) tensor.dataType = draw(24)
+    else if (kind === 8 && attribute) attribute.type = draw(15)
+    else if (kind === 9) node.input.splice(draw(node.input.length + 1), draw(2), pick(names))
+    else if (kind === 10 && tensor && tensor.dataType === 7) {
+      const values = new BigInt64Array(tensor.rawData.slice().buffer)
+      values[draw(values.length)] = pick(numbers)
+      tensor.rawData = new Uint8Array(values.buffer)
+    } else if (kind === 11) {
+      const { type } = pick([...graph.input, ...graph.output])
+      const dims = type?.value.value.shape?.dim ?? []
+      if (dims.length) dims[draw(dims.length)].value = { case: 'dimValue', value: pick(numbers) }
+    } else if (kind === 12) {
+      const { type } = pick([...graph.input, ...graph.output])
+      if (type?.value.value) type.value.value.elemType = draw(24)
+    } else if (kind === 13) {
+      const opset = pick(model.opsetImport)
+      if (opset) opset.version = pick([...numbers, 11n, 12n, 13n, 18n, 22n])
+    }
+  }
+  return writeModel(model)
+}
+
+const [first, count] = process.argv.slice(2).map(Number)
+for (let seed = first; seed < first + count; seed++) {
+  const draw = drawFrom(seed)
+  const original = originals[draw(originals.length)]
+  let bytes
+  try {
+    bytes = draw(2) === 0 ? damageBytes(original, draw) : damageParts(original, draw)
+  } catch {
+    bytes = original.slice(0, 100)
+  }
+  process.stdout.write(`${seed} `)
+  const start = performance.now()
+  let outcome
+  try {
+    await generateArtifacts(bytes, { loss: 'mse', optimizer: 'adamw' })
+    outcome = 'generated'
+  } catch (error) {
+    outcome =
+      error?.name === 'InducedMetricError'
+        ? error.code
+        : `UNEXPECTED ${error?.stack ?? error}`.replaceAll('\n', ' | ')
+  }
+  const megabytes = Math.round(process.resourceUsage().maxRSS / 1024)
+  process.stdout.write(`${Math.round(performance.now() - start)} ${megabytes} ${outcome}\n`)
+}

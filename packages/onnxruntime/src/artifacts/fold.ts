@@ -48,14 +48,18 @@ export async function foldConstants(
   return { types, folded: before - model.graph.node.length }
 }
 
-/** Turns the nodes that hold constants into initializers. */
-export function gatherConstants(graph: GraphProto): void {
+/** Turns the nodes that hold constants into initializers, and gives their names. */
+export function gatherConstants(graph: GraphProto): ReadonlySet<string> {
+  const names = new Set<string>()
   graph.node = graph.node.filter((node) => {
     const tensor = isOnnx(node, 'Constant') ? constantOf(node) : undefined
     if (!tensor) return true
-    graph.initializer.push(withFields(tensor, { name: node.output[0]! }))
+    const name = node.output[0]!
+    names.add(name)
+    graph.initializer.push(withFields(tensor, { name }))
     return false
   })
+  return names
 }
 
 function constantOf(node: NodeProto): TensorProto | undefined {

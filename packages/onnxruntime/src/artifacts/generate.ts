@@ -104,9 +104,13 @@ export async function generateArtifacts(
 ): Promise<TrainingArtifacts> {
   checkOptions(options)
   const { ort, additionalOutputs = [], batchNormalization = 'training' } = options
-  const { model, inlined } = prepareModel(await readForward(forwardModel, options.externalData))
+  const {
+    model,
+    inlined,
+    constants: fixed,
+  } = prepareModel(await readForward(forwardModel, options.externalData))
   const { graph } = model
-  const parameters = takeParameters(graph, new Set())
+  const parameters = takeParameters(graph, fixed)
   const { types: forwardTypes, folded } = await foldConstants(model, ort)
 
   const outputs = options.outputNames ?? graph.output.map(({ name }) => name)

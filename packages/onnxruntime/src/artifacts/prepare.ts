@@ -16,6 +16,8 @@ export interface PreparedModel {
   readonly model: Model
   /** Model-local functions that were inlined, and how often. */
   readonly inlined: ReadonlyMap<string, number>
+  /** What the model has in nodes rather than among its initializers: no parameters. */
+  readonly constants: ReadonlySet<string>
 }
 
 /**
@@ -39,7 +41,7 @@ export function prepareModel(model: Model): PreparedModel {
     }
   }
   const inlined = inlineFunctions(model)
-  gatherConstants(graph)
+  const constants = gatherConstants(graph)
   graph.node = sortNodes(graph.node)
   if (opsetOf(model)! < oldestRules) {
     upgradeOperators(graph)
@@ -49,5 +51,5 @@ export function prepareModel(model: Model): PreparedModel {
   if (model.irVersion > formats.newest) model.irVersion = formats.newest
   // Programs for training that ONNX once knew have no place in a model for inference.
   model.trainingInfo = []
-  return { model, inlined }
+  return { model, inlined, constants }
 }

@@ -1,21 +1,24 @@
-// Generates artifacts of damaged models, one after another, and says what came of each: run by fuzz.test.ts in a process
-// of its own, as the runtime's reader of models is native code, which could end it.
-//
-//     node fuzzing.mjs FIRST COUNT
-import { generateArtifacts } from '@induced-metric/onnxruntime/artifacts'
-import { gpt, lenet, mlp } from '@induced-metric/onnxruntime/models'
+import { create } from '@bufbuild/protobuf'
+import { gpt, lenet, mlp } from '../../src/models/index.js'
 import {
+  AttributeProtoSchema,
+  attributeType,
   createModel,
   createNode,
   createTensor,
   createValue,
+  FunctionProtoSchema,
+  GraphProtoSchema,
   int64Tensor,
   readModel,
   writeModel,
-} from '@induced-metric/onnxruntime/onnx'
+} from '../../src/onnx/index.js'
+
+/** Draws a whole number below another. */
+type Draw = (below: number) => number
 
 /** Numbers drawn from a seed. */
-function drawFrom(seed) {
+function drawFrom(seed: number): Draw {
   let state = (seed * 2654435761) >>> 0
   return (below) => {
     state = (state + 0x6d2b79f5) >>> 0
@@ -26,29 +29,22 @@ function drawFrom(seed) {
 }
 
 /** A model with a function, a branch, shapes that are computed, and a constant of each kind. */
-function mixed() {
+function mixed(): Uint8Array {
   const weight = createTensor(
     'w',
     [4, 3],
     1,
     Float32Array.from({ length: 12 }, (_, i) => i / 10),
   )
-  const branch = (name) => ({
-    $typeName: 'onnx.GraphProto',
-    name,
-    node: [createNode('Identity', ['h'], [`${name}/out`])],
-    output: [createValue(`${name}/out`, 1, ['batch', 3])],
-    input: [],
-    initializer: [],
-    valueInfo: [],
-    quantizationAnnotation: [],
-    sparseInitializer: [],
-    metadataProps: [],
-  })
+  const branch = (name: string) =>
+    create(GraphProtoSchema, {
+      name,
+      node: [createNode('Identity', ['h'], [`${name}/out`])],
+      output: [createValue(`${name}/out`, 1, ['batch', 3])],
+    })
   const choice = createNode('If', ['yes'], ['y'])
   for (const name of ['then_branch', 'else_branch']) {
-    const attribute = structuredClone(createNode('Constant', [], ['c'], { value: 1 }).attribute[0])
-    choice.attribute.push({ ...attribute, name, type: 5, g: branch(name) })
+    choice.attribute.push(create(AttributeProtoSchema, { name, type: attributeType.graph, g: branch(name) }))
   }
   const model = createModel({
     nodes: [
@@ -69,23 +65,16 @@ function mixed() {
       createTensor('yes', [], 9, Uint8Array.of(1)),
     ],
   })
-  const [body] = [createNode('Add', ['a', 'a'], ['b'])]
-  model.functions.push({
-    ...readModel(writeModel(model)),
-    $typeName: 'onnx.FunctionProto',
-    name: 'Twice',
-    domain: 'test',
-    overload: '',
-    docString: '',
-    input: ['a'],
-    output: ['b'],
-    attribute: [],
-    attributeProto: [],
-    node: [body],
-    opsetImport: [model.opsetImport[0]],
-    valueInfo: [],
-    metadataProps: [],
-  })
+  model.functions.push(
+    create(FunctionProtoSchema, {
+      name: 'Twice',
+      domain: 'test',
+      input: ['a'],
+      output: ['b'],
+      node: [createNode('Add', ['a', 'a'], ['b'])],
+      opsetImport: [{ domain: '', version: 17n }],
+    }),
+  )
   return writeModel(model)
 }
 
@@ -97,7 +86,7 @@ const originals = [
 ]
 
 /** Bytes changed at random. */
-function damageBytes(bytes, draw) {
+function damageBytes(bytes: Uint8Array, draw: Draw): Uint8Array {
   const kind = draw(6)
   if (kind === 0) return bytes.slice(0, draw(bytes.length))
   const result = bytes.slice()
@@ -116,16 +105,16 @@ function damageBytes(bytes, draw) {
   const region = draw(2) === 0 ? bytes.length : Math.min(bytes.length, 2000)
   for (let i = 0, count = 1 + draw(4); i < count; i++) {
     const place = draw(region)
-    result[place] = kind === 3 ? result[place] ^ (1 << draw(8)) : kind === 4 ? draw(256) : extremes[draw(5)]
+    result[place] = kind === 3 ? result[place]! ^ (1 << draw(8)) : kind === 4 ? draw(256) : extremes[draw(5)]!
   }
   return result
 }
 
 /** The message changed in its parts, so that it can be read again. */
-function damageParts(bytes, draw) {
+function damageParts(bytes: Uint8Array, draw: Draw): Uint8Array {
   const model = readModel(bytes)
   const { graph } = model
-  const pick = (list) => list[draw(list.length)]
+  const pick = <T>(list: readonly T[]): T => list[draw(list.length)]!
   const numbers = [
     0n,
     1n,
@@ -175,28 +164,12 @@ function damageParts(bytes, draw) {
   return writeModel(model)
 }
 
-const [first, count] = process.argv.slice(2).map(Number)
-for (let seed = first; seed < first + count; seed++) {
+/** A damaged model, the same every time for a seed. */
+export function damagedModel(seed: number): Uint8Array {
   const draw = drawFrom(seed)
-  const original = originals[draw(originals.length)]
-  let bytes
-  try {
-    bytes = draw(2) === 0 ? damageBytes(original, draw) : damageParts(original, draw)
-  } catch {
-    bytes = original.slice(0, 100)
-  }
-  process.stdout.write(`${seed} `)
-  const start = performance.now()
-  let outcome
-  try {
-    await generateArtifacts(bytes, { loss: 'mse', optimizer: 'adamw' })
-    outcome = 'generated'
-  } catch (error) {
-    outcome =
-      error?.name === 'InducedMetricError'
-        ? error.code
-        : `UNEXPECTED ${error?.stack ?? error}`.replaceAll('\n', ' | ')
-  }
-  const megabytes = Math.round(process.resourceUsage().maxRSS / 1024)
-  process.stdout.write(`${Math.round(performance.now() - start)} ${megabytes} ${outcome}\n`)
+  const original = originals[draw(originals.length)]!
+  return draw(2) === 0 ? damageBytes(original, draw) : damageParts(original, draw)
 }
+
+/** Models that are whole. */
+export { originals }

@@ -150,12 +150,12 @@ function damageParts(bytes: Uint8Array, draw: Draw): Uint8Array {
       values[draw(values.length)] = pick(numbers)
       tensor.rawData = new Uint8Array(values.buffer)
     } else if (kind === 11) {
-      const { type } = pick([...graph.input, ...graph.output])
-      const dims = type?.value.value.shape?.dim ?? []
-      if (dims.length) dims[draw(dims.length)].value = { case: 'dimValue', value: pick(numbers) }
+      const { value } = pick([...graph.input, ...graph.output]).type ?? {}
+      const dims = (value?.case === 'tensorType' && value.value.shape?.dim) || []
+      if (dims.length) dims[draw(dims.length)]!.value = { case: 'dimValue', value: pick(numbers) }
     } else if (kind === 12) {
-      const { type } = pick([...graph.input, ...graph.output])
-      if (type?.value.value) type.value.value.elemType = draw(24)
+      const { value } = pick([...graph.input, ...graph.output]).type ?? {}
+      if (value?.case === 'tensorType') value.value.elemType = draw(24)
     } else if (kind === 13) {
       const opset = pick(model.opsetImport)
       if (opset) opset.version = pick([...numbers, 11n, 12n, 13n, 18n, 22n])

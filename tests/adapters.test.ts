@@ -1,41 +1,14 @@
 import * as core from '@induced-metric/core'
-import type { ConformanceTarget, Session, TargetParameter } from '@induced-metric/conformance'
-import * as tf from '@tensorflow/tfjs'
+import type { Session, TargetParameter } from '@induced-metric/conformance'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { attachRecurrent } from '../packages/brain.js/src/recurrent.js'
-import { brainTarget } from '../packages/brain.js/test/conformance/target.js'
-import { versions } from '../packages/brain.js/test/support/brain.js'
-import { coreTarget } from '../packages/conformance/test/targets/core.js'
-import { target as onnxruntimeTarget } from '../packages/onnxruntime/test/conformance/node.js'
-import { useBackend } from '../packages/tfjs/test/backends.js'
-import { tfjsTarget } from '../packages/tfjs/test/conformance/target.js'
+import { type Adapter, findAdapters } from './tools/adapters.js'
 
 // The same seed, data and transformation in every adapter, and one run handed around all of them.
 
 const { adam, cosine, identity, inducedMetric, log, muon, sgd } = core
 
-interface Adapter {
-  readonly name: string
-  /** Sets up what the adapter needs; its target. */
-  start(): Promise<ConformanceTarget>
-}
-
-const adapters: readonly Adapter[] = [
-  { name: 'core, reference', start: () => Promise.resolve(coreTarget('reference')) },
-  { name: 'core, wasm', start: () => Promise.resolve(coreTarget('wasm')) },
-  ...versions.map((version) => ({
-    name: `brain.js ${version.version}`,
-    start: () => Promise.resolve(brainTarget(version, attachRecurrent)),
-  })),
-  { name: 'onnxruntime in Node', start: () => Promise.resolve(onnxruntimeTarget) },
-  ...(['cpu', 'wasm'] as const).map((backend) => ({
-    name: `tfjs on ${backend}`,
-    start: async () => {
-      await useBackend(backend)
-      return tfjsTarget(tf, { backend })
-    },
-  })),
-]
+// The reference comes first; a new package is here as soon as it has targets.
+const adapters = await findAdapters()
 
 const transformations = {
   'adam, identity': inducedMetric(adam(), { learningRate: 0.02, xi: 0.5, weightDecay: 0.01 }),

@@ -1,9 +1,7 @@
 import { mountConformance } from '@induced-metric/conformance'
 import { describe, it } from 'vitest'
-import { attachRecurrent } from '../src/recurrent.js'
-import { brainTarget } from './conformance/target.js'
-import { versions } from './support/brain.js'
+import { targets } from './conformance/targets.js'
 
-describe.each(versions)('brain.js $version', (version) => {
-  mountConformance(brainTarget(version, attachRecurrent), { describe, it })
+describe.each(Object.entries(targets))('brain.js %s', (_, make) => {
+  mountConformance(make(), { describe, it })
 })

@@ -11,6 +11,7 @@ function readArguments(): CommandOptions | string {
     const { values, positionals } = parseArgs({
       allowPositionals: true,
       options: {
+        target: { type: 'string' },
         json: { type: 'string' },
         filter: { type: 'string' },
         seed: { type: 'string' },
@@ -20,7 +21,8 @@ function readArguments(): CommandOptions | string {
       },
     })
     if (positionals.length > 1) return `one target at a time, given ${positionals.join(' and ')}`
-    return { ...values, target: positionals[0] }
+    const { target: name, ...others } = values
+    return { ...others, name, target: positionals[0] }
   } catch (error) {
     return error instanceof Error ? error.message : String(error)
   }

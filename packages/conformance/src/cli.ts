@@ -13,7 +13,10 @@ export interface CommandIo {
 
 /** What the command line says, parsed. */
 export interface CommandOptions {
+  /** The module of a target. */
   readonly target?: string | undefined
+  /** Which one, of a module that exports several. */
+  readonly name?: string | undefined
   readonly json?: string | undefined
   readonly filter?: string | undefined
   readonly seed?: string | undefined
@@ -26,8 +29,9 @@ export interface CommandOptions {
 export const usage = `induced-conformance ./target.js [options]
 
 Runs the conformance suite of induced-metric on an adapter. The module exports a target as its default, or a function
-that returns one: { manifest, core, create }.
+that returns one: { manifest, core, create }; or several of those by name as \`targets\`.
 
+  --target name   which of them
   --filter text   only the cases whose id or title holds the text, as in step/adam or float32
   --json file     write the report, too
   --seed n        seed of the property cases (default 1, or INDUCED_CONFORMANCE_SEED)
@@ -58,7 +62,7 @@ export async function command(options: CommandOptions, io: CommandIo): Promise<n
 
   let target: ConformanceTarget
   try {
-    target = await loadTarget(await io.load(module), module)
+    target = await loadTarget(await io.load(module), module, options.name)
   } catch (error) {
     return refuse(io, `${module}: ${error instanceof Error ? error.message : String(error)}`)
   }
@@ -80,17 +84,34 @@ function refuse(io: CommandIo, message: string): number {
   return 2
 }
 
-async function loadTarget(module: Record<string, unknown>, path: string): Promise<ConformanceTarget> {
-  const exported = module['default'] ?? module['target']
-  if (exported === undefined) {
-    const names = Object.keys(module)
-    const found = names.length === 0 ? 'it exports nothing' : `it exports ${names.join(', ')}`
-    throw new TypeError(`export the target as default (export default { manifest, core, create }); ${found}`)
-  }
+async function loadTarget(
+  module: Record<string, unknown>,
+  path: string,
+  name: string | undefined,
+): Promise<ConformanceTarget> {
+  const exported = chooseTarget(module, name)
   const target: unknown = typeof exported === 'function' ? await (exported as () => unknown)() : exported
   checkTarget(target)
   if (target.manifest.name === '') throw new TypeError(`manifest.name of ${path} is empty`)
   return target
+}
+
+function chooseTarget(module: Record<string, unknown>, name: string | undefined): unknown {
+  const { targets } = module
+  if (typeof targets === 'object' && targets !== null) {
+    const names = Object.keys(targets)
+    const chosen = name ?? (names.length === 1 ? names[0]! : undefined)
+    if (chosen === undefined) throw new TypeError(`choose one with --target: ${names.join(', ')}`)
+    if (!names.includes(chosen)) throw new TypeError(`there is no target ${chosen}: ${names.join(', ')}`)
+    return (targets as Record<string, unknown>)[chosen]
+  }
+  if (name !== undefined)
+    throw new TypeError(`--target ${name} chooses among \`targets\`, which it does not export`)
+  const exported = module['default'] ?? module['target']
+  if (exported !== undefined) return exported
+  const names = Object.keys(module)
+  const found = names.length === 0 ? 'it exports nothing' : `it exports ${names.join(', ')}`
+  throw new TypeError(`export the target as default (export default { manifest, core, create }); ${found}`)
 }
 
 /** The failures with their messages, then a table of counts by family. */

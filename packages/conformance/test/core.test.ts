@@ -1,5 +1,5 @@
 import { describe, it } from 'vitest'
 import { mountConformance } from '../src/index.js'
-import { coreTarget } from './targets/core.js'
+import { targets } from './conformance/targets.js'
 
-for (const engine of ['reference', 'wasm'] as const) mountConformance(coreTarget(engine), { describe, it })
+for (const make of Object.values(targets)) mountConformance(make(), { describe, it })

@@ -12,7 +12,7 @@ import {
   runConformance,
   type ConformanceTarget,
 } from '../src/index.js'
-import { coreTarget } from './targets/core.js'
+import { coreTarget } from './conformance/targets.js'
 import { sloppyTarget } from './targets/sloppy.js'
 
 const run = promisify(execFile)
@@ -334,6 +334,20 @@ describe('outside vitest', () => {
       `import target from './good.mjs'\nexport default async () => target`,
     )
     expect((await node(bin, module, '--filter', 'error/disposed')).code).toBe(0)
+  })
+
+  it('runs one target of a module that exports several', async () => {
+    await write('good.mjs', targetModule(''))
+    const module = await write(
+      'several.mjs',
+      `import target from './good.mjs'\nexport const targets = { one: () => target, two: () => target }`,
+    )
+    const filter = ['--filter', 'error/disposed']
+    expect((await node(bin, module, '--target', 'two', ...filter)).code).toBe(0)
+    expect((await node(bin, module, ...filter)).err).toMatch(/choose one with --target: one, two/)
+    expect((await node(bin, module, '--target', 'three', ...filter)).err).toMatch(/there is no target three/)
+    const single = join(directory, 'good.mjs')
+    expect((await node(bin, single, '--target', 'x', ...filter)).err).toMatch(/--target x chooses among/)
   })
 
   it.each([

@@ -1,5 +1,5 @@
 import { mountConformance } from '@induced-metric/conformance'
 import { describe, it } from 'vitest'
-import { target } from './conformance/node.js'
+import { targets } from './conformance/targets.js'
 
-mountConformance(target, { describe, it })
+mountConformance(await targets.node(), { describe, it })

@@ -1,8 +1,12 @@
+/** The core's own optimiser, by engine: what every adapter is compared with. Here, as the core knows no kit. */
 import * as core from '@induced-metric/core'
-import { allCapabilities, type ConformanceTarget, type Session } from '../../src/index.js'
+import { allCapabilities } from '@induced-metric/conformance'
 
-/** The core's own optimiser as a target. */
-export function coreTarget(engine: 'reference' | 'wasm'): ConformanceTarget {
+/**
+ * @param {'reference' | 'wasm'} engine
+ * @returns {import('@induced-metric/conformance').ConformanceTarget}
+ */
+export function coreTarget(engine) {
   return {
     manifest: {
       name: '@induced-metric/core',
@@ -16,16 +20,21 @@ export function coreTarget(engine: 'reference' | 'wasm'): ConformanceTarget {
       capabilities: allCapabilities,
     },
     core,
-    create(transformation, parameters): Session {
+    create(transformation, parameters) {
       const optimizer = core.createOptimizer(transformation, parameters, { engine })
       return {
         step: (gradients, options) => optimizer.step(gradients, options),
         read: () => optimizer.parameters.map(({ data }) => data),
-        slots: () => Object.fromEntries(parameters.map(({ name }, i) => [name, optimizer.slots[i]!])),
+        slots: () => Object.fromEntries(parameters.map(({ name }, i) => [name, optimizer.slots[i] ?? {}])),
         save: () => core.encodeCheckpoint(optimizer.save()),
         load: (bytes) => optimizer.load(core.decodeCheckpoint(bytes)),
         dispose: () => optimizer.dispose(),
       }
     },
   }
+}
+
+export const targets = {
+  reference: () => coreTarget('reference'),
+  wasm: () => coreTarget('wasm'),
 }

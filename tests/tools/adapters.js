@@ -1,0 +1,44 @@
+// The adapters of the workspace, as each package declares its own.
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { root, workspaces } from './workspace.js'
+
+/** @typedef {import('@induced-metric/conformance').ConformanceTarget} ConformanceTarget */
+
+/**
+ * What can be run in Node: one backend, or one version of the framework.
+ *
+ * @typedef {object} Adapter
+ * @property {string} folder - the package's folder, from the root
+ * @property {string} name - of package and target, as in `tfjs wasm`
+ * @property {() => ConformanceTarget | Promise<ConformanceTarget>} start - sets up what the adapter needs; its target
+ */
+
+/** In a package, the module that exports `targets`: functions that make one, by name. The core's is in the kit. */
+export const targetsFile = 'test/conformance/targets.js'
+
+/** The packages that adapt something: all that are published and are neither the core nor the kit. */
+export function adapterPackages() {
+  return workspaces().filter(({ folder }) => /^packages\/(?!core$|conformance$)/.test(folder))
+}
+
+/**
+ * Every target that a package of the workspace exports, the core's first.
+ *
+ * @returns {Promise<Adapter[]>}
+ */
+export async function findAdapters() {
+  const folders = ['packages/conformance', ...adapterPackages().map(({ folder }) => folder)]
+  const found = await Promise.all(
+    folders
+      .filter((folder) => existsSync(join(root, folder, targetsFile)))
+      .map(async (folder) => {
+        const path = pathToFileURL(join(root, folder, targetsFile)).href
+        const { targets } = /** @type {{ targets: Record<string, Adapter['start']> }} */ (await import(path))
+        const owner = folder === 'packages/conformance' ? 'core' : folder.slice('packages/'.length)
+        return Object.entries(targets).map(([name, start]) => ({ folder, name: `${owner} ${name}`, start }))
+      }),
+  )
+  return found.flat()
+}

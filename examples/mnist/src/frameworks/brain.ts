@@ -1,5 +1,4 @@
 import { createRequire } from 'node:module'
-import { setImmediate } from 'node:timers/promises'
 
 import { adam, heavyBall, identity, inducedMetric, log, sgd, type Transformation } from '@induced-metric/core'
 import type { NeuralNetwork } from 'brain.js'
@@ -9,6 +8,7 @@ import { PIXELS } from '../data/mnist.js'
 import type { NetworkArray } from '../network/network.js'
 import type { Setting } from '../settings.js'
 import type { Availability, EpochRecord, Framework, StepRecord, TrainingJob } from '../training/framework.js'
+import { takeSteps } from '../training/loop.js'
 
 /** Pictures of a batch that are trained on, and of the test set that are looked at: what fits the time. */
 const TRAINED = 64
@@ -99,16 +99,8 @@ interface Pattern {
   readonly digit: number
 }
 
-async function train({
-  network: start,
-  batches,
-  test,
-  epochs,
-  setting,
-  signal,
-  onStep,
-  onEpoch,
-}: TrainingJob): Promise<void> {
+async function train(job: TrainingJob): Promise<void> {
+  const { network: start, test, setting } = job
   const how = means[setting.id]
   if (!how) throw new Error(`no settings for ${setting.id} in brain.js`)
   const network = await createNetwork(start, 'stock' in how ? how.stock : {})
@@ -117,18 +109,14 @@ async function train({
     'induced' in how ? useOptimizer(network, how.induced, { batchSize: how.batchSize }) : undefined
   const tests = patternsOf(test, TESTED)
 
-  onEpoch({ epoch: 0, ...evaluate(network, tests) })
-  let step = 0
-  for (let epoch = 1; epoch <= epochs; epoch++) {
-    for (const batch of batches) {
-      if (signal.aborted) return
+  await takeSteps(job, {
+    step(batch) {
       const seen = trainBatch(network, patternsOf(batch, TRAINED))
       const { scale, dualNorm } = handle?.flush() ?? { scale: null, dualNorm: null }
-      onStep({ step: ++step, ...seen, scale, dualNorm })
-      await setImmediate()
-    }
-    onEpoch({ epoch, ...evaluate(network, tests) })
-  }
+      return { ...seen, scale, dualNorm }
+    },
+    evaluate: () => evaluate(network, tests),
+  })
 }
 
 type Network = NeuralNetwork<Float32Array, Float32Array>

@@ -1,5 +1,4 @@
 import { createRequire } from 'node:module'
-import { setImmediate } from 'node:timers/promises'
 
 import type * as Ort from 'onnxruntime-node'
 import type { TrainingSession } from '@induced-metric/onnxruntime'
@@ -10,6 +9,7 @@ import { buildArtifacts } from '../network/artifacts.js'
 import type { NetworkArray } from '../network/network.js'
 import type { Setting } from '../settings.js'
 import type { Availability, Framework, TrainingJob } from '../training/framework.js'
+import { takeSteps } from '../training/loop.js'
 
 /** ONNX Runtime, from training artifacts that this program writes itself. */
 export const onnxruntime: Framework = { id: 'onnxruntime', title: 'ONNX Runtime (CPU)', available, train }
@@ -24,45 +24,31 @@ async function available(): Promise<Availability> {
   }
 }
 
-async function train({
-  network,
-  batches,
-  test,
-  epochs,
-  setting,
-  signal,
-  onStep,
-  onEpoch,
-}: TrainingJob): Promise<void> {
+async function train(job: TrainingJob): Promise<void> {
+  const { network, batches, test, setting } = job
   const ort = await import('onnxruntime-node')
   const session = await createSession(ort, network, setting)
   try {
     const feeds = batches.map((batch) => feedsOf(ort, batch))
     const testFeeds = feedsOf(ort, test)
-    const evaluate = async (epoch: number): Promise<void> => {
-      const { loss, output } = numbersOf(await session.runEvalStep(testFeeds))
-      onEpoch({ epoch, testLoss: loss, testAccuracy: share(output, test) })
-    }
-    await evaluate(0)
-    let step = 0
-    for (let epoch = 1; epoch <= epochs; epoch++) {
-      for (const [place, batch] of batches.entries()) {
-        if (signal.aborted) return
+    await takeSteps(job, {
+      async step(batch, place) {
         const { loss, output } = numbersOf(await session.runTrainStep(feeds[place]!))
         const { scale, dualNorm } = await session.runOptimizerStep()
         await session.lazyResetGrad()
-        onStep({
-          step: ++step,
+        return {
           loss,
           accuracy: share(output, batch),
           ...(setting.stock === undefined
             ? { scale, dualNorm: Number.isNaN(dualNorm) ? null : dualNorm }
             : { scale: null, dualNorm: null }),
-        })
-        await setImmediate()
-      }
-      await evaluate(epoch)
-    }
+        }
+      },
+      async evaluate() {
+        const { loss, output } = numbersOf(await session.runEvalStep(testFeeds))
+        return { testLoss: loss, testAccuracy: share(output, test) }
+      },
+    })
   } finally {
     await session.release()
   }

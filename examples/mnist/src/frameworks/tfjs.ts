@@ -1,6 +1,5 @@
 import { createRequire } from 'node:module'
 import { dirname, join, sep } from 'node:path'
-import { setImmediate } from 'node:timers/promises'
 
 import type * as tfjsNamespace from '@tensorflow/tfjs'
 import type { Optimizer, Scalar, Tensor, Tensor2D, Variable } from '@tensorflow/tfjs'
@@ -9,6 +8,7 @@ import type { Batch } from '../data/batches.js'
 import { PIXELS } from '../data/mnist.js'
 import type { Setting } from '../settings.js'
 import type { Availability, Framework, StepRecord, TrainingJob } from '../training/framework.js'
+import { takeSteps } from '../training/loop.js'
 
 type Tf = typeof tfjsNamespace
 
@@ -37,33 +37,18 @@ async function start(): Promise<Tf> {
   return tf
 }
 
-async function train({
-  network,
-  batches,
-  test,
-  epochs,
-  setting,
-  signal,
-  onStep,
-  onEpoch,
-}: TrainingJob): Promise<void> {
+async function train(job: TrainingJob): Promise<void> {
+  const { network, setting } = job
   const tf = await start()
   const variables = network.map(({ name, shape, data }) =>
     tf.tidy(() => tf.variable(tf.tensor(data.slice(), [...shape]), true, `${setting.id}/${name}`)),
   )
   const { optimizer, readings } = await createDriver(tf, setting)
   try {
-    onEpoch({ epoch: 0, ...evaluate(tf, variables, test) })
-    let step = 0
-    for (let epoch = 1; epoch <= epochs; epoch++) {
-      for (const batch of batches) {
-        if (signal.aborted) return
-        const seen = trainStep(tf, variables, optimizer, batch)
-        onStep({ step: ++step, ...seen, ...(await readings()) })
-        await setImmediate()
-      }
-      onEpoch({ epoch, ...evaluate(tf, variables, test) })
-    }
+    await takeSteps(job, {
+      step: async (batch) => ({ ...trainStep(tf, variables, optimizer, batch), ...(await readings()) }),
+      evaluate: (test) => evaluate(tf, variables, test),
+    })
   } finally {
     variables.forEach((variable) => variable.dispose())
     optimizer.dispose()

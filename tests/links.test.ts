@@ -50,7 +50,7 @@ function resolves(file: string, text: string, link: string): boolean {
 }
 
 describe('links in markdown', () => {
-  const pages = listFiles().filter((file) => file.endsWith('.md'))
+  const pages = listFiles().filter((file) => file.endsWith('.md') && !file.startsWith('templates/'))
 
   it('all lead somewhere', () => {
     const dead = pages.flatMap((file) => deadLinks(file, readFileSync(join(root, file), 'utf8')))

@@ -1,7 +1,8 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { listFiles, publicPackages, readJson, root, workspaces } from './tools/workspace.js'
+import { adapterPackages, targetsFile } from './tools/adapters.js'
+import { listFiles, publicPackages, readJson, readManifest, root, workspaces } from './tools/workspace.js'
 
 // A new package joins the build, the type check and the tests only where it is listed: nothing may be forgotten.
 
@@ -20,7 +21,7 @@ describe('every part of the workspace takes part', () => {
   it('has its tests type-checked', () => {
     const folders = new Set(
       listFiles()
-        .filter((file) => file.endsWith('.test.ts'))
+        .filter((file) => file.endsWith('.test.ts') && !file.startsWith('templates/'))
         .map(
           (file) => /^(?:tests|(?:packages|examples)\/[^/]+\/test)(?=\/)/.exec(file)?.[0] ?? dirname(file),
         ),
@@ -32,5 +33,22 @@ describe('every part of the workspace takes part', () => {
     for (const folder of [...references('tsconfig.json'), ...references('tsconfig.check.json')]) {
       expect([folder, existsSync(join(root, folder, 'tsconfig.json'))]).toEqual([folder, true])
     }
+  })
+})
+
+describe('every adapter takes part', () => {
+  const { dependencies } = readManifest('examples/mnist')
+
+  it.each(adapterPackages())(
+    '$folder is tested beside the others, and trains digits',
+    ({ folder, manifest }) => {
+      expect(existsSync(join(root, folder, targetsFile)), `${folder}/${targetsFile}`).toBe(true)
+      expect(Object.keys(dependencies ?? {})).toContain(manifest.name)
+    },
+  )
+
+  it('has its page in the guide', () => {
+    const guide = readFileSync(join(root, 'docs/README.md'), 'utf8')
+    for (const page of readdirSync(join(root, 'docs/adapters'))) expect(guide).toContain(`(adapters/${page})`)
   })
 })

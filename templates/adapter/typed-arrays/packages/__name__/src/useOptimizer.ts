@@ -1,0 +1,72 @@
+import {
+  createOptimizer,
+  type Checkpoint,
+  type ParameterInfo,
+  type StepReport,
+  type Transformation,
+} from '@induced-metric/core'
+import { gradientsOf, parametersOf, replaceUpdate, type Model } from './framework.js'
+
+/** The options of {@link useOptimizer}. */
+export interface UseOptimizerOptions {
+  /** The label of a parameter's group, for `groups` of the transformation; `undefined` for none. */
+  readonly groupOf?: (parameter: ParameterInfo) => string | undefined
+}
+
+/** What trains a model now. */
+export interface OptimizerHandle {
+  /** What the latest step did; before the first, a report with `step: 0`. */
+  readonly report: StepReport
+  /** A copy of the optimiser's state, which `load` takes here or in another adapter. */
+  save(): Checkpoint
+  /**
+   * Goes on from a saved state. The weights themselves are not in it.
+   *
+   * @throws ERR_CHECKPOINT when it belongs to another transformation or model, and nothing has changed
+   */
+  load(checkpoint: Checkpoint | Uint8Array): void
+  /** Puts the model's own update back; the handle's methods throw ERR_DISPOSED from then on. */
+  detach(): void
+}
+
+/**
+ * Trains a model of __name__ with an induced-metric optimiser from now on.
+ *
+ * @param model whose update is replaced
+ * @param transformation what `inducedMetric` returned
+ * @throws ERR_OPTION, ERR_SHAPE when the transformation doesn't fit the model's weights
+ *
+ * @example
+ * ```ts no-run
+ * import { adam, inducedMetric } from '@induced-metric/core'
+ * import { useOptimizer, type Model } from '@induced-metric/__name__'
+ *
+ * declare const model: Model
+ * const handle = useOptimizer(model, inducedMetric(adam(), { learningRate: 0.01 }))
+ * ```
+ */
+export function useOptimizer(
+  model: Model,
+  transformation: Transformation,
+  { groupOf }: UseOptimizerOptions = {},
+): OptimizerHandle {
+  const parameters = parametersOf(model).map((parameter) => {
+    const group = groupOf?.(parameter)
+    return group === undefined ? parameter : { ...parameter, group }
+  })
+  const optimizer = createOptimizer(transformation, parameters)
+  const putBack = replaceUpdate(model, (loss) => {
+    optimizer.step(gradientsOf(model), loss === undefined ? {} : { loss })
+  })
+  return {
+    get report() {
+      return optimizer.report
+    },
+    save: () => optimizer.save(),
+    load: (checkpoint) => optimizer.load(checkpoint),
+    detach() {
+      putBack()
+      optimizer.dispose()
+    },
+  }
+}

@@ -13,6 +13,7 @@ import { createTraining } from './training.js'
 export function attachDense(network: DenseNetwork, settings: Settings): Attachment {
   const { transformation, batchSize } = settings
   refuseGpu(network)
+  const isGpuClass = network.gpu !== undefined
   const hooks = createHooks(network)
   const training = createTraining(
     transformation,
@@ -36,7 +37,7 @@ export function attachDense(network: DenseNetwork, settings: Settings): Attachme
     'adjustWeights',
     () => () => {
       const errors = network.errors[network.outputLayer!]!
-      checkArrays(network, errors)
+      if (isGpuClass) checkArrays(network, errors)
       training.add(halfSquares(errors))
     },
     (assigned) => assigned === network._adjustWeightsAdam && praxis.warn(),
@@ -45,9 +46,7 @@ export function attachDense(network: DenseNetwork, settings: Settings): Attachme
   const stream = batchSize > 1 ? watchStream(network, hooks, () => training.flush()) : undefined
   const epoch = <T>(body: () => T): T => {
     praxis.check()
-    const result = stream ? stream.pause(body) : body()
-    training.flush()
-    return result
+    return training.epoch(stream ? () => stream.pause(body) : body)
   }
   hooks.replace('calculateTrainingError', (stock) => (data) => epoch(() => stock().call(network, data)))
   hooks.replace('trainPatterns', (stock) => (data) => epoch(() => stock().call(network, data)))
@@ -115,7 +114,6 @@ function refuseGpu({ gpu }: DenseNetwork): void {
 }
 
 function checkArrays(network: DenseNetwork, errors: Numbers): void {
-  if (network.gpu === undefined) return
   if (!(errors instanceof Float32Array)) {
     throw new InducedMetricError(
       'ERR_NOT_SUPPORTED',

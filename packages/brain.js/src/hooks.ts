@@ -1,3 +1,5 @@
+import toFastProperties from 'to-fast-properties'
+
 /** Members of a network that are replaced by the adapter's. */
 export interface Hooks<N extends object> {
   /**
@@ -37,6 +39,8 @@ export function createHooks<N extends object>(network: N): Hooks<N> {
           onAssign?.(value)
         },
       })
+      // V8 keeps an object whose members are redefined as a table, which makes a small network take twice as long.
+      toFastProperties(network)
       undo.push(() => {
         delete network[name]
         if (!isOwn) return
@@ -52,6 +56,7 @@ export function createHooks<N extends object>(network: N): Hooks<N> {
     },
     release() {
       for (const step of undo.splice(0)) step()
+      toFastProperties(network)
     },
   }
 }

@@ -32,6 +32,8 @@ export interface Training {
   add(loss: number | undefined): void
   /** Takes a step with what has been collected since the last, if anything. */
   flush(): void
+  /** Runs what trains on many patterns, in which nothing else happens to the network: it is looked at once, before. */
+  epoch<T>(body: () => T): T
   save(): Checkpoint
   load(checkpoint: Checkpoint | Uint8Array): void
   /** Takes the last step and gives the network its arrays back. */
@@ -50,6 +52,8 @@ export function createTraining(transformation: Transformation, source: Source, b
   /** Where the gradients are, unless on the seat. */
   let elsewhere: readonly (TypedArray | null)[] | undefined
   let isReleased = false
+  /** Whether the seat is known to be that of the network as it is now. */
+  let isSettled = false
 
   const isCurrent = (seat: Seat): boolean => source.holder() === holder && seat.settle() !== 'all'
   /** The seat of the network as it is now. One whose arrays have all been replaced starts over. */
@@ -108,7 +112,7 @@ export function createTraining(transformation: Transformation, source: Source, b
       return report
     },
     add(loss) {
-      const seat = settled()
+      if (!isSettled) settled()
       if (!seat) return
       const given = source.gradients(seat.gradients, pending === 0, 1 / batchSize)
       elsewhere = given === seat.gradients ? undefined : given
@@ -118,6 +122,17 @@ export function createTraining(transformation: Transformation, source: Source, b
     flush() {
       settled()
       flush()
+    },
+    epoch(body) {
+      isSettled = settled() !== undefined
+      let result
+      try {
+        result = body()
+      } finally {
+        isSettled = false
+      }
+      this.flush()
+      return result
     },
     save: () => existing('save').optimizer.save(),
     load(checkpoint) {

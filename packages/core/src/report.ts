@@ -61,18 +61,35 @@ export const idle = { scale: 0, dualNorm: NaN, metric: NaN, xi: NaN } as const
 export function composeReport(
   given: Omit<StepReport, keyof UnitReport | 'units'> & { readonly units: readonly UnitResult[] },
 ): StepReport {
+  const { step, loss, skipped, skippedSteps, learningRate, units } = given
+  const speaker = units.find(({ xi }) => !Number.isNaN(xi))
   // Written out, as this is done at every step and copies by spread leave much to collect.
-  const { step, loss, skipped, skippedSteps, learningRate, units: results } = given
-  const units = results.map(({ unit, scale, dualNorm, metric, xi }): UnitReport => ({
-    key: unit.key,
-    scale: skipped ? 0 : scale,
-    dualNorm: unit.graph.metric ? Math.max(dualNorm, 0) : NaN,
-    metric,
-    xi,
-  }))
-  const { scale, dualNorm, metric, xi } = units.find(({ xi }) => !Number.isNaN(xi)) ?? idle
-  const report = { step, loss, skipped, skippedSteps, learningRate, scale, dualNorm, metric, xi }
-  return units.length > 1 ? { ...report, units } : report
+  const report: StepReport = {
+    step,
+    loss,
+    skipped,
+    skippedSteps,
+    learningRate,
+    scale: speaker === undefined || skipped ? 0 : speaker.scale,
+    dualNorm: speaker === undefined ? NaN : dualNormOf(speaker),
+    metric: speaker === undefined ? NaN : speaker.metric,
+    xi: speaker === undefined ? NaN : speaker.xi,
+  }
+  if (units.length < 2) return report
+  return {
+    ...report,
+    units: units.map((result) => ({
+      key: result.unit.key,
+      scale: skipped ? 0 : result.scale,
+      dualNorm: dualNormOf(result),
+      metric: result.metric,
+      xi: result.xi,
+    })),
+  }
+}
+
+function dualNormOf({ unit, dualNorm }: UnitResult): number {
+  return unit.graph.metric ? Math.max(dualNorm, 0) : NaN
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { Passes } from './engines/engine.js'
+import type { Passes, WholeNumbers, WholeStep } from './engines/engine.js'
 import {
   profileEntries,
   shapeScalars,
@@ -21,7 +21,7 @@ export interface ScalarState {
   readonly units: { average: number; steps: number }[]
 }
 
-/** What a step came to. */
+/** What a step came to; holds until the next one. */
 export interface StepOutcome {
   readonly skipped: boolean
   /** The learning rate of the first profile. */
@@ -147,10 +147,48 @@ export function createStepper(plan: StepPlan): Stepper {
     return { unit: work.unit, dualNorm, average, metric, scale, status, xi: given['xi']! }
   }
 
+  const single = prepareWhole(profiles, works)
+  /** A step in one call; `undefined` where it takes the passes. */
+  const takeWhole = <G>(
+    whole: WholeStep<G>,
+    { profile, unit, given, outcome }: Single,
+    gradients: readonly (G | null)[],
+    state: ScalarState,
+    step: number,
+    loss: number | null,
+  ): StepOutcome | undefined => {
+    const { steps } = state
+    const average = state.units[0]!
+    const count = steps[0]!
+    for (let i = 1; i < steps.length; i++) if (steps[i] !== count) return undefined
+    writeScalars(unit.scalars, unit.scheduled, step)
+    given.step = count + 1
+    given.metricStep = average.steps + 1
+    given.loss = loss ?? NaN
+    given.average = average.average
+    const isSame = single!.isWritten && profile.scheduled.length === 0 && unit.scheduled.length === 0
+    if (!whole.take(gradients, given, isSame)) return undefined
+    single!.isWritten = true
+    for (let i = 0; i < steps.length; i++) steps[i] = count + 1
+    average.average = given.average
+    average.steps++
+    const [result] = outcome.units
+    result.scale = given.scale
+    result.dualNorm = given.dualNorm
+    result.metric = given.metric
+    result.xi = unit.scalars['xi']!
+    outcome.learningRate = profile.scalars['learningRate']!
+    return outcome
+  }
+
   return {
     take(passes, gradients, state, { step, loss }) {
       // Everything that can go wrong goes wrong before the first write.
       for (const { scalars, scheduled } of profiles) writeScalars(scalars, scheduled, step)
+      if (single && passes.whole) {
+        const outcome = takeWhole(passes.whole, single, gradients, state, step, loss)
+        if (outcome) return outcome
+      }
       turn++
       let count = 0
       for (let index = 0; index < gradients.length; index++) {
@@ -197,6 +235,32 @@ export function createStepper(plan: StepPlan): Stepper {
       }
     },
   }
+}
+
+/** What steps in one call work with. */
+interface Single {
+  readonly profile: Numbers
+  readonly unit: UnitWork
+  readonly given: WholeNumbers
+  /** One object for all steps, as making it would be a good part of a step on a few weights. */
+  readonly outcome: {
+    readonly skipped: false
+    learningRate: number
+    readonly units: readonly [{ -readonly [K in keyof UnitResult]: UnitResult[K] }]
+  }
+  /** Whether the engine has been given what does not hang on the step. */
+  isWritten: boolean
+}
+
+/** Prepares steps in one call, where there are one profile and one unit. */
+function prepareWhole(profiles: readonly Numbers[], works: readonly UnitWork[]): Single | undefined {
+  const [profile, unit] = [profiles[0], works[0]]
+  if (!profile || !unit || profiles.length > 1 || works.length > 1) return undefined
+  const zeros = { step: 0, metricStep: 0, loss: 0, average: 0, metric: 0, scale: 0, dualNorm: 0 }
+  const given = { profile: profile.scalars, unit: unit.scalars, ...zeros }
+  const result = { unit: unit.unit, scale: 0, dualNorm: 0, metric: 0, xi: 0 }
+  const outcome = { skipped: false, learningRate: 0, units: [result] } as const
+  return { profile, unit, given, outcome, isWritten: false }
 }
 
 /** Writes what does not hang on the step, and keeps the rest to be written at each. */

@@ -37,6 +37,39 @@ export interface Passes<G> {
   reduce(results: Float64Array): void
   /** Writes parameters and slots. */
   update(): void
+  /** Takes steps in one call, where that is worth it and the plan allows it; the passes can do without. */
+  readonly whole?: WholeStep<G> | undefined
+}
+
+/** Steps in one call: the passes, and the scalar work before and between them. */
+export interface WholeStep<G> {
+  /**
+   * Takes a step in which every parameter has a gradient and has been updated equally often.
+   *
+   * @param given the step's numbers; the results are written into it
+   * @param isSame whether `profile` and `unit` are as in the call before
+   * @returns whether the step was taken. If not, nothing has changed, and the passes tell why or take it themselves
+   */
+  take(gradients: readonly (G | null)[], given: WholeNumbers, isSame: boolean): boolean
+  dispose(): void
+}
+
+/** The numbers of a step in one call. */
+export interface WholeNumbers {
+  /** Scalars by name, of the parameters' graph and of the metric's. */
+  readonly profile: Scalars
+  readonly unit: Scalars
+  /** t of the parameters and of the metric, this step included. */
+  step: number
+  metricStep: number
+  /** NaN where there is none. */
+  loss: number
+  /** v, before the step and after it. */
+  average: number
+  /** Results: v̂, ρ and s. */
+  metric: number
+  scale: number
+  dualNorm: number
 }
 
 /** What runs a plan on arrays. */

@@ -45,13 +45,22 @@ export function float(value: number, type: 'float32' | 'float64'): number[] {
   return [...bytes]
 }
 
-/** A function to be exported: its parameters are 32-bit whole numbers and it returns nothing. */
+/** A function to be exported: its parameters are 32-bit whole numbers. */
 export interface FunctionCode {
   readonly name: string
   readonly parameters: number
+  /** The type of what it returns; by default nothing. */
+  readonly result?: ValueType
   /** The types of its locals, which follow the parameters. */
   readonly locals: readonly ValueType[]
   readonly body: Bytes
+}
+
+/** A function to be imported, as `env.NAME`. The functions of a module are numbered after those it imports. */
+export interface FunctionImport {
+  readonly name: string
+  readonly parameters: readonly ValueType[]
+  readonly result?: ValueType
 }
 
 /**
@@ -59,22 +68,41 @@ export interface FunctionCode {
  *
  * @param shared whether the memory is shared between threads: the import has to say so
  */
-export function encodeModule(functions: readonly FunctionCode[], shared: boolean): Uint8Array {
-  const arities = [...new Set(functions.map(({ parameters }) => parameters))]
-  const types = arities.map((n) => [0x60, vector(Array.from({ length: n }, () => [valueType.i32])), 0])
+export function encodeModule(
+  functions: readonly FunctionCode[],
+  shared: boolean,
+  imports: readonly FunctionImport[] = [],
+): Uint8Array {
+  const signatures = new Map<string, { index: number; code: Bytes }>()
+  const typeIndex = (parameters: readonly ValueType[], result: ValueType | undefined): number => {
+    const key = `${parameters.join()}:${result ?? ''}`
+    const code = [0x60, valueTypes(parameters), valueTypes(result === undefined ? [] : [result])]
+    const found = signatures.get(key) ?? { index: signatures.size, code }
+    signatures.set(key, found)
+    return found.index
+  }
+  const imported = imports.map(({ name, parameters, result }) => [
+    text('env'),
+    text(name),
+    0x00,
+    unsigned(typeIndex(parameters, result)),
+  ])
+  const declared = functions.map(({ parameters, result }) =>
+    unsigned(typeIndex(new Array<ValueType>(parameters).fill('i32'), result)),
+  )
   // A shared memory must be imported with a maximum: the largest there is. Any other fits a minimum of 0.
   const limits = shared ? [0x03, 0, ...unsigned(65536)] : [0x00, 0]
   const memory = [text('env'), text('memory'), 0x02, limits]
-  const exports = functions.map(({ name }, index) => [text(name), 0x00, unsigned(index)])
+  const exports = functions.map(({ name }, i) => [text(name), 0x00, unsigned(imports.length + i)])
   const magic = [0x00, 0x61, 0x73, 0x6d]
   const version = [0x01, 0x00, 0x00, 0x00]
   return new Uint8Array(
     flatten([
       magic,
       version,
-      section(1, vector(types)),
-      section(2, vector([memory])),
-      section(3, vector(functions.map(({ parameters }) => unsigned(arities.indexOf(parameters))))),
+      section(1, vector([...signatures.values()].map(({ code }) => code))),
+      section(2, vector([memory, ...imported])),
+      section(3, vector(declared)),
       section(7, vector(exports)),
       section(10, vector(functions.map(functionBody))),
     ]),
@@ -99,6 +127,10 @@ function functionBody({ locals, body }: FunctionCode): Bytes {
   }
   const declarations = vector(runs.map(([count, type]) => [unsigned(count), valueType[type]]))
   return sized([declarations, body, 0x0b])
+}
+
+function valueTypes(types: readonly ValueType[]): Bytes {
+  return vector(types.map((type) => [valueType[type]]))
 }
 
 function section(id: number, content: Bytes): Bytes {

@@ -1,10 +1,18 @@
 import type { Scalars } from '../../plan.js'
-import { elementType, type Engine, type EngineFactory, type Slots, type TypedArray } from '../engine.js'
+import {
+  elementType,
+  type Engine,
+  type EngineFactory,
+  type Slots,
+  type TypedArray,
+  type WholeNumbers,
+} from '../engine.js'
 import { createArena } from './arena.js'
 import { layOut } from './layout.js'
 import { compileStep, type Program } from './program.js'
 import { createKernels, type StepKernels, type TensorBinding } from './kernels.js'
-import { createMemory, isShared, type WasmMemory } from './webassembly.js'
+import { createWholeCall } from './whole.js'
+import { createMemory, growthOf, isShared, type WasmMemory } from './webassembly.js'
 
 /** Parameters that one program updates. */
 interface Work {
@@ -75,7 +83,7 @@ export const createWasmEngine: EngineFactory = (
     return work
   })
 
-  let buffer: ArrayBufferLike | undefined
+  const hasGrown = growthOf(memory)
   let views: Views[] = []
   let parameters: TypedArray[] = []
   let gradients: TypedArray[] = []
@@ -85,8 +93,7 @@ export const createWasmEngine: EngineFactory = (
   )
   /** Views of the memory as it is now: when it grows, the old ones come to have no elements. */
   const refresh = (): void => {
-    if (memory.buffer === buffer) return
-    buffer = memory.buffer
+    if (!hasGrown()) return
     views = plan.parameters.map(({ graph, size }, index): Views => {
       const type = elementType(given[index])!
       const view = (address: number): TypedArray =>
@@ -136,6 +143,31 @@ export const createWasmEngine: EngineFactory = (
     work.scalars[count] = scalars
     work.count++
   }
+  const [onlyProgram] = programs.keys()
+  const call =
+    programs.size === 1
+      ? createWholeCall(plan, onlyProgram!, joined(bindings, onlyProgram!.type.bytes), memory, arena)
+      : undefined
+  const whole = call && {
+    take(stepGradients: readonly (TypedArray | null)[], numbers: WholeNumbers, isSame: boolean): boolean {
+      refresh()
+      for (let index = 0; index < stepGradients.length; index++) {
+        const gradient = stepGradients[index]!
+        if (gradient === null) return false
+        if (gradient === gradients[index]) continue
+        if (gradient.buffer === memory.buffer) return false
+        gradients[index]!.set(gradient)
+      }
+      for (let index = 0; index < outside.length; index++) {
+        const source = outside[index]
+        if (source) views[index]!.parameter.set(source)
+      }
+      if (!call.run(numbers, isSame)) return false
+      for (let index = 0; index < outside.length; index++) outside[index]?.set(views[index]!.parameter)
+      return true
+    },
+    dispose: () => call.dispose(),
+  }
   const runPass = (pass: 'norm' | 'reduce', to: Float64Array): void => {
     to.fill(0)
     for (const work of works) {
@@ -174,6 +206,7 @@ export const createWasmEngine: EngineFactory = (
         if (runs.length !== count) runs.length = scalars.length = count
       }
     },
+    whole,
     norm: (results) => runPass('norm', results),
     reduce: (results) => runPass('reduce', results),
     update() {
@@ -181,6 +214,7 @@ export const createWasmEngine: EngineFactory = (
       for (const index of taking) outside[index]?.set(views[index]!.parameter)
     },
     dispose() {
+      call?.dispose()
       for (const { kernels } of works) kernels.dispose()
     },
   }
@@ -197,6 +231,18 @@ function copyBinding(to: TensorBinding, from: TensorBinding): TensorBinding {
   for (let i = 0; i < from.inputs.length; i++) to.inputs[i] = from.inputs[i]!
   for (let i = 0; i < from.outputs.length; i++) to.outputs[i] = from.outputs[i]!
   return to
+}
+
+/** Tensors as one, where each lies behind the one before it. */
+function joined(bindings: readonly TensorBinding[], bytes: number): TensorBinding | undefined {
+  const [first, ...others] = bindings
+  if (first === undefined) return undefined
+  const run = copyBinding(emptyBinding(), first)
+  for (const binding of others) {
+    if (!follows(run, binding, run.size * bytes)) return undefined
+    run.size += binding.size
+  }
+  return run
 }
 
 /** Whether each of a tensor's inputs lies so many bytes behind the one of the run before it. */

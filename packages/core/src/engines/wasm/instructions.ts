@@ -63,8 +63,15 @@ export function countDown(local: number, body: Bytes): Bytes {
   return when(get(local), repeatWhile(body, decrement))
 }
 
+/** call */
+export function call(index: number): number[] {
+  return [0x10, ...unsigned(index)]
+}
+
 /** One-byte instructions. */
 export const op = {
+  return: 0x0f,
+  select: 0x1b,
   i32Eqz: 0x45,
   i32LessUnsigned: 0x49,
   i32Add: 0x6a,
@@ -73,13 +80,37 @@ export const op = {
   i32And: 0x71,
   i32ShiftLeft: 0x74,
   i32ShiftRightUnsigned: 0x76,
+  f64Equal: 0x61,
+  f64Less: 0x63,
+  f64Greater: 0x64,
+  f64Abs: 0x99,
+  f64Neg: 0x9a,
+  f64Sqrt: 0x9f,
   f64Add: 0xa0,
+  f64Sub: 0xa1,
+  f64Mul: 0xa2,
+  f64Div: 0xa3,
+  f64Min: 0xa4,
+  f64Max: 0xa5,
+  i32TruncateF64: 0xaa,
+  f32DemoteF64: 0xb6,
+  f64ConvertI32: 0xb7,
   f64PromoteF32: 0xbb,
 } as const
 
 /** i32.load, from the address on the stack. */
 export function loadI32(offset: number): number[] {
   return [0x28, 2, ...unsigned(offset)]
+}
+
+/** f64.load, from the address on the stack. */
+export function loadF64(offset: number): number[] {
+  return [0x2b, 3, ...unsigned(offset)]
+}
+
+/** f32.store, to the address below the value on the stack. */
+export function storeF32(offset: number): number[] {
+  return [0x38, 2, ...unsigned(offset)]
 }
 
 /** f64.store, to the address below the value on the stack. */

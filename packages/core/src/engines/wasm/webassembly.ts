@@ -19,7 +19,10 @@ export interface WasmModule {
 }
 
 /** A function of the engine's modules. */
-export type WasmFunction = (...given: number[]) => void
+export type WasmFunction = (...given: number[]) => number | undefined
+
+/** What modules import: the memory, and functions by name. */
+type WasmImports = Readonly<Record<string, WasmMemory | WasmFunction>>
 
 interface WasmInstance {
   readonly exports: Readonly<Record<string, WasmFunction>>
@@ -28,7 +31,7 @@ interface WasmInstance {
 declare const WebAssembly:
   | {
       readonly Module: new (bytes: Uint8Array) => WasmModule
-      readonly Instance: new (module: WasmModule, imports: { env: { memory: WasmMemory } }) => WasmInstance
+      readonly Instance: new (module: WasmModule, imports: { env: WasmImports }) => WasmInstance
       readonly Memory: new (limits: { initial: number; maximum?: number }) => WasmMemory
     }
   | undefined
@@ -44,9 +47,13 @@ export function compileModule(bytes: Uint8Array): WasmModule {
   return new WebAssembly!.Module(bytes)
 }
 
-/** The functions of a module on a memory. */
-export function instantiate(module: WasmModule, memory: WasmMemory): Readonly<Record<string, WasmFunction>> {
-  return new WebAssembly!.Instance(module, { env: { memory } }).exports
+/** The functions of a module on a memory, with what else it imports. */
+export function instantiate(
+  module: WasmModule,
+  memory: WasmMemory,
+  functions: Readonly<Record<string, WasmFunction>> = {},
+): Readonly<Record<string, WasmFunction>> {
+  return new WebAssembly!.Instance(module, { env: { ...functions, memory } }).exports
 }
 
 /** A memory that can grow to 4 GiB. */
@@ -57,6 +64,23 @@ export function createMemory(): WasmMemory {
 /** Whether a value is a memory; by its tag, as it may come from another realm. */
 export function isWasmMemory(value: unknown): value is WasmMemory {
   return Object.prototype.toString.call(value) === '[object WebAssembly.Memory]'
+}
+
+/**
+ * Tells whether a memory has grown since the last call, so that views of it have to be made anew; true the first time.
+ * Asking a memory for its buffer is dear beside a step on a few weights, and views of a buffer that is gone have no
+ * elements: only the buffers of a shared memory live on.
+ */
+export function growthOf(memory: WasmMemory): () => boolean {
+  const shared = isShared(memory)
+  let view: Uint8Array | undefined
+  return () => {
+    if (view !== undefined && !shared && view.length > 0) return false
+    const { buffer } = memory
+    if (view?.buffer === buffer) return false
+    view = new Uint8Array(buffer)
+    return true
+  }
 }
 
 /** Whether a memory is shared between threads. */

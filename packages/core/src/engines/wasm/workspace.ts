@@ -2,7 +2,7 @@ import type { TypedArray } from '../engine.js'
 import type { Allocator } from './kernels.js'
 import { rowWords, tableHeader, type Loop } from './loop.js'
 import type { VectorType } from './vectors.js'
-import type { WasmFunction, WasmMemory } from './webassembly.js'
+import { growthOf, type WasmFunction, type WasmMemory } from './webassembly.js'
 
 /** The functions of each loop of a program. */
 export type WorkspaceLoops = Map<Loop, { run: WasmFunction; runWide: WasmFunction | undefined }>
@@ -39,15 +39,15 @@ export function createWorkspace(
   const scalarAddress = sumAddress + batch * sumBytes
   const tableAddress = scalarAddress + scalarBytes
 
-  let buffer: ArrayBufferLike | undefined
+  const hasGrown = growthOf(memory)
   let words: Uint32Array = new Uint32Array(0)
   let doubles: Float64Array = new Float64Array(0)
   let elements: TypedArray = doubles
   let next = 0
   return {
     refresh() {
-      if (memory.buffer === buffer) return
-      buffer = memory.buffer
+      if (!hasGrown()) return
+      const { buffer } = memory
       words = new Uint32Array(buffer)
       doubles = new Float64Array(buffer)
       elements = type.bytes === 4 ? new Float32Array(buffer) : doubles

@@ -94,11 +94,9 @@ export function addGradients(request: BackwardRequest): Backward {
     const gradient = sum(value)
     if (gradient !== undefined) made.set(value, gradient)
   }
-  return {
-    nodes: emitted.nodes,
-    constants: [...emitted.constants.values()],
-    gradients: nameGradients(made, emitted),
-  }
+  const named = nameGradients(made, emitted)
+  for (const [value, gradient] of named) types.add(gradient, types.get(value))
+  return { nodes: emitted.nodes, constants: [...emitted.constants.values()], gradients: named }
 }
 
 /** The rule for a node. */

@@ -82,6 +82,11 @@ const windowed: Rule = ([x, w], { opType, attribute }) => {
   ]
 }
 
+/** The outputs have the element type of the given input; their extents are left open. */
+function typed(index: number): Rule {
+  return (inputs, { output }) => output.map(() => ({ dataType: inputs[index]?.dataType }))
+}
+
 const gemm: Rule = ([a, b], node) => {
   const { shape: x } = a ?? unknown
   const { shape: y } = b ?? unknown
@@ -136,6 +141,12 @@ const rules: Readonly<Record<string, Rule>> = {
   Flatten: flatten,
   Cast: cast,
   Shape: shapeOf,
+  Where: typed(1),
+  ...Object.fromEntries(
+    'Reshape Expand Slice Pad Tile Squeeze Unsqueeze Concat Split Gather GatherElements GatherND ScatterElements ScatterND ConvTranspose FusedMatMul DepthToSpace SpaceToDepth ReduceSum ReduceMean ReduceMax ReduceMin ReduceProd'
+      .split(' ')
+      .map((name) => [name, typed(0)]),
+  ),
   Size: () => [{ dataType: 7, shape: [] }],
   Dropout: ([x]) => [x, { dataType: 9, shape: x?.shape }],
   BatchNormalization: likes(0, 3, 4),

@@ -48,19 +48,25 @@ function windowCounts(
   return byAxis.reduce<number[]>((counts, axis) => counts.flatMap((a) => axis.map((b) => a * b)), [1])
 }
 
+/** A gradient by the windows of a pool, and what is known of what was pooled. */
+export interface Pooled {
+  readonly gradient: string
+  /** The extents of it, as far as they are known. */
+  readonly positions: readonly Extent[]
+  /** The extents that the windows slide over, as far as they are known, and a value that has them. */
+  readonly spatial: readonly Extent[]
+  readonly like: string | undefined
+}
+
 /** dY divided by the size of each window, spread over the windows. */
-const averagePoolGrad: Lowering = (context) => {
-  const { node, emit, required, output, ints, reals, typeOf, realTypeOf, refuse } = context
-  const dY = required(0)
-  const dX = output(0)
-  if (dX === undefined) return
-  const type = realTypeOf(dY)
+export function spreadAverage(
+  context: LoweringContext,
+  { gradient, positions, spatial, like }: Pooled,
+  output?: string,
+): string {
+  const { node, emit, ints, reals, realTypeOf, refuse } = context
+  const type = realTypeOf(gradient, like)
   const kernel = intsOf(node, 'kernel_shape') ?? refuse('kernel_shape is missing')
-  const like = pooledBy(context, dY, dX)
-  const unknown = kernel.map((): Extent => undefined)
-  const extents = typeOf(dX).shape ?? (like === undefined ? undefined : typeOf(like).shape)
-  const spatial = extents?.slice(2) ?? unknown
-  const positions = typeOf(dY).shape?.slice(2) ?? unknown
   const window = readWindow(context, kernel, spatial)
   const { strides, dilations, begins, ends } = window
   if (
@@ -73,14 +79,13 @@ const averagePoolGrad: Lowering = (context) => {
   const isPadded = [...begins, ...ends].some((pad) => pad !== 0)
   const roundsUp = intOf(node, 'ceil_mode', 0) !== 0
   const size = kernel.reduce((product, k) => product * k, 1)
-  const ones = reals(new Array<number>(size).fill(1), type, [1, 1, ...kernel])
 
   let shared: string
   const [knownSpatial, knownPositions] = [known(spatial), known(positions)]
-  if (!roundsUp && (includesPadding || !isPadded)) shared = emit('Div', [dY, reals([size], type)])
+  if (!roundsUp && (includesPadding || !isPadded)) shared = emit('Div', [gradient, reals([size], type)])
   else if (knownSpatial && knownPositions) {
     const counts = windowCounts(window, knownSpatial, knownPositions, includesPadding)
-    shared = emit('Div', [dY, reals(counts, type, [1, 1, ...knownPositions])])
+    shared = emit('Div', [gradient, reals(counts, type, [1, 1, ...knownPositions])])
   } else if (like !== undefined) {
     // A convolution of ones counts. What the last windows reach beyond the pads when rounded up counts nothing.
     const extent = emit('Slice', [emit('Shape', [like]), ints([2]), ints([kernel.length + 2])])
@@ -94,30 +99,59 @@ const averagePoolGrad: Lowering = (context) => {
       ? [...begins.map(() => 0), ...beyond]
       : [...begins, ...ends.map((end, i) => end + beyond[i]!)]
     const attributes = { strides, dilations, pads, kernel_shape: kernel }
-    const counts = emit('Conv', [covered, ones], attributes)
-    shared = emit('Div', [dY, roundsUp ? cropped(context, counts, dY, kernel.length) : counts])
+    const counts = emit('Conv', [covered, onesOf(context, kernel, type)], attributes)
+    shared = emit('Div', [gradient, roundsUp ? cropped(context, counts, gradient, kernel.length) : counts])
   } else return refuse('the extents that it averages over are not known')
+  return spreadChannels(context, window, { gradient: shared, positions, spatial, like, type }, output)
+}
 
+/** A kernel that adds up, of one channel. */
+function onesOf({ reals }: LoweringContext, kernel: readonly number[], type: number): string {
+  const size = kernel.reduce((product, k) => product * k, 1)
+  return reals(new Array<number>(size).fill(1), type, [1, 1, ...kernel])
+}
+
+/** Adds up at every position what the windows over it have. */
+export function spreadChannels(
+  context: LoweringContext,
+  window: Window,
+  given: Pooled & { readonly type: number },
+  output?: string,
+): string {
+  const { emit, ints } = context
+  const { gradient, positions, spatial, like, type } = given
+  const spatialShape = (value: string): string =>
+    emit('Slice', [emit('Shape', [value]), ints([2]), ints([window.kernel.length + 2])])
   // Channels one by one: as though each were an image of its own.
-  const shape = emit('Shape', [shared])
   const single = emit('Reshape', [
-    shared,
-    emit('Concat', [ints([-1, 1]), emit('Slice', [shape, ints([2]), ints([kernel.length + 2])])], {
-      axis: 0,
-    }),
+    gradient,
+    emit('Concat', [ints([-1, 1]), spatialShape(gradient)], { axis: 0 }),
   ])
   const result = spread(context, window, {
     gradient: single,
-    weights: ones,
+    weights: onesOf(context, window.kernel, type),
     group: 1,
     positions,
     spatial,
     like,
     output: undefined,
   })
-  const leading = emit('Slice', [shape, ints([0]), ints([2])])
-  const trailing = emit('Slice', [emit('Shape', [result]), ints([2]), ints([kernel.length + 2])])
-  emit('Reshape', [result, emit('Concat', [leading, trailing], { axis: 0 })], {}, dX)
+  const leading = emit('Slice', [emit('Shape', [gradient]), ints([0]), ints([2])])
+  const shape = emit('Concat', [leading, spatialShape(result)], { axis: 0 })
+  return emit('Reshape', [result, shape], {}, output)
+}
+
+const averagePoolGrad: Lowering = (context) => {
+  const { node, required, output, typeOf } = context
+  const gradient = required(0)
+  const dX = output(0)
+  if (dX === undefined) return
+  const like = pooledBy(context, gradient, dX)
+  const extents = typeOf(dX).shape ?? (like === undefined ? undefined : typeOf(like).shape)
+  const unknown = (intsOf(node, 'kernel_shape') ?? []).map((): Extent => undefined)
+  const spatial = extents?.slice(2) ?? unknown
+  const positions = typeOf(gradient).shape?.slice(2) ?? unknown
+  spreadAverage(context, { gradient, positions, spatial, like }, dX)
 }
 
 /** The first of a value's positions, as many as another has. */

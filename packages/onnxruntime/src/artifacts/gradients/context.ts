@@ -1,6 +1,6 @@
 import { stretchedAxes } from '../../lowering/arithmetic.js'
 import { createContext, type Emitted, type LoweringContext } from '../../lowering/context.js'
-import type { ValueTypes } from '../../lowering/shapes.js'
+import type { ValueType, ValueTypes } from '../../lowering/shapes.js'
 import { dataType } from '../../onnx/dataType.js'
 import type { Attributes } from '../../onnx/node.js'
 import type { NodeProto } from '../../onnx/onnx_pb.js'
@@ -27,7 +27,9 @@ export interface GradientContext extends LoweringContext {
    *
    * @param type what is known of it, where the forward model had no such value
    */
-  readonly saved: (output: number, type?: ReturnType<ValueTypes['get']>) => string
+  readonly saved: (output: number, type?: ValueType) => string
+  /** Says what is known of a value that the rule has made: to the lowering, and to kernels that take extents from the file. */
+  readonly describe: (name: string, type: ValueType) => string
   /**
    * Adds a node with several outputs, of which some are wanted.
    *
@@ -116,6 +118,10 @@ export function createGradientContext(
         outputs.slice(0, wanted.lastIndexOf(true) + 1).map((name) => name ?? ''),
       )
       return outputs
+    },
+    describe(name, type) {
+      types.add(name, type)
+      return name
     },
     reduceTo(gradient, like, broadcast) {
       const [from, to] = [typeOf(like).shape, typeOf(broadcast).shape]

@@ -8,7 +8,7 @@ export const stops: Readonly<Record<string, GradientRule>> = Object.fromEntries(
   [
     ['And', 'BitShift', 'BitwiseAnd', 'BitwiseNot', 'BitwiseOr', 'BitwiseXor', 'Equal', 'Greater'],
     ['GreaterOrEqual', 'IsInf', 'IsNaN', 'Less', 'LessOrEqual', 'Not', 'Or', 'Xor'],
-    ['ArgMax', 'ArgMin', 'Hardmax', 'NonMaxSuppression', 'NonZero', 'OneHot', 'Unique', 'EyeLike'],
+    ['ArgMax', 'ArgMin', 'Hardmax', 'NonMaxSuppression', 'NonZero', 'Unique', 'EyeLike'],
     ['Ceil', 'Floor', 'Round', 'Sign', 'Shape', 'Size', 'Constant', 'ConstantOfShape', 'Range'],
     ['Bernoulli', 'Multinomial', 'RandomNormal', 'RandomNormalLike', 'RandomUniform', 'RandomUniformLike'],
     ['QuantizeLinear', 'DynamicQuantizeLinear', 'StringNormalizer', 'TfIdfVectorizer'],

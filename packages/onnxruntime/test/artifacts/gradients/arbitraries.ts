@@ -74,7 +74,12 @@ export async function forAll<T>(
   check: (given: T) => Promise<void>,
   numRuns: number,
 ): Promise<void> {
-  await fc.assert(fc.asyncProperty(cases, check), { numRuns, seed })
+  await fc.assert(fc.asyncProperty(cases, check), runs(numRuns))
+}
+
+/** How many cases are drawn of a property, and which. */
+export function runs(numRuns: number): { numRuns: number; seed: number } {
+  return { numRuns, seed }
 }
 
 /** Checks the gradients of one node, on drawn inputs. */

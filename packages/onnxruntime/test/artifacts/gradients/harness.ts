@@ -258,9 +258,9 @@ export async function gradientModel(
     wanted,
     ...(table && { table }),
   })
-  declare(graph, types)
   graph.initializer.push(...given, ...constants)
   graph.node.push(...nodes)
+  declare(graph, types)
   graph.output = wanted.map((name) => {
     const gradient = gradients.get(name)
     if (gradient === undefined) throw new Error(`the rule gives no gradient of ${name}`)
@@ -272,7 +272,7 @@ export async function gradientModel(
   return whole
 }
 
-/** Says of forward values what is known, as artifacts do. */
+/** Says of values what is known, as artifacts do: kernels of the training build take extents from there. */
 function declare(graph: GraphProto, types: Awaited<ReturnType<typeof inferTypes>>): void {
   const declared = new Set([...graph.input, ...graph.valueInfo, ...graph.output].map(({ name }) => name))
   for (const name of graph.node.flatMap(({ output }) => output)) {

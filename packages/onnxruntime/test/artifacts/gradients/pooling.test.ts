@@ -189,7 +189,11 @@ describe('LpPool', () => {
 
   it('gives zeros where all elements are zeros', async () => {
     const model = single('LpPool', { x: { dims: [1, 1, 2], type: float } }, { kernel_shape: [2] })
-    const found = await gradientsOf(model, { x: tensor([1, 1, 2], [0, 0], float) }, { y: tensor([1, 1, 1], [3], float) })
+    const found = await gradientsOf(
+      model,
+      { x: tensor([1, 1, 2], [0, 0], float) },
+      { y: tensor([1, 1, 1], [3], float) },
+    )
     expect(found['x']).toEqual([0, 0])
   })
 })

@@ -1,5 +1,8 @@
 import type { Numbers } from './network.js'
 
+/** Inputs from which on it is worth looking for zeros among them. */
+const sparseColumns = 64
+
 /** The places of inputs that are not zero. */
 let places = new Int32Array(64)
 
@@ -18,18 +21,28 @@ export function outerProduct(
 ): void {
   const rows = biases.length
   const columns = weights.length / rows
+  if (columns < sparseColumns) {
+    let at = 0
+    for (let row = 0; row < rows; row++) {
+      const delta = deltas[row]! * factor
+      biases[row] = isFirst ? delta : biases[row]! + delta
+      for (let column = 0; column < columns; column++, at++) {
+        const product = delta * inputs[column]!
+        weights[at] = isFirst ? product : weights[at]! + product
+      }
+    }
+    return
+  }
   for (let row = 0; row < rows; row++) {
     const delta = deltas[row]! * factor
     biases[row] = isFirst ? delta : biases[row]! + delta
   }
   // Pictures are mostly empty. What is not finite in a delta is noticed in the biases, whatever its inputs.
-  if (columns >= 64) {
-    const count = findPlaces(inputs, columns)
-    if (2 * count < columns) {
-      if (isFirst) weights.fill(0)
-      addAtPlaces(weights, deltas, inputs, factor, rows, columns, count)
-      return
-    }
+  const count = findPlaces(inputs, columns)
+  if (2 * count < columns) {
+    if (isFirst) weights.fill(0)
+    addAtPlaces(weights, deltas, inputs, factor, rows, columns, count)
+    return
   }
   let at = 0
   if (isFirst) {

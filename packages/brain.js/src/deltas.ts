@@ -20,15 +20,20 @@ export function deltasOf(
   isExact: boolean,
 ): CalculateDeltas {
   let known: CalculateDeltas | undefined
+  let options: DenseNetwork['trainOpts'] | undefined
   let isStock = false
+  let isWrong = false
   return (target) => {
     const calculate = stock()!
-    if (calculate !== known) {
+    // A training that asks for another activation replaces one of the two: 2.x its options, 1.6.1 the method.
+    if (calculate !== known || network.trainOpts !== options) {
       known = calculate
+      options = network.trainOpts
       const methods = network as unknown as Readonly<Record<string, unknown>>
       isStock = stockNames.some((name) => methods[name] === calculate)
+      isWrong = isExact && isWrongLeakyRelu(network, calculate)
     }
-    if (isExact && isWrongLeakyRelu(network, calculate)) propagateLeakyRelu(network, target)
+    if (isWrong) propagateLeakyRelu(network, target)
     else if (isStock) withoutInputs(network, calculate, target)
     else calculate.call(network, target)
   }

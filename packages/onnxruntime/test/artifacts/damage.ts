@@ -130,36 +130,32 @@ function damageParts(bytes: Uint8Array, draw: Draw): Uint8Array {
     -(2n ** 63n),
   ]
   const names = graph.node.flatMap(({ input, output }) => [...input, ...output])
-  for (let i = 0, count = 1 + draw(3); i < count; i++) {
+  for (let i = 0, count = 1 + draw(3); i < count && graph.node.length > 0; i++) {
     const node = pick(graph.node)
-    const attribute = node?.attribute.length ? pick(node.attribute) : undefined
+    const attribute = node.attribute.length > 0 ? pick(node.attribute) : undefined
     const tensor = pick(graph.initializer)
+    const { value } = pick([...graph.input, ...graph.output]).type!
+    const declared = value.case === 'tensorType' ? value.value : undefined
     const kind = draw(14)
-    if (kind === 0 && node.input.length) node.input[draw(node.input.length)] = pick(names)
+    if (kind === 0 && node.input.length > 0) node.input[draw(node.input.length)] = pick(names)
     else if (kind === 1) node.output[draw(node.output.length)] = pick(names)
     else if (kind === 2) graph.node.splice(draw(graph.node.length), 1)
     else if (kind === 3) node.opType = pick(graph.node).opType
-    else if (kind === 4 && attribute?.ints.length) attribute.ints[draw(attribute.ints.length)] = pick(numbers)
+    else if (kind === 4 && attribute) attribute.ints[draw(attribute.ints.length + 1)] = pick(numbers)
     else if (kind === 5 && attribute) attribute.i = pick(numbers)
-    else if (kind === 6 && tensor?.dims.length) tensor.dims[draw(tensor.dims.length)] = pick(numbers)
-    else if (kind === 7 && tensor) tensor.dataType = draw(24)
+    else if (kind === 6) tensor.dims[draw(tensor.dims.length + 1)] = pick(numbers)
+    else if (kind === 7) tensor.dataType = draw(24)
     else if (kind === 8 && attribute) attribute.type = draw(15)
     else if (kind === 9) node.input.splice(draw(node.input.length + 1), draw(2), pick(names))
-    else if (kind === 10 && tensor && tensor.dataType === 7) {
+    else if (kind === 10 && tensor.dataType === 7) {
       const values = new BigInt64Array(tensor.rawData.slice().buffer)
       values[draw(values.length)] = pick(numbers)
       tensor.rawData = new Uint8Array(values.buffer)
-    } else if (kind === 11) {
-      const { value } = pick([...graph.input, ...graph.output]).type ?? {}
-      const dims = (value?.case === 'tensorType' && value.value.shape?.dim) || []
-      if (dims.length) dims[draw(dims.length)]!.value = { case: 'dimValue', value: pick(numbers) }
-    } else if (kind === 12) {
-      const { value } = pick([...graph.input, ...graph.output]).type ?? {}
-      if (value?.case === 'tensorType') value.value.elemType = draw(24)
-    } else if (kind === 13) {
-      const opset = pick(model.opsetImport)
-      if (opset) opset.version = pick([...numbers, 11n, 12n, 13n, 18n, 22n])
-    }
+    } else if (kind === 11 && declared?.shape) {
+      const dim = pick(declared.shape.dim)
+      dim.value = { case: 'dimValue', value: pick(numbers) }
+    } else if (kind === 12 && declared) declared.elemType = draw(24)
+    else if (kind === 13) pick(model.opsetImport).version = pick([...numbers, 11n, 12n, 13n, 18n, 22n])
   }
   return writeModel(model)
 }

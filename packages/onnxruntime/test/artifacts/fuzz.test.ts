@@ -61,7 +61,9 @@ describe('damaged models', () => {
       } finally {
         stop()
       }
-      console.log(`${models} damaged models:`, Object.fromEntries(counts), `${most} MB at most`)
+      process.stdout.write(
+        `${models} damaged models: ${JSON.stringify(Object.fromEntries(counts))}, ${most} MB at most\n`,
+      )
       expect(most).toBeLessThan(mostMegabytes)
       expect(counts.get('generated') ?? 0).toBeLessThan(models / 2)
     },

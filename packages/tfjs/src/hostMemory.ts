@@ -1,7 +1,6 @@
 import {
   createArena,
   createMemory,
-  isShared,
   isWasmMemory,
   isWasmSupported,
   type Allocator,
@@ -51,7 +50,9 @@ export function hostMemory(tf: TensorFlow): HostMemory | undefined {
 /** What is used of the wasm backend, all of it public; each part is looked for before it is relied on. */
 interface WasmBackend {
   readonly wasm: {
-    readonly asm: { readonly memory: unknown }
+    /** The build with threads is given its memory, which is shared with its workers; the others make theirs. */
+    readonly wasmMemory?: unknown
+    readonly asm?: { readonly memory?: unknown }
     _malloc(bytes: number): number
     _free(address: number): void
   }
@@ -62,7 +63,7 @@ interface WasmBackend {
 
 function wasmMemory(tf: TensorFlow, candidate: object): HostMemory | undefined {
   const backend = candidate as WasmBackend
-  const memory = backend.wasm?.asm?.memory
+  const memory = backend.wasm?.wasmMemory ?? backend.wasm?.asm?.memory
   const usable =
     isWasmMemory(memory) &&
     typeof backend.wasm._malloc === 'function' &&
@@ -70,8 +71,7 @@ function wasmMemory(tf: TensorFlow, candidate: object): HostMemory | undefined {
     typeof backend.dataIdMap?.get === 'function' &&
     typeof backend.makeOutput === 'function' &&
     typeof backend.readSync === 'function'
-  // The build with threads keeps its memory to itself, and its workers' heap views must not be made to lag behind.
-  if (!usable || isShared(memory)) return undefined
+  if (!usable) return undefined
   const addressOf = (dataId: object): number => backend.dataIdMap.get(dataId).memoryOffset >>> 0
   return {
     memory,

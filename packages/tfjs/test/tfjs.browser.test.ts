@@ -30,8 +30,10 @@ interface Tab {
   readonly problems: string[]
 }
 
-async function openTab(browser: Browser, backend: string): Promise<Tab> {
+async function openTab(browser: Browser, backend: string, url = served.url): Promise<Tab> {
   const tab = await browser.newPage()
+  // The wasm backend makes no thread for the last core.
+  await tab.addInitScript("Object.defineProperty(navigator, 'hardwareConcurrency', { value: 4 })")
   const problems: string[] = []
   // WebGPU tells of its errors on the console, and only there, some of them as warnings.
   tab.on('console', (message) => {
@@ -39,7 +41,7 @@ async function openTab(browser: Browser, backend: string): Promise<Tab> {
       problems.push(message.text())
   })
   tab.on('pageerror', (error) => problems.push(String(error)))
-  await tab.goto(served.url)
+  await tab.goto(url)
   const call: Tab['call'] = (name, ...given) =>
     tab.evaluate(
       ([name, given]) => {
@@ -143,5 +145,41 @@ describe.each(Object.entries(backends))('in Chromium on %s', (backend, args) => 
   it('goes on from a saved model as if nothing had happened', async () => {
     const { whole, resumed } = await call('resumed')
     expect(Math.max(...resumed.map((loss, i) => Math.abs(loss - whole[i]!)))).toBeLessThan(1e-6)
+  })
+})
+
+describe.each([
+  ['with threads', true],
+  ['without threads', false],
+])('in Chromium on wasm, the build %s', (_, isolated) => {
+  let browser: Browser
+  let tab: Tab
+  beforeAll(async () => {
+    browser = await chromium.launch({
+      executablePath: process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium',
+      args: ['--no-sandbox'],
+    })
+    tab = await openTab(browser, 'wasm', isolated ? served.isolatedUrl : served.url)
+  })
+  afterAll(() => browser.close())
+  afterEach(() => expect(tab.problems.splice(0)).toEqual([]))
+
+  it('is the one that is meant', async () => {
+    const { threads, shared } = await tab.call('threads')
+    expect(shared).toBe(isolated)
+    if (isolated) expect(threads).toBe(2)
+  })
+
+  it('trains by compiled loops in the backend’s memory as by operations, while it grows', async () => {
+    const operations = await tab.call('trained', 'ops')
+    const loops = await tab.call('trained', 'wasm')
+    const auto = await tab.call('trained', 'auto')
+    expect(auto.values).toEqual(loops.values)
+    expect(loops.losses.at(-1)).toBeLessThan(loops.losses[0]! / 2)
+    loops.losses.forEach((loss, step) => expect(loss).toBeCloseTo(operations.losses[step]!, 4))
+    loops.values.forEach((each, i) => {
+      each.forEach((value, k) => expect(value).toBeCloseTo(operations.values[i]![k]!, 3))
+    })
+    expect(operations.bytes[1]).toBeGreaterThan(operations.bytes[0])
   })
 })

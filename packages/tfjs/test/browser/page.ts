@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs'
+import { getThreadsCount, setThreadsCount, setWasmPaths } from '@tensorflow/tfjs-backend-wasm'
 import '@tensorflow/tfjs-backend-webgpu'
 import { runConformance, type ConformanceReport } from '@induced-metric/conformance'
 import { adam, inducedMetric, log, muon, sgd, type StepReport } from '@induced-metric/core'
@@ -11,6 +12,8 @@ import { line, memory, network, normal, values } from '../support.js'
 
 /** Sets the backend; its name and the shader language's precision. */
 async function start(backend: string): Promise<{ backend: string; epsilon: number }> {
+  setWasmPaths('/')
+  setThreadsCount(2)
   await tf.setBackend(backend)
   await tf.ready()
   return { backend: tf.getBackend(), epsilon: tf.backend().epsilon() }
@@ -204,7 +207,63 @@ async function resumed(): Promise<{ whole: number[]; resumed: number[] }> {
   return { whole: whole.slice(3), resumed: rest }
 }
 
-const page = { start, conformance, fit, reads, addN, dualNorm, longSum, firstStep, held, refused, resumed }
+/** How many threads the wasm backend has, and whether its memory is shared with them. */
+function threads(): { threads: number; shared: boolean } {
+  const { wasm } = tf.backend() as unknown as { wasm: { HEAPU8: Uint8Array } }
+  const shared = Object.prototype.toString.call(wasm.HEAPU8.buffer) === '[object SharedArrayBuffer]'
+  return { threads: shared ? getThreadsCount() : 1, shared }
+}
+
+/**
+ * What training comes to with an engine: the losses, the variables at the end, and the bytes of the backend's memory
+ * before and after it.
+ */
+async function trained(
+  engine: 'ops' | 'wasm' | 'auto',
+): Promise<{ losses: number[]; values: number[][]; bytes: [number, number] }> {
+  const bytes = (): number =>
+    (tf.backend() as unknown as { wasm: { HEAPU8: Uint8Array } }).wasm.HEAPU8.buffer.byteLength
+  const before = bytes()
+  const { x, y } = line(64)
+  const model = network([300, 1], { inputs: 3 })
+  const large = tf.tidy(() => tf.variable(tf.ones([500_000]), true))
+  const optimizer = inducedOptimizer(tf, inducedMetric(adam(), { learningRate: 0.01, clipNorm: 5 }), {
+    engine,
+  })
+  const loss = (): tf.Scalar =>
+    tf.losses.meanSquaredError(y, model.predict(x) as tf.Tensor).add(large.square().mean().mul(0.01))
+  const losses: number[] = []
+  for (let step = 0; step < 20; step++) {
+    const value = optimizer.minimize(loss, true)!
+    losses.push((await value.data())[0]!)
+    value.dispose()
+  }
+  const weights = await values(model.trainableWeights.map((weight) => weight.read()))
+  const result = {
+    losses,
+    values: [...weights, ...(await values([large.slice(0, 5)]))].map((each) => [...each]),
+  }
+  optimizer.dispose()
+  model.dispose()
+  tf.dispose([x, y, large])
+  return { ...result, bytes: [before, bytes()] }
+}
+
+const page = {
+  start,
+  threads,
+  trained,
+  conformance,
+  fit,
+  reads,
+  addN,
+  dualNorm,
+  longSum,
+  firstStep,
+  held,
+  refused,
+  resumed,
+}
 
 /** The functions of the page, as the tests call them. */
 export type Page = typeof page

@@ -17,7 +17,7 @@ import { createWasmEngine } from './engines/wasm/index.js'
 import { isWasmMemory, isWasmSupported, type WasmMemory } from './engines/wasm/webassembly.js'
 import { InducedMetricError, isList, show } from './errors.js'
 import { checkKeys } from './hyperparameter.js'
-import { planStep, profileScalars, shapeScalars, type StepPlan } from './plan.js'
+import { planStep, profileScalars, shapeScalars, sizeOf, type StepPlan } from './plan.js'
 import { composeReport, initialReport, type StepReport } from './report.js'
 import { compileScalars } from './scalars.js'
 import { createStepper, type ScalarState, type Stepper } from './stepper.js'
@@ -33,7 +33,7 @@ export interface Parameter extends ParameterInfo {
 export interface OptimizerParameter extends ParameterInfo {
   /**
    * The live values: the caller's own array, or a view of the engine's memory, which is another one after that memory
-   * has grown (only a `memory` that is shared with something else grows after the optimiser was created).
+   * has grown: when parameters were added, or by what else uses a `memory` that was given.
    */
   readonly data: TypedArray
 }
@@ -63,6 +63,26 @@ export interface Optimizer {
   readonly gradients: readonly OptimizerParameter[]
   /** The arrays kept per parameter from step to step, by name. */
   readonly slots: readonly Slots[]
+  /**
+   * Takes on more parameters, behind those there are: the memory grows, and `parameters`, `gradients` and `slots` have
+   * to be asked for again. The steps so far stay counted for the parameters that took them; `xi: 'auto'` and the metric
+   * are over all parameters from the next step on.
+   *
+   * @param parameters as for {@link createOptimizer}
+   * @throws what `createOptimizer` throws; then nothing has been added
+   *
+   * @example
+   * ```ts
+   * import { adam, createOptimizer, inducedMetric } from '@induced-metric/core'
+   *
+   * const layer = (name: string) => ({ name, shape: [8], data: new Float32Array(8).fill(1) })
+   * const optimizer = createOptimizer(inducedMetric(adam(), { learningRate: 0.1 }), [layer('first')])
+   * optimizer.step([new Float32Array(8).fill(1)])
+   * optimizer.add([layer('second')])
+   * optimizer.step([null, new Float32Array(8).fill(1)])
+   * ```
+   */
+  add(parameters: readonly Parameter[]): void
   /** A copy of the optimiser's state, which `load` takes here or in another adapter. */
   save(): Checkpoint
   /**
@@ -71,7 +91,10 @@ export interface Optimizer {
    * @throws ERR_CHECKPOINT when it belongs to another transformation or to other parameters, and nothing has changed
    */
   load(checkpoint: Checkpoint | Uint8Array): void
-  /** Lets go of all arrays; every later call throws ERR_DISPOSED. */
+  /**
+   * Lets go of all arrays; every later call throws ERR_DISPOSED. In a `memory` that was given, what held gradients and
+   * slots is there for the next optimiser; parameters that were adopted stay where they are.
+   */
   dispose(): void
 }
 
@@ -145,9 +168,7 @@ export function createOptimizer(
   checkTransformation(transformation)
   checkKeys('createOptimizer', options, ['engine', 'memory', 'adopt'])
   const { engine: engineName = 'auto', memory, adopt = false } = options
-  if (!isList(parameters)) {
-    throw new InducedMetricError('ERR_OPTION', `parameters must be an array, given ${show(parameters)}`)
-  }
+  checkList(parameters)
   const createEngine = chooseEngine(engineName)
   if (memory !== undefined && (createEngine !== createWasmEngine || !isWasmMemory(memory))) {
     const problem =
@@ -160,21 +181,8 @@ export function createOptimizer(
   if (typeof adopt !== 'boolean') {
     throw new InducedMetricError('ERR_OPTION', `adopt must be true or false, given ${show(adopt)}`)
   }
-  const plan = planStep(transformation, parameters)
-  parameters.forEach(({ name, shape, data }, index) => {
-    if (elementType(data) === undefined) {
-      throw new InducedMetricError(
-        'ERR_SHAPE',
-        `parameter ${show(name)}: data must be a Float32Array or Float64Array, given ${show(data)}`,
-      )
-    }
-    const { size } = plan.parameters[index]!
-    if (data.length === size) return
-    throw new InducedMetricError(
-      'ERR_SHAPE',
-      `parameter ${show(name)}: shape [${shape.join(', ')}] has ${size} elements, data has ${data.length}`,
-    )
-  })
+  const plan = planStep(transformation, parameters.map(infoOf))
+  checkData(parameters)
   const engine = createEngine(
     plan,
     parameters.map(({ data }) => data),
@@ -182,6 +190,38 @@ export function createOptimizer(
     { adopt, ...(memory && { memory }) },
   )
   return new PlannedOptimizer(plan, engine, parameters)
+}
+
+/** What a plan is to know of a parameter, which should not keep hold of its array. */
+function infoOf(parameter: ParameterInfo): ParameterInfo {
+  // What is no object is for the plan to complain of.
+  if (typeof parameter !== 'object' || parameter === null) return parameter
+  const { name, shape, group } = parameter
+  return { name, shape, ...(group !== undefined && { group }) }
+}
+
+/** Throws ERR_OPTION unless parameters are given as an array. */
+function checkList(parameters: unknown): void {
+  if (isList(parameters)) return
+  throw new InducedMetricError('ERR_OPTION', `parameters must be an array, given ${show(parameters)}`)
+}
+
+/** Throws ERR_SHAPE unless the arrays are of a type to work on, and of the size of their shapes. */
+function checkData(parameters: readonly Parameter[]): void {
+  for (const { name, shape, data } of parameters) {
+    if (elementType(data) === undefined) {
+      throw new InducedMetricError(
+        'ERR_SHAPE',
+        `parameter ${show(name)}: data must be a Float32Array or Float64Array, given ${show(data)}`,
+      )
+    }
+    const size = sizeOf(shape)
+    if (data.length === size) continue
+    throw new InducedMetricError(
+      'ERR_SHAPE',
+      `parameter ${show(name)}: shape [${shape.join(', ')}] has ${size} elements, data has ${data.length}`,
+    )
+  }
 }
 
 function chooseEngine(name: unknown): EngineFactory {
@@ -215,35 +255,52 @@ export function initialSlots(plan: StepPlan): Record<string, number>[] {
 }
 
 class PlannedOptimizer implements Optimizer {
-  readonly parameters: readonly OptimizerParameter[]
-  readonly gradients: readonly OptimizerParameter[]
-  readonly #plan: StepPlan
-  readonly #stepper: Stepper
-  readonly #state: ScalarState
+  parameters: readonly OptimizerParameter[] = []
+  gradients: readonly OptimizerParameter[] = []
+  readonly #state: ScalarState = { steps: [], units: [] }
+  #plan: StepPlan
+  #stepper: Stepper
   #engine: Engine | undefined
-  #report: StepReport
+  #report: StepReport = initialReport
 
   constructor(plan: StepPlan, engine: Engine, parameters: readonly Parameter[]) {
     this.#plan = plan
     this.#engine = engine
-    this.parameters = parameters.map((parameter, index) => ({
-      ...parameter,
-      get data() {
-        return engine.parameters[index]!
-      },
-    }))
-    this.gradients = parameters.map((parameter, index) => ({
-      ...parameter,
-      get data() {
-        return engine.gradients[index]!
-      },
-    }))
     this.#stepper = createStepper(plan)
-    this.#state = {
-      steps: plan.parameters.map(() => 0),
-      units: plan.units.map(() => ({ average: 0, steps: 0 })),
-    }
-    this.#report = initialReport
+    this.#takeOn(engine, parameters)
+  }
+
+  add(parameters: readonly Parameter[]): void {
+    const engine = this.#alive()
+    checkList(parameters)
+    const { transformation, parameters: before } = this.#plan
+    const plan = planStep(transformation, [...before, ...parameters].map(infoOf))
+    checkData(parameters)
+    engine.add(
+      plan,
+      parameters.map(({ data }) => data),
+      initialSlots(plan).slice(before.length),
+    )
+    this.#plan = plan
+    this.#stepper = createStepper(plan)
+    this.#takeOn(engine, parameters)
+  }
+
+  /** Adds parameters that the engine has. */
+  #takeOn(engine: Engine, added: readonly Parameter[]): void {
+    const { steps, units } = this.#state
+    const first = steps.length
+    const live = (arrays: 'parameters' | 'gradients') =>
+      added.map((parameter, i): OptimizerParameter => ({
+        ...parameter,
+        get data() {
+          return engine[arrays][first + i]!
+        },
+      }))
+    this.parameters = [...this.parameters, ...live('parameters')]
+    this.gradients = [...this.gradients, ...live('gradients')]
+    steps.push(...added.map(() => 0))
+    while (units.length < this.#plan.units.length) units.push({ average: 0, steps: 0 })
   }
 
   get report(): StepReport {

@@ -81,7 +81,16 @@ export interface Engine extends Passes<TypedArray> {
   readonly gradients: readonly TypedArray[]
   /** The slots of each parameter. */
   readonly slots: readonly Slots[]
-  /** Gives memory back. */
+  /**
+   * Takes on parameters that the plan has at its end now.
+   *
+   * @param plan records all parameters, those there were in their places
+   * @param added the arrays of the new ones
+   * @param initial the first values of their slots
+   * @throws ERR_NOT_SUPPORTED where there is no memory for them; then the engine is as it was
+   */
+  add(plan: StepPlan, added: readonly TypedArray[], initial: readonly InitialSlots[]): void
+  /** Gives memory back. Parameters that the engine has taken over stay where they are. */
   dispose(): void
 }
 
@@ -93,10 +102,13 @@ export interface EngineOptions {
   readonly adopt?: boolean
 }
 
-/** Makes an engine for a plan; `initial` holds the first values of each parameter's slots. */
+/** The first value of each slot of a parameter. */
+export type InitialSlots = Readonly<Record<string, number>>
+
+/** Makes an engine for a plan. */
 export type EngineFactory = (
   plan: StepPlan,
   parameters: readonly TypedArray[],
-  initial: readonly Readonly<Record<string, number>>[],
+  initial: readonly InitialSlots[],
   options: EngineOptions,
 ) => Engine

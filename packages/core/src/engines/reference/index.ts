@@ -6,7 +6,8 @@ import { compilePass, Scratch, type Extents, type Pass, type Tensors } from './i
  * The readable engine: interprets the recorded graphs over the caller's own arrays, one operation after the other. It
  * is what the others are compared with.
  */
-export const createReferenceEngine: EngineFactory = (plan, parameters, initial): Engine => {
+export const createReferenceEngine: EngineFactory = (firstPlan, given, initial): Engine => {
+  let plan = firstPlan
   const make = {
     float32: (length: number) => new Float32Array(length),
     float64: (length: number) => new Float64Array(length),
@@ -23,17 +24,14 @@ export const createReferenceEngine: EngineFactory = (plan, parameters, initial):
     return pass
   }
 
-  const slots = parameters.map((parameter, index) => {
-    const entries = Object.entries(initial[index]!).map(([name, value]) => {
-      const slot = make[elementType(parameter)!](parameter.length)
-      return [name, value === 0 ? slot : slot.fill(value)] as const
-    })
-    return Object.fromEntries(entries)
-  })
-  const work = parameters.map((parameter, index) => {
+  const parameters: TypedArray[] = []
+  const slots: Record<string, TypedArray>[] = []
+  const gradients: TypedArray[] = []
+  const work: ReturnType<typeof workOn>[] = []
+  const workOn = (index: number) => {
     const { shape, size } = plan.parameters[index]!
     const extents: Extents = { size, rows: shape[0] ?? 1, columns: shape[1] ?? 1 }
-    const destinations: Record<string, TypedArray> = { parameter }
+    const destinations: Record<string, TypedArray> = { parameter: parameters[index]! }
     for (const [name, slot] of Object.entries(slots[index]!)) destinations[`slot.${name}`] = slot
     const tensors: Record<string, TypedArray> = { ...destinations }
     return {
@@ -44,7 +42,20 @@ export const createReferenceEngine: EngineFactory = (plan, parameters, initial):
       reduce: passOf(index, 'reduce', () => ['dual']),
       update: passOf(index, 'update', (names) => ['parameter', ...names.map((name) => `slot.${name}`)]),
     }
-  })
+  }
+  const add: Engine['add'] = (next, added, initialSlots) => {
+    plan = next
+    added.forEach((parameter, i) => {
+      const entries = Object.entries(initialSlots[i]!).map(([name, value]) => {
+        const slot = make[elementType(parameter)!](parameter.length)
+        return [name, value === 0 ? slot : slot.fill(value)] as const
+      })
+      parameters.push(parameter)
+      slots.push(Object.fromEntries(entries))
+      work.push(workOn(parameters.length - 1))
+    })
+  }
+  add(plan, given, initial)
 
   const run = (pass: Pass, index: number, destinations: Tensors): Pass => {
     const { extents, tensors } = work[index]!
@@ -57,13 +68,13 @@ export const createReferenceEngine: EngineFactory = (plan, parameters, initial):
     gradients: readonly (TypedArray | null)[]
     scalars: readonly Scalars[]
   }
-  let gradients: readonly TypedArray[] | undefined
   return {
     kind: 'reference',
     parameters,
     slots,
     get gradients() {
-      gradients ??= parameters.map((array) => make[elementType(array)!](array.length))
+      for (const array of parameters.slice(gradients.length))
+        gradients.push(make[elementType(array)!](array.length))
       return gradients
     },
     begin(active, gradients, scalars) {
@@ -81,6 +92,7 @@ export const createReferenceEngine: EngineFactory = (plan, parameters, initial):
     update() {
       for (const index of step.active) run(work[index]!.update, index, work[index]!.destinations)
     },
+    add,
     dispose() {
       passes.clear()
     },

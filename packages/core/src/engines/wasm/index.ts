@@ -5,13 +5,14 @@ import {
   type EngineFactory,
   type Slots,
   type TypedArray,
-  type WholeNumbers,
+  type WholeStep,
 } from '../engine.js'
-import { createArena } from './arena.js'
+import { sharedArena, type Arena } from './arena.js'
 import { layOut } from './layout.js'
 import { compileStep, type Program } from './program.js'
 import { createKernels, type StepKernels, type TensorBinding } from './kernels.js'
-import { createWholeCall } from './whole.js'
+import type { ElementType } from './vectors.js'
+import { createWholeCall, type WholeCall } from './whole.js'
 import { createMemory, growthOf, isShared, type WasmMemory } from './webassembly.js'
 
 /** Parameters that one program updates. */
@@ -26,7 +27,7 @@ interface Work {
   readonly runs: TensorBinding[]
   readonly firsts: number[]
   readonly scalars: Scalars[]
-  readonly results: Float64Array
+  results: Float64Array
   count: number
   /** Bindings to describe runs with. */
   readonly pool: TensorBinding[]
@@ -44,60 +45,36 @@ interface Views {
  * memory; arrays that lie elsewhere are copied in before a step and out after it.
  */
 export const createWasmEngine: EngineFactory = (
-  plan,
+  firstPlan,
   given,
   initial,
   { memory: shared, adopt = false },
 ): Engine => {
+  let plan = firstPlan
   const memory: WasmMemory = shared ?? createMemory()
-  const arena = createArena(memory)
-  const programs = new Map<Program, number[]>()
-  plan.parameters.forEach(({ graph }, index) => {
-    const program = compileStep(graph, elementType(given[index])!, isShared(memory))
-    const members = programs.get(program)
-    if (members) members.push(index)
-    else programs.set(program, [index])
-  })
-  const inMemory = given.map((array) => array.buffer === memory.buffer)
-  const bindings = layOut(plan, given, memory, arena, [...programs.values()])
-  const gradientAddresses = bindings.map(({ inputs }) => inputs[0]!)
-
+  const arena = sharedArena(memory)
+  /** The arrays that stay the parameters, where those are outside the memory. */
+  const outside: (TypedArray | undefined)[] = []
+  const types: ElementType[] = []
+  const bindings: TensorBinding[] = []
+  const gradientAddresses: number[] = []
+  const blocks: number[] = []
+  const programs = new Map<Program, Work>()
   const workOf: Work[] = []
-  const works = [...programs].map(([program, members]): Work => {
-    const kernels = createKernels(program, memory, arena)
-    kernels.prepare(members.map((index) => bindings[index]!))
-    const { schedule, type } = program
-    const work: Work = {
-      kernels,
-      clips: schedule.norm !== undefined,
-      bytes: type.bytes,
-      merges: !schedule.staged,
-      runs: [],
-      firsts: [],
-      scalars: [],
-      results: new Float64Array(members.length),
-      count: 0,
-      pool: [],
-    }
-    for (const index of members) workOf[index] = work
-    return work
-  })
+  let works: readonly Work[] = []
+  let call: WholeCall | undefined
 
-  const hasGrown = growthOf(memory)
+  let hasGrown = growthOf(memory)
   let views: Views[] = []
   let parameters: TypedArray[] = []
   let gradients: TypedArray[] = []
   let slots: Slots[] = []
-  const outside: (TypedArray | undefined)[] = given.map((array, index) =>
-    adopt || inMemory[index] ? undefined : array,
-  )
   /** Views of the memory as it is now: when it grows, the old ones come to have no elements. */
   const refresh = (): void => {
     if (!hasGrown()) return
     views = plan.parameters.map(({ graph, size }, index): Views => {
-      const type = elementType(given[index])!
       const view = (address: number): TypedArray =>
-        type === 'float32'
+        types[index] === 'float32'
           ? new Float32Array(memory.buffer, address, size)
           : new Float64Array(memory.buffer, address, size)
       const [, parameter, ...slotAddresses] = bindings[index]!.inputs
@@ -111,13 +88,95 @@ export const createWasmEngine: EngineFactory = (
     gradients = views.map(({ gradient }) => gradient)
     slots = views.map((view) => view.slots)
   }
-  refresh()
-  given.forEach((array, index) => {
-    if (!inMemory[index]) views[index]!.parameter.set(array)
-    for (const [name, value] of Object.entries(initial[index]!)) {
-      if (value !== 0) slots[index]![name]!.fill(value)
+
+  const add: Engine['add'] = (next, added, initialSlots) => {
+    const first = bindings.length
+    const groups = new Map<Program, number[]>()
+    added.forEach((array, i) => {
+      const { graph } = next.parameters[first + i]!
+      const program = compileStep(graph, elementType(array)!, isShared(memory))
+      const members = groups.get(program)
+      if (members) members.push(first + i)
+      else groups.set(program, [first + i])
+    })
+    const inMemory = added.map((array) => array.buffer === memory.buffer)
+    // Those there are already are in no group, and their arrays are not looked at.
+    const arrays = [...bindings.map(() => added[0]!), ...added]
+    const placed = layOut(next, arrays, memory, arena, [...groups.values()])
+    const begun: [Program, Work][] = []
+    let nextCall: WholeCall | undefined
+    try {
+      for (const [program, members] of groups) {
+        const work = programs.get(program) ?? createWork(program, memory, arena)
+        if (!programs.has(program)) begun.push([program, work])
+        const before = bindings.filter((_, index) => workOf[index] === work)
+        work.kernels.prepare([...before, ...members.map((index) => placed.bindings[index]!)])
+      }
+      // What is added lies by itself, so that only those of the beginning can be side by side.
+      const [only] = groups.keys()
+      if (first === 0 && groups.size === 1) {
+        const run = joined(placed.bindings, only!.type.bytes)
+        nextCall = createWholeCall(next, only!, run, memory, arena)
+      }
+    } catch (error) {
+      for (const [, { kernels }] of begun) kernels.dispose()
+      for (const address of [...placed.work, ...placed.copies]) arena.release(address)
+      throw error
     }
-  })
+
+    // Nothing fails from here on.
+    plan = next
+    if (added.length > 0) {
+      call?.dispose()
+      call = nextCall
+    }
+    for (const [program, work] of begun) programs.set(program, work)
+    works = [...programs.values()]
+    for (const [program, members] of groups) {
+      const work = programs.get(program)!
+      work.results = new Float64Array(work.results.length + members.length)
+      for (const index of members) workOf[index] = work
+    }
+    blocks.push(...placed.work, ...(adopt ? [] : placed.copies))
+    added.forEach((array, i) => {
+      const binding = placed.bindings[first + i]!
+      bindings.push(binding)
+      gradientAddresses.push(binding.inputs[0]!)
+      types.push(elementType(array)!)
+      outside.push(adopt || inMemory[i] ? undefined : array)
+    })
+    hasGrown = growthOf(memory)
+    refresh()
+    added.forEach((array, i) => {
+      const { parameter, gradient, slots } = views[first + i]!
+      if (!inMemory[i]) parameter.set(array)
+      // Memory that was given back by another optimiser is not zero.
+      gradient.fill(0)
+      for (const [name, value] of Object.entries(initialSlots[i]!)) slots[name]!.fill(value)
+    })
+  }
+  add(plan, given, initial)
+
+  const whole: WholeStep<TypedArray> = {
+    take(stepGradients, numbers, isSame) {
+      refresh()
+      for (let index = 0; index < stepGradients.length; index++) {
+        const gradient = stepGradients[index]!
+        if (gradient === null) return false
+        if (gradient === gradients[index]) continue
+        if (gradient.buffer === memory.buffer) return false
+        gradients[index]!.set(gradient)
+      }
+      for (let index = 0; index < outside.length; index++) {
+        const source = outside[index]
+        if (source) views[index]!.parameter.set(source)
+      }
+      if (!call!.run(numbers, isSame)) return false
+      for (let index = 0; index < outside.length; index++) outside[index]?.set(views[index]!.parameter)
+      return true
+    },
+    dispose: () => call?.dispose(),
+  }
 
   /** Where the gradient of a step is read: in place if it lies in the memory, else where it is copied to. */
   const placeGradient = (index: number, gradient: TypedArray): number => {
@@ -142,31 +201,6 @@ export const createWasmEngine: EngineFactory = (
     work.firsts[count] = index
     work.scalars[count] = scalars
     work.count++
-  }
-  const [onlyProgram] = programs.keys()
-  const call =
-    programs.size === 1
-      ? createWholeCall(plan, onlyProgram!, joined(bindings, onlyProgram!.type.bytes), memory, arena)
-      : undefined
-  const whole = call && {
-    take(stepGradients: readonly (TypedArray | null)[], numbers: WholeNumbers, isSame: boolean): boolean {
-      refresh()
-      for (let index = 0; index < stepGradients.length; index++) {
-        const gradient = stepGradients[index]!
-        if (gradient === null) return false
-        if (gradient === gradients[index]) continue
-        if (gradient.buffer === memory.buffer) return false
-        gradients[index]!.set(gradient)
-      }
-      for (let index = 0; index < outside.length; index++) {
-        const source = outside[index]
-        if (source) views[index]!.parameter.set(source)
-      }
-      if (!call.run(numbers, isSame)) return false
-      for (let index = 0; index < outside.length; index++) outside[index]?.set(views[index]!.parameter)
-      return true
-    },
-    dispose: () => call.dispose(),
   }
   const runPass = (pass: 'norm' | 'reduce', to: Float64Array): void => {
     to.fill(0)
@@ -206,17 +240,37 @@ export const createWasmEngine: EngineFactory = (
         if (runs.length !== count) runs.length = scalars.length = count
       }
     },
-    whole,
+    get whole() {
+      return call && whole
+    },
     norm: (results) => runPass('norm', results),
     reduce: (results) => runPass('reduce', results),
     update() {
       for (const { kernels, runs, scalars, count } of works) if (count > 0) kernels.update(runs, scalars)
       for (const index of taking) outside[index]?.set(views[index]!.parameter)
     },
+    add,
     dispose() {
       call?.dispose()
       for (const { kernels } of works) kernels.dispose()
+      for (const address of blocks) arena.release(address)
     },
+  }
+}
+
+function createWork(program: Program, memory: WasmMemory, arena: Arena): Work {
+  const { schedule, type } = program
+  return {
+    kernels: createKernels(program, memory, arena),
+    clips: schedule.norm !== undefined,
+    bytes: type.bytes,
+    merges: !schedule.staged,
+    runs: [],
+    firsts: [],
+    scalars: [],
+    results: new Float64Array(0),
+    count: 0,
+    pool: [],
   }
 }
 
@@ -234,13 +288,16 @@ function copyBinding(to: TensorBinding, from: TensorBinding): TensorBinding {
 }
 
 /** Tensors as one, where each lies behind the one before it. */
-function joined(bindings: readonly TensorBinding[], bytes: number): TensorBinding | undefined {
+function joined(
+  bindings: readonly (TensorBinding | undefined)[],
+  bytes: number,
+): TensorBinding | undefined {
   const [first, ...others] = bindings
   if (first === undefined) return undefined
   const run = copyBinding(emptyBinding(), first)
   for (const binding of others) {
-    if (!follows(run, binding, run.size * bytes)) return undefined
-    run.size += binding.size
+    if (!follows(run, binding!, run.size * bytes)) return undefined
+    run.size += binding!.size
   }
   return run
 }

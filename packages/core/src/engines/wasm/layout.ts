@@ -1,28 +1,42 @@
 import type { StepPlan } from '../../plan.js'
 import type { TypedArray } from '../engine.js'
-import type { Allocator, TensorBinding } from './kernels.js'
+import type { Arena } from './arena.js'
+import type { TensorBinding } from './kernels.js'
 import type { WasmMemory } from './webassembly.js'
 
+/** Where parameters, gradients and slots were put. */
+export interface Layout {
+  /** By parameter. */
+  readonly bindings: readonly (TensorBinding | undefined)[]
+  /** The blocks that hold gradients and slots. */
+  readonly work: readonly number[]
+  /** The blocks that hold copies of parameters. */
+  readonly copies: readonly number[]
+}
+
 /**
- * Gives every parameter of a plan, its gradient and its slots their place in a memory.
+ * Gives parameters of a plan, their gradients and their slots their place in a memory.
  *
- * @param given the parameters' arrays; those that are views of the memory stay where they are
+ * @param arrays of all parameters of the plan; those that are views of the memory stay where they are
  * @param groups parameters that are worked together: what there is of each kind lies side by side, so that a row of
  *   them can be worked as one tensor
+ * @throws ERR_NOT_SUPPORTED where the memory cannot grow enough; nothing is allocated then
  */
 export function layOut(
   plan: StepPlan,
-  given: readonly TypedArray[],
+  arrays: readonly TypedArray[],
   memory: WasmMemory,
-  arena: Allocator & { reserve(bytes: number): void },
+  arena: Arena,
   groups: readonly (readonly number[])[],
-): TensorBinding[] {
+): Layout {
   // Taken down before the memory grows: then these views lose their place.
-  const found = given.map((array) => (array.buffer === memory.buffer ? array.byteOffset : undefined))
-  const bytes = given.map((array) => array.byteLength)
+  const found = arrays.map((array) => (array.buffer === memory.buffer ? array.byteOffset : undefined))
+  const bytes = arrays.map((array) => array.byteLength)
   const bindings: TensorBinding[] = []
-  const rows: { tensors: number[]; put: (index: number, address: number) => void }[] = []
+  const rows: { tensors: readonly number[]; put: (index: number, address: number) => void }[] = []
+  const isCopies: boolean[] = []
   for (const members of groups) {
+    if (members.length === 0) continue
     const { graph } = plan.parameters[members[0]!]!
     for (const index of members) {
       const { size, shape } = plan.parameters[index]!
@@ -34,23 +48,27 @@ export function layOut(
       bindings[index]!.inputs[input] = address
       if (input > 0) bindings[index]!.outputs[input - 1] = address
     }
-    rows.push({ tensors: [...members], put: put(0) }, { tensors: outside, put: put(1) })
-    graph.slots.forEach((_, slot) => rows.push({ tensors: [...members], put: put(2 + slot) }))
+    const kinds = [members, outside, ...graph.slots.map(() => members)]
+    kinds.forEach((tensors, input) => {
+      if (tensors.length === 0) return
+      rows.push({ tensors, put: put(input) })
+      isCopies.push(input === 1)
+    })
     for (const index of members) if (found[index] !== undefined) put(1)(index, found[index])
   }
 
-  const total = (tensors: readonly number[]): number =>
-    tensors.reduce((sum, index) => sum + bytes[index]!, alignment)
-  arena.reserve(rows.reduce((sum, { tensors }) => sum + total(tensors), 0))
-  for (const { tensors, put } of rows) {
-    let address = arena.allocate(total(tensors))
+  const total = (tensors: readonly number[]): number => tensors.reduce((sum, index) => sum + bytes[index]!, 0)
+  const blocks = arena.allocateAll(rows.map(({ tensors }) => total(tensors)))
+  rows.forEach(({ tensors, put }, row) => {
+    let address = blocks[row]!
     for (const index of tensors) {
       put(index, address)
       address += bytes[index]!
     }
+  })
+  return {
+    bindings,
+    work: blocks.filter((_, row) => !isCopies[row]),
+    copies: blocks.filter((_, row) => isCopies[row]),
   }
-  return bindings
 }
-
-/** What blocks of memory are padded to, so that reserving covers all of them. */
-const alignment = 64

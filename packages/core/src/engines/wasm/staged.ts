@@ -58,12 +58,12 @@ export function createStagedRunner(
 
   const reserve = (region: Region, bytes: number): void => {
     if (region.bytes >= bytes) return
+    // In this order: if there is no more memory, what there was is still in use.
+    const address = allocator.allocate(bytes)
     if (region.bytes > 0) allocator.release(region.address)
-    region.address = allocator.allocate(bytes)
-    region.bytes = bytes
+    Object.assign(region, { address, bytes })
   }
   const layRegisters = (state: TensorState, binding: TensorBinding): void => {
-    Object.assign(state, { size: binding.size, rows: binding.rows, columns: binding.columns })
     state.keptBytes = state.scratchBytes = 0
     schedule.registers.forEach((shapes, register) => {
       const kind = isKept[register] ? 'keptBytes' : 'scratchBytes'
@@ -85,6 +85,7 @@ export function createStagedRunner(
         for (const stage of products) {
           reserve(packing, matrices.scratchBytes(...productExtents(stage, binding)))
         }
+        Object.assign(state, { size, rows, columns })
       }
       total += state.keptBytes
     })

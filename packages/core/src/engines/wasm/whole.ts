@@ -68,6 +68,7 @@ export function createWholeCall(
   })
 
   const address = allocator.allocate(layout.bytes)
+  new Uint8Array(memory.buffer, address, layout.bytes).fill(0)
   const start = address / 8
   const place = (offset: number): number => start + offset / 8
   const entries = (inputs: ReadonlyMap<string, number>) =>

@@ -207,7 +207,8 @@ describe('the memory of the wasm engine', () => {
       })
       const vector = (name: string): Parameter => ({ name, shape: [4], data: new Float32Array(4).fill(1) })
       const first = createOptimizer(scheduled, [vector('a')], { engine: 'wasm' })
-      expect(modules.mock.calls.length).toBeLessThanOrEqual(1)
+      // Its passes, and the whole step in one call.
+      expect(modules.mock.calls.length).toBeLessThanOrEqual(2)
       modules.mockClear()
       const sizes: number[] = []
       for (let step = 1; step <= 5; step++) {

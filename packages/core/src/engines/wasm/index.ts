@@ -288,10 +288,7 @@ function copyBinding(to: TensorBinding, from: TensorBinding): TensorBinding {
 }
 
 /** Tensors as one, where each lies behind the one before it. */
-function joined(
-  bindings: readonly (TensorBinding | undefined)[],
-  bytes: number,
-): TensorBinding | undefined {
+function joined(bindings: readonly (TensorBinding | undefined)[], bytes: number): TensorBinding | undefined {
   const [first, ...others] = bindings
   if (first === undefined) return undefined
   const run = copyBinding(emptyBinding(), first)

@@ -122,6 +122,9 @@ export async function generateArtifacts(
       ? { loss: outputs[0]!, constants: [] }
       : await addLoss(model, forwardTypes, options.loss, outputs)
   graph.initializer.push(...constants)
+  // What a caller feeds comes first, then the parameters.
+  const isParameter = ({ name }: ValueInfoProto): boolean => parameters.values.has(name)
+  graph.input = [...graph.input.filter((input) => !isParameter(input)), ...graph.input.filter(isParameter)]
   graph.output = [...new Set([loss, ...additionalOutputs])].map(
     (name) =>
       forwardOutputs.find((output) => output.name === name) ?? declaredValue(name, dataType.float, undefined),

@@ -61,6 +61,13 @@ export async function addLoss(
     },
     input(name, type, shape) {
       const known = declared.get(name)
+      if (known === undefined && types.producer(name)) {
+        throw new InducedMetricError(
+          'ERR_OPTION',
+          `the model computes a value ${JSON.stringify(name)}, which is what the loss calls an input of its own; give the loss ` +
+            'another name for it',
+        )
+      }
       if (known === undefined) {
         const value = declaredValue(name, type, shape)
         declared.set(name, value)

@@ -14,7 +14,7 @@ import { addLoss } from './addLoss.js'
 import { addGradients } from './backward.js'
 import { foldConstants } from './fold.js'
 import type { GradientTable } from './gradients/table.js'
-import { neededFor, subgraphsOf } from './graphNames.js'
+import { freshNames, namesIn, neededFor, subgraphsOf } from './graphNames.js'
 import { inferTypes } from './inferTypes.js'
 import { describeShape, type Loss } from './losses.js'
 import { writeOptimizerModel, type OptimizerChoice } from './optimizers.js'
@@ -185,6 +185,9 @@ export async function generateArtifacts(
   }
 }
 
+/** The input that says whether gradients start afresh. */
+const resetName = 'lazy_reset_grad'
+
 /** Turns a model with a loss into one that accumulates gradients; which parameters have one is returned. */
 function addTraining(
   model: Model,
@@ -201,9 +204,16 @@ function addTraining(
   const needed = neededFor(graph.node, outputs)
   graph.node = graph.node.filter(({ output }) => output.some((name) => needed.has(name)))
   setTrainingMode(graph, types, options.batchNormalization)
+  const names = namesIn(graph)
+  if (names.has(resetName)) {
+    throw new InducedMetricError(
+      'ERR_NOT_SUPPORTED',
+      `the model has a value ${JSON.stringify(resetName)}, which is what training models call an input of their own; rename it`,
+    )
+  }
   const { dataType: type = dataType.float, shape = [] } = types.get(loss)
   const seed = realTensor(
-    `${loss}_grad`,
+    freshNames(names)(`${loss}_grad`),
     [1],
     type,
     shape.map(() => 1),
@@ -227,13 +237,11 @@ function addTraining(
     const input = declared.get(parameter)!
     const buffer = `${gradient}.accumulation.buffer`
     const out = `${gradient}.accumulation.out`
-    graph.node.push(
-      createNode('com.microsoft:InPlaceAccumulatorV2', [buffer, gradient, 'lazy_reset_grad'], [out]),
-    )
+    graph.node.push(createNode('com.microsoft:InPlaceAccumulatorV2', [buffer, gradient, resetName], [out]))
     graph.input.push(withFields(input, { name: buffer }))
     graph.output.push(declaredValue(out, dataType.bool, [1]))
   }
-  graph.input.push(declaredValue('lazy_reset_grad', dataType.bool, [1]))
+  graph.input.push(declaredValue(resetName, dataType.bool, [1]))
   dropUnused(model)
   if (opsetOf(model, 'com.microsoft') === undefined) setOpset(model, 'com.microsoft', 1)
   return { gradients, forwardNodes }

@@ -39,10 +39,10 @@ function mixed(): Uint8Array {
   const branch = (name: string) =>
     create(GraphProtoSchema, {
       name,
-      node: [createNode('Identity', ['h'], [`${name}/out`])],
-      output: [createValue(`${name}/out`, 1, ['batch', 3])],
+      node: [createNode('Identity', ['flat'], [`${name}/out`])],
+      output: [createValue(`${name}/out`, 1, ['batch', 4])],
     })
-  const choice = createNode('If', ['yes'], ['y'])
+  const choice = createNode('If', ['yes'], ['chosen'])
   for (const name of ['then_branch', 'else_branch']) {
     choice.attribute.push(create(AttributeProtoSchema, { name, type: attributeType.graph, g: branch(name) }))
   }
@@ -50,11 +50,11 @@ function mixed(): Uint8Array {
     nodes: [
       createNode('Shape', ['x'], ['shape']),
       createNode('Gather', ['shape', 'zero'], ['rows']),
-      createNode('Concat', ['rows', 'minus'], ['target'], { axis: 0 }),
-      createNode('Reshape', ['x', 'target'], ['flat']),
-      createNode('MatMul', ['flat', 'w'], ['z']),
-      createNode('test:Twice', ['z'], ['h']),
+      createNode('Concat', ['rows', 'minus'], ['extents'], { axis: 0 }),
+      createNode('Reshape', ['x', 'extents'], ['flat']),
       choice,
+      createNode('MatMul', ['chosen', 'w'], ['z']),
+      createNode('test:Twice', ['z'], ['y']),
     ],
     inputs: [createValue('x', 1, ['batch', 2, 2])],
     outputs: [createValue('y', 1, ['batch', 3])],

@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { build } from '../build.js'
 import { damagedModel, originals } from './damage.js'
 
-// How many damaged models: FUZZ_MODELS=10000 takes a few minutes.
+// How many damaged models: FUZZ_MODELS=10000 takes under a minute.
 const models = Number(process.env['FUZZ_MODELS'] ?? 300)
 /** A model that takes longer than this is one that hangs. */
 const patience = 60_000

@@ -68,7 +68,7 @@ async function createSession(
   { stock, transformation }: Setting,
 ): Promise<TrainingSession> {
   const { TrainingSession } = await import('@induced-metric/onnxruntime')
-  const { optimizerModel, ...artifacts } = buildArtifacts(network, stock)
+  const { optimizerModel, ...artifacts } = await buildArtifacts(network, stock)
   // The framework's own Adam is the AdamW of the artifacts' optimizer model.
   const optimizer = stock === undefined ? { optimizer: transformation } : { optimizerModel }
   const session = await TrainingSession.create({ ...artifacts, ...optimizer, ort })

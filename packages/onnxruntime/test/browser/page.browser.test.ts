@@ -2,6 +2,9 @@ import { chromium, type Browser, type Page } from 'playwright-core'
 import { adam, identity, inducedMetric } from '@induced-metric/core'
 import * as ort from 'onnxruntime-node'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { generateArtifacts } from '../../src/artifacts/index.js'
+import { mlp } from '../../src/models/index.js'
+import { writeModel } from '../../src/onnx/index.js'
 import { TrainingSession } from '../../src/session.js'
 import { build } from '../build.js'
 import { batchOf, batchSize, layers, smallArtifacts } from '../genuine/problem.js'
@@ -15,6 +18,7 @@ const page = `<!doctype html>
 <script type="module">
 import * as core from '/packages/core/dist/index.js'
 import { createWorkerSession, TrainingSession } from '/packages/onnxruntime/dist/index.js'
+import { generateArtifacts } from '/packages/onnxruntime/dist/artifacts/index.js'
 const runtime = new URL('/node_modules/onnxruntime-web/dist/ort.wasm.min.mjs', location).href
 const ort = await import(runtime)
 ort.env.wasm.numThreads = 1
@@ -51,6 +55,10 @@ window.train = async (batches, dims) => {
     inference: text(await session.exportModelForInference(['output'])),
   }
 }
+window.generate = async (model) => {
+  const { trainModel, checkpointState } = await generateArtifacts(bytes(model), { loss: 'mse', ort })
+  return [text(trainModel), text(checkpointState)]
+}
 window.refuse = async () => {
   try {
     await session.runTrainStep({})
@@ -72,6 +80,7 @@ interface Trained {
 interface Tools {
   create(artifacts: Record<string, string>, transformation: unknown, inWorker: boolean): Promise<void>
   train(batches: unknown, dims: readonly number[]): Promise<Trained>
+  generate(model: string): Promise<[string, string]>
   refuse(): Promise<{ own: boolean; code: string }>
   session: { release(): Promise<void> }
 }
@@ -99,7 +108,7 @@ afterAll(async () => {
   server.close()
 })
 
-const artifacts = smallArtifacts()
+const artifacts = await smallArtifacts()
 const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64')
 const sent = Object.fromEntries(
   Object.entries(artifacts).map(([key, bytes]) => [key, base64(bytes as Uint8Array)]),
@@ -173,4 +182,11 @@ it.each([
   const session = await ort.InferenceSession.create(Buffer.from(trained.inference, 'base64'))
   expect([session.inputNames, session.outputNames]).toEqual([['input'], ['output']])
   for (const one of [here, resumed, session]) await one.release()
+})
+
+it('generates the artifacts that it generates in Node', async () => {
+  const model = writeModel(mlp({ sizes: [4, 6, 3], activation: 'gelu' }))
+  const { trainModel, checkpointState } = await generateArtifacts(model, { loss: 'mse' })
+  const made = await tab.evaluate((given) => (globalThis as unknown as Tools).generate(given), base64(model))
+  expect(made).toEqual([base64(trainModel), base64(checkpointState)])
 })

@@ -11,7 +11,7 @@ export async function writeArtifacts(
   layers: readonly number[] = [6, 8, 3],
   leaveOut: readonly string[] = [],
 ): Promise<string> {
-  const { trainModel, evalModel, optimizerModel, checkpointState } = buildArtifacts(
+  const { trainModel, evalModel, optimizerModel, checkpointState } = await buildArtifacts(
     initializeNetwork(createRandom(5), layers),
   )
   const files = {

@@ -7,6 +7,7 @@ import * as ort from 'onnxruntime-node'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { readCheckpointFile } from '../../src/checkpoint/index.js'
 import { main } from '../../src/cli/main.js'
+import { mlp } from '../../src/models/index.js'
 import { readModel, writeModel } from '../../src/onnx/model.js'
 import { writeArrays, writeArtifacts, writeExamples } from './artifacts.js'
 
@@ -51,6 +52,92 @@ async function run(argv: readonly string[], { tty = false, stopAfter = Infinity 
 const losses = (out: string): number[] =>
   [...out.matchAll(/step \d+\/\d+ {2}loss ([\d.e+-]+)/g)].map(([, loss]) => Number(loss))
 
+describe('generate', () => {
+  let path: string
+  beforeAll(async () => {
+    path = join(root, 'network.onnx')
+    await writeFile(path, writeModel(mlp({ sizes: [6, 8, 3] })))
+  })
+
+  it('makes artifacts, which train reads, and says what they are', async () => {
+    const output = join(folder, 'generated')
+    const command = [
+      'generate',
+      path,
+      '--loss',
+      'cross-entropy',
+      '--trainable',
+      '*.weight',
+      '--trainable',
+      'layers.1.*',
+    ]
+    const { code, out, err } = await run([...command, '--optimizer', 'adam log', '-o', output])
+    expect([code, err]).toEqual([0, ''])
+    expect(out).toMatch(/^inputs +input float32 \[batch, 6\], labels int64 \[batch\]$/m)
+    expect(out).toMatch(/^to train +75 scalars of 3 parameters$/m)
+    expect(out).toMatch(/^frozen +8 scalars of 1 parameters$/m)
+    expect(out).toMatch(/^inlined +no functions; 0 nodes computed beforehand$/m)
+    expect(out).toMatch(
+      /^memory +parameters 0\.3 KB, gradients 0\.3 KB, two slots of the optimiser 0\.6 KB; activations/m,
+    )
+    expect(out).toMatch(/^layers\.0\.bias +\[8\] +8 +frozen$/m)
+    expect(out).toMatch(/^com\.microsoft::SoftmaxCrossEntropyLossGrad +1$/m)
+    expect((await readdir(output)).sort()).toEqual([
+      'checkpoint',
+      'eval_model.onnx',
+      'optimizer_model.onnx',
+      'training_model.onnx',
+    ])
+    const trained = await run(['train', output, '--data', data, '--epochs', '3'])
+    expect([trained.code, trained.err]).toEqual([0, ''])
+    expect((await run(['inspect', output])).out).toMatch(/^It can be trained here\.$/m)
+  })
+
+  it('says it in JSON', async () => {
+    const output = join(folder, 'json')
+    const { code, out } = await run([
+      'generate',
+      path,
+      '--loss',
+      'mse',
+      '--frozen',
+      '*.bias',
+      '--prefix',
+      'my_',
+      '--json',
+      '-o',
+      output,
+    ])
+    expect(code).toBe(0)
+    expect(JSON.parse(out)).toMatchObject({
+      trainableScalars: 72,
+      frozenScalars: 11,
+      loss: 'loss',
+      written: [
+        join(output, 'my_checkpoint'),
+        join(output, 'my_eval_model.onnx'),
+        join(output, 'my_training_model.onnx'),
+      ],
+    })
+  })
+
+  it('writes nothing when it fails', async () => {
+    const output = join(folder, 'failed')
+    const { code, err } = await run([
+      'generate',
+      path,
+      '--loss',
+      'mse',
+      '--trainable',
+      'head.*',
+      '-o',
+      output,
+    ])
+    expect([code, err]).toEqual([1, expect.stringMatching(/ERR_OPTION.*"head\.\*".*layers/)])
+    expect(await readdir(folder)).not.toContain('failed')
+  })
+})
+
 describe('inspect', () => {
   it('says what there is', async () => {
     const { code, out, err } = await run(['inspect', folder])
@@ -72,7 +159,7 @@ describe('inspect', () => {
     const { code, out } = await run(['inspect', '--json', folder])
     const found = JSON.parse(out) as Record<string, unknown>
     expect(code).toBe(0)
-    expect(found).toMatchObject({ problems: [], opset: { 'ai.onnx': 14, 'com.microsoft': 1 } })
+    expect(found).toMatchObject({ problems: [], opset: { 'ai.onnx': 17, 'com.microsoft': 1 } })
     expect(found['parameters']).toContainEqual({
       name: 'layer2/bias',
       type: 'float32',
@@ -330,10 +417,32 @@ describe('export', () => {
 
 describe('a command that makes no sense', () => {
   it.each<[string[], RegExp]>([
-    [[], /give a command: inspect, train or export\n\ninduced-onnx <command>/],
+    [[], /give a command: generate, inspect, train or export\n\ninduced-onnx <command>/],
     [['tune'], /there is no command "tune"/],
     [['inspect'], /inspect: name the folder/],
-    [['inspect', 'a', 'b'], /inspect: one folder at a time, given also b/],
+    [['generate'], /generate: name the model/],
+    [['generate', 'MODEL'], /generate: say where to, --output DIR/],
+    [['generate', '/no/model.onnx', '-o', 'DIR'], /there is no file \/no\/model\.onnx/],
+    [['generate', 'MODEL', '-o', 'DIR', '--loss', 'hinge'], /--loss takes one of cross-entropy, .*"hinge"/],
+    [['generate', 'MODEL', '-o', 'DIR', '--reduction', 'mean'], /--reduction goes with --loss/],
+    [
+      ['generate', 'MODEL', '-o', 'DIR', '--loss', 'mse', '--labels', 'int32'],
+      /--labels goes with --loss cross/,
+    ],
+    [
+      ['generate', 'MODEL', '-o', 'DIR', '--loss', 'mse', '--class-weights', 'a'],
+      /--class-weights takes numbers/,
+    ],
+    [
+      ['generate', 'MODEL', '-o', 'DIR', '--loss', 'mse', '--learning-rate', '1'],
+      /--learning-rate goes with/,
+    ],
+    [
+      ['generate', 'MODEL', '-o', 'DIR', '--optimizer', 'adamw', '--xi', '1'],
+      /adamw takes --weight-decay only/,
+    ],
+    [['generate', 'MODEL', '-o', 'DIR', '--batch-norm', 'off'], /--batch-norm takes training or inference/],
+    [['inspect', 'a', 'b'], /inspect: the folder of the artifacts, one at a time, given also b/],
     [['inspect', 'DIR', '--all'], /inspect: Unknown option '--all'/],
     [['inspect', '/no/such/folder'], /there is no folder \/no\/such\/folder/],
     [['inspect', 'ROOT'], /no training_model\.onnx/],
@@ -372,6 +481,7 @@ describe('a command that makes no sense', () => {
       ROOT: root,
       BARE: join(root, 'BARE'),
       BLIND: join(root, 'BLIND'),
+      MODEL: join(folder, 'eval_model.onnx'),
     }
     const given = argv.map((word) => (places[word] ?? word).replace(/^DIR/, folder).replace(/DATA$/, data))
     const { code, out, err } = await run(given)
@@ -384,7 +494,7 @@ describe('a command that makes no sense', () => {
     for (const argv of [['--help'], ['help'], ['train', '-h']]) {
       const { code, out, err } = await run(argv)
       expect([code, err]).toEqual([0, ''])
-      expect(out).toMatch(/^induced-onnx <command> DIR/)
+      expect(out).toMatch(/^induced-onnx <command> \[options\]/)
     }
   })
 })

@@ -12,7 +12,7 @@ import { distance, parametersOf, take, type MakeTensor } from './trainer.js'
 // This package beside the last release of ONNX Runtime for JavaScript that trained: against what was recorded of it, and
 // against itself where it is installed.
 
-const artifacts = smallArtifacts()
+const artifacts = await smallArtifacts()
 const tensor: MakeTensor = (type, data, dims) => new ort.Tensor(type as 'float32', data as Float32Array, dims)
 const sessions: { release(): Promise<void> }[] = []
 

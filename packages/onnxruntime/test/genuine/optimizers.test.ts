@@ -24,7 +24,7 @@ const forms: readonly Form[] = [
   ['AdamW, mode 1, bias not corrected', { ...usual, adam_mode: 1, correct_bias: 0 }],
 ]
 
-const artifacts = smallArtifacts()
+const artifacts = await smallArtifacts()
 const tensor: MakeTensor = (type, data, dims) => new ort.Tensor(type as 'float32', data as Float32Array, dims)
 const start = readCheckpoint(artifacts.checkpointState).trainable.flatMap(({ data }) =>
   Array.from(data as Float32Array),

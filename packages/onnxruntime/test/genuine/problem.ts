@@ -9,7 +9,7 @@ export const batchSize = 16
 export const layers = [12, 8, 8, 5]
 
 /** Artifacts of a small network of GELU layers. */
-export function smallArtifacts(): Artifacts {
+export function smallArtifacts(): Promise<Artifacts> {
   return buildArtifacts(initializeNetwork(createRandom(3), layers))
 }
 

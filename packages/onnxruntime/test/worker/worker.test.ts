@@ -28,7 +28,7 @@ vi.mock('node:worker_threads', async (original) => {
 })
 
 let folder: string
-const artifacts = smallArtifacts()
+const artifacts = await smallArtifacts()
 const transformation = inducedMetric(adam(), {
   learningRate: cosine({ from: 0.02, to: 0.01, steps: 20 }),
   xi: 0.1,

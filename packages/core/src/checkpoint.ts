@@ -54,6 +54,7 @@ interface Header extends Omit<Checkpoint, 'parameters'> {
  * Writes a checkpoint as bytes.
  *
  * @returns a versioned, self-describing file with a checksum; readable by every adapter
+ * @throws ERR_CHECKPOINT when it is no checkpoint, or a slot has not its parameter's size and element type
  *
  * @example
  * ```ts
@@ -67,6 +68,9 @@ interface Header extends Omit<Checkpoint, 'parameters'> {
  * ```
  */
 export function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array {
+  checkCheckpoint(checkpoint)
+  for (const state of checkpoint.parameters)
+    checkParameterState(state, { ...state, slots: Object.keys(state.slots) })
   const { parameters, ...rest } = checkpoint
   const header: Header = {
     ...rest,

@@ -1,6 +1,8 @@
 import { add, div, input, mul, square, sub, type Expr, type Operand } from './algebra.js'
 import { InducedMetricError, show } from './errors.js'
+import { checkKeys } from './keys.js'
 import {
+  checkSpecs,
   resolveHyperparameters,
   type HyperparameterOptions,
   type HyperparameterSpecs,
@@ -29,6 +31,9 @@ export interface EmbeddingDefinition<S extends HyperparameterSpecs> {
   factor?(loss: Expr, metric: Expr, given: EmbeddingParameters<S>): Expr
 }
 
+/** The functions of a definition, of which the first two must be there. */
+const parts = ['slope', 'descends', 'domain', 'factor'] as const
+
 /** An embedding with its hyperparameters. */
 export interface Embedding {
   readonly name: string
@@ -45,7 +50,8 @@ export interface EmbeddingFactory<S extends HyperparameterSpecs> {
 /**
  * Defines an embedding of your own by its slope f′ and the slope h′ of what it descends.
  *
- * @throws ERR_OPTION when the factory it returns is given unknown or invalid hyperparameters
+ * @throws ERR_OPTION for a definition that is incomplete or declares what it cannot; the factory it returns throws
+ *   ERR_OPTION for unknown or invalid hyperparameters
  *
  * @example
  * ```ts
@@ -65,16 +71,27 @@ export interface EmbeddingFactory<S extends HyperparameterSpecs> {
 export function defineEmbedding<const S extends HyperparameterSpecs = Readonly<Record<never, never>>>(
   definition: EmbeddingDefinition<S>,
 ): EmbeddingFactory<S> {
-  const { name } = definition
+  checkKeys('defineEmbedding', definition, ['name', 'hyperparameters', ...parts])
+  const { name, hyperparameters: specs = {} } = definition
   if (typeof name !== 'string' || !/^[A-Za-z][A-Za-z0-9-]*$/.test(name)) {
     throw new InducedMetricError(
       'ERR_OPTION',
       `an embedding's name is a letter, then letters, digits and hyphens; given ${show(name)}`,
     )
   }
+  for (const part of parts) {
+    const value = definition[part]
+    if (typeof value === 'function' || (value === undefined && part !== 'slope' && part !== 'descends'))
+      continue
+    throw new InducedMetricError(
+      'ERR_OPTION',
+      `${name}: ${part} must be a function of the loss, given ${show(value)}`,
+    )
+  }
+  checkSpecs(name, specs, ['name'])
   const factory = (options: HyperparameterOptions<S> = {}): Embedding => ({
     name,
-    hyperparameters: resolveHyperparameters(name, definition.hyperparameters ?? {}, options),
+    hyperparameters: resolveHyperparameters(name, specs, options),
     definition: definition,
   })
   return Object.assign(factory, { definition })

@@ -44,11 +44,18 @@ export class InducedMetricError extends Error {
   }
 }
 
+/** Characters of a string that an error message repeats. */
+const longestShown = 80
+
 /** Shows a value in an error message: short, quoted where it is a string, never throwing. */
 export function show(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value)
+  if (typeof value === 'string')
+    return JSON.stringify(value.length > longestShown ? `${value.slice(0, longestShown)}…` : value)
   if (typeof value === 'function') return 'a function'
-  if (ArrayBuffer.isView(value)) return `a ${value.constructor.name}`
+  if (ArrayBuffer.isView(value)) {
+    const { name } = value.constructor
+    return `${/^[AEIO]/.test(name) ? 'an' : 'a'} ${name}`
+  }
   if (Array.isArray(value)) return `an array of length ${value.length}`
   if (typeof value === 'object' && value !== null) return 'an object'
   return String(value)

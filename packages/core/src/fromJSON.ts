@@ -55,8 +55,8 @@ export function fromJSON(json: unknown, own: FromJSONOptions = {}): Transformati
   }
   checkKeys('fromJSON', own, ['preconditioners', 'embeddings'])
   const known = {
-    preconditioner: [...builtinPreconditioners, ...factories('preconditioners', own.preconditioners)],
-    embedding: [...builtinEmbeddings, ...factories('embeddings', own.embeddings)],
+    preconditioner: factories('preconditioners', builtinPreconditioners, own.preconditioners),
+    embedding: factories('embeddings', builtinEmbeddings, own.embeddings),
   }
   const read: Readonly<Record<string, (path: string, json: unknown) => unknown>> = {
     base: (path, json) => componentFromJSON('preconditioner', path, json, known.preconditioner),
@@ -80,11 +80,25 @@ export function fromJSON(json: unknown, own: FromJSONOptions = {}): Transformati
 /** A factory of any hyperparameters. */
 type NamedFactory<T> = ((options?: never) => T) & { readonly definition: { readonly name: string } }
 
-function factories<T>(option: string, given: unknown): readonly NamedFactory<T>[] {
+/** The built-in factories and the caller's own, every name once. */
+function factories<T>(
+  option: string,
+  builtin: readonly NamedFactory<T>[],
+  given: unknown,
+): readonly NamedFactory<T>[] {
   const isFactory = (value: unknown): boolean =>
     typeof value === 'function' && typeof (value as Partial<NamedFactory<T>>).definition?.name === 'string'
-  if (given === undefined) return []
-  if (Array.isArray(given) && given.every(isFactory)) return given as NamedFactory<T>[]
+  if (given === undefined) return builtin
+  if (Array.isArray(given) && given.every(isFactory)) {
+    const all = [...builtin, ...(given as NamedFactory<T>[])]
+    const names = all.map(({ definition }) => definition.name)
+    const twice = names.find((name, index) => names.indexOf(name) !== index)
+    if (twice === undefined) return all
+    throw new InducedMetricError(
+      'ERR_OPTION',
+      `fromJSON: ${option} has two named ${show(twice)}, counting the built-in ones: give yours another name`,
+    )
+  }
   throw new InducedMetricError(
     'ERR_OPTION',
     `fromJSON: ${option} must be an array of what a define function returned, not called; given ${show(given)}`,
@@ -106,7 +120,7 @@ function componentFromJSON<T>(
     const names = known.map((candidate) => candidate.definition.name).join(', ')
     throw new InducedMetricError(
       'ERR_OPTION',
-      `${path}: no ${kind} ${show(name)}; known: ${names}. Pass your own to fromJSON(json, { ${kind}s: [yours] })`,
+      `${path}: no ${kind} ${show(name)}; known: ${names}. Give your own as { ${kind}s: [yours] } to fromJSON, or to what calls it here`,
     )
   }
   const options = Object.entries(hyperparameters).map(([key, x]) => [

@@ -81,13 +81,19 @@ export function checkNumber(name: string, value: unknown, range: Range): asserts
   throw new InducedMetricError('ERR_OPTION', `${name} must be ${describeRange(range)}, given ${show(value)}`)
 }
 
-/** Throws ERR_OPTION unless `value` is a number in the range or a function of the step. */
-export function checkScheduled(name: string, value: unknown, range: Range): asserts value is Scheduled {
+/** Throws ERR_OPTION unless `value` is a number in the range or a function of the step; `otherwise` may be given, too. */
+export function checkScheduled(
+  name: string,
+  value: unknown,
+  range: Range,
+  otherwise?: string,
+): asserts value is Scheduled {
   if (typeof value === 'function') return
   if (typeof value === 'number' && inRange(value, range)) return
+  const more = otherwise === undefined ? '' : `, or ${otherwise}`
   throw new InducedMetricError(
     'ERR_OPTION',
-    `${name} must be ${describeRange(range)}, or a function of the step that gives one; given ${show(value)}`,
+    `${name} must be ${describeRange(range)}, or a function of the step that gives one${more}; given ${show(value)}`,
   )
 }
 
@@ -100,6 +106,28 @@ export function valueAt(name: string, value: Scheduled, range: Range, step: numb
     'ERR_OPTION',
     `the schedule of ${name} must give ${describeRange(range)}, gave ${show(result)} at step ${step}`,
   )
+}
+
+const kinds: readonly unknown[] = ['number', 'boolean', 'integer']
+
+/** Checks declarations: their names, of which some may be `taken`, their kinds, and that each default is one it allows. */
+export function checkSpecs(owner: string, specs: unknown, taken: readonly string[]): void {
+  const wrong = (message: string): never => {
+    throw new InducedMetricError('ERR_OPTION', `${owner}: ${message}`)
+  }
+  if (typeof specs !== 'object' || specs === null || Array.isArray(specs))
+    wrong(`hyperparameters must be an object of declarations, given ${show(specs)}`)
+  for (const [name, spec] of Object.entries(specs as Record<string, Partial<HyperparameterSpec> | null>)) {
+    if (!/^[A-Za-z][A-Za-z0-9]*$/.test(name))
+      wrong(`a hyperparameter's name is a letter, then letters and digits; given ${show(name)}`)
+    if (taken.includes(name))
+      wrong(`a hyperparameter cannot be named ${name}, which means something else here`)
+    if (!kinds.includes(spec?.kind))
+      wrong(
+        `hyperparameter ${name} must be declared as { kind: 'number' | 'boolean' | 'integer', default, … }`,
+      )
+  }
+  resolveHyperparameters(owner, specs as HyperparameterSpecs, {})
 }
 
 /** Checks options against their declarations and fills in defaults. */

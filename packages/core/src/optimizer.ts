@@ -124,7 +124,8 @@ export interface OptimizerOptions {
  *
  * @param transformation what `inducedMetric` returned
  * @param parameters names, shapes and row-major values, Float32Array or Float64Array
- * @throws ERR_OPTION for an invalid option or a name used twice; ERR_SHAPE when data and shape do not agree;
+ * @throws ERR_OPTION for an invalid option or a name used twice; ERR_SHAPE when data and shape do not agree, or two
+ *   parameters share elements;
  *   ERR_NOT_SUPPORTED for an engine that is not available
  *
  * @example
@@ -183,6 +184,7 @@ export function createOptimizer(
   }
   const plan = planStep(transformation, parameters.map(infoOf))
   checkData(parameters)
+  checkApart(parameters)
   const engine = createEngine(
     plan,
     parameters.map(({ data }) => data),
@@ -221,6 +223,30 @@ function checkData(parameters: readonly Parameter[]): void {
       'ERR_SHAPE',
       `parameter ${show(name)}: shape [${shape.join(', ')}] has ${size} elements, data has ${data.length}`,
     )
+  }
+}
+
+/** Throws ERR_SHAPE when two parameters have elements in common: each would undo what is done to the other. */
+function checkApart(parameters: readonly OptimizerParameter[]): void {
+  const byBuffer = new Map<ArrayBufferLike, OptimizerParameter[]>()
+  for (const parameter of parameters) {
+    const { buffer, length } = parameter.data
+    const others = byBuffer.get(buffer)
+    if (length === 0) continue
+    if (others) others.push(parameter)
+    else byBuffer.set(buffer, [parameter])
+  }
+  for (const sharers of byBuffer.values()) {
+    sharers.sort((a, b) => a.data.byteOffset - b.data.byteOffset)
+    for (let i = 1; i < sharers.length; i++) {
+      const [before, after] = [sharers[i - 1]!, sharers[i]!]
+      if (before.data.byteOffset + before.data.byteLength <= after.data.byteOffset) continue
+      throw new InducedMetricError(
+        'ERR_SHAPE',
+        `parameters ${show(before.name)} and ${show(after.name)} share elements of one array; give weights that are ` +
+          'tied once, with the sum of their gradients',
+      )
+    }
   }
 }
 
@@ -276,6 +302,7 @@ class PlannedOptimizer implements Optimizer {
     const { transformation, parameters: before } = this.#plan
     const plan = planStep(transformation, [...before, ...parameters].map(infoOf))
     checkData(parameters)
+    checkApart([...this.parameters, ...parameters])
     engine.add(
       plan,
       parameters.map(({ data }) => data),

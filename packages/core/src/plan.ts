@@ -203,7 +203,8 @@ function structuralHash(
     if (hashes.has(key)) continue
     hashes.set(key, recordStep({ base, matrix, metric: true, decays: false, clips: false }).hash)
   }
-  return hashText([transformation.metricScope, ...new Set(hashes.values())].join())
+  // Sorted, as a checkpoint goes by names: parameters in another order are the same state.
+  return hashText([transformation.metricScope, ...[...new Set(hashes.values())].sort()].join())
 }
 
 function checkParameters(transformation: Transformation, parameters: readonly ParameterInfo[]): void {
@@ -265,7 +266,12 @@ export function profileEntries({ base, settings }: Profile): ScalarEntry[] {
   return [
     entry('learningRate', learningRate, optionRanges.learningRate),
     entry('weightDecay', weightDecay, optionRanges.weightDecay),
-    ...declaredEntries(base.name, base.definition.hyperparameters, base.hyperparameters, hyperparameterInput),
+    ...declaredEntries(
+      base.name,
+      base.definition.hyperparameters ?? {},
+      base.hyperparameters,
+      hyperparameterInput,
+    ),
   ]
 }
 

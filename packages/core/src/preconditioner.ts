@@ -1,6 +1,8 @@
 import { input, literal, type Expr, type Shape } from './algebra.js'
 import { InducedMetricError, show, type ErrorCode } from './errors.js'
+import { checkKeys } from './keys.js'
 import {
+  checkSpecs,
   resolveHyperparameters,
   type HyperparameterOptions,
   type HyperparameterSpecs,
@@ -25,6 +27,12 @@ export interface PreconditionerInput {
   readonly slot: (name: string, initial?: Expr | number) => Expr
 }
 
+/** Names a hyperparameter cannot have: what `update` is given beside them, and `name`, which saved data begin with. */
+const givenNames = ['name', 'gradient', 'parameter', 'step', 'tall', 'rows', 'columns', 'slot'] satisfies (
+  | 'name'
+  | keyof PreconditionerInput
+)[]
+
 /** What a definition gives back. */
 export interface PreconditionerOutput {
   /** P m̂: the step of the base optimiser is −learningRate · direction. */
@@ -43,8 +51,8 @@ export interface PreconditionerOutput {
 export interface PreconditionerDefinition<S extends HyperparameterSpecs> {
   /** Its name in saved transformations: letters, digits and hyphens. */
   readonly name: string
-  /** The hyperparameters it takes, with defaults and ranges. The learning rate is not one of them. */
-  readonly hyperparameters: S
+  /** The hyperparameters it takes, with defaults and ranges; default none. The learning rate is not one of them. */
+  readonly hyperparameters?: S
   /** Whether it applies to matrices only; other parameters then go to the transformation's `fallback`. */
   readonly matrix?: boolean
   /** Writes one update over the algebra. Numbers arrive as scalar expressions, booleans and integers as they are. */
@@ -76,7 +84,8 @@ export interface PreconditionerFactory<S extends HyperparameterSpecs> {
  * Defines a base preconditioner: ten lines over the algebra that then run on every engine and in every adapter, with
  * and without the metric.
  *
- * @throws ERR_OPTION when the factory it returns is given unknown or invalid hyperparameters
+ * @throws ERR_OPTION for a definition that is incomplete or declares what it cannot; the factory it returns throws
+ *   ERR_OPTION for unknown or invalid hyperparameters
  *
  * @example
  * ```ts
@@ -97,19 +106,30 @@ export interface PreconditionerFactory<S extends HyperparameterSpecs> {
  * inducedMetric(absprop({ decay: 0.99 }), { learningRate: 0.01 })
  * ```
  */
-export function definePreconditioner<const S extends HyperparameterSpecs>(
+export function definePreconditioner<const S extends HyperparameterSpecs = Readonly<Record<never, never>>>(
   definition: PreconditionerDefinition<S>,
 ): PreconditionerFactory<S> {
-  const { name } = definition
+  checkKeys('definePreconditioner', definition, ['name', 'hyperparameters', 'matrix', 'update'])
+  const { name, hyperparameters: specs = {}, matrix, update } = definition
   if (typeof name !== 'string' || !/^[A-Za-z][A-Za-z0-9-]*$/.test(name)) {
     throw new InducedMetricError(
       'ERR_OPTION',
       `a preconditioner's name is a letter, then letters, digits and hyphens; given ${show(name)}`,
     )
   }
+  if (typeof update !== 'function') {
+    throw new InducedMetricError(
+      'ERR_OPTION',
+      `${name}: update must be a function that returns { direction, dual?, slots }, given ${show(update)}`,
+    )
+  }
+  if (matrix !== undefined && typeof matrix !== 'boolean') {
+    throw new InducedMetricError('ERR_OPTION', `${name}: matrix must be true or false, given ${show(matrix)}`)
+  }
+  checkSpecs(name, specs, givenNames)
   const factory = (options: HyperparameterOptions<S> = {}): Preconditioner => ({
     name,
-    hyperparameters: resolveHyperparameters(name, definition.hyperparameters, options),
+    hyperparameters: resolveHyperparameters(name, specs, options),
     definition: definition,
   })
   return Object.assign(factory, { definition })
@@ -137,7 +157,7 @@ export function recordUpdate(
 ): RecordedUpdate {
   const { definition, hyperparameters, name } = base
   const given: Record<string, unknown> = {}
-  for (const [key, spec] of Object.entries(definition.hyperparameters)) {
+  for (const [key, spec] of Object.entries(definition.hyperparameters ?? {})) {
     const value = hyperparameters[key]!
     if (spec.kind !== 'number') given[key] = value
     else if (value === 0 && spec.zeroIsStructural) given[key] = literal(0)

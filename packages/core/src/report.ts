@@ -92,6 +92,11 @@ function dualNormOf({ unit, dualNorm }: UnitResult): number {
   return unit.graph.metric ? Math.max(dualNorm, 0) : NaN
 }
 
+/** What an embedding could not do. */
+function complaint({ graph }: MetricUnit, loss: number | null): string {
+  return graph.needsLoss ? `cannot take the loss ${loss}` : 'gives a factor that is negative or not finite'
+}
+
 /**
  * The error of a step that must not be written, or `undefined` where the transformation says to skip it.
  *
@@ -117,7 +122,8 @@ export function refusal(
   if (onBadLoss === 'skip') return undefined
   return new InducedMetricError(
     'ERR_BAD_LOSS',
-    `the embedding ${embedding.name} cannot take the loss ${given.loss}; nothing was changed. log needs a loss above ` +
-      "`floor`: lower floor, or set onBadLoss to 'skip', 'base' or 'zero'",
+    `the embedding ${embedding.name} ${complaint(unit, given.loss)}; nothing was changed. ` +
+      `${'floor' in embedding.hyperparameters ? 'It needs a loss above `floor`: lower floor' : 'Look at its definition'}, ` +
+      "or set onBadLoss to 'skip', 'base' or 'zero'",
   )
 }

@@ -28,7 +28,7 @@ function check(name: string, value: unknown, positive = false): asserts value is
   if (typeof value === 'number' && Number.isFinite(value) && (!positive || value > 0)) return
   throw new InducedMetricError(
     'ERR_OPTION',
-    `schedule option ${name} must be a finite number${positive ? ' > 0' : ''}, given ${show(value)}`,
+    `${name} must be a finite number${positive ? ' > 0' : ''}, given ${show(value)}`,
   )
 }
 
@@ -43,7 +43,7 @@ function check(name: string, value: unknown, positive = false): asserts value is
  * ```
  */
 export function constant(value: number): BuiltinSchedule {
-  check('value', value)
+  check('constant.value', value)
   return builtin({ schedule: 'constant', value }, () => value)
 }
 
@@ -60,9 +60,9 @@ export function constant(value: number): BuiltinSchedule {
 export function linear(options: { from: number; to: number; steps: number }): BuiltinSchedule {
   checkKeys('linear', options, ['from', 'to', 'steps'])
   const { from, to, steps } = options
-  check('from', from)
-  check('to', to)
-  check('steps', steps, true)
+  check('linear.from', from)
+  check('linear.to', to)
+  check('linear.steps', steps, true)
   return builtin(
     { schedule: 'linear', from, to, steps },
     (step) => from + (to - from) * progress(step, steps),
@@ -82,9 +82,9 @@ export function linear(options: { from: number; to: number; steps: number }): Bu
 export function cosine(options: { from: number; to?: number; steps: number }): BuiltinSchedule {
   checkKeys('cosine', options, ['from', 'to', 'steps'])
   const { from, to = 0, steps } = options
-  check('from', from)
-  check('to', to)
-  check('steps', steps, true)
+  check('cosine.from', from)
+  check('cosine.to', to)
+  check('cosine.steps', steps, true)
   return builtin(
     { schedule: 'cosine', from, to, steps },
     (step) => to + 0.5 * (from - to) * (1 + Math.cos(Math.PI * progress(step, steps))),
@@ -104,9 +104,9 @@ export function cosine(options: { from: number; to?: number; steps: number }): B
 export function exponential(options: { from: number; rate: number; steps?: number }): BuiltinSchedule {
   checkKeys('exponential', options, ['from', 'rate', 'steps'])
   const { from, rate, steps = 1 } = options
-  check('from', from)
-  check('rate', rate, true)
-  check('steps', steps, true)
+  check('exponential.from', from)
+  check('exponential.rate', rate, true)
+  check('exponential.steps', steps, true)
   return builtin(
     { schedule: 'exponential', from, rate, steps },
     (step) => from * rate ** ((step - 1) / steps),
@@ -130,15 +130,19 @@ export function piecewise(options: {
   checkKeys('piecewise', options, ['values', 'boundaries'])
   const { values, boundaries } = options
   if (!isList(values) || !isList(boundaries) || values.length !== boundaries.length + 1) {
-    throw new InducedMetricError('ERR_OPTION', 'piecewise takes n boundaries and n + 1 values')
+    const count = (list: unknown): string => (isList(list) ? String((list as unknown[]).length) : show(list))
+    throw new InducedMetricError(
+      'ERR_OPTION',
+      `piecewise takes n boundaries and n + 1 values, given boundaries: ${count(boundaries)}, values: ${count(values)}`,
+    )
   }
-  values.forEach((value) => check('values', value))
+  values.forEach((value) => check('piecewise.values', value))
   boundaries.forEach((boundary, i) => {
-    check('boundaries', boundary)
+    check('piecewise.boundaries', boundary)
     if (i > 0 && boundary <= boundaries[i - 1]!) {
       throw new InducedMetricError(
         'ERR_OPTION',
-        `piecewise: boundaries must rise, given ${boundaries.join(', ')}`,
+        `piecewise.boundaries must rise, given ${boundaries.join(', ')}`,
       )
     }
   })
@@ -163,8 +167,9 @@ export function piecewise(options: {
 export function warmup(then: number | Schedule, options: { steps: number; from?: number }): BuiltinSchedule {
   checkKeys('warmup', options, ['steps', 'from'])
   const { steps, from = 0 } = options
-  check('from', from)
-  check('steps', steps, true)
+  check('warmup.from', from)
+  check('warmup.steps', steps, true)
+  if (typeof then !== 'function') check('warmup.then', then)
   const after = typeof then === 'function' ? then : constant(then)
   const schedule = (step: number): number =>
     step > steps ? after(step - steps) : from + (after(1) - from) * ((step - 1) / steps)

@@ -195,15 +195,7 @@ function resolveSettings(path: string, options: GroupOptions, defaults: GroupSet
     )
   }
   checkScheduled(`${path}learningRate`, settings.learningRate, optionRanges.learningRate)
-  if (settings.xi !== 'auto') {
-    if (typeof settings.xi === 'string') {
-      throw new InducedMetricError(
-        'ERR_OPTION',
-        `${path}xi must be a number ≥ 0, a schedule or 'auto', given ${show(settings.xi)}`,
-      )
-    }
-    checkScheduled(`${path}xi`, settings.xi, optionRanges.xi)
-  }
+  if (settings.xi !== 'auto') checkScheduled(`${path}xi`, settings.xi, optionRanges.xi, "'auto'")
   checkNumber(`${path}beta`, settings.beta, optionRanges.beta)
   checkScheduled(`${path}weightDecay`, settings.weightDecay, optionRanges.weightDecay)
   checkDecayMask(`${path}decayMask`, settings.decayMask)

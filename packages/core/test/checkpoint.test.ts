@@ -149,6 +149,15 @@ describe('the bytes', () => {
     unchanged()
   })
 
+  it('are not made of what is no checkpoint', () => {
+    const good = survivor.save()
+    const [first, ...others] = good.parameters
+    const slot = Object.keys(first!.slots)[0]!
+    const parameters = [{ ...first!, slots: { ...first!.slots, [slot]: new Float64Array(1) } }, ...others]
+    for (const given of [undefined, null, 3, {}, { ...good, step: -1 }, { ...good, parameters }])
+      expectError(() => encodeCheckpoint(given as Checkpoint), 'ERR_CHECKPOINT')
+  })
+
   it('are refused when they are anything else', () => {
     fc.assert(fc.property(fc.uint8Array({ maxLength: 300 }), refused), { numRuns: 300 })
     unchanged()
@@ -316,6 +325,28 @@ describe('loading', () => {
     const two = make(adam(), { metricScope: 'group' })
     two.load(decodeCheckpoint(encodeCheckpoint(shuffled)))
     expect(two.save()).toEqual(saved)
+  })
+
+  it('does not hang on the order the optimiser has its parameters in, whatever their forms', () => {
+    const list = [
+      { name: 'tall', shape: [4, 2] },
+      { name: 'bias', shape: [2] },
+      { name: 'wide', shape: [2, 4] },
+    ]
+    const over = (infos: typeof list): Optimizer =>
+      createOptimizer(
+        inducedMetric(muon(), { learningRate: 0.1 }),
+        infos.map((info) => ({
+          ...info,
+          data: new Float64Array(info.shape.reduce((a, b) => a * b, 1)).fill(1),
+        })),
+      )
+    const one = over(list)
+    one.step(gradientsOf(one, 1))
+    const two = over([...list].reverse())
+    two.load(encodeCheckpoint(one.save()))
+    const saved = two.save()
+    expect({ ...saved, parameters: [...saved.parameters].reverse() }).toEqual(one.save())
   })
 
   it('goes on where the run was: schedules, counts, skipped steps', () => {

@@ -17,7 +17,7 @@ import {
   type Embedding,
   type Preconditioner,
 } from '@induced-metric/core'
-import { bits, expectError, gradientsOf, optimizerOver, randomArray, stateBits } from './support.js'
+import { bits, expectError, gradientsOf, optimizerOver, randomArray, stateBits, thrownBy } from './support.js'
 
 const { add, div, dot, ema, matmul, mul, pow, sqrt, square, sub, sum, transpose } = algebra
 
@@ -284,6 +284,18 @@ describe('an embedding', () => {
       expectError(() => optimizer.step([new Float64Array([1])], { loss: -1 }), 'ERR_BAD_LOSS', embedding.name)
       expect(parameter.data[0]).toBe(0)
     }
+  })
+
+  it('whose factor goes wrong of itself says so, and does not blame the loss', () => {
+    const parameter = { name: 'w', shape: [1], data: new Float64Array([0]) }
+    const broken = defineEmbedding({ name: 'broken', slope: () => NaN, descends: () => 1 })
+    const optimizer = createOptimizer(inducedMetric(sgd(), { learningRate: 1, embedding: broken() }), [
+      parameter,
+    ])
+    const step = (): unknown => optimizer.step([new Float64Array([1])])
+    expectError(step, 'ERR_BAD_LOSS', 'broken', 'a factor that is negative or not finite', 'definition')
+    expect(thrownBy(step).message).not.toMatch(/null|floor/)
+    expect(parameter.data[0]).toBe(0)
   })
 
   it('that never reads the loss needs none', () => {

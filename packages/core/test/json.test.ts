@@ -3,8 +3,11 @@ import { describe, expect, it } from 'vitest'
 import {
   adagrad,
   adam,
+  algebra,
   constant,
   cosine,
+  defineEmbedding,
+  definePreconditioner,
   exponential,
   fromJSON,
   heavyBall,
@@ -248,8 +251,19 @@ describe('data from elsewhere', () => {
     )
   })
 
-  it('a preconditioner of your own does not hide a built-in one of its name', () => {
-    expect(fromJSON(good, { preconditioners: [] }).settings.base.definition).toBe(adam.definition)
+  it('does not choose between two definitions of one name', () => {
+    const update = ({ gradient }: { gradient: algebra.Expr }) => ({ direction: gradient, slots: {} })
+    const [ours, mine] = [
+      definePreconditioner({ name: 'adam', update }),
+      definePreconditioner({ name: 'mine', update }),
+    ]
+    const flat = defineEmbedding({ name: 'log', slope: () => 0, descends: () => 1 })
+    const refused = (own: object, ...words: string[]): void =>
+      expectError(() => fromJSON(good, own as never), 'ERR_OPTION', 'another name', ...words)
+    refused({ preconditioners: [ours] }, 'preconditioners', '"adam"')
+    refused({ preconditioners: [mine, mine] }, '"mine"')
+    refused({ embeddings: [flat] }, 'embeddings', '"log"')
+    expect(fromJSON(good, { preconditioners: [mine] }).settings.base.definition).toBe(adam.definition)
   })
 
   it.each([

@@ -256,6 +256,64 @@ describe('hyperparameters of the embeddings', () => {
 })
 
 describe('definitions', () => {
+  const update = ({ gradient }: { gradient: unknown }) => ({ direction: gradient, slots: {} })
+  const number = { kind: 'number', default: 0.5, min: 0, max: 1 }
+  it.each<[change: object, ...words: string[]]>([
+    [{ update: undefined }, 'update', 'undefined'],
+    [{ update: 3 }, 'update', '3'],
+    [{ matrix: 1 }, 'matrix', '1'],
+    [{ hyperparameters: 3 }, 'hyperparameters', '3'],
+    [{ hyperparameters: [] }, 'hyperparameters', 'an array'],
+    [{ hyperparameters: { mu: 0.9 } }, 'mu', "kind: 'number'"],
+    [{ hyperparameters: { mu: null } }, 'mu', "kind: 'number'"],
+    [{ hyperparameters: { mu: { kind: 'float', default: 1 } } }, 'mu', "kind: 'number'"],
+    [{ hyperparameters: { mu: { kind: 'number' } } }, 'mine.mu', 'undefined'],
+    [{ hyperparameters: { mu: { ...number, default: 2 } } }, 'mine.mu', '[0, 1]', '2'],
+    [{ hyperparameters: { 'a.b': number } }, 'name', '"a.b"'],
+    [{ hyperparameters: { gradient: number } }, 'gradient'],
+    [{ hyperparameters: { name: number } }, 'name'],
+    [{ hyperparameter: {} }, '"hyperparameter"', 'hyperparameters'],
+  ])('of a preconditioner with %o are refused', (change, ...words) => {
+    const define = loosely(definePreconditioner, {
+      name: 'mine',
+      hyperparameters: { mu: number },
+      update,
+      ...change,
+    })
+    expectError(define, 'ERR_OPTION', ...words)
+  })
+
+  it.each<[change: object, ...words: string[]]>([
+    [{ slope: undefined }, 'slope', 'undefined'],
+    [{ descends: undefined }, 'descends', 'undefined'],
+    [{ descends: 1 }, 'descends', '1'],
+    [{ domain: true }, 'domain', 'true'],
+    [{ factor: 'x' }, 'factor', '"x"'],
+    [{ hyperparameters: { name: number } }, 'name'],
+    [{ slopes: () => 1 }, '"slopes"', 'slope'],
+  ])('of an embedding with %o are refused', (change, ...words) => {
+    const define = loosely(defineEmbedding, { name: 'mine', slope: () => 1, descends: () => 1, ...change })
+    expectError(define, 'ERR_OPTION', ...words)
+  })
+
+  it.each([undefined, null, 3, 'adam', []])('are objects, not %o', (definition) => {
+    expectError(loosely(definePreconditioner, definition), 'ERR_OPTION', 'definePreconditioner')
+    expectError(loosely(defineEmbedding, definition), 'ERR_OPTION', 'defineEmbedding')
+  })
+
+  it('may leave hyperparameters out', () => {
+    const plain = definePreconditioner({
+      name: 'plain',
+      update: ({ gradient }) => ({ direction: gradient, slots: {} }),
+    })
+    const data = new Float64Array([1])
+    createOptimizer(inducedMetric(plain(), { learningRate: 0.5, xi: 0 }), [
+      { name: 'w', shape: [1], data },
+    ]).step([new Float64Array([1])])
+    expect(data[0]).toBe(0.5)
+    expectError(loosely(plain, { mu: 1 }), 'ERR_OPTION', '"mu"', 'takes none')
+  })
+
   it.each(['', '1st', 'a b', 'a.b', 'ä', '-a', undefined, 3])(
     'have a name that files can hold, not %o',
     (name) => {
@@ -303,6 +361,46 @@ describe('createOptimizer', () => {
 
   it('refuses two parameters of one name', () => {
     expectError(() => createOptimizer(transformation, [one, { ...one }]), 'ERR_OPTION', '"w"', 'unique')
+  })
+
+  it('refuses two parameters that share elements, of which each would undo the other', () => {
+    const { buffer } = new Float64Array(6)
+    const part = (name: string, offset: number, length: number) => ({
+      name,
+      shape: [length],
+      data: new Float64Array(buffer, 8 * offset, length),
+    })
+    for (const engine of ['reference', 'wasm'] as const) {
+      const create =
+        (...parameters: (typeof one)[]) =>
+        () =>
+          createOptimizer(transformation, parameters, { engine })
+      expectError(
+        create(one, { ...one, name: 'tied' }),
+        'ERR_SHAPE',
+        '"w"',
+        '"tied"',
+        'sum of their gradients',
+      )
+      expectError(create(part('b', 3, 3), part('a', 0, 4)), 'ERR_SHAPE', '"a"', '"b"')
+      // Side by side in one buffer they may lie, in any order, and so may what is empty.
+      create(part('c', 4, 2), part('a', 0, 2), part('b', 2, 2), part('none', 3, 0))().step([
+        new Float64Array(2),
+        new Float64Array(2),
+        new Float64Array(2),
+        new Float64Array(0),
+      ])
+    }
+  })
+
+  it('says what it was given in a word or two', () => {
+    expectError(
+      loosely(createOptimizer, transformation, 'x'.repeat(1000)),
+      'ERR_OPTION',
+      `"${'x'.repeat(80)}…"`,
+    )
+    const integers = { ...one, data: new Int8Array(2) }
+    expectError(loosely(createOptimizer, transformation, [integers]), 'ERR_SHAPE', 'given an Int8Array')
   })
 
   it('refuses options for a group that no parameter is in, and lists the groups there are', () => {

@@ -201,7 +201,7 @@ describe('options', () => {
     ['piecewise: NaN', () => piecewise({ values: [1, NaN], boundaries: [5] }), 'values'],
     ['piecewise: no arrays', () => piecewise({ values: 1, boundaries: 2 } as never), 'piecewise'],
     ['warmup: no steps', () => warmup(1, { steps: 0 }), 'steps'],
-    ['warmup: to NaN', () => warmup(NaN, { steps: 1 }), 'value'],
+    ['warmup: to NaN', () => warmup(NaN, { steps: 1 }), 'warmup.then', 'NaN'],
     ['warmup: to text', () => warmup('1' as never, { steps: 1 }), '"1"'],
     [
       'linear: an option it has not',

@@ -2,7 +2,7 @@ import { createRequire } from 'node:module'
 import { dirname, join, sep } from 'node:path'
 
 import type * as tfjsNamespace from '@tensorflow/tfjs'
-import type { Optimizer, Scalar, Tensor, Tensor2D, Variable } from '@tensorflow/tfjs'
+import type { GradSaveFunc, Optimizer, Scalar, Tensor, Tensor2D, Variable } from '@tensorflow/tfjs'
 
 import type { Batch } from '../data/batches.js'
 import { PIXELS } from '../data/mnist.js'
@@ -119,13 +119,39 @@ function tensorsOf(tf: Tf, { images, labels, count }: Batch): { images: Tensor2D
 function forward(tf: Tf, variables: readonly Variable[], images: Tensor2D): Tensor2D {
   let activations = images
   for (let place = 0; place < variables.length; place += 2) {
-    const sums: Tensor2D = tf.add(
-      tf.matMul(activations, variables[place]! as Tensor2D),
-      variables[place + 1]!,
-    )
+    const weights = variables[place]! as Tensor2D
+    const products = place === 0 ? ofImages(tf, activations, weights) : product(tf, activations, weights)
+    const sums: Tensor2D = tf.add(products, variables[place + 1]!)
     activations = place + 2 < variables.length ? gelu(tf, sums) : sums
   }
   return activations
+}
+
+// For a product with a transposed matrix, as gradients are, the wasm backend has a kernel that takes ten times as long as
+// transposing first and multiplying then; hence gradients of our own.
+
+/** Activations times weights. */
+function product(tf: Tf, activations: Tensor2D, weights: Tensor2D): Tensor2D {
+  const multiply = tf.customGrad((a, b, save) => {
+    const [x, w] = [a as Tensor2D, b as Tensor2D]
+    ;(save as GradSaveFunc)([x, w])
+    const gradFunc = (dy: Tensor, saved: Tensor[]): Tensor[] => {
+      const [x, w] = saved as [Tensor2D, Tensor2D]
+      return [tf.matMul(dy as Tensor2D, tf.transpose(w)), tf.matMul(tf.transpose(x), dy as Tensor2D)]
+    }
+    return { value: tf.matMul(x, w), gradFunc }
+  })
+  return multiply(activations, weights) as Tensor2D
+}
+
+/** The same for the first layer: nobody needs the gradient by the images. */
+function ofImages(tf: Tf, images: Tensor2D, weights: Tensor2D): Tensor2D {
+  const multiply = tf.customGrad((w) => ({
+    value: tf.matMul(images, w as Tensor2D),
+    // (dyᵀx)ᵀ, as dy is far narrower than x.
+    gradFunc: (dy: Tensor) => tf.transpose(tf.matMul(tf.transpose(dy as Tensor2D), images)),
+  }))
+  return multiply(weights) as Tensor2D
 }
 
 const GELU_SCALE = 2 * Math.sqrt(2 / Math.PI)

@@ -104,7 +104,7 @@ ${remarksHtml([...new Set(settings.map(({ id }) => id))])}
 
 const remarks: Readonly<Record<string, string>> = {
   identity:
-    'At these settings, the best of the paper’s search, the factor of <em>identity</em> stays within a hair of 1: there it is plain SGD.',
+    'At the best settings of the paper’s search the factor of <em>identity</em> stays within a hair of 1: there it is plain SGD.',
   rms: '<em>RMS</em> stays some per cent below Adam’s step.',
   log: '<em>Log</em> acts like a learning rate divided by the loss, so its steps grow as the loss falls.',
 }

@@ -1,7 +1,7 @@
 import { InducedMetricError, type Checkpoint, type StepPlan } from '@induced-metric/core'
 import type { InducedOptimizerOptions } from './inducedOptimizer.js'
-import type { Scalar } from './namespace.js'
-import { matchStates } from './restore.js'
+import type { Scalar, Tensor, TensorFlow, Variable } from './namespace.js'
+import { checkForm, matchStates } from './restore.js'
 
 /**
  * Checks that a checkpoint fits the variables of a plan.
@@ -19,12 +19,7 @@ export function checkFit(plan: StepPlan, checkpoint: Checkpoint): void {
       `the checkpoint has no state that fits variable ${missing.name}`,
     )
   }
-  if (matched.length === checkpoint.parameters.length && checkpoint.hash !== plan.hash) {
-    throw new InducedMetricError(
-      'ERR_CHECKPOINT',
-      'the checkpoint was saved by a transformation of another form: its bases or its metricScope differ',
-    )
-  }
+  if (matched.length === checkpoint.parameters.length) checkForm(plan, checkpoint)
 }
 
 const choices: Readonly<Record<string, readonly string[]>> = {
@@ -32,8 +27,30 @@ const choices: Readonly<Record<string, readonly string[]>> = {
   engine: ['auto', 'ops', 'wasm'],
 }
 
+/** A value as errors show it. */
+export function show(value: unknown): string {
+  if (typeof value === 'string') return `'${value}'`
+  return typeof value === 'object' && value !== null ? 'an object' : String(value)
+}
+
+/** Whether a value is a tensor of that copy of TensorFlow.js or another, and not disposed of. */
+export function isTensor(tf: TensorFlow, value: unknown): value is Tensor {
+  // What `instanceof` asks is answered by the class itself, which takes the tensors of other copies, too.
+  return value instanceof tf.Tensor && !value.isDisposed
+}
+
+/** A value that is no tensor to work with, for an error. */
+export function showTensor(tf: TensorFlow, value: unknown): string {
+  if (!(value instanceof tf.Tensor)) return show(value)
+  return value.isDisposed
+    ? 'a tensor that was disposed of'
+    : `${value.dtype} of shape [${value.shape.join(', ')}]`
+}
+
 /** Throws ERR_OPTION for an option that does not exist or has a value that does not. */
 export function checkOptions(options: InducedOptimizerOptions): void {
+  if (typeof options !== 'object' || options === null || Array.isArray(options))
+    throw new InducedMetricError('ERR_OPTION', `options must be an object, given ${show(options)}`)
   for (const [name, value] of Object.entries(options)) {
     if (value === undefined) continue
     const accepted = choices[name]
@@ -45,17 +62,28 @@ export function checkOptions(options: InducedOptimizerOptions): void {
       )
     }
     if (name === 'groupOf' ? typeof value !== 'function' : !accepted!.includes(value as string))
-      throw new InducedMetricError('ERR_OPTION', `${name} must be ${expected}, given ${String(value)}`)
+      throw new InducedMetricError('ERR_OPTION', `${name} must be ${expected}, given ${show(value)}`)
   }
 }
 
+/** Throws ERR_OPTION unless these are variables. */
+export function checkVariables(variables: readonly Variable[]): void {
+  const isVariable = (value?: Partial<Variable> | null): boolean =>
+    typeof value?.name === 'string' && Array.isArray(value.shape)
+  if (Array.isArray(variables) && variables.every(isVariable)) return
+  throw new InducedMetricError(
+    'ERR_OPTION',
+    'load takes an array of variables, as in load(checkpoint, [kernel, bias])',
+  )
+}
+
 /** Throws ERR_SHAPE unless the loss is a number or a scalar. */
-export function checkLoss(loss: Scalar | number | undefined): void {
+export function checkLoss(tf: TensorFlow, loss: Scalar | number | undefined): void {
   if (loss === undefined || loss === null || typeof loss === 'number') return
-  if (loss.size === 1 && loss.rank === 0 && loss.dtype === 'float32') return
+  if (isTensor(tf, loss) && loss.rank === 0 && loss.dtype === 'float32') return
   throw new InducedMetricError(
     'ERR_SHAPE',
-    `the loss must be a number or a scalar of float32, given ${loss.dtype} of shape [${loss.shape?.join(', ')}]`,
+    `the loss must be a number or a scalar of float32, given ${showTensor(tf, loss)}`,
   )
 }
 

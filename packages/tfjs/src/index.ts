@@ -3,10 +3,10 @@
  *
  * @packageDocumentation
  */
-import type { Transformation } from '@induced-metric/core'
+import type { FromJSONOptions, Transformation } from '@induced-metric/core'
 import type { TensorFlow } from './namespace.js'
 import type { InducedOptimizer, InducedOptimizerOptions } from './inducedOptimizer.js'
-import { optimizerClass } from './optimizer.js'
+import { addDefinitions, optimizerClass } from './optimizer.js'
 
 export type { TensorFlow } from './namespace.js'
 export type { InducedOptimizer, InducedOptimizerOptions } from './inducedOptimizer.js'
@@ -46,6 +46,9 @@ export function inducedOptimizer(
  * one yet.
  *
  * @param tf the TensorFlow.js namespace that loads
+ * @param own what `definePreconditioner` and `defineEmbedding` returned, where models were saved with bases or embeddings of
+ *   your own; they add to those of earlier calls
+ * @throws ERR_OPTION when the arguments are no namespace or no definitions, or two have one name
  *
  * @example
  * ```ts no-run
@@ -56,6 +59,7 @@ export function inducedOptimizer(
  * const model = await tf.loadLayersModel('indexeddb://digits')
  * ```
  */
-export function registerInducedOptimizer(tf: TensorFlow): void {
+export function registerInducedOptimizer(tf: TensorFlow, own: FromJSONOptions = {}): void {
   optimizerClass(tf)
+  addDefinitions(tf, own)
 }

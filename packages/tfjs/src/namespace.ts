@@ -8,6 +8,7 @@ import type * as tfc from '@tensorflow/tfjs-core'
 export type TensorFlow = Pick<
   typeof tfc,
   | 'Optimizer'
+  | 'Tensor'
   | 'add'
   | 'addN'
   | 'backend'

@@ -6,12 +6,15 @@ import {
   decodeCheckpoint,
   encodeCheckpoint,
   fromJSON,
+  inducedMetric,
   InducedMetricError,
   initialReport,
   planStep,
   refusal,
+  sgd,
   stepStatus,
   type Checkpoint,
+  type FromJSONOptions,
   type ParameterInfo,
   type ScalarState,
   type StepPlan,
@@ -20,7 +23,7 @@ import {
   type Transformation,
 } from '@induced-metric/core'
 import type { Optimizer } from '@tensorflow/tfjs-core'
-import { checkFit, checkLoss, checkOptions, lossRequired } from './checks.js'
+import { checkFit, checkLoss, checkOptions, checkVariables, lossRequired } from './checks.js'
 import { createConstants } from './constants.js'
 import { createEvaluator } from './evaluation.js'
 import { createFusedPasses, type FusedPasses } from './fused.js'
@@ -58,6 +61,23 @@ interface InducedOptimizerClass extends SerializableConstructor<Optimizer> {
 
 const checkpointName = 'induced-metric/checkpoint'
 const classes = new WeakMap<TensorFlow['Optimizer'], InducedOptimizerClass>()
+/** The caller's own definitions, which saved models may name. */
+const definitions = new WeakMap<TensorFlow['Optimizer'], FromJSONOptions>()
+
+/** Makes definitions known to the models that a copy of TensorFlow.js loads from now on. */
+export function addDefinitions(tf: TensorFlow, own: FromJSONOptions): void {
+  const { preconditioners = [], embeddings = [] } = definitions.get(tf.Optimizer) ?? {}
+  const together = <T>(known: readonly T[], more: readonly T[] = []): T[] => [...new Set([...known, ...more])]
+  // Wrong definitions are wrong now, and not when a model is loaded.
+  const trial = inducedMetric(sgd(), { learningRate: 0 }).toJSON()
+  fromJSON(trial, own)
+  const all = {
+    preconditioners: together(preconditioners, own.preconditioners),
+    embeddings: together(embeddings, own.embeddings),
+  }
+  fromJSON(trial, all)
+  definitions.set(tf.Optimizer, all)
+}
 
 /** The optimiser class of a copy of TensorFlow.js, registered for loading models when it is first asked for. */
 export function optimizerClass(tf: TensorFlow): InducedOptimizerClass {
@@ -96,7 +116,9 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
           'the saved model holds no transformation of an induced-metric optimiser',
         )
       }
-      return new (cls as unknown as InducedOptimizerClass)(fromJSON(JSON.parse(saved))) as Serializable as T
+      const own = definitions.get(tf.Optimizer) ?? {}
+      const transformation = fromJSON(JSON.parse(saved), own)
+      return new (cls as unknown as InducedOptimizerClass)(transformation) as Serializable as T
     }
 
     readonly transformation: Transformation
@@ -164,7 +186,7 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
       try {
         const pairs = pairGradients(tf, variableGradients)
         const plan = this.#planOf(pairs.map(({ variable }) => variable))
-        checkLoss(loss)
+        checkLoss(tf, loss)
         const given = loss ?? computed
         if (given === undefined && plan.needsLoss) throw lossRequired(plan)
         this.#state.ensure(plan)
@@ -344,7 +366,7 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
       return {
         format: 'induced-metric-checkpoint',
         version: 1,
-        hash: this.#plan?.hash ?? this.#hash,
+        hash: this.#hashOfAll(),
         step: this.#step,
         skippedSteps: this.#skippedSteps,
         ...(await this.#state.save()),
@@ -355,6 +377,7 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
       this.#checkAlive()
       const checkpoint = given instanceof Uint8Array ? decodeCheckpoint(given) : given
       checkCheckpoint(checkpoint)
+      if (variables !== undefined) checkVariables(variables)
       const known = variables ?? this.#plan?.parameters.map(({ name }) => variableNamed(tf, name))
       if (known) checkFit(this.#planOf(known), checkpoint)
       this.#release()
@@ -379,7 +402,9 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
 
     override async setWeights(weights: NamedTensor[]): Promise<void> {
       this.#checkAlive()
-      const saved = weights.find(({ name }) => name === checkpointName)
+      const saved = Array.isArray(weights)
+        ? weights.find((weight) => weight?.name === checkpointName)
+        : undefined
       if (!saved) {
         throw new InducedMetricError(
           'ERR_CHECKPOINT',
@@ -421,8 +446,15 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
         throw new InducedMetricError('ERR_DISPOSED', 'this optimiser was disposed of; create another')
     }
 
+    /** Structural hash of all that is saved, whichever variables the latest step was of. */
+    #hashOfAll(): string {
+      const { variables, hasUnclaimed } = this.#state
+      if (hasUnclaimed || variables.size === 0) return this.#hash
+      return this.#planOf([...variables].map(([name, { shape }]) => ({ name, shape }))).hash
+    }
+
     /** The plan for a set of variables, recorded when the set is first seen. */
-    #planOf(variables: readonly Variable[]): StepPlan {
+    #planOf(variables: readonly Pick<ParameterInfo, 'name' | 'shape'>[]): StepPlan {
       const infos = variables.map(({ name, shape }): ParameterInfo => {
         const group = this.groupOf?.({ name, shape })
         return { name, shape: [...shape], ...(group === undefined ? {} : { group }) }

@@ -1,10 +1,30 @@
-import { checkParameterState, type ParameterState, type PlannedParameter } from '@induced-metric/core'
+import {
+  checkParameterState,
+  InducedMetricError,
+  type Checkpoint,
+  type ParameterState,
+  type PlannedParameter,
+  type StepPlan,
+} from '@induced-metric/core'
 import { stemOf } from './names.js'
 
 /** A saved state and the parameter it belongs to. */
 export interface Restored {
   readonly parameter: PlannedParameter
   readonly state: ParameterState
+}
+
+/** Throws ERR_CHECKPOINT when a checkpoint of the plan's parameters was saved by a transformation of another form. */
+export function checkForm(
+  plan: StepPlan,
+  { hash, parameters }: Pick<Checkpoint, 'hash' | 'parameters'>,
+): void {
+  // Saved before the first step, there is no form yet.
+  if (parameters.length === 0 || hash === plan.hash) return
+  throw new InducedMetricError(
+    'ERR_CHECKPOINT',
+    'the checkpoint was saved by a transformation of another form: its bases or its metricScope differ',
+  )
 }
 
 /**

@@ -6,7 +6,7 @@ import {
   type StepPlan,
   type Transformation,
 } from '@induced-metric/core'
-import { matchStates } from './restore.js'
+import { checkForm, matchStates } from './restore.js'
 import type { Tensor, TensorFlow } from './namespace.js'
 
 /** State of one variable: its slots, by name, on the device. No variables of TensorFlow.js, which would be trained. */
@@ -26,7 +26,13 @@ export interface UnitState {
 export interface State {
   readonly variables: ReadonlyMap<string, VariableState>
   readonly units: ReadonlyMap<string, UnitState>
-  /** Gives every variable and unit of a plan its state: the one it has, the one that was loaded, or a first one. */
+  /** Whether there are loaded states that no variable has claimed yet. */
+  readonly hasUnclaimed: boolean
+  /**
+   * Gives every variable and unit of a plan its state: the one it has, the one that was loaded, or a first one.
+   *
+   * @throws ERR_SHAPE for a variable of another shape than before; ERR_CHECKPOINT when what was loaded does not fit
+   */
   ensure(plan: StepPlan): void
   /** Takes the place of all state; variables claim theirs when they are first trained. */
   replace(checkpoint: Checkpoint): void
@@ -38,6 +44,7 @@ export function createState(tf: TensorFlow, { metricScope }: Pick<Transformation
   const variables = new Map<string, VariableState>()
   const units = new Map<string, UnitState>()
   let unclaimed: readonly ParameterState[] = []
+  let loaded: Pick<Checkpoint, 'hash' | 'parameters'> | undefined
   /** Where each parameter is a unit, those of parameters not yet claimed. */
   let unclaimedUnits: Checkpoint['units'] = []
   let ensured: StepPlan | undefined
@@ -52,6 +59,13 @@ export function createState(tf: TensorFlow, { metricScope }: Pick<Transformation
         `no state in the loaded checkpoint fits any of the variables ${fresh.map(({ name }) => name).join(', ')}`,
       )
     }
+    // All that was loaded goes to all that is trained: then the forms of both must be the same.
+    if (
+      loaded?.parameters === unclaimed &&
+      saved.size === unclaimed.length &&
+      saved.size === plan.parameters.length
+    )
+      checkForm(plan, loaded)
     const initial = initialSlots(plan)
     plan.parameters.forEach((parameter, index) => {
       const { name, shape, graph } = parameter
@@ -91,12 +105,15 @@ export function createState(tf: TensorFlow, { metricScope }: Pick<Transformation
     units.clear()
     unclaimed = []
     unclaimedUnits = []
-    ensured = undefined
+    loaded = ensured = undefined
   }
 
   return {
     variables,
     units,
+    get hasUnclaimed() {
+      return unclaimed.length > 0
+    },
     ensure(plan) {
       if (plan === ensured) return
       checkShapes(plan, variables)
@@ -109,6 +126,7 @@ export function createState(tf: TensorFlow, { metricScope }: Pick<Transformation
     replace(checkpoint) {
       dispose()
       unclaimed = checkpoint.parameters
+      loaded = checkpoint
       if (metricScope === 'parameter') unclaimedUnits = checkpoint.units
       else for (const { key, average, steps } of checkpoint.units) units.set(key, { average, steps })
     },

@@ -1,4 +1,5 @@
 import { InducedMetricError } from '@induced-metric/core'
+import { isTensor, show, showTensor } from './checks.js'
 import type { NamedTensor, NamedTensorMap, Tensor, TensorFlow, Variable } from './namespace.js'
 
 /** A variable and its gradient, if it has one. */
@@ -10,27 +11,39 @@ export interface VariableGradient {
 /**
  * Pairs gradients with the variables they are for.
  *
- * @throws ERR_SHAPE when there is no such variable, or a gradient differs from it in shape or type
+ * @throws ERR_SHAPE when there is no such variable or it is there twice, or a gradient is no tensor of its shape and type
  */
 export function pairGradients(tf: TensorFlow, gradients: NamedTensorMap | NamedTensor[]): VariableGradient[] {
-  const entries: readonly { readonly name: string; readonly tensor: Tensor | null | undefined }[] =
-    Array.isArray(gradients)
-      ? gradients
-      : Object.entries(gradients).map(([name, tensor]) => ({ name, tensor }))
-  return entries.map(({ name, tensor }) => {
+  if (typeof gradients !== 'object' || gradients === null)
+    throw new InducedMetricError(
+      'ERR_SHAPE',
+      `gradients must be an object of tensors by variable name, or an array of { name, tensor }, given ${show(gradients)}`,
+    )
+  const entries: readonly (Partial<NamedTensor> | null)[] = Array.isArray(gradients)
+    ? gradients
+    : Object.entries(gradients).map(([name, tensor]) => ({ name, tensor }))
+  const names = new Set<string>()
+  return entries.map((entry) => {
+    const name = entry?.name
+    if (typeof name !== 'string')
+      throw new InducedMetricError('ERR_SHAPE', `a gradient must be { name, tensor }, given ${show(entry)}`)
+    if (names.has(name))
+      throw new InducedMetricError('ERR_SHAPE', `there are two gradients of variable ${name}: add them up`)
+    names.add(name)
     const variable = variableNamed(tf, name)
-    const gradient = tensor ?? null
+    const gradient: unknown = entry!.tensor ?? null
+    if (gradient === null) return { variable, gradient }
     if (
-      gradient !== null &&
-      (gradient.dtype !== 'float32' || gradient.shape.join() !== variable.shape.join())
-    ) {
-      throw new InducedMetricError(
-        'ERR_SHAPE',
-        `the gradient of variable ${name} must be float32 of shape [${variable.shape.join(', ')}], ` +
-          `given ${gradient.dtype} of shape [${gradient.shape.join(', ')}]`,
-      )
-    }
-    return { variable, gradient }
+      isTensor(tf, gradient) &&
+      gradient.dtype === 'float32' &&
+      gradient.shape.join() === variable.shape.join()
+    )
+      return { variable, gradient }
+    throw new InducedMetricError(
+      'ERR_SHAPE',
+      `the gradient of variable ${name} must be float32 of shape [${variable.shape.join(', ')}], ` +
+        `given ${showTensor(tf, gradient)}`,
+    )
   })
 }
 

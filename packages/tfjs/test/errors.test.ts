@@ -2,7 +2,6 @@ import * as tf from '@tensorflow/tfjs'
 import {
   adam,
   inducedMetric,
-  InducedMetricError,
   log,
   logDamped,
   sgd,
@@ -38,7 +37,14 @@ describe('what inducedOptimizer is given', () => {
     )
   })
 
+  it.each([null, 'ops', 3, ['ops']])('must be an object of options, not %o', (given) => {
+    expect(() => inducedOptimizer(tf, transformation, given as never)).toThrow(
+      code('ERR_OPTION', /options must be an object/),
+    )
+  })
+
   it.each<[string, object, RegExp]>([
+    ['an engine there is not', { engine: 'gpu' }, /engine.*'auto'.*'ops'.*'wasm'.*given 'gpu'/],
     ['a verdict nobody gives', { verdict: 'jury' }, /verdict.*'host'.*'device'/],
     ['a groupOf that is no function', { groupOf: { kernel: 'a' } }, /groupOf.*function/],
     ['an option there is not', { learningRate: 0.1 }, /learningRate/],
@@ -162,12 +168,58 @@ describeModes(({ options }) => {
     optimizer.dispose()
   })
 
+  it.each<[string, (name: string) => unknown, RegExp]>([
+    ['nothing', () => undefined, /object of tensors.*undefined/],
+    ['null', () => null, /object of tensors/],
+    ['a number', () => 3, /object of tensors.*3/],
+    ['text', () => 'kernel', /object of tensors.*'kernel'/],
+    ['a list with a hole', () => [null], /\{ name, tensor \}/],
+    ['a list of something else', () => [{ tensor: 1 }], /\{ name, tensor \}/],
+    ['a number as gradient', (name) => ({ [name]: 3 }), /float32 of shape \[3\].*given 3/],
+    ['an array as gradient', (name) => ({ [name]: [1, 2, 3] }), /float32 of shape \[3\]/],
+    ['a typed array as gradient', (name) => ({ [name]: new Float32Array(3) }), /float32 of shape \[3\]/],
+  ])('refuses %s in the place of gradients, and changes nothing', async (_what, given, says) => {
+    const optimizer = make()
+    good(optimizer)
+    const before = await everything(optimizer)
+    expect(() => optimizer.applyGradients(given(bias.name) as never)).toThrow(code('ERR_SHAPE', says))
+    expect(await everything(optimizer)).toEqual(before)
+    expect(await optimizer.report()).toMatchObject({ step: 1, skippedSteps: 0 })
+    optimizer.dispose()
+  })
+
+  it('refuses a gradient or a loss that was disposed of, and changes nothing', async () => {
+    const optimizer = make({ embedding: log() })
+    good(optimizer)
+    const before = await everything(optimizer)
+    const [gone, kept, loss] = [tf.ones([3]), tf.ones([2, 3]), tf.scalar(1)] as const
+    gone.dispose()
+    expect(() => optimizer.applyGradients({ [kernel.name]: kept, [bias.name]: gone }, 1)).toThrow(
+      code('ERR_SHAPE', /gradient.*disposed/),
+    )
+    loss.dispose()
+    expect(() => optimizer.applyGradients({ [kernel.name]: kept }, loss as tf.Scalar)).toThrow(
+      code('ERR_SHAPE', /loss.*disposed/),
+    )
+    expect(await everything(optimizer)).toEqual(before)
+    kept.dispose()
+    optimizer.dispose()
+  })
+
+  it.each(['1', [1], {}, true])('refuses %o as a loss', (given) => {
+    const optimizer = make({ embedding: log() })
+    expect(() => good(optimizer, given as never)).toThrow(
+      code('ERR_SHAPE', /loss must be a number or a scalar/),
+    )
+    optimizer.dispose()
+  })
+
   it('refuses two gradients for one variable, and changes nothing', async () => {
     const optimizer = make()
     good(optimizer)
     const before = await everything(optimizer)
     const twice = tf.tidy(() => [0, 1].map(() => ({ name: bias.name, tensor: tf.ones([3]) })))
-    expect(() => optimizer.applyGradients(twice)).toThrow(InducedMetricError)
+    expect(() => optimizer.applyGradients(twice)).toThrow(code('ERR_SHAPE', /two gradients of variable/))
     expect(await everything(optimizer)).toEqual(before)
     tf.dispose(twice.map(({ tensor }) => tensor))
     optimizer.dispose()

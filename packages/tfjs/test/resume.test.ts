@@ -1,9 +1,13 @@
 import * as tf from '@tensorflow/tfjs'
 import {
   adam,
+  algebra,
   cosine,
   createOptimizer,
+  defineEmbedding,
+  definePreconditioner,
   encodeCheckpoint,
+  heavyBall,
   inducedMetric,
   log,
   logDamped,
@@ -397,7 +401,109 @@ describeModes(({ options }) => {
       code('ERR_CHECKPOINT', /not the weights of an induced-metric optimiser/),
     )
     await expect(optimizer.setWeights([])).rejects.toThrow(code('ERR_CHECKPOINT'))
+    await expect(optimizer.setWeights(undefined as never)).rejects.toThrow(code('ERR_CHECKPOINT'))
+    await expect(optimizer.setWeights([null] as never)).rejects.toThrow(code('ERR_CHECKPOINT'))
+    expect(() => optimizer.load(before, ['kernel'] as never)).toThrow(
+      code('ERR_OPTION', /array of variables/),
+    )
     expect(await optimizer.save()).toEqual(before)
+  })
+
+  it.each<[string, Transformation, Transformation]>([
+    // Slots of one name that mean something else.
+    [
+      'base',
+      inducedMetric(heavyBall(), { learningRate: 0.1 }),
+      inducedMetric(sgd({ momentum: 0.9 }), { learningRate: 0.1 }),
+    ],
+    [
+      'scope',
+      inducedMetric(adam(), { learningRate: 0.1, metricScope: 'parameter' }),
+      inducedMetric(adam(), { learningRate: 0.1 }),
+    ],
+  ])(
+    'a checkpoint of another %s is found at the first step where the variables were not known before',
+    async (_what, theirs, ours) => {
+      const variable = tf.variable(tf.ones([2]))
+      const step = (optimizer: tf.Optimizer): void =>
+        void optimizer.minimize(() => variable.square().sum(), false, [variable])
+      const one = inducedOptimizer(tf, theirs, options)
+      step(one)
+      const two = inducedOptimizer(tf, ours, options)
+      two.load(await one.save())
+      const before = await values([variable])
+      for (let attempt = 0; attempt < 2; attempt++)
+        expect(() => step(two)).toThrow(code('ERR_CHECKPOINT', /another form/))
+      expect(await values([variable])).toEqual(before)
+      tf.dispose(variable)
+      one.dispose()
+      two.dispose()
+    },
+  )
+
+  it('a checkpoint holds the form of all variables, whichever were trained last', async () => {
+    const transformation = inducedMetric(muon(), { learningRate: 0.1 })
+    const shapes: Record<string, number[]> = { tall: [4, 2], wide: [2, 4], bias: [2] }
+    const variables = Object.entries(shapes).map(([name, shape]) =>
+      tf.variable(tf.ones(shape), true, `${name} ${prefixes++}`),
+    )
+    const loss = (): tf.Scalar => tf.addN(variables.map((variable) => variable.square().sum())) as tf.Scalar
+    const optimizer = inducedOptimizer(tf, transformation, options)
+    optimizer.minimize(loss, false, variables)
+    const all = await optimizer.save()
+    optimizer.minimize(loss, false, [variables[2]!])
+    const later = await optimizer.save()
+    expect(later.hash).toBe(all.hash)
+    // Of a core optimiser, in another order.
+    const parameters = [...variables].reverse().map(({ name, shape, size }) => ({
+      name,
+      shape,
+      data: new Float32Array(size),
+    }))
+    createOptimizer(transformation, parameters).load(later)
+    const again = inducedOptimizer(tf, transformation, options)
+    again.load(later)
+    again.minimize(loss, false, [variables[0]!, variables[2]!])
+    // One of them has not claimed its state yet.
+    expect((await again.save()).hash).toBe(all.hash)
+    again.minimize(loss, false, variables)
+    expect((await again.save()).parameters.map(({ steps }) => steps)).toEqual([3, 4, 2])
+    optimizer.dispose()
+    again.dispose()
+    tf.dispose(variables)
+  })
+
+  it('a base and an embedding of your own come back once their definitions are registered', async () => {
+    const label = `mine${prefixes++}`
+    const base = definePreconditioner({
+      name: label,
+      update: ({ gradient, slot }) => {
+        const sum = algebra.add(slot('sum'), gradient)
+        return { direction: sum, slots: { sum } }
+      },
+    })
+    const half = defineEmbedding({ name: `${label}half`, slope: () => 0.5, descends: () => 1 })
+    const transformation = inducedMetric(base(), { learningRate: 0.001, embedding: half() })
+    const expected = await uninterrupted(transformation)
+    const { model } = start(transformation)
+    await trainBatches(model, 1, 3)
+    const saved = await saveModel(model)
+    await expect(loadModel(saved)).rejects.toThrow(
+      code('ERR_OPTION', new RegExp(`${label}.*preconditioners: `)),
+    )
+    expect(() => registerInducedOptimizer(tf, { preconditioners: [base()] } as never)).toThrow(
+      code('ERR_OPTION'),
+    )
+    registerInducedOptimizer(tf, { preconditioners: [base] })
+    await expect(loadModel(saved)).rejects.toThrow(code('ERR_OPTION', /half.*embeddings: /))
+    registerInducedOptimizer(tf, { embeddings: [half] })
+    // Again and again, as a program may that does not keep count.
+    registerInducedOptimizer(tf, { preconditioners: [base], embeddings: [half] })
+    registerInducedOptimizer(tf)
+    const loaded = await loadModel(saved)
+    expect(optimizerOf(loaded).transformation.settings.base.definition).toBe(base.definition)
+    const losses = await trainBatches(loaded, 4, 8)
+    expectSame({ losses, weights: await values(loaded.getWeights()) }, expected)
   })
 })
 

@@ -39,7 +39,7 @@ function plane(): string {
     [left, far],
   ]
   const lines = LEVELS.map((level) => {
-    const segments = contourSegments(level, 44, 32).map(
+    const segments = contourSegments(level, 88, 64).map(
       ([from, to]) => `M${pixel(onPlane(from))}L${pixel(onPlane(to))}`,
     )
     return `<path d="${segments.join('')}" stroke="${ramp(level / RIM, 0.86)}"/>`

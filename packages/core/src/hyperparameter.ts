@@ -108,7 +108,7 @@ export function valueAt(name: string, value: Scheduled, range: Range, step: numb
   )
 }
 
-const kinds: readonly unknown[] = ['number', 'boolean', 'integer']
+const kinds: ReadonlySet<unknown> = new Set(['number', 'boolean', 'integer'])
 
 /** Checks declarations: their names, of which some may be `taken`, their kinds, and that each default is one it allows. */
 export function checkSpecs(owner: string, specs: unknown, taken: readonly string[]): void {
@@ -122,7 +122,7 @@ export function checkSpecs(owner: string, specs: unknown, taken: readonly string
       wrong(`a hyperparameter's name is a letter, then letters and digits; given ${show(name)}`)
     if (taken.includes(name))
       wrong(`a hyperparameter cannot be named ${name}, which means something else here`)
-    if (!kinds.includes(spec?.kind))
+    if (!kinds.has(spec?.kind))
       wrong(
         `hyperparameter ${name} must be declared as { kind: 'number' | 'boolean' | 'integer', default, … }`,
       )

@@ -110,13 +110,14 @@ export function definePreconditioner<const S extends HyperparameterSpecs = Reado
   definition: PreconditionerDefinition<S>,
 ): PreconditionerFactory<S> {
   checkKeys('definePreconditioner', definition, ['name', 'hyperparameters', 'matrix', 'update'])
-  const { name, hyperparameters: specs = {}, matrix, update } = definition
+  const { name, hyperparameters: specs = {}, matrix } = definition
   if (typeof name !== 'string' || !/^[A-Za-z][A-Za-z0-9-]*$/.test(name)) {
     throw new InducedMetricError(
       'ERR_OPTION',
       `a preconditioner's name is a letter, then letters, digits and hyphens; given ${show(name)}`,
     )
   }
+  const { update }: { update?: unknown } = definition
   if (typeof update !== 'function') {
     throw new InducedMetricError(
       'ERR_OPTION',

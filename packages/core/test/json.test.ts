@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import type { algebra } from '@induced-metric/core'
 import {
   adagrad,
   adam,
-  algebra,
   constant,
   cosine,
   defineEmbedding,
@@ -259,7 +259,7 @@ describe('data from elsewhere', () => {
     ]
     const flat = defineEmbedding({ name: 'log', slope: () => 0, descends: () => 1 })
     const refused = (own: object, ...words: string[]): void =>
-      expectError(() => fromJSON(good, own as never), 'ERR_OPTION', 'another name', ...words)
+      expectError(() => fromJSON(good, own), 'ERR_OPTION', 'another name', ...words)
     refused({ preconditioners: [ours] }, 'preconditioners', '"adam"')
     refused({ preconditioners: [mine, mine] }, '"mine"')
     refused({ embeddings: [flat] }, 'embeddings', '"log"')

@@ -42,9 +42,8 @@ export function isTensor(tf: TensorFlow, value: unknown): value is Tensor {
 /** A value that is no tensor to work with, for an error. */
 export function showTensor(tf: TensorFlow, value: unknown): string {
   if (!(value instanceof tf.Tensor)) return show(value)
-  return value.isDisposed
-    ? 'a tensor that was disposed of'
-    : `${value.dtype} of shape [${value.shape.join(', ')}]`
+  const { isDisposed, dtype, shape } = value as Tensor
+  return isDisposed ? 'a tensor that was disposed of' : `${dtype} of shape [${shape.join(', ')}]`
 }
 
 /** Throws ERR_OPTION for an option that does not exist or has a value that does not. */

@@ -447,7 +447,8 @@ describeModes(({ options }) => {
     const variables = Object.entries(shapes).map(([name, shape]) =>
       tf.variable(tf.ones(shape), true, `${name} ${prefixes++}`),
     )
-    const loss = (): tf.Scalar => tf.addN(variables.map((variable) => variable.square().sum())) as tf.Scalar
+    const loss = (): tf.Scalar =>
+      tf.addN(variables.map((variable) => tf.sum<tf.Scalar>(tf.square(variable)))) as tf.Scalar
     const optimizer = inducedOptimizer(tf, transformation, options)
     optimizer.minimize(loss, false, variables)
     const all = await optimizer.save()

@@ -137,7 +137,7 @@ function product(tf: Tf, activations: Tensor2D, weights: Tensor2D): Tensor2D {
     ;(save as GradSaveFunc)([x, w])
     const gradFunc = (dy: Tensor, saved: Tensor[]): Tensor[] => {
       const [x, w] = saved as [Tensor2D, Tensor2D]
-      return [tf.matMul(dy as Tensor2D, tf.transpose(w)), tf.matMul(tf.transpose(x), dy as Tensor2D)]
+      return [tf.matMul(dy, tf.transpose(w)), tf.matMul(tf.transpose(x), dy)]
     }
     return { value: tf.matMul(x, w), gradFunc }
   })

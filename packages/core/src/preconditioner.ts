@@ -117,7 +117,7 @@ export function definePreconditioner<const S extends HyperparameterSpecs = Reado
       `a preconditioner's name is a letter, then letters, digits and hyphens; given ${show(name)}`,
     )
   }
-  const { update }: { update?: unknown } = definition
+  const { update } = definition as unknown as Readonly<Record<string, unknown>>
   if (typeof update !== 'function') {
     throw new InducedMetricError(
       'ERR_OPTION',

@@ -447,8 +447,7 @@ describeModes(({ options }) => {
     const variables = Object.entries(shapes).map(([name, shape]) =>
       tf.variable(tf.ones(shape), true, `${name} ${prefixes++}`),
     )
-    const loss = (): tf.Scalar =>
-      tf.addN(variables.map((variable) => tf.sum<tf.Scalar>(tf.square(variable)))) as tf.Scalar
+    const loss = (): tf.Scalar => tf.addN(variables.map((variable) => tf.sum<tf.Scalar>(tf.square(variable))))
     const optimizer = inducedOptimizer(tf, transformation, options)
     optimizer.minimize(loss, false, variables)
     const all = await optimizer.save()

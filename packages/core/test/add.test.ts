@@ -144,6 +144,13 @@ describe.each(modes)('parameters added later: %s', (_, options) => {
     expectError(() => add([{ ...one, data: [1, 2] }]), 'ERR_SHAPE', 'q')
     expectError(() => add(one), 'ERR_OPTION', 'array')
     expectError(() => add([null]), 'ERR_OPTION')
+    const { data } = optimizer.parameters[1]!
+    expectError(
+      () => add([{ name: 'tied', shape: [2], data: data.subarray(5) }]),
+      'ERR_SHAPE',
+      '"p1"',
+      '"tied"',
+    )
     expect(stateOf(optimizer)).toEqual(before)
     take(optimizer, 2, 2)
     optimizer.dispose()

@@ -4,6 +4,7 @@ import { format } from 'node:util'
 import { afterAll, describe, expect, it, vi } from 'vitest'
 import { listFiles, root } from '../tools/workspace.js'
 import { type Document, markdownBlocks } from './blocks.js'
+import { importElsewhere } from './importElsewhere.js'
 import { type Module, toModules } from './modules.js'
 
 // What a page says its code prints, in a block marked `text output`, is what the code prints: no number in the docs is
@@ -50,7 +51,7 @@ describe('what a page says its code prints', () => {
         .spyOn(console, 'log')
         .mockImplementation((...values) => void printed.push(format(...values)))
       try {
-        await import(path)
+        await importElsewhere(path)
       } finally {
         log.mockRestore()
       }

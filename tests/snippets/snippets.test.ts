@@ -1,9 +1,9 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { listFiles, readManifest, root, runTool, workspaces } from '../tools/workspace.js'
 import { type Block, type Document, commentBlocks, markdownBlocks } from './blocks.js'
+import { importElsewhere } from './importElsewhere.js'
 import { type Module, toModules } from './modules.js'
 
 // What the README, the docs and the doc comments show is compiled and run, so that it stays true.
@@ -21,8 +21,6 @@ const errors = new Map<string, string[]>()
 /** What the compiler said of no snippet, but of the sources behind them or its configuration. */
 const elsewhere: string[] = []
 
-const start = process.cwd()
-
 beforeAll(() => {
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder, { recursive: true })
@@ -30,12 +28,9 @@ beforeAll(() => {
     const chosen = modules.filter((module) => module.language === language)
     if (chosen.length > 0) typeCheck(language, chosen)
   }
-  // What a snippet writes goes with the folder.
-  process.chdir(folder)
 })
 
 afterAll(() => {
-  process.chdir(start)
   rmSync(folder, { recursive: true, force: true })
 })
 
@@ -113,16 +108,7 @@ describe('code blocks', () => {
     mkdirSync(place, { recursive: true })
     const path = join(place, fileName(module))
     writeFileSync(path, module.run ?? '')
-    // What a snippet saves, it saves in a folder that goes away.
-    const home = process.cwd()
-    const scratch = mkdtempSync(join(tmpdir(), 'induced-metric-snippet-'))
-    process.chdir(scratch)
-    try {
-      await import(path)
-    } finally {
-      process.chdir(home)
-      rmSync(scratch, { recursive: true, force: true })
-    }
+    await importElsewhere(path)
   })
 })
 

@@ -1,0 +1,16 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+/** Runs a module in a folder that goes away: what a snippet saves, it saves there. */
+export async function importElsewhere(path: string): Promise<void> {
+  const home = process.cwd()
+  const scratch = mkdtempSync(join(tmpdir(), 'induced-metric-snippet-'))
+  process.chdir(scratch)
+  try {
+    await import(path)
+  } finally {
+    process.chdir(home)
+    rmSync(scratch, { recursive: true, force: true })
+  }
+}

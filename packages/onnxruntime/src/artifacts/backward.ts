@@ -100,7 +100,7 @@ export function addGradients(request: BackwardRequest): Backward {
 }
 
 /** The rule for a node. */
-export function ruleOf(table: GradientTable, { opType, domain }: NodeProto): GradientRule | undefined {
+function ruleOf(table: GradientTable, { opType, domain }: NodeProto): GradientRule | undefined {
   const rules = table[canonicalDomain(domain)]
   return rules && Object.hasOwn(rules, opType) ? rules[opType] : undefined
 }

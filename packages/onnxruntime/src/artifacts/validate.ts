@@ -134,7 +134,7 @@ function checkValue({ name, type }: ValueInfoProto): void {
 }
 
 /** Checks that a tensor message holds as many elements as its dims say. */
-export function checkTensor(tensor: TensorProto): void {
+function checkTensor(tensor: TensorProto): void {
   const size = dimsOf(tensor).reduce((product, extent) => product * extent, 1)
   if (tensor.dataType === 8) {
     if (tensor.stringData.length !== size) throw wrongSize(tensor, size, tensor.stringData.length)

@@ -119,7 +119,7 @@ export function composed(
 }
 
 /** The elements of a tensor of a type. */
-export function dataOf(type: number, values: readonly number[]): TensorData {
+function dataOf(type: number, values: readonly number[]): TensorData {
   const made = new (elementTypeOf(type).array as unknown as new (length: number) => TensorData)(values.length)
   values.forEach((given, i) => {
     made[i] = type === dataType.int64 || type === dataType.uint64 ? BigInt(given) : given

@@ -45,6 +45,7 @@ export type {
   NumberSpec,
   Scheduled,
 } from './hyperparameter.js'
+export type { Lowering, TensorBackend } from './lowering.js'
 export {
   createOptimizer,
   initialSlots,
@@ -109,3 +110,4 @@ export {
 export { fromJSON, type FromJSONOptions } from './fromJSON.js'
 export type { ComponentJSON, GroupJSON, TransformationJSON } from './toJSON.js'
 export { createStepper, type ScalarState, type StepOutcome, type Stepper } from './stepper.js'
+export { createTensorOptimizer, type TensorOptimizer, type TensorParameter } from './tensorOptimizer.js'

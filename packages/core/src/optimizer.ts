@@ -1,10 +1,4 @@
-import {
-  checkCheckpoint,
-  checkParameterState,
-  decodeCheckpoint,
-  type Checkpoint,
-  type ParameterState,
-} from './checkpoint.js'
+import type { Checkpoint, ParameterState } from './checkpoint.js'
 import { createReferenceEngine } from './engines/reference/index.js'
 import {
   elementType,
@@ -17,8 +11,9 @@ import { createWasmEngine } from './engines/wasm/index.js'
 import { isWasmMemory, isWasmSupported, type WasmMemory } from './engines/wasm/webassembly.js'
 import { InducedMetricError, isList, show } from './errors.js'
 import { checkKeys } from './hyperparameter.js'
-import { planStep, profileScalars, shapeScalars, sizeOf, type StepPlan } from './plan.js'
-import { composeReport, initialReport, type StepReport } from './report.js'
+import { checkLoss, planStep, profileScalars, shapeScalars, sizeOf, type StepPlan } from './plan.js'
+import { composeReport, initialReport, restoredReport, type StepReport } from './report.js'
+import { matchCheckpoint } from './restore.js'
 import { compileScalars } from './scalars.js'
 import { createStepper, type ScalarState, type Stepper } from './stepper.js'
 import { checkTransformation, type ParameterInfo, type Transformation } from './transformation.js'
@@ -341,7 +336,7 @@ class PlannedOptimizer implements Optimizer {
   step(gradients: readonly (TypedArray | null)[], options: { readonly loss?: number } = {}): StepReport {
     const engine = this.#alive()
     this.#checkGradients(gradients)
-    const loss = this.#checkLoss(options)
+    const loss = checkLoss(this.#plan, options)
     const step = this.#report.step + 1
     const { skipped, learningRate, units } = this.#stepper.take(engine, gradients, this.#state, {
       step,
@@ -385,51 +380,15 @@ class PlannedOptimizer implements Optimizer {
 
   load(given: Checkpoint | Uint8Array): void {
     const engine = this.#alive()
-    const checkpoint = given instanceof Uint8Array ? decodeCheckpoint(given) : given
-    checkCheckpoint(checkpoint)
-    const refuse = (message: string): never => {
-      throw new InducedMetricError('ERR_CHECKPOINT', message)
-    }
-
-    const states = new Map(checkpoint.parameters.map((state) => [state.name, state]))
-    const units = new Map(checkpoint.units.map((unit) => [unit.key, unit]))
-    const matched = this.#plan.parameters.map(({ name, shape }, index) => {
-      const state = states.get(name) ?? refuse(`the checkpoint has no parameter ${show(name)}`)
-      checkParameterState(state, {
-        name,
-        shape,
-        dtype: elementType(engine.parameters[index])!,
-        slots: Object.keys(engine.slots[index]!),
-      })
-      return state
-    })
-    if (states.size !== matched.length) {
-      const known = new Set(matched.map(({ name }) => name))
-      refuse(
-        `the checkpoint has parameters unknown here: ${[...states.keys()].filter((name) => !known.has(name)).join(', ')}`,
-      )
-    }
-    const averages = this.#plan.units.map(
-      ({ key }) => units.get(key) ?? refuse(`the checkpoint has no metric unit ${show(key)}`),
+    const { checkpoint, states, averages } = matchCheckpoint(this.#plan, given, (index) =>
+      elementType(engine.parameters[index])!,
     )
-    if (units.size !== averages.length) refuse('the checkpoint has metric units unknown here')
-    if (checkpoint.hash !== this.#plan.hash) {
-      refuse(
-        'the checkpoint was saved by a transformation of another form: its bases or its metricScope differ',
-      )
-    }
-
-    matched.forEach((state, index) => {
+    states.forEach((state, index) => {
       for (const [slot, data] of Object.entries(engine.slots[index]!)) data.set(state.slots[slot]!)
       this.#state.steps[index] = state.steps
     })
     averages.forEach(({ average, steps }, i) => Object.assign(this.#state.units[i]!, { average, steps }))
-    this.#report = {
-      ...this.#report,
-      step: checkpoint.step,
-      skippedSteps: checkpoint.skippedSteps,
-      skipped: false,
-    }
+    this.#report = restoredReport(this.#report, checkpoint)
   }
 
   dispose(): void {
@@ -470,21 +429,5 @@ class PlannedOptimizer implements Optimizer {
         `the gradient of parameter ${show(name)} must have ${data.length} elements, given ${length}`,
       )
     }
-  }
-
-  #checkLoss(options: { readonly loss?: number }): number | null {
-    checkKeys('step', options, ['loss'])
-    const { loss } = options
-    if (loss !== undefined && typeof loss !== 'number') {
-      throw new InducedMetricError('ERR_OPTION', `loss must be a number, given ${show(loss)}`)
-    }
-    if (loss === undefined && this.#plan.needsLoss) {
-      const { embedding } = this.#plan.units.find(({ graph }) => graph.needsLoss)!.settings
-      throw new InducedMetricError(
-        'ERR_LOSS_REQUIRED',
-        `the embedding ${embedding.name} reads the loss: pass it, as in step(gradients, { loss })`,
-      )
-    }
-    return loss ?? null
   }
 }

@@ -1,6 +1,6 @@
 import { InducedMetricError, show } from './errors.js'
 import { hashText } from './graph.js'
-import { valueAt, type HyperparameterSpecs, type Range, type Scheduled } from './hyperparameter.js'
+import { checkKeys, valueAt, type HyperparameterSpecs, type Range, type Scheduled } from './hyperparameter.js'
 import { embeddingInput } from './embedding.js'
 import { hyperparameterInput, type Preconditioner } from './preconditioner.js'
 import {
@@ -150,6 +150,27 @@ export function planStep(transformation: Transformation, parameters: readonly Pa
 /** The number of scalars in a tensor of this shape. */
 export function sizeOf(shape: readonly number[]): number {
   return shape.reduce((size, extent) => size * extent, 1)
+}
+
+/**
+ * The loss among the options of a step, or null.
+ *
+ * @throws ERR_OPTION when the options are others; ERR_LOSS_REQUIRED when an embedding reads the loss and there is none
+ */
+export function checkLoss(plan: StepPlan, options: { readonly loss?: number }): number | null {
+  checkKeys('step', options, ['loss'])
+  const { loss } = options
+  if (loss !== undefined && typeof loss !== 'number') {
+    throw new InducedMetricError('ERR_OPTION', `loss must be a number, given ${show(loss)}`)
+  }
+  if (loss === undefined && plan.needsLoss) {
+    const { embedding } = plan.units.find(({ graph }) => graph.needsLoss)!.settings
+    throw new InducedMetricError(
+      'ERR_LOSS_REQUIRED',
+      `the embedding ${embedding.name} reads the loss: pass it, as in step(gradients, { loss })`,
+    )
+  }
+  return loss ?? null
 }
 
 function settingsOf(transformation: Transformation, parameter: ParameterInfo): GroupSettings {

@@ -45,6 +45,14 @@ export const initialReport: StepReport = {
   xi: 0,
 }
 
+/** The report after a saved state was taken over. */
+export function restoredReport(
+  report: StepReport,
+  { step, skippedSteps }: Pick<StepReport, 'step' | 'skippedSteps'>,
+): StepReport {
+  return { ...report, step, skippedSteps, skipped: false }
+}
+
 /** What a unit computed in a step. */
 export interface UnitResult {
   readonly unit: MetricUnit

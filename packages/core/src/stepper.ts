@@ -21,6 +21,14 @@ export interface ScalarState {
   readonly units: { average: number; steps: number }[]
 }
 
+/** The numbers before the first step. */
+export function initialState(plan: StepPlan): ScalarState {
+  return {
+    steps: plan.parameters.map(() => 0),
+    units: plan.units.map(() => ({ average: 0, steps: 0 })),
+  }
+}
+
 /** What a step came to; holds until the next one. */
 export interface StepOutcome {
   readonly skipped: boolean

@@ -207,11 +207,16 @@ function writeAll(added, edited) {
 function main() {
   const { values, positionals } = parse()
   const [name] = positionals
+  // npm keeps options to itself that have no `--` before them, and tells by the environment.
+  if ('npm_config_kind' in process.env || process.env['npm_config_install'] === '') {
+    throw new Refusal(
+      `put two dashes before the options, as in npm run new:adapter ${name} -- --kind tensors`,
+    )
+  }
   if (name === undefined || positionals.length > 1) {
     throw new Refusal(`give one name, given ${positionals.join(' and ') || 'none'}\n\n${usage}`)
   }
-  // npm keeps options without a `--` before them to itself, and tells by the environment.
-  const kind = values.kind ?? process.env['npm_config_kind'] ?? 'typed-arrays'
+  const kind = values.kind ?? 'typed-arrays'
   if (!kinds.includes(kind)) throw new Refusal(`the kind is one of ${kinds.join(' and ')}, given ${kind}`)
   const problem = nameProblem(name)
   if (problem !== undefined)

@@ -22,7 +22,10 @@ const target: ConformanceTarget = {
   create(transformation, parameters) {
     const values = parameters.map(({ name, data, shape }) => {
       if (data.length !== core.sizeOf(shape))
-        throw new core.InducedMetricError('ERR_SHAPE', `parameter ${name} has ${data.length} values for [${shape.join()}]`)
+        throw new core.InducedMetricError(
+          'ERR_SHAPE',
+          `parameter ${name} has ${data.length} values for [${shape.join()}]`,
+        )
       return tensors.from(data, shape)
     })
     const free = (tensor: Tensor): void => tensors.dispose!(tensor)

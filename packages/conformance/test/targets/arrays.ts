@@ -68,14 +68,14 @@ export const tensors: TensorBackend<Tensor> = {
     greater: each((a, b) => Number(a > b)),
     select: each((condition, a, b) => (condition > 0 ? a : b)),
     sum: (x) => {
-      const values = valuesOf(x!)
+      const values = valuesOf(x)
       let total = 0
       for (const value of values) total += value
       return make([], like(values, 1).fill(total))
     },
     matmul: (a, b) => {
-      const [[p, q], r] = [a!.shape as [number, number], b!.shape[1]!]
-      const [x, y] = [valuesOf(a!), valuesOf(b!)]
+      const [[p, q], r] = [a.shape as [number, number], b.shape[1]!]
+      const [x, y] = [valuesOf(a), valuesOf(b)]
       const values = like(x, p * r)
       for (let i = 0; i < p; i++) {
         for (let j = 0; j < r; j++) {
@@ -87,8 +87,8 @@ export const tensors: TensorBackend<Tensor> = {
       return make([p, r], values)
     },
     transpose: (x) => {
-      const [p, q] = x!.shape as [number, number]
-      const given = valuesOf(x!)
+      const [p, q] = x.shape as [number, number]
+      const given = valuesOf(x)
       const values = like(given, p * q)
       for (let i = 0; i < p; i++) for (let j = 0; j < q; j++) values[j * p + i] = given[i * q + j]!
       return make([q, p], values)

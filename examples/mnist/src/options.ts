@@ -1,7 +1,7 @@
 import { existsSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 
-import { Command, CommanderError, InvalidArgumentError } from 'commander'
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 
 /** What the command line asks for. */
 export interface Options {
@@ -40,17 +40,18 @@ export function parseOptions(argv: readonly string[], choices: Choices, output: 
   const command = new Command('demo')
     .description('Trains a small network on MNIST with and without the induced metric, and writes a report.')
     .option('--epochs <number>', 'times each optimiser sees the training set', integerFrom(1, 1000), 3)
-    .option(
-      '--optimizers <names>',
-      `which to run, separated by commas: ${choices.optimizers.join(', ')}`,
-      namesFrom('optimiser', choices.optimizers),
-      choices.optimizers,
+    .addOption(
+      new Option(
+        '--optimizers <names>',
+        `which to run, separated by commas: ${choices.optimizers.join(', ')}`,
+      )
+        .argParser(namesFrom('optimiser', choices.optimizers))
+        .default(choices.optimizers, 'all'),
     )
-    .option(
-      '--frameworks <names>',
-      `where to run them: ${choices.frameworks.join(', ')}`,
-      namesFrom('framework', choices.frameworks),
-      choices.frameworks,
+    .addOption(
+      new Option('--frameworks <names>', `where to run them: ${choices.frameworks.join(', ')}`)
+        .argParser(namesFrom('framework', choices.frameworks))
+        .default(choices.frameworks, 'all'),
     )
     .option(
       '--seed <number>',

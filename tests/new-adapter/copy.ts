@@ -1,0 +1,53 @@
+import { spawnSync } from 'node:child_process'
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, symlinkSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { listFiles, root, run, workspaces } from '../tools/workspace.js'
+
+/** A copy of the workspace to change at will, with the packages installed here. */
+export interface Copy {
+  readonly folder: string
+  /** Runs a program in it; with `node` and a file of its own. */
+  run(command: string, ...args: string[]): { readonly status: number | null; readonly output: string }
+  /** Runs an installed tool in it. */
+  tool(name: string, ...args: string[]): { readonly status: number | null; readonly output: string }
+  /** Links a package of its own as npm would. */
+  link(name: string, place: string): void
+  /** What differs from what was copied, as `git status` has it. */
+  changes(): string[]
+}
+
+export function copyWorkspace(): Copy {
+  const folder = mkdtempSync(join(tmpdir(), 'induced-metric-workspace-'))
+  for (const file of listFiles()) {
+    mkdirSync(dirname(join(folder, file)), { recursive: true })
+    cpSync(join(root, file), join(folder, file))
+  }
+  const modules = join(folder, 'node_modules')
+  mkdirSync(join(modules, '@induced-metric'), { recursive: true })
+  for (const entry of readdirSync(join(root, 'node_modules'))) {
+    if (entry !== '@induced-metric') symlinkSync(join(root, 'node_modules', entry), join(modules, entry))
+  }
+  const link = (name: string, place: string): void => symlinkSync(join(folder, place), join(modules, name))
+  for (const { folder: place, manifest } of workspaces()) link(manifest.name, place)
+  const copy: Copy = {
+    folder,
+    run: (command, ...args) => run(command, args, { cwd: folder }),
+    tool: (name, ...args) => run(join(modules, '.bin', name), args, { cwd: folder }),
+    link,
+    changes() {
+      const { stdout } = spawnSync('git', ['status', '--porcelain', '--untracked-files=all'], {
+        cwd: folder,
+        encoding: 'utf8',
+      })
+      return stdout.split('\n').filter((line) => line !== '')
+    },
+  }
+  copy.run('git', 'init', '--quiet')
+  copy.run('git', 'add', '--all')
+  // `git add` alone would leave everything as new: compared is with the commit.
+  copy.run(
+    'git', '-c', 'user.name=test', '-c', 'user.email=test@localhost', 'commit', '--quiet', '--no-verify', '--message', 'copy',
+  ) // prettier-ignore
+  return copy
+}

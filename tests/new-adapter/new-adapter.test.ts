@@ -1,0 +1,214 @@
+import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { copyWorkspace, type Copy } from './copy.js'
+import { bodies } from './filled/functions.js'
+
+// `npm run new:adapter`, on a copy of the workspace: what it makes passes all checks at once but for the conformance
+// suite, and that one as soon as its functions are filled in.
+
+const arrays = { name: 'one-net', variable: 'oneNet', kind: 'typed-arrays' }
+const tensors = { name: 'two.net2', variable: 'twoNet2', kind: 'tensors' }
+const both = [arrays, tensors]
+const folders = both.flatMap(({ name }) => [`packages/${name}`, `examples/${name}`])
+
+let copy: Copy
+
+const newAdapter = (...args: string[]) => copy.run('node', 'tests/tools/new-adapter.js', ...args)
+const path = (...parts: string[]): string => join(copy.folder, ...parts)
+const read = (file: string): string => readFileSync(path(file), 'utf8')
+const change = (file: string, f: (text: string) => string): void => writeFileSync(path(file), f(read(file)))
+
+/** Runs tests in the copy; how many passed, and what the failed ones said. */
+function runTests(...args: string[]): { passed: number; failures: string[] } {
+  const file = path('results.json')
+  const { output } = copy.tool('vitest', 'run', '--reporter=json', `--outputFile=${file}`, ...args)
+  try {
+    const results = JSON.parse(readFileSync(file, 'utf8')) as {
+      testResults: { assertionResults: { status: string; failureMessages: string[] }[]; message: string }[]
+    }
+    const tests = results.testResults.flatMap(({ assertionResults }) => assertionResults)
+    return {
+      passed: tests.filter(({ status }) => status === 'passed').length,
+      failures: tests.filter(({ status }) => status === 'failed').map((it) => it.failureMessages.join('\n')),
+    }
+  } catch (error) {
+    throw new Error(output, { cause: error })
+  } finally {
+    rmSync(file, { force: true })
+  }
+}
+
+beforeAll(() => {
+  copy = copyWorkspace()
+})
+
+afterAll(() => {
+  rmSync(copy.folder, { recursive: true, force: true })
+})
+
+describe('a name or an option that does not do', () => {
+  it.each<[string, string[], RegExp]>([
+    ['no name', [], /give one name, given none[^]*npm run new:adapter NAME/],
+    ['two names', ['one', 'two'], /give one name, given one and two/],
+    ['a scope', ['@induced-metric/one'], /without a scope: one/],
+    ['capitals', ['OneNet'], /small letters and digits/],
+    ['a path', ['../one'], /small letters and digits/],
+    ['a digit first', ['1net'], /starts with a letter/],
+    ['a dot at its end', ['one.'], /single dots or hyphens/],
+    ['nothing', [''], /small letters/],
+    ["an adapter's", ['tfjs'], /"tfjs" can't be an adapter's name: it is taken: see packages\/tfjs/],
+    ["the core's", ['core'], /it is taken: see packages\/core/],
+    ["a private package's", ['tests'], /it is taken: see tests/],
+    ["an example's", ['mnist'], /it is taken: see examples\/mnist/],
+    [
+      'an unknown kind',
+      ['one', '--kind', 'graphs'],
+      /the kind is one of tensors and typed-arrays, given graphs/,
+    ],
+    ['an unknown option', ['one', '--colour'], /Unknown option '--colour'/],
+  ])('%s: says why, and writes nothing', (_, args, says) => {
+    const { status, output } = newAdapter(...args, '--no-install')
+    expect(output).toMatch(says)
+    expect(output).not.toMatch(/^ {4}at /m)
+    expect(status).toBe(1)
+    expect(copy.changes()).toEqual([])
+  })
+
+  it('writes nothing where a file has no place for an adapter, either', () => {
+    const before = read('docs/README.md')
+    change('docs/README.md', (text) => text.replaceAll('](adapters/', '](elsewhere/'))
+    const { status, output } = newAdapter('one', '--no-install')
+    expect(output).toContain('docs/README.md is not as expected')
+    expect(status).toBe(1)
+    expect(copy.changes()).toEqual([' M docs/README.md'])
+    writeFileSync(path('docs/README.md'), before)
+  })
+
+  it('says where the two dashes go when npm has taken an option for its own', () => {
+    const { status, output } = copy.run('npm', 'run', 'new:adapter', 'one', '--kind', 'tensors')
+    expect(output).toContain('npm run new:adapter one -- --kind tensors')
+    expect(status).not.toBe(0)
+    expect(copy.changes()).toEqual([])
+  })
+})
+
+describe('a new adapter', () => {
+  beforeAll(() => {
+    for (const { name, kind } of both) {
+      const made = newAdapter(name, '--kind', kind, '--no-install')
+      expect(made.output).toContain(`@induced-metric/${name} is in packages/${name}`)
+      expect(made.status).toBe(0)
+      copy.link(`@induced-metric/${name}`, `packages/${name}`)
+      copy.link(`@induced-metric/example-${name}`, `examples/${name}`)
+    }
+    // As npm install does, but for the linking.
+    const args = ['install', '--package-lock-only', '--offline', '--no-audit', '--no-fund']
+    const { status, output } = copy.run('npm', ...args)
+    expect(status, output).toBe(0)
+  })
+
+  it('changes what is there by lines of its own only', () => {
+    const { output } = copy.run('git', 'diff', '--unified=0', '--', ':!package-lock.json')
+    const lines = output.split('\n').filter((line) => /^[+-](?![+-])/.test(line))
+    // Where a last entry gets a comma, or a list one entry more, the line goes and comes again.
+    const removed = lines.filter((line) => line.startsWith('-'))
+    expect(removed.length).toBeLessThanOrEqual(3)
+    expect(lines.length - 2 * removed.length).toBeLessThanOrEqual(2 * 10)
+    expect(copy.changes().filter((line) => !line.startsWith('??')).sort()).toEqual(
+      [
+        'docs/README.md', 'examples/README.md', 'examples/mnist/package.json', 'examples/mnist/tsconfig.json',
+        'examples/mnist/src/frameworks/index.ts', 'package-lock.json', 'tsconfig.check.json', 'tsconfig.json',
+      ].map((file) => ` M ${file}`).sort(),
+    ) // prettier-ignore
+  })
+
+  it('builds, and so do the packages that it is registered with', () => {
+    expect(copy.tool('tsc', '-b', ...folders, 'examples/mnist')).toEqual({ status: 0, output: '' })
+  })
+
+  it('type-checks', () => {
+    const tests = folders.map((folder) => `${folder}/test`)
+    expect(copy.tool('tsc', '-b', ...tests)).toEqual({ status: 0, output: '' })
+  })
+
+  it('is linted', () => {
+    const demonstration = both.map(({ name }) => `examples/mnist/src/frameworks/${name}.ts`)
+    const { status, output } = copy.tool('oxlint', ...folders, ...demonstration)
+    expect(status, output).toBe(0)
+  })
+
+  it('is formatted', () => {
+    const { status, output } = copy.tool('oxfmt', '--check')
+    expect(status, output).toBe(0)
+  })
+
+  it('leaves nothing unused', () => {
+    const { output } = copy.tool('knip', '--no-config-hints')
+    for (const { name } of both) expect(output).not.toContain(name)
+  })
+
+  it('has its place in the workspace', () => {
+    const files = ['workspace', 'versions', 'links', 'api'].map((name) => `tests/${name}.test.ts`)
+    const { passed, failures } = runTests('--project', 'tests', ...files)
+    expect(failures).toEqual([])
+    expect(passed).toBeGreaterThan(50)
+    for (const { name, variable } of both) {
+      expect(read('examples/mnist/src/frameworks/index.ts')).toContain(`, ${variable}`)
+      expect(read('docs/README.md')).toContain(`(adapters/${name}.md)`)
+    }
+  })
+
+  it('is red in its tests, which say what to fill in', () => {
+    const { passed, failures } = runTests('--project', arrays.name, '--project', tensors.name)
+    expect(failures.length).toBeGreaterThan(1900)
+    // What the core refuses before the adapter is asked.
+    expect(passed).toBeLessThan(100)
+    expect(failures.filter((message) => !message.includes('fill in')).length).toBeLessThan(20)
+  })
+
+  it('does not compile without one of the operations', () => {
+    const file = `packages/${tensors.name}/src/lowering.ts`
+    const before = read(file)
+    change(file, (text) => text.replace(/^ {2}sqrt: .*\n/m, ''))
+    const { status, output } = copy.tool('tsc', '-b', `packages/${tensors.name}`, '--pretty', 'false')
+    expect(output).toMatch(/lowering\.ts.*Property 'sqrt' is missing/)
+    expect(status).not.toBe(0)
+    writeFileSync(path(file), before)
+  })
+
+  it('is green once it is filled in, and follows the others from then on', () => {
+    cpSync(join(import.meta.dirname, 'filled/framework.ts'), path(`packages/${arrays.name}/src/framework.ts`))
+    for (const [file, functions] of Object.entries(bodies)) {
+      for (const [name, body] of Object.entries(functions)) {
+        change(file.replace('NAME', arrays.name), (text) => {
+          const filled = text.replace(
+            new RegExp(`(function ${name}\\([^]*?\\{\\n)[^]*?\\n\\}`),
+            `$1${body}\n}`,
+          )
+          expect(filled, `${name} in ${file}`).not.toBe(text)
+          return filled
+        })
+      }
+    }
+    const framework = 'packages/conformance/test/targets/arrays.ts'
+    cpSync(path(framework), path(`packages/${tensors.name}/src/tensors.ts`))
+    rmSync(path(`packages/${tensors.name}/src/lowering.ts`))
+    for (const { name } of both) rmSync(path(`packages/${name}/src/fillIn.ts`))
+
+    expect(copy.tool('tsc', '-b', ...folders, `packages/${arrays.name}/test`)).toEqual({
+      status: 0,
+      output: '',
+    })
+    // The kit's own tests run all of the suite on this same framework with tensors.
+    const part = ['-t', '(support|option|error|checkpoint)/']
+    const own = runTests('--project', arrays.name, '--project', tensors.name, ...part)
+    expect(own.failures).toEqual([])
+    expect(own.passed).toBeGreaterThan(500)
+    const fitted = runTests('--project', 'examples', `examples/${arrays.name}`)
+    expect(fitted).toEqual({ passed: 1, failures: [] })
+    const across = runTests('--project', 'tests', 'tests/adapters.test.ts', '-t', 'adam, identity')
+    expect(across.failures).toEqual([])
+    expect(across.passed).toBeGreaterThanOrEqual(2 + both.length)
+  })
+})

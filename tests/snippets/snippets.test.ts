@@ -60,7 +60,8 @@ function typeCheck(language: 'ts' | 'js', chosen: readonly Module[]): void {
       noUncheckedIndexedAccess: false,
       ...(language === 'js' ? { allowJs: true, checkJs: true, noImplicitAny: false } : {}),
     },
-    include: ['.'],
+    // convnetjs comes without types; a reader's project declares it as `any`.
+    include: ['.', '../../../packages/convnetjs/test/support/convnetjs.d.ts'],
   }
   writeFileSync(join(place, 'tsconfig.json'), JSON.stringify(config))
   for (const module of chosen) writeFileSync(join(place, fileName(module)), module.checked)

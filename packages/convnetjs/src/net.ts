@@ -1,0 +1,62 @@
+import type { TypedArray } from '@induced-metric/core'
+
+// What the adapter touches of convnetjs, which has no types of its own and may come from anywhere, a script tag included.
+
+/** A volume of numbers and their gradients, as `convnetjs.Vol`. */
+export interface Vol {
+  w: TypedArray
+  dw: TypedArray
+}
+
+/** Weights and their gradients, as layers list them. */
+export interface ParamsAndGrads {
+  readonly params: TypedArray
+  /** Summed up over the patterns since the latest step; `null` where a layer of your own has none. */
+  readonly grads: TypedArray | null
+  /** The weights' share in `l1_decay`; default 1. */
+  readonly l1_decay_mul?: number
+  /** The weights' share in `l2_decay`; default 1. */
+  readonly l2_decay_mul?: number
+  /** A layer of your own may name its weights; otherwise their place does. */
+  readonly name?: string
+  /** A layer of your own may say the shape of its weights; otherwise they are a vector. */
+  readonly shape?: readonly number[]
+}
+
+/** A layer, as convnetjs makes them, or one of your own. */
+export interface Layer {
+  readonly layer_type?: string
+  /** What was put in, with ∂L/∂ of it after a pass back. */
+  readonly in_act?: Vol
+  readonly filters?: readonly Vol[]
+  readonly biases?: Vol
+  getParamsAndGrads(): ParamsAndGrads[]
+}
+
+/** A net, as `convnetjs.Net`. */
+export interface Net {
+  readonly layers?: readonly Layer[]
+  forward(x: Vol, isTraining?: boolean): unknown
+  /** Adds to the gradients of the weights; the loss of the pattern that was put forward. */
+  backward(y: Target): number | undefined
+  getParamsAndGrads(): ParamsAndGrads[]
+}
+
+/** What a pattern is to come out as: a class, numbers, or one of the numbers, as the net's last layer takes it. */
+export type Target =
+  | number
+  | readonly number[]
+  | Float64Array
+  | { readonly dim: number; readonly val: number }
+
+/**
+ * The loss that was differentiated, from what a pass back told. For a regression that is ½Σd², whose gradient is d, where
+ * convnetjs tells 2Σd².
+ */
+export function differentiatedLoss({ layers }: Net, told: number | undefined): number | undefined {
+  const last = layers?.at(-1)
+  if (last?.layer_type !== 'regression' || !last.in_act) return told
+  let sum = 0
+  for (const d of last.in_act.dw) sum += d * d
+  return sum / 2
+}

@@ -1,0 +1,48 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { InducedTrainer } from '@induced-metric/convnetjs'
+import { adam, inducedMetric } from '@induced-metric/core'
+import { expect, it } from 'vitest'
+import { bars, netOf } from './support/nets.js'
+
+setFlagsFromString('--expose-gc')
+const collect = runInNewContext('gc') as () => void
+
+const wide = [
+  { type: 'input', out_sx: 8, out_sy: 8, out_depth: 1 },
+  { type: 'fc', num_neurons: 2000, activation: 'tanh' },
+  { type: 'softmax', num_classes: 2 },
+]
+const transformation = inducedMetric(adam(), { learningRate: 1e-4 })
+const [pattern] = bars(1)
+
+/** Bytes of arrays, once all that nobody holds is gone. */
+function arrayBytes(): number {
+  collect()
+  return process.memoryUsage().arrayBuffers
+}
+
+it('steps leave nothing behind', () => {
+  const trainer = new InducedTrainer(netOf(wide), transformation)
+  const train = (steps: number): number => {
+    for (let i = 0; i < steps; i++) trainer.train(pattern!.x, pattern!.y)
+    return arrayBytes()
+  }
+  // A megabyte of weights: what each step kept of one array would show.
+  const before = train(5)
+  expect(train(20) - before).toBeLessThan(1e6)
+})
+
+it('nor do nets whose layers are made anew', () => {
+  const net = netOf(wide)
+  const trainer = new InducedTrainer(net, transformation)
+  const train = (times: number): number => {
+    for (let i = 0; i < times; i++) {
+      net.fromJSON(JSON.parse(JSON.stringify(net)) as object)
+      trainer.train(pattern!.x, pattern!.y)
+    }
+    return arrayBytes()
+  }
+  const before = train(5)
+  expect(train(20) - before).toBeLessThan(1e6)
+})

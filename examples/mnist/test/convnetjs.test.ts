@@ -16,7 +16,7 @@ beforeAll(async () => {
   const mnist = await loadMnist()
   const random = createRandom(0)
   network = initializeNetwork(random)
-  batches = cutBatches(mnist.train, 1024, random, 20)
+  batches = cutBatches(mnist.train, 1024, random, 40)
   wholeTest = wholeBatch(mnist.test)
 })
 
@@ -24,7 +24,11 @@ async function train(id: string) {
   const steps: StepRecord[] = []
   const epochs: EpochRecord[] = []
   await convnetjs.train({
-    ...{ network, batches, test: wholeTest, epochs: 1, signal: new AbortController().signal },
+    network,
+    batches,
+    test: wholeTest,
+    epochs: 1,
+    signal: new AbortController().signal,
     setting: convnetjs.settings!.find((setting) => setting.id === id)!,
     onStep: (record) => steps.push(record),
     onEpoch: (record) => epochs.push(record),
@@ -45,7 +49,7 @@ describe('convnetjs', () => {
     const before = network.map(({ data }) => data.slice())
     const runs = await Promise.all(settings.map(({ id }) => train(id)))
     for (const { steps, epochs } of runs) {
-      expect(steps).toHaveLength(20)
+      expect(steps).toHaveLength(40)
       expect(epochs[0]).toEqual(runs[0]!.epochs[0])
       expect(epochs[0]!.testAccuracy).toBeLessThan(0.25)
       expect(epochs[1]!.testAccuracy).toBeGreaterThan(0.5)

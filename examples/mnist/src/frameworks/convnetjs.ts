@@ -12,7 +12,7 @@ import { takeSteps } from '../training/loop.js'
 
 /** Pictures of a batch that are trained on, and of the test set that are looked at: what fits the time. */
 const TRAINED = 16
-const TESTED = 1000
+const TESTED = 500
 const SIDE = 28
 
 /** Options of convnetjs's own trainer, or an optimiser of ours. */
@@ -20,11 +20,11 @@ type Means = { readonly stock: object } | { readonly induced: Transformation }
 
 const means: Readonly<Record<string, Means>> = {
   adam: { induced: inducedMetric(adam(), { learningRate: 0.01, xi: 0 }) },
-  sgd: { stock: { method: 'sgd', learning_rate: 0.1, momentum: 0.9 } },
+  sgd: { stock: { method: 'sgd', learning_rate: 0.03, momentum: 0.9 } },
   identity: {
     induced: inducedMetric(sgd({ momentum: 0.9 }), { learningRate: 0.3, xi: 0.01, embedding: identity() }),
   },
-  log: { induced: inducedMetric(sgd({ momentum: 0.9 }), { learningRate: 0.5, xi: 0.1, embedding: log() }) },
+  log: { induced: inducedMetric(sgd({ momentum: 0.9 }), { learningRate: 0.3, xi: 0.1, embedding: log() }) },
   rms: { induced: inducedMetric(adam(), { learningRate: 0.01, xi: 1e-3, embedding: identity() }) },
 }
 
@@ -35,7 +35,7 @@ const settings: readonly Setting[] = [
     title: 'Adam',
     description: 'In convnetjs, which has none: our Adam base with ξ = 0. Learning rate .01.',
   },
-  { id: 'sgd', title: 'SGD', description: "convnetjs's own, with momentum .9. Learning rate .1." },
+  { id: 'sgd', title: 'SGD', description: "convnetjs's own, with momentum .9. Learning rate .03." },
   {
     id: 'identity',
     title: 'Induced, identity',
@@ -44,7 +44,7 @@ const settings: readonly Setting[] = [
   {
     id: 'log',
     title: 'Induced, log',
-    description: 'In convnetjs: SGD base, momentum .9, learning rate .5, ξ .1.',
+    description: 'In convnetjs: SGD base, momentum .9, learning rate .3, ξ .1.',
   },
   { id: 'rms', title: 'Induced, RMS', description: 'In convnetjs: Adam base, learning rate .01, ξ 1e-3.' },
 ].map((setting) => {

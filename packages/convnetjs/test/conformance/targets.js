@@ -49,7 +49,10 @@ function netOf(parameters, pass) {
       },
       getParamsAndGrads: () =>
         parameters.map(({ name, shape, data }, i) => ({
-          ...{ name, shape, params: data, grads: grads[i] ?? null },
+          name,
+          shape,
+          params: data,
+          grads: grads[i] ?? null,
         })),
     },
   ]

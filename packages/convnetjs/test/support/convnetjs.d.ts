@@ -1,6 +1,6 @@
 // What tests, examples and docs use of convnetjs, which comes without types.
 declare module 'convnetjs' {
-  type Floats = Float32Array<ArrayBuffer> | Float64Array<ArrayBuffer>
+  type Floats = Float64Array<ArrayBuffer>
 
   class Vol {
     constructor(sx: number | readonly number[], sy?: number, depth?: number, c?: number)
@@ -12,8 +12,8 @@ declare module 'convnetjs' {
   }
 
   interface ParamsAndGrads {
-    readonly params: Floats
-    readonly grads: Floats | null
+    readonly params: Float32Array | Float64Array
+    readonly grads: Float32Array | Float64Array | null
     readonly l1_decay_mul?: number
     readonly l2_decay_mul?: number
     readonly name?: string

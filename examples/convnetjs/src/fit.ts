@@ -9,7 +9,7 @@ interface Pattern {
 }
 
 /** Draws pictures at places and under noise that depend on nothing but the seed. */
-export function draw(count: number, seed: number): Pattern[] {
+function draw(count: number, seed: number): Pattern[] {
   return Array.from({ length: count }, (_, k) => {
     const [y, a, b] = [k % 2, 5.5 + 2 * Math.sin(seed + 2 * k), 5.5 + 2 * Math.cos(seed + 3 * k)]
     const x = new convnetjs.Vol(12, 12, 1, 0)

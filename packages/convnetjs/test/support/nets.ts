@@ -1,7 +1,7 @@
 import convnetjs, { type Net, type Vol } from 'convnetjs'
 
 /** Numbers in (−1, 1), the same in every run. */
-export function numbers(length: number, seed: number): number[] {
+function numbers(length: number, seed: number): number[] {
   return Array.from({ length }, (_, i) => Math.sin(seed + 1.7 * i + 0.3 * i * i))
 }
 

@@ -52,6 +52,13 @@ describe.each(publicPackages().map(({ folder }) => folder))('%s', (folder) => {
     expect(exportsOf(index)).not.toEqual([])
   })
 
+  it('says of every function with options, which throws for those it does not know, that it throws', () => {
+    const silent = exportsOf(index).filter(
+      ({ comment }) => /@param options/.test(comment) && !/@throws/.test(comment),
+    )
+    expect(silent.map(({ at, name }) => `${at} ${name}`)).toEqual([])
+  })
+
   it('documents all that it exports', () => {
     expect(
       exportsOf(index)

@@ -131,6 +131,8 @@ export function recordEmbedding(
 /**
  * The landscape as it is, f = h = L: ρ = 1/(1 + v̂), in (0, 1]. The paper's plain variant. Never reads the loss.
  *
+ * @throws ERR_OPTION when it is given any option
+ *
  * @example
  * ```ts
  * import { identity, inducedMetric, sgd } from '@induced-metric/core'
@@ -152,6 +154,7 @@ const floor = { floor: { kind: 'number', default: 0 } } as const
  * Needs the loss at every step.
  *
  * @param options `floor`, default 0: a lower bound of the loss, or a schedule of one
+ * @throws ERR_OPTION when an option is unknown, or `floor` no finite number or schedule
  *
  * @example
  * ```ts
@@ -178,6 +181,7 @@ export const log = defineEmbedding({
  * damping does not depend on the scale of the loss. Needs the loss at every step.
  *
  * @param options `floor`, default 0: a lower bound of the loss, or a schedule of one
+ * @throws ERR_OPTION when an option is unknown, or `floor` no finite number or schedule
  *
  * @example
  * ```ts

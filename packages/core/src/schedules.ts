@@ -35,6 +35,8 @@ function check(name: string, value: unknown, positive = false): asserts value is
 /**
  * The same value at every step.
  *
+ * @throws ERR_OPTION when the value is no finite number
+ *
  * @example
  * ```ts
  * import { constant } from '@induced-metric/core'
@@ -49,6 +51,8 @@ export function constant(value: number): BuiltinSchedule {
 
 /**
  * A straight line from `from` at step 1 to `to`, reached after `steps` steps and kept.
+ *
+ * @throws ERR_OPTION when an option is unknown or no finite number, or `steps` not > 0
  *
  * @example
  * ```ts
@@ -72,6 +76,8 @@ export function linear(options: { from: number; to: number; steps: number }): Bu
 /**
  * Half a cosine wave from `from` at step 1 down to `to` (default 0), reached after `steps` steps and kept.
  *
+ * @throws ERR_OPTION when an option is unknown or no finite number, or `steps` not > 0
+ *
  * @example
  * ```ts
  * import { cosine } from '@induced-metric/core'
@@ -94,6 +100,8 @@ export function cosine(options: { from: number; to?: number; steps: number }): B
 /**
  * Multiplies by `rate` once every `steps` steps (default every step), smoothly.
  *
+ * @throws ERR_OPTION when an option is unknown or no finite number, or `rate` or `steps` not > 0
+ *
  * @example
  * ```ts
  * import { exponential } from '@induced-metric/core'
@@ -115,6 +123,9 @@ export function exponential(options: { from: number; rate: number; steps?: numbe
 
 /**
  * Constant pieces: `values[0]` up to and including step `boundaries[0]`, then `values[1]`, and so on.
+ *
+ * @throws ERR_OPTION when an option is unknown or no list of finite numbers, the boundaries do not rise, or there is not one
+ *   value more than boundaries
  *
  * @example
  * ```ts
@@ -156,6 +167,8 @@ export function piecewise(options: {
 /**
  * Climbs in a straight line from `from` (default 0) to where `then` starts, over the first `steps` steps: step
  * `steps + 1` is the first of `then`, which counts its own steps from 1.
+ *
+ * @throws ERR_OPTION when an option is unknown or no finite number, or `steps` not > 0
  *
  * @example
  * ```ts

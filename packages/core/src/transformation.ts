@@ -172,7 +172,11 @@ export function inducedMetric(base: Preconditioner, options: InducedMetricOption
   }
 }
 
-/** Whether a value is what {@link inducedMetric} returns; adapters check their argument with it. */
+/**
+ * Checks that a value is what {@link inducedMetric} returns; adapters check their argument with it.
+ *
+ * @throws ERR_OPTION when it is not
+ */
 export function checkTransformation(value: unknown): asserts value is Transformation {
   const candidate = value as Partial<Transformation> | null | undefined
   if (typeof candidate?.toJSON === 'function' && candidate.settings !== undefined) return

@@ -7,6 +7,7 @@ import { epsilonAt } from './ranges.js'
  * slot.
  *
  * @param options `epsilon` ≥ 0, default 1e-10; `initialAccumulator` ≥ 0, the value a starts from, default 0
+ * @throws ERR_OPTION when an option is unknown, of the wrong type or out of its range
  *
  * @example
  * ```ts

@@ -9,6 +9,7 @@ import { epsilonAt, rate } from './ranges.js'
  *
  * @param options `beta1` in [0, 1), default 0.9; `beta2` in [0, 1), default 0.999; `epsilon` ≥ 0, default 1e-8;
  *   `nesterov`, default false
+ * @throws ERR_OPTION when an option is unknown, of the wrong type or out of its range
  *
  * @example
  * ```ts

@@ -7,6 +7,7 @@ import { momentumRate, rate } from './ranges.js'
  * itself; direction b, or g + μb with `nesterov`. State: one slot, none at momentum 0.
  *
  * @param options `momentum` μ in [0, 1), default 0.9; `dampening` d in [0, 1), default 0; `nesterov`, default false
+ * @throws ERR_OPTION when an option is unknown, of the wrong type or out of its range
  *
  * @example
  * ```ts

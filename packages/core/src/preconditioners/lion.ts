@@ -7,6 +7,7 @@ import { rate } from './ranges.js'
  * s = ⟨g, direction⟩, at most the 1-norm of g. State: one slot.
  *
  * @param options `beta1` in [0, 1), default 0.9; `beta2` in [0, 1), default 0.99
+ * @throws ERR_OPTION when an option is unknown, of the wrong type or out of its range
  *
  * @example
  * ```ts

@@ -10,6 +10,7 @@ import { rate } from './ranges.js'
  *
  * @param options `momentum` in [0, 1), default 0.95, an average without bias correction; `nesterov`, default true;
  *   `iterations` of Newton–Schulz, 1 to 50, default 5
+ * @throws ERR_OPTION when an option is unknown, of the wrong type or out of its range
  *
  * @example
  * ```ts

@@ -9,6 +9,7 @@ import { epsilonAt, momentumRate, rate } from './ranges.js'
  *
  * @param options `decay` α in [0, 1), default 0.99; `epsilon` ≥ 0, default 1e-8; `centered`, default false;
  *   `momentum` in [0, 1), default 0
+ * @throws ERR_OPTION when an option is unknown, of the wrong type or out of its range
  *
  * @example
  * ```ts

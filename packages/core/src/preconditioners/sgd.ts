@@ -9,6 +9,7 @@ import { momentumRate } from './ranges.js'
  * normalised, see {@link heavyBall}.
  *
  * @param options `momentum` μ in [0, 1), default 0
+ * @throws ERR_OPTION when an option is unknown, of the wrong type or out of its range
  *
  * @example
  * ```ts

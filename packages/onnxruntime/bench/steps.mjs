@@ -161,18 +161,21 @@ for (const sizes of [
   const create = (optimizer) => TrainingSession.create({ ...network.artifacts, optimizer }, threads)
   const session = await create(transformation)
   const plain = await create(inducedMetric(adam(), { learningRate: 1e-3, xi: 0 }))
-  for (const [title, loop, engine] of [
-    ['adam', await looped(network, feeds, false), plain],
-    ['adam under the induced metric', await looped(network, feeds, true), session],
-  ]) {
-    const results = await race(
-      {
-        [`${title}, in ${engine === plain ? 'a loop' : 'two loops'} of JavaScript`]: loop,
-        [`${title}, in the engine`]: stepOf(engine, feeds),
-      },
-      1,
-    )
-    print(`${sizes.join('-')}, batch 32, ${network.size} parameters`, results)
+  const duels = [
+    { title: 'adam', loops: 'a loop', loop: await looped(network, feeds, false), engine: plain },
+    {
+      title: 'adam under the induced metric',
+      loops: 'two loops',
+      loop: await looped(network, feeds, true),
+      engine: session,
+    },
+  ]
+  for (const { title, loops, loop, engine } of duels) {
+    const subjects = {
+      [`${title}, in ${loops} of JavaScript`]: loop,
+      [`${title}, in the engine`]: stepOf(engine, feeds),
+    }
+    print(`${sizes.join('-')}, batch 32, ${network.size} parameters`, await race(subjects, 1))
   }
   const { buffer } = session.parameters.get('w0').data
   const needed = 4 * 4 * network.size

@@ -1,15 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { inducedMetric, sgd } from '@induced-metric/core'
 import * as ort from 'onnxruntime-node'
 import { describe, expect, it } from 'vitest'
 import { TrainingSession } from '../src/index.js'
-
-// Artifacts of other projects, with what the training build computes on them. They are no part of this repository: the
-// tests run where they lie beside it.
-const folder =
-  process.env['ONNX_ARTIFACTS'] ?? fileURLToPath(new URL('../../../../shared/onnx', import.meta.url))
+import { sharedFolder } from './sharedFolder.js'
 
 interface Sample {
   readonly dims: readonly number[]
@@ -27,7 +22,7 @@ interface Oracle {
 }
 
 function oracleOf(name: string): Oracle {
-  return JSON.parse(readFileSync(join(folder, name), 'utf8')) as Oracle
+  return JSON.parse(readFileSync(join(sharedFolder, name), 'utf8')) as Oracle
 }
 
 /** The inputs by the formula in the oracles. */
@@ -80,40 +75,43 @@ const sets = [
   ['cnn', 'cnn/oracle.json', 'paramtrain_tensors.pbseq'],
 ] as const
 
-describe.skipIf(!existsSync(folder))('artifacts, against what the training build computes on them', () => {
-  it.each(sets)('%s: %s', async (set, oracleName, checkpoint) => {
-    const oracle = oracleOf(oracleName)
-    const path = (file: string): string => join(folder, set, file)
-    const session = await TrainingSession.create({
-      trainModel: path('training_model.onnx'),
-      evalModel: path('eval_model.onnx'),
-      optimizer: inducedMetric(sgd(), { learningRate: 0.1 }),
-      ...(checkpoint && { checkpointState: path(checkpoint) }),
-    })
-    prepare[oracleName]?.(session)
-    const feeds = feedsOf(oracle)
-    const [lossName] = session.trainingOutputNames as [string]
-    const outputs = await session.runTrainStep(feeds)
-    const loss = (outputs[lossName]!.data as Float32Array)[0]!
-    expect(Math.abs(loss - oracle.loss) / oracle.loss).toBeLessThan(1e-6)
+describe.skipIf(!existsSync(sharedFolder))(
+  'artifacts, against what the training build computes on them',
+  () => {
+    it.each(sets)('%s: %s', async (set, oracleName, checkpoint) => {
+      const oracle = oracleOf(oracleName)
+      const path = (file: string): string => join(sharedFolder, set, file)
+      const session = await TrainingSession.create({
+        trainModel: path('training_model.onnx'),
+        evalModel: path('eval_model.onnx'),
+        optimizer: inducedMetric(sgd(), { learningRate: 0.1 }),
+        ...(checkpoint && { checkpointState: path(checkpoint) }),
+      })
+      prepare[oracleName]?.(session)
+      const feeds = feedsOf(oracle)
+      const [lossName] = session.trainingOutputNames as [string]
+      const outputs = await session.runTrainStep(feeds)
+      const loss = (outputs[lossName]!.data as Float32Array)[0]!
+      expect(Math.abs(loss - oracle.loss) / oracle.loss).toBeLessThan(1e-6)
 
-    expect([...session.gradients.keys()].sort()).toEqual(Object.keys(oracle.gradients).sort())
-    for (const [name, { dims, data }] of session.gradients) {
-      const expected = oracle.gradients[name]!
-      const gradient = data as Float32Array
-      expect(dims).toEqual(expected.dims)
-      const norm = Math.sqrt(gradient.reduce((sum, g) => sum + g * g, 0))
-      expect(Math.abs(norm - expected.norm) / (expected.norm || 1)).toBeLessThan(1e-5)
-      const sum = gradient.reduce((total, g) => total + g, 0)
-      expect(Math.abs(sum - expected.sum) / (expected.norm || 1) / Math.sqrt(gradient.length)).toBeLessThan(
-        1e-5,
-      )
-      const known = expected.data ?? expected.first64!
-      const error = Math.sqrt(known.reduce((total, g, i) => total + (gradient[i]! - g) ** 2, 0))
-      const size = Math.sqrt(known.reduce((total, g) => total + g * g, 0))
-      // Where the first elements are all zero, relative to the whole.
-      expect(error / (size || expected.norm || 1)).toBeLessThan(1e-5)
-    }
-    await session.release()
-  })
-})
+      expect([...session.gradients.keys()].sort()).toEqual(Object.keys(oracle.gradients).sort())
+      for (const [name, { dims, data }] of session.gradients) {
+        const expected = oracle.gradients[name]!
+        const gradient = data as Float32Array
+        expect(dims).toEqual(expected.dims)
+        const norm = Math.sqrt(gradient.reduce((sum, g) => sum + g * g, 0))
+        expect(Math.abs(norm - expected.norm) / (expected.norm || 1)).toBeLessThan(1e-5)
+        const sum = gradient.reduce((total, g) => total + g, 0)
+        expect(Math.abs(sum - expected.sum) / (expected.norm || 1) / Math.sqrt(gradient.length)).toBeLessThan(
+          1e-5,
+        )
+        const known = expected.data ?? expected.first64!
+        const error = Math.sqrt(known.reduce((total, g, i) => total + (gradient[i]! - g) ** 2, 0))
+        const size = Math.sqrt(known.reduce((total, g) => total + g * g, 0))
+        // Where the first elements are all zero, relative to the whole.
+        expect(error / (size || expected.norm || 1)).toBeLessThan(1e-5)
+      }
+      await session.release()
+    })
+  },
+)

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { lowerModel, lowerings, lowerTrainingModel, unsupportedNodes } from '../src/lowering/index.js'
 import {
   AttributeProtoSchema,
+  attributeType,
   createTensor,
   dataType,
   opsetOf,
@@ -668,6 +669,40 @@ describe('lowerModel', () => {
     const now = await runModel(lowerModel(model(nodes(17), inputs, outputs, constants)), { x })
     const old = await runModel(lowerModel(model(nodes(opset), inputs, outputs, [], opset)), { x })
     expect(old).toEqual(now)
+  })
+
+  it('rewrites them in the branches of a graph, too', async () => {
+    const branch = (axis: number) => {
+      const { graph } = model(
+        [node('Unsqueeze', ['x'], [`y${axis}`], { axes: [axis] })],
+        [],
+        [value(`y${axis}`, 1, [])],
+      )
+      return withoutShape({ graph } as Model).graph
+    }
+    const choice = node('If', ['first'], ['y'])
+    choice.attribute = ['then_branch', 'else_branch'].map((name, axis) => {
+      return create(AttributeProtoSchema, { name, type: attributeType.graph, g: branch(axis) })
+    })
+    const graph = withoutShape(
+      model(
+        [choice, node('com.microsoft:ReluGrad', ['x', 'x'], ['z'])],
+        [value('x', 1, [3]), value('first', dataType.bool, [])],
+        [value('y', 1, []), value('z', 1, [3])],
+        [],
+        12,
+      ),
+    )
+    for (const [first, dims] of [
+      [1, [1, 3]],
+      [0, [3, 1]],
+    ] as const) {
+      const { y } = await runModel(lowerModel(graph), {
+        x: drawn([3], 1),
+        first: { type: 'bool', dims: [], data: [first] },
+      })
+      expect(y!.dims).toEqual(dims)
+    }
   })
 
   it.each(['Softmax', 'LogSoftmax'])(

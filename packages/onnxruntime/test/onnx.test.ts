@@ -1,6 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import { InducedMetricError } from '@induced-metric/core'
 import { describe, expect, it } from 'vitest'
@@ -23,9 +22,8 @@ import {
 } from '../src/onnx/index.js'
 import { TrainingSession } from '../src/index.js'
 import { denseArtifacts, node } from './builder.js'
+import { sharedFolder } from './sharedFolder.js'
 
-const folder =
-  process.env['ONNX_ARTIFACTS'] ?? fileURLToPath(new URL('../../../../shared/onnx', import.meta.url))
 const { trainModel } = denseArtifacts([4, 3, 2])
 
 describe('ONNX files', () => {
@@ -33,13 +31,13 @@ describe('ONNX files', () => {
     expect(writeModel(readModel(trainModel))).toEqual(trainModel)
   })
 
-  it.skipIf(!existsSync(folder))('of other projects, too, byte for byte', () => {
-    const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) =>
+  it.skipIf(!existsSync(sharedFolder))('of other projects, too, byte for byte', () => {
+    const files = readdirSync(sharedFolder, { recursive: true, encoding: 'utf8' }).filter((name) =>
       name.endsWith('.onnx'),
     )
     expect(files.length).toBeGreaterThan(0)
     for (const file of files) {
-      const bytes = new Uint8Array(readFileSync(join(folder, file)))
+      const bytes = new Uint8Array(readFileSync(join(sharedFolder, file)))
       expect(Buffer.compare(writeModel(readModel(bytes)), bytes)).toBe(0)
     }
   })

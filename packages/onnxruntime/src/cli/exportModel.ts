@@ -4,7 +4,7 @@ import { TrainingSession } from '../session.js'
 import { findArtifacts } from './folder.js'
 import { exists, type Surroundings } from './io.js'
 import type { ExportOptions } from './options.js'
-import { trainingFile } from './train.js'
+import { trainingFile } from './trainingFile.js'
 import { UsageError } from './usageError.js'
 
 /** Writes a model for inference. */

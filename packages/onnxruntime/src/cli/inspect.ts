@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { readCheckpointFile } from '../checkpoint/index.js'
 import { lowerings, lowerTrainingModel, unsupportedNodes } from '../lowering/index.js'
 import { describeNode } from '../lowering/context.js'
@@ -10,8 +11,9 @@ import { canonicalDomain, readModel, type Model } from '../onnx/model.js'
 import type { ValueInfoProto } from '../onnx/onnx_pb.js'
 import type { CheckpointState } from '../types.js'
 import { findArtifacts } from './folder.js'
-import { readGiven } from './io.js'
+import { exists, readGiven } from './io.js'
 import { formatTable } from './text.js'
+import { stepsKey, trainingFile } from './trainingFile.js'
 
 /** An operator of a model, and what becomes of it here. */
 export interface OperatorUse {
@@ -39,6 +41,8 @@ export interface Inspection {
   readonly operators: readonly OperatorUse[]
   readonly optimizer: string | undefined
   readonly checkpoint: string | undefined
+  /** How far the training is that `train` keeps beside them, if there is one. */
+  readonly training: string | undefined
   /** What stands in the way of training, in words. */
   readonly problems: readonly string[]
 }
@@ -89,6 +93,7 @@ export async function inspect(folder: string): Promise<Inspection> {
     operators,
     optimizer,
     checkpoint: state && describeCheckpoint(state),
+    training: await attempt('training', () => describeTraining(join(folder, trainingFile))),
     problems: [...problems, ...missingValues(model, state)],
   }
 }
@@ -204,6 +209,12 @@ function describeCheckpoint(state: CheckpointState): string {
   ].join('; ')
 }
 
+async function describeTraining(path: string): Promise<string | undefined> {
+  if (!(await exists(path))) return undefined
+  const steps = (await readCheckpointFile(path)).properties.get(stepsKey)
+  return steps === undefined ? undefined : `${steps} steps in ${path}`
+}
+
 const answers: Readonly<Record<OperatorUse['by'], string>> = {
   runtime: 'runtime',
   lowering: 'lowered',
@@ -235,6 +246,7 @@ export function formatInspection(found: Inspection): string {
     `outputs        ${found.outputs.join(', ')}`,
     `optimiser      ${found.optimizer ?? 'no optimizer model'}`,
     `checkpoint     ${found.checkpoint ?? 'none that can be read'}`,
+    ...(found.training === undefined ? [] : [`training       ${found.training}`]),
     '',
     formatTable(
       ['parameter', 'type', 'shape', 'scalars', ''],

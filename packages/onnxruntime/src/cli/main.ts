@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises'
 import { exportModel } from './exportModel.js'
 import { formatInspection, inspect } from './inspect.js'
 import type { Surroundings } from './io.js'
@@ -22,6 +23,9 @@ export async function main(argv: readonly string[], surroundings: Surroundings):
       case 'generate':
         // What trains only does not load what generates.
         return await (await import('./generate.js')).generate(command, surroundings)
+      case 'version':
+        stdout.write(`${await version()}\n`)
+        return 0
       case 'inspect': {
         const found = await inspect(command.folder)
         stdout.write(command.json ? `${JSON.stringify(found, null, 2)}\n` : formatInspection(found))
@@ -39,4 +43,10 @@ export async function main(argv: readonly string[], surroundings: Surroundings):
     else if (isUsage) stderr.write('(induced-onnx --help says what there is)\n')
     return isUsage ? 2 : 1
   }
+}
+
+/** The version of this package. */
+async function version(): Promise<string> {
+  const text = await readFile(new URL('../../package.json', import.meta.url), 'utf8')
+  return (JSON.parse(text) as { version: string }).version
 }

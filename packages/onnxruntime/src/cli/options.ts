@@ -50,10 +50,12 @@ induced-onnx train DIR         train
   --log-every N                steps between lines, where there is no terminal for a bar (50)
 
 induced-onnx export DIR        write a model for inference, with the parameters in it
-  --output FILE                where to
+  --output FILE, -o FILE       where to
   --outputs NAMES              outputs of the eval model, separated by commas (all but the first, which is the loss)
   --checkpoint FILE            whose parameters (those of a training if there was one, else DIR's own)
   --external-data              put the parameters in a file beside the model, as is done above 1 GB
+
+induced-onnx --version prints the version.
 
 Exit code: 0 when all went well, 1 when something failed or the model cannot be trained, 2 for a command that makes no
 sense, 130 after Ctrl-C (the training is saved first).
@@ -63,6 +65,7 @@ sense, 130 after Ctrl-C (the training is saved first).
 export type Command =
   | { readonly name: 'help' }
   | ({ readonly name: 'generate' } & GenerateCommand)
+  | { readonly name: 'version' }
   | { readonly name: 'inspect'; readonly folder: string; readonly json: boolean }
   | ({ readonly name: 'train' } & TrainOptions)
   | ({ readonly name: 'export' } & ExportOptions)
@@ -181,6 +184,7 @@ export function parseCommand(argv: readonly string[]): Command {
   ) {
     return { name: 'help' }
   }
+  if (name === '--version' || name === '-v') return { name: 'version' }
   switch (name) {
     case 'generate': {
       const { folder, values } = parse(name, rest, 'the model')

@@ -18,14 +18,8 @@ import { chooseOptimizer, optimizerOf } from './optimizerChoice.js'
 import type { TrainOptions } from './options.js'
 import { createProgress } from './progress.js'
 import { formatNumber } from './text.js'
+import { prefix, stepsKey, trainingFile } from './trainingFile.js'
 import { UsageError } from './usageError.js'
-
-/** Where a training is kept unless another place is named. */
-export const trainingFile = 'checkpoint.induced'
-
-// What of a training the optimiser does not know lies in the checkpoint's property bag.
-const prefix = 'induced-onnx.'
-const stepsKey = `${prefix}steps`
 
 /** A training that can be cut off anywhere and goes on from its latest checkpoint, to the same end to the bit. */
 export async function train(options: TrainOptions, surroundings: Surroundings): Promise<number> {

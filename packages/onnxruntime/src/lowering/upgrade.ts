@@ -61,22 +61,28 @@ const rules: Readonly<Record<string, Rule>> = {
 }
 
 /**
- * Rewrites what means something else since version 13 of ONNX's operators, in a graph of version 11 or 12.
+ * Rewrites what means something else since version 13 of ONNX's operators, in a graph of version 11 or 12 and in the graphs
+ * within it.
  *
  * @param graph is changed
  */
 export function upgradeOperators(graph: GraphProto): void {
-  const nodes: NodeProto[] = []
   let count = 0
+  // Of the outermost graph: those within see them, too.
   const constant = (tensor: TensorProto): string => {
     const name = `upgraded/constant_${++count}`
     graph.initializer.push({ ...tensor, name })
     return name
   }
-  for (const node of graph.node) {
-    const rule = canonicalDomain(node.domain) === '' ? rules[node.opType] : undefined
-    if (rule) rule({ node, constant, push: (made) => nodes.push(made) })
-    else nodes.push(node)
+  const upgrade = (within: GraphProto): void => {
+    const nodes: NodeProto[] = []
+    for (const node of within.node) {
+      for (const { g } of node.attribute) if (g) upgrade(g)
+      const rule = canonicalDomain(node.domain) === '' ? rules[node.opType] : undefined
+      if (rule) rule({ node, constant, push: (made) => nodes.push(made) })
+      else nodes.push(node)
+    }
+    within.node = nodes
   }
-  graph.node = nodes
+  upgrade(graph)
 }

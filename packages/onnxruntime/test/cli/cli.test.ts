@@ -490,6 +490,12 @@ describe('a command that makes no sense', () => {
     expect(err).toMatch(message)
   })
 
+  it('may ask for the version', async () => {
+    const { code, out, err } = await run(['--version'])
+    expect([code, err]).toEqual([0, ''])
+    expect(out).toMatch(/^\d+\.\d+\.\d+\n$/)
+  })
+
   it('may ask for help', async () => {
     for (const argv of [['--help'], ['help'], ['train', '-h']]) {
       const { code, out, err } = await run(argv)

@@ -1,6 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import * as ort from 'onnxruntime-node'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { readCheckpointFile, writeCheckpoint } from '../../src/checkpoint/index.js'
@@ -8,10 +7,9 @@ import { TrainingSession } from '../../src/session.js'
 import type { NamedTensor } from '../../src/types.js'
 import { isInstalled, startGenuine, type Genuine, type GenuineTensor } from './runtime.js'
 import { distance, parametersOf } from './trainer.js'
+import { sharedFolder } from '../sharedFolder.js'
 
 // 20 steps of real artifacts of other projects, here and in the genuine runtime. They are not part of this repository.
-
-const folder = fileURLToPath(new URL('../../../../../shared/onnx', import.meta.url))
 
 interface Oracle {
   readonly inputs: Record<
@@ -21,7 +19,7 @@ interface Oracle {
 }
 
 const artifactsOf = (name: string) => {
-  const read = (file: string): Uint8Array => new Uint8Array(readFileSync(join(folder, name, file)))
+  const read = (file: string): Uint8Array => new Uint8Array(readFileSync(join(sharedFolder, name, file)))
   return {
     trainModel: read('training_model.onnx'),
     evalModel: read('eval_model.onnx'),
@@ -58,11 +56,13 @@ async function checkpointOf(name: string): Promise<Uint8Array> {
   }
   // The old form goes in, the new one out: the genuine runtime takes no other.
   return writeCheckpoint(
-    await readCheckpointFile(join(folder, name, name === 'cnn' ? 'paramtrain_tensors.pbseq' : 'checkpoint')),
+    await readCheckpointFile(
+      join(sharedFolder, name, name === 'cnn' ? 'paramtrain_tensors.pbseq' : 'checkpoint'),
+    ),
   )
 }
 
-describe.skipIf(!isInstalled || !existsSync(folder))('20 steps of AdamW on', () => {
+describe.skipIf(!isInstalled || !existsSync(sharedFolder))('20 steps of AdamW on', () => {
   let genuine: Genuine
   const sessions: { release(): Promise<void> }[] = []
   beforeAll(async () => {
@@ -74,7 +74,7 @@ describe.skipIf(!isInstalled || !existsSync(folder))('20 steps of AdamW on', () 
 
   it.each(['lora', 'simplenet', 'cnn'])('%s agree', async (name) => {
     const artifacts = { ...artifactsOf(name), checkpointState: await checkpointOf(name) }
-    const { inputs } = JSON.parse(readFileSync(join(folder, name, 'oracle.json'), 'utf8')) as Oracle
+    const { inputs } = JSON.parse(readFileSync(join(sharedFolder, name, 'oracle.json'), 'utf8')) as Oracle
     const feeds = Object.entries(inputs).map(([input, { type, dims, data }]) => {
       const size = dims.reduce((a, b) => a * b, 1)
       const values = data ?? Array.from({ length: size }, (_, i) => Math.sin(i * 0.37) * Math.cos(i * 0.013))

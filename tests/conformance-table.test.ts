@@ -2,7 +2,16 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { allCapabilities, cases, casesVersion, type ConformanceReport } from '@induced-metric/conformance'
 import { describe, expect, it } from 'vitest'
-import { pages, readSummaries, renderTable, replaceTable, summarize } from './tools/conformance.js'
+import {
+  matrixPage,
+  pages,
+  readSummaries,
+  renderMatrix,
+  renderPage,
+  renderTable,
+  replaceTable,
+  summarize,
+} from './tools/conformance.js'
 import { readManifest, root, workspaces } from './tools/workspace.js'
 
 const again = 'run `npm run docs:table`'
@@ -11,7 +20,7 @@ const summaries = readSummaries()
 describe('the table of adapters', () => {
   it.each(pages)('in %s is what the reports in docs/conformance say', (page) => {
     const text = readFileSync(join(root, page), 'utf8')
-    expect(replaceTable(text, renderTable(summaries, page)), again).toBe(text)
+    expect(renderPage(text, page, summaries), again).toBe(text)
   })
 
   it.each(
@@ -24,6 +33,10 @@ describe('the table of adapters', () => {
     expect(totals.failed).toBe(0)
     const home = workspaces().find(({ manifest: { name } }) => name === manifest.name)
     if (home) expect(manifest.version, again).toBe(readManifest(home.folder).version)
+  })
+
+  it('is shown with what each adapter declares', () => {
+    expect(pages).toContain(matrixPage)
   })
 
   it('shows both engines of the core and every backend of TensorFlow.js', () => {
@@ -54,12 +67,23 @@ describe('a summary', () => {
       '| x 1.2.3 |  |  | float32 | 2 | 4 | 1 | `float64` `groups` |',
     )
   })
+  it('is a column of the matrix, with a row for all that can be declared', () => {
+    const rows = renderMatrix([summarize(report)]).split('\n')
+    expect(rows).toHaveLength(2 + 5 + 2 + allCapabilities.length)
+    expect(rows.slice(0, 9)).toEqual([
+      '|  | x |', '| --- | --- |', '| framework |  |', '| backend |  |', '| adapter | 1.2.3 |', '| suite | 3 |',
+      '| failed | 1 |', '| `float32` | ✓ |', '| `float64` | – |',
+    ]) // prettier-ignore
+    expect(rows).toContain('| `groups` | – |')
+    expect(rows).toContain('| `base/adam` | ✓ |')
+  })
   it('is not made of a part of the suite', () => {
     expect(() => summarize({ ...report, filter: 'step/' })).toThrow('step/')
   })
   it('goes between the markers, and a page without them is an error', () => {
     const page = 'a\n<!-- conformance table -->\nold\n<!-- end of the conformance table -->\nb\n'
-    expect(replaceTable(page, 'new')).toBe(page.replace('old', 'new'))
-    expect(() => replaceTable('nothing', 'new')).toThrow('conformance table')
+    expect(replaceTable(page, 'table', 'new')).toBe(page.replace('old', 'new'))
+    expect(() => replaceTable('nothing', 'table', 'new')).toThrow('conformance table')
+    expect(() => replaceTable(page, 'matrix', 'new')).toThrow('conformance matrix')
   })
 })

@@ -20,7 +20,8 @@ const folder = 'docs/conformance'
 /** The pages that show the table, from the root. */
 export const pages = ['README.md', 'docs/conformance.md']
 
-const markers = ['<!-- conformance table -->', '<!-- end of the conformance table -->']
+/** The page that shows what each adapter supports, from the root. */
+export const matrixPage = 'docs/conformance.md'
 
 /**
  * @param {import('@induced-metric/conformance').ConformanceReport} report - of the whole suite
@@ -89,11 +90,46 @@ export function renderTable(summaries, page) {
 }
 
 /**
+ * Adapters × frameworks × backends × capabilities: a column for each report, a row for each thing that can be declared.
+ *
+ * @param {readonly Summary[]} summaries
+ * @returns {string} a table in markdown
+ */
+export function renderMatrix(summaries) {
+  /** @type {[string, (manifest: import('@induced-metric/conformance').Manifest) => string | undefined][]} */
+  const facts = [
+    ['framework', ({ framework }) => framework && `${framework.name} ${framework.version}`],
+    ['backend', ({ backend }) => backend],
+    ['adapter', ({ version }) => version],
+  ]
+  const row = (
+    /** @type {string} */ head,
+    /** @type {(summary: Summary) => string | number | undefined} */ cell,
+  ) => `| ${[head, ...summaries.map((summary) => cell(summary) ?? '')].join(' | ')} |`
+  const declared = (/** @type {boolean} */ yes) => (yes ? '✓' : '–')
+  return [
+    row('', ({ manifest }) => manifest.name.replace(/^@induced-metric\//, '')),
+    row('---', () => '---'),
+    ...facts.map(([head, cell]) => row(head, ({ manifest }) => cell(manifest))),
+    row('suite', ({ version }) => version),
+    row('failed', ({ totals }) => totals.failed),
+    ...['float32', 'float64'].map((dtype) =>
+      row(`\`${dtype}\``, ({ manifest }) => declared(manifest.dtypes.some((it) => it === dtype))),
+    ),
+    ...allCapabilities.map((capability) =>
+      row(`\`${capability}\``, ({ manifest }) => declared(manifest.capabilities.includes(capability))),
+    ),
+  ].join('\n')
+}
+
+/**
  * @param {string} text - of a page
+ * @param {'table' | 'matrix'} what
  * @param {string} table
  * @returns {string} the page with the table between its markers
  */
-export function replaceTable(text, table) {
+export function replaceTable(text, what, table) {
+  const markers = [`<!-- conformance ${what} -->`, `<!-- end of the conformance ${what} -->`]
   const [start, end] = markers.map((marker) => text.indexOf(marker))
   if (start === undefined || end === undefined || start < 0 || end < start) {
     throw new Error(`the page has no ${markers.join(' … ')}`)
@@ -101,11 +137,22 @@ export function replaceTable(text, table) {
   return `${text.slice(0, start)}${markers[0]}\n${table}\n${text.slice(end)}`
 }
 
-/** Writes the table into every page that shows it. */
+/**
+ * @param {string} text - of a page
+ * @param {string} page - from the root
+ * @param {readonly Summary[]} summaries
+ * @returns {string} the page with all that it shows of the reports
+ */
+export function renderPage(text, page, summaries) {
+  const withTable = replaceTable(text, 'table', renderTable(summaries, page))
+  return page === matrixPage ? replaceTable(withTable, 'matrix', renderMatrix(summaries)) : withTable
+}
+
+/** Writes what the reports say into every page that shows it. */
 export function updatePages() {
   const summaries = readSummaries()
   for (const page of pages) {
     const path = join(root, page)
-    writeFileSync(path, replaceTable(readFileSync(path, 'utf8'), renderTable(summaries, page)))
+    writeFileSync(path, renderPage(readFileSync(path, 'utf8'), page, summaries))
   }
 }

@@ -1,12 +1,16 @@
 #!/usr/bin/env node
-import { writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
-import { command, usage, type CommandOptions } from './cli.js'
+import { command, usage, type CommandIo, type CommandOptions } from './cli.js'
+import { diffCommand } from './diffCommand.js'
+
+/** What the command line asks for: a run, or a comparison of two reports. */
+type Given = CommandOptions | { readonly diff: readonly string[] }
 
 /** Reads the command line; what it cannot read is said in words. */
-function readArguments(): CommandOptions | string {
+function readArguments(): Given | string {
   try {
     const { values, positionals } = parseArgs({
       allowPositionals: true,
@@ -20,6 +24,10 @@ function readArguments(): CommandOptions | string {
         help: { type: 'boolean', short: 'h' },
       },
     })
+    if (positionals[0] === 'diff' && values.help !== true) {
+      const [option] = Object.keys(values)
+      return option === undefined ? { diff: positionals.slice(1) } : `diff takes no --${option}`
+    }
     if (positionals.length > 1) return `one target at a time, given ${positionals.join(' and ')}`
     const { target: name, ...others } = values
     return { ...others, name, target: positionals[0] }
@@ -28,15 +36,17 @@ function readArguments(): CommandOptions | string {
   }
 }
 
+const io: CommandIo = {
+  out: (text) => void process.stdout.write(text),
+  err: (text) => void process.stderr.write(text),
+  load: (path) => import(pathToFileURL(resolve(path)).href) as Promise<Record<string, unknown>>,
+  read: (path) => readFile(path, 'utf8'),
+  write: (path, text) => writeFile(path, text),
+}
 const given = readArguments()
 if (typeof given === 'string') {
-  process.stderr.write(`induced-conformance: ${given}\n\n${usage}`)
+  io.err(`induced-conformance: ${given}\n\n${usage}`)
   process.exitCode = 2
 } else {
-  process.exitCode = await command(given, {
-    out: (text) => void process.stdout.write(text),
-    err: (text) => void process.stderr.write(text),
-    load: (path) => import(pathToFileURL(resolve(path)).href) as Promise<Record<string, unknown>>,
-    write: (path, text) => writeFile(path, text),
-  })
+  process.exitCode = 'diff' in given ? await diffCommand(given.diff, io) : await command(given, io)
 }

@@ -1,6 +1,7 @@
 import { byFamily, type CaseResult, type ConformanceReport } from './report.js'
 import { checkTarget, runConformance, selectCases } from './run.js'
 import type { ConformanceTarget } from './target.js'
+import { renderTable } from './text.js'
 
 /** What the command needs of its surroundings. */
 export interface CommandIo {
@@ -8,6 +9,7 @@ export interface CommandIo {
   err(text: string): void
   /** Loads a module by a path as the user gave it. */
   load(path: string): Promise<Record<string, unknown>>
+  read(path: string): Promise<string>
   write(path: string, text: string): Promise<void>
 }
 
@@ -27,6 +29,7 @@ export interface CommandOptions {
 
 /** The text of `--help`. */
 export const usage = `induced-conformance ./target.js [options]
+induced-conformance diff old.json new.json
 
 Runs the conformance suite of induced-metric on an adapter. The module exports a target as its default, or a function
 that returns one: { manifest, core, create }; or several of those by name as \`targets\`.
@@ -39,7 +42,9 @@ that returns one: { manifest, core, create }; or several of those by name as \`t
   --list          print the cases and run none
   --help          print this
 
-Exit code: 0 when nothing failed, 1 when something did, 2 when the suite could not be run.
+diff says what changed between two reports: cases that fail now, are fixed, new or gone, and what the manifest promises.
+
+Exit code: 0 when nothing failed (diff: nothing is worse), 1 when something did, 2 when it could not be run.
 `
 
 /** Runs the command; gives its exit code. */
@@ -116,7 +121,7 @@ function chooseTarget(module: Record<string, unknown>, name: string | undefined)
 
 /** The failures with their messages, then a table of counts by family. */
 function renderReport(report: ConformanceReport): string {
-  const { manifest, cases, totals, seed } = report
+  const { manifest, cases, totals, seed, version } = report
   const lines: string[] = []
   for (const result of cases) if (result.status === 'failed') lines.push(...renderFailure(result), '')
   const rows = byFamily(cases)
@@ -135,29 +140,27 @@ function renderReport(report: ConformanceReport): string {
     String(totals['not-supported-as-declared']),
     '',
   ]
-  const table = [head, ...body, total]
-  const widths = head.map((_, column) => Math.max(...table.map((row) => row[column]!.length)))
-  const line = (row: readonly string[]): string =>
-    row
-      .map((cell, column) => (column === 0 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!)))
-      .join('  ')
-      .trimEnd()
-  const rule = widths.map((width) => '-'.repeat(width)).join('  ')
+  const [first, ...rest] = renderTable(
+    [head, ...body, total],
+    head.map((_, column) => (column === 0 ? 'start' : 'end')),
+  )
+  const rule = '-'.repeat(Math.max(...[first!, ...rest].map(({ length }) => length)))
   lines.push(
     [
       manifest.name,
       manifest.version,
       manifest.backend && `on ${manifest.backend}`,
       manifest.framework && `(${manifest.framework.name} ${manifest.framework.version})`,
+      `by version ${version} of the suite`,
     ]
       .filter(Boolean)
       .join(' '),
     '',
-    line(head),
+    first!,
     rule,
-    ...body.map(line),
+    ...rest.slice(0, -1),
     rule,
-    line(total),
+    rest.at(-1)!,
     '',
     `seed ${seed}; ${totals.failed === 0 ? 'nothing failed' : `${totals.failed} failed`}`,
   )

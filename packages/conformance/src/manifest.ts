@@ -95,7 +95,14 @@ export function manifestProblems(value: unknown): string[] {
   for (const key of ['name', 'version'] as const) {
     if (typeof manifest[key] !== 'string') problems.push(`manifest.${key} must be a string`)
   }
-  const { dtypes, arithmetic, capabilities } = manifest
+  const { dtypes, arithmetic, capabilities, framework, backend } = manifest
+  const adapted = framework as Partial<Record<'name' | 'version', unknown>> | null | undefined
+  if (adapted !== undefined && (typeof adapted?.name !== 'string' || typeof adapted.version !== 'string')) {
+    problems.push('manifest.framework must be { name, version }, both strings, or be left out')
+  }
+  if (backend !== undefined && typeof backend !== 'string') {
+    problems.push('manifest.backend must be a string, or be left out')
+  }
   if (!Array.isArray(dtypes) || dtypes.length === 0 || !dtypes.every(isDtype)) {
     problems.push(`manifest.dtypes must list 'float32', 'float64' or both`)
   } else {

@@ -1,4 +1,5 @@
 import { familyOf, type Case } from './case.js'
+import { casesVersion } from './cases/index.js'
 import { undeclaredIn } from './checks/support.js'
 import { ConformanceFailure } from './compare.js'
 import { checkTarget, runCase, seedOf, selectCases, type RunOptions } from './run.js'
@@ -40,13 +41,18 @@ export function mountConformance(
   checkTarget(target)
   const seed = seedOf(options.seed)
   const { describe, it } = runner
-  const { name, backend } = target.manifest
+  const { name, version, framework, backend } = target.manifest
+  const where = [
+    `${name} ${version}`,
+    ...(backend === undefined ? [] : [`on ${backend}`]),
+    ...(framework === undefined ? [] : [`(${framework.name} ${framework.version})`]),
+  ].join(' ')
   const families = new Map<string, Case[]>()
   for (const oneCase of selectCases(options.filter)) {
     const family = familyOf(oneCase.id)
     families.set(family, [...(families.get(family) ?? []), oneCase])
   }
-  describe(`conformance of ${name}${backend === undefined ? '' : ` on ${backend}`}`, () => {
+  describe(`conformance of ${where}, suite ${casesVersion}`, () => {
     for (const [family, members] of families) {
       describe(family, () => {
         for (const oneCase of members) {

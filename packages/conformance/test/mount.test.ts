@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import {
   allCapabilitiesBut,
   cases,
+  casesVersion,
   mountConformance,
   runConformance,
   type ConformanceTarget,
@@ -52,7 +53,9 @@ describe('mountConformance', () => {
     mountConformance(target, runner)
     expect(runner.tests).toHaveLength(cases.length)
     expect(new Set(runner.tests.map(({ path }) => path)).size).toBe(cases.length)
-    expect(runner.names[0]).toBe('conformance of @induced-metric/core on reference')
+    expect(runner.names[0]).toBe(
+      `conformance of @induced-metric/core 0.1.0 on reference, suite ${casesVersion}`,
+    )
     expect(runner.names).toContain('checkpoint')
     // Runners that count parameters (mocha, jest) take a body with one for a callback's.
     expect(runner.tests.every(({ body, timeout }) => body.length === 0 && timeout === undefined)).toBe(true)
@@ -301,7 +304,7 @@ describe('outside vitest', () => {
     const { code, out, err } = await node(bin, module, '--json', json, '--filter', 'step/', '--seed', '9')
     expect(err).toBe('')
     expect(out).toMatch(
-      /^tiny 1\.0\.0 on node\n\nfamily +passed +failed +not supported +worst error\/allowed\n/,
+      /^tiny 1\.0\.0 on node by version \d+ of the suite\n\nfamily +passed +failed +not supported +worst error\/allowed\n/,
     )
     expect(out).toMatch(/\nstep +(\d+) +0 +\1 /)
     expect(out).toMatch(/seed 9; nothing failed/)
@@ -373,6 +376,23 @@ describe('outside vitest', () => {
     const { code, err } = await node(bin, ...given)
     expect(err).toMatch(says)
     expect(code).toBe(2)
+  })
+
+  it('compares the reports of two runs', async () => {
+    const filter = ['--filter', 'step/sgd/f64/0001']
+    const [good, bad] = [join(directory, 'good.json'), join(directory, 'bad.json')]
+    await node(bin, await write('good.mjs', targetModule('')), ...filter, '--json', good)
+    const worse = targetModule('parameters[0].data[0] *= 1 + 1e-9')
+    await node(bin, await write('bad.mjs', worse), ...filter, '--json', bad)
+    const { code, out, err } = await node(bin, 'diff', good, bad)
+    expect(err).toBe('')
+    expect(out).toMatch(
+      /newly failing: 1\n {2}✗ step\/sgd\/f64\/0001 {2}passed → failed .*\n.*relative error/,
+    )
+    expect(code).toBe(1)
+    expect((await node(bin, 'diff', bad, good)).code).toBe(0)
+    expect(await node(bin, 'diff', good, join(directory, 'absent.json'))).toMatchObject({ code: 2 })
+    expect((await node(bin, 'diff', good, bad, '--seed', '1')).err).toContain('diff takes no --seed')
   })
 
   it('lists cases and prints its help', async () => {

@@ -1,7 +1,19 @@
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { cases } from '@induced-metric/conformance'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { markdownBlocks } from '../snippets/blocks.js'
 import { type Packed, packAll } from '../tools/pack.js'
 import { type Manifest, publicPackages, readManifest, root, run, runTool } from '../tools/workspace.js'
 
@@ -158,5 +170,89 @@ describe('the core, used by a stranger', () => {
     writeFileSync(join(project, 'main.ts'), text.join('\n'))
     expect(runTool('tsc', ['-p', project, '--pretty', 'false'])).toEqual({ status: 0, output: '' })
     expect(run(process.execPath, ['main.js'], { cwd: project })).toEqual({ status: 0, output: '' })
+  })
+})
+
+describe('the kit, in a repository of its own', () => {
+  /** The test file that the guide shows. */
+  const shown = markdownBlocks('guide', readFileSync(join(root, 'docs/contributing-an-adapter.md'), 'utf8'))
+    .map(({ lines }) => lines)
+    .find((lines) => lines.some((line) => line.includes(`from 'node:test'`)))
+  const project = (): string => join(folder, 'adapter')
+
+  beforeAll(() => {
+    mkdirSync(project())
+    writeFileSync(join(project(), 'package.json'), JSON.stringify({ name: 'my-adapter', type: 'module' }))
+    // The runner is not ours to pack.
+    const runner = join(folder, 'node_modules/vitest')
+    if (!existsSync(runner)) symlinkSync(join(root, 'node_modules/vitest'), runner)
+  })
+
+  /** Writes the file, for one runner, around an adapter as it is shown or one that adds to the weights. */
+  function write(name: string, runner: string, broken: boolean): void {
+    const text = (shown ?? []).join('\n').replace(`'node:test'`, `'${runner}'`)
+    const changed = broken
+      ? text.replace('({ data }) => data)', '({ data }) => data.map((x) => x + 1))')
+      : text
+    expect(changed === text).toBe(!broken)
+    expect(text).toContain(`from '${runner}'`)
+    writeFileSync(join(project(), name), changed)
+  }
+
+  /** Runs it as a user does: this run of vitest is none of theirs. */
+  function start(command: string, args: string[]): { status: number | null; output: string } {
+    const { status, stdout, stderr } = spawnSync(command, args, {
+      cwd: project(),
+      encoding: 'utf8',
+      env: { PATH: process.env['PATH'], NO_COLOR: '1' },
+      maxBuffer: 1 << 26,
+    })
+    return { status, output: `${stdout}${stderr}` }
+  }
+
+  it('takes less than 30 lines', () => {
+    expect(shown).toBeDefined()
+    expect(shown!.length).toBeLessThan(30)
+  })
+
+  it('runs in node:test, and fails there where the adapter is wrong', () => {
+    write('conformance.test.js', 'node:test', false)
+    const good = start(process.execPath, ['--test', '--test-reporter=tap', 'conformance.test.js'])
+    expect(good.output).toMatch(/^# fail 0$/m)
+    expect(Number(/^# pass (\d+)$/m.exec(good.output)?.[1])).toBe(cases.length)
+    expect(good.status).toBe(0)
+    write('conformance.test.js', 'node:test', true)
+    const bad = start(process.execPath, ['--test', '--test-reporter=tap', 'conformance.test.js'])
+    expect(Number(/^# fail (\d+)$/m.exec(bad.output)?.[1])).toBeGreaterThan(500)
+    expect(bad.status).toBe(1)
+  })
+
+  it('runs in vitest, and fails there where the adapter is wrong', () => {
+    const vitest = join(folder, 'node_modules/vitest/vitest.mjs')
+    const args = [vitest, 'run', '--root', '.', '--reporter=json']
+    write('conformance.test.js', 'vitest', false)
+    const good = start(process.execPath, args)
+    expect(good.output).toContain(`"numPassedTests":${cases.length},"numFailedTests":0`)
+    expect(good.status).toBe(0)
+    write('conformance.test.js', 'vitest', true)
+    const bad = start(process.execPath, args)
+    expect(Number(/"numFailedTests":(\d+)/.exec(bad.output)?.[1])).toBeGreaterThan(500)
+    expect(bad.status).toBe(1)
+  })
+
+  it('has its command there, which writes reports and compares them', () => {
+    const module = [
+      `import * as core from '@induced-metric/core'`,
+      `import { allCapabilities } from '@induced-metric/conformance'`,
+      ...(shown ?? []).slice(4, -2),
+      'export const targets = { one: { manifest, core, create } }',
+    ]
+    writeFileSync(join(project(), 'targets.js'), module.join('\n'))
+    const command = join(folder, 'node_modules/.bin/induced-conformance')
+    const run = (...args: string[]) => start(command, args)
+    expect(run('targets.js', '--filter', 'step/adam', '--json', 'old.json').status).toBe(0)
+    const { status, output } = run('diff', 'old.json', 'old.json')
+    expect(output).toContain('nothing is worse')
+    expect(status).toBe(0)
   })
 })

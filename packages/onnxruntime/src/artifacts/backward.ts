@@ -79,14 +79,19 @@ export function addGradients(request: BackwardRequest): Backward {
         else contributions.set(value, [gradient])
       },
     })
-    const captured = capturedBy(node).find((name) => origins.has(name))
-    if (captured !== undefined) {
-      context.refuse(
-        `its body depends on the parameter ${JSON.stringify(origins.get(captured))}, and control flow passes no ` +
-          'gradients; freeze the parameter, or export the model without control flow',
-      )
+    const parameter = [...node.input, ...capturedBy(node)]
+      .map((name) => origins.get(name))
+      .find((name) => name !== undefined)!
+    try {
+      if (capturedBy(node).some((name) => origins.has(name))) {
+        context.refuse(
+          'no gradients pass through control flow; freeze what its body depends on, or export the model without it',
+        )
+      }
+      rule(context)
+    } catch (error) {
+      throw blocking(error, parameter)
     }
-    rule(context)
   }
 
   const made = new Map<string, string>()
@@ -97,6 +102,16 @@ export function addGradients(request: BackwardRequest): Backward {
   const named = nameGradients(made, emitted)
   for (const [value, gradient] of named) types.add(gradient, types.get(value))
   return { nodes: emitted.nodes, constants: [...emitted.constants.values()], gradients: named }
+}
+
+/** What a rule refuses, with the parameter that is not trained for it. */
+function blocking(error: unknown, parameter: string): unknown {
+  if (!(error instanceof InducedMetricError) || error.code !== 'ERR_NOT_SUPPORTED') return error
+  const reason = error.message.slice(`${error.code}: `.length)
+  return new InducedMetricError(
+    error.code,
+    `${reason}. It lies between the parameter ${JSON.stringify(parameter)} and the loss`,
+  )
 }
 
 /** The rule for a node. */

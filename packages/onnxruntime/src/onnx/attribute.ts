@@ -28,7 +28,7 @@ export function createAttribute(name: string, value: AttributeValue): AttributeP
   if (isList(value))
     return create(AttributeProtoSchema, { name, type: attributeType.ints, ints: value.map(BigInt) })
   if ('float' in value)
-    return create(AttributeProtoSchema, { name, type: attributeType.float, f: value.float })
+    return create(AttributeProtoSchema, { name, type: attributeType.float, f: Math.fround(value.float) })
   return create(AttributeProtoSchema, { name, type: attributeType.tensor, t: value })
 }
 

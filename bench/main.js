@@ -1,7 +1,7 @@
 /**
  * node bench/main.js [--suite core,tfjs] [--base sgd,momentum,adam,muon] [--embedding identity,log]
- *   [--size 10000,100000,…] [--tensors 1,100] [--backend cpu,wasm] [--rounds 15] [--slice 30] [--no-reference]
- *   [--json results.json]
+ *   [--size 10000,100000,…] [--tensors 1,100] [--backend cpu,wasm] [--network] [--rounds 15] [--slice 30]
+ *   [--no-reference] [--json results.json]
  *
  * After `npm run build`. All that is compared runs by turns in this process; times are medians, ratios medians of the
  * rounds' ratios.
@@ -19,6 +19,7 @@ const { values: flags } = parseArgs({
     size: { type: 'string' },
     tensors: { type: 'string' },
     backend: { type: 'string' },
+    network: { type: 'boolean', default: false },
     rounds: { type: 'string', default: '15' },
     slice: { type: 'string', default: '30' },
     'no-reference': { type: 'boolean', default: false },
@@ -32,6 +33,8 @@ const chosen = {
   size: list(flags.size)?.map(Number),
   tensors: list(flags.tensors)?.map(Number),
   backend: list(flags.backend),
+  // Whole training steps only.
+  network: flags.network,
 }
 const options = {
   rounds: Number(flags.rounds),

@@ -20,12 +20,12 @@ const pairs = {
 }
 
 /** The cases of this suite, narrowed down by the flags. */
-export function tfjsCases({ base, size, tensors, backend }) {
+export function tfjsCases({ base, size, tensors, backend, network }) {
   const cases = []
   for (const where of backend ?? ['cpu', 'wasm']) {
     for (const name of base ?? Object.keys(pairs)) {
       if (!(name in pairs)) continue
-      for (const scalars of size ?? [1e5, 1e6, 5e6]) {
+      for (const scalars of network ? [] : (size ?? [1e5, 1e6, 5e6])) {
         for (const count of tensors ?? [6, 100]) {
           cases.push({ backend: where, base: name, size: scalars, tensors: count })
         }
@@ -74,34 +74,34 @@ function applications(optimizers, size, count) {
   return { subjects, tensors }
 }
 
-/** A network for handwritten digits, 784–128–64–10, on batches of 128. */
+/** The network of `npm run demo`, 784–64–64–10 with GELU in its tanh form between, on batches of 1024. */
 function trainingSteps(optimizers) {
-  const x = tf.tensor2d(noise(128 * 784, 1, 1), [128, 784])
-  const labels = tf.oneHot(
-    tf.tensor1d(
-      Array.from({ length: 128 }, (_, i) => i % 10),
-      'int32',
-    ),
-    10,
-  )
+  const [batch, ...sizes] = [1024, 784, 64, 64, 10]
+  const x = tf.tensor2d(noise(batch * sizes[0], 1, 1), [batch, sizes[0]])
+  const digits = Array.from({ length: batch }, (_, i) => i % 10)
+  const labels = tf.oneHot(tf.tensor1d(digits, 'int32'), 10)
+  const gelu = (z) => {
+    const inner = tf.mul(Math.sqrt(2 / Math.PI), tf.add(z, tf.mul(0.044715, tf.mul(z, tf.square(z)))))
+    return tf.mul(tf.mul(0.5, z), tf.add(1, tf.tanh(inner)))
+  }
   const subjects = {}
   for (const [name, optimizer] of Object.entries(optimizers)) {
-    const sizes = [784, 128, 64, 10]
     const layers = sizes.slice(1).map((units, i) => ({
       kernel: tf.variable(
         tf.tensor2d(noise(sizes[i] * units, i, 1 / Math.sqrt(sizes[i])), [sizes[i], units]),
       ),
       bias: tf.variable(tf.zeros([units])),
     }))
+    const variables = layers.flatMap(({ kernel, bias }) => [kernel, bias])
     const loss = () => {
       const logits = layers.reduce((input, { kernel, bias }, i) => {
         const output = tf.add(tf.matMul(input, kernel), bias)
-        return i < layers.length - 1 ? tf.relu(output) : output
+        return i < layers.length - 1 ? gelu(output) : output
       }, x)
       return tf.losses.softmaxCrossEntropy(labels, logits)
     }
     subjects[name] = () => {
-      optimizer.minimize(loss)
+      optimizer.minimize(loss, false, variables)
     }
   }
   return { subjects, tensors: [x, labels] }

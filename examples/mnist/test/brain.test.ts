@@ -1,43 +1,15 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 
-import { cutBatches, wholeBatch, type Batch } from '../src/data/batches.js'
-import { loadMnist } from '../src/data/mnist.js'
 import { brain } from '../src/frameworks/brain.js'
-import { initializeNetwork, type NetworkArray } from '../src/network/network.js'
-import { createRandom } from '../src/random.js'
 import { settings } from '../src/settings.js'
-import type { EpochRecord, StepRecord } from '../src/training/framework.js'
+import { loadTask, trainEpoch, type Task } from './training.js'
 
-let network: NetworkArray[]
-let batches: Batch[]
-let wholeTest: Batch
-
+let task: Task
 beforeAll(async () => {
-  const mnist = await loadMnist()
-  const random = createRandom(0)
-  network = initializeNetwork(random)
-  batches = cutBatches(mnist.train, 1024, random, 12)
-  wholeTest = wholeBatch(mnist.test)
+  task = await loadTask(12)
 })
 
-async function train(id: string, signal = new AbortController().signal, onStep?: () => void) {
-  const steps: StepRecord[] = []
-  const epochs: EpochRecord[] = []
-  await brain.train({
-    network,
-    batches,
-    test: wholeTest,
-    epochs: 1,
-    setting: brain.settings!.find((setting) => setting.id === id)!,
-    signal,
-    onStep(record) {
-      steps.push(record)
-      onStep?.()
-    },
-    onEpoch: (record) => epochs.push(record),
-  })
-  return { steps, epochs }
-}
+const train = (id: string, options = {}) => trainEpoch(brain, task, id, options)
 
 describe('brain.js', () => {
   test('is there', async () => {
@@ -69,15 +41,18 @@ describe('brain.js', () => {
   })
 
   test('starts every optimiser from the same weights, which it leaves alone', async () => {
-    const before = network.map(({ data }) => data.slice())
+    const before = task.network.map(({ data }) => data.slice())
     const [identity, sgd] = [await train('identity'), await train('sgd')]
     expect(identity.epochs[0]).toEqual(sgd.epochs[0])
-    expect(network.map(({ data }) => data)).toEqual(before)
+    expect(task.network.map(({ data }) => data)).toEqual(before)
   })
 
   test('stops when it is told to', async () => {
     const controller = new AbortController()
-    const { steps, epochs } = await train('sgd', controller.signal, () => controller.abort())
+    const { steps, epochs } = await train('sgd', {
+      signal: controller.signal,
+      onStep: () => controller.abort(),
+    })
     expect(steps).toHaveLength(1)
     expect(epochs).toHaveLength(1)
   })

@@ -1,40 +1,13 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 
-import { cutBatches, wholeBatch, type Batch } from '../src/data/batches.js'
-import { loadMnist } from '../src/data/mnist.js'
 import { convnetjs } from '../src/frameworks/convnetjs.js'
-import { initializeNetwork, type NetworkArray } from '../src/network/network.js'
-import { createRandom } from '../src/random.js'
 import { settings } from '../src/settings.js'
-import type { EpochRecord, StepRecord } from '../src/training/framework.js'
+import { loadTask, trainEpoch, type Task } from './training.js'
 
-let network: NetworkArray[]
-let batches: Batch[]
-let wholeTest: Batch
-
+let task: Task
 beforeAll(async () => {
-  const mnist = await loadMnist()
-  const random = createRandom(0)
-  network = initializeNetwork(random)
-  batches = cutBatches(mnist.train, 1024, random, 40)
-  wholeTest = wholeBatch(mnist.test)
+  task = await loadTask(40)
 })
-
-async function train(id: string) {
-  const steps: StepRecord[] = []
-  const epochs: EpochRecord[] = []
-  await convnetjs.train({
-    network,
-    batches,
-    test: wholeTest,
-    epochs: 1,
-    signal: new AbortController().signal,
-    setting: convnetjs.settings!.find((setting) => setting.id === id)!,
-    onStep: (record) => steps.push(record),
-    onEpoch: (record) => epochs.push(record),
-  })
-  return { steps, epochs }
-}
 
 describe('convnetjs', () => {
   test('is there, with its own settings for every optimiser of the demonstration', async () => {
@@ -46,15 +19,15 @@ describe('convnetjs', () => {
   })
 
   test('learns digits by convolution with every one, from the same weights', async () => {
-    const before = network.map(({ data }) => data.slice())
-    const runs = await Promise.all(settings.map(({ id }) => train(id)))
+    const before = task.network.map(({ data }) => data.slice())
+    const runs = await Promise.all(settings.map(({ id }) => trainEpoch(convnetjs, task, id)))
     for (const { steps, epochs } of runs) {
       expect(steps).toHaveLength(40)
       expect(epochs[0]).toEqual(runs[0]!.epochs[0])
       expect(epochs[0]!.testAccuracy).toBeLessThan(0.25)
       expect(epochs[1]!.testAccuracy).toBeGreaterThan(0.5)
     }
-    expect(network.map(({ data }) => data)).toEqual(before)
+    expect(task.network.map(({ data }) => data)).toEqual(before)
     const [, sgd, identity] = runs
     expect(sgd!.steps.every(({ scale }) => scale === null)).toBe(true)
     expect(identity!.steps.every(({ scale }) => scale! > 0 && scale! < 1)).toBe(true)

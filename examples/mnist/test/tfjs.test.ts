@@ -1,43 +1,16 @@
 import * as tf from '@tensorflow/tfjs'
 import { beforeAll, describe, expect, test } from 'vitest'
 
-import { cutBatches, wholeBatch, type Batch } from '../src/data/batches.js'
-import { loadMnist } from '../src/data/mnist.js'
 import { tfjs } from '../src/frameworks/tfjs.js'
-import { initializeNetwork, type NetworkArray } from '../src/network/network.js'
-import { createRandom } from '../src/random.js'
 import { settings, type Setting } from '../src/settings.js'
-import type { EpochRecord, StepRecord } from '../src/training/framework.js'
+import { loadTask, trainEpoch, type Task } from './training.js'
 
-let network: NetworkArray[]
-let batches: Batch[]
-let wholeTest: Batch
-
+let task: Task
 beforeAll(async () => {
-  const mnist = await loadMnist()
-  const random = createRandom(0)
-  network = initializeNetwork(random)
-  batches = cutBatches(mnist.train, 1024, random)
-  wholeTest = wholeBatch(mnist.test)
+  task = await loadTask()
 })
 
 const settingOf = (id: string): Setting => settings.find((setting) => setting.id === id)!
-
-async function train(setting: Setting, limit: number, signal = new AbortController().signal) {
-  const steps: StepRecord[] = []
-  const epochs: EpochRecord[] = []
-  await tfjs.train({
-    network,
-    batches: batches.slice(0, limit),
-    test: wholeTest,
-    epochs: 1,
-    setting,
-    signal,
-    onStep: (record) => steps.push(record),
-    onEpoch: (record) => epochs.push(record),
-  })
-  return { steps, epochs }
-}
 
 describe('TensorFlow.js', () => {
   test('runs on wasm with SIMD', async () => {
@@ -49,7 +22,7 @@ describe('TensorFlow.js', () => {
   })
 
   test.each(['adam', 'identity'])('with %s is after one epoch where the paper is', async (id) => {
-    const { epochs, steps } = await train(settingOf(id), 58)
+    const { epochs, steps } = await trainEpoch(tfjs, task, id, { limit: 58 })
     expect(steps).toHaveLength(58)
     expect(Math.abs(epochs.at(-1)!.testAccuracy - settingOf(id).published.byEpoch[1]!)).toBeLessThanOrEqual(
       0.01,
@@ -57,7 +30,7 @@ describe('TensorFlow.js', () => {
   })
 
   test('reports what each optimiser has to report', async () => {
-    const read = async (id: string) => (await train(settingOf(id), 4)).steps
+    const read = async (id: string) => (await trainEpoch(tfjs, task, id, { limit: 4 })).steps
     for (const { loss, scale, dualNorm } of await read('log')) {
       expect(scale! * loss).toBeGreaterThan(0)
       expect(scale! * loss).toBeLessThan(1)
@@ -76,23 +49,25 @@ describe('TensorFlow.js', () => {
   })
 
   test('starts every optimiser from the same weights, which it leaves alone', async () => {
-    const before = network.map(({ data }) => data.slice())
-    const runs = [await train(settingOf('sgd'), 2), await train(settingOf('rms'), 2)]
+    const before = task.network.map(({ data }) => data.slice())
+    const runs = [
+      await trainEpoch(tfjs, task, 'sgd', { limit: 2 }),
+      await trainEpoch(tfjs, task, 'rms', { limit: 2 }),
+    ]
     expect(runs[0]!.epochs[0]).toEqual(runs[1]!.epochs[0])
     expect(runs[0]!.steps[0]!.loss).toBe(runs[1]!.steps[0]!.loss)
     expect(runs[0]!.steps[1]!.loss).not.toBe(runs[1]!.steps[1]!.loss)
-    expect(network.map(({ data }) => data)).toEqual(before)
+    expect(task.network.map(({ data }) => data)).toEqual(before)
   })
 
   test('leaves no tensor behind, nor between steps', async () => {
-    await train(settingOf('rms'), 1)
+    await trainEpoch(tfjs, task, 'rms', { limit: 1 })
     const before = tf.memory().numTensors
     const within: number[] = []
     for (const id of ['adam', 'rms']) {
       await tfjs.train({
-        network,
-        batches: batches.slice(0, 6),
-        test: wholeTest,
+        ...task,
+        batches: task.batches.slice(0, 6),
         epochs: 1,
         setting: settingOf(id),
         signal: new AbortController().signal,
@@ -109,9 +84,7 @@ describe('TensorFlow.js', () => {
     const controller = new AbortController()
     const steps: number[] = []
     await tfjs.train({
-      network,
-      batches,
-      test: wholeTest,
+      ...task,
       epochs: 1,
       setting: settingOf('sgd'),
       signal: controller.signal,

@@ -4,7 +4,7 @@ import { inducedMetric, sgd } from '@induced-metric/core'
 import * as ort from 'onnxruntime-node'
 import { describe, expect, it } from 'vitest'
 import { TrainingSession } from '../src/index.js'
-import { sharedFolder } from './sharedFolder.js'
+import { oracleInput, sharedFolder, simplenetParameters } from './sharedFolder.js'
 
 interface Sample {
   readonly dims: readonly number[]
@@ -30,25 +30,11 @@ function feedsOf({ inputs }: Oracle): Record<string, ort.Tensor> {
   return Object.fromEntries(
     Object.entries(inputs).map(([name, { type, dims }]): [string, ort.Tensor] => {
       const size = dims.reduce((a, b) => a * b, 1)
-      if (type === 'int64') {
-        const classes = name === 'labels' && dims[0] === 1 ? 2 : 10
-        const data = BigInt64Array.from({ length: size }, (_, i) => BigInt((i * 7 + 3) % classes))
-        return [name, new ort.Tensor('int64', data, dims)]
-      }
-      const k = name === 'target' ? 1.7 : 0.37
-      const data = Float32Array.from({ length: size }, (_, i) => Math.sin(i * k) * Math.cos(i * 0.013))
-      return [name, new ort.Tensor('float32', data, dims)]
+      const classes = name === 'labels' && dims[0] === 1 ? 2 : 10
+      const data = oracleInput(name, type, size, classes) as Float32Array
+      return [name, new ort.Tensor(type as 'float32', data, dims)]
     }),
   )
-}
-
-/** The weights of the set that comes without a checkpoint. */
-function drawn(size: number, seed: number, scale: number): Float32Array {
-  let state = seed
-  return Float32Array.from({ length: size }, () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
-    return (state / 2 ** 32 - 0.5) * 2 * scale
-  })
 }
 
 const prepare: Readonly<Record<string, (session: TrainingSession) => void>> = {
@@ -61,10 +47,10 @@ const prepare: Readonly<Record<string, (session: TrainingSession) => void>> = {
     }
   },
   'simplenet/oracle.json': (session) => {
-    const scales = [1 / 28, 1 / 28, 0.0447, 0.0447]
-    ;[...session.parameters.values()].forEach(({ data }, i) => {
-      ;(data as Float32Array).set(drawn(data.length, 11 + i, scales[i]!))
-    })
+    for (const { name, data } of simplenetParameters()) {
+      const parameter = session.parameters.get(name)!.data as Float32Array
+      parameter.set(data as Float32Array)
+    }
   },
 }
 

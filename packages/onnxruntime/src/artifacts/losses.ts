@@ -1,43 +1,24 @@
 import { InducedMetricError } from '@induced-metric/core'
-import type { Extent, ValueType } from '../lowering/shapes.js'
+import type { LoweringContext } from '../lowering/context.js'
+import type { Extent } from '../lowering/shapes.js'
 import type { Artifact } from '../artifact.js'
 import { dataType } from '../onnx/dataType.js'
 import type { Model } from '../onnx/model.js'
-import type { Attributes } from '../onnx/node.js'
 import type { TensorProto } from '../onnx/onnx_pb.js'
 
 /** What a loss is built with: the values of a model that it is computed from, and nodes to add to the model. */
-export interface LossContext {
+export interface LossContext extends Pick<
+  LoweringContext,
+  'opset' | 'typeOf' | 'emit' | 'emitAll' | 'reals' | 'ints'
+> {
   /** The values that the loss is computed from: the model's outputs, or those named with `outputNames`. */
   readonly outputs: readonly string[]
-  /** The version of ONNX's operators that the model uses, at least 13. */
-  readonly opset: number
-  /** What is known of a value of the model. */
-  readonly typeOf: (name: string) => ValueType
   /**
    * Adds an input to the training and the eval model, as for labels; one that the model has already is left as it is.
    *
    * @returns its name
    */
   readonly input: (name: string, type: number, shape: readonly Extent[]) => string
-  /** Adds a node with one output, and says what the output is called. Operators are of ONNX, or `domain:operator`. */
-  readonly emit: (
-    opType: string,
-    inputs: readonly (string | undefined)[],
-    attributes?: Attributes,
-    output?: string,
-  ) => string
-  /** Adds a node with several outputs. */
-  readonly emitAll: (
-    opType: string,
-    inputs: readonly (string | undefined)[],
-    attributes: Attributes,
-    outputs: readonly string[],
-  ) => void
-  /** A constant of an element type, float (1) or double (11); without dims a scalar. */
-  readonly reals: (values: readonly number[], type: number, dims?: readonly number[]) => string
-  /** A one-dimensional constant of whole numbers. */
-  readonly ints: (values: readonly (number | bigint)[]) => string
   /** A constant of any type. */
   readonly constant: (tensor: TensorProto) => string
   /** A name that the model does not have yet. */

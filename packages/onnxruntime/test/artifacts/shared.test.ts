@@ -1,6 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { create } from '@bufbuild/protobuf'
 import * as ort from 'onnxruntime-node'
 import { describe, expect, it } from 'vitest'
@@ -10,11 +9,10 @@ import { TrainingSession } from '../../src/index.js'
 import { createTensor, readModel, ValueInfoProtoSchema, type Model } from '../../src/onnx/index.js'
 import type { NamedTensor } from '../../src/types.js'
 import { relativeError } from '../run.js'
+import { oracleInput, sharedFolder, simplenetParameters } from '../sharedFolder.js'
 
 // Forward models made of the eval models of other projects' artifacts, which are no part of this repository: artifacts
 // generated of them here, against what the genuine runtime computed on those that Python generated.
-const folder =
-  process.env['ONNX_ARTIFACTS'] ?? fileURLToPath(new URL('../../../../../shared/onnx', import.meta.url))
 
 interface Sample {
   readonly norm: number
@@ -26,30 +24,6 @@ interface Oracle {
   readonly inputs: Readonly<Record<string, { readonly type: string; readonly dims: readonly number[] }>>
   readonly loss: number
   readonly gradients: Readonly<Record<string, Sample>>
-}
-
-/** The formulas of the oracles. */
-function valuesOf(name: string, type: string, size: number, classes: number): Float32Array | BigInt64Array {
-  if (type === 'int64') return BigInt64Array.from({ length: size }, (_, i) => BigInt((i * 7 + 3) % classes))
-  const k = name === 'target' ? 1.7 : 0.37
-  return Float32Array.from({ length: size }, (_, i) => Math.sin(i * k) * Math.cos(i * 0.013))
-}
-
-function simplenet(): NamedTensor[] {
-  const shapes: [string, number[], number, number][] = [
-    ['fc1.weight', [500, 784], 11, 1 / 28],
-    ['fc1.bias', [500], 12, 1 / 28],
-    ['fc2.weight', [10, 500], 13, 0.0447],
-    ['fc2.bias', [10], 14, 0.0447],
-  ]
-  return shapes.map(([name, dims, seed, scale]) => {
-    let state = seed
-    const data = Float32Array.from({ length: dims.reduce((a, b) => a * b, 1) }, () => {
-      state = (Math.imul(state, 1664525) + 1013904223) >>> 0
-      return (state / 2 ** 32 - 0.5) * 2 * scale
-    })
-    return { name, dims, dataType: 1, data }
-  })
 }
 
 /** The part of an eval model before its loss, its parameters constants again. */
@@ -80,17 +54,17 @@ const cases: {
   { name: 'lora', oracle: 'oracle', scores: 'output', classes: 2, loss: mseLoss(), perturbed: true },
 ]
 
-describe.skipIf(!existsSync(folder))(
+describe.skipIf(!existsSync(sharedFolder))(
   'artifacts generated here give the gradients of the genuine runtime on Python’s:',
   () => {
     it.each(cases)('$name ($oracle)', async ({ name, oracle, scores, classes, loss, perturbed }) => {
-      const read = (file: string): Uint8Array => readFileSync(join(folder, name, file))
+      const read = (file: string): Uint8Array => readFileSync(join(sharedFolder, name, file))
       const parameters =
         name === 'simplenet'
-          ? simplenet()
+          ? simplenetParameters()
           : (
               await readCheckpointFile(
-                join(folder, name, name === 'cnn' ? 'paramtrain_tensors.pbseq' : 'checkpoint'),
+                join(sharedFolder, name, name === 'cnn' ? 'paramtrain_tensors.pbseq' : 'checkpoint'),
               )
             ).trainable
       if (perturbed) {
@@ -109,7 +83,7 @@ describe.skipIf(!existsSync(folder))(
           const size = dims.reduce((a, b) => a * b, 1)
           return [
             input,
-            new ort.Tensor(type as 'float32', valuesOf(input, type, size, classes) as Float32Array, dims),
+            new ort.Tensor(type as 'float32', oracleInput(input, type, size, classes) as Float32Array, dims),
           ]
         }),
       )

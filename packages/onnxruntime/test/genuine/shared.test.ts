@@ -4,10 +4,9 @@ import * as ort from 'onnxruntime-node'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { readCheckpointFile, writeCheckpoint } from '../../src/checkpoint/index.js'
 import { TrainingSession } from '../../src/session.js'
-import type { NamedTensor } from '../../src/types.js'
 import { isInstalled, startGenuine, type Genuine, type GenuineTensor } from './runtime.js'
 import { distance, parametersOf } from './trainer.js'
-import { sharedFolder } from '../sharedFolder.js'
+import { sharedFolder, simplenetParameters } from '../sharedFolder.js'
 
 // 20 steps of real artifacts of other projects, here and in the genuine runtime. They are not part of this repository.
 
@@ -27,28 +26,10 @@ const artifactsOf = (name: string) => {
   }
 }
 
-/** The weights of the set that comes without a checkpoint, as its oracle says they are made. */
-function simplenetState(): NamedTensor[] {
-  const shapes: [string, number[], number, number][] = [
-    ['fc1.weight', [500, 784], 11, 1 / 28],
-    ['fc1.bias', [500], 12, 1 / 28],
-    ['fc2.weight', [10, 500], 13, 0.0447],
-    ['fc2.bias', [10], 14, 0.0447],
-  ]
-  return shapes.map(([name, dims, seed, scale]) => {
-    let state = seed
-    const data = Float32Array.from({ length: dims.reduce((a, b) => a * b, 1) }, () => {
-      state = (Math.imul(state, 1664525) + 1013904223) >>> 0
-      return (state / 2 ** 32 - 0.5) * 2 * scale
-    })
-    return { name, dims, dataType: 1, data }
-  })
-}
-
 async function checkpointOf(name: string): Promise<Uint8Array> {
   if (name === 'simplenet') {
     return writeCheckpoint({
-      trainable: simplenetState(),
+      trainable: simplenetParameters(),
       frozen: [],
       optimizerGroups: [],
       properties: new Map(),

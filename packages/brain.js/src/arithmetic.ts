@@ -21,38 +21,20 @@ export function outerProduct(
 ): void {
   const rows = biases.length
   const columns = weights.length / rows
-  if (columns < sparseColumns) {
-    let at = 0
-    for (let row = 0; row < rows; row++) {
-      const delta = deltas[row]! * factor
-      biases[row] = isFirst ? delta : biases[row]! + delta
-      for (let column = 0; column < columns; column++, at++) {
-        const product = delta * inputs[column]!
-        weights[at] = isFirst ? product : weights[at]! + product
-      }
-    }
-    return
-  }
+  // Pictures are mostly empty. What is not finite in a delta is noticed in the biases, whatever its inputs.
+  const count = columns < sparseColumns ? columns : findPlaces(inputs, columns)
+  const isSparse = 2 * count < columns
+  if (isSparse && isFirst) weights.fill(0)
+  let at = 0
   for (let row = 0; row < rows; row++) {
     const delta = deltas[row]! * factor
     biases[row] = isFirst ? delta : biases[row]! + delta
-  }
-  // Pictures are mostly empty. What is not finite in a delta is noticed in the biases, whatever its inputs.
-  const count = findPlaces(inputs, columns)
-  if (2 * count < columns) {
-    if (isFirst) weights.fill(0)
-    addAtPlaces(weights, deltas, inputs, factor, rows, columns, count)
-    return
-  }
-  let at = 0
-  if (isFirst) {
-    for (let row = 0; row < rows; row++) {
-      const delta = deltas[row]! * factor
+    if (isSparse) {
+      const start = row * columns
+      for (let i = 0; i < count; i++) weights[start + places[i]!]! += delta * inputs[places[i]!]!
+    } else if (isFirst) {
       for (let column = 0; column < columns; column++) weights[at++] = delta * inputs[column]!
-    }
-  } else {
-    for (let row = 0; row < rows; row++) {
-      const delta = deltas[row]! * factor
+    } else {
       for (let column = 0; column < columns; column++) weights[at++]! += delta * inputs[column]!
     }
   }
@@ -63,22 +45,6 @@ function findPlaces(inputs: Numbers, columns: number): number {
   let count = 0
   for (let column = 0; column < columns; column++) if (inputs[column] !== 0) places[count++] = column
   return count
-}
-
-function addAtPlaces(
-  weights: Float32Array,
-  deltas: Numbers,
-  inputs: Numbers,
-  factor: number,
-  rows: number,
-  columns: number,
-  count: number,
-): void {
-  for (let row = 0; row < rows; row++) {
-    const delta = deltas[row]! * factor
-    const start = row * columns
-    for (let i = 0; i < count; i++) weights[start + places[i]!]! += delta * inputs[places[i]!]!
-  }
 }
 
 /** ½ Σ x² */

@@ -159,12 +159,13 @@ export function createStepper(plan: StepPlan): Stepper {
   /** A step in one call; `undefined` where it takes the passes. */
   const takeWhole = <G>(
     whole: WholeStep<G>,
-    { profile, unit, given, outcome }: Single,
+    single: Single,
     gradients: readonly (G | null)[],
     state: ScalarState,
     step: number,
     loss: number | null,
   ): StepOutcome | undefined => {
+    const { profile, unit, given, outcome } = single
     const { steps } = state
     const average = state.units[0]!
     const count = steps[0]!
@@ -174,9 +175,9 @@ export function createStepper(plan: StepPlan): Stepper {
     given.metricStep = average.steps + 1
     given.loss = loss ?? NaN
     given.average = average.average
-    const isSame = single!.isWritten && profile.scheduled.length === 0 && unit.scheduled.length === 0
+    const isSame = single.isWritten && profile.scheduled.length === 0 && unit.scheduled.length === 0
     if (!whole.take(gradients, given, isSame)) return undefined
-    single!.isWritten = true
+    single.isWritten = true
     for (let i = 0; i < steps.length; i++) steps[i] = count + 1
     average.average = given.average
     average.steps++

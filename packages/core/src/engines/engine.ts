@@ -51,7 +51,6 @@ export interface WholeStep<G> {
    * @returns whether the step was taken. If not, nothing has changed, and the passes tell why or take it themselves
    */
   take(gradients: readonly (G | null)[], given: WholeNumbers, isSame: boolean): boolean
-  dispose(): void
 }
 
 /** The numbers of a step in one call. */

@@ -175,7 +175,6 @@ export const createWasmEngine: EngineFactory = (
       for (let index = 0; index < outside.length; index++) outside[index]?.set(views[index]!.parameter)
       return true
     },
-    dispose: () => call?.dispose(),
   }
 
   /** Where the gradient of a step is read: in place if it lies in the memory, else where it is copied to. */

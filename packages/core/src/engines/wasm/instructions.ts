@@ -92,7 +92,6 @@ export const op = {
   f64Div: 0xa3,
   f64Min: 0xa4,
   f64Max: 0xa5,
-  i32TruncateF64: 0xaa,
   f32DemoteF64: 0xb6,
   f64ConvertI32: 0xb7,
   f64PromoteF32: 0xbb,

@@ -93,7 +93,8 @@ export function cosine(options: { from: number; to?: number; steps: number }): B
   check('cosine.steps', steps, true)
   return builtin(
     { schedule: 'cosine', from, to, steps },
-    (step) => to + 0.5 * (from - to) * (1 + Math.cos(Math.PI * progress(step, steps))),
+    // In this order: half of the smallest numbers is rounded, and could take the schedule below 0.
+    (step) => to + (from - to) * (0.5 * (1 + Math.cos(Math.PI * progress(step, steps)))),
   )
 }
 

@@ -182,6 +182,30 @@ describe('values', () => {
   })
 })
 
+describe('schedules of what cannot be negative', () => {
+  const small = fc.oneof(
+    fc.double({ min: 0, max: 1, noNaN: true }),
+    fc.integer({ min: 0, max: 9 }).map((k) => k * Number.MIN_VALUE),
+  )
+  const one = fc.record({ from: small, to: small, steps: fc.integer({ min: 1, max: 9 }) })
+
+  it.each([
+    ['linear', linear],
+    ['cosine', cosine],
+    ['warmup', ({ from, to, steps }) => warmup(to, { from, steps })],
+  ] as [string, (options: { from: number; to: number; steps: number }) => Schedule][])(
+    '%s does not fall below 0, down to the smallest numbers there are',
+    (_, make) => {
+      fc.assert(
+        fc.property(one, fc.integer({ min: 1, max: 12 }), (options, step) => {
+          expect(make(options)(step)).toBeGreaterThanOrEqual(0)
+        }),
+        { numRuns: 500 },
+      )
+    },
+  )
+})
+
 describe('options', () => {
   it.each<[what: string, make: () => unknown, ...words: string[]]>([
     ['constant: NaN', () => constant(NaN), 'value'],

@@ -7,8 +7,8 @@ import { bodies } from './filled/functions.js'
 // `npm run new:adapter`, on a copy of the workspace: what it makes passes all checks at once but for the conformance
 // suite, and that one as soon as its functions are filled in.
 
-const arrays = { name: 'one-net', variable: 'oneNet', kind: 'typed-arrays' }
-const tensors = { name: 'two.net2', variable: 'twoNet2', kind: 'tensors' }
+const arrays = { name: 'one-net', kind: 'typed-arrays' }
+const tensors = { name: 'two.net2', kind: 'tensors' }
 const both = [arrays, tensors]
 const folders = both.flatMap(({ name }) => [`packages/${name}`, `examples/${name}`])
 
@@ -118,13 +118,29 @@ describe('a new adapter', () => {
     expect(copy.changes().filter((line) => !line.startsWith('??')).sort()).toEqual(
       [
         'docs/README.md', 'examples/README.md', 'examples/mnist/package.json', 'examples/mnist/tsconfig.json',
-        'examples/mnist/src/frameworks/index.ts', 'package-lock.json', 'tsconfig.check.json', 'tsconfig.json',
+        'package-lock.json', 'tsconfig.check.json', 'tsconfig.json',
       ].map((file) => ` M ${file}`).sort(),
     ) // prettier-ignore
   })
 
   it('builds, and so do the packages that it is registered with', () => {
     expect(copy.tool('tsc', '-b', ...folders, 'examples/mnist')).toEqual({ status: 0, output: '' })
+  })
+
+  it('is in the demonstration, which knows its frameworks by the sources in the folder', () => {
+    const demo = (...args: string[]) => copy.run('node', 'examples/mnist/dist/main.js', ...args)
+    const built = (name: string): string => path(`examples/mnist/dist/frameworks/${name}.js`)
+    writeFileSync(built('gone'), 'throw new Error()')
+    const { status, output } = demo('--frameworks', 'gone')
+    expect(output).toContain(
+      'Unknown framework: gone. Known: brain, convnetjs, one-net, onnxruntime, tfjs, two.net2.',
+    )
+    expect(status).toBe(2)
+    const untrained = demo('--frameworks', both.map(({ name }) => name).join())
+    for (const { name } of both) expect(untrained.output).toContain(`${name} is left out: it is not written`)
+    expect(untrained.status).toBe(1)
+    writeFileSync(built('one-net'), 'export const oneNet = {}')
+    expect(demo('--help').output).toMatch(/one-net\.ts has to export a framework whose id is one-net/)
   })
 
   it('type-checks', () => {
@@ -153,8 +169,7 @@ describe('a new adapter', () => {
     const { passed, failures } = runTests('--project', 'tests', ...files)
     expect(failures).toEqual([])
     expect(passed).toBeGreaterThan(50)
-    for (const { name, variable } of both) {
-      expect(read('examples/mnist/src/frameworks/index.ts')).toContain(`, ${variable}`)
+    for (const { name } of both) {
       expect(read('docs/README.md')).toContain(`(adapters/${name}.md)`)
     }
   })

@@ -50,14 +50,6 @@ function exists({ folder }) {
 }
 
 /**
- * @param {string} name - `jax-js`
- * @returns {string} as a variable: `jaxJs`
- */
-function toVariable(name) {
-  return name.replaceAll(/[.-](.)/g, (_, letter) => String(letter).toUpperCase())
-}
-
-/**
  * The files of the template, filled in for a name.
  *
  * @param {string} name
@@ -65,13 +57,11 @@ function toVariable(name) {
  * @returns {Map<string, string>} text by path from the root
  */
 function newFiles(name, kind) {
-  const camel = toVariable(name)
   /** @type {Record<string, string>} */
   const values = {
     name,
-    camel,
     // Quoted only where it has to be, as the formatter would have it.
-    key: camel === name ? name : `'${name}'`,
+    key: /[.-]/.test(name) ? `'${name}'` : name,
     version: /** @type {{ version: string }} */ (readJson('lerna.json')).version,
     node: readManifest('.').engines?.node ?? '*',
   }
@@ -100,7 +90,6 @@ function newFiles(name, kind) {
 function editedFiles(name) {
   const scoped = `@induced-metric/${name}`
   const { version } = /** @type {{ version: string }} */ (readJson('lerna.json'))
-  const camel = toVariable(name)
   /** @type {Map<string, string>} */
   const files = new Map()
   const edit = (/** @type {string} */ path, /** @type {(text: string) => string} */ change) => {
@@ -121,11 +110,6 @@ function editedFiles(name) {
     manifest.dependencies = Object.fromEntries(dependencies.sort(([a], [b]) => (a < b ? -1 : 1)))
     return `${JSON.stringify(manifest, undefined, 2)}\n`
   })
-  edit('examples/mnist/src/frameworks/index.ts', (text) =>
-    text
-      .replace(/(import .*\n)(?!import)/, `$1import { ${camel} } from './${name}.js'\n`)
-      .replace(/(frameworks: readonly Framework\[\] = \[[^\]]*?),?\s*\]/, `$1, ${camel}]`),
-  )
   edit('docs/README.md', (text) =>
     afterLast(
       text,

@@ -1,5 +1,5 @@
 import { demo } from './demo.js'
-import { frameworks } from './frameworks/index.js'
+import { findFrameworks } from './findFrameworks.js'
 import { listenForInterrupt } from './interrupt.js'
 import { settings } from './settings.js'
 
@@ -14,7 +14,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.
 try {
   const onRelease = (given: () => void): void => void (release = given)
   process.exitCode = await demo(process.argv.slice(2), {
-    frameworks,
+    frameworks: await findFrameworks(),
     settings,
     stdout: process.stdout,
     stderr: process.stderr,

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 
-import { brain } from '../src/frameworks/brain.js'
+import { framework as brain } from '../src/frameworks/brain.js'
 import { settings } from '../src/settings.js'
 import { loadTask, trainEpoch, type Task } from './training.js'
 

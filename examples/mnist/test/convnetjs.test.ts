@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 
-import { convnetjs } from '../src/frameworks/convnetjs.js'
+import { framework as convnetjs } from '../src/frameworks/convnetjs.js'
 import { settings } from '../src/settings.js'
 import { loadTask, trainEpoch, type Task } from './training.js'
 

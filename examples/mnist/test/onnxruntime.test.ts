@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 
-import { onnxruntime } from '../src/frameworks/onnxruntime.js'
-import { tfjs } from '../src/frameworks/tfjs.js'
+import { framework as onnxruntime } from '../src/frameworks/onnxruntime.js'
+import { framework as tfjs } from '../src/frameworks/tfjs.js'
 import { settings } from '../src/settings.js'
 import { loadTask, trainEpoch, type Task } from './training.js'
 

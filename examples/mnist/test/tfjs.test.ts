@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs'
 import { beforeAll, describe, expect, test } from 'vitest'
 
-import { tfjs } from '../src/frameworks/tfjs.js'
+import { framework as tfjs } from '../src/frameworks/tfjs.js'
 import { settings, type Setting } from '../src/settings.js'
 import { loadTask, trainEpoch, type Task } from './training.js'
 

@@ -72,7 +72,7 @@ const settings: readonly Setting[] = [
  * brain.js 2.x. It has neither GELU nor softmax and trains picture by picture, so its network is a smaller one,
  * 784-64-10 with logistic units, whose loss is half the squared error, on a part of every batch.
  */
-export const brain: Framework = {
+export const framework: Framework = {
   id: 'brain',
   title: 'brain.js',
   settings,

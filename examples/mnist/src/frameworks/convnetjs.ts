@@ -55,7 +55,7 @@ const settings: readonly Setting[] = [
 })
 
 /** convnetjs, with a network of its own that convolves, on a part of every batch. */
-export const convnetjs: Framework = { id: 'convnetjs', title: 'convnetjs', settings, available, train }
+export const framework: Framework = { id: 'convnetjs', title: 'convnetjs', settings, available, train }
 
 function available(): Promise<Availability> {
   try {

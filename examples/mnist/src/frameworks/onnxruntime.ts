@@ -12,7 +12,7 @@ import type { Availability, Framework, TrainingJob } from '../training/framework
 import { takeSteps } from '../training/loop.js'
 
 /** ONNX Runtime, from training artifacts that this program writes itself. */
-export const onnxruntime: Framework = { id: 'onnxruntime', title: 'ONNX Runtime (CPU)', available, train }
+export const framework: Framework = { id: 'onnxruntime', title: 'ONNX Runtime (CPU)', available, train }
 
 async function available(): Promise<Availability> {
   try {

@@ -13,7 +13,7 @@ import { takeSteps } from '../training/loop.js'
 type Tf = typeof tfjsNamespace
 
 /** TensorFlow.js on its WebAssembly backend. */
-export const tfjs: Framework = { id: 'tfjs', title: 'TensorFlow.js (wasm)', available, train }
+export const framework: Framework = { id: 'tfjs', title: 'TensorFlow.js (wasm)', available, train }
 
 async function available(): Promise<Availability> {
   try {

@@ -47,7 +47,7 @@ export type Availability =
 
 /**
  * A framework that can train the network: dense layers, GELU in its tanh form after all but the last, mean
- * softmax cross-entropy. To join the demonstration, implement this and add one entry to `frameworks/index.ts`.
+ * softmax cross-entropy. A module of `frameworks` that exports one as `framework` is in the demonstration.
  */
 export interface Framework {
   readonly id: string

@@ -6,7 +6,7 @@ import { takeSteps } from '../training/loop.js'
 import type { Availability, EpochRecord, Framework, StepRecord, TrainingJob } from '../training/framework.js'
 
 /** __name__. FILL IN the two functions at the end, then let `available` say so. */
-export const __camel__: Framework = { id: '__name__', title: '__name__', available, train }
+export const framework: Framework = { id: '__name__', title: '__name__', available, train }
 
 function available(): Promise<Availability> {
   return Promise.resolve({ ok: false, reason: 'it is not written yet (src/frameworks/__name__.ts)' })

@@ -1,4 +1,11 @@
-import { writeFileAtomically, writePartsAtomically } from './checkpoint/atomic.js'
+import {
+  createTag,
+  discard,
+  moveTemporary,
+  temporaryName,
+  writeFileAtomically,
+  writeTemporary,
+} from './checkpoint/atomic.js'
 import type { Model } from './onnx/model.js'
 import { externalAlignment, inferenceModel } from './inferenceModel.js'
 import type { NamedTensor } from './types.js'
@@ -18,6 +25,7 @@ export async function writeInferenceModel(
   outputNames: readonly string[],
   externalData = totalBytes(parameters) > inlineLimit,
 ): Promise<Uint8Array> {
+  const { rm } = await import('node:fs/promises')
   const paths = await import('node:path')
   const { model, external } = inferenceModel(
     evalModel,
@@ -32,9 +40,13 @@ export async function writeInferenceModel(
       end = offset + data.byteLength
       return { offset, bytes: new Uint8Array(data.buffer, data.byteOffset, data.byteLength) }
     })
-    await writePartsAtomically(`${path}.data`, parts)
+    const temporary = temporaryName(`${path}.data`, createTag())
+    await writeTemporary(temporary, parts)
+    // Beside data that are not its own, an older model would run, and wrongly: so for a moment there is none.
+    await rm(path, { force: true }).catch((error: unknown) => discard(temporary, error))
+    await moveTemporary(temporary, `${path}.data`)
   }
-  // The model last: where it is, its data is complete.
+  // The model last: where it is, its data are complete.
   await writeFileAtomically(path, model)
   return model
 }

@@ -3,6 +3,9 @@ const suffix = '.tmp'
 /** Systems write less than 2 GB in one call. */
 const mostAtOnce = 2 ** 30
 
+/** Bytes for given places in a file; in between there are zeros. */
+export type Parts = readonly { readonly offset: number; readonly bytes: Uint8Array }[]
+
 /**
  * Writes a file so that, whatever happens in between, either the old contents or the new are there and whole: to a
  * temporary file in the same folder, which is synced to the disk and then renamed.
@@ -10,18 +13,30 @@ const mostAtOnce = 2 ** 30
  * @param path where the file belongs; its folder must exist
  * @param bytes its contents
  */
-export function writeFileAtomically(path: string, bytes: Uint8Array): Promise<void> {
-  return writePartsAtomically(path, [{ offset: 0, bytes }])
+export async function writeFileAtomically(path: string, bytes: Uint8Array): Promise<void> {
+  const temporary = temporaryName(path, createTag())
+  await writeTemporary(temporary, [{ offset: 0, bytes }])
+  await moveTemporary(temporary, path).catch((error: unknown) => discard(temporary, error))
 }
 
-/** As {@link writeFileAtomically}, of parts at given places; in between there are zeros. */
-export async function writePartsAtomically(
-  path: string,
-  parts: readonly { readonly offset: number; readonly bytes: Uint8Array }[],
-): Promise<void> {
-  const { open, rename, unlink } = await import('node:fs/promises')
-  const paths = await import('node:path')
-  const temporary = `${path}.${process.pid}-${Math.random().toString(36).slice(2, 10)}${suffix}`
+/** Tells one temporary file of a path from another. */
+export function createTag(): string {
+  return `${process.pid}-${Math.random().toString(36).slice(2, 10)}`
+}
+
+/** Whether a text can be a tag: then it names no folder. */
+export function isTag(text: unknown): text is string {
+  return typeof text === 'string' && /^\d+-[a-z0-9]+$/.test(text)
+}
+
+/** Where the contents of a path are before they have their place. */
+export function temporaryName(path: string, tag: string): string {
+  return `${path}.${tag}${suffix}`
+}
+
+/** Writes a new file, which is then on the disk, or is not there where that fails. */
+export async function writeTemporary(temporary: string, parts: Parts): Promise<void> {
+  const { open } = await import('node:fs/promises')
   const file = await open(temporary, 'wx')
   try {
     try {
@@ -35,28 +50,35 @@ export async function writePartsAtomically(
     } finally {
       await file.close()
     }
-    await rename(temporary, path)
   } catch (error) {
-    await unlink(temporary).catch(() => {})
-    throw error
+    await discard(temporary, error)
   }
+}
+
+/** Gives a file its name, which is then on the disk, too. */
+export async function moveTemporary(temporary: string, path: string): Promise<void> {
+  const { open, rename } = await import('node:fs/promises')
+  const paths = await import('node:path')
+  await rename(temporary, path)
   // The new name itself lies in the folder. Windows cannot sync one, and need not.
   const folder = await open(paths.dirname(path), 'r').catch(() => undefined)
   await folder?.sync().catch(() => {})
-  await folder?.close()
+  await folder?.close().catch(() => {})
 }
 
-/**
- * Removes what a process that was killed in the middle of {@link writeFileAtomically} has left beside `path`. Not while
- * another process may be writing there.
- */
-export async function removeLeftovers(path: string): Promise<void> {
-  const { readdir, rm } = await import('node:fs/promises')
+/** Removes a temporary file, and throws what made it useless. */
+export async function discard(temporary: string, error: unknown): Promise<never> {
+  const { unlink } = await import('node:fs/promises')
+  await unlink(temporary).catch(() => {})
+  throw error
+}
+
+/** The temporary files of a path: what processes that were killed have left. */
+export async function leftovers(path: string): Promise<readonly string[]> {
+  const { readdir } = await import('node:fs/promises')
   const paths = await import('node:path')
-  for (const name of await readdir(paths.dirname(path))) {
-    const mine =
-      name.startsWith(`${paths.basename(path)}.`) &&
-      /^\d+-[a-z0-9]+\.tmp$/.test(name.slice(paths.basename(path).length + 1))
-    if (mine) await rm(paths.join(paths.dirname(path), name), { force: true })
-  }
+  const [folder, start] = [paths.dirname(path), `${paths.basename(path)}.`]
+  const isMine = (name: string): boolean =>
+    name.startsWith(start) && name.endsWith(suffix) && isTag(name.slice(start.length, -suffix.length))
+  return (await readdir(folder)).filter(isMine).map((name) => paths.join(folder, name))
 }

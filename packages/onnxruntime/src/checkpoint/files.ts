@@ -1,8 +1,17 @@
 import type { CheckpointState, NamedTensor, OptimizerGroup, ParameterMomentums, Property } from '../types.js'
-import { writeFileAtomically, writePartsAtomically } from './atomic.js'
+import {
+  createTag,
+  discard,
+  isTag,
+  leftovers,
+  moveTemporary,
+  temporaryName,
+  writeFileAtomically,
+  writeTemporary,
+} from './atomic.js'
 import { broken } from './broken.js'
 import { toBytes } from './elements.js'
-import { allowance, readCheckpoint } from './read.js'
+import { allowance, dataTagOf, readCheckpoint } from './read.js'
 import { readPropertySequence, readSequence } from './sequence.js'
 import { isLargeCheckpoint, splitCheckpoint, writeCheckpoint } from './write.js'
 
@@ -41,9 +50,9 @@ export async function readCheckpointFile(path: string): Promise<CheckpointState>
 }
 
 /**
- * Writes a checkpoint to a path so that a reader finds the old file or the new one, each whole, even if the process is
- * killed meanwhile. Parameters of more than 2 GB, or any with `externalData: true`, go to a file beside it, of the same
- * name with `.data` after it, as the genuine runtime has it; that file takes its place first.
+ * Writes a checkpoint to a path so that, whenever the process is killed, the old one or the new is there, and whole.
+ * Parameters of more than 2 GB, or any with `externalData: true`, go to a file beside it, of the same name with `.data`
+ * after it, as the genuine runtime has it.
  *
  * @throws what `writeCheckpoint` throws, and the file system's own errors
  */
@@ -56,12 +65,38 @@ export async function writeCheckpointFile(
     await writeFileAtomically(path, writeCheckpoint(state))
     return
   }
-  const { checkpoint, external } = splitCheckpoint(state)
-  await writePartsAtomically(
-    `${path}.data`,
+  // Two files cannot take their places at once. So the checkpoint names its data by their temporary name, where readers
+  // look first: it is the checkpoint's own renaming that makes both the current ones.
+  const tag = createTag()
+  const temporary = temporaryName(dataPath(path), tag)
+  const { checkpoint, external } = splitCheckpoint(state, tag)
+  await placeData(path)
+  await writeTemporary(
+    temporary,
     external.map(({ offset, data }) => ({ offset, bytes: toBytes(data) })),
   )
-  await writeFileAtomically(path, checkpoint)
+  await writeFileAtomically(path, checkpoint).catch((error: unknown) => discard(temporary, error))
+  await moveTemporary(temporary, dataPath(path))
+}
+
+/**
+ * Finishes or removes what a process that was killed in the middle of {@link writeCheckpointFile} has left. Not while
+ * another process may be writing there.
+ */
+export async function recoverCheckpointFile(path: string): Promise<void> {
+  const { rm } = await import('node:fs/promises')
+  await placeData(path)
+  for (const file of [...(await leftovers(path)), ...(await leftovers(dataPath(path)))]) await rm(file)
+}
+
+/** Gives the data of a checkpoint their place, if they do not have it. */
+async function placeData(path: string): Promise<void> {
+  const { existsSync } = await import('node:fs')
+  if ((await leftovers(dataPath(path))).length === 0) return
+  const early = await readBytes(path)
+    .then((bytes) => earlyData(path, bytes))
+    .catch(() => undefined)
+  if (early !== undefined && existsSync(early)) await moveTemporary(early, dataPath(path))
 }
 
 async function readBytes(path: string): Promise<Uint8Array> {
@@ -75,8 +110,9 @@ async function readBytes(path: string): Promise<Uint8Array> {
 
 async function readWithExternalData(path: string): Promise<CheckpointState> {
   const { closeSync, existsSync, fstatSync, openSync, readSync } = await import('node:fs')
-  const beside = `${path}.data`
   const bytes = await readBytes(path)
+  const early = earlyData(path, bytes)
+  const beside = early !== undefined && existsSync(early) ? early : dataPath(path)
   if (!existsSync(beside)) return readCheckpoint(bytes)
   const file = openSync(beside, 'r')
   try {
@@ -96,6 +132,16 @@ async function readWithExternalData(path: string): Promise<CheckpointState> {
   } finally {
     closeSync(file)
   }
+}
+
+/** Where the data of a checkpoint are until they have their place. */
+function earlyData(path: string, bytes: Uint8Array): string | undefined {
+  const tag = dataTagOf(bytes)
+  return isTag(tag) ? temporaryName(dataPath(path), tag) : undefined
+}
+
+function dataPath(path: string): string {
+  return `${path}.data`
 }
 
 /** What the name of a `.pbseq` file says of its contents. */

@@ -19,5 +19,7 @@ export const OptimizerGroup = { name: 0, step: 1, initialLearningRate: 2, states
 export const ParameterState = { name: 0, momentums: 1 } as const
 /** Properties by their type. */
 export const PropertyBag = { ints: 0, floats: 1, strings: 2 } as const
+/** The property with which a checkpoint names the temporary file that its data are in until that has its place. */
+export const dataTagKey = 'induced-metric.data'
 /** A property of any type. */
 export const Entry = { name: 0, value: 1 } as const

@@ -3,6 +3,7 @@ import { broken, quote } from './broken.js'
 import { checkDims, elementType, fromBytes } from './elements.js'
 import {
   Checkpoint,
+  dataTagKey,
   Entry,
   identifier,
   ModuleState,
@@ -44,10 +45,24 @@ export interface ReadCheckpointOptions {
 export function readCheckpoint(bytes: Uint8Array, options: ReadCheckpointOptions = {}): CheckpointState {
   if (!(bytes instanceof Uint8Array))
     throw broken(`expected the bytes of a checkpoint, given ${typeof bytes}`)
-  const tag = String.fromCharCode(...bytes.subarray(4, 8))
-  if (tag === 'ORTM') throw broken('these bytes are a model in ORT format, not a checkpoint')
-  if (tag === identifier) return readFlatbuffer(readTables(bytes), externalReader(options))
+  const found = identifierOf(bytes)
+  if (found === 'ORTM') throw broken('these bytes are a model in ORT format, not a checkpoint')
+  if (found === identifier) return readFlatbuffer(readTables(bytes), externalReader(options))
   return { trainable: unique(readSequence(bytes)), frozen: [], optimizerGroups: [], properties: new Map() }
+}
+
+/** The tag of the temporary file in which the values beside a checkpoint are at first, if it names one. */
+export function dataTagOf(bytes: Uint8Array): string | undefined {
+  if (identifierOf(bytes) !== identifier) return undefined
+  const file = readTables(bytes)
+  const bag = file.table(file.root(), Checkpoint.propertyBag)
+  const strings = bag ? file.tables(bag, PropertyBag.strings) : []
+  const entry = strings.find((given) => nameOf(file, given, Entry.name) === dataTagKey)
+  return entry && file.string(entry, Entry.value)
+}
+
+function identifierOf(bytes: Uint8Array): string {
+  return String.fromCharCode(...bytes.subarray(4, 8))
 }
 
 function readFlatbuffer(file: TableReader, externalData: ReadExternal | undefined): CheckpointState {
@@ -60,13 +75,15 @@ function readFlatbuffer(file: TableReader, externalData: ReadExternal | undefine
   if (module && file.boolean(module, ModuleState.isNominal)) {
     throw broken('this is a nominal checkpoint: it names parameters and holds no values. Take the whole one')
   }
+  const properties = readProperties(file, root)
+  properties.delete(dataTagKey)
   const list = (field: number): NamedTensor[] =>
     module ? file.tables(module, field).map((table) => readTensor(file, table, externalData)) : []
   const trainable = list(ModuleState.trainable)
   const frozen = list(ModuleState.frozen)
   unique([...trainable, ...frozen])
   const groups = file.tables(root, Checkpoint.optimizerGroups).map((table) => readGroup(file, table))
-  return { trainable, frozen, optimizerGroups: unique(groups), properties: readProperties(file, root) }
+  return { trainable, frozen, optimizerGroups: unique(groups), properties }
 }
 
 function readTensor(file: TableReader, table: Table, externalData: ReadExternal | undefined): NamedTensor {

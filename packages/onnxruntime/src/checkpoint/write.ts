@@ -5,6 +5,7 @@ import { broken, quote } from './broken.js'
 import { elementType, toBytes } from './elements.js'
 import {
   Checkpoint,
+  dataTagKey,
   Entry,
   identifier,
   ModuleState,
@@ -52,12 +53,14 @@ export interface SplitCheckpoint {
 /**
  * As {@link writeCheckpoint}, with the parameters' values for a file of their own, so that they may be over 2 GB.
  *
+ * @param tag that of the temporary file in which they are at first
  * @throws as `writeCheckpoint`; ERR_NOT_SUPPORTED for more than 2 GB of the optimiser's state
  */
-export function splitCheckpoint(state: CheckpointState): SplitCheckpoint {
+export function splitCheckpoint(state: CheckpointState, tag: string): SplitCheckpoint {
   const external: { offset: number; data: TensorData }[] = []
   let end = 0
-  const checkpoint = write(state, (data) => {
+  const properties = new Map([...state.properties, [dataTagKey, tag]])
+  const checkpoint = write({ ...state, properties }, (data) => {
     // At the start of a page, so that the file can be mapped into memory.
     const offset = Math.ceil(end / page) * page
     external.push({ offset, data })

@@ -1,7 +1,6 @@
 import { dirname, join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
-import { removeLeftovers } from '../checkpoint/atomic.js'
-import { readCheckpointFile, writeCheckpointFile } from '../checkpoint/index.js'
+import { readCheckpointFile, recoverCheckpointFile, writeCheckpointFile } from '../checkpoint/files.js'
 import { typeOf } from '../lowering/shapes.js'
 import { createOrtTensor, defaultOrt, type Ort, type OrtValues } from '../namespace.js'
 import { elementTypeOf } from '../onnx/dataType.js'
@@ -32,8 +31,7 @@ export async function train(options: TrainOptions, surroundings: Surroundings): 
 
   if (!(await exists(dirname(path))))
     throw new UsageError(`--checkpoint: there is no folder ${dirname(path)}`)
-  await removeLeftovers(path)
-  await removeLeftovers(`${path}.data`)
+  await recoverCheckpointFile(path)
   const resumes = !options.restart && (await exists(path))
   const state = await readState(resumes ? path : files.checkpoint, options.folder)
   const ort = await defaultOrt()

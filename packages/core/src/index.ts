@@ -25,6 +25,8 @@ export {
 } from './embedding.js'
 export type { Engine, EngineOptions, Passes, Slots, TypedArray } from './engines/engine.js'
 export { createArena } from './engines/wasm/arena.js'
+export { assist } from './engines/wasm/assist.js'
+export type { Helper } from './engines/wasm/crew.js'
 export { instantiateStep } from './engines/wasm/instantiate.js'
 export type { Allocator, StepKernels, TensorBinding } from './engines/wasm/kernels.js'
 export {

@@ -7,8 +7,9 @@ import {
   type Slots,
   type TypedArray,
 } from './engines/engine.js'
+import type { Helper } from './engines/wasm/crew.js'
 import { createWasmEngine } from './engines/wasm/index.js'
-import { isWasmMemory, isWasmSupported, type WasmMemory } from './engines/wasm/webassembly.js'
+import { isShared, isWasmMemory, isWasmSupported, type WasmMemory } from './engines/wasm/webassembly.js'
 import { InducedMetricError, isList, show } from './errors.js'
 import { checkKeys } from './hyperparameter.js'
 import { checkLoss, planStep, profileScalars, shapeScalars, sizeOf, type StepPlan } from './plan.js'
@@ -112,6 +113,15 @@ export interface OptimizerOptions {
    * parameters, and the wasm engine copies them in and out at every step.
    */
   readonly adopt?: boolean
+  /**
+   * A `Worker`, of a browser or of `node:worker_threads`, in which {@link assist} was called: a second thread for the wasm
+   * engine, which takes a part of the work from a million parameters on and sleeps otherwise. It is worth it where a core
+   * has nothing else to do, and a loss where none is free. The engine's memory is shared with it, and views of it
+   * are ones of a `SharedArrayBuffer`, which a page has only if it is isolated from other origins; a `memory` that is given
+   * has to be shared, too. A worker that is not up yet, or busy, holds no step up. Dispose of optimisers before their helper
+   * is ended. `muon` does without.
+   */
+  readonly helper?: Helper
 }
 
 /**
@@ -162,8 +172,8 @@ export function createOptimizer(
   options: OptimizerOptions = {},
 ): Optimizer {
   checkTransformation(transformation)
-  checkKeys('createOptimizer', options, ['engine', 'memory', 'adopt'])
-  const { engine: engineName = 'auto', memory, adopt = false } = options
+  checkKeys('createOptimizer', options, ['engine', 'memory', 'adopt', 'helper'])
+  const { engine: engineName = 'auto', memory, adopt = false, helper } = options
   checkList(parameters)
   const createEngine = chooseEngine(engineName)
   if (memory !== undefined && (createEngine !== createWasmEngine || !isWasmMemory(memory))) {
@@ -177,6 +187,7 @@ export function createOptimizer(
   if (typeof adopt !== 'boolean') {
     throw new InducedMetricError('ERR_OPTION', `adopt must be true or false, given ${show(adopt)}`)
   }
+  if (helper !== undefined) checkHelper(helper, createEngine === createWasmEngine, memory)
   const plan = planStep(transformation, parameters.map(infoOf))
   checkData(parameters)
   checkApart(parameters)
@@ -184,9 +195,32 @@ export function createOptimizer(
     plan,
     parameters.map(({ data }) => data),
     initialSlots(plan),
-    { adopt, ...(memory && { memory }) },
+    { adopt, ...(memory && { memory }), ...(helper && { helper }) },
   )
   return new PlannedOptimizer(plan, engine, parameters)
+}
+
+/** Throws ERR_OPTION unless a helper is one, and of use; ERR_NOT_SUPPORTED where threads share no memory. */
+function checkHelper(helper: unknown, isWasm: boolean, memory: WasmMemory | undefined): void {
+  const { postMessage } = (helper ?? {}) as Partial<Helper>
+  const problem = !isWasm
+    ? 'one to an engine that has no use for it'
+    : typeof postMessage !== 'function'
+      ? show(helper)
+      : memory !== undefined && !isShared(memory)
+        ? 'one with a memory that is not shared'
+        : undefined
+  if (problem !== undefined) {
+    throw new InducedMetricError(
+      'ERR_OPTION',
+      `helper must be a Worker for the wasm engine, on its own memory or a shared one, given ${problem}`,
+    )
+  }
+  if (typeof SharedArrayBuffer !== 'undefined') return
+  throw new InducedMetricError(
+    'ERR_NOT_SUPPORTED',
+    'threads share no memory here: a page has to be isolated from other origins for a helper',
+  )
 }
 
 /** What a plan is to know of a parameter, which should not keep hold of its array. */

@@ -37,8 +37,53 @@ window.results = (engine) => {
     return { supported: isWasmSupported(), code: error.code }
   }
 }
+
+/** What a second thread does to steps on a million parameters and more, and how many of its loops it ran. */
+window.helped = async () => {
+  const size = 1_200_000
+  const calls = new Int32Array(new SharedArrayBuffer(4))
+  const worker = new Worker('/worker.js', { type: 'module' })
+  worker.postMessage(calls)
+  const [alone, helped] = [{}, { helper: worker }].map((options) => {
+    const data = new Float32Array(size).fill(1)
+    const parameter = { name: 'w', shape: [size], data }
+    const transformation = inducedMetric(adam(), { learningRate: 0.1 })
+    return createOptimizer(transformation, [parameter], { engine: 'wasm', adopt: true, ...options })
+  })
+  const gradient = new Float32Array(size).fill(0.5)
+  // A worker comes up only while the page waits for it.
+  for (let step = 0; step < 500 && calls[0] < 4; step++) {
+    alone.step([gradient])
+    helped.step([gradient])
+    await new Promise((next) => setTimeout(next))
+  }
+  const [expected, got] = [alone, helped].map(({ parameters }) => parameters[0].data)
+  let error = 0
+  for (let i = 0; i < size; i++) error = Math.max(error, Math.abs(got[i] - expected[i]))
+  worker.terminate()
+  return { calls: calls[0], error, moved: 1 - expected[0] }
+}
 window.ready = true
 `
+
+const workerScript = `
+import { assist } from '/packages/core/dist/index.js'
+
+const { Instance } = WebAssembly
+onmessage = ({ data: calls }) => {
+  WebAssembly.Instance = function (module, imports) {
+    const { exports } = new Instance(module, imports)
+    const counted = ([name, run]) => [name, (...given) => (Atomics.add(calls, 0, 1), run(...given))]
+    return { exports: Object.fromEntries(Object.entries(exports).map(counted)) }
+  }
+  assist(self)
+}
+`
+
+const isolation = new Headers({
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-embedder-policy': 'require-corp',
+})
 
 interface Results {
   readonly supported: boolean
@@ -58,10 +103,13 @@ beforeAll(async () => {
     if (url.pathname === '/') {
       const policy = `default-src 'none'; script-src 'self' ${url.searchParams.get('allow') ?? ''}`
       response.setHeader('content-security-policy', policy)
+      if (url.searchParams.has('isolated')) response.setHeaders(isolation)
       return void response.setHeader('content-type', 'text/html').end(page)
     }
     response.setHeader('content-type', 'text/javascript')
+    response.setHeaders(isolation)
     if (url.pathname === '/page.js') return void response.end(script)
+    if (url.pathname === '/worker.js') return void response.end(workerScript)
     readFile(join(root, normalize(url.pathname))).then(
       (text) => void response.end(text),
       () => void response.writeHead(404).end(),
@@ -111,4 +159,18 @@ it('gives way to the reference engine where the policy does not', async () => {
   expect(wasm).toEqual({ supported: false, code: 'ERR_NOT_SUPPORTED' })
   expect(auto).toEqual(reference)
   expect(reference.adam).toHaveLength(35)
+})
+
+it('has the help of a second thread in a page of its own', async () => {
+  const tab = await browser.newPage()
+  const { port } = server.address() as AddressInfo
+  await tab.goto(`http://127.0.0.1:${port}/?isolated&allow=${encodeURIComponent("'wasm-unsafe-eval'")}`)
+  await tab.waitForFunction('window.ready')
+  const { calls, error, moved } = await tab.evaluate<{ calls: number; error: number; moved: number }>(
+    'window.helped()',
+  )
+  await tab.close()
+  expect(calls).toBeGreaterThanOrEqual(4)
+  expect(moved).toBeGreaterThan(0.1)
+  expect(error).toBeLessThan(1e-6 * moved)
 })

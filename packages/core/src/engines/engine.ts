@@ -1,4 +1,5 @@
 import type { Scalars, StepPlan } from '../plan.js'
+import type { Helper } from './wasm/crew.js'
 import type { WasmMemory } from './wasm/webassembly.js'
 
 /** The element types an optimiser works in. */
@@ -97,6 +98,8 @@ export interface Engine extends Passes<TypedArray> {
 export interface EngineOptions {
   /** The WebAssembly memory to work in, for an engine that does. */
   readonly memory?: WasmMemory
+  /** A thread that shares the memory and takes a part of the work, for an engine that can share it. */
+  readonly helper?: Helper
   /** Whether the engine may take the values over into memory of its own, leaving the given arrays alone thereafter. */
   readonly adopt?: boolean
 }

@@ -8,6 +8,7 @@ import {
   type WholeStep,
 } from '../engine.js'
 import { sharedArena, type Arena } from './arena.js'
+import type { Helper } from './crew.js'
 import { layOut } from './layout.js'
 import { compileStep, type Program } from './program.js'
 import { createKernels, type StepKernels, type TensorBinding } from './kernels.js'
@@ -48,10 +49,10 @@ export const createWasmEngine: EngineFactory = (
   firstPlan,
   given,
   initial,
-  { memory: shared, adopt = false },
+  { memory: shared, adopt = false, helper },
 ): Engine => {
   let plan = firstPlan
-  const memory: WasmMemory = shared ?? createMemory()
+  const memory: WasmMemory = shared ?? createMemory(helper !== undefined)
   const arena = sharedArena(memory)
   /** The arrays that stay the parameters, where those are outside the memory. */
   const outside: (TypedArray | undefined)[] = []
@@ -107,7 +108,7 @@ export const createWasmEngine: EngineFactory = (
     let nextCall: WholeCall | undefined
     try {
       for (const [program, members] of groups) {
-        const work = programs.get(program) ?? createWork(program, memory, arena)
+        const work = programs.get(program) ?? createWork(program, memory, arena, helper)
         if (!programs.has(program)) begun.push([program, work])
         const before = bindings.filter((_, index) => workOf[index] === work)
         work.kernels.prepare([...before, ...members.map((index) => placed.bindings[index]!)])
@@ -257,10 +258,10 @@ export const createWasmEngine: EngineFactory = (
   }
 }
 
-function createWork(program: Program, memory: WasmMemory, arena: Arena): Work {
+function createWork(program: Program, memory: WasmMemory, arena: Arena, helper: Helper | undefined): Work {
   const { schedule, type } = program
   return {
-    kernels: createKernels(program, memory, arena),
+    kernels: createKernels(program, memory, arena, helper),
     clips: schedule.norm !== undefined,
     bytes: type.bytes,
     merges: !schedule.staged,

@@ -1,4 +1,5 @@
 import type { Scalars } from '../../plan.js'
+import { enlist, type Helper } from './crew.js'
 import { createFlatRunner } from './flat.js'
 import type { Program } from './program.js'
 import { createStagedRunner } from './staged.js'
@@ -61,17 +62,22 @@ export interface Runner {
   dispose(): void
 }
 
-/** Sets a program up on a memory. */
-export function createKernels(program: Program, memory: WasmMemory, allocator: Allocator): StepKernels {
+/** Sets a program up on a memory; if that is shared with a helper, with its help. */
+export function createKernels(
+  program: Program,
+  memory: WasmMemory,
+  allocator: Allocator,
+  helper?: Helper,
+): StepKernels {
   const exports = instantiate(program.module, memory)
   const loops: WorkspaceLoops = new Map()
   for (const [loop, { name, wide }] of program.functions) {
-    loops.set(loop, { run: exports[name]!, runWide: wide === undefined ? undefined : exports[wide]! })
+    loops.set(loop, { name, run: exports[name]!, runWide: wide === undefined ? undefined : exports[wide]! })
   }
   const workspace = createWorkspace(program.type, memory, allocator, loops)
   const runner = program.schedule.staged
     ? createStagedRunner(program, memory, allocator, workspace)
-    : createFlatRunner(program, workspace)
+    : createFlatRunner(program, workspace, helper && enlist(helper, program, memory))
 
   const run = (
     pass: PassName,

@@ -32,7 +32,7 @@ declare const WebAssembly:
   | {
       readonly Module: new (bytes: Uint8Array) => WasmModule
       readonly Instance: new (module: WasmModule, imports: { env: WasmImports }) => WasmInstance
-      readonly Memory: new (limits: { initial: number; maximum?: number }) => WasmMemory
+      readonly Memory: new (limits: { initial: number; maximum?: number; shared?: boolean }) => WasmMemory
     }
   | undefined
 
@@ -56,9 +56,9 @@ export function instantiate(
   return new WebAssembly!.Instance(module, { env: { ...functions, memory } }).exports
 }
 
-/** A memory that can grow to 4 GiB. */
-export function createMemory(): WasmMemory {
-  return new WebAssembly!.Memory({ initial: 0, maximum: maximumPages })
+/** A memory that can grow to 4 GiB, for one thread or shared between several. */
+export function createMemory(shared = false): WasmMemory {
+  return new WebAssembly!.Memory({ initial: 0, maximum: maximumPages, shared })
 }
 
 /** Whether a value is a memory; by its tag, as it may come from another realm. */

@@ -1,17 +1,20 @@
 import type { TypedArray } from '../engine.js'
+import type { Assistant } from './crew.js'
 import type { Allocator } from './kernels.js'
 import { rowWords, tableHeader, type Loop } from './loop.js'
 import type { VectorType } from './vectors.js'
 import { growthOf, type WasmFunction, type WasmMemory } from './webassembly.js'
 
 /** The functions of each loop of a program. */
-export type WorkspaceLoops = Map<Loop, { run: WasmFunction; runWide: WasmFunction | undefined }>
+export type WorkspaceLoops = Map<Loop, { name: string; run: WasmFunction; runWide: WasmFunction | undefined }>
 
 /** Tensors that a loop can be called on at once. */
 export const batch = 64
 
 /** Where the arguments and results of loops lie in the memory. */
 export interface Workspace {
+  /** Bytes of an element of the tensors. */
+  readonly elementBytes: number
   /** To be called before anything else when the memory may have grown. */
   refresh(): void
   /** Lays out a loop's scalars, from the values of all nodes. */
@@ -20,8 +23,12 @@ export interface Workspace {
   setRow(loop: Loop, row: number, size: number): void
   addAddress(address: number): void
   run(loop: Loop, rows: number): void
+  /** The same with somebody who takes some of the rows. */
+  runBeside(assistant: Assistant, loop: Loop, rows: number): void
   /** Takes a row's sums over into the values of all nodes. */
   getSums(loop: Loop, row: number, values: Float64Array): void
+  /** Adds a row's sums to totals, from a place on. */
+  addSums(loop: Loop, row: number, totals: Float64Array, place: number): void
   dispose(): void
 }
 
@@ -44,7 +51,24 @@ export function createWorkspace(
   let doubles: Float64Array = new Float64Array(0)
   let elements: TypedArray = doubles
   let next = 0
+  const rowAddress = (loop: Loop, row: number): number => tableAddress + 4 * row * rowWords(loop)
+  /** Where in `doubles` the sums of a row are. */
+  const sumsOf = (loop: Loop, row: number): number => {
+    const { sums } = loop
+    const at = sumAddress / 8 + row * (sumBytes / 8)
+    // What is not finite may only have overflowed in single precision: it is added up again in double.
+    const { runWide } = loops.get(loop)!
+    if (runWide) {
+      for (let i = 0; i < sums.length; i++) {
+        if (Number.isFinite(doubles[at + i]!)) continue
+        runWide(rowAddress(loop, row), 1)
+        break
+      }
+    }
+    return at
+  }
   return {
+    elementBytes: type.bytes,
     refresh() {
       if (!hasGrown()) return
       const { buffer } = memory
@@ -67,19 +91,18 @@ export function createWorkspace(
       words[next++] = address
     },
     run: (loop, rows) => loops.get(loop)!.run(tableAddress, rows),
+    runBeside(assistant, loop, rows) {
+      const { name, run } = loops.get(loop)!
+      assistant.share(name, run, tableAddress, 4 * rowWords(loop), rows)
+    },
     getSums(loop, row, values) {
       const { sums } = loop
-      const at = sumAddress / 8 + row * (sumBytes / 8)
-      // What is not finite may only have overflowed in single precision: it is added up again in double.
-      const { runWide } = loops.get(loop)!
-      if (runWide) {
-        for (let i = 0; i < sums.length; i++) {
-          if (Number.isFinite(doubles[at + i]!)) continue
-          runWide(tableAddress + 4 * row * rowWords(loop), 1)
-          break
-        }
-      }
+      const at = sumsOf(loop, row)
       for (let i = 0; i < sums.length; i++) values[sums[i]!] = doubles[at + i]!
+    },
+    addSums(loop, row, totals, place) {
+      const at = sumsOf(loop, row)
+      for (let i = 0; i < loop.sums.length; i++) totals[place + i]! += doubles[at + i]!
     },
     dispose: () => allocator.release(sumAddress),
   }

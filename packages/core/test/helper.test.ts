@@ -1,0 +1,206 @@
+import { Worker } from 'node:worker_threads'
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import {
+  adam,
+  assist,
+  createOptimizer,
+  inducedMetric,
+  log,
+  muon,
+  sgd,
+  type Helper,
+  type Optimizer,
+  type OptimizerOptions,
+  type Parameter,
+  type Transformation,
+  type WasmMemory,
+} from '@induced-metric/core'
+import { bits, expectError, randomArray, type Dtype } from './support.js'
+
+interface Platform {
+  readonly WebAssembly: {
+    readonly Memory: new (limits: { initial: number; maximum?: number; shared?: boolean }) => WasmMemory
+  }
+}
+const { WebAssembly } = globalThis as unknown as Platform
+
+/** A worker that counts the loops it runs; straight from the sources, as its function is one that can be sent. */
+function startHelper(): { worker: Worker; calls: () => number } {
+  const counter = new Int32Array(new SharedArrayBuffer(4))
+  const script = `
+    const { parentPort, workerData } = require('node:worker_threads')
+    const { Instance } = WebAssembly
+    WebAssembly.Instance = function (module, imports) {
+      const { exports } = new Instance(module, imports)
+      const counted = ([name, run]) => [name, (...given) => (Atomics.add(workerData, 0, 1), run(...given))]
+      return { exports: Object.fromEntries(Object.entries(exports).map(counted)) }
+    }
+    ;(${assist.toString()})(parentPort)`
+  const worker = new Worker(script, { eval: true, workerData: counter })
+  return { worker, calls: () => Atomics.load(counter, 0) }
+}
+
+/** One that never comes. */
+const absent: Helper = { postMessage: () => undefined }
+
+const lengths = [400_001, 0, 3, 700_002]
+
+const made = new Map<Dtype, ReturnType<typeof randomArray>[]>()
+function arrays(dtype: Dtype) {
+  let found = made.get(dtype)
+  if (!found) made.set(dtype, (found = lengths.map((length, i) => randomArray(dtype, length, i + 1))))
+  return found
+}
+
+function parameters(dtype: Dtype, from = 0): Parameter[] {
+  return lengths.map((length, i) => ({
+    name: `p${from + i}`,
+    shape: [length],
+    data: arrays(dtype)[i]!.slice(),
+  }))
+}
+
+function create(
+  transformation: Transformation,
+  options: OptimizerOptions,
+  dtype: Dtype = 'float32',
+): Optimizer {
+  return createOptimizer(transformation, parameters(dtype), { engine: 'wasm', ...options })
+}
+
+const plain = inducedMetric(sgd(), { learningRate: 0.1 })
+const transformations: [string, Transformation][] = [
+  ['sgd', plain],
+  [
+    'adam, clipped and decayed under log',
+    inducedMetric(adam(), { learningRate: 0.1, embedding: log(), weightDecay: 0.1, clipNorm: 3 }),
+  ],
+]
+
+describe('a helper', () => {
+  let helper: ReturnType<typeof startHelper>
+  beforeAll(() => {
+    helper = startHelper()
+  })
+  afterAll(() => helper.worker.terminate())
+  afterEach(() => vi.unstubAllGlobals())
+
+  /** Steps until the helper has had a part in one; how many it took. */
+  const stepUntilHelped = (step: () => void): number => {
+    const before = helper.calls()
+    let count = 0
+    do {
+      step()
+      count++
+      // It may have no core to itself just now.
+      if (count > 2000) throw new Error('the helper does nothing')
+    } while (helper.calls() === before)
+    return count
+  }
+
+  describe.each(['float32', 'float64'] as const)('%s', (dtype) => {
+    it.each(transformations)('changes no bit, whether it comes or not: %s', (_, transformation) => {
+      const [helped, alone] = [helper.worker, absent].map((given) =>
+        create(transformation, { helper: given, adopt: true }, dtype),
+      ) as [Optimizer, Optimizer]
+      const step = (optimizer: Optimizer, at: number): void => {
+        const gradients = arrays(dtype).map((array, i) => (i === 2 && at === 2 ? null : array))
+        optimizer.step(gradients, { loss: 1 + 1 / at })
+      }
+      let at = 0
+      stepUntilHelped(() => step(helped, ++at))
+      for (let i = 0; i < 2; i++) step(helped, ++at)
+      for (let i = 1; i <= at; i++) step(alone, i)
+      expect(helped.report).toEqual(alone.report)
+      helped.parameters.forEach(({ data }, i) => expect(bits(data)).toBe(bits(alone.parameters[i]!.data)))
+      for (const optimizer of [helped, alone]) optimizer.dispose()
+    })
+
+    it.each(transformations)('leaves the parts together what the whole is: %s', (_, transformation) => {
+      const [parts, whole] = [{ helper: absent }, {}].map((given) =>
+        create(transformation, given, dtype),
+      ) as [Optimizer, Optimizer]
+      for (const loss of [2, 1.5, 1]) for (const each of [parts, whole]) each.step(arrays(dtype), { loss })
+      const tolerance = dtype === 'float32' ? 1e-6 : 1e-12
+      expect(Math.abs(parts.report.dualNorm / whole.report.dualNorm - 1)).toBeLessThan(tolerance)
+      parts.parameters.forEach(({ data }, i) => {
+        const expected = whole.parameters[i]!.data
+        expect(data.every((value, k) => Math.abs(value - expected[k]!) <= tolerance)).toBe(true)
+      })
+    })
+  })
+
+  it('does not let a bad number in its part pass, and one that only single precision cannot hold it does', () => {
+    const optimizer = create(inducedMetric(sgd(), { learningRate: 0.1, xi: 1e-40 }), {
+      helper: helper.worker,
+    })
+    const gradients = arrays('float32').map((array) => array.slice())
+    stepUntilHelped(() => optimizer.step(gradients))
+    const before = optimizer.parameters.map(({ data }) => bits(data))
+    for (const bad of [NaN, Infinity, 1e30]) {
+      gradients[3]![700_000] = bad
+      expect(optimizer.step(gradients).skipped).toBe(true)
+    }
+    expect(optimizer.parameters.map(({ data }) => bits(data))).toEqual(before)
+    gradients[3]!.fill(1.7e19, 699_000)
+    const { skipped, dualNorm } = optimizer.step(gradients)
+    expect(skipped).toBe(false)
+    expect(dualNorm / (1.7e19 ** 2 * 1002)).toBeCloseTo(1, 5)
+    optimizer.dispose()
+  })
+
+  it('serves several optimisers, what is added to them, and memory that grows', () => {
+    const memory = new WebAssembly.Memory({ initial: 1, maximum: 2000, shared: true })
+    const momentum = inducedMetric(sgd({ momentum: 0.9 }), { learningRate: 0.1 })
+    const one = create(momentum, { helper: helper.worker, memory })
+    const other = create(momentum, { helper: helper.worker, memory })
+    const alone = create(momentum, { helper: absent })
+    const step = (optimizer: Optimizer): void => {
+      const sets = optimizer.parameters.length / lengths.length
+      optimizer.step(Array.from({ length: sets }, () => arrays('float32')).flat())
+    }
+    const count = stepUntilHelped(() => step(one))
+    stepUntilHelped(() => step(other))
+    for (const optimizer of [one, other]) optimizer.add(parameters('float32', 10))
+    other.dispose()
+    const more = stepUntilHelped(() => step(one))
+    for (let i = 0; i < count; i++) step(alone)
+    alone.add(parameters('float32', 10))
+    for (let i = 0; i < more; i++) step(alone)
+    one.parameters.forEach(({ data }, i) => expect(bits(data)).toBe(bits(alone.parameters[i]!.data)))
+  })
+
+  it('that has ended is not missed', async () => {
+    const { worker } = startHelper()
+    const [ended, alone] = [create(plain, { helper: worker }), create(plain, { helper: absent })]
+    await worker.terminate()
+    for (const each of [ended, alone]) for (let i = 0; i < 3; i++) each.step(arrays('float32'))
+    const values = ({ parameters }: Optimizer) => parameters.map(({ data }) => bits(data))
+    expect(values(ended)).toEqual(values(alone))
+  })
+
+  it('is left alone by few parameters, and by matrix products', () => {
+    const before = helper.calls()
+    for (const base of [adam(), muon()]) {
+      const small = createOptimizer(
+        inducedMetric(base, { learningRate: 0.1 }),
+        [{ name: 'w', shape: [30, 20], data: randomArray('float32', 600, 1) }],
+        { helper: helper.worker },
+      )
+      for (let step = 0; step < 5; step++) small.step([randomArray('float32', 600, step)])
+      small.dispose()
+    }
+    expect(helper.calls()).toBe(before)
+  })
+
+  it('must be one, and must be of use', () => {
+    for (const given of [{}, 1, 'worker', null]) {
+      expectError(() => create(plain, { helper: given as never }), 'ERR_OPTION', 'helper')
+    }
+    expectError(() => create(plain, { helper: absent, engine: 'reference' }), 'ERR_OPTION', 'helper')
+    const memory = new WebAssembly.Memory({ initial: 1 })
+    expectError(() => create(plain, { helper: absent, memory }), 'ERR_OPTION', 'not shared')
+    vi.stubGlobal('SharedArrayBuffer', undefined)
+    expectError(() => create(plain, { helper: absent }), 'ERR_NOT_SUPPORTED', 'isolated')
+  })
+})

@@ -118,8 +118,8 @@ export interface OptimizerOptions {
    * engine, which takes a part of the work from a million parameters on and sleeps otherwise. It is worth it where a core
    * has nothing else to do, and a loss where none is free. The engine's memory is shared with it, and views of it
    * are ones of a `SharedArrayBuffer`, which a page has only if it is isolated from other origins; a `memory` that is given
-   * has to be shared, too. A worker that is not up yet, or busy, holds no step up. Dispose of optimisers before their helper
-   * is ended. `muon` does without.
+   * has to be shared, too. A worker that is not up yet, or busy, holds no step up. Dispose of optimisers before you end their
+   * helper: a step that it is ended in waits ten seconds for it and throws ERR_DISPOSED. `muon` does without.
    */
   readonly helper?: Helper
 }

@@ -15,6 +15,7 @@ import {
   type Transformation,
   type WasmMemory,
 } from '@induced-metric/core'
+import type { Orders } from '../src/engines/wasm/assist.js'
 import { bits, expectError, randomArray, type Dtype } from './support.js'
 
 interface Platform {
@@ -39,6 +40,8 @@ function startHelper(): { worker: Worker; calls: () => number } {
   const worker = new Worker(script, { eval: true, workerData: counter })
   return { worker, calls: () => Atomics.load(counter, 0) }
 }
+
+const values = ({ parameters }: Optimizer): string[] => parameters.map(({ data }) => bits(data))
 
 /** One that never comes. */
 const absent: Helper = { postMessage: () => undefined }
@@ -175,8 +178,29 @@ describe('a helper', () => {
     const [ended, alone] = [create(plain, { helper: worker }), create(plain, { helper: absent })]
     await worker.terminate()
     for (const each of [ended, alone]) for (let i = 0; i < 3; i++) each.step(arrays('float32'))
-    const values = ({ parameters }: Optimizer) => parameters.map(({ data }) => bits(data))
     expect(values(ended)).toEqual(values(alone))
+  })
+
+  it('that is ended within a step is given up, and a checkpoint goes on without it', () => {
+    let orders: Orders | undefined
+    const ended: Helper = { postMessage: (message) => (orders = message as Orders) }
+    const optimizer = create(plain, { helper: ended })
+    const alone = create(plain, { helper: absent })
+    const saved = optimizer.save()
+    // It takes what it is offered, and that is the last that is seen of it.
+    const { control, word, state } = orders!
+    const notify = vi.spyOn(Atomics, 'notify').mockImplementation(() => {
+      Atomics.store(new Int32Array(control), word.state, state.taken)
+      return 1
+    })
+    let now = 0
+    const clock = vi.spyOn(Date, 'now').mockImplementation(() => (now += 1000))
+    expectError(() => optimizer.step(arrays('float32')), 'ERR_DISPOSED', 'the helper was ended')
+    for (const spy of [notify, clock]) spy.mockRestore()
+
+    optimizer.load(saved)
+    for (const each of [optimizer, alone]) for (let i = 0; i < 2; i++) each.step(arrays('float32'))
+    expect(values(optimizer)).toEqual(values(alone))
   })
 
   it('is left alone by few parameters, and by matrix products', () => {

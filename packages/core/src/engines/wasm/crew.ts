@@ -1,3 +1,4 @@
+import { InducedMetricError } from '../../errors.js'
 import type { Orders } from './assist.js'
 import type { Program } from './program.js'
 import type { WasmFunction, WasmMemory } from './webassembly.js'
@@ -37,16 +38,34 @@ interface Crew {
   readonly control: SharedArrayBuffer
   readonly words: Int32Array
   programs: number
+  /** Whether the helper was ended within a step. */
+  ended: boolean
 }
 
 const crews = new WeakMap<Helper, Crew>()
+
+/** Milliseconds in which a thread that lives has long done its part. */
+const patience = 10_000
+
+/** Waits until the helper has done the part it took; whether it lives to do it. */
+function waitUntilDone(words: Int32Array): boolean {
+  let before = Date.now()
+  for (let waited = 0; waited < patience;) {
+    if (Atomics.load(words, word.state) === state.done) return true
+    const now = Date.now()
+    // Both threads sleep when the machine does, and a clock can be set.
+    waited += Math.min(Math.max(now - before, 0), 100)
+    before = now
+  }
+  return false
+}
 
 /** Makes a helper ready for a program on a memory that is shared with it. */
 export function enlist(helper: Helper, { module, functions }: Program, memory: WasmMemory): Assistant {
   let crew = crews.get(helper)
   if (!crew) {
     const control = new SharedArrayBuffer(64)
-    crews.set(helper, (crew = { control, words: new Int32Array(control), programs: 0 }))
+    crews.set(helper, (crew = { control, words: new Int32Array(control), programs: 0, ended: false }))
   }
   const { control, words } = crew
   const program = crew.programs++
@@ -72,6 +91,10 @@ export function enlist(helper: Helper, { module, functions }: Program, memory: W
   order({ module, memory, loops })
   return {
     share(name, run, table, rowBytes, rows) {
+      if (crew.ended) {
+        run(table, rows)
+        return
+      }
       words[word.program] = program
       words[word.loop] = loops.indexOf(name)
       words[word.next] = 0
@@ -82,8 +105,14 @@ export function enlist(helper: Helper, { module, functions }: Program, memory: W
       call()
       for (let row; (row = Atomics.add(words, word.next, 1)) < rows;) run(table + row * rowBytes, 1)
       if (Atomics.compareExchange(words, word.state, state.offered, state.idle) === state.offered) return
-      while (Atomics.load(words, word.state) !== state.done);
+      crew.ended = !waitUntilDone(words)
       Atomics.store(words, word.state, state.idle)
+      if (!crew.ended) return
+      throw new InducedMetricError(
+        'ERR_DISPOSED',
+        'the helper was ended within a step, and its part is missing: load a checkpoint, and end a helper only when its ' +
+          'optimisers are disposed of',
+      )
     },
     dispose: () => order(),
   }

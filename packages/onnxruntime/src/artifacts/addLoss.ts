@@ -109,11 +109,12 @@ async function addLossModel(
   const read = isMessage
     ? (clone(ModelProtoSchema, given) as Model)
     : readModel(await readArtifact(given, 'the loss', 'ERR_OPTION'), 'the loss')
+  const version = opsetOf(read)
   const { model: loss } = prepareModel(read)
   if (opsetOf(loss) !== opsetOf(model)) {
     throw new InducedMetricError(
       'ERR_OPTION',
-      `the loss uses version ${opsetOf(loss)} of ONNX's operators, the model ${opsetOf(model)}: they must be the same`,
+      `the loss uses version ${version} of ONNX's operators, the model ${opsetOf(model)}: they must be the same`,
     )
   }
   for (const { domain, version } of loss.opsetImport) {

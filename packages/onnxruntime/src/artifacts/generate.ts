@@ -130,6 +130,8 @@ export async function generateArtifacts(
       forwardOutputs.find((output) => output.name === name) ?? declaredValue(name, dataType.float, undefined),
   )
   for (const output of graph.output) if (!forwardOutputs.includes(output)) delete output.type
+  // What the model says of its outputs may be all that is known of them.
+  graph.valueInfo.push(...forwardOutputs.filter((output) => !graph.output.includes(output)))
   const types = await inferTypes(model, ort)
   for (const output of graph.output) {
     const { dataType: type = dataType.float, shape } = types.get(output.name)

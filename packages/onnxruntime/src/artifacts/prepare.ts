@@ -1,13 +1,11 @@
 import { InducedMetricError } from '@induced-metric/core'
 import { opsetOf, setOpset, type Model } from '../onnx/model.js'
-import { upgradeOperators } from '../lowering/upgrade.js'
+import { upgradedOpset, upgradeOperators } from '../lowering/upgrade.js'
 import { gatherConstants } from './fold.js'
 import { inlineFunctions } from './inline.js'
 import { sortNodes } from './sort.js'
 import { validateModel } from './validate.js'
 
-/** The oldest version whose operators the gradient rules know. */
-const oldestRules = 13
 /** Versions of the file format: initializers need not be inputs since 4; the last genuine release with training reads 10. */
 const formats = { oldest: 7n, newest: 10n }
 
@@ -43,9 +41,11 @@ export function prepareModel(model: Model): PreparedModel {
   const inlined = inlineFunctions(model)
   const constants = gatherConstants(graph)
   graph.node = sortNodes(graph.node)
-  if (opsetOf(model)! < oldestRules) {
-    upgradeOperators(graph)
-    setOpset(model, '', oldestRules)
+  const opset = opsetOf(model)!
+  if (opset < upgradedOpset) {
+    // From here on the runtime knows how many axes a Reshape gives whose target is computed.
+    upgradeOperators(graph, opset)
+    setOpset(model, '', upgradedOpset)
   }
   if (model.irVersion < formats.oldest) model.irVersion = formats.oldest
   if (model.irVersion > formats.newest) model.irVersion = formats.newest

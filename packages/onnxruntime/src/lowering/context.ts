@@ -88,8 +88,8 @@ export function createContext(
   const extentsOf = (name: string): readonly Extent[] =>
     types.get(name).shape ??
     refuse(
-      `the rank of ${JSON.stringify(name)} is not known; infer the shapes of the model ` +
-        '(onnx.shape_inference.infer_shapes) before generating artifacts',
+      `the rank of ${JSON.stringify(name)} is not known; declare it in the value_info of the model, as ` +
+        'onnx.shape_inference.infer_shapes does where it can be told',
     )
   const constant = (key: string, make: (name: string) => TensorProto): string => {
     const name = `${emitted.prefix ?? 'lowered'}/${key}`

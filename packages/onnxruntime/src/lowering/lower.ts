@@ -13,8 +13,6 @@ import { isTrainingOnly, lowerings, type LoweringTable } from './table.js'
 
 /** The version of ONNX's operators that lowered models use where the original has an older one. */
 const loweredOpset = 17
-/** The oldest version whose operators mean the same at {@link loweredOpset}. */
-const sameSince = 13
 
 /** A gradient that a training model computes. */
 export interface GradientOutput {
@@ -244,7 +242,7 @@ function raiseOpset(model: Model): number {
         `model with opset_version=${loweredOpset} and generate the artifacts again`,
     )
   }
-  if (opset < sameSince) upgradeOperators(model.graph)
+  upgradeOperators(model.graph, opset)
   setOpset(model, '', loweredOpset)
   return loweredOpset
 }

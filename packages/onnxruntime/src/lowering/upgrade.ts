@@ -1,4 +1,4 @@
-import { attributeOf, floatOf, intOf, intsOf } from '../onnx/attribute.js'
+import { attributeOf, createAttribute, floatOf, intOf, intsOf } from '../onnx/attribute.js'
 import { dataType } from '../onnx/dataType.js'
 import { canonicalDomain } from '../onnx/model.js'
 import { createNode } from '../onnx/node.js'
@@ -49,7 +49,17 @@ const dropout: Rule = ({ node, constant, push }) => {
   push(node)
 }
 
-const rules: Readonly<Record<string, Rule>> = {
+/** Since version 14 training has to be asked for, and gives the running statistics alone. */
+const batchNormalization: Rule = ({ node, push }) => {
+  if (node.output.length > 1) {
+    node.output = node.output.slice(0, 3)
+    node.attribute.push(createAttribute('training_mode', 1))
+  }
+  push(node)
+}
+
+/** Operators by the version since which they mean something else. */
+const since13: Readonly<Record<string, Rule>> = {
   Squeeze: asInput('axes'),
   Unsqueeze: asInput('axes'),
   ReduceSum: asInput('axes'),
@@ -59,14 +69,20 @@ const rules: Readonly<Record<string, Rule>> = {
   Hardmax: flattened,
   Dropout: dropout,
 }
+const since14: Readonly<Record<string, Rule>> = { BatchNormalization: batchNormalization }
+
+/** The version that {@link upgradeOperators} leads to; its operators mean the same up to 17. */
+export const upgradedOpset = 14
 
 /**
- * Rewrites what means something else since version 13 of ONNX's operators, in a graph of version 11 or 12 and in the graphs
+ * Rewrites what means something else in version 14 of ONNX's operators than in an older one, in a graph and in the graphs
  * within it.
  *
  * @param graph is changed
+ * @param opset its version, at least {@link oldestOpset}
  */
-export function upgradeOperators(graph: GraphProto): void {
+export function upgradeOperators(graph: GraphProto, opset: number): void {
+  const rules = { ...(opset < 13 && since13), ...(opset < 14 && since14) }
   let count = 0
   // Of the outermost graph: those within see them, too.
   const constant = (tensor: TensorProto): string => {

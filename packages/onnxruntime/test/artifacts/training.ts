@@ -47,39 +47,53 @@ export async function checkTraining(
   inputs: Readonly<Record<string, Tensor>>,
   step = 1e-5,
 ): Promise<{ readonly loss: number; readonly gradients: ReadonlyMap<string, Float64Array> }> {
-  const { trainModel, evalModel, checkpointState } = await generateArtifacts(model, options)
-  const session = await TrainingSession.create({ trainModel, evalModel, checkpointState, ort })
+  const session = await startTraining(model, options)
   try {
-    const feeds = feedsOf(inputs)
-    const name = session.trainingOutputNames[0]!
-    const loss = (await session.runTrainStep(feeds))[name]!.data as Float64Array
-    const evaluate = async (): Promise<number> =>
-      Number(((await session.runEvalStep(feeds, [name]))[name]!.data as Float64Array)[0])
-    expect(await evaluate()).toBeCloseTo(loss[0]!, 10)
-    const gradients = new Map(
-      [...session.gradients].map(([key, { data }]) => [key, Float64Array.from(data as Float64Array)]),
-    )
-    for (const [key, gradient] of gradients) {
-      const data = session.parameters.get(key)!.data as Float64Array
-      const differences = new Float64Array(data.length)
-      for (let i = 0; i < data.length; i++) {
-        const at = data[i]!
-        data[i] = at + step
-        const above = await evaluate()
-        data[i] = at - step
-        const below = await evaluate()
-        data[i] = at
-        differences[i] = (above - below) / (2 * step)
-      }
-      expect(
-        relativeError(gradient, differences),
-        `${key}: ${gradient.join()} and ${differences.join()}`,
-      ).toBeLessThan(1e-6)
-    }
-    return { loss: loss[0]!, gradients }
+    return await checkSession(session, inputs, step)
   } finally {
     await session.release()
   }
+}
+
+/** A session on the artifacts of a model. */
+export async function startTraining(model: Model, options: GenerateOptions): Promise<TrainingSession> {
+  const { trainModel, evalModel, checkpointState } = await generateArtifacts(model, options)
+  return TrainingSession.create({ trainModel, evalModel, checkpointState, ort })
+}
+
+/** As {@link checkTraining}, of a session without gradients yet. */
+export async function checkSession(
+  session: TrainingSession,
+  inputs: Readonly<Record<string, Tensor>>,
+  step = 1e-5,
+): Promise<{ readonly loss: number; readonly gradients: ReadonlyMap<string, Float64Array> }> {
+  const feeds = feedsOf(inputs)
+  const name = session.trainingOutputNames[0]!
+  const loss = (await session.runTrainStep(feeds))[name]!.data as Float64Array
+  const evaluate = async (): Promise<number> =>
+    Number(((await session.runEvalStep(feeds, [name]))[name]!.data as Float64Array)[0])
+  expect(await evaluate()).toBeCloseTo(loss[0]!, 10)
+  const gradients = new Map(
+    [...session.gradients].map(([key, { data }]) => [key, Float64Array.from(data as Float64Array)]),
+  )
+  for (const [key, gradient] of gradients) {
+    const data = session.parameters.get(key)!.data as Float64Array
+    const differences = new Float64Array(data.length)
+    for (let i = 0; i < data.length; i++) {
+      const at = data[i]!
+      data[i] = at + step
+      const above = await evaluate()
+      data[i] = at - step
+      const below = await evaluate()
+      data[i] = at
+      differences[i] = (above - below) / (2 * step)
+    }
+    expect(
+      relativeError(gradient, differences),
+      `${key}: ${gradient.join()} and ${differences.join()}`,
+    ).toBeLessThan(1e-6)
+  }
+  return { loss: loss[0]!, gradients }
 }
 
 /** A scalar parameter or constant. */

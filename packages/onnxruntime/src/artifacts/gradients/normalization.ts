@@ -173,8 +173,6 @@ function batchNormalization(context: GradientContext): void {
       context,
       [average!, inverse].map((value) => emit('Reshape', [value, ints([-1])])),
     )
-  } else if (context.opset < 14 && node.output.slice(1).some((name) => name !== '')) {
-    refuse('in training before opset 14 is not supported; export the model with opset_version=17')
   } else runningNormalization(context)
 }
 

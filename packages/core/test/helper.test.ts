@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import {
@@ -82,8 +83,9 @@ const transformations: [string, Transformation][] = [
 
 describe('a helper', () => {
   let helper: ReturnType<typeof startHelper>
-  beforeAll(() => {
+  beforeAll(async () => {
     helper = startHelper()
+    await once(helper.worker, 'online')
   })
   afterAll(() => helper.worker.terminate())
   afterEach(() => vi.unstubAllGlobals())
@@ -96,7 +98,7 @@ describe('a helper', () => {
       step()
       count++
       // It may have no core to itself just now.
-      if (count > 2000) throw new Error('the helper does nothing')
+      if (count > 20_000) throw new Error('the helper does nothing')
     } while (helper.calls() === before)
     return count
   }

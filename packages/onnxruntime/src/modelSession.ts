@@ -1,6 +1,8 @@
 import { InducedMetricError } from '@induced-metric/core'
 import { describeNode } from './lowering/context.js'
+import { typeOf } from './lowering/shapes.js'
 import { createOrtSession, type Ort, type OrtSession } from './namespace.js'
+import { dataType } from './onnx/dataType.js'
 import { writeModel, type Model } from './onnx/model.js'
 import type { GraphProto, NodeProto } from './onnx/onnx_pb.js'
 
@@ -18,7 +20,7 @@ export async function createModelSession(
   options?: object,
 ): Promise<OrtSession> {
   try {
-    return await createOrtSession(ort, writeModel(model), what, options)
+    return await createOrtSession(ort, writeModel(model), what, optionsFor(model, options))
   } catch (error) {
     const found = error instanceof Error ? findCulprit(model.graph, error.message) : undefined
     if (found === undefined) throw error
@@ -27,6 +29,26 @@ export async function createModelSession(
       `${what}: ${describeNode(found.node)} ${found.problem} (${(error as Error).message.replace('ERR_NOT_SUPPORTED: ', '')})`,
     )
   }
+}
+
+/**
+ * Optimisations of the runtime that make no session of doubles: one puts a QuickGelu, for which there is no kernel, in the
+ * place of x·σ(x), the other gives up on a Clip after a Relu.
+ */
+const floatOnly = ['QuickGeluFusion', 'FuseReluClip']
+
+interface SessionOptions {
+  readonly extra?: { readonly optimization?: { readonly disable_specified_optimizers?: string } }
+}
+
+function optionsFor({ graph }: Model, options?: SessionOptions): object | undefined {
+  const values = [...graph.input, ...graph.valueInfo, ...graph.output].map((value) => typeOf(value))
+  if (![...values, ...graph.initializer].some((value) => value.dataType === dataType.double)) return options
+  const { extra } = options ?? {}
+  const { disable_specified_optimizers: own } = extra?.optimization ?? {}
+  const disabled = [...(own === undefined ? [] : [own]), ...floatOnly].join(';')
+  const optimization = { ...extra?.optimization, disable_specified_optimizers: disabled }
+  return { ...options, extra: { ...extra, optimization } }
 }
 
 const isUnknown =

@@ -6,7 +6,11 @@ import { adam, inducedMetric } from '@induced-metric/core'
 import * as ort from 'onnxruntime-node'
 import * as web from 'onnxruntime-web/wasm'
 import { describe, expect, it } from 'vitest'
+import { generateArtifacts } from '../src/artifacts/index.js'
 import { TrainingSession } from '../src/index.js'
+import { createModelBuilder, dataType, writeModel, type ModelBuilder } from '../src/onnx/index.js'
+import { drawn } from './artifacts/gradients/harness.js'
+import { checkTraining } from './artifacts/training.js'
 import { convolutionArtifacts, denseArtifacts, numbers } from './builder.js'
 import { relativeError } from './run.js'
 
@@ -147,5 +151,47 @@ describe('a network in double precision', () => {
     expect(resumed.saveOptimizer()).toEqual(session.saveOptimizer())
     expect([...resumed.parameters]).toEqual([...session.parameters])
     await Promise.all([session.release(), resumed.release()])
+  })
+
+  // The runtime's own optimiser makes of these what it has no kernel for.
+  const activations: Readonly<Record<string, (builder: ModelBuilder, x: string) => string>> = {
+    SiLU: ({ emit }, x) => emit('Mul', [x, emit('Sigmoid', [x])]),
+    'SiLU, the other way round': ({ emit }, x) => emit('Mul', [emit('Sigmoid', [x]), x]),
+    'x·σ(1.702·x)': ({ emit, real }, x) =>
+      emit('Mul', [x, emit('Sigmoid', [emit('Mul', [x, real(1.702, dataType.double)])])]),
+    ReLU6: ({ emit, real }, x) =>
+      emit('Clip', [emit('Relu', [x]), real(0, dataType.double), real(6, dataType.double)]),
+  }
+  const inputs = { x: drawn([4, 3], 1), target: drawn([4, 2], 2) }
+
+  it.each(Object.entries(activations))('trains with %s', async (_, activation) => {
+    const builder = createModelBuilder(17)
+    const weight = (name: string, dims: readonly number[], seed: number): string =>
+      builder.initializer(name, dims, dataType.double, drawn(dims, seed).data)
+    const x = builder.input('x', dataType.double, ['batch', 3])
+    const inner = activation(builder, builder.emit('MatMul', [x, weight('w', [3, 5], 3)]))
+    builder.output(builder.emit('MatMul', [inner, weight('v', [5, 2], 4)], {}, 'y'), dataType.double, [
+      'batch',
+      2,
+    ])
+    const model = builder.build('activation')
+    await expect(ort.InferenceSession.create(writeModel(model), { logSeverityLevel: 4 })).rejects.toThrow()
+    const { loss: expected } = await checkTraining(model, { loss: 'mse' }, inputs)
+
+    const { trainModel, evalModel, checkpointState } = await generateArtifacts(model, { loss: 'mse' })
+    const session = await TrainingSession.create(
+      { trainModel, evalModel, checkpointState, ort: web },
+      { extra: { optimization: { disable_specified_optimizers: 'MatMulAddFusion' } } },
+    )
+    const feeds = Object.fromEntries(
+      Object.entries(inputs).map(([name, { data, dims }]) => [
+        name,
+        new web.Tensor('float64', data as Float64Array, dims),
+      ]),
+    )
+    for (const { loss } of [await session.runTrainStep(feeds), await session.runEvalStep(feeds)]) {
+      expect((loss!.data as Float64Array)[0]).toBeCloseTo(expected, 12)
+    }
+    await session.release()
   })
 })

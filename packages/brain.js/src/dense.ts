@@ -21,10 +21,10 @@ export function attachDense(network: DenseNetwork, settings: Settings): Attachme
       holder: () => network.weights,
       tensors: () => (isInitialized(network) ? grouped(denseTensors(network), settings) : undefined),
       gradients(own, isFirst, weight) {
-        for (let layer = 1; layer <= network.outputLayer!; layer++) {
-          const deltas = network.deltas[layer]!
-          const inputs = network.outputs[layer - 1]!
-          outerProduct(own[2 * layer - 2]!, own[2 * layer - 1]!, deltas, inputs, -weight, isFirst)
+        const { outputLayer, deltas, outputs } = network
+        for (let layer = 1; layer <= outputLayer!; layer++) {
+          const inputs = outputs[layer - 1]!
+          outerProduct(own[2 * layer - 2]!, own[2 * layer - 1]!, deltas[layer]!, inputs, -weight, isFirst)
         }
         return own
       },

@@ -51,22 +51,20 @@ export function createSeat(
     parameters.map(({ data }) => data as Float32Array)
 
   let rows: Float32Array[][] = []
-  let gradients: Float32Array[]
   /** Hands out views of the optimiser's memory, which are others after it has grown; in place of the old ones only. */
   const issue = (): void => {
     const before = rows
     const whole = viewsOf(optimizer.parameters)
-    gradients = viewsOf(optimizer.gradients)
+    seat.gradients = viewsOf(optimizer.gradients)
     rows = tensors.map((tensor, index) => rowsOf(whole[index]!, tensor.rows))
     tensors.forEach((tensor, index) => {
       rows[index]!.forEach((row, i) => {
         const old = before[index]?.[i]
         if (old === undefined || tensor.get(i) === old) tensor.set(i, row)
       })
-      tensor.setGradient?.(gradients[index]!)
+      tensor.setGradient?.(seat.gradients[index]!)
     })
   }
-  issue()
   const largest = tensors.reduce(
     (most, { shape }, i) => (sizeOf(shape) > sizeOf(tensors[most]!.shape) ? i : most),
     0,
@@ -74,14 +72,13 @@ export function createSeat(
   const isEmpty = sizeOf(tensors[largest]!.shape) === 0
   /** A view of a memory that has grown has no elements any more. */
   const follow = (): void => {
-    if (gradients[largest]!.length === 0 && !isEmpty) issue()
+    if (seat.gradients[largest]!.length === 0 && !isEmpty) issue()
   }
 
-  return {
+  // No accessor, as V8 keeps a literal that has one as a table, which would be looked into several times a pattern.
+  const seat: { -readonly [K in keyof Seat]: Seat[K] } = {
     optimizer,
-    get gradients() {
-      return gradients
-    },
+    gradients: [],
     step(given, loss) {
       optimizer.step(given, loss === undefined ? {} : { loss })
       follow()
@@ -114,11 +111,13 @@ export function createSeat(
         rows[index]!.forEach((view, row) => {
           if (tensor.get(row) === view) tensor.set(row, view.slice())
         })
-        tensor.setGradient?.(gradients[index]!.slice())
+        tensor.setGradient?.(seat.gradients[index]!.slice())
       })
       optimizer.dispose()
     },
   }
+  issue()
+  return seat
 }
 
 /** A tensor's values, in one array. */

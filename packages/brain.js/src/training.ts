@@ -27,6 +27,7 @@ export interface Source {
 
 /** Collects the gradients of patterns and takes steps. */
 export interface Training {
+  /** What the latest step did. */
   readonly report: StepReport
   /** Takes in the pattern that was just propagated back, whose loss is `loss`; every `batchSize` patterns make a step. */
   add(loss: number | undefined): void
@@ -45,7 +46,6 @@ export function createTraining(transformation: Transformation, source: Source, b
   checkTransformation(transformation)
   let seat: Seat | undefined
   let holder: unknown
-  let report = initialReport
   let pending = 0
   /** The mean loss so far; `undefined` where one is not known. */
   let total: number | undefined = 0
@@ -74,7 +74,7 @@ export function createTraining(transformation: Transformation, source: Source, b
     if (tensors === undefined || tensors.length === 0) return undefined
     seat = createSeat(transformation, tensors)
     holder = source.holder()
-    report = seat.optimizer.report
+    training.report = seat.optimizer.report
     return seat
   }
   const existing = (purpose: string): Seat => {
@@ -100,17 +100,12 @@ export function createTraining(transformation: Transformation, source: Source, b
       if (loss !== undefined) loss *= missing
       for (const gradient of seat.gradients) for (let i = 0; i < gradient.length; i++) gradient[i]! *= missing
     }
-    try {
-      seat.step(elsewhere ?? seat.gradients, loss)
-    } finally {
-      report = seat.optimizer.report
-    }
+    seat.step(elsewhere ?? seat.gradients, loss)
+    training.report = seat.optimizer.report
   }
 
-  return {
-    get report() {
-      return report
-    },
+  const training: { -readonly [K in keyof Training]: Training[K] } = {
+    report: initialReport,
     add(loss) {
       if (!isSettled) settled()
       if (!seat) return
@@ -125,21 +120,20 @@ export function createTraining(transformation: Transformation, source: Source, b
     },
     epoch(body) {
       isSettled = settled() !== undefined
-      let result
       try {
-        result = body()
+        const result = body()
+        flush()
+        return result
       } finally {
         isSettled = false
       }
-      this.flush()
-      return result
     },
     save: () => existing('save').optimizer.save(),
     load(checkpoint) {
       const { optimizer } = existing('load')
       optimizer.load(checkpoint)
       forget()
-      report = optimizer.report
+      training.report = optimizer.report
     },
     release() {
       if (isReleased) return
@@ -152,4 +146,5 @@ export function createTraining(transformation: Transformation, source: Source, b
       }
     },
   }
+  return training
 }

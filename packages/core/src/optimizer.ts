@@ -350,7 +350,7 @@ class PlannedOptimizer implements Optimizer {
       added.map((parameter, i): OptimizerParameter => ({
         ...parameter,
         get data() {
-          return engine[arrays][first + i]!
+          return engine.arrays()[arrays][first + i]!
         },
       }))
     this.parameters = [...this.parameters, ...live('parameters')]
@@ -364,12 +364,12 @@ class PlannedOptimizer implements Optimizer {
   }
 
   get slots(): readonly Slots[] {
-    return this.#alive().slots
+    return this.#alive().arrays().slots
   }
 
   step(gradients: readonly (TypedArray | null)[], options: { readonly loss?: number } = {}): StepReport {
     const engine = this.#alive()
-    this.#checkGradients(gradients)
+    this.#checkGradients(gradients, engine.arrays().gradients)
     const loss = checkLoss(this.#plan, options)
     const step = this.#report.step + 1
     const { skipped, learningRate, units } = this.#stepper.take(engine, gradients, this.#state, {
@@ -387,7 +387,7 @@ class PlannedOptimizer implements Optimizer {
   }
 
   save(): Checkpoint {
-    const engine = this.#alive()
+    const arrays = this.#alive().arrays()
     const { hash, parameters, units } = this.#plan
     return {
       format: 'induced-metric-checkpoint',
@@ -397,10 +397,10 @@ class PlannedOptimizer implements Optimizer {
       skippedSteps: this.#report.skippedSteps,
       units: units.map(({ key }, i) => ({ key, ...this.#state.units[i]! })),
       parameters: parameters.map(({ name, shape }, index): ParameterState => {
-        const slots = Object.entries(engine.slots[index]!).map(
+        const slots = Object.entries(arrays.slots[index]!).map(
           ([slot, data]) => [slot, data.slice()] as const,
         )
-        const dtype = elementType(engine.parameters[index])!
+        const dtype = elementType(arrays.parameters[index])!
         return {
           name,
           shape: [...shape],
@@ -413,12 +413,12 @@ class PlannedOptimizer implements Optimizer {
   }
 
   load(given: Checkpoint | Uint8Array): void {
-    const engine = this.#alive()
+    const arrays = this.#alive().arrays()
     const { checkpoint, states, averages } = matchCheckpoint(this.#plan, given, (index) =>
-      elementType(engine.parameters[index])!,
+      elementType(arrays.parameters[index])!,
     )
     states.forEach((state, index) => {
-      for (const [slot, data] of Object.entries(engine.slots[index]!)) data.set(state.slots[slot]!)
+      for (const [slot, data] of Object.entries(arrays.slots[index]!)) data.set(state.slots[slot]!)
       this.#state.steps[index] = state.steps
     })
     averages.forEach(({ average, steps }, i) => Object.assign(this.#state.units[i]!, { average, steps }))
@@ -435,7 +435,7 @@ class PlannedOptimizer implements Optimizer {
     throw new InducedMetricError('ERR_DISPOSED', 'this optimiser was disposed of; create another')
   }
 
-  #checkGradients(gradients: readonly (TypedArray | null)[]): void {
+  #checkGradients(gradients: readonly (TypedArray | null)[], own: readonly TypedArray[]): void {
     const { parameters } = this
     if (!isList(gradients) || gradients.length !== parameters.length) {
       const given = isList(gradients) ? `${gradients.length}` : show(gradients)
@@ -445,7 +445,6 @@ class PlannedOptimizer implements Optimizer {
       )
     }
     // Over the parameters, as a walk over the gradients would pass by holes.
-    const own = this.#alive().gradients
     for (let index = 0; index < parameters.length; index++) {
       const gradient: unknown = gradients[index]
       if (gradient === null || gradient === own[index]) continue

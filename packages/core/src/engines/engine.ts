@@ -38,7 +38,7 @@ export interface Passes<G> {
   reduce(results: Float64Array): void
   /** Writes parameters and slots. */
   update(): void
-  /** Takes steps in one call, where that is worth it and the plan allows it; the passes can do without. */
+  /** Takes steps in one call, where that is worth it; the passes can do without. */
   readonly whole?: WholeStep<G> | undefined
 }
 
@@ -72,15 +72,23 @@ export interface WholeNumbers {
   dualNorm: number
 }
 
+/** The arrays an engine works on, by parameter. */
+export interface EngineArrays {
+  /** The parameters: the caller's own arrays, or views of the engine's memory. */
+  readonly parameters: readonly TypedArray[]
+  /** To write gradients into; a step that is given them copies nothing. */
+  readonly gradients: readonly TypedArray[]
+  readonly slots: readonly Slots[]
+}
+
 /** What runs a plan on arrays. */
 export interface Engine extends Passes<TypedArray> {
   readonly kind: 'reference' | 'wasm'
-  /** The parameters: the caller's own arrays, or views of the engine's memory. Ask again after memory may have grown. */
-  readonly parameters: readonly TypedArray[]
-  /** An array per parameter to write its gradient into; a step that is given it copies nothing. */
-  readonly gradients: readonly TypedArray[]
-  /** The slots of each parameter. */
-  readonly slots: readonly Slots[]
+  /**
+   * The arrays of the tensors as they are now: others after memory has grown. No accessors, as V8 keeps a literal that
+   * has some as a table, and looks everything in it up by name.
+   */
+  arrays(): EngineArrays
   /**
    * Takes on parameters that the plan has at its end now.
    *

@@ -51,6 +51,7 @@ export const createReferenceEngine: EngineFactory = (firstPlan, given, initial):
         return [name, value === 0 ? slot : slot.fill(value)] as const
       })
       parameters.push(parameter)
+      gradients.push(make[elementType(parameter)!](parameter.length))
       slots.push(Object.fromEntries(entries))
       work.push(workOn(parameters.length - 1))
     })
@@ -70,13 +71,7 @@ export const createReferenceEngine: EngineFactory = (firstPlan, given, initial):
   }
   return {
     kind: 'reference',
-    parameters,
-    slots,
-    get gradients() {
-      for (const array of parameters.slice(gradients.length))
-        gradients.push(make[elementType(array)!](array.length))
-      return gradients
-    },
+    arrays: () => ({ parameters, gradients, slots }),
     begin(active, gradients, scalars) {
       step = { active, gradients, scalars }
     },

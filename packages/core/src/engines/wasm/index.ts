@@ -2,6 +2,7 @@ import type { Scalars } from '../../plan.js'
 import {
   elementType,
   type Engine,
+  type EngineArrays,
   type EngineFactory,
   type Slots,
   type TypedArray,
@@ -56,6 +57,8 @@ export const createWasmEngine: EngineFactory = (
   const arena = sharedArena(memory)
   /** The arrays that stay the parameters, where those are outside the memory. */
   const outside: (TypedArray | undefined)[] = []
+  /** Which those are. */
+  const copied: number[] = []
   const types: ElementType[] = []
   const bindings: TensorBinding[] = []
   const gradientAddresses: number[] = []
@@ -67,9 +70,7 @@ export const createWasmEngine: EngineFactory = (
 
   let hasGrown = growthOf(memory)
   let views: Views[] = []
-  let parameters: TypedArray[] = []
-  let gradients: TypedArray[] = []
-  let slots: Slots[] = []
+  let arrays: EngineArrays = { parameters: [], gradients: [], slots: [] }
   /** Views of the memory as it is now: when it grows, the old ones come to have no elements. */
   const refresh = (): void => {
     if (!hasGrown()) return
@@ -85,9 +86,12 @@ export const createWasmEngine: EngineFactory = (
         slots: Object.fromEntries(graph.slots.map((name, i) => [name, view(slotAddresses[i]!)])),
       }
     })
-    parameters = views.map(({ parameter }, index) => outside[index] ?? parameter)
-    gradients = views.map(({ gradient }) => gradient)
-    slots = views.map((view) => view.slots)
+    arrays = {
+      parameters: views.map(({ parameter }, index) => outside[index] ?? parameter),
+      gradients: views.map(({ gradient }) => gradient),
+      slots: views.map(({ slots }) => slots),
+    }
+    call?.refresh()
   }
 
   const add: Engine['add'] = (next, added, initialSlots) => {
@@ -145,6 +149,7 @@ export const createWasmEngine: EngineFactory = (
       gradientAddresses.push(binding.inputs[0]!)
       types.push(elementType(array)!)
       outside.push(adopt || inMemory[i] ? undefined : array)
+      if (outside[first + i]) copied.push(first + i)
     })
     hasGrown = growthOf(memory)
     refresh()
@@ -160,7 +165,9 @@ export const createWasmEngine: EngineFactory = (
 
   const whole: WholeStep<TypedArray> = {
     take(stepGradients, numbers, isSame) {
+      if (!call) return false
       refresh()
+      const { gradients } = arrays
       for (let index = 0; index < stepGradients.length; index++) {
         const gradient = stepGradients[index]!
         if (gradient === null) return false
@@ -168,21 +175,18 @@ export const createWasmEngine: EngineFactory = (
         if (gradient.buffer === memory.buffer) return false
         gradients[index]!.set(gradient)
       }
-      for (let index = 0; index < outside.length; index++) {
-        const source = outside[index]
-        if (source) views[index]!.parameter.set(source)
-      }
-      if (!call!.run(numbers, isSame)) return false
-      for (let index = 0; index < outside.length; index++) outside[index]?.set(views[index]!.parameter)
+      for (const index of copied) views[index]!.parameter.set(outside[index]!)
+      if (!call.run(numbers, isSame)) return false
+      for (const index of copied) outside[index]!.set(views[index]!.parameter)
       return true
     },
   }
 
   /** Where the gradient of a step is read: in place if it lies in the memory, else where it is copied to. */
   const placeGradient = (index: number, gradient: TypedArray): number => {
-    if (gradient === gradients[index]) return gradientAddresses[index]!
+    if (gradient === arrays.gradients[index]) return gradientAddresses[index]!
     if (gradient.buffer === memory.buffer) return gradient.byteOffset
-    gradients[index]!.set(gradient)
+    arrays.gradients[index]!.set(gradient)
     return gradientAddresses[index]!
   }
   /** Adds a parameter to the step: to the run before it, where it is the next in memory and has the same scalars. */
@@ -213,17 +217,10 @@ export const createWasmEngine: EngineFactory = (
   let taking: readonly number[] = []
   return {
     kind: 'wasm',
-    get parameters() {
+    whole,
+    arrays() {
       refresh()
-      return parameters
-    },
-    get gradients() {
-      refresh()
-      return gradients
-    },
-    get slots() {
-      refresh()
-      return slots
+      return arrays
     },
     begin(active, stepGradients, scalars) {
       refresh()
@@ -239,9 +236,6 @@ export const createWasmEngine: EngineFactory = (
         // Only where it is another: setting the length lets go of an array's memory.
         if (runs.length !== count) runs.length = scalars.length = count
       }
-    },
-    get whole() {
-      return call && whole
     },
     norm: (results) => runPass('norm', results),
     reduce: (results) => runPass('reduce', results),

@@ -3,14 +3,7 @@ import type { WholeNumbers } from '../engine.js'
 import type { Allocator, TensorBinding } from './kernels.js'
 import { tableHeader } from './loop.js'
 import type { Program } from './program.js'
-import {
-  compileModule,
-  growthOf,
-  instantiate,
-  isShared,
-  type WasmMemory,
-  type WasmModule,
-} from './webassembly.js'
+import { compileModule, instantiate, isShared, type WasmMemory, type WasmModule } from './webassembly.js'
 import { encodeWhole, layOutWhole, type WholeLayout } from './wholeModule.js'
 
 /** Elements up to which what a step costs is mostly the calls around it. */
@@ -27,6 +20,8 @@ const programs = new Map<string, WholeProgram>()
 export interface WholeCall {
   /** As of `WholeStep`. */
   run(given: WholeNumbers, isSame: boolean): boolean
+  /** After the memory has grown, and before the first step. */
+  refresh(): void
   dispose(): void
 }
 
@@ -88,7 +83,6 @@ export function createWholeCall(
     dualNorm: place(layout.results.dualNorm),
   }
 
-  const hasGrown = growthOf(memory)
   let doubles: Float64Array = new Float64Array(0)
   const fillTables = (): void => {
     const words = new Uint32Array(memory.buffer)
@@ -115,7 +109,6 @@ export function createWholeCall(
   fillTables()
   return {
     run(given, isSame) {
-      if (hasGrown()) doubles = new Float64Array(memory.buffer)
       if (!isSame) {
         write(stepInputs, given.profile)
         write(metricInputs, given.unit)
@@ -130,6 +123,9 @@ export function createWholeCall(
       given.scale = doubles[results.scale]!
       given.dualNorm = doubles[results.dualNorm]!
       return true
+    },
+    refresh() {
+      doubles = new Float64Array(memory.buffer)
     },
     dispose: () => allocator.release(address),
   }

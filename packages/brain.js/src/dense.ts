@@ -1,5 +1,5 @@
-import { InducedMetricError } from '@induced-metric/core'
-import { grouped, type Attachment, type Settings } from './attachment.js'
+import { InducedMetricError, withGroups } from '@induced-metric/core'
+import type { Attachment, Settings } from './attachment.js'
 import { halfSquares, outerProduct } from './arithmetic.js'
 import { deltasOf } from './deltas.js'
 import { createHooks } from './hooks.js'
@@ -19,7 +19,8 @@ export function attachDense(network: DenseNetwork, settings: Settings): Attachme
     transformation,
     {
       holder: () => network.weights,
-      tensors: () => (isInitialized(network) ? grouped(denseTensors(network), settings) : undefined),
+      tensors: () =>
+        isInitialized(network) ? withGroups(denseTensors(network), settings.groupOf) : undefined,
       gradients(own, isFirst, weight) {
         const { outputLayer, deltas, outputs } = network
         for (let layer = 1; layer <= outputLayer!; layer++) {

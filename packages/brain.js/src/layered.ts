@@ -1,6 +1,6 @@
-import { InducedMetricError } from '@induced-metric/core'
+import { InducedMetricError, withGroups } from '@induced-metric/core'
 import { gatherRows, halfSquares } from './arithmetic.js'
-import { grouped, type Attachment, type Settings } from './attachment.js'
+import type { Attachment, Settings } from './attachment.js'
 import { createHooks } from './hooks.js'
 import type { Layer, LayeredNetwork, Numbers } from './network.js'
 import { turn } from './platform.js'
@@ -14,7 +14,7 @@ export function attachLayered(network: LayeredNetwork, settings: Settings): Atta
     settings.transformation,
     {
       holder: () => network._model,
-      tensors: () => (network._model ? grouped(layeredTensors(network), settings) : undefined),
+      tensors: () => (network._model ? withGroups(layeredTensors(network), settings.groupOf) : undefined),
       gradients(own, isFirst, weight) {
         network._model!.forEach(({ deltas }, index) => {
           gatherRows(own[index]!, deltas, weight, isFirst)

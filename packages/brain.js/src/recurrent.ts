@@ -1,5 +1,6 @@
+import { withGroups } from '@induced-metric/core'
 import { gatherRows, halfSquares } from './arithmetic.js'
-import { grouped, type Attachment, type Settings } from './attachment.js'
+import type { Attachment, Settings } from './attachment.js'
 import { createHooks } from './hooks.js'
 import type { Equation, Matrix, Numbers, RecurrentNetwork, Sequence } from './network.js'
 import { createTape } from './tape.js'
@@ -24,7 +25,7 @@ export function attachRecurrent(
   settings: Settings,
   { matrices, loss }: Description = described,
 ): Attachment {
-  const { transformation, batchSize, exactGradients } = settings
+  const { transformation, batchSize, exactGradients, groupOf } = settings
   const hooks = createHooks(network)
   const tape = createTape()
   let sequence: Sequence = []
@@ -38,9 +39,9 @@ export function attachRecurrent(
         if (!network.model || network.model.isInitialized === false) return undefined
         const found = matrices(network)
         trained = found.map(({ matrix }) => matrix)
-        return grouped(
+        return withGroups(
           found.map((tensor) => tensorOf(tensor, batchSize === 1)),
-          settings,
+          groupOf,
         )
       },
       gradients(own, isFirst, weight) {

@@ -1,8 +1,9 @@
 import {
+  checkOptions,
   checkTransformation,
   InducedMetricError,
   type Checkpoint,
-  type ParameterInfo,
+  type GroupOf,
   type StepReport,
   type Transformation,
 } from '@induced-metric/core'
@@ -25,7 +26,7 @@ export interface UseOptimizerOptions {
    */
   readonly exactGradients?: boolean
   /** Puts parameters into groups: the label of a parameter's group, or `undefined` for none. */
-  readonly groupOf?: (parameter: ParameterInfo) => string | undefined
+  readonly groupOf?: GroupOf
 }
 
 /** The optimiser of a network. */
@@ -92,14 +93,19 @@ export function useOptimizer(
   options: UseOptimizerOptions = {},
 ): OptimizerHandle {
   checkTransformation(transformation)
-  const settings = checkOptions(transformation, options)
+  checkOptions('useOptimizer', options, {
+    batchSize: { kind: 'integer', min: 1 },
+    exactGradients: 'boolean',
+    groupOf: 'function',
+  })
+  const { batchSize = 1, exactGradients = true, groupOf } = options
   if (typeof network === 'object' && network !== null && attached.has(network)) {
     throw new InducedMetricError(
       'ERR_OPTION',
       'this network has an optimiser already: detach() that one before attaching another',
     )
   }
-  const { training, detach } = attach(network, settings)
+  const { training, detach } = attach(network, { transformation, batchSize, exactGradients, groupOf })
   attached.add(network)
   return {
     get report() {
@@ -116,29 +122,6 @@ export function useOptimizer(
       detach()
     },
   }
-}
-
-const optionKeys = ['batchSize', 'exactGradients', 'groupOf']
-
-function checkOptions(transformation: Transformation, options: UseOptimizerOptions): Settings {
-  const wrong = (message: string): never => {
-    throw new InducedMetricError('ERR_OPTION', `useOptimizer: ${message}`)
-  }
-  if (typeof options !== 'object' || options === null)
-    wrong(`options must be an object, given ${String(options)}`)
-  const unknown = Object.keys(options).find((key) => !optionKeys.includes(key))
-  if (unknown !== undefined) wrong(`unknown option ${unknown}; the options are ${optionKeys.join(', ')}`)
-  const { batchSize = 1, exactGradients = true, groupOf } = options
-  if (!Number.isSafeInteger(batchSize) || batchSize < 1) {
-    wrong(`batchSize must be a whole number ≥ 1, given ${String(batchSize)}`)
-  }
-  if (typeof exactGradients !== 'boolean') {
-    wrong(`exactGradients must be true or false, given ${String(exactGradients)}`)
-  }
-  if (groupOf !== undefined && typeof groupOf !== 'function') {
-    wrong(`groupOf must be a function from a parameter to its group's label, given ${String(groupOf)}`)
-  }
-  return { transformation, batchSize, exactGradients, groupOf }
 }
 
 /** Finds out by its members what kind of network it is: brain.js may be there in two versions, or twice. */

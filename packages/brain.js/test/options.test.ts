@@ -11,8 +11,8 @@ describe.each(versions)('useOptimizer with brain.js $version', ({ brain }) => {
     ['batchSize 1.5', { batchSize: 1.5 }, /batchSize.*1\.5/],
     ['exactGradients of another type', { exactGradients: 'yes' }, /exactGradients.*yes/],
     ['groupOf of another type', { groupOf: 'a' }, /groupOf.*function/],
-    ['an unknown option', { batchsize: 2 }, /unknown option batchsize; the options are batchSize/],
-    ['no options', null, /options must be an object/],
+    ['an unknown option', { batchsize: 2 }, /no option "batchsize"; known options: batchSize/],
+    ['no options', null, /object of options, given null/],
   ])('refuses %s', (_, options, message) => {
     const network = xorNetwork(brain)
     const attach = (): unknown => useOptimizer(network, transformation, options as UseOptimizerOptions)

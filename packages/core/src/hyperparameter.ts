@@ -60,12 +60,12 @@ export type HyperparameterValues = Readonly<Record<string, Scheduled | boolean>>
 export type HyperparameterJSON = Record<string, number | boolean | ScheduleJSON>
 
 /** "in [0, 1)", "≥ 0": the range as people write it. */
-function describeRange(range: Range): string {
+function describeRange(range: Range, number = 'a finite number'): string {
   const { min = -Infinity, max = Infinity, above = false, below = false } = range
-  if (min === -Infinity && max === Infinity) return 'a finite number'
-  if (max === Infinity) return `a finite number ${above ? '>' : '≥'} ${min}`
-  if (min === -Infinity) return `a finite number ${below ? '<' : '≤'} ${max}`
-  return `a number in ${above ? '(' : '['}${min}, ${max}${below ? ')' : ']'}`
+  if (min === -Infinity && max === Infinity) return number
+  if (max === Infinity) return `${number} ${above ? '>' : '≥'} ${min}`
+  if (min === -Infinity) return `${number} ${below ? '<' : '≤'} ${max}`
+  return `${number.replace('finite ', '')} in ${above ? '(' : '['}${min}, ${max}${below ? ')' : ']'}`
 }
 
 function inRange(value: number, range: Range): boolean {
@@ -79,6 +79,21 @@ function inRange(value: number, range: Range): boolean {
 export function checkNumber(name: string, value: unknown, range: Range): asserts value is number {
   if (typeof value === 'number' && inRange(value, range)) return
   throw new InducedMetricError('ERR_OPTION', `${name} must be ${describeRange(range)}, given ${show(value)}`)
+}
+
+/** Throws ERR_OPTION unless `value` is a whole number in the range. */
+export function checkInteger(name: string, value: unknown, range: Range): asserts value is number {
+  if (Number.isSafeInteger(value) && inRange(value as number, range)) return
+  throw new InducedMetricError(
+    'ERR_OPTION',
+    `${name} must be ${describeRange(range, 'a whole number')}, given ${show(value)}`,
+  )
+}
+
+/** Throws ERR_OPTION unless `value` is true or false. */
+export function checkBoolean(name: string, value: unknown): asserts value is boolean {
+  if (typeof value === 'boolean') return
+  throw new InducedMetricError('ERR_OPTION', `${name} must be true or false, given ${show(value)}`)
 }
 
 /** Throws ERR_OPTION unless `value` is a number in the range or a function of the step; `otherwise` may be given, too. */
@@ -142,15 +157,10 @@ export function resolveHyperparameters(
     const value = options[name] === undefined ? spec.default : options[name]
     const path = `${owner}.${name}`
     if (spec.kind === 'boolean') {
-      if (typeof value !== 'boolean') {
-        throw new InducedMetricError('ERR_OPTION', `${path} must be true or false, given ${show(value)}`)
-      }
+      checkBoolean(path, value)
       values[name] = value
     } else if (spec.kind === 'integer') {
-      checkNumber(path, value, spec)
-      if (!Number.isInteger(value)) {
-        throw new InducedMetricError('ERR_OPTION', `${path} must be a whole number, given ${show(value)}`)
-      }
+      checkInteger(path, value, spec)
       values[name] = value
     } else {
       checkScheduled(path, value, spec)

@@ -37,6 +37,7 @@ export {
   type WasmMemory,
 } from './engines/wasm/webassembly.js'
 export { InducedMetricError, type ErrorCode } from './errors.js'
+export { withGroups, type GroupOf } from './groups.js'
 export { neededNodes, type Graph, type GraphNode } from './graph.js'
 export type {
   BooleanSpec,
@@ -45,9 +46,11 @@ export type {
   HyperparameterSpecs,
   IntegerSpec,
   NumberSpec,
+  Range,
   Scheduled,
 } from './hyperparameter.js'
 export type { Lowering, TensorBackend } from './lowering.js'
+export { createModelOptimizer, type ModelOptimizer } from './modelOptimizer.js'
 export {
   createOptimizer,
   initialSlots,
@@ -56,6 +59,7 @@ export {
   type OptimizerParameter,
   type Parameter,
 } from './optimizer.js'
+export { checkOptions, type OptionSpec } from './options.js'
 export {
   planStep,
   profileScalars,
@@ -87,6 +91,7 @@ export {
   type UnitReport,
   type UnitResult,
 } from './report.js'
+export { joinRows, type JoinedRows } from './rows.js'
 export { compileScalars, type ScalarProgram } from './scalars.js'
 export {
   constant,

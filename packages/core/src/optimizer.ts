@@ -11,7 +11,7 @@ import type { Helper } from './engines/wasm/crew.js'
 import { createWasmEngine } from './engines/wasm/index.js'
 import { isShared, isWasmMemory, isWasmSupported, type WasmMemory } from './engines/wasm/webassembly.js'
 import { InducedMetricError, isList, show } from './errors.js'
-import { checkKeys } from './hyperparameter.js'
+import { checkOptions } from './options.js'
 import { checkLoss, planStep, profileScalars, shapeScalars, sizeOf, type StepPlan } from './plan.js'
 import { composeReport, initialReport, restoredReport, type StepReport } from './report.js'
 import { matchCheckpoint } from './restore.js'
@@ -172,7 +172,12 @@ export function createOptimizer(
   options: OptimizerOptions = {},
 ): Optimizer {
   checkTransformation(transformation)
-  checkKeys('createOptimizer', options, ['engine', 'memory', 'adopt', 'helper'])
+  checkOptions('createOptimizer', options, {
+    engine: ['auto', 'wasm', 'reference'],
+    memory: 'any',
+    adopt: 'boolean',
+    helper: 'any',
+  })
   const { engine: engineName = 'auto', memory, adopt = false, helper } = options
   checkList(parameters)
   const createEngine = chooseEngine(engineName)
@@ -183,9 +188,6 @@ export function createOptimizer(
       'ERR_OPTION',
       `memory must be a WebAssembly.Memory for the wasm engine, given ${problem}`,
     )
-  }
-  if (typeof adopt !== 'boolean') {
-    throw new InducedMetricError('ERR_OPTION', `adopt must be true or false, given ${show(adopt)}`)
   }
   if (helper !== undefined) checkHelper(helper, createEngine === createWasmEngine, memory)
   const plan = planStep(transformation, parameters.map(infoOf))
@@ -279,20 +281,14 @@ function checkApart(parameters: readonly OptimizerParameter[]): void {
   }
 }
 
-function chooseEngine(name: unknown): EngineFactory {
-  if (name === 'auto') return isWasmSupported() ? createWasmEngine : createReferenceEngine
+function chooseEngine(name: NonNullable<OptimizerOptions['engine']>): EngineFactory {
   if (name === 'reference') return createReferenceEngine
-  if (name === 'wasm') {
-    if (isWasmSupported()) return createWasmEngine
-    throw new InducedMetricError(
-      'ERR_NOT_SUPPORTED',
-      "WebAssembly with vector instructions cannot be compiled here; use engine: 'auto' or 'reference'. A content " +
-        "security policy has to allow 'wasm-unsafe-eval'",
-    )
-  }
+  if (isWasmSupported()) return createWasmEngine
+  if (name === 'auto') return createReferenceEngine
   throw new InducedMetricError(
-    'ERR_OPTION',
-    `engine must be 'auto', 'wasm' or 'reference', given ${show(name)}`,
+    'ERR_NOT_SUPPORTED',
+    "WebAssembly with vector instructions cannot be compiled here; use engine: 'auto' or 'reference'. A content " +
+      "security policy has to allow 'wasm-unsafe-eval'",
   )
 }
 

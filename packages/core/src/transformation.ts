@@ -1,6 +1,7 @@
 import { identity, type Embedding } from './embedding.js'
 import { InducedMetricError, show } from './errors.js'
 import { checkKeys, checkNumber, checkScheduled, type Range, type Scheduled } from './hyperparameter.js'
+import { checkChoice } from './options.js'
 import type { Preconditioner } from './preconditioner.js'
 import { adam } from './preconditioners/index.js'
 import { transformationToJSON, type TransformationJSON } from './toJSON.js'
@@ -207,12 +208,6 @@ function resolveSettings(path: string, options: GroupOptions, defaults: GroupSet
   if (settings.clipNorm !== undefined)
     checkNumber(`${path}clipNorm`, settings.clipNorm, optionRanges.clipNorm)
   return settings
-}
-
-function checkChoice(name: string, value: unknown, choices: readonly string[]): void {
-  if (choices.includes(value as string)) return
-  const list = choices.map(show).join(', ')
-  throw new InducedMetricError('ERR_OPTION', `${name} must be one of ${list}, given ${show(value)}`)
 }
 
 function isComponent<T>(value: unknown): value is Partial<T> {

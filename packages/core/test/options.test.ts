@@ -420,7 +420,7 @@ describe('createOptimizer', () => {
       loosely(createOptimizer, transformation, [one], { engine }),
       'ERR_OPTION',
       'engine',
-      "'reference'",
+      '"auto", "wasm", "reference"',
     )
   })
 

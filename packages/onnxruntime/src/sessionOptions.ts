@@ -1,4 +1,9 @@
-import { checkTransformation, InducedMetricError, type Transformation } from '@induced-metric/core'
+import {
+  checkOptions,
+  checkTransformation,
+  InducedMetricError,
+  type Transformation,
+} from '@induced-metric/core'
 import type { Artifact } from './artifact.js'
 import type { LoweringTable } from './lowering/table.js'
 import type { Ort } from './namespace.js'
@@ -30,43 +35,28 @@ export interface TrainingSessionOptions {
   readonly lowerings?: LoweringTable
 }
 
-const optionNames = [
-  'trainModel',
-  'evalModel',
-  'optimizerModel',
-  'checkpointState',
-  'optimizer',
-  'ort',
-  'groupOf',
-  'optimizerState',
-  'lowerings',
-]
-
 /**
  * Checks what a session is to be made from.
  *
  * @throws ERR_OPTION
  */
-export function checkOptions(options: TrainingSessionOptions): void {
+export function checkSessionOptions(options: TrainingSessionOptions): void {
   if (typeof options !== 'object' || options === null || options.trainModel === undefined) {
     throw new InducedMetricError(
       'ERR_OPTION',
       'TrainingSession.create takes { trainModel, … }: training_model.onnx is required',
     )
   }
-  const unknown = Object.keys(options).find((key) => !optionNames.includes(key))
-  if (unknown !== undefined) {
-    throw new InducedMetricError(
-      'ERR_OPTION',
-      `TrainingSession.create: unknown option ${JSON.stringify(unknown)}; options are ${optionNames.join(', ')}`,
-    )
-  }
+  checkOptions('TrainingSession.create', options, {
+    trainModel: 'any',
+    evalModel: 'any',
+    optimizerModel: 'any',
+    checkpointState: 'any',
+    optimizer: 'any',
+    ort: 'any',
+    groupOf: 'function',
+    optimizerState: ['resume', 'fresh'],
+    lowerings: 'any',
+  })
   if (options.optimizer !== undefined) checkTransformation(options.optimizer)
-  const { optimizerState: start = 'resume' } = options
-  if (start !== 'resume' && start !== 'fresh') {
-    throw new InducedMetricError(
-      'ERR_OPTION',
-      `optimizerState must be 'resume' or 'fresh', given ${JSON.stringify(start)}`,
-    )
-  }
 }

@@ -10,7 +10,7 @@ import { modelInputs, type ModelInput } from './modelInput.js'
 import { createModelSession } from './modelSession.js'
 import { defaultOrt, type Ort, type OrtSession } from './namespace.js'
 import { readModel, type Model } from './onnx/model.js'
-import { checkOptions, type TrainingSessionOptions } from './sessionOptions.js'
+import { checkSessionOptions, type TrainingSessionOptions } from './sessionOptions.js'
 import { matchParameters } from './sessionParameters.js'
 import { groupName, isOwnProperty, restoreOptimizer } from './state.js'
 import type { CheckpointState, NamedTensor, Property } from './types.js'
@@ -53,7 +53,7 @@ export interface SessionSetup {
  * @throws as `TrainingSession.create`
  */
 export async function setUp(options: TrainingSessionOptions, sessionOptions?: object): Promise<SessionSetup> {
-  checkOptions(options)
+  checkSessionOptions(options)
   const { lowerings = builtinLowerings, checkpointState } = options
   const trainModel = readModel(
     await readArtifact(options.trainModel, 'trainModel', 'ERR_OPTION'),

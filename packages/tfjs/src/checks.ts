@@ -1,5 +1,4 @@
 import { InducedMetricError, type Checkpoint, type StepPlan } from '@induced-metric/core'
-import type { InducedOptimizerOptions } from './inducedOptimizer.js'
 import type { Scalar, Tensor, TensorFlow, Variable } from './namespace.js'
 import { checkForm, matchStates } from './restore.js'
 
@@ -22,11 +21,6 @@ export function checkFit(plan: StepPlan, checkpoint: Checkpoint): void {
   if (matched.length === checkpoint.parameters.length) checkForm(plan, checkpoint)
 }
 
-const choices: Readonly<Record<string, readonly string[]>> = {
-  verdict: ['host', 'device'],
-  engine: ['auto', 'ops', 'wasm'],
-}
-
 /** A value as errors show it. */
 export function show(value: unknown): string {
   if (typeof value === 'string') return `'${value}'`
@@ -44,25 +38,6 @@ export function showTensor(tf: TensorFlow, value: unknown): string {
   if (!(value instanceof tf.Tensor)) return show(value)
   const { isDisposed, dtype, shape } = value as Tensor
   return isDisposed ? 'a tensor that was disposed of' : `${dtype} of shape [${shape.join(', ')}]`
-}
-
-/** Throws ERR_OPTION for an option that does not exist or has a value that does not. */
-export function checkOptions(options: InducedOptimizerOptions): void {
-  if (typeof options !== 'object' || options === null || Array.isArray(options))
-    throw new InducedMetricError('ERR_OPTION', `options must be an object, given ${show(options)}`)
-  for (const [name, value] of Object.entries(options)) {
-    if (value === undefined) continue
-    const accepted = choices[name]
-    const expected = name === 'groupOf' ? 'a function' : accepted?.map((choice) => `'${choice}'`).join(' or ')
-    if (expected === undefined) {
-      throw new InducedMetricError(
-        'ERR_OPTION',
-        `there is no option ${name}: the options are groupOf, verdict and engine; the rest belongs in inducedMetric`,
-      )
-    }
-    if (name === 'groupOf' ? typeof value !== 'function' : !accepted!.includes(value as string))
-      throw new InducedMetricError('ERR_OPTION', `${name} must be ${expected}, given ${show(value)}`)
-  }
 }
 
 /** Throws ERR_OPTION unless these are variables. */

@@ -1,4 +1,4 @@
-import type { Checkpoint, ParameterInfo, StepReport, Transformation } from '@induced-metric/core'
+import type { Checkpoint, GroupOf, StepReport, Transformation } from '@induced-metric/core'
 import type { Optimizer } from '@tensorflow/tfjs-core'
 import type { NamedTensor, NamedTensorMap, Scalar, Variable } from './namespace.js'
 
@@ -8,7 +8,7 @@ export interface InducedOptimizerOptions {
    * Puts variables into parameter groups: the label of a variable's group, or `undefined` for none. A function cannot be
    * saved with a model: set `optimizer.groupOf` again after loading.
    */
-  readonly groupOf?: (variable: ParameterInfo) => string | undefined
+  readonly groupOf?: GroupOf
   /**
    * Who decides whether a step may be written (everything finite, the loss in the embedding's domain): `'host'`, which
    * looks at one number per step, where tensors lie in its memory (cpu, wasm; the default there); or `'device'`, which
@@ -27,7 +27,7 @@ export interface InducedOptimizerOptions {
 export interface InducedOptimizer extends Optimizer {
   readonly transformation: Transformation
   /** See {@link InducedOptimizerOptions}. */
-  groupOf: ((variable: ParameterInfo) => string | undefined) | undefined
+  groupOf: GroupOf | undefined
   /**
    * Updates variables.
    *

@@ -1,5 +1,6 @@
 import {
   checkCheckpoint,
+  checkOptions,
   checkTransformation,
   composeReport,
   createStepper,
@@ -13,6 +14,7 @@ import {
   refusal,
   sgd,
   stepStatus,
+  withGroups,
   type Checkpoint,
   type FromJSONOptions,
   type ParameterInfo,
@@ -23,7 +25,7 @@ import {
   type Transformation,
 } from '@induced-metric/core'
 import type { Optimizer } from '@tensorflow/tfjs-core'
-import { checkFit, checkLoss, checkOptions, checkVariables, lossRequired } from './checks.js'
+import { checkFit, checkLoss, checkVariables, lossRequired } from './checks.js'
 import { createConstants } from './constants.js'
 import { createEvaluator } from './evaluation.js'
 import { createFusedPasses, type FusedPasses } from './fused.js'
@@ -156,7 +158,11 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
     constructor(transformation: Transformation, options: InducedOptimizerOptions = {}) {
       super()
       checkTransformation(transformation)
-      checkOptions(options)
+      checkOptions('inducedOptimizer', options, {
+        groupOf: 'function',
+        verdict: ['host', 'device'],
+        engine: ['auto', 'ops', 'wasm'],
+      })
       this.transformation = transformation
       this.#state = createState(tf, transformation)
       this.groupOf = options.groupOf
@@ -455,10 +461,10 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
 
     /** The plan for a set of variables, recorded when the set is first seen. */
     #planOf(variables: readonly Pick<ParameterInfo, 'name' | 'shape'>[]): StepPlan {
-      const infos = variables.map(({ name, shape }): ParameterInfo => {
-        const group = this.groupOf?.({ name, shape })
-        return { name, shape: [...shape], ...(group === undefined ? {} : { group }) }
-      })
+      const infos: ParameterInfo[] = withGroups(
+        variables.map(({ name, shape }) => ({ name, shape: [...shape] })),
+        this.groupOf,
+      )
       const key = infos.map(({ name, shape, group }) => `${name} ${shape.join()} ${group}`).join('\n')
       let plan = this.#plans.get(key)
       if (plan === undefined) {

@@ -1,5 +1,5 @@
 import { clone } from '@bufbuild/protobuf'
-import { InducedMetricError } from '@induced-metric/core'
+import { checkOptions, InducedMetricError } from '@induced-metric/core'
 import type { Artifact } from '../artifact.js'
 import { writeCheckpoint } from '../checkpoint/write.js'
 import type { ValueTypes } from '../lowering/shapes.js'
@@ -102,7 +102,18 @@ export async function generateArtifacts(
   forwardModel: Artifact | Model,
   options: GenerateOptions = {},
 ): Promise<TrainingArtifacts> {
-  checkOptions(options)
+  checkOptions('generateArtifacts', options, {
+    loss: 'any',
+    requiresGrad: 'any',
+    frozen: 'any',
+    optimizer: 'any',
+    additionalOutputs: 'any',
+    outputNames: 'any',
+    batchNormalization: ['training', 'inference'],
+    gradients: 'any',
+    ort: 'any',
+    externalData: 'any',
+  })
   const { ort, additionalOutputs = [], batchNormalization = 'training' } = options
   const {
     model,
@@ -307,37 +318,4 @@ function checkValues({ node, input }: GraphProto, names: readonly string[], opti
     'ERR_OPTION',
     `${option}: the model computes no ${JSON.stringify(unknown)}; it computes ${[...known].slice(-8).join(', ')}`,
   )
-}
-
-const optionNames = [
-  'loss',
-  'requiresGrad',
-  'frozen',
-  'optimizer',
-  'additionalOutputs',
-  'outputNames',
-  'batchNormalization',
-  'gradients',
-  'ort',
-  'externalData',
-]
-
-function checkOptions(options: GenerateOptions): void {
-  if (typeof options !== 'object' || options === null) {
-    throw new InducedMetricError('ERR_OPTION', `generateArtifacts takes options ${optionNames.join(', ')}`)
-  }
-  const unknown = Object.keys(options).find((key) => !optionNames.includes(key))
-  if (unknown !== undefined) {
-    throw new InducedMetricError(
-      'ERR_OPTION',
-      `generateArtifacts: unknown option ${JSON.stringify(unknown)}; options are ${optionNames.join(', ')}`,
-    )
-  }
-  const { batchNormalization: mode = 'training' } = options
-  if (mode !== 'training' && mode !== 'inference') {
-    throw new InducedMetricError(
-      'ERR_OPTION',
-      `batchNormalization must be 'training' or 'inference', given ${JSON.stringify(mode)}`,
-    )
-  }
 }

@@ -415,7 +415,7 @@ describe('what stands in the way', () => {
   })
 
   it.each<[string, GenerateOptions, RegExp]>([
-    ['an unknown option', { lossName: 1 } as never, /unknown option "lossName"/],
+    ['an unknown option', { lossName: 1 } as never, /no option "lossName"/],
     [
       'an output that is none',
       { loss: 'mse', outputNames: ['nowhere'] },

@@ -1,6 +1,8 @@
 import {
+  checkOptions,
   createTensorOptimizer,
-  type ParameterInfo,
+  withGroups,
+  type GroupOf,
   type TensorOptimizer,
   type Transformation,
 } from '@induced-metric/core'
@@ -16,7 +18,7 @@ export interface Variable {
 /** The options of {@link inducedOptimizer}. */
 export interface InducedOptimizerOptions {
   /** The label of a variable's group, for `groups` of the transformation; `undefined` for none. */
-  readonly groupOf?: (parameter: ParameterInfo) => string | undefined
+  readonly groupOf?: GroupOf
 }
 
 /**
@@ -26,7 +28,7 @@ export interface InducedOptimizerOptions {
  * @param variables what is trained; every step sets those that have a gradient to a new tensor, and frees the old one
  * @param transformation what `inducedMetric` returned
  * @returns the optimiser; dispose of it when done
- * @throws ERR_OPTION when the transformation doesn't fit the variables
+ * @throws ERR_OPTION for a wrong option, or when the transformation doesn't fit the variables
  *
  * @example
  * ```ts no-run
@@ -42,20 +44,17 @@ export interface InducedOptimizerOptions {
 export function inducedOptimizer(
   variables: readonly Variable[],
   transformation: Transformation,
-  { groupOf }: InducedOptimizerOptions = {},
+  options: InducedOptimizerOptions = {},
 ): TensorOptimizer<Tensor> {
-  const parameters = variables.map((variable) => {
-    const info = { name: variable.name, shape: tensors.shape(variable.value) }
-    const group = groupOf?.(info)
-    return {
-      ...info,
-      ...(group === undefined ? {} : { group }),
-      get: () => variable.value,
-      set(value: Tensor) {
-        tensors.dispose?.(variable.value)
-        variable.value = value
-      },
-    }
-  })
-  return createTensorOptimizer(transformation, parameters, tensors)
+  checkOptions('inducedOptimizer', options, { groupOf: 'function' })
+  const parameters = variables.map((variable) => ({
+    name: variable.name,
+    shape: tensors.shape(variable.value),
+    get: () => variable.value,
+    set(value: Tensor) {
+      tensors.dispose?.(variable.value)
+      variable.value = value
+    },
+  }))
+  return createTensorOptimizer(transformation, withGroups(parameters, options.groupOf), tensors)
 }

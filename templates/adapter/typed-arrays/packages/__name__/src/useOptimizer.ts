@@ -1,7 +1,9 @@
 import {
-  createOptimizer,
+  checkOptions,
+  createModelOptimizer,
+  withGroups,
   type Checkpoint,
-  type ParameterInfo,
+  type GroupOf,
   type StepReport,
   type Transformation,
 } from '@induced-metric/core'
@@ -10,7 +12,7 @@ import { gradientsOf, parametersOf, replaceUpdate, type Model } from './framewor
 /** The options of {@link useOptimizer}. */
 export interface UseOptimizerOptions {
   /** The label of a parameter's group, for `groups` of the transformation; `undefined` for none. */
-  readonly groupOf?: (parameter: ParameterInfo) => string | undefined
+  readonly groupOf?: GroupOf
 }
 
 /** What trains a model now. */
@@ -34,7 +36,7 @@ export interface OptimizerHandle {
  *
  * @param model whose update is replaced
  * @param transformation what `inducedMetric` returned
- * @throws ERR_OPTION, ERR_SHAPE when the transformation doesn't fit the model's weights
+ * @throws ERR_OPTION for a wrong option; ERR_OPTION, ERR_SHAPE when the transformation doesn't fit the model's weights
  *
  * @example
  * ```ts no-run
@@ -48,14 +50,13 @@ export interface OptimizerHandle {
 export function useOptimizer(
   model: Model,
   transformation: Transformation,
-  { groupOf }: UseOptimizerOptions = {},
+  options: UseOptimizerOptions = {},
 ): OptimizerHandle {
-  const parameters = parametersOf(model).map((parameter) => {
-    const group = groupOf?.(parameter)
-    return group === undefined ? parameter : { ...parameter, group }
-  })
-  const optimizer = createOptimizer(transformation, parameters)
+  checkOptions('useOptimizer', options, { groupOf: 'function' })
+  // A model that is initialised or loaded anew may have other arrays: training then starts over.
+  const optimizer = createModelOptimizer(transformation, () => withGroups(parametersOf(model), options.groupOf))
   const putBack = replaceUpdate(model, (loss) => {
+    optimizer.follow()
     optimizer.step(gradientsOf(model), loss === undefined ? {} : { loss })
   })
   return {

@@ -1,0 +1,85 @@
+import type { TypedArray } from './engines/engine.js'
+import { createOptimizer, type Optimizer, type Parameter } from './optimizer.js'
+import type { Transformation } from './transformation.js'
+
+/** An optimiser of whatever weights a model has. */
+export interface ModelOptimizer extends Pick<Optimizer, 'step' | 'report' | 'save' | 'load' | 'dispose'> {
+  /**
+   * Looks whether the model has other arrays than before, and then starts over: a new optimiser, of those. Call it before
+   * gradients are computed; `save` and `load` do so by themselves.
+   *
+   * @returns whether it has started over since this was last asked
+   * @throws what `createOptimizer` throws; the optimiser is then as before
+   */
+  follow(): boolean
+}
+
+/**
+ * Creates an optimiser over the arrays of a model that may be given others at any time, by being initialised or loaded
+ * anew. It goes by the arrays themselves: new values in the same arrays are the same weights.
+ *
+ * @param transformation what `inducedMetric` returned
+ * @param parametersOf the model's parameters as they are now, always in the same order
+ * @throws what `createOptimizer` throws
+ *
+ * @example
+ * ```ts
+ * import { adam, createModelOptimizer, inducedMetric } from '@induced-metric/core'
+ *
+ * const model = { weights: new Float32Array([1, -2]) }
+ * const optimizer = createModelOptimizer(inducedMetric(adam(), { learningRate: 0.1 }), () => [
+ *   { name: 'weights', shape: [2], data: model.weights },
+ * ])
+ * optimizer.step([model.weights.map((w) => 2 * w)])
+ * model.weights = new Float32Array([3, 4]) // as from a file
+ * console.log(optimizer.follow(), optimizer.report.step) // true 0
+ * ```
+ */
+export function createModelOptimizer(
+  transformation: Transformation,
+  parametersOf: () => readonly Parameter[],
+): ModelOptimizer {
+  let arrays: TypedArray[]
+  const start = (parameters: readonly Parameter[]): Optimizer => {
+    const started = createOptimizer(transformation, parameters)
+    arrays = parameters.map(({ data }) => data)
+    return started
+  }
+  let optimizer = start(parametersOf())
+  let isDisposed = false
+  let hasRestarted = false
+  const current = (): Optimizer => {
+    if (isDisposed) return optimizer
+    const parameters = parametersOf()
+    const isSame = parameters.every(({ data }, i) => isSameMemory(data, arrays[i]))
+    if (isSame && parameters.length === arrays.length) return optimizer
+    const before = optimizer
+    optimizer = start(parameters)
+    hasRestarted = true
+    before.dispose()
+    return optimizer
+  }
+  return {
+    get report() {
+      return optimizer.report
+    },
+    follow() {
+      current()
+      const since = hasRestarted
+      hasRestarted = false
+      return since
+    },
+    step: (gradients, options) => optimizer.step(gradients, options),
+    save: () => current().save(),
+    load: (checkpoint) => current().load(checkpoint),
+    dispose() {
+      isDisposed = true
+      optimizer.dispose()
+    },
+  }
+}
+
+/** Whether two arrays are views of the same elements. */
+function isSameMemory(a: TypedArray, b: TypedArray | undefined): boolean {
+  return a.buffer === b?.buffer && a.byteOffset === b.byteOffset && a.byteLength === b.byteLength
+}

@@ -4,5 +4,4 @@
  * @packageDocumentation
  */
 export type { Layer, Net, ParamsAndGrads, Target, Vol } from './net.js'
-export type { InducedTrainerOptions } from './options.js'
-export { InducedTrainer, type TrainStats } from './trainer.js'
+export { InducedTrainer, type InducedTrainerOptions, type TrainStats } from './trainer.js'

@@ -3,10 +3,7 @@ import type { TypedArray } from '@induced-metric/core'
 // What the adapter touches of convnetjs, which has no types of its own and may come from anywhere, a script tag included.
 
 /** A volume of numbers and their gradients, as `convnetjs.Vol`. */
-export interface Vol {
-  w: TypedArray
-  dw: TypedArray
-}
+export type Vol = { w: TypedArray; dw: TypedArray }
 
 /** Weights and their gradients, as layers list them. */
 export interface ParamsAndGrads {
@@ -39,15 +36,10 @@ export interface Net {
   forward(x: Vol, isTraining?: boolean): unknown
   /** Adds to the gradients of the weights; the loss of the pattern that was put forward. */
   backward(y: Target): number | undefined
-  getParamsAndGrads(): ParamsAndGrads[]
 }
 
 /** What a pattern is to come out as: a class, numbers, or one of the numbers, as the net's last layer takes it. */
-export type Target =
-  | number
-  | readonly number[]
-  | Float64Array
-  | { readonly dim: number; readonly val: number }
+export type Target = number | readonly number[] | Float64Array | { dim: number; val: number }
 
 /**
  * The loss that was differentiated, from what a pass back told. For a regression that is ½Σd², whose gradient is d, where
@@ -56,7 +48,5 @@ export type Target =
 export function differentiatedLoss({ layers }: Net, told: number | undefined): number | undefined {
   const last = layers?.at(-1)
   if (last?.layer_type !== 'regression' || !last.in_act) return told
-  let sum = 0
-  for (const d of last.in_act.dw) sum += d * d
-  return sum / 2
+  return [...last.in_act.dw].reduce((sum, d) => sum + d * d, 0) / 2
 }

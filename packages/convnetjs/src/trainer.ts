@@ -1,27 +1,27 @@
-import {
-  createOptimizer,
-  type Checkpoint,
-  type Optimizer,
-  type StepReport,
-  type Transformation,
-} from '@induced-metric/core'
-import { differentiatedLoss, type Net, type ParamsAndGrads, type Target, type Vol } from './net.js'
-import { checkOptions, type InducedTrainerOptions } from './options.js'
-import { addDecay, weightsOf, type Weights } from './weights.js'
+import { checkOptions, createModelOptimizer, withGroups } from '@induced-metric/core'
+import type { Checkpoint, GroupOf, ModelOptimizer, StepReport, Transformation } from '@induced-metric/core'
+import { differentiatedLoss, type Net, type Target, type Vol } from './net.js'
+import { addDecay, weightsOf } from './weights.js'
+
+/** The options of an `InducedTrainer`, by convnetjs's names. */
+export interface InducedTrainerOptions {
+  /** Patterns whose mean gradient makes a step; default 1. */
+  readonly batch_size?: number
+  /** Weight of Σ|w| in the loss of a batch, times the layer's `l1_decay_mul`; default 0. */
+  readonly l1_decay?: number
+  /** Weight of ½Σw² in the loss of a batch, times the layer's `l2_decay_mul`; default 0. */
+  readonly l2_decay?: number
+  /** The label of a parameter's group, for `groups` of the transformation; `undefined` for none. */
+  readonly groupOf?: GroupOf
+}
+
+type Loss = 'cost_loss' | 'softmax_loss' | 'l1_decay_loss' | 'l2_decay_loss' | 'loss'
 
 /**
  * What `train` answers, as convnetjs's own trainers do: times in milliseconds; `cost_loss` of the pattern, and the same
  * as `softmax_loss`; the losses of decay, 0 but where the pattern completes a batch; `loss`, the sum of all.
  */
-export type TrainStats = Readonly<
-  Record<
-    'fwd_time' | 'bwd_time' | 'cost_loss' | 'softmax_loss' | 'l1_decay_loss' | 'l2_decay_loss' | 'loss',
-    number
-  >
->
-
-/** What belongs to the layers as they are; `listed` is what to know them by. */
-type State = { readonly optimizer: Optimizer; readonly weights: Weights[]; readonly listed: ParamsAndGrads[] }
+export type TrainStats = Readonly<Record<'fwd_time' | 'bwd_time' | Loss, number>>
 
 /**
  * Trains a convnetjs net with an induced-metric optimiser, in place of `convnetjs.Trainer`.
@@ -51,11 +51,9 @@ export class InducedTrainer {
   l2_decay: number
   /** Patterns trained on so far, as in convnetjs's trainers. */
   k = 0
-  readonly #start: () => State
-  #state: State
-  // Of the batch under way: its patterns, and the sum of their losses, where layers tell one.
-  #patterns = 0
-  #cost: number | undefined = 0
+  readonly #optimizer: ModelOptimizer
+  /** Of the batch under way: the loss of each pattern, where the net tells one. */
+  #losses: (number | undefined)[] = []
 
   /**
    * @param net with its layers made
@@ -64,21 +62,22 @@ export class InducedTrainer {
    *   doesn't fit the net's weights
    */
   constructor(net: Net, transformation: Transformation, options: InducedTrainerOptions = {}) {
-    checkOptions(options)
+    checkOptions('InducedTrainer', options, {
+      batch_size: { kind: 'integer', min: 1 },
+      l1_decay: { kind: 'number', min: 0 },
+      l2_decay: { kind: 'number', min: 0 },
+      groupOf: 'function',
+    })
     this.net = net
     this.batch_size = options.batch_size ?? 1
     this.l1_decay = options.l1_decay ?? 0
     this.l2_decay = options.l2_decay ?? 0
-    this.#start = () => {
-      const weights = weightsOf(net, options.groupOf)
-      return { weights, optimizer: createOptimizer(transformation, weights), listed: net.getParamsAndGrads() }
-    }
-    this.#state = this.#start()
+    this.#optimizer = createModelOptimizer(transformation, () => withGroups(weightsOf(net), options.groupOf))
   }
 
   /** What the latest step did; before the first, a report with `step: 0`. */
   get report(): StepReport {
-    return this.#state.optimizer.report
+    return this.#optimizer.report
   }
 
   /**
@@ -90,31 +89,30 @@ export class InducedTrainer {
    * @throws what the optimiser's step throws. The weights are then as before, and the batch is dropped.
    */
   train(x: Vol, y: Target): TrainStats {
+    if (this.#optimizer.follow()) this.#losses = []
     const start = Date.now()
     this.net.forward(x, true)
     const middle = Date.now()
     const cost = this.net.backward(y)
-    const end = Date.now()
+    const [fwd_time, bwd_time] = [middle - start, Date.now() - middle]
     this.k++
-    this.#patterns++
-    const loss = differentiatedLoss(this.net, cost)
-    this.#cost = loss === undefined || this.#cost === undefined ? undefined : this.#cost + loss
-    const [l1_decay_loss, l2_decay_loss] = this.#patterns < this.batch_size ? [0, 0] : this.#step()
+    this.#losses.push(differentiatedLoss(this.net, cost))
+    const [l1_decay_loss, l2_decay_loss] = this.#losses.length < this.batch_size ? [0, 0] : this.#step()
     const cost_loss = cost ?? NaN
-    const losses = { cost_loss, softmax_loss: cost_loss, l1_decay_loss, l2_decay_loss }
-    const sum = cost_loss + l1_decay_loss + l2_decay_loss
-    return { fwd_time: middle - start, bwd_time: end - middle, ...losses, loss: sum }
+    const loss = cost_loss + l1_decay_loss + l2_decay_loss
+    return { fwd_time, bwd_time, cost_loss, softmax_loss: cost_loss, l1_decay_loss, l2_decay_loss, loss }
   }
 
   /** Takes a step with the patterns of a batch that is not full, if there are any: for the end of an epoch. */
   flush(): StepReport {
-    if (this.#patterns > 0) this.#step()
+    if (this.#optimizer.follow()) this.#losses = []
+    if (this.#losses.length > 0) this.#step()
     return this.report
   }
 
   /** A copy of the optimiser's state, which `load` takes here or in another adapter. The weights are not in it. */
   save(): Checkpoint {
-    return this.#state.optimizer.save()
+    return this.#optimizer.save()
   }
 
   /**
@@ -123,31 +121,28 @@ export class InducedTrainer {
    * @throws ERR_CHECKPOINT when it belongs to another transformation or net, and nothing has changed
    */
   load(checkpoint: Checkpoint | Uint8Array): void {
-    this.#state.optimizer.load(checkpoint)
+    this.#optimizer.load(checkpoint)
   }
 
   /** Lets go of the optimiser's memory: steps are ERR_DISPOSED from then on. The net stays as it is. */
   dispose(): void {
-    this.#state.optimizer.dispose()
+    this.#optimizer.dispose()
   }
 
   /** Steps with the mean over the batch. Decay counts once a batch, not once a pattern, as in convnetjs. */
   #step(): readonly [l1: number, l2: number] {
-    const listed = this.net.getParamsAndGrads()
-    const isSame = ({ params }: ParamsAndGrads, i: number) => params === this.#state.listed[i]?.params
-    if (listed.length !== this.#state.listed.length || !listed.every(isSame)) this.#state = this.#start()
-    const { optimizer, weights } = this.#state
-    const gradients = weights.map(({ gradients, at }) => gradients ?? listed[at]!.grads)
-    const [patterns, cost] = [this.#patterns, this.#cost]
+    const [weights, losses, patterns] = [weightsOf(this.net), this.#losses, this.#losses.length]
+    this.#losses = []
     try {
-      const decays = weights.map((own, k) => addDecay(own, gradients[k]!, this.l1_decay, this.l2_decay))
-      const [l1, l2] = [0, 1].map((which) => decays.reduce((sum, decay) => sum + decay[which]!, 0))
+      const [l1, l2] = addDecay(weights, this.l1_decay, this.l2_decay)
+      const gradients = weights.map(({ gradient }) => gradient)
       if (patterns > 1) for (const g of gradients) g?.forEach((sum, i) => (g[i] = sum / patterns))
-      optimizer.step(gradients, cost === undefined ? {} : { loss: (cost + l1! + l2!) / patterns })
-      return [l1!, l2!]
+      const told = losses.filter((loss) => loss !== undefined)
+      const loss = told.reduce((sum, one) => sum + one, l1 + l2) / patterns
+      this.#optimizer.step(gradients, told.length < patterns ? {} : { loss })
+      return [l1, l2]
     } finally {
-      for (const gradient of gradients) gradient?.fill(0)
-      this.#patterns = this.#cost = 0
+      for (const { gradient } of weights) gradient?.fill(0)
     }
   }
 }

@@ -1,5 +1,6 @@
 import { clone, create } from '@bufbuild/protobuf'
 import { InducedMetricError } from '@induced-metric/core'
+import { dropUnused } from './onnx/graph.js'
 import type { Model } from './onnx/model.js'
 import { writeModel } from './onnx/model.js'
 import {
@@ -38,11 +39,11 @@ export function inferenceModel(
 ): InferenceModel {
   const model = clone(ModelProtoSchema, evalModel) as Model
   const { graph } = model
-  const producers = new Map(graph.node.flatMap((node) => node.output.map((name) => [name, node] as const)))
+  const computed = new Set(graph.node.flatMap(({ output }) => output))
   const declared = new Map([...graph.valueInfo, ...graph.output].map((value) => [value.name, value]))
   const outputs = outputNames.map((name) => {
     const value = declared.get(name)
-    if (value && (producers.has(name) || graph.input.some((input) => input.name === name))) return value
+    if (value && (computed.has(name) || graph.input.some((input) => input.name === name))) return value
     throw new InducedMetricError(
       'ERR_OPTION',
       `the eval model has no output ${JSON.stringify(name)}; it computes ${[...declared.keys()].join(', ')}`,
@@ -51,23 +52,9 @@ export function inferenceModel(
   if (outputs.length === 0)
     throw new InducedMetricError('ERR_OPTION', 'name the outputs that the exported model is to have')
 
-  const needed = new Set<string>()
-  const nodes = new Set<object>()
-  const pending = [...outputNames]
-  for (let name = pending.pop(); name !== undefined; name = pending.pop()) {
-    if (needed.has(name)) continue
-    needed.add(name)
-    const node = producers.get(name)
-    if (!node || nodes.has(node)) continue
-    nodes.add(node)
-    pending.push(...node.input)
-    for (const { g } of node.attribute) if (g) for (const inner of g.node) pending.push(...inner.input)
-  }
-
-  graph.node = graph.node.filter((node) => nodes.has(node))
+  const needed = dropUnused(graph, outputNames)
   graph.output = outputs
   graph.valueInfo = graph.valueInfo.filter(({ name }) => needed.has(name) && !outputNames.includes(name))
-  graph.initializer = graph.initializer.filter(({ name }) => needed.has(name))
   const external: TensorData[] = []
   let offset = 0
   let inline = 0

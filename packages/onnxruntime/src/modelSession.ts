@@ -3,6 +3,7 @@ import { describeNode } from './lowering/context.js'
 import { typeOf } from './lowering/shapes.js'
 import { createOrtSession, type Ort, type OrtSession } from './namespace.js'
 import { dataType } from './onnx/dataType.js'
+import { subgraphsOf } from './onnx/graph.js'
 import { writeModel, type Model } from './onnx/model.js'
 import type { GraphProto, NodeProto } from './onnx/onnx_pb.js'
 
@@ -75,5 +76,5 @@ function findCulprit(graph: GraphProto, message: string): { node: NodeProto; pro
 }
 
 function nodesOf({ node }: GraphProto): NodeProto[] {
-  return node.flatMap((one) => [one, ...one.attribute.flatMap(({ g }) => (g ? nodesOf(g) : []))])
+  return node.flatMap((one) => [one, ...subgraphsOf(one).flatMap(nodesOf)])
 }

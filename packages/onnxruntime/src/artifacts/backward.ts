@@ -6,7 +6,7 @@ import { createNode } from '../onnx/node.js'
 import type { GraphProto, NodeProto, TensorProto } from '../onnx/onnx_pb.js'
 import { createGradientContext, isReal, noGradient, type GradientRule } from './gradients/context.js'
 import { gradients as builtinGradients, type GradientTable } from './gradients/table.js'
-import { capturedBy, freshNames, namesIn, neededFor } from './graphNames.js'
+import { capturedBy, freshNames, namesIn, neededFor } from '../onnx/graph.js'
 
 /** What gradients are wanted. */
 export interface BackwardRequest {

@@ -7,7 +7,7 @@ import { canonicalDomain, writeModel, type Model } from '../onnx/model.js'
 import { ValueInfoProtoSchema, type GraphProto, type NodeProto, type TensorProto } from '../onnx/onnx_pb.js'
 import { createTensor, int64Tensor, readTensor, realTensor } from '../onnx/tensor.js'
 import type { TensorData } from '../types.js'
-import { subgraphsOf } from './graphNames.js'
+import { subgraphsOf } from '../onnx/graph.js'
 import { inferTypes } from './inferTypes.js'
 import { withFields } from './values.js'
 

@@ -14,7 +14,7 @@ import { addLoss } from './addLoss.js'
 import { addGradients } from './backward.js'
 import { foldConstants } from './fold.js'
 import type { GradientTable } from './gradients/table.js'
-import { freshNames, namesIn, neededFor, subgraphsOf } from './graphNames.js'
+import { dropUnused, freshNames, namesIn } from '../onnx/graph.js'
 import { inferTypes } from './inferTypes.js'
 import { describeShape, type Loss } from './losses.js'
 import { writeOptimizerModel, type OptimizerChoice } from './optimizers.js'
@@ -153,6 +153,11 @@ export async function generateArtifacts(
 
   const evalModel = clone(ModelProtoSchema, model) as Model
   setEvalMode(evalModel.graph)
+  // Nodes stay, for what is exported later; constants that have been folded go.
+  dropUnused(
+    evalModel.graph,
+    evalModel.graph.node.flatMap(({ output }) => output),
+  )
   declareValues(evalModel.graph, types)
 
   const trainModel = clone(ModelProtoSchema, model) as Model
@@ -213,9 +218,7 @@ function addTraining(
   },
 ): { readonly gradients: ReadonlyMap<string, string>; readonly forwardNodes: number } {
   const { graph } = model
-  const outputs = graph.output.map(({ name }) => name)
-  const needed = neededFor(graph.node, outputs)
-  graph.node = graph.node.filter(({ output }) => output.some((name) => needed.has(name)))
+  dropUnused(graph)
   setTrainingMode(graph, types, options.batchNormalization)
   const names = namesIn(graph)
   if (names.has(resetName)) {
@@ -255,7 +258,8 @@ function addTraining(
     graph.output.push(declaredValue(out, dataType.bool, [1]))
   }
   graph.input.push(declaredValue(resetName, dataType.bool, [1]))
-  dropUnused(model)
+  const read = dropUnused(graph)
+  graph.input = graph.input.filter(({ name }) => read.has(name))
   if (opsetOf(model, 'com.microsoft') === undefined) setOpset(model, 'com.microsoft', 1)
   return { gradients, forwardNodes }
 }
@@ -269,21 +273,6 @@ function declareValues(graph: GraphProto, types: ValueTypes): void {
     if (name !== '' && type !== undefined && !known.has(name)) values.push(declaredValue(name, type, shape))
   }
   graph.valueInfo = values
-}
-
-/** Inputs and constants that nothing in the training graph reads go. */
-function dropUnused({ graph }: Model): void {
-  const used = new Set(graph.output.map(({ name }) => name))
-  const visit = (inner: GraphProto): void => {
-    for (const node of inner.node) {
-      for (const name of node.input) used.add(name)
-      subgraphsOf(node).forEach(visit)
-    }
-    for (const { name } of inner.output) used.add(name)
-  }
-  visit(graph)
-  graph.initializer = graph.initializer.filter(({ name }) => used.has(name))
-  graph.input = graph.input.filter(({ name }) => used.has(name))
 }
 
 function stateOf(values: ReadonlyMap<string, TensorProto>, trained: ReadonlySet<string>): CheckpointState {

@@ -11,7 +11,7 @@ import {
   type GraphProto,
   type NodeProto,
 } from '../onnx/onnx_pb.js'
-import { freshNames, namesIn, subgraphsOf } from './graphNames.js'
+import { freshNames, namesIn, subgraphsOf } from '../onnx/graph.js'
 
 /** Functions that call functions grow quickly: more nodes than this no model has. */
 const mostNodes = 500_000

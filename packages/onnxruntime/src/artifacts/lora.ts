@@ -7,7 +7,7 @@ import { createNode, type Attributes } from '../onnx/node.js'
 import { ModelProtoSchema, type GraphProto, type NodeProto, type TensorProto } from '../onnx/onnx_pb.js'
 import { createTensor, dimsOf, realTensor } from '../onnx/tensor.js'
 import { createRandom, uniform } from '../random.js'
-import { capturedBy, namesIn } from './graphNames.js'
+import { capturedBy, namesIn } from '../onnx/graph.js'
 import {
   adaptersOf,
   factorsOf,

@@ -4,7 +4,7 @@ import { dataType } from '../onnx/dataType.js'
 import { canonicalDomain } from '../onnx/model.js'
 import type { GraphProto, NodeProto } from '../onnx/onnx_pb.js'
 import { createTensor } from '../onnx/tensor.js'
-import { freshNames, namesIn } from './graphNames.js'
+import { freshNames, namesIn } from '../onnx/graph.js'
 
 /**
  * Makes dropouts drop and, unless they are to stay as at inference, batch normalisations use the statistics of the batch

@@ -5,7 +5,7 @@ import { elementTypeOf } from '../onnx/dataType.js'
 import { canonicalDomain, opsetOf, type Model } from '../onnx/model.js'
 import type { GraphProto, NodeProto, TensorProto, ValueInfoProto } from '../onnx/onnx_pb.js'
 import { dimsOf } from '../onnx/tensor.js'
-import { subgraphsOf } from './graphNames.js'
+import { subgraphsOf } from '../onnx/graph.js'
 
 /** The versions of ONNX's operators that models may use. */
 const opsets = { oldest: 11, newest: 26 }

@@ -1,6 +1,6 @@
 import { clone } from '@bufbuild/protobuf'
 import { InducedMetricError } from '@induced-metric/core'
-import { neededFor } from '../artifacts/graphNames.js'
+import { dropUnused, subgraphsOf } from '../onnx/graph.js'
 import { canonicalDomain, opsetOf, setOpset, type Model } from '../onnx/model.js'
 import { createNode } from '../onnx/node.js'
 import { ModelProtoSchema, type GraphProto, type NodeProto, type TensorProto } from '../onnx/onnx_pb.js'
@@ -67,7 +67,7 @@ export function unsupportedNodes(model: Model, table: LoweringTable = lowerings)
       if (!row && !isAccumulator(node) && isTrainingOnly(domain, node.opType) && !isLocal(model, node)) {
         found.push({ opType: node.opType, domain, name: node.name, output: node.output })
       }
-      for (const attribute of node.attribute) if (attribute.g) visit(attribute.g, true)
+      for (const inner of subgraphsOf(node)) visit(inner, true)
     }
   }
   visit(model.graph, false)
@@ -109,8 +109,9 @@ export function lowerModel(model: Model, table: LoweringTable = lowerings): Mode
   }
   graph.node = emitted.nodes
   graph.initializer.push(...emitted.constants.values())
-  dropUnusedNodes(graph)
-  dropUnusedConstants(graph)
+  // Gradients of frozen parameters go, which operators of the training build compute together with others; and constants
+  // that only replaced nodes have read, of each of which the runtime would warn.
+  dropUnused(graph)
   dropUnusedOpsets(lowered)
   return lowered
 }
@@ -247,38 +248,13 @@ function raiseOpset(model: Model): number {
   return loweredOpset
 }
 
-/**
- * Nodes whose results nobody reads go, as the runtime would run them: gradients of frozen parameters, which operators of
- * the training build compute together with others.
- */
-function dropUnusedNodes(graph: GraphProto): void {
-  const needed = neededFor(
-    graph.node,
-    graph.output.map(({ name }) => name),
-  )
-  graph.node = graph.node.filter(({ output }) => output.some((name) => needed.has(name)))
-}
-
-/** Constants that only replaced nodes have read go: the runtime would warn of each. */
-function dropUnusedConstants(graph: GraphProto): void {
-  const used = new Set(graph.output.map(({ name }) => name))
-  const visit = (nodes: readonly NodeProto[]): void => {
-    for (const { input, attribute } of nodes) {
-      for (const name of input) used.add(name)
-      for (const { g } of attribute) if (g) visit(g.node)
-    }
-  }
-  visit(graph.node)
-  graph.initializer = graph.initializer.filter(({ name }) => used.has(name))
-}
-
 /** Operator sets that no node is from go: the training build imports some that stock builds do not have. */
 function dropUnusedOpsets(model: Model): void {
   const used = new Set([''])
   const visit = (nodes: readonly NodeProto[]): void => {
     for (const node of nodes) {
       used.add(canonicalDomain(node.domain))
-      for (const { g } of node.attribute) if (g) visit(g.node)
+      for (const inner of subgraphsOf(node)) visit(inner.node)
     }
   }
   visit(model.graph.node)

@@ -1,5 +1,6 @@
 import { attributeOf, createAttribute, floatOf, intOf, intsOf } from '../onnx/attribute.js'
 import { dataType } from '../onnx/dataType.js'
+import { subgraphsOf } from '../onnx/graph.js'
 import { canonicalDomain } from '../onnx/model.js'
 import { createNode } from '../onnx/node.js'
 import type { GraphProto, NodeProto, TensorProto } from '../onnx/onnx_pb.js'
@@ -93,7 +94,7 @@ export function upgradeOperators(graph: GraphProto, opset: number): void {
   const upgrade = (within: GraphProto): void => {
     const nodes: NodeProto[] = []
     for (const node of within.node) {
-      for (const { g } of node.attribute) if (g) upgrade(g)
+      subgraphsOf(node).forEach(upgrade)
       const rule = canonicalDomain(node.domain) === '' ? rules[node.opType] : undefined
       if (rule) rule({ node, constant, push: (made) => nodes.push(made) })
       else nodes.push(node)

@@ -5,6 +5,7 @@ import {
   createValue,
   dataType,
   int64Tensor,
+  readModel,
   type Model,
   type ModelBuilder,
 } from '../../src/onnx/index.js'
@@ -267,6 +268,15 @@ describe('models that reshape by extents which they compute', () => {
     }
     await session.release()
   })
+})
+
+it('what has been folded leaves nothing behind in the eval model, of which the runtime would warn', async () => {
+  const { evalModel } = await generateArtifacts(modelOf(cases['extents in int32, as Keras has them']!, 17), {
+    loss: 'mse',
+  })
+  const { node, initializer } = readModel(evalModel).graph
+  const read = new Set(node.flatMap(({ input }) => input))
+  expect(initializer.map(({ name }) => name).filter((name) => !read.has(name))).toEqual([])
 })
 
 describe('a model whose Reshape gives a number of axes that only running it tells', () => {

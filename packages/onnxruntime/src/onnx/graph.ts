@@ -1,4 +1,4 @@
-import type { GraphProto, NodeProto } from '../onnx/onnx_pb.js'
+import type { GraphProto, NodeProto } from './onnx_pb.js'
 
 /** The graphs inside a node: branches, bodies of loops. */
 export function subgraphsOf(node: NodeProto): GraphProto[] {
@@ -54,12 +54,28 @@ export function capturedBy(node: NodeProto): readonly string[] {
   return [...captured]
 }
 
-/** The values that given ones are computed from, themselves among them. */
+/** The values that given ones are computed from, themselves among them, by nodes in order of computation. */
 export function neededFor(nodes: readonly NodeProto[], values: Iterable<string>): ReadonlySet<string> {
   const needed = new Set(values)
   for (const node of [...nodes].reverse()) {
     if (!node.output.some((name) => needed.has(name))) continue
     for (const name of [...node.input, ...capturedBy(node)]) if (name !== '') needed.add(name)
   }
+  return needed
+}
+
+/**
+ * Drops nodes and constants that given values, by default the outputs, are not computed from.
+ *
+ * @param graph is changed
+ * @returns what those values are computed from
+ */
+export function dropUnused(
+  graph: GraphProto,
+  values: Iterable<string> = graph.output.map(({ name }) => name),
+): ReadonlySet<string> {
+  const needed = neededFor(graph.node, values)
+  graph.node = graph.node.filter(({ output }) => output.some((name) => needed.has(name)))
+  graph.initializer = graph.initializer.filter(({ name }) => needed.has(name))
   return needed
 }

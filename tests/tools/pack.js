@@ -1,5 +1,6 @@
+import { existsSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { publicPackages, run, runTool } from './workspace.js'
+import { publicPackages, root, run, runTool } from './workspace.js'
 
 /** @typedef {{ name: string, folder: string, tarball: string, files: string[] }} Packed */
 
@@ -11,6 +12,7 @@ import { publicPackages, run, runTool } from './workspace.js'
  */
 export function packAll(destination) {
   const packages = publicPackages()
+  for (const { folder } of packages) removeLeftovers(join(root, folder))
   const built = runTool('tsc', ['-b', ...packages.map(({ folder }) => folder)])
   if (built.status !== 0) throw new Error(`tsc -b failed:\n${built.output}`)
   return packages.map(({ folder, manifest }) => {
@@ -30,4 +32,18 @@ export function packAll(destination) {
     const tarball = join(destination, entry.filename)
     return { name: manifest.name, folder, tarball, files: entry.files.map(({ path }) => path) }
   })
+}
+
+/**
+ * Removes what was once built of sources that are gone, and would be packed.
+ *
+ * @param {string} folder - of the package
+ */
+function removeLeftovers(folder) {
+  const dist = join(folder, 'dist')
+  if (!existsSync(dist)) return
+  for (const file of readdirSync(dist, { recursive: true, encoding: 'utf8' })) {
+    const source = file.replace(/\.(d\.ts|js)(\.map)?$/, '.ts')
+    if (source !== file && !existsSync(join(folder, 'src', source))) rmSync(join(dist, file))
+  }
 }

@@ -18,6 +18,7 @@ function readArguments(): Given | string {
         target: { type: 'string' },
         json: { type: 'string' },
         filter: { type: 'string' },
+        failed: { type: 'string' },
         seed: { type: 'string' },
         path: { type: 'string' },
         list: { type: 'boolean' },

@@ -1,5 +1,6 @@
 import { byFamily, type CaseResult, type ConformanceReport } from './report.js'
-import { checkTarget, runConformance, selectCases } from './run.js'
+import { reportProblem } from './difference.js'
+import { checkTarget, runConformance, selectCases, type CaseFilter } from './run.js'
 import type { ConformanceTarget } from './target.js'
 import { renderTable } from './text.js'
 
@@ -21,6 +22,8 @@ export interface CommandOptions {
   readonly name?: string | undefined
   readonly json?: string | undefined
   readonly filter?: string | undefined
+  /** The report of a run whose failed cases are to run again. */
+  readonly failed?: string | undefined
   readonly seed?: string | undefined
   readonly path?: string | undefined
   readonly list?: boolean | undefined
@@ -36,6 +39,7 @@ that returns one: { manifest, core, create }; or several of those by name as \`t
 
   --target name   which of them
   --filter text   only the cases whose id or title holds the text, as in step/adam or float32
+  --failed file   only the cases that failed in a report
   --json file     write the report, too
   --seed n        seed of the property cases (default 1, or INDUCED_CONFORMANCE_SEED)
   --path p        replay one example of a property case, as its failure says
@@ -53,17 +57,21 @@ export async function command(options: CommandOptions, io: CommandIo): Promise<n
     io.out(usage)
     return 0
   }
-  if (options.list === true) {
-    for (const { id, title } of selectCases(options.filter)) io.out(`${id}  ${title}\n`)
-    return 0
+  let filter: CaseFilter | undefined
+  try {
+    filter = await readFilter(options, io)
+    if (options.list === true) {
+      for (const { id, title } of selectCases(filter)) io.out(`${id}  ${title}\n`)
+      return 0
+    }
+  } catch (error) {
+    return refuse(io, error instanceof Error ? error.message : String(error))
   }
   const { target: module } = options
   if (module === undefined) return refuse(io, `name the module of a target\n\n${usage}`)
   const seed = options.seed === undefined ? undefined : Number(options.seed)
   if (seed !== undefined && !Number.isInteger(seed))
     return refuse(io, `--seed must be a whole number, given ${options.seed}`)
-  if (selectCases(options.filter).length === 0)
-    return refuse(io, `no case matches --filter ${options.filter}; see --list`)
 
   let target: ConformanceTarget
   try {
@@ -71,7 +79,7 @@ export async function command(options: CommandOptions, io: CommandIo): Promise<n
   } catch (error) {
     return refuse(io, `${module}: ${error instanceof Error ? error.message : String(error)}`)
   }
-  const report = await runConformance(target, { filter: options.filter, seed, path: options.path })
+  const report = await runConformance(target, { filter, seed, path: options.path })
   io.out(renderReport(report))
   if (options.json !== undefined) {
     try {
@@ -82,6 +90,27 @@ export async function command(options: CommandOptions, io: CommandIo): Promise<n
     io.out(`report: ${options.json}\n`)
   }
   return report.totals.failed === 0 ? 0 : 1
+}
+
+/** Which cases are asked for; there are some. */
+async function readFilter(
+  { filter, failed }: CommandOptions,
+  io: CommandIo,
+): Promise<CaseFilter | undefined> {
+  if (failed === undefined) {
+    if (filter !== undefined) selectCases(filter)
+    return filter
+  }
+  if (filter !== undefined) throw new TypeError('give --filter or --failed, not both')
+  const report: unknown = JSON.parse(await io.read(failed))
+  const problem = reportProblem(report)
+  if (problem !== undefined) throw new TypeError(`--failed ${failed}: ${problem}`)
+  const ids = (report as ConformanceReport).cases
+    .filter(({ status }) => status === 'failed')
+    .map(({ id }) => id)
+  if (ids.length === 0) throw new RangeError(`--failed ${failed}: nothing failed there`)
+  selectCases(ids)
+  return ids
 }
 
 function refuse(io: CommandIo, message: string): number {
@@ -121,7 +150,7 @@ function chooseTarget(module: Record<string, unknown>, name: string | undefined)
 
 /** The failures with their messages, then a table of counts by family. */
 function renderReport(report: ConformanceReport): string {
-  const { manifest, cases, totals, seed, version } = report
+  const { manifest, cases, totals, seed, version, filter } = report
   const lines: string[] = []
   for (const result of cases) if (result.status === 'failed') lines.push(...renderFailure(result), '')
   const rows = byFamily(cases)
@@ -163,6 +192,7 @@ function renderReport(report: ConformanceReport): string {
     rest.at(-1)!,
     '',
     `seed ${seed}; ${totals.failed === 0 ? 'nothing failed' : `${totals.failed} failed`}`,
+    ...(filter === undefined ? [] : [`a part of the suite, which shows no conformance: ${filter}`]),
   )
   return `${lines.join('\n')}\n`
 }

@@ -1,5 +1,11 @@
 import type { CommandIo } from './cli.js'
-import { compareReports, reportProblem, type ChangedCase, type ReportDifference } from './difference.js'
+import {
+  compareReports,
+  partOfSuite,
+  reportProblem,
+  type ChangedCase,
+  type ReportDifference,
+} from './difference.js'
 import { familyOf } from './case.js'
 import { renderTable } from './text.js'
 import type { ConformanceReport } from './report.js'
@@ -75,9 +81,12 @@ function renderDifference(
   const worse = lists
     .filter(([key, , mark]) => mark === '✗' && difference[key].length > 0)
     .map(([key, title]) => `${difference[key].length} ${title}`)
-  const promises = difference.facts.filter(({ regression }) => regression).length
+  const broken = difference.facts.filter(({ regression }) => regression).map(({ what }) => what)
+  if (broken.includes(partOfSuite)) worse.push('only a part of the suite was run')
+  const promises = broken.filter((what) => what !== partOfSuite).length
   if (promises > 0) worse.push(`${promises} promise${promises === 1 ? '' : 's'} of the manifest withdrawn`)
-  lines.push(difference.regressed ? `worse: ${worse.join(', ')}` : 'nothing is worse')
+  const part = after.filter === undefined ? '' : ` in a part of the suite: ${after.filter}`
+  lines.push(difference.regressed ? `worse: ${worse.join(', ')}` : `nothing is worse${part}`)
   return `${lines.join('\n')}\n`
 }
 

@@ -30,7 +30,7 @@ export {
   type ConformanceReport,
   type FamilyRow,
 } from './report.js'
-export { checkTarget, runCase, runConformance, selectCases, type RunOptions } from './run.js'
+export { checkTarget, runCase, runConformance, selectCases, type CaseFilter, type RunOptions } from './run.js'
 export type {
   ConformanceTarget,
   Core,

@@ -2,7 +2,7 @@ import { familyOf, type Case } from './case.js'
 import { casesVersion } from './cases/index.js'
 import { undeclaredIn } from './checks/support.js'
 import { ConformanceFailure } from './compare.js'
-import { checkTarget, runCase, seedOf, selectCases, type RunOptions } from './run.js'
+import { checkTarget, describeFilter, runCase, seedOf, selectCases, type RunOptions } from './run.js'
 import type { ConformanceTarget } from './target.js'
 
 /** The part of a test runner the suite mounts into: vitest, jest, mocha and node:test all have it. */
@@ -22,7 +22,7 @@ export interface MountOptions extends Pick<RunOptions, 'filter' | 'seed' | 'path
  *
  * @param target - the adapter, its manifest and the core it uses
  * @param runner - `describe` and `it` of vitest, jest, mocha or node:test
- * @throws TypeError when the target is no target
+ * @throws TypeError when the target is no target, RangeError when a filter leaves no case
  *
  * @example
  * ```ts no-run
@@ -52,7 +52,9 @@ export function mountConformance(
     const family = familyOf(oneCase.id)
     families.set(family, [...(families.get(family) ?? []), oneCase])
   }
-  describe(`conformance of ${where}, suite ${casesVersion}`, () => {
+  const filter = describeFilter(options.filter)
+  const part = filter === undefined ? '' : `, only ${filter}`
+  describe(`conformance of ${where}, suite ${casesVersion}${part}`, () => {
     for (const [family, members] of families) {
       describe(family, () => {
         for (const oneCase of members) {

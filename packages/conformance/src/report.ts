@@ -24,7 +24,7 @@ export interface ConformanceReport {
   readonly manifest: Manifest
   /** The seed of the property cases. */
   readonly seed: number
-  /** What was asked for, where not everything was run. */
+  /** Which part of the suite was run, where it was not all of it: such a report is not one of conformance. */
   readonly filter?: string
   readonly totals: Readonly<Record<CaseStatus, number>>
   readonly cases: readonly CaseResult[]

@@ -8,10 +8,13 @@ import { probe, smallest } from './cases/support.js'
 import type { CaseResult, CaseStatus, ConformanceReport } from './report.js'
 import type { ConformanceTarget } from './target.js'
 
+/** Which cases to run: whose id or title holds a text, or matches an expression; or those of the given ids. */
+export type CaseFilter = string | RegExp | readonly string[]
+
 /** What may be chosen about a run. */
 export interface RunOptions {
-  /** Only the cases whose id or title holds this text, or matches this expression. */
-  readonly filter?: string | RegExp | undefined
+  /** Runs a part of the suite only, and the report says so: it is not one of conformance. */
+  readonly filter?: CaseFilter | undefined
   /** Seed of the property cases; default: the environment's INDUCED_CONFORMANCE_SEED, else 1. */
   readonly seed?: number | undefined
   /** Where fast-check starts in its tree of examples, as a failure's message gives it. */
@@ -20,14 +23,31 @@ export interface RunOptions {
   readonly onCase?: ((result: CaseResult) => void) | undefined
 }
 
-/** The cases a filter leaves. */
-export function selectCases(filter?: string | RegExp): readonly Case[] {
+/**
+ * The cases a filter leaves.
+ *
+ * @throws RangeError when there are none, so that nothing passes for having run none; or there is no case of an id
+ */
+export function selectCases(filter?: CaseFilter): readonly Case[] {
   if (filter === undefined || filter === '') return cases
-  return cases.filter(({ id, title }) =>
-    typeof filter === 'string'
-      ? id.includes(filter) || title.includes(filter)
-      : filter.test(id) || filter.test(title),
-  )
+  const chosen = cases.filter(({ id, title }) => {
+    if (typeof filter === 'string') return id.includes(filter) || title.includes(filter)
+    if (filter instanceof RegExp) return id.search(filter) >= 0 || title.search(filter) >= 0
+    return filter.includes(id)
+  })
+  const all = new Set(cases.map(({ id }) => id))
+  const unknown = Array.isArray(filter) ? (filter as string[]).find((id) => !all.has(id)) : undefined
+  if (unknown !== undefined) throw new RangeError(`the suite has no case ${unknown}`)
+  if (chosen.length === 0) throw new RangeError(`no case matches the filter ${describeFilter(filter)}`)
+  return chosen
+}
+
+/** A filter in words, where it leaves anything out; nothing else is said of a whole run. */
+export function describeFilter(filter: CaseFilter | undefined): string | undefined {
+  if (filter === undefined || filter === '') return undefined
+  return typeof filter === 'string' || filter instanceof RegExp
+    ? String(filter)
+    : `${filter.length} cases by id`
 }
 
 /** The seed to use: as given, from the environment where there is one, or 1. */
@@ -117,7 +137,8 @@ export async function runCase(
  *
  * @param target - the adapter, its manifest and the core it uses
  * @returns a report that can be written as JSON
- * @throws TypeError when the target is no target; whatever the target does wrong is in the report
+ * @throws TypeError when the target is no target, RangeError when a filter leaves no case; whatever the target does
+ *   wrong is in the report
  *
  * @example
  * ```ts no-run
@@ -134,6 +155,7 @@ export async function runConformance(
 ): Promise<ConformanceReport> {
   checkTarget(target)
   const seed = seedOf(options.seed)
+  const filter = describeFilter(options.filter)
   const results: CaseResult[] = []
   const totals: Record<CaseStatus, number> = { passed: 0, failed: 0, 'not-supported-as-declared': 0 }
   for (const oneCase of selectCases(options.filter)) {
@@ -147,7 +169,7 @@ export async function runConformance(
     version: casesVersion,
     manifest: target.manifest,
     seed,
-    ...(options.filter === undefined ? {} : { filter: String(options.filter) }),
+    ...(filter === undefined ? {} : { filter }),
     totals,
     cases: results,
   }

@@ -128,6 +128,17 @@ describe('two reports', () => {
     }
   })
 
+  it('of which the later is of a part are worse, even where all else is the same', () => {
+    const part = report('p', { filter: 'step/' })
+    const fact = { what: 'part of the suite', before: 'all', after: 'step/', regression: true }
+    expect(compareReports(report('p'), part)).toMatchObject({ regressed: true, facts: [fact] })
+    expect(compareReports(part, report('p'))).toMatchObject({
+      regressed: false,
+      facts: [{ regression: false }],
+    })
+    expect(compareReports(part, part)).toMatchObject({ regressed: false, facts: [] })
+  })
+
   it('of real runs', async () => {
     const filter = 'step/adam/f32'
     const good = await runConformance(coreTarget('wasm'), { filter })
@@ -207,6 +218,17 @@ worse: 1 newly failing, 1 gone, 1 promise of the manifest withdrawn
     expect(out).toContain('fixed: 12\n  ✓ step 12\n')
     expect(out).toMatch(/nothing is worse\n$/)
     expect(code).toBe(0)
+  })
+
+  it('says that a part of the suite is not all of it', async () => {
+    const part = report('p', { filter: 'step/' })
+    const less = await diff(report('p'), part)
+    expect(less.out).toMatch(/^ {2}changed +before +after\n✗ part of the suite +all +step\/\n/)
+    expect(less.out).toMatch(/worse: only a part of the suite was run\n$/)
+    expect(less.code).toBe(1)
+    const same = await diff(part, part)
+    expect(same.out).toMatch(/nothing is worse in a part of the suite: step\/\n$/)
+    expect(same.code).toBe(0)
   })
 
   it.each<[string, unknown[], RegExp]>([

@@ -65,6 +65,7 @@ describe('mountConformance', () => {
     const runner = recorder()
     mountConformance(target, runner, { filter: 'error/shape', timeout: 1234 })
     expect(runner.tests).toHaveLength(6)
+    expect(runner.names[0]).toMatch(/, suite \d+, only error\/shape$/)
     expect(runner.tests.every(({ timeout }) => timeout === 1234)).toBe(true)
   })
 
@@ -108,6 +109,32 @@ describe('runConformance', () => {
     const { worst } = report.cases[0]!
     expect(worst!.error).toBeGreaterThan(0)
     expect(worst!.error).toBeLessThan(worst!.tolerance)
+  })
+
+  it('runs the cases of some ids, or that match an expression, wherever that has been used', async () => {
+    const ids = ['step/sgd/f64/0001', 'error/disposed/f32/0001']
+    const { cases, filter } = await runConformance(target, { filter: ids })
+    expect(cases.map(({ id }) => id).sort()).toEqual(ids.sort())
+    expect(filter).toBe('2 cases by id')
+    const expression = /error\/disposed/g
+    const [first, second] = [
+      await runConformance(target, { filter: expression }),
+      await runConformance(target, { filter: expression }),
+    ]
+    expect(first.cases).toHaveLength(2)
+    expect(second).toEqual(first)
+    expect(first.filter).toBe('/error\\/disposed/g')
+  })
+
+  it('runs no part that is empty', async () => {
+    await expect(runConformance(target, { filter: 'zzz' })).rejects.toThrow('no case matches the filter zzz')
+    await expect(runConformance(target, { filter: [] })).rejects.toThrow('no case matches the filter 0 cases')
+    await expect(runConformance(target, { filter: ['step/sgd/f64/0'] })).rejects.toThrow(
+      'no case step/sgd/f64/0',
+    )
+    expect(() => mountConformance(target, recorder(), { filter: /zzz/ })).toThrow(
+      'no case matches the filter /zzz/',
+    )
   })
 
   it('takes its seed from the environment', async () => {
@@ -369,13 +396,34 @@ describe('outside vitest', () => {
     ],
     ['an unknown option', ['--colour'], /Unknown option '--colour'/],
     ['a seed that is no number', ['half.mjs', '--seed', 'x'], /--seed must be a whole number, given x/],
-    ['a filter without a match', ['half.mjs', '--filter', 'zzz'], /no case matches --filter zzz; see --list/],
+    ['a filter without a match', ['half.mjs', '--filter', 'zzz'], /no case matches the filter zzz/],
+    ['a filter without a match, to list', ['--list', '--filter', 'zzz'], /no case matches the filter zzz/],
+    ['failed cases of no report', ['half.mjs', '--failed', 'half.mjs'], /Unexpected token/],
+    ['failed cases of what is not there', ['half.mjs', '--failed', 'absent.json'], /absent\.json/],
+    ['two filters', ['half.mjs', '--filter', 'x', '--failed', 'y'], /--filter or --failed, not both/],
   ])('exits with 2 and says why: %s', async (_what, given, says) => {
     await write('empty.mjs', 'export const other = 1')
     await write('half.mjs', 'export default { create() {} }')
     const { code, err } = await node(bin, ...given)
     expect(err).toMatch(says)
     expect(code).toBe(2)
+  })
+
+  it('runs again what failed in a report, and says that it is a part', async () => {
+    const json = join(directory, 'failed.json')
+    const module = await write('bad.mjs', targetModule('parameters[0].data[0] *= 1 + 1e-9'))
+    const first = await node(bin, module, '--filter', 'step/sgd', '--json', json)
+    expect(first.out).toMatch(/ failed\na part of the suite, which shows no conformance: step\/sgd\n/)
+    const again = await node(bin, module, '--failed', json)
+    expect(again.code).toBe(1)
+    const ids = (out: string) => out.match(/✗ \S+/g)
+    expect(ids(again.out)).toEqual(ids(first.out))
+    expect(again.out).toMatch(/\nall +0 +(\d+) +0\s[^]*: \1 cases by id\n/)
+
+    const good = await write('good.mjs', targetModule(''))
+    expect((await node(bin, good, '--failed', json)).out).toContain('nothing failed\na part of the suite')
+    await node(bin, good, '--failed', json, '--json', json)
+    expect((await node(bin, good, '--failed', json)).err).toContain('nothing failed there')
   })
 
   it('compares the reports of two runs', async () => {
@@ -390,7 +438,9 @@ describe('outside vitest', () => {
       /newly failing: 1\n {2}✗ step\/sgd\/f64\/0001 {2}passed → failed .*\n.*relative error/,
     )
     expect(code).toBe(1)
-    expect((await node(bin, 'diff', bad, good)).code).toBe(0)
+    const better = await node(bin, 'diff', bad, good)
+    expect(better.out).toContain('nothing is worse in a part of the suite: step/sgd/f64/0001')
+    expect(better.code).toBe(0)
     expect(await node(bin, 'diff', good, join(directory, 'absent.json'))).toMatchObject({ code: 2 })
     expect((await node(bin, 'diff', good, bad, '--seed', '1')).err).toContain('diff takes no --seed')
   })

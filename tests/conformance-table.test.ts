@@ -80,6 +80,10 @@ describe('a summary', () => {
   it('is not made of a part of the suite', () => {
     expect(() => summarize({ ...report, filter: 'step/' })).toThrow('step/')
   })
+  it('is not made of a manifest that is not filled in', () => {
+    const manifest = { ...report.manifest, framework: { name: 'x', version: 'FILL IN' } }
+    expect(() => summarize({ ...report, manifest })).toThrow(/manifest of x .* version of the framework/)
+  })
   it('goes between the markers, and a page without them is an error', () => {
     const page = 'a\n<!-- conformance table -->\nold\n<!-- end of the conformance table -->\nb\n'
     expect(replaceTable(page, 'table', 'new')).toBe(page.replace('old', 'new'))

@@ -29,6 +29,8 @@ export const matrixPage = 'docs/conformance.md'
  */
 export function summarize({ manifest, version, seed, totals, filter }) {
   if (filter !== undefined) throw new Error(`the report is of a part of the suite: ${filter}`)
+  if (manifest.framework?.version === 'FILL IN')
+    throw new Error(`the manifest of ${manifest.name} does not say which version of the framework was tested`)
   return { manifest, version, seed, totals }
 }
 

@@ -21,7 +21,7 @@ const target = {
   manifest: {
     name: '@induced-metric/__name__',
     version,
-    framework: { name: '__name__', version: 'fill in' },
+    framework: { name: '__name__', version: 'FILL IN' },
     // FILL IN where it computes (`backend`), what its tensors are, how it rounds and adds, and what the adapter leaves
     // out: allCapabilitiesBut(…).
     dtypes: ['float32', 'float64'],

@@ -45,7 +45,7 @@ const target = {
   manifest: {
     name: '@induced-metric/__name__',
     version,
-    framework: { name: '__name__', version: 'fill in' },
+    framework: { name: '__name__', version: 'FILL IN' },
     // FILL IN what the framework's arrays are, how it computes, and what the adapter leaves out: allCapabilitiesBut(…).
     dtypes: ['float32', 'float64'],
     arithmetic: {

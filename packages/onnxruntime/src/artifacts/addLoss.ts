@@ -49,6 +49,7 @@ export async function addLoss(
     outputs,
     opset: context.opset,
     typeOf: context.typeOf,
+    producerOf: context.producerOf,
     emit: context.emit,
     emitAll: context.emitAll,
     reals: context.reals,

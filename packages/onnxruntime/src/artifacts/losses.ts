@@ -9,7 +9,7 @@ import type { TensorProto } from '../onnx/onnx_pb.js'
 /** What a loss is built with: the values of a model that it is computed from, and nodes to add to the model. */
 export interface LossContext extends Pick<
   LoweringContext,
-  'opset' | 'typeOf' | 'emit' | 'emitAll' | 'reals' | 'ints'
+  'opset' | 'typeOf' | 'producerOf' | 'emit' | 'emitAll' | 'reals' | 'ints'
 > {
   /** The values that the loss is computed from: the model's outputs, or those named with `outputNames`. */
   readonly outputs: readonly string[]
@@ -60,7 +60,8 @@ export interface CrossEntropyOptions {
  * Softmax cross-entropy of scores [batch, classes, …] with class indices [batch, …]: the weighted mean of
  * −log softmax(scores)[label].
  *
- * @throws ERR_OPTION for options that make no sense, ERR_SHAPE for scores of fewer than two axes
+ * @throws ERR_OPTION for options that make no sense, and for scores that are probabilities already; ERR_SHAPE for scores
+ *   of fewer than two axes
  */
 export function crossEntropyLoss(options: CrossEntropyOptions = {}): LossBuilder {
   const { weight, ignoreIndex, labels = 'labels', labelType = 'int64' } = options
@@ -77,8 +78,10 @@ export function crossEntropyLoss(options: CrossEntropyOptions = {}): LossBuilder
       `ignoreIndex must be a whole number, given ${String(ignoreIndex)}`,
     )
   }
-  return ({ outputs, typeOf, input, emitAll, reals, fresh }) => {
+  return (context) => {
+    const { outputs, typeOf, input, emitAll, reals, fresh } = context
     const [scores = ''] = outputs
+    refuseActivated(context, scores, 'cross-entropy', 'Softmax')
     const { dataType: type = dataType.float, shape } = typeOf(scores)
     if (shape === undefined || shape.length < 2) {
       throw new InducedMetricError(
@@ -140,6 +143,7 @@ export function bceWithLogitsLoss(options: BceOptions = {}): LossBuilder {
   const { weight, posWeight } = options
   return elementwise(options, (context, logits, target, type) => {
     const { emit, reals } = context
+    refuseActivated(context, logits, 'bce-with-logits', 'Sigmoid')
     const softplus = (x: string): string =>
       // The runtime has no Softplus of doubles, whose exponents leave room enough for this.
       type === dataType.double
@@ -152,6 +156,23 @@ export function bceWithLogitsLoss(options: BceOptions = {}): LossBuilder {
     const loss = emit('Add', [positive, negative])
     return weight === undefined ? loss : emit('Mul', [loss, vector(weight)])
   })
+}
+
+/** Refuses what a loss would apply an activation to that the model, as those of Keras often do, ends with. */
+function refuseActivated(
+  { producerOf }: LossContext,
+  output: string,
+  loss: string,
+  activation: string,
+): void {
+  let node = producerOf(output)
+  while (node?.opType === 'Identity') node = producerOf(node.input[0]!)
+  if (node?.opType !== activation) return
+  throw new InducedMetricError(
+    'ERR_OPTION',
+    `${loss} takes scores, to which it applies a ${activation} itself, and ${JSON.stringify(output)} comes from one; name the ` +
+      `value before it: outputNames: [${JSON.stringify(node.input[0])}]`,
+  )
 }
 
 const named: Readonly<Record<LossName, LossBuilder>> = {

@@ -11,6 +11,7 @@ import {
   createNode as node,
   createValue as value,
   dataType,
+  readModel,
   realTensor,
   writeModel,
 } from '../../src/onnx/index.js'
@@ -182,5 +183,22 @@ describe('losses', () => {
     expect(() => crossEntropyLoss({ ignoreIndex: 0.5 })).toThrow(/ignoreIndex/)
     const old = model([node('Neg', ['y'], ['z'])], [value('y', 11, [])], [value('z', 11, [])], [], 13)
     await refused({ model: old }, /version 13 of ONNX's operators, the model 17/)
+  })
+
+  it.each([
+    ['cross-entropy', 'Softmax'],
+    ['bce-with-logits', 'Sigmoid'],
+  ] as const)('%s is not put behind a %s of the model, but before it', async (loss, activation) => {
+    const ended = dense()
+    ended.graph.output[0]!.name = 'output'
+    ended.graph.node.push(node(activation, ['y'], ['p']), node('Identity', ['p'], ['output']))
+    await expect(generateArtifacts(ended, { loss })).rejects.toThrow(
+      new RegExp(`ERR_OPTION: ${loss} .*"output" comes from one; .*outputNames: \\["y"\\]`),
+    )
+    const named = await generateArtifacts(ended, { loss, outputNames: ['y'] })
+    const plain = await generateArtifacts(dense(), { loss })
+    const operators = ({ trainModel }: typeof plain) =>
+      readModel(trainModel).graph.node.map(({ opType }) => opType)
+    expect(operators(named)).toEqual(operators(plain))
   })
 })

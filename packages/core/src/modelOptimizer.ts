@@ -6,7 +6,7 @@ import type { Transformation } from './transformation.js'
 export interface ModelOptimizer extends Pick<Optimizer, 'step' | 'report' | 'save' | 'load' | 'dispose'> {
   /**
    * Looks whether the model has other arrays than before, and then starts over: a new optimiser, of those. Call it before
-   * gradients are computed; `save` and `load` do so by themselves.
+   * gradients are taken from the model; `save` and `load` do so by themselves.
    *
    * @returns whether it has started over since this was last asked
    * @throws what `createOptimizer` throws; the optimiser is then as before

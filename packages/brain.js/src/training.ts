@@ -49,8 +49,6 @@ export function createTraining(transformation: Transformation, source: Source, b
   let pending = 0
   /** The mean loss so far; `undefined` where one is not known. */
   let total: number | undefined = 0
-  /** Where the gradients are, unless on the seat. */
-  let elsewhere: readonly (TypedArray | null)[] | undefined
   let isReleased = false
   /** Whether the seat is known to be that of the network as it is now. */
   let isSettled = false
@@ -89,19 +87,22 @@ export function createTraining(transformation: Transformation, source: Source, b
     pending = 0
     total = 0
   }
-  const flush = (): void => {
-    if (pending === 0 || !seat) return
-    const count = pending
-    let loss = total
+  const step = (
+    seat: Seat,
+    gradients: readonly (TypedArray | null)[],
+    loss: number | undefined,
+  ): void => {
     // Whatever comes of the step, its gradients are used up.
     forget()
-    if (count < batchSize) {
-      const missing = batchSize / count
-      if (loss !== undefined) loss *= missing
-      for (const gradient of seat.gradients) for (let i = 0; i < gradient.length; i++) gradient[i]! *= missing
-    }
-    seat.step(elsewhere ?? seat.gradients, loss)
+    seat.step(gradients, loss)
     training.report = seat.optimizer.report
+  }
+  /** Takes a step with a batch that has not come to its end. */
+  const flush = (): void => {
+    if (pending === 0 || !seat) return
+    const missing = batchSize / pending
+    for (const gradient of seat.gradients) for (let i = 0; i < gradient.length; i++) gradient[i]! *= missing
+    step(seat, seat.gradients, total === undefined ? undefined : total * missing)
   }
 
   const training: { -readonly [K in keyof Training]: Training[K] } = {
@@ -109,10 +110,14 @@ export function createTraining(transformation: Transformation, source: Source, b
     add(loss) {
       if (!isSettled) settled()
       if (!seat) return
-      const given = source.gradients(seat.gradients, pending === 0, 1 / batchSize)
-      elsewhere = given === seat.gradients ? undefined : given
-      total = total === undefined || loss === undefined ? undefined : total + loss / batchSize
-      if (++pending === batchSize) flush()
+      const gradients = source.gradients(seat.gradients, pending === 0, 1 / batchSize)
+      const mean = total === undefined || loss === undefined ? undefined : total + loss / batchSize
+      if (pending + 1 === batchSize) {
+        step(seat, gradients, mean)
+      } else {
+        total = mean
+        pending++
+      }
     },
     flush() {
       settled()

@@ -87,11 +87,7 @@ export function createTraining(transformation: Transformation, source: Source, b
     pending = 0
     total = 0
   }
-  const step = (
-    seat: Seat,
-    gradients: readonly (TypedArray | null)[],
-    loss: number | undefined,
-  ): void => {
+  const step = (seat: Seat, gradients: readonly (TypedArray | null)[], loss: number | undefined): void => {
     // Whatever comes of the step, its gradients are used up.
     forget()
     seat.step(gradients, loss)

@@ -112,6 +112,12 @@ describe('a step in one call', () => {
     )
   })
 
+  it('is the step of the passes: corrections of a bias that wear off', () => {
+    const steps = Array.from({ length: 500 }, () => ({ gradient: 0.5, loss: 1 }))
+    for (const base of [sgd({ momentum: 0.9 }), adam({ beta1: 0.5, beta2: 0.9 }), adam({ nesterov: true })])
+      compare(inducedMetric(base, { learningRate: 0.1, xi: 0.05 }), 'float64', true, steps)
+  })
+
   it('is the step of the passes: any scalars', () => {
     type Recipe = (given: Readonly<Record<'h' | 'step', Expr>>) => Expr
     const { scalar } = fc.letrec<{ scalar: Recipe }>((tie) => {

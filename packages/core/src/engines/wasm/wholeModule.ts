@@ -1,5 +1,5 @@
 import type { Op } from '../../algebra.js'
-import { neededNodes, type Graph } from '../../graph.js'
+import { neededNodes, type Graph, type GraphNode } from '../../graph.js'
 import type { MetricGraph, StepGraph } from '../../record.js'
 import { encodeModule, type Bytes, type FunctionImport } from './encoder.js'
 import {
@@ -130,10 +130,12 @@ export function encodeWhole(
     order
       .filter((node) => !values.has(node))
       .map((node) => {
-        const code = scalarCode(of, node, (i) => get(values.get(i)!), input)
+        const value = (i: number): Bytes => get(values.get(i)!)
+        const code = scalarCode(of, node, value, input)
         const local = locals.add('f64')
         values.set(node, local)
-        return set(local, code)
+        // A local is 0 before it is set.
+        return isDecay(of, node) ? when(remains(of, node, value), set(local, code)) : set(local, code)
       })
   const run = (name: WholePass): Bytes => {
     const { loop, table, scalars: at } = layout.passes[name]
@@ -181,6 +183,31 @@ export function encodeWhole(
     shared,
     imports,
   )
+}
+
+/** Whether a scalar is a power that serves only to be taken from 1, as in the corrections of a bias, 1 − βᵗ. */
+function isDecay({ nodes, outputs }: Graph, index: number): boolean {
+  const isFromOne = ({ op, inputs: [from, power] }: GraphNode): boolean =>
+    op === 'sub' && nodes[from!]!.value === 1 && power === index
+  return (
+    nodes[index]!.op === 'pow' &&
+    !Object.values(outputs).includes(index) &&
+    nodes.every((node) => !node.inputs.includes(index) || isFromOne(node))
+  )
+}
+
+/**
+ * Tells (i32) whether 1 − βᵗ may be other than 1. Above t(1 − β) = 40 it is not, as ln β ≤ β − 1, and e⁻⁴⁰ is less than
+ * half of the last bit. The powers of Adam's corrections are a good part of a step on few weights.
+ */
+function remains({ nodes }: Graph, index: number, value: (node: number) => Bytes): Bytes {
+  const [base, exponent] = nodes[index]!.inputs.map(value) as [Bytes, Bytes]
+  return [
+    [f64(0), base, op.f64Less],
+    [base, f64(1), op.f64Less, op.i32And],
+    [f64(40), exponent, f64(1), base, op.f64Sub, op.f64Mul, op.f64Less, op.i32And],
+    op.i32Eqz,
+  ]
 }
 
 /** The code of one scalar: the same operations of double precision as on the host, so with the same results. */

@@ -56,7 +56,10 @@ export async function checkTraining(
 }
 
 /** A session on the artifacts of a model. */
-export async function startTraining(model: Model, options: GenerateOptions): Promise<TrainingSession> {
+export async function startTraining(
+  model: Model | string,
+  options: GenerateOptions,
+): Promise<TrainingSession> {
   const { trainModel, evalModel, checkpointState } = await generateArtifacts(model, options)
   return TrainingSession.create({ trainModel, evalModel, checkpointState, ort })
 }

@@ -1,11 +1,13 @@
 // What a pattern costs with an optimiser of ours and with brain.js's own, in one process, by turns; and how many epochs
-// xor takes. `npm run bench` in this package, after `npm run build` at the top; `npm run bench -- 60` for more rounds.
+// xor takes. `npm run bench` in this package, after `npm run build` at the top; `npm run bench -- 60` for more rounds,
+// `npm run bench -- 60 xor` for xor alone.
 import { adam, heavyBall, inducedMetric } from '@induced-metric/core'
 import { useOptimizer } from '@induced-metric/brain.js'
 import { createRandom, seeded, versions, xor } from '../test/support/brain.js'
 import { measure, median, ratio } from './measure.js'
 
 const rounds = Number(process.argv[2] ?? 25)
+const only = process.argv[3] ?? ''
 
 const momentum = inducedMetric(heavyBall({ momentum: 0.1 }), { learningRate: 0.3 })
 const induced = inducedMetric(adam(), { learningRate: 0.001 })
@@ -69,6 +71,7 @@ function subjectsOf(brain, sizes, data) {
  * @param {readonly unknown[]} data
  */
 function compare(brain, title, sizes, data) {
+  if (!title.startsWith(only)) return
   const times = measure(subjectsOf(brain, sizes, data), { rounds, slice: 20 })
   console.log(`\n${title}, µs per pattern (median of ${rounds} rounds)`)
   for (const [name, values] of Object.entries(times)) {

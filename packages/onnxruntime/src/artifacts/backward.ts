@@ -1,12 +1,12 @@
 import { InducedMetricError } from '@induced-metric/core'
 import { describeNode, type Emitted } from '../lowering/context.js'
 import type { ValueTypes } from '../lowering/shapes.js'
+import { capturedBy, freshNames, namesIn, neededFor } from '../onnx/graph.js'
 import { canonicalDomain } from '../onnx/model.js'
 import { createNode } from '../onnx/node.js'
 import type { GraphProto, NodeProto, TensorProto } from '../onnx/onnx_pb.js'
 import { createGradientContext, isReal, noGradient, type GradientRule } from './gradients/context.js'
 import { gradients as builtinGradients, type GradientTable } from './gradients/table.js'
-import { capturedBy, freshNames, namesIn, neededFor } from '../onnx/graph.js'
 
 /** What gradients are wanted. */
 export interface BackwardRequest {

@@ -1,6 +1,7 @@
 import { clone } from '@bufbuild/protobuf'
 import { InducedMetricError } from '@induced-metric/core'
 import { describeNode } from '../lowering/context.js'
+import { freshNames, namesIn, subgraphsOf } from '../onnx/graph.js'
 import { canonicalDomain, opsetOf, setOpset, type Model } from '../onnx/model.js'
 import { createNode } from '../onnx/node.js'
 import {
@@ -11,7 +12,6 @@ import {
   type GraphProto,
   type NodeProto,
 } from '../onnx/onnx_pb.js'
-import { freshNames, namesIn, subgraphsOf } from '../onnx/graph.js'
 
 /** Functions that call functions grow quickly: more nodes than this no model has. */
 const mostNodes = 500_000

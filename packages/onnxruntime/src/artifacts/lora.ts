@@ -2,12 +2,12 @@ import { clone } from '@bufbuild/protobuf'
 import { InducedMetricError } from '@induced-metric/core'
 import { attributeOf, floatOf, intOf, intsOf } from '../onnx/attribute.js'
 import { dataType, elementTypeOf } from '../onnx/dataType.js'
+import { capturedBy, namesIn } from '../onnx/graph.js'
 import { canonicalDomain, readModel, type Model } from '../onnx/model.js'
 import { createNode, type Attributes } from '../onnx/node.js'
 import { ModelProtoSchema, type GraphProto, type NodeProto, type TensorProto } from '../onnx/onnx_pb.js'
 import { createTensor, dimsOf, realTensor } from '../onnx/tensor.js'
 import { createRandom, uniform } from '../random.js'
-import { capturedBy, namesIn } from '../onnx/graph.js'
 import {
   adaptersOf,
   factorsOf,

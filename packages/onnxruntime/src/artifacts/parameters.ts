@@ -1,9 +1,9 @@
 import { InducedMetricError } from '@induced-metric/core'
 import { dataType } from '../onnx/dataType.js'
+import { subgraphsOf } from '../onnx/graph.js'
 import { canonicalDomain } from '../onnx/model.js'
 import type { GraphProto, NodeProto, TensorProto } from '../onnx/onnx_pb.js'
 import { dimsOf } from '../onnx/tensor.js'
-import { subgraphsOf } from '../onnx/graph.js'
 import { selectNames, type Selector } from './select.js'
 import { declaredValue } from './values.js'
 

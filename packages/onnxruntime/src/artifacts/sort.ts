@@ -1,7 +1,7 @@
 import { InducedMetricError } from '@induced-metric/core'
 import { describeNode } from '../lowering/context.js'
-import type { NodeProto } from '../onnx/onnx_pb.js'
 import { capturedBy } from '../onnx/graph.js'
+import type { NodeProto } from '../onnx/onnx_pb.js'
 
 /**
  * Nodes in an order in which each comes after those whose outputs it reads; where they stand so already, as they are.

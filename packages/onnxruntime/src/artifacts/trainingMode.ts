@@ -1,10 +1,10 @@
 import type { ValueTypes } from '../lowering/shapes.js'
 import { createAttribute, floatOf } from '../onnx/attribute.js'
 import { dataType } from '../onnx/dataType.js'
+import { freshNames, namesIn } from '../onnx/graph.js'
 import { canonicalDomain } from '../onnx/model.js'
 import type { GraphProto, NodeProto } from '../onnx/onnx_pb.js'
 import { createTensor } from '../onnx/tensor.js'
-import { freshNames, namesIn } from '../onnx/graph.js'
 
 /**
  * Makes dropouts drop and, unless they are to stay as at inference, batch normalisations use the statistics of the batch

@@ -2,10 +2,10 @@ import { InducedMetricError } from '@induced-metric/core'
 import { describeNode } from '../lowering/context.js'
 import { attributeType } from '../onnx/attribute.js'
 import { elementTypeOf } from '../onnx/dataType.js'
+import { subgraphsOf } from '../onnx/graph.js'
 import { canonicalDomain, opsetOf, type Model } from '../onnx/model.js'
 import type { GraphProto, NodeProto, TensorProto, ValueInfoProto } from '../onnx/onnx_pb.js'
 import { dimsOf } from '../onnx/tensor.js'
-import { subgraphsOf } from '../onnx/graph.js'
 
 /** The versions of ONNX's operators that models may use. */
 const opsets = { oldest: 11, newest: 26 }

@@ -1,7 +1,7 @@
 import { checkOptions, createModelOptimizer, withGroups } from '@induced-metric/core'
 import type { Checkpoint, GroupOf, ModelOptimizer, StepReport, Transformation } from '@induced-metric/core'
 import { differentiatedLoss, type Net, type Target, type Vol } from './net.js'
-import { addDecay, weightsOf } from './weights.js'
+import { addDecay, weightsOf, type Weights } from './weights.js'
 
 /** The options of an `InducedTrainer`, by convnetjs's names. */
 export interface InducedTrainerOptions {
@@ -51,9 +51,9 @@ export class InducedTrainer {
   l2_decay: number
   /** Patterns trained on so far, as in convnetjs's trainers. */
   k = 0
-  readonly #optimizer: ModelOptimizer
-  /** Of the batch under way: the loss of each pattern, where the net tells one. */
-  #losses: (number | undefined)[] = []
+  readonly #optimizer: ModelOptimizer<Weights>
+  /** Under way: the loss of each pattern, where the net tells one, and the layers that they went through. */
+  #batch: { losses: (number | undefined)[]; layers?: Net['layers'] } = { losses: [] }
 
   /**
    * @param net with its layers made
@@ -89,15 +89,15 @@ export class InducedTrainer {
    * @throws what the optimiser's step throws. The weights are then as before, and the batch is dropped.
    */
   train(x: Vol, y: Target): TrainStats {
-    if (this.#optimizer.follow()) this.#losses = []
+    if (this.#batch.layers !== this.net.layers) this.#batch = { losses: [], layers: this.net.layers }
     const start = Date.now()
     this.net.forward(x, true)
     const middle = Date.now()
     const cost = this.net.backward(y)
     const [fwd_time, bwd_time] = [middle - start, Date.now() - middle]
     this.k++
-    this.#losses.push(differentiatedLoss(this.net, cost))
-    const [l1_decay_loss, l2_decay_loss] = this.#losses.length < this.batch_size ? [0, 0] : this.#step()
+    const patterns = this.#batch.losses.push(differentiatedLoss(this.net, cost))
+    const [l1_decay_loss, l2_decay_loss] = patterns < this.batch_size ? [0, 0] : this.#step()
     const cost_loss = cost ?? NaN
     const loss = cost_loss + l1_decay_loss + l2_decay_loss
     return { fwd_time, bwd_time, cost_loss, softmax_loss: cost_loss, l1_decay_loss, l2_decay_loss, loss }
@@ -105,8 +105,7 @@ export class InducedTrainer {
 
   /** Takes a step with the patterns of a batch that is not full, if there are any: for the end of an epoch. */
   flush(): StepReport {
-    if (this.#optimizer.follow()) this.#losses = []
-    if (this.#losses.length > 0) this.#step()
+    if (this.#batch.layers === this.net.layers && this.#batch.losses.length > 0) this.#step()
     return this.report
   }
 
@@ -131,8 +130,9 @@ export class InducedTrainer {
 
   /** Steps with the mean over the batch. Decay counts once a batch, not once a pattern, as in convnetjs. */
   #step(): readonly [l1: number, l2: number] {
-    const [weights, losses, patterns] = [weightsOf(this.net), this.#losses, this.#losses.length]
-    this.#losses = []
+    const losses = this.#batch.losses.splice(0)
+    const patterns = losses.length
+    const weights = this.#optimizer.follow()
     try {
       const [l1, l2] = addDecay(weights, this.l1_decay, this.l2_decay)
       const gradients = weights.map(({ gradient }) => gradient)

@@ -3,15 +3,18 @@ import { createOptimizer, type Optimizer, type Parameter } from './optimizer.js'
 import type { Transformation } from './transformation.js'
 
 /** An optimiser of whatever weights a model has. */
-export interface ModelOptimizer extends Pick<Optimizer, 'step' | 'report' | 'save' | 'load' | 'dispose'> {
+export interface ModelOptimizer<P extends Parameter = Parameter> extends Pick<
+  Optimizer,
+  'step' | 'report' | 'save' | 'load' | 'dispose'
+> {
   /**
    * Looks whether the model has other arrays than before, and then starts over: a new optimiser, of those. Call it before
    * gradients are taken from the model; `save` and `load` do so by themselves.
    *
-   * @returns whether it has started over since this was last asked
+   * @returns the model's parameters as they are now
    * @throws what `createOptimizer` throws; the optimiser is then as before
    */
-  follow(): boolean
+  follow(): readonly P[]
 }
 
 /**
@@ -32,46 +35,45 @@ export interface ModelOptimizer extends Pick<Optimizer, 'step' | 'report' | 'sav
  * ])
  * optimizer.step([model.weights.map((w) => 2 * w)])
  * model.weights = new Float32Array([3, 4]) // as from a file
- * console.log(optimizer.follow(), optimizer.report.step) // true 0
+ * optimizer.follow()
+ * console.log(optimizer.report.step) // 0
  * ```
  */
-export function createModelOptimizer(
+export function createModelOptimizer<P extends Parameter>(
   transformation: Transformation,
-  parametersOf: () => readonly Parameter[],
-): ModelOptimizer {
+  parametersOf: () => readonly P[],
+): ModelOptimizer<P> {
   let arrays: TypedArray[]
-  const start = (parameters: readonly Parameter[]): Optimizer => {
+  const start = (parameters: readonly P[]): Optimizer => {
     const started = createOptimizer(transformation, parameters)
     arrays = parameters.map(({ data }) => data)
     return started
   }
   let optimizer = start(parametersOf())
   let isDisposed = false
-  let hasRestarted = false
-  const current = (): Optimizer => {
-    if (isDisposed) return optimizer
+  const follow = (): readonly P[] => {
     const parameters = parametersOf()
     const isSame = parameters.every(({ data }, i) => isSameMemory(data, arrays[i]))
-    if (isSame && parameters.length === arrays.length) return optimizer
+    if (isDisposed || (isSame && parameters.length === arrays.length)) return parameters
     const before = optimizer
     optimizer = start(parameters)
-    hasRestarted = true
     before.dispose()
-    return optimizer
+    return parameters
   }
   return {
     get report() {
       return optimizer.report
     },
-    follow() {
-      current()
-      const since = hasRestarted
-      hasRestarted = false
-      return since
-    },
+    follow,
     step: (gradients, options) => optimizer.step(gradients, options),
-    save: () => current().save(),
-    load: (checkpoint) => current().load(checkpoint),
+    save() {
+      follow()
+      return optimizer.save()
+    },
+    load(checkpoint) {
+      follow()
+      optimizer.load(checkpoint)
+    },
     dispose() {
       isDisposed = true
       optimizer.dispose()

@@ -47,11 +47,12 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-/** All that the packages depend on outside this workspace, at any depth. */
+/** All that the packages depend on outside this workspace, at any depth, with the frameworks that they can't do without. */
 function outerDependencies(): string[] {
   const found = new Set<string>()
-  const visit = (manifest: Manifest): void => {
-    for (const name of Object.keys(manifest.dependencies ?? {})) {
+  const visit = ({ dependencies, peerDependencies = {}, peerDependenciesMeta = {} }: Manifest): void => {
+    const peers = Object.keys(peerDependencies).filter((name) => !peerDependenciesMeta[name]?.optional)
+    for (const name of [...Object.keys(dependencies ?? {}), ...peers]) {
       if (found.has(name) || packages.some((inner) => inner.manifest.name === name)) continue
       found.add(name)
       visit(readManifest(join('node_modules', name)))

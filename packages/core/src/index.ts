@@ -118,3 +118,10 @@ export { fromJSON, type FromJSONOptions } from './fromJSON.js'
 export type { ComponentJSON, GroupJSON, TransformationJSON } from './toJSON.js'
 export { createStepper, type ScalarState, type StepOutcome, type Stepper } from './stepper.js'
 export { createTensorOptimizer, type TensorOptimizer, type TensorParameter } from './tensorOptimizer.js'
+export {
+  createTensorStep,
+  type TensorInfo,
+  type TensorResult,
+  type TensorState,
+  type TensorStep,
+} from './tensorStep.js'

@@ -1,6 +1,8 @@
-import { evaluateScalar, type Op } from './algebra.js'
+import type { Op } from './algebra.js'
 import type { TypedArray } from './engines/engine.js'
 import { neededNodes, type Graph } from './graph.js'
+import type { Scalars } from './plan.js'
+import { compileScalarNodes } from './scalars.js'
 
 /**
  * Every operation of a graph but its leaves, as a function of a framework's tensors: a table that lacks one does not
@@ -21,6 +23,12 @@ export interface TensorBackend<T> {
   dtype(tensor: T): 'float32' | 'float64'
   /** Frees what the optimiser has made and needs no longer; where the framework does that itself, nothing. */
   dispose?(tensor: T): void
+  /**
+   * Compiles a function of tensors, where the framework can fuse operations. It is made of the lowering's functions and
+   * of `dispose`, has no other effect, leaves its operands as they are, and is called with the same number of them each
+   * time, of shapes and types that may differ from those of the call before.
+   */
+  compile?(compute: (operands: readonly T[]) => T[]): (operands: readonly T[]) => T[]
 }
 
 /** Numbers as scalar tensors, each of them once. */
@@ -49,76 +57,103 @@ export function arrayOf(dtype: 'float32' | 'float64', length: number): TypedArra
   return dtype === 'float64' ? new Float64Array(length) : new Float32Array(length)
 }
 
-/**
- * Evaluates outputs of a graph on a framework's tensors. Numbers stay on the host, in double precision, until they meet
- * a tensor; intermediate tensors are freed after their last use.
- *
- * @param input what the graph's inputs stand for; tensors among them are left alone
- * @param dtype the element type of scalars
- * @returns the outputs; tensors among them are new ones, no two the same
- */
-export function evaluateGraph<T>(
-  graph: Graph,
-  outputs: readonly string[],
-  input: (name: string) => T | number,
-  { backend, scalars, dtype }: EvaluationContext<T>,
-): Record<string, T | number> {
-  const { nodes } = graph
-  const order = neededNodes(graph, outputs)
-  const uses = new Map<number, number>()
-  const use = (index: number): void => void uses.set(index, (uses.get(index) ?? 0) + 1)
-  for (const index of order) nodes[index]!.inputs.forEach(use)
-  for (const name of outputs) use(graph.outputs[name]!)
+/** Evaluates outputs of a graph; see {@link prepareEvaluation}. */
+export type Evaluation<T> = (given: EvaluationInputs<T>) => Record<string, T | number>
 
-  const values = new Map<number, T | number>()
-  const own = new Map<number, T>()
-  const asTensor = (index: number): T => {
-    const value = values.get(index)!
-    return typeof value === 'number' ? scalars.at(value, dtype) : value
-  }
-  const release = (index: number): void => {
-    uses.set(index, uses.get(index)! - 1)
-    const tensor = own.get(index)
-    if (uses.get(index)! > 0 || tensor === undefined) return
-    own.delete(index)
-    backend.dispose?.(tensor)
-  }
-  try {
-    for (const index of order) {
-      const { op, inputs, value, name } = nodes[index]!
-      if (op === 'constant') values.set(index, value!)
-      else if (op === 'input') values.set(index, input(name!))
-      else {
-        const operands = inputs.map((operand) => values.get(operand)!)
-        if (op !== 'sum' && operands.every((operand) => typeof operand === 'number')) {
-          const [a = 0, b = 0, c = 0] = operands
-          values.set(index, evaluateScalar(op, a, b, c))
-          continue
-        }
-        const result = backend.lowering[op](...inputs.map(asTensor))
-        values.set(index, result)
-        own.set(index, result)
-        inputs.forEach(release)
-      }
-    }
-    const results: Record<string, T | number> = {}
-    for (const name of outputs) {
-      const index = graph.outputs[name]!
-      const value = values.get(index)!
-      // An input handed on, or an output that is another one as well, is to be had in a copy.
-      const shared = typeof value !== 'number' && !own.delete(index)
-      results[name] = shared ? backend.from(backend.read(value), backend.shape(value)) : value
-    }
-    return results
-  } catch (error) {
-    for (const tensor of own.values()) backend.dispose?.(tensor)
-    throw error
-  }
+/** What an evaluation is given. */
+export interface EvaluationInputs<T> {
+  /** The graph's inputs that are tensors, by name. They are left alone. */
+  readonly tensor: (name: string) => T
+  /** Those that are numbers. */
+  readonly numbers: Scalars
+  readonly scalars: ScalarTensors<T>
+  /** The element type of scalars. */
+  readonly dtype: 'float32' | 'float64'
 }
 
-/** What evaluations of one step share. */
-export interface EvaluationContext<T> {
-  readonly backend: TensorBackend<T>
-  readonly scalars: ScalarTensors<T>
-  readonly dtype: 'float32' | 'float64'
+/**
+ * Prepares the evaluation of outputs of a graph on a framework's tensors. Numbers stay on the host, in double precision,
+ * until they meet a tensor. What is left is a function of tensors, which the framework may compile; intermediate tensors
+ * are freed after their last use.
+ *
+ * @returns a function to the outputs by name; tensors among them are new ones, no two the same
+ */
+export function prepareEvaluation<T>(
+  graph: Graph,
+  outputs: readonly string[],
+  backend: TensorBackend<T>,
+): Evaluation<T> {
+  const { nodes } = graph
+  const order = neededNodes(graph, outputs)
+  const tensors = new Set<number>()
+  for (const index of order) {
+    const { op, inputs, shape } = nodes[index]!
+    const isTensor = op === 'input' ? shape !== 'scalar' : op === 'sum' || inputs.some((i) => tensors.has(i))
+    if (isTensor) tensors.add(index)
+  }
+  const computed = [...tensors].filter((index) => nodes[index]!.op !== 'input')
+  const given = [...tensors].filter((index) => nodes[index]!.op === 'input')
+  const used = new Set(computed.flatMap((index) => nodes[index]!.inputs))
+  const met = [...used].filter((index) => !tensors.has(index))
+  const wanted = outputs.map((name) => graph.outputs[name]!)
+  const results = [...new Set(wanted)].filter((index) => computed.includes(index))
+  const values = new Float64Array(nodes.length)
+  const computeNumbers = compileScalarNodes(
+    graph,
+    order.filter((index) => !tensors.has(index)),
+  )
+
+  const computeTensors = (operands: readonly T[]): T[] => {
+    const operand = new Map([...given, ...met].map((index, i) => [index, operands[i]!]))
+    const own = new Map<number, T>()
+    const uses = new Map<number, number>()
+    const use = (index: number): void => void uses.set(index, (uses.get(index) ?? 0) + 1)
+    for (const index of computed) nodes[index]!.inputs.forEach(use)
+    results.forEach(use)
+    const release = (index: number): void => {
+      uses.set(index, uses.get(index)! - 1)
+      const tensor = own.get(index)
+      if (uses.get(index)! > 0 || tensor === undefined) return
+      own.delete(index)
+      backend.dispose?.(tensor)
+    }
+    try {
+      for (const index of computed) {
+        const { op, inputs } = nodes[index]!
+        if (op === 'constant' || op === 'input') continue
+        own.set(index, backend.lowering[op](...inputs.map((i) => own.get(i) ?? operand.get(i)!)))
+        inputs.forEach(release)
+      }
+      return results.map((index) => own.get(index)!)
+    } catch (error) {
+      for (const tensor of own.values()) backend.dispose?.(tensor)
+      throw error
+    }
+  }
+  const compute = backend.compile?.(computeTensors) ?? computeTensors
+
+  return ({ tensor, numbers, scalars, dtype }) => {
+    computeNumbers(values, numbers)
+    const operands = [
+      ...given.map((index) => tensor(nodes[index]!.name!)),
+      ...met.map((index) => scalars.at(values[index]!, dtype)),
+    ]
+    const made = new Map(compute(operands).map((result, i) => [results[i]!, result]))
+    const take = (index: number): T | number => {
+      if (!tensors.has(index)) return values[index]!
+      const result = made.get(index)
+      if (made.delete(index)) return result!
+      // An input handed on, or an output that is another one as well, is to be had in a copy.
+      const original = operands[given.indexOf(index)] ?? taken.get(index)!
+      return backend.from(backend.read(original), backend.shape(original))
+    }
+    const taken = new Map<number, T>()
+    return Object.fromEntries(
+      outputs.map((name, i) => {
+        const value = take(wanted[i]!)
+        if (typeof value !== 'number') taken.set(wanted[i]!, value)
+        return [name, value]
+      }),
+    )
+  }
 }

@@ -8,6 +8,7 @@ import {
   max,
   min,
   mul,
+  neg,
   pow,
   select,
   sqrt,
@@ -39,7 +40,7 @@ export interface StepForm {
  * `step`, `learningRate`, `weightDecay`, `rows`, `columns`, `base.NAME`, and, known only once every parameter has been
  * reduced, `scale` (ρ) and `clip`. Outputs: `norm` (Σg², where the gradient is clipped), `dual` (this parameter's part
  * of s; without the metric 0, or NaN when the gradient is not finite), `parameter` and `slot.NAME` (the new values),
- * `initial.NAME` (what every element of a new slot starts from).
+ * `update` (Δθ, for frameworks that add it themselves), `initial.NAME` (what every element of a new slot starts from).
  */
 export interface StepGraph extends Graph {
   readonly slots: readonly string[]
@@ -56,8 +57,14 @@ export function recordStep(form: StepForm): StepGraph {
   // Δθ = −lr·ρ·P m̂ − lr·wd·θ: the decay is decoupled, on the old θ, and not scaled by ρ.
   const learningRate = input('learningRate', 'scalar')
   const rate = form.metric ? mul(learningRate, input('scale', 'scalar')) : learningRate
-  let next = sub(parameter, mul(rate, update.direction))
-  if (form.decays) next = sub(next, mul(mul(learningRate, input('weightDecay', 'scalar')), parameter))
+  const step = mul(rate, update.direction)
+  let next = sub(parameter, step)
+  let change = neg(step)
+  if (form.decays) {
+    const decay = mul(mul(learningRate, input('weightDecay', 'scalar')), parameter)
+    next = sub(next, decay)
+    change = sub(change, decay)
+  }
 
   // x − x is 0, or NaN when x is not finite.
   let dual = form.metric
@@ -73,7 +80,10 @@ export function recordStep(form: StepForm): StepGraph {
     outputs[`slot.${name}`] = slot.next
     outputs[`initial.${name}`] = slot.initial
   }
-  return { ...buildGraph(outputs, ['scale', 'clip']), slots: Object.keys(update.slots) }
+  const late = ['scale', 'clip']
+  // Checkpoints carry the hash, and know nothing of `update`, which only says the same once more.
+  const { hash } = buildGraph(outputs, late)
+  return { ...buildGraph({ ...outputs, update: change }, late), hash, slots: Object.keys(update.slots) }
 }
 
 /** The sums a base takes inside its own update, as Muon's norm: where they overflow, the step must not be written. */

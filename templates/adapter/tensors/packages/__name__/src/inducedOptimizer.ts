@@ -23,7 +23,8 @@ export interface InducedOptimizerOptions {
 
 /**
  * Makes an induced-metric optimiser for tensors of __name__. FILL IN: give it the form that optimisers have in the
- * framework (a class to extend, a pair of functions); this one is `step(gradients, { loss })`.
+ * framework (a class to extend, a pair of functions); this one is `step(gradients, { loss })`. Where a state goes in and
+ * comes out, take the core's `createTensorStep`.
  *
  * @param variables what is trained; every step sets those that have a gradient to a new tensor, and frees the old one
  * @param transformation what `inducedMetric` returned

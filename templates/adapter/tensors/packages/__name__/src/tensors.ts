@@ -19,4 +19,5 @@ export const tensors: TensorBackend<Tensor> = {
   dtype: (tensor) => fillIn('dtype in src/tensors.ts', tensor),
   /** Frees a tensor; leave it out where a garbage collector does that. */
   dispose: (tensor) => fillIn('dispose in src/tensors.ts', tensor),
+  // Where the framework can fuse operations, as a `jit` does, there is `compile` as well.
 }

@@ -1,0 +1,29 @@
+import { Array as JaxArray, jit, numpy as np } from '@jax-js/jax'
+import { InducedMetricError, type TensorBackend } from '@induced-metric/core'
+import { lowering } from './lowering.js'
+
+/** What the optimiser does with arrays of jax-js besides computing. */
+export const tensors: TensorBackend<np.Array> = {
+  lowering,
+  from(values, shape) {
+    const dtype = values instanceof Float64Array ? np.float64 : np.float32
+    return values.every((value) => Object.is(value, values[0]))
+      ? np.full([...shape], values[0] ?? 0, { dtype })
+      : np.array(values, { shape: [...shape], dtype })
+  },
+  read: (array) => array.ref.dataSync() as Float32Array,
+  shape: (array) => (array instanceof JaxArray ? array.shape : refuse(array)),
+  dtype: ({ dtype }) => (dtype === np.float32 ? 'float32' : dtype === np.float64 ? 'float64' : refuse(dtype)),
+  dispose: (array) => array.dispose(),
+  compile(compute) {
+    const fused = jit((...operands: np.Array[]) => compute(operands))
+    // What is fused on the cpu is computed in double precision, where a square that overflows float32 goes unnoticed.
+    return (operands) =>
+      operands[0]?.device === 'cpu' ? compute(operands) : fused(...operands.map(({ ref }) => ref))
+  },
+}
+
+function refuse(given: unknown): never {
+  const message = `the optimiser takes arrays of float32 or float64, outside of jit and grad; given ${String(given)}`
+  throw new InducedMetricError('ERR_NOT_SUPPORTED', message)
+}

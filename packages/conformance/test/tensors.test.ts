@@ -80,6 +80,112 @@ describe('createTensorOptimizer', () => {
   mountConformance(target, { describe, it })
 })
 
+describe('createTensorStep', () => {
+  const weights = () => tensors.from(new Float32Array([1, 2, -3]), [3])
+  const gradient = () => tensors.from(new Float32Array([1, -1, 2]), [3])
+  const infos = [{ name: 'w', shape: [3], dtype: 'float32' }] as const
+  const transformation = core.inducedMetric(core.adam(), { learningRate: 0.1, weightDecay: 0.01 })
+  const create = (output: 'parameter' | 'update', backend = tensors) =>
+    core.createTensorStep(transformation, infos, backend, output)
+  const free = (given: Iterable<Tensor | null>): void => {
+    for (const tensor of given) if (tensor) tensors.dispose!(tensor)
+  }
+  const slotsOf = ({ slots }: core.TensorState<Tensor>): Tensor[] =>
+    slots.flatMap((own) => Object.values(own))
+
+  it('leaves all it is given alone, so that a step can be taken again', () => {
+    const [w, g, step] = [weights(), gradient(), create('parameter')]
+    const before = step.init()
+    const saved = step.save(before)
+    const results = [step.take([w], [g], before), step.take([w], [g], before)] as const
+    expect(step.save(before)).toEqual(saved)
+    expect(step.save(results[1].state)).toEqual(step.save(results[0].state))
+    expect(results[1].values[0]!.values).toEqual(results[0].values[0]!.values)
+    expect([...w.values]).toEqual([1, 2, -3])
+    for (const { values, replaced, state } of results) {
+      expect(replaced).toEqual(slotsOf(before))
+      free([...values, ...slotsOf(state)])
+    }
+    free([w, g, ...slotsOf(before)])
+    expect(living.size).toBe(0)
+  })
+
+  it('gives Δθ as well as new values', () => {
+    const [w, g] = [weights(), gradient()]
+    const [parameter, update] = (['parameter', 'update'] as const).map((output) => {
+      const step = create(output)
+      return step.take([w], [g], step.init()).values[0]!.values
+    })
+    update!.forEach((change, i) => expect(w.values[i]! + change).toBeCloseTo(parameter![i]!, 6))
+    living.clear()
+  })
+
+  it('keeps the slots of a parameter without a gradient, and replaces none when it skips', () => {
+    const step = create('update')
+    const before = step.init()
+    for (const given of [null, tensors.from(new Float32Array([NaN, 0, 0]), [3])]) {
+      const { values, state, replaced, report } = step.take([weights()], [given], before)
+      expect(values).toEqual([null])
+      expect(slotsOf(state)).toEqual(slotsOf(before))
+      expect(replaced).toEqual([])
+      expect(report).toMatchObject({ step: 0, skipped: true, skippedSteps: 1 })
+    }
+    living.clear()
+  })
+
+  it('refuses states that were made for others, and gradients of another type', () => {
+    const [w, g, step] = [weights(), gradient(), create('update')]
+    const bare = core.createTensorStep(
+      core.inducedMetric(core.sgd(), { learningRate: 1 }),
+      infos,
+      tensors,
+      'update',
+    )
+    const shape = [{ name: 'w', shape: [1], dtype: 'float32' }] as const
+    const longer = core.createTensorStep(transformation, shape, tensors, 'update')
+    for (const other of [bare, longer]) {
+      const state = other.init()
+      expect(() => step.take([w], [g], state)).toThrow(/the state is of other parameters/)
+      expect(() => step.save(state)).toThrow(/the state is of other parameters/)
+    }
+    const wide = tensors.from(new Float64Array(3), [3])
+    expect(() => step.take([w], [wide], step.init())).toThrow(/must be of float32, given "float64"/)
+    living.clear()
+  })
+
+  it('says when it needs the parameters', () => {
+    const step = create('update')
+    expect(() => step.take([], [gradient()], step.init())).toThrow(/reads the parameters/)
+    living.clear()
+  })
+
+  it('has each function compiled once, for all its steps, with numbers that change as arguments', () => {
+    const calls: number[] = []
+    const compiling: typeof tensors = {
+      ...tensors,
+      compile(compute) {
+        const place = calls.push(0) - 1
+        return (operands) => {
+          calls[place]!++
+          return compute(operands)
+        }
+      },
+    }
+    const [step, plain] = [create('parameter', compiling), create('parameter')]
+    let [state, other] = [step.init(), plain.init()]
+    for (let i = 0; i < 4; i++) {
+      const [result, expected] = [
+        step.take([weights()], [gradient()], state),
+        plain.take([weights()], [gradient()], other),
+      ]
+      expect(result.values[0]!.values).toEqual(expected.values[0]!.values)
+      ;[state, other] = [result.state, expected.state]
+    }
+    expect(calls).toEqual([4, 4])
+    living.clear()
+  })
+})
+
 describe('a framework that fails', () => {
   it.each(['add', 'sqrt', 'sum', 'mul'] as const)('in %s leaves everything as it was', (op) => {
     let value = tensors.from(new Float32Array([1, 2, 3]), [3])

@@ -3,7 +3,7 @@ import { InducedMetricError, isList, show } from './errors.js'
 import type { TensorBackend } from './lowering.js'
 import { planStep } from './plan.js'
 import { initialReport, restoredReport, type StepReport } from './report.js'
-import { checkShape, createPlannedStep, unpackNumbers, type TensorState } from './tensorStep.js'
+import { checkShape, createPlannedStep, unpackNumbers } from './tensorStep.js'
 import type { ParameterInfo, Transformation } from './transformation.js'
 
 /** A parameter whose values are a tensor of the framework's. */
@@ -86,13 +86,8 @@ export function createTensorOptimizer<T extends object>(
     if (disposed)
       throw new InducedMetricError('ERR_DISPOSED', 'this optimiser was disposed of; create another')
   }
-  /** Goes over to another state, and frees the slots that are not in it. */
-  const enter = (next: TensorState<T>): void => {
-    const kept = new Set(next.slots.flatMap((slots) => Object.values(slots)))
-    const before = state.slots.flatMap((slots) => Object.values(slots))
-    state = next
-    for (const tensor of before) if (!kept.has(tensor)) backend.dispose?.(tensor)
-  }
+  const free = (tensors: readonly T[]): void => tensors.forEach((tensor) => backend.dispose?.(tensor))
+  const freeSlots = (): void => state.slots.forEach((slots) => free(Object.values(slots)))
   return {
     get report() {
       return report
@@ -104,7 +99,8 @@ export function createTensorOptimizer<T extends object>(
       result.values.forEach((value, index) => {
         if (value !== null) parameters[index]!.set(value)
       })
-      enter(result.state)
+      free(result.replaced)
+      state = result.state
       return (report = result.report)
     },
     save() {
@@ -113,13 +109,15 @@ export function createTensorOptimizer<T extends object>(
     },
     load(given) {
       checkAlive()
-      enter(steps.load(given))
+      const loaded = steps.load(given)
+      freeSlots()
+      state = loaded
       report = restoredReport(report, unpackNumbers(plan, state))
     },
     dispose() {
       if (disposed) return
       disposed = true
-      enter({ ...state, slots: [] })
+      freeSlots()
     },
   }
 }

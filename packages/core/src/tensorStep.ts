@@ -30,6 +30,8 @@ export interface TensorResult<T> {
   readonly values: readonly (T | null)[]
   /** The state after it. Slots that did not change are the tensors of the state before, all others new ones. */
   readonly state: TensorState<T>
+  /** The slots of the state before that are not in this one: to be freed, where nobody needs that state any more. */
+  readonly replaced: readonly T[]
   readonly report: StepReport
 }
 
@@ -119,6 +121,7 @@ export function createPlannedStep<T extends object>(
             numbers: packNumbers({ ...before, ...counts }),
             slots: state.slots.map((slots, index) => passes.updates[index]?.slots ?? slots),
           },
+          replaced: state.slots.flatMap((slots, i) => (passes.updates[i] ? Object.values(slots) : [])),
           report: composeReport({ ...counts, loss, skipped, learningRate, units }),
         }
       } finally {

@@ -3,10 +3,5 @@
  *
  * @packageDocumentation
  */
-export {
-  applyUpdates,
-  inducedOptimizer,
-  type InducedOptimizer,
-  type InducedOptimizerOptions,
-  type InducedState,
-} from './inducedOptimizer.js'
+export { applyUpdates, inducedOptimizer } from './inducedOptimizer.js'
+export type { InducedOptimizer, InducedOptimizerOptions, InducedState } from './inducedOptimizer.js'

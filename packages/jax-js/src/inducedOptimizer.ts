@@ -6,6 +6,7 @@ import {
   type Checkpoint,
   type GroupOf,
   type StepReport,
+  type TensorInfo,
   type TensorState,
   type TensorStep,
   type Transformation,
@@ -99,13 +100,17 @@ export function inducedOptimizer(
   const steps = new Map<string, TensorStep<np.Array>>()
   let report: StepReport | undefined
 
+  /** The leaves of a tree, in jax-js's order, named by the keys that lead to them. */
+  const infosOf = (node: JsTree<np.Array>, path: readonly string[] = []): TensorInfo[] => {
+    if (Array.isArray(node) || node?.constructor === Object) {
+      const children = Object.entries(node as Record<string, JsTree<np.Array>>)
+      return children.flatMap(([key, child]) => infosOf(child, [...path, key]))
+    }
+    const leaf = node as np.Array
+    return [{ name: nameOf(path), shape: tensors.shape(leaf), dtype: tensors.dtype(leaf) }]
+  }
   const stepOf = (params: JsTree<np.Array>): TensorStep<np.Array> => {
-    const leaves = pathsOf(params).map(([path, leaf]) => ({
-      name: nameOf(path),
-      shape: tensors.shape(leaf),
-      dtype: tensors.dtype(leaf),
-    }))
-    const infos = withGroups(leaves, options.groupOf)
+    const infos = withGroups(infosOf(params), options.groupOf)
     const key = JSON.stringify(infos)
     const step = steps.get(key) ?? createTensorStep(transformation, infos, tensors, 'update')
     steps.set(key, step)
@@ -115,40 +120,31 @@ export function inducedOptimizer(
     get report() {
       return report
     },
-    init(params) {
-      const state = pack(stepOf(params).init())
-      tree.dispose(params)
-      return state
-    },
+    init: (params) => begin(stepOf(params).init(), params),
+    load: (checkpoint, params) => begin(stepOf(params).load(checkpoint), params),
+    save: (state, params) => stepOf(params).save(unpack(state)),
     update(grads, state, params, given) {
       const step = stepOf(params ?? grads)
       const [gradients, structure] = tree.flatten<np.Array | null>(grads)
       const [values, expected] = tree.flatten<np.Array>(params ?? grads)
       if (!structure.equals(expected)) {
-        const message = `grads must be a tree like params, given ${structure.toString()} for ${expected.toString()}`
+        const message = `grads must be a tree like params, given ${String(structure)} for ${String(expected)}`
         throw new InducedMetricError('ERR_SHAPE', message)
       }
       const result = step.take(params ? values : [], gradients, unpack(state), given)
       report = result.report
-      const next = pack(result.state)
       // x + −0 is x, whatever the sign of a zero.
       const updates = result.values.map((update, i) => update ?? np.fullLike(values[i]!.ref, -0))
-      const kept = new Set(tree.leaves<np.Array>(next.slots))
-      tree.dispose([
-        state.numbers,
-        grads,
-        params ?? [],
-        tree.leaves<np.Array>(state.slots).filter((slot) => !kept.has(slot)),
-      ])
-      return [tree.unflatten(structure, updates) as typeof grads, next]
-    },
-    save: (state, params) => stepOf(params).save(unpack(state)),
-    load(checkpoint, params) {
-      const state = pack(stepOf(params).load(checkpoint))
-      tree.dispose(params)
-      return state
+      tree.dispose([state.numbers, ...result.replaced, grads, params ?? []])
+      return [tree.unflatten(structure, updates) as typeof grads, pack(result.state)]
     },
   }
+}
+
+/** The state, which takes the place of the parameters. */
+function begin(state: TensorState<np.Array>, params: JsTree<np.Array>): InducedState {
+  tree.dispose(params)
+  return pack(state)
 }
 
 function pack({ numbers, slots }: TensorState<np.Array>): InducedState {
@@ -157,20 +153,10 @@ function pack({ numbers, slots }: TensorState<np.Array>): InducedState {
 
 /** The state that was packed; its arrays remain the caller's. */
 function unpack({ numbers, slots }: InducedState): TensorState<np.Array> {
-  const words = numbers.ref.dataSync() as Uint32Array
-  return { numbers: new Float64Array(words.slice().buffer), slots }
+  return { numbers: new Float64Array((numbers.ref.dataSync() as Uint32Array).slice().buffer), slots }
 }
 
 /** Adds updates to parameters, and consumes both; as in optax. */
 export function applyUpdates<Params extends JsTree<np.Array>>(params: Params, updates: Params): Params {
   return tree.map((value: np.Array, update: np.Array) => value.add(update), params, updates)
-}
-
-/** The leaves of a tree in jax-js's order, with the keys that lead to them. */
-function pathsOf(node: JsTree<np.Array>, path: readonly string[] = []): [readonly string[], np.Array][] {
-  const isNode = Array.isArray(node) || node?.constructor === Object
-  if (!isNode) return [[path, node as np.Array]]
-  return Object.entries(node as Record<string, JsTree<np.Array>>).flatMap(([key, child]) =>
-    pathsOf(child, [...path, key]),
-  )
 }

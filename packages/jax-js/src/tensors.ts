@@ -6,10 +6,9 @@ import { lowering } from './lowering.js'
 export const tensors: TensorBackend<np.Array> = {
   lowering,
   from(values, shape) {
-    const dtype = values instanceof Float64Array ? np.float64 : np.float32
-    return values.every((value) => Object.is(value, values[0]))
-      ? np.full([...shape], values[0] ?? 0, { dtype })
-      : np.array(values, { shape: [...shape], dtype })
+    const options = { shape: [...shape], dtype: values.BYTES_PER_ELEMENT === 8 ? np.float64 : np.float32 }
+    const isConstant = values.every((value) => Object.is(value, values[0]))
+    return isConstant ? np.full(options.shape, values[0] ?? 0, options) : np.array(values, options)
   },
   read: (array) => array.ref.dataSync() as Float32Array,
   shape: (array) => (array instanceof JaxArray ? array.shape : refuse(array)),
@@ -18,8 +17,7 @@ export const tensors: TensorBackend<np.Array> = {
   compile(compute) {
     const fused = jit((...operands: np.Array[]) => compute(operands))
     // What is fused on the cpu is computed in double precision, where a square that overflows float32 goes unnoticed.
-    return (operands) =>
-      operands[0]?.device === 'cpu' ? compute(operands) : fused(...operands.map(({ ref }) => ref))
+    return (given) => (given[0]?.device === 'cpu' ? compute(given) : fused(...given.map(({ ref }) => ref)))
   },
 }
 

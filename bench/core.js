@@ -4,12 +4,15 @@ import { measure, median, medianRatio } from './measure.js'
 
 const learningRate = 1e-4
 
-/** Bases by name: how to make them, the loop to compare with, and the bytes a step moves per float32 parameter. */
+/**
+ * Bases by name: how to make them, the loop to compare with, the bytes a step moves per float32 parameter, and the arrays
+ * it moves them in.
+ */
 const bases = {
-  sgd: { make: () => sgd(), loop: sgdLoop, bytes: 16 },
-  momentum: { make: () => sgd({ momentum: 0.9 }), loop: momentumLoop, bytes: 24 },
-  adam: { make: () => adam(), loop: adamLoop, bytes: 36 },
-  muon: { make: () => muon(), loop: muonLoop, bytes: undefined },
+  sgd: { make: () => sgd(), loop: sgdLoop, bytes: 16, arrays: 2 },
+  momentum: { make: () => sgd({ momentum: 0.9 }), loop: momentumLoop, bytes: 24, arrays: 3 },
+  adam: { make: () => adam(), loop: adamLoop, bytes: 36, arrays: 4 },
+  muon: { make: () => muon(), loop: muonLoop, bytes: undefined, arrays: 3 },
 }
 
 /** The cases of this suite, narrowed down by the flags. */
@@ -29,10 +32,11 @@ export function coreCases({ base, embedding, size, tensors }) {
 
 /**
  * One step, float32, by the wasm engine (with arrays in its memory, and outside), by a loop written by hand and by the
- * reference engine, beside a copy of one array of the parameters' size.
+ * reference engine, beside a copy from one half to the other of as much memory as the step works on: as much as that, and
+ * no more, lies in caches.
  */
 export function runCoreCase({ base, embedding, size, tensors }, { reference, rounds, slice }) {
-  const { make, loop, bytes } = bases[base]
+  const { make, loop, bytes, arrays } = bases[base]
   const shape = shapeOf(base, size, tensors)
   const length = shape.reduce((product, extent) => product * extent, 1)
   const parameters = () =>
@@ -58,7 +62,8 @@ export function runCoreCase({ base, embedding, size, tensors }, { reference, rou
     })),
     learningRate,
   )
-  const [from, to] = [noise(length * tensors, 5, 1), new Float32Array(length * tensors)]
+  const copied = (length * tensors * arrays) / 2
+  const [from, to] = [noise(copied, 5, 1), new Float32Array(copied)]
   const subjects = {
     copy: () => to.set(from),
     wasm: () => inside.step(views, options),
@@ -75,6 +80,8 @@ export function runCoreCase({ base, embedding, size, tensors }, { reference, rou
   }
 
   const times = measure(subjects, { rounds, slice })
+  // Of an array of the parameters' size.
+  times.copy = times.copy.map((time) => time * (2 / arrays))
   const perParameter = (summary) =>
     Object.fromEntries(
       Object.entries(times).map(([name, list]) => [name, (summary(list) / (length * tensors)) * 1e6]),

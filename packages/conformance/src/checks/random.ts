@@ -68,10 +68,13 @@ function someEmbedding(context: Context): fc.Arbitrary<PlainEmbedding> {
   return fc.oneof(...names.map((name) => arbitraries[name]!))
 }
 
-function someTransformation(context: Context): fc.Arbitrary<PlainTransformation> {
+function someTransformation(
+  context: Context,
+  without: readonly string[] = [],
+): fc.Arbitrary<PlainTransformation> {
   return fc.record(
     {
-      base: someBase(context),
+      base: someBase(context, without),
       embedding: someEmbedding(context),
       learningRate: sixtyFourths(1 / 64, 0.5),
       xi: fc.oneof(fc.constant('auto' as const), sixtyFourths(0, 4)),
@@ -83,15 +86,67 @@ function someTransformation(context: Context): fc.Arbitrary<PlainTransformation>
   )
 }
 
+/**
+ * A rate's own metric and what goes with it, each part in about every second example. Rates are small and losses high, so
+ * that the averaged model stays above its floor, where rounding decides nothing.
+ */
+function someTied(context: Context): fc.Arbitrary<PlainTransformation> {
+  const floor = fc.oneof(fc.constant('follow' as const), sixtyFourths(-1, 0))
+  return fc
+    .record(
+      {
+        // The momentum of rmsprop is over P g, and no average of gradients.
+        base: someBase(context).map(({ momentum, ...base }) =>
+          base.name === 'rmsprop' || momentum === undefined ? base : { ...base, momentum },
+        ),
+        embedding: fc.record({ name: fc.constantFrom('root', 'root', 'identity'), floor }),
+        learningRate: sixtyFourths(1 / 64, 1 / 8),
+        xi: fc.oneof(fc.constant('rate' as const), fc.record({ perRate: sixtyFourths(1 / 4, 4) })),
+        averagedModel: fc.boolean(),
+        startAxis: fc.record(
+          {
+            weight: sixtyFourths(1, 10),
+            steps: fc.integer({ min: 1, max: 12 }),
+            power: sixtyFourths(0.25, 2),
+          },
+          { requiredKeys: ['weight'] },
+        ),
+        averageWeights: sixtyFourths(0.5, 8),
+        ...(context.declares('weightDecay') && { weightDecay: sixtyFourths(0, 0.5) }),
+        ...(context.declares('clipNorm') && { clipNorm: sixtyFourths(0.5, 8) }),
+        ...(context.declares('metricScope') && {
+          metricScope: fc.constantFrom('global' as const, 'parameter' as const),
+        }),
+      },
+      { requiredKeys: ['base', 'embedding', 'learningRate', 'xi'] },
+    )
+    .map(({ embedding, averagedModel, ...others }) => ({
+      ...others,
+      embedding: embedding.name === 'identity' ? { name: 'identity' } : embedding,
+      // The identity has no level that the model could give it.
+      ...(embedding.name === 'root' && averagedModel === true && { averagedModel }),
+    }))
+}
+
+function someTiedProblem(context: Context): fc.Arbitrary<Problem> {
+  return fc
+    .tuple(someProblem(context), someTied(context), sixtyFourths(8, 16), fc.constantFrom(0.75, 0.875, 1.125))
+    .map(([problem, transformation, first, ratio]) => ({
+      ...problem,
+      transformation,
+      loss: { first, ratio },
+    }))
+}
+
 const someShape = fc.oneof(
   fc.constant([]),
   fc.tuple(fc.integer({ min: 1, max: 9 })),
   fc.tuple(fc.integer({ min: 1, max: 4 }), fc.integer({ min: 1, max: 5 })),
 )
 
-function someProblem(context: Context): fc.Arbitrary<Problem> {
+function someProblem(context: Context, without?: readonly string[]): fc.Arbitrary<Problem> {
   return fc.record({
-    transformation: someTransformation(context),
+    transformation: someTransformation(context, without),
     parameters: fc
       .array(someShape, { minLength: 1, maxLength: 4 })
       .map((shapes) => shapes.map((shape, i) => ({ name: `p${i}`, shape }))),
@@ -182,6 +237,8 @@ async function interrupted(context: Context, problem: Problem, stops: readonly n
   })
 }
 
+const someStops = fc.array(fc.integer({ min: 1, max: 6 }), { minLength: 1, maxLength: 3 })
+
 type Check = (context: Context) => Promise<void>
 
 /** The properties by name: what to draw, and what must hold of it. */
@@ -215,7 +272,8 @@ const properties: Readonly<Record<string, (context: Context) => fc.Arbitrary<Che
     layout: (context) =>
       fc
         .tuple(
-          someProblem(context),
+          // The s of lion is a sum over tensors.
+          someProblem(context, ['lion']),
           fc.array(fc.integer({ min: 1, max: 7 }), { minLength: 1, maxLength: 6 }),
           fc.constantFrom('kept' as const, 'reversed' as const),
         )
@@ -256,7 +314,17 @@ const properties: Readonly<Record<string, (context: Context) => fc.Arbitrary<Che
 
     resume: (context) =>
       fc
-        .tuple(someProblem(context), fc.array(fc.integer({ min: 1, max: 6 }), { minLength: 1, maxLength: 3 }))
+        .tuple(someProblem(context), someStops)
+        .map(([problem, stops]) => shown({ problem, stops }, (c) => interrupted(c, problem, stops))),
+
+    tied: (context) =>
+      someTiedProblem(context).map((problem) =>
+        shown({ problem }, (c) => trajectory(c, { check: 'trajectory', problem }, 'largest')),
+      ),
+
+    tiedResume: (context) =>
+      fc
+        .tuple(someTiedProblem(context), someStops)
         .map(([problem, stops]) => shown({ problem, stops }, (c) => interrupted(c, problem, stops))),
   }
 

@@ -10,6 +10,8 @@ export interface UnitState {
   readonly average: number
   /** Number of steps averaged. */
   readonly steps: number
+  /** Other numbers that its metric keeps, by name: averages of losses, of a floor that follows or an averaged model. */
+  readonly values?: Readonly<Record<string, number>>
 }
 
 /** The state of one parameter. */
@@ -215,7 +217,8 @@ function checkHeader(value: unknown, isSlots: (slots: unknown) => boolean): void
       typeof unit?.key !== 'string' ||
       !isCount(unit.steps) ||
       !Number.isFinite(unit.average) ||
-      unit.average! < 0
+      unit.average! < 0 ||
+      !areNumbers(unit.values ?? {})
     ) {
       throw broken('the checkpoint has an invalid metric average')
     }
@@ -231,6 +234,10 @@ function checkHeader(value: unknown, isSlots: (slots: unknown) => boolean): void
       isSlots(parameter.slots)
     if (!valid) throw broken(`the checkpoint has an invalid entry for parameter ${show(parameter?.name)}`)
   }
+}
+
+function areNumbers(values: unknown): boolean {
+  return typeof values === 'object' && values !== null && Object.values(values).every(Number.isFinite)
 }
 
 /** A list of different strings. */

@@ -19,6 +19,7 @@ export {
   identity,
   log,
   logDamped,
+  root,
   type Embedding,
   type EmbeddingDefinition,
   type EmbeddingFactory,
@@ -41,15 +42,19 @@ export { withGroups, type GroupOf } from './groups.js'
 export { neededNodes, type Graph, type GraphNode } from './graph.js'
 export type {
   BooleanSpec,
+  Following,
   HyperparameterOptions,
   HyperparameterSpec,
   HyperparameterSpecs,
   IntegerSpec,
+  MatrixRows,
   NumberSpec,
   Range,
+  RowsSpec,
   Scheduled,
 } from './hyperparameter.js'
 export type { Lowering, TensorBackend } from './lowering.js'
+export { clipGraph, stepStatus, type MetricGraph, type MetricSum } from './metricGraph.js'
 export { createModelOptimizer, type ModelOptimizer } from './modelOptimizer.js'
 export {
   createOptimizer,
@@ -71,6 +76,7 @@ export {
   type Profile,
   type Scalars,
   type StepPlan,
+  type UnitSum,
 } from './plan.js'
 export {
   definePreconditioner,
@@ -81,7 +87,7 @@ export {
   type PreconditionerOutput,
 } from './preconditioner.js'
 export { adagrad, adam, heavyBall, lion, muon, rmsprop, sgd } from './preconditioners/index.js'
-export { clipGraph, stepStatus, type MetricGraph, type StepGraph } from './record.js'
+export { averagedSlot, type Reduction, type StepGraph } from './record.js'
 export {
   composeReport,
   idle,
@@ -112,11 +118,20 @@ export {
   type GroupSettings,
   type InducedMetricOptions,
   type ParameterInfo,
+  type StartAxis,
   type Transformation,
 } from './transformation.js'
+export type { TiedXi } from './tiedXi.js'
+export { rateFree, type RateFreeOptions } from './rateFree.js'
 export { fromJSON, type FromJSONOptions } from './fromJSON.js'
 export type { ComponentJSON, GroupJSON, TransformationJSON } from './toJSON.js'
-export { createStepper, type ScalarState, type StepOutcome, type Stepper } from './stepper.js'
+export {
+  createStepper,
+  type ScalarState,
+  type UnitNumbers,
+  type StepOutcome,
+  type Stepper,
+} from './stepper.js'
 export { createTensorOptimizer, type TensorOptimizer, type TensorParameter } from './tensorOptimizer.js'
 export {
   createTensorStep,

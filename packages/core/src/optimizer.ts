@@ -14,9 +14,9 @@ import { InducedMetricError, isList, show } from './errors.js'
 import { checkOptions } from './options.js'
 import { checkLoss, planStep, profileScalars, shapeScalars, sizeOf, type StepPlan } from './plan.js'
 import { composeReport, initialReport, restoredReport, type StepReport } from './report.js'
-import { matchCheckpoint } from './restore.js'
+import { matchCheckpoint, saveUnit } from './restore.js'
 import { compileScalars } from './scalars.js'
-import { createStepper, type ScalarState, type Stepper } from './stepper.js'
+import { createStepper, initialUnit, type ScalarState, type Stepper } from './stepper.js'
 import { checkTransformation, type ParameterInfo, type Transformation } from './transformation.js'
 
 /** A parameter to optimise: its name, shape and values. */
@@ -229,8 +229,8 @@ function checkHelper(helper: unknown, isWasm: boolean, memory: WasmMemory | unde
 function infoOf(parameter: ParameterInfo): ParameterInfo {
   // What is no object is for the plan to complain of.
   if (typeof parameter !== 'object' || parameter === null) return parameter
-  const { name, shape, group } = parameter
-  return { name, shape, ...(group !== undefined && { group }) }
+  const { name, shape, group, rowsAre } = parameter
+  return { name, shape, ...(group !== undefined && { group }), ...(rowsAre !== undefined && { rowsAre }) }
 }
 
 /** Throws ERR_OPTION unless parameters are given as an array. */
@@ -352,7 +352,7 @@ class PlannedOptimizer implements Optimizer {
     this.parameters = [...this.parameters, ...live('parameters')]
     this.gradients = [...this.gradients, ...live('gradients')]
     steps.push(...added.map(() => 0))
-    while (units.length < this.#plan.units.length) units.push({ average: 0, steps: 0 })
+    units.push(...this.#plan.units.slice(units.length).map(initialUnit))
   }
 
   get report(): StepReport {
@@ -391,7 +391,7 @@ class PlannedOptimizer implements Optimizer {
       hash,
       step: this.#report.step,
       skippedSteps: this.#report.skippedSteps,
-      units: units.map(({ key }, i) => ({ key, ...this.#state.units[i]! })),
+      units: units.map((unit, i) => saveUnit(unit, this.#state.units[i]!)),
       parameters: parameters.map(({ name, shape }, index): ParameterState => {
         const slots = Object.entries(arrays.slots[index]!).map(
           ([slot, data]) => [slot, data.slice()] as const,
@@ -417,7 +417,7 @@ class PlannedOptimizer implements Optimizer {
       for (const [slot, data] of Object.entries(arrays.slots[index]!)) data.set(state.slots[slot]!)
       this.#state.steps[index] = state.steps
     })
-    averages.forEach(({ average, steps }, i) => Object.assign(this.#state.units[i]!, { average, steps }))
+    averages.forEach((unit, i) => Object.assign(this.#state.units[i]!, unit))
     this.#report = restoredReport(this.#report, checkpoint)
   }
 

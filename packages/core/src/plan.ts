@@ -1,16 +1,22 @@
 import { InducedMetricError, show } from './errors.js'
 import { hashText } from './graph.js'
-import { checkKeys, valueAt, type HyperparameterSpecs, type Range, type Scheduled } from './hyperparameter.js'
-import { embeddingInput } from './embedding.js'
-import { hyperparameterInput, type Preconditioner } from './preconditioner.js'
 import {
-  isPlainBase,
-  recordMetric,
-  recordStep,
-  type MetricGraph,
-  type StepForm,
-  type StepGraph,
-} from './record.js'
+  checkKeys,
+  checkRows,
+  followedBound,
+  isFollowing,
+  valueAt,
+  type HyperparameterSpecs,
+  type HyperparameterValues,
+  type Range,
+  type Scheduled,
+} from './hyperparameter.js'
+import { embeddingInput } from './embedding.js'
+import { isPlainBase, recordMetric, type MetricGraph } from './metricGraph.js'
+import { hyperparameterInput, rowsFor, type Preconditioner } from './preconditioner.js'
+import { recordStep, structuralHashOf, type Reduction, type StepForm, type StepGraph } from './record.js'
+import { modelInput } from './scalarAverage.js'
+import { isTied, perRateOf, tiedTo } from './tiedXi.js'
 import {
   checkTransformation,
   optionRanges,
@@ -51,6 +57,18 @@ export interface MetricUnit {
   /** N: number of scalars summed over; `xi: 'auto'` is 1/N. */
   readonly size: number
   readonly graph: MetricGraph
+  /** The sums that `graph` reads, `dualNorm` first. */
+  readonly sums: readonly UnitSum[]
+  /** The bases that `graph` was recorded for: of an averaged model, else none. */
+  readonly bases: readonly Preconditioner[]
+}
+
+/** A sum over parameters that a metric graph reads. */
+export interface UnitSum {
+  readonly input: string
+  readonly output: Reduction
+  /** Indices of the parameters. */
+  readonly members: readonly number[]
 }
 
 /** Parameters clipped by one norm. */
@@ -66,6 +84,8 @@ export interface StepPlan {
   readonly profiles: readonly Profile[]
   readonly units: readonly MetricUnit[]
   readonly clips: readonly ClipUnit[]
+  /** The sums that a step takes over each parameter before it writes; a parameter's own graph may lack all but the first. */
+  readonly reductions: readonly Reduction[]
   /** Whether a step must be given its loss. */
   readonly needsLoss: boolean
   /** Structural hash of the bases and of how the metric is shared out; checkpoints carry it. */
@@ -78,6 +98,7 @@ export interface StepPlan {
  *
  * @throws ERR_OPTION when two parameters have one name, or no parameter is in a group that has options
  * @throws ERR_SHAPE when a shape is no array of whole numbers ≥ 0
+ * @throws ERR_NOT_SUPPORTED when the model of the loss is to be averaged and a base does not say how
  */
 export function planStep(transformation: Transformation, parameters: readonly ParameterInfo[]): StepPlan {
   checkTransformation(transformation)
@@ -87,6 +108,8 @@ export function planStep(transformation: Transformation, parameters: readonly Pa
 
   const units: { key: string; settings: GroupSettings; contributors: number[] }[] = []
   const clips: { settings: GroupSettings; clipNorm: number; members: number[] }[] = []
+  const { metricScope, groups } = transformation
+  const anyModel = [transformation.settings, ...Object.values(groups)].some((one) => one.averagedModel)
   const planned = parameters.map((parameter, index): PlannedParameter => {
     const settings = settingsOf(transformation, parameter)
     const isMatrix = parameter.shape.length === 2
@@ -99,11 +122,15 @@ export function planStep(transformation: Transformation, parameters: readonly Pa
     const form: StepForm = {
       base,
       matrix: matrixForm(base, parameter.shape),
+      rows: rowsFor(base, parameter.rowsAre),
       metric: !isPlainBase(settings),
-      decays: settings.weightDecay !== 0 && isDecayed(settings, parameter),
+      decays: settings.weightDecay !== 0 && isDecayed(settings, parameter) ? settings.decayScaling : 'no',
       clips: settings.clipNorm !== undefined,
+      // In the global scope a unit sums over the parameters of all.
+      model: !isPlainBase(settings) && (metricScope === 'global' ? anyModel : settings.averagedModel),
+      averages: settings.averageWeights !== undefined,
     }
-    const formKey = [profile, form.matrix, form.decays].join()
+    const formKey = [profile, form.matrix, form.rows, form.decays].join()
     const graph = graphs.get(formKey) ?? recordStep(form)
     graphs.set(formKey, graph)
 
@@ -127,13 +154,25 @@ export function planStep(transformation: Transformation, parameters: readonly Pa
   // In the global scope every unit (one per group with options) sums over all parameters.
   const everything = planned.map((_, index) => index)
   const finished = units.map((unit): MetricUnit => {
-    const contributors = transformation.metricScope === 'global' ? everything : unit.contributors
+    const contributors = metricScope === 'global' ? everything : unit.contributors
+    const baseOf = (index: number): Preconditioner => profiles[planned[index]!.profile]!.base
+    const withModel = contributors.filter((index) => planned[index]!.graph.reductions.length > 1)
+    // A base that does not say how it averages is complained of when the graph is recorded.
+    const averaged = contributors.filter((index) => !isPlainBase(profiles[planned[index]!.profile]!.settings))
+    const bases = unit.settings.averagedModel ? [...new Set(averaged.map(baseOf))] : []
+    const graph = recordMetric(unit.settings, bases)
+    const membersOf = ({ output, base }: MetricGraph['sums'][number]): readonly number[] => {
+      if (output === 'dual') return contributors
+      return base === undefined ? withModel : withModel.filter((index) => baseOf(index) === bases[base])
+    }
     return {
       key: unit.key,
       settings: unit.settings,
       contributors,
       size: contributors.reduce((total, index) => total + planned[index]!.size, 0),
-      graph: recordMetric(unit.settings),
+      graph,
+      sums: graph.sums.map((sum) => ({ input: sum.input, output: sum.output, members: membersOf(sum) })),
+      bases,
     }
   })
   return {
@@ -141,6 +180,7 @@ export function planStep(transformation: Transformation, parameters: readonly Pa
     parameters: planned,
     profiles,
     units: finished,
+    reductions: [...new Set<Reduction>(['dual', ...planned.flatMap(({ graph }) => graph.reductions)])],
     clips: clips.map(({ clipNorm, members }) => ({ clipNorm, members })),
     needsLoss: finished.some((unit) => unit.graph.needsLoss),
     hash: structuralHash(transformation, planned, profiles),
@@ -222,7 +262,7 @@ function structuralHash(
     const matrix = matrixForm(base, shape)
     const key = `${profile},${matrix}`
     if (hashes.has(key)) continue
-    hashes.set(key, recordStep({ base, matrix, metric: true, decays: false, clips: false }).hash)
+    hashes.set(key, structuralHashOf(base, matrix))
   }
   // Sorted, as a checkpoint goes by names: parameters in another order are the same state.
   return hashText([transformation.metricScope, ...[...new Set(hashes.values())].sort()].join())
@@ -238,7 +278,7 @@ function checkParameters(transformation: Transformation, parameters: readonly Pa
         `a parameter must be { name, shape, data, group? }, given ${show(parameter)}`,
       )
     }
-    const { name, shape, group } = parameter
+    const { name, shape, group, rowsAre } = parameter
     if (typeof name !== 'string') {
       throw new InducedMetricError('ERR_OPTION', `a parameter's name must be a string, given ${show(name)}`)
     }
@@ -260,6 +300,7 @@ function checkParameters(transformation: Transformation, parameters: readonly Pa
         `parameter ${show(name)}: group must be a string, given ${show(group)}`,
       )
     }
+    if (rowsAre !== undefined) checkRows(`parameter ${show(name)}: rowsAre`, rowsAre, false)
     names.add(name)
     groups.add(group)
   }
@@ -283,10 +324,13 @@ export interface ScalarEntry {
 
 /** The numbers of a group with one base. */
 export function profileEntries({ base, settings }: Profile): ScalarEntry[] {
-  const { learningRate, weightDecay } = settings
+  const { learningRate, weightDecay, averageWeights } = settings
   return [
     entry('learningRate', learningRate, optionRanges.learningRate),
     entry('weightDecay', weightDecay, optionRanges.weightDecay),
+    ...(averageWeights === undefined
+      ? []
+      : [entry('averageWeights', averageWeights, optionRanges.averageWeights)]),
     ...declaredEntries(
       base.name,
       base.definition.hyperparameters ?? {},
@@ -297,13 +341,38 @@ export function profileEntries({ base, settings }: Profile): ScalarEntry[] {
 }
 
 /** The numbers of a metric unit. */
-export function unitEntries({ settings, size }: MetricUnit): ScalarEntry[] {
-  const { embedding, xi, beta } = settings
+export function unitEntries({ settings, size, bases }: MetricUnit): ScalarEntry[] {
+  const { embedding, xi, beta, learningRate, startAxis } = settings
   const specs = embedding.definition.hyperparameters ?? {}
+  const value = xi === 'auto' ? 1 / Math.max(size, 1) : isTied(xi) ? tiedTo(learningRate, perRateOf(xi)) : xi
   return [
-    entry('xi', xi === 'auto' ? 1 / Math.max(size, 1) : xi, optionRanges.xi),
+    entry('xi', value, optionRanges.xi),
     entry('beta', beta, optionRanges.beta),
     ...declaredEntries(embedding.name, specs, embedding.hyperparameters, embeddingInput),
+    ...(startAxis === undefined ? [] : startAxisEntries(startAxis, learningRate)),
+    ...bases.flatMap(({ name, definition, hyperparameters }, model) =>
+      declaredEntries(name, definition.hyperparameters ?? {}, hyperparameters, (key) =>
+        modelInput(model, key),
+      ),
+    ),
+  ]
+}
+
+function startAxisEntries(
+  { weight, power, steps }: NonNullable<GroupSettings['startAxis']>,
+  learningRate: Scheduled,
+): ScalarEntry[] {
+  const named = (name: string, value: Scheduled, range: Range): ScalarEntry => ({
+    input: `startAxis.${name}`,
+    label: name === 'rate' ? 'learningRate' : `startAxis.${name}`,
+    value,
+    range,
+  })
+  const { startWeight, startPower, startSteps } = optionRanges
+  return [
+    named('rate', tiedTo(learningRate, 1), optionRanges.learningRate),
+    named('weight', weight, startWeight),
+    ...(steps === undefined ? [] : [named('power', power, startPower), named('steps', steps, startSteps)]),
   ]
 }
 
@@ -314,12 +383,14 @@ function entry(name: string, value: Scheduled, range: Range): ScalarEntry {
 function declaredEntries(
   owner: string,
   specs: HyperparameterSpecs,
-  values: Readonly<Record<string, Scheduled | boolean>>,
+  values: HyperparameterValues,
   inputName: (name: string) => string,
 ): ScalarEntry[] {
   return Object.entries(specs).flatMap(([key, spec]) => {
     if (spec.kind !== 'number') return []
-    return [{ input: inputName(key), label: `${owner}.${key}`, value: values[key] as Scheduled, range: spec }]
+    const given = values[key]
+    const value = isFollowing(given) ? followedBound(given) : (given as Scheduled)
+    return [{ input: inputName(key), label: `${owner}.${key}`, value, range: spec }]
   })
 }
 

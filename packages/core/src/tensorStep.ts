@@ -12,8 +12,8 @@ import { initialSlots } from './optimizer.js'
 import { checkLoss, planStep, sizeOf, type Scalars, type StepPlan } from './plan.js'
 import type { StepGraph } from './record.js'
 import { composeReport, type StepReport } from './report.js'
-import { matchCheckpoint } from './restore.js'
-import { createStepper, initialState, type ScalarState } from './stepper.js'
+import { matchCheckpoint, saveUnit } from './restore.js'
+import { createStepper, initialState, type ScalarState, type UnitNumbers } from './stepper.js'
 import type { ParameterInfo, Transformation } from './transformation.js'
 
 /** What steps over tensors carry from one to the next. */
@@ -137,7 +137,7 @@ export function createPlannedStep<T extends object>(
         hash: plan.hash,
         step,
         skippedSteps,
-        units: plan.units.map(({ key }, i) => ({ key, ...units[i]! })),
+        units: plan.units.map((unit, i) => saveUnit(unit, units[i]!)),
         parameters: plan.parameters.map(({ name, shape, size }, index): ParameterState => {
           const dtype = dtypes[index]!
           const copy = (tensor: T) => {
@@ -160,7 +160,7 @@ export function createPlannedStep<T extends object>(
       const { step, skippedSteps } = checkpoint
       const steps = states.map((saved) => saved.steps)
       return {
-        numbers: packNumbers({ step, skippedSteps, steps, units: averages.map((unit) => ({ ...unit })) }),
+        numbers: packNumbers({ step, skippedSteps, steps, units: [...averages] }),
         slots: states.map((saved) => mapValues(saved.slots, (data) => backend.from(data, saved.shape))),
       }
     },
@@ -171,21 +171,28 @@ export function createPlannedStep<T extends object>(
 type Numbers = Pick<StepReport, 'step' | 'skippedSteps'> & ScalarState
 
 function packNumbers({ step, skippedSteps, steps, units }: Numbers): Float64Array {
-  const averages = units.flatMap(({ average, steps: count }) => [average, count])
+  const averages = units.flatMap(({ average, steps: count, values }) => [average, count, ...values])
   return Float64Array.from([step, skippedSteps, ...steps, ...averages])
 }
 
 export function unpackNumbers(plan: StepPlan, { numbers }: TensorState<unknown>): Numbers {
   const [step, skippedSteps, ...counts] = numbers
   const averages = counts.splice(plan.parameters.length)
-  const units = plan.units.map((_, i) => ({ average: averages[2 * i]!, steps: averages[2 * i + 1]! }))
+  const units = plan.units.map(({ graph }): UnitNumbers => {
+    const [average, count, ...values] = averages.splice(0, 2 + graph.state.length)
+    return { average: average!, steps: count!, values }
+  })
   return { step: step!, skippedSteps: skippedSteps!, steps: counts, units }
+}
+
+function unitNumbers(units: StepPlan['units']): number {
+  return units.reduce((total, { graph }) => total + 2 + graph.state.length, 0)
 }
 
 function checkState<T>(plan: StepPlan, { numbers, slots }: TensorState<T>, backend: TensorBackend<T>): void {
   const { parameters, units } = plan
   const fits =
-    numbers.length === 2 + parameters.length + 2 * units.length &&
+    numbers.length === 2 + parameters.length + unitNumbers(units) &&
     slots.length === parameters.length &&
     parameters.every(({ graph, shape }, index) => {
       const own = slots[index]!
@@ -310,7 +317,10 @@ function createPasses<T extends object>(work: Work<T>): Passes<T> & Updates<T> {
       reduce(clipped, 'norm', results)
     },
     reduce(results) {
-      reduce(active, 'dual', results)
+      plan.reductions.forEach((name, i) => {
+        const members = active.filter((index) => plan.parameters[index]!.graph.reductions.includes(name))
+        reduce(members, name, results[i]!)
+      })
     },
     update() {
       try {

@@ -35,6 +35,8 @@ interface Place {
 interface Work {
   readonly kernels: StepKernels
   readonly clips: boolean
+  /** Of each reduction of the graph, which of the plan's it is. */
+  readonly reductions: readonly number[]
   readonly indices: number[]
   readonly bindings: TensorBinding[]
   readonly scalars: Scalars[]
@@ -46,19 +48,11 @@ export function createFusedPasses(plan: StepPlan, host: HostMemory): FusedPasses
   for (const { graph, clip } of plan.parameters) {
     if (works.has(graph.hash)) continue
     const kernels = instantiateStep(graph, 'float32', host.memory, host.allocator)
-    works.set(graph.hash, { kernels, clips: clip !== -1, indices: [], bindings: [], scalars: [] })
+    const reductions = graph.reductions.map((name) => plan.reductions.indexOf(name))
+    works.set(graph.hash, { kernels, clips: clip !== -1, reductions, indices: [], bindings: [], scalars: [] })
   }
   const places: Place[] = []
   let written = false
-
-  const pass = (name: 'norm' | 'reduce', results: Float64Array): void => {
-    for (const { kernels, clips, indices, bindings, scalars } of works.values()) {
-      if (name === 'norm' && !clips) continue
-      const found = new Float64Array(indices.length)
-      kernels[name](bindings, scalars, found)
-      indices.forEach((index, i) => (results[index] = found[i]!))
-    }
-  }
 
   return {
     begin(active, gradients, scalars) {
@@ -91,8 +85,21 @@ export function createFusedPasses(plan: StepPlan, host: HostMemory): FusedPasses
         work.bindings.push({ size, rows: shape[0] ?? 1, columns: shape[1] ?? 1, inputs, outputs })
       }
     },
-    norm: (results) => pass('norm', results),
-    reduce: (results) => pass('reduce', results),
+    norm(results) {
+      for (const { kernels, clips, indices, bindings, scalars } of works.values()) {
+        if (!clips) continue
+        const found = new Float64Array(indices.length)
+        kernels.norm(bindings, scalars, found)
+        indices.forEach((index, i) => (results[index] = found[i]!))
+      }
+    },
+    reduce(results) {
+      for (const { kernels, reductions, indices, bindings, scalars } of works.values()) {
+        const found = reductions.map(() => new Float64Array(indices.length))
+        kernels.reduce(bindings, scalars, found)
+        reductions.forEach((at, k) => indices.forEach((index, i) => (results[at]![index] = found[k]![i]!)))
+      }
+    },
     update() {
       for (const { kernels, bindings, scalars } of works.values()) kernels.update(bindings, scalars)
       written = true

@@ -45,7 +45,7 @@ import type {
   Variable,
 } from './namespace.js'
 import { forVariables } from './names.js'
-import { createState, type State } from './state.js'
+import { createState, forgetScalars, valuesOf, type State } from './state.js'
 import { reduceStep, type Reduced } from './step.js'
 import { pairGradients, variableNamed, type VariableGradient } from './variables.js'
 import {
@@ -236,7 +236,11 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
       const units = plan.units.map(({ key }) => this.#state.units.get(key)!)
       const state: ScalarState = {
         steps: variables.map(({ steps }) => steps),
-        units: units.map(({ average, steps }) => ({ average: read(average), steps })),
+        units: plan.units.map((unit, i) => ({
+          average: read(units[i]!.average),
+          steps: units[i]!.steps,
+          values: valuesOf(unit, units[i]!).map(read),
+        })),
       }
       const gradients = pairs.map(({ variable, gradient }, index) =>
         gradient === null ? null : { variable, gradient, state: variables[index]! },
@@ -251,7 +255,7 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
         const outcomes = outcome.units.map(({ unit, xi, ...values }) => ({
           unit,
           xi,
-          values: { ...values, average: NaN, status: stepStatus.ok },
+          values: { ...values, average: NaN, status: stepStatus.ok, state: {} },
         }))
         forgetLatest(tf, this.#latest)
         this.#latest = { learningRate, loss: lossValue ?? undefined, outcomes }
@@ -260,10 +264,12 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
       }
       this.#plan = plan
       state.steps.forEach((steps, index) => (variables[index]!.steps = steps))
-      state.units.forEach(({ average, steps }, index) => {
-        const previous = units[index]!.average
-        if (typeof previous !== 'number') previous.dispose()
-        Object.assign(units[index]!, { average, steps })
+      state.units.forEach(({ average, steps, values }, index) => {
+        const previous = units[index]!
+        forgetScalars([previous.average, ...Object.values(previous.values)])
+        const names = plan.units[index]!.graph.state
+        const named = Object.fromEntries(names.map((name, i) => [name, values[i]!]))
+        Object.assign(previous, { average, steps, values: named })
       })
     }
 
@@ -320,10 +326,15 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
       for (const { unit, values } of outcomes) {
         if (!values) continue
         const state = this.#state.units.get(unit.key)!
-        const previous = state.average
         const tensor = (x: Tensor | number): Tensor => (typeof x === 'number' ? tf.scalar(x) : x)
-        state.average = tf.keep(choose(tensor(values.average), tensor(previous)).clone())
-        if (typeof previous !== 'number') previous.dispose()
+        const next = (fresh: Tensor | number, old: Tensor | number): Tensor =>
+          tf.keep(choose(tensor(fresh), tensor(old)).clone())
+        const before = valuesOf(unit, state)
+        const names = unit.graph.state
+        const kept = names.map((name, i) => [name, next(values.state[name]!, before[i]!)] as const)
+        const average = next(values.average, state.average)
+        forgetScalars([state.average, ...Object.values(state.values)])
+        Object.assign(state, { average, values: Object.fromEntries(kept) })
         state.steps++
       }
       this.#plan = plan

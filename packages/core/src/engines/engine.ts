@@ -34,8 +34,11 @@ export interface Passes<G> {
    * metric unit and one clip unit: the part of one may be in the result of another of them.
    */
   norm(results: Float64Array): void
-  /** Each parameter's part of the dual norm, likewise; NaN or infinite when the step must not be written. */
-  reduce(results: Float64Array): void
+  /**
+   * The plan's `reductions`, an array for each, likewise; one that is NaN or infinite forbids the step. What a parameter's
+   * own graph does not tell is left as it is.
+   */
+  reduce(results: readonly Float64Array[]): void
   /** Writes parameters and slots. */
   update(): void
   /** Takes steps in one call, where that is worth it; the passes can do without. */
@@ -66,6 +69,8 @@ export interface WholeNumbers {
   loss: number
   /** v, before the step and after it. */
   average: number
+  /** The unit's other state, in the order of its graph's, before the step and after it. */
+  readonly values: number[]
   /** Results: v̂, ρ and s. */
   metric: number
   scale: number

@@ -23,6 +23,11 @@ export const adagrad = definePreconditioner({
     const squared = square(g)
     const accumulator = add(slot('accumulator', initialAccumulator), squared)
     const denominator = add(sqrt(accumulator), epsilon)
-    return { direction: div(g, denominator), dual: div(squared, denominator), slots: { accumulator } }
+    return {
+      direction: div(g, denominator),
+      average: g,
+      dual: div(squared, denominator),
+      slots: { accumulator },
+    }
   },
 })

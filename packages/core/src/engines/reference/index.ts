@@ -39,7 +39,7 @@ export const createReferenceEngine: EngineFactory = (firstPlan, given, initial):
       destinations,
       tensors,
       norm: () => passOf(index, 'norm', () => ['norm']),
-      reduce: passOf(index, 'reduce', () => ['dual']),
+      reduce: passOf(index, 'reduce', () => [...plan.parameters[index]!.graph.reductions]),
       update: passOf(index, 'update', (names) => ['parameter', ...names.map((name) => `slot.${name}`)]),
     }
   }
@@ -82,7 +82,12 @@ export const createReferenceEngine: EngineFactory = (firstPlan, given, initial):
       }
     },
     reduce(results) {
-      for (const index of step.active) results[index] = run(work[index]!.reduce, index, {}).scalar('dual')
+      for (const index of step.active) {
+        const pass = run(work[index]!.reduce, index, {})
+        for (const name of plan.parameters[index]!.graph.reductions) {
+          results[plan.reductions.indexOf(name)]![index] = pass.scalar(name)
+        }
+      }
     },
     update() {
       for (const index of step.active) run(work[index]!.update, index, work[index]!.destinations)

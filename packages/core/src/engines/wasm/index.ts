@@ -1,4 +1,4 @@
-import type { Scalars } from '../../plan.js'
+import type { Scalars, StepPlan } from '../../plan.js'
 import {
   elementType,
   type Engine,
@@ -23,13 +23,15 @@ interface Work {
   readonly clips: boolean
   /** Bytes of an element. */
   readonly bytes: number
+  /** Of each reduction of the program, which of the plan's it is. */
+  readonly reductions: readonly number[]
   /** Whether neighbours may be worked as one tensor: not where a tensor hangs on its own sums or products. */
   readonly merges: boolean
   /** What takes part in the current step: runs of parameters, the first one's index and the scalars of each. */
   readonly runs: TensorBinding[]
   readonly firsts: number[]
   readonly scalars: Scalars[]
-  results: Float64Array
+  results: Float64Array[]
   count: number
   /** Bindings to describe runs with. */
   readonly pool: TensorBinding[]
@@ -112,7 +114,7 @@ export const createWasmEngine: EngineFactory = (
     let nextCall: WholeCall | undefined
     try {
       for (const [program, members] of groups) {
-        const work = programs.get(program) ?? createWork(program, memory, arena, helper)
+        const work = programs.get(program) ?? createWork(next, program, memory, arena, helper)
         if (!programs.has(program)) begun.push([program, work])
         const before = bindings.filter((_, index) => workOf[index] === work)
         work.kernels.prepare([...before, ...members.map((index) => placed.bindings[index]!)])
@@ -139,7 +141,7 @@ export const createWasmEngine: EngineFactory = (
     works = [...programs.values()]
     for (const [program, members] of groups) {
       const work = programs.get(program)!
-      work.results = new Float64Array(work.results.length + members.length)
+      work.results = work.results.map(({ length }) => new Float64Array(length + members.length))
       for (const index of members) workOf[index] = work
     }
     blocks.push(...placed.work, ...(adopt ? [] : placed.copies))
@@ -206,13 +208,8 @@ export const createWasmEngine: EngineFactory = (
     work.scalars[count] = scalars
     work.count++
   }
-  const runPass = (pass: 'norm' | 'reduce', to: Float64Array): void => {
-    to.fill(0)
-    for (const work of works) {
-      if (work.count === 0 || (pass === 'norm' && !work.clips)) continue
-      work.kernels[pass](work.runs, work.scalars, work.results)
-      for (let i = 0; i < work.count; i++) to[work.firsts[i]!] = work.results[i]!
-    }
+  const spread = ({ firsts, count }: Work, results: Float64Array, to: Float64Array): void => {
+    for (let i = 0; i < count; i++) to[firsts[i]!] = results[i]!
   }
   let taking: readonly number[] = []
   return {
@@ -237,8 +234,23 @@ export const createWasmEngine: EngineFactory = (
         if (runs.length !== count) runs.length = scalars.length = count
       }
     },
-    norm: (results) => runPass('norm', results),
-    reduce: (results) => runPass('reduce', results),
+    norm(results) {
+      results.fill(0)
+      for (const work of works) {
+        if (work.count === 0 || !work.clips) continue
+        const [norms] = work.results as [Float64Array]
+        work.kernels.norm(work.runs, work.scalars, norms)
+        spread(work, norms, results)
+      }
+    },
+    reduce(results) {
+      for (const to of results) to.fill(0)
+      for (const work of works) {
+        if (work.count === 0) continue
+        work.kernels.reduce(work.runs, work.scalars, work.results)
+        work.reductions.forEach((at, i) => spread(work, work.results[i]!, results[at]!))
+      }
+    },
     update() {
       for (const { kernels, runs, scalars, count } of works) if (count > 0) kernels.update(runs, scalars)
       for (const index of taking) outside[index]?.set(views[index]!.parameter)
@@ -252,17 +264,24 @@ export const createWasmEngine: EngineFactory = (
   }
 }
 
-function createWork(program: Program, memory: WasmMemory, arena: Arena, helper: Helper | undefined): Work {
-  const { schedule, type } = program
+function createWork(
+  plan: StepPlan,
+  program: Program,
+  memory: WasmMemory,
+  arena: Arena,
+  helper: Helper | undefined,
+): Work {
+  const { graph, schedule, type } = program
   return {
     kernels: createKernels(program, memory, arena, helper),
     clips: schedule.norm !== undefined,
     bytes: type.bytes,
-    merges: !schedule.staged,
+    merges: !schedule.staged && schedule.additive,
+    reductions: graph.reductions.map((name) => plan.reductions.indexOf(name)),
     runs: [],
     firsts: [],
     scalars: [],
-    results: new Float64Array(0),
+    results: graph.reductions.map(() => new Float64Array(0)),
     count: 0,
     pool: [],
   }

@@ -32,8 +32,12 @@ export interface StepKernels {
   prepare(bindings: readonly TensorBinding[]): void
   /** Σ g² of each gradient; where the graph clips. */
   norm(bindings: readonly TensorBinding[], scalars: readonly Scalars[], results: Float64Array): void
-  /** Each tensor's part of the dual norm. */
-  reduce(bindings: readonly TensorBinding[], scalars: readonly Scalars[], results: Float64Array): void
+  /** The graph's `reductions` of each tensor, an array for each. */
+  reduce(
+    bindings: readonly TensorBinding[],
+    scalars: readonly Scalars[],
+    results: readonly Float64Array[],
+  ): void
   /** Writes parameters and slots; after `reduce`, with the same tensors in the same order. */
   update(bindings: readonly TensorBinding[], scalars: readonly Scalars[]): void
   /** Gives the memory back that the kernels work in. */
@@ -43,21 +47,18 @@ export interface StepKernels {
 /** The passes of a step. */
 export type PassName = 'norm' | 'reduce' | 'update'
 
-/** The graph's output that a pass tells; `update` writes. */
-const outputs = { norm: 'norm', reduce: 'dual', update: undefined } as const
-
 /** What runs passes of one kind of program. */
 export interface Runner {
   prepare(bindings: readonly TensorBinding[]): void
   /**
-   * @param output the node whose value goes into `results`
+   * @param outputs the nodes whose values go into `results`, an array for each
    */
   run(
     pass: PassName,
     bindings: readonly TensorBinding[],
     scalars: readonly Scalars[],
-    output: number,
-    results: Float64Array | undefined,
+    outputs: readonly number[],
+    results: readonly Float64Array[],
   ): void
   dispose(): void
 }
@@ -79,21 +80,14 @@ export function createKernels(
     ? createStagedRunner(program, memory, allocator, workspace)
     : createFlatRunner(program, workspace, helper && enlist(helper, program, memory))
 
-  const run = (
-    pass: PassName,
-    bindings: readonly TensorBinding[],
-    scalars: readonly Scalars[],
-    results?: Float64Array,
-  ): void => {
-    const output = outputs[pass]
-    const node = output === undefined ? -1 : program.graph.outputs[output]!
-    runner.run(pass, bindings, scalars, node, results)
-  }
+  const { outputs, reductions } = program.graph
+  const norm = outputs['norm'] === undefined ? [] : [outputs['norm']]
+  const sums = reductions.map((name) => outputs[name]!)
   return {
     prepare: (bindings) => runner.prepare(bindings),
-    norm: (bindings, scalars, results) => run('norm', bindings, scalars, results),
-    reduce: (bindings, scalars, results) => run('reduce', bindings, scalars, results),
-    update: (bindings, scalars) => run('update', bindings, scalars),
+    norm: (bindings, scalars, results) => runner.run('norm', bindings, scalars, norm, [results]),
+    reduce: (bindings, scalars, results) => runner.run('reduce', bindings, scalars, sums, results),
+    update: (bindings, scalars) => runner.run('update', bindings, scalars, [], []),
     dispose() {
       runner.dispose()
       workspace.dispose()

@@ -65,8 +65,10 @@ function emitFunctions(
       const form = formOf(graph, loop)
       let names = byForm.get(form)
       if (!names) {
-        // Where a step is one loop, the loop is what counts; where it has matrix products, those are.
-        const unroll = (loop.sums.length > 0 ? 4 : 2) >> (staged ? 1 : 0)
+        // Where a step is one loop, the loop is what counts; where it has matrix products, those are, and the module
+        // should be one that a page may compile at once.
+        const vectors = loop.sums.length > 0 ? 4 : 2
+        const unroll = vectors >> (staged ? (loop.sums.length > 1 ? 2 : 1) : 0)
         const name = emit(loop, unroll)
         const overflows = loop.sums.length > 0 && type.name === 'float32'
         names = { name, ...(overflows && { wide: emit(loop, 0) }) }

@@ -49,6 +49,8 @@ export interface Schedule {
   readonly norm?: Pass
   readonly reduce: Pass
   readonly update: Pass
+  /** Whether what is reduced of two tensors is that of both as one: not where it has products of sums, as s of Lion. */
+  readonly additive: boolean
   /** Whether tensors hang on sums or matrix products: such a step is worked tensor by tensor, stage by stage. */
   readonly staged: boolean
   /** The shapes each register has to hold. */
@@ -71,7 +73,7 @@ function stepPlaces(graph: StepGraph): { inputs: string[]; outputs: string[] } {
 export function scheduleStep(graph: StepGraph): Schedule {
   const { outputs } = stepPlaces(graph)
   const norm = graph.outputs['norm'] === undefined ? undefined : orderPass(graph, ['norm'], new Set())
-  const reduce = orderPass(graph, ['dual'], new Set())
+  const reduce = orderPass(graph, graph.reductions, new Set())
   const update = orderPass(graph, outputs, new Set([...reduce.stored, ...reduce.late]))
 
   const kept = reduce.stored.filter((node) => update.reused.has(node))
@@ -86,10 +88,26 @@ export function scheduleStep(graph: StepGraph): Schedule {
     ...(norm && { norm: placePass(graph, norm, registers, kept) }),
     reduce: reducePass,
     update: updatePass,
+    additive: graph.reductions.every((name) => isAdditive(graph, graph.outputs[name]!)),
     staged: staged || update.reused.size > 0,
     registers: registers.shapes,
     kept: kept.map((_, index) => index),
   }
+}
+
+/** Whether a scalar is a sum of sums over the tensors, each at most times a number that is known before. */
+function isAdditive(graph: Graph, root: number): boolean {
+  const { nodes } = graph
+  const hasSums = (i: number): boolean => nodes[i]!.op === 'sum' || nodes[i]!.inputs.some(hasSums)
+  const visit = (i: number): boolean => {
+    const { op, inputs } = nodes[i]!
+    if (op === 'sum') return true
+    if (op === 'add' || op === 'sub' || op === 'neg') return inputs.every(visit)
+    const [a, b] = inputs as [number, number]
+    if (op === 'mul') return (visit(a) && !hasSums(b)) || (visit(b) && !hasSums(a))
+    return op === 'div' && visit(a) && !hasSums(b)
+  }
+  return visit(root)
 }
 
 /** A stage before its tensors have places: nodes throughout. */

@@ -1,0 +1,89 @@
+import * as algebra from './algebra.js'
+import { input, type Expr } from './algebra.js'
+import { InducedMetricError } from './errors.js'
+import { recordUpdate, type Preconditioner } from './preconditioner.js'
+
+/** The average that a base takes of gradients, taken of a scalar instead. */
+export interface ScalarAverage {
+  /** The average, this step included. */
+  readonly mean: Expr
+  /** The next value of each of its states, by name; they start from 0. */
+  readonly states: Readonly<Record<string, Expr>>
+}
+
+/** The name under which a base's hyperparameter enters the metric graph of an averaged model. */
+export function modelInput(model: number, name: string): string {
+  return `model.${model}.base.${name}`
+}
+
+/**
+ * Takes the recursion by which a base averages gradients, x̂ = A[g], and writes it for a scalar. This holds of any base whose
+ * x̂ is linear in the gradients so far.
+ *
+ * @param model tells the states and inputs of several bases apart
+ * @param value what is averaged, at this step
+ * @param step t, this step included
+ * @throws ERR_NOT_SUPPORTED when the base gives no average, or one that is not linear in the gradients
+ */
+export function recordScalarAverage(
+  base: Preconditioner,
+  model: number,
+  value: Expr,
+  step: Expr,
+): ScalarAverage {
+  const shape = base.definition.matrix ? 'rows,columns' : 'tensor'
+  const tensor = (name: string): Expr => input(name, shape)
+  const form = { tall: false, rows: 'outputs' } as const
+  const update = recordUpdate(base, tensor('gradient'), tensor('parameter'), shape, form)
+  const refuse = (why: string): never => {
+    throw new InducedMetricError(
+      'ERR_NOT_SUPPORTED',
+      `averagedModel needs the average of gradients that a step is taken of, and ${base.name} ${why}; ` +
+        'leave averagedModel out, or take another base',
+    )
+  }
+  if (update.average === undefined) return refuse('gives none (`average`)')
+
+  const states: Record<string, Expr> = {}
+  const known = new Map<Expr, Expr>()
+  const scalarInput = (name: string): Expr => {
+    if (name === 'gradient') return value
+    if (name === 'step') return step
+    if (name.startsWith('base.')) return input(modelInput(model, name.slice('base.'.length)), 'scalar')
+    if (!name.startsWith('slot.')) return refuse(`reads ${name} in it`)
+    const slot = update.slots[name.slice('slot.'.length)]!
+    const { initial } = slot
+    if (initial.op !== 'constant' || initial.value !== 0)
+      return refuse(`begins its ${name} with another value than 0`)
+    const state = `model.${model}.${name.slice('slot.'.length)}`
+    if (!(state in states)) {
+      // Named before its next value is looked at, which reads it.
+      states[state] = value
+      states[state] = scalarOf(slot.next)
+    }
+    return input(`state.${state}`, 'scalar')
+  }
+  const scalarOf = (x: Expr): Expr => {
+    const found = known.get(x)
+    if (found) return found
+    let result: Expr
+    if (x.op === 'input') result = scalarInput(x.name!)
+    else if (x.op === 'constant') result = x
+    else {
+      const isLinear =
+        x.shape === 'scalar'
+          ? x.op !== 'sum'
+          : x.op === 'add' ||
+            x.op === 'sub' ||
+            x.op === 'neg' ||
+            (x.op === 'mul' && x.inputs[0]!.shape === 'scalar')
+      if (!isLinear) return refuse(`has a ${x.op} in it, which is not linear in the gradient`)
+      const operate = algebra[x.op as 'add'] as (...inputs: Expr[]) => Expr
+      result = operate(...x.inputs.map(scalarOf))
+    }
+    known.set(x, result)
+    return result
+  }
+  const mean = scalarOf(update.average)
+  return { mean, states }
+}

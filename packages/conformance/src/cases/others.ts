@@ -133,6 +133,7 @@ const properties: readonly (readonly [name: string, title: string, runs: number,
   ['atomic', 'steps that are skipped or fail leave no trace, wherever they come', 25],
   ['resume', 'saving and loading at any steps changes nothing', 25],
   ['tied', 'any transformation with its ξ tied and what goes with it steps as the oracle', 40],
+  ['groups', 'any options of a group, in any scope, with any gradients missing, step as the oracle', 40],
   ['tiedResume', 'saving and loading at any steps changes nothing, with ξ tied and what goes with it', 25],
 ]
 
@@ -141,6 +142,7 @@ const needsOfProperty: Readonly<Record<string, readonly Feature[]>> = {
   missing: ['missingGradients'],
   resume: ['checkpoint'],
   tied: [...tiedNeeds, 'averageWeights'],
+  groups: [...tiedNeeds, 'averageWeights', 'groups', 'decayScaling'],
   tiedResume: [...tiedNeeds, 'averageWeights', 'checkpoint'],
 }
 

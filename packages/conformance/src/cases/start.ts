@@ -302,6 +302,7 @@ const averages = table('option/averageWeights', [
     ),
     outcomes: { 3: 'skipped' },
   } as Row,
+  run(9, 'the average of the weights with k = 0 is their plain mean', { averageWeights: 0 }),
 ])
 
 /** The averaged model, the start axis and averages of the weights. */

@@ -67,13 +67,16 @@ export {
 export { checkOptions, type OptionSpec } from './options.js'
 export {
   planStep,
+  profileEntries,
   profileScalars,
   sizeOf,
+  unitEntries,
   unitScalars,
   type ClipUnit,
   type MetricUnit,
   type PlannedParameter,
   type Profile,
+  type ScalarEntry,
   type Scalars,
   type StepPlan,
   type UnitSum,
@@ -121,7 +124,8 @@ export {
   type StartAxis,
   type Transformation,
 } from './transformation.js'
-export type { TiedXi } from './tiedXi.js'
+export { isTied, perRateOf, type TiedXi } from './tiedXi.js'
+export { parseModelInput } from './scalarAverage.js'
 export { rateFree, type RateFreeOptions } from './rateFree.js'
 export { fromJSON, type FromJSONOptions } from './fromJSON.js'
 export type { ComponentJSON, GroupJSON, TransformationJSON } from './toJSON.js'

@@ -16,6 +16,12 @@ export function modelInput(model: number, name: string): string {
   return `model.${model}.base.${name}`
 }
 
+/** The base and the hyperparameter that such a name is of; `undefined` for any other name. */
+export function parseModelInput(name: string): { readonly model: number; readonly name: string } | undefined {
+  const [, model, of] = /^model\.(\d+)\.base\.(.+)$/.exec(name) ?? []
+  return model === undefined ? undefined : { model: Number(model), name: of! }
+}
+
 /**
  * Takes the recursion by which a base averages gradients, x̂ = A[g], and writes it for a scalar. This holds of any base whose
  * x̂ is linear in the gradients so far.

@@ -49,6 +49,7 @@ export type {
   Range,
   Scheduled,
 } from './hyperparameter.js'
+export { checkLearningRate, learningRateAt, withLearningRate } from './learningRate.js'
 export type { Lowering, TensorBackend } from './lowering.js'
 export { createModelOptimizer, type ModelOptimizer } from './modelOptimizer.js'
 export {

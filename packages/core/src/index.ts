@@ -53,6 +53,7 @@ export type {
   RowsSpec,
   Scheduled,
 } from './hyperparameter.js'
+export { checkLearningRate, learningRateAt, withLearningRate } from './learningRate.js'
 export type { Lowering, TensorBackend } from './lowering.js'
 export { clipGraph, stepStatus, type MetricGraph, type MetricSum } from './metricGraph.js'
 export { createModelOptimizer, type ModelOptimizer } from './modelOptimizer.js'

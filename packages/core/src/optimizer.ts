@@ -11,6 +11,7 @@ import type { Helper } from './engines/wasm/crew.js'
 import { createWasmEngine } from './engines/wasm/index.js'
 import { isShared, isWasmMemory, isWasmSupported, type WasmMemory } from './engines/wasm/webassembly.js'
 import { InducedMetricError, isList, show } from './errors.js'
+import { checkLearningRate, learningRateAt, withLearningRate } from './learningRate.js'
 import { checkOptions } from './options.js'
 import { checkLoss, planStep, profileScalars, shapeScalars, sizeOf, type StepPlan } from './plan.js'
 import { composeReport, initialReport, restoredReport, type StepReport } from './report.js'
@@ -50,6 +51,26 @@ export interface Optimizer {
   step(gradients: readonly (TypedArray | null)[], options?: { readonly loss?: number }): StepReport
   /** What the latest step did; before the first, a report with `step: 0`. */
   readonly report: StepReport
+  /**
+   * The learning rate of the next step, of a schedule its value there. A number ≥ 0 that is set takes the place of the
+   * transformation's number or schedule from the next step on, in every group whose learning rate is no other than the
+   * transformation's; a group with one of its own keeps that. It is part of the state: checkpoints hold it.
+   *
+   * @throws ERR_OPTION when anything else is set, and nothing has changed
+   *
+   * @example
+   * ```ts
+   * import { adam, createOptimizer, inducedMetric } from '@induced-metric/core'
+   *
+   * const weights = { name: 'w', shape: [1], data: new Float32Array([1]) }
+   * const optimizer = createOptimizer(inducedMetric(adam(), { learningRate: 0.1 }), [weights])
+   * optimizer.step([new Float32Array([0.5])])
+   * optimizer.learningRate /= 10
+   * ```
+   */
+  learningRate: number
+  /** The number that {@link learningRate} was set to, or the checkpoint held; `undefined` where it is the transformation's. */
+  readonly fixedLearningRate: number | undefined
   /** The parameters, with the arrays that are updated. */
   readonly parameters: readonly OptimizerParameter[]
   /**
@@ -313,6 +334,7 @@ class PlannedOptimizer implements Optimizer {
   #stepper: Stepper
   #engine: Engine | undefined
   #report: StepReport = initialReport
+  #fixedRate: number | undefined
 
   constructor(plan: StepPlan, engine: Engine, parameters: readonly Parameter[]) {
     this.#plan = plan
@@ -334,8 +356,27 @@ class PlannedOptimizer implements Optimizer {
       initialSlots(plan).slice(before.length),
     )
     this.#plan = plan
-    this.#stepper = createStepper(plan)
+    this.#fix(this.#fixedRate)
     this.#takeOn(engine, parameters)
+  }
+
+  get learningRate(): number {
+    return learningRateAt(this.#plan.transformation, this.#fixedRate, this.#report.step + 1)
+  }
+
+  set learningRate(value: number) {
+    this.#alive()
+    checkLearningRate(value)
+    this.#fix(value)
+  }
+
+  get fixedLearningRate(): number | undefined {
+    return this.#fixedRate
+  }
+
+  #fix(rate: number | undefined): void {
+    this.#fixedRate = rate
+    this.#stepper = createStepper(withLearningRate(this.#plan, rate))
   }
 
   /** Adds parameters that the engine has. */
@@ -391,6 +432,7 @@ class PlannedOptimizer implements Optimizer {
       hash,
       step: this.#report.step,
       skippedSteps: this.#report.skippedSteps,
+      ...(this.#fixedRate !== undefined && { learningRate: this.#fixedRate }),
       units: units.map((unit, i) => saveUnit(unit, this.#state.units[i]!)),
       parameters: parameters.map(({ name, shape }, index): ParameterState => {
         const slots = Object.entries(arrays.slots[index]!).map(
@@ -418,6 +460,7 @@ class PlannedOptimizer implements Optimizer {
       this.#state.steps[index] = state.steps
     })
     averages.forEach((unit, i) => Object.assign(this.#state.units[i]!, unit))
+    this.#fix(checkpoint.learningRate)
     this.#report = restoredReport(this.#report, checkpoint)
   }
 

@@ -342,14 +342,15 @@ export function profileEntries({ base, settings }: Profile): ScalarEntry[] {
 
 /** The numbers of a metric unit. */
 export function unitEntries({ settings, size, bases }: MetricUnit): ScalarEntry[] {
-  const { embedding, xi, beta, learningRate, startAxis } = settings
+  const { embedding, xi, beta, startAxis } = settings
+  const rate = settings.tiedRate ?? settings.learningRate
   const specs = embedding.definition.hyperparameters ?? {}
-  const value = xi === 'auto' ? 1 / Math.max(size, 1) : isTied(xi) ? tiedTo(learningRate, perRateOf(xi)) : xi
+  const value = xi === 'auto' ? 1 / Math.max(size, 1) : isTied(xi) ? tiedTo(rate, perRateOf(xi)) : xi
   return [
     entry('xi', value, optionRanges.xi),
     entry('beta', beta, optionRanges.beta),
     ...declaredEntries(embedding.name, specs, embedding.hyperparameters, embeddingInput),
-    ...(startAxis === undefined ? [] : startAxisEntries(startAxis, learningRate)),
+    ...(startAxis === undefined ? [] : startAxisEntries(startAxis, rate)),
     ...bases.flatMap(({ name, definition, hyperparameters }, model) =>
       declaredEntries(name, definition.hyperparameters ?? {}, hyperparameters, (key) =>
         modelInput(model, key),

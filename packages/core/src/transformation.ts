@@ -118,6 +118,8 @@ export interface InducedMetricOptions extends Omit<GroupOptions, 'base' | 'learn
 export interface GroupSettings {
   readonly base: Preconditioner
   readonly learningRate: Scheduled
+  /** The learning rate that a tied ξ goes by, where one was set while training runs; else it is `learningRate`. */
+  readonly tiedRate?: number
   readonly xi: Scheduled | 'auto' | 'rate' | TiedXi
   readonly beta: number
   readonly embedding: Embedding

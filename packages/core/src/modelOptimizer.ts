@@ -5,7 +5,14 @@ import type { Transformation } from './transformation.js'
 /** An optimiser of whatever weights a model has. */
 export interface ModelOptimizer<P extends Parameter = Parameter> extends Pick<
   Optimizer,
-  'step' | 'report' | 'learningRate' | 'fixedLearningRate' | 'save' | 'load' | 'dispose'
+  | 'step'
+  | 'report'
+  | 'learningRate'
+  | 'fixedLearningRate'
+  | 'withAveragedWeights'
+  | 'save'
+  | 'load'
+  | 'dispose'
 > {
   /**
    * Looks whether the model has other arrays than before, and then starts over: a new optimiser, of those. Call it before
@@ -77,6 +84,10 @@ export function createModelOptimizer<P extends Parameter>(
     },
     follow,
     step: (gradients, options) => optimizer.step(gradients, options),
+    withAveragedWeights(evaluate) {
+      follow()
+      return optimizer.withAveragedWeights(evaluate)
+    },
     save() {
       follow()
       return optimizer.save()

@@ -14,9 +14,11 @@ import { InducedMetricError, isList, show } from './errors.js'
 import { checkLearningRate, learningRateAt, withLearningRate } from './learningRate.js'
 import { checkOptions } from './options.js'
 import { checkLoss, planStep, profileScalars, shapeScalars, sizeOf, type StepPlan } from './plan.js'
+import { averagedSlot } from './record.js'
 import { composeReport, initialReport, restoredReport, type StepReport } from './report.js'
 import { matchCheckpoint, saveUnit } from './restore.js'
 import { compileScalars } from './scalars.js'
+import { withValues } from './withValues.js'
 import { createStepper, initialUnit, type ScalarState, type Stepper } from './stepper.js'
 import { checkTransformation, type ParameterInfo, type Transformation } from './transformation.js'
 
@@ -80,6 +82,27 @@ export interface Optimizer {
   readonly gradients: readonly OptimizerParameter[]
   /** The arrays kept per parameter from step to step, by name. */
   readonly slots: readonly Slots[]
+  /**
+   * Runs a function while the parameters hold their averages, where the transformation keeps any (`averageWeights`), and puts
+   * their own values back when it has returned or its promise is settled. A parameter that has taken no step is its own average.
+   *
+   * @param evaluate works with the averages; it must not take steps
+   * @returns what the function returned
+   * @throws what the function throws; ERR_OPTION when it is called within itself; ERR_DISPOSED
+   *
+   * @example
+   * ```ts
+   * import { adam, createOptimizer, inducedMetric } from '@induced-metric/core'
+   *
+   * const data = new Float32Array([1])
+   * const transformation = inducedMetric(adam(), { learningRate: 0.1, averageWeights: 8 })
+   * const optimizer = createOptimizer(transformation, [{ name: 'w', shape: [1], data }])
+   * for (let i = 0; i < 10; i++) optimizer.step([Float32Array.of(2 * data[0]!)])
+   * const loss = optimizer.withAveragedWeights(() => data[0]! ** 2)
+   * console.log(loss)
+   * ```
+   */
+  withAveragedWeights<R>(evaluate: () => R): R
   /**
    * Takes on more parameters, behind those there are: the memory grows, and `parameters`, `gradients` and `slots` have
    * to be asked for again. The steps so far stay counted for the parameters that took them; `xi: 'auto'` and the metric
@@ -335,6 +358,8 @@ class PlannedOptimizer implements Optimizer {
   #engine: Engine | undefined
   #report: StepReport = initialReport
   #fixedRate: number | undefined
+  /** Whether the parameters hold their averages at the moment. */
+  #isAveraged = false
 
   constructor(plan: StepPlan, engine: Engine, parameters: readonly Parameter[]) {
     this.#plan = plan
@@ -406,6 +431,7 @@ class PlannedOptimizer implements Optimizer {
 
   step(gradients: readonly (TypedArray | null)[], options: { readonly loss?: number } = {}): StepReport {
     const engine = this.#alive()
+    this.#checkOwnValues('step')
     this.#checkGradients(gradients, engine.arrays().gradients)
     const loss = checkLoss(this.#plan, options)
     const step = this.#report.step + 1
@@ -421,6 +447,26 @@ class PlannedOptimizer implements Optimizer {
       learningRate,
       units,
     }))
+  }
+
+  withAveragedWeights<R>(evaluate: () => R): R {
+    const engine = this.#alive()
+    const averaged = this.parameters.flatMap((_, index) =>
+      averagedSlot in engine.arrays().slots[index]! && this.#state.steps[index]! > 0 ? [index] : [],
+    )
+    const own = averaged.map((index) => this.parameters[index]!.data.slice())
+    return withValues(
+      () => {
+        this.#checkOwnValues('withAveragedWeights')
+        averaged.forEach((index) => this.parameters[index]!.data.set(this.slots[index]![averagedSlot]!))
+        this.#isAveraged = true
+      },
+      evaluate,
+      () => {
+        this.#isAveraged = false
+        averaged.forEach((index, i) => this.parameters[index]!.data.set(own[i]!))
+      },
+    )
   }
 
   save(): Checkpoint {
@@ -467,6 +513,15 @@ class PlannedOptimizer implements Optimizer {
   dispose(): void {
     this.#engine?.dispose()
     this.#engine = undefined
+  }
+
+  /** Throws ERR_OPTION while the parameters hold their averages. */
+  #checkOwnValues(what: string): void {
+    if (!this.#isAveraged) return
+    throw new InducedMetricError(
+      'ERR_OPTION',
+      `${what} was called within withAveragedWeights, while the parameters hold their averages: wait until it has returned`,
+    )
   }
 
   #alive(): Engine {

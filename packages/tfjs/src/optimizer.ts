@@ -497,7 +497,8 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
     /** The plan for a set of variables, recorded when the set is first seen. */
     #planOf(variables: readonly Pick<ParameterInfo, 'name' | 'shape'>[]): StepPlan {
       const infos: ParameterInfo[] = withGroups(
-        variables.map(({ name, shape }) => ({ name, shape: [...shape] })),
+        // Kernels of layers are in × out.
+        variables.map(({ name, shape }) => ({ name, shape: [...shape], rowsAre: 'inputs' as const })),
         this.groupOf,
       )
       const key = infos.map(({ name, shape, group }) => `${name} ${shape.join()} ${group}`).join('\n')

@@ -81,6 +81,21 @@ export class InducedTrainer {
   }
 
   /**
+   * The learning rate of the next step, of a schedule its value there. A number ≥ 0 that is set takes the place of the
+   * transformation's number or schedule from the next step on, also where the net is made anew; a group with another
+   * learning rate of its own keeps that. Checkpoints hold it.
+   *
+   * @throws ERR_OPTION when anything else is set, and nothing has changed
+   */
+  get learning_rate(): number {
+    return this.#optimizer.learningRate
+  }
+
+  set learning_rate(value: number) {
+    this.#optimizer.learningRate = value
+  }
+
+  /**
    * Trains on a pattern; where it completes a batch, a step is taken. A net whose layers have been made anew
    * (`makeLayers`, `fromJSON`) starts over.
    *

@@ -39,6 +39,8 @@ export interface Checkpoint {
   readonly step: number
   /** Number of steps skipped. */
   readonly skippedSteps: number
+  /** The learning rate that was set while training ran; absent where it is the transformation's. */
+  readonly learningRate?: number
   readonly units: readonly UnitState[]
   readonly parameters: readonly ParameterState[]
 }
@@ -207,6 +209,9 @@ function checkHeader(value: unknown, isSlots: (slots: unknown) => boolean): void
   if (typeof header.hash !== 'string') throw broken('the checkpoint has no structural hash')
   if (!isCount(header.step) || !isCount(header.skippedSteps))
     throw broken('the checkpoint has no valid step count')
+  const rate: unknown = header.learningRate
+  if (rate !== undefined && !(typeof rate === 'number' && Number.isFinite(rate) && rate >= 0))
+    throw broken(`the checkpoint has an invalid learning rate, ${show(rate)}`)
   if (!Array.isArray(header.units) || !Array.isArray(header.parameters)) {
     throw broken('the checkpoint has no list of metric units or of parameters')
   }

@@ -86,7 +86,10 @@ export type HyperparameterValue = Scheduled | boolean | MatrixRows | 'auto' | Fo
 export type HyperparameterValues = Readonly<Record<string, HyperparameterValue>>
 
 /** Values as plain data. */
-export type HyperparameterJSON = Record<string, number | boolean | string | Following | ScheduleJSON>
+export type HyperparameterJSON = Record<
+  string,
+  number | boolean | string | Exclude<Following, string> | ScheduleJSON
+>
 
 /** "in [0, 1)", "≥ 0": the range as people write it. */
 function describeRange(range: Range, number = 'a finite number'): string {

@@ -53,6 +53,7 @@ export type {
   RowsSpec,
   Scheduled,
 } from './hyperparameter.js'
+export { checkLearningRate, learningRateAt, withLearningRate } from './learningRate.js'
 export type { Lowering, TensorBackend } from './lowering.js'
 export { clipGraph, stepStatus, type MetricGraph, type MetricSum } from './metricGraph.js'
 export { createModelOptimizer, type ModelOptimizer } from './modelOptimizer.js'
@@ -67,13 +68,16 @@ export {
 export { checkOptions, type OptionSpec } from './options.js'
 export {
   planStep,
+  profileEntries,
   profileScalars,
   sizeOf,
+  unitEntries,
   unitScalars,
   type ClipUnit,
   type MetricUnit,
   type PlannedParameter,
   type Profile,
+  type ScalarEntry,
   type Scalars,
   type StepPlan,
   type UnitSum,
@@ -121,7 +125,8 @@ export {
   type StartAxis,
   type Transformation,
 } from './transformation.js'
-export type { TiedXi } from './tiedXi.js'
+export { isTied, perRateOf, type TiedXi } from './tiedXi.js'
+export { parseModelInput } from './scalarAverage.js'
 export { rateFree, type RateFreeOptions } from './rateFree.js'
 export { fromJSON, type FromJSONOptions } from './fromJSON.js'
 export type { ComponentJSON, GroupJSON, TransformationJSON } from './toJSON.js'

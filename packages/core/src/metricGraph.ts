@@ -79,8 +79,12 @@ function createLossAverages(loss: Expr) {
       keep(name, next)
       return div(next, sub(1, pow(rate, count)))
     },
-    first(): Expr {
-      const first = select(greater(before, 0), input('state.firstLoss', 'scalar'), loss)
+    /** The first loss above a bound. */
+    first(bound: Expr): Expr {
+      const stored = input('state.firstLoss', 'scalar')
+      // One that is not above the floor says nothing of a share of it; the next may.
+      const isKnown = mul(greater(before, 0), greater(sub(stored, bound), 0))
+      const first = select(isKnown, stored, loss)
       keep('firstLoss', first)
       return first
     },
@@ -131,7 +135,7 @@ function withStartAxis(
   if (!startAxis) return { factor, domain: undefined }
   const setting = (name: string): Expr => input(`startAxis.${name}`, 'scalar')
   const bound = 'floor' in embedding.hyperparameters ? given.bound : literal(0)
-  const height = sub(given.averages.first(), bound)
+  const height = sub(given.averages.first(bound), bound)
   const weight = mul(mul(setting('rate'), setting('weight')), div(given.dualNorm, height))
   const domain = height
   const joined = (extra: Expr): Expr => div(factor, add(1, mul(factor, extra)))

@@ -11,11 +11,14 @@ import type { Helper } from './engines/wasm/crew.js'
 import { createWasmEngine } from './engines/wasm/index.js'
 import { isShared, isWasmMemory, isWasmSupported, type WasmMemory } from './engines/wasm/webassembly.js'
 import { InducedMetricError, isList, show } from './errors.js'
+import { checkLearningRate, learningRateAt, withLearningRate } from './learningRate.js'
 import { checkOptions } from './options.js'
 import { checkLoss, planStep, profileScalars, shapeScalars, sizeOf, type StepPlan } from './plan.js'
+import { averagedSlot } from './record.js'
 import { composeReport, initialReport, restoredReport, type StepReport } from './report.js'
 import { matchCheckpoint, saveUnit } from './restore.js'
 import { compileScalars } from './scalars.js'
+import { withValues } from './withValues.js'
 import { createStepper, initialUnit, type ScalarState, type Stepper } from './stepper.js'
 import { checkTransformation, type ParameterInfo, type Transformation } from './transformation.js'
 
@@ -50,6 +53,26 @@ export interface Optimizer {
   step(gradients: readonly (TypedArray | null)[], options?: { readonly loss?: number }): StepReport
   /** What the latest step did; before the first, a report with `step: 0`. */
   readonly report: StepReport
+  /**
+   * The learning rate of the next step, of a schedule its value there. A number ≥ 0 that is set takes the place of the
+   * transformation's number or schedule from the next step on, in every group whose learning rate is no other than the
+   * transformation's; a group with one of its own keeps that. It is part of the state: checkpoints hold it.
+   *
+   * @throws ERR_OPTION when anything else is set, and nothing has changed
+   *
+   * @example
+   * ```ts
+   * import { adam, createOptimizer, inducedMetric } from '@induced-metric/core'
+   *
+   * const weights = { name: 'w', shape: [1], data: new Float32Array([1]) }
+   * const optimizer = createOptimizer(inducedMetric(adam(), { learningRate: 0.1 }), [weights])
+   * optimizer.step([new Float32Array([0.5])])
+   * optimizer.learningRate /= 10
+   * ```
+   */
+  learningRate: number
+  /** The number that {@link learningRate} was set to, or the checkpoint held; `undefined` where it is the transformation's. */
+  readonly fixedLearningRate: number | undefined
   /** The parameters, with the arrays that are updated. */
   readonly parameters: readonly OptimizerParameter[]
   /**
@@ -59,6 +82,27 @@ export interface Optimizer {
   readonly gradients: readonly OptimizerParameter[]
   /** The arrays kept per parameter from step to step, by name. */
   readonly slots: readonly Slots[]
+  /**
+   * Runs a function while the parameters hold their averages, where the transformation keeps any (`averageWeights`), and puts
+   * their own values back when it has returned or its promise is settled. A parameter that has taken no step is its own average.
+   *
+   * @param evaluate works with the averages; it must not take steps
+   * @returns what the function returned
+   * @throws what the function throws; ERR_OPTION when it is called within itself; ERR_DISPOSED
+   *
+   * @example
+   * ```ts
+   * import { adam, createOptimizer, inducedMetric } from '@induced-metric/core'
+   *
+   * const data = new Float32Array([1])
+   * const transformation = inducedMetric(adam(), { learningRate: 0.1, averageWeights: 8 })
+   * const optimizer = createOptimizer(transformation, [{ name: 'w', shape: [1], data }])
+   * for (let i = 0; i < 10; i++) optimizer.step([Float32Array.of(2 * data[0]!)])
+   * const loss = optimizer.withAveragedWeights(() => data[0]! ** 2)
+   * console.log(loss)
+   * ```
+   */
+  withAveragedWeights<R>(evaluate: () => R): R
   /**
    * Takes on more parameters, behind those there are: the memory grows, and `parameters`, `gradients` and `slots` have
    * to be asked for again. The steps so far stay counted for the parameters that took them; `xi: 'auto'` and the metric
@@ -313,6 +357,9 @@ class PlannedOptimizer implements Optimizer {
   #stepper: Stepper
   #engine: Engine | undefined
   #report: StepReport = initialReport
+  #fixedRate: number | undefined
+  /** Whether the parameters hold their averages at the moment. */
+  #isAveraged = false
 
   constructor(plan: StepPlan, engine: Engine, parameters: readonly Parameter[]) {
     this.#plan = plan
@@ -334,8 +381,27 @@ class PlannedOptimizer implements Optimizer {
       initialSlots(plan).slice(before.length),
     )
     this.#plan = plan
-    this.#stepper = createStepper(plan)
+    this.#fix(this.#fixedRate)
     this.#takeOn(engine, parameters)
+  }
+
+  get learningRate(): number {
+    return learningRateAt(this.#plan.transformation, this.#fixedRate, this.#report.step + 1)
+  }
+
+  set learningRate(value: number) {
+    this.#alive()
+    checkLearningRate(value)
+    this.#fix(value)
+  }
+
+  get fixedLearningRate(): number | undefined {
+    return this.#fixedRate
+  }
+
+  #fix(rate: number | undefined): void {
+    this.#fixedRate = rate
+    this.#stepper = createStepper(withLearningRate(this.#plan, rate))
   }
 
   /** Adds parameters that the engine has. */
@@ -365,6 +431,7 @@ class PlannedOptimizer implements Optimizer {
 
   step(gradients: readonly (TypedArray | null)[], options: { readonly loss?: number } = {}): StepReport {
     const engine = this.#alive()
+    this.#checkOwnValues('step')
     this.#checkGradients(gradients, engine.arrays().gradients)
     const loss = checkLoss(this.#plan, options)
     const step = this.#report.step + 1
@@ -382,6 +449,26 @@ class PlannedOptimizer implements Optimizer {
     }))
   }
 
+  withAveragedWeights<R>(evaluate: () => R): R {
+    const engine = this.#alive()
+    const averaged = this.parameters.flatMap((_, index) =>
+      averagedSlot in engine.arrays().slots[index]! && this.#state.steps[index]! > 0 ? [index] : [],
+    )
+    const own = averaged.map((index) => this.parameters[index]!.data.slice())
+    return withValues(
+      () => {
+        this.#checkOwnValues('withAveragedWeights')
+        averaged.forEach((index) => this.parameters[index]!.data.set(this.slots[index]![averagedSlot]!))
+        this.#isAveraged = true
+      },
+      evaluate,
+      () => {
+        this.#isAveraged = false
+        averaged.forEach((index, i) => this.parameters[index]!.data.set(own[i]!))
+      },
+    )
+  }
+
   save(): Checkpoint {
     const arrays = this.#alive().arrays()
     const { hash, parameters, units } = this.#plan
@@ -391,6 +478,7 @@ class PlannedOptimizer implements Optimizer {
       hash,
       step: this.#report.step,
       skippedSteps: this.#report.skippedSteps,
+      ...(this.#fixedRate !== undefined && { learningRate: this.#fixedRate }),
       units: units.map((unit, i) => saveUnit(unit, this.#state.units[i]!)),
       parameters: parameters.map(({ name, shape }, index): ParameterState => {
         const slots = Object.entries(arrays.slots[index]!).map(
@@ -418,12 +506,22 @@ class PlannedOptimizer implements Optimizer {
       this.#state.steps[index] = state.steps
     })
     averages.forEach((unit, i) => Object.assign(this.#state.units[i]!, unit))
+    this.#fix(checkpoint.learningRate)
     this.#report = restoredReport(this.#report, checkpoint)
   }
 
   dispose(): void {
     this.#engine?.dispose()
     this.#engine = undefined
+  }
+
+  /** Throws ERR_OPTION while the parameters hold their averages. */
+  #checkOwnValues(what: string): void {
+    if (!this.#isAveraged) return
+    throw new InducedMetricError(
+      'ERR_OPTION',
+      `${what} was called within withAveragedWeights, while the parameters hold their averages: wait until it has returned`,
+    )
   }
 
   #alive(): Engine {

@@ -109,7 +109,10 @@ export function planStep(transformation: Transformation, parameters: readonly Pa
   const units: { key: string; settings: GroupSettings; contributors: number[] }[] = []
   const clips: { settings: GroupSettings; clipNorm: number; members: number[] }[] = []
   const { metricScope, groups } = transformation
-  const anyModel = [transformation.settings, ...Object.values(groups)].some((one) => one.averagedModel)
+  // In the global scope a unit sums over the parameters of all groups, those of plain bases among them.
+  const all = [transformation.settings, ...Object.values(groups)]
+  const inScope = (settings: GroupSettings): readonly GroupSettings[] =>
+    metricScope === 'global' ? all : [settings]
   const planned = parameters.map((parameter, index): PlannedParameter => {
     const settings = settingsOf(transformation, parameter)
     const isMatrix = parameter.shape.length === 2
@@ -123,11 +126,10 @@ export function planStep(transformation: Transformation, parameters: readonly Pa
       base,
       matrix: matrixForm(base, parameter.shape),
       rows: rowsFor(base, parameter.rowsAre),
-      metric: !isPlainBase(settings),
+      metric: inScope(settings).some((one) => !isPlainBase(one)),
       decays: settings.weightDecay !== 0 && isDecayed(settings, parameter) ? settings.decayScaling : 'no',
       clips: settings.clipNorm !== undefined,
-      // In the global scope a unit sums over the parameters of all.
-      model: !isPlainBase(settings) && (metricScope === 'global' ? anyModel : settings.averagedModel),
+      model: inScope(settings).some((one) => one.averagedModel),
       averages: settings.averageWeights !== undefined,
     }
     const formKey = [profile, form.matrix, form.rows, form.decays].join()
@@ -155,25 +157,9 @@ export function planStep(transformation: Transformation, parameters: readonly Pa
   const everything = planned.map((_, index) => index)
   const finished = units.map((unit): MetricUnit => {
     const contributors = metricScope === 'global' ? everything : unit.contributors
+    const size = contributors.reduce((total, index) => total + planned[index]!.size, 0)
     const baseOf = (index: number): Preconditioner => profiles[planned[index]!.profile]!.base
-    const withModel = contributors.filter((index) => planned[index]!.graph.reductions.length > 1)
-    // A base that does not say how it averages is complained of when the graph is recorded.
-    const averaged = contributors.filter((index) => !isPlainBase(profiles[planned[index]!.profile]!.settings))
-    const bases = unit.settings.averagedModel ? [...new Set(averaged.map(baseOf))] : []
-    const graph = recordMetric(unit.settings, bases)
-    const membersOf = ({ output, base }: MetricGraph['sums'][number]): readonly number[] => {
-      if (output === 'dual') return contributors
-      return base === undefined ? withModel : withModel.filter((index) => baseOf(index) === bases[base])
-    }
-    return {
-      key: unit.key,
-      settings: unit.settings,
-      contributors,
-      size: contributors.reduce((total, index) => total + planned[index]!.size, 0),
-      graph,
-      sums: graph.sums.map((sum) => ({ input: sum.input, output: sum.output, members: membersOf(sum) })),
-      bases,
-    }
+    return { ...unit, contributors, size, ...recordUnit(unit.settings, contributors, baseOf) }
   })
   return {
     transformation,
@@ -185,6 +171,21 @@ export function planStep(transformation: Transformation, parameters: readonly Pa
     needsLoss: finished.some((unit) => unit.graph.needsLoss),
     hash: structuralHash(transformation, planned, profiles),
   }
+}
+
+/** Records the metric of a unit, and finds what its graph sums over. */
+function recordUnit(
+  settings: GroupSettings,
+  contributors: readonly number[],
+  baseOf: (index: number) => Preconditioner,
+): Pick<MetricUnit, 'graph' | 'sums' | 'bases'> {
+  const bases = settings.averagedModel ? [...new Set(contributors.map(baseOf))] : []
+  const graph = recordMetric(settings, bases)
+  const sums = graph.sums.map(({ input, output, base }) => {
+    const isMember = (index: number): boolean => base === undefined || baseOf(index) === bases[base]
+    return { input, output, members: contributors.filter(isMember) }
+  })
+  return { graph, sums, bases }
 }
 
 /** The number of scalars in a tensor of this shape. */
@@ -342,14 +343,15 @@ export function profileEntries({ base, settings }: Profile): ScalarEntry[] {
 
 /** The numbers of a metric unit. */
 export function unitEntries({ settings, size, bases }: MetricUnit): ScalarEntry[] {
-  const { embedding, xi, beta, learningRate, startAxis } = settings
+  const { embedding, xi, beta, startAxis } = settings
+  const rate = settings.tiedRate ?? settings.learningRate
   const specs = embedding.definition.hyperparameters ?? {}
-  const value = xi === 'auto' ? 1 / Math.max(size, 1) : isTied(xi) ? tiedTo(learningRate, perRateOf(xi)) : xi
+  const value = xi === 'auto' ? 1 / Math.max(size, 1) : isTied(xi) ? tiedTo(rate, perRateOf(xi)) : xi
   return [
     entry('xi', value, optionRanges.xi),
     entry('beta', beta, optionRanges.beta),
     ...declaredEntries(embedding.name, specs, embedding.hyperparameters, embeddingInput),
-    ...(startAxis === undefined ? [] : startAxisEntries(startAxis, learningRate)),
+    ...(startAxis === undefined ? [] : startAxisEntries(startAxis, rate)),
     ...bases.flatMap(({ name, definition, hyperparameters }, model) =>
       declaredEntries(name, definition.hyperparameters ?? {}, hyperparameters, (key) =>
         modelInput(model, key),

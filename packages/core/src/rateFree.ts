@@ -51,11 +51,11 @@ export interface RateFreeOptions extends Omit<
  * ```
  */
 export function rateFree(base: Preconditioner, options: RateFreeOptions = {}): Transformation {
-  const fixed = ['xi', 'embedding', 'averagedModel', 'startAxis', 'averageWeights']
+  const fixed = new Set(['xi', 'embedding', 'averagedModel', 'startAxis', 'averageWeights'])
   checkKeys('rateFree', options, [
     'steps',
     'floor',
-    ...groupKeys.filter((key) => !fixed.includes(key)),
+    ...groupKeys.filter((key) => !fixed.has(key)),
     'onNonFinite',
     'metricScope',
     'groups',

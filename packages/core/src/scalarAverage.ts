@@ -1,7 +1,43 @@
-import * as algebra from './algebra.js'
-import { input, type Expr } from './algebra.js'
+import {
+  abs,
+  add,
+  div,
+  finite,
+  greater,
+  input,
+  max,
+  min,
+  mul,
+  neg,
+  pow,
+  select,
+  sign,
+  sqrt,
+  square,
+  sub,
+  type Expr,
+} from './algebra.js'
 import { InducedMetricError } from './errors.js'
 import { recordUpdate, type Preconditioner } from './preconditioner.js'
+
+/** What an average may be written with. */
+const operations = {
+  add,
+  sub,
+  mul,
+  div,
+  max,
+  min,
+  sqrt,
+  square,
+  abs,
+  neg,
+  sign,
+  pow,
+  finite,
+  greater,
+  select,
+} as Readonly<Record<string, ((...inputs: Expr[]) => Expr) | undefined>>
 
 /** The average that a base takes of gradients, taken of a scalar instead. */
 export interface ScalarAverage {
@@ -14,6 +50,12 @@ export interface ScalarAverage {
 /** The name under which a base's hyperparameter enters the metric graph of an averaged model. */
 export function modelInput(model: number, name: string): string {
   return `model.${model}.base.${name}`
+}
+
+/** The base and the hyperparameter that such a name is of; `undefined` for any other name. */
+export function parseModelInput(name: string): { readonly model: number; readonly name: string } | undefined {
+  const [, model, of] = /^model\.(\d+)\.base\.(.+)$/.exec(name) ?? []
+  return model === undefined ? undefined : { model: Number(model), name: of! }
 }
 
 /**
@@ -70,15 +112,12 @@ export function recordScalarAverage(
     if (x.op === 'input') result = scalarInput(x.name!)
     else if (x.op === 'constant') result = x
     else {
+      const operate = operations[x.op]
       const isLinear =
-        x.shape === 'scalar'
-          ? x.op !== 'sum'
-          : x.op === 'add' ||
-            x.op === 'sub' ||
-            x.op === 'neg' ||
-            (x.op === 'mul' && x.inputs[0]!.shape === 'scalar')
-      if (!isLinear) return refuse(`has a ${x.op} in it, which is not linear in the gradient`)
-      const operate = algebra[x.op as 'add'] as (...inputs: Expr[]) => Expr
+        x.shape === 'scalar' ||
+        ['add', 'sub', 'neg'].includes(x.op) ||
+        (x.op === 'mul' && x.inputs[0]!.shape === 'scalar')
+      if (!operate || !isLinear) return refuse(`has a ${x.op} in it, which is not linear in the gradient`)
       result = operate(...x.inputs.map(scalarOf))
     }
     known.set(x, result)

@@ -114,10 +114,10 @@ export function createStepper(plan: StepPlan): Stepper {
   const works = plan.units.map((unit): UnitWork => ({
     unit,
     ...prepareNumbers(unitEntries(unit)),
-    evaluate: compileScalars(unit.graph, [
-      ...['average', 'metric', 'scale', 'status'],
-      ...unit.graph.state.map((name) => `state.${name}`),
-    ]),
+    evaluate: compileScalars(
+      unit.graph,
+      ['average', 'metric', 'scale', 'status'].concat(unit.graph.state.map((name) => `state.${name}`)),
+    ),
     sums: unit.sums.map(({ input, output, members }) => ({
       input,
       members,

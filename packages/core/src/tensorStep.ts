@@ -8,17 +8,21 @@ import {
   type Evaluation,
   type TensorBackend,
 } from './lowering.js'
+import { checkLearningRate, learningRateAt, withLearningRate } from './learningRate.js'
 import { initialSlots } from './optimizer.js'
 import { checkLoss, planStep, sizeOf, type Scalars, type StepPlan } from './plan.js'
 import type { StepGraph } from './record.js'
 import { composeReport, type StepReport } from './report.js'
 import { matchCheckpoint, saveUnit } from './restore.js'
-import { createStepper, initialState, type ScalarState, type UnitNumbers } from './stepper.js'
+import { createStepper, initialState, type ScalarState, type Stepper, type UnitNumbers } from './stepper.js'
 import type { ParameterInfo, Transformation } from './transformation.js'
 
 /** What steps over tensors carry from one to the next. */
 export interface TensorState<T> {
-  /** Counts and averages: steps taken and skipped, each parameter's steps, each metric unit's v and its steps. */
+  /**
+   * Counts and averages: steps taken and skipped, each parameter's steps, each metric unit's v and its steps; and the
+   * learning rate, where one was set.
+   */
   readonly numbers: Float64Array
   /** The slots of each parameter, by name. */
   readonly slots: readonly Readonly<Record<string, T>>[]
@@ -53,6 +57,15 @@ export interface TensorStep<T> {
     state: TensorState<T>,
     options?: { readonly loss?: number },
   ): TensorResult<T>
+  /** The learning rate of the step after a state, of a schedule its value there. */
+  learningRate(state: TensorState<T>): number
+  /**
+   * A state, with the same slots, whose steps go at a learning rate ≥ 0 in place of the transformation's; a group with
+   * another one of its own keeps that.
+   *
+   * @throws ERR_OPTION when it is no such number
+   */
+  withLearningRate(state: TensorState<T>, value: number): TensorState<T>
   /** A copy of a state, read from the device. */
   save(state: TensorState<T>): Checkpoint
   /**
@@ -95,7 +108,14 @@ export function createPlannedStep<T extends object>(
   backend: TensorBackend<T>,
   output: 'parameter' | 'update',
 ): TensorStep<T> {
-  const stepper = createStepper(plan)
+  let stepper = createStepper(plan)
+  let stepperRate: number | undefined
+  /** The stepper for the learning rate that a state has. */
+  const stepperAt = (rate: number | undefined): Stepper => {
+    if (rate !== stepperRate) stepper = createStepper(withLearningRate(plan, rate))
+    stepperRate = rate
+    return stepper
+  }
   return {
     init: () => ({
       numbers: packNumbers({ step: 0, skippedSteps: 0, ...initialState(plan) }),
@@ -112,7 +132,12 @@ export function createPlannedStep<T extends object>(
       const step = before.step + 1
       const passes = createPasses({ plan, dtypes, backend, output, values, slots: state.slots })
       try {
-        const { skipped, learningRate, units } = stepper.take(passes, gradients, before, { step, loss })
+        const { skipped, learningRate, units } = stepperAt(before.learningRate).take(
+          passes,
+          gradients,
+          before,
+          { step, loss },
+        )
         const skippedSteps = before.skippedSteps + (skipped ? 1 : 0)
         const counts = { step: skipped ? step - 1 : step, skippedSteps }
         return {
@@ -128,15 +153,26 @@ export function createPlannedStep<T extends object>(
         passes.end()
       }
     },
+    learningRate(state) {
+      checkState(plan, state, backend)
+      const { step, learningRate } = unpackNumbers(plan, state)
+      return learningRateAt(plan.transformation, learningRate, step + 1)
+    },
+    withLearningRate(state, learningRate) {
+      checkState(plan, state, backend)
+      checkLearningRate(learningRate)
+      return { ...state, numbers: packNumbers({ ...unpackNumbers(plan, state), learningRate }) }
+    },
     save(state) {
       checkState(plan, state, backend)
-      const { step, skippedSteps, steps, units } = unpackNumbers(plan, state)
+      const { step, skippedSteps, learningRate, steps, units } = unpackNumbers(plan, state)
       return {
         format: 'induced-metric-checkpoint',
         version: 1,
         hash: plan.hash,
         step,
         skippedSteps,
+        ...(learningRate !== undefined && { learningRate }),
         units: plan.units.map((unit, i) => saveUnit(unit, units[i]!)),
         parameters: plan.parameters.map(({ name, shape, size }, index): ParameterState => {
           const dtype = dtypes[index]!
@@ -157,10 +193,9 @@ export function createPlannedStep<T extends object>(
     },
     load(given) {
       const { checkpoint, states, averages } = matchCheckpoint(plan, given, (index) => dtypes[index]!)
-      const { step, skippedSteps } = checkpoint
       const steps = states.map((saved) => saved.steps)
       return {
-        numbers: packNumbers({ step, skippedSteps, steps, units: [...averages] }),
+        numbers: packNumbers({ ...checkpoint, steps, units: [...averages] }),
         slots: states.map((saved) => mapValues(saved.slots, (data) => backend.from(data, saved.shape))),
       }
     },
@@ -168,11 +203,12 @@ export function createPlannedStep<T extends object>(
 }
 
 /** The numbers of a state by name. */
-type Numbers = Pick<StepReport, 'step' | 'skippedSteps'> & ScalarState
+type Numbers = Pick<Checkpoint, 'step' | 'skippedSteps' | 'learningRate'> & ScalarState
 
-function packNumbers({ step, skippedSteps, steps, units }: Numbers): Float64Array {
+function packNumbers({ step, skippedSteps, learningRate, steps, units }: Numbers): Float64Array {
   const averages = units.flatMap(({ average, steps: count, values }) => [average, count, ...values])
-  return Float64Array.from([step, skippedSteps, ...steps, ...averages])
+  const rate = learningRate === undefined ? [] : [learningRate]
+  return Float64Array.from([step, skippedSteps, ...steps, ...averages, ...rate])
 }
 
 export function unpackNumbers(plan: StepPlan, { numbers }: TensorState<unknown>): Numbers {
@@ -182,7 +218,14 @@ export function unpackNumbers(plan: StepPlan, { numbers }: TensorState<unknown>)
     const [average, count, ...values] = averages.splice(0, 2 + graph.state.length)
     return { average: average!, steps: count!, values }
   })
-  return { step: step!, skippedSteps: skippedSteps!, steps: counts, units }
+  const [learningRate] = averages
+  return {
+    step: step!,
+    skippedSteps: skippedSteps!,
+    ...(learningRate !== undefined && { learningRate }),
+    steps: counts,
+    units,
+  }
 }
 
 function unitNumbers(units: StepPlan['units']): number {
@@ -191,8 +234,9 @@ function unitNumbers(units: StepPlan['units']): number {
 
 function checkState<T>(plan: StepPlan, { numbers, slots }: TensorState<T>, backend: TensorBackend<T>): void {
   const { parameters, units } = plan
+  const beyond = numbers.length - (2 + parameters.length + unitNumbers(units))
   const fits =
-    numbers.length === 2 + parameters.length + unitNumbers(units) &&
+    (beyond === 0 || beyond === 1) &&
     slots.length === parameters.length &&
     parameters.every(({ graph, shape }, index) => {
       const own = slots[index]!

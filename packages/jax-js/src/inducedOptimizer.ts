@@ -107,7 +107,9 @@ export function inducedOptimizer(
       return children.flatMap(([key, child]) => infosOf(child, [...path, key]))
     }
     const leaf = node as np.Array
-    return [{ name: nameOf(path), shape: tensors.shape(leaf), dtype: tensors.dtype(leaf) }]
+    // Weights are multiplied from the left: x @ w.
+    const [shape, dtype] = [tensors.shape(leaf), tensors.dtype(leaf)]
+    return [{ name: nameOf(path), shape, dtype, rowsAre: 'inputs' }]
   }
   const stepOf = (params: JsTree<np.Array>): TensorStep<np.Array> => {
     const infos = withGroups(infosOf(params), options.groupOf)

@@ -181,6 +181,17 @@ describe('TrainingSession', () => {
     expect(values(session)).toEqual(before)
     expect(() => session.setLearningRate(-1)).toThrow(/ERR_OPTION/)
     expect(() => session.setLearningRate(Number.NaN)).toThrow(/ERR_OPTION/)
+    session.setLearningRate(0.25)
+
+    const resumed = await TrainingSession.create({
+      ...artifacts,
+      checkpointState: await session.saveCheckpoint(),
+      optimizer: inducedMetric(sgd(), { learningRate: (step) => 0.1 / step, xi: 0 }),
+    })
+    expect(resumed.learningRate).toBe(0.25)
+    await resumed.runTrainStep(batch(4))
+    expect(await resumed.runOptimizerStep()).toMatchObject({ learningRate: 0.25, step: 2 })
+    await resumed.release()
     await session.release()
   })
 

@@ -29,6 +29,14 @@ export interface InducedOptimizer extends Optimizer {
   /** See {@link InducedOptimizerOptions}. */
   groupOf: GroupOf | undefined
   /**
+   * The learning rate of the next step, of a schedule its value there. A number ≥ 0 that is set, in a callback of `fit`
+   * too, takes the place of the transformation's number or schedule from the next step on, in every group whose learning
+   * rate is no other than the transformation's; a group with one of its own keeps that. It is saved with the state.
+   *
+   * @throws ERR_OPTION when anything else is set, and nothing has changed; ERR_DISPOSED
+   */
+  learningRate: number
+  /**
    * Updates variables.
    *
    * @param variableGradients gradients by variable name, or an array of `{ name, tensor }`; a `null` gradient leaves its

@@ -1,5 +1,6 @@
 import {
   checkCheckpoint,
+  checkLearningRate,
   checkOptions,
   checkTransformation,
   composeReport,
@@ -10,11 +11,13 @@ import {
   inducedMetric,
   InducedMetricError,
   initialReport,
+  learningRateAt,
   planStep,
   refusal,
   sgd,
   stepStatus,
   withGroups,
+  withLearningRate,
   type Checkpoint,
   type FromJSONOptions,
   type ParameterInfo,
@@ -127,14 +130,7 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
     groupOf: InducedOptimizerOptions['groupOf']
     readonly #verdict: InducedOptimizerOptions['verdict']
     readonly #engine: NonNullable<InducedOptimizerOptions['engine']>
-    #fused:
-      | {
-          readonly plan: StepPlan
-          readonly host: HostMemory
-          readonly passes: FusedPasses
-          readonly stepper: Stepper
-        }
-      | undefined
+    #fused: Fused | undefined
     readonly #constants = createConstants(tf)
     readonly #state: State
     readonly #plans = new Map<string, StepPlan>()
@@ -145,6 +141,8 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
     /** The loss of the gradients computed last. */
     #loss: Scalar | undefined
     #latest: Latest | undefined
+    /** The learning rate that was set. */
+    #rate: number | undefined
     #step = 0
     #skippedSteps = 0
     /** Whether the host skipped the latest step. */
@@ -172,6 +170,16 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
 
     override get iterations(): number {
       return this.#step
+    }
+
+    get learningRate(): number {
+      return learningRateAt(this.transformation, this.#rate, this.#step + 1)
+    }
+
+    set learningRate(value: number) {
+      this.#checkAlive()
+      checkLearningRate(value)
+      this.#rate = value
     }
 
     override computeGradients(
@@ -226,11 +234,7 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
       pairs: readonly VariableGradient[],
       loss: Scalar | number | undefined,
     ): void {
-      if (this.#fused?.plan !== plan || this.#fused.host !== host) {
-        this.#fused?.passes.dispose()
-        this.#fused = { plan, host, passes: createFusedPasses(plan, host), stepper: createStepper(plan) }
-      }
-      const { passes, stepper } = this.#fused
+      const { passes, stepper } = this.#fusedFor(host, plan)
       const read = (x: Tensor | number): number => (typeof x === 'number' ? x : host.read(x))
       const variables = plan.parameters.map(({ name }) => this.#state.variables.get(name)!)
       const units = plan.units.map(({ key }) => this.#state.units.get(key)!)
@@ -273,6 +277,17 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
       })
     }
 
+    /** The compiled passes of a plan, with a stepper at the learning rate of now. */
+    #fusedFor(host: HostMemory, plan: StepPlan): Fused {
+      const [before, rate] = [this.#fused, this.#rate]
+      const isSame = before?.plan === plan && before.host === host
+      if (isSame && before.rate === rate) return before
+      if (!isSame) before?.passes.dispose()
+      const passes = isSame ? before.passes : createFusedPasses(plan, host)
+      const stepper = createStepper(withLearningRate(plan, rate))
+      return (this.#fused = { plan, host, passes, rate, stepper })
+    }
+
     /** A step by operations of TensorFlow.js. */
     #takeByOperations(
       plan: StepPlan,
@@ -280,7 +295,14 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
       loss: Scalar | number | undefined,
     ): void {
       const evaluator = createEvaluator(tf, lowering, this.#constants)
-      const reduced = reduceStep(evaluator, plan, this.#state, pairs, this.#step + 1, loss)
+      const reduced = reduceStep(
+        evaluator,
+        withLearningRate(plan, this.#rate),
+        this.#state,
+        pairs,
+        this.#step + 1,
+        loss,
+      )
       const { outcomes, learningRate, active } = reduced
       const reader = this.#verdict === 'device' ? undefined : hostReader(tf)
       this.#skipped =
@@ -386,6 +408,7 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
         hash: this.#hashOfAll(),
         step: this.#step,
         skippedSteps: this.#skippedSteps,
+        ...(this.#rate !== undefined && { learningRate: this.#rate }),
         ...(await this.#state.save()),
       }
     }
@@ -400,6 +423,7 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
       this.#release()
       this.#state.replace(checkpoint)
       this.#hash = checkpoint.hash
+      this.#rate = checkpoint.learningRate
       this.#step = checkpoint.step
       this.#skippedSteps = checkpoint.skippedSteps
     }
@@ -473,7 +497,8 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
     /** The plan for a set of variables, recorded when the set is first seen. */
     #planOf(variables: readonly Pick<ParameterInfo, 'name' | 'shape'>[]): StepPlan {
       const infos: ParameterInfo[] = withGroups(
-        variables.map(({ name, shape }) => ({ name, shape: [...shape] })),
+        // Kernels of layers are in × out.
+        variables.map(({ name, shape }) => ({ name, shape: [...shape], rowsAre: 'inputs' as const })),
         this.groupOf,
       )
       const key = infos.map(({ name, shape, group }) => `${name} ${shape.join()} ${group}`).join('\n')
@@ -486,6 +511,16 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
     }
   }
   return Induced
+}
+
+/** What takes the steps of a plan by compiled loops. */
+interface Fused {
+  readonly plan: StepPlan
+  readonly host: HostMemory
+  readonly passes: FusedPasses
+  /** The learning rate that was set, which the stepper has. */
+  readonly rate: number | undefined
+  readonly stepper: Stepper
 }
 
 /** Chooses between a new value and the one it would replace. */

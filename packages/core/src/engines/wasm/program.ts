@@ -67,8 +67,7 @@ function emitFunctions(
       if (!names) {
         // Where a step is one loop, the loop is what counts; where it has matrix products, those are, and the module
         // should be one that a page may compile at once.
-        const vectors = loop.sums.length > 0 ? 4 : 2
-        const unroll = vectors >> (staged ? (loop.sums.length > 1 ? 2 : 1) : 0)
+        const unroll = staged ? 1 : loop.sums.length > 0 ? 4 : 2
         const name = emit(loop, unroll)
         const overflows = loop.sums.length > 0 && type.name === 'float32'
         names = { name, ...(overflows && { wide: emit(loop, 0) }) }

@@ -3,6 +3,7 @@ import { checkpointCases } from './checkpoint.js'
 import { convexCases } from './convex.js'
 import { edgeCases } from './edge.js'
 import { errorCases } from './error.js'
+import { floorCases } from './floor.js'
 import { optionCases } from './option.js'
 import { customCases, goldenCases, randomCases } from './others.js'
 import { propertyCases } from './property.js'
@@ -28,6 +29,7 @@ export const cases: readonly Case[] = [
   ...goldenCases,
   ...randomCases,
   ...tiedCases,
+  ...floorCases,
   ...startCases,
   ...rateFreeCases,
   ...convexCases,

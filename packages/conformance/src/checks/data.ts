@@ -29,6 +29,8 @@ export async function rateFree(context: Context, { problem, options }: Body<'rat
 export async function roundTrip(context: Context, { problem }: Body<'roundTrip'>): Promise<void> {
   const made = toCore(context.target, problem.transformation)
   const read = reread(context, made)
+  const lacking = missingIn(problem.transformation, made.toJSON(), '')
+  expectTrue(lacking === undefined, `as JSON it lacks ${lacking}`)
   const [before, after] = [JSON.stringify(made), JSON.stringify(read)]
   expectTrue(before === after, `read again, ${before} is ${after}`)
   const expected = await runProblem(context, problem)
@@ -38,6 +40,19 @@ export async function roundTrip(context: Context, { problem }: Body<'roundTrip'>
     const where = `parameter ${problem.parameters[i]!.name}, of the transformation read again`
     expectSame(context.ledger, where, parameters[i]!, values)
   })
+}
+
+/** The first of what is given that is not in the data. */
+function missingIn(given: unknown, data: unknown, path: string): string | undefined {
+  if (typeof given !== 'object' || given === null) {
+    return Object.is(given, data) ? undefined : `${path}: ${JSON.stringify(given)}`
+  }
+  for (const [key, value] of Object.entries(given)) {
+    const held = (data as Readonly<Record<string, unknown>> | undefined)?.[key]
+    const missing = missingIn(value, held, path === '' ? key : `${path}.${key}`)
+    if (missing !== undefined) return missing
+  }
+  return undefined
 }
 
 /** A base that gives no average has no averaged model: ERR_NOT_SUPPORTED when the optimiser is made. */

@@ -1,0 +1,65 @@
+import { describe, expect, it } from 'vitest'
+import { runConformance } from '../src/index.js'
+import { coreTarget } from './conformance/targets.js'
+import { breaks, brokenTarget, type BreakName } from './targets/broken.js'
+
+/** Which cases must fail, and what one of their messages must say. */
+const caught: Readonly<Record<BreakName, readonly [filter: RegExp, says: RegExp]>> = {
+  'ξ from the rate at the step': [/^option\/tied\/f64\/0001/, /tied to the peak of a linear rate, not to/],
+  'κ ignored': [/^step\/tied-adam\/f32\/0002/, /under log with ξ = 2η/],
+  'four fifths of κ': [/^property\/approach\/f64\/0029/, /squared distance to the minimum goes from/],
+  'ξ of a group from the rate of all': [/^option\/tied\/f64\/0019/, /report\.units\[1\]\.|parameter bias/],
+  'ξ = 1/N where it is tied': [/^property\/cappedStep\/f64\/0001/, /report\.xi/],
+  'f = √ℓ in root': [/^step\/tied-sgd\/f64\/0001/, /ρ = ℓ\/\(ℓ\+ηs\)/],
+  'decay not scaled': [/^option\/decayScaling\/f64\/0001/, /decay is scaled as the step where ξ is tied/],
+  'decay always scaled': [/^option\/decayScaling\/f64\/0004/, /decay is not scaled under root/],
+  'bad losses throw': [/^edge\/tied\/f64\/0001/, /ρ = 0 without being told[^]*unexpected ERR_BAD_LOSS/],
+  'floor not followed': [/^option\/floor\/f64\/0001/, /a floor that follows the losses, under root/],
+  'bound of a floor ignored': [/^option\/floor\/f64\/0002/, /down to a bound below 0/],
+  'a skipped step enters the averages of the losses': [
+    /^option\/floor\/f64\/0026/,
+    /\(skipped\): the saved state changed/,
+  ],
+  'state of the losses not saved': [
+    /^checkpoint\/resume\/f64\/0022/,
+    /a checkpoint holds the averages of the losses/,
+  ],
+  'old checkpoints refused': [/^checkpoint\/old/, /a checkpoint of 0\.1\.0 continues/],
+  'x̂ not corrected for bias': [/^step\/averaged-adam\/f64\/0001/, /adam: its averaged model under root/],
+  'the gradient for x̂': [/^step\/averaged-heavyBall\/f64/, /heavyBall: its averaged model under root/],
+  's of lion as ⟨g, d⟩': [/^option\/dual\/f64\/0001/, /s of lion is .*, not ⟨g,d⟩[^]*report\.dualNorm/],
+  's of muon as ⟨x̂, d⟩': [/^option\/dual\/f64\/0003/, /s of muon is[^]*report\.dualNorm/],
+  'rows of muon taken for columns': [/^option\/rows\/f64\/0004/, /whose rows are the inputs, at ξ = 0/],
+  'averaged model ignored': [/^golden\/tied\/f64\/adam-averaged-model/, /adam, averaged model/],
+  'averaged model over any base': [/^error\/averagedModel\/f64\/0001/, /expected ERR_NOT_SUPPORTED/],
+  'start axis ignored': [/^option\/startAxis\/f64\/0001/, /a start axis: 1\/ρ grows/],
+  'power of the start axis ignored': [/^option\/startAxis\/f64\/0003/, /whose power is given/],
+  'end of the start axis ignored': [/^option\/startAxis\/f64\/0006/, /nothing moves, and the state goes on/],
+  'averages of the weights missing': [
+    /^option\/averageWeights\/f64\/0001/,
+    /its checkpoint must hold averagedParameter of kernel/,
+  ],
+  'averages of the weights forget slower': [
+    /^option\/averageWeights\/f64\/0001/,
+    /averagedParameter of kernel in its checkpoint/,
+  ],
+  'averages of the weights begin anew': [
+    /^checkpoint\/resume\/f64\/0025/,
+    /a checkpoint holds the averages of the weights[^]*the state at the end/,
+  ],
+  'one report for all units': [/^option\/tied\/f64\/0019/, /report\.units\[1\]\./],
+  'rateFree with another cap': [/^option\/rateFree\/f64\/0001/, /is its recipe/],
+  'averageWeights left out of the JSON': [/^option\/json\/f64\/0005/, /averageWeights/],
+}
+
+describe('a rate’s own metric', () => {
+  it.each(Object.keys(breaks) as BreakName[])('is caught: %s', async (name) => {
+    const [filter, says] = caught[name]
+    const { cases } = await runConformance(brokenTarget(name), { filter })
+    const messages = cases.filter(({ status }) => status === 'failed').map(({ message }) => message)
+    expect(messages).toContainEqual(expect.stringMatching(says))
+    // The same cases pass when nothing is wrong.
+    const control = await runConformance(coreTarget('reference'), { filter })
+    expect(control.totals.failed).toBe(0)
+  })
+})

@@ -55,7 +55,7 @@ export type {
 } from './hyperparameter.js'
 export { checkLearningRate, learningRateAt, withLearningRate } from './learningRate.js'
 export type { Lowering, TensorBackend } from './lowering.js'
-export { clipGraph, stepStatus, type MetricGraph, type MetricSum } from './metricGraph.js'
+export { clipGraph, stepStatus, type MetricChange, type MetricGraph, type MetricSum } from './metricGraph.js'
 export { createModelOptimizer, type ModelOptimizer } from './modelOptimizer.js'
 export {
   createOptimizer,
@@ -80,6 +80,7 @@ export {
   type ScalarEntry,
   type Scalars,
   type StepPlan,
+  type UnitChange,
   type UnitSum,
 } from './plan.js'
 export {
@@ -91,7 +92,7 @@ export {
   type PreconditionerOutput,
 } from './preconditioner.js'
 export { adagrad, adam, heavyBall, lion, muon, rmsprop, sgd } from './preconditioners/index.js'
-export { averagedSlot, type Reduction, type StepGraph } from './record.js'
+export { averagedSlot, changeOutput, type Reduction, type StepGraph } from './record.js'
 export {
   composeReport,
   idle,

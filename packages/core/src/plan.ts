@@ -14,7 +14,14 @@ import {
 import { embeddingInput } from './embedding.js'
 import { isPlainBase, recordMetric, type MetricGraph } from './metricGraph.js'
 import { hyperparameterInput, rowsFor, type Preconditioner } from './preconditioner.js'
-import { recordStep, structuralHashOf, type Reduction, type StepForm, type StepGraph } from './record.js'
+import {
+  changeOutput,
+  recordStep,
+  structuralHashOf,
+  type Reduction,
+  type StepForm,
+  type StepGraph,
+} from './record.js'
 import { modelInput } from './scalarAverage.js'
 import { isTied, perRateOf, tiedTo } from './tiedXi.js'
 import {
@@ -59,6 +66,8 @@ export interface MetricUnit {
   readonly graph: MetricGraph
   /** The sums that `graph` reads, `dualNorm` first. */
   readonly sums: readonly UnitSum[]
+  /** What is added to its state when the parameters have been written. */
+  readonly changes: readonly UnitChange[]
   /** The bases that `graph` was recorded for: of an averaged model, else none. */
   readonly bases: readonly Preconditioner[]
 }
@@ -67,6 +76,15 @@ export interface MetricUnit {
 export interface UnitSum {
   readonly input: string
   readonly output: Reduction
+  /** Indices of the parameters. */
+  readonly members: readonly number[]
+}
+
+/** A sum over parameters that is added to a scalar of a metric's state. */
+export interface UnitChange {
+  /** The place of the scalar in the graph's `state`. */
+  readonly state: number
+  readonly output: string
   /** Indices of the parameters. */
   readonly members: readonly number[]
 }
@@ -86,6 +104,8 @@ export interface StepPlan {
   readonly clips: readonly ClipUnit[]
   /** The sums that a step takes over each parameter before it writes; a parameter's own graph may lack all but the first. */
   readonly reductions: readonly Reduction[]
+  /** The sums that a step takes over each parameter while it writes; most parameters' own graphs have none. */
+  readonly changes: readonly string[]
   /** Whether a step must be given its loss. */
   readonly needsLoss: boolean
   /** Structural hash of the bases and of how the metric is shared out; checkpoints carry it. */
@@ -167,6 +187,7 @@ export function planStep(transformation: Transformation, parameters: readonly Pa
     profiles,
     units: finished,
     reductions: [...new Set<Reduction>(['dual', ...planned.flatMap(({ graph }) => graph.reductions)])],
+    changes: [...new Set(planned.flatMap(({ graph }) => graph.averaging.map(changeOutput)))],
     clips: clips.map(({ clipNorm, members }) => ({ clipNorm, members })),
     needsLoss: finished.some((unit) => unit.graph.needsLoss),
     hash: structuralHash(transformation, planned, profiles),
@@ -178,14 +199,16 @@ function recordUnit(
   settings: GroupSettings,
   contributors: readonly number[],
   baseOf: (index: number) => Preconditioner,
-): Pick<MetricUnit, 'graph' | 'sums' | 'bases'> {
+): Pick<MetricUnit, 'graph' | 'sums' | 'changes' | 'bases'> {
   const bases = settings.averagedModel ? [...new Set(contributors.map(baseOf))] : []
   const graph = recordMetric(settings, bases)
-  const sums = graph.sums.map(({ input, output, base }) => {
-    const isMember = (index: number): boolean => base === undefined || baseOf(index) === bases[base]
-    return { input, output, members: contributors.filter(isMember) }
-  })
-  return { graph, sums, bases }
+  const sums = graph.sums.map(({ input, output }) => ({ input, output, members: contributors }))
+  const changes = graph.changes.map(({ state, slot, base }) => ({
+    state: graph.state.indexOf(state),
+    output: changeOutput(slot),
+    members: contributors.filter((index) => baseOf(index) === bases[base]),
+  }))
+  return { graph, sums, changes, bases }
 }
 
 /** The number of scalars in a tensor of this shape. */

@@ -11,7 +11,7 @@ import {
 import { checkLearningRate, learningRateAt, withLearningRate } from './learningRate.js'
 import { initialSlots } from './optimizer.js'
 import { checkLoss, planStep, sizeOf, type Scalars, type StepPlan } from './plan.js'
-import type { StepGraph } from './record.js'
+import { changeOutput, type StepGraph } from './record.js'
 import { composeReport, type StepReport } from './report.js'
 import { matchCheckpoint, saveUnit } from './restore.js'
 import { createStepper, initialState, type ScalarState, type Stepper, type UnitNumbers } from './stepper.js'
@@ -322,12 +322,18 @@ function createPasses<T extends object>(work: Work<T>): Passes<T> & Updates<T> {
     readonly index: number
     total: T
   }
+  const reduce = (members: readonly number[], name: string, results: Float64Array): void =>
+    addUp(members, (index) => evaluate(index, [name])[name]!, results)
   /** One number for all parameters that share their scalars, so that the host waits once. */
-  const reduce = (members: readonly number[], name: string, results: Float64Array): void => {
+  const addUp = (
+    members: readonly number[],
+    partOf: (index: number) => T | number,
+    results: Float64Array,
+  ): void => {
     const totals = new Map<Scalars, Map<string, Total>>()
     try {
       for (const index of members) {
-        const part = evaluate(index, [name])[name]!
+        const part = partOf(index)
         results[index] = typeof part === 'number' ? part : 0
         if (typeof part === 'number') continue
         let byType = totals.get(scalars[index]!)
@@ -366,16 +372,31 @@ function createPasses<T extends object>(work: Work<T>): Passes<T> & Updates<T> {
         reduce(members, name, results[i]!)
       })
     },
-    update() {
+    update(results) {
+      const changes: Record<string, T>[] = []
       try {
         for (const index of active) {
-          const names = plan.parameters[index]!.graph.slots
-          const made = evaluate(index, [output, ...names.map((name) => `slot.${name}`)]) as Record<string, T>
+          const { slots: names, averaging } = plan.parameters[index]!.graph
+          const slotNames = names.map((name) => `slot.${name}`)
+          const changeNames = averaging.map(changeOutput)
+          const made = evaluate(index, [output, ...slotNames, ...changeNames]) as Record<string, T>
           const next = names.map((name) => [name, made[`slot.${name}`]!] as const)
+          changes[index] = Object.fromEntries(changeNames.map((name) => [name, made[name]!]))
           updates[index] = { value: made[output]!, slots: Object.fromEntries(next) }
         }
+        plan.changes.forEach((name, i) => {
+          const members = active.filter((index) => changes[index]![name] !== undefined)
+          const take = (index: number): T => {
+            const part = changes[index]![name]!
+            delete changes[index]![name]
+            return part
+          }
+          addUp(members, take, results[i]!)
+        })
       } catch (error) {
         updates.forEach((update) => [update.value, ...Object.values(update.slots)].forEach(free))
+        changes.forEach((change) => Object.values(change).forEach(free))
+        updates.length = 0
         throw error
       }
     },

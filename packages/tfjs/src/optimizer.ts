@@ -1,4 +1,5 @@
 import {
+  changeOutput,
   checkCheckpoint,
   checkLearningRate,
   checkOptions,
@@ -30,7 +31,7 @@ import {
 import type { Optimizer } from '@tensorflow/tfjs-core'
 import { checkFit, checkLoss, checkVariables, lossRequired } from './checks.js'
 import { createConstants } from './constants.js'
-import { createEvaluator } from './evaluation.js'
+import { createEvaluator, type Evaluator } from './evaluation.js'
 import { createFusedPasses, type FusedPasses } from './fused.js'
 import type { InducedOptimizer, InducedOptimizerOptions } from './inducedOptimizer.js'
 import { hostMemory, type HostMemory } from './hostMemory.js'
@@ -311,7 +312,7 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
       if (this.#skipped) {
         this.#skippedSteps++
       } else if (reader) {
-        this.#write(plan, reduced, (fresh) => fresh)
+        this.#write(plan, reduced, evaluator, (fresh) => fresh)
       } else {
         const key = active.map(({ planned }) => planned.name).join('\n')
         const previous = this.#refused.get(key)
@@ -321,7 +322,7 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
           values ? [this.#state.units.get(unit.key)!] : [],
         )
         this.#refused.set(key, { ...refused, counted: [...active.map(({ state }) => state), ...units] })
-        this.#write(plan, reduced, choose)
+        this.#write(plan, reduced, evaluator, choose)
       }
       const latest = keepLatest(tf, { learningRate, loss, outcomes })
       forgetLatest(tf, this.#latest)
@@ -329,7 +330,12 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
     }
 
     /** The writing half of a step; `choose` has the last word on every value. */
-    #write(plan: StepPlan, { active, outcomes }: Reduced, choose: Choose): void {
+    #write(
+      plan: StepPlan,
+      { active, outcomes, evaluationsOf }: Reduced,
+      evaluator: Evaluator,
+      choose: Choose,
+    ): void {
       for (const { planned, variable, state, evaluation } of active) {
         evaluation.supply('scale', outcomes[planned.unit]!.values!.scale)
         // Every new value is computed before the first is written: an update may read all slots.
@@ -337,6 +343,8 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
         const slots = planned.graph.slots.map((name) => {
           return [name, tf.keep(choose(evaluation.fresh(`slot.${name}`), state.slots[name]!))] as const
         })
+        // While the variable has its old value.
+        for (const name of planned.graph.averaging) evaluation.get(changeOutput(name))
         // A fresh buffer by assign, never in place: the wasm backend caches packed weights by tensor.
         variable.assign(value)
         for (const [name, slot] of slots) {
@@ -353,7 +361,15 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
           tf.keep(choose(tensor(fresh), tensor(old)).clone())
         const before = valuesOf(unit, state)
         const names = unit.graph.state
-        const kept = names.map((name, i) => [name, next(values.state[name]!, before[i]!)] as const)
+        const changed = (i: number): Tensor | number =>
+          unit.changes
+            .filter((change) => change.state === i)
+            .flatMap(({ output, members }) => {
+              const evaluations = evaluationsOf(members)
+              return evaluations.length === 0 ? [] : [evaluator.total(evaluations, output)]
+            })
+            .reduce<Tensor | number>((sum, x) => tf.add(tensor(sum), x), values.state[names[i]!]!)
+        const kept = names.map((name, i) => [name, next(changed(i), before[i]!)] as const)
         const average = next(values.average, state.average)
         forgetScalars([state.average, ...Object.values(state.values)])
         Object.assign(state, { average, values: Object.fromEntries(kept) })

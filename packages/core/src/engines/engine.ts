@@ -39,8 +39,12 @@ export interface Passes<G> {
    * own graph does not tell is left as it is.
    */
   reduce(results: readonly Float64Array[]): void
-  /** Writes parameters and slots. */
-  update(): void
+  /**
+   * Writes parameters and slots.
+   *
+   * @param results the plan's `changes`, an array for each, as those of `reduce`
+   */
+  update(results: readonly Float64Array[]): void
   /** Takes steps in one call, where that is worth it; the passes can do without. */
   readonly whole?: WholeStep<G> | undefined
 }

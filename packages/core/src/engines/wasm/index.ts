@@ -1,4 +1,5 @@
 import type { Scalars, StepPlan } from '../../plan.js'
+import { changeOutput } from '../../record.js'
 import {
   elementType,
   type Engine,
@@ -25,6 +26,8 @@ interface Work {
   readonly bytes: number
   /** Of each reduction of the program, which of the plan's it is. */
   readonly reductions: readonly number[]
+  /** The same of its changes. */
+  readonly changes: readonly number[]
   /** Whether neighbours may be worked as one tensor: not where a tensor hangs on its own sums or products. */
   readonly merges: boolean
   /** What takes part in the current step: runs of parameters, the first one's index and the scalars of each. */
@@ -32,6 +35,7 @@ interface Work {
   readonly firsts: number[]
   readonly scalars: Scalars[]
   results: Float64Array[]
+  changed: Float64Array[]
   count: number
   /** Bindings to describe runs with. */
   readonly pool: TensorBinding[]
@@ -141,7 +145,9 @@ export const createWasmEngine: EngineFactory = (
     works = [...programs.values()]
     for (const [program, members] of groups) {
       const work = programs.get(program)!
-      work.results = work.results.map(({ length }) => new Float64Array(length + members.length))
+      const longer = ({ length }: Float64Array) => new Float64Array(length + members.length)
+      work.results = work.results.map(longer)
+      work.changed = work.changed.map(longer)
       for (const index of members) workOf[index] = work
     }
     blocks.push(...placed.work, ...(adopt ? [] : placed.copies))
@@ -251,8 +257,13 @@ export const createWasmEngine: EngineFactory = (
         work.reductions.forEach((at, i) => spread(work, work.results[i]!, results[at]!))
       }
     },
-    update() {
-      for (const { kernels, runs, scalars, count } of works) if (count > 0) kernels.update(runs, scalars)
+    update(results) {
+      for (const to of results) to.fill(0)
+      for (const work of works) {
+        if (work.count === 0) continue
+        work.kernels.update(work.runs, work.scalars, work.changed)
+        work.changes.forEach((at, i) => spread(work, work.changed[i]!, results[at]!))
+      }
       for (const index of taking) outside[index]?.set(views[index]!.parameter)
     },
     add,
@@ -278,10 +289,12 @@ function createWork(
     bytes: type.bytes,
     merges: !schedule.staged && schedule.additive,
     reductions: graph.reductions.map((name) => plan.reductions.indexOf(name)),
+    changes: graph.averaging.map((name) => plan.changes.indexOf(changeOutput(name))),
     runs: [],
     firsts: [],
     scalars: [],
     results: graph.reductions.map(() => new Float64Array(0)),
+    changed: graph.averaging.map(() => new Float64Array(0)),
     count: 0,
     pool: [],
   }

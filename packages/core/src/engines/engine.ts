@@ -87,8 +87,10 @@ export interface Engine extends Passes<TypedArray> {
   /**
    * The arrays of the tensors as they are now: others after memory has grown. No accessors, as V8 keeps a literal that
    * has some as a table, and looks everything in it up by name.
+   *
+   * @param lent those the caller gets, who may keep them: what they lie in is then given to no other caller
    */
-  arrays(): EngineArrays
+  arrays(lent?: keyof EngineArrays): EngineArrays
   /**
    * Takes on parameters that the plan has at its end now.
    *

@@ -326,6 +326,8 @@ class PlannedOptimizer implements Optimizer {
   #plan: StepPlan
   #stepper: Stepper
   #engine: Engine | undefined
+  /** After `dispose`, where the parameters are. */
+  #left: ReturnType<Engine['dispose']> | undefined
   #report: StepReport = initialReport
 
   constructor(plan: StepPlan, engine: Engine, parameters: readonly Parameter[]) {
@@ -333,7 +335,7 @@ class PlannedOptimizer implements Optimizer {
     this.#engine = engine
     this.engine = engine.kind
     this.#stepper = createStepper(plan)
-    this.#takeOn(engine, parameters)
+    this.#takeOn(parameters)
   }
 
   add(parameters: readonly Parameter[]): void {
@@ -343,18 +345,19 @@ class PlannedOptimizer implements Optimizer {
     const plan = planStep(transformation, [...before, ...parameters].map(infoOf))
     checkData(parameters)
     checkApart([...this.parameters, ...parameters])
-    engine.add(
+    const another = engine.add(
       plan,
       parameters.map(({ data }) => data),
       initialSlots(plan).slice(before.length),
     )
+    if (another) this.#engine = another
     this.#plan = plan
     this.#stepper = createStepper(plan)
-    this.#takeOn(engine, parameters)
+    this.#takeOn(parameters)
   }
 
   /** Adds parameters that the engine has. */
-  #takeOn(engine: Engine, added: readonly Parameter[]): void {
+  #takeOn(added: readonly Parameter[]): void {
     const { steps, units } = this.#state
     const first = steps.length
     const live = (arrayOf: (index: number) => TypedArray) =>
@@ -364,7 +367,7 @@ class PlannedOptimizer implements Optimizer {
           return arrayOf(first + i)
         },
       }))
-    const parameterOf = (index: number) => engine.arrays().parameters[index]!
+    const parameterOf = (index: number) => (this.#left?.() ?? this.#engine!.arrays().parameters)[index]!
     const gradientOf = (index: number) => this.#alive().arrays('gradients').gradients[index]!
     this.parameters = [...this.parameters, ...live(parameterOf)]
     this.gradients = [...this.gradients, ...live(gradientOf)]
@@ -439,7 +442,8 @@ class PlannedOptimizer implements Optimizer {
   }
 
   dispose(): void {
-    this.#engine?.dispose()
+    if (!this.#engine) return
+    this.#left = this.#engine.dispose()
     this.#engine = undefined
   }
 

@@ -97,11 +97,16 @@ export interface Engine extends Passes<TypedArray> {
    * @param plan records all parameters, those there were in their places
    * @param added the arrays of the new ones
    * @param initial the first values of their slots
+   * @returns the engine to go on with, where it is another: this one is disposed of then
    * @throws ERR_NOT_SUPPORTED where there is no memory for them; then the engine is as it was
    */
-  add(plan: StepPlan, added: readonly TypedArray[], initial: readonly InitialSlots[]): void
-  /** Gives memory back. Parameters that the engine has taken over stay where they are. */
-  dispose(): void
+  add(plan: StepPlan, added: readonly TypedArray[], initial: readonly InitialSlots[]): Engine | undefined
+  /**
+   * Gives memory back. Parameters that the engine has taken over stay where they are.
+   *
+   * @returns the parameters, as `arrays` told them before
+   */
+  dispose(): () => EngineArrays['parameters']
 }
 
 /** Where an engine keeps parameters. */

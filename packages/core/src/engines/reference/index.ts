@@ -90,6 +90,7 @@ export const createReferenceEngine: EngineFactory = (firstPlan, given, initial):
     add,
     dispose() {
       passes.clear()
+      return () => parameters
     },
   }
 }

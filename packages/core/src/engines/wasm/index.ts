@@ -268,6 +268,10 @@ export function createLeasedEngine(
       call?.dispose()
       for (const { kernels } of works) kernels.dispose()
       lease.end()
+      return () => {
+        refresh()
+        return arrays.parameters
+      }
     },
   }
 }

@@ -46,9 +46,10 @@ export function createLease(memory: WasmMemory, arena: Arena, { isDivided, ended
       blocks.delete(address)
       arena.release(address)
     },
-    holds({ buffer, byteOffset }) {
-      if (buffer !== memory.buffer) return false
+    holds(array) {
+      if (array.buffer !== memory.buffer) return false
       if (!isDivided) return true
+      const { byteOffset } = array
       for (const address of blocks) {
         if (byteOffset >= address && byteOffset < address + arena.sizeOf(address)) return true
       }

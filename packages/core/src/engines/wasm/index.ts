@@ -102,6 +102,7 @@ export function createLeasedEngine(
 
   const add: Engine['add'] = (next, added, initialSlots) => {
     const first = bindings.length
+    if (first > 0 && added.length === 0) return undefined
     const groups = new Map<Program, number[]>()
     added.forEach((array, i) => {
       const { graph } = next.parameters[first + i]!
@@ -171,6 +172,7 @@ export function createLeasedEngine(
       gradient.fill(0)
       for (const [name, value] of Object.entries(initialSlots[i]!)) slots[name]!.fill(value)
     })
+    return undefined
   }
   add(plan, given, initial)
 

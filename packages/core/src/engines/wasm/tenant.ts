@@ -75,12 +75,16 @@ function createTenant(
     dispose() {
       const { parameters } = built.arrays()
       dispose()
-      // Nothing but these: whoever holds on to them is not to hold the rest.
-      return () => parameters
+      return keeping(parameters)
     },
   }
   place.bind(tenant)
   return tenant
+}
+
+/** A function for a value that holds on to nothing else: inside another it would hold what that one sees. */
+function keeping<T>(value: T): () => T {
+  return () => value
 }
 
 /** Takes gradients and slots over. */

@@ -116,8 +116,9 @@ function placeIn(slab: Slab, pool: Slab[]): Place {
     ended() {
       slab.leases--
       const at = pool.indexOf(slab)
-      // One that is empty is enough, if it isn't full of what was kept.
-      const isSpent = slab.leases === 0 && (pool.length > 1 || 2 * arena.free() < memory.buffer.byteLength)
+      // One that is empty is enough, and one whose blocks were mostly kept is of no use.
+      const isSpare = pool.some((other) => other !== slab && other.leases === 0)
+      const isSpent = slab.leases === 0 && (isSpare || 2 * arena.free() < memory.buffer.byteLength)
       if (isSpent && at !== -1) pool.splice(at, 1)
       else if (!isSpent && at === -1) remember(pool, slab)
     },

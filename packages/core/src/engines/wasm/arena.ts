@@ -29,6 +29,7 @@ interface Range {
  */
 export function createArena(memory: WasmMemory, first = memory.buffer.byteLength): Arena {
   let end = memory.buffer.byteLength
+  /** By address, of the block that was given out there last. */
   const sizes = new Map<number, number>()
   /** What is free, in order; no two of them touch. */
   const ranges: Range[] = first < end ? [{ start: first, end }] : []
@@ -36,7 +37,8 @@ export function createArena(memory: WasmMemory, first = memory.buffer.byteLength
 
   /** The place in the order of the first range that begins at an address or behind it. */
   const placeOf = (address: number): number => {
-    let [low, high] = [0, ranges.length]
+    let low = 0
+    let high = ranges.length
     while (low < high) {
       const middle = (low + high) >> 1
       if (ranges[middle]!.start < address) low = middle + 1
@@ -46,7 +48,8 @@ export function createArena(memory: WasmMemory, first = memory.buffer.byteLength
   }
   const put = (start: number, stop: number): void => {
     const place = placeOf(start)
-    const [before, after] = [ranges[place - 1], ranges[place]]
+    const before = place > 0 ? ranges[place - 1] : undefined
+    const after = place < ranges.length ? ranges[place] : undefined
     free += stop - start
     const touched = after?.start === stop ? after : undefined
     if (before?.end === start) {
@@ -69,10 +72,7 @@ export function createArena(memory: WasmMemory, first = memory.buffer.byteLength
     }
     return undefined
   }
-  const release = (address: number): void => {
-    put(address, address + sizes.get(address)!)
-    sizes.delete(address)
-  }
+  const release = (address: number): void => put(address, address + sizes.get(address)!)
   /** Makes the memory grow until so many bytes are free at its end. */
   const reserve = (bytes: number): void => {
     for (;;) {

@@ -222,7 +222,7 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
       if (host === undefined && this.#engine === 'wasm') {
         throw new InducedMetricError(
           'ERR_NOT_SUPPORTED',
-          `there are no compiled loops on the ${tf.getBackend()} backend; use engine: 'auto' or 'ops'`,
+          `there are no compiled loops, or no memory for them, on the ${tf.getBackend()} backend; use engine: 'auto' or 'ops'`,
         )
       }
       return host

@@ -105,6 +105,7 @@ export const createReferenceEngine: EngineFactory = (firstPlan, given, initial):
     add,
     dispose() {
       passes.clear()
+      return () => parameters
     },
   }
 }

@@ -60,7 +60,12 @@ export {
   type Parameter,
 } from './optimizer.js'
 export { checkOptions, type OptionSpec } from './options.js'
-export { perExample, type PerExampleOptimizer, type PerExampleOptions } from './perExample/perExample.js'
+export {
+  perExample,
+  type PerExampleOptimizer,
+  type PerExampleOptions,
+  type PerExampleRate,
+} from './perExample/perExample.js'
 export type { PerExampleRows, PerExampleTargets } from './perExample/axes.js'
 export {
   planStep,

@@ -79,7 +79,7 @@ describe('the step', () => {
   it.each(Object.entries(plain))('is the dense N × N solve, with the P of %s', (_, base) => {
     const [eta, xi, B] = [0.3, 2, 5]
     const own = weights()
-    const optimizer = perExample(base, { learningRate: eta, xi }, own)
+    const optimizer = perExample(base, own, { learningRate: eta, xi })
     const reference = createOptimizer(inducedMetric(base, { learningRate: 1, xi: 0 }), weights())
     for (const i of steps) {
       const rows = randomArray('float64', B * N, 10 + i)
@@ -112,7 +112,7 @@ describe('the step', () => {
     ]
     const damping = 0.01
     const data = new Float64Array([1, 0])
-    const optimizer = perExample(sgd(), { learningRate: 1 / damping }, [{ name: 'ab', shape: [2], data }])
+    const optimizer = perExample(sgd(), [{ name: 'ab', shape: [2], data }], { learningRate: 1 / damping })
     let [a, b] = [1, 0]
     for (let step = 0; step < 12; step++) {
       const rows = xs.flatMap((x) => [Math.exp(data[1]! * x), data[0]! * x * Math.exp(data[1]! * x)])
@@ -146,7 +146,7 @@ describe('the step', () => {
     const embedding = embeddings[key as keyof typeof embeddings]
     const options = { learningRate: 0.3, xi: 2, ...(embedding && { embedding }) }
     const [own, others] = [weights(), weights()]
-    const optimizer = perExample(base, options, own)
+    const optimizer = perExample(base, own, options)
     const one = createOptimizer(inducedMetric(base, { ...options, beta: 0 }), others)
     for (const i of steps) {
       const row = randomArray('float64', N, 30 + i)
@@ -173,7 +173,7 @@ describe('the step', () => {
     ),
   )('with ξ = 0 is the step of the base, bit for bit: $name, $dtype', ({ base, dtype }) => {
     const [own, others] = [weights(dtype), weights(dtype)]
-    const optimizer = perExample(base, { learningRate: 0.3, xi: 0 }, own)
+    const optimizer = perExample(base, own, { learningRate: 0.3, xi: 0 })
     const reference = createOptimizer(inducedMetric(base, { learningRate: 0.3, xi: 0 }), others, {
       engine: 'reference',
     })
@@ -191,8 +191,8 @@ describe('the step', () => {
   it('goes over into the step of the base as ξ goes to 0', () => {
     for (const base of Object.values(bases)) {
       const [own, others] = [weights(), weights()]
-      const optimizer = perExample(base, { learningRate: 0.3, xi: 1e-14 }, own)
-      const plain = perExample(base, { learningRate: 0.3, xi: 0 }, others)
+      const optimizer = perExample(base, own, { learningRate: 0.3, xi: 1e-14 })
+      const plain = perExample(base, others, { learningRate: 0.3, xi: 0 })
       for (const i of steps) {
         const rows = randomArray('float64', 3 * N, 50 + i)
         for (const one of [optimizer, plain]) one.step(rows, { residuals: [1, -2, 0.5] })
@@ -211,7 +211,7 @@ describe('the step', () => {
         Array.from({ length: B }, (_, i) =>
           flat(own).reduce((sum, x, k) => sum + rows[i * N + k]! * (x - truth[k]!), 0),
         )
-      perExample(sgd(), { learningRate: 1e20 }, own).step(rows, { residuals: residualsAt() })
+      perExample(sgd(), own, { learningRate: 1e20 }).step(rows, { residuals: residualsAt() })
       expect(Math.max(...residualsAt().map(Math.abs))).toBeLessThan(1e-9)
     }
   })
@@ -229,8 +229,8 @@ describe('invariances', () => {
     base: Preconditioner = adam(),
   ): number[] => {
     const own = weights()
-    const optimizer = perExample(base, { learningRate: 3, ...options }, own)
-    for (const _ of steps) optimizer.step(Float64Array.from(given), targets)
+    const optimizer = perExample(base, own, { learningRate: 3, ...options })
+    steps.forEach(() => optimizer.step(Float64Array.from(given), targets))
     return flat(own)
   }
   const before = after(rows, { residuals })
@@ -291,15 +291,15 @@ describe('invariances', () => {
 
   it('rows in blocks by parameter, of either element type', () => {
     const own = weights()
-    const optimizer = perExample(adam(), { learningRate: 3 }, own)
+    const optimizer = perExample(adam(), own, { learningRate: 3 })
     const blocks = [[0, 4] as const, [4, N] as const].map(([from, to]) =>
       Float64Array.from(residuals.flatMap((_, i) => row(i).slice(from, to))),
     )
-    for (const _ of steps) optimizer.step(blocks, { residuals: Float64Array.from(residuals) })
+    steps.forEach(() => optimizer.step(blocks, { residuals: Float64Array.from(residuals) }))
     expect(flat(own)).toEqual(before)
     const single = weights('float32')
-    const inSingle = perExample(adam(), { learningRate: 3 }, single)
-    for (const _ of steps) inSingle.step(Float64Array.from(rows), { residuals })
+    const inSingle = perExample(adam(), single, { learningRate: 3 })
+    steps.forEach(() => inSingle.step(Float64Array.from(rows), { residuals }))
     expect(gap(flat(single), before)).toBeLessThan(1e-3)
     expect(gap(flat(single), before)).toBeGreaterThan(0)
   })
@@ -322,27 +322,37 @@ describe('what goes wrong', () => {
   const residuals = [1, -1]
 
   it.each([
-    ['ERR_OPTION', () => perExample(sgd(), {} as never, weights()), ['learningRate is required']],
-    ['ERR_OPTION', () => perExample(sgd(), { learningRate: -1 }, weights()), ['learningRate', '-1']],
-    ['ERR_OPTION', () => perExample(sgd(), { learningRate: 1, xi: NaN }, weights()), ['xi', 'NaN']],
+    ['ERR_OPTION', () => perExample(sgd(), weights(), { xi: { perLoss: -1 } }), ['xi.perLoss', '-1']],
     [
       'ERR_OPTION',
-      () => perExample(sgd(), { learningRate: 1, xi: 'auto' as never }, weights()),
+      () => perExample(sgd(), weights(), { xi: { perRate: 1 } as never }),
+      ['perRate', 'perLoss'],
+    ],
+    [
+      'ERR_OPTION',
+      () => perExample(sgd(), weights(), { learningRate: null as never }),
+      ['learningRate', 'null'],
+    ],
+    ['ERR_OPTION', () => perExample(sgd(), weights(), { learningRate: -1 }), ['learningRate', '-1']],
+    ['ERR_OPTION', () => perExample(sgd(), weights(), { learningRate: 1, xi: NaN }), ['xi', 'NaN']],
+    [
+      'ERR_OPTION',
+      () => perExample(sgd(), weights(), { learningRate: 1, xi: 'auto' as never }),
       ['xi', 'auto'],
     ],
     [
       'ERR_OPTION',
-      () => perExample(sgd(), { learningRate: 1, beta: 0 } as never, weights()),
+      () => perExample(sgd(), weights(), { learningRate: 1, beta: 0 } as never),
       ['no option "beta"'],
     ],
     [
       'ERR_OPTION',
-      () => perExample(sgd(), { learningRate: 1, onBadLoss: 'base' as never }, weights()),
+      () => perExample(sgd(), weights(), { learningRate: 1, onBadLoss: 'base' as never }),
       ['onBadLoss'],
     ],
-    ['ERR_OPTION', () => perExample(sgd as never, { learningRate: 1 }, weights()), ['call it']],
-    ['ERR_NOT_SUPPORTED', () => perExample(muon(), { learningRate: 1 }, weights()), ['muon', 'matrices']],
-    ['ERR_NOT_SUPPORTED', () => perExample(lion(), { learningRate: 1 }, weights()), ['lion', 'adam']],
+    ['ERR_OPTION', () => perExample(sgd as never, weights(), { learningRate: 1 }), ['call it']],
+    ['ERR_NOT_SUPPORTED', () => perExample(muon(), weights(), { learningRate: 1 }), ['muon', 'matrices']],
+    ['ERR_NOT_SUPPORTED', () => perExample(lion(), weights(), { learningRate: 1 }), ['lion', 'adam']],
   ] as const)('%s when it is made: %s', (code, make, words) => {
     expectError(make, code, ...words)
   })
@@ -370,7 +380,7 @@ describe('what goes wrong', () => {
     ['ERR_NON_FINITE', rows.map(() => 1e200), { residuals }, ['skip']],
   ] as const)('%s in a step, which then has changed nothing: %#', (code, given, targets, words) => {
     const own = weights()
-    const optimizer = perExample(adam(), { learningRate: 1, onNonFinite: 'throw' }, own)
+    const optimizer = perExample(adam(), own, { learningRate: 1, onNonFinite: 'throw' })
     optimizer.step(rows, { residuals })
     const before = [own.map(({ data }) => bits(data)), optimizer.save(), optimizer.report]
     expectError(() => optimizer.step(given as never, targets as never), code, ...words)
@@ -378,12 +388,12 @@ describe('what goes wrong', () => {
   })
 
   it('a residual for which there is an embedding', () => {
-    const optimizer = perExample(sgd(), { learningRate: 1, embedding: log() }, weights())
+    const optimizer = perExample(sgd(), weights(), { learningRate: 1, embedding: log() })
     expectError(() => optimizer.step(rows, { residuals }), 'ERR_OPTION', 'log', 'losses')
   })
 
   it('a schedule that leaves its range', () => {
-    const optimizer = perExample(sgd(), { learningRate: 1, xi: (step) => 1 - step }, weights())
+    const optimizer = perExample(sgd(), weights(), { learningRate: 1, xi: (step) => 1 - step })
     optimizer.step(rows, { residuals })
     expectError(() => optimizer.step(rows, { residuals }), 'ERR_OPTION', 'xi', 'step 2')
   })
@@ -394,8 +404,8 @@ describe('what goes wrong', () => {
     ['a product', rows.map(() => 1e160), residuals],
   ])('skips a step whose numbers are not finite: %s', (_, given, numbers) => {
     const [own, others] = [weights(), weights()]
-    const optimizer = perExample(adam(), { learningRate: 1 }, own)
-    const undisturbed = perExample(adam(), { learningRate: 1 }, others)
+    const optimizer = perExample(adam(), own, { learningRate: 1 })
+    const undisturbed = perExample(adam(), others, { learningRate: 1 })
     for (const one of [optimizer, undisturbed]) one.step(rows, { residuals })
     const report = optimizer.step(given, { residuals: numbers })
     expect(report).toMatchObject({ step: 1, skipped: true, skippedSteps: 1, scale: 0 })
@@ -408,7 +418,7 @@ describe('what goes wrong', () => {
   it('a weight that would overflow', () => {
     const own = weights('float32')
     const before = own.map(({ data }) => bits(data))
-    const report = perExample(sgd(), { learningRate: 1e30, xi: 0.001 }, own).step(
+    const report = perExample(sgd(), own, { learningRate: 1e30, xi: 0.001 }).step(
       rows.map((x) => x * 1e-3),
       {
         residuals: [1e15, 1e15],
@@ -422,11 +432,12 @@ describe('what goes wrong', () => {
     const bad = { losses: [1, 0] }
     const make = (onBadLoss: 'throw' | 'skip' | 'zero') => {
       const own = weights()
-      const optimizer = perExample(
-        sgd(),
-        { learningRate: 1, embedding: log(), onBadLoss, onNonFinite: 'throw' },
-        own,
-      )
+      const optimizer = perExample(sgd(), own, {
+        learningRate: 1,
+        embedding: log(),
+        onBadLoss,
+        onNonFinite: 'throw',
+      })
       return { own, optimizer, before: flat(own) }
     }
     const thrown = make('throw')
@@ -438,14 +449,14 @@ describe('what goes wrong', () => {
     // The one that is left, as one of two: half of ξ, and half of the step.
     const [left, single] = [make('zero'), weights()]
     left.optimizer.step(rows, bad)
-    perExample(sgd(), { learningRate: 0.5, xi: 0.5, embedding: log() }, single).step(rows.slice(0, N), {
+    perExample(sgd(), single, { learningRate: 0.5, xi: 0.5, embedding: log() }).step(rows.slice(0, N), {
       losses: [1],
     })
     expect(gap(flat(left.own), flat(single))).toBeLessThan(1e-14)
   })
 
   it('is disposed of', () => {
-    const optimizer = perExample(sgd(), { learningRate: 1 }, weights())
+    const optimizer = perExample(sgd(), weights(), { learningRate: 1 })
     optimizer.dispose()
     expectError(() => optimizer.step(rows, { residuals }), 'ERR_DISPOSED')
     expectError(() => optimizer.save(), 'ERR_DISPOSED')
@@ -460,11 +471,11 @@ describe('state', () => {
   it.each(Object.entries(bases))('goes on from a checkpoint, bit for bit: %s', (_, base) => {
     const options = { learningRate: linear({ from: 1, to: 0.5, steps: 10 }) }
     const own = weights()
-    const optimizer = perExample(base, options, own)
+    const optimizer = perExample(base, own, options)
     for (const i of steps) optimizer.step(rows(i), { residuals })
     const saved = optimizer.save()
     const others = own.map((parameter) => ({ ...parameter, data: parameter.data.slice() }))
-    const resumed = perExample(base, options, others)
+    const resumed = perExample(base, others, options)
     resumed.load(saved)
     for (const one of [optimizer, resumed]) for (const i of steps) one.step(rows(i + 4), { residuals })
     expect(others.map(({ data }) => bits(data))).toEqual(own.map(({ data }) => bits(data)))
@@ -478,12 +489,12 @@ describe('state', () => {
     const gradient = rows(0)
     one.step([gradient.slice(0, 4), gradient.slice(4, N)])
     one.step([gradient.slice(0, 4), null])
-    const optimizer = perExample(adam(), { learningRate: 0.1, xi: 0 }, own)
+    const optimizer = perExample(adam(), own, { learningRate: 0.1, xi: 0 })
     optimizer.load(one.save())
     const tied = perExample(
       adam(),
-      { learningRate: 0.1, xi: 1e-13 },
       own.map((p) => ({ ...p, data: p.data.slice() })),
+      { learningRate: 0.1, xi: 1e-13 },
     )
     tied.load(one.save())
     for (const each of [optimizer, tied]) each.step(rows(1), { residuals })
@@ -491,7 +502,7 @@ describe('state', () => {
     expect(tied.save()).toEqual(optimizer.save())
     expect(tied.report.scale).toBeCloseTo(1, 10)
     expectError(
-      () => optimizer.load(perExample(sgd(), { learningRate: 1 }, weights()).save()),
+      () => optimizer.load(perExample(sgd(), weights(), { learningRate: 1 }).save()),
       'ERR_CHECKPOINT',
     )
   })
@@ -523,7 +534,7 @@ describe('bases of your own', () => {
   it.each([absprop(), twice()])('are taken where P is diagonal: $name', (base) => {
     const [own, others] = [weights(), weights()]
     const row = randomArray('float64', N, 100)
-    perExample(base, { learningRate: 0.3, xi: 2 }, own).step(row, { losses: [1] })
+    perExample(base, own, { learningRate: 0.3, xi: 2 }).step(row, { losses: [1] })
     const one = createOptimizer(inducedMetric(base, { learningRate: 0.3, xi: 2, beta: 0 }), others)
     one.step([row.slice(0, 4), row.slice(4)])
     expect(gap(flat(own), flat(others))).toBeLessThan(1e-12)
@@ -549,7 +560,7 @@ describe('bases of your own', () => {
   ])('are refused where it is not seen to be', (base) => {
     const { name } = base.definition
     expectError(
-      () => perExample(base(), { learningRate: 1 }, weights()),
+      () => perExample(base(), weights(), { learningRate: 1 }),
       'ERR_NOT_SUPPORTED',
       name,
       'diagonal',

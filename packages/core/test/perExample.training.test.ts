@@ -53,7 +53,7 @@ function stepsOf(data: Float64Array, most: number, take: (at: ReturnType<typeof 
 
 function perExampleSteps(seed: number, base: Preconditioner, learningRate: number): number {
   const data = netOf(seed)
-  const optimizer = perExample(base, { learningRate }, [{ name: 'net', shape: [N], data }])
+  const optimizer = perExample(base, [{ name: 'net', shape: [N], data }], { learningRate })
   return stepsOf(data, 100, ({ rows, residuals }) => optimizer.step(rows, { residuals }))
 }
 

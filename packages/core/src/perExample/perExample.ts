@@ -1,7 +1,7 @@
 import type { Checkpoint } from '../checkpoint.js'
 import type { Embedding } from '../embedding.js'
 import { InducedMetricError } from '../errors.js'
-import { checkKeys, checkScheduled, valueAt, type Scheduled } from '../hyperparameter.js'
+import { checkKeys, checkNumber, checkScheduled, valueAt, type Scheduled } from '../hyperparameter.js'
 import { createOptimizer, type Parameter } from '../optimizer.js'
 import { checkChoice } from '../options.js'
 import type { Preconditioner } from '../preconditioner.js'
@@ -10,15 +10,21 @@ import { inducedMetric, optionRanges } from '../transformation.js'
 import { createAxisReader, type PerExampleRows, type PerExampleTargets } from './axes.js'
 import { createSolver } from './solver.js'
 
+/**
+ * A number ≥ 0, a function of the step that gives one, or `{ perLoss: κ }` for κ/L, L being the mean loss at the step: the
+ * smaller the loss, the less damping.
+ */
+export type PerExampleRate = Scheduled | { readonly perLoss: number }
+
 /** The options of {@link perExample}. */
 export interface PerExampleOptions {
-  /** Step size η, ≥ 0; a number or a function of the step, counted from 1. */
-  readonly learningRate: Scheduled
+  /** Step size η. Default `{ perLoss: 1 }`. */
+  readonly learningRate?: PerExampleRate
   /**
-   * ξ, ≥ 0: the weight that the axes of all examples have together; a number or a function of the step. Default: the
-   * learning rate, with which a step on residuals is Levenberg and Marquardt's with damping 1/ξ.
+   * ξ, the weight that the axes of all examples have together. Default: the learning rate, with which a step on residuals
+   * is Levenberg and Marquardt's with damping 1/ξ.
    */
-  readonly xi?: Scheduled
+  readonly xi?: PerExampleRate
   /** How each example's loss is embedded, where steps are given losses. Default `identity()`. Residuals need none. */
   readonly embedding?: Embedding
   /** What a NaN, an infinity or an overflow does: `'skip'` (default) the step, or `'throw'` ERR_NON_FINITE. */
@@ -28,6 +34,28 @@ export interface PerExampleOptions {
    * example out of it (`'zero'`).
    */
   readonly onBadLoss?: 'throw' | 'skip' | 'zero'
+}
+
+/** A rate at a step. */
+function createRate(name: string, rate: PerExampleRate): (step: number, loss: number) => number {
+  const range = optionRanges.xi
+  if (typeof rate === 'object' && rate !== null) {
+    checkKeys(name, rate, ['perLoss'])
+    const { perLoss } = rate
+    checkNumber(`${name}.perLoss`, perLoss, range)
+    return (_, loss) => {
+      if (loss < 0) {
+        throw new InducedMetricError(
+          'ERR_BAD_LOSS',
+          `${name}: { perLoss } takes mean losses ≥ 0, given ${loss}; nothing was changed: give a number, or losses that are above 0`,
+        )
+      }
+      // Without a loss there is nowhere to go.
+      return perLoss / loss < Infinity ? perLoss / loss : 0
+    }
+  }
+  checkScheduled(name, rate, range, '{ perLoss: κ }')
+  return (step) => valueAt(name, rate, range, step)
 }
 
 /** An optimiser whose metric has an axis for every example. Experimental. */
@@ -71,8 +99,8 @@ export interface PerExampleOptimizer {
  *
  * @param base one whose P is diagonal: `sgd`, `heavyBall`, `adam`, `rmsprop`, `adagrad`, or one of your own whose direction
  *   or `dual` shows it
- * @param options `learningRate` η, and `xi`, `embedding`, `onNonFinite`, `onBadLoss`
  * @param parameters names, shapes and row-major values, updated in place
+ * @param options `learningRate` η, `xi`, `embedding`, `onNonFinite`, `onBadLoss`; none has to be given
  * @throws ERR_OPTION for an invalid option or a name used twice; ERR_SHAPE when data and shape do not agree;
  *   ERR_NOT_SUPPORTED for a base whose P is not diagonal
  *
@@ -83,7 +111,7 @@ export interface PerExampleOptimizer {
  * // Fits y = a·exp(b·x) to four points.
  * const [xs, ys] = [[0, 1, 2, 3], [2, 1.2, 0.7, 0.4]]
  * const data = new Float64Array([1, 0])
- * const optimizer = perExample(sgd(), { learningRate: 1e3 }, [{ name: 'ab', shape: [2], data }])
+ * const optimizer = perExample(sgd(), [{ name: 'ab', shape: [2], data }])
  * for (let i = 0; i < 20; i++) {
  *   const [a, b] = data
  *   const rows = xs.flatMap((x) => [Math.exp(b! * x), a! * x * Math.exp(b! * x)])
@@ -95,26 +123,19 @@ export interface PerExampleOptimizer {
  */
 export function perExample(
   base: Preconditioner,
-  options: PerExampleOptions,
   parameters: readonly Parameter[],
+  options: PerExampleOptions = {},
 ): PerExampleOptimizer {
   checkKeys('perExample', options, ['learningRate', 'xi', 'embedding', 'onNonFinite', 'onBadLoss'])
-  const { learningRate, xi = learningRate, embedding, onNonFinite = 'skip', onBadLoss = 'throw' } = options
-  const { settings } = inducedMetric(base, { learningRate, ...(embedding && { embedding }), onNonFinite })
-  checkScheduled('xi', xi, optionRanges.xi)
+  const { learningRate = { perLoss: 1 }, xi = learningRate } = options
+  const { embedding, onNonFinite = 'skip', onBadLoss = 'throw' } = options
+  const { settings } = inducedMetric(base, { learningRate: 0, ...(embedding && { embedding }), onNonFinite })
+  const rates = { learningRate: createRate('learningRate', learningRate), xi: createRate('xi', xi) }
   checkChoice('onBadLoss', onBadLoss, ['throw', 'skip', 'zero'])
-  const rates = {
-    learningRate: (step: number) => valueAt('learningRate', learningRate, optionRanges.learningRate, step),
-    xi: (step: number) => valueAt('xi', xi, optionRanges.xi, step),
-  }
   // It keeps the slots and counts, and moves the weights only where ξ is 0.
-  let isBaseStep = false
+  let innerRate = 0
   const inner = createOptimizer(
-    inducedMetric(base, {
-      learningRate: (step) => (isBaseStep ? rates.learningRate(step) : 0),
-      xi: 0,
-      onNonFinite,
-    }),
+    inducedMetric(base, { learningRate: () => innerRate, xi: 0, onNonFinite }),
     parameters,
     { engine: 'reference' },
   )
@@ -136,12 +157,13 @@ export function perExample(
     step(rows, targets) {
       const { slots } = inner // of one that was disposed of: ERR_DISPOSED
       const step = inner.report.step + 1
-      const given = { learningRate: rates.learningRate(step), xi: rates.xi(step) }
       const axes = read(targets, step)
-      if (axes === undefined) return skip({ ...given, loss: null })
+      if (axes === undefined) return skip({ learningRate: NaN, xi: NaN, loss: null })
       const { loss } = axes
+      const given = { learningRate: rates.learningRate(step, loss), xi: rates.xi(step, loss) }
       solver.read(rows, axes)
-      isBaseStep = given.xi === 0 && axes.descendsLoss
+      const isBaseStep = given.xi === 0 && axes.descendsLoss
+      innerRate = isBaseStep ? given.learningRate : 0
       const solution = isBaseStep ? undefined : solver.solve(axes, given, step, slots)
       if (!Number.isFinite(loss) || !solver.isFinite()) {
         if (onNonFinite === 'skip') return skip({ ...given, loss })

@@ -22,8 +22,8 @@ import type { OptimizerHandle } from './useOptimizer.js'
 /** Options of {@link usePerExample}: those of the core's `perExample` that go with residuals, and the size of a batch. */
 export interface UsePerExampleOptions extends Omit<PerExampleOptions, 'embedding' | 'onBadLoss'> {
   /**
-   * Number of patterns that make a step. Default: as many as fit into 512 rows, one for each output of each pattern. What
-   * is left at the end of an epoch makes a step of its own.
+   * Number of patterns that make a step. Default: all of them, or for a network of more than 512 weights as many as fit into
+   * 512 rows, one for each output of each pattern. What is left at the end of an epoch makes a step of its own.
    */
   readonly batchSize?: number
 }
@@ -47,21 +47,22 @@ interface Fit {
  * method in the metric of the base. Its `train` and all else stay as they are; every epoch takes one step, or one per batch.
  *
  * @param network a `NeuralNetwork` of brain.js 1.6.1 or 2.x, trained or not
- * @param base `sgd()`, or another whose P is diagonal
- * @param options `learningRate` and `xi`, as the core's `perExample` has them, and `batchSize`
+ * @param base `adam({ beta1: 0 })`, or another whose P is diagonal
+ * @param options `learningRate`, `xi` and `onNonFinite`, as the core's `perExample` has them, and `batchSize`
  * @returns a handle to report, save, load and detach, as that of `useOptimizer`; batches are never left unfinished, so that
  *   it has no `flush`
  * @throws ERR_OPTION for a wrong option, or a network that has an optimiser; ERR_NOT_SUPPORTED for another kind of network,
- *   or a base whose P is not diagonal. By `train`: ERR_OPTION for more than 512 rows a step
+ *   or a base whose P is not diagonal. By `train`: ERR_OPTION where weights and rows of a step are both
+ *   more than 512
  *
  * @example
  * ```ts
- * import { sgd } from '@induced-metric/core'
+ * import { adam } from '@induced-metric/core'
  * import { usePerExample } from '@induced-metric/brain.js'
  * import { NeuralNetwork } from 'brain.js'
  *
  * const network = new NeuralNetwork({ hiddenLayers: [8], activation: 'tanh' })
- * const handle = usePerExample(network, sgd(), { learningRate: 100 })
+ * const handle = usePerExample(network, adam({ beta1: 0 }))
  * const xs = Array.from({ length: 32 }, (_, i) => i / 31)
  * network.train(xs.map((x) => ({ input: [x], output: [Math.sin(6 * x) / 2] })), { iterations: 30, errorThresh: 1e-5 })
  * console.log(handle.report.step, handle.report.loss)
@@ -106,7 +107,8 @@ export function usePerExample(
     const current = existing('train')
     const patterns = data as readonly Pattern[]
     const outputs = dense.sizes![dense.outputLayer!]!
-    const size = batchSize ?? Math.max(1, Math.floor(512 / outputs))
+    const weights = current.parameters.reduce((total, { data }) => total + data.length, 0)
+    const size = batchSize ?? (weights <= 512 ? patterns.length : Math.max(1, Math.floor(512 / outputs)))
     let sum = 0
     for (let start = 0; start < patterns.length; start += size) {
       sum += stepOn(dense, current, patterns.slice(start, start + size), calculateDeltas)

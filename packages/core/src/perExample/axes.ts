@@ -33,8 +33,19 @@ export interface Axes {
   readonly descendsLoss: boolean
 }
 
-/** The largest number of rows that a step takes: their square is the system that it solves. */
-export const mostRows = 512
+/** The largest system that a step solves; it has an equation per row, or per weight where there are fewer of those. */
+const mostEquations = 512
+
+/** Throws ERR_OPTION when both rows and weights are too many. */
+export function checkSize(rows: number, weights: number): void {
+  if (Math.min(rows, weights) <= mostEquations) return
+  throw new InducedMetricError(
+    'ERR_OPTION',
+    `perExample solves a system of one equation per row, or per weight where there are fewer, and takes at most ` +
+      `${mostEquations}; given ${rows} rows and ${weights} weights: make the batch smaller, or use createOptimizer, whose ` +
+      'metric has one axis for all examples',
+  )
+}
 
 /**
  * Reads the targets of a step.
@@ -156,13 +167,8 @@ function checkNumbers(name: string, value: ArrayLike<number>): ArrayLike<number>
   if (!isNumbers) {
     throw new InducedMetricError('ERR_OPTION', `${name} must be an array of numbers, given ${show(value)}`)
   }
-  if (value.length === 0) throw new InducedMetricError('ERR_SHAPE', `${name} must not be empty`)
-  if (value.length <= mostRows) return value
-  throw new InducedMetricError(
-    'ERR_OPTION',
-    `perExample solves a system of one equation per row and takes at most ${mostRows} rows, given ${value.length} ` +
-      `${name}: make the batch smaller, or use createOptimizer, whose metric has one axis for all examples`,
-  )
+  if (value.length > 0) return value
+  throw new InducedMetricError('ERR_SHAPE', `${name} must not be empty`)
 }
 
 /** Where a parameter's columns of the rows are. */

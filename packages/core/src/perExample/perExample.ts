@@ -61,8 +61,8 @@ function createRate(name: string, rate: PerExampleRate): (step: number, loss: nu
 /** An optimiser whose metric has an axis for every example. Experimental. */
 export interface PerExampleOptimizer {
   /**
-   * Takes one step: updates the parameters in place. For R rows and N weights it costs R²N/2 + R³/6 multiplications and
-   * holds R·N numbers.
+   * Takes one step: updates the parameters in place. For R rows and N weights, n being the smaller number, it costs
+   * nRN/2 + n³/6 multiplications and holds R·N numbers.
    *
    * @param rows at the parameters before the step, row-major, R × N with the columns in the parameters' order, or a block
    *   R × size for each parameter: ∂r/∂θ of each residual, or ∂L/∂θ of each example's loss
@@ -70,9 +70,9 @@ export interface PerExampleOptimizer {
    *   `{ losses }`: L by row
    * @returns what the step did. `scale` is the share of the base step's first-order decrease that is left (with one example:
    *   ρ), `dualNorm` s of the mean gradient, `metric` the trace of (ξ/B)·JPJᵀ, `loss` the mean loss
-   * @throws ERR_SHAPE for rows of another size; ERR_OPTION for more than 512 rows or a schedule that leaves its range;
-   *   ERR_BAD_LOSS; ERR_NON_FINITE with `onNonFinite: 'throw'`; ERR_DISPOSED. After any of them the parameters and slots
-   *   are as before, bit for bit.
+   * @throws ERR_SHAPE for rows of another size; ERR_OPTION where rows and weights are both more than 512, or a schedule
+   *   leaves its range; ERR_BAD_LOSS; ERR_NON_FINITE with `onNonFinite: 'throw'`; ERR_DISPOSED. After any of them the
+   *   parameters and slots are as before, bit for bit.
    */
   step(rows: PerExampleRows, targets: PerExampleTargets): StepReport
   /** What the latest step did; before the first, a report with `step: 0`. */

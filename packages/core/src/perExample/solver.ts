@@ -4,7 +4,7 @@ import { compilePass, Scratch, type Pass } from '../engines/reference/interprete
 import type { Optimizer } from '../optimizer.js'
 import { profileScalars, type Profile, type Scalars } from '../plan.js'
 import type { StepReport } from '../report.js'
-import { readRows, type Axes, type PerExampleRows } from './axes.js'
+import { checkSize, readRows, type Axes, type PerExampleRows } from './axes.js'
 import { factor, solve } from './factor.js'
 import { recordPreconditioner, type PreconditionerGraph } from './preconditionerGraph.js'
 
@@ -62,7 +62,6 @@ export function createSolver(profile: Profile, optimizer: Optimizer): Solver {
     Float64Array,
     Float64Array,
   ]
-  const scaled = new Float64Array(width)
   let jacobian = new Float64Array(0)
   let isSolved = false
 
@@ -87,6 +86,7 @@ export function createSolver(profile: Profile, optimizer: Optimizer): Solver {
     gradients: parts.map((part) => part.gradient),
     read(rows, axes) {
       const count = axes.slopes.length
+      checkSize(count, width)
       if (jacobian.length !== count * width) jacobian = new Float64Array(count * width)
       readRows(rows, sizes, axes.slopes, jacobian)
       addUp(gradient, jacobian, axes.shares)
@@ -96,27 +96,15 @@ export function createSolver(profile: Profile, optimizer: Optimizer): Solver {
     solve(axes, { learningRate, xi }, step, slots) {
       precondition(step, slots)
       const count = axes.slopes.length
-      const system = new Float64Array(count * count)
-      let trace = 0
-      for (let i = 0; i < count; i++) {
-        for (let k = 0; k < width; k++)
-          scaled[k] = (xi / axes.examples) * diagonal[k]! * jacobian[i * width + k]!
-        for (let j = 0; j <= i; j++) {
-          let sum = 0
-          for (let k = 0; k < width; k++) sum += scaled[k]! * jacobian[j * width + k]!
-          system[i * count + j] = sum
-        }
-        trace += system[i * count + i]!
+      // A = J P^½, in place.
+      for (let i = 0; i < jacobian.length; i += width) {
+        for (let k = 0; k < width; k++) jacobian[i + k]! *= Math.sqrt(diagonal[k]!)
       }
-      const weights = axes.weights.slice()
-      factor(system, count)
-      solve(system, count, weights)
-      addUp(move, jacobian, weights)
-
+      const trace = solveAxes(move, jacobian, axes.weights, xi / axes.examples)
       let dualNorm = 0
       let kept = 0
       for (let k = 0; k < width; k++) {
-        move[k]! *= diagonal[k]!
+        move[k]! *= Math.sqrt(diagonal[k]!)
         dualNorm += gradient[k]! * diagonal[k]! * gradient[k]!
         kept += gradient[k]! * move[k]!
       }
@@ -147,6 +135,46 @@ export function createSolver(profile: Profile, optimizer: Optimizer): Solver {
       parts.forEach((part, i) => (part.steps = parameters[i]!.steps))
     },
   }
+}
+
+/**
+ * Writes Aᵀ(I + cAAᵀ)⁻¹u = (I + cAᵀA)⁻¹Aᵀu into `move`, by the smaller of the two systems.
+ *
+ * @param rows A, with a row per element of u
+ * @returns the trace of cAAᵀ
+ */
+function solveAxes(move: Float64Array, rows: Float64Array, u: Float64Array, c: number): number {
+  const [count, width] = [u.length, move.length]
+  const size = Math.min(count, width)
+  const system = new Float64Array(size * size)
+  if (count <= width) {
+    for (let i = 0; i < count; i++) {
+      for (let j = 0; j <= i; j++) {
+        let sum = 0
+        for (let k = 0; k < width; k++) sum += rows[i * width + k]! * rows[j * width + k]!
+        system[i * count + j] = c * sum
+      }
+    }
+  } else {
+    for (let i = 0; i < rows.length; i += width) {
+      for (let k = 0; k < width; k++) {
+        const x = c * rows[i + k]!
+        for (let l = 0; l <= k; l++) system[k * width + l]! += x * rows[i + l]!
+      }
+    }
+  }
+  let trace = 0
+  for (let i = 0; i < size; i++) trace += system[i * size + i]!
+  factor(system, size)
+  if (count <= width) {
+    const weights = u.slice()
+    solve(system, size, weights)
+    addUp(move, rows, weights)
+  } else {
+    addUp(move, rows, u)
+    solve(system, size, move)
+  }
+  return trace
 }
 
 /** Writes Jᵀw into `total`, for a J with a row per weight. */

@@ -280,6 +280,14 @@ describe('invariances', () => {
     expect(gap(given, expected)).toBeLessThan(1e-12)
   })
 
+  it('a loss in other units, where η = ξ is per loss', () => {
+    const options = { learningRate: { perLoss: 2 } }
+    const expected = after(rows, { residuals }, options, sgd())
+    const twice = rows.map((x) => 3 * x)
+    const given = after(twice, { residuals: residuals.map((r) => 3 * r) }, options, sgd())
+    expect(gap(given, expected)).toBeLessThan(1e-12)
+  })
+
   it('losses under f = √(2L) as residuals', () => {
     const half = defineEmbedding({
       name: 'half',
@@ -317,6 +325,34 @@ describe('invariances', () => {
     )
     expect(gap(after(rows, { residuals, examples: 3 }, options, sgd()), expected)).toBeLessThan(1e-12)
     expect(gap(after(rows, { residuals }, options, sgd()), expected)).toBeGreaterThan(1e-2)
+  })
+})
+
+describe('rates', () => {
+  const rows = randomArray('float64', 2 * N, 110)
+
+  it('per loss are those of the mean loss at the step, and both 1/L unless told otherwise', () => {
+    const [own, others] = [weights(), weights()]
+    const report = perExample(sgd(), own).step(rows, { residuals: [1, 3] })
+    expect(report).toMatchObject({ loss: 2.5, learningRate: 0.4, xi: 0.4 })
+    perExample(sgd(), others, { learningRate: 0.4, xi: 0.4 }).step(rows, { residuals: [1, 3] })
+    expect(flat(own)).toEqual(flat(others))
+    const mixed = perExample(sgd(), weights(), { learningRate: (step) => step, xi: { perLoss: 5 } })
+    expect(mixed.step(rows, { residuals: [1, 3] })).toMatchObject({ learningRate: 1, xi: 2 })
+    expect(mixed.step(rows, { residuals: [1, 3] })).toMatchObject({ learningRate: 2, xi: 2 })
+  })
+
+  it('per loss stand still at a loss of 0, and refuse one below', () => {
+    const own = weights()
+    const before = flat(own)
+    const optimizer = perExample(sgd(), own)
+    expect(optimizer.step(rows, { residuals: [0, 0] })).toMatchObject({
+      step: 1,
+      learningRate: 0,
+      skipped: false,
+    })
+    expectError(() => optimizer.step(rows, { losses: [1, -2] }), 'ERR_BAD_LOSS', 'perLoss', '-0.5')
+    expect(flat(own)).toEqual(before)
   })
 })
 

@@ -1,7 +1,7 @@
 /**
- * node bench/perExample.js [--seeds 3] [--examples 64,1024] [--json results.json]
+ * npm run bench:per-example -- [--seeds 3] [--examples 64,1024] [--json results.json]
  *
- * After `npm run build`. Steps and milliseconds until a net has learnt its examples: with one axis per example, and by Adam
+ * Steps and milliseconds until a net has learnt its examples: with one axis per example, and by Adam
  * at the best of five rates. The milliseconds are those of the median seed and include the rows, or the gradients.
  */
 import { writeFileSync } from 'node:fs'

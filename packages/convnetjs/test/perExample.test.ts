@@ -72,9 +72,10 @@ describe('a regression', () => {
     const { x } = data[3]!
     const start = weightsIn(net)
     for (const dim of [0, 1]) {
-      net
-        .getParamsAndGrads()
-        .reduce((at, { params }) => (params.set(start.slice(at, at + params.length)), at + params.length), 0)
+      net.getParamsAndGrads().reduce((at, { params }) => {
+        params.set(start.slice(at, at + params.length))
+        return at + params.length
+      }, 0)
       const output = (): number => net.forward(x).w[dim]!
       const value = output()
       const slopes = net.getParamsAndGrads().flatMap(({ params }) =>

@@ -8,7 +8,7 @@ import {
   type StepReport,
   type TypedArray,
 } from '@induced-metric/core'
-import { numpy as np, tree, valueAndGrad, vmap, type JsTree } from '@jax-js/jax'
+import { type numpy as np, tree, valueAndGrad, vmap, type JsTree } from '@jax-js/jax'
 import { tensors } from './tensors.js'
 
 /** What is minimised of one example: ½ the square of a residual, or a loss. Both give a scalar. */

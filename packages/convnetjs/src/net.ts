@@ -50,3 +50,20 @@ export function differentiatedLoss({ layers }: Net, told: number | undefined): n
   if (last?.layer_type !== 'regression' || !last.in_act) return told
   return [...last.in_act.dw].reduce((sum, d) => sum + d * d, 0) / 2
 }
+
+/**
+ * The residuals of a regression after a pass forward, output minus target, each with the target by which a pass back makes
+ * the gradients those of the output itself; `undefined` where the net is none.
+ */
+export function residualsOf({ layers }: Net, y: Target): { value: number; target: Target }[] | undefined {
+  const last = layers?.at(-1)
+  if (last?.layer_type !== 'regression' || !last.in_act) return undefined
+  const { w } = last.in_act
+  const targets =
+    typeof y === 'object' && 'dim' in y ? [y] : [...w.keys()].map((dim) => ({ dim, val: valueOf(y, dim) }))
+  return targets.map(({ dim, val }) => ({ value: w[dim]! - val, target: { dim, val: w[dim]! - 1 } }))
+}
+
+function valueOf(y: Exclude<Target, { dim: number }>, dim: number): number {
+  return typeof y === 'number' ? NaN : (y[dim] ?? NaN)
+}

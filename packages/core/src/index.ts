@@ -67,6 +67,13 @@ export {
 } from './optimizer.js'
 export { checkOptions, type OptionSpec } from './options.js'
 export {
+  perExample,
+  type PerExampleOptimizer,
+  type PerExampleOptions,
+  type PerExampleRate,
+} from './perExample/perExample.js'
+export type { PerExampleRows, PerExampleTargets } from './perExample/axes.js'
+export {
   planStep,
   profileEntries,
   profileScalars,

@@ -92,6 +92,7 @@ export {
   type UnitReport,
   type UnitResult,
 } from './report.js'
+export type { Company } from './roster.js'
 export { joinRows, type JoinedRows } from './rows.js'
 export { compileScalars, type ScalarProgram } from './scalars.js'
 export {

@@ -16,6 +16,7 @@ import { checkOptions } from './options.js'
 import { checkLoss, planStep, profileScalars, shapeScalars, sizeOf, type StepPlan } from './plan.js'
 import { composeReport, initialReport, restoredReport, type StepReport } from './report.js'
 import { matchCheckpoint } from './restore.js'
+import type { Company } from './roster.js'
 import { compileScalars } from './scalars.js'
 import { createStepper, type ScalarState, type Stepper } from './stepper.js'
 import { checkTransformation, type ParameterInfo, type Transformation } from './transformation.js'
@@ -135,6 +136,11 @@ export interface OptimizerOptions {
    */
   readonly adopt?: boolean
   /**
+   * Parameters of the model that are not optimised, such as frozen ones: options may name them and their groups. Called
+   * where an option names what is not among the parameters.
+   */
+  readonly others?: () => readonly ParameterInfo[]
+  /**
    * A `Worker`, of a browser or of `node:worker_threads`, in which {@link assist} was called: a second thread for the wasm
    * engine, which takes a part of the work from a million parameters on and sleeps otherwise. It is worth it where a core
    * has nothing else to do, and a loss where none is free. The engine's memory is shared with it, and views of it
@@ -197,9 +203,10 @@ export function createOptimizer(
     engine: ['auto', 'wasm', 'reference'],
     memory: 'any',
     adopt: 'boolean',
+    others: 'function',
     helper: 'any',
   })
-  const { engine: engineName = 'auto', memory, adopt = false, helper } = options
+  const { engine: engineName = 'auto', memory, adopt = false, others, helper } = options
   checkList(parameters)
   const createEngine = chooseEngine(engineName)
   if (memory !== undefined && (createEngine !== createWasmEngine || !isWasmMemory(memory))) {
@@ -211,7 +218,8 @@ export function createOptimizer(
     )
   }
   if (helper !== undefined) checkHelper(helper, createEngine === createWasmEngine, memory)
-  const plan = planStep(transformation, parameters.map(infoOf))
+  const company = others === undefined ? {} : { others }
+  const plan = planStep(transformation, parameters.map(infoOf), company)
   checkData(parameters)
   checkApart(parameters)
   const engine = createEngine(
@@ -220,7 +228,7 @@ export function createOptimizer(
     initialSlots(plan),
     { adopt, ...(memory && { memory }), ...(helper && { helper }) },
   )
-  return new PlannedOptimizer(plan, engine, parameters)
+  return new PlannedOptimizer(plan, company, engine, parameters)
 }
 
 /** Throws ERR_OPTION unless a helper is one, and of use; ERR_NOT_SUPPORTED where threads share no memory. */
@@ -330,14 +338,16 @@ class PlannedOptimizer implements Optimizer {
   parameters: readonly OptimizerParameter[] = []
   gradients: readonly OptimizerParameter[] = []
   readonly #state: ScalarState = { steps: [], units: [] }
+  readonly #company: Company
   #plan: StepPlan
   #stepper: Stepper
   #engine: Engine | undefined
   #report: StepReport = initialReport
   #fixedRate: number | undefined
 
-  constructor(plan: StepPlan, engine: Engine, parameters: readonly Parameter[]) {
+  constructor(plan: StepPlan, company: Company, engine: Engine, parameters: readonly Parameter[]) {
     this.#plan = plan
+    this.#company = company
     this.#engine = engine
     this.#stepper = createStepper(plan)
     this.#takeOn(engine, parameters)
@@ -347,7 +357,7 @@ class PlannedOptimizer implements Optimizer {
     const engine = this.#alive()
     checkList(parameters)
     const { transformation, parameters: before } = this.#plan
-    const plan = planStep(transformation, [...before, ...parameters].map(infoOf))
+    const plan = planStep(transformation, [...before, ...parameters].map(infoOf), this.#company)
     checkData(parameters)
     checkApart([...this.parameters, ...parameters])
     engine.add(

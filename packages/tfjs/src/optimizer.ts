@@ -20,6 +20,7 @@ import {
   withLearningRate,
   type Checkpoint,
   type FromJSONOptions,
+  type GroupOf,
   type ParameterInfo,
   type ScalarState,
   type StepPlan,
@@ -134,6 +135,8 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
     readonly #constants = createConstants(tf)
     readonly #state: State
     readonly #plans = new Map<string, StepPlan>()
+    /** The variables of all plans so far, by name. */
+    readonly #met = new Map<string, ParameterInfo>()
     /** The plan of the latest step. */
     #plan: StepPlan | undefined
     /** Structural hash of what was loaded, until there is a plan. */
@@ -493,9 +496,30 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
       let plan = this.#plans.get(key)
       if (plan === undefined) {
         const names = infos.map(({ name }) => name)
-        this.#plans.set(key, (plan = planStep(forVariables(this.transformation, names), infos)))
+        const others = (): ParameterInfo[] => this.#others()
+        const transformation = forVariables(this.transformation, names, () =>
+          others().map(({ name }) => name),
+        )
+        plan = planStep(transformation, infos, { others })
+        this.#plans.set(key, plan)
+        for (const info of infos) this.#met.set(info.name, info)
       }
       return plan
+    }
+
+    /** What options may name beside the variables at hand: those this optimiser has trained, and all there are. */
+    #others(): ParameterInfo[] {
+      const registered = Object.values(tf.engine().registeredVariables)
+      const groupOf: GroupOf = (parameter) => {
+        try {
+          return this.groupOf?.(parameter)
+        } catch {
+          // The function need not know what to say of variables that are none of this optimiser's.
+          return undefined
+        }
+      }
+      const infos = registered.map(({ name, shape }) => ({ name, shape: [...shape] }))
+      return [...this.#met.values(), ...withGroups(infos, groupOf)]
     }
   }
   return Induced

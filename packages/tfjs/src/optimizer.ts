@@ -36,6 +36,7 @@ import { createFusedPasses, type FusedPasses } from './fused.js'
 import type { InducedOptimizer, InducedOptimizerOptions } from './inducedOptimizer.js'
 import { hostMemory, type HostMemory } from './hostMemory.js'
 import { forgetLatest, keepLatest, readLatest, type Latest, type LatestValues } from './latest.js'
+import { createLosses } from './losses.js'
 import { createLowering } from './lowering.js'
 import type {
   ConfigDict,
@@ -141,8 +142,7 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
     #plan: StepPlan | undefined
     /** Structural hash of what was loaded, until there is a plan. */
     #hash = ''
-    /** The loss of the gradients computed last. */
-    #loss: Scalar | undefined
+    readonly #losses = createLosses(tf)
     #latest: Latest | undefined
     /** The learning rate that was set. */
     #rate: number | undefined
@@ -191,28 +191,26 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
     ): { value: Scalar; grads: NamedTensorMap } {
       this.#checkAlive()
       const result = super.computeGradients(f, variables)
-      this.#loss?.dispose()
-      this.#loss = tf.keep(result.value.clone())
+      this.#losses.remember(result.value, result.grads)
       return result
     }
 
     override applyGradients(variableGradients: NamedTensorMap | NamedTensor[], loss?: Scalar | number): void {
       this.#checkAlive()
-      const computed = this.#loss
-      this.#loss = undefined
       try {
         const pairs = pairGradients(tf, variableGradients)
+        const gradients = pairs.flatMap(({ gradient }) => gradient ?? [])
         const plan = this.#planOf(pairs.map(({ variable }) => variable))
         checkLoss(tf, loss)
-        const given = loss ?? computed
+        const given = loss ?? this.#losses.of(gradients)
         if (given === undefined && plan.needsLoss) throw lossRequired(plan)
         this.#state.ensure(plan)
         const host = this.#hostMemory()
         tf.tidy(() =>
           host ? this.#takeFused(host, plan, pairs, given) : this.#takeByOperations(plan, pairs, given),
         )
+        this.#losses.release(gradients)
       } finally {
-        computed?.dispose()
         this.#constants.sweep()
       }
     }
@@ -468,9 +466,9 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
       forgetLatest(tf, this.#latest)
       for (const record of this.#refused.values()) forgetRefused(tf, record)
       this.#refused.clear()
-      this.#loss?.dispose()
+      this.#losses.dispose()
       this.#state.dispose()
-      this.#latest = this.#loss = this.#plan = undefined
+      this.#latest = this.#plan = undefined
       this.#skipped = false
     }
 

@@ -28,6 +28,11 @@ export interface NumberSpec extends Range {
    * (`isZero`). A schedule is never recorded so.
    */
   readonly zeroIsStructural?: boolean
+  /**
+   * Whether it keeps a denominator from 0, as an ε does: where arithmetic takes it for 0, the least number with which it
+   * does not is taken in its place (see `raiseEpsilons`).
+   */
+  readonly isEpsilon?: boolean
 }
 
 /** A switch: fixed when the graph is recorded. */

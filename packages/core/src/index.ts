@@ -36,6 +36,7 @@ export {
   isWasmSupported,
   type WasmMemory,
 } from './engines/wasm/webassembly.js'
+export { raiseEpsilons, type RaisedPlan } from './epsilons.js'
 export { InducedMetricError, type ErrorCode } from './errors.js'
 export { withGroups, type GroupOf } from './groups.js'
 export { neededNodes, type Graph, type GraphNode } from './graph.js'

@@ -13,6 +13,7 @@ import {
   initialReport,
   learningRateAt,
   planStep,
+  raiseEpsilons,
   refusal,
   sgd,
   stepStatus,
@@ -50,6 +51,8 @@ import type {
   Variable,
 } from './namespace.js'
 import { forVariables } from './names.js'
+import { warn } from './platform.js'
+import { isHalfPrecision, leastHalfEpsilon } from './precision.js'
 import { createState, type State } from './state.js'
 import { reduceStep, type Reduced } from './step.js'
 import { pairGradients, variableNamed, type VariableGradient } from './variables.js'
@@ -143,6 +146,8 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
     /** Structural hash of what was loaded, until there is a plan. */
     #hash = ''
     readonly #losses = createLosses(tf)
+    /** Whether it was told what half precision means. */
+    #isWarned = false
     #latest: Latest | undefined
     /** The learning rate that was set. */
     #rate: number | undefined
@@ -310,13 +315,15 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
       } else {
         const key = active.map(({ planned }) => planned.name).join('\n')
         const previous = this.#refused.get(key)
-        const { choose, refused } = decideOnDevice(tf, evaluator, outcomes, previous)
+        const fresh = isHalfPrecision(tf) ? active.map((each) => freshValues(each, outcomes)) : undefined
+        const written = fresh?.flatMap(({ value, slots }) => [value, ...slots.map(([, slot]) => slot)])
+        const { choose, refused } = decideOnDevice(tf, evaluator, outcomes, previous, written)
         forgetRefused(tf, previous)
         const units = outcomes.flatMap(({ unit, values }) =>
           values ? [this.#state.units.get(unit.key)!] : [],
         )
         this.#refused.set(key, { ...refused, counted: [...active.map(({ state }) => state), ...units] })
-        this.#write(plan, reduced, choose)
+        this.#write(plan, reduced, choose, fresh)
       }
       const latest = keepLatest(tf, { learningRate, loss, outcomes })
       forgetLatest(tf, this.#latest)
@@ -324,13 +331,18 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
     }
 
     /** The writing half of a step; `choose` has the last word on every value. */
-    #write(plan: StepPlan, { active, outcomes }: Reduced, choose: Choose): void {
-      for (const { planned, variable, state, evaluation } of active) {
-        evaluation.supply('scale', outcomes[planned.unit]!.values!.scale)
-        // Every new value is computed before the first is written: an update may read all slots.
-        const value = choose(evaluation.fresh('parameter'), variable)
-        const slots = planned.graph.slots.map((name) => {
-          return [name, tf.keep(choose(evaluation.fresh(`slot.${name}`), state.slots[name]!))] as const
+    #write(
+      plan: StepPlan,
+      { active, outcomes }: Reduced,
+      choose: Choose,
+      fresh?: readonly FreshValues[],
+    ): void {
+      for (const [index, each] of active.entries()) {
+        const { variable, state } = each
+        const made = fresh?.[index] ?? freshValues(each, outcomes)
+        const value = choose(made.value, variable)
+        const slots = made.slots.map(([name, slot]) => {
+          return [name, tf.keep(choose(slot, state.slots[name]!))] as const
         })
         // A fresh buffer by assign, never in place: the wasm backend caches packed weights by tensor.
         variable.assign(value)
@@ -490,7 +502,8 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
         variables.map(({ name, shape }) => ({ name, shape: [...shape] })),
         this.groupOf,
       )
-      const key = infos.map(({ name, shape, group }) => `${name} ${shape.join()} ${group}`).join('\n')
+      const keys = infos.map(({ name, shape, group }) => `${name} ${shape.join()} ${group}`)
+      const key = [isHalfPrecision(tf), ...keys].join('\n')
       let plan = this.#plans.get(key)
       if (plan === undefined) {
         const names = infos.map(({ name }) => name)
@@ -498,10 +511,24 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
         const transformation = forVariables(this.transformation, names, () =>
           others().map(({ name }) => name),
         )
-        plan = planStep(transformation, infos, { others })
+        plan = this.#fitted(planStep(transformation, infos, { others }))
         this.#plans.set(key, plan)
         for (const info of infos) this.#met.set(info.name, info)
       }
+      return plan
+    }
+
+    /** A plan that the backend's precision can do with. */
+    #fitted(given: StepPlan): StepPlan {
+      if (!isHalfPrecision(tf)) return given
+      const { plan, raised } = raiseEpsilons(given, leastHalfEpsilon)
+      if (!this.#isWarned) {
+        warn(
+          'this backend computes in half precision, where numbers below 6e-5 are inexact or 0 and those above 65504 infinite: ' +
+            `small learning rates and squares of small gradients are lost${raised.length > 0 ? `, and ${raised.join(' and ')} is ${leastHalfEpsilon} instead of less` : ''}`,
+        )
+      }
+      this.#isWarned = true
       return plan
     }
 
@@ -531,6 +558,25 @@ interface Fused {
   /** The learning rate that was set, which the stepper has. */
   readonly rate: number | undefined
   readonly stepper: Stepper
+}
+
+/** What a step makes of a variable and its slots. */
+interface FreshValues {
+  readonly value: Tensor
+  readonly slots: readonly (readonly [name: string, slot: Tensor])[]
+}
+
+/** The new values of a variable; all of them before the first is written, as an update may read all slots. */
+function freshValues(
+  { planned, evaluation }: Reduced['active'][number],
+  outcomes: Reduced['outcomes'],
+): FreshValues {
+  evaluation.supply('scale', outcomes[planned.unit]!.values!.scale)
+  const value = evaluation.fresh('parameter')
+  return {
+    value,
+    slots: planned.graph.slots.map((name) => [name, evaluation.fresh(`slot.${name}`)] as const),
+  }
 }
 
 /** Chooses between a new value and the one it would replace. */

@@ -37,6 +37,7 @@ export {
   isWasmSupported,
   type WasmMemory,
 } from './engines/wasm/webassembly.js'
+export { raiseEpsilons, type RaisedPlan } from './epsilons.js'
 export { InducedMetricError, type ErrorCode } from './errors.js'
 export { withGroups, type GroupOf } from './groups.js'
 export { neededNodes, type Graph, type GraphNode } from './graph.js'
@@ -109,6 +110,7 @@ export {
   type UnitReport,
   type UnitResult,
 } from './report.js'
+export type { Company } from './roster.js'
 export { joinRows, type JoinedRows } from './rows.js'
 export { compileScalars, type ScalarProgram } from './scalars.js'
 export {

@@ -18,6 +18,7 @@ import { checkLoss, planStep, profileScalars, shapeScalars, sizeOf, type StepPla
 import { averagedSlot } from './record.js'
 import { composeReport, initialReport, restoredReport, type StepReport } from './report.js'
 import { matchCheckpoint, saveUnit } from './restore.js'
+import type { Company } from './roster.js'
 import { compileScalars } from './scalars.js'
 import { withValues } from './withValues.js'
 import { createStepper, initialUnit, type ScalarState, type Stepper } from './stepper.js'
@@ -162,6 +163,11 @@ export interface OptimizerOptions {
    */
   readonly adopt?: boolean
   /**
+   * Parameters of the model that are not optimised, such as frozen ones: options may name them and their groups. Called
+   * where an option names what is not among the parameters.
+   */
+  readonly others?: () => readonly ParameterInfo[]
+  /**
    * A `Worker`, of a browser or of `node:worker_threads`, in which {@link assist} was called: a second thread for the wasm
    * engine, which takes a part of the work from a million parameters on and sleeps otherwise. It is worth it where a core
    * has nothing else to do, and a loss where none is free. The engine's memory is shared with it, and views of it
@@ -224,9 +230,10 @@ export function createOptimizer(
     engine: ['auto', 'wasm', 'reference'],
     memory: 'any',
     adopt: 'boolean',
+    others: 'function',
     helper: 'any',
   })
-  const { engine: engineName = 'auto', memory, adopt = false, helper } = options
+  const { engine: engineName = 'auto', memory, adopt = false, others, helper } = options
   checkList(parameters)
   const createEngine = chooseEngine(engineName)
   if (memory !== undefined && (createEngine !== createWasmEngine || !isWasmMemory(memory))) {
@@ -238,7 +245,8 @@ export function createOptimizer(
     )
   }
   if (helper !== undefined) checkHelper(helper, createEngine === createWasmEngine, memory)
-  const plan = planStep(transformation, parameters.map(infoOf))
+  const company = others === undefined ? {} : { others }
+  const plan = planStep(transformation, parameters.map(infoOf), company)
   checkData(parameters)
   checkApart(parameters)
   const create = (make: EngineFactory, givesWay: boolean): Engine => {
@@ -256,7 +264,7 @@ export function createOptimizer(
   }
   // Who gives a memory or a helper has chosen the engine that has a use for them.
   const isOpen = engineName === 'auto' && memory === undefined && helper === undefined
-  return new PlannedOptimizer(plan, create(createEngine, isOpen), parameters)
+  return new PlannedOptimizer(plan, company, create(createEngine, isOpen), parameters)
 }
 
 /** Throws ERR_OPTION unless a helper is one, and of use; ERR_NOT_SUPPORTED where threads share no memory. */
@@ -367,6 +375,7 @@ class PlannedOptimizer implements Optimizer {
   gradients: readonly OptimizerParameter[] = []
   readonly engine: Engine['kind']
   readonly #state: ScalarState = { steps: [], units: [] }
+  readonly #company: Company
   #plan: StepPlan
   #stepper: Stepper
   #engine: Engine | undefined
@@ -377,8 +386,9 @@ class PlannedOptimizer implements Optimizer {
   /** Whether the parameters hold their averages at the moment. */
   #isAveraged = false
 
-  constructor(plan: StepPlan, engine: Engine, parameters: readonly Parameter[]) {
+  constructor(plan: StepPlan, company: Company, engine: Engine, parameters: readonly Parameter[]) {
     this.#plan = plan
+    this.#company = company
     this.#engine = engine
     this.engine = engine.kind
     this.#stepper = createStepper(plan)
@@ -389,7 +399,7 @@ class PlannedOptimizer implements Optimizer {
     const engine = this.#alive()
     checkList(parameters)
     const { transformation, parameters: before } = this.#plan
-    const plan = planStep(transformation, [...before, ...parameters].map(infoOf))
+    const plan = planStep(transformation, [...before, ...parameters].map(infoOf), this.#company)
     checkData(parameters)
     checkApart([...this.parameters, ...parameters])
     const another = engine.add(

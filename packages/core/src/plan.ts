@@ -24,6 +24,7 @@ import {
 } from './record.js'
 import { modelInput } from './scalarAverage.js'
 import { isTied, perRateOf, tiedTo } from './tiedXi.js'
+import { checkRoster, type Company } from './roster.js'
 import {
   checkTransformation,
   optionRanges,
@@ -116,13 +117,20 @@ export interface StepPlan {
  * Records a transformation for a set of parameters. This is the door for adapters whose framework has tensors of its
  * own; where gradients come as typed arrays, `createOptimizer` does it all.
  *
- * @throws ERR_OPTION when two parameters have one name, or no parameter is in a group that has options
+ * @param company what there is beside these parameters, where an optimiser does not have all of them in every step
+ * @throws ERR_OPTION when two parameters have one name, no parameter is in a group that has options, or `decayMask` lists a
+ *   name that none has
  * @throws ERR_SHAPE when a shape is no array of whole numbers ≥ 0
  * @throws ERR_NOT_SUPPORTED when the model of the loss is to be averaged and a base does not say how
  */
-export function planStep(transformation: Transformation, parameters: readonly ParameterInfo[]): StepPlan {
+export function planStep(
+  transformation: Transformation,
+  parameters: readonly ParameterInfo[],
+  company: Company = {},
+): StepPlan {
   checkTransformation(transformation)
-  checkParameters(transformation, parameters)
+  checkParameters(parameters)
+  checkRoster(transformation, parameters, company)
   const profiles: Profile[] = []
   const graphs = new Map<string, StepGraph>()
 
@@ -292,9 +300,8 @@ function structuralHash(
   return hashText([transformation.metricScope, ...[...new Set(hashes.values())].sort()].join())
 }
 
-function checkParameters(transformation: Transformation, parameters: readonly ParameterInfo[]): void {
+function checkParameters(parameters: readonly ParameterInfo[]): void {
   const names = new Set<string>()
-  const groups = new Set<string | undefined>()
   for (const parameter of parameters as readonly (ParameterInfo | null | undefined)[]) {
     if (typeof parameter !== 'object' || parameter === null) {
       throw new InducedMetricError(
@@ -326,15 +333,6 @@ function checkParameters(transformation: Transformation, parameters: readonly Pa
     }
     if (rowsAre !== undefined) checkRows(`parameter ${show(name)}: rowsAre`, rowsAre, false)
     names.add(name)
-    groups.add(group)
-  }
-  for (const label of Object.keys(transformation.groups)) {
-    if (groups.has(label)) continue
-    const known = [...groups].filter((group) => group !== undefined).map(show)
-    throw new InducedMetricError(
-      'ERR_OPTION',
-      `groups.${label}: no parameter is in group ${show(label)}; ${known.length ? `the groups are ${known.join(', ')}` : 'no parameter has a group'}`,
-    )
   }
 }
 

@@ -14,6 +14,7 @@ import { checkLoss, planStep, sizeOf, type Scalars, type StepPlan } from './plan
 import { changeOutput, type StepGraph } from './record.js'
 import { composeReport, type StepReport } from './report.js'
 import { matchCheckpoint, saveUnit } from './restore.js'
+import type { Company } from './roster.js'
 import { createStepper, initialState, type ScalarState, type Stepper, type UnitNumbers } from './stepper.js'
 import type { ParameterInfo, Transformation } from './transformation.js'
 
@@ -89,6 +90,7 @@ export interface TensorInfo extends ParameterInfo {
  * @param parameters names, shapes and element types
  * @param backend the framework's operations
  * @param output what a step gives of each parameter: its new value (`parameter`), or Δθ, to be added to it (`update`)
+ * @param company what there is beside these parameters, where options may name more
  * @throws ERR_OPTION for an invalid option or a name used twice
  */
 export function createTensorStep<T extends object>(
@@ -96,9 +98,10 @@ export function createTensorStep<T extends object>(
   parameters: readonly TensorInfo[],
   backend: TensorBackend<T>,
   output: 'parameter' | 'update',
+  company?: Company,
 ): TensorStep<T> {
   const dtypes = parameters.map(({ dtype }) => dtype)
-  return createPlannedStep(planStep(transformation, parameters), dtypes, backend, output)
+  return createPlannedStep(planStep(transformation, parameters, company), dtypes, backend, output)
 }
 
 /** The same for a plan, and the element types of its parameters. */

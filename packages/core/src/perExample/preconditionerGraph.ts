@@ -22,13 +22,10 @@ export interface PreconditionerGraph extends Graph {
 export function recordPreconditioner(base: Preconditioner): PreconditionerGraph {
   if (base.definition.matrix) throw unsupported(base, 'it takes matrices, on which P is not diagonal')
   const gradient = input('gradient', 'tensor')
-  const { direction, dual, slots } = recordUpdate(
-    base,
-    gradient,
-    input('parameter', 'tensor'),
-    'tensor',
-    false,
-  )
+  const { direction, dual, slots } = recordUpdate(base, gradient, input('parameter', 'tensor'), 'tensor', {
+    tall: false,
+    rows: 'outputs',
+  })
   const outputs: Record<string, Expr> = { direction, dual: dual ?? mul(gradient, direction) }
   for (const [name, { next }] of Object.entries(slots)) outputs[`slot.${name}`] = next
   // The graph has equal expressions once: a slot's new value is found wherever it stands.

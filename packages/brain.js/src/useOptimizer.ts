@@ -7,7 +7,7 @@ import {
   type StepReport,
   type Transformation,
 } from '@induced-metric/core'
-import type { Attachment, Settings } from './attachment.js'
+import { attached, type Attachment, type Settings } from './attachment.js'
 import { attachDense } from './dense.js'
 import { attachLayered } from './layered.js'
 import type { DenseNetwork, LayeredNetwork, RecurrentNetwork } from './network.js'
@@ -63,8 +63,6 @@ export interface OptimizerHandle {
   /** Gives the network back as brain.js made it, with the weights it has now; it can go on training. */
   detach(): void
 }
-
-const attached = new WeakSet()
 
 /**
  * Trains a brain.js network with an induced-metric optimiser: its `train` and all else stay as they are, but every

@@ -1,4 +1,4 @@
-import { createOptimizer, inducedMetric, sgd, type Optimizer } from '@induced-metric/core'
+import { createOptimizer, inducedMetric, sgd, withGroups, type Optimizer } from '@induced-metric/core'
 import { readArtifact, type Artifact } from './artifact.js'
 import { readCheckpoint, readCheckpointFile } from './checkpoint/index.js'
 import { fillsFetches } from './fetching.js'
@@ -69,7 +69,15 @@ export async function setUp(options: TrainingSessionOptions, sessionOptions?: ob
   const chosen = options.optimizer ?? (optimizerModel && readOptimizerModel(optimizerModel, genuineRate))
   // Without an optimiser, what remains of one is the memory.
   const transformation = chosen ?? inducedMetric(sgd(), { learningRate: 0, xi: 0 })
-  const optimizer = createOptimizer(transformation, trainable, { adopt: true })
+  const optimizer = createOptimizer(transformation, trainable, {
+    adopt: true,
+    // What is frozen may be named, and have a group: the same options go with any choice of what is trained.
+    others: () => {
+      const { groupOf } = options
+      const infos = frozen.map(({ name, dims }) => ({ name, shape: dims }))
+      return withGroups(infos, groupOf && (({ name, shape }) => groupOf({ name, dims: shape })))
+    },
+  })
   fixedRate = () => optimizer.fixedLearningRate
   if (chosen && state && options.optimizerState !== 'fresh') restoreOptimizer(optimizer, state)
 

@@ -41,8 +41,8 @@ export interface InducedOptimizer extends Optimizer {
    *
    * @param variableGradients gradients by variable name, or an array of `{ name, tensor }`; a `null` gradient leaves its
    *   variable, slots and step count alone
-   * @param loss L at the variables before the step, a scalar. Only for gradients that did not come from
-   *   `computeGradients` of this optimiser, which keeps the loss itself.
+   * @param loss L at the variables before the step, a scalar. Not for gradients as `computeGradients` of this optimiser
+   *   gave them, with which their loss is kept; but for all others, sums, means and clipped ones among them.
    * @throws ERR_SHAPE, ERR_LOSS_REQUIRED, ERR_OPTION, ERR_DISPOSED; with the verdict on the host ERR_BAD_LOSS and
    *   ERR_NON_FINITE. After any of them the variables and slots are as before, bit for bit.
    */

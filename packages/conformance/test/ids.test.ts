@@ -104,13 +104,16 @@ it('draws the same numbers from the same seed as ever', () => {
   `)
 })
 
-it('covers every base under every embedding in both types', () => {
+it.each([
+  ['ξ given', 'step/', ['identity', 'log', 'logDamped']],
+  ['ξ tied to the rate', 'step/tied-', ['identity', 'log', 'root']],
+])('covers every base under every embedding in both types, with %s', (_, prefix, embeddings) => {
   for (const base of ['sgd', 'heavyBall', 'rmsprop', 'adagrad', 'adam', 'lion', 'muon']) {
-    for (const embedding of ['identity', 'log', 'logDamped']) {
+    for (const embedding of embeddings) {
       for (const dtype of ['float32', 'float64']) {
         const found = cases.filter(
           (one) =>
-            one.id.startsWith(`step/${base}/`) &&
+            one.id.startsWith(`${prefix}${base}/`) &&
             one.dtype === dtype &&
             one.check === 'trajectory' &&
             one.problem.transformation.embedding?.name === embedding,

@@ -9,6 +9,8 @@ export interface BaseResult {
   readonly dual: number
   /** x̂, the average of gradients that the direction is taken of. */
   readonly average: Float64Array
+  /** The new value of the slot that x̂ is made of, where there is one. */
+  readonly momentum: Float64Array | undefined
   readonly slots: Readonly<Record<string, Float64Array>>
 }
 
@@ -21,7 +23,7 @@ export interface BaseInput extends Moment {
 }
 
 /** A base's direction and slots; and gᵀPg, where its preconditioner P is a linear map. */
-type Base = (x: BaseInput) => Omit<BaseResult, 'dual' | 'average'> & { readonly dual?: number }
+type Base = (x: BaseInput) => Pick<BaseResult, 'direction' | 'slots'> & { readonly dual?: number }
 
 function slot(x: BaseInput, name: string, initial = 0): Float64Array {
   return x.slots[name]?.slice() ?? new Float64Array(x.g.length).fill(initial)
@@ -172,13 +174,12 @@ const bases: Readonly<Record<string, readonly [run: Base, kept?: string]>> = {
 export function runBase(name: string, x: BaseInput): BaseResult {
   const [run, kept] = bases[name] ?? []
   if (run === undefined) throw new Error(`oracle: unknown base ${name}`)
-  const result = run(x)
+  const { direction, slots, dual: own } = run(x)
   const before = kept === undefined ? undefined : x.slots[kept]
   const average = x.g.map((g, i) => averages[name]!(x, before?.[i] ?? 0, g)[1])
-  if (result.dual !== undefined) return { ...result, dual: result.dual, average }
   const square = inner(average, average)
-  const dual = square === 0 ? 0 : (inner(average, result.direction) * inner(x.g, x.g)) / square
-  return { ...result, dual, average }
+  const dual = own ?? (square === 0 ? 0 : (inner(average, direction) * inner(x.g, x.g)) / square)
+  return { direction, dual, average, momentum: kept === undefined ? undefined : slots[kept], slots }
 }
 
 /** ⟨a, b⟩ */

@@ -2,6 +2,7 @@ import type { PlainBase, PlainOptions, PlainTransformation } from '../plain.js'
 import { inner, runBase, type BaseResult } from './bases.js'
 import { valueAt } from './schedules.js'
 import {
+  afterMoves,
   badLossPolicy,
   initialUnit,
   isPlain,
@@ -114,7 +115,7 @@ export function createOracle(
       const steps = new Map<Unit, UnitStep>()
       const duals = new Map<Unit, number>()
       for (const unit of isGlobal ? units : new Set(active.map((p) => p.unit))) {
-        const sums = sumsOf(unit, isGlobal ? active : active.filter((p) => p.unit === unit), results)
+        const sums = sumsOf(isGlobal ? active : active.filter((p) => p.unit === unit), results)
         if (!isFinite(unit.options, sums, loss)) {
           if (transformation.onNonFinite === 'throw') throw new OracleError('ERR_NON_FINITE')
           return skipped()
@@ -127,8 +128,13 @@ export function createOracle(
         duals.set(unit, isPlain(unit.options) ? NaN : dual)
       }
 
-      for (const [unit, { state: next }] of steps) unit.state = next
-      for (const p of active) move(p, results.get(p)!, steps.get(p.unit)!.scale, step)
+      const changes = new Map(
+        active.map((p) => [p, move(p, results.get(p)!, steps.get(p.unit)!.scale, step)]),
+      )
+      for (const [unit, { state: next }] of steps) {
+        const members = isGlobal ? active : active.filter((p) => p.unit === unit)
+        unit.state = afterMoves(next, changesOf(unit, members, changes))
+      }
       taken = step
       const reports = units.map((unit): OracleUnitReport => {
         const result = steps.get(unit)
@@ -194,55 +200,63 @@ function isSame(a: PlainBase, b: PlainBase): boolean {
   return JSON.stringify(a) === JSON.stringify(b)
 }
 
-function runOn(p: Parameter, gradient: ArrayLike<number>, step: number): BaseResult & { g: Float64Array } {
-  const g = Float64Array.from(gradient)
-  const result = runBase(p.base.name, {
+function runOn(p: Parameter, gradient: ArrayLike<number>, step: number): BaseResult {
+  return runBase(p.base.name, {
     ...momentOf(p.base, p.t + 1, step),
-    g,
+    g: Float64Array.from(gradient),
     shape: p.shape,
     slots: p.slots,
     text: (name, otherwise) => (p.base[name] as string | undefined) ?? otherwise,
   })
-  return { ...result, g }
 }
 
-function sumsOf(
-  unit: Unit,
-  active: readonly Parameter[],
-  results: ReadonlyMap<Parameter, BaseResult & { g: Float64Array }>,
-): UnitSums {
-  let [dual, along, model] = [0, 0, 0]
-  const slopes = unit.bases.map(() => 0)
+function sumsOf(active: readonly Parameter[], results: ReadonlyMap<Parameter, BaseResult>): UnitSums {
+  let [dual, along] = [0, 0]
   for (const p of active) {
     const result = results.get(p)!
     dual += result.dual
     along += inner(result.average, result.direction)
-    model += inner(result.average, p.theta)
-    const base = unit.bases.findIndex((candidate) => isSame(candidate, p.base))
-    slopes[base] = slopes[base]! + inner(result.g, p.theta)
   }
-  return { dual, along, model, slopes }
+  return { dual, along }
 }
 
-function isFinite(options: PlainOptions, sums: UnitSums, loss: number | undefined): boolean {
-  const { dual, along, model, slopes } = sums
-  const read = options.averagedModel === true ? [dual, along, model, ...slopes] : [dual]
+function isFinite(options: PlainOptions, { dual, along }: UnitSums, loss: number | undefined): boolean {
+  const read = options.averagedModel === true ? [dual, along] : [dual]
   return read.every(Number.isFinite) && (!needsLoss(options) || Number.isFinite(loss))
 }
 
-/** Writes the step of one parameter, and its average over the steps: x̄ += (k+1)/(t+k)·(θ − x̄). */
-function move(p: Parameter, result: BaseResult, rho: number, step: number): void {
+/** How far the parameters of each of a unit's bases went along their momenta. */
+function changesOf(
+  { bases }: Unit,
+  active: readonly Parameter[],
+  changes: ReadonlyMap<Parameter, number>,
+): number[] {
+  return bases.map((base) =>
+    active.filter((p) => isSame(p.base, base)).reduce((sum, p) => sum + changes.get(p)!, 0),
+  )
+}
+
+/**
+ * Writes the step of one parameter, and its average over the steps: x̄ += (k+1)/(t+k)·(θ − x̄).
+ *
+ * @returns ⟨m, Δθ⟩ with what its average keeps of gradients, m
+ */
+function move(p: Parameter, result: BaseResult, rho: number, step: number): number {
   const learningRate = valueAt(p.options.learningRate!, step)
   const decay = decays(p) ? valueAt(p.options.weightDecay ?? 0, step) : 0
   const decayed = learningRate * decay * (scalesDecay(p.options) ? rho : 1)
   const k = p.options.averageWeights ?? 0
   p.slots = result.slots
   p.t++
+  let change = 0
   for (let i = 0; i < p.theta.length; i++) {
-    p.theta[i] = p.theta[i]! - learningRate * rho * result.direction[i]! - decayed * p.theta[i]!
+    const before = p.theta[i]!
+    p.theta[i] = before - learningRate * rho * result.direction[i]! - decayed * before
+    change += (result.momentum?.[i] ?? 0) * (p.theta[i]! - before)
     if (p.average === undefined) continue
     p.average[i] = p.average[i]! + ((k + 1) / (p.t + k)) * (p.theta[i]! - p.average[i]!)
   }
+  return change
 }
 
 function decays(p: Parameter): boolean {

@@ -28,25 +28,29 @@ export interface UnitState {
   readonly losses: readonly [eight: number, nine: number, ninetyNine: number]
   /** The first loss above the floor; before there is one, what came last. */
   readonly first: number
-  /** Of the loss, and of ⟨g, θ⟩ by base: what the bases' averages keep. */
-  readonly keptLoss: number
+  /**
+   * By base, what its average keeps of the linearised losses: L itself when it is met, with the first base, and ⟨m, Δθ⟩ of
+   * the parameters that have moved since, m being what the average keeps of gradients.
+   */
   readonly kept: readonly number[]
 }
 
 /** The state before the first step. */
 export function initialUnit(bases: readonly PlainBase[]): UnitState {
-  return { t: 0, average: 0, losses: [0, 0, 0], first: NaN, keptLoss: 0, kept: bases.map(() => 0) }
+  return { t: 0, average: 0, losses: [0, 0, 0], first: NaN, kept: bases.map(() => 0) }
 }
 
-/** The sums over a unit's parameters that have a gradient, θ being that of before the step. */
+/** The sums over a unit's parameters that have a gradient. */
 export interface UnitSums {
   /** s, not negative. */
   readonly dual: number
-  /** ⟨x̂, d⟩ and ⟨x̂, θ⟩ */
+  /** ⟨x̂, d⟩ */
   readonly along: number
-  readonly model: number
-  /** ⟨g, θ⟩, by the unit's bases. */
-  readonly slopes: readonly number[]
+}
+
+/** A state after its parameters have moved: `changes` are their ⟨m, Δθ⟩, by base. */
+export function afterMoves(state: UnitState, changes: readonly number[]): UnitState {
+  return { ...state, kept: state.kept.map((value, i) => value + changes[i]!) }
 }
 
 /** What a unit comes to in a step: its next state, the numbers of the report, and whether the loss is one it can take. */
@@ -126,12 +130,11 @@ export function stepUnit(unit: Unit, sums: UnitSums, loss: number, step: number)
   const bound = boundOf(options, step)
   const first = state.first > bound ? state.first : loss
 
-  // The averaged model: ψ = A[L] + ⟨x̂,θ⟩ − A[⟨g,θ⟩].
-  const run = (base: PlainBase, kept: number, value: number): readonly [number, number] =>
-    averages[base.name]!(momentOf(base, t, step), kept, value)
-  const [keptLoss, averageLoss] = run(bases[0]!, state.keptLoss, loss)
-  const slopes = bases.map((base, i) => run(base, state.kept[i]!, sums.slopes[i]!))
-  const psi = averageLoss + sums.model - slopes.reduce((sum, [, slope]) => sum + slope, 0)
+  // The averaged model at θ: ψ = A[L + ⟨g, θ − θ′⟩], L and g taken at θ′.
+  const models = bases.map((base, i) =>
+    averages[base.name]!(momentOf(base, t, step), state.kept[i]!, i === 0 ? loss : 0),
+  )
+  const psi = models.reduce((sum, [, value]) => sum + value, 0)
 
   const gain = Math.max(0, slow - fast)
   const floor = follows(options) ? Math.max(bound, fast - 3 * gain - 0.1 * (fast - bound)) : bound
@@ -155,9 +158,9 @@ export function stepUnit(unit: Unit, sums: UnitSums, loss: number, step: number)
     : badLossPolicy(options) === 'base'
       ? 1
       : 0
-  const kept = slopes.map(([value]) => value)
+  const kept = models.map(([value]) => value)
   return {
-    state: { t, average, losses: losses as [number, number, number], first, keptLoss, kept },
+    state: { t, average, losses: losses as [number, number, number], first, kept },
     scale,
     metric,
     xi,

@@ -209,6 +209,8 @@ describe('the step', () => {
     for (const B of [4, 30]) {
       const own = weights()
       const rows = randomArray('float64', B * N, 60)
+      // One of them says what two others do: a system that only the 1 keeps regular.
+      for (let k = 0; k < N; k++) rows[2 * N + k] = rows[k]! + rows[N + k]!
       const truth = [...randomArray('float64', N, 61)]
       const residualsAt = (): number[] =>
         Array.from({ length: B }, (_, i) =>
@@ -605,6 +607,10 @@ describe('bases of your own', () => {
     definePreconditioner({
       name: 'inverse',
       update: ({ gradient: g }) => ({ direction: div(1, g), slots: {} }),
+    }),
+    definePreconditioner({
+      name: 'quotient',
+      update: ({ gradient: g }) => ({ direction: div(square(g), g), slots: {} }),
     }),
   ])('are refused where it is not seen to be', (base) => {
     const { name } = base.definition

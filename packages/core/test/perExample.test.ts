@@ -15,6 +15,7 @@ import {
   muon,
   perExample,
   rmsprop,
+  root,
   sgd,
   type PerExampleOptimizer,
   type PerExampleOptions,
@@ -140,7 +141,12 @@ describe('the step', () => {
     expect(optimizer.report.loss).toBeLessThan(2e-3)
   })
 
-  const embeddings = { identity: undefined, log: log({ floor: -1 }), logDamped: logDamped({ floor: -1 }) }
+  const embeddings = {
+    identity: undefined,
+    root: root({ floor: -1 }),
+    log: log({ floor: -1 }),
+    logDamped: logDamped({ floor: -1 }),
+  }
   it.each(
     Object.entries(bases).flatMap(([name, base]) =>
       Object.keys(embeddings).map((key) => ({ name, base, key })),
@@ -420,6 +426,11 @@ describe('what goes wrong', () => {
     const before = [own.map(({ data }) => bits(data)), optimizer.save(), optimizer.report]
     expectError(() => optimizer.step(given as never, targets as never), code, ...words)
     expect([own.map(({ data }) => bits(data)), optimizer.save(), optimizer.report]).toEqual(before)
+  })
+
+  it('a floor that follows', () => {
+    const options = { learningRate: 1, embedding: root({ floor: 'follow' }) } as const
+    expectError(() => perExample(sgd(), weights(), options), 'ERR_NOT_SUPPORTED', 'floor')
   })
 
   it('a residual for which there is an embedding', () => {

@@ -15,6 +15,7 @@ import {
   muon,
   perExample,
   rmsprop,
+  root,
   sgd,
   type PerExampleOptimizer,
   type PerExampleOptions,
@@ -140,7 +141,12 @@ describe('the step', () => {
     expect(optimizer.report.loss).toBeLessThan(2e-3)
   })
 
-  const embeddings = { identity: undefined, log: log({ floor: -1 }), logDamped: logDamped({ floor: -1 }) }
+  const embeddings = {
+    identity: undefined,
+    root: root({ floor: -1 }),
+    log: log({ floor: -1 }),
+    logDamped: logDamped({ floor: -1 }),
+  }
   it.each(
     Object.entries(bases).flatMap(([name, base]) =>
       Object.keys(embeddings).map((key) => ({ name, base, key })),
@@ -209,6 +215,8 @@ describe('the step', () => {
     for (const B of [4, 30]) {
       const own = weights()
       const rows = randomArray('float64', B * N, 60)
+      // One of them says what two others do: a system that only the 1 keeps regular.
+      for (let k = 0; k < N; k++) rows[2 * N + k] = rows[k]! + rows[N + k]!
       const truth = [...randomArray('float64', N, 61)]
       const residualsAt = (): number[] =>
         Array.from({ length: B }, (_, i) =>
@@ -420,6 +428,11 @@ describe('what goes wrong', () => {
     expect([own.map(({ data }) => bits(data)), optimizer.save(), optimizer.report]).toEqual(before)
   })
 
+  it('a floor that follows', () => {
+    const options = { learningRate: 1, embedding: root({ floor: 'follow' }) } as const
+    expectError(() => perExample(sgd(), weights(), options), 'ERR_NOT_SUPPORTED', 'floor')
+  })
+
   it('a residual for which there is an embedding', () => {
     const optimizer = perExample(sgd(), weights(), { learningRate: 1, embedding: log() })
     expectError(() => optimizer.step(rows, { residuals }), 'ERR_OPTION', 'log', 'losses')
@@ -605,6 +618,10 @@ describe('bases of your own', () => {
     definePreconditioner({
       name: 'inverse',
       update: ({ gradient: g }) => ({ direction: div(1, g), slots: {} }),
+    }),
+    definePreconditioner({
+      name: 'quotient',
+      update: ({ gradient: g }) => ({ direction: div(square(g), g), slots: {} }),
     }),
   ])('are refused where it is not seen to be', (base) => {
     const { name } = base.definition

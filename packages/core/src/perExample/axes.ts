@@ -1,5 +1,5 @@
 import { input, literal, type Expr } from '../algebra.js'
-import { embeddingInput, identity, type Embedding } from '../embedding.js'
+import { followedFloor, embeddingInput, identity, type Embedding } from '../embedding.js'
 import { elementType, type TypedArray } from '../engines/engine.js'
 import { InducedMetricError, isList, show } from '../errors.js'
 import { buildGraph } from '../graph.js'
@@ -90,6 +90,12 @@ export function createAxisReader(
 
 function createLossReader(embedding: Embedding, onBadLoss: 'throw' | 'skip' | 'zero') {
   const { definition, hyperparameters } = embedding
+  if (followedFloor(embedding) !== undefined) {
+    throw new InducedMetricError(
+      'ERR_NOT_SUPPORTED',
+      `perExample: embedding: the floor of ${embedding.name} cannot follow losses, of which every example has its own; give a number`,
+    )
+  }
   const specs = Object.entries(definition.hyperparameters ?? {})
   const given = Object.fromEntries(specs.map(([key]) => [key, input(embeddingInput(key), 'scalar')]))
   const loss = input('loss', 'scalar')

@@ -65,23 +65,6 @@ export function createSolver(profile: Profile, optimizer: Optimizer): Solver {
   let jacobian = new Float64Array(0)
   let isSolved = false
 
-  /** The base's direction and the diagonal of its P, by the gradient that was read and the slots before the step. */
-  const precondition = (step: number, slots: readonly Slots[]): void => {
-    const scalars: Scalars = profileScalars({}, profile, step)
-    parts.forEach((part, i) => {
-      const tensors: Record<string, TypedArray> = {
-        gradient: part.gradient,
-        parameter: part.data,
-        ones: part.ones,
-      }
-      for (const [name, slot] of Object.entries(slots[i]!)) tensors[`slot.${name}`] = slot
-      scalars['step'] = part.steps + 1
-      const extents = { size: part.data.length, rows: part.shape[0] ?? 1, columns: part.shape[1] ?? 1 }
-      part.pass.run(extents, tensors, scalars, { direction: part.direction, diagonal: part.diagonal })
-      diagonal.set(part.diagonal, part.start)
-    })
-  }
-
   return {
     gradients: parts.map((part) => part.gradient),
     read(rows, axes) {
@@ -94,7 +77,8 @@ export function createSolver(profile: Profile, optimizer: Optimizer): Solver {
       isSolved = false
     },
     solve(axes, { learningRate, xi }, step, slots) {
-      precondition(step, slots)
+      precondition(parts, profileScalars({}, profile, step), slots)
+      for (const part of parts) diagonal.set(part.diagonal, part.start)
       const count = axes.slopes.length
       // A = J P^½, in place.
       for (let i = 0; i < jacobian.length; i += width) {
@@ -135,6 +119,16 @@ export function createSolver(profile: Profile, optimizer: Optimizer): Solver {
       parts.forEach((part, i) => (part.steps = parameters[i]!.steps))
     },
   }
+}
+
+/** The base's direction and the diagonal of its P, by the gradient that was read and the slots before the step. */
+function precondition(parts: readonly Part[], scalars: Scalars, slots: readonly Slots[]): void {
+  parts.forEach(({ data, gradient, ones, direction, diagonal, shape, pass, steps }, i) => {
+    const tensors: Record<string, TypedArray> = { gradient, parameter: data, ones }
+    for (const [name, slot] of Object.entries(slots[i]!)) tensors[`slot.${name}`] = slot
+    const extents = { size: data.length, rows: shape[0] ?? 1, columns: shape[1] ?? 1 }
+    pass.run(extents, tensors, { ...scalars, step: steps + 1 }, { direction, diagonal })
+  })
 }
 
 /**

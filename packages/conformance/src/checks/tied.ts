@@ -2,7 +2,7 @@ import type { CaseBody } from '../case.js'
 import { expectClose, expectTrue, show } from '../compare.js'
 import { lossOption, readCopies, runProblem, scalarsOf, type Context } from '../context.js'
 import { valueAt } from '../oracle/index.js'
-import { isTied, type PlainNumber } from '../plain.js'
+import { isTied } from '../plain.js'
 import { problemParameters, problemStep } from '../problem.js'
 
 type Body<K extends CaseBody['check']> = Extract<CaseBody, { check: K }>
@@ -22,7 +22,7 @@ export async function cappedStep(context: Context, { problem, peaks }: Body<'cap
     expectClose(context.ledger, `step ${step}, report.xi`, [report.xi], [kappa * peak], 1e-12)
     let s = 0
     for (const g of gradients) for (const x of g!) s += x * x
-    const rate = valueAt(learningRate as PlainNumber, step) / (1 + (kappa * peak * s) / (loss! - floor))
+    const rate = valueAt(learningRate, step) / (1 + (kappa * peak * s) / (loss! - floor))
     const after = await readCopies(session)
     gradients.forEach((g, i) => {
       const expected = Array.from(before[i]!, (theta, j) => theta - rate * g![j]!)

@@ -1,4 +1,8 @@
 import { InducedMetricError } from '@induced-metric/core'
+import { reasonOf } from './errors.js'
+import { refuseExternalData } from './externalData/resolve.js'
+import { writeModel } from './onnx/model.js'
+import type { ModelProto } from './onnx/onnx_pb.js'
 import type { TensorData } from './types.js'
 
 /**
@@ -47,6 +51,7 @@ export async function defaultOrt(): Promise<Ort> {
       'ERR_NOT_SUPPORTED',
       `onnxruntime-node cannot be loaded (${error instanceof Error ? error.message : String(error)}); install it, or hand ` +
         'another package of the runtime over: { ort: await import("onnxruntime-web") }',
+      { cause: error },
     )
   }
 }
@@ -65,21 +70,27 @@ export function createOrtTensor(
  * Makes a session.
  *
  * @param what names the model in errors
- * @throws ERR_NOT_SUPPORTED where the runtime cannot, as where it has no kernel for a node
+ * @throws ERR_NOT_SUPPORTED where the runtime cannot, as where it has no kernel for a node; ERR_OPTION for a model that has
+ *   values in other files
  */
 export async function createOrtSession(
   ort: Ort,
-  model: Uint8Array,
+  model: ModelProto,
   what: string,
   options?: object,
 ): Promise<OrtSession> {
+  // The runtime would look for files of external data in the folder that the process happens to work in.
+  refuseExternalData(model, what)
+  const bytes = writeModel(model)
   try {
-    return (await ort.InferenceSession.create(model, options)) as OrtSession
+    return (await ort.InferenceSession.create(bytes, options)) as OrtSession
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error)
+    const message = reasonOf(error)
     const lacksKernel =
       /not a registered function\/op|Could not find an implementation|No Op registered/.test(message)
     const problem = lacksKernel ? 'has no kernel for one of its nodes' : 'cannot make a session of it'
-    throw new InducedMetricError('ERR_NOT_SUPPORTED', `${what}: the runtime ${problem}: ${message}`)
+    throw new InducedMetricError('ERR_NOT_SUPPORTED', `${what}: the runtime ${problem}: ${message}`, {
+      cause: error,
+    })
   }
 }

@@ -2,6 +2,7 @@ import { clone } from '@bufbuild/protobuf'
 import { checkOptions, InducedMetricError } from '@induced-metric/core'
 import type { Artifact } from '../artifact.js'
 import { writeCheckpoint } from '../checkpoint/write.js'
+import type { ExternalData } from '../externalData/resolve.js'
 import type { ValueTypes } from '../lowering/shapes.js'
 import type { Ort } from '../namespace.js'
 import { dataType } from '../onnx/dataType.js'
@@ -20,7 +21,7 @@ import { describeShape, type Loss } from './losses.js'
 import { writeOptimizerModel, type OptimizerChoice } from './optimizers.js'
 import { chooseTrainable, takeParameters, type ParameterInfo } from './parameters.js'
 import { prepareModel } from './prepare.js'
-import { readForward, type ExternalData } from './readForward.js'
+import { readForward } from './readForward.js'
 import type { Selector } from './select.js'
 import { summarize, type ArtifactsSummary } from './summary.js'
 import { setEvalMode, setTrainingMode } from './trainingMode.js'
@@ -119,7 +120,7 @@ export async function generateArtifacts(
     model,
     inlined,
     constants: fixed,
-  } = prepareModel(await readForward(forwardModel, options.externalData))
+  } = prepareModel(await readForward(forwardModel, 'the model', options.externalData))
   const { graph } = model
   const parameters = takeParameters(graph, fixed)
   const { types: forwardTypes, folded } = await foldConstants(model, ort)

@@ -32,6 +32,6 @@ export {
   type OptimizerChoice,
 } from './optimizers.js'
 export type { ParameterInfo } from './parameters.js'
-export type { ExternalData } from './readForward.js'
+export type { ExternalData } from '../externalData/resolve.js'
 export { selectNames, type NamePattern, type Selector } from './select.js'
 export type { ArtifactsSummary, StepMemory, SummarizedParameter } from './summary.js'

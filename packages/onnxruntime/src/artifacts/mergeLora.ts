@@ -64,7 +64,7 @@ function valuesOf(tensor: TensorProto | undefined, name: string): NamedTensor {
         'parameters have become inputs',
     )
   }
-  if (tensor.externalData.length > 0) {
+  if (tensor.dataLocation === 1) {
     throw new InducedMetricError(
       'ERR_NOT_SUPPORTED',
       `the values of ${JSON.stringify(name)} are in another file; read them into the model first`,

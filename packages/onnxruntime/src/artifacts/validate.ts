@@ -47,9 +47,6 @@ function checkGraph(
   depth: number,
 ): void {
   if (depth > deepest) throw invalid(`graphs lie more than ${deepest} deep inside one another`)
-  if (graph.sparseInitializer.length > 0) {
-    throw new InducedMetricError('ERR_NOT_SUPPORTED', 'sparse initializers are not supported')
-  }
   // What a graph inside another defines may be called as something around it, though it should not.
   const own = new Set<string>()
   const define = (name: string): void => {
@@ -67,6 +64,11 @@ function checkGraph(
     if (!inputs.has(tensor.name) || constants.has(tensor.name)) define(tensor.name)
     constants.add(tensor.name)
     checkTensor(tensor)
+  }
+  for (const { values } of graph.sparseInitializer) {
+    const { name = '' } = values ?? {}
+    if (!inputs.has(name) || constants.has(name)) define(name)
+    constants.add(name)
   }
   for (const value of [...graph.output, ...graph.valueInfo]) checkValue(value)
   checkNodes(graph.node, own, outer, domains, depth)

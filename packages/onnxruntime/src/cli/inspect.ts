@@ -3,6 +3,7 @@ import { readCheckpointFile } from '../checkpoint/index.js'
 import { lowerings, lowerTrainingModel, unsupportedNodes } from '../lowering/index.js'
 import { describeNode } from '../lowering/context.js'
 import { typeOf } from '../lowering/shapes.js'
+import { loadModel } from '../loadModel.js'
 import { createModelSession } from '../modelSession.js'
 import { defaultOrt } from '../namespace.js'
 import { attributeOf } from '../onnx/attribute.js'
@@ -59,7 +60,7 @@ export async function inspect(folder: string): Promise<Inspection> {
       return undefined
     }
   }
-  const model = readModel(await readGiven(files.trainModel), files.trainModel)
+  const model = await loadModel(files.trainModel, files.trainModel)
   const state =
     files.checkpoint === undefined
       ? undefined

@@ -1,0 +1,26 @@
+import { InducedMetricError, type ErrorCode } from '@induced-metric/core'
+
+/** What an error says, without the code of this library's own. */
+export function reasonOf(error: unknown): string {
+  if (error instanceof InducedMetricError) return error.message.slice(error.code.length + 2)
+  return error instanceof Error ? error.message : String(error)
+}
+
+/** An error of this library in place of another's, which stays its cause. */
+export function coded(code: ErrorCode, message: string, cause: unknown): InducedMetricError {
+  return new InducedMetricError(code, `${message}: ${reasonOf(cause)}`, { cause })
+}
+
+/**
+ * Gives the errors of an action a code. Those of this library pass as they are.
+ *
+ * @param message what was attempted
+ */
+export async function codedAs<T>(code: ErrorCode, message: string, act: () => T | Promise<T>): Promise<T> {
+  try {
+    return await act()
+  } catch (error) {
+    if (error instanceof InducedMetricError) throw error
+    throw coded(code, message, error)
+  }
+}

@@ -60,7 +60,8 @@ export function refuseExternalData(model: ModelProto, what: string): void {
 }
 
 function isOutside({ dataLocation }: TensorProto, place: string): boolean {
-  if (dataLocation === places.inside) return false
+  // What was put together by hand may lack the field.
+  if ((dataLocation ?? places.inside) === places.inside) return false
   if (dataLocation === places.outside) return true
   throw new InducedMetricError(
     'ERR_OPTION',

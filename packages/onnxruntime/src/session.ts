@@ -13,6 +13,7 @@ import { writeInferenceModel } from './inferenceFile.js'
 import { checkLearningRate } from './learningRate.js'
 import { checkFeeds, checkNotEmpty, type ModelInput } from './modelInput.js'
 import { createOrtTensor, type OrtTensor, type OrtValues } from './namespace.js'
+import { own } from './own.js'
 import type { TrainingSessionOptions } from './sessionOptions.js'
 import { setUp, type Runtime, type SessionSetup } from './sessionSetup.js'
 import { createSessionTensors, type SessionTensors } from './sessionTensors.js'
@@ -422,7 +423,7 @@ export class TrainingSession {
   /** What a model is fed: the caller's tensors, and of the parameters those that it has. */
   #inputs(inputs: readonly ModelInput[], feeds: OrtValues): Record<string, OrtTensor> {
     const parameters = this.#tensors.parameters()
-    return Object.fromEntries(inputs.map(({ name }) => [name, feeds[name] ?? parameters[name]!]))
+    return Object.fromEntries(inputs.map(({ name }) => [name, own(feeds, name) ?? parameters[name]!]))
   }
 
   /** A tensor of the caller's own, as the next step writes into the session's. */

@@ -39,8 +39,8 @@ export function createSessionTensors(
   const bind = (): NonNullable<typeof bound> => {
     const buffer = optimizer.parameters[0]?.data.buffer
     if (bound && bound.buffer === buffer) return bound
-    const parameters: Record<string, OrtTensor> = {}
-    const gradients: Record<string, OrtTensor> = {}
+    const parameters = Object.create(null) as Record<string, OrtTensor>
+    const gradients = Object.create(null) as Record<string, OrtTensor>
     for (const { name, dataType: type, data, dims } of frozen) parameters[name] = tensor(type, data, dims)
     lowered.gradients.forEach(({ parameter, output, dataType: type, dims }, i) => {
       parameters[parameter] = tensor(type, optimizer.parameters[i]!.data, dims)
@@ -48,7 +48,7 @@ export function createSessionTensors(
     })
     return (bound = { buffer, parameters, gradients })
   }
-  const others: Record<string, OrtTensor> = {}
+  const others = Object.create(null) as Record<string, OrtTensor>
   const [lossName] = lowered.outputs
   const wanted = new Set([lossName, ...lowered.buffers.map(({ output }) => output)])
   for (const output of lowered.model.graph.output) {

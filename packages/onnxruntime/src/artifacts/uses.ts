@@ -2,6 +2,7 @@ import { intOf } from '../onnx/attribute.js'
 import { subgraphsOf } from '../onnx/graph.js'
 import { canonicalDomain } from '../onnx/model.js'
 import type { GraphProto, NodeProto } from '../onnx/onnx_pb.js'
+import { own } from '../own.js'
 
 /**
  * What an operator takes a value for.
@@ -113,5 +114,5 @@ export function usesIn(graph: GraphProto): (name: string) => Uses {
 }
 
 function has(slots: Slots, { opType }: NodeProto, index: number): boolean {
-  return Object.hasOwn(slots, opType) && slots[opType]!.includes(index)
+  return own(slots, opType)?.includes(index) === true
 }

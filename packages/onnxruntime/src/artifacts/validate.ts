@@ -4,8 +4,15 @@ import { attributeType } from '../onnx/attribute.js'
 import { elementTypeOf } from '../onnx/dataType.js'
 import { subgraphsOf } from '../onnx/graph.js'
 import { canonicalDomain, opsetOf, type Model } from '../onnx/model.js'
-import type { GraphProto, NodeProto, TensorProto, ValueInfoProto } from '../onnx/onnx_pb.js'
+import type {
+  FunctionProto,
+  GraphProto,
+  NodeProto,
+  TensorProto,
+  ValueInfoProto,
+} from '../onnx/onnx_pb.js'
 import { dimsOf } from '../onnx/tensor.js'
+import { functionKey } from './inline.js'
 
 /** The versions of ONNX's operators that models may use. */
 const opsets = { oldest: 11, newest: 26 }
@@ -34,10 +41,24 @@ export function validateModel(model: Model): void {
   if (domains.size !== model.opsetImport.length) throw invalid('it imports two versions of one operator set')
   for (const { domain } of model.functions) domains.add(canonicalDomain(domain))
   checkGraph(model.graph, new Set(), domains, 0)
-  for (const { name, node, input } of model.functions) {
-    if (name === '') throw invalid('one of its functions has no name')
-    checkNodes(node, new Set(input), new Set(), domains, 1)
-  }
+  const functions = new Set<string>()
+  for (const called of model.functions) checkFunction(called, functions, domains)
+}
+
+/** @param known functions that came before; this one is added */
+function checkFunction(called: FunctionProto, known: Set<string>, domains: ReadonlySet<string>): void {
+  const { name, node, input, output } = called
+  if (name === '') throw invalid('one of its functions has no name')
+  const key = functionKey(called.domain, name, called.overload)
+  if (known.has(key)) throw invalid(`two of its functions are called ${JSON.stringify(name)}`)
+  known.add(key)
+  const own = new Set(input)
+  if (own.size !== input.length)
+    throw invalid(`two inputs of its function ${JSON.stringify(name)} have one name`)
+  checkNodes(node, own, new Set(), domains, 1)
+  const lacking = output.find((given) => !own.has(given))
+  if (lacking !== undefined)
+    throw invalid(`nothing computes the output ${JSON.stringify(lacking)} of its function ${JSON.stringify(name)}`)
 }
 
 function checkGraph(
@@ -51,6 +72,7 @@ function checkGraph(
   const own = new Set<string>()
   const define = (name: string): void => {
     if (name === '') throw invalid('an input or constant has no name')
+    checkName(name)
     if (own.has(name)) throw invalid(`the name ${JSON.stringify(name)} is defined twice`)
     own.add(name)
   }
@@ -93,6 +115,7 @@ function checkNodes(
     }
     for (const name of node.output) {
       if (name === '') continue
+      checkName(name)
       if (own.has(name))
         throw invalid(`${describeNode(node)}: the name ${JSON.stringify(name)} is defined twice`)
       own.add(name)
@@ -122,6 +145,12 @@ function checkNodes(
     }
     for (const graph of subgraphsOf(node)) checkGraph(graph, defined, domains, depth + 1)
   }
+}
+
+/** The runtime keeps values in objects, in which one name has a meaning of its own. */
+function checkName(name: string): void {
+  if (name !== '__proto__') return
+  throw new InducedMetricError('ERR_NOT_SUPPORTED', 'the runtime cannot give a value called "__proto__"; rename it')
 }
 
 function checkValue({ name, type }: ValueInfoProto): void {

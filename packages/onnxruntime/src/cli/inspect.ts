@@ -10,6 +10,7 @@ import { attributeOf } from '../onnx/attribute.js'
 import { elementTypeOf } from '../onnx/dataType.js'
 import { canonicalDomain, readModel, type Model } from '../onnx/model.js'
 import type { ValueInfoProto } from '../onnx/onnx_pb.js'
+import { own } from '../own.js'
 import type { CheckpointState } from '../types.js'
 import { findArtifacts } from './folder.js'
 import { exists, readGiven } from './io.js'
@@ -116,7 +117,7 @@ function operatorsOf(model: Model): OperatorUse[] {
   const refused = new Set(unsupportedNodes(model).map(({ domain, opType }) => label(domain, opType)))
   return [...counts.values()]
     .map(({ domain, opType, count }): OperatorUse => {
-      const rows = lowerings[domain]
+      const rows = own(lowerings, domain)
       const lowered = rows !== undefined && Object.hasOwn(rows, opType)
       const by = refused.has(label(domain, opType))
         ? 'nobody'

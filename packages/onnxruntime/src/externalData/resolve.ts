@@ -4,6 +4,7 @@ import { elementTypeOf } from '../onnx/dataType.js'
 import { TensorProtoSchema, type ModelProto, type TensorProto } from '../onnx/onnx_pb.js'
 import { dimsOf } from '../onnx/tensor.js'
 import { tensorsOf } from '../onnx/tensors.js'
+import { own } from '../own.js'
 import { checkLocation, unreadable, type Extract } from './location.js'
 
 /** The content of files of external data by their location, as the model has it; or a function that reads a part. */
@@ -97,7 +98,7 @@ async function read(extract: Extract, source: ExternalData): Promise<Uint8Array>
     const given = bytes instanceof Uint8Array ? `${bytes.length} bytes` : `no Uint8Array but ${typeof bytes}`
     throw unreadable(location, `${length} bytes were asked for, and externalData gave ${given}`)
   }
-  const bytes = Object.hasOwn(source, location) ? source[location] : undefined
+  const bytes = own(source, location)
   if (!(bytes instanceof Uint8Array))
     throw unreadable(location, 'it is not among the files given with externalData')
   if (offset + length > bytes.length)

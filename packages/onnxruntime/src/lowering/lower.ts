@@ -5,6 +5,7 @@ import { canonicalDomain, opsetOf, setOpset, type Model } from '../onnx/model.js
 import { createNode } from '../onnx/node.js'
 import { ModelProtoSchema, type GraphProto, type NodeProto, type TensorProto } from '../onnx/onnx_pb.js'
 import { createValue } from '../onnx/value.js'
+import { own } from '../own.js'
 import { createContext, describeNode, type Emitted, type Lowering } from './context.js'
 import { infer } from './inference.js'
 import { typeOf, valueTypes, type Extent } from './shapes.js'
@@ -213,8 +214,8 @@ function isAccumulator(node: NodeProto): boolean {
 }
 
 function rowOf(table: LoweringTable, node: NodeProto): Lowering | undefined {
-  const rows = table[canonicalDomain(node.domain)]
-  return rows && Object.hasOwn(rows, node.opType) ? rows[node.opType] : undefined
+  const rows = own(table, canonicalDomain(node.domain))
+  return rows && own(rows, node.opType)
 }
 
 /** Whether a model brings an operator along as a function of its own. */

@@ -5,6 +5,7 @@ import { dataType } from '../../onnx/dataType.js'
 import { canonicalDomain } from '../../onnx/model.js'
 import type { Attributes } from '../../onnx/node.js'
 import type { NodeProto } from '../../onnx/onnx_pb.js'
+import { own } from '../../own.js'
 
 /** What a gradient rule works with: a node of the forward graph, and nodes to add to the backward one. */
 export interface GradientContext extends LoweringContext {
@@ -67,9 +68,8 @@ export function ruleOf(
   table: Readonly<Record<string, Readonly<Record<string, GradientRule>>>>,
   { opType, domain }: NodeProto,
 ): GradientRule | undefined {
-  const key = canonicalDomain(domain)
-  const rules = Object.hasOwn(table, key) ? table[key] : undefined
-  return rules && Object.hasOwn(rules, opType) ? rules[opType] : undefined
+  const rules = own(table, canonicalDomain(domain))
+  return rules && own(rules, opType)
 }
 
 /** What the reverse walk knows of a node when it calls the node's rule. */

@@ -24,3 +24,25 @@ export async function codedAs<T>(code: ErrorCode, message: string, act: () => T 
     throw coded(code, message, error)
   }
 }
+
+/**
+ * Makes arrays whose size a file or a caller has named.
+ *
+ * @param what names what they are for
+ * @throws ERR_NOT_SUPPORTED where memory has no room for them
+ */
+export function allocated<T>(what: string, make: () => T): T {
+  try {
+    return make()
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
+    throw coded('ERR_NOT_SUPPORTED', `${what} has no room in memory`, error)
+  }
+}
+
+/** What was given, for an error: short, and never an error itself. */
+export function shown(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}…` : value)
+  if (value === null) return 'null'
+  return typeof value === 'object' || typeof value === 'function' ? typeof value : String(value)
+}

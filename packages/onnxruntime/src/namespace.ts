@@ -1,5 +1,5 @@
-import { InducedMetricError } from '@induced-metric/core'
-import { reasonOf } from './errors.js'
+import { InducedMetricError, type ErrorCode } from '@induced-metric/core'
+import { coded, reasonOf } from './errors.js'
 import { refuseExternalData } from './externalData/resolve.js'
 import { writeModel } from './onnx/model.js'
 import type { ModelProto } from './onnx/onnx_pb.js'
@@ -64,6 +64,34 @@ export function createOrtTensor(
   dims: readonly number[],
 ): OrtTensor {
   return new ort.Tensor(type as never, data as never, dims) as OrtTensor
+}
+
+/** What the runtime says where indices, or shapes, are at fault rather than the model. */
+const complaints: readonly (readonly [RegExp, ErrorCode])[] = [
+  [/out of (data )?(bounds|range)/i, 'ERR_OPTION'],
+  [/shape|dimension|broadcast|\brank\b/i, 'ERR_SHAPE'],
+]
+
+/**
+ * Runs a session.
+ *
+ * @param what names the model in errors
+ * @throws ERR_OPTION where an index is out of its range, or options are none; ERR_SHAPE where shapes do not go together;
+ *   ERR_NOT_SUPPORTED for whatever else the runtime cannot do. Its own error is the cause.
+ */
+export async function runOrtSession(
+  session: OrtSession,
+  what: string,
+  ...args: Parameters<OrtSession['run']>
+): Promise<OrtValues> {
+  try {
+    return await session.run(...args)
+  } catch (error) {
+    if (error instanceof InducedMetricError) throw error
+    const isCall = error instanceof TypeError || error instanceof RangeError
+    const found = complaints.find(([pattern]) => pattern.test(reasonOf(error)))?.[1] ?? 'ERR_NOT_SUPPORTED'
+    throw coded(isCall ? 'ERR_OPTION' : found, `${what}: the runtime could not run it`, error)
+  }
 }
 
 /**

@@ -12,7 +12,7 @@ import { inferenceModel } from './inferenceModel.js'
 import { writeInferenceModel } from './inferenceFile.js'
 import { checkLearningRate } from './learningRate.js'
 import { checkFeeds, checkNotEmpty, type ModelInput } from './modelInput.js'
-import { createOrtTensor, type OrtTensor, type OrtValues } from './namespace.js'
+import { createOrtTensor, runOrtSession, type OrtTensor, type OrtValues } from './namespace.js'
 import { own } from './own.js'
 import type { TrainingSessionOptions } from './sessionOptions.js'
 import { setUp, type Runtime, type SessionSetup } from './sessionSetup.js'
@@ -161,8 +161,8 @@ export class TrainingSession {
    * @param fetches the outputs to give back, all by default
    * @param options of the runtime's `run`
    * @returns the outputs by name, as the runtime's tensors
-   * @throws ERR_OPTION and ERR_SHAPE for feeds that do not fit; what the runtime throws. Gradients of earlier train steps
-   *   are then as before.
+   * @throws ERR_OPTION and ERR_SHAPE for feeds that do not fit, or whose values the model cannot take; ERR_NOT_SUPPORTED for
+   *   whatever else the runtime cannot do. Gradients of earlier train steps are then as before.
    */
   runTrainStep(
     feeds: OrtValues,
@@ -187,7 +187,9 @@ export class TrainingSession {
       for (const name of names) asked[name] = null
       for (const { output } of lowered.buffers) asked[output] = null
       Object.assign(asked, own)
-      const returned = await train.run(
+      const returned = await runOrtSession(
+        train,
+        'trainModel',
         this.#inputs(this.#runtime.trainInputs, feeds),
         fillsFetches ? asked : Object.keys(asked),
         runOptions,
@@ -278,7 +280,8 @@ export class TrainingSession {
       const evaluation = this.#evaluation('runEvalStep')
       checkFeeds('runEvalStep', feeds, this.#evalFeeds)
       const [names, runOptions] = outputsOf(evaluation.outputs, fetches, options)
-      const results = await evaluation.session.run(this.#inputs(evaluation.inputs, feeds), names, runOptions)
+      const inputs = this.#inputs(evaluation.inputs, feeds)
+      const results = await runOrtSession(evaluation.session, 'evalModel', inputs, names, runOptions)
       return Object.fromEntries(names.map((name) => [name, results[name]!]))
     })
   }
@@ -371,6 +374,9 @@ export class TrainingSession {
     return this.#enqueue(async () => {
       const { evalModel } = this.#runtime
       if (evalModel === undefined) throw noEvalModel('exportModelForInference')
+      if (!Array.isArray(outputNames)) {
+        throw new InducedMetricError('ERR_OPTION', 'exportModelForInference takes a list of names of outputs')
+      }
       const parameters = new Map(this.#named().map((tensor) => [tensor.name, tensor]))
       if (options.path !== undefined) {
         return writeInferenceModel(options.path, evalModel, parameters, outputNames, options.externalData)

@@ -1,4 +1,5 @@
 import type { Optimizer, TypedArray } from '@induced-metric/core'
+import { allocated } from './errors.js'
 import type { LoweredTrainingModel } from './lowering/lower.js'
 import { typeOf } from './lowering/shapes.js'
 import { createOrtTensor, type Ort, type OrtTensor, type OrtValues } from './namespace.js'
@@ -76,5 +77,7 @@ export function createSessionTensors(
 
 function zeros(type: number, dims: readonly number[]): TypedArray {
   const size = dims.reduce((product, extent) => product * extent, 1)
-  return type === dataType.double ? new Float64Array(size) : new Float32Array(size)
+  return allocated(`a value of [${dims.join(', ')}]`, () =>
+    type === dataType.double ? new Float64Array(size) : new Float32Array(size),
+  )
 }

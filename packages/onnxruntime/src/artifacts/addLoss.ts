@@ -93,7 +93,7 @@ export async function addLoss(
       `the function that builds the loss must return the name of a value that it has computed, returned ${JSON.stringify(name)}`,
     )
   }
-  graph.node.push(...emitted.nodes)
+  graph.node = [...graph.node, ...emitted.nodes]
   return { loss: name, constants: [...emitted.constants.values()] }
 }
 
@@ -153,7 +153,7 @@ async function addLossModel(
     node.input = node.input.map(rename)
     node.output = node.output.map(rename)
   }
-  model.graph.node.push(...loss.graph.node)
+  model.graph.node = [...model.graph.node, ...loss.graph.node]
   return {
     loss: rename(loss.graph.output[0]!.name),
     constants: loss.graph.initializer.map((tensor) => withFields(tensor, { name: rename(tensor.name) })),

@@ -1,5 +1,5 @@
 import { InducedMetricError } from '@induced-metric/core'
-import { describeNode, type Emitted } from '../lowering/context.js'
+import { codedRule, describeNode, type Emitted } from '../lowering/context.js'
 import type { ValueTypes } from '../lowering/shapes.js'
 import { capturedBy, freshNames, namesIn, neededFor } from '../onnx/graph.js'
 import { createNode } from '../onnx/node.js'
@@ -89,7 +89,8 @@ export function addGradients(request: BackwardRequest): Backward {
           'no gradients pass through control flow; freeze what its body depends on, or export the model without it',
         )
       }
-      rule(context)
+      if (ruleOf(builtinGradients, node) !== rule) rule(context)
+      else codedRule(node, 'it cannot be differentiated', () => rule(context))
     } catch (error) {
       throw blocking(error, parameter)
     }

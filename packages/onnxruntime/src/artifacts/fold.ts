@@ -122,7 +122,7 @@ function foldShapes(graph: GraphProto, types: ValueTypes): number {
     if (tensor) made.push(tensor)
     return tensor === undefined
   })
-  graph.initializer.push(...made)
+  graph.initializer = [...graph.initializer, ...made]
   return made.length
 }
 

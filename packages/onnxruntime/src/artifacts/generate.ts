@@ -145,7 +145,7 @@ export async function generateArtifacts(
     options.loss === undefined
       ? { loss: outputs[0]!, constants: [] }
       : await addLoss(model, forwardTypes, options.loss, outputs)
-  graph.initializer.push(...constants)
+  graph.initializer = [...graph.initializer, ...constants]
   // What a caller feeds comes first, then the parameters.
   const isParameter = ({ name }: ValueInfoProto): boolean => parameters.has(name)
   graph.input = [...graph.input.filter((input) => !isParameter(input)), ...graph.input.filter(isParameter)]
@@ -155,7 +155,7 @@ export async function generateArtifacts(
   )
   for (const output of graph.output) if (!forwardOutputs.includes(output)) delete output.type
   // What the model says of its outputs may be all that is known of them.
-  graph.valueInfo.push(...forwardOutputs.filter((output) => !graph.output.includes(output)))
+  graph.valueInfo = [...graph.valueInfo, ...forwardOutputs.filter((output) => !graph.output.includes(output))]
   const types = await inferTypes(model, ort)
   for (const output of graph.output) {
     const { dataType: type = dataType.float, shape } = types.get(output.name)
@@ -261,8 +261,8 @@ function addTraining(
   const blocked = trainable.filter((name) => !gradients.has(name))
   const unreached = findStops(graph, types, loss, blocked, reached, table)
   const forwardNodes = graph.node.length
-  graph.node.push(...nodes)
-  graph.initializer.push(...constants)
+  graph.node = [...graph.node, ...nodes]
+  graph.initializer = [...graph.initializer, ...constants]
   declareValues(graph, types)
 
   const declared = new Map(graph.input.map((input) => [input.name, input]))

@@ -64,7 +64,8 @@ function checkSize(nodes: readonly NodeProto[], functions: ReadonlyMap<string, F
       const called = functions.get(key)
       if (called) {
         if (stack.includes(key)) throw refusal(node, 'the function calls itself')
-        if (stack.length === deepest) throw refusal(node, `functions call one another more than ${deepest} deep`)
+        if (stack.length === deepest)
+          throw refusal(node, `functions call one another more than ${deepest} deep`)
         const own = known.get(key) ?? sizeOf(called.node, [...stack, key])
         known.set(key, own)
         size += own

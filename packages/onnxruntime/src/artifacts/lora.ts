@@ -1,5 +1,6 @@
 import { clone } from '@bufbuild/protobuf'
 import { InducedMetricError } from '@induced-metric/core'
+import { allocated, shown } from '../errors.js'
 import { attributeOf, floatOf, intOf } from '../onnx/attribute.js'
 import { dataType, elementTypeOf } from '../onnx/dataType.js'
 import { namesIn } from '../onnx/graph.js'
@@ -75,8 +76,11 @@ export function addLora(forwardModel: Model | Uint8Array, options: LoraOptions):
     throw new InducedMetricError('ERR_OPTION', 'addLora takes { rank, targets, … }')
   const { rank, alpha = rank, targets, seed = 0 } = options
   if (!Number.isSafeInteger(rank) || rank < 1)
-    throw new InducedMetricError('ERR_OPTION', `rank is ${rank}; give a positive whole number`)
-  if (!Number.isFinite(alpha)) throw new InducedMetricError('ERR_OPTION', `alpha is ${alpha}; give a number`)
+    throw new InducedMetricError('ERR_OPTION', `rank is ${shown(rank)}; give a positive whole number`)
+  if (!Number.isFinite(seed))
+    throw new InducedMetricError('ERR_OPTION', `seed is ${shown(seed)}; give a number`)
+  if (!Number.isFinite(alpha))
+    throw new InducedMetricError('ERR_OPTION', `alpha is ${shown(alpha)}; give a number`)
   const original =
     forwardModel instanceof Uint8Array ? readModel(forwardModel) : checkModel(forwardModel, 'the model')
   validateModel(original)
@@ -132,7 +136,7 @@ function factor(
   draw: () => number,
 ): TensorProto {
   const { array: TypedArray, bytes } = elementTypeOf(type)
-  const data = new TypedArray(new ArrayBuffer(dims[0] * dims[1] * bytes))
+  const data = allocated(name, () => new TypedArray(new ArrayBuffer(dims[0] * dims[1] * bytes)))
   for (let i = 0; i < data.length; i++) data[i] = draw()
   return createTensor(name, dims, type, data)
 }

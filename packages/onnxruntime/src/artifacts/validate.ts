@@ -4,13 +4,7 @@ import { attributeType } from '../onnx/attribute.js'
 import { elementTypeOf } from '../onnx/dataType.js'
 import { subgraphsOf } from '../onnx/graph.js'
 import { canonicalDomain, opsetOf, type Model } from '../onnx/model.js'
-import type {
-  FunctionProto,
-  GraphProto,
-  NodeProto,
-  TensorProto,
-  ValueInfoProto,
-} from '../onnx/onnx_pb.js'
+import type { FunctionProto, GraphProto, NodeProto, TensorProto, ValueInfoProto } from '../onnx/onnx_pb.js'
 import { dimsOf } from '../onnx/tensor.js'
 import { functionKey } from './inline.js'
 
@@ -58,7 +52,9 @@ function checkFunction(called: FunctionProto, known: Set<string>, domains: Reado
   checkNodes(node, own, new Set(), domains, 1)
   const lacking = output.find((given) => !own.has(given))
   if (lacking !== undefined)
-    throw invalid(`nothing computes the output ${JSON.stringify(lacking)} of its function ${JSON.stringify(name)}`)
+    throw invalid(
+      `nothing computes the output ${JSON.stringify(lacking)} of its function ${JSON.stringify(name)}`,
+    )
 }
 
 function checkGraph(
@@ -150,7 +146,10 @@ function checkNodes(
 /** The runtime keeps values in objects, in which one name has a meaning of its own. */
 function checkName(name: string): void {
   if (name !== '__proto__') return
-  throw new InducedMetricError('ERR_NOT_SUPPORTED', 'the runtime cannot give a value called "__proto__"; rename it')
+  throw new InducedMetricError(
+    'ERR_NOT_SUPPORTED',
+    'the runtime cannot give a value called "__proto__"; rename it',
+  )
 }
 
 function checkValue({ name, type }: ValueInfoProto): void {

@@ -1,4 +1,4 @@
-import { reasonOf } from '../errors.js'
+import { allocated, reasonOf } from '../errors.js'
 import { unreadable } from './location.js'
 import type { ExternalData } from './resolve.js'
 
@@ -41,7 +41,7 @@ export function externalDataBeside(model: string | URL): ExternalData {
       if (!found.isFile()) throw unreadable(location, 'it is no plain file')
       if (offset + length > found.size)
         throw unreadable(location, `it has ${found.size} bytes, and values end at ${offset + length}`)
-      const bytes = allocate(location, length)
+      const bytes = allocated(`external data ${JSON.stringify(location)}`, () => new Uint8Array(length))
       for (let done = 0; done < length;) {
         const most = Math.min(mostAtOnce, length - done)
         const { bytesRead } = await attempt(file.read(bytes, done, most, offset + done))
@@ -52,13 +52,5 @@ export function externalDataBeside(model: string | URL): ExternalData {
     } finally {
       await file.close()
     }
-  }
-}
-
-function allocate(location: string, length: number): Uint8Array {
-  try {
-    return new Uint8Array(length)
-  } catch (error) {
-    throw unreadable(location, `its ${length} bytes have no room in memory`, { cause: error })
   }
 }

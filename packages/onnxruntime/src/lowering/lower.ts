@@ -6,7 +6,7 @@ import { createNode } from '../onnx/node.js'
 import { ModelProtoSchema, type GraphProto, type NodeProto, type TensorProto } from '../onnx/onnx_pb.js'
 import { createValue } from '../onnx/value.js'
 import { own } from '../own.js'
-import { createContext, describeNode, type Emitted, type Lowering } from './context.js'
+import { codedRule, createContext, describeNode, type Emitted, type Lowering } from './context.js'
 import { infer } from './inference.js'
 import { typeOf, valueTypes, type Extent } from './shapes.js'
 import { oldestOpset, upgradeOperators } from './upgrade.js'
@@ -105,11 +105,12 @@ export function lowerModel(model: Model, table: LoweringTable = lowerings): Mode
   }
   for (const node of graph.node) {
     const row = rowOf(table, node)
-    if (row) row(createContext(node, types, emitted, opset))
-    else emitted.nodes.push(node)
+    if (!row) emitted.nodes.push(node)
+    else if (rowOf(lowerings, node) !== row) row(createContext(node, types, emitted, opset))
+    else codedRule(node, 'it cannot be lowered', () => row(createContext(node, types, emitted, opset)))
   }
   graph.node = emitted.nodes
-  graph.initializer.push(...emitted.constants.values())
+  graph.initializer = [...graph.initializer, ...emitted.constants.values()]
   // Gradients of frozen parameters go, which operators of the training build compute together with others; and constants
   // that only replaced nodes have read, of each of which the runtime would warn.
   dropUnused(graph)

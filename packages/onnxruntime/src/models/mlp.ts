@@ -26,10 +26,10 @@ export interface MlpOptions extends ModelOptions {
  * ```
  */
 export function mlp({ sizes, activation = 'relu', ...options }: MlpOptions): Model {
-  if (sizes.length < 2)
+  if (!Array.isArray(sizes) || sizes.length < 2)
     throw new InducedMetricError(
       'ERR_OPTION',
-      `sizes has ${sizes.length} numbers; a network needs at least two`,
+      `sizes has ${Array.isArray(sizes) ? sizes.length : 'no'} numbers; a network needs at least two`,
     )
   checkSizes(Object.fromEntries(sizes.map((size, i) => [`sizes[${i}]`, size])))
   const network = createNetwork(options)

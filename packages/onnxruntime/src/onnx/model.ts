@@ -1,6 +1,7 @@
 import { create, fromBinary, isMessage, toBinary } from '@bufbuild/protobuf'
 import { InducedMetricError } from '@induced-metric/core'
-import { coded, reasonOf } from '../errors.js'
+import { coded, reasonOf, shown } from '../errors.js'
+import { toInt64 } from './int64.js'
 import {
   ModelProtoSchema,
   OperatorSetIdProtoSchema,
@@ -118,7 +119,7 @@ export function createModel(parts: ModelParts): Model {
     producerName: '@induced-metric/onnxruntime',
     opsetImport: Object.entries({ '': opset, ...domains }).map(([domain, version]) => ({
       domain,
-      version: BigInt(version),
+      version: toInt64(version, `the version of ${shown(domain)}`),
     })),
     graph: {
       name,
@@ -157,7 +158,10 @@ export function opsetOf(model: ModelProto, domain = ''): number | undefined {
 export function setOpset(model: ModelProto, domain: string, version: number): void {
   model.opsetImport = [
     ...model.opsetImport.filter((opset) => canonicalDomain(opset.domain) !== domain),
-    create(OperatorSetIdProtoSchema, { domain, version: BigInt(version) }),
+    create(OperatorSetIdProtoSchema, {
+      domain,
+      version: toInt64(version, `the version of ${shown(domain)}`),
+    }),
   ]
 }
 

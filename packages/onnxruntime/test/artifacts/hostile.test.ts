@@ -39,7 +39,10 @@ describe.each(inherited)('a name such as %j', (name) => {
   it('is no operator, nor a domain', { timeout: 20_000 }, async () => {
     for (const domain of ['', 'com.microsoft', name]) {
       for (const opset of [11, 17]) {
-        const model = small([node('MatMul', ['x', 'w'], ['h']), node(domain === '' ? name : `${domain}:${name}`, ['h'], ['y'])])
+        const model = small([
+          node('MatMul', ['x', 'w'], ['h']),
+          node(domain === '' ? name : `${domain}:${name}`, ['h'], ['y']),
+        ])
         model.opsetImport[0]!.version = BigInt(opset)
         await expect(generateArtifacts(model, { loss: 'mse' })).rejects.toMatchObject({
           name: 'InducedMetricError',
@@ -85,12 +88,22 @@ describe('low-rank adapters', () => {
   it('take a time in proportion to the model: of doubled transposes, and of a long chain of them', () => {
     const chain = (length: number, inputs: (name: string) => string[]): Model =>
       small([
-        ...Array.from({ length }, (_, i) => node('Transpose', inputs(i === 0 ? 'w' : `t${i}`), [`t${i + 1}`])),
+        ...Array.from({ length }, (_, i) =>
+          node('Transpose', inputs(i === 0 ? 'w' : `t${i}`), [`t${i + 1}`]),
+        ),
         node('MatMul', ['x', `t${length}`], ['y']),
       ])
-    const doubled = addLora(chain(60, (name) => [name, name]), { rank: 1, targets: 'w' })
+    const doubled = addLora(
+      chain(60, (name) => [name, name]),
+      { rank: 1, targets: 'w' },
+    )
     expect(doubled.trainable).toHaveLength(2)
-    expect(addLora(chain(20_000, (name) => [name]), { rank: 1, targets: 'w' }).trainable).toHaveLength(2)
+    expect(
+      addLora(
+        chain(20_000, (name) => [name]),
+        { rank: 1, targets: 'w' },
+      ).trainable,
+    ).toHaveLength(2)
   })
 
   it.each<[string, () => unknown]>([
@@ -98,7 +111,10 @@ describe('low-rank adapters', () => {
     ['nothing', () => addLora(undefined as never, { rank: 1, targets: 'w' })],
     ['no options', () => addLora(small([node('MatMul', ['x', 'w'], ['y'])]), undefined as never)],
     ['no targets', () => addLora(small([node('MatMul', ['x', 'w'], ['y'])]), { rank: 1 } as never)],
-    ['a number for targets', () => addLora(small([node('MatMul', ['x', 'w'], ['y'])]), { rank: 1, targets: [1] } as never)],
+    [
+      'a number for targets',
+      () => addLora(small([node('MatMul', ['x', 'w'], ['y'])]), { rank: 1, targets: [1] } as never),
+    ],
     ['nothing to merge', () => mergeLora({} as never)],
   ])('say what is wrong with %s', (_, act) => {
     expect(act).toThrow(/^ERR_OPTION/)
@@ -108,7 +124,11 @@ describe('low-rank adapters', () => {
 describe('model-local functions', () => {
   const opsetImport = [{ domain: '', version: 17n }]
   /** Functions that call the next one several times; the last has a node, or none. */
-  const calling = (depth: number, times: number, last: readonly NodeProto[] = [node('Relu', ['a'], ['b'])]): Model => {
+  const calling = (
+    depth: number,
+    times: number,
+    last: readonly NodeProto[] = [node('Relu', ['a'], ['b'])],
+  ): Model => {
     const model = small([node('MatMul', ['x', 'w'], ['h']), node('test:F0', ['h'], ['y'])])
     model.functions = Array.from({ length: depth + 1 }, (_, i) =>
       create(FunctionProtoSchema, {
@@ -136,17 +156,23 @@ describe('model-local functions', () => {
   ])('of %s are refused before anything is made of them', async (_, depth, times) => {
     const start = performance.now()
     const model = calling(depth, times)
-    await expect(generateArtifacts(model, { loss: 'mse' })).rejects.toThrow(/ERR_NOT_SUPPORTED.*(nodes once|deep)/)
+    await expect(generateArtifacts(model, { loss: 'mse' })).rejects.toThrow(
+      /ERR_NOT_SUPPORTED.*(nodes once|deep)/,
+    )
     // Seconds, where it took 22 and more.
     expect(performance.now() - start).toBeLessThan(5000)
   })
 
   it('that call and compute nothing are refused alike', async () => {
     const pass = [node('Identity', ['a'], ['b'])]
-    await expect(generateArtifacts(calling(25, 2, pass), { loss: 'mse' })).rejects.toThrow(/ERR_NOT_SUPPORTED/)
+    await expect(generateArtifacts(calling(25, 2, pass), { loss: 'mse' })).rejects.toThrow(
+      /ERR_NOT_SUPPORTED/,
+    )
     const none = calling(25, 2)
     for (const called of none.functions) called.output = ['a']
-    await expect(generateArtifacts(none, { loss: 'mse' })).rejects.toMatchObject({ name: 'InducedMetricError' })
+    await expect(generateArtifacts(none, { loss: 'mse' })).rejects.toMatchObject({
+      name: 'InducedMetricError',
+    })
   })
 
   it('may be many, as long as there is an end to them', () => {
@@ -161,7 +187,9 @@ describe('model-local functions', () => {
     const model = calling(1, 1)
     model.functions[1]!.name = 'F0'
     model.functions[1]!.node = [node('Relu', ['a'], ['b'])]
-    await expect(generateArtifacts(model, { loss: 'mse' })).rejects.toThrow(/ERR_OPTION.*two of its functions are called "F0"/)
+    await expect(generateArtifacts(model, { loss: 'mse' })).rejects.toThrow(
+      /ERR_OPTION.*two of its functions are called "F0"/,
+    )
     // An overload is another function.
     model.functions[1]!.overload = 'second'
     model.functions[0]!.node = [node('test:F0', ['a'], ['b'])]
@@ -172,7 +200,9 @@ describe('model-local functions', () => {
   it('must compute what they give back', async () => {
     const model = calling(1, 1)
     model.functions[1]!.output = ['c']
-    await expect(generateArtifacts(model, { loss: 'mse' })).rejects.toThrow(/ERR_OPTION.*"c" of its function "F1"/)
+    await expect(generateArtifacts(model, { loss: 'mse' })).rejects.toThrow(
+      /ERR_OPTION.*"c" of its function "F1"/,
+    )
     model.functions[1]!.output = ['b']
     model.functions[1]!.input = ['a', 'a']
     await expect(generateArtifacts(model, { loss: 'mse' })).rejects.toThrow(/ERR_OPTION.*two inputs/)
@@ -180,9 +210,14 @@ describe('model-local functions', () => {
 })
 
 describe('what is no model', () => {
-  it.each([undefined, null, 7, {}, { graph: undefined }, { graph: {} }])('is said to be none: %j', async (given) => {
-    await expect(generateArtifacts(given as never, { loss: 'mse' })).rejects.toMatchObject({ code: 'ERR_OPTION' })
-  })
+  it.each([undefined, null, 7, {}, { graph: undefined }, { graph: {} }])(
+    'is said to be none: %j',
+    async (given) => {
+      await expect(generateArtifacts(given as never, { loss: 'mse' })).rejects.toMatchObject({
+        code: 'ERR_OPTION',
+      })
+    },
+  )
 
   it('is nested without end', async () => {
     const model = small([node('MatMul', ['x', 'w'], ['y'])])

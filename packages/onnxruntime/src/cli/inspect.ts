@@ -9,9 +9,9 @@ import { defaultOrt } from '../namespace.js'
 import { attributeOf } from '../onnx/attribute.js'
 import { elementTypeOf } from '../onnx/dataType.js'
 import { canonicalDomain, readModel, type Model } from '../onnx/model.js'
-import type { ValueInfoProto } from '../onnx/onnx_pb.js'
 import { own } from '../own.js'
 import type { CheckpointState } from '../types.js'
+import { describeValue } from './describe.js'
 import { findArtifacts } from './folder.js'
 import { exists, readGiven } from './io.js'
 import { formatTable } from './text.js'
@@ -179,12 +179,6 @@ function missingValues(model: Model, state: CheckpointState | undefined): string
   return valuesOf(model, state)
     .parameters.filter(({ saved }) => !saved)
     .map(({ name }) => `checkpoint: it has no values for the parameter ${name}`)
-}
-
-function describeValue(value: ValueInfoProto): string {
-  const { dataType, shape } = typeOf(value)
-  const type = dataType === undefined ? '' : ` ${elementTypeOf(dataType).name}`
-  return `${value.name}${type} [${shape?.map((extent) => extent ?? '?').join(', ') ?? '?'}]`
 }
 
 function describeOptimizer(bytes: Uint8Array): string {

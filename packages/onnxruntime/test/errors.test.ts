@@ -208,7 +208,7 @@ describe('errors of threads have a code', () => {
     ['options that cannot be sent', { checkpointState: Promise.resolve() }],
   ])('%s', async (_, options) => {
     const trainModel = writeModel(network())
-    const error = await errorOf(() => createWorkerSession({ trainModel, ...options } as never))
+    const error = await errorOf(() => createWorkerSession({ trainModel, ...options }))
     expect(error.code).toMatch(/^ERR_(OPTION|NOT_SUPPORTED)$/)
   })
 })

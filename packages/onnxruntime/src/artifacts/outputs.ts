@@ -34,7 +34,8 @@ export function defaultOutputs(graph: GraphProto, parameters: ReadonlyMap<string
  * @throws ERR_OPTION for one that it does not have, or has as a constant
  */
 export function checkValues(graph: GraphProto, names: readonly string[], option: string): void {
-  if (!Array.isArray(names) || names.some((name) => typeof name !== 'string')) {
+  const isList = Array.isArray as (value: unknown) => boolean
+  if (!isList(names) || names.some((name) => typeof name !== 'string')) {
     throw new InducedMetricError('ERR_OPTION', `${option} must be a list of names of values`)
   }
   if (names.length === 0 && option === 'outputNames') {

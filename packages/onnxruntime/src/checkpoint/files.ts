@@ -46,7 +46,7 @@ async function readFrom(path: string): Promise<CheckpointState> {
   const { stat } = await import('node:fs/promises')
   const paths = await import('node:path')
   const found = await stat(path).catch(() => undefined)
-  if (!found) throw broken(`there is no checkpoint at ${String(path)}`)
+  if (!found) throw broken(`there is no checkpoint at ${path}`)
   if (found.isDirectory()) return readFolder(path)
   // Of the old form, a file alone says nothing of what lies beside it.
   const old = sequenceName(paths.basename(path))

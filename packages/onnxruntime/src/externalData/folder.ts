@@ -34,7 +34,8 @@ export function externalDataBeside(model: string | URL): ExternalData {
     if (!isWithin) throw unreadable(location, 'it leads out of the folder of the model')
     // Pipes and devices are not so much as opened: that alone may wait for ever, or do something.
     if (!(await attempt(lstat(real))).isFile()) throw unreadable(location, 'it is no plain file')
-    const { O_RDONLY, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants
+    // Windows lacks the last two, which then count nothing.
+    const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants
     const file = await attempt(open(real, O_RDONLY | O_NOFOLLOW | O_NONBLOCK))
     try {
       const found = await attempt(file.stat())

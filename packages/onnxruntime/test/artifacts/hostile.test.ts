@@ -232,7 +232,7 @@ describe('what is no model', () => {
     expect(() => addLora(model, { rank: 1, targets: 'w' })).toThrow(/ERR_OPTION.*deep/)
   })
 
-  it('has numbers in its fields that they cannot hold', async () => {
+  it('has numbers in its fields that they cannot hold', () => {
     const model = small([node('MatMul', ['x', 'w'], ['y'])])
     model.graph.initializer.push(int64Tensor('n', [1]))
     model.opsetImport[0]!.version = 2n ** 70n

@@ -314,7 +314,9 @@ describe('a forward model', () => {
     expect(await generate('--loss', 'mse', '--additional-outputs', 'head')).toMatch(
       /--additional-outputs: the model/,
     )
-    expect(await generate('--loss', 'cross-entropy', '--ignore-index', '0.5')).toMatch(/: --ignore-index must be/)
+    expect(await generate('--loss', 'cross-entropy', '--ignore-index', '0.5')).toMatch(
+      /: --ignore-index must be/,
+    )
     model.graph.node.at(-1)!.opType = 'Softmax'
     await writeFile(path, writeModel(model))
     expect(await generate('--loss', 'cross-entropy')).toMatch(

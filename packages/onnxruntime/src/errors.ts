@@ -44,6 +44,6 @@ export function allocated<T>(what: string, make: () => T): T {
 export function shown(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}…` : value)
   if (value === null) return 'null'
-  if (typeof value === 'object' || typeof value === 'function') return typeof value
-  return String(value as number | bigint | boolean | symbol | undefined)
+  const isPlain = typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean'
+  return isPlain ? String(value) : typeof value
 }

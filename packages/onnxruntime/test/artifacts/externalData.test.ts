@@ -143,6 +143,9 @@ describe.each(Object.entries(places))('values outside the model, of %s,', (_, bu
   })
 })
 
+/** The system's own program. */
+const makePipe = 'mkfifo'
+
 /** What a tensor may say, and what is said of it; `fifo`, `device` and the like lie in the folder of the model. */
 const hostile: readonly (readonly [location: string, reason: RegExp])[] = [
   ['', /must lie in the folder/],
@@ -193,7 +196,7 @@ describe('what a tensor may say of where its values lie', () => {
     // Its name starts as that of the model's folder does.
     await mkdir(`${own}-beside`)
     await writeFile(join(`${own}-beside`, 'secret.bin'), data)
-    execFileSync('mkfifo', [join(own, 'fifo')])
+    execFileSync(makePipe, [join(own, 'fifo')])
     await symlink('/dev/zero', join(own, 'device'))
     await symlink('../secret.bin', join(own, 'link'))
     await symlink(secret, join(own, 'linked'))

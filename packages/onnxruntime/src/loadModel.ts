@@ -9,11 +9,17 @@ import { readModel, type Model } from './onnx/model.js'
  *
  * @param what names the model in errors
  * @param externalData in place of such files
+ * @param option as of {@link resolveExternalData}
  * @throws ERR_OPTION for what is no model, or external data that are missing, too short or outside the model's folder
  */
-export async function loadModel(given: Artifact, what: string, externalData?: ExternalData): Promise<Model> {
+export async function loadModel(
+  given: Artifact,
+  what: string,
+  externalData?: ExternalData,
+  option?: string,
+): Promise<Model> {
   const model = readModel(await readArtifact(given, what, 'ERR_OPTION'), what)
-  await resolveExternalData(model, externalData ?? beside(given), what)
+  await resolveExternalData(model, externalData ?? beside(given), what, option)
   return model
 }
 

@@ -23,7 +23,7 @@ import { checkValues, defaultOutputs } from './outputs.js'
 import { findParameters, takeParameters, type ParameterInfo } from './parameters.js'
 import { prepareModel } from './prepare.js'
 import { explainStops, findStops, type UnreachedParameter } from './reach.js'
-import { readForward } from './readForward.js'
+import { forwardModel, readForward } from './readForward.js'
 import type { Selector } from './select.js'
 import { summarize, type ArtifactsSummary } from './summary.js'
 import { chooseTrainable } from './trainable.js'
@@ -85,7 +85,7 @@ export interface TrainingArtifacts {
  * Parameters become inputs of the training and the eval model, their values go to the checkpoint. Dropouts drop and batch
  * normalisations use the batch in the training model only. Model-local functions are inlined, constants folded.
  *
- * @param forwardModel the content of a `.onnx` file, its path or URL, or a model that was read. It is left as it is
+ * @param given the content of a `.onnx` file, its path or URL, or a model that was read. It is left as it is
  * @throws ERR_NOT_SUPPORTED for an operator that has no gradient rule where one is needed, naming the operator, the node and
  *   the parameter that it blocks; ERR_OPTION for a model that is not valid ONNX, and for options that do not fit it;
  *   ERR_SHAPE for a loss that does not go with the model's outputs
@@ -106,7 +106,7 @@ export interface TrainingArtifacts {
  * ```
  */
 export async function generateArtifacts(
-  forwardModel: Artifact | Model,
+  given: Artifact | Model,
   options: GenerateOptions = {},
 ): Promise<TrainingArtifacts> {
   checkOptions('generateArtifacts', options, {
@@ -127,10 +127,7 @@ export async function generateArtifacts(
     model,
     inlined,
     constants: fixed,
-  } = prepareModel(
-    await readForward(forwardModel, 'the model', options.externalData),
-    options.promoteConstants,
-  )
+  } = prepareModel(await readForward(given, forwardModel, options.externalData), options.promoteConstants)
   const { graph } = model
   const found = findParameters(graph, fixed)
   const trainable = chooseTrainable(found, options.requiresGrad, options.frozen)

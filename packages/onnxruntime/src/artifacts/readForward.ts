@@ -7,6 +7,9 @@ import { ModelProtoSchema } from '../onnx/onnx_pb.js'
 import { densify } from './sparse.js'
 import { withFields } from './values.js'
 
+/** What errors call the model that artifacts are made of. */
+export const forwardModel = 'the model'
+
 /**
  * Reads a model with the values of its constants, those in files beside it among them.
  *
@@ -19,9 +22,13 @@ export async function readForward(
   what: string,
   externalData?: ExternalData,
 ): Promise<Model> {
+  const option =
+    what === forwardModel ? ', or the contents of such files with the option externalData' : undefined
   const isMessage = typeof given === 'object' && given !== null && 'graph' in given
-  const model = isMessage ? copyOf(checkModel(given, what)) : await loadModel(given, what, externalData)
-  if (isMessage) await resolveExternalData(model, externalData, what)
+  const model = isMessage
+    ? copyOf(checkModel(given, what))
+    : await loadModel(given, what, externalData, option)
+  if (isMessage) await resolveExternalData(model, externalData, what, option)
   densify(model)
   return model
 }

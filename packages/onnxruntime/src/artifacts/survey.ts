@@ -13,7 +13,7 @@ import { defaultOutputs } from './outputs.js'
 import { findParameters, takeParameters } from './parameters.js'
 import { prepareModel } from './prepare.js'
 import { explainStops, findStops, type UnreachedParameter } from './reach.js'
-import { readForward } from './readForward.js'
+import { forwardModel, readForward } from './readForward.js'
 import { batchOf, leftOut, type LeftOutConstant } from './summary.js'
 import { chooseTrainable } from './trainable.js'
 import { setTrainingMode } from './trainingMode.js'
@@ -62,7 +62,7 @@ export interface ForwardSurvey {
  * @throws ERR_OPTION for what is no valid model, ERR_NOT_SUPPORTED for one that cannot be read
  */
 export async function surveyForward(given: Artifact): Promise<ForwardSurvey> {
-  const read = await readForward(given, 'the model')
+  const read = await readForward(given, forwardModel)
   const opset = Object.fromEntries(
     read.opsetImport.map(({ domain, version }) => [canonicalDomain(domain) || 'ai.onnx', Number(version)]),
   )

@@ -12,6 +12,8 @@ import { functionKey } from './inline.js'
 const opsets = { oldest: 11, newest: 26 }
 /** How deep graphs may lie inside graphs. */
 const deepest = 8
+/** Around the outermost graph, and functions, there is nothing. */
+const nowhere = (): boolean => false
 /** Bytes of a value beyond which no runtime has room for it. */
 const largestTensor = 2 ** 40
 
@@ -34,7 +36,7 @@ export function validateModel(model: Model): void {
   const domains = new Set(model.opsetImport.map(({ domain }) => canonicalDomain(domain)))
   if (domains.size !== model.opsetImport.length) throw invalid('it imports two versions of one operator set')
   for (const { domain } of model.functions) domains.add(canonicalDomain(domain))
-  checkGraph(model.graph, new Set(), domains, 0)
+  checkGraph(model.graph, nowhere, domains, 0)
   const functions = new Set<string>()
   for (const called of model.functions) checkFunction(called, functions, domains)
 }
@@ -49,7 +51,7 @@ function checkFunction(called: FunctionProto, known: Set<string>, domains: Reado
   const own = new Set(input)
   if (own.size !== input.length)
     throw invalid(`two inputs of its function ${JSON.stringify(name)} have one name`)
-  checkNodes(node, own, new Set(), domains, 1)
+  checkNodes(node, own, nowhere, domains, 1)
   const lacking = output.find((given) => !own.has(given))
   if (lacking !== undefined)
     throw invalid(
@@ -59,7 +61,7 @@ function checkFunction(called: FunctionProto, known: Set<string>, domains: Reado
 
 function checkGraph(
   graph: GraphProto,
-  outer: ReadonlySet<string>,
+  isOutside: (name: string) => boolean,
   domains: ReadonlySet<string>,
   depth: number,
 ): void {
@@ -89,9 +91,9 @@ function checkGraph(
     constants.add(name)
   }
   for (const value of [...graph.output, ...graph.valueInfo]) checkValue(value)
-  checkNodes(graph.node, own, outer, domains, depth)
+  checkNodes(graph.node, own, isOutside, domains, depth)
   for (const { name } of graph.output) {
-    if (!own.has(name) && !outer.has(name))
+    if (!own.has(name) && !isOutside(name))
       throw invalid(`nothing computes its output ${JSON.stringify(name)}`)
   }
 }
@@ -100,7 +102,7 @@ function checkGraph(
 function checkNodes(
   nodes: readonly NodeProto[],
   own: Set<string>,
-  outer: ReadonlySet<string>,
+  isOutside: (name: string) => boolean,
   domains: ReadonlySet<string>,
   depth: number,
 ): void {
@@ -117,10 +119,11 @@ function checkNodes(
       own.add(name)
     }
   }
-  const defined = new Set([...outer, ...own])
+  // Asked for rather than copied: there may be as many graphs as nodes.
+  const isDefined = (name: string): boolean => own.has(name) || isOutside(name)
   for (const node of nodes) {
     for (const name of node.input) {
-      if (name !== '' && !defined.has(name)) {
+      if (name !== '' && !isDefined(name)) {
         throw invalid(`${describeNode(node)}: nothing computes its input ${JSON.stringify(name)}`)
       }
     }
@@ -139,7 +142,7 @@ function checkNodes(
       if (lacks) throw invalid(`${describeNode(node)}: its attribute ${JSON.stringify(name)} has no value`)
       for (const tensor of [...(t ? [t] : []), ...attribute.tensors]) checkTensor(tensor)
     }
-    for (const graph of subgraphsOf(node)) checkGraph(graph, defined, domains, depth + 1)
+    for (const graph of subgraphsOf(node)) checkGraph(graph, isDefined, domains, depth + 1)
   }
 }
 

@@ -131,11 +131,13 @@ async function readBytes(path: string): Promise<Uint8Array> {
 }
 
 async function readWithExternalData(path: string): Promise<CheckpointState> {
-  const { closeSync, existsSync, fstatSync, openSync, readSync } = await import('node:fs')
+  const { closeSync, existsSync, fstatSync, openSync, readSync, statSync } = await import('node:fs')
   const bytes = await readBytes(path)
   const early = earlyData(path, bytes)
   const beside = early !== undefined && existsSync(early) ? early : dataPath(path)
   if (!existsSync(beside)) return readCheckpoint(bytes)
+  // A pipe might be waited for for ever.
+  if (!statSync(beside).isFile()) throw broken(`${beside} is no file`)
   const file = openSync(beside, 'r')
   try {
     const allow = allowance(beside, fstatSync(file).size)

@@ -22,20 +22,21 @@ const places = { inside: 0, outside: 1 } as const
  * @param model its tensors get their values
  * @param source where they come from; without one a model that has any is an error, and nothing is read
  * @param what names the model in errors
+ * @param option what else can be done, in words that go on the sentence
  * @throws ERR_OPTION for values that are missing, outside the model's folder, or not where the tensor says
  */
 export async function resolveExternalData(
   model: ModelProto,
   source: ExternalData | undefined,
   what: string,
+  option = '',
 ): Promise<void> {
   for (const { tensor, place } of tensorsOf(model)) {
     if (!isOutside(tensor, place)) continue
     if (source === undefined) {
       throw new InducedMetricError(
         'ERR_OPTION',
-        `the values of ${place} lie in a file beside ${what}: give ${what} by its path, or the contents of such files ` +
-          'with the option externalData of generateArtifacts',
+        `the values of ${place} lie in a file beside ${what}: give ${what} by its path${option}`,
       )
     }
     const extract = extractOf(tensor, place)

@@ -58,6 +58,6 @@ function* ofAttribute(attribute: AttributeProto, owner: string): Generator<Place
 }
 
 function* ofSparse({ values, indices }: SparseTensorProto, place: string): Generator<PlacedTensor> {
-  if (values) yield { tensor: values, place: `the values of ${place}` }
-  if (indices) yield { tensor: indices, place: `the indices of ${place}` }
+  if (values) yield { tensor: values, place: `${place} (where it is not 0)` }
+  if (indices) yield { tensor: indices, place: `${place} (the indices)` }
 }

@@ -56,14 +56,22 @@ export async function defaultOrt(): Promise<Ort> {
   }
 }
 
-/** Makes a tensor on an array of the caller's, which is not copied. */
+/**
+ * Makes a tensor on an array of the caller's, which is not copied.
+ *
+ * @throws ERR_SHAPE where the runtime cannot, as where there are more elements than dims say, or fewer
+ */
 export function createOrtTensor(
   ort: Ort,
   type: string,
   data: TensorData,
   dims: readonly number[],
 ): OrtTensor {
-  return new ort.Tensor(type as never, data as never, dims) as OrtTensor
+  try {
+    return new ort.Tensor(type as never, data as never, dims) as OrtTensor
+  } catch (error) {
+    throw coded('ERR_SHAPE', `the runtime makes no tensor of ${type} [${String(dims)}] of this`, error)
+  }
 }
 
 /** What the runtime says where indices, or shapes, are at fault rather than the model. */

@@ -184,55 +184,105 @@ const hostile: readonly (readonly [location: string, reason: RegExp])[] = [
 ]
 
 describe('what a tensor may say of where its values lie', () => {
-  /** A folder with everything in it that should not be read. */
-  async function trap(build: (typeof places)[string], location: string) {
-    const made = await writeOutside(build, location)
-    const { own, data } = made
-    const secret = join(folder, 'secret')
-    await mkdir(secret, { recursive: true })
-    await writeFile(join(folder, 'secret.bin'), data)
-    await writeFile(join(secret, 'secret.bin'), data)
-    await mkdir(join(own, 'sub'))
-    await writeFile(join(own, 'weights.bin'), data)
-    // Its name starts as that of the model's folder does.
-    await mkdir(`${own}-beside`)
-    await writeFile(join(`${own}-beside`, 'secret.bin'), data)
+  let own: string
+  let path: string
+  /** What every file holds that may be read, and what those hold that may not: as long, with other numbers. */
+  const [data, secret] = [dataOf(addend), dataOf(Float64Array.of(6, 6, 6))]
+  beforeAll(async () => {
+    own = join(folder, 'trap')
+    path = join(own, 'model.onnx')
+    const outside = join(folder, 'outside')
+    // The name of the third starts as that of the model's folder does.
+    for (const made of [join(own, 'sub'), outside, `${own}-beside`]) await mkdir(made, { recursive: true })
+    for (const around of [folder, outside, `${own}-beside`])
+      await writeFile(join(around, 'secret.bin'), secret)
+    for (const name of ['weights.bin', 'sub/weights.bin']) await writeFile(join(own, name), data)
     execFileSync(makePipe, [join(own, 'fifo')])
-    await symlink('/dev/zero', join(own, 'device'))
-    await symlink('../secret.bin', join(own, 'link'))
-    await symlink(secret, join(own, 'linked'))
-    await symlink('..', join(own, 'up'))
-    await symlink('loop', join(own, 'loop'))
-    await symlink('nowhere', join(own, 'dangling'))
-    await symlink(join(`${own}-beside`, 'secret.bin'), join(own, 'beside'))
-    await symlink('weights.bin', join(own, 'within'))
-    return made
+    const links = {
+      device: '/dev/zero',
+      link: '../secret.bin',
+      linked: outside,
+      up: '..',
+      loop: 'loop',
+      dangling: 'nowhere',
+      beside: join(`${own}-beside`, 'secret.bin'),
+      within: 'weights.bin',
+      below: 'sub',
+    }
+    for (const [name, target] of Object.entries(links)) await symlink(target, join(own, name))
+  })
+
+  /** A file of numbers, long enough for what any place takes. */
+  function dataOf(values: Float64Array): Uint8Array {
+    return Buffer.concat([Buffer.from(values.buffer), Buffer.alloc(64)])
+  }
+
+  /** A model in that folder whose values lie elsewhere, as it says. */
+  async function write(build: (typeof places)[string], location: string): Promise<Uint8Array> {
+    const bytes = writeModel(build((tensor) => placeOutside(tensor, location)))
+    await writeFile(path, bytes)
+    return bytes
   }
 
   it('leads out of the folder in no way, at no place', { timeout: 60_000 }, async () => {
-    const all = Object.entries(places)
-    for (const [i, [location, reason]] of hostile.entries()) {
-      // Each location at three places, and each place with several locations.
-      for (const [name, build] of [0, 6, 11].map((shift) => all[(i + shift) % all.length]!)) {
-        const { path, data, bytes } = await trap(build, location)
+    for (const [location, reason] of hostile) {
+      for (const [name, build] of Object.entries(places)) {
+        const bytes = await write(build, location)
         const told = expect.objectContaining({ code: 'ERR_OPTION', message: expect.stringMatching(reason) })
         await expect(generateArtifacts(path, { loss }), `${name}: ${location}`).rejects.toEqual(told)
         await expect(TrainingSession.create({ trainModel: path, ort })).rejects.toEqual(told)
         if (!reason.source.includes('must lie')) continue
-        await expect(generateArtifacts(bytes, { loss, externalData: { [location]: data } })).rejects.toEqual(
-          told,
-        )
         const never = (): Uint8Array => {
           throw new Error('asked')
         }
-        await expect(generateArtifacts(bytes, { loss, externalData: never })).rejects.toEqual(told)
+        for (const externalData of [never, { [location]: data }]) {
+          await expect(generateArtifacts(bytes, { loss, externalData })).rejects.toEqual(told)
+        }
       }
     }
   })
 
+  it('put together at random, is an error or stays in the folder', { timeout: 60_000 }, async () => {
+    const parts =
+      '.. . sub weights.bin secret.bin up link linked beside within below fifo device file: C: ~ %2e%2e'
+    const [names, between] = [parts.split(' '), ['/', '/', '/', '//', '\\', '/./', '/../']]
+    const dense = Object.entries(places).filter(([name]) => !/sparse/.test(name))
+    let state = 1
+    const draw = <T>(list: readonly T[]): T => {
+      state = (Math.imul(state, 1103515245) + 12345) >>> 0
+      return list[(state >>> 8) % list.length]!
+    }
+    let read = 0
+    for (let i = 0; i < 400; i++) {
+      let location = draw(['', '', '', '', './', '/', '//', '\\'])
+      for (let k = draw([1, 1, 2, 2, 3, 5]); k > 0; k--)
+        location += draw(names) + (k > 1 ? draw(between) : '')
+      const [name, build] = draw(dense)
+      await write(build, location)
+      const made = await generateArtifacts(path, { loss }).catch((error: unknown) => {
+        expect(error, `${name}: ${location}`).toMatchObject({ code: 'ERR_OPTION' })
+      })
+      if (!made) continue
+      read++
+      const { trainModel, checkpointState } = made
+      const whole = Buffer.concat([trainModel, checkpointState])
+      // The numbers are there, and those of the secret are not.
+      expect(whole.includes(Buffer.from(addend.buffer)), `${name}: ${location}`).toBe(true)
+      expect(whole.includes(secret.subarray(0, 24)), `${name}: ${location}`).toBe(false)
+    }
+    expect(read).toBeGreaterThan(10)
+    expect(read).toBeLessThan(200)
+  })
+
   it('may be a link within the folder, or a part of a path that stays in it', async () => {
-    for (const location of ['within', './weights.bin', './/weights.bin', 'weights.bin']) {
-      const { path } = await trap(places['a Constant of a branch']!, location)
+    for (const location of [
+      'within',
+      './weights.bin',
+      './/weights.bin',
+      'sub/weights.bin',
+      'below/weights.bin',
+    ]) {
+      await write(places['a Constant of a branch']!, location)
       expect((await generateArtifacts(path, { loss })).trainModel.length).toBeGreaterThan(0)
     }
   })

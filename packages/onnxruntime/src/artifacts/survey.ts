@@ -7,6 +7,7 @@ import type { ValueInfoProto } from '../onnx/onnx_pb.js'
 import { dimsOf } from '../onnx/tensor.js'
 import { addGradients } from './backward.js'
 import { foldConstants } from './fold.js'
+import { isRefusal } from './gradients/control.js'
 import { isReal, noGradient, ruleOf } from './gradients/context.js'
 import { gradients as builtinGradients } from './gradients/table.js'
 import { defaultOutputs } from './outputs.js'
@@ -120,7 +121,8 @@ function operatorsOf({ graph }: Model): SurveyedOperator[] {
   for (const node of graph.node) {
     const key = `${canonicalDomain(node.domain) || 'ai.onnx'}::${node.opType}`
     const rule = ruleOf(builtinGradients, node)
-    const gradient = rule === undefined ? 'missing' : rule === noGradient ? 'ends' : 'rule'
+    const isMissing = rule === undefined || isRefusal(rule)
+    const gradient = isMissing ? 'missing' : rule === noGradient ? 'ends' : 'rule'
     counts.set(key, { count: (counts.get(key)?.count ?? 0) + 1, gradient })
   }
   return [...counts]

@@ -10,6 +10,7 @@ import { readCheckpointFile } from '../../src/checkpoint/index.js'
 import { main } from '../../src/cli/main.js'
 import { mlp } from '../../src/models/index.js'
 import { readModel, writeModel } from '../../src/onnx/model.js'
+import { createNode } from '../../src/onnx/node.js'
 import { writeArrays, writeArtifacts, writeExamples } from './artifacts.js'
 
 let root: string
@@ -261,6 +262,16 @@ describe('a forward model', () => {
     expect(out).toMatch(
       /cannot make artifacts of it.*\n +ERR_OPTION: .*with --promote-constants they are parameters/,
     )
+    expect(await run(['inspect', join(root, 'none.onnx')])).toMatchObject({
+      code: 2,
+      err: expect.stringMatching(/there is no file .*none\.onnx/),
+    })
+    const blocked = mlp({ sizes: [6, 3] })
+    blocked.graph.node.unshift(createNode('GRU', ['layers.0.weight'], ['z']))
+    blocked.graph.node.find(({ opType }) => opType === 'Gemm')!.input[1] = 'z'
+    await writeFile(join(root, 'blocked.onnx'), writeModel(blocked))
+    const stopped = await run(['inspect', join(root, 'blocked.onnx')])
+    expect(stopped.out).toMatch(/^ai\.onnx::GRU +1 +no rule$/m)
     expect((await run(['inspect', join(folder, 'training_model.onnx')])).out).toMatch(
       /a training model already/,
     )

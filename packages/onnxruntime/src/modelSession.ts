@@ -28,6 +28,7 @@ export async function createModelSession(
     throw new InducedMetricError(
       'ERR_NOT_SUPPORTED',
       `${what}: ${describeNode(found.node)} ${found.problem} (${(error as Error).message.replace('ERR_NOT_SUPPORTED: ', '')})`,
+      { cause: (error as Error).cause },
     )
   }
 }

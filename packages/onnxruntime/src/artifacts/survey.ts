@@ -49,7 +49,7 @@ export interface ForwardSurvey {
   readonly unreached: readonly UnreachedParameter[]
   readonly operators: readonly SurveyedOperator[]
   readonly inlined: Readonly<Record<string, number>>
-  /** The values that a loss is computed from. */
+  /** The values that a loss is computed from: losses with a name from the first. */
   readonly lossInputs: readonly string[]
   /** How many examples the model takes at a time, where that is fixed. */
   readonly batch: number | undefined

@@ -68,7 +68,7 @@ export function formatModelInspection(found: ModelInspection): string {
     ),
     '',
     problems.length === 0
-      ? `generate would compute the loss from ${found.lossInputs.join(', ')} and train ${total(trained)} scalars of ` +
+      ? `generate would compute the loss from ${found.lossInputs[0]} and train ${total(trained)} scalars of ` +
         `${trained.length} parameters; name the loss with --loss`
       : `generate cannot make artifacts of it as it is:\n${problems.map((problem) => `  ${problem}`).join('\n')}`,
     '',

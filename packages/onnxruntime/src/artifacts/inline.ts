@@ -14,7 +14,7 @@ import {
 } from '../onnx/onnx_pb.js'
 
 /** Functions that call functions grow quickly: more nodes than this, calls among them, no model has. */
-const mostNodes = 500_000
+const mostNodes = 100_000
 /** How deep functions may call one another. */
 const deepest = 100
 

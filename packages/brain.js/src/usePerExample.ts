@@ -72,7 +72,7 @@ export function usePerExample(
   network: object,
   base: Preconditioner,
   options: UsePerExampleOptions = {},
-): Omit<OptimizerHandle, 'flush' | 'learningRate'> {
+): Omit<OptimizerHandle, 'flush' | 'learningRate' | 'withAveragedWeights'> {
   checkOptions<UsePerExampleOptions>('usePerExample', options, {
     learningRate: 'any',
     xi: 'any',

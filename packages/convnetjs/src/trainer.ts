@@ -126,6 +126,18 @@ export class InducedTrainer {
     return this.report
   }
 
+  /**
+   * Runs a function while the net has the averages of its weights, where the transformation keeps any (`averageWeights`, as
+   * `rateFree` without `steps` does), and puts its own weights back when it has returned or its promise is settled.
+   *
+   * @param evaluate runs the net; it must not train it
+   * @returns what the function returned
+   * @throws what the function throws; ERR_DISPOSED
+   */
+  withAveragedWeights<R>(evaluate: () => R): R {
+    return this.#optimizer.withAveragedWeights(evaluate)
+  }
+
   /** A copy of the optimiser's state, which `load` takes here or in another adapter. The weights are not in it. */
   save(): Checkpoint {
     return this.#optimizer.save()

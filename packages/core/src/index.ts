@@ -147,6 +147,7 @@ export {
   type StepOutcome,
   type Stepper,
 } from './stepper.js'
+export { checkOwnValues, withValues } from './withValues.js'
 export { createTensorOptimizer, type TensorOptimizer, type TensorParameter } from './tensorOptimizer.js'
 export {
   createTensorStep,

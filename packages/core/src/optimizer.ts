@@ -20,7 +20,7 @@ import { composeReport, initialReport, restoredReport, type StepReport } from '.
 import { matchCheckpoint, saveUnit } from './restore.js'
 import type { Company } from './roster.js'
 import { compileScalars } from './scalars.js'
-import { withValues } from './withValues.js'
+import { checkOwnValues, withValues } from './withValues.js'
 import { createStepper, initialUnit, type ScalarState, type Stepper } from './stepper.js'
 import { checkTransformation, type ParameterInfo, type Transformation } from './transformation.js'
 
@@ -461,7 +461,7 @@ class PlannedOptimizer implements Optimizer {
 
   step(gradients: readonly (TypedArray | null)[], options: { readonly loss?: number } = {}): StepReport {
     const engine = this.#alive()
-    this.#checkOwnValues('step')
+    checkOwnValues('step', this.#isAveraged)
     this.#checkGradients(gradients, engine.arrays().gradients)
     const loss = checkLoss(this.#plan, options)
     const step = this.#report.step + 1
@@ -487,7 +487,7 @@ class PlannedOptimizer implements Optimizer {
     const own = averaged.map((index) => this.parameters[index]!.data.slice())
     return withValues(
       () => {
-        this.#checkOwnValues('withAveragedWeights')
+        checkOwnValues('withAveragedWeights', this.#isAveraged)
         averaged.forEach((index) => this.parameters[index]!.data.set(this.slots[index]![averagedSlot]!))
         this.#isAveraged = true
       },
@@ -544,15 +544,6 @@ class PlannedOptimizer implements Optimizer {
     if (!this.#engine) return
     this.#left = this.#engine.dispose()
     this.#engine = undefined
-  }
-
-  /** Throws ERR_OPTION while the parameters hold their averages. */
-  #checkOwnValues(what: string): void {
-    if (!this.#isAveraged) return
-    throw new InducedMetricError(
-      'ERR_OPTION',
-      `${what} was called within withAveragedWeights, while the parameters hold their averages: wait until it has returned`,
-    )
   }
 
   #alive(): Engine {

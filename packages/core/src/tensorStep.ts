@@ -11,7 +11,7 @@ import {
 import { checkLearningRate, learningRateAt, withLearningRate } from './learningRate.js'
 import { initialSlots } from './optimizer.js'
 import { checkLoss, planStep, sizeOf, type Scalars, type StepPlan } from './plan.js'
-import { changeOutput, type StepGraph } from './record.js'
+import { averagedSlot, changeOutput, type StepGraph } from './record.js'
 import { composeReport, type StepReport } from './report.js'
 import { matchCheckpoint, saveUnit } from './restore.js'
 import type { Company } from './roster.js'
@@ -67,6 +67,11 @@ export interface TensorStep<T> {
    * @throws ERR_OPTION when it is no such number
    */
   withLearningRate(state: TensorState<T>, value: number): TensorState<T>
+  /**
+   * The averages of the parameters (`averageWeights`), which are tensors of the state; `undefined` for a parameter without one:
+   * it has taken no step yet, or none are kept.
+   */
+  averages(state: TensorState<T>): readonly (T | undefined)[]
   /** A copy of a state, read from the device. */
   save(state: TensorState<T>): Checkpoint
   /**
@@ -165,6 +170,11 @@ export function createPlannedStep<T extends object>(
       checkState(plan, state, backend)
       checkLearningRate(learningRate)
       return { ...state, numbers: packNumbers({ ...unpackNumbers(plan, state), learningRate }) }
+    },
+    averages(state) {
+      checkState(plan, state, backend)
+      const { steps } = unpackNumbers(plan, state)
+      return state.slots.map((slots, index) => (steps[index]! > 0 ? slots[averagedSlot] : undefined))
     },
     save(state) {
       checkState(plan, state, backend)

@@ -177,7 +177,7 @@ describe('parameters that are added to an optimiser which shares its memory', ()
       expect(isSame).toBe(size === 10)
       // A view from before is still the right one, or plainly none.
       if (isSame) expect(before[0]).toEqual(shared.gradients[0]!.data)
-      else expect(before.every((data) => data.length === 0 || data.every(Number.isNaN))).toBe(true)
+      else expect(before.some((data) => data.length > 0 && !data.every(Number.isNaN))).toBe(false)
     }
     expect(train(shared, step + 1, step + 2)).toEqual(train(alone, step + 1, step + 2))
     shared.add([])

@@ -69,6 +69,11 @@ export interface InducedOptimizer {
    * @throws ERR_OPTION when it is no such number
    */
   withLearningRate(state: InducedState, params: JsTree<np.Array>, value: number): InducedState
+  /**
+   * The averages of the parameters, to evaluate with, where the transformation keeps any (`averageWeights`, as `rateFree` without
+   * `steps` does); the parameter itself where there is none. Consumes nothing.
+   */
+  averagedParams<Params extends JsTree<np.Array>>(state: InducedState, params: Params): Params
   /** A copy of the state, which every adapter can go on from. Consumes nothing. */
   save(state: InducedState, params: JsTree<np.Array>): Checkpoint
   /**
@@ -167,6 +172,14 @@ export function inducedOptimizer(
     init: (params) => begin(params, (step) => step.init()),
     load: (checkpoint, params) => begin(params, (step) => step.load(checkpoint)),
     save: (state, params) => meet(state, params).step.save(unpack(state)),
+    averagedParams(state, params) {
+      const { step, leaves } = meet(state, params)
+      const averages = new Map(step.averages(unpack(state)).map((average, i) => [leaves[i]!.key, average]))
+      return withLeaves(
+        params,
+        leavesOf(params).map(({ key, value }) => (averages.get(key) ?? value).ref),
+      )
+    },
     learningRate: (state, params) => meet(state, params).step.learningRate(unpack(state)),
     withLearningRate(state, params, value) {
       const { step, names } = meet(state, params)

@@ -54,6 +54,15 @@ export interface InducedOptimizer extends Optimizer {
    *   says `'throw'`; no step that was refused has changed anything
    */
   report(): Promise<StepReport>
+  /**
+   * Runs a function while the variables have the averages of their values, where the transformation keeps any (`averageWeights`, as
+   * `rateFree` without `steps` does), and puts their own values back when it has returned or its promise is settled.
+   *
+   * @param evaluate works with the averages, as `() => model.evaluate(x, y)`; it must not train
+   * @returns what the function returned
+   * @throws what the function throws; ERR_OPTION when it is called within itself; ERR_DISPOSED
+   */
+  withAveragedWeights<R>(evaluate: () => R): R
   /** The optimiser's state, which `load` takes here or in any other adapter. */
   save(): Promise<Checkpoint>
   /**

@@ -1,8 +1,10 @@
 import {
+  averagedSlot,
   changeOutput,
   checkCheckpoint,
   checkLearningRate,
   checkOptions,
+  checkOwnValues,
   checkTransformation,
   composeReport,
   createStepper,
@@ -19,6 +21,7 @@ import {
   sgd,
   stepStatus,
   withGroups,
+  withValues,
   withLearningRate,
   type Checkpoint,
   type FromJSONOptions,
@@ -161,6 +164,8 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
     /** What `getWeights` gave out, latest first. */
     readonly #handedOut: NamedTensor[] = []
     #disposed = false
+    /** Whether the variables hold their averages at the moment. */
+    #isAveraged = false
 
     constructor(transformation: Transformation, options: InducedOptimizerOptions = {}) {
       super()
@@ -203,6 +208,7 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
 
     override applyGradients(variableGradients: NamedTensorMap | NamedTensor[], loss?: Scalar | number): void {
       this.#checkAlive()
+      checkOwnValues('applyGradients', this.#isAveraged)
       try {
         const pairs = pairGradients(tf, variableGradients)
         const gradients = pairs.flatMap(({ gradient }) => gradient ?? [])
@@ -422,6 +428,29 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
       const error = refusal(this.transformation, unit, worst, { dualNorm, loss: latest.loss })
       if (error) throw error
       this.#skippedSteps += total
+    }
+
+    withAveragedWeights<R>(evaluate: () => R): R {
+      this.#checkAlive()
+      checkOwnValues('withAveragedWeights', this.#isAveraged)
+      const averaged = [...this.#state.variables].flatMap(([name, { steps, slots }]) => {
+        const average = slots[averagedSlot]
+        return steps > 0 && average ? [{ variable: variableNamed(tf, name), average }] : []
+      })
+      const own = averaged.map(({ variable }) => tf.keep(variable.clone()))
+      return withValues(
+        () => {
+          this.#isAveraged = true
+          // A copy, as slots may be updated in place.
+          for (const { variable, average } of averaged) tf.tidy(() => variable.assign(tf.add(average, 0)))
+        },
+        evaluate,
+        () => {
+          this.#isAveraged = false
+          averaged.forEach(({ variable }, i) => variable.assign(own[i]!))
+          tf.dispose(own)
+        },
+      )
     }
 
     async save(): Promise<Checkpoint> {

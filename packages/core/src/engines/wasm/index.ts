@@ -217,12 +217,10 @@ export function createLeasedEngine(
   const join = (work: Work, index: number, scalars: Scalars): void => {
     const binding = bindings[index]!
     const { runs, count, bytes } = work
-    const before = work.firsts[count - 1]
-    const isNear = count > 0 && cohorts[before!] === cohorts[index]
-    if (work.merges && isNear && work.scalars[count - 1] === scalars) {
+    if (work.merges && count > 0 && work.scalars[count - 1] === scalars) {
       const run = runs[count - 1]!
       const end = run.size * bytes
-      if (follows(run, binding, end)) {
+      if (cohorts[work.firsts[count - 1]!] === cohorts[index] && follows(run, binding, end)) {
         run.size += binding.size
         return
       }

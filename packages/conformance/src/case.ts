@@ -85,8 +85,8 @@ export type CaseBody =
   | { readonly check: 'customBase'; readonly problem: Problem }
   | { readonly check: 'customEmbedding'; readonly problem: Problem }
   | { readonly check: 'customSchedule'; readonly problem: Problem }
-  /** A base of the kit's own that gives its average x̂. */
-  | { readonly check: 'customAverage'; readonly problem: Problem }
+  /** A base of the kit's own that gives its average x̂, and goes along it or along the gradient, which may be against it. */
+  | { readonly check: 'customAverage'; readonly problem: Problem; readonly along: 'average' | 'gradient' }
   /** What the oracle does not know of, refused with ERR_NOT_SUPPORTED when the optimiser is made. */
   | { readonly check: 'refused'; readonly problem: Problem; readonly base: 'given' | 'own' }
   /** The core's `rateFree` of the problem's base is the problem's transformation. */

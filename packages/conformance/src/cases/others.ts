@@ -65,6 +65,11 @@ const own: Problem = {
 }
 
 const ownTied: Problem = { ...own, loss: { first: 12, ratio: 0.875 } }
+const ownModel: Problem = {
+  ...ownTied,
+  seed: 925,
+  transformation: { ...own.transformation, averagedModel: true },
+}
 
 /** What users define themselves. */
 export const customCases: readonly Case[] = [
@@ -82,6 +87,7 @@ export const customCases: readonly Case[] = [
       n: 1,
       title: 'a preconditioner of the kit’s own gives the average of its direction: s = Σ⟨x̂,d⟩⟨g,g⟩/⟨x̂,x̂⟩',
       check: 'customAverage',
+      along: 'average',
       problem: { ...ownTied, seed: 924 },
       needs: ['base/custom', 'embedding/root', 'tiedXi'],
     },
@@ -89,7 +95,16 @@ export const customCases: readonly Case[] = [
       n: 2,
       title: 'a preconditioner of the kit’s own has an averaged model, by the weights of its average',
       check: 'customAverage',
-      problem: { ...ownTied, seed: 925, transformation: { ...ownTied.transformation, averagedModel: true } },
+      along: 'average',
+      problem: ownModel,
+      needs: ['base/custom', 'embedding/root', 'tiedXi'],
+    },
+    {
+      n: 3,
+      title: 'where a step is against its average, neither s nor v̂ is below 0',
+      check: 'customAverage',
+      along: 'gradient',
+      problem: { ...ownModel, seed: 926 },
       needs: ['base/custom', 'embedding/root', 'tiedXi'],
     },
   ]),

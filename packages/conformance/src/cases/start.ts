@@ -248,6 +248,21 @@ const starts = table('option/startAxis', [
     averagedModel,
     base: adam,
   }),
+  run(
+    22,
+    'after the steps of a start axis ρ = 0 is no bad loss, wherever the losses are',
+    { startAxis: { weight: 10, steps: 4 }, xi: 0.25, embedding: { name: 'identity' } },
+    { loss: [1, 0.5, -4, -8, -8, -8, -8, -8] },
+  ),
+  {
+    ...run(
+      23,
+      'a start axis beside identity throws at a first loss of 0 or below where ξ is not tied',
+      { startAxis: { weight: 9 }, xi: 0.25, embedding: { name: 'identity' } },
+      { loss: [0, -1, 12, 11, 10, 9, 8, 7] },
+    ),
+    outcomes: { 1: 'ERR_BAD_LOSS', 2: 'ERR_BAD_LOSS' },
+  } as Row,
 ])
 
 const averages = table('option/averageWeights', [

@@ -65,13 +65,14 @@ export async function customBase(context: Context, { problem }: Body<'customBase
 }
 
 /**
- * A base of the kit's own with momentum whose direction is no linear map of it, d = x̂/(|x̂| + ½), x̂ = m/(1−μᵗ), and which
- * gives x̂ or does not.
+ * A base of the kit's own with momentum whose direction is no linear map of it, d = x̂/(|x̂| + ½), x̂ = m/(1−μᵗ), or else
+ * g/(|g| + ½), and which gives x̂ or does not.
  */
 export function averageTransformation(
   core: Core,
   average: 'given' | 'without',
   averagedModel: boolean,
+  along: 'average' | 'gradient' = 'average',
 ): CoreTransformation {
   const { abs, add, div, ema, pow, sub } = core.algebra
   const base = core.definePreconditioner({
@@ -79,7 +80,8 @@ export function averageTransformation(
     update({ gradient, step, slot }) {
       const m = ema(slot('m'), gradient, 0.75)
       const mean = div(m, sub(1, pow(0.75, step)))
-      const direction = div(mean, add(abs(mean), 0.5))
+      const way = along === 'average' ? mean : gradient
+      const direction = div(way, add(abs(way), 0.5))
       return { direction, slots: { m }, ...(average === 'given' && { average: mean }) }
     },
   })
@@ -93,9 +95,12 @@ export function averageTransformation(
 }
 
 /** The kit's own base with an average runs, with s = Σ⟨x̂,d⟩⟨g,g⟩/⟨x̂,x̂⟩; and with the averaged model, by x̂'s weights. */
-export async function customAverage(context: Context, { problem }: Body<'customAverage'>): Promise<void> {
+export async function customAverage(
+  context: Context,
+  { problem, along: way }: Body<'customAverage'>,
+): Promise<void> {
   const isModel = problem.transformation.averagedModel === true
-  const transformation = averageTransformation(context.target.core, 'given', isModel)
+  const transformation = averageTransformation(context.target.core, 'given', isModel, way)
   const theta = problemParameters(problem, context.dtype).map(({ data }) => Float64Array.from(data))
   const session = await context.create(transformation, problemParameters(problem, context.dtype))
   const kept = theta.map((data) => new Float64Array(data.length))
@@ -109,7 +114,8 @@ export async function customAverage(context: Context, { problem }: Body<'customA
       const direction = Float64Array.from(g!, (x, i) => {
         kept[p]![i] = 0.75 * kept[p]![i]! + 0.25 * x
         const mean = kept[p]![i] / whole
-        const d = mean / (Math.abs(mean) + 0.5)
+        const taken = way === 'average' ? mean : x
+        const d = taken / (Math.abs(taken) + 0.5)
         xd += mean * d
         gg += x * x
         xx += mean * mean
@@ -121,6 +127,8 @@ export async function customAverage(context: Context, { problem }: Body<'customA
       along += xd
       return direction
     })
+    s = Math.max(0, s)
+    along = Math.max(0, along)
     average = 0.5 * average + 0.5 * s
     rest = 0.75 * rest + 0.25 * (loss! - slope)
     const height = isModel ? rest / whole + model : loss!

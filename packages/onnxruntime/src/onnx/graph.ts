@@ -5,6 +5,11 @@ export function subgraphsOf(node: NodeProto): GraphProto[] {
   return node.attribute.flatMap(({ g, graphs }) => (g ? [g, ...graphs] : graphs))
 }
 
+/** The nodes of a graph and of the graphs inside it. */
+export function allNodes({ node }: GraphProto): NodeProto[] {
+  return node.flatMap((one) => [one, ...subgraphsOf(one).flatMap(allNodes)])
+}
+
 /** Every name that a graph uses for a value or a node, those of the graphs inside it among them. */
 export function namesIn(graph: GraphProto): Set<string> {
   const names = new Set<string>()

@@ -22,6 +22,11 @@ export function modelInputs({ graph }: Model): ModelInput[] {
     })
 }
 
+/** What is fed to an input, whose name may be that of something that all objects have. */
+export function feedOf(feeds: OrtValues, name: string): OrtValues[string] | undefined {
+  return Object.hasOwn(feeds, name) ? feeds[name] : undefined
+}
+
 /**
  * Checks that there is something to train on.
  *
@@ -30,7 +35,7 @@ export function modelInputs({ graph }: Model): ModelInput[] {
  */
 export function checkNotEmpty(method: string, feeds: OrtValues, inputs: readonly ModelInput[]): void {
   for (const { name, shape } of inputs) {
-    const { dims } = feeds[name]!
+    const { dims } = feedOf(feeds, name)!
     if (dims.every((extent, axis) => extent !== 0 || shape?.[axis] === 0)) continue
     throw new InducedMetricError(
       'ERR_SHAPE',
@@ -42,15 +47,21 @@ export function checkNotEmpty(method: string, feeds: OrtValues, inputs: readonly
 /**
  * Checks what a caller feeds a model.
  *
+ * @param unread inputs that may be fed, though the model does not read them
  * @throws ERR_OPTION for an input that is missing or unknown; ERR_SHAPE for one of another type or shape
  */
-export function checkFeeds(method: string, feeds: OrtValues, inputs: readonly ModelInput[]): void {
+export function checkFeeds(
+  method: string,
+  feeds: OrtValues,
+  inputs: readonly ModelInput[],
+  unread: ReadonlySet<string>,
+): void {
   const list = inputs.map(({ name }) => name).join(', ')
   if (typeof feeds !== 'object' || feeds === null) {
     throw new InducedMetricError('ERR_OPTION', `${method} takes { name: tensor } for the inputs ${list}`)
   }
   for (const { name, dataType, shape } of inputs) {
-    const feed = feeds[name]
+    const feed = feedOf(feeds, name)
     if (feed === undefined || feed === null) {
       throw new InducedMetricError(
         'ERR_OPTION',
@@ -84,7 +95,7 @@ export function checkFeeds(method: string, feeds: OrtValues, inputs: readonly Mo
     }
   }
   const names = new Set(inputs.map(({ name }) => name))
-  const unknown = Object.keys(feeds).find((name) => !names.has(name))
+  const unknown = Object.keys(feeds).find((name) => !names.has(name) && !unread.has(name))
   if (unknown !== undefined) {
     throw new InducedMetricError(
       'ERR_OPTION',

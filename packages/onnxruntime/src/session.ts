@@ -11,7 +11,7 @@ import { outputsOf, type Fetches } from './fetches.js'
 import { inferenceModel } from './inferenceModel.js'
 import { writeInferenceModel } from './inferenceFile.js'
 import { checkLearningRate } from './learningRate.js'
-import { checkFeeds, checkNotEmpty, type ModelInput } from './modelInput.js'
+import { checkFeeds, checkNotEmpty, feedOf, type ModelInput } from './modelInput.js'
 import { createOrtTensor, type OrtTensor, type OrtValues } from './namespace.js'
 import type { TrainingSessionOptions } from './sessionOptions.js'
 import { setUp, type Runtime, type SessionSetup } from './sessionSetup.js'
@@ -169,7 +169,7 @@ export class TrainingSession {
     options?: object,
   ): Promise<Record<string, OrtTensor>> {
     return this.#enqueue(async () => {
-      checkFeeds('runTrainStep', feeds, this.#feedInputs)
+      checkFeeds('runTrainStep', feeds, this.#feedInputs, this.#runtime.unread)
       checkNotEmpty('runTrainStep', feeds, this.#feedInputs)
       const { lowered, train, fillsFetches } = this.#runtime
       const [names, runOptions] = outputsOf(lowered.outputs, fetches, options)
@@ -275,7 +275,7 @@ export class TrainingSession {
   ): Promise<Record<string, OrtTensor>> {
     return this.#enqueue(async () => {
       const evaluation = this.#evaluation('runEvalStep')
-      checkFeeds('runEvalStep', feeds, this.#evalFeeds)
+      checkFeeds('runEvalStep', feeds, this.#evalFeeds, this.#runtime.unread)
       const [names, runOptions] = outputsOf(evaluation.outputs, fetches, options)
       const results = await evaluation.session.run(this.#inputs(evaluation.inputs, feeds), names, runOptions)
       return Object.fromEntries(names.map((name) => [name, results[name]!]))
@@ -422,7 +422,7 @@ export class TrainingSession {
   /** What a model is fed: the caller's tensors, and of the parameters those that it has. */
   #inputs(inputs: readonly ModelInput[], feeds: OrtValues): Record<string, OrtTensor> {
     const parameters = this.#tensors.parameters()
-    return Object.fromEntries(inputs.map(({ name }) => [name, feeds[name] ?? parameters[name]!]))
+    return Object.fromEntries(inputs.map(({ name }) => [name, feedOf(feeds, name) ?? parameters[name]!]))
   }
 
   /** A tensor of the caller's own, as the next step writes into the session's. */

@@ -1,5 +1,6 @@
 import { createOptimizer, inducedMetric, sgd, type Optimizer } from '@induced-metric/core'
 import { readArtifact, type Artifact } from './artifact.js'
+import { withFields } from './artifacts/values.js'
 import { readCheckpoint, readCheckpointFile } from './checkpoint/index.js'
 import { fillsFetches } from './fetching.js'
 import { defaultLearningRate, readOptimizerModel } from './genuine.js'
@@ -9,6 +10,7 @@ import { lowerings as builtinLowerings } from './lowering/table.js'
 import { modelInputs, type ModelInput } from './modelInput.js'
 import { createModelSession } from './modelSession.js'
 import { defaultOrt, type Ort, type OrtSession } from './namespace.js'
+import { dropUnused } from './onnx/graph.js'
 import { readModel, type Model } from './onnx/model.js'
 import { checkSessionOptions, type TrainingSessionOptions } from './sessionOptions.js'
 import { matchParameters } from './sessionParameters.js'
@@ -30,6 +32,8 @@ export interface Runtime {
       }
     | undefined
   readonly evalModel: Model | undefined
+  /** What may be fed besides: inputs of the eval model that none of its outputs depends on. */
+  readonly unread: ReadonlySet<string>
 }
 
 /** What a session consists of. */
@@ -81,7 +85,7 @@ export async function setUp(options: TrainingSessionOptions, sessionOptions?: ob
   const train = await createModelSession(ort, lowered.model, 'trainModel', sessionOptions)
   let evaluation: Runtime['evaluation']
   try {
-    const runnable = evalModel && lowerModel(evalModel, lowerings)
+    const runnable = evalModel && lowerModel(withoutUnused(evalModel), lowerings)
     evaluation = runnable && {
       session: await createModelSession(ort, runnable, 'evalModel', sessionOptions),
       inputs: modelInputs(runnable),
@@ -101,6 +105,7 @@ export async function setUp(options: TrainingSessionOptions, sessionOptions?: ob
       lowered,
       evaluation,
       evalModel,
+      unread: unreadInputs(evalModel, [...trainable, ...frozen]),
     },
     optimizer,
     steps: chosen !== undefined,
@@ -114,6 +119,26 @@ export async function setUp(options: TrainingSessionOptions, sessionOptions?: ob
     ),
     properties: new Map([...(state?.properties ?? [])].filter(([key]) => !isOwnProperty(key))),
   }
+}
+
+/**
+ * The part of an eval model that its outputs are computed from: the rest is there to be exported, and would have inputs
+ * that a training model does not have.
+ */
+function withoutUnused(model: Model): Model {
+  const graph = withFields(model.graph, {})
+  const needed = dropUnused(graph)
+  graph.input = graph.input.filter(({ name }) => needed.has(name))
+  return withFields(model, { graph })
+}
+
+function unreadInputs(
+  model: Model | undefined,
+  parameters: readonly { readonly name: string }[],
+): ReadonlySet<string> {
+  const names = new Set(model?.graph.input.map(({ name }) => name))
+  for (const { name } of parameters) names.delete(name)
+  return names
 }
 
 async function readOptional(artifact: Artifact | undefined, what: string): Promise<Model | undefined> {

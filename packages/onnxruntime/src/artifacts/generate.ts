@@ -1,19 +1,27 @@
-import { clone } from '@bufbuild/protobuf'
+import { clone, create } from '@bufbuild/protobuf'
 import { checkOptions, InducedMetricError } from '@induced-metric/core'
 import type { Artifact } from '../artifact.js'
 import { writeCheckpoint } from '../checkpoint/write.js'
+import { bufferKey, bufferName, resetName } from '../lowering/names.js'
 import type { ValueTypes } from '../lowering/shapes.js'
 import type { Ort } from '../namespace.js'
 import { dataType } from '../onnx/dataType.js'
-import { dropUnused, freshNames, namesIn } from '../onnx/graph.js'
+import { dropUnused, freshNames, namesIn, renameValue } from '../onnx/graph.js'
 import { opsetOf, setOpset, writeModel, type Model } from '../onnx/model.js'
 import { createNode } from '../onnx/node.js'
-import { ModelProtoSchema, type GraphProto, type TensorProto, type ValueInfoProto } from '../onnx/onnx_pb.js'
+import {
+  ModelProtoSchema,
+  StringStringEntryProtoSchema,
+  type GraphProto,
+  type TensorProto,
+  type ValueInfoProto,
+} from '../onnx/onnx_pb.js'
 import { readTensor, realTensor } from '../onnx/tensor.js'
 import type { CheckpointState, NamedTensor } from '../types.js'
 import { addLoss } from './addLoss.js'
 import { addGradients } from './backward.js'
 import { foldConstants } from './fold.js'
+import { redeclareInputs, type InputShapes } from './declarations.js'
 import type { GradientTable } from './gradients/table.js'
 import { inferTypes } from './inferTypes.js'
 import { describeShape, type Loss } from './losses.js'
@@ -48,6 +56,11 @@ export interface GenerateOptions {
    * (`'training'`, default), or the running ones as at inference.
    */
   readonly batchNormalization?: 'training' | 'inference'
+  /**
+   * The extents of inputs, where they are to be others than the model declares: numbers, or symbols, which free an axis
+   * that the exporter has fixed, as in `{ x: ['batch', 16, 96] }`. The others follow.
+   */
+  readonly inputs?: InputShapes
   /** Gradient rules beyond those of `gradients`, or in their place. */
   readonly gradients?: GradientTable
   /** The package of the runtime that infers shapes and folds constants: onnxruntime-node (default), or onnxruntime-web. */
@@ -110,6 +123,7 @@ export async function generateArtifacts(
     additionalOutputs: 'any',
     outputNames: 'any',
     batchNormalization: ['training', 'inference'],
+    inputs: 'any',
     gradients: 'any',
     ort: 'any',
     externalData: 'any',
@@ -121,17 +135,19 @@ export async function generateArtifacts(
     constants: fixed,
   } = prepareModel(await readForward(forwardModel, options.externalData))
   const { graph } = model
+  const outputs = options.outputNames ?? graph.output.map(({ name }) => name)
+  if (options.inputs !== undefined) await redeclareInputs(model, options.inputs, outputs, ort)
   const parameters = takeParameters(graph, fixed)
+  freeReservedNames(graph, [...parameters.values.keys()], new Set([...outputs, ...additionalOutputs]))
   const { types: forwardTypes, folded } = await foldConstants(model, ort)
 
-  const outputs = options.outputNames ?? graph.output.map(({ name }) => name)
   checkValues(graph, outputs, 'outputNames')
   checkValues(graph, additionalOutputs, 'additionalOutputs')
   const forwardOutputs = graph.output
   const { loss, constants } =
     options.loss === undefined
       ? { loss: outputs[0]!, constants: [] }
-      : await addLoss(model, forwardTypes, options.loss, outputs)
+      : await addLoss(model, forwardTypes, options.loss, outputs, parameters.values)
   graph.initializer.push(...constants)
   // What a caller feeds comes first, then the parameters.
   const isParameter = ({ name }: ValueInfoProto): boolean => parameters.values.has(name)
@@ -143,6 +159,7 @@ export async function generateArtifacts(
   for (const output of graph.output) if (!forwardOutputs.includes(output)) delete output.type
   // What the model says of its outputs may be all that is known of them.
   graph.valueInfo.push(...forwardOutputs.filter((output) => !graph.output.includes(output)))
+  const fed = new Set(graph.input.map(({ name }) => name).filter((name) => !parameters.values.has(name)))
   const types = await inferTypes(model, ort)
   for (const output of graph.output) {
     const { dataType: type = dataType.float, shape } = types.get(output.name)
@@ -199,12 +216,9 @@ export async function generateArtifacts(
       return writeCheckpoint(state)
     },
     state,
-    summary: summarize({ trainModel, forwardNodes, state, types, loss, inlined, folded }),
+    summary: summarize({ trainModel, fed, forwardNodes, state, types, loss, inlined, folded }),
   }
 }
-
-/** The input that says whether gradients start afresh. */
-const resetName = 'lazy_reset_grad'
 
 /** Turns a model with a loss into one that accumulates gradients; which parameters have one is returned. */
 function addTraining(
@@ -220,16 +234,10 @@ function addTraining(
   const { graph } = model
   dropUnused(graph)
   setTrainingMode(graph, types, options.batchNormalization)
-  const names = namesIn(graph)
-  if (names.has(resetName)) {
-    throw new InducedMetricError(
-      'ERR_NOT_SUPPORTED',
-      `the model has a value ${JSON.stringify(resetName)}, which is what training models call an input of their own; rename it`,
-    )
-  }
+  const fresh = freshNames(namesIn(graph))
   const { dataType: type = dataType.float, shape = [] } = types.get(loss)
   const seed = realTensor(
-    freshNames(names)(`${loss}_grad`),
+    fresh(`${loss}_grad`),
     [1],
     type,
     shape.map(() => 1),
@@ -248,20 +256,49 @@ function addTraining(
   graph.initializer.push(...constants)
   declareValues(graph, types)
 
-  const declared = new Map(graph.input.map((input) => [input.name, input]))
-  for (const [parameter, gradient] of gradients) {
-    const input = declared.get(parameter)!
-    const buffer = `${gradient}.accumulation.buffer`
-    const out = `${gradient}.accumulation.out`
-    graph.node.push(createNode('com.microsoft:InPlaceAccumulatorV2', [buffer, gradient, resetName], [out]))
-    graph.input.push(withFields(input, { name: buffer }))
-    graph.output.push(declaredValue(out, dataType.bool, [1]))
-  }
-  graph.input.push(declaredValue(resetName, dataType.bool, [1]))
+  addAccumulation(model, gradients)
   const read = dropUnused(graph)
   graph.input = graph.input.filter(({ name }) => read.has(name))
   if (opsetOf(model, 'com.microsoft') === undefined) setOpset(model, 'com.microsoft', 1)
   return { gradients, forwardNodes }
+}
+
+/** Gives values that have names by which the genuine runtime knows inputs of its own other ones, where nobody asks for them. */
+function freeReservedNames(
+  graph: GraphProto,
+  parameters: readonly string[],
+  asked: ReadonlySet<string>,
+): void {
+  const fixed = new Set([...graph.input, ...graph.output].map(({ name }) => name))
+  const names = namesIn(graph)
+  const fresh = freshNames(names)
+  for (const name of [resetName, ...parameters.map(bufferName)]) {
+    if (!names.has(name) || fixed.has(name) || asked.has(name)) continue
+    renameValue(graph, name, fresh(name))
+  }
+}
+
+/**
+ * Has a training model add its gradients up, in inputs that go by the names that the genuine runtime knows them by. Where
+ * the model has a value of such a name, the input gets another, which is told in the metadata.
+ */
+function addAccumulation(model: Model, gradients: ReadonlyMap<string, string>): void {
+  const { graph } = model
+  const fresh = freshNames(namesIn(graph))
+  const declared = new Map(graph.input.map((input) => [input.name, input]))
+  const reset = fresh(resetName)
+  for (const [parameter, gradient] of gradients) {
+    const buffer = fresh(bufferName(parameter))
+    if (buffer !== bufferName(parameter)) {
+      const entry = { key: `${bufferKey}${parameter}`, value: buffer }
+      model.metadataProps.push(create(StringStringEntryProtoSchema, entry))
+    }
+    const out = fresh(`${parameter}_grad.accumulation.out`)
+    graph.node.push(createNode('com.microsoft:InPlaceAccumulatorV2', [buffer, gradient, reset], [out]))
+    graph.input.push(withFields(declared.get(parameter)!, { name: buffer }))
+    graph.output.push(declaredValue(out, dataType.bool, [1]))
+  }
+  graph.input.push(declaredValue(reset, dataType.bool, [1]))
 }
 
 /** Says of the values of a graph what is known. */

@@ -1,12 +1,13 @@
 import { clone } from '@bufbuild/protobuf'
 import { InducedMetricError } from '@induced-metric/core'
-import { dropUnused, subgraphsOf } from '../onnx/graph.js'
+import { dropUnused, freshNames, namesIn, subgraphsOf } from '../onnx/graph.js'
 import { canonicalDomain, opsetOf, setOpset, type Model } from '../onnx/model.js'
 import { createNode } from '../onnx/node.js'
 import { ModelProtoSchema, type GraphProto, type NodeProto, type TensorProto } from '../onnx/onnx_pb.js'
 import { createValue } from '../onnx/value.js'
 import { createContext, describeNode, type Emitted, type Lowering } from './context.js'
 import { infer } from './inference.js'
+import { bufferKey, bufferName } from './names.js'
 import { typeOf, valueTypes, type Extent } from './shapes.js'
 import { oldestOpset, upgradeOperators } from './upgrade.js'
 import { isTrainingOnly, lowerings, type LoweringTable } from './table.js'
@@ -90,17 +91,10 @@ export function lowerModel(model: Model, table: LoweringTable = lowerings): Mode
   const types = valueTypes(graph)
   infer(graph, types)
 
-  const names = new Set([...graph.input, ...graph.valueInfo, ...graph.output].map(({ name }) => name))
-  for (const { input, output } of graph.node) for (const name of [...input, ...output]) names.add(name)
   const emitted: Emitted = {
     nodes: [],
     constants: new Map<string, TensorProto>(),
-    fresh: (hint) => {
-      let name = hint
-      for (let i = 2; names.has(name); i++) name = `${hint}_${i}`
-      names.add(name)
-      return name
-    },
+    fresh: freshNames(namesIn(graph)),
   }
   for (const node of graph.node) {
     const row = rowOf(table, node)
@@ -134,14 +128,12 @@ export function lowerTrainingModel(model: Model, table: LoweringTable = lowering
     )
   }
   const inputs = new Map(graph.input.map((input) => [input.name, input]))
+  const byBuffer = parametersByBuffer(model)
   const dropped = new Set<string>()
   const paired = accumulators.map((node) => {
     const [buffer = '', gradient = '', reset = ''] = node.input
     for (const name of [buffer, reset, ...node.output]) dropped.add(name)
-    const parameter = [
-      buffer.replace(/_grad\.accumulation\.buffer$/, ''),
-      gradient.replace(/_grad$/, ''),
-    ].find((name) => name !== buffer && name !== gradient && inputs.has(name))
+    const parameter = byBuffer.get(buffer) ?? inputs.get(gradient.replace(/_grad$/, ''))?.name
     const { dataType, shape } = parameter === undefined ? {} : typeOf(inputs.get(parameter)!)
     if (parameter === undefined || dataType === undefined || !shape?.every(isKnown)) {
       throw new InducedMetricError(
@@ -161,10 +153,11 @@ export function lowerTrainingModel(model: Model, table: LoweringTable = lowering
   next.output = next.output.filter(({ name }) => !dropped.has(name))
   const outputs = next.output.map(({ name }) => name)
   const taken = new Set([...outputs, ...order])
+  const fresh = freshNames(namesIn(next))
   const gradients = paired.map(({ parameter, gradient, dataType, dims }): GradientOutput => {
     let output = gradient
     if (taken.has(gradient)) {
-      output = `${parameter}_grad.output`
+      output = fresh(`${parameter}_grad.output`)
       next.node.push(createNode('Identity', [gradient], [output]))
     }
     taken.add(output)
@@ -202,6 +195,18 @@ function updatesOf({ input, node }: GraphProto): BufferUpdate[] {
         return inputs.has(parameter) && output !== '' ? [{ parameter, output }] : []
       }),
     )
+}
+
+/**
+ * Whose gradients are added up in which inputs of a training model. The genuine runtime goes by the names, of which each
+ * follows from that of the parameter; a model in which another value has such a name says what stands for it.
+ */
+function parametersByBuffer({ graph, metadataProps }: Model): ReadonlyMap<string, string> {
+  const table = new Map(graph.input.map(({ name }) => [bufferName(name), name]))
+  for (const { key, value } of metadataProps) {
+    if (key.startsWith(bufferKey)) table.set(value, key.slice(bufferKey.length))
+  }
+  return table
 }
 
 function isKnown(extent: Extent): extent is number {

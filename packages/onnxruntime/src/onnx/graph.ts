@@ -41,6 +41,26 @@ export function freshNames(names: Set<string>): (hint: string) => string {
   }
 }
 
+/** Gives a value of a graph another name, which the graph must not have yet. */
+export function renameValue(graph: GraphProto, from: string, to: string): void {
+  const rename = (name: string): string => (name === from ? to : name)
+  for (const tensor of graph.initializer) tensor.name = rename(tensor.name)
+  const visit = (nodes: readonly NodeProto[]): void => {
+    for (const node of nodes) {
+      node.input = node.input.map(rename)
+      node.output = node.output.map(rename)
+      for (const inner of subgraphsOf(node)) {
+        // A graph inside may have a value of its own of that name.
+        const own = [...inner.input, ...inner.initializer].map(({ name }) => name)
+        if (own.includes(from) || inner.node.some(({ output }) => output.includes(from))) continue
+        visit(inner.node)
+        for (const value of inner.output) value.name = rename(value.name)
+      }
+    }
+  }
+  visit(graph.node)
+}
+
 /** The values around a node that the graphs inside it read. */
 export function capturedBy(node: NodeProto): readonly string[] {
   const subgraphs = subgraphsOf(node)

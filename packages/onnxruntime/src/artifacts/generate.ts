@@ -30,6 +30,7 @@ import { chooseTrainable, takeParameters, type ParameterInfo } from './parameter
 import { prepareModel } from './prepare.js'
 import { readForward, type ExternalData } from './readForward.js'
 import type { Selector } from './select.js'
+import { separateStatistics } from './statistics.js'
 import { summarize, type ArtifactsSummary } from './summary.js'
 import { setEvalMode, setTrainingMode } from './trainingMode.js'
 import { declaredValue, withFields } from './values.js'
@@ -137,6 +138,7 @@ export async function generateArtifacts(
   const { graph } = model
   const outputs = options.outputNames ?? graph.output.map(({ name }) => name)
   if (options.inputs !== undefined) await redeclareInputs(model, options.inputs, outputs, ort)
+  await separateStatistics(model, fixed, batchNormalization === 'training', ort)
   const parameters = takeParameters(graph, fixed)
   freeReservedNames(graph, [...parameters.values.keys()], new Set([...outputs, ...additionalOutputs]))
   const { types: forwardTypes, folded } = await foldConstants(model, ort)

@@ -1,40 +1,17 @@
 import { createOptimizer, inducedMetric, sgd, type Optimizer } from '@induced-metric/core'
 import { readArtifact, type Artifact } from './artifact.js'
-import { withFields } from './artifacts/values.js'
 import { readCheckpoint, readCheckpointFile } from './checkpoint/index.js'
-import { fillsFetches } from './fetching.js'
 import { defaultLearningRate, readOptimizerModel } from './genuine.js'
 import { withLearningRate, type LearningRate } from './learningRate.js'
-import { lowerModel, lowerTrainingModel, type LoweredTrainingModel } from './lowering/lower.js'
+import { lowerTrainingModel } from './lowering/lower.js'
 import { lowerings as builtinLowerings } from './lowering/table.js'
-import { modelInputs, type ModelInput } from './modelInput.js'
-import { createModelSession } from './modelSession.js'
-import { defaultOrt, type Ort, type OrtSession } from './namespace.js'
-import { dropUnused } from './onnx/graph.js'
+import { defaultOrt } from './namespace.js'
 import { readModel, type Model } from './onnx/model.js'
+import { createRuntime, type Runtime } from './runtime.js'
 import { checkSessionOptions, type TrainingSessionOptions } from './sessionOptions.js'
 import { matchParameters } from './sessionParameters.js'
 import { groupName, isOwnProperty, restoreOptimizer } from './state.js'
 import type { CheckpointState, NamedTensor, Property } from './types.js'
-
-/** The sessions of the runtime and what they are fed. */
-export interface Runtime {
-  readonly ort: Ort
-  readonly fillsFetches: boolean
-  readonly train: OrtSession
-  readonly trainInputs: readonly ModelInput[]
-  readonly lowered: LoweredTrainingModel
-  readonly evaluation:
-    | {
-        readonly session: OrtSession
-        readonly inputs: readonly ModelInput[]
-        readonly outputs: readonly string[]
-      }
-    | undefined
-  readonly evalModel: Model | undefined
-  /** What may be fed besides: inputs of the eval model that none of its outputs depends on. */
-  readonly unread: ReadonlySet<string>
-}
 
 /** What a session consists of. */
 export interface SessionSetup {
@@ -66,8 +43,8 @@ export async function setUp(options: TrainingSessionOptions, sessionOptions?: ob
   const lowered = lowerTrainingModel(trainModel, lowerings)
   const evalModel = await readOptional(options.evalModel, 'evalModel')
   const state = checkpointState === undefined ? undefined : await readState(checkpointState)
-  const models = evalModel ? [lowered.model, evalModel] : [lowered.model]
-  const { trainable, frozen } = matchParameters(lowered, models, state, options.groupOf)
+  const inModels = evalModel ? [lowered.model, evalModel] : [lowered.model]
+  const { trainable, frozen } = matchParameters(lowered, inModels, state, options.groupOf)
 
   const saved = state?.optimizerGroups.find(({ name }) => name === groupName)?.initialLearningRate
   const rate: LearningRate = { value: undefined }
@@ -81,32 +58,12 @@ export async function setUp(options: TrainingSessionOptions, sessionOptions?: ob
   if (chosen && state && options.optimizerState !== 'fresh') restoreOptimizer(optimizer, state)
 
   const ort = options.ort ?? (await defaultOrt())
-  const fills = await fillsFetches(ort)
-  const train = await createModelSession(ort, lowered.model, 'trainModel', sessionOptions)
-  let evaluation: Runtime['evaluation']
-  try {
-    const runnable = evalModel && lowerModel(withoutUnused(evalModel), lowerings)
-    evaluation = runnable && {
-      session: await createModelSession(ort, runnable, 'evalModel', sessionOptions),
-      inputs: modelInputs(runnable),
-      outputs: runnable.graph.output.map(({ name }) => name),
-    }
-  } catch (error) {
-    await train.release()
-    throw error
-  }
+  const parameters = new Set([...trainable, ...frozen].map(({ name }) => name))
+  const models = { train: trainModel, lowered, evaluation: evalModel }
+  const runtime = await createRuntime(ort, models, lowerings, parameters, sessionOptions)
   const { learningRate } = transformation.settings
   return {
-    runtime: {
-      ort,
-      fillsFetches: fills,
-      train,
-      trainInputs: modelInputs(lowered.model),
-      lowered,
-      evaluation,
-      evalModel,
-      unread: unreadInputs(evalModel, [...trainable, ...frozen]),
-    },
+    runtime,
     optimizer,
     steps: chosen !== undefined,
     rate,
@@ -119,26 +76,6 @@ export async function setUp(options: TrainingSessionOptions, sessionOptions?: ob
     ),
     properties: new Map([...(state?.properties ?? [])].filter(([key]) => !isOwnProperty(key))),
   }
-}
-
-/**
- * The part of an eval model that its outputs are computed from: the rest is there to be exported, and would have inputs
- * that a training model does not have.
- */
-function withoutUnused(model: Model): Model {
-  const graph = withFields(model.graph, {})
-  const needed = dropUnused(graph)
-  graph.input = graph.input.filter(({ name }) => needed.has(name))
-  return withFields(model, { graph })
-}
-
-function unreadInputs(
-  model: Model | undefined,
-  parameters: readonly { readonly name: string }[],
-): ReadonlySet<string> {
-  const names = new Set(model?.graph.input.map(({ name }) => name))
-  for (const { name } of parameters) names.delete(name)
-  return names
 }
 
 async function readOptional(artifact: Artifact | undefined, what: string): Promise<Model | undefined> {

@@ -10,7 +10,7 @@ import { infer } from './inference.js'
 import { bufferKey, bufferName } from './names.js'
 import { typeOf, valueTypes, type Extent } from './shapes.js'
 import { oldestOpset, upgradeOperators } from './upgrade.js'
-import { isTrainingOnly, lowerings, type LoweringTable } from './table.js'
+import { isTrainingOnly, lowerings, withGenuineLosses, type LoweringTable } from './table.js'
 
 /** The version of ONNX's operators that lowered models use where the original has an older one. */
 const loweredOpset = 17
@@ -173,7 +173,7 @@ export function lowerTrainingModel(model: Model, table: LoweringTable = lowering
   }
   const given = new Set(next.output.map(({ name }) => name))
   return {
-    model: lowerModel(prepared, table),
+    model: lowerModel(prepared, withGenuineLosses(table)),
     gradients,
     buffers: buffers.filter(({ output }) => given.has(output)),
     outputs,

@@ -155,7 +155,8 @@ export class TrainingSession {
    * @param fetches the outputs to give back, all by default
    * @param options of the runtime's `run`
    * @returns the outputs by name, as the runtime's tensors
-   * @throws ERR_OPTION and ERR_SHAPE for feeds that do not fit; what the runtime throws. Gradients of earlier train steps
+   * @throws ERR_OPTION and ERR_SHAPE for feeds that do not fit, ERR_OPTION for labels that are no class, ERR_SHAPE where a
+   *   batch normalisation would have one value for each channel; what the runtime throws. Gradients of earlier train steps
    *   are then as before.
    */
   runTrainStep(

@@ -330,17 +330,17 @@ describe('batch normalisation of one value for each channel', () => {
       drawn(dims, seed, { low, high: 2, type: float })
     const model = forward(
       [
-        node('Conv', ['x', 'w'], ['h'], { kernel_shape: [1, 1] }),
-        node('BatchNormalization', ['h', 'scale', 'shift', 'mean', 'variance'], ['n']),
-        node('GlobalAveragePool', ['n'], ['y']),
+        node('BatchNormalization', ['x', 'scale', 'shift', 'mean', 'variance'], ['n']),
+        node('Conv', ['n', 'w'], ['h'], { kernel_shape: [1, 1] }),
+        node('GlobalAveragePool', ['h'], ['y']),
       ],
       { x: ['batch', 2, 'height', 'width'] },
       {
         w: real([3, 2, 1, 1], 1),
-        scale: real([3], 3),
-        shift: real([3], 4),
-        mean: real([3], 5),
-        variance: real([3], 6, 0.5),
+        scale: real([2], 3),
+        shift: real([2], 4),
+        mean: real([2], 5),
+        variance: real([2], 6, 0.5),
       },
       { y: ['batch', 3, 1, 1] },
       { type: float },

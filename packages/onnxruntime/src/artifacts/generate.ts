@@ -95,7 +95,8 @@ export interface TrainingArtifacts {
  * @param forwardModel the content of a `.onnx` file, its path or URL, or a model that was read. It is left as it is
  * @throws ERR_NOT_SUPPORTED for an operator that has no gradient rule where one is needed, naming the operator, the node and
  *   the parameter that it blocks; ERR_OPTION for a model that is not valid ONNX, and for options that do not fit it;
- *   ERR_SHAPE for a loss that does not go with the model's outputs
+ *   ERR_SHAPE for a loss that does not go with the model's outputs, inputs that the model cannot have declared anew, and a
+ *   batch of one for a batch normalisation that is to train
  *
  * @example
  * ```ts no-run

@@ -43,7 +43,7 @@ const op = (
 ): NodeProto => node(opType, inputs.split(' '), output.split(' '), attributes)
 
 /** One number; without dims a scalar. */
-export const number = (given: number, dims: readonly number[] = [], type: number = dataType.float): Tensor =>
+const number = (given: number, dims: readonly number[] = [], type: number = dataType.float): Tensor =>
   tensor(dims, Array<number>(dims.reduce((a, b) => a * b, 1)).fill(given), type)
 const vector = (seed: number, low = 0.5, high = 2, size = 8, type: number = dataType.float): Tensor =>
   drawn([size], seed, { low, high, type })

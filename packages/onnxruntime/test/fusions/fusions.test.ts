@@ -218,6 +218,14 @@ describe('a session computes what its model says, all of it trained, its head, o
     await check(model, inputs, { ...base, requiresGrad: trainable }, 1e-4)
   })
 
+  it('a normalisation that an exporter wrote out with an epsilon of 0.001', async () => {
+    const path = fileURLToPath(new URL('../fixtures/forward/ln_eps1e-3.onnx', import.meta.url))
+    const build = (): Model => readModel(readFileSync(path))
+    const inputs = { x: drawn([8, 4], 7, { low: -0.1, high: 0.1, type: float }), labels: whole([8], 3) }
+    await check(build(), inputs, { loss: 'cross-entropy' }, 1e-5)
+    await check(build(), inputs, { loss: 'cross-entropy', requiresGrad: 'head.*' }, 1e-5)
+  })
+
   it('a normalisation, on onnxruntime-web', async () => {
     web.env.wasm.numThreads = 1
     for (const centered of [true, false]) {

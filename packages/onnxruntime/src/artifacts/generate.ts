@@ -1,23 +1,16 @@
-import { clone, create } from '@bufbuild/protobuf'
+import { clone } from '@bufbuild/protobuf'
 import { checkOptions, InducedMetricError } from '@induced-metric/core'
 import type { Artifact } from '../artifact.js'
 import { writeCheckpoint } from '../checkpoint/write.js'
-import { bufferKey, bufferName, resetName } from '../lowering/names.js'
 import type { ValueTypes } from '../lowering/shapes.js'
 import type { Ort } from '../namespace.js'
 import { dataType } from '../onnx/dataType.js'
-import { dropUnused, freshNames, namesIn, renameValue } from '../onnx/graph.js'
+import { dropUnused, freshNames, namesIn } from '../onnx/graph.js'
 import { opsetOf, setOpset, writeModel, type Model } from '../onnx/model.js'
-import { createNode } from '../onnx/node.js'
-import {
-  ModelProtoSchema,
-  StringStringEntryProtoSchema,
-  type GraphProto,
-  type TensorProto,
-  type ValueInfoProto,
-} from '../onnx/onnx_pb.js'
+import { ModelProtoSchema, type GraphProto, type TensorProto, type ValueInfoProto } from '../onnx/onnx_pb.js'
 import { readTensor, realTensor } from '../onnx/tensor.js'
 import type { CheckpointState, NamedTensor } from '../types.js'
+import { addAccumulation, freeReservedNames } from './accumulation.js'
 import { addLoss } from './addLoss.js'
 import { addGradients } from './backward.js'
 import { foldConstants } from './fold.js'
@@ -264,44 +257,6 @@ function addTraining(
   graph.input = graph.input.filter(({ name }) => read.has(name))
   if (opsetOf(model, 'com.microsoft') === undefined) setOpset(model, 'com.microsoft', 1)
   return { gradients, forwardNodes }
-}
-
-/** Gives values that have names by which the genuine runtime knows inputs of its own other ones, where nobody asks for them. */
-function freeReservedNames(
-  graph: GraphProto,
-  parameters: readonly string[],
-  asked: ReadonlySet<string>,
-): void {
-  const fixed = new Set([...graph.input, ...graph.output].map(({ name }) => name))
-  const names = namesIn(graph)
-  const fresh = freshNames(names)
-  for (const name of [resetName, ...parameters.map(bufferName)]) {
-    if (!names.has(name) || fixed.has(name) || asked.has(name)) continue
-    renameValue(graph, name, fresh(name))
-  }
-}
-
-/**
- * Has a training model add its gradients up, in inputs that go by the names that the genuine runtime knows them by. Where
- * the model has a value of such a name, the input gets another, which is told in the metadata.
- */
-function addAccumulation(model: Model, gradients: ReadonlyMap<string, string>): void {
-  const { graph } = model
-  const fresh = freshNames(namesIn(graph))
-  const declared = new Map(graph.input.map((input) => [input.name, input]))
-  const reset = fresh(resetName)
-  for (const [parameter, gradient] of gradients) {
-    const buffer = fresh(bufferName(parameter))
-    if (buffer !== bufferName(parameter)) {
-      const entry = { key: `${bufferKey}${parameter}`, value: buffer }
-      model.metadataProps.push(create(StringStringEntryProtoSchema, entry))
-    }
-    const out = fresh(`${parameter}_grad.accumulation.out`)
-    graph.node.push(createNode('com.microsoft:InPlaceAccumulatorV2', [buffer, gradient, reset], [out]))
-    graph.input.push(withFields(declared.get(parameter)!, { name: buffer }))
-    graph.output.push(declaredValue(out, dataType.bool, [1]))
-  }
-  graph.input.push(declaredValue(reset, dataType.bool, [1]))
 }
 
 /** Says of the values of a graph what is known. */

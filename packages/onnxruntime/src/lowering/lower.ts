@@ -165,7 +165,7 @@ export function lowerTrainingModel(model: Model, table: LoweringTable = lowering
     return { parameter, output, dataType, dims }
   })
   const trained = new Set(paired.map(({ parameter }) => parameter))
-  const buffers = updatesOf(next).filter(({ parameter }) => !trained.has(parameter))
+  const buffers = chainUpdates(next).filter(({ parameter }) => !trained.has(parameter))
   for (const { parameter, output } of buffers) {
     if (taken.has(output)) continue
     const { dataType = 0, shape } = typeOf(inputs.get(parameter)!)
@@ -182,19 +182,24 @@ export function lowerTrainingModel(model: Model, table: LoweringTable = lowering
 
 /**
  * What batch normalisations in training make of the running statistics that they are given. The training build's kernel
- * writes them where it read them.
+ * writes them where it read them: of several that share some, each goes on from what the one before has made.
+ *
+ * @param graph is changed, for that
  */
-function updatesOf({ input, node }: GraphProto): BufferUpdate[] {
+function chainUpdates({ input, node }: GraphProto): BufferUpdate[] {
   const inputs = new Set(input.map(({ name }) => name))
-  return node
-    .filter(({ opType, domain }) => opType === 'BatchNormInternal' && domain === 'com.microsoft')
-    .flatMap((given) =>
-      [1, 2].flatMap((place): BufferUpdate[] => {
-        const parameter = given.input[place + 2] ?? ''
-        const output = given.output[place] ?? ''
-        return inputs.has(parameter) && output !== '' ? [{ parameter, output }] : []
-      }),
-    )
+  const latest = new Map<string, string>()
+  for (const given of node) {
+    if (given.opType !== 'BatchNormInternal' || given.domain !== 'com.microsoft') continue
+    for (const place of [1, 2]) {
+      const parameter = given.input[place + 2] ?? ''
+      const output = given.output[place] ?? ''
+      if (!inputs.has(parameter) || output === '') continue
+      given.input[place + 2] = latest.get(parameter) ?? parameter
+      latest.set(parameter, output)
+    }
+  }
+  return [...latest].map(([parameter, output]) => ({ parameter, output }))
 }
 
 /**

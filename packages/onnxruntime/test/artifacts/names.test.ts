@@ -1,5 +1,7 @@
 import { fileURLToPath } from 'node:url'
+import * as ort from 'onnxruntime-node'
 import { describe, expect, it } from 'vitest'
+import { TrainingSession } from '../../src/session.js'
 import { generateArtifacts, mseLoss, type GenerateOptions } from '../../src/artifacts/index.js'
 import {
   createNode as node,
@@ -9,7 +11,8 @@ import {
   readModel,
   type Model,
 } from '../../src/onnx/index.js'
-import { model } from '../builder.js'
+import { model, numbers } from '../builder.js'
+import { isInstalled, startGenuine } from '../genuine/runtime.js'
 import { drawn, type Tensor } from './gradients/harness.js'
 import { checkTraining, forward } from './training.js'
 
@@ -77,6 +80,34 @@ describe('artifacts load and train where', () => {
       'w_grad_grad.accumulation.buffer',
       'lazy_reset_grad',
     ])
+  })
+
+  it.skipIf(!isInstalled)('in the genuine runtime, too, unless inputs have its names', async () => {
+    const genuine = await startGenuine()
+    const path = fileURLToPath(new URL('../fixtures/forward/names_grad.onnx', import.meta.url))
+    const made = await generateArtifacts(path, { loss: 'mse', optimizer: 'adamw' })
+    const { trainModel, evalModel, optimizerModel, checkpointState } = made
+    const artifacts = { trainModel, evalModel, optimizerModel: optimizerModel!, checkpointState }
+    const [here, there] = [
+      await TrainingSession.create({ ...artifacts, ort }),
+      await genuine.create(artifacts),
+    ]
+    const inputs = { x: numbers(20, 1, 1), target: numbers(20, 2, 1) }
+    const feeds = <T>(tensorOf: (data: Float32Array) => T): Record<string, T> =>
+      Object.fromEntries(Object.entries(inputs).map(([name, data]) => [name, tensorOf(data)]))
+    const mine = feeds((data) => new ort.Tensor('float32', data, [5, 4]))
+    const theirs = feeds((data) => genuine.tensor('float32', data, [5, 4]))
+    const numberOf = (given: { readonly data: unknown }): number => (given.data as Float32Array)[0]!
+    for (let step = 0; step < 3; step++) {
+      const [a, b] = [await here.runTrainStep(mine), await there.runTrainStep(theirs)]
+      expect(numberOf(a['loss']!)).toBeCloseTo(numberOf(b['loss']!), 5)
+      for (const session of [here, there]) {
+        await session.runOptimizerStep()
+        await session.lazyResetGrad()
+      }
+    }
+    await here.release()
+    await there.release()
   })
 
   it.each(reserved.flatMap((name) => (['v', 'm', 'x'] as const).map((place) => [place, name] as const)))(

@@ -11,6 +11,7 @@ import {
   readModel,
   type Model,
   type NodeProto,
+  writeModel,
 } from '../../src/onnx/index.js'
 import { relativeError, runModel } from '../run.js'
 import { drawn, tensor, type Tensor } from './gradients/harness.js'
@@ -254,4 +255,33 @@ it('statistics that depend on an input are refused where they are to move', asyn
     /ERR_NOT_SUPPORTED.*BatchNormalization.*running_mean "mean" depends on an input.*batchNormalization: 'inference'/,
   )
   await generateArtifacts(model, { ...options, batchNormalization: 'inference' })
+})
+
+it('statistics that layers share in artifacts of others go on from layer to layer, as in the genuine kernel', async () => {
+  const made = await generateArtifacts(separate, options)
+  const statisticsOf = async (trainModel: Uint8Array): Promise<(name: string) => number[]> => {
+    const session = await TrainingSession.create({ trainModel, checkpointState: made.state, ort })
+    await session.runTrainStep(feeds)
+    const found = new Map(
+      [...session.parameters].map(([name, { data }]) => [name, Array.from(data as Float32Array)]),
+    )
+    await session.release()
+    return (name) => found.get(name)!
+  }
+  const shared = readModel(made.trainModel)
+  for (const { opType, input } of shared.graph.node) {
+    if (opType !== 'BatchNormInternal' || input[3] !== 'mean2') continue
+    input.splice(3, 2, 'mean1', 'var1')
+  }
+  shared.graph.input = shared.graph.input.filter(({ name }) => name !== 'mean2' && name !== 'var2')
+  const apart = await statisticsOf(made.trainModel)
+  const together = await statisticsOf(writeModel(shared))
+  for (const [what, start] of [
+    ['mean', 0],
+    ['var', 1],
+  ] as const) {
+    // old·0.75 + 0.25·batch, of both batches one after the other.
+    const expected = apart(`${what}1`).map((first, i) => first * 0.75 + apart(`${what}2`)[i]! - start * 0.75)
+    expect(relativeError(together(`${what}1`), expected)).toBeLessThan(1e-6)
+  }
 })

@@ -47,7 +47,7 @@ const handsOn = new Set(['Cast', 'Flatten', 'Identity', 'Reshape', 'Squeeze', 'T
 
 /**
  * Makes the check of the labels that a model's losses take: of those that are fed by looking at them, of those that the
- * model computes from whole numbers that are fed by computing that part of it.
+ * model computes from what is fed by computing that part of it, where it is of whole numbers.
  *
  * @param parameters inputs of the model that are not fed
  */
@@ -60,7 +60,7 @@ export async function createLabelCheck(
   const fed = new Set(model.graph.input.map(({ name }) => name).filter((name) => !parameters.has(name)))
   const all = model.graph.node.flatMap((node) => labelsOf(node, types, fed))
   const direct = all.filter(({ input }) => input !== undefined)
-  const computed = all.filter(({ input, value }) => input === undefined && isWhole(model, types, fed, value))
+  const computed = all.filter(({ input, value }) => input === undefined && isCheap(model, types, fed, value))
   const part = computed.length === 0 ? undefined : await createPart(ort, model, computed)
   return {
     async check(method, feeds) {
@@ -110,18 +110,19 @@ function isInteger(type: number | undefined): boolean {
   return type === dataType.int32 || type === dataType.int64
 }
 
-/** Whether a value is computed from whole numbers alone, which takes no time. */
-function isWhole({ graph }: Model, types: ValueTypes, fed: ReadonlySet<string>, value: string): boolean {
+/** Whether a value is computed from what is fed by way of whole numbers alone, which takes no time. */
+function isCheap({ graph }: Model, types: ValueTypes, fed: ReadonlySet<string>, value: string): boolean {
   const needed = neededFor(graph.node, [value])
+  const inputs = graph.input.map(({ name }) => name).filter((name) => needed.has(name))
   const nodes = graph.node.filter(({ output }) => output.some((name) => needed.has(name)))
-  const isSmall = (name: string): boolean => {
+  const isWhole = (name: string): boolean => {
     const { dataType: type } = types.get(name)
-    return isInteger(type) || type === dataType.bool
+    return name === '' || isInteger(type) || type === dataType.bool
   }
   return (
-    graph.input.every(({ name }) => !needed.has(name) || (fed.has(name) && isSmall(name))) &&
-    graph.input.some(({ name }) => needed.has(name)) &&
-    nodes.every(({ output }) => output.every((name) => name === '' || isSmall(name)))
+    inputs.length > 0 &&
+    inputs.every((name) => fed.has(name)) &&
+    nodes.every(({ opType, output }) => handsOn.has(opType) || output.every(isWhole))
   )
 }
 

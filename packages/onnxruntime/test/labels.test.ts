@@ -259,6 +259,26 @@ describe('labels that are no class are refused, and nothing has changed:', () =>
     ])
   })
 
+  it('fed as numbers of another type', () =>
+    refuses(
+      dense(),
+      {
+        loss: ({ outputs: [scores], input, emit, emitAll, fresh }) => {
+          const loss = fresh('loss')
+          const labels = emit('Cast', [input('labels', double, ['batch'])], { to: int64 })
+          emitAll('SoftmaxCrossEntropyLoss', [scores, labels], {}, [loss, fresh('log_prob')])
+          return loss
+        },
+      },
+      { x, labels: labelsOf([0, 1, 2, -1], double) },
+      [
+        [
+          { labels: labelsOf([0, 1, 2, -2], double) },
+          /ERR_OPTION.*the value .* holds the label -2 \(element 3\)/,
+        ],
+      ],
+    ))
+
   it('of NegativeLogLikelihoodLoss, to which −1 is no class either', () =>
     refuses(
       dense(),

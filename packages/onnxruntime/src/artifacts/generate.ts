@@ -26,7 +26,7 @@ import type { Selector } from './select.js'
 import { separateStatistics } from './statistics.js'
 import { summarize, type ArtifactsSummary } from './summary.js'
 import { setEvalMode, setTrainingMode } from './trainingMode.js'
-import { declaredValue, withFields } from './values.js'
+import { declaredValue } from './values.js'
 
 /** What {@link generateArtifacts} is told. */
 export interface GenerateOptions {

@@ -125,6 +125,13 @@ const whole = (dims: readonly number[], below: number): Tensor =>
   )
 const real = (dims: readonly number[]): Tensor => drawn(dims, 7, { low: -1, high: 1, type: float })
 
+/** The versions in which networks of PyTorch are taken: a session of the encoder takes long to make. */
+const opsets: Readonly<Record<string, readonly number[]>> = {
+  convolutions: [11, 16],
+  attention: [11],
+  encoder: [16],
+}
+
 /** Models of the package, and as PyTorch exports them: their inputs, and how their head is called. */
 const models: readonly (readonly [string, () => Model, Record<string, Tensor>, string])[] = [
   ...(['relu', 'tanh', 'sigmoid', 'gelu'] as const).map(
@@ -178,13 +185,6 @@ const models: readonly (readonly [string, () => Model, Record<string, Tensor>, s
   ],
   ...exported(),
 ]
-
-/** Those whose operators differ most: a session of the encoder takes long to make. */
-const opsets: Readonly<Record<string, readonly number[]>> = {
-  convolutions: [11, 16],
-  attention: [11],
-  encoder: [16],
-}
 
 function exported(): (typeof models)[number][] {
   const pathOf = (file: string): string =>

@@ -49,7 +49,7 @@ it('trains in a page without a bundler, by a script tag and an import map', asyn
   tab.on('pageerror', (error) => problems.push(String(error)))
   tab.on('requestfailed', (request) => problems.push(request.url()))
   await tab.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`)
-  const text = tab.waitForFunction(() => /\d+ steps/.exec(document.body.textContent ?? '')?.[0])
+  const text = tab.waitForFunction(() => /\d+ steps/.exec(document.body.innerText)?.[0])
   const found = await text.then(
     (handle) => handle.jsonValue(),
     (error: unknown) => String(error),

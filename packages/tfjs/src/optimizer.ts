@@ -204,17 +204,16 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
       this.#checkAlive()
       try {
         const pairs = pairGradients(tf, variableGradients)
-        const gradients = pairs.flatMap(({ gradient }) => gradient ?? [])
         const plan = this.#planOf(pairs.map(({ variable }) => variable))
         checkLoss(tf, loss)
-        const given = loss ?? this.#losses.of(gradients)
+        const given = loss ?? this.#losses.of(pairs)
         if (given === undefined && plan.needsLoss) throw lossRequired(plan)
         this.#state.ensure(plan)
         const host = this.#hostMemory()
         tf.tidy(() =>
           host ? this.#takeFused(host, plan, pairs, given) : this.#takeByOperations(plan, pairs, given),
         )
-        this.#losses.release(gradients)
+        this.#losses.release(pairs)
       } finally {
         this.#constants.sweep()
       }
@@ -279,7 +278,8 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
 
     /** The compiled passes of a plan, with a stepper at the learning rate of now. */
     #fusedFor(host: HostMemory, plan: StepPlan): Fused {
-      const [before, rate] = [this.#fused, this.#rate]
+      const before = this.#fused
+      const rate = this.#rate
       const isSame = before?.plan === plan && before.host === host
       if (isSame && before.rate === rate) return before
       if (!isSame) before?.passes.dispose()
@@ -503,7 +503,7 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
         this.groupOf,
       )
       const keys = infos.map(({ name, shape, group }) => `${name} ${shape.join()} ${group}`)
-      const key = [isHalfPrecision(tf), ...keys].join('\n')
+      const key = `${isHalfPrecision(tf)}\n${keys.join('\n')}`
       let plan = this.#plans.get(key)
       if (plan === undefined) {
         const names = infos.map(({ name }) => name)

@@ -52,6 +52,7 @@ export type {
 } from './hyperparameter.js'
 export { checkLearningRate, learningRateAt, withLearningRate } from './learningRate.js'
 export type { Lowering, TensorBackend } from './lowering.js'
+export { nearestNames } from './nearest.js'
 export { createModelOptimizer, type ModelOptimizer } from './modelOptimizer.js'
 export {
   createOptimizer,

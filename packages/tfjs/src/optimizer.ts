@@ -54,7 +54,7 @@ import { forVariables } from './names.js'
 import { warn } from './platform.js'
 import { isHalfPrecision, leastHalfEpsilon } from './precision.js'
 import { createState, type State } from './state.js'
-import { reduceStep, type Reduced } from './step.js'
+import { freshValues, reduceStep, type FreshValues, type Reduced } from './step.js'
 import { pairGradients, variableNamed, type VariableGradient } from './variables.js'
 import {
   decideOnDevice,
@@ -558,25 +558,6 @@ interface Fused {
   /** The learning rate that was set, which the stepper has. */
   readonly rate: number | undefined
   readonly stepper: Stepper
-}
-
-/** What a step makes of a variable and its slots. */
-interface FreshValues {
-  readonly value: Tensor
-  readonly slots: readonly (readonly [name: string, slot: Tensor])[]
-}
-
-/** The new values of a variable; all of them before the first is written, as an update may read all slots. */
-function freshValues(
-  { planned, evaluation }: Reduced['active'][number],
-  outcomes: Reduced['outcomes'],
-): FreshValues {
-  evaluation.supply('scale', outcomes[planned.unit]!.values!.scale)
-  const value = evaluation.fresh('parameter')
-  return {
-    value,
-    slots: planned.graph.slots.map((name) => [name, evaluation.fresh(`slot.${name}`)] as const),
-  }
 }
 
 /** Chooses between a new value and the one it would replace. */

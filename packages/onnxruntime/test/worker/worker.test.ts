@@ -219,6 +219,12 @@ describe('errors', () => {
       code: 'ERR_SHAPE',
       own: true,
     })
+    const wrong = { ...labels, data: BigInt64Array.from(labels.data as BigInt64Array, () => -100n) }
+    expect(await failure(session.runTrainStep({ input, labels: wrong }))).toMatchObject({
+      code: 'ERR_OPTION',
+      own: true,
+      message: expect.stringMatching(/holds the label -100/),
+    })
     expect(await failure(session.runTrainStep(7 as never))).toMatchObject({ code: 'ERR_OPTION', own: true })
     expect(await failure(session.loadOptimizer(new Uint8Array(3)))).toMatchObject({
       code: 'ERR_CHECKPOINT',

@@ -104,7 +104,7 @@ export const customCases: readonly Case[] = [
       title: 'where a step is against its average, neither s nor v̂ is below 0',
       check: 'customAverage',
       along: 'gradient',
-      problem: { ...ownModel, seed: 926 },
+      problem: { ...ownModel, seed: 928, steps: 12, parameters: [{ name: 'p', shape: [2] }] },
       needs: ['base/custom', 'embedding/root', 'tiedXi'],
     },
   ]),

@@ -88,6 +88,15 @@ const everything: readonly (readonly [title: string, transformation: Partial<Pla
       },
     },
   ],
+  [
+    'a group with what is the default where nothing is inherited',
+    {
+      weightDecay: 0.5,
+      decayScaling: 'rate',
+      averagedModel,
+      groups: { head: { decayScaling: 'step', averagedModel: false } },
+    },
+  ],
 ]
 const data = table(
   'option/json',

@@ -1,8 +1,8 @@
 import type { CaseBody } from '../case.js'
-import { expectError, expectSame, expectTrue } from '../compare.js'
-import { runProblem, toCore, type Context } from '../context.js'
+import { expectBits, expectError, expectSame, expectTrue } from '../compare.js'
+import { readCopies, runProblem, toCore, type Context } from '../context.js'
 import { problemParameters } from '../problem.js'
-import type { CoreTransformation } from '../target.js'
+import type { CoreTransformation, Session } from '../target.js'
 import { averageTransformation } from './custom.js'
 import { compareWithOracle } from './trajectory.js'
 
@@ -55,19 +55,33 @@ function missingIn(given: unknown, data: unknown, path: string): string | undefi
   return undefined
 }
 
-/** A base that gives no average has no averaged model: ERR_NOT_SUPPORTED when the optimiser is made. */
+/**
+ * A base that gives no average has no averaged model: ERR_NOT_SUPPORTED when the optimiser is made, or at its first step where it
+ * meets its parameters only then, and nothing has changed.
+ */
 export async function refused(context: Context, { problem, base }: Body<'refused'>): Promise<void> {
   const { core } = context.target
   const transformation =
     base === 'own' ? averageTransformation(core, 'without', true) : problem.transformation
+  const start = problemParameters(problem, context.dtype)
+  let session: Session | undefined
   const error = await expectError(
     'averagedModel over a base that gives no average',
     'ERR_NOT_SUPPORTED',
-    () => context.create(transformation, problemParameters(problem, context.dtype)),
+    async () => {
+      session = await context.create(
+        transformation,
+        start.map((p) => ({ ...p, data: p.data.slice() })),
+      )
+      await runProblem(context, problem, { session, to: 1 })
+    },
     core.InducedMetricError,
   )
   expectTrue(
     error.message.includes('averagedModel'),
     `the message of ERR_NOT_SUPPORTED must name averagedModel: ${error.message}`,
   )
+  if (session === undefined) return
+  const after = await readCopies(session)
+  start.forEach(({ data }, i) => expectBits(`parameter ${i}, where the step was refused,`, after[i]!, data))
 }

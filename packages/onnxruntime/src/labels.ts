@@ -31,7 +31,9 @@ export interface LabelCheck {
    * Throws ERR_OPTION for labels that are no class: the runtime would count negative ones from the end, and stop half way at
    * larger ones.
    */
-  readonly check: (method: string, feeds: OrtValues) => Promise<void>
+  readonly check: (method: string, feeds: OrtValues) => void
+  /** The same of labels that the model computes; undefined where it computes none. */
+  readonly checkComputed: ((method: string, feeds: OrtValues) => Promise<void>) | undefined
   readonly release: () => Promise<void>
 }
 
@@ -63,18 +65,21 @@ export async function createLabelCheck(
   const computed = all.filter(({ input, value }) => input === undefined && isCheap(model, types, fed, value))
   const part = computed.length === 0 ? undefined : await createPart(ort, model, computed)
   return {
-    async check(method, feeds) {
+    check(method, feeds) {
       for (const labels of direct) checkLabels(method, labels, own(feeds, labels.input!)!)
-      if (part === undefined) return
-      const given = part.inputs.map((name) => [name, own(feeds, name)!] as const)
-      const results = await runOrtSession(
-        part.session,
-        'the labels',
-        Object.fromEntries(given),
-        computed.map(({ value }) => value),
-      )
-      for (const labels of computed) checkLabels(method, labels, results[labels.value]!)
     },
+    checkComputed:
+      part &&
+      (async (method, feeds) => {
+        const given = part.inputs.map((name) => [name, own(feeds, name)!] as const)
+        const results = await runOrtSession(
+          part.session,
+          'the labels',
+          Object.fromEntries(given),
+          computed.map(({ value }) => value),
+        )
+        for (const labels of computed) checkLabels(method, labels, results[labels.value]!)
+      }),
     release: async () => part?.session.release(),
   }
 }

@@ -20,8 +20,8 @@ export interface RunnableModel {
   /** The inputs that the caller feeds. */
   readonly fed: readonly ModelInput[]
   readonly outputs: readonly string[]
-  /** Throws for feeds that do not fit, before anything has changed. */
-  readonly check: (method: string, feeds: OrtValues) => Promise<void>
+  /** Throws for feeds that do not fit, before anything has changed; what it returns, if anything, is to be waited for. */
+  readonly check: (method: string, feeds: OrtValues) => Promise<void> | undefined
 }
 
 /** The sessions of the runtime. */
@@ -78,11 +78,12 @@ export async function createRuntime(
     const inputs = modelInputs(model)
     const fed = inputs.filter(({ name }) => !parameters.has(name))
     const checkBatch = createBatchCheck(original, types, fed)
-    const check = async (method: string, feeds: OrtValues): Promise<void> => {
+    const check = (method: string, feeds: OrtValues): Promise<void> | undefined => {
       checkFeeds(method, feeds, fed, unread)
       if (original === train) checkNotEmpty(method, feeds, fed)
       checkBatch(method, feeds)
-      await labels.check(method, feeds)
+      labels.check(method, feeds)
+      return labels.checkComputed?.(method, feeds)
     }
     return { session, inputs, fed, outputs, check }
   }

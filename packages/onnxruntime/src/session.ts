@@ -166,7 +166,8 @@ export class TrainingSession {
   ): Promise<Record<string, OrtTensor>> {
     return this.#enqueue(async () => {
       const { lowered, train, fillsFetches } = this.#runtime
-      await train.check('runTrainStep', feeds)
+      const checking = train.check('runTrainStep', feeds)
+      if (checking) await checking
       const [names, runOptions] = outputsOf(lowered.outputs, fetches, options)
       if (this.#resets) {
         this.#accumulated = 0
@@ -272,7 +273,8 @@ export class TrainingSession {
   ): Promise<Record<string, OrtTensor>> {
     return this.#enqueue(async () => {
       const evaluation = this.#evaluation('runEvalStep')
-      await evaluation.check('runEvalStep', feeds)
+      const checking = evaluation.check('runEvalStep', feeds)
+      if (checking) await checking
       const [names, runOptions] = outputsOf(evaluation.outputs, fetches, options)
       const inputs = this.#inputs(evaluation.inputs, feeds)
       const results = await runOrtSession(evaluation.session, 'evalModel', inputs, names, runOptions)
@@ -318,6 +320,30 @@ export class TrainingSession {
   setLearningRate(value: number): void {
     this.#alive()
     this.#optimizer.learningRate = value
+  }
+
+  /**
+   * Runs a function while the session has the averages of its parameters, where the transformation keeps any (`averageWeights`, as
+   * `rateFree` without `steps` does): eval steps and exports in it are of those. The parameters' own values are put back when its
+   * promise is settled.
+   *
+   * @param evaluate must not take optimiser steps, and waits for what it starts
+   * @returns what the function returned
+   * @throws what the function throws; ERR_OPTION when it is called within itself
+   */
+  async withAveragedWeights<R>(evaluate: () => R | Promise<R>): Promise<R> {
+    let restore = (): void => {}
+    const restored = await this.#enqueue(() => ({
+      done: this.#optimizer.withAveragedWeights(() => new Promise<void>((resolve) => (restore = resolve))),
+    }))
+    try {
+      return await evaluate()
+    } finally {
+      await this.#enqueue(() => {
+        restore()
+        return restored.done
+      })
+    }
   }
 
   /** The optimiser's state alone, in the core's form: other adapters resume from it too. */

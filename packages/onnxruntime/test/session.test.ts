@@ -189,6 +189,32 @@ describe('TrainingSession', () => {
     })
   })
 
+  it('evaluates with the averages of its parameters, and puts their own values back', async () => {
+    const session = await TrainingSession.create({
+      ...artifacts,
+      optimizer: inducedMetric(sgd(), { learningRate: 0.1, xi: 0, averageWeights: 0 }),
+    })
+    const after: number[][] = []
+    for (let i = 0; i < 3; i++) {
+      await session.runTrainStep(batch(4))
+      await session.runOptimizerStep()
+      await session.lazyResetGrad()
+      after.push(values(session).flat())
+    }
+    const averaged = await session.withAveragedWeights(async () => {
+      await expect(session.runOptimizerStep()).rejects.toMatchObject({ code: 'ERR_OPTION' })
+      await expect(session.withAveragedWeights(() => 1)).rejects.toMatchObject({ code: 'ERR_OPTION' })
+      return values(session).flat()
+    })
+    averaged.forEach((value, i) => {
+      expect(value).toBeCloseTo(after.reduce((sum, weights) => sum + weights[i]!, 0) / 3, 5)
+    })
+    expect(values(session).flat()).toEqual(after.at(-1))
+    await expect(session.withAveragedWeights(() => Promise.reject(new Error('no')))).rejects.toThrow('no')
+    expect(values(session).flat()).toEqual(after.at(-1))
+    await session.release()
+  })
+
   it('sets the learning rate, in place of the schedule', async () => {
     const session = await TrainingSession.create({
       ...artifacts,

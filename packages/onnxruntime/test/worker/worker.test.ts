@@ -138,6 +138,20 @@ describe('a session in a thread', () => {
     expect(unknown).toMatchObject({ code: 'ERR_LOSS_REQUIRED' })
   })
 
+  it('evaluates with averages as the session does', async () => {
+    const optimizer = inducedMetric(adam(), { learningRate: 0.1, averageWeights: 8 })
+    const there = await inThread({ optimizer })
+    const here = await TrainingSession.create({ ...artifacts, optimizer, ort })
+    sessions.push(here)
+    await take(there, plain, 1, 3)
+    await take(here, real, 1, 3)
+    const own = await parametersOf(there)
+    const averages = await here.withAveragedWeights(() => parametersOf(here))
+    expect(await there.withAveragedWeights(() => parametersOf(there))).toEqual(averages)
+    expect(averages).not.toEqual(own)
+    expect(await parametersOf(there)).toEqual(own)
+  })
+
   it('lets the program go on while it works', async () => {
     const session = await inThread()
     let turns = 0

@@ -215,8 +215,9 @@ const dual = table('option/dual', [
   ),
 ])
 
-const rows = table('option/rows', [
-  ...(['outputs', 'inputs'] as const).flatMap((side, i): Row[] => [
+const rows = table(
+  'option/rows',
+  (['outputs', 'inputs'] as const).flatMap((side, i): Row[] => [
     run(
       2 * i + 1,
       `muon whose rows are the ${side}: √max(1, ${side === 'outputs' ? 'rows/columns' : 'columns/rows'})`,
@@ -230,7 +231,7 @@ const rows = table('option/rows', [
       { parameters: matrices },
     ),
   ]),
-])
+)
 
 const huge = { learningRate: 100, weightDecay: 0.01 }
 const decay = table('option/decayScaling', [
@@ -273,8 +274,9 @@ const decay = table('option/decayScaling', [
   }),
 ])
 
-const keeps = table('property/keepsWeights', [
-  ...[adam, sgd, { name: 'lion' }].map((base, i): Row => {
+const keeps = table(
+  'property/keepsWeights',
+  [adam, sgd, { name: 'lion' }].map((base, i): Row => {
     const { problem } = run(0, '', { ...huge, base }, { steps: 20 }) as { readonly problem: Problem }
     return {
       n: i + 1,
@@ -283,7 +285,7 @@ const keeps = table('property/keepsWeights', [
       problem: { ...problem, loss: { first: 0.03125, ratio: 0.875 } },
     }
   }),
-])
+)
 
 /** Trajectories and options of a ξ that is tied to the rate, of the s it goes with, and of decay that is scaled. */
 export const tiedCases: readonly Case[] = [

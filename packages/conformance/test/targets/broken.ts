@@ -20,14 +20,16 @@ interface Break {
 }
 
 const { algebra } = core
-type Update = Settings['base']['definition']['update']
+type Update = (
+  given: Parameters<Settings['base']['definition']['update']>[0],
+) => ReturnType<Settings['base']['definition']['update']>
 
 /** The settings with another update of the bases of a name. */
 function rewritten(name: string, change: (update: Update) => Update) {
   return (settings: Settings): Settings => {
     const { base } = settings
     if (base.name !== name) return settings
-    const definition = { ...base.definition, update: change(base.definition.update) }
+    const definition = { ...base.definition, update: change((given) => base.definition.update(given)) }
     return { ...settings, base: { ...base, definition } }
   }
 }

@@ -13,6 +13,8 @@ import { takeSteps } from '../training/loop.js'
 /** Pictures of a batch that are trained on, and of the test set that are looked at: what fits the time. */
 const TRAINED = 64
 const TESTED = 2000
+/** Pictures of a step, where no other number is given. */
+const BATCH = 16
 const UNITS = 64
 const DIGITS = 10
 
@@ -101,8 +103,7 @@ interface Pattern {
 
 async function train(job: TrainingJob): Promise<void> {
   const { network: start, test, setting } = job
-  const how = means[setting.id]
-  if (!how) throw new Error(`no settings for ${setting.id} in brain.js`)
+  const how = means[setting.id] ?? { induced: setting.transformation, batchSize: BATCH }
   const network = await createNetwork(start, 'stock' in how ? how.stock : {})
   const { useOptimizer } = await import('@induced-metric/brain.js')
   const handle =

@@ -73,8 +73,7 @@ interface Pattern {
 }
 
 async function train(job: TrainingJob): Promise<void> {
-  const how = means[job.setting.id]
-  if (!how) throw new Error(`no settings for ${job.setting.id} in convnetjs`)
+  const how = means[job.setting.id] ?? { induced: job.setting.transformation }
   const { default: framework } = await import('convnetjs')
   const { InducedTrainer } = await import('@induced-metric/convnetjs')
   const net = createNet(new framework.Net(), job.network)

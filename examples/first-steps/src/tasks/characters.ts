@@ -1,0 +1,60 @@
+import * as tf from '@tensorflow/tfjs'
+
+import { seedRandom } from '../random.js'
+import type { Task } from '../task.js'
+import { optimizerOf, startTensorFlow } from '../tensorFlow.js'
+
+const TEXT = `one two buckle my shoe
+three four knock at the door
+five six pick up sticks
+seven eight lay them straight
+nine ten a big fat hen
+`.repeat(2)
+const LENGTH = 10
+const UNITS = 32
+const BATCH = 32
+const EPOCHS = 30
+
+/** TensorFlow.js's example of text by an LSTM that foretells the next character, on a smaller text and with fewer units. */
+export const characters: Task = {
+  id: 'characters',
+  title: 'characters by LSTM, TensorFlow.js',
+  own: 'RMSprop, rate .01',
+  measure: 'cross-entropy of a character',
+  async train(choice, seed) {
+    await startTensorFlow()
+    seedRandom(seed)
+    const alphabet = [...new Set(TEXT)]
+    const codes = [...TEXT].map((letter) => alphabet.indexOf(letter))
+    const starts = Array.from({ length: TEXT.length - LENGTH }, (_, place) => place)
+    const inputs = tf.oneHot(
+      tf.tensor2d(
+        starts.map((start) => codes.slice(start, start + LENGTH)),
+        undefined,
+        'int32',
+      ),
+      alphabet.length,
+    )
+    const targets = tf.oneHot(
+      starts.map((start) => codes[start + LENGTH]!),
+      alphabet.length,
+    )
+    const drawn = (offset: number) => tf.initializers.glorotNormal({ seed: seed + offset })
+    const model = tf.sequential({
+      layers: [
+        tf.layers.lstm({
+          units: UNITS,
+          inputShape: [LENGTH, alphabet.length],
+          kernelInitializer: drawn(0),
+          recurrentInitializer: tf.initializers.orthogonal({ seed: seed + 1000 }),
+        }),
+        tf.layers.dense({ units: alphabet.length, activation: 'softmax', kernelInitializer: drawn(2000) }),
+      ],
+    })
+    const steps = EPOCHS * Math.ceil(starts.length / BATCH)
+    const optimizer = optimizerOf(choice, () => tf.train.rmsprop(0.01), steps)
+    model.compile({ optimizer, loss: 'categoricalCrossentropy' })
+    await model.fit(inputs, targets, { epochs: EPOCHS, batchSize: BATCH, verbose: 0 })
+    return (model.evaluate(inputs, targets) as tf.Scalar).dataSync()[0]!
+  },
+}

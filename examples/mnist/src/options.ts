@@ -52,10 +52,7 @@ export function parseOptions(argv: readonly string[], choices: Choices, output: 
         .default(choices.optimizers, 'all'),
     )
     .addOption(
-      new Option(
-        '--rates [bases]',
-        `run bases at five learning rates instead: ${choices.rates.join(', ')}`,
-      )
+      new Option('--rates [bases]', `run bases at five learning rates instead: ${choices.rates.join(', ')}`)
         .argParser(namesFrom('base', choices.rates))
         .preset(choices.rates[0]!)
         .conflicts('optimizers'),

@@ -29,9 +29,7 @@ const rates = [0.01, 0.1, 1, 10, 100]
 /** A base alone at every learning rate, and then its induced form. */
 export function rateSettings(chosen: readonly RateBase[]): readonly Setting[] {
   return chosen.flatMap((base) =>
-    [false, true].flatMap((tied) =>
-      rates.map((learningRate) => rateSetting({ base, tied, learningRate })),
-    ),
+    [false, true].flatMap((tied) => rates.map((learningRate) => rateSetting({ base, tied, learningRate }))),
   )
 }
 

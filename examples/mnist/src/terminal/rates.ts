@@ -28,7 +28,9 @@ export function rateRows(runs: readonly Run[]): RateRow[] {
 /** The last test accuracies by learning rate, and how far they lie apart. */
 export function summarizeRates(runs: readonly Run[]): Table {
   const rows = rateRows(runs)
-  const rates = [...new Set(rows.flatMap(({ accuracies }) => [...accuracies.keys()]))].toSorted((a, b) => a - b)
+  const rates = [...new Set(rows.flatMap(({ accuracies }) => [...accuracies.keys()]))].toSorted(
+    (a, b) => a - b,
+  )
   return {
     headings: ['Base', 'Metric', 'Framework', ...rates.map((rate) => `η ${formatRate(rate)}`), 'apart'],
     rows: rows.map(({ framework, base, tied, accuracies }) => {

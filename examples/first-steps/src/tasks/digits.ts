@@ -10,7 +10,7 @@ import { optimizerOf, startTensorFlow } from '../tensorFlow.js'
 
 const PIXELS = 784
 const TRAINED = 6400
-const TESTED = 2000
+const TESTED = 1000
 const BATCH = 320
 const EPOCHS = 5
 
@@ -53,8 +53,5 @@ async function readDigits(part: 'train' | 't10k', count: number): Promise<[tf.Te
   const images = await readFile(join(folder, `${part}-images-idx3-ubyte`))
   const labels = await readFile(join(folder, `${part}-labels-idx1-ubyte`))
   const pixels = Float32Array.from(images.subarray(16, 16 + count * PIXELS), (grey) => grey / 255)
-  return [
-    tf.tensor2d(pixels, [count, PIXELS]),
-    tf.oneHot(Int32Array.from(labels.subarray(8, 8 + count)), 10),
-  ]
+  return [tf.tensor2d(pixels, [count, PIXELS]), tf.oneHot(Int32Array.from(labels.subarray(8, 8 + count)), 10)]
 }

@@ -24,7 +24,12 @@ export const iris: Task = {
     const [held, trained] = [flowers.slice(0, 22), flowers.slice(22)]
     const model = tf.sequential({
       layers: [
-        tf.layers.dense({ units: 10, activation: 'sigmoid', inputShape: [4], kernelInitializer: drawn(seed) }),
+        tf.layers.dense({
+          units: 10,
+          activation: 'sigmoid',
+          inputShape: [4],
+          kernelInitializer: drawn(seed),
+        }),
         tf.layers.dense({ units: 3, activation: 'softmax', kernelInitializer: drawn(seed + 1000) }),
       ],
     })

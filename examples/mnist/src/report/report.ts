@@ -1,4 +1,11 @@
-import { optimizerTitles, testFunctions, threeDigits, type Descent } from '@induced-metric/example-functions'
+import {
+  optimizerTitles,
+  runTrials,
+  testFunctions,
+  threeDigits,
+  trialTable,
+  type Descent,
+} from '@induced-metric/example-functions'
 
 import type { Setting } from '../settings.js'
 import { rateRows, summarizeRates } from '../terminal/rates.js'
@@ -198,6 +205,8 @@ momentum needs 209.`,
 
 function iterationsSection(descents: readonly Descent[]): string {
   if (descents.length === 0) return ''
+  const trials = trialTable(runTrials())
+  const trialFigures = { ...trials, figures: trials.headings.map((_, column) => column >= 2) }
   const steady = descents.filter(({ row }) => row.chaotic === undefined)
   const reproduced = steady.filter((descent) => descent.reproduced).length
   let previous = ''
@@ -223,5 +232,9 @@ ${descents.length - steady.length} are chaotic: rounding alone changes their out
 <tbody>
 ${rows.join('\n')}
 </tbody></table></div>
+<h3>With ξ tied to the learning rate</h3>
+<p>No published runs: the learning rate η is the only number given. Alone, a base needs the right one; tied, a rate that is too
+large by far does no harm. Neither leaves a local minimum, as Rastrigin’s.</p>
+${tableHtml('Steps to the tolerance; never: the last value', trialFigures)}
 </section>`
 }

@@ -39,6 +39,7 @@ export interface Training {
   flush(): void
   /** Runs what trains on many patterns, in which nothing else happens to the network: it is looked at once, before. */
   epoch<T>(body: () => T): T
+  withAveragedWeights<R>(evaluate: () => R): R
   save(): Checkpoint
   load(checkpoint: Checkpoint | Uint8Array): void
   /** Takes the last step and gives the network its arrays back. */
@@ -148,6 +149,8 @@ export function createTraining(transformation: Transformation, source: Source, b
         isSettled = false
       }
     },
+    withAveragedWeights: (evaluate) =>
+      existing('withAveragedWeights').optimizer.withAveragedWeights(evaluate),
     save: () => existing('save').optimizer.save(),
     load(checkpoint) {
       const { optimizer } = existing('load')

@@ -7,7 +7,7 @@ import {
   type StepReport,
   type Transformation,
 } from '@induced-metric/core'
-import type { Attachment, Settings } from './attachment.js'
+import { attached, type Attachment, type Settings } from './attachment.js'
 import { attachDense } from './dense.js'
 import { attachLayered } from './layered.js'
 import type { DenseNetwork, LayeredNetwork, RecurrentNetwork } from './network.js'
@@ -60,11 +60,18 @@ export interface OptimizerHandle {
    *   weights yet; ERR_DISPOSED after `detach`. Nothing has changed then.
    */
   load(checkpoint: Checkpoint | Uint8Array): void
+  /**
+   * Runs a function while the network has the averages of its weights, where the transformation keeps any (`averageWeights`, as
+   * `rateFree` without `steps` does), and puts its own weights back when it has returned or its promise is settled.
+   *
+   * @param evaluate runs the network; it must not train it
+   * @returns what the function returned
+   * @throws what the function throws; ERR_CHECKPOINT when the network has no weights yet; ERR_DISPOSED after `detach`
+   */
+  withAveragedWeights<R>(evaluate: () => R): R
   /** Gives the network back as brain.js made it, with the weights it has now; it can go on training. */
   detach(): void
 }
-
-const attached = new WeakSet()
 
 /**
  * Trains a brain.js network with an induced-metric optimiser: its `train` and all else stay as they are, but every
@@ -129,6 +136,7 @@ export function useOptimizer(
       training.flush()
       return training.report
     },
+    withAveragedWeights: (evaluate) => training.withAveragedWeights(evaluate),
     save: () => training.save(),
     load: (checkpoint) => training.load(checkpoint),
     detach() {

@@ -1,6 +1,6 @@
 import { checkOptions, createModelOptimizer, withGroups } from '@induced-metric/core'
 import type { Checkpoint, GroupOf, ModelOptimizer, StepReport, Transformation } from '@induced-metric/core'
-import { differentiatedLoss, type Net, type Target, type Vol } from './net.js'
+import { checkTarget, differentiatedLoss, type Net, type Target, type Vol } from './net.js'
 import { addDecay, weightsOf, type Weights } from './weights.js'
 
 /** The options of an `InducedTrainer`, by convnetjs's names. */
@@ -101,10 +101,12 @@ export class InducedTrainer {
    *
    * @param x the pattern
    * @param y what is to come out, as the net's last layer takes it
-   * @throws what the optimiser's step throws. The weights are then as before, and the batch is dropped.
+   * @throws ERR_OPTION, ERR_SHAPE for a `y` that convnetjs's own last layer cannot come out as; nothing has changed then, and
+   *   the batch goes on. What the optimiser's step throws: the weights are then as before, and the batch is dropped.
    */
   train(x: Vol, y: Target): TrainStats {
     if (this.#batch.layers !== this.net.layers) this.#batch = { losses: [], layers: this.net.layers }
+    checkTarget(this.net, y)
     const start = Date.now()
     this.net.forward(x, true)
     const middle = Date.now()
@@ -122,6 +124,18 @@ export class InducedTrainer {
   flush(): StepReport {
     if (this.#batch.layers === this.net.layers && this.#batch.losses.length > 0) this.#step()
     return this.report
+  }
+
+  /**
+   * Runs a function while the net has the averages of its weights, where the transformation keeps any (`averageWeights`, as
+   * `rateFree` without `steps` does), and puts its own weights back when it has returned or its promise is settled.
+   *
+   * @param evaluate runs the net; it must not train it
+   * @returns what the function returned
+   * @throws what the function throws; ERR_DISPOSED
+   */
+  withAveragedWeights<R>(evaluate: () => R): R {
+    return this.#optimizer.withAveragedWeights(evaluate)
   }
 
   /** A copy of the optimiser's state, which `load` takes here or in another adapter. The weights are not in it. */

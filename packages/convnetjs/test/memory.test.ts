@@ -2,7 +2,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { InducedTrainer } from '@induced-metric/convnetjs'
 import { adam, inducedMetric } from '@induced-metric/core'
-import { expect, it } from 'vitest'
+import { expect, it, vi } from 'vitest'
 import { bars, netOf } from './support/nets.js'
 
 setFlagsFromString('--expose-gc')
@@ -47,4 +47,25 @@ it('nor do nets whose layers are made anew', () => {
   }
   const before = train(5)
   expect(train(20) - before).toBeLessThan(1e6)
+})
+
+it('many trainers live at once, and take the places of those that were disposed of', () => {
+  // Each memory reserves gigabytes of addresses, which a page has for a hundred.
+  const { WebAssembly } = globalThis as unknown as { WebAssembly: { Memory: new (limits: object) => object } }
+  const { Memory } = WebAssembly
+  const memories = vi.spyOn(WebAssembly, 'Memory').mockImplementation(function make(limits) {
+    return new Memory(limits)
+  })
+  const narrow = [wide[0]!, { type: 'softmax', num_classes: 2 }]
+  const train = (): InducedTrainer => {
+    const trainer = new InducedTrainer(netOf(narrow), transformation)
+    trainer.train(pattern!.x, pattern!.y)
+    return trainer
+  }
+  for (let round = 0; round < 4; round++) {
+    const trainers = Array.from({ length: 100 }, train)
+    for (const trainer of trainers) trainer.dispose()
+  }
+  expect(memories.mock.calls.length).toBeLessThanOrEqual(1)
+  memories.mockRestore()
 })

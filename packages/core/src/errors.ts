@@ -38,8 +38,9 @@ export class InducedMetricError extends Error {
   override readonly name = 'InducedMetricError'
   readonly code: ErrorCode
 
-  constructor(code: ErrorCode, message: string) {
-    super(`${code}: ${message}`)
+  /** @param options `cause`: the error that this one explains */
+  constructor(code: ErrorCode, message: string, options?: { readonly cause?: unknown }) {
+    super(`${code}: ${message}`, options)
     this.code = code
   }
 }

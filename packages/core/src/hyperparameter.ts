@@ -30,6 +30,11 @@ export interface NumberSpec extends Range {
   readonly zeroIsStructural?: boolean
   /** Whether the value may be a {@link Following} in place of a number; of embeddings only. */
   readonly follows?: boolean
+  /**
+   * Whether it keeps a denominator from 0, as an ε does: where arithmetic takes it for 0, the least number with which it
+   * does not is taken in its place (see `raiseEpsilons`).
+   */
+  readonly isEpsilon?: boolean
 }
 
 /**

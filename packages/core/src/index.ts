@@ -37,6 +37,7 @@ export {
   isWasmSupported,
   type WasmMemory,
 } from './engines/wasm/webassembly.js'
+export { raiseEpsilons, type RaisedPlan } from './epsilons.js'
 export { InducedMetricError, type ErrorCode } from './errors.js'
 export { withGroups, type GroupOf } from './groups.js'
 export { neededNodes, type Graph, type GraphNode } from './graph.js'
@@ -55,7 +56,7 @@ export type {
 } from './hyperparameter.js'
 export { checkLearningRate, learningRateAt, withLearningRate } from './learningRate.js'
 export type { Lowering, TensorBackend } from './lowering.js'
-export { clipGraph, stepStatus, type MetricGraph, type MetricSum } from './metricGraph.js'
+export { clipGraph, stepStatus, type MetricChange, type MetricGraph, type MetricSum } from './metricGraph.js'
 export { createModelOptimizer, type ModelOptimizer } from './modelOptimizer.js'
 export {
   createOptimizer,
@@ -66,6 +67,13 @@ export {
   type Parameter,
 } from './optimizer.js'
 export { checkOptions, type OptionSpec } from './options.js'
+export {
+  perExample,
+  type PerExampleOptimizer,
+  type PerExampleOptions,
+  type PerExampleRate,
+} from './perExample/perExample.js'
+export type { PerExampleRows, PerExampleTargets } from './perExample/axes.js'
 export {
   planStep,
   profileEntries,
@@ -80,6 +88,7 @@ export {
   type ScalarEntry,
   type Scalars,
   type StepPlan,
+  type UnitChange,
   type UnitSum,
 } from './plan.js'
 export {
@@ -91,7 +100,7 @@ export {
   type PreconditionerOutput,
 } from './preconditioner.js'
 export { adagrad, adam, heavyBall, lion, muon, rmsprop, sgd } from './preconditioners/index.js'
-export { averagedSlot, type Reduction, type StepGraph } from './record.js'
+export { averagedSlot, changeOutput, type Reduction, type StepGraph } from './record.js'
 export {
   composeReport,
   idle,
@@ -101,6 +110,7 @@ export {
   type UnitReport,
   type UnitResult,
 } from './report.js'
+export type { Company } from './roster.js'
 export { joinRows, type JoinedRows } from './rows.js'
 export { compileScalars, type ScalarProgram } from './scalars.js'
 export {
@@ -137,6 +147,7 @@ export {
   type StepOutcome,
   type Stepper,
 } from './stepper.js'
+export { checkOwnValues, withValues } from './withValues.js'
 export { createTensorOptimizer, type TensorOptimizer, type TensorParameter } from './tensorOptimizer.js'
 export {
   createTensorStep,

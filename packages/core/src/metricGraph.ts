@@ -30,8 +30,15 @@ export interface MetricSum {
   readonly input: string
   /** What is summed: an output of the parameters' graphs. */
   readonly output: Reduction
-  /** Over the parameters of which base, by its place among those that the graph was recorded for; default all. */
-  readonly base?: number
+}
+
+/** What is added to a scalar of a metric's state when the parameters have been written. */
+export interface MetricChange {
+  readonly state: string
+  /** The slot along which the parameters' changes are summed: `change.SLOT` of their graphs. */
+  readonly slot: string
+  /** Over the parameters of which base, by its place among those that the graph was recorded for. */
+  readonly base: number
 }
 
 /**
@@ -47,6 +54,8 @@ export interface MetricGraph extends Graph {
   readonly sums: readonly MetricSum[]
   /** The names of the scalars that are kept from step to step beside v; they start from 0. */
   readonly state: readonly string[]
+  /** What is added to them after the step. */
+  readonly changes: readonly MetricChange[]
 }
 
 /** Whether the factor is 1 whatever happens, so that neither it nor s need computing. */
@@ -100,25 +109,31 @@ function followingFloor(averages: LossAverages, bound: Expr): Expr {
   return max(bound, sub(sub(fast, mul(3, gain)), mul(0.1, sub(fast, bound))))
 }
 
-/** ψ, the averaged linear model of the loss at θ. */
+/**
+ * ψ, the averaged linear model of the loss at θ: A[L + ⟨g, θ − θ′⟩] over all steps so far, g and L taken at θ′. A linearisation is
+ * worth the loss itself where it is taken, and ⟨g, Δθ⟩ more after each step: so a slot m that averages gradients has a scalar
+ * beside it that averages these values, to which ⟨m, Δθ⟩ is added when θ has been written. This is A[L − ⟨g, θ⟩] + ⟨x̂, θ⟩,
+ * but reads no parameter and takes no difference of large numbers.
+ */
 function averagedModel(
   bases: readonly Preconditioner[],
   loss: Expr,
   averages: LossAverages,
-): { value: Expr; states: Readonly<Record<string, Expr>>; sums: readonly MetricSum[] } {
-  const sums: MetricSum[] = [{ input: 'averageAtParameters', output: 'averageDotParameter' }]
+): { value: Expr; states: Readonly<Record<string, Expr>>; changes: readonly MetricChange[] } {
+  const changes: MetricChange[] = []
   const states: Record<string, Expr> = {}
-  let value = input('averageAtParameters', 'scalar')
+  let value: Expr = literal(0)
   bases.forEach((base, index) => {
-    const name = `model.${index}.gradientAtParameters`
-    sums.push({ input: name, output: 'gradientDotParameter', base: index })
-    const atParameters = input(name, 'scalar')
-    const offset = index === 0 ? sub(loss, atParameters) : sub(0, atParameters)
-    const average = recordScalarAverage(base, index, offset, averages.count())
-    Object.assign(states, average.states)
-    value = add(value, average.mean)
+    // The average of the losses themselves is that of the first base.
+    const present = index === 0 ? loss : literal(0)
+    const average = recordScalarAverage(base, index, present, () => averages.count())
+    for (const { name, slot, next } of average.states) {
+      states[name] = next
+      changes.push({ state: name, slot, base: index })
+    }
+    value = index === 0 ? average.mean : add(value, average.mean)
   })
-  return { value, states, sums }
+  return { value, states, changes }
 }
 
 /** ρ with the start axis beside the embedding's, and which first losses it can take. */
@@ -161,7 +176,7 @@ export function recordMetric(settings: GroupSettings, bases: readonly Preconditi
   if (isPlainBase(settings)) {
     const status = select(finite(given), stepStatus.ok, stepStatus.nonFinite)
     const graph = buildGraph({ average, metric: literal(0), scale: literal(1), status }, ['dualNorm'])
-    return { ...graph, metric: false, needsLoss: false, sums: [dual], state: [] }
+    return { ...graph, metric: false, needsLoss: false, sums: [dual], state: [], changes: [] }
   }
 
   // v = βv + (1−β)s; v̂ = ξ·v/(1−βᵗ). The average is of s, not of ξs, so that ξ can be scheduled.
@@ -172,6 +187,7 @@ export function recordMetric(settings: GroupSettings, bases: readonly Preconditi
   const xi = input('xi', 'scalar')
   const sums = [dual]
   const states: Record<string, Expr> = {}
+  const changes: MetricChange[] = []
 
   const loss = input('loss', 'scalar')
   const averages = createLossAverages(loss)
@@ -190,7 +206,7 @@ export function recordMetric(settings: GroupSettings, bases: readonly Preconditi
     // An embedding that never looks at the loss has no use for a model of it.
     if (isRead) {
       level = model.value
-      sums.push(...model.sums)
+      changes.push(...model.changes)
       Object.assign(states, model.states)
     }
   }
@@ -228,6 +244,7 @@ export function recordMetric(settings: GroupSettings, bases: readonly Preconditi
     needsLoss: graph.nodes.some((node) => node.name === 'loss'),
     sums,
     state: names,
+    changes,
   }
 }
 

@@ -14,9 +14,17 @@ import {
 import { embeddingInput } from './embedding.js'
 import { isPlainBase, recordMetric, type MetricGraph } from './metricGraph.js'
 import { hyperparameterInput, rowsFor, type Preconditioner } from './preconditioner.js'
-import { recordStep, structuralHashOf, type Reduction, type StepForm, type StepGraph } from './record.js'
+import {
+  changeOutput,
+  recordStep,
+  structuralHashOf,
+  type Reduction,
+  type StepForm,
+  type StepGraph,
+} from './record.js'
 import { modelInput } from './scalarAverage.js'
 import { isTied, perRateOf, tiedTo } from './tiedXi.js'
+import { checkRoster, type Company } from './roster.js'
 import {
   checkTransformation,
   optionRanges,
@@ -59,6 +67,8 @@ export interface MetricUnit {
   readonly graph: MetricGraph
   /** The sums that `graph` reads, `dualNorm` first. */
   readonly sums: readonly UnitSum[]
+  /** What is added to its state when the parameters have been written. */
+  readonly changes: readonly UnitChange[]
   /** The bases that `graph` was recorded for: of an averaged model, else none. */
   readonly bases: readonly Preconditioner[]
 }
@@ -67,6 +77,15 @@ export interface MetricUnit {
 export interface UnitSum {
   readonly input: string
   readonly output: Reduction
+  /** Indices of the parameters. */
+  readonly members: readonly number[]
+}
+
+/** A sum over parameters that is added to a scalar of a metric's state. */
+export interface UnitChange {
+  /** The place of the scalar in the graph's `state`. */
+  readonly state: number
+  readonly output: string
   /** Indices of the parameters. */
   readonly members: readonly number[]
 }
@@ -86,6 +105,8 @@ export interface StepPlan {
   readonly clips: readonly ClipUnit[]
   /** The sums that a step takes over each parameter before it writes; a parameter's own graph may lack all but the first. */
   readonly reductions: readonly Reduction[]
+  /** The sums that a step takes over each parameter while it writes; most parameters' own graphs have none. */
+  readonly changes: readonly string[]
   /** Whether a step must be given its loss. */
   readonly needsLoss: boolean
   /** Structural hash of the bases and of how the metric is shared out; checkpoints carry it. */
@@ -96,13 +117,20 @@ export interface StepPlan {
  * Records a transformation for a set of parameters. This is the door for adapters whose framework has tensors of its
  * own; where gradients come as typed arrays, `createOptimizer` does it all.
  *
- * @throws ERR_OPTION when two parameters have one name, or no parameter is in a group that has options
+ * @param company what there is beside these parameters, where an optimiser does not have all of them in every step
+ * @throws ERR_OPTION when two parameters have one name, no parameter is in a group that has options, or `decayMask` lists a
+ *   name that none has
  * @throws ERR_SHAPE when a shape is no array of whole numbers ≥ 0
  * @throws ERR_NOT_SUPPORTED when the model of the loss is to be averaged and a base does not say how
  */
-export function planStep(transformation: Transformation, parameters: readonly ParameterInfo[]): StepPlan {
+export function planStep(
+  transformation: Transformation,
+  parameters: readonly ParameterInfo[],
+  company: Company = {},
+): StepPlan {
   checkTransformation(transformation)
-  checkParameters(transformation, parameters)
+  checkParameters(parameters)
+  checkRoster(transformation, parameters, company)
   const profiles: Profile[] = []
   const graphs = new Map<string, StepGraph>()
 
@@ -167,6 +195,7 @@ export function planStep(transformation: Transformation, parameters: readonly Pa
     profiles,
     units: finished,
     reductions: [...new Set<Reduction>(['dual', ...planned.flatMap(({ graph }) => graph.reductions)])],
+    changes: [...new Set(planned.flatMap(({ graph }) => graph.averaging.map(changeOutput)))],
     clips: clips.map(({ clipNorm, members }) => ({ clipNorm, members })),
     needsLoss: finished.some((unit) => unit.graph.needsLoss),
     hash: structuralHash(transformation, planned, profiles),
@@ -178,14 +207,16 @@ function recordUnit(
   settings: GroupSettings,
   contributors: readonly number[],
   baseOf: (index: number) => Preconditioner,
-): Pick<MetricUnit, 'graph' | 'sums' | 'bases'> {
+): Pick<MetricUnit, 'graph' | 'sums' | 'changes' | 'bases'> {
   const bases = settings.averagedModel ? [...new Set(contributors.map(baseOf))] : []
   const graph = recordMetric(settings, bases)
-  const sums = graph.sums.map(({ input, output, base }) => {
-    const isMember = (index: number): boolean => base === undefined || baseOf(index) === bases[base]
-    return { input, output, members: contributors.filter(isMember) }
-  })
-  return { graph, sums, bases }
+  const sums = graph.sums.map(({ input, output }) => ({ input, output, members: contributors }))
+  const changes = graph.changes.map(({ state, slot, base }) => ({
+    state: graph.state.indexOf(state),
+    output: changeOutput(slot),
+    members: contributors.filter((index) => baseOf(index) === bases[base]),
+  }))
+  return { graph, sums, changes, bases }
 }
 
 /** The number of scalars in a tensor of this shape. */
@@ -269,9 +300,8 @@ function structuralHash(
   return hashText([transformation.metricScope, ...[...new Set(hashes.values())].sort()].join())
 }
 
-function checkParameters(transformation: Transformation, parameters: readonly ParameterInfo[]): void {
+function checkParameters(parameters: readonly ParameterInfo[]): void {
   const names = new Set<string>()
-  const groups = new Set<string | undefined>()
   for (const parameter of parameters as readonly (ParameterInfo | null | undefined)[]) {
     if (typeof parameter !== 'object' || parameter === null) {
       throw new InducedMetricError(
@@ -303,15 +333,6 @@ function checkParameters(transformation: Transformation, parameters: readonly Pa
     }
     if (rowsAre !== undefined) checkRows(`parameter ${show(name)}: rowsAre`, rowsAre, false)
     names.add(name)
-    groups.add(group)
-  }
-  for (const label of Object.keys(transformation.groups)) {
-    if (groups.has(label)) continue
-    const known = [...groups].filter((group) => group !== undefined).map(show)
-    throw new InducedMetricError(
-      'ERR_OPTION',
-      `groups.${label}: no parameter is in group ${show(label)}; ${known.length ? `the groups are ${known.join(', ')}` : 'no parameter has a group'}`,
-    )
   }
 }
 

@@ -37,10 +37,10 @@ export interface StepForm {
 }
 
 /**
- * A sum over a parameter that is taken before anything is written: its part of s; ⟨g, θ⟩, ⟨x̂, θ⟩ and ⟨x̂, d⟩ where the model
- * of the loss is averaged.
+ * A sum over a parameter that is taken before anything is written: its part of s, and ⟨x̂, d⟩ where the model of the loss is
+ * averaged.
  */
-export type Reduction = 'dual' | 'gradientDotParameter' | 'averageDotParameter' | 'averageDotDirection'
+export type Reduction = 'dual' | 'averageDotDirection'
 
 /** The slot that holds the average of a parameter's values. */
 export const averagedSlot = 'averagedParameter'
@@ -50,12 +50,20 @@ export const averagedSlot = 'averagedParameter'
  * `step`, `learningRate`, `weightDecay`, `averageWeights`, `rows`, `columns`, `base.NAME`, and, known only once every
  * parameter has been reduced, `scale` (ρ) and `clip`. Outputs: `norm` (Σg², where the gradient is clipped), the
  * `reductions` (`dual` is without the metric 0, or NaN when the gradient is not finite), `parameter` and `slot.NAME` (the
- * new values), `update` (Δθ, for frameworks that add it themselves), `initial.NAME` (the value every element of a new slot
+ * new values), `change.NAME` (⟨m, Δθ⟩ of the `averaging` slots, m being the new value, where the model of the loss is
+ * averaged), `update` (Δθ, for frameworks that add it themselves), `initial.NAME` (the value every element of a new slot
  * starts from).
  */
 export interface StepGraph extends Graph {
   readonly slots: readonly string[]
   readonly reductions: readonly Reduction[]
+  /** The slots that average gradients, where the model of the loss is averaged. */
+  readonly averaging: readonly string[]
+}
+
+/** The output of a step that tells how far a parameter was moved along a slot. */
+export function changeOutput(slot: string): string {
+  return `change.${slot}`
 }
 
 const late = ['scale', 'clip']
@@ -117,14 +125,13 @@ export function recordStep(form: StepForm): StepGraph {
   const outputs: Record<string, Expr> = { dual: withInnerSums(dual, update), parameter: next }
   if (form.clips) outputs['norm'] = dot(raw, raw)
   const reductions: Reduction[] = ['dual']
+  const averaging = form.model && update.average ? averagingSlots(update) : []
   if (form.model && update.average) {
-    const model: Partial<Record<Reduction, Expr>> = {
-      gradientDotParameter: dot(gradient, parameter),
-      averageDotParameter: scaledDot(update.average, parameter),
-      averageDotDirection: scaledDot(update.average, update.direction),
-    }
-    Object.assign(outputs, model)
-    reductions.push(...(Object.keys(model) as Reduction[]))
+    outputs['averageDotDirection'] = scaledDot(update.average, update.direction)
+    reductions.push('averageDotDirection')
+    // As it is written, with the roundings.
+    const moved = sub(next, parameter)
+    for (const name of averaging) outputs[changeOutput(name)] = dot(update.slots[name]!.next, moved)
   }
   const slots: Record<string, { initial: Expr; next: Expr }> = { ...update.slots }
   if (form.averages && averagedSlot in slots) {
@@ -137,7 +144,26 @@ export function recordStep(form: StepForm): StepGraph {
   Object.assign(outputs, slotOutputs(slots))
   // The hash leaves out `update`, which only says the same once more.
   const { hash } = buildGraph(outputs, late)
-  return { ...buildGraph({ ...outputs, update: change }, late), hash, slots: Object.keys(slots), reductions }
+  const graph = buildGraph({ ...outputs, update: change }, late)
+  return { ...graph, hash, slots: Object.keys(slots), reductions, averaging }
+}
+
+/** The slots that the average of gradients is made of. */
+function averagingSlots({ average, slots }: RecordedUpdate): string[] {
+  const found = new Set<string>()
+  const seen = new Set<Expr>()
+  const visit = (x: Expr): void => {
+    if (seen.has(x)) return
+    seen.add(x)
+    const name = x.op === 'input' && x.name!.startsWith('slot.') ? x.name!.slice('slot.'.length) : undefined
+    if (name !== undefined && !found.has(name)) {
+      found.add(name)
+      visit(slots[name]!.next)
+    }
+    x.inputs.forEach(visit)
+  }
+  visit(average!)
+  return [...found]
 }
 
 /** x̄ + (k+1)/(t+k)·(θ − x̄): at step 1 the parameter itself, later an average that favours the latest (k + 1)/t of the run. */

@@ -43,8 +43,8 @@ const operations = {
 export interface ScalarAverage {
   /** The average, this step included. */
   readonly mean: Expr
-  /** The next value of each of its states, by name; they start from 0. */
-  readonly states: Readonly<Record<string, Expr>>
+  /** Its states, one for each slot it is made of, and their next values; they start from 0. */
+  readonly states: readonly { readonly name: string; readonly slot: string; readonly next: Expr }[]
 }
 
 /** The name under which a base's hyperparameter enters the metric graph of an averaged model. */
@@ -64,14 +64,14 @@ export function parseModelInput(name: string): { readonly model: number; readonl
  *
  * @param model tells the states and inputs of several bases apart
  * @param value what is averaged, at this step
- * @param step t, this step included
+ * @param step gives t, this step included
  * @throws ERR_NOT_SUPPORTED when the base gives no average, or one that is not linear in the gradients
  */
 export function recordScalarAverage(
   base: Preconditioner,
   model: number,
   value: Expr,
-  step: Expr,
+  step: () => Expr,
 ): ScalarAverage {
   const shape = base.definition.matrix ? 'rows,columns' : 'tensor'
   const tensor = (name: string): Expr => input(name, shape)
@@ -86,22 +86,22 @@ export function recordScalarAverage(
   }
   if (update.average === undefined) return refuse('gives none (`average`)')
 
-  const states: Record<string, Expr> = {}
+  const states = new Map<string, { name: string; slot: string; next: Expr }>()
   const known = new Map<Expr, Expr>()
   const scalarInput = (name: string): Expr => {
     if (name === 'gradient') return value
-    if (name === 'step') return step
+    if (name === 'step') return step()
     if (name.startsWith('base.')) return input(modelInput(model, name.slice('base.'.length)), 'scalar')
     if (!name.startsWith('slot.')) return refuse(`reads ${name} in it`)
-    const slot = update.slots[name.slice('slot.'.length)]!
-    const { initial } = slot
+    const slot = name.slice('slot.'.length)
+    const { initial, next } = update.slots[slot]!
     if (initial.op !== 'constant' || initial.value !== 0)
       return refuse(`begins its ${name} with another value than 0`)
-    const state = `model.${model}.${name.slice('slot.'.length)}`
-    if (!(state in states)) {
-      // Named before its next value is looked at, which reads it.
-      states[state] = value
-      states[state] = scalarOf(slot.next)
+    const state = `model.${model}.${slot}`
+    if (!states.has(state)) {
+      // There before its next value is looked at, which reads it.
+      states.set(state, { name: state, slot, next: value })
+      states.set(state, { name: state, slot, next: scalarOf(next) })
     }
     return input(`state.${state}`, 'scalar')
   }
@@ -124,5 +124,5 @@ export function recordScalarAverage(
     return result
   }
   const mean = scalarOf(update.average)
-  return { mean, states }
+  return { mean, states: [...states.values()] }
 }

@@ -106,6 +106,8 @@ export function createStepper(plan: StepPlan): Stepper {
   const scalars = cohorts.map((cohort) => cohort.scalars)
   /** Scalars of parameters that have fallen out of step with their cohort. */
   const stragglers: Scalars[] = []
+  /** The changes, each by parameter. */
+  const changes = plan.changes.map(() => new Float64Array(parameters.length))
   const active: number[] = []
   const norms = new Float64Array(parameters.length)
   /** The reductions, each by parameter. */
@@ -265,13 +267,20 @@ export function createStepper(plan: StepPlan): Stepper {
           last = own
           state.steps[index]!++
         }
-        passes.update()
+        passes.update(changes)
         results.forEach((result, i) => {
           if (result === undefined) return
           const unit = state.units[i]!
           unit.average = result.average
           unit.steps++
           for (let k = 0; k < unit.values.length; k++) unit.values[k] = result.values[k]!
+          for (const { state: at, output, members } of plan.units[i]!.changes) {
+            const values = changes[plan.changes.indexOf(output)]!
+            let total = 0
+            for (const index of members) if (gradients[index] !== null) total += values[index]!
+            // A change too large to be told is none: the state would not be finite ever after.
+            if (Number.isFinite(total)) unit.values[at]! += total
+          }
         })
       }
       return {

@@ -6,6 +6,7 @@ import { planStep } from './plan.js'
 import { initialReport, restoredReport, type StepReport } from './report.js'
 import { checkShape, createPlannedStep, unpackNumbers } from './tensorStep.js'
 import type { ParameterInfo, Transformation } from './transformation.js'
+import { checkOwnValues, withValues } from './withValues.js'
 
 /** A parameter whose values are a tensor of the framework's. */
 export interface TensorParameter<T> extends ParameterInfo {
@@ -36,6 +37,14 @@ export interface TensorOptimizer<T> {
    * @throws ERR_OPTION when anything else is set, and nothing has changed
    */
   learningRate: number
+  /**
+   * Runs a function while the parameters are their averages, where the transformation keeps any (`averageWeights`), and puts
+   * their own tensors back when it has returned or its promise is settled.
+   *
+   * @param evaluate works with the averages; it must not take steps, and leaves the tensors alone
+   * @returns what the function returned
+   */
+  withAveragedWeights<R>(evaluate: () => R): R
   /** A copy of the optimiser's state, read from the device; `load` takes it here or in another adapter. */
   save(): Checkpoint
   /**
@@ -89,6 +98,7 @@ export function createTensorOptimizer<T extends object>(
   let state = steps.init()
   let report = initialReport
   let disposed = false
+  let isAveraged = false
 
   const checkAlive = (): void => {
     if (disposed)
@@ -109,6 +119,7 @@ export function createTensorOptimizer<T extends object>(
     },
     step(gradients, options) {
       checkAlive()
+      checkOwnValues('step', isAveraged)
       const values = parameters.map((parameter) => parameter.get())
       const result = steps.take(values, gradients, state, options)
       result.values.forEach((value, index) => {
@@ -117,6 +128,23 @@ export function createTensorOptimizer<T extends object>(
       free(result.replaced)
       state = result.state
       return (report = result.report)
+    },
+    withAveragedWeights(evaluate) {
+      checkAlive()
+      const own = parameters.map((parameter) => parameter.get())
+      const averages = steps.averages(state)
+      return withValues(
+        () => {
+          checkOwnValues('withAveragedWeights', isAveraged)
+          isAveraged = true
+          averages.forEach((average, index) => average && parameters[index]!.set(average))
+        },
+        evaluate,
+        () => {
+          isAveraged = false
+          averages.forEach((average, index) => average && parameters[index]!.set(own[index]!))
+        },
+      )
     },
     save() {
       checkAlive()

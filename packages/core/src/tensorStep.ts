@@ -11,9 +11,10 @@ import {
 import { checkLearningRate, learningRateAt, withLearningRate } from './learningRate.js'
 import { initialSlots } from './optimizer.js'
 import { checkLoss, planStep, sizeOf, type Scalars, type StepPlan } from './plan.js'
-import type { StepGraph } from './record.js'
+import { averagedSlot, changeOutput, type StepGraph } from './record.js'
 import { composeReport, type StepReport } from './report.js'
 import { matchCheckpoint, saveUnit } from './restore.js'
+import type { Company } from './roster.js'
 import { createStepper, initialState, type ScalarState, type Stepper, type UnitNumbers } from './stepper.js'
 import type { ParameterInfo, Transformation } from './transformation.js'
 
@@ -66,6 +67,11 @@ export interface TensorStep<T> {
    * @throws ERR_OPTION when it is no such number
    */
   withLearningRate(state: TensorState<T>, value: number): TensorState<T>
+  /**
+   * The averages of the parameters (`averageWeights`), which are tensors of the state; `undefined` for a parameter without one:
+   * it has taken no step yet, or none are kept.
+   */
+  averages(state: TensorState<T>): readonly (T | undefined)[]
   /** A copy of a state, read from the device. */
   save(state: TensorState<T>): Checkpoint
   /**
@@ -89,6 +95,7 @@ export interface TensorInfo extends ParameterInfo {
  * @param parameters names, shapes and element types
  * @param backend the framework's operations
  * @param output what a step gives of each parameter: its new value (`parameter`), or Δθ, to be added to it (`update`)
+ * @param company what there is beside these parameters, where options may name more
  * @throws ERR_OPTION for an invalid option or a name used twice
  */
 export function createTensorStep<T extends object>(
@@ -96,9 +103,10 @@ export function createTensorStep<T extends object>(
   parameters: readonly TensorInfo[],
   backend: TensorBackend<T>,
   output: 'parameter' | 'update',
+  company?: Company,
 ): TensorStep<T> {
   const dtypes = parameters.map(({ dtype }) => dtype)
-  return createPlannedStep(planStep(transformation, parameters), dtypes, backend, output)
+  return createPlannedStep(planStep(transformation, parameters, company), dtypes, backend, output)
 }
 
 /** The same for a plan, and the element types of its parameters. */
@@ -162,6 +170,11 @@ export function createPlannedStep<T extends object>(
       checkState(plan, state, backend)
       checkLearningRate(learningRate)
       return { ...state, numbers: packNumbers({ ...unpackNumbers(plan, state), learningRate }) }
+    },
+    averages(state) {
+      checkState(plan, state, backend)
+      const { steps } = unpackNumbers(plan, state)
+      return state.slots.map((slots, index) => (steps[index]! > 0 ? slots[averagedSlot] : undefined))
     },
     save(state) {
       checkState(plan, state, backend)
@@ -322,12 +335,18 @@ function createPasses<T extends object>(work: Work<T>): Passes<T> & Updates<T> {
     readonly index: number
     total: T
   }
+  const reduce = (members: readonly number[], name: string, results: Float64Array): void =>
+    addUp(members, (index) => evaluate(index, [name])[name]!, results)
   /** One number for all parameters that share their scalars, so that the host waits once. */
-  const reduce = (members: readonly number[], name: string, results: Float64Array): void => {
+  const addUp = (
+    members: readonly number[],
+    partOf: (index: number) => T | number,
+    results: Float64Array,
+  ): void => {
     const totals = new Map<Scalars, Map<string, Total>>()
     try {
       for (const index of members) {
-        const part = evaluate(index, [name])[name]!
+        const part = partOf(index)
         results[index] = typeof part === 'number' ? part : 0
         if (typeof part === 'number') continue
         let byType = totals.get(scalars[index]!)
@@ -366,16 +385,31 @@ function createPasses<T extends object>(work: Work<T>): Passes<T> & Updates<T> {
         reduce(members, name, results[i]!)
       })
     },
-    update() {
+    update(results) {
+      const changes: Record<string, T>[] = []
       try {
         for (const index of active) {
-          const names = plan.parameters[index]!.graph.slots
-          const made = evaluate(index, [output, ...names.map((name) => `slot.${name}`)]) as Record<string, T>
+          const { slots: names, averaging } = plan.parameters[index]!.graph
+          const slotNames = names.map((name) => `slot.${name}`)
+          const changeNames = averaging.map(changeOutput)
+          const made = evaluate(index, [output, ...slotNames, ...changeNames]) as Record<string, T>
           const next = names.map((name) => [name, made[`slot.${name}`]!] as const)
+          changes[index] = Object.fromEntries(changeNames.map((name) => [name, made[name]!]))
           updates[index] = { value: made[output]!, slots: Object.fromEntries(next) }
         }
+        plan.changes.forEach((name, i) => {
+          const members = active.filter((index) => changes[index]![name] !== undefined)
+          const take = (index: number): T => {
+            const part = changes[index]![name]!
+            delete changes[index]![name]
+            return part
+          }
+          addUp(members, take, results[i]!)
+        })
       } catch (error) {
         updates.forEach((update) => [update.value, ...Object.values(update.slots)].forEach(free))
+        changes.forEach((change) => Object.values(change).forEach(free))
+        updates.length = 0
         throw error
       }
     },

@@ -1,3 +1,5 @@
+import { InducedMetricError } from './errors.js'
+
 /**
  * Runs a function with other values in place, and puts the old ones back when it has returned or its promise is settled.
  *
@@ -18,6 +20,15 @@ export function withValues<R>(exchange: () => void, use: () => R, restore: () =>
   if (isPromise(result)) return result.finally(restore) as R
   restore()
   return result
+}
+
+/** Throws ERR_OPTION while parameters hold their averages. */
+export function checkOwnValues(what: string, isAveraged: boolean): void {
+  if (!isAveraged) return
+  throw new InducedMetricError(
+    'ERR_OPTION',
+    `${what} was called within withAveragedWeights, while the parameters hold their averages: wait until it has returned`,
+  )
 }
 
 /** Whether a value is a promise, of any realm. */

@@ -1,4 +1,5 @@
 import { InducedMetricError, type ErrorCode } from '@induced-metric/core'
+import { coded } from './errors.js'
 
 /** A file: its content, or where it lies. */
 export type Artifact = Uint8Array | string | URL
@@ -25,13 +26,12 @@ export async function readArtifact(artifact: Artifact, what: string, code: Error
     const { readFile } = await import('node:fs/promises')
     return await readFile(artifact)
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
-    throw new InducedMetricError(code, `${what} cannot be read from ${String(artifact)}: ${reason}`)
+    throw coded(code, `${what} cannot be read from ${String(artifact)}`, error)
   }
 }
 
 /** Whether a file is fetched rather than read: always in a page. */
-function isRemote(artifact: string | URL): boolean {
+export function isRemote(artifact: string | URL): boolean {
   const isNode = typeof process === 'object' && process.versions?.node !== undefined
-  return !isNode || /^https?:/.test(String(artifact))
+  return !isNode || /^https?:/i.test(String(artifact))
 }

@@ -9,7 +9,7 @@ export function outputsOf(
   fetches: Fetches | object | undefined,
   options: object | undefined,
 ): [string[], object | undefined] {
-  if (fetches === undefined) return [[...names], options]
+  if (fetches === undefined || fetches === null) return [[...names], options]
   const asked = Array.isArray(fetches) ? (fetches as string[]) : Object.keys(fetches)
   if (asked.every((name) => names.includes(name)) && (asked.length > 0 || Array.isArray(fetches))) {
     return [[...asked], options]

@@ -1,6 +1,5 @@
 import { create } from '@bufbuild/protobuf'
 import { dataType } from './onnx/dataType.js'
-import { writeModel } from './onnx/model.js'
 import { ModelProtoSchema } from './onnx/onnx_pb.js'
 import { createOrtSession, createOrtTensor, type Ort } from './namespace.js'
 
@@ -39,7 +38,7 @@ async function attempt(ort: Ort): Promise<boolean> {
       output: [vector('y')],
     },
   })
-  const session = await createOrtSession(ort, writeModel(model), 'a model of one Identity')
+  const session = await createOrtSession(ort, model, 'a model of one Identity')
   const result = new Float32Array(2)
   const tensor = (data: Float32Array) => createOrtTensor(ort, 'float32', data, [2])
   try {

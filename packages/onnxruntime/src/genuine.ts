@@ -8,6 +8,7 @@ import {
   type Transformation,
   type TransformationJSON,
 } from '@induced-metric/core'
+import { coded } from './errors.js'
 import { floatOf, intOf } from './onnx/attribute.js'
 import type { Model } from './onnx/model.js'
 
@@ -85,10 +86,7 @@ export function readOptimizerModel(model: Model, learningRate: (step: number) =>
 function parse(json: string): TransformationJSON {
   try {
     return JSON.parse(json) as TransformationJSON
-  } catch {
-    throw new InducedMetricError(
-      'ERR_OPTION',
-      'the transformation in the metadata of the optimizer model is no JSON',
-    )
+  } catch (error) {
+    throw coded('ERR_OPTION', 'the transformation in the metadata of the optimizer model is no JSON', error)
   }
 }

@@ -6,6 +6,7 @@ import {
   writeFileAtomically,
   writeTemporary,
 } from './checkpoint/atomic.js'
+import { codedAs, shown } from './errors.js'
 import type { Model } from './onnx/model.js'
 import { externalAlignment, inferenceModel } from './inferenceModel.js'
 import type { NamedTensor } from './types.js'
@@ -17,13 +18,26 @@ const inlineLimit = 2 ** 30
  * Writes a model for inference to a path, with a file of external data beside it where it is large or is asked for.
  *
  * @returns the model's bytes, without the external data
+ * @throws ERR_OPTION where it cannot be written, with the file system's own error as its cause
  */
-export async function writeInferenceModel(
+export function writeInferenceModel(
   path: string,
   evalModel: Model,
   parameters: ReadonlyMap<string, NamedTensor>,
   outputNames: readonly string[],
   externalData = totalBytes(parameters) > inlineLimit,
+): Promise<Uint8Array> {
+  return codedAs('ERR_OPTION', `the model cannot be written to ${shown(path)}`, () =>
+    write(path, evalModel, parameters, outputNames, externalData),
+  )
+}
+
+async function write(
+  path: string,
+  evalModel: Model,
+  parameters: ReadonlyMap<string, NamedTensor>,
+  outputNames: readonly string[],
+  externalData: boolean,
 ): Promise<Uint8Array> {
   const { rm } = await import('node:fs/promises')
   const paths = await import('node:path')

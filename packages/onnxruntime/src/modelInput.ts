@@ -3,6 +3,7 @@ import { typeOf, type Extent } from './lowering/shapes.js'
 import type { OrtValues } from './namespace.js'
 import { elementTypeOf } from './onnx/dataType.js'
 import type { Model } from './onnx/model.js'
+import { own } from './own.js'
 
 /** An input of a model, as the model declares it. */
 export interface ModelInput {
@@ -30,7 +31,7 @@ export function modelInputs({ graph }: Model): ModelInput[] {
  */
 export function checkNotEmpty(method: string, feeds: OrtValues, inputs: readonly ModelInput[]): void {
   for (const { name, shape } of inputs) {
-    const { dims } = feeds[name]!
+    const { dims } = own(feeds, name)!
     if (dims.every((extent, axis) => extent !== 0 || shape?.[axis] === 0)) continue
     throw new InducedMetricError(
       'ERR_SHAPE',
@@ -50,7 +51,7 @@ export function checkFeeds(method: string, feeds: OrtValues, inputs: readonly Mo
     throw new InducedMetricError('ERR_OPTION', `${method} takes { name: tensor } for the inputs ${list}`)
   }
   for (const { name, dataType, shape } of inputs) {
-    const feed = feeds[name]
+    const feed = own(feeds, name)
     if (feed === undefined || feed === null) {
       throw new InducedMetricError(
         'ERR_OPTION',

@@ -4,7 +4,7 @@ import { typeOf } from './lowering/shapes.js'
 import { createOrtSession, type Ort, type OrtSession } from './namespace.js'
 import { dataType } from './onnx/dataType.js'
 import { subgraphsOf } from './onnx/graph.js'
-import { writeModel, type Model } from './onnx/model.js'
+import type { Model } from './onnx/model.js'
 import type { GraphProto, NodeProto } from './onnx/onnx_pb.js'
 
 /**
@@ -21,13 +21,14 @@ export async function createModelSession(
   options?: object,
 ): Promise<OrtSession> {
   try {
-    return await createOrtSession(ort, writeModel(model), what, optionsFor(model, options))
+    return await createOrtSession(ort, model, what, optionsFor(model, options))
   } catch (error) {
     const found = error instanceof Error ? findCulprit(model.graph, error.message) : undefined
     if (found === undefined) throw error
     throw new InducedMetricError(
       'ERR_NOT_SUPPORTED',
       `${what}: ${describeNode(found.node)} ${found.problem} (${(error as Error).message.replace('ERR_NOT_SUPPORTED: ', '')})`,
+      { cause: (error as Error).cause },
     )
   }
 }

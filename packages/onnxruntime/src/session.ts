@@ -11,7 +11,8 @@ import { outputsOf, type Fetches } from './fetches.js'
 import { inferenceModel } from './inferenceModel.js'
 import { writeInferenceModel } from './inferenceFile.js'
 import { checkFeeds, checkNotEmpty, type ModelInput } from './modelInput.js'
-import { createOrtTensor, type OrtTensor, type OrtValues } from './namespace.js'
+import { createOrtTensor, runOrtSession, type OrtTensor, type OrtValues } from './namespace.js'
+import { own } from './own.js'
 import type { TrainingSessionOptions } from './sessionOptions.js'
 import { setUp, type Runtime, type SessionSetup } from './sessionSetup.js'
 import { createSessionTensors, type SessionTensors } from './sessionTensors.js'
@@ -159,8 +160,8 @@ export class TrainingSession {
    * @param fetches the outputs to give back, all by default
    * @param options of the runtime's `run`
    * @returns the outputs by name, as the runtime's tensors
-   * @throws ERR_OPTION and ERR_SHAPE for feeds that do not fit; what the runtime throws. Gradients of earlier train steps
-   *   are then as before.
+   * @throws ERR_OPTION and ERR_SHAPE for feeds that do not fit, or whose values the model cannot take; ERR_NOT_SUPPORTED for
+   *   whatever else the runtime cannot do. Gradients of earlier train steps are then as before.
    */
   runTrainStep(
     feeds: OrtValues,
@@ -185,7 +186,9 @@ export class TrainingSession {
       for (const name of names) asked[name] = null
       for (const { output } of lowered.buffers) asked[output] = null
       Object.assign(asked, own)
-      const returned = await train.run(
+      const returned = await runOrtSession(
+        train,
+        'trainModel',
         this.#inputs(this.#runtime.trainInputs, feeds),
         fillsFetches ? asked : Object.keys(asked),
         runOptions,
@@ -276,7 +279,8 @@ export class TrainingSession {
       const evaluation = this.#evaluation('runEvalStep')
       checkFeeds('runEvalStep', feeds, this.#evalFeeds)
       const [names, runOptions] = outputsOf(evaluation.outputs, fetches, options)
-      const results = await evaluation.session.run(this.#inputs(evaluation.inputs, feeds), names, runOptions)
+      const inputs = this.#inputs(evaluation.inputs, feeds)
+      const results = await runOrtSession(evaluation.session, 'evalModel', inputs, names, runOptions)
       return Object.fromEntries(names.map((name) => [name, results[name]!]))
     })
   }
@@ -369,6 +373,9 @@ export class TrainingSession {
     return this.#enqueue(async () => {
       const { evalModel } = this.#runtime
       if (evalModel === undefined) throw noEvalModel('exportModelForInference')
+      if (!Array.isArray(outputNames)) {
+        throw new InducedMetricError('ERR_OPTION', 'exportModelForInference takes a list of names of outputs')
+      }
       const parameters = new Map(this.#named().map((tensor) => [tensor.name, tensor]))
       if (options.path !== undefined) {
         return writeInferenceModel(options.path, evalModel, parameters, outputNames, options.externalData)
@@ -421,7 +428,7 @@ export class TrainingSession {
   /** What a model is fed: the caller's tensors, and of the parameters those that it has. */
   #inputs(inputs: readonly ModelInput[], feeds: OrtValues): Record<string, OrtTensor> {
     const parameters = this.#tensors.parameters()
-    return Object.fromEntries(inputs.map(({ name }) => [name, feeds[name] ?? parameters[name]!]))
+    return Object.fromEntries(inputs.map(({ name }) => [name, own(feeds, name) ?? parameters[name]!]))
   }
 
   /** A tensor of the caller's own, as the next step writes into the session's. */

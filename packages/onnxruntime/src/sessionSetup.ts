@@ -1,14 +1,15 @@
-import { createOptimizer, inducedMetric, sgd, type Optimizer } from '@induced-metric/core'
-import { readArtifact, type Artifact } from './artifact.js'
+import { createOptimizer, inducedMetric, sgd, withGroups, type Optimizer } from '@induced-metric/core'
+import { isRemote, readArtifact, type Artifact } from './artifact.js'
 import { readCheckpoint, readCheckpointFile } from './checkpoint/index.js'
 import { fillsFetches } from './fetching.js'
 import { defaultLearningRate, readOptimizerModel } from './genuine.js'
+import { loadModel } from './loadModel.js'
 import { lowerModel, lowerTrainingModel, type LoweredTrainingModel } from './lowering/lower.js'
 import { lowerings as builtinLowerings } from './lowering/table.js'
 import { modelInputs, type ModelInput } from './modelInput.js'
 import { createModelSession } from './modelSession.js'
 import { defaultOrt, type Ort, type OrtSession } from './namespace.js'
-import { readModel, type Model } from './onnx/model.js'
+import type { Model } from './onnx/model.js'
 import { checkSessionOptions, type TrainingSessionOptions } from './sessionOptions.js'
 import { matchParameters } from './sessionParameters.js'
 import { groupName, isOwnProperty, restoreOptimizer } from './state.js'
@@ -51,10 +52,7 @@ export interface SessionSetup {
 export async function setUp(options: TrainingSessionOptions, sessionOptions?: object): Promise<SessionSetup> {
   checkSessionOptions(options)
   const { lowerings = builtinLowerings, checkpointState } = options
-  const trainModel = readModel(
-    await readArtifact(options.trainModel, 'trainModel', 'ERR_OPTION'),
-    'trainModel',
-  )
+  const trainModel = await loadModel(options.trainModel, 'trainModel')
   const lowered = lowerTrainingModel(trainModel, lowerings)
   const evalModel = await readOptional(options.evalModel, 'evalModel')
   const state = checkpointState === undefined ? undefined : await readState(checkpointState)
@@ -69,7 +67,15 @@ export async function setUp(options: TrainingSessionOptions, sessionOptions?: ob
   const chosen = options.optimizer ?? (optimizerModel && readOptimizerModel(optimizerModel, genuineRate))
   // Without an optimiser, what remains of one is the memory.
   const transformation = chosen ?? inducedMetric(sgd(), { learningRate: 0, xi: 0 })
-  const optimizer = createOptimizer(transformation, trainable, { adopt: true })
+  const optimizer = createOptimizer(transformation, trainable, {
+    adopt: true,
+    // What is frozen may be named, and have a group: the same options go with any choice of what is trained.
+    others: () => {
+      const { groupOf } = options
+      const infos = frozen.map(({ name, dims }) => ({ name, shape: dims }))
+      return withGroups(infos, groupOf && (({ name, shape }) => groupOf({ name, dims: shape })))
+    },
+  })
   fixedRate = () => optimizer.fixedLearningRate
   if (chosen && state && options.optimizerState !== 'fresh') restoreOptimizer(optimizer, state)
 
@@ -111,13 +117,11 @@ export async function setUp(options: TrainingSessionOptions, sessionOptions?: ob
 }
 
 async function readOptional(artifact: Artifact | undefined, what: string): Promise<Model | undefined> {
-  return artifact === undefined
-    ? undefined
-    : readModel(await readArtifact(artifact, what, 'ERR_OPTION'), what)
+  return artifact === undefined ? undefined : loadModel(artifact, what)
 }
 
 async function readState(given: Artifact | CheckpointState): Promise<CheckpointState> {
-  if (typeof given === 'string' && !/^https?:/.test(given)) return readCheckpointFile(given)
+  if (typeof given === 'string' && !isRemote(given)) return readCheckpointFile(given)
   if (given instanceof Uint8Array || given instanceof URL || typeof given === 'string') {
     return readCheckpoint(await readArtifact(given, 'checkpointState', 'ERR_CHECKPOINT'))
   }

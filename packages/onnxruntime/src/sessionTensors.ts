@@ -1,4 +1,5 @@
 import type { Optimizer, TypedArray } from '@induced-metric/core'
+import { allocated } from './errors.js'
 import type { LoweredTrainingModel } from './lowering/lower.js'
 import { typeOf } from './lowering/shapes.js'
 import { createOrtTensor, type Ort, type OrtTensor, type OrtValues } from './namespace.js'
@@ -39,8 +40,8 @@ export function createSessionTensors(
   const bind = (): NonNullable<typeof bound> => {
     const buffer = optimizer.parameters[0]?.data.buffer
     if (bound && bound.buffer === buffer) return bound
-    const parameters: Record<string, OrtTensor> = {}
-    const gradients: Record<string, OrtTensor> = {}
+    const parameters = Object.create(null) as Record<string, OrtTensor>
+    const gradients = Object.create(null) as Record<string, OrtTensor>
     for (const { name, dataType: type, data, dims } of frozen) parameters[name] = tensor(type, data, dims)
     lowered.gradients.forEach(({ parameter, output, dataType: type, dims }, i) => {
       parameters[parameter] = tensor(type, optimizer.parameters[i]!.data, dims)
@@ -48,7 +49,7 @@ export function createSessionTensors(
     })
     return (bound = { buffer, parameters, gradients })
   }
-  const others: Record<string, OrtTensor> = {}
+  const others = Object.create(null) as Record<string, OrtTensor>
   const [lossName] = lowered.outputs
   const wanted = new Set([lossName, ...lowered.buffers.map(({ output }) => output)])
   for (const output of lowered.model.graph.output) {
@@ -76,5 +77,7 @@ export function createSessionTensors(
 
 function zeros(type: number, dims: readonly number[]): TypedArray {
   const size = dims.reduce((product, extent) => product * extent, 1)
-  return type === dataType.double ? new Float64Array(size) : new Float32Array(size)
+  return allocated(`a value of [${dims.join(', ')}]`, () =>
+    type === dataType.double ? new Float64Array(size) : new Float32Array(size),
+  )
 }

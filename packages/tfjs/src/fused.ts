@@ -1,4 +1,5 @@
 import {
+  changeOutput,
   instantiateStep,
   type Passes,
   type Scalars,
@@ -37,6 +38,8 @@ interface Work {
   readonly clips: boolean
   /** Of each reduction of the graph, which of the plan's it is. */
   readonly reductions: readonly number[]
+  /** The same of its changes. */
+  readonly changes: readonly number[]
   readonly indices: number[]
   readonly bindings: TensorBinding[]
   readonly scalars: Scalars[]
@@ -49,7 +52,9 @@ export function createFusedPasses(plan: StepPlan, host: HostMemory): FusedPasses
     if (works.has(graph.hash)) continue
     const kernels = instantiateStep(graph, 'float32', host.memory, host.allocator)
     const reductions = graph.reductions.map((name) => plan.reductions.indexOf(name))
-    works.set(graph.hash, { kernels, clips: clip !== -1, reductions, indices: [], bindings: [], scalars: [] })
+    const changes = graph.averaging.map((name) => plan.changes.indexOf(changeOutput(name)))
+    const lists = { indices: [], bindings: [], scalars: [] }
+    works.set(graph.hash, { kernels, clips: clip !== -1, reductions, changes, ...lists })
   }
   const places: Place[] = []
   let written = false
@@ -100,8 +105,12 @@ export function createFusedPasses(plan: StepPlan, host: HostMemory): FusedPasses
         reductions.forEach((at, k) => indices.forEach((index, i) => (results[at]![index] = found[k]![i]!)))
       }
     },
-    update() {
-      for (const { kernels, bindings, scalars } of works.values()) kernels.update(bindings, scalars)
+    update(results) {
+      for (const { kernels, changes, indices, bindings, scalars } of works.values()) {
+        const found = changes.map(() => new Float64Array(indices.length))
+        kernels.update(bindings, scalars, found)
+        changes.forEach((at, k) => indices.forEach((index, i) => (results[at]![index] = found[k]![i]!)))
+      }
       written = true
     },
     end() {

@@ -41,8 +41,8 @@ export interface InducedOptimizer extends Optimizer {
    *
    * @param variableGradients gradients by variable name, or an array of `{ name, tensor }`; a `null` gradient leaves its
    *   variable, slots and step count alone
-   * @param loss L at the variables before the step, a scalar. Only for gradients that did not come from
-   *   `computeGradients` of this optimiser, which keeps the loss itself.
+   * @param loss L at the variables before the step, a scalar. Not for gradients as `computeGradients` of this optimiser
+   *   gave them, with which their loss is kept; but for all others, sums, means and clipped ones among them.
    * @throws ERR_SHAPE, ERR_LOSS_REQUIRED, ERR_OPTION, ERR_DISPOSED; with the verdict on the host ERR_BAD_LOSS and
    *   ERR_NON_FINITE. After any of them the variables and slots are as before, bit for bit.
    */
@@ -54,6 +54,15 @@ export interface InducedOptimizer extends Optimizer {
    *   says `'throw'`; no step that was refused has changed anything
    */
   report(): Promise<StepReport>
+  /**
+   * Runs a function while the variables have the averages of their values, where the transformation keeps any (`averageWeights`, as
+   * `rateFree` without `steps` does), and puts their own values back when it has returned or its promise is settled.
+   *
+   * @param evaluate works with the averages, as `() => model.evaluate(x, y)`; it must not train
+   * @returns what the function returned
+   * @throws what the function throws; ERR_OPTION when it is called within itself; ERR_DISPOSED
+   */
+  withAveragedWeights<R>(evaluate: () => R): R
   /** The optimiser's state, which `load` takes here or in any other adapter. */
   save(): Promise<Checkpoint>
   /**

@@ -1,7 +1,10 @@
 import {
+  averagedSlot,
+  changeOutput,
   checkCheckpoint,
   checkLearningRate,
   checkOptions,
+  checkOwnValues,
   checkTransformation,
   composeReport,
   createStepper,
@@ -13,13 +16,16 @@ import {
   initialReport,
   learningRateAt,
   planStep,
+  raiseEpsilons,
   refusal,
   sgd,
   stepStatus,
   withGroups,
+  withValues,
   withLearningRate,
   type Checkpoint,
   type FromJSONOptions,
+  type GroupOf,
   type ParameterInfo,
   type ScalarState,
   type StepPlan,
@@ -30,11 +36,12 @@ import {
 import type { Optimizer } from '@tensorflow/tfjs-core'
 import { checkFit, checkLoss, checkVariables, lossRequired } from './checks.js'
 import { createConstants } from './constants.js'
-import { createEvaluator } from './evaluation.js'
+import { createEvaluator, type Evaluator } from './evaluation.js'
 import { createFusedPasses, type FusedPasses } from './fused.js'
 import type { InducedOptimizer, InducedOptimizerOptions } from './inducedOptimizer.js'
 import { hostMemory, type HostMemory } from './hostMemory.js'
 import { forgetLatest, keepLatest, readLatest, type Latest, type LatestValues } from './latest.js'
+import { createLosses } from './losses.js'
 import { createLowering } from './lowering.js'
 import type {
   ConfigDict,
@@ -48,6 +55,8 @@ import type {
   Variable,
 } from './namespace.js'
 import { forVariables } from './names.js'
+import { warn } from './platform.js'
+import { isHalfPrecision, leastHalfEpsilon } from './precision.js'
 import { createState, forgetScalars, valuesOf, type State } from './state.js'
 import { reduceStep, type Reduced } from './step.js'
 import { pairGradients, variableNamed, type VariableGradient } from './variables.js'
@@ -134,12 +143,15 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
     readonly #constants = createConstants(tf)
     readonly #state: State
     readonly #plans = new Map<string, StepPlan>()
+    /** The variables of all plans so far, by name. */
+    readonly #met = new Map<string, ParameterInfo>()
     /** The plan of the latest step. */
     #plan: StepPlan | undefined
     /** Structural hash of what was loaded, until there is a plan. */
     #hash = ''
-    /** The loss of the gradients computed last. */
-    #loss: Scalar | undefined
+    readonly #losses = createLosses(tf)
+    /** Whether it was told what half precision means. */
+    #isWarned = false
     #latest: Latest | undefined
     /** The learning rate that was set. */
     #rate: number | undefined
@@ -152,6 +164,8 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
     /** What `getWeights` gave out, latest first. */
     readonly #handedOut: NamedTensor[] = []
     #disposed = false
+    /** Whether the variables hold their averages at the moment. */
+    #isAveraged = false
 
     constructor(transformation: Transformation, options: InducedOptimizerOptions = {}) {
       super()
@@ -188,28 +202,27 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
     ): { value: Scalar; grads: NamedTensorMap } {
       this.#checkAlive()
       const result = super.computeGradients(f, variables)
-      this.#loss?.dispose()
-      this.#loss = tf.keep(result.value.clone())
+      this.#losses.remember(result.value, result.grads)
       return result
     }
 
     override applyGradients(variableGradients: NamedTensorMap | NamedTensor[], loss?: Scalar | number): void {
       this.#checkAlive()
-      const computed = this.#loss
-      this.#loss = undefined
+      checkOwnValues('applyGradients', this.#isAveraged)
       try {
         const pairs = pairGradients(tf, variableGradients)
+        const gradients = pairs.flatMap(({ gradient }) => gradient ?? [])
         const plan = this.#planOf(pairs.map(({ variable }) => variable))
         checkLoss(tf, loss)
-        const given = loss ?? computed
+        const given = loss ?? this.#losses.of(gradients)
         if (given === undefined && plan.needsLoss) throw lossRequired(plan)
         this.#state.ensure(plan)
         const host = this.#hostMemory()
         tf.tidy(() =>
           host ? this.#takeFused(host, plan, pairs, given) : this.#takeByOperations(plan, pairs, given),
         )
+        this.#losses.release(gradients)
       } finally {
-        computed?.dispose()
         this.#constants.sweep()
       }
     }
@@ -221,7 +234,7 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
       if (host === undefined && this.#engine === 'wasm') {
         throw new InducedMetricError(
           'ERR_NOT_SUPPORTED',
-          `there are no compiled loops on the ${tf.getBackend()} backend; use engine: 'auto' or 'ops'`,
+          `there are no compiled loops, or no memory for them, on the ${tf.getBackend()} backend; use engine: 'auto' or 'ops'`,
         )
       }
       return host
@@ -311,17 +324,19 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
       if (this.#skipped) {
         this.#skippedSteps++
       } else if (reader) {
-        this.#write(plan, reduced, (fresh) => fresh)
+        this.#write(plan, reduced, evaluator, (fresh) => fresh)
       } else {
         const key = active.map(({ planned }) => planned.name).join('\n')
         const previous = this.#refused.get(key)
-        const { choose, refused } = decideOnDevice(tf, evaluator, outcomes, previous)
+        const fresh = isHalfPrecision(tf) ? active.map((each) => freshValues(each, outcomes)) : undefined
+        const written = fresh?.flatMap(({ value, slots }) => [value, ...slots.map(([, slot]) => slot)])
+        const { choose, refused } = decideOnDevice(tf, evaluator, outcomes, previous, written)
         forgetRefused(tf, previous)
         const units = outcomes.flatMap(({ unit, values }) =>
           values ? [this.#state.units.get(unit.key)!] : [],
         )
         this.#refused.set(key, { ...refused, counted: [...active.map(({ state }) => state), ...units] })
-        this.#write(plan, reduced, choose)
+        this.#write(plan, reduced, evaluator, choose, fresh)
       }
       const latest = keepLatest(tf, { learningRate, loss, outcomes })
       forgetLatest(tf, this.#latest)
@@ -329,14 +344,22 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
     }
 
     /** The writing half of a step; `choose` has the last word on every value. */
-    #write(plan: StepPlan, { active, outcomes }: Reduced, choose: Choose): void {
-      for (const { planned, variable, state, evaluation } of active) {
-        evaluation.supply('scale', outcomes[planned.unit]!.values!.scale)
-        // Every new value is computed before the first is written: an update may read all slots.
-        const value = choose(evaluation.fresh('parameter'), variable)
-        const slots = planned.graph.slots.map((name) => {
-          return [name, tf.keep(choose(evaluation.fresh(`slot.${name}`), state.slots[name]!))] as const
+    #write(
+      plan: StepPlan,
+      { active, outcomes, evaluationsOf }: Reduced,
+      evaluator: Evaluator,
+      choose: Choose,
+      fresh?: readonly FreshValues[],
+    ): void {
+      for (const [index, each] of active.entries()) {
+        const { planned, variable, state, evaluation } = each
+        const made = fresh?.[index] ?? freshValues(each, outcomes)
+        const value = choose(made.value, variable)
+        const slots = made.slots.map(([name, slot]) => {
+          return [name, tf.keep(choose(slot, state.slots[name]!))] as const
         })
+        // While the variable has its old value.
+        for (const name of planned.graph.averaging) evaluation.get(changeOutput(name))
         // A fresh buffer by assign, never in place: the wasm backend caches packed weights by tensor.
         variable.assign(value)
         for (const [name, slot] of slots) {
@@ -353,7 +376,15 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
           tf.keep(choose(tensor(fresh), tensor(old)).clone())
         const before = valuesOf(unit, state)
         const names = unit.graph.state
-        const kept = names.map((name, i) => [name, next(values.state[name]!, before[i]!)] as const)
+        const changed = (i: number): Tensor | number =>
+          unit.changes
+            .filter((change) => change.state === i)
+            .flatMap(({ output, members }) => {
+              const evaluations = evaluationsOf(members)
+              return evaluations.length === 0 ? [] : [evaluator.total(evaluations, output)]
+            })
+            .reduce<Tensor | number>((sum, x) => tf.add(tensor(sum), x), values.state[names[i]!]!)
+        const kept = names.map((name, i) => [name, next(changed(i), before[i]!)] as const)
         const average = next(values.average, state.average)
         forgetScalars([state.average, ...Object.values(state.values)])
         Object.assign(state, { average, values: Object.fromEntries(kept) })
@@ -397,6 +428,29 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
       const error = refusal(this.transformation, unit, worst, { dualNorm, loss: latest.loss })
       if (error) throw error
       this.#skippedSteps += total
+    }
+
+    withAveragedWeights<R>(evaluate: () => R): R {
+      this.#checkAlive()
+      checkOwnValues('withAveragedWeights', this.#isAveraged)
+      const averaged = [...this.#state.variables].flatMap(([name, { steps, slots }]) => {
+        const average = slots[averagedSlot]
+        return steps > 0 && average ? [{ variable: variableNamed(tf, name), average }] : []
+      })
+      const own = averaged.map(({ variable }) => tf.keep(variable.clone()))
+      return withValues(
+        () => {
+          this.#isAveraged = true
+          // A copy, as slots may be updated in place.
+          for (const { variable, average } of averaged) tf.tidy(() => variable.assign(tf.add(average, 0)))
+        },
+        evaluate,
+        () => {
+          this.#isAveraged = false
+          averaged.forEach(({ variable }, i) => variable.assign(own[i]!))
+          tf.dispose(own)
+        },
+      )
     }
 
     async save(): Promise<Checkpoint> {
@@ -476,9 +530,9 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
       forgetLatest(tf, this.#latest)
       for (const record of this.#refused.values()) forgetRefused(tf, record)
       this.#refused.clear()
-      this.#loss?.dispose()
+      this.#losses.dispose()
       this.#state.dispose()
-      this.#latest = this.#loss = this.#plan = undefined
+      this.#latest = this.#plan = undefined
       this.#skipped = false
     }
 
@@ -501,13 +555,49 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
         variables.map(({ name, shape }) => ({ name, shape: [...shape], rowsAre: 'inputs' as const })),
         this.groupOf,
       )
-      const key = infos.map(({ name, shape, group }) => `${name} ${shape.join()} ${group}`).join('\n')
+      const keys = infos.map(({ name, shape, group }) => `${name} ${shape.join()} ${group}`)
+      const key = [isHalfPrecision(tf), ...keys].join('\n')
       let plan = this.#plans.get(key)
       if (plan === undefined) {
         const names = infos.map(({ name }) => name)
-        this.#plans.set(key, (plan = planStep(forVariables(this.transformation, names), infos)))
+        const others = (): ParameterInfo[] => this.#others()
+        const transformation = forVariables(this.transformation, names, () =>
+          others().map(({ name }) => name),
+        )
+        plan = this.#fitted(planStep(transformation, infos, { others }))
+        this.#plans.set(key, plan)
+        for (const info of infos) this.#met.set(info.name, info)
       }
       return plan
+    }
+
+    /** A plan that the backend's precision can do with. */
+    #fitted(given: StepPlan): StepPlan {
+      if (!isHalfPrecision(tf)) return given
+      const { plan, raised } = raiseEpsilons(given, leastHalfEpsilon)
+      if (!this.#isWarned) {
+        warn(
+          'this backend computes in half precision, where numbers below 6e-5 are inexact or 0 and those above 65504 infinite: ' +
+            `small learning rates and squares of small gradients are lost${raised.length > 0 ? `, and ${raised.join(' and ')} is ${leastHalfEpsilon} instead of less` : ''}`,
+        )
+      }
+      this.#isWarned = true
+      return plan
+    }
+
+    /** What options may name beside the variables at hand: those this optimiser has trained, and all there are. */
+    #others(): ParameterInfo[] {
+      const registered = Object.values(tf.engine().registeredVariables)
+      const groupOf: GroupOf = (parameter) => {
+        try {
+          return this.groupOf?.(parameter)
+        } catch {
+          // The function need not know what to say of variables that are none of this optimiser's.
+          return undefined
+        }
+      }
+      const infos = registered.map(({ name, shape }) => ({ name, shape: [...shape] }))
+      return [...this.#met.values(), ...withGroups(infos, groupOf)]
     }
   }
   return Induced
@@ -521,6 +611,25 @@ interface Fused {
   /** The learning rate that was set, which the stepper has. */
   readonly rate: number | undefined
   readonly stepper: Stepper
+}
+
+/** What a step makes of a variable and its slots. */
+interface FreshValues {
+  readonly value: Tensor
+  readonly slots: readonly (readonly [name: string, slot: Tensor])[]
+}
+
+/** The new values of a variable; all of them before the first is written, as an update may read all slots. */
+function freshValues(
+  { planned, evaluation }: Reduced['active'][number],
+  outcomes: Reduced['outcomes'],
+): FreshValues {
+  evaluation.supply('scale', outcomes[planned.unit]!.values!.scale)
+  const value = evaluation.fresh('parameter')
+  return {
+    value,
+    slots: planned.graph.slots.map((name) => [name, evaluation.fresh(`slot.${name}`)] as const),
+  }
 }
 
 /** Chooses between a new value and the one it would replace. */

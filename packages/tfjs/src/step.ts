@@ -38,6 +38,8 @@ export interface UnitOutcome {
 export interface Reduced {
   readonly active: readonly ActiveVariable[]
   readonly outcomes: readonly UnitOutcome[]
+  /** The evaluations of those of some parameters that have a gradient. */
+  readonly evaluationsOf: (members: readonly number[]) => readonly Evaluation[]
   readonly learningRate: number
 }
 
@@ -67,12 +69,12 @@ export function reduceStep(
     return [{ planned, variable, state: variableState, evaluation }]
   })
   clip(evaluator, plan, active)
+  const evaluationsOf = (members: readonly number[]): Evaluation[] => {
+    const planned = new Set(members.map((index) => plan.parameters[index]!))
+    return active.filter((one) => planned.has(one.planned)).map(({ evaluation }) => evaluation)
+  }
 
   const outcomes = plan.units.map((unit): UnitOutcome => {
-    const evaluationsOf = (members: readonly number[]): Evaluation[] => {
-      const planned = new Set(members.map((index) => plan.parameters[index]!))
-      return active.filter((one) => planned.has(one.planned)).map(({ evaluation }) => evaluation)
-    }
     if (evaluationsOf(unit.contributors).length === 0) return { unit, xi: NaN }
     const unitState = state.units.get(unit.key)!
     const { average, steps } = unitState
@@ -102,7 +104,7 @@ export function reduceStep(
     }
     return { unit, xi: scalars['xi']!, values }
   })
-  return { active, outcomes, learningRate: profiles[0]?.['learningRate'] ?? NaN }
+  return { active, outcomes, evaluationsOf, learningRate: profiles[0]?.['learningRate'] ?? NaN }
 }
 
 /** Gives each clipped gradient its factor. */

@@ -18,7 +18,7 @@ import { epsilonAt } from './ranges.js'
  */
 export const adagrad = definePreconditioner({
   name: 'adagrad',
-  hyperparameters: { epsilon: epsilonAt(1e-10), initialAccumulator: epsilonAt(0) },
+  hyperparameters: { epsilon: epsilonAt(1e-10), initialAccumulator: { kind: 'number', default: 0, min: 0 } },
   update({ gradient: g, slot, epsilon, initialAccumulator }) {
     const squared = square(g)
     const accumulator = add(slot('accumulator', initialAccumulator), squared)

@@ -1,14 +1,13 @@
-import { clone } from '@bufbuild/protobuf'
 import { InducedMetricError } from '@induced-metric/core'
-import { readArtifact } from '../artifact.js'
 import { createContext, type Emitted } from '../lowering/context.js'
 import { typeOf as declaredType, type ValueTypes } from '../lowering/shapes.js'
 import { capturedBy, freshNames, namesIn, subgraphsOf } from '../onnx/graph.js'
-import { canonicalDomain, opsetOf, readModel, setOpset, type Model } from '../onnx/model.js'
+import { canonicalDomain, opsetOf, setOpset, type Model } from '../onnx/model.js'
 import { createNode } from '../onnx/node.js'
-import { ModelProtoSchema, type TensorProto } from '../onnx/onnx_pb.js'
+import type { TensorProto } from '../onnx/onnx_pb.js'
 import { lossBuilder, type Loss, type LossContext } from './losses.js'
 import { prepareModel } from './prepare.js'
+import { readForward } from './readForward.js'
 import { declaredValue, withFields } from './values.js'
 
 /** A loss as a graph holds it. */
@@ -94,7 +93,7 @@ export async function addLoss(
       `the function that builds the loss must return the name of a value that it has computed, returned ${JSON.stringify(name)}`,
     )
   }
-  graph.node.push(...emitted.nodes)
+  graph.node = [...graph.node, ...emitted.nodes]
   return { loss: name, constants: [...emitted.constants.values()] }
 }
 
@@ -106,10 +105,7 @@ async function addLossModel(
 ): Promise<AddedLoss> {
   if (given === undefined)
     throw new InducedMetricError('ERR_OPTION', 'a loss that is an object must be { model }')
-  const isMessage = typeof given === 'object' && 'graph' in given
-  const read = isMessage
-    ? (clone(ModelProtoSchema, given) as Model)
-    : readModel(await readArtifact(given, 'the loss', 'ERR_OPTION'), 'the loss')
+  const read = await readForward(given, 'the loss')
   const version = opsetOf(read)
   const { model: loss } = prepareModel(read)
   if (opsetOf(loss) !== opsetOf(model)) {
@@ -157,7 +153,7 @@ async function addLossModel(
     node.input = node.input.map(rename)
     node.output = node.output.map(rename)
   }
-  model.graph.node.push(...loss.graph.node)
+  model.graph.node = [...model.graph.node, ...loss.graph.node]
   return {
     loss: rename(loss.graph.output[0]!.name),
     constants: loss.graph.initializer.map((tensor) => withFields(tensor, { name: rename(tensor.name) })),

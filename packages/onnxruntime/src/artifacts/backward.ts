@@ -1,11 +1,10 @@
 import { InducedMetricError } from '@induced-metric/core'
-import { describeNode, type Emitted } from '../lowering/context.js'
+import { codedRule, describeNode, type Emitted } from '../lowering/context.js'
 import type { ValueTypes } from '../lowering/shapes.js'
 import { capturedBy, freshNames, namesIn, neededFor } from '../onnx/graph.js'
-import { canonicalDomain } from '../onnx/model.js'
 import { createNode } from '../onnx/node.js'
 import type { GraphProto, NodeProto, TensorProto } from '../onnx/onnx_pb.js'
-import { createGradientContext, isReal, noGradient, type GradientRule } from './gradients/context.js'
+import { createGradientContext, isReal, noGradient, ruleOf } from './gradients/context.js'
 import { gradients as builtinGradients, type GradientTable } from './gradients/table.js'
 
 /** What gradients are wanted. */
@@ -30,6 +29,8 @@ export interface Backward {
   readonly constants: readonly TensorProto[]
   /** The gradients by the values whose they are; those that the seeds do not depend on are missing. */
   readonly gradients: ReadonlyMap<string, string>
+  /** The values of the forward graph that have gradients. */
+  readonly reached: ReadonlySet<string>
 }
 
 /**
@@ -88,7 +89,8 @@ export function addGradients(request: BackwardRequest): Backward {
           'no gradients pass through control flow; freeze what its body depends on, or export the model without it',
         )
       }
-      rule(context)
+      if (ruleOf(builtinGradients, node) !== rule) rule(context)
+      else codedRule(node, 'it cannot be differentiated', () => rule(context))
     } catch (error) {
       throw blocking(error, parameter)
     }
@@ -101,7 +103,12 @@ export function addGradients(request: BackwardRequest): Backward {
   }
   const named = nameGradients(made, emitted)
   for (const [value, gradient] of named) types.add(gradient, types.get(value))
-  return { nodes: emitted.nodes, constants: [...emitted.constants.values()], gradients: named }
+  return {
+    nodes: emitted.nodes,
+    constants: [...emitted.constants.values()],
+    gradients: named,
+    reached: new Set(contributions.keys()),
+  }
 }
 
 /** What a rule refuses, with the parameter that is not trained for it. */
@@ -112,12 +119,6 @@ function blocking(error: unknown, parameter: string): unknown {
     error.code,
     `${reason}. It lies between the parameter ${JSON.stringify(parameter)} and the loss`,
   )
-}
-
-/** The rule for a node. */
-function ruleOf(table: GradientTable, { opType, domain }: NodeProto): GradientRule | undefined {
-  const rules = table[canonicalDomain(domain)]
-  return rules && Object.hasOwn(rules, opType) ? rules[opType] : undefined
 }
 
 /** The values that depend on a wanted one, each with one that it depends on. */

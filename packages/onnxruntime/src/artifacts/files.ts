@@ -1,5 +1,6 @@
 import { writeFileAtomically } from '../checkpoint/atomic.js'
 import { writeCheckpointFile } from '../checkpoint/files.js'
+import { codedAs, shown } from '../errors.js'
 import type { TrainingArtifacts } from './generate.js'
 
 /**
@@ -9,15 +10,25 @@ import type { TrainingArtifacts } from './generate.js'
  *
  * @param options `prefix`: what their names start with
  * @returns the paths written
+ * @throws ERR_OPTION where they cannot be written, with the file system's own error as its cause
  */
 export async function writeArtifacts(
   folder: string,
   artifacts: Pick<TrainingArtifacts, 'trainModel' | 'evalModel' | 'optimizerModel' | 'state'>,
   options: { readonly prefix?: string } = {},
 ): Promise<readonly string[]> {
+  return codedAs('ERR_OPTION', `the artifacts cannot be written to ${shown(folder)}`, () =>
+    write(folder, artifacts, options.prefix ?? ''),
+  )
+}
+
+async function write(
+  folder: string,
+  artifacts: Parameters<typeof writeArtifacts>[1],
+  prefix: string,
+): Promise<readonly string[]> {
   const { mkdir } = await import('node:fs/promises')
   const paths = await import('node:path')
-  const { prefix = '' } = options
   const path = (name: string): string => paths.join(folder, `${prefix}${name}`)
   await mkdir(folder, { recursive: true })
   const checkpoint = path('checkpoint')

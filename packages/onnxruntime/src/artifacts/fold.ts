@@ -4,7 +4,7 @@ import { createOrtSession, defaultOrt, type Ort, type OrtTensor } from '../names
 import { attributeOf, intOf } from '../onnx/attribute.js'
 import { dataType, dataTypeOf } from '../onnx/dataType.js'
 import { subgraphsOf } from '../onnx/graph.js'
-import { canonicalDomain, writeModel, type Model } from '../onnx/model.js'
+import { canonicalDomain, type Model } from '../onnx/model.js'
 import { ValueInfoProtoSchema, type GraphProto, type NodeProto, type TensorProto } from '../onnx/onnx_pb.js'
 import { createTensor, int64Tensor, readTensor, realTensor } from '../onnx/tensor.js'
 import type { TensorData } from '../types.js'
@@ -122,7 +122,7 @@ function foldShapes(graph: GraphProto, types: ValueTypes): number {
     if (tensor) made.push(tensor)
     return tensor === undefined
   })
-  graph.initializer.push(...made)
+  graph.initializer = [...graph.initializer, ...made]
   return made.length
 }
 
@@ -185,7 +185,7 @@ function namesRead(graph: GraphProto): string[] {
 /** Runs a model without inputs; where the runtime cannot, its nodes stay. */
 async function attempt(ort: Ort, part: Model): Promise<Readonly<Record<string, OrtTensor>> | undefined> {
   try {
-    const session = await createOrtSession(ort, writeModel(part), 'the constants of the model', {
+    const session = await createOrtSession(ort, part, 'the constants of the model', {
       graphOptimizationLevel: 'disabled',
       logSeverityLevel: 4,
     })

@@ -2,6 +2,7 @@ import { clone } from '@bufbuild/protobuf'
 import { checkOptions, InducedMetricError } from '@induced-metric/core'
 import type { Artifact } from '../artifact.js'
 import { writeCheckpoint } from '../checkpoint/write.js'
+import type { ExternalData } from '../externalData/resolve.js'
 import type { ValueTypes } from '../lowering/shapes.js'
 import type { Ort } from '../namespace.js'
 import { dataType } from '../onnx/dataType.js'
@@ -14,15 +15,18 @@ import type { CheckpointState, NamedTensor } from '../types.js'
 import { addLoss } from './addLoss.js'
 import { addGradients } from './backward.js'
 import { foldConstants } from './fold.js'
-import type { GradientTable } from './gradients/table.js'
+import { gradients as builtinGradients, type GradientTable } from './gradients/table.js'
 import { inferTypes } from './inferTypes.js'
 import { describeShape, type Loss } from './losses.js'
 import { writeOptimizerModel, type OptimizerChoice } from './optimizers.js'
-import { chooseTrainable, takeParameters, type ParameterInfo } from './parameters.js'
+import { checkValues, defaultOutputs } from './outputs.js'
+import { findParameters, takeParameters, type ParameterInfo } from './parameters.js'
 import { prepareModel } from './prepare.js'
-import { readForward, type ExternalData } from './readForward.js'
+import { explainStops, findStops, type UnreachedParameter } from './reach.js'
+import { forwardModel, readForward } from './readForward.js'
 import type { Selector } from './select.js'
 import { summarize, type ArtifactsSummary } from './summary.js'
+import { chooseTrainable } from './trainable.js'
 import { setEvalMode, setTrainingMode } from './trainingMode.js'
 import { declaredValue, withFields } from './values.js'
 
@@ -32,11 +36,14 @@ export interface GenerateOptions {
   readonly loss?: Loss
   /**
    * The parameters to train: a name, a glob, a regular expression, a list of these, or a predicate. Default: all, which
-   * are the model's initializers of float or double.
+   * are the model's initializers of float or double but for constants of formulas. Those are trained where they are named,
+   * or where a pattern fits nothing else.
    */
   readonly requiresGrad?: Selector<ParameterInfo>
   /** The parameters not to train, likewise. They are in the checkpoint, too. */
   readonly frozen?: Selector<ParameterInfo>
+  /** Whether constants in `Constant` nodes are parameters as initializers are. Default false. */
+  readonly promoteConstants?: boolean
   /** Without one there is no optimizer model: a session is then given what trains. */
   readonly optimizer?: OptimizerChoice
   /** Values of the model, beside the loss, that the training and the eval model give back. */
@@ -78,7 +85,7 @@ export interface TrainingArtifacts {
  * Parameters become inputs of the training and the eval model, their values go to the checkpoint. Dropouts drop and batch
  * normalisations use the batch in the training model only. Model-local functions are inlined, constants folded.
  *
- * @param forwardModel the content of a `.onnx` file, its path or URL, or a model that was read. It is left as it is
+ * @param given the content of a `.onnx` file, its path or URL, or a model that was read. It is left as it is
  * @throws ERR_NOT_SUPPORTED for an operator that has no gradient rule where one is needed, naming the operator, the node and
  *   the parameter that it blocks; ERR_OPTION for a model that is not valid ONNX, and for options that do not fit it;
  *   ERR_SHAPE for a loss that does not go with the model's outputs
@@ -99,13 +106,14 @@ export interface TrainingArtifacts {
  * ```
  */
 export async function generateArtifacts(
-  forwardModel: Artifact | Model,
+  given: Artifact | Model,
   options: GenerateOptions = {},
 ): Promise<TrainingArtifacts> {
   checkOptions('generateArtifacts', options, {
     loss: 'any',
     requiresGrad: 'any',
     frozen: 'any',
+    promoteConstants: 'boolean',
     optimizer: 'any',
     additionalOutputs: 'any',
     outputNames: 'any',
@@ -119,12 +127,14 @@ export async function generateArtifacts(
     model,
     inlined,
     constants: fixed,
-  } = prepareModel(await readForward(forwardModel, options.externalData))
+  } = prepareModel(await readForward(given, forwardModel, options.externalData), options.promoteConstants)
   const { graph } = model
-  const parameters = takeParameters(graph, fixed)
+  const found = findParameters(graph, fixed)
+  const trainable = chooseTrainable(found, options.requiresGrad, options.frozen)
+  const parameters = takeParameters(graph, found, trainable)
   const { types: forwardTypes, folded } = await foldConstants(model, ort)
 
-  const outputs = options.outputNames ?? graph.output.map(({ name }) => name)
+  const outputs = options.outputNames ?? defaultOutputs(graph, parameters)
   checkValues(graph, outputs, 'outputNames')
   checkValues(graph, additionalOutputs, 'additionalOutputs')
   const forwardOutputs = graph.output
@@ -132,9 +142,9 @@ export async function generateArtifacts(
     options.loss === undefined
       ? { loss: outputs[0]!, constants: [] }
       : await addLoss(model, forwardTypes, options.loss, outputs)
-  graph.initializer.push(...constants)
+  graph.initializer = [...graph.initializer, ...constants]
   // What a caller feeds comes first, then the parameters.
-  const isParameter = ({ name }: ValueInfoProto): boolean => parameters.values.has(name)
+  const isParameter = ({ name }: ValueInfoProto): boolean => parameters.has(name)
   graph.input = [...graph.input.filter((input) => !isParameter(input)), ...graph.input.filter(isParameter)]
   graph.output = [...new Set([loss, ...additionalOutputs])].map(
     (name) =>
@@ -142,14 +152,13 @@ export async function generateArtifacts(
   )
   for (const output of graph.output) if (!forwardOutputs.includes(output)) delete output.type
   // What the model says of its outputs may be all that is known of them.
-  graph.valueInfo.push(...forwardOutputs.filter((output) => !graph.output.includes(output)))
+  graph.valueInfo = [...graph.valueInfo, ...forwardOutputs.filter((output) => !graph.output.includes(output))]
   const types = await inferTypes(model, ort)
   for (const output of graph.output) {
     const { dataType: type = dataType.float, shape } = types.get(output.name)
     Object.assign(output, declaredValue(output.name, type, shape))
   }
   checkLoss(loss, types)
-  const trainable = chooseTrainable(parameters, options.requiresGrad, options.frozen)
 
   const evalModel = clone(ModelProtoSchema, model) as Model
   setEvalMode(evalModel.graph)
@@ -161,25 +170,13 @@ export async function generateArtifacts(
   declareValues(evalModel.graph, types)
 
   const trainModel = clone(ModelProtoSchema, model) as Model
-  const { gradients, forwardNodes } = addTraining(trainModel, types, loss, trainable, {
+  const { gradients, unreached, forwardNodes } = addTraining(trainModel, types, loss, trainable, {
     batchNormalization,
     table: options.gradients,
   })
-  const blocked = trainable.filter((name) => !gradients.has(name))
-  if (options.requiresGrad !== undefined && blocked.length > 0) {
-    throw new InducedMetricError(
-      'ERR_OPTION',
-      `requiresGrad: the loss does not depend on ${blocked.map((name) => JSON.stringify(name)).join(', ')}`,
-    )
-  }
-  if (gradients.size === 0) {
-    throw new InducedMetricError(
-      'ERR_OPTION',
-      `the loss ${JSON.stringify(loss)} depends on no parameter of the model`,
-    )
-  }
+  checkReached(unreached, options.requiresGrad !== undefined, gradients.size === 0)
 
-  const state = stateOf(parameters.values, new Set(gradients.keys()))
+  const state = stateOf(parameters, new Set(gradients.keys()))
   const optimizerModel =
     options.optimizer === undefined
       ? undefined
@@ -199,7 +196,17 @@ export async function generateArtifacts(
       return writeCheckpoint(state)
     },
     state,
-    summary: summarize({ trainModel, forwardNodes, state, types, loss, inlined, folded }),
+    summary: summarize({
+      trainModel,
+      forwardNodes,
+      state,
+      types,
+      loss,
+      inlined,
+      folded,
+      unreached,
+      constants: found.constants,
+    }),
   }
 }
 
@@ -216,7 +223,11 @@ function addTraining(
     readonly batchNormalization: 'training' | 'inference'
     readonly table: GradientTable | undefined
   },
-): { readonly gradients: ReadonlyMap<string, string>; readonly forwardNodes: number } {
+): {
+  readonly gradients: ReadonlyMap<string, string>
+  readonly unreached: readonly UnreachedParameter[]
+  readonly forwardNodes: number
+} {
   const { graph } = model
   dropUnused(graph)
   setTrainingMode(graph, types, options.batchNormalization)
@@ -235,17 +246,20 @@ function addTraining(
     shape.map(() => 1),
   )
   graph.initializer.push(seed)
-  const { nodes, constants, gradients } = addGradients({
+  const { table = builtinGradients } = options
+  const { nodes, constants, gradients, reached } = addGradients({
     graph,
     types,
     opset: opsetOf(model)!,
     seeds: new Map([[loss, seed.name]]),
     wanted: trainable,
-    ...(options.table && { table: options.table }),
+    table,
   })
+  const blocked = trainable.filter((name) => !gradients.has(name))
+  const unreached = findStops(graph, types, loss, blocked, reached, table)
   const forwardNodes = graph.node.length
-  graph.node.push(...nodes)
-  graph.initializer.push(...constants)
+  graph.node = [...graph.node, ...nodes]
+  graph.initializer = [...graph.initializer, ...constants]
   declareValues(graph, types)
 
   const declared = new Map(graph.input.map((input) => [input.name, input]))
@@ -261,7 +275,7 @@ function addTraining(
   const read = dropUnused(graph)
   graph.input = graph.input.filter(({ name }) => read.has(name))
   if (opsetOf(model, 'com.microsoft') === undefined) setOpset(model, 'com.microsoft', 1)
-  return { gradients, forwardNodes }
+  return { gradients, unreached, forwardNodes }
 }
 
 /** Says of the values of a graph what is known. */
@@ -285,6 +299,16 @@ function stateOf(values: ReadonlyMap<string, TensorProto>, trained: ReadonlySet<
   }
 }
 
+/** Of what was asked for everything must have a gradient; of what was not, something. */
+function checkReached(unreached: readonly UnreachedParameter[], isAsked: boolean, isNone: boolean): void {
+  if (unreached.length === 0 || !(isAsked || isNone)) return
+  const reasons = unreached.slice(0, 3).map(explainStops).join('; ')
+  throw new InducedMetricError(
+    'ERR_OPTION',
+    `${isAsked ? 'requiresGrad' : 'no parameter of the model can be trained'}: ${reasons}`,
+  )
+}
+
 function checkLoss(loss: string, types: ValueTypes): void {
   const { dataType: type, shape } = types.get(loss)
   const isOne = shape?.every((extent) => extent === 1)
@@ -293,18 +317,5 @@ function checkLoss(loss: string, types: ValueTypes): void {
     'ERR_SHAPE',
     `the loss must be one number of float or double, and ${JSON.stringify(loss)} is ${describeShape(shape)}; give a loss, or ` +
       'reduce it to its mean',
-  )
-}
-
-function checkValues({ node, input }: GraphProto, names: readonly string[], option: string): void {
-  const known = new Set([...input.map(({ name }) => name), ...node.flatMap(({ output }) => output)])
-  if (names.length === 0 && option === 'outputNames') {
-    throw new InducedMetricError('ERR_OPTION', 'outputNames: name at least one value of the model')
-  }
-  const unknown = names.find((name) => !known.has(name) || name === '')
-  if (unknown === undefined) return
-  throw new InducedMetricError(
-    'ERR_OPTION',
-    `${option}: the model computes no ${JSON.stringify(unknown)}; it computes ${[...known].slice(-8).join(', ')}`,
   )
 }

@@ -32,6 +32,7 @@ export {
   type OptimizerChoice,
 } from './optimizers.js'
 export type { ParameterInfo } from './parameters.js'
-export type { ExternalData } from './readForward.js'
+export type { ExternalData } from '../externalData/resolve.js'
 export { selectNames, type NamePattern, type Selector } from './select.js'
-export type { ArtifactsSummary, StepMemory, SummarizedParameter } from './summary.js'
+export type { GradientStop, UnreachedParameter } from './reach.js'
+export type { ArtifactsSummary, LeftOutConstant, StepMemory, SummarizedParameter } from './summary.js'

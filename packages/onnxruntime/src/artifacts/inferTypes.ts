@@ -2,7 +2,7 @@ import { clone, create } from '@bufbuild/protobuf'
 import { valueTypes, type Extent, type ValueTypes } from '../lowering/shapes.js'
 import { createOrtSession, defaultOrt, type Ort } from '../namespace.js'
 import { dataTypeOf } from '../onnx/dataType.js'
-import { writeModel, type Model } from '../onnx/model.js'
+import type { Model } from '../onnx/model.js'
 import { createNode } from '../onnx/node.js'
 import { ModelProtoSchema, ValueInfoProtoSchema, type TensorProto } from '../onnx/onnx_pb.js'
 import { dimsOf } from '../onnx/tensor.js'
@@ -72,7 +72,7 @@ async function scalarsAmong(
 }
 
 async function metadataOf(ort: Ort, probe: Model): Promise<readonly ValueMetadata[]> {
-  const session = await createOrtSession(ort, writeModel(probe), 'the model', {
+  const session = await createOrtSession(ort, probe, 'the model', {
     graphOptimizationLevel: 'disabled',
     logSeverityLevel: 4,
   })

@@ -13,8 +13,10 @@ import {
   type NodeProto,
 } from '../onnx/onnx_pb.js'
 
-/** Functions that call functions grow quickly: more nodes than this no model has. */
-const mostNodes = 500_000
+/** Functions that call functions grow quickly: more nodes than this, calls among them, no model has. */
+const mostNodes = 100_000
+/** How deep functions may call one another. */
+const deepest = 100
 
 /**
  * Puts the nodes of model-local functions in the place of the nodes that call them.
@@ -27,32 +29,57 @@ export function inlineFunctions(model: Model): ReadonlyMap<string, number> {
   const counts = new Map<string, number>()
   if (model.functions.length === 0) return counts
   const functions = new Map(
-    model.functions.map((given) => [keyOf(given.domain, given.name, given.overload), given]),
+    model.functions.map((given) => [functionKey(given.domain, given.name, given.overload), given]),
   )
+  checkSize(model.graph.node, functions)
   const fresh = freshNames(namesIn(model.graph))
-  let total = 0
 
-  const expand = (nodes: readonly NodeProto[], stack: readonly string[]): NodeProto[] =>
-    nodes.flatMap((node) => {
-      const key = keyOf(node.domain, node.opType, node.overload)
-      const called = functions.get(key)
-      if (!called) {
-        if (++total > mostNodes)
-          throw refusal(node, `the model has more than ${mostNodes} nodes once it is inlined`)
-        for (const graph of subgraphsOf(node)) graph.node = expand(graph.node, stack)
-        return [node]
+  const expand = (nodes: readonly NodeProto[], into: NodeProto[]): NodeProto[] => {
+    for (const node of nodes) {
+      const called = functions.get(functionKey(node.domain, node.opType, node.overload))
+      if (called) {
+        counts.set(called.name, (counts.get(called.name) ?? 0) + 1)
+        importOpsets(model, called, node)
+        expand(bodyOf(called, node, fresh), into)
+      } else {
+        for (const graph of subgraphsOf(node)) graph.node = expand(graph.node, [])
+        into.push(node)
       }
-      if (stack.includes(key)) throw refusal(node, 'the function calls itself')
-      counts.set(called.name, (counts.get(called.name) ?? 0) + 1)
-      importOpsets(model, called, node)
-      return expand(bodyOf(called, node, fresh), [...stack, key])
-    })
+    }
+    return into
+  }
   model.graph.node = expand(model.graph.node, [])
   model.functions = []
   return counts
 }
 
-function keyOf(domain: string, name: string, overload: string): string {
+/** Adds up how many nodes there will be before any is made: of two calls each, thirty functions make a thousand million. */
+function checkSize(nodes: readonly NodeProto[], functions: ReadonlyMap<string, FunctionProto>): void {
+  const known = new Map<string, number>()
+  const sizeOf = (list: readonly NodeProto[], stack: readonly string[]): number => {
+    let size = list.length
+    for (const node of list) {
+      for (const graph of subgraphsOf(node)) size += sizeOf(graph.node, stack)
+      const key = functionKey(node.domain, node.opType, node.overload)
+      const called = functions.get(key)
+      if (called) {
+        if (stack.includes(key)) throw refusal(node, 'the function calls itself')
+        if (stack.length === deepest)
+          throw refusal(node, `functions call one another more than ${deepest} deep`)
+        const own = known.get(key) ?? sizeOf(called.node, [...stack, key])
+        known.set(key, own)
+        size += own
+      }
+      if (size > mostNodes)
+        throw refusal(node, `the model has more than ${mostNodes} nodes once it is inlined`)
+    }
+    return size
+  }
+  sizeOf(nodes, [])
+}
+
+/** What tells a function from others. */
+export function functionKey(domain: string, name: string, overload: string): string {
   return `${canonicalDomain(domain)}::${name}::${overload}`
 }
 

@@ -1,9 +1,10 @@
 import { clone } from '@bufbuild/protobuf'
 import { InducedMetricError } from '@induced-metric/core'
-import { attributeOf, floatOf, intOf, intsOf } from '../onnx/attribute.js'
+import { allocated, shown } from '../errors.js'
+import { attributeOf, floatOf, intOf } from '../onnx/attribute.js'
 import { dataType, elementTypeOf } from '../onnx/dataType.js'
-import { capturedBy, namesIn } from '../onnx/graph.js'
-import { canonicalDomain, readModel, type Model } from '../onnx/model.js'
+import { namesIn } from '../onnx/graph.js'
+import { checkModel, readModel, type Model } from '../onnx/model.js'
 import { createNode, type Attributes } from '../onnx/node.js'
 import { ModelProtoSchema, type GraphProto, type NodeProto, type TensorProto } from '../onnx/onnx_pb.js'
 import { createTensor, dimsOf, realTensor } from '../onnx/tensor.js'
@@ -17,7 +18,10 @@ import {
   type Adapter,
   type Factor,
 } from './loraAdapter.js'
+import { loraUses, type Use } from './loraUses.js'
 import { selectNames, type Selector } from './select.js'
+import { sortNodes } from './sort.js'
+import { validateModel } from './validate.js'
 
 /** What is known of a weight that can have an adapter. */
 export interface LoraTarget {
@@ -45,14 +49,6 @@ export interface LoraModel {
   readonly trainable: readonly string[]
 }
 
-/** Where a weight enters a product, or rows are taken of it. */
-interface Use {
-  readonly kind: 'MatMul' | 'Gemm' | 'Gather'
-  readonly node: NodeProto
-  /** Whether the product is with the transposed weight. */
-  readonly transposed: boolean
-}
-
 /**
  * Puts low-rank adapters beside weights of MatMul and Gemm: x·W becomes x·W + (alpha/rank)·x·Aᵀ·Bᵀ, with
  * `<weight>.lora_A` [rank, inputs] uniform over ±1/√inputs and `<weight>.lora_B` [outputs, rank] zero, so that at first
@@ -61,7 +57,7 @@ interface Use {
  *
  * @param forwardModel a model or the content of its file; it is left as it is
  * @returns the model with adapters, and the names of what to train: pass them on as what requires gradients
- * @throws ERR_OPTION for options out of their range, targets that fit no weight of a MatMul or Gemm, and those that have
+ * @throws ERR_OPTION for a model that is not valid ONNX, options out of their range, targets that fit no weight of a MatMul or Gemm, and those that have
  *   an adapter; ERR_NOT_SUPPORTED for a target that is used in another way as well, or is neither float nor double
  *
  * @example
@@ -76,19 +72,29 @@ interface Use {
  * ```
  */
 export function addLora(forwardModel: Model | Uint8Array, options: LoraOptions): LoraModel {
+  if (typeof options !== 'object' || options === null)
+    throw new InducedMetricError('ERR_OPTION', 'addLora takes { rank, targets, … }')
   const { rank, alpha = rank, targets, seed = 0 } = options
   if (!Number.isSafeInteger(rank) || rank < 1)
-    throw new InducedMetricError('ERR_OPTION', `rank is ${rank}; give a positive whole number`)
-  if (!Number.isFinite(alpha)) throw new InducedMetricError('ERR_OPTION', `alpha is ${alpha}; give a number`)
-  const original = forwardModel instanceof Uint8Array ? readModel(forwardModel) : forwardModel
+    throw new InducedMetricError('ERR_OPTION', `rank is ${shown(rank)}; give a positive whole number`)
+  if (!Number.isFinite(seed))
+    throw new InducedMetricError('ERR_OPTION', `seed is ${shown(seed)}; give a number`)
+  if (!Number.isFinite(alpha))
+    throw new InducedMetricError('ERR_OPTION', `alpha is ${shown(alpha)}; give a number`)
+  const original =
+    forwardModel instanceof Uint8Array ? readModel(forwardModel) : checkModel(forwardModel, 'the model')
+  validateModel(original)
   const model = clone(ModelProtoSchema, original) as Model
   const { graph } = model
+  // Throws for a cycle.
+  sortNodes(graph.node)
+  const usesOf = loraUses(graph)
   const adapters = new Map(adaptersOf(model))
   const factors = new Set([...adapters.keys()].flatMap((weight) => Object.values(factorsOf(weight))))
   const weights = new Map(
     graph.initializer
       .filter((tensor) => tensor.dims.length === 2 && !factors.has(tensor.name))
-      .map((tensor) => ({ tensor, ...usesOf(graph, tensor.name) }))
+      .map((tensor) => ({ tensor, ...usesOf(tensor.name) }))
       .filter(({ uses }) => uses.some(({ kind }) => kind !== 'Gather'))
       .map((weight) => [weight.tensor.name, weight]),
   )
@@ -130,53 +136,9 @@ function factor(
   draw: () => number,
 ): TensorProto {
   const { array: TypedArray, bytes } = elementTypeOf(type)
-  const data = new TypedArray(new ArrayBuffer(dims[0] * dims[1] * bytes))
+  const data = allocated(name, () => new TypedArray(new ArrayBuffer(dims[0] * dims[1] * bytes)))
   for (let i = 0; i < data.length; i++) data[i] = draw()
   return createTensor(name, dims, type, data)
-}
-
-/** Finds the uses of a weight: those that an adapter can stand beside, and what else there is. */
-function usesOf(graph: GraphProto, weight: string): { uses: Use[]; other: string | undefined } {
-  const uses: Use[] = []
-  let other: string | undefined
-  const visit = (name: string, transposed: boolean): void => {
-    if (graph.output.some((output) => output.name === name)) other = 'it is an output'
-    for (const node of graph.node) {
-      if (capturedBy(node).includes(name)) other = `a graph within ${describe(node)} reads it`
-      for (const [index, input] of node.input.entries()) {
-        if (input !== name) continue
-        if (isTranspose(node)) visit(node.output[0]!, !transposed)
-        else {
-          const use = useOf(node, index, transposed)
-          if (use) uses.push(use)
-          else other = `${describe(node)} takes it as input ${index}`
-        }
-      }
-    }
-  }
-  visit(weight, false)
-  return { uses, other }
-}
-
-function useOf(node: NodeProto, index: number, transposed: boolean): Use | undefined {
-  if (canonicalDomain(node.domain) !== '') return undefined
-  if (node.opType === 'MatMul' && index === 1) return { kind: 'MatMul', node, transposed }
-  if (node.opType === 'Gemm' && index === 1)
-    return { kind: 'Gemm', node, transposed: (intOf(node, 'transB', 0) !== 0) !== transposed }
-  if (node.opType === 'Gather' && index === 0 && intOf(node, 'axis', 0) === 0)
-    return { kind: 'Gather', node, transposed }
-  return undefined
-}
-
-/** Whether a node exchanges two axes. */
-function isTranspose(node: NodeProto): boolean {
-  if (canonicalDomain(node.domain) !== '' || node.opType !== 'Transpose') return false
-  const order = intsOf(node, 'perm') ?? [1, 0]
-  return order[0] === 1 && order[1] === 0
-}
-
-function describe({ opType, name, output }: NodeProto): string {
-  return `${opType} ${JSON.stringify(name === '' ? output[0] : name)}`
 }
 
 function check(tensor: TensorProto, other: string | undefined, taken: ReadonlySet<string>): void {

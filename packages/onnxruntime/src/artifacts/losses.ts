@@ -1,4 +1,5 @@
 import { InducedMetricError } from '@induced-metric/core'
+import { shown } from '../errors.js'
 import type { LoweringContext } from '../lowering/context.js'
 import type { Extent } from '../lowering/shapes.js'
 import type { Artifact } from '../artifact.js'
@@ -69,7 +70,7 @@ export function crossEntropyLoss(options: CrossEntropyOptions = {}): LossBuilder
   if (labelType !== 'int64' && labelType !== 'int32') {
     throw new InducedMetricError(
       'ERR_OPTION',
-      `labelType must be 'int64' or 'int32', given ${JSON.stringify(labelType)}`,
+      `labelType must be 'int64' or 'int32', given ${shown(labelType)}`,
     )
   }
   if (ignoreIndex !== undefined && !Number.isSafeInteger(ignoreIndex)) {
@@ -191,7 +192,7 @@ export function lossBuilder(loss: LossName | LossBuilder): LossBuilder {
   if (typeof loss === 'string' && Object.hasOwn(named, loss)) return named[loss]
   throw new InducedMetricError(
     'ERR_OPTION',
-    `loss must be one of ${lossNames.join(', ')}, a function that builds a loss, or { model }, given ${JSON.stringify(loss)}`,
+    `loss must be one of ${lossNames.join(', ')}, a function that builds a loss, or { model }, given ${shown(loss)}`,
   )
 }
 
@@ -225,7 +226,7 @@ function checkReduction(reduction: Reduction = 'mean'): Reduction {
   if (reduction === 'mean' || reduction === 'sum') return reduction
   throw new InducedMetricError(
     'ERR_OPTION',
-    `reduction must be 'mean' or 'sum', as a loss to train on is one number, given ${JSON.stringify(reduction)}`,
+    `reduction must be 'mean' or 'sum', as a loss to train on is one number, given ${shown(reduction)}`,
   )
 }
 

@@ -1,7 +1,7 @@
 import { clearField, clone } from '@bufbuild/protobuf'
 import { InducedMetricError } from '@induced-metric/core'
 import { elementTypeOf } from '../onnx/dataType.js'
-import { readModel, type Model } from '../onnx/model.js'
+import { checkModel, readModel, type Model } from '../onnx/model.js'
 import { ModelProtoSchema, TensorProtoSchema, type GraphProto, type TensorProto } from '../onnx/onnx_pb.js'
 import { createTensor, dimsOf, readTensor } from '../onnx/tensor.js'
 import type { NamedTensor } from '../types.js'
@@ -23,7 +23,7 @@ export type MergedValues =
  *   size or type than the model's; ERR_NOT_SUPPORTED for weights that lie in another file
  */
 export function mergeLora(adapted: Model | Uint8Array, parameters: MergedValues = []): Model {
-  const original = adapted instanceof Uint8Array ? readModel(adapted) : adapted
+  const original = adapted instanceof Uint8Array ? readModel(adapted) : checkModel(adapted, 'the model')
   const adapters = adaptersOf(original)
   if (adapters.size === 0) {
     throw new InducedMetricError('ERR_OPTION', 'the model has no adapters; give one that addLora returned')
@@ -64,7 +64,7 @@ function valuesOf(tensor: TensorProto | undefined, name: string): NamedTensor {
         'parameters have become inputs',
     )
   }
-  if (tensor.externalData.length > 0) {
+  if (tensor.dataLocation === 1) {
     throw new InducedMetricError(
       'ERR_NOT_SUPPORTED',
       `the values of ${JSON.stringify(name)} are in another file; read them into the model first`,
@@ -77,10 +77,11 @@ function valuesOf(tensor: TensorProto | undefined, name: string): NamedTensor {
 function setValues(tensor: TensorProto, data: NamedTensor['data']): void {
   const size = dimsOf(tensor).reduce((product, extent) => product * extent, 1)
   const { array, name } = elementTypeOf(tensor.dataType)
-  if (data.length !== size || !(data instanceof array)) {
+  if (!ArrayBuffer.isView(data) || data.length !== size || !(data instanceof array)) {
+    const given = ArrayBuffer.isView(data) ? `${data.length} in a ${data.constructor.name}` : typeof data
     throw new InducedMetricError(
       'ERR_SHAPE',
-      `${JSON.stringify(tensor.name)} has ${size} elements of ${name}, given ${data.length} in a ${data.constructor.name}`,
+      `${JSON.stringify(tensor.name)} has ${size} elements of ${name}, given ${given}`,
     )
   }
   const { rawData } = createTensor('', [], tensor.dataType, data)

@@ -1,4 +1,5 @@
 import { InducedMetricError, type Transformation } from '@induced-metric/core'
+import { shown } from '../errors.js'
 import type { AttributeValue } from '../onnx/attribute.js'
 import { dataType } from '../onnx/dataType.js'
 import { createModel, writeModel } from '../onnx/model.js'
@@ -34,7 +35,7 @@ export function adamwOptimizer(options: AdamWOptions = {}): GenuineOptimizer {
     if (typeof value !== 'number' || !Number.isFinite(value) || value < 0) {
       throw new InducedMetricError(
         'ERR_OPTION',
-        `AdamW: ${name} must be a finite number ≥ 0, given ${String(value)}`,
+        `AdamW: ${name} must be a finite number ≥ 0, given ${shown(value)}`,
       )
     }
   }
@@ -72,7 +73,7 @@ export function writeOptimizerModel(
   if (typeof choice === 'object' && choice !== null) return optimizerModel(choice, parameters).model
   throw new InducedMetricError(
     'ERR_OPTION',
-    `optimizer must be a transformation, 'adamw', 'sgd', or what adamwOptimizer() gives, given ${JSON.stringify(choice)}`,
+    `optimizer must be a transformation, 'adamw', 'sgd', or what adamwOptimizer() gives, given ${shown(choice)}`,
   )
 }
 

@@ -1,10 +1,7 @@
-import { InducedMetricError } from '@induced-metric/core'
 import { dataType } from '../onnx/dataType.js'
-import { subgraphsOf } from '../onnx/graph.js'
-import { canonicalDomain } from '../onnx/model.js'
 import type { GraphProto, NodeProto, TensorProto } from '../onnx/onnx_pb.js'
 import { dimsOf } from '../onnx/tensor.js'
-import { selectNames, type Selector } from './select.js'
+import { usesIn } from './uses.js'
 import { declaredValue } from './values.js'
 
 /** What a selector is told of a parameter. */
@@ -14,110 +11,78 @@ export interface ParameterInfo {
   readonly dataType: number
 }
 
-/** Inputs of operators that settings go to rather than parameters, though their type is the same. */
-const settings: Readonly<Record<string, readonly number[]>> = {
-  Clip: [1, 2],
-  DequantizeLinear: [1, 2],
-  Dropout: [1],
-  OneHot: [2],
-  Pad: [2],
-  Pow: [1],
-  QuantizeLinear: [1, 2],
-  Range: [0, 1, 2],
-  Resize: [1, 2],
-  Upsample: [1],
+/** A constant of a formula, which is no parameter unless it is named as one. */
+export interface FormulaConstant {
+  readonly tensor: TensorProto
+  /** The node that takes it for a setting, or for an operand. */
+  readonly user: NodeProto
 }
-/** Inputs that a model carries along and that no gradient flows to: running statistics. */
-const buffers: Readonly<Record<string, readonly number[]>> = { BatchNormalization: [3, 4] }
 
-/** The parameters of a model: its initializers of float or double that are no settings. */
+/** What the initializers of float and double are. */
 export interface ModelParameters {
   /** By name, in the order of the initializers. */
   readonly values: ReadonlyMap<string, TensorProto>
-  /** Those that no gradient can flow to. */
+  /** Those that no gradient can flow to: running statistics. */
   readonly buffers: ReadonlySet<string>
+  /** Those that serve a formula. */
+  readonly constants: ReadonlyMap<string, FormulaConstant>
+  /** Constants in nodes that would be parameters among the initializers. */
+  readonly inNodes: readonly string[]
+}
+
+/**
+ * Tells parameters from the constants of formulas that exporters write among the initializers. A constant is what any
+ * operator takes for a setting (an exponent, a bound, a scale of a quantisation); and what has one element and serves as
+ * an operand of arithmetic only (an epsilon, a factor), directly or in another form. Of one element, parameters are
+ * biases of products with one output, what goes into any other operator (the slope of a PRelu, the scale of a
+ * normalisation), and what a function is taken of (a logit scale under Exp).
+ *
+ * @param fixed constants that the model has in nodes: not looked at, but for `inNodes`
+ */
+export function findParameters(graph: GraphProto, fixed: ReadonlySet<string>): ModelParameters {
+  const usesOf = usesIn(graph)
+  const values = new Map<string, TensorProto>()
+  const buffers = new Set<string>()
+  const constants = new Map<string, FormulaConstant>()
+  const inNodes: string[] = []
+  for (const tensor of graph.initializer) {
+    const { name, dataType: type } = tensor
+    const uses = usesOf(name)
+    if ((type !== dataType.float && type !== dataType.double) || uses.size === 0) continue
+    const isOne = tensor.dims.every((extent) => extent === 1n)
+    const isOperand = isOne && !uses.has('parameter') && !uses.has('buffer')
+    const user = uses.get('setting') ?? (isOperand ? uses.get('arithmetic') : undefined)
+    if (fixed.has(name)) {
+      if (!user) inNodes.push(name)
+    } else if (user) constants.set(name, { tensor, user })
+    else {
+      values.set(name, tensor)
+      if (uses.size === 1 && uses.has('buffer')) buffers.add(name)
+    }
+  }
+  return { values, buffers, constants, inNodes }
 }
 
 /**
  * Takes the parameters out of a graph and makes inputs of them, so that a training and an eval session share them.
  *
  * @param graph is changed
- * @param constants initializers that stay in the graph
+ * @param trained constants among them are parameters, too
+ * @returns the parameters by name, in the order of the initializers
  */
-export function takeParameters(graph: GraphProto, constants: ReadonlySet<string>): ModelParameters {
-  const uses = new Map<string, Set<'setting' | 'buffer' | 'parameter'>>()
-  const visit = (nodes: readonly NodeProto[]): void => {
-    for (const node of nodes) {
-      const isKnown = canonicalDomain(node.domain) === ''
-      node.input.forEach((name, index) => {
-        const among = (table: Readonly<Record<string, readonly number[]>>): boolean =>
-          isKnown && table[node.opType]?.includes(index) === true
-        const use = among(settings) ? 'setting' : among(buffers) ? 'buffer' : 'parameter'
-        const found = uses.get(name)
-        if (found) found.add(use)
-        else uses.set(name, new Set([use]))
-      })
-      for (const inner of subgraphsOf(node)) visit(inner.node)
-    }
-  }
-  visit(graph.node)
-  const values = new Map<string, TensorProto>()
-  const untrained = new Set<string>()
-  const rest: TensorProto[] = []
-  for (const tensor of graph.initializer) {
-    const { name, dataType: type } = tensor
-    const use = uses.get(name)
-    const isReal = type === dataType.float || type === dataType.double
-    if (!isReal || constants.has(name) || !use || !(use.has('parameter') || use.has('buffer'))) {
-      rest.push(tensor)
-      continue
-    }
-    if (!use.has('parameter')) untrained.add(name)
-    values.set(name, tensor)
-    graph.input.push(declaredValue(name, type, dimsOf(tensor)))
-  }
-  graph.initializer = rest
-  return { values, buffers: untrained }
-}
-
-/**
- * Which parameters are to be trained: those that are asked for, all by default, without those to be frozen.
- *
- * @throws ERR_OPTION for patterns that fit nothing, and for a parameter that is named in both
- */
-export function chooseTrainable(
-  { values, buffers: untrained }: ModelParameters,
-  requiresGrad: Selector<ParameterInfo> | undefined,
-  frozen: Selector<ParameterInfo> | undefined,
-): string[] {
-  const candidates = new Map(
-    [...values]
-      .filter(([name]) => !untrained.has(name))
-      .map(([name, tensor]) => [name, { dims: dimsOf(tensor), dataType: tensor.dataType }]),
-  )
-  const trained =
-    requiresGrad === undefined
-      ? [...candidates.keys()]
-      : selectNames(requiresGrad, candidates, 'requiresGrad')
-  const all = new Map(
-    [...values].map(([name, tensor]) => [name, { dims: dimsOf(tensor), dataType: tensor.dataType }]),
-  )
-  const kept = new Set(frozen === undefined ? [] : selectNames(frozen, all, 'frozen'))
-  const both = requiresGrad === undefined ? undefined : trained.find((name) => kept.has(name))
-  if (both !== undefined) {
-    throw new InducedMetricError(
-      'ERR_OPTION',
-      `the parameter ${JSON.stringify(both)} is in requiresGrad and in frozen; it can be in one only`,
-    )
-  }
-  const chosen = trained.filter((name) => !kept.has(name))
-  if (chosen.length === 0) {
-    throw new InducedMetricError(
-      'ERR_OPTION',
-      candidates.size === 0
-        ? 'the model has no parameters to train: no initializer of float or double'
-        : `no parameter is left to train of ${[...candidates.keys()].slice(0, 6).join(', ')}: see requiresGrad and frozen`,
-    )
-  }
-  return chosen
+export function takeParameters(
+  graph: GraphProto,
+  { values, constants }: ModelParameters,
+  trained: readonly string[],
+): ReadonlyMap<string, TensorProto> {
+  const named = new Set(trained)
+  const taken = new Map<string, TensorProto>()
+  graph.initializer = graph.initializer.filter((tensor) => {
+    const { name } = tensor
+    if (!values.has(name) && !(constants.has(name) && named.has(name))) return true
+    taken.set(name, tensor)
+    graph.input.push(declaredValue(name, tensor.dataType, dimsOf(tensor)))
+    return false
+  })
+  return taken
 }

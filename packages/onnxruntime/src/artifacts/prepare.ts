@@ -14,7 +14,7 @@ export interface PreparedModel {
   readonly model: Model
   /** Model-local functions that were inlined, and how often. */
   readonly inlined: ReadonlyMap<string, number>
-  /** What the model has in nodes rather than among its initializers: no parameters. */
+  /** What the model has, or has got, in other places than among its initializers: no parameters. */
   readonly constants: ReadonlySet<string>
 }
 
@@ -23,9 +23,10 @@ export interface PreparedModel {
  * among the initializers, inputs that are none gone.
  *
  * @param model is changed
+ * @param promoted whether what it has in nodes may be parameters even so
  * @throws ERR_OPTION for a model that is not valid ONNX; ERR_NOT_SUPPORTED for what is not supported in it
  */
-export function prepareModel(model: Model): PreparedModel {
+export function prepareModel(model: Model, promoted = false): PreparedModel {
   validateModel(model)
   const { graph } = model
   const initializers = new Set(graph.initializer.map(({ name }) => name))
@@ -39,7 +40,8 @@ export function prepareModel(model: Model): PreparedModel {
     }
   }
   const inlined = inlineFunctions(model)
-  const constants = gatherConstants(graph)
+  const own = new Set(graph.initializer.map(({ name }) => name))
+  const inNodes = gatherConstants(graph)
   graph.node = sortNodes(graph.node)
   const opset = opsetOf(model)!
   if (opset < upgradedOpset) {
@@ -51,5 +53,6 @@ export function prepareModel(model: Model): PreparedModel {
   if (model.irVersion > formats.newest) model.irVersion = formats.newest
   // Programs for training that ONNX once knew have no place in a model for inference.
   model.trainingInfo = []
-  return { model, inlined, constants }
+  const kept = graph.initializer.map(({ name }) => name).filter((name) => !own.has(name))
+  return { model, inlined, constants: new Set(promoted ? kept.filter((name) => !inNodes.has(name)) : kept) }
 }

@@ -44,22 +44,37 @@ export function selectNames<Info>(
   if (typeof selector === 'function') {
     return [...candidates].filter(([name, info]) => selector(name, info)).map(([name]) => name)
   }
-  const patterns: readonly NamePattern[] = isPattern(selector) ? [selector] : selector
+  const patterns = patternsOf(selector, option)
   const picked = new Set<string>()
   for (const pattern of patterns) {
-    const fitting = names.filter((name) => matches(pattern, name))
+    const fitting = names.filter((name) => fits(pattern, name))
     if (fitting.length === 0) throw unmatched(pattern, names, option)
     for (const name of fitting) picked.add(name)
   }
   return names.filter((name) => picked.has(name))
 }
 
-function isPattern(selector: NamePattern | readonly NamePattern[]): selector is NamePattern {
+/**
+ * The patterns of a selector; a function has none.
+ *
+ * @throws ERR_OPTION for what is no selector
+ */
+export function patternsOf(selector: Selector<never>, option: string): readonly NamePattern[] {
+  if (typeof selector === 'function') return []
+  const patterns = isPattern(selector) ? [selector] : selector
+  if (Array.isArray(patterns) && patterns.every(isPattern)) return patterns
+  throw new InducedMetricError(
+    'ERR_OPTION',
+    `${option} must be a name, a regular expression, a list of these, or a function, given ${selector === null ? 'null' : typeof selector}`,
+  )
+}
+
+function isPattern(selector: unknown): selector is NamePattern {
   return typeof selector === 'string' || selector instanceof RegExp
 }
 
 /** Whether a pattern fits a whole name; a regular expression need fit only a part. */
-function matches(pattern: NamePattern, name: string): boolean {
+export function fits(pattern: NamePattern, name: string): boolean {
   // `search` looks at neither `lastIndex` nor the flag `g`, with which `test` would give every other answer.
   if (pattern instanceof RegExp) return name.search(pattern) >= 0
   const [start = '', ...rest] = pattern.split('*')

@@ -1,8 +1,11 @@
 import { sizeOf } from '@induced-metric/core'
-import type { ValueTypes } from '../lowering/shapes.js'
+import type { ValueType, ValueTypes } from '../lowering/shapes.js'
 import { elementTypeOf } from '../onnx/dataType.js'
 import { canonicalDomain, type Model } from '../onnx/model.js'
+import { dimsOf } from '../onnx/tensor.js'
 import type { CheckpointState, NamedTensor } from '../types.js'
+import type { FormulaConstant } from './parameters.js'
+import type { UnreachedParameter } from './reach.js'
 
 /** A parameter in a summary. */
 export interface SummarizedParameter {
@@ -11,12 +14,26 @@ export interface SummarizedParameter {
   readonly trainable: boolean
 }
 
+/** A constant of a formula that was left out of the parameters. */
+export interface LeftOutConstant {
+  readonly name: string
+  readonly dims: readonly number[]
+  /** The operator that it serves, as `domain::operator`. */
+  readonly operator: string
+}
+
 /** What {@link generateArtifacts} has made. */
 export interface ArtifactsSummary {
   /** Trainable ones first. */
   readonly parameters: readonly SummarizedParameter[]
   readonly trainableScalars: number
   readonly frozenScalars: number
+  /** Parameters that were to be trained and that no gradient reaches, with the operators that stop it. They are frozen. */
+  readonly unreached: readonly UnreachedParameter[]
+  /** Initializers of float or double that serve a formula, and stay in the graph as they are. */
+  readonly constants: readonly LeftOutConstant[]
+  /** How many examples the model takes at a time, where that is fixed: each step has to be fed as many, no more or fewer. */
+  readonly batch: number | undefined
   /** What to feed the training model: names, types and shapes in words. */
   readonly inputs: readonly string[]
   /** The value that is the loss. */
@@ -54,8 +71,10 @@ export function summarize(given: {
   readonly loss: string
   readonly inlined: ReadonlyMap<string, number>
   readonly folded: number
+  readonly unreached: readonly UnreachedParameter[]
+  readonly constants: ReadonlyMap<string, FormulaConstant>
 }): ArtifactsSummary {
-  const { trainModel, state, types, loss } = given
+  const { trainModel, state, types, loss, unreached } = given
   const { graph } = trainModel
   const operators: Record<string, number> = {}
   for (const { domain, opType } of graph.node) {
@@ -79,6 +98,9 @@ export function summarize(given: {
     ],
     trainableScalars: count(state.trainable),
     frozenScalars: count(state.frozen),
+    unreached,
+    constants: leftOut(given.constants, own),
+    batch: batchOf(inputs.map((name) => types.get(name).shape)),
     inputs: inputs.map((name) => describe(name, types)),
     loss,
     operators,
@@ -91,6 +113,26 @@ export function summarize(given: {
       ...activationsOf(trainModel, given.forwardNodes, types),
     },
   }
+}
+
+/** The constants of formulas that are no parameters. */
+export function leftOut(
+  constants: ReadonlyMap<string, FormulaConstant>,
+  parameters: ReadonlySet<string>,
+): LeftOutConstant[] {
+  return [...constants]
+    .filter(([name]) => !parameters.has(name))
+    .map(([name, { tensor, user }]) => ({
+      name,
+      dims: dimsOf(tensor),
+      operator: `${canonicalDomain(user.domain) || 'ai.onnx'}::${user.opType}`,
+    }))
+}
+
+/** The first extent that all inputs with axes have in common, where it is a number. */
+export function batchOf(shapes: readonly ValueType['shape'][]): number | undefined {
+  const [first, ...others] = shapes.filter((shape) => shape?.length !== 0).map((shape) => shape?.[0])
+  return typeof first === 'number' && others.every((extent) => extent === first) ? first : undefined
 }
 
 function describe(name: string, types: ValueTypes): string {

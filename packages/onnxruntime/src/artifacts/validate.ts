@@ -4,13 +4,16 @@ import { attributeType } from '../onnx/attribute.js'
 import { elementTypeOf } from '../onnx/dataType.js'
 import { subgraphsOf } from '../onnx/graph.js'
 import { canonicalDomain, opsetOf, type Model } from '../onnx/model.js'
-import type { GraphProto, NodeProto, TensorProto, ValueInfoProto } from '../onnx/onnx_pb.js'
+import type { FunctionProto, GraphProto, NodeProto, TensorProto, ValueInfoProto } from '../onnx/onnx_pb.js'
 import { dimsOf } from '../onnx/tensor.js'
+import { functionKey } from './inline.js'
 
 /** The versions of ONNX's operators that models may use. */
 const opsets = { oldest: 11, newest: 26 }
 /** How deep graphs may lie inside graphs. */
 const deepest = 8
+/** Around the outermost graph, and functions, there is nothing. */
+const nowhere = (): boolean => false
 /** Bytes of a value beyond which no runtime has room for it. */
 const largestTensor = 2 ** 40
 
@@ -33,27 +36,41 @@ export function validateModel(model: Model): void {
   const domains = new Set(model.opsetImport.map(({ domain }) => canonicalDomain(domain)))
   if (domains.size !== model.opsetImport.length) throw invalid('it imports two versions of one operator set')
   for (const { domain } of model.functions) domains.add(canonicalDomain(domain))
-  checkGraph(model.graph, new Set(), domains, 0)
-  for (const { name, node, input } of model.functions) {
-    if (name === '') throw invalid('one of its functions has no name')
-    checkNodes(node, new Set(input), new Set(), domains, 1)
-  }
+  checkGraph(model.graph, nowhere, domains, 0)
+  const functions = new Set<string>()
+  for (const called of model.functions) checkFunction(called, functions, domains)
+}
+
+/** @param known functions that came before; this one is added */
+function checkFunction(called: FunctionProto, known: Set<string>, domains: ReadonlySet<string>): void {
+  const { name, node, input, output } = called
+  if (name === '') throw invalid('one of its functions has no name')
+  const key = functionKey(called.domain, name, called.overload)
+  if (known.has(key)) throw invalid(`two of its functions are called ${JSON.stringify(name)}`)
+  known.add(key)
+  const own = new Set(input)
+  if (own.size !== input.length)
+    throw invalid(`two inputs of its function ${JSON.stringify(name)} have one name`)
+  checkNodes(node, own, nowhere, domains, 1)
+  const lacking = output.find((given) => !own.has(given))
+  if (lacking !== undefined)
+    throw invalid(
+      `nothing computes the output ${JSON.stringify(lacking)} of its function ${JSON.stringify(name)}`,
+    )
 }
 
 function checkGraph(
   graph: GraphProto,
-  outer: ReadonlySet<string>,
+  isOutside: (name: string) => boolean,
   domains: ReadonlySet<string>,
   depth: number,
 ): void {
   if (depth > deepest) throw invalid(`graphs lie more than ${deepest} deep inside one another`)
-  if (graph.sparseInitializer.length > 0) {
-    throw new InducedMetricError('ERR_NOT_SUPPORTED', 'sparse initializers are not supported')
-  }
   // What a graph inside another defines may be called as something around it, though it should not.
   const own = new Set<string>()
   const define = (name: string): void => {
     if (name === '') throw invalid('an input or constant has no name')
+    checkName(name)
     if (own.has(name)) throw invalid(`the name ${JSON.stringify(name)} is defined twice`)
     own.add(name)
   }
@@ -68,10 +85,15 @@ function checkGraph(
     constants.add(tensor.name)
     checkTensor(tensor)
   }
+  for (const { values } of graph.sparseInitializer) {
+    const { name = '' } = values ?? {}
+    if (!inputs.has(name) || constants.has(name)) define(name)
+    constants.add(name)
+  }
   for (const value of [...graph.output, ...graph.valueInfo]) checkValue(value)
-  checkNodes(graph.node, own, outer, domains, depth)
+  checkNodes(graph.node, own, isOutside, domains, depth)
   for (const { name } of graph.output) {
-    if (!own.has(name) && !outer.has(name))
+    if (!own.has(name) && !isOutside(name))
       throw invalid(`nothing computes its output ${JSON.stringify(name)}`)
   }
 }
@@ -80,7 +102,7 @@ function checkGraph(
 function checkNodes(
   nodes: readonly NodeProto[],
   own: Set<string>,
-  outer: ReadonlySet<string>,
+  isOutside: (name: string) => boolean,
   domains: ReadonlySet<string>,
   depth: number,
 ): void {
@@ -91,15 +113,17 @@ function checkNodes(
     }
     for (const name of node.output) {
       if (name === '') continue
+      checkName(name)
       if (own.has(name))
         throw invalid(`${describeNode(node)}: the name ${JSON.stringify(name)} is defined twice`)
       own.add(name)
     }
   }
-  const defined = new Set([...outer, ...own])
+  // Asked for rather than copied: there may be as many graphs as nodes.
+  const isDefined = (name: string): boolean => own.has(name) || isOutside(name)
   for (const node of nodes) {
     for (const name of node.input) {
-      if (name !== '' && !defined.has(name)) {
+      if (name !== '' && !isDefined(name)) {
         throw invalid(`${describeNode(node)}: nothing computes its input ${JSON.stringify(name)}`)
       }
     }
@@ -118,8 +142,17 @@ function checkNodes(
       if (lacks) throw invalid(`${describeNode(node)}: its attribute ${JSON.stringify(name)} has no value`)
       for (const tensor of [...(t ? [t] : []), ...attribute.tensors]) checkTensor(tensor)
     }
-    for (const graph of subgraphsOf(node)) checkGraph(graph, defined, domains, depth + 1)
+    for (const graph of subgraphsOf(node)) checkGraph(graph, isDefined, domains, depth + 1)
   }
+}
+
+/** The runtime keeps values in objects, in which one name has a meaning of its own. */
+function checkName(name: string): void {
+  if (name !== '__proto__') return
+  throw new InducedMetricError(
+    'ERR_NOT_SUPPORTED',
+    'the runtime cannot give a value called "__proto__"; rename it',
+  )
 }
 
 function checkValue({ name, type }: ValueInfoProto): void {

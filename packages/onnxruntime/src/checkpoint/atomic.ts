@@ -1,3 +1,6 @@
+import { InducedMetricError } from '@induced-metric/core'
+import { shown } from '../errors.js'
+
 // How the name of a file ends while it is being written.
 const suffix = '.tmp'
 /** Systems write less than 2 GB in one call. */
@@ -31,6 +34,9 @@ export function isTag(text: unknown): text is string {
 
 /** Where the contents of a path are before they have their place. */
 export function temporaryName(path: string, tag: string): string {
+  if (typeof path !== 'string') {
+    throw new InducedMetricError('ERR_OPTION', `a path must be a string, given ${shown(path)}`)
+  }
   return `${path}.${tag}${suffix}`
 }
 

@@ -1,4 +1,4 @@
-import { InducedMetricError } from '@induced-metric/core'
+import { coded } from '../errors.js'
 import { elementTypeOf } from '../onnx/dataType.js'
 import type { TensorData } from '../types.js'
 import { broken, quote } from './broken.js'
@@ -19,9 +19,7 @@ export function asCheckpointError<T>(tensor: string, read: () => T): T {
   try {
     return read()
   } catch (error) {
-    const reason =
-      error instanceof InducedMetricError ? error.message.slice(error.code.length + 2) : String(error)
-    throw broken(`tensor ${quote(tensor)}: ${reason}`)
+    throw coded('ERR_CHECKPOINT', `tensor ${quote(tensor)}`, error)
   }
 }
 

@@ -9,6 +9,7 @@ import {
   writeFileAtomically,
   writeTemporary,
 } from './atomic.js'
+import { codedAs, coded, shown } from '../errors.js'
 import { broken } from './broken.js'
 import { toBytes } from './elements.js'
 import { allowance, dataTagOf, readCheckpoint } from './read.js'
@@ -37,7 +38,11 @@ import { isLargeCheckpoint, splitCheckpoint, writeCheckpoint } from './write.js'
  * console.log((await readCheckpointFile('checkpoint')).trainable.length) // 1
  * ```
  */
-export async function readCheckpointFile(path: string): Promise<CheckpointState> {
+export function readCheckpointFile(path: string): Promise<CheckpointState> {
+  return codedAs('ERR_CHECKPOINT', `the checkpoint at ${shown(path)} cannot be read`, () => readFrom(path))
+}
+
+async function readFrom(path: string): Promise<CheckpointState> {
   const { stat } = await import('node:fs/promises')
   const paths = await import('node:path')
   const found = await stat(path).catch(() => undefined)
@@ -54,12 +59,23 @@ export async function readCheckpointFile(path: string): Promise<CheckpointState>
  * Parameters of more than 2 GB, or any with `externalData: true`, go to a file beside it, of the same name with `.data`
  * after it, as the genuine runtime has it.
  *
- * @throws what `writeCheckpoint` throws, and the file system's own errors
+ * @throws what `writeCheckpoint` throws; ERR_OPTION where the file cannot be written, with the file system's own error as
+ *   its cause
  */
-export async function writeCheckpointFile(
+export function writeCheckpointFile(
   path: string,
   state: CheckpointState,
   options: { readonly externalData?: boolean } = {},
+): Promise<void> {
+  return codedAs('ERR_OPTION', `the checkpoint cannot be written to ${shown(path)}`, () =>
+    writeTo(path, state, options),
+  )
+}
+
+async function writeTo(
+  path: string,
+  state: CheckpointState,
+  options: { readonly externalData?: boolean },
 ): Promise<void> {
   if (!(options.externalData ?? isLargeCheckpoint(state))) {
     await writeFileAtomically(path, writeCheckpoint(state))
@@ -83,10 +99,16 @@ export async function writeCheckpointFile(
  * Finishes or removes what a process that was killed in the middle of {@link writeCheckpointFile} has left. Not while
  * another process may be writing there.
  */
-export async function recoverCheckpointFile(path: string): Promise<void> {
-  const { rm } = await import('node:fs/promises')
-  await placeData(path)
-  for (const file of [...(await leftovers(path)), ...(await leftovers(dataPath(path)))]) await rm(file)
+export function recoverCheckpointFile(path: string): Promise<void> {
+  return codedAs(
+    'ERR_CHECKPOINT',
+    `what is left of the checkpoint at ${shown(path)} cannot be cleared away`,
+    async () => {
+      const { rm } = await import('node:fs/promises')
+      await placeData(path)
+      for (const file of [...(await leftovers(path)), ...(await leftovers(dataPath(path)))]) await rm(file)
+    },
+  )
 }
 
 /** Gives the data of a checkpoint their place, if they do not have it. */
@@ -104,16 +126,18 @@ async function readBytes(path: string): Promise<Uint8Array> {
   try {
     return await readFile(path)
   } catch (error) {
-    throw broken(`${path} cannot be read: ${error instanceof Error ? error.message : String(error)}`)
+    throw coded('ERR_CHECKPOINT', `${path} cannot be read`, error)
   }
 }
 
 async function readWithExternalData(path: string): Promise<CheckpointState> {
-  const { closeSync, existsSync, fstatSync, openSync, readSync } = await import('node:fs')
+  const { closeSync, existsSync, fstatSync, openSync, readSync, statSync } = await import('node:fs')
   const bytes = await readBytes(path)
   const early = earlyData(path, bytes)
   const beside = early !== undefined && existsSync(early) ? early : dataPath(path)
   if (!existsSync(beside)) return readCheckpoint(bytes)
+  // A pipe might be waited for for ever.
+  if (!statSync(beside).isFile()) throw broken(`${beside} is no file`)
   const file = openSync(beside, 'r')
   try {
     const allow = allowance(beside, fstatSync(file).size)

@@ -2,6 +2,7 @@ import { fromBinary } from '@bufbuild/protobuf'
 import { TensorProtoSchema, type TensorProto } from '../onnx/onnx_pb.js'
 import { readTensor } from '../onnx/tensor.js'
 import type { NamedTensor, Property, TensorData } from '../types.js'
+import { coded } from '../errors.js'
 import { broken, quote } from './broken.js'
 import { asCheckpointError } from './elements.js'
 
@@ -70,8 +71,7 @@ function decode(bytes: Uint8Array, index: number): TensorProto {
     const plain = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length)
     message = fromBinary(TensorProtoSchema, plain)
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
-    throw broken(`tensor ${index + 1} of the checkpoint is altered: ${reason}`)
+    throw coded('ERR_CHECKPOINT', `tensor ${index + 1} of the checkpoint is altered`, error)
   }
   if (message.name === '') throw broken(`tensor ${index + 1} of the checkpoint has no name`)
   return message

@@ -18,7 +18,14 @@ export interface ArtifactFiles {
  */
 export async function findArtifacts(folder: string): Promise<ArtifactFiles> {
   const found = await stat(folder).catch(() => undefined)
-  if (!found?.isDirectory()) throw new UsageError(`there is no folder ${folder}`)
+  if (found?.isFile()) {
+    throw new UsageError(
+      `${folder} is a file: give the folder of artifacts that generate has made of a model`,
+    )
+  }
+  if (!found?.isDirectory()) {
+    throw new UsageError(`there is no ${folder.endsWith('.onnx') ? 'file' : 'folder'} ${folder}`)
+  }
   const names = await readdir(folder)
   const train = names.filter((name) => name.endsWith('training_model.onnx'))
   if (train.length !== 1) {

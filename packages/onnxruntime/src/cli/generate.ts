@@ -14,6 +14,7 @@ import {
   type Reduction,
 } from '../artifacts/index.js'
 import { lossNames } from '../artifacts/losses.js'
+import { batchLine, constantLines, unreachedLines } from './inspectModel.js'
 import { exists, type Surroundings } from './io.js'
 import { optimizerOf } from './optimizerChoice.js'
 import type { GenerateCommand } from './options.js'
@@ -34,6 +35,7 @@ export async function generate(command: GenerateCommand, { stdout }: Surrounding
     ...(optimizer && { optimizer }),
     ...(trainable && { requiresGrad: trainable }),
     ...(frozen && { frozen }),
+    ...(command.promoteConstants && { promoteConstants: true }),
     ...(lossInputs && { outputNames: lossInputs }),
     ...(additionalOutputs && { additionalOutputs }),
     batchNormalization: batchNormalizationOf(command),
@@ -105,6 +107,9 @@ function formatSummary(summary: ArtifactsSummary, written: readonly string[]): s
     `loss           ${summary.loss}`,
     `to train       ${summary.trainableScalars} scalars of ${parameters.filter(({ trainable }) => trainable).length} parameters`,
     `frozen         ${summary.frozenScalars} scalars of ${parameters.filter(({ trainable }) => !trainable).length} parameters`,
+    ...unreachedLines(summary.unreached),
+    ...constantLines(summary.constants),
+    ...batchLine(summary.batch),
     `inlined        ${inlinedText.length > 0 ? inlinedText.join(', ') : 'no functions'}; ${summary.folded} nodes computed beforehand`,
     `memory         parameters ${megabytes(memory.parameters)}, gradients ${megabytes(memory.gradients)}, two slots of the ` +
       `optimiser ${megabytes(memory.slots)}; activations ${megabytes(memory.activations)}${batch}`,

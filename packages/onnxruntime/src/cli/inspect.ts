@@ -3,13 +3,15 @@ import { readCheckpointFile } from '../checkpoint/index.js'
 import { lowerings, lowerTrainingModel, unsupportedNodes } from '../lowering/index.js'
 import { describeNode } from '../lowering/context.js'
 import { typeOf } from '../lowering/shapes.js'
+import { loadModel } from '../loadModel.js'
 import { createModelSession } from '../modelSession.js'
 import { defaultOrt } from '../namespace.js'
 import { attributeOf } from '../onnx/attribute.js'
 import { elementTypeOf } from '../onnx/dataType.js'
 import { canonicalDomain, readModel, type Model } from '../onnx/model.js'
-import type { ValueInfoProto } from '../onnx/onnx_pb.js'
+import { own } from '../own.js'
 import type { CheckpointState } from '../types.js'
+import { describeValue } from './describe.js'
 import { findArtifacts } from './folder.js'
 import { exists, readGiven } from './io.js'
 import { formatTable } from './text.js'
@@ -59,7 +61,7 @@ export async function inspect(folder: string): Promise<Inspection> {
       return undefined
     }
   }
-  const model = readModel(await readGiven(files.trainModel), files.trainModel)
+  const model = await loadModel(files.trainModel, files.trainModel)
   const state =
     files.checkpoint === undefined
       ? undefined
@@ -115,7 +117,7 @@ function operatorsOf(model: Model): OperatorUse[] {
   const refused = new Set(unsupportedNodes(model).map(({ domain, opType }) => label(domain, opType)))
   return [...counts.values()]
     .map(({ domain, opType, count }): OperatorUse => {
-      const rows = lowerings[domain]
+      const rows = own(lowerings, domain)
       const lowered = rows !== undefined && Object.hasOwn(rows, opType)
       const by = refused.has(label(domain, opType))
         ? 'nobody'
@@ -177,12 +179,6 @@ function missingValues(model: Model, state: CheckpointState | undefined): string
   return valuesOf(model, state)
     .parameters.filter(({ saved }) => !saved)
     .map(({ name }) => `checkpoint: it has no values for the parameter ${name}`)
-}
-
-function describeValue(value: ValueInfoProto): string {
-  const { dataType, shape } = typeOf(value)
-  const type = dataType === undefined ? '' : ` ${elementTypeOf(dataType).name}`
-  return `${value.name}${type} [${shape?.map((extent) => extent ?? '?').join(', ') ?? '?'}]`
 }
 
 function describeOptimizer(bytes: Uint8Array): string {

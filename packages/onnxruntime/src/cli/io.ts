@@ -24,6 +24,11 @@ export async function readGiven(path: string): Promise<Uint8Array> {
   }
 }
 
+/** Whether a path is that of a file. */
+export async function isFile(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined))?.isFile() === true
+}
+
 /** Whether there is something at a path. */
 export async function exists(path: string): Promise<boolean> {
   return (await stat(path).catch(() => undefined)) !== undefined

@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { exportModel } from './exportModel.js'
 import { formatInspection, inspect } from './inspect.js'
-import type { Surroundings } from './io.js'
+import { nameFlags } from './flags.js'
+import { isFile, type Surroundings } from './io.js'
 import { parseCommand, usage } from './options.js'
 import { train } from './train.js'
 import { UsageError } from './usageError.js'
@@ -27,8 +28,11 @@ export async function main(argv: readonly string[], surroundings: Surroundings):
         stdout.write(`${await version()}\n`)
         return 0
       case 'inspect': {
-        const found = await inspect(command.folder)
-        stdout.write(command.json ? `${JSON.stringify(found, null, 2)}\n` : formatInspection(found))
+        // What looks at artifacts only does not load what looks at models.
+        const models = (await isFile(command.folder)) ? await import('./inspectModel.js') : undefined
+        const found = await (models ? models.inspectModel(command.folder) : inspect(command.folder))
+        const text = 'lossInputs' in found ? models!.formatModelInspection(found) : formatInspection(found)
+        stdout.write(command.json ? `${JSON.stringify(found, null, 2)}\n` : text)
         return found.problems.length === 0 ? 0 : 1
       }
       case 'train':
@@ -38,7 +42,8 @@ export async function main(argv: readonly string[], surroundings: Surroundings):
     }
   } catch (error) {
     const isUsage = error instanceof UsageError
-    stderr.write(`induced-onnx: ${error instanceof Error ? error.message : String(error)}\n`)
+    const message = error instanceof Error ? error.message : String(error)
+    stderr.write(`induced-onnx: ${isUsage ? message : nameFlags(message)}\n`)
     if (isUsage && argv.length === 0) stderr.write(`\n${usage}`)
     else if (isUsage) stderr.write('(induced-onnx --help says what there is)\n')
     return isUsage ? 2 : 1

@@ -15,8 +15,10 @@ induced-onnx generate MODEL    make training artifacts of a forward ONNX model
   --class-weights X,Y,...      of cross-entropy
   --ignore-index N             the label of cross-entropy whose examples are left out
   --labels int64|int32         the type of the labels of cross-entropy (int64)
-  --trainable NAMES            parameters to train, as "head.*"; again for more (all that are of float or double)
+  --trainable NAMES            parameters to train, as "head.*"; again for more (all of float or double but
+                               for constants of formulas)
   --frozen NAMES               parameters not to train, likewise
+  --promote-constants          constants in Constant nodes are parameters, too
   --loss-inputs NAMES          values of the model that the loss is computed from, separated by commas (its outputs)
   --additional-outputs NAMES   values that the training and the eval model give back beside the loss
   --optimizer NAMES            as below, or adamw for the genuine runtime's (none: train is told)
@@ -24,6 +26,7 @@ induced-onnx generate MODEL    make training artifacts of a forward ONNX model
   --prefix NAME                what the names of the files start with
   --json                       print the summary as JSON
 
+induced-onnx inspect MODEL     what is in a forward model, and what generate would make of it
 induced-onnx inspect DIR       what is in them: inputs, parameters, operators, and what stands in the way of training
   --json                       print it as JSON
 
@@ -81,6 +84,7 @@ export interface GenerateCommand {
   readonly labels: string | undefined
   readonly trainable: readonly string[] | undefined
   readonly frozen: readonly string[] | undefined
+  readonly promoteConstants: boolean
   readonly lossInputs: readonly string[] | undefined
   readonly additionalOutputs: readonly string[] | undefined
   readonly optimizer: OptimizerFlags | undefined
@@ -137,6 +141,7 @@ const options = {
     labels: { type: 'string' },
     trainable: { type: 'string', multiple: true },
     frozen: { type: 'string', multiple: true },
+    'promote-constants': { type: 'boolean' },
     'loss-inputs': { type: 'string' },
     'additional-outputs': { type: 'string' },
     ...optimizerOptions,
@@ -191,7 +196,7 @@ export function parseCommand(argv: readonly string[]): Command {
       return { name, ...generateOptions(folder, values) }
     }
     case 'inspect': {
-      const { folder, values } = parse(name, rest)
+      const { folder, values } = parse(name, rest, 'the folder of the artifacts, or a model')
       return { name, folder, json: values['json'] === true }
     }
     case 'train': {
@@ -291,6 +296,7 @@ function generateOptions(model: string, values: Values): GenerateCommand {
     labels: text('labels'),
     trainable: values['trainable'] as readonly string[] | undefined,
     frozen: values['frozen'] as readonly string[] | undefined,
+    promoteConstants: values['promote-constants'] === true,
     lossInputs: list(text('loss-inputs')),
     additionalOutputs: list(text('additional-outputs')),
     optimizer,

@@ -1,4 +1,5 @@
 import { InducedMetricError } from '@induced-metric/core'
+import { coded } from '../errors.js'
 import { dataType } from '../onnx/dataType.js'
 import { createNode, type Attributes } from '../onnx/node.js'
 import type { NodeProto, TensorProto } from '../onnx/onnx_pb.js'
@@ -136,6 +137,20 @@ export function createContext(
     },
     producerOf: (name) => types.producer(name),
     refuse,
+  }
+}
+
+/**
+ * Applies a rule of this package to a node. What files claim can make one fail in ways that it does not foresee.
+ *
+ * @throws ERR_NOT_SUPPORTED naming the node, in place of errors without a code
+ */
+export function codedRule(node: NodeProto, problem: string, apply: () => void): void {
+  try {
+    apply()
+  } catch (error) {
+    if (error instanceof InducedMetricError) throw error
+    throw coded('ERR_NOT_SUPPORTED', `${describeNode(node)}: ${problem}`, error)
   }
 }
 

@@ -1,6 +1,7 @@
 import { intOf, intsOf } from '../onnx/attribute.js'
 import type { GraphProto, NodeProto } from '../onnx/onnx_pb.js'
 import { canonicalDomain } from '../onnx/model.js'
+import { own } from '../own.js'
 import type { Extent, ValueType, ValueTypes } from './shapes.js'
 
 /**
@@ -9,7 +10,7 @@ import type { Extent, ValueType, ValueTypes } from './shapes.js'
  */
 export function infer(graph: GraphProto, types: ValueTypes): void {
   for (const node of graph.node) {
-    const rule = rules[node.opType]
+    const rule = own(rules, node.opType)
     const domain = canonicalDomain(node.domain)
     if (!rule || (domain !== '' && domain !== 'com.microsoft')) continue
     const results = rule(

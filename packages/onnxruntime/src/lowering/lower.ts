@@ -5,7 +5,8 @@ import { canonicalDomain, opsetOf, setOpset, type Model } from '../onnx/model.js
 import { createNode } from '../onnx/node.js'
 import { ModelProtoSchema, type GraphProto, type NodeProto, type TensorProto } from '../onnx/onnx_pb.js'
 import { createValue } from '../onnx/value.js'
-import { createContext, describeNode, type Emitted, type Lowering } from './context.js'
+import { own } from '../own.js'
+import { codedRule, createContext, describeNode, type Emitted, type Lowering } from './context.js'
 import { infer } from './inference.js'
 import { typeOf, valueTypes, type Extent } from './shapes.js'
 import { oldestOpset, upgradeOperators } from './upgrade.js'
@@ -104,11 +105,12 @@ export function lowerModel(model: Model, table: LoweringTable = lowerings): Mode
   }
   for (const node of graph.node) {
     const row = rowOf(table, node)
-    if (row) row(createContext(node, types, emitted, opset))
-    else emitted.nodes.push(node)
+    if (!row) emitted.nodes.push(node)
+    else if (rowOf(lowerings, node) !== row) row(createContext(node, types, emitted, opset))
+    else codedRule(node, 'it cannot be lowered', () => row(createContext(node, types, emitted, opset)))
   }
   graph.node = emitted.nodes
-  graph.initializer.push(...emitted.constants.values())
+  graph.initializer = [...graph.initializer, ...emitted.constants.values()]
   // Gradients of frozen parameters go, which operators of the training build compute together with others; and constants
   // that only replaced nodes have read, of each of which the runtime would warn.
   dropUnused(graph)
@@ -213,8 +215,8 @@ function isAccumulator(node: NodeProto): boolean {
 }
 
 function rowOf(table: LoweringTable, node: NodeProto): Lowering | undefined {
-  const rows = table[canonicalDomain(node.domain)]
-  return rows && Object.hasOwn(rows, node.opType) ? rows[node.opType] : undefined
+  const rows = own(table, canonicalDomain(node.domain))
+  return rows && own(rows, node.opType)
 }
 
 /** Whether a model brings an operator along as a function of its own. */

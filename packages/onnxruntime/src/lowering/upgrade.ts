@@ -5,6 +5,7 @@ import { canonicalDomain } from '../onnx/model.js'
 import { createNode } from '../onnx/node.js'
 import type { GraphProto, NodeProto, TensorProto } from '../onnx/onnx_pb.js'
 import { int64Tensor, realTensor } from '../onnx/tensor.js'
+import { own } from '../own.js'
 
 /** The oldest version of ONNX's operators that {@link upgradeOperators} takes. */
 export const oldestOpset = 11
@@ -83,7 +84,7 @@ export const upgradedOpset = 14
  * @param opset its version, at least {@link oldestOpset}
  */
 export function upgradeOperators(graph: GraphProto, opset: number): void {
-  const rules = { ...(opset < 13 && since13), ...(opset < 14 && since14) }
+  const rules: Readonly<Record<string, Rule>> = { ...(opset < 13 && since13), ...(opset < 14 && since14) }
   let count = 0
   // Of the outermost graph: those within see them, too.
   const constant = (tensor: TensorProto): string => {
@@ -95,7 +96,7 @@ export function upgradeOperators(graph: GraphProto, opset: number): void {
     const nodes: NodeProto[] = []
     for (const node of within.node) {
       subgraphsOf(node).forEach(upgrade)
-      const rule = canonicalDomain(node.domain) === '' ? rules[node.opType] : undefined
+      const rule = canonicalDomain(node.domain) === '' ? own(rules, node.opType) : undefined
       if (rule) rule({ node, constant, push: (made) => nodes.push(made) })
       else nodes.push(node)
     }

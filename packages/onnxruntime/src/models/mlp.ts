@@ -26,11 +26,9 @@ export interface MlpOptions extends ModelOptions {
  * ```
  */
 export function mlp({ sizes, activation = 'relu', ...options }: MlpOptions): Model {
-  if (sizes.length < 2)
-    throw new InducedMetricError(
-      'ERR_OPTION',
-      `sizes has ${sizes.length} numbers; a network needs at least two`,
-    )
+  const count = (sizes as MlpOptions['sizes'] | undefined)?.length ?? 0
+  if (!(count >= 2))
+    throw new InducedMetricError('ERR_OPTION', `sizes has ${count} numbers; a network needs at least two`)
   checkSizes(Object.fromEntries(sizes.map((size, i) => [`sizes[${i}]`, size])))
   const network = createNetwork(options)
   const { builder, type } = network

@@ -1,6 +1,8 @@
 import { InducedMetricError } from '@induced-metric/core'
+import { allocated, shown } from '../errors.js'
 import { dataType } from '../onnx/dataType.js'
 import { createModelBuilder, type ModelBuilder } from '../onnx/modelBuilder.js'
+import { own } from '../own.js'
 import { createRandom, normal, uniform, type Random } from '../random.js'
 
 /** What all models can be asked for. */
@@ -40,16 +42,13 @@ export function createNetwork({ seed = 0, dtype = 'float32', opset = opsets.usua
   if (!Number.isInteger(opset) || opset < opsets.oldest || opset > opsets.newest) {
     throw new InducedMetricError(
       'ERR_OPTION',
-      `opset is ${opset}; models are written in versions ${opsets.oldest} to ${opsets.newest} of ONNX's operators`,
+      `opset is ${shown(opset)}; models are written in versions ${opsets.oldest} to ${opsets.newest} of ONNX's operators`,
     )
   }
   const types: Readonly<Record<string, number>> = { float32: dataType.float, float64: dataType.double }
-  const type = types[dtype]
+  const type = own(types, dtype)
   if (type === undefined)
-    throw new InducedMetricError(
-      'ERR_OPTION',
-      `dtype is ${JSON.stringify(dtype)}; give 'float32' or 'float64'`,
-    )
+    throw new InducedMetricError('ERR_OPTION', `dtype is ${shown(dtype)}; give 'float32' or 'float64'`)
   return { builder: createModelBuilder(opset), type, random: createRandom(seed) }
 }
 
@@ -66,7 +65,9 @@ export function parameter(
   draw: Draw,
 ): string {
   const size = dims.reduce((product, extent) => product * extent, 1)
-  const data = type === dataType.double ? new Float64Array(size) : new Float32Array(size)
+  const data = allocated(`the parameter ${name}, [${dims.join(', ')}],`, () =>
+    type === dataType.double ? new Float64Array(size) : new Float32Array(size),
+  )
   for (let i = 0; i < size; i++) data[i] = draw(random)
   return builder.initializer(name, dims, type, data)
 }
@@ -94,6 +95,6 @@ export function normalOf(deviation: number): Draw {
 export function checkSizes(sizes: Readonly<Record<string, number>>): void {
   for (const [name, size] of Object.entries(sizes)) {
     if (Number.isSafeInteger(size) && size > 0) continue
-    throw new InducedMetricError('ERR_OPTION', `${name} is ${size}; give a positive whole number`)
+    throw new InducedMetricError('ERR_OPTION', `${name} is ${shown(size)}; give a positive whole number`)
   }
 }

@@ -1,4 +1,5 @@
 import { create } from '@bufbuild/protobuf'
+import { toInt64 } from './int64.js'
 import { AttributeProtoSchema, type AttributeProto, type NodeProto, type TensorProto } from './onnx_pb.js'
 
 /** The kinds of attributes this package writes, of `AttributeProto.AttributeType`. */
@@ -16,7 +17,11 @@ export type AttributeValue =
 /** Makes an attribute. */
 export function createAttribute(name: string, value: AttributeValue): AttributeProto {
   if (typeof value === 'number' || typeof value === 'bigint') {
-    return create(AttributeProtoSchema, { name, type: attributeType.int, i: BigInt(value) })
+    return create(AttributeProtoSchema, {
+      name,
+      type: attributeType.int,
+      i: toInt64(value, `the attribute ${name}`),
+    })
   }
   if (typeof value === 'string') {
     return create(AttributeProtoSchema, {
@@ -25,8 +30,10 @@ export function createAttribute(name: string, value: AttributeValue): AttributeP
       s: new TextEncoder().encode(value),
     })
   }
-  if (isList(value))
-    return create(AttributeProtoSchema, { name, type: attributeType.ints, ints: value.map(BigInt) })
+  if (isList(value)) {
+    const ints = value.map((one) => toInt64(one, `the attribute ${name}`))
+    return create(AttributeProtoSchema, { name, type: attributeType.ints, ints })
+  }
   if ('float' in value)
     return create(AttributeProtoSchema, { name, type: attributeType.float, f: Math.fround(value.float) })
   return create(AttributeProtoSchema, { name, type: attributeType.tensor, t: value })

@@ -1,5 +1,7 @@
-import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
+import { create, fromBinary, isMessage, toBinary } from '@bufbuild/protobuf'
 import { InducedMetricError } from '@induced-metric/core'
+import { coded, reasonOf, shown } from '../errors.js'
+import { toInt64 } from './int64.js'
 import {
   ModelProtoSchema,
   OperatorSetIdProtoSchema,
@@ -21,6 +23,9 @@ export type Model = ModelProto & { graph: GraphProto }
  * @throws ERR_NOT_SUPPORTED for a file in the `.ort` format; ERR_OPTION for anything else that is no ONNX model
  */
 export function readModel(bytes: Uint8Array, what = 'the model'): Model {
+  if (!(bytes instanceof Uint8Array)) {
+    throw new InducedMetricError('ERR_OPTION', `${what} must be a Uint8Array, given ${typeof bytes}`)
+  }
   if (isOrtFormat(bytes)) {
     throw new InducedMetricError(
       'ERR_NOT_SUPPORTED',
@@ -33,11 +38,49 @@ export function readModel(bytes: Uint8Array, what = 'the model'): Model {
     // Of a Node Buffer, a plain view: its slices would be Buffers, too.
     model = fromBinary(ModelProtoSchema, new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength))
   } catch (error) {
-    throw notModel(what, bytes, error instanceof Error ? error.message : String(error))
+    throw notModel(what, bytes, reasonOf(error), error)
   }
   if (model.graph === undefined || model.graph.output.length === 0)
     throw notModel(what, bytes, 'it has no graph')
   return model as Model
+}
+
+/** As deep as messages may lie inside one another in C++'s readers, the runtime's among them. */
+const deepest = 100
+
+/**
+ * Makes sure that a message is a model that can be copied and written.
+ *
+ * @param what names it in errors
+ * @throws ERR_OPTION for what is no model, has no graph, or is nested without end
+ */
+export function checkModel(given: unknown, what = 'the model'): Model {
+  if (!isMessage(given, ModelProtoSchema)) {
+    throw new InducedMetricError(
+      'ERR_OPTION',
+      `${what} must be the content of a .onnx file, or a model that readModel or createModel gave`,
+    )
+  }
+  if (given.graph === undefined) throw new InducedMetricError('ERR_OPTION', `${what} has no graph`)
+  const open: { readonly value: object; readonly depth: number }[] = [{ value: given, depth: 0 }]
+  for (let top = open.pop(); top !== undefined; top = open.pop()) {
+    if (top.depth > deepest) {
+      throw new InducedMetricError(
+        'ERR_OPTION',
+        `${what} is not valid ONNX: its parts lie more than ${deepest} deep inside one another`,
+      )
+    }
+    for (const part of Object.values(top.value) as unknown[]) {
+      // The elements of a list are of one kind: numbers, texts or messages.
+      if (typeof part !== 'object' || part === null || ArrayBuffer.isView(part)) continue
+      const isList = Array.isArray(part)
+      if (isList && (typeof part[0] !== 'object' || ArrayBuffer.isView(part[0]))) continue
+      // A list, or a choice among fields, is no message of its own.
+      const depth = top.depth + (isList || !('$typeName' in part) ? 0 : 1)
+      open.push({ value: part, depth })
+    }
+  }
+  return given as Model
 }
 
 /** What a model is made of. */
@@ -76,7 +119,7 @@ export function createModel(parts: ModelParts): Model {
     producerName: '@induced-metric/onnxruntime',
     opsetImport: Object.entries({ '': opset, ...domains }).map(([domain, version]) => ({
       domain,
-      version: BigInt(version),
+      version: toInt64(version, `the version of ${shown(domain)}`),
     })),
     graph: {
       name,
@@ -89,9 +132,20 @@ export function createModel(parts: ModelParts): Model {
   }) as Model
 }
 
-/** Writes an ONNX model: at most 2 GB, which is protobuf's limit. */
+/**
+ * Writes an ONNX model: at most 2 GB, which is protobuf's limit.
+ *
+ * @throws ERR_OPTION for a message that has something else in a field than the field can hold; ERR_NOT_SUPPORTED for one that is too large
+ */
 export function writeModel(model: ModelProto): Uint8Array<ArrayBuffer> {
-  return toBinary(ModelProtoSchema, model)
+  try {
+    return toBinary(ModelProtoSchema, model)
+  } catch (error) {
+    const isTooLarge = error instanceof RangeError
+    throw isTooLarge
+      ? coded('ERR_NOT_SUPPORTED', 'the model cannot be written: a file holds at most 2 GB', error)
+      : coded('ERR_OPTION', 'the model cannot be written', error)
+  }
 }
 
 /** The version of an operator set that a model imports; '' is ONNX's own. */
@@ -104,7 +158,10 @@ export function opsetOf(model: ModelProto, domain = ''): number | undefined {
 export function setOpset(model: ModelProto, domain: string, version: number): void {
   model.opsetImport = [
     ...model.opsetImport.filter((opset) => canonicalDomain(opset.domain) !== domain),
-    create(OperatorSetIdProtoSchema, { domain, version: BigInt(version) }),
+    create(OperatorSetIdProtoSchema, {
+      domain,
+      version: toInt64(version, `the version of ${shown(domain)}`),
+    }),
   ]
 }
 
@@ -117,9 +174,10 @@ function isOrtFormat(bytes: Uint8Array): boolean {
   return bytes.length >= 8 && String.fromCharCode(...bytes.subarray(4, 8)) === 'ORTM'
 }
 
-function notModel(what: string, bytes: Uint8Array, reason: string): InducedMetricError {
+function notModel(what: string, bytes: Uint8Array, reason: string, cause?: unknown): InducedMetricError {
   return new InducedMetricError(
     'ERR_OPTION',
     `${what} is no ONNX model (${bytes.length} bytes): ${reason}; give the content of a .onnx file, or its path`,
+    { cause },
   )
 }

@@ -1,7 +1,9 @@
 import { create } from '@bufbuild/protobuf'
 import { InducedMetricError } from '@induced-metric/core'
+import { allocated, shown } from '../errors.js'
 import type { NamedTensor, TensorData } from '../types.js'
 import { dataType, elementTypeOf } from './dataType.js'
+import { toInt64 } from './int64.js'
 import { TensorProtoSchema, type TensorProto } from './onnx_pb.js'
 
 /** Makes a tensor message, its elements in `raw_data`. */
@@ -11,9 +13,15 @@ export function createTensor(
   type: number,
   data: TensorData,
 ): TensorProto {
+  if (!ArrayBuffer.isView(data)) {
+    throw new InducedMetricError(
+      'ERR_OPTION',
+      `the elements of ${shown(name)} must be a typed array, given ${shown(data)}`,
+    )
+  }
   return create(TensorProtoSchema, {
     name,
-    dims: dims.map(BigInt),
+    dims: dims.map((extent) => toInt64(extent, `an extent of ${JSON.stringify(name)}`)),
     dataType: type,
     rawData: new Uint8Array(data.buffer, data.byteOffset, data.byteLength).slice(),
   })
@@ -25,7 +33,12 @@ export function int64Tensor(
   values: readonly (number | bigint)[],
   dims = [values.length],
 ): TensorProto {
-  return createTensor(name, dims, dataType.int64, BigInt64Array.from(values, BigInt))
+  return createTensor(
+    name,
+    dims,
+    dataType.int64,
+    BigInt64Array.from(values, (value) => toInt64(value, `an element of ${JSON.stringify(name)}`)),
+  )
 }
 
 /** A float tensor or, for `type` 11, a double tensor. */
@@ -72,7 +85,7 @@ export function readTensor(tensor: TensorProto, external?: Uint8Array): NamedTen
   }
   // A copy, as the bytes in a file need not be aligned.
   if (raw) return { name, dims, dataType: tensor.dataType, data: new TypedArray(new Uint8Array(raw).buffer) }
-  const data = new TypedArray(new ArrayBuffer(size * bytes))
+  const data = allocated(JSON.stringify(name), () => new TypedArray(new ArrayBuffer(size * bytes)))
   const elements = elementsOf(tensor)
   for (let i = 0; i < size; i++) data[i] = elements[i]!
   return { name, dims, dataType: tensor.dataType, data }

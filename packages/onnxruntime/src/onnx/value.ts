@@ -1,4 +1,5 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf'
+import { toInt64 } from './int64.js'
 import { ValueInfoProtoSchema, type TypeProtoSchema, type ValueInfoProto } from './onnx_pb.js'
 
 /** The extent of an axis: a number, or the name of one that is known when the model runs. */
@@ -25,7 +26,7 @@ export function createSequence(name: string, type: number): ValueInfoProto {
 function tensorType(elemType: number, dims?: readonly Dimension[]): MessageInitShape<typeof TypeProtoSchema> {
   const dim = dims?.map((extent) =>
     typeof extent === 'number'
-      ? { value: { case: 'dimValue' as const, value: BigInt(extent) } }
+      ? { value: { case: 'dimValue' as const, value: toInt64(extent, 'an extent') } }
       : { value: { case: 'dimParam' as const, value: extent } },
   )
   return { value: { case: 'tensorType', value: { elemType, ...(dim && { shape: { dim } }) } } }

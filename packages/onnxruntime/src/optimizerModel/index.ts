@@ -166,7 +166,7 @@ export function optimizerModel(
       (name) => given[name] ?? (name === 'loss' ? input(name, dataType.double, []) : hyperparameters(name)),
       rounded,
     )
-    return { average, states, dualNorm: given['dualNorm']!, graph }
+    return { unit, average, states, dualNorm: given['dualNorm']!, graph }
   })
   const status = units.map(({ graph }) => graph.get('status')).reduce((a, b) => emit('Max', [a, b]))
   const ok = emit('Equal', [status, real(0, dataType.double)])
@@ -196,9 +196,14 @@ export function optimizerModel(
     slotCount += slotStates.length
     return { name, gradient: gradientName(name), output: keep(next, input(name, type, shape), type, shape) }
   })
-  for (const { average, states, graph } of units) {
+  for (const { unit, average, states, graph } of units) {
     keep(graph.get('average'), average, dataType.double, [])
-    for (const { name, value } of states) keep(graph.get(name), value, dataType.double, [])
+    states.forEach(({ name, value }, i) => {
+      const changed = unit.changes
+        .filter((change) => change.state === i)
+        .map(({ output: of, members }) => sum(members.map((index) => graphs[index]!.get(of))))
+      keep(sum([graph.get(name), ...changed]), value, dataType.double, [])
+    })
   }
   keep(nextStep, step, dataType.int64, [])
   state.push({ input: step, output: `${step}.next`, type: 'int64', dims: [], initial: 0 })

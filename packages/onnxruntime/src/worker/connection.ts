@@ -1,4 +1,5 @@
 import { InducedMetricError } from '@induced-metric/core'
+import { coded } from '../errors.js'
 import { unpackError, type Method, type Request, type Response } from './messages.js'
 
 /** A thread and the calls that it has not answered yet. */
@@ -60,7 +61,11 @@ export async function startThread(): Promise<Thread> {
     new Promise((resolve, reject) => {
       if (ended) throw ended
       const id = ++last
-      worker.postMessage({ id, method, args }, [...transfer])
+      try {
+        worker.postMessage({ id, method, args }, [...transfer])
+      } catch (error) {
+        throw coded('ERR_OPTION', `what ${method} was given cannot be sent to a thread`, error)
+      }
       waiting.set(id, { resolve, reject })
       worker.hold(true)
     })
@@ -85,9 +90,11 @@ async function openWorker({ message, failed }: Listener): Promise<WorkerHandle> 
     const threads = await import('node:worker_threads')
     const worker = new threads.Worker(new URL('./thread.js', import.meta.url))
     worker.on('message', message)
-    worker.on('error', failed)
+    worker.on('error', (error) =>
+      failed(coded('ERR_NOT_SUPPORTED', 'the thread of this session failed', error)),
+    )
     worker.on('exit', (code) => {
-      failed(new Error(`the thread of this session ended with code ${code}`))
+      failed(new InducedMetricError('ERR_DISPOSED', `the thread of this session ended with code ${code}`))
     })
     return {
       postMessage: (request, transfer) => worker.postMessage(request, transfer),
@@ -99,7 +106,12 @@ async function openWorker({ message, failed }: Listener): Promise<WorkerHandle> 
   const worker = new PageWorker(new URL('./thread.js', import.meta.url), { type: 'module' })
   worker.addEventListener('message', ({ data }) => message(data!))
   worker.addEventListener('error', (event) => {
-    failed(new Error(event.message ?? 'the thread of this session did not start'))
+    failed(
+      new InducedMetricError(
+        'ERR_NOT_SUPPORTED',
+        event.message ?? 'the thread of this session did not start',
+      ),
+    )
   })
   return {
     postMessage: (request, transfer) => worker.postMessage(request, transfer),

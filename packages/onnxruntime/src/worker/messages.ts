@@ -46,6 +46,8 @@ export interface ErrorMessage {
   readonly message: string
   readonly stack: string | undefined
   readonly code: string | undefined
+  /** Where it stands for another, that one. */
+  readonly cause: ErrorMessage | undefined
 }
 
 /** What a session has to say of itself once it is made. */
@@ -59,20 +61,27 @@ export interface Description {
 /** Takes an error apart. */
 export function packError(error: unknown): ErrorMessage {
   if (!(error instanceof Error)) {
-    return { name: 'Error', message: String(error), stack: undefined, code: undefined }
+    return { name: 'Error', message: String(error), stack: undefined, code: undefined, cause: undefined }
   }
   const { name, message, stack } = error
-  const { code } = error as { code?: unknown }
-  return { name, message, stack, code: typeof code === 'string' ? code : undefined }
+  const { code, cause } = error as { code?: unknown; cause?: unknown }
+  return {
+    name,
+    message,
+    stack,
+    code: typeof code === 'string' ? code : undefined,
+    cause: cause instanceof Error && !(cause.cause instanceof Error) ? packError(cause) : undefined,
+  }
 }
 
 /** Puts an error together again; one of this project's own is of its own class again. */
-export function unpackError({ name, message, stack, code }: ErrorMessage): Error {
+export function unpackError({ name, message, stack, code, cause }: ErrorMessage): Error {
+  const options = cause && { cause: unpackError(cause) }
   if (name === 'InducedMetricError' && code !== undefined) {
-    const error = new InducedMetricError(code as ErrorCode, message.replace(`${code}: `, ''))
+    const error = new InducedMetricError(code as ErrorCode, message.replace(`${code}: `, ''), options)
     return Object.assign(error, stack !== undefined && { stack })
   }
-  const error = new Error(message)
+  const error = new Error(message, options)
   return Object.assign(error, { name }, stack !== undefined && { stack }, code !== undefined && { code })
 }
 

@@ -1,4 +1,5 @@
-import { fromJSON, type TransformationJSON } from '@induced-metric/core'
+import { fromJSON, InducedMetricError, type TransformationJSON } from '@induced-metric/core'
+import { codedAs } from '../errors.js'
 import type { LoweringTable } from '../lowering/table.js'
 import { createOrtTensor, defaultOrt, type Ort, type OrtTensor, type OrtValues } from '../namespace.js'
 import { TrainingSession, type SessionTensor } from '../session.js'
@@ -42,7 +43,7 @@ interface Port {
 
 async function openNodePort(): Promise<Port> {
   const { parentPort } = await import('node:worker_threads')
-  if (!parentPort) throw new Error('this module runs in a worker thread')
+  if (!parentPort) throw new InducedMetricError('ERR_NOT_SUPPORTED', 'this module runs in a worker thread')
   return {
     postMessage: (message, transfer) => parentPort.postMessage(message, [...transfer]),
     listen: (handle) => void parentPort.on('message', handle),
@@ -72,7 +73,7 @@ async function answer({ method, args }: Request): Promise<Answer> {
   if (method === 'create') {
     return { value: await create(args[0] as ThreadOptions, args[1] as object | undefined) }
   }
-  if (!session) throw new Error('the session of this thread was not created')
+  if (!session) throw new InducedMetricError('ERR_OPTION', 'the session of this thread was not created')
   switch (method) {
     case 'runTrainStep':
     case 'runEvalStep': {
@@ -165,17 +166,27 @@ async function create(
 }
 
 async function optionsOf(module: string): Promise<ModuleOptions> {
-  const loaded = (await import(/* @vite-ignore */ /* webpackIgnore: true */ module)) as { default?: unknown }
+  const loaded = await codedAs(
+    'ERR_OPTION',
+    `the module ${module} cannot be loaded`,
+    async () => (await import(/* @vite-ignore */ /* webpackIgnore: true */ module)) as { default?: unknown },
+  )
   const exported: unknown = loaded.default
   const value: unknown = typeof exported === 'function' ? await (exported as () => unknown)() : exported
   if (typeof value === 'object' && value !== null) return value
-  throw new Error(`${module} must export session options, or a function that returns them, as its default`)
+  throw new InducedMetricError(
+    'ERR_OPTION',
+    `${module} must export session options, or a function that returns them, as its default`,
+  )
 }
 
 async function importOrt(module: string): Promise<Ort> {
-  const loaded = (await import(/* @vite-ignore */ /* webpackIgnore: true */ module)) as Ort & {
-    default?: Ort
-  }
+  const loaded = await codedAs(
+    'ERR_NOT_SUPPORTED',
+    `the runtime ${module} cannot be loaded`,
+    async () =>
+      (await import(/* @vite-ignore */ /* webpackIgnore: true */ module)) as Ort & { default?: Ort },
+  )
   return loaded.InferenceSession ? loaded : (loaded.default ?? loaded)
 }
 

@@ -184,7 +184,8 @@ describe('gradients of', () => {
       { w, s: scalar(1.5) },
       { y: ['batch', 4] },
     )
-    const { gradients: found } = await checkTraining(model, { loss: 'mse' }, { x, target })
+    const requiresGrad = ['w', 's']
+    const { gradients: found } = await checkTraining(model, { loss: 'mse', requiresGrad }, { x, target })
     expect(found.get('s')).toHaveLength(1)
   })
 

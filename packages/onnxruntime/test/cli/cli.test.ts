@@ -2,6 +2,7 @@ import { copyFile, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/pro
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PassThrough, Writable } from 'node:stream'
+import { fileURLToPath } from 'node:url'
 import { adam, inducedMetric, sgd } from '@induced-metric/core'
 import * as ort from 'onnxruntime-node'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
@@ -9,6 +10,7 @@ import { readCheckpointFile } from '../../src/checkpoint/index.js'
 import { main } from '../../src/cli/main.js'
 import { mlp } from '../../src/models/index.js'
 import { readModel, writeModel } from '../../src/onnx/model.js'
+import { createNode } from '../../src/onnx/node.js'
 import { writeArrays, writeArtifacts, writeExamples } from './artifacts.js'
 
 let root: string
@@ -213,6 +215,127 @@ describe('inspect', () => {
     const { code, out } = await run(['inspect', other])
     expect(code).toBe(1)
     expect(out).toMatch(/checkpoint: it has no values for the parameter layer2\/weight/)
+  })
+})
+
+describe('a forward model', () => {
+  const fixture = (name: string): string =>
+    fileURLToPath(new URL(`../fixtures/models/${name}.onnx`, import.meta.url))
+
+  it('is inspected: what it is, and what generate would make of it', async () => {
+    const { code, out, err } = await run(['inspect', fixture('qdq')])
+    expect([code, err]).toEqual([0, ''])
+    expect(out).toMatch(/^operator sets +ai\.onnx 13$/m)
+    expect(out).toMatch(/^inputs +x float32 \[N, S, 8\]$/m)
+    expect(out).toMatch(/^outputs +y float32 \[N, S, 3\]$/m)
+    expect(out).toMatch(
+      /^constants +s \(ai\.onnx::QuantizeLinear\): not trained unless --trainable names them$/m,
+    )
+    expect(out).toMatch(/^not reached +no gradient reaches "w2".*QuantizeLinear \("bq"\)$/m)
+    expect(out).toMatch(/^w2 +float32 +\[8, 8\] +64 +not trained$/m)
+    expect(out).toMatch(/^v +float32 +\[8, 3\] +24 +trainable$/m)
+    expect(out).toMatch(/^ai\.onnx::QuantizeLinear +2 +ends here$/m)
+    expect(out).toMatch(/^ai\.onnx::DequantizeLinear +2 +no rule$/m)
+    expect(out).toMatch(/loss from y and train 24 scalars of 1 parameters.*--loss$/m)
+    const json = await run(['inspect', fixture('qdq'), '--json'])
+    expect(JSON.parse(json.out)).toMatchObject({
+      opset: { 'ai.onnx': 13 },
+      inputs: ['x float32 [N, S, 8]'],
+      parameters: [
+        { name: 'w' },
+        { name: 'w2' },
+        { name: 'v', type: 'float32', dims: [8, 3], trainable: true },
+      ],
+      unreached: [
+        { name: 'w' },
+        { name: 'w2', stoppedBy: [{ operator: 'ai.onnx::QuantizeLinear', node: 'bq' }] },
+      ],
+      lossInputs: ['y'],
+      problems: [],
+    })
+  })
+
+  it('is said not to be trainable, in the terms of the command line', async () => {
+    const { code, out } = await run(['inspect', fixture('constant_weights')])
+    expect(code).toBe(1)
+    expect(out).toMatch(/^in nodes +w, b: parameters with --promote-constants$/m)
+    expect(out).toMatch(
+      /cannot make artifacts of it.*\n +ERR_OPTION: .*with --promote-constants they are parameters/,
+    )
+    expect(await run(['inspect', join(root, 'none.onnx')])).toMatchObject({
+      code: 2,
+      err: expect.stringMatching(/there is no file .*none\.onnx/),
+    })
+    const blocked = mlp({ sizes: [6, 3] })
+    blocked.graph.node.unshift(createNode('GRU', ['layers.0.weight'], ['z']))
+    blocked.graph.node.find(({ opType }) => opType === 'Gemm')!.input[1] = 'z'
+    await writeFile(join(root, 'blocked.onnx'), writeModel(blocked))
+    const stopped = await run(['inspect', join(root, 'blocked.onnx')])
+    expect(stopped.out).toMatch(/^ai\.onnx::GRU +1 +no rule$/m)
+    expect((await run(['inspect', join(folder, 'training_model.onnx')])).out).toMatch(
+      /a training model already/,
+    )
+    expect(await run(['inspect', data])).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/no ONNX model/),
+    })
+  })
+
+  it('has its weights in nodes promoted, and its summary says what is not trained', async () => {
+    const promoted = ['generate', fixture('constant_weights'), '--loss', 'mse', '--promote-constants']
+    const { code, out } = await run([...promoted, '-o', join(folder, 'promoted')])
+    expect(code).toBe(0)
+    expect(out).toMatch(/^to train +\d+ scalars of 2 parameters$/m)
+    const stopped = await run(['generate', fixture('qdq'), '--loss', 'mse', '-o', join(folder, 'stopped')])
+    expect(stopped.out).toMatch(/^not reached +no gradient reaches "w".*QuantizeLinear/m)
+    expect(stopped.out).toMatch(/^constants +s \(ai\.onnx::QuantizeLinear\)/m)
+    const fixed = mlp({ sizes: [6, 3] })
+    const [input] = fixed.graph.input
+    const { value } = input!.type!
+    if (value.case === 'tensorType') value.value.shape!.dim[0]!.value = { case: 'dimValue', value: 16n }
+    await writeFile(join(folder, 'fixed.onnx'), writeModel(fixed))
+    for (const rest of [['inspect'], ['generate', '--loss', 'mse', '-o', join(folder, 'fixed')]]) {
+      const said = await run([rest[0]!, join(folder, 'fixed.onnx'), ...rest.slice(1)])
+      expect(said.out).toMatch(/^batch +fixed: each step takes 16 examples, no more and no fewer/m)
+    }
+  })
+
+  it('that cannot be made artifacts of gives errors that name flags', async () => {
+    const path = join(root, 'flags.onnx')
+    const model = mlp({ sizes: [6, 8, 3] })
+    // A parameter that is called as an option is.
+    model.graph.initializer[0]!.name = 'requiresGrad'
+    for (const node of model.graph.node) {
+      node.input = node.input.map((name) => (name === 'layers.0.weight' ? 'requiresGrad' : name))
+    }
+    await writeFile(path, writeModel(model))
+    const generate = async (...flags: string[]): Promise<string> =>
+      (await run(['generate', path, '-o', join(root, 'flags'), ...flags])).err
+    expect(await generate()).toMatch(/the loss must be one number.*give --loss,/)
+    expect(await generate('--loss', 'mse', '--trainable', 'head')).toMatch(
+      /: --trainable names "head".*requiresGrad/,
+    )
+    expect(await generate('--loss', 'mse', '--frozen', 'head')).toMatch(/: --frozen names "head"/)
+    expect(await generate('--loss', 'mse', '--frozen', '*')).toMatch(/see --trainable and --frozen/)
+    const both = await generate('--loss', 'mse', '--frozen', 'requiresGrad', '--trainable', 'requiresGrad')
+    expect(both).toMatch(/"requiresGrad" is in --trainable and in --frozen/)
+    expect(await generate('--loss', 'mse', '--loss-inputs', 'head')).toMatch(
+      /--loss-inputs: the model computes no "head"/,
+    )
+    expect(await generate('--loss', 'mse', '--additional-outputs', 'head')).toMatch(
+      /--additional-outputs: the model/,
+    )
+    expect(await generate('--loss', 'cross-entropy', '--ignore-index', '0.5')).toMatch(
+      /: --ignore-index must be/,
+    )
+    model.graph.node.at(-1)!.opType = 'Softmax'
+    await writeFile(path, writeModel(model))
+    expect(await generate('--loss', 'cross-entropy')).toMatch(
+      /name the value before it: --loss-inputs [^"[]+\n/,
+    )
+    expect((await run(['train', path, '--data', data])).err).toMatch(
+      /is a file: give the folder of artifacts/,
+    )
   })
 })
 
@@ -442,7 +565,7 @@ describe('a command that makes no sense', () => {
       /adamw takes --weight-decay only/,
     ],
     [['generate', 'MODEL', '-o', 'DIR', '--batch-norm', 'off'], /--batch-norm takes training or inference/],
-    [['inspect', 'a', 'b'], /inspect: the folder of the artifacts, one at a time, given also b/],
+    [['inspect', 'a', 'b'], /inspect: the folder of the artifacts, or a model, one at a time, given also b/],
     [['inspect', 'DIR', '--all'], /inspect: Unknown option '--all'/],
     [['inspect', '/no/such/folder'], /there is no folder \/no\/such\/folder/],
     [['inspect', 'ROOT'], /no training_model\.onnx/],

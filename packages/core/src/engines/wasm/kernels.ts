@@ -1,4 +1,5 @@
 import type { Scalars } from '../../plan.js'
+import { changeOutput } from '../../record.js'
 import { enlist, type Helper } from './crew.js'
 import { createFlatRunner } from './flat.js'
 import type { Program } from './program.js'
@@ -38,8 +39,16 @@ export interface StepKernels {
     scalars: readonly Scalars[],
     results: readonly Float64Array[],
   ): void
-  /** Writes parameters and slots; after `reduce`, with the same tensors in the same order. */
-  update(bindings: readonly TensorBinding[], scalars: readonly Scalars[]): void
+  /**
+   * Writes parameters and slots; after `reduce`, with the same tensors in the same order.
+   *
+   * @param results the `change` outputs of the graph's `averaging` slots of each tensor, an array for each
+   */
+  update(
+    bindings: readonly TensorBinding[],
+    scalars: readonly Scalars[],
+    results?: readonly Float64Array[],
+  ): void
   /** Gives the memory back that the kernels work in. */
   dispose(): void
 }
@@ -80,14 +89,16 @@ export function createKernels(
     ? createStagedRunner(program, memory, allocator, workspace)
     : createFlatRunner(program, workspace, helper && enlist(helper, program, memory))
 
-  const { outputs, reductions } = program.graph
+  const { outputs, reductions, averaging } = program.graph
   const norm = outputs['norm'] === undefined ? [] : [outputs['norm']]
   const sums = reductions.map((name) => outputs[name]!)
+  const changes = averaging.map((name) => outputs[changeOutput(name)]!)
   return {
     prepare: (bindings) => runner.prepare(bindings),
     norm: (bindings, scalars, results) => runner.run('norm', bindings, scalars, norm, [results]),
     reduce: (bindings, scalars, results) => runner.run('reduce', bindings, scalars, sums, results),
-    update: (bindings, scalars) => runner.run('update', bindings, scalars, [], []),
+    update: (bindings, scalars, results = []) =>
+      runner.run('update', bindings, scalars, changes.slice(0, results.length), results),
     dispose() {
       runner.dispose()
       workspace.dispose()

@@ -1,6 +1,6 @@
 import type { Shape } from '../../algebra.js'
 import type { Graph } from '../../graph.js'
-import type { StepGraph } from '../../record.js'
+import { changeOutput, type StepGraph } from '../../record.js'
 import type { Loop } from './loop.js'
 
 /**
@@ -74,7 +74,8 @@ export function scheduleStep(graph: StepGraph): Schedule {
   const { outputs } = stepPlaces(graph)
   const norm = graph.outputs['norm'] === undefined ? undefined : orderPass(graph, ['norm'], new Set())
   const reduce = orderPass(graph, graph.reductions, new Set())
-  const update = orderPass(graph, outputs, new Set([...reduce.stored, ...reduce.late]))
+  const changes = graph.averaging.map(changeOutput)
+  const update = orderPass(graph, [...outputs, ...changes], new Set([...reduce.stored, ...reduce.late]))
 
   const kept = reduce.stored.filter((node) => update.reused.has(node))
   const registers = new Registers(graph)
@@ -168,6 +169,9 @@ function orderPass(graph: Graph, outputs: readonly string[], available: Readonly
   const toStore = new Set(
     barriers.flatMap(inputsOf).filter((i) => nodes[i]!.op !== 'input' && !available.has(i) && !isBarrier(i)),
   )
+  const written = outputs.filter((name) => isTensor(graph.outputs[name]!))
+  // What is summed of tensors while they are written.
+  const beside = written.length > 0 ? roots.filter((i) => nodes[i]!.op === 'sum' && !available.has(i)) : []
   const inMemory = new Set(available)
   const stages: Draft[] = []
   const isLate = (i: number): boolean => !isTensor(i) && nodes[i]!.op !== 'sum' && levelOf(i) > 0
@@ -176,7 +180,9 @@ function orderPass(graph: Graph, outputs: readonly string[], available: Readonly
     if (scalars.length > 0) stages.push({ kind: 'scalars', nodes: scalars })
 
     const stores = order.filter((i) => toStore.has(i) && levelOf(i) === level)
-    const sums = order.filter((i) => nodes[i]!.op === 'sum' && levelOf(i) === level + 1)
+    const sums = order.filter(
+      (i) => nodes[i]!.op === 'sum' && levelOf(i) === level + 1 && !beside.includes(i),
+    )
     const shapeOfSum = (i: number): Shape => nodes[nodes[i]!.inputs[0]!]!.shape
     const shapes = new Set([...stores.map((i) => nodes[i]!.shape), ...sums.map(shapeOfSum)])
     for (const shape of shapes) {
@@ -197,12 +203,11 @@ function orderPass(graph: Graph, outputs: readonly string[], available: Readonly
       inMemory.add(node)
     }
   }
-  const written = outputs.filter((name) => isTensor(graph.outputs[name]!))
   if (written.length > 0) {
     const stores = written.map((name) => graph.outputs[name]!)
     stages.push({
       kind: 'loop',
-      loop: gather(graph, [], stores, inMemory),
+      loop: gather(graph, beside, stores, inMemory),
       shape: nodes[stores[0]!]!.shape,
       outputs: written,
     })

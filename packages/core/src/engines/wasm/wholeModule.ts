@@ -1,7 +1,7 @@
 import type { Op } from '../../algebra.js'
 import { neededNodes, type Graph, type GraphNode } from '../../graph.js'
 import type { MetricGraph } from '../../metricGraph.js'
-import type { StepGraph } from '../../record.js'
+import { changeOutput, type StepGraph } from '../../record.js'
 import { encodeModule, type Bytes, type FunctionImport } from './encoder.js'
 import {
   call,
@@ -158,6 +158,18 @@ export function encodeWhole(
     // What is not finite may only have overflowed in single precision: the host knows how to look closer.
     return when([load, get(local), op.f64Sub, f64(0), op.f64Equal, op.i32Eqz], [i32(1), op.return])
   })
+  /** What is added to a state when the parameters have been written, or 0 where that is not finite. */
+  const changes = new Map<string, number>()
+  const changed = metric.changes.map(({ state, slot }): Bytes => {
+    const sum = layout.passes.update.loop.sums.indexOf(graph.outputs[changeOutput(slot)]!)
+    const local = locals.add('f64')
+    changes.set(`state.${state}`, local)
+    const isFinite = [get(local), get(local), op.f64Sub, f64(0), op.f64Equal]
+    return [
+      set(local, [get(block), loadF64(layout.passes.update.sums + 8 * sum)]),
+      when([isFinite, op.i32Eqz], set(local, f64(0))),
+    ]
+  })
   const late = reduce.stages.flatMap((stage) => (stage.kind === 'scalars' ? stage.nodes : []))
   const states = metric.state.map((name) => `state.${name}`)
   const outputs = ['average', 'metric', 'scale', 'status', ...states]
@@ -178,7 +190,13 @@ export function encodeWhole(
     ...(['average', 'metric', 'scale'] as const).map((name) =>
       result(layout.results[name], unit.get(metric.outputs[name]!)!),
     ),
-    ...states.map((name, i) => result(layout.results.state[i]!, unit.get(metric.outputs[name]!)!)),
+    ...changed,
+    ...states.map((name, i): Bytes => {
+      const change = changes.get(name)
+      const value = get(unit.get(metric.outputs[name]!)!)
+      const sum = change === undefined ? value : [value, get(change), op.f64Add]
+      return [get(block), sum, storeF64(layout.results.state[i]!)]
+    }),
     result(layout.results.dualNorm, step.get(graph.outputs['dual']!)!),
     i32(0),
   )

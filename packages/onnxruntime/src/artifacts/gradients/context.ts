@@ -2,8 +2,10 @@ import { stretchedAxes } from '../../lowering/arithmetic.js'
 import { createContext, type Emitted, type LoweringContext } from '../../lowering/context.js'
 import type { ValueType, ValueTypes } from '../../lowering/shapes.js'
 import { dataType } from '../../onnx/dataType.js'
+import { canonicalDomain } from '../../onnx/model.js'
 import type { Attributes } from '../../onnx/node.js'
 import type { NodeProto } from '../../onnx/onnx_pb.js'
+import { own } from '../../own.js'
 
 /** What a gradient rule works with: a node of the forward graph, and nodes to add to the backward one. */
 export interface GradientContext extends LoweringContext {
@@ -60,6 +62,15 @@ export type GradientRule = (context: GradientContext) => void
 
 /** The rule of an operator that has no gradient, or one that is zero wherever it exists: the reverse walk stops there. */
 export const noGradient: GradientRule = () => undefined
+
+/** The rule for a node, by tables of rules by operator, by domain. */
+export function ruleOf(
+  table: Readonly<Record<string, Readonly<Record<string, GradientRule>>>>,
+  { opType, domain }: NodeProto,
+): GradientRule | undefined {
+  const rules = own(table, canonicalDomain(domain))
+  return rules && own(rules, opType)
+}
 
 /** What the reverse walk knows of a node when it calls the node's rule. */
 export interface GradientScope {

@@ -1,8 +1,17 @@
 import { dataType } from '../../onnx/dataType.js'
 import type { GradientRule } from './context.js'
 
+const refusals = new WeakSet<GradientRule>()
+
 function refused(reason: string): GradientRule {
-  return ({ refuse }) => refuse(reason)
+  const rule: GradientRule = ({ refuse }) => refuse(reason)
+  refusals.add(rule)
+  return rule
+}
+
+/** Whether a rule is there to say why there is none. */
+export function isRefusal(rule: GradientRule): boolean {
+  return refusals.has(rule)
 }
 
 /** The same reason for several operators. */

@@ -1,0 +1,118 @@
+import { intOf } from '../onnx/attribute.js'
+import { subgraphsOf } from '../onnx/graph.js'
+import { canonicalDomain } from '../onnx/model.js'
+import type { GraphProto, NodeProto } from '../onnx/onnx_pb.js'
+import { own } from '../own.js'
+
+/**
+ * What an operator takes a value for.
+ *
+ * - `setting`: exponents, bounds, scales, ratios, thresholds, fill values
+ * - `buffer`: running statistics, which no gradient flows to
+ * - `arithmetic`: an operand of a sum, a product, a comparison or a choice
+ * - `parameter`: anything else, as a weight, a bias or a slope
+ */
+export type Use = 'setting' | 'buffer' | 'arithmetic' | 'parameter'
+
+/** How a value is used: the first node of each kind of use. */
+export type Uses = ReadonlyMap<Use, NodeProto>
+
+type Slots = Readonly<Record<string, readonly number[]>>
+
+/** Inputs of operators that settings go to rather than parameters, though their type is the same. */
+const settings: Slots = {
+  Clip: [1, 2],
+  DequantizeLinear: [1, 2],
+  Dropout: [1],
+  MelWeightMatrix: [3, 4],
+  NonMaxSuppression: [3, 4],
+  OneHot: [2],
+  Pad: [2],
+  Pow: [1],
+  QLinearConv: [1, 4, 6],
+  QLinearMatMul: [1, 4, 6],
+  QuantizeLinear: [1, 2],
+  Range: [0, 1, 2],
+  Resize: [1, 2],
+  Upsample: [1],
+}
+const buffers: Slots = { BatchNormalization: [3, 4] }
+
+const arithmetic = new Set(
+  'Add Sub Mul Div Pow Mod Max Min Sum Mean Where Equal Greater GreaterOrEqual Less LessOrEqual If Loop Scan'.split(
+    ' ',
+  ),
+)
+/** Operators that pass a value on in another form: what becomes of it then is what it is used for. */
+const carriers = new Set(
+  'Identity Cast CastLike Reshape Flatten Squeeze Unsqueeze Expand Tile Transpose Neg Abs Sqrt Reciprocal'.split(
+    ' ',
+  ),
+)
+/** Products that a bias may be added behind. */
+const products = new Set(['MatMul', 'Gemm', 'Conv', 'ConvTranspose'])
+
+/** Says of a graph what its values are used for, in it and in the graphs inside it. */
+export function usesIn(graph: GraphProto): (name: string) => Uses {
+  const readers = new Map<string, { readonly node: NodeProto; readonly index: number }[]>()
+  const producers = new Map<string, NodeProto>()
+  const visit = (nodes: readonly NodeProto[]): void => {
+    for (const node of nodes) {
+      for (const name of node.output) producers.set(name, node)
+      node.input.forEach((name, index) => {
+        const found = readers.get(name)
+        if (found) found.push({ node, index })
+        else readers.set(name, [{ node, index }])
+      })
+      for (const inner of subgraphsOf(node)) visit(inner.node)
+    }
+  }
+  visit(graph.node)
+  const isOne = new Set(
+    graph.initializer.filter(({ dims }) => dims.every((extent) => extent === 1n)).map(({ name }) => name),
+  )
+  const dims = new Map(graph.initializer.map((tensor) => [tensor.name, tensor.dims]))
+
+  /** Whether a node adds what has one element, and an axis, to a product with one output. */
+  const isBias = (node: NodeProto, name: string): boolean => {
+    if (node.opType !== 'Add' || dims.get(name)?.length === 0) return false
+    const other = producers.get(node.input.find((given) => given !== name) ?? '')
+    if (!other || !products.has(other.opType)) return false
+    let weight = dims.get(other.input[1] ?? '')
+    let isRowed = other.opType === 'Conv' || (other.opType === 'Gemm' && intOf(other, 'transB', 0) !== 0)
+    const before = producers.get(other.input[1] ?? '')
+    if (!weight && before?.opType === 'Transpose') {
+      weight = dims.get(before.input[0] ?? '')
+      isRowed = !isRowed
+    }
+    if (!weight || weight.length < 2) return false
+    return (isRowed ? weight[0] : other.opType === 'ConvTranspose' ? weight[1] : weight.at(-1)) === 1n
+  }
+  const useOf = (node: NodeProto, index: number, name: string): Use | 'carried' => {
+    const domain = canonicalDomain(node.domain)
+    if (domain !== '' && domain !== 'com.microsoft') return 'parameter'
+    if (has(settings, node, index)) return 'setting'
+    if (has(buffers, node, index)) return 'buffer'
+    if (arithmetic.has(node.opType) && !isBias(node, name)) return 'arithmetic'
+    // Only of one element: through a transposition or a reshaping weights are used, too.
+    return carriers.has(node.opType) && index === 0 ? 'carried' : 'parameter'
+  }
+  return (name) => {
+    const uses = new Map<Use, NodeProto>()
+    const seen = new Set([name])
+    for (const value of seen) {
+      for (const { node, index } of readers.get(value) ?? []) {
+        const use = useOf(node, index, value)
+        if (use === 'carried') {
+          if (!isOne.has(name)) uses.set('parameter', uses.get('parameter') ?? node)
+          else for (const output of node.output) if (output !== '') seen.add(output)
+        } else if (!uses.has(use)) uses.set(use, node)
+      }
+    }
+    return uses
+  }
+}
+
+function has(slots: Slots, { opType }: NodeProto, index: number): boolean {
+  return own(slots, opType)?.includes(index) === true
+}

@@ -1,0 +1,35 @@
+/** A text in quotes, as errors show names. */
+const quoted = '"(?:[^"\\\\]|\\\\.)*"'
+
+/** An option, where an error speaks of one rather than lists names of the model. */
+const option = (name: string): RegExp => new RegExp(`(^|: |\\b(?:and|in|see|with) )${name}\\b`, 'g')
+
+/** What errors call options, and what the command line calls them. */
+const names: readonly (readonly [RegExp, string])[] = [
+  [option('requiresGrad'), '$1--trainable'],
+  [option('frozen'), '$1--frozen'],
+  [option('promoteConstants: true'), '$1--promote-constants'],
+  [option('outputNames'), '$1--loss-inputs'],
+  [option('additionalOutputs'), '$1--additional-outputs'],
+  [option('ignoreIndex'), '$1--ignore-index'],
+  [/\bgive a loss\b/g, 'give --loss'],
+  [/\bthe option (gradients|lowerings)\b/g, 'the option $1 of a program'],
+  [/\b(train|eval)Model\b/g, '$1 model'],
+  [/\brunTrainStep\b/g, 'a train step'],
+  [/\brunEvalStep\b/g, 'an eval step'],
+]
+
+/** An error of the library in the terms of the command line: what is in quotes are names, and stays. */
+export function nameFlags(message: string): string {
+  const listed = new RegExp(`outputNames: \\[(${quoted}(?:, ${quoted})*)\\]`, 'g')
+  return message
+    .replace(listed, (_, list: string) => {
+      const values = [...list.matchAll(new RegExp(quoted, 'g'))].map(([text]) => JSON.parse(text) as string)
+      return `--loss-inputs ${values.join(',')}`
+    })
+    .split(new RegExp(`(${quoted})`))
+    .map((part, i) =>
+      i % 2 === 1 ? part : names.reduce((text, [pattern, flag]) => text.replace(pattern, flag), part),
+    )
+    .join('')
+}

@@ -1,0 +1,214 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { InducedMetricError } from '@induced-metric/core'
+import * as ort from 'onnxruntime-node'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { addLora, generateArtifacts, gradients, writeArtifacts } from '../src/artifacts/index.js'
+import {
+  createWorkerSession,
+  readCheckpointFile,
+  TrainingSession,
+  writeCheckpointFile,
+  type CheckpointState,
+} from '../src/index.js'
+import { recoverCheckpointFile } from '../src/checkpoint/files.js'
+import { gpt, mlp } from '../src/models/index.js'
+import {
+  createAttribute,
+  createModel,
+  createNode as node,
+  createTensor,
+  createValue as value,
+  int64Tensor,
+  setOpset,
+  writeModel,
+} from '../src/onnx/index.js'
+import { denseArtifacts } from './builder.js'
+import { build } from './build.js'
+
+let folder: string
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'induced-metric-errors-'))
+  await mkdir(join(folder, 'here'))
+  await writeFile(join(folder, 'file'), 'no checkpoint')
+  await writeFile(join(folder, 'beside'), 'ODTC')
+  await mkdir(join(folder, 'beside.data'))
+})
+afterAll(() => rm(folder, { recursive: true }))
+
+const state: CheckpointState = { trainable: [], frozen: [], optimizerGroups: [], properties: new Map() }
+const network = (): ReturnType<typeof mlp> => mlp({ sizes: [2, 2] })
+
+/** Every error has a code; the one that it stands for is its cause. */
+async function errorOf(act: () => unknown): Promise<InducedMetricError> {
+  const error: unknown = await Promise.resolve()
+    .then(act)
+    .then(
+      () => 'none',
+      (reason: unknown) => reason,
+    )
+  expect(error).toBeInstanceOf(InducedMetricError)
+  return error as InducedMetricError
+}
+
+describe('errors of the file system have a code', () => {
+  it.each<[string, string, RegExp, () => unknown]>([
+    ['a model that is a folder', 'ERR_OPTION', /EISDIR/, () => generateArtifacts(folder, { loss: 'mse' })],
+    [
+      'a model that is not there',
+      'ERR_OPTION',
+      /ENOENT/,
+      () => generateArtifacts(join(folder, 'no'), { loss: 'mse' }),
+    ],
+    [
+      'a training model that is a folder',
+      'ERR_OPTION',
+      /EISDIR/,
+      () => TrainingSession.create({ trainModel: folder }),
+    ],
+    [
+      'a checkpoint in place of a folder',
+      'ERR_OPTION',
+      /EISDIR/,
+      () => writeCheckpointFile(join(folder, 'here'), state),
+    ],
+    [
+      'a checkpoint in no folder',
+      'ERR_OPTION',
+      /ENOENT/,
+      () => writeCheckpointFile(join(folder, 'no', 'c'), state),
+    ],
+    ['a checkpoint at no path', 'ERR_OPTION', /path/, () => writeCheckpointFile(undefined as never, state)],
+    [
+      'a checkpoint beside a folder of data',
+      'ERR_CHECKPOINT',
+      /./,
+      () => readCheckpointFile(join(folder, 'beside')),
+    ],
+    [
+      'what a folder that is not there has left',
+      'ERR_CHECKPOINT',
+      /ENOENT/,
+      () => recoverCheckpointFile(join(folder, 'no', 'c')),
+    ],
+    [
+      'artifacts in place of a file',
+      'ERR_OPTION',
+      /EEXIST|ENOTDIR/,
+      async () => writeArtifacts(join(folder, 'file'), await generateArtifacts(network(), { loss: 'mse' })),
+    ],
+  ])('%s', async (_, code, reason, act) => {
+    const error = await errorOf(act)
+    expect(error.code).toBe(code)
+    expect(error.message).toMatch(reason)
+    if (/E[A-Z]+:/.test(error.message.slice(12))) expect(error.cause).toBeInstanceOf(Error)
+  })
+
+  it('an exported model in place of a folder', async () => {
+    const session = await TrainingSession.create({ ...denseArtifacts([2, 2]), ort })
+    const error = await errorOf(() =>
+      session.exportModelForInference(['scores'], { path: join(folder, 'here') }),
+    )
+    expect(error).toMatchObject({ code: 'ERR_OPTION', cause: { code: 'EISDIR' } })
+    expect((await errorOf(() => session.exportModelForInference('scores' as never))).code).toBe('ERR_OPTION')
+    await session.release()
+  })
+})
+
+describe('errors of the runtime have a code', () => {
+  it('where a label is none of the classes, or shapes do not go together, and nothing has changed', async () => {
+    const session = await TrainingSession.create({ ...denseArtifacts([2, 3]), ort }, { logSeverityLevel: 4 })
+    const x = (rows: number) => new ort.Tensor('float32', new Float32Array(2 * rows), [rows, 2])
+    const labels = (...given: number[]) =>
+      new ort.Tensor('int64', BigInt64Array.from(given, BigInt), [given.length])
+    await session.runTrainStep({ x: x(2), labels: labels(0, 1) })
+    const before = [...session.gradients].map(([, { data }]) => [...(data as Float32Array)])
+    for (const method of ['runTrainStep', 'runEvalStep'] as const) {
+      const mismatched = await errorOf(() => session[method]({ x: x(2), labels: labels(0, 1, 2) }))
+      expect(mismatched.code).toBe('ERR_SHAPE')
+      expect(mismatched.cause).toBeInstanceOf(Error)
+      await errorOf(() => session[method]({ x: x(1), labels: labels(7) }))
+    }
+    await errorOf(() => session.runTrainStep({ x: x(1), labels: labels(1) }, undefined, 7 as never))
+    expect([...session.gradients].map(([, { data }]) => [...(data as Float32Array)])).toEqual(before)
+    await session.release()
+  })
+})
+
+describe('numbers that nothing can hold have a code', () => {
+  it.each<[string, () => unknown]>([
+    ['a rank of 2⁴⁰', () => addLora(network(), { rank: 2 ** 40, targets: '*' })],
+    ['a seed that is none', () => addLora(network(), { rank: 1, targets: '*', seed: NaN })],
+    ['a network of 2⁶⁰ parameters', () => mlp({ sizes: [2 ** 30, 2 ** 30] })],
+    ['a network without sizes', () => mlp({} as never)],
+    ['a type called as what objects inherit', () => mlp({ sizes: [1, 1], dtype: 'constructor' as never })],
+    ['half a width', () => gpt({ width: 2.5 })],
+    ['half an axis', () => value('x', 1, [1.5])],
+    ['half an extent', () => createTensor('x', [1.5], 1, new Float32Array(1))],
+    ['elements that are no array', () => createTensor('x', [1], 1, 7 as never)],
+    ['half an attribute', () => createAttribute('axis', 0.5)],
+    ['half an element', () => int64Tensor('x', [0.5])],
+    ['an axis that is no number', () => node('Concat', ['x'], ['y'], { axes: [NaN] })],
+    ['half a version', () => setOpset(network(), '', 17.5)],
+    ['half a version of a new model', () => createModel({ nodes: [], inputs: [], outputs: [], opset: 17.5 })],
+    [
+      'an optimizer that is a bigint',
+      () => generateArtifacts(network(), { loss: 'mse', optimizer: 1n as never }),
+    ],
+    ['a loss that is a bigint', () => generateArtifacts(network(), { loss: 1n as never })],
+    ['a pattern that is a number', () => generateArtifacts(network(), { loss: 'mse', frozen: 7 as never })],
+    [
+      'outputs that are a text',
+      () => generateArtifacts(network(), { loss: 'mse', outputNames: 'output' as never }),
+    ],
+    [
+      'additional outputs that are a number',
+      () => generateArtifacts(network(), { loss: 'mse', additionalOutputs: 7 as never }),
+    ],
+  ])('%s', async (_, act) => {
+    expect((await errorOf(act)).code).toMatch(/^ERR_(OPTION|NOT_SUPPORTED|SHAPE)$/)
+  })
+
+  it('a model with attributes that make no sense', async () => {
+    const bad = (attributes: Record<string, number[]>, opType: string) =>
+      createModel({
+        nodes: [node('MatMul', ['x', 'w'], ['h']), node(opType, ['h'], ['y'], attributes)],
+        inputs: [value('x', 1, [2, 2])],
+        outputs: [value('y', 1, [2, 2])],
+        initializers: [createTensor('w', [2, 2], 1, new Float32Array(4))],
+      })
+    for (const model of [bad({ perm: [7, -9] }, 'Transpose'), bad({ kernel_shape: [-1] }, 'MaxPool')]) {
+      await errorOf(() => generateArtifacts(model, { loss: 'mse' }))
+    }
+  })
+
+  it('a rule of the caller’s own keeps its errors', async () => {
+    const mine = new Error('mine')
+    const table = {
+      ...gradients,
+      '': {
+        ...gradients[''],
+        Relu: () => {
+          throw mine
+        },
+      },
+    }
+    const model = mlp({ sizes: [2, 2, 2] })
+    await expect(generateArtifacts(model, { loss: 'mse', gradients: table })).rejects.toBe(mine)
+  })
+})
+
+describe('errors of threads have a code', () => {
+  beforeAll(build)
+
+  it.each<[string, object]>([
+    ['a module that is not there', { module: '/no/such/module.mjs' }],
+    ['a runtime that is not there', { ort: '/no/such/runtime.mjs' }],
+    ['options that cannot be sent', { checkpointState: Promise.resolve() }],
+  ])('%s', async (_, options) => {
+    const trainModel = writeModel(network())
+    const error = await errorOf(() => createWorkerSession({ trainModel, ...options }))
+    expect(error.code).toMatch(/^ERR_(OPTION|NOT_SUPPORTED)$/)
+  })
+})

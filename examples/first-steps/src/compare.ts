@@ -1,11 +1,11 @@
-import { adam, inducedMetric, rateFree } from '@induced-metric/core'
+import { adam, heavyBall, inducedMetric, rateFree } from '@induced-metric/core'
 
 import type { Choice, Task } from './task.js'
 import { characters, charactersBriefly } from './tasks/characters.js'
 import { digits } from './tasks/digits.js'
 import { iris } from './tasks/iris.js'
 import { polynomial } from './tasks/polynomial.js'
-import { xor } from './tasks/xor.js'
+import { countStuck, xor } from './tasks/xor.js'
 
 /** The five, each as its public example has it, and one of them stopped early. */
 export const tasks: readonly Task[] = [xor, iris, digits, characters, charactersBriefly, polynomial]
@@ -73,3 +73,35 @@ export function formatComparisons(comparisons: readonly Comparison[]): string {
 }
 
 const figure = (value: number): string => String(Number(value.toPrecision(3)))
+
+/** What may befall a very small network: first weights of exclusive or from which it is not learnt, as Markdown. */
+export function tableOfStuck(seeds = 100): string {
+  const plain = (learningRate: number) => ({
+    induced: () => inducedMetric(adam(), { learningRate, xi: 0 }),
+  })
+  const choices: readonly (readonly [string, Choice])[] = [
+    ["brain.js's SGD", 'own'],
+    ['Adam, rate .03', plain(0.03)],
+    ['Adam, rate .1', plain(0.1)],
+    ...Object.entries(recipes),
+    ['rateFree(adam(), { learningRate: 0.03 })', { induced: () => rateFree(adam(), { learningRate: 0.03 }) }],
+    [
+      'rateFree(heavyBall(), { learningRate: 10 })',
+      { induced: () => rateFree(heavyBall(), { learningRate: 10 }) },
+    ],
+  ]
+  const rows = choices.map(([title, choice]) => {
+    const cells = [1, patterns].map((batchSize) => {
+      // Its own update knows no batches.
+      if (choice === 'own' && batchSize > 1) return '—'
+      const { stuck, median } = countStuck(choice, batchSize, seeds)
+      return `${stuck} (${median})`
+    })
+    return `| ${[title, ...cells].join(' | ')} |`
+  })
+  const headings = [`stuck of ${seeds} (median of iterations)`, 'a pattern a step', 'all four a step']
+  return [`| ${headings.join(' | ')} |`, '| --- | --- | --- |', ...rows].join('\n')
+}
+
+/** Of exclusive or. */
+const patterns = 4

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util'
 
-import { compare, formatComparisons, tasks, type Comparison } from './compare.js'
+import { compare, formatComparisons, tableOfStuck, tasks, type Comparison } from './compare.js'
 
 const { values } = parseArgs({
   options: { seeds: { type: 'string', default: '3' }, sweep: { type: 'boolean', default: false } },
@@ -11,3 +11,4 @@ for (const task of tasks) {
   comparisons.push(await compare(task, Number(values.seeds), values.sweep))
 }
 console.log(`\n${formatComparisons(comparisons)}`)
+console.log(`\n${tableOfStuck()}`)

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module'
 import { dirname, join, sep } from 'node:path'
 
-import { inducedOptimizer } from '@induced-metric/tfjs'
+import { inducedOptimizer, type InducedOptimizer } from '@induced-metric/tfjs'
 import * as tf from '@tensorflow/tfjs'
 import { setWasmPaths } from '@tensorflow/tfjs-backend-wasm'
 
@@ -18,4 +18,10 @@ export async function startTensorFlow(): Promise<void> {
 /** The optimiser chosen. */
 export function optimizerOf(choice: Choice, own: () => tf.Optimizer, steps: number): tf.Optimizer {
   return choice === 'own' ? own() : inducedOptimizer(tf, choice.induced(steps))
+}
+
+/** Evaluates with the averages of the weights where the optimiser keeps any, as `rateFree` without `steps` does. */
+export function evaluated<R>(optimizer: tf.Optimizer, evaluate: () => R): R {
+  const isOurs = 'withAveragedWeights' in optimizer
+  return isOurs ? (optimizer as InducedOptimizer).withAveragedWeights(evaluate) : evaluate()
 }

@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs'
 
 import { seedRandom } from '../random.js'
 import type { Task } from '../task.js'
-import { optimizerOf, startTensorFlow } from '../tensorFlow.js'
+import { evaluated, optimizerOf, startTensorFlow } from '../tensorFlow.js'
 
 const TEXT = `one two buckle my shoe
 three four knock at the door
@@ -24,7 +24,7 @@ const charactersIn = (epochs: number): Task => ({
     await startTensorFlow()
     seedRandom(seed)
     const alphabet = [...new Set(TEXT)]
-    const codes = [...TEXT].map((letter) => alphabet.indexOf(letter))
+    const codes = Array.from(TEXT, (letter) => alphabet.indexOf(letter))
     const starts = Array.from({ length: TEXT.length - LENGTH }, (_, place) => place)
     const inputs = tf.oneHot(
       tf.tensor2d(
@@ -54,7 +54,7 @@ const charactersIn = (epochs: number): Task => ({
     const optimizer = optimizerOf(choice, () => tf.train.rmsprop(0.01), steps)
     model.compile({ optimizer, loss: 'categoricalCrossentropy' })
     await model.fit(inputs, targets, { epochs, batchSize: BATCH, verbose: 0 })
-    return (model.evaluate(inputs, targets) as tf.Scalar).dataSync()[0]!
+    return evaluated(optimizer, () => (model.evaluate(inputs, targets) as tf.Scalar).dataSync()[0]!)
   },
 })
 

@@ -4,7 +4,7 @@ import * as tf from '@tensorflow/tfjs'
 
 import { seedRandom } from '../random.js'
 import type { Task } from '../task.js'
-import { optimizerOf, startTensorFlow } from '../tensorFlow.js'
+import { evaluated, optimizerOf, startTensorFlow } from '../tensorFlow.js'
 
 const EPOCHS = 40
 const BATCH = 32
@@ -37,7 +37,7 @@ export const iris: Task = {
     const optimizer = optimizerOf(choice, () => tf.train.adam(0.01), steps)
     model.compile({ optimizer, loss: 'categoricalCrossentropy' })
     await model.fit(...tensorsOf(trained), { epochs: EPOCHS, batchSize: BATCH, verbose: 0 })
-    return (model.evaluate(...tensorsOf(held)) as tf.Scalar).dataSync()[0]!
+    return evaluated(optimizer, () => (model.evaluate(...tensorsOf(held)) as tf.Scalar).dataSync()[0]!)
   },
 }
 

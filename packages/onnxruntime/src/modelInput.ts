@@ -43,9 +43,15 @@ export function checkNotEmpty(method: string, feeds: OrtValues, inputs: readonly
 /**
  * Checks what a caller feeds a model.
  *
+ * @param unread inputs that may be fed, though the model does not read them
  * @throws ERR_OPTION for an input that is missing or unknown; ERR_SHAPE for one of another type or shape
  */
-export function checkFeeds(method: string, feeds: OrtValues, inputs: readonly ModelInput[]): void {
+export function checkFeeds(
+  method: string,
+  feeds: OrtValues,
+  inputs: readonly ModelInput[],
+  unread: ReadonlySet<string>,
+): void {
   const list = inputs.map(({ name }) => name).join(', ')
   if (typeof feeds !== 'object' || feeds === null) {
     throw new InducedMetricError('ERR_OPTION', `${method} takes { name: tensor } for the inputs ${list}`)
@@ -85,7 +91,7 @@ export function checkFeeds(method: string, feeds: OrtValues, inputs: readonly Mo
     }
   }
   const names = new Set(inputs.map(({ name }) => name))
-  const unknown = Object.keys(feeds).find((name) => !names.has(name))
+  const unknown = Object.keys(feeds).find((name) => !names.has(name) && !unread.has(name))
   if (unknown !== undefined) {
     throw new InducedMetricError(
       'ERR_OPTION',

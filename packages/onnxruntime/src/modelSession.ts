@@ -1,14 +1,14 @@
 import { InducedMetricError } from '@induced-metric/core'
+import { withoutWrongFusions } from './fusions.js'
 import { describeNode } from './lowering/context.js'
-import { typeOf } from './lowering/shapes.js'
 import { createOrtSession, type Ort, type OrtSession } from './namespace.js'
-import { dataType } from './onnx/dataType.js'
-import { subgraphsOf } from './onnx/graph.js'
+import { allNodes } from './onnx/graph.js'
 import type { Model } from './onnx/model.js'
 import type { GraphProto, NodeProto } from './onnx/onnx_pb.js'
 
 /**
- * Makes a session of a lowered model.
+ * Makes a session of a lowered model, which computes what the model says: without those of the runtime's optimisations that
+ * would change it.
  *
  * @param what names the model in errors
  * @throws ERR_NOT_SUPPORTED where the runtime cannot: where it does not know an operator, or has no kernel for it, with the
@@ -21,7 +21,7 @@ export async function createModelSession(
   options?: object,
 ): Promise<OrtSession> {
   try {
-    return await createOrtSession(ort, model, what, optionsFor(model, options))
+    return await createOrtSession(ort, model, what, withoutWrongFusions(model, options))
   } catch (error) {
     const found = error instanceof Error ? findCulprit(model.graph, error.message) : undefined
     if (found === undefined) throw error
@@ -31,26 +31,6 @@ export async function createModelSession(
       { cause: (error as Error).cause },
     )
   }
-}
-
-/**
- * Optimisations of the runtime that make no session of doubles: one puts a QuickGelu, for which there is no kernel, in the
- * place of x·σ(x), the other gives up on a Clip after a Relu.
- */
-const floatOnly = ['QuickGeluFusion', 'FuseReluClip']
-
-interface SessionOptions {
-  readonly extra?: { readonly optimization?: { readonly disable_specified_optimizers?: string } }
-}
-
-function optionsFor({ graph }: Model, options?: SessionOptions): object | undefined {
-  const values = [...graph.input, ...graph.valueInfo, ...graph.output].map((value) => typeOf(value))
-  if (![...values, ...graph.initializer].some((value) => value.dataType === dataType.double)) return options
-  const { extra } = options ?? {}
-  const { disable_specified_optimizers: own } = extra?.optimization ?? {}
-  const disabled = [...(own === undefined ? [] : [own]), ...floatOnly].join(';')
-  const optimization = { ...extra?.optimization, disable_specified_optimizers: disabled }
-  return { ...options, extra: { ...extra, optimization } }
 }
 
 const isUnknown =
@@ -69,13 +49,9 @@ function findCulprit(graph: GraphProto, message: string): { node: NodeProto; pro
   for (const [pattern, problem] of complaints) {
     const { op, name } = pattern.exec(message)?.groups ?? {}
     if (op === undefined) continue
-    const nodes = nodesOf(graph).filter(({ opType }) => opType === op)
+    const nodes = allNodes(graph).filter(({ opType }) => opType === op)
     const node = nodes.find((candidate) => candidate.name === name) ?? nodes[0]
     if (node) return { node, problem }
   }
   return undefined
-}
-
-function nodesOf({ node }: GraphProto): NodeProto[] {
-  return node.flatMap((one) => [one, ...subgraphsOf(one).flatMap(nodesOf)])
 }

@@ -10,11 +10,12 @@ import { concatenated, partsOf, scatter, sizeOfParts, type Parts } from './conti
 import { outputsOf, type Fetches } from './fetches.js'
 import { inferenceModel } from './inferenceModel.js'
 import { writeInferenceModel } from './inferenceFile.js'
-import { checkFeeds, checkNotEmpty, type ModelInput } from './modelInput.js'
+import type { ModelInput } from './modelInput.js'
 import { createOrtTensor, runOrtSession, type OrtTensor, type OrtValues } from './namespace.js'
 import { own } from './own.js'
 import type { TrainingSessionOptions } from './sessionOptions.js'
-import { setUp, type Runtime, type SessionSetup } from './sessionSetup.js'
+import type { RunnableModel, Runtime } from './runtime.js'
+import { setUp, type SessionSetup } from './sessionSetup.js'
 import { createSessionTensors, type SessionTensors } from './sessionTensors.js'
 import { optimizerState } from './state.js'
 import type { CheckpointState, NamedTensor, Property } from './types.js'
@@ -61,8 +62,6 @@ export interface SessionParameter extends SessionTensor {
  */
 export class TrainingSession {
   readonly #setup: SessionSetup
-  readonly #feedInputs: readonly ModelInput[]
-  readonly #evalFeeds: readonly ModelInput[]
   readonly #tensors: SessionTensors
   #pending: Promise<unknown> = Promise.resolve()
   /** Train steps whose gradients are added up, and their losses. */
@@ -74,9 +73,6 @@ export class TrainingSession {
   private constructor(setup: SessionSetup) {
     this.#setup = setup
     const { runtime, optimizer, frozen } = setup
-    const parameters = new Set([...optimizer.parameters, ...frozen].map(({ name }) => name))
-    this.#feedInputs = runtime.trainInputs.filter(({ name }) => !parameters.has(name))
-    this.#evalFeeds = runtime.evaluation?.inputs.filter(({ name }) => !parameters.has(name)) ?? []
     this.#tensors = createSessionTensors(runtime.ort, runtime.lowered, optimizer, frozen)
   }
 
@@ -102,7 +98,7 @@ export class TrainingSession {
 
   /** What to feed `runTrainStep`. */
   get trainingInputNames(): readonly string[] {
-    return this.#feedInputs.map(({ name }) => name)
+    return this.#runtime.train.fed.map(({ name }) => name)
   }
 
   /** What `runTrainStep` gives back; the first is the loss. */
@@ -112,8 +108,7 @@ export class TrainingSession {
 
   /** What to feed `runEvalStep`. Throws ERR_OPTION where the session has no eval model. */
   get evalInputNames(): readonly string[] {
-    this.#evaluation('evalInputNames')
-    return this.#evalFeeds.map(({ name }) => name)
+    return this.#evaluation('evalInputNames').fed.map(({ name }) => name)
   }
 
   /** What `runEvalStep` gives back. Throws ERR_OPTION where the session has no eval model. */
@@ -160,8 +155,9 @@ export class TrainingSession {
    * @param fetches the outputs to give back, all by default
    * @param options of the runtime's `run`
    * @returns the outputs by name, as the runtime's tensors
-   * @throws ERR_OPTION and ERR_SHAPE for feeds that do not fit, or whose values the model cannot take; ERR_NOT_SUPPORTED for
-   *   whatever else the runtime cannot do. Gradients of earlier train steps are then as before.
+   * @throws ERR_OPTION and ERR_SHAPE for feeds that do not fit, or whose values the model cannot take, as labels that are no
+   *   class; ERR_SHAPE where a batch normalisation would have one value for each channel; ERR_NOT_SUPPORTED for whatever
+   *   else the runtime cannot do. Gradients of earlier train steps are then as before.
    */
   runTrainStep(
     feeds: OrtValues,
@@ -169,9 +165,9 @@ export class TrainingSession {
     options?: object,
   ): Promise<Record<string, OrtTensor>> {
     return this.#enqueue(async () => {
-      checkFeeds('runTrainStep', feeds, this.#feedInputs)
-      checkNotEmpty('runTrainStep', feeds, this.#feedInputs)
       const { lowered, train, fillsFetches } = this.#runtime
+      const checking = train.check('runTrainStep', feeds)
+      if (checking) await checking
       const [names, runOptions] = outputsOf(lowered.outputs, fetches, options)
       if (this.#resets) {
         this.#accumulated = 0
@@ -187,9 +183,9 @@ export class TrainingSession {
       for (const { output } of lowered.buffers) asked[output] = null
       Object.assign(asked, own)
       const returned = await runOrtSession(
-        train,
+        train.session,
         'trainModel',
-        this.#inputs(this.#runtime.trainInputs, feeds),
+        this.#inputs(train.inputs, feeds),
         fillsFetches ? asked : Object.keys(asked),
         runOptions,
       )
@@ -277,7 +273,8 @@ export class TrainingSession {
   ): Promise<Record<string, OrtTensor>> {
     return this.#enqueue(async () => {
       const evaluation = this.#evaluation('runEvalStep')
-      checkFeeds('runEvalStep', feeds, this.#evalFeeds)
+      const checking = evaluation.check('runEvalStep', feeds)
+      if (checking) await checking
       const [names, runOptions] = outputsOf(evaluation.outputs, fetches, options)
       const inputs = this.#inputs(evaluation.inputs, feeds)
       const results = await runOrtSession(evaluation.session, 'evalModel', inputs, names, runOptions)
@@ -323,6 +320,30 @@ export class TrainingSession {
   setLearningRate(value: number): void {
     this.#alive()
     this.#optimizer.learningRate = value
+  }
+
+  /**
+   * Runs a function while the session has the averages of its parameters, where the transformation keeps any (`averageWeights`, as
+   * `rateFree` without `steps` does): eval steps and exports in it are of those. The parameters' own values are put back when its
+   * promise is settled.
+   *
+   * @param evaluate must not take optimiser steps, and waits for what it starts
+   * @returns what the function returned
+   * @throws what the function throws; ERR_OPTION when it is called within itself
+   */
+  async withAveragedWeights<R>(evaluate: () => R | Promise<R>): Promise<R> {
+    let restore = (): void => {}
+    const restored = await this.#enqueue(() => ({
+      done: this.#optimizer.withAveragedWeights(() => new Promise<void>((resolve) => (restore = resolve))),
+    }))
+    try {
+      return await evaluate()
+    } finally {
+      await this.#enqueue(() => {
+        restore()
+        return restored.done
+      })
+    }
   }
 
   /** The optimiser's state alone, in the core's form: other adapters resume from it too. */
@@ -397,8 +418,7 @@ export class TrainingSession {
       this.#released = true
       this.#optimizer.dispose()
       this.#tensors.release()
-      await this.#runtime.train.release()
-      await this.#runtime.evaluation?.session.release()
+      await this.#runtime.release()
     })
   }
 
@@ -418,7 +438,7 @@ export class TrainingSession {
     return result
   }
 
-  #evaluation(method: string): NonNullable<Runtime['evaluation']> {
+  #evaluation(method: string): RunnableModel {
     this.#alive()
     const { evaluation } = this.#runtime
     if (evaluation) return evaluation

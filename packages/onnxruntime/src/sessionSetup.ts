@@ -1,36 +1,17 @@
 import { createOptimizer, inducedMetric, sgd, withGroups, type Optimizer } from '@induced-metric/core'
 import { isRemote, readArtifact, type Artifact } from './artifact.js'
 import { readCheckpoint, readCheckpointFile } from './checkpoint/index.js'
-import { fillsFetches } from './fetching.js'
 import { defaultLearningRate, readOptimizerModel } from './genuine.js'
 import { loadModel } from './loadModel.js'
-import { lowerModel, lowerTrainingModel, type LoweredTrainingModel } from './lowering/lower.js'
+import { lowerTrainingModel } from './lowering/lower.js'
 import { lowerings as builtinLowerings } from './lowering/table.js'
-import { modelInputs, type ModelInput } from './modelInput.js'
-import { createModelSession } from './modelSession.js'
-import { defaultOrt, type Ort, type OrtSession } from './namespace.js'
+import { defaultOrt } from './namespace.js'
 import type { Model } from './onnx/model.js'
+import { createRuntime, type Runtime } from './runtime.js'
 import { checkSessionOptions, type TrainingSessionOptions } from './sessionOptions.js'
 import { matchParameters } from './sessionParameters.js'
 import { groupName, isOwnProperty, restoreOptimizer } from './state.js'
 import type { CheckpointState, NamedTensor, Property } from './types.js'
-
-/** The sessions of the runtime and what they are fed. */
-export interface Runtime {
-  readonly ort: Ort
-  readonly fillsFetches: boolean
-  readonly train: OrtSession
-  readonly trainInputs: readonly ModelInput[]
-  readonly lowered: LoweredTrainingModel
-  readonly evaluation:
-    | {
-        readonly session: OrtSession
-        readonly inputs: readonly ModelInput[]
-        readonly outputs: readonly string[]
-      }
-    | undefined
-  readonly evalModel: Model | undefined
-}
 
 /** What a session consists of. */
 export interface SessionSetup {
@@ -56,8 +37,8 @@ export async function setUp(options: TrainingSessionOptions, sessionOptions?: ob
   const lowered = lowerTrainingModel(trainModel, lowerings)
   const evalModel = await readOptional(options.evalModel, 'evalModel')
   const state = checkpointState === undefined ? undefined : await readState(checkpointState)
-  const models = evalModel ? [lowered.model, evalModel] : [lowered.model]
-  const { trainable, frozen } = matchParameters(lowered, models, state, options.groupOf)
+  const inModels = evalModel ? [lowered.model, evalModel] : [lowered.model]
+  const { trainable, frozen } = matchParameters(lowered, inModels, state, options.groupOf)
 
   const saved = state?.optimizerGroups.find(({ name }) => name === groupName)?.initialLearningRate
   const initialRate = saved === undefined || saved === 0 ? defaultLearningRate : saved
@@ -80,30 +61,11 @@ export async function setUp(options: TrainingSessionOptions, sessionOptions?: ob
   if (chosen && state && options.optimizerState !== 'fresh') restoreOptimizer(optimizer, state)
 
   const ort = options.ort ?? (await defaultOrt())
-  const fills = await fillsFetches(ort)
-  const train = await createModelSession(ort, lowered.model, 'trainModel', sessionOptions)
-  let evaluation: Runtime['evaluation']
-  try {
-    const runnable = evalModel && lowerModel(evalModel, lowerings)
-    evaluation = runnable && {
-      session: await createModelSession(ort, runnable, 'evalModel', sessionOptions),
-      inputs: modelInputs(runnable),
-      outputs: runnable.graph.output.map(({ name }) => name),
-    }
-  } catch (error) {
-    await train.release()
-    throw error
-  }
+  const parameters = new Set([...trainable, ...frozen].map(({ name }) => name))
+  const models = { train: trainModel, lowered, evaluation: evalModel }
+  const runtime = await createRuntime(ort, models, lowerings, parameters, sessionOptions)
   return {
-    runtime: {
-      ort,
-      fillsFetches: fills,
-      train,
-      trainInputs: modelInputs(lowered.model),
-      lowered,
-      evaluation,
-      evalModel,
-    },
+    runtime,
     optimizer,
     steps: chosen !== undefined,
     // What a step moves along is the session's own, not the caller's.

@@ -103,7 +103,7 @@ describe('TrainingSession', () => {
     for (let step = 1; step <= 5; step++) {
       const loss =
         lossOf(await session.runTrainStep(batch(4, step))) +
-        lossOf(await session.runTrainStep(batch(4, -step)))
+        lossOf(await session.runTrainStep(batch(4, 10 + step)))
       const report = await session.runOptimizerStep()
       const expected = reference.step(
         [...session.gradients.values()].map(({ data }) => (data as Float32Array).slice()),
@@ -187,6 +187,32 @@ describe('TrainingSession', () => {
       code: 'ERR_OPTION',
       message: expect.stringMatching(/"extar".*nearest names are "extra"/) as string,
     })
+  })
+
+  it('evaluates with the averages of its parameters, and puts their own values back', async () => {
+    const session = await TrainingSession.create({
+      ...artifacts,
+      optimizer: inducedMetric(sgd(), { learningRate: 0.1, xi: 0, averageWeights: 0 }),
+    })
+    const after: number[][] = []
+    for (let i = 0; i < 3; i++) {
+      await session.runTrainStep(batch(4))
+      await session.runOptimizerStep()
+      await session.lazyResetGrad()
+      after.push(values(session).flat())
+    }
+    const averaged = await session.withAveragedWeights(async () => {
+      await expect(session.runOptimizerStep()).rejects.toMatchObject({ code: 'ERR_OPTION' })
+      await expect(session.withAveragedWeights(() => 1)).rejects.toMatchObject({ code: 'ERR_OPTION' })
+      return values(session).flat()
+    })
+    averaged.forEach((value, i) => {
+      expect(value).toBeCloseTo(after.reduce((sum, weights) => sum + weights[i]!, 0) / 3, 5)
+    })
+    expect(values(session).flat()).toEqual(after.at(-1))
+    await expect(session.withAveragedWeights(() => Promise.reject(new Error('no')))).rejects.toThrow('no')
+    expect(values(session).flat()).toEqual(after.at(-1))
+    await session.release()
   })
 
   it('sets the learning rate, in place of the schedule', async () => {

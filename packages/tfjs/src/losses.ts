@@ -1,4 +1,5 @@
 import type { NamedTensorMap, Scalar, Tensor, TensorFlow } from './namespace.js'
+import type { VariableGradient } from './variables.js'
 
 /**
  * The losses that gradients were computed with, for steps whose embedding reads the loss. A loss goes with its gradients
@@ -8,11 +9,13 @@ export interface Losses {
   /** Keeps a loss for as long as one of its gradients is there and has not been stepped with. */
   remember(loss: Scalar, gradients: NamedTensorMap): void
   /** The loss that gradients came with; `undefined` where they did not all come with one. */
-  of(gradients: readonly Tensor[]): Scalar | undefined
+  of(pairs: readonly Paired[]): Scalar | undefined
   /** Lets go of what belongs to gradients that were stepped with, or disposed of. */
-  release(gradients: readonly Tensor[]): void
+  release(pairs: readonly Paired[]): void
   dispose(): void
 }
+
+type Paired = Pick<VariableGradient, 'gradient'>
 
 interface Entry {
   readonly loss: Scalar
@@ -35,13 +38,20 @@ export function createLosses(tf: TensorFlow): Losses {
       if (tensors.length === 0) return
       entries = [...entries, { loss: tf.keep(loss.clone()), gradients: new Set(tensors) }]
     },
-    of(gradients) {
-      const [first] = gradients
-      const entry = first && entries.find((candidate) => candidate.gradients.has(first))
-      return entry && gradients.every((gradient) => entry.gradients.has(gradient)) ? entry.loss : undefined
+    of(pairs) {
+      let found: Entry | undefined
+      if (entries.length === 0) return undefined
+      for (const { gradient } of pairs) {
+        if (gradient === null) continue
+        found ??= entries.find((entry) => entry.gradients.has(gradient))
+        if (!found?.gradients.has(gradient)) return undefined
+      }
+      return found?.loss
     },
-    release(gradients) {
-      for (const entry of entries) for (const gradient of gradients) entry.gradients.delete(gradient)
+    release(pairs) {
+      if (entries.length === 0) return
+      for (const entry of entries)
+        for (const { gradient } of pairs) if (gradient !== null) entry.gradients.delete(gradient)
       sweep()
     },
     dispose() {

@@ -58,7 +58,7 @@ import { forVariables } from './names.js'
 import { warn } from './platform.js'
 import { isHalfPrecision, leastHalfEpsilon } from './precision.js'
 import { createState, forgetScalars, valuesOf, type State } from './state.js'
-import { reduceStep, type Reduced } from './step.js'
+import { freshValues, reduceStep, type FreshValues, type Reduced } from './step.js'
 import { pairGradients, variableNamed, type VariableGradient } from './variables.js'
 import {
   decideOnDevice,
@@ -211,17 +211,16 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
       checkOwnValues('applyGradients', this.#isAveraged)
       try {
         const pairs = pairGradients(tf, variableGradients)
-        const gradients = pairs.flatMap(({ gradient }) => gradient ?? [])
         const plan = this.#planOf(pairs.map(({ variable }) => variable))
         checkLoss(tf, loss)
-        const given = loss ?? this.#losses.of(gradients)
+        const given = loss ?? this.#losses.of(pairs)
         if (given === undefined && plan.needsLoss) throw lossRequired(plan)
         this.#state.ensure(plan)
         const host = this.#hostMemory()
         tf.tidy(() =>
           host ? this.#takeFused(host, plan, pairs, given) : this.#takeByOperations(plan, pairs, given),
         )
-        this.#losses.release(gradients)
+        this.#losses.release(pairs)
       } finally {
         this.#constants.sweep()
       }
@@ -292,7 +291,8 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
 
     /** The compiled passes of a plan, with a stepper at the learning rate of now. */
     #fusedFor(host: HostMemory, plan: StepPlan): Fused {
-      const [before, rate] = [this.#fused, this.#rate]
+      const before = this.#fused
+      const rate = this.#rate
       const isSame = before?.plan === plan && before.host === host
       if (isSame && before.rate === rate) return before
       if (!isSame) before?.passes.dispose()
@@ -556,7 +556,7 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
         this.groupOf,
       )
       const keys = infos.map(({ name, shape, group }) => `${name} ${shape.join()} ${group}`)
-      const key = [isHalfPrecision(tf), ...keys].join('\n')
+      const key = `${isHalfPrecision(tf)}\n${keys.join('\n')}`
       let plan = this.#plans.get(key)
       if (plan === undefined) {
         const names = infos.map(({ name }) => name)
@@ -611,25 +611,6 @@ interface Fused {
   /** The learning rate that was set, which the stepper has. */
   readonly rate: number | undefined
   readonly stepper: Stepper
-}
-
-/** What a step makes of a variable and its slots. */
-interface FreshValues {
-  readonly value: Tensor
-  readonly slots: readonly (readonly [name: string, slot: Tensor])[]
-}
-
-/** The new values of a variable; all of them before the first is written, as an update may read all slots. */
-function freshValues(
-  { planned, evaluation }: Reduced['active'][number],
-  outcomes: Reduced['outcomes'],
-): FreshValues {
-  evaluation.supply('scale', outcomes[planned.unit]!.values!.scale)
-  const value = evaluation.fresh('parameter')
-  return {
-    value,
-    slots: planned.graph.slots.map((name) => [name, evaluation.fresh(`slot.${name}`)] as const),
-  }
 }
 
 /** Chooses between a new value and the one it would replace. */

@@ -107,6 +107,25 @@ export function reduceStep(
   return { active, outcomes, evaluationsOf, learningRate: profiles[0]?.['learningRate'] ?? NaN }
 }
 
+/** What a step makes of a variable and its slots. */
+export interface FreshValues {
+  readonly value: Tensor
+  readonly slots: readonly (readonly [name: string, slot: Tensor])[]
+}
+
+/** The new values of a variable; all of them before the first is written, as an update may read all slots. */
+export function freshValues(
+  { planned, evaluation }: ActiveVariable,
+  outcomes: readonly UnitOutcome[],
+): FreshValues {
+  evaluation.supply('scale', outcomes[planned.unit]!.values!.scale)
+  const value = evaluation.fresh('parameter')
+  return {
+    value,
+    slots: planned.graph.slots.map((name) => [name, evaluation.fresh(`slot.${name}`)] as const),
+  }
+}
+
 /** Gives each clipped gradient its factor. */
 function clip(evaluator: Evaluator, plan: StepPlan, active: readonly ActiveVariable[]): void {
   plan.clips.forEach(({ clipNorm }, index) => {

@@ -1,10 +1,10 @@
 import { InducedMetricError } from '@induced-metric/core'
 import { createContext, type Emitted } from '../lowering/context.js'
 import { typeOf as declaredType, type ValueTypes } from '../lowering/shapes.js'
-import { capturedBy, freshNames, namesIn, subgraphsOf } from '../onnx/graph.js'
+import { capturedBy, freshNames, namesIn, renameValue, subgraphsOf } from '../onnx/graph.js'
 import { canonicalDomain, opsetOf, setOpset, type Model } from '../onnx/model.js'
 import { createNode } from '../onnx/node.js'
-import type { TensorProto } from '../onnx/onnx_pb.js'
+import type { GraphProto, TensorProto } from '../onnx/onnx_pb.js'
 import { lossBuilder, type Loss, type LossContext } from './losses.js'
 import { prepareModel } from './prepare.js'
 import { readForward } from './readForward.js'
@@ -23,6 +23,7 @@ export interface AddedLoss {
  *
  * @param model is changed, but for its constants, which are returned
  * @param outputs the values that the loss is computed from
+ * @param parameters inputs of the model that no loss can be fed by
  * @throws ERR_OPTION and ERR_SHAPE for a loss that does not go with the model
  */
 export async function addLoss(
@@ -30,6 +31,7 @@ export async function addLoss(
   types: ValueTypes,
   loss: Loss,
   outputs: readonly string[],
+  parameters: ReadonlyMap<string, TensorProto>,
 ): Promise<AddedLoss> {
   if (typeof loss === 'object' && loss !== null) return addLossModel(model, types, loss, outputs)
   const builder = lossBuilder(loss)
@@ -44,10 +46,11 @@ export async function addLoss(
   const node = createNode('loss', [], ['loss'], {}, 'loss')
   const context = createContext(node, types, emitted, opsetOf(model)!)
   const declared = new Map(graph.input.map((input) => [input.name, input]))
+  const added = new Set<string>()
   const given: LossContext = {
     outputs,
     opset: context.opset,
-    typeOf: context.typeOf,
+    typeOf: (name) => (added.has(name) ? declaredType(declared.get(name)!) : context.typeOf(name)),
     producerOf: context.producerOf,
     emit: context.emit,
     emitAll: context.emitAll,
@@ -61,15 +64,18 @@ export async function addLoss(
     },
     input(name, type, shape) {
       const known = declared.get(name)
-      if (known === undefined && types.producer(name)) {
+      const isOutput = graph.output.some((output) => output.name === name)
+      if (parameters.has(name) || (known === undefined && (types.producer(name) || isOutput))) {
         throw new InducedMetricError(
           'ERR_OPTION',
-          `the model computes a value ${JSON.stringify(name)}, which is what the loss calls an input of its own; give the loss ` +
+          `the model ${parameters.has(name) ? 'has a parameter' : 'computes a value'} ${JSON.stringify(name)}, which is what the loss calls an input of its own; give the loss ` +
             'another name for it',
         )
       }
       if (known === undefined) {
         const value = declaredValue(name, type, shape)
+        freeName(graph, name, emitted.fresh)
+        added.add(name)
         declared.set(name, value)
         graph.input.push(value)
         types.add(name, { dataType: type, shape })
@@ -95,6 +101,13 @@ export async function addLoss(
   }
   graph.node = [...graph.node, ...emitted.nodes]
   return { loss: name, constants: [...emitted.constants.values()] }
+}
+
+/** Has a constant of a graph make way for an input: nobody refers to it by its name. */
+function freeName(graph: GraphProto, name: string, fresh: (hint: string) => string): void {
+  if (graph.initializer.some((tensor) => tensor.name === name)) {
+    renameValue(graph, name, fresh(`${name}/constant`))
+  }
 }
 
 async function addLossModel(
@@ -128,7 +141,10 @@ async function addLossModel(
         ? value.name
         : undefined
       : outputs[index]
-    if (bound === undefined) model.graph.input.push(value)
+    if (bound === undefined && !model.graph.input.some(({ name }) => name === value.name)) {
+      freeName(model.graph, value.name, fresh)
+      model.graph.input.push(value)
+    }
     renamed.set(value.name, bound ?? value.name)
   })
   if (outputs.every((name) => ![...renamed.values()].includes(name))) {

@@ -3,7 +3,7 @@ import type { Extent, ValueTypes } from '../lowering/shapes.js'
 import { createOrtSession, defaultOrt, type Ort, type OrtTensor } from '../namespace.js'
 import { attributeOf, intOf } from '../onnx/attribute.js'
 import { dataType, dataTypeOf } from '../onnx/dataType.js'
-import { subgraphsOf } from '../onnx/graph.js'
+import { dropUnused, subgraphsOf } from '../onnx/graph.js'
 import { canonicalDomain, type Model } from '../onnx/model.js'
 import { ValueInfoProtoSchema, type GraphProto, type NodeProto, type TensorProto } from '../onnx/onnx_pb.js'
 import { createTensor, int64Tensor, readTensor, realTensor } from '../onnx/tensor.js'
@@ -46,6 +46,21 @@ export async function foldConstants(
     types = await inferTypes(model, runtime)
   }
   return { types, folded: before - model.graph.node.length }
+}
+
+/** The value of what is computed from initializers alone; `undefined` where the runtime cannot compute it. */
+export async function evaluateConstant(
+  model: Model,
+  name: string,
+  ort?: Ort,
+): Promise<TensorProto | undefined> {
+  const graph = withFields(model.graph, { input: [], valueInfo: [] })
+  dropUnused(graph, [name])
+  graph.output = [create(ValueInfoProtoSchema, { name })]
+  const results = await attempt(ort ?? (await defaultOrt()), withFields(model, { graph }))
+  if (results === undefined) return undefined
+  const { type, dims, data } = results[name]!
+  return createTensor(name, dims, dataTypeOf(type)!, data as TensorData)
 }
 
 /** Turns the nodes that hold constants into initializers, and gives their names. */

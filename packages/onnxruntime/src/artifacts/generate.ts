@@ -8,13 +8,14 @@ import type { Ort } from '../namespace.js'
 import { dataType } from '../onnx/dataType.js'
 import { dropUnused, freshNames, namesIn } from '../onnx/graph.js'
 import { opsetOf, setOpset, writeModel, type Model } from '../onnx/model.js'
-import { createNode } from '../onnx/node.js'
 import { ModelProtoSchema, type GraphProto, type TensorProto, type ValueInfoProto } from '../onnx/onnx_pb.js'
 import { readTensor, realTensor } from '../onnx/tensor.js'
 import type { CheckpointState, NamedTensor } from '../types.js'
+import { addAccumulation, freeReservedNames } from './accumulation.js'
 import { addLoss } from './addLoss.js'
 import { addGradients } from './backward.js'
 import { foldConstants } from './fold.js'
+import { redeclareInputs, type InputShapes } from './declarations.js'
 import { gradients as builtinGradients, type GradientTable } from './gradients/table.js'
 import { inferTypes } from './inferTypes.js'
 import { describeShape, type Loss } from './losses.js'
@@ -25,10 +26,11 @@ import { prepareModel } from './prepare.js'
 import { explainStops, findStops, type UnreachedParameter } from './reach.js'
 import { forwardModel, readForward } from './readForward.js'
 import type { Selector } from './select.js'
+import { separateStatistics } from './statistics.js'
 import { summarize, type ArtifactsSummary } from './summary.js'
 import { chooseTrainable } from './trainable.js'
 import { setEvalMode, setTrainingMode } from './trainingMode.js'
-import { declaredValue, withFields } from './values.js'
+import { declaredValue } from './values.js'
 
 /** What {@link generateArtifacts} is told. */
 export interface GenerateOptions {
@@ -55,6 +57,11 @@ export interface GenerateOptions {
    * (`'training'`, default), or the running ones as at inference.
    */
   readonly batchNormalization?: 'training' | 'inference'
+  /**
+   * The extents of inputs, where they are to be others than the model declares: numbers, or symbols, which free an axis
+   * that the exporter has fixed, as in `{ x: ['batch', 16, 96] }`. The others follow.
+   */
+  readonly inputs?: InputShapes
   /** Gradient rules beyond those of `gradients`, or in their place. */
   readonly gradients?: GradientTable
   /** The package of the runtime that infers shapes and folds constants: onnxruntime-node (default), or onnxruntime-web. */
@@ -88,7 +95,8 @@ export interface TrainingArtifacts {
  * @param given the content of a `.onnx` file, its path or URL, or a model that was read. It is left as it is
  * @throws ERR_NOT_SUPPORTED for an operator that has no gradient rule where one is needed, naming the operator, the node and
  *   the parameter that it blocks; ERR_OPTION for a model that is not valid ONNX, and for options that do not fit it;
- *   ERR_SHAPE for a loss that does not go with the model's outputs
+ *   ERR_SHAPE for a loss that does not go with the model's outputs, inputs that the model cannot have declared anew, and a
+ *   batch of one for a batch normalisation that is to train
  *
  * @example
  * ```ts no-run
@@ -118,6 +126,7 @@ export async function generateArtifacts(
     additionalOutputs: 'any',
     outputNames: 'any',
     batchNormalization: ['training', 'inference'],
+    inputs: 'any',
     gradients: 'any',
     ort: 'any',
     externalData: 'any',
@@ -129,9 +138,13 @@ export async function generateArtifacts(
     constants: fixed,
   } = prepareModel(await readForward(given, forwardModel, options.externalData), options.promoteConstants)
   const { graph } = model
+  const named = options.outputNames ?? graph.output.map(({ name }) => name)
+  if (options.inputs !== undefined) await redeclareInputs(model, options.inputs, named, ort)
+  await separateStatistics(model, fixed, batchNormalization === 'training', ort)
   const found = findParameters(graph, fixed)
   const trainable = chooseTrainable(found, options.requiresGrad, options.frozen)
   const parameters = takeParameters(graph, found, trainable)
+  freeReservedNames(graph, [...parameters.keys()], new Set([...named, ...additionalOutputs]))
   const { types: forwardTypes, folded } = await foldConstants(model, ort)
 
   const outputs = options.outputNames ?? defaultOutputs(graph, parameters)
@@ -141,7 +154,7 @@ export async function generateArtifacts(
   const { loss, constants } =
     options.loss === undefined
       ? { loss: outputs[0]!, constants: [] }
-      : await addLoss(model, forwardTypes, options.loss, outputs)
+      : await addLoss(model, forwardTypes, options.loss, outputs, parameters)
   graph.initializer = [...graph.initializer, ...constants]
   // What a caller feeds comes first, then the parameters.
   const isParameter = ({ name }: ValueInfoProto): boolean => parameters.has(name)
@@ -153,6 +166,7 @@ export async function generateArtifacts(
   for (const output of graph.output) if (!forwardOutputs.includes(output)) delete output.type
   // What the model says of its outputs may be all that is known of them.
   graph.valueInfo = [...graph.valueInfo, ...forwardOutputs.filter((output) => !graph.output.includes(output))]
+  const fed = new Set(graph.input.map(({ name }) => name).filter((name) => !parameters.has(name)))
   const types = await inferTypes(model, ort)
   for (const output of graph.output) {
     const { dataType: type = dataType.float, shape } = types.get(output.name)
@@ -198,6 +212,7 @@ export async function generateArtifacts(
     state,
     summary: summarize({
       trainModel,
+      fed,
       forwardNodes,
       state,
       types,
@@ -209,9 +224,6 @@ export async function generateArtifacts(
     }),
   }
 }
-
-/** The input that says whether gradients start afresh. */
-const resetName = 'lazy_reset_grad'
 
 /** Turns a model with a loss into one that accumulates gradients; which parameters have one is returned. */
 function addTraining(
@@ -231,16 +243,10 @@ function addTraining(
   const { graph } = model
   dropUnused(graph)
   setTrainingMode(graph, types, options.batchNormalization)
-  const names = namesIn(graph)
-  if (names.has(resetName)) {
-    throw new InducedMetricError(
-      'ERR_NOT_SUPPORTED',
-      `the model has a value ${JSON.stringify(resetName)}, which is what training models call an input of their own; rename it`,
-    )
-  }
+  const fresh = freshNames(namesIn(graph))
   const { dataType: type = dataType.float, shape = [] } = types.get(loss)
   const seed = realTensor(
-    freshNames(names)(`${loss}_grad`),
+    fresh(`${loss}_grad`),
     [1],
     type,
     shape.map(() => 1),
@@ -262,16 +268,7 @@ function addTraining(
   graph.initializer = [...graph.initializer, ...constants]
   declareValues(graph, types)
 
-  const declared = new Map(graph.input.map((input) => [input.name, input]))
-  for (const [parameter, gradient] of gradients) {
-    const input = declared.get(parameter)!
-    const buffer = `${gradient}.accumulation.buffer`
-    const out = `${gradient}.accumulation.out`
-    graph.node.push(createNode('com.microsoft:InPlaceAccumulatorV2', [buffer, gradient, resetName], [out]))
-    graph.input.push(withFields(input, { name: buffer }))
-    graph.output.push(declaredValue(out, dataType.bool, [1]))
-  }
-  graph.input.push(declaredValue(resetName, dataType.bool, [1]))
+  addAccumulation(model, gradients)
   const read = dropUnused(graph)
   graph.input = graph.input.filter(({ name }) => read.has(name))
   if (opsetOf(model, 'com.microsoft') === undefined) setOpset(model, 'com.microsoft', 1)

@@ -8,6 +8,7 @@ export { writeArtifacts } from './files.js'
 export { generateArtifacts, type GenerateOptions, type TrainingArtifacts } from './generate.js'
 export { noGradient, type GradientContext, type GradientRule } from './gradients/context.js'
 export { gradients, type GradientTable } from './gradients/table.js'
+export type { InputShapes } from './declarations.js'
 export { addLora, type LoraModel, type LoraOptions, type LoraTarget } from './lora.js'
 export {
   bceWithLogitsLoss,

@@ -2,6 +2,7 @@ import { clone, create } from '@bufbuild/protobuf'
 import { valueTypes, type Extent, type ValueTypes } from '../lowering/shapes.js'
 import { createOrtSession, defaultOrt, type Ort } from '../namespace.js'
 import { dataTypeOf } from '../onnx/dataType.js'
+import { freshNames, namesIn } from '../onnx/graph.js'
 import type { Model } from '../onnx/model.js'
 import { createNode } from '../onnx/node.js'
 import { ModelProtoSchema, ValueInfoProtoSchema, type TensorProto } from '../onnx/onnx_pb.js'
@@ -58,7 +59,8 @@ async function scalarsAmong(
   const doubtful = found.filter(({ shape }) => shape?.length === 0).map(({ name }) => name)
   if (doubtful.length === 0) return new Set()
   const { graph } = probe
-  const shapes = new Map(doubtful.map((name) => [`${name}/shape of`, name]))
+  const fresh = freshNames(namesIn(graph))
+  const shapes = new Map(doubtful.map((name) => [fresh(`${name}/shape of`), name]))
   for (const [shape, name] of shapes) {
     graph.node.push(createNode('Shape', [name], [shape], {}, shape))
     graph.output.push(create(ValueInfoProtoSchema, { name: shape }))

@@ -47,7 +47,7 @@ export type Reduction = 'mean' | 'sum'
 export interface CrossEntropyOptions {
   /** A weight for each class. */
   readonly weight?: readonly number[]
-  /** A label whose examples are left out. */
+  /** A label whose examples are left out. Default −1. */
   readonly ignoreIndex?: number
   /** Default `'mean'`. */
   readonly reduction?: Reduction

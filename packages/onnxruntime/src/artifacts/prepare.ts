@@ -1,6 +1,7 @@
 import { InducedMetricError } from '@induced-metric/core'
-import { opsetOf, setOpset, type Model } from '../onnx/model.js'
+import { canonicalDomain, opsetOf, setOpset, type Model } from '../onnx/model.js'
 import { upgradedOpset, upgradeOperators } from '../lowering/upgrade.js'
+import { clearUnknownExtents } from './declarations.js'
 import { gatherConstants } from './fold.js'
 import { inlineFunctions } from './inline.js'
 import { sortNodes } from './sort.js'
@@ -29,6 +30,11 @@ export interface PreparedModel {
 export function prepareModel(model: Model, promoted = false): PreparedModel {
   validateModel(model)
   const { graph } = model
+  for (const { domain, version } of model.opsetImport) {
+    // One that is imported twice, in the same version, is imported once.
+    setOpset(model, canonicalDomain(domain), Number(version))
+  }
+  clearUnknownExtents(graph)
   const initializers = new Set(graph.initializer.map(({ name }) => name))
   graph.input = graph.input.filter(({ name }) => !initializers.has(name))
   for (const { name, type } of [...graph.input, ...graph.output]) {

@@ -1,4 +1,4 @@
-import { InducedMetricError } from '@induced-metric/core'
+import { InducedMetricError, nearestNames } from '@induced-metric/core'
 
 /** One pattern: a name in which `*` stands for any run of characters, dots among them, or a regular expression. */
 export type NamePattern = string | RegExp
@@ -101,29 +101,10 @@ function unmatched(pattern: NamePattern, names: readonly string[], option: strin
     )
   }
   const text = pattern instanceof RegExp ? pattern.source : pattern.replaceAll('*', '')
-  const near = names
-    .map((name) => ({ name, far: distance(text, name) }))
-    .sort((a, b) => a.far - b.far)
-    .slice(0, listed)
-    .map(({ name }) => name)
+  const near = nearestNames(text, names, listed)
   const which = near.length === names.length ? 'there are' : `of ${names.length} the nearest are`
   return new InducedMetricError(
     'ERR_OPTION',
     `${option} names ${shown}, which fits none; ${which} ${near.join(', ')}`,
   )
-}
-
-/** Levenshtein's distance, of the first characters of long names only. */
-function distance(a: string, b: string): number {
-  const [left, right] = [a.slice(0, 100), b.slice(0, 100)]
-  let row = Array.from({ length: right.length + 1 }, (_, j) => j)
-  for (let i = 1; i <= left.length; i++) {
-    const next = [i]
-    for (let j = 1; j <= right.length; j++) {
-      const replaced = row[j - 1]! + (left[i - 1] === right[j - 1] ? 0 : 1)
-      next.push(Math.min(replaced, row[j]! + 1, next[j - 1]! + 1))
-    }
-    row = next
-  }
-  return row[right.length]!
 }

@@ -64,6 +64,8 @@ export interface StepMemory {
 /** Sums up artifacts. */
 export function summarize(given: {
   readonly trainModel: Model
+  /** The inputs of the model that are no parameters. */
+  readonly fed: ReadonlySet<string>
   /** How many of its nodes, the first, are the model and the loss. */
   readonly forwardNodes: number
   readonly state: CheckpointState
@@ -85,12 +87,8 @@ export function summarize(given: {
     tensors.reduce((total, { dims }) => total + sizeOf(dims), 0)
   const bytes = (tensors: readonly NamedTensor[]): number =>
     tensors.reduce((total, { data }) => total + data.byteLength, 0)
-  const own = new Set([...state.trainable, ...state.frozen].map(({ name }) => name))
-  const inputs = graph.input
-    .map(({ name }) => name)
-    .filter(
-      (name) => !own.has(name) && name !== 'lazy_reset_grad' && !name.endsWith('_grad.accumulation.buffer'),
-    )
+  const taken = new Set([...state.trainable, ...state.frozen].map(({ name }) => name))
+  const inputs = graph.input.map(({ name }) => name).filter((name) => given.fed.has(name))
   return {
     parameters: [
       ...state.trainable.map(({ name, dims }) => ({ name, dims, trainable: true })),
@@ -99,7 +97,7 @@ export function summarize(given: {
     trainableScalars: count(state.trainable),
     frozenScalars: count(state.frozen),
     unreached,
-    constants: leftOut(given.constants, own),
+    constants: leftOut(given.constants, taken),
     batch: batchOf(inputs.map((name) => types.get(name).shape)),
     inputs: inputs.map((name) => describe(name, types)),
     loss,

@@ -1,3 +1,4 @@
+import { refuseSingleValue } from '../batchSize.js'
 import type { ValueTypes } from '../lowering/shapes.js'
 import { createAttribute, floatOf } from '../onnx/attribute.js'
 import { dataType } from '../onnx/dataType.js'
@@ -36,7 +37,8 @@ export function setTrainingMode(
 
 function setInternal(node: NodeProto, types: ValueTypes, fresh: (hint: string) => string): void {
   const { input, output } = node
-  const [, scale = '', , mean = '', variance = ''] = input
+  const [x = '', scale = '', , mean = '', variance = ''] = input
+  refuseSingleValue(x, types.get(x).shape)
   const kept = [output[1], output[2]].map((name, i) =>
     name === undefined || name === '' ? fresh(`${i === 0 ? mean : variance}/updated`) : name,
   )

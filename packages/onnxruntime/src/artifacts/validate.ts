@@ -33,8 +33,13 @@ export function validateModel(model: Model): void {
       `the model uses version ${opset} of ONNX's operators; supported are ${opsets.oldest} to ${opsets.newest}`,
     )
   }
-  const domains = new Set(model.opsetImport.map(({ domain }) => canonicalDomain(domain)))
-  if (domains.size !== model.opsetImport.length) throw invalid('it imports two versions of one operator set')
+  const versions = new Map<string, bigint>()
+  for (const { domain, version } of model.opsetImport) {
+    const known = versions.get(canonicalDomain(domain))
+    if (known !== undefined && known !== version) throw invalid('it imports two versions of one operator set')
+    versions.set(canonicalDomain(domain), version)
+  }
+  const domains = new Set(versions.keys())
   for (const { domain } of model.functions) domains.add(canonicalDomain(domain))
   checkGraph(model.graph, nowhere, domains, 0)
   const functions = new Set<string>()
@@ -158,7 +163,7 @@ function checkName(name: string): void {
 function checkValue({ name, type }: ValueInfoProto): void {
   if (type?.value.case !== 'tensorType') return
   for (const { value } of type.value.value.shape?.dim ?? []) {
-    if (value.case === 'dimValue' && (value.value < 0n || value.value > 0x7fffffffn)) {
+    if (value.case === 'dimValue' && (value.value < -1n || value.value > 0x7fffffffn)) {
       throw invalid(
         `its value ${JSON.stringify(name)} is declared to have an axis of ${value.value} elements`,
       )

@@ -9,6 +9,7 @@ const names: readonly (readonly [RegExp, string])[] = [
   [option('requiresGrad'), '$1--trainable'],
   [option('frozen'), '$1--frozen'],
   [option('promoteConstants: true'), '$1--promote-constants'],
+  [option('inputs'), '$1--inputs'],
   [option('outputNames'), '$1--loss-inputs'],
   [option('additionalOutputs'), '$1--additional-outputs'],
   [option('ignoreIndex'), '$1--ignore-index'],

@@ -36,6 +36,7 @@ export async function generate(command: GenerateCommand, { stdout }: Surrounding
     ...(trainable && { requiresGrad: trainable }),
     ...(frozen && { frozen }),
     ...(command.promoteConstants && { promoteConstants: true }),
+    ...(command.inputs && { inputs: command.inputs }),
     ...(lossInputs && { outputNames: lossInputs }),
     ...(additionalOutputs && { additionalOutputs }),
     batchNormalization: batchNormalizationOf(command),

@@ -92,8 +92,7 @@ function parameterTable(parameters: ModelInspection['parameters']): string {
 export function batchLine(batch: number | undefined): string[] {
   if (batch === undefined) return []
   return [
-    `batch          fixed: each step takes ${batch} examples, no more and no fewer; the model's inputs would have to leave ` +
-      'their first axis open',
+    `batch          fixed: each step takes ${batch} examples, no more and no fewer; generate --inputs NAME=batch,... frees it`,
   ]
 }
 

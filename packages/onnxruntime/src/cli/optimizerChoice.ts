@@ -11,6 +11,7 @@ import {
   logDamped,
   muon,
   rmsprop,
+  root,
   sgd,
   type Transformation,
 } from '@induced-metric/core'
@@ -22,16 +23,16 @@ export interface OptimizerFlags {
   /** `<base>` or `<base> <embedding>`, as in `adam identity`. */
   readonly optimizer: string
   readonly learningRate?: number | undefined
-  readonly xi?: number | 'auto' | undefined
+  readonly xi?: number | 'auto' | 'rate' | undefined
   readonly beta?: number | undefined
   readonly momentum?: number | undefined
   readonly weightDecay?: number | undefined
   readonly clipNorm?: number | undefined
-  readonly floor?: number | undefined
+  readonly floor?: number | 'follow' | undefined
 }
 
 const bases = { sgd, heavyBall, rmsprop, adagrad, adam, lion, muon } as const
-const embeddings = { identity, log, logDamped } as const
+const embeddings = { identity, root, log, logDamped } as const
 /** Learning rates to begin with, where none is given. */
 const defaultRates: Readonly<Record<string, number>> = { adam: 1e-3, lion: 1e-4, rmsprop: 1e-3 }
 const withMomentum = new Set(['sgd', 'heavyBall', 'rmsprop', 'muon'])
@@ -85,7 +86,7 @@ function fromNames(flags: OptimizerFlags): Transformation {
     throw new UsageError(`--momentum goes with ${[...withMomentum].join(', ')}, not with ${base}`)
   }
   if (floor !== undefined && embedding === 'identity') {
-    throw new UsageError('--floor goes with the embeddings log and logDamped')
+    throw new UsageError('--floor goes with the embeddings root, log and logDamped')
   }
   const make = bases[base as keyof typeof bases] as (options?: {
     momentum?: number

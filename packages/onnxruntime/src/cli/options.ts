@@ -19,6 +19,7 @@ induced-onnx generate MODEL    make training artifacts of a forward ONNX model
                                for constants of formulas)
   --frozen NAMES               parameters not to train, likewise
   --promote-constants          constants in Constant nodes are parameters, too
+  --inputs NAME=EXTENTS        declares an input anew, as x=batch,16,96, to free axes that the exporter fixed; again for others
   --loss-inputs NAMES          values of the model that the loss is computed from, separated by commas (its outputs)
   --additional-outputs NAMES   values that the training and the eval model give back beside the loss
   --optimizer NAMES            as below, or adamw for the genuine runtime's (none: train is told)
@@ -44,8 +45,9 @@ induced-onnx train DIR         train
                                bases: ${optimizerNames.bases.join(', ')}
                                embeddings: ${optimizerNames.embeddings.join(', ')}
   --learning-rate X            (0.001 for adam and rmsprop, 0.0001 for lion, 0.01 for others)
-  --xi X --beta X              of the metric; xi may be auto (the default), 0 is the base alone
-  --momentum X --weight-decay X --clip-norm X --floor X
+  --xi X --beta X              of the metric; xi may be auto (the default) or rate (tied to the learning rate, for root); 0 is the
+                               base alone
+  --momentum X --weight-decay X --clip-norm X --floor X      floor may be follow
   --checkpoint FILE            where the training is kept (DIR/checkpoint.induced); if it is there, training goes on from it
   --restart                    start from DIR's own checkpoint even so
   --save-every N               steps between checkpoints (100); one is written after each epoch as well
@@ -85,6 +87,7 @@ export interface GenerateCommand {
   readonly trainable: readonly string[] | undefined
   readonly frozen: readonly string[] | undefined
   readonly promoteConstants: boolean
+  readonly inputs: Readonly<Record<string, readonly (string | number)[]>> | undefined
   readonly lossInputs: readonly string[] | undefined
   readonly additionalOutputs: readonly string[] | undefined
   readonly optimizer: OptimizerFlags | undefined
@@ -142,6 +145,7 @@ const options = {
     trainable: { type: 'string', multiple: true },
     frozen: { type: 'string', multiple: true },
     'promote-constants': { type: 'boolean' },
+    inputs: { type: 'string', multiple: true },
     'loss-inputs': { type: 'string' },
     'additional-outputs': { type: 'string' },
     ...optimizerOptions,
@@ -254,15 +258,42 @@ function numberOf(values: Values, name: string): number | undefined {
   throw new UsageError(`--${name} takes a number, given ${JSON.stringify(text)}`)
 }
 
+/** A number, or one of the words that may stand in its place. */
+function wordOr<const W extends string>(
+  values: Values,
+  name: string,
+  words: readonly W[],
+): number | W | undefined {
+  return words.find((word) => word === values[name]) ?? numberOf(values, name)
+}
+
+/** Extents by input, from `name=extent,extent`. */
+function extentsOf(given: readonly string[] | undefined): GenerateCommand['inputs'] {
+  if (given === undefined) return undefined
+  const entries = given.map((text) => {
+    const at = text.lastIndexOf('=')
+    if (at < 1) {
+      throw new UsageError(
+        `--inputs takes the name of an input and its extents, as x=batch,16,96, given ${JSON.stringify(text)}`,
+      )
+    }
+    const extents = list(text.slice(at + 1))!.map((extent) =>
+      /^\d+$/.test(extent) ? Number(extent) : extent,
+    )
+    return [text.slice(0, at), extents] as const
+  })
+  return Object.fromEntries(entries)
+}
+
 /** What is said of the optimiser, if it is named. */
 function optimizerFlags(values: Values): OptimizerFlags | undefined {
   const flags = {
-    xi: values['xi'] === 'auto' ? ('auto' as const) : numberOf(values, 'xi'),
+    xi: wordOr(values, 'xi', ['auto', 'rate']),
     beta: numberOf(values, 'beta'),
     momentum: numberOf(values, 'momentum'),
     weightDecay: numberOf(values, 'weight-decay'),
     clipNorm: numberOf(values, 'clip-norm'),
-    floor: numberOf(values, 'floor'),
+    floor: wordOr(values, 'floor', ['follow']),
   }
   const optimizer = values['optimizer'] as string | undefined
   const alone = Object.entries(flags).find(([, value]) => value !== undefined)
@@ -297,6 +328,7 @@ function generateOptions(model: string, values: Values): GenerateCommand {
     trainable: values['trainable'] as readonly string[] | undefined,
     frozen: values['frozen'] as readonly string[] | undefined,
     promoteConstants: values['promote-constants'] === true,
+    inputs: extentsOf(values['inputs'] as readonly string[] | undefined),
     lossInputs: list(text('loss-inputs')),
     additionalOutputs: list(text('additional-outputs')),
     optimizer,

@@ -66,6 +66,7 @@ export type Lowering = (context: LoweringContext) => void
 /** What lowering a graph adds to it. */
 export interface Emitted {
   readonly nodes: NodeProto[]
+  /** By what their names would be, were no value of the graph called so. */
   readonly constants: Map<string, TensorProto>
   /** Makes a name that the graph does not have yet. */
   readonly fresh: (hint: string) => string
@@ -93,9 +94,12 @@ export function createContext(
         'onnx.shape_inference.infer_shapes does where it can be told',
     )
   const constant = (key: string, make: (name: string) => TensorProto): string => {
-    const name = `${emitted.prefix ?? 'lowered'}/${key}`
-    if (!emitted.constants.has(name)) emitted.constants.set(name, make(name))
-    return name
+    const hint = `${emitted.prefix ?? 'lowered'}/${key}`
+    const known = emitted.constants.get(hint)
+    if (known) return known.name
+    const made = make(emitted.fresh(hint))
+    emitted.constants.set(hint, made)
+    return made.name
   }
   const emitAll: LoweringContext['emitAll'] = (opType, inputs, attributes, outputs) => {
     const name = emitted.fresh(`${hint}/${opType.replace(/^.*:/, '')}`)

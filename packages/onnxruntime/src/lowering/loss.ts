@@ -2,82 +2,74 @@ import { optionalIntOf, stringOf } from '../onnx/attribute.js'
 import { dataType } from '../onnx/dataType.js'
 import type { Lowering, LoweringContext } from './context.js'
 
-/** What cross-entropy makes of its labels. */
+/** What cross-entropy makes of its labels, with an axis of 1 where scores have that of the classes. */
 export interface Labels {
   /** As int64, and 0 where ignored. */
   readonly indices: string
-  /** The weight of each label, with 0 where ignored; `undefined` where all are 1. */
-  readonly weights: string | undefined
+  /** −1 for each label, 0 where ignored. */
+  readonly signs: string
+  /** Those times the weights of the classes. */
+  readonly weights: string
+  /** Their sum, or −1 where that is 0: minus what a mean divides by. */
+  readonly divisor: () => string
 }
 
 /**
  * Reads the labels of a classification.
  *
- * @param ignored the label to ignore, as a value of the graph
  * @param weight a weight for each class
+ * @param ignored the label to ignore, as a value of the graph
  */
 export function readLabels(
-  { emit, int, reals }: LoweringContext,
+  { emit, int, ints, reals }: LoweringContext,
   label: string,
   weight: string | undefined,
-  ignored: string | undefined,
+  ignored: string,
   type: number,
 ): Labels {
-  const given = emit('Cast', [label], { to: dataType.int64 })
-  if (ignored === undefined) {
-    return { indices: given, weights: weight && emit('Gather', [weight, given]) }
-  }
+  const given = emit('Unsqueeze', [emit('Cast', [label], { to: dataType.int64 }), ints([1])])
   const isIgnored = emit('Equal', [given, ignored])
   // Before anything is looked up: the label to ignore need not be a class.
   const indices = emit('Where', [isIgnored, int(0), given])
-  const weights = emit('Where', [
-    isIgnored,
-    reals([0], type),
-    weight ? emit('Gather', [weight, indices]) : reals([1], type),
-  ])
-  return { indices, weights }
+  const signs = emit('Where', [isIgnored, reals([0], type), reals([-1], type)])
+  const weights = weight === undefined ? signs : emit('Mul', [emit('Gather', [weight, indices]), signs])
+  const divisor = (): string => {
+    const sum = emit('ReduceSum', [weights], { keepdims: 0 })
+    const one = reals([-1], type)
+    if (weight === undefined) return emit('Min', [sum, one])
+    return emit('Where', [emit('Equal', [sum, reals([0], type)]), one, sum])
+  }
+  return { indices, signs, weights, divisor }
 }
 
-/** What the mean divides by: the number of labels, or the sum of their weights where that is not 0. */
-export function denominator(
-  { emit, reals }: LoweringContext,
-  { indices, weights }: Labels,
-  type: number,
-): string {
-  if (weights === undefined) return emit('Cast', [emit('Size', [indices])], { to: type })
-  const sum = emit('ReduceSum', [weights], { keepdims: 0 })
-  return emit('Where', [emit('Equal', [sum, reals([0], type)]), reals([1], type), sum])
-}
+/** What the training build's cross-entropy ignores where it is not told what to ignore. */
+export const ignoredByDefault = -1
 
 /** The label to ignore: an attribute, or an input of the internal form of the operator. */
-function ignoredLabel(
-  { node, int, emit, input }: LoweringContext,
-  inputIndex: number | undefined,
-): string | undefined {
+function ignoredLabel({ node, int, emit, input }: LoweringContext, inputIndex: number | undefined): string {
   const attribute = optionalIntOf(node, 'ignore_index')
   if (attribute !== undefined) return int(attribute)
   const value = inputIndex === undefined ? undefined : input(inputIndex)
-  return value && emit('Cast', [value], { to: dataType.int64 })
+  return value ? emit('Cast', [value], { to: dataType.int64 }) : int(ignoredByDefault)
 }
 
-/** dX = (softmax(X) − onehot(label)) · weight · dY / denominator, from log-probabilities. */
+/** dX = (softmax(X) − onehot(label)) · weight · dY / Σ weight, from log-probabilities. */
 function crossEntropyGrad(ignoredInput?: number, addend?: number): Lowering {
   return (context) => {
-    const { node, emit, required, input, output, ints, reals, realTypeOf } = context
+    const { node, emit, required, input, output, ints, realTypeOf } = context
     const [dY, logProbability, label] = [required(0), required(1), required(2)]
     const type = realTypeOf(logProbability, dY)
     const reduction = stringOf(node, 'reduction', 'mean')
     const labels = readLabels(context, label, input(3), ignoredLabel(context, ignoredInput), type)
 
-    let factor = dY
-    if (reduction === 'mean') factor = emit('Div', [dY, denominator(context, labels, type)])
-    if (labels.weights !== undefined) factor = emit('Mul', [factor, labels.weights])
-    if (labels.weights !== undefined || reduction === 'none') factor = emit('Unsqueeze', [factor, ints([1])])
-
-    const column = emit('Unsqueeze', [labels.indices, ints([1])])
+    const scale =
+      reduction === 'mean'
+        ? emit('Div', [dY, labels.divisor()])
+        : emit('Neg', [reduction === 'none' ? emit('Unsqueeze', [dY, ints([1])]) : dY])
+    const factor = emit('Mul', [labels.weights, scale])
     const difference = emit(
       'ScatterElements',
-      [emit('Exp', [logProbability]), column, emit('Expand', [reals([-1], type), emit('Shape', [column])])],
+      [emit('Exp', [logProbability]), labels.indices, labels.signs],
       { axis: 1, reduction: 'add' },
     )
     const extra = addend === undefined ? undefined : input(addend)
@@ -92,28 +84,38 @@ function crossEntropyGrad(ignoredInput?: number, addend?: number): Lowering {
   }
 }
 
-/** The loss with the label to ignore as an input, which ONNX's own operator cannot take. */
-const crossEntropyInternal: Lowering = (context) => {
+/**
+ * The loss as the training build's kernel computes it, which ignores −1 by default and gives 0 where all is ignored; the
+ * stock runtime counts −1 from the end. Of the internal form, the label to ignore is an input.
+ */
+const crossEntropy: Lowering = (context) => {
   const { node, emit, required, input, output, ints, realTypeOf } = context
   const [scores, label] = [required(0), required(1)]
   const type = realTypeOf(scores)
   const reduction = stringOf(node, 'reduction', 'mean')
-  const labels = readLabels(context, label, input(2), ignoredLabel(context, 3), type)
+  const labels = readLabels(
+    context,
+    label,
+    input(2),
+    ignoredLabel(context, node.opType.endsWith('Internal') ? 3 : undefined),
+    type,
+  )
   const logProbability = emit('LogSoftmax', [scores], { axis: 1 }, output(1))
-  const column = emit('Unsqueeze', [labels.indices, ints([1])])
-  const picked = emit('Squeeze', [emit('GatherElements', [logProbability, column], { axis: 1 }), ints([1])])
-  const losses = emit('Neg', [labels.weights === undefined ? picked : emit('Mul', [picked, labels.weights])])
+  const picked = emit('GatherElements', [logProbability, labels.indices], { axis: 1 })
+  const losses = emit('Mul', [picked, labels.weights])
   if (reduction === 'none') {
-    emit('Identity', [losses], {}, output(0))
+    emit('Squeeze', [losses, ints([1])], {}, output(0))
     return
   }
-  const sum = emit('ReduceSum', [losses], { keepdims: 0 })
-  if (reduction === 'sum') emit('Identity', [sum], {}, output(0))
-  else emit('Div', [sum, denominator(context, labels, type)], {}, output(0))
+  const sum = emit('ReduceSum', [losses], { keepdims: 0 }, reduction === 'sum' ? output(0) : undefined)
+  if (reduction === 'mean') emit('Div', [sum, emit('Neg', [labels.divisor()])], {}, output(0))
 }
+
+/** Rows of operators that are ONNX's own, and that stock builds compute otherwise. */
+export const onnxLoss = { SoftmaxCrossEntropyLoss: crossEntropy } satisfies Record<string, Lowering>
 
 export const loss = {
   SoftmaxCrossEntropyLossGrad: crossEntropyGrad(),
-  SoftmaxCrossEntropyLossInternal: crossEntropyInternal,
+  SoftmaxCrossEntropyLossInternal: crossEntropy,
   SoftmaxCrossEntropyLossInternalGrad: crossEntropyGrad(4, 5),
 } satisfies Record<string, Lowering>

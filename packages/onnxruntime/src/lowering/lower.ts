@@ -1,6 +1,6 @@
 import { clone } from '@bufbuild/protobuf'
 import { InducedMetricError } from '@induced-metric/core'
-import { dropUnused, subgraphsOf } from '../onnx/graph.js'
+import { dropUnused, freshNames, namesIn, subgraphsOf } from '../onnx/graph.js'
 import { canonicalDomain, opsetOf, setOpset, type Model } from '../onnx/model.js'
 import { createNode } from '../onnx/node.js'
 import { ModelProtoSchema, type GraphProto, type NodeProto, type TensorProto } from '../onnx/onnx_pb.js'
@@ -8,9 +8,10 @@ import { createValue } from '../onnx/value.js'
 import { own } from '../own.js'
 import { codedRule, createContext, describeNode, type Emitted, type Lowering } from './context.js'
 import { infer } from './inference.js'
+import { bufferKey, bufferName } from './names.js'
 import { typeOf, valueTypes, type Extent } from './shapes.js'
 import { oldestOpset, upgradeOperators } from './upgrade.js'
-import { isTrainingOnly, lowerings, type LoweringTable } from './table.js'
+import { isTrainingOnly, lowerings, withGenuineLosses, type LoweringTable } from './table.js'
 
 /** The version of ONNX's operators that lowered models use where the original has an older one. */
 const loweredOpset = 17
@@ -91,17 +92,10 @@ export function lowerModel(model: Model, table: LoweringTable = lowerings): Mode
   const types = valueTypes(graph)
   infer(graph, types)
 
-  const names = new Set([...graph.input, ...graph.valueInfo, ...graph.output].map(({ name }) => name))
-  for (const { input, output } of graph.node) for (const name of [...input, ...output]) names.add(name)
   const emitted: Emitted = {
     nodes: [],
     constants: new Map<string, TensorProto>(),
-    fresh: (hint) => {
-      let name = hint
-      for (let i = 2; names.has(name); i++) name = `${hint}_${i}`
-      names.add(name)
-      return name
-    },
+    fresh: freshNames(namesIn(graph)),
   }
   for (const node of graph.node) {
     const row = rowOf(table, node)
@@ -136,14 +130,12 @@ export function lowerTrainingModel(model: Model, table: LoweringTable = lowering
     )
   }
   const inputs = new Map(graph.input.map((input) => [input.name, input]))
+  const byBuffer = parametersByBuffer(model)
   const dropped = new Set<string>()
   const paired = accumulators.map((node) => {
     const [buffer = '', gradient = '', reset = ''] = node.input
     for (const name of [buffer, reset, ...node.output]) dropped.add(name)
-    const parameter = [
-      buffer.replace(/_grad\.accumulation\.buffer$/, ''),
-      gradient.replace(/_grad$/, ''),
-    ].find((name) => name !== buffer && name !== gradient && inputs.has(name))
+    const parameter = byBuffer.get(buffer) ?? inputs.get(gradient.replace(/_grad$/, ''))?.name
     const { dataType, shape } = parameter === undefined ? {} : typeOf(inputs.get(parameter)!)
     if (parameter === undefined || dataType === undefined || !shape?.every(isKnown)) {
       throw new InducedMetricError(
@@ -163,10 +155,11 @@ export function lowerTrainingModel(model: Model, table: LoweringTable = lowering
   next.output = next.output.filter(({ name }) => !dropped.has(name))
   const outputs = next.output.map(({ name }) => name)
   const taken = new Set([...outputs, ...order])
+  const fresh = freshNames(namesIn(next))
   const gradients = paired.map(({ parameter, gradient, dataType, dims }): GradientOutput => {
     let output = gradient
     if (taken.has(gradient)) {
-      output = `${parameter}_grad.output`
+      output = fresh(`${parameter}_grad.output`)
       next.node.push(createNode('Identity', [gradient], [output]))
     }
     taken.add(output)
@@ -174,7 +167,7 @@ export function lowerTrainingModel(model: Model, table: LoweringTable = lowering
     return { parameter, output, dataType, dims }
   })
   const trained = new Set(paired.map(({ parameter }) => parameter))
-  const buffers = updatesOf(next).filter(({ parameter }) => !trained.has(parameter))
+  const buffers = chainUpdates(next).filter(({ parameter }) => !trained.has(parameter))
   for (const { parameter, output } of buffers) {
     if (taken.has(output)) continue
     const { dataType = 0, shape } = typeOf(inputs.get(parameter)!)
@@ -182,7 +175,7 @@ export function lowerTrainingModel(model: Model, table: LoweringTable = lowering
   }
   const given = new Set(next.output.map(({ name }) => name))
   return {
-    model: lowerModel(prepared, table),
+    model: lowerModel(prepared, withGenuineLosses(table)),
     gradients,
     buffers: buffers.filter(({ output }) => given.has(output)),
     outputs,
@@ -191,19 +184,36 @@ export function lowerTrainingModel(model: Model, table: LoweringTable = lowering
 
 /**
  * What batch normalisations in training make of the running statistics that they are given. The training build's kernel
- * writes them where it read them.
+ * writes them where it read them: of several that share some, each goes on from what the one before has made.
+ *
+ * @param graph is changed, for that
  */
-function updatesOf({ input, node }: GraphProto): BufferUpdate[] {
+function chainUpdates({ input, node }: GraphProto): BufferUpdate[] {
   const inputs = new Set(input.map(({ name }) => name))
-  return node
-    .filter(({ opType, domain }) => opType === 'BatchNormInternal' && domain === 'com.microsoft')
-    .flatMap((given) =>
-      [1, 2].flatMap((place): BufferUpdate[] => {
-        const parameter = given.input[place + 2] ?? ''
-        const output = given.output[place] ?? ''
-        return inputs.has(parameter) && output !== '' ? [{ parameter, output }] : []
-      }),
-    )
+  const latest = new Map<string, string>()
+  for (const given of node) {
+    if (given.opType !== 'BatchNormInternal' || given.domain !== 'com.microsoft') continue
+    for (const place of [1, 2]) {
+      const parameter = given.input[place + 2] ?? ''
+      const output = given.output[place] ?? ''
+      if (!inputs.has(parameter) || output === '') continue
+      given.input[place + 2] = latest.get(parameter) ?? parameter
+      latest.set(parameter, output)
+    }
+  }
+  return [...latest].map(([parameter, output]) => ({ parameter, output }))
+}
+
+/**
+ * Whose gradients are added up in which inputs of a training model. The genuine runtime goes by the names, of which each
+ * follows from that of the parameter; a model in which another value has such a name says what stands for it.
+ */
+function parametersByBuffer({ graph, metadataProps }: Model): ReadonlyMap<string, string> {
+  const table = new Map(graph.input.map(({ name }) => [bufferName(name), name]))
+  for (const { key, value } of metadataProps) {
+    if (key.startsWith(bufferKey)) table.set(value, key.slice(bufferKey.length))
+  }
+  return table
 }
 
 function isKnown(extent: Extent): extent is number {

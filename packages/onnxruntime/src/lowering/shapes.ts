@@ -67,7 +67,8 @@ export function typeOf({ type }: ValueInfoProto): ValueType {
   return {
     dataType: elemType === 0 ? undefined : elemType,
     shape: shape?.dim.map(({ value }): Extent => {
-      if (value.case === 'dimValue') return Number(value.value)
+      // Some exporters write −1 for an extent that is not known.
+      if (value.case === 'dimValue') return value.value < 0n ? undefined : Number(value.value)
       return value.case === 'dimParam' && value.value !== '' ? value.value : undefined
     }),
   }

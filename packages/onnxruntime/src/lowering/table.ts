@@ -3,7 +3,7 @@ import { arithmetic } from './arithmetic.js'
 import type { Lowering } from './context.js'
 import { convolution } from './convolution.js'
 import { gather } from './gather.js'
-import { loss } from './loss.js'
+import { loss, onnxLoss } from './loss.js'
 import { normalization } from './normalization.js'
 import { pooling } from './pooling.js'
 import { resize } from './resize.js'
@@ -48,6 +48,14 @@ export const lowerings: LoweringTable = {
     ...slices,
     ...softmax,
   },
+}
+
+/**
+ * A table with rows for operators that stock builds have, and compute otherwise than those with training: without them a
+ * model runs, and its labels mean something else.
+ */
+export function withGenuineLosses(table: LoweringTable): LoweringTable {
+  return { ...table, '': { ...onnxLoss, ...table[''] } }
 }
 
 /** Operators that builds with training have beside gradients. Stock builds know none of them. */

@@ -1,6 +1,6 @@
 import { attributeOf, createAttribute, floatOf, intOf, intsOf } from '../onnx/attribute.js'
 import { dataType } from '../onnx/dataType.js'
-import { subgraphsOf } from '../onnx/graph.js'
+import { freshNames, namesIn, subgraphsOf } from '../onnx/graph.js'
 import { canonicalDomain } from '../onnx/model.js'
 import { createNode } from '../onnx/node.js'
 import type { GraphProto, NodeProto, TensorProto } from '../onnx/onnx_pb.js'
@@ -14,6 +14,7 @@ export const oldestOpset = 11
 interface Upgrade {
   readonly node: NodeProto
   readonly constant: (tensor: TensorProto) => string
+  readonly fresh: (hint: string) => string
   readonly push: (node: NodeProto) => void
 }
 
@@ -30,11 +31,9 @@ function asInput(attribute: string): Rule {
 }
 
 /** Before version 13 all axes from the given one on were normalised as one. */
-const flattened: Rule = ({ node, push }) => {
+const flattened: Rule = ({ node, fresh, push }) => {
   const [x, y] = [node.input[0]!, node.output[0]!]
-  const rows = `${y}/rows`
-  const normalized = `${y}/normalized`
-  const shape = `${y}/shape`
+  const [rows, normalized, shape] = [fresh(`${y}/rows`), fresh(`${y}/normalized`), fresh(`${y}/shape`)]
   const axis = intOf(node, 'axis', 1)
   push(createNode('Flatten', [x], [rows], { axis }))
   push(createNode(node.opType, [rows], [normalized], { axis: 1 }))
@@ -85,10 +84,11 @@ export const upgradedOpset = 14
  */
 export function upgradeOperators(graph: GraphProto, opset: number): void {
   const rules: Readonly<Record<string, Rule>> = { ...(opset < 13 && since13), ...(opset < 14 && since14) }
+  const fresh = freshNames(namesIn(graph))
   let count = 0
   // Of the outermost graph: those within see them, too.
   const constant = (tensor: TensorProto): string => {
-    const name = `upgraded/constant_${++count}`
+    const name = fresh(`upgraded/constant_${++count}`)
     graph.initializer.push({ ...tensor, name })
     return name
   }
@@ -97,7 +97,7 @@ export function upgradeOperators(graph: GraphProto, opset: number): void {
     for (const node of within.node) {
       subgraphsOf(node).forEach(upgrade)
       const rule = canonicalDomain(node.domain) === '' ? own(rules, node.opType) : undefined
-      if (rule) rule({ node, constant, push: (made) => nodes.push(made) })
+      if (rule) rule({ node, constant, fresh, push: (made) => nodes.push(made) })
       else nodes.push(node)
     }
     within.node = nodes

@@ -5,6 +5,11 @@ export function subgraphsOf(node: NodeProto): GraphProto[] {
   return node.attribute.flatMap(({ g, graphs }) => (g ? [g, ...graphs] : graphs))
 }
 
+/** The nodes of a graph and of the graphs inside it. */
+export function allNodes({ node }: GraphProto): NodeProto[] {
+  return node.flatMap((one) => [one, ...subgraphsOf(one).flatMap(allNodes)])
+}
+
 /** Every name that a graph uses for a value or a node, those of the graphs inside it among them. */
 export function namesIn(graph: GraphProto): Set<string> {
   const names = new Set<string>()
@@ -34,6 +39,26 @@ export function freshNames(names: Set<string>): (hint: string) => string {
     names.add(name)
     return name
   }
+}
+
+/** Gives a value of a graph another name, which the graph must not have yet. */
+export function renameValue(graph: GraphProto, from: string, to: string): void {
+  const rename = (name: string): string => (name === from ? to : name)
+  for (const tensor of graph.initializer) tensor.name = rename(tensor.name)
+  const visit = (nodes: readonly NodeProto[]): void => {
+    for (const node of nodes) {
+      node.input = node.input.map(rename)
+      node.output = node.output.map(rename)
+      for (const inner of subgraphsOf(node)) {
+        // A graph inside may have a value of its own of that name.
+        const own = [...inner.input, ...inner.initializer].map(({ name }) => name)
+        if (own.includes(from) || inner.node.some(({ output }) => output.includes(from))) continue
+        visit(inner.node)
+        for (const value of inner.output) value.name = rename(value.name)
+      }
+    }
+  }
+  visit(graph.node)
 }
 
 /** The values around a node that the graphs inside it read. */

@@ -15,6 +15,8 @@ export type Method =
   | 'loadParametersBuffer'
   | 'getLearningRate'
   | 'setLearningRate'
+  | 'beginAveragedWeights'
+  | 'endAveragedWeights'
   | 'saveOptimizer'
   | 'loadOptimizer'
   | 'saveCheckpoint'

@@ -56,6 +56,8 @@ export interface WorkerSession extends Pick<
   getLearningRate(): Promise<number>
   /** As that of the session. */
   setLearningRate(value: number): Promise<void>
+  /** As that of the session. */
+  withAveragedWeights<R>(evaluate: () => R | Promise<R>): Promise<R>
   /** The optimiser's state alone, in the core's form. */
   saveOptimizer(): Promise<Checkpoint>
   /** Goes on from an optimiser state that any adapter has saved. */
@@ -213,6 +215,14 @@ function workerSession(thread: Thread, description: Description, move: boolean):
       call('loadParametersBuffer', compact(buffer), trainableOnly),
     getLearningRate: () => call('getLearningRate'),
     setLearningRate: (value) => call('setLearningRate', value),
+    async withAveragedWeights(evaluate) {
+      await call('beginAveragedWeights')
+      try {
+        return await evaluate()
+      } finally {
+        await call('endAveragedWeights')
+      }
+    },
     saveOptimizer: () => call('saveOptimizer'),
     loadOptimizer: (checkpoint) => call('loadOptimizer', compact(checkpoint)),
     saveCheckpoint: (options) => call('saveCheckpoint', options),

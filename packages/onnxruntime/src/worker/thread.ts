@@ -67,7 +67,19 @@ interface Answer {
 }
 
 let session: TrainingSession | undefined
+/** What holds the averages in the parameters' place at the moment. */
+let averaged: { readonly release: () => void; readonly restored: Promise<void> } | undefined
 let ort: Ort
+
+/** Puts the averages in the parameters' place until it is told. */
+async function hold(of: TrainingSession): Promise<NonNullable<typeof averaged>> {
+  return new Promise((resolve, reject) => {
+    const restored = of.withAveragedWeights(
+      () => new Promise<void>((release) => resolve({ release, restored })),
+    )
+    restored.catch(reject)
+  })
+}
 
 async function answer({ method, args }: Request): Promise<Answer> {
   if (method === 'create') {
@@ -103,6 +115,13 @@ async function answer({ method, args }: Request): Promise<Answer> {
       return { value: session.learningRate }
     case 'setLearningRate':
       session.setLearningRate(args[0] as number)
+      return {}
+    case 'beginAveragedWeights':
+      averaged = await hold(session)
+      return {}
+    case 'endAveragedWeights':
+      averaged!.release()
+      await averaged!.restored
       return {}
     case 'saveOptimizer':
       return { value: session.saveOptimizer() }

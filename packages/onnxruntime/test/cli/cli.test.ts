@@ -296,8 +296,23 @@ describe('a forward model', () => {
     await writeFile(join(folder, 'fixed.onnx'), writeModel(fixed))
     for (const rest of [['inspect'], ['generate', '--loss', 'mse', '-o', join(folder, 'fixed')]]) {
       const said = await run([rest[0]!, join(folder, 'fixed.onnx'), ...rest.slice(1)])
-      expect(said.out).toMatch(/^batch +fixed: each step takes 16 examples, no more and no fewer/m)
+      expect(said.out).toMatch(/^batch +fixed: each step takes 16 examples, no more and no fewer.*--inputs/m)
     }
+    const freed = [
+      'generate',
+      join(folder, 'fixed.onnx'),
+      '--loss',
+      'mse',
+      '-o',
+      join(folder, 'freed'),
+      '--json',
+    ]
+    const { inputs } = JSON.parse((await run([...freed, '--inputs', 'input=batch,6'])).out) as {
+      inputs: string[]
+    }
+    expect(inputs[0]).toBe('input float32 [batch, 6]')
+    const wrong = await run([...freed, '--inputs', 'x=batch,6'])
+    expect(wrong.err).toMatch(/--inputs: the model has no input "x"/)
   })
 
   it('that cannot be made artifacts of gives errors that name flags', async () => {
@@ -548,6 +563,7 @@ describe('a command that makes no sense', () => {
     [['generate', '/no/model.onnx', '-o', 'DIR'], /there is no file \/no\/model\.onnx/],
     [['generate', 'MODEL', '-o', 'DIR', '--loss', 'hinge'], /--loss takes one of cross-entropy, .*"hinge"/],
     [['generate', 'MODEL', '-o', 'DIR', '--reduction', 'mean'], /--reduction goes with --loss/],
+    [['generate', 'MODEL', '-o', 'DIR', '--inputs', 'batch,6'], /--inputs takes the name .*"batch,6"/],
     [
       ['generate', 'MODEL', '-o', 'DIR', '--loss', 'mse', '--labels', 'int32'],
       /--labels goes with --loss cross/,

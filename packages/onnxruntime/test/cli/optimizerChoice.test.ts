@@ -1,4 +1,4 @@
-import { adam, inducedMetric, log, sgd, type Transformation } from '@induced-metric/core'
+import { adam, inducedMetric, lion, log, root, sgd, type Transformation } from '@induced-metric/core'
 import { describe, expect, it } from 'vitest'
 import { chooseOptimizer, type OptimizerFlags } from '../../src/cli/optimizerChoice.js'
 import { UsageError } from '../../src/cli/usageError.js'
@@ -27,6 +27,10 @@ describe('--optimizer', () => {
         weightDecay: 0.1,
         clipNorm: 1,
       }),
+    ],
+    [
+      { optimizer: 'lion root', learningRate: 1, xi: 'rate', floor: 'follow' },
+      inducedMetric(lion(), { learningRate: 1, xi: 'rate', embedding: root({ floor: 'follow' }) }),
     ],
   ])('%j', (flags, expected) => {
     expect(chooseOptimizer(flags).toJSON()).toEqual(expected.toJSON())

@@ -138,6 +138,20 @@ describe('a session in a thread', () => {
     expect(unknown).toMatchObject({ code: 'ERR_LOSS_REQUIRED' })
   })
 
+  it('evaluates with averages as the session does', async () => {
+    const optimizer = inducedMetric(adam(), { learningRate: 0.1, averageWeights: 8 })
+    const there = await inThread({ optimizer })
+    const here = await TrainingSession.create({ ...artifacts, optimizer, ort })
+    sessions.push(here)
+    await take(there, plain, 1, 3)
+    await take(here, real, 1, 3)
+    const own = await parametersOf(there)
+    const averages = await here.withAveragedWeights(() => parametersOf(here))
+    expect(await there.withAveragedWeights(() => parametersOf(there))).toEqual(averages)
+    expect(averages).not.toEqual(own)
+    expect(await parametersOf(there)).toEqual(own)
+  })
+
   it('lets the program go on while it works', async () => {
     const session = await inThread()
     let turns = 0
@@ -218,6 +232,12 @@ describe('errors', () => {
     ).toMatchObject({
       code: 'ERR_SHAPE',
       own: true,
+    })
+    const wrong = { ...labels, data: BigInt64Array.from(labels.data as BigInt64Array, () => -100n) }
+    expect(await failure(session.runTrainStep({ input, labels: wrong }))).toMatchObject({
+      code: 'ERR_OPTION',
+      own: true,
+      message: expect.stringMatching(/holds the label -100/),
     })
     expect(await failure(session.runTrainStep(7 as never))).toMatchObject({ code: 'ERR_OPTION', own: true })
     expect(await failure(session.loadOptimizer(new Uint8Array(3)))).toMatchObject({

@@ -13,10 +13,12 @@ import { line, memory, network, normal, values } from '../support.js'
 /** What was written to the console as a warning since the page began. */
 const warnings: string[] = []
 const { warn } = console
-console.warn = (message: unknown, ...rest: unknown[]): void => {
-  warnings.push(String(message))
-  if (!String(message).includes('half precision')) warn(message, ...rest)
-}
+Object.assign(console, {
+  warn(message: unknown, ...rest: unknown[]) {
+    warnings.push(String(message))
+    if (!String(message).includes('half precision')) warn(message, ...rest)
+  },
+})
 
 /** Has webgl keep tensors in half precision; to be called first. */
 function halve(): void {
@@ -36,7 +38,7 @@ async function half(
   const losses: number[] = []
   for (let step = 0; step < 30; step++) {
     const value = optimizer.minimize(
-      () => tf.losses.meanSquaredError(y, model.predict(x) as tf.Tensor) as tf.Scalar,
+      () => tf.losses.meanSquaredError(y, model.predict(x) as tf.Tensor),
       true,
     )!
     losses.push((await value.data())[0]!)
@@ -58,11 +60,11 @@ async function overflow(): Promise<{ value: number; skippedSteps: number; code: 
   const variable = tf.variable(tf.tensor1d([60_000]))
   const step = (onNonFinite: 'skip' | 'throw') => {
     const optimizer = inducedOptimizer(tf, inducedMetric(sgd(), { learningRate: 1, xi: 0, onNonFinite }))
-    optimizer.minimize(() => variable.mul(-10_000).sum().div(1) as tf.Scalar, false, [variable])
+    optimizer.minimize(() => variable.mul(-10_000).sum().asScalar(), false, [variable])
     return optimizer.report()
   }
   const { skippedSteps } = await step('skip')
-  const code: unknown = await step('throw').catch((error: { code?: unknown }) => error.code)
+  const code: unknown = await step('throw').catch((error: unknown) => (error as { code?: unknown }).code)
   const [value] = await variable.data()
   variable.dispose()
   return { value: value!, skippedSteps, code }

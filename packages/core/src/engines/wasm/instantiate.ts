@@ -36,7 +36,7 @@ import { isShared, isWasmSupported, type WasmMemory } from './webassembly.js'
  * const binding = { size: 1000, rows: 1000, columns: 1, inputs: [gradient, parameter], outputs: [result] }
  * const scalars = { step: 1, learningRate: 0.1, weightDecay: 0, scale: 1 }
  * const duals = new Float64Array(1)
- * kernels.reduce([binding], [scalars], duals)
+ * kernels.reduce([binding], [scalars], [duals])
  * scalars.scale = 1 / (1 + duals[0]! / 1000)
  * kernels.update([binding], [scalars])
  * ```

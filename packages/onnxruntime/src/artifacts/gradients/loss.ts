@@ -1,7 +1,10 @@
 import { optionalIntOf, stringOf } from '../../onnx/attribute.js'
-import { denominator, readLabels } from '../../lowering/loss.js'
+import { readLabels } from '../../lowering/loss.js'
 import { zerosOf } from '../../lowering/gather.js'
 import type { GradientContext, GradientRule } from './context.js'
+
+/** A number that no label is. */
+const noLabel = -(2n ** 63n)
 
 /** The weights of the classes: constants of the problem. */
 function refuseWeights({ wants, refuse }: GradientContext): void {
@@ -31,28 +34,20 @@ function softmaxCrossEntropy(context: GradientContext): void {
   give(0, parts.length === 1 ? parts[0]! : emit('Sum', parts))
 }
 
-/** y = −Σ weight·X[label] / denominator: −weight·dY/denominator at the labels, 0 elsewhere. */
+/** y = −Σ weight·X[label] / Σ weight: −weight·dY / Σ weight at the labels, 0 elsewhere. It ignores what it is told to. */
 function negativeLogLikelihood(context: GradientContext): void {
   const { node, emit, give, input, required, requiredGradient, ints, int, realTypeOf, shapeOf } = context
   refuseWeights(context)
   const [x, dY] = [required(0), requiredGradient(0)]
   const type = realTypeOf(x)
   const reduction = stringOf(node, 'reduction', 'mean')
-  const ignored = optionalIntOf(node, 'ignore_index')
-  const labels = readLabels(
-    context,
-    required(1),
-    input(2),
-    ignored === undefined ? undefined : int(ignored),
-    type,
-  )
-  let each = emit('Neg', [reduction === 'mean' ? emit('Div', [dY, denominator(context, labels, type)]) : dY])
-  if (labels.weights !== undefined) each = emit('Mul', [each, labels.weights])
-  const column = emit('Unsqueeze', [labels.indices, ints([1])])
-  const updates =
-    labels.weights === undefined && reduction !== 'none' ? each : emit('Unsqueeze', [each, ints([1])])
-  const filled = emit('Expand', [updates, emit('Shape', [column])])
-  give(0, emit('ScatterElements', [zerosOf(context, shapeOf(x), type), column, filled], { axis: 1 }))
+  const ignored = int(optionalIntOf(node, 'ignore_index') ?? noLabel)
+  const { indices, weights, divisor } = readLabels(context, required(1), input(2), ignored, type)
+  let scale = dY
+  if (reduction === 'mean') scale = emit('Neg', [emit('Div', [dY, divisor()])])
+  if (reduction === 'none') scale = emit('Unsqueeze', [dY, ints([1])])
+  const updates = emit('Mul', [weights, scale])
+  give(0, emit('ScatterElements', [zerosOf(context, shapeOf(x), type), indices, updates], { axis: 1 }))
 }
 
 /** Rules of the losses that are operators. */

@@ -1,0 +1,37 @@
+/** Characters of a name that are compared. */
+const longestCompared = 100
+
+/**
+ * The names that take the fewest changes to become another, nearest first: for errors.
+ *
+ * @param count the most that are wanted
+ *
+ * @example
+ * ```ts
+ * import { nearestNames } from '@induced-metric/core'
+ *
+ * console.log(nearestNames('kernal', ['bias', 'kernel', 'gain'], 1)) // ['kernel']
+ * ```
+ */
+export function nearestNames(name: string, names: Iterable<string>, count: number): string[] {
+  return [...names]
+    .map((candidate) => ({ candidate, changes: changesBetween(name, candidate) }))
+    .sort((a, b) => a.changes - b.changes)
+    .slice(0, count)
+    .map(({ candidate }) => candidate)
+}
+
+/** The number of characters to insert, delete or replace: V. I. Levenshtein, Soviet Physics Doklady 10 (1966), by rows. */
+function changesBetween(given: string, other: string): number {
+  const [a, b] = [given.slice(0, longestCompared), other.slice(0, longestCompared)]
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j)
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= b.length; j++) {
+      const replaced = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)
+      next.push(Math.min(replaced, row[j]! + 1, next[j - 1]! + 1))
+    }
+    row = next
+  }
+  return row[b.length]!
+}

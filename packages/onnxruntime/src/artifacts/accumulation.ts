@@ -1,0 +1,46 @@
+import { create } from '@bufbuild/protobuf'
+import { bufferKey, bufferName, resetName } from '../lowering/names.js'
+import { dataType } from '../onnx/dataType.js'
+import { freshNames, namesIn, renameValue } from '../onnx/graph.js'
+import type { Model } from '../onnx/model.js'
+import { createNode } from '../onnx/node.js'
+import { StringStringEntryProtoSchema, type GraphProto } from '../onnx/onnx_pb.js'
+import { declaredValue, withFields } from './values.js'
+
+/** Gives values that have names by which the genuine runtime knows inputs of its own other ones, where nobody asks for them. */
+export function freeReservedNames(
+  graph: GraphProto,
+  parameters: readonly string[],
+  asked: ReadonlySet<string>,
+): void {
+  const fixed = new Set([...graph.input, ...graph.output].map(({ name }) => name))
+  const names = namesIn(graph)
+  const fresh = freshNames(names)
+  for (const name of [resetName, ...parameters.map(bufferName)]) {
+    if (!names.has(name) || fixed.has(name) || asked.has(name)) continue
+    renameValue(graph, name, fresh(name))
+  }
+}
+
+/**
+ * Has a training model add its gradients up, in inputs that go by the names that the genuine runtime knows them by. Where
+ * the model has a value of such a name, the input gets another, which is told in the metadata.
+ */
+export function addAccumulation(model: Model, gradients: ReadonlyMap<string, string>): void {
+  const { graph } = model
+  const fresh = freshNames(namesIn(graph))
+  const declared = new Map(graph.input.map((input) => [input.name, input]))
+  const reset = fresh(resetName)
+  for (const [parameter, gradient] of gradients) {
+    const buffer = fresh(bufferName(parameter))
+    if (buffer !== bufferName(parameter)) {
+      const entry = { key: `${bufferKey}${parameter}`, value: buffer }
+      model.metadataProps.push(create(StringStringEntryProtoSchema, entry))
+    }
+    const out = fresh(`${parameter}_grad.accumulation.out`)
+    graph.node.push(createNode('com.microsoft:InPlaceAccumulatorV2', [buffer, gradient, reset], [out]))
+    graph.input.push(withFields(declared.get(parameter)!, { name: buffer }))
+    graph.output.push(declaredValue(out, dataType.bool, [1]))
+  }
+  graph.input.push(declaredValue(reset, dataType.bool, [1]))
+}

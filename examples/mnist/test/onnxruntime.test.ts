@@ -37,6 +37,13 @@ describe('ONNX Runtime', () => {
     })
   })
 
+  test('with ξ tied to it, a learning rate a hundred times too large does no harm', async () => {
+    const accuracy = async (id: string) =>
+      (await trainEpoch(onnxruntime, task, id, { limit: 58 })).epochs[1]!.testAccuracy
+    expect(await accuracy('adam-1e0')).toBeLessThan(0.2)
+    for (const id of ['adam-root-1e0', 'adam-root-1e2']) expect(await accuracy(id)).toBeGreaterThan(0.935)
+  })
+
   test('starts every optimiser from the same weights, which it leaves alone', async () => {
     const before = task.network.map(({ data }) => data.slice())
     const [identity, sgd] = [

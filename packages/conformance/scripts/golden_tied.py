@@ -375,7 +375,7 @@ VECTORS = [
     vector("adam, root, eta 1, decay", softmax_problem(1, 0), tied(ADAM, 1, ROOT, weightDecay=0.01)),
     vector("sgd, root, eta 10, half of NGN", valley_problem(2), tied({"name": "sgd"}, 10, ROOT, {"perRate": 0.5}, beta=0)),
     vector("sgd with momentum, root, eta 1", valley_problem(3), tied(SGD, 1, ROOT)),
-    vector("adam, log, eta 0.3", softmax_problem(4, 0), tied(ADAM, 0.3, {"name": "log", "floor": -0.1})),
+    vector("adam, log, eta 0.1", softmax_problem(4, 0), tied(ADAM, 0.1, {"name": "log", "floor": -0.1})),
     vector("nadam, identity, eta 2", softmax_problem(5, 0), tied({**ADAM, "nesterov": True}, 2, {"name": "identity"}, {"perRate": 3})),
     vector("adam, root, warm-up into a cosine", softmax_problem(6, 0), tied(ADAM, WARMUP, ROOT, weightDecay=0.02)),
     vector("adam, root that follows, noisy labels", softmax_problem(7, 0.3), tied(ADAM, 1, {"name": "root", "floor": "follow"})),

@@ -77,7 +77,7 @@ export function createOrtTensor(
 /** What the runtime says where indices, or shapes, are at fault rather than the model. */
 const complaints: readonly (readonly [RegExp, ErrorCode])[] = [
   [/out of (data )?(bounds|range)/i, 'ERR_OPTION'],
-  [/shape|dimension|broadcast|\brank\b/i, 'ERR_SHAPE'],
+  [/shape|dimension|broadcast|\brank\b|\bdim\b/i, 'ERR_SHAPE'],
 ]
 
 /**

@@ -20,8 +20,8 @@ import { gradients as builtinGradients, type GradientTable } from './gradients/t
 import { inferTypes } from './inferTypes.js'
 import { describeShape, type Loss } from './losses.js'
 import { writeOptimizerModel, type OptimizerChoice } from './optimizers.js'
-import { checkValues, defaultOutputs } from './outputs.js'
-import { findParameters, takeParameters, type ParameterInfo } from './parameters.js'
+import { checkNames, checkValues, defaultOutputs } from './outputs.js'
+import { findParameters, takeParameters, type ModelParameters, type ParameterInfo } from './parameters.js'
 import { prepareModel } from './prepare.js'
 import { explainStops, findStops, type UnreachedParameter } from './reach.js'
 import { forwardModel, readForward } from './readForward.js'
@@ -131,48 +131,16 @@ export async function generateArtifacts(
     ort: 'any',
     externalData: 'any',
   })
-  const { ort, additionalOutputs = [], batchNormalization = 'training' } = options
-  const {
-    model,
-    inlined,
-    constants: fixed,
-  } = prepareModel(await readForward(given, forwardModel, options.externalData), options.promoteConstants)
-  const { graph } = model
-  const named = options.outputNames ?? graph.output.map(({ name }) => name)
-  if (options.inputs !== undefined) await redeclareInputs(model, options.inputs, named, ort)
-  await separateStatistics(model, fixed, batchNormalization === 'training', ort)
-  const found = findParameters(graph, fixed)
-  const trainable = chooseTrainable(found, options.requiresGrad, options.frozen)
-  const parameters = takeParameters(graph, found, trainable)
-  freeReservedNames(graph, [...parameters.keys()], new Set([...named, ...additionalOutputs]))
-  const { types: forwardTypes, folded } = await foldConstants(model, ort)
-
-  const outputs = options.outputNames ?? defaultOutputs(graph, parameters)
-  checkValues(graph, outputs, 'outputNames')
-  checkValues(graph, additionalOutputs, 'additionalOutputs')
-  const forwardOutputs = graph.output
-  const { loss, constants } =
-    options.loss === undefined
-      ? { loss: outputs[0]!, constants: [] }
-      : await addLoss(model, forwardTypes, options.loss, outputs, parameters)
-  graph.initializer = [...graph.initializer, ...constants]
-  // What a caller feeds comes first, then the parameters.
-  const isParameter = ({ name }: ValueInfoProto): boolean => parameters.has(name)
-  graph.input = [...graph.input.filter((input) => !isParameter(input)), ...graph.input.filter(isParameter)]
-  graph.output = [...new Set([loss, ...additionalOutputs])].map(
-    (name) =>
-      forwardOutputs.find((output) => output.name === name) ?? declaredValue(name, dataType.float, undefined),
-  )
-  for (const output of graph.output) if (!forwardOutputs.includes(output)) delete output.type
-  // What the model says of its outputs may be all that is known of them.
-  graph.valueInfo = [...graph.valueInfo, ...forwardOutputs.filter((output) => !graph.output.includes(output))]
-  const fed = new Set(graph.input.map(({ name }) => name).filter((name) => !parameters.has(name)))
-  const types = await inferTypes(model, ort)
-  for (const output of graph.output) {
-    const { dataType: type = dataType.float, shape } = types.get(output.name)
-    Object.assign(output, declaredValue(output.name, type, shape))
-  }
-  checkLoss(loss, types)
+  const { additionalOutputs = [], batchNormalization = 'training' } = options
+  if (options.outputNames !== undefined) checkNames(options.outputNames, 'outputNames')
+  checkNames(additionalOutputs, 'additionalOutputs')
+  const forward = await readParts(given, options)
+  const { model, found, trainable, parameters } = forward
+  const outputs = options.outputNames ?? defaultOutputs(model.graph, parameters)
+  checkValues(model.graph, outputs, 'outputNames')
+  checkValues(model.graph, additionalOutputs, 'additionalOutputs')
+  const { loss, types } = await attachLoss(forward, outputs, options)
+  const fed = new Set(model.graph.input.map(({ name }) => name).filter((name) => !parameters.has(name)))
 
   const evalModel = clone(ModelProtoSchema, model) as Model
   setEvalMode(evalModel.graph)
@@ -217,12 +185,73 @@ export async function generateArtifacts(
       state,
       types,
       loss,
-      inlined,
-      folded,
+      inlined: forward.inlined,
+      folded: forward.folded,
       unreached,
       constants: found.constants,
     }),
   }
+}
+
+/** A forward model whose parameters have become inputs. */
+interface ForwardParts {
+  readonly model: Model
+  readonly found: ModelParameters
+  /** The names of the parameters to train. */
+  readonly trainable: readonly string[]
+  /** The values of all parameters, by name. */
+  readonly parameters: ReadonlyMap<string, TensorProto>
+  /** The types of the model's values. */
+  readonly types: ValueTypes
+  readonly inlined: ReadonlyMap<string, number>
+  readonly folded: number
+}
+
+/** Reads a forward model, and makes inputs of its parameters. */
+async function readParts(given: Artifact | Model, options: GenerateOptions): Promise<ForwardParts> {
+  const { ort, additionalOutputs = [], batchNormalization = 'training' } = options
+  const read = await readForward(given, forwardModel, options.externalData)
+  const { model, inlined, constants } = prepareModel(read, options.promoteConstants)
+  const { graph } = model
+  const named = options.outputNames ?? graph.output.map(({ name }) => name)
+  if (options.inputs !== undefined) await redeclareInputs(model, options.inputs, named, ort)
+  await separateStatistics(model, constants, batchNormalization === 'training', ort)
+  const found = findParameters(graph, constants)
+  const trainable = chooseTrainable(found, options.requiresGrad, options.frozen)
+  const parameters = takeParameters(graph, found, trainable)
+  freeReservedNames(graph, [...parameters.keys()], new Set([...named, ...additionalOutputs]))
+  return { model, found, trainable, parameters, inlined, ...(await foldConstants(model, ort)) }
+}
+
+/** Gives a model its loss, which becomes its first output, and puts what a caller feeds before the parameters. */
+async function attachLoss(
+  { model, parameters, types: forwardTypes }: ForwardParts,
+  outputs: readonly string[],
+  { ort, loss: wanted, additionalOutputs = [] }: GenerateOptions,
+): Promise<{ readonly loss: string; readonly types: ValueTypes }> {
+  const { graph } = model
+  const forwardOutputs = graph.output
+  const { loss, constants } =
+    wanted === undefined
+      ? { loss: outputs[0]!, constants: [] }
+      : await addLoss(model, forwardTypes, wanted, outputs, parameters)
+  graph.initializer = [...graph.initializer, ...constants]
+  const isParameter = ({ name }: ValueInfoProto): boolean => parameters.has(name)
+  graph.input = [...graph.input.filter((input) => !isParameter(input)), ...graph.input.filter(isParameter)]
+  graph.output = [...new Set([loss, ...additionalOutputs])].map(
+    (name) =>
+      forwardOutputs.find((output) => output.name === name) ?? declaredValue(name, dataType.float, undefined),
+  )
+  for (const output of graph.output) if (!forwardOutputs.includes(output)) delete output.type
+  // What the model says of its outputs may be all that is known of them.
+  graph.valueInfo = [...graph.valueInfo, ...forwardOutputs.filter((output) => !graph.output.includes(output))]
+  const types = await inferTypes(model, ort)
+  for (const output of graph.output) {
+    const { dataType: type = dataType.float, shape } = types.get(output.name)
+    Object.assign(output, declaredValue(output.name, type, shape))
+  }
+  checkLoss(loss, types)
+  return { loss, types }
 }
 
 /** Turns a model with a loss into one that accumulates gradients; which parameters have one is returned. */

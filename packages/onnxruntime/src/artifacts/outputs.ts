@@ -27,13 +27,8 @@ export function defaultOutputs(graph: GraphProto, parameters: ReadonlyMap<string
   )
 }
 
-/**
- * Makes sure that a model computes the values that are asked for.
- *
- * @param option names the option in errors
- * @throws ERR_OPTION for one that it does not have, or has as a constant
- */
-export function checkValues(graph: GraphProto, names: readonly string[], option: string): void {
+/** Throws ERR_OPTION unless names of values are given as a list of texts; `outputNames` has to have one. */
+export function checkNames(names: readonly string[], option: string): void {
   const isList = Array.isArray as (value: unknown) => boolean
   if (!isList(names) || names.some((name) => typeof name !== 'string')) {
     throw new InducedMetricError('ERR_OPTION', `${option} must be a list of names of values`)
@@ -41,6 +36,15 @@ export function checkValues(graph: GraphProto, names: readonly string[], option:
   if (names.length === 0 && option === 'outputNames') {
     throw new InducedMetricError('ERR_OPTION', 'outputNames: name at least one value of the model')
   }
+}
+
+/**
+ * Makes sure that a model computes the values that are asked for.
+ *
+ * @param option names the option in errors
+ * @throws ERR_OPTION for one that it does not have, or has as a constant
+ */
+export function checkValues(graph: GraphProto, names: readonly string[], option: string): void {
   const known = new Set([
     ...graph.input.map(({ name }) => name),
     ...graph.node.flatMap(({ output }) => output).filter((name) => name !== ''),

@@ -1,13 +1,11 @@
-import { createOptimizer } from '@induced-metric/core'
+import { createOptimizer, type Transformation } from '@induced-metric/core'
 
 import { testFunctions, type Point, type TestFunction } from './functions.js'
 import { transformationOf } from './optimizers.js'
 import { rows, type Row } from './rows.js'
 
-/** A published run, run again. */
-export interface Descent {
-  readonly row: Row
-  readonly testFunction: TestFunction
+/** An optimiser's way down a function. */
+export interface Way {
   /** From the start to the last point. */
   readonly path: readonly Point[]
   /** The function's value at every point of the path. */
@@ -15,6 +13,12 @@ export interface Descent {
   /** Steps to the tolerance; null when it was not reached. */
   readonly iterations: number | null
   readonly finalValue: number
+}
+
+/** A published run, run again. */
+export interface Descent extends Way {
+  readonly row: Row
+  readonly testFunction: TestFunction
   /** Whether the iterations and three digits of the last value are the published ones. */
   readonly reproduced: boolean
 }
@@ -22,11 +26,14 @@ export interface Descent {
 /** The paper gives up after this many steps. */
 export const MAX_ITERATIONS = 1000
 
-/** Follows one optimiser down its function, in double precision. */
-export function descend(row: Row, maxIterations: number = MAX_ITERATIONS): Descent {
-  const testFunction = testFunctions[row.function]
+/** Follows one optimiser down a function, in double precision. */
+export function follow(
+  transformation: Transformation,
+  testFunction: TestFunction,
+  maxIterations: number = MAX_ITERATIONS,
+): Way {
   const point = Float64Array.from(testFunction.start)
-  const optimizer = createOptimizer(transformationOf(row), [{ name: 'point', shape: [2], data: point }])
+  const optimizer = createOptimizer(transformation, [{ name: 'point', shape: [2], data: point }])
   const path: Point[] = [testFunction.start]
   const values = [testFunction.value(...testFunction.start)]
   let iterations: number | null = null
@@ -40,11 +47,17 @@ export function descend(row: Row, maxIterations: number = MAX_ITERATIONS): Desce
     if (values.at(-1)! <= testFunction.tolerance) iterations = step
   }
   optimizer.dispose()
+  return { path, values, iterations, finalValue: values.at(-1)! }
+}
 
-  const finalValue = values.at(-1)!
+/** Runs a published run again. */
+export function descend(row: Row, maxIterations: number = MAX_ITERATIONS): Descent {
+  const testFunction = testFunctions[row.function]
+  const way = follow(transformationOf(row), testFunction, maxIterations)
   const { published } = row
-  const reproduced = iterations === published.iterations && threeDigits(finalValue) === published.value
-  return { row, testFunction, path, values, iterations, finalValue, reproduced }
+  const reproduced =
+    way.iterations === published.iterations && threeDigits(way.finalValue) === published.value
+  return { row, testFunction, ...way, reproduced }
 }
 
 /** Runs all thirty. */

@@ -3,3 +3,4 @@ export { testFunctions, type FunctionId, type Point, type TestFunction } from '.
 export { optimizerTitles, transformationOf } from './optimizers.js'
 export { rows, type OptimizerId, type Row } from './rows.js'
 export { formatTable } from './table.js'
+export { runTrials, trialTable, type Trial } from './trials.js'

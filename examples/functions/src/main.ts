@@ -1,5 +1,6 @@
 import { descendAll } from './descend.js'
-import { formatTable } from './table.js'
+import { formatCells, formatTable } from './table.js'
+import { runTrials, trialTable } from './trials.js'
 
 const descents = descendAll()
 console.log(formatTable(descents))
@@ -13,4 +14,9 @@ console.log(
 console.log(`The other ${chaotic.length} hang on the last bit of rounding:`)
 for (const { row, testFunction } of chaotic)
   console.log(`  ${testFunction.title}, ${row.optimizer}: ${row.chaotic}`)
+
+console.log(`
+Steps where ξ is tied to the learning rate η, which is the only number given; these are no published runs (never: the last value)`)
+const { headings, rows } = trialTable(runTrials())
+console.log(formatCells(headings, rows, (column) => column >= 2))
 if (reproduced.length < steady.length) process.exitCode = 1

@@ -14,15 +14,24 @@ export function formatTable(descents: readonly Descent[]): string {
     row.published.value,
     reproduced ? 'yes' : row.chaotic === undefined ? 'NO' : 'chaotic',
   ])
-  const widths = HEADINGS.map((heading, column) =>
+  return formatCells(HEADINGS, body, (column) => column >= 2 && column <= 5)
+}
+
+/** Cells as lines of text; columns of figures align to the right. */
+export function formatCells(
+  headings: readonly string[],
+  body: readonly (readonly string[])[],
+  isFigure: (column: number) => boolean,
+): string {
+  const widths = headings.map((heading, column) =>
     Math.max(heading.length, ...body.map((cells) => cells[column]!.length)),
   )
   const line = (cells: readonly string[]): string =>
     cells
       .map((cell, column) =>
-        column >= 2 && column <= 5 ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!),
+        isFigure(column) ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!),
       )
       .join('  ')
       .trimEnd()
-  return [line(HEADINGS), widths.map((width) => '-'.repeat(width)).join('  '), ...body.map(line)].join('\n')
+  return [line(headings), widths.map((width) => '-'.repeat(width)).join('  '), ...body.map(line)].join('\n')
 }

@@ -1,6 +1,15 @@
 import { expect, test } from 'vitest'
 
-import { descend, descendAll, formatTable, rows, testFunctions, type FunctionId } from '../src/index.js'
+import {
+  descend,
+  descendAll,
+  formatTable,
+  rows,
+  runTrials,
+  testFunctions,
+  trialTable,
+  type FunctionId,
+} from '../src/index.js'
 
 // From symbolic derivatives, evaluated in double precision by another program.
 const samples: [FunctionId, [number, number], number, [number, number]][] = [
@@ -56,4 +65,32 @@ test('the table has a line for every run and marks the chaotic ones', () => {
   expect(lines).toHaveLength(30)
   expect(lines.filter((line) => line.endsWith(' yes')).length).toBeGreaterThanOrEqual(22)
   expect(lines.filter((line) => line.endsWith(' NO'))).toEqual([])
+})
+
+test('where ξ is tied to the learning rate, its size decides nothing from 1 on', () => {
+  const trials = runTrials()
+  const steps = (title: string, id: FunctionId, rate: number): number | null =>
+    trials.find(
+      ({ title: other, testFunction, learningRate }) =>
+        other === title && testFunction.id === id && learningRate === rate,
+    )!.iterations
+  for (const [title, id] of [
+    ['Heavy ball, root', 'beale'],
+    ['Heavy ball, root', 'rosenbrock'],
+    ['Heavy ball, root', 'himmelblau'],
+    ['Adam, rate-free', 'beale'],
+    ['Adam, rate-free', 'himmelblau'],
+  ] as const) {
+    const [one, hundred] = [steps(title, id, 1)!, steps(title, id, 100)!]
+    expect(one).toBeGreaterThan(0)
+    expect(Math.abs(hundred / one - 1), `${title} on ${id}`).toBeLessThan(0.1)
+  }
+  // Alone, the base is lost there; and no step size leaves a local minimum of Rastrigin's.
+  expect(steps('Heavy ball', 'beale', 1)).toBeNull()
+  expect(trials.filter(({ testFunction }) => testFunction.id === 'rastrigin')).toMatchObject(
+    Array.from({ length: 15 }, () => ({ iterations: null })),
+  )
+  const { headings, rows: cells } = trialTable(trials)
+  expect(headings).toEqual(['Optimiser', 'η', 'Beale', 'Rosenbrock', 'Himmelblau', 'Ackley', 'Rastrigin'])
+  expect(cells).toHaveLength(15)
 })

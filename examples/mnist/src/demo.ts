@@ -9,10 +9,12 @@ import { loadMnist } from './data/mnist.js'
 import { initializeNetwork } from './network/network.js'
 import { parseOptions, type Options } from './options.js'
 import { createRandom } from './random.js'
+import { rateBases, rateSettings } from './rates.js'
 import { renderReport } from './report/report.js'
 import type { Setting } from './settings.js'
 import { createBars } from './terminal/bars.js'
 import { createLines } from './terminal/lines.js'
+import { summarizeRates } from './terminal/rates.js'
 import { formatTable, summarize } from './terminal/summary.js'
 import type { Framework } from './training/framework.js'
 import { runAll, type Listener } from './training/run.js'
@@ -40,7 +42,11 @@ export interface Surroundings {
  */
 export async function demo(argv: readonly string[], surroundings: Surroundings): Promise<number> {
   const { frameworks, settings, stdout, stderr, signal } = surroundings
-  const choices = { optimizers: settings.map(({ id }) => id), frameworks: frameworks.map(({ id }) => id) }
+  const choices = {
+    optimizers: settings.map(({ id }) => id),
+    rates: rateBases,
+    frameworks: frameworks.map(({ id }) => id),
+  }
   const parsed = parseOptions(argv, choices, {
     out: (text) => stdout.write(text),
     err: (text) => stderr.write(text),
@@ -70,7 +76,9 @@ export async function demo(argv: readonly string[], surroundings: Surroundings):
   const runs = await runAll(
     {
       frameworks: ready,
-      settings: settings.filter(({ id }) => options.optimizers.includes(id)),
+      settings: options.rates
+        ? rateSettings(rateBases.filter((base) => options.rates!.includes(base)))
+        : settings.filter(({ id }) => options.optimizers.includes(id)),
       network,
       batches,
       test: wholeBatch(mnist.test),
@@ -81,6 +89,8 @@ export async function demo(argv: readonly string[], surroundings: Surroundings):
   )
 
   if (runs.length > 0) say(`\nTest accuracy beside the paper's\n${formatTable(summarize(runs))}\n`)
+  const byRate = summarizeRates(runs)
+  if (byRate.rows.length > 0) say(`Test accuracy by learning rate\n${formatTable(byRate)}\n`)
   const report = renderReport({
     runs,
     descents,

@@ -8,6 +8,8 @@ export interface Options {
   readonly epochs: number
   /** Ids of settings, without repetition. */
   readonly optimizers: readonly string[]
+  /** In their place, bases to run at one learning rate after another, without repetition. */
+  readonly rates?: readonly string[]
   /** Ids of frameworks, without repetition. */
   readonly frameworks: readonly string[]
   readonly seed: number
@@ -20,6 +22,7 @@ export interface Options {
 /** What there is to choose from. */
 export interface Choices {
   readonly optimizers: readonly string[]
+  readonly rates: readonly string[]
   readonly frameworks: readonly string[]
 }
 
@@ -47,6 +50,12 @@ export function parseOptions(argv: readonly string[], choices: Choices, output: 
       )
         .argParser(namesFrom('optimiser', choices.optimizers))
         .default(choices.optimizers, 'all'),
+    )
+    .addOption(
+      new Option('--rates [bases]', `run bases at five learning rates instead: ${choices.rates.join(', ')}`)
+        .argParser(namesFrom('base', choices.rates))
+        .preset(choices.rates[0]!)
+        .conflicts('optimizers'),
     )
     .addOption(
       new Option('--frameworks <names>', `where to run them: ${choices.frameworks.join(', ')}`)

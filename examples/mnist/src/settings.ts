@@ -1,4 +1,15 @@
-import { adam, identity, inducedMetric, log, sgd, type Transformation } from '@induced-metric/core'
+import {
+  adam,
+  heavyBall,
+  identity,
+  inducedMetric,
+  log,
+  muon,
+  sgd,
+  type Transformation,
+} from '@induced-metric/core'
+
+import { rateSetting, type Rate } from './rates.js'
 
 /** Adam as every framework ships it. */
 export interface StockAdam {
@@ -8,7 +19,7 @@ export interface StockAdam {
   readonly epsilon: number
 }
 
-/** One optimiser with the paper's best settings, and what the paper reports for it. */
+/** One optimiser: with the paper's best settings and what the paper reports for it, or at a learning rate among others. */
 export interface Setting {
   readonly id: string
   readonly title: string
@@ -17,6 +28,10 @@ export interface Setting {
   readonly transformation: Transformation
   /** A framework that has its own Adam trains with that instead, so that the baseline is not our code. */
   readonly stock?: StockAdam
+  /** Where it is one of a row of learning rates. */
+  readonly rate?: Rate
+  /** The frameworks it is run in; all, where none are named. */
+  readonly only?: readonly string[]
   readonly published: {
     /** Test accuracy after these epochs. */
     readonly byEpoch: Readonly<Record<number, number>>
@@ -27,8 +42,7 @@ export interface Setting {
 
 const stockAdam: StockAdam = { learningRate: 0.00938, beta1: 0.8376, beta2: 0.9629, epsilon: 1e-8 }
 
-/** The optimisers of the demonstration, in the order in which they run. */
-export const settings: readonly Setting[] = [
+const paperSettings: readonly Setting[] = [
   {
     id: 'adam',
     title: 'Adam',
@@ -41,11 +55,29 @@ export const settings: readonly Setting[] = [
     published: { byEpoch: { 1: 0.948 }, best: 0.98069 },
   },
   {
+    id: 'adamw',
+    title: 'AdamW',
+    description: "Baseline, not from the paper: Adam's settings with a decoupled decay of .01; ξ is 0.",
+    transformation: inducedMetric(adam({ beta1: stockAdam.beta1, beta2: stockAdam.beta2 }), {
+      learningRate: stockAdam.learningRate,
+      xi: 0,
+      weightDecay: 0.01,
+    }),
+    published: { byEpoch: {} },
+  },
+  {
     id: 'sgd',
     title: 'SGD',
-    description: 'Baseline: SGD with an averaged (EMA) momentum of .401 and learning rate .317; ξ is 0.',
-    transformation: inducedMetric(sgd({ momentum: 0.401 }), { learningRate: 0.317, xi: 0 }),
+    description: 'Baseline: SGD with momentum, b = .401·b + g, and learning rate .317; ξ is 0.',
+    transformation: inducedMetric(heavyBall({ momentum: 0.401 }), { learningRate: 0.317, xi: 0 }),
     published: { byEpoch: {}, best: 0.98025 },
+  },
+  {
+    id: 'muon',
+    title: 'Muon',
+    description: 'Baseline: Muon, and Adam for the biases. Learning rate .00274, momentum .9088; ξ is 0.',
+    transformation: inducedMetric(muon({ momentum: 0.9088 }), { learningRate: 0.00274, xi: 0 }),
+    published: { byEpoch: { 5: 0.9128 }, best: 0.98112 },
   },
   {
     id: 'identity',
@@ -89,4 +121,16 @@ export const settings: readonly Setting[] = [
     }),
     published: { byEpoch: {}, best: 0.98155 },
   },
+]
+
+/** The optimisers of the demonstration, in the order in which they run. */
+export const settings: readonly Setting[] = [
+  ...paperSettings,
+  // Where a run takes the least time.
+  ...[false, true].flatMap((tied) =>
+    [0.01, 1, 100].map((learningRate) => ({
+      ...rateSetting({ base: 'adam', tied, learningRate }),
+      only: ['onnxruntime'],
+    })),
+  ),
 ]

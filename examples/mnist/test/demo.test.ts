@@ -10,6 +10,8 @@ import { settings } from '../src/settings.js'
 import type { Framework } from '../src/training/framework.js'
 import { CONTROL, fakeFramework, Sink } from './fakes.js'
 
+const paper = ['adam', 'adamw', 'sgd', 'muon', 'identity', 'log', 'rms']
+
 let folder: string
 let output: string
 beforeEach(async () => {
@@ -34,7 +36,7 @@ test('a framework joins by one entry: it trains every setting, in the table and 
   const train = vi.fn<Framework['train']>(fakeFramework().train)
   const { code, out, html } = await run([fakeFramework({ train })], ['--epochs', '2'])
   expect(code).toBe(0)
-  expect(train.mock.calls.map(([job]) => job.setting.id)).toEqual(['adam', 'sgd', 'identity', 'log', 'rms'])
+  expect(train.mock.calls.map(([job]) => job.setting.id)).toEqual(paper)
   const [job] = train.mock.calls[0]!
   expect([job.epochs, job.batches.length, job.test.count]).toEqual([2, 3, 10_000])
   expect(job.network.reduce((sum, { data }) => sum + data.length, 0)).toBe(55_050)
@@ -45,6 +47,35 @@ test('a framework joins by one entry: it trains every setting, in the table and 
   expect(out).toMatch(/\nInduced, identity +\.9000 +\.9068 +\.9500 +\.9310 +\.9817/)
   expect(out.trimEnd().endsWith(`Report: ${output}`)).toBe(true)
   expect(html).toContain('Fake framework 1.0')
+})
+
+test('learning rates are compared in ONNX Runtime, or where they are asked for', async () => {
+  const train = vi.fn<Framework['train']>(fakeFramework().train)
+  const trained = async (id: string, ...argv: string[]) => {
+    train.mockClear()
+    const { out, html } = await run([fakeFramework({ id, train })], ['--epochs', '1', ...argv])
+    return { out, html, settings: train.mock.calls.map(([{ setting }]) => setting) }
+  }
+  const inDemo = await trained('onnxruntime')
+  expect(inDemo.settings.slice(0, 7).map(({ id }) => id)).toEqual(paper)
+  expect(inDemo.settings.slice(7).map(({ rate }) => [rate!.tied, rate!.learningRate])).toEqual([
+    ...[0.01, 1, 100].map((rate) => [false, rate]),
+    ...[0.01, 1, 100].map((rate) => [true, rate]),
+  ])
+  const { out, html, settings } = await trained('fake', '--rates', 'lion,muon')
+  expect(settings).toHaveLength(20)
+  for (const { rate, transformation } of settings) {
+    expect(transformation.settings).toMatchObject(
+      rate!.tied
+        ? { learningRate: rate!.learningRate, xi: 'rate', embedding: { name: 'root' } }
+        : { learningRate: rate!.learningRate, xi: 0 },
+    )
+  }
+  expect(out).toMatch(/Test accuracy by learning rate\nBase .* η \.01 +η \.1 +η 1 +η 10 +η 100 +apart\n/)
+  expect(out).toMatch(/\nlion +root, ξ = η +Fake framework( +\.9000){5} +\.0000\n/)
+  expect(
+    html!.match(/<title id="[^"]*">Accuracy by learning rate: (muon|lion) in Fake framework</g),
+  ).toHaveLength(2)
 })
 
 test('two frameworks share the start and the data, and the table names them', async () => {
@@ -135,7 +166,7 @@ test('a wrong argument ends it before anything is done', async () => {
   const train = vi.fn<Framework['train']>(fakeFramework().train)
   const { code, err, html } = await run([fakeFramework({ train })], ['--optimizers', 'foo'])
   expect(code).toBe(2)
-  expect(err).toContain('Unknown optimiser: foo. Known: adam, sgd, identity, log, rms.')
+  expect(err).toContain('Unknown optimiser: foo. Known: adam, adamw, sgd, muon, identity,')
   expect(train).not.toHaveBeenCalled()
   expect(html).toBeNull()
 })

@@ -5,6 +5,8 @@ import { framework as tfjs } from '../src/frameworks/tfjs.js'
 import { settings } from '../src/settings.js'
 import { loadTask, trainEpoch, type Task } from './training.js'
 
+const compared = settings.filter(({ rate }) => !rate).map(({ id }) => id)
+
 let task: Task
 beforeAll(async () => {
   task = await loadTask()
@@ -18,7 +20,7 @@ describe('ONNX Runtime', () => {
     })
   })
 
-  test.each(settings.map(({ id }) => id))('with %s is after an epoch where TensorFlow.js is', async (id) => {
+  test.each(compared)('with %s is after an epoch where TensorFlow.js is', async (id) => {
     const [here, there] = [
       await trainEpoch(onnxruntime, task, id, { limit: 58 }),
       await trainEpoch(tfjs, task, id, { limit: 58 }),
@@ -33,6 +35,13 @@ describe('ONNX Runtime', () => {
       if (id === 'adam') expect([scale, dualNorm]).toEqual([null, null])
       else expect(scale! / other.scale!).toBeCloseTo(1, 3)
     })
+  })
+
+  test('with ξ tied to it, a learning rate a hundred times too large does no harm', async () => {
+    const accuracy = async (id: string) =>
+      (await trainEpoch(onnxruntime, task, id, { limit: 58 })).epochs[1]!.testAccuracy
+    expect(await accuracy('adam-1e0')).toBeLessThan(0.2)
+    for (const id of ['adam-root-1e0', 'adam-root-1e2']) expect(await accuracy(id)).toBeGreaterThan(0.935)
   })
 
   test('starts every optimiser from the same weights, which it leaves alone', async () => {

@@ -6,10 +6,11 @@ import { expect, test } from 'vitest'
 import { parseOptions } from '../src/options.js'
 
 const choices = { optimizers: ['adam', 'sgd', 'log'], frameworks: ['tfjs', 'other'] }
+const all = { ...choices, rates: ['adam', 'lion'] }
 
 function parse(...argv: string[]) {
   let [out, err] = ['', '']
-  const parsed = parseOptions(argv, choices, {
+  const parsed = parseOptions(argv, all, {
     out: (text) => void (out += text),
     err: (text) => void (err += text),
   })
@@ -31,6 +32,12 @@ test('every option is read', () => {
   })
 })
 
+test('rates are of the first base unless others are named, and not beside chosen optimisers', () => {
+  expect(parse('--rates').parsed).toMatchObject({ options: { rates: ['adam'] } })
+  expect(parse('--rates', 'lion,adam').parsed).toMatchObject({ options: { rates: ['lion', 'adam'] } })
+  expect(parse().parsed).not.toHaveProperty('options.rates')
+})
+
 test('help is no error', () => {
   const { parsed, out, err } = parse('--help')
   expect(parsed).toEqual({ exitCode: 0 })
@@ -50,6 +57,8 @@ test.each<[string[], RegExp]>([
   [['--optimizers', 'adam,lion,foo'], /Unknown optimiser: lion, foo\. Known: adam, sgd, log\./],
   [['--optimizers', ','], /Name at least one optimiser of adam, sgd, log\./],
   [['--frameworks', 'torch'], /Unknown framework: torch\. Known: tfjs, other\./],
+  [['--rates', 'sgd'], /Unknown base: sgd\. Known: adam, lion\./],
+  [['--rates', 'lion', '--optimizers', 'sgd'], /cannot be used with/],
   [['--output', join(tmpdir(), 'no', 'such', 'folder', 'r.html')], /There is no folder .*such.folder\./],
   [['--output', tmpdir()], /is not a file/],
   [['--output', ''], /Give the name of a file/],

@@ -48,8 +48,8 @@ function run(argv: string[], until?: string, then?: (interrupt: () => void) => v
 test('a wrong option ends with code 2 and a clear word', async () => {
   const { code, out, err } = await run(['--optimizers', 'adam,foo'])
   expect([code, out]).toEqual([2, ''])
-  expect(err).toBe(
-    "error: option '--optimizers <names>' argument 'adam,foo' is invalid. Unknown optimiser: foo. Known: adam, sgd, identity, log, rms.\n",
+  expect(err).toMatch(
+    /^error: option '--optimizers <names>' argument 'adam,foo' is invalid\. Unknown optimiser: foo\. Known: adam, .*\.\n$/,
   )
 })
 

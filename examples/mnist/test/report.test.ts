@@ -6,6 +6,8 @@ import { renderReport, type Results } from '../src/report/report.js'
 import { settings } from '../src/settings.js'
 import { fakeRuns } from './fakes.js'
 
+const inCurves = settings.filter(({ rate }) => !rate)
+
 const results: Results = {
   runs: fakeRuns(),
   descents: descendAll(),
@@ -24,8 +26,9 @@ describe('a report', () => {
     expect(/https?:|\bsrc=|<link|@import|<script|url\((?!#)/.exec(html)).toBeNull()
   })
 
-  test('shows four charts of training and two of each function', () => {
+  test('shows a chart of learning rates, four of training and two of each function', () => {
     expect(charts.map((chart) => chart.querySelector('title')?.textContent)).toEqual([
+      'Accuracy by learning rate: adam in Fake framework',
       'Accuracy by epoch',
       'Loss by epoch',
       'Factor ρ by step',
@@ -50,13 +53,14 @@ describe('a report', () => {
   test('draws every optimiser where it has something to show', () => {
     const series = (place: number, id: string): number =>
       charts[place]!.querySelectorAll(`.s-${id} path, path.s-${id}`).length
-    for (const { id, stock } of settings) {
-      expect(series(0, id), `accuracy of ${id}`).toBeGreaterThan(0)
-      expect(series(1, id), `loss of ${id}`).toBeGreaterThan(0)
-      expect(series(2, id) > 0, `factor of ${id}`).toBe(stock === undefined)
-      expect(series(3, id) > 0, `dual norm of ${id}`).toBe(stock === undefined)
+    for (const id of ['plain', 'root']) expect(series(0, id), `rates of ${id}`).toBeGreaterThan(0)
+    for (const { id, stock } of inCurves) {
+      expect(series(1, id), `accuracy of ${id}`).toBeGreaterThan(0)
+      expect(series(2, id), `loss of ${id}`).toBeGreaterThan(0)
+      expect(series(3, id) > 0, `factor of ${id}`).toBe(stock === undefined)
+      expect(series(4, id) > 0, `dual norm of ${id}`).toBe(stock === undefined)
     }
-    for (const place of [4, 6, 8, 10, 12])
+    for (const place of [5, 7, 9, 11, 13])
       for (const id of ['identity', 'log', 'rms', 'adam', 'sgd', 'muon'])
         expect(series(place, id), `path of ${id} in chart ${place}`).toBeGreaterThan(0)
   })
@@ -93,7 +97,7 @@ describe('a report', () => {
       'ρ',
       'seconds',
     ])
-    const identity = [...table.querySelectorAll('tbody tr')][2]!
+    const identity = [...table.querySelectorAll('tbody tr')][4]!
     expect([...identity.children].map((cell) => cell.textContent)).toEqual([
       'Induced, identity',
       '.5500',
@@ -111,7 +115,7 @@ describe('a report', () => {
 
   test('has boxes that hide what they name', () => {
     const boxes = [...document.querySelectorAll('input[type=checkbox]')].map((box) => box.id)
-    expect(boxes).toHaveLength(settings.length + 6)
+    expect(boxes).toHaveLength(inCurves.length + 6)
     for (const id of boxes) expect(html).toContain(`:has(#${id}:not(:checked))`)
   })
 })
@@ -123,10 +127,11 @@ test('a report of two frameworks shows each by itself', () => {
   )
   expect([...document.querySelectorAll('h2')].map((heading) => heading.textContent)).toEqual([
     'Results beside the paper’s',
+    'One learning rate after another',
     'Training in Fake framework',
     'Training in Other framework',
   ])
-  expect(document.querySelectorAll('svg.chart')).toHaveLength(8)
+  expect(document.querySelectorAll('svg.chart')).toHaveLength(10)
 })
 
 test('a report of failures says so and keeps foreign text from becoming markup', () => {

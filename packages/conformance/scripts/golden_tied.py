@@ -212,7 +212,7 @@ class Run:
         return (slope if name == "log" else 1) / (1 + slope**2 * metric)
 
     def brake(self, axis, rho, t, promise, bound, left):
-        first = self.L[0] - bound
+        first = self.at_start(bound) - bound
         extra = axis["weight"] * promise / first
         if "steps" in axis:
             share = min(1, (t - 1) / axis["steps"])
@@ -220,6 +220,13 @@ class Run:
                 return 0.0
             extra *= (left / first) ** axis.get("power", 0.75) / (1 - share)
         return 1 / (1 / rho + extra)
+
+    def at_start(self, bound):
+        """The highest of the means, weighted by .99 to the power of their age, of the losses up to each early step."""
+        means = [weighted(ema_weights(0.99, i), self.L[:i]) for i in range(1, len(self.L) + 1)]
+        while len(means) > 20 and max(means[:-1]) > bound:
+            means.pop()
+        return max(means)
 
     def averaged(self, k):
         """i(i+1)...(i+k-1) is the weight of step i."""

@@ -288,6 +288,24 @@ describe('the averaged model', () => {
   })
 })
 
+describe('the start axis', () => {
+  it('goes by the largest average of the first twenty losses, as the first may be small by chance', () => {
+    const losses = [1e-6, ...Array.from({ length: 40 }, (_, i) => (i < 10 ? 2 : 4))]
+    let [weights, sum, largest] = [0, 0, 0]
+    const optimizer = createOptimizer(
+      inducedMetric(sgd(), { learningRate: 1, xi: 0, beta: 0, startAxis: { weight: 3 } }),
+      one(),
+    )
+    losses.forEach((loss, i) => {
+      ;[weights, sum] = [0.99 * weights + 0.01, 0.99 * sum + 0.01 * loss]
+      if (i < 20) largest = Math.max(largest, sum / weights)
+      const { scale } = optimizer.step([Float64Array.of(2)], { loss })
+      expect(scale).toBeCloseTo(1 / (1 + (3 * 4) / largest), 12)
+    })
+    expect(largest).toBeGreaterThan(1.8)
+  })
+})
+
 describe('the layout of matrices', () => {
   const stepOf = (
     rows: 'outputs' | 'inputs' | 'auto' | undefined,

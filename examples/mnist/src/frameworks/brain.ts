@@ -21,7 +21,13 @@ type Means =
   | {
       readonly stock: { readonly praxis?: 'adam'; readonly learningRate: number; readonly momentum?: number }
     }
-  | { readonly induced: Transformation; readonly batchSize: number }
+  | { readonly induced: Transformation; readonly batchSize: number; readonly activation?: string }
+
+/**
+ * For rows of learning rates: with logistic units a step that promises all of the loss takes every output to 0, where there is
+ * no gradient that would bring them back.
+ */
+const rateMeans = { batchSize: 16, activation: 'tanh' }
 
 const means: Readonly<Record<string, Means>> = {
   adam: { stock: { praxis: 'adam', learningRate: 0.003 } },
@@ -101,9 +107,8 @@ interface Pattern {
 
 async function train(job: TrainingJob): Promise<void> {
   const { network: start, test, setting } = job
-  const how = means[setting.id]
-  if (!how) throw new Error(`no settings for ${setting.id} in brain.js`)
-  const network = await createNetwork(start, 'stock' in how ? how.stock : {})
+  const how: Means = means[setting.id] ?? { induced: setting.transformation, ...rateMeans }
+  const network = await createNetwork(start, optionsOf(how))
   const { useOptimizer } = await import('@induced-metric/brain.js')
   const handle =
     'induced' in how ? useOptimizer(network, how.induced, { batchSize: how.batchSize }) : undefined
@@ -117,6 +122,11 @@ async function train(job: TrainingJob): Promise<void> {
     },
     evaluate: () => evaluate(network, tests),
   })
+}
+
+function optionsOf(how: Means): object {
+  if ('stock' in how) return how.stock
+  return how.activation === undefined ? {} : { activation: how.activation }
 }
 
 type Network = NeuralNetwork<Float32Array, Float32Array>

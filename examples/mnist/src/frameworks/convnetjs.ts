@@ -12,6 +12,8 @@ import { takeSteps } from '../training/loop.js'
 
 /** Pictures of a batch that are trained on, and of the test set that are looked at: what fits the time. */
 const TRAINED = 16
+/** The same for rows of learning rates, as the loss of so few pictures says too little of what a step may promise. */
+const TRAINED_BY_RATE = 64
 const TESTED = 500
 const SIDE = 28
 
@@ -73,12 +75,12 @@ interface Pattern {
 }
 
 async function train(job: TrainingJob): Promise<void> {
-  const how = means[job.setting.id]
-  if (!how) throw new Error(`no settings for ${job.setting.id} in convnetjs`)
+  const how = means[job.setting.id] ?? { induced: job.setting.transformation }
   const { default: framework } = await import('convnetjs')
   const { InducedTrainer } = await import('@induced-metric/convnetjs')
   const net = createNet(new framework.Net(), job.network)
-  const size = { batch_size: TRAINED }
+  const trained = job.setting.rate ? TRAINED_BY_RATE : TRAINED
+  const size = { batch_size: trained }
   const induced = 'induced' in how ? new InducedTrainer(net, how.induced, size) : undefined
   const trainer = induced ?? new framework.Trainer(net, { ...size, ...('stock' in how ? how.stock : {}) })
   const patternsOf = ({ images, labels, count }: Batch, most: number): Pattern[] =>
@@ -91,7 +93,7 @@ async function train(job: TrainingJob): Promise<void> {
 
   await takeSteps(job, {
     step(batch) {
-      const patterns = patternsOf(batch, TRAINED)
+      const patterns = patternsOf(batch, trained)
       const seen = look(net, patterns, ({ x, y }) => trainer.train(x, y).cost_loss)
       const { scale, dualNorm } = induced?.flush() ?? { scale: null, dualNorm: null }
       return { ...seen, scale, dualNorm: Number.isNaN(dualNorm) ? null : dualNorm }

@@ -1,11 +1,20 @@
-import { optimizerTitles, testFunctions, threeDigits, type Descent } from '@induced-metric/example-functions'
+import {
+  optimizerTitles,
+  runTrials,
+  testFunctions,
+  threeDigits,
+  trialTable,
+  type Descent,
+} from '@induced-metric/example-functions'
 
+import type { Setting } from '../settings.js'
+import { rateRows, summarizeRates } from '../terminal/rates.js'
 import { summarize, listTroubles } from '../terminal/summary.js'
 import type { Run } from '../training/run.js'
 import { contourChart, valueChart } from './functionCharts.js'
 import { escapeHtml, legendCss, legendHtml, swatchHtml, tableHtml } from './html.js'
 import { style } from './style.js'
-import { capitalized, trainingCharts } from './trainingCharts.js'
+import { capitalized, rateCharts, trainingCharts } from './trainingCharts.js'
 
 /** Everything the report shows. */
 export interface Results {
@@ -20,9 +29,10 @@ export interface Results {
 
 /** The report as one HTML file that asks nothing of the network. */
 export function renderReport({ runs, descents, facts, stepsPerEpoch, stopped }: Results): string {
-  const frameworks = [...new Map(runs.map((run) => [run.framework.id, run.framework.title]))]
+  const trained = runs.filter(({ setting }) => !setting.rate)
+  const frameworks = [...new Map(trained.map((run) => [run.framework.id, run.framework.title]))]
   const sections = frameworks.map(([id, title]) => {
-    const own = runs.filter((run) => run.framework.id === id)
+    const own = trained.filter((run) => run.framework.id === id)
     return trainingSection(
       `training-${id}`,
       frameworks.length > 1 ? `Training in ${title}` : 'Training',
@@ -30,7 +40,7 @@ export function renderReport({ runs, descents, facts, stepsPerEpoch, stopped }: 
       stepsPerEpoch,
     )
   })
-  const settingIds = [...new Set(runs.map((run) => run.setting.id))]
+  const settingIds = [...new Set(trained.map((run) => run.setting.id))]
   const legends = [
     ...frameworks.map(([id]) => legendCss(`training-${id}`, settingIds)),
     legendCss('functions', Object.keys(optimizerTitles)),
@@ -55,6 +65,7 @@ a base step by one factor ρ, which shrinks where the surface is steep.</p>
 <main>
 ${noticeHtml(runs, stopped)}
 ${resultsSection(runs)}
+${ratesSection(runs)}
 ${sections.join('\n')}
 ${functionsSection(descents)}
 ${iterationsSection(descents)}
@@ -87,7 +98,7 @@ function resultsSection(runs: readonly Run[]): string {
 ${tableHtml(
   'Test accuracy after each epoch, then the means of the last ten steps',
   summarize(runs),
-  runs.map((run) => run.setting.id),
+  runs.map(({ setting }) => seriesOf(setting)),
 )}
 ${remarksHtml([...new Set(settings.map(({ id }) => id))])}
 <details><summary>Settings</summary>${tableHtml(
@@ -97,8 +108,32 @@ ${remarksHtml([...new Set(settings.map(({ id }) => id))])}
       rows: settings.map(({ title, description }) => [title, description]),
       figures: [false, false],
     },
-    settings.map(({ id }) => id),
+    settings.map(seriesOf),
   )}</details>
+</section>`
+}
+
+/** The class that an optimiser's lines and swatches have. */
+function seriesOf({ id, rate }: Setting): string {
+  if (!rate) return id
+  return rate.tied ? 'root' : 'plain'
+}
+
+function ratesSection(runs: readonly Run[]): string {
+  const charts = rateCharts(runs)
+  if (charts.length === 0) return ''
+  return `<section id="rates">
+<h2>One learning rate after another</h2>
+<p>The same training from rates that are right to rates that are far too large. Alone, a base falls to chance. With the square
+root of the loss as height and ξ equal to the learning rate no step promises more than is left of the loss, and the rate is a mere cap.</p>
+${tableHtml(
+  'Test accuracy after the last epoch, by learning rate η, and how far the row lies apart',
+  summarizeRates(runs),
+  rateRows(runs).map(({ tied }) => (tied ? 'root' : 'plain')),
+)}
+<div class="grid">
+${charts.map((chart) => `<figure>${chart}<figcaption>${swatchHtml('plain')} the base alone; ${swatchHtml('root')} with ξ tied to the rate. The scale is logarithmic in the error.</figcaption></figure>`).join('\n')}
+</div>
 </section>`
 }
 
@@ -112,8 +147,8 @@ const remarks: Readonly<Record<string, string>> = {
 function remarksHtml(ids: readonly string[]): string {
   const said = Object.keys(remarks).filter((id) => ids.includes(id))
   if (said.length === 0) return ''
-  return `<p>${said.map((id) => remarks[id]).join(' ')} The metric’s own gift, bounded steps when the learning rate is too
-large, is put to no use by settings that were searched for their best.</p>`
+  return `<p>${said.map((id) => remarks[id]).join(' ')} With such
+settings the metric is hardly felt; it is where ξ is tied to the learning rate.</p>`
 }
 
 function trainingSection(id: string, heading: string, runs: readonly Run[], stepsPerEpoch: number): string {
@@ -170,6 +205,8 @@ momentum needs 209.`,
 
 function iterationsSection(descents: readonly Descent[]): string {
   if (descents.length === 0) return ''
+  const trials = trialTable(runTrials())
+  const trialFigures = { ...trials, figures: trials.headings.map((_, column) => column >= 2) }
   const steady = descents.filter(({ row }) => row.chaotic === undefined)
   const reproduced = steady.filter((descent) => descent.reproduced).length
   let previous = ''
@@ -195,5 +232,9 @@ ${descents.length - steady.length} are chaotic: rounding alone changes their out
 <tbody>
 ${rows.join('\n')}
 </tbody></table></div>
+<h3>With ξ tied to the learning rate</h3>
+<p>No published runs: the learning rate η is the only number given. Alone, a base needs the right one; tied, a rate that is too
+large by far does no harm. Neither leaves a local minimum, as Rastrigin’s.</p>
+${tableHtml('Steps to the tolerance; never: the last value', trialFigures)}
 </section>`
 }

@@ -3,12 +3,12 @@ export const style = `
 :root {
   color-scheme: light dark;
   --paper: #fcfcfa; --raised: #ffffff; --ink: #1c2024; --soft: #5b646d; --rule: #dfe2e4; --tint: #3b6ea5;
-  --identity: #1f6feb; --log: #d4570a; --rms: #7d3fd1; --adam: #15803d; --sgd: #68727d; --muon: #be2f7f; --other: #9a6700;
+  --identity: #1f6feb; --log: #d4570a; --rms: #7d3fd1; --adam: #15803d; --sgd: #68727d; --muon: #be2f7f; --adamw: #0e7490; --root: #1f6feb; --plain: #68727d; --other: #9a6700;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --paper: #14171a; --raised: #1b1f23; --ink: #e8eaec; --soft: #9aa4ae; --rule: #31373d; --tint: #8fb8e0;
-    --identity: #6cb0ff; --log: #ff9a52; --rms: #c09aff; --adam: #5fd07f; --sgd: #a3adb8; --muon: #ff8cc4; --other: #e3b341;
+    --identity: #6cb0ff; --log: #ff9a52; --rms: #c09aff; --adam: #5fd07f; --sgd: #a3adb8; --muon: #ff8cc4; --adamw: #5cc8de; --root: #6cb0ff; --plain: #a3adb8; --other: #e3b341;
   }
 }
 * { box-sizing: border-box; }
@@ -68,6 +68,7 @@ th .swatch { margin-right: .55em; vertical-align: .1em; }
 .series { --c: var(--other); --dash: none; }
 .s-identity { --c: var(--identity); } .s-log { --c: var(--log); } .s-rms { --c: var(--rms); }
 .s-adam { --c: var(--adam); --dash: 7 3; } .s-sgd { --c: var(--sgd); --dash: 2 2.5; } .s-muon { --c: var(--muon); --dash: 7 2.5 2 2.5; }
+.s-adamw { --c: var(--adamw); --dash: 4 2; } .s-root { --c: var(--root); } .s-plain { --c: var(--plain); --dash: 7 3; }
 .chart .series { stroke: var(--c); stroke-width: 1.7; stroke-dasharray: var(--dash); stroke-linejoin: round; }
 .chart .series.faint { stroke-width: 1; stroke-opacity: .38; stroke-dasharray: none; }
 .chart .series.filled { fill: var(--c); stroke: var(--paper); stroke-width: 1; stroke-dasharray: none; }

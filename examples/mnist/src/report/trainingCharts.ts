@@ -1,5 +1,6 @@
 import * as Plot from '@observablehq/plot'
 
+import { formatRate, rateRows, type RateRow } from '../terminal/rates.js'
 import type { EpochRecord, StepRecord } from '../training/framework.js'
 import type { Run } from '../training/run.js'
 import { axes, logDomain, logTicks, tickText, type Axis } from './axes.js'
@@ -47,12 +48,67 @@ export function trainingCharts(runs: readonly Run[], stepsPerEpoch: number): str
   return charts
 }
 
+/** The last test accuracy by learning rate, of each base: one chart each. */
+export function rateCharts(runs: readonly Run[]): string[] {
+  const rows = rateRows(runs)
+  const keys = [...new Set(rows.map(({ framework, base }) => `${base} ${framework.id}`))]
+  return keys.map((key) => rateChart(rows.filter(({ framework, base }) => `${base} ${framework.id}` === key)))
+}
+
+function rateChart(rows: readonly RateRow[]): string {
+  const series = rows.map(({ tied, accuracies }) => {
+    const points = [...accuracies].flatMap(([rate, accuracy]): Sample[] =>
+      accuracy === null ? [] : [[rate, 1 - accuracy]],
+    )
+    return { className: `series s-${tied ? 'root' : 'plain'}`, points: points.toSorted(([a], [b]) => a - b) }
+  })
+  const rates = [...new Set(rows.flatMap(({ accuracies }) => [...accuracies.keys()]))].toSorted(
+    (a, b) => a - b,
+  )
+  const errors = series.flatMap(({ points }) => points.map(([, error]) => error))
+  const least = Math.max(1e-3, Math.min(0.05, ...errors.filter((error) => error > 0)))
+  const { base, framework } = rows[0]!
+  const described = rows.map(({ tied, accuracies }) => {
+    const ends = [...accuracies].map(
+      ([rate, accuracy]) => `${accuracy?.toFixed(4) ?? 'not tested'} at ${rate}`,
+    )
+    return `${tied ? 'with ξ tied to the rate' : 'the base alone'}: ${ends.join(', ')}`
+  })
+  return drawSvg(
+    {
+      title: `Accuracy by learning rate: ${base} in ${framework.title}`,
+      description: `Test accuracy after the last epoch, by learning rate on a logarithmic scale; ${described.join('; ')}.`,
+    },
+    {
+      ...SIZE,
+      x: { ...NO_AXES, type: 'log', domain: [rates[0]! / 1.5, rates.at(-1)! * 1.5] },
+      y: { ...NO_AXES, type: 'log', domain: [0.95, least * 0.92], clamp: true },
+      marks: [
+        ...axes({ label: 'learning rate →', ticks: rates, text: formatRate }, errorAxis(least)),
+        ...series.map(({ className, points }) => Plot.line(points, { className })),
+        ...series.map(({ className, points }) =>
+          Plot.dot(points, { className: `${className} filled`, r: 3.2 }),
+        ),
+      ],
+    },
+  )
+}
+
 /** A phrase at the start of a sentence. */
 export function capitalized(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1)
 }
 
 const ERROR_TICKS = [0.9, 0.5, 0.2, 0.1, 0.05, 0.03, 0.02, 0.01, 0.005, 0.002, 0.001]
+
+/** Accuracies, on the logarithm of the error. */
+function errorAxis(least: number): Axis {
+  return {
+    label: '↑ accuracy',
+    ticks: ERROR_TICKS.filter((error) => error >= least * 0.92),
+    text: (error) => String(Number((1 - error).toFixed(4))).replace(/^0/, ''),
+  }
+}
 
 function accuracyChart(runs: readonly Run[], stepsPerEpoch: number): string {
   // On the logarithm of the error the last per cents get the room they deserve.
@@ -79,11 +135,7 @@ function accuracyChart(runs: readonly Run[], stepsPerEpoch: number): string {
       x: { ...NO_AXES, domain: epochDomain(runs, stepsPerEpoch) },
       y: { ...NO_AXES, type: 'log', domain: [0.95, least * 0.92], clamp: true },
       marks: [
-        ...axes(epochAxis(runs, stepsPerEpoch), {
-          label: '↑ accuracy',
-          ticks: ERROR_TICKS.filter((error) => error >= least * 0.92),
-          text: (error) => String(Number((1 - error).toFixed(4))).replace(/^0/, ''),
-        }),
+        ...axes(epochAxis(runs, stepsPerEpoch), errorAxis(least)),
         ...runs.map((run) => Plot.line(trained(run), { className: seriesClass(run, 'faint') })),
         ...runs.map((run) => Plot.line(tested(run), { className: seriesClass(run) })),
         ...runs.map((run) => Plot.dot(tested(run), { className: seriesClass(run, 'filled'), r: 3.2 })),

@@ -37,13 +37,18 @@ export interface Listener {
   readonly runEnded: (run: Run) => void
 }
 
-/** Trains every setting in every framework, one after the other, until done or aborted. */
+/**
+ * Trains every setting in every framework, one after the other, until done or aborted. A framework with settings of its own
+ * leaves out those that it has none for, but for rows of learning rates, which fit any network.
+ */
 export async function runAll(plan: Plan, listener: Listener): Promise<Run[]> {
   const runs: Run[] = []
   for (const framework of plan.frameworks)
     for (const setting of plan.settings) {
       if (plan.signal.aborted) return runs
       const own = framework.settings?.find(({ id }) => id === setting.id)
+      if (setting.only?.includes(framework.id) === false) continue
+      if (framework.settings && !own && !setting.rate) continue
       runs.push(await runOne(plan, framework, own ?? setting, listener))
     }
   return runs

@@ -63,8 +63,6 @@ export interface UnitStep {
 }
 
 const rates = [0.8, 0.9, 0.99] as const
-/** The number of steps that tell of the loss at the start. */
-const startSteps = 20
 
 /** A base's hyperparameters at a step. */
 export function momentOf(base: PlainBase, t: number, step: number): Moment {

@@ -128,6 +128,9 @@ const models = table('option/averagedModel', [
   ),
 ])
 
+/** Twenty losses that are small at first. */
+const rising = [1, 0.5, 2, 4, 8, 6, 6, 5, 5, 4, 4, 4, 3, 3, 3, 3, 2, 2, 2, 2]
+
 const starts = table('option/startAxis', [
   run(1, 'a start axis: 1/ρ grows by ηw·s/ℓ₀', { startAxis: { weight: 9 }, learningRate: 0.125 }),
   run(2, 'a start axis over so many steps', {
@@ -169,7 +172,7 @@ const starts = table('option/startAxis', [
   }),
   run(
     13,
-    'a start axis in every parameter’s scope, each from its own first loss',
+    'a start axis in every parameter’s scope, each from its own first losses',
     {
       startAxis: { weight: 9, steps: 12 },
       metricScope: 'parameter',
@@ -195,7 +198,7 @@ const starts = table('option/startAxis', [
   ),
   run(
     16,
-    'a start axis waits for the first loss above the floor: ρ = 0 until then',
+    'a start axis waits for losses above the floor: ρ = 0 until then',
     {
       startAxis: { weight: 9 },
       embedding: { name: 'identity' },
@@ -205,7 +208,7 @@ const starts = table('option/startAxis', [
   {
     ...run(
       17,
-      'the first loss is that of the first step that is taken',
+      'a skipped step tells nothing of the loss at the start',
       { startAxis: { weight: 9 } },
       {
         loss: ['NaN', 100, 12, 11, 10, 9, 8, 7],
@@ -263,6 +266,20 @@ const starts = table('option/startAxis', [
     ),
     outcomes: { 1: 'ERR_BAD_LOSS', 2: 'ERR_BAD_LOSS' },
   } as Row,
+  ...(
+    [
+      ['a start axis goes by the largest average of the first losses', rising],
+      ['losses that rise after the first twenty are no start', [...rising, 30, 40, 50, 40, 30]],
+      ['losses at the floor for twenty steps: the start waits on', [...rising.map(() => -1), 2, 3, 4, 5, 4]],
+    ] as const
+  ).map(([title, loss], i) =>
+    run(
+      24 + i,
+      title,
+      { startAxis: { weight: 4, steps: 40 }, embedding: { name: 'identity' } },
+      { loss, steps: loss.length, parameters: small },
+    ),
+  ),
 ])
 
 const averages = table('option/averageWeights', [

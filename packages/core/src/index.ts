@@ -56,7 +56,14 @@ export type {
 } from './hyperparameter.js'
 export { checkLearningRate, learningRateAt, withLearningRate } from './learningRate.js'
 export type { Lowering, TensorBackend } from './lowering.js'
-export { clipGraph, stepStatus, type MetricChange, type MetricGraph, type MetricSum } from './metricGraph.js'
+export {
+  clipGraph,
+  lossCount,
+  stepStatus,
+  type MetricChange,
+  type MetricGraph,
+  type MetricSum,
+} from './metricGraph.js'
 export { nearestNames } from './nearest.js'
 export { createModelOptimizer, type ModelOptimizer } from './modelOptimizer.js'
 export {

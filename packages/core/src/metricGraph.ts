@@ -72,20 +72,26 @@ const lossRates = { fast: 0.9, slow: 0.99, now: 0.8 } as const
  */
 const startSteps = 20
 
+/**
+ * The state that counts the losses that were averaged. Where a metric is computed on a device in single precision, keep this one on
+ * the host: 1 − .99ᵗ of a rounded power has few digits left.
+ */
+export const lossCount = 'losses'
+
 /** The averages of the losses so far, corrected for bias, and what they keep. */
 function createLossAverages(loss: Expr) {
   const states: Record<string, Expr> = {}
   // Not the metric's count: training may have begun without these averages.
-  const before = input('state.losses', 'scalar')
+  const before = input(`state.${lossCount}`, 'scalar')
   const count = add(before, 1)
   const keep = (name: string, next: Expr): void => {
-    states['losses'] = count
+    states[lossCount] = count
     states[name] = next
   }
   return {
     states,
     count(): Expr {
-      states['losses'] = count
+      states[lossCount] = count
       return count
     },
     mean(name: keyof typeof lossRates): Expr {

@@ -14,6 +14,7 @@ import {
   inducedMetric,
   InducedMetricError,
   initialReport,
+  lossCount,
   learningRateAt,
   planStep,
   raiseEpsilons,
@@ -57,7 +58,15 @@ import type {
 import { forVariables } from './names.js'
 import { warn } from './platform.js'
 import { isHalfPrecision, leastHalfEpsilon } from './precision.js'
-import { createState, forgetScalars, valuesOf, type State } from './state.js'
+import {
+  createState,
+  forgetScalars,
+  takeBack,
+  valuesOf,
+  type State,
+  type UnitState,
+  type VariableState,
+} from './state.js'
 import { freshValues, reduceStep, type FreshValues, type Reduced } from './step.js'
 import { pairGradients, variableNamed, type VariableGradient } from './variables.js'
 import {
@@ -160,7 +169,10 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
     /** Whether the host skipped the latest step. */
     #skipped = false
     /** Steps the device refused that are still counted as taken, by the names of what they would have changed. */
-    readonly #refused = new Map<string, Refused & { readonly counted: readonly { steps: number }[] }>()
+    readonly #refused = new Map<
+      string,
+      Refused & { readonly counted: readonly (VariableState | UnitState)[] }
+    >()
     /** What `getWeights` gave out, latest first. */
     readonly #handedOut: NamedTensor[] = []
     #disposed = false
@@ -384,7 +396,12 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
               return evaluations.length === 0 ? [] : [evaluator.total(evaluations, output)]
             })
             .reduce<Tensor | number>((sum, x) => tf.add(tensor(sum), x), values.state[names[i]!]!)
-        const kept = names.map((name, i) => [name, next(changed(i), before[i]!)] as const)
+        const kept = names.map((name, i) => {
+          const value = changed(i)
+          // The count stays with the host, as that of steps does.
+          const isCount = name === lossCount && typeof value === 'number'
+          return [name, isCount ? value : next(value, before[i]!)] as const
+        })
         const average = next(values.average, state.average)
         forgetScalars([state.average, ...Object.values(state.values)])
         Object.assign(state, { average, values: Object.fromEntries(kept) })
@@ -418,7 +435,7 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
       records.forEach((record, index) => {
         forgetRefused(tf, record)
         const { count, worst: status } = read[index]!
-        for (const state of record.counted) state.steps -= count
+        for (const state of record.counted) takeBack(state, count)
         total += count
         worst = Math.max(worst, status)
       })

@@ -1,6 +1,7 @@
 import {
   initialSlots,
   InducedMetricError,
+  lossCount,
   type Checkpoint,
   type MetricUnit,
   type ParameterState,
@@ -22,6 +23,13 @@ export interface UnitState {
   average: Tensor | number
   steps: number
   values: Readonly<Record<string, Tensor | number>>
+}
+
+/** Takes steps off a count of the host's, and off that of a unit's losses. */
+export function takeBack(state: { steps: number; values?: UnitState['values'] }, count: number): void {
+  state.steps -= count
+  const losses = state.values?.[lossCount]
+  if (typeof losses === 'number') state.values = { ...state.values, [lossCount]: losses - count }
 }
 
 /** The scalars of a unit's state that its graph reads, in the graph's order; all 0 where one of them was not kept. */

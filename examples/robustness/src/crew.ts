@@ -1,23 +1,25 @@
-import { Worker } from 'node:worker_threads'
+import { fork } from 'node:child_process'
 
 import type { Job } from './jobs.js'
 import type { Run } from './run.js'
 import { createRunner } from './runner.js'
 
 /**
- * Makes all runs, on as many threads as are wanted.
+ * Makes all runs, in as many processes as are wanted; 1 is this one.
  *
  * @param finished - told of each run as it ends
  */
 export async function runJobs(
   jobs: readonly Job[],
-  threads: number,
+  processes: number,
   finished: (run: Run) => void,
 ): Promise<void> {
   const left = [...jobs]
   const next = (): Job | undefined => left.shift()
-  if (threads > 1) {
-    await Promise.all(Array.from({ length: Math.min(threads, jobs.length) }, () => runThread(next, finished)))
+  if (processes > 1) {
+    await Promise.all(
+      Array.from({ length: Math.min(processes, jobs.length) }, () => runProcess(next, finished)),
+    )
     return
   }
   const runner = createRunner()
@@ -28,17 +30,19 @@ export async function runJobs(
   }
 }
 
-/** One thread, which is given jobs until there is none. */
-function runThread(next: () => Job | undefined, finished: (run: Run) => void): Promise<void> {
-  const worker = new Worker(new URL('worker.js', import.meta.url))
+/** A process of its own, which is given jobs until there is none. */
+function runProcess(next: () => Job | undefined, finished: (run: Run) => void): Promise<void> {
+  const worker = fork(new URL('worker.js', import.meta.url))
   return new Promise((resolve, reject) => {
-    const hand = (): void => worker.postMessage(next() ?? null)
+    const hand = (): void => void worker.send(next() ?? 'end')
     worker.on('message', (run: Run) => {
       finished(run)
       hand()
     })
     worker.on('error', reject)
-    worker.on('exit', (code) => (code === 0 ? resolve() : reject(new Error(`A thread ended with ${code}.`))))
+    worker.on('exit', (code) =>
+      code === 0 ? resolve() : reject(new Error(`A process of the study ended with code ${code}.`)),
+    )
     hand()
   })
 }

@@ -34,9 +34,13 @@ export function jobsFor({ tasks, optimizers, rates, seeds, steps }: Wanted, stor
         const tried = rates ?? planned?.rates[optimizer]
         if (tried === undefined)
           throw new Error(`${optimizer} has no rates for ${task.id} in the plan: give some with --rates.`)
-        return tried.map(
-          (rate): Job => ({ task: task.id, optimizer, rate, seed, steps: steps ?? task.steps }),
-        )
+        return tried.map((rate): Job => ({
+          task: task.id,
+          optimizer,
+          rate,
+          seed,
+          steps: steps ?? task.steps,
+        }))
       }),
     )
   })

@@ -24,13 +24,15 @@ export function seedsOf(text: string): readonly number[] {
 /** A parser for a whole number from 1 on. */
 export function countOf(text: string): number {
   const value = Number(text)
-  if (!Number.isSafeInteger(value) || value < 1) throw new InvalidArgumentError('Give a whole number from 1 on.')
+  if (!Number.isSafeInteger(value) || value < 1)
+    throw new InvalidArgumentError('Give a whole number from 1 on.')
   return value
 }
 
 function numbersOf(text: string, what: string, allowed: (value: number) => boolean): readonly number[] {
   const values = split(text).map(Number)
-  if (values.length === 0 || !values.every(allowed)) throw new InvalidArgumentError(`Give ${what}, separated by commas.`)
+  if (values.length === 0 || !values.every(allowed))
+    throw new InvalidArgumentError(`Give ${what}, separated by commas.`)
   return values
 }
 

@@ -8,7 +8,13 @@ import type { Run } from './run.js'
 export const committedResults = fileURLToPath(new URL('../results', import.meta.url))
 
 /** Which run it is: no two in a store have the same. */
-export function keyOf({ task, optimizer, rate, seed, steps }: Omit<Run, 'loss' | 'curve' | 'seconds'>): string {
+export function keyOf({
+  task,
+  optimizer,
+  rate,
+  seed,
+  steps,
+}: Omit<Run, 'loss' | 'curve' | 'seconds'>): string {
   return [task, optimizer, rate, seed, steps].join(' ')
 }
 

@@ -1,5 +1,3 @@
-import { performance } from 'node:perf_hooks'
-
 import type { TypedArray } from '@induced-metric/core'
 
 import type { OptimizerEntry } from './optimizers/optimizer.js'
@@ -19,7 +17,7 @@ export interface Run {
   readonly accuracy?: number
   /** Mean loss of the batches, as the run met them, in equal parts of it; null where it isn't finite. */
   readonly curve: readonly (number | null)[]
-  /** Of one thread. */
+  /** Of a processor. */
   readonly seconds: number
 }
 
@@ -37,7 +35,7 @@ export async function runOne(
   optimizer: OptimizerEntry,
   { rate, steps }: { readonly rate: number; readonly steps: number },
 ): Promise<Pick<Run, 'loss' | 'accuracy' | 'curve' | 'seconds'>> {
-  const begun = performance.now()
+  const begun = process.cpuUsage()
   assign(problem, start)
   const running = optimizer.create({ parameters: problem.parameters, rate, steps })
   try {
@@ -49,7 +47,7 @@ export async function runOne(
       loss: rounded(loss),
       ...(accuracy !== undefined && { accuracy }),
       curve: curve.map(rounded),
-      seconds: Number(((performance.now() - begun) / 1000).toFixed(1)),
+      seconds: secondsSince(begun),
     }
   } finally {
     running.dispose?.()
@@ -84,4 +82,9 @@ function assign({ parameters }: Problem, values: readonly TypedArray[]): void {
 
 function rounded(value: number): number | null {
   return Number.isFinite(value) ? Number(value.toPrecision(4)) : null
+}
+
+function secondsSince(begun: NodeJS.CpuUsage): number {
+  const { user, system } = process.cpuUsage(begun)
+  return Number(((user + system) / 1e6).toFixed(1))
 }

@@ -1,14 +1,13 @@
-import { parentPort } from 'node:worker_threads'
-
 import type { Job } from './jobs.js'
 import { createRunner } from './runner.js'
 
+// A process that makes the runs it is sent, until it is told to end.
 const runner = createRunner()
-parentPort!.on('message', (job: Job | null) => {
+process.on('message', (job: Job | 'end') => {
   void (async () => {
-    if (job === null) {
+    if (job === 'end') {
       await runner.release()
-      parentPort!.close()
-    } else parentPort!.postMessage(await runner.run(job))
+      process.disconnect()
+    } else process.send!(await runner.run(job))
   })()
 })

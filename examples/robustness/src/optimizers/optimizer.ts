@@ -30,6 +30,8 @@ export interface OptimizerEntry {
   readonly title: string
   /** What it is, in a line for the report. */
   readonly description: string
+  /** What stands in the place of the learning rate, where something does. */
+  readonly rateName?: string
   create(setup: Setup): StudyOptimizer
 }
 

@@ -14,7 +14,9 @@ const DISTANCE = 1e-6
 export const prodigy: OptimizerEntry = {
   id: 'prodigy',
   title: 'Prodigy',
-  description: 'Estimates the distance to the solution and steps in proportion; the rate is its coefficient (arXiv:2306.06101).',
+  description:
+    'Estimates the distance to the solution and steps in proportion; the rate is its coefficient (arXiv:2306.06101).',
+  rateName: 'coefficient',
   create,
 }
 

@@ -12,7 +12,8 @@ const EPSILON = 1e-8
 export const scheduleFreeAdam: OptimizerEntry = {
   id: 'schedule-free-adam',
   title: 'Schedule-Free Adam',
-  description: 'Evaluates an average of its iterates, in place of a decay of the learning rate (arXiv:2405.15682).',
+  description:
+    'Evaluates an average of its iterates, in place of a decay of the learning rate (arXiv:2405.15682).',
   create,
 }
 

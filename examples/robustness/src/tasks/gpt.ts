@@ -8,6 +8,8 @@ import { loadText, type Text } from './text.js'
 
 const BATCH = 16
 const CONTEXT = 64
+/** Characters that occur in the text. */
+const ALPHABET = 85
 /** Batches that the final loss is the mean of: 32,768 characters. */
 const EVALUATED = 32
 
@@ -18,6 +20,7 @@ const task = (steps: number): Task => ({
     `A transformer that reads ${CONTEXT} characters of the Brown corpus: 2 blocks, 4 heads, width 64, 110,000 parameters; ` +
     `batches of ${BATCH}, ${steps} steps, no character twice.`,
   loss: 'cross-entropy in nats per character',
+  untrained: Math.log(ALPHABET),
   steps,
   open: (seed) => openGpt(seed, steps),
 })
@@ -33,7 +36,7 @@ export async function openGpt(seed: number, steps: number, evaluated = EVALUATED
   const loaded = await text
   const random = createRandom(seed)
   const forward = gpt({
-    vocabulary: loaded.alphabet.length,
+    vocabulary: ALPHABET,
     context: CONTEXT,
     layers: 2,
     heads: 4,

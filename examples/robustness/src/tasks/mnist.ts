@@ -26,6 +26,7 @@ export const mnist: Task = {
   title: 'MNIST',
   description: `784-64-64-10 with GELU, 55,050 parameters; batches of ${BATCH}, ${EPOCHS} epochs.`,
   loss: 'cross-entropy',
+  untrained: Math.log(DIGITS),
   steps: STEPS,
   open: (seed) => openDigits(seed, 0),
 }
@@ -38,6 +39,7 @@ export const labelNoise: Task = {
     'The same network and batches, after a fifth of the training labels has been drawn anew from all ten digits. ' +
     'The loss cannot come near 0 without learning them by heart.',
   loss: 'cross-entropy',
+  untrained: Math.log(DIGITS),
   steps: STEPS,
   open: (seed) => openDigits(seed, 0.2),
 }
@@ -67,11 +69,10 @@ export async function openDigits(seed: number, noise: number, limit = Infinity):
   })
 }
 
-function withNoise(batch: Batch, noise: number, random: () => number): Batch {
+/** A batch with a share of its labels drawn anew from all digits: nine tenths of that share come out wrong. */
+export function withNoise(batch: Batch, noise: number, random: () => number): Batch {
   if (noise === 0) return batch
-  const labels = batch.labels.map((label) =>
-    random() < noise ? Math.floor(random() * DIGITS) : label,
-  )
+  const labels = batch.labels.map((label) => (random() < noise ? Math.floor(random() * DIGITS) : label))
   return { ...batch, labels }
 }
 

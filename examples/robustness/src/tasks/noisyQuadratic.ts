@@ -17,6 +17,7 @@ export const noisyQuadratic: Task = {
     `½ Σ hᵢ θᵢ² in ${VARIABLES} variables with hᵢ = 1/i, from a standard normal start; the gradient is hᵢθᵢ + √hᵢ·ε/10 with standard ` +
     `normal ε, the loss is known exactly (arXiv:1907.04164); ${STEPS} steps.`,
   loss: 'loss',
+  untrained: 2.6,
   steps: STEPS,
   open: openNoisyQuadratic,
 }

@@ -26,6 +26,7 @@ export const regression: Task = {
     `A random polynomial of degree ${DEGREE} in ${VARIABLES} normal variables, centred and scaled to variance 1, by 4-32-32-1 with ` +
     `GELU, 1,249 parameters; ${TRAINING} points in batches of ${BATCH}, ${EPOCHS} epochs (arXiv:2509.03594).`,
   loss: 'mean squared error',
+  untrained: 1,
   steps: (EPOCHS * TRAINING) / BATCH,
   open: openRegression,
 }

@@ -12,6 +12,7 @@ export const rosenbrock: Task = {
   title: 'Rosenbrock in 20 variables',
   description: `Σ 100(θᵢ₊₁ − θᵢ²)² + (1 − θᵢ)², from a normal start of deviation ½; no noise, ${STEPS.toLocaleString('en')} steps.`,
   loss: 'loss',
+  untrained: 1000,
   steps: STEPS,
   open: openRosenbrock,
 }

@@ -36,6 +36,8 @@ export interface Task {
   readonly steps: number
   /** What the loss is. */
   readonly loss: string
+  /** A loss that is no better than none; charts end a little above it. */
+  readonly untrained: number
   /** The problem with the first parameters, batches and noise of a seed. */
   open(seed: number): Problem | Promise<Problem>
 }

@@ -7,6 +7,9 @@ const coefficients = [0.1, 0.3, 1, 3, 10]
 const rivals = ['adam', 'adam-clip', 'adam-identity', 'momo-adam', 'schedule-free-adam']
 const ours = ['adam-log', 'adam-root']
 
+/** What a person tunes Adam over. */
+const tuned = { 'adam-linear': [0.001, 0.003, 0.01, 0.03, 0.1] }
+
 const two = [0, 1]
 /** Where one draw is much harder than another. */
 const six = [0, 1, 2, 3, 4, 5]
@@ -23,18 +26,32 @@ export interface TaskPlan {
 
 /** The stored study, by task. */
 export const plan: Readonly<Record<string, TaskPlan>> = {
-  mnist: { seeds: two, rates: { ...each([...rivals, ...ours], fine), prodigy: coefficients } },
+  mnist: { seeds: two, rates: { ...each([...rivals, ...ours], fine), ...tuned, prodigy: coefficients } },
   'label-noise': {
     seeds: two,
-    rates: { ...each([...rivals, ...ours], [0.003, 0.01, 0.03, 0.1, 1, 10]), prodigy: coefficients },
+    rates: {
+      ...each([...rivals, ...ours], [0.003, 0.01, 0.03, 0.1, 1, 10]),
+      ...tuned,
+      prodigy: coefficients,
+    },
   },
   regression: {
     seeds: six,
-    rates: { ...each([...rivals, ...ours], [0.003, 0.01, 0.03, 0.1, 1, 10, 100]), prodigy: coefficients },
+    rates: {
+      ...each([...rivals, ...ours], [0.003, 0.01, 0.03, 0.1, 1, 10, 100]),
+      ...tuned,
+      prodigy: coefficients,
+    },
   },
-  'gpt-300': { seeds: two, rates: { ...each([...rivals, ...ours], coarse), prodigy: coefficients } },
-  'gpt-900': { seeds: two, rates: each([...rivals, ...ours], coarse) },
-  'noisy-quadratic': { seeds: ten, rates: each(['sgd', 'sgd-root', ...rivals, ...ours], wide) },
+  'gpt-300': {
+    seeds: two,
+    rates: { ...each([...rivals, ...ours], coarse), ...tuned, prodigy: coefficients },
+  },
+  'gpt-900': { seeds: two, rates: { ...each([...rivals, ...ours], coarse), ...tuned } },
+  'noisy-quadratic': {
+    seeds: ten,
+    rates: { ...each(['sgd', 'sgd-root', ...rivals, ...ours], wide), ...tuned },
+  },
   rosenbrock: { seeds: ten, rates: each(['sgd', 'sgd-root', 'adam', 'adam-root', 'momo-adam'], wide) },
 }
 

@@ -19,12 +19,14 @@ interface Small {
   readonly id: string
   readonly parameters: number
   readonly open: () => Problem | Promise<Problem>
+  /** The optimisers to try, where not all. */
+  readonly tried?: readonly string[]
 }
 
 /** Every kind of task, with less data where it takes long. */
 const small: readonly Small[] = [
   { id: 'mnist', parameters: 55_050, open: () => openDigits(0, 0, 4) },
-  { id: 'label-noise', parameters: 55_050, open: () => openDigits(0, 0.2, 4) },
+  { id: 'label-noise', parameters: 55_050, open: () => openDigits(0, 0.2, 4), tried: ['adam', 'adam-root'] },
   { id: 'regression', parameters: 1249, open: () => openRegression(0) },
   { id: 'gpt', parameters: 109_632, open: () => openGpt(0, STEPS, 1) },
   { id: 'rosenbrock', parameters: 20, open: () => openRosenbrock(0) },
@@ -37,7 +39,7 @@ function squaredLength(values: TypedArray): number {
   return sum
 }
 
-describe.each(small)('$id', ({ id, parameters, open }) => {
+describe.each(small)('$id', ({ id, parameters, open, tried }) => {
   let problem: Problem
   let start: TypedArray[]
   beforeAll(async () => {
@@ -73,18 +75,21 @@ describe.each(small)('$id', ({ id, parameters, open }) => {
     problem.parameters.forEach(({ data }, place) => data.set(start[place]!))
   })
 
-  test.each(optimizers)('$id trains it, the same way each time', async (optimizer) => {
-    const run = async () => {
-      const { seconds, ...rest } = await runOne(problem, start, optimizer, { rate: 1e-3, steps: STEPS })
-      return rest
-    }
-    const first = await run()
-    expect(problem.parameters.map(({ data }) => data)).toEqual(start)
-    expect(first.loss).toEqual(expect.any(Number))
-    expect(first.curve).toHaveLength(STEPS)
-    expect(first.accuracy === undefined).toBe(!['mnist', 'label-noise'].includes(id))
-    expect(await run()).toEqual(first)
-  })
+  test.each(optimizers.filter(({ id }) => tried?.includes(id) ?? true))(
+    '$id trains it, the same way each time',
+    async (optimizer) => {
+      const run = async () => {
+        const { seconds, ...rest } = await runOne(problem, start, optimizer, { rate: 1e-3, steps: STEPS })
+        return rest
+      }
+      const first = await run()
+      expect(problem.parameters.map(({ data }) => data)).toEqual(start)
+      expect(first.loss).toEqual(expect.any(Number))
+      expect(first.curve).toHaveLength(STEPS)
+      expect(first.accuracy === undefined).toBe(!['mnist', 'label-noise'].includes(id))
+      expect(await run()).toEqual(first)
+    },
+  )
 })
 
 test('every task has a small counterpart here', () => {

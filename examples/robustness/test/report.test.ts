@@ -6,8 +6,10 @@ import { expect, test } from 'vitest'
 
 import { writeReport } from '../src/report/report.js'
 import { accuracyTable, lossTable } from '../src/report/tables.js'
+import { tunedTable } from '../src/report/tuned.js'
 import { committedResults, readResults } from '../src/results.js'
 import type { Run } from '../src/run.js'
+import { tasks } from '../src/tasks/index.js'
 
 const run = (optimizer: string, rate: number, seed: number, loss: number | null, accuracy = 0.5): Run => ({
   task: 'mnist',
@@ -64,6 +66,25 @@ test('charts are drawn, titled, and ask nothing of the network', () => {
   }
   expect(chart).toContain('Adam: 0.975 at 0.01, 0.100 at 1.')
   expect(writeReport(runs.slice(0, 4)).chart).toBeUndefined()
+})
+
+test('rateFree is set beside the best of the rates of Adam', () => {
+  const free = [
+    run('adam-linear', 0.003, 0, 0.04),
+    run('adam-linear', 0.01, 0, 0.025),
+    run('rate-free', 0.01, 0, 0.05),
+    run('rate-free', 1, 0, 0.02),
+    run('rate-free', 100, 0, 0.021),
+  ]
+  const sections = [{ task: tasks[0]!, runs: free }]
+  expect(tunedTable(sections)).toBe(
+    [
+      '|  | Adam, linear decay | its best rate | rateFree, η = 1 | difference | from η = .01 to 100 |',
+      '| --- | --- | --- | --- | --- | --- |',
+      '| MNIST | .025 | .01 | .02 | −20 % | .02 to .05 |',
+    ].join('\n'),
+  )
+  expect(tunedTable([{ task: tasks[0]!, runs }])).toBeUndefined()
 })
 
 test('runs of another length are not in the report', () => {

@@ -3,6 +3,7 @@ import type { Run } from '../run.js'
 import { tasks } from '../tasks/index.js'
 import { accuracyChart, lossChart } from './charts.js'
 import { accuracyTable, lossTable } from './tables.js'
+import { tunedTable, type Section } from './tuned.js'
 
 /** The files that the report consists of, by name. */
 export interface Report {
@@ -13,11 +14,13 @@ export interface Report {
 }
 
 const TITLE = 'Final test accuracy on MNIST by learning rate'
+const TUNED =
+  'Without a choice of the rate: `rateFree(adam(), { steps })` at its default η = 1, beside Adam with a linear decay at the best of its rates.'
 const CHARTED = ['adam', 'adam-clip', 'adam-root']
 
 /** Writes the report of some runs: `README.md`, and a chart for each task. */
 export function writeReport(all: readonly Run[]): Report {
-  const sections = tasks.flatMap((task) => {
+  const sections = tasks.flatMap((task): Section[] => {
     const runs = all.filter((run) => run.task === task.id && run.steps === task.steps)
     return runs.length === 0 ? [] : [{ task, runs }]
   })
@@ -25,6 +28,7 @@ export function writeReport(all: readonly Run[]): Report {
     sections.some(({ runs }) => runs.some(({ optimizer }) => optimizer === id)),
   )
   const minutes = sections.flatMap(({ runs }) => runs).reduce((sum, { seconds }) => sum + seconds, 0) / 60
+  const tuned = tunedTable(sections)
   const page = [
     '# Final losses by learning rate',
     'Written by `npm run report -w examples/robustness` from the runs in this folder, which `npm run study -w examples/robustness` ' +
@@ -32,6 +36,7 @@ export function writeReport(all: readonly Run[]): Report {
       'the seeds, of the loss over the training data at the end of the run; the best of a row is bold, and ∞ is what is no longer a number. All optimisers of a task see ' +
       'the same first parameters, batches and gradients.',
     used.map(({ title, description }) => `- **${title}**: ${description}`).join('\n'),
+    ...(tuned === undefined ? [] : [TUNED, tuned]),
     ...sections.flatMap(({ task, runs }) => {
       const accuracies = accuracyTable(runs)
       return [

@@ -89,6 +89,7 @@ function part(
     .join('\n')
 }
 
-function rateText(rate: number): string {
+/** A rate as it is written in tables. */
+export function rateText(rate: number): string {
   return String(rate).replace(/^0\./, '.')
 }

@@ -68,11 +68,8 @@ export function lossChart(task: Task, runs: readonly Run[]): string {
 }
 
 /** The test accuracy over the learning rate, for those optimisers. */
-export function accuracyChart(title: string, runs: readonly Run[], ids: readonly string[]): string {
-  const lines = linesOf(
-    runs,
-    optimizers.filter(({ id }) => ids.includes(id)),
-  )
+export function accuracyChart(title: string, runs: readonly Run[], charted: readonly Series[]): string {
+  const lines = linesOf(runs, charted)
   const rates = lines.flatMap(({ points }) => points.map(({ rate }) => rate))
   const accuracy = (point: Point): number => point.accuracy ?? 0
   return drawFile(

@@ -16,7 +16,11 @@ export interface Report {
 const TITLE = 'Final test accuracy on MNIST by learning rate'
 const TUNED =
   'Without a choice of the rate: `rateFree(adam(), { steps })` at its default η = 1, beside Adam with a linear decay at the best of its rates.'
-const CHARTED = ['adam', 'adam-clip', 'adam-root']
+const CHARTED = [
+  { id: 'adam', title: 'Adam' },
+  { id: 'adam-clip', title: 'Adam, gradient clipped to 1' },
+  { id: 'adam-root', title: "Adam, root(), xi: 'rate'" },
+]
 
 /** Writes the report of some runs: `README.md`, and a chart for each task. */
 export function writeReport(all: readonly Run[]): Report {
@@ -51,7 +55,7 @@ export function writeReport(all: readonly Run[]): Report {
   const files = new Map([['README.md', `${page.join('\n\n')}\n`]])
   for (const { task, runs } of sections) files.set(`${task.id}.svg`, lossChart(task, runs))
   const digits = sections.find(({ task }) => task.id === 'mnist')?.runs ?? []
-  const chart = CHARTED.every((id) => digits.some(({ optimizer }) => optimizer === id))
+  const chart = CHARTED.every(({ id }) => digits.some(({ optimizer }) => optimizer === id))
     ? accuracyChart(TITLE, digits, CHARTED)
     : undefined
   return { files, chart }

@@ -20,7 +20,7 @@ export interface Frame {
 
 const COLUMNS = 3
 const ROW = 22
-const MARGIN = 20
+const MARGIN = 32
 
 /** Readers' own choice of a light or a dark page decides, in the file itself: it is shown as a picture. */
 const style = `

@@ -15,3 +15,6 @@ export interface Attachment {
   /** Makes the network a stock one again. */
   readonly detach: () => void
 }
+
+/** The networks that have an optimiser. */
+export const attached = new WeakSet()

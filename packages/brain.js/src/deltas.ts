@@ -1,3 +1,4 @@
+import { InducedMetricError } from '@induced-metric/core'
 import type { DenseNetwork, Numbers } from './network.js'
 
 type CalculateDeltas = NonNullable<DenseNetwork['calculateDeltas']>
@@ -24,6 +25,7 @@ export function deltasOf(
   let isStock = false
   let isWrong = false
   return (target) => {
+    checkTarget(network, target)
     const calculate = stock()!
     // A training that asks for another activation replaces one of the two: 2.x its options, 1.6.1 the method.
     if (calculate !== known || network.trainOpts !== options) {
@@ -37,6 +39,16 @@ export function deltasOf(
     else if (isStock) withoutInputs(network, calculate, target)
     else calculate.call(network, target)
   }
+}
+
+/** Throws ERR_SHAPE for a pattern whose output lacks numbers: brain.js reads on, and computes NaN. */
+function checkTarget({ outputLayer, sizes }: DenseNetwork, target: Numbers): void {
+  const size = sizes![outputLayer!]!
+  if (target.length >= size) return
+  throw new InducedMetricError(
+    'ERR_SHAPE',
+    `the output of a pattern must have ${size} numbers, as the network's output layer has, given ${target.length}`,
+  )
 }
 
 /** Has the network believe that it has no inputs: its loops then leave their layer out. */

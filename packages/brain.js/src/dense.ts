@@ -72,11 +72,13 @@ export function attachDense(network: DenseNetwork, settings: Settings): Attachme
   }
 }
 
-function isInitialized({ sizes, outputLayer, weights, biases }: DenseNetwork): boolean {
+/** Whether a network has weights. */
+export function isInitialized({ sizes, outputLayer, weights, biases }: DenseNetwork): boolean {
   return Boolean(sizes && weights && biases && outputLayer! > 0 && weights.length > outputLayer!)
 }
 
-function denseTensors(network: DenseNetwork): Tensor[] {
+/** The weights and biases of a network, by layer. */
+export function denseTensors(network: DenseNetwork): Tensor[] {
   const tensors: Tensor[] = []
   for (let layer = 1; layer <= network.outputLayer!; layer++) {
     const rows = network.sizes![layer]!

@@ -4,3 +4,4 @@
  * @packageDocumentation
  */
 export { useOptimizer, type OptimizerHandle, type UseOptimizerOptions } from './useOptimizer.js'
+export { usePerExample, type UsePerExampleOptions } from './usePerExample.js'

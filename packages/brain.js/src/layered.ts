@@ -28,9 +28,13 @@ export function attachLayered(network: LayeredNetwork, settings: Settings): Atta
   )
 
   const repair = createTargetRepair()
+  /** The loss of what was propagated back since the weights were adjusted; of two patterns the deltas are no sum, nor known. */
+  let told: { readonly loss: number | undefined } | undefined
   hooks.replace('_calculateDeltas', (stock) => (target) => {
     if (settings.exactGradients) repair.apply(network._outputLayer!)
     stock().call(network, target)
+    const { errors = [] } = network._outputLayer!
+    told = { loss: told ? undefined : errors.reduce((sum, row) => sum + halfSquares(row), 0) }
   })
   hooks.replace('adjustWeights', () => () => {
     const output = network._outputLayer!
@@ -40,7 +44,9 @@ export function attachLayered(network: LayeredNetwork, settings: Settings): Atta
         'the last layer must be layer.target() or layer.output(): the loss of others is not known',
       )
     }
-    training.add(output.errors!.reduce((sum, row) => sum + halfSquares(row), 0))
+    const { loss } = told ?? {}
+    told = undefined
+    training.add(loss)
   })
   hooks.replace('_calculateTrainingError', (stock) => (data) => {
     const error = stock().call(network, data)

@@ -21,6 +21,7 @@ export interface DenseNetwork {
   /** 1.6.1 keeps these on the network itself. */
   activation?: string
   leakyReluAlpha?: number
+  runInput: ((input: Numbers) => Numbers) | null
   calculateDeltas: ((target: Numbers) => void) | null
   adjustWeights: () => void
   calculateTrainingError: (data: readonly unknown[]) => number

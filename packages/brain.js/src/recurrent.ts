@@ -30,6 +30,8 @@ export function attachRecurrent(
   const tape = createTape()
   let sequence: Sequence = []
   let trained: readonly Matrix[] = []
+  /** The loss of what was propagated back last: another sequence may be run before the weights are adjusted. */
+  let told: { readonly loss: number | undefined } | undefined
 
   const training = createTraining(
     transformation,
@@ -64,8 +66,13 @@ export function attachRecurrent(
       const { allMatrices } = network.model!
       tape.run(equationsOf(network, sequence), allMatrices, network.initialLayerInputs)
     } else stock().call(network, input)
+    told = { loss: loss(network, sequence) }
   })
-  hooks.replace('adjustWeights', () => () => training.add(loss(network, sequence)))
+  hooks.replace('adjustWeights', () => () => {
+    const known = told ?? { loss: loss(network, sequence) }
+    told = undefined
+    training.add(known.loss)
+  })
   if (batchSize > 1) {
     hooks.replace('train', (stock) => (data, options) => {
       let epoch = data.length

@@ -1,7 +1,9 @@
 import {
+  checkLearningRate,
   checkTransformation,
   InducedMetricError,
   initialReport,
+  learningRateAt,
   type Checkpoint,
   type StepReport,
   type Transformation,
@@ -29,6 +31,8 @@ export interface Source {
 export interface Training {
   /** What the latest step did. */
   readonly report: StepReport
+  /** That of the next step; a number that is set takes the place of the transformation's. */
+  learningRate: number
   /** Takes in the pattern that was just propagated back, whose loss is `loss`; every `batchSize` patterns make a step. */
   add(loss: number | undefined): void
   /** Takes a step with what has been collected since the last, if anything. */
@@ -47,6 +51,8 @@ export function createTraining(transformation: Transformation, source: Source, b
   let seat: Seat | undefined
   let holder: unknown
   let pending = 0
+  /** The learning rate that was set, as long as there is no seat to know it. */
+  let rate: number | undefined
   /** The mean loss so far; `undefined` where one is not known. */
   let total: number | undefined = 0
   let isReleased = false
@@ -54,16 +60,19 @@ export function createTraining(transformation: Transformation, source: Source, b
   let isSettled = false
 
   const isCurrent = (seat: Seat): boolean => source.holder() === holder && seat.settle() !== 'all'
+  const checkAttached = (): void => {
+    if (!isReleased) return
+    throw new InducedMetricError(
+      'ERR_DISPOSED',
+      'this optimiser was detached from its network; attach another',
+    )
+  }
   /** The seat of the network as it is now. One whose arrays have all been replaced starts over. */
   const settled = (): Seat | undefined => {
-    if (isReleased) {
-      throw new InducedMetricError(
-        'ERR_DISPOSED',
-        'this optimiser was detached from its network; attach another',
-      )
-    }
+    checkAttached()
     if (seat) {
       if (isCurrent(seat)) return seat
+      rate = seat.optimizer.fixedLearningRate
       seat.optimizer.dispose()
       seat = undefined
       forget()
@@ -71,6 +80,7 @@ export function createTraining(transformation: Transformation, source: Source, b
     const tensors = source.tensors()
     if (tensors === undefined || tensors.length === 0) return undefined
     seat = createSeat(transformation, tensors)
+    if (rate !== undefined) seat.optimizer.learningRate = rate
     holder = source.holder()
     training.report = seat.optimizer.report
     return seat
@@ -103,6 +113,15 @@ export function createTraining(transformation: Transformation, source: Source, b
 
   const training: { -readonly [K in keyof Training]: Training[K] } = {
     report: initialReport,
+    get learningRate() {
+      return seat?.optimizer.learningRate ?? learningRateAt(transformation, rate, 1)
+    },
+    set learningRate(value) {
+      checkAttached()
+      checkLearningRate(value)
+      if (seat) seat.optimizer.learningRate = value
+      else rate = value
+    },
     add(loss) {
       if (!isSettled) settled()
       if (!seat) return
@@ -142,6 +161,7 @@ export function createTraining(transformation: Transformation, source: Source, b
         if (seat && isCurrent(seat)) flush()
       } finally {
         isReleased = true
+        rate = seat?.optimizer.fixedLearningRate ?? rate
         seat?.release()
         seat = undefined
       }

@@ -7,7 +7,7 @@ import {
   type StepReport,
   type Transformation,
 } from '@induced-metric/core'
-import type { Attachment, Settings } from './attachment.js'
+import { attached, type Attachment, type Settings } from './attachment.js'
 import { attachDense } from './dense.js'
 import { attachLayered } from './layered.js'
 import type { DenseNetwork, LayeredNetwork, RecurrentNetwork } from './network.js'
@@ -34,6 +34,14 @@ export interface OptimizerHandle {
   /** What the latest step did; before the first, a report with `step: 0`. */
   readonly report: StepReport
   /**
+   * The learning rate of the next step, of a schedule its value there. A number ≥ 0 that is set, in a callback of `train`
+   * too, takes the place of the transformation's number or schedule from the next step on, also where the network is made
+   * anew; a group with another learning rate of its own keeps that. Checkpoints hold it.
+   *
+   * @throws ERR_OPTION when anything else is set, and nothing has changed; ERR_DISPOSED after `detach`
+   */
+  learningRate: number
+  /**
    * Takes a step with the patterns of a batch that is not yet full, if there are any. `train` does so by itself at the
    * end of every epoch.
    */
@@ -55,8 +63,6 @@ export interface OptimizerHandle {
   /** Gives the network back as brain.js made it, with the weights it has now; it can go on training. */
   detach(): void
 }
-
-const attached = new WeakSet()
 
 /**
  * Trains a brain.js network with an induced-metric optimiser: its `train` and all else stay as they are, but every
@@ -110,6 +116,12 @@ export function useOptimizer(
   return {
     get report() {
       return training.report
+    },
+    get learningRate() {
+      return training.learningRate
+    },
+    set learningRate(value) {
+      training.learningRate = value
     },
     flush() {
       training.flush()

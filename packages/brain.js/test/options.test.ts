@@ -1,7 +1,7 @@
 import { useOptimizer, type UseOptimizerOptions } from '@induced-metric/brain.js'
 import { adam, inducedMetric } from '@induced-metric/core'
 import { describe, expect, it } from 'vitest'
-import { versions, xorNetwork } from './support/brain.js'
+import { numbersOf, versions, xorNetwork } from './support/brain.js'
 
 const transformation = inducedMetric(adam(), { learningRate: 0.05 })
 
@@ -50,6 +50,20 @@ describe.each(versions)('useOptimizer with brain.js $version', ({ brain }) => {
       /ERR_OPTION.*deep/,
     )
     expect(network.weights[1]![0]).toBe(before)
+  })
+
+  it('refuses a pattern whose output lacks numbers, where brain.js would compute NaN, and nothing has changed', () => {
+    const network = new brain.NeuralNetwork({ hiddenLayers: [3] })
+    const handle = useOptimizer(network, transformation)
+    network.train([{ input: [0, 1], output: [1, 0] }], { iterations: 1 })
+    const before = numbersOf(network)
+    for (const output of [[1], []]) {
+      const train = (): unknown =>
+        network.trainPattern({ input: Float32Array.of(0, 1), output: Float32Array.from(output) })
+      expect(train).toThrow(/ERR_SHAPE.*2 numbers.*given/)
+    }
+    expect(numbersOf(network)).toEqual(before)
+    expect(handle.report.step).toBe(1)
   })
 })
 

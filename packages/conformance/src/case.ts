@@ -1,6 +1,17 @@
 import type { Dtype, Feature } from './manifest.js'
-import type { PlainTransformation } from './plain.js'
+import { follows, isTied, type PlainTransformation } from './plain.js'
 import type { Problem } from './problem.js'
+
+/** The convex losses of `approach`. */
+export type ConvexKind = 'quadratic' | 'powers' | 'maximum' | 'logSumExp'
+
+/** The options of the core's `rateFree` that cases use. */
+export interface RateFreeOptions {
+  readonly steps?: number
+  readonly floor?: number
+  readonly learningRate?: number
+  readonly weightDecay?: number
+}
 
 /** What happens to a step instead of being taken: it is skipped, or throws the code. */
 export type Outcome = 'skipped' | 'ERR_LOSS_REQUIRED' | 'ERR_BAD_LOSS' | 'ERR_NON_FINITE' | 'ERR_SHAPE'
@@ -17,6 +28,8 @@ export type CaseBody =
     }
   /** Every step as the golden vector has it. */
   | { readonly check: 'golden'; readonly suite: string; readonly name: string }
+  /** Every step as the whole history gives it, in a vector of a rate's own metric. */
+  | { readonly check: 'goldenTied'; readonly name: string }
   /** As many iterations, and the same final value, as published. */
   | { readonly check: 'plane'; readonly function: string; readonly optimiser: string }
   /** Two runs that must end in the same place. */
@@ -45,12 +58,25 @@ export type CaseBody =
   | { readonly check: 'repeatable'; readonly problem: Problem }
   | { readonly check: 'keepsGradient'; readonly problem: Problem }
   | { readonly check: 'independent'; readonly problem: Problem }
-  | { readonly check: 'resume'; readonly problem: Problem; readonly after: number }
+  | {
+      readonly check: 'resume'
+      readonly problem: Problem
+      readonly after: number
+      /** Whether the states at the end must be the same, too, slots and averages and all. */
+      readonly state?: boolean
+    }
   | {
       readonly check: 'handover'
       readonly problem: Problem
       readonly after: number
       readonly from: 'target' | 'reference'
+    }
+  /** A checkpoint of an earlier release, as Base64, continues: after so many of the problem's steps. */
+  | {
+      readonly check: 'oldCheckpoint'
+      readonly problem: Problem
+      readonly after: number
+      readonly bytes: string
     }
   | { readonly check: 'badCheckpoint'; readonly problem: Problem; readonly damage: Damage }
   | { readonly check: 'badShape'; readonly problem: Problem; readonly mistake: 'length' | 'count' | 'data' }
@@ -59,6 +85,31 @@ export type CaseBody =
   | { readonly check: 'customBase'; readonly problem: Problem }
   | { readonly check: 'customEmbedding'; readonly problem: Problem }
   | { readonly check: 'customSchedule'; readonly problem: Problem }
+  /** A base of the kit's own that gives its average x̂. */
+  | { readonly check: 'customAverage'; readonly problem: Problem }
+  /** What the oracle does not know of, refused with ERR_NOT_SUPPORTED when the optimiser is made. */
+  | { readonly check: 'refused'; readonly problem: Problem; readonly base: 'given' | 'own' }
+  /** The core's `rateFree` of the problem's base is the problem's transformation. */
+  | { readonly check: 'rateFree'; readonly problem: Problem; readonly options: RateFreeOptions }
+  /** Written as JSON and read again it is the same. */
+  | { readonly check: 'roundTrip'; readonly problem: Problem }
+  /** On convex losses the distance to a minimum never grows. */
+  | {
+      readonly check: 'approach'
+      readonly kind: ConvexKind
+      readonly problems: number
+      readonly learningRate: number
+      readonly perRate: number
+      /** How far the floor that is given lies below the minimum. */
+      readonly tooLow: number
+      readonly seed: number
+    }
+  /** Where ξ = κη*, each step is η/(1 + κη*s/ℓ) of the gradient; `peaks` are η*, one for all steps or one by one. */
+  | { readonly check: 'cappedStep'; readonly problem: Problem; readonly peaks: readonly number[] }
+  /** ρ in [0, 1], and no step promises more than is left: ρ·v̂ ≤ ℓ. */
+  | { readonly check: 'promise'; readonly problem: Problem }
+  /** A run leaves the weights at no less than half of their length. */
+  | { readonly check: 'keepsWeights'; readonly problem: Problem }
   | { readonly check: 'support'; readonly capability: Feature }
   | { readonly check: 'random'; readonly property: string; readonly runs: number }
 
@@ -100,6 +151,12 @@ export function capabilitiesOf(t: PlainTransformation, nonMatrices: boolean): Fe
     }
     if (options.weightDecay !== undefined && options.weightDecay !== 0) needs.add('weightDecay')
     if (options.decayMask !== undefined && options.decayMask !== 'all') needs.add('decayMask')
+    if (options.decayScaling !== undefined) needs.add('decayScaling')
+    if (isTied(options)) needs.add('tiedXi')
+    if (follows(options)) needs.add('followingFloor')
+    for (const name of ['averagedModel', 'startAxis', 'averageWeights'] as const) {
+      if (options[name] !== undefined && options[name] !== false) needs.add(name)
+    }
     if ((options.onBadLoss ?? 'throw') !== 'throw') needs.add('badLossPolicies')
     if (JSON.stringify(options).includes('"schedule"')) needs.add('schedules')
   }

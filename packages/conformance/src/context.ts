@@ -1,6 +1,6 @@
 import type { Ledger } from './compare.js'
 import { toleranceOf, type Capability, type Dtype } from './manifest.js'
-import type { PlainTransformation } from './plain.js'
+import type { PlainOptions, PlainTransformation } from './plain.js'
 import { problemParameters, problemStep, sizeOf, type Problem } from './problem.js'
 import type {
   ConformanceTarget,
@@ -36,7 +36,19 @@ export interface Context {
 
 /** The transformation as the target's core makes it from plain data. */
 export function toCore(target: ConformanceTarget, transformation: PlainTransformation): CoreTransformation {
-  return target.core.fromJSON({ format: 'induced-metric', version: 1, ...transformation })
+  return target.core.fromJSON({ format: 'induced-metric', version: 1, ...withRows(transformation) })
+}
+
+/** The rows of `muon` said wherever they are left out, so that no adapter's layout comes in. */
+function withRows(transformation: PlainTransformation): PlainTransformation {
+  const say = <T extends PlainOptions>(options: T): T =>
+    options.base?.name === 'muon'
+      ? { ...options, base: { ...options.base, rows: options.base['rows'] ?? 'outputs' } }
+      : options
+  const { groups } = transformation
+  if (groups === undefined) return say(transformation)
+  const said = Object.entries(groups).map(([label, options]) => [label, say(options)] as const)
+  return { ...say(transformation), groups: Object.fromEntries(said) }
 }
 
 /** Sets a case up. */

@@ -12,29 +12,44 @@ export interface PlainSchedule {
 /** A number, a schedule as data, or (in tests of the oracle only) a function of the step, counted from 1. */
 export type PlainNumber = number | PlainSchedule | ((step: number) => number)
 
-/** A base preconditioner by name, with the hyperparameters that differ from their defaults. */
+/**
+ * A base preconditioner by name, with the hyperparameters that differ from their defaults. The `rows` of `muon` are
+ * `'outputs'` where they are left out: the core takes them from the adapter then, and a case must not hang on that.
+ */
 export interface PlainBase {
   readonly name: string
   readonly [hyperparameter: string]: unknown
 }
 
-/** An embedding by name. */
+/** An embedding by name. A floor that follows the losses stays at its bound (0 for `'follow'`) or above it. */
 export interface PlainEmbedding {
   readonly name: string
-  readonly floor?: PlainNumber
+  readonly floor?: PlainNumber | 'follow' | { readonly follow: number }
+}
+
+/** An identity axis beside the embedding's, tied to the first loss. */
+export interface PlainStartAxis {
+  readonly weight: number
+  readonly power?: number
+  readonly steps?: number
 }
 
 /** What may be said per group as well as for the whole transformation. */
 export interface PlainOptions {
   readonly base?: PlainBase
   readonly learningRate?: PlainNumber
-  readonly xi?: PlainNumber | 'auto'
+  /** `'rate'` and `{ perRate: κ }` tie ξ to the learning rate at its peak: ξ = η*, ξ = κη*. */
+  readonly xi?: PlainNumber | 'auto' | 'rate' | { readonly perRate: number }
   readonly beta?: number
   readonly embedding?: PlainEmbedding
   readonly weightDecay?: PlainNumber
   readonly decayMask?: 'all' | 'matrices' | readonly string[]
+  readonly decayScaling?: 'rate' | 'step'
   readonly fallback?: PlainBase
   readonly onBadLoss?: 'throw' | 'skip' | 'base' | 'zero'
+  readonly averagedModel?: boolean
+  readonly startAxis?: PlainStartAxis
+  readonly averageWeights?: number
 }
 
 /** A transformation as data; keys left out mean the defaults. */
@@ -45,4 +60,15 @@ export interface PlainTransformation extends PlainOptions {
   readonly clipNorm?: number
   readonly metricScope?: 'global' | 'group' | 'parameter'
   readonly groups?: { readonly [group: string]: PlainOptions }
+}
+
+/** Whether ξ follows from the learning rate. */
+export function isTied({ xi }: PlainOptions): boolean {
+  return xi === 'rate' || (typeof xi === 'object' && 'perRate' in xi)
+}
+
+/** Whether a floor follows the losses. */
+export function follows({ embedding }: PlainOptions): boolean {
+  const floor = embedding?.floor
+  return floor === 'follow' || (typeof floor === 'object' && 'follow' in floor)
 }

@@ -17,20 +17,26 @@ export interface TargetParameter {
   readonly group?: string
 }
 
-/** What a step reports; see the core's `report`. */
-export interface SessionReport {
-  /** Steps taken, from 1; a skipped step does not count. */
-  readonly step: number
+/** What a step says of a unit of the metric. */
+export interface SessionUnitReport {
   /** ρ */
   readonly scale: number
   /** s, the squared dual norm; NaN where none is computed (ξ = 0 under `identity`). */
   readonly dualNorm: number
   /** v̂ = ξ·v/(1−βᵗ) */
   readonly metric: number
+  readonly xi: number
+}
+
+/** What a step reports; see the core's `report`. With several units, ρ and the like are the first one's. */
+export interface SessionReport extends SessionUnitReport {
+  /** Steps taken, from 1; a skipped step does not count. */
+  readonly step: number
   readonly skipped: boolean
   readonly skippedSteps: number
   readonly learningRate: number
-  readonly xi: number
+  /** Of every unit, where there is more than one: compared where it is given. */
+  readonly units?: readonly SessionUnitReport[]
 }
 
 type Awaitable<T> = T | Promise<T>

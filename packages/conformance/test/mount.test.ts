@@ -101,7 +101,7 @@ describe('runConformance', () => {
     expect(JSON.parse(JSON.stringify(report))).toEqual(report)
     expect(report).toMatchObject({
       format: 'induced-metric-conformance',
-      version: 1,
+      version: casesVersion,
       seed: 3,
       filter: 'step/adam/f32',
     })

@@ -5,6 +5,7 @@ import {
   newtonSchulz as goldenMatrices,
   smallFunctionRows,
   smallFunctions,
+  tied,
   translate,
   translateRow,
 } from '../src/golden/index.js'
@@ -40,6 +41,28 @@ describe.each(Object.entries(golden))('the oracle and the golden vectors: %s', (
     })
   })
 })
+
+it.each(tied.map((vector) => [vector.name, vector] as const))(
+  'the oracle and what the whole history gives: %s',
+  (_name, { transformation, params, steps, expected }) => {
+    const oracle = createOracle(transformation, params)
+    let checked = 0
+    steps.forEach(({ grads, loss }, i) => {
+      const report = oracle.step(grads, { loss })
+      const entry = expected.find(({ step }) => step === i + 1)
+      if (entry === undefined) return
+      checked++
+      for (const key of ['scale', 'metric', 'dualNorm'] as const)
+        expect(worst([report[key]], [entry[key]]), key).toBeLessThanOrEqual(1e-12)
+      const averages = oracle.readAverages()
+      entry.params.forEach((values, p) => {
+        expect(worst(oracle.read()[p]!, values)).toBeLessThanOrEqual(1e-12)
+        if (entry.averages) expect(worst(averages[p]!, entry.averages[p]!)).toBeLessThanOrEqual(1e-12)
+      })
+    })
+    expect(checked).toBe(expected.length)
+  },
+)
 
 it.each(goldenMatrices.map((c) => [c.name, c] as const))('Newton–Schulz of %s', (_name, c) => {
   const [rows, columns] = c.shape

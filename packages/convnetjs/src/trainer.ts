@@ -1,6 +1,6 @@
 import { checkOptions, createModelOptimizer, withGroups } from '@induced-metric/core'
 import type { Checkpoint, GroupOf, ModelOptimizer, StepReport, Transformation } from '@induced-metric/core'
-import { differentiatedLoss, type Net, type Target, type Vol } from './net.js'
+import { checkTarget, differentiatedLoss, type Net, type Target, type Vol } from './net.js'
 import { addDecay, weightsOf, type Weights } from './weights.js'
 
 /** The options of an `InducedTrainer`, by convnetjs's names. */
@@ -81,15 +81,32 @@ export class InducedTrainer {
   }
 
   /**
+   * The learning rate of the next step, of a schedule its value there. A number ≥ 0 that is set takes the place of the
+   * transformation's number or schedule from the next step on, also where the net is made anew; a group with another
+   * learning rate of its own keeps that. Checkpoints hold it.
+   *
+   * @throws ERR_OPTION when anything else is set, and nothing has changed
+   */
+  get learning_rate(): number {
+    return this.#optimizer.learningRate
+  }
+
+  set learning_rate(value: number) {
+    this.#optimizer.learningRate = value
+  }
+
+  /**
    * Trains on a pattern; where it completes a batch, a step is taken. A net whose layers have been made anew
    * (`makeLayers`, `fromJSON`) starts over.
    *
    * @param x the pattern
    * @param y what is to come out, as the net's last layer takes it
-   * @throws what the optimiser's step throws. The weights are then as before, and the batch is dropped.
+   * @throws ERR_OPTION, ERR_SHAPE for a `y` that convnetjs's own last layer cannot come out as; nothing has changed then, and
+   *   the batch goes on. What the optimiser's step throws: the weights are then as before, and the batch is dropped.
    */
   train(x: Vol, y: Target): TrainStats {
     if (this.#batch.layers !== this.net.layers) this.#batch = { losses: [], layers: this.net.layers }
+    checkTarget(this.net, y)
     const start = Date.now()
     this.net.forward(x, true)
     const middle = Date.now()

@@ -10,6 +10,8 @@ export interface UnitState {
   readonly average: number
   /** Number of steps averaged. */
   readonly steps: number
+  /** Other numbers that its metric keeps, by name: averages of losses, of a floor that follows or an averaged model. */
+  readonly values?: Readonly<Record<string, number>>
 }
 
 /** The state of one parameter. */
@@ -37,6 +39,8 @@ export interface Checkpoint {
   readonly step: number
   /** Number of steps skipped. */
   readonly skippedSteps: number
+  /** The learning rate that was set while training ran; absent where it is the transformation's. */
+  readonly learningRate?: number
   readonly units: readonly UnitState[]
   readonly parameters: readonly ParameterState[]
 }
@@ -205,6 +209,9 @@ function checkHeader(value: unknown, isSlots: (slots: unknown) => boolean): void
   if (typeof header.hash !== 'string') throw broken('the checkpoint has no structural hash')
   if (!isCount(header.step) || !isCount(header.skippedSteps))
     throw broken('the checkpoint has no valid step count')
+  const rate: unknown = header.learningRate
+  if (rate !== undefined && !(typeof rate === 'number' && Number.isFinite(rate) && rate >= 0))
+    throw broken(`the checkpoint has an invalid learning rate, ${show(rate)}`)
   if (!Array.isArray(header.units) || !Array.isArray(header.parameters)) {
     throw broken('the checkpoint has no list of metric units or of parameters')
   }
@@ -215,7 +222,8 @@ function checkHeader(value: unknown, isSlots: (slots: unknown) => boolean): void
       typeof unit?.key !== 'string' ||
       !isCount(unit.steps) ||
       !Number.isFinite(unit.average) ||
-      unit.average! < 0
+      unit.average! < 0 ||
+      !areNumbers(unit.values ?? {})
     ) {
       throw broken('the checkpoint has an invalid metric average')
     }
@@ -231,6 +239,10 @@ function checkHeader(value: unknown, isSlots: (slots: unknown) => boolean): void
       isSlots(parameter.slots)
     if (!valid) throw broken(`the checkpoint has an invalid entry for parameter ${show(parameter?.name)}`)
   }
+}
+
+function areNumbers(values: unknown): boolean {
+  return typeof values === 'object' && values !== null && Object.values(values).every(Number.isFinite)
 }
 
 /** A list of different strings. */

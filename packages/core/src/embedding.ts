@@ -1,8 +1,10 @@
-import { add, div, input, mul, square, sub, type Expr, type Operand } from './algebra.js'
+import { add, div, input, mul, sqrt, square, sub, type Expr, type Operand } from './algebra.js'
 import { InducedMetricError, show } from './errors.js'
 import { checkKeys } from './keys.js'
 import {
   checkSpecs,
+  followedBound,
+  isFollowing,
   resolveHyperparameters,
   type HyperparameterOptions,
   type HyperparameterSpecs,
@@ -57,15 +59,14 @@ export interface EmbeddingFactory<S extends HyperparameterSpecs> {
  * ```ts
  * import { algebra, defineEmbedding, inducedMetric, sgd } from '@induced-metric/core'
  *
- * // f = √L, h = L: between identity and log.
- * const root = defineEmbedding({
- *   name: 'root',
- *   slope: (loss) => algebra.div(0.5, algebra.sqrt(loss)),
+ * // f = L², h = L: flatter than the landscape near 0.
+ * const squared = defineEmbedding({
+ *   name: 'squared',
+ *   slope: (loss) => algebra.mul(2, loss),
  *   descends: () => 1,
- *   domain: (loss) => loss,
  * })
  *
- * inducedMetric(sgd(), { learningRate: 0.1, embedding: root() })
+ * inducedMetric(sgd(), { learningRate: 0.1, embedding: squared() })
  * ```
  */
 export function defineEmbedding<const S extends HyperparameterSpecs = Readonly<Record<never, never>>>(
@@ -89,6 +90,14 @@ export function defineEmbedding<const S extends HyperparameterSpecs = Readonly<R
     )
   }
   checkSpecs(name, specs, ['name'])
+  for (const [key, spec] of Object.entries<HyperparameterSpecs[string]>(specs)) {
+    if (spec.kind === 'rows' || (spec.kind === 'number' && spec.follows && key !== 'floor')) {
+      throw new InducedMetricError(
+        'ERR_OPTION',
+        `${name}: hyperparameter ${key}: an embedding has no rows, and only \`floor\` can follow the losses`,
+      )
+    }
+  }
   const factory = (options: HyperparameterOptions<S> = {}): Embedding => ({
     name,
     hyperparameters: resolveHyperparameters(name, specs, options),
@@ -102,16 +111,26 @@ export function embeddingInput(name: string): string {
   return `embedding.${name}`
 }
 
-/** An embedding's factor and domain as expressions of the inputs `loss` and `metric`. */
+/** The bound of an embedding's `floor` where that follows the losses. */
+export function followedFloor({ hyperparameters }: Embedding): number | undefined {
+  const floor = hyperparameters['floor']
+  return isFollowing(floor) ? followedBound(floor) : undefined
+}
+
+/**
+ * An embedding's factor and domain as expressions.
+ *
+ * @param of the loss and v̂; `floor` in place of the hyperparameter of that name
+ */
 export function recordEmbedding(
   embedding: Embedding,
-  metric: Expr,
+  of: { readonly loss: Expr; readonly metric: Expr; readonly floor?: Expr | undefined },
 ): { factor: Expr; domain: Expr | undefined } {
   const { definition } = embedding
+  const { loss, metric, floor } = of
   const given: Record<string, Expr> = {}
   for (const key of Object.keys(definition.hyperparameters ?? {}))
-    given[key] = input(embeddingInput(key), 'scalar')
-  const loss = input('loss', 'scalar')
+    given[key] = (key === 'floor' ? floor : undefined) ?? input(embeddingInput(key), 'scalar')
   const scalar = (what: string, x: Operand): Operand => {
     if (typeof x === 'number' || x?.shape === 'scalar') return x
     const given = x?.shape === undefined ? show(x) : `a ${x.shape}`
@@ -146,15 +165,45 @@ export const identity = defineEmbedding({
   descends: () => 1,
 })
 
-const floor = { floor: { kind: 'number', default: 0 } } as const
+const floor = { floor: { kind: 'number', default: 0, follows: true } } as const
+
+/**
+ * The square root of the landscape, f = 2√(L − floor), descending the loss itself, h = L: with ℓ = L − floor,
+ * ρ = ℓ/(ℓ + v̂), in (0, 1]. Its brake is scale-free near a minimum: with `xi: 'rate'` a step never promises more than is
+ * left of the loss, 1/(ηρ) = 1/η + s/ℓ, and the result hardly depends on the learning rate. With SGD and `xi: { perRate: 0.5 }` it
+ * is NGN (Orvieto and Xiao, arXiv:2407.04358). Needs the loss at every step.
+ *
+ * @param options `floor`, default 0: a lower bound of the loss, a schedule of one, or `'follow'` (`{ follow: bound }`) for one
+ *   that follows the losses from above: with a₍β₎ their bias-corrected average, fast = a₍.₉₎ and slow = a₍.₉₉₎, it is
+ *   max(bound, fast − 3·max(0, slow − fast) − .1·(fast − bound)), and ℓ = a₍.₈₎ − floor
+ * @throws ERR_OPTION when an option is unknown, or `floor` none of these
+ *
+ * @example
+ * ```ts
+ * import { adam, inducedMetric, root } from '@induced-metric/core'
+ *
+ * inducedMetric(adam(), { learningRate: 0.1, xi: 'rate', embedding: root() })
+ * ```
+ */
+export const root = defineEmbedding({
+  name: 'root',
+  hyperparameters: floor,
+  slope: (loss, given) => div(1, sqrt(sub(loss, given.floor))),
+  descends: () => 1,
+  domain: (loss, given) => sub(loss, given.floor),
+  factor: (loss, metric, given) => {
+    const height = sub(loss, given.floor)
+    return div(height, add(height, metric))
+  },
+})
 
 /**
  * The logarithm of the landscape, f = h = log(L − floor): with ℓ = L − floor, ρ = ℓ/(ℓ² + v̂). The paper's log variant
  * at floor 0. It supposes that the infimum of the loss is `floor`: for v̂ ≫ ℓ² it is a Polyak step with that optimum.
  * Needs the loss at every step.
  *
- * @param options `floor`, default 0: a lower bound of the loss, or a schedule of one
- * @throws ERR_OPTION when an option is unknown, or `floor` no finite number or schedule
+ * @param options `floor`, default 0: a lower bound of the loss, a schedule of one, or `'follow'` as in {@link root}
+ * @throws ERR_OPTION when an option is unknown, or `floor` none of these
  *
  * @example
  * ```ts
@@ -180,8 +229,8 @@ export const log = defineEmbedding({
  * The logarithm of the landscape, descending the loss itself, f = log(L − floor), h = L: ρ = ℓ²/(ℓ² + v̂), in (0, 1]: the
  * damping does not depend on the scale of the loss. Needs the loss at every step.
  *
- * @param options `floor`, default 0: a lower bound of the loss, or a schedule of one
- * @throws ERR_OPTION when an option is unknown, or `floor` no finite number or schedule
+ * @param options `floor`, default 0: a lower bound of the loss, a schedule of one, or `'follow'` as in {@link root}
+ * @throws ERR_OPTION when an option is unknown, or `floor` none of these
  *
  * @example
  * ```ts

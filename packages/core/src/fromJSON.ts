@@ -1,6 +1,6 @@
-import { identity, log, logDamped, type Embedding } from './embedding.js'
+import { identity, log, logDamped, root, type Embedding } from './embedding.js'
 import { InducedMetricError, show } from './errors.js'
-import { checkKeys, scheduledFromJSON } from './hyperparameter.js'
+import { checkKeys, hyperparameterFromJSON, scheduledFromJSON } from './hyperparameter.js'
 import type { Preconditioner } from './preconditioner.js'
 import { adagrad, adam, heavyBall, lion, muon, rmsprop, sgd } from './preconditioners/index.js'
 import {
@@ -20,7 +20,7 @@ export interface FromJSONOptions {
 }
 
 const builtinPreconditioners = [sgd, heavyBall, rmsprop, adagrad, adam, lion, muon]
-const builtinEmbeddings = [identity, log, logDamped]
+const builtinEmbeddings = [identity, root, log, logDamped]
 
 /**
  * Rebuilds a transformation from what its `toJSON()` gave (or from JSON text parsed).
@@ -63,7 +63,8 @@ export function fromJSON(json: unknown, own: FromJSONOptions = {}): Transformati
     fallback: (path, json) => componentFromJSON('preconditioner', path, json, known.preconditioner),
     embedding: (path, json) => componentFromJSON('embedding', path, json, known.embedding),
     learningRate: scheduledFromJSON,
-    xi: scheduledFromJSON,
+    // What is tied passes through, to be checked by its owner.
+    xi: (path, json) => (isPerRate(json) ? json : scheduledFromJSON(path, json)),
     weightDecay: scheduledFromJSON,
   }
   const options = (path: string, group: object): Record<string, unknown> => {
@@ -75,6 +76,10 @@ export function fromJSON(json: unknown, own: FromJSONOptions = {}): Transformati
   const { base: restoredBase, ...others } = options('', { base: base ?? null, ...rest })
   if (groups !== undefined) others['groups'] = mapGroups(groups, (path, group) => options(`${path}.`, group))
   return inducedMetric(restoredBase as Preconditioner, others as unknown as InducedMetricOptions)
+}
+
+function isPerRate(json: unknown): boolean {
+  return typeof json === 'object' && json !== null && 'perRate' in json
 }
 
 /** A factory of any hyperparameters. */
@@ -125,7 +130,7 @@ function componentFromJSON<T>(
   }
   const options = Object.entries(hyperparameters).map(([key, x]) => [
     key,
-    scheduledFromJSON(`${path}.${key}`, x),
+    hyperparameterFromJSON(`${path}.${key}`, x),
   ])
   return factory(Object.fromEntries(options) as never)
 }

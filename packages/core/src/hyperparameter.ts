@@ -28,6 +28,29 @@ export interface NumberSpec extends Range {
    * (`isZero`). A schedule is never recorded so.
    */
   readonly zeroIsStructural?: boolean
+  /** Whether the value may be a {@link Following} in place of a number; of embeddings only. */
+  readonly follows?: boolean
+  /**
+   * Whether it keeps a denominator from 0, as an ε does: where arithmetic takes it for 0, the least number with which it
+   * does not is taken in its place (see `raiseEpsilons`).
+   */
+  readonly isEpsilon?: boolean
+}
+
+/**
+ * A lower bound that follows the losses instead of being known: `'follow'`, or `{ follow: bound }` where it is known
+ * never to fall below `bound` (0 otherwise). See `root`.
+ */
+export type Following = 'follow' | { readonly follow: number }
+
+/** What the rows of a matrix parameter stand for: a weight of shape out × in has `'outputs'`, one of in × out `'inputs'`. */
+export type MatrixRows = 'outputs' | 'inputs'
+
+/** The option `rows` of a base that treats outputs and inputs differently: fixed when the graph is recorded. */
+export interface RowsSpec {
+  readonly kind: 'rows'
+  /** `'auto'`: as the parameter's own `rowsAre` says. */
+  readonly default: MatrixRows | 'auto'
 }
 
 /** A switch: fixed when the graph is recorded. */
@@ -43,21 +66,35 @@ export interface IntegerSpec extends Range {
 }
 
 /** How a hyperparameter of a preconditioner or an embedding is declared. */
-export type HyperparameterSpec = NumberSpec | BooleanSpec | IntegerSpec
+export type HyperparameterSpec = NumberSpec | BooleanSpec | IntegerSpec | RowsSpec
 
 /** Declarations by name. */
 export type HyperparameterSpecs = Readonly<Record<string, HyperparameterSpec>>
 
 /** What a caller may pass for declared hyperparameters. */
 export type HyperparameterOptions<S extends HyperparameterSpecs> = {
-  readonly [K in keyof S]?: S[K] extends BooleanSpec ? boolean : S[K] extends IntegerSpec ? number : Scheduled
+  readonly [K in keyof S]?: S[K] extends BooleanSpec
+    ? boolean
+    : S[K] extends IntegerSpec
+      ? number
+      : S[K] extends RowsSpec
+        ? MatrixRows | 'auto'
+        : S[K] extends { readonly follows: true }
+          ? Scheduled | Following
+          : Scheduled
 }
 
+/** A checked value of a hyperparameter. */
+export type HyperparameterValue = Scheduled | boolean | MatrixRows | 'auto' | Following
+
 /** Checked values, defaults filled in. */
-export type HyperparameterValues = Readonly<Record<string, Scheduled | boolean>>
+export type HyperparameterValues = Readonly<Record<string, HyperparameterValue>>
 
 /** Values as plain data. */
-export type HyperparameterJSON = Record<string, number | boolean | ScheduleJSON>
+export type HyperparameterJSON = Record<
+  string,
+  number | boolean | string | Exclude<Following, string> | ScheduleJSON
+>
 
 /** "in [0, 1)", "≥ 0": the range as people write it. */
 function describeRange(range: Range, number = 'a finite number'): string {
@@ -123,7 +160,7 @@ export function valueAt(name: string, value: Scheduled, range: Range, step: numb
   )
 }
 
-const kinds: ReadonlySet<unknown> = new Set(['number', 'boolean', 'integer'])
+const kinds: ReadonlySet<unknown> = new Set(['number', 'boolean', 'integer', 'rows'])
 
 /** Checks declarations: their names, of which some may be `taken`, their kinds, and that each default is one it allows. */
 export function checkSpecs(owner: string, specs: unknown, taken: readonly string[]): void {
@@ -135,11 +172,13 @@ export function checkSpecs(owner: string, specs: unknown, taken: readonly string
   for (const [name, spec] of Object.entries(specs as Record<string, Partial<HyperparameterSpec> | null>)) {
     if (!/^[A-Za-z][A-Za-z0-9]*$/.test(name))
       wrong(`a hyperparameter's name is a letter, then letters and digits; given ${show(name)}`)
-    if (taken.includes(name))
+    if (spec?.kind === 'rows' && name !== 'rows')
+      wrong(`the hyperparameter of kind 'rows' is called rows, given ${show(name)}`)
+    if (taken.includes(name) && spec?.kind !== 'rows')
       wrong(`a hyperparameter cannot be named ${name}, which means something else here`)
     if (!kinds.has(spec?.kind))
       wrong(
-        `hyperparameter ${name} must be declared as { kind: 'number' | 'boolean' | 'integer', default, … }`,
+        `hyperparameter ${name} must be declared as { kind: 'number' | 'boolean' | 'integer' | 'rows', default, … }`,
       )
   }
   resolveHyperparameters(owner, specs as HyperparameterSpecs, {})
@@ -152,7 +191,7 @@ export function resolveHyperparameters(
   options: Readonly<Record<string, unknown>>,
 ): HyperparameterValues {
   checkKeys(owner, options, Object.keys(specs))
-  const values: Record<string, Scheduled | boolean> = {}
+  const values: Record<string, HyperparameterValue> = {}
   for (const [name, spec] of Object.entries(specs)) {
     const value = options[name] === undefined ? spec.default : options[name]
     const path = `${owner}.${name}`
@@ -162,12 +201,51 @@ export function resolveHyperparameters(
     } else if (spec.kind === 'integer') {
       checkInteger(path, value, spec)
       values[name] = value
+    } else if (spec.kind === 'rows') {
+      checkRows(path, value, true)
+      values[name] = value
+    } else if (spec.follows && isFollowing(value)) {
+      checkNumber(`${path}.follow`, followedBound(value), spec)
+      values[name] = value
     } else {
-      checkScheduled(path, value, spec)
+      checkScheduled(path, value, spec, spec.follows ? "'follow'" : undefined)
       values[name] = value
     }
   }
   return values
+}
+
+/** Whether a value is a {@link Following}; its bound may still be wrong. */
+export function isFollowing(value: unknown): value is Following {
+  return value === 'follow' || (typeof value === 'object' && value !== null && 'follow' in value)
+}
+
+/** The bound below which what follows the losses does not fall. */
+export function followedBound(value: Following): number {
+  return value === 'follow' ? 0 : value.follow
+}
+
+const rowsChoices: readonly unknown[] = ['outputs', 'inputs'] satisfies MatrixRows[]
+
+/** Throws ERR_OPTION unless a value says what the rows of a matrix are, or `'auto'` where that is allowed. */
+export function checkRows(
+  name: string,
+  value: unknown,
+  allowsAuto: boolean,
+): asserts value is MatrixRows | 'auto' {
+  if (rowsChoices.includes(value) || (allowsAuto && value === 'auto')) return
+  const choices = allowsAuto ? "'outputs', 'inputs' or 'auto'" : "'outputs' or 'inputs'"
+  throw new InducedMetricError('ERR_OPTION', `${name} must be ${choices}, given ${show(value)}`)
+}
+
+/** A hyperparameter's value as plain data. */
+export function hyperparameterToJSON(name: string, value: HyperparameterValue): HyperparameterJSON[string] {
+  return typeof value === 'function' ? scheduledToJSON(name, value) : value
+}
+
+/** The inverse of {@link hyperparameterToJSON}; what is no schedule passes through, to be checked by its owner. */
+export function hyperparameterFromJSON(name: string, value: unknown): unknown {
+  return isFollowing(value) ? value : scheduledFromJSON(name, value)
 }
 
 /** A scheduled value as plain data; a user's own function has none. */

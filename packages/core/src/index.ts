@@ -19,6 +19,7 @@ export {
   identity,
   log,
   logDamped,
+  root,
   type Embedding,
   type EmbeddingDefinition,
   type EmbeddingFactory,
@@ -36,20 +37,26 @@ export {
   isWasmSupported,
   type WasmMemory,
 } from './engines/wasm/webassembly.js'
+export { raiseEpsilons, type RaisedPlan } from './epsilons.js'
 export { InducedMetricError, type ErrorCode } from './errors.js'
 export { withGroups, type GroupOf } from './groups.js'
 export { neededNodes, type Graph, type GraphNode } from './graph.js'
 export type {
   BooleanSpec,
+  Following,
   HyperparameterOptions,
   HyperparameterSpec,
   HyperparameterSpecs,
   IntegerSpec,
+  MatrixRows,
   NumberSpec,
   Range,
+  RowsSpec,
   Scheduled,
 } from './hyperparameter.js'
+export { checkLearningRate, learningRateAt, withLearningRate } from './learningRate.js'
 export type { Lowering, TensorBackend } from './lowering.js'
+export { clipGraph, stepStatus, type MetricChange, type MetricGraph, type MetricSum } from './metricGraph.js'
 export { createModelOptimizer, type ModelOptimizer } from './modelOptimizer.js'
 export {
   createOptimizer,
@@ -61,16 +68,28 @@ export {
 } from './optimizer.js'
 export { checkOptions, type OptionSpec } from './options.js'
 export {
+  perExample,
+  type PerExampleOptimizer,
+  type PerExampleOptions,
+  type PerExampleRate,
+} from './perExample/perExample.js'
+export type { PerExampleRows, PerExampleTargets } from './perExample/axes.js'
+export {
   planStep,
+  profileEntries,
   profileScalars,
   sizeOf,
+  unitEntries,
   unitScalars,
   type ClipUnit,
   type MetricUnit,
   type PlannedParameter,
   type Profile,
+  type ScalarEntry,
   type Scalars,
   type StepPlan,
+  type UnitChange,
+  type UnitSum,
 } from './plan.js'
 export {
   definePreconditioner,
@@ -81,7 +100,7 @@ export {
   type PreconditionerOutput,
 } from './preconditioner.js'
 export { adagrad, adam, heavyBall, lion, muon, rmsprop, sgd } from './preconditioners/index.js'
-export { clipGraph, stepStatus, type MetricGraph, type StepGraph } from './record.js'
+export { averagedSlot, changeOutput, type Reduction, type StepGraph } from './record.js'
 export {
   composeReport,
   idle,
@@ -91,6 +110,7 @@ export {
   type UnitReport,
   type UnitResult,
 } from './report.js'
+export type { Company } from './roster.js'
 export { joinRows, type JoinedRows } from './rows.js'
 export { compileScalars, type ScalarProgram } from './scalars.js'
 export {
@@ -112,11 +132,21 @@ export {
   type GroupSettings,
   type InducedMetricOptions,
   type ParameterInfo,
+  type StartAxis,
   type Transformation,
 } from './transformation.js'
+export { isTied, perRateOf, type TiedXi } from './tiedXi.js'
+export { parseModelInput } from './scalarAverage.js'
+export { rateFree, type RateFreeOptions } from './rateFree.js'
 export { fromJSON, type FromJSONOptions } from './fromJSON.js'
 export type { ComponentJSON, GroupJSON, TransformationJSON } from './toJSON.js'
-export { createStepper, type ScalarState, type StepOutcome, type Stepper } from './stepper.js'
+export {
+  createStepper,
+  type ScalarState,
+  type UnitNumbers,
+  type StepOutcome,
+  type Stepper,
+} from './stepper.js'
 export { createTensorOptimizer, type TensorOptimizer, type TensorParameter } from './tensorOptimizer.js'
 export {
   createTensorStep,

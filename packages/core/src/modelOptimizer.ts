@@ -5,7 +5,14 @@ import type { Transformation } from './transformation.js'
 /** An optimiser of whatever weights a model has. */
 export interface ModelOptimizer<P extends Parameter = Parameter> extends Pick<
   Optimizer,
-  'step' | 'report' | 'save' | 'load' | 'dispose'
+  | 'step'
+  | 'report'
+  | 'learningRate'
+  | 'fixedLearningRate'
+  | 'withAveragedWeights'
+  | 'save'
+  | 'load'
+  | 'dispose'
 > {
   /**
    * Looks whether the model has other arrays than before, and then starts over: a new optimiser, of those. Call it before
@@ -19,7 +26,8 @@ export interface ModelOptimizer<P extends Parameter = Parameter> extends Pick<
 
 /**
  * Creates an optimiser over the arrays of a model that may be given others at any time, by being initialised or loaded
- * anew. It goes by the arrays themselves: new values in the same arrays are the same weights.
+ * anew. It goes by the arrays themselves: new values in the same arrays are the same weights. A learning rate that was set
+ * stays set where it starts over.
  *
  * @param transformation what `inducedMetric` returned
  * @param parametersOf the model's parameters as they are now, always in the same order
@@ -57,6 +65,7 @@ export function createModelOptimizer<P extends Parameter>(
     if (isDisposed || (isSame && parameters.length === arrays.length)) return parameters
     const before = optimizer
     optimizer = start(parameters)
+    if (before.fixedLearningRate !== undefined) optimizer.learningRate = before.fixedLearningRate
     before.dispose()
     return parameters
   }
@@ -64,8 +73,21 @@ export function createModelOptimizer<P extends Parameter>(
     get report() {
       return optimizer.report
     },
+    get learningRate() {
+      return optimizer.learningRate
+    },
+    set learningRate(value) {
+      optimizer.learningRate = value
+    },
+    get fixedLearningRate() {
+      return optimizer.fixedLearningRate
+    },
     follow,
     step: (gradients, options) => optimizer.step(gradients, options),
+    withAveragedWeights(evaluate) {
+      follow()
+      return optimizer.withAveragedWeights(evaluate)
+    },
     save() {
       follow()
       return optimizer.save()

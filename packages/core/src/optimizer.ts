@@ -8,15 +8,20 @@ import {
   type TypedArray,
 } from './engines/engine.js'
 import type { Helper } from './engines/wasm/crew.js'
-import { createWasmEngine } from './engines/wasm/index.js'
+import { isNoMemory } from './engines/wasm/pool.js'
+import { createWasmEngine } from './engines/wasm/tenant.js'
 import { isShared, isWasmMemory, isWasmSupported, type WasmMemory } from './engines/wasm/webassembly.js'
 import { InducedMetricError, isList, show } from './errors.js'
+import { checkLearningRate, learningRateAt, withLearningRate } from './learningRate.js'
 import { checkOptions } from './options.js'
 import { checkLoss, planStep, profileScalars, shapeScalars, sizeOf, type StepPlan } from './plan.js'
+import { averagedSlot } from './record.js'
 import { composeReport, initialReport, restoredReport, type StepReport } from './report.js'
-import { matchCheckpoint } from './restore.js'
+import { matchCheckpoint, saveUnit } from './restore.js'
+import type { Company } from './roster.js'
 import { compileScalars } from './scalars.js'
-import { createStepper, type ScalarState, type Stepper } from './stepper.js'
+import { withValues } from './withValues.js'
+import { createStepper, initialUnit, type ScalarState, type Stepper } from './stepper.js'
 import { checkTransformation, type ParameterInfo, type Transformation } from './transformation.js'
 
 /** A parameter to optimise: its name, shape and values. */
@@ -50,6 +55,28 @@ export interface Optimizer {
   step(gradients: readonly (TypedArray | null)[], options?: { readonly loss?: number }): StepReport
   /** What the latest step did; before the first, a report with `step: 0`. */
   readonly report: StepReport
+  /**
+   * The learning rate of the next step, of a schedule its value there. A number ≥ 0 that is set takes the place of the
+   * transformation's number or schedule from the next step on, in every group whose learning rate is no other than the
+   * transformation's; a group with one of its own keeps that. It is part of the state: checkpoints hold it.
+   *
+   * @throws ERR_OPTION when anything else is set, and nothing has changed
+   *
+   * @example
+   * ```ts
+   * import { adam, createOptimizer, inducedMetric } from '@induced-metric/core'
+   *
+   * const weights = { name: 'w', shape: [1], data: new Float32Array([1]) }
+   * const optimizer = createOptimizer(inducedMetric(adam(), { learningRate: 0.1 }), [weights])
+   * optimizer.step([new Float32Array([0.5])])
+   * optimizer.learningRate /= 10
+   * ```
+   */
+  learningRate: number
+  /** The number that {@link learningRate} was set to, or the checkpoint held; `undefined` where it is the transformation's. */
+  readonly fixedLearningRate: number | undefined
+  /** What computes: with `engine: 'auto'`, the reference where WebAssembly does not compile or has no memory left. */
+  readonly engine: Engine['kind']
   /** The parameters, with the arrays that are updated. */
   readonly parameters: readonly OptimizerParameter[]
   /**
@@ -59,6 +86,27 @@ export interface Optimizer {
   readonly gradients: readonly OptimizerParameter[]
   /** The arrays kept per parameter from step to step, by name. */
   readonly slots: readonly Slots[]
+  /**
+   * Runs a function while the parameters hold their averages, where the transformation keeps any (`averageWeights`), and puts
+   * their own values back when it has returned or its promise is settled. A parameter that has taken no step is its own average.
+   *
+   * @param evaluate works with the averages; it must not take steps
+   * @returns what the function returned
+   * @throws what the function throws; ERR_OPTION when it is called within itself; ERR_DISPOSED
+   *
+   * @example
+   * ```ts
+   * import { adam, createOptimizer, inducedMetric } from '@induced-metric/core'
+   *
+   * const data = new Float32Array([1])
+   * const transformation = inducedMetric(adam(), { learningRate: 0.1, averageWeights: 8 })
+   * const optimizer = createOptimizer(transformation, [{ name: 'w', shape: [1], data }])
+   * for (let i = 0; i < 10; i++) optimizer.step([Float32Array.of(2 * data[0]!)])
+   * const loss = optimizer.withAveragedWeights(() => data[0]! ** 2)
+   * console.log(loss)
+   * ```
+   */
+  withAveragedWeights<R>(evaluate: () => R): R
   /**
    * Takes on more parameters, behind those there are: the memory grows, and `parameters`, `gradients` and `slots` have
    * to be asked for again. The steps so far stay counted for the parameters that took them; `xi: 'auto'` and the metric
@@ -98,7 +146,8 @@ export interface Optimizer {
 export interface OptimizerOptions {
   /**
    * What computes: `'wasm'`, loops compiled for the transformation at hand into WebAssembly with vector instructions;
-   * the `'reference'` interpreter; or `'auto'` (default) for the fastest there is.
+   * the `'reference'` interpreter; or `'auto'` (default) for the fastest there is: `optimizer.engine` says which that is.
+   * `'auto'` takes the reference where WebAssembly does not compile, and where there is no memory for it to be had.
    */
   readonly engine?: 'auto' | 'wasm' | 'reference'
   /**
@@ -113,6 +162,11 @@ export interface OptimizerOptions {
    * parameters, and the wasm engine copies them in and out at every step.
    */
   readonly adopt?: boolean
+  /**
+   * Parameters of the model that are not optimised, such as frozen ones: options may name them and their groups. Called
+   * where an option names what is not among the parameters.
+   */
+  readonly others?: () => readonly ParameterInfo[]
   /**
    * A `Worker`, of a browser or of `node:worker_threads`, in which {@link assist} was called: a second thread for the wasm
    * engine, which takes a part of the work from a million parameters on and sleeps otherwise. It is worth it where a core
@@ -131,7 +185,7 @@ export interface OptimizerOptions {
  * @param parameters names, shapes and row-major values, Float32Array or Float64Array
  * @throws ERR_OPTION for an invalid option or a name used twice; ERR_SHAPE when data and shape do not agree, or two
  *   parameters share elements;
- *   ERR_NOT_SUPPORTED for an engine that is not available
+ *   ERR_NOT_SUPPORTED for an engine that is not available, or for which there is no memory
  *
  * @example
  * ```ts
@@ -176,9 +230,10 @@ export function createOptimizer(
     engine: ['auto', 'wasm', 'reference'],
     memory: 'any',
     adopt: 'boolean',
+    others: 'function',
     helper: 'any',
   })
-  const { engine: engineName = 'auto', memory, adopt = false, helper } = options
+  const { engine: engineName = 'auto', memory, adopt = false, others, helper } = options
   checkList(parameters)
   const createEngine = chooseEngine(engineName)
   if (memory !== undefined && (createEngine !== createWasmEngine || !isWasmMemory(memory))) {
@@ -190,16 +245,26 @@ export function createOptimizer(
     )
   }
   if (helper !== undefined) checkHelper(helper, createEngine === createWasmEngine, memory)
-  const plan = planStep(transformation, parameters.map(infoOf))
+  const company = others === undefined ? {} : { others }
+  const plan = planStep(transformation, parameters.map(infoOf), company)
   checkData(parameters)
   checkApart(parameters)
-  const engine = createEngine(
-    plan,
-    parameters.map(({ data }) => data),
-    initialSlots(plan),
-    { adopt, ...(memory && { memory }), ...(helper && { helper }) },
-  )
-  return new PlannedOptimizer(plan, engine, parameters)
+  const create = (make: EngineFactory, givesWay: boolean): Engine => {
+    const arrays = parameters.map(({ data }) => data)
+    try {
+      return make(plan, arrays, initialSlots(plan), {
+        adopt,
+        ...(memory && { memory }),
+        ...(helper && { helper }),
+      })
+    } catch (error) {
+      if (!givesWay || !isNoMemory(error)) throw error
+      return create(createReferenceEngine, false)
+    }
+  }
+  // Who gives a memory or a helper has chosen the engine that has a use for them.
+  const isOpen = engineName === 'auto' && memory === undefined && helper === undefined
+  return new PlannedOptimizer(plan, company, create(createEngine, isOpen), parameters)
 }
 
 /** Throws ERR_OPTION unless a helper is one, and of use; ERR_NOT_SUPPORTED where threads share no memory. */
@@ -229,8 +294,8 @@ function checkHelper(helper: unknown, isWasm: boolean, memory: WasmMemory | unde
 function infoOf(parameter: ParameterInfo): ParameterInfo {
   // What is no object is for the plan to complain of.
   if (typeof parameter !== 'object' || parameter === null) return parameter
-  const { name, shape, group } = parameter
-  return { name, shape, ...(group !== undefined && { group }) }
+  const { name, shape, group, rowsAre } = parameter
+  return { name, shape, ...(group !== undefined && { group }), ...(rowsAre !== undefined && { rowsAre }) }
 }
 
 /** Throws ERR_OPTION unless parameters are given as an array. */
@@ -308,51 +373,82 @@ export function initialSlots(plan: StepPlan): Record<string, number>[] {
 class PlannedOptimizer implements Optimizer {
   parameters: readonly OptimizerParameter[] = []
   gradients: readonly OptimizerParameter[] = []
+  readonly engine: Engine['kind']
   readonly #state: ScalarState = { steps: [], units: [] }
+  readonly #company: Company
   #plan: StepPlan
   #stepper: Stepper
   #engine: Engine | undefined
+  /** After `dispose`, where the parameters are. */
+  #left: ReturnType<Engine['dispose']> | undefined
   #report: StepReport = initialReport
+  #fixedRate: number | undefined
+  /** Whether the parameters hold their averages at the moment. */
+  #isAveraged = false
 
-  constructor(plan: StepPlan, engine: Engine, parameters: readonly Parameter[]) {
+  constructor(plan: StepPlan, company: Company, engine: Engine, parameters: readonly Parameter[]) {
     this.#plan = plan
+    this.#company = company
     this.#engine = engine
+    this.engine = engine.kind
     this.#stepper = createStepper(plan)
-    this.#takeOn(engine, parameters)
+    this.#takeOn(parameters)
   }
 
   add(parameters: readonly Parameter[]): void {
     const engine = this.#alive()
     checkList(parameters)
     const { transformation, parameters: before } = this.#plan
-    const plan = planStep(transformation, [...before, ...parameters].map(infoOf))
+    const plan = planStep(transformation, [...before, ...parameters].map(infoOf), this.#company)
     checkData(parameters)
     checkApart([...this.parameters, ...parameters])
-    engine.add(
+    const another = engine.add(
       plan,
       parameters.map(({ data }) => data),
       initialSlots(plan).slice(before.length),
     )
+    if (another) this.#engine = another
     this.#plan = plan
-    this.#stepper = createStepper(plan)
-    this.#takeOn(engine, parameters)
+    this.#fix(this.#fixedRate)
+    this.#takeOn(parameters)
+  }
+
+  get learningRate(): number {
+    return learningRateAt(this.#plan.transformation, this.#fixedRate, this.#report.step + 1)
+  }
+
+  set learningRate(value: number) {
+    this.#alive()
+    checkLearningRate(value)
+    this.#fix(value)
+  }
+
+  get fixedLearningRate(): number | undefined {
+    return this.#fixedRate
+  }
+
+  #fix(rate: number | undefined): void {
+    this.#fixedRate = rate
+    this.#stepper = createStepper(withLearningRate(this.#plan, rate))
   }
 
   /** Adds parameters that the engine has. */
-  #takeOn(engine: Engine, added: readonly Parameter[]): void {
+  #takeOn(added: readonly Parameter[]): void {
     const { steps, units } = this.#state
     const first = steps.length
-    const live = (arrays: 'parameters' | 'gradients') =>
+    const live = (arrayOf: (index: number) => TypedArray) =>
       added.map((parameter, i): OptimizerParameter => ({
         ...parameter,
         get data() {
-          return engine.arrays()[arrays][first + i]!
+          return arrayOf(first + i)
         },
       }))
-    this.parameters = [...this.parameters, ...live('parameters')]
-    this.gradients = [...this.gradients, ...live('gradients')]
+    const parameterOf = (index: number) => (this.#left?.() ?? this.#engine!.arrays().parameters)[index]!
+    const gradientOf = (index: number) => this.#alive().arrays('gradients').gradients[index]!
+    this.parameters = [...this.parameters, ...live(parameterOf)]
+    this.gradients = [...this.gradients, ...live(gradientOf)]
     steps.push(...added.map(() => 0))
-    while (units.length < this.#plan.units.length) units.push({ average: 0, steps: 0 })
+    units.push(...this.#plan.units.slice(units.length).map(initialUnit))
   }
 
   get report(): StepReport {
@@ -360,11 +456,12 @@ class PlannedOptimizer implements Optimizer {
   }
 
   get slots(): readonly Slots[] {
-    return this.#alive().arrays().slots
+    return this.#alive().arrays('slots').slots
   }
 
   step(gradients: readonly (TypedArray | null)[], options: { readonly loss?: number } = {}): StepReport {
     const engine = this.#alive()
+    this.#checkOwnValues('step')
     this.#checkGradients(gradients, engine.arrays().gradients)
     const loss = checkLoss(this.#plan, options)
     const step = this.#report.step + 1
@@ -382,6 +479,26 @@ class PlannedOptimizer implements Optimizer {
     }))
   }
 
+  withAveragedWeights<R>(evaluate: () => R): R {
+    const engine = this.#alive()
+    const averaged = this.parameters.flatMap((_, index) =>
+      averagedSlot in engine.arrays().slots[index]! && this.#state.steps[index]! > 0 ? [index] : [],
+    )
+    const own = averaged.map((index) => this.parameters[index]!.data.slice())
+    return withValues(
+      () => {
+        this.#checkOwnValues('withAveragedWeights')
+        averaged.forEach((index) => this.parameters[index]!.data.set(this.slots[index]![averagedSlot]!))
+        this.#isAveraged = true
+      },
+      evaluate,
+      () => {
+        this.#isAveraged = false
+        averaged.forEach((index, i) => this.parameters[index]!.data.set(own[i]!))
+      },
+    )
+  }
+
   save(): Checkpoint {
     const arrays = this.#alive().arrays()
     const { hash, parameters, units } = this.#plan
@@ -391,7 +508,8 @@ class PlannedOptimizer implements Optimizer {
       hash,
       step: this.#report.step,
       skippedSteps: this.#report.skippedSteps,
-      units: units.map(({ key }, i) => ({ key, ...this.#state.units[i]! })),
+      ...(this.#fixedRate !== undefined && { learningRate: this.#fixedRate }),
+      units: units.map((unit, i) => saveUnit(unit, this.#state.units[i]!)),
       parameters: parameters.map(({ name, shape }, index): ParameterState => {
         const slots = Object.entries(arrays.slots[index]!).map(
           ([slot, data]) => [slot, data.slice()] as const,
@@ -417,13 +535,24 @@ class PlannedOptimizer implements Optimizer {
       for (const [slot, data] of Object.entries(arrays.slots[index]!)) data.set(state.slots[slot]!)
       this.#state.steps[index] = state.steps
     })
-    averages.forEach(({ average, steps }, i) => Object.assign(this.#state.units[i]!, { average, steps }))
+    averages.forEach((unit, i) => Object.assign(this.#state.units[i]!, unit))
+    this.#fix(checkpoint.learningRate)
     this.#report = restoredReport(this.#report, checkpoint)
   }
 
   dispose(): void {
-    this.#engine?.dispose()
+    if (!this.#engine) return
+    this.#left = this.#engine.dispose()
     this.#engine = undefined
+  }
+
+  /** Throws ERR_OPTION while the parameters hold their averages. */
+  #checkOwnValues(what: string): void {
+    if (!this.#isAveraged) return
+    throw new InducedMetricError(
+      'ERR_OPTION',
+      `${what} was called within withAveragedWeights, while the parameters hold their averages: wait until it has returned`,
+    )
   }
 
   #alive(): Engine {

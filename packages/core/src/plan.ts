@@ -1,16 +1,30 @@
 import { InducedMetricError, show } from './errors.js'
 import { hashText } from './graph.js'
-import { checkKeys, valueAt, type HyperparameterSpecs, type Range, type Scheduled } from './hyperparameter.js'
-import { embeddingInput } from './embedding.js'
-import { hyperparameterInput, type Preconditioner } from './preconditioner.js'
 import {
-  isPlainBase,
-  recordMetric,
+  checkKeys,
+  checkRows,
+  followedBound,
+  isFollowing,
+  valueAt,
+  type HyperparameterSpecs,
+  type HyperparameterValues,
+  type Range,
+  type Scheduled,
+} from './hyperparameter.js'
+import { embeddingInput } from './embedding.js'
+import { isPlainBase, recordMetric, type MetricGraph } from './metricGraph.js'
+import { hyperparameterInput, rowsFor, type Preconditioner } from './preconditioner.js'
+import {
+  changeOutput,
   recordStep,
-  type MetricGraph,
+  structuralHashOf,
+  type Reduction,
   type StepForm,
   type StepGraph,
 } from './record.js'
+import { modelInput } from './scalarAverage.js'
+import { isTied, perRateOf, tiedTo } from './tiedXi.js'
+import { checkRoster, type Company } from './roster.js'
 import {
   checkTransformation,
   optionRanges,
@@ -51,6 +65,29 @@ export interface MetricUnit {
   /** N: number of scalars summed over; `xi: 'auto'` is 1/N. */
   readonly size: number
   readonly graph: MetricGraph
+  /** The sums that `graph` reads, `dualNorm` first. */
+  readonly sums: readonly UnitSum[]
+  /** What is added to its state when the parameters have been written. */
+  readonly changes: readonly UnitChange[]
+  /** The bases that `graph` was recorded for: of an averaged model, else none. */
+  readonly bases: readonly Preconditioner[]
+}
+
+/** A sum over parameters that a metric graph reads. */
+export interface UnitSum {
+  readonly input: string
+  readonly output: Reduction
+  /** Indices of the parameters. */
+  readonly members: readonly number[]
+}
+
+/** A sum over parameters that is added to a scalar of a metric's state. */
+export interface UnitChange {
+  /** The place of the scalar in the graph's `state`. */
+  readonly state: number
+  readonly output: string
+  /** Indices of the parameters. */
+  readonly members: readonly number[]
 }
 
 /** Parameters clipped by one norm. */
@@ -66,6 +103,10 @@ export interface StepPlan {
   readonly profiles: readonly Profile[]
   readonly units: readonly MetricUnit[]
   readonly clips: readonly ClipUnit[]
+  /** The sums that a step takes over each parameter before it writes; a parameter's own graph may lack all but the first. */
+  readonly reductions: readonly Reduction[]
+  /** The sums that a step takes over each parameter while it writes; most parameters' own graphs have none. */
+  readonly changes: readonly string[]
   /** Whether a step must be given its loss. */
   readonly needsLoss: boolean
   /** Structural hash of the bases and of how the metric is shared out; checkpoints carry it. */
@@ -76,17 +117,30 @@ export interface StepPlan {
  * Records a transformation for a set of parameters. This is the door for adapters whose framework has tensors of its
  * own; where gradients come as typed arrays, `createOptimizer` does it all.
  *
- * @throws ERR_OPTION when two parameters have one name, or no parameter is in a group that has options
+ * @param company what there is beside these parameters, where an optimiser does not have all of them in every step
+ * @throws ERR_OPTION when two parameters have one name, no parameter is in a group that has options, or `decayMask` lists a
+ *   name that none has
  * @throws ERR_SHAPE when a shape is no array of whole numbers ≥ 0
+ * @throws ERR_NOT_SUPPORTED when the model of the loss is to be averaged and a base does not say how
  */
-export function planStep(transformation: Transformation, parameters: readonly ParameterInfo[]): StepPlan {
+export function planStep(
+  transformation: Transformation,
+  parameters: readonly ParameterInfo[],
+  company: Company = {},
+): StepPlan {
   checkTransformation(transformation)
-  checkParameters(transformation, parameters)
+  checkParameters(parameters)
+  checkRoster(transformation, parameters, company)
   const profiles: Profile[] = []
   const graphs = new Map<string, StepGraph>()
 
   const units: { key: string; settings: GroupSettings; contributors: number[] }[] = []
   const clips: { settings: GroupSettings; clipNorm: number; members: number[] }[] = []
+  const { metricScope, groups } = transformation
+  // In the global scope a unit sums over the parameters of all groups, those of plain bases among them.
+  const all = [transformation.settings, ...Object.values(groups)]
+  const inScope = (settings: GroupSettings): readonly GroupSettings[] =>
+    metricScope === 'global' ? all : [settings]
   const planned = parameters.map((parameter, index): PlannedParameter => {
     const settings = settingsOf(transformation, parameter)
     const isMatrix = parameter.shape.length === 2
@@ -99,11 +153,14 @@ export function planStep(transformation: Transformation, parameters: readonly Pa
     const form: StepForm = {
       base,
       matrix: matrixForm(base, parameter.shape),
-      metric: !isPlainBase(settings),
-      decays: settings.weightDecay !== 0 && isDecayed(settings, parameter),
+      rows: rowsFor(base, parameter.rowsAre),
+      metric: inScope(settings).some((one) => !isPlainBase(one)),
+      decays: settings.weightDecay !== 0 && isDecayed(settings, parameter) ? settings.decayScaling : 'no',
       clips: settings.clipNorm !== undefined,
+      model: inScope(settings).some((one) => one.averagedModel),
+      averages: settings.averageWeights !== undefined,
     }
-    const formKey = [profile, form.matrix, form.decays].join()
+    const formKey = [profile, form.matrix, form.rows, form.decays].join()
     const graph = graphs.get(formKey) ?? recordStep(form)
     graphs.set(formKey, graph)
 
@@ -127,24 +184,39 @@ export function planStep(transformation: Transformation, parameters: readonly Pa
   // In the global scope every unit (one per group with options) sums over all parameters.
   const everything = planned.map((_, index) => index)
   const finished = units.map((unit): MetricUnit => {
-    const contributors = transformation.metricScope === 'global' ? everything : unit.contributors
-    return {
-      key: unit.key,
-      settings: unit.settings,
-      contributors,
-      size: contributors.reduce((total, index) => total + planned[index]!.size, 0),
-      graph: recordMetric(unit.settings),
-    }
+    const contributors = metricScope === 'global' ? everything : unit.contributors
+    const size = contributors.reduce((total, index) => total + planned[index]!.size, 0)
+    const baseOf = (index: number): Preconditioner => profiles[planned[index]!.profile]!.base
+    return { ...unit, contributors, size, ...recordUnit(unit.settings, contributors, baseOf) }
   })
   return {
     transformation,
     parameters: planned,
     profiles,
     units: finished,
+    reductions: [...new Set<Reduction>(['dual', ...planned.flatMap(({ graph }) => graph.reductions)])],
+    changes: [...new Set(planned.flatMap(({ graph }) => graph.averaging.map(changeOutput)))],
     clips: clips.map(({ clipNorm, members }) => ({ clipNorm, members })),
     needsLoss: finished.some((unit) => unit.graph.needsLoss),
     hash: structuralHash(transformation, planned, profiles),
   }
+}
+
+/** Records the metric of a unit, and finds what its graph sums over. */
+function recordUnit(
+  settings: GroupSettings,
+  contributors: readonly number[],
+  baseOf: (index: number) => Preconditioner,
+): Pick<MetricUnit, 'graph' | 'sums' | 'changes' | 'bases'> {
+  const bases = settings.averagedModel ? [...new Set(contributors.map(baseOf))] : []
+  const graph = recordMetric(settings, bases)
+  const sums = graph.sums.map(({ input, output }) => ({ input, output, members: contributors }))
+  const changes = graph.changes.map(({ state, slot, base }) => ({
+    state: graph.state.indexOf(state),
+    output: changeOutput(slot),
+    members: contributors.filter((index) => baseOf(index) === bases[base]),
+  }))
+  return { graph, sums, changes, bases }
 }
 
 /** The number of scalars in a tensor of this shape. */
@@ -222,15 +294,14 @@ function structuralHash(
     const matrix = matrixForm(base, shape)
     const key = `${profile},${matrix}`
     if (hashes.has(key)) continue
-    hashes.set(key, recordStep({ base, matrix, metric: true, decays: false, clips: false }).hash)
+    hashes.set(key, structuralHashOf(base, matrix))
   }
   // Sorted, as a checkpoint goes by names: parameters in another order are the same state.
   return hashText([transformation.metricScope, ...[...new Set(hashes.values())].sort()].join())
 }
 
-function checkParameters(transformation: Transformation, parameters: readonly ParameterInfo[]): void {
+function checkParameters(parameters: readonly ParameterInfo[]): void {
   const names = new Set<string>()
-  const groups = new Set<string | undefined>()
   for (const parameter of parameters as readonly (ParameterInfo | null | undefined)[]) {
     if (typeof parameter !== 'object' || parameter === null) {
       throw new InducedMetricError(
@@ -238,7 +309,7 @@ function checkParameters(transformation: Transformation, parameters: readonly Pa
         `a parameter must be { name, shape, data, group? }, given ${show(parameter)}`,
       )
     }
-    const { name, shape, group } = parameter
+    const { name, shape, group, rowsAre } = parameter
     if (typeof name !== 'string') {
       throw new InducedMetricError('ERR_OPTION', `a parameter's name must be a string, given ${show(name)}`)
     }
@@ -260,16 +331,8 @@ function checkParameters(transformation: Transformation, parameters: readonly Pa
         `parameter ${show(name)}: group must be a string, given ${show(group)}`,
       )
     }
+    if (rowsAre !== undefined) checkRows(`parameter ${show(name)}: rowsAre`, rowsAre, false)
     names.add(name)
-    groups.add(group)
-  }
-  for (const label of Object.keys(transformation.groups)) {
-    if (groups.has(label)) continue
-    const known = [...groups].filter((group) => group !== undefined).map(show)
-    throw new InducedMetricError(
-      'ERR_OPTION',
-      `groups.${label}: no parameter is in group ${show(label)}; ${known.length ? `the groups are ${known.join(', ')}` : 'no parameter has a group'}`,
-    )
   }
 }
 
@@ -283,10 +346,13 @@ export interface ScalarEntry {
 
 /** The numbers of a group with one base. */
 export function profileEntries({ base, settings }: Profile): ScalarEntry[] {
-  const { learningRate, weightDecay } = settings
+  const { learningRate, weightDecay, averageWeights } = settings
   return [
     entry('learningRate', learningRate, optionRanges.learningRate),
     entry('weightDecay', weightDecay, optionRanges.weightDecay),
+    ...(averageWeights === undefined
+      ? []
+      : [entry('averageWeights', averageWeights, optionRanges.averageWeights)]),
     ...declaredEntries(
       base.name,
       base.definition.hyperparameters ?? {},
@@ -297,13 +363,39 @@ export function profileEntries({ base, settings }: Profile): ScalarEntry[] {
 }
 
 /** The numbers of a metric unit. */
-export function unitEntries({ settings, size }: MetricUnit): ScalarEntry[] {
-  const { embedding, xi, beta } = settings
+export function unitEntries({ settings, size, bases }: MetricUnit): ScalarEntry[] {
+  const { embedding, xi, beta, startAxis } = settings
+  const rate = settings.tiedRate ?? settings.learningRate
   const specs = embedding.definition.hyperparameters ?? {}
+  const value = xi === 'auto' ? 1 / Math.max(size, 1) : isTied(xi) ? tiedTo(rate, perRateOf(xi)) : xi
   return [
-    entry('xi', xi === 'auto' ? 1 / Math.max(size, 1) : xi, optionRanges.xi),
+    entry('xi', value, optionRanges.xi),
     entry('beta', beta, optionRanges.beta),
     ...declaredEntries(embedding.name, specs, embedding.hyperparameters, embeddingInput),
+    ...(startAxis === undefined ? [] : startAxisEntries(startAxis, rate)),
+    ...bases.flatMap(({ name, definition, hyperparameters }, model) =>
+      declaredEntries(name, definition.hyperparameters ?? {}, hyperparameters, (key) =>
+        modelInput(model, key),
+      ),
+    ),
+  ]
+}
+
+function startAxisEntries(
+  { weight, power, steps }: NonNullable<GroupSettings['startAxis']>,
+  learningRate: Scheduled,
+): ScalarEntry[] {
+  const named = (name: string, value: Scheduled, range: Range): ScalarEntry => ({
+    input: `startAxis.${name}`,
+    label: name === 'rate' ? 'learningRate' : `startAxis.${name}`,
+    value,
+    range,
+  })
+  const { startWeight, startPower, startSteps } = optionRanges
+  return [
+    named('rate', tiedTo(learningRate, 1), optionRanges.learningRate),
+    named('weight', weight, startWeight),
+    ...(steps === undefined ? [] : [named('power', power, startPower), named('steps', steps, startSteps)]),
   ]
 }
 
@@ -314,12 +406,14 @@ function entry(name: string, value: Scheduled, range: Range): ScalarEntry {
 function declaredEntries(
   owner: string,
   specs: HyperparameterSpecs,
-  values: Readonly<Record<string, Scheduled | boolean>>,
+  values: HyperparameterValues,
   inputName: (name: string) => string,
 ): ScalarEntry[] {
   return Object.entries(specs).flatMap(([key, spec]) => {
     if (spec.kind !== 'number') return []
-    return [{ input: inputName(key), label: `${owner}.${key}`, value: values[key] as Scheduled, range: spec }]
+    const given = values[key]
+    const value = isFollowing(given) ? followedBound(given) : (given as Scheduled)
+    return [{ input: inputName(key), label: `${owner}.${key}`, value, range: spec }]
   })
 }
 

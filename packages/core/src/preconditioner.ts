@@ -7,6 +7,7 @@ import {
   type HyperparameterOptions,
   type HyperparameterSpecs,
   type HyperparameterValues,
+  type MatrixRows,
 } from './hyperparameter.js'
 
 /** What a definition is given to write its update from. */
@@ -23,24 +24,42 @@ export interface PreconditionerInput {
   readonly rows: Expr
   /** The number of columns of a matrix, a scalar known at run time. */
   readonly columns: Expr
+  /** Of a matrix of weights: the number of its outputs, which are its rows or its columns; a scalar. */
+  readonly outputs: Expr
+  /** The number of its inputs, likewise. */
+  readonly inputs: Expr
   /** An array of the parameter's shape kept from step to step; return its new value in `slots`. */
   readonly slot: (name: string, initial?: Expr | number) => Expr
 }
 
 /** Names a hyperparameter cannot have: what `update` is given beside them, and `name`, which saved data begin with. */
-const givenNames = ['name', 'gradient', 'parameter', 'step', 'tall', 'rows', 'columns', 'slot'] satisfies (
-  | 'name'
-  | keyof PreconditionerInput
-)[]
+const givenNames = [
+  'name',
+  'gradient',
+  'parameter',
+  'step',
+  'tall',
+  'rows',
+  'columns',
+  'outputs',
+  'inputs',
+  'slot',
+] satisfies ('name' | keyof PreconditionerInput)[]
 
 /** What a definition gives back. */
 export interface PreconditionerOutput {
   /** P m̂: the step of the base optimiser is −learningRate · direction. */
   readonly direction: Expr
   /**
+   * x̂: the average of gradients that the direction is taken of, its weights adding up to 1 (corrected for bias). Left
+   * out, x̂ is the gradient itself, and `averagedModel` is refused.
+   */
+  readonly average?: Expr
+  /**
    * g · P g, element by element: its sum is the squared dual norm s = gᵀPg, from the raw gradient and the current
-   * preconditioner. Default: gradient · direction, for bases without momentum and for those whose preconditioner is
-   * no linear map (Muon, Lion). A negative sum counts as 0.
+   * preconditioner. Give it where P is a linear map and the direction is not P g. Default, for any other base: a tensor
+   * whose sum is s = ⟨x̂, d⟩·⟨g, g⟩/⟨x̂, x̂⟩ with d the direction: ⟨g, d⟩ where d is taken of g itself, and homogeneous of
+   * degree two in g where d is a step of fixed length (Lion, Muon). A negative sum counts as 0.
    */
   readonly dual?: Expr
   /** The new value of every slot that was asked for. */
@@ -121,13 +140,26 @@ export function definePreconditioner<const S extends HyperparameterSpecs = Reado
   if (typeof update !== 'function') {
     throw new InducedMetricError(
       'ERR_OPTION',
-      `${name}: update must be a function that returns { direction, dual?, slots }, given ${show(update)}`,
+      `${name}: update must be a function that returns { direction, average?, dual?, slots }, given ${show(update)}`,
     )
   }
   if (matrix !== undefined && typeof matrix !== 'boolean') {
     throw new InducedMetricError('ERR_OPTION', `${name}: matrix must be true or false, given ${show(matrix)}`)
   }
   checkSpecs(name, specs, givenNames)
+  const declared = Object.values<HyperparameterSpecs[string]>(specs)
+  if (declared.some((spec) => spec.kind === 'number' && spec.follows)) {
+    throw new InducedMetricError(
+      'ERR_OPTION',
+      `${name}: only the floor of an embedding can follow the losses`,
+    )
+  }
+  if (!matrix && declared.some(({ kind }) => kind === 'rows')) {
+    throw new InducedMetricError(
+      'ERR_OPTION',
+      `${name}: only a base that takes matrices has a hyperparameter rows; declare it with matrix: true`,
+    )
+  }
   const factory = (options: HyperparameterOptions<S> = {}): Preconditioner => ({
     name,
     hyperparameters: resolveHyperparameters(name, specs, options),
@@ -139,6 +171,7 @@ export function definePreconditioner<const S extends HyperparameterSpecs = Reado
 /** A preconditioner's update as expressions, its slots checked and their initial values. */
 export interface RecordedUpdate {
   readonly direction: Expr
+  readonly average: Expr | undefined
   readonly dual: Expr | undefined
   readonly slots: Readonly<Record<string, { readonly initial: Expr; readonly next: Expr }>>
 }
@@ -148,18 +181,34 @@ export function hyperparameterInput(name: string): string {
   return `base.${name}`
 }
 
+/** How a matrix enters the recording of an update. */
+export interface MatrixForm {
+  /** Whether it has more rows than columns. */
+  readonly tall: boolean
+  /** What its rows are. */
+  readonly rows: MatrixRows
+}
+
+/** What the rows of a parameter are to a base: as its option says, else as the parameter does, else outputs. */
+export function rowsFor(base: Preconditioner, rows: MatrixRows | undefined): MatrixRows {
+  const declared = base.definition.hyperparameters?.['rows']?.kind === 'rows'
+  const chosen = declared ? (base.hyperparameters['rows'] as MatrixRows | 'auto') : 'auto'
+  return chosen === 'auto' ? (rows ?? 'outputs') : chosen
+}
+
 /** Calls a definition's `update` on symbolic inputs. */
 export function recordUpdate(
   base: Preconditioner,
   gradient: Expr,
   parameter: Expr,
   shape: Shape,
-  tall: boolean,
+  form: MatrixForm,
 ): RecordedUpdate {
   const { definition, hyperparameters, name } = base
   const given: Record<string, unknown> = {}
   for (const [key, spec] of Object.entries(definition.hyperparameters ?? {})) {
     const value = hyperparameters[key]!
+    if (spec.kind === 'rows') continue
     if (spec.kind !== 'number') given[key] = value
     else if (value === 0 && spec.zeroIsStructural) given[key] = literal(0)
     else given[key] = input(hyperparameterInput(key), 'scalar')
@@ -187,15 +236,20 @@ export function recordUpdate(
     asked.set(slotName, value)
     return input(`slot.${slotName}`, shape)
   }
+  const rows = input('rows', 'scalar')
+  const columns = input('columns', 'scalar')
+  const [outputs, inputs] = form.rows === 'outputs' ? [rows, columns] : [columns, rows]
   const recorded = definition.update({
     ...given,
     gradient,
     parameter,
-    tall,
+    tall: form.tall,
     slot,
     step: input('step', 'scalar'),
-    rows: input('rows', 'scalar'),
-    columns: input('columns', 'scalar'),
+    rows,
+    columns,
+    outputs,
+    inputs,
   } as never)
 
   if (
@@ -204,7 +258,10 @@ export function recordUpdate(
     typeof recorded.slots !== 'object' ||
     recorded.slots === null
   ) {
-    wrong('ERR_OPTION', `update must return { direction, dual?, slots }, returned ${show(recorded)}`)
+    wrong(
+      'ERR_OPTION',
+      `update must return { direction, average?, dual?, slots }, returned ${show(recorded)}`,
+    )
   }
   const check = (what: string, x: Expr | undefined): Expr => {
     if (x?.shape === shape) return x
@@ -222,6 +279,7 @@ export function recordUpdate(
   }
   return {
     direction: check('direction', recorded.direction),
+    average: recorded.average === undefined ? undefined : check('average', recorded.average),
     dual: recorded.dual === undefined ? undefined : check('dual', recorded.dual),
     slots,
   }

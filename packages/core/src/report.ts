@@ -1,6 +1,6 @@
 import { InducedMetricError } from './errors.js'
 import type { MetricUnit } from './plan.js'
-import { stepStatus } from './record.js'
+import { stepStatus } from './metricGraph.js'
 import type { Transformation } from './transformation.js'
 
 /** What a step did under one metric unit. */

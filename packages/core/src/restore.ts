@@ -7,13 +7,20 @@ import {
   type UnitState,
 } from './checkpoint.js'
 import { InducedMetricError, show } from './errors.js'
-import type { StepPlan } from './plan.js'
+import type { MetricUnit, StepPlan } from './plan.js'
+import type { UnitNumbers } from './stepper.js'
 
 /** A checkpoint's states, in the order of a plan's parameters and units. */
 export interface Matched {
   readonly checkpoint: Checkpoint
   readonly states: readonly ParameterState[]
-  readonly averages: readonly UnitState[]
+  readonly averages: readonly UnitNumbers[]
+}
+
+/** A metric unit as a checkpoint has it. */
+export function saveUnit({ key, graph }: MetricUnit, { average, steps, values }: UnitNumbers): UnitState {
+  const named = Object.fromEntries(graph.state.map((name, i) => [name, values[i]!]))
+  return { key, average, steps, ...(values.length > 0 && { values: named }) }
 }
 
 /**
@@ -44,9 +51,13 @@ export function matchCheckpoint(
     const others = [...known.keys()].filter((name) => !own.has(name))
     refuse(`the checkpoint has parameters unknown here: ${others.join(', ')}`)
   }
-  const averages = plan.units.map(
-    ({ key }) => units.get(key) ?? refuse(`the checkpoint has no metric unit ${show(key)}`),
-  )
+  const averages = plan.units.map(({ key, graph }): UnitNumbers => {
+    const saved = units.get(key) ?? refuse(`the checkpoint has no metric unit ${show(key)}`)
+    // What an earlier transformation did not keep begins now, all of it: these values belong together.
+    const isKept = graph.state.every((name) => Object.hasOwn(saved.values ?? {}, name))
+    const values = graph.state.map((name) => (isKept ? saved.values![name]! : 0))
+    return { average: saved.average, steps: saved.steps, values }
+  })
   if (units.size !== averages.length) refuse('the checkpoint has metric units unknown here')
   if (checkpoint.hash !== plan.hash) {
     refuse(

@@ -201,6 +201,48 @@ export function warmup(then: number | Schedule, options: { steps: number; from?:
   })
 }
 
+/**
+ * The largest value that a built-in schedule ever takes; `undefined` where there is none (an exponential that grows) or
+ * where it cannot be known (a function of the caller's).
+ */
+export function peakOf(schedule: Schedule): number | undefined {
+  if (!isSchedule(schedule)) return undefined
+  try {
+    return peakOfJSON(schedule.toJSON())
+  } catch {
+    // `warmup` into a function of the caller's.
+    return undefined
+  }
+}
+
+function peakOfJSON(json: ScheduleJSON): number | undefined {
+  const { from, to, value, values, rate, then } = json as unknown as {
+    readonly from: number
+    readonly to: number
+    readonly value: number
+    readonly values: readonly number[]
+    readonly rate: number
+    readonly then: ScheduleJSON
+  }
+  switch (json.schedule) {
+    case 'constant':
+      return value
+    case 'linear':
+    case 'cosine':
+      return Math.max(from, to)
+    case 'piecewise':
+      return Math.max(...values)
+    case 'exponential':
+      return rate <= 1 || from <= 0 ? from : undefined
+    case 'warmup': {
+      const peak = peakOfJSON(then)
+      return peak === undefined ? undefined : Math.max(from, peak)
+    }
+    default:
+      return undefined
+  }
+}
+
 function progress(step: number, steps: number): number {
   return Math.min(Math.max((step - 1) / steps, 0), 1)
 }

@@ -9,7 +9,7 @@ import {
   type Scalars,
   type StepPlan,
 } from './plan.js'
-import { clipGraph, stepStatus } from './record.js'
+import { clipGraph, stepStatus } from './metricGraph.js'
 import { idle, refusal, type UnitResult } from './report.js'
 import { compileScalars, type ScalarProgram } from './scalars.js'
 
@@ -17,15 +17,29 @@ import { compileScalars, type ScalarProgram } from './scalars.js'
 export interface ScalarState {
   /** Number of steps that updated each parameter. */
   readonly steps: number[]
-  /** Of each metric unit: v, and the number of steps it averages. */
-  readonly units: { average: number; steps: number }[]
+  readonly units: UnitNumbers[]
+}
+
+/** The numbers of a metric unit. */
+export interface UnitNumbers {
+  /** v. */
+  average: number
+  /** The number of steps it averages. */
+  steps: number
+  /** The values of the metric graph's `state`, in its order. */
+  readonly values: number[]
+}
+
+/** The numbers of a metric unit before its first step. */
+export function initialUnit({ graph }: MetricUnit): UnitNumbers {
+  return { average: 0, steps: 0, values: graph.state.map(() => 0) }
 }
 
 /** The numbers before the first step. */
 export function initialState(plan: StepPlan): ScalarState {
   return {
     steps: plan.parameters.map(() => 0),
-    units: plan.units.map(() => ({ average: 0, steps: 0 })),
+    units: plan.units.map(initialUnit),
   }
 }
 
@@ -71,6 +85,13 @@ interface Numbers {
 interface UnitWork extends Numbers {
   readonly unit: MetricUnit
   readonly evaluate: ScalarProgram
+  readonly sums: readonly {
+    readonly input: string
+    readonly members: readonly number[]
+    readonly values: Float64Array
+  }[]
+  /** The inputs of the unit's state. */
+  readonly states: readonly string[]
 }
 
 /** Prepares the steps of a plan. */
@@ -85,14 +106,26 @@ export function createStepper(plan: StepPlan): Stepper {
   const scalars = cohorts.map((cohort) => cohort.scalars)
   /** Scalars of parameters that have fallen out of step with their cohort. */
   const stragglers: Scalars[] = []
+  /** The changes, each by parameter. */
+  const changes = plan.changes.map(() => new Float64Array(parameters.length))
   const active: number[] = []
   const norms = new Float64Array(parameters.length)
-  const duals = new Float64Array(parameters.length)
+  /** The reductions, each by parameter. */
+  const sums = plan.reductions.map(() => new Float64Array(parameters.length))
   const clip = compileScalars(clipGraph, ['clip'])
   const works = plan.units.map((unit): UnitWork => ({
     unit,
     ...prepareNumbers(unitEntries(unit)),
-    evaluate: compileScalars(unit.graph, ['average', 'metric', 'scale', 'status']),
+    evaluate: compileScalars(
+      unit.graph,
+      ['average', 'metric', 'scale', 'status'].concat(unit.graph.state.map((name) => `state.${name}`)),
+    ),
+    sums: unit.sums.map(({ input, output, members }) => ({
+      input,
+      members,
+      values: sums[plan.reductions.indexOf(output)]!,
+    })),
+    states: unit.graph.state.map((name) => `state.${name}`),
   }))
   let turn = 0
 
@@ -129,30 +162,32 @@ export function createStepper(plan: StepPlan): Stepper {
   const evaluateUnit = (
     work: UnitWork,
     gradients: readonly unknown[],
-    state: { average: number; steps: number },
+    state: UnitNumbers,
     step: number,
     loss: number | null,
-  ): (UnitResult & { readonly average: number; readonly status: number }) | undefined => {
-    let dualNorm = 0
-    let contributions = 0
-    for (const index of work.unit.contributors) {
-      if (gradients[index] === null) continue
-      dualNorm += duals[index]!
-      contributions++
-    }
-    if (contributions === 0) return undefined
+  ): Evaluated | undefined => {
+    if (work.unit.contributors.every((index) => gradients[index] === null)) return undefined
     const given = writeScalars(work.scalars, work.scheduled, step)
-    given['dualNorm'] = dualNorm
+    for (const { input, members, values } of work.sums) {
+      let total = 0
+      for (const index of members) if (gradients[index] !== null) total += values[index]!
+      given[input] = total
+    }
     given['loss'] = loss ?? NaN
     given['average'] = state.average
     given['metricStep'] = state.steps + 1
-    const [average, metric, scale, status] = work.evaluate(given) as unknown as [
-      number,
-      number,
-      number,
-      number,
-    ]
-    return { unit: work.unit, dualNorm, average, metric, scale, status, xi: given['xi']! }
+    for (let i = 0; i < work.states.length; i++) given[work.states[i]!] = state.values[i]!
+    const [average, metric, scale, status, ...values] = work.evaluate(given)
+    return {
+      unit: work.unit,
+      dualNorm: given['dualNorm']!,
+      average: average!,
+      metric: metric!,
+      scale: scale!,
+      status: status!,
+      values,
+      xi: given['xi']!,
+    }
   }
 
   const single = prepareWhole(profiles, works)
@@ -175,11 +210,13 @@ export function createStepper(plan: StepPlan): Stepper {
     given.metricStep = average.steps + 1
     given.loss = loss ?? NaN
     given.average = average.average
+    for (let i = 0; i < average.values.length; i++) given.values[i] = average.values[i]!
     const isSame = single.isWritten && profile.scheduled.length === 0 && unit.scheduled.length === 0
     if (!whole.take(gradients, given, isSame)) return undefined
     single.isWritten = true
     for (let i = 0; i < steps.length; i++) steps[i] = count + 1
     average.average = given.average
+    for (let i = 0; i < average.values.length; i++) average.values[i] = given.values[i]!
     average.steps++
     const [result] = outcome.units
     result.scale = given.scale
@@ -209,7 +246,7 @@ export function createStepper(plan: StepPlan): Stepper {
       if (active.length !== count) active.length = count
       passes.begin(active, gradients, scalars)
       if (plan.clips.length > 0) clipGradients(passes, gradients)
-      passes.reduce(duals)
+      passes.reduce(sums)
       const results = works.map((work, i) => evaluateUnit(work, gradients, state.units[i]!, step, loss))
 
       const failed = results.find((result) => result !== undefined && result.status !== stepStatus.ok)
@@ -230,11 +267,20 @@ export function createStepper(plan: StepPlan): Stepper {
           last = own
           state.steps[index]!++
         }
-        passes.update()
+        passes.update(changes)
         results.forEach((result, i) => {
           if (result === undefined) return
-          state.units[i]!.average = result.average
-          state.units[i]!.steps++
+          const unit = state.units[i]!
+          unit.average = result.average
+          unit.steps++
+          for (let k = 0; k < unit.values.length; k++) unit.values[k] = result.values[k]!
+          for (const { state: at, output, members } of plan.units[i]!.changes) {
+            const values = changes[plan.changes.indexOf(output)]!
+            let total = 0
+            for (const index of members) if (gradients[index] !== null) total += values[index]!
+            // A change too large to be told is none: the state would not be finite ever after.
+            if (Number.isFinite(total)) unit.values[at]! += total
+          }
         })
       }
       return {
@@ -244,6 +290,13 @@ export function createStepper(plan: StepPlan): Stepper {
       }
     },
   }
+}
+
+/** A unit's result, and what it keeps. */
+interface Evaluated extends UnitResult {
+  readonly average: number
+  readonly status: number
+  readonly values: readonly number[]
 }
 
 /** What steps in one call work with. */
@@ -266,7 +319,8 @@ function prepareWhole(profiles: readonly Numbers[], works: readonly UnitWork[]):
   const [profile, unit] = [profiles[0], works[0]]
   if (!profile || !unit || profiles.length > 1 || works.length > 1) return undefined
   const zeros = { step: 0, metricStep: 0, loss: 0, average: 0, metric: 0, scale: 0, dualNorm: 0 }
-  const given = { profile: profile.scalars, unit: unit.scalars, ...zeros }
+  const values = unit.states.map(() => 0)
+  const given = { profile: profile.scalars, unit: unit.scalars, values, ...zeros }
   const result = { unit: unit.unit, scale: 0, dualNorm: 0, metric: 0, xi: 0 }
   const outcome = { skipped: false, learningRate: 0, units: [result] } as const
   return { profile, unit, given, outcome, isWritten: false }

@@ -1,5 +1,6 @@
 import type { Checkpoint } from './checkpoint.js'
 import { InducedMetricError, isList, show } from './errors.js'
+import { learningRateAt } from './learningRate.js'
 import type { TensorBackend } from './lowering.js'
 import { planStep } from './plan.js'
 import { initialReport, restoredReport, type StepReport } from './report.js'
@@ -28,6 +29,13 @@ export interface TensorOptimizer<T> {
   step(gradients: readonly (T | null)[], options?: { readonly loss?: number }): StepReport
   /** What the latest step did; before the first, a report with `step: 0`. */
   readonly report: StepReport
+  /**
+   * The learning rate of the next step, of a schedule its value there. A number ≥ 0 that is set takes the place of the
+   * transformation's from the next step on; a group with another one of its own keeps that. Checkpoints hold it.
+   *
+   * @throws ERR_OPTION when anything else is set, and nothing has changed
+   */
+  learningRate: number
   /** A copy of the optimiser's state, read from the device; `load` takes it here or in another adapter. */
   save(): Checkpoint
   /**
@@ -91,6 +99,13 @@ export function createTensorOptimizer<T extends object>(
   return {
     get report() {
       return report
+    },
+    get learningRate() {
+      return learningRateAt(transformation, unpackNumbers(plan, state).learningRate, report.step + 1)
+    },
+    set learningRate(value) {
+      checkAlive()
+      state = steps.withLearningRate(state, value)
     },
     step(gradients, options) {
       checkAlive()

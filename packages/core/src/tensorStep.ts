@@ -8,17 +8,22 @@ import {
   type Evaluation,
   type TensorBackend,
 } from './lowering.js'
+import { checkLearningRate, learningRateAt, withLearningRate } from './learningRate.js'
 import { initialSlots } from './optimizer.js'
 import { checkLoss, planStep, sizeOf, type Scalars, type StepPlan } from './plan.js'
-import type { StepGraph } from './record.js'
+import { changeOutput, type StepGraph } from './record.js'
 import { composeReport, type StepReport } from './report.js'
-import { matchCheckpoint } from './restore.js'
-import { createStepper, initialState, type ScalarState } from './stepper.js'
+import { matchCheckpoint, saveUnit } from './restore.js'
+import type { Company } from './roster.js'
+import { createStepper, initialState, type ScalarState, type Stepper, type UnitNumbers } from './stepper.js'
 import type { ParameterInfo, Transformation } from './transformation.js'
 
 /** What steps over tensors carry from one to the next. */
 export interface TensorState<T> {
-  /** Counts and averages: steps taken and skipped, each parameter's steps, each metric unit's v and its steps. */
+  /**
+   * Counts and averages: steps taken and skipped, each parameter's steps, each metric unit's v and its steps; and the
+   * learning rate, where one was set.
+   */
   readonly numbers: Float64Array
   /** The slots of each parameter, by name. */
   readonly slots: readonly Readonly<Record<string, T>>[]
@@ -53,6 +58,15 @@ export interface TensorStep<T> {
     state: TensorState<T>,
     options?: { readonly loss?: number },
   ): TensorResult<T>
+  /** The learning rate of the step after a state, of a schedule its value there. */
+  learningRate(state: TensorState<T>): number
+  /**
+   * A state, with the same slots, whose steps go at a learning rate ≥ 0 in place of the transformation's; a group with
+   * another one of its own keeps that.
+   *
+   * @throws ERR_OPTION when it is no such number
+   */
+  withLearningRate(state: TensorState<T>, value: number): TensorState<T>
   /** A copy of a state, read from the device. */
   save(state: TensorState<T>): Checkpoint
   /**
@@ -76,6 +90,7 @@ export interface TensorInfo extends ParameterInfo {
  * @param parameters names, shapes and element types
  * @param backend the framework's operations
  * @param output what a step gives of each parameter: its new value (`parameter`), or Δθ, to be added to it (`update`)
+ * @param company what there is beside these parameters, where options may name more
  * @throws ERR_OPTION for an invalid option or a name used twice
  */
 export function createTensorStep<T extends object>(
@@ -83,9 +98,10 @@ export function createTensorStep<T extends object>(
   parameters: readonly TensorInfo[],
   backend: TensorBackend<T>,
   output: 'parameter' | 'update',
+  company?: Company,
 ): TensorStep<T> {
   const dtypes = parameters.map(({ dtype }) => dtype)
-  return createPlannedStep(planStep(transformation, parameters), dtypes, backend, output)
+  return createPlannedStep(planStep(transformation, parameters, company), dtypes, backend, output)
 }
 
 /** The same for a plan, and the element types of its parameters. */
@@ -95,7 +111,14 @@ export function createPlannedStep<T extends object>(
   backend: TensorBackend<T>,
   output: 'parameter' | 'update',
 ): TensorStep<T> {
-  const stepper = createStepper(plan)
+  let stepper = createStepper(plan)
+  let stepperRate: number | undefined
+  /** The stepper for the learning rate that a state has. */
+  const stepperAt = (rate: number | undefined): Stepper => {
+    if (rate !== stepperRate) stepper = createStepper(withLearningRate(plan, rate))
+    stepperRate = rate
+    return stepper
+  }
   return {
     init: () => ({
       numbers: packNumbers({ step: 0, skippedSteps: 0, ...initialState(plan) }),
@@ -112,7 +135,12 @@ export function createPlannedStep<T extends object>(
       const step = before.step + 1
       const passes = createPasses({ plan, dtypes, backend, output, values, slots: state.slots })
       try {
-        const { skipped, learningRate, units } = stepper.take(passes, gradients, before, { step, loss })
+        const { skipped, learningRate, units } = stepperAt(before.learningRate).take(
+          passes,
+          gradients,
+          before,
+          { step, loss },
+        )
         const skippedSteps = before.skippedSteps + (skipped ? 1 : 0)
         const counts = { step: skipped ? step - 1 : step, skippedSteps }
         return {
@@ -128,16 +156,27 @@ export function createPlannedStep<T extends object>(
         passes.end()
       }
     },
+    learningRate(state) {
+      checkState(plan, state, backend)
+      const { step, learningRate } = unpackNumbers(plan, state)
+      return learningRateAt(plan.transformation, learningRate, step + 1)
+    },
+    withLearningRate(state, learningRate) {
+      checkState(plan, state, backend)
+      checkLearningRate(learningRate)
+      return { ...state, numbers: packNumbers({ ...unpackNumbers(plan, state), learningRate }) }
+    },
     save(state) {
       checkState(plan, state, backend)
-      const { step, skippedSteps, steps, units } = unpackNumbers(plan, state)
+      const { step, skippedSteps, learningRate, steps, units } = unpackNumbers(plan, state)
       return {
         format: 'induced-metric-checkpoint',
         version: 1,
         hash: plan.hash,
         step,
         skippedSteps,
-        units: plan.units.map(({ key }, i) => ({ key, ...units[i]! })),
+        ...(learningRate !== undefined && { learningRate }),
+        units: plan.units.map((unit, i) => saveUnit(unit, units[i]!)),
         parameters: plan.parameters.map(({ name, shape, size }, index): ParameterState => {
           const dtype = dtypes[index]!
           const copy = (tensor: T) => {
@@ -157,10 +196,9 @@ export function createPlannedStep<T extends object>(
     },
     load(given) {
       const { checkpoint, states, averages } = matchCheckpoint(plan, given, (index) => dtypes[index]!)
-      const { step, skippedSteps } = checkpoint
       const steps = states.map((saved) => saved.steps)
       return {
-        numbers: packNumbers({ step, skippedSteps, steps, units: averages.map((unit) => ({ ...unit })) }),
+        numbers: packNumbers({ ...checkpoint, steps, units: [...averages] }),
         slots: states.map((saved) => mapValues(saved.slots, (data) => backend.from(data, saved.shape))),
       }
     },
@@ -168,24 +206,40 @@ export function createPlannedStep<T extends object>(
 }
 
 /** The numbers of a state by name. */
-type Numbers = Pick<StepReport, 'step' | 'skippedSteps'> & ScalarState
+type Numbers = Pick<Checkpoint, 'step' | 'skippedSteps' | 'learningRate'> & ScalarState
 
-function packNumbers({ step, skippedSteps, steps, units }: Numbers): Float64Array {
-  const averages = units.flatMap(({ average, steps: count }) => [average, count])
-  return Float64Array.from([step, skippedSteps, ...steps, ...averages])
+function packNumbers({ step, skippedSteps, learningRate, steps, units }: Numbers): Float64Array {
+  const averages = units.flatMap(({ average, steps: count, values }) => [average, count, ...values])
+  const rate = learningRate === undefined ? [] : [learningRate]
+  return Float64Array.from([step, skippedSteps, ...steps, ...averages, ...rate])
 }
 
 export function unpackNumbers(plan: StepPlan, { numbers }: TensorState<unknown>): Numbers {
   const [step, skippedSteps, ...counts] = numbers
   const averages = counts.splice(plan.parameters.length)
-  const units = plan.units.map((_, i) => ({ average: averages[2 * i]!, steps: averages[2 * i + 1]! }))
-  return { step: step!, skippedSteps: skippedSteps!, steps: counts, units }
+  const units = plan.units.map(({ graph }): UnitNumbers => {
+    const [average, count, ...values] = averages.splice(0, 2 + graph.state.length)
+    return { average: average!, steps: count!, values }
+  })
+  const [learningRate] = averages
+  return {
+    step: step!,
+    skippedSteps: skippedSteps!,
+    ...(learningRate !== undefined && { learningRate }),
+    steps: counts,
+    units,
+  }
+}
+
+function unitNumbers(units: StepPlan['units']): number {
+  return units.reduce((total, { graph }) => total + 2 + graph.state.length, 0)
 }
 
 function checkState<T>(plan: StepPlan, { numbers, slots }: TensorState<T>, backend: TensorBackend<T>): void {
   const { parameters, units } = plan
+  const beyond = numbers.length - (2 + parameters.length + unitNumbers(units))
   const fits =
-    numbers.length === 2 + parameters.length + 2 * units.length &&
+    (beyond === 0 || beyond === 1) &&
     slots.length === parameters.length &&
     parameters.every(({ graph, shape }, index) => {
       const own = slots[index]!
@@ -271,12 +325,18 @@ function createPasses<T extends object>(work: Work<T>): Passes<T> & Updates<T> {
     readonly index: number
     total: T
   }
+  const reduce = (members: readonly number[], name: string, results: Float64Array): void =>
+    addUp(members, (index) => evaluate(index, [name])[name]!, results)
   /** One number for all parameters that share their scalars, so that the host waits once. */
-  const reduce = (members: readonly number[], name: string, results: Float64Array): void => {
+  const addUp = (
+    members: readonly number[],
+    partOf: (index: number) => T | number,
+    results: Float64Array,
+  ): void => {
     const totals = new Map<Scalars, Map<string, Total>>()
     try {
       for (const index of members) {
-        const part = evaluate(index, [name])[name]!
+        const part = partOf(index)
         results[index] = typeof part === 'number' ? part : 0
         if (typeof part === 'number') continue
         let byType = totals.get(scalars[index]!)
@@ -310,18 +370,36 @@ function createPasses<T extends object>(work: Work<T>): Passes<T> & Updates<T> {
       reduce(clipped, 'norm', results)
     },
     reduce(results) {
-      reduce(active, 'dual', results)
+      plan.reductions.forEach((name, i) => {
+        const members = active.filter((index) => plan.parameters[index]!.graph.reductions.includes(name))
+        reduce(members, name, results[i]!)
+      })
     },
-    update() {
+    update(results) {
+      const changes: Record<string, T>[] = []
       try {
         for (const index of active) {
-          const names = plan.parameters[index]!.graph.slots
-          const made = evaluate(index, [output, ...names.map((name) => `slot.${name}`)]) as Record<string, T>
+          const { slots: names, averaging } = plan.parameters[index]!.graph
+          const slotNames = names.map((name) => `slot.${name}`)
+          const changeNames = averaging.map(changeOutput)
+          const made = evaluate(index, [output, ...slotNames, ...changeNames]) as Record<string, T>
           const next = names.map((name) => [name, made[`slot.${name}`]!] as const)
+          changes[index] = Object.fromEntries(changeNames.map((name) => [name, made[name]!]))
           updates[index] = { value: made[output]!, slots: Object.fromEntries(next) }
         }
+        plan.changes.forEach((name, i) => {
+          const members = active.filter((index) => changes[index]![name] !== undefined)
+          const take = (index: number): T => {
+            const part = changes[index]![name]!
+            delete changes[index]![name]
+            return part
+          }
+          addUp(members, take, results[i]!)
+        })
       } catch (error) {
         updates.forEach((update) => [update.value, ...Object.values(update.slots)].forEach(free))
+        changes.forEach((change) => Object.values(change).forEach(free))
+        updates.length = 0
         throw error
       }
     },

@@ -1,7 +1,13 @@
 import { InducedMetricError } from './errors.js'
-import { scheduledToJSON, type HyperparameterJSON, type HyperparameterValues } from './hyperparameter.js'
+import {
+  hyperparameterToJSON,
+  scheduledToJSON,
+  type HyperparameterJSON,
+  type HyperparameterValues,
+} from './hyperparameter.js'
 import type { ScheduleJSON } from './schedules.js'
-import type { GroupSettings, Transformation } from './transformation.js'
+import { isTied, type TiedXi } from './tiedXi.js'
+import type { GroupSettings, StartAxis, Transformation } from './transformation.js'
 
 /** A preconditioner or embedding as data: its name beside its hyperparameters. */
 export type ComponentJSON =
@@ -12,7 +18,7 @@ export type ComponentJSON =
 export interface GroupJSON {
   readonly base?: ComponentJSON
   readonly learningRate?: number | ScheduleJSON
-  readonly xi?: number | 'auto' | ScheduleJSON
+  readonly xi?: number | 'auto' | 'rate' | TiedXi | ScheduleJSON
   readonly beta?: number
   readonly embedding?: ComponentJSON
   readonly weightDecay?: number | ScheduleJSON
@@ -20,6 +26,10 @@ export interface GroupJSON {
   readonly fallback?: ComponentJSON
   readonly onBadLoss?: 'throw' | 'skip' | 'base' | 'zero'
   readonly clipNorm?: number
+  readonly decayScaling?: 'rate' | 'step'
+  readonly averagedModel?: boolean
+  readonly startAxis?: StartAxis
+  readonly averageWeights?: number
 }
 
 /** A transformation as data. Keys that are left out have their defaults. */
@@ -39,13 +49,13 @@ function componentToJSON(
 ): ComponentJSON {
   const json: Record<string, unknown> = { name: component.name }
   for (const [key, value] of Object.entries(component.hyperparameters)) {
-    json[key] = typeof value === 'boolean' ? value : scheduledToJSON(`${path}.${key}`, value)
+    json[key] = hyperparameterToJSON(`${path}.${key}`, value)
   }
   return json as ComponentJSON
 }
 
 function groupToJSON(path: string, settings: GroupSettings): GroupJSON {
-  const { decayMask } = settings
+  const { decayMask, decayScaling, xi, clipNorm, averagedModel, startAxis, averageWeights } = settings
   if (typeof decayMask === 'function') {
     throw new InducedMetricError(
       'ERR_NOT_SUPPORTED',
@@ -55,14 +65,19 @@ function groupToJSON(path: string, settings: GroupSettings): GroupJSON {
   return {
     base: componentToJSON(`${path}base`, settings.base),
     learningRate: scheduledToJSON(`${path}learningRate`, settings.learningRate),
-    xi: settings.xi === 'auto' ? 'auto' : scheduledToJSON(`${path}xi`, settings.xi),
+    xi: xi === 'auto' || isTied(xi) ? xi : scheduledToJSON(`${path}xi`, xi),
     beta: settings.beta,
     embedding: componentToJSON(`${path}embedding`, settings.embedding),
     weightDecay: scheduledToJSON(`${path}weightDecay`, settings.weightDecay),
     decayMask: typeof decayMask === 'string' ? decayMask : [...decayMask],
     fallback: componentToJSON(`${path}fallback`, settings.fallback),
     onBadLoss: settings.onBadLoss,
-    ...(settings.clipNorm === undefined ? {} : { clipNorm: settings.clipNorm }),
+    ...(clipNorm === undefined ? {} : { clipNorm }),
+    // A group would inherit what it leaves out.
+    ...(path !== '' || decayScaling !== (isTied(xi) ? 'step' : 'rate') ? { decayScaling } : {}),
+    ...(path !== '' || averagedModel ? { averagedModel } : {}),
+    ...(startAxis && { startAxis }),
+    ...(averageWeights === undefined ? {} : { averageWeights }),
   }
 }
 

@@ -11,6 +11,7 @@ import {
   type Parameter,
   type WasmMemory,
 } from '@induced-metric/core'
+import { sharedArena } from '../src/engines/wasm/arena.js'
 import { bits, expectError, randomArray } from './support.js'
 
 interface Platform {
@@ -151,6 +152,7 @@ describe.each(modes)('parameters added later: %s', (_, options) => {
       '"p1"',
       '"tied"',
     )
+    optimizer.add([])
     expect(stateOf(optimizer)).toEqual(before)
     take(optimizer, 2, 2)
     optimizer.dispose()
@@ -256,6 +258,32 @@ describe('the memory of the wasm engine', () => {
     const { byteLength } = memory.buffer
     for (let i = 0; i < 5; i++) round()
     expect(memory.buffer.byteLength).toBe(byteLength)
+  })
+
+  it('tells nobody what lies behind what: added parameters are summed by themselves', () => {
+    const run = (isNear: boolean): number => {
+      const memory = new platform.WebAssembly.Memory({ initial: 1 })
+      const values = randomArray('float64', 512, 1)
+      const parameter = (i: number): Parameter => {
+        const data = new Float64Array(memory.buffer, 2048 * i, 256)
+        data.set(values.subarray(256 * i, 256 * (i + 1)))
+        return { name: `p${i}`, shape: [256], data }
+      }
+      if (isNear) {
+        // A gap that two gradients fill, and nothing else of theirs.
+        const arena = sharedArena(memory)
+        const gap = arena.allocate(4096)
+        arena.allocate(64)
+        arena.release(gap)
+      }
+      const plain = inducedMetric(sgd(), { learningRate: 0.1, clipNorm: 1e9 })
+      const optimizer = createOptimizer(plain, [parameter(0)], { engine: 'wasm', memory })
+      optimizer.add([parameter(1)])
+      const [a, b] = optimizer.gradients.map(({ data }) => data.byteOffset) as [number, number]
+      expect(b - a === 2048).toBe(isNear)
+      return optimizer.step([values.slice(0, 256), values.slice(256)]).dualNorm
+    }
+    expect(run(true)).toBe(run(false))
   })
 
   it('keeps adopted parameters after the optimiser is gone', () => {

@@ -208,8 +208,8 @@ describe('an embedding', () => {
     const optimizer = createOptimizer(transformation, [parameter], { engine: 'reference' })
     return optimizer.step([new Float64Array([2])], loss === undefined ? {} : { loss }).scale
   }
-  const root = defineEmbedding({
-    name: 'root',
+  const halfRoot = defineEmbedding({
+    name: 'halfRoot',
     slope: (loss) => div(0.5, sqrt(loss)),
     descends: () => 1,
     domain: (loss) => loss,
@@ -222,7 +222,7 @@ describe('an embedding', () => {
   it('√L of your own: ρ = 1/(1 + v̂/4L)', () => {
     fc.assert(
       fc.property(positive, positive, (xi, loss) =>
-        close(factorOf(root(), xi, loss), 1 / (1 + (xi * 4) / (4 * loss))),
+        close(factorOf(halfRoot(), xi, loss), 1 / (1 + (xi * 4) / (4 * loss))),
       ),
     )
   })
@@ -278,7 +278,7 @@ describe('an embedding', () => {
   it('outside its domain, or with a factor below 0, has a bad loss', () => {
     const parameter = { name: 'w', shape: [1], data: new Float64Array([0]) }
     const linear = defineEmbedding({ name: 'linear', slope: () => 0, descends: (loss) => loss })
-    for (const embedding of [root(), linear()]) {
+    for (const embedding of [halfRoot(), linear()]) {
       const transformation = inducedMetric(sgd(), { learningRate: 1, embedding })
       const optimizer = createOptimizer(transformation, [parameter], { engine: 'reference' })
       expectError(() => optimizer.step([new Float64Array([1])], { loss: -1 }), 'ERR_BAD_LOSS', embedding.name)
@@ -330,15 +330,15 @@ describe('an embedding', () => {
   })
 
   it('comes back from JSON when it is passed to fromJSON', () => {
-    const saved = inducedMetric(lamb(), { learningRate: 1, embedding: root() }).toJSON()
+    const saved = inducedMetric(lamb(), { learningRate: 1, embedding: halfRoot() }).toJSON()
     expectError(() => fromJSON(saved), 'ERR_OPTION', '"lamb"', 'preconditioners: [yours]')
     expectError(
       () => fromJSON(saved, { preconditioners: [lamb] }),
       'ERR_OPTION',
-      '"root"',
+      '"halfRoot"',
       'embeddings: [yours]',
     )
-    const restored = fromJSON(saved, { preconditioners: [lamb], embeddings: [root] })
+    const restored = fromJSON(saved, { preconditioners: [lamb], embeddings: [halfRoot] })
     expect(restored.toJSON()).toEqual(saved)
     expect(restored.settings.base.definition).toBe(lamb.definition)
   })

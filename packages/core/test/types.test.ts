@@ -71,8 +71,8 @@ describe('the compiler knows', () => {
         return { direction: algebra.mul(given.rate, given.gradient), slots: {} }
       },
     })
-    const root = defineEmbedding({
-      name: 'root',
+    const halfRoot = defineEmbedding({
+      name: 'halfRoot',
       hyperparameters: { power: { kind: 'number', default: 0.5 } },
       slope: (loss, { power }) => {
         expectTypeOf(loss).toEqualTypeOf<Expr>()
@@ -81,8 +81,8 @@ describe('the compiler knows', () => {
       },
       descends: () => 1,
     })
-    const saved = inducedMetric(mine({ count: 3 }), { learningRate: 1, embedding: root() }).toJSON()
-    const restored = fromJSON(saved, { preconditioners: [mine], embeddings: [root] })
+    const saved = inducedMetric(mine({ count: 3 }), { learningRate: 1, embedding: halfRoot() }).toJSON()
+    const restored = fromJSON(saved, { preconditioners: [mine], embeddings: [halfRoot] })
     expectTypeOf(restored).toEqualTypeOf<Transformation>()
     expect(restored.toJSON()).toEqual(saved)
   })

@@ -38,6 +38,36 @@ window.results = (engine) => {
   }
 }
 
+/** How many optimisers of a few weights can live at once, and what becomes of those that want a memory of their own. */
+window.many = () => {
+  const transformation = inducedMetric(adam(), { learningRate: 0.1 })
+  const create = (size, engine) => {
+    const data = Float32Array.from({ length: size }, (_, i) => Math.sin(i + 1))
+    return createOptimizer(transformation, [{ name: 'w', shape: [size], data }], { engine, adopt: true })
+  }
+  const small = Array.from({ length: 2000 }, () => create(17, 'wasm'))
+  const gradient = Float32Array.from({ length: 17 }, (_, i) => Math.cos(i))
+  for (let step = 0; step < 3; step++) for (const each of small) each.step([gradient])
+  const states = new Set(small.map(({ parameters }) => parameters[0].data.join()))
+
+  const large = []
+  while (large.length < 200 && large.at(-1)?.engine !== 'reference') large.push(create(70_000, 'auto'))
+  let code
+  try {
+    create(70_000, 'wasm')
+  } catch (error) {
+    code = error.code
+  }
+  const { engine } = large.at(-1)
+  // Small ones go on.
+  const last = create(17, 'wasm')
+  for (let step = 0; step < 3; step++) last.step([gradient])
+  states.add(last.parameters[0].data.join())
+  for (const each of large) each.dispose()
+  large.length = 0
+  return { small: small.length, states: states.size, engine, code, again: create(70_000, 'auto').engine }
+}
+
 /** What a second thread does to steps on a million parameters and more, and how many of its loops it ran. */
 window.helped = async () => {
   const size = 1_200_000
@@ -159,6 +189,22 @@ it('gives way to the reference engine where the policy does not', async () => {
   expect(wasm).toEqual({ supported: false, code: 'ERR_NOT_SUPPORTED' })
   expect(auto).toEqual(reference)
   expect(reference.adam).toHaveLength(35)
+})
+
+it('holds two thousand optimisers, gives way to the reference engine where memory ends, and takes it back', async () => {
+  const tab = await browser.newPage()
+  const { port } = server.address() as AddressInfo
+  await tab.goto(`http://127.0.0.1:${port}/?allow=${encodeURIComponent("'wasm-unsafe-eval'")}`)
+  await tab.waitForFunction('window.ready')
+  const results = await tab.evaluate<object>('window.many()')
+  await tab.close()
+  expect(results).toEqual({
+    small: 2000,
+    states: 1,
+    engine: 'reference',
+    code: 'ERR_NOT_SUPPORTED',
+    again: 'wasm',
+  })
 })
 
 it('has the help of a second thread in a page of its own', async () => {

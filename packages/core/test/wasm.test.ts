@@ -499,7 +499,7 @@ describe('instantiateStep', () => {
     const scalars = tensors.map((_, t) => (t === 70 ? other : one))
     const [norms, duals] = [new Float64Array(100), new Float64Array(100)]
     kernels.norm(tensors, scalars, norms)
-    kernels.reduce(tensors, scalars, duals)
+    kernels.reduce(tensors, scalars, [duals])
     kernels.update(tensors.slice(36, 37), scalars.slice(36, 37))
 
     const [gradient, parameter, m, v] = values as [Float32Array, Float32Array, Float32Array, Float32Array]
@@ -567,7 +567,7 @@ describe('instantiateStep', () => {
       new Float32Array(memory.buffer, 400, 12).set(randomArray('float32', 12, 2))
       const scalars = { step: 1, rows: 4, columns: 3, learningRate: 0.1, 'base.momentum': 0.9, scale: 1 }
       const duals = new Float64Array(2)
-      kernels.reduce(bindings, [scalars, scalars], duals)
+      kernels.reduce(bindings, [scalars, scalars], [duals])
       kernels.update(bindings, [scalars, scalars])
       return duals
     }

@@ -14,6 +14,7 @@ import {
   log,
   logDamped,
   rmsprop,
+  root,
   sgd,
   type Expr,
   type Transformation,
@@ -93,10 +94,13 @@ describe('a step in one call', () => {
     fc.assert(
       fc.property(
         fc.constantFrom(...bases),
-        fc.constantFrom(identity(), log(), logDamped({ floor: -0.5 })),
+        fc.constantFrom(identity(), log(), logDamped({ floor: -0.5 }), root(), root({ floor: 'follow' })),
         fc.record({
           learningRate: fc.constantFrom(0.1, cosine({ from: 0.1, to: 0.01, steps: 4 })),
-          xi: fc.constantFrom(0, 0.3, (step: number) => 0.1 * step),
+          xi: fc.constantFrom(0, 0.3, (step: number) => 0.1 * step, 'rate' as const, { perRate: 0.5 }),
+          averagedModel: fc.boolean(),
+          startAxis: fc.constantFrom(undefined, { weight: 9 }, { weight: 10, steps: 4 }),
+          averageWeights: fc.constantFrom(undefined, 8),
           weightDecay: fc.constantFrom(0, 0.02),
           onBadLoss: fc.constantFrom('throw' as const, 'skip' as const, 'base' as const, 'zero' as const),
           onNonFinite: fc.constantFrom('throw' as const, 'skip' as const),
@@ -105,7 +109,12 @@ describe('a step in one call', () => {
         fc.boolean(),
         given,
         (base, embedding, options, dtype, adopt, steps) => {
-          compare(inducedMetric(base, { ...options, embedding }), dtype, adopt, steps)
+          compare(
+            inducedMetric(base, { ...(options as object), learningRate: options.learningRate, embedding }),
+            dtype,
+            adopt,
+            steps,
+          )
         },
       ),
       { numRuns: 150 },

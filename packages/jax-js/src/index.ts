@@ -3,5 +3,6 @@
  *
  * @packageDocumentation
  */
+export { perExampleOptimizer, type ExampleFunction, type ExampleOptimizer } from './perExampleOptimizer.js'
 export { applyUpdates, inducedOptimizer } from './inducedOptimizer.js'
 export type { InducedOptimizer, InducedOptimizerOptions, InducedState } from './inducedOptimizer.js'

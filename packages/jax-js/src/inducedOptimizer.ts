@@ -5,6 +5,7 @@ import {
   withGroups,
   type Checkpoint,
   type GroupOf,
+  type ParameterInfo,
   type StepReport,
   type TensorInfo,
   type TensorState,
@@ -12,14 +13,15 @@ import {
   type Transformation,
 } from '@induced-metric/core'
 import { numpy as np, tree, type JsTree } from '@jax-js/jax'
-import { tensors } from './tensors.js'
+import { leavesOf, valuesFor, withLeaves, type Leaf } from './leaves.js'
+import { refuseForeign, tensors } from './tensors.js'
 
 /** A state: a tree of arrays like any other, so that it can be held on to, let go of, and be part of another tree. */
 export type InducedState = {
   /** Counts and averages: float64 numbers, each as the two uint32 that its bits make. Every backend has those. */
   numbers: np.Array
-  /** The slots of each parameter, by name, in the order of the parameters' leaves. */
-  slots: Record<string, np.Array>[]
+  /** The slots of each parameter, by its name and theirs. */
+  slots: Record<string, Record<string, np.Array>>
 }
 
 /** The options of {@link inducedOptimizer}. */
@@ -41,7 +43,8 @@ export interface InducedOptimizer {
   /**
    * Takes one step. Consumes all arrays that it is given.
    *
-   * @param grads ∂L/∂θ, a tree like the parameters; `null` in place of an array leaves that parameter alone
+   * @param grads ∂L/∂θ, a tree like the parameters, whose keys may come in another order; `null` in place of an array
+   *   leaves that parameter alone
    * @param state as `init` or the step before returned it
    * @param params needed by weight decay, by bases that read the parameters, and where there is a `null` in `grads`
    * @param options `loss`: L at the parameters before the step; required by `log` and `logDamped`
@@ -57,6 +60,15 @@ export interface InducedOptimizer {
   ): [Params, InducedState]
   /** What the latest `update` did, of whichever state. */
   readonly report: StepReport | undefined
+  /** The learning rate of the step after a state, of a schedule its value there. Consumes nothing. */
+  learningRate(state: InducedState, params: JsTree<np.Array>): number
+  /**
+   * A state whose steps go at a learning rate ≥ 0 in place of the transformation's number or schedule, in every group whose
+   * learning rate is no other than the transformation's. Consumes the state, and not the parameters. Checkpoints hold it.
+   *
+   * @throws ERR_OPTION when it is no such number
+   */
+  withLearningRate(state: InducedState, params: JsTree<np.Array>, value: number): InducedState
   /** A copy of the state, which every adapter can go on from. Consumes nothing. */
   save(state: InducedState, params: JsTree<np.Array>): Checkpoint
   /**
@@ -100,63 +112,108 @@ export function inducedOptimizer(
   const steps = new Map<string, TensorStep<np.Array>>()
   let report: StepReport | undefined
 
-  /** The leaves of a tree, in jax-js's order, named by the keys that lead to them. */
-  const infosOf = (node: JsTree<np.Array>, path: readonly string[] = []): TensorInfo[] => {
-    if (Array.isArray(node) || node?.constructor === Object) {
-      const children = Object.entries(node as Record<string, JsTree<np.Array>>)
-      return children.flatMap(([key, child]) => infosOf(child, [...path, key]))
-    }
-    const leaf = node as np.Array
-    return [{ name: nameOf(path), shape: tensors.shape(leaf), dtype: tensors.dtype(leaf) }]
+  /** Parameters of trees that came before, by name: groups are demanded of all of them together. */
+  const met = new Map<string, ParameterInfo>()
+
+  const nameOfLeaf = ({ path }: Leaf): string => nameOf(path.map(String))
+  const infosOf = (leaves: readonly Leaf[]): TensorInfo[] => {
+    const infos = leaves.map((leaf): TensorInfo => {
+      const { value } = leaf
+      const [shape, dtype] = [tensors.shape(value), tensors.dtype(value)]
+      // Weights are multiplied from the right: x @ w.
+      return { name: nameOfLeaf(leaf), shape, dtype, rowsAre: 'inputs' }
+    })
+    const twice = infos.find(({ name }, i) => infos.findIndex((other) => other.name === name) !== i)
+    if (twice)
+      throw new InducedMetricError('ERR_OPTION', `two parameters are named ${JSON.stringify(twice.name)}`)
+    return withGroups(infos, options.groupOf)
   }
-  const stepOf = (params: JsTree<np.Array>): TensorStep<np.Array> => {
-    const infos = withGroups(infosOf(params), options.groupOf)
+  const stepOf = (infos: readonly TensorInfo[]): TensorStep<np.Array> => {
     const key = JSON.stringify(infos)
-    const step = steps.get(key) ?? createTensorStep(transformation, infos, tensors, 'update')
-    steps.set(key, step)
+    let step = steps.get(key)
+    if (step === undefined) {
+      const company = { others: () => [...met.values()], isOpen: true }
+      steps.set(key, (step = createTensorStep(transformation, infos, tensors, 'update', company)))
+      for (const info of infos) met.set(info.name, info)
+    }
     return step
+  }
+  /** The leaves of the parameters in the order of a state's, which goes by their names, and the step for them. */
+  const meet = (state: InducedState, params: JsTree<np.Array>) => {
+    const names = Object.keys(state.slots)
+    const leaves = new Map(leavesOf(params).map((leaf) => [nameOfLeaf(leaf), leaf]))
+    if (leaves.size !== names.length || names.some((name) => !leaves.has(name))) {
+      const message = `the state is of the parameters ${names.join(', ')}; given are ${[...leaves.keys()].join(', ')}`
+      throw new InducedMetricError('ERR_SHAPE', message)
+    }
+    const ordered = names.map((name) => leaves.get(name)!)
+    return { leaves: ordered, names, step: stepOf(infosOf(ordered)) }
+  }
+  const begin = (
+    params: JsTree<np.Array>,
+    make: (step: TensorStep<np.Array>) => TensorState<np.Array>,
+  ): InducedState => {
+    const infos = new Map(infosOf(leavesOf(params)).map((info) => [info.name, info]))
+    // An object has keys that are whole numbers first, and the order of its keys is that of the state.
+    const names = Object.keys(Object.fromEntries(infos))
+    const state = pack(names, make(stepOf(names.map((name) => infos.get(name)!))))
+    tree.dispose(params)
+    return state
   }
   return {
     get report() {
       return report
     },
-    init: (params) => begin(stepOf(params).init(), params),
-    load: (checkpoint, params) => begin(stepOf(params).load(checkpoint), params),
-    save: (state, params) => stepOf(params).save(unpack(state)),
+    init: (params) => begin(params, (step) => step.init()),
+    load: (checkpoint, params) => begin(params, (step) => step.load(checkpoint)),
+    save: (state, params) => meet(state, params).step.save(unpack(state)),
+    learningRate: (state, params) => meet(state, params).step.learningRate(unpack(state)),
+    withLearningRate(state, params, value) {
+      const { step, names } = meet(state, params)
+      const next = pack(names, step.withLearningRate(unpack(state), value))
+      state.numbers.dispose()
+      return next
+    },
     update(grads, state, params, given) {
-      const step = stepOf(params ?? grads)
-      const [gradients, structure] = tree.flatten<np.Array | null>(grads)
-      const [values, expected] = tree.flatten<np.Array>(params ?? grads)
-      if (!structure.equals(expected)) {
-        const message = `grads must be a tree like params, given ${String(structure)} for ${String(expected)}`
-        throw new InducedMetricError('ERR_SHAPE', message)
-      }
+      const like = params ?? grads
+      const { step, leaves, names } = meet(state, like)
+      const gradients = valuesFor(leaves, grads, 'grads')
+      const values = leaves.map(({ value }) => value)
       const result = step.take(params ? values : [], gradients, unpack(state), given)
       report = result.report
       // x + −0 is x, whatever the sign of a zero.
-      const updates = result.values.map((update, i) => update ?? np.fullLike(values[i]!.ref, -0))
+      const made = result.values.map((update, i) => update ?? np.fullLike(values[i]!.ref, -0))
+      const updates = new Map(leaves.map(({ key }, i) => [key, made[i]!]))
+      const ordered = leavesOf(like).map(({ key }) => updates.get(key)!)
       tree.dispose([state.numbers, ...result.replaced, grads, params ?? []])
-      return [tree.unflatten(structure, updates) as typeof grads, pack(result.state)]
+      return [withLeaves(like, ordered), pack(names, result.state)]
     },
   }
 }
 
-/** The state, which takes the place of the parameters. */
-function begin(state: TensorState<np.Array>, params: JsTree<np.Array>): InducedState {
-  tree.dispose(params)
-  return pack(state)
-}
-
-function pack({ numbers, slots }: TensorState<np.Array>): InducedState {
-  return { numbers: np.array(new Uint32Array(numbers.buffer)), slots: slots.map((own) => ({ ...own })) }
+function pack(names: readonly string[], { numbers, slots }: TensorState<np.Array>): InducedState {
+  const named = names.map((name, index) => [name, { ...slots[index] }] as const)
+  return { numbers: np.array(new Uint32Array(numbers.buffer)), slots: Object.fromEntries(named) }
 }
 
 /** The state that was packed; its arrays remain the caller's. */
 function unpack({ numbers, slots }: InducedState): TensorState<np.Array> {
-  return { numbers: new Float64Array((numbers.ref.dataSync() as Uint32Array).slice().buffer), slots }
+  const bits = (numbers.ref.dataSync() as Uint32Array).slice()
+  return { numbers: new Float64Array(bits.buffer), slots: Object.values(slots) }
 }
 
-/** Adds updates to parameters, and consumes both; as in optax. */
+/**
+ * Adds updates to parameters, by the keys that lead to them, and consumes both; as in optax.
+ *
+ * @throws ERR_SHAPE when the trees have other leaves; ERR_NOT_SUPPORTED for an array of another copy of jax-js. Nothing is
+ *   consumed then.
+ */
 export function applyUpdates<Params extends JsTree<np.Array>>(params: Params, updates: Params): Params {
-  return tree.map((value: np.Array, update: np.Array) => value.add(update), params, updates)
+  const leaves = leavesOf(params)
+  const changes = valuesFor(leaves, updates, 'updates')
+  for (const array of [...leaves.map(({ value }) => value), ...changes]) refuseForeign(array)
+  return withLeaves(
+    params,
+    leaves.map(({ value }, i) => value.add(changes[i]!)),
+  )
 }

@@ -22,6 +22,27 @@ export const tensors: TensorBackend<np.Array> = {
 }
 
 function refuse(given: unknown): never {
-  const message = `the optimiser takes arrays of float32 or float64, outside of jit and grad; given ${String(given)}`
+  refuseForeign(given)
+  const message = `the optimiser takes arrays of float32 or float64, outside of jit and grad; given ${shown(given)}`
   throw new InducedMetricError('ERR_NOT_SUPPORTED', message)
+}
+
+/** Throws ERR_NOT_SUPPORTED for an array of another copy of jax-js, with whose arrays this one cannot compute. */
+export function refuseForeign(given: unknown): void {
+  if (given instanceof JaxArray) return
+  const array = given as Partial<np.Array> | null | undefined
+  if (typeof array?.dataSync !== 'function' || array.dtype === undefined) return
+  throw new InducedMetricError(
+    'ERR_NOT_SUPPORTED',
+    'this array is of another copy of @jax-js/jax than the optimiser computes with: two copies are loaded, as two ' +
+      'versions, or one as a module and one by require or from a CDN. `npm ls @jax-js/jax` shows them; import one',
+  )
+}
+
+function shown(given: unknown): string {
+  try {
+    return String(given)
+  } catch {
+    return 'an object that has no text'
+  }
 }

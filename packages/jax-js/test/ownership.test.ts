@@ -133,10 +133,25 @@ describe('an error loses nothing', () => {
         solver.update({ ...grads, b: np.zeros([1, 1], { dtype: np.float64 }) }, state, params, { loss: 1 }),
     ],
     [
-      'gradients in another order',
+      'gradients under other keys',
       'ERR_SHAPE',
-      () => solver.update({ b: grads.b, a: grads.a }, state, params, { loss: 1 }),
+      () => solver.update({ a: grads.a, c: grads.b } as never, state, params, { loss: 1 }),
     ],
+    [
+      'a tree of another depth',
+      'ERR_SHAPE',
+      () => solver.update({ a: grads.a, b: [grads.b] } as never, state, params, { loss: 1 }),
+    ],
+    [
+      'more parameters than the state has',
+      'ERR_SHAPE',
+      () => {
+        const more = { ...params, c: np.array([1]) }
+        return solver.update({ ...grads, c: np.array([1]) }, state, more, { loss: 1 })
+      },
+    ],
+    ['updates of another tree', 'ERR_SHAPE', () => applyUpdates(params, { a: grads.a, c: grads.b } as never)],
+    ['a learning rate that is none', 'ERR_OPTION', () => solver.withLearningRate(state, params, Number.NaN)],
     [
       'the state of another transformation',
       'ERR_SHAPE',

@@ -10,7 +10,6 @@ import { concatenated, partsOf, scatter, sizeOfParts, type Parts } from './conti
 import { outputsOf, type Fetches } from './fetches.js'
 import { inferenceModel } from './inferenceModel.js'
 import { writeInferenceModel } from './inferenceFile.js'
-import { checkLearningRate } from './learningRate.js'
 import { checkFeeds, checkNotEmpty, type ModelInput } from './modelInput.js'
 import { createOrtTensor, type OrtTensor, type OrtValues } from './namespace.js'
 import type { TrainingSessionOptions } from './sessionOptions.js'
@@ -147,9 +146,9 @@ export class TrainingSession {
     return this.#setup.properties
   }
 
-  /** The learning rate of the next step. */
+  /** The learning rate of the next step, of a schedule its value there. */
   get learningRate(): number {
-    return this.#setup.rate.value ?? this.#setup.initialRate(this.report.step + 1)
+    return this.#optimizer.learningRate
   }
 
   /**
@@ -312,14 +311,14 @@ export class TrainingSession {
   }
 
   /**
-   * Sets the learning rate of every step from now on, in all groups; it takes the place of a schedule.
+   * Sets the learning rate of every step from now on; it takes the place of the transformation's number or schedule, but
+   * not of one that a group has for itself. Checkpoints hold it.
    *
    * @throws ERR_OPTION unless it is a finite number ≥ 0
    */
   setLearningRate(value: number): void {
     this.#alive()
-    checkLearningRate(value)
-    this.#setup.rate.value = value
+    this.#optimizer.learningRate = value
   }
 
   /** The optimiser's state alone, in the core's form: other adapters resume from it too. */

@@ -1,6 +1,7 @@
 import { InducedMetricError, sizeOf, type Parameter, type TypedArray } from '@induced-metric/core'
 import type { LoweredTrainingModel } from './lowering/lower.js'
 import { typeOf } from './lowering/shapes.js'
+import { matrixRows } from './matrixRows.js'
 import { dataType, elementTypeOf } from './onnx/dataType.js'
 import type { Model } from './onnx/model.js'
 import type { CheckpointState, NamedTensor } from './types.js'
@@ -58,7 +59,8 @@ export function matchParameters(
     }
     const group = groupOf?.({ name, dims })
     const data = state ? find(saved, name, type, dims) : zeros(type, sizeOf(dims))
-    return { name, shape: dims, data, ...(group !== undefined && { group }) }
+    const rowsAre = dims.length === 2 ? matrixRows(lowered.model.graph.node, name) : undefined
+    return { name, shape: dims, data, ...(group !== undefined && { group }), ...(rowsAre && { rowsAre }) }
   })
   const inputs = new Map(
     models.flatMap(({ graph }) => graph.input.map((input) => [input.name, input] as const)),

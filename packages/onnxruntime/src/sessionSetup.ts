@@ -1,9 +1,8 @@
-import { createOptimizer, inducedMetric, sgd, type Optimizer } from '@induced-metric/core'
+import { createOptimizer, inducedMetric, sgd, withGroups, type Optimizer } from '@induced-metric/core'
 import { readArtifact, type Artifact } from './artifact.js'
 import { readCheckpoint, readCheckpointFile } from './checkpoint/index.js'
 import { fillsFetches } from './fetching.js'
 import { defaultLearningRate, readOptimizerModel } from './genuine.js'
-import { withLearningRate, type LearningRate } from './learningRate.js'
 import { lowerModel, lowerTrainingModel, type LoweredTrainingModel } from './lowering/lower.js'
 import { lowerings as builtinLowerings } from './lowering/table.js'
 import { modelInputs, type ModelInput } from './modelInput.js'
@@ -39,9 +38,6 @@ export interface SessionSetup {
   readonly optimizer: Optimizer
   /** Whether it steps: without an optimiser to step with, it is there for its memory alone. */
   readonly steps: boolean
-  readonly rate: LearningRate
-  /** The learning rate by step where none was set. */
-  readonly initialRate: (step: number) => number
   readonly frozen: readonly NamedTensor[]
   /** The checkpoint's, but for those of this package. */
   readonly properties: Map<string, Property>
@@ -66,14 +62,23 @@ export async function setUp(options: TrainingSessionOptions, sessionOptions?: ob
   const { trainable, frozen } = matchParameters(lowered, models, state, options.groupOf)
 
   const saved = state?.optimizerGroups.find(({ name }) => name === groupName)?.initialLearningRate
-  const rate: LearningRate = { value: undefined }
   const initialRate = saved === undefined || saved === 0 ? defaultLearningRate : saved
-  const genuineRate = (): number => rate.value ?? initialRate
+  let fixedRate = (): number | undefined => undefined
+  const genuineRate = (): number => fixedRate() ?? initialRate
   const optimizerModel = await readOptional(options.optimizerModel, 'optimizerModel')
   const chosen = options.optimizer ?? (optimizerModel && readOptimizerModel(optimizerModel, genuineRate))
   // Without an optimiser, what remains of one is the memory.
   const transformation = chosen ?? inducedMetric(sgd(), { learningRate: 0, xi: 0 })
-  const optimizer = createOptimizer(withLearningRate(transformation, rate), trainable, { adopt: true })
+  const optimizer = createOptimizer(transformation, trainable, {
+    adopt: true,
+    // What is frozen may be named, and have a group: the same options go with any choice of what is trained.
+    others: () => {
+      const { groupOf } = options
+      const infos = frozen.map(({ name, dims }) => ({ name, shape: dims }))
+      return withGroups(infos, groupOf && (({ name, shape }) => groupOf({ name, dims: shape })))
+    },
+  })
+  fixedRate = () => optimizer.fixedLearningRate
   if (chosen && state && options.optimizerState !== 'fresh') restoreOptimizer(optimizer, state)
 
   const ort = options.ort ?? (await defaultOrt())
@@ -91,7 +96,6 @@ export async function setUp(options: TrainingSessionOptions, sessionOptions?: ob
     await train.release()
     throw error
   }
-  const { learningRate } = transformation.settings
   return {
     runtime: {
       ort,
@@ -104,8 +108,6 @@ export async function setUp(options: TrainingSessionOptions, sessionOptions?: ob
     },
     optimizer,
     steps: chosen !== undefined,
-    rate,
-    initialRate: (step) => (typeof learningRate === 'function' ? learningRate(step) : learningRate),
     // What a step moves along is the session's own, not the caller's.
     frozen: frozen.map((tensor) =>
       lowered.buffers.some(({ parameter }) => parameter === tensor.name)

@@ -12,7 +12,9 @@ import {
   log,
   logDamped,
   muon,
+  rateFree,
   rmsprop,
+  root,
   sgd,
   type Optimizer,
   type Transformation,
@@ -196,6 +198,57 @@ describe('optimizerModel agrees with the engine, run by the runtime', () => {
       1e-6,
     ),
   )
+
+  const averaging = Object.entries(bases).filter(([name]) => !['rmsprop', 'one of a user'].includes(name))
+  for (const [name, base] of averaging) {
+    const tolerance = name === 'muon' ? 1e-6 : 1e-11
+    it(`${name} without a rate, double`, async () => {
+      await compare(rateFree(base, { steps: 10, learningRate: 0.3, weightDecay: 0.1 }), 'float64', tolerance)
+      await compare(rateFree(base, { learningRate: 0.3 }), 'float64', tolerance)
+    })
+    it(`${name} under root with a floor that follows, double`, () =>
+      compare(
+        inducedMetric(base, { learningRate: 0.3, xi: 'rate', embedding: root({ floor: 'follow' }) }),
+        'float64',
+        tolerance,
+      ))
+  }
+
+  it.each(['global', 'group', 'parameter'] as const)('averaged models of groups, scope %s', (metricScope) =>
+    compare(
+      inducedMetric(muon(), {
+        learningRate: 0.5,
+        xi: 'rate',
+        embedding: log(),
+        averagedModel: true,
+        metricScope,
+        clipNorm: 0.3,
+        weightDecay: 0.1,
+        groups: { second: { base: sgd({ momentum: 0.5 }), learningRate: 1, startAxis: { weight: 2 } } },
+      }),
+      'float64',
+      1e-6,
+    ),
+  )
+
+  it('ties ξ to a learning rate that is an input', async () => {
+    const transformation = rateFree(sgd({ momentum: 0.5 }), { learningRate: 2 })
+    const parameters = [{ name: 'w', shape: [2] }]
+    const written = optimizerModel(transformation, parameters, { inputs: ['learning_rate', 'momentum'] })
+    expect([...written.hyperparameters].sort()).toEqual(['learning_rate', 'momentum'])
+    const data = Float32Array.of(1, -1)
+    const model = await modelOptimizer(written, [{ name: 'w', shape: [2], data }])
+    const optimizer = createOptimizer(rateFree(sgd({ momentum: 0.25 }), { learningRate: 0.5 }), [
+      { name: 'w', shape: [2], data },
+    ])
+    for (let step = 1; step <= 4; step++) {
+      const gradient = Float32Array.of(0.5 / step, 0.25)
+      optimizer.step([gradient], { loss: 2 / step })
+      await model.step([gradient], { learning_rate: 0.5, momentum: 0.25, loss: 2 / step })
+    }
+    expectSame(model, optimizer, 1e-6)
+    await model.release()
+  })
 
   it('takes what is scheduled as inputs', async () => {
     const [learningRate, xi] = [cosine({ from: 0.1, steps: 10 }), (step: number) => 0.01 * step]

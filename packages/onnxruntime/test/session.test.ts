@@ -168,6 +168,27 @@ describe('TrainingSession', () => {
     await session.release()
   })
 
+  it('takes names and groups of frozen parameters in options, and no others', async () => {
+    const frozen = [{ name: 'extra', dims: [1], dataType: 1, data: new Float32Array(1) }]
+    const create = (name: string): Promise<TrainingSession> =>
+      TrainingSession.create({
+        ...artifacts,
+        checkpointState: { ...artifacts.checkpointState, frozen },
+        groupOf: ({ name: given, dims }) => (given === 'extra' && dims.length === 1 ? 'rest' : undefined),
+        optimizer: inducedMetric(sgd(), {
+          learningRate: 0.1,
+          weightDecay: 0.1,
+          decayMask: ['w0', name],
+          groups: { rest: { xi: 0 } },
+        }),
+      })
+    await (await create('extra')).release()
+    await expect(create('extar')).rejects.toMatchObject({
+      code: 'ERR_OPTION',
+      message: expect.stringMatching(/"extar".*nearest names are "extra"/) as string,
+    })
+  })
+
   it('sets the learning rate, in place of the schedule', async () => {
     const session = await TrainingSession.create({
       ...artifacts,
@@ -181,6 +202,17 @@ describe('TrainingSession', () => {
     expect(values(session)).toEqual(before)
     expect(() => session.setLearningRate(-1)).toThrow(/ERR_OPTION/)
     expect(() => session.setLearningRate(Number.NaN)).toThrow(/ERR_OPTION/)
+    session.setLearningRate(0.25)
+
+    const resumed = await TrainingSession.create({
+      ...artifacts,
+      checkpointState: await session.saveCheckpoint(),
+      optimizer: inducedMetric(sgd(), { learningRate: (step) => 0.1 / step, xi: 0 }),
+    })
+    expect(resumed.learningRate).toBe(0.25)
+    await resumed.runTrainStep(batch(4))
+    expect(await resumed.runOptimizerStep()).toMatchObject({ learningRate: 0.25, step: 2 })
+    await resumed.release()
     await session.release()
   })
 

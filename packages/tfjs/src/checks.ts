@@ -66,7 +66,7 @@ export function lossRequired(plan: StepPlan): InducedMetricError {
   const { embedding } = plan.units.find(({ graph }) => graph.needsLoss)!.settings
   return new InducedMetricError(
     'ERR_LOSS_REQUIRED',
-    `the embedding ${embedding.name} reads the loss: use minimize or computeGradients of this optimiser, or pass it, ` +
-      'as in applyGradients(gradients, loss)',
+    `the embedding ${embedding.name} reads the loss, and these are not the gradients of one computeGradients of this ` +
+      'optimiser, whose loss is known: pass theirs (of a mean of gradients the mean), as in applyGradients(gradients, loss)',
   )
 }

@@ -1,4 +1,5 @@
 import {
+  changeOutput,
   instantiateStep,
   type Passes,
   type Scalars,
@@ -35,6 +36,10 @@ interface Place {
 interface Work {
   readonly kernels: StepKernels
   readonly clips: boolean
+  /** Of each reduction of the graph, which of the plan's it is. */
+  readonly reductions: readonly number[]
+  /** The same of its changes. */
+  readonly changes: readonly number[]
   readonly indices: number[]
   readonly bindings: TensorBinding[]
   readonly scalars: Scalars[]
@@ -46,19 +51,13 @@ export function createFusedPasses(plan: StepPlan, host: HostMemory): FusedPasses
   for (const { graph, clip } of plan.parameters) {
     if (works.has(graph.hash)) continue
     const kernels = instantiateStep(graph, 'float32', host.memory, host.allocator)
-    works.set(graph.hash, { kernels, clips: clip !== -1, indices: [], bindings: [], scalars: [] })
+    const reductions = graph.reductions.map((name) => plan.reductions.indexOf(name))
+    const changes = graph.averaging.map((name) => plan.changes.indexOf(changeOutput(name)))
+    const lists = { indices: [], bindings: [], scalars: [] }
+    works.set(graph.hash, { kernels, clips: clip !== -1, reductions, changes, ...lists })
   }
   const places: Place[] = []
   let written = false
-
-  const pass = (name: 'norm' | 'reduce', results: Float64Array): void => {
-    for (const { kernels, clips, indices, bindings, scalars } of works.values()) {
-      if (name === 'norm' && !clips) continue
-      const found = new Float64Array(indices.length)
-      kernels[name](bindings, scalars, found)
-      indices.forEach((index, i) => (results[index] = found[i]!))
-    }
-  }
 
   return {
     begin(active, gradients, scalars) {
@@ -91,10 +90,27 @@ export function createFusedPasses(plan: StepPlan, host: HostMemory): FusedPasses
         work.bindings.push({ size, rows: shape[0] ?? 1, columns: shape[1] ?? 1, inputs, outputs })
       }
     },
-    norm: (results) => pass('norm', results),
-    reduce: (results) => pass('reduce', results),
-    update() {
-      for (const { kernels, bindings, scalars } of works.values()) kernels.update(bindings, scalars)
+    norm(results) {
+      for (const { kernels, clips, indices, bindings, scalars } of works.values()) {
+        if (!clips) continue
+        const found = new Float64Array(indices.length)
+        kernels.norm(bindings, scalars, found)
+        indices.forEach((index, i) => (results[index] = found[i]!))
+      }
+    },
+    reduce(results) {
+      for (const { kernels, reductions, indices, bindings, scalars } of works.values()) {
+        const found = reductions.map(() => new Float64Array(indices.length))
+        kernels.reduce(bindings, scalars, found)
+        reductions.forEach((at, k) => indices.forEach((index, i) => (results[at]![index] = found[k]![i]!)))
+      }
+    },
+    update(results) {
+      for (const { kernels, changes, indices, bindings, scalars } of works.values()) {
+        const found = changes.map(() => new Float64Array(indices.length))
+        kernels.update(bindings, scalars, found)
+        changes.forEach((at, k) => indices.forEach((index, i) => (results[at]![index] = found[k]![i]!)))
+      }
       written = true
     },
     end() {

@@ -98,7 +98,8 @@ interface CpuBackend {
 function cpuMemory(tf: TensorFlow, candidate: object): HostMemory | undefined {
   const backend = candidate as CpuBackend
   if (typeof backend.readSync !== 'function') return undefined
-  const memory = createMemory()
+  const memory = memoryOrNone()
+  if (memory === undefined) return undefined
   const allocator = createArena(memory)
   const view = (address: number, size: number): Float32Array =>
     new Float32Array(memory.buffer as ArrayBuffer, address, size)
@@ -129,5 +130,14 @@ function cpuMemory(tf: TensorFlow, candidate: object): HostMemory | undefined {
         discard,
       }
     },
+  }
+}
+
+/** A memory, unless there is none to be had: then the step is made of operations. */
+function memoryOrNone(): WasmMemory | undefined {
+  try {
+    return createMemory()
+  } catch {
+    return undefined
   }
 }

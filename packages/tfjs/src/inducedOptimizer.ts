@@ -29,12 +29,20 @@ export interface InducedOptimizer extends Optimizer {
   /** See {@link InducedOptimizerOptions}. */
   groupOf: GroupOf | undefined
   /**
+   * The learning rate of the next step, of a schedule its value there. A number ≥ 0 that is set, in a callback of `fit`
+   * too, takes the place of the transformation's number or schedule from the next step on, in every group whose learning
+   * rate is no other than the transformation's; a group with one of its own keeps that. It is saved with the state.
+   *
+   * @throws ERR_OPTION when anything else is set, and nothing has changed; ERR_DISPOSED
+   */
+  learningRate: number
+  /**
    * Updates variables.
    *
    * @param variableGradients gradients by variable name, or an array of `{ name, tensor }`; a `null` gradient leaves its
    *   variable, slots and step count alone
-   * @param loss L at the variables before the step, a scalar. Only for gradients that did not come from
-   *   `computeGradients` of this optimiser, which keeps the loss itself.
+   * @param loss L at the variables before the step, a scalar. Not for gradients as `computeGradients` of this optimiser
+   *   gave them, with which their loss is kept; but for all others, sums, means and clipped ones among them.
    * @throws ERR_SHAPE, ERR_LOSS_REQUIRED, ERR_OPTION, ERR_DISPOSED; with the verdict on the host ERR_BAD_LOSS and
    *   ERR_NON_FINITE. After any of them the variables and slots are as before, bit for bit.
    */

@@ -34,7 +34,7 @@ export function keepLatest(tf: TensorFlow, { learningRate, loss, outcomes }: Lat
     outcomes: outcomes.map(({ unit, xi, values }) => {
       if (!values) return { unit, xi }
       const { dualNorm, average, metric, scale, status } = values
-      // The average is state, and kept as such.
+      // The average and the rest of the state are kept as such.
       return {
         unit,
         xi,
@@ -44,6 +44,7 @@ export function keepLatest(tf: TensorFlow, { learningRate, loss, outcomes }: Lat
           metric: keep(metric),
           scale: keep(scale),
           status: keep(status),
+          state: {},
         },
       }
     }),

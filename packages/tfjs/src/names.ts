@@ -8,14 +8,22 @@ export function stemOf(name: string): string {
 /**
  * The transformation with its lists of names meant for these variables: a model that is loaded, or made a second time,
  * has `kernel_1` where the list says `kernel`.
+ *
+ * @param others names of variables that are not trained now, but may be meant
  */
-export function forVariables(transformation: Transformation, names: readonly string[]): Transformation {
+export function forVariables(
+  transformation: Transformation,
+  names: readonly string[],
+  others: () => readonly string[],
+): Transformation {
   const known = new Set(names)
   const mask = (given: DecayMask): DecayMask => {
     if (typeof given === 'string' || typeof given === 'function') return given
     const absent = new Set(given.filter((name) => !known.has(name)))
     if (absent.size === 0) return given
-    return [...given, ...names.filter((name) => absent.has(stemOf(name)))]
+    const found = new Set([...names, ...others()].filter((name) => absent.has(stemOf(name))))
+    const stems = new Set([...found].map(stemOf))
+    return [...given.filter((name) => !stems.has(name)), ...found]
   }
   const settings = (given: GroupSettings): GroupSettings => ({ ...given, decayMask: mask(given.decayMask) })
   return {

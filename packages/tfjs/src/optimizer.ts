@@ -1,5 +1,7 @@
 import {
+  changeOutput,
   checkCheckpoint,
+  checkLearningRate,
   checkOptions,
   checkTransformation,
   composeReport,
@@ -10,13 +12,17 @@ import {
   inducedMetric,
   InducedMetricError,
   initialReport,
+  learningRateAt,
   planStep,
+  raiseEpsilons,
   refusal,
   sgd,
   stepStatus,
   withGroups,
+  withLearningRate,
   type Checkpoint,
   type FromJSONOptions,
+  type GroupOf,
   type ParameterInfo,
   type ScalarState,
   type StepPlan,
@@ -27,11 +33,12 @@ import {
 import type { Optimizer } from '@tensorflow/tfjs-core'
 import { checkFit, checkLoss, checkVariables, lossRequired } from './checks.js'
 import { createConstants } from './constants.js'
-import { createEvaluator } from './evaluation.js'
+import { createEvaluator, type Evaluator } from './evaluation.js'
 import { createFusedPasses, type FusedPasses } from './fused.js'
 import type { InducedOptimizer, InducedOptimizerOptions } from './inducedOptimizer.js'
 import { hostMemory, type HostMemory } from './hostMemory.js'
 import { forgetLatest, keepLatest, readLatest, type Latest, type LatestValues } from './latest.js'
+import { createLosses } from './losses.js'
 import { createLowering } from './lowering.js'
 import type {
   ConfigDict,
@@ -45,7 +52,9 @@ import type {
   Variable,
 } from './namespace.js'
 import { forVariables } from './names.js'
-import { createState, type State } from './state.js'
+import { warn } from './platform.js'
+import { isHalfPrecision, leastHalfEpsilon } from './precision.js'
+import { createState, forgetScalars, valuesOf, type State } from './state.js'
 import { reduceStep, type Reduced } from './step.js'
 import { pairGradients, variableNamed, type VariableGradient } from './variables.js'
 import {
@@ -127,24 +136,22 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
     groupOf: InducedOptimizerOptions['groupOf']
     readonly #verdict: InducedOptimizerOptions['verdict']
     readonly #engine: NonNullable<InducedOptimizerOptions['engine']>
-    #fused:
-      | {
-          readonly plan: StepPlan
-          readonly host: HostMemory
-          readonly passes: FusedPasses
-          readonly stepper: Stepper
-        }
-      | undefined
+    #fused: Fused | undefined
     readonly #constants = createConstants(tf)
     readonly #state: State
     readonly #plans = new Map<string, StepPlan>()
+    /** The variables of all plans so far, by name. */
+    readonly #met = new Map<string, ParameterInfo>()
     /** The plan of the latest step. */
     #plan: StepPlan | undefined
     /** Structural hash of what was loaded, until there is a plan. */
     #hash = ''
-    /** The loss of the gradients computed last. */
-    #loss: Scalar | undefined
+    readonly #losses = createLosses(tf)
+    /** Whether it was told what half precision means. */
+    #isWarned = false
     #latest: Latest | undefined
+    /** The learning rate that was set. */
+    #rate: number | undefined
     #step = 0
     #skippedSteps = 0
     /** Whether the host skipped the latest step. */
@@ -174,34 +181,42 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
       return this.#step
     }
 
+    get learningRate(): number {
+      return learningRateAt(this.transformation, this.#rate, this.#step + 1)
+    }
+
+    set learningRate(value: number) {
+      this.#checkAlive()
+      checkLearningRate(value)
+      this.#rate = value
+    }
+
     override computeGradients(
       f: () => Scalar,
       variables?: Variable[],
     ): { value: Scalar; grads: NamedTensorMap } {
       this.#checkAlive()
       const result = super.computeGradients(f, variables)
-      this.#loss?.dispose()
-      this.#loss = tf.keep(result.value.clone())
+      this.#losses.remember(result.value, result.grads)
       return result
     }
 
     override applyGradients(variableGradients: NamedTensorMap | NamedTensor[], loss?: Scalar | number): void {
       this.#checkAlive()
-      const computed = this.#loss
-      this.#loss = undefined
       try {
         const pairs = pairGradients(tf, variableGradients)
+        const gradients = pairs.flatMap(({ gradient }) => gradient ?? [])
         const plan = this.#planOf(pairs.map(({ variable }) => variable))
         checkLoss(tf, loss)
-        const given = loss ?? computed
+        const given = loss ?? this.#losses.of(gradients)
         if (given === undefined && plan.needsLoss) throw lossRequired(plan)
         this.#state.ensure(plan)
         const host = this.#hostMemory()
         tf.tidy(() =>
           host ? this.#takeFused(host, plan, pairs, given) : this.#takeByOperations(plan, pairs, given),
         )
+        this.#losses.release(gradients)
       } finally {
-        computed?.dispose()
         this.#constants.sweep()
       }
     }
@@ -213,7 +228,7 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
       if (host === undefined && this.#engine === 'wasm') {
         throw new InducedMetricError(
           'ERR_NOT_SUPPORTED',
-          `there are no compiled loops on the ${tf.getBackend()} backend; use engine: 'auto' or 'ops'`,
+          `there are no compiled loops, or no memory for them, on the ${tf.getBackend()} backend; use engine: 'auto' or 'ops'`,
         )
       }
       return host
@@ -226,17 +241,17 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
       pairs: readonly VariableGradient[],
       loss: Scalar | number | undefined,
     ): void {
-      if (this.#fused?.plan !== plan || this.#fused.host !== host) {
-        this.#fused?.passes.dispose()
-        this.#fused = { plan, host, passes: createFusedPasses(plan, host), stepper: createStepper(plan) }
-      }
-      const { passes, stepper } = this.#fused
+      const { passes, stepper } = this.#fusedFor(host, plan)
       const read = (x: Tensor | number): number => (typeof x === 'number' ? x : host.read(x))
       const variables = plan.parameters.map(({ name }) => this.#state.variables.get(name)!)
       const units = plan.units.map(({ key }) => this.#state.units.get(key)!)
       const state: ScalarState = {
         steps: variables.map(({ steps }) => steps),
-        units: units.map(({ average, steps }) => ({ average: read(average), steps })),
+        units: plan.units.map((unit, i) => ({
+          average: read(units[i]!.average),
+          steps: units[i]!.steps,
+          values: valuesOf(unit, units[i]!).map(read),
+        })),
       }
       const gradients = pairs.map(({ variable, gradient }, index) =>
         gradient === null ? null : { variable, gradient, state: variables[index]! },
@@ -251,7 +266,7 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
         const outcomes = outcome.units.map(({ unit, xi, ...values }) => ({
           unit,
           xi,
-          values: { ...values, average: NaN, status: stepStatus.ok },
+          values: { ...values, average: NaN, status: stepStatus.ok, state: {} },
         }))
         forgetLatest(tf, this.#latest)
         this.#latest = { learningRate, loss: lossValue ?? undefined, outcomes }
@@ -260,11 +275,24 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
       }
       this.#plan = plan
       state.steps.forEach((steps, index) => (variables[index]!.steps = steps))
-      state.units.forEach(({ average, steps }, index) => {
-        const previous = units[index]!.average
-        if (typeof previous !== 'number') previous.dispose()
-        Object.assign(units[index]!, { average, steps })
+      state.units.forEach(({ average, steps, values }, index) => {
+        const previous = units[index]!
+        forgetScalars([previous.average, ...Object.values(previous.values)])
+        const names = plan.units[index]!.graph.state
+        const named = Object.fromEntries(names.map((name, i) => [name, values[i]!]))
+        Object.assign(previous, { average, steps, values: named })
       })
+    }
+
+    /** The compiled passes of a plan, with a stepper at the learning rate of now. */
+    #fusedFor(host: HostMemory, plan: StepPlan): Fused {
+      const [before, rate] = [this.#fused, this.#rate]
+      const isSame = before?.plan === plan && before.host === host
+      if (isSame && before.rate === rate) return before
+      if (!isSame) before?.passes.dispose()
+      const passes = isSame ? before.passes : createFusedPasses(plan, host)
+      const stepper = createStepper(withLearningRate(plan, rate))
+      return (this.#fused = { plan, host, passes, rate, stepper })
     }
 
     /** A step by operations of TensorFlow.js. */
@@ -274,7 +302,14 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
       loss: Scalar | number | undefined,
     ): void {
       const evaluator = createEvaluator(tf, lowering, this.#constants)
-      const reduced = reduceStep(evaluator, plan, this.#state, pairs, this.#step + 1, loss)
+      const reduced = reduceStep(
+        evaluator,
+        withLearningRate(plan, this.#rate),
+        this.#state,
+        pairs,
+        this.#step + 1,
+        loss,
+      )
       const { outcomes, learningRate, active } = reduced
       const reader = this.#verdict === 'device' ? undefined : hostReader(tf)
       this.#skipped =
@@ -283,17 +318,19 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
       if (this.#skipped) {
         this.#skippedSteps++
       } else if (reader) {
-        this.#write(plan, reduced, (fresh) => fresh)
+        this.#write(plan, reduced, evaluator, (fresh) => fresh)
       } else {
         const key = active.map(({ planned }) => planned.name).join('\n')
         const previous = this.#refused.get(key)
-        const { choose, refused } = decideOnDevice(tf, evaluator, outcomes, previous)
+        const fresh = isHalfPrecision(tf) ? active.map((each) => freshValues(each, outcomes)) : undefined
+        const written = fresh?.flatMap(({ value, slots }) => [value, ...slots.map(([, slot]) => slot)])
+        const { choose, refused } = decideOnDevice(tf, evaluator, outcomes, previous, written)
         forgetRefused(tf, previous)
         const units = outcomes.flatMap(({ unit, values }) =>
           values ? [this.#state.units.get(unit.key)!] : [],
         )
         this.#refused.set(key, { ...refused, counted: [...active.map(({ state }) => state), ...units] })
-        this.#write(plan, reduced, choose)
+        this.#write(plan, reduced, evaluator, choose, fresh)
       }
       const latest = keepLatest(tf, { learningRate, loss, outcomes })
       forgetLatest(tf, this.#latest)
@@ -301,14 +338,22 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
     }
 
     /** The writing half of a step; `choose` has the last word on every value. */
-    #write(plan: StepPlan, { active, outcomes }: Reduced, choose: Choose): void {
-      for (const { planned, variable, state, evaluation } of active) {
-        evaluation.supply('scale', outcomes[planned.unit]!.values!.scale)
-        // Every new value is computed before the first is written: an update may read all slots.
-        const value = choose(evaluation.fresh('parameter'), variable)
-        const slots = planned.graph.slots.map((name) => {
-          return [name, tf.keep(choose(evaluation.fresh(`slot.${name}`), state.slots[name]!))] as const
+    #write(
+      plan: StepPlan,
+      { active, outcomes, evaluationsOf }: Reduced,
+      evaluator: Evaluator,
+      choose: Choose,
+      fresh?: readonly FreshValues[],
+    ): void {
+      for (const [index, each] of active.entries()) {
+        const { planned, variable, state, evaluation } = each
+        const made = fresh?.[index] ?? freshValues(each, outcomes)
+        const value = choose(made.value, variable)
+        const slots = made.slots.map(([name, slot]) => {
+          return [name, tf.keep(choose(slot, state.slots[name]!))] as const
         })
+        // While the variable has its old value.
+        for (const name of planned.graph.averaging) evaluation.get(changeOutput(name))
         // A fresh buffer by assign, never in place: the wasm backend caches packed weights by tensor.
         variable.assign(value)
         for (const [name, slot] of slots) {
@@ -320,10 +365,23 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
       for (const { unit, values } of outcomes) {
         if (!values) continue
         const state = this.#state.units.get(unit.key)!
-        const previous = state.average
         const tensor = (x: Tensor | number): Tensor => (typeof x === 'number' ? tf.scalar(x) : x)
-        state.average = tf.keep(choose(tensor(values.average), tensor(previous)).clone())
-        if (typeof previous !== 'number') previous.dispose()
+        const next = (fresh: Tensor | number, old: Tensor | number): Tensor =>
+          tf.keep(choose(tensor(fresh), tensor(old)).clone())
+        const before = valuesOf(unit, state)
+        const names = unit.graph.state
+        const changed = (i: number): Tensor | number =>
+          unit.changes
+            .filter((change) => change.state === i)
+            .flatMap(({ output, members }) => {
+              const evaluations = evaluationsOf(members)
+              return evaluations.length === 0 ? [] : [evaluator.total(evaluations, output)]
+            })
+            .reduce<Tensor | number>((sum, x) => tf.add(tensor(sum), x), values.state[names[i]!]!)
+        const kept = names.map((name, i) => [name, next(changed(i), before[i]!)] as const)
+        const average = next(values.average, state.average)
+        forgetScalars([state.average, ...Object.values(state.values)])
+        Object.assign(state, { average, values: Object.fromEntries(kept) })
         state.steps++
       }
       this.#plan = plan
@@ -375,6 +433,7 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
         hash: this.#hashOfAll(),
         step: this.#step,
         skippedSteps: this.#skippedSteps,
+        ...(this.#rate !== undefined && { learningRate: this.#rate }),
         ...(await this.#state.save()),
       }
     }
@@ -389,6 +448,7 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
       this.#release()
       this.#state.replace(checkpoint)
       this.#hash = checkpoint.hash
+      this.#rate = checkpoint.learningRate
       this.#step = checkpoint.step
       this.#skippedSteps = checkpoint.skippedSteps
     }
@@ -441,9 +501,9 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
       forgetLatest(tf, this.#latest)
       for (const record of this.#refused.values()) forgetRefused(tf, record)
       this.#refused.clear()
-      this.#loss?.dispose()
+      this.#losses.dispose()
       this.#state.dispose()
-      this.#latest = this.#loss = this.#plan = undefined
+      this.#latest = this.#plan = undefined
       this.#skipped = false
     }
 
@@ -462,19 +522,85 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
     /** The plan for a set of variables, recorded when the set is first seen. */
     #planOf(variables: readonly Pick<ParameterInfo, 'name' | 'shape'>[]): StepPlan {
       const infos: ParameterInfo[] = withGroups(
-        variables.map(({ name, shape }) => ({ name, shape: [...shape] })),
+        // Kernels of layers are in × out.
+        variables.map(({ name, shape }) => ({ name, shape: [...shape], rowsAre: 'inputs' as const })),
         this.groupOf,
       )
-      const key = infos.map(({ name, shape, group }) => `${name} ${shape.join()} ${group}`).join('\n')
+      const keys = infos.map(({ name, shape, group }) => `${name} ${shape.join()} ${group}`)
+      const key = [isHalfPrecision(tf), ...keys].join('\n')
       let plan = this.#plans.get(key)
       if (plan === undefined) {
         const names = infos.map(({ name }) => name)
-        this.#plans.set(key, (plan = planStep(forVariables(this.transformation, names), infos)))
+        const others = (): ParameterInfo[] => this.#others()
+        const transformation = forVariables(this.transformation, names, () =>
+          others().map(({ name }) => name),
+        )
+        plan = this.#fitted(planStep(transformation, infos, { others }))
+        this.#plans.set(key, plan)
+        for (const info of infos) this.#met.set(info.name, info)
       }
       return plan
     }
+
+    /** A plan that the backend's precision can do with. */
+    #fitted(given: StepPlan): StepPlan {
+      if (!isHalfPrecision(tf)) return given
+      const { plan, raised } = raiseEpsilons(given, leastHalfEpsilon)
+      if (!this.#isWarned) {
+        warn(
+          'this backend computes in half precision, where numbers below 6e-5 are inexact or 0 and those above 65504 infinite: ' +
+            `small learning rates and squares of small gradients are lost${raised.length > 0 ? `, and ${raised.join(' and ')} is ${leastHalfEpsilon} instead of less` : ''}`,
+        )
+      }
+      this.#isWarned = true
+      return plan
+    }
+
+    /** What options may name beside the variables at hand: those this optimiser has trained, and all there are. */
+    #others(): ParameterInfo[] {
+      const registered = Object.values(tf.engine().registeredVariables)
+      const groupOf: GroupOf = (parameter) => {
+        try {
+          return this.groupOf?.(parameter)
+        } catch {
+          // The function need not know what to say of variables that are none of this optimiser's.
+          return undefined
+        }
+      }
+      const infos = registered.map(({ name, shape }) => ({ name, shape: [...shape] }))
+      return [...this.#met.values(), ...withGroups(infos, groupOf)]
+    }
   }
   return Induced
+}
+
+/** What takes the steps of a plan by compiled loops. */
+interface Fused {
+  readonly plan: StepPlan
+  readonly host: HostMemory
+  readonly passes: FusedPasses
+  /** The learning rate that was set, which the stepper has. */
+  readonly rate: number | undefined
+  readonly stepper: Stepper
+}
+
+/** What a step makes of a variable and its slots. */
+interface FreshValues {
+  readonly value: Tensor
+  readonly slots: readonly (readonly [name: string, slot: Tensor])[]
+}
+
+/** The new values of a variable; all of them before the first is written, as an update may read all slots. */
+function freshValues(
+  { planned, evaluation }: Reduced['active'][number],
+  outcomes: Reduced['outcomes'],
+): FreshValues {
+  evaluation.supply('scale', outcomes[planned.unit]!.values!.scale)
+  const value = evaluation.fresh('parameter')
+  return {
+    value,
+    slots: planned.graph.slots.map((name) => [name, evaluation.fresh(`slot.${name}`)] as const),
+  }
 }
 
 /** Chooses between a new value and the one it would replace. */

@@ -2,6 +2,7 @@ import {
   initialSlots,
   InducedMetricError,
   type Checkpoint,
+  type MetricUnit,
   type ParameterState,
   type StepPlan,
   type Transformation,
@@ -16,10 +17,17 @@ export interface VariableState {
   readonly slots: Record<string, Tensor>
 }
 
-/** State of one metric unit: v, a number or a scalar on the device, and how many steps it averages. */
+/** State of one metric unit: v and other scalars by name, numbers or on the device, and how many steps v averages. */
 export interface UnitState {
   average: Tensor | number
   steps: number
+  values: Readonly<Record<string, Tensor | number>>
+}
+
+/** The scalars of a unit's state that its graph reads, in the graph's order; all 0 where one of them was not kept. */
+export function valuesOf({ graph }: MetricUnit, { values }: UnitState): (Tensor | number)[] {
+  const isKept = graph.state.every((name) => Object.hasOwn(values, name))
+  return graph.state.map((name) => (isKept ? values[name]! : 0))
 }
 
 /** All that the optimiser keeps from step to step, by variable name. */
@@ -91,7 +99,7 @@ export function createState(tf: TensorFlow, { metricScope }: Pick<Transformation
     })
     for (const [{ name }, state] of saved) {
       const unit = unclaimedUnits.find(({ key }) => key === state.name)
-      if (unit) units.set(name, { average: unit.average, steps: unit.steps })
+      if (unit) units.set(name, unitState(unit))
     }
     const claimed = new Set([...saved.values()].map(({ name }) => name))
     unclaimed = unclaimed.filter(({ name }) => !claimed.has(name))
@@ -100,7 +108,7 @@ export function createState(tf: TensorFlow, { metricScope }: Pick<Transformation
 
   const dispose = (): void => {
     for (const { slots } of variables.values()) tf.dispose(slots)
-    for (const { average } of units.values()) if (typeof average !== 'number') average.dispose()
+    for (const { average, values } of units.values()) forgetScalars([average, ...Object.values(values)])
     variables.clear()
     units.clear()
     unclaimed = []
@@ -119,7 +127,7 @@ export function createState(tf: TensorFlow, { metricScope }: Pick<Transformation
       checkShapes(plan, variables)
       addVariables(plan)
       for (const { key } of plan.units) {
-        if (!units.has(key)) units.set(key, { average: 0, steps: 0 })
+        if (!units.has(key)) units.set(key, { average: 0, steps: 0, values: {} })
       }
       ensured = plan
     },
@@ -128,14 +136,20 @@ export function createState(tf: TensorFlow, { metricScope }: Pick<Transformation
       unclaimed = checkpoint.parameters
       loaded = checkpoint
       if (metricScope === 'parameter') unclaimedUnits = checkpoint.units
-      else for (const { key, average, steps } of checkpoint.units) units.set(key, { average, steps })
+      else for (const unit of checkpoint.units) units.set(unit.key, unitState(unit))
     },
     async save() {
-      const savedUnits = [...units].map(async ([key, { average, steps }]) => ({
-        key,
-        average: typeof average === 'number' ? average : (await average.data())[0]!,
-        steps,
-      }))
+      const read = async (x: Tensor | number): Promise<number> =>
+        typeof x === 'number' ? x : (await x.data())[0]!
+      const savedUnits = [...units].map(async ([key, { average, steps, values }]) => {
+        const entries = Object.entries(values).map(async ([name, x]) => [name, await read(x)] as const)
+        return {
+          key,
+          average: await read(average),
+          steps,
+          ...(entries.length > 0 && { values: Object.fromEntries(await Promise.all(entries)) }),
+        }
+      })
       const saved = [...variables].map(async ([name, { shape, steps, slots }]): Promise<ParameterState> => {
         const read = Object.entries(slots).map(
           async ([slot, tensor]) => [slot, Float32Array.from(await tensor.data())] as const,
@@ -149,6 +163,15 @@ export function createState(tf: TensorFlow, { metricScope }: Pick<Transformation
     },
     dispose,
   }
+}
+
+function unitState({ average, steps, values = {} }: Checkpoint['units'][number]): UnitState {
+  return { average, steps, values }
+}
+
+/** Disposes of those scalars that are on the device. */
+export function forgetScalars(scalars: readonly (Tensor | number)[]): void {
+  for (const x of scalars) if (typeof x !== 'number') x.dispose()
 }
 
 /** A variable that was made anew under an old name has the state of the old one, if it has its shape. */

@@ -8,7 +8,7 @@ import {
 } from '@induced-metric/core'
 import type { Evaluation, Evaluator } from './evaluation.js'
 import type { Scalar, Tensor, Variable } from './namespace.js'
-import type { State, VariableState } from './state.js'
+import { valuesOf, type State, type VariableState } from './state.js'
 import type { VariableGradient } from './variables.js'
 
 /** A variable that has a gradient in this step. */
@@ -29,6 +29,8 @@ export interface UnitOutcome {
     readonly metric: Tensor | number
     readonly scale: Tensor | number
     readonly status: Tensor | number
+    /** The next values of the unit's state, by name. */
+    readonly state: Readonly<Record<string, Tensor | number>>
   }
 }
 
@@ -36,6 +38,8 @@ export interface UnitOutcome {
 export interface Reduced {
   readonly active: readonly ActiveVariable[]
   readonly outcomes: readonly UnitOutcome[]
+  /** The evaluations of those of some parameters that have a gradient. */
+  readonly evaluationsOf: (members: readonly number[]) => readonly Evaluation[]
   readonly learningRate: number
 }
 
@@ -65,33 +69,42 @@ export function reduceStep(
     return [{ planned, variable, state: variableState, evaluation }]
   })
   clip(evaluator, plan, active)
+  const evaluationsOf = (members: readonly number[]): Evaluation[] => {
+    const planned = new Set(members.map((index) => plan.parameters[index]!))
+    return active.filter((one) => planned.has(one.planned)).map(({ evaluation }) => evaluation)
+  }
 
   const outcomes = plan.units.map((unit): UnitOutcome => {
-    const members = new Set(unit.contributors.map((index) => plan.parameters[index]!))
-    const contributions = active
-      .filter(({ planned }) => members.has(planned))
-      .map(({ evaluation }) => evaluation)
-    if (contributions.length === 0) return { unit, xi: NaN }
-    const { average, steps } = state.units.get(unit.key)!
-    const dualNorm = evaluator.total(contributions, 'dual')
+    if (evaluationsOf(unit.contributors).length === 0) return { unit, xi: NaN }
+    const unitState = state.units.get(unit.key)!
+    const { average, steps } = unitState
+    const sums = Object.fromEntries(
+      unit.sums.map(({ input, output, members }) => {
+        const evaluations = evaluationsOf(members)
+        return [input, evaluations.length === 0 ? 0 : evaluator.total(evaluations, output)]
+      }),
+    )
+    const before = valuesOf(unit, unitState)
     const scalars = unitScalars({}, unit, step)
     const { get } = evaluator.evaluate(unit.graph, {
       ...scalars,
-      dualNorm,
+      ...sums,
+      ...Object.fromEntries(unit.graph.state.map((name, i) => [`state.${name}`, before[i]!])),
       average,
       metricStep: steps + 1,
       ...(loss !== undefined && { loss }),
     })
     const values = {
-      dualNorm,
+      dualNorm: sums['dualNorm']!,
       average: get('average'),
       metric: get('metric'),
       scale: get('scale'),
       status: get('status'),
+      state: Object.fromEntries(unit.graph.state.map((name) => [name, get(`state.${name}`)])),
     }
     return { unit, xi: scalars['xi']!, values }
   })
-  return { active, outcomes, learningRate: profiles[0]?.['learningRate'] ?? NaN }
+  return { active, outcomes, evaluationsOf, learningRate: profiles[0]?.['learningRate'] ?? NaN }
 }
 
 /** Gives each clipped gradient its factor. */

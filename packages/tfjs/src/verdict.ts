@@ -3,6 +3,7 @@ import type { Evaluator } from './evaluation.js'
 import { readScalars } from './latest.js'
 import type { Scalar, Tensor, TensorFlow } from './namespace.js'
 import type { UnitOutcome } from './step.js'
+import { addAll, sumAll } from './sums.js'
 
 /** Reads a scalar at once. */
 type ScalarReader = (scalar: Tensor) => number
@@ -50,14 +51,24 @@ export interface Refused {
   readonly worst: Tensor
 }
 
-/** A step's verdict on the device: a choice between new and old values, and the record of refusals with this step in it. */
+/**
+ * A step's verdict on the device: a choice between new and old values, and the record of refusals with this step in it.
+ *
+ * @param written the new values, where they may overflow though all that they are computed from is finite
+ */
 export function decideOnDevice(
   tf: TensorFlow,
   evaluator: Evaluator,
   outcomes: readonly UnitOutcome[],
   previous: Refused | undefined,
+  written: readonly Tensor[] = [],
 ): { readonly choose: (fresh: Tensor, old: Tensor) => Tensor; readonly refused: Refused } {
   const statuses = outcomes.flatMap(({ values }) => (values ? [evaluator.tensor(values.status)] : []))
+  if (written.length > 0) {
+    const infinite = written.map((x) => sumAll(tf, tf.cast(tf.logicalNot(tf.isFinite(x)), 'float32')))
+    const some = tf.greater(addAll(tf, infinite), 0)
+    statuses.push(tf.mul(tf.cast(some, 'float32'), evaluator.tensor(stepStatus.nonFinite)))
+  }
   const worst = statuses.reduce((a, b) => tf.maximum(a, b))
   const ok = tf.equal(worst, evaluator.tensor(stepStatus.ok))
   const count = tf.sub(evaluator.tensor(1), tf.cast(ok, 'float32'))

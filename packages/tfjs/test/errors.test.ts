@@ -10,7 +10,7 @@ import {
   type Transformation,
 } from '@induced-metric/core'
 import { inducedOptimizer, type InducedOptimizer } from '@induced-metric/tfjs'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { describeModes } from './backends.js'
 import { distance, memory, mirror, normal, values } from './support.js'
 
@@ -408,3 +408,30 @@ function code(expected: ErrorCode, message: RegExp = /./): Error {
     message: expect.stringMatching(message) as string,
   }) as Error
 }
+
+describe('where there is no WebAssembly memory left', () => {
+  afterEach(() => {
+    vi.restoreAllMocks()
+    vi.resetModules()
+  })
+
+  it("the step is made of operations, unless it is to be 'wasm'", async () => {
+    vi.resetModules()
+    const fresh = await import('@induced-metric/tfjs')
+    vi.spyOn(
+      (globalThis as unknown as { WebAssembly: { Memory: () => unknown } }).WebAssembly,
+      'Memory',
+    ).mockImplementation(function fail() {
+      throw new RangeError('WebAssembly.Memory(): could not allocate memory')
+    })
+    await tf.setBackend('cpu')
+    const step = (engine: 'auto' | 'ops' | 'wasm') => {
+      const x = tf.variable(tf.tensor1d([1, 2]))
+      const optimizer = fresh.inducedOptimizer(tf, inducedMetric(sgd(), { learningRate: 0.1 }), { engine })
+      optimizer.minimize(() => x.square().sum().asScalar())
+      return [...x.dataSync()]
+    }
+    expect(step('auto')).toEqual(step('ops'))
+    expect(() => step('wasm')).toThrow(code('ERR_NOT_SUPPORTED', /no memory for them/))
+  })
+})

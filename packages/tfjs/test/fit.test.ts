@@ -7,6 +7,7 @@ import {
   log,
   logDamped,
   muon,
+  root,
   sgd,
   warmup,
   type Transformation,
@@ -27,7 +28,7 @@ describeModes(({ backend, options }) => {
       ['sgd under log', inducedMetric(sgd(), { learningRate: 0.25, xi: 1, embedding: log() })],
       ['adam under identity', inducedMetric(adam(), { learningRate: 0.05 })],
       ['adam under logDamped', inducedMetric(adam(), { learningRate: 0.1, embedding: logDamped() })],
-      ['muon', inducedMetric(muon(), { learningRate: 0.1, fallback: adam() })],
+      ['muon under root', inducedMetric(muon(), { learningRate: 0.1, xi: 'rate', embedding: root() })],
     ])('learn a line: %s', async (_name, transformation) => {
       const { x, y } = line(96)
       const model = network([1], { inputs: 3 })

@@ -30,7 +30,12 @@ interface Tab {
   readonly problems: string[]
 }
 
-async function openTab(browser: Browser, backend: string, url = served.url): Promise<Tab> {
+async function openTab(
+  browser: Browser,
+  backend: string,
+  url = served.url,
+  first: readonly 'halve'[] = [],
+): Promise<Tab> {
   const tab = await browser.newPage()
   // The wasm backend makes no thread for the last core.
   await tab.addInitScript("Object.defineProperty(navigator, 'hardwareConcurrency', { value: 4 })")
@@ -50,6 +55,7 @@ async function openTab(browser: Browser, backend: string, url = served.url): Pro
       },
       [name, given] as [string, unknown[]],
     ) as never
+  for (const name of first) await call(name)
   expect((await call('start', backend)).backend).toBe(backend)
   return { call, problems }
 }
@@ -145,6 +151,41 @@ describe.each(Object.entries(backends))('in Chromium on %s', (backend, args) => 
   it('goes on from a saved model as if nothing had happened', async () => {
     const { whole, resumed } = await call('resumed')
     expect(Math.max(...resumed.map((loss, i) => Math.abs(loss - whole[i]!)))).toBeLessThan(1e-6)
+  })
+})
+
+describe('in Chromium on webgl in half precision', () => {
+  let browser: Browser
+  let tab: Tab
+  beforeAll(async () => {
+    browser = await chromium.launch({
+      executablePath: process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium',
+      args: software,
+    })
+    tab = await openTab(browser, 'webgl', served.url, ['halve'])
+  })
+  afterAll(() => browser.close())
+  afterEach(() => expect(tab.problems.splice(0)).toEqual([]))
+
+  it.each([
+    ['adam', 0.1],
+    ['rmsprop', 0.1],
+    ['adagrad', 0.3],
+    ['sgd', 0.1],
+  ] as const)('%s trains with its defaults, and says once what it is with', async (name, learningRate) => {
+    for (const xi of [0, 0.01]) {
+      const { losses, report, finite, warned } = await tab.call('half', name, { learningRate, xi })
+      expect(report).toMatchObject({ step: 30, skippedSteps: 0 })
+      expect(losses.at(-1)).toBeLessThan(losses[0]! / 4)
+      expect(finite).toBe(true)
+      expect(warned).toHaveLength(1)
+      expect(warned[0]).toContain('half precision')
+      if (name !== 'sgd') expect(warned[0]).toContain(`${name}.epsilon is 0.0001`)
+    }
+  })
+
+  it('a step that would write what is not finite is refused, though all that goes into it is', async () => {
+    expect(await tab.call('overflow')).toEqual({ value: 60_000, skippedSteps: 1, code: 'ERR_NON_FINITE' })
   })
 })
 

@@ -19,6 +19,7 @@ export interface TrainOptions {
   readonly errorCheckInterval?: number
   readonly timeout?: number
   readonly praxis?: string
+  readonly learningRate?: number
 }
 
 export interface Dense {

@@ -1,7 +1,8 @@
 import type { Case, Damage } from '../case.js'
 import type { PlainBase, PlainTransformation } from '../plain.js'
 import type { Problem } from '../problem.js'
-import { matrices, mixed, small, table, type Row } from './table.js'
+import { oldCheckpoints } from './oldCheckpoints.js'
+import { matrices, mixed, numberOf, small, table, type Row } from './table.js'
 
 const bases: readonly PlainBase[] = [
   { name: 'sgd', momentum: 0.75 },
@@ -91,7 +92,7 @@ const resume = table('checkpoint/resume', [
 
 const handover = table('checkpoint/handover', [
   ...bases.map((base, b): Row => ({
-    n: b + 1,
+    n: numberOf(base, b + 1),
     title: `${base.name}: a checkpoint continues in the core’s reference engine`,
     check: 'handover',
     from: 'target',
@@ -100,7 +101,7 @@ const handover = table('checkpoint/handover', [
     problem: of(850 + b, { base, ...common, embedding: { name: 'logDamped' } }),
   })),
   ...bases.map((base, b): Row => ({
-    n: b + 11,
+    n: numberOf(base, b + 11),
     title: `${base.name}: a checkpoint of the core’s reference engine continues here`,
     check: 'handover',
     from: 'reference',
@@ -109,6 +110,93 @@ const handover = table('checkpoint/handover', [
     problem: of(860 + b, { base, ...common, embedding: { name: 'log' } }),
   })),
 ])
+
+/** What a unit keeps beside the average of s, and the averages of the weights. */
+const kept: readonly (readonly [title: string, transformation: Partial<PlainTransformation>])[] = [
+  ['ξ tied to a schedule', { learningRate: { schedule: 'linear', from: 0.125, to: 0, steps: 8 } }],
+  ['the averages of the losses under a floor that follows', { embedding: { name: 'root', floor: 'follow' } }],
+  ['the averages of the averaged model', { averagedModel: true, weightDecay: 0.125 }],
+  ['the first loss, where there is a start axis', { startAxis: { weight: 9, steps: 12 } }],
+  ['the averages of the weights', { averageWeights: 8 }],
+  [
+    'all of it, in the scope of each parameter',
+    {
+      averagedModel: true,
+      embedding: { name: 'log', floor: 'follow' },
+      startAxis: { weight: 9 },
+      averageWeights: 2,
+      metricScope: 'parameter',
+    },
+  ],
+  [
+    'all of it, in groups with bases of their own',
+    {
+      averagedModel: true,
+      startAxis: { weight: 9 },
+      groups: {
+        head: { base: bases[1]!, embedding: { name: 'root', floor: 'follow' }, averageWeights: 2 },
+      },
+    },
+  ],
+]
+const keptProblem = (seed: number, more: Partial<PlainTransformation>): Problem => ({
+  transformation: {
+    base: bases[4]!,
+    learningRate: 0.0625,
+    xi: 'rate',
+    embedding: { name: 'root' },
+    ...more,
+  },
+  parameters: mixed.map((p, i) => ({ ...p, group: i % 2 === 0 ? 'body' : 'head' })),
+  steps: 8,
+  seed,
+  loss: { first: 12, ratio: 0.875 },
+})
+const resumeKept = table('checkpoint/resume', [
+  ...kept.map(([title, more], i): Row => ({
+    n: i + 21,
+    title: `a checkpoint holds ${title}: resumed, the run and its state are as if uninterrupted, bit for bit`,
+    check: 'resume',
+    after: 4,
+    state: true,
+    needs,
+    problem: keptProblem(880 + i, more),
+  })),
+  ...(['muon', 'lion'] as const).map((name, i): Row => ({
+    n: i + 31,
+    title: `a checkpoint holds all that rateFree’s recipe keeps over ${name}`,
+    check: 'resume',
+    after: 1,
+    state: true,
+    needs,
+    problem: {
+      ...keptProblem(890 + i, {
+        base: { name },
+        averagedModel: true,
+        startAxis: { weight: 9 },
+        averageWeights: 8,
+      }),
+      parameters: name === 'muon' ? [...matrices, ...small] : mixed,
+    },
+  })),
+])
+const handoverKept = table(
+  'checkpoint/handover',
+  (['target', 'reference'] as const).flatMap((from, f) =>
+    kept.map(([title, more], i): Row => ({
+      n: 21 + 10 * f + i,
+      title:
+        from === 'target'
+          ? `${title}: a checkpoint continues in the core’s reference engine`
+          : `${title}: a checkpoint of the core’s reference engine continues here`,
+      check: 'handover',
+      from,
+      after: 4,
+      needs,
+      problem: keptProblem(900 + 10 * f + i, more),
+    })),
+  ),
+)
 
 /** Appended to only: the place in the list is the number. */
 const damages: readonly Damage[] = [
@@ -138,5 +226,27 @@ const bad = table(
   })),
 )
 
+/** Checkpoints of 0.1.0, from before units kept more than an average. */
+const old = table(
+  'checkpoint/old',
+  oldCheckpoints.map(({ title, problem, after, bytes }, i): Row => ({
+    n: i + 1,
+    title: `a checkpoint of 0.1.0 continues: ${title}`,
+    check: 'oldCheckpoint',
+    problem,
+    after,
+    bytes,
+    needs,
+    dtypes: ['float32'],
+  })),
+)
+
 /** Saving and loading. */
-export const checkpointCases: readonly Case[] = [...resume, ...handover, ...bad]
+export const checkpointCases: readonly Case[] = [
+  ...resume,
+  ...handover,
+  ...bad,
+  ...resumeKept,
+  ...handoverKept,
+  ...old,
+]

@@ -1,7 +1,7 @@
 import type { Case, Outcome } from '../case.js'
 import type { PlainBase, PlainTransformation } from '../plain.js'
 import type { CaseNumber, Problem } from '../problem.js'
-import { matrices, small, table, type Row } from './table.js'
+import { matrices, numberOf, small, table, type Row } from './table.js'
 
 const bases: readonly PlainBase[] = [
   { name: 'sgd', momentum: 0.75 },
@@ -41,7 +41,7 @@ const falling = { loss: { first: 2, ratio: 0.75 } }
 const skips = table('edge/skip', [
   ...bases.map((base, b) =>
     run(
-      b + 1,
+      numberOf(base, b + 1),
       `NaN in a gradient of ${base.name}: the step is skipped and leaves no trace, in the average either`,
       600 + b,
       { base, learningRate: 0.25, xi: 0.25, weightDecay: 0.125 },
@@ -51,7 +51,7 @@ const skips = table('edge/skip', [
   ),
   ...bases.map((base, b) =>
     run(
-      b + 11,
+      numberOf(base, b + 11),
       `Infinity in a gradient of ${base.name}: the step is skipped and leaves no trace`,
       610 + b,
       { base, learningRate: 0.25, xi: 0.25 },
@@ -233,7 +233,7 @@ const gradients = table('edge/gradient', [
   ),
   ...bases.map((base, b) =>
     run(
-      b + 11,
+      numberOf(base, b + 11),
       `g = 0 for one tensor under ${base.name} with decay`,
       680 + b,
       { base, learningRate: 0.25, xi: 0.25, weightDecay: 0.125 },
@@ -247,7 +247,7 @@ const gradients = table('edge/gradient', [
   ),
   ...bases.map((base, b): Row => ({
     ...run(
-      b + 21,
+      numberOf(base, b + 21),
       `gradients of 1e30 under ${base.name} in float64`,
       690 + b,
       { base, learningRate: 0.25, xi: 1e-60 },
@@ -257,7 +257,7 @@ const gradients = table('edge/gradient', [
   })),
   ...bases.map((base, b): Row => ({
     ...run(
-      b + 31,
+      numberOf(base, b + 31),
       `gradients of 1e-30 under ${base.name} in float64`,
       700 + b,
       { base, learningRate: 0.25, xi: 0.25 },
@@ -287,13 +287,17 @@ const gradients = table('edge/gradient', [
     ),
     dtypes: ['float64'],
   },
-  run(
-    43,
-    'lion takes a gradient of 1e30: its s does not square',
-    712,
-    { base: { name: 'lion' }, learningRate: 0.25, xi: 1e-30, beta: 0 },
-    { steps: 1, gradientScale: 1e30, gradientKind: 'steady' },
-  ),
+  {
+    ...run(
+      143,
+      'a gradient of 1e30 in float32, whose square overflows under lion: the step is skipped',
+      712,
+      { base: { name: 'lion' }, learningRate: 0.25, xi: 0.25, weightDecay: 0.125 },
+      { inject: inject(2, 1e30) },
+      { 2: 'skipped' },
+    ),
+    dtypes: ['float32'],
+  },
   ...bases
     .filter(({ name }) => name !== 'lion')
     .map((base, b): Row => ({
@@ -340,7 +344,7 @@ const shapes = (list: readonly (readonly number[])[]): Problem['parameters'] =>
 const tensors = table('edge/shape', [
   ...bases.map((base, b) =>
     run(
-      b + 1,
+      numberOf(base, b + 1),
       `empty tensors beside others, under ${base.name}`,
       720 + b,
       { base, learningRate: 0.25, xi: 0.25 },
@@ -358,7 +362,7 @@ const tensors = table('edge/shape', [
   ),
   ...bases.map((base, b) =>
     run(
-      b + 11,
+      numberOf(base, b + 11),
       `scalars and single elements, under ${base.name}`,
       730 + b,
       { base, learningRate: 0.25, xi: 0.25 },

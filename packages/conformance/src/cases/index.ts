@@ -1,15 +1,19 @@
 import type { Case } from '../case.js'
 import { checkpointCases } from './checkpoint.js'
+import { convexCases } from './convex.js'
 import { edgeCases } from './edge.js'
 import { errorCases } from './error.js'
 import { optionCases } from './option.js'
 import { customCases, goldenCases, randomCases } from './others.js'
 import { propertyCases } from './property.js'
+import { rateFreeCases } from './rateFree.js'
+import { startCases } from './start.js'
 import { stepCases } from './step.js'
 import { supportCases } from './support.js'
+import { tiedCases } from './tied.js'
 
 /** Grows with every case that is added or withdrawn. */
-export const casesVersion = 1
+export const casesVersion = 2
 
 /** All cases, by family. */
 export const cases: readonly Case[] = [
@@ -23,4 +27,8 @@ export const cases: readonly Case[] = [
   ...customCases,
   ...goldenCases,
   ...randomCases,
+  ...tiedCases,
+  ...startCases,
+  ...rateFreeCases,
+  ...convexCases,
 ]

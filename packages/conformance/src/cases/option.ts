@@ -350,6 +350,12 @@ const groups = table('option/groups', [
     { base: sgd, learningRate: 0.25, metricScope: 'group' },
     inGroups,
   ),
+  run(
+    10,
+    'a group at ξ = 0 counts in the s of all groups',
+    { base: sgd, learningRate: 0.25, xi: 0.25, groups: { head: { xi: 0 } } },
+    inGroups,
+  ),
 ])
 
 const scope = table('option/scope', [

@@ -1,10 +1,12 @@
 import type { Case } from '../case.js'
 import type { PlainBase, PlainEmbedding, PlainTransformation } from '../plain.js'
 import type { Problem } from '../problem.js'
-import { matrices, mixed, table, type Row } from './table.js'
+import { matrices, mixed, numberOf, table, type Row } from './table.js'
 
-/** Appended to only: the place in the list is part of the ids. */
-const variants: Readonly<Record<string, readonly { readonly base: PlainBase; readonly of: string }[]>> = {
+/** The bases and their options. Appended to only: the place in the list is part of the ids. */
+export const variants: Readonly<
+  Record<string, readonly { readonly base: PlainBase; readonly of: string }[]>
+> = {
   sgd: [
     { base: { name: 'sgd' }, of: 'sgd' },
     { base: { name: 'sgd', momentum: 0.9 }, of: 'sgd with averaged, bias-corrected momentum' },
@@ -85,7 +87,7 @@ const trajectories = Object.entries(variants).flatMap(([name, list], b) =>
           seed: 1000 * (b + 1) + 10 * v + e,
           ...(embedding.name === 'identity' ? {} : { loss: { first: 4, ratio: 0.75 } }),
         }
-        return { n: 4 * v + e + 1, title: `${of} ${under}`, check: 'trajectory', problem }
+        return { n: numberOf(base, 4 * v + e + 1), title: `${of} ${under}`, check: 'trajectory', problem }
       }),
     ),
   ),
@@ -144,19 +146,19 @@ const withFallback = (more: Partial<PlainTransformation>, seed: number): Problem
 
 const fallbacks = table('step/fallback', [
   {
-    n: 1,
+    n: 101,
     title: 'muon hands what is no matrix to adam, and s sums over both',
     check: 'trajectory',
     problem: withFallback({}, 31),
   },
   {
-    n: 2,
+    n: 102,
     title: 'muon hands what is no matrix to the fallback that is given',
     check: 'trajectory',
     problem: withFallback({ fallback: { name: 'sgd', momentum: 0.5 } }, 32),
   },
   {
-    n: 3,
+    n: 103,
     title: 'muon with a fallback under log',
     check: 'trajectory',
     problem: withFallback({ embedding: { name: 'log' } }, 33),

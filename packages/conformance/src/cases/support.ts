@@ -20,6 +20,12 @@ export function probe(feature: Feature, manifest: Pick<Manifest, 'capabilities'>
     schedules: { learningRate: { schedule: 'linear', from: 0.25, to: 0, steps: 4 } },
     weightDecay: { weightDecay: 0.125 },
     decayMask: { weightDecay: 0.125, decayMask: 'matrices' },
+    decayScaling: { weightDecay: 0.125, decayScaling: 'step' },
+    tiedXi: { xi: 'rate' },
+    followingFloor: { embedding: { name: declaredLog(manifest), floor: 'follow' } },
+    averagedModel: { averagedModel: true, embedding: { name: declaredLog(manifest) } },
+    startAxis: { startAxis: { weight: 1 } },
+    averageWeights: { averageWeights: 1 },
     groups: { groups: { head: { learningRate: 0.125 } } },
     metricScope: { metricScope: 'parameter' },
     clipNorm: { clipNorm: 1 },
@@ -42,10 +48,10 @@ export function probe(feature: Feature, manifest: Pick<Manifest, 'capabilities'>
   }
 }
 
+/** An embedding that reads the loss. */
 function declaredLog({ capabilities }: Pick<Manifest, 'capabilities'>): string {
-  return capabilities.includes('embedding/log') || !capabilities.includes('embedding/logDamped')
-    ? 'log'
-    : 'logDamped'
+  const names = ['log', 'logDamped', 'root'] as const
+  return names.find((name) => capabilities.includes(`embedding/${name}`)) ?? 'log'
 }
 
 /** The smallest problem a manifest can run. */

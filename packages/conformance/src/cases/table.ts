@@ -1,5 +1,6 @@
 import { needsOf, type Case, type CaseBody } from '../case.js'
 import type { Dtype, Feature } from '../manifest.js'
+import type { PlainBase } from '../plain.js'
 import type { ProblemParameter } from '../problem.js'
 
 /** A row of a table of cases: its number in the id, what must hold, and what is asked. */
@@ -53,3 +54,11 @@ export const small: readonly ProblemParameter[] = [
 
 /** The same, from 0: there a step is its own result, with no rounding against θ. */
 export const fromZero: readonly ProblemParameter[] = small.map((p) => ({ ...p, fill: 0 }))
+
+/**
+ * The number of a case whose base stands in the second suite as it stood in the first: the s of `lion` and `muon` is another
+ * one since then, and what it changed goes by new numbers.
+ */
+export function numberOf(base: PlainBase, n: number): number {
+  return base.name === 'lion' || base.name === 'muon' ? n + 100 : n
+}

@@ -1,10 +1,10 @@
 import type { CaseBody, Damage } from '../case.js'
-import { expectClose, expectError, expectSame, fail } from '../compare.js'
+import { expectClose, expectError, expectSame, expectTrue, fail } from '../compare.js'
 import { lossOption, readCopies, runProblem, scalarsOf, toCore, type Context } from '../context.js'
 import { createOracle } from '../oracle/index.js'
 import { arrayOf, problemParameters, problemStep, type Problem } from '../problem.js'
 import type { Session, TargetParameter, TypedArray } from '../target.js'
-import { snapshot } from './trajectory.js'
+import { savedStates, snapshot } from './trajectory.js'
 
 type Body<K extends CaseBody['check']> = Extract<CaseBody, { check: K }>
 
@@ -30,7 +30,7 @@ function at(problem: Problem, context: Context, values: readonly ArrayLike<numbe
 }
 
 /** Saved after some steps, loaded into a second session and continued: as if it had never been interrupted. */
-export async function resume(context: Context, { problem, after }: Body<'resume'>): Promise<void> {
+export async function resume(context: Context, { problem, after, state }: Body<'resume'>): Promise<void> {
   const whole = await runProblem(context, problem)
   const first = await runProblem(context, problem, { to: after })
   const bytes = await saveOf(first.session)
@@ -44,6 +44,10 @@ export async function resume(context: Context, { problem, after }: Body<'resume'
     [rest.reports.at(-1)!.step],
     [whole.reports.at(-1)!.step],
   )
+  if (state === true && context.bitwise) {
+    const [expected, got] = savedStates(context, await saveOf(whole.session), await saveOf(second))
+    expectTrue(got === expected, `the state at the end, after resuming, is ${got}, not ${expected}`)
+  }
   // Saving must not disturb the session that was saved.
   const undisturbed = await runProblem(context, problem, { session: first.session, from: after + 1 })
   compareRuns(context, problem, undisturbed.parameters, whole.parameters, 'continued after save()')
@@ -94,6 +98,35 @@ export async function handover(context: Context, { problem, after, from }: Body<
       tolerance,
     )
   })
+}
+
+/** A checkpoint of an earlier release continues as if it were of this one. */
+export async function oldCheckpoint(
+  context: Context,
+  { problem, after, bytes }: Body<'oldCheckpoint'>,
+): Promise<void> {
+  const oracle = createOracle(problem.transformation, problemParameters(problem, context.dtype))
+  const takeUntil = (from: number, to: number): void => {
+    for (let step = from; step <= to; step++) {
+      const { gradients, loss } = problemStep(problem, step, context.dtype)
+      oracle.step(gradients, { loss })
+    }
+  }
+  takeUntil(1, after)
+  const session = await context.create(problem.transformation, at(problem, context, oracle.read()))
+  await loadInto(session, fromBase64(bytes))
+  const { reports } = await runProblem(context, problem, { session, from: after + 1 })
+  expectSame(context.ledger, 'report.step after resuming', [reports.at(-1)!.step], [problem.steps])
+  takeUntil(after + 1, problem.steps)
+  const got = await readCopies(session)
+  oracle.read().forEach((values, i) => {
+    const where = `continued from an old checkpoint, parameter ${problem.parameters[i]!.name}`
+    expectClose(context.ledger, where, got[i]!, values, context.tolerance(scalarsOf(problem)))
+  })
+}
+
+function fromBase64(text: string): Uint8Array {
+  return Uint8Array.from(atob(text), (character) => character.charCodeAt(0))
 }
 
 /** The core's reference engine as a session. */

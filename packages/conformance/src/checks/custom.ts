@@ -64,6 +64,82 @@ export async function customBase(context: Context, { problem }: Body<'customBase
   }
 }
 
+/**
+ * A base of the kit's own with momentum whose direction is no linear map of it, d = x̂/(|x̂| + ½), x̂ = m/(1−μᵗ), and which
+ * gives x̂ or does not.
+ */
+export function averageTransformation(
+  core: Core,
+  average: 'given' | 'without',
+  averagedModel: boolean,
+): CoreTransformation {
+  const { abs, add, div, ema, pow, sub } = core.algebra
+  const base = core.definePreconditioner({
+    name: 'conformance-average',
+    update({ gradient, step, slot }) {
+      const m = ema(slot('m'), gradient, 0.75)
+      const mean = div(m, sub(1, pow(0.75, step)))
+      const direction = div(mean, add(abs(mean), 0.5))
+      return { direction, slots: { m }, ...(average === 'given' && { average: mean }) }
+    },
+  })
+  return core.inducedMetric(base(), {
+    learningRate: 0.0625,
+    xi: 'rate',
+    beta: 0.5,
+    embedding: core.root(),
+    averagedModel,
+  })
+}
+
+/** The kit's own base with an average runs, with s = Σ⟨x̂,d⟩⟨g,g⟩/⟨x̂,x̂⟩; and with the averaged model, by x̂'s weights. */
+export async function customAverage(context: Context, { problem }: Body<'customAverage'>): Promise<void> {
+  const isModel = problem.transformation.averagedModel === true
+  const transformation = averageTransformation(context.target.core, 'given', isModel)
+  const theta = problemParameters(problem, context.dtype).map(({ data }) => Float64Array.from(data))
+  const session = await context.create(transformation, problemParameters(problem, context.dtype))
+  const kept = theta.map((data) => new Float64Array(data.length))
+  let [average, rest] = [0, 0]
+  for (let step = 1; step <= problem.steps; step++) {
+    const { gradients, loss } = problemStep(problem, step, context.dtype)
+    const whole = 1 - 0.75 ** step
+    let [s, along, model, slope] = [0, 0, 0, 0]
+    const directions = gradients.map((g, p) => {
+      let [xd, gg, xx] = [0, 0, 0]
+      const direction = Float64Array.from(g!, (x, i) => {
+        kept[p]![i] = 0.75 * kept[p]![i]! + 0.25 * x
+        const mean = kept[p]![i] / whole
+        const d = mean / (Math.abs(mean) + 0.5)
+        xd += mean * d
+        gg += x * x
+        xx += mean * mean
+        model += mean * theta[p]![i]!
+        slope += x * theta[p]![i]!
+        return d
+      })
+      s += (xd * gg) / xx
+      along += xd
+      return direction
+    })
+    average = 0.5 * average + 0.5 * s
+    rest = 0.75 * rest + 0.25 * (loss! - slope)
+    const height = isModel ? rest / whole + model : loss!
+    const metric = 0.0625 * (isModel ? along : average / (1 - 0.5 ** step))
+    const rho = height / (height + metric)
+    directions.forEach((direction, p) =>
+      direction.forEach((x, i) => (theta[p]![i] = theta[p]![i]! - 0.0625 * rho * x)),
+    )
+    const report = await session.step(gradients, lossOption(loss))
+    const tolerance = context.tolerance(scalarsOf(problem))
+    expectClose(context.ledger, `step ${step}, report.dualNorm`, [report.dualNorm], [s], tolerance)
+    expectClose(context.ledger, `step ${step}, report.scale`, [report.scale], [rho], tolerance)
+    const got = await readCopies(session)
+    theta.forEach((values, p) =>
+      expectClose(context.ledger, `step ${step}, parameter ${p}`, got[p]!, values, tolerance),
+    )
+  }
+}
+
 /** f = h = √L as an embedding of the kit's own, over an `sgd` base. */
 export function customEmbeddingTransformation(core: Core): CoreTransformation {
   const { div, sqrt } = core.algebra
@@ -99,19 +175,24 @@ export async function customEmbedding(context: Context, { problem }: Body<'custo
   }
 }
 
-/** A function of the step as learning rate: the same as the same values given as a built-in schedule. */
+/**
+ * A function of the step as learning rate: the same as the same values given as a built-in schedule; and where ξ is tied to
+ * it, the same as those values for ξ.
+ */
 export async function customSchedule(context: Context, { problem }: Body<'customSchedule'>): Promise<void> {
   const { core } = context.target
+  const isTied = problem.transformation.xi === 'rate'
   const values = Array.from({ length: problem.steps }, (_, i) => 1 / (i + 2))
   const boundaries = values.slice(1).map((_, i) => i + 1)
+  const schedule = { schedule: 'piecewise', values, boundaries }
   const own = core.inducedMetric(core.sgd({ momentum: 0.5 }), {
     learningRate: (step) => 1 / (step + 1),
-    xi: 0.5,
+    xi: isTied ? 'rate' : 0.5,
   })
   const builtin = toCore(context.target, {
     base: { name: 'sgd', momentum: 0.5 },
-    learningRate: { schedule: 'piecewise', values, boundaries },
-    xi: 0.5,
+    learningRate: schedule,
+    xi: isTied ? schedule : 0.5,
   })
   const a = await context.create(own, problemParameters(problem, context.dtype))
   const b = await context.create(builtin, problemParameters(problem, context.dtype))

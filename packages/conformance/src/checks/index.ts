@@ -1,8 +1,10 @@
 import type { Case } from '../case.js'
 import { probe } from '../cases/support.js'
 import type { Context } from '../context.js'
-import { badCheckpoint, handover, resume } from './checkpoints.js'
-import { customBase, customEmbedding, customSchedule } from './custom.js'
+import { approach } from './approach.js'
+import { badCheckpoint, handover, oldCheckpoint, resume } from './checkpoints.js'
+import { customAverage, customBase, customEmbedding, customSchedule } from './custom.js'
+import { rateFree, refused, roundTrip } from './data.js'
 import { badOption, badShape, disposed } from './errors.js'
 import {
   decayAlone,
@@ -22,7 +24,8 @@ import {
 } from './properties.js'
 import { random } from './random.js'
 import { support } from './support.js'
-import { goldenTrajectory, plane, trajectory } from './trajectory.js'
+import { cappedStep, keepsWeights, promise } from './tied.js'
+import { goldenTied, goldenTrajectory, plane, trajectory } from './trajectory.js'
 
 /** Asks what a case asks; throws where the target's answer is wrong. */
 export async function runCheck(context: Context, body: Case): Promise<void> {
@@ -31,6 +34,8 @@ export async function runCheck(context: Context, body: Case): Promise<void> {
       return trajectory(context, body)
     case 'golden':
       return goldenTrajectory(context, body)
+    case 'goldenTied':
+      return goldenTied(context, body)
     case 'plane':
       return plane(context, body)
     case 'equal':
@@ -65,6 +70,8 @@ export async function runCheck(context: Context, body: Case): Promise<void> {
       return resume(context, body)
     case 'handover':
       return handover(context, body)
+    case 'oldCheckpoint':
+      return oldCheckpoint(context, body)
     case 'badCheckpoint':
       return badCheckpoint(context, body)
     case 'badShape':
@@ -79,6 +86,22 @@ export async function runCheck(context: Context, body: Case): Promise<void> {
       return customEmbedding(context, body)
     case 'customSchedule':
       return customSchedule(context, body)
+    case 'customAverage':
+      return customAverage(context, body)
+    case 'refused':
+      return refused(context, body)
+    case 'rateFree':
+      return rateFree(context, body)
+    case 'roundTrip':
+      return roundTrip(context, body)
+    case 'approach':
+      return approach(context, body)
+    case 'cappedStep':
+      return cappedStep(context, body)
+    case 'promise':
+      return promise(context, body)
+    case 'keepsWeights':
+      return keepsWeights(context, body)
     case 'support':
       return support(context, body.capability, probe(body.capability, context.target.manifest))
     case 'random':

@@ -2,105 +2,12 @@ import * as fc from 'fast-check'
 import type { CaseBody } from '../case.js'
 import { expectClose, expectSame, fail } from '../compare.js'
 import { createContext, lossOption, readCopies, runProblem, scalarsOf, type Context } from '../context.js'
-import type { Capability } from '../manifest.js'
-import type { PlainBase, PlainEmbedding, PlainTransformation } from '../plain.js'
 import { problemParameters, problemStep, sizeOf, type Problem } from '../problem.js'
 import type { Session } from '../target.js'
 import { loadInto, saveOf } from './checkpoints.js'
+import { someGroupedProblem, someProblem, someTiedProblem } from './drawn.js'
 import { factorRange, layout } from './properties.js'
 import { trajectory } from './trajectory.js'
-
-/** A whole number of 64ths: short to read in a counterexample, exact in both element types. */
-function sixtyFourths(from: number, to: number): fc.Arbitrary<number> {
-  return fc.integer({ min: Math.round(from * 64), max: Math.round(to * 64) }).map((n) => n / 64)
-}
-
-/** Bases an adapter declares, with hyperparameters that leave no sign and no root to rounding. */
-function someBase(context: Context, without: readonly string[] = []): fc.Arbitrary<PlainBase> {
-  // Given as 0, a rate may take another way through an optimiser.
-  const rate = fc.oneof(
-    { weight: 1, arbitrary: fc.constant(0) },
-    { weight: 4, arbitrary: sixtyFourths(0, 0.98) },
-  )
-  const arbitraries: Record<string, fc.Arbitrary<PlainBase>> = {
-    sgd: fc.record({ name: fc.constant('sgd'), momentum: rate }),
-    heavyBall: fc.record({
-      name: fc.constant('heavyBall'),
-      momentum: rate,
-      dampening: sixtyFourths(0, 0.5),
-      nesterov: fc.boolean(),
-    }),
-    rmsprop: fc.record({
-      name: fc.constant('rmsprop'),
-      decay: sixtyFourths(0.25, 0.95),
-      epsilon: fc.constantFrom(2 ** -20, 0.125),
-      centered: fc.boolean(),
-      momentum: rate,
-    }),
-    adagrad: fc.record({
-      name: fc.constant('adagrad'),
-      epsilon: fc.constantFrom(2 ** -20, 0.125),
-      initialAccumulator: sixtyFourths(0, 2),
-    }),
-    adam: fc.record({
-      name: fc.constant('adam'),
-      beta1: rate,
-      beta2: rate,
-      epsilon: fc.constantFrom(2 ** -20, 0.125),
-      nesterov: fc.boolean(),
-    }),
-    lion: fc.record({ name: fc.constant('lion'), beta1: rate, beta2: rate }),
-  }
-  const names = Object.keys(arbitraries).filter(
-    (name) => context.declares(`base/${name}` as Capability) && !without.includes(name),
-  )
-  return fc.oneof(...names.map((name) => arbitraries[name]!))
-}
-
-function someEmbedding(context: Context): fc.Arbitrary<PlainEmbedding> {
-  const floor = sixtyFourths(-1, 0)
-  const arbitraries: Record<string, fc.Arbitrary<PlainEmbedding>> = {
-    identity: fc.constant({ name: 'identity' }),
-    log: fc.record({ name: fc.constant('log'), floor }),
-    logDamped: fc.record({ name: fc.constant('logDamped'), floor }),
-  }
-  const names = Object.keys(arbitraries).filter((name) => context.declares(`embedding/${name}` as Capability))
-  return fc.oneof(...names.map((name) => arbitraries[name]!))
-}
-
-function someTransformation(context: Context): fc.Arbitrary<PlainTransformation> {
-  return fc.record(
-    {
-      base: someBase(context),
-      embedding: someEmbedding(context),
-      learningRate: sixtyFourths(1 / 64, 0.5),
-      xi: fc.oneof(fc.constant('auto' as const), sixtyFourths(0, 4)),
-      beta: sixtyFourths(0, 0.95),
-      ...(context.declares('weightDecay') && { weightDecay: sixtyFourths(0, 0.5) }),
-      ...(context.declares('clipNorm') && { clipNorm: sixtyFourths(0.5, 8) }),
-    },
-    { requiredKeys: ['base', 'embedding', 'learningRate'] },
-  )
-}
-
-const someShape = fc.oneof(
-  fc.constant([]),
-  fc.tuple(fc.integer({ min: 1, max: 9 })),
-  fc.tuple(fc.integer({ min: 1, max: 4 }), fc.integer({ min: 1, max: 5 })),
-)
-
-function someProblem(context: Context): fc.Arbitrary<Problem> {
-  return fc.record({
-    transformation: someTransformation(context),
-    parameters: fc
-      .array(someShape, { minLength: 1, maxLength: 4 })
-      .map((shapes) => shapes.map((shape, i) => ({ name: `p${i}`, shape }))),
-    steps: fc.integer({ min: 1, max: 6 }),
-    seed: fc.integer({ min: 0, max: 0xffff }),
-    gradientKind: fc.constant('steady' as const),
-    loss: fc.record({ first: sixtyFourths(0.5, 4), ratio: fc.constantFrom(0.75, 1, 1.25) }),
-  })
-}
 
 /** Where a run is disturbed. */
 interface Disturbance {
@@ -182,6 +89,8 @@ async function interrupted(context: Context, problem: Problem, stops: readonly n
   })
 }
 
+const someStops = fc.array(fc.integer({ min: 1, max: 6 }), { minLength: 1, maxLength: 3 })
+
 type Check = (context: Context) => Promise<void>
 
 /** The properties by name: what to draw, and what must hold of it. */
@@ -215,7 +124,8 @@ const properties: Readonly<Record<string, (context: Context) => fc.Arbitrary<Che
     layout: (context) =>
       fc
         .tuple(
-          someProblem(context),
+          // The s of lion is a sum over tensors.
+          someProblem(context, ['lion']),
           fc.array(fc.integer({ min: 1, max: 7 }), { minLength: 1, maxLength: 6 }),
           fc.constantFrom('kept' as const, 'reversed' as const),
         )
@@ -256,7 +166,22 @@ const properties: Readonly<Record<string, (context: Context) => fc.Arbitrary<Che
 
     resume: (context) =>
       fc
-        .tuple(someProblem(context), fc.array(fc.integer({ min: 1, max: 6 }), { minLength: 1, maxLength: 3 }))
+        .tuple(someProblem(context), someStops)
+        .map(([problem, stops]) => shown({ problem, stops }, (c) => interrupted(c, problem, stops))),
+
+    tied: (context) =>
+      someTiedProblem(context).map((problem) =>
+        shown({ problem }, (c) => trajectory(c, { check: 'trajectory', problem }, 'largest')),
+      ),
+
+    groups: (context) =>
+      someGroupedProblem(context).map((problem) =>
+        shown({ problem }, (c) => trajectory(c, { check: 'trajectory', problem }, 'largest')),
+      ),
+
+    tiedResume: (context) =>
+      fc
+        .tuple(someTiedProblem(context), someStops)
         .map(([problem, stops]) => shown({ problem, stops }, (c) => interrupted(c, problem, stops))),
   }
 

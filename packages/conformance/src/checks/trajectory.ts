@@ -1,11 +1,12 @@
 import type { CaseBody, Outcome } from '../case.js'
-import { expectBits, expectClose, expectError, expectSame, expectTrue } from '../compare.js'
+import { expectBits, expectClose, expectError, expectSame, expectTrue, fail } from '../compare.js'
 import { lossOption, readCopies, scalarsOf, type Context } from '../context.js'
 import { planeFunctions } from '../functions.js'
-import { golden, smallFunctionRows, smallFunctions, translate, translateRow } from '../golden/index.js'
+import { golden, smallFunctionRows, smallFunctions, tied, translate, translateRow } from '../golden/index.js'
 import { createOracle, type OracleReport } from '../oracle/index.js'
+import type { PlainTransformation } from '../plain.js'
 import { arrayOf, problemParameters, problemStep, type Problem } from '../problem.js'
-import type { Session, SessionReport, TypedArray } from '../target.js'
+import type { CoreTransformation, Session, SessionReport, TypedArray } from '../target.js'
 
 type Body<K extends CaseBody['check']> = Extract<CaseBody, { check: K }>
 
@@ -18,14 +19,27 @@ type Body<K extends CaseBody['check']> = Extract<CaseBody, { check: K }>
  */
 export async function trajectory(
   context: Context,
-  { problem, outcomes, reports = true }: Body<'trajectory'>,
+  body: Body<'trajectory'>,
   relativeTo: 'current' | 'largest' = 'current',
 ): Promise<void> {
+  await compareWithOracle(context, body.problem, body.problem.transformation, { ...body, relativeTo })
+}
+
+/** Compares every step of a transformation with the oracle's, which goes by the problem's. */
+export async function compareWithOracle(
+  context: Context,
+  problem: Problem,
+  transformation: PlainTransformation | CoreTransformation,
+  options: Pick<Body<'trajectory'>, 'outcomes' | 'reports'> & {
+    readonly relativeTo?: 'current' | 'largest'
+  } = {},
+): Promise<void> {
+  const { outcomes, reports = true, relativeTo = 'current' } = options
   const start = problemParameters(problem, context.dtype)
   const largest = start.map(({ data }) => magnitude(data))
   const oracle = createOracle(problem.transformation, start)
   const session = await context.create(
-    problem.transformation,
+    transformation,
     start.map((p) => ({ ...p, data: p.data.slice() })),
   )
   let taken = 0
@@ -48,6 +62,7 @@ export async function trajectory(
     theta.forEach((values, i) => (largest[i] = Math.max(largest[i]!, magnitude(values))))
     const scales = relativeTo === 'largest' ? largest : undefined
     await compareParameters(context, problem, session, theta, `call ${step}`, scales)
+    await compareAverages(context, problem.parameters, session, oracle.readAverages(), `call ${step}`)
     if (reports) compareReport(context, problem, report, expected, `call ${step}`)
   }
 }
@@ -116,7 +131,11 @@ export async function snapshot(
  * Two checkpoints' states as text, slots and all, to be compared; the count of skipped steps is no state of the
  * optimisation. An adapter may meet its parameters only at their first step, and then has nothing to save before it.
  */
-function savedStates(context: Context, before: Uint8Array, after: Uint8Array): [was: string, is: string] {
+export function savedStates(
+  context: Context,
+  before: Uint8Array,
+  after: Uint8Array,
+): [was: string, is: string] {
   const { decodeCheckpoint } = context.target.core
   const { skippedSteps: _, ...was } = decodeCheckpoint(before)
   const { skippedSteps: __, ...is } = decodeCheckpoint(after)
@@ -154,7 +173,41 @@ function magnitude(values: TypedArray): number {
   return size
 }
 
-/** Compares what a report says where one factor holds for all. */
+/** Compares the averages of the parameters over the steps, wherever a session shows them. */
+async function compareAverages(
+  context: Context,
+  parameters: readonly { readonly name: string }[],
+  session: Session,
+  expected: readonly (Float64Array | undefined)[],
+  where: string,
+): Promise<void> {
+  if (expected.every((values) => values === undefined)) return
+  const bytes = context.declares('checkpoint') ? await session.save?.() : undefined
+  const saved = bytes && context.target.core.decodeCheckpoint(bytes).parameters.map(({ slots }) => slots)
+  const shown = session.slots && Object.values(await session.slots())
+  for (const [place, slots] of [
+    ['its checkpoint', saved],
+    ['its slots', shown],
+  ] as const) {
+    if (slots === undefined) continue
+    expected.forEach((values, i) => {
+      if (values === undefined) return
+      const { name } = parameters[i]!
+      const got = slots[i]?.['averagedParameter']
+      if (got === undefined) fail(`${where}: ${place} must hold averagedParameter of ${name}`)
+      const tolerance = context.tolerance(1)
+      expectClose(
+        context.ledger,
+        `${where}, averagedParameter of ${name} in ${place}`,
+        got,
+        values,
+        tolerance,
+      )
+    })
+  }
+}
+
+/** Compares what a report says, and of every unit where it says so. */
 function compareReport(
   context: Context,
   problem: Problem,
@@ -162,12 +215,18 @@ function compareReport(
   expected: OracleReport,
   where: string,
 ): void {
-  const { groups, metricScope = 'global' } = problem.transformation
-  if (groups !== undefined || metricScope !== 'global') return
   const tolerance = context.tolerance(scalarsOf(problem))
   for (const key of ['dualNorm', 'metric', 'scale', 'learningRate', 'xi'] as const) {
     expectClose(context.ledger, `${where}, report.${key}`, [report[key]], [expected[key]], tolerance)
   }
+  if (report.units === undefined) return
+  expectSame(context.ledger, `${where}: number of units`, [report.units.length], [expected.units.length])
+  expected.units.forEach((unit, i) => {
+    for (const key of ['dualNorm', 'metric', 'scale', 'xi'] as const) {
+      const name = `${where}, report.units[${i}].${key}`
+      expectClose(context.ledger, name, [report.units![i]![key]], [unit[key]], tolerance)
+    }
+  })
 }
 
 /** Every step as the golden vector has it. */
@@ -221,6 +280,32 @@ export async function goldenTrajectory(context: Context, { suite, name }: Body<'
         tolerance,
       )
     }
+  }
+}
+
+/** Every step as the whole history gives it. */
+export async function goldenTied(context: Context, { name }: Body<'goldenTied'>): Promise<void> {
+  const { transformation, params, steps, expected } = tied.find((vector) => vector.name === name)!
+  const session = await context.create(
+    transformation,
+    params.map((p) => ({ name: p.name, shape: p.shape, data: arrayOf(context.dtype, p.data) })),
+  )
+  const tolerance = context.tolerance(params.reduce((n, p) => n + p.data.length, 0))
+  for (const [i, { grads, loss }] of steps.entries()) {
+    const gradients = grads.map((g) => arrayOf(context.dtype, g))
+    const report = await session.step(gradients, { loss })
+    const entry = expected.find(({ step }) => step === i + 1)
+    if (entry === undefined) continue
+    const where = `step ${i + 1}`
+    for (const key of ['scale', 'metric', 'dualNorm'] as const) {
+      expectClose(context.ledger, `${where}, report.${key}`, [report[key]], [entry[key]], tolerance)
+    }
+    const got = await session.read()
+    entry.params.forEach((values, p) =>
+      expectClose(context.ledger, `${where}, parameter ${params[p]!.name}`, got[p]!, values, tolerance),
+    )
+    const averages = entry.averages?.map((values) => Float64Array.from(values)) ?? []
+    await compareAverages(context, params, session, averages, where)
   }
 }
 

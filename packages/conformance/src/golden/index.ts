@@ -10,7 +10,8 @@ export { newtonSchulz } from './newtonSchulz.js'
 export { smallFunctionRows, smallFunctions } from './smallFunctions.js'
 export { translate, translateRow } from './translate.js'
 export type { Translated } from './translate.js'
-export type { GoldenCase, GoldenMatrix, SmallFunction, SmallFunctionRow } from './types.js'
+export { tied } from './tied.js'
+export type { GoldenCase, GoldenMatrix, SmallFunction, SmallFunctionRow, TiedVector } from './types.js'
 
 /** The golden trajectories, by suite. */
 export const golden: Readonly<Record<string, readonly GoldenCase[]>> = {

@@ -1,3 +1,5 @@
+import type { PlainTransformation } from '../plain.js'
+
 /** A trajectory computed by an independent implementation. */
 export interface GoldenCase {
   readonly name: string
@@ -31,6 +33,26 @@ export interface GoldenCase {
   /** Allowed max|got − expected| of a tensor, relative to max|expected|. */
   readonly rtol: number
   readonly note?: string
+}
+
+/** A trajectory of the learning rate's own metric, in the kit's own terms. */
+export interface TiedVector {
+  readonly name: string
+  readonly transformation: PlainTransformation
+  /** Whether single precision comes as near as it does elsewhere. */
+  readonly single: boolean
+  readonly params: GoldenCase['params']
+  readonly steps: readonly { readonly grads: readonly (readonly number[])[]; readonly loss: number }[]
+  readonly expected: readonly {
+    readonly step: number
+    readonly params: readonly (readonly number[])[]
+    /** ρ, v̂ and s. */
+    readonly scale: number
+    readonly metric: number
+    readonly dualNorm: number
+    /** The averages of the parameters, where they are kept. */
+    readonly averages?: readonly (readonly number[])[]
+  }[]
 }
 
 /** A matrix before and after Newton–Schulz. */

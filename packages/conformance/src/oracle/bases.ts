@@ -1,27 +1,27 @@
+import { averages, type Moment } from './averages.js'
 import { newtonSchulz } from './newtonSchulz.js'
 
 /** What one base makes of one parameter's gradient: nothing is written, the new slots are handed back. */
 export interface BaseResult {
   /** P m̂: what the step subtracts, before the learning rate and the metric's factor. */
   readonly direction: Float64Array
-  /** This parameter's part of s = gᵀ P g; the sum of all is taken as 0 where it is negative. */
+  /** This parameter's part of s; the sum of all is taken as 0 where it is negative. */
   readonly dual: number
+  /** x̂, the average of gradients that the direction is taken of. */
+  readonly average: Float64Array
   readonly slots: Readonly<Record<string, Float64Array>>
 }
 
-/** One step of one base on one parameter, in float64. */
-export interface BaseInput {
+/** One step of one base on one parameter, in float64; `t` is the parameter's own step count, from 1. */
+export interface BaseInput extends Moment {
   readonly g: Float64Array
   readonly shape: readonly number[]
-  /** The parameter's own step count, from 1. */
-  readonly t: number
   readonly slots: Readonly<Record<string, Float64Array>>
-  /** A hyperparameter's value at this step, or its default. */
-  h(name: string, otherwise: number): number
-  flag(name: string, otherwise: boolean): boolean
+  text(name: string, otherwise: string): string
 }
 
-type Base = (x: BaseInput) => BaseResult
+/** A base's direction and slots; and gᵀPg, where its preconditioner P is a linear map. */
+type Base = (x: BaseInput) => Omit<BaseResult, 'dual' | 'average'> & { readonly dual?: number }
 
 function slot(x: BaseInput, name: string, initial = 0): Float64Array {
   return x.slots[name]?.slice() ?? new Float64Array(x.g.length).fill(initial)
@@ -121,23 +121,24 @@ const adam: Base = (x) => {
   return { direction, dual, slots: { m, r } }
 }
 
-/** Lion: the sign of a shorter average than the one that is kept; s = ⟨g, direction⟩. */
+/** Lion: the sign of a shorter average than the one that is kept. */
 const lion: Base = (x) => {
   const beta1 = x.h('beta1', 0.9)
   const beta2 = x.h('beta2', 0.99)
   const m = slot(x, 'm')
   const direction = new Float64Array(m.length)
-  let dual = 0
   for (let i = 0; i < m.length; i++) {
     const g = x.g[i]!
     direction[i] = Math.sign(beta1 * m[i]! + (1 - beta1) * g)
     m[i] = beta2 * m[i]! + (1 - beta2) * g
-    dual += g * direction[i]!
   }
-  return { direction, dual, slots: { m } }
+  return { direction, slots: { m } }
 }
 
-/** Muon on a matrix: the momentum orthogonalised, times √max(1, rows/columns); s = ⟨g, direction⟩. */
+/**
+ * Muon on a matrix: the momentum orthogonalised, times √max(1, outputs/inputs); the rows are the outputs unless they are
+ * said to be the inputs.
+ */
 const muon: Base = (x) => {
   const mu = x.h('momentum', 0.95)
   const nesterov = x.flag('nesterov', true)
@@ -149,13 +150,40 @@ const muon: Base = (x) => {
     before[i] = nesterov ? mu * m[i]! + (1 - mu) * x.g[i]! : m[i]!
   }
   const direction = newtonSchulz(before, rows, columns, x.h('iterations', 5))
-  let dual = 0
-  for (let i = 0; i < direction.length; i++) {
-    direction[i] = direction[i]! * Math.sqrt(Math.max(1, rows / columns))
-    dual += x.g[i]! * direction[i]!
-  }
-  return { direction, dual, slots: { m } }
+  const ratio = x.text('rows', 'outputs') === 'inputs' ? columns / rows : rows / columns
+  for (let i = 0; i < direction.length; i++) direction[i] = direction[i]! * Math.sqrt(Math.max(1, ratio))
+  return { direction, slots: { m } }
 }
 
-/** The bases the kit knows, by the names they have in the plain form. */
-export const bases: Readonly<Record<string, Base>> = { sgd, heavyBall, rmsprop, adagrad, adam, lion, muon }
+/** The bases the kit knows, by the names they have in the plain form, and the slot that their average keeps. */
+const bases: Readonly<Record<string, readonly [run: Base, kept?: string]>> = {
+  sgd: [sgd, 'm'],
+  heavyBall: [heavyBall, 'buffer'],
+  rmsprop: [rmsprop],
+  adagrad: [adagrad],
+  adam: [adam, 'm'],
+  lion: [lion, 'm'],
+  muon: [muon, 'm'],
+}
+
+/**
+ * Runs a base. Where P is no linear map, s is ⟨x̂,d⟩⟨g,g⟩/⟨x̂,x̂⟩: what gᵀPg is for one that is, and 0 without an average.
+ */
+export function runBase(name: string, x: BaseInput): BaseResult {
+  const [run, kept] = bases[name] ?? []
+  if (run === undefined) throw new Error(`oracle: unknown base ${name}`)
+  const result = run(x)
+  const before = kept === undefined ? undefined : x.slots[kept]
+  const average = x.g.map((g, i) => averages[name]!(x, before?.[i] ?? 0, g)[1])
+  if (result.dual !== undefined) return { ...result, dual: result.dual, average }
+  const square = inner(average, average)
+  const dual = square === 0 ? 0 : (inner(average, result.direction) * inner(x.g, x.g)) / square
+  return { ...result, dual, average }
+}
+
+/** ⟨a, b⟩ */
+export function inner(a: Float64Array, b: Float64Array): number {
+  let sum = 0
+  for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!
+  return sum
+}

@@ -1,6 +1,18 @@
-import type { PlainBase, PlainNumber, PlainOptions, PlainTransformation } from '../plain.js'
-import { bases, type BaseResult } from './bases.js'
+import type { PlainBase, PlainOptions, PlainTransformation } from '../plain.js'
+import { inner, runBase, type BaseResult } from './bases.js'
 import { valueAt } from './schedules.js'
+import {
+  badLossPolicy,
+  initialUnit,
+  isPlain,
+  momentOf,
+  needsLoss,
+  scalesDecay,
+  stepUnit,
+  type Unit,
+  type UnitStep,
+  type UnitSums,
+} from './unit.js'
 
 /** A parameter as the oracle takes it; the data are copied. */
 export interface OracleParameter {
@@ -10,16 +22,22 @@ export interface OracleParameter {
   readonly group?: string | undefined
 }
 
-/** What the oracle says of a step; the factor and the metric are those of the first unit. */
-export interface OracleReport {
-  readonly step: number
+/** What the oracle says of a unit of the metric; NaN where it had no gradient. */
+export interface OracleUnitReport {
   readonly scale: number
   readonly dualNorm: number
   readonly metric: number
-  readonly learningRate: number
   readonly xi: number
+}
+
+/** What the oracle says of a step; the factor and the metric are those of the first unit that had a gradient. */
+export interface OracleReport extends OracleUnitReport {
+  readonly step: number
+  readonly learningRate: number
   readonly skipped: boolean
   readonly skippedSteps: number
+  /** Of every unit, in the order of their first parameters. */
+  readonly units: readonly OracleUnitReport[]
 }
 
 /** Thrown where an optimiser must throw; `code` is the code it must throw with. */
@@ -39,6 +57,8 @@ export interface Oracle {
   ): OracleReport
   /** Copies of the parameters. */
   read(): Float64Array[]
+  /** Copies of their averages over the steps; `undefined` where none is kept. */
+  readAverages(): (Float64Array | undefined)[]
 }
 
 interface Parameter {
@@ -46,168 +66,183 @@ interface Parameter {
   readonly shape: readonly number[]
   readonly theta: Float64Array
   readonly options: PlainOptions
+  readonly base: PlainBase
   readonly unit: Unit
   slots: Readonly<Record<string, Float64Array>>
+  /** x̄, the average of θ that is kept for evaluation. */
+  readonly average: Float64Array | undefined
   t: number
 }
 
-/** What shares one average of s and one factor: a group, or a parameter where the scope says so. */
-interface Unit {
-  readonly options: PlainOptions
-  readonly scalars: number
-  average: number
-  t: number
-}
+const nothing: OracleUnitReport = { scale: NaN, dualNorm: NaN, metric: NaN, xi: NaN }
 
 /**
  * The induced-metric optimiser in plain float64 loops: the second writing of the formulas, which shares nothing with
  * the core and is there to disagree with it.
  *
  * s = Σ g·(P g) over everything that has a gradient; v = βv + (1−β)s; v̂ = ξ·v/(1−βᵗ); ρ from the embedding;
- * Δθ = −lr·ρ·P m̂ − lr·wd·θ with the old θ (arXiv:2509.03594).
+ * Δθ = −lr·ρ·P m̂ − lr·wd·θ with the old θ, the decay times ρ where it is scaled as the step (arXiv:2509.03594).
  */
 export function createOracle(
   transformation: PlainTransformation,
   parameters: readonly OracleParameter[],
 ): Oracle {
-  const scope = transformation.metricScope ?? 'global'
-  const units = new Map<string, Unit>()
-  const length = (p: OracleParameter): number => p.shape.reduce((a, b) => a * b, 1)
-  const state: Parameter[] = parameters.map((p, index) => {
-    const group = p.group ?? ''
-    const options: PlainOptions = { ...transformation, ...transformation.groups?.[group] }
-    const ownOptions = Object.hasOwn(transformation.groups ?? {}, group)
-    const key = scope === 'parameter' ? String(index) : scope === 'group' || ownOptions ? group : ''
-    const within = parameters.filter((q, other) => {
-      if (scope === 'parameter') return other === index
-      return scope === 'global' || (q.group ?? '') === group
-    })
-    const scalars = within.reduce((n, q) => n + length(q), 0)
-    let unit = units.get(key)
-    if (unit === undefined) units.set(key, (unit = { options, scalars, average: 0, t: 0 }))
-    return { name: p.name, shape: p.shape, theta: Float64Array.from(p.data), options, unit, slots: {}, t: 0 }
-  })
-
+  const isGlobal = (transformation.metricScope ?? 'global') === 'global'
+  const state = prepare(transformation, parameters)
+  const units = [...new Set(state.map(({ unit }) => unit))]
   let taken = 0
   let skippedSteps = 0
 
   const skipped = (): OracleReport => {
     skippedSteps++
-    return {
-      step: taken,
-      scale: NaN,
-      dualNorm: NaN,
-      metric: NaN,
-      learningRate: NaN,
-      xi: NaN,
-      skipped: true,
-      skippedSteps,
-    }
+    return { ...nothing, step: taken, learningRate: NaN, skipped: true, skippedSteps, units: [] }
   }
 
   return {
     read: () => state.map((p) => p.theta.slice()),
+    readAverages: () => state.map((p) => p.average?.slice()),
 
     step(given, { loss } = {}) {
       const step = taken + 1
       const gradients = clip(given, transformation.clipNorm)
       const active = state.filter((_, i) => gradients[i] !== null)
       if (active.length === 0) return skipped()
-      const nonFinite = (): OracleReport => {
-        if (transformation.onNonFinite === 'throw') throw new OracleError('ERR_NON_FINITE')
-        return skipped()
-      }
+      if (loss === undefined && units.some(({ options }) => needsLoss(options)))
+        throw new OracleError('ERR_LOSS_REQUIRED')
 
-      // The loss first: a step that cannot be taken computes nothing.
-      for (const p of active) {
-        const embedding = p.options.embedding?.name ?? 'identity'
-        if (embedding === 'identity') continue
-        if (loss === undefined) throw new OracleError('ERR_LOSS_REQUIRED')
-        if (!Number.isFinite(loss)) return nonFinite()
-        if (loss <= valueAt(p.options.embedding?.floor ?? 0, step)) {
-          const policy = p.options.onBadLoss ?? 'throw'
-          if (policy === 'throw') throw new OracleError('ERR_BAD_LOSS')
-          if (policy === 'skip') return skipped()
+      const results = new Map(active.map((p) => [p, runOn(p, gradients[state.indexOf(p)]!, step)]))
+      const steps = new Map<Unit, UnitStep>()
+      const duals = new Map<Unit, number>()
+      for (const unit of isGlobal ? units : new Set(active.map((p) => p.unit))) {
+        const sums = sumsOf(unit, isGlobal ? active : active.filter((p) => p.unit === unit), results)
+        if (!isFinite(unit.options, sums, loss)) {
+          if (transformation.onNonFinite === 'throw') throw new OracleError('ERR_NON_FINITE')
+          return skipped()
         }
+        const dual = Math.max(0, sums.dual)
+        const result = stepUnit(unit, { ...sums, dual }, loss ?? NaN, step)
+        if (!result.good && badLossPolicy(unit.options) === 'throw') throw new OracleError('ERR_BAD_LOSS')
+        if (!result.good && badLossPolicy(unit.options) === 'skip') return skipped()
+        steps.set(unit, result)
+        duals.set(unit, isPlain(unit.options) ? NaN : dual)
       }
 
-      const results = new Map<Parameter, BaseResult>()
-      const sums = new Map<Unit, number>()
-      let total = 0
-      for (const p of active) {
-        const result = runBase(p, gradients[state.indexOf(p)]!, step)
-        results.set(p, result)
-        total += result.dual
-        sums.set(p.unit, (sums.get(p.unit) ?? 0) + result.dual)
-      }
-      if (!Number.isFinite(total)) return nonFinite()
-
-      let first: Omit<OracleReport, 'step' | 'skipped' | 'skippedSteps'> | undefined
-      const factors = new Map<Unit, number>()
-      for (const unit of scope === 'global' ? units.values() : new Set(active.map((p) => p.unit))) {
-        const { beta = 0.8, xi = 'auto', embedding = { name: 'identity' } } = unit.options
-        const s = Math.max(0, scope === 'global' ? total : sums.get(unit)!)
-        const xiNow = xi === 'auto' ? 1 / unit.scalars : valueAt(xi, step)
-        unit.t++
-        unit.average = beta * unit.average + (1 - beta) * s
-        const metric = (xiNow * unit.average) / (1 - beta ** unit.t)
-        const scale = factor(
-          embedding.name,
-          metric,
-          (loss ?? NaN) - valueAt(embedding.floor ?? 0, step),
-          unit.options.onBadLoss,
-        )
-        factors.set(unit, scale)
-        const plain = xi === 0 && embedding.name === 'identity'
-        const learningRate = valueAt(unit.options.learningRate!, step)
-        first ??= { scale, dualNorm: plain ? NaN : s, metric, learningRate, xi: xiNow }
-      }
-
-      for (const p of active) {
-        const result = results.get(p)!
-        const rho = factors.get(p.unit)!
-        const learningRate = valueAt(p.options.learningRate!, step)
-        const decay = decays(p) ? valueAt(p.options.weightDecay ?? 0, step) : 0
-        for (let i = 0; i < p.theta.length; i++) {
-          p.theta[i] =
-            p.theta[i]! - learningRate * rho * result.direction[i]! - learningRate * decay * p.theta[i]!
-        }
-        p.slots = result.slots
-        p.t++
-      }
+      for (const [unit, { state: next }] of steps) unit.state = next
+      for (const p of active) move(p, results.get(p)!, steps.get(p.unit)!.scale, step)
       taken = step
-      return { step, ...first!, skipped: false, skippedSteps }
+      const reports = units.map((unit): OracleUnitReport => {
+        const result = steps.get(unit)
+        if (result === undefined) return { ...nothing, scale: 0 }
+        return { scale: result.scale, dualNorm: duals.get(unit)!, metric: result.metric, xi: result.xi }
+      })
+      const first = units.findIndex((unit) => steps.has(unit))
+      const learningRate = valueAt(units[0]!.options.learningRate!, step)
+      return { step, ...reports[first]!, learningRate, skipped: false, skippedSteps, units: reports }
     },
   }
 }
 
-/** h′/(1 + f′²·v̂), written out per embedding. */
-function factor(
-  embedding: string,
-  metric: number,
-  height: number,
-  onBadLoss: PlainOptions['onBadLoss'],
-): number {
-  if (embedding === 'identity') return 1 / (1 + metric)
-  if (height <= 0) return onBadLoss === 'base' ? 1 : 0
-  if (embedding === 'log') return height / (height * height + metric)
-  if (embedding === 'logDamped') return (height * height) / (height * height + metric)
-  throw new Error(`oracle: unknown embedding ${embedding}`)
+/** The parameters with their options, and the units that they share. */
+function prepare(
+  transformation: PlainTransformation,
+  parameters: readonly OracleParameter[],
+): readonly Parameter[] {
+  const scope = transformation.metricScope ?? 'global'
+  const groups = transformation.groups ?? {}
+  const optionsOf = ({ group = '' }: OracleParameter): PlainOptions =>
+    Object.hasOwn(groups, group) ? { ...transformation, ...groups[group] } : transformation
+  const keyOf = (p: OracleParameter, index: number): string => {
+    const group = p.group ?? ''
+    if (scope === 'parameter') return String(index)
+    return scope === 'group' || Object.hasOwn(groups, group) ? group : ''
+  }
+  const units = new Map<string, Unit>()
+  return parameters.map((p, index): Parameter => {
+    const options = optionsOf(p)
+    const key = keyOf(p, index)
+    let unit = units.get(key)
+    if (unit === undefined) {
+      const within = parameters.filter((q, other) => scope === 'global' || keyOf(q, other) === key)
+      const bases = distinct(within.map((q) => baseOf(optionsOf(q), q.shape)))
+      const scalars = within.reduce((n, q) => n + q.shape.reduce((a, b) => a * b, 1), 0)
+      unit = { options, scalars, bases, state: initialUnit(bases) }
+      units.set(key, unit)
+    }
+    return {
+      name: p.name,
+      shape: p.shape,
+      theta: Float64Array.from(p.data),
+      options,
+      base: unit.bases.find((base) => isSame(base, baseOf(options, p.shape)))!,
+      unit,
+      slots: {},
+      average: options.averageWeights === undefined ? undefined : new Float64Array(p.data.length),
+      t: 0,
+    }
+  })
 }
 
-function runBase(p: Parameter, gradient: ArrayLike<number>, step: number): BaseResult {
-  let base: PlainBase = p.options.base!
-  if (base.name === 'muon' && p.shape.length !== 2) base = p.options.fallback ?? { name: 'adam' }
-  const run = bases[base.name]
-  if (run === undefined) throw new Error(`oracle: unknown base ${base.name}`)
-  return run({
-    g: Float64Array.from(gradient),
+function baseOf({ base, fallback }: PlainOptions, shape: readonly number[]): PlainBase {
+  return base!.name === 'muon' && shape.length !== 2 ? (fallback ?? { name: 'adam' }) : base!
+}
+
+function distinct(bases: readonly PlainBase[]): PlainBase[] {
+  return bases.filter((base, i) => bases.findIndex((other) => isSame(base, other)) === i)
+}
+
+function isSame(a: PlainBase, b: PlainBase): boolean {
+  return JSON.stringify(a) === JSON.stringify(b)
+}
+
+function runOn(p: Parameter, gradient: ArrayLike<number>, step: number): BaseResult & { g: Float64Array } {
+  const g = Float64Array.from(gradient)
+  const result = runBase(p.base.name, {
+    ...momentOf(p.base, p.t + 1, step),
+    g,
     shape: p.shape,
-    t: p.t + 1,
     slots: p.slots,
-    h: (name, otherwise) => valueAt((base[name] as PlainNumber | undefined) ?? otherwise, step),
-    flag: (name, otherwise) => (base[name] as boolean | undefined) ?? otherwise,
+    text: (name, otherwise) => (p.base[name] as string | undefined) ?? otherwise,
   })
+  return { ...result, g }
+}
+
+function sumsOf(
+  unit: Unit,
+  active: readonly Parameter[],
+  results: ReadonlyMap<Parameter, BaseResult & { g: Float64Array }>,
+): UnitSums {
+  let [dual, along, model] = [0, 0, 0]
+  const slopes = unit.bases.map(() => 0)
+  for (const p of active) {
+    const result = results.get(p)!
+    dual += result.dual
+    along += inner(result.average, result.direction)
+    model += inner(result.average, p.theta)
+    const base = unit.bases.findIndex((candidate) => isSame(candidate, p.base))
+    slopes[base] = slopes[base]! + inner(result.g, p.theta)
+  }
+  return { dual, along, model, slopes }
+}
+
+function isFinite(options: PlainOptions, sums: UnitSums, loss: number | undefined): boolean {
+  const { dual, along, model, slopes } = sums
+  const read = options.averagedModel === true ? [dual, along, model, ...slopes] : [dual]
+  return read.every(Number.isFinite) && (!needsLoss(options) || Number.isFinite(loss))
+}
+
+/** Writes the step of one parameter, and its average over the steps: x̄ += (k+1)/(t+k)·(θ − x̄). */
+function move(p: Parameter, result: BaseResult, rho: number, step: number): void {
+  const learningRate = valueAt(p.options.learningRate!, step)
+  const decay = decays(p) ? valueAt(p.options.weightDecay ?? 0, step) : 0
+  const decayed = learningRate * decay * (scalesDecay(p.options) ? rho : 1)
+  const k = p.options.averageWeights ?? 0
+  p.slots = result.slots
+  p.t++
+  for (let i = 0; i < p.theta.length; i++) {
+    p.theta[i] = p.theta[i]! - learningRate * rho * result.direction[i]! - decayed * p.theta[i]!
+    if (p.average === undefined) continue
+    p.average[i] = p.average[i]! + ((k + 1) / (p.t + k)) * (p.theta[i]! - p.average[i]!)
+  }
 }
 
 function decays(p: Parameter): boolean {

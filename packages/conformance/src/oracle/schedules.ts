@@ -39,6 +39,32 @@ export function valueAt(x: PlainNumber, step: number): number {
   }
 }
 
+/**
+ * The largest value over all steps of a number or a built-in schedule; `undefined` where there is none to be known: of
+ * an exponential that grows, and of a function.
+ */
+export function peakOf(x: PlainNumber): number | undefined {
+  if (typeof x === 'number') return x
+  if (typeof x === 'function') return undefined
+  switch (x.schedule) {
+    case 'constant':
+      return x['value'] as number
+    case 'linear':
+    case 'cosine':
+      return Math.max(x['from'] as number, (x['to'] as number | undefined) ?? 0)
+    case 'exponential':
+      return (x['rate'] as number) > 1 ? undefined : (x['from'] as number)
+    case 'piecewise':
+      return Math.max(...(x['values'] as readonly number[]))
+    case 'warmup': {
+      const then = peakOf(x['then'] as PlainNumber)
+      return then === undefined ? undefined : Math.max((x['from'] as number | undefined) ?? 0, then)
+    }
+    default:
+      throw new Error(`oracle: unknown schedule ${x.schedule}`)
+  }
+}
+
 /** How much of a schedule of so many steps is behind at this step: 0 at the first, 1 from the last on. */
 function share(step: number, steps: number): number {
   return Math.min(1, (step - 1) / steps)

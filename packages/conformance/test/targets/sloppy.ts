@@ -150,7 +150,14 @@ function createSession(
     if (!['sgd', 'heavyBall', 'adam'].includes(settings.base.name) && !has('undeclared base taken for sgd')) {
       raise('ERR_NOT_SUPPORTED', `base ${settings.base.name} is not supported here`)
     }
-    if (!['identity', 'log', 'logDamped'].includes(settings.embedding.name)) refuse('a custom embedding')
+    if (!['identity', 'log', 'logDamped'].includes(settings.embedding.name)) refuse('another embedding')
+    const { xi, embedding, decayScaling, averagedModel, startAxis, averageWeights } = settings
+    const { floor } = embedding.hyperparameters
+    if (xi === 'rate' || typeof xi === 'object') refuse('a ξ that is tied')
+    if (floor !== undefined && !['number', 'function'].includes(typeof floor)) refuse('a floor that follows')
+    if (decayScaling !== 'rate') refuse('decayScaling')
+    if (averagedModel || startAxis !== undefined) refuse('a model or an axis beside the loss')
+    if (averageWeights !== undefined) refuse('averageWeights')
   }
 
   const held = parameters.map((p): Held => {
@@ -368,7 +375,11 @@ function createSession(
         const { settings } = unit
         const s = has('the norm in place of its square') ? Math.sqrt(total) : total
         const xi =
-          settings.xi === 'auto' ? (has('ξ = 1 where it is auto') ? 1 : 1 / scalars) : at(settings.xi)
+          settings.xi === 'auto'
+            ? has('ξ = 1 where it is auto')
+              ? 1
+              : 1 / scalars
+            : at(settings.xi as Scheduled)
         const beta = settings.beta
         const before = has('average restarts every step') ? 0 : unit.average
         const average = beta * before + (1 - beta) * (has('average of ξs') ? xi * s : s)

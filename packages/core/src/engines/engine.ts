@@ -34,10 +34,17 @@ export interface Passes<G> {
    * metric unit and one clip unit: the part of one may be in the result of another of them.
    */
   norm(results: Float64Array): void
-  /** Each parameter's part of the dual norm, likewise; NaN or infinite when the step must not be written. */
-  reduce(results: Float64Array): void
-  /** Writes parameters and slots. */
-  update(): void
+  /**
+   * The plan's `reductions`, an array for each, likewise; one that is NaN or infinite forbids the step. What a parameter's
+   * own graph does not tell is left as it is.
+   */
+  reduce(results: readonly Float64Array[]): void
+  /**
+   * Writes parameters and slots.
+   *
+   * @param results the plan's `changes`, an array for each, as those of `reduce`
+   */
+  update(results: readonly Float64Array[]): void
   /** Takes steps in one call, where that is worth it; the passes can do without. */
   readonly whole?: WholeStep<G> | undefined
 }
@@ -66,6 +73,8 @@ export interface WholeNumbers {
   loss: number
   /** v, before the step and after it. */
   average: number
+  /** The unit's other state, in the order of its graph's, before the step and after it. */
+  readonly values: number[]
   /** Results: v̂, ρ and s. */
   metric: number
   scale: number
@@ -87,19 +96,26 @@ export interface Engine extends Passes<TypedArray> {
   /**
    * The arrays of the tensors as they are now: others after memory has grown. No accessors, as V8 keeps a literal that
    * has some as a table, and looks everything in it up by name.
+   *
+   * @param lent those the caller gets, who may keep them: what they lie in is then given to no other caller
    */
-  arrays(): EngineArrays
+  arrays(lent?: keyof EngineArrays): EngineArrays
   /**
    * Takes on parameters that the plan has at its end now.
    *
    * @param plan records all parameters, those there were in their places
    * @param added the arrays of the new ones
    * @param initial the first values of their slots
+   * @returns the engine to go on with, where it is another: this one is disposed of then
    * @throws ERR_NOT_SUPPORTED where there is no memory for them; then the engine is as it was
    */
-  add(plan: StepPlan, added: readonly TypedArray[], initial: readonly InitialSlots[]): void
-  /** Gives memory back. Parameters that the engine has taken over stay where they are. */
-  dispose(): void
+  add(plan: StepPlan, added: readonly TypedArray[], initial: readonly InitialSlots[]): Engine | undefined
+  /**
+   * Gives memory back. Parameters that the engine has taken over stay where they are.
+   *
+   * @returns the parameters, as `arrays` told them before
+   */
+  dispose(): () => EngineArrays['parameters']
 }
 
 /** Where an engine keeps parameters. */

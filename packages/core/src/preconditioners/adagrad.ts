@@ -18,11 +18,16 @@ import { epsilonAt } from './ranges.js'
  */
 export const adagrad = definePreconditioner({
   name: 'adagrad',
-  hyperparameters: { epsilon: epsilonAt(1e-10), initialAccumulator: epsilonAt(0) },
+  hyperparameters: { epsilon: epsilonAt(1e-10), initialAccumulator: { kind: 'number', default: 0, min: 0 } },
   update({ gradient: g, slot, epsilon, initialAccumulator }) {
     const squared = square(g)
     const accumulator = add(slot('accumulator', initialAccumulator), squared)
     const denominator = add(sqrt(accumulator), epsilon)
-    return { direction: div(g, denominator), dual: div(squared, denominator), slots: { accumulator } }
+    return {
+      direction: div(g, denominator),
+      average: g,
+      dual: div(squared, denominator),
+      slots: { accumulator },
+    }
   },
 })

@@ -37,8 +37,13 @@ export const adam = definePreconditioner({
     const mean = nesterov
       ? add(mul(div(beta1, sub(1, pow(beta1, add(step, 1)))), m), mul(div(sub(1, beta1), unbias), g))
       : m
+    // Nesterov's weights add up to 1 only in the limit.
+    const weight = nesterov
+      ? add(div(mul(beta1, unbias), sub(1, pow(beta1, add(step, 1)))), div(sub(1, beta1), unbias))
+      : unbias
     return {
       direction: mul(nesterov ? correction : div(correction, unbias), div(mean, denominator)),
+      average: div(mean, weight),
       dual: mul(correction, div(squared, denominator)),
       slots: { m, v },
     }

@@ -1,4 +1,4 @@
-import { add, isZero, mul, pow, square, sub } from '../algebra.js'
+import { add, div, isZero, mul, pow, square, sub } from '../algebra.js'
 import { definePreconditioner } from '../preconditioner.js'
 import { momentumRate, rate } from './ranges.js'
 
@@ -25,10 +25,15 @@ export const heavyBall = definePreconditioner({
   },
   update({ gradient: g, step, slot, momentum, dampening, nesterov }) {
     const dual = square(g)
-    if (isZero(momentum)) return { direction: g, dual, slots: {} }
+    if (isZero(momentum)) return { direction: g, average: g, dual, slots: {} }
     // 0^(t−1) is 1 at the first step and 0 after it: no dampening where there is nothing to damp yet.
     const weight = sub(1, mul(dampening, sub(1, pow(0, sub(step, 1)))))
     const buffer = add(mul(momentum, slot('momentum')), mul(weight, g))
-    return { direction: nesterov ? add(g, mul(momentum, buffer)) : buffer, dual, slots: { momentum: buffer } }
+    const direction = nesterov ? add(g, mul(momentum, buffer)) : buffer
+    // The weights of the buffer add up to μᵗ⁻¹ + (1−d)(1 + μ + … + μᵗ⁻²).
+    const first = pow(momentum, sub(step, 1))
+    const total = add(first, mul(sub(1, dampening), div(sub(1, first), sub(1, momentum))))
+    const average = div(direction, nesterov ? add(1, mul(momentum, total)) : total)
+    return { direction, average, dual, slots: { momentum: buffer } }
   },
 })

@@ -1,15 +1,17 @@
-import { add, div, dot, ema, matmul, max, mul, sqrt, transpose, type Expr } from '../algebra.js'
+import { add, div, dot, ema, matmul, max, mul, pow, sqrt, sub, transpose, type Expr } from '../algebra.js'
 import { definePreconditioner } from '../preconditioner.js'
 import { rate } from './ranges.js'
 
 /**
  * Muon (Jordan et al., 2024): the momentum of a matrix, orthogonalised by a quintic Newton–Schulz iteration and
- * scaled by √max(1, rows/columns). It descends in the spectral norm, so s = ⟨g, direction⟩: without momentum the
- * nuclear norm of g (times that scale) up to the iteration's error. Parameters that are no matrices go to the
- * transformation's `fallback`. State: one slot.
+ * scaled by √max(1, outputs/inputs). It descends in the spectral norm: with x̂ the momentum that is orthogonalised,
+ * s = ⟨x̂, direction⟩·‖g‖²/‖x̂‖², without momentum the nuclear norm of g (times that scale) up to the iteration's error.
+ * Parameters that are no matrices go to the transformation's `fallback`. State: one slot.
  *
  * @param options `momentum` in [0, 1), default 0.95, an average without bias correction; `nesterov`, default true;
- *   `iterations` of Newton–Schulz, 1 to 50, default 5
+ *   `iterations` of Newton–Schulz, 1 to 50, default 5; `rows`: whether the rows of a matrix are its `'outputs'` (weights
+ *   of shape out × in, as in PyTorch) or its `'inputs'` (kernels of shape in × out, as in TensorFlow.js), default `'auto'`:
+ *   as the adapter knows it, and outputs where it says nothing
  * @throws ERR_OPTION when an option is unknown, of the wrong type or out of its range
  *
  * @example
@@ -26,12 +28,17 @@ export const muon = definePreconditioner({
     momentum: rate(0.95),
     nesterov: { kind: 'boolean', default: true },
     iterations: { kind: 'integer', default: 5, min: 1, max: 50 },
+    rows: { kind: 'rows', default: 'auto' },
   },
-  update({ gradient: g, tall, rows, columns, slot, momentum, nesterov, iterations }) {
+  update({ gradient: g, step, tall, outputs, inputs, slot, momentum, nesterov, iterations }) {
     const m = ema(slot('momentum'), g, momentum)
     const x = nesterov ? ema(m, g, momentum) : m
-    const scale = sqrt(max(1, div(rows, columns)))
-    return { direction: mul(scale, orthogonalise(x, tall, iterations)), slots: { momentum: m } }
+    const scale = sqrt(max(1, div(outputs, inputs)))
+    return {
+      direction: mul(scale, orthogonalise(x, tall, iterations)),
+      average: div(x, sub(1, pow(momentum, nesterov ? add(step, 1) : step))),
+      slots: { momentum: m },
+    }
   },
 })
 

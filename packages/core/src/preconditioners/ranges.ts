@@ -12,5 +12,5 @@ export function momentumRate(value: number): NumberSpec {
 
 /** A small number ≥ 0 that keeps a denominator from 0. */
 export function epsilonAt(value: number): NumberSpec {
-  return { kind: 'number', default: value, min: 0 }
+  return { kind: 'number', default: value, min: 0, isEpsilon: true }
 }

@@ -37,6 +37,8 @@ export const rmsprop = definePreconditioner({
     const buffer = isZero(momentum) ? undefined : add(mul(momentum, slot('momentum')), step)
     return {
       direction: buffer ?? step,
+      // A heavy ball over P g is no P of an average of g.
+      ...(!buffer && { average: g }),
       dual: div(squared, denominator),
       slots: { meanSquare, ...(mean && { mean }), ...(buffer && { momentum: buffer }) },
     }

@@ -23,8 +23,9 @@ export const sgd = definePreconditioner({
   hyperparameters: { momentum: momentumRate(0) },
   update({ gradient: g, step, slot, momentum }) {
     const dual = square(g)
-    if (isZero(momentum)) return { direction: g, dual, slots: {} }
+    if (isZero(momentum)) return { direction: g, average: g, dual, slots: {} }
     const m = ema(slot('momentum'), g, momentum)
-    return { direction: div(m, sub(1, pow(momentum, step))), dual, slots: { momentum: m } }
+    const average = div(m, sub(1, pow(momentum, step)))
+    return { direction: average, average, dual, slots: { momentum: m } }
   },
 })

@@ -2,12 +2,17 @@ import {
   clipGraph,
   InducedMetricError,
   initialSlots,
+  isTied,
+  parseModelInput,
+  perRateOf,
   planStep,
-  profileScalars,
-  unitScalars,
+  profileEntries,
+  unitEntries,
+  type MetricUnit,
   type ParameterInfo,
   type Profile,
-  type Scalars,
+  type ScalarEntry,
+  type StepPlan,
   type Transformation,
 } from '@induced-metric/core'
 import { transformationKey } from '../genuine.js'
@@ -59,7 +64,7 @@ const opset = 17
  * `TrainingSession` takes it for its `optimizerModel`.
  *
  * Inputs: every parameter `p`, its gradient `p_grad` and its slots `p.slot`, `step` (int64, steps taken so far),
- * `metric.average` (double, one for each unit of the metric), `loss` (double) where the embedding reads it, and the
+ * `metric.average` and whatever else the metric keeps (double, for each of its units), `loss` (double) where it is read, and the
  * hyperparameters that are not the same at every step (`learning_rate`, `xi`, `beta1`, … as double scalars). Outputs:
  * each parameter and state with `.next` after its name, to be fed back; `status` (0: stepped; 1: something was not
  * finite; 2: the embedding cannot take the loss; where it is not 0, everything is given back as it was), and of the first
@@ -98,7 +103,7 @@ export function optimizerModel(
   const nextStep = emit('Add', [step, emit('Cast', [real(1, dataType.double)], { to: dataType.int64 })])
   const count = emit('Cast', [nextStep], { to: dataType.double })
   const profiles = plan.profiles.map((profile) =>
-    profileInputs(builder, profile, labelOf(plan, profile), variable),
+    scalarInputs(builder, profileEntries(profile), labelOf(plan, profile), variable),
   )
 
   const rounded = new Map<string, string>()
@@ -137,11 +142,23 @@ export function optimizerModel(
 
   const units = plan.units.map((unit) => {
     const key = unit.key === '' ? '' : `.${unit.key}`
-    const average = input(`metric.average${key}`, dataType.double, [])
-    state.push({ input: average, output: `${average}.next`, type: 'float64', dims: [], initial: 0 })
-    const dualNorm = sum(unit.contributors.map((index) => graphs[index]!.get('dual')))
-    const given: Readonly<Record<string, string>> = { dualNorm, average, metricStep: count }
-    const hyperparameters = unitInputs(builder, unit, key, variable)
+    const kept = (name: string): string => {
+      const value = input(`metric.${name}${key}`, dataType.double, [])
+      state.push({ input: value, output: `${value}.next`, type: 'float64', dims: [], initial: 0 })
+      return value
+    }
+    const average = kept('average')
+    const states = unit.graph.state.map((name) => ({ name: `state.${name}`, value: kept(name) }))
+    const sums = unit.sums.map(({ input: name, output: of, members }) => {
+      return [name, sum(members.map((index) => graphs[index]!.get(of)))] as const
+    })
+    const given: Readonly<Record<string, string>> = {
+      ...Object.fromEntries(sums),
+      ...Object.fromEntries(states.map(({ name, value }) => [name, value])),
+      average,
+      metricStep: count,
+    }
+    const hyperparameters = unitInputs(builder, { plan, profiles, unit, suffix: key, variable })
     const graph = writeGraph(
       builder,
       unit.graph,
@@ -149,7 +166,7 @@ export function optimizerModel(
       (name) => given[name] ?? (name === 'loss' ? input(name, dataType.double, []) : hyperparameters(name)),
       rounded,
     )
-    return { average, dualNorm, graph }
+    return { unit, average, states, dualNorm: given['dualNorm']!, graph }
   })
   const status = units.map(({ graph }) => graph.get('status')).reduce((a, b) => emit('Max', [a, b]))
   const ok = emit('Equal', [status, real(0, dataType.double)])
@@ -158,6 +175,7 @@ export function optimizerModel(
     return output(name, type, dims)
   }
 
+  let slotCount = 0
   const written = plan.parameters.map(({ name, shape, unit, graph: { slots } }, index) => {
     const type = typeOf(parameters[index]!)
     late[index] = { ...late[index], scale: units[unit]!.graph.get('scale') }
@@ -174,10 +192,19 @@ export function optimizerModel(
         initial: initial[index]![slot]!,
       }
     })
-    state.splice(state.length - units.length, 0, ...slotStates)
+    state.splice(slotCount, 0, ...slotStates)
+    slotCount += slotStates.length
     return { name, gradient: gradientName(name), output: keep(next, input(name, type, shape), type, shape) }
   })
-  for (const { average, graph } of units) keep(graph.get('average'), average, dataType.double, [])
+  for (const { unit, average, states, graph } of units) {
+    keep(graph.get('average'), average, dataType.double, [])
+    states.forEach(({ name, value }, i) => {
+      const changed = unit.changes
+        .filter((change) => change.state === i)
+        .map(({ output: of, members }) => sum(members.map((index) => graphs[index]!.get(of))))
+      keep(sum([graph.get(name), ...changed]), value, dataType.double, [])
+    })
+  }
   keep(nextStep, step, dataType.int64, [])
   state.push({ input: step, output: `${step}.next`, type: 'int64', dims: [], initial: 0 })
   const [first] = units
@@ -225,7 +252,7 @@ function slotName(parameter: string, slot: string): string {
 }
 
 /** What tells the inputs of one profile from those of another: nothing for the first. */
-function labelOf(plan: ReturnType<typeof planStep>, profile: Profile): string {
+function labelOf(plan: StepPlan, profile: Profile): string {
   const index = plan.profiles.indexOf(profile)
   return index === 0 ? '' : `.${index}`
 }
@@ -236,60 +263,63 @@ interface Variable {
   readonly found: Set<string>
 }
 
-/** Finds which scalars are the same at every step, and which come of a schedule. */
+/** The name of the input for a hyperparameter. */
+function inputName(name: string, suffix: string): string {
+  const plain = name === 'beta' ? 'metric.beta' : name.replace(/^(base|embedding)\./, '')
+  return `${plain.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`)}${suffix}`
+}
+
+/** Scalars that are the same at every step as constants, and those of a schedule or asked for as inputs. */
 function scalarInputs(
   builder: ModelBuilder,
-  at: (step: number) => Scalars,
-  settings: (name: string) => unknown,
+  entries: readonly ScalarEntry[],
   suffix: string,
   variable: Variable,
 ): (name: string) => string {
-  const values = at(1)
+  const known = new Map(entries.map((entry) => [entry.input, entry.value]))
   return (name) => {
-    const value = values[name]
+    const value = known.get(name)
     if (value === undefined)
       throw new InducedMetricError(
         'ERR_NOT_SUPPORTED',
         `the graph reads a scalar ${name} that a model is not given`,
       )
-    const input = `${name.replace(/^(base|embedding)\./, '').replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`)}${suffix}`
-    if (typeof settings(name) !== 'function' && !variable.asked.has(input))
-      return builder.real(value, dataType.double)
+    const input = inputName(name, suffix)
+    if (typeof value === 'number' && !variable.asked.has(input)) return builder.real(value, dataType.double)
     variable.found.add(input)
     return builder.input(input, dataType.double, [])
   }
 }
 
-function profileInputs(
-  builder: ModelBuilder,
-  profile: Profile,
-  suffix: string,
-  variable: Variable,
-): (name: string) => string {
-  const { settings, base } = profile
-  const setting = (name: string): unknown =>
-    name.startsWith('base.') ? base.hyperparameters[name.slice(5)] : settings[name as 'learningRate']
-  return scalarInputs(builder, (step) => profileScalars({}, profile, step), setting, suffix, variable)
-}
-
+/** The scalars of a metric unit. What it has in common with a profile, it takes from there. */
 function unitInputs(
   builder: ModelBuilder,
-  unit: Parameters<typeof unitScalars>[1],
-  suffix: string,
-  variable: Variable,
+  of: {
+    readonly plan: StepPlan
+    readonly profiles: readonly ((name: string) => string)[]
+    readonly unit: MetricUnit
+    readonly suffix: string
+    readonly variable: Variable
+  },
 ): (name: string) => string {
+  const { plan, profiles, unit, suffix, variable } = of
   const { settings } = unit
-  const setting = (name: string): unknown =>
-    name.startsWith('embedding.')
-      ? settings.embedding.hyperparameters[name.slice(10)]
-      : settings[name as 'xi']
-  const named = (name: string): string => (name === 'beta' ? 'metric.beta' : name)
-  const scalars = (step: number): Scalars => {
-    const values = unitScalars({}, unit, step)
-    return { ...values, 'metric.beta': values['beta']! }
+  const own = scalarInputs(builder, unitEntries(unit), suffix, variable)
+  const index = plan.profiles.findIndex((profile) => profile.settings === settings)
+  const rateIsGiven = variable.asked.has(inputName('learningRate', labelOf(plan, plan.profiles[index]!)))
+  return (name) => {
+    const averaged = parseModelInput(name)
+    if (averaged) {
+      const base = unit.bases[averaged.model]!
+      return profiles[plan.profiles.findIndex((profile) => profile.base === base)]!(`base.${averaged.name}`)
+    }
+    if (rateIsGiven && name === 'startAxis.rate') return profiles[index]!('learningRate')
+    if (rateIsGiven && name === 'xi' && isTied(settings.xi)) {
+      const perRate = builder.real(perRateOf(settings.xi), dataType.double)
+      return builder.emit('Mul', [perRate, profiles[index]!('learningRate')])
+    }
+    return own(name)
   }
-  const inputs = scalarInputs(builder, scalars, (name) => setting(name), suffix, variable)
-  return (name) => inputs(named(name))
 }
 
 /** A transformation as text, if it is made of built-in parts. */

@@ -13,6 +13,7 @@ export type Method =
   | 'getParametersSize'
   | 'getContiguousParameters'
   | 'loadParametersBuffer'
+  | 'getLearningRate'
   | 'setLearningRate'
   | 'saveOptimizer'
   | 'loadOptimizer'

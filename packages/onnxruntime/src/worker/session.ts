@@ -52,7 +52,9 @@ export interface WorkerSession extends Pick<
   runTrainStep(feeds: OrtValues, fetches?: Fetches, options?: object): Promise<Record<string, OrtTensor>>
   /** As that of the session; the outputs are plain objects. */
   runEvalStep(feeds: OrtValues, fetches?: Fetches, options?: object): Promise<Record<string, OrtTensor>>
-  /** Sets the learning rate of every step from now on. */
+  /** The learning rate of the next step, of a schedule its value there. */
+  getLearningRate(): Promise<number>
+  /** As that of the session. */
   setLearningRate(value: number): Promise<void>
   /** The optimiser's state alone, in the core's form. */
   saveOptimizer(): Promise<Checkpoint>
@@ -197,8 +199,11 @@ function workerSession(thread: Thread, description: Description, move: boolean):
     runTrainStep: (feeds, fetches, options) => run('runTrainStep', feeds, fetches, options),
     runEvalStep: (feeds, fetches, options) => run('runEvalStep', feeds, fetches, options),
     async runOptimizerStep(options = {}) {
-      const { frozen } = options
-      report = await call<StepReport>('runOptimizerStep', frozen ? { frozen: [...frozen] } : {})
+      const { frozen, loss } = options
+      report = await call<StepReport>('runOptimizerStep', {
+        ...(frozen && { frozen: [...frozen] }),
+        ...(loss !== undefined && { loss }),
+      })
       return report
     },
     lazyResetGrad: () => call('lazyResetGrad'),
@@ -206,6 +211,7 @@ function workerSession(thread: Thread, description: Description, move: boolean):
     getContiguousParameters: (trainableOnly) => call('getContiguousParameters', trainableOnly),
     loadParametersBuffer: (buffer, trainableOnly) =>
       call('loadParametersBuffer', compact(buffer), trainableOnly),
+    getLearningRate: () => call('getLearningRate'),
     setLearningRate: (value) => call('setLearningRate', value),
     saveOptimizer: () => call('saveOptimizer'),
     loadOptimizer: (checkpoint) => call('loadOptimizer', compact(checkpoint)),

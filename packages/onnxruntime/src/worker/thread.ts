@@ -80,7 +80,11 @@ async function answer({ method, args }: Request): Promise<Answer> {
       return outputs(await session[method](tensorsOf(feeds), fetches, options))
     }
     case 'runOptimizerStep':
-      return { value: await session.runOptimizerStep(args[0] as { frozen?: string[] } | undefined) }
+      return {
+        value: await session.runOptimizerStep(
+          args[0] as { frozen?: string[]; loss?: number | null } | undefined,
+        ),
+      }
     case 'lazyResetGrad':
       await session.lazyResetGrad()
       return {}
@@ -94,6 +98,8 @@ async function answer({ method, args }: Request): Promise<Answer> {
     case 'loadParametersBuffer':
       await session.loadParametersBuffer(args[0] as Uint8Array, args[1] as boolean | undefined)
       return {}
+    case 'getLearningRate':
+      return { value: session.learningRate }
     case 'setLearningRate':
       session.setLearningRate(args[0] as number)
       return {}

@@ -120,6 +120,7 @@ describe('a session in a thread', () => {
     await there.loadOptimizer(saved)
     await there.setLearningRate(0.125)
     here.setLearningRate(0.125)
+    expect(await there.getLearningRate()).toBe(0.125)
     await there.setProperty('note', 'seven')
     await there.setProperty('epoch', 7n)
     expect(await there.getProperties()).toEqual(
@@ -133,6 +134,8 @@ describe('a session in a thread', () => {
     await there.runTrainStep(feedsOf(1))
     const { step } = await there.runOptimizerStep({ frozen: new Set(['layer1/weight']) })
     expect(step).toBe(7)
+    const unknown = await failure(there.runOptimizerStep({ loss: null }))
+    expect(unknown).toMatchObject({ code: 'ERR_LOSS_REQUIRED' })
   })
 
   it('lets the program go on while it works', async () => {

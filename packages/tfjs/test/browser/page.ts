@@ -2,13 +2,71 @@ import * as tf from '@tensorflow/tfjs'
 import { getThreadsCount, setThreadsCount, setWasmPaths } from '@tensorflow/tfjs-backend-wasm'
 import '@tensorflow/tfjs-backend-webgpu'
 import { runConformance, type ConformanceReport } from '@induced-metric/conformance'
-import { adam, inducedMetric, log, muon, sgd, type StepReport } from '@induced-metric/core'
+import { adagrad, adam, inducedMetric, log, muon, rmsprop, sgd, type StepReport } from '@induced-metric/core'
 import { inducedOptimizer } from '@induced-metric/tfjs'
 import { tfjsTarget } from '../conformance/target.js'
 import { loadModel, optimizerOf, saveModel, trainBatches } from '../saving.js'
 import { line, memory, network, normal, values } from '../support.js'
 
 // What the browser tests ask of a page; numbers go in and come out.
+
+/** What was written to the console as a warning since the page began. */
+const warnings: string[] = []
+const { warn } = console
+console.warn = (message: unknown, ...rest: unknown[]): void => {
+  warnings.push(String(message))
+  if (!String(message).includes('half precision')) warn(message, ...rest)
+}
+
+/** Has webgl keep tensors in half precision; to be called first. */
+function halve(): void {
+  tf.env().set('WEBGL_FORCE_F16_TEXTURES', true)
+}
+
+/** Trains a line with default hyperparameters: the losses, the report, whether all weights are finite, and warnings. */
+async function half(
+  name: 'adam' | 'rmsprop' | 'adagrad' | 'sgd',
+  given: { readonly xi?: number; readonly learningRate: number },
+): Promise<{ losses: number[]; report: StepReport; finite: boolean; warned: string[] }> {
+  warnings.length = 0
+  const { x, y } = line(64)
+  const model = network([1], { inputs: 3 })
+  const base = { adam: adam(), rmsprop: rmsprop(), adagrad: adagrad(), sgd: sgd() }[name]
+  const optimizer = inducedOptimizer(tf, inducedMetric(base, given))
+  const losses: number[] = []
+  for (let step = 0; step < 30; step++) {
+    const value = optimizer.minimize(
+      () => tf.losses.meanSquaredError(y, model.predict(x) as tf.Tensor) as tf.Scalar,
+      true,
+    )!
+    losses.push((await value.data())[0]!)
+    value.dispose()
+  }
+  const weights = await values(model.trainableWeights.map((weight) => weight.read()))
+  const report = await optimizer.report()
+  const { parameters } = await optimizer.save()
+  const slots = parameters.flatMap((parameter) => Object.values(parameter.slots))
+  const finite = [...weights, ...slots].every((each) => each.every(Number.isFinite))
+  optimizer.dispose()
+  model.dispose()
+  tf.dispose([x, y])
+  return { losses, report, finite, warned: [...warnings] }
+}
+
+/** A step beyond the largest number of half precision, 65504: with it skipped, and with an error asked for. */
+async function overflow(): Promise<{ value: number; skippedSteps: number; code: unknown }> {
+  const variable = tf.variable(tf.tensor1d([60_000]))
+  const step = (onNonFinite: 'skip' | 'throw') => {
+    const optimizer = inducedOptimizer(tf, inducedMetric(sgd(), { learningRate: 1, xi: 0, onNonFinite }))
+    optimizer.minimize(() => variable.mul(-10_000).sum().div(1) as tf.Scalar, false, [variable])
+    return optimizer.report()
+  }
+  const { skippedSteps } = await step('skip')
+  const code: unknown = await step('throw').catch((error: { code?: unknown }) => error.code)
+  const [value] = await variable.data()
+  variable.dispose()
+  return { value: value!, skippedSteps, code }
+}
 
 /** Sets the backend; its name and the shader language's precision. */
 async function start(backend: string): Promise<{ backend: string; epsilon: number }> {
@@ -251,6 +309,9 @@ async function trained(
 
 const page = {
   start,
+  halve,
+  half,
+  overflow,
   threads,
   trained,
   conformance,

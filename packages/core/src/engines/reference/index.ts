@@ -1,4 +1,5 @@
 import type { Scalars } from '../../plan.js'
+import { changeOutput } from '../../record.js'
 import { elementType, type Engine, type EngineFactory, type TypedArray } from '../engine.js'
 import { compilePass, Scratch, type Extents, type Pass, type Tensors } from './interpreter.js'
 
@@ -39,8 +40,12 @@ export const createReferenceEngine: EngineFactory = (firstPlan, given, initial):
       destinations,
       tensors,
       norm: () => passOf(index, 'norm', () => ['norm']),
-      reduce: passOf(index, 'reduce', () => ['dual']),
-      update: passOf(index, 'update', (names) => ['parameter', ...names.map((name) => `slot.${name}`)]),
+      reduce: passOf(index, 'reduce', () => [...plan.parameters[index]!.graph.reductions]),
+      update: passOf(index, 'update', (names) => [
+        'parameter',
+        ...names.map((name) => `slot.${name}`),
+        ...plan.parameters[index]!.graph.averaging.map(changeOutput),
+      ]),
     }
   }
   const add: Engine['add'] = (next, added, initialSlots) => {
@@ -82,14 +87,25 @@ export const createReferenceEngine: EngineFactory = (firstPlan, given, initial):
       }
     },
     reduce(results) {
-      for (const index of step.active) results[index] = run(work[index]!.reduce, index, {}).scalar('dual')
+      for (const index of step.active) {
+        const pass = run(work[index]!.reduce, index, {})
+        for (const name of plan.parameters[index]!.graph.reductions) {
+          results[plan.reductions.indexOf(name)]![index] = pass.scalar(name)
+        }
+      }
     },
-    update() {
-      for (const index of step.active) run(work[index]!.update, index, work[index]!.destinations)
+    update(results) {
+      for (const index of step.active) {
+        const pass = run(work[index]!.update, index, work[index]!.destinations)
+        for (const name of plan.parameters[index]!.graph.averaging.map(changeOutput)) {
+          results[plan.changes.indexOf(name)]![index] = pass.scalar(name)
+        }
+      }
     },
     add,
     dispose() {
       passes.clear()
+      return () => parameters
     },
   }
 }

@@ -81,7 +81,7 @@ export function createFlatRunner(
   }
   return {
     prepare() {},
-    run(name, bindings, scalars, output, results) {
+    run(name, bindings, scalars, outputs, results) {
       workspace.refresh()
       const pass = passes[name]!
       const { early, late, loop } = pass
@@ -96,12 +96,12 @@ export function createFlatRunner(
         for (; end < bindings.length && scalars[end] === given; end++) elements += bindings[end]!.size
         const helper = elements >= manyElements ? assistant : undefined
         runLoop(pass, bindings, start, end, helper)
-        if (results) {
+        if (outputs.length > 0) {
           for (let index = start; index < end; index++) {
             const at = (index - start) * sums.length
             for (let i = 0; i < sums.length; i++) values[sums[i]!] = totals[at + i]!
             late(values, given)
-            results[index] = values[output]!
+            for (let i = 0; i < outputs.length; i++) results[i]![index] = values[outputs[i]!]!
           }
         }
         start = end

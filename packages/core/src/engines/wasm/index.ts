@@ -1,21 +1,23 @@
-import type { Scalars } from '../../plan.js'
+import type { Scalars, StepPlan } from '../../plan.js'
+import { changeOutput } from '../../record.js'
 import {
   elementType,
   type Engine,
   type EngineArrays,
-  type EngineFactory,
+  type EngineOptions,
+  type InitialSlots,
   type Slots,
   type TypedArray,
   type WholeStep,
 } from '../engine.js'
-import { sharedArena, type Arena } from './arena.js'
 import type { Helper } from './crew.js'
 import { layOut } from './layout.js'
 import { compileStep, type Program } from './program.js'
 import { createKernels, type StepKernels, type TensorBinding } from './kernels.js'
+import type { Lease } from './lease.js'
 import type { ElementType } from './vectors.js'
 import { createWholeCall, type WholeCall } from './whole.js'
-import { createMemory, growthOf, isShared, type WasmMemory } from './webassembly.js'
+import { growthOf, isShared } from './webassembly.js'
 
 /** Parameters that one program updates. */
 interface Work {
@@ -23,13 +25,18 @@ interface Work {
   readonly clips: boolean
   /** Bytes of an element. */
   readonly bytes: number
+  /** Of each reduction of the program, which of the plan's it is. */
+  readonly reductions: readonly number[]
+  /** The same of its changes. */
+  readonly changes: readonly number[]
   /** Whether neighbours may be worked as one tensor: not where a tensor hangs on its own sums or products. */
   readonly merges: boolean
   /** What takes part in the current step: runs of parameters, the first one's index and the scalars of each. */
   readonly runs: TensorBinding[]
   readonly firsts: number[]
   readonly scalars: Scalars[]
-  results: Float64Array
+  results: Float64Array[]
+  changed: Float64Array[]
   count: number
   /** Bindings to describe runs with. */
   readonly pool: TensorBinding[]
@@ -45,16 +52,18 @@ interface Views {
 /**
  * The fast engine: every graph is compiled into loops that read and write each tensor once. It works on a WebAssembly
  * memory; arrays that lie elsewhere are copied in before a step and out after it.
+ *
+ * @param lease what it may use of which memory; it ends with the engine
  */
-export const createWasmEngine: EngineFactory = (
-  firstPlan,
-  given,
-  initial,
-  { memory: shared, adopt = false, helper },
-): Engine => {
+export function createLeasedEngine(
+  lease: Lease,
+  firstPlan: StepPlan,
+  given: readonly TypedArray[],
+  initial: readonly InitialSlots[],
+  { adopt = false, helper }: EngineOptions,
+): Engine {
   let plan = firstPlan
-  const memory: WasmMemory = shared ?? createMemory(helper !== undefined)
-  const arena = sharedArena(memory)
+  const { memory } = lease
   /** The arrays that stay the parameters, where those are outside the memory. */
   const outside: (TypedArray | undefined)[] = []
   /** Which those are. */
@@ -62,7 +71,10 @@ export const createWasmEngine: EngineFactory = (
   const types: ElementType[] = []
   const bindings: TensorBinding[] = []
   const gradientAddresses: number[] = []
-  const blocks: number[] = []
+  /** By parameter: how many there were when it was added. What was added together lies together. */
+  const cohorts: number[] = []
+  const blocks: Record<keyof EngineArrays, number[]> = { parameters: [], gradients: [], slots: [] }
+  const lent = new Set<keyof EngineArrays>()
   const programs = new Map<Program, Work>()
   const workOf: Work[] = []
   let works: readonly Work[] = []
@@ -96,6 +108,7 @@ export const createWasmEngine: EngineFactory = (
 
   const add: Engine['add'] = (next, added, initialSlots) => {
     const first = bindings.length
+    if (first > 0 && added.length === 0) return undefined
     const groups = new Map<Program, number[]>()
     added.forEach((array, i) => {
       const { graph } = next.parameters[first + i]!
@@ -104,15 +117,15 @@ export const createWasmEngine: EngineFactory = (
       if (members) members.push(first + i)
       else groups.set(program, [first + i])
     })
-    const inMemory = added.map((array) => array.buffer === memory.buffer)
+    const inMemory = added.map((array) => lease.holds(array))
     // Those there are already are in no group, and their arrays are not looked at.
     const arrays = [...bindings.map(() => added[0]!), ...added]
-    const placed = layOut(next, arrays, memory, arena, [...groups.values()])
+    const placed = layOut(next, arrays, lease, [...groups.values()])
     const begun: [Program, Work][] = []
     let nextCall: WholeCall | undefined
     try {
       for (const [program, members] of groups) {
-        const work = programs.get(program) ?? createWork(program, memory, arena, helper)
+        const work = programs.get(program) ?? createWork(next, program, lease, helper)
         if (!programs.has(program)) begun.push([program, work])
         const before = bindings.filter((_, index) => workOf[index] === work)
         work.kernels.prepare([...before, ...members.map((index) => placed.bindings[index]!)])
@@ -121,11 +134,11 @@ export const createWasmEngine: EngineFactory = (
       const [only] = groups.keys()
       if (first === 0 && groups.size === 1) {
         const run = joined(placed.bindings, only!.type.bytes)
-        nextCall = createWholeCall(next, only!, run, memory, arena)
+        nextCall = createWholeCall(next, only!, run, memory, lease)
       }
     } catch (error) {
       for (const [, { kernels }] of begun) kernels.dispose()
-      for (const address of [...placed.work, ...placed.copies]) arena.release(address)
+      for (const address of Object.values(placed.blocks).flat()) lease.release(address)
       throw error
     }
 
@@ -139,14 +152,21 @@ export const createWasmEngine: EngineFactory = (
     works = [...programs.values()]
     for (const [program, members] of groups) {
       const work = programs.get(program)!
-      work.results = new Float64Array(work.results.length + members.length)
+      const longer = ({ length }: Float64Array) => new Float64Array(length + members.length)
+      work.results = work.results.map(longer)
+      work.changed = work.changed.map(longer)
       for (const index of members) workOf[index] = work
     }
-    blocks.push(...placed.work, ...(adopt ? [] : placed.copies))
+    for (const kind of ['parameters', 'gradients', 'slots'] as const) {
+      blocks[kind].push(...placed.blocks[kind])
+      if (lent.has(kind)) lease.lend(placed.blocks[kind])
+    }
+    if (adopt) lease.keep(placed.blocks.parameters)
     added.forEach((array, i) => {
       const binding = placed.bindings[first + i]!
       bindings.push(binding)
       gradientAddresses.push(binding.inputs[0]!)
+      cohorts.push(first)
       types.push(elementType(array)!)
       outside.push(adopt || inMemory[i] ? undefined : array)
       if (outside[first + i]) copied.push(first + i)
@@ -160,6 +180,7 @@ export const createWasmEngine: EngineFactory = (
       gradient.fill(0)
       for (const [name, value] of Object.entries(initialSlots[i]!)) slots[name]!.fill(value)
     })
+    return undefined
   }
   add(plan, given, initial)
 
@@ -172,7 +193,7 @@ export const createWasmEngine: EngineFactory = (
         const gradient = stepGradients[index]!
         if (gradient === null) return false
         if (gradient === gradients[index]) continue
-        if (gradient.buffer === memory.buffer) return false
+        if (lease.holds(gradient)) return false
         gradients[index]!.set(gradient)
       }
       for (const index of copied) views[index]!.parameter.set(outside[index]!)
@@ -185,15 +206,20 @@ export const createWasmEngine: EngineFactory = (
   /** Where the gradient of a step is read: in place if it lies in the memory, else where it is copied to. */
   const placeGradient = (index: number, gradient: TypedArray): number => {
     if (gradient === arrays.gradients[index]) return gradientAddresses[index]!
-    if (gradient.buffer === memory.buffer) return gradient.byteOffset
+    if (lease.holds(gradient)) return gradient.byteOffset
     arrays.gradients[index]!.set(gradient)
     return gradientAddresses[index]!
   }
-  /** Adds a parameter to the step: to the run before it, where it is the next in memory and has the same scalars. */
+  /**
+   * Adds a parameter to the step: to the run before it, where it is the next in memory and has the same scalars. Where
+   * others have put their blocks must not tell in the sums: what was added later is never taken for the next.
+   */
   const join = (work: Work, index: number, scalars: Scalars): void => {
     const binding = bindings[index]!
     const { runs, count, bytes } = work
-    if (work.merges && count > 0 && work.scalars[count - 1] === scalars) {
+    const before = work.firsts[count - 1]
+    const isNear = count > 0 && cohorts[before!] === cohorts[index]
+    if (work.merges && isNear && work.scalars[count - 1] === scalars) {
       const run = runs[count - 1]!
       const end = run.size * bytes
       if (follows(run, binding, end)) {
@@ -206,20 +232,19 @@ export const createWasmEngine: EngineFactory = (
     work.scalars[count] = scalars
     work.count++
   }
-  const runPass = (pass: 'norm' | 'reduce', to: Float64Array): void => {
-    to.fill(0)
-    for (const work of works) {
-      if (work.count === 0 || (pass === 'norm' && !work.clips)) continue
-      work.kernels[pass](work.runs, work.scalars, work.results)
-      for (let i = 0; i < work.count; i++) to[work.firsts[i]!] = work.results[i]!
-    }
+  const spread = ({ firsts, count }: Work, results: Float64Array, to: Float64Array): void => {
+    for (let i = 0; i < count; i++) to[firsts[i]!] = results[i]!
   }
   let taking: readonly number[] = []
   return {
     kind: 'wasm',
     whole,
-    arrays() {
+    arrays(kind) {
       refresh()
+      if (kind !== undefined && !lent.has(kind)) {
+        lent.add(kind)
+        lease.lend(blocks[kind])
+      }
       return arrays
     },
     begin(active, stepGradients, scalars) {
@@ -237,32 +262,59 @@ export const createWasmEngine: EngineFactory = (
         if (runs.length !== count) runs.length = scalars.length = count
       }
     },
-    norm: (results) => runPass('norm', results),
-    reduce: (results) => runPass('reduce', results),
-    update() {
-      for (const { kernels, runs, scalars, count } of works) if (count > 0) kernels.update(runs, scalars)
+    norm(results) {
+      results.fill(0)
+      for (const work of works) {
+        if (work.count === 0 || !work.clips) continue
+        const [norms] = work.results as [Float64Array]
+        work.kernels.norm(work.runs, work.scalars, norms)
+        spread(work, norms, results)
+      }
+    },
+    reduce(results) {
+      for (const to of results) to.fill(0)
+      for (const work of works) {
+        if (work.count === 0) continue
+        work.kernels.reduce(work.runs, work.scalars, work.results)
+        work.reductions.forEach((at, i) => spread(work, work.results[i]!, results[at]!))
+      }
+    },
+    update(results) {
+      for (const to of results) to.fill(0)
+      for (const work of works) {
+        if (work.count === 0) continue
+        work.kernels.update(work.runs, work.scalars, work.changed)
+        work.changes.forEach((at, i) => spread(work, work.changed[i]!, results[at]!))
+      }
       for (const index of taking) outside[index]?.set(views[index]!.parameter)
     },
     add,
     dispose() {
       call?.dispose()
       for (const { kernels } of works) kernels.dispose()
-      for (const address of blocks) arena.release(address)
+      lease.end()
+      return () => {
+        refresh()
+        return arrays.parameters
+      }
     },
   }
 }
 
-function createWork(program: Program, memory: WasmMemory, arena: Arena, helper: Helper | undefined): Work {
-  const { schedule, type } = program
+function createWork(plan: StepPlan, program: Program, lease: Lease, helper: Helper | undefined): Work {
+  const { graph, schedule, type } = program
   return {
-    kernels: createKernels(program, memory, arena, helper),
+    kernels: createKernels(program, lease.memory, lease, helper),
     clips: schedule.norm !== undefined,
     bytes: type.bytes,
-    merges: !schedule.staged,
+    merges: !schedule.staged && schedule.additive,
+    reductions: graph.reductions.map((name) => plan.reductions.indexOf(name)),
+    changes: graph.averaging.map((name) => plan.changes.indexOf(changeOutput(name))),
     runs: [],
     firsts: [],
     scalars: [],
-    results: new Float64Array(0),
+    results: graph.reductions.map(() => new Float64Array(0)),
+    changed: graph.averaging.map(() => new Float64Array(0)),
     count: 0,
     pool: [],
   }

@@ -1,4 +1,5 @@
 import type { Scalars } from '../../plan.js'
+import { changeOutput } from '../../record.js'
 import { enlist, type Helper } from './crew.js'
 import { createFlatRunner } from './flat.js'
 import type { Program } from './program.js'
@@ -32,10 +33,22 @@ export interface StepKernels {
   prepare(bindings: readonly TensorBinding[]): void
   /** Σ g² of each gradient; where the graph clips. */
   norm(bindings: readonly TensorBinding[], scalars: readonly Scalars[], results: Float64Array): void
-  /** Each tensor's part of the dual norm. */
-  reduce(bindings: readonly TensorBinding[], scalars: readonly Scalars[], results: Float64Array): void
-  /** Writes parameters and slots; after `reduce`, with the same tensors in the same order. */
-  update(bindings: readonly TensorBinding[], scalars: readonly Scalars[]): void
+  /** The graph's `reductions` of each tensor, an array for each. */
+  reduce(
+    bindings: readonly TensorBinding[],
+    scalars: readonly Scalars[],
+    results: readonly Float64Array[],
+  ): void
+  /**
+   * Writes parameters and slots; after `reduce`, with the same tensors in the same order.
+   *
+   * @param results the `change` outputs of the graph's `averaging` slots of each tensor, an array for each
+   */
+  update(
+    bindings: readonly TensorBinding[],
+    scalars: readonly Scalars[],
+    results?: readonly Float64Array[],
+  ): void
   /** Gives the memory back that the kernels work in. */
   dispose(): void
 }
@@ -43,21 +56,18 @@ export interface StepKernels {
 /** The passes of a step. */
 export type PassName = 'norm' | 'reduce' | 'update'
 
-/** The graph's output that a pass tells; `update` writes. */
-const outputs = { norm: 'norm', reduce: 'dual', update: undefined } as const
-
 /** What runs passes of one kind of program. */
 export interface Runner {
   prepare(bindings: readonly TensorBinding[]): void
   /**
-   * @param output the node whose value goes into `results`
+   * @param outputs the nodes whose values go into `results`, an array for each
    */
   run(
     pass: PassName,
     bindings: readonly TensorBinding[],
     scalars: readonly Scalars[],
-    output: number,
-    results: Float64Array | undefined,
+    outputs: readonly number[],
+    results: readonly Float64Array[],
   ): void
   dispose(): void
 }
@@ -79,21 +89,16 @@ export function createKernels(
     ? createStagedRunner(program, memory, allocator, workspace)
     : createFlatRunner(program, workspace, helper && enlist(helper, program, memory))
 
-  const run = (
-    pass: PassName,
-    bindings: readonly TensorBinding[],
-    scalars: readonly Scalars[],
-    results?: Float64Array,
-  ): void => {
-    const output = outputs[pass]
-    const node = output === undefined ? -1 : program.graph.outputs[output]!
-    runner.run(pass, bindings, scalars, node, results)
-  }
+  const { outputs, reductions, averaging } = program.graph
+  const norm = outputs['norm'] === undefined ? [] : [outputs['norm']]
+  const sums = reductions.map((name) => outputs[name]!)
+  const changes = averaging.map((name) => outputs[changeOutput(name)]!)
   return {
     prepare: (bindings) => runner.prepare(bindings),
-    norm: (bindings, scalars, results) => run('norm', bindings, scalars, results),
-    reduce: (bindings, scalars, results) => run('reduce', bindings, scalars, results),
-    update: (bindings, scalars) => run('update', bindings, scalars),
+    norm: (bindings, scalars, results) => runner.run('norm', bindings, scalars, norm, [results]),
+    reduce: (bindings, scalars, results) => runner.run('reduce', bindings, scalars, sums, results),
+    update: (bindings, scalars, results = []) =>
+      runner.run('update', bindings, scalars, changes.slice(0, results.length), results),
     dispose() {
       runner.dispose()
       workspace.dispose()

@@ -1,23 +1,20 @@
 import type { StepPlan } from '../../plan.js'
-import type { TypedArray } from '../engine.js'
-import type { Arena } from './arena.js'
+import type { EngineArrays, TypedArray } from '../engine.js'
 import type { TensorBinding } from './kernels.js'
-import type { WasmMemory } from './webassembly.js'
+import type { Lease } from './lease.js'
 
 /** Where parameters, gradients and slots were put. */
 export interface Layout {
   /** By parameter. */
   readonly bindings: readonly (TensorBinding | undefined)[]
-  /** The blocks that hold gradients and slots. */
-  readonly work: readonly number[]
-  /** The blocks that hold copies of parameters. */
-  readonly copies: readonly number[]
+  /** The blocks, by what they hold; of parameters, copies. */
+  readonly blocks: Readonly<Record<keyof EngineArrays, readonly number[]>>
 }
 
 /**
  * Gives parameters of a plan, their gradients and their slots their place in a memory.
  *
- * @param arrays of all parameters of the plan; those that are views of the memory stay where they are
+ * @param arrays of all parameters of the plan; those that lie in the lease stay where they are
  * @param groups parameters that are worked together: what there is of each kind lies side by side, so that a row of
  *   them can be worked as one tensor
  * @throws ERR_NOT_SUPPORTED where the memory cannot grow enough; nothing is allocated then
@@ -25,16 +22,15 @@ export interface Layout {
 export function layOut(
   plan: StepPlan,
   arrays: readonly TypedArray[],
-  memory: WasmMemory,
-  arena: Arena,
+  lease: Lease,
   groups: readonly (readonly number[])[],
 ): Layout {
   // Taken down before the memory grows: then these views lose their place.
-  const found = arrays.map((array) => (array.buffer === memory.buffer ? array.byteOffset : undefined))
+  const found = arrays.map((array) => (lease.holds(array) ? array.byteOffset : undefined))
   const bytes = arrays.map((array) => array.byteLength)
   const bindings: TensorBinding[] = []
   const rows: { tensors: readonly number[]; put: (index: number, address: number) => void }[] = []
-  const isCopies: boolean[] = []
+  const inputs: number[] = []
   for (const members of groups) {
     if (members.length === 0) continue
     const { graph } = plan.parameters[members[0]!]!
@@ -52,13 +48,13 @@ export function layOut(
     kinds.forEach((tensors, input) => {
       if (tensors.length === 0) return
       rows.push({ tensors, put: put(input) })
-      isCopies.push(input === 1)
+      inputs.push(input)
     })
     for (const index of members) if (found[index] !== undefined) put(1)(index, found[index])
   }
 
   const total = (tensors: readonly number[]): number => tensors.reduce((sum, index) => sum + bytes[index]!, 0)
-  const blocks = arena.allocateAll(rows.map(({ tensors }) => total(tensors)))
+  const blocks = lease.allocateAll(rows.map(({ tensors }) => total(tensors)))
   rows.forEach(({ tensors, put }, row) => {
     let address = blocks[row]!
     for (const index of tensors) {
@@ -68,7 +64,10 @@ export function layOut(
   })
   return {
     bindings,
-    work: blocks.filter((_, row) => !isCopies[row]),
-    copies: blocks.filter((_, row) => isCopies[row]),
+    blocks: {
+      gradients: blocks.filter((_, row) => inputs[row] === 0),
+      parameters: blocks.filter((_, row) => inputs[row] === 1),
+      slots: blocks.filter((_, row) => inputs[row]! > 1),
+    },
   }
 }

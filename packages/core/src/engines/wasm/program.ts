@@ -57,18 +57,20 @@ function emitFunctions(
     code.push(emitLoop(name, graph, loop, type, unroll))
     return name
   }
-  for (const { stages } of [norm, reduce, update].filter((pass): pass is Pass => pass !== undefined)) {
-    for (const stage of stages) {
+  for (const pass of [norm, reduce, update].filter((each): each is Pass => each !== undefined)) {
+    for (const stage of pass.stages) {
       if (stage.kind !== 'loop') continue
       const { loop } = stage
       // The turns of an iteration, as of Newton–Schulz, are one function.
-      const form = formOf(graph, loop)
+      const form = `${pass === update} ${formOf(graph, loop)}`
       let names = byForm.get(form)
       if (!names) {
-        // Where a step is one loop, the loop is what counts; where it has matrix products, those are.
-        const unroll = (loop.sums.length > 0 ? 4 : 2) >> (staged ? 1 : 0)
+        // Where a step is one loop, the loop is what counts; where it has matrix products, those are, and the module
+        // should be one that a page may compile at once.
+        const unroll = staged ? 1 : loop.sums.length > 0 ? 4 : 2
         const name = emit(loop, unroll)
-        const overflows = loop.sums.length > 0 && type.name === 'float32'
+        // What has been written cannot be added up once more.
+        const overflows = loop.sums.length > 0 && type.name === 'float32' && pass !== update
         names = { name, ...(overflows && { wide: emit(loop, 0) }) }
         byForm.set(form, names)
       }

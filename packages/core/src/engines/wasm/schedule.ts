@@ -1,6 +1,6 @@
 import type { Shape } from '../../algebra.js'
 import type { Graph } from '../../graph.js'
-import type { StepGraph } from '../../record.js'
+import { changeOutput, type StepGraph } from '../../record.js'
 import type { Loop } from './loop.js'
 
 /**
@@ -49,6 +49,8 @@ export interface Schedule {
   readonly norm?: Pass
   readonly reduce: Pass
   readonly update: Pass
+  /** Whether what is reduced of two tensors is that of both as one: not where it has products of sums, as s of Lion. */
+  readonly additive: boolean
   /** Whether tensors hang on sums or matrix products: such a step is worked tensor by tensor, stage by stage. */
   readonly staged: boolean
   /** The shapes each register has to hold. */
@@ -71,8 +73,9 @@ function stepPlaces(graph: StepGraph): { inputs: string[]; outputs: string[] } {
 export function scheduleStep(graph: StepGraph): Schedule {
   const { outputs } = stepPlaces(graph)
   const norm = graph.outputs['norm'] === undefined ? undefined : orderPass(graph, ['norm'], new Set())
-  const reduce = orderPass(graph, ['dual'], new Set())
-  const update = orderPass(graph, outputs, new Set([...reduce.stored, ...reduce.late]))
+  const reduce = orderPass(graph, graph.reductions, new Set())
+  const changes = graph.averaging.map(changeOutput)
+  const update = orderPass(graph, [...outputs, ...changes], new Set([...reduce.stored, ...reduce.late]))
 
   const kept = reduce.stored.filter((node) => update.reused.has(node))
   const registers = new Registers(graph)
@@ -86,10 +89,26 @@ export function scheduleStep(graph: StepGraph): Schedule {
     ...(norm && { norm: placePass(graph, norm, registers, kept) }),
     reduce: reducePass,
     update: updatePass,
+    additive: graph.reductions.every((name) => isAdditive(graph, graph.outputs[name]!)),
     staged: staged || update.reused.size > 0,
     registers: registers.shapes,
     kept: kept.map((_, index) => index),
   }
+}
+
+/** Whether a scalar is a sum of sums over the tensors, each at most times a number that is known before. */
+function isAdditive(graph: Graph, root: number): boolean {
+  const { nodes } = graph
+  const hasSums = (i: number): boolean => nodes[i]!.op === 'sum' || nodes[i]!.inputs.some(hasSums)
+  const visit = (i: number): boolean => {
+    const { op, inputs } = nodes[i]!
+    if (op === 'sum') return true
+    if (op === 'add' || op === 'sub' || op === 'neg') return inputs.every(visit)
+    const [a, b] = inputs as [number, number]
+    if (op === 'mul') return (visit(a) && !hasSums(b)) || (visit(b) && !hasSums(a))
+    return op === 'div' && visit(a) && !hasSums(b)
+  }
+  return visit(root)
 }
 
 /** A stage before its tensors have places: nodes throughout. */
@@ -150,6 +169,9 @@ function orderPass(graph: Graph, outputs: readonly string[], available: Readonly
   const toStore = new Set(
     barriers.flatMap(inputsOf).filter((i) => nodes[i]!.op !== 'input' && !available.has(i) && !isBarrier(i)),
   )
+  const written = outputs.filter((name) => isTensor(graph.outputs[name]!))
+  // What is summed of tensors while they are written.
+  const beside = written.length > 0 ? roots.filter((i) => nodes[i]!.op === 'sum' && !available.has(i)) : []
   const inMemory = new Set(available)
   const stages: Draft[] = []
   const isLate = (i: number): boolean => !isTensor(i) && nodes[i]!.op !== 'sum' && levelOf(i) > 0
@@ -158,7 +180,9 @@ function orderPass(graph: Graph, outputs: readonly string[], available: Readonly
     if (scalars.length > 0) stages.push({ kind: 'scalars', nodes: scalars })
 
     const stores = order.filter((i) => toStore.has(i) && levelOf(i) === level)
-    const sums = order.filter((i) => nodes[i]!.op === 'sum' && levelOf(i) === level + 1)
+    const sums = order.filter(
+      (i) => nodes[i]!.op === 'sum' && levelOf(i) === level + 1 && !beside.includes(i),
+    )
     const shapeOfSum = (i: number): Shape => nodes[nodes[i]!.inputs[0]!]!.shape
     const shapes = new Set([...stores.map((i) => nodes[i]!.shape), ...sums.map(shapeOfSum)])
     for (const shape of shapes) {
@@ -179,12 +203,11 @@ function orderPass(graph: Graph, outputs: readonly string[], available: Readonly
       inMemory.add(node)
     }
   }
-  const written = outputs.filter((name) => isTensor(graph.outputs[name]!))
   if (written.length > 0) {
     const stores = written.map((name) => graph.outputs[name]!)
     stages.push({
       kind: 'loop',
-      loop: gather(graph, [], stores, inMemory),
+      loop: gather(graph, beside, stores, inMemory),
       shape: nodes[stores[0]!]!.shape,
       outputs: written,
     })

@@ -136,7 +136,7 @@ export function createStagedRunner(
   }
   return {
     prepare: layOut,
-    run(pass, bindings, scalars, output, results) {
+    run(pass, bindings, scalars, outputs, results) {
       const { stages } = schedule[pass]!
       layOut(bindings)
       workspace.refresh()
@@ -145,7 +145,7 @@ export function createStagedRunner(
         const given = scalars[index]!
         evaluators.get(pass)!(state.values, given)
         for (const stage of stages) runStage(stage, binding, given, state)
-        if (results) results[index] = state.values[output]!
+        for (let i = 0; i < outputs.length; i++) results[i]![index] = state.values[outputs[i]!]!
       })
     },
     dispose() {

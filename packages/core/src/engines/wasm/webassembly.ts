@@ -1,3 +1,4 @@
+import { InducedMetricError } from '../../errors.js'
 import { encodeModule } from './encoder.js'
 import { simd } from './instructions.js'
 
@@ -47,18 +48,44 @@ export function compileModule(bytes: Uint8Array): WasmModule {
   return new WebAssembly!.Module(bytes)
 }
 
-/** The functions of a module on a memory, with what else it imports. */
+const instances = new WeakMap<WasmMemory, Map<WasmModule, WasmInstance['exports']>>()
+
+/**
+ * The functions of a module on a memory. The engines in one memory share them: they keep nothing from one call to the next.
+ *
+ * @param functions what else it imports: always the same for one module and one memory
+ */
 export function instantiate(
   module: WasmModule,
   memory: WasmMemory,
   functions: Readonly<Record<string, WasmFunction>> = {},
-): Readonly<Record<string, WasmFunction>> {
-  return new WebAssembly!.Instance(module, { env: { ...functions, memory } }).exports
+): WasmInstance['exports'] {
+  let inMemory = instances.get(memory)
+  if (!inMemory) instances.set(memory, (inMemory = new Map<WasmModule, WasmInstance['exports']>()))
+  let exports = inMemory.get(module)
+  if (!exports) {
+    exports = new WebAssembly!.Instance(module, { env: { ...functions, memory } }).exports
+    inMemory.set(module, exports)
+  }
+  return exports
 }
 
-/** A memory that can grow to 4 GiB, for one thread or shared between several. */
-export function createMemory(shared = false): WasmMemory {
-  return new WebAssembly!.Memory({ initial: 0, maximum: maximumPages, shared })
+/**
+ * A memory for one thread or shared between several, which can grow to 4 GiB.
+ *
+ * @param pages where it should not grow: its size
+ * @throws ERR_NOT_SUPPORTED where there is none to be had
+ */
+export function createMemory(shared = false, pages?: number): WasmMemory {
+  try {
+    return new WebAssembly!.Memory({ initial: pages ?? 0, maximum: pages ?? maximumPages, shared })
+  } catch (error) {
+    throw new InducedMetricError(
+      'ERR_NOT_SUPPORTED',
+      `there is no WebAssembly memory to be had (${String(error)}): dispose of optimisers that have done their work, or ` +
+        "use engine: 'auto' or 'reference'",
+    )
+  }
 }
 
 /** Whether a value is a memory; by its tag, as it may come from another realm. */

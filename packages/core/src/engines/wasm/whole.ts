@@ -44,6 +44,7 @@ export function createWholeCall(
   const readsShape = graph.nodes.some(({ name }) => name === 'rows' || name === 'columns')
   const fits = plan.units.length === 1 && plan.profiles.length === 1 && plan.clips.length === 0
   if (!run || run.size > fewElements || !fits || readsShape || schedule.staged) return undefined
+  if (plan.parameters.length > 1 && !schedule.additive) return undefined
 
   const shared = isShared(memory)
   const key = `${type.name} ${shared} ${graph.hash} ${unit!.graph.hash}`
@@ -70,12 +71,18 @@ export function createWholeCall(
     [...inputs].map(([name, offset]) => ({ name, place: place(offset) }))
   const stepInputs = entries(layout.inputs.step)
   const metricInputs = entries(layout.inputs.metric)
-  const [count, metricCount, loss, average] = [
-    layout.inputs.step.get('step'),
-    layout.inputs.metric.get('metricStep'),
-    layout.inputs.metric.get('loss'),
-    layout.inputs.metric.get('average'),
-  ].map((offset) => (offset === undefined ? -1 : place(offset))) as [number, number, number, number]
+  const placeOf = (offset: number | undefined): number => (offset === undefined ? -1 : place(offset))
+  const count = placeOf(layout.inputs.step.get('step'))
+  const metricInput = (name: string): number => placeOf(layout.inputs.metric.get(name))
+  const [metricCount, loss, average] = ['metricStep', 'loss', 'average'].map(metricInput) as [
+    number,
+    number,
+    number,
+  ]
+  const states = unit!.graph.state.map((name, i) => ({
+    input: metricInput(`state.${name}`),
+    output: place(layout.results.state[i]!),
+  }))
   const results = {
     average: place(layout.results.average),
     metric: place(layout.results.metric),
@@ -117,11 +124,16 @@ export function createWholeCall(
       if (metricCount >= 0) doubles[metricCount] = given.metricStep
       if (loss >= 0) doubles[loss] = given.loss
       if (average >= 0) doubles[average] = given.average
+      for (let i = 0; i < states.length; i++) {
+        const { input } = states[i]!
+        if (input >= 0) doubles[input] = given.values[i]!
+      }
       if (step!(address) !== 0) return false
       given.average = doubles[results.average]!
       given.metric = doubles[results.metric]!
       given.scale = doubles[results.scale]!
       given.dualNorm = doubles[results.dualNorm]!
+      for (let i = 0; i < states.length; i++) given.values[i] = doubles[states[i]!.output]!
       return true
     },
     refresh() {

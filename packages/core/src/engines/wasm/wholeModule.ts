@@ -1,6 +1,7 @@
 import type { Op } from '../../algebra.js'
 import { neededNodes, type Graph, type GraphNode } from '../../graph.js'
-import type { MetricGraph, StepGraph } from '../../record.js'
+import type { MetricGraph } from '../../metricGraph.js'
+import { changeOutput, type StepGraph } from '../../record.js'
 import { encodeModule, type Bytes, type FunctionImport } from './encoder.js'
 import {
   call,
@@ -28,7 +29,10 @@ export interface WholeLayout {
     readonly metric: ReadonlyMap<string, number>
   }
   /** Results (f64). */
-  readonly results: { readonly [name in (typeof resultNames)[number]]: number }
+  readonly results: { readonly [name in (typeof resultNames)[number]]: number } & {
+    /** The metric's state, in its order. */
+    readonly state: readonly number[]
+  }
   /** Of each pass, its loop's sums (f64), scalars and table. */
   readonly passes: { readonly [name in WholePass]: PassLayout }
   readonly bytes: number
@@ -44,9 +48,6 @@ interface PassLayout {
 type WholePass = 'reduce' | 'update'
 
 const resultNames = ['average', 'metric', 'scale', 'dualNorm'] as const
-
-/** Scalars that a step computes itself. */
-const computed = { step: ['scale'], metric: ['dualNorm'] } as const
 
 /** Lays out the block of a whole step whose passes are a loop each. */
 export function layOutWhole(
@@ -67,13 +68,16 @@ export function layOutWhole(
         .filter(({ op, shape, name }) => op === 'input' && shape === 'scalar' && !inner.includes(name!))
         .map(({ name }) => [name!, take(1, 8)]),
     )
-  const inputs = { step: named(graph, computed.step), metric: named(metric, computed.metric) }
+  // Some scalars the step computes itself.
+  const sums = metric.sums.map(({ input }) => input)
+  const inputs = { step: named(graph, ['scale']), metric: named(metric, sums) }
   const [average, scaledMetric, scale, dualNorm] = resultNames.map(() => take(1, 8)) as [
     number,
     number,
     number,
     number,
   ]
+  const state = metric.state.map(() => take(1, 8))
   const pass = ({ stages }: Schedule['reduce']): PassLayout => {
     const { loop } = stages.find((stage) => stage.kind === 'loop')!
     return {
@@ -84,7 +88,7 @@ export function layOutWhole(
     }
   }
   const passes = { reduce: pass(reduce), update: pass(update) }
-  return { inputs, results: { average, metric: scaledMetric, scale, dualNorm }, passes, bytes }
+  return { inputs, results: { average, metric: scaledMetric, scale, dualNorm, state }, passes, bytes }
 }
 
 /** What a module of a whole step imports: a power of scalars, and the loops of its passes. */
@@ -116,10 +120,12 @@ export function encodeWhole(
     name === 'scale'
       ? get(unit.get(metric.outputs['scale']!)!)
       : [get(block), loadF64(layout.inputs.step.get(name)!)]
-  const metricInput = (name: string): Bytes =>
-    name === 'dualNorm'
-      ? get(step.get(graph.outputs['dual']!)!)
+  const metricInput = (name: string): Bytes => {
+    const sum = metric.sums.find(({ input }) => input === name)
+    return sum
+      ? get(step.get(graph.outputs[sum.output]!)!)
       : [get(block), loadF64(layout.inputs.metric.get(name)!)]
+  }
 
   const scalars = (
     of: Graph,
@@ -152,13 +158,22 @@ export function encodeWhole(
     // What is not finite may only have overflowed in single precision: the host knows how to look closer.
     return when([load, get(local), op.f64Sub, f64(0), op.f64Equal, op.i32Eqz], [i32(1), op.return])
   })
+  /** What is added to a state when the parameters have been written, or 0 where that is not finite. */
+  const changes = new Map<string, number>()
+  const changed = metric.changes.map(({ state, slot }): Bytes => {
+    const sum = layout.passes.update.loop.sums.indexOf(graph.outputs[changeOutput(slot)]!)
+    const local = locals.add('f64')
+    changes.set(`state.${state}`, local)
+    const isFinite = [get(local), get(local), op.f64Sub, f64(0), op.f64Equal]
+    return [
+      set(local, [get(block), loadF64(layout.passes.update.sums + 8 * sum)]),
+      when([isFinite, op.i32Eqz], set(local, f64(0))),
+    ]
+  })
   const late = reduce.stages.flatMap((stage) => (stage.kind === 'scalars' ? stage.nodes : []))
-  const outputs = ['average', 'metric', 'scale', 'status'] as const
-  const result = (name: keyof WholeLayout['results'], local: number): Bytes => [
-    get(block),
-    get(local),
-    storeF64(layout.results[name]),
-  ]
+  const states = metric.state.map((name) => `state.${name}`)
+  const outputs = ['average', 'metric', 'scale', 'status', ...states]
+  const result = (at: number, local: number): Bytes => [get(block), get(local), storeF64(at)]
 
   const body: Bytes[] = [
     ...scalars(graph, step, reduce.early, stepInput),
@@ -173,9 +188,16 @@ export function encodeWhole(
     ...scalars(graph, step, update.early, stepInput),
     run('update'),
     ...(['average', 'metric', 'scale'] as const).map((name) =>
-      result(name, unit.get(metric.outputs[name]!)!),
+      result(layout.results[name], unit.get(metric.outputs[name]!)!),
     ),
-    result('dualNorm', step.get(graph.outputs['dual']!)!),
+    ...changed,
+    ...states.map((name, i): Bytes => {
+      const change = changes.get(name)
+      const value = get(unit.get(metric.outputs[name]!)!)
+      const sum = change === undefined ? value : [value, get(change), op.f64Add]
+      return [get(block), sum, storeF64(layout.results.state[i]!)]
+    }),
+    result(layout.results.dualNorm, step.get(graph.outputs['dual']!)!),
     i32(0),
   )
   return encodeModule(

@@ -1,0 +1,68 @@
+/** What the average of a base is taken with: the step's count, from 1, and the hyperparameters at it. */
+export interface Moment {
+  readonly t: number
+  h(name: string, otherwise: number): number
+  flag(name: string, otherwise: boolean): boolean
+}
+
+/**
+ * One step of the average that a base's direction is taken of, on one number: what is kept of it, and the average
+ * itself, its weights summing to 1.
+ */
+export type Average = (at: Moment, kept: number, value: number) => readonly [kept: number, average: number]
+
+const sgd: Average = (at, kept, value) => {
+  const mu = at.h('momentum', 0)
+  const m = mu * kept + (1 - mu) * value
+  return [m, m / (1 - mu ** at.t)]
+}
+
+/** The buffer's weights sum to μᵗ⁻¹, of the first gradient, which is not dampened, and a geometric sum of the others. */
+const heavyBall: Average = (at, kept, value) => {
+  const mu = at.h('momentum', 0.9)
+  const dampening = at.h('dampening', 0)
+  if (mu === 0) return [value, value]
+  const buffer = at.t === 1 ? value : mu * kept + (1 - dampening) * value
+  const first = mu ** (at.t - 1)
+  const weight = first + ((1 - dampening) * (1 - first)) / (1 - mu)
+  const ahead = at.flag('nesterov', false)
+  return [buffer, ahead ? (value + mu * buffer) / (1 + mu * weight) : buffer / weight]
+}
+
+const adam: Average = (at, kept, value) => {
+  const beta = at.h('beta1', 0.9)
+  const m = beta * kept + (1 - beta) * value
+  const [now, next] = [1 - beta ** at.t, 1 - beta ** (at.t + 1)]
+  if (!at.flag('nesterov', false)) return [m, m / now]
+  const mean = (beta * m) / next + ((1 - beta) * value) / now
+  return [m, mean / ((beta * now) / next + (1 - beta) / now)]
+}
+
+/** What the sign is taken of: β₁ of what was kept before this step, whose weights sum to 1 − β₂ᵗ⁻¹. */
+const lion: Average = (at, kept, value) => {
+  const beta1 = at.h('beta1', 0.9)
+  const beta2 = at.h('beta2', 0.99)
+  const shorter = beta1 * kept + (1 - beta1) * value
+  return [beta2 * kept + (1 - beta2) * value, shorter / (1 - beta1 * beta2 ** (at.t - 1))]
+}
+
+const muon: Average = (at, kept, value) => {
+  const mu = at.h('momentum', 0.95)
+  const m = mu * kept + (1 - mu) * value
+  if (!at.flag('nesterov', true)) return [m, m / (1 - mu ** at.t)]
+  return [m, (mu * m + (1 - mu) * value) / (1 - mu ** (at.t + 1))]
+}
+
+/** No momentum: the gradient itself. That of rmsprop is over P g, and no average of gradients. */
+const none: Average = (_at, _kept, value) => [0, value]
+
+/** The averages by the names of their bases; rmsprop has one only without momentum. */
+export const averages: Readonly<Record<string, Average>> = {
+  sgd,
+  heavyBall,
+  rmsprop: none,
+  adagrad: none,
+  adam,
+  lion,
+  muon,
+}

@@ -1,0 +1,193 @@
+import {
+  follows,
+  isTied,
+  type PlainBase,
+  type PlainNumber,
+  type PlainOptions,
+  type PlainStartAxis,
+} from '../plain.js'
+import { averages, type Moment } from './averages.js'
+import { peakOf, valueAt } from './schedules.js'
+
+/** A metric unit: what shares one average of s and one factor. A group, or a parameter where the scope says so. */
+export interface Unit {
+  readonly options: PlainOptions
+  /** Number of scalars that its s sums over. */
+  readonly scalars: number
+  /** The bases of the parameters that its s sums over, the first parameter's first, each once. */
+  readonly bases: readonly PlainBase[]
+  state: UnitState
+}
+
+/** What a unit keeps from step to step. */
+export interface UnitState {
+  readonly t: number
+  /** The average of s, before its bias correction. */
+  readonly average: number
+  /** Averages of the losses by their rates, before bias correction. */
+  readonly losses: readonly [eight: number, nine: number, ninetyNine: number]
+  /** The loss of the first step. */
+  readonly first: number
+  /** Of the loss, and of ⟨g, θ⟩ by base: what the bases' averages keep. */
+  readonly keptLoss: number
+  readonly kept: readonly number[]
+}
+
+/** The state before the first step. */
+export function initialUnit(bases: readonly PlainBase[]): UnitState {
+  return { t: 0, average: 0, losses: [0, 0, 0], first: NaN, keptLoss: 0, kept: bases.map(() => 0) }
+}
+
+/** The sums over a unit's parameters that have a gradient, θ being that of before the step. */
+export interface UnitSums {
+  /** s, not negative. */
+  readonly dual: number
+  /** ⟨x̂, d⟩ and ⟨x̂, θ⟩ */
+  readonly along: number
+  readonly model: number
+  /** ⟨g, θ⟩, by the unit's bases. */
+  readonly slopes: readonly number[]
+}
+
+/** What a unit comes to in a step: its next state, the numbers of the report, and whether the loss is one it can take. */
+export interface UnitStep {
+  readonly state: UnitState
+  readonly scale: number
+  readonly metric: number
+  readonly xi: number
+  readonly good: boolean
+}
+
+const rates = [0.8, 0.9, 0.99] as const
+
+/** A base's hyperparameters at a step. */
+export function momentOf(base: PlainBase, t: number, step: number): Moment {
+  return {
+    t,
+    h: (name, otherwise) => valueAt((base[name] as PlainNumber | undefined) ?? otherwise, step),
+    flag: (name, otherwise) => (base[name] as boolean | undefined) ?? otherwise,
+  }
+}
+
+/** What happens at a loss that the embedding cannot take. */
+export function badLossPolicy(options: PlainOptions): NonNullable<PlainOptions['onBadLoss']> {
+  const gentle = isTied(options) || follows(options) || options.averagedModel === true
+  return options.onBadLoss ?? (gentle ? 'zero' : 'throw')
+}
+
+/** Whether decay is scaled by ρ as the step is. */
+export function scalesDecay(options: PlainOptions): boolean {
+  return (options.decayScaling ?? (isTied(options) ? 'step' : 'rate')) === 'step'
+}
+
+/** Whether a step cannot do without its loss. */
+export function needsLoss(options: PlainOptions): boolean {
+  return (options.embedding?.name ?? 'identity') !== 'identity' || options.startAxis !== undefined
+}
+
+/** Whether the base is all there is, so that no s is reported. */
+export function isPlain({ xi, embedding, startAxis }: PlainOptions): boolean {
+  return xi === 0 && (embedding?.name ?? 'identity') === 'identity' && startAxis === undefined
+}
+
+/** The learning rate at its peak over all steps, or at this one where it has none. */
+function peakRate({ learningRate }: PlainOptions, step: number): number {
+  return peakOf(learningRate!) ?? valueAt(learningRate!, step)
+}
+
+function xiOf({ options, scalars }: Unit, step: number): number {
+  const { xi = 'auto' } = options
+  if (xi === 'auto') return 1 / scalars
+  if (xi === 'rate') return peakRate(options, step)
+  if (typeof xi === 'object' && 'perRate' in xi) return (xi.perRate as number) * peakRate(options, step)
+  return valueAt(xi, step)
+}
+
+/** The floor of the losses: as given, or the bound of one that follows. */
+function boundOf({ embedding }: PlainOptions, step: number): number {
+  const floor = embedding?.floor ?? 0
+  if (floor === 'follow') return 0
+  if (typeof floor === 'object' && 'follow' in floor) return floor.follow as number
+  return valueAt(floor, step)
+}
+
+/**
+ * One step of a unit on paper. With v̂ = ξ·v/(1−βᵗ), v = βv + (1−β)s, and ℓ the loss above its floor, the factor is
+ * h′/(1 + f′²v̂) (arXiv:2509.03594); a second axis of weight `extra` divides 1/ρ + extra.
+ */
+export function stepUnit(unit: Unit, sums: UnitSums, loss: number, step: number): UnitStep {
+  const { options, bases, state } = unit
+  const { beta = 0.8, embedding = { name: 'identity' } } = options
+  const t = state.t + 1
+  const average = beta * state.average + (1 - beta) * sums.dual
+  const smooth = average / (1 - beta ** t)
+  const losses = rates.map((rate, i) => rate * state.losses[i]! + (1 - rate) * loss)
+  const [now, fast, slow] = losses.map((sum, i) => sum / (1 - rates[i]! ** t)) as [number, number, number]
+  const bound = boundOf(options, step)
+  const first = state.t === 0 ? loss : state.first
+
+  // The averaged model: ψ = A[L] + ⟨x̂,θ⟩ − A[⟨g,θ⟩].
+  const run = (base: PlainBase, kept: number, value: number): readonly [number, number] =>
+    averages[base.name]!(momentOf(base, t, step), kept, value)
+  const [keptLoss, averageLoss] = run(bases[0]!, state.keptLoss, loss)
+  const slopes = bases.map((base, i) => run(base, state.kept[i]!, sums.slopes[i]!))
+  const psi = averageLoss + sums.model - slopes.reduce((sum, [, slope]) => sum + slope, 0)
+
+  const gain = Math.max(0, slow - fast)
+  const floor = follows(options) ? Math.max(bound, fast - 3 * gain - 0.1 * (fast - bound)) : bound
+  const level = options.averagedModel === true ? psi : follows(options) ? now : loss
+  const height = level - floor
+  const xi = xiOf(unit, step)
+  const metric = xi * (options.averagedModel === true ? Math.max(0, sums.along) : smooth)
+
+  const start = options.startAxis
+  const drop = first - bound
+  const axis =
+    start === undefined
+      ? 0
+      : peakRate(options, step) * startWeight(start, t, Math.max(0, fast - bound), drop, smooth)
+  const good = isGood(embedding.name, height) && (start === undefined || drop > 0)
+  const rho = factor(embedding.name, metric, height)
+  const scale = good
+    ? axis === Infinity
+      ? 0
+      : rho / (1 + rho * axis)
+    : badLossPolicy(options) === 'base'
+      ? 1
+      : 0
+  const kept = slopes.map(([value]) => value)
+  return {
+    state: { t, average, losses: losses as [number, number, number], first, keptLoss, kept },
+    scale,
+    metric,
+    xi,
+    good,
+  }
+}
+
+/** The start's axis per unit of the rate; infinite where the steps are over. */
+function startWeight(
+  { weight, power = 0.75, steps }: PlainStartAxis,
+  t: number,
+  height: number,
+  drop: number,
+  smooth: number,
+): number {
+  if (steps === undefined) return (weight * smooth) / drop
+  const share = Math.min(1, (t - 1) / steps)
+  if (share === 1) return Infinity
+  return (((weight * smooth) / drop) * (height / drop) ** power) / (1 - share)
+}
+
+function isGood(embedding: string, height: number): boolean {
+  return embedding === 'identity' || height > 0
+}
+
+/** h′/(1 + f′²·v̂), written out per embedding. */
+function factor(embedding: string, metric: number, height: number): number {
+  if (embedding === 'identity') return 1 / (1 + metric)
+  if (embedding === 'log') return height / (height * height + metric)
+  if (embedding === 'logDamped') return (height * height) / (height * height + metric)
+  if (embedding === 'root') return height / (height + metric)
+  throw new Error(`oracle: unknown embedding ${embedding}`)
+}

@@ -1,0 +1,26 @@
+/**
+ * Runs a function with other values in place, and puts the old ones back when it has returned or its promise is settled.
+ *
+ * @param exchange puts the other values in place
+ * @param use the function
+ * @param restore puts the old values back
+ * @returns what the function returned
+ */
+export function withValues<R>(exchange: () => void, use: () => R, restore: () => void): R {
+  let result: R
+  exchange()
+  try {
+    result = use()
+  } catch (error) {
+    restore()
+    throw error
+  }
+  if (isPromise(result)) return result.finally(restore) as R
+  restore()
+  return result
+}
+
+/** Whether a value is a promise, of any realm. */
+function isPromise(value: unknown): value is Promise<unknown> {
+  return typeof (value as Partial<Promise<unknown>> | null)?.finally === 'function'
+}

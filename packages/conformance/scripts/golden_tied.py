@@ -212,7 +212,9 @@ class Run:
         return (slope if name == "log" else 1) / (1 + slope**2 * metric)
 
     def brake(self, axis, rho, t, promise, bound, left):
-        first = self.L[0] - bound
+        # The first loss, or the largest of the averages of the first ten.
+        early = self.L[:10]
+        first = max(weighted(ema_weights(0.9, n), early[:n]) for n in range(1, len(early) + 1)) - bound
         extra = axis["weight"] * promise / first
         if "steps" in axis:
             share = min(1, (t - 1) / axis["steps"])

@@ -66,6 +66,9 @@ export function isPlainBase(settings: GroupSettings): boolean {
 /** The rates of the averages of losses that a floor follows; `fast` serves the start axis, too. */
 const lossRates = { fast: 0.9, slow: 0.99, now: 0.8 } as const
 
+/** How many losses the first one is judged by: a single one may be that of an example which happens to be right already. */
+const firstLosses = 10
+
 /** The averages of the losses so far, corrected for bias, and what they keep. */
 function createLossAverages(loss: Expr) {
   const states: Record<string, Expr> = {}
@@ -88,12 +91,13 @@ function createLossAverages(loss: Expr) {
       keep(name, next)
       return div(next, sub(1, pow(rate, count)))
     },
-    /** The first loss above a bound. */
+    /** The first loss above a bound, or the largest average of the first few, which may be much larger where a batch is an example. */
     first(bound: Expr): Expr {
       const stored = input('state.firstLoss', 'scalar')
       // One that is not above the floor says nothing of a share of it; the next may.
       const isKnown = mul(greater(before, 0), greater(sub(stored, bound), 0))
-      const first = select(isKnown, stored, loss)
+      const early = select(greater(firstLosses, before), max(stored, this.mean('fast')), stored)
+      const first = select(isKnown, early, loss)
       keep('firstLoss', first)
       return first
     },

@@ -26,7 +26,7 @@ export interface UnitState {
   readonly average: number
   /** Averages of the losses by their rates, before bias correction. */
   readonly losses: readonly [eight: number, nine: number, ninetyNine: number]
-  /** The loss of the first step. */
+  /** The first loss above the floor, or the largest average of the first ten; before there is one, what came last. */
   readonly first: number
   /** Of the loss, and of ⟨g, θ⟩ by base: what the bases' averages keep. */
   readonly keptLoss: number
@@ -124,7 +124,8 @@ export function stepUnit(unit: Unit, sums: UnitSums, loss: number, step: number)
   const losses = rates.map((rate, i) => rate * state.losses[i]! + (1 - rate) * loss)
   const [now, fast, slow] = losses.map((sum, i) => sum / (1 - rates[i]! ** t)) as [number, number, number]
   const bound = boundOf(options, step)
-  const first = state.t === 0 ? loss : state.first
+  const early = t <= 10 ? Math.max(state.first, fast) : state.first
+  const first = state.first > bound ? early : loss
 
   // The averaged model: ψ = A[L] + ⟨x̂,θ⟩ − A[⟨g,θ⟩].
   const run = (base: PlainBase, kept: number, value: number): readonly [number, number] =>

@@ -1,6 +1,6 @@
 import type { TypedArray } from '@induced-metric/core'
 
-import type { OptimizerEntry } from './optimizers/optimizer.js'
+import type { OptimizerEntry, Setup } from './optimizers/optimizer.js'
 import type { Problem } from './tasks/task.js'
 
 /** One run of the study: what it was and how it ended. */
@@ -33,11 +33,16 @@ export async function runOne(
   problem: Problem,
   start: readonly TypedArray[],
   optimizer: OptimizerEntry,
-  { rate, steps }: { readonly rate: number; readonly steps: number },
+  { rate, steps, floor }: Pick<Setup, 'rate' | 'steps' | 'floor'>,
 ): Promise<Pick<Run, 'loss' | 'accuracy' | 'curve' | 'seconds'>> {
   const begun = process.cpuUsage()
   assign(problem, start)
-  const running = optimizer.create({ parameters: problem.parameters, rate, steps })
+  const running = optimizer.create({
+    parameters: problem.parameters,
+    rate,
+    steps,
+    ...(floor !== undefined && { floor }),
+  })
   try {
     const curve = await train(problem, running, steps)
     const evaluated = running.evaluated?.()

@@ -35,7 +35,9 @@ export function createRunner(): Runner {
   return {
     async run(job) {
       const { problem, start } = await open(job)
-      return { ...job, ...(await runOne(problem, start, find(optimizers, job.optimizer), job)) }
+      const { floor } = find(tasks, job.task)
+      const setup = { ...job, ...(floor !== undefined && { floor }) }
+      return { ...job, ...(await runOne(problem, start, find(optimizers, job.optimizer), setup)) }
     },
     release,
   }

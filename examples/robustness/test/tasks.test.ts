@@ -5,10 +5,12 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { optimizers } from '../src/optimizers/index.js'
 import { runOne } from '../src/run.js'
 import { openGpt } from '../src/tasks/gpt.js'
+import { inSinglePrecision, lifted, withFirstLoss, withLargeWeights } from '../src/tasks/harder.js'
 import { openDigits, withNoise } from '../src/tasks/mnist.js'
-import { openNoisyQuadratic } from '../src/tasks/noisyQuadratic.js'
+import { noisyQuadratic, openNoisyQuadratic } from '../src/tasks/noisyQuadratic.js'
+import { openOnline } from '../src/tasks/online.js'
 import { openRegression } from '../src/tasks/regression.js'
-import { openRosenbrock } from '../src/tasks/rosenbrock.js'
+import { openRosenbrock, rosenbrock } from '../src/tasks/rosenbrock.js'
 import { tasks } from '../src/tasks/index.js'
 import type { Problem } from '../src/tasks/task.js'
 import { loadText } from '../src/tasks/text.js'
@@ -25,10 +27,25 @@ interface Small {
 
 /** Every kind of task, with less data where it takes long. */
 const small: readonly Small[] = [
-  { id: 'mnist', parameters: 55_050, open: () => openDigits(0, 0, 4) },
-  { id: 'label-noise', parameters: 55_050, open: () => openDigits(0, 0.2, 4), tried: ['adam', 'adam-root'] },
+  {
+    id: 'mnist',
+    parameters: 55_050,
+    open: () => openDigits(0, { limit: 4 }),
+    tried: ['adam', 'adam-root', 'rate-free', 'muon-root', 'momo-adam', 'schedule-free-adam', 'prodigy'],
+  },
+  {
+    id: 'label-noise',
+    parameters: 55_050,
+    open: () => openDigits(0, { noise: 0.2, limit: 4 }),
+    tried: ['adam', 'adam-root'],
+  },
   { id: 'regression', parameters: 1249, open: () => openRegression(0) },
-  { id: 'gpt', parameters: 109_632, open: () => openGpt(0, STEPS, 1) },
+  {
+    id: 'gpt',
+    parameters: 109_632,
+    open: () => openGpt(0, STEPS, 1),
+    tried: ['adam', 'rate-free', 'muon-root'],
+  },
   { id: 'rosenbrock', parameters: 20, open: () => openRosenbrock(0) },
   { id: 'noisy-quadratic', parameters: 100, open: () => openNoisyQuadratic(0) },
 ]
@@ -93,7 +110,70 @@ describe.each(small)('$id', ({ id, parameters, open, tried }) => {
 })
 
 test('every task has a small counterpart here', () => {
-  expect(new Set(tasks.map(({ id }) => id.replace(/-\d+$/, '')))).toEqual(new Set(small.map(({ id }) => id)))
+  const ids = tasks.filter(({ isHarder }) => isHarder !== true).map(({ id }) => id.replace(/-\d+$/, ''))
+  expect(new Set(ids)).toEqual(new Set(small.map(({ id }) => id)))
+})
+
+describe('harder tasks', () => {
+  test('begin with larger weights', async () => {
+    const [plain, large] = [openRosenbrock(0), await withLargeWeights(rosenbrock, 3).open(0)]
+    expect(large.parameters[0]!.data).toEqual(plain.parameters[0]!.data.map((value) => 3 * value))
+  })
+
+  test('tell a first loss that is not the loss', async () => {
+    const [plain, high] = [openRosenbrock(0), await withFirstLoss(rosenbrock, 10).open(0)]
+    const loss = await plain.differentiate(1)
+    expect(await high.differentiate(1)).toBe(10 * loss)
+    expect(await high.differentiate(2)).toBe(loss)
+  })
+
+  test('take an example at a time', async () => {
+    const problem = openOnline(0)
+    const { loss } = await problem.evaluate()
+    let sum = 0
+    for (let step = 1; step <= 3000; step++) sum += await problem.differentiate(step)
+    expect(Math.abs(sum / 3000 / loss - 1)).toBeLessThan(0.1)
+    const value = await problem.differentiate(1)
+    const exact = problem.gradients[0]!.slice()
+    problem.parameters[0]!.data[2] = 1e-6
+    expect(((await problem.differentiate(1)) - value) / 1e-6).toBeCloseTo(exact[2]!, 4)
+  })
+
+  test('tell a loss that is too large, and are judged without the excess', async () => {
+    const [plain, high] = [openRosenbrock(0), await lifted(rosenbrock, 5).open(0)]
+    const loss = await plain.differentiate(1)
+    expect(await high.differentiate(1)).toBe(loss + 5)
+    expect(high.gradients).toEqual(plain.gradients)
+    expect(await high.evaluate()).toEqual({ loss })
+    expect(lifted(rosenbrock, 5).floor).toBe(5)
+  })
+
+  test('are in single precision, with the noise of the double one', async () => {
+    const [double, single] = [openNoisyQuadratic(0), await inSinglePrecision(noisyQuadratic).open(0)]
+    const data = single.parameters[0]!.data
+    expect(data).toEqual(Float32Array.from(double.parameters[0]!.data))
+    const loss = await single.differentiate(1)
+    expect(loss).toBe(Math.fround(loss))
+    expect(loss).toBeCloseTo(await double.differentiate(1), 5)
+    expect(Math.abs(single.gradients[0]![3]! - double.gradients[0]![3]!)).toBeLessThan(1e-7)
+    data.fill(0)
+    expect(await single.evaluate()).toEqual({ loss: 0 })
+  })
+
+  test('have a few batches that are too bright, and are judged without them', async () => {
+    const [plain, corrupt] = [await openDigits(0), await openDigits(0, { corrupt: 0.02 })]
+    const losses = async (problem: Problem) => {
+      const all: number[] = []
+      for (let step = 1; step <= 200; step++) all.push(await problem.differentiate(step))
+      return all
+    }
+    const [right, wrong] = [await losses(plain), await losses(corrupt)]
+    const changed = wrong.filter((loss, place) => loss !== right[place]).length
+    expect(changed).toBeGreaterThan(0)
+    expect(changed).toBeLessThan(15)
+    expect(await corrupt.evaluate()).toEqual(await plain.evaluate())
+    await Promise.all([plain.release(), corrupt.release()])
+  })
 })
 
 test('the noise of the quadratic is 0 on average and as large as is said', async () => {

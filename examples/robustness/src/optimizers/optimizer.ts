@@ -8,6 +8,8 @@ export interface Setup {
   readonly rate: number
   /** How long the run is. */
   readonly steps: number
+  /** A lower bound of the loss, where 0 is not the best known. */
+  readonly floor?: number
 }
 
 /** An optimiser in the middle of a run. */
@@ -32,6 +34,8 @@ export interface OptimizerEntry {
   readonly description: string
   /** What stands in the place of the learning rate, where something does. */
   readonly rateName?: string
+  /** Whether it has its place in the tables alone: charts with more lines than these cannot be read. */
+  readonly isUncharted?: boolean
   create(setup: Setup): StudyOptimizer
 }
 

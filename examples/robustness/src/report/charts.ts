@@ -20,7 +20,7 @@ export function lossChart(task: Task, runs: readonly Run[]): string {
   // What has another axis has no place here.
   const lines = linesOf(
     runs,
-    optimizers.filter(({ rateName }) => rateName === undefined),
+    optimizers.filter(({ rateName, isUncharted }) => rateName === undefined && isUncharted !== true),
   )
   const rates = lines.flatMap(({ points }) => points.map(({ rate }) => rate))
   const losses = lines.flatMap(({ points }) => points.flatMap(({ loss, least }) => [loss, least]))

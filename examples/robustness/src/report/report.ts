@@ -16,10 +16,13 @@ export interface Report {
 const TITLE = 'Final test accuracy on MNIST by learning rate'
 const TUNED =
   'Without a choice of the rate: `rateFree(adam(), { steps })` at its default η = 1, beside Adam with a linear decay at the best of its rates.'
+const HARDER =
+  'The same tasks with something that may break `rateFree`. Rates of `rateFree` are caps: 1 is the default.'
 const CHARTED = [
   { id: 'adam', title: 'Adam' },
   { id: 'adam-clip', title: 'Adam, gradient clipped to 1' },
   { id: 'adam-root', title: "Adam, root(), xi: 'rate'" },
+  { id: 'rate-free', title: 'rateFree(adam(), { steps })' },
 ]
 
 /** Writes the report of some runs: `README.md`, and a chart for each task. */
@@ -32,7 +35,9 @@ export function writeReport(all: readonly Run[]): Report {
     sections.some(({ runs }) => runs.some(({ optimizer }) => optimizer === id)),
   )
   const minutes = sections.flatMap(({ runs }) => runs).reduce((sum, { seconds }) => sum + seconds, 0) / 60
-  const tuned = tunedTable(sections)
+  const usual = sections.filter(({ task }) => task.isHarder !== true)
+  const harder = sections.filter(({ task }) => task.isHarder === true)
+  const tuned = tunedTable(usual)
   const page = [
     '# Final losses by learning rate',
     'Written by `npm run report -w examples/robustness` from the runs in this folder, which `npm run study -w examples/robustness` ' +
@@ -41,22 +46,29 @@ export function writeReport(all: readonly Run[]): Report {
       'the same first parameters, batches and gradients.',
     used.map(({ title, description }) => `- **${title}**: ${description}`).join('\n'),
     ...(tuned === undefined ? [] : [TUNED, tuned]),
-    ...sections.flatMap(({ task, runs }) => {
-      const accuracies = accuracyTable(runs)
-      return [
-        `## ${task.title}`,
-        `${task.description} Median of ${new Set(runs.map(({ seed }) => seed)).size} seeds; ${task.loss} at the end.`,
-        `![${task.title}: final loss by learning rate](${task.id}.svg)`,
-        lossTable(runs),
-        ...(accuracies === '' ? [] : ['Test accuracy:', accuracies]),
-      ]
-    }),
+    ...usual.flatMap((section) =>
+      partsOf(section, '##', `![${section.task.title}: final loss by learning rate](${section.task.id}.svg)`),
+    ),
+    ...(harder.length === 0 ? [] : ['## Made harder', HARDER]),
+    ...harder.flatMap((section) => partsOf(section, '###')),
   ]
   const files = new Map([['README.md', `${page.join('\n\n')}\n`]])
-  for (const { task, runs } of sections) files.set(`${task.id}.svg`, lossChart(task, runs))
+  for (const { task, runs } of usual) files.set(`${task.id}.svg`, lossChart(task, runs))
   const digits = sections.find(({ task }) => task.id === 'mnist')?.runs ?? []
   const chart = CHARTED.every(({ id }) => digits.some(({ optimizer }) => optimizer === id))
     ? accuracyChart(TITLE, digits, CHARTED)
     : undefined
   return { files, chart }
+}
+
+/** The part of the report on a task. */
+function partsOf({ task, runs }: Section, heading: string, ...picture: string[]): string[] {
+  const accuracies = accuracyTable(runs)
+  return [
+    `${heading} ${task.title}`,
+    `${task.description} Median of ${new Set(runs.map(({ seed }) => seed)).size} seeds; ${task.loss} at the end.`,
+    ...picture,
+    lossTable(runs),
+    ...(accuracies === '' ? [] : ['Test accuracy:', accuracies]),
+  ]
 }

@@ -28,12 +28,14 @@ const style = `
 .series { --c: #9a6700; --dash: none; }
 .s-adam { --c: #15803d; } .s-adam-linear { --c: #15803d; --dash: 2 3; } .s-adam-clip { --c: #68727d; --dash: 7 3; } .s-adam-identity { --c: #68727d; --dash: 2 3; }
 .s-adam-log { --c: #d4570a; } .s-adam-root { --c: #1f6feb; } .s-sgd { --c: #15803d; --dash: 7 3; } .s-sgd-root { --c: #1f6feb; --dash: 7 3; }
+.s-adam-root-10 { --c: #1f6feb; --dash: 2 3; } .s-adam-follow { --c: #0b7f86; } .s-adam-averaged { --c: #b42318; } .s-rate-free { --c: #1c2024; }
 .s-momo-adam { --c: #7d3fd1; } .s-schedule-free-adam { --c: #be2f7f; } .s-prodigy { --c: #9a6700; --dash: 7 3; }
 @media (prefers-color-scheme: dark) {
   .chart { --paper: #14171a; --ink: #e8eaec; --soft: #9aa4ae; --rule: #31373d; }
   .series { --c: #e3b341; }
   .s-adam, .s-adam-linear, .s-sgd { --c: #5fd07f; } .s-adam-clip, .s-adam-identity { --c: #a3adb8; } .s-adam-log { --c: #ff9a52; }
-  .s-adam-root, .s-sgd-root { --c: #6cb0ff; } .s-momo-adam { --c: #c09aff; } .s-schedule-free-adam { --c: #ff8cc4; }
+  .s-adam-root, .s-adam-root-10, .s-sgd-root { --c: #6cb0ff; } .s-adam-follow { --c: #3fc7ce; } .s-adam-averaged { --c: #ff7b72; }
+  .s-rate-free { --c: #e8eaec; } .s-momo-adam { --c: #c09aff; } .s-schedule-free-adam { --c: #ff8cc4; }
 }
 .paper { fill: var(--paper); }
 .chart text { fill: var(--ink); }

@@ -5,6 +5,8 @@ import { lossText, rateText } from './tables.js'
 
 const TUNED = 'adam-linear'
 const FREE = 'rate-free'
+/** Caps between which it is to be flat. */
+const FLAT = [0.01, 100] as const
 
 /** A task and its runs. */
 export interface Section {
@@ -21,19 +23,18 @@ export function tunedTable(sections: readonly Section[]): string | undefined {
     if (tuned.length === 0 || chosen === undefined) return []
     const best = tuned.reduce((best, point) => (point.loss < best.loss ? point : best))
     return [
-      [
-        task.title,
-        ...textsOf(best),
-        lossText(chosen.loss),
-        percent(chosen.loss / best.loss),
-        ...others(free),
-      ],
+      [task.title, ...textsOf(best), lossText(chosen.loss), percent(chosen.loss / best.loss), others(free)],
     ]
   })
   if (rows.length === 0) return undefined
-  const rates = sections.flatMap(({ runs }) => pointsOf(runs, FREE).map(({ rate }) => rate))
-  const range = `from η = ${rateText(Math.min(...rates))} to ${rateText(Math.max(...rates))}`
-  const heads = ['', 'Adam, linear decay', 'its best rate', 'rateFree, η = 1', 'difference', range]
+  const heads = [
+    '',
+    'Adam, linear decay',
+    'its best rate',
+    'rateFree, η = 1',
+    'difference',
+    `from η = ${rateText(FLAT[0])} to ${FLAT[1]}`,
+  ]
   return [heads, heads.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n')
 }
 
@@ -41,10 +42,10 @@ function textsOf({ loss, rate }: Point): string[] {
   return [lossText(loss), rateText(rate)]
 }
 
-/** Between which losses all rates end. */
-function others(points: readonly Point[]): string[] {
-  const losses = points.map(({ loss }) => loss)
-  return [`${lossText(Math.min(...losses))} to ${lossText(Math.max(...losses))}`]
+/** Between which losses all caps of the range end. */
+function others(points: readonly Point[]): string {
+  const losses = points.filter(({ rate }) => rate >= FLAT[0] && rate <= FLAT[1]).map(({ loss }) => loss)
+  return losses.length < 2 ? '' : `${lossText(Math.min(...losses))} to ${lossText(Math.max(...losses))}`
 }
 
 function percent(ratio: number): string {

@@ -49,6 +49,7 @@ export async function openGpt(seed: number, steps: number, evaluated = EVALUATED
   return openSession({
     forward,
     loss: 'cross-entropy',
+    rowsAre: 'outputs',
     feeds: (step) => batches[step - 1]!,
     training: batches.slice(steps),
   })

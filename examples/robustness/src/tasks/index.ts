@@ -1,4 +1,5 @@
 import { gptLong, gptShort } from './gpt.js'
+import { harder } from './harder.js'
 import { labelNoise, mnist } from './mnist.js'
 import { noisyQuadratic } from './noisyQuadratic.js'
 import { regression } from './regression.js'
@@ -14,4 +15,5 @@ export const tasks: readonly Task[] = [
   gptLong,
   noisyQuadratic,
   rosenbrock,
+  ...harder,
 ]

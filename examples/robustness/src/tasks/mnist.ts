@@ -28,7 +28,7 @@ export const mnist: Task = {
   loss: 'cross-entropy',
   untrained: Math.log(DIGITS),
   steps: STEPS,
-  open: (seed) => openDigits(seed, 0),
+  open: (seed) => openDigits(seed),
 }
 
 /** The same with labels that are wrong. */
@@ -41,29 +41,42 @@ export const labelNoise: Task = {
   loss: 'cross-entropy',
   untrained: Math.log(DIGITS),
   steps: STEPS,
-  open: (seed) => openDigits(seed, 0.2),
+  open: (seed) => openDigits(seed, { noise: 0.2 }),
 }
 
 let digits: Promise<Mnist> | undefined
 
-/**
- * MNIST with the weights and the shuffling of a seed.
- *
- * @param noise - the share of training labels that are drawn anew
- * @param limit - the most training batches wanted
- */
-export async function openDigits(seed: number, noise: number, limit = Infinity): Promise<Problem> {
+/** What is wrong with some of the digits. */
+interface Wrong {
+  /** The share of training labels that are drawn anew. */
+  readonly noise?: number
+  /** The share of steps whose pictures come a hundred times too bright; the final loss is without them. */
+  readonly corrupt?: number
+  /** The most training batches wanted. */
+  readonly limit?: number
+}
+
+/** MNIST with the weights and the shuffling of a seed. */
+export async function openDigits(
+  seed: number,
+  { noise = 0, corrupt = 0, limit = Infinity }: Wrong = {},
+): Promise<Problem> {
   digits ??= loadMnist()
   const { train, test } = await digits
   const random = createRandom(seed)
   const network = initializeNetwork(random)
   const batches = cutBatches(train, BATCH, random, limit).map((batch) => withNoise(batch, noise, random))
   const feeds = batches.map(feedsOf)
+  const isCorrupt = Array.from({ length: corrupt === 0 ? 0 : STEPS }, () => random() < corrupt)
   const tested = wholeBatch(test)
   return openSession({
     forward: forwardModel(network),
     loss: 'cross-entropy',
-    feeds: (step) => feeds[(step - 1) % feeds.length]!,
+    rowsAre: 'inputs',
+    feeds: (step) => {
+      const place = (step - 1) % feeds.length
+      return isCorrupt[step - 1] ? feedsOf(tooBright(batches[place]!)) : feeds[place]!
+    },
     training: feeds,
     test: { feeds: feedsOf(tested), labels: tested.labels },
   })
@@ -74,6 +87,10 @@ export function withNoise(batch: Batch, noise: number, random: () => number): Ba
   if (noise === 0) return batch
   const labels = batch.labels.map((label) => (random() < noise ? Math.floor(random() * DIGITS) : label))
   return { ...batch, labels }
+}
+
+function tooBright(batch: Batch): Batch {
+  return { ...batch, images: batch.images.map((value) => 100 * value) }
 }
 
 function feedsOf({ images, labels, count }: Batch): Record<string, ort.Tensor> {

@@ -53,6 +53,7 @@ export function openRegression(seed: number): Promise<Problem> {
   return openSession({
     forward: forwardModel(network),
     loss: 'mse',
+    rowsAre: 'inputs',
     feeds: (step) => feeds[(step - 1) % feeds.length]!,
     training: feeds,
   })

@@ -1,3 +1,4 @@
+import type { MatrixRows } from '@induced-metric/core'
 import { TrainingSession, type OrtValues } from '@induced-metric/onnxruntime'
 import { generateArtifacts, type LossName } from '@induced-metric/onnxruntime/artifacts'
 import type { Model } from '@induced-metric/onnxruntime/onnx'
@@ -9,6 +10,8 @@ import type { Problem, Score } from './task.js'
 export interface SessionPlan {
   readonly forward: Model
   readonly loss: LossName
+  /** What the rows of its matrices are. */
+  readonly rowsAre: MatrixRows
   /** What the step with this number, counted from 1, is fed. */
   readonly feeds: (step: number) => OrtValues
   /** Batches of one size, whose mean loss is that of a run. */
@@ -21,7 +24,14 @@ export interface SessionPlan {
 const sessionOptions = { intraOpNumThreads: 1, interOpNumThreads: 1, executionMode: 'sequential' }
 
 /** A network's loss and gradients from ONNX Runtime, which runs the gradient graph that `generateArtifacts` makes. */
-export async function openSession({ forward, loss, feeds, training, test }: SessionPlan): Promise<Problem> {
+export async function openSession({
+  forward,
+  loss,
+  rowsAre,
+  feeds,
+  training,
+  test,
+}: SessionPlan): Promise<Problem> {
   const { trainModel, evalModel, checkpointState } = await generateArtifacts(forward, {
     loss,
     additionalOutputs: test === undefined ? [] : ['output'],
@@ -42,6 +52,7 @@ export async function openSession({ forward, loss, feeds, training, test }: Sess
     parameters: [...session.parameters].map(([name, { dims, data }]) => ({
       name,
       shape: dims,
+      rowsAre,
       data: data as Float32Array,
     })),
     gradients: [...session.gradients.values()].map(({ data }) => data as Float32Array),

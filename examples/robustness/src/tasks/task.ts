@@ -38,6 +38,10 @@ export interface Task {
   readonly loss: string
   /** A loss that is no better than none; charts end a little above it. */
   readonly untrained: number
+  /** A lower bound of the loss, where 0 is not the best known. */
+  readonly floor?: number
+  /** Whether it is another task made harder, to see where `rateFree` breaks. */
+  readonly isHarder?: boolean
   /** The problem with the first parameters, batches and noise of a seed. */
   open(seed: number): Problem | Promise<Problem>
 }

@@ -10,7 +10,11 @@ const ours = ['adam-log', 'adam-root', 'adam-follow', 'adam-averaged']
 /** What a person tunes Adam over. */
 const tuned = { 'adam-linear': [0.001, 0.003, 0.01, 0.03, 0.1] }
 /** What needs no tuning, at its own cap and others. */
-const free = { 'rate-free': [0.01, 0.1, 1, 10, 100], 'rate-free-average': [0.01, 1, 100] }
+const free = {
+  'rate-free-long': [1],
+  'rate-free': [0.01, 0.1, 1, 10, 100],
+  'rate-free-average': [0.01, 1, 100],
+}
 const capped = { 'rate-free': [0.01, 1, 100] }
 /** With an option that may get in the way of it. */
 const options = {
@@ -79,11 +83,15 @@ export const plan: Readonly<Record<string, TaskPlan>> = {
       ...tuned,
       'rate-free': [0.01, 1, 100],
       'rate-free-average': [1],
+      'rate-free-long': [1],
       prodigy: coefficients,
     },
   },
   // A run takes a quarter of a minute.
-  'gpt-900': { seeds: two, rates: { ...tuned, ...each(['rate-free', 'rate-free-muon'], [1]) } },
+  'gpt-900': {
+    seeds: two,
+    rates: { ...tuned, ...each(['rate-free', 'rate-free-long', 'rate-free-muon'], [1]) },
+  },
   'noisy-quadratic': {
     seeds: ten,
     rates: { ...each(['sgd', 'sgd-root', ...rivals, ...ours], wide), ...tuned, ...free },

@@ -91,6 +91,40 @@ test('runs of another length are not in the report', () => {
   expect([...writeReport(runs.map((run) => ({ ...run, steps: 9 }))).files.keys()]).toEqual(['README.md'])
 })
 
+/** The cells of a page's tables, as `row at column`, under each header. */
+function cellsOf(page: string): Map<string, string> {
+  const cells = new Map<string, string>()
+  let [heading, heads] = ['', [] as string[]]
+  for (const line of page.split('\n')) {
+    if (line.startsWith('#')) heading = line.replace(/^#+ /, '')
+    if (!line.startsWith('|')) heads = []
+    else {
+      const row = line.split('|').map((cell) => cell.trim())
+      if (heads.length === 0) heads = row
+      else if (row[1] !== '---')
+        row.slice(2, -1).forEach((cell, i) => {
+          const place = `${heading}: ${row[1]} at ${heads[1]} ${heads[i + 2]}`
+          if (!cells.has(place)) cells.set(place, cell)
+        })
+    }
+  }
+  return cells
+}
+
+test.each([
+  ['choosing-xi.md', /\*\*(MNIST.*|GPT.*)\*\*/g, 100],
+  ['which-optimizer.md', /\*\*(Without a choice of the rate)\*\*/g, 25],
+])('the figures in %s are those of the report', async (name, titles, count) => {
+  const report = cellsOf(writeReport(readResults(committedResults)).files.get('README.md')!)
+  const guide = await readFile(join(committedResults, '../../../docs', name), 'utf8')
+  // A table in a guide stands under the report's own heading, in bold.
+  const cells = [...cellsOf(guide.replaceAll(titles, '# $1'))].filter(([place]) =>
+    [...guide.matchAll(titles)].some(([, title]) => place.startsWith(`${title}: `)),
+  )
+  expect(cells.length).toBeGreaterThan(count)
+  for (const [place, cell] of cells) expect([place, report.get(place)]).toEqual([place, cell])
+})
+
 test('the committed report is the one of the committed runs', async () => {
   const { files, chart } = writeReport(readResults(committedResults))
   const picture = join(committedResults, '../../../docs/images/learning-rate.svg')

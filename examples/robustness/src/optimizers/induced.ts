@@ -123,6 +123,12 @@ const uncharted: readonly OptimizerEntry[] = [
     rateFree(lion(), { learningRate, steps }),
   ),
   entry(
+    'rate-free-long',
+    'rateFree, β .99',
+    '`rateFree(adam(), { steps, beta: .99 })`: a longer average of s than .8.',
+    (learningRate, steps) => rateFree(adam(), { learningRate, steps, beta: 0.99 }),
+  ),
+  entry(
     'rate-free-floor',
     'rateFree, floor known',
     '`rateFree(adam(), { steps, floor })` with the floor of the loss.',

@@ -15,14 +15,13 @@ export interface Report {
 
 const TITLE = 'Final test accuracy on MNIST by learning rate'
 const TUNED =
-  'Without a choice of the rate: `rateFree(adam(), { steps })` at its default η = 1, beside Adam with a linear decay at the best of its rates.'
+  '`rateFree(adam(), { steps })` at its default η = 1, beside Adam with a linear decay at the best of its rates.'
 const HARDER =
   'The same tasks with something that may break `rateFree`. Rates of `rateFree` are caps: 1 is the default.'
 const CHARTED = [
   { id: 'adam', title: 'Adam' },
   { id: 'adam-clip', title: 'Adam, gradient clipped to 1' },
   { id: 'adam-root', title: "Adam, root(), xi: 'rate'" },
-  { id: 'rate-free', title: 'rateFree(adam(), { steps })' },
 ]
 
 /** Writes the report of some runs: `README.md`, and a chart for each task. */
@@ -45,7 +44,7 @@ export function writeReport(all: readonly Run[]): Report {
       'the seeds, of the loss over the training data at the end of the run; the best of a row is bold, and ∞ is what is no longer a number. All optimisers of a task see ' +
       'the same first parameters, batches and gradients.',
     used.map(({ title, description }) => `- **${title}**: ${description}`).join('\n'),
-    ...(tuned === undefined ? [] : [TUNED, tuned]),
+    ...(tuned === undefined ? [] : ['## Without a choice of the rate', TUNED, tuned]),
     ...usual.flatMap((section) =>
       partsOf(section, '##', `![${section.task.title}: final loss by learning rate](${section.task.id}.svg)`),
     ),

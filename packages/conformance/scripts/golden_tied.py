@@ -212,7 +212,9 @@ class Run:
         return (slope if name == "log" else 1) / (1 + slope**2 * metric)
 
     def brake(self, axis, rho, t, promise, bound, left):
-        first = self.at_start(bound) - bound
+        # The first loss, or the largest of the averages of the first ten.
+        early = self.L[:10]
+        first = max(weighted(ema_weights(0.9, n), early[:n]) for n in range(1, len(early) + 1)) - bound
         extra = axis["weight"] * promise / first
         if "steps" in axis:
             share = min(1, (t - 1) / axis["steps"])
@@ -220,13 +222,6 @@ class Run:
                 return 0.0
             extra *= (left / first) ** axis.get("power", 0.75) / (1 - share)
         return 1 / (1 / rho + extra)
-
-    def at_start(self, bound):
-        """The highest of the means, weighted by .99 to the power of their age, of the losses up to each early step."""
-        means = [weighted(ema_weights(0.99, i), self.L[:i]) for i in range(1, len(self.L) + 1)]
-        while len(means) > 20 and max(means[:-1]) > bound:
-            means.pop()
-        return max(means)
 
     def averaged(self, k):
         """i(i+1)...(i+k-1) is the weight of step i."""
@@ -382,7 +377,7 @@ VECTORS = [
     vector("heavyBall, root that follows", matrix_problem(8), tied(BALL, 0.1, {"name": "root", "floor": {"follow": -1}})),
     vector("lion, logDamped that follows", softmax_problem(9, 0.3), tied(LION, 0.5, {"name": "logDamped", "floor": "follow"}, {"perRate": 2})),
     vector("adam, averaged model", softmax_problem(10, 0), tied(ADAM, 0.5, ROOT, averagedModel=True)),
-    vector("nadam, averaged model that follows", softmax_problem(11, 0.3), tied({**ADAM, "nesterov": True}, 0.5, {"name": "root", "floor": "follow"}, averagedModel=True)),
+    vector("nadam, averaged model that follows", softmax_problem(11, 0.3), tied({**ADAM, "nesterov": True}, 0.5, {"name": "root", "floor": {"follow": -1}}, averagedModel=True)),
     vector("heavyBall, averaged model", matrix_problem(12), tied(BALL, 0.05, ROOT, averagedModel=True)),
     vector("muon and sgd, averaged model", matrix_problem(13), tied(MUON, 0.1, ROOT, averagedModel=True, fallback={"name": "sgd", "momentum": 0.5})),
     vector("lion, averaged model under log", softmax_problem(14, 0), tied(LION, 0.05, {"name": "log"}, averagedModel=True)),

@@ -63,14 +63,11 @@ export function isPlainBase(settings: GroupSettings): boolean {
   return settings.xi === 0 && settings.embedding.name === 'identity' && settings.startAxis === undefined
 }
 
-/** The rates of the averages of losses that a floor follows; `fast` and `slow` serve the start axis, too. */
+/** The rates of the averages of losses that a floor follows; `fast` serves the start axis, too. */
 const lossRates = { fast: 0.9, slow: 0.99, now: 0.8 } as const
 
-/**
- * Steps that tell what the loss is at the start. The very first may be small by chance: where every step is of one example, it
- * often is.
- */
-const startSteps = 20
+/** How many losses the first one is judged by: a single one may be that of an example which happens to be right already. */
+const firstLosses = 10
 
 /**
  * The state that counts the losses that were averaged. Where a metric is computed on a device in single precision, keep this one on
@@ -100,13 +97,13 @@ function createLossAverages(loss: Expr) {
       keep(name, next)
       return div(next, sub(1, pow(rate, count)))
     },
-    /** The loss at the start: the largest that the slow average is over the first steps, and until it is above a bound. */
+    /** The first loss above a bound, or the largest average of the first few, which may be much larger where a batch is an example. */
     first(bound: Expr): Expr {
       const stored = input('state.firstLoss', 'scalar')
-      const mean = this.mean('slow')
-      const isOpen = max(greater(startSteps, before), sub(1, greater(stored, bound)))
-      const raised = select(isOpen, max(stored, mean), stored)
-      const first = select(greater(before, 0), raised, mean)
+      // One that is not above the floor says nothing of a share of it; the next may.
+      const isKnown = mul(greater(before, 0), greater(sub(stored, bound), 0))
+      const early = select(greater(firstLosses, before), max(stored, this.mean('fast')), stored)
+      const first = select(isKnown, early, loss)
       keep('firstLoss', first)
       return first
     },

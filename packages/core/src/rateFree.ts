@@ -26,11 +26,11 @@ export interface RateFreeOptions extends Omit<
 /**
  * A base optimiser that needs no learning rate: a starting point that comes near a tuned one, in place of a sweep. Two axes hold
  * the step back. On the root axis no step promises more than an averaged linear model says is left of the loss; on an axis
- * tied to the first losses, no more than a share of those. With η the `learningRate`, s̄ the average of the squared dual norm and
- * ℓ₀ the first losses above the floor (see `StartAxis`), the step size t is 1/t = 1/η + ⟨x̂, d⟩/ψ + c·s̄/ℓ₀, where
+ * tied to the first loss, no more than a share of that. With η the `learningRate`, s̄ the average of the squared dual norm and
+ * ℓ₀ the loss at the start (see `startAxis`), the step size t is 1/t = 1/η + ⟨x̂, d⟩/ψ + c·s̄/ℓ₀, where
  *
  * - with `steps`, c = 10·(ℓ̄/ℓ₀)^¾/(1 − u), u the share of the run that is done: the decay is in it, so give no schedule;
- * - without, c = 9, and an average of the weights is kept to evaluate with (`averageWeights: 8`); see `evaluationParameters`.
+ * - without, c = 9, and an average of the weights is kept to evaluate with (`averageWeights: 8`); see `withAveragedWeights`.
  *
  * Every step needs its loss. See `averagedModel` and `startAxis` of {@link inducedMetric}, which this is made of.
  *

@@ -36,7 +36,8 @@ export type DecayMask = 'all' | 'matrices' | readonly string[] | ((parameter: Pa
 
 /**
  * A second axis of the embedding, on the landscape itself, whose weight is tied to the first loss: no step promises more than a
- * share of that loss. With L₁ the largest that the average of the losses so far (rate .99, bias-corrected) is over the first 20 steps, ℓ₀ = L₁ − floor, s̄ the running average of s and η as for `xi: 'rate'`, ρ becomes
+ * share of that loss. With L₁ the first loss above the floor or, where that is
+ * larger, the largest running average (rate .9, bias-corrected) of the first ten losses, ℓ₀ = L₁ − floor, s̄ the running average of s and η as for `xi: 'rate'`, ρ becomes
  * ρ/(1 + ρ·η·c·s̄/ℓ₀), where c = `weight`, or with `steps` c = `weight`·(ℓ̄/ℓ₀)^`power`/(1 − u): u is the share of the steps
  * that are done and ℓ̄ the average (rate .9, bias-corrected) of the losses above the floor.
  */

@@ -5,6 +5,7 @@ import type { TrainingSession } from '@induced-metric/onnxruntime'
 
 import type { Batch } from '../data/batches.js'
 import { PIXELS } from '../data/mnist.js'
+import { shareRight } from '../network/accuracy.js'
 import { buildArtifacts } from '../network/artifacts.js'
 import type { NetworkArray } from '../network/network.js'
 import type { Setting } from '../settings.js'
@@ -38,7 +39,7 @@ async function train(job: TrainingJob): Promise<void> {
         await session.lazyResetGrad()
         return {
           loss,
-          accuracy: share(output, batch),
+          accuracy: shareRight(output, batch.labels),
           ...(setting.stock === undefined
             ? { scale, dualNorm: Number.isNaN(dualNorm) ? null : dualNorm }
             : { scale: null, dualNorm: null }),
@@ -46,7 +47,7 @@ async function train(job: TrainingJob): Promise<void> {
       },
       async evaluate() {
         const { loss, output } = numbersOf(await session.runEvalStep(testFeeds))
-        return { testLoss: loss, testAccuracy: share(output, test) }
+        return { testLoss: loss, testAccuracy: shareRight(output, test.labels) }
       },
     })
   } finally {
@@ -84,17 +85,4 @@ function feedsOf(
     input: new ort.Tensor('float32', images, [count, PIXELS]),
     labels: new ort.Tensor('int64', BigInt64Array.from(labels, BigInt), [count]),
   }
-}
-
-/** The share of a batch whose largest logit is that of its digit. */
-function share(logits: Float32Array, { labels, count }: Batch): number {
-  const classes = logits.length / count
-  let right = 0
-  for (let row = 0; row < count; row++) {
-    let best = 0
-    for (let digit = 1; digit < classes; digit++)
-      if (logits[row * classes + digit]! > logits[row * classes + best]!) best = digit
-    if (best === labels[row]) right++
-  }
-  return right / count
 }

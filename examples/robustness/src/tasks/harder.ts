@@ -15,6 +15,7 @@ export const harder: readonly Task[] = [
   online,
   lifted(mnist, 1),
   lifted(regression, 1),
+  lifted(noisyQuadratic, 1),
   {
     ...mnist,
     id: 'mnist-corrupt',

@@ -91,7 +91,9 @@ export interface GroupOptions {
    * Momentum inside the metric: the embedding is given, in place of the loss, the value at θ of the model that averages the
    * linearisations of the loss so far, ψ = A[L − ⟨g, θ⟩] + ⟨x̂, θ⟩, and v̂ = ξ⟨x̂, d⟩ in place of that of s; A is the average
    * that the base takes of gradients, x̂ = A[g] and d its direction. After MoMo (Schaipp et al., arXiv:2305.07583), over any
-   * base. Best where the loss reaches its floor. Default false.
+   * base. It follows what the optimiser's own steps
+   * change: weights that something else changes are seen by the linearisations from then on only. Best where the loss reaches its
+   * floor. Default false.
    */
   readonly averagedModel?: boolean
   /** A second axis, tied to the first loss. Default: none. */

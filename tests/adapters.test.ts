@@ -18,7 +18,7 @@ const transformations = {
     embedding: log(),
     clipNorm: 2,
   }),
-  'muon, identity, groups': inducedMetric(muon(), {
+  'muon, identity, groups': inducedMetric(muon({ rows: 'outputs' }), {
     learningRate: 0.02,
     embedding: identity(),
     groups: { head: { learningRate: 0.01, xi: 0.01 } },

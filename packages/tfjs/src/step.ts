@@ -1,5 +1,6 @@
 import {
   clipGraph,
+  lossCount,
   profileScalars,
   unitScalars,
   type MetricUnit,
@@ -89,8 +90,14 @@ export function reduceStep(
     const { get } = evaluator.evaluate(unit.graph, {
       ...scalars,
       ...sums,
-      ...Object.fromEntries(unit.graph.state.map((name, i) => [`state.${name}`, before[i]!])),
-      average,
+      // Those that were loaded, in single precision as all others; the count stays with the host.
+      ...Object.fromEntries(
+        unit.graph.state.map((name, i) => {
+          const value = before[i]!
+          return [`state.${name}`, name === lossCount ? value : evaluator.tensor(value)]
+        }),
+      ),
+      average: evaluator.tensor(average),
       metricStep: steps + 1,
       ...(loss !== undefined && { loss }),
     })

@@ -99,7 +99,10 @@ describeModes(({ backend, options }) => {
         inducedMetric(heavyBall({ nesterov: true }), { learningRate: 0.02, weightDecay: 0.1 }),
       ],
       ['adam, logDamped', inducedMetric(adam(), { learningRate: 0.01, embedding: logDamped({ floor: -1 }) })],
-      ['muon with its fallback', inducedMetric(muon(), { learningRate: 0.02, weightDecay: 0.01 })],
+      [
+        'muon with its fallback',
+        inducedMetric(muon({ rows: 'outputs' }), { learningRate: 0.02, weightDecay: 0.01 }),
+      ],
       [
         'a scope for each parameter',
         inducedMetric(adam(), { learningRate: 0.01, xi: 0.1, metricScope: 'parameter' }),

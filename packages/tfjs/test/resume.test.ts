@@ -37,7 +37,7 @@ const transformations: [string, Transformation][] = [
   ],
   [
     'muon, fallback for biases',
-    inducedMetric(muon(), { learningRate: 0.02, fallback: adam({ beta1: 0.8 }) }),
+    inducedMetric(muon({ rows: 'outputs' }), { learningRate: 0.02, fallback: adam({ beta1: 0.8 }) }),
   ],
   [
     'a scope for each parameter',

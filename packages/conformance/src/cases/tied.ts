@@ -61,7 +61,11 @@ const models = Object.entries(variants).flatMap(([name, list], b) =>
           title: `${of}: its averaged model under log, with a floor that follows`,
           check: 'trajectory',
           problem: problem(
-            { embedding: { name: 'log', floor: 'follow' }, xi: { perRate: 2 } },
+            // Muon's model comes near a floor that is bound by 0, where single precision has few digits of the difference.
+            {
+              embedding: { name: 'log', floor: name === 'muon' ? { follow: -8 } : 'follow' },
+              xi: { perRate: 2 },
+            },
             30_001 + 1000 * b + 10 * v,
           ),
         },

@@ -176,9 +176,9 @@ describe('a new adapter', () => {
 
   it('is red in its tests, which say what to fill in', () => {
     const { passed, failures } = runTests('--project', arrays.name, '--project', tensors.name)
-    expect(failures.length).toBeGreaterThan(1900)
+    expect(failures.length).toBeGreaterThan(3600)
     // What the core refuses before the adapter is asked.
-    expect(passed).toBeLessThan(150)
+    expect(passed).toBeLessThan(120)
     expect(failures.filter((message) => !message.includes('fill in')).length).toBeLessThan(20)
   })
 

@@ -35,6 +35,24 @@ const shown = listFiles()
 
 const folder = join(root, 'tests/.snippets/output')
 
+/** Runs a module with `Math.random` seeded, and returns its output and how many numbers it drew. */
+async function runSeeded(path: string, seed: number): Promise<{ printed: string; draws: number }> {
+  let state = seed
+  const printed: string[] = []
+  const draw = vi.spyOn(Math, 'random').mockImplementation(() => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0 // Numerical Recipes' generator
+    return state / 2 ** 32
+  })
+  const log = vi.spyOn(console, 'log').mockImplementation((...values) => void printed.push(format(...values)))
+  try {
+    await importElsewhere(`${path}?seed=${seed}`)
+    return { printed: printed.join('\n').trimEnd(), draws: draw.mock.calls.length }
+  } finally {
+    log.mockRestore()
+    draw.mockRestore()
+  }
+}
+
 afterAll(() => {
   rmSync(folder, { recursive: true, force: true })
 })
@@ -46,16 +64,12 @@ describe('what a page says its code prints', () => {
       mkdirSync(folder, { recursive: true })
       const path = join(folder, `${module.name.replaceAll(/[/:]/g, '+')}.${module.language}`)
       writeFileSync(path, module.run ?? '')
-      const printed: string[] = []
-      const log = vi
-        .spyOn(console, 'log')
-        .mockImplementation((...values) => void printed.push(format(...values)))
-      try {
-        await importElsewhere(path)
-      } finally {
-        log.mockRestore()
+      const { printed, draws } = await runSeeded(path, 0)
+      expect(printed).toBe(output.trimEnd())
+      const seeds = draws === 0 ? [] : [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
+      for (const seed of seeds) {
+        expect((await runSeeded(path, seed)).printed, `first weights of seed ${seed}`).toBe(output.trimEnd())
       }
-      expect(printed.join('\n').trimEnd()).toBe(output.trimEnd())
     },
   )
 

@@ -7,11 +7,11 @@ import {
   type StepReport,
   type Transformation,
 } from '@induced-metric/core'
-import { attached, type Attachment, type Settings } from './attachment.js'
-import { attachDense } from './dense.js'
-import { attachLayered } from './layered.js'
+import { attached, type Attachment, type Settings } from './networks/attachment.js'
+import { attachDense } from './networks/dense.js'
+import { attachLayered } from './networks/layered.js'
 import type { DenseNetwork, LayeredNetwork, RecurrentNetwork } from './network.js'
-import { attachRecurrent } from './recurrent.js'
+import { attachRecurrent } from './networks/recurrent.js'
 
 /** Options of {@link useOptimizer}. */
 export interface UseOptimizerOptions {

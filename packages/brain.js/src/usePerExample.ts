@@ -10,13 +10,13 @@ import {
   type Preconditioner,
   type StepReport,
 } from '@induced-metric/core'
-import { outerProduct } from './arithmetic.js'
-import { attached } from './attachment.js'
-import { deltasOf } from './deltas.js'
-import { denseTensors, isInitialized } from './dense.js'
+import { outerProduct } from './gradients/arithmetic.js'
+import { attached } from './networks/attachment.js'
+import { deltasOf } from './gradients/deltas.js'
+import { denseTensors, isInitialized } from './networks/dense.js'
 import { createHooks } from './hooks.js'
 import type { DenseNetwork, Numbers } from './network.js'
-import type { Tensor } from './tensor.js'
+import type { Tensor } from './parameter.js'
 import type { OptimizerHandle } from './useOptimizer.js'
 
 /** Options of {@link usePerExample}: those of the core's `perExample` that go with residuals, and the size of a batch. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { outerProduct } from '../src/arithmetic.js'
+import { outerProduct } from '../src/gradients/arithmetic.js'
 import { createRandom } from './support/brain.js'
 
 /** −2·δxᵀ and −2·δ, added up pattern by pattern in the plainest way. */

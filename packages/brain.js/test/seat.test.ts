@@ -1,7 +1,7 @@
 import { adam, createMemory, inducedMetric, muon } from '@induced-metric/core'
 import { describe, expect, it } from 'vitest'
-import { createSeat, type Seat } from '../src/seat.js'
-import type { Tensor } from '../src/tensor.js'
+import { createSeat, type Seat } from '../src/sharedWeights.js'
+import type { Tensor } from '../src/parameter.js'
 
 interface Held {
   readonly tensor: Tensor

@@ -1,6 +1,6 @@
 import { familyOf, type Case } from './case.js'
 import { casesVersion } from './cases/index.js'
-import { undeclaredIn } from './checks/support.js'
+import { undeclaredIn } from './checks/capabilities.js'
 import { ConformanceFailure } from './compare.js'
 import { checkTarget, describeFilter, runCase, seedOf, selectCases, type RunOptions } from './run.js'
 import type { ConformanceTarget } from './target.js'

@@ -1,10 +1,10 @@
 import { familyOf, needsOf, type Case } from './case.js'
 import { cases, casesVersion } from './cases/index.js'
 import { runCheck } from './checks/index.js'
-import { refuses, refusesDtype, undeclaredIn } from './checks/support.js'
+import { refuses, refusesDtype, undeclaredIn } from './checks/capabilities.js'
 import { createContext } from './context.js'
 import { manifestProblems, type Feature } from './manifest.js'
-import { probe, smallest } from './cases/support.js'
+import { probe, smallest } from './cases/capabilities.js'
 import type { CaseResult, CaseStatus, ConformanceReport } from './report.js'
 import type { ConformanceTarget } from './target.js'
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { planeFunctions } from '../src/functions.js'
+import { planeFunctions } from '../src/testFunctions.js'
 import {
   golden,
   newtonSchulz as goldenMatrices,

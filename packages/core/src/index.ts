@@ -3,8 +3,8 @@
  *
  * @packageDocumentation
  */
-export * as algebra from './algebra.js'
-export type { Expr, Operand, Op, Shape, ElementwiseOp, ScalarOp, BarrierOp, Extent } from './algebra.js'
+export * as algebra from './graph/algebra.js'
+export type { Expr, Operand, Op, Shape, ElementwiseOp, ScalarOp, BarrierOp, Extent } from './graph/algebra.js'
 export {
   checkCheckpoint,
   checkParameterState,
@@ -13,7 +13,7 @@ export {
   type Checkpoint,
   type ParameterState,
   type UnitState,
-} from './checkpoint.js'
+} from './checkpoint/bytes.js'
 export {
   defineEmbedding,
   identity,
@@ -23,12 +23,12 @@ export {
   type Embedding,
   type EmbeddingDefinition,
   type EmbeddingFactory,
-} from './embedding.js'
+} from './transformation/embedding.js'
 export type { Engine, EngineOptions, Passes, Slots, TypedArray } from './engines/engine.js'
 export { createArena } from './engines/wasm/arena.js'
-export { assist } from './engines/wasm/assist.js'
-export type { Helper } from './engines/wasm/crew.js'
-export { instantiateStep } from './engines/wasm/instantiate.js'
+export { assist } from './engines/wasm/threads/worker.js'
+export type { Helper } from './engines/wasm/threads/host.js'
+export { instantiateStep } from './engines/wasm/instantiateStep.js'
 export type { Allocator, StepKernels, TensorBinding } from './engines/wasm/kernels.js'
 export {
   createMemory,
@@ -36,11 +36,11 @@ export {
   isWasmMemory,
   isWasmSupported,
   type WasmMemory,
-} from './engines/wasm/webassembly.js'
-export { raiseEpsilons, type RaisedPlan } from './epsilons.js'
+} from './engines/wasm/memory.js'
+export { raiseEpsilons, type RaisedPlan } from './step/epsilons.js'
 export { InducedMetricError, type ErrorCode } from './errors.js'
-export { withGroups, type GroupOf } from './groups.js'
-export { neededNodes, type Graph, type GraphNode } from './graph.js'
+export { withGroups, type GroupOf } from './transformation/groups.js'
+export { neededNodes, type Graph, type GraphNode } from './graph/graph.js'
 export type {
   BooleanSpec,
   Following,
@@ -53,9 +53,9 @@ export type {
   Range,
   RowsSpec,
   Scheduled,
-} from './hyperparameter.js'
-export { checkLearningRate, learningRateAt, withLearningRate } from './learningRate.js'
-export type { Lowering, TensorBackend } from './lowering.js'
+} from './transformation/hyperparameter.js'
+export { checkLearningRate, learningRateAt, withLearningRate } from './step/learningRate.js'
+export type { Lowering, TensorBackend } from './tensors/evaluate.js'
 export {
   clipGraph,
   lossCount,
@@ -63,9 +63,9 @@ export {
   type MetricChange,
   type MetricGraph,
   type MetricSum,
-} from './metricGraph.js'
-export { nearestNames } from './nearest.js'
-export { createModelOptimizer, type ModelOptimizer } from './modelOptimizer.js'
+} from './step/metricGraph.js'
+export { nearestNames } from './validation/nearest.js'
+export { createModelOptimizer, type ModelOptimizer } from './arrays/modelOptimizer.js'
 export {
   createOptimizer,
   initialSlots,
@@ -73,8 +73,8 @@ export {
   type OptimizerOptions,
   type OptimizerParameter,
   type Parameter,
-} from './optimizer.js'
-export { checkOptions, type OptionSpec } from './options.js'
+} from './arrays/optimizer.js'
+export { checkOptions, type OptionSpec } from './validation/options.js'
 export {
   perExample,
   type PerExampleOptimizer,
@@ -98,7 +98,7 @@ export {
   type StepPlan,
   type UnitChange,
   type UnitSum,
-} from './plan.js'
+} from './step/plan.js'
 export {
   definePreconditioner,
   type Preconditioner,
@@ -106,9 +106,9 @@ export {
   type PreconditionerFactory,
   type PreconditionerInput,
   type PreconditionerOutput,
-} from './preconditioner.js'
-export { adagrad, adam, heavyBall, lion, muon, rmsprop, sgd } from './preconditioners/index.js'
-export { averagedSlot, changeOutput, type Reduction, type StepGraph } from './record.js'
+} from './transformation/preconditioner.js'
+export { adagrad, adam, heavyBall, lion, muon, rmsprop, sgd } from './transformation/preconditioners/index.js'
+export { averagedSlot, changeOutput, type Reduction, type StepGraph } from './step/stepGraph.js'
 export {
   composeReport,
   idle,
@@ -117,10 +117,10 @@ export {
   type StepReport,
   type UnitReport,
   type UnitResult,
-} from './report.js'
-export type { Company } from './roster.js'
-export { joinRows, type JoinedRows } from './rows.js'
-export { compileScalars, type ScalarProgram } from './scalars.js'
+} from './step/report.js'
+export type { Company } from './transformation/roster.js'
+export { joinRows, type JoinedRows } from './arrays/rows.js'
+export { compileScalars, type ScalarProgram } from './graph/hostScalars.js'
 export {
   constant,
   cosine,
@@ -131,7 +131,7 @@ export {
   type BuiltinSchedule,
   type Schedule,
   type ScheduleJSON,
-} from './schedules.js'
+} from './transformation/schedules.js'
 export {
   checkTransformation,
   inducedMetric,
@@ -142,25 +142,25 @@ export {
   type ParameterInfo,
   type StartAxis,
   type Transformation,
-} from './transformation.js'
-export { isTied, perRateOf, type TiedXi } from './tiedXi.js'
-export { parseModelInput } from './scalarAverage.js'
-export { rateFree, type RateFreeOptions } from './rateFree.js'
-export { fromJSON, type FromJSONOptions } from './fromJSON.js'
-export type { ComponentJSON, GroupJSON, TransformationJSON } from './toJSON.js'
+} from './transformation/transformation.js'
+export { isTied, perRateOf, type TiedXi } from './transformation/tiedXi.js'
+export { parseModelInput } from './step/scalarAverage.js'
+export { rateFree, type RateFreeOptions } from './transformation/rateFree.js'
+export { fromJSON, type FromJSONOptions } from './transformation/fromJSON.js'
+export type { ComponentJSON, GroupJSON, TransformationJSON } from './transformation/toJSON.js'
 export {
   createStepper,
   type ScalarState,
   type UnitNumbers,
   type StepOutcome,
   type Stepper,
-} from './stepper.js'
-export { checkOwnValues, withValues } from './withValues.js'
-export { createTensorOptimizer, type TensorOptimizer, type TensorParameter } from './tensorOptimizer.js'
+} from './step/stepper.js'
+export { checkOwnValues, withValues } from './step/withValues.js'
+export { createTensorOptimizer, type TensorOptimizer, type TensorParameter } from './tensors/optimizer.js'
 export {
   createTensorStep,
   type TensorInfo,
   type TensorResult,
   type TensorState,
   type TensorStep,
-} from './tensorStep.js'
+} from './tensors/step.js'

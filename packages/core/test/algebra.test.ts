@@ -18,7 +18,7 @@ import {
   type Shape,
   type Transformation,
 } from '@induced-metric/core'
-import { buildGraph } from '../src/graph.js'
+import { buildGraph } from '../src/graph/graph.js'
 import { expectError } from './support.js'
 
 const { literal, input, isZero, evaluateScalar } = algebra

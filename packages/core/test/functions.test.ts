@@ -10,7 +10,7 @@ import {
   sgd,
   type Transformation,
 } from '@induced-metric/core'
-import { planeFunctions } from '../../conformance/src/functions.js'
+import { planeFunctions } from '../../conformance/src/testFunctions.js'
 import {
   smallFunctionRows,
   smallFunctions,

@@ -17,7 +17,7 @@ import {
   type Transformation,
   type WasmMemory,
 } from '@induced-metric/core'
-import type { Orders } from '../src/engines/wasm/assist.js'
+import type { Orders } from '../src/engines/wasm/threads/worker.js'
 import { bits, expectError, randomArray, type Dtype } from './support.js'
 
 interface Platform {

@@ -1,9 +1,9 @@
 import { expect, it, vi } from 'vitest'
-import { createModelOptimizer } from '../src/modelOptimizer.js'
-import { createOptimizer } from '../src/optimizer.js'
+import { createModelOptimizer } from '../src/arrays/modelOptimizer.js'
+import { createOptimizer } from '../src/arrays/optimizer.js'
 import { adam, inducedMetric } from '@induced-metric/core'
 
-vi.mock('../src/optimizer.js', { spy: true })
+vi.mock('../src/arrays/optimizer.js', { spy: true })
 
 it('lets go of the optimiser of arrays that the model has no more', () => {
   let data = new Float32Array(2)

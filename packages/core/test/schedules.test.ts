@@ -16,7 +16,7 @@ import {
   type BuiltinSchedule,
   type Schedule,
 } from '@induced-metric/core'
-import { scheduleFromJSON } from '../src/schedules.js'
+import { scheduleFromJSON } from '../src/transformation/schedules.js'
 import { expectError } from './support.js'
 
 type Point = [step: number, value: number]

@@ -15,8 +15,8 @@ import {
   type Scalars,
   type WasmMemory,
 } from '@induced-metric/core'
-import { encodeMatrixModule } from '../src/engines/wasm/matrix.js'
-import { compileStep, encodeStep } from '../src/engines/wasm/program.js'
+import { encodeMatrixModule } from '../src/engines/wasm/codegen/matmul.js'
+import { compileStep, encodeStep } from '../src/engines/wasm/codegen/program.js'
 import { bits, expectError, randomArray, type Dtype } from './support.js'
 
 interface Platform {

@@ -3,7 +3,7 @@
  *
  * @packageDocumentation
  */
-export type { Artifact } from './artifact.js'
+export type { Artifact } from './ort/readArtifact.js'
 export {
   readCheckpoint,
   readCheckpointFile,
@@ -26,18 +26,18 @@ export {
   type UnsupportedNode,
   type ValueType,
 } from './lowering/index.js'
-export type { Ort, OrtSession, OrtTensor, OrtValues } from './namespace.js'
-export type { Attributes } from './onnx/node.js'
+export type { Ort, OrtSession, OrtTensor, OrtValues } from './ort/ort.js'
+export type { Attributes } from './proto/node.js'
 export {
   optimizerModel,
   type ModelState,
   type OptimizerModel,
   type OptimizerModelParameter,
 } from './optimizerModel/index.js'
-export type { Fetches } from './fetches.js'
-export { TrainingSession, type SessionParameter, type SessionTensor } from './session.js'
-export type { TrainingSessionOptions } from './sessionOptions.js'
-export type { ParameterDescription } from './sessionParameters.js'
+export type { Fetches } from './session/fetches.js'
+export { TrainingSession, type SessionParameter, type SessionTensor } from './session/trainingSession.js'
+export type { TrainingSessionOptions } from './session/options.js'
+export type { ParameterDescription } from './session/parameters.js'
 export type {
   CheckpointState,
   NamedTensor,
@@ -45,5 +45,5 @@ export type {
   ParameterMomentums,
   Property,
   TensorData,
-} from './types.js'
+} from './checkpoint/state.js'
 export { createWorkerSession, type WorkerSession, type WorkerSessionOptions } from './worker/index.js'

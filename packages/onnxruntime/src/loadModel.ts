@@ -1,7 +1,7 @@
-import { isRemote, readArtifact, type Artifact } from './artifact.js'
+import { isRemote, readArtifact, type Artifact } from './ort/readArtifact.js'
 import { externalDataBeside } from './externalData/folder.js'
 import { resolveExternalData, type ExternalData } from './externalData/resolve.js'
-import { readModel, type Model } from './onnx/model.js'
+import { readModel, type Model } from './proto/model.js'
 
 /**
  * Reads a model, with the values that it has in files beside it. Those are read only for a model that is given by its

@@ -12,10 +12,10 @@ import {
   type NodeProto,
   type TensorProto,
   type ValueInfoProto,
-} from '../src/onnx/index.js'
-import type { CheckpointState, NamedTensor } from '../src/types.js'
+} from '../src/proto/index.js'
+import type { CheckpointState, NamedTensor } from '../src/checkpoint/state.js'
 
-export { createNode as node, createValue as value } from '../src/onnx/index.js'
+export { createNode as node, createValue as value } from '../src/proto/index.js'
 
 /** A model of nodes. */
 export function model(

@@ -23,7 +23,7 @@ import {
   int64Tensor,
   setOpset,
   writeModel,
-} from '../src/onnx/index.js'
+} from '../src/proto/index.js'
 import { denseArtifacts } from './builder.js'
 import { build } from './build.js'
 

@@ -6,7 +6,7 @@ import {
   type GenerateOptions,
   type Loss,
 } from '../src/artifacts/index.js'
-import { TrainingSession } from '../src/session.js'
+import { TrainingSession } from '../src/session/trainingSession.js'
 import {
   createModel,
   createNode as node,
@@ -16,7 +16,7 @@ import {
   writeModel,
   type Model,
   type NodeProto,
-} from '../src/onnx/index.js'
+} from '../src/proto/index.js'
 import { drawn, tensor, type Tensor } from './artifacts/gradients/harness.js'
 import { checkSession, feedsOf, forward, startTraining } from './artifacts/training.js'
 import { denseArtifacts } from './builder.js'

@@ -11,7 +11,7 @@ import {
   writeModel,
   type AttributeValue,
   type Model,
-} from '../src/onnx/index.js'
+} from '../src/proto/index.js'
 import { denseArtifacts, model, node, numbers, value } from './builder.js'
 import { relativeError, runModel, type PlainTensor } from './run.js'
 

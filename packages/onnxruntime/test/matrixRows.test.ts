@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { matrixRows } from '../src/matrixRows.js'
-import { createNode } from '../src/onnx/node.js'
+import { matrixRows } from '../src/rewrite/matrixRows.js'
+import { createNode } from '../src/proto/node.js'
 
 const node = (type: string, inputs: string[], output: string, attributes: Record<string, number> = {}) =>
   createNode(type, inputs, [output], attributes, output)

@@ -6,7 +6,7 @@ import {
   dataType,
   readModel,
   writeModel,
-} from '../src/onnx/index.js'
+} from '../src/proto/index.js'
 import { runModel } from './run.js'
 
 const { double, float } = dataType

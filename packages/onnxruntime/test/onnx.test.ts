@@ -19,7 +19,7 @@ import {
   stringOf,
   TensorProtoSchema,
   writeModel,
-} from '../src/onnx/index.js'
+} from '../src/proto/index.js'
 import { TrainingSession } from '../src/index.js'
 import { denseArtifacts, node } from './builder.js'
 import { sharedFolder } from './sharedFolder.js'

@@ -9,7 +9,7 @@ import {
   setOpset,
   type Model,
   type TensorProto,
-} from '../src/onnx/index.js'
+} from '../src/proto/index.js'
 import { relativeError, runModel, type PlainTensor } from './run.js'
 
 interface Case {

@@ -28,7 +28,7 @@ import {
   type OptimizerModel,
   type OptimizerModelParameter,
 } from '../src/index.js'
-import { opsetOf, readModel } from '../src/onnx/index.js'
+import { opsetOf, readModel } from '../src/proto/index.js'
 import { denseArtifacts, numbers, optimizerArtifact } from './builder.js'
 import { relativeError } from './run.js'
 

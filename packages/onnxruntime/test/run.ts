@@ -1,5 +1,5 @@
 import * as ort from 'onnxruntime-node'
-import { writeModel, type Model } from '../src/onnx/index.js'
+import { writeModel, type Model } from '../src/proto/index.js'
 
 /** A tensor as fixtures have it. */
 export interface PlainTensor {

@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url'
-import type { NamedTensor } from '../src/types.js'
+import type { NamedTensor } from '../src/checkpoint/state.js'
 
 /**
  * Where artifacts of other projects lie, with what the training build computes on them. They are no part of this

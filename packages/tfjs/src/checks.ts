@@ -1,6 +1,6 @@
 import { InducedMetricError, type Checkpoint, type StepPlan } from '@induced-metric/core'
 import type { Scalar, Tensor, TensorFlow, Variable } from './namespace.js'
-import { checkForm, matchStates } from './restore.js'
+import { checkForm, matchStates } from './matchStates.js'
 
 /**
  * Checks that a checkpoint fits the variables of a plan.

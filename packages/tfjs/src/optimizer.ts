@@ -38,10 +38,10 @@ import type { Optimizer } from '@tensorflow/tfjs-core'
 import { checkFit, checkLoss, checkVariables, lossRequired } from './checks.js'
 import { createConstants } from './constants.js'
 import { createEvaluator, type Evaluator } from './evaluation.js'
-import { createFusedPasses, type FusedPasses } from './fused.js'
+import { createFusedPasses, type FusedPasses } from './wasmPasses.js'
 import type { InducedOptimizer, InducedOptimizerOptions } from './inducedOptimizer.js'
-import { hostMemory, type HostMemory } from './hostMemory.js'
-import { forgetLatest, keepLatest, readLatest, type Latest, type LatestValues } from './latest.js'
+import { hostMemory, type HostMemory } from './wasmMemory.js'
+import { forgetLatest, keepLatest, readLatest, type Latest, type LatestValues } from './pendingReport.js'
 import { createLosses } from './losses.js'
 import { createLowering } from './lowering.js'
 import type {
@@ -76,7 +76,7 @@ import {
   hostReader,
   readRefused,
   type Refused,
-} from './verdict.js'
+} from './stepGuard.js'
 
 interface InducedOptimizerClass extends SerializableConstructor<Optimizer> {
   new (transformation: Transformation, options?: InducedOptimizerOptions): InducedOptimizer

@@ -8,7 +8,7 @@ import {
   type StepPlan,
   type Transformation,
 } from '@induced-metric/core'
-import { checkForm, matchStates } from './restore.js'
+import { checkForm, matchStates } from './matchStates.js'
 import type { Tensor, TensorFlow } from './namespace.js'
 
 /** State of one variable: its slots, by name, on the device. No variables of TensorFlow.js, which would be trained. */

@@ -5,7 +5,7 @@ import { allCapabilities } from '@induced-metric/conformance'
  * @typedef {import('@induced-metric/conformance').ConformanceTarget} ConformanceTarget
  * @typedef {import('@induced-metric/conformance').Session} Session
  * @typedef {import('@induced-metric/conformance').TargetParameter} TargetParameter
- * @typedef {typeof import('../../src/recurrent.js').attachRecurrent} AttachRecurrent
+ * @typedef {typeof import('../../src/networks/recurrent.js').attachRecurrent} AttachRecurrent
  * @typedef {import('../../src/network.js').Matrix} Matrix
  * @typedef {import('../../src/network.js').RecurrentNetwork} RecurrentNetwork
  */

@@ -1,5 +1,5 @@
 import type { Case } from '../case.js'
-import { probe } from '../cases/support.js'
+import { probe } from '../cases/capabilities.js'
 import type { Context } from '../context.js'
 import { approach } from './approach.js'
 import { badCheckpoint, handover, oldCheckpoint, resume } from './checkpoints.js'
@@ -23,7 +23,7 @@ import {
   stepBound,
 } from './properties.js'
 import { random } from './random.js'
-import { support } from './support.js'
+import { support } from './capabilities.js'
 import { cappedStep, keepsWeights, promise } from './tied.js'
 import { goldenTied, goldenTrajectory, plane, trajectory } from './trajectory.js'
 

@@ -1,7 +1,7 @@
 import type { CaseBody, Outcome } from '../case.js'
 import { expectBits, expectClose, expectError, expectSame, expectTrue, fail } from '../compare.js'
 import { lossOption, readCopies, scalarsOf, type Context } from '../context.js'
-import { planeFunctions } from '../functions.js'
+import { planeFunctions } from '../testFunctions.js'
 import { golden, smallFunctionRows, smallFunctions, tied, translate, translateRow } from '../golden/index.js'
 import { createOracle, type OracleReport } from '../oracle/index.js'
 import type { PlainTransformation } from '../plain.js'

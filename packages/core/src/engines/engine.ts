@@ -1,6 +1,6 @@
-import type { Scalars, StepPlan } from '../plan.js'
-import type { Helper } from './wasm/crew.js'
-import type { WasmMemory } from './wasm/webassembly.js'
+import type { Scalars, StepPlan } from '../step/plan.js'
+import type { Helper } from './wasm/threads/host.js'
+import type { WasmMemory } from './wasm/memory.js'
 
 /** The element types an optimiser works in. */
 export type TypedArray = Float32Array | Float64Array

@@ -1,10 +1,10 @@
-import { input, literal, type Expr } from '../algebra.js'
-import { followedFloor, embeddingInput, identity, type Embedding } from '../embedding.js'
+import { input, literal, type Expr } from '../graph/algebra.js'
+import { followedFloor, embeddingInput, identity, type Embedding } from '../transformation/embedding.js'
 import { elementType, type TypedArray } from '../engines/engine.js'
 import { InducedMetricError, isList, show } from '../errors.js'
-import { buildGraph } from '../graph.js'
-import { checkInteger, checkKeys, valueAt, type Scheduled } from '../hyperparameter.js'
-import { compileScalars } from '../scalars.js'
+import { buildGraph } from '../graph/graph.js'
+import { checkInteger, checkKeys, valueAt, type Scheduled } from '../transformation/hyperparameter.js'
+import { compileScalars } from '../graph/hostScalars.js'
 
 /** PerExampleRows of a Jacobian: one array with all of it, row-major, or a block of columns for each parameter. */
 export type PerExampleRows = TypedArray | readonly TypedArray[]

@@ -1,12 +1,18 @@
-import type { Checkpoint } from '../checkpoint.js'
-import type { Embedding } from '../embedding.js'
+import type { Checkpoint } from '../checkpoint/bytes.js'
+import type { Embedding } from '../transformation/embedding.js'
 import { InducedMetricError } from '../errors.js'
-import { checkKeys, checkNumber, checkScheduled, valueAt, type Scheduled } from '../hyperparameter.js'
-import { createOptimizer, type Parameter } from '../optimizer.js'
-import { checkChoice } from '../options.js'
-import type { Preconditioner } from '../preconditioner.js'
-import { restoredReport, type StepReport } from '../report.js'
-import { inducedMetric, optionRanges } from '../transformation.js'
+import {
+  checkKeys,
+  checkNumber,
+  checkScheduled,
+  valueAt,
+  type Scheduled,
+} from '../transformation/hyperparameter.js'
+import { createOptimizer, type Parameter } from '../arrays/optimizer.js'
+import { checkChoice } from '../validation/options.js'
+import type { Preconditioner } from '../transformation/preconditioner.js'
+import { restoredReport, type StepReport } from '../step/report.js'
+import { inducedMetric, optionRanges } from '../transformation/transformation.js'
 import { createAxisReader, type PerExampleRows, type PerExampleTargets } from './axes.js'
 import { createSolver } from './solver.js'
 

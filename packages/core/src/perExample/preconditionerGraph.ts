@@ -1,7 +1,7 @@
-import { input, mul, type Expr } from '../algebra.js'
+import { input, mul, type Expr } from '../graph/algebra.js'
 import { InducedMetricError } from '../errors.js'
-import { buildGraph, type Graph, type GraphNode } from '../graph.js'
-import { recordUpdate, type Preconditioner } from '../preconditioner.js'
+import { buildGraph, type Graph, type GraphNode } from '../graph/graph.js'
+import { recordUpdate, type Preconditioner } from '../transformation/preconditioner.js'
 
 /**
  * A base's preconditioner as a recorded computation. Inputs: those of a step's graph, and the tensor `ones`, which is 1

@@ -1,11 +1,11 @@
 import { create } from '@bufbuild/protobuf'
 import { bufferKey, bufferName, resetName } from '../lowering/names.js'
-import { dataType } from '../onnx/dataType.js'
-import { freshNames, namesIn, renameValue } from '../onnx/graph.js'
-import type { Model } from '../onnx/model.js'
-import { createNode } from '../onnx/node.js'
-import { StringStringEntryProtoSchema, type GraphProto } from '../onnx/onnx_pb.js'
-import { declaredValue, withFields } from './values.js'
+import { dataType } from '../proto/dataType.js'
+import { freshNames, namesIn, renameValue } from '../proto/graph.js'
+import type { Model } from '../proto/model.js'
+import { createNode } from '../proto/node.js'
+import { StringStringEntryProtoSchema, type GraphProto } from '../proto/onnx_pb.js'
+import { declaredValue, withFields } from '../rewrite/declare.js'
 
 /** Gives values that have names by which the genuine runtime knows inputs of its own other ones, where nobody asks for them. */
 export function freeReservedNames(

@@ -1,14 +1,14 @@
 import { InducedMetricError } from '@induced-metric/core'
-import { createContext, type Emitted } from '../lowering/context.js'
-import { typeOf as declaredType, type ValueTypes } from '../lowering/shapes.js'
-import { capturedBy, freshNames, namesIn, renameValue, subgraphsOf } from '../onnx/graph.js'
-import { canonicalDomain, opsetOf, setOpset, type Model } from '../onnx/model.js'
-import { createNode } from '../onnx/node.js'
-import type { GraphProto, TensorProto } from '../onnx/onnx_pb.js'
+import { createContext, type Emitted } from '../rewrite/nodeContext.js'
+import { typeOf as declaredType, type ValueTypes } from '../rewrite/valueTypes.js'
+import { capturedBy, freshNames, namesIn, renameValue, subgraphsOf } from '../proto/graph.js'
+import { canonicalDomain, opsetOf, setOpset, type Model } from '../proto/model.js'
+import { createNode } from '../proto/node.js'
+import type { GraphProto, TensorProto } from '../proto/onnx_pb.js'
 import { lossBuilder, type Loss, type LossContext } from './losses.js'
 import { prepareModel } from './prepare.js'
 import { readForward } from './readForward.js'
-import { declaredValue, withFields } from './values.js'
+import { declaredValue, withFields } from '../rewrite/declare.js'
 
 /** A loss as a graph holds it. */
 export interface AddedLoss {

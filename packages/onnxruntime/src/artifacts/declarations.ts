@@ -1,14 +1,14 @@
 import { InducedMetricError } from '@induced-metric/core'
-import { describeNode } from '../lowering/context.js'
-import { typeOf, type Extent } from '../lowering/shapes.js'
-import type { Ort } from '../namespace.js'
-import { allNodes, subgraphsOf } from '../onnx/graph.js'
-import type { Model } from '../onnx/model.js'
-import type { GraphProto, ValueInfoProto } from '../onnx/onnx_pb.js'
-import type { Dimension } from '../onnx/value.js'
-import { inferTypes } from './inferTypes.js'
+import { describeNode } from '../rewrite/nodeContext.js'
+import { typeOf, type Extent } from '../rewrite/valueTypes.js'
+import type { Ort } from '../ort/ort.js'
+import { allNodes, subgraphsOf } from '../proto/graph.js'
+import type { Model } from '../proto/model.js'
+import type { GraphProto, ValueInfoProto } from '../proto/onnx_pb.js'
+import type { Dimension } from '../proto/value.js'
+import { inferTypes } from '../rewrite/runtimeTypes.js'
 import { describeShape } from './losses.js'
-import { declaredValue, withFields } from './values.js'
+import { declaredValue, withFields } from '../rewrite/declare.js'
 
 /** The extents that inputs of a model are to have, by name: numbers, or symbols for what a batch decides. */
 export type InputShapes = Readonly<Record<string, readonly Dimension[]>>

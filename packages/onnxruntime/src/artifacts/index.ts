@@ -3,13 +3,13 @@
  *
  * @packageDocumentation
  */
-export { addGradients, type Backward, type BackwardRequest } from './backward.js'
+export { addGradients, type Backward, type BackwardRequest } from '../gradients/backward.js'
 export { writeArtifacts } from './files.js'
 export { generateArtifacts, type GenerateOptions, type TrainingArtifacts } from './generate.js'
-export { noGradient, type GradientContext, type GradientRule } from './gradients/context.js'
-export { gradients, type GradientTable } from './gradients/table.js'
+export { noGradient, type GradientContext, type GradientRule } from '../gradients/context.js'
+export { gradients, type GradientTable } from '../gradients/table.js'
 export type { InputShapes } from './declarations.js'
-export { addLora, type LoraModel, type LoraOptions, type LoraTarget } from './lora.js'
+export { addLora, type LoraModel, type LoraOptions, type LoraTarget } from './lora/add.js'
 export {
   bceWithLogitsLoss,
   crossEntropyLoss,
@@ -24,7 +24,7 @@ export {
   type Reduction,
   type TargetOptions,
 } from './losses.js'
-export { mergeLora, type MergedValues } from './mergeLora.js'
+export { mergeLora, type MergedValues } from './lora/merge.js'
 export {
   adamwOptimizer,
   sgdOptimizer,

@@ -1,11 +1,11 @@
 import { InducedMetricError } from '@induced-metric/core'
 import { shown } from '../errors.js'
-import type { LoweringContext } from '../lowering/context.js'
-import type { Extent } from '../lowering/shapes.js'
-import type { Artifact } from '../artifact.js'
-import { dataType } from '../onnx/dataType.js'
-import type { Model } from '../onnx/model.js'
-import type { TensorProto } from '../onnx/onnx_pb.js'
+import type { LoweringContext } from '../rewrite/nodeContext.js'
+import type { Extent } from '../rewrite/valueTypes.js'
+import type { Artifact } from '../ort/readArtifact.js'
+import { dataType } from '../proto/dataType.js'
+import type { Model } from '../proto/model.js'
+import type { TensorProto } from '../proto/onnx_pb.js'
 
 /** What a loss is built with: the values of a model that it is computed from, and nodes to add to the model. */
 export interface LossContext extends Pick<

@@ -1,11 +1,11 @@
 import { InducedMetricError, type Transformation } from '@induced-metric/core'
 import { shown } from '../errors.js'
-import type { AttributeValue } from '../onnx/attribute.js'
-import { dataType } from '../onnx/dataType.js'
-import { createModel, writeModel } from '../onnx/model.js'
-import { createNode } from '../onnx/node.js'
+import type { AttributeValue } from '../proto/attribute.js'
+import { dataType } from '../proto/dataType.js'
+import { createModel, writeModel } from '../proto/model.js'
+import { createNode } from '../proto/node.js'
 import { optimizerModel, type OptimizerModelParameter } from '../optimizerModel/index.js'
-import { createSequence, createValue } from '../onnx/value.js'
+import { createSequence, createValue } from '../proto/value.js'
 
 /** Hyperparameters of {@link adamwOptimizer}; the learning rate is the session's. */
 export interface AdamWOptions {

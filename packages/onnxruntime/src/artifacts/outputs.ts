@@ -1,6 +1,6 @@
 import { InducedMetricError } from '@induced-metric/core'
-import { capturedBy } from '../onnx/graph.js'
-import type { GraphProto, ValueInfoProto } from '../onnx/onnx_pb.js'
+import { capturedBy } from '../proto/graph.js'
+import type { GraphProto, ValueInfoProto } from '../proto/onnx_pb.js'
 
 /** Values that an error lists. */
 const listed = 8

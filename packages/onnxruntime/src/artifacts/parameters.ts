@@ -1,8 +1,8 @@
-import { dataType } from '../onnx/dataType.js'
-import type { GraphProto, NodeProto, TensorProto } from '../onnx/onnx_pb.js'
-import { dimsOf } from '../onnx/tensor.js'
+import { dataType } from '../proto/dataType.js'
+import type { GraphProto, NodeProto, TensorProto } from '../proto/onnx_pb.js'
+import { dimsOf } from '../proto/tensor.js'
 import { usesIn } from './uses.js'
-import { declaredValue } from './values.js'
+import { declaredValue } from '../rewrite/declare.js'
 
 /** What a selector is told of a parameter. */
 export interface ParameterInfo {

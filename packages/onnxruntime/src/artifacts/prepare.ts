@@ -1,10 +1,10 @@
 import { InducedMetricError } from '@induced-metric/core'
-import { canonicalDomain, opsetOf, setOpset, type Model } from '../onnx/model.js'
-import { upgradedOpset, upgradeOperators } from '../lowering/upgrade.js'
+import { canonicalDomain, opsetOf, setOpset, type Model } from '../proto/model.js'
+import { upgradedOpset, upgradeOperators } from '../rewrite/opset.js'
 import { clearUnknownExtents } from './declarations.js'
-import { gatherConstants } from './fold.js'
-import { inlineFunctions } from './inline.js'
-import { sortNodes } from './sort.js'
+import { gatherConstants } from '../rewrite/fold.js'
+import { inlineFunctions } from '../rewrite/inline.js'
+import { sortNodes } from '../rewrite/sort.js'
 import { validateModel } from './validate.js'
 
 /** Versions of the file format: initializers need not be inputs since 4; the last genuine release with training reads 10. */

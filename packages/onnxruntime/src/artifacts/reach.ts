@@ -1,9 +1,9 @@
-import type { ValueTypes } from '../lowering/shapes.js'
-import { capturedBy, neededFor } from '../onnx/graph.js'
-import { canonicalDomain } from '../onnx/model.js'
-import type { GraphProto, NodeProto } from '../onnx/onnx_pb.js'
-import { isReal, noGradient, ruleOf } from './gradients/context.js'
-import type { GradientTable } from './gradients/table.js'
+import type { ValueTypes } from '../rewrite/valueTypes.js'
+import { capturedBy, neededFor } from '../proto/graph.js'
+import { canonicalDomain } from '../proto/model.js'
+import type { GraphProto, NodeProto } from '../proto/onnx_pb.js'
+import { isReal, noGradient, ruleOf } from '../gradients/context.js'
+import type { GradientTable } from '../gradients/table.js'
 
 /** A node at which gradients end. */
 export interface GradientStop {

@@ -1,11 +1,11 @@
 import { clone } from '@bufbuild/protobuf'
-import type { Artifact } from '../artifact.js'
+import type { Artifact } from '../ort/readArtifact.js'
 import { resolveExternalData, type ExternalData } from '../externalData/resolve.js'
 import { loadModel } from '../loadModel.js'
-import { checkModel, type Model } from '../onnx/model.js'
-import { ModelProtoSchema } from '../onnx/onnx_pb.js'
+import { checkModel, type Model } from '../proto/model.js'
+import { ModelProtoSchema } from '../proto/onnx_pb.js'
 import { densify } from './sparse.js'
-import { withFields } from './values.js'
+import { withFields } from '../rewrite/declare.js'
 
 /** What errors call the model that artifacts are made of. */
 export const forwardModel = 'the model'

@@ -1,10 +1,10 @@
 import { InducedMetricError } from '@induced-metric/core'
-import { createAttribute } from '../onnx/attribute.js'
-import { dataType, elementTypeOf } from '../onnx/dataType.js'
-import { subgraphsOf } from '../onnx/graph.js'
-import type { Model } from '../onnx/model.js'
-import type { GraphProto, NodeProto, SparseTensorProto, TensorProto } from '../onnx/onnx_pb.js'
-import { createTensor, dimsOf, readTensor } from '../onnx/tensor.js'
+import { createAttribute } from '../proto/attribute.js'
+import { dataType, elementTypeOf } from '../proto/dataType.js'
+import { subgraphsOf } from '../proto/graph.js'
+import type { Model } from '../proto/model.js'
+import type { GraphProto, NodeProto, SparseTensorProto, TensorProto } from '../proto/onnx_pb.js'
+import { createTensor, dimsOf, readTensor } from '../proto/tensor.js'
 
 /** Bytes that the sparse tensors of a model may take when they are dense: a short file can claim any number. */
 const mostBytes = 2 ** 30

@@ -1,11 +1,11 @@
 import { InducedMetricError } from '@induced-metric/core'
-import { describeNode } from '../lowering/context.js'
-import type { Ort } from '../namespace.js'
-import { allNodes, freshNames, namesIn, neededFor } from '../onnx/graph.js'
-import { canonicalDomain, type Model } from '../onnx/model.js'
-import type { NodeProto, TensorProto } from '../onnx/onnx_pb.js'
-import { evaluateConstant } from './fold.js'
-import { withFields } from './values.js'
+import { describeNode } from '../rewrite/nodeContext.js'
+import type { Ort } from '../ort/ort.js'
+import { allNodes, freshNames, namesIn, neededFor } from '../proto/graph.js'
+import { canonicalDomain, type Model } from '../proto/model.js'
+import type { NodeProto, TensorProto } from '../proto/onnx_pb.js'
+import { evaluateConstant } from '../rewrite/fold.js'
+import { withFields } from '../rewrite/declare.js'
 
 /** The inputs of a batch normalisation that are its running statistics. */
 const places = [

@@ -1,6 +1,6 @@
 import { InducedMetricError } from '@induced-metric/core'
-import type { TensorProto } from '../onnx/onnx_pb.js'
-import { dimsOf } from '../onnx/tensor.js'
+import type { TensorProto } from '../proto/onnx_pb.js'
+import { dimsOf } from '../proto/tensor.js'
 import type { ModelParameters, ParameterInfo } from './parameters.js'
 import { fits, patternsOf, selectNames, type Selector } from './select.js'
 

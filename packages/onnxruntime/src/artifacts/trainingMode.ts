@@ -1,11 +1,11 @@
-import { refuseSingleValue } from '../batchSize.js'
-import type { ValueTypes } from '../lowering/shapes.js'
-import { createAttribute, floatOf } from '../onnx/attribute.js'
-import { dataType } from '../onnx/dataType.js'
-import { freshNames, namesIn } from '../onnx/graph.js'
-import { canonicalDomain } from '../onnx/model.js'
-import type { GraphProto, NodeProto } from '../onnx/onnx_pb.js'
-import { createTensor } from '../onnx/tensor.js'
+import { refuseSingleValue } from '../session/batchSize.js'
+import type { ValueTypes } from '../rewrite/valueTypes.js'
+import { createAttribute, floatOf } from '../proto/attribute.js'
+import { dataType } from '../proto/dataType.js'
+import { freshNames, namesIn } from '../proto/graph.js'
+import { canonicalDomain } from '../proto/model.js'
+import type { GraphProto, NodeProto } from '../proto/onnx_pb.js'
+import { createTensor } from '../proto/tensor.js'
 
 /**
  * Makes dropouts drop and, unless they are to stay as at inference, batch normalisations use the statistics of the batch

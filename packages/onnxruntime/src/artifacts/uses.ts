@@ -1,7 +1,7 @@
-import { intOf } from '../onnx/attribute.js'
-import { subgraphsOf } from '../onnx/graph.js'
-import { canonicalDomain } from '../onnx/model.js'
-import type { GraphProto, NodeProto } from '../onnx/onnx_pb.js'
+import { intOf } from '../proto/attribute.js'
+import { subgraphsOf } from '../proto/graph.js'
+import { canonicalDomain } from '../proto/model.js'
+import type { GraphProto, NodeProto } from '../proto/onnx_pb.js'
 import { own } from '../own.js'
 
 /**

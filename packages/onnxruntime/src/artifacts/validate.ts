@@ -1,12 +1,12 @@
 import { InducedMetricError } from '@induced-metric/core'
-import { describeNode } from '../lowering/context.js'
-import { attributeType } from '../onnx/attribute.js'
-import { elementTypeOf } from '../onnx/dataType.js'
-import { subgraphsOf } from '../onnx/graph.js'
-import { canonicalDomain, opsetOf, type Model } from '../onnx/model.js'
-import type { FunctionProto, GraphProto, NodeProto, TensorProto, ValueInfoProto } from '../onnx/onnx_pb.js'
-import { dimsOf } from '../onnx/tensor.js'
-import { functionKey } from './inline.js'
+import { describeNode } from '../rewrite/nodeContext.js'
+import { attributeType } from '../proto/attribute.js'
+import { elementTypeOf } from '../proto/dataType.js'
+import { subgraphsOf } from '../proto/graph.js'
+import { canonicalDomain, opsetOf, type Model } from '../proto/model.js'
+import type { FunctionProto, GraphProto, NodeProto, TensorProto, ValueInfoProto } from '../proto/onnx_pb.js'
+import { dimsOf } from '../proto/tensor.js'
+import { functionKey } from '../rewrite/inline.js'
 
 /** The versions of ONNX's operators that models may use. */
 const opsets = { oldest: 11, newest: 26 }

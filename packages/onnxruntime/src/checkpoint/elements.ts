@@ -1,6 +1,6 @@
 import { coded } from '../errors.js'
-import { elementTypeOf } from '../onnx/dataType.js'
-import type { TensorData } from '../types.js'
+import { elementTypeOf } from '../proto/dataType.js'
+import type { TensorData } from './state.js'
 import { broken, quote } from './broken.js'
 
 type ElementType = ReturnType<typeof elementTypeOf>

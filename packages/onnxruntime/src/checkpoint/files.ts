@@ -1,4 +1,4 @@
-import type { CheckpointState, NamedTensor, OptimizerGroup, ParameterMomentums, Property } from '../types.js'
+import type { CheckpointState, NamedTensor, OptimizerGroup, ParameterMomentums, Property } from './state.js'
 import {
   createTag,
   discard,

@@ -1,4 +1,4 @@
-import type { CheckpointState, NamedTensor, OptimizerGroup, Property, TensorData } from '../types.js'
+import type { CheckpointState, NamedTensor, OptimizerGroup, Property, TensorData } from './state.js'
 import { broken, quote } from './broken.js'
 import { checkDims, elementType, fromBytes } from './elements.js'
 import {

@@ -1,6 +1,6 @@
 import { Builder, type Offset } from 'flatbuffers'
 import { InducedMetricError } from '@induced-metric/core'
-import type { CheckpointState, NamedTensor, OptimizerGroup, Property, TensorData } from '../types.js'
+import type { CheckpointState, NamedTensor, OptimizerGroup, Property, TensorData } from './state.js'
 import { broken, quote } from './broken.js'
 import { elementType, toBytes } from './elements.js'
 import {

@@ -1,6 +1,6 @@
-import { typeOf } from '../lowering/shapes.js'
-import { elementTypeOf } from '../onnx/dataType.js'
-import type { ValueInfoProto } from '../onnx/onnx_pb.js'
+import { typeOf } from '../rewrite/valueTypes.js'
+import { elementTypeOf } from '../proto/dataType.js'
+import type { ValueInfoProto } from '../proto/onnx_pb.js'
 
 /** A value in words: its name, type and shape. */
 export function describeValue(value: ValueInfoProto): string {

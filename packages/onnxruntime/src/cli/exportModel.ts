@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { TrainingSession } from '../session.js'
+import { TrainingSession } from '../session/trainingSession.js'
 import { findArtifacts } from './folder.js'
 import { exists, type Surroundings } from './io.js'
 import type { ExportOptions } from './options.js'

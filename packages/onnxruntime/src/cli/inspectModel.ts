@@ -1,6 +1,6 @@
 import { explainStops } from '../artifacts/reach.js'
 import { surveyForward, type ForwardSurvey, type SurveyedOperator } from '../artifacts/survey.js'
-import { elementTypeOf } from '../onnx/dataType.js'
+import { elementTypeOf } from '../proto/dataType.js'
 import { describeValue } from './describe.js'
 import { nameFlags } from './flags.js'
 import { formatTable } from './text.js'

@@ -1,9 +1,9 @@
 import { clearField } from '@bufbuild/protobuf'
 import { InducedMetricError } from '@induced-metric/core'
-import { elementTypeOf } from '../onnx/dataType.js'
-import { TensorProtoSchema, type ModelProto, type TensorProto } from '../onnx/onnx_pb.js'
-import { dimsOf } from '../onnx/tensor.js'
-import { tensorsOf } from '../onnx/tensors.js'
+import { elementTypeOf } from '../proto/dataType.js'
+import { TensorProtoSchema, type ModelProto, type TensorProto } from '../proto/onnx_pb.js'
+import { dimsOf } from '../proto/tensor.js'
+import { tensorsOf } from '../proto/tensors.js'
 import { own } from '../own.js'
 import { checkLocation, unreadable, type Extract } from './location.js'
 

@@ -1,6 +1,6 @@
-import { floatOf } from '../onnx/attribute.js'
-import type { Lowering, LoweringContext } from './context.js'
-import { operationsOf, type Operations } from './operations.js'
+import { floatOf } from '../proto/attribute.js'
+import type { Lowering, LoweringContext } from '../rewrite/nodeContext.js'
+import { operationsOf, type Operations } from '../rewrite/operations.js'
 
 /** A row for dX = dY · slope, with the slope written from the second input (which is X or Y) and the context. */
 function sloped(slope: (x: string, operations: Operations, context: LoweringContext) => string): Lowering {

@@ -1,6 +1,6 @@
-import { intOf, floatOf } from '../onnx/attribute.js'
-import type { Lowering, LoweringContext } from './context.js'
-import type { Extent } from './shapes.js'
+import { intOf, floatOf } from '../proto/attribute.js'
+import type { Lowering, LoweringContext } from '../rewrite/nodeContext.js'
+import type { Extent } from '../rewrite/valueTypes.js'
 
 /** Whether each axis of `a` was stretched to that of `b`, by axis of the result; `undefined` where that is not known. */
 export function stretchedAxes(a: readonly Extent[], b: readonly Extent[]): number[] | undefined {

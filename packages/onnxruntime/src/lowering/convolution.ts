@@ -1,6 +1,6 @@
-import { intOf } from '../onnx/attribute.js'
-import type { Lowering, LoweringContext } from './context.js'
-import type { Extent } from './shapes.js'
+import { intOf } from '../proto/attribute.js'
+import type { Lowering, LoweringContext } from '../rewrite/nodeContext.js'
+import type { Extent } from '../rewrite/valueTypes.js'
 import { known, reachOf, readWindow, spread, type Window } from './window.js'
 
 interface Convolution {

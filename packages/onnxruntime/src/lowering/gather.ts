@@ -1,6 +1,6 @@
-import { intOf } from '../onnx/attribute.js'
-import type { Lowering, LoweringContext } from './context.js'
-import { realTensor } from '../onnx/tensor.js'
+import { intOf } from '../proto/attribute.js'
+import type { Lowering, LoweringContext } from '../rewrite/nodeContext.js'
+import { realTensor } from '../proto/tensor.js'
 
 /** Zeros of a shape that is a value of the graph. */
 export function zerosOf({ emit }: LoweringContext, shape: string, type: number): string {

@@ -1,4 +1,4 @@
-export type { Lowering, LoweringContext } from './context.js'
+export type { Lowering, LoweringContext } from '../rewrite/nodeContext.js'
 export {
   lowerModel,
   lowerTrainingModel,
@@ -8,5 +8,5 @@ export {
   type LoweredTrainingModel,
   type UnsupportedNode,
 } from './lower.js'
-export type { Extent, ValueType } from './shapes.js'
+export type { Extent, ValueType } from '../rewrite/valueTypes.js'
 export { lowerings, type LoweringTable } from './table.js'

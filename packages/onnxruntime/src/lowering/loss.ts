@@ -1,6 +1,6 @@
-import { optionalIntOf, stringOf } from '../onnx/attribute.js'
-import { dataType } from '../onnx/dataType.js'
-import type { Lowering, LoweringContext } from './context.js'
+import { optionalIntOf, stringOf } from '../proto/attribute.js'
+import { dataType } from '../proto/dataType.js'
+import type { Lowering, LoweringContext } from '../rewrite/nodeContext.js'
 
 /** What cross-entropy makes of its labels, with an axis of 1 where scores have that of the classes. */
 export interface Labels {

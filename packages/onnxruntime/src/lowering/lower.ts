@@ -1,16 +1,22 @@
 import { clone } from '@bufbuild/protobuf'
 import { InducedMetricError } from '@induced-metric/core'
-import { dropUnused, freshNames, namesIn, subgraphsOf } from '../onnx/graph.js'
-import { canonicalDomain, opsetOf, setOpset, type Model } from '../onnx/model.js'
-import { createNode } from '../onnx/node.js'
-import { ModelProtoSchema, type GraphProto, type NodeProto, type TensorProto } from '../onnx/onnx_pb.js'
-import { createValue } from '../onnx/value.js'
+import { dropUnused, freshNames, namesIn, subgraphsOf } from '../proto/graph.js'
+import { canonicalDomain, opsetOf, setOpset, type Model } from '../proto/model.js'
+import { createNode } from '../proto/node.js'
+import { ModelProtoSchema, type GraphProto, type NodeProto, type TensorProto } from '../proto/onnx_pb.js'
+import { createValue } from '../proto/value.js'
 import { own } from '../own.js'
-import { codedRule, createContext, describeNode, type Emitted, type Lowering } from './context.js'
-import { infer } from './inference.js'
+import {
+  codedRule,
+  createContext,
+  describeNode,
+  type Emitted,
+  type Lowering,
+} from '../rewrite/nodeContext.js'
+import { infer } from '../rewrite/typeRules.js'
 import { bufferKey, bufferName } from './names.js'
-import { typeOf, valueTypes, type Extent } from './shapes.js'
-import { oldestOpset, upgradeOperators } from './upgrade.js'
+import { typeOf, valueTypes, type Extent } from '../rewrite/valueTypes.js'
+import { oldestOpset, upgradeOperators } from '../rewrite/opset.js'
 import { isTrainingOnly, lowerings, withGenuineLosses, type LoweringTable } from './table.js'
 
 /** The version of ONNX's operators that lowered models use where the original has an older one. */

@@ -1,5 +1,5 @@
-import { floatOf, intOf } from '../onnx/attribute.js'
-import type { Lowering, LoweringContext } from './context.js'
+import { floatOf, intOf } from '../proto/attribute.js'
+import type { Lowering, LoweringContext } from '../rewrite/nodeContext.js'
 
 /** The mean over axes, which are an attribute before opset 18 and an input since. */
 export function mean({ emit, ints, opset }: LoweringContext, x: string, axes: readonly number[]): string {

@@ -1,7 +1,7 @@
-import { intOf, intsOf, stringOf } from '../onnx/attribute.js'
-import type { Lowering, LoweringContext } from './context.js'
+import { intOf, intsOf, stringOf } from '../proto/attribute.js'
+import type { Lowering, LoweringContext } from '../rewrite/nodeContext.js'
 import { zerosOf } from './gather.js'
-import type { Extent } from './shapes.js'
+import type { Extent } from '../rewrite/valueTypes.js'
 import { known, reachOf, readWindow, spread, type Window } from './window.js'
 
 /** Adds dY up at the positions of the maxima, which count over all of X. */

@@ -1,5 +1,5 @@
-import { floatOf, intOf, stringOf } from '../onnx/attribute.js'
-import type { Lowering, LoweringContext } from './context.js'
+import { floatOf, intOf, stringOf } from '../proto/attribute.js'
+import type { Lowering, LoweringContext } from '../rewrite/nodeContext.js'
 
 /** How much each input element weighs in each output element along an axis, [output][input]. */
 type Weights = Float64Array[]

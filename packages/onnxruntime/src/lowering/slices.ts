@@ -1,5 +1,5 @@
-import { intOf } from '../onnx/attribute.js'
-import type { Lowering } from './context.js'
+import { intOf } from '../proto/attribute.js'
+import type { Lowering } from '../rewrite/nodeContext.js'
 import { zerosOf } from './gather.js'
 
 /** Puts dY where it was sliced from: the positions come from slicing an array of positions in the same way. */

@@ -1,5 +1,5 @@
-import { intOf } from '../onnx/attribute.js'
-import type { Lowering, LoweringContext } from './context.js'
+import { intOf } from '../proto/attribute.js'
+import type { Lowering, LoweringContext } from '../rewrite/nodeContext.js'
 
 /** dX = Y·(dY − Σ dY·Y), over the axes that were normalised. */
 function softmaxGrad({ emit, required, output }: LoweringContext, axes: string): void {

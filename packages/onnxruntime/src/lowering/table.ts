@@ -1,6 +1,6 @@
 import { activations } from './activations.js'
 import { arithmetic } from './arithmetic.js'
-import type { Lowering } from './context.js'
+import type { Lowering } from '../rewrite/nodeContext.js'
 import { convolution } from './convolution.js'
 import { gather } from './gather.js'
 import { loss, onnxLoss } from './loss.js'

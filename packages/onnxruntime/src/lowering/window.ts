@@ -1,6 +1,6 @@
-import { intsOf, stringOf } from '../onnx/attribute.js'
-import type { LoweringContext } from './context.js'
-import type { Extent } from './shapes.js'
+import { intsOf, stringOf } from '../proto/attribute.js'
+import type { LoweringContext } from '../rewrite/nodeContext.js'
+import type { Extent } from '../rewrite/valueTypes.js'
 
 /** A window that slides over the spatial axes: of a convolution or a pool. Lists are by spatial axis. */
 export interface Window {

@@ -1,6 +1,6 @@
 import { InducedMetricError } from '@induced-metric/core'
-import { dataType } from '../onnx/dataType.js'
-import type { Model } from '../onnx/model.js'
+import { dataType } from '../proto/dataType.js'
+import type { Model } from '../proto/model.js'
 import { gelu, layerNormalize, project } from './layers.js'
 import {
   checkSizes,

@@ -1,5 +1,5 @@
 import { InducedMetricError } from '@induced-metric/core'
-import type { Model } from '../onnx/model.js'
+import type { Model } from '../proto/model.js'
 import { activate, convolve, dense, windowAttributes, type Activation } from './layers.js'
 import { checkSizes, createNetwork, uniformWithin, type ModelOptions } from './network.js'
 

@@ -1,7 +1,7 @@
 import { InducedMetricError } from '@induced-metric/core'
 import { allocated, shown } from '../errors.js'
-import { dataType } from '../onnx/dataType.js'
-import { createModelBuilder, type ModelBuilder } from '../onnx/modelBuilder.js'
+import { dataType } from '../proto/dataType.js'
+import { createModelBuilder, type ModelBuilder } from '../proto/modelBuilder.js'
 import { own } from '../own.js'
 import { createRandom, normal, uniform, type Random } from '../random.js'
 

@@ -1,5 +1,5 @@
 import { InducedMetricError } from '@induced-metric/core'
-import type { Model } from '../onnx/model.js'
+import type { Model } from '../proto/model.js'
 import { activate, batchNormalize, convolve, dense, type Window } from './layers.js'
 import { checkSizes, createNetwork, normalOf, within, type ModelOptions, type Network } from './network.js'
 

@@ -1,7 +1,7 @@
 import type { Graph } from '@induced-metric/core'
-import { dataType } from '../onnx/dataType.js'
+import { dataType } from '../proto/dataType.js'
 import { operators } from './operators.js'
-import type { ModelBuilder } from '../onnx/modelBuilder.js'
+import type { ModelBuilder } from '../proto/modelBuilder.js'
 
 /** A value of the model being written. Scalars are double; they are rounded where they meet a tensor of float. */
 export interface Written {

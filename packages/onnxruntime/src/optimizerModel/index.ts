@@ -15,11 +15,11 @@ import {
   type StepPlan,
   type Transformation,
 } from '@induced-metric/core'
-import { transformationKey } from '../genuine.js'
-import { dataType } from '../onnx/dataType.js'
-import { writeModel } from '../onnx/model.js'
+import { transformationKey } from './read.js'
+import { dataType } from '../proto/dataType.js'
+import { writeModel } from '../proto/model.js'
 import { writeGraph, type GraphValues } from './graphValues.js'
-import { createModelBuilder, type ModelBuilder } from '../onnx/modelBuilder.js'
+import { createModelBuilder, type ModelBuilder } from '../proto/modelBuilder.js'
 
 /** A parameter that an optimizer model updates. */
 export interface OptimizerModelParameter extends ParameterInfo {

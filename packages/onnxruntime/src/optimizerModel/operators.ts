@@ -1,6 +1,6 @@
 import type { Op } from '@induced-metric/core'
-import { dataType } from '../onnx/dataType.js'
-import type { ModelBuilder } from '../onnx/modelBuilder.js'
+import { dataType } from '../proto/dataType.js'
+import type { ModelBuilder } from '../proto/modelBuilder.js'
 
 /** How an operation of the core's graphs is written, its operands all of one element type. */
 export type Operator = (builder: ModelBuilder, type: number, ...operands: string[]) => string

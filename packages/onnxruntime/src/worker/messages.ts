@@ -1,5 +1,5 @@
 import { InducedMetricError, type ErrorCode } from '@induced-metric/core'
-import type { OrtTensor, OrtValues } from '../namespace.js'
+import type { OrtTensor, OrtValues } from '../ort/ort.js'
 
 // What passes between a program and the thread that trains for it.
 

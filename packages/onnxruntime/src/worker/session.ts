@@ -4,11 +4,11 @@ import {
   type StepReport,
   type TransformationJSON,
 } from '@induced-metric/core'
-import type { Fetches } from '../fetches.js'
-import type { OrtTensor, OrtValues } from '../namespace.js'
-import type { SessionParameter, SessionTensor, TrainingSession } from '../session.js'
-import type { TrainingSessionOptions } from '../sessionOptions.js'
-import type { CheckpointState, NamedTensor, Property } from '../types.js'
+import type { Fetches } from '../session/fetches.js'
+import type { OrtTensor, OrtValues } from '../ort/ort.js'
+import type { SessionParameter, SessionTensor, TrainingSession } from '../session/trainingSession.js'
+import type { TrainingSessionOptions } from '../session/options.js'
+import type { CheckpointState, NamedTensor, Property } from '../checkpoint/state.js'
 import { startThread, type Thread } from './connection.js'
 import { compact, packArtifact, packTensors, type Description, type Method } from './messages.js'
 

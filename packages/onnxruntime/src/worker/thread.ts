@@ -1,10 +1,10 @@
 import { fromJSON, InducedMetricError, type TransformationJSON } from '@induced-metric/core'
 import { codedAs } from '../errors.js'
 import type { LoweringTable } from '../lowering/table.js'
-import { createOrtTensor, defaultOrt, type Ort, type OrtTensor, type OrtValues } from '../namespace.js'
-import { TrainingSession, type SessionTensor } from '../session.js'
-import type { TrainingSessionOptions } from '../sessionOptions.js'
-import type { Property, TensorData } from '../types.js'
+import { createOrtTensor, defaultOrt, type Ort, type OrtTensor, type OrtValues } from '../ort/ort.js'
+import { TrainingSession, type SessionTensor } from '../session/trainingSession.js'
+import type { TrainingSessionOptions } from '../session/options.js'
+import type { Property, TensorData } from '../checkpoint/state.js'
 import {
   compact,
   packError,

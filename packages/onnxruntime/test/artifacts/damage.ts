@@ -12,7 +12,7 @@ import {
   int64Tensor,
   readModel,
   writeModel,
-} from '../../src/onnx/index.js'
+} from '../../src/proto/index.js'
 
 /** Draws a whole number below another. */
 type Draw = (below: number) => number

@@ -4,8 +4,8 @@ import { create } from '@bufbuild/protobuf'
 import * as ort from 'onnxruntime-node'
 import { describe, expect, it } from 'vitest'
 import { generateArtifacts, type GenerateOptions } from '../../src/artifacts/index.js'
-import { typeOf } from '../../src/lowering/shapes.js'
-import { TrainingSession } from '../../src/session.js'
+import { typeOf } from '../../src/rewrite/valueTypes.js'
+import { TrainingSession } from '../../src/session/trainingSession.js'
 import {
   createNode as node,
   dataType,
@@ -13,7 +13,7 @@ import {
   OperatorSetIdProtoSchema,
   readModel,
   type Model,
-} from '../../src/onnx/index.js'
+} from '../../src/proto/index.js'
 import { drawn, tensor } from './gradients/harness.js'
 import { checkTraining, feedsOf, forward, startTraining } from './training.js'
 

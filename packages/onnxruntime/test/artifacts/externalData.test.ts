@@ -7,8 +7,8 @@ import { create, type DescMessage, type Message } from '@bufbuild/protobuf'
 import * as ort from 'onnxruntime-node'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { generateArtifacts } from '../../src/artifacts/index.js'
-import { createModelSession } from '../../src/modelSession.js'
-import { TrainingSession } from '../../src/session.js'
+import { createModelSession } from '../../src/session/modelSession.js'
+import { TrainingSession } from '../../src/session/trainingSession.js'
 import {
   ModelProtoSchema,
   readModel,
@@ -17,8 +17,8 @@ import {
   type Model,
   type ModelProto,
   type TensorProto,
-} from '../../src/onnx/index.js'
-import { tensorsOf } from '../../src/onnx/tensors.js'
+} from '../../src/proto/index.js'
+import { tensorsOf } from '../../src/proto/tensors.js'
 import { addend, placeOutside, places } from './places.js'
 
 const loss = 'mse'

@@ -13,7 +13,7 @@ import {
   type GenerateOptions,
 } from '../../src/artifacts/index.js'
 import { readCheckpoint } from '../../src/checkpoint/index.js'
-import { TrainingSession } from '../../src/session.js'
+import { TrainingSession } from '../../src/session/trainingSession.js'
 import {
   AttributeProtoSchema,
   attributeType,
@@ -30,7 +30,7 @@ import {
   StringStringEntryProtoSchema,
   writeModel,
   type Model,
-} from '../../src/onnx/index.js'
+} from '../../src/proto/index.js'
 import { mlp } from '../../src/models/index.js'
 import { drawn, tensor } from './gradients/harness.js'
 import { checkTraining, feedsOf, forward, scalar } from './training.js'

@@ -1,8 +1,8 @@
 import * as ort from 'onnxruntime-node'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { generateArtifacts, type GenerateOptions } from '../../src/artifacts/index.js'
-import { typeOf } from '../../src/lowering/shapes.js'
-import { TrainingSession } from '../../src/session.js'
+import { typeOf } from '../../src/rewrite/valueTypes.js'
+import { TrainingSession } from '../../src/session/trainingSession.js'
 import {
   createNode as node,
   createValue,
@@ -10,7 +10,7 @@ import {
   readModel,
   writeModel,
   type Model,
-} from '../../src/onnx/index.js'
+} from '../../src/proto/index.js'
 import { gpt, lenet, mlp } from '../../src/models/index.js'
 import { relativeError } from '../run.js'
 import { isInstalled, startGenuine, type Genuine } from '../genuine/runtime.js'

@@ -1,7 +1,7 @@
 import { create } from '@bufbuild/protobuf'
 import { describe, expect, it } from 'vitest'
 import { addLora, generateArtifacts, mergeLora } from '../../src/artifacts/index.js'
-import { inlineFunctions } from '../../src/artifacts/inline.js'
+import { inlineFunctions } from '../../src/rewrite/inline.js'
 import { lowerModel, unsupportedNodes } from '../../src/lowering/index.js'
 import {
   createModel,
@@ -13,7 +13,7 @@ import {
   writeModel,
   type Model,
   type NodeProto,
-} from '../../src/onnx/index.js'
+} from '../../src/proto/index.js'
 import { drawn } from './gradients/harness.js'
 import { forward } from './training.js'
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { addLora, type LoraOptions } from '../../src/artifacts/lora.js'
-import { mergeLora } from '../../src/artifacts/mergeLora.js'
+import { addLora, type LoraOptions } from '../../src/artifacts/lora/add.js'
+import { mergeLora } from '../../src/artifacts/lora/merge.js'
 import { gpt, mlp } from '../../src/models/index.js'
 import {
   createModelBuilder,
@@ -11,7 +11,7 @@ import {
   writeModel,
   type Model,
   type ModelBuilder,
-} from '../../src/onnx/index.js'
+} from '../../src/proto/index.js'
 import { numbers } from '../builder.js'
 import { relativeError, runModel, type PlainTensor } from '../run.js'
 

@@ -5,7 +5,7 @@ import { feedsOf } from '../../bench/torch/curve.mjs'
 import { problems } from '../../bench/torch/problems.mjs'
 import { addLora, generateArtifacts, mergeLora, type TrainingArtifacts } from '../../src/artifacts/index.js'
 import { TrainingSession } from '../../src/index.js'
-import { createTensor, readModel, readTensor, writeModel, type Model } from '../../src/onnx/index.js'
+import { createTensor, readModel, readTensor, writeModel, type Model } from '../../src/proto/index.js'
 import { relativeError } from '../run.js'
 
 // Adapters on the attention of a GPT of 0.8 million parameters.

@@ -14,7 +14,7 @@ import {
   readModel,
   realTensor,
   writeModel,
-} from '../../src/onnx/index.js'
+} from '../../src/proto/index.js'
 import { model } from '../builder.js'
 import { drawn, tensor, type Tensor } from './gradients/harness.js'
 import { checkTraining, forward } from './training.js'

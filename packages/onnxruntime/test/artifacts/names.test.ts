@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import * as ort from 'onnxruntime-node'
 import { describe, expect, it } from 'vitest'
-import { TrainingSession } from '../../src/session.js'
+import { TrainingSession } from '../../src/session/trainingSession.js'
 import { generateArtifacts, mseLoss, type GenerateOptions } from '../../src/artifacts/index.js'
 import {
   createNode as node,
@@ -10,7 +10,7 @@ import {
   int64Tensor,
   readModel,
   type Model,
-} from '../../src/onnx/index.js'
+} from '../../src/proto/index.js'
 import { model, numbers } from '../builder.js'
 import { isInstalled, startGenuine } from '../genuine/runtime.js'
 import { drawn, type Tensor } from './gradients/harness.js'

@@ -10,8 +10,8 @@ import {
   dataType,
   type Model,
   type NodeProto,
-} from '../../src/onnx/index.js'
-import { TrainingSession } from '../../src/session.js'
+} from '../../src/proto/index.js'
+import { TrainingSession } from '../../src/session/trainingSession.js'
 import { drawn, tensor, type Tensor } from './gradients/harness.js'
 import { checkTraining, feedsOf, forward, scalar } from './training.js'
 

@@ -3,7 +3,7 @@ import { adam, inducedMetric } from '@induced-metric/core'
 import * as ort from 'onnxruntime-node'
 import { describe, expect, it } from 'vitest'
 import { generateArtifacts, type GenerateOptions } from '../../src/artifacts/index.js'
-import { TrainingSession } from '../../src/session.js'
+import { TrainingSession } from '../../src/session/trainingSession.js'
 import {
   createNode as node,
   createTensor,
@@ -12,7 +12,7 @@ import {
   type Model,
   type NodeProto,
   writeModel,
-} from '../../src/onnx/index.js'
+} from '../../src/proto/index.js'
 import { relativeError, runModel } from '../run.js'
 import { drawn, tensor, type Tensor } from './gradients/harness.js'
 import { feedsOf, forward, startTraining } from './training.js'

@@ -8,7 +8,7 @@ import {
   readModel,
   type Model,
   type ModelBuilder,
-} from '../../src/onnx/index.js'
+} from '../../src/proto/index.js'
 import { drawn, tensor } from './gradients/harness.js'
 import { checkSession, startTraining } from './training.js'
 

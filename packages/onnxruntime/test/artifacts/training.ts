@@ -1,9 +1,9 @@
 import * as ort from 'onnxruntime-node'
 import { expect } from 'vitest'
 import { generateArtifacts, type GenerateOptions } from '../../src/artifacts/index.js'
-import { TrainingSession } from '../../src/session.js'
-import { createModel, dataType, elementTypeOf, type Model, type NodeProto } from '../../src/onnx/index.js'
-import { createTensor, createValue, realTensor } from '../../src/onnx/index.js'
+import { TrainingSession } from '../../src/session/trainingSession.js'
+import { createModel, dataType, elementTypeOf, type Model, type NodeProto } from '../../src/proto/index.js'
+import { createTensor, createValue, realTensor } from '../../src/proto/index.js'
 import { relativeError } from '../run.js'
 import type { Tensor } from './gradients/harness.js'
 

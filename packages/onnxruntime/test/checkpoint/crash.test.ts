@@ -6,8 +6,8 @@ import { afterAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { readCheckpointFile, recoverCheckpointFile, writeCheckpointFile } from '../../src/checkpoint/files.js'
 import { temporaryName } from '../../src/checkpoint/atomic.js'
 import { splitCheckpoint } from '../../src/checkpoint/write.js'
-import { writeInferenceModel } from '../../src/inferenceFile.js'
-import type { CheckpointState } from '../../src/types.js'
+import { writeInferenceModel } from '../../src/export/file.js'
+import type { CheckpointState } from '../../src/checkpoint/state.js'
 import { model, node, value } from '../builder.js'
 
 // A process that ends between two changes of the file system: from some change on, none is made any more.

@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { Builder } from 'flatbuffers'
 import { describe, expect, it } from 'vitest'
 import { readCheckpoint, writeCheckpoint } from '../../src/checkpoint/index.js'
-import type { CheckpointState } from '../../src/types.js'
+import type { CheckpointState } from '../../src/checkpoint/state.js'
 import { sequenceOf } from './sequences.js'
 import { sampleState } from './state.js'
 

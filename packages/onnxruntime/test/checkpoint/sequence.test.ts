@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { create } from '@bufbuild/protobuf'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { readCheckpoint, readCheckpointFile } from '../../src/checkpoint/index.js'
-import { TensorProtoSchema } from '../../src/onnx/onnx_pb.js'
+import { TensorProtoSchema } from '../../src/proto/onnx_pb.js'
 import { propertySequence, sequence, sequenceOf } from './sequences.js'
 import { sampleState } from './state.js'
 

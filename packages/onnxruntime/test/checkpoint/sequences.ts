@@ -1,7 +1,7 @@
 import { create, toBinary } from '@bufbuild/protobuf'
-import { TensorProtoSchema, type TensorProto } from '../../src/onnx/onnx_pb.js'
-import { createTensor } from '../../src/onnx/tensor.js'
-import type { NamedTensor } from '../../src/types.js'
+import { TensorProtoSchema, type TensorProto } from '../../src/proto/onnx_pb.js'
+import { createTensor } from '../../src/proto/tensor.js'
+import type { NamedTensor } from '../../src/checkpoint/state.js'
 
 /** A `.pbseq` file of tensors. */
 export function sequenceOf(tensors: readonly NamedTensor[]): Uint8Array {

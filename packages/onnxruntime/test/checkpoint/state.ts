@@ -1,4 +1,4 @@
-import type { CheckpointState } from '../../src/types.js'
+import type { CheckpointState } from '../../src/checkpoint/state.js'
 
 /** A checkpoint with something of everything in it. */
 export function sampleState(): CheckpointState {

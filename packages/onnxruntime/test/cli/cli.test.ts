@@ -9,8 +9,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { readCheckpointFile } from '../../src/checkpoint/index.js'
 import { main } from '../../src/cli/main.js'
 import { mlp } from '../../src/models/index.js'
-import { readModel, writeModel } from '../../src/onnx/model.js'
-import { createNode } from '../../src/onnx/node.js'
+import { readModel, writeModel } from '../../src/proto/model.js'
+import { createNode } from '../../src/proto/node.js'
 import { writeArrays, writeArtifacts, writeExamples } from './artifacts.js'
 
 let root: string

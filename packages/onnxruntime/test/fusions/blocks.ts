@@ -9,7 +9,7 @@ import {
   type Model,
   type NodeProto,
   type TensorProto,
-} from '../../src/onnx/index.js'
+} from '../../src/proto/index.js'
 import { drawn, tensor, type Tensor } from '../artifacts/gradients/harness.js'
 
 // Small models whose formulas are written out, as exporters write them: what the runtime's graph optimiser looks for.

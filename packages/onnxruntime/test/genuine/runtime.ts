@@ -2,8 +2,8 @@ import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { elementTypeOf } from '../../src/onnx/dataType.js'
-import type { NamedTensor } from '../../src/types.js'
+import { elementTypeOf } from '../../src/proto/dataType.js'
+import type { NamedTensor } from '../../src/checkpoint/state.js'
 
 // The last release of ONNX Runtime's JavaScript packages with training: an oracle, where it is installed.
 

@@ -1,7 +1,7 @@
 import { InducedMetricError } from '@induced-metric/core'
 import { describe, expect, it } from 'vitest'
 import { gpt, lenet, mlp, resnet18, type ModelOptions } from '../../src/models/index.js'
-import { dataType, opsetOf, readTensor, writeModel, type Model } from '../../src/onnx/index.js'
+import { dataType, opsetOf, readTensor, writeModel, type Model } from '../../src/proto/index.js'
 import { numbers } from '../builder.js'
 import { relativeError, runModel, type PlainTensor } from '../run.js'
 import {

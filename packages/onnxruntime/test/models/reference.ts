@@ -1,4 +1,4 @@
-import { readTensor, type Model } from '../../src/onnx/index.js'
+import { readTensor, type Model } from '../../src/proto/index.js'
 
 /** Numbers with their extents, row-major. */
 export interface Values {

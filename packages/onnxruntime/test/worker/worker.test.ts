@@ -6,7 +6,7 @@ import { pathToFileURL } from 'node:url'
 import { adam, cosine, InducedMetricError, inducedMetric, log, sgd } from '@induced-metric/core'
 import * as ort from 'onnxruntime-node'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
-import { TrainingSession } from '../../src/session.js'
+import { TrainingSession } from '../../src/session/trainingSession.js'
 import {
   createWorkerSession,
   type WorkerSession,

@@ -1,5 +1,5 @@
-import type { Scalars } from '../../plan.js'
-import { changeOutput } from '../../record.js'
+import type { Scalars } from '../../step/plan.js'
+import { changeOutput } from '../../step/stepGraph.js'
 import { elementType, type Engine, type EngineFactory, type TypedArray } from '../engine.js'
 import { compilePass, Scratch, type Extents, type Pass, type Tensors } from './interpreter.js'
 

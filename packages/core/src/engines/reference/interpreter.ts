@@ -1,7 +1,7 @@
-import type { ElementwiseOp, Shape } from '../../algebra.js'
-import { neededNodes, type Graph } from '../../graph.js'
-import type { Scalars } from '../../plan.js'
-import { compileScalarNodes } from '../../scalars.js'
+import type { ElementwiseOp, Shape } from '../../graph/algebra.js'
+import { neededNodes, type Graph } from '../../graph/graph.js'
+import type { Scalars } from '../../step/plan.js'
+import { compileScalarNodes } from '../../graph/hostScalars.js'
 import type { TypedArray } from '../engine.js'
 import { kernels, matmul, sumOf, transpose } from './kernels.js'
 

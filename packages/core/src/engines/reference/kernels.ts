@@ -1,4 +1,4 @@
-import type { ElementwiseOp } from '../../algebra.js'
+import type { ElementwiseOp } from '../../graph/algebra.js'
 import type { TypedArray } from '../engine.js'
 
 /**

@@ -1,6 +1,6 @@
 import { InducedMetricError } from '../../errors.js'
 import type { Allocator } from './kernels.js'
-import { maximumPages, pageBytes, type WasmMemory } from './webassembly.js'
+import { maximumPages, pageBytes, type WasmMemory } from './memory.js'
 
 /** Blocks start at multiples of this: a cache line. */
 const alignment = 64

@@ -1,5 +1,5 @@
-import type { Scalars, StepPlan } from '../../plan.js'
-import { changeOutput } from '../../record.js'
+import type { Scalars, StepPlan } from '../../step/plan.js'
+import { changeOutput } from '../../step/stepGraph.js'
 import {
   elementType,
   type Engine,
@@ -10,14 +10,14 @@ import {
   type TypedArray,
   type WholeStep,
 } from '../engine.js'
-import type { Helper } from './crew.js'
+import type { Helper } from './threads/host.js'
 import { layOut } from './layout.js'
-import { compileStep, type Program } from './program.js'
+import { compileStep, type Program } from './codegen/program.js'
 import { createKernels, type StepKernels, type TensorBinding } from './kernels.js'
 import type { Lease } from './lease.js'
-import type { ElementType } from './vectors.js'
-import { createWholeCall, type WholeCall } from './whole.js'
-import { growthOf, isShared } from './webassembly.js'
+import type { ElementType } from './codegen/vectors.js'
+import { createWholeCall, type WholeCall } from './fusedStep.js'
+import { growthOf, isShared } from './memory.js'
 
 /** Parameters that one program updates. */
 interface Work {

@@ -1,11 +1,11 @@
-import type { Scalars } from '../../plan.js'
-import { changeOutput } from '../../record.js'
-import { enlist, type Helper } from './crew.js'
-import { createFlatRunner } from './flat.js'
-import type { Program } from './program.js'
-import { createStagedRunner } from './staged.js'
-import { createWorkspace, type WorkspaceLoops } from './workspace.js'
-import { instantiate, type WasmMemory } from './webassembly.js'
+import type { Scalars } from '../../step/plan.js'
+import { changeOutput } from '../../step/stepGraph.js'
+import { enlist, type Helper } from './threads/host.js'
+import { createFlatRunner } from './elementwiseRunner.js'
+import type { Program } from './codegen/program.js'
+import { createStagedRunner } from './barrierRunner.js'
+import { createWorkspace, type WorkspaceLoops } from './loopArguments.js'
+import { instantiate, type WasmMemory } from './memory.js'
 
 /** A tensor's place in the memory: byte addresses, which need no alignment. */
 export interface TensorBinding {

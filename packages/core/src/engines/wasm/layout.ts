@@ -1,4 +1,4 @@
-import type { StepPlan } from '../../plan.js'
+import type { StepPlan } from '../../step/plan.js'
 import type { EngineArrays, TypedArray } from '../engine.js'
 import type { TensorBinding } from './kernels.js'
 import type { Lease } from './lease.js'

@@ -1,6 +1,6 @@
 import type { TypedArray } from '../engine.js'
 import type { Arena } from './arena.js'
-import type { WasmMemory } from './webassembly.js'
+import type { WasmMemory } from './memory.js'
 
 /** What one engine holds of a memory. */
 export interface Lease extends Pick<Arena, 'allocate' | 'allocateAll' | 'release'> {

@@ -1,7 +1,7 @@
 import { InducedMetricError } from '../../errors.js'
 import { createArena, type Arena } from './arena.js'
 import { createLease, type Lease } from './lease.js'
-import { createMemory, pageBytes, type WasmMemory } from './webassembly.js'
+import { createMemory, pageBytes, type WasmMemory } from './memory.js'
 
 /**
  * Where engines that are given no memory work. Every memory takes gigabytes of addresses, whatever its maximum (10 GiB in

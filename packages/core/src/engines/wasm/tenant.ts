@@ -1,4 +1,4 @@
-import type { StepPlan } from '../../plan.js'
+import type { StepPlan } from '../../step/plan.js'
 import type {
   Engine,
   EngineArrays,

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { lowerModel } from '../../../src/lowering/index.js'
-import { elementTypeOf, type AttributeValue, type Model } from '../../../src/onnx/index.js'
+import { elementTypeOf, type AttributeValue, type Model } from '../../../src/proto/index.js'
 import { runModel, type PlainTensor } from '../../run.js'
 import {
   checkGradients,

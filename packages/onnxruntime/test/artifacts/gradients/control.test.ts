@@ -7,7 +7,7 @@ import {
   GraphProtoSchema,
   type AttributeValue,
   type Model,
-} from '../../../src/onnx/index.js'
+} from '../../../src/proto/index.js'
 import { lowerModel } from '../../../src/lowering/index.js'
 import { node, value } from '../../builder.js'
 import { isInstalled } from '../../genuine/runtime.js'

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { dataType, type AttributeValue } from '../../../src/onnx/index.js'
+import { dataType, type AttributeValue } from '../../../src/proto/index.js'
 import { isInstalled } from '../../genuine/runtime.js'
 import { opsets, runs } from './arbitraries.js'
 import { declared, hidings, perAxis, whole } from './extents.js'

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { dataType } from '../../../src/onnx/index.js'
+import { dataType } from '../../../src/proto/index.js'
 import { node } from '../../builder.js'
 import { isInstalled } from '../../genuine/runtime.js'
 import { checkGradients, composed, drawn, gradientModel, single, tensor } from './harness.js'

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { dataType } from '../../../src/onnx/index.js'
+import { dataType } from '../../../src/proto/index.js'
 import { drawn, tensor, type Tensor } from './harness.js'
 
 // Extents, and tensors of them, that shape, index and window operators are tried on.

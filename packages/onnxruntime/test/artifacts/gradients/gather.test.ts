@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, it } from 'vitest'
-import { dataType } from '../../../src/onnx/index.js'
+import { dataType } from '../../../src/proto/index.js'
 import { isInstalled } from '../../genuine/runtime.js'
 import { opsets, runs } from './arbitraries.js'
 import { declared, hidings, shapes } from './extents.js'

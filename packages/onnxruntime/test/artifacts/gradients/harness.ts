@@ -1,9 +1,9 @@
 import { clone } from '@bufbuild/protobuf'
 import * as ort from 'onnxruntime-node'
 import { expect } from 'vitest'
-import { addGradients } from '../../../src/artifacts/backward.js'
-import { inferTypes } from '../../../src/artifacts/inferTypes.js'
-import type { GradientTable } from '../../../src/artifacts/gradients/table.js'
+import { addGradients } from '../../../src/gradients/backward.js'
+import { inferTypes } from '../../../src/rewrite/runtimeTypes.js'
+import type { GradientTable } from '../../../src/gradients/table.js'
 import { lowerModel } from '../../../src/lowering/index.js'
 import {
   createTensor,
@@ -17,8 +17,8 @@ import {
   type GraphProto,
   type Model,
   type TensorProto,
-} from '../../../src/onnx/index.js'
-import type { NamedTensor, TensorData } from '../../../src/types.js'
+} from '../../../src/proto/index.js'
+import type { NamedTensor, TensorData } from '../../../src/checkpoint/state.js'
 import { model, node, value } from '../../builder.js'
 import { startGenuine, type Genuine } from '../../genuine/runtime.js'
 import { relativeError } from '../../run.js'

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { dataType } from '../../../src/onnx/index.js'
+import { dataType } from '../../../src/proto/index.js'
 import { node } from '../../builder.js'
 import { isInstalled } from '../../genuine/runtime.js'
 import { checkNode, dims, forAll, gradientsOf, opsets, symbolics } from './arbitraries.js'

@@ -1,0 +1,288 @@
+import {
+  add,
+  div,
+  ema,
+  finite,
+  greater,
+  input,
+  literal,
+  max,
+  min,
+  mul,
+  pow,
+  select,
+  sqrt,
+  sub,
+  type Expr,
+} from '../graph/algebra.js'
+import { followedFloor, embeddingInput, recordEmbedding } from '../transformation/embedding.js'
+import { buildGraph, type Graph } from '../graph/graph.js'
+import type { Preconditioner } from '../transformation/preconditioner.js'
+import type { Reduction } from './stepGraph.js'
+import { recordScalarAverage } from './scalarAverage.js'
+import type { GroupSettings } from '../transformation/transformation.js'
+
+/** Values of the `status` output of a metric graph. */
+export const stepStatus = { ok: 0, nonFinite: 1, badLoss: 2 } as const
+
+/** An input of a metric graph that is a sum over parameters. */
+export interface MetricSum {
+  readonly input: string
+  /** What is summed: an output of the parameters' graphs. */
+  readonly output: Reduction
+}
+
+/** What is added to a scalar of a metric's state when the parameters have been written. */
+export interface MetricChange {
+  readonly state: string
+  /** The slot along which the parameters' changes are summed: `change.SLOT` of their graphs. */
+  readonly slot: string
+  /** Over the parameters of which base, by its place among those that the graph was recorded for. */
+  readonly base: number
+}
+
+/**
+ * The recorded scalar work between the two passes. Inputs: the {@link MetricSum}s, `dualNorm` (s) first; `loss` (where
+ * `needsLoss`), `average` (v), `metricStep` (t, this step included), `state.NAME`, `xi`, `beta`, `embedding.NAME` and, where a
+ * setting needs them, `startAxis.NAME` and `model.I.base.NAME`. Outputs: `average`, `state.NAME` (their next values), `metric`
+ * (v̂), `scale` (ρ), `status` (see {@link stepStatus}; where it is not 0, nothing may be written).
+ */
+export interface MetricGraph extends Graph {
+  readonly needsLoss: boolean
+  /** Whether s is computed: not where ξ = 0 and the embedding is the identity, which is the base itself. */
+  readonly metric: boolean
+  readonly sums: readonly MetricSum[]
+  /** The names of the scalars that are kept from step to step beside v; they start from 0. */
+  readonly state: readonly string[]
+  /** What is added to them after the step. */
+  readonly changes: readonly MetricChange[]
+}
+
+/** Whether the factor is 1 whatever happens, so that neither it nor s need computing. */
+export function isPlainBase(settings: GroupSettings): boolean {
+  return settings.xi === 0 && settings.embedding.name === 'identity' && settings.startAxis === undefined
+}
+
+/** The rates of the averages of losses that a floor follows; `fast` serves the start axis, too. */
+const lossRates = { fast: 0.9, slow: 0.99, now: 0.8 } as const
+
+/** How many losses the first one is judged by: a single one may be that of an example which happens to be right already. */
+const firstLosses = 10
+
+/**
+ * The state that counts the losses that were averaged. Where a metric is computed on a device in single precision, keep this one on
+ * the host: 1 − .99ᵗ of a rounded power has few digits left.
+ */
+export const lossCount = 'losses'
+
+/** The averages of the losses so far, corrected for bias, and what they keep. */
+function createLossAverages(loss: Expr) {
+  const states: Record<string, Expr> = {}
+  // Not the metric's count: training may have begun without these averages.
+  const before = input(`state.${lossCount}`, 'scalar')
+  const count = add(before, 1)
+  const keep = (name: string, next: Expr): void => {
+    states[lossCount] = count
+    states[name] = next
+  }
+  return {
+    states,
+    count(): Expr {
+      states[lossCount] = count
+      return count
+    },
+    mean(name: keyof typeof lossRates): Expr {
+      const rate = lossRates[name]
+      const next = ema(input(`state.${name}`, 'scalar'), loss, rate)
+      keep(name, next)
+      return div(next, sub(1, pow(rate, count)))
+    },
+    /** The first loss above a bound, or the largest average of the first few, which may be much larger where a batch is an example. */
+    first(bound: Expr): Expr {
+      const stored = input('state.firstLoss', 'scalar')
+      // One that is not above the floor says nothing of a share of it; the next may.
+      const isKnown = mul(greater(before, 0), greater(sub(stored, bound), 0))
+      const early = select(greater(firstLosses, before), max(stored, this.mean('fast')), stored)
+      const first = select(isKnown, early, loss)
+      keep('firstLoss', first)
+      return first
+    },
+  }
+}
+
+type LossAverages = ReturnType<typeof createLossAverages>
+
+/** A floor that follows: no step promises more than thrice what the last hundred achieved, plus a tenth of what is left. */
+function followingFloor(averages: LossAverages, bound: Expr): Expr {
+  const fast = averages.mean('fast')
+  const gain = max(0, sub(averages.mean('slow'), fast))
+  return max(bound, sub(sub(fast, mul(3, gain)), mul(0.1, sub(fast, bound))))
+}
+
+/**
+ * ψ, the averaged linear model of the loss at θ: A[L + ⟨g, θ − θ′⟩] over all steps so far, g and L taken at θ′. A linearisation is
+ * worth the loss itself where it is taken, and ⟨g, Δθ⟩ more after each step: so a slot m that averages gradients has a scalar
+ * beside it that averages these values, to which ⟨m, Δθ⟩ is added when θ has been written. This is A[L − ⟨g, θ⟩] + ⟨x̂, θ⟩,
+ * but reads no parameter and takes no difference of large numbers.
+ */
+function averagedModel(
+  bases: readonly Preconditioner[],
+  loss: Expr,
+  averages: LossAverages,
+): { value: Expr; states: Readonly<Record<string, Expr>>; changes: readonly MetricChange[] } {
+  const changes: MetricChange[] = []
+  const states: Record<string, Expr> = {}
+  let value: Expr = literal(0)
+  bases.forEach((base, index) => {
+    // The average of the losses themselves is that of the first base.
+    const present = index === 0 ? loss : literal(0)
+    const average = recordScalarAverage(base, index, present, () => averages.count())
+    for (const { name, slot, next } of average.states) {
+      states[name] = next
+      changes.push({ state: name, slot, base: index })
+    }
+    value = index === 0 ? average.mean : add(value, average.mean)
+  })
+  return { value, states, changes }
+}
+
+/** ρ with the start axis beside the embedding's, and which first losses it can take. */
+function withStartAxis(
+  { startAxis, embedding }: GroupSettings,
+  factor: Expr,
+  given: {
+    readonly dualNorm: Expr
+    readonly step: Expr
+    readonly bound: Expr
+    readonly averages: LossAverages
+  },
+): { factor: Expr; domain: Expr | undefined } {
+  if (!startAxis) return { factor, domain: undefined }
+  const setting = (name: string): Expr => input(`startAxis.${name}`, 'scalar')
+  const bound = 'floor' in embedding.hyperparameters ? given.bound : literal(0)
+  const height = sub(given.averages.first(bound), bound)
+  const weight = mul(mul(setting('rate'), setting('weight')), div(given.dualNorm, height))
+  const domain = height
+  const joined = (extra: Expr): Expr => div(factor, add(1, mul(factor, extra)))
+  if (startAxis.steps === undefined) return { factor: joined(weight), domain }
+  const share = div(max(0, sub(given.averages.mean('fast'), bound)), height)
+  const left = max(0, sub(1, div(sub(given.step, 1), setting('steps'))))
+  const extra = mul(weight, div(pow(share, setting('power')), left))
+  return { factor: select(greater(left, 0), joined(extra), 0), domain }
+}
+
+/**
+ * Records v, v̂ and ρ, and which losses and dual norms forbid the step.
+ *
+ * @param bases those of the parameters that are summed over, where the model is averaged
+ * @throws ERR_NOT_SUPPORTED when the model is to be averaged and a base does not say how
+ */
+export function recordMetric(settings: GroupSettings, bases: readonly Preconditioner[]): MetricGraph {
+  const given = input('dualNorm', 'scalar')
+  const average = input('average', 'scalar')
+  const dual: MetricSum = { input: 'dualNorm', output: 'dual' }
+  const late = ['dualNorm', 'average', 'loss']
+
+  if (isPlainBase(settings)) {
+    const status = select(finite(given), stepStatus.ok, stepStatus.nonFinite)
+    const graph = buildGraph({ average, metric: literal(0), scale: literal(1), status }, ['dualNorm'])
+    return { ...graph, metric: false, needsLoss: false, sums: [dual], state: [], changes: [] }
+  }
+
+  // v = βv + (1−β)s; v̂ = ξ·v/(1−βᵗ). The average is of s, not of ξs, so that ξ can be scheduled.
+  const beta = input('beta', 'scalar')
+  const step = input('metricStep', 'scalar')
+  const nextAverage = ema(average, max(given, 0), beta)
+  const correction = sub(1, pow(beta, step))
+  const xi = input('xi', 'scalar')
+  const sums = [dual]
+  const states: Record<string, Expr> = {}
+  const changes: MetricChange[] = []
+
+  const loss = input('loss', 'scalar')
+  const averages = createLossAverages(loss)
+  const followed = followedFloor(settings.embedding)
+  const bound = input(embeddingInput('floor'), 'scalar')
+  const floor = followed === undefined ? undefined : followingFloor(averages, bound)
+  let level = loss
+  if (followed !== undefined && !settings.averagedModel) level = averages.mean('now')
+  let metric = mul(div(xi, correction), nextAverage)
+  if (settings.averagedModel) {
+    const fall: MetricSum = { input: 'fall', output: 'averageDotDirection' }
+    sums.push(fall)
+    metric = mul(xi, max(input('fall', 'scalar'), 0))
+    const isRead = readsLoss(settings)
+    const model = averagedModel(bases, loss, isRead ? averages : createLossAverages(loss))
+    // An embedding that never looks at the loss has no use for a model of it.
+    if (isRead) {
+      level = model.value
+      changes.push(...model.changes)
+      Object.assign(states, model.states)
+    }
+  }
+  const plain = recordEmbedding(settings.embedding, { loss: level, metric, floor })
+  const { factor, domain } = withStartAxis(settings, plain.factor, {
+    dualNorm: div(nextAverage, correction),
+    step,
+    bound,
+    averages,
+  })
+  Object.assign(states, averages.states)
+
+  // A factor that is negative, infinite or NaN is a loss the embedding cannot take, declared or not.
+  let good = mul(finite(factor), sub(1, greater(0, factor)))
+  for (const positive of [plain.domain, domain]) if (positive) good = mul(greater(positive, 0), good)
+  const policy = settings.onBadLoss
+  const replaced = policy === 'base' || policy === 'zero'
+  const scale = replaced ? select(good, factor, policy === 'base' ? 1 : 0) : factor
+  const read = [factor, ...(plain.domain ? [plain.domain] : []), ...Object.values(states)]
+  const inDomain = replaced ? literal(stepStatus.ok) : select(good, stepStatus.ok, stepStatus.badLoss)
+  const whenLossFinite = reads('loss', read) ? select(finite(loss), inDomain, stepStatus.nonFinite) : inDomain
+  const total = sums.map((sum) => input(sum.input, 'scalar')).reduce((a, b) => add(a, b))
+  const status = select(finite(total), whenLossFinite, stepStatus.nonFinite)
+  const outputs: Record<string, Expr> = { average: nextAverage, metric, scale, status }
+  for (const [name, next] of Object.entries(states)) outputs[`state.${name}`] = next
+  const names = Object.keys(states)
+  const graph = buildGraph(outputs, [
+    ...late,
+    ...sums.map((sum) => sum.input),
+    ...names.map((name) => `state.${name}`),
+  ])
+  return {
+    ...graph,
+    metric: true,
+    needsLoss: graph.nodes.some((node) => node.name === 'loss'),
+    sums,
+    state: names,
+    changes,
+  }
+}
+
+/** Whether the embedding's factor or domain depends on the loss. */
+function readsLoss({ embedding }: GroupSettings): boolean {
+  const given = { loss: input('loss', 'scalar'), metric: input('metric', 'scalar') }
+  const { factor, domain } = recordEmbedding(embedding, given)
+  return reads('loss', [factor, ...(domain ? [domain] : [])])
+}
+
+function reads(name: string, roots: readonly Expr[]): boolean {
+  const seen = new Set<Expr>()
+  const visit = (x: Expr): boolean => {
+    if (seen.has(x)) return false
+    seen.add(x)
+    return x.name === name || x.inputs.some(visit)
+  }
+  return roots.some(visit)
+}
+
+/** The factor that takes a gradient of squared norm `normSquared` to norm `clipNorm`, NaN where that is not finite. */
+export const clipGraph: Graph = buildGraph(
+  {
+    clip: select(
+      finite(input('normSquared', 'scalar')),
+      min(1, div(input('clipNorm', 'scalar'), sqrt(input('normSquared', 'scalar')))),
+      NaN,
+    ),
+  },
+  ['normSquared'],
+)

@@ -1,0 +1,441 @@
+import { InducedMetricError, show } from '../errors.js'
+import { hashText } from '../graph/graph.js'
+import {
+  checkKeys,
+  checkRows,
+  followedBound,
+  isFollowing,
+  valueAt,
+  type HyperparameterSpecs,
+  type HyperparameterValues,
+  type Range,
+  type Scheduled,
+} from '../transformation/hyperparameter.js'
+import { embeddingInput } from '../transformation/embedding.js'
+import { isPlainBase, recordMetric, type MetricGraph } from './metricGraph.js'
+import { hyperparameterInput, rowsFor, type Preconditioner } from '../transformation/preconditioner.js'
+import {
+  changeOutput,
+  recordStep,
+  structuralHashOf,
+  type Reduction,
+  type StepForm,
+  type StepGraph,
+} from './stepGraph.js'
+import { modelInput } from './scalarAverage.js'
+import { isTied, perRateOf, tiedTo } from '../transformation/tiedXi.js'
+import { checkRoster, type Company } from '../transformation/roster.js'
+import {
+  checkTransformation,
+  optionRanges,
+  type GroupSettings,
+  type ParameterInfo,
+  type Transformation,
+} from '../transformation/transformation.js'
+
+/** Named scalar inputs of a graph. */
+export type Scalars = Record<string, number>
+
+/** Where a parameter stands in a step. */
+export interface PlannedParameter extends ParameterInfo {
+  /** Number of scalars. */
+  readonly size: number
+  /** Its group's options and the base that updates it, in `plan.profiles`. */
+  readonly profile: number
+  readonly graph: StepGraph
+  /** The metric unit whose ρ scales it. */
+  readonly unit: number
+  /** The clip unit whose norm limits it, or −1. */
+  readonly clip: number
+}
+
+/** The options of a group with one base, the group's own or its fallback: what the scalars of a step depend on. */
+export interface Profile {
+  readonly settings: GroupSettings
+  readonly base: Preconditioner
+}
+
+/** Parameters under one ρ. */
+export interface MetricUnit {
+  /** Its name in checkpoints: '' for the default group, else the group's label or the parameter's name. */
+  readonly key: string
+  readonly settings: GroupSettings
+  /** Indices of the parameters whose dual norms it sums. */
+  readonly contributors: readonly number[]
+  /** N: number of scalars summed over; `xi: 'auto'` is 1/N. */
+  readonly size: number
+  readonly graph: MetricGraph
+  /** The sums that `graph` reads, `dualNorm` first. */
+  readonly sums: readonly UnitSum[]
+  /** What is added to its state when the parameters have been written. */
+  readonly changes: readonly UnitChange[]
+  /** The bases that `graph` was recorded for: of an averaged model, else none. */
+  readonly bases: readonly Preconditioner[]
+}
+
+/** A sum over parameters that a metric graph reads. */
+export interface UnitSum {
+  readonly input: string
+  readonly output: Reduction
+  /** Indices of the parameters. */
+  readonly members: readonly number[]
+}
+
+/** A sum over parameters that is added to a scalar of a metric's state. */
+export interface UnitChange {
+  /** The place of the scalar in the graph's `state`. */
+  readonly state: number
+  readonly output: string
+  /** Indices of the parameters. */
+  readonly members: readonly number[]
+}
+
+/** Parameters clipped by one norm. */
+export interface ClipUnit {
+  readonly clipNorm: number
+  readonly members: readonly number[]
+}
+
+/** A transformation recorded for given parameters: all that an engine or adapter needs to run steps. */
+export interface StepPlan {
+  readonly transformation: Transformation
+  readonly parameters: readonly PlannedParameter[]
+  readonly profiles: readonly Profile[]
+  readonly units: readonly MetricUnit[]
+  readonly clips: readonly ClipUnit[]
+  /** The sums that a step takes over each parameter before it writes; a parameter's own graph may lack all but the first. */
+  readonly reductions: readonly Reduction[]
+  /** The sums that a step takes over each parameter while it writes; most parameters' own graphs have none. */
+  readonly changes: readonly string[]
+  /** Whether a step must be given its loss. */
+  readonly needsLoss: boolean
+  /** Structural hash of the bases and of how the metric is shared out; checkpoints carry it. */
+  readonly hash: string
+}
+
+/**
+ * Records a transformation for a set of parameters. This is the door for adapters whose framework has tensors of its
+ * own; where gradients come as typed arrays, `createOptimizer` does it all.
+ *
+ * @param company what there is beside these parameters, where an optimiser does not have all of them in every step
+ * @throws ERR_OPTION when two parameters have one name, no parameter is in a group that has options, or `decayMask` lists a
+ *   name that none has
+ * @throws ERR_SHAPE when a shape is no array of whole numbers ≥ 0
+ * @throws ERR_NOT_SUPPORTED when the model of the loss is to be averaged and a base does not say how
+ */
+export function planStep(
+  transformation: Transformation,
+  parameters: readonly ParameterInfo[],
+  company: Company = {},
+): StepPlan {
+  checkTransformation(transformation)
+  checkParameters(parameters)
+  checkRoster(transformation, parameters, company)
+  const profiles: Profile[] = []
+  const graphs = new Map<string, StepGraph>()
+
+  const units: { key: string; settings: GroupSettings; contributors: number[] }[] = []
+  const clips: { settings: GroupSettings; clipNorm: number; members: number[] }[] = []
+  const { metricScope, groups } = transformation
+  // In the global scope a unit sums over the parameters of all groups, those of plain bases among them.
+  const all = [transformation.settings, ...Object.values(groups)]
+  const inScope = (settings: GroupSettings): readonly GroupSettings[] =>
+    metricScope === 'global' ? all : [settings]
+  const planned = parameters.map((parameter, index): PlannedParameter => {
+    const settings = settingsOf(transformation, parameter)
+    const isMatrix = parameter.shape.length === 2
+    const base = settings.base.definition.matrix && !isMatrix ? settings.fallback : settings.base
+    let profile = profiles.findIndex(
+      (candidate) => candidate.settings === settings && candidate.base === base,
+    )
+    if (profile === -1) profile = profiles.push({ settings, base }) - 1
+
+    const form: StepForm = {
+      base,
+      matrix: matrixForm(base, parameter.shape),
+      rows: rowsFor(base, parameter.rowsAre),
+      metric: inScope(settings).some((one) => !isPlainBase(one)),
+      decays: settings.weightDecay !== 0 && isDecayed(settings, parameter) ? settings.decayScaling : 'no',
+      clips: settings.clipNorm !== undefined,
+      model: inScope(settings).some((one) => one.averagedModel),
+      averages: settings.averageWeights !== undefined,
+    }
+    const formKey = [profile, form.matrix, form.rows, form.decays].join()
+    const graph = graphs.get(formKey) ?? recordStep(form)
+    graphs.set(formKey, graph)
+
+    const key = unitKey(transformation, parameter)
+    let unit = units.findIndex((candidate) => candidate.key === key)
+    if (unit === -1) unit = units.push({ key, settings, contributors: [] }) - 1
+    units[unit]!.contributors.push(index)
+
+    let clip = -1
+    if (settings.clipNorm !== undefined) {
+      // Groups that inherit the norm are clipped together; a group that sets its own is clipped by itself.
+      const owner =
+        settings.clipNorm === transformation.settings.clipNorm ? transformation.settings : settings
+      clip = clips.findIndex((candidate) => candidate.settings === owner)
+      if (clip === -1) clip = clips.push({ settings: owner, clipNorm: settings.clipNorm, members: [] }) - 1
+      clips[clip]!.members.push(index)
+    }
+    return { ...parameter, size: sizeOf(parameter.shape), profile, graph, unit, clip }
+  })
+
+  // In the global scope every unit (one per group with options) sums over all parameters.
+  const everything = planned.map((_, index) => index)
+  const finished = units.map((unit): MetricUnit => {
+    const contributors = metricScope === 'global' ? everything : unit.contributors
+    const size = contributors.reduce((total, index) => total + planned[index]!.size, 0)
+    const baseOf = (index: number): Preconditioner => profiles[planned[index]!.profile]!.base
+    return { ...unit, contributors, size, ...recordUnit(unit.settings, contributors, baseOf) }
+  })
+  return {
+    transformation,
+    parameters: planned,
+    profiles,
+    units: finished,
+    reductions: [...new Set<Reduction>(['dual', ...planned.flatMap(({ graph }) => graph.reductions)])],
+    changes: [...new Set(planned.flatMap(({ graph }) => graph.averaging.map(changeOutput)))],
+    clips: clips.map(({ clipNorm, members }) => ({ clipNorm, members })),
+    needsLoss: finished.some((unit) => unit.graph.needsLoss),
+    hash: structuralHash(transformation, planned, profiles),
+  }
+}
+
+/** Records the metric of a unit, and finds what its graph sums over. */
+function recordUnit(
+  settings: GroupSettings,
+  contributors: readonly number[],
+  baseOf: (index: number) => Preconditioner,
+): Pick<MetricUnit, 'graph' | 'sums' | 'changes' | 'bases'> {
+  const bases = settings.averagedModel ? [...new Set(contributors.map(baseOf))] : []
+  const graph = recordMetric(settings, bases)
+  const sums = graph.sums.map(({ input, output }) => ({ input, output, members: contributors }))
+  const changes = graph.changes.map(({ state, slot, base }) => ({
+    state: graph.state.indexOf(state),
+    output: changeOutput(slot),
+    members: contributors.filter((index) => baseOf(index) === bases[base]),
+  }))
+  return { graph, sums, changes, bases }
+}
+
+/** The number of scalars in a tensor of this shape. */
+export function sizeOf(shape: readonly number[]): number {
+  return shape.reduce((size, extent) => size * extent, 1)
+}
+
+/**
+ * The loss among the options of a step, or null.
+ *
+ * @throws ERR_OPTION when the options are others; ERR_LOSS_REQUIRED when an embedding reads the loss and there is none
+ */
+export function checkLoss(plan: StepPlan, options: { readonly loss?: number }): number | null {
+  checkKeys('step', options, ['loss'])
+  const { loss } = options
+  if (loss !== undefined && typeof loss !== 'number') {
+    throw new InducedMetricError('ERR_OPTION', `loss must be a number, given ${show(loss)}`)
+  }
+  if (loss === undefined && plan.needsLoss) {
+    const { embedding } = plan.units.find(({ graph }) => graph.needsLoss)!.settings
+    throw new InducedMetricError(
+      'ERR_LOSS_REQUIRED',
+      `the embedding ${embedding.name} reads the loss: pass it, as in step(gradients, { loss })`,
+    )
+  }
+  return loss ?? null
+}
+
+function settingsOf(transformation: Transformation, parameter: ParameterInfo): GroupSettings {
+  const { group } = parameter
+  return group !== undefined && Object.hasOwn(transformation.groups, group)
+    ? transformation.groups[group]!
+    : transformation.settings
+}
+
+function unitKey(transformation: Transformation, parameter: ParameterInfo): string {
+  switch (transformation.metricScope) {
+    case 'parameter':
+      return parameter.name
+    case 'group':
+      return parameter.group ?? ''
+    case 'global':
+      return parameter.group !== undefined && Object.hasOwn(transformation.groups, parameter.group)
+        ? parameter.group
+        : ''
+  }
+}
+
+function isDecayed(settings: GroupSettings, parameter: ParameterInfo): boolean {
+  const { decayMask } = settings
+  if (decayMask === 'all') return true
+  if (decayMask === 'matrices') return parameter.shape.length >= 2
+  return typeof decayMask === 'function' ? decayMask(parameter) : decayMask.includes(parameter.name)
+}
+
+/** The form a base that takes matrices has for a shape; Muon transposes tall matrices. */
+function matrixForm(base: Preconditioner, shape: readonly number[]): StepForm['matrix'] {
+  if (!base.definition.matrix) return 'any'
+  const [rows = 1, columns = 1] = shape
+  return rows > columns ? 'tall' : 'wide'
+}
+
+/**
+ * Covers the bases and how the metric is shared out. The embedding, weight decay and clipping keep no state per
+ * parameter: those may change when training is resumed.
+ */
+function structuralHash(
+  transformation: Transformation,
+  parameters: readonly PlannedParameter[],
+  profiles: readonly Profile[],
+): string {
+  const hashes = new Map<string, string>()
+  for (const { profile, shape } of parameters) {
+    const { base } = profiles[profile]!
+    const matrix = matrixForm(base, shape)
+    const key = `${profile},${matrix}`
+    if (hashes.has(key)) continue
+    hashes.set(key, structuralHashOf(base, matrix))
+  }
+  // Sorted, as a checkpoint goes by names: parameters in another order are the same state.
+  return hashText([transformation.metricScope, ...[...new Set(hashes.values())].sort()].join())
+}
+
+function checkParameters(parameters: readonly ParameterInfo[]): void {
+  const names = new Set<string>()
+  for (const parameter of parameters as readonly (ParameterInfo | null | undefined)[]) {
+    if (typeof parameter !== 'object' || parameter === null) {
+      throw new InducedMetricError(
+        'ERR_OPTION',
+        `a parameter must be { name, shape, data, group? }, given ${show(parameter)}`,
+      )
+    }
+    const { name, shape, group, rowsAre } = parameter
+    if (typeof name !== 'string') {
+      throw new InducedMetricError('ERR_OPTION', `a parameter's name must be a string, given ${show(name)}`)
+    }
+    if (names.has(name)) {
+      throw new InducedMetricError(
+        'ERR_OPTION',
+        `two parameters are named ${show(name)}: names must be unique`,
+      )
+    }
+    if (!Array.isArray(shape) || !shape.every((extent) => Number.isInteger(extent) && extent >= 0)) {
+      throw new InducedMetricError(
+        'ERR_SHAPE',
+        `parameter ${show(name)}: shape must be an array of whole numbers ≥ 0 ([] for a scalar), given ${show(shape)}`,
+      )
+    }
+    if (group !== undefined && typeof group !== 'string') {
+      throw new InducedMetricError(
+        'ERR_OPTION',
+        `parameter ${show(name)}: group must be a string, given ${show(group)}`,
+      )
+    }
+    if (rowsAre !== undefined) checkRows(`parameter ${show(name)}: rowsAre`, rowsAre, false)
+    names.add(name)
+  }
+}
+
+/** A number that a graph reads: what it is called there and in errors, and its value, which may hang on the step. */
+export interface ScalarEntry {
+  readonly input: string
+  readonly label: string
+  readonly value: Scheduled
+  readonly range: Range
+}
+
+/** The numbers of a group with one base. */
+export function profileEntries({ base, settings }: Profile): ScalarEntry[] {
+  const { learningRate, weightDecay, averageWeights } = settings
+  return [
+    entry('learningRate', learningRate, optionRanges.learningRate),
+    entry('weightDecay', weightDecay, optionRanges.weightDecay),
+    ...(averageWeights === undefined
+      ? []
+      : [entry('averageWeights', averageWeights, optionRanges.averageWeights)]),
+    ...declaredEntries(
+      base.name,
+      base.definition.hyperparameters ?? {},
+      base.hyperparameters,
+      hyperparameterInput,
+    ),
+  ]
+}
+
+/** The numbers of a metric unit. */
+export function unitEntries({ settings, size, bases }: MetricUnit): ScalarEntry[] {
+  const { embedding, xi, beta, startAxis } = settings
+  const rate = settings.tiedRate ?? settings.learningRate
+  const specs = embedding.definition.hyperparameters ?? {}
+  const value = xi === 'auto' ? 1 / Math.max(size, 1) : isTied(xi) ? tiedTo(rate, perRateOf(xi)) : xi
+  return [
+    entry('xi', value, optionRanges.xi),
+    entry('beta', beta, optionRanges.beta),
+    ...declaredEntries(embedding.name, specs, embedding.hyperparameters, embeddingInput),
+    ...(startAxis === undefined ? [] : startAxisEntries(startAxis, rate)),
+    ...bases.flatMap(({ name, definition, hyperparameters }, model) =>
+      declaredEntries(name, definition.hyperparameters ?? {}, hyperparameters, (key) =>
+        modelInput(model, key),
+      ),
+    ),
+  ]
+}
+
+function startAxisEntries(
+  { weight, power, steps }: NonNullable<GroupSettings['startAxis']>,
+  learningRate: Scheduled,
+): ScalarEntry[] {
+  const named = (name: string, value: Scheduled, range: Range): ScalarEntry => ({
+    input: `startAxis.${name}`,
+    label: name === 'rate' ? 'learningRate' : `startAxis.${name}`,
+    value,
+    range,
+  })
+  const { startWeight, startPower, startSteps } = optionRanges
+  return [
+    named('rate', tiedTo(learningRate, 1), optionRanges.learningRate),
+    named('weight', weight, startWeight),
+    ...(steps === undefined ? [] : [named('power', power, startPower), named('steps', steps, startSteps)]),
+  ]
+}
+
+function entry(name: string, value: Scheduled, range: Range): ScalarEntry {
+  return { input: name, label: name, value, range }
+}
+
+function declaredEntries(
+  owner: string,
+  specs: HyperparameterSpecs,
+  values: HyperparameterValues,
+  inputName: (name: string) => string,
+): ScalarEntry[] {
+  return Object.entries(specs).flatMap(([key, spec]) => {
+    if (spec.kind !== 'number') return []
+    const given = values[key]
+    const value = isFollowing(given) ? followedBound(given) : (given as Scheduled)
+    return [{ input: inputName(key), label: `${owner}.${key}`, value, range: spec }]
+  })
+}
+
+/** Writes numbers at a step into `scalars`. Throws ERR_OPTION when a schedule goes wrong. */
+export function writeScalars(scalars: Scalars, entries: readonly ScalarEntry[], step: number): Scalars {
+  for (const { input, label, value, range } of entries) scalars[input] = valueAt(label, value, range, step)
+  return scalars
+}
+
+/** Writes a profile's numbers at a step into `scalars`. Throws ERR_OPTION when a schedule goes wrong. */
+export function profileScalars(scalars: Scalars, profile: Profile, step: number): Scalars {
+  return writeScalars(scalars, profileEntries(profile), step)
+}
+
+/** Writes a unit's numbers at a step into `scalars`. Throws ERR_OPTION when a schedule goes wrong. */
+export function unitScalars(scalars: Scalars, unit: MetricUnit, step: number): Scalars {
+  return writeScalars(scalars, unitEntries(unit), step)
+}
+
+/** Writes the extents of a matrix into `scalars`; other shapes have none that a graph would read. */
+export function shapeScalars(scalars: Scalars, shape: readonly number[]): Scalars {
+  scalars['rows'] = shape[0] ?? 1
+  scalars['columns'] = shape[1] ?? 1
+  return scalars
+}

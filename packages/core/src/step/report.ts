@@ -1,0 +1,137 @@
+import { InducedMetricError } from '../errors.js'
+import type { MetricUnit } from './plan.js'
+import { stepStatus } from './metricGraph.js'
+import type { Transformation } from '../transformation/transformation.js'
+
+/** What a step did under one metric unit. */
+export interface UnitReport {
+  /** '' for the default group, else the group's label or the parameter's name. */
+  readonly key: string
+  /** ρ, the factor on the base step; 0 when the step was skipped. */
+  readonly scale: number
+  /** s = gᵀPg, the squared dual norm of the gradient. NaN where it was not computed (`xi: 0` with `identity()`). */
+  readonly dualNorm: number
+  /** v̂ = ξ·v/(1−βᵗ), the running average of ξ·s that ρ is computed from. */
+  readonly metric: number
+  readonly xi: number
+}
+
+/** What the latest step did. With several metric units, `scale`, `dualNorm`, `metric` and `xi` are the first one's. */
+export interface StepReport extends Omit<UnitReport, 'key'> {
+  /** Number of steps taken; a skipped step does not count. */
+  readonly step: number
+  /** The loss as it was given, else `null`. */
+  readonly loss: number | null
+  /** Whether the latest step was skipped, leaving every parameter and slot as it was. */
+  readonly skipped: boolean
+  /** Number of steps skipped so far. */
+  readonly skippedSteps: number
+  /** The learning rate of the first parameter's group at this step. */
+  readonly learningRate: number
+  /** One entry per metric unit, where parameter groups or `metricScope` make more than one. */
+  readonly units?: readonly UnitReport[]
+}
+
+/** The report before the first step. */
+export const initialReport: StepReport = {
+  step: 0,
+  scale: 1,
+  dualNorm: 0,
+  metric: 0,
+  loss: null,
+  skipped: false,
+  skippedSteps: 0,
+  learningRate: 0,
+  xi: 0,
+}
+
+/** The report after a saved state was taken over. */
+export function restoredReport(
+  report: StepReport,
+  { step, skippedSteps }: Pick<StepReport, 'step' | 'skippedSteps'>,
+): StepReport {
+  return { ...report, step, skippedSteps, skipped: false }
+}
+
+/** What a unit computed in a step. */
+export interface UnitResult {
+  readonly unit: MetricUnit
+  readonly scale: number
+  readonly dualNorm: number
+  readonly metric: number
+  readonly xi: number
+}
+
+/** The result of a unit that had no gradient. */
+export const idle = { scale: 0, dualNorm: NaN, metric: NaN, xi: NaN } as const
+
+/** Puts a report together; the first unit that computed anything speaks for all. */
+export function composeReport(
+  given: Omit<StepReport, keyof UnitReport | 'units'> & { readonly units: readonly UnitResult[] },
+): StepReport {
+  const { step, loss, skipped, skippedSteps, learningRate, units } = given
+  const speaker = units.find(({ xi }) => !Number.isNaN(xi))
+  // Written out, as this is done at every step and copies by spread leave much to collect.
+  const report: StepReport = {
+    step,
+    loss,
+    skipped,
+    skippedSteps,
+    learningRate,
+    scale: speaker === undefined || skipped ? 0 : speaker.scale,
+    dualNorm: speaker === undefined ? NaN : dualNormOf(speaker),
+    metric: speaker === undefined ? NaN : speaker.metric,
+    xi: speaker === undefined ? NaN : speaker.xi,
+  }
+  if (units.length < 2) return report
+  return {
+    ...report,
+    units: units.map((result) => ({
+      key: result.unit.key,
+      scale: skipped ? 0 : result.scale,
+      dualNorm: dualNormOf(result),
+      metric: result.metric,
+      xi: result.xi,
+    })),
+  }
+}
+
+function dualNormOf({ unit, dualNorm }: UnitResult): number {
+  return unit.graph.metric ? Math.max(dualNorm, 0) : NaN
+}
+
+/** What an embedding could not do. */
+function complaint({ graph }: MetricUnit, loss: number | null): string {
+  return graph.needsLoss ? `cannot take the loss ${loss}` : 'gives a factor that is negative or not finite'
+}
+
+/**
+ * The error of a step that must not be written, or `undefined` where the transformation says to skip it.
+ *
+ * @param status the `status` of the unit's metric graph, not `ok`
+ */
+export function refusal(
+  transformation: Transformation,
+  unit: MetricUnit,
+  status: number,
+  given: { readonly dualNorm: number; readonly loss: number | null },
+): InducedMetricError | undefined {
+  const { embedding, onBadLoss } = unit.settings
+  if (status === stepStatus.nonFinite) {
+    if (transformation.onNonFinite === 'skip') return undefined
+    const what = Number.isFinite(given.dualNorm)
+      ? `the loss is ${given.loss}`
+      : 'a gradient or the dual norm is NaN or infinite'
+    return new InducedMetricError(
+      'ERR_NON_FINITE',
+      `${what}; nothing was changed. With onNonFinite: 'skip' such a step is skipped`,
+    )
+  }
+  if (onBadLoss === 'skip') return undefined
+  return new InducedMetricError(
+    'ERR_BAD_LOSS',
+    `the embedding ${embedding.name} ${complaint(unit, given.loss)}; nothing was changed. ` +
+      `${'floor' in embedding.hyperparameters ? 'It needs a loss above `floor`: lower floor' : 'Look at its definition'}, ` +
+      "or set onBadLoss to 'skip', 'base' or 'zero'",
+  )
+}

@@ -1,0 +1,227 @@
+import {
+  add,
+  div,
+  dot,
+  greater,
+  input,
+  literal,
+  mul,
+  neg,
+  select,
+  sub,
+  sum,
+  type Expr,
+  type Shape,
+} from '../graph/algebra.js'
+import { InducedMetricError } from '../errors.js'
+import { buildGraph, type Graph } from '../graph/graph.js'
+import type { MatrixRows } from '../transformation/hyperparameter.js'
+import { recordUpdate, type Preconditioner, type RecordedUpdate } from '../transformation/preconditioner.js'
+
+/** What decides the form of a parameter's graphs. Parameters that agree in it share them. */
+export interface StepForm {
+  readonly base: Preconditioner
+  /** `tall` (more rows than columns) or `wide` for a base that takes matrices, else `any`. */
+  readonly matrix: 'any' | 'tall' | 'wide'
+  /** What the rows of a matrix are to its base. */
+  readonly rows: MatrixRows
+  /** Whether the factor ρ enters at all. */
+  readonly metric: boolean
+  /** Whether the parameter is decayed, and with what its decay is scaled. */
+  readonly decays: 'no' | 'rate' | 'step'
+  readonly clips: boolean
+  /** Whether an averaged model of the loss needs sums of this parameter. */
+  readonly model: boolean
+  /** Whether a polynomial average of the parameter is kept. */
+  readonly averages: boolean
+}
+
+/**
+ * A sum over a parameter that is taken before anything is written: its part of s, and ⟨x̂, d⟩ where the model of the loss is
+ * averaged.
+ */
+export type Reduction = 'dual' | 'averageDotDirection'
+
+/** The slot that holds the average of a parameter's values. */
+export const averagedSlot = 'averagedParameter'
+
+/**
+ * The recorded work of one step on one parameter. Tensor inputs: `gradient`, `parameter`, `slot.NAME`. Scalar inputs:
+ * `step`, `learningRate`, `weightDecay`, `averageWeights`, `rows`, `columns`, `base.NAME`, and, known only once every
+ * parameter has been reduced, `scale` (ρ) and `clip`. Outputs: `norm` (Σg², where the gradient is clipped), the
+ * `reductions` (`dual` is without the metric 0, or NaN when the gradient is not finite), `parameter` and `slot.NAME` (the
+ * new values), `change.NAME` (⟨m, Δθ⟩ of the `averaging` slots, m being the new value, where the model of the loss is
+ * averaged), `update` (Δθ, for frameworks that add it themselves), `initial.NAME` (the value every element of a new slot
+ * starts from).
+ */
+export interface StepGraph extends Graph {
+  readonly slots: readonly string[]
+  readonly reductions: readonly Reduction[]
+  /** The slots that average gradients, where the model of the loss is averaged. */
+  readonly averaging: readonly string[]
+}
+
+/** The output of a step that tells how far a parameter was moved along a slot. */
+export function changeOutput(slot: string): string {
+  return `change.${slot}`
+}
+
+const late = ['scale', 'clip']
+
+/** The base's update of a parameter, on a gradient that is clipped first. */
+function recordBase(form: StepForm) {
+  const shape: Shape = form.matrix === 'any' ? 'tensor' : 'rows,columns'
+  const raw = input('gradient', shape)
+  const gradient = form.clips ? mul(input('clip', 'scalar'), raw) : raw
+  const parameter = input('parameter', shape)
+  const matrix = { tall: form.matrix === 'tall', rows: form.rows }
+  return {
+    shape,
+    raw,
+    gradient,
+    parameter,
+    update: recordUpdate(form.base, gradient, parameter, shape, matrix),
+  }
+}
+
+/**
+ * A parameter's part of s. A base that says nothing of it has s = ⟨x̂, d⟩·⟨g, g⟩/⟨x̂, x̂⟩: the base's dual norm of x̂, made
+ * homogeneous of degree two in the gradient of this step. For a linear P and x̂ ∥ g it is gᵀPg.
+ */
+function dualOf(gradient: Expr, { direction, average = gradient, dual }: RecordedUpdate): Expr {
+  if (dual) return sum(dual)
+  if (average === gradient) return dot(gradient, direction)
+  const size = scaledDot(average, average)
+  return mul(dot(gradient, gradient), select(greater(size, 0), div(scaledDot(average, direction), size), 0))
+}
+
+/** ⟨a, b⟩ with the scalar factors of both taken out, so that ‖x̂‖² shares its sum with others of the same tensor. */
+function scaledDot(a: Expr, b: Expr): Expr {
+  const split = (x: Expr): readonly [Expr, Expr] =>
+    x.op === 'mul' && x.inputs[0]!.shape === 'scalar' ? [x.inputs[0]!, x.inputs[1]!] : [literal(1), x]
+  const [[s, x], [t, y]] = [split(a), split(b)]
+  return mul(mul(s, t), dot(x, y))
+}
+
+/** Records the base's update inside the induced-metric step (arXiv:2509.03594). */
+export function recordStep(form: StepForm): StepGraph {
+  const { shape, raw, gradient, parameter, update } = recordBase(form)
+
+  // Δθ = −lr·ρ·P m̂ − lr·wd·θ: the decay is decoupled, on the old θ. Where lr is a mere cap it is scaled by ρ, too.
+  const learningRate = input('learningRate', 'scalar')
+  const rate = form.metric ? mul(learningRate, input('scale', 'scalar')) : learningRate
+  const step = mul(rate, update.direction)
+  let next = sub(parameter, step)
+  let change = neg(step)
+  if (form.decays !== 'no') {
+    const decayRate = form.decays === 'step' ? rate : learningRate
+    const decay = mul(mul(decayRate, input('weightDecay', 'scalar')), parameter)
+    next = sub(next, decay)
+    change = sub(change, decay)
+  }
+
+  // x − x is 0, or NaN when x is not finite.
+  const dual = form.metric ? dualOf(gradient, update) : sum(sub(gradient, gradient))
+  const outputs: Record<string, Expr> = { dual: withInnerSums(dual, update), parameter: next }
+  if (form.clips) outputs['norm'] = dot(raw, raw)
+  const reductions: Reduction[] = ['dual']
+  const averaging = form.model && update.average ? averagingSlots(update) : []
+  if (form.model && update.average) {
+    outputs['averageDotDirection'] = scaledDot(update.average, update.direction)
+    reductions.push('averageDotDirection')
+    // As it is written, with the roundings.
+    const moved = sub(next, parameter)
+    for (const name of averaging) outputs[changeOutput(name)] = dot(update.slots[name]!.next, moved)
+  }
+  const slots: Record<string, { initial: Expr; next: Expr }> = { ...update.slots }
+  if (form.averages && averagedSlot in slots) {
+    throw new InducedMetricError(
+      'ERR_OPTION',
+      `${form.base.name}: averageWeights keeps a slot named ${averagedSlot}, and so does the base; rename that`,
+    )
+  }
+  if (form.averages) slots[averagedSlot] = { initial: literal(0), next: averagedParameter(next, shape) }
+  Object.assign(outputs, slotOutputs(slots))
+  // The hash leaves out `update`, which only says the same once more.
+  const { hash } = buildGraph(outputs, late)
+  const graph = buildGraph({ ...outputs, update: change }, late)
+  return { ...graph, hash, slots: Object.keys(slots), reductions, averaging }
+}
+
+/** The slots that the average of gradients is made of. */
+function averagingSlots({ average, slots }: RecordedUpdate): string[] {
+  const found = new Set<string>()
+  const seen = new Set<Expr>()
+  const visit = (x: Expr): void => {
+    if (seen.has(x)) return
+    seen.add(x)
+    const name = x.op === 'input' && x.name!.startsWith('slot.') ? x.name!.slice('slot.'.length) : undefined
+    if (name !== undefined && !found.has(name)) {
+      found.add(name)
+      visit(slots[name]!.next)
+    }
+    x.inputs.forEach(visit)
+  }
+  visit(average!)
+  return [...found]
+}
+
+/** x̄ + (k+1)/(t+k)·(θ − x̄): at step 1 the parameter itself, later an average that favours the latest (k + 1)/t of the run. */
+function averagedParameter(next: Expr, shape: Shape): Expr {
+  const before = input(`slot.${averagedSlot}`, shape)
+  const k = input('averageWeights', 'scalar')
+  return add(before, mul(div(add(k, 1), add(input('step', 'scalar'), k)), sub(next, before)))
+}
+
+/**
+ * Structural hash of a base: what it keeps and how it steps. Checkpoints carry it. It is that of the graph as it was first
+ * recorded, whatever has since become of the dual norm, the layout of matrices and the options around the base.
+ */
+export function structuralHashOf(base: Preconditioner, matrix: StepForm['matrix']): string {
+  const form: StepForm = {
+    base,
+    matrix,
+    rows: 'outputs',
+    metric: true,
+    decays: 'no',
+    clips: false,
+    model: false,
+    averages: false,
+  }
+  const { gradient, parameter, update } = recordBase(form)
+  const dual = update.dual ? sum(update.dual) : dot(gradient, update.direction)
+  const rate = mul(input('learningRate', 'scalar'), input('scale', 'scalar'))
+  const next = sub(parameter, mul(rate, update.direction))
+  const outputs = { dual: withInnerSums(dual, update), parameter: next, ...slotOutputs(update.slots) }
+  return buildGraph(outputs, late).hash
+}
+
+function slotOutputs(slots: RecordedUpdate['slots']): Record<string, Expr> {
+  const outputs: Record<string, Expr> = {}
+  for (const [name, { initial, next }] of Object.entries(slots)) {
+    outputs[`slot.${name}`] = next
+    outputs[`initial.${name}`] = initial
+  }
+  return outputs
+}
+
+/** The dual norm, which is not finite either where a sum in the base's update is not. */
+function withInnerSums(dual: Expr, { direction }: RecordedUpdate): Expr {
+  let result = dual
+  for (const inner of sums([direction])) result = add(result, sub(inner, inner))
+  return result
+}
+
+/** The sums a base takes inside its own update, as Muon's norm: where they overflow, the step must not be written. */
+function sums(roots: readonly Expr[]): Set<Expr> {
+  const found = new Set<Expr>()
+  const seen = new Set<Expr>()
+  const visit = (x: Expr): void => {
+    if (seen.has(x)) return
+    seen.add(x)
+    if (x.op === 'sum') found.add(x)
+    x.inputs.forEach(visit)
+  }
+  roots.forEach(visit)
+  return found
+}

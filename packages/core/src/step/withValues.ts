@@ -1,0 +1,37 @@
+import { InducedMetricError } from '../errors.js'
+
+/**
+ * Runs a function with other values in place, and puts the old ones back when it has returned or its promise is settled.
+ *
+ * @param exchange puts the other values in place
+ * @param use the function
+ * @param restore puts the old values back
+ * @returns what the function returned
+ */
+export function withValues<R>(exchange: () => void, use: () => R, restore: () => void): R {
+  let result: R
+  exchange()
+  try {
+    result = use()
+  } catch (error) {
+    restore()
+    throw error
+  }
+  if (isPromise(result)) return result.finally(restore) as R
+  restore()
+  return result
+}
+
+/** Throws ERR_OPTION while parameters hold their averages. */
+export function checkOwnValues(what: string, isAveraged: boolean): void {
+  if (!isAveraged) return
+  throw new InducedMetricError(
+    'ERR_OPTION',
+    `${what} was called within withAveragedWeights, while the parameters hold their averages: wait until it has returned`,
+  )
+}
+
+/** Whether a value is a promise, of any realm. */
+function isPromise(value: unknown): value is Promise<unknown> {
+  return typeof (value as Partial<Promise<unknown>> | null)?.finally === 'function'
+}

@@ -1,0 +1,136 @@
+import { identity, log, logDamped, root, type Embedding } from './embedding.js'
+import { InducedMetricError, show } from '../errors.js'
+import { checkKeys, hyperparameterFromJSON, scheduledFromJSON } from './hyperparameter.js'
+import type { Preconditioner } from './preconditioner.js'
+import { adagrad, adam, heavyBall, lion, muon, rmsprop, sgd } from './preconditioners/index.js'
+import {
+  groupKeys,
+  inducedMetric,
+  mapGroups,
+  type InducedMetricOptions,
+  type Transformation,
+} from './transformation.js'
+
+/** Definitions of the caller's own that {@link fromJSON} may meet. */
+export interface FromJSONOptions {
+  /** What `definePreconditioner` returned. */
+  readonly preconditioners?: readonly NamedFactory<Preconditioner>[]
+  /** What `defineEmbedding` returned. */
+  readonly embeddings?: readonly NamedFactory<Embedding>[]
+}
+
+const builtinPreconditioners = [sgd, heavyBall, rmsprop, adagrad, adam, lion, muon]
+const builtinEmbeddings = [identity, root, log, logDamped]
+
+/**
+ * Rebuilds a transformation from what its `toJSON()` gave (or from JSON text parsed).
+ *
+ * @param own factories of preconditioners and embeddings that are not built in
+ * @throws ERR_OPTION when the data names something unknown or holds a value out of range
+ *
+ * @example
+ * ```ts
+ * import { adam, fromJSON, inducedMetric } from '@induced-metric/core'
+ *
+ * const saved = JSON.stringify(inducedMetric(adam(), { learningRate: 0.001 }))
+ * const restored = fromJSON(JSON.parse(saved))
+ * ```
+ */
+export function fromJSON(json: unknown, own: FromJSONOptions = {}): Transformation {
+  checkKeys('a saved transformation', json, [
+    'format',
+    'version',
+    'base',
+    ...groupKeys,
+    'onNonFinite',
+    'metricScope',
+    'groups',
+  ])
+  const { format, version, base, groups, ...rest } = json as unknown as Record<string, unknown>
+  if (format !== 'induced-metric' || version !== 1) {
+    throw new InducedMetricError(
+      'ERR_OPTION',
+      `not a transformation this version can read: format ${show(format)}, version ${show(version)}`,
+    )
+  }
+  checkKeys('fromJSON', own, ['preconditioners', 'embeddings'])
+  const known = {
+    preconditioner: factories('preconditioners', builtinPreconditioners, own.preconditioners),
+    embedding: factories('embeddings', builtinEmbeddings, own.embeddings),
+  }
+  const read: Readonly<Record<string, (path: string, json: unknown) => unknown>> = {
+    base: (path, json) => componentFromJSON('preconditioner', path, json, known.preconditioner),
+    fallback: (path, json) => componentFromJSON('preconditioner', path, json, known.preconditioner),
+    embedding: (path, json) => componentFromJSON('embedding', path, json, known.embedding),
+    learningRate: scheduledFromJSON,
+    // What is tied passes through, to be checked by its owner.
+    xi: (path, json) => (isPerRate(json) ? json : scheduledFromJSON(path, json)),
+    weightDecay: scheduledFromJSON,
+  }
+  const options = (path: string, group: object): Record<string, unknown> => {
+    const entries = Object.entries(group).filter(([, value]) => value !== undefined)
+    return Object.fromEntries(
+      entries.map(([key, value]) => [key, Object.hasOwn(read, key) ? read[key]!(path + key, value) : value]),
+    )
+  }
+  const { base: restoredBase, ...others } = options('', { base: base ?? null, ...rest })
+  if (groups !== undefined) others['groups'] = mapGroups(groups, (path, group) => options(`${path}.`, group))
+  return inducedMetric(restoredBase as Preconditioner, others as unknown as InducedMetricOptions)
+}
+
+function isPerRate(json: unknown): boolean {
+  return typeof json === 'object' && json !== null && 'perRate' in json
+}
+
+/** A factory of any hyperparameters. */
+type NamedFactory<T> = ((options?: never) => T) & { readonly definition: { readonly name: string } }
+
+/** The built-in factories and the caller's own, every name once. */
+function factories<T>(
+  option: string,
+  builtin: readonly NamedFactory<T>[],
+  given: unknown,
+): readonly NamedFactory<T>[] {
+  const isFactory = (value: unknown): boolean =>
+    typeof value === 'function' && typeof (value as Partial<NamedFactory<T>>).definition?.name === 'string'
+  if (given === undefined) return builtin
+  if (Array.isArray(given) && given.every(isFactory)) {
+    const all = [...builtin, ...(given as NamedFactory<T>[])]
+    const names = all.map(({ definition }) => definition.name)
+    const twice = names.find((name, index) => names.indexOf(name) !== index)
+    if (twice === undefined) return all
+    throw new InducedMetricError(
+      'ERR_OPTION',
+      `fromJSON: ${option} has two named ${show(twice)}, counting the built-in ones: give yours another name`,
+    )
+  }
+  throw new InducedMetricError(
+    'ERR_OPTION',
+    `fromJSON: ${option} must be an array of what a define function returned, not called; given ${show(given)}`,
+  )
+}
+
+function componentFromJSON<T>(
+  kind: 'preconditioner' | 'embedding',
+  path: string,
+  json: unknown,
+  known: readonly NamedFactory<T>[],
+): T {
+  const { name, ...hyperparameters } = (typeof json === 'object' && json !== null ? json : {}) as Record<
+    string,
+    unknown
+  >
+  const factory = known.find((candidate) => candidate.definition.name === name)
+  if (factory === undefined) {
+    const names = known.map((candidate) => candidate.definition.name).join(', ')
+    throw new InducedMetricError(
+      'ERR_OPTION',
+      `${path}: no ${kind} ${show(name)}; known: ${names}. Give your own as { ${kind}s: [yours] } to fromJSON, or to what calls it here`,
+    )
+  }
+  const options = Object.entries(hyperparameters).map(([key, x]) => [
+    key,
+    hyperparameterFromJSON(`${path}.${key}`, x),
+  ])
+  return factory(Object.fromEntries(options) as never)
+}

@@ -1,0 +1,264 @@
+import { InducedMetricError, show } from '../errors.js'
+import { checkKeys } from '../validation/keys.js'
+import { isSchedule, scheduleFromJSON, type Schedule, type ScheduleJSON } from './schedules.js'
+
+export { checkKeys } from '../validation/keys.js'
+
+/** A number, or a function of the optimiser's step, counted from 1. */
+export type Scheduled = number | Schedule
+
+/** The values a number may take. */
+export interface Range {
+  /** Lowest allowed value (default −∞). */
+  readonly min?: number
+  /** Highest allowed value (default ∞). */
+  readonly max?: number
+  /** The lowest value itself is not allowed. */
+  readonly above?: boolean
+  /** The highest value itself is not allowed. */
+  readonly below?: boolean
+}
+
+/** A number that may change from step to step: a run-time input of the recorded graph, never baked into it. */
+export interface NumberSpec extends Range {
+  readonly kind: 'number'
+  readonly default: number
+  /**
+   * Whether a value given as plain `0` is recorded as the constant zero, so that the definition can leave out a slot
+   * (`isZero`). A schedule is never recorded so.
+   */
+  readonly zeroIsStructural?: boolean
+  /** Whether the value may be a {@link Following} in place of a number; of embeddings only. */
+  readonly follows?: boolean
+  /**
+   * Whether it keeps a denominator from 0, as an ε does: where arithmetic takes it for 0, the least number with which it
+   * does not is taken in its place (see `raiseEpsilons`).
+   */
+  readonly isEpsilon?: boolean
+}
+
+/**
+ * A lower bound that follows the losses instead of being known: `'follow'`, or `{ follow: bound }` where it is known
+ * never to fall below `bound` (0 otherwise). See `root`.
+ */
+export type Following = 'follow' | { readonly follow: number }
+
+/** What the rows of a matrix parameter stand for: a weight of shape out × in has `'outputs'`, one of in × out `'inputs'`. */
+export type MatrixRows = 'outputs' | 'inputs'
+
+/** The option `rows` of a base that treats outputs and inputs differently: fixed when the graph is recorded. */
+export interface RowsSpec {
+  readonly kind: 'rows'
+  /** `'auto'`: as the parameter's own `rowsAre` says. */
+  readonly default: MatrixRows | 'auto'
+}
+
+/** A switch: fixed when the graph is recorded. */
+export interface BooleanSpec {
+  readonly kind: 'boolean'
+  readonly default: boolean
+}
+
+/** A count, such as of iterations: fixed when the graph is recorded. */
+export interface IntegerSpec extends Range {
+  readonly kind: 'integer'
+  readonly default: number
+}
+
+/** How a hyperparameter of a preconditioner or an embedding is declared. */
+export type HyperparameterSpec = NumberSpec | BooleanSpec | IntegerSpec | RowsSpec
+
+/** Declarations by name. */
+export type HyperparameterSpecs = Readonly<Record<string, HyperparameterSpec>>
+
+/** What a caller may pass for declared hyperparameters. */
+export type HyperparameterOptions<S extends HyperparameterSpecs> = {
+  readonly [K in keyof S]?: S[K] extends BooleanSpec
+    ? boolean
+    : S[K] extends IntegerSpec
+      ? number
+      : S[K] extends RowsSpec
+        ? MatrixRows | 'auto'
+        : S[K] extends { readonly follows: true }
+          ? Scheduled | Following
+          : Scheduled
+}
+
+/** A checked value of a hyperparameter. */
+export type HyperparameterValue = Scheduled | boolean | MatrixRows | 'auto' | Following
+
+/** Checked values, defaults filled in. */
+export type HyperparameterValues = Readonly<Record<string, HyperparameterValue>>
+
+/** Values as plain data. */
+export type HyperparameterJSON = Record<
+  string,
+  number | boolean | string | Exclude<Following, string> | ScheduleJSON
+>
+
+/** "in [0, 1)", "≥ 0": the range as people write it. */
+function describeRange(range: Range, number = 'a finite number'): string {
+  const { min = -Infinity, max = Infinity, above = false, below = false } = range
+  if (min === -Infinity && max === Infinity) return number
+  if (max === Infinity) return `${number} ${above ? '>' : '≥'} ${min}`
+  if (min === -Infinity) return `${number} ${below ? '<' : '≤'} ${max}`
+  return `${number.replace('finite ', '')} in ${above ? '(' : '['}${min}, ${max}${below ? ')' : ']'}`
+}
+
+function inRange(value: number, range: Range): boolean {
+  const { min = -Infinity, max = Infinity, above = false, below = false } = range
+  return (
+    Number.isFinite(value) && (above ? value > min : value >= min) && (below ? value < max : value <= max)
+  )
+}
+
+/** Throws ERR_OPTION unless `value` is a number in the range. */
+export function checkNumber(name: string, value: unknown, range: Range): asserts value is number {
+  if (typeof value === 'number' && inRange(value, range)) return
+  throw new InducedMetricError('ERR_OPTION', `${name} must be ${describeRange(range)}, given ${show(value)}`)
+}
+
+/** Throws ERR_OPTION unless `value` is a whole number in the range. */
+export function checkInteger(name: string, value: unknown, range: Range): asserts value is number {
+  if (Number.isSafeInteger(value) && inRange(value as number, range)) return
+  throw new InducedMetricError(
+    'ERR_OPTION',
+    `${name} must be ${describeRange(range, 'a whole number')}, given ${show(value)}`,
+  )
+}
+
+/** Throws ERR_OPTION unless `value` is true or false. */
+export function checkBoolean(name: string, value: unknown): asserts value is boolean {
+  if (typeof value === 'boolean') return
+  throw new InducedMetricError('ERR_OPTION', `${name} must be true or false, given ${show(value)}`)
+}
+
+/** Throws ERR_OPTION unless `value` is a number in the range or a function of the step; `otherwise` may be given, too. */
+export function checkScheduled(
+  name: string,
+  value: unknown,
+  range: Range,
+  otherwise?: string,
+): asserts value is Scheduled {
+  if (typeof value === 'function') return
+  if (typeof value === 'number' && inRange(value, range)) return
+  const more = otherwise === undefined ? '' : `, or ${otherwise}`
+  throw new InducedMetricError(
+    'ERR_OPTION',
+    `${name} must be ${describeRange(range)}, or a function of the step that gives one${more}; given ${show(value)}`,
+  )
+}
+
+/** The value at a step; a schedule that leaves the range is an ERR_OPTION that names the step. */
+export function valueAt(name: string, value: Scheduled, range: Range, step: number): number {
+  if (typeof value === 'number') return value
+  const result: unknown = value(step)
+  if (typeof result === 'number' && inRange(result, range)) return result
+  throw new InducedMetricError(
+    'ERR_OPTION',
+    `the schedule of ${name} must give ${describeRange(range)}, gave ${show(result)} at step ${step}`,
+  )
+}
+
+const kinds: ReadonlySet<unknown> = new Set(['number', 'boolean', 'integer', 'rows'])
+
+/** Checks declarations: their names, of which some may be `taken`, their kinds, and that each default is one it allows. */
+export function checkSpecs(owner: string, specs: unknown, taken: readonly string[]): void {
+  const wrong = (message: string): never => {
+    throw new InducedMetricError('ERR_OPTION', `${owner}: ${message}`)
+  }
+  if (typeof specs !== 'object' || specs === null || Array.isArray(specs))
+    wrong(`hyperparameters must be an object of declarations, given ${show(specs)}`)
+  for (const [name, spec] of Object.entries(specs as Record<string, Partial<HyperparameterSpec> | null>)) {
+    if (!/^[A-Za-z][A-Za-z0-9]*$/.test(name))
+      wrong(`a hyperparameter's name is a letter, then letters and digits; given ${show(name)}`)
+    if (spec?.kind === 'rows' && name !== 'rows')
+      wrong(`the hyperparameter of kind 'rows' is called rows, given ${show(name)}`)
+    if (taken.includes(name) && spec?.kind !== 'rows')
+      wrong(`a hyperparameter cannot be named ${name}, which means something else here`)
+    if (!kinds.has(spec?.kind))
+      wrong(
+        `hyperparameter ${name} must be declared as { kind: 'number' | 'boolean' | 'integer' | 'rows', default, … }`,
+      )
+  }
+  resolveHyperparameters(owner, specs as HyperparameterSpecs, {})
+}
+
+/** Checks options against their declarations and fills in defaults. */
+export function resolveHyperparameters(
+  owner: string,
+  specs: HyperparameterSpecs,
+  options: Readonly<Record<string, unknown>>,
+): HyperparameterValues {
+  checkKeys(owner, options, Object.keys(specs))
+  const values: Record<string, HyperparameterValue> = {}
+  for (const [name, spec] of Object.entries(specs)) {
+    const value = options[name] === undefined ? spec.default : options[name]
+    const path = `${owner}.${name}`
+    if (spec.kind === 'boolean') {
+      checkBoolean(path, value)
+      values[name] = value
+    } else if (spec.kind === 'integer') {
+      checkInteger(path, value, spec)
+      values[name] = value
+    } else if (spec.kind === 'rows') {
+      checkRows(path, value, true)
+      values[name] = value
+    } else if (spec.follows && isFollowing(value)) {
+      checkNumber(`${path}.follow`, followedBound(value), spec)
+      values[name] = value
+    } else {
+      checkScheduled(path, value, spec, spec.follows ? "'follow'" : undefined)
+      values[name] = value
+    }
+  }
+  return values
+}
+
+/** Whether a value is a {@link Following}; its bound may still be wrong. */
+export function isFollowing(value: unknown): value is Following {
+  return value === 'follow' || (typeof value === 'object' && value !== null && 'follow' in value)
+}
+
+/** The bound below which what follows the losses does not fall. */
+export function followedBound(value: Following): number {
+  return value === 'follow' ? 0 : value.follow
+}
+
+const rowsChoices: readonly unknown[] = ['outputs', 'inputs'] satisfies MatrixRows[]
+
+/** Throws ERR_OPTION unless a value says what the rows of a matrix are, or `'auto'` where that is allowed. */
+export function checkRows(
+  name: string,
+  value: unknown,
+  allowsAuto: boolean,
+): asserts value is MatrixRows | 'auto' {
+  if (rowsChoices.includes(value) || (allowsAuto && value === 'auto')) return
+  const choices = allowsAuto ? "'outputs', 'inputs' or 'auto'" : "'outputs' or 'inputs'"
+  throw new InducedMetricError('ERR_OPTION', `${name} must be ${choices}, given ${show(value)}`)
+}
+
+/** A hyperparameter's value as plain data. */
+export function hyperparameterToJSON(name: string, value: HyperparameterValue): HyperparameterJSON[string] {
+  return typeof value === 'function' ? scheduledToJSON(name, value) : value
+}
+
+/** The inverse of {@link hyperparameterToJSON}; what is no schedule passes through, to be checked by its owner. */
+export function hyperparameterFromJSON(name: string, value: unknown): unknown {
+  return isFollowing(value) ? value : scheduledFromJSON(name, value)
+}
+
+/** A scheduled value as plain data; a user's own function has none. */
+export function scheduledToJSON(name: string, value: Scheduled): number | ScheduleJSON {
+  if (typeof value === 'number') return value
+  if (isSchedule(value)) return value.toJSON()
+  throw new InducedMetricError(
+    'ERR_NOT_SUPPORTED',
+    `${name} is a function and cannot be saved; use a built-in schedule (cosine, linear, …) where saving matters`,
+  )
+}
+
+/** The inverse of {@link scheduledToJSON}; what is no object passes through, to be checked by its owner. */
+export function scheduledFromJSON(name: string, value: unknown): unknown {
+  return typeof value === 'object' && value !== null ? scheduleFromJSON(value, name) : value
+}

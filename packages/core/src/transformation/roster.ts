@@ -1,0 +1,66 @@
+import { InducedMetricError, show } from '../errors.js'
+import { nearestNames } from '../validation/nearest.js'
+import type { ParameterInfo, Transformation } from './transformation.js'
+
+/** What else there is beside the parameters of a plan, where those are not all that an optimiser ever has. */
+export interface Company {
+  /** Parameters that it had, or may yet have, such as frozen ones: options may name them and their groups. */
+  readonly others?: () => readonly ParameterInfo[]
+  /**
+   * Whether there may be more that nobody knows of yet. Then a group without a parameter is an error only where a label
+   * has no options, or no parameter has a label.
+   */
+  readonly isOpen?: boolean
+}
+
+/** How many names an error suggests. */
+const mostSuggested = 3
+
+/**
+ * Checks that what a transformation's options call by name is there: groups by their labels, and parameters in lists of
+ * those that decay.
+ *
+ * @throws ERR_OPTION for a group that no parameter is in, or a name that no parameter has, with the nearest ones
+ */
+export function checkRoster(
+  transformation: Transformation,
+  parameters: readonly ParameterInfo[],
+  { others = () => [], isOpen = false }: Company,
+): void {
+  const labels = labelsOf(parameters)
+  const empty = Object.keys(transformation.groups).filter((label) => !labels.has(label))
+  const names = new Set(parameters.map(({ name }) => name))
+  const owners = [['', transformation.settings] as const, ...Object.entries(transformation.groups)]
+  const lists = owners.map(([label, { decayMask }]) => {
+    return { label, names: typeof decayMask === 'string' || typeof decayMask === 'function' ? [] : decayMask }
+  })
+  const isAbsent = (name: string): boolean => !names.has(name)
+  if (empty.length === 0 && !lists.some((list) => list.names.some(isAbsent))) return
+
+  const more = others()
+  for (const { name } of more) names.add(name)
+  const known = new Set([...labels, ...labelsOf(more)])
+  const missing = empty.find((label) => !known.has(label))
+  const isStray = [...known].some((label) => !Object.hasOwn(transformation.groups, label))
+  if (missing !== undefined && (!isOpen || isStray || known.size === 0)) {
+    throw new InducedMetricError(
+      'ERR_OPTION',
+      `groups.${missing}: no parameter is in group ${show(missing)}; ${known.size ? `the groups are ${[...known].map(show).join(', ')}` : 'no parameter has a group'}`,
+    )
+  }
+  for (const list of lists) {
+    const unknown = list.names.find(isAbsent)
+    // The parameters of a group that is still to come are not known either.
+    if (unknown === undefined || (list.label !== '' && !known.has(list.label))) continue
+    const path = list.label === '' ? '' : `groups.${list.label}.`
+    const near = nearestNames(unknown, names, mostSuggested).map(show).join(', ')
+    throw new InducedMetricError(
+      'ERR_OPTION',
+      `${path}decayMask: no parameter is named ${show(unknown)}; ${near === '' ? 'there are none' : `the nearest names are ${near}`}`,
+    )
+  }
+}
+
+function labelsOf(parameters: readonly ParameterInfo[]): Set<string> {
+  return new Set(parameters.flatMap(({ group }) => (group === undefined ? [] : [group])))
+}

@@ -1,0 +1,79 @@
+import { InducedMetricError, show } from '../errors.js'
+import { checkBoolean, checkInteger, checkNumber, type Range } from '../transformation/hyperparameter.js'
+import { checkKeys } from './keys.js'
+
+/** What an option may be: of a type, one of these strings, or a number in a range. `'any'` is for its owner to look at. */
+export type OptionSpec =
+  | 'any'
+  | 'boolean'
+  | 'function'
+  | readonly string[]
+  | ({ readonly kind: 'number' | 'integer' } & Range)
+
+/**
+ * Checks the options of an adapter's function before anything else looks at them. An option that is `undefined` counts as
+ * left out.
+ *
+ * @param owner the function's name, for errors
+ * @param options what it was given
+ * @param specs what each option may be; one that is not here does not exist
+ * @throws ERR_OPTION when `options` is no object, or one of them is unknown or is not what it may be; the message says what
+ *   was given and what there is
+ *
+ * @example
+ * ```ts
+ * import { checkOptions, type GroupOf } from '@induced-metric/core'
+ *
+ * interface TrainerOptions {
+ *   readonly batchSize?: number
+ *   readonly precision?: 'single' | 'double'
+ *   readonly groupOf?: GroupOf
+ * }
+ *
+ * function createTrainer(options: TrainerOptions = {}) {
+ *   checkOptions('createTrainer', options, {
+ *     batchSize: { kind: 'integer', min: 1 },
+ *     precision: ['single', 'double'],
+ *     groupOf: 'function',
+ *   })
+ *   return { batchSize: 1, ...options }
+ * }
+ * createTrainer({ batchSize: 32 })
+ * ```
+ */
+export function checkOptions<T extends object>(
+  owner: string,
+  options: T,
+  specs: { readonly [K in keyof T]-?: OptionSpec },
+): void {
+  checkKeys(
+    owner,
+    options,
+    Object.keys(specs),
+    '; learning rate, momentum and the like are options of inducedMetric',
+  )
+  for (const [key, value] of Object.entries(options)) {
+    if (value !== undefined) checkOption(`${owner}: ${key}`, value, specs[key as keyof T])
+  }
+}
+
+function checkOption(name: string, value: unknown, spec: OptionSpec): void {
+  if (spec === 'any') return
+  if (spec === 'boolean') checkBoolean(name, value)
+  else if (spec === 'function') checkFunction(name, value)
+  else if (!('kind' in spec)) checkChoice(name, value, spec)
+  else if (spec.kind === 'integer') checkInteger(name, value, spec)
+  else checkNumber(name, value, spec)
+}
+
+function checkFunction(name: string, value: unknown): void {
+  if (typeof value === 'function') return
+  throw new InducedMetricError('ERR_OPTION', `${name} must be a function, given ${show(value)}`)
+}
+
+/** Throws ERR_OPTION unless `value` is one of the choices. */
+export function checkChoice(name: string, value: unknown, choices: readonly string[]): void {
+  if (choices.includes(value as string)) return
+  const list = choices.map(show).join(', ')
+  throw new InducedMetricError('ERR_OPTION', `${name} must be one of ${list}, given ${show(value)}`)
+}

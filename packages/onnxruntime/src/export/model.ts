@@ -1,0 +1,97 @@
+import { clone, create } from '@bufbuild/protobuf'
+import { InducedMetricError } from '@induced-metric/core'
+import { dropUnused } from '../proto/graph.js'
+import type { Model } from '../proto/model.js'
+import { writeModel } from '../proto/model.js'
+import {
+  ModelProtoSchema,
+  StringStringEntryProtoSchema,
+  TensorProtoSchema,
+  type TensorProto,
+} from '../proto/onnx_pb.js'
+import type { NamedTensor, TensorData } from '../checkpoint/state.js'
+
+/** A model for inference, its parameters inside or in a file beside it. */
+export interface InferenceModel {
+  readonly model: Uint8Array
+  /** The values that are not in the model, in the order in which they lie in the file of external data. */
+  readonly external: readonly TensorData[]
+}
+
+/** Where values of a file of external data start: at multiples of this, so that it can be mapped into memory. */
+export const externalAlignment = 4096
+
+/** Protobuf messages end at 2 GiB; what is left is for the graph. */
+const largestInline = 2 ** 31 - 2 ** 26
+
+/**
+ * The part of an eval model that computes the named outputs, with the parameters' values in it.
+ *
+ * @param externalName the name of the file of external data; without one everything goes into the model
+ * @throws ERR_OPTION for an output that the model does not have; ERR_NOT_SUPPORTED when it would be over 2 GB and has no
+ *   file of external data
+ */
+export function inferenceModel(
+  evalModel: Model,
+  parameters: ReadonlyMap<string, NamedTensor>,
+  outputNames: readonly string[],
+  externalName?: string,
+): InferenceModel {
+  const model = clone(ModelProtoSchema, evalModel) as Model
+  const { graph } = model
+  const computed = new Set(graph.node.flatMap(({ output }) => output))
+  const declared = new Map([...graph.valueInfo, ...graph.output].map((value) => [value.name, value]))
+  const outputs = outputNames.map((name) => {
+    const value = declared.get(name)
+    if (value && (computed.has(name) || graph.input.some((input) => input.name === name))) return value
+    throw new InducedMetricError(
+      'ERR_OPTION',
+      `the eval model has no output ${JSON.stringify(name)}; it computes ${[...declared.keys()].join(', ')}`,
+    )
+  })
+  if (outputs.length === 0)
+    throw new InducedMetricError('ERR_OPTION', 'name the outputs that the exported model is to have')
+
+  const needed = dropUnused(graph, outputNames)
+  graph.output = outputs
+  graph.valueInfo = graph.valueInfo.filter(({ name }) => needed.has(name) && !outputNames.includes(name))
+  const external: TensorData[] = []
+  let offset = 0
+  let inline = 0
+  for (const { name } of graph.input) {
+    const parameter = parameters.get(name)
+    if (!parameter || !needed.has(name)) continue
+    const { data } = parameter
+    const tensor = create(TensorProtoSchema, {
+      name,
+      dims: parameter.dims.map(BigInt),
+      dataType: parameter.dataType,
+    })
+    if (externalName === undefined) {
+      inline += data.byteLength
+      if (inline > largestInline) {
+        throw new InducedMetricError(
+          'ERR_NOT_SUPPORTED',
+          'the exported model would be over 2 GB, which is the most an ONNX file can be; export to a path: its values then ' +
+            'go to a file beside it',
+        )
+      }
+      tensor.rawData = new Uint8Array(data.buffer, data.byteOffset, data.byteLength).slice()
+    } else {
+      offset = Math.ceil(offset / externalAlignment) * externalAlignment
+      placeOutside(tensor, externalName, offset, data.byteLength)
+      external.push(data)
+      offset += data.byteLength
+    }
+    graph.initializer.push(tensor)
+  }
+  graph.input = graph.input.filter(({ name }) => needed.has(name) && !parameters.has(name))
+  return { model: writeModel(model), external }
+}
+
+function placeOutside(tensor: TensorProto, location: string, offset: number, length: number): void {
+  tensor.dataLocation = 1
+  tensor.externalData = Object.entries({ location, offset: String(offset), length: String(length) }).map(
+    ([key, value]) => create(StringStringEntryProtoSchema, { key, value }),
+  )
+}

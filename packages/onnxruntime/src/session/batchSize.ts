@@ -1,0 +1,70 @@
+import { InducedMetricError } from '@induced-metric/core'
+import type { Extent, ValueTypes } from '../rewrite/valueTypes.js'
+import type { ModelInput } from './feeds.js'
+import { own } from '../own.js'
+import type { OrtValues } from '../ort/ort.js'
+import type { Model } from '../proto/model.js'
+import type { NodeProto } from '../proto/onnx_pb.js'
+
+/** Whether a node normalises by the statistics of the batch. */
+function usesBatch({ opType, domain }: NodeProto): boolean {
+  return opType === 'BatchNormInternal' && domain === 'com.microsoft'
+}
+
+/**
+ * Makes the check that the batch normalisations of a training model have at least two values for each channel: of one they
+ * make 0, whatever it is, and nothing before them learns.
+ *
+ * @returns what throws ERR_SHAPE for feeds with too few; where extents cannot be told from those of the feeds, it doesn't
+ */
+export function createBatchCheck(
+  { graph }: Model,
+  types: ValueTypes,
+  inputs: readonly ModelInput[],
+): (method: string, feeds: OrtValues) => void {
+  const shapes = graph.node.filter(usesBatch).flatMap(({ input }) => {
+    const { shape } = types.get(input[0]!)
+    return shape === undefined ? [] : [{ name: input[0]!, shape }]
+  })
+  // Where one extent beside the channels' is known to be more, the batch does not matter.
+  const doubtful = shapes.filter(
+    ({ shape }) => !shape.some((extent, axis) => axis !== 1 && typeof extent === 'number' && extent > 1),
+  )
+  return (method, feeds) => {
+    if (doubtful.length === 0) return
+    const symbols = symbolsOf(feeds, inputs)
+    for (const { name, shape } of doubtful) {
+      const extents = shape.map((extent) => (typeof extent === 'string' ? symbols.get(extent) : extent))
+      if (!extents.every((extent, axis) => axis === 1 || extent === 1)) continue
+      throw tooFew(method, name, extents)
+    }
+  }
+}
+
+/** Throws ERR_SHAPE where a model says itself that a batch normalisation is to have one value for each channel. */
+export function refuseSingleValue(name: string, shape: readonly Extent[] | undefined): void {
+  if (shape !== undefined && shape.length >= 2 && shape.every((extent, axis) => axis === 1 || extent === 1)) {
+    throw tooFew('generateArtifacts', name, shape)
+  }
+}
+
+function symbolsOf(feeds: OrtValues, inputs: readonly ModelInput[]): ReadonlyMap<string, number> {
+  const symbols = new Map<string, number>()
+  for (const { name, shape } of inputs) {
+    const dims = own(feeds, name)?.dims
+    shape?.forEach((extent, axis) => {
+      if (typeof extent === 'string' && dims) symbols.set(extent, dims[axis]!)
+    })
+  }
+  return symbols
+}
+
+function tooFew(method: string, name: string, extents: readonly Extent[]): InducedMetricError {
+  return new InducedMetricError(
+    'ERR_SHAPE',
+    `${method}: a batch normalisation has one value for each channel, ${JSON.stringify(name)} of ` +
+      `[${extents.map((extent) => extent ?? '?').join(', ')}], and makes 0 of it, so that nothing before it learns: train with ` +
+      "more than one example at a time (generateArtifacts frees a batch that is fixed: inputs: { x: ['batch', …] }), or " +
+      "generate the artifacts with batchNormalization: 'inference'",
+  )
+}

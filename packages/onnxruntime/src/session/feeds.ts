@@ -1,0 +1,101 @@
+import { InducedMetricError } from '@induced-metric/core'
+import { typeOf, type Extent } from '../rewrite/valueTypes.js'
+import type { OrtValues } from '../ort/ort.js'
+import { elementTypeOf } from '../proto/dataType.js'
+import type { Model } from '../proto/model.js'
+import { own } from '../own.js'
+
+/** An input of a model, as the model declares it. */
+export interface ModelInput {
+  readonly name: string
+  readonly dataType: number | undefined
+  readonly shape: readonly Extent[] | undefined
+}
+
+/** The inputs of a model that have no default. */
+export function modelInputs({ graph }: Model): ModelInput[] {
+  const defaults = new Set(graph.initializer.map(({ name }) => name))
+  return graph.input
+    .filter(({ name }) => !defaults.has(name))
+    .map((input): ModelInput => {
+      const { dataType, shape } = typeOf(input)
+      return { name: input.name, dataType, shape }
+    })
+}
+
+/**
+ * Checks that there is something to train on.
+ *
+ * @throws ERR_SHAPE for an input without elements, of which the mean loss and the gradients would not be numbers; unless
+ *   the model itself says that it has none
+ */
+export function checkNotEmpty(method: string, feeds: OrtValues, inputs: readonly ModelInput[]): void {
+  for (const { name, shape } of inputs) {
+    const { dims } = own(feeds, name)!
+    if (dims.every((extent, axis) => extent !== 0 || shape?.[axis] === 0)) continue
+    throw new InducedMetricError(
+      'ERR_SHAPE',
+      `${method}: the input ${JSON.stringify(name)} has dims [${dims.join(', ')}], and a step needs at least one example`,
+    )
+  }
+}
+
+/**
+ * Checks what a caller feeds a model.
+ *
+ * @param unread inputs that may be fed, though the model does not read them
+ * @throws ERR_OPTION for an input that is missing or unknown; ERR_SHAPE for one of another type or shape
+ */
+export function checkFeeds(
+  method: string,
+  feeds: OrtValues,
+  inputs: readonly ModelInput[],
+  unread: ReadonlySet<string>,
+): void {
+  const list = inputs.map(({ name }) => name).join(', ')
+  if (typeof feeds !== 'object' || feeds === null) {
+    throw new InducedMetricError('ERR_OPTION', `${method} takes { name: tensor } for the inputs ${list}`)
+  }
+  for (const { name, dataType, shape } of inputs) {
+    const feed = own(feeds, name)
+    if (feed === undefined || feed === null) {
+      throw new InducedMetricError(
+        'ERR_OPTION',
+        `${method}: the input ${JSON.stringify(name)} is missing; inputs are ${list}`,
+      )
+    }
+    if (!Array.isArray(feed.dims) || typeof feed.type !== 'string') {
+      throw new InducedMetricError(
+        'ERR_OPTION',
+        `${method}: the input ${JSON.stringify(name)} must be a tensor of the runtime`,
+      )
+    }
+    const type = dataType === undefined ? feed.type : elementTypeOf(dataType).name
+    if (feed.type !== type) {
+      throw new InducedMetricError(
+        'ERR_SHAPE',
+        `${method}: the input ${JSON.stringify(name)} must be a tensor of ${type}, given ${feed.type}`,
+      )
+    }
+    const { dims } = feed
+    const fits =
+      shape === undefined ||
+      (shape.length === dims.length &&
+        shape.every((extent, i) => typeof extent !== 'number' || extent === dims[i]))
+    if (!fits) {
+      const wanted = shape.map((extent) => extent ?? '?').join(', ')
+      throw new InducedMetricError(
+        'ERR_SHAPE',
+        `${method}: the input ${JSON.stringify(name)} must have dims [${wanted}], given [${dims.join(', ')}]`,
+      )
+    }
+  }
+  const names = new Set(inputs.map(({ name }) => name))
+  const unknown = Object.keys(feeds).find((name) => !names.has(name) && !unread.has(name))
+  if (unknown !== undefined) {
+    throw new InducedMetricError(
+      'ERR_OPTION',
+      `${method}: there is no input ${JSON.stringify(unknown)}; inputs are ${list}`,
+    )
+  }
+}

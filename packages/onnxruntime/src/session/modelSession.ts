@@ -1,0 +1,57 @@
+import { InducedMetricError } from '@induced-metric/core'
+import { withoutWrongFusions } from './fusions.js'
+import { describeNode } from '../rewrite/nodeContext.js'
+import { createOrtSession, type Ort, type OrtSession } from '../ort/ort.js'
+import { allNodes } from '../proto/graph.js'
+import type { Model } from '../proto/model.js'
+import type { GraphProto, NodeProto } from '../proto/onnx_pb.js'
+
+/**
+ * Makes a session of a lowered model, which computes what the model says: without those of the runtime's optimisations that
+ * would change it.
+ *
+ * @param what names the model in errors
+ * @throws ERR_NOT_SUPPORTED where the runtime cannot: where it does not know an operator, or has no kernel for it, with the
+ *   operator, its domain and the node
+ */
+export async function createModelSession(
+  ort: Ort,
+  model: Model,
+  what: string,
+  options?: object,
+): Promise<OrtSession> {
+  try {
+    return await createOrtSession(ort, model, what, withoutWrongFusions(model, options))
+  } catch (error) {
+    const found = error instanceof Error ? findCulprit(model.graph, error.message) : undefined
+    if (found === undefined) throw error
+    throw new InducedMetricError(
+      'ERR_NOT_SUPPORTED',
+      `${what}: ${describeNode(found.node)} ${found.problem} (${(error as Error).message.replace('ERR_NOT_SUPPORTED: ', '')})`,
+      { cause: (error as Error).cause },
+    )
+  }
+}
+
+const isUnknown =
+  'is not in this build of the runtime, and the lowering table has no row for it: give one with the option lowerings'
+const lacksKernel = 'has no kernel in this build of the runtime, or none for the element types it is given'
+
+/** How the runtime's releases name an operator that they cannot run, and the node where they do. */
+const complaints: readonly (readonly [RegExp, string])[] = [
+  [/(?:[\w.]+:)?(?<op>\w+)\(-?\d+\) is not a registered function\/op/, isUnknown],
+  [/"(?<name>[^"]*)", \w+, "[^"]*", -1\) .*No Op registered for (?<op>\w+)/s, isUnknown],
+  [/No Op registered for (?<op>\w+)/, isUnknown],
+  [/implementation for (?<op>\w+)\(\d+\) node with name '(?<name>[^']*)'/, lacksKernel],
+]
+
+function findCulprit(graph: GraphProto, message: string): { node: NodeProto; problem: string } | undefined {
+  for (const [pattern, problem] of complaints) {
+    const { op, name } = pattern.exec(message)?.groups ?? {}
+    if (op === undefined) continue
+    const nodes = allNodes(graph).filter(({ opType }) => opType === op)
+    const node = nodes.find((candidate) => candidate.name === name) ?? nodes[0]
+    if (node) return { node, problem }
+  }
+  return undefined
+}

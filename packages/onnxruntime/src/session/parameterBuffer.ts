@@ -1,0 +1,70 @@
+import { InducedMetricError, type TypedArray } from '@induced-metric/core'
+import { dataType, elementTypeOf } from '../proto/dataType.js'
+import type { NamedTensor } from '../checkpoint/state.js'
+
+// All parameters in one array, as federated learning hands them round.
+
+/** Parameters of one type, whose values can lie in one array. */
+export type Parts = readonly { readonly data: TypedArray }[]
+
+/**
+ * Parameters that fit into one array, in the order of a model's inputs.
+ *
+ * @param order the names of the inputs
+ * @throws ERR_NOT_SUPPORTED when they are not all of one type, float32 or float64
+ */
+export function partsOf(parameters: readonly NamedTensor[], order: readonly string[]): Parts {
+  const places = new Map(order.map((name, i) => [name, i]))
+  const place = ({ name }: NamedTensor): number => places.get(name) ?? Infinity
+  const parts = [...parameters].sort((a, b) => place(a) - place(b))
+  const other = parts.find(
+    ({ dataType: type }) =>
+      type !== parts[0]!.dataType || (type !== dataType.float && type !== dataType.double),
+  )
+  if (other === undefined) return parts as readonly NamedTensor[] as Parts
+  throw new InducedMetricError(
+    'ERR_NOT_SUPPORTED',
+    `parameters of more than one element type, or of ${elementTypeOf(other.dataType).name}, do not fit into one tensor ` +
+      `(${JSON.stringify(other.name)}); read them from session.parameters`,
+  )
+}
+
+/** The number of scalars in parameters. */
+export function sizeOfParts(parts: Parts): number {
+  return parts.reduce((total, { data }) => total + data.length, 0)
+}
+
+/** A copy of all values, one parameter after the other. */
+export function concatenated(parts: Parts): TypedArray {
+  const size = sizeOfParts(parts)
+  const all = parts[0]?.data instanceof Float64Array ? new Float64Array(size) : new Float32Array(size)
+  let offset = 0
+  for (const { data } of parts) {
+    all.set(data, offset)
+    offset += data.length
+  }
+  return all
+}
+
+/**
+ * Sets all values from the bytes of an array such as {@link concatenated} gives.
+ *
+ * @param what names the parameters in errors
+ * @throws ERR_SHAPE when there are more or fewer of them, and nothing has changed
+ */
+export function scatter(parts: Parts, buffer: Uint8Array, what: string): void {
+  const length = parts.reduce((total, { data }) => total + data.byteLength, 0)
+  if (!(buffer instanceof Uint8Array) || buffer.byteLength !== length) {
+    const given = buffer instanceof Uint8Array ? `${buffer.byteLength} bytes` : typeof buffer
+    throw new InducedMetricError(
+      'ERR_SHAPE',
+      `loadParametersBuffer takes ${length} bytes, one Uint8Array over the values of all ${what}, given ${given}`,
+    )
+  }
+  let offset = 0
+  for (const { data } of parts) {
+    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
+    bytes.set(buffer.subarray(offset, offset + data.byteLength))
+    offset += data.byteLength
+  }
+}

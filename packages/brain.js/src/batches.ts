@@ -1,14 +1,16 @@
 import {
-  checkLearningRate,
-  checkTransformation,
   InducedMetricError,
-  initialReport,
-  learningRateAt,
   type Checkpoint,
   type StepReport,
   type Transformation,
   type TypedArray,
 } from '@induced-metric/core'
+import {
+  checkLearningRate,
+  checkTransformation,
+  initialReport,
+  learningRateAt,
+} from '@induced-metric/core/adapter'
 import { createSeat, type Seat } from './sharedWeights.js'
 import type { Tensor } from './parameter.js'
 

@@ -1,13 +1,13 @@
 import {
   createOptimizer,
   InducedMetricError,
-  sizeOf,
   type Optimizer,
   type OptimizerOptions,
   type Parameter,
   type Transformation,
   type TypedArray,
 } from '@induced-metric/core'
+import { sizeOf } from '@induced-metric/core/adapter'
 import type { Tensor } from './parameter.js'
 
 /** A network's tensors on the memory of an optimiser: the network computes with what the optimiser updates. */

@@ -1,12 +1,10 @@
 import {
-  checkOptions,
-  checkTransformation,
   InducedMetricError,
   type Checkpoint,
-  type GroupOf,
   type StepReport,
   type Transformation,
 } from '@induced-metric/core'
+import { checkOptions, checkTransformation, type GroupOf } from '@induced-metric/core/adapter'
 import { attached, type Attachment, type Settings } from './networks/attachment.js'
 import { attachDense } from './networks/dense.js'
 import { attachLayered } from './networks/layered.js'

@@ -1,15 +1,13 @@
 import {
-  checkOptions,
-  initialReport,
   InducedMetricError,
   perExample,
-  sizeOf,
   type Checkpoint,
   type PerExampleOptimizer,
   type PerExampleOptions,
   type Preconditioner,
   type StepReport,
 } from '@induced-metric/core'
+import { checkOptions, initialReport, sizeOf } from '@induced-metric/core/adapter'
 import { outerProduct } from './gradients/arithmetic.js'
 import { attached } from './networks/attachment.js'
 import { deltasOf } from './gradients/deltas.js'

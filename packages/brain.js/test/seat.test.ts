@@ -1,4 +1,5 @@
-import { adam, createMemory, inducedMetric, muon } from '@induced-metric/core'
+import { adam, inducedMetric, muon } from '@induced-metric/core'
+import { createMemory } from '@induced-metric/core/adapter'
 import { describe, expect, it } from 'vitest'
 import { createSeat, type Seat } from '../src/sharedWeights.js'
 import type { Tensor } from '../src/parameter.js'

@@ -10,10 +10,10 @@ import {
   muon,
   rmsprop,
   sgd,
-  sizeOf,
   type Checkpoint,
   type Transformation,
 } from '@induced-metric/core'
+import { sizeOf } from '@induced-metric/core/adapter'
 import { describe, expect, it } from 'vitest'
 import { numbersOf, seeded, tokenClasses, versions, xor, xorNetwork } from './support/brain.js'
 import type { Dense, Recurrent } from './support/types.js'

@@ -18,6 +18,7 @@ const page = `<!doctype html>
 <script type="importmap">
 { "imports": {
   "@induced-metric/core": "/packages/core/dist/index.js",
+  "@induced-metric/core/adapter": "/packages/core/dist/adapter.js",
   "@induced-metric/conformance": "/packages/conformance/dist/index.js",
   "fast-check": "/node_modules/fast-check/lib/fast-check.js",
   "pure-rand/": "/node_modules/pure-rand/lib/esm/"

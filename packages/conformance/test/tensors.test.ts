@@ -1,4 +1,12 @@
 import * as core from '@induced-metric/core'
+import {
+  type TensorOptimizer,
+  type TensorResult,
+  type TensorState,
+  createTensorOptimizer,
+  createTensorStep,
+  sizeOf,
+} from '@induced-metric/core/adapter'
 import { afterAll, describe, expect, it } from 'vitest'
 import { allCapabilities, mountConformance, type ConformanceTarget } from '../src/index.js'
 import { living, tensors, type Tensor } from './targets/arrays.js'
@@ -21,7 +29,7 @@ const target: ConformanceTarget = {
   core,
   create(transformation, parameters) {
     const values = parameters.map(({ name, data, shape }) => {
-      if (data.length !== core.sizeOf(shape))
+      if (data.length !== sizeOf(shape))
         throw new core.InducedMetricError(
           'ERR_SHAPE',
           `parameter ${name} has ${data.length} values for [${shape.join()}]`,
@@ -29,9 +37,9 @@ const target: ConformanceTarget = {
       return tensors.from(data, shape)
     })
     const free = (tensor: Tensor): void => tensors.dispose!(tensor)
-    let optimizer: core.TensorOptimizer<Tensor>
+    let optimizer: TensorOptimizer<Tensor>
     try {
-      optimizer = core.createTensorOptimizer(
+      optimizer = createTensorOptimizer(
         transformation,
         parameters.map((parameter, i) => ({
           ...parameter,
@@ -52,7 +60,7 @@ const target: ConformanceTarget = {
       step(gradients, options) {
         const given = gradients.map((data, i) => {
           const shape = parameters[i]?.shape ?? []
-          return data && tensors.from(data, data.length === core.sizeOf(shape) ? shape : [data.length])
+          return data && tensors.from(data, data.length === sizeOf(shape) ? shape : [data.length])
         })
         try {
           return optimizer.step(given, options)
@@ -86,12 +94,11 @@ describe('createTensorStep', () => {
   const infos = [{ name: 'w', shape: [3], dtype: 'float32' }] as const
   const transformation = core.inducedMetric(core.adam(), { learningRate: 0.1, weightDecay: 0.01 })
   const create = (output: 'parameter' | 'update', backend = tensors) =>
-    core.createTensorStep(transformation, infos, backend, output)
+    createTensorStep(transformation, infos, backend, output)
   const free = (given: Iterable<Tensor | null>): void => {
     for (const tensor of given) if (tensor) tensors.dispose!(tensor)
   }
-  const slotsOf = ({ slots }: core.TensorState<Tensor>): Tensor[] =>
-    slots.flatMap((own) => Object.values(own))
+  const slotsOf = ({ slots }: TensorState<Tensor>): Tensor[] => slots.flatMap((own) => Object.values(own))
 
   it('leaves all it is given alone, so that a step can be taken again', () => {
     const [w, g, step] = [weights(), gradient(), create('parameter')]
@@ -135,7 +142,7 @@ describe('createTensorStep', () => {
 
   it('goes at a learning rate that was set, in the state and in the optimiser', () => {
     const [w, g, step] = [weights(), gradient(), create('parameter')]
-    const faster = core.createTensorStep(
+    const faster = createTensorStep(
       core.inducedMetric(core.adam(), { learningRate: 0.3, weightDecay: 0.01 }),
       infos,
       tensors,
@@ -144,7 +151,7 @@ describe('createTensorStep', () => {
     const first = step.init()
     const set = step.withLearningRate(first, 0.3)
     expect([step.learningRate(first), step.learningRate(set)]).toEqual([0.1, 0.3])
-    const values = (result: core.TensorResult<Tensor>) => [...result.values[0]!.values]
+    const values = (result: TensorResult<Tensor>) => [...result.values[0]!.values]
     const expected = values(faster.take([w], [g], faster.init()))
     expect(values(step.take([w], [g], set))).toEqual(expected)
     expect(values(step.take([w], [g], first))).not.toEqual(expected)
@@ -159,7 +166,7 @@ describe('createTensorStep', () => {
       get: () => current,
       set: (value: Tensor) => void (current = value),
     }
-    const optimizer = core.createTensorOptimizer(transformation, [parameter], tensors)
+    const optimizer = createTensorOptimizer(transformation, [parameter], tensors)
     expect(optimizer.learningRate).toBe(0.1)
     optimizer.learningRate = 0.3
     expect(() => (optimizer.learningRate = NaN)).toThrow(/ERR_OPTION/)
@@ -171,14 +178,14 @@ describe('createTensorStep', () => {
 
   it('refuses states that were made for others, and gradients of another type', () => {
     const [w, g, step] = [weights(), gradient(), create('update')]
-    const bare = core.createTensorStep(
+    const bare = createTensorStep(
       core.inducedMetric(core.sgd(), { learningRate: 1 }),
       infos,
       tensors,
       'update',
     )
     const shape = [{ name: 'w', shape: [1], dtype: 'float32' }] as const
-    const longer = core.createTensorStep(transformation, shape, tensors, 'update')
+    const longer = createTensorStep(transformation, shape, tensors, 'update')
     for (const other of [bare, longer]) {
       const state = other.init()
       expect(() => step.take([w], [g], state)).toThrow(/the state is of other parameters/)
@@ -236,7 +243,7 @@ describe('a framework that fails', () => {
         },
       },
     }
-    const optimizer = core.createTensorOptimizer(
+    const optimizer = createTensorOptimizer(
       core.inducedMetric(core.adam(), { learningRate: 0.1 }),
       [
         {

@@ -1,4 +1,5 @@
-import { checkOptions, perExample } from '@induced-metric/core'
+import { perExample } from '@induced-metric/core'
+import { checkOptions } from '@induced-metric/core/adapter'
 import type {
   Checkpoint,
   PerExampleOptimizer,

@@ -1,5 +1,6 @@
-import { checkOptions, createModelOptimizer, withGroups } from '@induced-metric/core'
-import type { Checkpoint, GroupOf, ModelOptimizer, StepReport, Transformation } from '@induced-metric/core'
+import { checkOptions, createModelOptimizer, withGroups } from '@induced-metric/core/adapter'
+import type { Checkpoint, StepReport, Transformation } from '@induced-metric/core'
+import type { GroupOf, ModelOptimizer } from '@induced-metric/core/adapter'
 import { checkTarget, differentiatedLoss, type Net, type Target, type Vol } from './net.js'
 import { addDecay, weightsOf, type Weights } from './weights.js'
 

@@ -1,4 +1,5 @@
-import { InducedMetricError, joinRows, type Parameter, type TypedArray } from '@induced-metric/core'
+import { InducedMetricError, type Parameter, type TypedArray } from '@induced-metric/core'
+import { joinRows } from '@induced-metric/core/adapter'
 import type { Net, ParamsAndGrads, Vol } from './net.js'
 
 /** Weights that make one parameter, as a layer has them now, and what it lists of them (of a matrix: of its first row). */

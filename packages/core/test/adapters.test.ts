@@ -1,15 +1,12 @@
 import { describe, expect, it } from 'vitest'
+import { adam, createOptimizer, inducedMetric, type ParameterInfo } from '@induced-metric/core'
 import {
-  adam,
   checkOptions,
   createModelOptimizer,
-  createOptimizer,
-  inducedMetric,
   joinRows,
   withGroups,
   type GroupOf,
-  type ParameterInfo,
-} from '@induced-metric/core'
+} from '@induced-metric/core/adapter'
 import { expectError } from './support.js'
 
 // What adapters have in common.

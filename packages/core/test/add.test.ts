@@ -9,8 +9,8 @@ import {
   type Optimizer,
   type OptimizerOptions,
   type Parameter,
-  type WasmMemory,
 } from '@induced-metric/core'
+import type { WasmMemory } from '@induced-metric/core/adapter'
 import { sharedArena } from '../src/engines/wasm/arena.js'
 import { bits, expectError, randomArray } from './support.js'
 

@@ -2,22 +2,19 @@ import { describe, expect, it } from 'vitest'
 import {
   adam,
   algebra,
-  compileScalars,
   definePreconditioner,
   heavyBall,
   inducedMetric,
   lion,
   muon,
-  neededNodes,
-  planStep,
   sgd,
   type ErrorCode,
-  type Graph,
   type Operand,
   type Preconditioner,
   type Shape,
   type Transformation,
 } from '@induced-metric/core'
+import { compileScalars, neededNodes, planStep, type Graph } from '@induced-metric/core/adapter'
 import { buildGraph } from '../src/graph/graph.js'
 import { expectError } from './support.js'
 

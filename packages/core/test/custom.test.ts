@@ -12,11 +12,11 @@ import {
   log,
   logDamped,
   muon,
-  planStep,
   sgd,
   type Embedding,
   type Preconditioner,
 } from '@induced-metric/core'
+import { planStep } from '@induced-metric/core/adapter'
 import { bits, expectError, gradientsOf, optimizerOver, randomArray, stateBits, thrownBy } from './support.js'
 
 const { add, div, dot, ema, matmul, mul, pow, sqrt, square, sub, sum, transpose } = algebra

@@ -6,13 +6,11 @@ import {
   definePreconditioner,
   algebra,
   inducedMetric,
-  planStep,
-  profileScalars,
-  raiseEpsilons,
   rmsprop,
   sgd,
   type Preconditioner,
 } from '@induced-metric/core'
+import { planStep, profileScalars, raiseEpsilons } from '@induced-metric/core/adapter'
 
 const own = definePreconditioner({
   name: 'own',

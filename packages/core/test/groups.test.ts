@@ -8,7 +8,6 @@ import {
   lion,
   log,
   muon,
-  planStep,
   rmsprop,
   sgd,
   type DecayMask,
@@ -19,6 +18,7 @@ import {
   type Preconditioner,
   type TypedArray,
 } from '@induced-metric/core'
+import { planStep } from '@induced-metric/core/adapter'
 import { bits, expectError, gradientsOf, optimizerOver } from './support.js'
 
 const tensors = [

@@ -15,8 +15,8 @@ import {
   type OptimizerOptions,
   type Parameter,
   type Transformation,
-  type WasmMemory,
 } from '@induced-metric/core'
+import type { WasmMemory } from '@induced-metric/core/adapter'
 import type { Orders } from '../src/engines/wasm/threads/worker.js'
 import { bits, expectError, randomArray, type Dtype } from './support.js'
 

@@ -2,18 +2,16 @@ import { describe, expect, it } from 'vitest'
 import {
   adam,
   cosine,
-  createModelOptimizer,
   createOptimizer,
   decodeCheckpoint,
   encodeCheckpoint,
   fromJSON,
   inducedMetric,
   log,
-  planStep,
   sgd,
-  withLearningRate,
   type Transformation,
 } from '@induced-metric/core'
+import { createModelOptimizer, planStep, withLearningRate } from '@induced-metric/core/adapter'
 import { expectError, gradientsOf, optimizerOver, stateBits, type Tensor } from './support.js'
 
 const tensors: readonly Tensor[] = [

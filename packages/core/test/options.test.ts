@@ -12,11 +12,11 @@ import {
   log,
   logDamped,
   muon,
-  planStep,
   rmsprop,
   sgd,
   type InducedMetricOptions,
 } from '@induced-metric/core'
+import { planStep } from '@induced-metric/core/adapter'
 import { bits, expectError } from './support.js'
 
 type Loose = (...given: never[]) => unknown

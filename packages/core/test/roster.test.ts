@@ -2,12 +2,11 @@ import { describe, expect, it } from 'vitest'
 import {
   createOptimizer,
   inducedMetric,
-  planStep,
   sgd,
-  type Company,
   type InducedMetricOptions,
   type ParameterInfo,
 } from '@induced-metric/core'
+import { planStep, type Company } from '@induced-metric/core/adapter'
 import { expectError } from './support.js'
 
 const vectors = (...names: readonly string[]): ParameterInfo[] =>

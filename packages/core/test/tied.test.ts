@@ -18,7 +18,6 @@ import {
   logDamped,
   muon,
   piecewise,
-  planStep,
   rateFree,
   rmsprop,
   root,
@@ -28,6 +27,7 @@ import {
   type InducedMetricOptions,
   type Transformation,
 } from '@induced-metric/core'
+import { planStep } from '@induced-metric/core/adapter'
 import { expectError } from './support.js'
 
 const one = (value = 1) => [{ name: 'w', shape: [1], data: new Float64Array([value]) }]

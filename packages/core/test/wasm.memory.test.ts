@@ -3,14 +3,8 @@ import { runInNewContext } from 'node:vm'
 import { setTimeout } from 'node:timers/promises'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import type {
-  Optimizer,
-  OptimizerOptions,
-  Parameter,
-  Transformation,
-  TypedArray,
-  WasmMemory,
-} from '@induced-metric/core'
+import type { Optimizer, OptimizerOptions, Parameter, Transformation, TypedArray } from '@induced-metric/core'
+import type { WasmMemory } from '@induced-metric/core/adapter'
 import { createArena } from '../src/engines/wasm/arena.js'
 import { bits, randomArray } from './support.js'
 
@@ -23,7 +17,7 @@ interface Platform {
 }
 const { WebAssembly } = globalThis as unknown as Platform
 
-type Core = typeof import('@induced-metric/core')
+type Core = typeof import('@induced-metric/core') & typeof import('@induced-metric/core/adapter')
 
 /** The core as it is loaded first: no memory has been made. */
 let core: Core
@@ -34,7 +28,7 @@ let left: number
 
 beforeEach(async () => {
   vi.resetModules()
-  core = await import('@induced-metric/core')
+  core = { ...(await import('@induced-metric/core')), ...(await import('@induced-metric/core/adapter')) }
   memories = []
   left = Infinity
   const { Memory } = WebAssembly

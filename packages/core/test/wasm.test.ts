@@ -4,17 +4,14 @@ import {
   adam,
   createOptimizer,
   inducedMetric,
-  instantiateStep,
   log,
   muon,
-  planStep,
   rmsprop,
   sgd,
   type Optimizer,
   type OptimizerOptions,
-  type Scalars,
-  type WasmMemory,
 } from '@induced-metric/core'
+import { instantiateStep, planStep, type Scalars, type WasmMemory } from '@induced-metric/core/adapter'
 import { encodeMatrixModule } from '../src/engines/wasm/codegen/matmul.js'
 import { compileStep, encodeStep } from '../src/engines/wasm/codegen/program.js'
 import { bits, expectError, randomArray, type Dtype } from './support.js'
@@ -304,7 +301,8 @@ describe('where WebAssembly is missing', () => {
     vi.resetModules()
     vi.stubGlobal('WebAssembly', stub)
     const core = await import('@induced-metric/core')
-    expect(core.isWasmSupported()).toBe(false)
+    const adapter = await import('@induced-metric/core/adapter')
+    expect(adapter.isWasmSupported()).toBe(false)
     const transformation = core.inducedMetric(core.sgd(), { learningRate: 1 })
     const parameter = { name: 'p', shape: [1], data: new Float32Array(1) }
     core.createOptimizer(transformation, [parameter]).step([new Float32Array([1])])
@@ -312,8 +310,8 @@ describe('where WebAssembly is missing', () => {
     for (const call of [
       () => core.createOptimizer(transformation, [parameter], { engine: 'wasm' }),
       () =>
-        core.instantiateStep(
-          core.planStep(transformation, [parameter]).parameters[0]!.graph,
+        adapter.instantiateStep(
+          adapter.planStep(transformation, [parameter]).parameters[0]!.graph,
           'float32',
           {} as never,
           {} as never,

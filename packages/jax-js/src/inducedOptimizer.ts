@@ -1,17 +1,19 @@
 import {
-  checkOptions,
-  createTensorStep,
   InducedMetricError,
-  withGroups,
   type Checkpoint,
-  type GroupOf,
   type ParameterInfo,
   type StepReport,
+  type Transformation,
+} from '@induced-metric/core'
+import {
+  checkOptions,
+  createTensorStep,
+  withGroups,
+  type GroupOf,
   type TensorInfo,
   type TensorState,
   type TensorStep,
-  type Transformation,
-} from '@induced-metric/core'
+} from '@induced-metric/core/adapter'
 import { numpy as np, tree, type JsTree } from '@jax-js/jax'
 import { leavesOf, valuesFor, withLeaves, type Leaf } from './leaves.js'
 import { refuseForeign, tensors } from './tensors.js'

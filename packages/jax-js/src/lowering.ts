@@ -1,5 +1,5 @@
 import { jit, numpy as np } from '@jax-js/jax'
-import type { Lowering } from '@induced-metric/core'
+import type { Lowering } from '@induced-metric/core/adapter'
 
 /** An operation that leaves its operands to whoever has them: jax-js's own consume theirs. */
 function keep(operation: (...operands: np.Array[]) => np.Array) {

@@ -1,5 +1,6 @@
 import { Array as JaxArray, jit, numpy as np } from '@jax-js/jax'
-import { InducedMetricError, type TensorBackend } from '@induced-metric/core'
+import { InducedMetricError } from '@induced-metric/core'
+import type { TensorBackend } from '@induced-metric/core/adapter'
 import { lowering } from './lowering.js'
 
 /** What the optimiser does with arrays of jax-js besides computing. */

@@ -1,4 +1,5 @@
-import { InducedMetricError, type Checkpoint, type StepPlan } from '@induced-metric/core'
+import { InducedMetricError, type Checkpoint } from '@induced-metric/core'
+import type { StepPlan } from '@induced-metric/core/adapter'
 import type { Scalar, Tensor, TensorFlow, Variable } from './namespace.js'
 import { checkForm, matchStates } from './matchStates.js'
 

@@ -1,4 +1,5 @@
-import { algebra, type Graph } from '@induced-metric/core'
+import { algebra } from '@induced-metric/core'
+import type { Graph } from '@induced-metric/core/adapter'
 import type { Constants } from './constants.js'
 import type { Lowering } from './lowering.js'
 import type { Tensor, TensorFlow } from './namespace.js'

@@ -1,4 +1,5 @@
-import type { Checkpoint, GroupOf, StepReport, Transformation } from '@induced-metric/core'
+import type { Checkpoint, StepReport, Transformation } from '@induced-metric/core'
+import type { GroupOf } from '@induced-metric/core/adapter'
 import type { Optimizer } from '@tensorflow/tfjs-core'
 import type { NamedTensor, NamedTensorMap, Scalar, Variable } from './namespace.js'
 

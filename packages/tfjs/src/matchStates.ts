@@ -1,11 +1,5 @@
-import {
-  checkParameterState,
-  InducedMetricError,
-  type Checkpoint,
-  type ParameterState,
-  type PlannedParameter,
-  type StepPlan,
-} from '@induced-metric/core'
+import { InducedMetricError, type Checkpoint, type ParameterState } from '@induced-metric/core'
+import { checkParameterState, type PlannedParameter, type StepPlan } from '@induced-metric/core/adapter'
 import { stemOf } from './names.js'
 
 /** A saved state and the parameter it belongs to. */

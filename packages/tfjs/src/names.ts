@@ -1,4 +1,5 @@
-import type { DecayMask, GroupSettings, Transformation } from '@induced-metric/core'
+import type { DecayMask, Transformation } from '@induced-metric/core'
+import type { GroupSettings } from '@induced-metric/core/adapter'
 
 /** A name without the number that TensorFlow.js appends where there is a variable of that name already. */
 export function stemOf(name: string): string {

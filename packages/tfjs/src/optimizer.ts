@@ -1,4 +1,17 @@
 import {
+  decodeCheckpoint,
+  encodeCheckpoint,
+  fromJSON,
+  inducedMetric,
+  InducedMetricError,
+  sgd,
+  type Checkpoint,
+  type FromJSONOptions,
+  type ParameterInfo,
+  type StepReport,
+  type Transformation,
+} from '@induced-metric/core'
+import {
   averagedSlot,
   changeOutput,
   checkCheckpoint,
@@ -8,32 +21,21 @@ import {
   checkTransformation,
   composeReport,
   createStepper,
-  decodeCheckpoint,
-  encodeCheckpoint,
-  fromJSON,
-  inducedMetric,
-  InducedMetricError,
   initialReport,
   lossCount,
   learningRateAt,
   planStep,
   raiseEpsilons,
   refusal,
-  sgd,
   stepStatus,
   withGroups,
   withValues,
   withLearningRate,
-  type Checkpoint,
-  type FromJSONOptions,
   type GroupOf,
-  type ParameterInfo,
   type ScalarState,
   type StepPlan,
   type Stepper,
-  type StepReport,
-  type Transformation,
-} from '@induced-metric/core'
+} from '@induced-metric/core/adapter'
 import type { Optimizer } from '@tensorflow/tfjs-core'
 import { checkFit, checkLoss, checkVariables, lossRequired } from './checks.js'
 import { createConstants } from './constants.js'

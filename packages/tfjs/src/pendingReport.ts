@@ -1,4 +1,4 @@
-import type { MetricUnit } from '@induced-metric/core'
+import type { MetricUnit } from '@induced-metric/core/adapter'
 import type { Tensor, TensorFlow } from './namespace.js'
 import type { UnitOutcome } from './step.js'
 

@@ -1,13 +1,10 @@
 import {
-  initialSlots,
   InducedMetricError,
-  lossCount,
   type Checkpoint,
-  type MetricUnit,
   type ParameterState,
-  type StepPlan,
   type Transformation,
 } from '@induced-metric/core'
+import { initialSlots, lossCount, type MetricUnit, type StepPlan } from '@induced-metric/core/adapter'
 import { checkForm, matchStates } from './matchStates.js'
 import type { Tensor, TensorFlow } from './namespace.js'
 

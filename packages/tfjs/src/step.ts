@@ -6,7 +6,7 @@ import {
   type MetricUnit,
   type PlannedParameter,
   type StepPlan,
-} from '@induced-metric/core'
+} from '@induced-metric/core/adapter'
 import type { Evaluation, Evaluator } from './evaluation.js'
 import type { Scalar, Tensor, Variable } from './namespace.js'
 import { valuesOf, type State, type VariableState } from './state.js'

@@ -1,4 +1,5 @@
-import { refusal, stepStatus, type Transformation } from '@induced-metric/core'
+import type { Transformation } from '@induced-metric/core'
+import { refusal, stepStatus } from '@induced-metric/core/adapter'
 import type { Evaluator } from './evaluation.js'
 import { readScalars } from './pendingReport.js'
 import type { Scalar, Tensor, TensorFlow } from './namespace.js'

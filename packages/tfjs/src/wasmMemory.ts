@@ -5,7 +5,7 @@ import {
   isWasmSupported,
   type Allocator,
   type WasmMemory,
-} from '@induced-metric/core'
+} from '@induced-metric/core/adapter'
 import type { Tensor, TensorFlow } from './namespace.js'
 
 /** A new tensor for a parameter: where its values are to be written, and how it then becomes a tensor. */

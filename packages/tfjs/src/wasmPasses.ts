@@ -6,7 +6,7 @@ import {
   type StepKernels,
   type StepPlan,
   type TensorBinding,
-} from '@induced-metric/core'
+} from '@induced-metric/core/adapter'
 import type { HostMemory, Output } from './wasmMemory.js'
 import type { Tensor, Variable } from './namespace.js'
 import type { VariableState } from './state.js'

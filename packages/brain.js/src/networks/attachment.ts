@@ -1,4 +1,5 @@
-import type { GroupOf, Transformation } from '@induced-metric/core'
+import type { Transformation } from '@induced-metric/core'
+import type { GroupOf } from '@induced-metric/core/adapter'
 import type { Training } from '../batches.js'
 
 /** The options of `useOptimizer`, defaults filled in. */

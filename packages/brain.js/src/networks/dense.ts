@@ -1,4 +1,5 @@
-import { InducedMetricError, withGroups } from '@induced-metric/core'
+import { InducedMetricError } from '@induced-metric/core'
+import { withGroups } from '@induced-metric/core/adapter'
 import type { Attachment, Settings } from './attachment.js'
 import { halfSquares, outerProduct } from '../gradients/arithmetic.js'
 import { deltasOf } from '../gradients/deltas.js'

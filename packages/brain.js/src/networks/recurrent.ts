@@ -1,4 +1,4 @@
-import { withGroups } from '@induced-metric/core'
+import { withGroups } from '@induced-metric/core/adapter'
 import { gatherRows, halfSquares } from '../gradients/arithmetic.js'
 import type { Attachment, Settings } from './attachment.js'
 import { createHooks } from '../hooks.js'

@@ -1,4 +1,5 @@
 import * as core from '@induced-metric/core'
+import { sizeOf } from '@induced-metric/core/adapter'
 import { allCapabilities } from '@induced-metric/conformance'
 
 /**
@@ -112,7 +113,7 @@ function createSession(network, attach, transformation, parameters) {
 function matrixOf({ initialLayerInputs: [example] }, { shape, data }) {
   const Matrix = /** @type {new (rows: number, columns: number) => Matrix} */ (example?.constructor)
   const [rows = 1, ...columns] = shape
-  const matrix = new Matrix(rows, core.sizeOf(columns))
+  const matrix = new Matrix(rows, sizeOf(columns))
   matrix.weights = /** @type {Float32Array} */ (data)
   return matrix
 }

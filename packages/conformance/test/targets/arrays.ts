@@ -1,4 +1,5 @@
-import type { TensorBackend, TypedArray } from '@induced-metric/core'
+import type { TypedArray } from '@induced-metric/core'
+import type { TensorBackend } from '@induced-metric/core/adapter'
 
 // A framework with tensors of its own that is as small as can be, and counts what it has made.
 

@@ -1,4 +1,5 @@
 import * as core from '@induced-metric/core'
+import { planStep } from '@induced-metric/core/adapter'
 import type {
   Capability,
   ConformanceTarget,
@@ -440,7 +441,7 @@ function createSession(
 
     save() {
       alive()
-      const plan = core.planStep(transformation, parameters)
+      const plan = planStep(transformation, parameters)
       return core.encodeCheckpoint({
         format: 'induced-metric-checkpoint',
         version: 1,
@@ -471,7 +472,7 @@ function createSession(
       alive()
       if (has('a bad checkpoint half loaded')) step = 0
       const saved = core.decodeCheckpoint(bytes)
-      const plan = core.planStep(transformation, parameters)
+      const plan = planStep(transformation, parameters)
       const fits =
         saved.hash === plan.hash &&
         saved.parameters.length === held.length &&

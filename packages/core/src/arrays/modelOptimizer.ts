@@ -35,7 +35,8 @@ export interface ModelOptimizer<P extends Parameter = Parameter> extends Pick<
  *
  * @example
  * ```ts
- * import { adam, createModelOptimizer, inducedMetric } from '@induced-metric/core'
+ * import { adam, inducedMetric } from '@induced-metric/core'
+ * import { createModelOptimizer } from '@induced-metric/core/adapter'
  *
  * const model = { weights: new Float32Array([1, -2]) }
  * const optimizer = createModelOptimizer(inducedMetric(adam(), { learningRate: 0.1 }), () => [

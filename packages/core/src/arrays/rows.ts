@@ -22,7 +22,7 @@ const joined = new WeakMap<TypedArray, JoinedRows<TypedArray>>()
  *
  * @example
  * ```ts
- * import { joinRows } from '@induced-metric/core'
+ * import { joinRows } from '@induced-metric/core/adapter'
  *
  * const neurons = [{ weights: new Float32Array([1, 2]) }, { weights: new Float32Array([3, 4]) }]
  * const { data, rows } = joinRows(neurons.map(({ weights }) => weights))

@@ -8,7 +8,7 @@ import { optionRanges, type GroupSettings, type Transformation } from '../transf
  *
  * @example
  * ```ts
- * import { checkLearningRate } from '@induced-metric/core'
+ * import { checkLearningRate } from '@induced-metric/core/adapter'
  *
  * checkLearningRate(0.01)
  * ```

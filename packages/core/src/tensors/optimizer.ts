@@ -68,7 +68,8 @@ export interface TensorOptimizer<T> {
  *
  * @example
  * ```ts no-run
- * import { adam, createTensorOptimizer, inducedMetric, type TensorBackend } from '@induced-metric/core'
+ * import { adam, inducedMetric } from '@induced-metric/core'
+ * import { createTensorOptimizer, type TensorBackend } from '@induced-metric/core/adapter'
  *
  * interface Tensor { readonly shape: number[] } // the framework's
  * declare const backend: TensorBackend<Tensor>

@@ -12,7 +12,7 @@ export type GroupOf = (parameter: ParameterInfo) => string | undefined
  *
  * @example
  * ```ts
- * import { withGroups } from '@induced-metric/core'
+ * import { withGroups } from '@induced-metric/core/adapter'
  *
  * const parameters = [{ name: 'dense/kernel', shape: [4, 2] }, { name: 'dense/bias', shape: [2] }]
  * const grouped = withGroups(parameters, ({ shape }) => (shape.length < 2 ? 'vectors' : undefined))

@@ -8,7 +8,7 @@ const longestCompared = 100
  *
  * @example
  * ```ts
- * import { nearestNames } from '@induced-metric/core'
+ * import { nearestNames } from '@induced-metric/core/adapter'
  *
  * console.log(nearestNames('kernal', ['bias', 'kernel', 'gain'], 1)) // ['kernel']
  * ```

@@ -22,7 +22,7 @@ export type OptionSpec =
  *
  * @example
  * ```ts
- * import { checkOptions, type GroupOf } from '@induced-metric/core'
+ * import { checkOptions, type GroupOf } from '@induced-metric/core/adapter'
  *
  * interface TrainerOptions {
  *   readonly batchSize?: number

@@ -5,6 +5,7 @@
 import { createRequire } from 'node:module'
 import { allCapabilities } from '@induced-metric/conformance'
 import * as core from '@induced-metric/core'
+import { sizeOf } from '@induced-metric/core/adapter'
 import { applyUpdates, inducedOptimizer } from '@induced-metric/jax-js'
 import { defaultDevice, numpy as np, tree } from '@jax-js/jax'
 
@@ -47,7 +48,7 @@ function target(backend) {
       const names = parameters.map(({ name }) => name)
       const groups = new Map(parameters.map(({ name, group }) => [name, group]))
       for (const { name, shape, data } of parameters) {
-        if (data.length === core.sizeOf(shape)) continue
+        if (data.length === sizeOf(shape)) continue
         const counts = `parameter ${name} has ${data.length} values, and the shape [${shape.join(', ')}]`
         throw new core.InducedMetricError('ERR_SHAPE', counts)
       }
@@ -129,7 +130,7 @@ function asAtFirst(session) {
  * @param {readonly number[]} shape
  */
 function arrayOf(data, shape) {
-  const fits = data.length === core.sizeOf(shape)
+  const fits = data.length === sizeOf(shape)
   const dtype = data instanceof Float64Array ? np.float64 : np.float32
   if (data.length === 0) return np.zeros(fits ? [...shape] : [0], { dtype })
   return np.array(data.slice(), {

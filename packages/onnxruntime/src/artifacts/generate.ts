@@ -1,5 +1,6 @@
 import { clone } from '@bufbuild/protobuf'
-import { checkOptions, InducedMetricError } from '@induced-metric/core'
+import { InducedMetricError } from '@induced-metric/core'
+import { checkOptions } from '@induced-metric/core/adapter'
 import type { Artifact } from '../ort/readArtifact.js'
 import { writeCheckpoint } from '../checkpoint/write.js'
 import type { ExternalData } from '../externalData/resolve.js'

@@ -1,4 +1,5 @@
-import { InducedMetricError, nearestNames } from '@induced-metric/core'
+import { InducedMetricError } from '@induced-metric/core'
+import { nearestNames } from '@induced-metric/core/adapter'
 
 /** One pattern: a name in which `*` stands for any run of characters, dots among them, or a regular expression. */
 export type NamePattern = string | RegExp

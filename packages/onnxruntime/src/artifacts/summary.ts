@@ -1,4 +1,4 @@
-import { sizeOf } from '@induced-metric/core'
+import { sizeOf } from '@induced-metric/core/adapter'
 import type { ValueType, ValueTypes } from '../rewrite/valueTypes.js'
 import { elementTypeOf } from '../proto/dataType.js'
 import { canonicalDomain, type Model } from '../proto/model.js'

@@ -1,4 +1,5 @@
-import { InducedMetricError, sizeOf } from '@induced-metric/core'
+import { InducedMetricError } from '@induced-metric/core'
+import { sizeOf } from '@induced-metric/core/adapter'
 import type { Artifact } from '../ort/readArtifact.js'
 import type { ValueTypes } from '../rewrite/valueTypes.js'
 import { freshNames, namesIn, dropUnused } from '../proto/graph.js'

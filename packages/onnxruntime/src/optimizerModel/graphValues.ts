@@ -1,4 +1,4 @@
-import type { Graph } from '@induced-metric/core'
+import type { Graph } from '@induced-metric/core/adapter'
 import { dataType } from '../proto/dataType.js'
 import { operators } from './operators.js'
 import type { ModelBuilder } from '../proto/modelBuilder.js'

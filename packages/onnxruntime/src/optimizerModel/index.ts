@@ -1,6 +1,6 @@
+import { InducedMetricError, type ParameterInfo, type Transformation } from '@induced-metric/core'
 import {
   clipGraph,
-  InducedMetricError,
   initialSlots,
   isTied,
   parseModelInput,
@@ -9,12 +9,10 @@ import {
   profileEntries,
   unitEntries,
   type MetricUnit,
-  type ParameterInfo,
   type Profile,
   type ScalarEntry,
   type StepPlan,
-  type Transformation,
-} from '@induced-metric/core'
+} from '@induced-metric/core/adapter'
 import { transformationKey } from './read.js'
 import { dataType } from '../proto/dataType.js'
 import { writeModel } from '../proto/model.js'

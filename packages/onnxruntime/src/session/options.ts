@@ -1,9 +1,5 @@
-import {
-  checkOptions,
-  checkTransformation,
-  InducedMetricError,
-  type Transformation,
-} from '@induced-metric/core'
+import { InducedMetricError, type Transformation } from '@induced-metric/core'
+import { checkOptions, checkTransformation } from '@induced-metric/core/adapter'
 import type { Artifact } from '../ort/readArtifact.js'
 import type { LoweringTable } from '../lowering/table.js'
 import type { Ort } from '../ort/ort.js'

@@ -1,4 +1,5 @@
-import { InducedMetricError, sizeOf, type Parameter, type TypedArray } from '@induced-metric/core'
+import { InducedMetricError, type Parameter, type TypedArray } from '@induced-metric/core'
+import { sizeOf } from '@induced-metric/core/adapter'
 import type { LoweredTrainingModel } from '../lowering/lower.js'
 import { typeOf } from '../rewrite/valueTypes.js'
 import { matrixRows } from '../rewrite/matrixRows.js'

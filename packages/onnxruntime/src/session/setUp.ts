@@ -1,4 +1,5 @@
-import { createOptimizer, inducedMetric, sgd, withGroups, type Optimizer } from '@induced-metric/core'
+import { createOptimizer, inducedMetric, sgd, type Optimizer } from '@induced-metric/core'
+import { withGroups } from '@induced-metric/core/adapter'
 import { isRemote, readArtifact, type Artifact } from '../ort/readArtifact.js'
 import { readCheckpoint, readCheckpointFile } from '../checkpoint/index.js'
 import { defaultLearningRate, readOptimizerModel } from '../optimizerModel/read.js'

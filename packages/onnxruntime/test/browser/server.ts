@@ -11,6 +11,7 @@ const packages: Readonly<Record<string, string>> = {
   '@bufbuild/protobuf': '/node_modules/@bufbuild/protobuf/dist/esm/index.js',
   '@bufbuild/protobuf/codegenv2': '/node_modules/@bufbuild/protobuf/dist/esm/codegenv2/index.js',
   '@induced-metric/core': '/packages/core/dist/index.js',
+  '@induced-metric/core/adapter': '/packages/core/dist/adapter.js',
   flatbuffers: '/node_modules/flatbuffers/mjs/flatbuffers.js',
 }
 

@@ -5,6 +5,7 @@
  */
 import { allCapabilities } from '@induced-metric/conformance'
 import * as core from '@induced-metric/core'
+import { planStep } from '@induced-metric/core/adapter'
 import { TrainingSession } from '@induced-metric/onnxruntime'
 import { fedModel, feedName, lossName } from './fedModel.js'
 
@@ -37,7 +38,7 @@ export function onnxruntimeTarget(ort, { name, version, backend }) {
     core,
     async create(transformation, parameters) {
       // A model cannot say what is wrong with these; the core can.
-      core.planStep(transformation, parameters)
+      planStep(transformation, parameters)
       const trainable = parameters.map(({ name, shape, data }) => ({
         name,
         dims: shape,

@@ -24,7 +24,8 @@ import { isShared, isWasmSupported, type WasmMemory } from './memory.js'
  *
  * @example
  * ```ts no-run
- * import { inducedMetric, instantiateStep, planStep, sgd, type WasmMemory } from '@induced-metric/core'
+ * import { inducedMetric, sgd } from '@induced-metric/core'
+ * import { instantiateStep, planStep, type WasmMemory } from '@induced-metric/core/adapter'
  *
  * declare const memory: WasmMemory // a framework's, with its allocator
  * declare const malloc: (bytes: number) => number

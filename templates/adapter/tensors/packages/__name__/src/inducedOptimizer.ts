@@ -1,11 +1,5 @@
-import {
-  checkOptions,
-  createTensorOptimizer,
-  withGroups,
-  type GroupOf,
-  type TensorOptimizer,
-  type Transformation,
-} from '@induced-metric/core'
+import type { Transformation } from '@induced-metric/core'
+import { checkOptions, createTensorOptimizer, withGroups, type GroupOf, type TensorOptimizer } from '@induced-metric/core/adapter'
 import { tensors, type Tensor } from './tensors.js'
 
 /** FILL IN: what is trained. Put the framework's own variables or parameters here. */

@@ -1,4 +1,4 @@
-import type { Lowering } from '@induced-metric/core'
+import type { Lowering } from '@induced-metric/core/adapter'
 import { fillIn } from './fillIn.js'
 import type { Tensor } from './tensors.js'
 

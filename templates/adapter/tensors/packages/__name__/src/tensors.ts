@@ -1,4 +1,4 @@
-import type { TensorBackend } from '@induced-metric/core'
+import type { TensorBackend } from '@induced-metric/core/adapter'
 import { fillIn } from './fillIn.js'
 import { lowering } from './lowering.js'
 

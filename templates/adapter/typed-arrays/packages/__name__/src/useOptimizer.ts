@@ -1,12 +1,5 @@
-import {
-  checkOptions,
-  createModelOptimizer,
-  withGroups,
-  type Checkpoint,
-  type GroupOf,
-  type StepReport,
-  type Transformation,
-} from '@induced-metric/core'
+import type { Checkpoint, StepReport, Transformation } from '@induced-metric/core'
+import { checkOptions, createModelOptimizer, withGroups, type GroupOf } from '@induced-metric/core/adapter'
 import { gradientsOf, parametersOf, replaceUpdate, type Model } from './framework.js'
 
 /** The options of {@link useOptimizer}. */

@@ -1,4 +1,4 @@
-import { sizeOf } from '@induced-metric/core'
+import { sizeOf } from '@induced-metric/core/adapter'
 import type { Tensor, Variable } from '@induced-metric/__name__'
 
 import type { Batch } from '../data/batches.js'

@@ -5,6 +5,7 @@
 import { createRequire } from 'node:module'
 import { allCapabilities } from '@induced-metric/conformance'
 import * as core from '@induced-metric/core'
+import { sizeOf } from '@induced-metric/core/adapter'
 import { inducedOptimizer, tensors } from '@induced-metric/__name__'
 
 /**
@@ -35,7 +36,7 @@ const target = {
   create(transformation, parameters) {
     const groups = new Map(parameters.map(({ name, group }) => [name, group]))
     const variables = parameters.map(({ name, shape, data }) => {
-      if (data.length !== core.sizeOf(shape)) {
+      if (data.length !== sizeOf(shape)) {
         const counts = `parameter ${name} has ${data.length} values, and the shape [${shape.join(', ')}]`
         throw new core.InducedMetricError('ERR_SHAPE', counts)
       }
@@ -72,7 +73,7 @@ const target = {
  * @param {readonly number[]} shape
  */
 function gradientOf(data, shape) {
-  return tensors.from(data, data.length === core.sizeOf(shape) ? shape : [data.length])
+  return tensors.from(data, data.length === sizeOf(shape) ? shape : [data.length])
 }
 
 /** What there is to test: one entry for each backend, or version of the framework. */

@@ -1,5 +1,5 @@
-import type { Checkpoint, ParameterState } from '../checkpoint/checkpoint.js'
-import { matchCheckpoint, saveUnit } from '../checkpoint/match.js'
+import type { Checkpoint } from '../checkpoint/checkpoint.js'
+import { matchCheckpoint, saveState } from '../checkpoint/match.js'
 import { elementType, type Slots, type TypedArray } from '../dtype.js'
 import type { Engine, EngineFactory } from '../engines/engine.js'
 import { createReferenceEngine } from '../engines/reference/index.js'
@@ -7,16 +7,17 @@ import { isShared, isWasmMemory, isWasmSupported, type WasmMemory } from '../eng
 import { isNoMemory } from '../engines/wasm/pool.js'
 import { createWasmEngine } from '../engines/wasm/tenant.js'
 import type { Helper } from '../engines/wasm/threads/host.js'
-import { InducedMetricError, isList, show } from '../errors.js'
+import { disposedError, isList, optionError, shapeError, show, unsupported } from '../errors.js'
 import { sizeOf } from '../shape.js'
+import { checkGradientCount, checkLoss } from '../step/checks.js'
 import { initialSlots } from '../step/initialSlots.js'
 import { checkLearningRate, learningRateAt, withLearningRate } from '../step/learningRate.js'
-import { checkLoss, planStep, type StepPlan } from '../step/plan.js'
+import { planStep, type StepPlan } from '../step/plan.js'
 import { composeReport, initialReport, restoredReport, type StepReport } from '../step/report.js'
 import { averagedSlot } from '../step/stepGraph.js'
 import { createStepper, initialUnit, type ScalarState, type Stepper } from '../step/stepper.js'
 import { checkOwnValues, withValues } from '../step/withValues.js'
-import type { Company } from '../transformation/roster.js'
+import type { RestOfModel } from '../transformation/namesInOptions.js'
 import { checkTransformation } from '../transformation/transformation.js'
 import type { ParameterInfo, Transformation } from '../transformation/types.js'
 import { checkOptions } from '../validation/options.js'
@@ -236,14 +237,11 @@ export function createOptimizer(
   if (memory !== undefined && (createEngine !== createWasmEngine || !isWasmMemory(memory))) {
     const problem =
       createEngine === createWasmEngine ? show(memory) : 'one to an engine that has no use for it'
-    throw new InducedMetricError(
-      'ERR_OPTION',
-      `memory must be a WebAssembly.Memory for the wasm engine, given ${problem}`,
-    )
+    throw optionError(`memory must be a WebAssembly.Memory for the wasm engine, given ${problem}`)
   }
   if (helper !== undefined) checkHelper(helper, createEngine === createWasmEngine, memory)
-  const company = others === undefined ? {} : { others }
-  const plan = planStep(transformation, parameters.map(infoOf), company)
+  const rest = others === undefined ? {} : { others }
+  const plan = planStep(transformation, parameters.map(infoOf), rest)
   checkData(parameters)
   checkApart(parameters)
   const create = (make: EngineFactory, givesWay: boolean): Engine => {
@@ -261,7 +259,7 @@ export function createOptimizer(
   }
   // Who gives a memory or a helper has chosen the engine that has a use for them.
   const isOpen = engineName === 'auto' && memory === undefined && helper === undefined
-  return new PlannedOptimizer(plan, company, create(createEngine, isOpen), parameters)
+  return new PlannedOptimizer(plan, rest, create(createEngine, isOpen), parameters)
 }
 
 /** Throws ERR_OPTION unless a helper is one, and of use; ERR_NOT_SUPPORTED where threads share no memory. */
@@ -275,16 +273,12 @@ function checkHelper(helper: unknown, isWasm: boolean, memory: WasmMemory | unde
         ? 'one with a memory that is not shared'
         : undefined
   if (problem !== undefined) {
-    throw new InducedMetricError(
-      'ERR_OPTION',
+    throw optionError(
       `helper must be a Worker for the wasm engine, on its own memory or a shared one, given ${problem}`,
     )
   }
   if (typeof SharedArrayBuffer !== 'undefined') return
-  throw new InducedMetricError(
-    'ERR_NOT_SUPPORTED',
-    'threads share no memory here: a page has to be isolated from other origins for a helper',
-  )
+  throw unsupported('threads share no memory here: a page has to be isolated from other origins for a helper')
 }
 
 /** What a plan is to know of a parameter, which should not keep hold of its array. */
@@ -298,22 +292,20 @@ function infoOf(parameter: ParameterInfo): ParameterInfo {
 /** Throws ERR_OPTION unless parameters are given as an array. */
 function checkList(parameters: unknown): void {
   if (isList(parameters)) return
-  throw new InducedMetricError('ERR_OPTION', `parameters must be an array, given ${show(parameters)}`)
+  throw optionError(`parameters must be an array, given ${show(parameters)}`)
 }
 
 /** Throws ERR_SHAPE unless the arrays are of a type to work on, and of the size of their shapes. */
 function checkData(parameters: readonly Parameter[]): void {
   for (const { name, shape, data } of parameters) {
     if (elementType(data) === undefined) {
-      throw new InducedMetricError(
-        'ERR_SHAPE',
+      throw shapeError(
         `parameter ${show(name)}: data must be a Float32Array or Float64Array, given ${show(data)}`,
       )
     }
     const size = sizeOf(shape)
     if (data.length === size) continue
-    throw new InducedMetricError(
-      'ERR_SHAPE',
+    throw shapeError(
       `parameter ${show(name)}: shape [${shape.join(', ')}] has ${size} elements, data has ${data.length}`,
     )
   }
@@ -334,8 +326,7 @@ function checkApart(parameters: readonly OptimizerParameter[]): void {
     for (let i = 1; i < sharers.length; i++) {
       const [before, after] = [sharers[i - 1]!, sharers[i]!]
       if (before.data.byteOffset + before.data.byteLength <= after.data.byteOffset) continue
-      throw new InducedMetricError(
-        'ERR_SHAPE',
+      throw shapeError(
         `parameters ${show(before.name)} and ${show(after.name)} share elements of one array; give weights that are ` +
           'tied once, with the sum of their gradients',
       )
@@ -347,8 +338,7 @@ function chooseEngine(name: NonNullable<OptimizerOptions['engine']>): EngineFact
   if (name === 'reference') return createReferenceEngine
   if (isWasmSupported()) return createWasmEngine
   if (name === 'auto') return createReferenceEngine
-  throw new InducedMetricError(
-    'ERR_NOT_SUPPORTED',
+  throw unsupported(
     "WebAssembly with vector instructions cannot be compiled here; use engine: 'auto' or 'reference'. A content " +
       "security policy has to allow 'wasm-unsafe-eval'",
   )
@@ -359,7 +349,7 @@ class PlannedOptimizer implements Optimizer {
   gradients: readonly OptimizerParameter[] = []
   readonly engine: Engine['kind']
   readonly #state: ScalarState = { steps: [], units: [] }
-  readonly #company: Company
+  readonly #rest: RestOfModel
   #plan: StepPlan
   #stepper: Stepper
   #engine: Engine | undefined
@@ -370,9 +360,9 @@ class PlannedOptimizer implements Optimizer {
   /** Whether the parameters hold their averages at the moment. */
   #isAveraged = false
 
-  constructor(plan: StepPlan, company: Company, engine: Engine, parameters: readonly Parameter[]) {
+  constructor(plan: StepPlan, rest: RestOfModel, engine: Engine, parameters: readonly Parameter[]) {
     this.#plan = plan
-    this.#company = company
+    this.#rest = rest
     this.#engine = engine
     this.engine = engine.kind
     this.#stepper = createStepper(plan)
@@ -383,7 +373,7 @@ class PlannedOptimizer implements Optimizer {
     const engine = this.#alive()
     checkList(parameters)
     const { transformation, parameters: before } = this.#plan
-    const plan = planStep(transformation, [...before, ...parameters].map(infoOf), this.#company)
+    const plan = planStep(transformation, [...before, ...parameters].map(infoOf), this.#rest)
     checkData(parameters)
     checkApart([...this.parameters, ...parameters])
     const another = engine.add(
@@ -485,41 +475,24 @@ class PlannedOptimizer implements Optimizer {
 
   save(): Checkpoint {
     const arrays = this.#alive().arrays()
-    const { hash, parameters, units } = this.#plan
-    return {
-      format: 'induced-metric-checkpoint',
-      version: 1,
-      hash,
-      step: this.#report.step,
-      skippedSteps: this.#report.skippedSteps,
-      ...(this.#fixedRate !== undefined && { learningRate: this.#fixedRate }),
-      units: units.map((unit, i) => saveUnit(unit, this.#state.units[i]!)),
-      parameters: parameters.map(({ name, shape }, index): ParameterState => {
-        const slots = Object.entries(arrays.slots[index]!).map(
-          ([slot, data]) => [slot, data.slice()] as const,
-        )
-        const dtype = elementType(arrays.parameters[index])!
-        return {
-          name,
-          shape: [...shape],
-          dtype,
-          steps: this.#state.steps[index]!,
-          slots: Object.fromEntries(slots),
-        }
-      }),
-    }
+    const { step, skippedSteps } = this.#report
+    const numbers = { ...this.#state, step, skippedSteps, learningRate: this.#fixedRate }
+    return saveState(this.#plan, numbers, (index) => {
+      const slots = Object.entries(arrays.slots[index]!).map(([name, slot]) => [name, slot.slice()] as const)
+      return { dtype: elementType(arrays.parameters[index])!, slots: Object.fromEntries(slots) }
+    })
   }
 
   load(given: Checkpoint | Uint8Array): void {
     const arrays = this.#alive().arrays()
-    const { checkpoint, states, averages } = matchCheckpoint(this.#plan, given, (index) =>
+    const { checkpoint, states, units } = matchCheckpoint(this.#plan, given, (index) =>
       elementType(arrays.parameters[index])!,
     )
     states.forEach((state, index) => {
       for (const [slot, data] of Object.entries(arrays.slots[index]!)) data.set(state.slots[slot]!)
       this.#state.steps[index] = state.steps
     })
-    averages.forEach((unit, i) => Object.assign(this.#state.units[i]!, unit))
+    units.forEach((unit, i) => Object.assign(this.#state.units[i]!, unit))
     this.#fix(checkpoint.learningRate)
     this.#report = restoredReport(this.#report, checkpoint)
   }
@@ -532,33 +505,25 @@ class PlannedOptimizer implements Optimizer {
 
   #alive(): Engine {
     if (this.#engine) return this.#engine
-    throw new InducedMetricError('ERR_DISPOSED', 'this optimiser was disposed of; create another')
+    throw disposedError()
   }
 
   #checkGradients(gradients: readonly (TypedArray | null)[], own: readonly TypedArray[]): void {
     const { parameters } = this
-    if (!isList(gradients) || gradients.length !== parameters.length) {
-      const given = isList(gradients) ? `${gradients.length}` : show(gradients)
-      throw new InducedMetricError(
-        'ERR_SHAPE',
-        `step takes an array of ${parameters.length} gradients, one per parameter, given ${given}`,
-      )
-    }
+    checkGradientCount(gradients, parameters.length)
     // Over the parameters, as a walk over the gradients would pass by holes.
     for (let index = 0; index < parameters.length; index++) {
       const gradient: unknown = gradients[index]
       if (gradient === null || gradient === own[index]) continue
       const { name, data } = parameters[index]!
       if (elementType(gradient) !== elementType(data)) {
-        throw new InducedMetricError(
-          'ERR_SHAPE',
+        throw shapeError(
           `the gradient of parameter ${show(name)} must be a ${data.constructor.name} or null, given ${show(gradient)}`,
         )
       }
       const { length } = gradient as TypedArray
       if (length === data.length) continue
-      throw new InducedMetricError(
-        'ERR_SHAPE',
+      throw shapeError(
         `the gradient of parameter ${show(name)} must have ${data.length} elements, given ${length}`,
       )
     }

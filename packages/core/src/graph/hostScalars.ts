@@ -1,4 +1,4 @@
-import { InducedMetricError } from '../errors.js'
+import { optionError, type InducedMetricError } from '../errors.js'
 import { evaluateScalar, type Op } from './algebra.js'
 import { neededNodes, type Graph } from './graph.js'
 
@@ -107,10 +107,7 @@ const codeOf = {
 const ops = Object.keys(codeOf) as Op[]
 
 function missing(name: string): InducedMetricError {
-  return new InducedMetricError(
-    'ERR_OPTION',
-    `the graph reads a scalar ${name}, which the engine does not give`,
-  )
+  return optionError(`the graph reads a scalar ${name}, which the engine does not give`)
 }
 
 /** Named scalar inputs of a graph. */

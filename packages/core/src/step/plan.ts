@@ -1,12 +1,11 @@
-import { InducedMetricError, show } from '../errors.js'
+import { optionError, shapeError, show } from '../errors.js'
 import { hashText } from '../graph/graph.js'
 import { sizeOf } from '../shape.js'
 import { checkRows } from '../transformation/hyperparameter.js'
 import { rowsFor, type Preconditioner } from '../transformation/preconditioner.js'
-import { checkRoster, type Company } from '../transformation/roster.js'
+import { checkNamesInOptions, type RestOfModel } from '../transformation/namesInOptions.js'
 import { checkTransformation } from '../transformation/transformation.js'
 import type { GroupSettings, ParameterInfo, Transformation } from '../transformation/types.js'
-import { checkKeys } from '../validation/keys.js'
 import { isPlainBase, recordMetric, type MetricGraph } from './metricGraph.js'
 import {
   changeOutput,
@@ -98,7 +97,7 @@ export interface StepPlan {
  * Records a transformation for a set of parameters. This is the door for adapters whose framework has tensors of its
  * own; where gradients come as typed arrays, `createOptimizer` does it all.
  *
- * @param company what there is beside these parameters, where an optimiser does not have all of them in every step
+ * @param rest the model's other parameters, where an optimiser does not have all of them in every step
  * @throws ERR_OPTION when two parameters have one name, no parameter is in a group that has options, or `decayMask` lists a
  *   name that none has
  * @throws ERR_SHAPE when a shape is no array of whole numbers ≥ 0
@@ -107,11 +106,11 @@ export interface StepPlan {
 export function planStep(
   transformation: Transformation,
   parameters: readonly ParameterInfo[],
-  company: Company = {},
+  rest: RestOfModel = {},
 ): StepPlan {
   checkTransformation(transformation)
   checkParameters(parameters)
-  checkRoster(transformation, parameters, company)
+  checkNamesInOptions(transformation, parameters, rest)
   const profiles: Profile[] = []
   const graphs = new Map<string, StepGraph>()
 
@@ -200,27 +199,6 @@ function recordUnit(
   return { graph, sums, changes, bases }
 }
 
-/**
- * The loss among the options of a step, or null.
- *
- * @throws ERR_OPTION when the options are others; ERR_LOSS_REQUIRED when an embedding reads the loss and there is none
- */
-export function checkLoss(plan: StepPlan, options: { readonly loss?: number }): number | null {
-  checkKeys('step', options, ['loss'])
-  const { loss } = options
-  if (loss !== undefined && typeof loss !== 'number') {
-    throw new InducedMetricError('ERR_OPTION', `loss must be a number, given ${show(loss)}`)
-  }
-  if (loss === undefined && plan.needsLoss) {
-    const { embedding } = plan.units.find(({ graph }) => graph.needsLoss)!.settings
-    throw new InducedMetricError(
-      'ERR_LOSS_REQUIRED',
-      `the embedding ${embedding.name} reads the loss: pass it, as in step(gradients, { loss })`,
-    )
-  }
-  return loss ?? null
-}
-
 function settingsOf(transformation: Transformation, parameter: ParameterInfo): GroupSettings {
   const { group } = parameter
   return group !== undefined && Object.hasOwn(transformation.groups, group)
@@ -280,32 +258,22 @@ function checkParameters(parameters: readonly ParameterInfo[]): void {
   const names = new Set<string>()
   for (const parameter of parameters as readonly (ParameterInfo | null | undefined)[]) {
     if (typeof parameter !== 'object' || parameter === null) {
-      throw new InducedMetricError(
-        'ERR_OPTION',
-        `a parameter must be { name, shape, data, group? }, given ${show(parameter)}`,
-      )
+      throw optionError(`a parameter must be { name, shape, data, group? }, given ${show(parameter)}`)
     }
     const { name, shape, group, rowsAre } = parameter
     if (typeof name !== 'string') {
-      throw new InducedMetricError('ERR_OPTION', `a parameter's name must be a string, given ${show(name)}`)
+      throw optionError(`a parameter's name must be a string, given ${show(name)}`)
     }
     if (names.has(name)) {
-      throw new InducedMetricError(
-        'ERR_OPTION',
-        `two parameters are named ${show(name)}: names must be unique`,
-      )
+      throw optionError(`two parameters are named ${show(name)}: names must be unique`)
     }
     if (!Array.isArray(shape) || !shape.every((extent) => Number.isInteger(extent) && extent >= 0)) {
-      throw new InducedMetricError(
-        'ERR_SHAPE',
+      throw shapeError(
         `parameter ${show(name)}: shape must be an array of whole numbers ≥ 0 ([] for a scalar), given ${show(shape)}`,
       )
     }
     if (group !== undefined && typeof group !== 'string') {
-      throw new InducedMetricError(
-        'ERR_OPTION',
-        `parameter ${show(name)}: group must be a string, given ${show(group)}`,
-      )
+      throw optionError(`parameter ${show(name)}: group must be a string, given ${show(group)}`)
     }
     if (rowsAre !== undefined) checkRows(`parameter ${show(name)}: rowsAre`, rowsAre, false)
     names.add(name)

@@ -14,7 +14,7 @@ import { optionRanges } from '../transformation/transformation.js'
 import type { GroupSettings } from '../transformation/types.js'
 import type { Range } from '../validation/range.js'
 import type { MetricUnit, Profile } from './plan.js'
-import { modelInput } from './scalarAverage.js'
+import { modelInput } from './baseAverage.js'
 
 /** A number that a graph reads: what it is called there and in errors, and its value, which may hang on the step. */
 export interface ScalarEntry {

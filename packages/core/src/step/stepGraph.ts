@@ -13,7 +13,7 @@ import {
   type Expr,
   type Shape,
 } from '../graph/algebra.js'
-import { InducedMetricError } from '../errors.js'
+import { optionError } from '../errors.js'
 import { buildGraph, type Graph } from '../graph/graph.js'
 import type { MatrixRows } from '../transformation/hyperparameter.js'
 import { recordUpdate, type Preconditioner, type RecordedUpdate } from '../transformation/preconditioner.js'
@@ -65,8 +65,6 @@ export interface StepGraph extends Graph {
 export function changeOutput(slot: string): string {
   return `change.${slot}`
 }
-
-const late = ['scale', 'clip']
 
 /** The base's update of a parameter, on a gradient that is clipped first. */
 function recordBase(form: StepForm) {
@@ -135,16 +133,15 @@ export function recordStep(form: StepForm): StepGraph {
   }
   const slots: Record<string, { initial: Expr; next: Expr }> = { ...update.slots }
   if (form.averages && averagedSlot in slots) {
-    throw new InducedMetricError(
-      'ERR_OPTION',
+    throw optionError(
       `${form.base.name}: averageWeights keeps a slot named ${averagedSlot}, and so does the base; rename that`,
     )
   }
   if (form.averages) slots[averagedSlot] = { initial: literal(0), next: averagedParameter(next, shape) }
   Object.assign(outputs, slotOutputs(slots))
   // The hash leaves out `update`, which only says the same once more.
-  const { hash } = buildGraph(outputs, late)
-  const graph = buildGraph({ ...outputs, update: change }, late)
+  const { hash } = buildGraph(outputs)
+  const graph = buildGraph({ ...outputs, update: change })
   return { ...graph, hash, slots: Object.keys(slots), reductions, averaging }
 }
 
@@ -193,7 +190,7 @@ export function structuralHashOf(base: Preconditioner, matrix: StepForm['matrix'
   const rate = mul(input('learningRate', 'scalar'), input('scale', 'scalar'))
   const next = sub(parameter, mul(rate, update.direction))
   const outputs = { dual: withInnerSums(dual, update), parameter: next, ...slotOutputs(update.slots) }
-  return buildGraph(outputs, late).hash
+  return buildGraph(outputs).hash
 }
 
 function slotOutputs(slots: RecordedUpdate['slots']): Record<string, Expr> {

@@ -56,7 +56,7 @@ export interface Stepper {
     passes: Passes<G>,
     gradients: readonly (G | null)[],
     state: ScalarState,
-    given: { readonly step: number; readonly loss: number | null },
+    given: { readonly step: number; readonly loss: number | undefined },
   ): StepOutcome
 }
 
@@ -157,7 +157,7 @@ export function createStepper(plan: StepPlan): Stepper {
     gradients: readonly unknown[],
     state: UnitNumbers,
     step: number,
-    loss: number | null,
+    loss: number | undefined,
   ): Evaluated | undefined => {
     if (work.unit.contributors.every((index) => gradients[index] === null)) return undefined
     const given = writeScalars(work.scalars, work.scheduled, step)
@@ -191,7 +191,7 @@ export function createStepper(plan: StepPlan): Stepper {
     gradients: readonly (G | null)[],
     state: ScalarState,
     step: number,
-    loss: number | null,
+    loss: number | undefined,
   ): StepOutcome | undefined => {
     const { profile, unit, given, outcome } = single
     const { steps } = state

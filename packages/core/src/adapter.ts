@@ -54,16 +54,11 @@ export {
 } from './step/scalarInputs.js'
 export { sizeOf } from './shape.js'
 export type { Scalars } from './graph/hostScalars.js'
-export { composeReport, initialReport, refusal, type UnitResult } from './step/report.js'
+export { composeReport, initialReport, refusal, type StepOutcome, type UnitResult } from './step/report.js'
 export { parseModelInput } from './step/baseAverage.js'
 export { averagedSlot, changeOutput, type Reduction, type StepGraph } from './step/stepGraph.js'
-export {
-  createStepper,
-  type ScalarState,
-  type UnitNumbers,
-  type StepOutcome,
-  type Stepper,
-} from './step/stepper.js'
+export type { ScalarState, UnitNumbers } from './step/scalarState.js'
+export { createStepper, type Stepper } from './step/stepper.js'
 export { checkOwnValues, withValues } from './step/withValues.js'
 export type { Lowering, TensorBackend } from './tensors/evaluate.js'
 export { createTensorOptimizer, type TensorOptimizer, type TensorParameter } from './tensors/optimizer.js'

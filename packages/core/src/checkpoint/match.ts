@@ -1,6 +1,6 @@
 import { checkpointError, show } from '../errors.js'
 import type { StepPlan } from '../step/plan.js'
-import type { ScalarState, UnitNumbers } from '../step/stepper.js'
+import type { ScalarState, UnitNumbers } from '../step/scalarState.js'
 import { decodeCheckpoint } from './bytes.js'
 import {
   checkCheckpoint,

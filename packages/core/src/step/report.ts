@@ -62,8 +62,18 @@ export interface UnitResult {
   readonly xi: number
 }
 
-/** The result of a unit that had no gradient. */
-export const idle = { scale: 0, dualNorm: NaN, metric: NaN, xi: NaN } as const
+/** The outcome of a step; valid until the next one. */
+export interface StepOutcome {
+  readonly skipped: boolean
+  /** The learning rate of the first profile. */
+  readonly learningRate: number
+  readonly units: readonly UnitResult[]
+}
+
+/** The result of a unit without a gradient. */
+export function noResult(unit: MetricUnit): UnitResult {
+  return { unit, scale: 0, dualNorm: NaN, metric: NaN, xi: NaN }
+}
 
 /** Puts a report together; the first unit that computed anything speaks for all. */
 export function composeReport(

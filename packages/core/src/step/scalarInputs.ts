@@ -103,6 +103,20 @@ export function writeScalars(scalars: Scalars, entries: readonly ScalarEntry[], 
   return scalars
 }
 
+/** Scalars of which some are on a schedule. */
+export interface PreparedScalars {
+  /** All of them. Those on a schedule have to be written at every step. */
+  readonly scalars: Scalars
+  readonly scheduled: readonly ScalarEntry[]
+}
+
+/** Writes the numbers that do not depend on the step, and keeps the others to be written at each. */
+export function prepareScalars(entries: readonly ScalarEntry[]): PreparedScalars {
+  const scheduled = entries.filter(({ value }) => typeof value === 'function')
+  const constant = entries.filter(({ value }) => typeof value !== 'function')
+  return { scalars: writeScalars({}, constant, 1), scheduled }
+}
+
 /** Writes a profile's numbers at a step into `scalars`. Throws ERR_OPTION when a schedule goes wrong. */
 export function profileScalars(scalars: Scalars, profile: Profile, step: number): Scalars {
   return writeScalars(scalars, profileEntries(profile), step)

@@ -13,13 +13,8 @@ import { averagedSlot, changeOutput, type StepGraph } from '../step/stepGraph.js
 import { composeReport, type StepReport } from '../step/report.js'
 import { matchCheckpoint, saveState } from '../checkpoint/match.js'
 import type { RestOfModel } from '../transformation/namesInOptions.js'
-import {
-  createStepper,
-  initialState,
-  type ScalarState,
-  type Stepper,
-  type UnitNumbers,
-} from '../step/stepper.js'
+import { initialState, type ScalarState, type UnitNumbers } from '../step/scalarState.js'
+import { createStepper, type Stepper } from '../step/stepper.js'
 import type { ParameterInfo, Transformation } from '../transformation/types.js'
 
 /** What steps over tensors carry from one to the next. */

@@ -18,7 +18,8 @@ import {
   type Expr,
 } from '../graph/algebra.js'
 import { unsupported } from '../errors.js'
-import { recordUpdate, type Preconditioner } from '../transformation/preconditioner.js'
+import type { Preconditioner } from '../transformation/preconditioner.js'
+import { plainForm, type Recorder } from './recordings.js'
 
 /** What an average may be written with. */
 const operations = {
@@ -72,11 +73,9 @@ export function recordBaseAverage(
   model: number,
   value: Expr,
   step: () => Expr,
+  record: Recorder,
 ): BaseAverage {
-  const shape = base.definition.matrix ? 'rows,columns' : 'tensor'
-  const tensor = (name: string): Expr => input(name, shape)
-  const form = { tall: false, rows: 'outputs' } as const
-  const update = recordUpdate(base, tensor('gradient'), tensor('parameter'), shape, form)
+  const { update } = record(plainForm(base, base.definition.matrix ? 'wide' : 'any'))
   const refuse = (why: string): never => {
     throw unsupported(
       `averagedModel needs the average of gradients that a step is taken of, and ${base.name} ${why}; ` +

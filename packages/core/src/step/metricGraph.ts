@@ -20,6 +20,7 @@ import { buildGraph, type Graph } from '../graph/graph.js'
 import type { Preconditioner } from '../transformation/preconditioner.js'
 import type { Reduction } from './stepGraph.js'
 import { recordBaseAverage } from './baseAverage.js'
+import type { Recorder } from './recordings.js'
 import type { GroupSettings } from '../transformation/types.js'
 
 /** Values of the `status` output of a metric graph. */
@@ -129,6 +130,7 @@ function averagedModel(
   bases: readonly Preconditioner[],
   loss: Expr,
   averages: LossAverages,
+  record: Recorder,
 ): { value: Expr; states: Readonly<Record<string, Expr>>; changes: readonly MetricChange[] } {
   const changes: MetricChange[] = []
   const states: Record<string, Expr> = {}
@@ -136,7 +138,7 @@ function averagedModel(
   bases.forEach((base, index) => {
     // The average of the losses themselves is that of the first base.
     const present = index === 0 ? loss : literal(0)
-    const average = recordBaseAverage(base, index, present, () => averages.count())
+    const average = recordBaseAverage(base, index, present, () => averages.count(), record)
     for (const { name, slot, next } of average.states) {
       states[name] = next
       changes.push({ state: name, slot, base: index })
@@ -177,7 +179,11 @@ function withStartAxis(
  * @param bases those of the parameters that are summed over, where the model is averaged
  * @throws ERR_NOT_SUPPORTED when the model is to be averaged and a base does not say how
  */
-export function recordMetric(settings: GroupSettings, bases: readonly Preconditioner[]): MetricGraph {
+export function recordMetric(
+  settings: GroupSettings,
+  bases: readonly Preconditioner[],
+  record: Recorder,
+): MetricGraph {
   const given = input('dualNorm', 'scalar')
   const average = input('average', 'scalar')
   const dual: MetricSum = { input: 'dualNorm', output: 'dual' }
@@ -211,7 +217,7 @@ export function recordMetric(settings: GroupSettings, bases: readonly Preconditi
     sums.push(fall)
     metric = mul(xi, max(input('fall', 'scalar'), 0))
     const isRead = readsLoss(settings)
-    const model = averagedModel(bases, loss, isRead ? averages : createLossAverages(loss))
+    const model = averagedModel(bases, loss, isRead ? averages : createLossAverages(loss), record)
     // An embedding that never looks at the loss has no use for a model of it.
     if (isRead) {
       level = model.value

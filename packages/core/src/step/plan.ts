@@ -7,6 +7,7 @@ import { checkNamesInOptions, type RestOfModel } from '../transformation/namesIn
 import { checkTransformation } from '../transformation/transformation.js'
 import type { GroupSettings, ParameterInfo, Transformation } from '../transformation/types.js'
 import { isPlainBase, recordMetric, type MetricGraph } from './metricGraph.js'
+import { createRecorder, type Recorder } from './recordings.js'
 import {
   changeOutput,
   recordStep,
@@ -111,6 +112,7 @@ export function planStep(
   checkTransformation(transformation)
   checkParameters(parameters)
   checkNamesInOptions(transformation, parameters, rest)
+  const record = createRecorder()
   const profiles: Profile[] = []
   const graphs = new Map<string, StepGraph>()
 
@@ -141,7 +143,7 @@ export function planStep(
       averages: settings.averageWeights !== undefined,
     }
     const formKey = [profile, form.matrix, form.rows, form.decays].join()
-    const graph = graphs.get(formKey) ?? recordStep(form)
+    const graph = graphs.get(formKey) ?? recordStep(form, record)
     graphs.set(formKey, graph)
 
     const key = unitKey(transformation, parameter)
@@ -167,7 +169,7 @@ export function planStep(
     const contributors = metricScope === 'global' ? everything : unit.contributors
     const size = contributors.reduce((total, index) => total + planned[index]!.size, 0)
     const baseOf = (index: number): Preconditioner => profiles[planned[index]!.profile]!.base
-    return { ...unit, contributors, size, ...recordUnit(unit.settings, contributors, baseOf) }
+    return { ...unit, contributors, size, ...recordUnit(unit.settings, contributors, baseOf, record) }
   })
   return {
     transformation,
@@ -178,7 +180,7 @@ export function planStep(
     changes: [...new Set(planned.flatMap(({ graph }) => graph.averaging.map(changeOutput)))],
     clips: clips.map(({ clipNorm, members }) => ({ clipNorm, members })),
     needsLoss: finished.some((unit) => unit.graph.needsLoss),
-    hash: structuralHash(transformation, planned, profiles),
+    hash: structuralHash(transformation, planned, profiles, record),
   }
 }
 
@@ -187,9 +189,10 @@ function recordUnit(
   settings: GroupSettings,
   contributors: readonly number[],
   baseOf: (index: number) => Preconditioner,
+  record: Recorder,
 ): Pick<MetricUnit, 'graph' | 'sums' | 'changes' | 'bases'> {
   const bases = settings.averagedModel ? [...new Set(contributors.map(baseOf))] : []
-  const graph = recordMetric(settings, bases)
+  const graph = recordMetric(settings, bases, record)
   const sums = graph.sums.map(({ input, output }) => ({ input, output, members: contributors }))
   const changes = graph.changes.map(({ state, slot, base }) => ({
     state: graph.state.indexOf(state),
@@ -241,6 +244,7 @@ function structuralHash(
   transformation: Transformation,
   parameters: readonly PlannedParameter[],
   profiles: readonly Profile[],
+  record: Recorder,
 ): string {
   const hashes = new Map<string, string>()
   for (const { profile, shape } of parameters) {
@@ -248,7 +252,7 @@ function structuralHash(
     const matrix = matrixForm(base, shape)
     const key = `${profile},${matrix}`
     if (hashes.has(key)) continue
-    hashes.set(key, structuralHashOf(base, matrix))
+    hashes.set(key, structuralHashOf(base, matrix, record))
   }
   // Sorted, as a checkpoint goes by names: parameters in another order are the same state.
   return hashText([transformation.metricScope, ...[...new Set(hashes.values())].sort()].join())

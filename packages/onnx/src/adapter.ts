@@ -8,7 +8,7 @@ export { explainStops } from './artifacts/reach.js'
 export { type ForwardSurvey, type SurveyedOperator, surveyForward } from './artifacts/survey.js'
 export { recoverCheckpointFile } from './checkpoint/files.js'
 export { groupName, isOwnProperty, optimizerState, restoreOptimizer } from './checkpoint/optimizerState.js'
-export { allocated, coded, codedAs, reasonOf, shown } from './errors.js'
+export { allocated, coded, codedAs, reasonOf } from './errors.js'
 export {
   createTag,
   discard,

@@ -1,8 +1,6 @@
 import { clone } from '@bufbuild/protobuf'
-import { InducedMetricError } from '@induced-metric/core'
-import { checkOptions } from '@induced-metric/core/adapter'
+import { checkOptions, optionError, shapeError, show } from '@induced-metric/core/adapter'
 import type { Artifact } from '../files/readArtifact.js'
-import { shown } from '../errors.js'
 import { writeCheckpoint } from '../checkpoint/write.js'
 import type { ExternalData } from '../externalData/resolve.js'
 import type { ValueTypes } from '../rewrite/valueTypes.js'
@@ -201,9 +199,8 @@ export async function generateArtifacts(
 
 function checkRuntime(ort: unknown): void {
   if (typeof ort === 'object' && ort !== null && 'InferenceSession' in ort) return
-  throw new InducedMetricError(
-    'ERR_OPTION',
-    `generateArtifacts: ort must be a package of ONNX Runtime, as \`await import('onnxruntime-node')\` is, given ${shown(ort)}`,
+  throw optionError(
+    `generateArtifacts: ort must be a package of ONNX Runtime, as \`await import('onnxruntime-node')\` is, given ${show(ort)}`,
   )
 }
 
@@ -343,18 +340,14 @@ function stateOf(values: ReadonlyMap<string, TensorProto>, trained: ReadonlySet<
 function checkReached(unreached: readonly UnreachedParameter[], isAsked: boolean, isNone: boolean): void {
   if (unreached.length === 0 || !(isAsked || isNone)) return
   const reasons = unreached.slice(0, 3).map(explainStops).join('; ')
-  throw new InducedMetricError(
-    'ERR_OPTION',
-    `${isAsked ? 'requiresGrad' : 'no parameter of the model can be trained'}: ${reasons}`,
-  )
+  throw optionError(`${isAsked ? 'requiresGrad' : 'no parameter of the model can be trained'}: ${reasons}`)
 }
 
 function checkLoss(loss: string, types: ValueTypes): void {
   const { dataType: type, shape } = types.get(loss)
   const isOne = shape?.every((extent) => extent === 1)
   if (isOne && (type === dataType.float || type === dataType.double)) return
-  throw new InducedMetricError(
-    'ERR_SHAPE',
+  throw shapeError(
     `the loss must be one number of float or double, and ${JSON.stringify(loss)} is ${describeShape(shape)}; give a loss, or ` +
       'reduce it to its mean',
   )

@@ -1,8 +1,9 @@
-import { InducedMetricError } from '@induced-metric/core'
+import type { InducedMetricError } from '@induced-metric/core'
+import { checkpointError } from '@induced-metric/core/adapter'
 
 /** The error for a checkpoint that cannot be read. */
 export function broken(message: string): InducedMetricError {
-  return new InducedMetricError('ERR_CHECKPOINT', message)
+  return checkpointError(message)
 }
 
 /** A name from a file, short enough and printable in a message. */

@@ -1,3 +1,4 @@
+import { show } from '@induced-metric/core/adapter'
 import type { NamedTensor } from '../proto/tensorData.js'
 import type { CheckpointState, OptimizerGroup, ParameterMomentums, Property } from './state.js'
 import {
@@ -10,7 +11,7 @@ import {
   writeFileAtomically,
   writeTemporary,
 } from '../files/atomic.js'
-import { codedAs, coded, shown } from '../errors.js'
+import { codedAs, coded } from '../errors.js'
 import { broken } from './broken.js'
 import { toBytes } from './elements.js'
 import { allowance, dataTagOf, readCheckpoint } from './read.js'
@@ -40,7 +41,7 @@ import { isLargeCheckpoint, splitCheckpoint, writeCheckpoint } from './write.js'
  * ```
  */
 export function readCheckpointFile(path: string): Promise<CheckpointState> {
-  return codedAs('ERR_CHECKPOINT', `the checkpoint at ${shown(path)} cannot be read`, () => readFrom(path))
+  return codedAs('ERR_CHECKPOINT', `the checkpoint at ${show(path)} cannot be read`, () => readFrom(path))
 }
 
 async function readFrom(path: string): Promise<CheckpointState> {
@@ -68,7 +69,7 @@ export function writeCheckpointFile(
   state: CheckpointState,
   options: { readonly externalData?: boolean } = {},
 ): Promise<void> {
-  return codedAs('ERR_OPTION', `the checkpoint cannot be written to ${shown(path)}`, () =>
+  return codedAs('ERR_OPTION', `the checkpoint cannot be written to ${show(path)}`, () =>
     writeTo(path, state, options),
   )
 }
@@ -103,7 +104,7 @@ async function writeTo(
 export function recoverCheckpointFile(path: string): Promise<void> {
   return codedAs(
     'ERR_CHECKPOINT',
-    `what is left of the checkpoint at ${shown(path)} cannot be cleared away`,
+    `what is left of the checkpoint at ${show(path)} cannot be cleared away`,
     async () => {
       const { rm } = await import('node:fs/promises')
       await placeData(path)

@@ -1,9 +1,9 @@
+import { show } from '@induced-metric/core/adapter'
 import {
   codedAs,
   createTag,
   discard,
   moveTemporary,
-  shown,
   temporaryName,
   writeFileAtomically,
   writeTemporary,
@@ -28,7 +28,7 @@ export function writeInferenceModel(
   outputNames: readonly string[],
   externalData = totalBytes(parameters) > inlineLimit,
 ): Promise<Uint8Array> {
-  return codedAs('ERR_OPTION', `the model cannot be written to ${shown(path)}`, () =>
+  return codedAs('ERR_OPTION', `the model cannot be written to ${show(path)}`, () =>
     write(path, evalModel, parameters, outputNames, externalData),
   )
 }

@@ -1,5 +1,5 @@
 import { clone, create } from '@bufbuild/protobuf'
-import { InducedMetricError } from '@induced-metric/core'
+import { optionError, unsupported } from '@induced-metric/core/adapter'
 import { dropUnused } from '@induced-metric/onnx/adapter'
 import {
   type Model,
@@ -44,13 +44,11 @@ export function inferenceModel(
   const outputs = outputNames.map((name) => {
     const value = declared.get(name)
     if (value && (computed.has(name) || graph.input.some((input) => input.name === name))) return value
-    throw new InducedMetricError(
-      'ERR_OPTION',
+    throw optionError(
       `the eval model has no output ${JSON.stringify(name)}; it computes ${[...declared.keys()].join(', ')}`,
     )
   })
-  if (outputs.length === 0)
-    throw new InducedMetricError('ERR_OPTION', 'name the outputs that the exported model is to have')
+  if (outputs.length === 0) throw optionError('name the outputs that the exported model is to have')
 
   const needed = dropUnused(graph, outputNames)
   graph.output = outputs
@@ -70,8 +68,7 @@ export function inferenceModel(
     if (externalName === undefined) {
       inline += data.byteLength
       if (inline > largestInline) {
-        throw new InducedMetricError(
-          'ERR_NOT_SUPPORTED',
+        throw unsupported(
           'the exported model would be over 2 GB, which is the most an ONNX file can be; export to a path: its values then ' +
             'go to a file beside it',
         )

@@ -1,10 +1,11 @@
 import {
-  InducedMetricError,
   type Checkpoint,
+  InducedMetricError,
   type Optimizer,
   type StepReport,
   type TypedArray,
 } from '@induced-metric/core'
+import { optionError } from '@induced-metric/core/adapter'
 import {
   type CheckpointState,
   type NamedTensor,
@@ -233,25 +234,18 @@ export class TrainingSession {
   ): Promise<StepReport> {
     return this.#enqueue(() => {
       if (!this.#setup.steps) {
-        throw new InducedMetricError(
-          'ERR_OPTION',
+        throw optionError(
           'this session has no optimiser: create it with optimizer (a transformation) or optimizerModel',
         )
       }
       if (this.#accumulated === 0) {
-        throw new InducedMetricError(
-          'ERR_OPTION',
-          'there are no gradients to step with: call runTrainStep first',
-        )
+        throw optionError('there are no gradients to step with: call runTrainStep first')
       }
       const frozen = new Set(options.frozen)
       const own = this.#optimizer.gradients
       const unknown = [...frozen].find((name) => !own.some((gradient) => gradient.name === name))
       if (unknown !== undefined) {
-        throw new InducedMetricError(
-          'ERR_OPTION',
-          `frozen: there is no trainable parameter ${JSON.stringify(unknown)}`,
-        )
+        throw optionError(`frozen: there is no trainable parameter ${JSON.stringify(unknown)}`)
       }
       const gradients = own.map(({ name, data }) => (frozen.has(name) ? null : data))
       const { loss = this.#loss } = options
@@ -400,17 +394,14 @@ export class TrainingSession {
       const { evalModel } = this.#runtime
       if (evalModel === undefined) throw noEvalModel('exportModelForInference')
       if (!Array.isArray(outputNames)) {
-        throw new InducedMetricError('ERR_OPTION', 'exportModelForInference takes a list of names of outputs')
+        throw optionError('exportModelForInference takes a list of names of outputs')
       }
       const parameters = new Map(this.#named().map((tensor) => [tensor.name, tensor]))
       if (options.path !== undefined) {
         return writeInferenceModel(options.path, evalModel, parameters, outputNames, options.externalData)
       }
       if (options.externalData) {
-        throw new InducedMetricError(
-          'ERR_OPTION',
-          'externalData needs a path, beside which the data can be written',
-        )
+        throw optionError('externalData needs a path, beside which the data can be written')
       }
       return inferenceModel(evalModel, parameters, outputNames).model
     })
@@ -492,10 +483,7 @@ export class TrainingSession {
 }
 
 function noEvalModel(method: string): InducedMetricError {
-  return new InducedMetricError(
-    'ERR_OPTION',
-    `${method}: this session has no eval model; create it with evalModel`,
-  )
+  return optionError(`${method}: this session has no eval model; create it with evalModel`)
 }
 
 function addTo(sum: TypedArray, addend: TypedArray): void {

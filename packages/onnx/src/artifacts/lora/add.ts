@@ -1,6 +1,6 @@
 import { clone } from '@bufbuild/protobuf'
-import { InducedMetricError } from '@induced-metric/core'
-import { allocated, shown } from '../../errors.js'
+import { optionError, show, unsupported } from '@induced-metric/core/adapter'
+import { allocated } from '../../errors.js'
 import { attributeOf, floatOf, intOf } from '../../proto/attribute.js'
 import { dataType, elementTypeOf } from '../../proto/dataType.js'
 import { namesIn } from '../../proto/graph.js'
@@ -72,15 +72,12 @@ export interface LoraModel {
  * ```
  */
 export function addLora(forwardModel: Model | Uint8Array, options: LoraOptions): LoraModel {
-  if (typeof options !== 'object' || options === null)
-    throw new InducedMetricError('ERR_OPTION', 'addLora takes { rank, targets, … }')
+  if (typeof options !== 'object' || options === null) throw optionError('addLora takes { rank, targets, … }')
   const { rank, alpha = rank, targets, seed = 0 } = options
   if (!Number.isSafeInteger(rank) || rank < 1)
-    throw new InducedMetricError('ERR_OPTION', `rank is ${shown(rank)}; give a positive whole number`)
-  if (!Number.isFinite(seed))
-    throw new InducedMetricError('ERR_OPTION', `seed is ${shown(seed)}; give a number`)
-  if (!Number.isFinite(alpha))
-    throw new InducedMetricError('ERR_OPTION', `alpha is ${shown(alpha)}; give a number`)
+    throw optionError(`rank is ${show(rank)}; give a positive whole number`)
+  if (!Number.isFinite(seed)) throw optionError(`seed is ${show(seed)}; give a number`)
+  if (!Number.isFinite(alpha)) throw optionError(`alpha is ${show(alpha)}; give a number`)
   const original =
     forwardModel instanceof Uint8Array ? readModel(forwardModel) : checkModel(forwardModel, 'the model')
   validateModel(original)
@@ -103,8 +100,7 @@ export function addLora(forwardModel: Model | Uint8Array, options: LoraOptions):
   )
   const names = selectNames(targets, targetsByName, 'targets')
   if (names.length === 0) {
-    throw new InducedMetricError(
-      'ERR_OPTION',
+    throw optionError(
       `targets picks none of the ${weights.size} weights of MatMul and Gemm: ${[...weights.keys()].join(', ')}`,
     )
   }
@@ -144,21 +140,18 @@ function factor(
 function check(tensor: TensorProto, other: string | undefined, taken: ReadonlySet<string>): void {
   const shown = JSON.stringify(tensor.name)
   if (other !== undefined) {
-    throw new InducedMetricError(
-      'ERR_NOT_SUPPORTED',
+    throw unsupported(
       `${shown} cannot have an adapter: ${other}, where its change would be missed; leave it out of targets`,
     )
   }
   if (tensor.dataType !== dataType.float && tensor.dataType !== dataType.double) {
-    throw new InducedMetricError(
-      'ERR_NOT_SUPPORTED',
+    throw unsupported(
       `${shown} has elements of ONNX type ${tensor.dataType}; adapters stand beside weights of float32 and float64`,
     )
   }
   const clash = Object.values(factorsOf(tensor.name)).find((name) => taken.has(name))
   if (clash !== undefined) {
-    throw new InducedMetricError(
-      'ERR_OPTION',
+    throw optionError(
       `${shown} has an adapter already (the model has ${JSON.stringify(clash)}); merge it first, or leave it out of targets`,
     )
   }

@@ -1,4 +1,4 @@
-import { show } from '@induced-metric/core/adapter'
+import { checkpointError, show } from '@induced-metric/core/adapter'
 import type { NamedTensor } from '../proto/tensorData.js'
 import type { CheckpointState, OptimizerGroup, ParameterMomentums, Property } from './state.js'
 import {
@@ -12,7 +12,6 @@ import {
   writeTemporary,
 } from '../files/atomic.js'
 import { codedAs, coded } from '../errors.js'
-import { broken } from './broken.js'
 import { toBytes } from './elements.js'
 import { allowance, dataTagOf, readCheckpoint } from './read.js'
 import { readPropertySequence, readSequence } from './sequence.js'
@@ -48,7 +47,7 @@ async function readFrom(path: string): Promise<CheckpointState> {
   const { stat } = await import('node:fs/promises')
   const paths = await import('node:path')
   const found = await stat(path).catch(() => undefined)
-  if (!found) throw broken(`there is no checkpoint at ${path}`)
+  if (!found) throw checkpointError(`there is no checkpoint at ${path}`)
   if (found.isDirectory()) return readFolder(path)
   // Of the old form, a file alone says nothing of what lies beside it.
   const old = sequenceName(paths.basename(path))
@@ -139,7 +138,7 @@ async function readWithExternalData(path: string): Promise<CheckpointState> {
   const beside = early !== undefined && existsSync(early) ? early : dataPath(path)
   if (!existsSync(beside)) return readCheckpoint(bytes)
   // A pipe might be waited for for ever.
-  if (!statSync(beside).isFile()) throw broken(`${beside} is no file`)
+  if (!statSync(beside).isFile()) throw checkpointError(`${beside} is no file`)
   const file = openSync(beside, 'r')
   try {
     const allow = allowance(beside, fstatSync(file).size)
@@ -149,7 +148,7 @@ async function readWithExternalData(path: string): Promise<CheckpointState> {
       for (let done = 0; done < length;) {
         // A call reads less than 2 GiB.
         const count = readSync(file, values, done, Math.min(length - done, 2 ** 30), offset + done)
-        if (count === 0) throw broken(`${beside} ends at byte ${offset + done}`)
+        if (count === 0) throw checkpointError(`${beside} ends at byte ${offset + done}`)
         done += count
       }
       return values
@@ -243,7 +242,9 @@ async function readFolder(folder: string): Promise<CheckpointState> {
     }
   }
   if (files === 0)
-    throw broken(`the folder ${folder} holds no checkpoint: neither paramtrain_tensors.pbseq nor another`)
+    throw checkpointError(
+      `the folder ${folder} holds no checkpoint: neither paramtrain_tensors.pbseq nor another`,
+    )
   return {
     trainable: parameters.paramtrain,
     frozen: parameters.paramfrozen,

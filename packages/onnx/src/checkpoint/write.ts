@@ -1,8 +1,7 @@
 import { Builder, type Offset } from 'flatbuffers'
-import { optionError, shapeError, unsupported } from '@induced-metric/core/adapter'
+import { checkpointError, optionError, shapeError, show, unsupported } from '@induced-metric/core/adapter'
 import type { NamedTensor, TensorData } from '../proto/tensorData.js'
 import type { CheckpointState, OptimizerGroup, Property } from './state.js'
-import { broken, quote } from './broken.js'
 import { elementType, toBytes } from './elements.js'
 import {
   Checkpoint,
@@ -147,7 +146,7 @@ function addTensor(builder: Builder, { name, dims, dataType, data }: NamedTensor
   const type = elementType(dataType, name)
   if (!(data instanceof type.array) || data.length !== size) {
     throw shapeError(
-      `tensor ${quote(name)}, [${dims.join(', ')}] of ${type.name}, must have ${size} elements in a ${type.array.name}`,
+      `tensor ${show(name)}, [${dims.join(', ')}] of ${type.name}, must have ${size} elements in a ${type.array.name}`,
     )
   }
   const raw = place ? undefined : builder.createByteVector(toBytes(data))
@@ -230,9 +229,10 @@ function addProperties(builder: Builder, properties: CheckpointState['properties
 function checkNames(entries: readonly { readonly name: string }[]): void {
   const seen = new Set<string>()
   for (const { name } of entries) {
-    if (typeof name !== 'string' || name === '') throw broken('an entry of the checkpoint has no name')
+    if (typeof name !== 'string' || name === '')
+      throw checkpointError('an entry of the checkpoint has no name')
     if (seen.has(name)) {
-      throw optionError(`two entries of the checkpoint are named ${quote(name)}`)
+      throw optionError(`two entries of the checkpoint are named ${show(name)}`)
     }
     seen.add(name)
   }

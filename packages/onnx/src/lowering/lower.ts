@@ -13,7 +13,7 @@ import {
   type Emitted,
   type Lowering,
 } from '../rewrite/nodeContext.js'
-import { infer } from '../rewrite/typeRules.js'
+import { applyTypeRules } from '../rewrite/typeRules.js'
 import { bufferKey, bufferName } from './names.js'
 import { typeOf, valueTypes, type Extent } from '../rewrite/valueTypes.js'
 import { oldestOpset, upgradeOperators } from '../rewrite/opset.js'
@@ -96,7 +96,7 @@ export function lowerModel(model: Model, table: LoweringTable = lowerings): Mode
   const opset = raiseOpset(lowered)
   const { graph } = lowered
   const types = valueTypes(graph)
-  infer(graph, types)
+  applyTypeRules(graph, types)
 
   const emitted: Emitted = {
     nodes: [],

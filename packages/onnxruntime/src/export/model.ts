@@ -11,32 +11,32 @@ import {
 } from '@induced-metric/onnx/proto'
 import type { NamedTensor, TensorData } from '@induced-metric/onnx'
 
-/** A model for inference, its parameters inside or in a file beside it. */
-export interface InferenceModel {
+/** A trained model, with its parameters inside or in a file beside it. */
+export interface ExportedModel {
   readonly model: Uint8Array
-  /** The values that are not in the model, in the order in which they lie in the file of external data. */
+  /** The values that are not in the model, in the order of the file of external data. */
   readonly external: readonly TensorData[]
 }
 
-/** Where values of a file of external data start: at multiples of this, so that it can be mapped into memory. */
+/** Values in a file of external data start at multiples of this many bytes, so that the file can be mapped into memory. */
 export const externalAlignment = 4096
 
-/** Protobuf messages end at 2 GiB; what is left is for the graph. */
+/** A protobuf message has at most 2 GiB; the rest of them is for the graph. */
 const largestInline = 2 ** 31 - 2 ** 26
 
 /**
- * The part of an eval model that computes the named outputs, with the parameters' values in it.
+ * Extracts the part of an eval model that computes the named outputs, and puts the parameters' values in it.
  *
- * @param externalName the name of the file of external data; without one everything goes into the model
- * @throws ERR_OPTION for an output that the model does not have; ERR_NOT_SUPPORTED when it would be over 2 GB and has no
- *   file of external data
+ * @param externalName the name of the file of external data; without it all values go into the model
+ * @throws ERR_OPTION for an output that the model does not have; ERR_NOT_SUPPORTED for a model over
+ *   2 GB without a file of external data
  */
-export function inferenceModel(
+export function exportModel(
   evalModel: Model,
   parameters: ReadonlyMap<string, NamedTensor>,
   outputNames: readonly string[],
   externalName?: string,
-): InferenceModel {
+): ExportedModel {
   const model = clone(ModelProtoSchema, evalModel) as Model
   const { graph } = model
   const computed = new Set(graph.node.flatMap(({ output }) => output))

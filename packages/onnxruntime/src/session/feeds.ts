@@ -1,6 +1,6 @@
 import { optionError, shapeError } from '@induced-metric/core/adapter'
 import { own, typeOf } from '@induced-metric/onnx/adapter'
-import type { Extent, OrtValues } from '@induced-metric/onnx'
+import type { Extent, OrtTensor, OrtValues } from '@induced-metric/onnx'
 import { elementTypeOf, type Model } from '@induced-metric/onnx/proto'
 
 /** An input of a model, as the model declares it. */
@@ -84,4 +84,13 @@ export function checkFeeds(
   if (unknown !== undefined) {
     throw optionError(`${method}: there is no input ${JSON.stringify(unknown)}; inputs are ${list}`)
   }
+}
+
+/** The values that a model is run with: the caller's feeds, and the parameters among its inputs. */
+export function feedsOf(
+  inputs: readonly ModelInput[],
+  feeds: OrtValues,
+  parameters: OrtValues,
+): Record<string, OrtTensor> {
+  return Object.fromEntries(inputs.map(({ name }) => [name, own(feeds, name) ?? parameters[name]!]))
 }

@@ -1,5 +1,4 @@
-import type { InducedMetricError } from '@induced-metric/core'
-import { type Parameter, type TypedArray } from '@induced-metric/core'
+import type { InducedMetricError, Parameter, TypedArray } from '@induced-metric/core'
 import { checkpointError, sizeOf, unsupported } from '@induced-metric/core/adapter'
 import type { CheckpointState, LoweredTrainingModel, NamedTensor } from '@induced-metric/onnx'
 import { matrixRows, typeOf } from '@induced-metric/onnx/adapter'

@@ -3,7 +3,8 @@ import { optionError, unsupported } from '@induced-metric/core/adapter'
 import { codedAs } from '@induced-metric/onnx/adapter'
 import type { LoweringTable, Ort, OrtTensor, OrtValues, Property, TensorData } from '@induced-metric/onnx'
 import { createOrtTensor, defaultOrt } from '../ort/ort.js'
-import { TrainingSession, type SessionTensor } from '../session/trainingSession.js'
+import type { SessionTensor } from '../session/contents.js'
+import { TrainingSession } from '../session/trainingSession.js'
 import type { TrainingSessionOptions } from '../session/options.js'
 import {
   compact,

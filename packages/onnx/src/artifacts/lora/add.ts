@@ -5,19 +5,11 @@ import { attributeOf, floatOf, intOf } from '../../proto/attribute.js'
 import { dataType, elementTypeOf } from '../../proto/dataType.js'
 import { namesIn } from '../../proto/graph.js'
 import { checkModel, readModel, type Model } from '../../proto/model.js'
-import { createNode, type Attributes } from '../../proto/node.js'
-import { ModelProtoSchema, type GraphProto, type NodeProto, type TensorProto } from '../../proto/onnx_pb.js'
-import { createTensor, dimsOf, realTensor } from '../../proto/tensor.js'
+import { ModelProtoSchema, type GraphProto, type TensorProto } from '../../proto/onnx_pb.js'
+import { createTensor, dimsOf } from '../../proto/tensor.js'
 import { createRandom, uniform } from '../../random.js'
-import {
-  adaptersOf,
-  factorsOf,
-  factorShapes,
-  partOf,
-  setAdapters,
-  type Adapter,
-  type Factor,
-} from './adapter.js'
+import { adaptersOf, factorsOf, factorShapes, setAdapters, type Adapter, type Factor } from './adapter.js'
+import { createAdapterNodes, type AdapterNodes } from './nodes.js'
 import { loraUses, type Use } from './uses.js'
 import { selectNames, type Selector } from '../select.js'
 import { sortNodes } from '../../rewrite/sort.js'
@@ -157,7 +149,7 @@ function check(tensor: TensorProto, other: string | undefined, taken: ReadonlySe
   }
 }
 
-/** Puts the nodes of an adapter behind every use of its weight. */
+/** Adds the nodes of an adapter after every use of its weight. */
 function adapt(
   graph: GraphProto,
   weight: string,
@@ -178,64 +170,39 @@ function adapt(
           { name: a, transposed: true },
           { name: b, transposed: true },
         ]
-  let nodes: NodeProto[] = []
-  const fresh = (hint: string): string => {
-    let name = partOf(weight, hint)
-    for (let i = 2; taken.has(name); i++) name = partOf(weight, `${hint}_${i}`)
-    taken.add(name)
-    return name
-  }
-  const emit = (
-    opType: string,
-    inputs: readonly string[],
-    attributes: Attributes = {},
-    output?: string,
-  ): string => {
-    const name = fresh(opType)
-    nodes.push(createNode(opType, inputs, [output ?? name], attributes, name))
-    return output ?? name
-  }
-  const once = new Map<string, string>()
-  const cached = (key: string, make: () => string): string => {
-    const found = once.get(key) ?? make()
-    once.set(key, found)
-    return found
-  }
-  const matrix = ({ name, transposed }: Factor): string =>
-    transposed ? cached(name, () => emit('Transpose', [name], { perm: [1, 0] })) : name
-  const scaled = (x: string): string => {
-    if (scale === 1) return x
-    return emit('Mul', [
-      x,
-      cached('scale', () => emit('Constant', [], { value: realTensor('', [scale], type) })),
-    ])
-  }
-  const change = ({ kind, node, transposed }: Use): string => {
-    const flip = ({ name, transposed }: Factor): Factor => ({ name, transposed: !transposed })
-    const [first, second] = transposed ? [flip(right), flip(left)] : [left, right]
-    if (kind === 'Gather') {
-      const rows = emit('Gather', [matrix(first), node.input[1]!], { axis: 0 })
-      return emit('MatMul', [scaled(rows), matrix(second)])
-    }
-    const x = node.input[0]!
-    if (kind === 'MatMul') return emit('MatMul', [scaled(emit('MatMul', [x, matrix(first)])), matrix(second)])
-    const inner = emit('Gemm', [x, first.name], {
-      transA: attributeOf(node, 'transA') && intOf(node, 'transA', 0),
-      transB: Number(first.transposed),
-    })
-    const alpha = floatOf(node, 'alpha', 1) * scale
-    return emit('Gemm', [inner, second.name], { alpha: { float: alpha }, transB: Number(second.transposed) })
-  }
-
+  const nodes = createAdapterNodes(weight, scale, type, taken)
   const byNode = new Map(uses.map((use) => [use.node, use]))
   graph.node = graph.node.flatMap((node) => {
     const use = byNode.get(node)
     if (!use) return [node]
     const output = node.output[0]!
-    const base = fresh('base')
-    nodes = []
-    emit('Add', [base, change(use)], {}, output)
+    const base = nodes.fresh('base')
+    nodes.emit('Add', [base, emitChange(nodes, use, left, right, scale)], {}, output)
     node.output[0] = base
-    return [node, ...nodes]
+    return [node, ...nodes.take()]
   })
+}
+
+/** Emits what an adapter adds to the result of a use of its weight, and returns its name. */
+function emitChange(
+  { emit, matrix, scaled }: AdapterNodes,
+  { kind, node, transposed }: Use,
+  left: Factor,
+  right: Factor,
+  scale: number,
+): string {
+  const flip = ({ name, transposed }: Factor): Factor => ({ name, transposed: !transposed })
+  const [first, second] = transposed ? [flip(right), flip(left)] : [left, right]
+  if (kind === 'Gather') {
+    const rows = emit('Gather', [matrix(first), node.input[1]!], { axis: 0 })
+    return emit('MatMul', [scaled(rows), matrix(second)])
+  }
+  const x = node.input[0]!
+  if (kind === 'MatMul') return emit('MatMul', [scaled(emit('MatMul', [x, matrix(first)])), matrix(second)])
+  const inner = emit('Gemm', [x, first.name], {
+    transA: attributeOf(node, 'transA') && intOf(node, 'transA', 0),
+    transB: Number(first.transposed),
+  })
+  const alpha = floatOf(node, 'alpha', 1) * scale
+  return emit('Gemm', [inner, second.name], { alpha: { float: alpha }, transB: Number(second.transposed) })
 }

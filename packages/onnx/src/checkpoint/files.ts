@@ -17,13 +17,13 @@ import { allowance, dataTagOf, readCheckpoint } from './read.js'
 import { readPropertySequence, readSequence } from './sequence.js'
 import { isLargeCheckpoint, splitCheckpoint, writeCheckpoint } from './write.js'
 
-// Node's modules are loaded where they are used, so that pages can import the rest.
+// Node's modules are imported where they are used, so that pages can import the rest.
 
 /**
- * Reads a checkpoint from a path: of a file, with the file of external data beside it where there is one; or of a folder
- * as releases of ONNX Runtime before 1.15 wrote it, with its `.pbseq` files.
+ * Reads a checkpoint from the path of a file, with the file of external data beside it if there is one; or of a
+ * folder with `.pbseq` files, as releases of ONNX Runtime before 1.15 wrote it.
  *
- * @throws ERR_CHECKPOINT when there is no checkpoint at this path, or a damaged one
+ * @throws ERR_CHECKPOINT if there is no checkpoint at this path, or it is damaged
  *
  * @example
  * ```ts
@@ -49,7 +49,7 @@ async function readFrom(path: string): Promise<CheckpointState> {
   const found = await stat(path).catch(() => undefined)
   if (!found) throw checkpointError(`there is no checkpoint at ${path}`)
   if (found.isDirectory()) return readFolder(path)
-  // Of the old form, a file alone says nothing of what lies beside it.
+  // In the old form, a single file says nothing about those beside it.
   const old = sequenceName(paths.basename(path))
   if (old) return readFolder(paths.dirname(path))
   return readWithExternalData(path)

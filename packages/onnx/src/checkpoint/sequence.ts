@@ -7,13 +7,13 @@ import { coded } from '../errors.js'
 import { checkpointError, show } from '@induced-metric/core/adapter'
 import { asCheckpointError } from './elements.js'
 
-// The old form of a checkpoint, as ONNX Runtime 1.13 and 1.14 wrote it: per kind of thing a file of protobuf messages, as
-// a count, then each message's length and the message; count and lengths as varints.
+// The old form of a checkpoint, as ONNX Runtime 1.13 and 1.14 wrote it: one file of protobuf messages per kind of
+// content. It starts with a count; then each message follows its length. Count and lengths are varints.
 
 /**
  * Reads the tensors of a `.pbseq` file.
  *
- * @throws ERR_CHECKPOINT when it is none, truncated or altered
+ * @throws ERR_CHECKPOINT if it is another kind of file, truncated or altered
  */
 export function readSequence(bytes: Uint8Array): NamedTensor[] {
   return readMessages(bytes).map(toTensor)
@@ -22,7 +22,7 @@ export function readSequence(bytes: Uint8Array): NamedTensor[] {
 /**
  * Reads a `.pbseq` file of properties: tensors of one float, int64 or string.
  *
- * @throws ERR_CHECKPOINT when it is none, truncated or altered
+ * @throws ERR_CHECKPOINT if it is another kind of file, truncated or altered
  */
 export function readPropertySequence(bytes: Uint8Array): Map<string, Property> {
   const properties = new Map<string, Property>()
@@ -68,7 +68,7 @@ function readMessages(bytes: Uint8Array): TensorProto[] {
 function decode(bytes: Uint8Array, index: number): TensorProto {
   let message: TensorProto
   try {
-    // A Node Buffer is not to be had: its slices would be views.
+    // Not as a Node Buffer, whose slices would be views.
     const plain = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length)
     message = fromBinary(TensorProtoSchema, plain)
   } catch (error) {

@@ -7,7 +7,10 @@ import { tensorsOf } from '../proto/tensors.js'
 import { own } from '../own.js'
 import { checkLocation, unreadable, type Extract } from './location.js'
 
-/** The content of files of external data by their location, as the model has it; or a function that reads a part. */
+/**
+ * The contents of external data files by their location, as the model spells it; or a function that reads a part of
+ * one.
+ */
 export type ExternalData =
   | Readonly<Record<string, Uint8Array>>
   | ((location: string, offset: number, length: number) => Uint8Array | Promise<Uint8Array>)
@@ -16,14 +19,15 @@ export type ExternalData =
 const places = { inside: 0, outside: 1 } as const
 
 /**
- * Reads the values that a model has in other files, wherever in it a tensor stands. Nothing else reads such files, and the
- * runtime never gets to see a model that names one.
+ * Reads the values that a model stores in other files, wherever the tensor is in the model. Nothing else reads such
+ * files, and the runtime never sees a model that names one.
  *
  * @param model its tensors get their values
- * @param source where they come from; without one a model that has any is an error, and nothing is read
+ * @param source the files. Without it a model with external values is an error, and nothing is read
  * @param what names the model in errors
- * @param option what else can be done, in words that go on the sentence
- * @throws ERR_OPTION for values that are missing, outside the model's folder, or not where the tensor says
+ * @param option another way out, as the end of the error's sentence
+ * @throws ERR_OPTION for values that are missing, outside the model's folder, or not at the position that the tensor
+ *   gives
  */
 export async function resolveExternalData(
   model: ModelProto,
@@ -58,7 +62,7 @@ export function refuseExternalData(model: ModelProto, what: string): void {
 }
 
 function isOutside({ dataLocation }: TensorProto, place: string): boolean {
-  // What was put together by hand may lack the field.
+  // A message that was put together by hand may lack the field.
   if ((dataLocation ?? places.inside) === places.inside) return false
   if (dataLocation === places.outside) return true
   throw optionError(`${place} says that its values lie at ${dataLocation}, which is no place`)

@@ -7,7 +7,7 @@ import type { ExportOptions } from './options.js'
 import { trainingFile } from './trainingFile.js'
 import { UsageError } from './usageError.js'
 
-/** Writes a model for inference. */
+/** Exports a trained model. */
 export async function exportModel(options: ExportOptions, { stdout }: Surroundings): Promise<number> {
   const { folder, output, externalData } = options
   const { trainModel, evalModel, checkpoint } = await findArtifacts(folder)

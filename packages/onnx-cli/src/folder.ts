@@ -14,7 +14,7 @@ export interface ArtifactFiles {
 /**
  * Finds the artifacts in a folder, under the names that `generate_artifacts` gives them, with or without a prefix.
  *
- * @throws UsageError when there is no folder, or no training model in it
+ * @throws UsageError if there is no folder, or no training model in it
  */
 export async function findArtifacts(folder: string): Promise<ArtifactFiles> {
   const found = await stat(folder).catch(() => undefined)

@@ -82,7 +82,7 @@ export async function train(options: TrainOptions, surroundings: Surroundings): 
   }
 }
 
-/** A training under way. */
+/** A running training. */
 interface Training {
   readonly options: TrainOptions
   readonly session: TrainingSession
@@ -175,7 +175,7 @@ async function createSession(
   return session
 }
 
-/** The inputs of a model by these names, as it declares them. */
+/** The inputs of a model with these names, as it declares them. */
 async function inputsOf(path: string, names: readonly string[]): Promise<InputShape[]> {
   const model: Model = readModel(await readGiven(path), path)
   return names.map((name) => {
@@ -197,7 +197,7 @@ function checkBatch(inputs: readonly InputShape[], batchSize: number): void {
   }
 }
 
-/** What must be the same when a training goes on. */
+/** The settings that must not change when a training continues. */
 function describeRun(options: TrainOptions, { rows }: Dataset): Record<string, bigint> {
   return {
     rows: BigInt(rows),
@@ -248,7 +248,7 @@ async function evaluationOf(
   return bindData(await inputsOf(files.evalModel, session.evalInputNames), sources)
 }
 
-/** The mean loss over a dataset; of a model that takes any number of examples, the last may be fewer. */
+/** The mean loss over a dataset. The last batch may be smaller if the model accepts any number of examples. */
 async function evaluate(
   session: TrainingSession,
   ort: Ort,

@@ -2,11 +2,11 @@ import { UsageError } from '../usageError.js'
 import type { Table } from './table.js'
 
 /**
- * Reads a table of numbers: separated by commas, semicolons or tabs, one row a line, with or without a line of titles
- * above.
+ * Reads a table of numbers: separated by commas, semicolons or tabs, one row per line, with or without a line of
+ * titles.
  *
  * @param text - the file's contents
- * @param name - how messages call the file
+ * @param name - the file's name in messages
  * @throws UsageError naming the line that is not numbers, or is longer or shorter than the first
  */
 export function readCsv(text: string, name: string): Table {
@@ -41,7 +41,7 @@ export function readCsv(text: string, name: string): Table {
   return { rows, columns, values }
 }
 
-/** The number in a cell, quoted or not; NaN when there is none. */
+/** The number in a cell, quoted or not; NaN if there is none. */
 function parse(cell: string): number {
   const text = cell.trim().replace(/^"(.*)"$/, '$1')
   return text === '' ? Number.NaN : Number(text)

@@ -10,9 +10,9 @@ export interface Thread {
     args: readonly unknown[],
     transfer?: readonly ArrayBuffer[],
   ) => Promise<unknown>
-  /** Ends it once it is done with what it was given. */
+  /** Ends the thread after the calls that it was given. */
   readonly release: () => Promise<void>
-  /** Ends it at once. */
+  /** Ends the thread at once. */
   readonly end: () => Promise<void>
 }
 
@@ -20,7 +20,7 @@ export interface Thread {
 interface WorkerHandle {
   readonly postMessage: (message: Request, transfer: ArrayBuffer[]) => void
   readonly terminate: () => unknown
-  /** Whether a program has to wait for it before it can end. */
+  /** Whether the program has to wait for the worker before it can end. */
   readonly hold: (needed: boolean) => void
 }
 

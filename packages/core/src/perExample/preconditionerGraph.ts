@@ -1,7 +1,8 @@
 import { input, mul, type Expr } from '../graph/algebra.js'
 import { unsupported, type InducedMetricError } from '../errors.js'
 import { buildGraph, type Graph, type GraphNode } from '../graph/graph.js'
-import { recordUpdate, type Preconditioner } from '../transformation/preconditioner.js'
+import type { Preconditioner } from '../transformation/preconditioner.js'
+import { recordUpdate } from '../transformation/recordUpdate.js'
 
 /**
  * A base's preconditioner as a recorded computation. Inputs: those of a step's graph, and the tensor `ones`, which is 1

@@ -8,7 +8,7 @@ import {
   type HyperparameterValues,
   type Scheduled,
 } from '../transformation/hyperparameter.js'
-import { hyperparameterInput } from '../transformation/preconditioner.js'
+import { hyperparameterInput } from '../transformation/recordUpdate.js'
 import { isTied, perRateOf, tiedTo } from '../transformation/tiedXi.js'
 import { optionRanges } from '../transformation/transformation.js'
 import type { GroupSettings } from '../transformation/types.js'

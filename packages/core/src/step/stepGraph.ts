@@ -15,7 +15,8 @@ import {
 } from '../graph/algebra.js'
 import { optionError } from '../errors.js'
 import { buildGraph, type Graph } from '../graph/graph.js'
-import type { Preconditioner, RecordedUpdate } from '../transformation/preconditioner.js'
+import type { Preconditioner } from '../transformation/preconditioner.js'
+import type { RecordedUpdate } from '../transformation/recordUpdate.js'
 import { plainForm, type BaseForm, type Recorder } from './recordings.js'
 
 /** Everything that a parameter's graph depends on. Parameters of equal form share it. */

@@ -3,10 +3,11 @@ import { matchCheckpoint, saveUnit } from '../checkpoint/match.js'
 import { elementType, type Slots, type TypedArray } from '../dtype.js'
 import type { Engine, EngineFactory } from '../engines/engine.js'
 import { createReferenceEngine } from '../engines/reference/index.js'
-import { isShared, isWasmMemory, isWasmSupported, type WasmMemory } from '../engines/wasm/memory.js'
-import { isNoMemory } from '../engines/wasm/pool.js'
-import { createWasmEngine } from '../engines/wasm/tenant.js'
-import type { Helper } from '../engines/wasm/threads/host.js'
+import { isWasmSupported } from '../engines/wasm/featureProbe.js'
+import { createWasmEngine } from '../engines/wasm/index.js'
+import { isShared, isWasmMemory, type WasmMemory } from '../engines/wasm/memory.js'
+import { isOutOfMemory } from '../engines/wasm/memoryPool.js'
+import type { OptimizerWorker } from '../engines/wasm/threads/protocol.js'
 import { InducedMetricError, isList, show } from '../errors.js'
 import { sizeOf } from '../shape.js'
 import { initialSlots } from '../step/initialSlots.js'
@@ -165,14 +166,14 @@ export interface OptimizerOptions {
    */
   readonly others?: () => readonly ParameterInfo[]
   /**
-   * A `Worker`, of a browser or of `node:worker_threads`, in which {@link assist} was called: a second thread for the wasm
-   * engine, which takes a part of the work from a million parameters on and sleeps otherwise. It is worth it where a core
-   * has nothing else to do, and a loss where none is free. The engine's memory is shared with it, and views of it
-   * are ones of a `SharedArrayBuffer`, which a page has only if it is isolated from other origins; a `memory` that is given
-   * has to be shared, too. A worker that is not up yet, or busy, holds no step up. Dispose of optimisers before you end their
-   * helper: a step that it is ended in waits ten seconds for it and throws ERR_DISPOSED. `muon` does without.
+   * A `Worker`, of a browser or of `node:worker_threads`, in which {@link serveOptimizers} was called: a second thread for
+   * the wasm engine. It takes a part of steps on a million parameters and more, and sleeps otherwise. Steps are faster if a
+   * core is idle, and slower if none is. The worker shares the engine's memory, whose views are then views of a
+   * `SharedArrayBuffer`. A page has that only if it is isolated from other origins. A given `memory` must be shared, too.
+   * Steps never wait for a worker that is starting or busy. Dispose of optimisers before you terminate their worker: a step
+   * during which it is terminated waits ten seconds for it, then throws ERR_DISPOSED. `muon` does not use it.
    */
-  readonly helper?: Helper
+  readonly worker?: OptimizerWorker
 }
 
 /**
@@ -228,9 +229,9 @@ export function createOptimizer(
     memory: 'any',
     adopt: 'boolean',
     others: 'function',
-    helper: 'any',
+    worker: 'any',
   })
-  const { engine: engineName = 'auto', memory, adopt = false, others, helper } = options
+  const { engine: engineName = 'auto', memory, adopt = false, others, worker } = options
   checkList(parameters)
   const createEngine = chooseEngine(engineName)
   if (memory !== undefined && (createEngine !== createWasmEngine || !isWasmMemory(memory))) {
@@ -241,7 +242,7 @@ export function createOptimizer(
       `memory must be a WebAssembly.Memory for the wasm engine, given ${problem}`,
     )
   }
-  if (helper !== undefined) checkHelper(helper, createEngine === createWasmEngine, memory)
+  if (worker !== undefined) checkWorker(worker, createEngine === createWasmEngine, memory)
   const company = others === undefined ? {} : { others }
   const plan = planStep(transformation, parameters.map(infoOf), company)
   checkData(parameters)
@@ -252,38 +253,38 @@ export function createOptimizer(
       return make(plan, arrays, initialSlots(plan), {
         adopt,
         ...(memory && { memory }),
-        ...(helper && { helper }),
+        ...(worker && { worker }),
       })
     } catch (error) {
-      if (!givesWay || !isNoMemory(error)) throw error
+      if (!givesWay || !isOutOfMemory(error)) throw error
       return create(createReferenceEngine, false)
     }
   }
-  // Who gives a memory or a helper has chosen the engine that has a use for them.
-  const isOpen = engineName === 'auto' && memory === undefined && helper === undefined
+  // A caller who gives a memory or a worker has chosen the engine that uses them.
+  const isOpen = engineName === 'auto' && memory === undefined && worker === undefined
   return new PlannedOptimizer(plan, company, create(createEngine, isOpen), parameters)
 }
 
-/** Throws ERR_OPTION unless a helper is one, and of use; ERR_NOT_SUPPORTED where threads share no memory. */
-function checkHelper(helper: unknown, isWasm: boolean, memory: WasmMemory | undefined): void {
-  const { postMessage } = (helper ?? {}) as Partial<Helper>
+/** Throws ERR_OPTION unless a worker is one, and of use; ERR_NOT_SUPPORTED where threads share no memory. */
+function checkWorker(worker: unknown, isWasm: boolean, memory: WasmMemory | undefined): void {
+  const { postMessage } = (worker ?? {}) as Partial<OptimizerWorker>
   const problem = !isWasm
     ? 'one to an engine that has no use for it'
     : typeof postMessage !== 'function'
-      ? show(helper)
+      ? show(worker)
       : memory !== undefined && !isShared(memory)
         ? 'one with a memory that is not shared'
         : undefined
   if (problem !== undefined) {
     throw new InducedMetricError(
       'ERR_OPTION',
-      `helper must be a Worker for the wasm engine, on its own memory or a shared one, given ${problem}`,
+      `worker must be a Worker for the wasm engine, on its own memory or a shared one, given ${problem}`,
     )
   }
   if (typeof SharedArrayBuffer !== 'undefined') return
   throw new InducedMetricError(
     'ERR_NOT_SUPPORTED',
-    'threads share no memory here: a page has to be isolated from other origins for a helper',
+    'threads share no memory here: a page has to be isolated from other origins for a worker',
   )
 }
 

@@ -18,7 +18,6 @@ export function createBarrierRunner(
   const { graph, stages, type } = program
   const matrices = createMatrixFunctions(type.name, memory)
   const registerMemory = createRegisterMemory(stages, type, allocator, matrices)
-  const { addressOf } = registerMemory
   const evaluators = compileScalars(program)
   /** By tensor: the values of all scalar nodes, from `reduce` to `update`. */
   const scalarValues: Float64Array[] = []
@@ -28,7 +27,7 @@ export function createBarrierRunner(
     binding: TensorBinding,
     registers: TensorRegisters,
   ): Matrix => {
-    const address = addressOf(location, binding, registers)
+    const address = registerMemory.addressOf(location, binding, registers)
     const columns = columnsOf(shape, binding)
     return transposed
       ? { address, rowStride: 1, columnStride: columns }
@@ -49,7 +48,7 @@ export function createBarrierRunner(
         loopArguments.setScalars(stage.loop, values)
         loopArguments.setRow(stage.loop, 0, elementCount(stage.shape, binding))
         for (const location of stage.locations) {
-          loopArguments.addAddress(addressOf(location, binding, registers))
+          loopArguments.addAddress(registerMemory.addressOf(location, binding, registers))
         }
         loopArguments.run(stage.loop, 1)
         loopArguments.getSums(stage.loop, 0, values)
@@ -57,14 +56,14 @@ export function createBarrierRunner(
       case 'matmul': {
         const [a, b] = [matrixOf(stage.a, binding, registers), matrixOf(stage.b, binding, registers)]
         const [p, q, r] = productExtents(stage, binding)
-        const to = addressOf(stage.to, binding, registers)
+        const to = registerMemory.addressOf(stage.to, binding, registers)
         matrices.multiply(a, b, to, p, q, r, registerMemory.packingAddress())
         return
       }
       case 'transpose': {
         const [p, q] = [rowsOf(stage.shape, binding), columnsOf(stage.shape, binding)]
-        const from = addressOf(stage.from, binding, registers)
-        matrices.transpose(from, addressOf(stage.to, binding, registers), p, q)
+        const from = registerMemory.addressOf(stage.from, binding, registers)
+        matrices.transpose(from, registerMemory.addressOf(stage.to, binding, registers), p, q)
       }
     }
   }

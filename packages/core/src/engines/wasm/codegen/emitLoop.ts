@@ -221,7 +221,7 @@ function emitVector(frame: Frame, j: number, vectors: number, offset: number, la
  * first, and kept in a local.
  */
 function createValues(frame: Frame, offset: number, lane: boolean): (node: number) => Bytes {
-  const { graph, loop, type, uses, scalars, constants, locals, values, loadPointers } = frame
+  const { loop, type, uses, scalars, constants, locals, values, loadPointers } = frame
   const computed = new Set<number>()
   const value = (node: number): Bytes => {
     const known = scalars.get(node) ?? constants.get(node)

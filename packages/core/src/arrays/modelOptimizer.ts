@@ -1,5 +1,6 @@
 import type { TypedArray } from '../dtype.js'
-import { createOptimizer, type Optimizer, type Parameter } from './optimizer.js'
+import { createOptimizer } from './optimizer.js'
+import type { Optimizer, Parameter } from './types.js'
 import type { Transformation } from '../transformation/types.js'
 
 /** An optimiser of whatever weights a model has. */

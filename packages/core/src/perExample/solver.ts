@@ -1,7 +1,7 @@
 import type { Checkpoint } from '../checkpoint/checkpoint.js'
 import { elementType, type Slots, type TypedArray } from '../dtype.js'
 import { compilePass, Scratch, type InterpretedPass } from '../engines/reference/interpreter.js'
-import type { Optimizer } from '../arrays/optimizer.js'
+import type { Optimizer } from '../arrays/types.js'
 import type { Profile } from '../step/plan.js'
 import { profileScalars } from '../step/scalarInputs.js'
 import type { Scalars } from '../graph/hostScalars.js'

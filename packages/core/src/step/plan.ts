@@ -1,13 +1,13 @@
-import { InducedMetricError, show } from '../errors.js'
+import { optionError, shapeError, show } from '../errors.js'
 import { hashText } from '../graph/graph.js'
 import { sizeOf } from '../shape.js'
 import { checkRows } from '../transformation/hyperparameter.js'
 import { rowsFor, type Preconditioner } from '../transformation/preconditioner.js'
-import { checkRoster, type Company } from '../transformation/roster.js'
+import { checkNamesInOptions, type RestOfModel } from '../transformation/namesInOptions.js'
 import { checkTransformation } from '../transformation/transformation.js'
 import type { GroupSettings, ParameterInfo, Transformation } from '../transformation/types.js'
-import { checkKeys } from '../validation/keys.js'
 import { isPlainBase, recordMetric, type MetricGraph } from './metricGraph.js'
+import { createRecorder, type Recorder } from './recordings.js'
 import {
   changeOutput,
   recordStep,
@@ -98,7 +98,7 @@ export interface StepPlan {
  * Records a transformation for a set of parameters. This is the door for adapters whose framework has tensors of its
  * own; where gradients come as typed arrays, `createOptimizer` does it all.
  *
- * @param company what there is beside these parameters, where an optimiser does not have all of them in every step
+ * @param rest the model's other parameters, where an optimiser does not have all of them in every step
  * @throws ERR_OPTION when two parameters have one name, no parameter is in a group that has options, or `decayMask` lists a
  *   name that none has
  * @throws ERR_SHAPE when a shape is no array of whole numbers ≥ 0
@@ -107,11 +107,12 @@ export interface StepPlan {
 export function planStep(
   transformation: Transformation,
   parameters: readonly ParameterInfo[],
-  company: Company = {},
+  rest: RestOfModel = {},
 ): StepPlan {
   checkTransformation(transformation)
   checkParameters(parameters)
-  checkRoster(transformation, parameters, company)
+  checkNamesInOptions(transformation, parameters, rest)
+  const record = createRecorder()
   const profiles: Profile[] = []
   const graphs = new Map<string, StepGraph>()
 
@@ -142,7 +143,7 @@ export function planStep(
       averages: settings.averageWeights !== undefined,
     }
     const formKey = [profile, form.matrix, form.rows, form.decays].join()
-    const graph = graphs.get(formKey) ?? recordStep(form)
+    const graph = graphs.get(formKey) ?? recordStep(form, record)
     graphs.set(formKey, graph)
 
     const key = unitKey(transformation, parameter)
@@ -168,7 +169,7 @@ export function planStep(
     const contributors = metricScope === 'global' ? everything : unit.contributors
     const size = contributors.reduce((total, index) => total + planned[index]!.size, 0)
     const baseOf = (index: number): Preconditioner => profiles[planned[index]!.profile]!.base
-    return { ...unit, contributors, size, ...recordUnit(unit.settings, contributors, baseOf) }
+    return { ...unit, contributors, size, ...recordUnit(unit.settings, contributors, baseOf, record) }
   })
   return {
     transformation,
@@ -179,7 +180,7 @@ export function planStep(
     changes: [...new Set(planned.flatMap(({ graph }) => graph.averaging.map(changeOutput)))],
     clips: clips.map(({ clipNorm, members }) => ({ clipNorm, members })),
     needsLoss: finished.some((unit) => unit.graph.needsLoss),
-    hash: structuralHash(transformation, planned, profiles),
+    hash: structuralHash(transformation, planned, profiles, record),
   }
 }
 
@@ -188,9 +189,10 @@ function recordUnit(
   settings: GroupSettings,
   contributors: readonly number[],
   baseOf: (index: number) => Preconditioner,
+  record: Recorder,
 ): Pick<MetricUnit, 'graph' | 'sums' | 'changes' | 'bases'> {
   const bases = settings.averagedModel ? [...new Set(contributors.map(baseOf))] : []
-  const graph = recordMetric(settings, bases)
+  const graph = recordMetric(settings, bases, record)
   const sums = graph.sums.map(({ input, output }) => ({ input, output, members: contributors }))
   const changes = graph.changes.map(({ state, slot, base }) => ({
     state: graph.state.indexOf(state),
@@ -198,27 +200,6 @@ function recordUnit(
     members: contributors.filter((index) => baseOf(index) === bases[base]),
   }))
   return { graph, sums, changes, bases }
-}
-
-/**
- * The loss among the options of a step, or null.
- *
- * @throws ERR_OPTION when the options are others; ERR_LOSS_REQUIRED when an embedding reads the loss and there is none
- */
-export function checkLoss(plan: StepPlan, options: { readonly loss?: number }): number | null {
-  checkKeys('step', options, ['loss'])
-  const { loss } = options
-  if (loss !== undefined && typeof loss !== 'number') {
-    throw new InducedMetricError('ERR_OPTION', `loss must be a number, given ${show(loss)}`)
-  }
-  if (loss === undefined && plan.needsLoss) {
-    const { embedding } = plan.units.find(({ graph }) => graph.needsLoss)!.settings
-    throw new InducedMetricError(
-      'ERR_LOSS_REQUIRED',
-      `the embedding ${embedding.name} reads the loss: pass it, as in step(gradients, { loss })`,
-    )
-  }
-  return loss ?? null
 }
 
 function settingsOf(transformation: Transformation, parameter: ParameterInfo): GroupSettings {
@@ -263,6 +244,7 @@ function structuralHash(
   transformation: Transformation,
   parameters: readonly PlannedParameter[],
   profiles: readonly Profile[],
+  record: Recorder,
 ): string {
   const hashes = new Map<string, string>()
   for (const { profile, shape } of parameters) {
@@ -270,7 +252,7 @@ function structuralHash(
     const matrix = matrixForm(base, shape)
     const key = `${profile},${matrix}`
     if (hashes.has(key)) continue
-    hashes.set(key, structuralHashOf(base, matrix))
+    hashes.set(key, structuralHashOf(base, matrix, record))
   }
   // Sorted, as a checkpoint goes by names: parameters in another order are the same state.
   return hashText([transformation.metricScope, ...[...new Set(hashes.values())].sort()].join())
@@ -280,32 +262,22 @@ function checkParameters(parameters: readonly ParameterInfo[]): void {
   const names = new Set<string>()
   for (const parameter of parameters as readonly (ParameterInfo | null | undefined)[]) {
     if (typeof parameter !== 'object' || parameter === null) {
-      throw new InducedMetricError(
-        'ERR_OPTION',
-        `a parameter must be { name, shape, data, group? }, given ${show(parameter)}`,
-      )
+      throw optionError(`a parameter must be { name, shape, data, group? }, given ${show(parameter)}`)
     }
     const { name, shape, group, rowsAre } = parameter
     if (typeof name !== 'string') {
-      throw new InducedMetricError('ERR_OPTION', `a parameter's name must be a string, given ${show(name)}`)
+      throw optionError(`a parameter's name must be a string, given ${show(name)}`)
     }
     if (names.has(name)) {
-      throw new InducedMetricError(
-        'ERR_OPTION',
-        `two parameters are named ${show(name)}: names must be unique`,
-      )
+      throw optionError(`two parameters are named ${show(name)}: names must be unique`)
     }
     if (!Array.isArray(shape) || !shape.every((extent) => Number.isInteger(extent) && extent >= 0)) {
-      throw new InducedMetricError(
-        'ERR_SHAPE',
+      throw shapeError(
         `parameter ${show(name)}: shape must be an array of whole numbers ≥ 0 ([] for a scalar), given ${show(shape)}`,
       )
     }
     if (group !== undefined && typeof group !== 'string') {
-      throw new InducedMetricError(
-        'ERR_OPTION',
-        `parameter ${show(name)}: group must be a string, given ${show(group)}`,
-      )
+      throw optionError(`parameter ${show(name)}: group must be a string, given ${show(group)}`)
     }
     if (rowsAre !== undefined) checkRows(`parameter ${show(name)}: rowsAre`, rowsAre, false)
     names.add(name)

@@ -8,13 +8,13 @@ import {
   type HyperparameterValues,
   type Scheduled,
 } from '../transformation/hyperparameter.js'
-import { hyperparameterInput } from '../transformation/preconditioner.js'
+import { hyperparameterInput } from '../transformation/recordUpdate.js'
 import { isTied, perRateOf, tiedTo } from '../transformation/tiedXi.js'
 import { optionRanges } from '../transformation/transformation.js'
 import type { GroupSettings } from '../transformation/types.js'
 import type { Range } from '../validation/range.js'
 import type { MetricUnit, Profile } from './plan.js'
-import { modelInput } from './scalarAverage.js'
+import { modelInput } from './baseAverage.js'
 
 /** A number that a graph reads: what it is called there and in errors, and its value, which may hang on the step. */
 export interface ScalarEntry {
@@ -101,6 +101,20 @@ function declaredEntries(
 export function writeScalars(scalars: Scalars, entries: readonly ScalarEntry[], step: number): Scalars {
   for (const { input, label, value, range } of entries) scalars[input] = valueAt(label, value, range, step)
   return scalars
+}
+
+/** Scalars of which some are on a schedule. */
+export interface PreparedScalars {
+  /** All of them. Those on a schedule have to be written at every step. */
+  readonly scalars: Scalars
+  readonly scheduled: readonly ScalarEntry[]
+}
+
+/** Writes the numbers that do not depend on the step, and keeps the others to be written at each. */
+export function prepareScalars(entries: readonly ScalarEntry[]): PreparedScalars {
+  const scheduled = entries.filter(({ value }) => typeof value === 'function')
+  const constant = entries.filter(({ value }) => typeof value !== 'function')
+  return { scalars: writeScalars({}, constant, 1), scheduled }
 }
 
 /** Writes a profile's numbers at a step into `scalars`. Throws ERR_OPTION when a schedule goes wrong. */

@@ -1,4 +1,4 @@
-import { InducedMetricError, show } from '../errors.js'
+import { optionError, show, unsupported } from '../errors.js'
 import { checkKeys } from '../validation/keys.js'
 import {
   checkBoolean,
@@ -100,8 +100,7 @@ export function checkScheduled(
   if (typeof value === 'function') return
   if (typeof value === 'number' && inRange(value, range)) return
   const more = otherwise === undefined ? '' : `, or ${otherwise}`
-  throw new InducedMetricError(
-    'ERR_OPTION',
+  throw optionError(
     `${name} must be ${describeRange(range)}, or a function of the step that gives one${more}; given ${show(value)}`,
   )
 }
@@ -111,8 +110,7 @@ export function valueAt(name: string, value: Scheduled, range: Range, step: numb
   if (typeof value === 'number') return value
   const result: unknown = value(step)
   if (typeof result === 'number' && inRange(result, range)) return result
-  throw new InducedMetricError(
-    'ERR_OPTION',
+  throw optionError(
     `the schedule of ${name} must give ${describeRange(range)}, gave ${show(result)} at step ${step}`,
   )
 }
@@ -122,7 +120,7 @@ const kinds: ReadonlySet<unknown> = new Set(['number', 'boolean', 'integer', 'ro
 /** Checks declarations: their names, of which some may be `taken`, their kinds, and that each default is one it allows. */
 export function checkSpecs(owner: string, specs: unknown, taken: readonly string[]): void {
   const wrong = (message: string): never => {
-    throw new InducedMetricError('ERR_OPTION', `${owner}: ${message}`)
+    throw optionError(`${owner}: ${message}`)
   }
   if (typeof specs !== 'object' || specs === null || Array.isArray(specs))
     wrong(`hyperparameters must be an object of declarations, given ${show(specs)}`)
@@ -192,7 +190,7 @@ export function checkRows(
 ): asserts value is MatrixRows | 'auto' {
   if (rowsChoices.includes(value) || (allowsAuto && value === 'auto')) return
   const choices = allowsAuto ? "'outputs', 'inputs' or 'auto'" : "'outputs' or 'inputs'"
-  throw new InducedMetricError('ERR_OPTION', `${name} must be ${choices}, given ${show(value)}`)
+  throw optionError(`${name} must be ${choices}, given ${show(value)}`)
 }
 
 /** A hyperparameter's value as plain data. */
@@ -209,8 +207,7 @@ export function hyperparameterFromJSON(name: string, value: unknown): unknown {
 export function scheduledToJSON(name: string, value: Scheduled): number | ScheduleJSON {
   if (typeof value === 'number') return value
   if (isSchedule(value)) return value.toJSON()
-  throw new InducedMetricError(
-    'ERR_NOT_SUPPORTED',
+  throw unsupported(
     `${name} is a function and cannot be saved; use a built-in schedule (cosine, linear, …) where saving matters`,
   )
 }

@@ -1,4 +1,4 @@
-import { InducedMetricError } from '../errors.js'
+import { unsupported } from '../errors.js'
 import { hyperparameterToJSON, scheduledToJSON, type HyperparameterValues } from './hyperparameter.js'
 import { isTied } from './tiedXi.js'
 import type { ComponentJSON, GroupJSON, GroupSettings, Transformation, TransformationJSON } from './types.js'
@@ -17,8 +17,7 @@ function componentToJSON(
 function groupToJSON(path: string, settings: GroupSettings): GroupJSON {
   const { decayMask, decayScaling, xi, clipNorm, averagedModel, startAxis, averageWeights } = settings
   if (typeof decayMask === 'function') {
-    throw new InducedMetricError(
-      'ERR_NOT_SUPPORTED',
+    throw unsupported(
       `${path}decayMask is a function and cannot be saved; use 'matrices' or a list of names where saving matters`,
     )
   }

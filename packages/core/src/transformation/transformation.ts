@@ -1,4 +1,4 @@
-import { InducedMetricError, show } from '../errors.js'
+import { optionError, show } from '../errors.js'
 import { checkKeys } from '../validation/keys.js'
 import { checkChoice } from '../validation/options.js'
 import { checkBoolean, checkInteger, checkNumber, type Range } from '../validation/range.js'
@@ -82,10 +82,7 @@ export function inducedMetric(base: Preconditioner, options: InducedMetricOption
   checkChoice('onNonFinite', onNonFinite, nonFiniteChoices)
   checkChoice('metricScope', metricScope, scopeChoices)
   if (options.learningRate === undefined) {
-    throw new InducedMetricError(
-      'ERR_OPTION',
-      'learningRate is required: a number ≥ 0 or a function of the step',
-    )
+    throw optionError('learningRate is required: a number ≥ 0 or a function of the step')
   }
   const settings = resolveSettings('', rest, {
     base,
@@ -123,8 +120,7 @@ export function inducedMetric(base: Preconditioner, options: InducedMetricOption
 export function checkTransformation(value: unknown): asserts value is Transformation {
   const candidate = value as Partial<Transformation> | null | undefined
   if (typeof candidate?.toJSON === 'function' && candidate.settings !== undefined) return
-  throw new InducedMetricError(
-    'ERR_OPTION',
+  throw optionError(
     `expected a transformation, as inducedMetric(base, options) returns; given ${show(value)}`,
   )
 }
@@ -151,8 +147,7 @@ function resolveSettings(path: string, options: GroupOptions, defaults: Defaults
   checkPreconditioner(`${path}base`, settings.base)
   checkPreconditioner(`${path}fallback`, settings.fallback)
   if (settings.fallback.definition.matrix) {
-    throw new InducedMetricError(
-      'ERR_OPTION',
+    throw optionError(
       `${path}fallback must take parameters of any shape, given ${settings.fallback.name}, which takes matrices only`,
     )
   }
@@ -199,26 +194,19 @@ function checkPreconditioner(name: string, value: unknown): asserts value is Pre
   // A factory carries its definition too.
   if (isComponent<Preconditioner>(value) && typeof value.definition?.update === 'function') return
   const hint = typeof value === 'function' ? 'a function: call it, as in adam()' : show(value)
-  throw new InducedMetricError(
-    'ERR_OPTION',
-    `${name} must be a preconditioner such as sgd() or adam(), given ${hint}`,
-  )
+  throw optionError(`${name} must be a preconditioner such as sgd() or adam(), given ${hint}`)
 }
 
 function checkEmbedding(name: string, value: unknown): asserts value is Embedding {
   if (isComponent<Embedding>(value) && typeof value.definition?.slope === 'function') return
   const hint = typeof value === 'function' ? 'a function: call it, as in log()' : show(value)
-  throw new InducedMetricError(
-    'ERR_OPTION',
-    `${name} must be an embedding such as identity() or log(), given ${hint}`,
-  )
+  throw optionError(`${name} must be an embedding such as identity() or log(), given ${hint}`)
 }
 
 function checkDecayMask(name: string, value: unknown): asserts value is DecayMask {
   if (value === 'all' || value === 'matrices' || typeof value === 'function') return
   if (Array.isArray(value) && value.every((entry) => typeof entry === 'string')) return
-  throw new InducedMetricError(
-    'ERR_OPTION',
+  throw optionError(
     `${name} must be 'all', 'matrices', an array of parameter names or a function of the parameter, given ${show(value)}`,
   )
 }

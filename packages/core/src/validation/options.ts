@@ -1,4 +1,4 @@
-import { InducedMetricError, show } from '../errors.js'
+import { optionError, show } from '../errors.js'
 import { checkBoolean, checkInteger, checkNumber, type Range } from './range.js'
 import { checkKeys } from './keys.js'
 
@@ -68,12 +68,12 @@ function checkOption(name: string, value: unknown, spec: OptionSpec): void {
 
 function checkFunction(name: string, value: unknown): void {
   if (typeof value === 'function') return
-  throw new InducedMetricError('ERR_OPTION', `${name} must be a function, given ${show(value)}`)
+  throw optionError(`${name} must be a function, given ${show(value)}`)
 }
 
 /** Throws ERR_OPTION unless `value` is one of the choices. */
 export function checkChoice(name: string, value: unknown, choices: readonly string[]): void {
   if (choices.includes(value as string)) return
   const list = choices.map(show).join(', ')
-  throw new InducedMetricError('ERR_OPTION', `${name} must be one of ${list}, given ${show(value)}`)
+  throw optionError(`${name} must be one of ${list}, given ${show(value)}`)
 }

@@ -1,4 +1,4 @@
-import { InducedMetricError, show } from '../errors.js'
+import { optionError, show } from '../errors.js'
 
 /** The values a number may take. */
 export interface Range {
@@ -31,20 +31,17 @@ export function inRange(value: number, range: Range): boolean {
 /** Throws ERR_OPTION unless `value` is a number in the range. */
 export function checkNumber(name: string, value: unknown, range: Range): asserts value is number {
   if (typeof value === 'number' && inRange(value, range)) return
-  throw new InducedMetricError('ERR_OPTION', `${name} must be ${describeRange(range)}, given ${show(value)}`)
+  throw optionError(`${name} must be ${describeRange(range)}, given ${show(value)}`)
 }
 
 /** Throws ERR_OPTION unless `value` is a whole number in the range. */
 export function checkInteger(name: string, value: unknown, range: Range): asserts value is number {
   if (Number.isSafeInteger(value) && inRange(value as number, range)) return
-  throw new InducedMetricError(
-    'ERR_OPTION',
-    `${name} must be ${describeRange(range, 'a whole number')}, given ${show(value)}`,
-  )
+  throw optionError(`${name} must be ${describeRange(range, 'a whole number')}, given ${show(value)}`)
 }
 
 /** Throws ERR_OPTION unless `value` is true or false. */
 export function checkBoolean(name: string, value: unknown): asserts value is boolean {
   if (typeof value === 'boolean') return
-  throw new InducedMetricError('ERR_OPTION', `${name} must be true or false, given ${show(value)}`)
+  throw optionError(`${name} must be true or false, given ${show(value)}`)
 }

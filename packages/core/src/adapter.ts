@@ -20,9 +20,10 @@ export {
   unsupported,
 } from './errors.js'
 export { createArena } from './engines/wasm/arena.js'
+export { isWasmSupported } from './engines/wasm/featureProbe.js'
 export { instantiateStep } from './engines/wasm/instantiateStep.js'
-export type { Allocator, StepKernels, TensorBinding } from './engines/wasm/kernels.js'
-export { createMemory, isWasmMemory, isWasmSupported, type WasmMemory } from './engines/wasm/memory.js'
+export type { Allocator, StepKernels, TensorBinding } from './engines/wasm/binding.js'
+export { createMemory, isWasmMemory, type WasmMemory } from './engines/wasm/memory.js'
 export type { ElementwiseOp, ScalarOp, BarrierOp, Extent } from './graph/algebra.js'
 export type { Graph, GraphNode } from './graph/graph.js'
 export { raiseEpsilons, type RaisedPlan } from './step/epsilons.js'

@@ -1,176 +1,125 @@
+import type { Checkpoint, Transformation, TypedArray } from '@induced-metric/core'
 import {
-  InducedMetricError,
-  type Checkpoint,
-  type StepReport,
-  type Transformation,
-  type TypedArray,
-} from '@induced-metric/core'
-import {
-  checkLearningRate,
-  checkTransformation,
-  initialReport,
-  learningRateAt,
+  createModelOptimizer,
+  disposedError,
+  type AdoptableModel,
+  type AdoptableParameter,
+  type ModelOptimizer,
 } from '@induced-metric/core/adapter'
-import { createSeat, type Seat } from './sharedWeights.js'
-import type { Tensor } from './parameter.js'
 
-/** What a kind of network tells of itself. */
-export interface Source {
-  /** The object that holds the tensors; where it is another one, the network has been made anew. */
-  holder(): unknown
-  /** The network's tensors as they are now; `undefined` before it has any. */
-  tensors(): readonly Tensor[] | undefined
+/** The parameters of a network; `undefined` before it has any. */
+export type NetworkParameters = readonly AdoptableParameter[] | undefined
+
+/** A network as a source of gradients. */
+export interface GradientSource extends AdoptableModel<NetworkParameters> {
   /**
-   * Gives the gradient of the pattern that was just propagated back, times `weight`.
+   * Returns the gradient of the pattern that was just propagated back, times `weight`.
    *
-   * @param own an array per tensor, to write to or, from the second pattern of a batch on, to add to
+   * @param own an array per parameter, to write to or, from the second pattern of a batch on, to add to
    * @returns `own`, or the arrays of the network's own that hold the gradient
    */
   gradients(own: readonly Float32Array[], isFirst: boolean, weight: number): readonly (TypedArray | null)[]
 }
 
-/** Collects the gradients of patterns and takes steps. */
-export interface Training {
-  /** What the latest step did. */
-  readonly report: StepReport
-  /** That of the next step; a number that is set takes the place of the transformation's. */
-  learningRate: number
-  /** Takes in the pattern that was just propagated back, whose loss is `loss`; every `batchSize` patterns make a step. */
+/** Collects the gradients of patterns in batches, and takes a step with each batch. */
+export interface Batches {
+  readonly optimizer: ModelOptimizer<NetworkParameters>
+  /** Adds the pattern that was just propagated back, whose loss is `loss`. Every `batchSize` patterns make a step. */
   add(loss: number | undefined): void
-  /** Takes a step with what has been collected since the last, if anything. */
+  /** Takes a step with the patterns since the last step, if there are any. */
   flush(): void
-  /** Runs what trains on many patterns, in which nothing else happens to the network: it is looked at once, before. */
+  /** Runs a function that trains on many patterns and changes the network in no other way: it is followed once, before. */
   epoch<T>(body: () => T): T
-  withAveragedWeights<R>(evaluate: () => R): R
-  save(): Checkpoint
   load(checkpoint: Checkpoint | Uint8Array): void
-  /** Takes the last step and gives the network its arrays back. */
+  /** Takes the last step and gives the network arrays of its own. */
   release(): void
 }
 
-/** Sets a training up on a network. */
-export function createTraining(transformation: Transformation, source: Source, batchSize: number): Training {
-  checkTransformation(transformation)
-  let seat: Seat | undefined
-  let holder: unknown
+/**
+ * Creates the batches of a network.
+ *
+ * @throws ERR_OPTION for a transformation that `inducedMetric` did not return
+ */
+export function createBatches(
+  transformation: Transformation,
+  source: GradientSource,
+  batchSize: number,
+): Batches {
+  const optimizer = createModelOptimizer(transformation, source)
+  let parameters: NetworkParameters
+  /** The number of patterns in the batch so far. */
   let pending = 0
-  /** The learning rate that was set, as long as there is no seat to know it. */
-  let rate: number | undefined
-  /** The mean loss so far; `undefined` where one is not known. */
+  /** Their losses over the batch size; `undefined` if one is not known. */
   let total: number | undefined = 0
+  /** Whether the optimiser is known to have the parameters of the network as it is now. */
+  let isFollowed = false
   let isReleased = false
-  /** Whether the seat is known to be that of the network as it is now. */
-  let isSettled = false
 
-  const isCurrent = (seat: Seat): boolean => source.holder() === holder && seat.settle() !== 'all'
-  const checkAttached = (): void => {
-    if (!isReleased) return
-    throw new InducedMetricError(
-      'ERR_DISPOSED',
-      'this optimiser was detached from its network; attach another',
-    )
-  }
-  /** The seat of the network as it is now. One whose arrays have all been replaced starts over. */
-  const settled = (): Seat | undefined => {
-    checkAttached()
-    if (seat) {
-      if (isCurrent(seat)) return seat
-      rate = seat.optimizer.fixedLearningRate
-      seat.optimizer.dispose()
-      seat = undefined
-      forget()
-    }
-    const tensors = source.tensors()
-    if (tensors === undefined || tensors.length === 0) return undefined
-    seat = createSeat(transformation, tensors)
-    if (rate !== undefined) seat.optimizer.learningRate = rate
-    holder = source.holder()
-    training.report = seat.optimizer.report
-    return seat
-  }
-  const existing = (purpose: string): Seat => {
-    const found = settled()
-    if (found) return found
-    throw new InducedMetricError(
-      'ERR_CHECKPOINT',
-      `${purpose}: the network has no weights yet. Train it first, or give it some with fromJSON or initialize`,
-    )
-  }
   const forget = (): void => {
     pending = 0
     total = 0
   }
-  const step = (seat: Seat, gradients: readonly (TypedArray | null)[], loss: number | undefined): void => {
-    // Whatever comes of the step, its gradients are used up.
-    forget()
-    seat.step(gradients, loss)
-    training.report = seat.optimizer.report
+  /** Follows the network; false if it has no parameters. A batch of other parameters is forgotten. */
+  const follow = (): boolean => {
+    if (isReleased) throw disposedError()
+    const before = parameters
+    parameters = optimizer.follow()
+    if (parameters !== before) forget()
+    return parameters !== undefined
   }
-  /** Takes a step with a batch that has not come to its end. */
-  const flush = (): void => {
-    if (pending === 0 || !seat) return
+  const step = (gradients: readonly (TypedArray | null)[], loss: number | undefined): void => {
+    // The gradients are used up, whether the step succeeds or not.
+    forget()
+    optimizer.step(gradients, loss === undefined ? {} : { loss })
+  }
+  /** Takes a step with a batch that is not full. */
+  const stepOnRest = (): void => {
+    if (pending === 0) return
+    const { gradients } = optimizer
     const missing = batchSize / pending
-    for (const gradient of seat.gradients) for (let i = 0; i < gradient.length; i++) gradient[i]! *= missing
-    step(seat, seat.gradients, total === undefined ? undefined : total * missing)
+    for (const gradient of gradients) for (let i = 0; i < gradient.length; i++) gradient[i]! *= missing
+    step(gradients, total === undefined ? undefined : total * missing)
   }
 
-  const training: { -readonly [K in keyof Training]: Training[K] } = {
-    report: initialReport,
-    get learningRate() {
-      return seat?.optimizer.learningRate ?? learningRateAt(transformation, rate, 1)
-    },
-    set learningRate(value) {
-      checkAttached()
-      checkLearningRate(value)
-      if (seat) seat.optimizer.learningRate = value
-      else rate = value
-    },
+  // No accessors, as V8 keeps a literal that has some as a table, which every pattern would be looked up in.
+  return {
+    optimizer,
     add(loss) {
-      if (!isSettled) settled()
-      if (!seat) return
-      const gradients = source.gradients(seat.gradients, pending === 0, 1 / batchSize)
+      if (!isFollowed && !follow()) return
+      const gradients = source.gradients(optimizer.gradients, pending === 0, 1 / batchSize)
       const mean = total === undefined || loss === undefined ? undefined : total + loss / batchSize
       if (pending + 1 === batchSize) {
-        step(seat, gradients, mean)
+        step(gradients, mean)
       } else {
         total = mean
         pending++
       }
     },
     flush() {
-      settled()
-      flush()
+      if (follow()) stepOnRest()
     },
     epoch(body) {
-      isSettled = settled() !== undefined
+      isFollowed = follow()
       try {
         const result = body()
-        flush()
+        stepOnRest()
         return result
       } finally {
-        isSettled = false
+        isFollowed = false
       }
     },
-    withAveragedWeights: (evaluate) =>
-      existing('withAveragedWeights').optimizer.withAveragedWeights(evaluate),
-    save: () => existing('save').optimizer.save(),
     load(checkpoint) {
-      const { optimizer } = existing('load')
       optimizer.load(checkpoint)
       forget()
-      training.report = optimizer.report
     },
     release() {
       if (isReleased) return
       try {
-        if (seat && isCurrent(seat)) flush()
+        if (pending > 0 && follow()) stepOnRest()
       } finally {
         isReleased = true
-        rate = seat?.optimizer.fixedLearningRate ?? rate
-        seat?.release()
-        seat = undefined
+        optimizer.dispose()
       }
     },
   }
-  return training
 }

@@ -1,14 +1,16 @@
+import type { Checkpoint, StepReport, Transformation } from '@induced-metric/core'
+import { checkOptions, checkTransformation, unsupported, type GroupOf } from '@induced-metric/core/adapter'
+import type { DenseNetwork, LayeredNetwork, RecurrentNetwork } from './network.js'
 import {
-  InducedMetricError,
-  type Checkpoint,
-  type StepReport,
-  type Transformation,
-} from '@induced-metric/core'
-import { checkOptions, checkTransformation, type GroupOf } from '@induced-metric/core/adapter'
-import { attached, type Attachment, type Settings } from './networks/attachment.js'
+  checkFree,
+  classOf,
+  hasMembers,
+  markAttached,
+  type Attachment,
+  type Settings,
+} from './networks/attachment.js'
 import { attachDense } from './networks/dense.js'
 import { attachLayered } from './networks/layered.js'
-import type { DenseNetwork, LayeredNetwork, RecurrentNetwork } from './network.js'
 import { attachRecurrent } from './networks/recurrent.js'
 
 /** Options of {@link useOptimizer}. */
@@ -112,42 +114,33 @@ export function useOptimizer(
     groupOf: 'function',
   })
   const { batchSize = 1, exactGradients = true, groupOf } = options
-  if (typeof network === 'object' && network !== null && attached.has(network)) {
-    throw new InducedMetricError(
-      'ERR_OPTION',
-      'this network has an optimiser already: detach() that one before attaching another',
-    )
-  }
-  const { training, detach } = attach(network, { transformation, batchSize, exactGradients, groupOf })
-  attached.add(network)
+  checkFree(network)
+  const { batches, detach } = attach(network, { transformation, batchSize, exactGradients, groupOf })
+  const { optimizer } = batches
   return {
     get report() {
-      return training.report
+      return optimizer.report
     },
     get learningRate() {
-      return training.learningRate
+      return optimizer.learningRate
     },
     set learningRate(value) {
-      training.learningRate = value
+      optimizer.learningRate = value
     },
     flush() {
-      training.flush()
-      return training.report
+      batches.flush()
+      return optimizer.report
     },
-    withAveragedWeights: (evaluate) => training.withAveragedWeights(evaluate),
-    save: () => training.save(),
-    load: (checkpoint) => training.load(checkpoint),
-    detach() {
-      if (!attached.delete(network)) return
-      detach()
-    },
+    withAveragedWeights: (evaluate) => optimizer.withAveragedWeights(evaluate),
+    save: () => optimizer.save(),
+    load: (checkpoint) => batches.load(checkpoint),
+    detach: markAttached(network, detach),
   }
 }
 
-/** Finds out by its members what kind of network it is: brain.js may be there in two versions, or twice. */
+/** Recognises the kind of a network by its members: brain.js may be loaded in two versions, or twice. */
 function attach(network: object, settings: Settings): Attachment {
-  const has = (...names: readonly string[]): boolean =>
-    typeof network === 'object' && network !== null && names.every((name) => name in network)
+  const has = (...names: readonly string[]): boolean => hasMembers(network, ...names)
   if (has('bindEquation', 'backpropagate', 'adjustWeights', 'trainPattern')) {
     return attachRecurrent(network as RecurrentNetwork, settings)
   }
@@ -157,12 +150,11 @@ function attach(network: object, settings: Settings): Attachment {
   if (has('runInput', 'calculateDeltas', 'adjustWeights', 'trainPattern', 'trainingTick')) {
     return attachDense(network as DenseNetwork, settings)
   }
-  const name = typeof network === 'object' && network !== null ? network.constructor.name : String(network)
   const advice = has('denoiser')
     ? 'an autoencoder is trained through its `denoiser`: attach to that'
     : has('testPartition')
       ? 'attach to the networks that cross-validation makes, where it makes them'
       : 'it must be an instance of NeuralNetwork, NeuralNetworkGPU, FeedForward, RNN, LSTM, GRU or one of their time-step ' +
         'forms'
-  throw new InducedMetricError('ERR_NOT_SUPPORTED', `useOptimizer cannot train ${name}: ${advice}`)
+  throw unsupported(`useOptimizer cannot train ${classOf(network)}: ${advice}`)
 }

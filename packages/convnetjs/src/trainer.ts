@@ -52,7 +52,7 @@ export class InducedTrainer {
   l2_decay: number
   /** Patterns trained on so far, as in convnetjs's trainers. */
   k = 0
-  readonly #optimizer: ModelOptimizer<Weights>
+  readonly #optimizer: ModelOptimizer<Weights[]>
   /** Under way: the loss of each pattern, where the net tells one, and the layers that they went through. */
   #batch: { losses: (number | undefined)[]; layers?: Net['layers'] } = { losses: [] }
 

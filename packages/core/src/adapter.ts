@@ -3,6 +3,8 @@
  *
  * @packageDocumentation
  */
+export type { AdoptableParameter } from './arrays/adoption.js'
+export type { AdoptableModel } from './arrays/follower.js'
 export { createModelOptimizer, type ModelOptimizer } from './arrays/modelOptimizer.js'
 export { initialSlots } from './step/initialSlots.js'
 export { joinRows, type JoinedRows } from './arrays/rows.js'
@@ -71,6 +73,7 @@ export {
   type StepOutcome,
   type Stepper,
 } from './step/stepper.js'
+export { createModelPerExample, RowCollector, type ModelPerExample } from './perExample/modelPerExample.js'
 export { checkOwnValues, withValues } from './step/withValues.js'
 export type { Lowering, TensorBackend } from './tensors/evaluate.js'
 export { createTensorOptimizer, type TensorOptimizer, type TensorParameter } from './tensors/optimizer.js'

@@ -2,8 +2,8 @@ import type { Hooks } from '../hooks.js'
 import type { DenseNetwork } from '../network.js'
 
 /**
- * Finds the end of an epoch of a `TrainStream` (1.6.1), which trains pattern by pattern and does not tell its network.
- * In its first pass it shows the network every pattern without training on it; so many make an epoch.
+ * Finds the end of each epoch of a `TrainStream` (1.6.1), which trains pattern by pattern and does not tell its network.
+ * In its first pass it shows the network every pattern without training on it: as many patterns make an epoch.
  */
 export function watchStream(
   network: DenseNetwork,
@@ -29,7 +29,7 @@ export function watchStream(
     return error
   })
   return {
-    /** Leaves patterns uncounted that come from a list: who walks the list knows its end. */
+    /** Runs a function without counting its patterns: they come from a list, whose end is known. */
     pause(body) {
       isPaused = true
       try {

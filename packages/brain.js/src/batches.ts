@@ -21,105 +21,99 @@ export interface GradientSource extends AdoptableModel<NetworkParameters> {
   gradients(own: readonly Float32Array[], isFirst: boolean, weight: number): readonly (TypedArray | null)[]
 }
 
-/** Collects the gradients of patterns in batches, and takes a step with each batch. */
-export interface Batches {
+/** Collects the gradients of a network's patterns in batches, and takes a step with each batch. */
+export class Batches {
   readonly optimizer: ModelOptimizer<NetworkParameters>
-  /** Adds the pattern that was just propagated back, whose loss is `loss`. Every `batchSize` patterns make a step. */
-  add(loss: number | undefined): void
-  /** Takes a step with the patterns since the last step, if there are any. */
-  flush(): void
-  /** Runs a function that trains on many patterns and changes the network in no other way: it is followed once, before. */
-  epoch<T>(body: () => T): T
-  load(checkpoint: Checkpoint | Uint8Array): void
-  /** Takes the last step and gives the network arrays of its own. */
-  release(): void
-}
-
-/**
- * Creates the batches of a network.
- *
- * @throws ERR_OPTION for a transformation that `inducedMetric` did not return
- */
-export function createBatches(
-  transformation: Transformation,
-  source: GradientSource,
-  batchSize: number,
-): Batches {
-  const optimizer = createModelOptimizer(transformation, source)
-  let parameters: NetworkParameters
+  readonly #source: GradientSource
+  readonly #size: number
+  #parameters: NetworkParameters
   /** The number of patterns in the batch so far. */
-  let pending = 0
-  /** Their losses over the batch size; `undefined` if one is not known. */
-  let total: number | undefined = 0
+  #pending = 0
+  /** The sum of their losses over the batch size; `undefined` if one is not known. */
+  #loss: number | undefined = 0
   /** Whether the optimiser is known to have the parameters of the network as it is now. */
-  let isFollowed = false
-  let isReleased = false
+  #isFollowed = false
+  #isReleased = false
 
-  const forget = (): void => {
-    pending = 0
-    total = 0
+  /** @throws ERR_OPTION for a transformation that `inducedMetric` did not return */
+  constructor(transformation: Transformation, source: GradientSource, size: number) {
+    this.optimizer = createModelOptimizer(transformation, source)
+    this.#source = source
+    this.#size = size
   }
+
+  /** Adds the pattern that was just propagated back. Every `size` patterns make a step. */
+  add(loss: number | undefined): void {
+    if (!this.#isFollowed && !this.#follow()) return
+    const { optimizer } = this
+    const gradients = this.#source.gradients(optimizer.gradients, this.#pending === 0, 1 / this.#size)
+    const sum = this.#loss === undefined || loss === undefined ? undefined : this.#loss + loss / this.#size
+    if (this.#pending + 1 === this.#size) {
+      this.#step(gradients, sum)
+    } else {
+      this.#loss = sum
+      this.#pending++
+    }
+  }
+
+  /** Takes a step with the patterns since the last step, if there are any. */
+  flush(): void {
+    if (this.#follow()) this.#stepOnRest()
+  }
+
+  /** Runs a function that trains on many patterns and changes the network in no other way: it is followed once, before. */
+  epoch<T>(body: () => T): T {
+    this.#isFollowed = this.#follow()
+    try {
+      const result = body()
+      this.#stepOnRest()
+      return result
+    } finally {
+      this.#isFollowed = false
+    }
+  }
+
+  load(checkpoint: Checkpoint | Uint8Array): void {
+    this.optimizer.load(checkpoint)
+    this.#forget()
+  }
+
+  /** Takes the last step, and gives the network arrays of its own. */
+  release(): void {
+    try {
+      if (this.#pending > 0) this.flush()
+    } finally {
+      this.#isReleased = true
+      this.optimizer.dispose()
+    }
+  }
+
   /** Follows the network; false if it has no parameters. A batch of other parameters is forgotten. */
-  const follow = (): boolean => {
-    if (isReleased) throw disposedError()
-    const before = parameters
-    parameters = optimizer.follow()
-    if (parameters !== before) forget()
-    return parameters !== undefined
-  }
-  const step = (gradients: readonly (TypedArray | null)[], loss: number | undefined): void => {
-    // The gradients are used up, whether the step succeeds or not.
-    forget()
-    optimizer.step(gradients, loss === undefined ? {} : { loss })
-  }
-  /** Takes a step with a batch that is not full. */
-  const stepOnRest = (): void => {
-    if (pending === 0) return
-    const { gradients } = optimizer
-    const missing = batchSize / pending
-    for (const gradient of gradients) for (let i = 0; i < gradient.length; i++) gradient[i]! *= missing
-    step(gradients, total === undefined ? undefined : total * missing)
+  #follow(): boolean {
+    if (this.#isReleased) throw disposedError()
+    const before = this.#parameters
+    this.#parameters = this.optimizer.follow()
+    if (this.#parameters !== before) this.#forget()
+    return this.#parameters !== undefined
   }
 
-  // No accessors, as V8 keeps a literal that has some as a table, which every pattern would be looked up in.
-  return {
-    optimizer,
-    add(loss) {
-      if (!isFollowed && !follow()) return
-      const gradients = source.gradients(optimizer.gradients, pending === 0, 1 / batchSize)
-      const mean = total === undefined || loss === undefined ? undefined : total + loss / batchSize
-      if (pending + 1 === batchSize) {
-        step(gradients, mean)
-      } else {
-        total = mean
-        pending++
-      }
-    },
-    flush() {
-      if (follow()) stepOnRest()
-    },
-    epoch(body) {
-      isFollowed = follow()
-      try {
-        const result = body()
-        stepOnRest()
-        return result
-      } finally {
-        isFollowed = false
-      }
-    },
-    load(checkpoint) {
-      optimizer.load(checkpoint)
-      forget()
-    },
-    release() {
-      if (isReleased) return
-      try {
-        if (pending > 0 && follow()) stepOnRest()
-      } finally {
-        isReleased = true
-        optimizer.dispose()
-      }
-    },
+  #forget(): void {
+    this.#pending = 0
+    this.#loss = 0
+  }
+
+  #step(gradients: readonly (TypedArray | null)[], loss: number | undefined): void {
+    // The gradients are used up, whether the step succeeds or not.
+    this.#forget()
+    this.optimizer.step(gradients, loss === undefined ? {} : { loss })
+  }
+
+  /** Takes a step with a batch that is not full, if there is one. */
+  #stepOnRest(): void {
+    if (this.#pending === 0) return
+    const { gradients } = this.optimizer
+    const missing = this.#size / this.#pending
+    for (const gradient of gradients) for (let i = 0; i < gradient.length; i++) gradient[i]! *= missing
+    this.#step(gradients, this.#loss === undefined ? undefined : this.#loss * missing)
   }
 }

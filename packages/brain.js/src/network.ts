@@ -13,11 +13,7 @@ export interface DenseNetwork {
   /** −∂L/∂z by layer, z being the weighted sums; L = ½ Σ errors² of the last layer. */
   deltas: Numbers[]
   errors: Numbers[]
-  trainOpts: {
-    readonly praxis?: string | null
-    readonly activation?: string
-    readonly leakyReluAlpha?: number
-  }
+  trainOpts: { readonly praxis?: string | null; readonly activation?: string }
   /** 1.6.1 keeps these on the network itself. */
   activation?: string
   leakyReluAlpha?: number
@@ -33,18 +29,12 @@ export interface DenseNetwork {
   addFormat: (data: unknown) => void
   _adjustWeightsAdam: () => void
   _calculateDeltasLeakyRelu: (target: Numbers) => void
-  /** Of `NeuralNetworkGPU`. */
-  gpu?: Gpu
+  /** Of `NeuralNetworkGPU`. In version 2 a property says where gpu.js computes, in version 1 a method. */
+  gpu?: { readonly mode?: string; readonly getMode?: () => string }
   /** Of `NeuralNetworkGPU` in 1.6.1: what its own update reads in place of the weights. */
   weightsCopies?: unknown[]
   biasCopies?: unknown[]
   changesCopies?: unknown[]
-}
-
-/** What says where gpu.js computes: a property in version 2, a method in version 1. */
-export interface Gpu {
-  readonly mode?: string
-  readonly getMode?: () => string
 }
 
 /** How far a training has got. */
@@ -150,4 +140,14 @@ export interface RecurrentNetwork {
   formatData: (data: unknown) => ArrayLike<unknown>
   /** Of the time-step classes. */
   forecast?: unknown
+}
+
+/** Whether a value is an object that has all of these members. */
+export function hasMembers(value: unknown, ...names: readonly string[]): boolean {
+  return typeof value === 'object' && value !== null && names.every((name) => name in value)
+}
+
+/** The name of a value's class, for errors. */
+export function classOf(value: unknown): string {
+  return typeof value === 'object' && value !== null ? value.constructor.name : String(value)
 }

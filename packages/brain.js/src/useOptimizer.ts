@@ -1,14 +1,13 @@
 import type { Checkpoint, StepReport, Transformation } from '@induced-metric/core'
 import { checkOptions, checkTransformation, unsupported, type GroupOf } from '@induced-metric/core/adapter'
-import type { DenseNetwork, LayeredNetwork, RecurrentNetwork } from './network.js'
 import {
-  checkFree,
   classOf,
   hasMembers,
-  markAttached,
-  type Attachment,
-  type Settings,
-} from './networks/attachment.js'
+  type DenseNetwork,
+  type LayeredNetwork,
+  type RecurrentNetwork,
+} from './network.js'
+import type { Attachment, Settings } from './networks/attachment.js'
 import { attachDense } from './networks/dense.js'
 import { attachLayered } from './networks/layered.js'
 import { attachRecurrent } from './networks/recurrent.js'
@@ -114,8 +113,7 @@ export function useOptimizer(
     groupOf: 'function',
   })
   const { batchSize = 1, exactGradients = true, groupOf } = options
-  checkFree(network)
-  const { batches, detach } = attach(network, { transformation, batchSize, exactGradients, groupOf })
+  const { batches, hooks } = attach(network, { transformation, batchSize, exactGradients, groupOf })
   const { optimizer } = batches
   return {
     get report() {
@@ -134,7 +132,13 @@ export function useOptimizer(
     withAveragedWeights: (evaluate) => optimizer.withAveragedWeights(evaluate),
     save: () => optimizer.save(),
     load: (checkpoint) => batches.load(checkpoint),
-    detach: markAttached(network, detach),
+    detach() {
+      try {
+        batches.release()
+      } finally {
+        hooks.release()
+      }
+    },
   }
 }
 

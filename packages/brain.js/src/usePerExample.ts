@@ -8,8 +8,7 @@ import {
 } from '@induced-metric/core/adapter'
 import { deltasOf } from './gradients/deltas.js'
 import { createHooks } from './hooks.js'
-import type { DenseNetwork, Numbers } from './network.js'
-import { checkFree, classOf, hasMembers, markAttached } from './networks/attachment.js'
+import { classOf, hasMembers, type DenseNetwork, type Numbers } from './network.js'
 import { denseSource } from './networks/dense.js'
 import type { OptimizerHandle } from './useOptimizer.js'
 
@@ -113,15 +112,14 @@ export function usePerExample(
     },
     save: () => optimizer.save(),
     load: (checkpoint) => optimizer.load(checkpoint),
-    detach: markAttached(network, () => {
+    detach() {
       hooks.release()
       optimizer.dispose()
-    }),
+    },
   }
 }
 
 function checkNetwork(network: object): DenseNetwork {
-  checkFree(network)
   const names = ['runInput', 'calculateDeltas', 'trainPatterns', 'calculateTrainingError', 'sizes', 'weights']
   if (hasMembers(network, ...names) && !('gpu' in network)) return network as DenseNetwork
   throw unsupported(

@@ -1,11 +1,11 @@
 import { unsupported, withGroups, type AdoptableParameter, type GroupOf } from '@induced-metric/core/adapter'
-import { createBatches, type GradientSource, type NetworkParameters } from '../batches.js'
+import { Batches, type GradientSource, type NetworkParameters } from '../batches.js'
 import { halfSquares, outerProduct } from '../gradients/arithmetic.js'
 import { deltasOf } from '../gradients/deltas.js'
 import { createHooks } from '../hooks.js'
 import type { DenseNetwork, Numbers } from '../network.js'
-import { trainByTurns, warn } from '../platform.js'
-import { createAttachment, type Attachment, type Settings } from './attachment.js'
+import { repeatByTurns, warn } from '../platform.js'
+import type { Attachment, Settings } from './attachment.js'
 import { watchStream } from './trainStream.js'
 
 /** Attaches to a `NeuralNetwork`, or a `NeuralNetworkGPU` that computes on the CPU. */
@@ -14,8 +14,9 @@ export function attachDense(network: DenseNetwork, settings: Settings): Attachme
   refuseGpu(network)
   const isGpuClass = network.gpu !== undefined
   const hooks = createHooks(network)
-  const batches = createBatches(transformation, denseSource(network, groupOf), batchSize)
-  const praxis = watchPraxis(network)
+  const batches = new Batches(transformation, denseSource(network, groupOf), batchSize)
+  const warnOfAdam = createAdamWarning(network)
+  warnOfAdam()
 
   hooks.replace(
     'adjustWeights',
@@ -24,27 +25,24 @@ export function attachDense(network: DenseNetwork, settings: Settings): Attachme
       if (isGpuClass) checkArrays(network, errors)
       batches.add(halfSquares(errors))
     },
-    (assigned) => assigned === network._adjustWeightsAdam && praxis.warn(),
+    (assigned) => warnOfAdam(assigned === network._adjustWeightsAdam),
   )
   hooks.replace('calculateDeltas', (stock) => deltasOf(network, stock, settings.exactGradients))
   const stream = batchSize > 1 ? watchStream(network, hooks, () => batches.flush()) : undefined
   const epoch = <T>(body: () => T): T => {
-    praxis.check()
+    warnOfAdam()
     return batches.epoch(stream ? () => stream.pause(body) : body)
   }
   hooks.replace('calculateTrainingError', (stock) => (data) => epoch(() => stock().call(network, data)))
   hooks.replace('trainPatterns', (stock) => (data) => epoch(() => stock().call(network, data)))
   // The stock method is broken in 1.6.1; in 2.x an error in the middle of a training ends the process.
-  hooks.replace(
-    'trainAsync',
-    () =>
-      (data, options = {}) =>
-        trainByTurns(
-          () => network.prepTraining(data, options),
-          (prepared, { status, endTime }) => network.trainingTick(prepared, status, endTime),
-        ),
-  )
-  return createAttachment(batches, hooks, () => forgetCopies(network))
+  hooks.replace('trainAsync', () => async (data, options = {}) => {
+    const { preparedData, data: prepared, status, endTime } = network.prepTraining(data, options)
+    await repeatByTurns(() => network.trainingTick((preparedData ?? prepared)!, status, endTime))
+    return status
+  })
+  hooks.onRelease(() => forgetCopies(network))
+  return { batches, hooks }
 }
 
 /** The weights, biases and gradients of a dense network. */
@@ -117,26 +115,21 @@ function checkArrays(network: DenseNetwork, errors: Numbers): void {
   )
 }
 
-/** Warns once if brain.js's own Adam was asked for as well. */
-function watchPraxis(network: DenseNetwork): { warn(): void; check(): void } {
+/** Returns a function that warns, the first time, if brain.js's own Adam is asked for as well. */
+function createAdamWarning(network: DenseNetwork): (isAdam?: boolean) => void {
   let hasWarned = false
-  const warnOnce = (): void => {
-    if (hasWarned) return
+  return (isAdam = network.trainOpts.praxis === 'adam') => {
+    if (!isAdam || hasWarned) return
     hasWarned = true
     warn(
       "praxis: 'adam' has no effect on this network: the optimiser it was given with useOptimizer trains it",
     )
   }
-  const check = (): void => {
-    if (network.trainOpts.praxis === 'adam') warnOnce()
-  }
-  check()
-  return { warn: warnOnce, check }
 }
 
 /** Empties the copies of the weights from which the own update of 1.6.1's NeuralNetworkGPU would go on. */
 function forgetCopies(network: DenseNetwork): void {
-  if (network.weightsCopies) network.weightsCopies = []
-  if (network.biasCopies) network.biasCopies = []
-  if (network.changesCopies) network.changesCopies = []
+  for (const name of ['weightsCopies', 'biasCopies', 'changesCopies'] as const) {
+    if (network[name]) network[name] = []
+  }
 }

@@ -1,15 +1,15 @@
 import { unsupported, withGroups, type AdoptableParameter } from '@induced-metric/core/adapter'
-import { createBatches } from '../batches.js'
+import { Batches } from '../batches.js'
 import { gatherRows, halfSquares } from '../gradients/arithmetic.js'
-import { createHooks } from '../hooks.js'
+import { createHooks, type Hooks } from '../hooks.js'
 import type { Layer, LayeredNetwork, Numbers } from '../network.js'
-import { trainByTurns } from '../platform.js'
-import { createAttachment, type Attachment, type Settings } from './attachment.js'
+import { repeatByTurns } from '../platform.js'
+import type { Attachment, Settings } from './attachment.js'
 
 /** Attaches to a `FeedForward` network (2.x). */
 export function attachLayered(network: LayeredNetwork, settings: Settings): Attachment {
   const hooks = createHooks(network)
-  const batches = createBatches(
+  const batches = new Batches(
     settings.transformation,
     {
       owner: () => network._model,
@@ -26,14 +26,14 @@ export function attachLayered(network: LayeredNetwork, settings: Settings): Atta
     settings.batchSize,
   )
 
-  const repair = createTargetRepair()
+  const repairTarget = createTargetRepair(hooks)
   /**
    * The loss of the pattern that was propagated back since the weights were adjusted. If there were two, their loss is not
    * known: the deltas are no sum.
    */
   let propagated: { readonly loss: number | undefined } | undefined
   hooks.replace('_calculateDeltas', (stock) => (target) => {
-    if (settings.exactGradients) repair.apply(network._outputLayer!)
+    if (settings.exactGradients) repairTarget(network._outputLayer!)
     stock().call(network, target)
     const { errors = [] } = network._outputLayer!
     propagated = { loss: propagated ? undefined : errors.reduce((sum, row) => sum + halfSquares(row), 0) }
@@ -53,22 +53,14 @@ export function attachLayered(network: LayeredNetwork, settings: Settings): Atta
   )
   hooks.replace('_trainPatterns', (stock) => (data) => batches.epoch(() => stock().call(network, data)))
   // With the stock method, an error in the middle of a training ends the process.
-  hooks.replace(
-    'trainAsync',
-    () =>
-      (data, options = {}) =>
-        trainByTurns(
-          () => network._prepTraining(data, options),
-          (prepared, { status, endTime }) =>
-            network._trainingTick(
-              status,
-              endTime,
-              () => network._calculateTrainingError(prepared),
-              () => network._trainPatterns(prepared),
-            ),
-        ),
-  )
-  return createAttachment(batches, hooks, repair.undo)
+  hooks.replace('trainAsync', () => async (data, options = {}) => {
+    const { preparedData, status, endTime } = network._prepTraining(data, options)
+    const calculateError = (): number => network._calculateTrainingError(preparedData!)
+    const trainPatterns = (): void => network._trainPatterns(preparedData!)
+    await repeatByTurns(() => network._trainingTick(status, endTime, calculateError, trainPatterns))
+    return status
+  })
+  return { batches, hooks }
 }
 
 function parametersOf({ layers, _model: model }: LayeredNetwork): AdoptableParameter[] {
@@ -104,22 +96,21 @@ function isTarget({ errors, predictKernel }: Layer): boolean {
   return errors !== undefined && (predictKernel ?? null) === null
 }
 
-/** Repairs the target layer of a network with several outputs, which compares all of them with the first number of the target. */
-function createTargetRepair(): { apply(layer: Layer): void; undo(): void } {
-  let repaired: Layer | undefined
-  let stock: Layer['compareKernel']
+/**
+ * Returns a function that repairs the target layer of a network with several outputs, which compares all of them with the
+ * first number of the target.
+ */
+function createTargetRepair(hooks: Pick<Hooks<never>, 'onRelease'>): (layer: Layer) => void {
+  let revert = (): void => undefined
+  hooks.onRelease(() => revert())
   const compare = (outputs: readonly Numbers[], target: Numbers): Numbers[] =>
     outputs.map((row, index) => Float32Array.of(row[0]! - target[index]!))
-  return {
-    apply(layer) {
-      if (layer.compareKernel === compare || !isTarget(layer) || layer.width !== 1 || layer.height === 1)
-        return
-      repaired = layer
-      stock = layer.compareKernel
-      layer.compareKernel = compare
-    },
-    undo() {
-      if (repaired?.compareKernel === compare) repaired.compareKernel = stock
-    },
+  return (layer) => {
+    const { compareKernel: stock, width, height } = layer
+    if (stock === compare || !isTarget(layer) || width !== 1 || height === 1) return
+    layer.compareKernel = compare
+    revert = () => {
+      if (layer.compareKernel === compare) layer.compareKernel = stock
+    }
   }
 }

@@ -1,11 +1,11 @@
 import type { ParameterInfo } from '@induced-metric/core'
 import { withGroups, type AdoptableParameter } from '@induced-metric/core/adapter'
-import { createBatches, type Batches, type GradientSource } from '../batches.js'
+import { Batches, type GradientSource } from '../batches.js'
 import { gatherRows, halfSquares } from '../gradients/arithmetic.js'
 import { createTape } from '../gradients/tape.js'
-import { createHooks, type Hooks } from '../hooks.js'
+import { createHooks } from '../hooks.js'
 import type { Equation, Matrix, Numbers, RecurrentNetwork, Sequence } from '../network.js'
-import { createAttachment, type Attachment, type Settings } from './attachment.js'
+import type { Attachment, Settings } from './attachment.js'
 
 /** A matrix of a recurrent network as a parameter. */
 export type MatrixParameter = ParameterInfo & { readonly matrix: Matrix }
@@ -28,14 +28,18 @@ export function attachRecurrent(
   const { transformation, batchSize, exactGradients } = settings
   const hooks = createHooks(network)
   const tape = createTape()
-  const batches = createBatches(transformation, recurrentSource(network, settings, matrices), batchSize)
+  const batches = new Batches(transformation, recurrentSource(network, settings, matrices), batchSize)
   let sequence: Sequence = []
   /** The loss of the sequence that was propagated back: another may be run before the weights are adjusted. */
   let propagated: { readonly loss: number | undefined } | undefined
+  /** The number of sequences in an epoch of `train`, and how many it has trained on. 0 outside of `train`. */
+  let [epoch, trained] = [0, 0]
 
   hooks.replace('trainPattern', (stock) => (input, logErrorRate) => {
     sequence = input
-    return stock().call(network, input, logErrorRate)
+    const error = stock().call(network, input, logErrorRate)
+    if (epoch > 0 && ++trained % epoch === 0) batches.flush()
+    return error
   })
   hooks.replace('backpropagate', (stock) => (input) => {
     if (input !== undefined) sequence = input
@@ -50,33 +54,24 @@ export function attachRecurrent(
     propagated = undefined
     batches.add(known.loss)
   })
-  if (batchSize > 1) flushAfterEpochs(network, hooks, batches)
-  return createAttachment(batches, hooks)
-}
-
-/** Ends a batch with each epoch of `train`. */
-function flushAfterEpochs(network: RecurrentNetwork, hooks: Hooks<RecurrentNetwork>, batches: Batches): void {
-  hooks.replace('train', (stock) => (data, options) => {
-    let epoch = data.length
-    let count = 0
-    const inner = createHooks(network)
+  if (batchSize > 1) {
+    hooks.replace('train', (stock) => (data, options) => {
+      epoch = data.length
+      trained = 0
+      try {
+        return stock().call(network, data, options)
+      } finally {
+        epoch = 0
+      }
+    })
     // The time-step classes may make fewer sequences of the data than it has elements.
-    inner.replace('formatData', (stock) => (given) => {
+    hooks.replace('formatData', (stock) => (given) => {
       const formatted = stock().call(network, given)
-      epoch = formatted.length
+      if (epoch > 0) epoch = formatted.length
       return formatted
     })
-    inner.replace('trainPattern', (stock) => (input, logErrorRate) => {
-      const error = stock().call(network, input, logErrorRate)
-      if (++count % epoch === 0) batches.flush()
-      return error
-    })
-    try {
-      return stock().call(network, data, options)
-    } finally {
-      inner.release()
-    }
-  })
+  }
+  return { batches, hooks }
 }
 
 function recurrentSource(

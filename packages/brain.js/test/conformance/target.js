@@ -59,7 +59,7 @@ function createSession(network, attach, transformation, parameters) {
 
   /** @type {number | undefined} */
   let loss
-  const { batches, detach } = attach(
+  const { batches, hooks } = attach(
     network,
     { transformation, batchSize: 1, exactGradients: true, groupOf: undefined },
     {
@@ -102,7 +102,10 @@ function createSession(network, attach, transformation, parameters) {
     slots: () => Object.fromEntries(optimizer.save().parameters.map(({ name, slots }) => [name, slots])),
     save: () => core.encodeCheckpoint(optimizer.save()),
     load: (bytes) => batches.load(bytes),
-    dispose: detach,
+    dispose() {
+      batches.release()
+      hooks.release()
+    },
   }
 }
 

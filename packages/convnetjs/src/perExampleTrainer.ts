@@ -18,7 +18,7 @@ export interface PerExampleTrainerOptions extends PerExampleOptions {
 /**
  * Experimental. Trains a small convnetjs net with one axis per example, in place of `convnetjs.Trainer`. A net that ends in a
  * regression is fitted by least squares, with an axis per residual: Levenberg and Marquardt's method in the metric of the
- * base. Others, and where there is an `embedding`, have an axis per loss.
+ * base. Other nets have an axis per loss, and so have regressions if there is an `embedding`.
  *
  * @example
  * ```ts

@@ -24,6 +24,8 @@ export interface GradientSource extends AdoptableModel<NetworkParameters> {
 /** Collects the gradients of a network's patterns in batches, and takes a step with each batch. */
 export class Batches {
   readonly optimizer: ModelOptimizer<NetworkParameters>
+  /** Whether the network is trained in an {@link epoch}. */
+  isInEpoch = false
   readonly #source: GradientSource
   readonly #size: number
   #parameters: NetworkParameters
@@ -31,8 +33,6 @@ export class Batches {
   #pending = 0
   /** The sum of their losses over the batch size; `undefined` if one is not known. */
   #loss: number | undefined = 0
-  /** Whether the optimiser is known to have the parameters of the network as it is now. */
-  #isFollowed = false
   #isReleased = false
 
   /** @throws ERR_OPTION for a transformation that `inducedMetric` did not return */
@@ -44,7 +44,8 @@ export class Batches {
 
   /** Adds the pattern that was just propagated back. Every `size` patterns make a step. */
   add(loss: number | undefined): void {
-    if (!this.#isFollowed && !this.#follow()) return
+    const isFollowed = this.isInEpoch && this.#parameters !== undefined
+    if (!isFollowed && !this.#follow()) return
     const { optimizer } = this
     const gradients = this.#source.gradients(optimizer.gradients, this.#pending === 0, 1 / this.#size)
     const sum = this.#loss === undefined || loss === undefined ? undefined : this.#loss + loss / this.#size
@@ -63,13 +64,14 @@ export class Batches {
 
   /** Runs a function that trains on many patterns and changes the network in no other way: it is followed once, before. */
   epoch<T>(body: () => T): T {
-    this.#isFollowed = this.#follow()
+    this.#follow()
+    this.isInEpoch = true
     try {
       const result = body()
       this.#stepOnRest()
       return result
     } finally {
-      this.#isFollowed = false
+      this.isInEpoch = false
     }
   }
 

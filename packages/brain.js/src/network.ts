@@ -1,7 +1,7 @@
-/** Numbers as brain.js keeps them: a typed array, or a plain one where a network came out of JSON. */
+/** Numbers as brain.js keeps them: a typed array, or a plain array in a network that was read from JSON. */
 export type Numbers = Float32Array | number[]
 
-/** What the adapter touches of a `NeuralNetwork` or `NeuralNetworkGPU`, in either version of brain.js. */
+/** The members of a `NeuralNetwork` or `NeuralNetworkGPU` that the adapter uses, in either version of brain.js. */
 export interface DenseNetwork {
   sizes: number[] | null
   outputLayer: number | null
@@ -31,19 +31,19 @@ export interface DenseNetwork {
   _calculateDeltasLeakyRelu: (target: Numbers) => void
   /** Of `NeuralNetworkGPU`. In version 2 a property says where gpu.js computes, in version 1 a method. */
   gpu?: { readonly mode?: string; readonly getMode?: () => string }
-  /** Of `NeuralNetworkGPU` in 1.6.1: what its own update reads in place of the weights. */
+  /** Of `NeuralNetworkGPU` in 1.6.1: copies that its own update reads in place of the weights. */
   weightsCopies?: unknown[]
   biasCopies?: unknown[]
   changesCopies?: unknown[]
 }
 
-/** How far a training has got. */
+/** The progress of a training. */
 export interface TrainingStatus {
   error: number
   iterations: number
 }
 
-/** What `prepTraining` returns: 1.6.1 names its data `data`, 2.x `preparedData`. */
+/** The result of `prepTraining`. 1.6.1 names its data `data`, 2.x `preparedData`. */
 export interface PreparedTraining {
   readonly data?: readonly unknown[]
   readonly preparedData?: readonly unknown[]
@@ -57,14 +57,14 @@ export interface Layer {
   readonly width: number
   readonly height: number
   readonly weights: Numbers[]
-  /** +∂L/∂weights, added up since the weights were last assigned. */
+  /** +∂L/∂weights, summed since the weights were last assigned. */
   readonly deltas: Numbers[]
   readonly errors?: Numbers[]
   readonly predictKernel?: unknown
   compareKernel?: ((outputs: readonly Numbers[], target: Numbers) => Numbers[]) | null | undefined
 }
 
-/** What the adapter touches of a `FeedForward` network (2.x). */
+/** The members of a `FeedForward` network (2.x) that the adapter uses. */
 export interface LayeredNetwork {
   layers: Layer[] | null
   /** The layers that are trained. */
@@ -97,12 +97,12 @@ export interface Matrix {
 export interface EquationState {
   readonly product?: Matrix
   readonly left?: Matrix
-  /** The row, for the operation that picks one. */
+  /** For the operation that picks a row, its index. */
   readonly right?: Matrix | number
   readonly forwardFn: (...operands: never[]) => void
 }
 
-/** What a recurrent network computes at one place of a sequence. */
+/** The computation of a recurrent network at one place of a sequence. */
 export interface Equation {
   readonly states: EquationState[]
   add(left: Matrix, right: Matrix): Matrix
@@ -120,7 +120,7 @@ export type Sequence =
   | ArrayLike<unknown>
   | { readonly input: ArrayLike<unknown>; readonly output: ArrayLike<unknown> }
 
-/** What the adapter touches of a recurrent network, in either version of brain.js. */
+/** The members of a recurrent network that the adapter uses, in either version of brain.js. */
 export interface RecurrentNetwork {
   model: {
     readonly isInitialized?: boolean
@@ -140,14 +140,4 @@ export interface RecurrentNetwork {
   formatData: (data: unknown) => ArrayLike<unknown>
   /** Of the time-step classes. */
   forecast?: unknown
-}
-
-/** Whether a value is an object that has all of these members. */
-export function hasMembers(value: unknown, ...names: readonly string[]): boolean {
-  return typeof value === 'object' && value !== null && names.every((name) => name in value)
-}
-
-/** The name of a value's class, for errors. */
-export function classOf(value: unknown): string {
-  return typeof value === 'object' && value !== null ? value.constructor.name : String(value)
 }

@@ -8,7 +8,8 @@ import {
 } from '@induced-metric/core/adapter'
 import { deltasOf } from './gradients/deltas.js'
 import { createHooks } from './hooks.js'
-import { classOf, hasMembers, type DenseNetwork, type Numbers } from './network.js'
+import { classOf, hasMembers } from './members.js'
+import type { DenseNetwork, Numbers } from './network.js'
 import { denseSource } from './networks/dense.js'
 import type { OptimizerHandle } from './useOptimizer.js'
 

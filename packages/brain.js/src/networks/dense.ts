@@ -6,7 +6,7 @@ import { createHooks } from '../hooks.js'
 import type { DenseNetwork, Numbers } from '../network.js'
 import { repeatByTurns, warn } from '../platform.js'
 import type { Attachment, Settings } from './attachment.js'
-import { watchStream } from './trainStream.js'
+import { flushAfterStream } from './trainStream.js'
 
 /** Attaches to a `NeuralNetwork`, or a `NeuralNetworkGPU` that computes on the CPU. */
 export function attachDense(network: DenseNetwork, settings: Settings): Attachment {
@@ -28,10 +28,10 @@ export function attachDense(network: DenseNetwork, settings: Settings): Attachme
     (assigned) => warnOfAdam(assigned === network._adjustWeightsAdam),
   )
   hooks.replace('calculateDeltas', (stock) => deltasOf(network, stock, settings.exactGradients))
-  const stream = batchSize > 1 ? watchStream(network, hooks, () => batches.flush()) : undefined
+  if (batchSize > 1) flushAfterStream(network, hooks, batches)
   const epoch = <T>(body: () => T): T => {
     warnOfAdam()
-    return batches.epoch(stream ? () => stream.pause(body) : body)
+    return batches.epoch(body)
   }
   hooks.replace('calculateTrainingError', (stock) => (data) => epoch(() => stock().call(network, data)))
   hooks.replace('trainPatterns', (stock) => (data) => epoch(() => stock().call(network, data)))

@@ -4,13 +4,8 @@
  * @packageDocumentation
  */
 export * as algebra from './graph/algebra.js'
-export {
-  createOptimizer,
-  type Optimizer,
-  type OptimizerOptions,
-  type OptimizerParameter,
-  type Parameter,
-} from './arrays/optimizer.js'
+export { createOptimizer } from './arrays/optimizer.js'
+export type { Optimizer, OptimizerOptions, OptimizerParameter, Parameter } from './arrays/types.js'
 export { decodeCheckpoint, encodeCheckpoint } from './checkpoint/bytes.js'
 export type { Checkpoint, ParameterState, UnitState } from './checkpoint/checkpoint.js'
 export type { TypedArray } from './dtype.js'

@@ -3,7 +3,7 @@ import type { TypedArray } from '../dtype.js'
 import { checkpointError, disposedError } from '../errors.js'
 import { initialReport, type StepReport } from '../step/report.js'
 import { Adoption, valuesOf, type AdoptableParameter, type AdoptedMemory } from './adoption.js'
-import type { Parameter } from './optimizer.js'
+import type { Parameter } from './types.js'
 
 /** A model that lets its parameters move to the optimiser's memory, so that a step copies nothing. */
 export interface AdoptableModel<R = readonly AdoptableParameter[] | undefined> {

@@ -5,7 +5,8 @@ import type { StepReport } from '../step/report.js'
 import { checkTransformation } from '../transformation/transformation.js'
 import type { Transformation } from '../transformation/types.js'
 import { Follower, type FollowedModel, type FollowingOptimizer, type ModelParameters } from './follower.js'
-import { createOptimizer, type Optimizer, type OptimizerOptions } from './optimizer.js'
+import { createOptimizer } from './optimizer.js'
+import type { Optimizer, OptimizerOptions } from './types.js'
 
 /** An optimiser of whatever weights a model has. */
 export interface ModelOptimizer<R extends ModelParameters>

@@ -3,6 +3,8 @@
  *
  * @packageDocumentation
  */
+export type { AdoptableParameter } from './arrays/adoption.js'
+export type { AdoptableModel } from './arrays/follower.js'
 export { createModelOptimizer, type ModelOptimizer } from './arrays/modelOptimizer.js'
 export { initialSlots } from './step/initialSlots.js'
 export { joinRows, type JoinedRows } from './arrays/rows.js'
@@ -26,6 +28,7 @@ export type { Allocator, StepKernels, TensorBinding } from './engines/wasm/bindi
 export { createMemory, isWasmMemory, type WasmMemory } from './engines/wasm/memory.js'
 export type { ElementwiseOp, ScalarOp, BarrierOp, Extent } from './graph/algebra.js'
 export type { Graph, GraphNode } from './graph/graph.js'
+export { createModelPerExample, RowCollector, type ModelPerExample } from './perExample/modelPerExample.js'
 export { raiseEpsilons, type RaisedPlan } from './step/epsilons.js'
 export { checkLearningRate, learningRateAt, withLearningRate } from './step/learningRate.js'
 export {

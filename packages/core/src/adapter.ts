@@ -4,10 +4,21 @@
  * @packageDocumentation
  */
 export { createModelOptimizer, type ModelOptimizer } from './arrays/modelOptimizer.js'
-export { initialSlots } from './arrays/optimizer.js'
+export { initialSlots } from './step/initialSlots.js'
 export { joinRows, type JoinedRows } from './arrays/rows.js'
-export { checkCheckpoint, checkParameterState } from './checkpoint/bytes.js'
-export type { Engine, EngineOptions, Passes, Slots } from './engines/engine.js'
+export { checkCheckpoint, checkParameterState } from './checkpoint/checkpoint.js'
+export type { Engine, EngineOptions } from './engines/engine.js'
+export type { Passes } from './step/passes.js'
+export type { Slots } from './dtype.js'
+export {
+  checkpointError,
+  disposedError,
+  isList,
+  optionError,
+  shapeError,
+  show,
+  unsupported,
+} from './errors.js'
 export { createArena } from './engines/wasm/arena.js'
 export { instantiateStep } from './engines/wasm/instantiateStep.js'
 export type { Allocator, StepKernels, TensorBinding } from './engines/wasm/kernels.js'
@@ -33,21 +44,23 @@ export {
 } from './step/metricGraph.js'
 export {
   planStep,
-  profileEntries,
-  profileScalars,
-  sizeOf,
-  unitEntries,
-  unitScalars,
   type ClipUnit,
   type MetricUnit,
   type PlannedParameter,
   type Profile,
-  type ScalarEntry,
-  type Scalars,
   type StepPlan,
   type UnitChange,
   type UnitSum,
 } from './step/plan.js'
+export {
+  profileEntries,
+  profileScalars,
+  unitEntries,
+  unitScalars,
+  type ScalarEntry,
+} from './step/scalarInputs.js'
+export { sizeOf } from './shape.js'
+export type { Scalars } from './graph/hostScalars.js'
 export { composeReport, idle, initialReport, refusal, type UnitResult } from './step/report.js'
 export { parseModelInput } from './step/scalarAverage.js'
 export { averagedSlot, changeOutput, type Reduction, type StepGraph } from './step/stepGraph.js'
@@ -71,6 +84,7 @@ export {
 export { withGroups, type GroupOf } from './transformation/groups.js'
 export type { Company } from './transformation/roster.js'
 export { isTied, perRateOf } from './transformation/tiedXi.js'
-export { checkTransformation, type GroupSettings } from './transformation/transformation.js'
+export { checkTransformation } from './transformation/transformation.js'
+export type { GroupSettings } from './transformation/types.js'
 export { nearestNames } from './validation/nearest.js'
 export { checkOptions, type OptionSpec } from './validation/options.js'

@@ -1,32 +1,25 @@
-import type { Checkpoint, ParameterState } from '../checkpoint/bytes.js'
+import type { Checkpoint, ParameterState } from '../checkpoint/checkpoint.js'
+import { matchCheckpoint, saveUnit } from '../checkpoint/match.js'
+import { elementType, type Slots, type TypedArray } from '../dtype.js'
+import type { Engine, EngineFactory } from '../engines/engine.js'
 import { createReferenceEngine } from '../engines/reference/index.js'
-import {
-  elementType,
-  type Engine,
-  type EngineFactory,
-  type Slots,
-  type TypedArray,
-} from '../engines/engine.js'
-import type { Helper } from '../engines/wasm/threads/host.js'
+import { isShared, isWasmMemory, isWasmSupported, type WasmMemory } from '../engines/wasm/memory.js'
 import { isNoMemory } from '../engines/wasm/pool.js'
 import { createWasmEngine } from '../engines/wasm/tenant.js'
-import { isShared, isWasmMemory, isWasmSupported, type WasmMemory } from '../engines/wasm/memory.js'
+import type { Helper } from '../engines/wasm/threads/host.js'
 import { InducedMetricError, isList, show } from '../errors.js'
+import { sizeOf } from '../shape.js'
+import { initialSlots } from '../step/initialSlots.js'
 import { checkLearningRate, learningRateAt, withLearningRate } from '../step/learningRate.js'
-import { checkOptions } from '../validation/options.js'
-import { checkLoss, planStep, profileScalars, shapeScalars, sizeOf, type StepPlan } from '../step/plan.js'
-import { averagedSlot } from '../step/stepGraph.js'
+import { checkLoss, planStep, type StepPlan } from '../step/plan.js'
 import { composeReport, initialReport, restoredReport, type StepReport } from '../step/report.js'
-import { matchCheckpoint, saveUnit } from '../checkpoint/match.js'
-import type { Company } from '../transformation/roster.js'
-import { compileScalars } from '../graph/hostScalars.js'
-import { checkOwnValues, withValues } from '../step/withValues.js'
+import { averagedSlot } from '../step/stepGraph.js'
 import { createStepper, initialUnit, type ScalarState, type Stepper } from '../step/stepper.js'
-import {
-  checkTransformation,
-  type ParameterInfo,
-  type Transformation,
-} from '../transformation/transformation.js'
+import { checkOwnValues, withValues } from '../step/withValues.js'
+import type { Company } from '../transformation/roster.js'
+import { checkTransformation } from '../transformation/transformation.js'
+import type { ParameterInfo, Transformation } from '../transformation/types.js'
+import { checkOptions } from '../validation/options.js'
 
 /** A parameter to optimise: its name, shape and values. */
 export interface Parameter extends ParameterInfo {
@@ -359,19 +352,6 @@ function chooseEngine(name: NonNullable<OptimizerOptions['engine']>): EngineFact
     "WebAssembly with vector instructions cannot be compiled here; use engine: 'auto' or 'reference'. A content " +
       "security policy has to allow 'wasm-unsafe-eval'",
   )
-}
-
-/** The first value of each slot of each parameter. */
-export function initialSlots(plan: StepPlan): Record<string, number>[] {
-  const scalars = plan.profiles.map((profile) => profileScalars({}, profile, 1))
-  return plan.parameters.map(({ graph, profile, shape }) => {
-    const outputs = graph.slots.map((name) => `initial.${name}`)
-    const values = compileScalars(
-      graph,
-      outputs,
-    )({ ...scalars[profile]!, ...shapeScalars({}, shape), step: 1 })
-    return Object.fromEntries(graph.slots.map((name, i) => [name, values[i]!]))
-  })
 }
 
 class PlannedOptimizer implements Optimizer {

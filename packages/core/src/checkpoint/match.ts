@@ -1,11 +1,11 @@
+import { decodeCheckpoint } from './bytes.js'
 import {
   checkCheckpoint,
   checkParameterState,
-  decodeCheckpoint,
   type Checkpoint,
   type ParameterState,
   type UnitState,
-} from './bytes.js'
+} from './checkpoint.js'
 import { InducedMetricError, show } from '../errors.js'
 import type { MetricUnit, StepPlan } from '../step/plan.js'
 import type { UnitNumbers } from '../step/stepper.js'

@@ -1,9 +1,11 @@
 import { input, literal, type Expr } from '../graph/algebra.js'
 import { followedFloor, embeddingInput, identity, type Embedding } from '../transformation/embedding.js'
-import { elementType, type TypedArray } from '../engines/engine.js'
+import { elementType, type TypedArray } from '../dtype.js'
 import { InducedMetricError, isList, show } from '../errors.js'
 import { buildGraph } from '../graph/graph.js'
-import { checkInteger, checkKeys, valueAt, type Scheduled } from '../transformation/hyperparameter.js'
+import { valueAt, type Scheduled } from '../transformation/hyperparameter.js'
+import { checkKeys } from '../validation/keys.js'
+import { checkInteger } from '../validation/range.js'
 import { compileScalars } from '../graph/hostScalars.js'
 
 /** PerExampleRows of a Jacobian: one array with all of it, row-major, or a block of columns for each parameter. */

@@ -1,13 +1,9 @@
-import type { Checkpoint } from '../checkpoint/bytes.js'
+import type { Checkpoint } from '../checkpoint/checkpoint.js'
 import type { Embedding } from '../transformation/embedding.js'
 import { InducedMetricError } from '../errors.js'
-import {
-  checkKeys,
-  checkNumber,
-  checkScheduled,
-  valueAt,
-  type Scheduled,
-} from '../transformation/hyperparameter.js'
+import { checkScheduled, valueAt, type Scheduled } from '../transformation/hyperparameter.js'
+import { checkKeys } from '../validation/keys.js'
+import { checkNumber } from '../validation/range.js'
 import { createOptimizer, type Parameter } from '../arrays/optimizer.js'
 import { checkChoice } from '../validation/options.js'
 import type { Preconditioner } from '../transformation/preconditioner.js'

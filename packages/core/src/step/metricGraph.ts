@@ -20,7 +20,7 @@ import { buildGraph, type Graph } from '../graph/graph.js'
 import type { Preconditioner } from '../transformation/preconditioner.js'
 import type { Reduction } from './stepGraph.js'
 import { recordScalarAverage } from './scalarAverage.js'
-import type { GroupSettings } from '../transformation/transformation.js'
+import type { GroupSettings } from '../transformation/types.js'
 
 /** Values of the `status` output of a metric graph. */
 export const stepStatus = { ok: 0, nonFinite: 1, badLoss: 2 } as const

@@ -1,7 +1,7 @@
 import { InducedMetricError } from '../errors.js'
 import type { MetricUnit } from './plan.js'
 import { stepStatus } from './metricGraph.js'
-import type { Transformation } from '../transformation/transformation.js'
+import type { Transformation } from '../transformation/types.js'
 
 /** What a step did under one metric unit. */
 export interface UnitReport {

@@ -1,14 +1,7 @@
-import type { Passes, WholeNumbers, WholeStep } from '../engines/engine.js'
-import {
-  profileEntries,
-  shapeScalars,
-  unitEntries,
-  writeScalars,
-  type MetricUnit,
-  type ScalarEntry,
-  type Scalars,
-  type StepPlan,
-} from './plan.js'
+import type { Passes, FusedStepNumbers, FusedStep } from './passes.js'
+import type { MetricUnit, StepPlan } from './plan.js'
+import { profileEntries, shapeScalars, unitEntries, writeScalars, type ScalarEntry } from './scalarInputs.js'
+import type { Scalars } from '../graph/hostScalars.js'
 import { clipGraph, stepStatus } from './metricGraph.js'
 import { idle, refusal, type UnitResult } from './report.js'
 import { compileScalars, type ScalarProgram } from '../graph/hostScalars.js'
@@ -193,7 +186,7 @@ export function createStepper(plan: StepPlan): Stepper {
   const single = prepareWhole(profiles, works)
   /** A step in one call; `undefined` where it takes the passes. */
   const takeWhole = <G>(
-    whole: WholeStep<G>,
+    whole: FusedStep<G>,
     single: Single,
     gradients: readonly (G | null)[],
     state: ScalarState,
@@ -231,8 +224,8 @@ export function createStepper(plan: StepPlan): Stepper {
     take(passes, gradients, state, { step, loss }) {
       // Everything that can go wrong goes wrong before the first write.
       for (const { scalars, scheduled } of profiles) writeScalars(scalars, scheduled, step)
-      if (single && passes.whole) {
-        const outcome = takeWhole(passes.whole, single, gradients, state, step, loss)
+      if (single && passes.fused) {
+        const outcome = takeWhole(passes.fused, single, gradients, state, step, loss)
         if (outcome) return outcome
       }
       turn++
@@ -303,7 +296,7 @@ interface Evaluated extends UnitResult {
 interface Single {
   readonly profile: Numbers
   readonly unit: UnitWork
-  readonly given: WholeNumbers
+  readonly given: FusedStepNumbers
   /** One object for all steps, as making it would be a good part of a step on a few weights. */
   readonly outcome: {
     readonly skipped: false

@@ -1,16 +1,13 @@
-import type { Checkpoint, ParameterState } from '../checkpoint/bytes.js'
-import type { Passes } from '../engines/engine.js'
+import type { Checkpoint, ParameterState } from '../checkpoint/checkpoint.js'
+import type { Passes } from '../step/passes.js'
 import { InducedMetricError, isList, show } from '../errors.js'
-import {
-  arrayOf,
-  createScalarTensors,
-  prepareEvaluation,
-  type Evaluation,
-  type TensorBackend,
-} from './evaluate.js'
+import { createScalarTensors, prepareEvaluation, type Evaluation, type TensorBackend } from './evaluate.js'
+import { arrayOf } from '../dtype.js'
 import { checkLearningRate, learningRateAt, withLearningRate } from '../step/learningRate.js'
-import { initialSlots } from '../arrays/optimizer.js'
-import { checkLoss, planStep, sizeOf, type Scalars, type StepPlan } from '../step/plan.js'
+import { initialSlots } from '../step/initialSlots.js'
+import { checkLoss, planStep, type StepPlan } from '../step/plan.js'
+import { sizeOf } from '../shape.js'
+import type { Scalars } from '../graph/hostScalars.js'
 import { averagedSlot, changeOutput, type StepGraph } from '../step/stepGraph.js'
 import { composeReport, type StepReport } from '../step/report.js'
 import { matchCheckpoint, saveUnit } from '../checkpoint/match.js'
@@ -22,7 +19,7 @@ import {
   type Stepper,
   type UnitNumbers,
 } from '../step/stepper.js'
-import type { ParameterInfo, Transformation } from '../transformation/transformation.js'
+import type { ParameterInfo, Transformation } from '../transformation/types.js'
 
 /** What steps over tensors carry from one to the next. */
 export interface TensorState<T> {

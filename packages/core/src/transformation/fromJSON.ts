@@ -1,15 +1,11 @@
+import { checkKeys } from '../validation/keys.js'
 import { identity, log, logDamped, root, type Embedding } from './embedding.js'
 import { InducedMetricError, show } from '../errors.js'
-import { checkKeys, hyperparameterFromJSON, scheduledFromJSON } from './hyperparameter.js'
+import { hyperparameterFromJSON, scheduledFromJSON } from './hyperparameter.js'
 import type { Preconditioner } from './preconditioner.js'
 import { adagrad, adam, heavyBall, lion, muon, rmsprop, sgd } from './preconditioners/index.js'
-import {
-  groupKeys,
-  inducedMetric,
-  mapGroups,
-  type InducedMetricOptions,
-  type Transformation,
-} from './transformation.js'
+import { groupKeys, inducedMetric, mapGroups } from './transformation.js'
+import type { InducedMetricOptions, Transformation } from './types.js'
 
 /** Definitions of the caller's own that {@link fromJSON} may meet. */
 export interface FromJSONOptions {

@@ -1,23 +1,17 @@
 import { InducedMetricError, show } from '../errors.js'
 import { checkKeys } from '../validation/keys.js'
+import {
+  checkBoolean,
+  checkInteger,
+  checkNumber,
+  describeRange,
+  inRange,
+  type Range,
+} from '../validation/range.js'
 import { isSchedule, scheduleFromJSON, type Schedule, type ScheduleJSON } from './schedules.js'
-
-export { checkKeys } from '../validation/keys.js'
 
 /** A number, or a function of the optimiser's step, counted from 1. */
 export type Scheduled = number | Schedule
-
-/** The values a number may take. */
-export interface Range {
-  /** Lowest allowed value (default −∞). */
-  readonly min?: number
-  /** Highest allowed value (default ∞). */
-  readonly max?: number
-  /** The lowest value itself is not allowed. */
-  readonly above?: boolean
-  /** The highest value itself is not allowed. */
-  readonly below?: boolean
-}
 
 /** A number that may change from step to step: a run-time input of the recorded graph, never baked into it. */
 export interface NumberSpec extends Range {
@@ -95,43 +89,6 @@ export type HyperparameterJSON = Record<
   string,
   number | boolean | string | Exclude<Following, string> | ScheduleJSON
 >
-
-/** "in [0, 1)", "≥ 0": the range as people write it. */
-function describeRange(range: Range, number = 'a finite number'): string {
-  const { min = -Infinity, max = Infinity, above = false, below = false } = range
-  if (min === -Infinity && max === Infinity) return number
-  if (max === Infinity) return `${number} ${above ? '>' : '≥'} ${min}`
-  if (min === -Infinity) return `${number} ${below ? '<' : '≤'} ${max}`
-  return `${number.replace('finite ', '')} in ${above ? '(' : '['}${min}, ${max}${below ? ')' : ']'}`
-}
-
-function inRange(value: number, range: Range): boolean {
-  const { min = -Infinity, max = Infinity, above = false, below = false } = range
-  return (
-    Number.isFinite(value) && (above ? value > min : value >= min) && (below ? value < max : value <= max)
-  )
-}
-
-/** Throws ERR_OPTION unless `value` is a number in the range. */
-export function checkNumber(name: string, value: unknown, range: Range): asserts value is number {
-  if (typeof value === 'number' && inRange(value, range)) return
-  throw new InducedMetricError('ERR_OPTION', `${name} must be ${describeRange(range)}, given ${show(value)}`)
-}
-
-/** Throws ERR_OPTION unless `value` is a whole number in the range. */
-export function checkInteger(name: string, value: unknown, range: Range): asserts value is number {
-  if (Number.isSafeInteger(value) && inRange(value as number, range)) return
-  throw new InducedMetricError(
-    'ERR_OPTION',
-    `${name} must be ${describeRange(range, 'a whole number')}, given ${show(value)}`,
-  )
-}
-
-/** Throws ERR_OPTION unless `value` is true or false. */
-export function checkBoolean(name: string, value: unknown): asserts value is boolean {
-  if (typeof value === 'boolean') return
-  throw new InducedMetricError('ERR_OPTION', `${name} must be true or false, given ${show(value)}`)
-}
 
 /** Throws ERR_OPTION unless `value` is a number in the range or a function of the step; `otherwise` may be given, too. */
 export function checkScheduled(

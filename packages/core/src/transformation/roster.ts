@@ -1,6 +1,6 @@
 import { InducedMetricError, show } from '../errors.js'
 import { nearestNames } from '../validation/nearest.js'
-import type { ParameterInfo, Transformation } from './transformation.js'
+import type { ParameterInfo, Transformation } from './types.js'
 
 /** What else there is beside the parameters of a plan, where those are not all that an optimiser ever has. */
 export interface Company {

@@ -1,5 +1,5 @@
 import { InducedMetricError, show } from '../errors.js'
-import { checkBoolean, checkInteger, checkNumber, type Range } from '../transformation/hyperparameter.js'
+import { checkBoolean, checkInteger, checkNumber, type Range } from './range.js'
 import { checkKeys } from './keys.js'
 
 /** What an option may be: of a type, one of these strings, or a number in a range. `'any'` is for its owner to look at. */

@@ -1,4 +1,4 @@
-import type { TypedArray } from '../engines/engine.js'
+import type { ElementType, TypedArray } from '../dtype.js'
 import type { Op } from '../graph/algebra.js'
 
 /**
@@ -17,7 +17,7 @@ export interface TensorBackend<T> {
   /** A tensor's values, row-major. It waits for a device, which happens once in a step, for one number. */
   read(tensor: T): TypedArray
   shape(tensor: T): readonly number[]
-  dtype(tensor: T): 'float32' | 'float64'
+  dtype(tensor: T): ElementType
   /** Frees a tensor that the optimiser made and no longer needs. Leave it out where the framework does that itself. */
   dispose?(tensor: T): void
   /**

@@ -1,4 +1,4 @@
-import { arrayOf } from '../dtype.js'
+import { arrayOf, type ElementType } from '../dtype.js'
 import { compileScalarNodes, type Scalars } from '../graph/hostScalars.js'
 import { neededNodes, type Graph, type GraphNode } from '../graph/graph.js'
 import type { TensorBackend } from './backend.js'
@@ -6,7 +6,7 @@ import { evaluateGraph, type ValueBackend } from './evaluate.js'
 
 /** Numbers as scalar tensors, each of them once. */
 export interface ScalarTensors<T> {
-  at(value: number, dtype: 'float32' | 'float64'): T
+  at(value: number, dtype: ElementType): T
   dispose(): void
 }
 
@@ -37,7 +37,7 @@ export interface TensorFunctionInputs<T> {
   readonly numbers: Scalars
   readonly scalars: ScalarTensors<T>
   /** The element type of scalars. */
-  readonly dtype: 'float32' | 'float64'
+  readonly dtype: ElementType
 }
 
 /**

@@ -14,7 +14,9 @@ export function checkGradients<T>(
 ): void {
   if (!isList(gradients) || gradients.length !== parameters.length) {
     const given = isList(gradients) ? `${gradients.length}` : show(gradients)
-    throw shapeError(`step takes an array of ${parameters.length} gradients, one per parameter, given ${given}`)
+    throw shapeError(
+      `step takes an array of ${parameters.length} gradients, one per parameter, given ${given}`,
+    )
   }
   parameters.forEach((parameter, index) => {
     const gradient: unknown = gradients[index]

@@ -109,10 +109,12 @@ export function createDeferredStep<V>(
   const evaluate: Evaluate<V> = (graph, outputs, supply) =>
     evaluateGraph(graph, outputs, backend, supply, shared)
   const clips: V[] = []
+  /** ρ of each parameter that is being updated. */
+  const scales: V[] = []
   const units: (DeferredUnit<V> | undefined)[] = []
 
   const parameterInput = (index: number, name: string): V | undefined => {
-    const { shape, profile, clip, unit } = plan.parameters[index]!
+    const { shape, profile, clip } = plan.parameters[index]!
     switch (name) {
       case 'gradient':
         return inputs.gradient(index)
@@ -127,7 +129,7 @@ export function createDeferredStep<V>(
       case 'clip':
         return clips[clip]
       case 'scale':
-        return units[unit]?.scale
+        return scales[index]
       default:
         return name.startsWith('slot.')
           ? inputs.slot(index, name.slice('slot.'.length))
@@ -160,7 +162,9 @@ export function createDeferredStep<V>(
   return {
     units: plan.units.map((_, index) => units[index]),
     update(index) {
-      const { slots, averaging } = plan.parameters[index]!.graph
+      const { graph, unit } = plan.parameters[index]!
+      const { slots, averaging } = graph
+      scales[index] = units[unit]!.scale
       const evaluation = evaluations.get(index)!
       const value = evaluation.own(output)
       const next = slots.map((name) => [name, evaluation.own(`slot.${name}`)] as const)
@@ -228,7 +232,7 @@ function createUnit<V>(
   for (const name of graph.state) supplied[`state.${name}`] = inputs.state(index, name)
   for (const { input, output, members } of sums)
     supplied[input] = total(members, output) ?? backend.constant(0)
-  const { get } = evaluate(
+  const values = evaluate(
     graph,
     Object.keys(graph.outputs),
     (name) => supplied[name] ?? (name === 'loss' ? inputs.loss() : inputs.unit(index, name)),
@@ -236,23 +240,23 @@ function createUnit<V>(
   return {
     dualNorm: supplied['dualNorm']!,
     get average() {
-      return get('average')
+      return values.get('average')
     },
     get metric() {
-      return get('metric')
+      return values.get('metric')
     },
     get scale() {
-      return get('scale')
+      return values.get('scale')
     },
     get status() {
-      return get('status')
+      return values.get('status')
     },
     nextState: () =>
       graph.state.map((name, place) => {
         const change = changes
           .filter(({ state }) => state === place)
           .flatMap(({ output, members }) => total(members, output) ?? [])
-        const value = get(`state.${name}`)
+        const value = values.get(`state.${name}`)
         return change.length === 0 ? value : backend.sum([value, ...change])
       }),
   }

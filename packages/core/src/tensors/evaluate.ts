@@ -115,7 +115,8 @@ function countUses(graph: Graph, outputs: readonly string[]): readonly number[] 
   let counts = known.get(key)
   if (counts === undefined) {
     const fresh = graph.nodes.map(() => 0)
-    for (const node of neededNodes(graph, outputs)) for (const index of graph.nodes[node]!.inputs) fresh[index]!++
+    for (const node of neededNodes(graph, outputs))
+      for (const index of graph.nodes[node]!.inputs) fresh[index]!++
     for (const name of outputs) fresh[graph.outputs[name]!]!++
     known.set(key, (counts = fresh))
   }

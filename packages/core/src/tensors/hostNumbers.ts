@@ -15,7 +15,8 @@ export function withHostNumbers<T extends object>(
     const onTensors = lowering[op]
     return (...operands: (T | number)[]): T | number => {
       const [a, b = 0, c = 0] = operands
-      if (typeof a === 'number' && typeof b === 'number' && typeof c === 'number') return evaluateScalar(op, a, b, c)
+      if (typeof a === 'number' && typeof b === 'number' && typeof c === 'number')
+        return evaluateScalar(op, a, b, c)
       return onTensors(...operands.map((x) => (typeof x === 'number' ? scalar(x, operands) : x)))
     }
   }

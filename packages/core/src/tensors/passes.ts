@@ -55,11 +55,8 @@ export function createPasses<T extends object>(work: TensorWork<T>): TensorPasse
       outputs,
     )({ tensor, numbers: scalars[index]!, scalars: constants, dtype: dtypes[index]! })
   }
-  const addUp = (
-    members: readonly number[],
-    partOf: (index: number) => T | number,
-    results: Float64Array,
-  ): void => sumOnDevice({ members, partOf, scalars, dtypes, backend }, results)
+  const addUp: AddUp<T> = (members, partOf, results) =>
+    sumOnDevice({ members, partOf, scalars, dtypes, backend }, results)
   const reduce = (members: readonly number[], name: string, results: Float64Array): void =>
     addUp(members, (index) => evaluate(index, [name])[name]!, results)
 
@@ -97,12 +94,7 @@ export function createPasses<T extends object>(work: TensorWork<T>): TensorPasse
         for (const index of active) changes[index] = update(index)
         plan.changes.forEach((name, i) => {
           const members = active.filter((index) => changes[index]![name] !== undefined)
-          const take = (index: number): T => {
-            const part = changes[index]![name]!
-            delete changes[index]![name]
-            return part
-          }
-          addUp(members, take, results[i]!)
+          addUp(members, (index) => take(changes[index]!, name), results[i]!)
         })
       } catch (error) {
         const made = updates.flatMap(({ value, slots: next }) => [value, ...Object.values(next)])
@@ -117,6 +109,13 @@ export function createPasses<T extends object>(work: TensorWork<T>): TensorPasse
   }
 }
 
+/** Takes a value out of a record. */
+function take<T>(record: Record<string, T>, name: string): T {
+  const value = record[name]!
+  delete record[name]
+  return value
+}
+
 function parameterOf<T>({ plan, values }: TensorWork<T>, index: number): T {
   const value = values[index]
   if (value !== undefined) return value
@@ -126,12 +125,17 @@ function parameterOf<T>({ plan, values }: TensorWork<T>, index: number): T {
   )
 }
 
-/** Sums over parameters that are tensors or numbers of their own. */
+/** Adds up the parts of some parameters. `partOf` gives the part of each; a tensor is freed. */
+type AddUp<T> = (
+  members: readonly number[],
+  partOf: (index: number) => T | number,
+  results: Float64Array,
+) => void
+
+/** A sum over parameters. */
 interface DeviceSum<T> {
   readonly members: readonly number[]
-  /** The part of a parameter, which the sum frees. */
   readonly partOf: (index: number) => T | number
-  /** By parameter. */
   readonly scalars: readonly Scalars[]
   readonly dtypes: readonly ElementType[]
   readonly backend: TensorBackend<T>
@@ -145,14 +149,18 @@ function sumOnDevice<T>(
   { members, partOf, scalars, dtypes, backend }: DeviceSum<T>,
   results: Float64Array,
 ): void {
-  const totals = new Map<Scalars, Map<ElementType, { readonly index: number; total: T }>>()
+  interface Total {
+    readonly index: number
+    total: T
+  }
+  const totals = new Map<Scalars, Map<ElementType, Total>>()
   try {
     for (const index of members) {
       const part = partOf(index)
       results[index] = typeof part === 'number' ? part : 0
       if (typeof part === 'number') continue
       let byType = totals.get(scalars[index]!)
-      if (byType === undefined) totals.set(scalars[index]!, (byType = new Map()))
+      if (byType === undefined) totals.set(scalars[index]!, (byType = new Map<ElementType, Total>()))
       const sum = byType.get(dtypes[index]!)
       if (sum === undefined) byType.set(dtypes[index]!, { index, total: part })
       else {

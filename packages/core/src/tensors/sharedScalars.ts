@@ -17,6 +17,8 @@ export function createSharedScalars<V>(): SharedScalars<V> {
   }
   return {
     get(op, operands, run) {
+      // Numbers are computed faster than they are looked up.
+      if (operands.every((operand) => typeof operand === 'number')) return run()
       const key = `${op} ${operands.map(keyOf).join(' ')}`
       let scalar = known.get(key)
       if (scalar === undefined) known.set(key, (scalar = run()))

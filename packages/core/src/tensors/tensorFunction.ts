@@ -113,7 +113,11 @@ function nodeName(index: number): string {
 }
 
 /** The same graph with its numbers as inputs. Inputs and outputs are named by their nodes. */
-function onlyTensors({ nodes, hash }: Graph, isTensor: ReadonlySet<number>, results: readonly number[]): Graph {
+function onlyTensors(
+  { nodes, hash }: Graph,
+  isTensor: ReadonlySet<number>,
+  results: readonly number[],
+): Graph {
   return {
     nodes: nodes.map((node, index): GraphNode => {
       const isComputed = isTensor.has(index) && node.op !== 'input'
@@ -128,15 +132,15 @@ function onlyTensors({ nodes, hash }: Graph, isTensor: ReadonlySet<number>, resu
 function compileTensors<T>(
   graph: Graph,
   inputs: readonly number[],
-  { lowering, dispose, compile }: TensorBackend<T>,
+  backend: TensorBackend<T>,
 ): (operands: readonly T[]) => T[] {
   const outputs = Object.keys(graph.outputs)
   const values: ValueBackend<T> = {
-    lowering,
+    lowering: backend.lowering,
     constant: (value) => {
       throw new RangeError(`the number ${value} is an operand`)
     },
-    ...(dispose && { free: dispose }),
+    ...(backend.dispose && { free: (tensor) => backend.dispose!(tensor) }),
   }
   const compute = (operands: readonly T[]): T[] => {
     const operand = new Map(inputs.map((index, i) => [nodeName(index), operands[i]!]))
@@ -148,5 +152,5 @@ function compileTensors<T>(
       throw error
     }
   }
-  return compile?.(compute) ?? compute
+  return backend.compile?.(compute) ?? compute
 }

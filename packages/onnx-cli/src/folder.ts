@@ -19,9 +19,7 @@ export interface ArtifactFiles {
 export async function findArtifacts(folder: string): Promise<ArtifactFiles> {
   const found = await stat(folder).catch(() => undefined)
   if (found?.isFile()) {
-    throw new UsageError(
-      `${folder} is a file: give the folder of artifacts that generate has made of a model`,
-    )
+    throw new UsageError(`${folder} is a file: give the folder of artifacts that generate wrote`)
   }
   if (!found?.isDirectory()) {
     throw new UsageError(`there is no ${folder.endsWith('.onnx') ? 'file' : 'folder'} ${folder}`)

@@ -46,7 +46,7 @@ export async function main(argv: readonly string[], surroundings: Surroundings):
     const message = error instanceof Error ? error.message : String(error)
     stderr.write(`induced-onnx: ${isUsage ? message : nameFlags(message)}\n`)
     if (isUsage && argv.length === 0) stderr.write(`\n${usage}`)
-    else if (isUsage) stderr.write('(induced-onnx --help says what there is)\n')
+    else if (isUsage) stderr.write('(see induced-onnx --help)\n')
     return isUsage ? 2 : 1
   }
 }

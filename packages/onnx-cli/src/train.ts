@@ -141,7 +141,7 @@ async function save({ session, path }: Training, steps: number): Promise<void> {
 
 async function readState(path: string | undefined, folder: string): Promise<CheckpointState> {
   if (path !== undefined) return readCheckpointFile(path)
-  throw new UsageError(`${folder} has no checkpoint, so that there are no parameters to start from`)
+  throw new UsageError(`${folder} has no checkpoint, so there are no parameters to start from`)
 }
 
 async function createSession(
@@ -210,15 +210,13 @@ function describeRun(options: TrainOptions, { rows }: Dataset): Record<string, b
 function resumedAt(state: CheckpointState, begun: Record<string, bigint>, path: string): number {
   const steps = state.properties.get(stepsKey)
   if (typeof steps !== 'bigint' || steps < 0n || steps > 2n ** 53n) {
-    throw new UsageError(
-      `${path} is not of a training that this command has begun; name another --checkpoint`,
-    )
+    throw new UsageError(`${path} was not written by this command; name another --checkpoint`)
   }
   for (const [key, value] of Object.entries(begun)) {
     const before = state.properties.get(prefix + key)
     if (before === value) continue
     throw new UsageError(
-      `the training in ${path} was begun with ${key} ${String(before)}, now ${value}: go on as it was, or begin again with --restart`,
+      `the training in ${path} was started with ${key} ${String(before)}, now ${value}: continue with the old value, or start again with --restart`,
     )
   }
   return Number(steps)

@@ -36,6 +36,6 @@ export function allocated<T>(what: string, make: () => T): T {
     return make()
   } catch (error) {
     if (!(error instanceof RangeError)) throw error
-    throw coded('ERR_NOT_SUPPORTED', `${what} has no room in memory`, error)
+    throw coded('ERR_NOT_SUPPORTED', `${what} does not fit into memory`, error)
   }
 }

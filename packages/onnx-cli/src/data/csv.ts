@@ -12,7 +12,7 @@ import type { Table } from './table.js'
 export function readCsv(text: string, name: string): Table {
   const lines = text.replace(/^\uFEFF/, '').split(/\r\n|\n|\r/)
   const first = lines.find((line) => line.trim() !== '')
-  if (first === undefined) throw new UsageError(`${name}: no line has anything in it`)
+  if (first === undefined) throw new UsageError(`${name}: all lines are empty`)
   const separator = [',', ';', '\t'].find((candidate) => first.includes(candidate)) ?? ','
   const columns = first.split(separator).length
   const titled = first.split(separator).some((cell) => Number.isNaN(parse(cell)))
@@ -29,7 +29,7 @@ export function readCsv(text: string, name: string): Table {
       const value = parse(cell)
       if (Number.isNaN(value)) {
         throw new UsageError(
-          `${name}:${index + 1}: column ${column + 1} is no number: ${JSON.stringify(cell.slice(0, 40))}`,
+          `${name}:${index + 1}: column ${column + 1} is not a number: ${JSON.stringify(cell.slice(0, 40))}`,
         )
       }
       values[rows * columns + column] = value

@@ -149,7 +149,7 @@ export function gather(dataset: Dataset, rows: ArrayLike<number>): Record<string
 function arrayFor({ name, type }: InputShape, length: number): FeedData {
   const make = arrays[type]
   if (make) return make(length)
-  throw new UsageError(`input ${name} has elements of type ${type}, which no data file can fill`)
+  throw new UsageError(`input ${name} has elements of type ${type}, which data files cannot provide`)
 }
 
 function put(data: FeedData, place: number, value: number | bigint, { name, type }: InputShape): void {

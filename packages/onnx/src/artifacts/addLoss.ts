@@ -67,7 +67,7 @@ export async function addLoss(
       const isOutput = graph.output.some((output) => output.name === name)
       if (parameters.has(name) || (known === undefined && (types.producer(name) || isOutput))) {
         throw optionError(
-          `the model ${parameters.has(name) ? 'has a parameter' : 'computes a value'} ${JSON.stringify(name)}, which is what the loss calls an input of its own; give the loss ` +
+          `the model ${parameters.has(name) ? 'has a parameter' : 'computes a value'} ${JSON.stringify(name)}, but the loss has an input of that name; give the loss ` +
             'another name for it',
         )
       }

@@ -79,7 +79,7 @@ export async function redeclareInputs(
   }
   if (problem === undefined) return
   throw shapeError(
-    `inputs: the model has the extents that it was exported with in it, and takes no others: ${problem}. Export it anew, with ` +
+    `inputs: the model has the extents that it was exported with in it, and accepts no others: ${problem}. Export it again, with ` +
       'these axes dynamic',
   )
 }

@@ -49,8 +49,8 @@ export async function separateStatistics(
       if (tensor === undefined) {
         if (!moves) continue
         throw unsupported(
-          `${describeNode(node)}: its ${what} ${JSON.stringify(name)} depends on an input of the model, so that training cannot ` +
-            "move it along; give batchNormalization: 'inference'",
+          `${describeNode(node)}: its ${what} ${JSON.stringify(name)} depends on an input of the model, so training cannot ` +
+            "update it; give batchNormalization: 'inference'",
         )
       }
       // A node that computes nothing but these statistics goes, and they take its output's name.

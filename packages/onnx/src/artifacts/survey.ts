@@ -87,7 +87,7 @@ export async function surveyForward(
     }
   }
   if (graph.node.some(({ opType }) => opType === 'InPlaceAccumulatorV2')) {
-    problems.push('it is a training model already: look into the folder that it lies in')
+    problems.push('it is a training model already: inspect its folder instead')
   }
   const found = findParameters(graph, fixed)
   const wanted = (await attempt(() => chooseTrainable(found, undefined, undefined))) ?? []

@@ -71,7 +71,7 @@ function checkGraph(
   domains: ReadonlySet<string>,
   depth: number,
 ): void {
-  if (depth > deepest) throw invalid(`graphs lie more than ${deepest} deep inside one another`)
+  if (depth > deepest) throw invalid(`graphs are nested more than ${deepest} deep`)
   // A value defined in an inner graph may have the name of an outer one, although it should not.
   const own = new Set<string>()
   const define = (name: string): void => {
@@ -192,7 +192,7 @@ function checkTensor(tensor: TensorProto): void {
 }
 
 function wrongSize({ name }: TensorProto, size: number, held: number): InducedMetricError {
-  return invalid(`its tensor ${JSON.stringify(name)} is to have ${size} elements, and holds ${held}`)
+  return invalid(`its tensor ${JSON.stringify(name)} must have ${size} elements, and has ${held}`)
 }
 
 function invalid(reason: string): InducedMetricError {

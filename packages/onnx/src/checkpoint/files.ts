@@ -102,7 +102,7 @@ async function writeTo(
 export function recoverCheckpointFile(path: string): Promise<void> {
   return codedAs(
     'ERR_CHECKPOINT',
-    `what is left of the checkpoint at ${show(path)} cannot be cleared away`,
+    `the leftovers of the checkpoint at ${show(path)} cannot be removed`,
     async () => {
       const { rm } = await import('node:fs/promises')
       await placeData(path)

@@ -165,6 +165,6 @@ function fromBase64(property: Property): Uint8Array {
     const text = atob(String(property))
     return Uint8Array.from({ length: text.length }, (_, i) => text.charCodeAt(i))
   } catch {
-    throw checkpointError('the checkpoint holds an optimiser state that is no base64')
+    throw checkpointError('the checkpoint holds an optimiser state that is not base64')
   }
 }

@@ -147,12 +147,12 @@ function readExternal(
 ): Uint8Array {
   if (data === undefined) {
     throw checkpointError(
-      `the values of ${show(name)} lie in a file beside the checkpoint, named like it with .data after it: pass it as externalData`,
+      `the values of ${show(name)} are stored in a file beside the checkpoint, named like it with .data after it: pass it as externalData`,
     )
   }
   const start = Number(offset)
   if (!Number.isSafeInteger(start + length))
-    throw checkpointError(`the values of ${show(name)} lie at an impossible place`)
+    throw checkpointError(`the values of ${show(name)} are at an impossible offset`)
   return data(start, length)
 }
 

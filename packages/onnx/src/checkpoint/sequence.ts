@@ -41,7 +41,7 @@ function readMessages(bytes: Uint8Array): TensorProto[] {
     for (let scale = 1; ; scale *= 128) {
       const byte = bytes[at++]
       if (byte === undefined || scale > 2 ** 28) {
-        throw checkpointError('these bytes are no checkpoint: neither ODTC nor a sequence of tensors')
+        throw checkpointError('these bytes are not a checkpoint: neither ODTC nor a sequence of tensors')
       }
       value += (byte & 127) * scale
       if (byte < 128) return value
@@ -53,7 +53,7 @@ function readMessages(bytes: Uint8Array): TensorProto[] {
     const length = varint()
     if (at + length > bytes.length) {
       throw checkpointError(
-        `the checkpoint is truncated, or none: tensor ${index + 1} of ${count} has ${length} bytes, ${bytes.length - at} are left`,
+        `the checkpoint is truncated, or not one: tensor ${index + 1} of ${count} has ${length} bytes, ${bytes.length - at} are left`,
       )
     }
     messages.push(decode(bytes.subarray(at, at + length), index))
@@ -61,7 +61,7 @@ function readMessages(bytes: Uint8Array): TensorProto[] {
   }
   if (at === bytes.length) return messages
   throw checkpointError(
-    `the checkpoint is altered, or none: ${bytes.length - at} bytes after the last of ${count} tensors`,
+    `the checkpoint is altered, or not one: ${bytes.length - at} bytes after the last of ${count} tensors`,
   )
 }
 
@@ -82,7 +82,7 @@ function toTensor(message: TensorProto): NamedTensor {
   const { name } = message
   if (message.externalData.length > 0) {
     throw checkpointError(
-      `tensor ${show(name)} lies in another file, which this form of checkpoint has no place for`,
+      `tensor ${show(name)} is stored in another file, which this form of checkpoint does not support`,
     )
   }
   return asCheckpointError(name, () => readTensor(message))

@@ -31,5 +31,5 @@ const outside = [/^[\\/]/, /(^|[\\/])\.\.([\\/]|$)/, /^[a-zA-Z]:/, /^[a-zA-Z][\w
  */
 export function checkLocation(location: string, place: string): void {
   if (location !== '' && !outside.some((pattern) => pattern.test(location))) return
-  throw unreadable(location, `the values of ${place} must lie in the folder of the model, by a relative path`)
+  throw unreadable(location, `the values of ${place} must be in the folder of the model, at a relative path`)
 }

@@ -39,7 +39,7 @@ export async function resolveExternalData(
     if (!isOutside(tensor, place)) continue
     if (source === undefined) {
       throw optionError(
-        `the values of ${place} lie in a file beside ${what}: give ${what} by its path${option}`,
+        `the values of ${place} are stored in a file beside ${what}: give ${what} by its path${option}`,
       )
     }
     const extract = extractOf(tensor, place)
@@ -57,7 +57,7 @@ export async function resolveExternalData(
 export function refuseExternalData(model: ModelProto, what: string): void {
   for (const { tensor, place } of tensorsOf(model)) {
     if (!isOutside(tensor, place)) continue
-    throw optionError(`${what}: the values of ${place} lie in another file, and were not read`)
+    throw optionError(`${what}: the values of ${place} are stored in another file, and were not read`)
   }
 }
 
@@ -65,7 +65,7 @@ function isOutside({ dataLocation }: TensorProto, place: string): boolean {
   // A message that was put together by hand may lack the field.
   if ((dataLocation ?? places.inside) === places.inside) return false
   if (dataLocation === places.outside) return true
-  throw optionError(`${place} says that its values lie at ${dataLocation}, which is no place`)
+  throw optionError(`${place} gives ${dataLocation} as the location of its values, which is not one`)
 }
 
 function extractOf(tensor: TensorProto, place: string): Extract {
@@ -93,7 +93,10 @@ async function read(extract: Extract, source: ExternalData): Promise<Uint8Array>
   if (typeof source === 'function') {
     const bytes: unknown = await source(location, offset, length)
     if (bytes instanceof Uint8Array && bytes.length === length) return bytes
-    const given = bytes instanceof Uint8Array ? `${bytes.length} bytes` : `no Uint8Array but ${typeof bytes}`
+    const given =
+      bytes instanceof Uint8Array
+        ? `${bytes.length} bytes`
+        : `externalData must give a Uint8Array, gave ${typeof bytes}`
     throw unreadable(location, `${length} bytes were asked for, and externalData gave ${given}`)
   }
   const bytes = own(source, location)

@@ -18,8 +18,8 @@ export async function defaultOrt(): Promise<Ort> {
     return loaded.InferenceSession ? loaded : (loaded.default ?? loaded)
   } catch (error) {
     throw unsupported(
-      `onnxruntime-node cannot be loaded (${error instanceof Error ? error.message : String(error)}); install it, or hand ` +
-        'another package of the runtime over: { ort: await import("onnxruntime-web") }',
+      `onnxruntime-node cannot be loaded (${error instanceof Error ? error.message : String(error)}); install it, or pass ` +
+        'another package of the runtime: { ort: await import("onnxruntime-web") }',
       { cause: error },
     )
   }
@@ -39,7 +39,7 @@ export function createOrtTensor(
   try {
     return new ort.Tensor(type as never, data as never, dims) as OrtTensor
   } catch (error) {
-    throw coded('ERR_SHAPE', `the runtime makes no tensor of ${type} [${String(dims)}] of this`, error)
+    throw coded('ERR_SHAPE', `the runtime cannot make a tensor of ${type} [${String(dims)}] from this`, error)
   }
 }
 

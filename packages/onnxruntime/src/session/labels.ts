@@ -175,10 +175,10 @@ function checkLabels(method: string, labels: Labels, tensor: OrtTensor): void {
   const { classes, ignored, input, value } = labels
   const upper = classes === Infinity ? 'from 0 on' : `from 0 to ${classes - 1}`
   const besides =
-    ignored === undefined || (ignored >= 0 && ignored < classes) ? '' : `, or ${ignored} for what is left out`
+    ignored === undefined || (ignored >= 0 && ignored < classes) ? '' : `, or ${ignored} to be ignored`
   throw optionError(
     `${method}: ${input === undefined ? 'the value' : 'the input'} ${JSON.stringify(input ?? value)} holds the label ` +
-      `${(data as BigInt64Array)[at]} (element ${at}): labels must be ${upper}${besides}. Another label to leave out is set ` +
+      `${(data as BigInt64Array)[at]} (element ${at}): labels must be ${upper}${besides}. To ignore another label, set it ` +
       'where the artifacts are made: crossEntropyLoss({ ignoreIndex })',
   )
 }

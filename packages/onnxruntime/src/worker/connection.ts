@@ -65,7 +65,7 @@ export async function startThread(): Promise<Thread> {
       try {
         worker.postMessage({ id, method, args }, [...transfer])
       } catch (error) {
-        throw coded('ERR_OPTION', `what ${method} was given cannot be sent to a thread`, error)
+        throw coded('ERR_OPTION', `the arguments of ${method} cannot be sent to a thread`, error)
       }
       waiting.set(id, { resolve, reject })
       worker.hold(true)

@@ -142,7 +142,7 @@ function check(tensor: TensorProto, other: string | undefined, taken: ReadonlySe
   }
   if (tensor.dataType !== dataType.float && tensor.dataType !== dataType.double) {
     throw unsupported(
-      `${shown} has elements of ONNX type ${tensor.dataType}; adapters stand beside weights of float32 and float64`,
+      `${shown} has elements of ONNX type ${tensor.dataType}; only weights of float32 and float64 can have adapters`,
     )
   }
   const clash = Object.values(factorsOf(tensor.name)).find((name) => taken.has(name))

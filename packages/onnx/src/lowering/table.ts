@@ -14,8 +14,8 @@ import { softmax } from './softmax.js'
 export type LoweringTable = Readonly<Record<string, Readonly<Record<string, LoweringRule>>>>
 
 /**
- * What becomes of the operators that only builds of the runtime with training have: for each a function that puts stock
- * operators in its place. Add rows of your own by spreading this table.
+ * Rows for the operators that only training builds of the runtime have: each is a function that replaces its operator by
+ * stock operators. Add rows of your own by spreading this table.
  *
  * @example
  * ```ts

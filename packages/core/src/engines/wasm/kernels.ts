@@ -27,9 +27,14 @@ export function createKernels(
     loops.set(loop, { name, run: exports[name]!, runWide: wide === undefined ? undefined : exports[wide]! })
   }
   const loopArguments = createLoopArguments(type, memory, allocator, loops)
+  const names = [...new Set([...loops.values()].map(({ name }) => name))]
   const runner = stages.hasBarriers
     ? createBarrierRunner(program, memory, allocator, loopArguments)
-    : createElementwiseRunner(program, loopArguments, worker && createParallelLoops(worker, program, memory))
+    : createElementwiseRunner(
+        program,
+        loopArguments,
+        worker && createParallelLoops(worker, { module: program.module, memory, loops: names }),
+      )
 
   const { outputs, reductions, averaging } = graph
   const norm = outputs['norm'] === undefined ? [] : [outputs['norm']]

@@ -19,10 +19,13 @@ export interface WorkerMessage {
   /** The values of the word `state`. */
   readonly state: Readonly<Record<'idle' | 'offered' | 'taken' | 'done', number>>
   readonly program: number
-  readonly code?: {
-    readonly module: WasmModule
-    readonly memory: WasmMemory
-    /** The names of the functions that the host asks for by number. */
-    readonly loops: readonly string[]
-  }
+  readonly code?: WorkerCode
+}
+
+/** A program's loops, and the memory they work on. */
+export interface WorkerCode {
+  readonly module: WasmModule
+  readonly memory: WasmMemory
+  /** The names of the functions, which the host asks for by index. */
+  readonly loops: readonly string[]
 }

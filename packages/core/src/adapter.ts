@@ -3,6 +3,8 @@
  *
  * @packageDocumentation
  */
+export type { AdoptableParameter } from './arrays/adoption.js'
+export type { AdoptableModel } from './arrays/follower.js'
 export { createModelOptimizer, type ModelOptimizer } from './arrays/modelOptimizer.js'
 export { initialSlots } from './step/initialSlots.js'
 export { joinRows, type JoinedRows } from './arrays/rows.js'
@@ -26,6 +28,7 @@ export type { Allocator, StepKernels, TensorBinding } from './engines/wasm/bindi
 export { createMemory, isWasmMemory, type WasmMemory } from './engines/wasm/memory.js'
 export type { ElementwiseOp, ScalarOp, BarrierOp, Extent } from './graph/algebra.js'
 export type { Graph, GraphNode } from './graph/graph.js'
+export { createModelPerExample, RowCollector, type ModelPerExample } from './perExample/modelPerExample.js'
 export { raiseEpsilons, type RaisedPlan } from './step/epsilons.js'
 export { checkLearningRate, learningRateAt, withLearningRate } from './step/learningRate.js'
 export {
@@ -61,15 +64,18 @@ export { averagedSlot, changeOutput, type Reduction, type StepGraph } from './st
 export type { ScalarState, UnitNumbers } from './step/scalarState.js'
 export { createStepper, type Stepper } from './step/stepper.js'
 export { checkOwnValues, withValues } from './step/withValues.js'
-export type { Lowering, TensorBackend } from './tensors/evaluate.js'
-export { createTensorOptimizer, type TensorOptimizer, type TensorParameter } from './tensors/optimizer.js'
+export type { Lowering, TensorBackend } from './tensors/backend.js'
 export {
-  createTensorStep,
-  type TensorInfo,
-  type TensorResult,
-  type TensorState,
-  type TensorStep,
-} from './tensors/step.js'
+  createDeferredStep,
+  type DeferredBackend,
+  type DeferredInputs,
+  type DeferredStep,
+  type DeferredUnit,
+} from './tensors/deferredStep.js'
+export { withHostNumbers } from './tensors/hostNumbers.js'
+export { createTensorOptimizer, type TensorOptimizer, type TensorParameter } from './tensors/optimizer.js'
+export type { TensorState } from './tensors/state.js'
+export { createTensorStep, type TensorInfo, type TensorResult, type TensorStep } from './tensors/step.js'
 export { withGroups, type GroupOf } from './transformation/groups.js'
 export type { RestOfModel } from './transformation/namesInOptions.js'
 export { isTied, perRateOf } from './transformation/tiedXi.js'

@@ -1,9 +1,9 @@
 import { optionError, shapeError, show, unsupported } from '../errors.js'
 
 /**
- * The algebra a preconditioner or embedding is written in. Calling one of these functions computes nothing: it
- * returns a node of an expression graph, which every engine then lowers to its own arithmetic. Scalars (`shape:
- * 'scalar'`) broadcast over tensors; everything else must agree in shape.
+ * The algebra in which preconditioners and embeddings are written. Its functions compute nothing: they return nodes of an
+ * expression graph, which every engine lowers to its own arithmetic. Scalars (`shape: 'scalar'`) broadcast over tensors;
+ * other operands must have equal shapes.
  */
 
 /** An axis of a matrix parameter: `rows` and `columns` are those of the parameter itself. */

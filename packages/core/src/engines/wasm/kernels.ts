@@ -1,13 +1,13 @@
 import { changeOutput } from '../../step/stepGraph.js'
+import type { OptimizerWorker, WasmMemory } from '../engine.js'
 import { createBarrierRunner } from './barrierRunner.js'
 import type { Allocator, StepKernels } from './binding.js'
 import type { Loop } from './codegen/loop.js'
 import type { Program } from './compileStep.js'
 import { createElementwiseRunner } from './elementwiseRunner.js'
 import { createLoopArguments, type LoopFunction } from './loopArguments.js'
-import { instantiate, type WasmMemory } from './memory.js'
+import { instantiate } from './memory.js'
 import { createParallelLoops } from './threads/host.js'
-import type { OptimizerWorker } from './threads/protocol.js'
 
 /**
  * Prepares the passes of a program on a memory.

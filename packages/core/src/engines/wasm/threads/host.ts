@@ -1,6 +1,7 @@
 import { InducedMetricError } from '../../../errors.js'
+import type { OptimizerWorker } from '../../engine.js'
 import type { WasmFunction } from '../memory.js'
-import type { OptimizerWorker, WorkerCode, WorkerMessage } from './protocol.js'
+import type { WorkerCode, WorkerMessage } from './protocol.js'
 
 /** The loops of a program, run by this thread and a worker. */
 export interface ParallelLoops {

@@ -1,9 +1,5 @@
-import type { WasmMemory, WasmModule } from '../memory.js'
-
-/** Another thread: a `Worker`, of a browser or of `node:worker_threads`, in which `serveOptimizers` was called. */
-export interface OptimizerWorker {
-  postMessage(message: unknown): void
-}
+import type { WasmMemory } from '../../engine.js'
+import type { WasmModule } from '../memory.js'
 
 /** A message to a worker: a program to prepare, or, without `code`, one to forget. */
 export interface WorkerMessage {

@@ -14,9 +14,10 @@ import {
   type TensorState,
   type TensorStep,
 } from '@induced-metric/core/adapter'
-import { numpy as np, tree, type JsTree } from '@jax-js/jax'
+import { Array as JaxArray, numpy as np, tree, type JsTree } from '@jax-js/jax'
 import { leavesOf, valuesFor, withLeaves, type Leaf } from './leaves.js'
 import { refuseForeign, tensors } from './tensors.js'
+import { isTraced, traceStep } from './traced.js'
 
 /** A state: a tree of arrays like any other, so that it can be held on to, let go of, and be part of another tree. */
 export type InducedState = {
@@ -58,7 +59,7 @@ export interface InducedOptimizer {
     grads: Params,
     state: InducedState,
     params?: Params,
-    options?: { readonly loss?: number },
+    options?: { readonly loss?: number | np.Array },
   ): [Params, InducedState]
   /** What the latest `update` did, of whichever state. */
   readonly report: StepReport | undefined
@@ -189,26 +190,58 @@ export function inducedOptimizer(
       state.numbers.dispose()
       return next
     },
-    update(grads, state, params, given) {
+    update(grads, state, params, options = {}) {
       const like = params ?? grads
       const { step, leaves, names } = meet(state, like)
       const gradients = valuesFor(leaves, grads, 'grads')
-      const values = leaves.map(({ value }) => value)
-      const result = step.take(params ? values : [], gradients, unpack(state), given)
-      report = result.report
-      // x + −0 is x, whatever the sign of a zero.
-      const made = result.values.map((update, i) => update ?? np.fullLike(values[i]!.ref, -0))
-      const updates = new Map(leaves.map(({ key }, i) => [key, made[i]!]))
-      const ordered = leavesOf(like).map(({ key }) => updates.get(key)!)
-      tree.dispose([state.numbers, ...result.replaced, grads, params ?? []])
-      return [withLeaves(like, ordered), pack(names, result.state)]
+      const parameters = params ? leaves.map(({ value }) => value) : []
+      const { loss } = options
+      const given = tree.leaves<unknown>([grads, state, params ?? [], loss ?? []] as never)
+      let made: { readonly updates: readonly (np.Array | null)[]; readonly state: InducedState }
+      if (given.some(isTraced)) {
+        const slots = Object.values(state.slots)
+        const arrays = { numbers: state.numbers, slots, parameters, gradients }
+        const { updates, ...next } = traceStep(step, arrays, options)
+        made = { updates, state: { ...next, slots: byName(names, next.slots) } }
+      } else {
+        const read = loss instanceof JaxArray ? { loss: loss.ref.item() as number } : {}
+        const result = step.take(parameters, gradients, unpack(state), { ...options, ...read } as StepLoss)
+        report = result.report
+        made = { updates: result.values, state: pack(names, result.state) }
+        tree.dispose([
+          state.numbers,
+          ...result.replaced,
+          grads,
+          params ?? [],
+          loss instanceof JaxArray ? loss : [],
+        ])
+      }
+      const updates = new Map(leaves.map(({ key, value }, i) => [key, made.updates[i] ?? nothing(value)]))
+      return [
+        withLeaves(
+          like,
+          leavesOf(like).map(({ key }) => updates.get(key)!),
+        ),
+        made.state,
+      ]
     },
   }
 }
 
+/** The loss among the options of a step, read. */
+type StepLoss = { readonly loss?: number }
+
+/** An update that leaves a parameter as it is: x + −0 is x, whatever the sign of a zero. */
+function nothing({ shape, dtype }: np.Array): np.Array {
+  return np.full(shape, -0, { dtype })
+}
+
 function pack(names: readonly string[], { numbers, slots }: TensorState<np.Array>): InducedState {
-  const named = names.map((name, index) => [name, { ...slots[index] }] as const)
-  return { numbers: np.array(new Uint32Array(numbers.buffer)), slots: Object.fromEntries(named) }
+  return { numbers: np.array(new Uint32Array(numbers.buffer)), slots: byName(names, slots) }
+}
+
+function byName(names: readonly string[], slots: TensorState<np.Array>['slots']): InducedState['slots'] {
+  return Object.fromEntries(names.map((name, index) => [name, { ...slots[index] }]))
 }
 
 /** The state that was packed; its arrays remain the caller's. */

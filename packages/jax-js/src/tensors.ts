@@ -2,6 +2,7 @@ import { Array as JaxArray, jit, numpy as np } from '@jax-js/jax'
 import { InducedMetricError } from '@induced-metric/core'
 import type { TensorBackend } from '@induced-metric/core/adapter'
 import { lowering } from './lowering.js'
+import { isTraced } from './traced.js'
 
 /** What the optimiser does with arrays of jax-js besides computing. */
 export const tensors: TensorBackend<np.Array> = {
@@ -11,8 +12,8 @@ export const tensors: TensorBackend<np.Array> = {
     const isConstant = values.every((value) => Object.is(value, values[0]))
     return isConstant ? np.full(options.shape, values[0] ?? 0, options) : np.array(values, options)
   },
-  read: (array) => array.ref.dataSync() as Float32Array,
-  shape: (array) => (array instanceof JaxArray ? array.shape : refuse(array)),
+  read: (array) => (array instanceof JaxArray ? array.ref.dataSync() : refuse(array)) as Float32Array,
+  shape: (array) => (array instanceof JaxArray || isTraced(array) ? array.shape : refuse(array)),
   dtype: ({ dtype }) => (dtype === np.float32 ? 'float32' : dtype === np.float64 ? 'float64' : refuse(dtype)),
   dispose: (array) => array.dispose(),
   compile(compute) {
@@ -24,7 +25,7 @@ export const tensors: TensorBackend<np.Array> = {
 
 function refuse(given: unknown): never {
   refuseForeign(given)
-  const message = `the optimiser takes arrays of float32 or float64, outside of jit and grad; given ${shown(given)}`
+  const message = `the optimiser takes arrays of float32 or float64, of which only update takes those inside of jit, grad and vmap; given ${shown(given)}`
   throw new InducedMetricError('ERR_NOT_SUPPORTED', message)
 }
 

@@ -1,62 +1,69 @@
-import { InducedMetricError } from '@induced-metric/core'
+import { InducedMetricError, type StepReport } from '@induced-metric/core'
 import type { TensorStep, TracedBackend } from '@induced-metric/core/adapter'
 import { Array as JaxArray, jit, numpy as np } from '@jax-js/jax'
 import { double, readDoubles, stored, wholePower, writeDoubles } from './doubles.js'
 import { mapLowering } from './lowering.js'
+import { namedSlots, type InducedState } from './state.js'
+
+/** The options of a step. */
+export interface StepOptions {
+  readonly loss?: number | np.Array
+}
+
+/** The arrays that a step reads, by parameter in the order of its state. */
+export interface StepArrays {
+  /** None, where the caller gives no parameters. */
+  readonly parameters: np.Array[]
+  readonly gradients: readonly (np.Array | null)[]
+}
+
+/** The result of a step. */
+export interface TakenStep {
+  /** Δθ, by parameter; `null` where it is left alone. */
+  readonly updates: readonly (np.Array | null)[]
+  readonly state: InducedState
+  readonly report?: StepReport
+}
 
 /** Whether a value is one of a trace (`jit`, `grad`, `vmap`), which has a shape and a type but no elements. */
 export function isTraced(value: unknown): value is np.Array {
-  return !(value instanceof JaxArray) && typeof value === 'object' && value !== null && 'aval' in value
+  const isObject = typeof value === 'object' && value !== null
+  return isObject && !(value instanceof JaxArray) && 'aval' in value && !('dataSync' in value)
 }
 
 /**
- * Takes a step inside of a trace. It is compiled by itself: that way it is one operation of any trace around it, and all it
- * makes on the way costs nothing. Consumes all arrays.
- *
- * @returns Δθ of the parameters that have a gradient, and the next state
+ * Takes a step inside of a trace. It is compiled by itself, which makes it one operation of the trace around it; the arrays
+ * that it makes on the way are none, and need not be freed. Consumes all arrays, unless it throws.
  */
 export function traceStep(
   step: TensorStep<np.Array>,
-  given: StepArrays & { readonly parameters: np.Array[]; readonly gradients: readonly (np.Array | null)[] },
-  options: { readonly loss?: np.Array | number } = {},
-): StepArrays & { readonly updates: (np.Array | null)[] } {
-  const { loss, ...others } = options
-  const gradients = given.gradients.filter((gradient) => gradient !== null)
-  const run = jit(
-    (
-      numbers: np.Array,
-      slots: StepArrays['slots'],
-      parameters: np.Array[],
-      active: np.Array[],
-      losses: np.Array[],
-    ) => {
-      const own = given.gradients.map((gradient) => gradient && active.shift()!)
-      const { values, state } = step.trace(createTracedBackend(), {
-        parameters,
-        gradients: own,
-        state: { numbers: [...readDoubles(numbers)], slots },
-        options: { ...others, ...(losses.length > 0 && { loss: losses[0]!.astype(np.float64) }) },
-      })
-      return {
-        updates: values.filter((value) => value !== null),
-        numbers: writeDoubles(np.stack(state.numbers.map(({ ref }) => ref))),
-        slots: state.slots.map((of) => ({ ...of })),
-      }
-    },
-  )
+  before: InducedState,
+  { parameters: given, gradients }: StepArrays,
+  { loss, ...options }: StepOptions,
+): TakenStep {
+  const run = jit((before: InducedState, parameters: np.Array[], active: np.Array[], losses: np.Array[]) => {
+    const of = gradients.map((gradient) => gradient && active.shift()!)
+    const slots = Object.values(before.slots)
+    const { values, state } = step.trace(createTracedBackend(), {
+      parameters,
+      gradients: of,
+      state: { numbers: [...readDoubles(before.numbers)], slots },
+      options: { ...options, ...(losses[0] && { loss: losses[0].astype(np.float64) }) },
+    })
+    const numbers = writeDoubles(np.stack(state.numbers.map(({ ref }) => ref)))
+    return {
+      updates: values.filter((value) => value !== null),
+      state: { numbers, slots: namedSlots(Object.keys(before.slots), state.slots) },
+    }
+  })
   try {
+    const active = gradients.filter((gradient) => gradient !== null)
     const losses = loss === undefined ? [] : [typeof loss === 'number' ? double(loss) : loss]
-    const { updates, numbers, slots } = run(given.numbers, given.slots, given.parameters, gradients, losses)
-    return { updates: given.gradients.map((gradient) => gradient && updates.shift()!), numbers, slots }
+    const { updates, state } = run(before, given, active, losses)
+    return { updates: gradients.map((gradient) => gradient && updates.shift()!), state }
   } finally {
     run.dispose()
   }
-}
-
-/** The arrays of a state, its slots by parameter. */
-interface StepArrays {
-  readonly numbers: np.Array
-  readonly slots: Record<string, np.Array>[]
 }
 
 /**

@@ -2,10 +2,10 @@ import type { Checkpoint, StepReport, Transformation } from '@induced-metric/cor
 import { checkOptions, type GroupOf, type TensorState, type TensorStep } from '@induced-metric/core/adapter'
 import { Array as JaxArray, numpy as np, tree, type JsTree } from '@jax-js/jax'
 import { leavesOf, valuesFor, withValues } from './leaves.js'
-import { namedSlots, pack, unpack, type InducedState } from './state.js'
+import { pack, unpack, type InducedState } from './state.js'
 import { createSteps } from './steps.js'
-import { refuseForeign } from './tensors.js'
-import { isTraced, traceStep, type StepArrays, type StepOptions, type TakenStep } from './traced.js'
+import { isTraced, refuseForeign } from './tensors.js'
+import { traceStep, type StepArrays, type StepOptions, type TakenStep } from './traced.js'
 
 /** The options of {@link inducedOptimizer}. */
 export interface InducedOptimizerOptions {

@@ -1,5 +1,6 @@
 import type { TensorState } from '@induced-metric/core/adapter'
 import { numpy as np } from '@jax-js/jax'
+import { tensors } from './tensors.js'
 
 /** A state: a tree of arrays like any other, to be held, freed, or made part of another tree. */
 export type InducedState = {
@@ -15,7 +16,7 @@ export function pack(names: readonly string[], { numbers, slots }: TensorState<n
 
 /** The state that was packed. Its arrays remain the caller's. */
 export function unpack({ numbers, slots }: InducedState): TensorState<np.Array> {
-  const bits = (numbers.ref.dataSync() as Uint32Array).slice()
+  const bits = Uint32Array.from(tensors.read(numbers))
   return { numbers: new Float64Array(bits.buffer), slots: Object.values(slots) }
 }
 

@@ -2,7 +2,6 @@ import { Array as JaxArray, jit, numpy as np } from '@jax-js/jax'
 import { InducedMetricError } from '@induced-metric/core'
 import type { TensorBackend } from '@induced-metric/core/adapter'
 import { lowering } from './lowering.js'
-import { isTraced } from './traced.js'
 
 /** What the optimiser does with arrays of jax-js besides computing. */
 export const tensors: TensorBackend<np.Array> = {
@@ -21,6 +20,12 @@ export const tensors: TensorBackend<np.Array> = {
     // What is fused on the cpu is computed in double precision, where a square that overflows float32 goes unnoticed.
     return (given) => (given[0]?.device === 'cpu' ? compute(given) : fused(...given.map(({ ref }) => ref)))
   },
+}
+
+/** Whether a value is one of a trace (`jit`, `grad`, `vmap`), which has a shape and a type but no elements. */
+export function isTraced(value: unknown): value is np.Array {
+  const isObject = typeof value === 'object' && value !== null
+  return isObject && !(value instanceof JaxArray) && 'aval' in value && !('dataSync' in value)
 }
 
 function refuse(given: unknown): never {

@@ -1,6 +1,6 @@
 import { InducedMetricError, type StepReport } from '@induced-metric/core'
 import type { TensorStep, TracedBackend } from '@induced-metric/core/adapter'
-import { Array as JaxArray, jit, numpy as np } from '@jax-js/jax'
+import { jit, numpy as np } from '@jax-js/jax'
 import { double, readDoubles, stored, wholePower, writeDoubles } from './doubles.js'
 import { mapLowering } from './lowering.js'
 import { namedSlots, type InducedState } from './state.js'
@@ -23,12 +23,6 @@ export interface TakenStep {
   readonly updates: readonly (np.Array | null)[]
   readonly state: InducedState
   readonly report?: StepReport
-}
-
-/** Whether a value is one of a trace (`jit`, `grad`, `vmap`), which has a shape and a type but no elements. */
-export function isTraced(value: unknown): value is np.Array {
-  const isObject = typeof value === 'object' && value !== null
-  return isObject && !(value instanceof JaxArray) && 'aval' in value && !('dataSync' in value)
 }
 
 /**
@@ -75,6 +69,7 @@ export function createTracedBackend(): TracedBackend<np.Array> {
   const met = { float32: new Map<np.Array, np.Array>(), float64: new Map<np.Array, np.Array>() }
   /** A scalar that meets tensors of a type. */
   const scalarFor = (scalar: np.Array, dtype: typeof np.float32 | typeof np.float64): np.Array => {
+    if (numbers.has(scalar)) return scalar.ref.astype(dtype)
     let found = met[dtype].get(scalar)
     if (found === undefined) met[dtype].set(scalar, (found = stored(scalar.ref.astype(dtype))))
     return found.ref

@@ -81,11 +81,13 @@ export function takeTracedStep<T extends object>(
   // A step without a single gradient is a skipped one.
   const worst = status.length === 0 ? stepStatus.nonFinite : status.reduce((a, b) => lowering.max(a, b))
   const isTaken = lowering.sub(1, lowering.greater(worst, stepStatus.ok))
+  // −0 where the step is refused. It is computed, as a compiler may take a constant −0 for 0.
+  const nothing = lowering.mul(isTaken, -1)
   const choose = (next: T | number, old: T): T => backend.choose(toScalar(isTaken), next as T, old)
   const updates = gradients.map((gradient, index) => {
     if (gradient === null) return undefined
     const { value, slots } = step.update(index)
-    const unchanged = output === 'parameter' ? given.parameters[index]! : backend.scalar(-0)
+    const unchanged = output === 'parameter' ? given.parameters[index]! : toScalar(nothing)
     const next = Object.entries(slots).map(([name, slot]) => {
       return [name, choose(slot, state.slots[index]![name]!)] as const
     })

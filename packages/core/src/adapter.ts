@@ -75,6 +75,7 @@ export {
 export { withHostNumbers } from './tensors/hostNumbers.js'
 export { createTensorOptimizer, type TensorOptimizer, type TensorParameter } from './tensors/optimizer.js'
 export type { TensorState } from './tensors/state.js'
+export type { TracedBackend } from './tensors/tracedStep.js'
 export { createTensorStep, type TensorInfo, type TensorResult, type TensorStep } from './tensors/step.js'
 export { withGroups, type GroupOf } from './transformation/groups.js'
 export type { RestOfModel } from './transformation/namesInOptions.js'

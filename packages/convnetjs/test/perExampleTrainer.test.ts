@@ -32,7 +32,7 @@ function thrownBy(call: () => unknown): { readonly code: string; readonly messag
 }
 
 describe('a regression', () => {
-  it('is fitted in a few steps, where Adam is not there after hundreds', () => {
+  it('is fitted in a few steps, which Adam does not in hundreds', () => {
     const [net, other] = [netOf(fit), netOf(fit)]
     const trainer = new PerExampleTrainer(net, adam({ beta1: 0 }))
     const adamTrainer = new InducedTrainer(other, inducedMetric(adam(), { learningRate: 0.03, xi: 0 }), {

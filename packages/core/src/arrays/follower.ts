@@ -53,7 +53,7 @@ export interface FollowingOptimizer<R> {
 }
 
 /** An optimiser, and the memory that it works on. */
-export interface Made<O> {
+interface Made<O> {
   readonly optimizer: O
   readonly memory: AdoptedMemory
 }

@@ -294,6 +294,8 @@ describe.each(versions)('a NeuralNetwork of brain.js $version', ({ version, brai
     const second = useOptimizer(network, inducedMetric(lion(), { learningRate: 0.001 }))
     network.train(xor, { iterations: 5, errorThresh: 1e-9 })
     expect([first.report.step, second.report.step]).toEqual([20, 20])
+    first.detach()
+    expect(() => useOptimizer(network, transformation)).toThrow(/detach\(\)/)
   })
 
   it('diverges with a clear error', () => {

@@ -98,6 +98,17 @@ describe.each(versions)('brain.js $version', ({ brain }) => {
     expect(thrownBy(() => handle.save()).code).toBe('ERR_DISPOSED')
   })
 
+  it('takes over single rows that were replaced', () => {
+    const [network, twin] = [make(), make()]
+    const handles = [network, twin].map((one) => usePerExample(one, sgd(), { learningRate: 1 }))
+    for (const one of [network, twin]) one.train(sine, { iterations: 2 })
+    network.weights[1]![3] = Float32Array.of(0.25)
+    twin.weights[1]![3]!.set([0.25])
+    for (const one of [network, twin]) one.train(sine, { iterations: 1 })
+    expect(handles.map(({ report }) => report.step)).toEqual([3, 3])
+    expect(weightsOf(network)).toEqual(weightsOf(twin))
+  })
+
   it('skips steps that are not finite', () => {
     const network = make()
     const before = weightsOf(network)

@@ -152,6 +152,18 @@ describe('state', () => {
     expect(thrownBy(() => trainer.save()).code).toBe('ERR_DISPOSED')
   })
 
+  it('starts over with another array in place of a filter, and trains that one', () => {
+    const net = netOf(fit)
+    const trainer = new PerExampleTrainer(net, sgd(), { batch_size: 1, learningRate: 0.1 })
+    trainer.train(data[0]!.x, data[0]!.y)
+    const [filter] = net.layers[1]!.filters!
+    filter!.w = filter!.w.map((w) => w / 2)
+    const before = filter!.w.slice()
+    trainer.train(data[1]!.x, data[1]!.y)
+    expect(trainer.report.step).toBe(1)
+    expect(filter!.w).not.toEqual(before)
+  })
+
   it('says what it cannot do', () => {
     const codeOf = (base = sgd(), options: object = {}, net = netOf(fit)): string =>
       thrownBy(() => new PerExampleTrainer(net, base, options)).code

@@ -1,6 +1,6 @@
 import type { Checkpoint } from '../checkpoint/checkpoint.js'
 import { elementType, type Slots, type TypedArray } from '../dtype.js'
-import { compilePass, Scratch, type Pass } from '../engines/reference/interpreter.js'
+import { compilePass, Scratch, type InterpretedPass } from '../engines/reference/interpreter.js'
 import type { Optimizer } from '../arrays/types.js'
 import type { Profile } from '../step/plan.js'
 import { profileScalars } from '../step/scalarInputs.js'
@@ -42,7 +42,7 @@ interface Part {
   /** The index of its first column. */
   readonly start: number
   readonly shape: readonly number[]
-  readonly pass: Pass
+  readonly pass: InterpretedPass
   /** Steps that updated it. */
   steps: number
 }
@@ -183,13 +183,13 @@ function addUp(total: Float64Array, jacobian: Float64Array, weights: Float64Arra
 }
 
 function partsOf({ parameters, gradients }: Optimizer, graph: PreconditionerGraph): Part[] {
-  const passes = new Map<string, Pass>()
+  const passes = new Map<string, InterpretedPass>()
   let start = 0
   return parameters.map(({ data, shape }, i): Part => {
     const type = elementType(data)!
     const make = (length: number): TypedArray =>
       type === 'float32' ? new Float32Array(length) : new Float64Array(length)
-    const pass = passes.get(type) ?? compilePass(graph, ['direction', 'diagonal'], new Scratch(make))
+    const pass = passes.get(type) ?? compilePass(graph, ['direction', 'diagonal'], new Scratch(type))
     passes.set(type, pass)
     start += data.length
     return {

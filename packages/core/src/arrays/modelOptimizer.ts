@@ -63,7 +63,7 @@ export interface ModelOptimizer<R extends ModelParameters>
  * import { adam, inducedMetric } from '@induced-metric/core'
  * import { createModelOptimizer } from '@induced-metric/core/adapter'
  *
- * const layer = { rows: [new Float32Array([1, -2]), new Float32Array([3, 4])] }
+ * const layer: { rows: Float32Array[] } = { rows: [new Float32Array([1, -2]), new Float32Array([3, 4])] }
  * const optimizer = createModelOptimizer(inducedMetric(adam(), { learningRate: 0.1 }), {
  *   owner: () => layer,
  *   parameters: () => [

@@ -6,7 +6,8 @@
 import type { FromJSONOptions, Transformation } from '@induced-metric/core'
 import type { TensorFlow } from './namespace.js'
 import type { InducedOptimizer, InducedOptimizerOptions } from './inducedOptimizer.js'
-import { addDefinitions, optimizerClass } from './optimizer.js'
+import { addDefinitions } from './definitions.js'
+import { optimizerClass } from './optimizer.js'
 
 export type { TensorFlow } from './namespace.js'
 export type { InducedOptimizer, InducedOptimizerOptions } from './inducedOptimizer.js'

@@ -16,7 +16,7 @@ export interface InducedOptimizerOptions {
    * computes old and new and selects, and never reads (the default elsewhere, and the only way there). With compiled loops
    * it is the host.
    */
-  readonly verdict?: 'host' | 'device'
+  readonly stepGuard?: 'host' | 'device'
   /**
    * What computes: `'wasm'`, the core's compiled loops, on the wasm backend's own memory or on copies of the cpu backend's
    * arrays; `'ops'`, operations of TensorFlow.js; or `'auto'` (default), loops where there can be, else operations.
@@ -44,7 +44,7 @@ export interface InducedOptimizer extends Optimizer {
    *   variable, slots and step count alone
    * @param loss L at the variables before the step, a scalar. Not for gradients as `computeGradients` of this optimiser
    *   gave them, with which their loss is kept; but for all others, sums, means and clipped ones among them.
-   * @throws ERR_SHAPE, ERR_LOSS_REQUIRED, ERR_OPTION, ERR_DISPOSED; with the verdict on the host ERR_BAD_LOSS and
+   * @throws ERR_SHAPE, ERR_LOSS_REQUIRED, ERR_OPTION, ERR_DISPOSED; with the stepGuard on the host ERR_BAD_LOSS and
    *   ERR_NON_FINITE. After any of them the variables and slots are as before, bit for bit.
    */
   applyGradients(variableGradients: NamedTensorMap | NamedTensor[], loss?: Scalar | number): void

@@ -1,77 +1,75 @@
-import type { MetricUnit } from '@induced-metric/core/adapter'
+import { idle, stepStatus, type MetricUnit } from '@induced-metric/core/adapter'
 import type { Tensor, TensorFlow } from './namespace.js'
-import type { UnitOutcome } from './step.js'
 
-/** What the latest step left to look at, still on the device. */
-export interface Latest {
+/** The results of a metric unit that are reported: numbers, or scalars on the device. */
+export interface UnitScalars {
+  readonly dualNorm: Tensor | number
+  readonly metric: Tensor | number
+  readonly scale: Tensor | number
+  /** One of the core's `stepStatus`. */
+  readonly status: Tensor | number
+}
+
+/** What a step leaves to be reported. Its scalars may still be on the device. */
+export interface PendingReport {
+  /** Whether the host skipped the step. */
+  readonly skipped: boolean
   readonly learningRate: number
   readonly loss: Tensor | number | undefined
-  readonly outcomes: readonly UnitOutcome[]
+  /** By metric unit; no `values` and a NaN ξ where none of its variables has a gradient. */
+  readonly units: readonly { readonly unit: MetricUnit; readonly xi: number; readonly values?: UnitScalars }[]
 }
 
-/** The same, read. */
-export interface LatestValues {
-  readonly learningRate: number
-  readonly loss: number | null
-  readonly units: readonly {
-    readonly unit: MetricUnit
-    readonly xi: number
-    readonly dualNorm: number
-    readonly metric: number
-    readonly scale: number
-    /** See the core's `stepStatus`. */
-    readonly status: number
-  }[]
+/** A pending report whose scalars have been read. */
+export interface ReadReport extends Omit<PendingReport, 'loss' | 'units'> {
+  readonly loss: number | undefined
+  readonly units: readonly ({ readonly unit: MetricUnit; readonly xi: number } & Record<
+    keyof UnitScalars,
+    number
+  >)[]
 }
 
-/** Keeps clones of the scalars beyond the `tf.tidy` they were made in. */
-export function keepLatest(tf: TensorFlow, { learningRate, loss, outcomes }: Latest): Latest {
-  const keep = <T>(x: T): T =>
-    typeof x === 'object' ? (tf.keep((x as unknown as Tensor).clone()) as unknown as T) : x
+/** Keeps clones of the scalars beyond the `tf.tidy` they were computed in. */
+export function keepReport(tf: TensorFlow, { loss, units, ...rest }: PendingReport): PendingReport {
+  const keep = (x: Tensor | number): Tensor | number => (typeof x === 'number' ? x : tf.keep(x.clone()))
   return {
-    learningRate,
-    loss: keep(loss),
-    outcomes: outcomes.map(({ unit, xi, values }) => {
+    ...rest,
+    loss: loss === undefined ? undefined : keep(loss),
+    units: units.map(({ unit, xi, values }) => {
       if (!values) return { unit, xi }
-      const { dualNorm, average, metric, scale, status } = values
-      // The average and the rest of the state are kept as such.
+      const { dualNorm, metric, scale, status } = values
       return {
         unit,
         xi,
-        values: {
-          dualNorm: keep(dualNorm),
-          average: typeof average === 'number' ? average : NaN,
-          metric: keep(metric),
-          scale: keep(scale),
-          status: keep(status),
-          state: {},
-        },
+        values: { dualNorm: keep(dualNorm), metric: keep(metric), scale: keep(scale), status: keep(status) },
       }
     }),
   }
 }
 
-/** Lets go of what {@link keepLatest} kept. */
-export function forgetLatest(tf: TensorFlow, latest: Latest | undefined): void {
-  if (!latest) return
-  tf.dispose([latest.loss, ...latest.outcomes.map(({ values }) => values ?? {})] as never)
+/** Disposes of the scalars that {@link keepReport} kept. */
+export function disposeReport(tf: TensorFlow, report: PendingReport | undefined): void {
+  if (report) tf.dispose([report.loss, ...report.units.map(({ values }) => values ?? {})] as never)
 }
 
-/** Reads what the latest step left, in one transfer. */
-export async function readLatest(
+/** Reads the scalars of a report, in one transfer. */
+export async function readReport(
   tf: TensorFlow,
-  { learningRate, loss, outcomes }: Latest,
-): Promise<LatestValues> {
-  const fields = outcomes.flatMap(({ values }) =>
+  { loss, units, ...rest }: PendingReport,
+): Promise<ReadReport> {
+  const fields = units.flatMap(({ values }) =>
     values ? [values.dualNorm, values.metric, values.scale, values.status] : [],
   )
   const [lossValue, ...numbers] = await readScalars(tf, [loss ?? NaN, ...fields])
-  const units = outcomes.map(({ unit, xi, values }) => {
-    if (!values) return { unit, xi, dualNorm: NaN, metric: NaN, scale: 0, status: 0 }
-    const [dualNorm, metric, scale, status] = numbers.splice(0, 4) as [number, number, number, number]
-    return { unit, xi, dualNorm, metric, scale, status }
-  })
-  return { learningRate, loss: loss === undefined ? null : lossValue!, units }
+  return {
+    ...rest,
+    loss: loss === undefined ? undefined : lossValue,
+    units: units.map(({ unit, xi, values }) => {
+      if (!values) return { unit, ...idle, status: stepStatus.ok }
+      const [dualNorm, metric, scale, status] = numbers.splice(0, 4) as [number, number, number, number]
+      return { unit, xi, dualNorm, metric, scale, status }
+    }),
+  }
 }
 
 /** Reads scalars in one transfer; numbers pass through. */

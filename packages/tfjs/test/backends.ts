@@ -12,14 +12,14 @@ export const nodeBackends = ['cpu', 'wasm'] as const
 export interface Mode {
   readonly title: string
   readonly backend: (typeof nodeBackends)[number]
-  readonly options: Pick<InducedOptimizerOptions, 'engine' | 'verdict'>
+  readonly options: Pick<InducedOptimizerOptions, 'engine' | 'stepGuard'>
 }
 
 /** All ways the optimiser can work in Node. */
 const modes: readonly Mode[] = nodeBackends.flatMap((backend) => [
   { title: `${backend} by compiled loops`, backend, options: { engine: 'wasm' } },
-  { title: `${backend} by operations`, backend, options: { engine: 'ops', verdict: 'host' } },
-  { title: `${backend} as a device`, backend, options: { engine: 'ops', verdict: 'device' } },
+  { title: `${backend} by operations`, backend, options: { engine: 'ops', stepGuard: 'host' } },
+  { title: `${backend} as a device`, backend, options: { engine: 'ops', stepGuard: 'device' } },
 ])
 
 /** Sets a backend up. */

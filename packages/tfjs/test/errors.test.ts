@@ -45,7 +45,7 @@ describe('what inducedOptimizer is given', () => {
 
   it.each<[string, object, RegExp]>([
     ['an engine there is not', { engine: 'gpu' }, /engine.*"auto", "ops", "wasm".*given "gpu"/],
-    ['a verdict nobody gives', { verdict: 'jury' }, /verdict.*"host", "device"/],
+    ['an unknown stepGuard', { stepGuard: 'jury' }, /stepGuard.*"host", "device"/],
     ['a groupOf that is no function', { groupOf: { kernel: 'a' } }, /groupOf.*function/],
     ['an option there is not', { learningRate: 0.1 }, /"learningRate".*inducedMetric/],
   ])('must not have %s', (_what, given, says) => {
@@ -54,7 +54,7 @@ describe('what inducedOptimizer is given', () => {
 })
 
 describeModes(({ options }) => {
-  const host = options.verdict !== 'device'
+  const host = options.stepGuard !== 'device'
   let left: ReturnType<typeof memory>
   let kernel: tf.Variable
   let bias: tf.Variable
@@ -172,7 +172,7 @@ describeModes(({ options }) => {
     ['nothing', () => undefined, /object of tensors.*undefined/],
     ['null', () => null, /object of tensors/],
     ['a number', () => 3, /object of tensors.*3/],
-    ['text', () => 'kernel', /object of tensors.*'kernel'/],
+    ['text', () => 'kernel', /object of tensors.*"kernel"/],
     ['a list with a hole', () => [null], /\{ name, tensor \}/],
     ['a list of something else', () => [{ tensor: 1 }], /\{ name, tensor \}/],
     ['a number as gradient', (name) => ({ [name]: 3 }), /float32 of shape \[3\].*given 3/],

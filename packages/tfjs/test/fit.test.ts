@@ -62,7 +62,7 @@ describeModes(({ backend, options }) => {
       const outputs = ['left', 'right'].map(
         (name) =>
           tf.layers
-            .dense({ units: 1, name: `${name}${backend}${options.engine}${options.verdict}` })
+            .dense({ units: 1, name: `${name}${backend}${options.engine}${options.stepGuard}` })
             .apply(body) as tf.SymbolicTensor,
       )
       const model = tf.model({ inputs: input, outputs })

@@ -323,7 +323,7 @@ function graph(): tf.io.ModelArtifacts {
 }
 
 describe('when the backend changes between steps', () => {
-  it.each([{}, { engine: 'ops' }, { engine: 'ops', verdict: 'device' }] as const)(
+  it.each([{}, { engine: 'ops' }, { engine: 'ops', stepGuard: 'device' }] as const)(
     'variables and state move along, with %j',
     async (options) => {
       await useBackend('cpu')

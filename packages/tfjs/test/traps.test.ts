@@ -242,7 +242,7 @@ describeModes(({ backend, options }) => {
       expect(backend).toBeGreaterThanOrEqual(24)
     })
 
-    it(`do not happen${options.verdict === 'device' ? '' : ', but for a look into the memory that the backend shares'}`, async () => {
+    it(`do not happen${options.stepGuard === 'device' ? '' : ', but for a look into the memory that the backend shares'}`, async () => {
       const transformation = inducedMetric(adam(), {
         learningRate: 0.05,
         embedding: log(),
@@ -251,7 +251,7 @@ describeModes(({ backend, options }) => {
       })
       const { tensor, backend } = await reads(() => inducedOptimizer(tf, transformation, options))
       expect(tensor).toBe(0)
-      if (options.verdict === 'device') expect(backend).toBe(0)
+      if (options.stepGuard === 'device') expect(backend).toBe(0)
     })
   })
 })

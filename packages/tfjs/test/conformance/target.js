@@ -30,7 +30,7 @@ export function tfjsTarget(tf, { backend, ...options }) {
         groupOf: ({ name }) => groups.get(name),
         ...options,
       })
-      return session(tf, optimizer, variables, options.verdict === 'device')
+      return session(tf, optimizer, variables, options.stepGuard === 'device')
     },
   }
 }

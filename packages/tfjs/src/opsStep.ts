@@ -9,7 +9,6 @@ import {
   type DeferredBackend,
   type DeferredInputs,
   type DeferredStep,
-  type DeferredUpdate,
   type StepPlan,
 } from '@induced-metric/core/adapter'
 import { createConstants, type Constants } from './constants.js'
@@ -32,7 +31,7 @@ export interface StepGuards {
 
 /** A value of a step: a number as long as it depends on numbers only, else a tensor. */
 type Value = Tensor | number
-type Update = DeferredUpdate<Value>
+type Update = ReturnType<DeferredStep<Value>['update']>
 
 /** Steps by operations of TensorFlow.js, on any backend. */
 export function createOpsStep(

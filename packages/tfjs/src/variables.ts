@@ -2,16 +2,17 @@ import { shapeError, show } from '@induced-metric/core/adapter'
 import { isTensor, showTensor } from './checks.js'
 import type { NamedTensor, NamedTensorMap, Tensor, TensorFlow, Variable } from './namespace.js'
 
-/** A variable and its gradient, if it has one. */
+/** A variable and its gradient; `null` where it has none. */
 export interface VariableGradient {
   readonly variable: Variable
   readonly gradient: Tensor | null
 }
 
 /**
- * Pairs gradients with the variables they are for.
+ * Pairs gradients with their variables.
  *
- * @throws ERR_SHAPE when there is no such variable or it is there twice, or a gradient is no tensor of its shape and type
+ * @throws ERR_SHAPE when there is no such variable, when it is named twice, or when its gradient is not a tensor of its
+ *   shape and type
  */
 export function pairGradients(tf: TensorFlow, gradients: NamedTensorMap | NamedTensor[]): VariableGradient[] {
   if (typeof gradients !== 'object' || gradients === null)
@@ -44,7 +45,7 @@ export function pairGradients(tf: TensorFlow, gradients: NamedTensorMap | NamedT
   })
 }
 
-/** The variable of a name. Throws ERR_SHAPE when there is none, or none that can be trained. */
+/** The variable of that name. Throws ERR_SHAPE when there is none, or when it cannot be trained. */
 export function variableNamed(tf: TensorFlow, name: string): Variable {
   const variable = tf.engine().registeredVariables[name]
   if (variable === undefined) {

@@ -65,7 +65,7 @@ describeModes(({ options }) => {
   })
   afterEach(({ task }) => {
     tf.dispose([kernel, bias])
-    // Every test disposes of what it makes, so that this is what the optimiser leaves.
+    // Every test disposes of its own tensors, so the rest is left by the optimiser.
     if (task.result?.state !== 'fail') expect(memory()).toEqual(left)
   })
   const make = (given: Partial<InducedMetricOptions> = {}): InducedOptimizer =>
@@ -291,7 +291,7 @@ describeModes(({ options }) => {
         bad()
         await expect(optimizer.report()).rejects.toThrow(code('ERR_NON_FINITE'))
       }
-      // Told once.
+      // The refusal is reported once.
       expect(await optimizer.report()).toMatchObject({ step: 1 })
       expect(await everything(optimizer)).toEqual(before)
       good(optimizer)
@@ -355,7 +355,7 @@ describeModes(({ options }) => {
       model.dispose()
       optimizer.dispose()
       tf.dispose([x, y])
-      // What fit itself leaves is not the optimiser's.
+      // The tensors that fit itself leaves are not the optimiser's.
       tf.dispose([kernel, bias])
       left = memory()
     })
@@ -366,7 +366,7 @@ describeModes(({ options }) => {
       for (const loss of [2, -1, 1]) {
         expected.optimizer.step([Float32Array.of(1, -2, 3, -1, 2, 1), Float32Array.of(0.5, 1, -1)], { loss })
         good(optimizer, loss)
-        // A device tells of the steps it refused when it is asked.
+        // The device's refusals are known when the report is read.
         await optimizer.report()
       }
       const { step, skippedSteps } = expected.optimizer.report

@@ -1,4 +1,4 @@
-import { idle, stepStatus, type MetricUnit } from '@induced-metric/core/adapter'
+import { stepStatus, type MetricUnit, type UnitResult } from '@induced-metric/core/adapter'
 import type { Tensor, TensorFlow } from './namespace.js'
 
 /** The results of a metric unit that are reported: numbers, or scalars on the device. */
@@ -10,7 +10,7 @@ export interface UnitScalars {
   readonly status: Tensor | number
 }
 
-/** What a step leaves to be reported. Its scalars may still be on the device. */
+/** The report of a step, whose scalars may still be on the device. */
 export interface PendingReport {
   /** Whether the host skipped the step. */
   readonly skipped: boolean
@@ -23,10 +23,7 @@ export interface PendingReport {
 /** A pending report whose scalars have been read. */
 export interface ReadReport extends Omit<PendingReport, 'loss' | 'units'> {
   readonly loss: number | undefined
-  readonly units: readonly ({ readonly unit: MetricUnit; readonly xi: number } & Record<
-    keyof UnitScalars,
-    number
-  >)[]
+  readonly units: readonly (UnitResult & { readonly status: number })[]
 }
 
 /** Keeps clones of the scalars beyond the `tf.tidy` they were computed in. */
@@ -65,7 +62,7 @@ export async function readReport(
     ...rest,
     loss: loss === undefined ? undefined : lossValue,
     units: units.map(({ unit, xi, values }) => {
-      if (!values) return { unit, ...idle, status: stepStatus.ok }
+      if (!values) return { unit, xi, dualNorm: NaN, metric: NaN, scale: 0, status: stepStatus.ok }
       const [dualNorm, metric, scale, status] = numbers.splice(0, 4) as [number, number, number, number]
       return { unit, xi, dualNorm, metric, scale, status }
     }),

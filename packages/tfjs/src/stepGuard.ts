@@ -34,7 +34,7 @@ export function guardOnHost(
   for (const { unit, values } of units) {
     const status = values ? read(values.status) : stepStatus.ok
     if (status === stepStatus.ok) continue
-    const given = { dualNorm: read(values!.dualNorm), loss: loss === undefined ? null : read(loss) }
+    const given = { dualNorm: read(values!.dualNorm), loss: loss === undefined ? undefined : read(loss) }
     const error = refusal(transformation, unit, status, given)
     if (error) throw error
     return false
@@ -122,7 +122,7 @@ export function createRefusals(tf: TensorFlow, transformation: Transformation, s
       if (total === 0) return
       state.step -= total
       const { unit, dualNorm } = report.units.find(({ status }) => status === worst) ?? report.units[0]!
-      const error = refusal(transformation, unit, worst, { dualNorm, loss: report.loss ?? null })
+      const error = refusal(transformation, unit, worst, { dualNorm, loss: report.loss })
       if (error) throw error
       state.skippedSteps += total
     },

@@ -4,6 +4,7 @@ import {
   checkCheckpoint,
   checkLearningRate,
   checkOwnValues,
+  composeCheckpoint,
   composeReport,
   disposedError,
   initialReport,
@@ -138,7 +139,7 @@ export class Training {
     const { loss, skipped, learningRate, units } = await this.#settle(this.#pending)
     return composeReport({
       step: state.step,
-      loss: loss ?? null,
+      loss,
       skipped: skipped || units.some(({ status }) => status !== stepStatus.ok),
       skippedSteps: state.skippedSteps,
       learningRate,
@@ -180,17 +181,9 @@ export class Training {
   async save(): Promise<Checkpoint> {
     this.checkAlive()
     if (this.#pending) await this.#settle(this.#pending)
-    const state = this.#state
-    const { step, skippedSteps, learningRate } = state
-    return {
-      format: 'induced-metric-checkpoint',
-      version: 1,
-      hash: this.#hash(),
-      step,
-      skippedSteps,
-      ...(learningRate !== undefined && { learningRate }),
-      ...(await state.save()),
-    }
+    const { step, skippedSteps, learningRate } = this.#state
+    const hash = this.#hash()
+    return composeCheckpoint({ hash, step, skippedSteps, learningRate, ...(await this.#state.save()) })
   }
 
   /** Structural hash of everything that is saved, whichever variables the latest step trained. */

@@ -51,12 +51,7 @@ export function createWasmStep(memory: BackendMemory, state: State): StepEngine 
           skipped,
           learningRate,
           units: results,
-        } = stepper.take(
-          passes,
-          gradients,
-          { steps, units: numbers },
-          { step: state.step + 1, loss: given ?? null },
-        )
+        } = stepper.take(passes, gradients, { steps, units: numbers }, { step: state.step + 1, loss: given })
         steps.forEach((count, index) => (variables[index]!.steps = count))
         units.forEach((unit, i) => replaceScalars(unit, plan.units[i]!, numbers[i]!))
         return {

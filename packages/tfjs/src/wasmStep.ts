@@ -46,12 +46,14 @@ export function createWasmStep(memory: BackendMemory, state: State): StepEngine 
         gradient === null ? null : { variable, gradient, state: variables[index]! },
       )
       const given = loss === undefined ? undefined : read(loss)
+      let isWritten = false
       try {
         const {
           skipped,
           learningRate,
           units: results,
         } = stepper.take(passes, gradients, { steps, units: numbers }, { step: state.step + 1, loss: given })
+        isWritten = !skipped
         steps.forEach((count, index) => (variables[index]!.steps = count))
         units.forEach((unit, i) => replaceScalars(unit, plan.units[i]!, numbers[i]!))
         return {
@@ -63,7 +65,7 @@ export function createWasmStep(memory: BackendMemory, state: State): StepEngine 
           }),
         }
       } finally {
-        passes.end()
+        passes.end(isWritten)
       }
     },
     dispose() {

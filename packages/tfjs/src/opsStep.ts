@@ -3,6 +3,7 @@ import {
   createDeferredStep,
   lossCount,
   profileScalars,
+  stepStatus,
   unitScalars,
   withHostNumbers,
   withLearningRate,
@@ -149,8 +150,10 @@ interface Computed {
 
 function reportOf({ plan, inputs, step }: Computed, loss: Value | undefined): PendingReport {
   const units = plan.units.map((unit, index) => {
-    const values = step.units[index]
-    return values ? { unit, xi: inputs.unit(index, 'xi') as number, values } : { unit, xi: NaN }
+    const results = step.units[index]
+    if (!results) return { unit, xi: NaN, dualNorm: NaN, metric: NaN, scale: 0, status: stepStatus.ok }
+    const { dualNorm, metric, scale, status } = results
+    return { unit, xi: inputs.unit(index, 'xi') as number, dualNorm, metric, scale, status }
   })
   return { skipped: false, learningRate: (inputs.profile(0, 'learningRate') ?? NaN) as number, loss, units }
 }

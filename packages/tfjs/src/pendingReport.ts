@@ -1,70 +1,62 @@
-import { stepStatus, type MetricUnit, type UnitResult } from '@induced-metric/core/adapter'
+import type { MetricUnit } from '@induced-metric/core/adapter'
 import type { Tensor, TensorFlow } from './namespace.js'
 
-/** The results of a metric unit that are reported: numbers, or scalars on the device. */
-export interface UnitScalars {
-  readonly dualNorm: Tensor | number
-  readonly metric: Tensor | number
-  readonly scale: Tensor | number
-  /** One of the core's `stepStatus`. */
-  readonly status: Tensor | number
-}
-
-/** The report of a step, whose scalars may still be on the device. */
-export interface PendingReport {
+/** The report of a step. Its scalars may still be on the device. */
+export interface PendingReport<V = Tensor | number> {
   /** Whether the host skipped the step. */
   readonly skipped: boolean
   readonly learningRate: number
-  readonly loss: Tensor | number | undefined
-  /** By metric unit; no `values` and a NaN ξ where none of its variables has a gradient. */
-  readonly units: readonly { readonly unit: MetricUnit; readonly xi: number; readonly values?: UnitScalars }[]
+  readonly loss: V | undefined
+  readonly units: readonly PendingUnit<V>[]
 }
 
-/** A pending report whose scalars have been read. */
-export interface ReadReport extends Omit<PendingReport, 'loss' | 'units'> {
-  readonly loss: number | undefined
-  readonly units: readonly (UnitResult & { readonly status: number })[]
+/** The results of a metric unit. ξ is NaN where none of its variables has a gradient. */
+export interface PendingUnit<V> {
+  readonly unit: MetricUnit
+  readonly xi: number
+  readonly dualNorm: V
+  readonly metric: V
+  readonly scale: V
+  /** One of the core's `stepStatus`. */
+  readonly status: V
 }
 
 /** Keeps clones of the scalars beyond the `tf.tidy` they were computed in. */
-export function keepReport(tf: TensorFlow, { loss, units, ...rest }: PendingReport): PendingReport {
-  const keep = (x: Tensor | number): Tensor | number => (typeof x === 'number' ? x : tf.keep(x.clone()))
-  return {
-    ...rest,
-    loss: loss === undefined ? undefined : keep(loss),
-    units: units.map(({ unit, xi, values }) => {
-      if (!values) return { unit, xi }
-      const { dualNorm, metric, scale, status } = values
-      return {
-        unit,
-        xi,
-        values: { dualNorm: keep(dualNorm), metric: keep(metric), scale: keep(scale), status: keep(status) },
-      }
-    }),
-  }
+export function keepReport(tf: TensorFlow, report: PendingReport): PendingReport {
+  return mapScalars(report, (x) => (typeof x === 'number' ? x : tf.keep(x.clone())))
 }
 
 /** Disposes of the scalars that {@link keepReport} kept. */
-export function disposeReport(tf: TensorFlow, report: PendingReport | undefined): void {
-  if (report) tf.dispose([report.loss, ...report.units.map(({ values }) => values ?? {})] as never)
+export function disposeReport(report: PendingReport | undefined): void {
+  if (!report) return
+  for (const x of scalarsOf(report)) if (typeof x !== 'number') x.dispose()
 }
 
 /** Reads the scalars of a report, in one transfer. */
-export async function readReport(
-  tf: TensorFlow,
-  { loss, units, ...rest }: PendingReport,
-): Promise<ReadReport> {
-  const fields = units.flatMap(({ values }) =>
-    values ? [values.dualNorm, values.metric, values.scale, values.status] : [],
-  )
-  const [lossValue, ...numbers] = await readScalars(tf, [loss ?? NaN, ...fields])
+export async function readReport(tf: TensorFlow, report: PendingReport): Promise<PendingReport<number>> {
+  const numbers = await readScalars(tf, scalarsOf(report))
+  return mapScalars(report, () => numbers.shift()!)
+}
+
+function scalarsOf(report: PendingReport): (Tensor | number)[] {
+  const scalars: (Tensor | number)[] = []
+  mapScalars(report, (x) => scalars.push(x))
+  return scalars
+}
+
+function mapScalars<A, B>({ loss, units, ...rest }: PendingReport<A>, map: (x: A) => B): PendingReport<B> {
   return {
     ...rest,
-    loss: loss === undefined ? undefined : lossValue,
-    units: units.map(({ unit, xi, values }) => {
-      if (!values) return { unit, xi, dualNorm: NaN, metric: NaN, scale: 0, status: stepStatus.ok }
-      const [dualNorm, metric, scale, status] = numbers.splice(0, 4) as [number, number, number, number]
-      return { unit, xi, dualNorm, metric, scale, status }
+    loss: loss === undefined ? undefined : map(loss),
+    units: units.map(({ unit, xi, dualNorm, metric, scale, status }) => {
+      return {
+        unit,
+        xi,
+        dualNorm: map(dualNorm),
+        metric: map(metric),
+        scale: map(scale),
+        status: map(status),
+      }
     }),
   }
 }
@@ -72,7 +64,7 @@ export async function readReport(
 /** Reads scalars in one transfer; numbers pass through. */
 export async function readScalars(tf: TensorFlow, values: readonly (Tensor | number)[]): Promise<number[]> {
   const tensors = values.filter((x) => typeof x !== 'number')
-  if (tensors.length === 0) return values as number[]
+  if (tensors.length === 0) return [...values] as number[]
   const packed = tf.tidy(() => tf.stack(tensors.map((x) => tf.cast(x, 'float32'))))
   const read = [...(await packed.data())]
   packed.dispose()

@@ -1,7 +1,7 @@
 import type { Transformation } from '@induced-metric/core'
 import { refusal, stepStatus } from '@induced-metric/core/adapter'
 import type { Tensor, TensorFlow } from './namespace.js'
-import { readScalars, type PendingReport, type ReadReport } from './pendingReport.js'
+import { readScalars, type PendingReport } from './pendingReport.js'
 import { takeBack, type State, type UnitState, type VariableState } from './state.js'
 import { addAll, sumAll } from './sums.js'
 
@@ -31,10 +31,10 @@ export function guardOnHost(
   reader: ScalarReader,
 ): boolean {
   const read = (x: Tensor | number): number => (typeof x === 'number' ? x : reader(x))
-  for (const { unit, values } of units) {
-    const status = values ? read(values.status) : stepStatus.ok
+  for (const { unit, dualNorm, ...results } of units) {
+    const status = read(results.status)
     if (status === stepStatus.ok) continue
-    const given = { dualNorm: read(values!.dualNorm), loss: loss === undefined ? undefined : read(loss) }
+    const given = { dualNorm: read(dualNorm), loss: loss === undefined ? undefined : read(loss) }
     const error = refusal(transformation, unit, status, given)
     if (error) throw error
     return false
@@ -67,7 +67,7 @@ export interface Refusals {
    * @param report of the latest step, for the error
    * @throws ERR_NON_FINITE, ERR_BAD_LOSS where the transformation says to throw
    */
-  settle(report: ReadReport): Promise<void>
+  settle(report: PendingReport<number>): Promise<void>
   dispose(): void
 }
 
@@ -85,7 +85,7 @@ export function createRefusals(tf: TensorFlow, transformation: Transformation, s
   const disposeRecord = ({ count, worst }: Refused): void => tf.dispose([count, worst])
   return {
     guard(units, tensor, written, changed) {
-      const statuses = units.flatMap(({ values }) => (values ? [tensor(values.status)] : []))
+      const statuses = units.filter(({ xi }) => !Number.isNaN(xi)).map(({ status }) => tensor(status))
       if (written.length > 0) {
         const infinite = written.map((x) => sumAll(tf, tf.cast(tf.logicalNot(tf.isFinite(x)), 'float32')))
         const some = tf.greater(addAll(tf, infinite), 0)

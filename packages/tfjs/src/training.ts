@@ -95,7 +95,7 @@ export class Training {
     const engine = this.#stepEngine()
     this.#tf.tidy(() => {
       const report = engine.take(plan, pairs, loss)
-      disposeReport(this.#tf, this.#pending)
+      disposeReport(this.#pending)
       this.#pending = report
       this.#plan = plan
       if (report.skipped) this.#state.skippedSteps++
@@ -217,7 +217,7 @@ export class Training {
 
   /** Disposes of everything that depends on the state. */
   #release(): void {
-    disposeReport(this.#tf, this.#pending)
+    disposeReport(this.#pending)
     this.#refusals.dispose()
     this.#losses.dispose()
     this.#state.dispose()

@@ -48,22 +48,17 @@ export function createWasmStep(memory: BackendMemory, state: State): StepEngine 
       const given = loss === undefined ? undefined : read(loss)
       let isWritten = false
       try {
-        const {
-          skipped,
-          learningRate,
-          units: results,
-        } = stepper.take(passes, gradients, { steps, units: numbers }, { step: state.step + 1, loss: given })
-        isWritten = !skipped
+        const outcome = stepper.take(
+          passes,
+          gradients,
+          { steps, units: numbers },
+          { step: state.step + 1, loss: given },
+        )
+        isWritten = !outcome.skipped
         steps.forEach((count, index) => (variables[index]!.steps = count))
         units.forEach((unit, i) => replaceScalars(unit, plan.units[i]!, numbers[i]!))
-        return {
-          skipped,
-          learningRate,
-          loss: given,
-          units: results.map(({ unit, xi, dualNorm, metric, scale }) => {
-            return { unit, xi, values: { dualNorm, metric, scale, status: stepStatus.ok } }
-          }),
-        }
+        const results = outcome.units.map((result) => ({ ...result, status: stepStatus.ok }))
+        return { ...outcome, loss: given, units: results }
       } finally {
         passes.end(isWritten)
       }

@@ -86,9 +86,9 @@ export function createForeignPasses<G extends object>(
       for (const index of active) {
         const { graph, size, shape } = plan.parameters[index]!
         const group = groups.get(graph.hash)!
-        const places = place(index, gradients[index]!)
+        const { inputs, outputs } = place(index, gradients[index]!)
         group.indices.push(index)
-        group.bindings.push({ size, rows: shape[0] ?? 1, columns: shape[1] ?? 1, ...places })
+        group.bindings.push({ size, rows: shape[0] ?? 1, columns: shape[1] ?? 1, inputs, outputs })
         group.scalars.push(scalars[index]!)
       }
     },

@@ -9,11 +9,12 @@ export { createModelOptimizer, type ModelOptimizer } from './arrays/modelOptimiz
 export { joinRows, type JoinedRows } from './arrays/rows.js'
 export { checkCheckpoint, checkParameterState, composeCheckpoint } from './checkpoint/checkpoint.js'
 export type { Slots } from './dtype.js'
+export type { WasmMemory } from './engines/engine.js'
 export { createArena } from './engines/wasm/arena.js'
 export type { Allocator } from './engines/wasm/binding.js'
 export { isWasmSupported } from './engines/wasm/featureProbe.js'
 export { createForeignPasses, type ForeignPasses, type TensorPlaces } from './engines/wasm/foreignPasses.js'
-export { createMemory, isWasmMemory, type WasmMemory } from './engines/wasm/memory.js'
+export { createMemory, isWasmMemory } from './engines/wasm/memory.js'
 export {
   checkpointError,
   disposedError,
@@ -74,6 +75,7 @@ export {
 export { withHostNumbers } from './tensors/hostNumbers.js'
 export { createTensorOptimizer, type TensorOptimizer, type TensorParameter } from './tensors/optimizer.js'
 export type { TensorState } from './tensors/state.js'
+export type { TracedBackend } from './tensors/tracedStep.js'
 export { createTensorStep, type TensorInfo, type TensorResult, type TensorStep } from './tensors/step.js'
 export { withGroups, type GroupOf } from './transformation/groups.js'
 export type { RestOfModel } from './transformation/namesInOptions.js'

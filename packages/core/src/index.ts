@@ -8,7 +8,7 @@ export type { Optimizer, OptimizerOptions, OptimizerParameter, Parameter } from 
 export { decodeCheckpoint, encodeCheckpoint } from './checkpoint/bytes.js'
 export type { Checkpoint, ParameterState, UnitState } from './checkpoint/checkpoint.js'
 export type { TypedArray } from './dtype.js'
-export type { OptimizerWorker } from './engines/wasm/threads/protocol.js'
+export type { OptimizerWorker } from './engines/engine.js'
 export { serveOptimizers } from './engines/wasm/threads/worker.js'
 export { InducedMetricError, type ErrorCode } from './errors.js'
 export * as algebra from './graph/algebra.js'

@@ -1,7 +1,6 @@
 import type { Checkpoint } from '../checkpoint/checkpoint.js'
 import type { Slots, TypedArray } from '../dtype.js'
-import type { WasmMemory } from '../engines/wasm/memory.js'
-import type { OptimizerWorker } from '../engines/wasm/threads/protocol.js'
+import type { OptimizerWorker, WasmMemory } from '../engines/engine.js'
 import type { StepReport } from '../step/report.js'
 import type { ParameterInfo } from '../transformation/types.js'
 

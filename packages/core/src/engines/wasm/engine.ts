@@ -2,7 +2,7 @@ import { elementType, type TypedArray } from '../../dtype.js'
 import type { InitialSlots } from '../../step/initialSlots.js'
 import type { FusedStep, Passes } from '../../step/passes.js'
 import type { StepPlan } from '../../step/plan.js'
-import type { Engine, EngineOptions } from '../engine.js'
+import type { Engine, EngineOptions, OptimizerWorker } from '../engine.js'
 import { compileStep, type Program } from './compileStep.js'
 import type { EngineMemory } from './engineMemory.js'
 import { EngineTensors } from './engineTensors.js'
@@ -17,7 +17,6 @@ import {
   scatter,
   type ProgramGroup,
 } from './programGroup.js'
-import type { OptimizerWorker } from './threads/protocol.js'
 
 /** The state of an engine. */
 interface EngineState {
@@ -195,9 +194,9 @@ function createPasses(state: EngineState): Passes<TypedArray> {
       refresh(state)
       activeParameters = active
       for (const group of state.groupList) group.count = 0
+      tensors.placeGradients(active, gradients)
+      tensors.copyIn(active)
       for (const index of active) {
-        tensors.placeGradient(index, gradients[index]!)
-        tensors.copyIn(index)
         addToRuns(groupOf[index]!, index, bindings[index]!, cohorts[index]!, scalars[index]!)
       }
       for (const { runs, scalars, count } of state.groupList) {
@@ -229,7 +228,7 @@ function createPasses(state: EngineState): Passes<TypedArray> {
         group.kernels.update(group.runs, group.scalars, group.changed)
         group.changes.forEach((at, i) => scatter(group, group.changed[i]!, results[at]!))
       }
-      for (const index of activeParameters) tensors.copyOut(index)
+      tensors.copyOut(activeParameters)
     },
   }
 }

@@ -3,13 +3,18 @@
  *
  * @packageDocumentation
  */
+export type { AdoptableParameter } from './arrays/adoption.js'
+export type { AdoptableModel } from './arrays/follower.js'
 export { createModelOptimizer, type ModelOptimizer } from './arrays/modelOptimizer.js'
-export { initialSlots } from './step/initialSlots.js'
 export { joinRows, type JoinedRows } from './arrays/rows.js'
-export { checkCheckpoint, checkParameterState } from './checkpoint/checkpoint.js'
-export type { Engine, EngineOptions } from './engines/engine.js'
-export type { Passes } from './step/passes.js'
+export { checkCheckpoint, checkParameterState, composeCheckpoint } from './checkpoint/checkpoint.js'
 export type { Slots } from './dtype.js'
+export type { WasmMemory } from './engines/engine.js'
+export { createArena } from './engines/wasm/arena.js'
+export type { Allocator, StepKernels, TensorBinding } from './engines/wasm/binding.js'
+export { isWasmSupported } from './engines/wasm/featureProbe.js'
+export { instantiateStep } from './engines/wasm/instantiateStep.js'
+export { createMemory, isWasmMemory } from './engines/wasm/memory.js'
 export {
   checkpointError,
   disposedError,
@@ -19,20 +24,14 @@ export {
   show,
   unsupported,
 } from './errors.js'
-export { createArena } from './engines/wasm/arena.js'
-export { instantiateStep } from './engines/wasm/instantiateStep.js'
-export type { Allocator, StepKernels, TensorBinding } from './engines/wasm/kernels.js'
-export {
-  createMemory,
-  isShared,
-  isWasmMemory,
-  isWasmSupported,
-  type WasmMemory,
-} from './engines/wasm/memory.js'
 export type { ElementwiseOp, ScalarOp, BarrierOp, Extent } from './graph/algebra.js'
-export { neededNodes, type Graph, type GraphNode } from './graph/graph.js'
-export { compileScalars, type ScalarProgram } from './graph/hostScalars.js'
+export type { Graph, GraphNode } from './graph/graph.js'
+export type { Scalars } from './graph/hostScalars.js'
+export { createModelPerExample, RowCollector, type ModelPerExample } from './perExample/modelPerExample.js'
+export { sizeOf } from './shape.js'
+export { parseModelInput } from './step/baseAverage.js'
 export { raiseEpsilons, type RaisedPlan } from './step/epsilons.js'
+export { initialSlots } from './step/initialSlots.js'
 export { checkLearningRate, learningRateAt, withLearningRate } from './step/learningRate.js'
 export {
   clipGraph,
@@ -42,6 +41,7 @@ export {
   type MetricGraph,
   type MetricSum,
 } from './step/metricGraph.js'
+export type { Passes } from './step/passes.js'
 export {
   planStep,
   type ClipUnit,
@@ -52,6 +52,7 @@ export {
   type UnitChange,
   type UnitSum,
 } from './step/plan.js'
+export { composeReport, initialReport, refusal, type StepOutcome, type UnitResult } from './step/report.js'
 export {
   profileEntries,
   profileScalars,
@@ -59,18 +60,9 @@ export {
   unitScalars,
   type ScalarEntry,
 } from './step/scalarInputs.js'
-export { sizeOf } from './shape.js'
-export type { Scalars } from './graph/hostScalars.js'
-export { composeReport, idle, initialReport, refusal, type UnitResult } from './step/report.js'
-export { parseModelInput } from './step/scalarAverage.js'
+export type { ScalarState, UnitNumbers } from './step/scalarState.js'
 export { averagedSlot, changeOutput, type Reduction, type StepGraph } from './step/stepGraph.js'
-export {
-  createStepper,
-  type ScalarState,
-  type UnitNumbers,
-  type StepOutcome,
-  type Stepper,
-} from './step/stepper.js'
+export { createStepper, type Stepper } from './step/stepper.js'
 export { checkOwnValues, withValues } from './step/withValues.js'
 export type { Lowering, TensorBackend } from './tensors/backend.js'
 export {
@@ -88,7 +80,7 @@ export { leavesOf, valuesFor, withLeaves } from './tensors/trees.js'
 export { createTreeStep, type TreeState, type TreeStep } from './tensors/treeStep.js'
 export { createTensorStep, type TensorInfo, type TensorResult, type TensorStep } from './tensors/step.js'
 export { withGroups, type GroupOf } from './transformation/groups.js'
-export type { Company } from './transformation/roster.js'
+export type { RestOfModel } from './transformation/namesInOptions.js'
 export { isTied, perRateOf } from './transformation/tiedXi.js'
 export { checkTransformation } from './transformation/transformation.js'
 export type { GroupSettings } from './transformation/types.js'

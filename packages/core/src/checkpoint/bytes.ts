@@ -1,12 +1,10 @@
 import type { ElementType, TypedArray } from '../dtype.js'
-import { show } from '../errors.js'
+import { checkpointError, show } from '../errors.js'
 import { sizeOf } from '../shape.js'
 import {
-  broken,
   checkCheckpoint,
   checkHeader,
   checkParameterState,
-  isNameList,
   type Checkpoint,
   type Header,
   type ParameterState,
@@ -21,7 +19,7 @@ const prefixLength = 16
  * Writes a checkpoint as bytes.
  *
  * @returns a versioned, self-describing file with a checksum; readable by every adapter
- * @throws ERR_CHECKPOINT when it is no checkpoint, or a slot has not its parameter's size and element type
+ * @throws ERR_CHECKPOINT when it is not a checkpoint, or a slot lacks its parameter's size and element type
  *
  * @example
  * ```ts
@@ -67,24 +65,26 @@ export function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array {
 }
 
 /**
- * Reads a checkpoint from bytes, which may come from anyone: lengths are checked before anything is allocated.
+ * Reads a checkpoint from bytes. They may come from anyone, so every length is checked before anything is allocated.
  *
- * @throws ERR_CHECKPOINT when the bytes are no checkpoint, of another version, truncated or altered
+ * @throws ERR_CHECKPOINT when the bytes are not a checkpoint, of another version, truncated or altered
  */
 export function decodeCheckpoint(bytes: Uint8Array): Checkpoint {
-  if (!(bytes instanceof Uint8Array)) throw broken(`expected the bytes of a checkpoint, given ${show(bytes)}`)
+  if (!(bytes instanceof Uint8Array))
+    throw checkpointError(`expected the bytes of a checkpoint, given ${show(bytes)}`)
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   if (bytes.length < prefixLength || view.getUint32(0, true) !== magic) {
-    throw broken('these bytes are not an induced-metric checkpoint')
+    throw checkpointError('these bytes are not an induced-metric checkpoint')
   }
   const version = view.getUint32(4, true)
-  if (version !== 1) throw broken(`the checkpoint has version ${version}; this release reads version 1`)
+  if (version !== 1)
+    throw checkpointError(`the checkpoint has version ${version}; this release reads version 1`)
   const headerLength = view.getUint32(8, true)
   if (prefixLength + headerLength > bytes.length)
-    throw broken('the checkpoint is truncated: its header is incomplete')
+    throw checkpointError('the checkpoint is truncated: its header is incomplete')
   const stored = view.getUint32(12, true)
   if (crc32(bytes.subarray(prefixLength)) !== stored)
-    throw broken('the checkpoint is truncated or altered: checksum differs')
+    throw checkpointError('the checkpoint is truncated or altered: checksum differs')
 
   const header = parseHeader(bytes.subarray(prefixLength, prefixLength + headerLength))
   let offset = prefixLength + headerLength
@@ -94,8 +94,8 @@ export function decodeCheckpoint(bytes: Uint8Array): Checkpoint {
     const slots: [string, TypedArray][] = names.map((name) => {
       const byteLength = size * width
       if (offset + byteLength > bytes.length)
-        throw broken(`the checkpoint is truncated at slot ${name} of ${parameter.name}`)
-      // Not bytes.slice: that of a Node Buffer is no copy.
+        throw checkpointError(`the checkpoint is truncated at slot ${name} of ${parameter.name}`)
+      // Not bytes.slice(), which does not copy a Node Buffer.
       const copy = new Uint8Array(bytes.subarray(offset, offset + byteLength))
       offset += aligned(byteLength)
       return [name, fromLittleEndian(copy, parameter.dtype)]
@@ -103,7 +103,7 @@ export function decodeCheckpoint(bytes: Uint8Array): Checkpoint {
     return { ...parameter, slots: Object.fromEntries(slots) }
   })
   if (offset !== bytes.length)
-    throw broken(`the checkpoint has ${bytes.length - offset} bytes after its last slot`)
+    throw checkpointError(`the checkpoint has ${bytes.length - offset} bytes after its last slot`)
   return { ...header, parameters }
 }
 
@@ -112,13 +112,22 @@ function parseHeader(bytes: Uint8Array): Header {
   try {
     header = JSON.parse(decodeText(bytes))
   } catch {
-    throw broken('the checkpoint has a header that is not JSON')
+    throw checkpointError('the checkpoint has a header that is not JSON')
   }
-  checkHeader(header, (slots) => isNameList(slots))
+  checkHeader(header, isNameList)
   return header as Header
 }
 
-// ASCII by JSON's own escapes, so that no TextEncoder is needed: the core uses nothing but the language.
+/** Whether a value is an array of distinct strings. */
+function isNameList(value: unknown): boolean {
+  return (
+    Array.isArray(value) &&
+    value.every((name) => typeof name === 'string') &&
+    new Set(value).size === value.length
+  )
+}
+
+// ASCII, with JSON's own escapes: it needs no TextEncoder, because core uses nothing but the language.
 function encodeText(json: string): Uint8Array {
   const ascii = json.replace(
     /[^\x20-\x7e]/g,

@@ -1,19 +1,19 @@
 import { input, literal, type Expr } from '../graph/algebra.js'
 import { followedFloor, embeddingInput, identity, type Embedding } from '../transformation/embedding.js'
 import { elementType, type TypedArray } from '../dtype.js'
-import { InducedMetricError, isList, show } from '../errors.js'
+import { InducedMetricError, isList, optionError, shapeError, show, unsupported } from '../errors.js'
 import { buildGraph } from '../graph/graph.js'
 import { valueAt, type Scheduled } from '../transformation/hyperparameter.js'
 import { checkKeys } from '../validation/keys.js'
 import { checkInteger } from '../validation/range.js'
 import { compileScalars } from '../graph/hostScalars.js'
 
-/** PerExampleRows of a Jacobian: one array with all of it, row-major, or a block of columns for each parameter. */
+/** The rows of a Jacobian: one array with all of it, row-major, or a block of columns for each parameter. */
 export type PerExampleRows = TypedArray | readonly TypedArray[]
 
 /**
- * What a step is told of its examples: the residuals r of a mean squared loss Σr²/2B, or each example's loss L. `examples`
- * is B where every example has several residuals; by default each row is one.
+ * The targets of a step: the residuals r of a mean squared loss Σr²/2B, or each example's loss L. `examples` is B where every
+ * example has several residuals; by default each row is an example.
  */
 export type PerExampleTargets =
   | { readonly residuals: ArrayLike<number>; readonly examples?: number }
@@ -25,24 +25,23 @@ export interface Axes {
   readonly examples: number
   /** f′ by row, 1 for residuals. */
   readonly slopes: Float64Array
-  /** u by row: Jᵀu is what is descended without the metric. */
+  /** u by row: without the metric, Jᵀu is descended. */
   readonly weights: Float64Array
-  /** By row, its share in the gradient of the mean loss, which is Jᵀ times these. */
+  /** Each row's share in the gradient of the mean loss, which is Jᵀ times these. */
   readonly shares: Float64Array
   /** The mean loss. */
   readonly loss: number
-  /** Whether h is L, so that with ξ = 0 the step is the base's. */
+  /** Whether h is L: with ξ = 0 the step is then the base's. */
   readonly descendsLoss: boolean
 }
 
-/** The largest system that a step solves; it has an equation per row, or per weight where there are fewer of those. */
+/** The size of the largest system that a step solves: an equation per row, or per weight if there are fewer weights. */
 const mostEquations = 512
 
-/** Throws ERR_OPTION when both rows and weights are too many. */
+/** Throws ERR_OPTION when there are too many of both rows and weights. */
 export function checkSize(rows: number, weights: number): void {
   if (Math.min(rows, weights) <= mostEquations) return
-  throw new InducedMetricError(
-    'ERR_OPTION',
+  throw optionError(
     `perExample solves a system of one equation per row, or per weight where there are fewer, and takes at most ` +
       `${mostEquations}; given ${rows} rows and ${weights} weights: make the batch smaller, or use createOptimizer, whose ` +
       'metric has one axis for all examples',
@@ -53,14 +52,14 @@ export function checkSize(rows: number, weights: number): void {
  * Reads the targets of a step.
  *
  * @param step counted from 1, for a floor that is scheduled
- * @returns `undefined` when a loss is outside the embedding's domain and such a step is to be skipped
+ * @returns `undefined` when a loss is outside the embedding's domain and the step is to be skipped
  */
 export type AxisReader = (targets: PerExampleTargets, step: number) => Axes | undefined
 
 /**
  * Prepares the reading of targets.
  *
- * @param given the embedding of losses, `identity()` by default; residuals have their own
+ * @param given the embedding of losses, `identity()` by default; residuals have an embedding of their own
  * @throws ERR_OPTION, ERR_SHAPE and, by `onBadLoss: 'throw'`, ERR_BAD_LOSS, when targets are read
  */
 export function createAxisReader(
@@ -74,18 +73,16 @@ export function createAxisReader(
       -readonly [K in 'residuals' | 'losses']?: ArrayLike<number>
     } & { examples?: number }
     if ((residuals === undefined) === (losses === undefined))
-      throw new InducedMetricError('ERR_OPTION', 'step takes either { residuals } or { losses }')
+      throw optionError('step takes either { residuals } or { losses }')
     if (residuals !== undefined) {
       if (given === undefined) return readResiduals(checkNumbers('residuals', residuals), examples)
-      throw new InducedMetricError(
-        'ERR_OPTION',
+      throw optionError(
         `residuals are embedded as they are: leave out the embedding ${given.name}, or give losses`,
       )
     }
     if (examples === undefined) return readLosses(checkNumbers('losses', losses!), step)
-    throw new InducedMetricError(
-      'ERR_OPTION',
-      'examples goes with residuals, of which an example may have several; it has one loss',
+    throw optionError(
+      'examples belongs to residuals, of which an example may have several; each loss is that of one example',
     )
   }
 }
@@ -93,8 +90,7 @@ export function createAxisReader(
 function createLossReader(embedding: Embedding, onBadLoss: 'throw' | 'skip' | 'zero') {
   const { definition, hyperparameters } = embedding
   if (followedFloor(embedding) !== undefined) {
-    throw new InducedMetricError(
-      'ERR_NOT_SUPPORTED',
+    throw unsupported(
       `perExample: embedding: the floor of ${embedding.name} cannot follow losses, of which every example has its own; give a number`,
     )
   }
@@ -135,8 +131,7 @@ function createLossReader(embedding: Embedding, onBadLoss: 'throw' | 'skip' | 'z
 function readResiduals(residuals: ArrayLike<number>, examples = residuals.length): Axes {
   checkInteger('examples', examples, { min: 1 })
   if (residuals.length % examples !== 0) {
-    throw new InducedMetricError(
-      'ERR_SHAPE',
+    throw shapeError(
       `every example must have equally many residuals, given ${residuals.length} of ${examples} examples`,
     )
   }
@@ -173,13 +168,13 @@ function checkNumbers(name: string, value: ArrayLike<number>): ArrayLike<number>
     elementType(value) !== undefined ||
     (isList(value) && (value as readonly unknown[]).every((x) => typeof x === 'number'))
   if (!isNumbers) {
-    throw new InducedMetricError('ERR_OPTION', `${name} must be an array of numbers, given ${show(value)}`)
+    throw optionError(`${name} must be an array of numbers, given ${show(value)}`)
   }
   if (value.length > 0) return value
-  throw new InducedMetricError('ERR_SHAPE', `${name} must not be empty`)
+  throw shapeError(`${name} must not be empty`)
 }
 
-/** Where a parameter's columns of the rows are. */
+/** The place of a parameter's columns in the rows. */
 interface Panel {
   readonly array: TypedArray
   readonly start: number
@@ -191,7 +186,7 @@ interface Panel {
  *
  * @param sizes of the parameters, N their sum
  * @param jacobian rows × N, row-major
- * @throws ERR_SHAPE when the rows are not of that shape
+ * @throws ERR_SHAPE when the rows have another shape
  */
 export function readRows(
   rows: PerExampleRows,
@@ -215,17 +210,11 @@ export function readRows(
 function panelsOf(rows: PerExampleRows, sizes: readonly number[], count: number, width: number): Panel[] {
   const check = (what: string, array: unknown, length: number, shape: string): TypedArray => {
     if (elementType(array) === undefined) {
-      throw new InducedMetricError(
-        'ERR_SHAPE',
-        `${what} must be a Float32Array or Float64Array, given ${show(array)}`,
-      )
+      throw shapeError(`${what} must be a Float32Array or Float64Array, given ${show(array)}`)
     }
     const given = array as TypedArray
     if (given.length === length) return given
-    throw new InducedMetricError(
-      'ERR_SHAPE',
-      `${what} must have ${length} elements (${shape}), given ${given.length}`,
-    )
+    throw shapeError(`${what} must have ${length} elements (${shape}), given ${given.length}`)
   }
   if (!isList(rows)) {
     const array = check('rows', rows, count * width, `${count} rows × ${width} weights`)
@@ -237,8 +226,7 @@ function panelsOf(rows: PerExampleRows, sizes: readonly number[], count: number,
   }
   const blocks = rows as readonly TypedArray[]
   if (blocks.length !== sizes.length) {
-    throw new InducedMetricError(
-      'ERR_SHAPE',
+    throw shapeError(
       `rows must be one array, or a block for each of the ${sizes.length} parameters, given ${blocks.length} blocks`,
     )
   }

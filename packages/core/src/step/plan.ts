@@ -1,13 +1,13 @@
-import { InducedMetricError, show } from '../errors.js'
+import { optionError, shapeError, show } from '../errors.js'
 import { hashText } from '../graph/graph.js'
 import { sizeOf } from '../shape.js'
 import { checkRows } from '../transformation/hyperparameter.js'
 import { rowsFor, type Preconditioner } from '../transformation/preconditioner.js'
-import { checkRoster, type Company } from '../transformation/roster.js'
+import { checkNamesInOptions, type RestOfModel } from '../transformation/namesInOptions.js'
 import { checkTransformation } from '../transformation/transformation.js'
 import type { GroupSettings, ParameterInfo, Transformation } from '../transformation/types.js'
-import { checkKeys } from '../validation/keys.js'
 import { isPlainBase, recordMetric, type MetricGraph } from './metricGraph.js'
+import { createRecorder, type Recorder } from './recordings.js'
 import {
   changeOutput,
   recordStep,
@@ -17,20 +17,20 @@ import {
   type StepGraph,
 } from './stepGraph.js'
 
-/** Where a parameter stands in a step. */
+/** A parameter's place in a step. */
 export interface PlannedParameter extends ParameterInfo {
-  /** Number of scalars. */
+  /** The number of its elements. */
   readonly size: number
-  /** Its group's options and the base that updates it, in `plan.profiles`. */
+  /** The index in `plan.profiles` of its group's options and the base that updates it. */
   readonly profile: number
   readonly graph: StepGraph
-  /** The metric unit whose ρ scales it. */
+  /** The index of the metric unit whose ρ scales it. */
   readonly unit: number
-  /** The clip unit whose norm limits it, or −1. */
+  /** The index of the clip unit whose norm limits it, or −1. */
   readonly clip: number
 }
 
-/** The options of a group with one base, the group's own or its fallback: what the scalars of a step depend on. */
+/** The options of a group with one base, its own or its fallback. The scalars of a step depend on these. */
 export interface Profile {
   readonly settings: GroupSettings
   readonly base: Preconditioner
@@ -43,14 +43,14 @@ export interface MetricUnit {
   readonly settings: GroupSettings
   /** Indices of the parameters whose dual norms it sums. */
   readonly contributors: readonly number[]
-  /** N: number of scalars summed over; `xi: 'auto'` is 1/N. */
+  /** N, the number of elements summed over; `xi: 'auto'` is 1/N. */
   readonly size: number
   readonly graph: MetricGraph
-  /** The sums that `graph` reads, `dualNorm` first. */
+  /** The sums that `graph` reads; `dualNorm` is the first. */
   readonly sums: readonly UnitSum[]
-  /** What is added to its state when the parameters have been written. */
+  /** The sums that are added to its state after the parameters have been written. */
   readonly changes: readonly UnitChange[]
-  /** The bases that `graph` was recorded for: of an averaged model, else none. */
+  /** The bases for which `graph` was recorded, if the model is averaged; else none. */
   readonly bases: readonly Preconditioner[]
 }
 
@@ -64,7 +64,7 @@ export interface UnitSum {
 
 /** A sum over parameters that is added to a scalar of a metric's state. */
 export interface UnitChange {
-  /** The place of the scalar in the graph's `state`. */
+  /** The index of the scalar in the graph's `state`. */
   readonly state: number
   readonly output: string
   /** Indices of the parameters. */
@@ -77,48 +77,49 @@ export interface ClipUnit {
   readonly members: readonly number[]
 }
 
-/** A transformation recorded for given parameters: all that an engine or adapter needs to run steps. */
+/** A transformation recorded for given parameters: everything that an engine or adapter needs to run steps. */
 export interface StepPlan {
   readonly transformation: Transformation
   readonly parameters: readonly PlannedParameter[]
   readonly profiles: readonly Profile[]
   readonly units: readonly MetricUnit[]
   readonly clips: readonly ClipUnit[]
-  /** The sums that a step takes over each parameter before it writes; a parameter's own graph may lack all but the first. */
+  /** The sums that a step takes over each parameter before it writes. A parameter's own graph may lack all but the first. */
   readonly reductions: readonly Reduction[]
-  /** The sums that a step takes over each parameter while it writes; most parameters' own graphs have none. */
+  /** The sums that a step takes over each parameter while it writes. Most parameters' own graphs have none. */
   readonly changes: readonly string[]
   /** Whether a step must be given its loss. */
   readonly needsLoss: boolean
-  /** Structural hash of the bases and of how the metric is shared out; checkpoints carry it. */
+  /** Structural hash of the bases and of the metric's scope. Checkpoints carry it. */
   readonly hash: string
 }
 
 /**
- * Records a transformation for a set of parameters. This is the door for adapters whose framework has tensors of its
- * own; where gradients come as typed arrays, `createOptimizer` does it all.
+ * Records a transformation for a set of parameters. Adapters to frameworks with their own tensors start here; where
+ * gradients come as typed arrays, `createOptimizer` does everything.
  *
- * @param company what there is beside these parameters, where an optimiser does not have all of them in every step
- * @throws ERR_OPTION when two parameters have one name, no parameter is in a group that has options, or `decayMask` lists a
- *   name that none has
- * @throws ERR_SHAPE when a shape is no array of whole numbers ≥ 0
- * @throws ERR_NOT_SUPPORTED when the model of the loss is to be averaged and a base does not say how
+ * @param rest the model's other parameters, where an optimiser does not have all of them in every step
+ * @throws ERR_OPTION when two parameters have the same name, a group that has options has no parameter, or `decayMask`
+ *   lists a name that no parameter has
+ * @throws ERR_SHAPE when a shape is not an array of whole numbers ≥ 0
+ * @throws ERR_NOT_SUPPORTED when the model of the loss is to be averaged and a base gives no average
  */
 export function planStep(
   transformation: Transformation,
   parameters: readonly ParameterInfo[],
-  company: Company = {},
+  rest: RestOfModel = {},
 ): StepPlan {
   checkTransformation(transformation)
   checkParameters(parameters)
-  checkRoster(transformation, parameters, company)
+  checkNamesInOptions(transformation, parameters, rest)
+  const record = createRecorder()
   const profiles: Profile[] = []
   const graphs = new Map<string, StepGraph>()
 
   const units: { key: string; settings: GroupSettings; contributors: number[] }[] = []
   const clips: { settings: GroupSettings; clipNorm: number; members: number[] }[] = []
   const { metricScope, groups } = transformation
-  // In the global scope a unit sums over the parameters of all groups, those of plain bases among them.
+  // In the global scope a unit sums over the parameters of all groups, including those of plain bases.
   const all = [transformation.settings, ...Object.values(groups)]
   const inScope = (settings: GroupSettings): readonly GroupSettings[] =>
     metricScope === 'global' ? all : [settings]
@@ -142,7 +143,7 @@ export function planStep(
       averages: settings.averageWeights !== undefined,
     }
     const formKey = [profile, form.matrix, form.rows, form.decays].join()
-    const graph = graphs.get(formKey) ?? recordStep(form)
+    const graph = graphs.get(formKey) ?? recordStep(form, record)
     graphs.set(formKey, graph)
 
     const key = unitKey(transformation, parameter)
@@ -168,7 +169,7 @@ export function planStep(
     const contributors = metricScope === 'global' ? everything : unit.contributors
     const size = contributors.reduce((total, index) => total + planned[index]!.size, 0)
     const baseOf = (index: number): Preconditioner => profiles[planned[index]!.profile]!.base
-    return { ...unit, contributors, size, ...recordUnit(unit.settings, contributors, baseOf) }
+    return { ...unit, contributors, size, ...recordUnit(unit.settings, contributors, baseOf, record) }
   })
   return {
     transformation,
@@ -179,18 +180,19 @@ export function planStep(
     changes: [...new Set(planned.flatMap(({ graph }) => graph.averaging.map(changeOutput)))],
     clips: clips.map(({ clipNorm, members }) => ({ clipNorm, members })),
     needsLoss: finished.some((unit) => unit.graph.needsLoss),
-    hash: structuralHash(transformation, planned, profiles),
+    hash: structuralHash(transformation, planned, profiles, record),
   }
 }
 
-/** Records the metric of a unit, and finds what its graph sums over. */
+/** Records the metric of a unit, and finds the parameters that its graph sums over. */
 function recordUnit(
   settings: GroupSettings,
   contributors: readonly number[],
   baseOf: (index: number) => Preconditioner,
+  record: Recorder,
 ): Pick<MetricUnit, 'graph' | 'sums' | 'changes' | 'bases'> {
   const bases = settings.averagedModel ? [...new Set(contributors.map(baseOf))] : []
-  const graph = recordMetric(settings, bases)
+  const graph = recordMetric(settings, bases, record)
   const sums = graph.sums.map(({ input, output }) => ({ input, output, members: contributors }))
   const changes = graph.changes.map(({ state, slot, base }) => ({
     state: graph.state.indexOf(state),
@@ -198,27 +200,6 @@ function recordUnit(
     members: contributors.filter((index) => baseOf(index) === bases[base]),
   }))
   return { graph, sums, changes, bases }
-}
-
-/**
- * The loss among the options of a step, or null.
- *
- * @throws ERR_OPTION when the options are others; ERR_LOSS_REQUIRED when an embedding reads the loss and there is none
- */
-export function checkLoss(plan: StepPlan, options: { readonly loss?: number }): number | null {
-  checkKeys('step', options, ['loss'])
-  const { loss } = options
-  if (loss !== undefined && typeof loss !== 'number') {
-    throw new InducedMetricError('ERR_OPTION', `loss must be a number, given ${show(loss)}`)
-  }
-  if (loss === undefined && plan.needsLoss) {
-    const { embedding } = plan.units.find(({ graph }) => graph.needsLoss)!.settings
-    throw new InducedMetricError(
-      'ERR_LOSS_REQUIRED',
-      `the embedding ${embedding.name} reads the loss: pass it, as in step(gradients, { loss })`,
-    )
-  }
-  return loss ?? null
 }
 
 function settingsOf(transformation: Transformation, parameter: ParameterInfo): GroupSettings {
@@ -248,7 +229,7 @@ function isDecayed(settings: GroupSettings, parameter: ParameterInfo): boolean {
   return typeof decayMask === 'function' ? decayMask(parameter) : decayMask.includes(parameter.name)
 }
 
-/** The form a base that takes matrices has for a shape; Muon transposes tall matrices. */
+/** The form of a base that takes matrices, for a shape: Muon transposes tall matrices. */
 function matrixForm(base: Preconditioner, shape: readonly number[]): StepForm['matrix'] {
   if (!base.definition.matrix) return 'any'
   const [rows = 1, columns = 1] = shape
@@ -256,13 +237,14 @@ function matrixForm(base: Preconditioner, shape: readonly number[]): StepForm['m
 }
 
 /**
- * Covers the bases and how the metric is shared out. The embedding, weight decay and clipping keep no state per
- * parameter: those may change when training is resumed.
+ * The structural hash of a plan. It covers the bases and the metric's scope. The embedding, weight decay and clipping keep
+ * no state per parameter, so they may change when training is resumed.
  */
 function structuralHash(
   transformation: Transformation,
   parameters: readonly PlannedParameter[],
   profiles: readonly Profile[],
+  record: Recorder,
 ): string {
   const hashes = new Map<string, string>()
   for (const { profile, shape } of parameters) {
@@ -270,9 +252,9 @@ function structuralHash(
     const matrix = matrixForm(base, shape)
     const key = `${profile},${matrix}`
     if (hashes.has(key)) continue
-    hashes.set(key, structuralHashOf(base, matrix))
+    hashes.set(key, structuralHashOf(base, matrix, record))
   }
-  // Sorted, as a checkpoint goes by names: parameters in another order are the same state.
+  // Sorted: a checkpoint identifies parameters by name, so their order is not part of the state.
   return hashText([transformation.metricScope, ...[...new Set(hashes.values())].sort()].join())
 }
 
@@ -280,32 +262,22 @@ function checkParameters(parameters: readonly ParameterInfo[]): void {
   const names = new Set<string>()
   for (const parameter of parameters as readonly (ParameterInfo | null | undefined)[]) {
     if (typeof parameter !== 'object' || parameter === null) {
-      throw new InducedMetricError(
-        'ERR_OPTION',
-        `a parameter must be { name, shape, data, group? }, given ${show(parameter)}`,
-      )
+      throw optionError(`a parameter must be { name, shape, data, group? }, given ${show(parameter)}`)
     }
     const { name, shape, group, rowsAre } = parameter
     if (typeof name !== 'string') {
-      throw new InducedMetricError('ERR_OPTION', `a parameter's name must be a string, given ${show(name)}`)
+      throw optionError(`a parameter's name must be a string, given ${show(name)}`)
     }
     if (names.has(name)) {
-      throw new InducedMetricError(
-        'ERR_OPTION',
-        `two parameters are named ${show(name)}: names must be unique`,
-      )
+      throw optionError(`two parameters are named ${show(name)}: names must be unique`)
     }
     if (!Array.isArray(shape) || !shape.every((extent) => Number.isInteger(extent) && extent >= 0)) {
-      throw new InducedMetricError(
-        'ERR_SHAPE',
+      throw shapeError(
         `parameter ${show(name)}: shape must be an array of whole numbers ≥ 0 ([] for a scalar), given ${show(shape)}`,
       )
     }
     if (group !== undefined && typeof group !== 'string') {
-      throw new InducedMetricError(
-        'ERR_OPTION',
-        `parameter ${show(name)}: group must be a string, given ${show(group)}`,
-      )
+      throw optionError(`parameter ${show(name)}: group must be a string, given ${show(group)}`)
     }
     if (rowsAre !== undefined) checkRows(`parameter ${show(name)}: rowsAre`, rowsAre, false)
     names.add(name)

@@ -13,23 +13,18 @@ import {
   type Expr,
   type Shape,
 } from '../graph/algebra.js'
-import { InducedMetricError } from '../errors.js'
+import { optionError } from '../errors.js'
 import { buildGraph, type Graph } from '../graph/graph.js'
-import type { MatrixRows } from '../transformation/hyperparameter.js'
-import { recordUpdate, type Preconditioner, type RecordedUpdate } from '../transformation/preconditioner.js'
+import type { Preconditioner } from '../transformation/preconditioner.js'
+import type { RecordedUpdate } from '../transformation/recordUpdate.js'
+import { plainForm, type BaseForm, type Recorder } from './recordings.js'
 
-/** What decides the form of a parameter's graphs. Parameters that agree in it share them. */
-export interface StepForm {
-  readonly base: Preconditioner
-  /** `tall` (more rows than columns) or `wide` for a base that takes matrices, else `any`. */
-  readonly matrix: 'any' | 'tall' | 'wide'
-  /** What the rows of a matrix are to its base. */
-  readonly rows: MatrixRows
+/** Everything that a parameter's graph depends on. Parameters of equal form share it. */
+export interface StepForm extends BaseForm {
   /** Whether the factor ρ enters at all. */
   readonly metric: boolean
-  /** Whether the parameter is decayed, and with what its decay is scaled. */
+  /** Whether the parameter is decayed, and what scales its decay. */
   readonly decays: 'no' | 'rate' | 'step'
-  readonly clips: boolean
   /** Whether an averaged model of the loss needs sums of this parameter. */
   readonly model: boolean
   /** Whether a polynomial average of the parameter is kept. */
@@ -37,7 +32,7 @@ export interface StepForm {
 }
 
 /**
- * A sum over a parameter that is taken before anything is written: its part of s, and ⟨x̂, d⟩ where the model of the loss is
+ * A sum over a parameter that is taken before anything is written: its part of s, or ⟨x̂, d⟩ where the model of the loss is
  * averaged.
  */
 export type Reduction = 'dual' | 'averageDotDirection'
@@ -47,12 +42,12 @@ export const averagedSlot = 'averagedParameter'
 
 /**
  * The recorded work of one step on one parameter. Tensor inputs: `gradient`, `parameter`, `slot.NAME`. Scalar inputs:
- * `step`, `learningRate`, `weightDecay`, `averageWeights`, `rows`, `columns`, `base.NAME`, and, known only once every
- * parameter has been reduced, `scale` (ρ) and `clip`. Outputs: `norm` (Σg², where the gradient is clipped), the
- * `reductions` (`dual` is without the metric 0, or NaN when the gradient is not finite), `parameter` and `slot.NAME` (the
+ * `step`, `learningRate`, `weightDecay`, `averageWeights`, `rows`, `columns`, `base.NAME`, and two that are known only once
+ * every parameter has been reduced, `scale` (ρ) and `clip`. Outputs: `norm` (Σg², where the gradient is clipped), the
+ * `reductions` (without the metric, `dual` is 0, or NaN when the gradient is not finite), `parameter` and `slot.NAME` (the
  * new values), `change.NAME` (⟨m, Δθ⟩ of the `averaging` slots, m being the new value, where the model of the loss is
- * averaged), `update` (Δθ, for frameworks that add it themselves), `initial.NAME` (the value every element of a new slot
- * starts from).
+ * averaged), `update` (Δθ, for frameworks that add it themselves), `initial.NAME` (the initial value of every element of a
+ * slot).
  */
 export interface StepGraph extends Graph {
   readonly slots: readonly string[]
@@ -61,31 +56,13 @@ export interface StepGraph extends Graph {
   readonly averaging: readonly string[]
 }
 
-/** The output of a step that tells how far a parameter was moved along a slot. */
+/** The output of a step that measures how far a parameter was moved along a slot. */
 export function changeOutput(slot: string): string {
   return `change.${slot}`
 }
 
-const late = ['scale', 'clip']
-
-/** The base's update of a parameter, on a gradient that is clipped first. */
-function recordBase(form: StepForm) {
-  const shape: Shape = form.matrix === 'any' ? 'tensor' : 'rows,columns'
-  const raw = input('gradient', shape)
-  const gradient = form.clips ? mul(input('clip', 'scalar'), raw) : raw
-  const parameter = input('parameter', shape)
-  const matrix = { tall: form.matrix === 'tall', rows: form.rows }
-  return {
-    shape,
-    raw,
-    gradient,
-    parameter,
-    update: recordUpdate(form.base, gradient, parameter, shape, matrix),
-  }
-}
-
 /**
- * A parameter's part of s. A base that says nothing of it has s = ⟨x̂, d⟩·⟨g, g⟩/⟨x̂, x̂⟩: the base's dual norm of x̂, made
+ * A parameter's part of s. For a base that gives no dual it is s = ⟨x̂, d⟩·⟨g, g⟩/⟨x̂, x̂⟩: the base's dual norm of x̂, made
  * homogeneous of degree two in the gradient of this step. For a linear P and x̂ ∥ g it is gᵀPg.
  */
 function dualOf(gradient: Expr, { direction, average = gradient, dual }: RecordedUpdate): Expr {
@@ -95,7 +72,7 @@ function dualOf(gradient: Expr, { direction, average = gradient, dual }: Recorde
   return mul(dot(gradient, gradient), select(greater(size, 0), div(scaledDot(average, direction), size), 0))
 }
 
-/** ⟨a, b⟩ with the scalar factors of both taken out, so that ‖x̂‖² shares its sum with others of the same tensor. */
+/** ⟨a, b⟩ with the scalar factors of both moved out, so that ‖x̂‖² shares its sum with others over the same tensor. */
 function scaledDot(a: Expr, b: Expr): Expr {
   const split = (x: Expr): readonly [Expr, Expr] =>
     x.op === 'mul' && x.inputs[0]!.shape === 'scalar' ? [x.inputs[0]!, x.inputs[1]!] : [literal(1), x]
@@ -104,10 +81,10 @@ function scaledDot(a: Expr, b: Expr): Expr {
 }
 
 /** Records the base's update inside the induced-metric step (arXiv:2509.03594). */
-export function recordStep(form: StepForm): StepGraph {
-  const { shape, raw, gradient, parameter, update } = recordBase(form)
+export function recordStep(form: StepForm, record: Recorder): StepGraph {
+  const { shape, raw, gradient, parameter, update } = record(form)
 
-  // Δθ = −lr·ρ·P m̂ − lr·wd·θ: the decay is decoupled, on the old θ. Where lr is a mere cap it is scaled by ρ, too.
+  // Δθ = −lr·ρ·P m̂ − lr·wd·θ: the decay is decoupled, on the old θ. Where lr is a mere cap, ρ scales the decay as well.
   const learningRate = input('learningRate', 'scalar')
   const rate = form.metric ? mul(learningRate, input('scale', 'scalar')) : learningRate
   const step = mul(rate, update.direction)
@@ -129,26 +106,25 @@ export function recordStep(form: StepForm): StepGraph {
   if (form.model && update.average) {
     outputs['averageDotDirection'] = scaledDot(update.average, update.direction)
     reductions.push('averageDotDirection')
-    // As it is written, with the roundings.
+    // The change as it is written, including rounding.
     const moved = sub(next, parameter)
     for (const name of averaging) outputs[changeOutput(name)] = dot(update.slots[name]!.next, moved)
   }
   const slots: Record<string, { initial: Expr; next: Expr }> = { ...update.slots }
   if (form.averages && averagedSlot in slots) {
-    throw new InducedMetricError(
-      'ERR_OPTION',
+    throw optionError(
       `${form.base.name}: averageWeights keeps a slot named ${averagedSlot}, and so does the base; rename that`,
     )
   }
   if (form.averages) slots[averagedSlot] = { initial: literal(0), next: averagedParameter(next, shape) }
   Object.assign(outputs, slotOutputs(slots))
-  // The hash leaves out `update`, which only says the same once more.
-  const { hash } = buildGraph(outputs, late)
-  const graph = buildGraph({ ...outputs, update: change }, late)
+  // The hash excludes `update`, which is only another form of the new value.
+  const { hash } = buildGraph(outputs)
+  const graph = buildGraph({ ...outputs, update: change })
   return { ...graph, hash, slots: Object.keys(slots), reductions, averaging }
 }
 
-/** The slots that the average of gradients is made of. */
+/** The slots from which the average of gradients is computed. */
 function averagingSlots({ average, slots }: RecordedUpdate): string[] {
   const found = new Set<string>()
   const seen = new Set<Expr>()
@@ -166,7 +142,7 @@ function averagingSlots({ average, slots }: RecordedUpdate): string[] {
   return [...found]
 }
 
-/** x̄ + (k+1)/(t+k)·(θ − x̄): at step 1 the parameter itself, later an average that favours the latest (k + 1)/t of the run. */
+/** x̄ + (k+1)/(t+k)·(θ − x̄): the parameter itself at step 1, later an average that favours the latest (k + 1)/t of the run. */
 function averagedParameter(next: Expr, shape: Shape): Expr {
   const before = input(`slot.${averagedSlot}`, shape)
   const k = input('averageWeights', 'scalar')
@@ -174,26 +150,16 @@ function averagedParameter(next: Expr, shape: Shape): Expr {
 }
 
 /**
- * Structural hash of a base: what it keeps and how it steps. Checkpoints carry it. It is that of the graph as it was first
- * recorded, whatever has since become of the dual norm, the layout of matrices and the options around the base.
+ * Structural hash of a base: of its slots and its steps. Checkpoints carry it. It is the hash of the graph in its first
+ * version, and ignores later additions: other dual norms, layouts of matrices and the options around the base.
  */
-export function structuralHashOf(base: Preconditioner, matrix: StepForm['matrix']): string {
-  const form: StepForm = {
-    base,
-    matrix,
-    rows: 'outputs',
-    metric: true,
-    decays: 'no',
-    clips: false,
-    model: false,
-    averages: false,
-  }
-  const { gradient, parameter, update } = recordBase(form)
+export function structuralHashOf(base: Preconditioner, matrix: BaseForm['matrix'], record: Recorder): string {
+  const { gradient, parameter, update } = record(plainForm(base, matrix))
   const dual = update.dual ? sum(update.dual) : dot(gradient, update.direction)
   const rate = mul(input('learningRate', 'scalar'), input('scale', 'scalar'))
   const next = sub(parameter, mul(rate, update.direction))
   const outputs = { dual: withInnerSums(dual, update), parameter: next, ...slotOutputs(update.slots) }
-  return buildGraph(outputs, late).hash
+  return buildGraph(outputs).hash
 }
 
 function slotOutputs(slots: RecordedUpdate['slots']): Record<string, Expr> {
@@ -205,14 +171,14 @@ function slotOutputs(slots: RecordedUpdate['slots']): Record<string, Expr> {
   return outputs
 }
 
-/** The dual norm, which is not finite either where a sum in the base's update is not. */
+/** The dual norm, made not finite where a sum in the base's update is not. */
 function withInnerSums(dual: Expr, { direction }: RecordedUpdate): Expr {
   let result = dual
   for (const inner of sums([direction])) result = add(result, sub(inner, inner))
   return result
 }
 
-/** The sums a base takes inside its own update, as Muon's norm: where they overflow, the step must not be written. */
+/** The sums inside a base's own update, such as Muon's norm. Where one overflows, the step must not be written. */
 function sums(roots: readonly Expr[]): Set<Expr> {
   const found = new Set<Expr>()
   const seen = new Set<Expr>()

@@ -1,6 +1,7 @@
 import type { ElementType } from '../dtype.js'
-import { isList, optionError, shapeError, show, type InducedMetricError } from '../errors.js'
+import { optionError, shapeError, show, type InducedMetricError } from '../errors.js'
 import { sizeOf } from '../shape.js'
+import { checkGradientCount } from '../step/checks.js'
 import type { StepPlan } from '../step/plan.js'
 import type { ParameterInfo } from '../transformation/types.js'
 import type { TensorBackend } from './backend.js'
@@ -12,12 +13,7 @@ export function checkGradients<T>(
   gradients: readonly (T | null)[],
   backend: TensorBackend<T>,
 ): void {
-  if (!isList(gradients) || gradients.length !== parameters.length) {
-    const given = isList(gradients) ? `${gradients.length}` : show(gradients)
-    throw shapeError(
-      `step takes an array of ${parameters.length} gradients, one per parameter, given ${given}`,
-    )
-  }
+  checkGradientCount(gradients, parameters.length)
   parameters.forEach((parameter, index) => {
     const gradient: unknown = gradients[index]
     if (gradient === null) return

@@ -1,10 +1,10 @@
-import type { Checkpoint, ParameterState } from '../checkpoint/checkpoint.js'
-import { matchCheckpoint, saveUnit } from '../checkpoint/match.js'
+import type { Checkpoint } from '../checkpoint/checkpoint.js'
+import { checkpointOf, matchCheckpoint } from '../checkpoint/match.js'
 import { arrayOf, type ElementType } from '../dtype.js'
 import { shapeError } from '../errors.js'
 import { initialSlots } from '../step/initialSlots.js'
 import type { StepPlan } from '../step/plan.js'
-import { initialState } from '../step/stepper.js'
+import { initialState } from '../step/scalarState.js'
 import type { TensorBackend } from './backend.js'
 import { isSameShape } from './checks.js'
 
@@ -79,31 +79,15 @@ export function saveState<T>(
   backend: TensorBackend<T>,
   state: TensorState<T>,
 ): Checkpoint {
-  const { step, skippedSteps, learningRate, steps, units } = splitNumbers(plan, state.numbers)
-  return {
-    format: 'induced-metric-checkpoint',
-    version: 1,
-    hash: plan.hash,
-    step,
-    skippedSteps,
-    ...(learningRate !== undefined && { learningRate }),
-    units: plan.units.map((unit, i) => saveUnit(unit, units[i]!)),
-    parameters: plan.parameters.map(({ name, shape, size }, index): ParameterState => {
-      const dtype = dtypes[index]!
-      const copy = (tensor: T) => {
-        const array = arrayOf(dtype, size)
-        array.set(backend.read(tensor))
-        return array
-      }
-      return {
-        name,
-        shape: [...shape],
-        dtype,
-        steps: steps[index]!,
-        slots: mapValues(state.slots[index]!, copy),
-      }
-    }),
-  }
+  return checkpointOf(plan, splitNumbers(plan, state.numbers), (index) => {
+    const dtype = dtypes[index]!
+    const copy = (tensor: T) => {
+      const array = arrayOf(dtype, plan.parameters[index]!.size)
+      array.set(backend.read(tensor))
+      return array
+    }
+    return { dtype, slots: mapValues(state.slots[index]!, copy) }
+  })
 }
 
 /**
@@ -117,10 +101,10 @@ export function loadState<T>(
   backend: TensorBackend<T>,
   given: Checkpoint | Uint8Array,
 ): TensorState<T> {
-  const { checkpoint, states, averages } = matchCheckpoint(plan, given, (index) => dtypes[index]!)
+  const { checkpoint, states, units } = matchCheckpoint(plan, given, (index) => dtypes[index]!)
   const steps = states.map((saved) => saved.steps)
   return {
-    numbers: packNumbers({ ...checkpoint, steps, units: [...averages] }),
+    numbers: packNumbers({ ...checkpoint, steps, units: [...units] }),
     slots: states.map((saved) => mapValues(saved.slots, (data) => backend.from(data, saved.shape))),
   }
 }

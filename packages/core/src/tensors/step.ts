@@ -1,11 +1,12 @@
 import type { Checkpoint } from '../checkpoint/checkpoint.js'
 import type { ElementType } from '../dtype.js'
 import { checkLearningRate, learningRateAt, withLearningRate } from '../step/learningRate.js'
-import { checkLoss, planStep, type StepPlan } from '../step/plan.js'
+import { checkLoss } from '../step/checks.js'
+import { planStep, type StepPlan } from '../step/plan.js'
 import { composeReport, type StepReport } from '../step/report.js'
 import { averagedSlot } from '../step/stepGraph.js'
 import { createStepper, type Stepper } from '../step/stepper.js'
-import type { Company } from '../transformation/roster.js'
+import type { RestOfModel } from '../transformation/namesInOptions.js'
 import type { ParameterInfo, Transformation } from '../transformation/types.js'
 import type { TensorBackend } from './backend.js'
 import { checkGradients } from './checks.js'
@@ -97,7 +98,7 @@ export interface TensorInfo extends ParameterInfo {
  * @param parameters names, shapes and element types
  * @param backend the framework's operations
  * @param output the result of a step for each parameter: its new value (`parameter`), or Δθ, to be added to it (`update`)
- * @param company the other parameters that options may name, if there are any
+ * @param rest the other parameters of the model, if options may name them
  * @throws ERR_OPTION for an invalid option or a name used twice
  */
 export function createTensorStep<T extends object>(
@@ -105,10 +106,10 @@ export function createTensorStep<T extends object>(
   parameters: readonly TensorInfo[],
   backend: TensorBackend<T>,
   output: 'parameter' | 'update',
-  company?: Company,
+  rest?: RestOfModel,
 ): TensorStep<T> {
   const dtypes = parameters.map(({ dtype }) => dtype)
-  return createPlannedStep(planStep(transformation, parameters, company), dtypes, backend, output)
+  return createPlannedStep(planStep(transformation, parameters, rest), dtypes, backend, output)
 }
 
 /** Creates the step of a plan, given the element types of its parameters. */

@@ -180,8 +180,8 @@ function createSteps<T extends object>(
     const key = JSON.stringify(infos)
     let step = steps.get(key)
     if (step === undefined) {
-      const company = { others: () => [...met.values()], isOpen: true }
-      steps.set(key, (step = createTensorStep(transformation, infos, backend, 'update', company)))
+      const rest = { others: () => [...met.values()], isOpen: true }
+      steps.set(key, (step = createTensorStep(transformation, infos, backend, 'update', rest)))
       for (const info of infos) met.set(info.name, info)
     }
     return step

@@ -1,17 +1,17 @@
 import { checkKeys } from '../validation/keys.js'
 import { identity, log, logDamped, root, type Embedding } from './embedding.js'
-import { InducedMetricError, show } from '../errors.js'
+import { optionError, show } from '../errors.js'
 import { hyperparameterFromJSON, scheduledFromJSON } from './hyperparameter.js'
 import type { Preconditioner } from './preconditioner.js'
 import { adagrad, adam, heavyBall, lion, muon, rmsprop, sgd } from './preconditioners/index.js'
 import { groupKeys, inducedMetric, mapGroups } from './transformation.js'
 import type { InducedMetricOptions, Transformation } from './types.js'
 
-/** Definitions of the caller's own that {@link fromJSON} may meet. */
+/** The caller's own definitions that {@link fromJSON} may meet. */
 export interface FromJSONOptions {
-  /** What `definePreconditioner` returned. */
+  /** Factories from `definePreconditioner`. */
   readonly preconditioners?: readonly NamedFactory<Preconditioner>[]
-  /** What `defineEmbedding` returned. */
+  /** Factories from `defineEmbedding`. */
   readonly embeddings?: readonly NamedFactory<Embedding>[]
 }
 
@@ -19,10 +19,10 @@ const builtinPreconditioners = [sgd, heavyBall, rmsprop, adagrad, adam, lion, mu
 const builtinEmbeddings = [identity, root, log, logDamped]
 
 /**
- * Rebuilds a transformation from what its `toJSON()` gave (or from JSON text parsed).
+ * Rebuilds a transformation from the result of its `toJSON()`, or from parsed JSON text.
  *
  * @param own factories of preconditioners and embeddings that are not built in
- * @throws ERR_OPTION when the data names something unknown or holds a value out of range
+ * @throws ERR_OPTION when the data name something unknown or contain a value out of range
  *
  * @example
  * ```ts
@@ -44,8 +44,7 @@ export function fromJSON(json: unknown, own: FromJSONOptions = {}): Transformati
   ])
   const { format, version, base, groups, ...rest } = json as unknown as Record<string, unknown>
   if (format !== 'induced-metric' || version !== 1) {
-    throw new InducedMetricError(
-      'ERR_OPTION',
+    throw optionError(
       `not a transformation this version can read: format ${show(format)}, version ${show(version)}`,
     )
   }
@@ -59,7 +58,7 @@ export function fromJSON(json: unknown, own: FromJSONOptions = {}): Transformati
     fallback: (path, json) => componentFromJSON('preconditioner', path, json, known.preconditioner),
     embedding: (path, json) => componentFromJSON('embedding', path, json, known.embedding),
     learningRate: scheduledFromJSON,
-    // What is tied passes through, to be checked by its owner.
+    // A tied ξ passes through; `inducedMetric` checks it.
     xi: (path, json) => (isPerRate(json) ? json : scheduledFromJSON(path, json)),
     weightDecay: scheduledFromJSON,
   }
@@ -78,10 +77,10 @@ function isPerRate(json: unknown): boolean {
   return typeof json === 'object' && json !== null && 'perRate' in json
 }
 
-/** A factory of any hyperparameters. */
+/** A factory with any hyperparameters. */
 type NamedFactory<T> = ((options?: never) => T) & { readonly definition: { readonly name: string } }
 
-/** The built-in factories and the caller's own, every name once. */
+/** The built-in factories and the caller's own, each name once. */
 function factories<T>(
   option: string,
   builtin: readonly NamedFactory<T>[],
@@ -95,14 +94,12 @@ function factories<T>(
     const names = all.map(({ definition }) => definition.name)
     const twice = names.find((name, index) => names.indexOf(name) !== index)
     if (twice === undefined) return all
-    throw new InducedMetricError(
-      'ERR_OPTION',
-      `fromJSON: ${option} has two named ${show(twice)}, counting the built-in ones: give yours another name`,
+    throw optionError(
+      `fromJSON: ${option} contains two named ${show(twice)}, counting the built-in ones: give yours another name`,
     )
   }
-  throw new InducedMetricError(
-    'ERR_OPTION',
-    `fromJSON: ${option} must be an array of what a define function returned, not called; given ${show(given)}`,
+  throw optionError(
+    `fromJSON: ${option} must be an array of the factories that a define function returns, not called; given ${show(given)}`,
   )
 }
 
@@ -119,9 +116,8 @@ function componentFromJSON<T>(
   const factory = known.find((candidate) => candidate.definition.name === name)
   if (factory === undefined) {
     const names = known.map((candidate) => candidate.definition.name).join(', ')
-    throw new InducedMetricError(
-      'ERR_OPTION',
-      `${path}: no ${kind} ${show(name)}; known: ${names}. Give your own as { ${kind}s: [yours] } to fromJSON, or to what calls it here`,
+    throw optionError(
+      `${path}: no ${kind} ${show(name)}; known: ${names}. Give your own as { ${kind}s: [yours] } to fromJSON, or to the function that calls it`,
     )
   }
   const options = Object.entries(hyperparameters).map(([key, x]) => [

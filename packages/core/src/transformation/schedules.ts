@@ -1,7 +1,7 @@
-import { InducedMetricError, isList, show } from '../errors.js'
+import { isList, optionError, show, unsupported } from '../errors.js'
 import { checkKeys } from '../validation/keys.js'
 
-/** A value by step, counted from 1. Any function will do; the built-in ones can also be saved. */
+/** A value by step, counted from 1. Any function will do, but only built-in ones can be saved. */
 export type Schedule = (step: number) => number
 
 /** A built-in schedule as plain data. */
@@ -10,7 +10,7 @@ export interface ScheduleJSON {
   readonly [option: string]: number | readonly number[] | string | ScheduleJSON
 }
 
-/** A schedule that knows its own data, and so can be saved with the transformation. */
+/** A schedule that can be saved with the transformation. */
 export interface BuiltinSchedule extends Schedule {
   toJSON(): ScheduleJSON
 }
@@ -26,16 +26,13 @@ function builtin(json: ScheduleJSON, at: Schedule): BuiltinSchedule {
 
 function check(name: string, value: unknown, positive = false): asserts value is number {
   if (typeof value === 'number' && Number.isFinite(value) && (!positive || value > 0)) return
-  throw new InducedMetricError(
-    'ERR_OPTION',
-    `${name} must be a finite number${positive ? ' > 0' : ''}, given ${show(value)}`,
-  )
+  throw optionError(`${name} must be a finite number${positive ? ' > 0' : ''}, given ${show(value)}`)
 }
 
 /**
  * The same value at every step.
  *
- * @throws ERR_OPTION when the value is no finite number
+ * @throws ERR_OPTION when the value is not a finite number
  *
  * @example
  * ```ts
@@ -50,9 +47,9 @@ export function constant(value: number): BuiltinSchedule {
 }
 
 /**
- * A straight line from `from` at step 1 to `to`, reached after `steps` steps and kept.
+ * A straight line from `from` at step 1 to `to`, which is reached after `steps` steps and kept.
  *
- * @throws ERR_OPTION when an option is unknown or no finite number, or `steps` not > 0
+ * @throws ERR_OPTION when an option is unknown or not a finite number, or `steps` is not > 0
  *
  * @example
  * ```ts
@@ -74,9 +71,9 @@ export function linear(options: { from: number; to: number; steps: number }): Bu
 }
 
 /**
- * Half a cosine wave from `from` at step 1 down to `to` (default 0), reached after `steps` steps and kept.
+ * Half a cosine wave from `from` at step 1 down to `to` (default 0), which is reached after `steps` steps and kept.
  *
- * @throws ERR_OPTION when an option is unknown or no finite number, or `steps` not > 0
+ * @throws ERR_OPTION when an option is unknown or not a finite number, or `steps` is not > 0
  *
  * @example
  * ```ts
@@ -93,7 +90,7 @@ export function cosine(options: { from: number; to?: number; steps: number }): B
   check('cosine.steps', steps, true)
   return builtin(
     { schedule: 'cosine', from, to, steps },
-    // In this order: half of the smallest numbers is rounded, and could take the schedule below 0.
+    // In this order: halving the smallest numbers rounds them, which could take the schedule below 0.
     (step) => to + (from - to) * (0.5 * (1 + Math.cos(Math.PI * progress(step, steps)))),
   )
 }
@@ -101,7 +98,7 @@ export function cosine(options: { from: number; to?: number; steps: number }): B
 /**
  * Multiplies by `rate` once every `steps` steps (default every step), smoothly.
  *
- * @throws ERR_OPTION when an option is unknown or no finite number, or `rate` or `steps` not > 0
+ * @throws ERR_OPTION when an option is unknown or not a finite number, or `rate` or `steps` is not > 0
  *
  * @example
  * ```ts
@@ -125,8 +122,8 @@ export function exponential(options: { from: number; rate: number; steps?: numbe
 /**
  * Constant pieces: `values[0]` up to and including step `boundaries[0]`, then `values[1]`, and so on.
  *
- * @throws ERR_OPTION when an option is unknown or no list of finite numbers, the boundaries do not rise, or there is not one
- *   value more than boundaries
+ * @throws ERR_OPTION when an option is unknown or not a list of finite numbers, the boundaries do not increase, or there is
+ *   not exactly one value more than boundaries
  *
  * @example
  * ```ts
@@ -143,8 +140,7 @@ export function piecewise(options: {
   const { values, boundaries } = options
   if (!isList(values) || !isList(boundaries) || values.length !== boundaries.length + 1) {
     const count = (list: unknown): string => (isList(list) ? String((list as unknown[]).length) : show(list))
-    throw new InducedMetricError(
-      'ERR_OPTION',
+    throw optionError(
       `piecewise takes n boundaries and n + 1 values, given boundaries: ${count(boundaries)}, values: ${count(values)}`,
     )
   }
@@ -152,10 +148,7 @@ export function piecewise(options: {
   boundaries.forEach((boundary, i) => {
     check('piecewise.boundaries', boundary)
     if (i > 0 && boundary <= boundaries[i - 1]!) {
-      throw new InducedMetricError(
-        'ERR_OPTION',
-        `piecewise.boundaries must rise, given ${boundaries.join(', ')}`,
-      )
+      throw optionError(`piecewise.boundaries must rise, given ${boundaries.join(', ')}`)
     }
   })
   const json = { schedule: 'piecewise', values: [...values], boundaries: [...boundaries] }
@@ -166,10 +159,10 @@ export function piecewise(options: {
 }
 
 /**
- * Climbs in a straight line from `from` (default 0) to where `then` starts, over the first `steps` steps: step
+ * Rises in a straight line from `from` (default 0) to the first value of `then` over the first `steps` steps. Step
  * `steps + 1` is the first of `then`, which counts its own steps from 1.
  *
- * @throws ERR_OPTION when an option is unknown or no finite number, or `steps` not > 0
+ * @throws ERR_OPTION when an option is unknown or not a finite number, or `steps` is not > 0
  *
  * @example
  * ```ts
@@ -190,27 +183,24 @@ export function warmup(then: number | Schedule, options: { steps: number; from?:
   return Object.assign(schedule, {
     toJSON(): ScheduleJSON {
       if (!isSchedule(after)) {
-        throw new InducedMetricError(
-          'ERR_NOT_SUPPORTED',
-          'warmup into a function of your own cannot be saved',
-        )
+        throw unsupported('warmup into a function of your own cannot be saved')
       }
-      // oxlint-disable-next-line unicorn/no-thenable -- no function, so nothing that await could take for a promise
+      // oxlint-disable-next-line unicorn/no-thenable -- not a function, so await cannot take it for a promise
       return { schedule: 'warmup', then: after.toJSON(), steps, from }
     },
   })
 }
 
 /**
- * The largest value that a built-in schedule ever takes; `undefined` where there is none (an exponential that grows) or
- * where it cannot be known (a function of the caller's).
+ * The largest value that a built-in schedule ever takes; `undefined` if there is none (an exponential that grows) or it
+ * cannot be known (a function of the caller).
  */
 export function peakOf(schedule: Schedule): number | undefined {
   if (!isSchedule(schedule)) return undefined
   try {
     return peakOfJSON(schedule.toJSON())
   } catch {
-    // `warmup` into a function of the caller's.
+    // `warmup` into a function of the caller.
     return undefined
   }
 }
@@ -263,7 +253,7 @@ const builders: Readonly<Record<string, (options: never) => BuiltinSchedule>> = 
 /**
  * Rebuilds a built-in schedule from its data.
  *
- * @param name what the data are, for the error
+ * @param name of the data, for the error
  * @throws ERR_OPTION when there is no such schedule, or it does not take these options
  */
 export function scheduleFromJSON(json: unknown, name = 'a schedule'): BuiltinSchedule {
@@ -274,10 +264,7 @@ export function scheduleFromJSON(json: unknown, name = 'a schedule'): BuiltinSch
     typeof schedule === 'string' && Object.hasOwn(builders, schedule) ? builders[schedule] : undefined
   if (build === undefined) {
     const known = Object.keys(builders).join(', ')
-    throw new InducedMetricError(
-      'ERR_OPTION',
-      `${name}: no built-in schedule ${show(schedule)}; known: ${known}`,
-    )
+    throw optionError(`${name}: no built-in schedule ${show(schedule)}; known: ${known}`)
   }
   return build(options as never)
 }

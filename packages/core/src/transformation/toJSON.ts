@@ -1,4 +1,4 @@
-import { InducedMetricError } from '../errors.js'
+import { unsupported } from '../errors.js'
 import { hyperparameterToJSON, scheduledToJSON, type HyperparameterValues } from './hyperparameter.js'
 import { isTied } from './tiedXi.js'
 import type { ComponentJSON, GroupJSON, GroupSettings, Transformation, TransformationJSON } from './types.js'
@@ -17,8 +17,7 @@ function componentToJSON(
 function groupToJSON(path: string, settings: GroupSettings): GroupJSON {
   const { decayMask, decayScaling, xi, clipNorm, averagedModel, startAxis, averageWeights } = settings
   if (typeof decayMask === 'function') {
-    throw new InducedMetricError(
-      'ERR_NOT_SUPPORTED',
+    throw unsupported(
       `${path}decayMask is a function and cannot be saved; use 'matrices' or a list of names where saving matters`,
     )
   }
@@ -33,7 +32,7 @@ function groupToJSON(path: string, settings: GroupSettings): GroupJSON {
     fallback: componentToJSON(`${path}fallback`, settings.fallback),
     onBadLoss: settings.onBadLoss,
     ...(clipNorm === undefined ? {} : { clipNorm }),
-    // A group would inherit what it leaves out.
+    // A group would inherit an absent option.
     ...(path !== '' || decayScaling !== (isTied(xi) ? 'step' : 'rate') ? { decayScaling } : {}),
     ...(path !== '' || averagedModel ? { averagedModel } : {}),
     ...(startAxis && { startAxis }),
@@ -44,7 +43,7 @@ function groupToJSON(path: string, settings: GroupSettings): GroupJSON {
 /**
  * A transformation as plain data.
  *
- * @throws ERR_NOT_SUPPORTED when an option is a function of the caller's
+ * @throws ERR_NOT_SUPPORTED when an option is a function of the caller
  */
 export function transformationToJSON(transformation: Omit<Transformation, 'toJSON'>): TransformationJSON {
   const groups = Object.entries(transformation.groups).map(([label, group]) => [

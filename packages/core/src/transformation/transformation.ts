@@ -1,4 +1,4 @@
-import { InducedMetricError, show } from '../errors.js'
+import { optionError, show } from '../errors.js'
 import { checkKeys } from '../validation/keys.js'
 import { checkChoice } from '../validation/options.js'
 import { checkBoolean, checkInteger, checkNumber, type Range } from '../validation/range.js'
@@ -36,7 +36,7 @@ const decayChoices = ['rate', 'step'] as const
 const badLossChoices = ['throw', 'skip', 'base', 'zero'] as const
 const nonFiniteChoices = ['skip', 'throw'] as const
 const scopeChoices = ['global', 'group', 'parameter'] as const
-/** The options a group may set, but for `base`. */
+/** The options that a group may set, apart from `base`. */
 export const groupKeys = [
   'learningRate',
   'xi',
@@ -54,12 +54,12 @@ export const groupKeys = [
 ]
 
 /**
- * Turns a base preconditioner into its induced-metric version: every step of the base is scaled by one factor ρ that
- * follows from the metric diag(γ, ξ) pulled back to the loss landscape (T. R. Harvey, arXiv:2509.03594):
- * Δθ = −η · h′ · P g/(1 + ξ f′² s), s = gᵀPg. With ξ = 0 and `identity()` it is the base, bit for bit.
+ * Turns a base preconditioner into its induced-metric version. One factor ρ scales every step of the base. It follows from
+ * the metric diag(γ, ξ) pulled back to the loss landscape (T. R. Harvey, arXiv:2509.03594):
+ * Δθ = −η · h′ · P g/(1 + ξ f′² s), s = gᵀPg. With ξ = 0 and `identity()` the result is the base, bit for bit.
  *
- * @param base what to transform: `sgd()`, `adam()`, `muon()`, …, or one of your own
- * @returns plain data, to be given to `createOptimizer` or an adapter
+ * @param base `sgd()`, `adam()`, `muon()`, …, or one of your own
+ * @returns plain data, for `createOptimizer` or an adapter
  * @throws ERR_OPTION when an option is unknown, of the wrong type or out of its range
  *
  * @example
@@ -82,10 +82,7 @@ export function inducedMetric(base: Preconditioner, options: InducedMetricOption
   checkChoice('onNonFinite', onNonFinite, nonFiniteChoices)
   checkChoice('metricScope', metricScope, scopeChoices)
   if (options.learningRate === undefined) {
-    throw new InducedMetricError(
-      'ERR_OPTION',
-      'learningRate is required: a number ≥ 0 or a function of the step',
-    )
+    throw optionError('learningRate is required: a number ≥ 0 or a function of the step')
   }
   const settings = resolveSettings('', rest, {
     base,
@@ -103,7 +100,7 @@ export function inducedMetric(base: Preconditioner, options: InducedMetricOption
     startAxis: undefined,
     averageWeights: undefined,
   })
-  // What depends on other options is found anew for a group, unless it was said.
+  // Defaults that depend on other options are determined again for each group, unless they were given.
   const inherited = { ...settings, decayScaling: rest.decayScaling, onBadLoss: rest.onBadLoss }
   const resolved = mapGroups(groups, (path, group) => resolveSettings(`${path}.`, group, inherited))
   return {
@@ -116,20 +113,19 @@ export function inducedMetric(base: Preconditioner, options: InducedMetricOption
 }
 
 /**
- * Checks that a value is what {@link inducedMetric} returns; adapters check their argument with it.
+ * Checks that a value is a transformation, as {@link inducedMetric} returns it. Adapters check their argument with it.
  *
  * @throws ERR_OPTION when it is not
  */
 export function checkTransformation(value: unknown): asserts value is Transformation {
   const candidate = value as Partial<Transformation> | null | undefined
   if (typeof candidate?.toJSON === 'function' && candidate.settings !== undefined) return
-  throw new InducedMetricError(
-    'ERR_OPTION',
+  throw optionError(
     `expected a transformation, as inducedMetric(base, options) returns; given ${show(value)}`,
   )
 }
 
-/** Settings of which some have no default but what the others make it. */
+/** Settings of which some have defaults that depend on the others. */
 type Defaults = Omit<GroupSettings, 'decayScaling' | 'onBadLoss'> & {
   readonly decayScaling: GroupSettings['decayScaling'] | undefined
   readonly onBadLoss: GroupSettings['onBadLoss'] | undefined
@@ -151,8 +147,7 @@ function resolveSettings(path: string, options: GroupOptions, defaults: Defaults
   checkPreconditioner(`${path}base`, settings.base)
   checkPreconditioner(`${path}fallback`, settings.fallback)
   if (settings.fallback.definition.matrix) {
-    throw new InducedMetricError(
-      'ERR_OPTION',
+    throw optionError(
       `${path}fallback must take parameters of any shape, given ${settings.fallback.name}, which takes matrices only`,
     )
   }
@@ -196,34 +191,27 @@ function isComponent<T>(value: unknown): value is Partial<T> {
 }
 
 function checkPreconditioner(name: string, value: unknown): asserts value is Preconditioner {
-  // A factory carries its definition too.
+  // A factory has a definition too.
   if (isComponent<Preconditioner>(value) && typeof value.definition?.update === 'function') return
   const hint = typeof value === 'function' ? 'a function: call it, as in adam()' : show(value)
-  throw new InducedMetricError(
-    'ERR_OPTION',
-    `${name} must be a preconditioner such as sgd() or adam(), given ${hint}`,
-  )
+  throw optionError(`${name} must be a preconditioner such as sgd() or adam(), given ${hint}`)
 }
 
 function checkEmbedding(name: string, value: unknown): asserts value is Embedding {
   if (isComponent<Embedding>(value) && typeof value.definition?.slope === 'function') return
   const hint = typeof value === 'function' ? 'a function: call it, as in log()' : show(value)
-  throw new InducedMetricError(
-    'ERR_OPTION',
-    `${name} must be an embedding such as identity() or log(), given ${hint}`,
-  )
+  throw optionError(`${name} must be an embedding such as identity() or log(), given ${hint}`)
 }
 
 function checkDecayMask(name: string, value: unknown): asserts value is DecayMask {
   if (value === 'all' || value === 'matrices' || typeof value === 'function') return
   if (Array.isArray(value) && value.every((entry) => typeof entry === 'string')) return
-  throw new InducedMetricError(
-    'ERR_OPTION',
+  throw optionError(
     `${name} must be 'all', 'matrices', an array of parameter names or a function of the parameter, given ${show(value)}`,
   )
 }
 
-/** Applies a function to the options of each group, which may come from anyone. */
+/** Applies a function to the options of each group. They may come from anyone, so they are checked first. */
 export function mapGroups<T>(groups: unknown, read: (path: string, group: object) => T): Record<string, T> {
   const labels = typeof groups === 'object' && groups !== null ? Object.keys(groups) : []
   checkKeys('groups', groups, labels)

@@ -1,4 +1,4 @@
-import { InducedMetricError, show } from '../errors.js'
+import { optionError, show } from '../errors.js'
 
 /** The values a number may take. */
 export interface Range {
@@ -12,7 +12,7 @@ export interface Range {
   readonly below?: boolean
 }
 
-/** "in [0, 1)", "≥ 0": the range as people write it. */
+/** The range as people write it: "in [0, 1)", "≥ 0". */
 export function describeRange(range: Range, number = 'a finite number'): string {
   const { min = -Infinity, max = Infinity, above = false, below = false } = range
   if (min === -Infinity && max === Infinity) return number
@@ -31,20 +31,17 @@ export function inRange(value: number, range: Range): boolean {
 /** Throws ERR_OPTION unless `value` is a number in the range. */
 export function checkNumber(name: string, value: unknown, range: Range): asserts value is number {
   if (typeof value === 'number' && inRange(value, range)) return
-  throw new InducedMetricError('ERR_OPTION', `${name} must be ${describeRange(range)}, given ${show(value)}`)
+  throw optionError(`${name} must be ${describeRange(range)}, given ${show(value)}`)
 }
 
 /** Throws ERR_OPTION unless `value` is a whole number in the range. */
 export function checkInteger(name: string, value: unknown, range: Range): asserts value is number {
   if (Number.isSafeInteger(value) && inRange(value as number, range)) return
-  throw new InducedMetricError(
-    'ERR_OPTION',
-    `${name} must be ${describeRange(range, 'a whole number')}, given ${show(value)}`,
-  )
+  throw optionError(`${name} must be ${describeRange(range, 'a whole number')}, given ${show(value)}`)
 }
 
 /** Throws ERR_OPTION unless `value` is true or false. */
 export function checkBoolean(name: string, value: unknown): asserts value is boolean {
   if (typeof value === 'boolean') return
-  throw new InducedMetricError('ERR_OPTION', `${name} must be true or false, given ${show(value)}`)
+  throw optionError(`${name} must be true or false, given ${show(value)}`)
 }

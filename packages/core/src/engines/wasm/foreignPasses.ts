@@ -4,7 +4,7 @@ import type { StepPlan } from '../../step/plan.js'
 import { changeOutput } from '../../step/stepGraph.js'
 import type { Allocator, StepKernels, TensorBinding } from './binding.js'
 import { instantiateStep } from './instantiateStep.js'
-import type { WasmMemory } from './memory.js'
+import type { WasmMemory } from '../engine.js'
 
 /** Where a parameter's tensors are in a step; see {@link TensorBinding}. */
 export type TensorPlaces = Pick<TensorBinding, 'inputs' | 'outputs'>

@@ -34,7 +34,6 @@ export { raiseEpsilons, type RaisedPlan } from './step/epsilons.js'
 export { initialSlots } from './step/initialSlots.js'
 export { checkLearningRate, learningRateAt, withLearningRate } from './step/learningRate.js'
 export {
-  clipGraph,
   lossCount,
   stepStatus,
   type MetricChange,
@@ -76,6 +75,8 @@ export { withHostNumbers } from './tensors/hostNumbers.js'
 export { createTensorOptimizer, type TensorOptimizer, type TensorParameter } from './tensors/optimizer.js'
 export type { TensorState } from './tensors/state.js'
 export type { TracedBackend } from './tensors/tracedStep.js'
+export { leavesOf, valuesFor, withLeaves } from './tensors/trees.js'
+export { createTreeStep, type TreeState, type TreeStep } from './tensors/treeStep.js'
 export { createTensorStep, type TensorInfo, type TensorResult, type TensorStep } from './tensors/step.js'
 export { withGroups, type GroupOf } from './transformation/groups.js'
 export type { RestOfModel } from './transformation/namesInOptions.js'

@@ -1,8 +1,8 @@
 import type { Op } from '../graph/algebra.js'
 
-/** Scalars that several evaluations compute of the same operands, as the learning rate times ρ: each is computed once. */
+/** Scalars that several evaluations compute from the same operands, such as the learning rate times ρ. Each is computed once. */
 export interface SharedScalars<V> {
-  /** The result of an operation; `run` computes it where it is not known yet. */
+  /** Returns the result of an operation. `run` computes it if it is not known yet. */
   get(op: Op, operands: readonly V[], run: () => V): V
 }
 

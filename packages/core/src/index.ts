@@ -21,6 +21,7 @@ export {
   type PerExampleRate,
 } from './perExample/perExample.js'
 export type { StepReport, UnitReport } from './step/report.js'
+export { adamw, type AdamWOptions } from './transformation/adamw.js'
 export {
   defineEmbedding,
   identity,

@@ -1,7 +1,7 @@
 import * as core from '@induced-metric/core'
 import type { Session, TargetParameter } from '@induced-metric/conformance'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { type Adapter, findAdapters } from './tools/adapters.js'
+import { type Adapter, findAdapters } from '../scripts/adapters.js'
 
 // The same seed, data and transformation in every adapter, and one run handed around all of them.
 

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { publicPackages, root } from './tools/workspace.js'
+import { publicPackages, root } from '../scripts/workspace.js'
 
 // What a package exports is documented where it is declared.
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { listFiles, readJson, root } from './tools/workspace.js'
+import { listFiles, readJson, root } from '../scripts/workspace.js'
 
 const self = 'tests/committed.test.ts'
 

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { listFiles, root } from './tools/workspace.js'
+import { listFiles, root } from '../scripts/workspace.js'
 
 /** Markdown without its code, in which a bracket is no link; line by line as it was. */
 function prose(text: string): string {

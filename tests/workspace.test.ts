@@ -1,8 +1,8 @@
 import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { adapterPackages, targetsFile } from './tools/adapters.js'
-import { listFiles, publicPackages, readJson, readManifest, root, workspaces } from './tools/workspace.js'
+import { adapterPackages, targetsFile } from '../scripts/adapters.js'
+import { listFiles, publicPackages, readJson, readManifest, root, workspaces } from '../scripts/workspace.js'
 
 // A new package joins the build, the type check and the tests only where it is listed: nothing may be forgotten.
 

@@ -2,7 +2,7 @@ import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } fr
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { root, runTool } from '../tools/workspace.js'
+import { root, runTool } from '../../scripts/workspace.js'
 
 // The rules that the workspace's shape rests on. Each is shown a file that breaks it, under the real configuration,
 // so that none can die unnoticed; and a file that keeps to it, so that none fires at everything. The linter sees all

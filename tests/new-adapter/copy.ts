@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { listFiles, root, run, workspaces } from '../tools/workspace.js'
+import { listFiles, root, run, workspaces } from '../../scripts/workspace.js'
 
 /** A copy of the workspace to change at will, with the packages installed here. */
 export interface Copy {

@@ -14,7 +14,7 @@ const folders = both.flatMap(({ name }) => [`packages/${name}`, `examples/${name
 
 let copy: Copy
 
-const newAdapter = (...args: string[]) => copy.run('node', 'tests/tools/new-adapter.js', ...args)
+const newAdapter = (...args: string[]) => copy.run('node', 'scripts/new-adapter.js', ...args)
 const path = (...parts: string[]): string => join(copy.folder, ...parts)
 const read = (file: string): string => readFileSync(path(file), 'utf8')
 const change = (file: string, f: (text: string) => string): void => writeFileSync(path(file), f(read(file)))

@@ -14,8 +14,8 @@ import { join } from 'node:path'
 import { cases, selectCases } from '@induced-metric/conformance'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { markdownBlocks } from '../snippets/blocks.js'
-import { type Packed, packAll } from '../tools/pack.js'
-import { type Manifest, publicPackages, readManifest, root, run, runTool } from '../tools/workspace.js'
+import { type Packed, packAll } from '../../scripts/pack.js'
+import { type Manifest, publicPackages, readManifest, root, run, runTool } from '../../scripts/workspace.js'
 
 // The packages as a user gets them: packed, installed into a project elsewhere, imported, compiled against. Nothing
 // comes from the network: what they depend on is taken from this workspace's own installation.

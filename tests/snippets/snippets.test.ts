@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { listFiles, readManifest, root, runTool, workspaces } from '../tools/workspace.js'
+import { listFiles, readManifest, root, runTool, workspaces } from '../../scripts/workspace.js'
 import { type Block, type Document, commentBlocks, markdownBlocks } from './blocks.js'
 import { importElsewhere } from './importElsewhere.js'
 import { type Module, toModules } from './modules.js'

@@ -22,7 +22,7 @@ import { fileURLToPath } from 'node:url'
  */
 
 /** The workspace's root folder. */
-export const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
+export const root = dirname(dirname(fileURLToPath(import.meta.url)))
 
 /**
  * @param {string} path - a file, absolute or from the root

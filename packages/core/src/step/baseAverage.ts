@@ -17,8 +17,9 @@ import {
   sub,
   type Expr,
 } from '../graph/algebra.js'
-import { InducedMetricError } from '../errors.js'
-import { recordUpdate, type Preconditioner } from '../transformation/preconditioner.js'
+import { unsupported } from '../errors.js'
+import type { Preconditioner } from '../transformation/preconditioner.js'
+import { plainForm, type Recorder } from './recordings.js'
 
 /** What an average may be written with. */
 const operations = {
@@ -40,7 +41,7 @@ const operations = {
 } as Readonly<Record<string, ((...inputs: Expr[]) => Expr) | undefined>>
 
 /** The average that a base takes of gradients, taken of a scalar instead. */
-export interface ScalarAverage {
+export interface BaseAverage {
   /** The average, this step included. */
   readonly mean: Expr
   /** Its states, one for each slot it is made of, and their next values; they start from 0. */
@@ -67,19 +68,16 @@ export function parseModelInput(name: string): { readonly model: number; readonl
  * @param step gives t, this step included
  * @throws ERR_NOT_SUPPORTED when the base gives no average, or one that is not linear in the gradients
  */
-export function recordScalarAverage(
+export function recordBaseAverage(
   base: Preconditioner,
   model: number,
   value: Expr,
   step: () => Expr,
-): ScalarAverage {
-  const shape = base.definition.matrix ? 'rows,columns' : 'tensor'
-  const tensor = (name: string): Expr => input(name, shape)
-  const form = { tall: false, rows: 'outputs' } as const
-  const update = recordUpdate(base, tensor('gradient'), tensor('parameter'), shape, form)
+  record: Recorder,
+): BaseAverage {
+  const { update } = record(plainForm(base, base.definition.matrix ? 'wide' : 'any'))
   const refuse = (why: string): never => {
-    throw new InducedMetricError(
-      'ERR_NOT_SUPPORTED',
+    throw unsupported(
       `averagedModel needs the average of gradients that a step is taken of, and ${base.name} ${why}; ` +
         'leave averagedModel out, or take another base',
     )

@@ -1,31 +1,31 @@
-import { InducedMetricError, show } from '../errors.js'
+import { optionError, show } from '../errors.js'
 import { nearestNames } from '../validation/nearest.js'
-import type { ParameterInfo, Transformation } from './transformation.js'
+import type { ParameterInfo, Transformation } from './types.js'
 
-/** What else there is beside the parameters of a plan, where those are not all that an optimiser ever has. */
-export interface Company {
-  /** Parameters that it had, or may yet have, such as frozen ones: options may name them and their groups. */
+/** The parameters of a model that a plan does not have: options may name those too. */
+export interface RestOfModel {
+  /** Parameters that the optimiser had or may yet have, such as frozen ones. */
   readonly others?: () => readonly ParameterInfo[]
   /**
-   * Whether there may be more that nobody knows of yet. Then a group without a parameter is an error only where a label
-   * has no options, or no parameter has a label.
+   * Whether there may be more parameters that nobody knows of yet. A group without a parameter is then an error only if
+   * some label has no options, or if no parameter has a label.
    */
   readonly isOpen?: boolean
 }
 
-/** How many names an error suggests. */
+/** The number of names that an error suggests. */
 const mostSuggested = 3
 
 /**
- * Checks that what a transformation's options call by name is there: groups by their labels, and parameters in lists of
- * those that decay.
+ * Checks that the names in a transformation's options exist: the labels of groups, and the parameters listed in
+ * `decayMask`.
  *
- * @throws ERR_OPTION for a group that no parameter is in, or a name that no parameter has, with the nearest ones
+ * @throws ERR_OPTION for a group without a parameter, or a name that no parameter has, with the nearest names
  */
-export function checkRoster(
+export function checkNamesInOptions(
   transformation: Transformation,
   parameters: readonly ParameterInfo[],
-  { others = () => [], isOpen = false }: Company,
+  { others = () => [], isOpen = false }: RestOfModel,
 ): void {
   const labels = labelsOf(parameters)
   const empty = Object.keys(transformation.groups).filter((label) => !labels.has(label))
@@ -43,8 +43,7 @@ export function checkRoster(
   const missing = empty.find((label) => !known.has(label))
   const isStray = [...known].some((label) => !Object.hasOwn(transformation.groups, label))
   if (missing !== undefined && (!isOpen || isStray || known.size === 0)) {
-    throw new InducedMetricError(
-      'ERR_OPTION',
+    throw optionError(
       `groups.${missing}: no parameter is in group ${show(missing)}; ${known.size ? `the groups are ${[...known].map(show).join(', ')}` : 'no parameter has a group'}`,
     )
   }
@@ -54,8 +53,7 @@ export function checkRoster(
     if (unknown === undefined || (list.label !== '' && !known.has(list.label))) continue
     const path = list.label === '' ? '' : `groups.${list.label}.`
     const near = nearestNames(unknown, names, mostSuggested).map(show).join(', ')
-    throw new InducedMetricError(
-      'ERR_OPTION',
+    throw optionError(
       `${path}decayMask: no parameter is named ${show(unknown)}; ${near === '' ? 'there are none' : `the nearest names are ${near}`}`,
     )
   }

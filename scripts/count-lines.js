@@ -41,7 +41,7 @@ export function countLines(text, file) {
  * @returns {Column}
  */
 export function columnOf(file) {
-  if (/\/generated\//.test(file)) return 'generated'
+  if (/\/generated\/|_pb\.ts$/.test(file)) return 'generated'
   if (/perexample/i.test(file)) return 'per example'
   return file.startsWith('packages/brain.js/src/gradients/') ? 'derivatives' : 'code'
 }

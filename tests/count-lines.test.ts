@@ -28,7 +28,7 @@ describe('the lines of code of a package', () => {
       'packages/brain.js/src/gradients/tape.ts',
       'packages/brain.js/src/usePerExample.ts',
       'packages/brain.js/test/tape.test.ts',
-      'packages/core/src/generated/schema.ts',
+      'packages/core/src/schema_pb.ts',
       'packages/core/src/graph/graph.ts',
       'examples/mnist/src/main.ts',
     ]

@@ -133,6 +133,12 @@ const style: Case[] = [
   ],
   ['no-console', 'tfjs/src', ['export const x = (): void => console.log(1)']],
   ['no-default-export', 'tfjs/src', ['export default 1']],
+  ['max-lines', 'tfjs/src', Array.from({ length: 351 }, (_, i) => `export const x${i} = ${i}`)],
+  [
+    'max-lines-per-function',
+    'brain.js/src/deep',
+    ['export function x(): void {', ...Array<string>(79).fill('  // One of many lines.'), '}'],
+  ],
   ['no-focused-tests', 'tfjs/test', [`import { it } from 'vitest'`, `it.only('x', () => {})`]],
   ['no-disabled-tests', 'tfjs/test', [`import { it } from 'vitest'`, `it.skip('x', () => {})`]],
 ]

@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url'
  *
  * @typedef {object} Manifest
  * @property {string} name
+ * @property {string} [license]
  * @property {string} [version]
  * @property {boolean} [private]
  * @property {string[]} [workspaces]
@@ -86,18 +87,20 @@ export function runTool(name, args, options = {}) {
 /**
  * @param {string} command
  * @param {string[]} args
- * @param {{ cwd?: string }} [options]
+ * @param {{ cwd?: string, shows?: boolean }} [options] - `shows`: prints as it runs, and returns no output
  * @returns {{ status: number | null, output: string }} its exit status and all it printed
  */
 export function run(command, args, options = {}) {
+  const { shows = false, cwd = root } = options
   const { status, stdout, stderr, error } = spawnSync(command, args, {
-    cwd: options.cwd ?? root,
+    cwd,
     encoding: 'utf8',
     env: { ...process.env, NO_COLOR: '1', FORCE_COLOR: undefined },
     maxBuffer: 1 << 26,
+    stdio: shows ? 'inherit' : 'pipe',
   })
   if (error !== undefined) throw error
-  return { status, output: `${stdout}${stderr}` }
+  return { status, output: shows ? '' : `${stdout}${stderr}` }
 }
 
 /**

@@ -2,22 +2,22 @@
  * node bench/threads.js [--base sgd,momentum,adam] [--size 100000,…] [--tensors 1,100] [--rounds 15] [--slice 60]
  *   [--json results.json]
  *
- * After `npm run build`. Steps of the wasm engine alone and with a second thread, arrays in its memory, by turns in this
- * process; times are medians, ratios medians of the rounds' ratios. It wants an idle machine: a thread that has to
- * share its core makes steps slower.
+ * Run `npm run build` first. Measures steps of the wasm engine on one thread and on two, by turns in this process, with
+ * arrays in its memory. Times are medians, ratios are medians of the rounds' ratios. Use an idle machine: a thread that
+ * shares its core makes steps slower.
  */
 import { writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { parseArgs } from 'node:util'
 import { isMainThread, parentPort, Worker } from 'node:worker_threads'
-import { adam, assist, createOptimizer, inducedMetric, sgd } from '@induced-metric/core'
+import { adam, createOptimizer, inducedMetric, serveOptimizers, sgd } from '@induced-metric/core'
 import { noise } from './core.js'
 import { measure, median, medianRatio } from './measure.js'
 
 const bases = { sgd: () => sgd(), momentum: () => sgd({ momentum: 0.9 }), adam: () => adam() }
 
 if (isMainThread) await compareAll()
-else assist(parentPort)
+else serveOptimizers(parentPort)
 
 async function compareAll() {
   const { values: flags } = parseArgs({
@@ -34,15 +34,15 @@ async function compareAll() {
   const options = { rounds: Number(flags.rounds), slice: Number(flags.slice) }
   const machine = { node: process.version, cpu: cpus()[0]?.model, cores: cpus().length }
   console.log(`${machine.cpu}, ${machine.cores} cores, Node ${machine.node}`)
-  console.log('\nMilliseconds per step by one thread and by two, and how many times as fast two are.')
+  console.log('\nMilliseconds per step on one thread and on two, and the ratio of the two.')
 
-  const helper = new Worker(new URL(import.meta.url))
-  await new Promise((up) => helper.once('online', up))
+  const worker = new Worker(new URL(import.meta.url))
+  await new Promise((resolve) => worker.once('online', resolve))
   const threads = []
   for (const base of list(flags.base)) {
     for (const size of list(flags.size).map(Number)) {
       for (const count of list(flags.tensors).map(Number)) {
-        const result = compare(base, size, count, helper, options)
+        const result = compare(base, size, count, worker, options)
         threads.push(result)
         const { milliseconds, oneOverTwo } = result
         const cells = [milliseconds.one, milliseconds.two, oneOverTwo]
@@ -51,13 +51,13 @@ async function compareAll() {
       }
     }
   }
-  await helper.terminate()
+  await worker.terminate()
   if (flags.json !== undefined) {
     writeFileSync(flags.json, `${JSON.stringify({ machine, ...options, threads }, undefined, 2)}\n`)
   }
 }
 
-function compare(base, size, count, helper, options) {
+function compare(base, size, count, worker, options) {
   const length = Math.round(size / count)
   const create = (given) => {
     const parameters = Array.from({ length: count }, (_, i) => ({
@@ -71,7 +71,7 @@ function compare(base, size, count, helper, options) {
     gradients.forEach((gradient, i) => gradient.set(noise(length, 1000 + i, 0.01)))
     return { optimizer, step: () => optimizer.step(gradients) }
   }
-  const [one, two] = [create({}), create({ helper })]
+  const [one, two] = [create({}), create({ worker })]
   const times = measure({ one: one.step, two: two.step }, options)
   for (const { optimizer } of [one, two]) optimizer.dispose()
   return {

@@ -1,7 +1,7 @@
-/** Numbers as brain.js keeps them: a typed array, or a plain one where a network came out of JSON. */
+/** Numbers as brain.js keeps them: a typed array, or a plain array in a network that was read from JSON. */
 export type Numbers = Float32Array | number[]
 
-/** What the adapter touches of a `NeuralNetwork` or `NeuralNetworkGPU`, in either version of brain.js. */
+/** The members of a `NeuralNetwork` or `NeuralNetworkGPU` that the adapter uses, in either version of brain.js. */
 export interface DenseNetwork {
   sizes: number[] | null
   outputLayer: number | null
@@ -13,11 +13,7 @@ export interface DenseNetwork {
   /** −∂L/∂z by layer, z being the weighted sums; L = ½ Σ errors² of the last layer. */
   deltas: Numbers[]
   errors: Numbers[]
-  trainOpts: {
-    readonly praxis?: string | null
-    readonly activation?: string
-    readonly leakyReluAlpha?: number
-  }
+  trainOpts: { readonly praxis?: string | null; readonly activation?: string }
   /** 1.6.1 keeps these on the network itself. */
   activation?: string
   leakyReluAlpha?: number
@@ -33,27 +29,21 @@ export interface DenseNetwork {
   addFormat: (data: unknown) => void
   _adjustWeightsAdam: () => void
   _calculateDeltasLeakyRelu: (target: Numbers) => void
-  /** Of `NeuralNetworkGPU`. */
-  gpu?: Gpu
-  /** Of `NeuralNetworkGPU` in 1.6.1: what its own update reads in place of the weights. */
+  /** Of `NeuralNetworkGPU`. In version 2 a property says where gpu.js computes, in version 1 a method. */
+  gpu?: { readonly mode?: string; readonly getMode?: () => string }
+  /** Of `NeuralNetworkGPU` in 1.6.1: copies that its own update reads in place of the weights. */
   weightsCopies?: unknown[]
   biasCopies?: unknown[]
   changesCopies?: unknown[]
 }
 
-/** What says where gpu.js computes: a property in version 2, a method in version 1. */
-export interface Gpu {
-  readonly mode?: string
-  readonly getMode?: () => string
-}
-
-/** How far a training has got. */
+/** The progress of a training. */
 export interface TrainingStatus {
   error: number
   iterations: number
 }
 
-/** What `prepTraining` returns: 1.6.1 names its data `data`, 2.x `preparedData`. */
+/** The result of `prepTraining`. 1.6.1 names its data `data`, 2.x `preparedData`. */
 export interface PreparedTraining {
   readonly data?: readonly unknown[]
   readonly preparedData?: readonly unknown[]
@@ -67,14 +57,14 @@ export interface Layer {
   readonly width: number
   readonly height: number
   readonly weights: Numbers[]
-  /** +∂L/∂weights, added up since the weights were last assigned. */
+  /** +∂L/∂weights, summed since the weights were last assigned. */
   readonly deltas: Numbers[]
   readonly errors?: Numbers[]
   readonly predictKernel?: unknown
   compareKernel?: ((outputs: readonly Numbers[], target: Numbers) => Numbers[]) | null | undefined
 }
 
-/** What the adapter touches of a `FeedForward` network (2.x). */
+/** The members of a `FeedForward` network (2.x) that the adapter uses. */
 export interface LayeredNetwork {
   layers: Layer[] | null
   /** The layers that are trained. */
@@ -107,12 +97,12 @@ export interface Matrix {
 export interface EquationState {
   readonly product?: Matrix
   readonly left?: Matrix
-  /** The row, for the operation that picks one. */
+  /** For the operation that picks a row, its index. */
   readonly right?: Matrix | number
   readonly forwardFn: (...operands: never[]) => void
 }
 
-/** What a recurrent network computes at one place of a sequence. */
+/** The computation of a recurrent network at one place of a sequence. */
 export interface Equation {
   readonly states: EquationState[]
   add(left: Matrix, right: Matrix): Matrix
@@ -130,7 +120,7 @@ export type Sequence =
   | ArrayLike<unknown>
   | { readonly input: ArrayLike<unknown>; readonly output: ArrayLike<unknown> }
 
-/** What the adapter touches of a recurrent network, in either version of brain.js. */
+/** The members of a recurrent network that the adapter uses, in either version of brain.js. */
 export interface RecurrentNetwork {
   model: {
     readonly isInitialized?: boolean

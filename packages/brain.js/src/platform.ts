@@ -2,14 +2,16 @@
 declare const console: { warn(message: string): void }
 declare const setTimeout: (callback: () => void, milliseconds: number) => unknown
 
-/** Tells the developer. */
+/** Warns the developer. */
 export function warn(message: string): void {
   console.warn(`@induced-metric/brain.js: ${message}`)
 }
 
-/** Gives everything else a turn. */
-export function turn(): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, 0)
-  })
+/** Calls a function until it returns false, and lets other tasks run before each call. */
+export async function repeatByTurns(run: () => boolean): Promise<void> {
+  do {
+    await new Promise<void>((resolve) => {
+      setTimeout(resolve, 0)
+    })
+  } while (run())
 }

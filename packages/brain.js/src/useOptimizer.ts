@@ -1,29 +1,25 @@
-import {
-  InducedMetricError,
-  type Checkpoint,
-  type StepReport,
-  type Transformation,
-} from '@induced-metric/core'
-import { checkOptions, checkTransformation, type GroupOf } from '@induced-metric/core/adapter'
-import { attached, type Attachment, type Settings } from './networks/attachment.js'
+import type { Checkpoint, StepReport, Transformation } from '@induced-metric/core'
+import { checkOptions, checkTransformation, unsupported, type GroupOf } from '@induced-metric/core/adapter'
+import { classOf, hasMembers } from './members.js'
+import type { DenseNetwork, LayeredNetwork, RecurrentNetwork } from './network.js'
+import type { Attachment, Settings } from './networks/attachment.js'
 import { attachDense } from './networks/dense.js'
 import { attachLayered } from './networks/layered.js'
-import type { DenseNetwork, LayeredNetwork, RecurrentNetwork } from './network.js'
 import { attachRecurrent } from './networks/recurrent.js'
 
 /** Options of {@link useOptimizer}. */
 export interface UseOptimizerOptions {
   /**
-   * Number of patterns (of a recurrent network: sequences) whose mean gradient makes a step. Default 1, which is how
+   * The number of patterns (of a recurrent network: sequences) whose mean gradient makes a step. Default 1, which is how
    * brain.js trains. A batch that is not full at the end of an epoch makes a step of its own.
    */
   readonly batchSize?: number
   /**
-   * Whether gradients that brain.js computes wrongly are computed rightly: those of all recurrent classes, and of
-   * leaky-relu in 1.6.1. Default true; `false` trains on brain.js's own.
+   * Whether the adapter corrects the gradients that brain.js computes wrongly: those of all recurrent classes, and of
+   * leaky-relu in 1.6.1. Default true; `false` trains on brain.js's own gradients.
    */
   readonly exactGradients?: boolean
-  /** Puts parameters into groups: the label of a parameter's group, or `undefined` for none. */
+  /** Puts parameters into groups: returns the label of a parameter's group, or `undefined` for none. */
   readonly groupOf?: GroupOf
 }
 
@@ -32,9 +28,9 @@ export interface OptimizerHandle {
   /** What the latest step did; before the first, a report with `step: 0`. */
   readonly report: StepReport
   /**
-   * The learning rate of the next step, of a schedule its value there. A number ≥ 0 that is set, in a callback of `train`
-   * too, takes the place of the transformation's number or schedule from the next step on, also where the network is made
-   * anew; a group with another learning rate of its own keeps that. Checkpoints hold it.
+   * The learning rate of the next step; of a schedule, its value there. Setting a number ≥ 0, also in a callback of `train`,
+   * replaces the transformation's number or schedule from the next step on, and also for a network that is made anew. A
+   * group with another learning rate of its own keeps that. Checkpoints hold it.
    *
    * @throws ERR_OPTION when anything else is set, and nothing has changed; ERR_DISPOSED after `detach`
    */
@@ -42,11 +38,13 @@ export interface OptimizerHandle {
   /**
    * Takes a step with the patterns of a batch that is not yet full, if there are any. `train` does so by itself at the
    * end of every epoch.
+   *
+   * @throws ERR_DISPOSED after `detach`
    */
   flush(): StepReport
   /**
-   * A copy of the optimiser's state, which `load` takes here or in another adapter. The weights are not in it:
-   * `network.toJSON()` has those.
+   * A copy of the optimiser's state, which `load` takes here or in another adapter. The weights are not in it: they are in
+   * `network.toJSON()`.
    *
    * @throws ERR_CHECKPOINT when the network has no weights yet; ERR_DISPOSED after `detach`
    */
@@ -54,27 +52,27 @@ export interface OptimizerHandle {
   /**
    * Goes on from a saved state.
    *
-   * @throws ERR_CHECKPOINT when it belongs to another transformation or to other parameters, or the network has no
+   * @throws ERR_CHECKPOINT when the state belongs to another transformation or to other parameters, or the network has no
    *   weights yet; ERR_DISPOSED after `detach`. Nothing has changed then.
    */
   load(checkpoint: Checkpoint | Uint8Array): void
   /**
-   * Runs a function while the network has the averages of its weights, where the transformation keeps any (`averageWeights`, as
-   * `rateFree` without `steps` does), and puts its own weights back when it has returned or its promise is settled.
+   * Runs a function while the network has the averages of its weights, if the transformation keeps any (`averageWeights`, or
+   * `rateFree` without `steps`). Puts the network's own weights back when the function has returned or its promise is settled.
    *
-   * @param evaluate runs the network; it must not train it
-   * @returns what the function returned
+   * @param evaluate a function that runs the network; it must not train it
+   * @returns the function's result
    * @throws what the function throws; ERR_CHECKPOINT when the network has no weights yet; ERR_DISPOSED after `detach`
    */
   withAveragedWeights<R>(evaluate: () => R): R
-  /** Gives the network back as brain.js made it, with the weights it has now; it can go on training. */
+  /** Makes the network a stock one again, with the weights that it has now. It can go on training. */
   detach(): void
 }
 
 /**
- * Trains a brain.js network with an induced-metric optimiser: its `train` and all else stay as they are, but every
- * update of the weights is the optimiser's. `learningRate`, `momentum`, `praxis`, `beta1` and so on of brain.js no longer
- * have a meaning.
+ * Trains a brain.js network with an induced-metric optimiser. Its `train` and everything else stay as they are, but the
+ * optimiser makes every update of the weights. The options `learningRate`, `momentum`, `praxis`, `beta1` and so on of
+ * brain.js no longer have an effect.
  *
  * @param network a `NeuralNetwork`, `NeuralNetworkGPU` (on the CPU), `FeedForward`, or one of `recurrent.RNN`, `LSTM`,
  *   `GRU`, `RNNTimeStep`, `LSTMTimeStep`, `GRUTimeStep`, of brain.js 1.6.1 or 2.x; trained or not
@@ -112,42 +110,38 @@ export function useOptimizer(
     groupOf: 'function',
   })
   const { batchSize = 1, exactGradients = true, groupOf } = options
-  if (typeof network === 'object' && network !== null && attached.has(network)) {
-    throw new InducedMetricError(
-      'ERR_OPTION',
-      'this network has an optimiser already: detach() that one before attaching another',
-    )
-  }
-  const { training, detach } = attach(network, { transformation, batchSize, exactGradients, groupOf })
-  attached.add(network)
+  const { batches, hooks } = attach(network, { transformation, batchSize, exactGradients, groupOf })
+  const { optimizer } = batches
   return {
     get report() {
-      return training.report
+      return optimizer.report
     },
     get learningRate() {
-      return training.learningRate
+      return optimizer.learningRate
     },
     set learningRate(value) {
-      training.learningRate = value
+      optimizer.learningRate = value
     },
     flush() {
-      training.flush()
-      return training.report
+      batches.flush()
+      return optimizer.report
     },
-    withAveragedWeights: (evaluate) => training.withAveragedWeights(evaluate),
-    save: () => training.save(),
-    load: (checkpoint) => training.load(checkpoint),
+    withAveragedWeights: (evaluate) => optimizer.withAveragedWeights(evaluate),
+    save: () => optimizer.save(),
+    load: (checkpoint) => batches.load(checkpoint),
     detach() {
-      if (!attached.delete(network)) return
-      detach()
+      try {
+        batches.release()
+      } finally {
+        hooks.release()
+      }
     },
   }
 }
 
-/** Finds out by its members what kind of network it is: brain.js may be there in two versions, or twice. */
+/** Recognises the kind of a network by its members: brain.js may be loaded in two versions, or twice. */
 function attach(network: object, settings: Settings): Attachment {
-  const has = (...names: readonly string[]): boolean =>
-    typeof network === 'object' && network !== null && names.every((name) => name in network)
+  const has = (...names: readonly string[]): boolean => hasMembers(network, ...names)
   if (has('bindEquation', 'backpropagate', 'adjustWeights', 'trainPattern')) {
     return attachRecurrent(network as RecurrentNetwork, settings)
   }
@@ -157,12 +151,11 @@ function attach(network: object, settings: Settings): Attachment {
   if (has('runInput', 'calculateDeltas', 'adjustWeights', 'trainPattern', 'trainingTick')) {
     return attachDense(network as DenseNetwork, settings)
   }
-  const name = typeof network === 'object' && network !== null ? network.constructor.name : String(network)
   const advice = has('denoiser')
     ? 'an autoencoder is trained through its `denoiser`: attach to that'
     : has('testPartition')
       ? 'attach to the networks that cross-validation makes, where it makes them'
       : 'it must be an instance of NeuralNetwork, NeuralNetworkGPU, FeedForward, RNN, LSTM, GRU or one of their time-step ' +
         'forms'
-  throw new InducedMetricError('ERR_NOT_SUPPORTED', `useOptimizer cannot train ${name}: ${advice}`)
+  throw unsupported(`useOptimizer cannot train ${classOf(network)}: ${advice}`)
 }

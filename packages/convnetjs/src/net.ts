@@ -1,6 +1,8 @@
-import { InducedMetricError, type TypedArray } from '@induced-metric/core'
+import type { TypedArray } from '@induced-metric/core'
+import { optionError, shapeError } from '@induced-metric/core/adapter'
 
-// What the adapter touches of convnetjs, which has no types of its own and may come from anywhere, a script tag included.
+// The parts of convnetjs that the adapter uses. convnetjs has no types of its own, and may come from anywhere, a script tag
+// included.
 
 /** A volume of numbers and their gradients, as `convnetjs.Vol`. */
 export type Vol = { w: TypedArray; dw: TypedArray }
@@ -8,24 +10,24 @@ export type Vol = { w: TypedArray; dw: TypedArray }
 /** Weights and their gradients, as layers list them. */
 export interface ParamsAndGrads {
   readonly params: TypedArray
-  /** Summed up over the patterns since the latest step; `null` where a layer of your own has none. */
+  /** The sum over the patterns since the latest step; `null` if a layer of your own has none. */
   readonly grads: TypedArray | null
   /** The weights' share in `l1_decay`; default 1. */
   readonly l1_decay_mul?: number
   /** The weights' share in `l2_decay`; default 1. */
   readonly l2_decay_mul?: number
-  /** A layer of your own may name its weights; otherwise their place does. */
+  /** A name that a layer of your own gives its weights; by default they are named by their place. */
   readonly name?: string
-  /** A layer of your own may say the shape of its weights; otherwise they are a vector. */
+  /** The shape that a layer of your own gives its weights; by default they are a vector. */
   readonly shape?: readonly number[]
 }
 
-/** A layer, as convnetjs makes them, or one of your own. */
+/** A layer of convnetjs, or one of your own. */
 export interface Layer {
   readonly layer_type?: string
-  /** How many numbers come out at each place; of a last layer, how many classes or numbers. */
+  /** The number of outputs at each place; of a last layer, the number of classes or outputs. */
   readonly out_depth?: number
-  /** What was put in, with ∂L/∂ of it after a pass back. */
+  /** The input x of the latest forward pass; after a backward pass, `dw` is ∂L/∂x. */
   readonly in_act?: Vol
   readonly filters?: readonly Vol[]
   readonly biases?: Vol
@@ -36,19 +38,19 @@ export interface Layer {
 export interface Net {
   readonly layers?: readonly Layer[]
   forward(x: Vol, isTraining?: boolean): unknown
-  /** Adds to the gradients of the weights; the loss of the pattern that was put forward. */
+  /** Adds to the gradients of the weights. Returns the loss of the pattern of the latest forward pass. */
   backward(y: Target): number | undefined
 }
 
-/** What a pattern is to come out as: a class, numbers, or one of the numbers, as the net's last layer takes it. */
+/** The target of a pattern, as the net's last layer takes it: a class, numbers, or one of the numbers. */
 export type Target = number | readonly number[] | Float64Array | { dim: number; val: number }
 
 /**
- * Checks what a pattern is to come out as, where the net's last layer is one of convnetjs's own: with another it computes
+ * Checks the target of a pattern if the net's last layer is one of convnetjs's own: with a wrong target it would compute
  * NaN, or nothing.
  *
- * @throws ERR_OPTION for a class that there is not; ERR_SHAPE for anything but as many numbers as a regression has, or one
- *   of them as `{ dim, val }`
+ * @throws ERR_OPTION for a class that does not exist; ERR_SHAPE for anything but as many numbers as the regression has
+ *   outputs, or one of them as `{ dim, val }`
  */
 export function checkTarget({ layers }: Net, y: unknown): void {
   const { layer_type: type = '', out_depth: depth = 0 } = layers?.at(-1) ?? {}
@@ -56,9 +58,8 @@ export function checkTarget({ layers }: Net, y: unknown): void {
     Number.isInteger(value) && (value as number) >= 0 && (value as number) < depth
   if (type === 'softmax' || type === 'svm') {
     if (isPlace(y)) return
-    throw new InducedMetricError(
-      'ERR_OPTION',
-      `the class of a pattern must be a whole number from 0 to ${depth - 1}, as the net has ${depth} classes; given ${shown(y)}`,
+    throw optionError(
+      `the class of a pattern must be a whole number from 0 to ${depth - 1}, as the net has ${depth} classes; given ${shownTarget(y)}`,
     )
   }
   if (type !== 'regression') return
@@ -68,14 +69,13 @@ export function checkTarget({ layers }: Net, y: unknown): void {
     const { dim, val } = y as { readonly dim?: unknown; readonly val?: unknown }
     if (isPlace(dim) && typeof val === 'number') return
   }
-  throw new InducedMetricError(
-    'ERR_SHAPE',
+  throw shapeError(
     `a regression takes an array of numbers or a Float64Array, here of ${depth}, or { dim, val } with a dim from 0 to ${depth - 1}; ` +
-      `given ${shown(y)}`,
+      `given ${shownTarget(y)}`,
   )
 }
 
-function shown(y: unknown): string {
+function shownTarget(y: unknown): string {
   if (ArrayBuffer.isView(y) || Array.isArray(y)) {
     const { length } = y as ArrayLike<unknown>
     return `${y.constructor.name} of length ${length}`
@@ -84,18 +84,22 @@ function shown(y: unknown): string {
 }
 
 /**
- * The loss that was differentiated, from what a pass back told. For a regression that is ½Σd², whose gradient is d, where
- * convnetjs tells 2Σd².
+ * The loss that a backward pass differentiated. For a regression that is ½Σd², whose gradient is d, although convnetjs
+ * returns 2Σd².
+ *
+ * @param returned the return value of `net.backward`
  */
-export function differentiatedLoss({ layers }: Net, told: number | undefined): number | undefined {
+export function differentiatedLoss({ layers }: Net, returned: number | undefined): number | undefined {
   const last = layers?.at(-1)
-  if (last?.layer_type !== 'regression' || !last.in_act) return told
+  if (last?.layer_type !== 'regression' || !last.in_act) return returned
   return [...last.in_act.dw].reduce((sum, d) => sum + d * d, 0) / 2
 }
 
 /**
- * The residuals of a regression after a pass forward, output minus target, each with the target by which a pass back makes
- * the gradients those of the output itself; `undefined` where the net is none.
+ * The residuals of a regression after a forward pass: output minus target.
+ *
+ * @returns the value of each residual, and the `target` with which a backward pass gives the gradients of that output
+ *   itself; `undefined` if the net is no regression
  */
 export function residualsOf({ layers }: Net, y: Target): { value: number; target: Target }[] | undefined {
   const last = layers?.at(-1)

@@ -1,27 +1,24 @@
-import { perExample } from '@induced-metric/core'
-import { checkOptions } from '@induced-metric/core/adapter'
-import type {
-  Checkpoint,
-  PerExampleOptimizer,
-  PerExampleOptions,
-  Preconditioner,
-  StepReport,
-  TypedArray,
-} from '@induced-metric/core'
+import type { Checkpoint, PerExampleOptions, Preconditioner, StepReport } from '@induced-metric/core'
+import {
+  checkOptions,
+  createModelPerExample,
+  RowCollector,
+  type ModelPerExample,
+} from '@induced-metric/core/adapter'
 import { differentiatedLoss, residualsOf, type Net, type Target, type Vol } from './net.js'
 import type { TrainStats } from './trainer.js'
 import { weightsOf, type Weights } from './weights.js'
 
 /** The options of a `PerExampleTrainer`: those of the core's `perExample`, and the size of a batch. */
 export interface PerExampleTrainerOptions extends PerExampleOptions {
-  /** Patterns that make a step; default 32. */
+  /** The number of patterns that make a step; default 32. */
   readonly batch_size?: number
 }
 
 /**
  * Experimental. Trains a small convnetjs net with one axis per example, in place of `convnetjs.Trainer`. A net that ends in a
  * regression is fitted by least squares, with an axis per residual: Levenberg and Marquardt's method in the metric of the
- * base. Others, and where there is an `embedding`, have an axis per loss.
+ * base. Other nets have an axis per loss, and so have regressions if there is an `embedding`.
  *
  * @example
  * ```ts
@@ -45,17 +42,12 @@ export interface PerExampleTrainerOptions extends PerExampleOptions {
 export class PerExampleTrainer {
   readonly net: Net
   batch_size: number
-  /** Patterns trained on so far, as in convnetjs's trainers. */
+  /** The number of patterns trained on so far, as in convnetjs's trainers. */
   k = 0
-  readonly #make: (weights: readonly Weights[]) => PerExampleOptimizer
+  readonly #optimizer: ModelPerExample<Weights[]>
   readonly #hasEmbedding: boolean
-  #weights: readonly Weights[]
-  #optimizer: PerExampleOptimizer
-  #layers: Net['layers']
-  /** Under way, by pattern. */
-  #patterns = 0
-  #numbers: number[] = []
-  #rows: TypedArray[][] = []
+  /** The batch so far, and the layers that its patterns went through. */
+  #batch: { patterns: number; readonly rows: RowCollector; readonly layers: Net['layers'] }
 
   /**
    * @param net with its layers made
@@ -75,10 +67,9 @@ export class PerExampleTrainer {
     this.net = net
     this.batch_size = batch_size
     this.#hasEmbedding = rest.embedding !== undefined
-    this.#make = (weights) => perExample(base, weights, rest)
-    this.#weights = trained(net)
-    this.#optimizer = this.#make(this.#weights)
-    this.#layers = net.layers
+    const trained = () => weightsOf(net).filter(({ gradient }) => gradient !== null)
+    this.#optimizer = createModelPerExample(base, trained, rest)
+    this.#batch = emptyBatch(net)
   }
 
   /** What the latest step did; before the first, a report with `step: 0`. */
@@ -87,48 +78,41 @@ export class PerExampleTrainer {
   }
 
   /**
-   * Trains on a pattern; where it completes a batch, a step is taken. A net whose layers have been made anew
-   * (`makeLayers`, `fromJSON`) starts over.
+   * Trains on a pattern. If it completes a batch, a step is taken. A net whose layers have been made anew (`makeLayers`,
+   * `fromJSON`) starts over.
    *
    * @param x the pattern
-   * @param y what is to come out, as the net's last layer takes it
+   * @param y the target, as the net's last layer takes it
    * @throws what `step` of the core's `perExample` throws. The weights are then as before, and the batch is dropped.
    */
   train(x: Vol, y: Target): TrainStats {
-    this.#follow()
+    if (this.#batch.layers !== this.net.layers) this.#batch = emptyBatch(this.net)
+    const { rows } = this.#batch
+    const weights = this.#optimizer.follow()
     const start = Date.now()
     this.net.forward(x, true)
     const middle = Date.now()
     const residuals = this.#hasEmbedding ? undefined : residualsOf(this.net, y)
+    let loss = 0
     for (const { value, target } of residuals ?? []) {
       this.net.backward(target)
-      this.#take(value)
+      takeRow(rows, value, weights)
+      loss += (value * value) / 2
     }
     if (!residuals) {
-      const cost = this.net.backward(y)
-      this.#take(differentiatedLoss(this.net, cost) ?? NaN)
+      loss = differentiatedLoss(this.net, this.net.backward(y)) ?? NaN
+      takeRow(rows, loss, weights)
     }
     const [fwd_time, bwd_time] = [middle - start, Date.now() - middle]
-    const loss = residuals
-      ? residuals.reduce((sum, { value }) => sum + value * value, 0) / 2
-      : this.#numbers.at(-1)!
     this.k++
-    this.#patterns++
-    if (this.#patterns >= this.batch_size) this.#step(residuals !== undefined)
-    return {
-      fwd_time,
-      bwd_time,
-      cost_loss: loss,
-      softmax_loss: loss,
-      l1_decay_loss: 0,
-      l2_decay_loss: 0,
-      loss,
-    }
+    this.#batch.patterns++
+    if (this.#batch.patterns >= this.batch_size) this.#step(residuals !== undefined)
+    const losses = { cost_loss: loss, softmax_loss: loss, l1_decay_loss: 0, l2_decay_loss: 0, loss }
+    return { fwd_time, bwd_time, ...losses }
   }
 
   /** A copy of the base's state, which `load` takes. The weights are not in it. */
   save(): Checkpoint {
-    this.#follow()
     return this.#optimizer.save()
   }
 
@@ -138,57 +122,35 @@ export class PerExampleTrainer {
    * @throws ERR_CHECKPOINT when it belongs to another base or net, and nothing has changed
    */
   load(checkpoint: Checkpoint | Uint8Array): void {
-    this.#follow()
     this.#optimizer.load(checkpoint)
   }
 
-  /** Lets go of the optimiser's memory: steps are ERR_DISPOSED from then on. The net stays as it is. */
+  /** Releases the optimiser's memory: every later step throws ERR_DISPOSED. The net stays as it is. */
   dispose(): void {
     this.#optimizer.dispose()
   }
 
-  /** Starts over where the net has other layers than before. */
-  #follow(): void {
-    if (this.#layers === this.net.layers) return
-    this.#weights = trained(this.net)
-    const optimizer = this.#make(this.#weights)
-    this.#optimizer.dispose()
-    this.#optimizer = optimizer
-    this.#layers = this.net.layers
-    this.#drop()
-  }
-
-  /** Takes the gradients as a row, with its residual or loss. */
-  #take(number: number): void {
-    this.#numbers.push(number)
-    this.#rows.push(
-      this.#weights.map(({ gradient }) => {
-        const row = gradient!.slice()
-        gradient!.fill(0)
-        return row
-      }),
-    )
-  }
-
-  #step(isResiduals: boolean): void {
-    const [numbers, rows, examples] = [this.#numbers, this.#rows, this.#patterns]
-    this.#drop()
-    const blocks = this.#weights.map(({ data }, block) => {
-      const all = new Float64Array(rows.length * data.length)
-      rows.forEach((row, i) => all.set(row[block]!, i * data.length))
-      return all
-    })
-    this.#optimizer.step(blocks, isResiduals ? { residuals: numbers, examples } : { losses: numbers })
-  }
-
-  #drop(): void {
-    this.#patterns = 0
-    this.#numbers = []
-    this.#rows = []
+  #step(hasResiduals: boolean): void {
+    const { patterns: examples, rows: collector } = this.#batch
+    this.#batch = emptyBatch(this.net)
+    const { rows, targets } = collector.take()
+    this.#optimizer.step(rows, hasResiduals ? { residuals: targets, examples } : { losses: targets })
   }
 }
 
-/** The weights of a net that have gradients. */
-function trained(net: Net): Weights[] {
-  return weightsOf(net).filter(({ gradient }) => gradient !== null)
+function emptyBatch({ layers }: Net): {
+  patterns: number
+  readonly rows: RowCollector
+  readonly layers: Net['layers']
+} {
+  return { patterns: 0, rows: new RowCollector(), layers }
+}
+
+/** Moves the gradients to a row, with the residual or loss that they are of. */
+function takeRow(rows: RowCollector, target: number, weights: readonly Weights[]): void {
+  rows.add(
+    target,
+    weights.map(({ gradient }) => gradient!),
+  )
+  for (const { gradient } of weights) gradient!.fill(0)
 }

@@ -6,7 +6,7 @@ import { addDecay, weightsOf, type Weights } from './weights.js'
 
 /** The options of an `InducedTrainer`, by convnetjs's names. */
 export interface InducedTrainerOptions {
-  /** Patterns whose mean gradient makes a step; default 1. */
+  /** The number of patterns whose mean gradient makes a step; default 1. */
   readonly batch_size?: number
   /** Weight of Σ|w| in the loss of a batch, times the layer's `l1_decay_mul`; default 0. */
   readonly l1_decay?: number
@@ -19,8 +19,8 @@ export interface InducedTrainerOptions {
 type Loss = 'cost_loss' | 'softmax_loss' | 'l1_decay_loss' | 'l2_decay_loss' | 'loss'
 
 /**
- * What `train` answers, as convnetjs's own trainers do: times in milliseconds; `cost_loss` of the pattern, and the same
- * as `softmax_loss`; the losses of decay, 0 but where the pattern completes a batch; `loss`, the sum of all.
+ * The result of `train`, as of convnetjs's own trainers: times in milliseconds; the `cost_loss` of the pattern, and the same
+ * as `softmax_loss`; the losses of decay, which are 0 unless the pattern completes a batch; `loss`, the sum of all.
  */
 export type TrainStats = Readonly<Record<'fwd_time' | 'bwd_time' | Loss, number>>
 
@@ -50,17 +50,17 @@ export class InducedTrainer {
   batch_size: number
   l1_decay: number
   l2_decay: number
-  /** Patterns trained on so far, as in convnetjs's trainers. */
+  /** The number of patterns trained on so far, as in convnetjs's trainers. */
   k = 0
-  readonly #optimizer: ModelOptimizer<Weights>
-  /** Under way: the loss of each pattern, where the net tells one, and the layers that they went through. */
+  readonly #optimizer: ModelOptimizer<Weights[]>
+  /** The batch so far: the loss of each pattern, if the net returns one, and the layers that they went through. */
   #batch: { losses: (number | undefined)[]; layers?: Net['layers'] } = { losses: [] }
 
   /**
    * @param net with its layers made
-   * @param transformation what `inducedMetric` returned: it has the learning rate, and decay that is not of the loss
-   * @throws ERR_OPTION for a wrong option or a net without layers; ERR_OPTION, ERR_SHAPE where the transformation
-   *   doesn't fit the net's weights
+   * @param transformation what `inducedMetric` returned: it has the learning rate, and decay that is not part of the loss
+   * @throws ERR_OPTION for a wrong option or a net without layers; ERR_OPTION or ERR_SHAPE if the transformation does not
+   *   fit the net's weights
    */
   constructor(net: Net, transformation: Transformation, options: InducedTrainerOptions = {}) {
     checkOptions('InducedTrainer', options, {
@@ -82,9 +82,9 @@ export class InducedTrainer {
   }
 
   /**
-   * The learning rate of the next step, of a schedule its value there. A number ≥ 0 that is set takes the place of the
-   * transformation's number or schedule from the next step on, also where the net is made anew; a group with another
-   * learning rate of its own keeps that. Checkpoints hold it.
+   * The learning rate of the next step; of a schedule, its value there. Setting a number ≥ 0 replaces the transformation's
+   * number or schedule from the next step on, and also for a net that is made anew. A group with another learning rate of
+   * its own keeps that. Checkpoints hold it.
    *
    * @throws ERR_OPTION when anything else is set, and nothing has changed
    */
@@ -97,12 +97,12 @@ export class InducedTrainer {
   }
 
   /**
-   * Trains on a pattern; where it completes a batch, a step is taken. A net whose layers have been made anew
-   * (`makeLayers`, `fromJSON`) starts over.
+   * Trains on a pattern. If it completes a batch, a step is taken. A net whose layers have been made anew (`makeLayers`,
+   * `fromJSON`) starts over.
    *
    * @param x the pattern
-   * @param y what is to come out, as the net's last layer takes it
-   * @throws ERR_OPTION, ERR_SHAPE for a `y` that convnetjs's own last layer cannot come out as; nothing has changed then, and
+   * @param y the target, as the net's last layer takes it
+   * @throws ERR_OPTION or ERR_SHAPE for a `y` that is no target of convnetjs's own last layers; nothing has changed then, and
    *   the batch goes on. What the optimiser's step throws: the weights are then as before, and the batch is dropped.
    */
   train(x: Vol, y: Target): TrainStats {
@@ -121,18 +121,18 @@ export class InducedTrainer {
     return { fwd_time, bwd_time, cost_loss, softmax_loss: cost_loss, l1_decay_loss, l2_decay_loss, loss }
   }
 
-  /** Takes a step with the patterns of a batch that is not full, if there are any: for the end of an epoch. */
+  /** Takes a step with the patterns of a batch that is not full, if there are any. Call it at the end of an epoch. */
   flush(): StepReport {
     if (this.#batch.layers === this.net.layers && this.#batch.losses.length > 0) this.#step()
     return this.report
   }
 
   /**
-   * Runs a function while the net has the averages of its weights, where the transformation keeps any (`averageWeights`, as
-   * `rateFree` without `steps` does), and puts its own weights back when it has returned or its promise is settled.
+   * Runs a function while the net has the averages of its weights, if the transformation keeps any (`averageWeights`, or
+   * `rateFree` without `steps`). Puts the net's own weights back when the function has returned or its promise is settled.
    *
-   * @param evaluate runs the net; it must not train it
-   * @returns what the function returned
+   * @param evaluate a function that runs the net; it must not train it
+   * @returns the function's result
    * @throws what the function throws; ERR_DISPOSED
    */
   withAveragedWeights<R>(evaluate: () => R): R {
@@ -153,12 +153,12 @@ export class InducedTrainer {
     this.#optimizer.load(checkpoint)
   }
 
-  /** Lets go of the optimiser's memory: steps are ERR_DISPOSED from then on. The net stays as it is. */
+  /** Releases the optimiser's memory: every later step throws ERR_DISPOSED. The net stays as it is. */
   dispose(): void {
     this.#optimizer.dispose()
   }
 
-  /** Steps with the mean over the batch. Decay counts once a batch, not once a pattern, as in convnetjs. */
+  /** Takes a step with the mean over the batch. Decay counts once per batch, not once per pattern, as in convnetjs. */
   #step(): readonly [l1: number, l2: number] {
     const losses = this.#batch.losses.splice(0)
     const patterns = losses.length
@@ -167,9 +167,9 @@ export class InducedTrainer {
       const [l1, l2] = addDecay(weights, this.l1_decay, this.l2_decay)
       const gradients = weights.map(({ gradient }) => gradient)
       if (patterns > 1) for (const g of gradients) g?.forEach((sum, i) => (g[i] = sum / patterns))
-      const told = losses.filter((loss) => loss !== undefined)
-      const loss = told.reduce((sum, one) => sum + one, l1 + l2) / patterns
-      this.#optimizer.step(gradients, told.length < patterns ? {} : { loss })
+      const known = losses.filter((loss) => loss !== undefined)
+      const loss = known.reduce((sum, one) => sum + one, l1 + l2) / patterns
+      this.#optimizer.step(gradients, known.length < patterns ? {} : { loss })
       return [l1, l2]
     } finally {
       for (const { gradient } of weights) gradient?.fill(0)

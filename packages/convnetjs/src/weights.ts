@@ -1,17 +1,18 @@
-import { InducedMetricError, type Parameter, type TypedArray } from '@induced-metric/core'
-import { joinRows } from '@induced-metric/core/adapter'
+import type { Parameter, TypedArray } from '@induced-metric/core'
+import { joinRows, optionError } from '@induced-metric/core/adapter'
 import type { Net, ParamsAndGrads, Vol } from './net.js'
 
-/** Weights that make one parameter, as a layer has them now, and what it lists of them (of a matrix: of its first row). */
+/** The weights of one parameter, as a layer has them now, and their entry in the layer's list (of a matrix: its first row's). */
 export type Weights = Parameter & { readonly gradient: TypedArray | null; readonly entry: ParamsAndGrads }
 
 /**
- * The weights of a net. The filters of a layer become rows of one matrix, so that a base that works on matrices finds
- * one: they are views of it from now on, on which the layer computes as before. All else stays where it is.
+ * The weights of a net. The filters of a layer become rows of one matrix, for the bases that work on matrices. From then on
+ * they are views of it, on which the layer computes as before. Everything else stays where it is.
+ *
+ * @throws ERR_OPTION for a net without layers
  */
 export function weightsOf({ layers = [] }: Net): Weights[] {
-  if (layers.length === 0)
-    throw new InducedMetricError('ERR_OPTION', 'the net has no layers yet: call makeLayers or fromJSON first')
+  if (layers.length === 0) throw optionError('the net has no layers yet: call makeLayers or fromJSON first')
   return layers.flatMap((layer, place) => {
     const { filters = [], biases } = layer
     const listed = layer.getParamsAndGrads()
@@ -28,14 +29,18 @@ export function weightsOf({ layers = [] }: Net): Weights[] {
   })
 }
 
-/** Has filters keep their numbers in the rows of one matrix. */
+/** Makes filters keep their numbers in the rows of one matrix. */
 function matrixOf(filters: readonly Vol[], key: 'w' | 'dw'): TypedArray {
   const { data, rows } = joinRows<TypedArray>(filters.map((filter) => filter[key]))
   filters.forEach((filter, i) => (filter[key] = rows[i]!))
   return data
 }
 
-/** Adds the gradients of l1·Σ|w| and l2·½Σw², by each layer's share of them, to those of the weights; answers these losses. */
+/**
+ * Adds the gradients of l1·Σ|w| and l2·½Σw² to those of the weights, multiplied by each layer's share of them.
+ *
+ * @returns these two losses
+ */
 export function addDecay(weights: readonly Weights[], l1_decay: number, l2_decay: number): [number, number] {
   let [l1, l2] = [0, 0]
   for (const { data, gradient, entry } of weights) {

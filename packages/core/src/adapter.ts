@@ -3,6 +3,8 @@
  *
  * @packageDocumentation
  */
+export type { AdoptableParameter } from './arrays/adoption.js'
+export type { AdoptableModel } from './arrays/follower.js'
 export { createModelOptimizer, type ModelOptimizer } from './arrays/modelOptimizer.js'
 export { initialSlots } from './step/initialSlots.js'
 export { joinRows, type JoinedRows } from './arrays/rows.js'
@@ -20,11 +22,13 @@ export {
   unsupported,
 } from './errors.js'
 export { createArena } from './engines/wasm/arena.js'
+export { isWasmSupported } from './engines/wasm/featureProbe.js'
 export { instantiateStep } from './engines/wasm/instantiateStep.js'
-export type { Allocator, StepKernels, TensorBinding } from './engines/wasm/kernels.js'
-export { createMemory, isWasmMemory, isWasmSupported, type WasmMemory } from './engines/wasm/memory.js'
+export type { Allocator, StepKernels, TensorBinding } from './engines/wasm/binding.js'
+export { createMemory, isWasmMemory, type WasmMemory } from './engines/wasm/memory.js'
 export type { ElementwiseOp, ScalarOp, BarrierOp, Extent } from './graph/algebra.js'
 export type { Graph, GraphNode } from './graph/graph.js'
+export { createModelPerExample, RowCollector, type ModelPerExample } from './perExample/modelPerExample.js'
 export { raiseEpsilons, type RaisedPlan } from './step/epsilons.js'
 export { checkLearningRate, learningRateAt, withLearningRate } from './step/learningRate.js'
 export {

@@ -8,7 +8,7 @@ import { promisify } from 'node:util'
 import { chromium, type Browser } from 'playwright-core'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 
-// Pages compile modules on their main thread only if these are small, and only if their policy lets them.
+// A page compiles a module on its main thread only if the module is small and the page's policy allows it.
 
 const root = fileURLToPath(new URL('../../..', import.meta.url))
 
@@ -17,7 +17,8 @@ const page = `<!doctype html>
 <script type="module" src="/page.js"></script>`
 
 const script = `
-import { adam, createOptimizer, inducedMetric, isWasmSupported, muon } from '/packages/core/dist/index.js'
+import { isWasmSupported } from '/packages/core/dist/adapter.js'
+import { adam, createOptimizer, inducedMetric, muon } from '/packages/core/dist/index.js'
 
 /** Three steps on a matrix and a vector. */
 function run(engine, base) {
@@ -38,7 +39,7 @@ window.results = (engine) => {
   }
 }
 
-/** How many optimisers of a few weights can live at once, and what becomes of those that want a memory of their own. */
+/** Creates many optimisers of a few weights, then some that need memories of their own until there are none left. */
 window.many = () => {
   const transformation = inducedMetric(adam(), { learningRate: 0.1 })
   const create = (size, engine) => {
@@ -59,7 +60,7 @@ window.many = () => {
     code = error.code
   }
   const { engine } = large.at(-1)
-  // Small ones go on.
+  // Small ones can still be created.
   const last = create(17, 'wasm')
   for (let step = 0; step < 3; step++) last.step([gradient])
   states.add(last.parameters[0].data.join())
@@ -68,26 +69,26 @@ window.many = () => {
   return { small: small.length, states: states.size, engine, code, again: create(70_000, 'auto').engine }
 }
 
-/** What a second thread does to steps on a million parameters and more, and how many of its loops it ran. */
-window.helped = async () => {
+/** Compares steps on a million parameters and more with those of one thread, and counts the loops of the worker. */
+window.shared = async () => {
   const size = 1_200_000
   const calls = new Int32Array(new SharedArrayBuffer(4))
   const worker = new Worker('/worker.js', { type: 'module' })
   worker.postMessage(calls)
-  const [alone, helped] = [{}, { helper: worker }].map((options) => {
+  const [alone, shared] = [{}, { worker }].map((options) => {
     const data = new Float32Array(size).fill(1)
     const parameter = { name: 'w', shape: [size], data }
     const transformation = inducedMetric(adam(), { learningRate: 0.1 })
     return createOptimizer(transformation, [parameter], { engine: 'wasm', adopt: true, ...options })
   })
   const gradient = new Float32Array(size).fill(0.5)
-  // A worker comes up only while the page waits for it.
+  // A worker starts only while the page waits for it.
   for (let step = 0; step < 500 && calls[0] < 4; step++) {
     alone.step([gradient])
-    helped.step([gradient])
+    shared.step([gradient])
     await new Promise((next) => setTimeout(next))
   }
-  const [expected, got] = [alone, helped].map(({ parameters }) => parameters[0].data)
+  const [expected, got] = [alone, shared].map(({ parameters }) => parameters[0].data)
   let error = 0
   for (let i = 0; i < size; i++) error = Math.max(error, Math.abs(got[i] - expected[i]))
   worker.terminate()
@@ -97,7 +98,7 @@ window.ready = true
 `
 
 const workerScript = `
-import { assist } from '/packages/core/dist/index.js'
+import { serveOptimizers } from '/packages/core/dist/index.js'
 
 const { Instance } = WebAssembly
 onmessage = ({ data: calls }) => {
@@ -106,7 +107,7 @@ onmessage = ({ data: calls }) => {
     const counted = ([name, run]) => [name, (...given) => (Atomics.add(calls, 0, 1), run(...given))]
     return { exports: Object.fromEntries(Object.entries(exports).map(counted)) }
   }
-  assist(self)
+  serveOptimizers(self)
 }
 `
 
@@ -155,7 +156,7 @@ afterAll(async () => {
   server.close()
 })
 
-/** What the page computes with each engine, under a policy that also allows what is given. */
+/** The page's results with each engine, under a policy that also allows the given source. */
 async function resultsUnder(allow: string): Promise<Record<'wasm' | 'auto' | 'reference', Results>> {
   const tab = await browser.newPage()
   const { port } = server.address() as AddressInfo
@@ -184,14 +185,14 @@ it("runs where the policy allows 'wasm-unsafe-eval' and nothing else", async () 
   expect(auto).toEqual(wasm)
 })
 
-it('gives way to the reference engine where the policy does not', async () => {
+it('falls back to the reference engine where the policy does not', async () => {
   const { wasm, auto, reference } = await resultsUnder('')
   expect(wasm).toEqual({ supported: false, code: 'ERR_NOT_SUPPORTED' })
   expect(auto).toEqual(reference)
   expect(reference.adam).toHaveLength(35)
 })
 
-it('holds two thousand optimisers, gives way to the reference engine where memory ends, and takes it back', async () => {
+it('holds two thousand optimisers, falls back to the reference engine without memory, and reuses released memory', async () => {
   const tab = await browser.newPage()
   const { port } = server.address() as AddressInfo
   await tab.goto(`http://127.0.0.1:${port}/?allow=${encodeURIComponent("'wasm-unsafe-eval'")}`)
@@ -207,13 +208,13 @@ it('holds two thousand optimisers, gives way to the reference engine where memor
   })
 })
 
-it('has the help of a second thread in a page of its own', async () => {
+it('shares steps with a worker in an isolated page', async () => {
   const tab = await browser.newPage()
   const { port } = server.address() as AddressInfo
   await tab.goto(`http://127.0.0.1:${port}/?isolated&allow=${encodeURIComponent("'wasm-unsafe-eval'")}`)
   await tab.waitForFunction('window.ready')
   const { calls, error, moved } = await tab.evaluate<{ calls: number; error: number; moved: number }>(
-    'window.helped()',
+    'window.shared()',
   )
   await tab.close()
   expect(calls).toBeGreaterThanOrEqual(4)

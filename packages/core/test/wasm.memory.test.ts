@@ -106,9 +106,9 @@ describe('where there is no memory', () => {
       train(auto)
     }
     expect(() => core.createMemory()).toThrow(expect.objectContaining(refused))
-    // Whoever has a use for the one engine does not get the other.
-    const helper = { postMessage: () => undefined }
-    expect(() => create({ engine: 'auto', helper })).toThrow(expect.objectContaining(refused))
+    // A caller who needs the one engine does not get the other.
+    const worker = { postMessage: () => undefined }
+    expect(() => create({ engine: 'auto', worker })).toThrow(expect.objectContaining(refused))
     left = 1
     expect(create({ engine: 'auto' }).engine).toBe('wasm')
   })

@@ -13,7 +13,8 @@ import {
 } from '@induced-metric/core'
 import { instantiateStep, planStep, type Scalars, type WasmMemory } from '@induced-metric/core/adapter'
 import { encodeMatrixModule } from '../src/engines/wasm/codegen/matmul.js'
-import { compileStep, encodeStep } from '../src/engines/wasm/codegen/program.js'
+import { encodeStep } from '../src/engines/wasm/codegen/stepModule.js'
+import { compileStep } from '../src/engines/wasm/compileStep.js'
 import { bits, expectError, randomArray, type Dtype } from './support.js'
 
 interface Platform {
@@ -336,7 +337,7 @@ describe('modules', () => {
     ['muon', muon()],
   ])('of %s are smaller than what browsers compile at once: 4 KiB', (_, base) => {
     for (const dtype of ['float32', 'float64'] as const) {
-      const bytes = encodeStep(graphOf(base), dtype)
+      const { bytes } = encodeStep(graphOf(base), dtype, false)
       expect(bytes.length).toBeLessThan(4096)
       expect(() => new WebAssembly.Module(bytes)).not.toThrow()
     }

@@ -1,15 +1,16 @@
 import type { Numbers } from '../network.js'
 
-/** Inputs from which on it is worth looking for zeros among them. */
+/** The number of inputs from which it is worth looking for zeros among them. */
 const sparseColumns = 64
 
-/** The places of inputs that are not zero. */
+/** The indices of inputs that are not zero. */
 let places = new Int32Array(64)
 
 /**
- * The gradient of a layer from its deltas and its inputs: `factor` · δxᵀ for the weights, `factor` · δ for the biases.
+ * Computes the gradient of a layer from its deltas δ and its inputs x: `factor` · δxᵀ for the weights, `factor` · δ for the
+ * biases.
  *
- * @param isFirst whether it is written, or added to what is there
+ * @param isFirst whether the gradient is written to `weights` and `biases`, or added to them
  */
 export function outerProduct(
   weights: Float32Array,
@@ -21,7 +22,7 @@ export function outerProduct(
 ): void {
   const rows = biases.length
   const columns = weights.length / rows
-  // Pictures are mostly empty. What is not finite in a delta is noticed in the biases, whatever its inputs.
+  // Pictures are mostly empty. A delta that is not finite shows in the biases, whatever its inputs.
   const count = columns < sparseColumns ? columns : findPlaces(inputs, columns)
   const isSparse = 2 * count < columns
   if (isSparse && isFirst) weights.fill(0)
@@ -47,14 +48,14 @@ function findPlaces(inputs: Numbers, columns: number): number {
   return count
 }
 
-/** ½ Σ x² */
+/** Returns ½ Σ x². */
 export function halfSquares(values: Numbers): number {
   let sum = 0
   for (let i = 0; i < values.length; i++) sum += values[i]! * values[i]!
   return sum / 2
 }
 
-/** Σ `factor` · x of rows into one array, written or added. */
+/** Writes `factor` · x of rows to one array if `isFirst`; otherwise adds it. */
 export function gatherRows(
   to: Float32Array,
   rows: readonly Numbers[],

@@ -1,9 +1,9 @@
-import { InducedMetricError } from '@induced-metric/core'
+import { shapeError } from '@induced-metric/core/adapter'
 import type { DenseNetwork, Numbers } from '../network.js'
 
 type CalculateDeltas = NonNullable<DenseNetwork['calculateDeltas']>
 
-/** The stock methods that propagate errors back, down to deltas of the inputs that nothing reads. */
+/** The stock methods that propagate errors back, down to deltas of the inputs, which nothing reads. */
 const stockNames = [
   '_calculateDeltasSigmoid',
   '_calculateDeltasRelu',
@@ -12,8 +12,11 @@ const stockNames = [
 ] as const
 
 /**
- * A network's `calculateDeltas` without what is not needed or not right: the deltas of the input layer, which are half
- * of the work, and those of a leaky-relu that is differentiated as another. A method that is not brain.js's own is left as it is.
+ * Returns a network's `calculateDeltas` without its superfluous and its wrong parts: the deltas of the input layer, which are
+ * half of the work, and those of a leaky-relu that is differentiated as another one. A method that is not brain.js's own is
+ * called as it is.
+ *
+ * @param isExact whether the wrong leaky-relu is corrected
  */
 export function deltasOf(
   network: DenseNetwork,
@@ -41,17 +44,16 @@ export function deltasOf(
   }
 }
 
-/** Throws ERR_SHAPE for a pattern whose output lacks numbers: brain.js reads on, and computes NaN. */
+/** Throws ERR_SHAPE for a pattern whose output lacks numbers: brain.js would read past its end, and compute NaN. */
 function checkTarget({ outputLayer, sizes }: DenseNetwork, target: Numbers): void {
   const size = sizes![outputLayer!]!
   if (target.length >= size) return
-  throw new InducedMetricError(
-    'ERR_SHAPE',
+  throw shapeError(
     `the output of a pattern must have ${size} numbers, as the network's output layer has, given ${target.length}`,
   )
 }
 
-/** Has the network believe that it has no inputs: its loops then leave their layer out. */
+/** Makes the network believe that it has no inputs: its loops then leave out their layer. */
 function withoutInputs(network: DenseNetwork, calculate: CalculateDeltas, target: Numbers): void {
   const sizes = network.sizes!
   const inputs = sizes[0]!

@@ -1,8 +1,9 @@
 import type { Transformation } from '@induced-metric/core'
 import type { GroupOf } from '@induced-metric/core/adapter'
-import type { Training } from '../batches.js'
+import type { Batches } from '../batches.js'
+import type { Hooks } from '../hooks.js'
 
-/** The options of `useOptimizer`, defaults filled in. */
+/** The options of `useOptimizer`, with their defaults. */
 export interface Settings {
   readonly transformation: Transformation
   readonly batchSize: number
@@ -10,12 +11,8 @@ export interface Settings {
   readonly groupOf: GroupOf | undefined
 }
 
-/** A network that trains with an optimiser. */
+/** A network that trains with an optimiser. Releasing the batches, then the hooks, makes it a stock network again. */
 export interface Attachment {
-  readonly training: Training
-  /** Makes the network a stock one again. */
-  readonly detach: () => void
+  readonly batches: Batches
+  readonly hooks: Pick<Hooks<object>, 'release'>
 }
-
-/** The networks that have an optimiser. */
-export const attached = new WeakSet()

@@ -1,25 +1,23 @@
-import { InducedMetricError } from '@induced-metric/core'
-import { withGroups } from '@induced-metric/core/adapter'
+import { unsupported, withGroups, type AdoptableParameter } from '@induced-metric/core/adapter'
+import { Batches } from '../batches.js'
 import { gatherRows, halfSquares } from '../gradients/arithmetic.js'
-import type { Attachment, Settings } from './attachment.js'
-import { createHooks } from '../hooks.js'
+import { createHooks, type Hooks } from '../hooks.js'
 import type { Layer, LayeredNetwork, Numbers } from '../network.js'
-import { turn } from '../platform.js'
-import type { Tensor } from '../parameter.js'
-import { createTraining } from '../batches.js'
+import { repeatByTurns } from '../platform.js'
+import type { Attachment, Settings } from './attachment.js'
 
 /** Attaches to a `FeedForward` network (2.x). */
 export function attachLayered(network: LayeredNetwork, settings: Settings): Attachment {
   const hooks = createHooks(network)
-  const training = createTraining(
+  const batches = new Batches(
     settings.transformation,
     {
-      holder: () => network._model,
-      tensors: () => (network._model ? withGroups(layeredTensors(network), settings.groupOf) : undefined),
+      owner: () => network._model,
+      parameters: () => (network._model ? withGroups(parametersOf(network), settings.groupOf) : undefined),
       gradients(own, isFirst, weight) {
         network._model!.forEach(({ deltas }, index) => {
           gatherRows(own[index]!, deltas, weight, isFirst)
-          // The layer adds up until it is given other weights, which ours never are.
+          // The layer adds up until its weights are replaced, and ours never are.
           for (const row of deltas) row.fill(0)
         })
         return own
@@ -28,71 +26,55 @@ export function attachLayered(network: LayeredNetwork, settings: Settings): Atta
     settings.batchSize,
   )
 
-  const repair = createTargetRepair()
-  /** The loss of what was propagated back since the weights were adjusted; of two patterns the deltas are no sum, nor known. */
-  let told: { readonly loss: number | undefined } | undefined
+  const repairTarget = createTargetRepair(hooks)
+  /**
+   * The loss of the pattern that was propagated back since the weights were adjusted. If there were two, their loss is not
+   * known: the deltas are no sum.
+   */
+  let propagated: { readonly loss: number | undefined } | undefined
   hooks.replace('_calculateDeltas', (stock) => (target) => {
-    if (settings.exactGradients) repair.apply(network._outputLayer!)
+    if (settings.exactGradients) repairTarget(network._outputLayer!)
     stock().call(network, target)
     const { errors = [] } = network._outputLayer!
-    told = { loss: told ? undefined : errors.reduce((sum, row) => sum + halfSquares(row), 0) }
+    propagated = { loss: propagated ? undefined : errors.reduce((sum, row) => sum + halfSquares(row), 0) }
   })
   hooks.replace('adjustWeights', () => () => {
-    const output = network._outputLayer!
-    if (!isTarget(output)) {
-      throw new InducedMetricError(
-        'ERR_NOT_SUPPORTED',
+    if (!isTarget(network._outputLayer!))
+      throw unsupported(
         'the last layer must be layer.target() or layer.output(): the loss of others is not known',
       )
-    }
-    const { loss } = told ?? {}
-    told = undefined
-    training.add(loss)
+    const { loss } = propagated ?? {}
+    propagated = undefined
+    batches.add(loss)
   })
-  hooks.replace('_calculateTrainingError', (stock) => (data) => {
-    const error = stock().call(network, data)
-    training.flush()
-    return error
-  })
-  hooks.replace('_trainPatterns', (stock) => (data) => {
-    stock().call(network, data)
-    training.flush()
-  })
-  // In the stock one an error in the middle of a training ends the process.
+  hooks.replace(
+    '_calculateTrainingError',
+    (stock) => (data) => batches.epoch(() => stock().call(network, data)),
+  )
+  hooks.replace('_trainPatterns', (stock) => (data) => batches.epoch(() => stock().call(network, data)))
+  // With the stock method, an error in the middle of a training ends the process.
   hooks.replace('trainAsync', () => async (data, options = {}) => {
     const { preparedData, status, endTime } = network._prepTraining(data, options)
     const calculateError = (): number => network._calculateTrainingError(preparedData!)
     const trainPatterns = (): void => network._trainPatterns(preparedData!)
-    await turn()
-    while (network._trainingTick(status, endTime, calculateError, trainPatterns)) await turn()
+    await repeatByTurns(() => network._trainingTick(status, endTime, calculateError, trainPatterns))
     return status
   })
-
-  return {
-    training,
-    detach() {
-      try {
-        training.release()
-      } finally {
-        hooks.release()
-        repair.undo()
-      }
-    },
-  }
+  return { batches, hooks }
 }
 
-function layeredTensors({ layers, _model: model }: LayeredNetwork): Tensor[] {
-  return model!.map((layer): Tensor => {
+function parametersOf({ layers, _model: model }: LayeredNetwork): AdoptableParameter[] {
+  return model!.map((layer): AdoptableParameter => {
+    const place = layers!.indexOf(layer)
     if (!isMatrix(layer)) {
-      throw new InducedMetricError(
-        'ERR_NOT_SUPPORTED',
-        `the trained layer ${layer.settings.id ?? layers!.indexOf(layer)} is no matrix of single precision in this ` +
+      throw unsupported(
+        `the trained layer ${layer.settings.id ?? place} is no matrix of single precision in this ` +
           "process's memory: layers with a depth, or on a GPU, cannot be trained by this adapter",
       )
     }
     const { width, height } = layer
     return {
-      name: `layers.${layers!.indexOf(layer)}`,
+      name: `layers.${place}`,
       shape: width === 1 ? [height] : [height, width],
       rows: height,
       get: (row) => layer.weights[row],
@@ -101,35 +83,34 @@ function layeredTensors({ layers, _model: model }: LayeredNetwork): Tensor[] {
   })
 }
 
-/** Whether a layer only compares with the target, as opposed to what computes something of its own first. */
-function isTarget({ errors, predictKernel }: Layer): boolean {
-  return errors !== undefined && (predictKernel ?? null) === null
-}
-
-/** The target layer of a network with several outputs compares all of them with the first number of the target. */
-function createTargetRepair(): { apply(layer: Layer): void; undo(): void } {
-  let repaired: Layer | undefined
-  let stock: Layer['compareKernel']
-  const compare = (outputs: readonly Numbers[], target: Numbers): Numbers[] =>
-    outputs.map((row, index) => Float32Array.of(row[0]! - target[index]!))
-  return {
-    apply(layer) {
-      if (layer.compareKernel === compare || !isTarget(layer) || layer.width !== 1 || layer.height === 1)
-        return
-      repaired = layer
-      stock = layer.compareKernel
-      layer.compareKernel = compare
-    },
-    undo() {
-      if (repaired?.compareKernel === compare) repaired.compareKernel = stock
-    },
-  }
-}
-
 function isMatrix({ weights, height, width }: Layer): boolean {
   return (
     Array.isArray(weights) &&
     weights.length === height &&
     weights.every((row) => (row instanceof Float32Array || Array.isArray(row)) && row.length === width)
   )
+}
+
+/** Whether a layer only compares with the target: others compute something of their own first. */
+function isTarget({ errors, predictKernel }: Layer): boolean {
+  return errors !== undefined && (predictKernel ?? null) === null
+}
+
+/**
+ * Returns a function that repairs the target layer of a network with several outputs, which compares all of them with the
+ * first number of the target.
+ */
+function createTargetRepair(hooks: Pick<Hooks<never>, 'onRelease'>): (layer: Layer) => void {
+  let revert = (): void => undefined
+  hooks.onRelease(() => revert())
+  const compare = (outputs: readonly Numbers[], target: Numbers): Numbers[] =>
+    outputs.map((row, index) => Float32Array.of(row[0]! - target[index]!))
+  return (layer) => {
+    const { compareKernel: stock, width, height } = layer
+    if (stock === compare || !isTarget(layer) || width !== 1 || height === 1) return
+    layer.compareKernel = compare
+    revert = () => {
+      if (layer.compareKernel === compare) layer.compareKernel = stock
+    }
+  }
 }

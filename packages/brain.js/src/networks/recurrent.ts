@@ -1,64 +1,45 @@
-import { withGroups } from '@induced-metric/core/adapter'
+import type { ParameterInfo } from '@induced-metric/core'
+import { withGroups, type AdoptableParameter } from '@induced-metric/core/adapter'
+import { Batches, type GradientSource } from '../batches.js'
 import { gatherRows, halfSquares } from '../gradients/arithmetic.js'
-import type { Attachment, Settings } from './attachment.js'
+import { createTape } from '../gradients/tape.js'
 import { createHooks } from '../hooks.js'
 import type { Equation, Matrix, Numbers, RecurrentNetwork, Sequence } from '../network.js'
-import { createTape } from '../gradients/tape.js'
-import type { Tensor } from '../parameter.js'
-import { createTraining } from '../batches.js'
+import type { Attachment, Settings } from './attachment.js'
 
-/** A matrix of a recurrent network as a tensor. */
-export type MatrixTensor = Omit<Tensor, 'rows' | 'get' | 'set' | 'setGradient'> & { readonly matrix: Matrix }
+/** A matrix of a recurrent network as a parameter. */
+export type MatrixParameter = ParameterInfo & { readonly matrix: Matrix }
 
-/** What is told of a recurrent network: its matrices, and the loss of the sequence it has just been run over. */
+/** Describes recurrent networks: their matrices, and the loss of the sequence that was run last. */
 export interface Description {
-  readonly matrices: (network: RecurrentNetwork) => readonly MatrixTensor[]
+  readonly matrices: (network: RecurrentNetwork) => readonly MatrixParameter[]
   readonly loss: (network: RecurrentNetwork, sequence: Sequence) => number | undefined
 }
 
 /** The six recurrent classes of brain.js. */
-const described: Description = { matrices: matricesOf, loss: lossOf }
+const brainClasses: Description = { matrices: matricesOf, loss: lossOf }
 
 /** Attaches to an `RNN`, `LSTM` or `GRU`, or one of their time-step forms. */
 export function attachRecurrent(
   network: RecurrentNetwork,
   settings: Settings,
-  { matrices, loss }: Description = described,
+  { matrices, loss }: Description = brainClasses,
 ): Attachment {
-  const { transformation, batchSize, exactGradients, groupOf } = settings
+  const { transformation, batchSize, exactGradients } = settings
   const hooks = createHooks(network)
   const tape = createTape()
+  const batches = new Batches(transformation, recurrentSource(network, settings, matrices), batchSize)
   let sequence: Sequence = []
-  let trained: readonly Matrix[] = []
-  /** The loss of what was propagated back last: another sequence may be run before the weights are adjusted. */
-  let told: { readonly loss: number | undefined } | undefined
-
-  const training = createTraining(
-    transformation,
-    {
-      holder: () => network.model,
-      tensors() {
-        if (!network.model || network.model.isInitialized === false) return undefined
-        const found = matrices(network)
-        trained = found.map(({ matrix }) => matrix)
-        return withGroups(
-          found.map((tensor) => tensorOf(tensor, batchSize === 1)),
-          groupOf,
-        )
-      },
-      gradients(own, isFirst, weight) {
-        // One sequence at a time, the network's deltas lie on the optimiser's memory themselves.
-        if (batchSize === 1) return trained.map(({ deltas }) => deltas as Float32Array)
-        trained.forEach(({ deltas }, index) => gatherRows(own[index]!, [deltas], weight, isFirst))
-        return own
-      },
-    },
-    batchSize,
-  )
+  /** The loss of the sequence that was propagated back: another may be run before the weights are adjusted. */
+  let propagated: { readonly loss: number | undefined } | undefined
+  /** The number of sequences in an epoch of `train`, and how many it has trained on. 0 outside of `train`. */
+  let [epoch, trained] = [0, 0]
 
   hooks.replace('trainPattern', (stock) => (input, logErrorRate) => {
     sequence = input
-    return stock().call(network, input, logErrorRate)
+    const error = stock().call(network, input, logErrorRate)
+    if (epoch > 0 && ++trained % epoch === 0) batches.flush()
+    return error
   })
   hooks.replace('backpropagate', (stock) => (input) => {
     if (input !== undefined) sequence = input
@@ -66,61 +47,72 @@ export function attachRecurrent(
       const { allMatrices } = network.model!
       tape.run(equationsOf(network, sequence), allMatrices, network.initialLayerInputs)
     } else stock().call(network, input)
-    told = { loss: loss(network, sequence) }
+    propagated = { loss: loss(network, sequence) }
   })
   hooks.replace('adjustWeights', () => () => {
-    const known = told ?? { loss: loss(network, sequence) }
-    told = undefined
-    training.add(known.loss)
+    const known = propagated ?? { loss: loss(network, sequence) }
+    propagated = undefined
+    batches.add(known.loss)
   })
   if (batchSize > 1) {
     hooks.replace('train', (stock) => (data, options) => {
-      let epoch = data.length
-      let count = 0
-      const inner = createHooks(network)
-      // The time-step classes may make fewer sequences of the data than it has elements.
-      inner.replace('formatData', (stock) => (given) => {
-        const formatted = stock().call(network, given)
-        epoch = formatted.length
-        return formatted
-      })
-      inner.replace('trainPattern', (stock) => (input, logErrorRate) => {
-        const error = stock().call(network, input, logErrorRate)
-        if (++count % epoch === 0) training.flush()
-        return error
-      })
+      epoch = data.length
+      trained = 0
       try {
         return stock().call(network, data, options)
       } finally {
-        inner.release()
+        epoch = 0
       }
     })
+    // The time-step classes may make fewer sequences of the data than it has elements.
+    hooks.replace('formatData', (stock) => (given) => {
+      const formatted = stock().call(network, given)
+      if (epoch > 0) epoch = formatted.length
+      return formatted
+    })
   }
+  return { batches, hooks }
+}
 
+function recurrentSource(
+  network: RecurrentNetwork,
+  { batchSize, groupOf }: Settings,
+  matrices: Description['matrices'],
+): GradientSource {
+  let trained: readonly Matrix[] = []
+  // If a batch is one sequence, the network's deltas are in the optimiser's memory themselves.
+  const adoptsDeltas = batchSize === 1
   return {
-    training,
-    detach() {
-      try {
-        training.release()
-      } finally {
-        hooks.release()
-      }
+    owner: () => network.model,
+    parameters() {
+      if (!network.model || network.model.isInitialized === false) return undefined
+      const found = matrices(network)
+      trained = found.map(({ matrix }) => matrix)
+      return withGroups(
+        found.map((parameter) => parameterOf(parameter, adoptsDeltas)),
+        groupOf,
+      )
+    },
+    gradients(own, isFirst, weight) {
+      if (adoptsDeltas) return trained.map(({ deltas }) => deltas as Float32Array)
+      trained.forEach(({ deltas }, index) => gatherRows(own[index]!, [deltas], weight, isFirst))
+      return own
     },
   }
 }
 
-function tensorOf({ matrix, ...info }: MatrixTensor, seatsDeltas: boolean): Tensor {
+function parameterOf({ matrix, ...info }: MatrixParameter, adoptsDeltas: boolean): AdoptableParameter {
   return {
     ...info,
     rows: 1,
     get: () => matrix.weights,
     set: (_, array) => (matrix.weights = array),
-    ...(seatsDeltas && {
+    ...(adoptsDeltas && {
       setGradient(array: Float32Array) {
         // The gradient of the very first sequence is there already.
         const { deltas } = matrix as { deltas: Numbers | null }
         if (deltas === null) return
-        // Views of a memory that has since grown have no elements; what they showed is still there.
+        // Old views have no elements after the memory has grown. Their values are in the new ones already.
         if (deltas.length === array.length) array.set(deltas)
         matrix.deltas = array
       },
@@ -128,31 +120,31 @@ function tensorOf({ matrix, ...info }: MatrixTensor, seatsDeltas: boolean): Tens
   }
 }
 
-function matricesOf({ model }: RecurrentNetwork): MatrixTensor[] {
+function matricesOf({ model }: RecurrentNetwork): MatrixParameter[] {
   const { input, hiddenLayers, outputConnector, output } = model!
-  const tensors: MatrixTensor[] = []
-  const add = (name: string, matrix: Matrix): void => {
-    // A single column is a vector, as biases are, to what treats matrices in a way of their own.
+  const named: [name: string, matrix: Matrix][] = hiddenLayers.flatMap((layer, index) =>
+    Object.entries(layer).map(([name, matrix]): [string, Matrix] => [
+      `hiddenLayers.${index}.${name}`,
+      matrix,
+    ]),
+  )
+  if (input) named.unshift(['input', input])
+  named.push(['outputConnector', outputConnector], ['output', output])
+  return named.map(([name, matrix]) => {
     const { rows, columns } = matrix
-    tensors.push({ name, shape: columns === 1 ? [rows] : [rows, columns], matrix })
-  }
-  if (input) add('input', input)
-  hiddenLayers.forEach((layer, index) => {
-    for (const [name, matrix] of Object.entries(layer)) add(`hiddenLayers.${index}.${name}`, matrix)
+    // A single column is a vector, as biases are: some bases treat matrices differently.
+    return { name, shape: columns === 1 ? [rows] : [rows, columns], matrix }
   })
-  add('outputConnector', outputConnector)
-  add('output', output)
-  return tensors
 }
 
-/** The equations that a sequence went through. */
+/** The equations that took part in a sequence. */
 function equationsOf(network: RecurrentNetwork, sequence: Sequence): Equation[] {
   return network.model!.equations.slice(0, placesOf(network, sequence))
 }
 
 function placesOf(network: RecurrentNetwork, sequence: Sequence): number {
   if ('input' in sequence) return sequence.input.length + sequence.output.length - 1
-  // Tokens have a start before them, and their last predicts the end; values only predict one another.
+  // A start precedes the tokens, and the last token predicts the end; values only predict one another.
   return isTimeStep(network) ? Math.max(sequence.length - 1, 0) : sequence.length + 1
 }
 
@@ -174,7 +166,7 @@ function lossOf(network: RecurrentNetwork, sequence: Sequence): number {
   return loss
 }
 
-/** −ln of the probability that the softmax of `logits` gives to `target`. */
+/** −ln of the probability of `target` under the softmax of `logits`. */
 function surprise(logits: Numbers, target: number): number {
   let largest = -Infinity
   for (let i = 0; i < logits.length; i++) largest = Math.max(largest, logits[i]!)

@@ -1,20 +1,16 @@
+import type { Batches } from '../batches.js'
 import type { Hooks } from '../hooks.js'
 import type { DenseNetwork } from '../network.js'
 
 /**
- * Finds the end of an epoch of a `TrainStream` (1.6.1), which trains pattern by pattern and does not tell its network.
- * In its first pass it shows the network every pattern without training on it; so many make an epoch.
+ * Ends a batch with each epoch of a `TrainStream` (1.6.1), which trains pattern by pattern and does not tell its network
+ * where an epoch ends. In its first pass it shows the network every pattern without training on it: as many patterns make
+ * an epoch.
  */
-export function watchStream(
-  network: DenseNetwork,
-  hooks: Hooks<DenseNetwork>,
-  onEpoch: () => void,
-): { pause<T>(body: () => T): T } {
+export function flushAfterStream(network: DenseNetwork, hooks: Hooks<DenseNetwork>, batches: Batches): void {
   let shown = 0
   let size = 0
   let trained = 0
-  let isPaused = false
-
   hooks.replace('addFormat', (stock) => (data) => {
     shown++
     stock().call(network, data)
@@ -25,18 +21,8 @@ export function watchStream(
       shown = trained = 0
     }
     const error = stock().call(network, value, logErrorRate)
-    if (!isPaused && size > 0 && ++trained % size === 0) onEpoch()
+    // Patterns of a list are not counted: its end is known.
+    if (!batches.isInEpoch && size > 0 && ++trained % size === 0) batches.flush()
     return error
   })
-  return {
-    /** Leaves patterns uncounted that come from a list: who walks the list knows its end. */
-    pause(body) {
-      isPaused = true
-      try {
-        return body()
-      } finally {
-        isPaused = false
-      }
-    },
-  }
 }

@@ -59,7 +59,7 @@ function createSession(network, attach, transformation, parameters) {
 
   /** @type {number | undefined} */
   let loss
-  const { training, detach } = attach(
+  const { batches, hooks } = attach(
     network,
     { transformation, batchSize: 1, exactGradients: true, groupOf: undefined },
     {
@@ -71,8 +71,9 @@ function createSession(network, attach, transformation, parameters) {
       loss: () => loss,
     },
   )
-  // Before any step, it only moves the weights.
-  training.flush()
+  const { optimizer } = batches
+  // Before any step, this only moves the weights.
+  batches.flush()
 
   return {
     step(gradients, options = {}) {
@@ -83,7 +84,7 @@ function createSession(network, attach, transformation, parameters) {
           `${matrices.length} matrices need as many gradients, given ${gradients.length}`,
         )
       }
-      training.flush()
+      batches.flush()
       loss = options.loss
       const own = matrices.map(({ deltas }) => deltas)
       matrices.forEach((matrix, i) => place(matrix, gradients[i] ?? null))
@@ -95,13 +96,16 @@ function createSession(network, attach, transformation, parameters) {
           if (matrix.deltas === gradients[i]) matrix.deltas = own[i] ?? matrix.deltas
         })
       }
-      return training.report
+      return optimizer.report
     },
     read: () => matrices.map(({ weights }) => Float32Array.from(weights)),
-    slots: () => Object.fromEntries(training.save().parameters.map(({ name, slots }) => [name, slots])),
-    save: () => core.encodeCheckpoint(training.save()),
-    load: (bytes) => training.load(bytes),
-    dispose: detach,
+    slots: () => Object.fromEntries(optimizer.save().parameters.map(({ name, slots }) => [name, slots])),
+    save: () => core.encodeCheckpoint(optimizer.save()),
+    load: (bytes) => batches.load(bytes),
+    dispose() {
+      batches.release()
+      hooks.release()
+    },
   }
 }
 

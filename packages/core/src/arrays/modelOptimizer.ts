@@ -1,38 +1,43 @@
 import type { TypedArray } from '../dtype.js'
-import { createOptimizer } from './optimizer.js'
-import type { Optimizer, Parameter } from './types.js'
+import { disposedError } from '../errors.js'
+import { checkLearningRate, learningRateAt } from '../step/learningRate.js'
+import type { StepReport } from '../step/report.js'
+import { checkTransformation } from '../transformation/transformation.js'
 import type { Transformation } from '../transformation/types.js'
+import { Follower, type FollowedModel, type FollowingOptimizer, type ModelParameters } from './follower.js'
+import { createOptimizer } from './optimizer.js'
+import type { Optimizer, OptimizerOptions } from './types.js'
 
 /** An optimiser of whatever weights a model has. */
-export interface ModelOptimizer<P extends Parameter = Parameter> extends Pick<
-  Optimizer,
-  | 'step'
-  | 'report'
-  | 'learningRate'
-  | 'fixedLearningRate'
-  | 'withAveragedWeights'
-  | 'save'
-  | 'load'
-  | 'dispose'
-> {
+export interface ModelOptimizer<R extends ModelParameters>
+  extends
+    FollowingOptimizer<R>,
+    Pick<Optimizer, 'learningRate' | 'fixedLearningRate' | 'withAveragedWeights'> {
   /**
-   * Looks whether the model has other arrays than before, and then starts over: a new optimiser, of those. Call it before
-   * gradients are taken from the model; `save` and `load` do so by themselves.
+   * Takes one step, as the `step` of an {@link Optimizer} does. Those of the arrays in `gradients` that are given are not
+   * copied.
    *
-   * @returns the model's parameters as they are now
-   * @throws what `createOptimizer` throws; the optimiser is then as before
+   * @throws what the `step` of an optimiser throws; ERR_CHECKPOINT while the model has no parameters
    */
-  follow(): readonly P[]
+  step(gradients: readonly (TypedArray | null)[], options?: { readonly loss?: number }): StepReport
+  /** Of an adopted model: an array per parameter to write its gradient to. Ask again after every step. */
+  readonly gradients: readonly Float32Array[]
 }
 
 /**
  * Creates an optimiser over the arrays of a model that may be given others at any time, by being initialised or loaded
- * anew. It goes by the arrays themselves: new values in the same arrays are the same weights. A learning rate that was set
- * stays set where it starts over.
+ * anew. It compares the arrays themselves: new values in the same arrays are the same weights. A learning rate that was set
+ * stays set when it starts over.
+ *
+ * The arrays stay where they are if `model` is a function. The parameters of an adoptable model, in an array each or in one
+ * per row, move to the optimiser's memory when the model is first followed, and the model uses views of it: a step then
+ * copies nothing. The optimiser starts over when all arrays or their owner have been replaced; single arrays are taken over.
  *
  * @param transformation what `inducedMetric` returned
- * @param parametersOf the model's parameters as they are now, always in the same order
- * @throws what `createOptimizer` throws
+ * @param model a function that returns the model's parameters as they are now, always in the same order, or an adoptable model
+ * @param options `memory`, for an adoptable model: the `WebAssembly.Memory` to move to
+ * @throws what `createOptimizer` throws, here if `model` is a function; ERR_NOT_SUPPORTED when arrays to be adopted are not in
+ *   single precision, when they are first followed
  *
  * @example
  * ```ts
@@ -48,64 +53,112 @@ export interface ModelOptimizer<P extends Parameter = Parameter> extends Pick<
  * optimizer.follow()
  * console.log(optimizer.report.step) // 0
  * ```
+ *
+ * @example
+ * A model with an array per row, which is adopted:
+ *
+ * ```ts
+ * import { adam, inducedMetric } from '@induced-metric/core'
+ * import { createModelOptimizer } from '@induced-metric/core/adapter'
+ *
+ * const layer = { rows: [new Float32Array([1, -2]), new Float32Array([3, 4])] }
+ * const optimizer = createModelOptimizer(inducedMetric(adam(), { learningRate: 0.1 }), {
+ *   owner: () => layer,
+ *   parameters: () => [
+ *     {
+ *       name: 'weights',
+ *       shape: [2, 2],
+ *       rows: 2,
+ *       get: (row) => layer.rows[row],
+ *       set: (row, array) => (layer.rows[row] = array),
+ *     },
+ *   ],
+ * })
+ * optimizer.follow()
+ * optimizer.gradients[0]!.set([2, -4, 6, 8])
+ * optimizer.step(optimizer.gradients)
+ * console.log(layer.rows[1]) // updated
+ * ```
  */
-export function createModelOptimizer<P extends Parameter>(
+export function createModelOptimizer<R extends ModelParameters>(
   transformation: Transformation,
-  parametersOf: () => readonly P[],
-): ModelOptimizer<P> {
-  let arrays: TypedArray[]
-  const start = (parameters: readonly P[]): Optimizer => {
-    const started = createOptimizer(transformation, parameters)
-    arrays = parameters.map(({ data }) => data)
-    return started
-  }
-  let optimizer = start(parametersOf())
-  let isDisposed = false
-  const follow = (): readonly P[] => {
-    const parameters = parametersOf()
-    const isSame = parameters.every(({ data }, i) => isSameMemory(data, arrays[i]))
-    if (isDisposed || (isSame && parameters.length === arrays.length)) return parameters
-    const before = optimizer
-    optimizer = start(parameters)
-    if (before.fixedLearningRate !== undefined) optimizer.learningRate = before.fixedLearningRate
-    before.dispose()
-    return parameters
-  }
-  return {
-    get report() {
-      return optimizer.report
-    },
-    get learningRate() {
-      return optimizer.learningRate
-    },
-    set learningRate(value) {
-      optimizer.learningRate = value
-    },
-    get fixedLearningRate() {
-      return optimizer.fixedLearningRate
-    },
-    follow,
-    step: (gradients, options) => optimizer.step(gradients, options),
-    withAveragedWeights(evaluate) {
-      follow()
-      return optimizer.withAveragedWeights(evaluate)
-    },
-    save() {
-      follow()
-      return optimizer.save()
-    },
-    load(checkpoint) {
-      follow()
-      optimizer.load(checkpoint)
-    },
-    dispose() {
-      isDisposed = true
-      optimizer.dispose()
-    },
-  }
+  model: FollowedModel<R>,
+  options: Pick<OptimizerOptions, 'memory'> = {},
+): ModelOptimizer<R> {
+  checkTransformation(transformation)
+  return new FollowingModelOptimizer(transformation, model, options)
 }
 
-/** Whether two arrays are views of the same elements. */
-function isSameMemory(a: TypedArray, b: TypedArray | undefined): boolean {
-  return a.buffer === b?.buffer && a.byteOffset === b.byteOffset && a.byteLength === b.byteLength
+// A class, as V8 keeps a literal that has accessors as a table, which every step would be looked up in.
+class FollowingModelOptimizer<R extends ModelParameters> implements ModelOptimizer<R> {
+  readonly #follower: Follower<R, Optimizer>
+  readonly #transformation: Transformation
+  /** The learning rate that was set. It outlives the optimisers. */
+  #rate: number | undefined
+
+  constructor(
+    transformation: Transformation,
+    model: FollowedModel<R>,
+    options: Pick<OptimizerOptions, 'memory'>,
+  ) {
+    this.#transformation = transformation
+    this.#follower = new Follower<R, Optimizer>(model, (parameters, adopt) => {
+      const optimizer = createOptimizer(transformation, parameters, { ...options, adopt })
+      if (this.#rate !== undefined) optimizer.learningRate = this.#rate
+      return { optimizer, memory: optimizer }
+    })
+  }
+
+  get report(): StepReport {
+    return this.#follower.report
+  }
+
+  get gradients(): readonly Float32Array[] {
+    return this.#follower.adoption?.gradients ?? []
+  }
+
+  get learningRate(): number {
+    return this.#follower.optimizer?.learningRate ?? learningRateAt(this.#transformation, this.#rate, 1)
+  }
+
+  set learningRate(value: number) {
+    const { optimizer, isDisposed } = this.#follower
+    if (isDisposed) throw disposedError()
+    checkLearningRate(value)
+    if (optimizer) optimizer.learningRate = value
+    this.#rate = value
+  }
+
+  get fixedLearningRate(): number | undefined {
+    return this.#rate
+  }
+
+  follow(): R {
+    return this.#follower.follow()
+  }
+
+  step(gradients: readonly (TypedArray | null)[], options?: { readonly loss?: number }): StepReport {
+    const follower = this.#follower
+    const report = (follower.optimizer ?? follower.existing('step')).step(gradients, options)
+    follower.adoption?.refresh()
+    return report
+  }
+
+  withAveragedWeights<T>(evaluate: () => T): T {
+    return this.#follower.existing('withAveragedWeights').withAveragedWeights(evaluate)
+  }
+
+  save(): ReturnType<Optimizer['save']> {
+    return this.#follower.save()
+  }
+
+  load(checkpoint: Parameters<Optimizer['load']>[0]): void {
+    const optimizer = this.#follower.existing('load')
+    optimizer.load(checkpoint)
+    this.#rate = optimizer.fixedLearningRate
+  }
+
+  dispose(): void {
+    this.#follower.dispose()
+  }
 }

@@ -59,7 +59,7 @@ export function createOptimizer(
     memory: 'any',
     adopt: 'boolean',
     others: 'function',
-    helper: 'any',
+    worker: 'any',
   })
   checkList(parameters)
   const createEngine = chooseEngine(options)

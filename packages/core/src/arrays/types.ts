@@ -2,7 +2,7 @@ import type { Checkpoint } from '../checkpoint/checkpoint.js'
 import type { Slots, TypedArray } from '../dtype.js'
 import type { Engine } from '../engines/engine.js'
 import type { WasmMemory } from '../engines/wasm/memory.js'
-import type { Helper } from '../engines/wasm/threads/host.js'
+import type { OptimizerWorker } from '../engines/wasm/threads/protocol.js'
 import type { StepReport } from '../step/report.js'
 import type { ParameterInfo } from '../transformation/types.js'
 
@@ -150,12 +150,12 @@ export interface OptimizerOptions {
    */
   readonly others?: () => readonly ParameterInfo[]
   /**
-   * A `Worker`, of a browser or of `node:worker_threads`, in which {@link assist} was called: a second thread for the wasm
-   * engine, which takes a part of the work from a million parameters on and sleeps otherwise. It is worth it where a core
-   * has nothing else to do, and a loss where none is free. The engine's memory is shared with it, and views of it
-   * are ones of a `SharedArrayBuffer`, which a page has only if it is isolated from other origins; a `memory` that is given
-   * has to be shared, too. A worker that is not up yet, or busy, holds no step up. Dispose of optimisers before you end their
-   * helper: a step that it is ended in waits ten seconds for it and throws ERR_DISPOSED. `muon` does without.
+   * A `Worker`, of a browser or of `node:worker_threads`, in which `serveOptimizers` was called: a second thread for
+   * the wasm engine. It takes a part of steps on a million parameters and more, and sleeps otherwise. Steps are faster if a
+   * core is idle, and slower if none is. The worker shares the engine's memory, whose views are then views of a
+   * `SharedArrayBuffer`. A page has that only if it is isolated from other origins. A given `memory` must be shared, too.
+   * Steps never wait for a worker that is starting or busy. Dispose of optimisers before you terminate their worker: a step
+   * during which it is terminated waits ten seconds for it, then throws ERR_DISPOSED. `muon` does not use it.
    */
-  readonly helper?: Helper
+  readonly worker?: OptimizerWorker
 }

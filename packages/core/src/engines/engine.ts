@@ -1,58 +1,58 @@
-import type { StepPlan } from '../step/plan.js'
-import type { Helper } from './wasm/threads/host.js'
-import type { WasmMemory } from './wasm/memory.js'
 import type { Slots, TypedArray } from '../dtype.js'
 import type { InitialSlots } from '../step/initialSlots.js'
 import type { Passes } from '../step/passes.js'
+import type { StepPlan } from '../step/plan.js'
+import type { WasmMemory } from './wasm/memory.js'
+import type { OptimizerWorker } from './wasm/threads/protocol.js'
 
 /** The arrays an engine works on, by parameter. */
 export interface EngineArrays {
   /** The parameters: the caller's own arrays, or views of the engine's memory. */
   readonly parameters: readonly TypedArray[]
-  /** To write gradients into; a step that is given them copies nothing. */
+  /** Arrays to write gradients into. A step copies nothing if it is given them. */
   readonly gradients: readonly TypedArray[]
   readonly slots: readonly Slots[]
 }
 
-/** What runs a plan on arrays. */
+/** Runs the steps of a plan on arrays. */
 export interface Engine extends Passes<TypedArray> {
   readonly kind: 'reference' | 'wasm'
   /**
-   * The arrays of the tensors as they are now: others after memory has grown. No accessors, as V8 keeps a literal that
-   * has some as a table, and looks everything in it up by name.
+   * The current arrays of the tensors. They are replaced when memory grows. This is no accessor, because V8 keeps a
+   * literal that has some as a table, and looks all its properties up by name.
    *
-   * @param lent those the caller gets, who may keep them: what they lie in is then given to no other caller
+   * @param exposed the arrays that the caller gets, and may keep: their memory is then given to no other caller
    */
-  arrays(lent?: keyof EngineArrays): EngineArrays
+  arrays(exposed?: keyof EngineArrays): EngineArrays
   /**
-   * Takes on parameters that the plan has at its end now.
+   * Adds parameters, which are the last ones of the new plan.
    *
-   * @param plan records all parameters, those there were in their places
+   * @param plan records all parameters, those already present at the same indices
    * @param added the arrays of the new ones
-   * @param initial the first values of their slots
-   * @returns the engine to go on with, where it is another: this one is disposed of then
-   * @throws ERR_NOT_SUPPORTED where there is no memory for them; then the engine is as it was
+   * @param initial the initial values of their slots
+   * @returns the engine to use from then on if it is another one: this one is then disposed of
+   * @throws ERR_NOT_SUPPORTED where there is no memory for them; then the engine is unchanged
    */
   add(plan: StepPlan, added: readonly TypedArray[], initial: readonly InitialSlots[]): Engine | undefined
   /**
-   * Gives memory back. Parameters that the engine has taken over stay where they are.
+   * Releases memory. Parameters that the engine has adopted stay where they are.
    *
-   * @returns the parameters, as `arrays` told them before
+   * @returns a function that returns the parameters, as `arrays` did
    */
   dispose(): () => EngineArrays['parameters']
 }
 
-/** Where an engine keeps parameters. */
+/** The memory and threads of an engine. */
 export interface EngineOptions {
-  /** The WebAssembly memory to work in, for an engine that does. */
+  /** The WebAssembly memory to work in, for an engine that uses one. */
   readonly memory?: WasmMemory
   /** A thread that shares the memory and takes a part of the work, for an engine that can share it. */
-  readonly helper?: Helper
-  /** Whether the engine may take the values over into memory of its own, leaving the given arrays alone thereafter. */
+  readonly worker?: OptimizerWorker
+  /** Whether the engine may copy the values to its own memory once, and never use the given arrays again. */
   readonly adopt?: boolean
 }
 
-/** Makes an engine for a plan. */
+/** Creates an engine for a plan. */
 export type EngineFactory = (
   plan: StepPlan,
   parameters: readonly TypedArray[],

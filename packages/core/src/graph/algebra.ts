@@ -1,15 +1,15 @@
 import { optionError, shapeError, show, unsupported } from '../errors.js'
 
 /**
- * The algebra a preconditioner or embedding is written in. Calling one of these functions computes nothing: it
- * returns a node of an expression graph, which every engine then lowers to its own arithmetic. Scalars (`shape:
- * 'scalar'`) broadcast over tensors; everything else must agree in shape.
+ * The algebra in which preconditioners and embeddings are written. Its functions compute nothing: they return nodes of an
+ * expression graph, which every engine lowers to its own arithmetic. Scalars (`shape: 'scalar'`) broadcast over tensors;
+ * other operands must have equal shapes.
  */
 
 /** An axis of a matrix parameter: `rows` and `columns` are those of the parameter itself. */
 export type Extent = 'rows' | 'columns'
 
-/** What an expression stands for: one number, an array of the parameter's shape, or a matrix. */
+/** The shape of an expression: one number, an array of the parameter's shape, or a matrix. */
 export type Shape = 'scalar' | 'tensor' | `${Extent},${Extent}`
 
 /** Operations that work element by element. */
@@ -29,37 +29,37 @@ export type ElementwiseOp =
 /** Operations defined on scalars only; engines evaluate them once per step, not per element. */
 export type ScalarOp = 'pow' | 'finite' | 'greater' | 'select'
 
-/** Operations that need a whole tensor before they can give a result. */
+/** Operations that need a whole tensor before they have a result. */
 export type BarrierOp = 'sum' | 'matmul' | 'transpose'
 
-/** Every operation a graph can hold. A lowering that lacks one fails when it is built, not when it runs. */
+/** Every operation of a graph. A lowering that lacks one fails when it is built, not when it runs. */
 export type Op = ElementwiseOp | ScalarOp | BarrierOp | 'constant' | 'input'
 
-/** A node of the expression graph. Make them with the functions of this module only. */
+/** A node of the expression graph. Create nodes only with the functions of this module. */
 export interface Expr {
   readonly op: Op
   readonly inputs: readonly Expr[]
   readonly shape: Shape
-  /** The number, for `constant`. */
+  /** The number of a `constant`. */
   readonly value?: number
-  /** The name, for `input`: `gradient`, `parameter`, `slot.m`, `learningRate`, … */
+  /** The name of an `input`: `gradient`, `parameter`, `slot.m`, `learningRate`, … */
   readonly name?: string
 }
 
 /** An expression, or a plain number that becomes a constant. */
 export type Operand = Expr | number
 
-/** A number known when the graph is recorded. */
+/** A number that is known when the graph is recorded. */
 export function literal(value: number): Expr {
   return { op: 'constant', inputs: [], shape: 'scalar', value }
 }
 
-/** A value supplied at run time under `name`. */
+/** A value that is supplied at run time under `name`. */
 export function input(name: string, shape: Shape): Expr {
   return { op: 'input', inputs: [], shape, name }
 }
 
-/** Whether an expression is the constant zero, as a hyperparameter that was given as `0` is. */
+/** Whether an expression is the constant zero, as is a hyperparameter given as `0`. */
 export function isZero(x: Expr): boolean {
   return x.op === 'constant' && x.value === 0
 }
@@ -84,7 +84,7 @@ function node(op: Op, inputs: readonly Expr[], shape: Shape): Expr {
   return { op, inputs, shape }
 }
 
-/** A scalar of constants is a constant: folded at recording, in double precision. */
+/** A scalar operation. On constants it is folded when it is recorded, in double precision. */
 function scalarNode(op: Op, inputs: readonly Expr[]): Expr {
   const values: number[] = []
   for (const x of inputs) {
@@ -117,8 +117,7 @@ export function sub(a: Operand, b: Operand): Expr {
 }
 
 /**
- * a · b. Scalar factors of a tensor are gathered into one, so that a chain of them costs one multiplication per
- * element.
+ * a · b. Scalar factors of a tensor are combined into one, so that a chain of them costs one multiplication per element.
  */
 export function mul(a: Operand, b: Operand): Expr {
   let x = expr(a)
@@ -141,12 +140,12 @@ export function div(a: Operand, b: Operand): Expr {
   return elementwise('div', x, y)
 }
 
-/** The larger of a and b, element by element; NaN where either is NaN. */
+/** The larger of a and b by element; NaN where either is NaN. */
 export function max(a: Operand, b: Operand): Expr {
   return elementwise('max', expr(a), expr(b))
 }
 
-/** The smaller of a and b, element by element; NaN where either is NaN. */
+/** The smaller of a and b by element; NaN where either is NaN. */
 export function min(a: Operand, b: Operand): Expr {
   return elementwise('min', expr(a), expr(b))
 }
@@ -191,12 +190,12 @@ export function greater(a: Operand, b: Operand): Expr {
   return scalarOnly('greater', expr(a), expr(b))
 }
 
-/** The scalar a where `condition` is greater than 0, else b. What is not selected may be NaN. */
+/** The scalar a if `condition` is greater than 0, else b. The other one may be NaN. */
 export function select(condition: Operand, a: Operand, b: Operand): Expr {
   return scalarOnly('select', expr(condition), expr(a), expr(b))
 }
 
-/** The sum of all elements, a scalar. A scalar factor is taken out of the sum. */
+/** The sum of all elements, a scalar. A scalar factor is moved out of the sum. */
 export function sum(x: Operand): Expr {
   const y = expr(x)
   if (y.shape === 'scalar') {
@@ -241,7 +240,7 @@ export function transpose(x: Operand): Expr {
   return node('transpose', [y], `${q},${p}`)
 }
 
-/** One scalar operation in double precision: what hosts use for bias corrections, factors and schedules. */
+/** One scalar operation in double precision, as hosts compute bias corrections, factors and schedules. */
 export function evaluateScalar(op: Op, a: number, b: number, c: number): number {
   switch (op) {
     case 'add':

@@ -2,7 +2,7 @@ import { optionError, type InducedMetricError } from '../errors.js'
 import { evaluateScalar, type Op } from './algebra.js'
 import { neededNodes, type Graph } from './graph.js'
 
-/** Evaluates outputs of a graph of scalars in double precision, on the host. */
+/** Evaluates scalar outputs of a graph on the host, in double precision. */
 export type ScalarProgram = (inputs: Scalars) => Float64Array
 
 /** Computes nodes of a graph into `values`, which holds one value per node, from named inputs and the nodes before them. */
@@ -11,7 +11,7 @@ export type ScalarEvaluator = (values: Float64Array, inputs: Scalars) => void
 /**
  * Prepares the evaluation of scalar outputs.
  *
- * @param outputs names of outputs, none of which may hang on a tensor
+ * @param outputs names of outputs, none of which may depend on a tensor
  * @returns a function from named inputs to the outputs' values, in order; it returns the same array every time
  */
 export function compileScalars(graph: Graph, outputs: readonly string[]): ScalarProgram {
@@ -27,8 +27,8 @@ export function compileScalars(graph: Graph, outputs: readonly string[]): Scalar
 }
 
 /**
- * Prepares the evaluation of scalar nodes, in the order given. On small parameters this is most of a step, so that a
- * step only walks over numbers: no names but those of inputs, and no objects.
+ * Prepares the evaluation of scalar nodes, in the order given. With small parameters this is most of a step, so the
+ * evaluation only walks over numbers: it looks up no names but those of inputs, and creates no objects.
  */
 export function compileScalarNodes(graph: Graph, order: readonly number[]): ScalarEvaluator {
   const count = order.length
@@ -59,7 +59,7 @@ export function compileScalarNodes(graph: Graph, order: readonly number[]): Scal
           result = value
           break
         }
-        // The most frequent ones at hand; what they mean is written once more below, in the algebra.
+        // The most frequent operations are inlined; `evaluateScalar` defines them as well.
         case codeOf.add:
           result = a + b
           break
@@ -80,7 +80,7 @@ export function compileScalarNodes(graph: Graph, order: readonly number[]): Scal
   }
 }
 
-/** Operations by number: a switch over small whole numbers is one jump. */
+/** Operations by number: a switch over small integers is one jump. */
 const codeOf = {
   constant: 0,
   input: 1,

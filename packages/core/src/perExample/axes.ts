@@ -8,12 +8,12 @@ import { checkKeys } from '../validation/keys.js'
 import { checkInteger } from '../validation/range.js'
 import { compileScalars } from '../graph/hostScalars.js'
 
-/** PerExampleRows of a Jacobian: one array with all of it, row-major, or a block of columns for each parameter. */
+/** The rows of a Jacobian: one array with all of it, row-major, or a block of columns for each parameter. */
 export type PerExampleRows = TypedArray | readonly TypedArray[]
 
 /**
- * What a step is told of its examples: the residuals r of a mean squared loss Σr²/2B, or each example's loss L. `examples`
- * is B where every example has several residuals; by default each row is one.
+ * The targets of a step: the residuals r of a mean squared loss Σr²/2B, or each example's loss L. `examples` is B where every
+ * example has several residuals; by default each row is an example.
  */
 export type PerExampleTargets =
   | { readonly residuals: ArrayLike<number>; readonly examples?: number }
@@ -25,20 +25,20 @@ export interface Axes {
   readonly examples: number
   /** f′ by row, 1 for residuals. */
   readonly slopes: Float64Array
-  /** u by row: Jᵀu is what is descended without the metric. */
+  /** u by row: without the metric, Jᵀu is descended. */
   readonly weights: Float64Array
-  /** By row, its share in the gradient of the mean loss, which is Jᵀ times these. */
+  /** Each row's share in the gradient of the mean loss, which is Jᵀ times these. */
   readonly shares: Float64Array
   /** The mean loss. */
   readonly loss: number
-  /** Whether h is L, so that with ξ = 0 the step is the base's. */
+  /** Whether h is L: with ξ = 0 the step is then the base's. */
   readonly descendsLoss: boolean
 }
 
-/** The largest system that a step solves; it has an equation per row, or per weight where there are fewer of those. */
+/** The size of the largest system that a step solves: an equation per row, or per weight if there are fewer weights. */
 const mostEquations = 512
 
-/** Throws ERR_OPTION when both rows and weights are too many. */
+/** Throws ERR_OPTION when there are too many of both rows and weights. */
 export function checkSize(rows: number, weights: number): void {
   if (Math.min(rows, weights) <= mostEquations) return
   throw optionError(
@@ -52,14 +52,14 @@ export function checkSize(rows: number, weights: number): void {
  * Reads the targets of a step.
  *
  * @param step counted from 1, for a floor that is scheduled
- * @returns `undefined` when a loss is outside the embedding's domain and such a step is to be skipped
+ * @returns `undefined` when a loss is outside the embedding's domain and the step is to be skipped
  */
 export type AxisReader = (targets: PerExampleTargets, step: number) => Axes | undefined
 
 /**
  * Prepares the reading of targets.
  *
- * @param given the embedding of losses, `identity()` by default; residuals have their own
+ * @param given the embedding of losses, `identity()` by default; residuals have an embedding of their own
  * @throws ERR_OPTION, ERR_SHAPE and, by `onBadLoss: 'throw'`, ERR_BAD_LOSS, when targets are read
  */
 export function createAxisReader(
@@ -172,7 +172,7 @@ function checkNumbers(name: string, value: ArrayLike<number>): ArrayLike<number>
   throw shapeError(`${name} must not be empty`)
 }
 
-/** Where a parameter's columns of the rows are. */
+/** The place of a parameter's columns in the rows. */
 interface Panel {
   readonly array: TypedArray
   readonly start: number
@@ -184,7 +184,7 @@ interface Panel {
  *
  * @param sizes of the parameters, N their sum
  * @param jacobian rows × N, row-major
- * @throws ERR_SHAPE when the rows are not of that shape
+ * @throws ERR_SHAPE when the rows have another shape
  */
 export function readRows(
   rows: PerExampleRows,

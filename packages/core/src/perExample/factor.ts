@@ -1,7 +1,7 @@
 /**
  * Factors the symmetric positive definite matrix δI + K in place, K positive semidefinite: the lower triangle of `matrix`
- * becomes L with LLᵀ = δI + K (Cholesky). δ is 1, or 1e-12 of the largest element of K's diagonal where that is more:
- * rounding would lose a smaller one.
+ * becomes L with LLᵀ = δI + K (Cholesky). δ is 1, or 1e-12 times the largest element of K's diagonal if that is more:
+ * rounding would lose a smaller δ.
  *
  * @param matrix K, n × n and row-major; the lower triangle is read. NaN and infinities end up in L.
  */

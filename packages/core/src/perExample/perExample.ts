@@ -14,7 +14,7 @@ import { createAxisReader, type PerExampleRows, type PerExampleTargets } from '.
 import { createSolver } from './solver.js'
 
 /**
- * A number ≥ 0, a function of the step that gives one, or `{ perLoss: κ }` for κ/L, L being the mean loss at the step: the
+ * A number ≥ 0, a function of the step that returns one, or `{ perLoss: κ }` for κ/L, L being the mean loss at the step: the
  * smaller the loss, the less damping.
  */
 export type PerExampleRate = Scheduled | { readonly perLoss: number }
@@ -24,17 +24,17 @@ export interface PerExampleOptions {
   /** Step size η. Default `{ perLoss: 1 }`. */
   readonly learningRate?: PerExampleRate
   /**
-   * ξ, the weight that the axes of all examples have together. Default: the learning rate, with which a step on residuals
-   * is Levenberg and Marquardt's with damping 1/ξ.
+   * ξ, the total weight of the axes of all examples. Default: the learning rate, which makes a step on residuals that of
+   * Levenberg and Marquardt with damping 1/ξ.
    */
   readonly xi?: PerExampleRate
-  /** How each example's loss is embedded, where steps are given losses. Default `identity()`. Residuals need none. */
+  /** The embedding of each example's loss, where steps are given losses. Default `identity()`. Residuals need none. */
   readonly embedding?: Embedding
-  /** What a NaN, an infinity or an overflow does: `'skip'` (default) the step, or `'throw'` ERR_NON_FINITE. */
+  /** The reaction to a NaN, an infinity or an overflow: `'skip'` (default) the step, or `'throw'` ERR_NON_FINITE. */
   readonly onNonFinite?: 'skip' | 'throw'
   /**
-   * What a loss outside the embedding's domain does: `'throw'` (default) ERR_BAD_LOSS, `'skip'` the step, or leave that
-   * example out of it (`'zero'`).
+   * The reaction to a loss outside the embedding's domain: `'throw'` (default) ERR_BAD_LOSS, `'skip'` the step, or leave
+   * that example out (`'zero'`).
    */
   readonly onBadLoss?: 'throw' | 'skip' | 'zero'
 }
@@ -53,7 +53,7 @@ function createRate(name: string, rate: PerExampleRate): (step: number, loss: nu
           `${name}: { perLoss } takes mean losses ≥ 0, given ${loss}; nothing was changed: give a number, or losses that are above 0`,
         )
       }
-      // Without a loss there is nowhere to go.
+      // At a loss of 0 there is nothing left to descend.
       return perLoss / loss < Infinity ? perLoss / loss : 0
     }
   }
@@ -71,24 +71,24 @@ export interface PerExampleOptimizer {
    *   R × size for each parameter: ∂r/∂θ of each residual, or ∂L/∂θ of each example's loss
    * @param targets `{ residuals }`: r by row, of the mean loss Σr²/2B, where B is `examples` if an example has several; or
    *   `{ losses }`: L by row
-   * @returns what the step did. `scale` is the share of the base step's first-order decrease that is left (with one example:
-   *   ρ), `dualNorm` s of the mean gradient, `metric` the trace of (ξ/B)·JPJᵀ, `loss` the mean loss
-   * @throws ERR_SHAPE for rows of another size; ERR_OPTION where rows and weights are both more than 512, or a schedule
+   * @returns the report of the step. `scale` is the share of the base step's first-order decrease that is left (with one
+   *   example: ρ), `dualNorm` is s of the mean gradient, `metric` the trace of (ξ/B)·JPJᵀ, `loss` the mean loss
+   * @throws ERR_SHAPE for rows of another size; ERR_OPTION where there are more than 512 of both rows and weights, or a schedule
    *   leaves its range; ERR_BAD_LOSS; ERR_NON_FINITE with `onNonFinite: 'throw'`; ERR_DISPOSED. After any of them the
    *   parameters and slots are as before, bit for bit.
    */
   step(rows: PerExampleRows, targets: PerExampleTargets): StepReport
-  /** What the latest step did; before the first, a report with `step: 0`. */
+  /** The report of the latest step; before the first, one with `step: 0`. */
   readonly report: StepReport
-  /** A copy of the base's state, as that of any optimiser with this base. */
+  /** A copy of the base's state, like that of any optimiser with this base. */
   save(): Checkpoint
   /**
-   * Goes on from a saved state, also from that of an optimiser with one axis.
+   * Continues from a saved state, which may be that of an optimiser with one axis.
    *
-   * @throws ERR_CHECKPOINT when it belongs to another base or to other parameters, and nothing has changed
+   * @throws ERR_CHECKPOINT when it belongs to another base or to other parameters; nothing has changed then
    */
   load(checkpoint: Checkpoint | Uint8Array): void
-  /** Lets go of all arrays; every later call throws ERR_DISPOSED. */
+  /** Releases all arrays; every later call throws ERR_DISPOSED. */
   dispose(): void
 }
 
@@ -96,15 +96,15 @@ export interface PerExampleOptimizer {
  * Experimental. One axis per example: Levenberg and Marquardt's method in the base's metric, for small nets whose
  * Jacobian is at hand. The landscape is embedded as θ ↦ (θ, f(L₁), …, f(L_B)) with the metric diag(P⁻¹, ξ/B, …, ξ/B), in
  * which the mean of h(L) is descended:
- * Δθ = −η P Jᵀ (I + (ξ/B) J P Jᵀ)⁻¹ u, J = ∂f(L)/∂θ, u = h′/(B f′), with the sums solved exactly in double precision. It is
- * the step of Levenberg (1944) and Marquardt (1963) for residuals, f = r, η = ξ and P = 1. A base's momentum is
- * scaled by the share `scale` as a whole; without momentum it converges faster. ξ = 0 is the base itself.
+ * Δθ = −η P Jᵀ (I + (ξ/B) J P Jᵀ)⁻¹ u, J = ∂f(L)/∂θ, u = h′/(B f′). The system is solved directly, in double precision. For
+ * residuals (f = r), η = ξ and P = 1 it is the step of Levenberg (1944) and Marquardt (1963). The share `scale` scales a
+ * base's momentum as a whole; without momentum it converges faster. With ξ = 0 it is the base itself.
  *
  * @param base one whose P is diagonal: `sgd`, `heavyBall`, `adam`, `rmsprop`, `adagrad`, or one of your own whose direction
  *   or `dual` shows it
  * @param parameters names, shapes and row-major values, updated in place
- * @param options `learningRate` η, `xi`, `embedding`, `onNonFinite`, `onBadLoss`; none has to be given
- * @throws ERR_OPTION for an invalid option or a name used twice; ERR_SHAPE when data and shape do not agree;
+ * @param options `learningRate` η, `xi`, `embedding`, `onNonFinite`, `onBadLoss`; all have defaults
+ * @throws ERR_OPTION for an invalid option or a name used twice; ERR_SHAPE when data and shape disagree;
  *   ERR_NOT_SUPPORTED for a base whose P is not diagonal
  *
  * @example
@@ -135,7 +135,7 @@ export function perExample(
   const { settings } = inducedMetric(base, { learningRate: 0, ...(embedding && { embedding }), onNonFinite })
   const rates = { learningRate: createRate('learningRate', learningRate), xi: createRate('xi', xi) }
   checkChoice('onBadLoss', onBadLoss, ['throw', 'skip', 'zero'])
-  // It keeps the slots and counts, and moves the weights only where ξ is 0.
+  // The inner optimiser keeps the slots and counts. It moves the weights only where ξ is 0.
   let innerRate = 0
   const inner = createOptimizer(
     inducedMetric(base, { learningRate: () => innerRate, xi: 0, onNonFinite }),
@@ -145,7 +145,7 @@ export function perExample(
   const read = createAxisReader(embedding, onBadLoss)
   const solver = createSolver({ settings, base }, inner)
   let report = inner.report
-  /** Steps that were skipped before the inner optimiser heard of them. */
+  /** The number of steps that were skipped before the inner optimiser saw them. */
   let skips = 0
   const skip = (given: Pick<StepReport, 'loss' | 'learningRate' | 'xi'>): StepReport => {
     skips++
@@ -158,7 +158,7 @@ export function perExample(
       return report
     },
     step(rows, targets) {
-      const { slots } = inner // of one that was disposed of: ERR_DISPOSED
+      const { slots } = inner // throws ERR_DISPOSED if it was disposed of
       const step = inner.report.step + 1
       const axes = read(targets, step)
       if (axes === undefined) return skip({ learningRate: NaN, xi: NaN, loss: null })

@@ -1,7 +1,8 @@
 import { input, mul, type Expr } from '../graph/algebra.js'
 import { unsupported, type InducedMetricError } from '../errors.js'
 import { buildGraph, type Graph, type GraphNode } from '../graph/graph.js'
-import { recordUpdate, type Preconditioner } from '../transformation/preconditioner.js'
+import type { Preconditioner } from '../transformation/preconditioner.js'
+import { recordUpdate } from '../transformation/recordUpdate.js'
 
 /**
  * A base's preconditioner as a recorded computation. Inputs: those of a step's graph, and the tensor `ones`, which is 1
@@ -13,9 +14,9 @@ export interface PreconditionerGraph extends Graph {
 }
 
 /**
- * Records the diagonal of a base's P from its own definition. With the new values of the slots held, the direction of a
- * base without momentum is P g and the dual of every other one is g · P g: linear and quadratic in g, so that each is P
- * at g = 1.
+ * Records the diagonal of a base's P from its own definition. With the new values of the slots held fixed, the direction of a
+ * base without momentum is P g, and the dual of every other base is g · P g. They are linear and quadratic in g, so each
+ * equals P at g = 1.
  *
  * @throws ERR_NOT_SUPPORTED when the base takes matrices, or when neither is of that form, as with a sign
  */
@@ -28,7 +29,7 @@ export function recordPreconditioner(base: Preconditioner): PreconditionerGraph 
   })
   const outputs: Record<string, Expr> = { direction, dual: dual ?? mul(gradient, direction) }
   for (const [name, { next }] of Object.entries(slots)) outputs[`slot.${name}`] = next
-  // The graph has equal expressions once: a slot's new value is found wherever it stands.
+  // The graph merges equal expressions, so a slot's new value is found wherever it occurs.
   const graph = buildGraph(outputs)
   const held = new Set(Object.keys(slots).map((name) => graph.outputs[`slot.${name}`]!))
   const forms = formsOf(graph.nodes, held)

@@ -1,6 +1,6 @@
 import type { Checkpoint } from '../checkpoint/checkpoint.js'
 import { elementType, type Slots, type TypedArray } from '../dtype.js'
-import { compilePass, Scratch, type Pass } from '../engines/reference/interpreter.js'
+import { compilePass, Scratch, type InterpretedPass } from '../engines/reference/interpreter.js'
 import type { Optimizer } from '../arrays/types.js'
 import type { Profile } from '../step/plan.js'
 import { profileScalars } from '../step/scalarInputs.js'
@@ -12,9 +12,9 @@ import { recordPreconditioner, type PreconditionerGraph } from './preconditioner
 
 /** Solves for the steps of an optimiser with one axis per example. */
 export interface Solver {
-  /** The gradient of the mean loss, by parameter, of the rows that were read. */
+  /** The gradient of the mean loss over the rows that were read, by parameter. */
   readonly gradients: readonly TypedArray[]
-  /** Takes in the rows of a step. Throws ERR_SHAPE when they are of another size. */
+  /** Reads the rows of a step. Throws ERR_SHAPE when they have another size. */
   read(rows: PerExampleRows, axes: Axes): void
   /** Solves for new values of the parameters, which `written` writes. */
   solve(
@@ -23,11 +23,11 @@ export interface Solver {
     step: number,
     slots: readonly Slots[],
   ): Pick<StepReport, 'scale' | 'dualNorm' | 'metric'>
-  /** Whether the gradient and, where they were solved for, the new values are finite. */
+  /** Whether the gradient and, if they were solved for, the new values are finite. */
   isFinite(): boolean
-  /** Writes the new values, where they were solved for, and counts the step. */
+  /** Writes the new values, if they were solved for, and counts the step. */
   written(): void
-  /** Takes over the parameters' step counts. */
+  /** Restores the parameters' step counts. */
   restore(checkpoint: Checkpoint): void
 }
 
@@ -39,10 +39,10 @@ interface Part {
   readonly direction: TypedArray
   readonly diagonal: TypedArray
   readonly next: TypedArray
-  /** The place of its first column. */
+  /** The index of its first column. */
   readonly start: number
   readonly shape: readonly number[]
-  readonly pass: Pass
+  readonly pass: InterpretedPass
   /** Steps that updated it. */
   steps: number
 }
@@ -50,8 +50,8 @@ interface Part {
 /**
  * Prepares the solving of steps.
  *
- * @param profile the base, and the options that its numbers come from
- * @param optimizer which has the parameters, and the slots of the base
+ * @param profile the base, and the options from which its numbers come
+ * @param optimizer has the parameters, and the slots of the base
  * @throws ERR_NOT_SUPPORTED for a base whose P is not diagonal
  */
 export function createSolver(profile: Profile, optimizer: Optimizer): Solver {
@@ -94,7 +94,7 @@ export function createSolver(profile: Profile, optimizer: Optimizer): Solver {
         dualNorm += gradient[k]! * diagonal[k]! * gradient[k]!
         kept += gradient[k]! * move[k]!
       }
-      // Where the mean gradient is 0 no decrease is promised; with one example it is ρ all the same.
+      // Where the mean gradient is 0, no decrease is promised; with one example this is still ρ.
       const scale = dualNorm === 0 ? count / (count + trace) : kept / dualNorm
       for (const { data, next, direction, start } of parts) {
         for (let k = 0; k < next.length; k++) {
@@ -123,7 +123,7 @@ export function createSolver(profile: Profile, optimizer: Optimizer): Solver {
   }
 }
 
-/** The base's direction and the diagonal of its P, by the gradient that was read and the slots before the step. */
+/** Computes the base's direction and the diagonal of its P from the gradient that was read and the slots before the step. */
 function precondition(parts: readonly Part[], scalars: Scalars, slots: readonly Slots[]): void {
   parts.forEach(({ data, gradient, ones, direction, diagonal, shape, pass, steps }, i) => {
     const tensors: Record<string, TypedArray> = { gradient, parameter: data, ones }
@@ -183,13 +183,13 @@ function addUp(total: Float64Array, jacobian: Float64Array, weights: Float64Arra
 }
 
 function partsOf({ parameters, gradients }: Optimizer, graph: PreconditionerGraph): Part[] {
-  const passes = new Map<string, Pass>()
+  const passes = new Map<string, InterpretedPass>()
   let start = 0
   return parameters.map(({ data, shape }, i): Part => {
     const type = elementType(data)!
     const make = (length: number): TypedArray =>
       type === 'float32' ? new Float32Array(length) : new Float64Array(length)
-    const pass = passes.get(type) ?? compilePass(graph, ['direction', 'diagonal'], new Scratch(make))
+    const pass = passes.get(type) ?? compilePass(graph, ['direction', 'diagonal'], new Scratch(type))
     passes.set(type, pass)
     start += data.length
     return {

@@ -21,7 +21,7 @@ import { unsupported } from '../errors.js'
 import type { Preconditioner } from '../transformation/preconditioner.js'
 import { plainForm, type Recorder } from './recordings.js'
 
-/** What an average may be written with. */
+/** The operations that an average may consist of. */
 const operations = {
   add,
   sub,
@@ -40,11 +40,11 @@ const operations = {
   select,
 } as Readonly<Record<string, ((...inputs: Expr[]) => Expr) | undefined>>
 
-/** The average that a base takes of gradients, taken of a scalar instead. */
+/** A base's average of gradients, taken of a scalar instead. */
 export interface BaseAverage {
   /** The average, this step included. */
   readonly mean: Expr
-  /** Its states, one for each slot it is made of, and their next values; they start from 0. */
+  /** Its states, one for each slot of the average, and their next values. They start from 0. */
   readonly states: readonly { readonly name: string; readonly slot: string; readonly next: Expr }[]
 }
 
@@ -53,19 +53,19 @@ export function modelInput(model: number, name: string): string {
   return `model.${model}.base.${name}`
 }
 
-/** The base and the hyperparameter that such a name is of; `undefined` for any other name. */
+/** The base and the hyperparameter of such a name; `undefined` for any other name. */
 export function parseModelInput(name: string): { readonly model: number; readonly name: string } | undefined {
   const [, model, of] = /^model\.(\d+)\.base\.(.+)$/.exec(name) ?? []
   return model === undefined ? undefined : { model: Number(model), name: of! }
 }
 
 /**
- * Takes the recursion by which a base averages gradients, x̂ = A[g], and writes it for a scalar. This holds of any base whose
- * x̂ is linear in the gradients so far.
+ * Rewrites the recursion by which a base averages gradients, x̂ = A[g], for a scalar. It works for every base whose x̂ is
+ * linear in the gradients so far.
  *
- * @param model tells the states and inputs of several bases apart
- * @param value what is averaged, at this step
- * @param step gives t, this step included
+ * @param model distinguishes the states and inputs of several bases
+ * @param value the scalar to average, at this step
+ * @param step returns t, this step included
  * @throws ERR_NOT_SUPPORTED when the base gives no average, or one that is not linear in the gradients
  */
 export function recordBaseAverage(
@@ -97,7 +97,7 @@ export function recordBaseAverage(
       return refuse(`begins its ${name} with another value than 0`)
     const state = `model.${model}.${slot}`
     if (!states.has(state)) {
-      // There before its next value is looked at, which reads it.
+      // Set before its next value is rewritten, which reads it.
       states.set(state, { name: state, slot, next: value })
       states.set(state, { name: state, slot, next: scalarOf(next) })
     }

@@ -1,7 +1,7 @@
 import type { Scheduled } from '../transformation/hyperparameter.js'
 import type { Profile, StepPlan } from './plan.js'
 
-/** A plan for arithmetic of less precision, and what it took. */
+/** A plan for arithmetic of lower precision. */
 export interface RaisedPlan {
   readonly plan: StepPlan
   /** The hyperparameters that were raised, as `adam.epsilon`. */
@@ -9,10 +9,10 @@ export interface RaisedPlan {
 }
 
 /**
- * A plan for arithmetic that takes small numbers for 0, such as half precision: every hyperparameter that keeps a
- * denominator from 0 (`isEpsilon`) is at least `least`. An ε of plain 0 was meant, and stays.
+ * A plan for arithmetic that rounds small numbers to 0, such as half precision: every hyperparameter that keeps a
+ * denominator away from 0 (`isEpsilon`) is at least `least`. An ε of plain 0 is intentional, and stays.
  *
- * @param least > 0: the least number that the arithmetic can do with in a denominator
+ * @param least > 0: the least denominator that the arithmetic can divide by
  */
 export function raiseEpsilons(plan: StepPlan, least: number): RaisedPlan {
   const raised = new Set<string>()

@@ -6,7 +6,7 @@ import { optionRanges } from '../transformation/transformation.js'
 import type { GroupSettings, Transformation } from '../transformation/types.js'
 
 /**
- * Throws ERR_OPTION unless a learning rate that is set while training runs is a finite number ≥ 0.
+ * Throws ERR_OPTION unless a learning rate that is set during training is a finite number ≥ 0.
  *
  * @example
  * ```ts
@@ -20,9 +20,9 @@ export function checkLearningRate(value: unknown): asserts value is number {
 }
 
 /**
- * The learning rate at a step: the one that was set, else the transformation's.
+ * The learning rate at a step: the one that was set, or else the transformation's.
  *
- * @param fixed the number that was set, `undefined` where none was
+ * @param fixed the number that was set; `undefined` if none was
  * @param step counted from 1
  * @throws ERR_OPTION when a schedule leaves its range
  */
@@ -35,12 +35,11 @@ export function learningRateAt(
 }
 
 /**
- * The plan with a learning rate that was set in place of the transformation's number or schedule. A group whose own
- * learning rate is another one keeps it. Everything that depends on a group's learning rate reads it in the settings of
- * the plan, and so follows. A ξ that is tied to it stays tied to the largest rate there is: a rate that is set lower then
- * shortens the steps, as a schedule does.
+ * The plan with a learning rate that replaces the transformation's number or schedule. A group whose own learning rate
+ * differs keeps it. Everything that depends on a group's learning rate reads it in the settings of the plan, and so
+ * follows. A tied ξ stays tied to the largest of the rates, so setting a lower one shortens the steps, as a schedule does.
  *
- * @param fixed the number that was set; with `undefined` the plan is as it was
+ * @param fixed the number that was set; `undefined` leaves the plan as it is
  */
 export function withLearningRate(plan: StepPlan, fixed: number | undefined): StepPlan {
   if (fixed === undefined) return plan
@@ -55,13 +54,13 @@ export function withLearningRate(plan: StepPlan, fixed: number | undefined): Ste
   return { ...plan, profiles: plan.profiles.map(adjust), units: plan.units.map(adjust) }
 }
 
-/** The rate that ξ is tied to when one was set. */
+/** The rate that ξ is tied to after one was set. */
 function tiedRate(learningRate: Scheduled, fixed: number): number {
   const peak = typeof learningRate === 'number' ? learningRate : peakOf(learningRate)
   return Math.max(peak ?? fixed, fixed)
 }
 
-/** Whether two are the same, of built-in schedules by what they are: a transformation that was saved has copies. */
+/** Whether two learning rates are the same. Built-in schedules are compared by content: a restored transformation has copies. */
 function isSameRate(a: Scheduled, b: Scheduled): boolean {
   if (a === b) return true
   return isSchedule(a) && isSchedule(b) && JSON.stringify(a) === JSON.stringify(b)

@@ -29,16 +29,16 @@ export const stepStatus = { ok: 0, nonFinite: 1, badLoss: 2 } as const
 /** An input of a metric graph that is a sum over parameters. */
 export interface MetricSum {
   readonly input: string
-  /** What is summed: an output of the parameters' graphs. */
+  /** The output of the parameters' graphs that is summed. */
   readonly output: Reduction
 }
 
-/** What is added to a scalar of a metric's state when the parameters have been written. */
+/** A sum that is added to a scalar of a metric's state after the parameters have been written. */
 export interface MetricChange {
   readonly state: string
-  /** The slot along which the parameters' changes are summed: `change.SLOT` of their graphs. */
+  /** The slot along which the parameters' changes are summed: the output `change.SLOT` of their graphs. */
   readonly slot: string
-  /** Over the parameters of which base, by its place among those that the graph was recorded for. */
+  /** The base whose parameters are summed over, by its index among those that the graph was recorded for. */
   readonly base: number
 }
 
@@ -46,40 +46,40 @@ export interface MetricChange {
  * The recorded scalar work between the two passes. Inputs: the {@link MetricSum}s, `dualNorm` (s) first; `loss` (where
  * `needsLoss`), `average` (v), `metricStep` (t, this step included), `state.NAME`, `xi`, `beta`, `embedding.NAME` and, where a
  * setting needs them, `startAxis.NAME` and `model.I.base.NAME`. Outputs: `average`, `state.NAME` (their next values), `metric`
- * (v̂), `scale` (ρ), `status` (see {@link stepStatus}; where it is not 0, nothing may be written).
+ * (v̂), `scale` (ρ), `status` (see {@link stepStatus}; unless it is 0, nothing may be written).
  */
 export interface MetricGraph extends Graph {
   readonly needsLoss: boolean
-  /** Whether s is computed: not where ξ = 0 and the embedding is the identity, which is the base itself. */
+  /** Whether s is computed. It is not where ξ = 0 and the embedding is the identity: that is the base itself. */
   readonly metric: boolean
   readonly sums: readonly MetricSum[]
-  /** The names of the scalars that are kept from step to step beside v; they start from 0. */
+  /** The names of the scalars that are kept from step to step, beside v. They start from 0. */
   readonly state: readonly string[]
-  /** What is added to them after the step. */
+  /** The sums that are added to them after the step. */
   readonly changes: readonly MetricChange[]
 }
 
-/** Whether the factor is 1 whatever happens, so that neither it nor s need computing. */
+/** Whether the factor is always 1, so that neither it nor s has to be computed. */
 export function isPlainBase(settings: GroupSettings): boolean {
   return settings.xi === 0 && settings.embedding.name === 'identity' && settings.startAxis === undefined
 }
 
-/** The rates of the averages of losses that a floor follows; `fast` serves the start axis, too. */
+/** The rates of the averages of losses that a floor follows. The start axis uses `fast` as well. */
 const lossRates = { fast: 0.9, slow: 0.99, now: 0.8 } as const
 
-/** How many losses the first one is judged by: a single one may be that of an example which happens to be right already. */
+/** The number of losses that count as the first: a single one may belong to an example that is already right by chance. */
 const firstLosses = 10
 
 /**
- * The state that counts the losses that were averaged. Where a metric is computed on a device in single precision, keep this one on
- * the host: 1 − .99ᵗ of a rounded power has few digits left.
+ * The state that counts the averaged losses. Where a metric is computed on a device in single precision, keep this one on the
+ * host: 1 − .99ᵗ of a rounded power has few digits left.
  */
 export const lossCount = 'losses'
 
-/** The averages of the losses so far, corrected for bias, and what they keep. */
+/** The averages of the losses so far, corrected for bias, and their state. */
 function createLossAverages(loss: Expr) {
   const states: Record<string, Expr> = {}
-  // Not the metric's count: training may have begun without these averages.
+  // Not the metric's count: training may have started without these averages.
   const before = input(`state.${lossCount}`, 'scalar')
   const count = add(before, 1)
   const keep = (name: string, next: Expr): void => {
@@ -98,10 +98,10 @@ function createLossAverages(loss: Expr) {
       keep(name, next)
       return div(next, sub(1, pow(rate, count)))
     },
-    /** The first loss above a bound, or the largest average of the first few, which may be much larger where a batch is an example. */
+    /** The first loss above a bound, or the largest average of the first few, which may be much larger where a batch is one example. */
     first(bound: Expr): Expr {
       const stored = input('state.firstLoss', 'scalar')
-      // One that is not above the floor says nothing of a share of it; the next may.
+      // A loss that is not above the floor has no share to measure; the next one may have.
       const isKnown = mul(greater(before, 0), greater(sub(stored, bound), 0))
       const early = select(greater(firstLosses, before), max(stored, this.mean('fast')), stored)
       const first = select(isKnown, early, loss)
@@ -113,7 +113,7 @@ function createLossAverages(loss: Expr) {
 
 type LossAverages = ReturnType<typeof createLossAverages>
 
-/** A floor that follows: no step promises more than thrice what the last hundred achieved, plus a tenth of what is left. */
+/** A floor that follows the losses: no step promises more than three times the gain of the last hundred, plus a tenth of the rest. */
 function followingFloor(averages: LossAverages, bound: Expr): Expr {
   const fast = averages.mean('fast')
   const gain = max(0, sub(averages.mean('slow'), fast))
@@ -121,10 +121,10 @@ function followingFloor(averages: LossAverages, bound: Expr): Expr {
 }
 
 /**
- * ψ, the averaged linear model of the loss at θ: A[L + ⟨g, θ − θ′⟩] over all steps so far, g and L taken at θ′. A linearisation is
- * worth the loss itself where it is taken, and ⟨g, Δθ⟩ more after each step: so a slot m that averages gradients has a scalar
- * beside it that averages these values, to which ⟨m, Δθ⟩ is added when θ has been written. This is A[L − ⟨g, θ⟩] + ⟨x̂, θ⟩,
- * but reads no parameter and takes no difference of large numbers.
+ * ψ, the averaged linear model of the loss at θ: A[L + ⟨g, θ − θ′⟩] over all steps so far, with g and L taken at θ′. The value
+ * of a linearisation is the loss where it is taken, and grows by ⟨g, Δθ⟩ in each step. So each slot m that averages gradients
+ * has a scalar that averages these values, to which ⟨m, Δθ⟩ is added once θ has been written. This equals
+ * A[L − ⟨g, θ⟩] + ⟨x̂, θ⟩, but it reads no parameter and subtracts no large numbers.
  */
 function averagedModel(
   bases: readonly Preconditioner[],
@@ -136,7 +136,7 @@ function averagedModel(
   const states: Record<string, Expr> = {}
   let value: Expr = literal(0)
   bases.forEach((base, index) => {
-    // The average of the losses themselves is that of the first base.
+    // The average of the losses themselves belongs to the first base.
     const present = index === 0 ? loss : literal(0)
     const average = recordBaseAverage(base, index, present, () => averages.count(), record)
     for (const { name, slot, next } of average.states) {
@@ -148,7 +148,7 @@ function averagedModel(
   return { value, states, changes }
 }
 
-/** ρ with the start axis beside the embedding's, and which first losses it can take. */
+/** ρ with the start axis beside the embedding's, and the domain of the first loss. */
 function withStartAxis(
   { startAxis, embedding }: GroupSettings,
   factor: Expr,
@@ -174,10 +174,10 @@ function withStartAxis(
 }
 
 /**
- * Records v, v̂ and ρ, and which losses and dual norms forbid the step.
+ * Records v, v̂, ρ, and the status: which losses and dual norms forbid the step.
  *
- * @param bases those of the parameters that are summed over, where the model is averaged
- * @throws ERR_NOT_SUPPORTED when the model is to be averaged and a base does not say how
+ * @param bases of the parameters that are summed over, where the model is averaged
+ * @throws ERR_NOT_SUPPORTED when the model is to be averaged and a base gives no average
  */
 export function recordMetric(
   settings: GroupSettings,
@@ -218,7 +218,7 @@ export function recordMetric(
     metric = mul(xi, max(input('fall', 'scalar'), 0))
     const isRead = readsLoss(settings)
     const model = averagedModel(bases, loss, isRead ? averages : createLossAverages(loss), record)
-    // An embedding that never looks at the loss has no use for a model of it.
+    // An embedding that never reads the loss has no use for a model of it.
     if (isRead) {
       level = model.value
       changes.push(...model.changes)
@@ -234,7 +234,7 @@ export function recordMetric(
   })
   Object.assign(states, averages.states)
 
-  // A factor that is negative, infinite or NaN is a loss the embedding cannot take, declared or not.
+  // If the factor is negative, infinite or NaN, the embedding cannot take the loss, whatever its domain says.
   let good = mul(finite(factor), sub(1, greater(0, factor)))
   for (const positive of [plain.domain, domain]) if (positive) good = mul(greater(positive, 0), good)
   const policy = settings.onBadLoss
@@ -276,7 +276,7 @@ function reads(name: string, roots: readonly Expr[]): boolean {
   return roots.some(visit)
 }
 
-/** The factor that takes a gradient of squared norm `normSquared` to norm `clipNorm`, NaN where that is not finite. */
+/** The factor that scales a gradient of squared norm `normSquared` down to norm `clipNorm`; NaN where that is not finite. */
 export const clipGraph: Graph = buildGraph({
   clip: select(
     finite(input('normSquared', 'scalar')),

@@ -17,20 +17,20 @@ import {
   type StepGraph,
 } from './stepGraph.js'
 
-/** Where a parameter stands in a step. */
+/** A parameter's place in a step. */
 export interface PlannedParameter extends ParameterInfo {
-  /** Number of scalars. */
+  /** The number of its elements. */
   readonly size: number
-  /** Its group's options and the base that updates it, in `plan.profiles`. */
+  /** The index in `plan.profiles` of its group's options and the base that updates it. */
   readonly profile: number
   readonly graph: StepGraph
-  /** The metric unit whose ρ scales it. */
+  /** The index of the metric unit whose ρ scales it. */
   readonly unit: number
-  /** The clip unit whose norm limits it, or −1. */
+  /** The index of the clip unit whose norm limits it, or −1. */
   readonly clip: number
 }
 
-/** The options of a group with one base, the group's own or its fallback: what the scalars of a step depend on. */
+/** The options of a group with one base, its own or its fallback. The scalars of a step depend on these. */
 export interface Profile {
   readonly settings: GroupSettings
   readonly base: Preconditioner
@@ -43,14 +43,14 @@ export interface MetricUnit {
   readonly settings: GroupSettings
   /** Indices of the parameters whose dual norms it sums. */
   readonly contributors: readonly number[]
-  /** N: number of scalars summed over; `xi: 'auto'` is 1/N. */
+  /** N, the number of elements summed over; `xi: 'auto'` is 1/N. */
   readonly size: number
   readonly graph: MetricGraph
-  /** The sums that `graph` reads, `dualNorm` first. */
+  /** The sums that `graph` reads; `dualNorm` is the first. */
   readonly sums: readonly UnitSum[]
-  /** What is added to its state when the parameters have been written. */
+  /** The sums that are added to its state after the parameters have been written. */
   readonly changes: readonly UnitChange[]
-  /** The bases that `graph` was recorded for: of an averaged model, else none. */
+  /** The bases for which `graph` was recorded, if the model is averaged; else none. */
   readonly bases: readonly Preconditioner[]
 }
 
@@ -64,7 +64,7 @@ export interface UnitSum {
 
 /** A sum over parameters that is added to a scalar of a metric's state. */
 export interface UnitChange {
-  /** The place of the scalar in the graph's `state`. */
+  /** The index of the scalar in the graph's `state`. */
   readonly state: number
   readonly output: string
   /** Indices of the parameters. */
@@ -77,32 +77,32 @@ export interface ClipUnit {
   readonly members: readonly number[]
 }
 
-/** A transformation recorded for given parameters: all that an engine or adapter needs to run steps. */
+/** A transformation recorded for given parameters: everything that an engine or adapter needs to run steps. */
 export interface StepPlan {
   readonly transformation: Transformation
   readonly parameters: readonly PlannedParameter[]
   readonly profiles: readonly Profile[]
   readonly units: readonly MetricUnit[]
   readonly clips: readonly ClipUnit[]
-  /** The sums that a step takes over each parameter before it writes; a parameter's own graph may lack all but the first. */
+  /** The sums that a step takes over each parameter before it writes. A parameter's own graph may lack all but the first. */
   readonly reductions: readonly Reduction[]
-  /** The sums that a step takes over each parameter while it writes; most parameters' own graphs have none. */
+  /** The sums that a step takes over each parameter while it writes. Most parameters' own graphs have none. */
   readonly changes: readonly string[]
   /** Whether a step must be given its loss. */
   readonly needsLoss: boolean
-  /** Structural hash of the bases and of how the metric is shared out; checkpoints carry it. */
+  /** Structural hash of the bases and of the metric's scope. Checkpoints carry it. */
   readonly hash: string
 }
 
 /**
- * Records a transformation for a set of parameters. This is the door for adapters whose framework has tensors of its
- * own; where gradients come as typed arrays, `createOptimizer` does it all.
+ * Records a transformation for a set of parameters. Adapters to frameworks with their own tensors start here; where
+ * gradients come as typed arrays, `createOptimizer` does everything.
  *
  * @param rest the model's other parameters, where an optimiser does not have all of them in every step
- * @throws ERR_OPTION when two parameters have one name, no parameter is in a group that has options, or `decayMask` lists a
- *   name that none has
- * @throws ERR_SHAPE when a shape is no array of whole numbers ≥ 0
- * @throws ERR_NOT_SUPPORTED when the model of the loss is to be averaged and a base does not say how
+ * @throws ERR_OPTION when two parameters have the same name, a group that has options has no parameter, or `decayMask`
+ *   lists a name that no parameter has
+ * @throws ERR_SHAPE when a shape is not an array of whole numbers ≥ 0
+ * @throws ERR_NOT_SUPPORTED when the model of the loss is to be averaged and a base gives no average
  */
 export function planStep(
   transformation: Transformation,
@@ -119,7 +119,7 @@ export function planStep(
   const units: { key: string; settings: GroupSettings; contributors: number[] }[] = []
   const clips: { settings: GroupSettings; clipNorm: number; members: number[] }[] = []
   const { metricScope, groups } = transformation
-  // In the global scope a unit sums over the parameters of all groups, those of plain bases among them.
+  // In the global scope a unit sums over the parameters of all groups, including those of plain bases.
   const all = [transformation.settings, ...Object.values(groups)]
   const inScope = (settings: GroupSettings): readonly GroupSettings[] =>
     metricScope === 'global' ? all : [settings]
@@ -184,7 +184,7 @@ export function planStep(
   }
 }
 
-/** Records the metric of a unit, and finds what its graph sums over. */
+/** Records the metric of a unit, and finds the parameters that its graph sums over. */
 function recordUnit(
   settings: GroupSettings,
   contributors: readonly number[],
@@ -229,7 +229,7 @@ function isDecayed(settings: GroupSettings, parameter: ParameterInfo): boolean {
   return typeof decayMask === 'function' ? decayMask(parameter) : decayMask.includes(parameter.name)
 }
 
-/** The form a base that takes matrices has for a shape; Muon transposes tall matrices. */
+/** The form of a base that takes matrices, for a shape: Muon transposes tall matrices. */
 function matrixForm(base: Preconditioner, shape: readonly number[]): StepForm['matrix'] {
   if (!base.definition.matrix) return 'any'
   const [rows = 1, columns = 1] = shape
@@ -237,8 +237,8 @@ function matrixForm(base: Preconditioner, shape: readonly number[]): StepForm['m
 }
 
 /**
- * Covers the bases and how the metric is shared out. The embedding, weight decay and clipping keep no state per
- * parameter: those may change when training is resumed.
+ * The structural hash of a plan. It covers the bases and the metric's scope. The embedding, weight decay and clipping keep
+ * no state per parameter, so they may change when training is resumed.
  */
 function structuralHash(
   transformation: Transformation,
@@ -254,7 +254,7 @@ function structuralHash(
     if (hashes.has(key)) continue
     hashes.set(key, structuralHashOf(base, matrix, record))
   }
-  // Sorted, as a checkpoint goes by names: parameters in another order are the same state.
+  // Sorted: a checkpoint identifies parameters by name, so their order is not part of the state.
   return hashText([transformation.metricScope, ...[...new Set(hashes.values())].sort()].join())
 }
 

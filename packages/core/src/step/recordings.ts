@@ -1,6 +1,7 @@
 import { input, mul, type Expr, type Shape } from '../graph/algebra.js'
 import type { MatrixRows } from '../transformation/hyperparameter.js'
-import { recordUpdate, type Preconditioner, type RecordedUpdate } from '../transformation/preconditioner.js'
+import type { Preconditioner } from '../transformation/preconditioner.js'
+import { recordUpdate, type RecordedUpdate } from '../transformation/recordUpdate.js'
 
 /** The properties of a parameter that a base's update depends on. */
 export interface BaseForm {

@@ -3,7 +3,7 @@ import type { MetricUnit } from './plan.js'
 import { stepStatus } from './metricGraph.js'
 import type { Transformation } from '../transformation/types.js'
 
-/** What a step did under one metric unit. */
+/** The report of a step for one metric unit. */
 export interface UnitReport {
   /** '' for the default group, else the group's label or the parameter's name. */
   readonly key: string
@@ -16,15 +16,15 @@ export interface UnitReport {
   readonly xi: number
 }
 
-/** What the latest step did. With several metric units, `scale`, `dualNorm`, `metric` and `xi` are the first one's. */
+/** The report of the latest step. With several metric units, `scale`, `dualNorm`, `metric` and `xi` are the first one's. */
 export interface StepReport extends Omit<UnitReport, 'key'> {
-  /** Number of steps taken; a skipped step does not count. */
+  /** The number of steps taken; a skipped step does not count. */
   readonly step: number
-  /** The loss as it was given, else `null`. */
+  /** The loss that was given, else `null`. */
   readonly loss: number | null
   /** Whether the latest step was skipped, leaving every parameter and slot as it was. */
   readonly skipped: boolean
-  /** Number of steps skipped so far. */
+  /** The number of steps skipped so far. */
   readonly skippedSteps: number
   /** The learning rate of the first parameter's group at this step. */
   readonly learningRate: number
@@ -45,7 +45,7 @@ export const initialReport: StepReport = {
   xi: 0,
 }
 
-/** The report after a saved state was taken over. */
+/** The report after a saved state was loaded. */
 export function restoredReport(
   report: StepReport,
   { step, skippedSteps }: Pick<StepReport, 'step' | 'skippedSteps'>,
@@ -53,7 +53,7 @@ export function restoredReport(
   return { ...report, step, skippedSteps, skipped: false }
 }
 
-/** What a unit computed in a step. */
+/** The result of a unit in a step. */
 export interface UnitResult {
   readonly unit: MetricUnit
   readonly scale: number
@@ -75,7 +75,7 @@ export function noResult(unit: MetricUnit): UnitResult {
   return { unit, scale: 0, dualNorm: NaN, metric: NaN, xi: NaN }
 }
 
-/** Puts a report together; the first unit that computed anything speaks for all. */
+/** Puts a report together. Its own numbers are those of the first unit that computed any. */
 export function composeReport(
   given: Omit<StepReport, keyof UnitReport | 'units' | 'loss'> & {
     readonly loss: number | undefined
@@ -83,18 +83,18 @@ export function composeReport(
   },
 ): StepReport {
   const { step, loss, skipped, skippedSteps, learningRate, units } = given
-  const speaker = units.find(({ xi }) => !Number.isNaN(xi))
-  // Written out, as this is done at every step and copies by spread leave much to collect.
+  const first = units.find(({ xi }) => !Number.isNaN(xi))
+  // Written out: this runs at every step, and copies by spread leave much garbage.
   const report: StepReport = {
     step,
     loss: loss ?? null,
     skipped,
     skippedSteps,
     learningRate,
-    scale: speaker === undefined || skipped ? 0 : speaker.scale,
-    dualNorm: speaker === undefined ? NaN : dualNormOf(speaker),
-    metric: speaker === undefined ? NaN : speaker.metric,
-    xi: speaker === undefined ? NaN : speaker.xi,
+    scale: first === undefined || skipped ? 0 : first.scale,
+    dualNorm: first === undefined ? NaN : dualNormOf(first),
+    metric: first === undefined ? NaN : first.metric,
+    xi: first === undefined ? NaN : first.xi,
   }
   if (units.length < 2) return report
   return {
@@ -113,15 +113,15 @@ function dualNormOf({ unit, dualNorm }: UnitResult): number {
   return unit.graph.metric ? Math.max(dualNorm, 0) : NaN
 }
 
-/** What an embedding could not do. */
-function complaint({ graph }: MetricUnit, loss: number | undefined): string {
+/** The reason why an embedding has no usable factor. */
+function reasonOf({ graph }: MetricUnit, loss: number | undefined): string {
   return graph.needsLoss ? `cannot take the loss ${loss}` : 'gives a factor that is negative or not finite'
 }
 
 /**
- * The error of a step that must not be written, or `undefined` where the transformation says to skip it.
+ * The error of a step that must not be written; `undefined` if the transformation says to skip it.
  *
- * @param status the `status` of the unit's metric graph, not `ok`
+ * @param status the `status` of the unit's metric graph, other than `ok`
  */
 export function refusal(
   transformation: Transformation,
@@ -143,7 +143,7 @@ export function refusal(
   if (onBadLoss === 'skip') return undefined
   return new InducedMetricError(
     'ERR_BAD_LOSS',
-    `the embedding ${embedding.name} ${complaint(unit, given.loss)}; nothing was changed. ` +
+    `the embedding ${embedding.name} ${reasonOf(unit, given.loss)}; nothing was changed. ` +
       `${'floor' in embedding.hyperparameters ? 'It needs a loss above `floor`: lower floor' : 'Look at its definition'}, ` +
       "or set onBadLoss to 'skip', 'base' or 'zero'",
   )

@@ -8,7 +8,7 @@ import {
   type HyperparameterValues,
   type Scheduled,
 } from '../transformation/hyperparameter.js'
-import { hyperparameterInput } from '../transformation/preconditioner.js'
+import { hyperparameterInput } from '../transformation/recordUpdate.js'
 import { isTied, perRateOf, tiedTo } from '../transformation/tiedXi.js'
 import { optionRanges } from '../transformation/transformation.js'
 import type { GroupSettings } from '../transformation/types.js'
@@ -16,7 +16,7 @@ import type { Range } from '../validation/range.js'
 import type { MetricUnit, Profile } from './plan.js'
 import { modelInput } from './baseAverage.js'
 
-/** A number that a graph reads: what it is called there and in errors, and its value, which may hang on the step. */
+/** A scalar input of a graph: its name there (`input`) and in errors (`label`), and its value, which may depend on the step. */
 export interface ScalarEntry {
   readonly input: string
   readonly label: string
@@ -24,7 +24,7 @@ export interface ScalarEntry {
   readonly range: Range
 }
 
-/** The numbers of a group with one base. */
+/** The scalar inputs of a group with one base. */
 export function profileEntries({ base, settings }: Profile): ScalarEntry[] {
   const { learningRate, weightDecay, averageWeights } = settings
   return [
@@ -42,7 +42,7 @@ export function profileEntries({ base, settings }: Profile): ScalarEntry[] {
   ]
 }
 
-/** The numbers of a metric unit. */
+/** The scalar inputs of a metric unit. */
 export function unitEntries({ settings, size, bases }: MetricUnit): ScalarEntry[] {
   const { embedding, xi, beta, startAxis } = settings
   const rate = settings.tiedRate ?? settings.learningRate
@@ -97,7 +97,7 @@ function declaredEntries(
   })
 }
 
-/** Writes numbers at a step into `scalars`. Throws ERR_OPTION when a schedule goes wrong. */
+/** Writes the values at a step into `scalars`. Throws ERR_OPTION when a schedule leaves its range. */
 export function writeScalars(scalars: Scalars, entries: readonly ScalarEntry[], step: number): Scalars {
   for (const { input, label, value, range } of entries) scalars[input] = valueAt(label, value, range, step)
   return scalars
@@ -110,24 +110,24 @@ export interface PreparedScalars {
   readonly scheduled: readonly ScalarEntry[]
 }
 
-/** Writes the numbers that do not depend on the step, and keeps the others to be written at each. */
+/** Writes the values that do not depend on the step, and keeps the others to be written at each step. */
 export function prepareScalars(entries: readonly ScalarEntry[]): PreparedScalars {
   const scheduled = entries.filter(({ value }) => typeof value === 'function')
   const constant = entries.filter(({ value }) => typeof value !== 'function')
   return { scalars: writeScalars({}, constant, 1), scheduled }
 }
 
-/** Writes a profile's numbers at a step into `scalars`. Throws ERR_OPTION when a schedule goes wrong. */
+/** Writes a profile's values at a step into `scalars`. Throws ERR_OPTION when a schedule leaves its range. */
 export function profileScalars(scalars: Scalars, profile: Profile, step: number): Scalars {
   return writeScalars(scalars, profileEntries(profile), step)
 }
 
-/** Writes a unit's numbers at a step into `scalars`. Throws ERR_OPTION when a schedule goes wrong. */
+/** Writes a unit's values at a step into `scalars`. Throws ERR_OPTION when a schedule leaves its range. */
 export function unitScalars(scalars: Scalars, unit: MetricUnit, step: number): Scalars {
   return writeScalars(scalars, unitEntries(unit), step)
 }
 
-/** Writes the extents of a matrix into `scalars`; other shapes have none that a graph would read. */
+/** Writes the extents of a matrix into `scalars`. Of other shapes no graph reads them. */
 export function shapeScalars(scalars: Scalars, shape: readonly number[]): Scalars {
   scalars['rows'] = shape[0] ?? 1
   scalars['columns'] = shape[1] ?? 1

@@ -15,14 +15,15 @@ import {
 } from '../graph/algebra.js'
 import { optionError } from '../errors.js'
 import { buildGraph, type Graph } from '../graph/graph.js'
-import type { Preconditioner, RecordedUpdate } from '../transformation/preconditioner.js'
+import type { Preconditioner } from '../transformation/preconditioner.js'
+import type { RecordedUpdate } from '../transformation/recordUpdate.js'
 import { plainForm, type BaseForm, type Recorder } from './recordings.js'
 
 /** Everything that a parameter's graph depends on. Parameters of equal form share it. */
 export interface StepForm extends BaseForm {
   /** Whether the factor ρ enters at all. */
   readonly metric: boolean
-  /** Whether the parameter is decayed, and with what its decay is scaled. */
+  /** Whether the parameter is decayed, and what scales its decay. */
   readonly decays: 'no' | 'rate' | 'step'
   /** Whether an averaged model of the loss needs sums of this parameter. */
   readonly model: boolean
@@ -31,7 +32,7 @@ export interface StepForm extends BaseForm {
 }
 
 /**
- * A sum over a parameter that is taken before anything is written: its part of s, and ⟨x̂, d⟩ where the model of the loss is
+ * A sum over a parameter that is taken before anything is written: its part of s, or ⟨x̂, d⟩ where the model of the loss is
  * averaged.
  */
 export type Reduction = 'dual' | 'averageDotDirection'
@@ -41,12 +42,12 @@ export const averagedSlot = 'averagedParameter'
 
 /**
  * The recorded work of one step on one parameter. Tensor inputs: `gradient`, `parameter`, `slot.NAME`. Scalar inputs:
- * `step`, `learningRate`, `weightDecay`, `averageWeights`, `rows`, `columns`, `base.NAME`, and, known only once every
- * parameter has been reduced, `scale` (ρ) and `clip`. Outputs: `norm` (Σg², where the gradient is clipped), the
- * `reductions` (`dual` is without the metric 0, or NaN when the gradient is not finite), `parameter` and `slot.NAME` (the
+ * `step`, `learningRate`, `weightDecay`, `averageWeights`, `rows`, `columns`, `base.NAME`, and two that are known only once
+ * every parameter has been reduced, `scale` (ρ) and `clip`. Outputs: `norm` (Σg², where the gradient is clipped), the
+ * `reductions` (without the metric, `dual` is 0, or NaN when the gradient is not finite), `parameter` and `slot.NAME` (the
  * new values), `change.NAME` (⟨m, Δθ⟩ of the `averaging` slots, m being the new value, where the model of the loss is
- * averaged), `update` (Δθ, for frameworks that add it themselves), `initial.NAME` (the value every element of a new slot
- * starts from).
+ * averaged), `update` (Δθ, for frameworks that add it themselves), `initial.NAME` (the initial value of every element of a
+ * slot).
  */
 export interface StepGraph extends Graph {
   readonly slots: readonly string[]
@@ -55,13 +56,13 @@ export interface StepGraph extends Graph {
   readonly averaging: readonly string[]
 }
 
-/** The output of a step that tells how far a parameter was moved along a slot. */
+/** The output of a step that measures how far a parameter was moved along a slot. */
 export function changeOutput(slot: string): string {
   return `change.${slot}`
 }
 
 /**
- * A parameter's part of s. A base that says nothing of it has s = ⟨x̂, d⟩·⟨g, g⟩/⟨x̂, x̂⟩: the base's dual norm of x̂, made
+ * A parameter's part of s. For a base that gives no dual it is s = ⟨x̂, d⟩·⟨g, g⟩/⟨x̂, x̂⟩: the base's dual norm of x̂, made
  * homogeneous of degree two in the gradient of this step. For a linear P and x̂ ∥ g it is gᵀPg.
  */
 function dualOf(gradient: Expr, { direction, average = gradient, dual }: RecordedUpdate): Expr {
@@ -71,7 +72,7 @@ function dualOf(gradient: Expr, { direction, average = gradient, dual }: Recorde
   return mul(dot(gradient, gradient), select(greater(size, 0), div(scaledDot(average, direction), size), 0))
 }
 
-/** ⟨a, b⟩ with the scalar factors of both taken out, so that ‖x̂‖² shares its sum with others of the same tensor. */
+/** ⟨a, b⟩ with the scalar factors of both moved out, so that ‖x̂‖² shares its sum with others over the same tensor. */
 function scaledDot(a: Expr, b: Expr): Expr {
   const split = (x: Expr): readonly [Expr, Expr] =>
     x.op === 'mul' && x.inputs[0]!.shape === 'scalar' ? [x.inputs[0]!, x.inputs[1]!] : [literal(1), x]
@@ -83,7 +84,7 @@ function scaledDot(a: Expr, b: Expr): Expr {
 export function recordStep(form: StepForm, record: Recorder): StepGraph {
   const { shape, raw, gradient, parameter, update } = record(form)
 
-  // Δθ = −lr·ρ·P m̂ − lr·wd·θ: the decay is decoupled, on the old θ. Where lr is a mere cap it is scaled by ρ, too.
+  // Δθ = −lr·ρ·P m̂ − lr·wd·θ: the decay is decoupled, on the old θ. Where lr is a mere cap, ρ scales the decay as well.
   const learningRate = input('learningRate', 'scalar')
   const rate = form.metric ? mul(learningRate, input('scale', 'scalar')) : learningRate
   const step = mul(rate, update.direction)
@@ -105,7 +106,7 @@ export function recordStep(form: StepForm, record: Recorder): StepGraph {
   if (form.model && update.average) {
     outputs['averageDotDirection'] = scaledDot(update.average, update.direction)
     reductions.push('averageDotDirection')
-    // As it is written, with the roundings.
+    // The change as it is written, including rounding.
     const moved = sub(next, parameter)
     for (const name of averaging) outputs[changeOutput(name)] = dot(update.slots[name]!.next, moved)
   }
@@ -117,13 +118,13 @@ export function recordStep(form: StepForm, record: Recorder): StepGraph {
   }
   if (form.averages) slots[averagedSlot] = { initial: literal(0), next: averagedParameter(next, shape) }
   Object.assign(outputs, slotOutputs(slots))
-  // The hash leaves out `update`, which only says the same once more.
+  // The hash excludes `update`, which is only another form of the new value.
   const { hash } = buildGraph(outputs)
   const graph = buildGraph({ ...outputs, update: change })
   return { ...graph, hash, slots: Object.keys(slots), reductions, averaging }
 }
 
-/** The slots that the average of gradients is made of. */
+/** The slots from which the average of gradients is computed. */
 function averagingSlots({ average, slots }: RecordedUpdate): string[] {
   const found = new Set<string>()
   const seen = new Set<Expr>()
@@ -141,7 +142,7 @@ function averagingSlots({ average, slots }: RecordedUpdate): string[] {
   return [...found]
 }
 
-/** x̄ + (k+1)/(t+k)·(θ − x̄): at step 1 the parameter itself, later an average that favours the latest (k + 1)/t of the run. */
+/** x̄ + (k+1)/(t+k)·(θ − x̄): the parameter itself at step 1, later an average that favours the latest (k + 1)/t of the run. */
 function averagedParameter(next: Expr, shape: Shape): Expr {
   const before = input(`slot.${averagedSlot}`, shape)
   const k = input('averageWeights', 'scalar')
@@ -170,14 +171,14 @@ function slotOutputs(slots: RecordedUpdate['slots']): Record<string, Expr> {
   return outputs
 }
 
-/** The dual norm, which is not finite either where a sum in the base's update is not. */
+/** The dual norm, made not finite where a sum in the base's update is not. */
 function withInnerSums(dual: Expr, { direction }: RecordedUpdate): Expr {
   let result = dual
   for (const inner of sums([direction])) result = add(result, sub(inner, inner))
   return result
 }
 
-/** The sums a base takes inside its own update, as Muon's norm: where they overflow, the step must not be written. */
+/** The sums inside a base's own update, such as Muon's norm. Where one overflows, the step must not be written. */
 function sums(roots: readonly Expr[]): Set<Expr> {
   const found = new Set<Expr>()
   const seen = new Set<Expr>()

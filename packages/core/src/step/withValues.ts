@@ -1,12 +1,12 @@
 import { optionError } from '../errors.js'
 
 /**
- * Runs a function with other values in place, and puts the old ones back when it has returned or its promise is settled.
+ * Runs a function with other values in place, and puts the old ones back when it has returned or its promise has settled.
  *
  * @param exchange puts the other values in place
  * @param use the function
  * @param restore puts the old values back
- * @returns what the function returned
+ * @returns the function's result
  */
 export function withValues<R>(exchange: () => void, use: () => R, restore: () => void): R {
   let result: R

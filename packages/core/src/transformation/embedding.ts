@@ -11,29 +11,29 @@ import {
   type HyperparameterValues,
 } from './hyperparameter.js'
 
-/** What an embedding's functions are written from: its hyperparameters, as scalar expressions. */
+/** The hyperparameters that an embedding's functions are written with, as scalar expressions. */
 type EmbeddingParameters<S extends HyperparameterSpecs> = { readonly [K in keyof S]: Expr }
 
 /**
- * How the landscape θ ↦ (θ, f(L)) is embedded, and which h(L) is descended in it. The factor on the base step is
+ * An embedding θ ↦ (θ, f(L)) of the landscape, and the h(L) that is descended in it. The factor on the base step is
  * ρ = h′/(1 + f′²v̂), with v̂ the running average of ξ·s (arXiv:2509.03594).
  */
 export interface EmbeddingDefinition<S extends HyperparameterSpecs> {
   /** Its name in saved transformations: letters, digits and hyphens. */
   readonly name: string
-  /** The hyperparameters it takes, numbers all of them; run-time inputs of the graph. */
+  /** Its hyperparameters. All are numbers, and run-time inputs of the graph. */
   readonly hyperparameters?: S
   /** f′(L), a scalar. */
   slope(loss: Expr, given: EmbeddingParameters<S>): Expr | number
   /** h′(L), a scalar. */
   descends(loss: Expr, given: EmbeddingParameters<S>): Expr | number
-  /** Positive where the embedding is defined; the loss is bad where it is not. Default: defined everywhere. */
+  /** Positive where the embedding is defined; elsewhere the loss is bad. By default it is defined everywhere. */
   domain?(loss: Expr, given: EmbeddingParameters<S>): Expr
-  /** ρ itself, where h′/(1 + f′²v̂) can be written with less overflow. */
+  /** ρ itself, for an embedding whose h′/(1 + f′²v̂) can be written so that it overflows later. */
   factor?(loss: Expr, metric: Expr, given: EmbeddingParameters<S>): Expr
 }
 
-/** The functions of a definition, of which the first two must be there. */
+/** The functions of a definition. The first two are required. */
 const parts = ['slope', 'descends', 'domain', 'factor'] as const
 
 /** An embedding with its hyperparameters. */
@@ -43,17 +43,17 @@ export interface Embedding {
   readonly definition: EmbeddingDefinition<HyperparameterSpecs>
 }
 
-/** Makes an embedding from options. */
+/** Creates an embedding from options. */
 export interface EmbeddingFactory<S extends HyperparameterSpecs> {
   (options?: HyperparameterOptions<S>): Embedding
   readonly definition: EmbeddingDefinition<S>
 }
 
 /**
- * Defines an embedding of your own by its slope f′ and the slope h′ of what it descends.
+ * Defines an embedding of your own by its slope f′ and by h′, the slope of the function that it descends.
  *
- * @throws ERR_OPTION for a definition that is incomplete or declares what it cannot; the factory it returns throws
- *   ERR_OPTION for unknown or invalid hyperparameters
+ * @returns a factory, which throws ERR_OPTION for unknown or invalid hyperparameters
+ * @throws ERR_OPTION for a definition that is incomplete or has an invalid declaration
  *
  * @example
  * ```ts
@@ -96,7 +96,7 @@ export function defineEmbedding<const S extends HyperparameterSpecs = Readonly<R
   const factory = (options: HyperparameterOptions<S> = {}): Embedding => ({
     name,
     hyperparameters: resolveHyperparameters(name, specs, options),
-    definition: definition,
+    definition,
   })
   return Object.assign(factory, { definition })
 }
@@ -106,7 +106,7 @@ export function embeddingInput(name: string): string {
   return `embedding.${name}`
 }
 
-/** The bound of an embedding's `floor` where that follows the losses. */
+/** The bound of an embedding's `floor`, if that follows the losses. */
 export function followedFloor({ hyperparameters }: Embedding): number | undefined {
   const floor = hyperparameters['floor']
   return isFollowing(floor) ? followedBound(floor) : undefined
@@ -115,7 +115,7 @@ export function followedFloor({ hyperparameters }: Embedding): number | undefine
 /**
  * An embedding's factor and domain as expressions.
  *
- * @param of the loss and v̂; `floor` in place of the hyperparameter of that name
+ * @param of the loss and v̂; `floor` replaces the hyperparameter of that name
  */
 export function recordEmbedding(
   embedding: Embedding,
@@ -143,7 +143,7 @@ export function recordEmbedding(
 }
 
 /**
- * The landscape as it is, f = h = L: ρ = 1/(1 + v̂), in (0, 1]. The paper's plain variant. Never reads the loss.
+ * The landscape as it is, f = h = L: ρ = 1/(1 + v̂), in (0, 1]. This is the paper's plain variant. It never reads the loss.
  *
  * @throws ERR_OPTION when it is given any option
  *
@@ -164,14 +164,14 @@ const floor = { floor: { kind: 'number', default: 0, follows: true } } as const
 
 /**
  * The square root of the landscape, f = 2√(L − floor), descending the loss itself, h = L: with ℓ = L − floor,
- * ρ = ℓ/(ℓ + v̂), in (0, 1]. Its brake is scale-free near a minimum: with `xi: 'rate'` a step never promises more than is
- * left of the loss, 1/(ηρ) = 1/η + s/ℓ, and the result hardly depends on the learning rate. With SGD and `xi: { perRate: 0.5 }` it
- * is NGN (Orvieto and Xiao, arXiv:2407.04358). Needs the loss at every step.
+ * ρ = ℓ/(ℓ + v̂), in (0, 1]. Its damping is scale-free near a minimum: with `xi: 'rate'`, 1/(ηρ) = 1/η + s/ℓ, so a step never
+ * promises more than is left of the loss, and the result hardly depends on the learning rate. With SGD and
+ * `xi: { perRate: 0.5 }` it is NGN (Orvieto and Xiao, arXiv:2407.04358). It needs the loss at every step.
  *
  * @param options `floor`, default 0: a lower bound of the loss, a schedule of one, or `'follow'` (`{ follow: bound }`) for one
  *   that follows the losses from above: with a₍β₎ their bias-corrected average, fast = a₍.₉₎ and slow = a₍.₉₉₎, it is
  *   max(bound, fast − 3·max(0, slow − fast) − .1·(fast − bound)), and ℓ = a₍.₈₎ − floor
- * @throws ERR_OPTION when an option is unknown, or `floor` none of these
+ * @throws ERR_OPTION when an option is unknown, or `floor` is none of these
  *
  * @example
  * ```ts
@@ -194,11 +194,11 @@ export const root = defineEmbedding({
 
 /**
  * The logarithm of the landscape, f = h = log(L − floor): with ℓ = L − floor, ρ = ℓ/(ℓ² + v̂). The paper's log variant
- * at floor 0. It supposes that the infimum of the loss is `floor`: for v̂ ≫ ℓ² it is a Polyak step with that optimum.
- * Needs the loss at every step.
+ * at floor 0. It assumes that the infimum of the loss is `floor`: for v̂ ≫ ℓ² it is a Polyak step with that optimum. It
+ * needs the loss at every step.
  *
  * @param options `floor`, default 0: a lower bound of the loss, a schedule of one, or `'follow'` as in {@link root}
- * @throws ERR_OPTION when an option is unknown, or `floor` none of these
+ * @throws ERR_OPTION when an option is unknown, or `floor` is none of these
  *
  * @example
  * ```ts
@@ -213,7 +213,7 @@ export const log = defineEmbedding({
   slope: (loss, given) => div(1, sub(loss, given.floor)),
   descends: (loss, given) => div(1, sub(loss, given.floor)),
   domain: (loss, given) => sub(loss, given.floor),
-  // ℓ/(ℓ² + v̂) with no square to overflow or vanish.
+  // ℓ/(ℓ² + v̂) without a square that could overflow or vanish.
   factor: (loss, metric, given) => {
     const height = sub(loss, given.floor)
     return div(1, add(height, div(metric, height)))
@@ -221,11 +221,11 @@ export const log = defineEmbedding({
 })
 
 /**
- * The logarithm of the landscape, descending the loss itself, f = log(L − floor), h = L: ρ = ℓ²/(ℓ² + v̂), in (0, 1]: the
- * damping does not depend on the scale of the loss. Needs the loss at every step.
+ * The logarithm of the landscape, descending the loss itself, f = log(L − floor), h = L: ρ = ℓ²/(ℓ² + v̂), in (0, 1]. The
+ * damping does not depend on the scale of the loss. It needs the loss at every step.
  *
  * @param options `floor`, default 0: a lower bound of the loss, a schedule of one, or `'follow'` as in {@link root}
- * @throws ERR_OPTION when an option is unknown, or `floor` none of these
+ * @throws ERR_OPTION when an option is unknown, or `floor` is none of these
  *
  * @example
  * ```ts

@@ -7,11 +7,11 @@ import { adagrad, adam, heavyBall, lion, muon, rmsprop, sgd } from './preconditi
 import { groupKeys, inducedMetric, mapGroups } from './transformation.js'
 import type { InducedMetricOptions, Transformation } from './types.js'
 
-/** Definitions of the caller's own that {@link fromJSON} may meet. */
+/** The caller's own definitions that {@link fromJSON} may meet. */
 export interface FromJSONOptions {
-  /** What `definePreconditioner` returned. */
+  /** Factories from `definePreconditioner`. */
   readonly preconditioners?: readonly NamedFactory<Preconditioner>[]
-  /** What `defineEmbedding` returned. */
+  /** Factories from `defineEmbedding`. */
   readonly embeddings?: readonly NamedFactory<Embedding>[]
 }
 
@@ -19,10 +19,10 @@ const builtinPreconditioners = [sgd, heavyBall, rmsprop, adagrad, adam, lion, mu
 const builtinEmbeddings = [identity, root, log, logDamped]
 
 /**
- * Rebuilds a transformation from what its `toJSON()` gave (or from JSON text parsed).
+ * Rebuilds a transformation from the result of its `toJSON()`, or from parsed JSON text.
  *
  * @param own factories of preconditioners and embeddings that are not built in
- * @throws ERR_OPTION when the data names something unknown or holds a value out of range
+ * @throws ERR_OPTION when the data name something unknown or contain a value out of range
  *
  * @example
  * ```ts
@@ -58,7 +58,7 @@ export function fromJSON(json: unknown, own: FromJSONOptions = {}): Transformati
     fallback: (path, json) => componentFromJSON('preconditioner', path, json, known.preconditioner),
     embedding: (path, json) => componentFromJSON('embedding', path, json, known.embedding),
     learningRate: scheduledFromJSON,
-    // What is tied passes through, to be checked by its owner.
+    // A tied ξ passes through; `inducedMetric` checks it.
     xi: (path, json) => (isPerRate(json) ? json : scheduledFromJSON(path, json)),
     weightDecay: scheduledFromJSON,
   }
@@ -77,10 +77,10 @@ function isPerRate(json: unknown): boolean {
   return typeof json === 'object' && json !== null && 'perRate' in json
 }
 
-/** A factory of any hyperparameters. */
+/** A factory with any hyperparameters. */
 type NamedFactory<T> = ((options?: never) => T) & { readonly definition: { readonly name: string } }
 
-/** The built-in factories and the caller's own, every name once. */
+/** The built-in factories and the caller's own, each name once. */
 function factories<T>(
   option: string,
   builtin: readonly NamedFactory<T>[],

@@ -1,14 +1,14 @@
 import type { ParameterInfo } from './types.js'
 
-/** Says which group a parameter is in, by its label; `undefined` for none. */
+/** Returns the label of a parameter's group; `undefined` for none. */
 export type GroupOf = (parameter: ParameterInfo) => string | undefined
 
 /**
- * Puts parameters into groups, for adapters that have an option `groupOf`.
+ * Puts parameters into groups, for adapters with an option `groupOf`.
  *
  * @param parameters of the framework's model
- * @param groupOf called for each of them with its name and shape; without it nothing changes
- * @returns the same parameters, with `group` where the function gave a label
+ * @param groupOf called for each parameter with its name and shape; without it nothing changes
+ * @returns the same parameters, with `group` where the function returned a label
  *
  * @example
  * ```ts

@@ -13,59 +13,59 @@ import { isSchedule, scheduleFromJSON, type Schedule, type ScheduleJSON } from '
 /** A number, or a function of the optimiser's step, counted from 1. */
 export type Scheduled = number | Schedule
 
-/** A number that may change from step to step: a run-time input of the recorded graph, never baked into it. */
+/** A number that may change from step to step. It is a run-time input of the recorded graph, never a constant in it. */
 export interface NumberSpec extends Range {
   readonly kind: 'number'
   readonly default: number
   /**
-   * Whether a value given as plain `0` is recorded as the constant zero, so that the definition can leave out a slot
-   * (`isZero`). A schedule is never recorded so.
+   * Whether a value of plain `0` is recorded as the constant zero, so that the definition can omit a slot (`isZero`). A
+   * schedule is never recorded in this way.
    */
   readonly zeroIsStructural?: boolean
-  /** Whether the value may be a {@link Following} in place of a number; of embeddings only. */
+  /** Whether the value may be a {@link Following} instead of a number. Only embeddings may declare this. */
   readonly follows?: boolean
   /**
-   * Whether it keeps a denominator from 0, as an ε does: where arithmetic takes it for 0, the least number with which it
-   * does not is taken in its place (see `raiseEpsilons`).
+   * Whether it keeps a denominator away from 0, as an ε does. Where arithmetic rounds it to 0, it is raised to the least
+   * number that is not rounded to 0 (see `raiseEpsilons`).
    */
   readonly isEpsilon?: boolean
 }
 
 /**
- * A lower bound that follows the losses instead of being known: `'follow'`, or `{ follow: bound }` where it is known
- * never to fall below `bound` (0 otherwise). See `root`.
+ * A lower bound that follows the losses instead of being known: `'follow'`, or `{ follow: bound }` if it never falls below
+ * `bound` (0 otherwise). See `root`.
  */
 export type Following = 'follow' | { readonly follow: number }
 
-/** What the rows of a matrix parameter stand for: a weight of shape out × in has `'outputs'`, one of in × out `'inputs'`. */
+/** The meaning of a matrix parameter's rows: `'outputs'` for weights of shape out × in, `'inputs'` for in × out. */
 export type MatrixRows = 'outputs' | 'inputs'
 
-/** The option `rows` of a base that treats outputs and inputs differently: fixed when the graph is recorded. */
+/** The option `rows` of a base that treats outputs and inputs differently. It is fixed when the graph is recorded. */
 export interface RowsSpec {
   readonly kind: 'rows'
-  /** `'auto'`: as the parameter's own `rowsAre` says. */
+  /** `'auto'` stands for the parameter's own `rowsAre`. */
   readonly default: MatrixRows | 'auto'
 }
 
-/** A switch: fixed when the graph is recorded. */
+/** A switch. It is fixed when the graph is recorded. */
 export interface BooleanSpec {
   readonly kind: 'boolean'
   readonly default: boolean
 }
 
-/** A count, such as of iterations: fixed when the graph is recorded. */
+/** A count, such as of iterations. It is fixed when the graph is recorded. */
 export interface IntegerSpec extends Range {
   readonly kind: 'integer'
   readonly default: number
 }
 
-/** How a hyperparameter of a preconditioner or an embedding is declared. */
+/** The declaration of a hyperparameter of a preconditioner or an embedding. */
 export type HyperparameterSpec = NumberSpec | BooleanSpec | IntegerSpec | RowsSpec
 
 /** Declarations by name. */
 export type HyperparameterSpecs = Readonly<Record<string, HyperparameterSpec>>
 
-/** What a caller may pass for declared hyperparameters. */
+/** The options of a caller for declared hyperparameters. */
 export type HyperparameterOptions<S extends HyperparameterSpecs> = {
   readonly [K in keyof S]?: S[K] extends BooleanSpec
     ? boolean
@@ -81,7 +81,7 @@ export type HyperparameterOptions<S extends HyperparameterSpecs> = {
 /** A checked value of a hyperparameter. */
 export type HyperparameterValue = Scheduled | boolean | MatrixRows | 'auto' | Following
 
-/** Checked values, defaults filled in. */
+/** Checked values, with defaults filled in. */
 export type HyperparameterValues = Readonly<Record<string, HyperparameterValue>>
 
 /** Values as plain data. */
@@ -90,7 +90,11 @@ export type HyperparameterJSON = Record<
   number | boolean | string | Exclude<Following, string> | ScheduleJSON
 >
 
-/** Throws ERR_OPTION unless `value` is a number in the range or a function of the step; `otherwise` may be given, too. */
+/**
+ * Throws ERR_OPTION unless `value` is a number in the range or a function of the step.
+ *
+ * @param otherwise other values that the caller accepts, for the error
+ */
 export function checkScheduled(
   name: string,
   value: unknown,
@@ -105,7 +109,7 @@ export function checkScheduled(
   )
 }
 
-/** The value at a step; a schedule that leaves the range is an ERR_OPTION that names the step. */
+/** The value at a step. Throws an ERR_OPTION that names the step when a schedule leaves the range. */
 export function valueAt(name: string, value: Scheduled, range: Range, step: number): number {
   if (typeof value === 'number') return value
   const result: unknown = value(step)
@@ -117,7 +121,11 @@ export function valueAt(name: string, value: Scheduled, range: Range, step: numb
 
 const kinds: ReadonlySet<unknown> = new Set(['number', 'boolean', 'integer', 'rows'])
 
-/** Checks declarations: their names, of which some may be `taken`, their kinds, and that each default is one it allows. */
+/**
+ * Checks declarations: their names, their kinds, and that they allow their own defaults.
+ *
+ * @param taken names that a hyperparameter cannot have
+ */
 export function checkSpecs(owner: string, specs: unknown, taken: readonly string[]): void {
   const wrong = (message: string): never => {
     throw optionError(`${owner}: ${message}`)
@@ -175,14 +183,14 @@ export function isFollowing(value: unknown): value is Following {
   return value === 'follow' || (typeof value === 'object' && value !== null && 'follow' in value)
 }
 
-/** The bound below which what follows the losses does not fall. */
+/** The bound below which a value that follows the losses does not fall. */
 export function followedBound(value: Following): number {
   return value === 'follow' ? 0 : value.follow
 }
 
 const rowsChoices: readonly unknown[] = ['outputs', 'inputs'] satisfies MatrixRows[]
 
-/** Throws ERR_OPTION unless a value says what the rows of a matrix are, or `'auto'` where that is allowed. */
+/** Throws ERR_OPTION unless a value is one of {@link MatrixRows}, or `'auto'` where that is allowed. */
 export function checkRows(
   name: string,
   value: unknown,
@@ -198,12 +206,12 @@ export function hyperparameterToJSON(name: string, value: HyperparameterValue): 
   return typeof value === 'function' ? scheduledToJSON(name, value) : value
 }
 
-/** The inverse of {@link hyperparameterToJSON}; what is no schedule passes through, to be checked by its owner. */
+/** The inverse of {@link hyperparameterToJSON}. A value that is not a schedule passes through; its owner checks it. */
 export function hyperparameterFromJSON(name: string, value: unknown): unknown {
   return isFollowing(value) ? value : scheduledFromJSON(name, value)
 }
 
-/** A scheduled value as plain data; a user's own function has none. */
+/** A scheduled value as plain data. Throws ERR_NOT_SUPPORTED for a user's own function. */
 export function scheduledToJSON(name: string, value: Scheduled): number | ScheduleJSON {
   if (typeof value === 'number') return value
   if (isSchedule(value)) return value.toJSON()
@@ -212,7 +220,7 @@ export function scheduledToJSON(name: string, value: Scheduled): number | Schedu
   )
 }
 
-/** The inverse of {@link scheduledToJSON}; what is no object passes through, to be checked by its owner. */
+/** The inverse of {@link scheduledToJSON}. A value that is not an object passes through; its owner checks it. */
 export function scheduledFromJSON(name: string, value: unknown): unknown {
   return typeof value === 'object' && value !== null ? scheduleFromJSON(value, name) : value
 }

@@ -10,28 +10,30 @@ export interface RateFreeOptions extends Omit<
   InducedMetricOptions,
   'learningRate' | 'xi' | 'embedding' | 'averagedModel' | 'startAxis' | 'averageWeights'
 > {
-  /** The number of steps of the run, a whole number ≥ 1: the step then comes down to 0 over it. */
+  /** The number of steps of the run, a whole number ≥ 1. The step size then decreases to 0 over it. */
   readonly steps?: number
-  /** A lower bound of the loss, as of `root`. Default 0. */
+  /** A lower bound of the loss, as in `root`. Default 0. */
   readonly floor?: Scheduled | Following
-  /** A cap on the step size, > 0, which nobody need touch. Default 1. */
+  /** A cap on the step size, > 0. The default, 1, rarely needs changing. */
   readonly learningRate?: GroupOptions['learningRate']
 }
 
 /**
- * A base optimiser that needs no learning rate: a starting point that comes near a tuned one, in place of a sweep. Two axes hold
- * the step back. On the root axis no step promises more than an averaged linear model says is left of the loss; on an axis
- * tied to the first loss, no more than a share of that. With η the `learningRate`, s̄ the average of the squared dual norm and
- * ℓ₀ the loss at the start (see `startAxis`), the step size t is 1/t = 1/η + ⟨x̂, d⟩/ψ + c·s̄/ℓ₀, where
+ * An optimiser that needs no learning rate: a starting point that comes close to a tuned one, without a sweep. Two axes limit
+ * the step. On the root axis no step promises more than an averaged linear model says is left of the loss; on an axis tied to
+ * the first loss, no more than a share of that. With η the `learningRate`, s̄ the average of the squared dual norm and ℓ₀ the
+ * loss at the start (see `startAxis`), the step size t is given by 1/t = 1/η + ⟨x̂, d⟩/ψ + c·s̄/ℓ₀, where
  *
- * - with `steps`, c = 10·(ℓ̄/ℓ₀)^¾/(1 − u), u the share of the run that is done: the decay is in it, so give no schedule;
- * - without, c = 9, and an average of the weights is kept to evaluate with (`averageWeights: 8`); see `withAveragedWeights`.
+ * - with `steps`, c = 10·(ℓ̄/ℓ₀)^¾/(1 − u), with u the share of the run that is done. This includes the decay, so give no
+ *   schedule;
+ * - without `steps`, c = 9, and an average of the weights is kept for evaluation (`averageWeights: 8`); see
+ *   `withAveragedWeights`.
  *
- * Every step needs its loss. See `averagedModel` and `startAxis` of {@link inducedMetric}, which this is made of.
+ * Every step needs its loss. The parts are `averagedModel` and `startAxis` of {@link inducedMetric}.
  *
- * @param base one that gives the average its direction is taken of: all that are built in, `rmsprop` without momentum
- * @param options `steps`, `floor`, `learningRate`, and those of `inducedMetric` that remain
- * @returns plain data, to be given to `createOptimizer` or an adapter
+ * @param base one that gives the average behind its direction: all built-in bases, `rmsprop` only without momentum
+ * @param options `steps`, `floor`, `learningRate`, and the remaining options of `inducedMetric`
+ * @returns plain data, for `createOptimizer` or an adapter
  * @throws ERR_OPTION when an option is unknown, of the wrong type or out of its range
  *
  * @example

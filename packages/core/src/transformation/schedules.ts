@@ -1,7 +1,7 @@
 import { isList, optionError, show, unsupported } from '../errors.js'
 import { checkKeys } from '../validation/keys.js'
 
-/** A value by step, counted from 1. Any function will do; the built-in ones can also be saved. */
+/** A value by step, counted from 1. Any function will do, but only built-in ones can be saved. */
 export type Schedule = (step: number) => number
 
 /** A built-in schedule as plain data. */
@@ -10,7 +10,7 @@ export interface ScheduleJSON {
   readonly [option: string]: number | readonly number[] | string | ScheduleJSON
 }
 
-/** A schedule that knows its own data, and so can be saved with the transformation. */
+/** A schedule that can be saved with the transformation. */
 export interface BuiltinSchedule extends Schedule {
   toJSON(): ScheduleJSON
 }
@@ -32,7 +32,7 @@ function check(name: string, value: unknown, positive = false): asserts value is
 /**
  * The same value at every step.
  *
- * @throws ERR_OPTION when the value is no finite number
+ * @throws ERR_OPTION when the value is not a finite number
  *
  * @example
  * ```ts
@@ -47,9 +47,9 @@ export function constant(value: number): BuiltinSchedule {
 }
 
 /**
- * A straight line from `from` at step 1 to `to`, reached after `steps` steps and kept.
+ * A straight line from `from` at step 1 to `to`, which is reached after `steps` steps and kept.
  *
- * @throws ERR_OPTION when an option is unknown or no finite number, or `steps` not > 0
+ * @throws ERR_OPTION when an option is unknown or not a finite number, or `steps` is not > 0
  *
  * @example
  * ```ts
@@ -71,9 +71,9 @@ export function linear(options: { from: number; to: number; steps: number }): Bu
 }
 
 /**
- * Half a cosine wave from `from` at step 1 down to `to` (default 0), reached after `steps` steps and kept.
+ * Half a cosine wave from `from` at step 1 down to `to` (default 0), which is reached after `steps` steps and kept.
  *
- * @throws ERR_OPTION when an option is unknown or no finite number, or `steps` not > 0
+ * @throws ERR_OPTION when an option is unknown or not a finite number, or `steps` is not > 0
  *
  * @example
  * ```ts
@@ -90,7 +90,7 @@ export function cosine(options: { from: number; to?: number; steps: number }): B
   check('cosine.steps', steps, true)
   return builtin(
     { schedule: 'cosine', from, to, steps },
-    // In this order: half of the smallest numbers is rounded, and could take the schedule below 0.
+    // In this order: halving the smallest numbers rounds them, which could take the schedule below 0.
     (step) => to + (from - to) * (0.5 * (1 + Math.cos(Math.PI * progress(step, steps)))),
   )
 }
@@ -98,7 +98,7 @@ export function cosine(options: { from: number; to?: number; steps: number }): B
 /**
  * Multiplies by `rate` once every `steps` steps (default every step), smoothly.
  *
- * @throws ERR_OPTION when an option is unknown or no finite number, or `rate` or `steps` not > 0
+ * @throws ERR_OPTION when an option is unknown or not a finite number, or `rate` or `steps` is not > 0
  *
  * @example
  * ```ts
@@ -122,8 +122,8 @@ export function exponential(options: { from: number; rate: number; steps?: numbe
 /**
  * Constant pieces: `values[0]` up to and including step `boundaries[0]`, then `values[1]`, and so on.
  *
- * @throws ERR_OPTION when an option is unknown or no list of finite numbers, the boundaries do not rise, or there is not one
- *   value more than boundaries
+ * @throws ERR_OPTION when an option is unknown or not a list of finite numbers, the boundaries do not increase, or there is
+ *   not exactly one value more than boundaries
  *
  * @example
  * ```ts
@@ -159,10 +159,10 @@ export function piecewise(options: {
 }
 
 /**
- * Climbs in a straight line from `from` (default 0) to where `then` starts, over the first `steps` steps: step
+ * Rises in a straight line from `from` (default 0) to the first value of `then` over the first `steps` steps. Step
  * `steps + 1` is the first of `then`, which counts its own steps from 1.
  *
- * @throws ERR_OPTION when an option is unknown or no finite number, or `steps` not > 0
+ * @throws ERR_OPTION when an option is unknown or not a finite number, or `steps` is not > 0
  *
  * @example
  * ```ts
@@ -185,22 +185,22 @@ export function warmup(then: number | Schedule, options: { steps: number; from?:
       if (!isSchedule(after)) {
         throw unsupported('warmup into a function of your own cannot be saved')
       }
-      // oxlint-disable-next-line unicorn/no-thenable -- no function, so nothing that await could take for a promise
+      // oxlint-disable-next-line unicorn/no-thenable -- not a function, so await cannot take it for a promise
       return { schedule: 'warmup', then: after.toJSON(), steps, from }
     },
   })
 }
 
 /**
- * The largest value that a built-in schedule ever takes; `undefined` where there is none (an exponential that grows) or
- * where it cannot be known (a function of the caller's).
+ * The largest value that a built-in schedule ever takes; `undefined` if there is none (an exponential that grows) or it
+ * cannot be known (a function of the caller).
  */
 export function peakOf(schedule: Schedule): number | undefined {
   if (!isSchedule(schedule)) return undefined
   try {
     return peakOfJSON(schedule.toJSON())
   } catch {
-    // `warmup` into a function of the caller's.
+    // `warmup` into a function of the caller.
     return undefined
   }
 }
@@ -253,7 +253,7 @@ const builders: Readonly<Record<string, (options: never) => BuiltinSchedule>> = 
 /**
  * Rebuilds a built-in schedule from its data.
  *
- * @param name what the data are, for the error
+ * @param name of the data, for the error
  * @throws ERR_OPTION when there is no such schedule, or it does not take these options
  */
 export function scheduleFromJSON(json: unknown, name = 'a schedule'): BuiltinSchedule {

@@ -13,8 +13,8 @@ export function perRateOf(xi: 'rate' | TiedXi): number {
 }
 
 /**
- * κ·η for a learning rate η: its largest value, if it is a schedule that has one, so that the schedule scales the step
- * that the metric leaves instead of loosening the metric; its value at each step, if it is a function of the caller's.
+ * κ·η for a learning rate η. For a schedule that has a largest value, η is that value: the schedule then scales the step that
+ * the metric leaves, and does not loosen the metric. For a function of the caller, η is its value at each step.
  */
 export function tiedTo(learningRate: Scheduled, perRate: number): Scheduled {
   if (typeof learningRate === 'number') return perRate * learningRate

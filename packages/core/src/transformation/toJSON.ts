@@ -32,7 +32,7 @@ function groupToJSON(path: string, settings: GroupSettings): GroupJSON {
     fallback: componentToJSON(`${path}fallback`, settings.fallback),
     onBadLoss: settings.onBadLoss,
     ...(clipNorm === undefined ? {} : { clipNorm }),
-    // A group would inherit what it leaves out.
+    // A group would inherit an absent option.
     ...(path !== '' || decayScaling !== (isTied(xi) ? 'step' : 'rate') ? { decayScaling } : {}),
     ...(path !== '' || averagedModel ? { averagedModel } : {}),
     ...(startAxis && { startAxis }),
@@ -43,7 +43,7 @@ function groupToJSON(path: string, settings: GroupSettings): GroupJSON {
 /**
  * A transformation as plain data.
  *
- * @throws ERR_NOT_SUPPORTED when an option is a function of the caller's
+ * @throws ERR_NOT_SUPPORTED when an option is a function of the caller
  */
 export function transformationToJSON(transformation: Omit<Transformation, 'toJSON'>): TransformationJSON {
   const groups = Object.entries(transformation.groups).map(([label, group]) => [

@@ -36,7 +36,7 @@ const decayChoices = ['rate', 'step'] as const
 const badLossChoices = ['throw', 'skip', 'base', 'zero'] as const
 const nonFiniteChoices = ['skip', 'throw'] as const
 const scopeChoices = ['global', 'group', 'parameter'] as const
-/** The options a group may set, but for `base`. */
+/** The options that a group may set, apart from `base`. */
 export const groupKeys = [
   'learningRate',
   'xi',
@@ -54,12 +54,12 @@ export const groupKeys = [
 ]
 
 /**
- * Turns a base preconditioner into its induced-metric version: every step of the base is scaled by one factor ρ that
- * follows from the metric diag(γ, ξ) pulled back to the loss landscape (T. R. Harvey, arXiv:2509.03594):
- * Δθ = −η · h′ · P g/(1 + ξ f′² s), s = gᵀPg. With ξ = 0 and `identity()` it is the base, bit for bit.
+ * Turns a base preconditioner into its induced-metric version. One factor ρ scales every step of the base. It follows from
+ * the metric diag(γ, ξ) pulled back to the loss landscape (T. R. Harvey, arXiv:2509.03594):
+ * Δθ = −η · h′ · P g/(1 + ξ f′² s), s = gᵀPg. With ξ = 0 and `identity()` the result is the base, bit for bit.
  *
- * @param base what to transform: `sgd()`, `adam()`, `muon()`, …, or one of your own
- * @returns plain data, to be given to `createOptimizer` or an adapter
+ * @param base `sgd()`, `adam()`, `muon()`, …, or one of your own
+ * @returns plain data, for `createOptimizer` or an adapter
  * @throws ERR_OPTION when an option is unknown, of the wrong type or out of its range
  *
  * @example
@@ -100,7 +100,7 @@ export function inducedMetric(base: Preconditioner, options: InducedMetricOption
     startAxis: undefined,
     averageWeights: undefined,
   })
-  // What depends on other options is found anew for a group, unless it was said.
+  // Defaults that depend on other options are determined again for each group, unless they were given.
   const inherited = { ...settings, decayScaling: rest.decayScaling, onBadLoss: rest.onBadLoss }
   const resolved = mapGroups(groups, (path, group) => resolveSettings(`${path}.`, group, inherited))
   return {
@@ -113,7 +113,7 @@ export function inducedMetric(base: Preconditioner, options: InducedMetricOption
 }
 
 /**
- * Checks that a value is what {@link inducedMetric} returns; adapters check their argument with it.
+ * Checks that a value is a transformation, as {@link inducedMetric} returns it. Adapters check their argument with it.
  *
  * @throws ERR_OPTION when it is not
  */
@@ -125,7 +125,7 @@ export function checkTransformation(value: unknown): asserts value is Transforma
   )
 }
 
-/** Settings of which some have no default but what the others make it. */
+/** Settings of which some have defaults that depend on the others. */
 type Defaults = Omit<GroupSettings, 'decayScaling' | 'onBadLoss'> & {
   readonly decayScaling: GroupSettings['decayScaling'] | undefined
   readonly onBadLoss: GroupSettings['onBadLoss'] | undefined
@@ -191,7 +191,7 @@ function isComponent<T>(value: unknown): value is Partial<T> {
 }
 
 function checkPreconditioner(name: string, value: unknown): asserts value is Preconditioner {
-  // A factory carries its definition too.
+  // A factory has a definition too.
   if (isComponent<Preconditioner>(value) && typeof value.definition?.update === 'function') return
   const hint = typeof value === 'function' ? 'a function: call it, as in adam()' : show(value)
   throw optionError(`${name} must be a preconditioner such as sgd() or adam(), given ${hint}`)
@@ -211,7 +211,7 @@ function checkDecayMask(name: string, value: unknown): asserts value is DecayMas
   )
 }
 
-/** Applies a function to the options of each group, which may come from anyone. */
+/** Applies a function to the options of each group. They may come from anyone, so they are checked first. */
 export function mapGroups<T>(groups: unknown, read: (path: string, group: object) => T): Record<string, T> {
   const labels = typeof groups === 'object' && groups !== null ? Object.keys(groups) : []
   checkKeys('groups', groups, labels)

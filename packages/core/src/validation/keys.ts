@@ -1,6 +1,11 @@
 import { optionError, show } from '../errors.js'
 
-/** Throws ERR_OPTION when `options` is no plain object or has a key that is not in `known`; `advice` ends the message then. */
+/**
+ * Throws ERR_OPTION unless `options` is a plain object whose keys are all in `known`.
+ *
+ * @param owner the function or option that takes them, for the error
+ * @param advice the end of the message about an unknown key
+ */
 export function checkKeys(
   owner: string,
   options: unknown,
@@ -10,7 +15,7 @@ export function checkKeys(
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
     throw optionError(`${owner} takes an object of options, given ${show(options)}`)
   }
-  // A step passes here, too: no array of keys.
+  // Every step calls this, so it creates no array of keys.
   for (const key in options) {
     if (known.includes(key) || !Object.hasOwn(options, key)) continue
     const list = known.length === 0 ? 'it takes none' : `known options: ${known.join(', ')}`

@@ -1,10 +1,10 @@
-/** Characters of a name that are compared. */
+/** The number of characters of a name that are compared. */
 const longestCompared = 100
 
 /**
- * The names that take the fewest changes to become another, nearest first: for errors.
+ * The names that become `name` by the fewest changes, nearest first. Errors suggest them.
  *
- * @param count the most that are wanted
+ * @param count the largest number of names to return
  *
  * @example
  * ```ts

@@ -2,7 +2,7 @@ import { optionError, show } from '../errors.js'
 import { checkBoolean, checkInteger, checkNumber, type Range } from './range.js'
 import { checkKeys } from './keys.js'
 
-/** What an option may be: of a type, one of these strings, or a number in a range. `'any'` is for its owner to look at. */
+/** The values that an option allows: a type, one of these strings, or a number in a range. The owner checks `'any'` itself. */
 export type OptionSpec =
   | 'any'
   | 'boolean'
@@ -11,14 +11,14 @@ export type OptionSpec =
   | ({ readonly kind: 'number' | 'integer' } & Range)
 
 /**
- * Checks the options of an adapter's function before anything else looks at them. An option that is `undefined` counts as
- * left out.
+ * Checks the options of an adapter's function before anything else reads them. An option that is `undefined` counts as
+ * absent.
  *
  * @param owner the function's name, for errors
- * @param options what it was given
- * @param specs what each option may be; one that is not here does not exist
- * @throws ERR_OPTION when `options` is no object, or one of them is unknown or is not what it may be; the message says what
- *   was given and what there is
+ * @param options that it was given
+ * @param specs the values that each option allows; any other option is unknown
+ * @throws ERR_OPTION when `options` is not an object, or an option is unknown or has a value that it does not allow; the
+ *   message names the given value and the allowed ones
  *
  * @example
  * ```ts

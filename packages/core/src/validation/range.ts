@@ -12,7 +12,7 @@ export interface Range {
   readonly below?: boolean
 }
 
-/** "in [0, 1)", "≥ 0": the range as people write it. */
+/** The range as people write it: "in [0, 1)", "≥ 0". */
 export function describeRange(range: Range, number = 'a finite number'): string {
   const { min = -Infinity, max = Infinity, above = false, below = false } = range
   if (min === -Infinity && max === Infinity) return number

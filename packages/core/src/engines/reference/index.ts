@@ -1,79 +1,75 @@
+import { arrayOf, elementType, type ElementType, type TypedArray } from '../../dtype.js'
 import type { Scalars } from '../../graph/hostScalars.js'
+import type { StepPlan } from '../../step/plan.js'
 import { changeOutput } from '../../step/stepGraph.js'
 import type { Engine, EngineFactory } from '../engine.js'
-import { elementType, type TypedArray } from '../../dtype.js'
-import { compilePass, Scratch, type Extents, type Pass, type Tensors } from './interpreter.js'
+import { compilePass, Scratch, type Extents, type InterpretedPass, type Tensors } from './interpreter.js'
+
+type PassName = 'norm' | 'reduce' | 'update'
+
+/** A pass over one parameter. */
+interface ParameterPass {
+  readonly pass: InterpretedPass
+  /** The arrays it writes. */
+  readonly destinations: Tensors
+  /** Its scalar outputs, each with its index among the results of the pass. */
+  readonly scalars: readonly { readonly output: string; readonly index: number }[]
+}
+
+/** The work on one parameter. */
+interface ParameterWork {
+  readonly extents: Extents
+  /** The parameter, its slots and its gradient, by the names of the graph's inputs. */
+  readonly tensors: Record<string, TypedArray>
+  /** `norm` is absent where the gradient is not clipped. */
+  readonly passes: Readonly<Partial<Record<PassName, ParameterPass>>>
+}
+
+/** The arguments of `begin`. */
+interface Step {
+  readonly active: readonly number[]
+  readonly gradients: readonly (TypedArray | null)[]
+  readonly scalars: readonly Scalars[]
+}
 
 /**
- * The readable engine: interprets the recorded graphs over the caller's own arrays, one operation after the other. It
- * is what the others are compared with.
+ * The readable engine: it interprets the recorded graphs over the caller's own arrays, one operation after the other.
+ * Other engines are compared with it.
  */
-export const createReferenceEngine: EngineFactory = (firstPlan, given, initial): Engine => {
-  let plan = firstPlan
-  const make = {
-    float32: (length: number) => new Float32Array(length),
-    float64: (length: number) => new Float64Array(length),
-  }
-  const scratch = { float32: new Scratch(make.float32), float64: new Scratch(make.float64) }
-  const passes = new Map<string, Pass>()
-  /** A pass of a parameter's graph; parameters of one graph and element type share it. */
-  const passOf = (index: number, name: string, outputs: (slots: readonly string[]) => string[]): Pass => {
-    const { graph } = plan.parameters[index]!
-    const type = elementType(parameters[index])!
-    const key = `${name} ${type} ${graph.hash}`
-    let pass = passes.get(key)
-    if (!pass) passes.set(key, (pass = compilePass(graph, outputs(graph.slots), scratch[type])))
-    return pass
-  }
-
+export const createReferenceEngine: EngineFactory = (plan, given, initial): Engine => {
+  const compile = createPassCache()
   const parameters: TypedArray[] = []
   const slots: Record<string, TypedArray>[] = []
   const gradients: TypedArray[] = []
-  const work: ReturnType<typeof workOn>[] = []
-  const workOn = (index: number) => {
-    const { shape, size } = plan.parameters[index]!
-    const extents: Extents = { size, rows: shape[0] ?? 1, columns: shape[1] ?? 1 }
-    const destinations: Record<string, TypedArray> = { parameter: parameters[index]! }
-    for (const [name, slot] of Object.entries(slots[index]!)) destinations[`slot.${name}`] = slot
-    const tensors: Record<string, TypedArray> = { ...destinations }
-    return {
-      extents,
-      destinations,
-      tensors,
-      norm: () => passOf(index, 'norm', () => ['norm']),
-      reduce: passOf(index, 'reduce', () => [...plan.parameters[index]!.graph.reductions]),
-      update: passOf(index, 'update', (names) => [
-        'parameter',
-        ...names.map((name) => `slot.${name}`),
-        ...plan.parameters[index]!.graph.averaging.map(changeOutput),
-      ]),
-    }
-  }
+  const works: ParameterWork[] = []
   const add: Engine['add'] = (next, added, initialSlots) => {
-    plan = next
     added.forEach((parameter, i) => {
-      const entries = Object.entries(initialSlots[i]!).map(([name, value]) => {
-        const slot = make[elementType(parameter)!](parameter.length)
-        return [name, value === 0 ? slot : slot.fill(value)] as const
-      })
+      const dtype = elementType(parameter)!
+      const zeros = (): TypedArray => arrayOf(dtype, parameter.length)
+      const entries = Object.entries(initialSlots[i]!).map(
+        ([name, value]) => [name, value === 0 ? zeros() : zeros().fill(value)] as const,
+      )
+      const own = Object.fromEntries(entries)
       parameters.push(parameter)
-      gradients.push(make[elementType(parameter)!](parameter.length))
-      slots.push(Object.fromEntries(entries))
-      work.push(workOn(parameters.length - 1))
+      gradients.push(zeros())
+      slots.push(own)
+      works.push(prepareWork(next, works.length, parameter, own, compile))
     })
+    return undefined
   }
   add(plan, given, initial)
 
-  const run = (pass: Pass, index: number, destinations: Tensors): Pass => {
-    const { extents, tensors } = work[index]!
-    tensors['gradient'] = step.gradients[index]!
-    pass.run(extents, tensors, step.scalars[index]!, destinations)
-    return pass
-  }
-  let step: {
-    active: readonly number[]
-    gradients: readonly (TypedArray | null)[]
-    scalars: readonly Scalars[]
+  let step: Step
+  const run = (name: PassName, results: readonly Float64Array[]): void => {
+    for (const index of step.active) {
+      const { extents, tensors, passes } = works[index]!
+      const found = passes[name]
+      if (!found) continue
+      const { pass, destinations, scalars } = found
+      tensors['gradient'] = step.gradients[index]!
+      pass.run(extents, tensors, step.scalars[index]!, destinations)
+      for (const { output, index: at } of scalars) results[at]![index] = pass.scalar(output)
+    }
   }
   return {
     kind: 'reference',
@@ -81,32 +77,63 @@ export const createReferenceEngine: EngineFactory = (firstPlan, given, initial):
     begin(active, gradients, scalars) {
       step = { active, gradients, scalars }
     },
-    norm(results) {
-      for (const index of step.active) {
-        if (plan.parameters[index]!.clip === -1) continue
-        results[index] = run(work[index]!.norm(), index, {}).scalar('norm')
-      }
-    },
-    reduce(results) {
-      for (const index of step.active) {
-        const pass = run(work[index]!.reduce, index, {})
-        for (const name of plan.parameters[index]!.graph.reductions) {
-          results[plan.reductions.indexOf(name)]![index] = pass.scalar(name)
-        }
-      }
-    },
-    update(results) {
-      for (const index of step.active) {
-        const pass = run(work[index]!.update, index, work[index]!.destinations)
-        for (const name of plan.parameters[index]!.graph.averaging.map(changeOutput)) {
-          results[plan.changes.indexOf(name)]![index] = pass.scalar(name)
-        }
-      }
-    },
+    norm: (results) => run('norm', [results]),
+    reduce: (results) => run('reduce', results),
+    update: (results) => run('update', results),
     add,
-    dispose() {
-      passes.clear()
-      return () => parameters
+    dispose: () => () => parameters,
+  }
+}
+
+/** Compiles passes. Those of equal graphs and element types share one. */
+type PassCache = (
+  plan: StepPlan,
+  index: number,
+  dtype: ElementType,
+  name: PassName,
+  outputs: readonly string[],
+) => InterpretedPass
+
+function createPassCache(): PassCache {
+  const scratch = { float32: new Scratch('float32'), float64: new Scratch('float64') }
+  const passes = new Map<string, InterpretedPass>()
+  return (plan, index, dtype, name, outputs) => {
+    const { graph } = plan.parameters[index]!
+    const key = `${name} ${dtype} ${graph.hash}`
+    let pass = passes.get(key)
+    if (!pass) passes.set(key, (pass = compilePass(graph, outputs, scratch[dtype])))
+    return pass
+  }
+}
+
+function prepareWork(
+  plan: StepPlan,
+  index: number,
+  parameter: TypedArray,
+  slots: Readonly<Record<string, TypedArray>>,
+  compile: PassCache,
+): ParameterWork {
+  const { shape, size, graph, clip } = plan.parameters[index]!
+  const dtype = elementType(parameter)!
+  const written: Record<string, TypedArray> = { parameter }
+  for (const [name, slot] of Object.entries(slots)) written[`slot.${name}`] = slot
+  const prepare = (
+    name: PassName,
+    destinations: Tensors,
+    outputs: readonly string[],
+    results: readonly string[],
+  ): ParameterPass => ({
+    pass: compile(plan, index, dtype, name, [...Object.keys(destinations), ...outputs]),
+    destinations,
+    scalars: outputs.map((output) => ({ output, index: results.indexOf(output) })),
+  })
+  return {
+    extents: { size, rows: shape[0] ?? 1, columns: shape[1] ?? 1 },
+    tensors: { ...written },
+    passes: {
+      ...(clip !== -1 && { norm: prepare('norm', {}, ['norm'], ['norm']) }),
+      reduce: prepare('reduce', {}, graph.reductions, plan.reductions),
+      update: prepare('update', written, graph.averaging.map(changeOutput), plan.changes),
     },
   }
 }

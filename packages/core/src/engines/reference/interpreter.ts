@@ -1,9 +1,8 @@
+import { arrayOf, type ElementType, type TypedArray } from '../../dtype.js'
 import type { ElementwiseOp, Shape } from '../../graph/algebra.js'
 import { neededNodes, type Graph } from '../../graph/graph.js'
-import type { Scalars } from '../../graph/hostScalars.js'
-import { compileScalarNodes } from '../../graph/hostScalars.js'
-import type { TypedArray } from '../../dtype.js'
-import { kernels, matmul, sumOf, transpose } from './kernels.js'
+import { compileScalarNodes, type Scalars } from '../../graph/hostScalars.js'
+import { elementwiseLoops, matmul, sumOf, transpose } from './operations.js'
 
 /** Arrays by input or output name. */
 export type Tensors = Readonly<Record<string, TypedArray>>
@@ -15,134 +14,187 @@ export interface Extents {
   readonly columns: number
 }
 
-/** A pass over a graph: computes some of its outputs. */
-export interface Pass {
-  /** Evaluates: tensor outputs go to `destinations`, scalar outputs are then told by `scalar`. */
+/** A pass over a graph, which computes some of its outputs. */
+export interface InterpretedPass {
+  /** Writes tensor outputs to `destinations`, and computes the scalar outputs, which `scalar` returns. */
   run(extents: Extents, tensors: Tensors, scalars: Scalars, destinations: Tensors): void
   scalar(output: string): number
 }
 
-/** Elements worked on at a time: the intermediate results of a block should stay in a second-level cache. */
+/** The number of elements worked at a time: the intermediate results of a block should fit a second-level cache. */
 const blockLength = 1024
 
-/** The registers into which a scalar operand is spread, by its place among the operands. */
+/** The registers into which a scalar operand is spread, by its position among the operands. */
 const spreadRegisters = [0, 1] as const
 
-/** Scratch arrays by register, shared by all passes of an engine: a pass leaves nothing in them. */
+/** Scratch arrays by register. All passes of an engine share them, as a pass leaves nothing in them. */
 export class Scratch {
   readonly #arrays: TypedArray[] = []
-  readonly #make: (length: number) => TypedArray
+  readonly #dtype: ElementType
 
-  constructor(make: (length: number) => TypedArray) {
-    this.#make = make
+  constructor(dtype: ElementType) {
+    this.#dtype = dtype
   }
 
   /** An array of at least `length` elements, the same one for the same register. */
   at(register: number, length: number): TypedArray {
     let array = this.#arrays[register]
-    if (array === undefined || array.length < length) array = this.#arrays[register] = this.#make(length)
+    if (array === undefined || array.length < length)
+      array = this.#arrays[register] = arrayOf(this.#dtype, length)
     return array
   }
 }
 
 /**
- * Prepares the interpretation of some outputs of a graph. Where tensors can be had block by block (sums only at the
- * end) it works in blocks; a graph that feeds a sum or a matrix product back into tensors is worked whole.
+ * Prepares the interpretation of some outputs of a graph. If tensors do not depend on sums or matrix products, it works
+ * in blocks of elements; otherwise it works whole tensors.
  */
-export function compilePass(graph: Graph, outputs: readonly string[], scratch: Scratch): Pass {
+export function compilePass(graph: Graph, outputs: readonly string[], scratch: Scratch): InterpretedPass {
   const { nodes } = graph
-  const order = neededNodes(graph, outputs)
-  const isTensor = (i: number): boolean => nodes[i]!.shape !== 'scalar'
-  const afterSum = new Set<number>()
-  for (const i of order) {
-    if (nodes[i]!.op === 'sum' || nodes[i]!.inputs.some((j) => afterSum.has(j))) afterSum.add(i)
-  }
-  const isBarrier = (i: number): boolean => nodes[i]!.op === 'matmul' || nodes[i]!.op === 'transpose'
-  const whole = order.some((i) => isBarrier(i) || (isTensor(i) && afterSum.has(i)))
-
-  const early = order.filter((i) => !isTensor(i) && !afterSum.has(i))
-  const sums = order.filter((i) => nodes[i]!.op === 'sum')
-  // Worked whole, the scalars after a sum come in their place; in blocks, when the sums are complete.
-  const body = order.filter((i) => isTensor(i) || nodes[i]!.op === 'sum' || (whole && afterSum.has(i)))
-  const tail = whole ? [] : order.filter((i) => !isTensor(i) && afterSum.has(i) && nodes[i]!.op !== 'sum')
-  const results = outputs.filter((name) => isTensor(graph.outputs[name]!))
-  const registers = allocateRegisters(graph, body, results)
-
-  const evaluateEarly = compileScalarNodes(graph, early)
-  const evaluateTail = compileScalarNodes(graph, tail)
+  const order = orderPass(graph, outputs)
+  const { inBlocks, body } = order
+  const evaluateEarly = compileScalarNodes(graph, order.early)
+  const evaluateLate = compileScalarNodes(graph, order.late)
   const evaluateBetween = new Map(
-    body.filter((i) => !isTensor(i)).map((i) => [i, compileScalarNodes(graph, [i])]),
+    body.filter((i) => nodes[i]!.shape === 'scalar').map((i) => [i, compileScalarNodes(graph, [i])]),
   )
-
   const values = new Float64Array(nodes.length)
+  /** By node: its array, and the index in it of the block's first element. */
   const arrays: TypedArray[] = []
   const offsets = new Uint32Array(nodes.length)
+  const evaluateTensor = createTensorEvaluator(graph, order, scratch, values, arrays, offsets)
 
+  const evaluateBlock = (
+    start: number,
+    n: number,
+    extents: Extents,
+    tensors: Tensors,
+    scalars: Scalars,
+  ): void => {
+    for (const i of body) {
+      const { op, inputs, name, shape } = nodes[i]!
+      if (op === 'sum') {
+        const x = inputs[0]!
+        const length = lengthOf(nodes[x]!.shape, n, extents, inBlocks)
+        values[i]! += sumOf(length, arrays[x]!, offsets[x]!)
+      } else if (shape === 'scalar') {
+        evaluateBetween.get(i)!(values, scalars)
+      } else if (op === 'input') {
+        arrays[i] = tensors[name!]!
+        offsets[i] = start
+      } else {
+        evaluateTensor(i, n, extents)
+      }
+    }
+  }
+  const writeBlock = (start: number, n: number, destinations: Tensors): void => {
+    // An output may be an input itself, as of a slot that passes another on: all of these are read before any is written.
+    for (const i of new Set(order.results.map((name) => graph.outputs[name]!))) {
+      if (nodes[i]!.op !== 'input') continue
+      const copy = scratch.at(order.registers.get(i)!, n)
+      for (let k = 0; k < n; k++) copy[k] = arrays[i]![start + k]!
+      arrays[i] = copy
+    }
+    for (const name of order.results) {
+      const source = arrays[graph.outputs[name]!]!
+      const destination = destinations[name]!
+      for (let k = 0; k < n; k++) destination[start + k] = source[k]!
+    }
+  }
   return {
     scalar: (output) => values[graph.outputs[output]!]!,
     run(extents, tensors, scalars, destinations) {
       const { size } = extents
-      const block = whole ? size : Math.min(size, blockLength)
-
-      // In blocks everything has the parameter's shape, matrices included.
-      const lengthOf = (shape: Shape, n: number): number =>
-        shape === 'tensor' || !whole ? n : matrixExtents(shape, extents).reduce((p, q) => p * q)
-      const evaluateTensor = (i: number, n: number): void => {
-        const { op, inputs, shape } = nodes[i]!
-        const length = lengthOf(shape, n)
-        const out = (arrays[i] = scratch.at(registers.get(i)!, length))
-        const [a, b = a] = inputs as [number, number?]
-        if (op === 'matmul') {
-          const [p, q] = matrixExtents(nodes[a]!.shape, extents)
-          matmul(out, arrays[a]!, arrays[b]!, p, q, matrixExtents(nodes[b]!.shape, extents)[1])
-        } else if (op === 'transpose') {
-          transpose(out, arrays[a]!, ...matrixExtents(nodes[a]!.shape, extents))
-        } else {
-          const x = operand(a, 0, length)
-          const y = b === a ? x : operand(b, 1, length)
-          kernels[op as ElementwiseOp](out, length, x, offsets[a]!, y, offsets[b]!)
-        }
-      }
-      /** A tensor's array; a scalar is spread over one, which rounds it to the type of the tensors. */
-      const operand = (i: number, place: 0 | 1, length: number): TypedArray =>
-        isTensor(i) ? arrays[i]! : scratch.at(spreadRegisters[place], length).fill(values[i]!, 0, length)
-
+      const block = inBlocks ? Math.min(size, blockLength) : size
       evaluateEarly(values, scalars)
-      for (const i of sums) values[i] = 0
+      for (const i of order.sums) values[i] = 0
       for (let start = 0; start === 0 || start < size; start += Math.max(block, 1)) {
         const n = Math.min(block, size - start)
-        for (const i of body) {
-          const { op, inputs, name } = nodes[i]!
-          if (op === 'sum') {
-            const x = inputs[0]!
-            const { shape } = nodes[x]!
-            const length = lengthOf(shape, n)
-            values[i]! += sumOf(length, arrays[x]!, offsets[x]!)
-          } else if (!isTensor(i)) {
-            evaluateBetween.get(i)!(values, scalars)
-          } else if (op === 'input') {
-            arrays[i] = tensors[name!]!
-            offsets[i] = start
-          } else {
-            evaluateTensor(i, n)
-          }
-        }
-        // An output may be an input itself (a slot that hands on another): read them all before any is written.
-        for (const i of new Set(results.map((name) => graph.outputs[name]!))) {
-          if (nodes[i]!.op !== 'input') continue
-          const copy = scratch.at(registers.get(i)!, n)
-          for (let k = 0; k < n; k++) copy[k] = arrays[i]![start + k]!
-          arrays[i] = copy
-        }
-        for (const name of results) {
-          const source = arrays[graph.outputs[name]!]!
-          const destination = destinations[name]!
-          for (let k = 0; k < n; k++) destination[start + k] = source[k]!
-        }
+        evaluateBlock(start, n, extents, tensors, scalars)
+        writeBlock(start, n, destinations)
       }
-      evaluateTail(values, scalars)
+      evaluateLate(values, scalars)
     },
   }
+}
+
+/** The work of a pass, in order. */
+interface PassOrder {
+  /** Whether tensors can be worked in blocks of elements. */
+  readonly inBlocks: boolean
+  /** Scalars that are known before the tensors are read. */
+  readonly early: readonly number[]
+  readonly sums: readonly number[]
+  /** Tensors and sums. Without blocks, also the scalars that depend on sums. */
+  readonly body: readonly number[]
+  /** In blocks, the scalars that depend on sums: they are computed when the sums are complete. */
+  readonly late: readonly number[]
+  /** The outputs that are tensors. */
+  readonly results: readonly string[]
+  readonly registers: ReadonlyMap<number, number>
+}
+
+function orderPass(graph: Graph, outputs: readonly string[]): PassOrder {
+  const { nodes } = graph
+  const order = neededNodes(graph, outputs)
+  const isTensor = (i: number): boolean => nodes[i]!.shape !== 'scalar'
+  const isSum = (i: number): boolean => nodes[i]!.op === 'sum'
+  const isBarrier = (i: number): boolean => nodes[i]!.op === 'matmul' || nodes[i]!.op === 'transpose'
+  const afterSum = new Set<number>()
+  for (const i of order) {
+    if (isSum(i) || nodes[i]!.inputs.some((j) => afterSum.has(j))) afterSum.add(i)
+  }
+  const inBlocks = !order.some((i) => isBarrier(i) || (isTensor(i) && afterSum.has(i)))
+  const body = order.filter((i) => isTensor(i) || isSum(i) || (!inBlocks && afterSum.has(i)))
+  const results = outputs.filter((name) => isTensor(graph.outputs[name]!))
+  return {
+    inBlocks,
+    early: order.filter((i) => !isTensor(i) && !afterSum.has(i)),
+    sums: order.filter(isSum),
+    body,
+    late: inBlocks ? order.filter((i) => !isTensor(i) && afterSum.has(i) && !isSum(i)) : [],
+    results,
+    registers: allocateRegisters(graph, body, results),
+  }
+}
+
+/** A function that evaluates an operation on tensors, over `n` elements of the parameter's shape. */
+function createTensorEvaluator(
+  { nodes }: Graph,
+  { inBlocks, registers }: PassOrder,
+  scratch: Scratch,
+  values: Float64Array,
+  arrays: TypedArray[],
+  offsets: Uint32Array,
+): (i: number, n: number, extents: Extents) => void {
+  /** A tensor's array. A scalar is spread over one, which rounds it to the element type of the tensors. */
+  const operand = (i: number, position: 0 | 1, length: number): TypedArray =>
+    nodes[i]!.shape === 'scalar'
+      ? scratch.at(spreadRegisters[position], length).fill(values[i]!, 0, length)
+      : arrays[i]!
+  return (i, n, extents) => {
+    const { op, inputs, shape } = nodes[i]!
+    const length = lengthOf(shape, n, extents, inBlocks)
+    const out = (arrays[i] = scratch.at(registers.get(i)!, length))
+    const [a, b = a] = inputs as [number, number?]
+    if (op === 'matmul') {
+      const [p, q] = matrixExtents(nodes[a]!.shape, extents)
+      matmul(out, arrays[a]!, arrays[b]!, p, q, matrixExtents(nodes[b]!.shape, extents)[1])
+    } else if (op === 'transpose') {
+      transpose(out, arrays[a]!, ...matrixExtents(nodes[a]!.shape, extents))
+    } else {
+      const x = operand(a, 0, length)
+      const y = b === a ? x : operand(b, 1, length)
+      elementwiseLoops[op as ElementwiseOp](out, length, x, offsets[a]!, y, offsets[b]!)
+    }
+  }
+}
+
+/** The number of elements of a tensor. In blocks, matrices too have the parameter's shape. */
+function lengthOf(shape: Shape, n: number, extents: Extents, inBlocks: boolean): number {
+  if (shape === 'tensor' || inBlocks) return n
+  const [p, q] = matrixExtents(shape, extents)
+  return p * q
 }
 
 function matrixExtents(shape: Shape, extents: Extents): [number, number] {
@@ -150,7 +202,7 @@ function matrixExtents(shape: Shape, extents: Extents): [number, number] {
   return [extents[p], extents[q]]
 }
 
-/** Gives each result a register, and gives the register on when nobody reads the result any more. */
+/** Gives each result a register. A register is free again after the last operation that reads it. */
 function allocateRegisters(
   graph: Graph,
   body: readonly number[],
@@ -165,7 +217,7 @@ function allocateRegisters(
   let count: number = spreadRegisters.length
   body.forEach((i, position) => {
     const { op, inputs, shape } = graph.nodes[i]!
-    // An operand's register is given on after this one is taken: no operation writes over what it reads.
+    // Allocated before the operands' registers are free: no operation overwrites its operands.
     if (shape !== 'scalar' && (op !== 'input' || kept.has(i))) registers.set(i, free.pop() ?? count++)
     for (const j of new Set(inputs)) {
       const register = registers.get(j)

@@ -1,5 +1,6 @@
-import { InducedMetricError } from '../../errors.js'
-import type { Allocator } from './kernels.js'
+import { unsupported } from '../../errors.js'
+import type { Allocator } from './binding.js'
+import { createFreeList } from './freeList.js'
 import { maximumPages, pageBytes, type WasmMemory } from './memory.js'
 
 /** Blocks start at multiples of this: a cache line. */
@@ -7,84 +8,48 @@ const alignment = 64
 
 /** An allocator of several blocks at once. */
 export interface Arena extends Allocator {
-  /** A block of each size, or none and ERR_NOT_SUPPORTED where the memory cannot grow enough. It grows at most once. */
+  /**
+   * Allocates a block of each size. The memory grows at most once.
+   *
+   * @throws ERR_NOT_SUPPORTED where it cannot grow enough; then no block is allocated
+   */
   allocateAll(sizes: readonly number[]): number[]
-  /** The size of a block that was given out. */
+  /** The size of an allocated block. */
   sizeOf(address: number): number
   /** Bytes that are free without growing, in one piece or in many. */
   free(): number
 }
 
-/** A range of addresses. */
-interface Range {
-  start: number
-  end: number
-}
-
 /**
- * Gives out what a memory gains by growing, so that what is in it already stays as it is. A block that was given back
- * is given out again, with what was last written to it.
+ * Creates an allocator of the memory that growing adds, so that the existing contents stay untouched. A released block
+ * is allocated again with its last contents.
  *
- * @param first where what may be given out begins: by default at the memory's end
+ * @param first the address at which memory to allocate starts: by default the memory's end
  */
 export function createArena(memory: WasmMemory, first = memory.buffer.byteLength): Arena {
   let end = memory.buffer.byteLength
-  /** By address, of the block that was given out there last. */
+  /** By address, of the block that was allocated there last. */
   const sizes = new Map<number, number>()
-  /** What is free, in order; no two of them touch. */
-  const ranges: Range[] = first < end ? [{ start: first, end }] : []
-  let free = end - first
+  const free = createFreeList()
+  free.add(first, end)
 
-  /** The place in the order of the first range that begins at an address or behind it. */
-  const placeOf = (address: number): number => {
-    let low = 0
-    let high = ranges.length
-    while (low < high) {
-      const middle = (low + high) >> 1
-      if (ranges[middle]!.start < address) low = middle + 1
-      else high = middle
-    }
-    return low
-  }
-  const put = (start: number, stop: number): void => {
-    const place = placeOf(start)
-    const before = place > 0 ? ranges[place - 1] : undefined
-    const after = place < ranges.length ? ranges[place] : undefined
-    free += stop - start
-    const touched = after?.start === stop ? after : undefined
-    if (before?.end === start) {
-      before.end = touched?.end ?? stop
-      if (touched) ranges.splice(place, 1)
-    } else if (touched) touched.start = start
-    else ranges.splice(place, 0, { start, end: stop })
-  }
-  /** A block of the first range that holds it. */
   const take = (size: number): number | undefined => {
-    for (let place = 0; place < ranges.length; place++) {
-      const range = ranges[place]!
-      if (range.end - range.start < size) continue
-      const { start } = range
-      range.start += size
-      if (range.start === range.end) ranges.splice(place, 1)
-      free -= size
-      sizes.set(start, size)
-      return start
-    }
-    return undefined
+    const address = free.take(size)
+    if (address !== undefined) sizes.set(address, size)
+    return address
   }
-  const release = (address: number): void => put(address, address + sizes.get(address)!)
+  const release = (address: number): void => free.add(address, address + sizes.get(address)!)
   /** Makes the memory grow until so many bytes are free at its end. */
   const reserve = (bytes: number): void => {
     for (;;) {
-      // Where somebody else has made the memory grow, what is in between is theirs.
+      // Memory that others have added by growing is theirs.
       if (memory.buffer.byteLength !== end) end = memory.buffer.byteLength
-      const last = ranges[ranges.length - 1]
-      const missing = bytes - (last?.end === end ? last.end - last.start : 0)
+      const missing = bytes - free.sizeBefore(end)
       if (missing <= 0) return
       const pages = Math.ceil(missing / pageBytes)
       const start = grow(memory, pages)
       end = start + pages * pageBytes
-      put(start, end)
+      free.add(start, end)
     }
   }
   return {
@@ -108,7 +73,7 @@ export function createArena(memory: WasmMemory, first = memory.buffer.byteLength
     },
     release,
     sizeOf: (address) => sizes.get(address)!,
-    free: () => free,
+    free: () => free.total(),
   }
 }
 
@@ -119,14 +84,14 @@ function paddedTo(multiple: number, bytes: number): number {
 
 const arenas = new WeakMap<WasmMemory, Arena>()
 
-/** The arena of a memory that optimisers share: what one of them gives back is there for the next. */
+/** The arena of a memory that optimisers share: a block that one of them releases is free for the next. */
 export function sharedArena(memory: WasmMemory): Arena {
   let arena = arenas.get(memory)
   if (!arena) arenas.set(memory, (arena = createArena(memory)))
   return arena
 }
 
-/** Lets the memory grow; the address of what it gained. */
+/** Grows the memory, and returns the address of the added part. */
 function grow(memory: WasmMemory, pages: number): number {
   const size = memory.buffer.byteLength
   const wanted = size + pages * pageBytes
@@ -134,13 +99,12 @@ function grow(memory: WasmMemory, pages: number): number {
     try {
       return memory.grow(pages) * pageBytes
     } catch {
-      // Beyond the memory's own maximum, or what the machine can give.
+      // It would exceed the memory's own maximum, or the machine has no more.
     }
   }
   const mebibytes = (bytes: number): string => `${Math.ceil(bytes / 2 ** 20)} MiB`
-  throw new InducedMetricError(
-    'ERR_NOT_SUPPORTED',
+  throw unsupported(
     `the WebAssembly memory of ${mebibytes(size)} cannot grow to the ${mebibytes(wanted)} that parameters, gradients ` +
-      "and slots need (4096 MiB is the most there is); use engine: 'reference', or an optimiser for each part",
+      "and slots need (the limit is 4096 MiB); use engine: 'reference', or an optimiser for each part",
   )
 }

@@ -1,101 +1,58 @@
 import type { Graph } from '../../graph/graph.js'
 import { compileScalarNodes, type ScalarEvaluator } from '../../graph/hostScalars.js'
-import type { Assistant } from './threads/host.js'
-import type { Runner, TensorBinding } from './kernels.js'
-import type { Loop } from './codegen/loop.js'
-import type { Program } from './codegen/program.js'
-import type { Pass, Place } from './codegen/stages.js'
-import { batch, type Workspace } from './loopArguments.js'
+import type { Runner, TensorBinding } from './binding.js'
+import type { LoopStage, PassStages } from './codegen/stages.js'
+import type { Program } from './compileStep.js'
+import { mostRows, type LoopArguments } from './loopArguments.js'
+import type { ParallelLoops } from './threads/host.js'
 
-/** A pass that is one loop: scalars before it, scalars after it. */
-interface FlatPass {
+/** A pass that is one loop, with scalars before it and after it. */
+interface ElementwisePass {
   readonly early: ScalarEvaluator
-  readonly loop: Loop
-  readonly places: readonly Place[]
+  readonly stage: LoopStage
   readonly late: ScalarEvaluator
 }
 
-/** Elements from which on two threads are worth the talk between them. */
+/** The number of elements from which a second thread is worth its coordination. */
 const manyElements = 1_000_000
 
-/** Elements of a part of a tensor, of which one of two threads takes one at a time. */
+/** Elements of a part of a tensor, for two threads that take one part at a time. */
 const partElements = 1 << 16
 
 /**
  * Runs a program whose passes are one loop each, over as many tensors at once as share their scalars.
  *
- * @param assistant takes parts of the tensors where there is much to do. The sums are then those of the parts, whoever
- *   takes them
+ * @param parallel runs loops on two threads, for many elements. Each tensor's sums are then those of its parts,
+ *   whichever thread takes them
  */
-export function createFlatRunner(
-  { graph, schedule }: Program,
-  workspace: Workspace,
-  assistant?: Assistant,
+export function createElementwiseRunner(
+  { graph, stages }: Program,
+  loopArguments: LoopArguments,
+  parallel?: ParallelLoops,
 ): Runner {
-  const { norm, reduce, update } = schedule
+  const { norm, reduce, update } = stages
   const passes = {
-    norm: norm && flatten(graph, norm),
-    reduce: flatten(graph, reduce),
-    update: flatten(graph, update),
+    norm: norm && compilePass(graph, norm),
+    reduce: compilePass(graph, reduce),
+    update: compilePass(graph, update),
   }
   const values = new Float64Array(graph.nodes.length)
-  /** By tensor: its sums. */
-  let totals = new Float64Array(0)
-  /** By row of the table: where in `totals` its sums go. */
-  const places = new Uint32Array(batch)
-
-  /** Runs a loop over the tensors from `start` to `end` and leaves their sums in `totals`. */
-  const runLoop = (
-    { loop, places: pointers }: FlatPass,
-    bindings: readonly TensorBinding[],
-    start: number,
-    end: number,
-    helper: Assistant | undefined,
-  ): void => {
-    // Parts have sums of their own, which is another order to add in: without help, a tensor stays whole.
-    const partSize = helper ? partElements : Infinity
-    const { loads, stores, sums } = loop
-    if (totals.length < (end - start) * sums.length) totals = new Float64Array((end - start) * sums.length)
-    totals.fill(0)
-    let rows = 0
-    const flush = (): void => {
-      if (helper) workspace.runBeside(helper, loop, rows)
-      else workspace.run(loop, rows)
-      for (let row = 0; row < rows; row++) workspace.addSums(loop, row, totals, places[row]!)
-      rows = 0
-    }
-    for (let tensor = 0; tensor < end - start; tensor++) {
-      const { size, inputs, outputs } = bindings[start + tensor]!
-      for (let from = 0; from < size; from += partSize) {
-        const offset = from * workspace.elementBytes
-        workspace.setRow(loop, rows, Math.min(partSize, size - from))
-        for (let i = 0; i < loads.length; i++) workspace.addAddress(inputs[pointers[i]!]! + offset)
-        for (let i = loads.length; i < loads.length + stores.length; i++) {
-          workspace.addAddress(outputs[pointers[i]! - inputs.length]! + offset)
-        }
-        places[rows++] = tensor * sums.length
-        if (rows === batch) flush()
-      }
-    }
-    if (rows > 0) flush()
-  }
+  const tensorLoop = createTensorLoop(loopArguments)
   return {
     prepare() {},
     run(name, bindings, scalars, outputs, results) {
-      workspace.refresh()
-      const pass = passes[name]!
-      const { early, late, loop } = pass
-      const { sums } = loop
+      loopArguments.refresh()
+      const { early, late, stage } = passes[name]!
+      const { sums } = stage.loop
       let start = 0
       while (start < bindings.length) {
         const given = scalars[start]!
         early(values, given)
-        workspace.setScalars(loop, values)
+        loopArguments.setScalars(stage.loop, values)
         let end = start
         let elements = 0
         for (; end < bindings.length && scalars[end] === given; end++) elements += bindings[end]!.size
-        const helper = elements >= manyElements ? assistant : undefined
-        runLoop(pass, bindings, start, end, helper)
+        const totals = tensorLoop(stage, bindings, start, end, elements < manyElements ? undefined : parallel)
         if (outputs.length > 0) {
           for (let index = start; index < end; index++) {
             const at = (index - start) * sums.length
@@ -107,17 +64,62 @@ export function createFlatRunner(
         start = end
       }
     },
-    dispose: () => assistant?.dispose(),
+    dispose: () => parallel?.dispose(),
   }
 }
 
-function flatten(graph: Graph, { early, stages }: Pass): FlatPass {
-  const { loop, places } = stages.find((stage) => stage.kind === 'loop')!
-  const late = stages.flatMap((stage) => (stage.kind === 'scalars' ? stage.nodes : []))
-  return {
-    early: compileScalarNodes(graph, early),
-    loop,
-    places,
-    late: compileScalarNodes(graph, late),
+/**
+ * Runs a loop over the tensors from `start` to `end`.
+ *
+ * @returns the sums of each tensor, one after the other; until the next call
+ */
+type TensorLoop = (
+  stage: LoopStage,
+  bindings: readonly TensorBinding[],
+  start: number,
+  end: number,
+  parallel: ParallelLoops | undefined,
+) => Float64Array
+
+function createTensorLoop(loopArguments: LoopArguments): TensorLoop {
+  const { elementBytes } = loopArguments
+  let totals = new Float64Array(0)
+  /** By row of the table: the index in `totals` of its sums. */
+  const sumsOf = new Uint32Array(mostRows)
+
+  return ({ loop, locations }, bindings, start, end, parallel) => {
+    // Parts have sums of their own, which changes the order of addition. On one thread a tensor is not divided.
+    const partSize = parallel ? partElements : Infinity
+    const { loads, stores, sums } = loop
+    if (totals.length < (end - start) * sums.length) totals = new Float64Array((end - start) * sums.length)
+    totals.fill(0)
+    let rows = 0
+    const flush = (): void => {
+      if (parallel) loopArguments.runParallel(parallel, loop, rows)
+      else loopArguments.run(loop, rows)
+      for (let row = 0; row < rows; row++) loopArguments.addSums(loop, row, totals, sumsOf[row]!)
+      rows = 0
+    }
+    for (let tensor = 0; tensor < end - start; tensor++) {
+      const { size, inputs, outputs } = bindings[start + tensor]!
+      for (let from = 0; from < size; from += partSize) {
+        const offset = from * elementBytes
+        loopArguments.setRow(loop, rows, Math.min(partSize, size - from))
+        for (let i = 0; i < loads.length; i++) loopArguments.addAddress(inputs[locations[i]!]! + offset)
+        for (let i = loads.length; i < loads.length + stores.length; i++) {
+          loopArguments.addAddress(outputs[locations[i]! - inputs.length]! + offset)
+        }
+        sumsOf[rows++] = tensor * sums.length
+        if (rows === mostRows) flush()
+      }
+    }
+    if (rows > 0) flush()
+    return totals
   }
+}
+
+function compilePass(graph: Graph, { early, stages }: PassStages): ElementwisePass {
+  const stage = stages.find((each) => each.kind === 'loop')!
+  const late = stages.flatMap((each) => (each.kind === 'scalars' ? each.nodes : []))
+  return { early: compileScalarNodes(graph, early), stage, late: compileScalarNodes(graph, late) }
 }

@@ -1,145 +1,175 @@
-import type { StepPlan } from '../../step/plan.js'
 import type { Scalars } from '../../graph/hostScalars.js'
 import type { FusedStepNumbers } from '../../step/passes.js'
-import type { Allocator, TensorBinding } from './kernels.js'
+import type { MetricUnit, StepPlan } from '../../step/plan.js'
+import type { Allocator, TensorBinding } from './binding.js'
+import { layOutFusedStep, type FusedLayout } from './codegen/fusedLayout.js'
+import { encodeFusedStep } from './codegen/fusedModule.js'
 import { tableHeader } from './codegen/loop.js'
-import type { Program } from './codegen/program.js'
+import type { Program } from './compileStep.js'
 import { compileModule, instantiate, isShared, type WasmMemory, type WasmModule } from './memory.js'
-import { encodeWhole, layOutWhole, type WholeLayout } from './codegen/fusedModule.js'
 
-/** Elements up to which what a step costs is mostly the calls around it. */
+/** The number of elements up to which the calls around a step take most of its time. */
 const fewElements = 1 << 15
 
-interface WholeProgram {
-  readonly layout: WholeLayout
-  readonly module: WasmModule
-}
-
-const programs = new Map<string, WholeProgram>()
-
-/** A whole step on tensors that are in their places. */
-export interface WholeCall {
-  /** As in `FusedStep`. */
-  run(given: FusedStepNumbers, isSame: boolean): boolean
-  /** After the memory has grown, and before the first step. */
+/** A step that is one call, on tensors with fixed addresses. */
+export interface FusedCall {
+  /** As `take` of `FusedStep`. */
+  run(numbers: FusedStepNumbers, isSame: boolean): boolean
+  /** Call this before the first step, and after the memory has grown. */
   refresh(): void
   dispose(): void
 }
 
 /**
- * Prepares steps that are one call each: for a plan whose tensors are few in elements, lie side by side, and are
- * updated by one program under one factor. On the seventeen weights of a network for xor, the host's work around the passes of a
- * step is ten times that of the step.
+ * Prepares steps that are one call each, for plans whose tensors have few elements, are contiguous, and are updated by
+ * one program under one factor. On the seventeen weights of a network for xor, the host's work around the passes of a
+ * step takes ten times as long as the step.
  *
- * @param run the tensors as one; `undefined` where they are not
+ * @param run the tensors as one; `undefined` where they are not contiguous
+ * @returns `undefined` for other plans
  */
-export function createWholeCall(
+export function createFusedCall(
   plan: StepPlan,
   program: Program,
   run: TensorBinding | undefined,
   memory: WasmMemory,
   allocator: Allocator,
-): WholeCall | undefined {
-  const { graph, schedule, type } = program
-  const [unit] = plan.units
-  const readsShape = graph.nodes.some(({ name }) => name === 'rows' || name === 'columns')
-  const fits = plan.units.length === 1 && plan.profiles.length === 1 && plan.clips.length === 0
-  if (!run || run.size > fewElements || !fits || readsShape || schedule.staged) return undefined
-  if (plan.parameters.length > 1 && !schedule.additive) return undefined
-
-  const shared = isShared(memory)
-  const key = `${type.name} ${shared} ${graph.hash} ${unit!.graph.hash}`
-  let whole = programs.get(key)
-  if (!whole) {
-    const layout = layOutWhole(graph, unit!.graph, schedule, type)
-    const code = encodeWhole(graph, unit!.graph, schedule, layout, type, shared)
-    programs.set(key, (whole = { layout, module: compileModule(code) }))
-  }
-  const { layout, module } = whole
-  const loops = instantiate(program.module, memory)
-  const loopOf = (name: 'reduce' | 'update') => loops[program.functions.get(layout.passes[name].loop)!.name]!
-  const { step } = instantiate(module, memory, {
-    pow: Math.pow,
-    reduce: loopOf('reduce'),
-    update: loopOf('update'),
-  })
+): FusedCall | undefined {
+  if (!run || run.size > fewElements || !canFuse(plan, program)) return undefined
+  const unit = plan.units[0]!
+  const { layout, module } = compileFusedStep(program, unit, isShared(memory))
+  const step = instantiateFusedStep(program, layout, module, memory)
 
   const address = allocator.allocate(layout.bytes)
   new Uint8Array(memory.buffer, address, layout.bytes).fill(0)
-  const start = address / 8
-  const place = (offset: number): number => start + offset / 8
-  const entries = (inputs: ReadonlyMap<string, number>) =>
-    [...inputs].map(([name, offset]) => ({ name, place: place(offset) }))
-  const stepInputs = entries(layout.inputs.step)
-  const metricInputs = entries(layout.inputs.metric)
-  const placeOf = (offset: number | undefined): number => (offset === undefined ? -1 : place(offset))
-  const count = placeOf(layout.inputs.step.get('step'))
-  const metricInput = (name: string): number => placeOf(layout.inputs.metric.get(name))
-  const [metricCount, loss, average] = ['metricStep', 'loss', 'average'].map(metricInput) as [
-    number,
-    number,
-    number,
-  ]
-  const states = unit!.graph.state.map((name, i) => ({
-    input: metricInput(`state.${name}`),
-    output: place(layout.results.state[i]!),
-  }))
-  const results = {
-    average: place(layout.results.average),
-    metric: place(layout.results.metric),
-    scale: place(layout.results.scale),
-    dualNorm: place(layout.results.dualNorm),
-  }
-
+  fillTables(layout, address, run, memory)
+  const { profileInputs, unitInputs, count, metricCount, loss, average, states, results } = indexNumbers(
+    layout,
+    unit,
+    address,
+  )
   let doubles: Float64Array = new Float64Array(0)
-  const fillTables = (): void => {
-    const words = new Uint32Array(memory.buffer)
-    for (const { loop, sums, scalars, table } of [layout.passes.reduce, layout.passes.update]) {
-      const at = (address + table) / 4
-      words[at + tableHeader.count] = run.size
-      words[at + tableHeader.scalars] = address + scalars
-      words[at + tableHeader.sums] = address + sums
-      const stage = [schedule.reduce, schedule.update]
-        .flatMap(({ stages }) => stages)
-        .find((each) => each.kind === 'loop' && each.loop === loop)
-      const { places } = stage as Extract<typeof stage, { kind: 'loop' }>
-      places.forEach((from, i) => {
-        words[at + tableHeader.addresses + i] = [...run.inputs, ...run.outputs][from]!
-      })
-    }
-  }
-  const write = (inputs: readonly { name: string; place: number }[], scalars: Scalars): void => {
+  const write = (inputs: readonly NumberIndex[], scalars: Scalars): void => {
     for (let i = 0; i < inputs.length; i++) {
       const value = scalars[inputs[i]!.name]
-      if (value !== undefined) doubles[inputs[i]!.place] = value
+      if (value !== undefined) doubles[inputs[i]!.index] = value
     }
   }
-  fillTables()
   return {
-    run(given, isSame) {
+    run(numbers, isSame) {
       if (!isSame) {
-        write(stepInputs, given.profile)
-        write(metricInputs, given.unit)
+        write(profileInputs, numbers.profile)
+        write(unitInputs, numbers.unit)
       }
-      if (count >= 0) doubles[count] = given.step
-      if (metricCount >= 0) doubles[metricCount] = given.metricStep
-      if (loss >= 0) doubles[loss] = given.loss
-      if (average >= 0) doubles[average] = given.average
+      if (count >= 0) doubles[count] = numbers.step
+      if (metricCount >= 0) doubles[metricCount] = numbers.metricStep
+      if (loss >= 0) doubles[loss] = numbers.loss
+      if (average >= 0) doubles[average] = numbers.average
       for (let i = 0; i < states.length; i++) {
         const { input } = states[i]!
-        if (input >= 0) doubles[input] = given.values[i]!
+        if (input >= 0) doubles[input] = numbers.values[i]!
       }
-      if (step!(address) !== 0) return false
-      given.average = doubles[results.average]!
-      given.metric = doubles[results.metric]!
-      given.scale = doubles[results.scale]!
-      given.dualNorm = doubles[results.dualNorm]!
-      for (let i = 0; i < states.length; i++) given.values[i] = doubles[states[i]!.output]!
+      if (step(address) !== 0) return false
+      numbers.average = doubles[results.average]!
+      numbers.metric = doubles[results.metric]!
+      numbers.scale = doubles[results.scale]!
+      numbers.dualNorm = doubles[results.dualNorm]!
+      for (let i = 0; i < states.length; i++) numbers.values[i] = doubles[states[i]!.output]!
       return true
     },
     refresh() {
       doubles = new Float64Array(memory.buffer)
     },
     dispose: () => allocator.release(address),
+  }
+}
+
+/** Whether a plan's steps can be one call. */
+function canFuse(plan: StepPlan, { graph, stages }: Program): boolean {
+  const { clips, parameters, profiles, units } = plan
+  const readsShape = graph.nodes.some(({ name }) => name === 'rows' || name === 'columns')
+  if (units.length !== 1 || profiles.length !== 1 || clips.length > 0) return false
+  return !readsShape && !stages.hasBarriers && (parameters.length <= 1 || stages.additive)
+}
+
+interface FusedProgram {
+  readonly layout: FusedLayout
+  readonly module: WasmModule
+}
+
+const programs = new Map<string, FusedProgram>()
+
+/** The fused step of a program. It is compiled on the first call, and shared by all graphs of one structure. */
+function compileFusedStep({ graph, stages, type }: Program, unit: MetricUnit, shared: boolean): FusedProgram {
+  const key = `${type.name} ${shared} ${graph.hash} ${unit.graph.hash}`
+  let program = programs.get(key)
+  if (!program) {
+    const layout = layOutFusedStep(graph, unit.graph, stages, type)
+    const code = encodeFusedStep(graph, unit.graph, stages, layout, type, shared)
+    programs.set(key, (program = { layout, module: compileModule(code) }))
+  }
+  return program
+}
+
+function instantiateFusedStep(
+  program: Program,
+  layout: FusedLayout,
+  module: WasmModule,
+  memory: WasmMemory,
+): (address: number) => number | undefined {
+  const loops = instantiate(program.module, memory)
+  const loopOf = (name: 'reduce' | 'update') =>
+    loops[program.functions.get(layout.passes[name].stage.loop)!.name]!
+  return instantiate(module, memory, {
+    pow: Math.pow,
+    reduce: loopOf('reduce'),
+    update: loopOf('update'),
+  })['step']!
+}
+
+/** Fills the tables of the passes' loops, which stay the same for all steps. */
+function fillTables(layout: FusedLayout, address: number, run: TensorBinding, memory: WasmMemory): void {
+  const words = new Uint32Array(memory.buffer)
+  const tensors = [...run.inputs, ...run.outputs]
+  for (const { stage, sums, scalars, table } of [layout.passes.reduce, layout.passes.update]) {
+    const at = (address + table) / 4
+    words[at + tableHeader.count] = run.size
+    words[at + tableHeader.scalars] = address + scalars
+    words[at + tableHeader.sums] = address + sums
+    stage.locations.forEach((location, i) => {
+      words[at + tableHeader.addresses + i] = tensors[location]!
+    })
+  }
+}
+
+/** The index of a named number. */
+interface NumberIndex {
+  readonly name: string
+  readonly index: number
+}
+
+/** The indices of a step's numbers in the memory as f64; −1 for those that the step does not read. */
+function indexNumbers({ inputs, results }: FusedLayout, unit: MetricUnit, address: number) {
+  const indexOf = (offset: number | undefined): number =>
+    offset === undefined ? -1 : address / 8 + offset / 8
+  const indexAll = (offsets: ReadonlyMap<string, number>): NumberIndex[] =>
+    [...offsets].map(([name, offset]) => ({ name, index: indexOf(offset) }))
+  return {
+    profileInputs: indexAll(inputs.step),
+    unitInputs: indexAll(inputs.metric),
+    count: indexOf(inputs.step.get('step')),
+    metricCount: indexOf(inputs.metric.get('metricStep')),
+    loss: indexOf(inputs.metric.get('loss')),
+    average: indexOf(inputs.metric.get('average')),
+    states: unit.graph.state.map((name, i) => ({
+      input: indexOf(inputs.metric.get(`state.${name}`)),
+      output: indexOf(results.state[i]),
+    })),
+    results: {
+      average: indexOf(results.average),
+      metric: indexOf(results.metric),
+      scale: indexOf(results.scale),
+      dualNorm: indexOf(results.dualNorm),
+    },
   }
 }

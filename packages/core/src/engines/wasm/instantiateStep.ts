@@ -1,25 +1,27 @@
 import type { ElementType } from '../../dtype.js'
-import { InducedMetricError } from '../../errors.js'
+import { unsupported } from '../../errors.js'
 import type { StepGraph } from '../../step/stepGraph.js'
-import { compileStep } from './codegen/program.js'
-import { createKernels, type Allocator, type StepKernels } from './kernels.js'
-import { isShared, isWasmSupported, type WasmMemory } from './memory.js'
+import type { Allocator, StepKernels } from './binding.js'
+import { compileStep } from './compileStep.js'
+import { isWasmSupported } from './featureProbe.js'
+import { createKernels } from './kernels.js'
+import { isShared, type WasmMemory } from './memory.js'
 
 /**
- * Sets the passes of a step up on a WebAssembly memory of somebody else's, such as a framework's backend: for adapters
- * whose tensors lie in one. The compiled module is shared by all graphs of one structure; what this makes is bound to
- * the memory, and cheap.
+ * Prepares the passes of a step on a foreign WebAssembly memory, such as that of a framework's backend: for adapters
+ * whose tensors are in one. All graphs of one structure share the compiled module. The returned kernels are bound to the
+ * memory, and cheap to create.
  *
  * A step calls `norm` (only where the graph clips), then `reduce`, then `update`, each over all tensors with this graph.
- * `scalars` holds, per tensor, the graph's scalar inputs by name; tensors next to one another whose scalars are the same
- * *object* are worked in one call. `clip` must be in it before `reduce`, `scale` before `update`. Results may be NaN or
- * infinite: then nothing has been written, and `update` must not be called.
+ * `scalars` contains the graph's scalar inputs by name, for each tensor. Neighbouring tensors that share one *object* of
+ * scalars are worked in one call. `clip` must be in it before `reduce`, `scale` before `update`. If results are NaN or
+ * infinite, nothing has been written, and `update` must not be called.
  *
  * @param graph a parameter's graph, from `planStep`
  * @param dtype the element type of gradient, parameter and slots
- * @param memory the memory they lie in; shared between threads or not. Where it grows between two calls, that is noticed
- * @param allocator gives out parts of the memory to work in: a few KiB, and for graphs with matrix products (`muon`)
- *   some matrices. Called now, and when a step has more or larger matrices than any before it
+ * @param memory the memory that contains them, shared between threads or not. It may grow between two calls
+ * @param allocator allocates working memory: a few KiB, and for graphs with matrix products (`muon`) some matrices. It is
+ *   called now, and when a step has more or larger matrices than any before it
  * @throws ERR_NOT_SUPPORTED where WebAssembly with vector instructions does not compile
  *
  * @example
@@ -49,10 +51,7 @@ export function instantiateStep(
   allocator: Allocator,
 ): StepKernels {
   if (!isWasmSupported()) {
-    throw new InducedMetricError(
-      'ERR_NOT_SUPPORTED',
-      'WebAssembly with vector instructions does not compile here',
-    )
+    throw unsupported('WebAssembly with vector instructions does not compile here')
   }
   return createKernels(compileStep(graph, dtype, isShared(memory)), memory, allocator)
 }

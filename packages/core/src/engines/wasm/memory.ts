@@ -1,10 +1,8 @@
-import { InducedMetricError } from '../../errors.js'
-import { encodeModule } from './codegen/encoder.js'
-import { simd } from './codegen/instructions.js'
+import { unsupported } from '../../errors.js'
 
 /**
- * What the engine needs of WebAssembly, declared by shape: the core's declarations depend on no platform's library,
- * and any `WebAssembly.Memory` fits.
+ * The part of WebAssembly's API that the engine uses, declared by shape: the core's declarations depend on no platform's
+ * library, and any `WebAssembly.Memory` fits.
  */
 
 /** A `WebAssembly.Memory`. */
@@ -20,9 +18,9 @@ export interface WasmModule {
 }
 
 /** A function of the engine's modules. */
-export type WasmFunction = (...given: number[]) => number | undefined
+export type WasmFunction = (...values: number[]) => number | undefined
 
-/** What modules import: the memory, and functions by name. */
+/** The imports of a module: the memory, and functions by name. */
 type WasmImports = Readonly<Record<string, WasmMemory | WasmFunction>>
 
 interface WasmInstance {
@@ -40,10 +38,10 @@ declare const WebAssembly:
 /** Bytes of a page of memory. */
 export const pageBytes = 65536
 
-/** Pages a memory can have: 4 GiB. */
+/** The most pages that a memory can have: 4 GiB. */
 export const maximumPages = 65536
 
-/** Compiles a module, at once. */
+/** Compiles a module synchronously. */
 export function compileModule(bytes: Uint8Array): WasmModule {
   return new WebAssembly!.Module(bytes)
 }
@@ -51,9 +49,9 @@ export function compileModule(bytes: Uint8Array): WasmModule {
 const instances = new WeakMap<WasmMemory, Map<WasmModule, WasmInstance['exports']>>()
 
 /**
- * The functions of a module on a memory. The engines in one memory share them: they keep nothing from one call to the next.
+ * The functions of a module on a memory. All engines in one memory share them, as they keep no state between calls.
  *
- * @param functions what else it imports: always the same for one module and one memory
+ * @param functions its other imports: always the same for one module and one memory
  */
 export function instantiate(
   module: WasmModule,
@@ -71,34 +69,35 @@ export function instantiate(
 }
 
 /**
- * A memory for one thread or shared between several, which can grow to 4 GiB.
+ * Creates a memory that can grow to 4 GiB.
  *
- * @param pages where it should not grow: its size
- * @throws ERR_NOT_SUPPORTED where there is none to be had
+ * @param shared whether several threads share it
+ * @param pages its size, for a memory that should not grow
+ * @throws ERR_NOT_SUPPORTED where the platform has no memory left
  */
 export function createMemory(shared = false, pages?: number): WasmMemory {
   try {
     return new WebAssembly!.Memory({ initial: pages ?? 0, maximum: pages ?? maximumPages, shared })
   } catch (error) {
-    throw new InducedMetricError(
-      'ERR_NOT_SUPPORTED',
-      `there is no WebAssembly memory to be had (${String(error)}): dispose of optimisers that have done their work, or ` +
-        "use engine: 'auto' or 'reference'",
+    throw unsupported(
+      `no WebAssembly memory is available (${String(error)}): dispose of optimisers that are no longer needed, or use ` +
+        "engine: 'auto' or 'reference'",
     )
   }
 }
 
-/** Whether a value is a memory; by its tag, as it may come from another realm. */
+/** Whether a value is a memory. It is recognised by its tag, as it may come from another realm. */
 export function isWasmMemory(value: unknown): value is WasmMemory {
   return Object.prototype.toString.call(value) === '[object WebAssembly.Memory]'
 }
 
 /**
- * Tells whether a memory has grown since the last call, so that views of it have to be made anew; true the first time.
- * Asking a memory for its buffer is dear beside a step on a few weights, and views of a buffer that is gone have no
- * elements: only the buffers of a shared memory live on.
+ * Returns a function that tells whether a memory has grown since its last call, so that views of it must be created
+ * again. The first call returns true. Reading `memory.buffer` takes long compared with a step on a few weights, so the
+ * function looks at a view instead: growing detaches the buffer and leaves its views without elements. Only buffers of
+ * a shared memory are not detached.
  */
-export function growthOf(memory: WasmMemory): () => boolean {
+export function watchGrowth(memory: WasmMemory): () => boolean {
   const shared = isShared(memory)
   let view: Uint8Array | undefined
   return () => {
@@ -113,27 +112,4 @@ export function growthOf(memory: WasmMemory): () => boolean {
 /** Whether a memory is shared between threads. */
 export function isShared(memory: WasmMemory): boolean {
   return Object.prototype.toString.call(memory.buffer) === '[object SharedArrayBuffer]'
-}
-
-let supported: boolean | undefined
-
-/**
- * Whether modules with vector instructions compile here: not in old browsers, nor under a content security policy
- * without `'wasm-unsafe-eval'`.
- */
-export function isWasmSupported(): boolean {
-  supported ??= tryModule()
-  return supported
-}
-
-function tryModule(): boolean {
-  if (typeof WebAssembly === 'undefined') return false
-  // v128.const 0; drop
-  const body = [...simd(0x0c, ...new Array<number>(16).fill(0)), 0x1a]
-  try {
-    compileModule(encodeModule([{ name: 'test', parameters: 0, locals: [], body }], false))
-    return true
-  } catch {
-    return false
-  }
 }

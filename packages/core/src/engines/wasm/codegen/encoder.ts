@@ -1,18 +1,25 @@
 /**
- * The binary format of WebAssembly, as much of it as the engine writes: LEB128 numbers, sections, and function bodies
- * given as bytes.
+ * The part of WebAssembly's binary format that the engine writes: LEB128 numbers, sections, and function bodies given
+ * as bytes.
  */
 
-/** Bytes under construction: parts within parts, put one after the other only at the end. */
+/** Bytes under construction: nested parts, which are joined only at the end. */
 export type Bytes = readonly (number | Bytes)[]
 
-/** Types of values, as the format numbers them. */
+/** The format's numbers for types of values. */
 export const valueType = { i32: 0x7f, f64: 0x7c, v128: 0x7b } as const
 
 /** The name of a value type. */
 export type ValueType = keyof typeof valueType
 
-/** Unsigned LEB128, of a whole number in 0 … 2³²−1. */
+const sectionId = { type: 1, import: 2, function: 3, export: 7, code: 10 } as const
+const externalKind = { function: 0x00, memory: 0x02 } as const
+const functionType = 0x60
+/** Limits of a memory: without a maximum, or shared, which needs one. */
+const limitsKind = { minimum: 0x00, shared: 0x03 } as const
+const endOfBody = 0x0b
+
+/** Unsigned LEB128, of an integer in 0 … 2³²−1. */
 export function unsigned(value: number): number[] {
   const bytes: number[] = []
   let rest = value >>> 0
@@ -24,7 +31,7 @@ export function unsigned(value: number): number[] {
   return bytes
 }
 
-/** Signed LEB128, of a 32-bit number. */
+/** Signed LEB128, of a 32-bit integer. */
 export function signed(value: number): number[] {
   const bytes: number[] = []
   let rest = value | 0
@@ -45,18 +52,18 @@ export function float(value: number, type: 'float32' | 'float64'): number[] {
   return [...bytes]
 }
 
-/** A function to be exported: its parameters are 32-bit whole numbers. */
+/** A function to export. Its parameters are 32-bit integers. */
 export interface FunctionCode {
   readonly name: string
   readonly parameters: number
-  /** The type of what it returns; by default nothing. */
+  /** The type of its result; by default it returns nothing. */
   readonly result?: ValueType
   /** The types of its locals, which follow the parameters. */
   readonly locals: readonly ValueType[]
   readonly body: Bytes
 }
 
-/** A function to be imported, as `env.NAME`. The functions of a module are numbered after those it imports. */
+/** A function to import, as `env.NAME`. A module numbers its own functions after those it imports. */
 export interface FunctionImport {
   readonly name: string
   readonly parameters: readonly ValueType[]
@@ -66,7 +73,7 @@ export interface FunctionImport {
 /**
  * A module that imports a memory as `env.memory` and exports functions.
  *
- * @param shared whether the memory is shared between threads: the import has to say so
+ * @param shared whether the memory is shared between threads, which the import has to declare
  */
 export function encodeModule(
   functions: readonly FunctionCode[],
@@ -76,7 +83,7 @@ export function encodeModule(
   const signatures = new Map<string, { index: number; code: Bytes }>()
   const typeIndex = (parameters: readonly ValueType[], result: ValueType | undefined): number => {
     const key = `${parameters.join()}:${result ?? ''}`
-    const code = [0x60, valueTypes(parameters), valueTypes(result === undefined ? [] : [result])]
+    const code = [functionType, valueTypes(parameters), valueTypes(result === undefined ? [] : [result])]
     const found = signatures.get(key) ?? { index: signatures.size, code }
     signatures.set(key, found)
     return found.index
@@ -84,27 +91,31 @@ export function encodeModule(
   const imported = imports.map(({ name, parameters, result }) => [
     text('env'),
     text(name),
-    0x00,
+    externalKind.function,
     unsigned(typeIndex(parameters, result)),
   ])
   const declared = functions.map(({ parameters, result }) =>
     unsigned(typeIndex(new Array<ValueType>(parameters).fill('i32'), result)),
   )
-  // A shared memory must be imported with a maximum: the largest there is. Any other fits a minimum of 0.
-  const limits = shared ? [0x03, 0, ...unsigned(65536)] : [0x00, 0]
-  const memory = [text('env'), text('memory'), 0x02, limits]
-  const exports = functions.map(({ name }, i) => [text(name), 0x00, unsigned(imports.length + i)])
+  // The import of a shared memory must declare a maximum: the largest there is. Any other memory fits a minimum of 0.
+  const limits = shared ? [limitsKind.shared, 0, ...unsigned(65536)] : [limitsKind.minimum, 0]
+  const memory = [text('env'), text('memory'), externalKind.memory, limits]
+  const exports = functions.map(({ name }, i) => [
+    text(name),
+    externalKind.function,
+    unsigned(imports.length + i),
+  ])
   const magic = [0x00, 0x61, 0x73, 0x6d]
   const version = [0x01, 0x00, 0x00, 0x00]
   return new Uint8Array(
     flatten([
       magic,
       version,
-      section(1, vector([...signatures.values()].map(({ code }) => code))),
-      section(2, vector([memory, ...imported])),
-      section(3, vector(declared)),
-      section(7, vector(exports)),
-      section(10, vector(functions.map(functionBody))),
+      section(sectionId.type, vector([...signatures.values()].map(({ code }) => code))),
+      section(sectionId.import, vector([memory, ...imported])),
+      section(sectionId.function, vector(declared)),
+      section(sectionId.export, vector(exports)),
+      section(sectionId.code, vector(functions.map(functionBody))),
     ]),
   )
 }
@@ -118,7 +129,7 @@ function flatten(bytes: Bytes, to: number[] = []): number[] {
 }
 
 function functionBody({ locals, body }: FunctionCode): Bytes {
-  // Neighbours of one type are declared together.
+  // Neighbouring locals of one type share a declaration.
   const runs: [number, ValueType][] = []
   for (const type of locals) {
     const last = runs.at(-1)
@@ -126,7 +137,7 @@ function functionBody({ locals, body }: FunctionCode): Bytes {
     else runs.push([1, type])
   }
   const declarations = vector(runs.map(([count, type]) => [unsigned(count), valueType[type]]))
-  return sized([declarations, body, 0x0b])
+  return sized([declarations, body, endOfBody])
 }
 
 function valueTypes(types: readonly ValueType[]): Bytes {

@@ -1,6 +1,6 @@
 import { float, signed, unsigned, type Bytes, type ValueType } from './encoder.js'
 
-/** Instructions of WebAssembly as bytes. Operands are on the stack, as in the format's own text. */
+/** Instructions of WebAssembly as bytes. Operands are on the stack, in the order of the text format. */
 
 /** The parameters and locals of a function while its body is written. */
 export class Locals {
@@ -22,12 +22,12 @@ export function get(local: number): number[] {
   return [0x20, ...unsigned(local)]
 }
 
-/** local.set of what the given instructions leave on the stack. */
+/** local.set of the value that the given instructions leave on the stack. */
 export function set(local: number, ...value: Bytes[]): Bytes {
   return [value, 0x21, unsigned(local)]
 }
 
-/** local.tee of what is on the stack. */
+/** local.tee of the value on the stack. */
 export function tee(local: number): number[] {
   return [0x22, ...unsigned(local)]
 }
@@ -35,6 +35,11 @@ export function tee(local: number): number[] {
 /** i32.const */
 export function i32(value: number): number[] {
   return [0x41, ...signed(value)]
+}
+
+/** i64.const, of a number that fits 32 bits */
+export function i64(value: number): number[] {
+  return [0x42, ...signed(value)]
 }
 
 /** f64.const */
@@ -48,16 +53,16 @@ export function advance(local: number, value: Bytes): Bytes {
 }
 
 /** do { body } while (condition) */
-function repeatWhile(body: Bytes, condition: Bytes): Bytes {
+export function repeatWhile(body: Bytes, condition: Bytes): Bytes {
   return [0x03, 0x40, body, condition, 0x0d, 0, 0x0b]
 }
 
-/** if (condition) { then } */
+/** if (condition) { then } else { otherwise } */
 export function when(condition: Bytes, then: Bytes, otherwise: Bytes = []): Bytes {
   return [condition, 0x04, 0x40, then, otherwise.length > 0 ? [0x05, otherwise] : [], 0x0b]
 }
 
-/** Runs `body` as long as the local, counted down by one after each run, is not 0. */
+/** Runs `body` until the local, which it counts down by one after each run, is 0. */
 export function countDown(local: number, body: Bytes): Bytes {
   const decrement = [get(local), i32(1), op.i32Sub, tee(local)]
   return when(get(local), repeatWhile(body, decrement))
@@ -71,13 +76,16 @@ export function call(index: number): number[] {
 /** One-byte instructions. */
 export const op = {
   return: 0x0f,
+  drop: 0x1a,
   select: 0x1b,
   i32Eqz: 0x45,
   i32LessUnsigned: 0x49,
   i32Add: 0x6a,
   i32Sub: 0x6b,
   i32Mul: 0x6c,
+  i32DivUnsigned: 0x6e,
   i32And: 0x71,
+  i32Or: 0x72,
   i32ShiftLeft: 0x74,
   i32ShiftRightUnsigned: 0x76,
   f64Equal: 0x61,
@@ -102,9 +110,24 @@ export function loadI32(offset: number): number[] {
   return [0x28, 2, ...unsigned(offset)]
 }
 
+/** i64.load, from the address on the stack. */
+export function loadI64(offset: number): number[] {
+  return [0x29, 3, ...unsigned(offset)]
+}
+
 /** f64.load, from the address on the stack. */
 export function loadF64(offset: number): number[] {
   return [0x2b, 3, ...unsigned(offset)]
+}
+
+/** i32.store, to the address below the value on the stack. */
+export function storeI32(offset: number): number[] {
+  return [0x36, 2, ...unsigned(offset)]
+}
+
+/** i64.store, to the address below the value on the stack. */
+export function storeI64(offset: number): number[] {
+  return [0x37, 3, ...unsigned(offset)]
 }
 
 /** f32.store, to the address below the value on the stack. */
@@ -122,7 +145,7 @@ export function simd(code: number, ...immediate: number[]): number[] {
   return [0xfd, ...unsigned(code), ...immediate]
 }
 
-/** A vector instruction on memory. Addresses need no alignment, and the hint promises none beyond the element's. */
+/** A vector instruction on memory. Addresses need no alignment; the hint is that of an element. */
 export function simdMemory(code: number, align: number, offset: number, ...lane: number[]): number[] {
   return simd(code, align, ...unsigned(offset), ...lane)
 }

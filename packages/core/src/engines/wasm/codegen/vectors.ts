@@ -8,8 +8,6 @@ export interface VectorType {
   readonly name: ElementType
   /** Bytes of an element. */
   readonly bytes: number
-  /** log₂ of `bytes`. */
-  readonly shift: number
   /** Elements in a vector. */
   readonly lanes: number
   load(offset: number): number[]
@@ -25,14 +23,13 @@ export interface VectorType {
   readonly op: Readonly<Record<Exclude<ElementwiseOp, 'square' | 'sign'> | 'greater', number[]>>
   /** Lane 0 as an f64. */
   readonly first: number[]
-  /** The bits of the sign in every lane, as `constant` of −0. */
+  /** The sign bit in every lane, as `constant` of −0. */
   readonly signBits: number[]
 }
 
 const f32x4: VectorType = {
   name: 'float32',
   bytes: 4,
-  shift: 2,
   lanes: 4,
   load: (offset) => simdMemory(0x00, 2, offset),
   store: (offset) => simdMemory(0x0b, 2, offset),
@@ -59,7 +56,6 @@ const f32x4: VectorType = {
 const f64x2: VectorType = {
   name: 'float64',
   bytes: 8,
-  shift: 3,
   lanes: 2,
   load: (offset) => simdMemory(0x00, 3, offset),
   store: (offset) => simdMemory(0x0b, 3, offset),
@@ -86,14 +82,14 @@ const f64x2: VectorType = {
 /** The vector instructions by element type. */
 export const vectorTypes: Readonly<Record<ElementType, VectorType>> = { float32: f32x4, float64: f64x2 }
 
-/** Instructions on whole vectors of bits and on pairs of f64. */
+/** Instructions on vectors of bits. */
 export const bits = { or: simd(0x50), and: simd(0x4e), select: simd(0x52) } as const
 
-/** f64x2 instructions that sums in double precision need. */
+/** f64x2 instructions for sums in double precision. */
 export const pair = {
   /** The two low f32 lanes as f64. */
   promoteLow: simd(0x5f),
-  /** The two high lanes of the vector on the stack twice, in place of the low ones. */
+  /** Of a vector that is on the stack twice: its two high lanes, in place of the low ones. */
   high: simd(0x0d, 8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15),
   add: simd(0xf0),
   zero: simd(0x0c, ...new Array<number>(16).fill(0)),

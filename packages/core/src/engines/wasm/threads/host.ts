@@ -1,29 +1,24 @@
 import { InducedMetricError } from '../../../errors.js'
-import type { Orders } from './worker.js'
-import type { Program } from '../codegen/program.js'
+import type { Program } from '../compileStep.js'
 import type { WasmFunction, WasmMemory } from '../memory.js'
+import type { OptimizerWorker, WorkerMessage } from './protocol.js'
 
-/** Another thread: a `Worker`, of a browser or of `node:worker_threads`, in which `assist` was called. */
-export interface Helper {
-  postMessage(message: unknown): void
-}
-
-/** A helper at the service of a program. */
-export interface Assistant {
+/** The loops of a program, run by this thread and a worker. */
+export interface ParallelLoops {
   /**
-   * Runs a loop over rows of a table, each of them by whoever comes first. A helper that is not up yet, or busy, leaves
-   * all of them to the caller.
+   * Runs a loop over rows of a table. Each thread takes the next row until none is left. While the worker is starting
+   * or busy, this thread takes all of them.
    *
    * @param run the loop of that name
    */
-  share(name: string, run: WasmFunction, table: number, rowBytes: number, rows: number): void
+  run(name: string, run: WasmFunction, table: number, rowBytes: number, rows: number): void
   dispose(): void
 }
 
 const word = {
   state: 0,
   signal: 1,
-  orders: 2,
+  messages: 2,
   program: 3,
   loop: 4,
   next: 5,
@@ -33,24 +28,25 @@ const word = {
 } as const
 const state = { idle: 0, offered: 1, taken: 2, done: 3 } as const
 
-/** What the programs of one helper share. */
-interface Crew {
+/** The connection to a worker, which all its programs share. */
+interface Channel {
   readonly control: SharedArrayBuffer
   readonly words: Int32Array
+  /** The number of programs so far. */
   programs: number
-  /** Whether the helper was ended within a step. */
-  ended: boolean
+  /** Whether the worker was terminated within a step. */
+  isTerminated: boolean
 }
 
-const crews = new WeakMap<Helper, Crew>()
+const channels = new WeakMap<OptimizerWorker, Channel>()
 
-/** Milliseconds in which a thread that lives has long done its part. */
-const patience = 10_000
+/** Milliseconds in which a live thread has long finished its part. */
+const timeout = 10_000
 
-/** Waits until the helper has done the part it took; whether it lives to do it. */
+/** Waits until the worker has finished the part it took. Returns false where it is no longer alive. */
 function waitUntilDone(words: Int32Array): boolean {
   let before = Date.now()
-  for (let waited = 0; waited < patience;) {
+  for (let waited = 0; waited < timeout;) {
     if (Atomics.load(words, word.state) === state.done) return true
     const now = Date.now()
     // Both threads sleep when the machine does, and a clock can be set.
@@ -60,38 +56,49 @@ function waitUntilDone(words: Int32Array): boolean {
   return false
 }
 
-/** Makes a helper ready for a program on a memory that is shared with it. */
-export function enlist(helper: Helper, { module, functions }: Program, memory: WasmMemory): Assistant {
-  let crew = crews.get(helper)
-  if (!crew) {
+function channelTo(worker: OptimizerWorker): Channel {
+  let channel = channels.get(worker)
+  if (!channel) {
     const control = new SharedArrayBuffer(64)
-    crews.set(helper, (crew = { control, words: new Int32Array(control), programs: 0, ended: false }))
+    channel = { control, words: new Int32Array(control), programs: 0, isTerminated: false }
+    channels.set(worker, channel)
   }
-  const { control, words } = crew
-  const program = crew.programs++
+  return channel
+}
+
+function signal(words: Int32Array): void {
+  Atomics.add(words, word.signal, 1)
+  Atomics.notify(words, word.signal)
+}
+
+function post(worker: OptimizerWorker, words: Int32Array, message: WorkerMessage): void {
+  // Before the message is posted: the worker must leave its loop, or its sleep, to receive it.
+  Atomics.add(words, word.messages, 1)
+  signal(words)
+  try {
+    // A worker has no origin to name.
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin
+    worker.postMessage(message)
+  } catch (error) {
+    Atomics.sub(words, word.messages, 1)
+    throw error
+  }
+}
+
+/** Prepares a worker for a program on a memory that is shared with it. */
+export function createParallelLoops(
+  worker: OptimizerWorker,
+  { module, functions }: Program,
+  memory: WasmMemory,
+): ParallelLoops {
+  const channel = channelTo(worker)
+  const { control, words } = channel
+  const program = channel.programs++
   const loops = [...new Set([...functions.values()].map(({ name }) => name))]
-  const call = (): void => {
-    Atomics.add(words, word.signal, 1)
-    Atomics.notify(words, word.signal)
-  }
-  const order = (work?: Orders['work']): void => {
-    const orders: Orders = { control, word, state, program, ...(work && { work }) }
-    // First: it has to leave its loop, or its sleep, to get the message.
-    Atomics.add(words, word.orders, 1)
-    call()
-    try {
-      // A worker's: it has no origin to name.
-      // oxlint-disable-next-line unicorn/require-post-message-target-origin
-      helper.postMessage(orders)
-    } catch (error) {
-      Atomics.sub(words, word.orders, 1)
-      throw error
-    }
-  }
-  order({ module, memory, loops })
+  post(worker, words, { control, word, state, program, code: { module, memory, loops } })
   return {
-    share(name, run, table, rowBytes, rows) {
-      if (crew.ended) {
+    run(name, run, table, rowBytes, rows) {
+      if (channel.isTerminated) {
         run(table, rows)
         return
       }
@@ -102,18 +109,18 @@ export function enlist(helper: Helper, { module, functions }: Program, memory: W
       words[word.table] = table
       words[word.rowBytes] = rowBytes
       Atomics.store(words, word.state, state.offered)
-      call()
+      signal(words)
       for (let row; (row = Atomics.add(words, word.next, 1)) < rows;) run(table + row * rowBytes, 1)
       if (Atomics.compareExchange(words, word.state, state.offered, state.idle) === state.offered) return
-      crew.ended = !waitUntilDone(words)
+      channel.isTerminated = !waitUntilDone(words)
       Atomics.store(words, word.state, state.idle)
-      if (!crew.ended) return
+      if (!channel.isTerminated) return
       throw new InducedMetricError(
         'ERR_DISPOSED',
-        'the helper was ended within a step, and its part is missing: load a checkpoint, and end a helper only when its ' +
-          'optimisers are disposed of',
+        'the worker was terminated within a step, and its part of the step is missing: load a checkpoint, and dispose ' +
+          'of optimisers before you terminate their worker',
       )
     },
-    dispose: () => order(),
+    dispose: () => post(worker, words, { control, word, state, program }),
   }
 }

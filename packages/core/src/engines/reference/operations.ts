@@ -2,11 +2,11 @@ import type { ElementwiseOp } from '../../graph/algebra.js'
 import type { TypedArray } from '../../dtype.js'
 
 /**
- * One loop per operation, `out[i] = a[ao + i] ∘ b[bo + i]`. Storing into a Float32Array rounds to single precision,
- * and for these operations rounding a double result to single is the single-precision result: so every elementwise
- * operation has the arithmetic of its array's type.
+ * A loop of one operation, `out[i] = a[ao + i] ∘ b[bo + i]`. Storing into a Float32Array rounds to single precision. For
+ * these operations a double result, rounded to single, is the single-precision result. So every elementwise operation
+ * has the arithmetic of its array's type.
  */
-export type Kernel = (
+export type ElementwiseLoop = (
   out: TypedArray,
   n: number,
   a: TypedArray,
@@ -15,8 +15,8 @@ export type Kernel = (
   bo: number,
 ) => void
 
-/** The loops, by operation. Unary ones do not read b. */
-export const kernels: Readonly<Record<ElementwiseOp, Kernel>> = {
+/** The loops, by operation. Those of unary operations do not read b. */
+export const elementwiseLoops: Readonly<Record<ElementwiseOp, ElementwiseLoop>> = {
   add(out, n, a, ao, b, bo) {
     for (let i = 0; i < n; i++) out[i] = a[ao + i]! + b[bo + i]!
   },

@@ -47,6 +47,33 @@ const cubic = definePreconditioner({
 })
 
 describe('a preconditioner of your own', () => {
+  it.each([
+    ['one form', {}, 1],
+    ['another form where its gradient is clipped', { clipNorm: 1 }, 2],
+    ['also where the model is averaged', { averagedModel: true, embedding: log() }, 1],
+  ])('is recorded once per form: %s', (_, options, expected) => {
+    let calls = 0
+    const counted = definePreconditioner({
+      name: 'counted',
+      update({ gradient }) {
+        calls++
+        return { direction: gradient, average: gradient, slots: {} }
+      },
+    })
+    const parameters = ['a', 'b', 'c'].map((name, i) => ({ name, shape: [i + 1] }))
+    planStep(
+      inducedMetric(counted(), {
+        learningRate: 0.1,
+        weightDecay: 0.1,
+        decayMask: ['a'],
+        metricScope: 'parameter',
+        ...options,
+      }),
+      parameters,
+    )
+    expect(calls).toBe(expected)
+  })
+
   it.each([5, 1024, 1300])('may use sums inside, as LAMB does: %d elements', (size) => {
     const data = randomArray('float64', size, 1)
     const expected = Float64Array.from(data)

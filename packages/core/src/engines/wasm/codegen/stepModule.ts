@@ -1,53 +1,46 @@
 import type { ElementType } from '../../../dtype.js'
 import type { Graph } from '../../../graph/graph.js'
 import type { StepGraph } from '../../../step/stepGraph.js'
+import { emitLoop } from './emitLoop.js'
 import { encodeModule, type FunctionCode } from './encoder.js'
-import { emitLoop, type Loop } from './loop.js'
-import { scheduleStep, type Pass, type Schedule } from './stages.js'
+import type { Loop } from './loop.js'
+import { orderStages } from './orderStages.js'
+import type { PassStages, StepStages } from './stages.js'
 import { vectorTypes, type VectorType } from './vectors.js'
-import { compileModule, type WasmModule } from '../memory.js'
 
-/** A step's graph compiled for one element type. It holds no numbers of any one optimiser. */
-export interface Program {
+/** A step's graph as code for one element type. It depends on no numbers of any one optimiser. */
+export interface StepCode {
   readonly graph: StepGraph
-  readonly schedule: Schedule
+  readonly stages: StepStages
   readonly type: VectorType
-  readonly module: WasmModule
   /** The exported function of every loop. */
   readonly functions: ReadonlyMap<Loop, LoopFunctions>
+  /** The module. */
+  readonly bytes: Uint8Array
 }
 
 /** The names of a loop's functions. */
 export interface LoopFunctions {
   readonly name: string
-  /** The same with every element widened before it is added: for when the quick sum overflows. */
+  /** The same, but every element is widened before it is added: for when the quick sum overflows. */
   readonly wide?: string
 }
 
-const programs = new Map<string, Program>()
-
-/** The program of a graph, compiled when it is asked for first: graphs of one structure share it. */
-export function compileStep(graph: StepGraph, dtype: ElementType, shared: boolean): Program {
-  const key = `${dtype} ${shared} ${graph.hash}`
-  let program = programs.get(key)
-  if (!program) {
-    const schedule = scheduleStep(graph)
-    const type = vectorTypes[dtype]
-    const { functions, code } = emitFunctions(graph, schedule, type)
-    program = { graph, schedule, type, functions, module: compileModule(encodeModule(code, shared)) }
-    programs.set(key, program)
-  }
-  return program
-}
-
-/** The bytes of a graph's module. */
-export function encodeStep(graph: StepGraph, dtype: ElementType, shared = false): Uint8Array {
-  return encodeModule(emitFunctions(graph, scheduleStep(graph), vectorTypes[dtype]).code, shared)
+/**
+ * Writes the module of a step's graph.
+ *
+ * @param shared whether the memory it works on is shared between threads
+ */
+export function encodeStep(graph: StepGraph, dtype: ElementType, shared: boolean): StepCode {
+  const stages = orderStages(graph)
+  const type = vectorTypes[dtype]
+  const { functions, code } = emitFunctions(graph, stages, type)
+  return { graph, stages, type, functions, bytes: encodeModule(code, shared) }
 }
 
 function emitFunctions(
   graph: StepGraph,
-  { norm, reduce, update, staged }: Schedule,
+  { norm, reduce, update, hasBarriers }: StepStages,
   type: VectorType,
 ): { functions: Map<Loop, LoopFunctions>; code: FunctionCode[] } {
   const functions = new Map<Loop, LoopFunctions>()
@@ -58,19 +51,19 @@ function emitFunctions(
     code.push(emitLoop(name, graph, loop, type, unroll))
     return name
   }
-  for (const pass of [norm, reduce, update].filter((each): each is Pass => each !== undefined)) {
+  for (const pass of [norm, reduce, update].filter((each): each is PassStages => each !== undefined)) {
     for (const stage of pass.stages) {
       if (stage.kind !== 'loop') continue
       const { loop } = stage
-      // The turns of an iteration, as of Newton–Schulz, are one function.
+      // All turns of an iteration, such as Newton–Schulz, call one function.
       const form = `${pass === update} ${formOf(graph, loop)}`
       let names = byForm.get(form)
       if (!names) {
-        // Where a step is one loop, the loop is what counts; where it has matrix products, those are, and the module
-        // should be one that a page may compile at once.
-        const unroll = staged ? 1 : loop.sums.length > 0 ? 4 : 2
+        // Where a step is one loop, the loop's speed counts. Where it has matrix products, theirs does, and the module
+        // should be small enough for a page to compile it synchronously.
+        const unroll = hasBarriers ? 1 : loop.sums.length > 0 ? 4 : 2
         const name = emit(loop, unroll)
-        // What has been written cannot be added up once more.
+        // A loop that overwrites its inputs cannot add them up once more.
         const overflows = loop.sums.length > 0 && type.name === 'float32' && pass !== update
         names = { name, ...(overflows && { wide: emit(loop, 0) }) }
         byForm.set(form, names)
@@ -81,7 +74,7 @@ function emitFunctions(
   return { functions, code }
 }
 
-/** What a loop computes, written so that loops that differ only in which tensors and scalars they read are equal. */
+/** A loop's computation as text; the same for loops that differ only in which tensors and scalars they read. */
 function formOf(graph: Graph, { loads, scalars, sums, stores }: Loop): string {
   const numbers = new Map<number, number>()
   const lines: string[] = []

@@ -1,0 +1,51 @@
+import type { Graph } from '../../../graph/graph.js'
+import { changeOutput, type StepGraph } from '../../../step/stepGraph.js'
+import { assignLocations, Registers } from './assignLocations.js'
+import { draftPass } from './draftPass.js'
+import { stepTensors, type StepStages } from './stages.js'
+
+/**
+ * Orders the work of a step. Elementwise operations are gathered in loops, and computed again wherever that saves
+ * memory traffic. Scratch memory holds only inputs and results of matrix products. `update` reads from it what
+ * `reduce` has stored there, and does not compute it again.
+ */
+export function orderStages(graph: StepGraph): StepStages {
+  const { outputs } = stepTensors(graph)
+  const norm = graph.outputs['norm'] === undefined ? undefined : draftPass(graph, ['norm'], new Set())
+  const reduce = draftPass(graph, graph.reductions, new Set())
+  const changes = graph.averaging.map(changeOutput)
+  const update = draftPass(graph, [...outputs, ...changes], new Set([...reduce.stored, ...reduce.late]))
+
+  const kept = reduce.stored.filter((node) => update.reused.has(node))
+  const registers = new Registers(graph)
+  for (const node of kept) registers.allocate(node)
+  const reduceStages = assignLocations(graph, reduce, registers, kept)
+  const updateStages = assignLocations(graph, update, registers, kept)
+  const hasSeveral = [reduce, update].some(
+    ({ stages }) => stages.filter(({ kind }) => kind !== 'scalars').length > 1,
+  )
+  return {
+    ...(norm && { norm: assignLocations(graph, norm, registers, kept) }),
+    reduce: reduceStages,
+    update: updateStages,
+    additive: graph.reductions.every((name) => isAdditive(graph, graph.outputs[name]!)),
+    hasBarriers: hasSeveral || update.reused.size > 0,
+    registers: registers.shapes,
+    kept: kept.map((_, index) => index),
+  }
+}
+
+/** Whether a scalar is a sum of sums over the tensors, each multiplied at most by numbers that are known before. */
+function isAdditive(graph: Graph, root: number): boolean {
+  const { nodes } = graph
+  const hasSums = (i: number): boolean => nodes[i]!.op === 'sum' || nodes[i]!.inputs.some(hasSums)
+  const visit = (i: number): boolean => {
+    const { op, inputs } = nodes[i]!
+    if (op === 'sum') return true
+    if (op === 'add' || op === 'sub' || op === 'neg') return inputs.every(visit)
+    const [a, b] = inputs as [number, number]
+    if (op === 'mul') return (visit(a) && !hasSums(b)) || (visit(b) && !hasSums(a))
+    return op === 'div' && visit(a) && !hasSums(b)
+  }
+  return visit(root)
+}

@@ -1,0 +1,171 @@
+import { elementType, type ElementType, type Slots, type TypedArray } from '../../dtype.js'
+import type { InitialSlots } from '../../step/initialSlots.js'
+import type { StepPlan } from '../../step/plan.js'
+import type { EngineArrays } from '../engine.js'
+import type { TensorBinding } from './binding.js'
+import type { EngineMemory } from './engineMemory.js'
+import type { TensorLayout } from './layout.js'
+import { watchGrowth } from './memory.js'
+
+/** The views of one parameter's tensors. */
+interface Views {
+  readonly parameter: TypedArray
+  readonly gradient: TypedArray
+  readonly slots: Slots
+}
+
+/** An engine's tensors: their addresses, and the arrays that callers see. */
+export class EngineTensors {
+  readonly bindings: TensorBinding[] = []
+  /** By parameter: how many there were when it was added. Parameters that were added together are contiguous. */
+  readonly cohorts: number[] = []
+  /** The arrays as of the last `refresh`. */
+  arrays: EngineArrays = { parameters: [], gradients: [], slots: [] }
+  readonly #engineMemory: EngineMemory
+  readonly #adopt: boolean
+  readonly #types: ElementType[] = []
+  readonly #slotNames: (readonly string[])[] = []
+  readonly #gradientAddresses: number[] = []
+  /** The arrays that remain the parameters, where those are outside the memory. */
+  readonly #outside: (TypedArray | undefined)[] = []
+  /** The indices of those parameters. */
+  readonly #copied: number[] = []
+  readonly #blocks: Record<keyof EngineArrays, number[]> = { parameters: [], gradients: [], slots: [] }
+  readonly #exposed = new Set<keyof EngineArrays>()
+  #views: Views[] = []
+  #hasGrown: () => boolean
+
+  /** @param adopt whether arrays outside the memory are copied in once, and are not the parameters thereafter */
+  constructor(engineMemory: EngineMemory, adopt: boolean) {
+    this.#engineMemory = engineMemory
+    this.#adopt = adopt
+    this.#hasGrown = watchGrowth(engineMemory.memory)
+  }
+
+  /**
+   * Creates the views again if the memory has grown, as the old ones have no elements then.
+   *
+   * @returns whether it had grown
+   */
+  refresh(): boolean {
+    if (!this.#hasGrown()) return false
+    this.#views = this.bindings.map((binding, index) => this.#viewsOf(binding, index))
+    const outside = this.#outside
+    this.arrays = {
+      parameters: this.#views.map(({ parameter }, index) => outside[index] ?? parameter),
+      gradients: this.#views.map(({ gradient }) => gradient),
+      slots: this.#views.map(({ slots }) => slots),
+    }
+    return true
+  }
+
+  #viewsOf({ size, inputs }: TensorBinding, index: number): Views {
+    const { buffer } = this.#engineMemory.memory
+    const view = (address: number): TypedArray =>
+      this.#types[index] === 'float32'
+        ? new Float32Array(buffer, address, size)
+        : new Float64Array(buffer, address, size)
+    const [, parameter, ...slots] = inputs
+    return {
+      parameter: view(parameter!),
+      gradient: view(this.#gradientAddresses[index]!),
+      slots: Object.fromEntries(this.#slotNames[index]!.map((name, i) => [name, view(slots[i]!)])),
+    }
+  }
+
+  /**
+   * Adds parameters that have been laid out, and sets their values.
+   *
+   * @param isInMemory whether each of them was in the engine's memory before that grew
+   */
+  add(
+    plan: StepPlan,
+    added: readonly TypedArray[],
+    isInMemory: readonly boolean[],
+    initial: readonly InitialSlots[],
+    { bindings, blocks }: TensorLayout,
+  ): void {
+    const engineMemory = this.#engineMemory
+    const first = this.bindings.length
+    for (const kind of ['parameters', 'gradients', 'slots'] as const) {
+      this.#blocks[kind].push(...blocks[kind])
+      if (this.#exposed.has(kind)) engineMemory.expose(blocks[kind])
+    }
+    if (this.#adopt) engineMemory.keep(blocks.parameters)
+    added.forEach((array, i) => {
+      const binding = bindings[first + i]!
+      this.bindings.push(binding)
+      this.cohorts.push(first)
+      this.#types.push(elementType(array)!)
+      this.#slotNames.push(plan.parameters[first + i]!.graph.slots)
+      this.#gradientAddresses.push(binding.inputs[0]!)
+      this.#outside.push(this.#adopt || isInMemory[i] ? undefined : array)
+      if (this.#outside[first + i]) this.#copied.push(first + i)
+    })
+    this.#hasGrown = watchGrowth(engineMemory.memory)
+    this.refresh()
+    added.forEach((array, i) => {
+      const { parameter, gradient, slots } = this.#views[first + i]!
+      if (!isInMemory[i]) parameter.set(array)
+      // Memory that another optimiser has released is not zero.
+      gradient.fill(0)
+      for (const [name, value] of Object.entries(initial[i]!)) slots[name]!.fill(value)
+    })
+  }
+
+  /** Reports that the caller gets arrays of a kind, and may keep them. */
+  expose(kind: keyof EngineArrays): void {
+    if (this.#exposed.has(kind)) return
+    this.#exposed.add(kind)
+    this.#engineMemory.expose(this.#blocks[kind])
+  }
+
+  /** Sets the address at which a step reads a gradient: in place if it is in the memory, else that of a copy. */
+  placeGradient(index: number, gradient: TypedArray): void {
+    const { inputs } = this.bindings[index]!
+    if (gradient !== this.arrays.gradients[index]) {
+      if (this.#engineMemory.contains(gradient)) {
+        inputs[0] = gradient.byteOffset
+        return
+      }
+      this.arrays.gradients[index]!.set(gradient)
+    }
+    inputs[0] = this.#gradientAddresses[index]!
+  }
+
+  /**
+   * Copies gradients to the engine's own arrays.
+   *
+   * @returns false where one is missing, or is elsewhere in the memory
+   */
+  copyGradients(given: readonly (TypedArray | null)[]): boolean {
+    const { gradients } = this.arrays
+    for (let index = 0; index < given.length; index++) {
+      const gradient = given[index]!
+      if (gradient === null) return false
+      if (gradient === gradients[index]) continue
+      if (this.#engineMemory.contains(gradient)) return false
+      gradients[index]!.set(gradient)
+    }
+    return true
+  }
+
+  /** Copies a parameter in, if it is outside the memory. */
+  copyIn(index: number): void {
+    const array = this.#outside[index]
+    if (array) this.#views[index]!.parameter.set(array)
+  }
+
+  /** Copies a parameter out, if it is outside the memory. */
+  copyOut(index: number): void {
+    this.#outside[index]?.set(this.#views[index]!.parameter)
+  }
+
+  copyAllIn(): void {
+    for (const index of this.#copied) this.copyIn(index)
+  }
+
+  copyAllOut(): void {
+    for (const index of this.#copied) this.copyOut(index)
+  }
+}

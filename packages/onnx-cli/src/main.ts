@@ -3,8 +3,9 @@ import { exportModel } from './exportModel.js'
 import { formatInspection, inspect } from './inspect.js'
 import { nameFlags } from './flags.js'
 import { isFile, type Surroundings } from './io.js'
-import { parseCommand, usage } from './options.js'
+import { parseCommand } from './options.js'
 import { train } from './train.js'
+import { usage } from './usage.js'
 import { UsageError } from './usageError.js'
 
 /**

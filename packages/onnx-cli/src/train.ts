@@ -27,10 +27,9 @@ import { formatNumber } from './text.js'
 import { prefix, stepsKey, trainingFile } from './trainingFile.js'
 import { UsageError } from './usageError.js'
 
-/** A training that can be cut off anywhere and goes on from its latest checkpoint, to the same end to the bit. */
+/** Trains, or continues a training that was cut off anywhere, to the same result bit for bit. Returns the exit code. */
 export async function train(options: TrainOptions, surroundings: Surroundings): Promise<number> {
-  const { stdout, signal } = surroundings
-  const say = (line: string): void => void stdout.write(`${line}\n`)
+  const say = (line: string): void => void surroundings.stdout.write(`${line}\n`)
   const files = await findArtifacts(options.folder)
   const path = options.checkpoint ?? join(options.folder, trainingFile)
   const sources = await Promise.all(options.data.map(readSource))
@@ -58,53 +57,17 @@ export async function train(options: TrainOptions, surroundings: Surroundings): 
     const begun = describeRun(options, dataset)
     const done = resumes ? resumedAt(state, begun, path) : 0
     for (const [key, value] of Object.entries(begun)) session.properties.set(prefix + key, value)
-    const save = async (steps: number): Promise<void> => {
-      session.properties.set(stepsKey, BigInt(steps))
-      await writeCheckpointFile(path, session.checkpointState())
-    }
 
     const scalars = await session.getParametersSize(true)
     say(
       `${dataset.rows} examples, ${scalars} scalars to train, ${perEpoch} steps of ${options.batchSize} an epoch`,
     )
     if (resumes) say(`going on from ${path} after ${done} of ${total} steps`)
-    const progress = createProgress(surroundings, {
-      steps: total,
-      epochs: options.epochs,
-      logEvery: options.logEvery,
-    })
-    progress.start(Math.min(done, total))
-    try {
-      let order: ArrayLike<number> = []
-      for (let step = done; step < total; step++) {
-        const epoch = Math.floor(step / perEpoch)
-        const place = step % perEpoch
-        if (place === 0 || step === done) order = orderOfEpoch(options, dataset.rows, epoch)
-        const rows = Array.prototype.slice.call(
-          order,
-          place * options.batchSize,
-          (place + 1) * options.batchSize,
-        )
-        await session.runTrainStep(tensors(ort, dataset, rows as number[]), [session.trainingOutputNames[0]!])
-        const { loss, scale, xi } = await session.runOptimizerStep()
-        await session.lazyResetGrad()
-        const taken = step + 1
-        progress.step({ step: taken, epoch: epoch + 1, loss: loss ?? NaN, scale: xi === 0 ? null : scale })
-        const ends = taken % perEpoch === 0
-        if (ends || taken % options.saveEvery === 0 || signal.aborted) await save(taken)
-        if (ends && evaluation) {
-          const mean = await evaluate(session, ort, evaluation, options.batchSize)
-          progress.say(`epoch ${epoch + 1}/${options.epochs}  eval loss ${formatNumber(mean)}`)
-        }
-        if (signal.aborted) {
-          progress.stop()
-          say(`stopped after ${taken} of ${total} steps; the same command goes on from ${path}`)
-          return 130
-        }
-        await setImmediate()
-      }
-    } finally {
-      progress.stop()
+    const run = { options, session, ort, dataset, evaluation, path, perEpoch, total }
+    const { taken, isStopped } = await takeSteps(run, done, surroundings)
+    if (isStopped) {
+      say(`stopped after ${taken} of ${total} steps; the same command goes on from ${path}`)
+      return 130
     }
     const { skippedSteps } = session.report
     if (skippedSteps > 0) say(`${skippedSteps} steps were skipped: their loss or gradients were not finite`)
@@ -117,6 +80,63 @@ export async function train(options: TrainOptions, surroundings: Surroundings): 
   } finally {
     await session.release()
   }
+}
+
+/** A training under way. */
+interface Training {
+  readonly options: TrainOptions
+  readonly session: TrainingSession
+  readonly ort: Ort
+  readonly dataset: Dataset
+  readonly evaluation: Dataset | undefined
+  /** The checkpoint file. */
+  readonly path: string
+  /** Steps of an epoch, and of all epochs. */
+  readonly perEpoch: number
+  readonly total: number
+}
+
+/** Takes the steps of a training from `done` on, saving as it goes, until the last one or until it is stopped. */
+async function takeSteps(
+  training: Training,
+  done: number,
+  surroundings: Surroundings,
+): Promise<{ readonly taken: number; readonly isStopped: boolean }> {
+  const { options, session, ort, dataset, evaluation, perEpoch, total } = training
+  const { signal } = surroundings
+  const { batchSize, epochs, logEvery, saveEvery } = options
+  const progress = createProgress(surroundings, { steps: total, epochs, logEvery })
+  progress.start(Math.min(done, total))
+  try {
+    let order: ArrayLike<number> = []
+    for (let step = done; step < total; step++) {
+      const epoch = Math.floor(step / perEpoch)
+      const place = step % perEpoch
+      if (place === 0 || step === done) order = orderOfEpoch(options, dataset.rows, epoch)
+      const rows = Array.prototype.slice.call(order, place * batchSize, (place + 1) * batchSize) as number[]
+      await session.runTrainStep(tensors(ort, dataset, rows), [session.trainingOutputNames[0]!])
+      const { loss, scale, xi } = await session.runOptimizerStep()
+      await session.lazyResetGrad()
+      const taken = step + 1
+      progress.step({ step: taken, epoch: epoch + 1, loss: loss ?? NaN, scale: xi === 0 ? null : scale })
+      const ends = taken % perEpoch === 0
+      if (ends || taken % saveEvery === 0 || signal.aborted) await save(training, taken)
+      if (ends && evaluation) {
+        const mean = await evaluate(session, ort, evaluation, batchSize)
+        progress.say(`epoch ${epoch + 1}/${epochs}  eval loss ${formatNumber(mean)}`)
+      }
+      if (signal.aborted) return { taken, isStopped: true }
+      await setImmediate()
+    }
+    return { taken: Math.max(done, total), isStopped: false }
+  } finally {
+    progress.stop()
+  }
+}
+
+async function save({ session, path }: Training, steps: number): Promise<void> {
+  session.properties.set(stepsKey, BigInt(steps))
+  await writeCheckpointFile(path, session.checkpointState())
 }
 
 async function readState(path: string | undefined, folder: string): Promise<CheckpointState> {

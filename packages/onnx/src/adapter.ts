@@ -8,7 +8,7 @@ export { explainStops } from './artifacts/reach.js'
 export { type ForwardSurvey, type SurveyedOperator, surveyForward } from './artifacts/survey.js'
 export { recoverCheckpointFile } from './checkpoint/files.js'
 export { groupName, isOwnProperty, optimizerState, restoreOptimizer } from './checkpoint/optimizerState.js'
-export { allocated, coded, codedAs, reasonOf, shown } from './errors.js'
+export { allocated, coded, codedAs, reasonOf } from './errors.js'
 export {
   createTag,
   discard,
@@ -28,6 +28,6 @@ export { singleValueError } from './rewrite/batchStatistics.js'
 export { withFields } from './rewrite/declare.js'
 export { matrixRows } from './rewrite/matrixRows.js'
 export { describeNode } from './rewrite/nodeContext.js'
-export { infer } from './rewrite/typeRules.js'
+export { applyTypeRules } from './rewrite/typeRules.js'
 export { type ValueTypes, typeOf, valueTypes } from './rewrite/valueTypes.js'
 export { createOrtSession } from './runtime/ort.js'

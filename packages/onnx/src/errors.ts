@@ -39,11 +39,3 @@ export function allocated<T>(what: string, make: () => T): T {
     throw coded('ERR_NOT_SUPPORTED', `${what} has no room in memory`, error)
   }
 }
-
-/** What was given, for an error: short, and never an error itself. */
-export function shown(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}…` : value)
-  if (value === null) return 'null'
-  const isPlain = typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean'
-  return isPlain ? String(value) : typeof value
-}

@@ -4,7 +4,8 @@
  *
  * @packageDocumentation
  */
-import { InducedMetricError, type Transformation } from '@induced-metric/core'
+import type { Transformation } from '@induced-metric/core'
+import { optionError, show } from '@induced-metric/core/adapter'
 import {
   generateArtifacts as generateWithRuntime,
   type GenerateOptions as GenerateWithRuntimeOptions,
@@ -13,7 +14,6 @@ import {
   type TrainingArtifacts,
 } from '@induced-metric/onnx/artifacts'
 import type { Artifact, Ort } from '@induced-metric/onnx'
-import { shown } from '@induced-metric/onnx/adapter'
 import type { Model } from '@induced-metric/onnx/proto'
 import { optimizerModel } from './optimizerModel/index.js'
 import { defaultOrt } from './ort/ort.js'
@@ -74,9 +74,8 @@ export async function generateArtifacts(
 function modelChoice(optimizer: OptimizerChoice): OptimizerModelChoice {
   if (optimizer === 'adamw' || optimizer === 'sgd') return optimizer
   if (typeof optimizer !== 'object' || optimizer === null) {
-    throw new InducedMetricError(
-      'ERR_OPTION',
-      `optimizer must be a transformation, 'adamw', 'sgd', or what adamwOptimizer() gives, given ${shown(optimizer)}`,
+    throw optionError(
+      `optimizer must be a transformation, 'adamw', 'sgd', or what adamwOptimizer() gives, given ${show(optimizer)}`,
     )
   }
   if ('kernel' in optimizer) return optimizer

@@ -1,4 +1,4 @@
-import { InducedMetricError } from '@induced-metric/core'
+import { optionError, shapeError, unsupported } from '@induced-metric/core/adapter'
 import { createContext, type Emitted } from '../rewrite/nodeContext.js'
 import { typeOf as declaredType, type ValueTypes } from '../rewrite/valueTypes.js'
 import { capturedBy, freshNames, namesIn, renameValue, subgraphsOf } from '../proto/graph.js'
@@ -66,8 +66,7 @@ export async function addLoss(
       const known = declared.get(name)
       const isOutput = graph.output.some((output) => output.name === name)
       if (parameters.has(name) || (known === undefined && (types.producer(name) || isOutput))) {
-        throw new InducedMetricError(
-          'ERR_OPTION',
+        throw optionError(
           `the model ${parameters.has(name) ? 'has a parameter' : 'computes a value'} ${JSON.stringify(name)}, which is what the loss calls an input of its own; give the loss ` +
             'another name for it',
         )
@@ -83,8 +82,7 @@ export async function addLoss(
       }
       const { dataType: found, shape: extents } = declaredType(known)
       if (found !== type || extents?.length !== shape.length) {
-        throw new InducedMetricError(
-          'ERR_SHAPE',
+        throw shapeError(
           `the model has an input ${JSON.stringify(name)} already, of another type or number of axes than the loss wants; ` +
             'give the loss another name for it',
         )
@@ -94,8 +92,7 @@ export async function addLoss(
   }
   const name = builder(given)
   if (!emitted.nodes.some(({ output }) => output.includes(name))) {
-    throw new InducedMetricError(
-      'ERR_OPTION',
+    throw optionError(
       `the function that builds the loss must return the name of a value that it has computed, returned ${JSON.stringify(name)}`,
     )
   }
@@ -116,14 +113,12 @@ async function addLossModel(
   { model: given }: Exclude<Loss, string | ((...args: never) => unknown)>,
   outputs: readonly string[],
 ): Promise<AddedLoss> {
-  if (given === undefined)
-    throw new InducedMetricError('ERR_OPTION', 'a loss that is an object must be { model }')
+  if (given === undefined) throw optionError('a loss that is an object must be { model }')
   const read = await readForward(given, 'the loss')
   const version = opsetOf(read)
   const { model: loss } = prepareModel(read)
   if (opsetOf(loss) !== opsetOf(model)) {
-    throw new InducedMetricError(
-      'ERR_OPTION',
+    throw optionError(
       `the loss uses version ${version} of ONNX's operators, the model ${opsetOf(model)}: they must be the same`,
     )
   }
@@ -148,7 +143,7 @@ async function addLossModel(
     renamed.set(value.name, bound ?? value.name)
   })
   if (outputs.every((name) => ![...renamed.values()].includes(name))) {
-    throw new InducedMetricError('ERR_OPTION', 'the loss reads no output of the model')
+    throw optionError('the loss reads no output of the model')
   }
   const rename = (name: string): string => {
     const known = renamed.get(name)
@@ -160,8 +155,7 @@ async function addLossModel(
   for (const node of loss.graph.node) {
     const captured = capturedBy(node).filter((name) => rename(name) !== name)
     if (captured.length > 0 && subgraphsOf(node).length > 0) {
-      throw new InducedMetricError(
-        'ERR_NOT_SUPPORTED',
+      throw unsupported(
         `the loss has control flow that reads ${captured.join(', ')}, whose names are taken in the model: rename them`,
       )
     }

@@ -1,4 +1,5 @@
 import { InducedMetricError } from '@induced-metric/core'
+import { optionError, shapeError } from '@induced-metric/core/adapter'
 import { describeNode } from '../rewrite/nodeContext.js'
 import { typeOf, type Extent } from '../rewrite/valueTypes.js'
 import type { Ort } from '../runtime/ort.js'
@@ -56,13 +57,12 @@ export async function redeclareInputs(
   const { graph } = model
   const before = new Map([...graph.input, ...graph.output].map((value) => [value.name, typeOf(value).shape]))
   if (typeof inputs !== 'object' || inputs === null) {
-    throw new InducedMetricError('ERR_OPTION', "inputs takes extents by input, as { x: ['batch', 16, 96] }")
+    throw optionError("inputs takes extents by input, as { x: ['batch', 16, 96] }")
   }
   for (const [name, dims] of Object.entries(inputs)) {
     const index = graph.input.findIndex((input) => input.name === name)
     if (index < 0) {
-      throw new InducedMetricError(
-        'ERR_OPTION',
+      throw optionError(
         `inputs: the model has no input ${JSON.stringify(name)}; it has ${graph.input.map((input) => input.name).join(', ')}`,
       )
     }
@@ -77,8 +77,7 @@ export async function redeclareInputs(
     if (problem === undefined) return
   }
   if (problem === undefined) return
-  throw new InducedMetricError(
-    'ERR_SHAPE',
+  throw shapeError(
     `inputs: the model has the extents that it was exported with in it, and takes no others: ${problem}. Export it anew, with ` +
       'these axes dynamic',
   )
@@ -88,14 +87,12 @@ function checkDims(name: string, dims: unknown, known: readonly Extent[] | undef
   const isExtent = (extent: unknown): boolean =>
     typeof extent === 'string' ? extent !== '' : Number.isSafeInteger(extent) && (extent as number) >= 0
   if (!Array.isArray(dims) || !dims.every(isExtent)) {
-    throw new InducedMetricError(
-      'ERR_OPTION',
+    throw optionError(
       `inputs: the extents of ${JSON.stringify(name)} must be whole numbers or names, given ${JSON.stringify(dims)}`,
     )
   }
   if (known !== undefined && known.length !== dims.length) {
-    throw new InducedMetricError(
-      'ERR_SHAPE',
+    throw shapeError(
       `inputs: ${JSON.stringify(name)} has the axes ${describeShape(known)} in the model, given ${describeShape(dims as Extent[])}`,
     )
   }

@@ -1,6 +1,7 @@
+import { show } from '@induced-metric/core/adapter'
 import { writeFileAtomically } from '../files/atomic.js'
 import { writeCheckpointFile } from '../checkpoint/files.js'
-import { codedAs, shown } from '../errors.js'
+import { codedAs } from '../errors.js'
 import type { TrainingArtifacts } from './generate.js'
 
 /**
@@ -17,7 +18,7 @@ export async function writeArtifacts(
   artifacts: Pick<TrainingArtifacts, 'trainModel' | 'evalModel' | 'optimizerModel' | 'state'>,
   options: { readonly prefix?: string } = {},
 ): Promise<readonly string[]> {
-  return codedAs('ERR_OPTION', `the artifacts cannot be written to ${shown(folder)}`, () =>
+  return codedAs('ERR_OPTION', `the artifacts cannot be written to ${show(folder)}`, () =>
     write(folder, artifacts, options.prefix ?? ''),
   )
 }

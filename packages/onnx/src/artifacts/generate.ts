@@ -1,38 +1,36 @@
 import { clone } from '@bufbuild/protobuf'
-import { InducedMetricError } from '@induced-metric/core'
-import { checkOptions } from '@induced-metric/core/adapter'
+import { checkOptions, optionError, shapeError, show } from '@induced-metric/core/adapter'
 import type { Artifact } from '../files/readArtifact.js'
-import { shown } from '../errors.js'
 import { writeCheckpoint } from '../checkpoint/write.js'
 import type { ExternalData } from '../externalData/resolve.js'
 import type { ValueTypes } from '../rewrite/valueTypes.js'
 import type { Ort } from '../runtime/ort.js'
 import { dataType } from '../proto/dataType.js'
-import { dropUnused, freshNames, namesIn } from '../proto/graph.js'
-import { opsetOf, setOpset, writeModel, type Model } from '../proto/model.js'
-import { ModelProtoSchema, type GraphProto, type TensorProto, type ValueInfoProto } from '../proto/onnx_pb.js'
-import { readTensor, realTensor } from '../proto/tensor.js'
+import { dropUnused } from '../proto/graph.js'
+import { writeModel, type Model } from '../proto/model.js'
+import { ModelProtoSchema, type TensorProto, type ValueInfoProto } from '../proto/onnx_pb.js'
+import { readTensor } from '../proto/tensor.js'
 import type { NamedTensor } from '../proto/tensorData.js'
 import type { CheckpointState } from '../checkpoint/state.js'
-import { addAccumulation, freeReservedNames } from './accumulation.js'
+import { freeReservedNames } from './accumulation.js'
 import { addLoss } from './addLoss.js'
-import { addGradients } from '../gradients/backward.js'
 import { foldConstants } from '../rewrite/fold.js'
 import { redeclareInputs, type InputShapes } from './declarations.js'
-import { gradients as builtinGradients, type GradientTable } from '../gradients/table.js'
+import type { GradientTable } from '../gradients/table.js'
 import { inferTypes } from '../rewrite/runtimeTypes.js'
 import { describeShape, type Loss } from './losses.js'
 import { writeOptimizerModel, type OptimizerChoice } from './optimizers.js'
 import { checkNames, checkValues, defaultOutputs } from './outputs.js'
 import { findParameters, takeParameters, type ModelParameters, type ParameterInfo } from './parameters.js'
 import { prepareModel } from './prepare.js'
-import { explainStops, findStops, type UnreachedParameter } from './reach.js'
+import { explainStops, type UnreachedParameter } from './reach.js'
 import { forwardModel, readForward } from './readForward.js'
 import type { Selector } from './select.js'
 import { separateStatistics } from './statistics.js'
 import { summarize, type ArtifactsSummary } from './summary.js'
 import { chooseTrainable } from './trainable.js'
-import { setEvalMode, setTrainingMode } from './trainingMode.js'
+import { addTraining, declareValues } from './trainingGraph.js'
+import { setEvalMode } from './trainingMode.js'
 import { declaredValue } from '../rewrite/declare.js'
 
 /** What {@link generateArtifacts} is told. */
@@ -201,9 +199,8 @@ export async function generateArtifacts(
 
 function checkRuntime(ort: unknown): void {
   if (typeof ort === 'object' && ort !== null && 'InferenceSession' in ort) return
-  throw new InducedMetricError(
-    'ERR_OPTION',
-    `generateArtifacts: ort must be a package of ONNX Runtime, as \`await import('onnxruntime-node')\` is, given ${shown(ort)}`,
+  throw optionError(
+    `generateArtifacts: ort must be a package of ONNX Runtime, as \`await import('onnxruntime-node')\` is, given ${show(ort)}`,
   )
 }
 
@@ -268,67 +265,6 @@ async function attachLoss(
   return { loss, types }
 }
 
-/** Turns a model with a loss into one that accumulates gradients; which parameters have one is returned. */
-function addTraining(
-  model: Model,
-  types: ValueTypes,
-  loss: string,
-  trainable: readonly string[],
-  options: {
-    readonly batchNormalization: 'training' | 'inference'
-    readonly table: GradientTable | undefined
-  },
-): {
-  readonly gradients: ReadonlyMap<string, string>
-  readonly unreached: readonly UnreachedParameter[]
-  readonly forwardNodes: number
-} {
-  const { graph } = model
-  dropUnused(graph)
-  setTrainingMode(graph, types, options.batchNormalization)
-  const fresh = freshNames(namesIn(graph))
-  const { dataType: type = dataType.float, shape = [] } = types.get(loss)
-  const seed = realTensor(
-    fresh(`${loss}_grad`),
-    [1],
-    type,
-    shape.map(() => 1),
-  )
-  graph.initializer.push(seed)
-  const { table = builtinGradients } = options
-  const { nodes, constants, gradients, reached } = addGradients({
-    graph,
-    types,
-    opset: opsetOf(model)!,
-    seeds: new Map([[loss, seed.name]]),
-    wanted: trainable,
-    table,
-  })
-  const blocked = trainable.filter((name) => !gradients.has(name))
-  const unreached = findStops(graph, types, loss, blocked, reached, table)
-  const forwardNodes = graph.node.length
-  graph.node = [...graph.node, ...nodes]
-  graph.initializer = [...graph.initializer, ...constants]
-  declareValues(graph, types)
-
-  addAccumulation(model, gradients)
-  const read = dropUnused(graph)
-  graph.input = graph.input.filter(({ name }) => read.has(name))
-  if (opsetOf(model, 'com.microsoft') === undefined) setOpset(model, 'com.microsoft', 1)
-  return { gradients, unreached, forwardNodes }
-}
-
-/** Says of the values of a graph what is known. */
-function declareValues(graph: GraphProto, types: ValueTypes): void {
-  const known = new Set([...graph.input, ...graph.output].map(({ name }) => name))
-  const values: ValueInfoProto[] = []
-  for (const name of graph.node.flatMap(({ output }) => output)) {
-    const { dataType: type, shape } = types.get(name)
-    if (name !== '' && type !== undefined && !known.has(name)) values.push(declaredValue(name, type, shape))
-  }
-  graph.valueInfo = values
-}
-
 function stateOf(values: ReadonlyMap<string, TensorProto>, trained: ReadonlySet<string>): CheckpointState {
   const tensors = [...values].map(([name, tensor]): NamedTensor => ({ ...readTensor(tensor), name }))
   return {
@@ -343,18 +279,14 @@ function stateOf(values: ReadonlyMap<string, TensorProto>, trained: ReadonlySet<
 function checkReached(unreached: readonly UnreachedParameter[], isAsked: boolean, isNone: boolean): void {
   if (unreached.length === 0 || !(isAsked || isNone)) return
   const reasons = unreached.slice(0, 3).map(explainStops).join('; ')
-  throw new InducedMetricError(
-    'ERR_OPTION',
-    `${isAsked ? 'requiresGrad' : 'no parameter of the model can be trained'}: ${reasons}`,
-  )
+  throw optionError(`${isAsked ? 'requiresGrad' : 'no parameter of the model can be trained'}: ${reasons}`)
 }
 
 function checkLoss(loss: string, types: ValueTypes): void {
   const { dataType: type, shape } = types.get(loss)
   const isOne = shape?.every((extent) => extent === 1)
   if (isOne && (type === dataType.float || type === dataType.double)) return
-  throw new InducedMetricError(
-    'ERR_SHAPE',
+  throw shapeError(
     `the loss must be one number of float or double, and ${JSON.stringify(loss)} is ${describeShape(shape)}; give a loss, or ` +
       'reduce it to its mean',
   )

@@ -1,5 +1,4 @@
-import { InducedMetricError } from '@induced-metric/core'
-import { shown } from '../errors.js'
+import { optionError, shapeError, show } from '@induced-metric/core/adapter'
 import type { LoweringContext } from '../rewrite/nodeContext.js'
 import type { Extent } from '../rewrite/valueTypes.js'
 import type { Artifact } from '../files/readArtifact.js'
@@ -68,16 +67,10 @@ export function crossEntropyLoss(options: CrossEntropyOptions = {}): LossBuilder
   const { weight, ignoreIndex, labels = 'labels', labelType = 'int64' } = options
   const reduction = checkReduction(options.reduction)
   if (labelType !== 'int64' && labelType !== 'int32') {
-    throw new InducedMetricError(
-      'ERR_OPTION',
-      `labelType must be 'int64' or 'int32', given ${shown(labelType)}`,
-    )
+    throw optionError(`labelType must be 'int64' or 'int32', given ${show(labelType)}`)
   }
   if (ignoreIndex !== undefined && !Number.isSafeInteger(ignoreIndex)) {
-    throw new InducedMetricError(
-      'ERR_OPTION',
-      `ignoreIndex must be a whole number, given ${String(ignoreIndex)}`,
-    )
+    throw optionError(`ignoreIndex must be a whole number, given ${String(ignoreIndex)}`)
   }
   return (context) => {
     const { outputs, typeOf, input, emitAll, reals, fresh } = context
@@ -85,18 +78,14 @@ export function crossEntropyLoss(options: CrossEntropyOptions = {}): LossBuilder
     refuseActivated(context, scores, 'cross-entropy', 'Softmax')
     const { dataType: type = dataType.float, shape } = typeOf(scores)
     if (shape === undefined || shape.length < 2) {
-      throw new InducedMetricError(
-        'ERR_SHAPE',
+      throw shapeError(
         `cross-entropy takes scores of [batch, classes, …], and ${JSON.stringify(scores)} is ${describeShape(shape)}; name ` +
           'another value with outputNames',
       )
     }
     const [, classes] = shape
     if (weight !== undefined && typeof classes === 'number' && weight.length !== classes) {
-      throw new InducedMetricError(
-        'ERR_SHAPE',
-        `cross-entropy: there are ${classes} classes and ${weight.length} weights`,
-      )
+      throw shapeError(`cross-entropy: there are ${classes} classes and ${weight.length} weights`)
     }
     const elementType = labelType === 'int64' ? dataType.int64 : dataType.int32
     const given = [scores, input(labels, elementType, [shape[0], ...shape.slice(2)])]
@@ -169,8 +158,7 @@ function refuseActivated(
   let node = producerOf(output)
   while (node?.opType === 'Identity') node = producerOf(node.input[0]!)
   if (node?.opType !== activation) return
-  throw new InducedMetricError(
-    'ERR_OPTION',
+  throw optionError(
     `${loss} takes scores, to which it applies a ${activation} itself, and ${JSON.stringify(output)} comes from one; name the ` +
       `value before it: outputNames: [${JSON.stringify(node.input[0])}]`,
   )
@@ -190,9 +178,8 @@ export const lossNames = Object.keys(named) as LossName[]
 export function lossBuilder(loss: LossName | LossBuilder): LossBuilder {
   if (typeof loss === 'function') return loss
   if (typeof loss === 'string' && Object.hasOwn(named, loss)) return named[loss]
-  throw new InducedMetricError(
-    'ERR_OPTION',
-    `loss must be one of ${lossNames.join(', ')}, a function that builds a loss, or { model }, given ${shown(loss)}`,
+  throw optionError(
+    `loss must be one of ${lossNames.join(', ')}, a function that builds a loss, or { model }, given ${show(loss)}`,
   )
 }
 
@@ -206,8 +193,7 @@ function elementwise(
     const [output = ''] = context.outputs
     const { dataType: type = dataType.float, shape } = context.typeOf(output)
     if (shape === undefined) {
-      throw new InducedMetricError(
-        'ERR_SHAPE',
+      throw shapeError(
         `the number of axes of ${JSON.stringify(output)} is not known, so that its target has no shape; add an input named ` +
           `${JSON.stringify(target)} to the model`,
       )
@@ -224,9 +210,8 @@ function elementwise(
 
 function checkReduction(reduction: Reduction = 'mean'): Reduction {
   if (reduction === 'mean' || reduction === 'sum') return reduction
-  throw new InducedMetricError(
-    'ERR_OPTION',
-    `reduction must be 'mean' or 'sum', as a loss to train on is one number, given ${shown(reduction)}`,
+  throw optionError(
+    `reduction must be 'mean' or 'sum', as a loss to train on is one number, given ${show(reduction)}`,
   )
 }
 

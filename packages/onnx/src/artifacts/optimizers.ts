@@ -1,5 +1,4 @@
-import { InducedMetricError } from '@induced-metric/core'
-import { shown } from '../errors.js'
+import { optionError, show } from '@induced-metric/core/adapter'
 import type { AttributeValue } from '../proto/attribute.js'
 import { dataType } from '../proto/dataType.js'
 import { createModel, writeModel } from '../proto/model.js'
@@ -42,10 +41,7 @@ export function adamwOptimizer(options: AdamWOptions = {}): GenuineOptimizer {
   const { betas = [0.9, 0.999], epsilon = 1e-6, weightDecay = 0, biasCorrection = true } = options
   for (const [name, value] of Object.entries({ beta1: betas[0], beta2: betas[1], epsilon, weightDecay })) {
     if (typeof value !== 'number' || !Number.isFinite(value) || value < 0) {
-      throw new InducedMetricError(
-        'ERR_OPTION',
-        `AdamW: ${name} must be a finite number ≥ 0, given ${shown(value)}`,
-      )
+      throw optionError(`AdamW: ${name} must be a finite number ≥ 0, given ${show(value)}`)
     }
   }
   return {
@@ -80,9 +76,8 @@ export function writeOptimizerModel(
   if (choice === 'sgd') return genuineModel(sgdOptimizer(), type)
   if (typeof choice === 'object' && choice !== null && 'kernel' in choice) return genuineModel(choice, type)
   if (typeof choice === 'function') return choice(parameters)
-  throw new InducedMetricError(
-    'ERR_OPTION',
-    `optimizer must be 'adamw', 'sgd', what adamwOptimizer() gives, or a function that writes a model, given ${shown(choice)}`,
+  throw optionError(
+    `optimizer must be 'adamw', 'sgd', what adamwOptimizer() gives, or a function that writes a model, given ${show(choice)}`,
   )
 }
 

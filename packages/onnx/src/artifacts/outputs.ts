@@ -1,4 +1,4 @@
-import { InducedMetricError } from '@induced-metric/core'
+import { optionError } from '@induced-metric/core/adapter'
 import { capturedBy } from '../proto/graph.js'
 import type { GraphProto, ValueInfoProto } from '../proto/onnx_pb.js'
 
@@ -20,8 +20,7 @@ export function defaultOutputs(graph: GraphProto, parameters: ReadonlyMap<string
   const fed = names.filter((name) => isFed.has(name))
   const outputs = [...fed, ...names.filter((name) => isComputed.has(name) && !isFed.has(name))]
   if (outputs.length > 0) return outputs
-  throw new InducedMetricError(
-    'ERR_OPTION',
+  throw optionError(
     `the outputs of the model are constants: ${names.join(', ')} depend on no input and no parameter; name a value that ` +
       'the loss is to be computed from with outputNames',
   )
@@ -31,10 +30,10 @@ export function defaultOutputs(graph: GraphProto, parameters: ReadonlyMap<string
 export function checkNames(names: readonly string[], option: string): void {
   const isList = Array.isArray as (value: unknown) => boolean
   if (!isList(names) || names.some((name) => typeof name !== 'string')) {
-    throw new InducedMetricError('ERR_OPTION', `${option} must be a list of names of values`)
+    throw optionError(`${option} must be a list of names of values`)
   }
   if (names.length === 0 && option === 'outputNames') {
-    throw new InducedMetricError('ERR_OPTION', 'outputNames: name at least one value of the model')
+    throw optionError('outputNames: name at least one value of the model')
   }
 }
 
@@ -53,14 +52,12 @@ export function checkValues(graph: GraphProto, names: readonly string[], option:
   for (const name of names) {
     const shown = JSON.stringify(name)
     if (!known.has(name) && !graph.initializer.some((tensor) => tensor.name === name)) {
-      throw new InducedMetricError(
-        'ERR_OPTION',
+      throw optionError(
         `${option}: the model computes no ${shown}; it computes ${[...known].slice(-listed).join(', ')}`,
       )
     }
     if (!computed.has(name)) {
-      throw new InducedMetricError(
-        'ERR_OPTION',
+      throw optionError(
         `${option}: ${shown} is a constant of the model, which depends on no input and no parameter`,
       )
     }

@@ -1,4 +1,4 @@
-import { InducedMetricError } from '@induced-metric/core'
+import { unsupported } from '@induced-metric/core/adapter'
 import { canonicalDomain, opsetOf, setOpset, type Model } from '../proto/model.js'
 import { upgradedOpset, upgradeOperators } from '../rewrite/opset.js'
 import { clearUnknownExtents } from './declarations.js'
@@ -39,8 +39,7 @@ export function prepareModel(model: Model, promoted = false): PreparedModel {
   graph.input = graph.input.filter(({ name }) => !initializers.has(name))
   for (const { name, type } of [...graph.input, ...graph.output]) {
     if (type !== undefined && type.value.case !== 'tensorType' && type.value.case !== undefined) {
-      throw new InducedMetricError(
-        'ERR_NOT_SUPPORTED',
+      throw unsupported(
         `${JSON.stringify(name)} is a ${type.value.case.replace('Type', '')}: inputs and outputs must be tensors`,
       )
     }

@@ -1,5 +1,5 @@
-import { InducedMetricError } from '@induced-metric/core'
-import { nearestNames } from '@induced-metric/core/adapter'
+import type { InducedMetricError } from '@induced-metric/core'
+import { nearestNames, optionError } from '@induced-metric/core/adapter'
 
 /** One pattern: a name in which `*` stands for any run of characters, dots among them, or a regular expression. */
 export type NamePattern = string | RegExp
@@ -64,8 +64,7 @@ export function patternsOf(selector: Selector<never>, option: string): readonly 
   if (typeof selector === 'function') return []
   const patterns = isPattern(selector) ? [selector] : selector
   if (Array.isArray(patterns) && patterns.every(isPattern)) return patterns
-  throw new InducedMetricError(
-    'ERR_OPTION',
+  throw optionError(
     `${option} must be a name, a regular expression, a list of these, or a function, given ${selector === null ? 'null' : typeof selector}`,
   )
 }
@@ -96,16 +95,10 @@ export function fits(pattern: NamePattern, name: string): boolean {
 function unmatched(pattern: NamePattern, names: readonly string[], option: string): InducedMetricError {
   const shown = pattern instanceof RegExp ? String(pattern) : JSON.stringify(pattern)
   if (names.length === 0) {
-    return new InducedMetricError(
-      'ERR_OPTION',
-      `${option} names ${shown}, and there is nothing to choose from`,
-    )
+    return optionError(`${option} names ${shown}, and there is nothing to choose from`)
   }
   const text = pattern instanceof RegExp ? pattern.source : pattern.replaceAll('*', '')
   const near = nearestNames(text, names, listed)
   const which = near.length === names.length ? 'there are' : `of ${names.length} the nearest are`
-  return new InducedMetricError(
-    'ERR_OPTION',
-    `${option} names ${shown}, which fits none; ${which} ${near.join(', ')}`,
-  )
+  return optionError(`${option} names ${shown}, which fits none; ${which} ${near.join(', ')}`)
 }

@@ -1,4 +1,4 @@
-import { InducedMetricError } from '@induced-metric/core'
+import { optionError, unsupported } from '@induced-metric/core/adapter'
 import { createAttribute } from '../proto/attribute.js'
 import { dataType, elementTypeOf } from '../proto/dataType.js'
 import { subgraphsOf } from '../proto/graph.js'
@@ -47,7 +47,7 @@ export function densify(model: Model): void {
 /** Indices are places in the dense tensor, counted along rows, or a row of one index for each axis. */
 function denseOf({ values, indices, dims }: SparseTensorProto, name: string, most: number): TensorProto {
   const refuse = (reason: string): never => {
-    throw new InducedMetricError('ERR_OPTION', `the sparse tensor ${JSON.stringify(name)} ${reason}`)
+    throw optionError(`the sparse tensor ${JSON.stringify(name)} ${reason}`)
   }
   if (!values || !indices) return refuse('lacks its values or its indices')
   const extents = dims.map((extent) => {
@@ -57,8 +57,7 @@ function denseOf({ values, indices, dims }: SparseTensorProto, name: string, mos
   const { array: TypedArray, bytes } = elementTypeOf(values.dataType)
   const size = extents.reduce((product, extent) => product * extent, 1)
   if (size * bytes > most) {
-    throw new InducedMetricError(
-      'ERR_NOT_SUPPORTED',
+    throw unsupported(
       `the sparse tensor ${JSON.stringify(name)} has ${size} elements: all such tensors of a model may take ${mostBytes} bytes`,
     )
   }

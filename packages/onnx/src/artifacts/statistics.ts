@@ -1,4 +1,4 @@
-import { InducedMetricError } from '@induced-metric/core'
+import { unsupported } from '@induced-metric/core/adapter'
 import { describeNode } from '../rewrite/nodeContext.js'
 import type { Ort } from '../runtime/ort.js'
 import { allNodes, freshNames, namesIn, neededFor } from '../proto/graph.js'
@@ -49,8 +49,7 @@ export async function separateStatistics(
       const tensor = given ?? (await valueOf(model, name, ort))
       if (tensor === undefined) {
         if (!moves) continue
-        throw new InducedMetricError(
-          'ERR_NOT_SUPPORTED',
+        throw unsupported(
           `${describeNode(node)}: its ${what} ${JSON.stringify(name)} depends on an input of the model, so that training cannot ` +
             "move it along; give batchNormalization: 'inference'",
         )

@@ -1,5 +1,5 @@
 import { InducedMetricError } from '@induced-metric/core'
-import { sizeOf } from '@induced-metric/core/adapter'
+import { optionError, sizeOf } from '@induced-metric/core/adapter'
 import type { Artifact } from '../files/readArtifact.js'
 import type { ValueTypes } from '../rewrite/valueTypes.js'
 import type { Ort } from '../runtime/ort.js'
@@ -151,8 +151,7 @@ function unreachedFrom(
   const { graph } = model
   const { dataType } = types.get(value)
   if (!isReal(dataType)) {
-    throw new InducedMetricError(
-      'ERR_OPTION',
+    throw optionError(
       `no gradient passes ${JSON.stringify(value)}, whose elements are of ONNX type ${dataType}; name a value that the loss is ` +
         'to be computed from with outputNames',
     )

@@ -1,4 +1,4 @@
-import { InducedMetricError } from '@induced-metric/core'
+import { optionError } from '@induced-metric/core/adapter'
 import type { TensorProto } from '../proto/onnx_pb.js'
 import { dimsOf } from '../proto/tensor.js'
 import type { ModelParameters, ParameterInfo } from './parameters.js'
@@ -24,8 +24,7 @@ export function chooseTrainable(
   const patterns = requiresGrad === undefined ? [] : patternsOf(requiresGrad, 'requiresGrad')
   const hidden = inNodes.find((name) => patterns.includes(name))
   if (hidden !== undefined) {
-    throw new InducedMetricError(
-      'ERR_OPTION',
+    throw optionError(
       `requiresGrad: ${JSON.stringify(hidden)} is a constant in a node; with promoteConstants: true it is a parameter`,
     )
   }
@@ -40,15 +39,13 @@ export function chooseTrainable(
   const kept = new Set(frozen === undefined ? [] : selectNames(frozen, all, 'frozen'))
   const both = requiresGrad === undefined ? undefined : trained.find((name) => kept.has(name))
   if (both !== undefined) {
-    throw new InducedMetricError(
-      'ERR_OPTION',
+    throw optionError(
       `the parameter ${JSON.stringify(both)} is in requiresGrad and in frozen; it can be in one only`,
     )
   }
   const chosen = trained.filter((name) => !kept.has(name))
   if (chosen.length > 0) return chosen
-  throw new InducedMetricError(
-    'ERR_OPTION',
+  throw optionError(
     candidates.size === 0
       ? `the model has no parameters to train: no initializer of float or double${hints(parameters)}`
       : `no parameter is left to train of ${list(names)}: see requiresGrad and frozen`,

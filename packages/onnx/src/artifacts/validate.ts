@@ -1,4 +1,5 @@
-import { InducedMetricError } from '@induced-metric/core'
+import type { InducedMetricError } from '@induced-metric/core'
+import { optionError, unsupported } from '@induced-metric/core/adapter'
 import { describeNode } from '../rewrite/nodeContext.js'
 import { attributeType } from '../proto/attribute.js'
 import { elementTypeOf } from '../proto/dataType.js'
@@ -28,8 +29,7 @@ export function validateModel(model: Model): void {
   const opset = opsetOf(model)
   if (opset === undefined) throw invalid('it does not say which version of ONNX’s operators it uses')
   if (opset < opsets.oldest || opset > opsets.newest) {
-    throw new InducedMetricError(
-      'ERR_NOT_SUPPORTED',
+    throw unsupported(
       `the model uses version ${opset} of ONNX's operators; supported are ${opsets.oldest} to ${opsets.newest}`,
     )
   }
@@ -154,10 +154,7 @@ function checkNodes(
 /** The runtime keeps values in objects, in which one name has a meaning of its own. */
 function checkName(name: string): void {
   if (name !== '__proto__') return
-  throw new InducedMetricError(
-    'ERR_NOT_SUPPORTED',
-    'the runtime cannot give a value called "__proto__"; rename it',
-  )
+  throw unsupported('the runtime cannot give a value called "__proto__"; rename it')
 }
 
 function checkValue({ name, type }: ValueInfoProto): void {
@@ -198,5 +195,5 @@ function wrongSize({ name }: TensorProto, size: number, held: number): InducedMe
 }
 
 function invalid(reason: string): InducedMetricError {
-  return new InducedMetricError('ERR_OPTION', `the model is not valid ONNX: ${reason}`)
+  return optionError(`the model is not valid ONNX: ${reason}`)
 }

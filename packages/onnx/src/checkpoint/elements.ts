@@ -1,7 +1,7 @@
 import { coded } from '../errors.js'
 import { elementTypeOf } from '../proto/dataType.js'
 import type { TensorData } from '../proto/tensorData.js'
-import { broken, quote } from './broken.js'
+import { checkpointError, show } from '@induced-metric/core/adapter'
 
 type ElementType = ReturnType<typeof elementTypeOf>
 
@@ -19,7 +19,7 @@ export function asCheckpointError<T>(tensor: string, read: () => T): T {
   try {
     return read()
   } catch (error) {
-    throw coded('ERR_CHECKPOINT', `tensor ${quote(tensor)}`, error)
+    throw coded('ERR_CHECKPOINT', `tensor ${show(tensor)}`, error)
   }
 }
 
@@ -35,7 +35,7 @@ export function checkDims(given: readonly bigint[], tensor: string): { dims: num
     return { dims, size }
   }
   const text = given.length > 16 ? `${given.length} dimensions` : `[${given.join(', ')}]`
-  throw broken(`tensor ${quote(tensor)} has impossible dimensions: ${text}`)
+  throw checkpointError(`tensor ${show(tensor)} has impossible dimensions: ${text}`)
 }
 
 /** Elements from the bytes of a file, which need not be aligned; copied. */

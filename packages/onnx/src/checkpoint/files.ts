@@ -1,3 +1,4 @@
+import { checkpointError, show } from '@induced-metric/core/adapter'
 import type { NamedTensor } from '../proto/tensorData.js'
 import type { CheckpointState, OptimizerGroup, ParameterMomentums, Property } from './state.js'
 import {
@@ -10,8 +11,7 @@ import {
   writeFileAtomically,
   writeTemporary,
 } from '../files/atomic.js'
-import { codedAs, coded, shown } from '../errors.js'
-import { broken } from './broken.js'
+import { codedAs, coded } from '../errors.js'
 import { toBytes } from './elements.js'
 import { allowance, dataTagOf, readCheckpoint } from './read.js'
 import { readPropertySequence, readSequence } from './sequence.js'
@@ -40,14 +40,14 @@ import { isLargeCheckpoint, splitCheckpoint, writeCheckpoint } from './write.js'
  * ```
  */
 export function readCheckpointFile(path: string): Promise<CheckpointState> {
-  return codedAs('ERR_CHECKPOINT', `the checkpoint at ${shown(path)} cannot be read`, () => readFrom(path))
+  return codedAs('ERR_CHECKPOINT', `the checkpoint at ${show(path)} cannot be read`, () => readFrom(path))
 }
 
 async function readFrom(path: string): Promise<CheckpointState> {
   const { stat } = await import('node:fs/promises')
   const paths = await import('node:path')
   const found = await stat(path).catch(() => undefined)
-  if (!found) throw broken(`there is no checkpoint at ${path}`)
+  if (!found) throw checkpointError(`there is no checkpoint at ${path}`)
   if (found.isDirectory()) return readFolder(path)
   // Of the old form, a file alone says nothing of what lies beside it.
   const old = sequenceName(paths.basename(path))
@@ -68,7 +68,7 @@ export function writeCheckpointFile(
   state: CheckpointState,
   options: { readonly externalData?: boolean } = {},
 ): Promise<void> {
-  return codedAs('ERR_OPTION', `the checkpoint cannot be written to ${shown(path)}`, () =>
+  return codedAs('ERR_OPTION', `the checkpoint cannot be written to ${show(path)}`, () =>
     writeTo(path, state, options),
   )
 }
@@ -103,7 +103,7 @@ async function writeTo(
 export function recoverCheckpointFile(path: string): Promise<void> {
   return codedAs(
     'ERR_CHECKPOINT',
-    `what is left of the checkpoint at ${shown(path)} cannot be cleared away`,
+    `what is left of the checkpoint at ${show(path)} cannot be cleared away`,
     async () => {
       const { rm } = await import('node:fs/promises')
       await placeData(path)
@@ -138,7 +138,7 @@ async function readWithExternalData(path: string): Promise<CheckpointState> {
   const beside = early !== undefined && existsSync(early) ? early : dataPath(path)
   if (!existsSync(beside)) return readCheckpoint(bytes)
   // A pipe might be waited for for ever.
-  if (!statSync(beside).isFile()) throw broken(`${beside} is no file`)
+  if (!statSync(beside).isFile()) throw checkpointError(`${beside} is no file`)
   const file = openSync(beside, 'r')
   try {
     const allow = allowance(beside, fstatSync(file).size)
@@ -148,7 +148,7 @@ async function readWithExternalData(path: string): Promise<CheckpointState> {
       for (let done = 0; done < length;) {
         // A call reads less than 2 GiB.
         const count = readSync(file, values, done, Math.min(length - done, 2 ** 30), offset + done)
-        if (count === 0) throw broken(`${beside} ends at byte ${offset + done}`)
+        if (count === 0) throw checkpointError(`${beside} ends at byte ${offset + done}`)
         done += count
       }
       return values
@@ -242,7 +242,9 @@ async function readFolder(folder: string): Promise<CheckpointState> {
     }
   }
   if (files === 0)
-    throw broken(`the folder ${folder} holds no checkpoint: neither paramtrain_tensors.pbseq nor another`)
+    throw checkpointError(
+      `the folder ${folder} holds no checkpoint: neither paramtrain_tensors.pbseq nor another`,
+    )
   return {
     trainable: parameters.paramtrain,
     frozen: parameters.paramfrozen,

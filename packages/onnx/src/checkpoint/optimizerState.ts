@@ -1,11 +1,11 @@
 import {
+  type Checkpoint,
   decodeCheckpoint,
   encodeCheckpoint,
-  InducedMetricError,
-  type Checkpoint,
   type Optimizer,
   type TypedArray,
 } from '@induced-metric/core'
+import { checkpointError } from '@induced-metric/core/adapter'
 import { dataType } from '../proto/dataType.js'
 import type { CheckpointState, OptimizerGroup, Property } from './state.js'
 
@@ -112,8 +112,7 @@ export function restoreOptimizer(optimizer: Optimizer, state: CheckpointState): 
 
   // Another transformation's, or a genuine runtime's: what Adam keeps is the same under every metric.
   if (group === undefined || !current.parameters.every(({ slots }) => isAdamLike(slots))) {
-    throw new InducedMetricError(
-      'ERR_CHECKPOINT',
+    throw checkpointError(
       'the checkpoint holds the state of another optimiser than the one given; give that one, or start it afresh with ' +
         "optimizerState: 'fresh'",
     )
@@ -147,10 +146,7 @@ function momentumOf(
 }
 
 function missing(what: string): never {
-  throw new InducedMetricError(
-    'ERR_CHECKPOINT',
-    `the checkpoint holds an optimiser state that is incomplete: ${what}`,
-  )
+  throw checkpointError(`the checkpoint holds an optimiser state that is incomplete: ${what}`)
 }
 
 const chunk = 0x8000
@@ -167,9 +163,6 @@ function fromBase64(property: Property): Uint8Array {
     const text = atob(String(property))
     return Uint8Array.from({ length: text.length }, (_, i) => text.charCodeAt(i))
   } catch {
-    throw new InducedMetricError(
-      'ERR_CHECKPOINT',
-      'the checkpoint holds an optimiser state that is no base64',
-    )
+    throw checkpointError('the checkpoint holds an optimiser state that is no base64')
   }
 }

@@ -1,6 +1,6 @@
 import type { NamedTensor, TensorData } from '../proto/tensorData.js'
 import type { CheckpointState, OptimizerGroup, Property } from './state.js'
-import { broken, quote } from './broken.js'
+import { checkpointError, show } from '@induced-metric/core/adapter'
 import { checkDims, elementType, fromBytes } from './elements.js'
 import {
   Checkpoint,
@@ -45,9 +45,9 @@ export interface ReadCheckpointOptions {
  */
 export function readCheckpoint(bytes: Uint8Array, options: ReadCheckpointOptions = {}): CheckpointState {
   if (!(bytes instanceof Uint8Array))
-    throw broken(`expected the bytes of a checkpoint, given ${typeof bytes}`)
+    throw checkpointError(`expected the bytes of a checkpoint, given ${typeof bytes}`)
   const found = identifierOf(bytes)
-  if (found === 'ORTM') throw broken('these bytes are a model in ORT format, not a checkpoint')
+  if (found === 'ORTM') throw checkpointError('these bytes are a model in ORT format, not a checkpoint')
   if (found === identifier) return readFlatbuffer(readTables(bytes), externalReader(options))
   return { trainable: unique(readSequence(bytes)), frozen: [], optimizerGroups: [], properties: new Map() }
 }
@@ -70,11 +70,13 @@ function readFlatbuffer(file: TableReader, externalData: ReadExternal | undefine
   const root = file.root()
   const version = file.int32(root, Checkpoint.version, 0)
   if (version !== 1 && version !== 2) {
-    throw broken(`the checkpoint has version ${version}; versions 1 and 2 can be read`)
+    throw checkpointError(`the checkpoint has version ${version}; versions 1 and 2 can be read`)
   }
   const module = file.table(root, Checkpoint.moduleState)
   if (module && file.boolean(module, ModuleState.isNominal)) {
-    throw broken('this is a nominal checkpoint: it names parameters and holds no values. Take the whole one')
+    throw checkpointError(
+      'this is a nominal checkpoint: it names parameters and holds no values. Take the whole one',
+    )
   }
   const properties = readProperties(file, root)
   properties.delete(dataTagKey)
@@ -98,8 +100,8 @@ function readTensor(file: TableReader, table: Table, externalData: ReadExternal 
     offset < 0n ? file.bytes(table, Tensor.rawData) : readExternal(name, offset, length, externalData)
   if ((raw?.length ?? 0) !== length) {
     const shape = `[${dims.join(', ')}] of ${type.name}`
-    throw broken(
-      `tensor ${quote(name)}, ${shape}, takes ${length} bytes, the checkpoint has ${raw?.length ?? 0}`,
+    throw checkpointError(
+      `tensor ${show(name)}, ${shape}, takes ${length} bytes, the checkpoint has ${raw?.length ?? 0}`,
     )
   }
   return { name, dims, dataType, data: fromBytes(raw ?? new Uint8Array(), type) satisfies TensorData }
@@ -129,9 +131,9 @@ export function allowance(what: string, size: number): (offset: number, length: 
   let left = size
   return (offset, length) => {
     if (offset + length > size)
-      throw broken(`${what} is truncated: values end at byte ${offset + length} of ${size}`)
+      throw checkpointError(`${what} is truncated: values end at byte ${offset + length} of ${size}`)
     left -= length
-    if (left < 0) throw broken(`the checkpoint is altered: its values overlap in ${what}`)
+    if (left < 0) throw checkpointError(`the checkpoint is altered: its values overlap in ${what}`)
   }
 }
 
@@ -142,13 +144,13 @@ function readExternal(
   data: ReadExternal | undefined,
 ): Uint8Array {
   if (data === undefined) {
-    throw broken(
-      `the values of ${quote(name)} lie in a file beside the checkpoint, named like it with .data after it: pass it as externalData`,
+    throw checkpointError(
+      `the values of ${show(name)} lie in a file beside the checkpoint, named like it with .data after it: pass it as externalData`,
     )
   }
   const start = Number(offset)
   if (!Number.isSafeInteger(start + length))
-    throw broken(`the values of ${quote(name)} lie at an impossible place`)
+    throw checkpointError(`the values of ${show(name)} lie at an impossible place`)
   return data(start, length)
 }
 
@@ -174,7 +176,7 @@ function readProperties(file: TableReader, root: Table): Map<string, Property> {
   const read = (field: number, value: (entry: Table) => Property): void => {
     for (const entry of file.tables(bag, field)) {
       const name = nameOf(file, entry, Entry.name)
-      if (properties.has(name)) throw broken(`the checkpoint has two properties named ${quote(name)}`)
+      if (properties.has(name)) throw checkpointError(`the checkpoint has two properties named ${show(name)}`)
       properties.set(name, value(entry))
     }
   }
@@ -187,7 +189,7 @@ function readProperties(file: TableReader, root: Table): Map<string, Property> {
 function nameOf(file: TableReader, table: Table, field: number): string {
   const name = file.string(table, field)
   if (name === undefined || name === '')
-    throw broken('the checkpoint is altered: something in it has no name')
+    throw checkpointError('the checkpoint is altered: something in it has no name')
   return name
 }
 
@@ -195,7 +197,7 @@ function nameOf(file: TableReader, table: Table, field: number): string {
 function unique<T extends { readonly name: string }>(entries: readonly T[]): readonly T[] {
   const seen = new Set<string>()
   for (const { name } of entries) {
-    if (seen.has(name)) throw broken(`the checkpoint has two entries named ${quote(name)}`)
+    if (seen.has(name)) throw checkpointError(`the checkpoint has two entries named ${show(name)}`)
     seen.add(name)
   }
   return entries

@@ -4,7 +4,7 @@ import { readTensor } from '../proto/tensor.js'
 import type { NamedTensor, TensorData } from '../proto/tensorData.js'
 import type { Property } from './state.js'
 import { coded } from '../errors.js'
-import { broken, quote } from './broken.js'
+import { checkpointError, show } from '@induced-metric/core/adapter'
 import { asCheckpointError } from './elements.js'
 
 // The old form of a checkpoint, as ONNX Runtime 1.13 and 1.14 wrote it: per kind of thing a file of protobuf messages, as
@@ -28,7 +28,7 @@ export function readPropertySequence(bytes: Uint8Array): Map<string, Property> {
   const properties = new Map<string, Property>()
   for (const message of readMessages(bytes)) {
     const { name } = message
-    if (properties.has(name)) throw broken(`the checkpoint has two properties named ${quote(name)}`)
+    if (properties.has(name)) throw checkpointError(`the checkpoint has two properties named ${show(name)}`)
     properties.set(name, toProperty(message))
   }
   return properties
@@ -41,7 +41,7 @@ function readMessages(bytes: Uint8Array): TensorProto[] {
     for (let scale = 1; ; scale *= 128) {
       const byte = bytes[at++]
       if (byte === undefined || scale > 2 ** 28) {
-        throw broken('these bytes are no checkpoint: neither ODTC nor a sequence of tensors')
+        throw checkpointError('these bytes are no checkpoint: neither ODTC nor a sequence of tensors')
       }
       value += (byte & 127) * scale
       if (byte < 128) return value
@@ -52,7 +52,7 @@ function readMessages(bytes: Uint8Array): TensorProto[] {
   for (let index = 0; index < count; index++) {
     const length = varint()
     if (at + length > bytes.length) {
-      throw broken(
+      throw checkpointError(
         `the checkpoint is truncated, or none: tensor ${index + 1} of ${count} has ${length} bytes, ${bytes.length - at} are left`,
       )
     }
@@ -60,7 +60,7 @@ function readMessages(bytes: Uint8Array): TensorProto[] {
     at += length
   }
   if (at === bytes.length) return messages
-  throw broken(
+  throw checkpointError(
     `the checkpoint is altered, or none: ${bytes.length - at} bytes after the last of ${count} tensors`,
   )
 }
@@ -74,14 +74,16 @@ function decode(bytes: Uint8Array, index: number): TensorProto {
   } catch (error) {
     throw coded('ERR_CHECKPOINT', `tensor ${index + 1} of the checkpoint is altered`, error)
   }
-  if (message.name === '') throw broken(`tensor ${index + 1} of the checkpoint has no name`)
+  if (message.name === '') throw checkpointError(`tensor ${index + 1} of the checkpoint has no name`)
   return message
 }
 
 function toTensor(message: TensorProto): NamedTensor {
   const { name } = message
   if (message.externalData.length > 0) {
-    throw broken(`tensor ${quote(name)} lies in another file, which this form of checkpoint has no place for`)
+    throw checkpointError(
+      `tensor ${show(name)} lies in another file, which this form of checkpoint has no place for`,
+    )
   }
   return asCheckpointError(name, () => readTensor(message))
 }
@@ -91,7 +93,7 @@ function toProperty(message: TensorProto): Property {
   const value: Property | undefined =
     dataType === 8 ? decodeText(message.stringData[0]) : single(toTensor(message).data)
   if (value !== undefined) return value
-  throw broken(`the property ${quote(name)} is not a single float, int64 or string`)
+  throw checkpointError(`the property ${show(name)} is not a single float, int64 or string`)
 }
 
 function decodeText(bytes: Uint8Array | undefined): string | undefined {

@@ -1,6 +1,6 @@
-import { broken } from './broken.js'
+import { checkpointError } from '@induced-metric/core/adapter'
 
-/** A table of a flatbuffer: where it begins, and its directory of fields. */
+/** A table of a flatbuffer: its position, and the position of its directory of fields. */
 export interface Table {
   readonly at: number
   readonly directory: number
@@ -8,7 +8,7 @@ export interface Table {
   readonly length: number
 }
 
-/** Reads the tables of a flatbuffer. Every offset and length is checked before it is followed. */
+/** Reads the tables of a flatbuffer. It checks every offset and length before it follows it. */
 export interface TableReader {
   root(): Table
   int32(table: Table, field: number, otherwise: number): number
@@ -24,60 +24,87 @@ export interface TableReader {
 }
 
 /**
- * The generated readers of flatbuffers trust their file: beyond its end they read NaN, and a vector in which a million
- * offsets point to the same large tensor makes them copy it a million times. Here whatever is read is paid for, so that
- * a file makes the reader do work in proportion to its length and no more.
+ * The generated readers of flatbuffers trust their file. Beyond its end they read NaN, and if a million offsets in a vector
+ * point to the same large tensor, they copy it a million times. This reader pays for everything it reads, so that a file
+ * makes it do work in proportion to the file's length and no more: this many times its bytes.
  */
 const generosity = 8
 
-/**
- * A reader of a flatbuffer that may come from anyone.
- *
- * @throws ERR_CHECKPOINT, as do its methods, for whatever is not within the bytes
- */
-export function readTables(bytes: Uint8Array): TableReader {
+/** Follows the offsets of a flatbuffer and checks every one. */
+interface Cursor {
+  readonly view: DataView
+  /** Checks that bytes are within the file, and returns their position. */
+  readonly within: (at: number, length: number) => number
+  readonly open: (at: number) => Table
+  /** The position of a field's value; undefined if it has its default. */
+  readonly find: (table: Table, field: number, width: number) => number | undefined
+  /** The position that an offset points to. */
+  readonly follow: (at: number) => number
+  /** The position of a vector's elements, and their number. */
+  readonly vector: (
+    table: Table,
+    field: number,
+    width: number,
+  ) => { readonly start: number; readonly count: number } | undefined
+}
+
+function createCursor(bytes: Uint8Array): Cursor {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  const decoder = new TextDecoder('utf-8', { fatal: true })
   let left = generosity * bytes.length
 
+  function pay(length: number): void {
+    left -= length
+    if (left < 0) throw checkpointError('the checkpoint is altered: its parts overlap')
+  }
   function within(at: number, length: number): number {
     if (at >= 0 && length >= 0 && at + length <= bytes.length) return at
-    throw broken(
+    throw checkpointError(
       `the checkpoint is truncated or altered: it points to byte ${at + length} of ${bytes.length}`,
     )
   }
-  function pay(length: number): void {
-    left -= length
-    if (left < 0) throw broken('the checkpoint is altered: its parts overlap')
+  function follow(at: number): number {
+    return at + view.getUint32(at, true)
   }
-  function open(at: number): Table {
-    pay(8)
-    const directory = within(at - view.getInt32(within(at, 4), true), 4)
-    const length = view.getUint16(directory, true)
-    if (length < 4 || length % 2 !== 0)
-      throw broken('the checkpoint is altered: a table has no valid directory')
-    within(directory, length)
-    return { at, directory, length }
-  }
-  /** Where a field's value lies; undefined where it has its default. */
   function find(table: Table, field: number, width: number): number | undefined {
     const entry = 4 + 2 * field
     const offset = entry + 2 <= table.length ? view.getUint16(table.directory + entry, true) : 0
     return offset === 0 ? undefined : within(table.at + offset, width)
   }
-  function follow(at: number): number {
-    return at + view.getUint32(at, true)
+  return {
+    view,
+    within,
+    follow,
+    find,
+    open(at) {
+      pay(8)
+      const directory = within(at - view.getInt32(within(at, 4), true), 4)
+      const length = view.getUint16(directory, true)
+      if (length < 4 || length % 2 !== 0)
+        throw checkpointError('the checkpoint is altered: a table has no valid directory')
+      within(directory, length)
+      return { at, directory, length }
+    },
+    vector(table, field, width) {
+      const at = find(table, field, 4)
+      if (at === undefined) return undefined
+      const start = within(follow(at), 4) + 4
+      const count = view.getUint32(start - 4, true)
+      within(start, count * width)
+      pay(count * width)
+      return { start, count }
+    },
   }
-  /** Where a vector's elements begin, and their number. */
-  function vector(table: Table, field: number, width: number): { start: number; count: number } | undefined {
-    const at = find(table, field, 4)
-    if (at === undefined) return undefined
-    const start = within(follow(at), 4) + 4
-    const count = view.getUint32(start - 4, true)
-    within(start, count * width)
-    pay(count * width)
-    return { start, count }
-  }
+}
+
+/**
+ * Creates a reader of a flatbuffer that may come from anyone.
+ *
+ * @throws ERR_CHECKPOINT, as do its methods, for any position outside the bytes
+ */
+export function readTables(bytes: Uint8Array): TableReader {
+  const { view, within, follow, open, find, vector } = createCursor(bytes)
+  const decoder = new TextDecoder('utf-8', { fatal: true })
+
   function bytesOf(table: Table, field: number): Uint8Array | undefined {
     const found = vector(table, field, 1)
     return found && bytes.subarray(found.start, found.start + found.count)
@@ -106,7 +133,7 @@ export function readTables(bytes: Uint8Array): TableReader {
       try {
         return text && decoder.decode(text)
       } catch {
-        throw broken('the checkpoint is altered: a name in it is not UTF-8')
+        throw checkpointError('the checkpoint is altered: a name in it is not UTF-8')
       }
     },
     bytes: bytesOf,

@@ -1,8 +1,7 @@
 import { Builder, type Offset } from 'flatbuffers'
-import { InducedMetricError } from '@induced-metric/core'
+import { checkpointError, optionError, shapeError, show, unsupported } from '@induced-metric/core/adapter'
 import type { NamedTensor, TensorData } from '../proto/tensorData.js'
 import type { CheckpointState, OptimizerGroup, Property } from './state.js'
-import { broken, quote } from './broken.js'
 import { elementType, toBytes } from './elements.js'
 import {
   Checkpoint,
@@ -120,8 +119,7 @@ function estimate(
     total += 3 * (name.length + (typeof value === 'string' ? value.length : 8)) + 48
   }
   if (total <= largest) return total
-  throw new InducedMetricError(
-    'ERR_NOT_SUPPORTED',
+  throw unsupported(
     `a checkpoint holds at most 2 GB, and this one would take ${Math.ceil(total / 2 ** 20)} MB: leave the optimiser's state out`,
   )
 }
@@ -147,9 +145,8 @@ function addTensor(builder: Builder, { name, dims, dataType, data }: NamedTensor
   const size = dims.reduce((product, dim) => product * dim, 1)
   const type = elementType(dataType, name)
   if (!(data instanceof type.array) || data.length !== size) {
-    throw new InducedMetricError(
-      'ERR_SHAPE',
-      `tensor ${quote(name)}, [${dims.join(', ')}] of ${type.name}, must have ${size} elements in a ${type.array.name}`,
+    throw shapeError(
+      `tensor ${show(name)}, [${dims.join(', ')}] of ${type.name}, must have ${size} elements in a ${type.array.name}`,
     )
   }
   const raw = place ? undefined : builder.createByteVector(toBytes(data))
@@ -232,9 +229,10 @@ function addProperties(builder: Builder, properties: CheckpointState['properties
 function checkNames(entries: readonly { readonly name: string }[]): void {
   const seen = new Set<string>()
   for (const { name } of entries) {
-    if (typeof name !== 'string' || name === '') throw broken('an entry of the checkpoint has no name')
+    if (typeof name !== 'string' || name === '')
+      throw checkpointError('an entry of the checkpoint has no name')
     if (seen.has(name)) {
-      throw new InducedMetricError('ERR_OPTION', `two entries of the checkpoint are named ${quote(name)}`)
+      throw optionError(`two entries of the checkpoint are named ${show(name)}`)
     }
     seen.add(name)
   }

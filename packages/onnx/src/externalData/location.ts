@@ -1,4 +1,5 @@
-import { InducedMetricError } from '@induced-metric/core'
+import type { InducedMetricError } from '@induced-metric/core'
+import { optionError } from '@induced-metric/core/adapter'
 
 /** What a tensor says of the file that its values lie in. */
 export interface Extract {
@@ -15,7 +16,7 @@ export function unreadable(
   options?: { readonly cause?: unknown },
 ): InducedMetricError {
   const shown = location.length > 200 ? `${location.slice(0, 200)}…` : location
-  return new InducedMetricError('ERR_OPTION', `external data ${JSON.stringify(shown)}: ${reason}`, options)
+  return optionError(`external data ${JSON.stringify(shown)}: ${reason}`, options)
 }
 
 /** Roots, parents, drives, servers and schemes: what names a place outside a folder on some system. */

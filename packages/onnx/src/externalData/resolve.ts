@@ -1,5 +1,5 @@
 import { clearField } from '@bufbuild/protobuf'
-import { InducedMetricError } from '@induced-metric/core'
+import { optionError } from '@induced-metric/core/adapter'
 import { elementTypeOf } from '../proto/dataType.js'
 import { TensorProtoSchema, type ModelProto, type TensorProto } from '../proto/onnx_pb.js'
 import { dimsOf } from '../proto/tensor.js'
@@ -34,8 +34,7 @@ export async function resolveExternalData(
   for (const { tensor, place } of tensorsOf(model)) {
     if (!isOutside(tensor, place)) continue
     if (source === undefined) {
-      throw new InducedMetricError(
-        'ERR_OPTION',
+      throw optionError(
         `the values of ${place} lie in a file beside ${what}: give ${what} by its path${option}`,
       )
     }
@@ -54,10 +53,7 @@ export async function resolveExternalData(
 export function refuseExternalData(model: ModelProto, what: string): void {
   for (const { tensor, place } of tensorsOf(model)) {
     if (!isOutside(tensor, place)) continue
-    throw new InducedMetricError(
-      'ERR_OPTION',
-      `${what}: the values of ${place} lie in another file, and were not read`,
-    )
+    throw optionError(`${what}: the values of ${place} lie in another file, and were not read`)
   }
 }
 
@@ -65,10 +61,7 @@ function isOutside({ dataLocation }: TensorProto, place: string): boolean {
   // What was put together by hand may lack the field.
   if ((dataLocation ?? places.inside) === places.inside) return false
   if (dataLocation === places.outside) return true
-  throw new InducedMetricError(
-    'ERR_OPTION',
-    `${place} says that its values lie at ${dataLocation}, which is no place`,
-  )
+  throw optionError(`${place} says that its values lie at ${dataLocation}, which is no place`)
 }
 
 function extractOf(tensor: TensorProto, place: string): Extract {

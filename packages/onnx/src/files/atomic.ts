@@ -1,5 +1,4 @@
-import { InducedMetricError } from '@induced-metric/core'
-import { shown } from '../errors.js'
+import { optionError, show } from '@induced-metric/core/adapter'
 
 // How the name of a file ends while it is being written.
 const suffix = '.tmp'
@@ -35,7 +34,7 @@ export function isTag(text: unknown): text is string {
 /** Where the contents of a path are before they have their place. */
 export function temporaryName(path: string, tag: string): string {
   if (typeof path !== 'string') {
-    throw new InducedMetricError('ERR_OPTION', `a path must be a string, given ${shown(path)}`)
+    throw optionError(`a path must be a string, given ${show(path)}`)
   }
   return `${path}.${tag}${suffix}`
 }

@@ -1,4 +1,5 @@
 import { InducedMetricError } from '@induced-metric/core'
+import { unsupported } from '@induced-metric/core/adapter'
 import { codedRule, describeNode, type Emitted } from '../rewrite/nodeContext.js'
 import type { ValueTypes } from '../rewrite/valueTypes.js'
 import { capturedBy, freshNames, namesIn, neededFor } from '../proto/graph.js'
@@ -154,8 +155,7 @@ function checkRules(
   if (first === undefined) return
   const parameter = origins.get(first.output.find((name) => origins.has(name))!)
   const others = [...new Set(missing.map(({ opType }) => opType))].filter((opType) => opType !== first.opType)
-  throw new InducedMetricError(
-    'ERR_NOT_SUPPORTED',
+  throw unsupported(
     `${describeNode(first)} has no gradient rule, and lies between the parameter ${JSON.stringify(parameter)} and the loss` +
       `${others.length === 0 ? '' : `; neither have ${others.join(', ')}`}. Freeze the parameter, or give a rule with the ` +
       'option gradients',

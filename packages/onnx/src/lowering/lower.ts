@@ -1,5 +1,5 @@
 import { clone } from '@bufbuild/protobuf'
-import { InducedMetricError } from '@induced-metric/core'
+import { unsupported } from '@induced-metric/core/adapter'
 import { dropUnused, freshNames, namesIn, subgraphsOf } from '../proto/graph.js'
 import { canonicalDomain, opsetOf, setOpset, type Model } from '../proto/model.js'
 import { createNode } from '../proto/node.js'
@@ -13,7 +13,7 @@ import {
   type Emitted,
   type Lowering,
 } from '../rewrite/nodeContext.js'
-import { infer } from '../rewrite/typeRules.js'
+import { applyTypeRules } from '../rewrite/typeRules.js'
 import { bufferKey, bufferName } from './names.js'
 import { typeOf, valueTypes, type Extent } from '../rewrite/valueTypes.js'
 import { oldestOpset, upgradeOperators } from '../rewrite/opset.js'
@@ -96,7 +96,7 @@ export function lowerModel(model: Model, table: LoweringTable = lowerings): Mode
   const opset = raiseOpset(lowered)
   const { graph } = lowered
   const types = valueTypes(graph)
-  infer(graph, types)
+  applyTypeRules(graph, types)
 
   const emitted: Emitted = {
     nodes: [],
@@ -129,8 +129,7 @@ export function lowerTrainingModel(model: Model, table: LoweringTable = lowering
   const { graph } = model
   const accumulators = graph.node.filter(isAccumulator)
   if (accumulators.length === 0) {
-    throw new InducedMetricError(
-      'ERR_NOT_SUPPORTED',
+    throw unsupported(
       'the training model accumulates no gradients (it has no InPlaceAccumulatorV2 node); give the training_model.onnx ' +
         'that onnxruntime.training.artifacts.generate_artifacts writes',
     )
@@ -144,8 +143,7 @@ export function lowerTrainingModel(model: Model, table: LoweringTable = lowering
     const parameter = byBuffer.get(buffer) ?? inputs.get(gradient.replace(/_grad$/, ''))?.name
     const { dataType, shape } = parameter === undefined ? {} : typeOf(inputs.get(parameter)!)
     if (parameter === undefined || dataType === undefined || !shape?.every(isKnown)) {
-      throw new InducedMetricError(
-        'ERR_NOT_SUPPORTED',
+      throw unsupported(
         `${describeNode(node)}: no input of the model, of known type and shape, is the parameter of ${JSON.stringify(gradient)}`,
       )
     }
@@ -244,8 +242,7 @@ function checkSupported(model: Model, table: LoweringTable): void {
   const [first, ...others] = unsupportedNodes(model, table)
   if (first === undefined) return
   const more = [...new Set(others.map(({ opType }) => opType))].filter((opType) => opType !== first.opType)
-  throw new InducedMetricError(
-    'ERR_NOT_SUPPORTED',
+  throw unsupported(
     `${describeNode(first)} is not in stock builds of the runtime, and the lowering table has no row for it` +
       `${more.length === 0 ? '' : `; neither for ${more.join(', ')}`}. Give one with the option lowerings`,
   )
@@ -255,8 +252,7 @@ function raiseOpset(model: Model): number {
   const opset = opsetOf(model) ?? 1
   if (opset >= loweredOpset) return opset
   if (opset < oldestOpset) {
-    throw new InducedMetricError(
-      'ERR_NOT_SUPPORTED',
+    throw unsupported(
       `the model uses version ${opset} of ONNX's operators, and ${oldestOpset} is the oldest supported; export the forward ` +
         `model with opset_version=${loweredOpset} and generate the artifacts again`,
     )

@@ -1,4 +1,4 @@
-import { InducedMetricError } from '@induced-metric/core'
+import { optionError } from '@induced-metric/core/adapter'
 import { dataType } from '../proto/dataType.js'
 import type { Model } from '../proto/model.js'
 import { gelu, layerNormalize, project } from './layers.js'
@@ -67,8 +67,7 @@ export function gpt(options: GptOptions = {}): Model {
   const { vocabulary = 65, context = 64, layers = 4, heads = 4, width = 128 } = options
   const { approximate = 'none', flatten = false } = options
   checkSizes({ vocabulary, context, layers, heads, width })
-  if (width % heads !== 0)
-    throw new InducedMetricError('ERR_OPTION', `width is ${width}; give a multiple of the ${heads} heads`)
+  if (width % heads !== 0) throw optionError(`width is ${width}; give a multiple of the ${heads} heads`)
   const network = createNetwork(options)
   const { builder, type } = network
   const { emit, int, ints } = builder

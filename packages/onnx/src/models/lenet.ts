@@ -1,4 +1,4 @@
-import { InducedMetricError } from '@induced-metric/core'
+import { optionError } from '@induced-metric/core/adapter'
 import type { Model } from '../proto/model.js'
 import { activate, convolve, dense, windowAttributes, type Activation } from './layers.js'
 import { checkSizes, createNetwork, uniformWithin, type ModelOptions } from './network.js'
@@ -35,8 +35,7 @@ export interface LenetOptions extends ModelOptions {
 export function lenet(options: LenetOptions = {}): Model {
   const { classes = 10, channels = 1, size = 28, activation = 'relu', pool = 'max' } = options
   checkSizes({ classes, channels, size })
-  if (size < 12 || size % 4 !== 0)
-    throw new InducedMetricError('ERR_OPTION', `size is ${size}; give a multiple of 4, at least 12`)
+  if (size < 12 || size % 4 !== 0) throw optionError(`size is ${size}; give a multiple of 4, at least 12`)
   const network = createNetwork(options)
   const { builder, type } = network
   const layer = (name: string, x: string, inputs: number, outputs: number, padding: number): string => {

@@ -1,4 +1,4 @@
-import { InducedMetricError } from '@induced-metric/core'
+import { optionError } from '@induced-metric/core/adapter'
 import type { Model } from '../proto/model.js'
 import { activate, dense, type Activation } from './layers.js'
 import { checkSizes, createNetwork, type ModelOptions } from './network.js'
@@ -27,8 +27,7 @@ export interface MlpOptions extends ModelOptions {
  */
 export function mlp({ sizes, activation = 'relu', ...options }: MlpOptions): Model {
   const count = (sizes as MlpOptions['sizes'] | undefined)?.length ?? 0
-  if (!(count >= 2))
-    throw new InducedMetricError('ERR_OPTION', `sizes has ${count} numbers; a network needs at least two`)
+  if (!(count >= 2)) throw optionError(`sizes has ${count} numbers; a network needs at least two`)
   checkSizes(Object.fromEntries(sizes.map((size, i) => [`sizes[${i}]`, size])))
   const network = createNetwork(options)
   const { builder, type } = network

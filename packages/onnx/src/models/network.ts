@@ -1,5 +1,5 @@
-import { InducedMetricError } from '@induced-metric/core'
-import { allocated, shown } from '../errors.js'
+import { optionError, show } from '@induced-metric/core/adapter'
+import { allocated } from '../errors.js'
 import { dataType } from '../proto/dataType.js'
 import { createModelBuilder, type ModelBuilder } from '../proto/modelBuilder.js'
 import { own } from '../own.js'
@@ -40,15 +40,13 @@ const opsets = { oldest: 13, newest: 22, usual: 17 } as const
  */
 export function createNetwork({ seed = 0, dtype = 'float32', opset = opsets.usual }: ModelOptions): Network {
   if (!Number.isInteger(opset) || opset < opsets.oldest || opset > opsets.newest) {
-    throw new InducedMetricError(
-      'ERR_OPTION',
-      `opset is ${shown(opset)}; models are written in versions ${opsets.oldest} to ${opsets.newest} of ONNX's operators`,
+    throw optionError(
+      `opset is ${show(opset)}; models are written in versions ${opsets.oldest} to ${opsets.newest} of ONNX's operators`,
     )
   }
   const types: Readonly<Record<string, number>> = { float32: dataType.float, float64: dataType.double }
   const type = own(types, dtype)
-  if (type === undefined)
-    throw new InducedMetricError('ERR_OPTION', `dtype is ${shown(dtype)}; give 'float32' or 'float64'`)
+  if (type === undefined) throw optionError(`dtype is ${show(dtype)}; give 'float32' or 'float64'`)
   return { builder: createModelBuilder(opset), type, random: createRandom(seed) }
 }
 
@@ -95,6 +93,6 @@ export function normalOf(deviation: number): Draw {
 export function checkSizes(sizes: Readonly<Record<string, number>>): void {
   for (const [name, size] of Object.entries(sizes)) {
     if (Number.isSafeInteger(size) && size > 0) continue
-    throw new InducedMetricError('ERR_OPTION', `${name} is ${shown(size)}; give a positive whole number`)
+    throw optionError(`${name} is ${show(size)}; give a positive whole number`)
   }
 }

@@ -1,4 +1,4 @@
-import { InducedMetricError } from '@induced-metric/core'
+import { optionError } from '@induced-metric/core/adapter'
 import type { Model } from '../proto/model.js'
 import { activate, batchNormalize, convolve, dense, type Window } from './layers.js'
 import { checkSizes, createNetwork, normalOf, within, type ModelOptions, type Network } from './network.js'
@@ -43,8 +43,7 @@ export function resnet18(options: Resnet18Options = {}): Model {
   const network = createNetwork(options)
   const { builder, type } = network
   if (training && builder.opset < 14) {
-    throw new InducedMetricError(
-      'ERR_OPTION',
+    throw optionError(
       `training needs opset 14 or later, where BatchNormalization has a training mode; opset is ${builder.opset}`,
     )
   }

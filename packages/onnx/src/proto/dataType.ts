@@ -1,4 +1,4 @@
-import { InducedMetricError } from '@induced-metric/core'
+import { unsupported } from '@induced-metric/core/adapter'
 import type { TensorData } from './tensorData.js'
 
 /** The element types of ONNX tensors: `TensorProto.DataType`. */
@@ -53,8 +53,7 @@ const elementTypes: Readonly<Record<number, ElementType>> = {
 export function elementTypeOf(type: number): ElementType {
   const found = elementTypes[type]
   if (found) return found
-  throw new InducedMetricError(
-    'ERR_NOT_SUPPORTED',
+  throw unsupported(
     `tensors of ONNX element type ${type} are not supported; supported are ${Object.values(elementTypes)
       .map(({ name }) => name)
       .join(', ')}`,

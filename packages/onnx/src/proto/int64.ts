@@ -1,5 +1,4 @@
-import { InducedMetricError } from '@induced-metric/core'
-import { shown } from '../errors.js'
+import { optionError, show } from '@induced-metric/core/adapter'
 
 /**
  * A whole number as messages have it.
@@ -10,5 +9,5 @@ import { shown } from '../errors.js'
 export function toInt64(value: number | bigint, what: string): bigint {
   if (typeof value === 'bigint') return value
   if (typeof value === 'number' && Number.isInteger(value)) return BigInt(value)
-  throw new InducedMetricError('ERR_OPTION', `${what} must be a whole number, given ${shown(value)}`)
+  throw optionError(`${what} must be a whole number, given ${show(value)}`)
 }

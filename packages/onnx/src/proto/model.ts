@@ -1,6 +1,7 @@
 import { create, fromBinary, isMessage, toBinary } from '@bufbuild/protobuf'
-import { InducedMetricError } from '@induced-metric/core'
-import { coded, reasonOf, shown } from '../errors.js'
+import type { InducedMetricError } from '@induced-metric/core'
+import { optionError, show, unsupported } from '@induced-metric/core/adapter'
+import { coded, reasonOf } from '../errors.js'
 import { toInt64 } from './int64.js'
 import {
   ModelProtoSchema,
@@ -24,11 +25,10 @@ export type Model = ModelProto & { graph: GraphProto }
  */
 export function readModel(bytes: Uint8Array, what = 'the model'): Model {
   if (!(bytes instanceof Uint8Array)) {
-    throw new InducedMetricError('ERR_OPTION', `${what} must be a Uint8Array, given ${typeof bytes}`)
+    throw optionError(`${what} must be a Uint8Array, given ${typeof bytes}`)
   }
   if (isOrtFormat(bytes)) {
-    throw new InducedMetricError(
-      'ERR_NOT_SUPPORTED',
+    throw unsupported(
       `${what} is in the .ort format, which only the runtime that wrote it reads; generate the artifacts again with ` +
         'onnxruntime.training.artifacts.generate_artifacts(..., ort_format=False), which writes .onnx files',
     )
@@ -56,17 +56,15 @@ const deepest = 100
  */
 export function checkModel(given: unknown, what = 'the model'): Model {
   if (!isMessage(given, ModelProtoSchema)) {
-    throw new InducedMetricError(
-      'ERR_OPTION',
+    throw optionError(
       `${what} must be the content of a .onnx file, or a model that readModel or createModel gave`,
     )
   }
-  if (given.graph === undefined) throw new InducedMetricError('ERR_OPTION', `${what} has no graph`)
+  if (given.graph === undefined) throw optionError(`${what} has no graph`)
   const open: { readonly value: object; readonly depth: number }[] = [{ value: given, depth: 0 }]
   for (let top = open.pop(); top !== undefined; top = open.pop()) {
     if (top.depth > deepest) {
-      throw new InducedMetricError(
-        'ERR_OPTION',
+      throw optionError(
         `${what} is not valid ONNX: its parts lie more than ${deepest} deep inside one another`,
       )
     }
@@ -119,7 +117,7 @@ export function createModel(parts: ModelParts): Model {
     producerName: '@induced-metric/onnxruntime',
     opsetImport: Object.entries({ '': opset, ...domains }).map(([domain, version]) => ({
       domain,
-      version: toInt64(version, `the version of ${shown(domain)}`),
+      version: toInt64(version, `the version of ${show(domain)}`),
     })),
     graph: {
       name,
@@ -160,7 +158,7 @@ export function setOpset(model: ModelProto, domain: string, version: number): vo
     ...model.opsetImport.filter((opset) => canonicalDomain(opset.domain) !== domain),
     create(OperatorSetIdProtoSchema, {
       domain,
-      version: toInt64(version, `the version of ${shown(domain)}`),
+      version: toInt64(version, `the version of ${show(domain)}`),
     }),
   ]
 }
@@ -175,8 +173,7 @@ function isOrtFormat(bytes: Uint8Array): boolean {
 }
 
 function notModel(what: string, bytes: Uint8Array, reason: string, cause?: unknown): InducedMetricError {
-  return new InducedMetricError(
-    'ERR_OPTION',
+  return optionError(
     `${what} is no ONNX model (${bytes.length} bytes): ${reason}; give the content of a .onnx file, or its path`,
     { cause },
   )

@@ -1,4 +1,4 @@
-import { InducedMetricError } from '@induced-metric/core'
+import { optionError } from '@induced-metric/core/adapter'
 import type { TensorData } from './tensorData.js'
 import { dataType } from './dataType.js'
 import { createModel, type Model } from './model.js'
@@ -125,8 +125,7 @@ function within(parts: Parts, opset: number, scope: string): ModelBuilder {
     initializer(name, dims, type, data) {
       const full = scope === '' ? name : `${scope}.${name}`
       if (initializers.has(full)) {
-        throw new InducedMetricError(
-          'ERR_OPTION',
+        throw optionError(
           `the model has an initializer ${JSON.stringify(full)} already; to use it again, give its name to the node`,
         )
       }

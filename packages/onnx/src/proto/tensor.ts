@@ -1,6 +1,6 @@
 import { create } from '@bufbuild/protobuf'
-import { InducedMetricError } from '@induced-metric/core'
-import { allocated, shown } from '../errors.js'
+import { optionError, shapeError, show, unsupported } from '@induced-metric/core/adapter'
+import { allocated } from '../errors.js'
 import type { NamedTensor, TensorData } from './tensorData.js'
 import { dataType, elementTypeOf } from './dataType.js'
 import { toInt64 } from './int64.js'
@@ -14,10 +14,7 @@ export function createTensor(
   data: TensorData,
 ): TensorProto {
   if (!ArrayBuffer.isView(data)) {
-    throw new InducedMetricError(
-      'ERR_OPTION',
-      `the elements of ${shown(name)} must be a typed array, given ${shown(data)}`,
-    )
+    throw optionError(`the elements of ${show(name)} must be a typed array, given ${show(data)}`)
   }
   return create(TensorProtoSchema, {
     name,
@@ -57,10 +54,7 @@ export function realTensor(
 export function dimsOf(tensor: TensorProto): number[] {
   return tensor.dims.map((extent) => {
     if (extent >= 0n && extent <= 0x7fffffffn) return Number(extent)
-    throw new InducedMetricError(
-      'ERR_NOT_SUPPORTED',
-      `tensor ${JSON.stringify(tensor.name)} has an axis of ${extent} elements`,
-    )
+    throw unsupported(`tensor ${JSON.stringify(tensor.name)} has an axis of ${extent} elements`)
   })
 }
 
@@ -78,8 +72,7 @@ export function readTensor(tensor: TensorProto, external?: Uint8Array): NamedTen
   const raw = external ?? (tensor.rawData.length > 0 ? tensor.rawData : undefined)
   const found = raw ? raw.length / bytes : elementsOf(tensor).length
   if (found !== size) {
-    throw new InducedMetricError(
-      'ERR_SHAPE',
+    throw shapeError(
       `tensor ${JSON.stringify(name)} has dims [${dims.join(', ')}], which is ${size} elements, and data for ${found}`,
     )
   }

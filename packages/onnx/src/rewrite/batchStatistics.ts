@@ -1,4 +1,5 @@
-import { InducedMetricError } from '@induced-metric/core'
+import type { InducedMetricError } from '@induced-metric/core'
+import { shapeError } from '@induced-metric/core/adapter'
 import type { Extent } from './valueTypes.js'
 
 /** Throws ERR_SHAPE where a model says itself that a batch normalisation is to have one value for each channel. */
@@ -14,8 +15,7 @@ export function singleValueError(
   name: string,
   extents: readonly Extent[],
 ): InducedMetricError {
-  return new InducedMetricError(
-    'ERR_SHAPE',
+  return shapeError(
     `${method}: a batch normalisation has one value for each channel, ${JSON.stringify(name)} of ` +
       `[${extents.map((extent) => extent ?? '?').join(', ')}], and makes 0 of it, so that nothing before it learns: train with ` +
       "more than one example at a time (generateArtifacts frees a batch that is fixed: inputs: { x: ['batch', …] }), or " +

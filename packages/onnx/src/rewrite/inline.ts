@@ -1,5 +1,6 @@
 import { clone } from '@bufbuild/protobuf'
-import { InducedMetricError } from '@induced-metric/core'
+import type { InducedMetricError } from '@induced-metric/core'
+import { unsupported } from '@induced-metric/core/adapter'
 import { describeNode } from './nodeContext.js'
 import { freshNames, namesIn, subgraphsOf } from '../proto/graph.js'
 import { canonicalDomain, opsetOf, setOpset, type Model } from '../proto/model.js'
@@ -84,7 +85,7 @@ export function functionKey(domain: string, name: string, overload: string): str
 }
 
 function refusal(node: NodeProto, reason: string): InducedMetricError {
-  return new InducedMetricError('ERR_NOT_SUPPORTED', `${describeNode(node)}: ${reason}`)
+  return unsupported(`${describeNode(node)}: ${reason}`)
 }
 
 function importOpsets(model: Model, called: FunctionProto, node: NodeProto): void {

@@ -1,4 +1,5 @@
 import { InducedMetricError } from '@induced-metric/core'
+import { unsupported } from '@induced-metric/core/adapter'
 import { coded } from '../errors.js'
 import { dataType } from '../proto/dataType.js'
 import { createNode, type Attributes } from '../proto/node.js'
@@ -83,7 +84,7 @@ export function createContext(
 ): LoweringContext {
   const hint = node.output.find((name) => name !== '') ?? node.opType
   const refuse = (reason: string): never => {
-    throw new InducedMetricError('ERR_NOT_SUPPORTED', `${describeNode(node)}: ${reason}`)
+    throw unsupported(`${describeNode(node)}: ${reason}`)
   }
   const input = (index: number): string | undefined =>
     node.input[index] === '' ? undefined : node.input[index]

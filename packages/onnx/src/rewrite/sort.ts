@@ -1,4 +1,4 @@
-import { InducedMetricError } from '@induced-metric/core'
+import { optionError } from '@induced-metric/core/adapter'
 import { describeNode } from './nodeContext.js'
 import { capturedBy } from '../proto/graph.js'
 import type { NodeProto } from '../proto/onnx_pb.js'
@@ -28,8 +28,7 @@ export function sortNodes(nodes: readonly NodeProto[]): NodeProto[] {
       const producer = producers.get(name)
       if (!producer || state.get(producer) === 'done') continue
       if (state.has(producer)) {
-        throw new InducedMetricError(
-          'ERR_OPTION',
+        throw optionError(
           `the model is not valid ONNX: ${describeNode(producer)} depends on its own output ${JSON.stringify(name)}`,
         )
       }

@@ -8,7 +8,7 @@ import type { Extent, ValueType, ValueTypes } from './valueTypes.js'
  * Says of values what follows from those before them, for models whose maker has not inferred shapes: of the operators
  * that are common in training, and only what the lowering asks for (element types, ranks, and extents where that is easy).
  */
-export function infer(graph: GraphProto, types: ValueTypes): void {
+export function applyTypeRules(graph: GraphProto, types: ValueTypes): void {
   for (const node of graph.node) {
     const rule = own(rules, node.opType)
     const domain = canonicalDomain(node.domain)

@@ -1,4 +1,4 @@
-import { InducedMetricError } from '@induced-metric/core'
+import { unsupported } from '@induced-metric/core/adapter'
 import { reasonOf } from '../errors.js'
 import { refuseExternalData } from '../externalData/resolve.js'
 import { writeModel } from '../proto/model.js'
@@ -59,7 +59,7 @@ export async function createOrtSession(
     const lacksKernel =
       /not a registered function\/op|Could not find an implementation|No Op registered/.test(message)
     const problem = lacksKernel ? 'has no kernel for one of its nodes' : 'cannot make a session of it'
-    throw new InducedMetricError('ERR_NOT_SUPPORTED', `${what}: the runtime ${problem}: ${message}`, {
+    throw unsupported(`${what}: the runtime ${problem}: ${message}`, {
       cause: error,
     })
   }

@@ -1,4 +1,5 @@
-import { InducedMetricError, type ErrorCode } from '@induced-metric/core'
+import { type ErrorCode, InducedMetricError } from '@induced-metric/core'
+import { unsupported } from '@induced-metric/core/adapter'
 import { coded, reasonOf } from '@induced-metric/onnx/adapter'
 import type { Ort, OrtSession, OrtTensor, OrtValues, TensorData } from '@induced-metric/onnx'
 
@@ -12,8 +13,7 @@ export async function defaultOrt(): Promise<Ort> {
     }
     return loaded.InferenceSession ? loaded : (loaded.default ?? loaded)
   } catch (error) {
-    throw new InducedMetricError(
-      'ERR_NOT_SUPPORTED',
+    throw unsupported(
       `onnxruntime-node cannot be loaded (${error instanceof Error ? error.message : String(error)}); install it, or hand ` +
         'another package of the runtime over: { ort: await import("onnxruntime-web") }',
       { cause: error },

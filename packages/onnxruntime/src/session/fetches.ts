@@ -1,4 +1,4 @@
-import { InducedMetricError } from '@induced-metric/core'
+import { optionError } from '@induced-metric/core/adapter'
 
 /** Outputs to give back: their names, or `{ name: null }` as the runtime has it. */
 export type Fetches = readonly string[] | Readonly<Record<string, unknown>>
@@ -19,8 +19,5 @@ export function outputsOf(
     return [[...names], fetches]
   }
   const unknown = asked.find((name) => !names.includes(name))
-  throw new InducedMetricError(
-    'ERR_OPTION',
-    `there is no output ${JSON.stringify(unknown)}; outputs are ${names.join(', ')}`,
-  )
+  throw optionError(`there is no output ${JSON.stringify(unknown)}; outputs are ${names.join(', ')}`)
 }

@@ -1,4 +1,4 @@
-import { InducedMetricError } from '@induced-metric/core'
+import { optionError } from '@induced-metric/core/adapter'
 import {
   dropUnused,
   ignoredByDefault,
@@ -176,8 +176,7 @@ function checkLabels(method: string, labels: Labels, tensor: OrtTensor): void {
   const upper = classes === Infinity ? 'from 0 on' : `from 0 to ${classes - 1}`
   const besides =
     ignored === undefined || (ignored >= 0 && ignored < classes) ? '' : `, or ${ignored} for what is left out`
-  throw new InducedMetricError(
-    'ERR_OPTION',
+  throw optionError(
     `${method}: ${input === undefined ? 'the value' : 'the input'} ${JSON.stringify(input ?? value)} holds the label ` +
       `${(data as BigInt64Array)[at]} (element ${at}): labels must be ${upper}${besides}. Another label to leave out is set ` +
       'where the artifacts are made: crossEntropyLoss({ ignoreIndex })',

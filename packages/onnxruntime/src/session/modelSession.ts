@@ -1,4 +1,4 @@
-import { InducedMetricError } from '@induced-metric/core'
+import { unsupported } from '@induced-metric/core/adapter'
 import { withoutWrongFusions } from './fusions.js'
 import { allNodes, createOrtSession, describeNode } from '@induced-metric/onnx/adapter'
 import type { Ort, OrtSession } from '@induced-metric/onnx'
@@ -23,8 +23,7 @@ export async function createModelSession(
   } catch (error) {
     const found = error instanceof Error ? findCulprit(model.graph, error.message) : undefined
     if (found === undefined) throw error
-    throw new InducedMetricError(
-      'ERR_NOT_SUPPORTED',
+    throw unsupported(
       `${what}: ${describeNode(found.node)} ${found.problem} (${(error as Error).message.replace('ERR_NOT_SUPPORTED: ', '')})`,
       { cause: (error as Error).cause },
     )

@@ -1,5 +1,5 @@
-import { InducedMetricError, type Transformation } from '@induced-metric/core'
-import { checkOptions, checkTransformation } from '@induced-metric/core/adapter'
+import type { Transformation } from '@induced-metric/core'
+import { checkOptions, checkTransformation, optionError } from '@induced-metric/core/adapter'
 import type { Artifact, CheckpointState, LoweringTable, Ort } from '@induced-metric/onnx'
 import type { ParameterDescription } from './parameters.js'
 
@@ -35,10 +35,7 @@ export interface TrainingSessionOptions {
  */
 export function checkSessionOptions(options: TrainingSessionOptions): void {
   if (typeof options !== 'object' || options === null || options.trainModel === undefined) {
-    throw new InducedMetricError(
-      'ERR_OPTION',
-      'TrainingSession.create takes { trainModel, … }: training_model.onnx is required',
-    )
+    throw optionError('TrainingSession.create takes { trainModel, … }: training_model.onnx is required')
   }
   checkOptions('TrainingSession.create', options, {
     trainModel: 'any',

@@ -1,4 +1,5 @@
-import { InducedMetricError, type TypedArray } from '@induced-metric/core'
+import type { TypedArray } from '@induced-metric/core'
+import { shapeError, unsupported } from '@induced-metric/core/adapter'
 import { dataType, elementTypeOf } from '@induced-metric/onnx/proto'
 import type { NamedTensor } from '@induced-metric/onnx'
 
@@ -22,8 +23,7 @@ export function partsOf(parameters: readonly NamedTensor[], order: readonly stri
       type !== parts[0]!.dataType || (type !== dataType.float && type !== dataType.double),
   )
   if (other === undefined) return parts as readonly NamedTensor[] as Parts
-  throw new InducedMetricError(
-    'ERR_NOT_SUPPORTED',
+  throw unsupported(
     `parameters of more than one element type, or of ${elementTypeOf(other.dataType).name}, do not fit into one tensor ` +
       `(${JSON.stringify(other.name)}); read them from session.parameters`,
   )
@@ -56,8 +56,7 @@ export function scatter(parts: Parts, buffer: Uint8Array, what: string): void {
   const length = parts.reduce((total, { data }) => total + data.byteLength, 0)
   if (!(buffer instanceof Uint8Array) || buffer.byteLength !== length) {
     const given = buffer instanceof Uint8Array ? `${buffer.byteLength} bytes` : typeof buffer
-    throw new InducedMetricError(
-      'ERR_SHAPE',
+    throw shapeError(
       `loadParametersBuffer takes ${length} bytes, one Uint8Array over the values of all ${what}, given ${given}`,
     )
   }

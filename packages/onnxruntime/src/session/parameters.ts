@@ -1,5 +1,5 @@
-import { InducedMetricError, type Parameter, type TypedArray } from '@induced-metric/core'
-import { sizeOf } from '@induced-metric/core/adapter'
+import type { InducedMetricError, Parameter, TypedArray } from '@induced-metric/core'
+import { checkpointError, sizeOf, unsupported } from '@induced-metric/core/adapter'
 import type { CheckpointState, LoweredTrainingModel, NamedTensor } from '@induced-metric/onnx'
 import { matrixRows, typeOf } from '@induced-metric/onnx/adapter'
 import { dataType, elementTypeOf, type Model } from '@induced-metric/onnx/proto'
@@ -38,8 +38,7 @@ export function matchParameters(
     return total + sizeOf(dims) * (type === dataType.double ? 8 : 4)
   }, 0)
   if (bytes > largestMemory) {
-    throw new InducedMetricError(
-      'ERR_NOT_SUPPORTED',
+    throw unsupported(
       `the model has parameters of ${Math.ceil(bytes / 2 ** 20)} MiB to train: they and their gradients have to fit into ` +
         'the 4096 MiB of a WebAssembly memory',
     )
@@ -50,8 +49,7 @@ export function matchParameters(
   const trained = new Set(lowered.gradients.map(({ parameter }) => parameter))
   const trainable = lowered.gradients.map(({ parameter: name, dataType: type, dims }): Parameter => {
     if (type !== dataType.float && type !== dataType.double) {
-      throw new InducedMetricError(
-        'ERR_NOT_SUPPORTED',
+      throw unsupported(
         `parameter ${JSON.stringify(name)} is of ${elementTypeOf(type).name}: parameters to train must be float32 or float64`,
       )
     }
@@ -85,8 +83,7 @@ function find(
 ): TypedArray {
   const tensor = saved.get(name)
   if (tensor === undefined) {
-    throw new InducedMetricError(
-      'ERR_CHECKPOINT',
+    throw checkpointError(
       `the checkpoint has no values for parameter ${JSON.stringify(name)} of the training model; it has ` +
         ([...saved.keys()].join(', ') || 'none at all'),
     )
@@ -100,8 +97,7 @@ function misfit(
   type: number,
   shape: readonly (number | string | undefined)[],
 ): InducedMetricError {
-  return new InducedMetricError(
-    'ERR_CHECKPOINT',
+  return checkpointError(
     `parameter ${JSON.stringify(tensor.name)} is ${elementTypeOf(type).name} [${shape.map((x) => x ?? '?').join(', ')}] in the ` +
       `model, in the checkpoint ${elementTypeOf(tensor.dataType).name} [${tensor.dims.join(', ')}]`,
   )

@@ -1,4 +1,5 @@
 import { InducedMetricError } from '@induced-metric/core'
+import { unsupported } from '@induced-metric/core/adapter'
 import { coded } from '@induced-metric/onnx/adapter'
 import { unpackError, type Method, type Request, type Response } from './messages.js'
 
@@ -106,12 +107,7 @@ async function openWorker({ message, failed }: Listener): Promise<WorkerHandle> 
   const worker = new PageWorker(new URL('./thread.js', import.meta.url), { type: 'module' })
   worker.addEventListener('message', ({ data }) => message(data!))
   worker.addEventListener('error', (event) => {
-    failed(
-      new InducedMetricError(
-        'ERR_NOT_SUPPORTED',
-        event.message ?? 'the thread of this session did not start',
-      ),
-    )
+    failed(unsupported(event.message ?? 'the thread of this session did not start'))
   })
   return {
     postMessage: (request, transfer) => worker.postMessage(request, transfer),

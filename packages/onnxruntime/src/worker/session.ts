@@ -1,12 +1,9 @@
-import {
-  InducedMetricError,
-  type Checkpoint,
-  type StepReport,
-  type TransformationJSON,
-} from '@induced-metric/core'
+import type { Checkpoint, StepReport, TransformationJSON } from '@induced-metric/core'
+import { optionError } from '@induced-metric/core/adapter'
 import type { Fetches } from '../session/fetches.js'
 import type { CheckpointState, NamedTensor, OrtTensor, OrtValues, Property } from '@induced-metric/onnx'
-import type { SessionParameter, SessionTensor, TrainingSession } from '../session/trainingSession.js'
+import type { SessionParameter, SessionTensor } from '../session/contents.js'
+import type { TrainingSession } from '../session/trainingSession.js'
 import type { TrainingSessionOptions } from '../session/options.js'
 import { startThread, type Thread } from './connection.js'
 import { compact, packArtifact, packTensors, type Description, type Method } from './messages.js'
@@ -117,7 +114,7 @@ export async function createWorkerSession(
 
 function sendable(options: WorkerSessionOptions): object {
   if (typeof options !== 'object' || options === null) {
-    throw new InducedMetricError('ERR_OPTION', 'createWorkerSession takes { trainModel, … }')
+    throw optionError('createWorkerSession takes { trainModel, … }')
   }
   const { optimizer, ort, module, transferFeeds: _, ...rest } = options
   const json: TransformationJSON | undefined = optimizer?.toJSON()
@@ -127,8 +124,7 @@ function sendable(options: WorkerSessionOptions): object {
       !(key === 'ort' && typeof value === 'object' && !(value instanceof URL))
     )
       continue
-    throw new InducedMetricError(
-      'ERR_OPTION',
+    throw optionError(
       `${key} cannot be sent to a thread: put it into a module, and give that as the option module`,
     )
   }
@@ -180,10 +176,7 @@ function workerSession(thread: Thread, description: Description, move: boolean):
   const evaluation = (key: 'evalInputNames' | 'evalOutputNames'): readonly string[] => {
     const names = description[key]
     if (names) return names
-    throw new InducedMetricError(
-      'ERR_OPTION',
-      `${key}: this session has no eval model; create it with evalModel`,
-    )
+    throw optionError(`${key}: this session has no eval model; create it with evalModel`)
   }
   return {
     trainingInputNames: description.trainingInputNames,

@@ -1,8 +1,10 @@
-import { fromJSON, InducedMetricError, type TransformationJSON } from '@induced-metric/core'
+import { fromJSON, type TransformationJSON } from '@induced-metric/core'
+import { optionError, unsupported } from '@induced-metric/core/adapter'
 import { codedAs } from '@induced-metric/onnx/adapter'
 import type { LoweringTable, Ort, OrtTensor, OrtValues, Property, TensorData } from '@induced-metric/onnx'
 import { createOrtTensor, defaultOrt } from '../ort/ort.js'
-import { TrainingSession, type SessionTensor } from '../session/trainingSession.js'
+import type { SessionTensor } from '../session/contents.js'
+import { TrainingSession } from '../session/trainingSession.js'
 import type { TrainingSessionOptions } from '../session/options.js'
 import {
   compact,
@@ -42,7 +44,7 @@ interface Port {
 
 async function openNodePort(): Promise<Port> {
   const { parentPort } = await import('node:worker_threads')
-  if (!parentPort) throw new InducedMetricError('ERR_NOT_SUPPORTED', 'this module runs in a worker thread')
+  if (!parentPort) throw unsupported('this module runs in a worker thread')
   return {
     postMessage: (message, transfer) => parentPort.postMessage(message, [...transfer]),
     listen: (handle) => void parentPort.on('message', handle),
@@ -84,7 +86,7 @@ async function answer({ method, args }: Request): Promise<Answer> {
   if (method === 'create') {
     return { value: await create(args[0] as ThreadOptions, args[1] as object | undefined) }
   }
-  if (!session) throw new InducedMetricError('ERR_OPTION', 'the session of this thread was not created')
+  if (!session) throw optionError('the session of this thread was not created')
   switch (method) {
     case 'runTrainStep':
     case 'runEvalStep': {
@@ -192,10 +194,7 @@ async function optionsOf(module: string): Promise<ModuleOptions> {
   const exported: unknown = loaded.default
   const value: unknown = typeof exported === 'function' ? await (exported as () => unknown)() : exported
   if (typeof value === 'object' && value !== null) return value
-  throw new InducedMetricError(
-    'ERR_OPTION',
-    `${module} must export session options, or a function that returns them, as its default`,
-  )
+  throw optionError(`${module} must export session options, or a function that returns them, as its default`)
 }
 
 async function importOrt(module: string): Promise<Ort> {

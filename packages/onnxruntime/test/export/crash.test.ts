@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, expect, it, vi } from 'vitest'
 import { model, node, value } from '../../../onnx/test/builder.js'
 import { endEverywhere } from '../../../onnx/test/checkpoint/endingDisk.js'
-import { writeInferenceModel } from '../../src/export/file.js'
+import { writeExportedModel } from '../../src/export/file.js'
 
 vi.mock('node:fs/promises', async (importOriginal) => {
   const { endingDisk } = await import('../../../onnx/test/checkpoint/endingDisk.js')
@@ -20,7 +20,7 @@ it('an exported model, cut off between any two changes of the file system, never
   const target = join(folder, 'model.onnx')
   const exported = (fill: number) => {
     const w = { name: 'w', dims: [2], dataType: 1, data: new Float32Array(2).fill(fill) }
-    return writeInferenceModel(target, graph, new Map([['w', w]]), ['y'], true)
+    return writeExportedModel(target, graph, new Map([['w', w]]), ['y'], true)
   }
   const found: string[] = []
   await endEverywhere(

@@ -1,5 +1,5 @@
 import { create } from '@bufbuild/protobuf'
-import { InducedMetricError } from '@induced-metric/core'
+import { optionError } from '@induced-metric/core/adapter'
 import type { Model } from '../../proto/model.js'
 import { StringStringEntryProtoSchema } from '../../proto/onnx_pb.js'
 
@@ -58,10 +58,7 @@ export function adaptersOf(model: Model): Map<string, Adapter> {
   } catch {
     // What it is not is said below.
   }
-  throw new InducedMetricError(
-    'ERR_OPTION',
-    `the model's metadata ${adaptersKey} are not what addLora wrote: ${text.slice(0, 80)}`,
-  )
+  throw optionError(`the model's metadata ${adaptersKey} are not what addLora wrote: ${text.slice(0, 80)}`)
 }
 
 /** Lets a model say what adapters it has. */

@@ -1,23 +1,15 @@
 import { clone } from '@bufbuild/protobuf'
-import { InducedMetricError } from '@induced-metric/core'
-import { allocated, shown } from '../../errors.js'
+import { optionError, show, unsupported } from '@induced-metric/core/adapter'
+import { allocated } from '../../errors.js'
 import { attributeOf, floatOf, intOf } from '../../proto/attribute.js'
 import { dataType, elementTypeOf } from '../../proto/dataType.js'
 import { namesIn } from '../../proto/graph.js'
 import { checkModel, readModel, type Model } from '../../proto/model.js'
-import { createNode, type Attributes } from '../../proto/node.js'
-import { ModelProtoSchema, type GraphProto, type NodeProto, type TensorProto } from '../../proto/onnx_pb.js'
-import { createTensor, dimsOf, realTensor } from '../../proto/tensor.js'
+import { ModelProtoSchema, type GraphProto, type TensorProto } from '../../proto/onnx_pb.js'
+import { createTensor, dimsOf } from '../../proto/tensor.js'
 import { createRandom, uniform } from '../../random.js'
-import {
-  adaptersOf,
-  factorsOf,
-  factorShapes,
-  partOf,
-  setAdapters,
-  type Adapter,
-  type Factor,
-} from './adapter.js'
+import { adaptersOf, factorsOf, factorShapes, setAdapters, type Adapter, type Factor } from './adapter.js'
+import { createAdapterNodes, type AdapterNodes } from './nodes.js'
 import { loraUses, type Use } from './uses.js'
 import { selectNames, type Selector } from '../select.js'
 import { sortNodes } from '../../rewrite/sort.js'
@@ -72,15 +64,12 @@ export interface LoraModel {
  * ```
  */
 export function addLora(forwardModel: Model | Uint8Array, options: LoraOptions): LoraModel {
-  if (typeof options !== 'object' || options === null)
-    throw new InducedMetricError('ERR_OPTION', 'addLora takes { rank, targets, … }')
+  if (typeof options !== 'object' || options === null) throw optionError('addLora takes { rank, targets, … }')
   const { rank, alpha = rank, targets, seed = 0 } = options
   if (!Number.isSafeInteger(rank) || rank < 1)
-    throw new InducedMetricError('ERR_OPTION', `rank is ${shown(rank)}; give a positive whole number`)
-  if (!Number.isFinite(seed))
-    throw new InducedMetricError('ERR_OPTION', `seed is ${shown(seed)}; give a number`)
-  if (!Number.isFinite(alpha))
-    throw new InducedMetricError('ERR_OPTION', `alpha is ${shown(alpha)}; give a number`)
+    throw optionError(`rank is ${show(rank)}; give a positive whole number`)
+  if (!Number.isFinite(seed)) throw optionError(`seed is ${show(seed)}; give a number`)
+  if (!Number.isFinite(alpha)) throw optionError(`alpha is ${show(alpha)}; give a number`)
   const original =
     forwardModel instanceof Uint8Array ? readModel(forwardModel) : checkModel(forwardModel, 'the model')
   validateModel(original)
@@ -103,8 +92,7 @@ export function addLora(forwardModel: Model | Uint8Array, options: LoraOptions):
   )
   const names = selectNames(targets, targetsByName, 'targets')
   if (names.length === 0) {
-    throw new InducedMetricError(
-      'ERR_OPTION',
+    throw optionError(
       `targets picks none of the ${weights.size} weights of MatMul and Gemm: ${[...weights.keys()].join(', ')}`,
     )
   }
@@ -144,27 +132,24 @@ function factor(
 function check(tensor: TensorProto, other: string | undefined, taken: ReadonlySet<string>): void {
   const shown = JSON.stringify(tensor.name)
   if (other !== undefined) {
-    throw new InducedMetricError(
-      'ERR_NOT_SUPPORTED',
+    throw unsupported(
       `${shown} cannot have an adapter: ${other}, where its change would be missed; leave it out of targets`,
     )
   }
   if (tensor.dataType !== dataType.float && tensor.dataType !== dataType.double) {
-    throw new InducedMetricError(
-      'ERR_NOT_SUPPORTED',
+    throw unsupported(
       `${shown} has elements of ONNX type ${tensor.dataType}; adapters stand beside weights of float32 and float64`,
     )
   }
   const clash = Object.values(factorsOf(tensor.name)).find((name) => taken.has(name))
   if (clash !== undefined) {
-    throw new InducedMetricError(
-      'ERR_OPTION',
+    throw optionError(
       `${shown} has an adapter already (the model has ${JSON.stringify(clash)}); merge it first, or leave it out of targets`,
     )
   }
 }
 
-/** Puts the nodes of an adapter behind every use of its weight. */
+/** Adds the nodes of an adapter after every use of its weight. */
 function adapt(
   graph: GraphProto,
   weight: string,
@@ -185,64 +170,39 @@ function adapt(
           { name: a, transposed: true },
           { name: b, transposed: true },
         ]
-  let nodes: NodeProto[] = []
-  const fresh = (hint: string): string => {
-    let name = partOf(weight, hint)
-    for (let i = 2; taken.has(name); i++) name = partOf(weight, `${hint}_${i}`)
-    taken.add(name)
-    return name
-  }
-  const emit = (
-    opType: string,
-    inputs: readonly string[],
-    attributes: Attributes = {},
-    output?: string,
-  ): string => {
-    const name = fresh(opType)
-    nodes.push(createNode(opType, inputs, [output ?? name], attributes, name))
-    return output ?? name
-  }
-  const once = new Map<string, string>()
-  const cached = (key: string, make: () => string): string => {
-    const found = once.get(key) ?? make()
-    once.set(key, found)
-    return found
-  }
-  const matrix = ({ name, transposed }: Factor): string =>
-    transposed ? cached(name, () => emit('Transpose', [name], { perm: [1, 0] })) : name
-  const scaled = (x: string): string => {
-    if (scale === 1) return x
-    return emit('Mul', [
-      x,
-      cached('scale', () => emit('Constant', [], { value: realTensor('', [scale], type) })),
-    ])
-  }
-  const change = ({ kind, node, transposed }: Use): string => {
-    const flip = ({ name, transposed }: Factor): Factor => ({ name, transposed: !transposed })
-    const [first, second] = transposed ? [flip(right), flip(left)] : [left, right]
-    if (kind === 'Gather') {
-      const rows = emit('Gather', [matrix(first), node.input[1]!], { axis: 0 })
-      return emit('MatMul', [scaled(rows), matrix(second)])
-    }
-    const x = node.input[0]!
-    if (kind === 'MatMul') return emit('MatMul', [scaled(emit('MatMul', [x, matrix(first)])), matrix(second)])
-    const inner = emit('Gemm', [x, first.name], {
-      transA: attributeOf(node, 'transA') && intOf(node, 'transA', 0),
-      transB: Number(first.transposed),
-    })
-    const alpha = floatOf(node, 'alpha', 1) * scale
-    return emit('Gemm', [inner, second.name], { alpha: { float: alpha }, transB: Number(second.transposed) })
-  }
-
+  const nodes = createAdapterNodes(weight, scale, type, taken)
   const byNode = new Map(uses.map((use) => [use.node, use]))
   graph.node = graph.node.flatMap((node) => {
     const use = byNode.get(node)
     if (!use) return [node]
     const output = node.output[0]!
-    const base = fresh('base')
-    nodes = []
-    emit('Add', [base, change(use)], {}, output)
+    const base = nodes.fresh('base')
+    nodes.emit('Add', [base, emitChange(nodes, use, left, right, scale)], {}, output)
     node.output[0] = base
-    return [node, ...nodes]
+    return [node, ...nodes.take()]
   })
+}
+
+/** Emits what an adapter adds to the result of a use of its weight, and returns its name. */
+function emitChange(
+  { emit, matrix, scaled }: AdapterNodes,
+  { kind, node, transposed }: Use,
+  left: Factor,
+  right: Factor,
+  scale: number,
+): string {
+  const flip = ({ name, transposed }: Factor): Factor => ({ name, transposed: !transposed })
+  const [first, second] = transposed ? [flip(right), flip(left)] : [left, right]
+  if (kind === 'Gather') {
+    const rows = emit('Gather', [matrix(first), node.input[1]!], { axis: 0 })
+    return emit('MatMul', [scaled(rows), matrix(second)])
+  }
+  const x = node.input[0]!
+  if (kind === 'MatMul') return emit('MatMul', [scaled(emit('MatMul', [x, matrix(first)])), matrix(second)])
+  const inner = emit('Gemm', [x, first.name], {
+    transA: attributeOf(node, 'transA') && intOf(node, 'transA', 0),
+    transB: Number(first.transposed),
+  })
+  const alpha = floatOf(node, 'alpha', 1) * scale
+  return emit('Gemm', [inner, second.name], { alpha: { float: alpha }, transB: Number(second.transposed) })
 }

@@ -1,5 +1,5 @@
 import { clearField, clone } from '@bufbuild/protobuf'
-import { InducedMetricError } from '@induced-metric/core'
+import { optionError, shapeError, unsupported } from '@induced-metric/core/adapter'
 import { elementTypeOf } from '../../proto/dataType.js'
 import { checkModel, readModel, type Model } from '../../proto/model.js'
 import {
@@ -31,7 +31,7 @@ export function mergeLora(adapted: Model | Uint8Array, parameters: MergedValues 
   const original = adapted instanceof Uint8Array ? readModel(adapted) : checkModel(adapted, 'the model')
   const adapters = adaptersOf(original)
   if (adapters.size === 0) {
-    throw new InducedMetricError('ERR_OPTION', 'the model has no adapters; give one that addLora returned')
+    throw optionError('the model has no adapters; give one that addLora returned')
   }
   const model = clone(ModelProtoSchema, original) as Model
   const { graph } = model
@@ -41,7 +41,7 @@ export function mergeLora(adapted: Model | Uint8Array, parameters: MergedValues 
     : parameters) {
     const tensor = initializers.get(name)
     if (!tensor) {
-      throw new InducedMetricError('ERR_OPTION', `the model has no initializer ${JSON.stringify(name)}`)
+      throw optionError(`the model has no initializer ${JSON.stringify(name)}`)
     }
     setValues(tensor, data)
   }
@@ -63,15 +63,13 @@ function isList(values: MergedValues): values is Extract<MergedValues, readonly 
 
 function valuesOf(tensor: TensorProto | undefined, name: string): NamedTensor {
   if (!tensor) {
-    throw new InducedMetricError(
-      'ERR_OPTION',
+    throw optionError(
       `the model has no initializer ${JSON.stringify(name)}; give the model that addLora returned, not one whose ` +
         'parameters have become inputs',
     )
   }
   if (tensor.dataLocation === 1) {
-    throw new InducedMetricError(
-      'ERR_NOT_SUPPORTED',
+    throw unsupported(
       `the values of ${JSON.stringify(name)} are in another file; read them into the model first`,
     )
   }
@@ -84,10 +82,7 @@ function setValues(tensor: TensorProto, data: NamedTensor['data']): void {
   const { array, name } = elementTypeOf(tensor.dataType)
   if (!ArrayBuffer.isView(data) || data.length !== size || !(data instanceof array)) {
     const given = ArrayBuffer.isView(data) ? `${data.length} in a ${data.constructor.name}` : typeof data
-    throw new InducedMetricError(
-      'ERR_SHAPE',
-      `${JSON.stringify(tensor.name)} has ${size} elements of ${name}, given ${given}`,
-    )
+    throw shapeError(`${JSON.stringify(tensor.name)} has ${size} elements of ${name}, given ${given}`)
   }
   const { rawData } = createTensor('', [], tensor.dataType, data)
   Object.assign(tensor, { rawData, externalData: [], floatData: [], doubleData: [] })
@@ -99,8 +94,7 @@ function fold(weight: NamedTensor, a: NamedTensor, b: NamedTensor, { scale, stor
   const rank = a.dims[0] ?? 0
   const shapes = factorShapes(weight.dims, stored, rank)
   if (String([a.dims, b.dims]) !== String([shapes.a, shapes.b])) {
-    throw new InducedMetricError(
-      'ERR_SHAPE',
+    throw shapeError(
       `${weight.name} is [${weight.dims.join(', ')}], and the factors of its change are [${a.dims.join(', ')}] and ` +
         `[${b.dims.join(', ')}]`,
     )

@@ -6,6 +6,7 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync
 import { dirname, join } from 'node:path'
 import process from 'node:process'
 import { parseArgs } from 'node:util'
+import { updateArchitecture } from './architecture.js'
 import { readJson, readManifest, root, run, runTool, workspaces } from './workspace.js'
 
 const template = join(root, 'templates/adapter')
@@ -117,6 +118,9 @@ function editedFiles(name) {
       `| [${name}](adapters/${name}.md) | how the adapter works, what it can do |`,
     ),
   )
+  edit('docs/architecture.md', (text) =>
+    afterLast(text, /^\| `[^`]+` \| the adapter for .*$/gm, `| \`${name}\` | the adapter for ${name} |`),
+  )
   edit('examples/README.md', (text) =>
     afterLast(
       text,
@@ -176,6 +180,7 @@ function writeAll(added, edited) {
     const code = [...added.keys(), ...edited.keys()].filter((path) => /\.(ts|js|json)$/.test(path))
     const { status, output } = runTool('oxfmt', code)
     if (status !== 0) throw new Error(`oxfmt failed:\n${output}`)
+    updateArchitecture()
   } catch (error) {
     for (const path of added.keys()) rmSync(join(root, path), { force: true })
     for (const folder of new Set([...added.keys()].map((path) => path.split('/').slice(0, 2).join('/')))) {

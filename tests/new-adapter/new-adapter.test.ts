@@ -117,7 +117,7 @@ describe('a new adapter', () => {
     expect(lines.length - 2 * removed.length).toBeLessThanOrEqual(2 * 10)
     expect(copy.changes().filter((line) => !line.startsWith('??')).sort()).toEqual(
       [
-        'docs/README.md', 'examples/README.md', 'examples/mnist/package.json', 'examples/mnist/tsconfig.json',
+        'docs/README.md', 'docs/architecture.md', 'examples/README.md', 'examples/mnist/package.json', 'examples/mnist/tsconfig.json',
         'package-lock.json', 'tsconfig.check.json', 'tsconfig.json',
       ].map((file) => ` M ${file}`).sort(),
     ) // prettier-ignore

@@ -30,7 +30,11 @@ export function essentialArrows(graph) {
     const seen = new Set(open)
     for (const name of open) {
       if (name === to) return true
-      for (const next of graph.get(name) ?? []) if (!seen.has(next)) seen.add(next) && open.push(next)
+      for (const next of graph.get(name) ?? []) {
+        if (seen.has(next)) continue
+        seen.add(next)
+        open.push(next)
+      }
     }
     return false
   }

@@ -5,11 +5,11 @@ import { publicPackages } from './workspace.js'
 /** @typedef {import('./import-graph.js').Order} Order */
 
 /** The packages that others are built on, and those that are built on others than the core. */
-const placed = ['core', 'onnxruntime', 'onnx-cli']
+const placed = new Set(['core', 'onnxruntime', 'onnx-cli'])
 /** A new package is one of these without being named here: most are adapters. */
 const besideEachOther = publicPackages()
   .map(({ folder }) => folder.slice('packages/'.length))
-  .filter((name) => !placed.includes(name))
+  .filter((name) => !placed.has(name))
 
 /**
  * By folder, the lowest floor first.

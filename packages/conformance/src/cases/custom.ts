@@ -16,7 +16,7 @@ const ownModel: Problem = {
   transformation: { ...own.transformation, averagedModel: true },
 }
 
-/** What users define themselves. */
+/** Bases, embeddings and schedules that users define. */
 export const customCases: readonly Case[] = [
   ...table('custom/base', [
     {

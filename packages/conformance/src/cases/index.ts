@@ -15,7 +15,7 @@ import { stepCases } from './step.js'
 import { supportCases } from './capabilities.js'
 import { tiedCases } from './tied.js'
 
-/** Grows with every case that is added or withdrawn. */
+/** Increases with every case that is added or withdrawn. */
 export const casesVersion = 2
 
 /** All cases, by family. */

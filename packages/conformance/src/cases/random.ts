@@ -23,7 +23,7 @@ const needsOfProperty: Readonly<Record<string, readonly Feature[]>> = {
   tiedResume: [...tiedNeeds, 'averageWeights', 'checkpoint'],
 }
 
-/** Properties of drawn examples; a failure's message holds the seed that replays it. */
+/** Properties of drawn examples. A failure's message contains the seed that replays it. */
 export const randomCases: readonly Case[] = properties.flatMap(([property, title, runs, n = 1]) =>
   table(`random/${property}`, [
     {

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 /**
- * The part of a package.json that the workspace's tests look at.
+ * The part of a package.json that scripts and tests read.
  *
  * @typedef {object} Manifest
  * @property {string} name
@@ -42,7 +42,7 @@ export function readManifest(folder) {
 }
 
 /**
- * Every package of the workspace, private ones too, as npm sees them.
+ * Every package of the workspace as npm sees it, private ones included.
  *
  * @returns {{ folder: string, manifest: Manifest }[]}
  */
@@ -59,7 +59,7 @@ export function publicPackages() {
 }
 
 /**
- * Files that are committed or would be: tracked ones and new ones that no .gitignore names.
+ * The files that are committed or would be: tracked files, and new files that no .gitignore excludes.
  *
  * @returns {string[]} paths from the root, in order
  */

@@ -4,9 +4,9 @@ import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { root, runTool } from '../../scripts/workspace.js'
 
-// The rules that the workspace's shape rests on. Each is shown a file that breaks it, under the real configuration,
-// so that none can die unnoticed; and a file that keeps to it, so that none fires at everything. The linter sees all
-// the files in one run.
+// The rules that protect the structure of the workspace. Under the real configuration, each rule is shown a file that breaks
+// it, so that no rule can be lost unnoticed, and a file that obeys it, so that no rule reports everything. The linter checks
+// all files in one run.
 
 const boundary = 'no-restricted-imports'
 
@@ -186,7 +186,7 @@ function write(path: string, text: string): void {
   writeFileSync(join(folder, path), text)
 }
 
-/** The rules that the linter names for a case's file. */
+/** The rules that the linter reports for a case's file. */
 const broken = (it: Case): string[] => found.get(placed.get(it) ?? '') ?? []
 
 const named = (cases: Case[]): [string, Case][] => cases.map((it) => [it[0], it])

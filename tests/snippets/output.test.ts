@@ -7,8 +7,8 @@ import { type Document, markdownBlocks } from './blocks.js'
 import { importElsewhere } from './importElsewhere.js'
 import { type Module, toModules } from './modules.js'
 
-// What a page says its code prints, in a block marked `text output`, is what the code prints: no number in the docs is
-// older than the code that gave it.
+// A block marked `text output` must equal the output of the code before it, so that no number in the docs is older than
+// the code that prints it.
 
 /** A module of a page, with the blocks that show what it prints. */
 interface Shown {

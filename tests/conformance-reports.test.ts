@@ -11,7 +11,7 @@ import {
   renderTable,
   replaceTable,
   summarize,
-} from '../scripts/conformance.js'
+} from '../scripts/conformance-reports.js'
 import { readManifest, root, workspaces } from '../scripts/workspace.js'
 
 const again = 'run `npm run docs:table`'

@@ -64,15 +64,18 @@ export { averagedSlot, changeOutput, type Reduction, type StepGraph } from './st
 export type { ScalarState, UnitNumbers } from './step/scalarState.js'
 export { createStepper, type Stepper } from './step/stepper.js'
 export { checkOwnValues, withValues } from './step/withValues.js'
-export type { Lowering, TensorBackend } from './tensors/evaluate.js'
-export { createTensorOptimizer, type TensorOptimizer, type TensorParameter } from './tensors/optimizer.js'
+export type { Lowering, TensorBackend } from './tensors/backend.js'
 export {
-  createTensorStep,
-  type TensorInfo,
-  type TensorResult,
-  type TensorState,
-  type TensorStep,
-} from './tensors/step.js'
+  createDeferredStep,
+  type DeferredBackend,
+  type DeferredInputs,
+  type DeferredStep,
+  type DeferredUnit,
+} from './tensors/deferredStep.js'
+export { withHostNumbers } from './tensors/hostNumbers.js'
+export { createTensorOptimizer, type TensorOptimizer, type TensorParameter } from './tensors/optimizer.js'
+export type { TensorState } from './tensors/state.js'
+export { createTensorStep, type TensorInfo, type TensorResult, type TensorStep } from './tensors/step.js'
 export { withGroups, type GroupOf } from './transformation/groups.js'
 export type { RestOfModel } from './transformation/namesInOptions.js'
 export { isTied, perRateOf } from './transformation/tiedXi.js'

@@ -3,7 +3,7 @@ import { main } from './main.js'
 
 const controller = new AbortController()
 let release = (): void => {}
-// The first Ctrl-C stops after the step under way, the second at once.
+// The first Ctrl-C stops after the current step, the second at once.
 for (const name of ['SIGINT', 'SIGTERM'] as const) {
   process.on(name, () => {
     if (controller.signal.aborted) {
@@ -13,7 +13,7 @@ for (const name of ['SIGINT', 'SIGTERM'] as const) {
     controller.abort()
   })
 }
-// A reader that has gone (`| head`) is no reason for a stack trace.
+// A reader that has gone (`| head`) is not worth a stack trace.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
 
 process.exitCode = await main(process.argv.slice(2), {

@@ -1,7 +1,7 @@
 import { typeOf } from '@induced-metric/onnx/adapter'
 import { elementTypeOf, type ValueInfoProto } from '@induced-metric/onnx/proto'
 
-/** A value in words: its name, type and shape. */
+/** Describes a value in words: its name, type and shape. */
 export function describeValue(value: ValueInfoProto): string {
   const { dataType, shape } = typeOf(value)
   const type = dataType === undefined ? '' : ` ${elementTypeOf(dataType).name}`

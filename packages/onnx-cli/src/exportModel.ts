@@ -7,12 +7,11 @@ import type { ExportOptions } from './options.js'
 import { trainingFile } from './trainingFile.js'
 import { UsageError } from './usageError.js'
 
-/** Writes a model for inference. */
+/** Exports a trained model. */
 export async function exportModel(options: ExportOptions, { stdout }: Surroundings): Promise<number> {
   const { folder, output, externalData } = options
   const { trainModel, evalModel, checkpoint } = await findArtifacts(folder)
-  if (evalModel === undefined)
-    throw new UsageError(`${folder} has no eval_model.onnx to make a model for inference of`)
+  if (evalModel === undefined) throw new UsageError(`${folder} has no eval_model.onnx to export a model from`)
   const trained = join(folder, trainingFile)
   const checkpointState = options.checkpoint ?? ((await exists(trained)) ? trained : checkpoint)
   if (checkpointState === undefined)

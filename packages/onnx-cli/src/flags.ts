@@ -1,10 +1,10 @@
-/** A text in quotes, as errors show names. */
+/** A quoted text: errors quote names. */
 const quoted = '"(?:[^"\\\\]|\\\\.)*"'
 
-/** An option, where an error speaks of one rather than lists names of the model. */
+/** Matches an option where an error means it as one, not where it lists names of the model. */
 const option = (name: string): RegExp => new RegExp(`(^|: |\\b(?:and|in|see|with) )${name}\\b`, 'g')
 
-/** What errors call options, and what the command line calls them. */
+/** The names of options in errors, and the flags of the command line. */
 const names: readonly (readonly [RegExp, string])[] = [
   [option('requiresGrad'), '$1--trainable'],
   [option('frozen'), '$1--frozen'],
@@ -20,7 +20,7 @@ const names: readonly (readonly [RegExp, string])[] = [
   [/\brunEvalStep\b/g, 'an eval step'],
 ]
 
-/** An error of the library in the terms of the command line: what is in quotes are names, and stays. */
+/** Rewrites an error of the library with the flags of the command line. Quoted text is a name and stays. */
 export function nameFlags(message: string): string {
   const listed = new RegExp(`outputNames: \\[(${quoted}(?:, ${quoted})*)\\]`, 'g')
   return message

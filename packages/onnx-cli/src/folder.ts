@@ -14,14 +14,12 @@ export interface ArtifactFiles {
 /**
  * Finds the artifacts in a folder, under the names that `generate_artifacts` gives them, with or without a prefix.
  *
- * @throws UsageError when there is no folder, or no training model in it
+ * @throws UsageError if there is no folder, or no training model in it
  */
 export async function findArtifacts(folder: string): Promise<ArtifactFiles> {
   const found = await stat(folder).catch(() => undefined)
   if (found?.isFile()) {
-    throw new UsageError(
-      `${folder} is a file: give the folder of artifacts that generate has made of a model`,
-    )
+    throw new UsageError(`${folder} is a file: give the folder of artifacts that generate wrote`)
   }
   if (!found?.isDirectory()) {
     throw new UsageError(`there is no ${folder.endsWith('.onnx') ? 'file' : 'folder'} ${folder}`)

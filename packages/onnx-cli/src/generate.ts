@@ -21,10 +21,10 @@ import type { GenerateCommand } from './options.js'
 import { formatTable } from './text.js'
 import { UsageError } from './usageError.js'
 
-/** Parameters that the summary lists one by one. */
+/** The number of parameters that the summary lists one by one. */
 const listed = 40
 
-/** Makes training artifacts of a forward model and says what they are. */
+/** Generates training artifacts from a forward model and prints a summary. */
 export async function generate(command: GenerateCommand, { stdout }: Surroundings): Promise<number> {
   const { model, output, trainable, frozen, lossInputs, additionalOutputs, prefix } = command
   if (!(await exists(model))) throw new UsageError(`there is no file ${model}`)
@@ -97,7 +97,7 @@ async function optimizerOfCommand({ optimizer }: GenerateCommand): Promise<Optim
   return adamwOptimizer(weightDecay === undefined ? {} : { weightDecay })
 }
 
-/** What was generated, for people to read. */
+/** Formats the summary for people. */
 function formatSummary(summary: ArtifactsSummary, written: readonly string[]): string {
   const { parameters, memory, operators, inlined } = summary
   const few = parameters.slice(0, listed)

@@ -21,16 +21,19 @@ import { exists, readGiven } from './io.js'
 import { formatTable } from './text.js'
 import { stepsKey, trainingFile } from './trainingFile.js'
 
-/** An operator of a model, and what becomes of it here. */
+/** An operator of a model, and how it is run here. */
 export interface OperatorUse {
   readonly domain: string
   readonly opType: string
   readonly count: number
-  /** The runtime has it; a row of the lowering table puts others in its place; this package does it itself; nobody can. */
+  /**
+   * `runtime`: the runtime has it; `lowering`: a row of the lowering table replaces it; `session`: this package does
+   * it itself; `nobody`: it is not supported.
+   */
   readonly by: 'runtime' | 'lowering' | 'session' | 'nobody'
 }
 
-/** What `inspect` finds. */
+/** The findings of `inspect`. */
 export interface Inspection {
   readonly files: Readonly<Record<string, string | undefined>>
   readonly opset: Readonly<Record<string, number>>
@@ -47,13 +50,13 @@ export interface Inspection {
   readonly operators: readonly OperatorUse[]
   readonly optimizer: string | undefined
   readonly checkpoint: string | undefined
-  /** How far the training is that `train` keeps beside them, if there is one. */
+  /** The progress of the training that `train` keeps beside the artifacts, if there is one. */
   readonly training: string | undefined
-  /** What stands in the way of training, in words. */
+  /** The obstacles to training, in words. */
   readonly problems: readonly string[]
 }
 
-/** Looks into a folder of artifacts. Its damages are among what it finds; only a folder without a model is an error. */
+/** Inspects a folder of artifacts. Damage is one of its findings; only a folder without a model is an error. */
 export async function inspect(folder: string): Promise<Inspection> {
   const files = await findArtifacts(folder)
   const problems: string[] = []
@@ -222,7 +225,7 @@ const answers: Readonly<Record<OperatorUse['by'], string>> = {
   nobody: 'NOT SUPPORTED',
 }
 
-/** What was found, for people to read. */
+/** Formats the findings for people. */
 export function formatInspection(found: Inspection): string {
   const { parameters } = found
   const count = (list: Inspection['parameters']): number =>

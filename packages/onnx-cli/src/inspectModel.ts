@@ -10,7 +10,7 @@ import { describeValue } from './describe.js'
 import { nameFlags } from './flags.js'
 import { formatTable } from './text.js'
 
-/** What `inspect` finds in a forward model. */
+/** The findings of `inspect` in a forward model. */
 export interface ModelInspection extends Omit<ForwardSurvey, 'inputs' | 'outputs' | 'parameters'> {
   readonly inputs: readonly string[]
   readonly outputs: readonly string[]
@@ -23,7 +23,7 @@ export interface ModelInspection extends Omit<ForwardSurvey, 'inputs' | 'outputs
   }[]
 }
 
-/** Looks into a forward model. What stands in the way of training it is among what it finds. */
+/** Inspects a forward model. The obstacles to training it are among the findings. */
 export async function inspectModel(path: string): Promise<ModelInspection> {
   const found = await surveyForward(path, defaultOrt)
   return {
@@ -47,7 +47,7 @@ const answers: Readonly<Record<SurveyedOperator['gradient'], string>> = {
   missing: 'no rule',
 }
 
-/** What was found, for people to read. */
+/** Formats the findings for people. */
 export function formatModelInspection(found: ModelInspection): string {
   const { parameters, constants, unreached, inNodes, problems } = found
   const trained = parameters.filter(({ trainable }) => trainable)
@@ -93,7 +93,7 @@ function parameterTable(parameters: ModelInspection['parameters']): string {
   )
 }
 
-/** What a batch that is fixed means. */
+/** Explains a fixed batch. */
 export function batchLine(batch: number | undefined): string[] {
   if (batch === undefined) return []
   return [
@@ -101,14 +101,14 @@ export function batchLine(batch: number | undefined): string[] {
   ]
 }
 
-/** Which constants were left out of the parameters. */
+/** Lists the constants that were left out of the parameters. */
 export function constantLines(constants: ForwardSurvey['constants']): string[] {
   if (constants.length === 0) return []
   const list = constants.map(({ name, operator }) => `${name} (${operator})`).join(', ')
   return [`constants      ${list}: not trained unless --trainable names them`]
 }
 
-/** Which parameters no gradient reaches, and why. */
+/** Lists the parameters that no gradient reaches, with the reasons. */
 export function unreachedLines(unreached: ForwardSurvey['unreached']): string[] {
   return unreached.map((parameter) => `not reached    ${explainStops(parameter)}`)
 }

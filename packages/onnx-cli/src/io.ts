@@ -1,20 +1,20 @@
 import { readFile, stat } from 'node:fs/promises'
 import { UsageError } from './usageError.js'
 
-/** What a command works with. */
+/** The surroundings of a command. */
 export interface Surroundings {
   readonly stdout: NodeJS.WritableStream & { readonly isTTY?: boolean }
   readonly stderr: NodeJS.WritableStream
-  /** Raised to stop after the step under way. */
+  /** Aborted to stop after the current step. */
   readonly signal: AbortSignal
-  /** Given a function that sets the terminal right when the program must end in the middle of a run. */
+  /** Receives a function that restores the terminal, in case the program must end in the middle of a run. */
   readonly onRelease?: (release: () => void) => void
 }
 
 /**
  * Reads a file that was named on the command line.
  *
- * @throws UsageError when it cannot be read
+ * @throws UsageError if it cannot be read
  */
 export async function readGiven(path: string): Promise<Uint8Array> {
   try {
@@ -24,12 +24,12 @@ export async function readGiven(path: string): Promise<Uint8Array> {
   }
 }
 
-/** Whether a path is that of a file. */
+/** Whether a path leads to a file. */
 export async function isFile(path: string): Promise<boolean> {
   return (await stat(path).catch(() => undefined))?.isFile() === true
 }
 
-/** Whether there is something at a path. */
+/** Whether a path exists. */
 export async function exists(path: string): Promise<boolean> {
   return (await stat(path).catch(() => undefined)) !== undefined
 }

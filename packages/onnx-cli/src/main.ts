@@ -23,13 +23,13 @@ export async function main(argv: readonly string[], surroundings: Surroundings):
         stdout.write(usage)
         return 0
       case 'generate':
-        // What trains only does not load what generates.
+        // Loaded on demand, because training does not need it.
         return await (await import('./generate.js')).generate(command, surroundings)
       case 'version':
         stdout.write(`${await version()}\n`)
         return 0
       case 'inspect': {
-        // What looks at artifacts only does not load what looks at models.
+        // Loaded on demand, because artifacts do not need it.
         const models = (await isFile(command.folder)) ? await import('./inspectModel.js') : undefined
         const found = await (models ? models.inspectModel(command.folder) : inspect(command.folder))
         const text = 'lossInputs' in found ? models!.formatModelInspection(found) : formatInspection(found)
@@ -46,7 +46,7 @@ export async function main(argv: readonly string[], surroundings: Surroundings):
     const message = error instanceof Error ? error.message : String(error)
     stderr.write(`induced-onnx: ${isUsage ? message : nameFlags(message)}\n`)
     if (isUsage && argv.length === 0) stderr.write(`\n${usage}`)
-    else if (isUsage) stderr.write('(induced-onnx --help says what there is)\n')
+    else if (isUsage) stderr.write('(see induced-onnx --help)\n')
     return isUsage ? 2 : 1
   }
 }

@@ -18,7 +18,7 @@ import {
 import { readGiven } from './io.js'
 import { UsageError } from './usageError.js'
 
-/** What the command line says of the optimiser. */
+/** The flags of the optimiser. */
 export interface OptimizerFlags {
   /** `<base>` or `<base> <embedding>`, as in `adam identity`. */
   readonly optimizer: string
@@ -33,18 +33,18 @@ export interface OptimizerFlags {
 
 const bases = { sgd, heavyBall, rmsprop, adagrad, adam, lion, muon } as const
 const embeddings = { identity, root, log, logDamped } as const
-/** Learning rates to begin with, where none is given. */
+/** The default learning rates. */
 const defaultRates: Readonly<Record<string, number>> = { adam: 1e-3, lion: 1e-4, rmsprop: 1e-3 }
 const withMomentum = new Set(['sgd', 'heavyBall', 'rmsprop', 'muon'])
 
-/** The names that {@link chooseOptimizer} knows, for the help. */
+/** The names that {@link chooseOptimizer} knows, for the help text. */
 export const optimizerNames = { bases: Object.keys(bases), embeddings: Object.keys(embeddings) }
 
 /**
- * The transformation that the command line names.
+ * Creates the transformation that the command line names.
  *
- * @param json - the contents of the file, where `optimizer` names one
- * @throws UsageError for a name or a value that it does not take
+ * @param json - the contents of the file, if `optimizer` names one
+ * @throws UsageError for an unknown name or a value out of its range
  */
 export function chooseOptimizer(flags: OptimizerFlags, json?: string): Transformation {
   try {
@@ -57,7 +57,7 @@ export function chooseOptimizer(flags: OptimizerFlags, json?: string): Transform
   }
 }
 
-/** As {@link chooseOptimizer}, reading the file that `optimizer` names, if it names one. */
+/** Like {@link chooseOptimizer}, but reads the file that `optimizer` names, if it names one. */
 export async function optimizerOf(flags: OptimizerFlags): Promise<Transformation> {
   if (!flags.optimizer.endsWith('.json')) return chooseOptimizer(flags)
   return chooseOptimizer(flags, new TextDecoder().decode(await readGiven(flags.optimizer)))

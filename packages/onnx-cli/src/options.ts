@@ -2,7 +2,7 @@ import { parseArgs, type ParseArgsConfig } from 'node:util'
 import type { OptimizerFlags } from './optimizerChoice.js'
 import { UsageError } from './usageError.js'
 
-/** A command, parsed. */
+/** A parsed command. */
 export type Command =
   | { readonly name: 'help' }
   | ({ readonly name: 'generate' } & GenerateCommand)
@@ -11,7 +11,7 @@ export type Command =
   | ({ readonly name: 'train' } & TrainOptions)
   | ({ readonly name: 'export' } & ExportOptions)
 
-/** What `generate` is told. */
+/** Options of `generate`. */
 export interface GenerateCommand {
   readonly model: string
   readonly output: string
@@ -32,7 +32,7 @@ export interface GenerateCommand {
   readonly json: boolean
 }
 
-/** What `train` is told. */
+/** Options of `train`. */
 export interface TrainOptions {
   readonly folder: string
   readonly data: readonly string[]
@@ -50,7 +50,7 @@ export interface TrainOptions {
   readonly logEvery: number
 }
 
-/** What `export` is told. */
+/** Options of `export`. */
 export interface ExportOptions {
   readonly folder: string
   readonly output: string
@@ -113,9 +113,9 @@ const options = {
 } as const satisfies Record<string, ParseArgsConfig['options']>
 
 /**
- * Reads the arguments after the program's name.
+ * Parses the arguments after the program's name.
  *
- * @throws UsageError when they make no sense
+ * @throws UsageError if they make no sense
  */
 export function parseCommand(argv: readonly string[]): Command {
   const [name, ...rest] = argv
@@ -194,7 +194,7 @@ function numberOf(values: Values, name: string): number | undefined {
   throw new UsageError(`--${name} takes a number, given ${JSON.stringify(text)}`)
 }
 
-/** A number, or one of the words that may stand in its place. */
+/** A number, or one of the words that may replace it. */
 function wordOr<const W extends string>(
   values: Values,
   name: string,
@@ -221,7 +221,7 @@ function extentsOf(given: readonly string[] | undefined): GenerateCommand['input
   return Object.fromEntries(entries)
 }
 
-/** What is said of the optimiser, if it is named. */
+/** The flags of the optimiser, if it is named. */
 function optimizerFlags(values: Values): OptimizerFlags | undefined {
   const flags = {
     xi: wordOr(values, 'xi', ['auto', 'rate']),

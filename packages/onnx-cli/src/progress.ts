@@ -2,36 +2,36 @@ import { Presets, SingleBar } from 'cli-progress'
 import type { Surroundings } from './io.js'
 import { formatNumber } from './text.js'
 
-/** What a step of training says of itself. */
+/** The results of a training step. */
 export interface StepNews {
   /** Counted from 1, through all epochs. */
   readonly step: number
   readonly epoch: number
   readonly loss: number
-  /** The factor ρ; null where the optimiser has none. */
+  /** The factor ρ; null if the optimiser has none. */
   readonly scale: number | null
 }
 
-/** Shows how far training has come. */
+/** Shows the progress of a training. */
 export interface Progress {
   readonly start: (done: number) => void
   readonly step: (news: StepNews) => void
-  /** A line of its own, below or between. */
+  /** Prints a line of its own, below or between. */
   readonly say: (line: string) => void
   readonly stop: () => void
 }
 
-/** How much there is to do. */
+/** The extent of a training. */
 export interface Extent {
   readonly steps: number
   readonly epochs: number
-  /** Steps between two lines. */
+  /** The steps between two lines. */
   readonly logEvery: number
 }
 
-/** A bar on a terminal, lines elsewhere. */
+/** Creates a progress display: a bar on a terminal, lines elsewhere. */
 export function createProgress({ stdout, onRelease }: Surroundings, extent: Extent): Progress {
-  // A terminal that calls itself dumb cannot move its cursor.
+  // A dumb terminal cannot move its cursor.
   if (stdout.isTTY !== true || process.env['TERM'] === 'dumb') return createLines(stdout, extent)
   const bar = createBar(stdout, extent)
   onRelease?.(bar.stop)
@@ -59,7 +59,7 @@ function createBar(stdout: Surroundings['stdout'], { steps, epochs }: Extent): P
       format: 'epoch {epoch} {bar} {value}/{total}  loss {loss}{factor}  {eta_formatted} left',
       barsize: 20,
       hideCursor: true,
-      // Ctrl-C is the program's to handle.
+      // The program handles Ctrl-C itself.
       gracefulExit: false,
     },
     Presets.shades_classic,
@@ -73,7 +73,7 @@ function createBar(stdout: Surroundings['stdout'], { steps, epochs }: Extent): P
       bar.start(steps, done, shown)
     },
     step: ({ step, epoch, loss, scale }) => {
-      // One batch's loss jumps about; an average over some ten of them can be read.
+      // The loss of a single batch is noisy; an average over about ten of them is readable.
       average = average === undefined ? loss : average + 0.1 * (loss - average)
       const factor = scale === null ? '' : `  ρ ${formatNumber(scale)}`
       shown = { epoch: `${epoch}/${epochs}`, loss: formatNumber(average), factor }

@@ -1,4 +1,4 @@
-/** A table in text: numbers to the right, all else to the left. */
+/** Formats a table as text: numbers to the right, everything else to the left. */
 export function formatTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = head.map((title, column) =>
     Math.max(title.length, ...rows.map((row) => row[column]!.length)),
@@ -13,7 +13,7 @@ export function formatTable(head: readonly string[], rows: readonly (readonly st
   return [line(head), widths.map((width) => '-'.repeat(width)).join('  '), ...rows.map(line)].join('\n')
 }
 
-/** A number short enough for a line. */
+/** Formats a number to fit into a line. */
 export function formatNumber(value: number): string {
   if (!Number.isFinite(value)) return String(value)
   return Math.abs(value) >= 1e-3 && Math.abs(value) < 1e4 ? value.toFixed(4) : value.toExponential(2)

@@ -82,7 +82,7 @@ export async function train(options: TrainOptions, surroundings: Surroundings): 
   }
 }
 
-/** A training under way. */
+/** A running training. */
 interface Training {
   readonly options: TrainOptions
   readonly session: TrainingSession
@@ -141,7 +141,7 @@ async function save({ session, path }: Training, steps: number): Promise<void> {
 
 async function readState(path: string | undefined, folder: string): Promise<CheckpointState> {
   if (path !== undefined) return readCheckpointFile(path)
-  throw new UsageError(`${folder} has no checkpoint, so that there are no parameters to start from`)
+  throw new UsageError(`${folder} has no checkpoint, so there are no parameters to start from`)
 }
 
 async function createSession(
@@ -175,7 +175,7 @@ async function createSession(
   return session
 }
 
-/** The inputs of a model by these names, as it declares them. */
+/** The inputs of a model with these names, as it declares them. */
 async function inputsOf(path: string, names: readonly string[]): Promise<InputShape[]> {
   const model: Model = readModel(await readGiven(path), path)
   return names.map((name) => {
@@ -197,7 +197,7 @@ function checkBatch(inputs: readonly InputShape[], batchSize: number): void {
   }
 }
 
-/** What must be the same when a training goes on. */
+/** The settings that must not change when a training continues. */
 function describeRun(options: TrainOptions, { rows }: Dataset): Record<string, bigint> {
   return {
     rows: BigInt(rows),
@@ -210,15 +210,13 @@ function describeRun(options: TrainOptions, { rows }: Dataset): Record<string, b
 function resumedAt(state: CheckpointState, begun: Record<string, bigint>, path: string): number {
   const steps = state.properties.get(stepsKey)
   if (typeof steps !== 'bigint' || steps < 0n || steps > 2n ** 53n) {
-    throw new UsageError(
-      `${path} is not of a training that this command has begun; name another --checkpoint`,
-    )
+    throw new UsageError(`${path} was not written by this command; name another --checkpoint`)
   }
   for (const [key, value] of Object.entries(begun)) {
     const before = state.properties.get(prefix + key)
     if (before === value) continue
     throw new UsageError(
-      `the training in ${path} was begun with ${key} ${String(before)}, now ${value}: go on as it was, or begin again with --restart`,
+      `the training in ${path} was started with ${key} ${String(before)}, now ${value}: continue with the old value, or start again with --restart`,
     )
   }
   return Number(steps)
@@ -248,7 +246,7 @@ async function evaluationOf(
   return bindData(await inputsOf(files.evalModel, session.evalInputNames), sources)
 }
 
-/** The mean loss over a dataset; of a model that takes any number of examples, the last may be fewer. */
+/** The mean loss over a dataset. The last batch may be smaller if the model accepts any number of examples. */
 async function evaluate(
   session: TrainingSession,
   ort: Ort,

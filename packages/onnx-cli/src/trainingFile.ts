@@ -1,7 +1,7 @@
-/** Where a training is kept, in the folder of its artifacts, unless another place is named. */
+/** The default file of a training, in the folder of its artifacts. */
 export const trainingFile = 'checkpoint.induced'
 
-/** What of a training the optimiser does not know lies in the checkpoint's property bag, under this. */
+/** The prefix of the properties that store the state of a training which the optimiser does not know. */
 export const prefix = 'induced-onnx.'
-/** The property that holds the steps taken. */
+/** The property that stores the number of steps taken. */
 export const stepsKey = `${prefix}steps`

@@ -1,4 +1,4 @@
-/** What was asked for cannot be: the program ends with code 2 and this message. */
+/** A request that cannot be fulfilled. The program ends with code 2 and this message. */
 export class UsageError extends Error {
   override readonly name = 'UsageError'
 }

@@ -5,7 +5,7 @@ import { initializeNetwork } from '../../../examples/mnist/src/network/network.j
 import { createRandom } from '../../../examples/mnist/src/random.js'
 import { npy } from './npy.js'
 
-/** Writes the artifacts of a small network into a folder of their own; gives its path. */
+/** Writes the artifacts of a small network into a folder of their own and returns its path. */
 export async function writeArtifacts(
   folder: string,
   layers: readonly number[] = [6, 8, 3],
@@ -27,7 +27,7 @@ export async function writeArtifacts(
   return folder
 }
 
-/** Examples of classes that can be told apart: inputs, then the class. */
+/** Examples of separable classes: inputs, then the class. */
 function examples(rows: number, inputs: number, classes: number): number[][] {
   return Array.from({ length: rows }, (_, row) => {
     const label = row % classes

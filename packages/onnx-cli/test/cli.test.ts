@@ -317,7 +317,7 @@ describe('a forward model', () => {
   it('that cannot be made artifacts of gives errors that name flags', async () => {
     const path = join(root, 'flags.onnx')
     const model = mlp({ sizes: [6, 8, 3] })
-    // A parameter that is called as an option is.
+    // A parameter with the name of an option.
     model.graph.initializer[0]!.name = 'requiresGrad'
     for (const node of model.graph.node) {
       node.input = node.input.map((name) => (name === 'layers.0.weight' ? 'requiresGrad' : name))
@@ -466,10 +466,10 @@ describe('train', () => {
   })
 
   it.each<[string, string[], RegExp]>([
-    ['other data', ['--data', 'half.csv'], /was begun with rows 96, now 48/],
-    ['other batches', ['--data', 'data.csv', '--batch-size', '16'], /was begun with batch-size 32, now 16/],
-    ['another order', ['--data', 'data.csv', '--seed', '1'], /was begun with seed 0, now 1/],
-    ['no order', ['--data', 'data.csv', '--no-shuffle'], /was begun with shuffle 1, now 0/],
+    ['other data', ['--data', 'half.csv'], /was started with rows 96, now 48/],
+    ['other batches', ['--data', 'data.csv', '--batch-size', '16'], /was started with batch-size 32, now 16/],
+    ['another order', ['--data', 'data.csv', '--seed', '1'], /was started with seed 0, now 1/],
+    ['no order', ['--data', 'data.csv', '--no-shuffle'], /was started with shuffle 1, now 0/],
   ])('does not go on with %s', async (_, options, message) => {
     await writeExamples(join(root, 'half.csv'), 48)
     await run(['train', folder, '--data', data])
@@ -496,7 +496,7 @@ describe('train', () => {
       join(folder, 'checkpoint'),
     ])
     expect(code).toBe(2)
-    expect(err).toMatch(/is not of a training that this command has begun/)
+    expect(err).toMatch(/was not written by this command/)
   })
 
   it('clears away what a killed process left', async () => {

@@ -74,8 +74,8 @@ describe('a .csv file', () => {
     ['', /a\.csv: no line/],
     ['a,b\n', /a\.csv: titles, and no row/],
     ['1,2\n3\n', /a\.csv:2: 1 columns, 2 in the first line/],
-    ['1,2\n3,four\n', /a\.csv:2: column 2 is no number: "four"/],
-    ['a,b\n1,2\n\n3,\n', /a\.csv:4: column 2 is no number: ""/],
+    ['1,2\n3,four\n', /a\.csv:2: column 2 is not a number: "four"/],
+    ['a,b\n1,2\n\n3,\n', /a\.csv:4: column 2 is not a number: ""/],
   ])('%j is refused', (text, message) => {
     expect(() => readCsv(text, 'a.csv')).toThrow(message)
   })

@@ -9,7 +9,7 @@ import { main } from '../src/main.js'
 import { writeArtifacts } from './artifacts.js'
 import { npy } from './npy.js'
 
-// Handwritten digits, from artifacts made here to a model that reads them, by the command line alone.
+// Handwritten digits: from artifacts made here to a model that reads them, with the command line alone.
 
 let root: string
 beforeAll(async () => {

@@ -7,7 +7,7 @@ import { readCheckpointFile } from '@induced-metric/onnx'
 import { build, here } from './build.js'
 import { writeArtifacts, writeExamples } from './artifacts.js'
 
-// kill -9 in the middle of training: whatever the moment, the file is whole, and training goes on from it.
+// kill -9 in the middle of training: at any moment the file is complete, and training continues from it.
 
 let folder: string
 let data: string
@@ -63,12 +63,12 @@ it(
   'killed 20 times at random moments, it goes on each time and comes to the same end',
   { timeout: 300_000 },
   async () => {
-    // Every step writes, so that most moments lie in the middle of a write.
+    // Every step writes, so that most moments are in the middle of a write.
     const endless = ['--epochs', '100000', '--save-every', '1']
     let steps = 0n
     let leftovers = 0
     let existed = false
-    // And on until one kill has shown, by what it left, that it came in the middle of a write.
+    // And on until the leftovers of one kill show that it came in the middle of a write.
     for (let round = 0; round < 20 || (leftovers === 0 && round < 60); round++) {
       const { signal, out, err } = await train(endless, Math.random() * 400)
       expect([signal, err]).toEqual(['SIGKILL', ''])

@@ -1,5 +1,5 @@
 /**
- * For authors of packages that run ONNX models: the rewriting beneath the lowering, files, and errors.
+ * Building blocks for packages that run ONNX models: the rewriting beneath the lowering, files and errors.
  *
  * @packageDocumentation
  */

@@ -1,5 +1,6 @@
 /**
- * ONNX models in JavaScript: lowered to the operators that a stock runtime has, and checkpoints of ONNX Runtime training.
+ * ONNX models in JavaScript, lowered to the operators of a stock runtime, and the checkpoints of ONNX Runtime
+ * training.
  *
  * @packageDocumentation
  */

@@ -2,9 +2,9 @@
 export type Random = () => number
 
 /**
- * Numbers from 0 to 2³²−1: a counter, mixed by multiplications and shifts (splitmix32).
+ * Creates a stream of numbers from 0 to 2³²−1: a counter, mixed by multiplications and shifts (splitmix32).
  *
- * @param seed any integer; its lowest 32 bits count
+ * @param seed any integer; only its lowest 32 bits matter
  */
 export function createRandom(seed: number): Random {
   let state = seed >>> 0
@@ -18,12 +18,12 @@ export function createRandom(seed: number): Random {
   }
 }
 
-/** A number from 0 up to 1, 1 not among them. */
+/** Draws a number from the half-open interval [0, 1). */
 export function uniform(random: Random): number {
   return random() / 2 ** 32
 }
 
-/** A standard normal number (Box and Muller). */
+/** Draws a standard normal number (Box and Muller). */
 export function normal(random: Random): number {
   // 1 − u keeps the logarithm finite.
   return Math.sqrt(-2 * Math.log(1 - uniform(random))) * Math.cos(2 * Math.PI * uniform(random))

@@ -56,7 +56,7 @@ function accumulate(parameters: readonly NamedTensor[]) {
   }
 }
 
-/** Numbers that look drawn and are the same every time. */
+/** Numbers that look random and are the same every time. */
 export function numbers(size: number, seed: number, scale: number): Float32Array {
   return Float32Array.from(
     { length: size },

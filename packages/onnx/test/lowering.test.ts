@@ -31,11 +31,11 @@ const typeNumber = (type: string) => (type === 'float64' ? dataType.double : dat
 const symbols = (name: string, dims: Dims) => dims.map((_, i) => `${name}${i}`)
 
 /**
- * Holds a gradient operator against the operator it is the gradient of, which has to be linear in each input: for any v,
- * ⟨dY, f(…, v, …)⟩ = ⟨dX, v⟩, where the stock runtime computes f.
+ * Compares a gradient operator with its forward operator, which has to be linear in each input: for any v, ⟨dY, f(…,
+ * v, …)⟩ = ⟨dX, v⟩, where the stock runtime computes f.
  *
  * @param inputs of f that have gradients
- * @param known which of them the gradient's model has the extents of
+ * @param known those whose extents the gradient's model declares
  */
 async function checkLinear(
   forward: {
@@ -80,7 +80,7 @@ async function checkLinear(
   const dY = drawn(y.dims, 50, type)
 
   const outputs = gradient.outputs.map((index) => (index === 'bias' ? 'db' : `d${index}`))
-  // Weights always have known extents; what flows need not.
+  // Weights always have known extents; activations need not.
   const declared = forward.inputs.map((dims, i) =>
     value(names[i]!, elements, symbolic && i === 0 ? symbols('x', dims) : dims),
   )
@@ -110,14 +110,14 @@ async function checkLinear(
       const v = drawn(forward.inputs[index]!, 90 + seed, type)
       const image = await run({ ...given, [names[index]!]: v })
       const [expected, found] = [dot(dY.data, image.data), dot(result.data, v.data)]
-      // Where windows see nothing but padding, all of it is zero.
+      // If windows see nothing but padding, everything is zero.
       const scale = Math.sqrt(dot(dY.data, dY.data) * dot(image.data, image.data)) || 1
       expect(Math.abs(found - expected) / scale).toBeLessThan(type === 'float64' ? 1e-12 : 2e-6)
     }
   }
 }
 
-/** Outputs whose extents the runtime has to find out itself. */
+/** Outputs whose extents the runtime has to infer itself. */
 function withoutShape(given: Model): Model {
   for (const output of given.graph.output) {
     if (output.type?.value.case === 'tensorType') delete output.type.value.value.shape
@@ -301,7 +301,7 @@ describe('pools, against the operator itself', () => {
   })
 })
 
-/** The node has dY only: that it is the gradient of a pool of X, it knows by the names. */
+/** The node has dY only. The names tell that it is the gradient of a pool of X. */
 async function checkAverage(x: Dims, attributes: Attributes, symbolic: boolean): Promise<void> {
   const forward = model(
     [node('AveragePool', ['x'], ['y'], attributes)],

@@ -22,10 +22,10 @@ interface Case {
 
 const cases = JSON.parse(readFileSync(new URL('fixtures/ops.json', import.meta.url), 'utf8')) as Case[]
 
-/** What the stock runtime has no kernel for in double precision, and so neither forward nor back. */
+/** Operators without a kernel in double precision in the stock runtime, neither forward nor backward. */
 const singleOnly = /^(GeluGrad|BiasGeluGrad_dX|ConvGrad|AveragePoolGrad)\b/
 
-/** Operators whose node alone does not say what only the model around it does: the extents of what was pooled. */
+/** Operators whose node alone does not tell the extents of the pooled value: only the model around it does. */
 const needsExtents = /^AveragePoolGrad\b/
 
 function modelOf({ modelBase64 }: Case): Model {
@@ -46,7 +46,7 @@ describe('single operators, against the kernels of the training build', () => {
   it('are all there', () => expect(cases).toHaveLength(118))
 })
 
-// Some operators that rows are written with have changed since.
+// Some operators that rows use have changed since.
 describe('single operators in a model of a later opset', () => {
   it.each(cases)('$name', (given) => {
     const model = modelOf(given)

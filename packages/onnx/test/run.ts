@@ -1,7 +1,7 @@
 import * as ort from 'onnxruntime-node'
 import { writeModel, type Model } from '../src/proto/index.js'
 
-/** A tensor as fixtures have it. */
+/** A tensor in the form of fixtures. */
 export interface PlainTensor {
   readonly type?: string
   readonly dims: readonly number[]
@@ -27,7 +27,7 @@ export async function runModel(
   inputs: Readonly<Record<string, PlainTensor>>,
   graphOptimizationLevel: 'all' | 'disabled' = 'all',
 ): Promise<Record<string, { dims: readonly number[]; data: number[] }>> {
-  // The test models declare outputs without shapes, and the runtime warns of every one that it infers.
+  // The test models declare outputs without shapes, and the runtime warns about every one that it infers.
   const session = await ort.InferenceSession.create(writeModel(model), {
     graphOptimizationLevel,
     logSeverityLevel: 3,

@@ -2,8 +2,8 @@ import { fileURLToPath } from 'node:url'
 import type { NamedTensor } from '../src/proto/tensorData.js'
 
 /**
- * Where artifacts of other projects lie, with what the training build computes on them. They are no part of this
- * repository: tests that need them run where they lie beside it, or where this variable says.
+ * The folder of other projects' artifacts, with the results that the training build computes on them. They are not
+ * part of this repository: tests that need them run if they are beside it, or where this variable says.
  */
 export const sharedFolder =
   process.env['ONNX_ARTIFACTS'] ?? fileURLToPath(new URL('../../../../shared/onnx', import.meta.url))
@@ -20,7 +20,7 @@ export function oracleInput(
   return Float32Array.from({ length: size }, (_, i) => Math.sin(i * k) * Math.cos(i * 0.013))
 }
 
-/** The weights of the set that comes without a checkpoint, as its oracle says they are made. */
+/** The weights of the set without a checkpoint, made as its oracle says. */
 export function simplenetParameters(): NamedTensor[] {
   const shapes: [string, number[], number, number][] = [
     ['fc1.weight', [500, 784], 11, 1 / 28],

@@ -1,6 +1,6 @@
 /**
- * Training artifacts from forward ONNX models, made with the runtime that trains from them: `@induced-metric/onnx/artifacts`
- * with onnxruntime-node as the default runtime, and with any transformation as the optimizer.
+ * Training artifacts from forward ONNX models: `@induced-metric/onnx/artifacts` with onnxruntime-node as the default
+ * runtime, and with any transformation as the optimizer.
  *
  * @packageDocumentation
  */
@@ -32,14 +32,15 @@ export interface GenerateOptions extends Omit<GenerateWithRuntimeOptions, 'optim
 }
 
 /**
- * Makes training artifacts of a forward ONNX model, as `onnxruntime.training.artifacts.generate_artifacts` does in Python:
- * a `TrainingSession` trains from them, here and in builds of the runtime with training.
+ * Generates training artifacts from a forward ONNX model, as `onnxruntime.training.artifacts.generate_artifacts` does
+ * in Python. A `TrainingSession` trains from them, here and in training builds of the runtime.
  *
- * Parameters become inputs of the training and the eval model, their values go to the checkpoint. Dropouts drop and batch
- * normalisations use the batch in the training model only. Model-local functions are inlined, constants folded.
+ * Parameters become inputs of the training and the eval model, and their values go to the checkpoint. Only in the
+ * training model do dropouts drop and batch normalisations use the batch. Model-local functions are inlined and
+ * constants folded.
  *
- * @param given the content of a `.onnx` file, its path or URL, or a model that was read. It is left as it is
- * @throws as the function of this name in `@induced-metric/onnx/artifacts`; ERR_NOT_SUPPORTED where no runtime is given
+ * @param given the content of a `.onnx` file, its path or URL, or a model that was read. It is not changed
+ * @throws as the function of this name in `@induced-metric/onnx/artifacts`; ERR_NOT_SUPPORTED if no runtime is given
  *   and onnxruntime-node cannot be loaded
  *
  * @example
@@ -61,7 +62,7 @@ export async function generateArtifacts(
   given: Artifact | Model,
   options: GenerateOptions = {},
 ): Promise<TrainingArtifacts> {
-  // Options that are none are refused where all options are checked.
+  // Options that are not an object are refused by the check of all options.
   if (typeof options !== 'object' || options === null) return generateWithRuntime(given, options)
   const { optimizer, ort = await defaultOrt(), ...others } = options
   return generateWithRuntime(given, {

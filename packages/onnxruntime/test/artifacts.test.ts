@@ -94,7 +94,7 @@ describe.skipIf(!existsSync(sharedFolder))(
         const known = expected.data ?? expected.first64!
         const error = Math.sqrt(known.reduce((total, g, i) => total + (gradient[i]! - g) ** 2, 0))
         const size = Math.sqrt(known.reduce((total, g) => total + g * g, 0))
-        // Where the first elements are all zero, relative to the whole.
+        // If the first elements are all zero, relative to the whole.
         expect(error / (size || expected.norm || 1)).toBeLessThan(1e-5)
       }
       await session.release()

@@ -41,7 +41,7 @@ afterAll(() => rm(folder, { recursive: true }))
 const state: CheckpointState = { trainable: [], frozen: [], optimizerGroups: [], properties: new Map() }
 const network = (): ReturnType<typeof mlp> => mlp({ sizes: [2, 2] })
 
-/** Every error has a code; the one that it stands for is its cause. */
+/** Every error has a code; the error that it replaces is its cause. */
 async function errorOf(act: () => unknown): Promise<InducedMetricError> {
   const error: unknown = await Promise.resolve()
     .then(act)

@@ -80,7 +80,7 @@ describe('a convolutional network whose model says nothing of its inner values',
       const inference = await ort.InferenceSession.create(path)
       expect(inference.inputNames).toEqual(['x'])
       const { scores: exported } = await inference.run({ x: feeds.x })
-      // With constants for parameters, the runtime fuses more.
+      // With constant parameters, the runtime fuses more.
       expect(relativeError(exported!.data as Float32Array, scores!.data as Float32Array)).toBeLessThan(1e-6)
       await inference.release()
     }
@@ -153,7 +153,7 @@ describe('a network in double precision', () => {
     await Promise.all([session.release(), resumed.release()])
   })
 
-  // The runtime's own optimiser makes of these what it has no kernel for.
+  // The runtime's own optimiser turns these into operators that it has no kernel for.
   const activations: Readonly<Record<string, (builder: ModelBuilder, x: string) => string>> = {
     SiLU: ({ emit }, x) => emit('Mul', [x, emit('Sigmoid', [x])]),
     'SiLU, the other way round': ({ emit }, x) => emit('Mul', [emit('Sigmoid', [x]), x]),

@@ -41,7 +41,7 @@ const shapes: OptimizerModelParameter[] = [
 
 const sizeOf = ({ shape }: OptimizerModelParameter) => shape.reduce((a, b) => a * b, 1)
 
-/** The optimizer as a model, its state carried from run to run. */
+/** The optimizer as a model, with its state carried from run to run. */
 async function modelOptimizer(
   written: OptimizerModel,
   parameters: readonly { name: string; shape: readonly number[]; data: TypedArray }[],

@@ -1,5 +1,5 @@
 import type { Checkpoint } from '../checkpoint/checkpoint.js'
-import { matchCheckpoint, saveState } from '../checkpoint/match.js'
+import { matchCheckpoint, checkpointOf } from '../checkpoint/match.js'
 import { elementType, type Slots, type TypedArray } from '../dtype.js'
 import type { Engine } from '../engines/engine.js'
 import { disposedError } from '../errors.js'
@@ -159,7 +159,7 @@ export class PlannedOptimizer implements Optimizer {
     const arrays = this.#alive().arrays()
     const { step, skippedSteps } = this.#report
     const numbers = { ...this.#state, step, skippedSteps, learningRate: this.#fixedRate }
-    return saveState(this.#plan, numbers, (index) => {
+    return checkpointOf(this.#plan, numbers, (index) => {
       const slots = Object.entries(arrays.slots[index]!).map(([name, slot]) => [name, slot.slice()] as const)
       return { dtype: elementType(arrays.parameters[index])!, slots: Object.fromEntries(slots) }
     })

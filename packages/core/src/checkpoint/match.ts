@@ -22,7 +22,7 @@ export type SavedNumbers = ScalarState & {
  *
  * @param arraysOf copies of a parameter's slots, and their element type, by index
  */
-export function saveState(
+export function checkpointOf(
   { hash, parameters, units }: StepPlan,
   { step, skippedSteps, learningRate, steps, units: unitNumbers }: SavedNumbers,
   arraysOf: (index: number) => Pick<ParameterState, 'dtype' | 'slots'>,

@@ -1,154 +1,128 @@
-import type { Op } from '../graph/algebra.js'
-import { arrayOf, type TypedArray } from '../dtype.js'
+import type { Shape } from '../graph/algebra.js'
+import { InducedMetricError } from '../errors.js'
 import { neededNodes, type Graph } from '../graph/graph.js'
-import { compileScalarNodes, type Scalars } from '../graph/hostScalars.js'
+import type { Lowering } from './backend.js'
+import type { SharedScalars } from './sharedScalars.js'
 
-/**
- * Every operation of a graph but its leaves, as a function of a framework's tensors: a table that lacks one does not
- * compile. Scalars are tensors of shape [], which broadcast over others; nothing else does. Truth values are 1 and 0;
- * `select(condition, a, b)` is a where the condition is above 0. A function leaves its operands as they are, and gives
- * a tensor of its own.
- */
-export type Lowering<T> = Readonly<Record<Exclude<Op, 'constant' | 'input'>, (...operands: T[]) => T>>
+/** Operations on the values of an evaluation: tensors, tensors and numbers, or the names of values in a model. */
+export interface ValueBackend<V> {
+  readonly lowering: Lowering<V>
+  /** A constant of a graph, which is a scalar. */
+  constant(value: number): V
+  /** Frees an intermediate value after its last use. Leave it out where something else does that. */
+  free?(value: V): void
+  /** Copies a value. Leave it out where two names of one value do no harm. */
+  copy?(value: V): V
+}
 
-/** What {@link createTensorOptimizer} needs of a framework with tensors of its own. */
-export interface TensorBackend<T> {
-  readonly lowering: Lowering<T>
-  /** A tensor of these values, row-major; of their element type. The array is not kept. */
-  from(values: TypedArray, shape: readonly number[]): T
-  /** A tensor's values, row-major. It waits for a device: that happens once in a step, for one number. */
-  read(tensor: T): TypedArray
-  shape(tensor: T): readonly number[]
-  dtype(tensor: T): 'float32' | 'float64'
-  /** Frees what the optimiser has made and needs no longer; where the framework does that itself, nothing. */
-  dispose?(tensor: T): void
+/** A graph during its evaluation: each node is computed once, when an output first needs it. */
+export interface Evaluation<V> {
+  /** An output. It belongs to the evaluation. */
+  get(output: string): V
+  /** An output for the caller to keep: a copy where it is an input, or was returned by `own` under another name. */
+  own(output: string): V
   /**
-   * Compiles a function of tensors, where the framework can fuse operations. It is made of the lowering's functions and
-   * of `dispose`, has no other effect, leaves its operands as they are, and is called with the same number of them each
-   * time, of shapes and types that may differ from those of the call before.
+   * An output as number · value, where the graph says so and the number is known: outputs with the same factor can be
+   * added up before they are multiplied.
    */
-  compile?(compute: (operands: readonly T[]) => T[]): (operands: readonly T[]) => T[]
-}
-
-/** Numbers as scalar tensors, each of them once. */
-export interface ScalarTensors<T> {
-  at(value: number, dtype: 'float32' | 'float64'): T
-  dispose(): void
-}
-
-export function createScalarTensors<T>(backend: TensorBackend<T>): ScalarTensors<T> {
-  const made = new Map<string, T>()
-  return {
-    at(value, dtype) {
-      const key = `${dtype} ${Object.is(value, -0) ? '-0' : value}`
-      let tensor = made.get(key)
-      if (tensor === undefined) made.set(key, (tensor = backend.from(arrayOf(dtype, 1).fill(value), [])))
-      return tensor
-    },
-    dispose() {
-      for (const tensor of made.values()) backend.dispose?.(tensor)
-      made.clear()
-    },
-  }
-}
-
-/** Evaluates outputs of a graph; see {@link prepareEvaluation}. */
-export type Evaluation<T> = (given: EvaluationInputs<T>) => Record<string, T | number>
-
-/** What an evaluation is given. */
-export interface EvaluationInputs<T> {
-  /** The graph's inputs that are tensors, by name. They are left alone. */
-  readonly tensor: (name: string) => T
-  /** Those that are numbers. */
-  readonly numbers: Scalars
-  readonly scalars: ScalarTensors<T>
-  /** The element type of scalars. */
-  readonly dtype: 'float32' | 'float64'
+  scaled(output: string): { readonly factor: number; readonly value: V }
+  /** Frees all that was computed, after an error. */
+  abandon(): void
 }
 
 /**
- * Prepares the evaluation of outputs of a graph on a framework's tensors. Numbers stay on the host, in double precision,
- * until they meet a tensor. What is left is a function of tensors, which the framework may compile; intermediate tensors
- * are freed after their last use.
+ * Begins an evaluation of a graph.
  *
- * @returns a function to the outputs by name; tensors among them are new ones, no two the same
+ * @param outputs the outputs that may be asked for. A value that only others need is not computed, and is freed after its
+ *   last use among these
+ * @param supply returns an input of the graph; called when an output first needs it. The evaluation never frees inputs
+ * @param shared scalars that other evaluations have computed; it owns them
+ * @throws ERR_NOT_SUPPORTED, when an output needs an input that `supply` returns `undefined` for
  */
-export function prepareEvaluation<T>(
+export function evaluateGraph<V>(
   graph: Graph,
   outputs: readonly string[],
-  backend: TensorBackend<T>,
-): Evaluation<T> {
+  backend: ValueBackend<V>,
+  supply: (name: string, shape: Shape) => V | undefined,
+  shared?: SharedScalars<V>,
+): Evaluation<V> {
   const { nodes } = graph
-  const order = neededNodes(graph, outputs)
-  const tensors = new Set<number>()
-  for (const index of order) {
-    const { op, inputs, shape } = nodes[index]!
-    const isTensor = op === 'input' ? shape !== 'scalar' : op === 'sum' || inputs.some((i) => tensors.has(i))
-    if (isTensor) tensors.add(index)
-  }
-  const computed = [...tensors].filter((index) => nodes[index]!.op !== 'input')
-  const given = [...tensors].filter((index) => nodes[index]!.op === 'input')
-  const used = new Set(computed.flatMap((index) => nodes[index]!.inputs))
-  const met = [...used].filter((index) => !tensors.has(index))
-  const wanted = outputs.map((name) => graph.outputs[name]!)
-  const results = [...new Set(wanted)].filter((index) => computed.includes(index))
-  const values = new Float64Array(nodes.length)
-  const computeNumbers = compileScalarNodes(
-    graph,
-    order.filter((index) => !tensors.has(index)),
-  )
+  const { lowering } = backend
+  const values: (V | undefined)[] = []
+  /** How often each node is still to be read. */
+  const uses = backend.free && countUses(graph, outputs).slice()
+  const owned = new Set<number>()
 
-  const computeTensors = (operands: readonly T[]): T[] => {
-    const operand = new Map([...given, ...met].map((index, i) => [index, operands[i]!]))
-    const own = new Map<number, T>()
-    const uses = new Map<number, number>()
-    const use = (index: number): void => void uses.set(index, (uses.get(index) ?? 0) + 1)
-    for (const index of computed) nodes[index]!.inputs.forEach(use)
-    results.forEach(use)
-    const release = (index: number): void => {
-      uses.set(index, uses.get(index)! - 1)
-      const tensor = own.get(index)
-      if (uses.get(index)! > 0 || tensor === undefined) return
-      own.delete(index)
-      backend.dispose?.(tensor)
+  const visit = (index: number): V => (values[index] ??= compute(index))
+  const compute = (index: number): V => {
+    const { op, inputs, shape, value, name } = nodes[index]!
+    if (op === 'constant') return backend.constant(value!)
+    if (op === 'input') {
+      const supplied = supply(name!, shape)
+      if (supplied === undefined) throw missing(name!)
+      return supplied
     }
-    try {
-      for (const index of computed) {
-        const { op, inputs } = nodes[index]!
-        if (op === 'constant' || op === 'input') continue
-        own.set(index, backend.lowering[op](...inputs.map((i) => own.get(i) ?? operand.get(i)!)))
-        inputs.forEach(release)
+    const operands = inputs.map(visit)
+    const run = (): V => lowering[op](...operands)
+    const result = shared && isShared(index) ? shared.get(op, operands, run) : run()
+    if (uses) inputs.forEach(release)
+    return result
+  }
+  /** Sums are not shared: each is of another tensor. */
+  const isShared = (index: number): boolean => nodes[index]!.shape === 'scalar' && nodes[index]!.op !== 'sum'
+  const isOurs = (index: number): boolean => {
+    const { op } = nodes[index]!
+    return op !== 'input' && op !== 'constant' && !(shared && isShared(index))
+  }
+  // An intermediate tensor is freed once its last user is computed: the next tensor can then take its memory while that is
+  // still in the cache.
+  const release = (index: number): void => {
+    uses![index]!--
+    if (uses![index] === 0 && isOurs(index)) backend.free!(values[index]!)
+  }
+
+  return {
+    get: (output) => visit(graph.outputs[output]!),
+    own(output) {
+      const index = graph.outputs[output]!
+      const value = visit(index)
+      const isNew = isOurs(index) && !owned.has(index)
+      owned.add(index)
+      return isNew || !backend.copy ? value : backend.copy(value)
+    },
+    scaled(output) {
+      const { op, inputs } = nodes[graph.outputs[output]!]!
+      if (op === 'mul') {
+        const [factor, value] = [visit(inputs[0]!), visit(inputs[1]!)]
+        if (typeof factor === 'number') return { factor, value }
       }
-      return results.map((index) => own.get(index)!)
-    } catch (error) {
-      for (const tensor of own.values()) backend.dispose?.(tensor)
-      throw error
-    }
+      return { factor: 1, value: visit(graph.outputs[output]!) }
+    },
+    abandon() {
+      if (uses) values.forEach((value, index) => uses[index]! > 0 && isOurs(index) && backend.free!(value!))
+      values.length = 0
+    },
   }
-  const compute = backend.compile?.(computeTensors) ?? computeTensors
+}
 
-  return ({ tensor, numbers, scalars, dtype }) => {
-    computeNumbers(values, numbers)
-    const operands = [
-      ...given.map((index) => tensor(nodes[index]!.name!)),
-      ...met.map((index) => scalars.at(values[index]!, dtype)),
-    ]
-    const made = new Map(compute(operands).map((result, i) => [results[i]!, result]))
-    const take = (index: number): T | number => {
-      if (!tensors.has(index)) return values[index]!
-      const result = made.get(index)
-      if (made.delete(index)) return result!
-      // An input handed on, or an output that is another one as well, is to be had in a copy.
-      const original = operands[given.indexOf(index)] ?? taken.get(index)!
-      return backend.from(backend.read(original), backend.shape(original))
-    }
-    const taken = new Map<number, T>()
-    return Object.fromEntries(
-      outputs.map((name, i) => {
-        const value = take(wanted[i]!)
-        if (typeof value !== 'number') taken.set(wanted[i]!, value)
-        return [name, value]
-      }),
-    )
+const useCounts = new WeakMap<Graph, Map<string, readonly number[]>>()
+
+/** How many nodes read each node on the way to some outputs; an output has one reader more, and so is never freed. */
+function countUses(graph: Graph, outputs: readonly string[]): readonly number[] {
+  let known = useCounts.get(graph)
+  if (known === undefined) useCounts.set(graph, (known = new Map<string, readonly number[]>()))
+  const key = outputs.join()
+  let counts = known.get(key)
+  if (counts === undefined) {
+    const fresh = graph.nodes.map(() => 0)
+    for (const node of neededNodes(graph, outputs))
+      for (const index of graph.nodes[node]!.inputs) fresh[index]!++
+    for (const name of outputs) fresh[graph.outputs[name]!]!++
+    known.set(key, (counts = fresh))
   }
+  return counts
+}
+
+function missing(name: string): InducedMetricError {
+  return new InducedMetricError('ERR_NOT_SUPPORTED', `the graph reads ${name}, which it is not given`)
 }

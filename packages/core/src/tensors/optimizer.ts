@@ -1,10 +1,12 @@
 import type { Checkpoint } from '../checkpoint/checkpoint.js'
-import { InducedMetricError, isList, show } from '../errors.js'
+import { disposedError, isList, optionError, show } from '../errors.js'
 import { learningRateAt } from '../step/learningRate.js'
-import type { TensorBackend } from './evaluate.js'
+import type { TensorBackend } from './backend.js'
 import { planStep } from '../step/plan.js'
 import { initialReport, restoredReport, type StepReport } from '../step/report.js'
-import { checkShape, createPlannedStep, unpackNumbers } from './step.js'
+import { checkShape } from './checks.js'
+import { unpackNumbers } from './state.js'
+import { createPlannedStep } from './step.js'
 import type { ParameterInfo, Transformation } from '../transformation/types.js'
 import { checkOwnValues, withValues } from '../step/withValues.js'
 
@@ -89,9 +91,7 @@ export function createTensorOptimizer<T extends object>(
   parameters: readonly TensorParameter<T>[],
   backend: TensorBackend<T>,
 ): TensorOptimizer<T> {
-  if (!isList(parameters)) {
-    throw new InducedMetricError('ERR_OPTION', `parameters must be an array, given ${show(parameters)}`)
-  }
+  if (!isList(parameters)) throw optionError(`parameters must be an array, given ${show(parameters)}`)
   const plan = planStep(transformation, parameters)
   parameters.forEach((parameter) => checkShape('parameter', parameter, backend.shape(parameter.get())))
   const dtypes = parameters.map((parameter) => backend.dtype(parameter.get()))
@@ -102,8 +102,7 @@ export function createTensorOptimizer<T extends object>(
   let isAveraged = false
 
   const checkAlive = (): void => {
-    if (disposed)
-      throw new InducedMetricError('ERR_DISPOSED', 'this optimiser was disposed of; create another')
+    if (disposed) throw disposedError()
   }
   const free = (tensors: readonly T[]): void => tensors.forEach((tensor) => backend.dispose?.(tensor))
   const freeSlots = (): void => state.slots.forEach((slots) => free(Object.values(slots)))

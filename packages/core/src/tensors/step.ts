@@ -1,32 +1,25 @@
 import type { Checkpoint } from '../checkpoint/checkpoint.js'
-import type { Passes } from '../step/passes.js'
-import { InducedMetricError, show } from '../errors.js'
-import { createScalarTensors, prepareEvaluation, type Evaluation, type TensorBackend } from './evaluate.js'
-import { arrayOf } from '../dtype.js'
+import type { ElementType } from '../dtype.js'
 import { checkLearningRate, learningRateAt, withLearningRate } from '../step/learningRate.js'
-import { initialSlots } from '../step/initialSlots.js'
-import { checkGradientCount, checkLoss } from '../step/checks.js'
+import { checkLoss } from '../step/checks.js'
 import { planStep, type StepPlan } from '../step/plan.js'
-import { sizeOf } from '../shape.js'
-import type { Scalars } from '../graph/hostScalars.js'
-import { averagedSlot, changeOutput, type StepGraph } from '../step/stepGraph.js'
 import { composeReport, type StepReport } from '../step/report.js'
-import { matchCheckpoint, saveState } from '../checkpoint/match.js'
-import type { RestOfModel } from '../transformation/namesInOptions.js'
-import { initialState, type ScalarState, type UnitNumbers } from '../step/scalarState.js'
+import { averagedSlot } from '../step/stepGraph.js'
 import { createStepper, type Stepper } from '../step/stepper.js'
+import type { RestOfModel } from '../transformation/namesInOptions.js'
 import type { ParameterInfo, Transformation } from '../transformation/types.js'
-
-/** What steps over tensors carry from one to the next. */
-export interface TensorState<T> {
-  /**
-   * Counts and averages: steps taken and skipped, each parameter's steps, each metric unit's v and its steps; and the
-   * learning rate, where one was set.
-   */
-  readonly numbers: Float64Array
-  /** The slots of each parameter, by name. */
-  readonly slots: readonly Readonly<Record<string, T>>[]
-}
+import type { TensorBackend } from './backend.js'
+import { checkGradients } from './checks.js'
+import { createPasses } from './passes.js'
+import {
+  checkState,
+  createState,
+  loadState,
+  packNumbers,
+  saveState,
+  unpackNumbers,
+  type TensorState,
+} from './state.js'
 
 /** What a step over tensors came to. */
 export interface TensorResult<T> {
@@ -111,46 +104,29 @@ export function createTensorStep<T extends object>(
 /** The same for a plan, and the element types of its parameters. */
 export function createPlannedStep<T extends object>(
   plan: StepPlan,
-  dtypes: readonly TensorInfo['dtype'][],
+  dtypes: readonly ElementType[],
   backend: TensorBackend<T>,
   output: 'parameter' | 'update',
 ): TensorStep<T> {
-  let stepper = createStepper(plan)
-  let stepperRate: number | undefined
-  /** The stepper for the learning rate that a state has. */
-  const stepperAt = (rate: number | undefined): Stepper => {
-    if (rate !== stepperRate) stepper = createStepper(withLearningRate(plan, rate))
-    stepperRate = rate
-    return stepper
-  }
+  const stepperAt = createSteppers(plan)
   return {
-    init: () => ({
-      numbers: packNumbers({ step: 0, skippedSteps: 0, ...initialState(plan) }),
-      slots: initialSlots(plan).map((values, index) => {
-        const { shape, size } = plan.parameters[index]!
-        return mapValues(values, (value) => backend.from(arrayOf(dtypes[index]!, size).fill(value), shape))
-      }),
-    }),
+    init: () => createState(plan, dtypes, backend),
     take(values, gradients, state, options = {}) {
       checkGradients(plan, dtypes, gradients, backend)
       checkState(plan, state, backend)
       const loss = checkLoss(plan, options)
-      const before = unpackNumbers(plan, state)
-      const step = before.step + 1
+      const numbers = unpackNumbers(plan, state)
       const passes = createPasses({ plan, dtypes, backend, output, values, slots: state.slots })
       try {
-        const { skipped, learningRate, units } = stepperAt(before.learningRate).take(
-          passes,
-          gradients,
-          before,
-          { step, loss },
-        )
-        const skippedSteps = before.skippedSteps + (skipped ? 1 : 0)
+        const step = numbers.step + 1
+        const outcome = stepperAt(numbers.learningRate).take(passes, gradients, numbers, { step, loss })
+        const { skipped, learningRate, units } = outcome
+        const skippedSteps = numbers.skippedSteps + (skipped ? 1 : 0)
         const counts = { step: skipped ? step - 1 : step, skippedSteps }
         return {
           values: plan.parameters.map((_, index) => passes.updates[index]?.value ?? null),
           state: {
-            numbers: packNumbers({ ...before, ...counts }),
+            numbers: packNumbers({ ...numbers, ...counts }),
             slots: state.slots.map((slots, index) => passes.updates[index]?.slots ?? slots),
           },
           replaced: state.slots.flatMap((slots, i) => (passes.updates[i] ? Object.values(slots) : [])),
@@ -177,260 +153,19 @@ export function createPlannedStep<T extends object>(
     },
     save(state) {
       checkState(plan, state, backend)
-      return saveState(plan, unpackNumbers(plan, state), (index) => {
-        const dtype = dtypes[index]!
-        const copy = (tensor: T) => {
-          const array = arrayOf(dtype, plan.parameters[index]!.size)
-          array.set(backend.read(tensor))
-          return array
-        }
-        return { dtype, slots: mapValues(state.slots[index]!, copy) }
-      })
+      return saveState(plan, dtypes, backend, state)
     },
-    load(given) {
-      const { checkpoint, states, units } = matchCheckpoint(plan, given, (index) => dtypes[index]!)
-      const steps = states.map((saved) => saved.steps)
-      return {
-        numbers: packNumbers({ ...checkpoint, steps, units: [...units] }),
-        slots: states.map((saved) => mapValues(saved.slots, (data) => backend.from(data, saved.shape))),
-      }
-    },
+    load: (given) => loadState(plan, dtypes, backend, given),
   }
 }
 
-/** The numbers of a state by name. */
-type Numbers = Pick<Checkpoint, 'step' | 'skippedSteps' | 'learningRate'> & ScalarState
-
-function packNumbers({ step, skippedSteps, learningRate, steps, units }: Numbers): Float64Array {
-  const averages = units.flatMap(({ average, steps: count, values }) => [average, count, ...values])
-  const rate = learningRate === undefined ? [] : [learningRate]
-  return Float64Array.from([step, skippedSteps, ...steps, ...averages, ...rate])
-}
-
-export function unpackNumbers(plan: StepPlan, { numbers }: TensorState<unknown>): Numbers {
-  const [step, skippedSteps, ...counts] = numbers
-  const averages = counts.splice(plan.parameters.length)
-  const units = plan.units.map(({ graph }): UnitNumbers => {
-    const [average, count, ...values] = averages.splice(0, 2 + graph.state.length)
-    return { average: average!, steps: count!, values }
-  })
-  const [learningRate] = averages
-  return {
-    step: step!,
-    skippedSteps: skippedSteps!,
-    ...(learningRate !== undefined && { learningRate }),
-    steps: counts,
-    units,
+/** The steppers of a plan by the learning rate that a state has. The latest one is kept. */
+function createSteppers(plan: StepPlan): (rate: number | undefined) => Stepper {
+  let stepper = createStepper(plan)
+  let stepperRate: number | undefined
+  return (rate) => {
+    if (rate !== stepperRate) stepper = createStepper(withLearningRate(plan, rate))
+    stepperRate = rate
+    return stepper
   }
-}
-
-function unitNumbers(units: StepPlan['units']): number {
-  return units.reduce((total, { graph }) => total + 2 + graph.state.length, 0)
-}
-
-function checkState<T>(plan: StepPlan, { numbers, slots }: TensorState<T>, backend: TensorBackend<T>): void {
-  const { parameters, units } = plan
-  const beyond = numbers.length - (2 + parameters.length + unitNumbers(units))
-  const fits =
-    (beyond === 0 || beyond === 1) &&
-    slots.length === parameters.length &&
-    parameters.every(({ graph, shape }, index) => {
-      const own = slots[index]!
-      const isSlot = (name: string) => own[name] !== undefined && sameShape(backend.shape(own[name]), shape)
-      return Object.keys(own).length === graph.slots.length && graph.slots.every(isSlot)
-    })
-  if (fits) return
-  throw new InducedMetricError(
-    'ERR_SHAPE',
-    'the state is of other parameters or of another transformation: give one that was made for these',
-  )
-}
-
-function mapValues<A, B>(record: Readonly<Record<string, A>>, f: (value: A) => B): Record<string, B> {
-  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, f(value)]))
-}
-
-interface Work<T> {
-  readonly plan: StepPlan
-  readonly dtypes: readonly TensorInfo['dtype'][]
-  readonly backend: TensorBackend<T>
-  readonly output: string
-  readonly values: readonly (T | undefined)[]
-  readonly slots: TensorState<T>['slots']
-}
-
-interface Updates<T> {
-  /** What `update` made, by parameter. */
-  readonly updates: readonly ({ readonly value: T; readonly slots: Record<string, T> } | undefined)[]
-  end(): void
-}
-
-const evaluations = new WeakMap<object, Map<string, unknown>>()
-
-/** The evaluation of outputs of a graph, prepared when it is wanted first: graphs of one structure share it. */
-function evaluationOf<T>(
-  backend: TensorBackend<T>,
-  graph: StepGraph,
-  outputs: readonly string[],
-): Evaluation<T> {
-  let known = evaluations.get(backend) as Map<string, Evaluation<T>> | undefined
-  if (known === undefined) evaluations.set(backend, (known = new Map<string, Evaluation<T>>()))
-  const key = [graph.hash, ...outputs].join()
-  let evaluation = known.get(key)
-  if (evaluation === undefined) known.set(key, (evaluation = prepareEvaluation(graph, outputs, backend)))
-  return evaluation
-}
-
-/** The passes of one step, by evaluating each parameter's graph. */
-function createPasses<T extends object>(work: Work<T>): Passes<T> & Updates<T> {
-  const { plan, dtypes, backend, output, values, slots } = work
-  const free = (tensor: T): void => backend.dispose?.(tensor)
-  const constants = createScalarTensors(backend)
-  const updates: { value: T; slots: Record<string, T> }[] = []
-  let active: readonly number[] = []
-  let gradients: readonly (T | null)[] = []
-  let scalars: readonly Scalars[] = []
-
-  const evaluate = (index: number, outputs: readonly string[]): Record<string, T | number> => {
-    const tensor = (name: string): T => {
-      if (name === 'gradient') return gradients[index]!
-      if (name !== 'parameter') return slots[index]![name.slice('slot.'.length)]!
-      const value = values[index]
-      if (value === undefined) {
-        const { name: of } = plan.parameters[index]!
-        throw new InducedMetricError(
-          'ERR_OPTION',
-          `the step reads the parameters (for weight decay, or in its base): pass them, ${show(of)} among them`,
-        )
-      }
-      return value
-    }
-    const dtype = dtypes[index]!
-    const { graph } = plan.parameters[index]!
-    return evaluationOf(
-      backend,
-      graph,
-      outputs,
-    )({ tensor, numbers: scalars[index]!, scalars: constants, dtype })
-  }
-
-  interface Total {
-    readonly index: number
-    total: T
-  }
-  const reduce = (members: readonly number[], name: string, results: Float64Array): void =>
-    addUp(members, (index) => evaluate(index, [name])[name]!, results)
-  /** One number for all parameters that share their scalars, so that the host waits once. */
-  const addUp = (
-    members: readonly number[],
-    partOf: (index: number) => T | number,
-    results: Float64Array,
-  ): void => {
-    const totals = new Map<Scalars, Map<string, Total>>()
-    try {
-      for (const index of members) {
-        const part = partOf(index)
-        results[index] = typeof part === 'number' ? part : 0
-        if (typeof part === 'number') continue
-        let byType = totals.get(scalars[index]!)
-        if (byType === undefined) totals.set(scalars[index]!, (byType = new Map<string, Total>()))
-        const dtype = dtypes[index]!
-        const sum = byType.get(dtype)
-        if (sum === undefined) byType.set(dtype, { index, total: part })
-        else {
-          const both = [sum.total, part]
-          sum.total = backend.lowering.add(...both)
-          both.forEach(free)
-        }
-      }
-      for (const { index, total } of [...totals.values()].flatMap((it) => [...it.values()])) {
-        results[index]! += backend.read(total)[0]!
-      }
-    } finally {
-      for (const byType of totals.values()) for (const { total } of byType.values()) free(total)
-    }
-  }
-
-  return {
-    updates,
-    begin(givenActive, givenGradients, givenScalars) {
-      active = givenActive
-      gradients = givenGradients
-      scalars = givenScalars
-    },
-    norm(results) {
-      const clipped = active.filter((index) => plan.parameters[index]!.clip !== -1)
-      reduce(clipped, 'norm', results)
-    },
-    reduce(results) {
-      plan.reductions.forEach((name, i) => {
-        const members = active.filter((index) => plan.parameters[index]!.graph.reductions.includes(name))
-        reduce(members, name, results[i]!)
-      })
-    },
-    update(results) {
-      const changes: Record<string, T>[] = []
-      try {
-        for (const index of active) {
-          const { slots: names, averaging } = plan.parameters[index]!.graph
-          const slotNames = names.map((name) => `slot.${name}`)
-          const changeNames = averaging.map(changeOutput)
-          const made = evaluate(index, [output, ...slotNames, ...changeNames]) as Record<string, T>
-          const next = names.map((name) => [name, made[`slot.${name}`]!] as const)
-          changes[index] = Object.fromEntries(changeNames.map((name) => [name, made[name]!]))
-          updates[index] = { value: made[output]!, slots: Object.fromEntries(next) }
-        }
-        plan.changes.forEach((name, i) => {
-          const members = active.filter((index) => changes[index]![name] !== undefined)
-          const take = (index: number): T => {
-            const part = changes[index]![name]!
-            delete changes[index]![name]
-            return part
-          }
-          addUp(members, take, results[i]!)
-        })
-      } catch (error) {
-        updates.forEach((update) => [update.value, ...Object.values(update.slots)].forEach(free))
-        changes.forEach((change) => Object.values(change).forEach(free))
-        updates.length = 0
-        throw error
-      }
-    },
-    end() {
-      constants.dispose()
-    },
-  }
-}
-
-function checkGradients<T>(
-  { parameters }: StepPlan,
-  dtypes: readonly TensorInfo['dtype'][],
-  gradients: readonly (T | null)[],
-  backend: TensorBackend<T>,
-): void {
-  checkGradientCount(gradients, parameters.length)
-  parameters.forEach((parameter, index) => {
-    const gradient: unknown = gradients[index]
-    if (gradient === null) return
-    const refuse = (must: string, given: unknown): never => {
-      const what = `the gradient of parameter ${show(parameter.name)} must be ${must}, given ${show(given)}`
-      throw new InducedMetricError('ERR_SHAPE', what)
-    }
-    if (typeof gradient !== 'object') refuse('a tensor or null', gradient)
-    checkShape('the gradient of parameter', parameter, backend.shape(gradient as T))
-    const dtype = backend.dtype(gradient as T)
-    if (dtype !== dtypes[index]) refuse(`of ${dtypes[index]}`, dtype)
-  })
-}
-
-export function checkShape(what: string, { name, shape }: ParameterInfo, given: readonly number[]): void {
-  if (sameShape(shape, given)) return
-  throw new InducedMetricError(
-    'ERR_SHAPE',
-    `${what} ${show(name)} must be of shape [${shape.join(', ')}], given [${given.join(', ')}] (${sizeOf(given)} elements)`,
-  )
-}
-
-function sameShape(a: readonly number[], b: readonly number[]): boolean {
-  return a.length === b.length && a.every((extent, axis) => extent === b[axis])
 }

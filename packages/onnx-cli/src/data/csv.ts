@@ -2,17 +2,17 @@ import { UsageError } from '../usageError.js'
 import type { Table } from './table.js'
 
 /**
- * Reads a table of numbers: separated by commas, semicolons or tabs, one row a line, with or without a line of titles
- * above.
+ * Reads a table of numbers: separated by commas, semicolons or tabs, one row per line, with or without a line of
+ * titles.
  *
  * @param text - the file's contents
- * @param name - how messages call the file
+ * @param name - the file's name in messages
  * @throws UsageError naming the line that is not numbers, or is longer or shorter than the first
  */
 export function readCsv(text: string, name: string): Table {
   const lines = text.replace(/^\uFEFF/, '').split(/\r\n|\n|\r/)
   const first = lines.find((line) => line.trim() !== '')
-  if (first === undefined) throw new UsageError(`${name}: no line has anything in it`)
+  if (first === undefined) throw new UsageError(`${name}: all lines are empty`)
   const separator = [',', ';', '\t'].find((candidate) => first.includes(candidate)) ?? ','
   const columns = first.split(separator).length
   const titled = first.split(separator).some((cell) => Number.isNaN(parse(cell)))
@@ -29,7 +29,7 @@ export function readCsv(text: string, name: string): Table {
       const value = parse(cell)
       if (Number.isNaN(value)) {
         throw new UsageError(
-          `${name}:${index + 1}: column ${column + 1} is no number: ${JSON.stringify(cell.slice(0, 40))}`,
+          `${name}:${index + 1}: column ${column + 1} is not a number: ${JSON.stringify(cell.slice(0, 40))}`,
         )
       }
       values[rows * columns + column] = value
@@ -41,7 +41,7 @@ export function readCsv(text: string, name: string): Table {
   return { rows, columns, values }
 }
 
-/** The number in a cell, quoted or not; NaN when there is none. */
+/** The number in a cell, quoted or not; NaN if there is none. */
 function parse(cell: string): number {
   const text = cell.trim().replace(/^"(.*)"$/, '$1')
   return text === '' ? Number.NaN : Number(text)

@@ -10,13 +10,13 @@ export interface InputShape {
   readonly dims: readonly (number | string)[]
 }
 
-/** Where an input's rows are in a table. */
+/** The position of an input's rows in a table. */
 export interface Column {
   readonly input: InputShape
   readonly table: Table
-  /** The first of its numbers in a row. */
+  /** The index of the first of its numbers in a row. */
   readonly start: number
-  /** How many there are. */
+  /** Their count. */
   readonly width: number
   /** The extents of one row. */
   readonly dims: readonly number[]
@@ -28,7 +28,7 @@ export interface Dataset {
   readonly columns: readonly Column[]
 }
 
-/** A tensor to be fed. */
+/** A tensor to feed. */
 export interface Feed {
   readonly type: string
   readonly dims: readonly number[]
@@ -47,7 +47,7 @@ const arrays: Readonly<Record<string, (length: number) => FeedData>> = {
   bool: (length) => new Uint8Array(length),
 }
 
-/** A file of data: for one input, or, without a name, for all of them, side by side. */
+/** A file of data: for one input or, without a name, for all of them, side by side. */
 export interface Source {
   readonly input?: string | undefined
   readonly file: string
@@ -55,11 +55,11 @@ export interface Source {
 }
 
 /**
- * Deals the columns of tables out to the inputs of a model.
+ * Assigns the columns of tables to the inputs of a model.
  *
- * @param inputs - what has to be filled
- * @param sources - a table per input, or one for all whose columns go to the inputs in their order
- * @throws UsageError when they do not fit
+ * @param inputs - the inputs to fill
+ * @param sources - one table per input, or one table whose columns go to the inputs in order
+ * @throws UsageError if they do not fit
  */
 export function bindData(inputs: readonly InputShape[], sources: readonly Source[]): Dataset {
   const whole = sources.filter(({ input }) => input === undefined)
@@ -81,7 +81,7 @@ function dealOut(inputs: readonly InputShape[], sources: readonly Source[]): Col
   const { table, file } = sources[0]!
   let start = 0
   const columns = inputs.map((input, index): Column => {
-    // The last input may take what is left, where its model leaves the length open.
+    // The last input may take the remaining columns, if its model leaves the length open.
     const open = index === inputs.length - 1 ? table.columns - start : undefined
     const dims = rowDims(input, open)
     const width = dims.reduce((product, extent) => product * extent, 1)
@@ -115,7 +115,7 @@ function pickFor(inputs: readonly InputShape[], sources: readonly Source[]): Col
   })
 }
 
-/** The extents of an input's row: those after the first, of which one may be open if its size is known. */
+/** The extents of an input's row: those after the first. One of them may be open if the row's size is known. */
 function rowDims({ name, dims }: InputShape, size: number | undefined): number[] {
   const row = dims.slice(1)
   const known = row.filter((extent) => typeof extent === 'number')
@@ -129,9 +129,9 @@ function rowDims({ name, dims }: InputShape, size: number | undefined): number[]
 }
 
 /**
- * The rows of a dataset as tensors for one step.
+ * Gathers rows of a dataset as tensors for one step.
  *
- * @throws UsageError for a number that the input's element type cannot hold
+ * @throws UsageError for a number that the input's element type cannot represent
  */
 export function gather(dataset: Dataset, rows: ArrayLike<number>): Record<string, Feed> {
   return Object.fromEntries(
@@ -149,7 +149,7 @@ export function gather(dataset: Dataset, rows: ArrayLike<number>): Record<string
 function arrayFor({ name, type }: InputShape, length: number): FeedData {
   const make = arrays[type]
   if (make) return make(length)
-  throw new UsageError(`input ${name} has elements of type ${type}, which no data file can fill`)
+  throw new UsageError(`input ${name} has elements of type ${type}, which data files cannot provide`)
 }
 
 function put(data: FeedData, place: number, value: number | bigint, { name, type }: InputShape): void {

@@ -22,8 +22,8 @@ const types: Readonly<Record<string, readonly [bytes: number, view: View]>> = {
  * Reads an array as NumPy saves it (`numpy.save`), as rows along its first axis.
  *
  * @param bytes - the file's contents
- * @param name - how messages call the file
- * @throws UsageError when it is none, truncated, or of a kind that is not numbers
+ * @param name - the file's name in messages
+ * @throws UsageError if it is another kind of file, truncated, or does not contain numbers
  */
 export function readNpy(bytes: Uint8Array, name: string): Table {
   const fail = (reason: string): never => {
@@ -59,7 +59,7 @@ export function readNpy(bytes: Uint8Array, name: string): Table {
     fail(`truncated: ${bytes.length - end} bytes of values where its header promises ${shape.join('×')}`)
   }
   const rows = shape[0] ?? 1
-  // A copy, as the values need not be aligned.
+  // A copy, because the values need not be aligned.
   const values = new TypedArray(new Uint8Array(bytes.subarray(end, end + size * width)).buffer)
   return { rows, columns: rows === 0 ? 0 : size / rows, values }
 }

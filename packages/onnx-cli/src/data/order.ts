@@ -1,8 +1,8 @@
 import { createRandom, uniform, type Random } from '@induced-metric/onnx/adapter'
 
 /**
- * The order in which an epoch takes the rows: a shuffle that depends on the seed and the epoch and on nothing else, so
- * that a training that was killed goes on with the rows it would have taken.
+ * The order in which an epoch visits the rows: a shuffle that depends on the seed and the epoch only. So a training
+ * that was killed continues with the same rows that it would have visited.
  *
  * @param count - the number of rows
  * @param seed - any integer from 0 to 2³²−1
@@ -20,7 +20,7 @@ export function orderOf(count: number, seed: number, epoch: number): Uint32Array
   return order
 }
 
-/** A stream of its own for every epoch. */
+/** Every epoch has a stream of its own. */
 function generator(seed: number, epoch: number): Random {
   return createRandom(Math.imul(seed ^ 0x5bf03635, 0x9e3779b1) + Math.imul(epoch + 1, 0x85ebca6b))
 }

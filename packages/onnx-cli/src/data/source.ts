@@ -7,7 +7,7 @@ import { readNpy } from './npy.js'
 /**
  * Reads a file of data, given as `FILE` or `NAME=FILE`.
  *
- * @throws UsageError when it cannot be read or is no table of numbers
+ * @throws UsageError if it cannot be read or is not a table of numbers
  */
 export async function readSource(given: string): Promise<Source> {
   const [, input, named] = /^([^=]*)=(.*)$/s.exec(given) ?? []

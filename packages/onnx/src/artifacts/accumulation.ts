@@ -7,7 +7,10 @@ import { createNode } from '../proto/node.js'
 import { StringStringEntryProtoSchema, type GraphProto } from '../proto/onnx_pb.js'
 import { declaredValue, withFields } from '../rewrite/declare.js'
 
-/** Gives values that have names by which the genuine runtime knows inputs of its own other ones, where nobody asks for them. */
+/**
+ * Renames values whose names the genuine runtime reserves for inputs of its own, unless someone asks for them by
+ * name.
+ */
 export function freeReservedNames(
   graph: GraphProto,
   parameters: readonly string[],
@@ -23,8 +26,8 @@ export function freeReservedNames(
 }
 
 /**
- * Has a training model add its gradients up, in inputs that go by the names that the genuine runtime knows them by. Where
- * the model has a value of such a name, the input gets another, which is told in the metadata.
+ * Makes a training model accumulate its gradients, in inputs with the names that the genuine runtime expects. If the
+ * model has a value of such a name, the input gets another, which the metadata store.
  */
 export function addAccumulation(model: Model, gradients: ReadonlyMap<string, string>): void {
   const { graph } = model

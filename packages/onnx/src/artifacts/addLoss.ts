@@ -10,21 +10,21 @@ import { prepareModel } from './prepare.js'
 import { readForward } from './readForward.js'
 import { declaredValue, withFields } from '../rewrite/declare.js'
 
-/** A loss as a graph holds it. */
+/** A loss in a graph. */
 export interface AddedLoss {
   /** The value that is the loss. */
   readonly loss: string
-  /** The constants that came with it: no parameters, whatever their type. */
+  /** The constants that came with it. They are not parameters, whatever their type. */
   readonly constants: readonly TensorProto[]
 }
 
 /**
  * Adds a loss to a model.
  *
- * @param model is changed, but for its constants, which are returned
+ * @param model is changed, except for its constants, which are returned
  * @param outputs the values that the loss is computed from
- * @param parameters inputs of the model that no loss can be fed by
- * @throws ERR_OPTION and ERR_SHAPE for a loss that does not go with the model
+ * @param parameters inputs of the model that a loss must not share
+ * @throws ERR_OPTION and ERR_SHAPE for a loss that does not fit the model
  */
 export async function addLoss(
   model: Model,
@@ -42,7 +42,7 @@ export async function addLoss(
     prefix: 'loss',
     fresh: freshNames(namesIn(graph)),
   }
-  // The hint of names, and what errors would name.
+  // It provides the hint of names, and the node that errors name.
   const node = createNode('loss', [], ['loss'], {}, 'loss')
   const context = createContext(node, types, emitted, opsetOf(model)!)
   const declared = new Map(graph.input.map((input) => [input.name, input]))
@@ -67,7 +67,7 @@ export async function addLoss(
       const isOutput = graph.output.some((output) => output.name === name)
       if (parameters.has(name) || (known === undefined && (types.producer(name) || isOutput))) {
         throw optionError(
-          `the model ${parameters.has(name) ? 'has a parameter' : 'computes a value'} ${JSON.stringify(name)}, which is what the loss calls an input of its own; give the loss ` +
+          `the model ${parameters.has(name) ? 'has a parameter' : 'computes a value'} ${JSON.stringify(name)}, but the loss has an input of that name; give the loss ` +
             'another name for it',
         )
       }
@@ -100,7 +100,7 @@ export async function addLoss(
   return { loss: name, constants: [...emitted.constants.values()] }
 }
 
-/** Has a constant of a graph make way for an input: nobody refers to it by its name. */
+/** Renames a constant of a graph that has the name of an input. Nothing outside refers to it by its name. */
 function freeName(graph: GraphProto, name: string, fresh: (hint: string) => string): void {
   if (graph.initializer.some((tensor) => tensor.name === name)) {
     renameValue(graph, name, fresh(`${name}/constant`))

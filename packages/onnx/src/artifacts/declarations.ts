@@ -11,7 +11,7 @@ import { inferTypes } from '../rewrite/runtimeTypes.js'
 import { describeShape } from './losses.js'
 import { declaredValue, withFields } from '../rewrite/declare.js'
 
-/** The extents that inputs of a model are to have, by name: numbers, or symbols for what a batch decides. */
+/** New extents of a model's inputs, by name: numbers, or symbols for extents that a batch decides. */
 export type InputShapes = Readonly<Record<string, readonly Dimension[]>>
 
 function forEachExtent(
@@ -23,7 +23,7 @@ function forEachExtent(
   }
 }
 
-/** Some exporters write −1 for an extent that is not known, for which the format has no value at all. */
+/** Some exporters write −1 for an unknown extent, for which the format has no value at all. */
 export function clearUnknownExtents(graph: GraphProto): void {
   forEachExtent([...graph.input, ...graph.output, ...graph.valueInfo], (dim) => {
     if (dim.value.case === 'dimValue' && dim.value.value === -1n) dim.value = { case: undefined }
@@ -31,7 +31,7 @@ export function clearUnknownExtents(graph: GraphProto): void {
   for (const node of graph.node) subgraphsOf(node).forEach(clearUnknownExtents)
 }
 
-/** Forgets what a graph says of the extents of its values, but not how many there are: they follow from the inputs. */
+/** Forgets the extents that a graph declares, but not their number: they follow from the inputs. */
 function forgetExtents({ output, valueInfo, node }: GraphProto): void {
   forEachExtent([...output, ...valueInfo], (dim) => {
     dim.value = { case: undefined }
@@ -40,13 +40,14 @@ function forgetExtents({ output, valueInfo, node }: GraphProto): void {
 }
 
 /**
- * Declares inputs of a model anew, as to free a batch that its exporter has fixed; what it says of the extents of other
- * values is forgotten.
+ * Redeclares inputs of a model, for example to free a batch that its exporter has fixed. The declared extents of
+ * other values are forgotten.
  *
  * @param model is changed
- * @param outputs what the loss is computed from
- * @throws ERR_OPTION for an input that the model does not have, or extents that are none; ERR_SHAPE for another number of
- *   axes, and for a model that has the extents it was exported with in it, as in the constant target of a Reshape
+ * @param outputs the values that the loss is computed from
+ * @throws ERR_OPTION for an input that the model does not have, or invalid extents; ERR_SHAPE for another number of
+ *   axes, and for a model that contains the extents it was exported with, for example in the constant target of a
+ *   Reshape
  */
 export async function redeclareInputs(
   model: Model,
@@ -78,7 +79,7 @@ export async function redeclareInputs(
   }
   if (problem === undefined) return
   throw shapeError(
-    `inputs: the model has the extents that it was exported with in it, and takes no others: ${problem}. Export it anew, with ` +
+    `inputs: the model has the extents that it was exported with in it, and accepts no others: ${problem}. Export it again, with ` +
       'these axes dynamic',
   )
 }
@@ -99,8 +100,8 @@ function checkDims(name: string, dims: unknown, known: readonly Extent[] | undef
 }
 
 /**
- * Numbers to try for the symbols that take the place of a number n: one beside n, for what is limited by it, and 2n, for
- * what goes by its divisors. A model that has n in it takes neither.
+ * Numbers to try for the symbols that replace a number n: a neighbour of n, for values that n limits, and 2n, for
+ * values that its divisors decide. A model that contains n accepts neither.
  */
 function trials(
   inputs: InputShapes,
@@ -113,14 +114,14 @@ function trials(
       if (typeof extent === 'string' && typeof fixed === 'number') freed.set(extent, fixed)
     })
   }
-  // An extent of 1 would go with any other.
+  // An extent of 1 would be compatible with any other.
   const beside = (n: number): number => (n > 2 ? n - 1 : n + 1)
   return [beside, (n: number) => 2 * n].map(
     (choose) => new Map([...freed].map(([symbol, n]) => [symbol, choose(n)])),
   )
 }
 
-/** Why a model cannot have numbers in the place of symbols. */
+/** Explains why a model cannot have numbers in place of symbols. */
 async function problemAt(
   model: Model,
   extents: ReadonlyMap<string, number>,
@@ -160,7 +161,7 @@ async function problemAt(
   return firstAxisProblem(given, types, before, outputs)
 }
 
-/** Where the first axis of an input has another extent, that of the output has to follow. */
+/** If the first axis of an input changes, that of the output has to follow. */
 function firstAxisProblem(
   given: readonly ValueInfoProto[],
   types: Awaited<ReturnType<typeof inferTypes>>,

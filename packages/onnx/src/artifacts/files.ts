@@ -5,13 +5,13 @@ import { codedAs } from '../errors.js'
 import type { TrainingArtifacts } from './generate.js'
 
 /**
- * Writes artifacts to a folder, which is made where there is none, under the names that `generate_artifacts` gives them:
- * training_model.onnx, eval_model.onnx, optimizer_model.onnx and checkpoint, with checkpoint.data beside it where it
- * would be over 2 GB.
+ * Writes artifacts to a folder, which is created if it does not exist, under the names that `generate_artifacts`
+ * uses: training_model.onnx, eval_model.onnx, optimizer_model.onnx and checkpoint. A checkpoint over 2 GB has
+ * checkpoint.data beside it.
  *
- * @param options `prefix`: what their names start with
+ * @param options `prefix`: the start of their names
  * @returns the paths written
- * @throws ERR_OPTION where they cannot be written, with the file system's own error as its cause
+ * @throws ERR_OPTION if they cannot be written; the cause is the file system's error
  */
 export async function writeArtifacts(
   folder: string,
@@ -37,7 +37,7 @@ async function write(
   const files: [string, Uint8Array | undefined][] = [
     [path('eval_model.onnx'), artifacts.evalModel],
     [path('optimizer_model.onnx'), artifacts.optimizerModel],
-    // The training model last: it is what a folder of artifacts is found by.
+    // The training model comes last: a folder of artifacts is recognised by it.
     [path('training_model.onnx'), artifacts.trainModel],
   ]
   const written = files.filter((file): file is [string, Uint8Array] => file[1] !== undefined)

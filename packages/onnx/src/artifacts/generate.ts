@@ -33,71 +33,72 @@ import { addTraining, declareValues } from './trainingGraph.js'
 import { setEvalMode } from './trainingMode.js'
 import { declaredValue } from '../rewrite/declare.js'
 
-/** What {@link generateArtifacts} is told. */
+/** Options of {@link generateArtifacts}. */
 export interface GenerateOptions {
-  /** The loss. Without one, the model's first output is it. */
+  /** The loss. Default: the model's first output. */
   readonly loss?: Loss
   /**
-   * The parameters to train: a name, a glob, a regular expression, a list of these, or a predicate. Default: all, which
-   * are the model's initializers of float or double but for constants of formulas. Those are trained where they are named,
-   * or where a pattern fits nothing else.
+   * The parameters to train: a name, a glob, a regular expression, a list of these, or a predicate. Default: all
+   * initializers of float or double except constants of formulas. Such constants are trained if they are named, or if
+   * a pattern fits nothing else.
    */
   readonly requiresGrad?: Selector<ParameterInfo>
-  /** The parameters not to train, likewise. They are in the checkpoint, too. */
+  /** The parameters not to train, in the same form. The checkpoint contains them, too. */
   readonly frozen?: Selector<ParameterInfo>
-  /** Whether constants in `Constant` nodes are parameters as initializers are. Default false. */
+  /** Whether constants in `Constant` nodes are parameters, as initializers are. Default false. */
   readonly promoteConstants?: boolean
-  /** Without one there is no optimizer model: a session is then given what trains. */
+  /** Without it there is no optimizer model, and a session must be given an optimizer. */
   readonly optimizer?: OptimizerChoice
-  /** Values of the model, beside the loss, that the training and the eval model give back. */
+  /** Values of the model, besides the loss, that the training and the eval model return. */
   readonly additionalOutputs?: readonly string[]
   /** The values of the model that the loss is computed from. Default: its outputs. */
   readonly outputNames?: readonly string[]
   /**
-   * Whether batch normalisations in the training model use the statistics of the batch and move the running ones
-   * (`'training'`, default), or the running ones as at inference.
+   * Whether batch normalisations in the training model use the statistics of the batch and update the running ones
+   * (`'training'`, default), or use the running ones as at inference.
    */
   readonly batchNormalization?: 'training' | 'inference'
   /**
-   * The extents of inputs, where they are to be others than the model declares: numbers, or symbols, which free an axis
-   * that the exporter has fixed, as in `{ x: ['batch', 16, 96] }`. The others follow.
+   * New extents of inputs: numbers, or symbols, which free an axis that the exporter has fixed, as in `{ x: ['batch',
+   * 16, 96] }`. The extents of other values follow.
    */
   readonly inputs?: InputShapes
-  /** Gradient rules beyond those of `gradients`, or in their place. */
+  /** Gradient rules in addition to those of `gradients`, or replacing them. */
   readonly gradients?: GradientTable
   /** The package of the runtime that infers shapes and folds constants: onnxruntime-node or onnxruntime-web. */
   readonly ort: Ort
-  /** Where the values of a model lie that is not given by its path and has some in other files. */
+  /** External data of a model that is not given by its path. */
   readonly externalData?: ExternalData
 }
 
-/** What `generate_artifacts` writes: files by their contents. */
+/** The files that `generate_artifacts` writes, by their contents. */
 export interface TrainingArtifacts {
   /** training_model.onnx: the model, the loss and the gradients. */
   readonly trainModel: Uint8Array
   /** eval_model.onnx: the model and the loss. */
   readonly evalModel: Uint8Array
-  /** optimizer_model.onnx, where an optimizer was given. */
+  /** optimizer_model.onnx, if an optimizer was given. */
   readonly optimizerModel: Uint8Array | undefined
-  /** The checkpoint; made when it is asked for. Throws ERR_NOT_SUPPORTED where it would be over 2 GB: see `state`. */
+  /** The checkpoint, created on access. Throws ERR_NOT_SUPPORTED if it would be over 2 GB: use `state` then. */
   readonly checkpointState: Uint8Array
-  /** What the checkpoint holds. */
+  /** The contents of the checkpoint. */
   readonly state: CheckpointState
   readonly summary: ArtifactsSummary
 }
 
 /**
- * Makes training artifacts of a forward ONNX model, as `onnxruntime.training.artifacts.generate_artifacts` does in Python:
- * what a `TrainingSession` trains from, here and in builds of the runtime with training.
+ * Generates training artifacts from a forward ONNX model, as `onnxruntime.training.artifacts.generate_artifacts` does
+ * in Python. A `TrainingSession` trains from them, here and in training builds of the runtime.
  *
- * Parameters become inputs of the training and the eval model, their values go to the checkpoint. Dropouts drop and batch
- * normalisations use the batch in the training model only. Model-local functions are inlined, constants folded.
+ * Parameters become inputs of the training and the eval model, and their values go to the checkpoint. Only in the
+ * training model do dropouts drop and batch normalisations use the batch. Model-local functions are inlined and
+ * constants folded.
  *
- * @param given the content of a `.onnx` file, its path or URL, or a model that was read. It is left as it is
- * @throws ERR_NOT_SUPPORTED for an operator that has no gradient rule where one is needed, naming the operator, the node and
+ * @param given the content of a `.onnx` file, its path or URL, or a model that was read. It is not changed
+ * @throws ERR_NOT_SUPPORTED for an operator that lacks a necessary gradient rule, naming the operator, the node and
  *   the parameter that it blocks; ERR_OPTION for a model that is not valid ONNX, and for options that do not fit it;
- *   ERR_SHAPE for a loss that does not go with the model's outputs, inputs that the model cannot have declared anew, and a
- *   batch of one for a batch normalisation that is to train
+ *   ERR_SHAPE for a loss that does not fit the model's outputs, for inputs that cannot be redeclared, and for a batch
+ *   of one with a batch normalisation in training
  *
  * @example
  * ```ts no-run
@@ -148,7 +149,7 @@ export async function generateArtifacts(
 
   const evalModel = clone(ModelProtoSchema, model) as Model
   setEvalMode(evalModel.graph)
-  // Nodes stay, for what is exported later; constants that have been folded go.
+  // All nodes stay, because an export may need them; folded constants go.
   dropUnused(
     evalModel.graph,
     evalModel.graph.node.flatMap(({ output }) => output),
@@ -218,7 +219,7 @@ interface ForwardParts {
   readonly folded: number
 }
 
-/** Reads a forward model, and makes inputs of its parameters. */
+/** Reads a forward model, and turns its parameters into inputs. */
 async function readParts(given: Artifact | Model, options: GenerateOptions): Promise<ForwardParts> {
   const { ort, additionalOutputs = [], batchNormalization = 'training' } = options
   const read = await readForward(given, forwardModel, options.externalData)
@@ -234,7 +235,7 @@ async function readParts(given: Artifact | Model, options: GenerateOptions): Pro
   return { model, found, trainable, parameters, inlined, ...(await foldConstants(model, ort)) }
 }
 
-/** Gives a model its loss, which becomes its first output, and puts what a caller feeds before the parameters. */
+/** Adds a loss to a model as its first output, and puts the inputs that a caller feeds before the parameters. */
 async function attachLoss(
   { model, parameters, types: forwardTypes }: ForwardParts,
   outputs: readonly string[],
@@ -254,7 +255,7 @@ async function attachLoss(
       forwardOutputs.find((output) => output.name === name) ?? declaredValue(name, dataType.float, undefined),
   )
   for (const output of graph.output) if (!forwardOutputs.includes(output)) delete output.type
-  // What the model says of its outputs may be all that is known of them.
+  // The declarations of its outputs may be all that is known about them.
   graph.valueInfo = [...graph.valueInfo, ...forwardOutputs.filter((output) => !graph.output.includes(output))]
   const types = await inferTypes(model, ort)
   for (const output of graph.output) {
@@ -275,7 +276,7 @@ function stateOf(values: ReadonlyMap<string, TensorProto>, trained: ReadonlySet<
   }
 }
 
-/** Of what was asked for everything must have a gradient; of what was not, something. */
+/** Checks that gradients reach everything that was asked for, or at least something if nothing was. */
 function checkReached(unreached: readonly UnreachedParameter[], isAsked: boolean, isNone: boolean): void {
   if (unreached.length === 0 || !(isAsked || isNone)) return
   const reasons = unreached.slice(0, 3).map(explainStops).join('; ')

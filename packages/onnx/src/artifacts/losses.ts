@@ -6,7 +6,7 @@ import { dataType } from '../proto/dataType.js'
 import type { Model } from '../proto/model.js'
 import type { TensorProto } from '../proto/onnx_pb.js'
 
-/** What a loss is built with: the values of a model that it is computed from, and nodes to add to the model. */
+/** The tools of a loss: the values of a model that it is computed from, and functions that add nodes to the model. */
 export interface LossContext extends Pick<
   LoweringContext,
   'opset' | 'typeOf' | 'producerOf' | 'emit' | 'emitAll' | 'reals' | 'ints'
@@ -14,14 +14,15 @@ export interface LossContext extends Pick<
   /** The values that the loss is computed from: the model's outputs, or those named with `outputNames`. */
   readonly outputs: readonly string[]
   /**
-   * Adds an input to the training and the eval model, as for labels; one that the model has already is left as it is.
+   * Adds an input to the training and the eval model, for example for labels. An input that the model has already is
+   * not changed.
    *
    * @returns its name
    */
   readonly input: (name: string, type: number, shape: readonly Extent[]) => string
-  /** A constant of any type. */
+  /** Adds a constant of any type. */
   readonly constant: (tensor: TensorProto) => string
-  /** A name that the model does not have yet. */
+  /** Returns a name that the model does not have yet. */
   readonly fresh: (hint: string) => string
 }
 
@@ -32,21 +33,21 @@ export type LossBuilder = (context: LossContext) => string
 export type LossName = 'cross-entropy' | 'mse' | 'l1' | 'bce-with-logits'
 
 /**
- * A loss: one by its name, one with options as {@link crossEntropyLoss} makes it, a function that builds one, or an ONNX
- * model that computes one. Inputs of such a model that are named like a value of the forward model take that value; where
- * none is, its first inputs take the forward model's outputs. The others become inputs of the training model; its first
- * output is the loss.
+ * A loss: a name, a builder with options such as {@link crossEntropyLoss} returns, a function that builds one, or an
+ * ONNX model that computes one. Inputs of such a model that are named like a value of the forward model read that
+ * value; if none is, its first inputs read the forward model's outputs. Its other inputs become inputs of the
+ * training model, and its first output is the loss.
  */
 export type Loss = LossName | LossBuilder | { readonly model: Artifact | Model }
 
-/** How the losses of single elements become one number. */
+/** How the losses of single elements are reduced to one number. */
 export type Reduction = 'mean' | 'sum'
 
 /** Options of {@link crossEntropyLoss}. */
 export interface CrossEntropyOptions {
   /** A weight for each class. */
   readonly weight?: readonly number[]
-  /** A label whose examples are left out. Default −1. */
+  /** The label whose examples are ignored. Default −1. */
   readonly ignoreIndex?: number
   /** Default `'mean'`. */
   readonly reduction?: Reduction
@@ -57,11 +58,11 @@ export interface CrossEntropyOptions {
 }
 
 /**
- * Softmax cross-entropy of scores [batch, classes, …] with class indices [batch, …]: the weighted mean of
- * −log softmax(scores)[label].
+ * Softmax cross-entropy of scores [batch, classes, …] with class indices [batch, …]: the weighted mean of −log
+ * softmax(scores)[label].
  *
- * @throws ERR_OPTION for options that make no sense, and for scores that are probabilities already; ERR_SHAPE for scores
- *   of fewer than two axes
+ * @throws ERR_OPTION for invalid options, and for scores that are probabilities already; ERR_SHAPE for scores of
+ *   fewer than two axes
  */
 export function crossEntropyLoss(options: CrossEntropyOptions = {}): LossBuilder {
   const { weight, ignoreIndex, labels = 'labels', labelType = 'int64' } = options
@@ -119,9 +120,9 @@ export function l1Loss(options: TargetOptions = {}): LossBuilder {
 
 /** Options of {@link bceWithLogitsLoss}. */
 export interface BceOptions extends TargetOptions {
-  /** A weight for each element, of a shape that can be broadcast to the output's, as [outputs]. */
+  /** A weight for each element, of a shape that broadcasts to the output's, such as [outputs]. */
   readonly weight?: readonly number[]
-  /** What the positive examples count more, for each output. */
+  /** The factor by which positive examples count more, for each output. */
   readonly posWeight?: readonly number[]
 }
 
@@ -135,7 +136,7 @@ export function bceWithLogitsLoss(options: BceOptions = {}): LossBuilder {
     const { emit, reals } = context
     refuseActivated(context, logits, 'bce-with-logits', 'Sigmoid')
     const softplus = (x: string): string =>
-      // The runtime has no Softplus of doubles, whose exponents leave room enough for this.
+      // The runtime has no Softplus of doubles. The exponents of a double leave enough room for this form.
       type === dataType.double
         ? emit('Neg', [emit('Log', [emit('Sigmoid', [emit('Neg', [x])])])])
         : emit('Softplus', [x])
@@ -148,7 +149,7 @@ export function bceWithLogitsLoss(options: BceOptions = {}): LossBuilder {
   })
 }
 
-/** Refuses what a loss would apply an activation to that the model, as those of Keras often do, ends with. */
+/** Refuses an output to which the model has already applied the loss's activation, as models of Keras often do. */
 function refuseActivated(
   { producerOf }: LossContext,
   output: string,
@@ -174,7 +175,7 @@ const named: Readonly<Record<LossName, LossBuilder>> = {
 /** The names of the losses that have one. */
 export const lossNames = Object.keys(named) as LossName[]
 
-/** The builder of a loss that is not a model. Throws ERR_OPTION for a name that is not one. */
+/** Returns the builder of a loss that is not a model. Throws ERR_OPTION for an unknown name. */
 export function lossBuilder(loss: LossName | LossBuilder): LossBuilder {
   if (typeof loss === 'function') return loss
   if (typeof loss === 'string' && Object.hasOwn(named, loss)) return named[loss]
@@ -215,7 +216,7 @@ function checkReduction(reduction: Reduction = 'mean'): Reduction {
   )
 }
 
-/** A shape, for people. */
+/** Formats a shape for an error message. */
 export function describeShape(shape: readonly Extent[] | undefined): string {
   return shape === undefined
     ? 'of an unknown number of axes'

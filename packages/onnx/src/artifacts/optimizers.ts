@@ -5,7 +5,7 @@ import { createModel, writeModel } from '../proto/model.js'
 import { createNode } from '../proto/node.js'
 import { createSequence, createValue } from '../proto/value.js'
 
-/** Hyperparameters of {@link adamwOptimizer}; the learning rate is the session's. */
+/** Hyperparameters of {@link adamwOptimizer}. The learning rate is the session's. */
 export interface AdamWOptions {
   /** Rates of the averages of g and of g². Default `[0.9, 0.999]`. */
   readonly betas?: readonly [number, number]
@@ -13,7 +13,7 @@ export interface AdamWOptions {
   readonly epsilon?: number
   /** Default 0. */
   readonly weightDecay?: number
-  /** Whether averages are corrected for having started from zero. Default true. */
+  /** Whether averages are corrected for starting from zero. Default true. */
   readonly biasCorrection?: boolean
 }
 
@@ -36,7 +36,10 @@ export type OptimizerWriter = (parameters: readonly OptimizerParameter[]) => Uin
 /** An optimizer of the genuine runtime, by name or with hyperparameters; or a function that writes another's model. */
 export type OptimizerChoice = 'adamw' | 'sgd' | GenuineOptimizer | OptimizerWriter
 
-/** AdamW as `generate_artifacts` writes it: one node of the genuine runtime's kernel, in the order of Hugging Face's. */
+/**
+ * AdamW as `generate_artifacts` writes it: one node of the genuine runtime's kernel, in Hugging Face's order of
+ * operations.
+ */
 export function adamwOptimizer(options: AdamWOptions = {}): GenuineOptimizer {
   const { betas = [0.9, 0.999], epsilon = 1e-6, weightDecay = 0, biasCorrection = true } = options
   for (const [name, value] of Object.entries({ beta1: betas[0], beta2: betas[1], epsilon, weightDecay })) {
@@ -63,9 +66,9 @@ export function sgdOptimizer(): GenuineOptimizer {
 }
 
 /**
- * The content of an `optimizer_model.onnx`.
+ * Writes the content of an `optimizer_model.onnx`.
  *
- * @throws ERR_OPTION for what is no optimizer
+ * @throws ERR_OPTION if the choice is not an optimizer
  */
 export function writeOptimizerModel(
   choice: OptimizerChoice,
@@ -81,7 +84,7 @@ export function writeOptimizerModel(
   )
 }
 
-/** A model of one node that updates all parameters, handed over as sequences. */
+/** Creates a model of one node that updates all parameters, which are passed as sequences. */
 function genuineModel({ kernel, attributes }: GenuineOptimizer, type: number): Uint8Array {
   const isAdam = kernel === 'AdamWOptimizer'
   // SGD's model has inputs that its node does not read.

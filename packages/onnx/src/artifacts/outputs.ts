@@ -2,16 +2,16 @@ import { optionError } from '@induced-metric/core/adapter'
 import { capturedBy } from '../proto/graph.js'
 import type { GraphProto, ValueInfoProto } from '../proto/onnx_pb.js'
 
-/** Values that an error lists. */
+/** The number of values that an error lists. */
 const listed = 8
 
 /**
- * The outputs of a model that a loss can be computed from, where none are named: those that depend on what the model is
- * fed, then those that depend on its parameters alone. Constants that a model gives back, as its classes or its anchors,
- * are none.
+ * The outputs of a model that a loss can be computed from if none are named: those that depend on fed inputs, then
+ * those that depend on parameters only. Constants that a model returns, such as its classes or its anchors, are not
+ * among them.
  *
  * @param graph its nodes in order of computation, its parameters among its inputs
- * @throws ERR_OPTION where all outputs are constants
+ * @throws ERR_OPTION if all outputs are constants
  */
 export function defaultOutputs(graph: GraphProto, parameters: ReadonlyMap<string, unknown>): string[] {
   const names = graph.output.map(({ name }) => name)
@@ -26,7 +26,7 @@ export function defaultOutputs(graph: GraphProto, parameters: ReadonlyMap<string
   )
 }
 
-/** Throws ERR_OPTION unless names of values are given as a list of texts; `outputNames` has to have one. */
+/** Throws ERR_OPTION unless the names of values are a list of strings. `outputNames` must not be empty. */
 export function checkNames(names: readonly string[], option: string): void {
   const isList = Array.isArray as (value: unknown) => boolean
   if (!isList(names) || names.some((name) => typeof name !== 'string')) {
@@ -38,10 +38,10 @@ export function checkNames(names: readonly string[], option: string): void {
 }
 
 /**
- * Makes sure that a model computes the values that are asked for.
+ * Makes sure that a model computes the requested values.
  *
  * @param option names the option in errors
- * @throws ERR_OPTION for one that it does not have, or has as a constant
+ * @throws ERR_OPTION for a value that the model does not have, or has as a constant
  */
 export function checkValues(graph: GraphProto, names: readonly string[], option: string): void {
   const known = new Set([
@@ -64,7 +64,7 @@ export function checkValues(graph: GraphProto, names: readonly string[], option:
   }
 }
 
-/** The values that depend on inputs of a graph: on any, or on those that are asked for. */
+/** The values that depend on inputs of a graph: on any, or on the given ones. */
 function dependents(
   graph: GraphProto,
   isAsked: (input: ValueInfoProto) => boolean = () => true,

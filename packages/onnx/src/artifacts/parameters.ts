@@ -4,40 +4,41 @@ import { dimsOf } from '../proto/tensor.js'
 import { usesIn } from './uses.js'
 import { declaredValue } from '../rewrite/declare.js'
 
-/** What a selector is told of a parameter. */
+/** The properties of a parameter that a selector sees. */
 export interface ParameterInfo {
   readonly dims: readonly number[]
   /** Its element type: 1 is float, 11 double. */
   readonly dataType: number
 }
 
-/** A constant of a formula, which is no parameter unless it is named as one. */
+/** A constant of a formula, which is not a parameter unless it is named as one. */
 export interface FormulaConstant {
   readonly tensor: TensorProto
-  /** The node that takes it for a setting, or for an operand. */
+  /** The node that uses it as a setting or as an operand. */
   readonly user: NodeProto
 }
 
-/** What the initializers of float and double are. */
+/** The initializers of float and double, by their role. */
 export interface ModelParameters {
   /** By name, in the order of the initializers. */
   readonly values: ReadonlyMap<string, TensorProto>
-  /** Those that no gradient can flow to: running statistics. */
+  /** Parameters that no gradient can flow to: running statistics. */
   readonly buffers: ReadonlySet<string>
-  /** Those that serve a formula. */
+  /** Constants of formulas. */
   readonly constants: ReadonlyMap<string, FormulaConstant>
-  /** Constants in nodes that would be parameters among the initializers. */
+  /** Constants in nodes that would be parameters if they were initializers. */
   readonly inNodes: readonly string[]
 }
 
 /**
- * Tells parameters from the constants of formulas that exporters write among the initializers. A constant is what any
- * operator takes for a setting (an exponent, a bound, a scale of a quantisation); and what has one element and serves as
- * an operand of arithmetic only (an epsilon, a factor), directly or in another form. Of one element, parameters are
- * biases of products with one output, what goes into any other operator (the slope of a PRelu, the scale of a
- * normalisation), and what a function is taken of (a logit scale under Exp).
+ * Tells parameters from the constants of formulas that exporters write among the initializers.
  *
- * @param fixed constants that the model has in nodes: not looked at, but for `inNodes`
+ * A constant is any setting of an operator (an exponent, a bound, a scale of a quantisation), and anything with one
+ * element that is an operand of arithmetic only (an epsilon, a factor), directly or in another form. With one
+ * element, parameters are biases of products with one output, inputs of any other operator (the slope of a PRelu, the
+ * scale of a normalisation), and arguments of a function (a logit scale under Exp).
+ *
+ * @param fixed constants that the model has in nodes. They are reported in `inNodes` only
  */
 export function findParameters(graph: GraphProto, fixed: ReadonlySet<string>): ModelParameters {
   const usesOf = usesIn(graph)
@@ -64,7 +65,8 @@ export function findParameters(graph: GraphProto, fixed: ReadonlySet<string>): M
 }
 
 /**
- * Takes the parameters out of a graph and makes inputs of them, so that a training and an eval session share them.
+ * Removes the parameters from a graph's initializers and makes inputs of them, so that a training and an eval session
+ * share them.
  *
  * @param graph is changed
  * @param trained constants among them are parameters, too

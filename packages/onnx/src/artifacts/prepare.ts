@@ -7,7 +7,10 @@ import { inlineFunctions } from '../rewrite/inline.js'
 import { sortNodes } from '../rewrite/sort.js'
 import { validateModel } from './validate.js'
 
-/** Versions of the file format: initializers need not be inputs since 4; the last genuine release with training reads 10. */
+/**
+ * Versions of the file format: since 4, initializers need not be inputs; the last genuine release with training reads
+ * 10.
+ */
 const formats = { oldest: 7n, newest: 10n }
 
 /** A model that gradients can be added to. */
@@ -15,23 +18,23 @@ export interface PreparedModel {
   readonly model: Model
   /** Model-local functions that were inlined, and how often. */
   readonly inlined: ReadonlyMap<string, number>
-  /** What the model has, or has got, in other places than among its initializers: no parameters. */
+  /** Constants that the model has, or gets, outside its initializers. They are not parameters. */
   readonly constants: ReadonlySet<string>
 }
 
 /**
- * Checks a model and brings it into the form that the rest works on: without functions, its nodes in order, constants
- * among the initializers, inputs that are none gone.
+ * Checks a model and brings it into the form that the other steps need: no functions, nodes in order, constants among
+ * the initializers, no inputs that are constants.
  *
  * @param model is changed
- * @param promoted whether what it has in nodes may be parameters even so
- * @throws ERR_OPTION for a model that is not valid ONNX; ERR_NOT_SUPPORTED for what is not supported in it
+ * @param promoted whether constants in nodes may be parameters nevertheless
+ * @throws ERR_OPTION for a model that is not valid ONNX; ERR_NOT_SUPPORTED for unsupported parts
  */
 export function prepareModel(model: Model, promoted = false): PreparedModel {
   validateModel(model)
   const { graph } = model
   for (const { domain, version } of model.opsetImport) {
-    // One that is imported twice, in the same version, is imported once.
+    // A domain that is imported twice in the same version is then imported once.
     setOpset(model, canonicalDomain(domain), Number(version))
   }
   clearUnknownExtents(graph)
@@ -50,13 +53,13 @@ export function prepareModel(model: Model, promoted = false): PreparedModel {
   graph.node = sortNodes(graph.node)
   const opset = opsetOf(model)!
   if (opset < upgradedOpset) {
-    // From here on the runtime knows how many axes a Reshape gives whose target is computed.
+    // From this opset on, the runtime knows the number of axes that a Reshape with a computed target gives.
     upgradeOperators(graph, opset)
     setOpset(model, '', upgradedOpset)
   }
   if (model.irVersion < formats.oldest) model.irVersion = formats.oldest
   if (model.irVersion > formats.newest) model.irVersion = formats.newest
-  // Programs for training that ONNX once knew have no place in a model for inference.
+  // ONNX once had programs for training. They have no place in a model for inference.
   model.trainingInfo = []
   const kept = graph.initializer.map(({ name }) => name).filter((name) => !own.has(name))
   return { model, inlined, constants: new Set(promoted ? kept.filter((name) => !inNodes.has(name)) : kept) }

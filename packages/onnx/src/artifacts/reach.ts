@@ -16,15 +16,18 @@ export interface GradientStop {
 /** A parameter that no gradient reaches. */
 export interface UnreachedParameter {
   readonly name: string
-  /** What stops gradients on the ways from the loss to it; nothing where the loss does not depend on it. */
+  /**
+   * The nodes that stop gradients on the ways from the loss to the parameter; empty if the loss does not depend on
+   * it.
+   */
   readonly stoppedBy: readonly GradientStop[]
 }
 
 /**
- * Finds what keeps gradients from parameters.
+ * Finds the nodes that keep gradients from parameters.
  *
  * @param graph the forward graph, its nodes in order of computation
- * @param loss the value whose gradient was given
+ * @param loss the value with the seed gradient
  * @param reached the values that have gradients
  */
 export function findStops(
@@ -62,7 +65,7 @@ export function findStops(
   })
 }
 
-/** Says in words why a parameter is not reached. */
+/** Explains in words why no gradient reaches a parameter. */
 export function explainStops({ name, stoppedBy }: UnreachedParameter): string {
   const shown = JSON.stringify(name)
   if (stoppedBy.length === 0) return `the loss does not depend on ${shown}`

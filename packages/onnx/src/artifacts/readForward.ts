@@ -7,15 +7,15 @@ import { ModelProtoSchema } from '../proto/onnx_pb.js'
 import { densify } from './sparse.js'
 import { withFields } from '../rewrite/declare.js'
 
-/** What errors call the model that artifacts are made of. */
+/** The forward model's name in errors. */
 export const forwardModel = 'the model'
 
 /**
- * Reads a model with the values of its constants, those in files beside it among them.
+ * Reads a model with the values of its constants, including those in files beside it.
  *
  * @param what names the model in errors
- * @returns a model of the caller's own to change, but for the elements of its tensors; none of them is sparse
- * @throws ERR_OPTION for what is no model, or external data that are missing, too short or outside the model's folder
+ * @returns a model that the caller may change, except for the elements of its tensors; none of them is sparse
+ * @throws ERR_OPTION if it is not a model, or external data are missing, too short or outside the model's folder
  */
 export async function readForward(
   given: Artifact | Model,
@@ -33,7 +33,7 @@ export async function readForward(
   return model
 }
 
-/** A copy of all but the elements of the constants, which may be many and are not changed. */
+/** Copies everything but the elements of the constants, which may be many and are not changed. */
 function copyOf(model: Model): Model {
   const { initializer } = model.graph
   const copy = clone(

@@ -1,31 +1,31 @@
 import type { InducedMetricError } from '@induced-metric/core'
 import { nearestNames, optionError } from '@induced-metric/core/adapter'
 
-/** One pattern: a name in which `*` stands for any run of characters, dots among them, or a regular expression. */
+/** A pattern: a name in which `*` stands for any run of characters, dots included, or a regular expression. */
 export type NamePattern = string | RegExp
 
 /**
- * What picks things out of a model by their names: a pattern, a list of patterns of which one has to fit, or a function
- * of the name and of what is known about it.
+ * Selects things in a model by their names: a pattern, a list of patterns of which one has to fit, or a function of
+ * the name and its properties.
  */
 export type Selector<Info = unknown> =
   | NamePattern
   | readonly NamePattern[]
   | ((name: string, info: Info) => boolean)
 
-/** How many names an error lists. */
+/** The number of names that an error lists. */
 const listed = 6
 
 /**
- * The names that a selector picks, in the order of the candidates, each once.
+ * Returns the names that a selector picks, each once and in the order of the candidates.
  *
- * @param selector a name or glob (`'head.*'`), a regular expression (tested anywhere in the name unless anchored), a list
- *   of these, or a predicate. An empty list picks nothing
- * @param candidates the names to choose among, and what a predicate is told about each
- * @param option names the option in errors, as `'frozen'`
+ * @param selector a name or glob (`'head.*'`), a regular expression (tested anywhere in the name unless anchored), a
+ *   list of these, or a predicate. An empty list picks nothing
+ * @param candidates the names to choose among, each with the properties that a predicate sees
+ * @param option names the option in errors, such as `'frozen'`
  * @returns names of candidates
- * @throws ERR_OPTION for a pattern that fits no candidate: it lists the candidates nearest to it. A predicate may pick
- *   nothing
+ * @throws ERR_OPTION for a pattern that fits no candidate: it lists the candidates nearest to it. A predicate may
+ *   pick nothing
  *
  * @example
  * ```ts
@@ -58,7 +58,7 @@ export function selectNames<Info>(
 /**
  * The patterns of a selector; a function has none.
  *
- * @throws ERR_OPTION for what is no selector
+ * @throws ERR_OPTION if it is not a selector
  */
 export function patternsOf(selector: Selector<never>, option: string): readonly NamePattern[] {
   if (typeof selector === 'function') return []
@@ -73,15 +73,15 @@ function isPattern(selector: unknown): selector is NamePattern {
   return typeof selector === 'string' || selector instanceof RegExp
 }
 
-/** Whether a pattern fits a whole name; a regular expression need fit only a part. */
+/** Whether a pattern fits a whole name; a regular expression need only fit a part. */
 export function fits(pattern: NamePattern, name: string): boolean {
-  // `search` looks at neither `lastIndex` nor the flag `g`, with which `test` would give every other answer.
+  // `search` ignores `lastIndex` and the flag `g`, with which every other call of `test` would differ.
   if (pattern instanceof RegExp) return name.search(pattern) >= 0
   const [start = '', ...rest] = pattern.split('*')
   const end = rest.pop()
   if (end === undefined) return name === pattern
   if (name.length < start.length + end.length || !name.startsWith(start) || !name.endsWith(end)) return false
-  // Each part as early as it goes leaves the most for the parts after it, so nothing is ever tried twice.
+  // Matching each part as early as possible leaves the most for the parts after it, so nothing is ever tried twice.
   const until = name.length - end.length
   let from = start.length
   for (const part of rest) {

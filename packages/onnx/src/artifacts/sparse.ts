@@ -6,15 +6,15 @@ import type { Model } from '../proto/model.js'
 import type { GraphProto, NodeProto, SparseTensorProto, TensorProto } from '../proto/onnx_pb.js'
 import { createTensor, dimsOf, readTensor } from '../proto/tensor.js'
 
-/** Bytes that the sparse tensors of a model may take when they are dense: a short file can claim any number. */
+/** The most bytes that the sparse tensors of a model may take when dense: a short file can claim any number. */
 const mostBytes = 2 ** 30
 
 /**
- * Writes out the sparse tensors of a model, in the graph, the graphs inside it and functions: sparse initializers become
- * initializers, sparse constants constants.
+ * Makes the sparse tensors of a model dense, in the graph, the graphs inside it and functions: sparse initializers
+ * become initializers, and sparse constants become constants.
  *
  * @param model is changed; its values have been read
- * @throws ERR_OPTION for sparse tensors that contradict themselves; ERR_NOT_SUPPORTED for those too large to write out
+ * @throws ERR_OPTION for sparse tensors that contradict themselves; ERR_NOT_SUPPORTED for those that are too large
  */
 export function densify(model: Model): void {
   let left = mostBytes
@@ -44,7 +44,7 @@ export function densify(model: Model): void {
   for (const { node } of model.functions) inNodes(node)
 }
 
-/** Indices are places in the dense tensor, counted along rows, or a row of one index for each axis. */
+/** Indices are flat positions in the dense tensor, in row-major order, or a row of one index per axis. */
 function denseOf({ values, indices, dims }: SparseTensorProto, name: string, most: number): TensorProto {
   const refuse = (reason: string): never => {
     throw optionError(`the sparse tensor ${JSON.stringify(name)} ${reason}`)

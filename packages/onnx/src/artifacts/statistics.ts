@@ -14,14 +14,13 @@ const places = [
 ] as const
 
 /**
- * Gives every batch normalisation running statistics of its own, which start from the values that it has. Exporters that
- * find equal constants make one of them: the statistics of a network that has not been trained are then its weights and
- * biases, or those of another layer.
+ * Gives every batch normalisation running statistics of its own, with the values that it has. Exporters merge equal
+ * constants, so that in an untrained network the statistics may be its weights and biases, or those of another layer.
  *
  * @param model is changed
  * @param constants initializers that stay in the graph
- * @param moves whether statistics are moved along in training; if not, those that are constants can stay
- * @throws ERR_NOT_SUPPORTED for statistics that move and depend on an input of the model
+ * @param moves whether training updates the statistics; if not, constant ones can stay
+ * @throws ERR_NOT_SUPPORTED for updated statistics that depend on an input of the model
  */
 export async function separateStatistics(
   model: Model,
@@ -50,11 +49,11 @@ export async function separateStatistics(
       if (tensor === undefined) {
         if (!moves) continue
         throw unsupported(
-          `${describeNode(node)}: its ${what} ${JSON.stringify(name)} depends on an input of the model, so that training cannot ` +
-            "move it along; give batchNormalization: 'inference'",
+          `${describeNode(node)}: its ${what} ${JSON.stringify(name)} depends on an input of the model, so training cannot ` +
+            "update it; give batchNormalization: 'inference'",
         )
       }
-      // A node that makes nothing but these statistics goes, and leaves them its name.
+      // A node that computes nothing but these statistics goes, and they take its output's name.
       const isMade = given === undefined && others === 0 && statistics === 1
       if (isMade) replaced.add(name)
       const own = isMade ? name : fresh(`${node.name || node.output[0]}.${what}`)
@@ -71,7 +70,7 @@ function isBatchNormalization({ opType, domain }: NodeProto): boolean {
   return opType === 'BatchNormalization' && canonicalDomain(domain) === ''
 }
 
-/** How often values are read: as running statistics, and otherwise. */
+/** How often each value is read: as running statistics, and otherwise. */
 function countReaders({ graph }: Model): ReadonlyMap<string, { statistics: number; others: number }> {
   const readers = new Map<string, { statistics: number; others: number }>()
   const add = (name: string, isStatistic: boolean): void => {
@@ -86,7 +85,7 @@ function countReaders({ graph }: Model): ReadonlyMap<string, { statistics: numbe
   return readers
 }
 
-/** The value of what is computed from constants and initializers alone. */
+/** The value that is computed from constants and initializers alone. */
 async function valueOf(model: Model, name: string, ort: Ort): Promise<TensorProto | undefined> {
   const { graph } = model
   let source = name

@@ -19,23 +19,25 @@ export interface SummarizedParameter {
 export interface LeftOutConstant {
   readonly name: string
   readonly dims: readonly number[]
-  /** The operator that it serves, as `domain::operator`. */
+  /** The operator that uses it, as `domain::operator`. */
   readonly operator: string
 }
 
-/** What {@link generateArtifacts} has made. */
+/** A summary of generated artifacts. */
 export interface ArtifactsSummary {
   /** Trainable ones first. */
   readonly parameters: readonly SummarizedParameter[]
   readonly trainableScalars: number
   readonly frozenScalars: number
-  /** Parameters that were to be trained and that no gradient reaches, with the operators that stop it. They are frozen. */
+  /**
+   * Parameters that should be trained but that no gradient reaches, with the operators that stop it. They are frozen.
+   */
   readonly unreached: readonly UnreachedParameter[]
-  /** Initializers of float or double that serve a formula, and stay in the graph as they are. */
+  /** Initializers of float or double that are constants of formulas, and stay in the graph unchanged. */
   readonly constants: readonly LeftOutConstant[]
-  /** How many examples the model takes at a time, where that is fixed: each step has to be fed as many, no more or fewer. */
+  /** The number of examples that the model takes at a time, if it is fixed: every step must be fed exactly as many. */
   readonly batch: number | undefined
-  /** What to feed the training model: names, types and shapes in words. */
+  /** The inputs to feed the training model: names, types and shapes in words. */
   readonly inputs: readonly string[]
   /** The value that is the loss. */
   readonly loss: string
@@ -43,31 +45,31 @@ export interface ArtifactsSummary {
   readonly operators: Readonly<Record<string, number>>
   /** Model-local functions that were inlined, and how often. */
   readonly inlined: Readonly<Record<string, number>>
-  /** Nodes that were computed once and for all. */
+  /** Nodes that were computed in advance. */
   readonly folded: number
-  /** What a training step holds in memory, in bytes. */
+  /** The memory of a training step, in bytes. */
   readonly memory: StepMemory
 }
 
-/** Bytes that a training step needs. */
+/** The bytes that a training step needs. */
 export interface StepMemory {
   readonly parameters: number
-  /** One gradient for each trainable parameter. */
+  /** One gradient per trainable parameter. */
   readonly gradients: number
-  /** Slots of the optimiser, as two for each trainable scalar (Adam's). */
+  /** Slots of the optimiser: two per trainable scalar, as for Adam. */
   readonly slots: number
-  /** Values of the forward graph that are kept for the backward one: for one example, where the batch is not fixed. */
+  /** Values of the forward graph that are kept for the backward one: for one example, if the batch is not fixed. */
   readonly activations: number
-  /** Extents that are not known, which were taken for 1 in `activations`. */
+  /** Unknown extents, which count as 1 in `activations`. */
   readonly symbols: readonly string[]
 }
 
-/** Sums up artifacts. */
+/** Summarizes artifacts. */
 export function summarize(given: {
   readonly trainModel: Model
-  /** The inputs of the model that are no parameters. */
+  /** The inputs of the model that are not parameters. */
   readonly fed: ReadonlySet<string>
-  /** How many of its nodes, the first, are the model and the loss. */
+  /** The number of nodes, from the first, that are the model and the loss. */
   readonly forwardNodes: number
   readonly state: CheckpointState
   readonly types: ValueTypes
@@ -114,7 +116,7 @@ export function summarize(given: {
   }
 }
 
-/** The constants of formulas that are no parameters. */
+/** The constants of formulas that are not parameters. */
 export function leftOut(
   constants: ReadonlyMap<string, FormulaConstant>,
   parameters: ReadonlySet<string>,
@@ -128,7 +130,7 @@ export function leftOut(
     }))
 }
 
-/** The first extent that all inputs with axes have in common, where it is a number. */
+/** The first extent that all inputs with axes have in common, if it is a number. */
 export function batchOf(shapes: readonly ValueType['shape'][]): number | undefined {
   const [first, ...others] = shapes.filter((shape) => shape?.length !== 0).map((shape) => shape?.[0])
   return typeof first === 'number' && others.every((extent) => extent === first) ? first : undefined
@@ -140,7 +142,7 @@ function describe(name: string, types: ValueTypes): string {
   return `${name}${type} [${shape?.map((extent) => extent ?? '?').join(', ') ?? '?'}]`
 }
 
-/** The values of the forward graph that are still needed when the gradients are computed. */
+/** The values of the forward graph that the gradients still need. */
 function activationsOf(
   { graph }: Model,
   forwardNodes: number,

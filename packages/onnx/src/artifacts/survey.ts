@@ -21,7 +21,7 @@ import { batchOf, leftOut, type LeftOutConstant } from './summary.js'
 import { chooseTrainable } from './trainable.js'
 import { setTrainingMode } from './trainingMode.js'
 
-/** A parameter of a forward model, and what becomes of it by default. */
+/** A parameter of a forward model, and its default role. */
 export interface SurveyedParameter {
   readonly name: string
   readonly dataType: number
@@ -35,11 +35,11 @@ export interface SurveyedOperator {
   /** As `domain::operator`. */
   readonly operator: string
   readonly count: number
-  /** There is a rule; there is none by design, and gradients end there; or there is none. */
+  /** `rule`: there is a rule; `ends`: gradients end there by design; `missing`: there is no rule. */
   readonly gradient: 'rule' | 'ends' | 'missing'
 }
 
-/** What a forward model is, and what `generateArtifacts` would make of it. */
+/** The contents of a forward model, and the result that `generateArtifacts` would have. */
 export interface ForwardSurvey {
   readonly opset: Readonly<Record<string, number>>
   readonly inputs: readonly ValueInfoProto[]
@@ -51,19 +51,19 @@ export interface ForwardSurvey {
   readonly unreached: readonly UnreachedParameter[]
   readonly operators: readonly SurveyedOperator[]
   readonly inlined: Readonly<Record<string, number>>
-  /** The values that a loss is computed from: losses with a name from the first. */
+  /** The values that a loss is computed from. Named losses use the first. */
   readonly lossInputs: readonly string[]
-  /** How many examples the model takes at a time, where that is fixed. */
+  /** The number of examples that the model takes at a time, if it is fixed. */
   readonly batch: number | undefined
-  /** What stands in the way of training, in words. */
+  /** The obstacles to training, in words. */
   readonly problems: readonly string[]
 }
 
 /**
- * Looks at a forward model: what it is made of, and what would be trained of it from the first of its outputs.
+ * Examines a forward model: its contents, and the parameters that training on its first output would reach.
  *
  * @param loadRuntime is called once the runtime is needed, to infer shapes and fold constants
- * @throws ERR_OPTION for what is no valid model, ERR_NOT_SUPPORTED for one that cannot be read
+ * @throws ERR_OPTION if it is not a valid model, ERR_NOT_SUPPORTED if it cannot be read
  */
 export async function surveyForward(
   given: Artifact,
@@ -87,7 +87,7 @@ export async function surveyForward(
     }
   }
   if (graph.node.some(({ opType }) => opType === 'InPlaceAccumulatorV2')) {
-    problems.push('it is a training model already: look into the folder that it lies in')
+    problems.push('it is a training model already: inspect its folder instead')
   }
   const found = findParameters(graph, fixed)
   const wanted = (await attempt(() => chooseTrainable(found, undefined, undefined))) ?? []

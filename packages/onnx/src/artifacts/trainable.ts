@@ -4,14 +4,15 @@ import { dimsOf } from '../proto/tensor.js'
 import type { ModelParameters, ParameterInfo } from './parameters.js'
 import { fits, patternsOf, selectNames, type Selector } from './select.js'
 
-/** How many names an error lists. */
+/** The number of names that an error lists. */
 const listed = 6
 
 /**
- * Which parameters are to be trained: those that are asked for, all by default, without those to be frozen. Constants of
- * formulas are trained where a name is theirs, or a pattern fits none but such.
+ * Chooses the parameters to train: the requested ones, all by default, without the frozen ones. Constants of formulas
+ * are trained if they are named, or if a pattern fits only such constants.
  *
- * @throws ERR_OPTION for patterns that fit nothing, for a parameter that is named in both, and where nothing is left
+ * @throws ERR_OPTION for patterns that fit nothing, for a parameter that is named in both options, and if no
+ *   parameter is left
  */
 export function chooseTrainable(
   parameters: ModelParameters,
@@ -56,7 +57,7 @@ function described([name, tensor]: readonly [string, TensorProto]): [string, Par
   return [name, { dims: dimsOf(tensor), dataType: tensor.dataType }]
 }
 
-/** Where the parameters may be that a model seems not to have. */
+/** Hints where the parameters may be that a model seems to lack. */
 function hints({ constants, inNodes }: ModelParameters): string {
   const inNode =
     inNodes.length === 0

@@ -8,11 +8,11 @@ import type { GraphProto, NodeProto } from '../proto/onnx_pb.js'
 import { createTensor } from '../proto/tensor.js'
 
 /**
- * Makes dropouts drop and, unless they are to stay as at inference, batch normalisations use the statistics of the batch
- * and move the running ones. For that they become BatchNormInternal, as in the genuine runtime.
+ * Makes dropouts drop and, unless they should stay as at inference, makes batch normalisations use the statistics of
+ * the batch and update the running ones. For that they become BatchNormInternal, as in the genuine runtime.
  *
  * @param graph is changed
- * @param types what is known of the values that are added is added
+ * @param types the types of new values are added
  */
 export function setTrainingMode(
   graph: GraphProto,
@@ -56,7 +56,7 @@ function setInternal(node: NodeProto, types: ValueTypes, fresh: (hint: string) =
   for (const name of saved) types.add(name, types.get(scale))
 }
 
-/** Makes of a graph one for evaluation: nothing drops, and batch normalisations use the running statistics. */
+/** Prepares a graph for evaluation: nothing drops, and batch normalisations use the running statistics. */
 export function setEvalMode(graph: GraphProto): void {
   for (const node of graph.node) {
     if (isOnnx(node, 'Dropout')) node.input = node.input.slice(0, 2)

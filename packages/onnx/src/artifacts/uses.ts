@@ -5,21 +5,21 @@ import type { GraphProto, NodeProto } from '../proto/onnx_pb.js'
 import { own } from '../own.js'
 
 /**
- * What an operator takes a value for.
+ * The role of a value in an operator.
  *
  * - `setting`: exponents, bounds, scales, ratios, thresholds, fill values
  * - `buffer`: running statistics, which no gradient flows to
  * - `arithmetic`: an operand of a sum, a product, a comparison or a choice
- * - `parameter`: anything else, as a weight, a bias or a slope
+ * - `parameter`: anything else, such as a weight, a bias or a slope
  */
 export type Use = 'setting' | 'buffer' | 'arithmetic' | 'parameter'
 
-/** How a value is used: the first node of each kind of use. */
+/** The uses of a value: the first node of each kind. */
 export type Uses = ReadonlyMap<Use, NodeProto>
 
 type Slots = Readonly<Record<string, readonly number[]>>
 
-/** Inputs of operators that settings go to rather than parameters, though their type is the same. */
+/** Inputs of operators that take settings rather than parameters, although their type is the same. */
 const settings: Slots = {
   Clip: [1, 2],
   DequantizeLinear: [1, 2],
@@ -43,16 +43,16 @@ const arithmetic = new Set(
     ' ',
   ),
 )
-/** Operators that pass a value on in another form: what becomes of it then is what it is used for. */
+/** Operators that pass a value on in another form. The value's role is the role of that form. */
 const carriers = new Set(
   'Identity Cast CastLike Reshape Flatten Squeeze Unsqueeze Expand Tile Transpose Neg Abs Sqrt Reciprocal'.split(
     ' ',
   ),
 )
-/** Products that a bias may be added behind. */
+/** Products whose result a bias may be added to. */
 const products = new Set(['MatMul', 'Gemm', 'Conv', 'ConvTranspose'])
 
-/** Says of a graph what its values are used for, in it and in the graphs inside it. */
+/** Finds the uses of a graph's values, in it and in the graphs inside it. */
 export function usesIn(graph: GraphProto): (name: string) => Uses {
   const readers = new Map<string, { readonly node: NodeProto; readonly index: number }[]>()
   const producers = new Map<string, NodeProto>()
@@ -73,7 +73,7 @@ export function usesIn(graph: GraphProto): (name: string) => Uses {
   )
   const dims = new Map(graph.initializer.map((tensor) => [tensor.name, tensor.dims]))
 
-  /** Whether a node adds what has one element, and an axis, to a product with one output. */
+  /** Whether a node adds a value with one element and an axis to a product with one output. */
   const isBias = (node: NodeProto, name: string): boolean => {
     if (node.opType !== 'Add' || dims.get(name)?.length === 0) return false
     const other = producers.get(node.input.find((given) => given !== name) ?? '')
@@ -94,7 +94,7 @@ export function usesIn(graph: GraphProto): (name: string) => Uses {
     if (has(settings, node, index)) return 'setting'
     if (has(buffers, node, index)) return 'buffer'
     if (arithmetic.has(node.opType) && !isBias(node, name)) return 'arithmetic'
-    // Only of one element: through a transposition or a reshaping weights are used, too.
+    // Only values with one element: weights are also used through transpositions and reshapings.
     return carriers.has(node.opType) && index === 0 ? 'carried' : 'parameter'
   }
   return (name) => {

@@ -11,19 +11,20 @@ import { functionKey } from '../rewrite/inline.js'
 
 /** The versions of ONNX's operators that models may use. */
 const opsets = { oldest: 11, newest: 26 }
-/** How deep graphs may lie inside graphs. */
+/** The deepest nesting of graphs inside graphs. */
 const deepest = 8
-/** Around the outermost graph, and functions, there is nothing. */
+/** Outside the outermost graph, and outside functions, nothing is defined. */
 const nowhere = (): boolean => false
-/** Bytes of a value beyond which no runtime has room for it. */
+/** No runtime has room for a value of more bytes than this. */
 const largestTensor = 2 ** 40
 
 /**
- * Checks what a file claims, before anything is computed from it or the runtime's own reader gets to see it: that names
- * are defined once and before they are read, that constants hold what their dims say, that attributes hold what their
- * types say.
+ * Checks the claims of a file before anything is computed from it and before the runtime's own reader sees it: names
+ * are defined once and before they are read, constants hold as much as their dims say, attributes hold the type that
+ * they declare.
  *
- * @throws ERR_OPTION for a model that is not valid ONNX; ERR_NOT_SUPPORTED for what is, and is not supported here
+ * @throws ERR_OPTION for a model that is not valid ONNX; ERR_NOT_SUPPORTED for valid parts that are not supported
+ *   here
  */
 export function validateModel(model: Model): void {
   const opset = opsetOf(model)
@@ -46,7 +47,7 @@ export function validateModel(model: Model): void {
   for (const called of model.functions) checkFunction(called, functions, domains)
 }
 
-/** @param known functions that came before; this one is added */
+/** @param known the functions before it; this one is added */
 function checkFunction(called: FunctionProto, known: Set<string>, domains: ReadonlySet<string>): void {
   const { name, node, input, output } = called
   if (name === '') throw invalid('one of its functions has no name')
@@ -70,8 +71,8 @@ function checkGraph(
   domains: ReadonlySet<string>,
   depth: number,
 ): void {
-  if (depth > deepest) throw invalid(`graphs lie more than ${deepest} deep inside one another`)
-  // What a graph inside another defines may be called as something around it, though it should not.
+  if (depth > deepest) throw invalid(`graphs are nested more than ${deepest} deep`)
+  // A value defined in an inner graph may have the name of an outer one, although it should not.
   const own = new Set<string>()
   const define = (name: string): void => {
     if (name === '') throw invalid('an input or constant has no name')
@@ -103,7 +104,7 @@ function checkGraph(
   }
 }
 
-/** Nodes may stand in any order, but each value must come from somewhere, and no value from itself. */
+/** Nodes may be in any order, but each value must come from somewhere, and none from itself. */
 function checkNodes(
   nodes: readonly NodeProto[],
   own: Set<string>,
@@ -124,7 +125,7 @@ function checkNodes(
       own.add(name)
     }
   }
-  // Asked for rather than copied: there may be as many graphs as nodes.
+  // A function rather than a copied set: there may be as many graphs as nodes.
   const isDefined = (name: string): boolean => own.has(name) || isOutside(name)
   for (const node of nodes) {
     for (const name of node.input) {
@@ -151,7 +152,7 @@ function checkNodes(
   }
 }
 
-/** The runtime keeps values in objects, in which one name has a meaning of its own. */
+/** The runtime stores values in objects, in which one name has a meaning of its own. */
 function checkName(name: string): void {
   if (name !== '__proto__') return
   throw unsupported('the runtime cannot give a value called "__proto__"; rename it')
@@ -191,7 +192,7 @@ function checkTensor(tensor: TensorProto): void {
 }
 
 function wrongSize({ name }: TensorProto, size: number, held: number): InducedMetricError {
-  return invalid(`its tensor ${JSON.stringify(name)} is to have ${size} elements, and holds ${held}`)
+  return invalid(`its tensor ${JSON.stringify(name)} must have ${size} elements, and has ${held}`)
 }
 
 function invalid(reason: string): InducedMetricError {

@@ -6,7 +6,7 @@ import { checkpointError, show } from '@induced-metric/core/adapter'
 type ElementType = ReturnType<typeof elementTypeOf>
 
 /**
- * How an element type of ONNX is held.
+ * The layout of an ONNX element type.
  *
  * @throws ERR_CHECKPOINT for a type that no parameter has
  */
@@ -14,7 +14,7 @@ export function elementType(dataType: number, tensor: string): ElementType {
   return asCheckpointError(tensor, () => elementTypeOf(dataType))
 }
 
-/** Does something with a tensor of a checkpoint; what is wrong with the tensor is wrong with the checkpoint. */
+/** Reads a tensor of a checkpoint; an error of the tensor becomes one of the checkpoint. */
 export function asCheckpointError<T>(tensor: string, read: () => T): T {
   try {
     return read()
@@ -24,9 +24,9 @@ export function asCheckpointError<T>(tensor: string, read: () => T): T {
 }
 
 /**
- * The dimensions of a tensor from a file, and the number of elements they make.
+ * Reads the dimensions of a tensor from a file, and the number of elements.
  *
- * @throws ERR_CHECKPOINT when one is negative or they make more than can be counted
+ * @throws ERR_CHECKPOINT if one is negative or their product is too large
  */
 export function checkDims(given: readonly bigint[], tensor: string): { dims: number[]; size: number } {
   const dims = given.map(Number)
@@ -38,13 +38,13 @@ export function checkDims(given: readonly bigint[], tensor: string): { dims: num
   throw checkpointError(`tensor ${show(tensor)} has impossible dimensions: ${text}`)
 }
 
-/** Elements from the bytes of a file, which need not be aligned; copied. */
+/** Copies elements out of the bytes of a file, which need not be aligned. */
 export function fromBytes(bytes: Uint8Array, { array: TypedArray }: ElementType): TensorData {
-  // Not bytes.slice(): that of a Node Buffer is no copy.
+  // Not bytes.slice(): for a Node Buffer it makes no copy.
   return new TypedArray(new Uint8Array(bytes).buffer)
 }
 
-/** The bytes of elements as a file holds them; a view. */
+/** The bytes of elements as a file stores them; a view. */
 export function toBytes(data: TensorData): Uint8Array {
   return new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
 }

@@ -17,13 +17,13 @@ import { allowance, dataTagOf, readCheckpoint } from './read.js'
 import { readPropertySequence, readSequence } from './sequence.js'
 import { isLargeCheckpoint, splitCheckpoint, writeCheckpoint } from './write.js'
 
-// Node's modules are loaded where they are used, so that pages can import the rest.
+// Node's modules are imported where they are used, so that pages can import the rest.
 
 /**
- * Reads a checkpoint from a path: of a file, with the file of external data beside it where there is one; or of a folder
- * as releases of ONNX Runtime before 1.15 wrote it, with its `.pbseq` files.
+ * Reads a checkpoint from the path of a file, with the file of external data beside it if there is one; or of a
+ * folder with `.pbseq` files, as releases of ONNX Runtime before 1.15 wrote it.
  *
- * @throws ERR_CHECKPOINT when there is no checkpoint at this path, or a damaged one
+ * @throws ERR_CHECKPOINT if there is no checkpoint at this path, or it is damaged
  *
  * @example
  * ```ts
@@ -49,19 +49,18 @@ async function readFrom(path: string): Promise<CheckpointState> {
   const found = await stat(path).catch(() => undefined)
   if (!found) throw checkpointError(`there is no checkpoint at ${path}`)
   if (found.isDirectory()) return readFolder(path)
-  // Of the old form, a file alone says nothing of what lies beside it.
+  // In the old form, a single file says nothing about those beside it.
   const old = sequenceName(paths.basename(path))
   if (old) return readFolder(paths.dirname(path))
   return readWithExternalData(path)
 }
 
 /**
- * Writes a checkpoint to a path so that, whenever the process is killed, the old one or the new is there, and whole.
- * Parameters of more than 2 GB, or any with `externalData: true`, go to a file beside it, of the same name with `.data`
- * after it, as the genuine runtime has it.
+ * Writes a checkpoint to a path. Whenever the process is killed, the old or the new checkpoint is there and complete.
+ * Parameters of more than 2 GB, or any with `externalData: true`, go to a file beside it with `.data` after its name,
+ * as the genuine runtime does it.
  *
- * @throws what `writeCheckpoint` throws; ERR_OPTION where the file cannot be written, with the file system's own error as
- *   its cause
+ * @throws as `writeCheckpoint`; ERR_OPTION if the file cannot be written, with the file system's error as its cause
  */
 export function writeCheckpointFile(
   path: string,
@@ -82,8 +81,8 @@ async function writeTo(
     await writeFileAtomically(path, writeCheckpoint(state))
     return
   }
-  // Two files cannot take their places at once. So the checkpoint names its data by their temporary name, where readers
-  // look first: it is the checkpoint's own renaming that makes both the current ones.
+  // Two files cannot be replaced at once. So the checkpoint names the temporary file of its data, and readers look
+  // there first. Renaming the checkpoint alone thus makes both files current.
   const tag = createTag()
   const temporary = temporaryName(dataPath(path), tag)
   const { checkpoint, external } = splitCheckpoint(state, tag)
@@ -97,13 +96,13 @@ async function writeTo(
 }
 
 /**
- * Finishes or removes what a process that was killed in the middle of {@link writeCheckpointFile} has left. Not while
- * another process may be writing there.
+ * Completes or removes the leftovers of a process that was killed during {@link writeCheckpointFile}. Do not call it
+ * while another process may be writing there.
  */
 export function recoverCheckpointFile(path: string): Promise<void> {
   return codedAs(
     'ERR_CHECKPOINT',
-    `what is left of the checkpoint at ${show(path)} cannot be cleared away`,
+    `the leftovers of the checkpoint at ${show(path)} cannot be removed`,
     async () => {
       const { rm } = await import('node:fs/promises')
       await placeData(path)
@@ -112,7 +111,7 @@ export function recoverCheckpointFile(path: string): Promise<void> {
   )
 }
 
-/** Gives the data of a checkpoint their place, if they do not have it. */
+/** Renames the data of a checkpoint to their final name, if they do not have it. */
 async function placeData(path: string): Promise<void> {
   const { existsSync } = await import('node:fs')
   if ((await leftovers(dataPath(path))).length === 0) return
@@ -137,7 +136,7 @@ async function readWithExternalData(path: string): Promise<CheckpointState> {
   const early = earlyData(path, bytes)
   const beside = early !== undefined && existsSync(early) ? early : dataPath(path)
   if (!existsSync(beside)) return readCheckpoint(bytes)
-  // A pipe might be waited for for ever.
+  // Waiting for a pipe might never end.
   if (!statSync(beside).isFile()) throw checkpointError(`${beside} is no file`)
   const file = openSync(beside, 'r')
   try {
@@ -146,7 +145,7 @@ async function readWithExternalData(path: string): Promise<CheckpointState> {
       allow(offset, length)
       const values = new Uint8Array(length)
       for (let done = 0; done < length;) {
-        // A call reads less than 2 GiB.
+        // One call reads less than 2 GiB.
         const count = readSync(file, values, done, Math.min(length - done, 2 ** 30), offset + done)
         if (count === 0) throw checkpointError(`${beside} ends at byte ${offset + done}`)
         done += count
@@ -159,7 +158,7 @@ async function readWithExternalData(path: string): Promise<CheckpointState> {
   }
 }
 
-/** Where the data of a checkpoint are until they have their place. */
+/** The temporary file of a checkpoint's data, before its renaming. */
 function earlyData(path: string, bytes: Uint8Array): string | undefined {
   const tag = dataTagOf(bytes)
   return isTag(tag) ? temporaryName(dataPath(path), tag) : undefined
@@ -169,7 +168,7 @@ function dataPath(path: string): string {
   return `${path}.data`
 }
 
-/** What the name of a `.pbseq` file says of its contents. */
+/** The contents of a `.pbseq` file, as its name tells. */
 type Contents =
   | { readonly kind: 'paramtrain' | 'paramfrozen' | 'custom' }
   | { readonly kind: 'momentum'; readonly group: string; readonly momentum: string }

@@ -1,10 +1,13 @@
-// The numbers of the fields in ONNX Runtime's checkpoint schema. Its tables refer to one another in one direction only,
-// so no file can lead a reader in a circle.
+// The numbers of the fields in ONNX Runtime's checkpoint schema. Its tables refer to one another in one direction
+// only, so no file can lead a reader in a circle.
 
 /** The four bytes after the offset of the root table. */
 export const identifier = 'ODTC'
 
-/** What is written. The genuine runtime 1.19.2 takes no other; 1 differs in nothing that a parameter needs. */
+/**
+ * The version that is written. The genuine runtime 1.19.2 accepts no other. Version 1 differs in nothing that a
+ * parameter needs.
+ */
 export const version = 2
 
 /** The checkpoint itself. */
@@ -19,7 +22,7 @@ export const OptimizerGroup = { name: 0, step: 1, initialLearningRate: 2, states
 export const ParameterState = { name: 0, momentums: 1 } as const
 /** Properties by their type. */
 export const PropertyBag = { ints: 0, floats: 1, strings: 2 } as const
-/** The property with which a checkpoint names the temporary file that its data are in until that has its place. */
+/** The property that names the temporary file of a checkpoint's data until that file has its final name. */
 export const dataTagKey = 'induced-metric.data'
 /** A property of any type. */
 export const Entry = { name: 0, value: 1 } as const

@@ -9,15 +9,16 @@ import { checkpointError } from '@induced-metric/core/adapter'
 import { dataType } from '../proto/dataType.js'
 import type { CheckpointState, OptimizerGroup, Property } from './state.js'
 
-// The optimiser's state in a checkpoint of ONNX Runtime training. Adam's averages m and v are what the genuine runtime
-// calls momentum0 and momentum1 and lie where it looks for them. What it has no place for (counts, the metric's average,
-// the slots of other bases) goes into the property bag, as base64: a genuine runtime hands the bag on unread.
+// The optimiser's state in a checkpoint of ONNX Runtime training. The genuine runtime calls Adam's averages m and v
+// momentum0 and momentum1, and they are stored where it looks for them. State that it has no place for (counts, the
+// metric's average, the slots of other bases) goes into the property bag, as base64. A genuine runtime preserves the
+// bag without reading it.
 
 const prefix = 'induced-metric.'
 const stateKey = `${prefix}state`
 const momentums = { m: 'momentum0', v: 'momentum1' } as const
 
-/** The group the genuine runtime knows. */
+/** The optimiser group of the genuine runtime. */
 export const groupName = 'group0'
 
 function slotKey(slot: string, parameter: string): string {
@@ -34,7 +35,7 @@ function isAdamLike(slots: Readonly<Record<string, TypedArray>>): boolean {
   return Object.keys(slots).sort().join() === 'm,v'
 }
 
-/** What of a checkpoint says how the optimiser stands. */
+/** The parts of a checkpoint that store the optimiser's state. */
 export function optimizerState(
   checkpoint: Checkpoint,
   learningRate: number,
@@ -70,7 +71,7 @@ export function optimizerState(
   return { optimizerGroups, properties }
 }
 
-/** One slot as a checkpoint of its own: that format has the byte order, the element type and a checksum. */
+/** One slot as a checkpoint of its own, because that format has the byte order, the element type and a checksum. */
 function wrapped(checkpoint: Checkpoint, name: string, slot: string, data: TypedArray): Checkpoint {
   const dtype = data.BYTES_PER_ELEMENT === 8 ? 'float64' : 'float32'
   const parameter = { name, shape: [data.length], dtype, steps: 0, slots: { [slot]: data } } as const
@@ -78,10 +79,10 @@ function wrapped(checkpoint: Checkpoint, name: string, slot: string, data: Typed
 }
 
 /**
- * Puts an optimiser where a checkpoint says it stood.
+ * Restores an optimiser from a training checkpoint.
  *
- * @returns whether the checkpoint says anything of it
- * @throws ERR_CHECKPOINT when it is the state of another optimiser, and nothing has changed
+ * @returns whether the checkpoint has a state of the optimiser
+ * @throws ERR_CHECKPOINT if it is the state of another optimiser; nothing has changed then
  */
 export function restoreOptimizer(optimizer: Optimizer, state: CheckpointState): boolean {
   const group = state.optimizerGroups.find(({ name }) => name === groupName) ?? state.optimizerGroups[0]
@@ -110,7 +111,8 @@ export function restoreOptimizer(optimizer: Optimizer, state: CheckpointState): 
     return true
   }
 
-  // Another transformation's, or a genuine runtime's: what Adam keeps is the same under every metric.
+  // The state belongs to another transformation, or to a genuine runtime. Adam's slots are the same under every
+  // metric.
   if (group === undefined || !current.parameters.every(({ slots }) => isAdamLike(slots))) {
     throw checkpointError(
       'the checkpoint holds the state of another optimiser than the one given; give that one, or start it afresh with ' +
@@ -163,6 +165,6 @@ function fromBase64(property: Property): Uint8Array {
     const text = atob(String(property))
     return Uint8Array.from({ length: text.length }, (_, i) => text.charCodeAt(i))
   } catch {
-    throw checkpointError('the checkpoint holds an optimiser state that is no base64')
+    throw checkpointError('the checkpoint holds an optimiser state that is not base64')
   }
 }

@@ -16,23 +16,24 @@ import {
 import { readSequence } from './sequence.js'
 import { readTables, type Table, type TableReader } from './tables.js'
 
-/** What {@link readCheckpoint} needs beside the checkpoint's own bytes. */
+/** Options of {@link readCheckpoint}. */
 export interface ReadCheckpointOptions {
   /**
-   * The file beside the checkpoint (its name with `.data` after it), in which large tensors lie when the checkpoint says
-   * so: its bytes, or a function that reads `length` bytes from `offset`, and throws where there are not as many or where
-   * it has been asked for more than there are in all.
+   * The file beside the checkpoint (its name with `.data` after it), if the checkpoint stores large tensors there:
+   * its bytes, or a function that reads `length` bytes from `offset`. The function throws beyond the end of the file,
+   * or if it is asked for more bytes than there are in all.
    */
   readonly externalData?: Uint8Array | ((offset: number, length: number) => Uint8Array)
 }
 
 /**
  * Reads a checkpoint of ONNX Runtime training: the flatbuffer of versions 1 and 2, or one file of the old form, a
- * sequence of tensors, all of which are then taken for trainable. The bytes may come from anyone; lengths and offsets
- * are checked before anything is allocated.
+ * sequence of tensors, which then all count as trainable. The bytes may come from anyone: lengths and offsets are
+ * checked before anything is allocated.
  *
- * @param bytes the file's contents; nothing of the result is a view of them
- * @throws ERR_CHECKPOINT when the bytes are no checkpoint, truncated, altered, of another version or without values
+ * @param bytes the file's contents; the result does not share memory with them
+ * @throws ERR_CHECKPOINT if the bytes are not a checkpoint, or are truncated, altered, of another version or without
+ *   values
  *
  * @example
  * ```ts
@@ -52,7 +53,7 @@ export function readCheckpoint(bytes: Uint8Array, options: ReadCheckpointOptions
   return { trainable: unique(readSequence(bytes)), frozen: [], optimizerGroups: [], properties: new Map() }
 }
 
-/** The tag of the temporary file in which the values beside a checkpoint are at first, if it names one. */
+/** The tag of the temporary file of the values beside a checkpoint, if the checkpoint names one. */
 export function dataTagOf(bytes: Uint8Array): string | undefined {
   if (identifierOf(bytes) !== identifier) return undefined
   const file = readTables(bytes)
@@ -109,7 +110,7 @@ function readTensor(file: TableReader, table: Table, externalData: ReadExternal 
 
 type ReadExternal = (offset: number, length: number) => Uint8Array
 
-/** Reads external data, each byte once: a small file could name the same large part of it over and over. */
+/** Reads external data, each byte once: a small file could name the same large part again and again. */
 function externalReader({ externalData }: ReadCheckpointOptions): ReadExternal | undefined {
   if (!(externalData instanceof Uint8Array)) return externalData
   const { length: size } = externalData
@@ -121,11 +122,12 @@ function externalReader({ externalData }: ReadCheckpointOptions): ReadExternal |
 }
 
 /**
- * A check of what is read from a file of external data, before it is read.
+ * Creates a check of reads from a file of external data.
  *
- * @param what names the file
+ * @param what names the file in errors
  * @param size its length in bytes
- * @returns a function that throws ERR_CHECKPOINT for a part beyond the end, or once the parts are longer than the file
+ * @returns a function that throws ERR_CHECKPOINT for a part beyond the end, or once the parts add up to more than the
+ *   file
  */
 export function allowance(what: string, size: number): (offset: number, length: number) => void {
   let left = size
@@ -145,12 +147,12 @@ function readExternal(
 ): Uint8Array {
   if (data === undefined) {
     throw checkpointError(
-      `the values of ${show(name)} lie in a file beside the checkpoint, named like it with .data after it: pass it as externalData`,
+      `the values of ${show(name)} are stored in a file beside the checkpoint, named like it with .data after it: pass it as externalData`,
     )
   }
   const start = Number(offset)
   if (!Number.isSafeInteger(start + length))
-    throw checkpointError(`the values of ${show(name)} lie at an impossible place`)
+    throw checkpointError(`the values of ${show(name)} are at an impossible offset`)
   return data(start, length)
 }
 
@@ -193,7 +195,7 @@ function nameOf(file: TableReader, table: Table, field: number): string {
   return name
 }
 
-/** The entries themselves, whose names are all different. */
+/** Returns the entries after checking that their names differ. */
 function unique<T extends { readonly name: string }>(entries: readonly T[]): readonly T[] {
   const seen = new Set<string>()
   for (const { name } of entries) {

@@ -7,13 +7,13 @@ import { coded } from '../errors.js'
 import { checkpointError, show } from '@induced-metric/core/adapter'
 import { asCheckpointError } from './elements.js'
 
-// The old form of a checkpoint, as ONNX Runtime 1.13 and 1.14 wrote it: per kind of thing a file of protobuf messages, as
-// a count, then each message's length and the message; count and lengths as varints.
+// The old form of a checkpoint, as ONNX Runtime 1.13 and 1.14 wrote it: one file of protobuf messages per kind of
+// content. It starts with a count; then each message follows its length. Count and lengths are varints.
 
 /**
  * Reads the tensors of a `.pbseq` file.
  *
- * @throws ERR_CHECKPOINT when it is none, truncated or altered
+ * @throws ERR_CHECKPOINT if it is another kind of file, truncated or altered
  */
 export function readSequence(bytes: Uint8Array): NamedTensor[] {
   return readMessages(bytes).map(toTensor)
@@ -22,7 +22,7 @@ export function readSequence(bytes: Uint8Array): NamedTensor[] {
 /**
  * Reads a `.pbseq` file of properties: tensors of one float, int64 or string.
  *
- * @throws ERR_CHECKPOINT when it is none, truncated or altered
+ * @throws ERR_CHECKPOINT if it is another kind of file, truncated or altered
  */
 export function readPropertySequence(bytes: Uint8Array): Map<string, Property> {
   const properties = new Map<string, Property>()
@@ -41,7 +41,7 @@ function readMessages(bytes: Uint8Array): TensorProto[] {
     for (let scale = 1; ; scale *= 128) {
       const byte = bytes[at++]
       if (byte === undefined || scale > 2 ** 28) {
-        throw checkpointError('these bytes are no checkpoint: neither ODTC nor a sequence of tensors')
+        throw checkpointError('these bytes are not a checkpoint: neither ODTC nor a sequence of tensors')
       }
       value += (byte & 127) * scale
       if (byte < 128) return value
@@ -53,7 +53,7 @@ function readMessages(bytes: Uint8Array): TensorProto[] {
     const length = varint()
     if (at + length > bytes.length) {
       throw checkpointError(
-        `the checkpoint is truncated, or none: tensor ${index + 1} of ${count} has ${length} bytes, ${bytes.length - at} are left`,
+        `the checkpoint is truncated, or not one: tensor ${index + 1} of ${count} has ${length} bytes, ${bytes.length - at} are left`,
       )
     }
     messages.push(decode(bytes.subarray(at, at + length), index))
@@ -61,14 +61,14 @@ function readMessages(bytes: Uint8Array): TensorProto[] {
   }
   if (at === bytes.length) return messages
   throw checkpointError(
-    `the checkpoint is altered, or none: ${bytes.length - at} bytes after the last of ${count} tensors`,
+    `the checkpoint is altered, or not one: ${bytes.length - at} bytes after the last of ${count} tensors`,
   )
 }
 
 function decode(bytes: Uint8Array, index: number): TensorProto {
   let message: TensorProto
   try {
-    // A Node Buffer is not to be had: its slices would be views.
+    // Not as a Node Buffer, whose slices would be views.
     const plain = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length)
     message = fromBinary(TensorProtoSchema, plain)
   } catch (error) {
@@ -82,7 +82,7 @@ function toTensor(message: TensorProto): NamedTensor {
   const { name } = message
   if (message.externalData.length > 0) {
     throw checkpointError(
-      `tensor ${show(name)} lies in another file, which this form of checkpoint has no place for`,
+      `tensor ${show(name)} is stored in another file, which this form of checkpoint does not support`,
     )
   }
   return asCheckpointError(name, () => readTensor(message))

@@ -17,12 +17,12 @@ export interface OptimizerGroup {
 }
 
 /**
- * What a property bag can hold: a bigint is an int64, a number a float, a string a string. That is how the format keeps
- * the three apart.
+ * A value in a property bag: a bigint is an int64, a number a float, a string a string. The format tells the three
+ * apart in this way.
  */
 export type Property = bigint | number | string
 
-/** What a checkpoint of ONNX Runtime training holds. */
+/** The contents of a checkpoint of ONNX Runtime training. */
 export interface CheckpointState {
   readonly trainable: readonly NamedTensor[]
   readonly frozen: readonly NamedTensor[]

@@ -4,7 +4,7 @@ import { checkpointError } from '@induced-metric/core/adapter'
 export interface Table {
   readonly at: number
   readonly directory: number
-  /** Bytes of the directory. */
+  /** The directory's length in bytes. */
   readonly length: number
 }
 

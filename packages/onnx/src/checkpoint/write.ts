@@ -18,15 +18,15 @@ import {
 
 // Offsets within a flatbuffer have 31 bits.
 const largest = 2 ** 31 - 1
-/** What is left is for names, and for the optimiser's state of small parts of a large model. */
+/** The rest is for names, and for the optimiser's state of small parts of a large model. */
 const largestInline = 2 ** 31 - 2 ** 26
 const page = 4096
 
 /**
- * Writes a checkpoint of ONNX Runtime training, version 2, which the genuine runtime loads, too.
+ * Writes a checkpoint of ONNX Runtime training in version 2 of the format, which the genuine runtime loads, too.
  *
  * @returns the file's contents
- * @throws ERR_SHAPE when a tensor's data are not what its dims and type say; ERR_OPTION for a name used twice;
+ * @throws ERR_SHAPE if a tensor's data do not match its dims and type; ERR_OPTION for a name used twice;
  *   ERR_NOT_SUPPORTED for more than 2 GB
  *
  * @example
@@ -43,17 +43,17 @@ export function writeCheckpoint(state: CheckpointState): Uint8Array {
   return write(state, undefined)
 }
 
-/** A checkpoint whose parameters' values lie in a file beside it. */
+/** A checkpoint whose parameter values are stored in a file beside it. */
 export interface SplitCheckpoint {
   readonly checkpoint: Uint8Array
-  /** What goes into the other file, and where. */
+  /** The bytes of the other file, and their offsets. */
   readonly external: readonly { readonly offset: number; readonly data: TensorData }[]
 }
 
 /**
- * As {@link writeCheckpoint}, with the parameters' values for a file of their own, so that they may be over 2 GB.
+ * Like {@link writeCheckpoint}, but with the parameter values for a file of their own, so that they may exceed 2 GB.
  *
- * @param tag that of the temporary file in which they are at first
+ * @param tag the tag of the temporary file that they are written to first
  * @throws as `writeCheckpoint`; ERR_NOT_SUPPORTED for more than 2 GB of the optimiser's state
  */
 export function splitCheckpoint(state: CheckpointState, tag: string): SplitCheckpoint {
@@ -61,7 +61,7 @@ export function splitCheckpoint(state: CheckpointState, tag: string): SplitCheck
   let end = 0
   const properties = new Map([...state.properties, [dataTagKey, tag]])
   const checkpoint = write({ ...state, properties }, (data) => {
-    // At the start of a page, so that the file can be mapped into memory.
+    // Each starts at a page boundary, so that the file can be mapped into memory.
     const offset = Math.ceil(end / page) * page
     external.push({ offset, data })
     end = offset + data.byteLength
@@ -70,7 +70,7 @@ export function splitCheckpoint(state: CheckpointState, tag: string): SplitCheck
   return { checkpoint, external }
 }
 
-/** Whether the values of the parameters are too many for one file. */
+/** Whether the parameter values are too many for one file. */
 export function isLargeCheckpoint({ trainable, frozen }: CheckpointState): boolean {
   return [...trainable, ...frozen].reduce((total, { data }) => total + data.byteLength, 0) > largestInline
 }
@@ -101,7 +101,7 @@ function write(state: CheckpointState, place: Place | undefined): Uint8Array {
   return builder.asUint8Array().slice()
 }
 
-/** Bytes enough for the whole, so that the builder need not grow, which copies. */
+/** Bytes that suffice for the whole, so that the builder need not grow, which copies. */
 function estimate(
   { trainable, frozen, optimizerGroups, properties }: CheckpointState,
   isSplit: boolean,

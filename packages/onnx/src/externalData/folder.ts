@@ -2,13 +2,13 @@ import { allocated, reasonOf } from '../errors.js'
 import { unreadable } from './location.js'
 import type { ExternalData } from './resolve.js'
 
-/** A call reads less than 2 GiB. */
+/** One call reads less than 2 GiB. */
 const mostAtOnce = 2 ** 30
 
 /**
- * Reads parts of files in the folder of a model. Symbolic links are followed, but what they lead to must lie in the same
- * folder; where the model's own path is a link, in that of the file it leads to, as in the caches of model hubs. Only
- * plain files are opened.
+ * Reads parts of files in the folder of a model. It follows symbolic links, but their target must be in the same
+ * folder. If the model's own path is a link, that folder is the one of the linked file, as in the caches of model
+ * hubs. It opens plain files only.
  */
 export function externalDataBeside(model: string | URL): ExternalData {
   return async (location, offset, length) => {
@@ -22,7 +22,7 @@ export function externalDataBeside(model: string | URL): ExternalData {
       action.catch((error: unknown) => {
         throw unreadable(location, reasonOf(error), { cause: error })
       })
-    // Of one file Windows has several streams, and devices in every folder.
+    // On Windows a file can have several streams, and every folder has devices.
     if (process.platform === 'win32' && /:|(^|[\\/])(con|prn|aux|nul|com\d|lpt\d)(\.|$)/i.test(location))
       throw unreadable(location, 'it is no plain file')
     const real = await attempt(realpath(paths.join(folder, location)))
@@ -32,9 +32,9 @@ export function externalDataBeside(model: string | URL): ExternalData {
       return relative !== '' && !/^\.\.($|[\\/])/.test(relative) && !paths.isAbsolute(relative)
     })
     if (!isWithin) throw unreadable(location, 'it leads out of the folder of the model')
-    // Pipes and devices are not so much as opened: that alone may wait for ever, or do something.
+    // Pipes and devices are not even opened: that alone may wait forever, or have an effect.
     if (!(await attempt(lstat(real))).isFile()) throw unreadable(location, 'it is no plain file')
-    // Windows lacks the last two, which then count nothing.
+    // Windows lacks the last two flags, which are undefined there and add nothing.
     const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants
     const file = await attempt(open(real, O_RDONLY | O_NOFOLLOW | O_NONBLOCK))
     try {

@@ -1,15 +1,15 @@
 import type { InducedMetricError } from '@induced-metric/core'
 import { optionError } from '@induced-metric/core/adapter'
 
-/** What a tensor says of the file that its values lie in. */
+/** A part of an external file that holds the values of a tensor. */
 export interface Extract {
   readonly location: string
   readonly offset: number
-  /** Bytes. */
+  /** In bytes. */
   readonly length: number
 }
 
-/** The error for values in a file that cannot be had. */
+/** Creates the error for external values that cannot be read. */
 export function unreadable(
   location: string,
   reason: string,
@@ -19,17 +19,17 @@ export function unreadable(
   return optionError(`external data ${JSON.stringify(shown)}: ${reason}`, options)
 }
 
-/** Roots, parents, drives, servers and schemes: what names a place outside a folder on some system. */
+/** Roots, parents, drives, servers and schemes: each leads out of a folder on some system. */
 const outside = [/^[\\/]/, /(^|[\\/])\.\.([\\/]|$)/, /^[a-zA-Z]:/, /^[a-zA-Z][\w+.-]*:[\\/]/, /^file:/i, /\0/]
 
 /**
- * Checks where a tensor says its values lie. A file must not make us read another than those beside it, so that only
- * relative paths within the folder of the model pass, whatever the system and whoever reads them.
+ * Checks the location of a tensor's external values. A model must not make us read any file but those beside it. So
+ * only relative paths within the model's folder pass, on every system and for every reader.
  *
  * @param place names the tensor in errors
- * @throws ERR_OPTION
+ * @throws ERR_OPTION for any other path
  */
 export function checkLocation(location: string, place: string): void {
   if (location !== '' && !outside.some((pattern) => pattern.test(location))) return
-  throw unreadable(location, `the values of ${place} must lie in the folder of the model, by a relative path`)
+  throw unreadable(location, `the values of ${place} must be in the folder of the model, at a relative path`)
 }

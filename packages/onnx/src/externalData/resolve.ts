@@ -7,7 +7,10 @@ import { tensorsOf } from '../proto/tensors.js'
 import { own } from '../own.js'
 import { checkLocation, unreadable, type Extract } from './location.js'
 
-/** The content of files of external data by their location, as the model has it; or a function that reads a part. */
+/**
+ * The contents of external data files by their location, as the model spells it; or a function that reads a part of
+ * one.
+ */
 export type ExternalData =
   | Readonly<Record<string, Uint8Array>>
   | ((location: string, offset: number, length: number) => Uint8Array | Promise<Uint8Array>)
@@ -16,14 +19,15 @@ export type ExternalData =
 const places = { inside: 0, outside: 1 } as const
 
 /**
- * Reads the values that a model has in other files, wherever in it a tensor stands. Nothing else reads such files, and the
- * runtime never gets to see a model that names one.
+ * Reads the values that a model stores in other files, wherever the tensor is in the model. Nothing else reads such
+ * files, and the runtime never sees a model that names one.
  *
  * @param model its tensors get their values
- * @param source where they come from; without one a model that has any is an error, and nothing is read
+ * @param source the files. Without it a model with external values is an error, and nothing is read
  * @param what names the model in errors
- * @param option what else can be done, in words that go on the sentence
- * @throws ERR_OPTION for values that are missing, outside the model's folder, or not where the tensor says
+ * @param option another way out, as the end of the error's sentence
+ * @throws ERR_OPTION for values that are missing, outside the model's folder, or not at the position that the tensor
+ *   gives
  */
 export async function resolveExternalData(
   model: ModelProto,
@@ -35,7 +39,7 @@ export async function resolveExternalData(
     if (!isOutside(tensor, place)) continue
     if (source === undefined) {
       throw optionError(
-        `the values of ${place} lie in a file beside ${what}: give ${what} by its path${option}`,
+        `the values of ${place} are stored in a file beside ${what}: give ${what} by its path${option}`,
       )
     }
     const extract = extractOf(tensor, place)
@@ -53,15 +57,15 @@ export async function resolveExternalData(
 export function refuseExternalData(model: ModelProto, what: string): void {
   for (const { tensor, place } of tensorsOf(model)) {
     if (!isOutside(tensor, place)) continue
-    throw optionError(`${what}: the values of ${place} lie in another file, and were not read`)
+    throw optionError(`${what}: the values of ${place} are stored in another file, and were not read`)
   }
 }
 
 function isOutside({ dataLocation }: TensorProto, place: string): boolean {
-  // What was put together by hand may lack the field.
+  // A message that was put together by hand may lack the field.
   if ((dataLocation ?? places.inside) === places.inside) return false
   if (dataLocation === places.outside) return true
-  throw optionError(`${place} says that its values lie at ${dataLocation}, which is no place`)
+  throw optionError(`${place} gives ${dataLocation} as the location of its values, which is not one`)
 }
 
 function extractOf(tensor: TensorProto, place: string): Extract {
@@ -89,7 +93,10 @@ async function read(extract: Extract, source: ExternalData): Promise<Uint8Array>
   if (typeof source === 'function') {
     const bytes: unknown = await source(location, offset, length)
     if (bytes instanceof Uint8Array && bytes.length === length) return bytes
-    const given = bytes instanceof Uint8Array ? `${bytes.length} bytes` : `no Uint8Array but ${typeof bytes}`
+    const given =
+      bytes instanceof Uint8Array
+        ? `${bytes.length} bytes`
+        : `externalData must give a Uint8Array, gave ${typeof bytes}`
     throw unreadable(location, `${length} bytes were asked for, and externalData gave ${given}`)
   }
   const bytes = own(source, location)

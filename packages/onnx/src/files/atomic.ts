@@ -1,18 +1,18 @@
 import { optionError, show } from '@induced-metric/core/adapter'
 
-// How the name of a file ends while it is being written.
+// The end of a file's name while it is being written.
 const suffix = '.tmp'
-/** Systems write less than 2 GB in one call. */
+/** Some systems write less than 2 GB in one call. */
 const mostAtOnce = 2 ** 30
 
-/** Bytes for given places in a file; in between there are zeros. */
+/** Bytes at given offsets of a file; the gaps are zeros. */
 export type Parts = readonly { readonly offset: number; readonly bytes: Uint8Array }[]
 
 /**
- * Writes a file so that, whatever happens in between, either the old contents or the new are there and whole: to a
- * temporary file in the same folder, which is synced to the disk and then renamed.
+ * Writes a file so that, whatever happens, either the old or the new contents are there and complete: it writes a
+ * temporary file in the same folder, syncs it to the disk and then renames it.
  *
- * @param path where the file belongs; its folder must exist
+ * @param path the file; its folder must exist
  * @param bytes its contents
  */
 export async function writeFileAtomically(path: string, bytes: Uint8Array): Promise<void> {
@@ -21,17 +21,17 @@ export async function writeFileAtomically(path: string, bytes: Uint8Array): Prom
   await moveTemporary(temporary, path).catch((error: unknown) => discard(temporary, error))
 }
 
-/** Tells one temporary file of a path from another. */
+/** Creates a tag that tells one temporary file of a path from another. */
 export function createTag(): string {
   return `${process.pid}-${Math.random().toString(36).slice(2, 10)}`
 }
 
-/** Whether a text can be a tag: then it names no folder. */
+/** Whether a text can be a tag. A tag contains no path separator, so it cannot name a folder. */
 export function isTag(text: unknown): text is string {
   return typeof text === 'string' && /^\d+-[a-z0-9]+$/.test(text)
 }
 
-/** Where the contents of a path are before they have their place. */
+/** The name of a file while its contents are being written. */
 export function temporaryName(path: string, tag: string): string {
   if (typeof path !== 'string') {
     throw optionError(`a path must be a string, given ${show(path)}`)
@@ -39,7 +39,7 @@ export function temporaryName(path: string, tag: string): string {
   return `${path}.${tag}${suffix}`
 }
 
-/** Writes a new file, which is then on the disk, or is not there where that fails. */
+/** Writes a new file and syncs it to the disk. If that fails, the file is removed. */
 export async function writeTemporary(temporary: string, parts: Parts): Promise<void> {
   const { open } = await import('node:fs/promises')
   const file = await open(temporary, 'wx')
@@ -60,25 +60,25 @@ export async function writeTemporary(temporary: string, parts: Parts): Promise<v
   }
 }
 
-/** Gives a file its name, which is then on the disk, too. */
+/** Renames a temporary file to its final name, and syncs the name to the disk, too. */
 export async function moveTemporary(temporary: string, path: string): Promise<void> {
   const { open, rename } = await import('node:fs/promises')
   const paths = await import('node:path')
   await rename(temporary, path)
-  // The new name itself lies in the folder. Windows cannot sync one, and need not.
+  // The new name is stored in the folder. Windows cannot sync a folder, and need not.
   const folder = await open(paths.dirname(path), 'r').catch(() => undefined)
   await folder?.sync().catch(() => {})
   await folder?.close().catch(() => {})
 }
 
-/** Removes a temporary file, and throws what made it useless. */
+/** Removes a temporary file, and throws the error that made it useless. */
 export async function discard(temporary: string, error: unknown): Promise<never> {
   const { unlink } = await import('node:fs/promises')
   await unlink(temporary).catch(() => {})
   throw error
 }
 
-/** The temporary files of a path: what processes that were killed have left. */
+/** The temporary files of a path that killed processes have left behind. */
 export async function leftovers(path: string): Promise<readonly string[]> {
   const { readdir } = await import('node:fs/promises')
   const paths = await import('node:path')

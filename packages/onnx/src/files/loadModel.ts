@@ -4,13 +4,13 @@ import { resolveExternalData, type ExternalData } from '../externalData/resolve.
 import { readModel, type Model } from '../proto/model.js'
 
 /**
- * Reads a model, with the values that it has in files beside it. Those are read only for a model that is given by its
- * path; of bytes and of what is fetched nobody knows where they come from.
+ * Reads a model, with the values that are stored in files beside it. Those are read only for a model that is given by
+ * its path: the origin of bytes and of a fetched model is unknown.
  *
  * @param what names the model in errors
- * @param externalData in place of such files
- * @param option as of {@link resolveExternalData}
- * @throws ERR_OPTION for what is no model, or external data that are missing, too short or outside the model's folder
+ * @param externalData replaces such files
+ * @param option as in {@link resolveExternalData}
+ * @throws ERR_OPTION if it is not a model, or its external data are missing, too short or outside the model's folder
  */
 export async function loadModel(
   given: Artifact,

@@ -1,13 +1,14 @@
 import { InducedMetricError, type ErrorCode } from '@induced-metric/core'
 import { coded } from '../errors.js'
 
-/** A file: its content, or where it lies. */
+/** A file: its contents, its path or its URL. */
 export type Artifact = Uint8Array | string | URL
 
 /**
- * The content of a file. In Node a string is a path, or a URL that starts with `http:` or `https:`; in a page, a URL.
+ * Reads a file. In Node a string is a path, or a URL that starts with `http:` or `https:`; in a page, a URL.
  *
- * @param what names it in errors, whose code is `code`
+ * @param what names the file in errors
+ * @param code the code of those errors
  */
 export async function readArtifact(artifact: Artifact, what: string, code: ErrorCode): Promise<Uint8Array> {
   if (artifact instanceof Uint8Array) return artifact
@@ -30,7 +31,7 @@ export async function readArtifact(artifact: Artifact, what: string, code: Error
   }
 }
 
-/** Whether a file is fetched rather than read: always in a page. */
+/** Whether a file is fetched rather than read from disk. In a page it always is. */
 export function isRemote(artifact: string | URL): boolean {
   const isNode = typeof process === 'object' && process.versions?.node !== undefined
   return !isNode || /^https?:/i.test(String(artifact))

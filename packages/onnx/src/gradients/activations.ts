@@ -2,7 +2,7 @@ import { floatOf, stringOf } from '../proto/attribute.js'
 import type { GradientContext, GradientRule } from './context.js'
 import { elementwise, giveReduced, type Elementwise } from './elementwise.js'
 
-/** A rule for a gradient operator of the training build that takes dY and X, with the attributes named. */
+/** A rule that uses a gradient operator of the training build on dY and X, with the attributes named. */
 function ofInput(opType: string, attribute?: readonly [name: string, otherwise: number]): GradientRule {
   return elementwise(({ dY, x, context: { emit, node } }) => {
     if (attribute === undefined) return emit(opType, [dY, x])
@@ -11,7 +11,7 @@ function ofInput(opType: string, attribute?: readonly [name: string, otherwise: 
   })
 }
 
-/** The same with dY and Y. */
+/** The same on dY and Y. */
 function ofOutput(opType: string): GradientRule {
   return elementwise(({ dY, y, context: { emit } }) => emit(opType, [dY, y]))
 }
@@ -22,12 +22,12 @@ function exponential({ x, unary, mul, real, context }: Elementwise, scale = 1): 
   return unary('Exp', scale === 1 ? below : mul(below, real(scale)))
 }
 
-/** x·σ(αx), whose α defaults differently in its two forms. */
+/** x·σ(αx). The default of α differs between its two forms. */
 function swish(otherwise: number): GradientRule {
   return ofInput('com.microsoft:QuickGeluGrad', ['alpha', otherwise])
 }
 
-/** A Gelu of X + bias, whose two operands have the same gradient but for the bias's stretching. */
+/** A Gelu of X + bias. Both operands have the same gradient, except that the bias was broadcast. */
 function biased(context: GradientContext, opType: string): void {
   const dY = context.requiredGradient(0)
   const dX = context.emit(opType, [dY, context.required(0), context.required(1)])
@@ -35,7 +35,7 @@ function biased(context: GradientContext, opType: string): void {
   giveReduced(context, 1, () => dX)
 }
 
-/** Rules of activations. At a kink the slope is that of PyTorch: the one of the left side, unless said otherwise. */
+/** Rules of activations. At a kink the slope is PyTorch's: that of the left side, unless a rule says otherwise. */
 export const activations: Readonly<Record<string, GradientRule>> = {
   Relu: ofOutput('com.microsoft:ReluGrad'),
   /** The signs of X and Y agree unless α is negative. */
@@ -75,7 +75,7 @@ export const activations: Readonly<Record<string, GradientRule>> = {
     const denominator = add(real(1), unary('Abs', x))
     return div(dY, mul(denominator, denominator))
   }),
-  /** 0 where it is flat, the ends included. */
+  /** 0 on the flat parts, ends included. */
   HardSigmoid: elementwise(({ dY, y, is, where, mul, real, context: { emit, node } }) => {
     const isSloped = emit('And', [is('Greater', y, real(0)), is('Less', y, real(1))])
     return where(isSloped, mul(dY, real(floatOf(node, 'alpha', 0.2))), real(0))

@@ -2,7 +2,7 @@ import { operationsOf, type Operations } from '../rewrite/operations.js'
 import type { GradientContext, GradientRule } from './context.js'
 import { elementwise, giveReduced } from './elementwise.js'
 
-/** The operations of a rule, its operands, its result and the result's gradient. */
+/** The operations of a rule, its operands, its result and the gradient of the result. */
 function operandsOf(context: GradientContext): Operations & { a: string; b: string; y: string; dY: string } {
   const [a, b] = [context.required(0), context.required(1)]
   const operations = operationsOf(context, context.realTypeOf(a))
@@ -10,8 +10,8 @@ function operandsOf(context: GradientContext): Operations & { a: string; b: stri
 }
 
 /**
- * y = xᵉ: dX = e·xᵉ⁻¹·dY, dE = y·ln x·dY. Where they would be 0·∞ they are 0, as PyTorch has them: dX at e = 0, dE at x = 0
- * with e ≥ 0. For a negative base dE is not a number.
+ * y = xᵉ: dX = e·xᵉ⁻¹·dY, dE = y·ln x·dY. Where they would be 0·∞ they are 0, as in PyTorch: dX at e = 0, dE at x = 0
+ * with e ≥ 0. For a negative base dE is NaN.
  */
 function pow(context: GradientContext): void {
   const { emit, wants, constantOf, realTypeOf, typeOf } = context
@@ -20,7 +20,7 @@ function pow(context: GradientContext): void {
   const type = realTypeOf(x)
   const zero = real(0)
   const exponent = typeOf(given).dataType === type ? given : emit('Cast', [given], { to: type })
-  // An exponent that is trained is no constant, although the model holds its first value.
+  // A trained exponent is not a constant, although the model holds its first value.
   const constant = wants(1) ? undefined : constantOf(given)
   giveReduced(context, 0, () => {
     if (constant?.length === 1 && constant[0] === 2) return mul(dY, mul(real(2), x))
@@ -35,8 +35,8 @@ function pow(context: GradientContext): void {
 }
 
 /**
- * The gradient of the largest or the smallest goes to the operand that is it; operands that tie share it equally, as in
- * ONNX Runtime and PyTorch.
+ * The gradient of the largest or smallest operand goes to that operand. Tied operands share it equally, as in ONNX
+ * Runtime and PyTorch.
  */
 function extremum(context: GradientContext): void {
   const { node, emit, wants, required, realTypeOf } = context
@@ -55,8 +55,8 @@ function extremum(context: GradientContext): void {
 }
 
 /**
- * y = min(max(x, low), high): dX = dY within the bounds and on them, as in ONNX Runtime and PyTorch; the gradient of a bound
- * is that of the elements that it replaces (high where low > high).
+ * y = min(max(x, low), high): dX = dY within the bounds and on them, as in ONNX Runtime and PyTorch. The gradient of
+ * a bound is that of the elements that it replaces (those of high where low > high).
  */
 function clip(context: GradientContext): void {
   const { emit, give, wants, required, input, reduceTo, saved } = context
@@ -108,7 +108,7 @@ export const arithmetic: Readonly<Record<string, GradientRule>> = {
     const names = context.emitEach('com.microsoft:DivGrad', [dY, a, b], {}, [context.wants(0), true])
     names.forEach((name, i) => name !== undefined && context.give(i, name))
   },
-  /** The remainder of reals: y = a − b·trunc(a/b), and trunc(a/b) = (a − y)/b but for rounding. */
+  /** The remainder of reals: y = a − b·trunc(a/b). Up to rounding, trunc(a/b) = (a − y)/b. */
   Mod(context) {
     const { a, b, y, dY, sub, mul, div, unary } = operandsOf(context)
     giveReduced(context, 0, () => dY)

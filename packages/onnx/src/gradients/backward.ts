@@ -8,15 +8,15 @@ import type { GraphProto, NodeProto, TensorProto } from '../proto/onnx_pb.js'
 import { createGradientContext, isReal, noGradient, ruleOf } from './context.js'
 import { gradients as builtinGradients, type GradientTable } from './table.js'
 
-/** What gradients are wanted. */
+/** A request for gradients. */
 export interface BackwardRequest {
   /** The forward graph, its nodes in order of computation. Rules may add outputs to its nodes. */
   readonly graph: GraphProto
-  /** What is known of its values. What is known of gradients is added. */
+  /** The known types of its values. Those of gradients are added. */
   readonly types: ValueTypes
   /** The version of ONNX's operators that the graph uses, at least 13. */
   readonly opset: number
-  /** Gradients that are given: by the value whose they are. */
+  /** Seed gradients, keyed by the value they belong to. */
   readonly seeds: ReadonlyMap<string, string>
   /** The values whose gradients are wanted. */
   readonly wanted: readonly string[]
@@ -25,20 +25,20 @@ export interface BackwardRequest {
 
 /** A graph's gradients. */
 export interface Backward {
-  /** The nodes that compute them, to stand after those of the forward graph. */
+  /** The nodes that compute them, to be placed after those of the forward graph. */
   readonly nodes: readonly NodeProto[]
   readonly constants: readonly TensorProto[]
-  /** The gradients by the values whose they are; those that the seeds do not depend on are missing. */
+  /** Gradients, keyed by the value they belong to. Values that the seeds do not depend on are missing. */
   readonly gradients: ReadonlyMap<string, string>
   /** The values of the forward graph that have gradients. */
   readonly reached: ReadonlySet<string>
 }
 
 /**
- * Walks a graph in reverse, from values whose gradients are given to those whose gradients are wanted.
+ * Walks a graph in reverse, from the values with seed gradients to those whose gradients are wanted.
  *
- * @throws ERR_NOT_SUPPORTED for a node on the way that has no rule, naming what it keeps from having a gradient; and for
- *   a node that its rule cannot handle
+ * @throws ERR_NOT_SUPPORTED for a node on the way that has no rule, naming the parameter that it keeps from training;
+ *   and for a node that its rule cannot handle
  */
 export function addGradients(request: BackwardRequest): Backward {
   const { graph, types, opset, seeds, table = builtinGradients } = request
@@ -112,7 +112,7 @@ export function addGradients(request: BackwardRequest): Backward {
   }
 }
 
-/** What a rule refuses, with the parameter that is not trained for it. */
+/** Adds the parameter that a refused node keeps from training to the error. */
 function blocking(error: unknown, parameter: string): unknown {
   if (!(error instanceof InducedMetricError) || error.code !== 'ERR_NOT_SUPPORTED') return error
   const reason = error.message.slice(`${error.code}: `.length)
@@ -162,7 +162,7 @@ function checkRules(
   )
 }
 
-/** Gives gradients the names that ONNX Runtime gives them, `<value>_grad`, by renaming what rules have made. */
+/** Renames gradients as ONNX Runtime names them, `<value>_grad`. */
 function nameGradients(made: ReadonlyMap<string, string>, emitted: Emitted): Map<string, string> {
   const outputs = new Set(emitted.nodes.flatMap(({ output }) => output))
   const renamed = new Map<string, string>()
@@ -170,7 +170,7 @@ function nameGradients(made: ReadonlyMap<string, string>, emitted: Emitted): Map
   for (const [value, gradient] of made) {
     if (gradient === `${value}_grad`) {
       named.set(value, gradient)
-      // It has its name and may be the gradient of another value, too.
+      // It has its name already, and may also be the gradient of another value.
       renamed.set(gradient, gradient)
       continue
     }

@@ -7,35 +7,38 @@ import type { Attributes } from '../proto/node.js'
 import type { NodeProto } from '../proto/onnx_pb.js'
 import { own } from '../own.js'
 
-/** What a gradient rule works with: a node of the forward graph, and nodes to add to the backward one. */
+/** The tools of a gradient rule: a node of the forward graph, and functions that add nodes to the backward one. */
 export interface GradientContext extends LoweringContext {
   /**
-   * The gradient of the loss with respect to an output, in its shape and type; `undefined` where the loss does not depend
-   * on it. At least one output has one.
+   * The gradient of the loss with respect to an output, in its shape and type; `undefined` if the loss does not
+   * depend on that output. At least one output has one.
    */
   readonly gradient: (output: number) => string | undefined
-  /** As `gradient`, for an output that must have one. Throws ERR_NOT_SUPPORTED naming the node otherwise. */
+  /** Like `gradient`, for an output that must have one. Otherwise it throws ERR_NOT_SUPPORTED naming the node. */
   readonly requiredGradient: (output: number) => string
-  /** Whether the gradient of an input is wanted: it leads to a trainable parameter, and is of a real type. */
+  /** Whether the gradient of an input is wanted: the input leads to a trainable parameter and has a real type. */
   readonly wants: (input: number) => boolean
   /**
-   * Gives the gradient of an input, in the input's own shape and type: once for each input that is wanted. What is given
-   * for other inputs is ignored.
+   * Gives the gradient of an input, in the input's shape and type, once per wanted input. Gradients of other inputs
+   * are ignored.
    */
   readonly give: (input: number, gradient: string) => void
   /**
-   * The name of an output of the node in the training graph, which is added to the node where it leaves the output out: a
-   * mask, indices, saved statistics.
+   * The name of an output of the node in the training graph. If the node leaves it out, it is added: a mask, indices,
+   * saved statistics.
    *
-   * @param type what is known of it, where the forward model had no such value
+   * @param type its known type, if the forward model had no such value
    */
   readonly saved: (output: number, type?: ValueType) => string
-  /** Says what is known of a value that the rule has made: to the lowering, and to kernels that take extents from the file. */
+  /**
+   * Records the type of a value that the rule has made, for the lowering and for kernels that take extents from the
+   * file.
+   */
   readonly describe: (name: string, type: ValueType) => string
   /**
-   * Adds a node with several outputs, of which some are wanted.
+   * Adds a node with several outputs, some of which are wanted.
    *
-   * @returns the name of each that is
+   * @returns the name of each wanted output
    */
   readonly emitEach: (
     opType: string,
@@ -44,26 +47,28 @@ export interface GradientContext extends LoweringContext {
     wanted: readonly boolean[],
   ) => (string | undefined)[]
   /**
-   * Sums a gradient over the axes along which a value had been broadcast, and gives it that value's shape.
+   * Sums a gradient over the axes along which a value was broadcast, and gives it that value's shape.
    *
    * @param gradient has the shape of the broadcast result
    * @param like the value
    * @param broadcast the other operand, or the result
    */
   readonly reduceTo: (gradient: string, like: string, broadcast: string) => string
-  /** The shape of a value as an int64 tensor: a constant where it is known. */
+  /** The shape of a value as an int64 tensor: a constant if it is known. */
   readonly shapeOf: (name: string) => string
-  /** ReduceSum, ReduceMean, ReduceMax and the like, with the axes where this version of the operators has them. */
+  /** Adds ReduceSum, ReduceMean, ReduceMax or a similar operator, with the axes in the form of this opset. */
   readonly reduce: (opType: string, x: string, axes: readonly number[], keepdims?: boolean) => string
 }
 
-/** A rule: gives the gradients of the wanted inputs of a node. */
+/** A gradient rule: gives the gradients of the wanted inputs of a node. */
 export type GradientRule = (context: GradientContext) => void
 
-/** The rule of an operator that has no gradient, or one that is zero wherever it exists: the reverse walk stops there. */
+/**
+ * The rule of an operator that has no gradient, or one that is zero wherever it exists. The reverse walk stops there.
+ */
 export const noGradient: GradientRule = () => undefined
 
-/** The rule for a node, by tables of rules by operator, by domain. */
+/** Finds the rule for a node in tables of rules by operator, by domain. */
 export function ruleOf(
   table: Readonly<Record<string, Readonly<Record<string, GradientRule>>>>,
   { opType, domain }: NodeProto,
@@ -72,14 +77,14 @@ export function ruleOf(
   return rules && own(rules, opType)
 }
 
-/** What the reverse walk knows of a node when it calls the node's rule. */
+/** The state of the reverse walk when it calls a node's rule. */
 export interface GradientScope {
   readonly gradient: (output: number) => string | undefined
   readonly wants: (input: number) => boolean
   readonly give: (input: number, gradient: string) => void
 }
 
-/** Makes the context in which a rule runs. `saved` changes the node. */
+/** Creates the context in which a rule runs. `saved` changes the node. */
 export function createGradientContext(
   node: NodeProto,
   types: ValueTypes,
@@ -139,7 +144,7 @@ export function createGradientContext(
       const axes = from && to && stretchedAxes(from, to)
       if (axes?.length === 0) return gradient
       if (axes) {
-        // Only leading axes that the value does not have: their removal is the reshaping.
+        // Only leading axes are missing from the value, so reshaping removes them.
         const missing = to.length - from.length
         if (missing > 0 && axes.length === missing) return reduce('ReduceSum', gradient, axes, false)
         const reduced = reduce('ReduceSum', gradient, axes)
@@ -156,7 +161,7 @@ export function createGradientContext(
   }
 }
 
-/** Whether a value of this element type can have a gradient; a type that is not known might. */
+/** Whether a value of this element type can have a gradient. An unknown type might. */
 export function isReal(type: number | undefined): boolean {
   return (
     type === undefined ||

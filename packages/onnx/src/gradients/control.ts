@@ -9,7 +9,7 @@ function refused(reason: string): GradientRule {
   return rule
 }
 
-/** Whether a rule is there to say why there is none. */
+/** Whether a rule exists only to say why there is no gradient. */
 export function isRefusal(rule: GradientRule): boolean {
   return refusals.has(rule)
 }
@@ -39,7 +39,7 @@ export const control: Readonly<Record<string, GradientRule>> = {
     }
     const mask = saved(1, { dataType: dataType.bool, shape: typeOf(node.output[0]!).shape })
     const kept = emit('com.microsoft:DropoutGrad', [dY, mask, ratio])
-    // The training build's DropoutGrad scales whether it is training or not.
+    // The training build's DropoutGrad scales even outside training.
     give(0, isTraining ? kept : emit('Where', [training, kept, dY]))
   },
   ...each(

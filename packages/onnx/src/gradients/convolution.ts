@@ -3,7 +3,7 @@ import type { Extent } from '../rewrite/valueTypes.js'
 import { known, reachOf, readWindow, type Window } from '../lowering/window.js'
 import type { GradientContext, GradientRule } from './context.js'
 
-/** The kernel's extents: those of the weights. */
+/** The kernel's extents, which are those of the weights. */
 function kernelOf({ extentsOf, refuse }: GradientContext, w: string): number[] {
   return known(extentsOf(w).slice(2)) ?? refuse(`the shape of its weights ${JSON.stringify(w)} is not known`)
 }
@@ -20,12 +20,16 @@ function attributesOf(window: Window, group: number) {
   return { kernel_shape: kernel, strides, dilations, pads: [...begins, ...ends], group }
 }
 
-/** The pads of `auto_pad` SAME, all axes before and all after, from the extents as values of the graph. */
+/**
+ * The pads of `auto_pad` SAME, first those before and then those after all axes, computed from the extents as values
+ * of the graph.
+ */
 function samePads(context: GradientContext, x: string, window: Window, isUpper: boolean): string {
   const { emit, ints, int } = context
   const { strides, kernel } = window
   const extents = emit('Slice', [emit('Shape', [x]), ints([2]), ints([kernel.length + 2])])
-  // ⌈extent/stride⌉ positions, from the first of which to the end of the last it takes this much.
+  // There are ⌈extent/stride⌉ positions. The windows reach this far from the start of the first to the end of the
+  // last.
   const last = emit('Div', [emit('Sub', [extents, int(1)]), ints(strides)])
   const covered = emit('Add', [emit('Mul', [last, ints(strides)]), ints(reachOf(window))])
   const total = emit('Max', [emit('Sub', [covered, extents]), int(0)])
@@ -35,7 +39,7 @@ function samePads(context: GradientContext, x: string, window: Window, isUpper: 
   return emit('Concat', [ints([0, 0]), begins, ints([0, 0]), ends], { axis: 0 })
 }
 
-/** The sum over all but the channels. */
+/** The sum over all axes but the channels. */
 function biasGradient({ reduce, rankOf }: GradientContext, dY: string, x: string): string {
   return reduce('ReduceSum', dY, [0, ...Array.from({ length: rankOf(x) - 2 }, (_, i) => i + 2)], false)
 }
@@ -48,7 +52,7 @@ interface Convolved {
   readonly group: number
 }
 
-/** dX, dW and dB by ConvGrad. */
+/** Computes dX, dW and dB by ConvGrad. */
 function convGrad(
   context: GradientContext,
   { dY, x, w, window, group }: Convolved,
@@ -57,7 +61,8 @@ function convGrad(
   const { emit, emitEach, ints, describe, typeOf } = context
   if (window.kernel.length > 1 || group === 1)
     return emitEach('com.microsoft:ConvGrad', [dY, x, w], attributesOf(window, group), wanted)
-  // The training build's ConvGrad overruns its memory where one dimension has groups: as rows of an image.
+  // In one dimension with groups, the training build's ConvGrad overruns its memory. So treat the values as rows of
+  // an image.
   const image = (value: string): string => {
     const { dataType, shape } = typeOf(value)
     const extents = shape && [...shape.slice(0, 2), 1, ...shape.slice(2)]
@@ -78,7 +83,7 @@ function convGrad(
   )
 }
 
-/** What ConvTranspose crops from the ends of its result. */
+/** The amounts that ConvTranspose crops from the ends of its result. */
 interface Margins {
   readonly begins: readonly number[]
   readonly ends: readonly number[]
@@ -91,9 +96,9 @@ function marginsOf(context: GradientContext, x: string, window: Window): Margins
   const added = intsOf(node, 'output_padding') ?? zeros
   const automatic = stringOf(node, 'auto_pad', 'NOTSET')
   const reach = reachOf(window)
-  // Some exporters give batch and channels, too.
+  // Some exporters include the batch and the channels.
   const to = (intsOf(node, 'output_shape') ?? []).slice(-kernel.length)
-  // Half of what is too much goes at the beginning, and the larger half but for SAME_UPPER.
+  // Padding is split in half; an odd element goes at the start, except for SAME_UPPER.
   const halves = (totals: readonly number[]): Margins => {
     const begins = totals.map((total) =>
       automatic === 'SAME_UPPER' ? Math.floor(total / 2) : Math.ceil(total / 2),
@@ -142,7 +147,10 @@ export const convolution: Readonly<Record<string, GradientRule>> = {
       (gradient, i) => gradient !== undefined && give(i, gradient),
     )
   },
-  /** A convolution whose input and output have changed places: dX is the convolution of dY, and dW that of Conv with them so. */
+  /**
+   * A transposed convolution is a convolution with input and output swapped: dX is the convolution of dY, and dW is
+   * Conv's with the two swapped.
+   */
   ConvTranspose(context) {
     const { node, emit, give, input, ints, wants, required, requiredGradient } = context
     const [dY, x, w] = [requiredGradient(0), required(0), required(1)]
@@ -152,7 +160,7 @@ export const convolution: Readonly<Record<string, GradientRule>> = {
     if (input(2) !== undefined && wants(2)) give(2, biasGradient(context, dY, x))
     if (!wants(0) && !wants(1)) return
     const { begins, ends } = marginsOf(context, x, plain)
-    // More than the windows reach is cut off: a convolution cannot have negative pads.
+    // Elements beyond the windows are cut off, because a convolution cannot have negative pads.
     const fits = [...begins, ...ends].every((pad) => pad >= 0)
     const window: Window = fits ? { ...plain, begins, ends } : plain
     const source = fits ? dY : emit('Pad', [dY, ints([0, 0, ...begins, 0, 0, ...ends])])

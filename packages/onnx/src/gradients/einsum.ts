@@ -1,7 +1,7 @@
 import { stringOf } from '../proto/attribute.js'
 import type { GradientContext } from './context.js'
 
-/** An equation with a letter for every axis, the ellipses' too. */
+/** An equation with a letter for every axis, including those of ellipses. */
 interface Equation {
   readonly terms: readonly string[]
   readonly result: string
@@ -9,7 +9,7 @@ interface Equation {
 
 const letters = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ'.split('')
 
-/** Reads an equation, of operands with so many axes. */
+/** Parses an equation for operands of the given ranks. */
 function parse({ node, refuse }: GradientContext, ranks: readonly number[]): Equation {
   const equation = stringOf(node, 'equation', '').replace(/\s/g, '')
   const [left = '', right] = equation.split('->')
@@ -30,8 +30,8 @@ function parse({ node, refuse }: GradientContext, ranks: readonly number[]): Equ
 }
 
 /**
- * The gradient of a term is the contraction of the result's gradient with the other terms, to the term's own axes; along
- * those that no other has, it is the same all along. Axes of length 1 that were stretched are summed over.
+ * The gradient of a term is the contraction of the result's gradient with the other terms, to the term's own axes.
+ * Along axes that no other term has, it is constant. Broadcast axes of length 1 are summed over.
  */
 export function einsum(context: GradientContext): void {
   const {

@@ -1,7 +1,7 @@
 import { operationsOf, type Operations } from '../rewrite/operations.js'
 import type { GradientContext, GradientRule } from './context.js'
 
-/** What the gradient of a function of one variable is written from. */
+/** The values and operations that the gradient of a function of one variable is written with. */
 export interface Elementwise extends Operations {
   readonly dY: string
   readonly x: string
@@ -10,7 +10,7 @@ export interface Elementwise extends Operations {
   readonly context: GradientContext
 }
 
-/** A rule for a function of one variable, of each element by itself. */
+/** A rule for an elementwise function of one variable. */
 export function elementwise(gradient: (given: Elementwise) => string): GradientRule {
   return (context) => {
     if (!context.wants(0)) return
@@ -21,7 +21,10 @@ export function elementwise(gradient: (given: Elementwise) => string): GradientR
   }
 }
 
-/** Gives an operand its gradient, made in the shape of the result: summed over the axes along which it was stretched. */
+/**
+ * Gives an operand its gradient from one in the shape of the result: summed over the axes along which the operand was
+ * broadcast.
+ */
 export function giveReduced(context: GradientContext, input: number, make: () => string): void {
   if (!context.wants(input)) return
   context.give(input, context.reduceTo(make(), context.required(input), context.saved(0)))

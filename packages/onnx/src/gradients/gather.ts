@@ -4,7 +4,7 @@ import { intOf } from '../proto/attribute.js'
 import type { GradientContext, GradientRule } from './context.js'
 import { reshapeLike } from './shape.js'
 
-/** The number of elements of a value: a list of one. */
+/** The number of elements of a value, as a list of one. */
 function sizeOf({ emit, ints, typeOf, shapeOf }: GradientContext, x: string): string {
   const extents = known(typeOf(x).shape ?? [undefined])
   return extents
@@ -12,7 +12,7 @@ function sizeOf({ emit, ints, typeOf, shapeOf }: GradientContext, x: string): st
     : emit('ReduceProd', [shapeOf(x)], { keepdims: 1 })
 }
 
-/** dX of elements that were taken from X: dY added up at their positions, which count over all of X. */
+/** dX of elements that were taken from X: dY summed at their positions, which are flat indices into X. */
 export function addUp(context: GradientContext, dY: string, positions: string, x: string): string {
   const { emit, ints, describe, realTypeOf } = context
   const type = { dataType: realTypeOf(x, dY), shape: [undefined] }
@@ -50,7 +50,7 @@ export const gather: Readonly<Record<string, GradientRule>> = {
       give(0, emit('com.microsoft:GatherNDGrad', inputs, { batch_dims: batches }))
     }
   },
-  /** Y is the second value where an index says so and the first elsewhere; the indices have no gradient. */
+  /** Y is the second value where an index says so, and the first elsewhere. The indices have no gradient. */
   OneHot({ node, emit, give, ints, required, requiredGradient, reals, realTypeOf, rankOf, reduce, wants }) {
     if (!wants(2)) return
     const [dY, indices, depth, values] = [requiredGradient(0), required(0), required(1), required(2)]

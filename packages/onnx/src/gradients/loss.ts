@@ -3,15 +3,15 @@ import { readLabels } from '../lowering/loss.js'
 import { zerosOf } from '../lowering/gather.js'
 import type { GradientContext, GradientRule } from './context.js'
 
-/** A number that no label is. */
+/** A number that is never a label. */
 const noLabel = -(2n ** 63n)
 
-/** The weights of the classes: constants of the problem. */
+/** The class weights are constants of the problem, so they cannot be trained. */
 function refuseWeights({ wants, refuse }: GradientContext): void {
   if (wants(2)) refuse('the weights of the classes have no gradient; freeze them')
 }
 
-/** The gradient operator of the training build, on log-probabilities that the forward one saves. */
+/** The gradient operator of the training build, on the log-probabilities that the forward one saves. */
 function softmaxCrossEntropy(context: GradientContext): void {
   const { node, emit, give, gradient, input, required, saved, typeOf } = context
   refuseWeights(context)
@@ -34,7 +34,10 @@ function softmaxCrossEntropy(context: GradientContext): void {
   give(0, parts.length === 1 ? parts[0]! : emit('Sum', parts))
 }
 
-/** y = −Σ weight·X[label] / Σ weight: −weight·dY / Σ weight at the labels, 0 elsewhere. It ignores what it is told to. */
+/**
+ * y = −Σ weight·X[label] / Σ weight, so dX is −weight·dY / Σ weight at the labels and 0 elsewhere. Ignored labels
+ * have weight 0.
+ */
 function negativeLogLikelihood(context: GradientContext): void {
   const { node, emit, give, input, required, requiredGradient, ints, int, realTypeOf, shapeOf } = context
   refuseWeights(context)

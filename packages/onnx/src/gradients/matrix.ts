@@ -3,7 +3,7 @@ import { floatOf, intOf } from '../proto/attribute.js'
 import type { GradientContext, GradientRule } from './context.js'
 import { einsum } from './einsum.js'
 
-/** How a product takes its operands. */
+/** How a product transposes and scales its operands. */
 interface Product {
   readonly transA: boolean
   readonly transB: boolean
@@ -29,8 +29,8 @@ function multiply(
 }
 
 /**
- * The gradients of the operands of Y = α·A′·B′: dA′ = α·dY·B′ᵀ and dB′ = α·A′ᵀ·dY, each written so that what comes out is
- * transposed as its operand is.
+ * The gradients of the operands of Y = α·A′·B′: dA′ = α·dY·B′ᵀ and dB′ = α·A′ᵀ·dY, each written so that the result is
+ * transposed like its operand.
  */
 function operandGradients(
   product: Product,
@@ -48,7 +48,7 @@ function operandGradients(
   }
 }
 
-/** Products of vectors, matrices and stacks of matrices, whose stacks are stretched to each other. */
+/** Products of vectors, matrices and stacks of matrices. Stacks are broadcast against each other. */
 function matMul(context: GradientContext, product: Product): void {
   const { emit, give, wants, required, requiredGradient, ints, rankOf, reduce } = context
   const [a, b, dY] = [required(0), required(1), requiredGradient(0)]
@@ -60,13 +60,13 @@ function matMul(context: GradientContext, product: Product): void {
     if (wants(1)) give(1, scale(emit('Mul', [dY, a])))
     return
   }
-  // A vector is a matrix of one row or of one column, and so is the result's.
+  // A vector is a matrix of one row or one column, and so is the gradient of the result.
   const rows = rankA === 1 ? emit('Unsqueeze', [a, ints([0])]) : a
   const columns = rankB === 1 ? emit('Unsqueeze', [b, ints([1])]) : b
   const from = rankA === 1 || rankB === 1 ? emit('Unsqueeze', [dY, ints([rankA === 1 ? -2 : -1])]) : dY
   const gradients = operandGradients({
     ...product,
-    // There is nothing to transpose in a vector.
+    // A vector has nothing to transpose.
     transA: product.transA && rankA > 1,
     transB: product.transB && rankB > 1,
   })
@@ -82,7 +82,7 @@ function matMul(context: GradientContext, product: Product): void {
     const whole = multiply(context, ...gradients.b(rows, columns, from), isMatrix)
     give(1, reduce('ReduceSum', whole, others(rank, rank - 2), false))
   } else if (rankB === 2 && rankA > 2 && !product.transA) {
-    // One product of tall matrices in place of a stack of products and their sum.
+    // One product of tall matrices replaces a stack of products and their sum.
     const [axisK, axisN] = product.transB ? [1, 0] : [0, 1]
     const [tallA, tallY] = [tall(context, a, b, axisK), tall(context, dY, b, axisN)]
     give(1, multiply(context, ...gradients.b(tallA, b, tallY), true))
@@ -92,12 +92,12 @@ function matMul(context: GradientContext, product: Product): void {
   }
 }
 
-/** The axes but one. */
+/** All axes but one. */
 function others(rank: number, axis: number): number[] {
   return Array.from({ length: rank }, (_, i) => i).filter((i) => i !== axis)
 }
 
-/** A stack of matrices as one matrix, with as many columns as an axis of another value is long. */
+/** Reshapes a stack of matrices to one matrix, with as many columns as an axis of another value has elements. */
 function tall(
   { emit, ints, shapeOf, extentsOf }: GradientContext,
   x: string,
@@ -114,12 +114,12 @@ function tall(
   return emit('Reshape', [x, shape])
 }
 
-/** Sums a stack of matrices over the axes along which an operand's stack was stretched to the result's. */
+/** Sums a stack of matrices over the axes along which an operand's stack was broadcast. */
 function reduceStack(context: GradientContext, gradient: string, like: string): string {
   const { emit, extentsOf, typeOf, saved, reduce, reduceTo, shapeOf } = context
   const [from, to] = [extentsOf(like), typeOf(saved(0)).shape]
   const axes = to && stretchedAxes(from.slice(0, -2), to.slice(0, to.length - 2))
-  // The gradient's own shape is in no table: it is looked at in the graph.
+  // The gradient's own shape is not recorded, so it is read from the graph.
   if (axes === undefined) return reduceTo(gradient, like, gradient)
   if (axes.length === 0) return gradient
   const missing = to!.length - from.length

@@ -10,7 +10,7 @@ import { floatOf, intOf } from '../proto/attribute.js'
 import { dataType } from '../proto/dataType.js'
 import type { GradientContext, GradientRule } from './context.js'
 
-/** X normalised along axes, with what its gradient needs: x̂ = (X − mean X)/√(mean (X − mean X)² + ε). */
+/** X normalised along axes, with everything its gradient needs: x̂ = (X − mean X)/√(mean (X − mean X)² + ε). */
 function normalize(
   context: GradientContext,
   x: string,
@@ -36,8 +36,8 @@ function trailingAxes({ node, rankOf }: GradientContext, x: string, otherwise = 
 }
 
 /**
- * Whether the gradient operator of the training build can be had: its statistics are float, and its scale and bias have
- * just the axes that are normalised.
+ * Whether the gradient operator of the training build applies: the statistics are float, and scale and bias have
+ * exactly the normalised axes.
  */
 function isPlain(
   { typeOf, realTypeOf, rankOf }: GradientContext,
@@ -55,7 +55,7 @@ function isPlain(
   )
 }
 
-/** y = x̂·scale + bias, with a scale and a bias that are stretched to X. */
+/** y = x̂·scale + bias, with a scale and a bias that are broadcast to X. */
 function affine(
   context: GradientContext,
   dY: string,
@@ -83,7 +83,7 @@ function layerGrad(
 ): void {
   const { node, required, requiredGradient, give, emitEach } = context
   const inputs = [requiredGradient(0), required(0), required(1), ...statistics]
-  // The genuine kernel computes all of them in any case.
+  // The genuine kernel computes all of them anyway.
   const wanted = range(0, count).map(() => true)
   const names = emitEach(opType, inputs, { axis: intOf(node, 'axis', -1) }, wanted)
   names.forEach((name, i) => give(i, name!))
@@ -104,12 +104,12 @@ function layerNormalization(context: GradientContext): void {
   if (dX !== undefined) give(0, dX)
 }
 
-/** Normalisation by the root of the mean square, whose bias has no place in it. */
+/** Normalisation by the root of the mean square, without a bias. */
 function rootMeanSquare(context: GradientContext): void {
   const { node, required, give } = context
   const [x, scale] = [required(0), required(1)]
   const axes = trailingAxes(context, x)
-  // The genuine kernel fails where more than the last axis is normalised.
+  // The genuine kernel fails if more than the last axis is normalised.
   const isPlainForm = axes.length === 1 && isPlain(context, x, [scale], axes)
   if (node.opType === 'SimplifiedLayerNormalization' && isPlainForm) {
     const shape = context.extentsOf(x).map((extent, axis) => (axes.includes(axis) ? 1 : extent))
@@ -122,7 +122,7 @@ function rootMeanSquare(context: GradientContext): void {
   if (dX !== undefined) give(0, dX)
 }
 
-/** Normalisation of X + skip + bias along the last axis; the sum is an output, too, the last one. */
+/** Normalisation of X + skip + bias along the last axis. The last output is the sum. */
 function skipNormalization(centered: boolean): GradientRule {
   return (context) => {
     const { emit, give, wants, input, required, gradient, reduceTo, rankOf } = context
@@ -149,7 +149,7 @@ function skipNormalization(centered: boolean): GradientRule {
   }
 }
 
-/** The gradients of scale and bias that go by channel: sums over the other axes. */
+/** The gradients of a scale and a bias per channel: sums over the other axes. */
 function giveChannels(context: GradientContext, normalized: string, axes: readonly number[]): void {
   const { emit, give, wants, requiredGradient, reduce } = context
   const dY = requiredGradient(0)
@@ -157,7 +157,7 @@ function giveChannels(context: GradientContext, normalized: string, axes: readon
   if (wants(2)) give(2, reduce('ReduceSum', dY, axes, false))
 }
 
-/** In training from the statistics of the batch, in which the running ones have no part; else from those. */
+/** In training it uses the statistics of the batch, and the running ones play no part; otherwise it uses those. */
 function batchNormalization(context: GradientContext): void {
   const { node, gradient, refuse, required, rankOf, emit, ints, saved } = context
   for (const output of [1, 2, 3, 4]) {
@@ -187,7 +187,7 @@ function batchNormalizationGrad(context: GradientContext, statistics: readonly s
   names.forEach((name, i) => give(i, name!))
 }
 
-/** y = (X − mean)·inv·scale + bias with constants for the statistics: dMean = −Σ dX, dVariance = −½inv²·scale·dScale. */
+/** y = (X − mean)·inv·scale + bias with constant statistics: dMean = −Σ dX, dVariance = −½inv²·scale·dScale. */
 function runningNormalization(context: GradientContext): void {
   const { node, emit, give, wants, required, requiredGradient, rankOf, realTypeOf, reals, reduce } = context
   const [dY, x, scale, average, variance] = [
@@ -216,7 +216,7 @@ function runningNormalization(context: GradientContext): void {
   }
 }
 
-/** Each channel of each example by itself, over all positions. */
+/** Each channel of each example separately, over all positions. */
 function instanceNormalization(context: GradientContext): void {
   const { emit, give, wants, required, requiredGradient, rankOf } = context
   const x = required(0)
@@ -229,7 +229,7 @@ function instanceNormalization(context: GradientContext): void {
   give(0, throughNormalization(context, scaled, form, axes))
 }
 
-/** Groups of channels, over all positions; scale and bias are by group up to opset 20, by channel since. */
+/** Groups of channels, over all positions. Scale and bias are per group up to opset 20, and per channel since. */
 function groupNormalization(context: GradientContext): void {
   const { node, emit, give, wants, required, requiredGradient, rankOf, ints, shapeOf, opset, reduce } =
     context
@@ -256,7 +256,10 @@ function groupNormalization(context: GradientContext): void {
   give(0, ungrouped(throughNormalization(context, scaled, form, [2])))
 }
 
-/** y = x/‖x‖ₚ: dX = (dY − ∂‖x‖·Σ dY·y)/‖x‖, where ∂‖x‖ is y for p = 2 and the sign of x for p = 1; 0 where the norm is. */
+/**
+ * y = x/‖x‖ₚ: dX = (dY − ∂‖x‖·Σ dY·y)/‖x‖, where ∂‖x‖ is y for p = 2 and the sign of x for p = 1; dX is 0 where the
+ * norm is 0.
+ */
 function lpNormalization(context: GradientContext): void {
   const { node, emit, give, required, requiredGradient, saved, reduce, rankOf, reals, realTypeOf } = context
   const [dY, x, y] = [requiredGradient(0), required(0), saved(0)]

@@ -12,7 +12,7 @@ export const pad: Readonly<Record<string, GradientRule>> = {
       give(0, addUp(context, dY, emit('Pad', [positionsIn(context, x), pads, undefined, axes], { mode }), x))
       return
     }
-    // A negative pad crops, and what cropped is put back by a positive one.
+    // A negative pad crops; the gradient pads by the same amount, and the other way round.
     const constant = constantOf(pads)
     const opposite = constant ? ints(constant.map((extent) => -extent)) : emit('Neg', [pads])
     const cropped = emit('Pad', [dY, opposite, undefined, axes])

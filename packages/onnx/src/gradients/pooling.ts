@@ -14,7 +14,10 @@ function spatialOf({ extentsOf }: GradientContext, x: string): readonly Extent[]
   return extentsOf(x).slice(2)
 }
 
-/** The extents over which the windows' positions go; rounded up, versions of the runtime do not agree on them. */
+/**
+ * The extents covered by the windows' positions. Where positions are rounded up, versions of the runtime disagree on
+ * them.
+ */
 function positionsOf({ node, extentsOf }: GradientContext): readonly Extent[] {
   const extents = extentsOf(node.output[0]!).slice(2)
   return intOf(node, 'ceil_mode', 0) === 0 ? extents : extents.map(() => undefined)
@@ -25,7 +28,7 @@ function isPlain({ node }: GradientContext, name: string): boolean {
   return (intsOf(node, name) ?? []).every((value) => value === 1)
 }
 
-/** sign(X)·|X|ᵖ⁻¹, which is ∂(Σ|X|ᵖ)/∂X over p. */
+/** sign(X)·|X|ᵖ⁻¹, which is ∂(Σ|X|ᵖ)/∂X divided by p. */
 function powerSlope({ emit, reals, realTypeOf }: GradientContext, x: string, p: number): string {
   if (p === 2) return x
   if (p === 1) return emit('Sign', [x])
@@ -42,7 +45,7 @@ function normShare({ emit, reals, realTypeOf }: GradientContext, dY: string, y: 
 }
 
 export const pooling: Readonly<Record<string, GradientRule>> = {
-  /** dY goes to the element that each window took: of equals the first, as the runtime says by its indices. */
+  /** dY goes to the element that each window took: to the first of equal ones, as the runtime's indices say. */
   MaxPool(context) {
     const { node, emit, emitEach, give, required, requiredGradient, saved, typeOf, extentsOf } = context
     const [dY, x] = [requiredGradient(0), required(0)]
@@ -51,7 +54,7 @@ export const pooling: Readonly<Record<string, GradientRule>> = {
     let indices: string
     if (intOf(node, 'storage_order', 0) === 0) indices = saved(1, type)
     else {
-      // Columns first: these count otherwise than elements lie.
+      // Columns first: these indices count differently from the elements in memory.
       const attributes = Object.fromEntries(
         ['strides', 'pads', 'dilations'].map((name) => [name, intsOf(node, name)]),
       )
@@ -62,7 +65,7 @@ export const pooling: Readonly<Record<string, GradientRule>> = {
       }
       indices = emitEach('MaxPool', [x], { ...attributes, ...others }, [true, true])[1]!
     }
-    // The training build's MaxPoolGrad takes the extents from the file, and knows nothing of dilations.
+    // The training build's MaxPoolGrad takes the extents from the file, and does not support dilations.
     if (isPlain(context, 'dilations') && known(extentsOf(x).slice(1))) {
       const strides = intsOf(node, 'strides')
       give(0, emit('MaxPoolGrad', [dY, indices], { kernel_shape: kernel, strides }))
@@ -102,7 +105,7 @@ export const pooling: Readonly<Record<string, GradientRule>> = {
         : emit('Div', [dY, reals([size], realTypeOf(x, dY))])
     give(0, emit('Expand', [share, shapeOf(x)]))
   },
-  /** dY goes to the largest element of each channel: of equals to the first. */
+  /** dY goes to the largest element of each channel: to the first of equal ones. */
   GlobalMaxPool(context) {
     const { emit, give, required, requiredGradient, ints, shapeOf } = context
     const [dY, x] = [requiredGradient(0), required(0)]
@@ -112,7 +115,7 @@ export const pooling: Readonly<Record<string, GradientRule>> = {
     const inputs = [emit('Reshape', [dY, rows]), emit('Shape', [flat]), largest]
     give(0, emit('Reshape', [emit('com.microsoft:GatherElementsGrad', inputs, { axis: 2 }), shapeOf(x)]))
   },
-  /** Y = (Σ|X|ᵖ)^(1/p): dX = sign(X)·|X|ᵖ⁻¹·Σ dY·Y¹⁻ᵖ, the sum over the windows that an element is in. */
+  /** Y = (Σ|X|ᵖ)^(1/p): dX = sign(X)·|X|ᵖ⁻¹·Σ dY·Y¹⁻ᵖ, summed over the windows that contain the element. */
   LpPool(context) {
     const { node, emit, give, required, requiredGradient, realTypeOf } = context
     const [dY, x] = [requiredGradient(0), required(0)]

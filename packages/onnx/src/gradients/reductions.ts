@@ -2,23 +2,23 @@ import { intOf, intsOf } from '../proto/attribute.js'
 import { operationsOf, type Operations } from '../rewrite/operations.js'
 import type { GradientContext, GradientRule } from './context.js'
 
-/** A reduction: its operands, and how values pass between its input's shape and its output's. */
+/** A reduction: its operands, and functions that move values between its input's shape and its output's. */
 interface Reduction extends Operations {
   readonly x: string
   /** The result and its gradient, with the reduced axes kept. */
   readonly y: string
   readonly dY: string
-  /** Reduces a value of the input's shape in the same way, with the reduced axes kept. */
+  /** Reduces a value of the input's shape in the same way, and keeps the reduced axes. */
   readonly reduced: (opType: string, value: string) => string
-  /** How many elements went into one, as a real scalar. */
+  /** The number of elements that went into one, as a real scalar. */
   readonly count: () => string
-  /** A value stretched to the input's shape. */
+  /** Broadcasts a value to the input's shape. */
   readonly expand: (value: string) => string
 }
 
 /**
- * Reads where a node reduces. The axes are an attribute or an input, a constant one or not; without axes all are reduced,
- * or none with noop_with_empty_axes.
+ * Reads the axes of a reduction. They are an attribute or an input, constant or not. Without axes all are reduced, or
+ * none with noop_with_empty_axes.
  */
 function reductionOf(context: GradientContext): Reduction {
   const { node, emit, ints, required, input, constantOf, rankOf, extentsOf, realTypeOf, shapeOf } = context
@@ -32,7 +32,7 @@ function reductionOf(context: GradientContext): Reduction {
   const all = Array.from({ length: noop === 1 ? 0 : rank }, (_, axis) => axis)
   const axes = given && (given.length === 0 ? all : given.map((axis) => (axis < 0 ? axis + rank : axis)))
   const restore = (value: string): string => {
-    // A scalar goes with any shape as it is.
+    // A scalar broadcasts to any shape as it is.
     if (keepsAxes || axes?.length === 0 || axes?.length === rank) return value
     return emit('Unsqueeze', [value, axes ? ints(axes) : axesInput])
   }
@@ -64,15 +64,15 @@ function reduction(gradient: (given: Reduction) => string): GradientRule {
   }
 }
 
-/** The largest or smallest: elements that tie share the gradient equally, as PyTorch's amax has it. */
+/** The largest or smallest: tied elements share the gradient equally, as in PyTorch's amax. */
 const extremum = reduction(({ x, y, dY, mul, div, is, where, real, reduced }) => {
   const chosen = where(is('Equal', x, y), real(1), real(0))
   return mul(div(dY, reduced('ReduceSum', chosen)), chosen)
 })
 
 /**
- * The product of the others, for each element: the product over itself where no element is 0; where one is, it gets the
- * product of the others and those get nothing; where more are, nobody gets any.
+ * For each element, the product of the others. If no element is 0, that is the product over the element itself. If
+ * one is 0, it gets the product of the others, and the others get nothing. If several are, none gets anything.
  */
 const product = reduction(({ x, dY, mul, div, is, where, real, reduced }) => {
   const [zero, one] = [real(0), real(1)]
@@ -85,7 +85,7 @@ const product = reduction(({ x, dY, mul, div, is, where, real, reduced }) => {
   return mul(dY, where(isZero, atZero, elsewhere))
 })
 
-/** Rules of reductions, of running sums and of choosing the largest. */
+/** Rules of reductions, of running sums and of selecting the largest. */
 export const reductions: Readonly<Record<string, GradientRule>> = {
   ReduceSum: reduction(({ dY, expand }) => expand(dY)),
   ReduceMean: reduction(({ dY, div, count, expand }) => expand(div(dY, count()))),
@@ -101,7 +101,7 @@ export const reductions: Readonly<Record<string, GradientRule>> = {
   ReduceSumSquare: reduction(({ x, dY, mul, real }) => mul(mul(dY, real(2)), x)),
   ReduceLogSum: reduction(({ y, dY, mul, unary, expand }) => expand(mul(dY, unary('Exp', unary('Neg', y))))),
   ReduceLogSumExp: reduction(({ x, y, dY, mul, sub, unary }) => mul(dY, unary('Exp', sub(x, y)))),
-  /** Each element is in the sums from its own on: sums of the other direction. */
+  /** Each element is part of the sums from its own on, so its gradient sums in the other direction. */
   CumSum({ node, emit, give, required, requiredGradient }) {
     const attributes = { exclusive: intOf(node, 'exclusive', 0), reverse: 1 - intOf(node, 'reverse', 0) }
     give(0, emit('CumSum', [requiredGradient(0), required(1)], attributes))

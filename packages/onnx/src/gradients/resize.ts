@@ -3,10 +3,10 @@ import type { Extent } from '../rewrite/valueTypes.js'
 import { dataType } from '../proto/dataType.js'
 import type { GradientContext, GradientRule } from './context.js'
 
-/** An axis that is resized. */
+/** A resized axis. */
 interface Axis {
   readonly axis: number
-  /** Its place in the lists of scales and sizes. */
+  /** Its index in the lists of scales and sizes. */
   readonly index: number
   readonly from: Extent
   readonly to: Extent
@@ -18,11 +18,11 @@ interface Resized {
   readonly roi: string | undefined
   readonly scales: string | undefined
   readonly sizes: string | undefined
-  /** How many axes the lists are of. */
+  /** The number of axes in those lists. */
   readonly count: number
 }
 
-/** Whether a list is given: where sizes are, the scales may be an empty list. */
+/** Whether a list is given: with sizes, the scales may be an empty list. */
 function listOf({ input, constantOf, typeOf }: GradientContext, index: number): string | undefined {
   const name = input(index)
   if (name === undefined || constantOf(name)?.length === 0 || typeOf(name).shape?.[0] === 0) return undefined
@@ -35,8 +35,8 @@ function element({ emit, ints }: GradientContext, list: string, index: number): 
 }
 
 /**
- * The matrix [from, to] that interpolates along an axis, which is what the runtime itself makes of an identity matrix:
- * as exact as the forward pass for every mode, and for extents that are not known before it runs.
+ * The matrix [from, to] that interpolates along an axis: the runtime's own result for an identity matrix. So it is as
+ * exact as the forward pass in every mode, and works for extents that are known only at run time.
  */
 function interpolation(
   context: GradientContext,
@@ -47,7 +47,8 @@ function interpolation(
   const { x, roi, scales, sizes, count } = resized
   const extent = typeof from === 'number' ? ints([from]) : element(context, shapeOf(x), axis)
   const zeros = emit('ConstantOfShape', [emit('Concat', [extent, extent], { axis: 0 })])
-  // [from, 1, 1, from]: cubic needs four axes. The third is doubled, as the runtime copies what keeps its shape.
+  // [from, 1, 1, from]: cubic needs four axes. The third is doubled, because the runtime merely copies a value that
+  // keeps its shape.
   const identity = emit('Unsqueeze', [emit('EyeLike', [zeros], { dtype: dataType.float }), ints([1, 2])])
   const coordinates = stringOf(node, 'coordinate_transformation_mode', 'half_pixel')
   const lists: (string | undefined)[] = [undefined, undefined, undefined]
@@ -82,7 +83,7 @@ function interpolation(
   return emit('Squeeze', [row, ints([1, 2])])
 }
 
-/** dY times the transpose of the matrix along the axis. */
+/** Multiplies dY by the transpose of the matrix along the axis. */
 function multiply({ emit }: GradientContext, dY: string, matrix: string, axis: number, rank: number): string {
   if (axis === rank - 2) return emit('MatMul', [matrix, dY])
   const transposed = emit('Transpose', [matrix], { perm: [1, 0] })
@@ -92,7 +93,7 @@ function multiply({ emit }: GradientContext, dY: string, matrix: string, axis: n
   return emit('Transpose', [product], { perm })
 }
 
-/** Whether each element is repeated a whole number of times, and nothing else, at scales that are whole. */
+/** Whether the mode repeats each element a whole number of times at whole scales, and does nothing else. */
 function repeats({ node }: GradientContext): boolean {
   if (stringOf(node, 'mode', 'nearest') !== 'nearest' || intOf(node, 'antialias', 0) !== 0) return false
   const rounding = stringOf(node, 'nearest_mode', 'round_prefer_floor')
@@ -109,7 +110,7 @@ function repeats({ node }: GradientContext): boolean {
   }
 }
 
-/** The scale of an axis where it is a whole number above 1. */
+/** The scale of an axis, if it is a whole number above 1. */
 function factorOf({ scale, from, to }: Axis): number | undefined {
   const factor = scale ?? (typeof from === 'number' && typeof to === 'number' ? to / from : undefined)
   return factor !== undefined && Number.isInteger(factor) && factor > 1 ? factor : undefined
@@ -138,7 +139,7 @@ function sumCopies(context: GradientContext, dY: string, x: string, axes: readon
 }
 
 export const resize: Readonly<Record<string, GradientRule>> = {
-  /** Resizing is linear, one axis after the other: dX is dY times the transposes of the matrices that interpolate. */
+  /** Resizing is linear, one axis after the other: dX is dY times the transposes of the interpolating matrices. */
   Resize(context) {
     const { node, emit, give, required, requiredGradient, extentsOf, constantOf, typeOf, refuse } = context
     const [dY, x] = [requiredGradient(0), required(0)]

@@ -3,7 +3,7 @@ import { intOf, stringOf } from '../proto/attribute.js'
 import type { Attributes } from '../proto/node.js'
 import type { GradientContext, GradientRule } from './context.js'
 
-/** dX is dY, with zeros where updates took the place of elements; dU is what of dY lies where updates went. */
+/** dX is dY, with zeros where updates replaced elements; dU is the part of dY at the updated positions. */
 function scattered(context: GradientContext, gatherer: string, attributes: Attributes): void {
   const { node, emit, give, wants, required, requiredGradient, shapeOf, realTypeOf, refuse } = context
   const [dY, indices, updates] = [requiredGradient(0), required(1), required(2)]

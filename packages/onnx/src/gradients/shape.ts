@@ -3,15 +3,15 @@ import { zerosOf } from '../lowering/gather.js'
 import { known } from '../lowering/window.js'
 import type { GradientContext, GradientRule } from './context.js'
 
-/** Gives a value the shape of another with as many elements. */
+/** Reshapes a value to the shape of another with as many elements. */
 export function reshapeLike(context: GradientContext, value: string, like: string): string {
   const { emit, shapeOf, typeOf, realTypeOf } = context
-  // Reshape takes an extent of 0 for that of the value.
+  // Reshape replaces an extent of 0 by the value's own.
   if (typeOf(like).shape?.includes(0)) return zerosOf(context, shapeOf(like), realTypeOf(like, value))
   return emit('Reshape', [value, shapeOf(like)])
 }
 
-/** The shape of a value with each axis after a number that goes before it. */
+/** The shape of a value, with a given number before each axis. */
 function interleaved(context: GradientContext, before: string, x: string): string {
   const { emit, ints, shapeOf, typeOf, constantOf } = context
   const [counts, extents] = [constantOf(before), known(typeOf(x).shape ?? [undefined])]

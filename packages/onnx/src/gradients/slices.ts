@@ -23,7 +23,7 @@ export const slices: Readonly<Record<string, GradientRule>> = {
     if (steps?.every((step) => step > 0)) {
       give(0, emit('com.microsoft:SliceGrad', [dY, shapeOf(x), ...given]))
     } else {
-      // The training build's SliceGrad fails for steps backwards.
+      // The training build's SliceGrad fails for negative steps.
       give(0, addUp(context, dY, emit('Slice', [positionsIn(context, x), ...given]), x))
     }
   },

@@ -1,8 +1,8 @@
 import { noGradient, type GradientRule } from './context.js'
 
 /**
- * Operators whose results do not depend on their inputs in a way that has a gradient: they are whole numbers or truth
- * values, are constant wherever they are smooth, or are drawn at random.
+ * Operators whose results have no gradient with respect to their inputs: whole numbers or truth values, values that
+ * are constant wherever they are smooth, and random draws.
  */
 export const stops: Readonly<Record<string, GradientRule>> = Object.fromEntries(
   [

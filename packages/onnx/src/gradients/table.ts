@@ -40,8 +40,8 @@ const rules: Readonly<Record<string, GradientRule>> = {
 }
 
 /**
- * The gradients of operators: for each a function that adds the nodes that compute them. Add rules of your own by
- * spreading this table. Operators that both domains have are in both.
+ * The gradient rules of operators. Each is a function that adds the nodes of a gradient. Add rules of your own by
+ * spreading this table. An operator that both domains have is listed under both.
  *
  * @example
  * ```ts

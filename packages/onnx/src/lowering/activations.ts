@@ -2,7 +2,7 @@ import { floatOf } from '../proto/attribute.js'
 import type { Lowering, LoweringContext } from '../rewrite/nodeContext.js'
 import { operationsOf, type Operations } from '../rewrite/operations.js'
 
-/** A row for dX = dY · slope, with the slope written from the second input (which is X or Y) and the context. */
+/** A row for dX = dY · slope. The slope is a function of the second input (X or Y) and of the context. */
 function sloped(slope: (x: string, operations: Operations, context: LoweringContext) => string): Lowering {
   return (context) => {
     const { emit, required, output, realTypeOf } = context

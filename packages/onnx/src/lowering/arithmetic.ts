@@ -2,7 +2,7 @@ import { intOf, floatOf } from '../proto/attribute.js'
 import type { Lowering, LoweringContext } from '../rewrite/nodeContext.js'
 import type { Extent } from '../rewrite/valueTypes.js'
 
-/** Whether each axis of `a` was stretched to that of `b`, by axis of the result; `undefined` where that is not known. */
+/** Whether each axis of `a` is broadcast to that of `b`, by axis of the result; `undefined` if that is unknown. */
 export function stretchedAxes(a: readonly Extent[], b: readonly Extent[]): number[] | undefined {
   const rank = Math.max(a.length, b.length)
   const axes: number[] = []
@@ -12,21 +12,21 @@ export function stretchedAxes(a: readonly Extent[], b: readonly Extent[]): numbe
     if (i < 0) axes.push(axis)
     else if (j >= 0 && a[i] !== b[j]) {
       if (a[i] === 1) axes.push(axis)
-      // A symbol may stand for 1: only another extent of 1 leaves it as it is in any case.
+      // A symbol may stand for 1. Only if the other extent is 1 does it certainly stay unchanged.
       else if (b[j] !== 1 && typeof a[i] !== 'number') return undefined
     } else if (j >= 0 && a[i] === undefined) return undefined
   }
   return axes
 }
 
-/** The same as {@link stretchedAxes} in the graph, from two shapes as values of the graph. */
+/** Like {@link stretchedAxes}, but computed in the graph from two shapes that are values of the graph. */
 function dynamicStretchedAxes(
   { emit, ints, int }: LoweringContext,
   a: string,
   b: string,
   output?: string,
 ): string {
-  // Shapes of equal length, −1 for the axes that one has not.
+  // Shapes of equal length, with −1 for missing axes.
   const rank = emit('Max', [emit('Shape', [a]), emit('Shape', [b])])
   const extend = (shape: string): string =>
     emit('Concat', [emit('Expand', [ints([-1]), emit('Sub', [rank, emit('Shape', [shape])])]), shape], {
@@ -40,9 +40,9 @@ function dynamicStretchedAxes(
 }
 
 /**
- * Sums a gradient over the axes along which an operand was stretched, giving it the operand's shape.
+ * Sums a gradient over the axes along which an operand was broadcast, and gives it the operand's shape.
  *
- * @param operand the operand, `other` the one it was stretched to
+ * @param operand the operand, `other` the one it was broadcast against
  */
 function unbroadcast(
   context: LoweringContext,
@@ -98,7 +98,7 @@ const broadcastGradientArgs: Lowering = (context) => {
   write(output(1), b, a, x && y && stretchedAxes(y, x))
 }
 
-/** X divided or multiplied by a scalar of any type. */
+/** Divides or multiplies X by a scalar of any type. */
 const scale: Lowering = ({ node, emit, required, output }) => {
   const x = required(0)
   const factor = emit('Squeeze', [emit('CastLike', [required(1), x])])

@@ -21,7 +21,7 @@ function weightsOf({ extentsOf, refuse }: LoweringContext, weights: string): rea
   )
 }
 
-/** The last extents of a value, unknown where the model does not say. */
+/** The last extents of a value, unknown if the model does not say. */
 function spatialOf({ typeOf }: LoweringContext, value: string, rank: number): readonly Extent[] {
   return typeOf(value).shape?.slice(2) ?? Array.from({ length: rank }, () => undefined)
 }
@@ -30,12 +30,12 @@ function spatialAxes(rank: number): number[] {
   return Array.from({ length: rank }, (_, i) => i + 2)
 }
 
-/** The sum over all but the channels. */
+/** The sum over all axes but the channels. */
 function biasGrad({ emit, ints }: LoweringContext, gradient: string, rank: number, output: string): void {
   emit('ReduceSum', [gradient, ints([0, ...spatialAxes(rank)])], { keepdims: 0 }, output)
 }
 
-/** W with input and output channels swapped and turned round, for a convolution that goes the other way. */
+/** W with input and output channels swapped and the kernel flipped, for a convolution in the other direction. */
 function turned(
   { emit, ints }: LoweringContext,
   weights: string,
@@ -57,7 +57,7 @@ function turned(
   return emit('Slice', [swapped, each(-1), each(-9223372036854775808n), ints(flipped), each(-1)])
 }
 
-/** dX: at stride 1 a convolution with the weights turned round, which is much the faster, else a transposed one. */
+/** dX: at stride 1 a convolution with the flipped weights, which is much faster; otherwise a transposed convolution. */
 function inputGrad(
   context: LoweringContext,
   convolution: Convolution,
@@ -91,7 +91,7 @@ function inputGrad(
 
 /**
  * dW: every element of the kernel sees a strided slice of X, and its gradient is the product of that slice with dY.
- * Slices of X with its first two axes swapped lie as one matrix, so that it takes a single product.
+ * With the first two axes of X swapped, the slices form one matrix, so that a single product suffices.
  */
 function weightGrad(context: LoweringContext, convolution: Convolution, output: string): void {
   const { emit, ints } = context
@@ -110,7 +110,7 @@ function weightGrad(context: LoweringContext, convolution: Convolution, output: 
   const isWhole =
     convolution.input.every((extent, i) => extent === kernel[i]) && dilations.every((d) => d === 1)
   if (group === 1 && !isPadded && isWhole) {
-    // The kernel covers all of X: X itself is the matrix.
+    // The kernel covers all of X, so X itself is the matrix.
     const rows = emit('Reshape', [gradient, ints([-1, m])])
     finish(emit('Gemm', [rows, emit('Reshape', [x, ints([-1, c * size])])], { transA: 1 }))
     return
@@ -119,7 +119,7 @@ function weightGrad(context: LoweringContext, convolution: Convolution, output: 
   const padded = isPadded ? emit('Pad', [x, ints([0, 0, ...begins, 0, 0, ...ends])]) : x
   const swap = [1, 0, ...axes]
   let source = emit('Transpose', [padded], { perm: swap })
-  // What the last window does not reach is cut off, so that slices can be counted from the end.
+  // Elements that the last window does not reach are cut off, so that slices can be counted from the end.
   const input = known(convolution.input)
   const extents = input?.map((extent, i) => extent + begins[i]! + ends[i]!)
   const positions = extents?.map((extent, i) => Math.floor((extent - reach[i]!) / strides[i]!) + 1)
@@ -184,7 +184,7 @@ const convGrad: Lowering = (context) => {
   if (dB) biasGrad(context, gradient, kernel.length, dB)
 }
 
-/** A transposed convolution is a convolution whose input and output have changed places: so do theirs. */
+/** A transposed convolution is a convolution with input and output swapped, and so are their gradients. */
 const convTransposeGrad: Lowering = (context) => {
   const { node, emit, required, output, refuse } = context
   const [gradient, x, w] = [required(0), required(1), required(2)]

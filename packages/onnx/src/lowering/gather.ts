@@ -2,7 +2,7 @@ import { intOf } from '../proto/attribute.js'
 import type { Lowering, LoweringContext } from '../rewrite/nodeContext.js'
 import { realTensor } from '../proto/tensor.js'
 
-/** Zeros of a shape that is a value of the graph. */
+/** Zeros, with a shape that is a value of the graph. */
 export function zerosOf({ emit }: LoweringContext, shape: string, type: number): string {
   return emit('ConstantOfShape', [shape], { value: realTensor('', [0], type, [1]) })
 }
@@ -24,7 +24,7 @@ function rankOfShape({ typeOf, constantOf, producerOf, refuse }: LoweringContext
   )
 }
 
-/** Adds dY up at the rows it was gathered from: axis 0 as it is, another one by bringing it to the front and back. */
+/** Sums dY at the rows it was gathered from: directly along axis 0; another axis is moved to the front and back. */
 const gatherGrad: Lowering = (context) => {
   const { node, emit, required, output, ints, rankOf, realTypeOf } = context
   const [shape, indices, dY] = [required(0), required(1), required(2)]
@@ -55,7 +55,7 @@ const gatherElementsGrad: Lowering = (context) => {
   emit('ScatterElements', [zeros, indices, dY], { axis: intOf(node, 'axis', 0), reduction: 'add' }, output(0))
 }
 
-/** With batch dimensions, whose coordinates are put before those that were looked up. */
+/** With batch dimensions, their coordinates are put before the looked-up ones. */
 const gatherNDGrad: Lowering = (context) => {
   const { node, emit, required, output, ints, int, rankOf, realTypeOf } = context
   const [shape, given, dY] = [required(0), required(1), required(2)]

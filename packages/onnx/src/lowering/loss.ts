@@ -2,15 +2,15 @@ import { optionalIntOf, stringOf } from '../proto/attribute.js'
 import { dataType } from '../proto/dataType.js'
 import type { Lowering, LoweringContext } from '../rewrite/nodeContext.js'
 
-/** What cross-entropy makes of its labels, with an axis of 1 where scores have that of the classes. */
+/** Labels as cross-entropy uses them, with an axis of 1 where the scores have the classes. */
 export interface Labels {
   /** As int64, and 0 where ignored. */
   readonly indices: string
   /** −1 for each label, 0 where ignored. */
   readonly signs: string
-  /** Those times the weights of the classes. */
+  /** The signs times the class weights. */
   readonly weights: string
-  /** Their sum, or −1 where that is 0: minus what a mean divides by. */
+  /** Their sum, or −1 if it is 0: minus the divisor of a mean. */
   readonly divisor: () => string
 }
 
@@ -29,7 +29,7 @@ export function readLabels(
 ): Labels {
   const given = emit('Unsqueeze', [emit('Cast', [label], { to: dataType.int64 }), ints([1])])
   const isIgnored = emit('Equal', [given, ignored])
-  // Before anything is looked up: the label to ignore need not be a class.
+  // Ignored labels are replaced before anything is looked up: they need not be a class.
   const indices = emit('Where', [isIgnored, int(0), given])
   const signs = emit('Where', [isIgnored, reals([0], type), reals([-1], type)])
   const weights = weight === undefined ? signs : emit('Mul', [emit('Gather', [weight, indices]), signs])
@@ -42,10 +42,10 @@ export function readLabels(
   return { indices, signs, weights, divisor }
 }
 
-/** What the training build's cross-entropy ignores where it is not told what to ignore. */
+/** The label that the training build's cross-entropy ignores by default. */
 export const ignoredByDefault = -1
 
-/** The label to ignore: an attribute, or an input of the internal form of the operator. */
+/** The label to ignore: an attribute, or an input in the internal form of the operator. */
 function ignoredLabel({ node, int, emit, input }: LoweringContext, inputIndex: number | undefined): string {
   const attribute = optionalIntOf(node, 'ignore_index')
   if (attribute !== undefined) return int(attribute)
@@ -85,8 +85,8 @@ function crossEntropyGrad(ignoredInput?: number, addend?: number): Lowering {
 }
 
 /**
- * The loss as the training build's kernel computes it, which ignores −1 by default and gives 0 where all is ignored; the
- * stock runtime counts −1 from the end. Of the internal form, the label to ignore is an input.
+ * The loss as the training build's kernel computes it: it ignores −1 by default and is 0 if all labels are ignored.
+ * The stock runtime counts −1 from the end instead. In the internal form, the label to ignore is an input.
  */
 const crossEntropy: Lowering = (context) => {
   const { node, emit, required, input, output, ints, realTypeOf } = context
@@ -111,7 +111,7 @@ const crossEntropy: Lowering = (context) => {
   if (reduction === 'mean') emit('Div', [sum, emit('Neg', [labels.divisor()])], {}, output(0))
 }
 
-/** Rows of operators that are ONNX's own, and that stock builds compute otherwise. */
+/** Rows for ONNX's own operators that stock builds compute differently. */
 export const onnxLoss = { SoftmaxCrossEntropyLoss: crossEntropy } satisfies Record<string, Lowering>
 
 export const loss = {

@@ -19,7 +19,7 @@ import { typeOf, valueTypes, type Extent } from '../rewrite/valueTypes.js'
 import { oldestOpset, upgradeOperators } from '../rewrite/opset.js'
 import { isTrainingOnly, lowerings, withGenuineLosses, type LoweringTable } from './table.js'
 
-/** The version of ONNX's operators that lowered models use where the original has an older one. */
+/** The version of ONNX's operators in lowered models whose original has an older one. */
 const loweredOpset = 17
 
 /** A gradient that a training model computes. */
@@ -33,7 +33,7 @@ export interface GradientOutput {
   readonly dims: readonly number[]
 }
 
-/** A value that a training model moves along at every step, without a gradient: a running statistic. */
+/** A value without a gradient that a training model updates at every step: a running statistic. */
 export interface BufferUpdate {
   /** The input of the model that holds it. */
   readonly parameter: string
@@ -63,8 +63,8 @@ export interface UnsupportedNode {
 }
 
 /**
- * Lists the nodes of a model that neither the stock runtime nor the lowering table knows, as far as can be told without
- * running anything.
+ * Lists the nodes of a model that neither the stock runtime nor the lowering table knows, as far as this is known
+ * without running anything.
  */
 export function unsupportedNodes(model: Model, table: LoweringTable = lowerings): UnsupportedNode[] {
   const found: UnsupportedNode[] = []
@@ -83,10 +83,10 @@ export function unsupportedNodes(model: Model, table: LoweringTable = lowerings)
 }
 
 /**
- * Puts stock operators in the place of those that only builds with training have.
+ * Replaces the operators that only training builds have by stock operators.
  *
- * @param model is left as it is
- * @returns a model that the stock runtime runs; the same one where nothing needed lowering
+ * @param model is not changed
+ * @returns a model that the stock runtime runs; the same object if nothing needed lowering
  * @throws ERR_NOT_SUPPORTED for an operator without a row, or a node that its row cannot lower, naming it
  */
 export function lowerModel(model: Model, table: LoweringTable = lowerings): Model {
@@ -111,15 +111,15 @@ export function lowerModel(model: Model, table: LoweringTable = lowerings): Mode
   }
   graph.node = emitted.nodes
   graph.initializer = [...graph.initializer, ...emitted.constants.values()]
-  // Gradients of frozen parameters go, which operators of the training build compute together with others; and constants
-  // that only replaced nodes have read, of each of which the runtime would warn.
+  // Two kinds of values go. Operators of the training build compute gradients of frozen parameters together with
+  // others. And the runtime would warn about every constant that only replaced nodes have read.
   dropUnused(graph)
   dropUnusedOpsets(lowered)
   return lowered
 }
 
 /**
- * Makes of a training model one that the stock runtime runs: its gradients become outputs, their accumulation and its
+ * Turns a training model into one that the stock runtime runs: gradients become outputs, their accumulation and its
  * buffers go, and operators of the training build are lowered.
  *
  * @param model as `generate_artifacts` writes it
@@ -187,10 +187,10 @@ export function lowerTrainingModel(model: Model, table: LoweringTable = lowering
 }
 
 /**
- * What batch normalisations in training make of the running statistics that they are given. The training build's kernel
- * writes them where it read them: of several that share some, each goes on from what the one before has made.
+ * Finds the new running statistics of batch normalisations in training. The training build's kernel writes them where
+ * it read them, so of several nodes that share a statistic, each continues from the one before.
  *
- * @param graph is changed, for that
+ * @param graph is changed to do the same
  */
 function chainUpdates({ input, node }: GraphProto): BufferUpdate[] {
   const inputs = new Set(input.map(({ name }) => name))
@@ -209,8 +209,8 @@ function chainUpdates({ input, node }: GraphProto): BufferUpdate[] {
 }
 
 /**
- * Whose gradients are added up in which inputs of a training model. The genuine runtime goes by the names, of which each
- * follows from that of the parameter; a model in which another value has such a name says what stands for it.
+ * The parameters by the input that accumulates their gradient. The genuine runtime derives that input's name from the
+ * parameter's. A model in which another value has such a name stores the pair in its metadata.
  */
 function parametersByBuffer({ graph, metadataProps }: Model): ReadonlyMap<string, string> {
   const table = new Map(graph.input.map(({ name }) => [bufferName(name), name]))
@@ -233,7 +233,7 @@ function rowOf(table: LoweringTable, node: NodeProto): Lowering | undefined {
   return rows && own(rows, node.opType)
 }
 
-/** Whether a model brings an operator along as a function of its own. */
+/** Whether a model defines an operator as a function of its own. */
 function isLocal(model: Model, node: NodeProto): boolean {
   return model.functions.some(({ name, domain }) => name === node.opType && domain === node.domain)
 }
@@ -262,7 +262,7 @@ function raiseOpset(model: Model): number {
   return loweredOpset
 }
 
-/** Operator sets that no node is from go: the training build imports some that stock builds do not have. */
+/** Drops operator sets that no node uses: the training build imports some that stock builds do not have. */
 function dropUnusedOpsets(model: Model): void {
   const used = new Set([''])
   const visit = (nodes: readonly NodeProto[]): void => {

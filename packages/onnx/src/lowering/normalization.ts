@@ -1,24 +1,24 @@
 import { floatOf, intOf } from '../proto/attribute.js'
 import type { Lowering, LoweringContext } from '../rewrite/nodeContext.js'
 
-/** The mean over axes, which are an attribute before opset 18 and an input since. */
+/** Adds a mean over axes, which are an attribute before opset 18 and an input since. */
 export function mean({ emit, ints, opset }: LoweringContext, x: string, axes: readonly number[]): string {
   return opset < 18
     ? emit('ReduceMean', [x], { axes, keepdims: 1 })
     : emit('ReduceMean', [x, ints(axes)], { keepdims: 1 })
 }
 
-/** The whole numbers from one up to another, that one excluded. */
+/** The whole numbers from one up to another, excluding that one. */
 export function range(from: number, to: number): number[] {
   return Array.from({ length: Math.max(0, to - from) }, (_, i) => from + i)
 }
 
-/** What a value became by normalisation along axes: x̂ = (X − mean)·inv. */
+/** A value after normalisation along axes: x̂ = (X − mean)·inv. */
 export interface Normalized {
   /** X normalised. */
   readonly normalized: string
   readonly inverse: string
-  /** Whether the mean was taken off. */
+  /** Whether the mean was subtracted. */
   readonly centered: boolean
 }
 
@@ -87,7 +87,7 @@ const invertibleLayerNormalizationGrad: Lowering = (context) => {
   layerGrad(context, y, { normalized, inverse: inv, scale, centered: true })
 }
 
-/** A vector by channel, shaped to go with X = [N, C, …]. */
+/** Reshapes a vector with one element per channel to broadcast against X = [N, C, …]. */
 export function perChannel({ emit, ints }: LoweringContext, vector: string, rank: number): string {
   return rank > 2 ? emit('Unsqueeze', [vector, ints(range(1, rank - 1))]) : vector
 }
@@ -97,7 +97,7 @@ export function channelAxes(rank: number): number[] {
   return [0, ...range(2, rank)]
 }
 
-/** Batch normalisation in training, which hands on 1/√(variance + ε) rather than the variance. */
+/** Batch normalisation in training. It outputs 1/√(variance + ε) instead of the variance. */
 const batchNormInternal: Lowering = (context) => {
   const { node, emit, required, output, ints, reals, rankOf, realTypeOf } = context
   const x = required(0)

@@ -4,7 +4,7 @@ import { zerosOf } from './gather.js'
 import type { Extent } from '../rewrite/valueTypes.js'
 import { known, reachOf, readWindow, spread, type Window } from './window.js'
 
-/** Adds dY up at the positions of the maxima, which count over all of X. */
+/** Sums dY at the positions of the maxima, which are flat indices into X. */
 const maxPoolGrad: Lowering = (context) => {
   const { node, emit, required, output, ints, producerOf, typeOf, realTypeOf, refuse } = context
   const [dY, indices] = [required(0), required(1)]
@@ -25,7 +25,7 @@ const maxPoolGrad: Lowering = (context) => {
   emit('Reshape', [added, shape], {}, output(0))
 }
 
-/** How many elements each window averages: without the padding, or with it but not beyond. */
+/** The number of elements that each window averages: without the padding, or with it but not beyond. */
 function windowCounts(
   window: Window,
   spatial: readonly number[],
@@ -48,17 +48,17 @@ function windowCounts(
   return byAxis.reduce<number[]>((counts, axis) => counts.flatMap((a) => axis.map((b) => a * b)), [1])
 }
 
-/** A gradient by the windows of a pool, and what is known of what was pooled. */
+/** A gradient by the windows of a pool, and the known shape of the pooled value. */
 export interface Pooled {
   readonly gradient: string
-  /** The extents of it, as far as they are known. */
+  /** The extents of the gradient, as far as they are known. */
   readonly positions: readonly Extent[]
   /** The extents that the windows slide over, as far as they are known, and a value that has them. */
   readonly spatial: readonly Extent[]
   readonly like: string | undefined
 }
 
-/** dY divided by the size of each window, spread over the windows. */
+/** Divides dY by the size of each window and spreads it over the windows. */
 export function spreadAverage(
   context: LoweringContext,
   { gradient, positions, spatial, like }: Pooled,
@@ -87,7 +87,8 @@ export function spreadAverage(
     const counts = windowCounts(window, knownSpatial, knownPositions, includesPadding)
     shared = emit('Div', [gradient, reals(counts, type, [1, 1, ...knownPositions])])
   } else if (like !== undefined) {
-    // A convolution of ones counts. What the last windows reach beyond the pads when rounded up counts nothing.
+    // A convolution with ones counts. Elements of the last windows beyond the pads, which rounding up adds, count as
+    // nothing.
     const extent = emit('Slice', [emit('Shape', [like]), ints([2]), ints([kernel.length + 2])])
     const inside = emit('Expand', [reals([1], type), emit('Concat', [ints([1, 1]), extent], { axis: 0 })])
     const isCounted = includesPadding && isPadded
@@ -105,13 +106,13 @@ export function spreadAverage(
   return spreadChannels(context, window, { gradient: shared, positions, spatial, like, type }, output)
 }
 
-/** A kernel that adds up, of one channel. */
+/** A summing kernel of one channel. */
 function onesOf({ reals }: LoweringContext, kernel: readonly number[], type: number): string {
   const size = kernel.reduce((product, k) => product * k, 1)
   return reals(new Array<number>(size).fill(1), type, [1, 1, ...kernel])
 }
 
-/** Adds up at every position what the windows over it have. */
+/** Sums, at every position, the values of the windows over it. */
 export function spreadChannels(
   context: LoweringContext,
   window: Window,
@@ -122,7 +123,7 @@ export function spreadChannels(
   const { gradient, positions, spatial, like, type } = given
   const spatialShape = (value: string): string =>
     emit('Slice', [emit('Shape', [value]), ints([2]), ints([window.kernel.length + 2])])
-  // Channels one by one: as though each were an image of its own.
+  // Channels are processed one by one, as if each were an image of its own.
   const single = emit('Reshape', [
     gradient,
     emit('Concat', [ints([-1, 1]), spatialShape(gradient)], { axis: 0 }),
@@ -154,14 +155,14 @@ const averagePoolGrad: Lowering = (context) => {
   spreadAverage(context, { gradient, positions, spatial, like }, dX)
 }
 
-/** The first of a value's positions, as many as another has. */
+/** The first positions of a value, as many as another has. */
 function cropped({ emit, ints }: LoweringContext, value: string, like: string, rank: number): string {
   const axes = Array.from({ length: rank }, (_, i) => i + 2)
   const ends = emit('Slice', [emit('Shape', [like]), ints([2]), ints([rank + 2])])
   return emit('Slice', [value, ints(axes.map(() => 0)), ends, ints(axes)])
 }
 
-/** The value that was pooled: by its name, as the node has only the gradients. */
+/** Finds the pooled value by its name, because the node has only the gradients. */
 function pooledBy({ typeOf, producerOf }: LoweringContext, dY: string, dX: string): string | undefined {
   const y = dY.replace(/_grad$/, '')
   const pool = y === dY ? undefined : producerOf(y)

@@ -1,7 +1,7 @@
 import { floatOf, intOf, stringOf } from '../proto/attribute.js'
 import type { Lowering, LoweringContext } from '../rewrite/nodeContext.js'
 
-/** How much each input element weighs in each output element along an axis, [output][input]. */
+/** The weight of each input element in each output element along an axis, [output][input]. */
 type Weights = Float64Array[]
 
 interface AxisResize {
@@ -10,7 +10,7 @@ interface AxisResize {
   readonly scale: number
 }
 
-/** Where an output position lies among the input positions. */
+/** The position of an output element among the input elements. */
 function coordinate({ refuse }: LoweringContext, mode: string, axis: AxisResize, position: number): number {
   const { input, output, scale } = axis
   const centered = (position + 0.5) / scale - 0.5
@@ -97,7 +97,7 @@ const resizeGrad: Lowering = (context) => {
   from.forEach((extent, axis) => {
     const resized = to[axis]
     const scale = scales?.[axis]
-    // An axis that is the same in any case, as the batch is, need not be known.
+    // An axis that keeps its extent, such as the batch, need not be known.
     if (scale === 1 || (extent === resized && extent !== undefined && scale === undefined)) return
     if (typeof extent !== 'number' || typeof resized !== 'number') {
       refuse(`axis ${axis} is resized, and its extents are not known`)

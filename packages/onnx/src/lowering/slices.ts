@@ -2,7 +2,7 @@ import { intOf } from '../proto/attribute.js'
 import type { Lowering } from '../rewrite/nodeContext.js'
 import { zerosOf } from './gather.js'
 
-/** Puts dY where it was sliced from: the positions come from slicing an array of positions in the same way. */
+/** Puts dY back where it was sliced from. The positions come from slicing an array of positions in the same way. */
 const sliceGrad: Lowering = (context) => {
   const { emit, required, input, output, ints, int, realTypeOf } = context
   const [dY, shape] = [required(0), required(1)]

@@ -1,7 +1,7 @@
 import { intOf } from '../proto/attribute.js'
 import type { Lowering, LoweringContext } from '../rewrite/nodeContext.js'
 
-/** dX = Y·(dY − Σ dY·Y), over the axes that were normalised. */
+/** dX = Y·(dY − Σ dY·Y), over the normalised axes. */
 function softmaxGrad({ emit, required, output }: LoweringContext, axes: string): void {
   const [dY, y] = [required(0), required(1)]
   const sum = emit('ReduceSum', [emit('Mul', [dY, y]), axes], { keepdims: 1 })
@@ -20,7 +20,7 @@ function oneAxis(lower: typeof softmaxGrad): Lowering {
   return (context) => lower(context, context.ints([intOf(context.node, 'axis', -1)]))
 }
 
-/** Before opset 13 all axes from the given one on are. */
+/** Before opset 13 all axes from the given one on are normalised. */
 function fromAxis(lower: typeof softmaxGrad): Lowering {
   return (context) => {
     const y = context.required(1)

@@ -35,7 +35,7 @@ export type LoweringTable = Readonly<Record<string, Readonly<Record<string, Lowe
  * ```
  */
 export const lowerings: LoweringTable = {
-  // Pools keep the domain of the operators they are gradients of.
+  // Pools keep the domain of the operators whose gradients they are.
   '': { ...pooling },
   'com.microsoft': {
     ...activations,
@@ -51,14 +51,14 @@ export const lowerings: LoweringTable = {
 }
 
 /**
- * A table with rows for operators that stock builds have, and compute otherwise than those with training: without them a
- * model runs, and its labels mean something else.
+ * Adds rows for operators that stock builds have but compute differently than training builds. Without them a model
+ * runs, but its labels mean something else.
  */
 export function withGenuineLosses(table: LoweringTable): LoweringTable {
   return { ...table, '': { ...onnxLoss, ...table[''] } }
 }
 
-/** Operators that builds with training have beside gradients. Stock builds know none of them. */
+/** Operators that training builds have besides gradients. Stock builds know none of them. */
 const trainingOnly = new Set([
   'AdamOptimizer',
   'AdamWOptimizer',
@@ -83,7 +83,7 @@ const trainingOnly = new Set([
   'ZeroGradient',
 ])
 
-/** Whether only builds with training know an operator, as far as can be told by its name. */
+/** Whether only training builds know an operator, as far as its name tells. */
 export function isTrainingOnly(domain: string, opType: string): boolean {
   if (domain !== '' && domain !== 'com.microsoft') return false
   return /Grad(_?\w+)?$|Training$|Internal$/.test(opType) || (domain !== '' && trainingOnly.has(opType))

@@ -2,17 +2,17 @@ import { intsOf, stringOf } from '../proto/attribute.js'
 import type { LoweringContext } from '../rewrite/nodeContext.js'
 import type { Extent } from '../rewrite/valueTypes.js'
 
-/** A window that slides over the spatial axes: of a convolution or a pool. Lists are by spatial axis. */
+/** A window of a convolution or pool that slides over the spatial axes. Lists are by spatial axis. */
 export interface Window {
   readonly kernel: readonly number[]
   readonly strides: readonly number[]
   readonly dilations: readonly number[]
-  /** What is added before and after each axis. */
+  /** The padding before and after each axis. */
   readonly begins: readonly number[]
   readonly ends: readonly number[]
 }
 
-/** More elements than any kernel has: a file that claims more is not to be believed. */
+/** No real kernel has more elements than this; a file that claims more is refused. */
 const largestKernel = 2 ** 16
 
 /**
@@ -46,7 +46,7 @@ export function readWindow(
       const totals = kernel.map((k, i) => {
         const extent = spatial[i]
         const reach = dilations[i]! * (k - 1) + 1
-        // At stride 1 it does not hang on the extent.
+        // At stride 1 it does not depend on the extent.
         if (strides[i] === 1) return reach - 1
         if (typeof extent !== 'number')
           return refuse(`auto_pad ${automatic} with strides needs extents that are known`)
@@ -73,12 +73,12 @@ export function known(extents: readonly Extent[]): number[] | undefined {
 }
 
 /**
- * Spreads a gradient over the windows it belongs to, and crops or pads the result to the extents that the windows slid
- * over: a transposed convolution.
+ * Spreads a gradient over the windows it belongs to, by a transposed convolution, and crops or pads the result to the
+ * extents that the windows slid over.
  *
  * @param gradient [N, C, …positions]
  * @param weights of the convolution, `group` its groups
- * @param spatial the extents to come to, as far as they are known, and `like` a value that has them
+ * @param spatial the target extents, as far as they are known, and `like` a value that has them
  */
 export function spread(
   { emit, ints, refuse }: LoweringContext,
@@ -112,7 +112,7 @@ export function spread(
   }
   if (like === undefined) return refuse('the extents of its result are not known')
   const full = emit('ConvTranspose', [gradient, weights], attributes)
-  // A negative pad crops. Only the spatial axes: channels differ where a pool works on them one by one.
+  // A negative pad crops. Only the spatial axes count: channels differ where a pool works on them one by one.
   const spatialShape = (value: string): string =>
     emit('Slice', [emit('Shape', [value]), ints([2]), ints([kernel.length + 2])])
   const after = emit('Add', [emit('Sub', [spatialShape(like), spatialShape(full)]), ints(begins)])

@@ -12,21 +12,23 @@ import {
   type Network,
 } from './network.js'
 
-/** What a GPT can be asked for. The defaults make one of 0.8 million parameters. */
+/** Options of {@link gpt}. The defaults make a model of 0.8 million parameters. */
 export interface GptOptions extends ModelOptions {
-  /** How many tokens there are. Default 65. */
+  /** The number of tokens. Default 65. */
   readonly vocabulary?: number
   /** The longest sequence. Default 64. */
   readonly context?: number
-  /** Blocks of attention and a perceptron. Default 4. */
+  /** The number of blocks, each an attention and a perceptron. Default 4. */
   readonly layers?: number
-  /** Heads of each attention. Default 4. */
+  /** The heads of each attention. Default 4. */
   readonly heads?: number
-  /** Numbers per token between the blocks, a multiple of the heads. Default 128. */
+  /** The numbers per token between the blocks, a multiple of the heads. Default 128. */
   readonly width?: number
-  /** GELU exactly, or approximated by tanh. Default `'none'`. */
+  /** Exact GELU, or its approximation by tanh. Default `'none'`. */
   readonly approximate?: 'none' | 'tanh'
-  /** Whether `logits` is [batch · sequence, vocabulary], a row per token, as cross-entropy takes it. Default `false`. */
+  /**
+   * Whether `logits` is [batch · sequence, vocabulary], one row per token, as cross-entropy expects. Default `false`.
+   */
   readonly flatten?: boolean
 }
 
@@ -36,7 +38,7 @@ interface Shared {
   readonly width: number
   readonly layers: number
   readonly approximate: 'none' | 'tanh'
-  /** [sequence, sequence]: which tokens a token looks at. */
+  /** [sequence, sequence]: the tokens that a token attends to. */
   readonly mask: string
   /** batch, sequence, heads, width of a head. */
   readonly split: string
@@ -45,13 +47,13 @@ interface Shared {
 }
 
 /**
- * A GPT: a transformer's decoder with tied embeddings, learned positions, the normalisation before each block, exact GELU
- * and a causal mask; `input_ids` (int64, [batch, sequence]) to `logits` [batch, sequence, vocabulary]. Attention is
- * written in the operators that exporters make of it: Split, Reshape, Transpose, MatMul, Where, Softmax. Parameters:
- * `transformer.wte.weight` (the embedding, and transposed the head), `transformer.wpe.weight`,
+ * A GPT: a transformer decoder with tied embeddings, learned positions, normalisation before each block, exact GELU
+ * and a causal mask. It maps `input_ids` (int64, [batch, sequence]) to `logits` [batch, sequence, vocabulary].
+ * Attention consists of the operators that exporters write: Split, Reshape, Transpose, MatMul, Where, Softmax.
+ * Parameters: `transformer.wte.weight` (the embedding; transposed, the head), `transformer.wpe.weight`,
  * `transformer.h.0.ln_1.weight`, `transformer.h.0.attn.c_attn.weight` [3 · width, width], `….attn.c_proj.weight`,
- * `….mlp.c_fc.weight`, `….mlp.c_proj.weight`, `transformer.ln_f.weight`, and the biases. Radford and others, "Language
- * models are unsupervised multitask learners", 2019.
+ * `….mlp.c_fc.weight`, `….mlp.c_proj.weight`, `transformer.ln_f.weight`, and the biases. Radford and others,
+ * "Language models are unsupervised multitask learners", 2019.
  *
  * @throws ERR_OPTION for options out of their range
  *
@@ -135,7 +137,7 @@ function perceptron(network: Network, x: string, { width, layers, approximate }:
   return project(network, 'c_proj', gelu(network, inner, approximate), 4 * width, width, residual(layers))
 }
 
-/** Two sums go through each layer; this keeps their variance. */
+/** Two sums pass through each layer; this scale keeps their variance. */
 function residual(layers: number) {
   return normalOf(0.02 / Math.sqrt(2 * layers))
 }

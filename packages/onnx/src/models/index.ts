@@ -1,5 +1,6 @@
 /**
- * Networks as forward ONNX models, their parameters drawn from a seed: to try training on, to compare with, to start from.
+ * Networks as forward ONNX models, with parameters drawn from a seed: to try training, to compare with, to start
+ * from.
  *
  * @packageDocumentation
  */

@@ -1,6 +1,6 @@
 import { constant, parameter, uniformWithin, within, type Draw, type Network } from './network.js'
 
-/** A layer's own function. */
+/** The activation of a layer. */
 export type Activation = 'relu' | 'tanh' | 'sigmoid' | 'gelu'
 
 /**
@@ -46,8 +46,8 @@ export function activate(network: Network, activation: Activation, x: string): s
 }
 
 /**
- * x·Φ(x), or its approximation by tanh: the operator of that name where the opset has it (20), else what it is made of.
- * Hendrycks and Gimpel, arXiv:1606.08415.
+ * x·Φ(x), or its approximation by tanh: one operator if the opset has it (20), otherwise its parts. Hendrycks and
+ * Gimpel, arXiv:1606.08415.
  */
 export function gelu({ builder, type }: Network, x: string, approximate: 'none' | 'tanh' = 'none'): string {
   const { emit, opset } = builder
@@ -62,7 +62,7 @@ export function gelu({ builder, type }: Network, x: string, approximate: 'none' 
   return emit('Mul', [emit('Mul', [x, real(0.5)]), emit('Add', [emit('Tanh', [inner]), real(1)])])
 }
 
-/** What a convolution or a pool looks at. */
+/** The window of a convolution or a pool. */
 export interface Window {
   readonly kernel: number
   readonly stride?: number
@@ -81,7 +81,7 @@ export function windowAttributes({ kernel, stride = 1, padding = 0 }: Window) {
 /**
  * A convolution of images; weight is [outputs, inputs, kernel, kernel].
  *
- * @param options `bias`: whether it has one, drawn as the weight is
+ * @param options `bias`: whether it has one, drawn like the weight
  */
 export function convolve(
   network: Network,
@@ -105,7 +105,7 @@ export function convolve(
 /**
  * Normalises channels over batch and space; Ioffe and Szegedy, arXiv:1502.03167.
  *
- * @param training whether by the batch itself, giving running statistics for the next one, or by those it has
+ * @param training whether it uses the batch's own statistics and outputs new running ones, or uses the running ones
  */
 export function batchNormalize(
   network: Network,
@@ -130,8 +130,8 @@ export function batchNormalize(
 }
 
 /**
- * Normalises the last axis: the operator of that name where the opset has it (17), else what it is made of.
- * Ba, Kiros and Hinton, arXiv:1607.06450.
+ * Normalises the last axis: one operator if the opset has it (17), otherwise its parts. Ba, Kiros and Hinton,
+ * arXiv:1607.06450.
  */
 export function layerNormalize(network: Network, name: string, x: string, width: number): string {
   const layer = within(network, name)

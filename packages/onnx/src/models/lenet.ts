@@ -3,7 +3,7 @@ import type { Model } from '../proto/model.js'
 import { activate, convolve, dense, windowAttributes, type Activation } from './layers.js'
 import { checkSizes, createNetwork, uniformWithin, type ModelOptions } from './network.js'
 
-/** What a LeNet can be asked for. */
+/** Options of {@link lenet}. */
 export interface LenetOptions extends ModelOptions {
   /** Default 10. */
   readonly classes?: number
@@ -18,9 +18,9 @@ export interface LenetOptions extends ModelOptions {
 }
 
 /**
- * LeNet-5: two convolutions with pools and three dense layers; `input` [batch, channels, size, size] to `output`
- * [batch, classes], with parameters `conv1.weight`, `conv1.bias`, `conv2.…`, `fc1.weight`, …. LeCun, Bottou, Bengio and
- * Haffner, "Gradient-based learning applied to document recognition", 1998.
+ * LeNet-5: two convolutions with pools and three dense layers. It maps `input` [batch, channels, size, size] to
+ * `output` [batch, classes]. Parameters: `conv1.weight`, `conv1.bias`, `conv2.…`, `fc1.weight`, …. LeCun, Bottou,
+ * Bengio and Haffner, "Gradient-based learning applied to document recognition", 1998.
  *
  * @throws ERR_OPTION for options out of their range
  *

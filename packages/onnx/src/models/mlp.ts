@@ -3,19 +3,19 @@ import type { Model } from '../proto/model.js'
 import { activate, dense, type Activation } from './layers.js'
 import { checkSizes, createNetwork, type ModelOptions } from './network.js'
 
-/** What a multilayer perceptron can be asked for. */
+/** Options of {@link mlp}. */
 export interface MlpOptions extends ModelOptions {
   /** Units from the input to the output, at least two numbers. */
   readonly sizes: readonly number[]
-  /** After every layer but the last. Default `'relu'`. */
+  /** The activation after every layer but the last. Default `'relu'`. */
   readonly activation?: Activation
 }
 
 /**
- * A multilayer perceptron: `input` [batch, inputs] to `output` [batch, outputs], with parameters `layers.0.weight`
- * [outputs, inputs], `layers.0.bias`, `layers.1.weight`, ….
+ * A multilayer perceptron, which maps `input` [batch, inputs] to `output` [batch, outputs]. Parameters:
+ * `layers.0.weight` [outputs, inputs], `layers.0.bias`, `layers.1.weight`, ….
  *
- * @throws ERR_OPTION for sizes that make no network, and for options out of their range
+ * @throws ERR_OPTION for fewer than two sizes, or options out of their range
  *
  * @example
  * ```ts

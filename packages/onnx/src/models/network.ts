@@ -5,13 +5,13 @@ import { createModelBuilder, type ModelBuilder } from '../proto/modelBuilder.js'
 import { own } from '../own.js'
 import { createRandom, normal, uniform, type Random } from '../random.js'
 
-/** What all models can be asked for. */
+/** Options of all models. */
 export interface ModelOptions {
-  /** Where the drawing of the parameters starts: the same seed, the same parameters. Default 0. */
+  /** The seed of the parameters: the same seed gives the same parameters. Default 0. */
   readonly seed?: number
   /**
-   * The element type of parameters, inputs and outputs. Default `'float32'`. In double precision stock builds of the
-   * runtime have neither convolutions nor Erf, which exact GELU is made of: they run the dense network without GELU and
+   * The element type of parameters, inputs and outputs. Default `'float32'`. In double precision, stock builds of the
+   * runtime have neither convolutions nor Erf, which exact GELU needs. They run the dense network without GELU, and
    * the GPT with `approximate: 'tanh'`.
    */
   readonly dtype?: 'float32' | 'float64'
@@ -30,13 +30,13 @@ export interface Network {
 /** Draws one element of a parameter. */
 export type Draw = (random: Random) => number
 
-/** The range of versions of ONNX's operators that the models can be written in. */
+/** The versions of ONNX's operators that the models can be written in. */
 const opsets = { oldest: 13, newest: 22, usual: 17 } as const
 
 /**
  * Starts a network.
  *
- * @throws ERR_OPTION for an opset or a type that models are not written in
+ * @throws ERR_OPTION for an opset or a type that models cannot be written in
  */
 export function createNetwork({ seed = 0, dtype = 'float32', opset = opsets.usual }: ModelOptions): Network {
   if (!Number.isInteger(opset) || opset < opsets.oldest || opset > opsets.newest) {
@@ -50,12 +50,12 @@ export function createNetwork({ seed = 0, dtype = 'float32', opset = opsets.usua
   return { builder: createModelBuilder(opset), type, random: createRandom(seed) }
 }
 
-/** The part of a network that has a name. */
+/** Enters a named part of a network. */
 export function within(network: Network, scope: string | number): Network {
   return { ...network, builder: network.builder.within(scope) }
 }
 
-/** Adds a parameter, its elements drawn one after another. */
+/** Adds a parameter and draws its elements one after another. */
 export function parameter(
   { builder, type, random }: Network,
   name: string,
@@ -70,25 +70,25 @@ export function parameter(
   return builder.initializer(name, dims, type, data)
 }
 
-/** The same number everywhere. */
+/** Draws the same number everywhere. */
 export function constant(value: number): Draw {
   return () => value
 }
 
-/** Uniform over ±`bound`. */
+/** Draws uniformly from ±`bound`. */
 export function uniformWithin(bound: number): Draw {
   return (random) => (2 * uniform(random) - 1) * bound
 }
 
-/** Normal, about 0. */
+/** Draws normally with mean 0. */
 export function normalOf(deviation: number): Draw {
   return (random) => deviation * normal(random)
 }
 
 /**
- * Checks sizes that were given.
+ * Checks sizes.
  *
- * @throws ERR_OPTION for one that is no positive whole number, by its name
+ * @throws ERR_OPTION for one that is not a positive whole number, by its name
  */
 export function checkSizes(sizes: Readonly<Record<string, number>>): void {
   for (const [name, size] of Object.entries(sizes)) {

@@ -3,7 +3,7 @@ import type { Model } from '../proto/model.js'
 import { activate, batchNormalize, convolve, dense, type Window } from './layers.js'
 import { checkSizes, createNetwork, normalOf, within, type ModelOptions, type Network } from './network.js'
 
-/** What a ResNet-18 can be asked for. */
+/** Options of {@link resnet18}. */
 export interface Resnet18Options extends ModelOptions {
   /** Default 10. */
   readonly classes?: number
@@ -14,17 +14,17 @@ export interface Resnet18Options extends ModelOptions {
   /** Channels of the first stage; the others have 2, 4 and 8 times as many. Default 64. */
   readonly width?: number
   /**
-   * Whether batches are normalised by their own statistics, as a model exported for training has it (opset 14 or later),
-   * or by the running ones. As exporters leave it, nothing reads the new running statistics; for inference, stock builds
-   * of the runtime then take the mode for the other, unless their graph optimisations are off. Default `false`.
+   * Whether batches are normalised by their own statistics, as in a model exported for training (opset 14 or later),
+   * or by the running ones. As in exported models, nothing reads the new running statistics. With graph optimisations
+   * on, stock builds of the runtime then confuse the two modes at inference. Default `false`.
    */
   readonly training?: boolean
 }
 
 /**
- * ResNet-18 as it is used on images of 32×32: a first convolution of 3×3 without a pool, then four stages of two blocks;
- * `input` [batch, channels, size, size] to `output` [batch, classes]. Parameters and buffers are named as torchvision
- * names them: `conv1.weight`, `bn1.weight`, `bn1.running_mean`, `layer1.0.conv1.weight`, `layer2.0.downsample.0.weight`,
+ * ResNet-18 for images of 32×32: a first convolution of 3×3 without a pool, then four stages of two blocks. It maps
+ * `input` [batch, channels, size, size] to `output` [batch, classes]. Parameters and buffers have torchvision's
+ * names: `conv1.weight`, `bn1.weight`, `bn1.running_mean`, `layer1.0.conv1.weight`, `layer2.0.downsample.0.weight`,
  * `fc.weight`. He, Zhang, Ren and Sun, arXiv:1512.03385.
  *
  * @throws ERR_OPTION for options out of their range
@@ -74,7 +74,7 @@ export function resnet18(options: Resnet18Options = {}): Model {
   return builder.build('resnet18')
 }
 
-/** Two convolutions, and what came in added to what comes out. */
+/** Two convolutions, whose input is added to their output. */
 function block(
   network: Network,
   x: string,
@@ -104,7 +104,10 @@ function block(
   return activate(network, 'relu', network.builder.emit('Add', [second, shortcut]))
 }
 
-/** A convolution without bias and its normalisation; drawn as He and others, arXiv:1502.01852, for the outputs. */
+/**
+ * A convolution without bias and its normalisation. Weights are drawn for the outputs, as in He and others,
+ * arXiv:1502.01852.
+ */
 function normalized(
   network: Network,
   convolution: string,

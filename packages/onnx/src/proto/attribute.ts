@@ -2,10 +2,10 @@ import { create } from '@bufbuild/protobuf'
 import { toInt64 } from './int64.js'
 import { AttributeProtoSchema, type AttributeProto, type NodeProto, type TensorProto } from './onnx_pb.js'
 
-/** The kinds of attributes this package writes, of `AttributeProto.AttributeType`. */
+/** The kinds of attributes that this package writes (`AttributeProto.AttributeType`). */
 export const attributeType = { float: 1, int: 2, string: 3, tensor: 4, graph: 5, floats: 6, ints: 7 } as const
 
-/** A value for an attribute: whole numbers and lists of them are ints, `{ float }` is a float. */
+/** A value of an attribute: whole numbers and lists of them are ints, `{ float }` is a float. */
 export type AttributeValue =
   | number
   | bigint
@@ -14,7 +14,7 @@ export type AttributeValue =
   | { readonly float: number }
   | TensorProto
 
-/** Makes an attribute. */
+/** Creates an attribute. */
 export function createAttribute(name: string, value: AttributeValue): AttributeProto {
   if (typeof value === 'number' || typeof value === 'bigint') {
     return create(AttributeProtoSchema, {
@@ -43,34 +43,34 @@ function isList(value: object): value is readonly number[] {
   return Array.isArray(value)
 }
 
-/** An attribute of a node, by name. */
+/** Finds an attribute of a node by name. */
 export function attributeOf(node: NodeProto, name: string): AttributeProto | undefined {
   return node.attribute.find((attribute) => attribute.name === name)
 }
 
-/** A whole-number attribute of a node. */
+/** Reads a whole-number attribute of a node. */
 export function intOf(node: NodeProto, name: string, otherwise: number): number {
   const attribute = attributeOf(node, name)
   return attribute ? Number(attribute.i) : otherwise
 }
 
-/** A whole-number attribute of a node that need not be there. */
+/** Reads a whole-number attribute that a node may lack. */
 export function optionalIntOf(node: NodeProto, name: string): number | undefined {
   const attribute = attributeOf(node, name)
   return attribute && Number(attribute.i)
 }
 
-/** A list of whole numbers, `undefined` where the node has none. */
+/** Reads a list of whole numbers; `undefined` if the node has none. */
 export function intsOf(node: NodeProto, name: string): number[] | undefined {
   return attributeOf(node, name)?.ints.map(Number)
 }
 
-/** A real attribute of a node. */
+/** Reads a real attribute of a node. */
 export function floatOf(node: NodeProto, name: string, otherwise: number): number {
   return attributeOf(node, name)?.f ?? otherwise
 }
 
-/** A text attribute of a node. */
+/** Reads a text attribute of a node. */
 export function stringOf(node: NodeProto, name: string, otherwise: string): string {
   const attribute = attributeOf(node, name)
   return attribute ? new TextDecoder().decode(attribute.s) : otherwise

@@ -23,7 +23,7 @@ export const dataType = {
 type ArrayConstructor = new (buffer: ArrayBufferLike, offset?: number, length?: number) => TensorData
 
 interface ElementType {
-  /** The runtime's name for it. */
+  /** The runtime's name for the type. */
   readonly name: string
   readonly bytes: number
   readonly array: ArrayConstructor
@@ -46,9 +46,9 @@ const elementTypes: Readonly<Record<number, ElementType>> = {
 }
 
 /**
- * How an element type is laid out.
+ * Returns the layout of an element type.
  *
- * @throws ERR_NOT_SUPPORTED for strings, complex numbers and types below a byte
+ * @throws ERR_NOT_SUPPORTED for strings, complex numbers and types smaller than a byte
  */
 export function elementTypeOf(type: number): ElementType {
   const found = elementTypes[type]
@@ -60,7 +60,7 @@ export function elementTypeOf(type: number): ElementType {
   )
 }
 
-/** The ONNX element type by the runtime's name for it, or `undefined` when there is none. */
+/** Finds the ONNX element type by the runtime's name for it, or returns `undefined`. */
 export function dataTypeOf(name: string): number | undefined {
   const found = Object.entries(elementTypes).find(([, element]) => element.name === name)
   return found && Number(found[0])

@@ -1,6 +1,6 @@
 import type { GraphProto, NodeProto } from './onnx_pb.js'
 
-/** The graphs inside a node: branches, bodies of loops. */
+/** The graphs inside a node: branches and bodies of loops. */
 export function subgraphsOf(node: NodeProto): GraphProto[] {
   return node.attribute.flatMap(({ g, graphs }) => (g ? [g, ...graphs] : graphs))
 }
@@ -10,7 +10,7 @@ export function allNodes({ node }: GraphProto): NodeProto[] {
   return node.flatMap((one) => [one, ...subgraphsOf(one).flatMap(allNodes)])
 }
 
-/** Every name that a graph uses for a value or a node, those of the graphs inside it among them. */
+/** Every name that a graph uses for a value or a node, including those in the graphs inside it. */
 export function namesIn(graph: GraphProto): Set<string> {
   const names = new Set<string>()
   const visit = (inner: GraphProto): void => {
@@ -27,7 +27,7 @@ export function namesIn(graph: GraphProto): Set<string> {
   return names
 }
 
-/** Makes names that a set does not have yet, and adds them to it. */
+/** Creates a function that returns names which are not in a set yet, and adds them to it. */
 export function freshNames(names: Set<string>): (hint: string) => string {
   const counts = new Map<string, number>()
   return (hint) => {
@@ -41,7 +41,7 @@ export function freshNames(names: Set<string>): (hint: string) => string {
   }
 }
 
-/** Gives a value of a graph another name, which the graph must not have yet. */
+/** Renames a value of a graph. The graph must not use the new name yet. */
 export function renameValue(graph: GraphProto, from: string, to: string): void {
   const rename = (name: string): string => (name === from ? to : name)
   for (const tensor of graph.initializer) tensor.name = rename(tensor.name)
@@ -50,7 +50,7 @@ export function renameValue(graph: GraphProto, from: string, to: string): void {
       node.input = node.input.map(rename)
       node.output = node.output.map(rename)
       for (const inner of subgraphsOf(node)) {
-        // A graph inside may have a value of its own of that name.
+        // An inner graph may have a value of its own with that name.
         const own = [...inner.input, ...inner.initializer].map(({ name }) => name)
         if (own.includes(from) || inner.node.some(({ output }) => output.includes(from))) continue
         visit(inner.node)
@@ -61,7 +61,7 @@ export function renameValue(graph: GraphProto, from: string, to: string): void {
   visit(graph.node)
 }
 
-/** The values around a node that the graphs inside it read. */
+/** The outer values that the graphs inside a node read. */
 export function capturedBy(node: NodeProto): readonly string[] {
   const subgraphs = subgraphsOf(node)
   if (subgraphs.length === 0) return []
@@ -79,7 +79,11 @@ export function capturedBy(node: NodeProto): readonly string[] {
   return [...captured]
 }
 
-/** The values that given ones are computed from, themselves among them, by nodes in order of computation. */
+/**
+ * The values that the given ones are computed from, including the given ones.
+ *
+ * @param nodes in order of computation
+ */
 export function neededFor(nodes: readonly NodeProto[], values: Iterable<string>): ReadonlySet<string> {
   const needed = new Set(values)
   for (const node of [...nodes].reverse()) {
@@ -90,10 +94,10 @@ export function neededFor(nodes: readonly NodeProto[], values: Iterable<string>)
 }
 
 /**
- * Drops nodes and constants that given values, by default the outputs, are not computed from.
+ * Drops the nodes and constants that the given values, by default the outputs, do not depend on.
  *
  * @param graph is changed
- * @returns what those values are computed from
+ * @returns the names that those values depend on
  */
 export function dropUnused(
   graph: GraphProto,

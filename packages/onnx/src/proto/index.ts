@@ -1,6 +1,6 @@
 /**
- * ONNX files: their messages, with int64 as bigint and unknown fields kept, what it takes to read and write them, and a
- * builder of models.
+ * ONNX files: their messages (with int64 as bigint and unknown fields kept), functions that read and write them, and
+ * a builder of models.
  *
  * @packageDocumentation
  */

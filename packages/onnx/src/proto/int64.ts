@@ -1,10 +1,10 @@
 import { optionError, show } from '@induced-metric/core/adapter'
 
 /**
- * A whole number as messages have it.
+ * Converts a whole number to the form that messages use.
  *
  * @param what names it in errors
- * @throws ERR_OPTION for what is no whole number
+ * @throws ERR_OPTION if it is not a whole number
  */
 export function toInt64(value: number | bigint, what: string): bigint {
   if (typeof value === 'bigint') return value

@@ -17,11 +17,11 @@ import {
 export type Model = ModelProto & { graph: GraphProto }
 
 /**
- * Reads an ONNX model. What this package knows nothing of (unknown fields) survives being written again.
+ * Reads an ONNX model. Fields that this package does not know survive being written again.
  *
  * @param bytes the content of a `.onnx` file; the elements of tensors stay views of it
  * @param what names the model in errors
- * @throws ERR_NOT_SUPPORTED for a file in the `.ort` format; ERR_OPTION for anything else that is no ONNX model
+ * @throws ERR_NOT_SUPPORTED for a file in the `.ort` format; ERR_OPTION for anything else that is not an ONNX model
  */
 export function readModel(bytes: Uint8Array, what = 'the model'): Model {
   if (!(bytes instanceof Uint8Array)) {
@@ -35,7 +35,7 @@ export function readModel(bytes: Uint8Array, what = 'the model'): Model {
   }
   let model: ModelProto
   try {
-    // Of a Node Buffer, a plain view: its slices would be Buffers, too.
+    // A Node Buffer becomes a plain view: its slices would be Buffers, too.
     model = fromBinary(ModelProtoSchema, new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength))
   } catch (error) {
     throw notModel(what, bytes, reasonOf(error), error)
@@ -45,14 +45,14 @@ export function readModel(bytes: Uint8Array, what = 'the model'): Model {
   return model as Model
 }
 
-/** As deep as messages may lie inside one another in C++'s readers, the runtime's among them. */
+/** The deepest nesting of messages that C++'s readers accept, the runtime's among them. */
 const deepest = 100
 
 /**
  * Makes sure that a message is a model that can be copied and written.
  *
  * @param what names it in errors
- * @throws ERR_OPTION for what is no model, has no graph, or is nested without end
+ * @throws ERR_OPTION if it is not a model, has no graph, or is nested without end
  */
 export function checkModel(given: unknown, what = 'the model'): Model {
   if (!isMessage(given, ModelProtoSchema)) {
@@ -73,7 +73,7 @@ export function checkModel(given: unknown, what = 'the model'): Model {
       if (typeof part !== 'object' || part === null || ArrayBuffer.isView(part)) continue
       const isList = Array.isArray(part)
       if (isList && (typeof part[0] !== 'object' || ArrayBuffer.isView(part[0]))) continue
-      // A list, or a choice among fields, is no message of its own.
+      // A list, or a choice among fields, is not a message of its own.
       const depth = top.depth + (isList || !('$typeName' in part) ? 0 : 1)
       open.push({ value: part, depth })
     }
@@ -81,9 +81,9 @@ export function checkModel(given: unknown, what = 'the model'): Model {
   return given as Model
 }
 
-/** What a model is made of. */
+/** The parts of a model. */
 export interface ModelParts {
-  /** In an order in which every value is made before it is taken. */
+  /** In an order in which every value is computed before it is read. */
   readonly nodes: readonly NodeProto[]
   readonly inputs: readonly ValueInfoProto[]
   readonly outputs: readonly ValueInfoProto[]
@@ -97,7 +97,7 @@ export interface ModelParts {
   readonly metadata?: Readonly<Record<string, string>>
 }
 
-/** The version of the file format that came with a version of ONNX's operators, by the first of them. */
+/** The version of the file format that came with each version of ONNX's operators. */
 const formats: readonly (readonly [opset: number, format: bigint])[] = [
   [25, 13n],
   [24, 12n],
@@ -107,7 +107,7 @@ const formats: readonly (readonly [opset: number, format: bigint])[] = [
   [15, 8n],
 ]
 
-/** Makes a model. */
+/** Creates a model. */
 export function createModel(parts: ModelParts): Model {
   const { nodes, inputs, outputs, initializers = [], opset = 17, name = 'graph', metadata = {} } = parts
   const named = [...new Set(nodes.map(({ domain }) => canonicalDomain(domain)))].filter(Boolean)
@@ -131,9 +131,10 @@ export function createModel(parts: ModelParts): Model {
 }
 
 /**
- * Writes an ONNX model: at most 2 GB, which is protobuf's limit.
+ * Writes an ONNX model of at most 2 GB, which is protobuf's limit.
  *
- * @throws ERR_OPTION for a message that has something else in a field than the field can hold; ERR_NOT_SUPPORTED for one that is too large
+ * @throws ERR_OPTION for a message with a value that its field cannot hold; ERR_NOT_SUPPORTED for one that is too
+ *   large
  */
 export function writeModel(model: ModelProto): Uint8Array<ArrayBuffer> {
   try {
@@ -152,7 +153,7 @@ export function opsetOf(model: ModelProto, domain = ''): number | undefined {
   return found && Number(found.version)
 }
 
-/** Makes a model import a version of an operator set, in place of the one it imports. */
+/** Makes a model import a version of an operator set, replacing the one that it imports. */
 export function setOpset(model: ModelProto, domain: string, version: number): void {
   model.opsetImport = [
     ...model.opsetImport.filter((opset) => canonicalDomain(opset.domain) !== domain),
@@ -163,7 +164,7 @@ export function setOpset(model: ModelProto, domain: string, version: number): vo
   ]
 }
 
-/** A node's domain, with the one name for ONNX's own. */
+/** Returns a node's domain, with '' as the only name for ONNX's own. */
 export function canonicalDomain(domain: string): string {
   return domain === 'ai.onnx' ? '' : domain
 }

@@ -7,11 +7,11 @@ import type { NodeProto, TensorProto, ValueInfoProto } from './onnx_pb.js'
 import { createTensor, int64Tensor, realTensor } from './tensor.js'
 import { createValue, type Dimension } from './value.js'
 
-/** Builds a model node by node. Every method that adds something says what its value is called. */
+/** Builds a model node by node. Every method that adds something returns the name of its value. */
 export interface ModelBuilder {
   /** The version of ONNX's own operators. */
   readonly opset: number
-  /** Declares an input; once, however often it is asked for. */
+  /** Declares an input. Asking for it again adds nothing. */
   readonly input: (name: string, type: number, dims: readonly Dimension[]) => string
   /** Declares that a value is an output. */
   readonly output: (name: string, type: number, dims: readonly Dimension[]) => string
@@ -19,7 +19,7 @@ export interface ModelBuilder {
    * Adds a node with one output.
    *
    * @param opType an operator of ONNX, or `domain:operator`
-   * @param output what its output is called, where that matters
+   * @param output the name of its output, if it matters
    */
   readonly emit: (
     opType: string,
@@ -27,7 +27,7 @@ export interface ModelBuilder {
     attributes?: Attributes,
     output?: string,
   ) => string
-  /** Adds a node with several outputs: their number, or their names. */
+  /** Adds a node with several outputs, given by their number or their names. */
   readonly emitAll: (
     opType: string,
     inputs: readonly (string | undefined)[],
@@ -35,23 +35,23 @@ export interface ModelBuilder {
     outputs: number | readonly string[],
   ) => string[]
   /**
-   * Adds an initializer, which is what a parameter or a buffer of a network is; its name is put behind the scope and a dot.
+   * Adds an initializer: a parameter or a buffer of a network. Its name is the scope, a dot and the given name.
    *
-   * @throws ERR_OPTION when the model has one of that name
+   * @throws ERR_OPTION if the model has one of that name
    */
   readonly initializer: (name: string, dims: readonly number[], type: number, data: TensorData) => string
-  /** A scalar constant of an element type, float or double: a node, as constants are not trained. */
+  /** Adds a scalar constant of an element type, float or double. It is a node, because constants are not trained. */
   readonly real: (value: number, type: number) => string
-  /** A scalar constant of int64. */
+  /** Adds a scalar constant of int64. */
   readonly int: (value: number | bigint) => string
-  /** A one-dimensional constant of int64. */
+  /** Adds a one-dimensional constant of int64. */
   readonly ints: (values: readonly (number | bigint)[]) => string
   /**
-   * The same model, seen from a part of it: `within('layers').within('0')` names its initializers `layers.0.weight` and
-   * its nodes `/layers.0/Gemm_1`.
+   * The same model, seen from a part of it: `within('layers').within('0')` names its initializers `layers.0.weight`
+   * and its nodes `/layers.0/Gemm_1`.
    */
   readonly within: (scope: string | number) => ModelBuilder
-  /** The model of all that has been added. */
+  /** Creates the model from everything that was added. */
   readonly build: (name: string, metadata?: Readonly<Record<string, string>>) => Model
 }
 
@@ -60,7 +60,7 @@ interface Parts {
   readonly inputs: Map<string, ValueInfoProto>
   readonly outputs: ValueInfoProto[]
   readonly initializers: Map<string, TensorProto>
-  /** Names of constants, which are made once. */
+  /** Names of constants, each of which is made once. */
   readonly constants: Set<string>
 }
 

@@ -2,15 +2,15 @@ import { create } from '@bufbuild/protobuf'
 import { createAttribute, type AttributeValue } from './attribute.js'
 import { NodeProtoSchema, type NodeProto } from './onnx_pb.js'
 
-/** The attributes of a node to make; those that are `undefined` are left out. */
+/** The attributes of a new node; those that are `undefined` are left out. */
 export type Attributes = Readonly<Record<string, AttributeValue | undefined>>
 
 /**
- * Makes a node.
+ * Creates a node.
  *
  * @param opType an operator of ONNX, or `domain:operator`
- * @param inputs the values it takes; `undefined` and `''` are optional inputs left out
- * @param outputs the names of what it gives
+ * @param inputs the values it reads; `undefined` and `''` are optional inputs left out
+ * @param outputs the names of its results
  * @param name its own name, by default `operator/outputs`
  */
 export function createNode(

@@ -6,7 +6,7 @@ import { dataType, elementTypeOf } from './dataType.js'
 import { toInt64 } from './int64.js'
 import { TensorProtoSchema, type TensorProto } from './onnx_pb.js'
 
-/** Makes a tensor message, its elements in `raw_data`. */
+/** Creates a tensor message with its elements in `raw_data`. */
 export function createTensor(
   name: string,
   dims: readonly number[],
@@ -24,7 +24,7 @@ export function createTensor(
   })
 }
 
-/** A tensor of int64. */
+/** Creates a tensor of int64. */
 export function int64Tensor(
   name: string,
   values: readonly (number | bigint)[],
@@ -38,7 +38,7 @@ export function int64Tensor(
   )
 }
 
-/** A float tensor or, for `type` 11, a double tensor. */
+/** Creates a float tensor or, for `type` 11, a double tensor. */
 export function realTensor(
   name: string,
   values: readonly number[],
@@ -50,7 +50,7 @@ export function realTensor(
     : createTensor(name, dims, dataType.float, Float32Array.from(values))
 }
 
-/** The extents of a tensor message, checked: a file may claim anything. */
+/** Reads the extents of a tensor message and checks them: a file may claim anything. */
 export function dimsOf(tensor: TensorProto): number[] {
   return tensor.dims.map((extent) => {
     if (extent >= 0n && extent <= 0x7fffffffn) return Number(extent)
@@ -59,10 +59,11 @@ export function dimsOf(tensor: TensorProto): number[] {
 }
 
 /**
- * The elements of a tensor message, copied out of it.
+ * Copies the elements out of a tensor message.
  *
- * @param external the bytes of its external data, for a tensor that has its elements in another file
- * @throws ERR_SHAPE when their number is not what the dims say; ERR_NOT_SUPPORTED for element types without an array
+ * @param external the bytes of its external data, for a tensor that stores its elements in another file
+ * @throws ERR_SHAPE if their number differs from the product of the dims; ERR_NOT_SUPPORTED for element types without
+ *   an array
  */
 export function readTensor(tensor: TensorProto, external?: Uint8Array): NamedTensor {
   const { name } = tensor
@@ -76,7 +77,7 @@ export function readTensor(tensor: TensorProto, external?: Uint8Array): NamedTen
       `tensor ${JSON.stringify(name)} has dims [${dims.join(', ')}], which is ${size} elements, and data for ${found}`,
     )
   }
-  // A copy, as the bytes in a file need not be aligned.
+  // A copy, because the bytes in a file need not be aligned.
   if (raw) return { name, dims, dataType: tensor.dataType, data: new TypedArray(new Uint8Array(raw).buffer) }
   const data = allocated(JSON.stringify(name), () => new TypedArray(new ArrayBuffer(size * bytes)))
   const elements = elementsOf(tensor)
@@ -84,7 +85,7 @@ export function readTensor(tensor: TensorProto, external?: Uint8Array): NamedTen
   return { name, dims, dataType: tensor.dataType, data }
 }
 
-/** The field that holds the elements where `raw_data` does not. */
+/** The field that holds the elements if `raw_data` does not. */
 function elementsOf(tensor: TensorProto): ArrayLike<number | bigint> {
   switch (tensor.dataType) {
     case dataType.float:

@@ -1,4 +1,4 @@
-/** The elements of a tensor as JavaScript holds them; float16 and bfloat16 travel as their bits. */
+/** The elements of a tensor as JavaScript stores them; float16 and bfloat16 are passed on as their bits. */
 export type TensorData =
   | Float32Array
   | Float64Array
@@ -11,7 +11,7 @@ export type TensorData =
   | Uint32Array
   | BigUint64Array
 
-/** A tensor with a name, as checkpoints hold them. */
+/** A tensor with a name, as checkpoints store it. */
 export interface NamedTensor {
   readonly name: string
   readonly dims: readonly number[]

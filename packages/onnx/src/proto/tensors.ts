@@ -7,7 +7,7 @@ import type {
   TensorProto,
 } from './onnx_pb.js'
 
-/** A tensor of a model, and where it stands. */
+/** A tensor of a model and its place. */
 export interface PlacedTensor {
   readonly tensor: TensorProto
   /** In words, as an error names it. */
@@ -15,9 +15,9 @@ export interface PlacedTensor {
 }
 
 /**
- * Every tensor of a model, wherever one can stand: initializers, dense and sparse; attributes of nodes and the defaults
- * of functions' attributes, their lists and sparse ones too; in the graph, the graphs inside it, functions, and what the
- * format has for training.
+ * Every tensor of a model, wherever the format allows one: initializers, dense and sparse; attributes of nodes and
+ * the defaults of functions' attributes, including lists and sparse ones; in the graph, the graphs inside it,
+ * functions, and the format's fields for training.
  */
 export function* tensorsOf(model: ModelProto): Generator<PlacedTensor> {
   if (model.graph) yield* ofGraph(model.graph)

@@ -2,14 +2,14 @@ import { create, type MessageInitShape } from '@bufbuild/protobuf'
 import { toInt64 } from './int64.js'
 import { ValueInfoProtoSchema, type TypeProtoSchema, type ValueInfoProto } from './onnx_pb.js'
 
-/** The extent of an axis: a number, or the name of one that is known when the model runs. */
+/** The extent of an axis: a number, or the name of one that is known only when the model runs. */
 export type Dimension = number | string
 
 /**
- * Declares a tensor, to be an input, an output or a value of a graph.
+ * Declares a tensor that is an input, an output or another value of a graph.
  *
  * @param type its element type, as in `dataType`
- * @param dims its extents; left out, not even their number is declared
+ * @param dims its extents. Without them not even their number is declared
  */
 export function createValue(name: string, type: number, dims?: readonly Dimension[]): ValueInfoProto {
   return create(ValueInfoProtoSchema, { name, type: tensorType(type, dims) })

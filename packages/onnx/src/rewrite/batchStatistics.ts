@@ -2,14 +2,14 @@ import type { InducedMetricError } from '@induced-metric/core'
 import { shapeError } from '@induced-metric/core/adapter'
 import type { Extent } from './valueTypes.js'
 
-/** Throws ERR_SHAPE where a model says itself that a batch normalisation is to have one value for each channel. */
+/** Throws ERR_SHAPE if a model's own shapes leave a batch normalisation a single value per channel. */
 export function refuseSingleValue(name: string, shape: readonly Extent[] | undefined): void {
   if (shape !== undefined && shape.length >= 2 && shape.every((extent, axis) => axis === 1 || extent === 1)) {
     throw singleValueError('generateArtifacts', name, shape)
   }
 }
 
-/** The error of a method whose batch normalisation has a single value for each channel. */
+/** Creates the error of a method whose batch normalisation has a single value per channel. */
 export function singleValueError(
   method: string,
   name: string,

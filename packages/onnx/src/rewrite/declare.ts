@@ -2,7 +2,7 @@ import type { Extent } from './valueTypes.js'
 import type { ValueInfoProto } from '../proto/onnx_pb.js'
 import { createValue } from '../proto/value.js'
 
-/** Declares a value as far as it is known. */
+/** Declares a value as far as its type and shape are known. */
 export function declaredValue(
   name: string,
   type: number,
@@ -11,14 +11,14 @@ export function declaredValue(
   return createValue(
     name,
     type,
-    // A symbol without a name is what the format has for an extent of which nothing is known.
+    // In the format, a symbol without a name stands for an unknown extent.
     shape?.map((extent) => extent ?? ''),
   )
 }
 
 /**
- * A copy of a message that shares its parts. A plain spread would lose the defaults of the fields that are not set, which
- * lie on the prototype.
+ * Copies a message; the copy shares its parts. A plain spread would lose the defaults of unset fields, which are on
+ * the prototype.
  */
 export function withFields<T extends object>(message: T, fields: Partial<T>): T {
   return Object.assign(Object.create(Object.getPrototypeOf(message) as object), message, fields) as T

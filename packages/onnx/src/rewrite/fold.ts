@@ -11,12 +11,12 @@ import type { TensorData } from '../proto/tensorData.js'
 import { inferTypes } from './runtimeTypes.js'
 import { withFields } from './declare.js'
 
-/** Elements above which a constant is left to be computed at run time. */
+/** A constant with more elements than this is computed at run time instead. */
 const largestFolded = 2 ** 20
-/** How often what has been folded is looked at for what can be folded then. */
+/** The number of rounds in which folded constants may make further nodes foldable. */
 const mostRounds = 8
 
-/** Operators that give something else at every call, or that do more than compute. */
+/** Operators that give a different result on every call, or that have side effects. */
 const impure = new Set([
   'Bernoulli',
   'Dropout',
@@ -28,10 +28,10 @@ const impure = new Set([
 ])
 
 /**
- * Computes what does not depend on inputs, parameters or extents that are not known, and puts constants in its place.
+ * Computes every value that does not depend on inputs, parameters or unknown extents, and replaces it by a constant.
  *
  * @param model is changed
- * @returns what is known of the model's values then, and how many nodes went
+ * @returns the types of the model's values afterwards, and the number of nodes removed
  */
 export async function foldConstants(
   model: Model,
@@ -47,7 +47,7 @@ export async function foldConstants(
   return { types, folded: before - model.graph.node.length }
 }
 
-/** The value of what is computed from initializers alone; `undefined` where the runtime cannot compute it. */
+/** Computes a value from initializers alone; `undefined` if the runtime cannot. */
 export async function evaluateConstant(
   model: Model,
   name: string,
@@ -62,7 +62,7 @@ export async function evaluateConstant(
   return createTensor(name, dims, dataTypeOf(type)!, data as TensorData)
 }
 
-/** Turns the nodes that hold constants into initializers, and gives their names. */
+/** Turns the nodes that hold constants into initializers, and returns their names. */
 export function gatherConstants(graph: GraphProto): ReadonlySet<string> {
   const names = new Set<string>()
   graph.node = graph.node.filter((node) => {
@@ -103,7 +103,7 @@ function isStatic(shape: readonly Extent[] | undefined): shape is readonly numbe
   return shape !== undefined && shape.every((extent) => typeof extent === 'number')
 }
 
-/** Shapes, sizes and single extents of values, where they are known although the values are not. */
+/** Folds shapes, sizes and single extents that are known although the values are not. */
 function foldShapes(graph: GraphProto, types: ValueTypes): number {
   const made: TensorProto[] = []
   const shapeNode = (name: string): readonly Extent[] | undefined => {
@@ -140,7 +140,7 @@ function foldShapes(graph: GraphProto, types: ValueTypes): number {
   return made.length
 }
 
-/** Has the runtime compute the nodes that read constants only. */
+/** Lets the runtime compute the nodes that read constants only. */
 async function foldNodes(model: Model, types: ValueTypes, ort: Ort): Promise<number> {
   const { graph } = model
   const inputs = new Set(graph.input.map(({ name }) => name))
@@ -196,7 +196,7 @@ function namesRead(graph: GraphProto): string[] {
   ]
 }
 
-/** Runs a model without inputs; where the runtime cannot, its nodes stay. */
+/** Runs a model without inputs. If the runtime cannot, the nodes stay. */
 async function attempt(ort: Ort, part: Model): Promise<Readonly<Record<string, OrtTensor>> | undefined> {
   try {
     const session = await createOrtSession(ort, part, 'the constants of the model', {

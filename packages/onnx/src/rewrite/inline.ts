@@ -14,17 +14,18 @@ import {
   type NodeProto,
 } from '../proto/onnx_pb.js'
 
-/** Functions that call functions grow quickly: more nodes than this, calls among them, no model has. */
+/** Functions that call functions grow quickly. No sensible model has more nodes than this, calls included. */
 const mostNodes = 100_000
-/** How deep functions may call one another. */
+/** The deepest nesting of calls. */
 const deepest = 100
 
 /**
- * Puts the nodes of model-local functions in the place of the nodes that call them.
+ * Replaces the nodes that call model-local functions by the nodes of those functions.
  *
  * @param model is changed; it has no functions afterwards
  * @returns how often each function was inlined, by its name
- * @throws ERR_NOT_SUPPORTED for functions that call themselves, or use another version of ONNX's operators than the model
+ * @throws ERR_NOT_SUPPORTED for functions that call themselves, or use another version of ONNX's operators than the
+ *   model
  */
 export function inlineFunctions(model: Model): ReadonlyMap<string, number> {
   const counts = new Map<string, number>()
@@ -54,7 +55,7 @@ export function inlineFunctions(model: Model): ReadonlyMap<string, number> {
   return counts
 }
 
-/** Adds up how many nodes there will be before any is made: of two calls each, thirty functions make a thousand million. */
+/** Counts the nodes before any is made: thirty functions of two calls each make a thousand million. */
 function checkSize(nodes: readonly NodeProto[], functions: ReadonlyMap<string, FunctionProto>): void {
   const known = new Map<string, number>()
   const sizeOf = (list: readonly NodeProto[], stack: readonly string[]): number => {
@@ -79,7 +80,7 @@ function checkSize(nodes: readonly NodeProto[], functions: ReadonlyMap<string, F
   sizeOf(nodes, [])
 }
 
-/** What tells a function from others. */
+/** The key that tells a function from others. */
 export function functionKey(domain: string, name: string, overload: string): string {
   return `${canonicalDomain(domain)}::${name}::${overload}`
 }
@@ -103,7 +104,7 @@ function importOpsets(model: Model, called: FunctionProto, node: NodeProto): voi
   }
 }
 
-/** The nodes of a function, in the terms of a node that calls it. */
+/** The nodes of a function, with the names of a node that calls it. */
 function bodyOf(called: FunctionProto, call: NodeProto, fresh: (hint: string) => string): NodeProto[] {
   const prefix = call.name === '' ? called.name : call.name
   const names = new Map<string, string>([['', '']])

@@ -3,11 +3,11 @@ import { intOf } from '../proto/attribute.js'
 import type { NodeProto } from '../proto/onnx_pb.js'
 
 /**
- * Finds what the rows of a matrix of weights are, by the first node of a graph that multiplies with it.
+ * Finds the meaning of a weight matrix's rows (inputs or outputs) from the first node that multiplies by it.
  *
  * @param nodes in topological order
  * @param name the matrix
- * @returns `undefined` where no product, and no look-up of rows, reads it
+ * @returns `undefined` if no product, and no look-up of rows, reads it
  */
 export function matrixRows(nodes: readonly NodeProto[], name: string): MatrixRows | undefined {
   /** Names of the matrix, and whether each is its transpose. */
@@ -31,7 +31,7 @@ export function matrixRows(nodes: readonly NodeProto[], name: string): MatrixRow
         return rows(isTransposed !== flips, place === 1 ? 'inputs' : 'outputs')
       }
       case 'Gather':
-        // A table of embeddings: its rows are looked up, as if a row of zeros and a one were multiplied with it.
+        // A table of embeddings: looking up a row multiplies the table by a one-hot row.
         if (place === 0) return rows(isTransposed, 'inputs')
         break
       case 'Transpose':

@@ -7,23 +7,23 @@ import type { NodeProto, TensorProto } from '../proto/onnx_pb.js'
 import { int64Tensor, readTensor, realTensor } from '../proto/tensor.js'
 import type { Extent, ValueType, ValueTypes } from './valueTypes.js'
 
-/** What a row of the lowering table works with: a node of the graph, and nodes to put in its place. */
+/** The tools of a row of the lowering table: a node of the graph, and functions that add the nodes which replace it. */
 export interface LoweringContext {
   /** The node to replace. */
   readonly node: NodeProto
   /** The version of ONNX's operators that the lowered model uses, at least 17. */
   readonly opset: number
-  /** The name of an input, or `undefined` where the node leaves it out. */
+  /** The name of an input, or `undefined` if the node leaves it out. */
   readonly input: (index: number) => string | undefined
   /** The name of an input that the node must have. */
   readonly required: (index: number) => string
-  /** The name of an output, or `undefined` where nobody wants it. */
+  /** The name of an output, or `undefined` if nothing reads it. */
   readonly output: (index: number) => string | undefined
   /**
    * Adds a node with one output.
    *
    * @param opType an operator of ONNX, or `domain:operator`
-   * @param output its output, if it must have that name
+   * @param output its output, if it must have a given name
    * @returns the name of the output
    */
   readonly emit: (
@@ -39,23 +39,23 @@ export interface LoweringContext {
     attributes: Attributes,
     outputs: readonly string[],
   ) => void
-  /** A one-dimensional constant of whole numbers. */
+  /** Adds a one-dimensional constant of whole numbers. */
   readonly ints: (values: readonly (number | bigint)[]) => string
-  /** A scalar constant of whole numbers. */
+  /** Adds a scalar constant of whole numbers. */
   readonly int: (value: number | bigint) => string
-  /** A constant of an element type, float or double; without dims a scalar. */
+  /** Adds a constant of an element type, float or double; without dims a scalar. */
   readonly reals: (values: readonly number[], type: number, dims?: readonly number[]) => string
-  /** What is known of a value. */
+  /** The known type and shape of a value. */
   readonly typeOf: (name: string) => ValueType
-  /** The number of axes of a value. Throws ERR_NOT_SUPPORTED where the model does not say. */
+  /** The number of axes of a value. Throws ERR_NOT_SUPPORTED if the model does not say. */
   readonly rankOf: (name: string) => number
-  /** The extents of a value, as far as they are known; throws ERR_NOT_SUPPORTED where not even their number is. */
+  /** The known extents of a value. Throws ERR_NOT_SUPPORTED if not even their number is known. */
   readonly extentsOf: (name: string) => readonly Extent[]
-  /** The element type of the first of these values whose type is known, float where none is. */
+  /** The element type of the first of these values whose type is known; float if none is. */
   readonly realTypeOf: (...names: readonly (string | undefined)[]) => number
-  /** The elements of a value that is a constant of the model. */
+  /** The elements of a value, if it is a constant of the model. */
   readonly constantOf: (name: string | undefined) => number[] | undefined
-  /** The node of the original graph that makes a value. */
+  /** The node of the original graph that computes a value. */
   readonly producerOf: (name: string) => NodeProto | undefined
   /** Throws ERR_NOT_SUPPORTED with a reason, naming the node. */
   readonly refuse: (reason: string) => never
@@ -64,18 +64,18 @@ export interface LoweringContext {
 /** A row of the lowering table: adds the nodes that compute a node's outputs with stock operators. */
 export type Lowering = (context: LoweringContext) => void
 
-/** What lowering a graph adds to it. */
+/** The nodes and constants that lowering adds to a graph. */
 export interface Emitted {
   readonly nodes: NodeProto[]
-  /** By what their names would be, were no value of the graph called so. */
+  /** Keyed by the name that each would have if no value of the graph had it. */
   readonly constants: Map<string, TensorProto>
-  /** Makes a name that the graph does not have yet. */
+  /** Returns a name that the graph does not have yet. */
   readonly fresh: (hint: string) => string
-  /** What the names of constants start with: those of two passes over one graph must differ. Default `lowered`. */
+  /** The start of the names of constants. Two passes over one graph need different ones. Default `lowered`. */
   readonly prefix?: string
 }
 
-/** Makes the context in which a node is lowered. */
+/** Creates the context in which a node is lowered. */
 export function createContext(
   node: NodeProto,
   types: ValueTypes,
@@ -146,9 +146,9 @@ export function createContext(
 }
 
 /**
- * Applies a rule of this package to a node. What files claim can make one fail in ways that it does not foresee.
+ * Applies a rule of this package to a node. A damaged file can make a rule fail in ways that it does not foresee.
  *
- * @throws ERR_NOT_SUPPORTED naming the node, in place of errors without a code
+ * @throws ERR_NOT_SUPPORTED naming the node, instead of an error without a code
  */
 export function codedRule(node: NodeProto, problem: string, apply: () => void): void {
   try {
@@ -159,7 +159,7 @@ export function codedRule(node: NodeProto, problem: string, apply: () => void): 
   }
 }
 
-/** A node in an error message: its operator, domain and name. */
+/** Describes a node for an error message: its operator, domain and name. */
 export function describeNode(
   node: Pick<NodeProto, 'opType' | 'domain' | 'name'> & { readonly output: readonly string[] },
 ): string {

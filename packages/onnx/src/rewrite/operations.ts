@@ -1,19 +1,19 @@
 import type { LoweringContext } from './nodeContext.js'
 
-/** What formulas are written with: each adds a node and gives the name of its output. */
+/** The operations of formulas: each adds a node and returns the name of its output. */
 export interface Operations {
   readonly add: (a: string, b: string) => string
   readonly sub: (a: string, b: string) => string
   readonly mul: (...factors: string[]) => string
   readonly div: (a: string, b: string) => string
   readonly unary: (opType: string, x: string) => string
-  /** A comparison or a logical operator. */
+  /** Adds a comparison or a logical operator. */
   readonly is: (opType: string, a: string, b: string) => string
   readonly where: (condition: string, then: string, otherwise: string) => string
   readonly real: (value: number) => string
 }
 
-/** Makes {@link Operations} for an element type. */
+/** Creates {@link Operations} for an element type. */
 export function operationsOf({ emit, reals }: LoweringContext, type: number): Operations {
   return {
     add: (a, b) => emit('Add', [a, b]),

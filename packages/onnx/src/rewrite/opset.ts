@@ -7,10 +7,10 @@ import type { GraphProto, NodeProto, TensorProto } from '../proto/onnx_pb.js'
 import { int64Tensor, realTensor } from '../proto/tensor.js'
 import { own } from '../own.js'
 
-/** The oldest version of ONNX's operators that {@link upgradeOperators} takes. */
+/** The oldest version of ONNX's operators that {@link upgradeOperators} accepts. */
 export const oldestOpset = 11
 
-/** Adds nodes and constants in the place of a node. */
+/** Adds nodes and constants that replace a node. */
 interface Upgrade {
   readonly node: NodeProto
   readonly constant: (tensor: TensorProto) => string
@@ -30,7 +30,7 @@ function asInput(attribute: string): Rule {
   }
 }
 
-/** Before version 13 all axes from the given one on were normalised as one. */
+/** Before version 13, all axes from the given one on were normalised as one. */
 const flattened: Rule = ({ node, fresh, push }) => {
   const [x, y] = [node.input[0]!, node.output[0]!]
   const [rows, normalized, shape] = [fresh(`${y}/rows`), fresh(`${y}/normalized`), fresh(`${y}/shape`)]
@@ -41,7 +41,7 @@ const flattened: Rule = ({ node, fresh, push }) => {
   push(createNode('Reshape', [normalized, shape], [y]))
 }
 
-/** Since version 12 the ratio is an input, and dropping out has to be asked for. */
+/** Since version 12 the ratio is an input, and dropping must be requested. */
 const dropout: Rule = ({ node, constant, push }) => {
   if (attributeOf(node, 'ratio')) {
     node.input = [node.input[0]!, constant(realTensor('', [floatOf(node, 'ratio', 0.5)], dataType.float))]
@@ -50,7 +50,7 @@ const dropout: Rule = ({ node, constant, push }) => {
   push(node)
 }
 
-/** Since version 14 training has to be asked for, and gives the running statistics alone. */
+/** Since version 14 training must be requested, and returns the running statistics only. */
 const batchNormalization: Rule = ({ node, push }) => {
   if (node.output.length > 1) {
     node.output = node.output.slice(0, 3)
@@ -59,7 +59,7 @@ const batchNormalization: Rule = ({ node, push }) => {
   push(node)
 }
 
-/** Operators by the version since which they mean something else. */
+/** Operators by the version that changed their meaning. */
 const since13: Readonly<Record<string, Rule>> = {
   Squeeze: asInput('axes'),
   Unsqueeze: asInput('axes'),
@@ -72,12 +72,11 @@ const since13: Readonly<Record<string, Rule>> = {
 }
 const since14: Readonly<Record<string, Rule>> = { BatchNormalization: batchNormalization }
 
-/** The version that {@link upgradeOperators} leads to; its operators mean the same up to 17. */
+/** The version that {@link upgradeOperators} upgrades to. Its operators mean the same up to version 17. */
 export const upgradedOpset = 14
 
 /**
- * Rewrites what means something else in version 14 of ONNX's operators than in an older one, in a graph and in the graphs
- * within it.
+ * Rewrites the operators of a graph, and of the graphs inside it, whose meaning changed up to version 14.
  *
  * @param graph is changed
  * @param opset its version, at least {@link oldestOpset}
@@ -86,7 +85,7 @@ export function upgradeOperators(graph: GraphProto, opset: number): void {
   const rules: Readonly<Record<string, Rule>> = { ...(opset < 13 && since13), ...(opset < 14 && since14) }
   const fresh = freshNames(namesIn(graph))
   let count = 0
-  // Of the outermost graph: those within see them, too.
+  // Constants go to the outermost graph, because inner graphs see them, too.
   const constant = (tensor: TensorProto): string => {
     const name = fresh(`upgraded/constant_${++count}`)
     graph.initializer.push({ ...tensor, name })

@@ -9,23 +9,23 @@ import { ModelProtoSchema, ValueInfoProtoSchema, type TensorProto } from '../pro
 import { dimsOf } from '../proto/tensor.js'
 import { declaredValue, withFields } from './declare.js'
 
-/** What the runtime says of an output, from release 1.23 on. */
+/** The runtime's description of an output, since release 1.23. */
 interface ValueMetadata {
   readonly name: string
   readonly isTensor: boolean
   readonly type?: string
-  /** Symbols by name, '' for an extent of which nothing is known. */
+  /** Symbols by name; '' is an unknown extent. */
   readonly shape?: readonly (number | string)[]
 }
 
-/** Elements of a constant above which shapes cannot depend on them. */
+/** Shapes cannot depend on a constant with more elements than this. */
 const smallConstant = 64
 
 /**
- * Finds the types and shapes of all values of a model, by making every one an output and letting the runtime infer them.
- * Nothing is run, and the values of large constants are not handed over.
+ * Finds the types and shapes of all values of a model: it makes every value an output and lets the runtime infer
+ * them. Nothing is run, and the runtime does not get the values of large constants.
  *
- * @throws ERR_NOT_SUPPORTED where the runtime does not take the model
+ * @throws ERR_NOT_SUPPORTED if the runtime does not accept the model
  */
 export async function inferTypes(model: Model, ort: Ort): Promise<ValueTypes> {
   const types = valueTypes(model.graph)
@@ -49,7 +49,7 @@ export async function inferTypes(model: Model, ort: Ort): Promise<ValueTypes> {
   return types
 }
 
-/** The runtime describes a value of unknown rank as it does a scalar. Their shapes differ: [0], and [unknown]. */
+/** The runtime describes a value of unknown rank like a scalar. Their shapes differ: [0], and [unknown]. */
 async function scalarsAmong(
   ort: Ort,
   probe: Model,
@@ -82,7 +82,7 @@ async function metadataOf(ort: Ort, probe: Model): Promise<readonly ValueMetadat
   return outputMetadata
 }
 
-/** A copy of a model in which large constants are inputs: their values need not be known, or even there. */
+/** Copies a model and makes its large constants inputs: their values need not be known, nor even exist. */
 function withoutLargeConstants(model: Model): Model {
   const { initializer } = model.graph
   const isLarge = (tensor: TensorProto): boolean =>

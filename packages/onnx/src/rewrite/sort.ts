@@ -4,7 +4,7 @@ import { capturedBy } from '../proto/graph.js'
 import type { NodeProto } from '../proto/onnx_pb.js'
 
 /**
- * Nodes in an order in which each comes after those whose outputs it reads; where they stand so already, as they are.
+ * Sorts nodes so that each comes after those whose outputs it reads. Nodes that are sorted already keep their order.
  *
  * @throws ERR_OPTION for a cycle
  */
@@ -13,7 +13,7 @@ export function sortNodes(nodes: readonly NodeProto[]): NodeProto[] {
   producers.delete('')
   const sorted: NodeProto[] = []
   const state = new Map<NodeProto, 'open' | 'done'>()
-  // A stack of its own: models may be deeper than the engine's.
+  // An explicit stack: models may be deeper than the engine's call stack.
   const visit = (root: NodeProto): void => {
     const stack = [{ node: root, inputs: [...root.input, ...capturedBy(root)], next: 0 }]
     state.set(root, 'open')

@@ -5,8 +5,9 @@ import { own } from '../own.js'
 import type { Extent, ValueType, ValueTypes } from './valueTypes.js'
 
 /**
- * Says of values what follows from those before them, for models whose maker has not inferred shapes: of the operators
- * that are common in training, and only what the lowering asks for (element types, ranks, and extents where that is easy).
+ * Derives the types of values from those before them, for models without inferred shapes. It covers the operators
+ * that are common in training, and only what the lowering needs: element types, ranks, and extents where they are
+ * easy.
  */
 export function applyTypeRules(graph: GraphProto, types: ValueTypes): void {
   for (const node of graph.node) {
@@ -28,12 +29,12 @@ type Rule = (inputs: readonly ValueType[], node: NodeProto) => (ValueType | unde
 
 const unknown: ValueType = {}
 
-/** Every output is as the given input. */
+/** Every output has the type of the given input. */
 function like(index: number): Rule {
   return (inputs, { output }) => output.map(() => inputs[index] ?? unknown)
 }
 
-/** The outputs are, in order, as the given inputs. */
+/** The outputs have, in order, the types of the given inputs. */
 function likes(...indices: readonly number[]): Rule {
   return (inputs) => indices.map((index) => inputs[index] ?? unknown)
 }
@@ -55,7 +56,7 @@ const broadcast: Rule = (inputs) => {
   return [{ dataType, shape }]
 }
 
-/** [N, M, …] of a convolution or pool; the extents only where all is known. */
+/** [N, M, …] of a convolution or pool; extents only if all of them are known. */
 const windowed: Rule = ([x, w], { opType, attribute }) => {
   const { dataType, shape } = x ?? unknown
   if (shape === undefined) return [{ dataType }]
@@ -83,7 +84,7 @@ const windowed: Rule = ([x, w], { opType, attribute }) => {
   ]
 }
 
-/** The outputs have the element type of the given input; their extents are left open. */
+/** The outputs have the element type of the given input; their extents stay unknown. */
 function typed(index: number): Rule {
   return (inputs, { output }) => output.map(() => ({ dataType: inputs[index]?.dataType }))
 }

@@ -2,29 +2,29 @@ import type { GraphProto, NodeProto, TensorProto, ValueInfoProto } from '../prot
 import { attributeOf } from '../proto/attribute.js'
 import { dimsOf } from '../proto/tensor.js'
 
-/** An extent of an axis: a number, a symbol that stands for the same number wherever it occurs, or unknown. */
+/** An extent of an axis: a number, a symbol that stands for the same number everywhere, or unknown. */
 export type Extent = number | string | undefined
 
-/** What is known of a value before anything runs. */
+/** The type and shape of a value, as far as they are known before anything runs. */
 export interface ValueType {
   /** The ONNX element type. */
   readonly dataType?: number | undefined
-  /** The extents, where at least their number is known. */
+  /** The extents, if at least their number is known. */
   readonly shape?: readonly Extent[] | undefined
 }
 
-/** What is known of a graph's values. */
+/** The known types of a graph's values. */
 export interface ValueTypes {
   readonly get: (name: string) => ValueType
-  /** Adds what has become known; what was known before stays. */
+  /** Adds a type; facts that were known before stay. */
   readonly add: (name: string, type: ValueType) => void
-  /** The tensor, where the value is a constant of the model. */
+  /** The tensor, if the value is a constant of the model. */
   readonly constant: (name: string) => TensorProto | undefined
-  /** The node that makes a value. */
+  /** The node that computes a value. */
   readonly producer: (name: string) => NodeProto | undefined
 }
 
-/** Gathers what a graph says of its values. */
+/** Gathers the types that a graph declares for its values. */
 export function valueTypes(graph: GraphProto): ValueTypes {
   const types = new Map<string, ValueType>()
   const constants = new Map<string, TensorProto>()
@@ -40,7 +40,7 @@ export function valueTypes(graph: GraphProto): ValueTypes {
     constants.set(name, tensor)
     add(name, { dataType: tensor.dataType, shape: dimsOf(tensor) })
   }
-  // An initializer that is an input as well is a default, which a caller may replace.
+  // An initializer that is also an input is a default, which a caller may replace.
   const inputs = new Set(graph.input.map(({ name }) => name))
   for (const tensor of graph.initializer) {
     if (inputs.has(tensor.name)) add(tensor.name, { dataType: tensor.dataType, shape: dimsOf(tensor) })
@@ -67,7 +67,7 @@ export function typeOf({ type }: ValueInfoProto): ValueType {
   return {
     dataType: elemType === 0 ? undefined : elemType,
     shape: shape?.dim.map(({ value }): Extent => {
-      // Some exporters write −1 for an extent that is not known.
+      // Some exporters write −1 for an unknown extent.
       if (value.case === 'dimValue') return value.value < 0n ? undefined : Number(value.value)
       return value.case === 'dimParam' && value.value !== '' ? value.value : undefined
     }),

@@ -5,8 +5,8 @@ import { writeModel } from '../proto/model.js'
 import type { ModelProto } from '../proto/onnx_pb.js'
 
 /**
- * What this package needs of ONNX Runtime, by shape, so that any of its packages fits: onnxruntime-node,
- * onnxruntime-web, onnxruntime-react-native.
+ * The part of ONNX Runtime that this package needs, as structural types, so that any of its packages fits:
+ * onnxruntime-node, onnxruntime-web, onnxruntime-react-native.
  */
 
 /** A tensor of the runtime. */
@@ -29,19 +29,19 @@ export interface OrtSession {
   release(): Promise<void>
 }
 
-/** The namespace of a package of the runtime. */
+/** The namespace of a package of ONNX Runtime. */
 export interface Ort {
-  // Its methods are called with the runtime's own tensors and options only.
+  // Its methods get only the runtime's own tensors and options.
   readonly InferenceSession: { create(model: Uint8Array, options?: object): Promise<unknown> }
   readonly Tensor: new (type: never, data: never, dims?: readonly number[]) => unknown
 }
 
 /**
- * Makes a session.
+ * Creates a session.
  *
  * @param what names the model in errors
- * @throws ERR_NOT_SUPPORTED where the runtime cannot, as where it has no kernel for a node; ERR_OPTION for a model that has
- *   values in other files
+ * @throws ERR_NOT_SUPPORTED if the runtime cannot, for example because it has no kernel for a node; ERR_OPTION for a
+ *   model with values in other files
  */
 export async function createOrtSession(
   ort: Ort,
@@ -49,7 +49,7 @@ export async function createOrtSession(
   what: string,
   options?: object,
 ): Promise<OrtSession> {
-  // The runtime would look for files of external data in the folder that the process happens to work in.
+  // The runtime would look for external data in the current folder of the process.
   refuseExternalData(model, what)
   const bytes = writeModel(model)
   try {

@@ -17,7 +17,7 @@ import { relativeError, runModel, type PlainTensor } from '../run.js'
 
 const { float, double } = dataType
 
-/** A model of one product, on rows `x` of 3, or on columns where it is transposed. */
+/** A model of one product, on rows `x` of 3, or on columns if it is transposed. */
 function product(
   emit: (builder: ModelBuilder, x: string, weight: string) => string,
   weightDims: readonly [number, number] = [3, 4],

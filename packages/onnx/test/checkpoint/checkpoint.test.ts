@@ -19,7 +19,7 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true }))
 
-/** The error's code and message; what is no error of ours is thrown. */
+/** The error's code and message. An error that is not ours is thrown on. */
 function refusal(act: () => unknown): string {
   try {
     act()
@@ -114,7 +114,7 @@ describe('a checkpoint', () => {
   })
 })
 
-/** A checkpoint as the generated code of flatbuffers would write it, in ways that this package does not. */
+/** A checkpoint as the generated code of flatbuffers would write it, in ways that this package does not use. */
 function otherwise(options: {
   version?: number
   nominal?: boolean
@@ -195,7 +195,7 @@ describe('a checkpoint of others', () => {
     await writeCheckpointFile(path, state, { externalData: true })
     expect(await readCheckpointFile(path)).toEqual(state)
     expect((await readFile(`${path}.data`)).length).toBe(4096 + 12)
-    expect(() => readCheckpoint(readFileSync(path))).toThrow(/lie in a file beside/)
+    expect(() => readCheckpoint(readFileSync(path))).toThrow(/are stored in a file beside/)
   })
 
   it('is read from a path with its values beside it', async () => {
@@ -213,7 +213,7 @@ describe('a checkpoint of others', () => {
     ['of version 3', otherwise({ version: 3 }), /version 3; versions 1 and 2/],
     ['of version 0', otherwise({ version: 0 }), /version 0/],
     ['that is nominal', otherwise({ nominal: true }), /nominal checkpoint/],
-    ['with values elsewhere', otherwise({ external: 0n }), /lie in a file beside/],
+    ['with values elsewhere', otherwise({ external: 0n }), /are stored in a file beside/],
     [
       'with too many values',
       otherwise({ dims: [2n ** 40n] }),

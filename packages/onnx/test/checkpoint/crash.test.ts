@@ -21,7 +21,7 @@ beforeEach(async () => {
   for (const name of await readdir(folder)) await rm(join(folder, name), { recursive: true })
 })
 
-/** A checkpoint that is the same in all but its values. */
+/** Checkpoints that differ in their values only. */
 function stateOf(fill: number): CheckpointState {
   const tensor = (name: string) => ({
     name,
@@ -65,7 +65,7 @@ describe('a checkpoint with its data beside it, cut off between any two changes 
       )
       const first = found.indexOf('new')
       expect(first).toBeGreaterThan(4)
-      // Between the two renamings there is the new one already, beside the old data.
+      // Between the two renamings the new checkpoint is there already, beside the old data.
       expect(found.slice(first, first + 2)).toEqual(['new', 'new'])
       expect(found.slice(first)).not.toContain('old')
     }

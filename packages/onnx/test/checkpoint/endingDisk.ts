@@ -1,9 +1,9 @@
 import type * as fileSystem from 'node:fs/promises'
 import { expect } from 'vitest'
 
-// A process that ends between two changes of the file system: from some change on, none is made any more.
+// A process that ends between two changes of the file system: from some change on, no more are made.
 
-/** How many changes are left before the process ends. */
+/** The number of changes before the process ends. */
 export const disk = { left: Infinity }
 
 /** The file system of a process that ends once no change is left. Mock `node:fs/promises` with it. */
@@ -28,7 +28,7 @@ export function endingDisk(fs: typeof fileSystem): typeof fileSystem {
   }
 }
 
-/** Ends the process after ever more changes, until it lives to the end; `check` looks at what each has left. */
+/** Ends the process after more and more changes, until it survives to the end. `check` inspects the result of each. */
 export async function endEverywhere(
   before: () => Promise<void>,
   act: () => Promise<unknown>,

@@ -7,7 +7,7 @@ import type { CheckpointState } from '../../src/checkpoint/state.js'
 import { sequenceOf } from './sequences.js'
 import { sampleState } from './state.js'
 
-// Whatever the bytes: a state no larger than the bytes allow, or ERR_CHECKPOINT.
+// For any bytes: a state no larger than the bytes allow, or ERR_CHECKPOINT.
 
 const samples: readonly (readonly [string, Uint8Array])[] = [
   ['flatbuffer', writeCheckpoint(sampleState())],
@@ -30,7 +30,7 @@ function sizeOf({ trainable, frozen, optimizerGroups }: CheckpointState): number
   return [...trainable, ...frozen, ...momentums].reduce((sum, { data }) => sum + data.byteLength, 0)
 }
 
-/** Fails when reading takes more than the bytes give reason for. */
+/** Fails if reading takes more than the bytes justify. */
 function expectModest(bytes: Uint8Array): void {
   const result = attempt(bytes)
   if (!(result instanceof InducedMetricError)) expect(sizeOf(result)).toBeLessThanOrEqual(8 * bytes.length)
@@ -98,7 +98,7 @@ describe('bytes at random', () => {
 
 describe('parts that overlap', () => {
   it('cannot make a small file into a large state', () => {
-    // One tensor of 64 KB, and a list that names it 100,000 times: 6.5 GB for who believes it.
+    // One tensor of 64 KB, and a list that names it 100,000 times: 6.5 GB for a reader that believes it.
     const builder = new Builder(2 ** 20)
     const raw = builder.createByteVector(new Uint8Array(65536))
     builder.startVector(8, 1, 8)

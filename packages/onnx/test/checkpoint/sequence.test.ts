@@ -64,7 +64,7 @@ describe('the old form', () => {
     [
       'values in another file',
       { name: 'w', dims: [1n], dataType: 1, externalData: [{ key: 'location', value: '../../etc/passwd' }] },
-      /"w" lies in another file/,
+      /"w" is stored in another file/,
     ],
   ])('with %s is refused', (_, init, message) => {
     const bytes = sequence([create(TensorProtoSchema, init)])

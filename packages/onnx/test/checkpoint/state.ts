@@ -1,6 +1,6 @@
 import type { CheckpointState } from '../../src/checkpoint/state.js'
 
-/** A checkpoint with something of everything in it. */
+/** A checkpoint with every kind of content. */
 export function sampleState(): CheckpointState {
   const float = (name: string, dims: number[], seed: number) => {
     const size = dims.reduce((product, dim) => product * dim, 1)

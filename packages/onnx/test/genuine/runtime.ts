@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url'
 import { elementTypeOf } from '../../src/proto/dataType.js'
 import type { NamedTensor } from '../../src/proto/tensorData.js'
 
-// The last release of ONNX Runtime's JavaScript packages with training: an oracle, where it is installed.
+// The last release of ONNX Runtime's JavaScript packages with training. It is the oracle where it is installed.
 
 /** A tensor of the genuine runtime. */
 export interface GenuineTensor {
@@ -13,7 +13,7 @@ export interface GenuineTensor {
   readonly dims: readonly number[]
 }
 
-/** What is used of the genuine TrainingSession. */
+/** The parts of the genuine TrainingSession that the tests use. */
 export interface GenuineSession {
   runTrainStep(feeds: Record<string, GenuineTensor>): Promise<Record<string, GenuineTensor>>
   runOptimizerStep(): Promise<void>
@@ -36,11 +36,11 @@ export interface Genuine {
     checkpointState: Uint8Array
   }) => Promise<GenuineSession>
   /**
-   * The session's state as the genuine runtime itself writes it, optimiser included. Its JavaScript has no way to ask
-   * for that, but its WebAssembly does.
+   * The session's state as the genuine runtime itself writes it, optimiser included. Its JavaScript cannot ask for
+   * that, but its WebAssembly can.
    */
   readonly saveCheckpoint: (session: GenuineSession) => Uint8Array
-  /** Runs a model, which may have the operators of training. */
+  /** Runs a model, which may have training operators. */
   readonly infer: (
     model: Uint8Array,
     feeds: Readonly<Record<string, NamelessTensor>>,
@@ -54,7 +54,7 @@ interface InferenceSession {
   release(): Promise<void>
 }
 
-/** Where the package lies, or undefined. */
+/** The folder of the package, or undefined. */
 function find(): string | undefined {
   try {
     const entry = createRequire(import.meta.url).resolve('onnxruntime-training')
@@ -107,14 +107,14 @@ type Functions = Record<string, (...given: number[]) => unknown>
 interface Machine {
   readonly memory: WebAssembly.Memory
   readonly exports: Record<string, unknown>
-  /** What has been written to the file that is not one. */
+  /** The bytes written to the fake file. */
   readonly written: Uint8Array[]
-  /** Whether calls for files are to be answered. */
+  /** Whether calls about files are answered. */
   recording: boolean
 }
 
 // Names and addresses in the WebAssembly of 1.19.2. Exported: the table, malloc. Imported: openat, ioctl, fd_write,
-// fd_close. The runtime's table of functions lies behind a pointer; its 219th entry gives that of training, whose
+// fd_close. A pointer leads to the runtime's table of functions. Its 219th entry returns the table of training, whose
 // second entry saves a checkpoint.
 const names = { table: 'Sa', malloc: 'Pa', open: 'o', control: 'W', write: 'm', close: 'h' }
 const apiPointer = 900720
@@ -123,7 +123,7 @@ const apiVersion = 19
 const saveCheckpoint = 1
 const descriptor = 99
 
-/** Has the next instance made of the runtime's WebAssembly leave its inner parts here. */
+/** Makes the next instance of the runtime's WebAssembly leave its inner parts here. */
 function captureMachine(): () => Machine {
   let machine: Machine | undefined
   const instantiate = WebAssembly.instantiate

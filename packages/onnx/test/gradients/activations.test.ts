@@ -18,9 +18,12 @@ const elu =
   (alpha: number): Function =>
   (x) =>
     x > 0 ? x : alpha * Math.expm1(x)
-/** Shapes of so many elements that their gradients are not all small at once: float is exact to what is large in it. */
+/**
+ * Shapes with so many elements that their gradients are not all small at once: float is exact relative to the large
+ * ones.
+ */
 const several = dims({ max: 2 }).map((shape) => [5, ...shape])
-/** A number as an attribute has it. */
+/** A number in the form of an attribute. */
 const f = (value: number): { float: number } => ({ float: value })
 
 describe('gradients of activations', () => {
@@ -37,7 +40,7 @@ describe('gradients of activations', () => {
     )
   })
 
-  /** Operator, its attributes, itself, its kinks, the opset it needs. */
+  /** Operator, its attributes, its reference, its kinks, the opset that it needs. */
   const references: [string, Attributes, Function, number[]?, number?][] = [
     ['LeakyRelu', {}, (x) => (x > 0 ? x : 0.01 * x), [0]],
     ['LeakyRelu', { alpha: f(0.25) }, (x) => (x > 0 ? x : 0.25 * x), [0]],
@@ -108,10 +111,10 @@ describe('gradients of activations', () => {
         const type = dataType.float
         const inputs = { x: drawn(x, seed, { away: [0], type }), slope: drawn(slope, seed + 1, { type }) }
         const spread = stretchedIndices(slope, x)
-        // Where no element is negative, the slope's gradient is 0, which has no relative error.
+        // If no element is negative, the slope's gradient is 0, which has no relative error.
         fc.pre(inputs.x.data.some((value) => value < 0))
         await checkNode('PRelu', inputs, {
-          // Of one sign, lest float sums cancel.
+          // Of one sign, so that float sums do not cancel.
           weights: { low: 0.2 },
           opset,
           symbolic,
@@ -135,7 +138,7 @@ describe('gradients of activations', () => {
       async ([shape, seed, symbolic]) => {
         const type = dataType.float
         const length = shape.at(-1)!
-        // Positive, lest float sums cancel.
+        // Positive, so that float sums do not cancel.
         const bounds = { type, low: 0.2 }
         const inputs = { x: drawn(shape, seed, bounds), bias: drawn([length], seed + 1, bounds) }
         await checkNode(opType, inputs, {
@@ -237,7 +240,7 @@ describe('activations as exporters spell them', () => {
     await checkGradients(forward, { x: drawn([4, 5], 1) }, { genuine: isInstalled })
   })
 
-  // In double precision the runtime fuses it to an operator of which it has no such kernel.
+  // In double precision the runtime fuses it to an operator that has no such kernel.
   it('SiLU by Sigmoid', async () => {
     const forward = composed(
       [node('Sigmoid', ['x'], ['sigmoid']), node('Mul', ['x', 'sigmoid'], ['y'])],

@@ -11,7 +11,7 @@ import {
   type Tensor,
 } from './harness.js'
 
-// Shapes that rules are tried on, and how they are said to the rules.
+// Shapes for the tests of rules, and the ways in which models declare them.
 
 /** The oldest version of ONNX's operators, one between, and the newest. */
 export const opsets = fc.constantFrom(13, 17, 22)
@@ -22,7 +22,7 @@ export function dims(ranks: { min?: number; max?: number } = {}, longest = 3): f
   return fc.array(fc.integer({ min: 1, max: longest }), { minLength: min, maxLength: max })
 }
 
-/** Extents of operands that are stretched to one shape: leading axes may be missing, and others 1. */
+/** Extents of operands that broadcast to one shape: leading axes may be missing, and others 1. */
 export function stretched(count: number, longest = 3): fc.Arbitrary<number[][]> {
   return dims({ max: 3 }, longest).chain((whole) =>
     fc.array(
@@ -37,11 +37,13 @@ export function stretched(count: number, longest = 3): fc.Arbitrary<number[][]> 
   )
 }
 
-/** How a model says its extents: as they are; by symbols that stand for equal ones; each by a symbol of its own. */
+/**
+ * How a model declares its extents: as they are; by symbols, the same for equal ones; or each by a symbol of its own.
+ */
 export const symbolics = fc.constantFrom('known', 'first', 'equal', 'own')
 export type Symbolic = 'known' | 'first' | 'equal' | 'own'
 
-/** The extents of an input as the model says them. */
+/** The extents of an input as the model declares them. */
 function say(given: readonly number[], how: Symbolic, name: string): (number | string)[] {
   return given.map((extent, axis) => {
     if (how === 'known' || (how === 'first' && axis > 0)) return extent
@@ -65,7 +67,7 @@ export function axesOf(rank: number): fc.Arbitrary<number[]> {
     )
 }
 
-/** Which cases are drawn: the same in every run, and others with FAST_CHECK_SEED. */
+/** The seed of the drawn cases: the same in every run, another with FAST_CHECK_SEED. */
 const seed = Number(process.env['FAST_CHECK_SEED'] ?? 2509)
 
 /** Runs a check for drawn cases. */
@@ -77,7 +79,7 @@ export async function forAll<T>(
   await fc.assert(fc.asyncProperty(cases, check), runs(numRuns))
 }
 
-/** How many cases are drawn of a property, and which. */
+/** The number of cases drawn for a property, and their seed. */
 export function runs(numRuns: number): { numRuns: number; seed: number } {
   return { numRuns, seed }
 }
@@ -92,7 +94,7 @@ export async function checkNode(
     readonly opset?: number
     readonly outputs?: readonly string[]
     readonly symbolic?: Symbolic
-    /** The node's inputs in order, where not those given and then the constants. */
+    /** The node's inputs in order, if not the given ones and then the constants. */
     readonly order?: readonly string[]
   } = {},
 ): Promise<void> {
@@ -110,7 +112,7 @@ export async function checkNode(
   await checkGradients(single(opType, operands, attributes, shape), inputs, rest)
 }
 
-/** The gradients of a model's inputs, for weights of its outputs that are given. */
+/** The gradients of a model's inputs, for given weights of its outputs. */
 export async function gradientsOf(
   forward: Model,
   inputs: Readonly<Record<string, Tensor>>,

@@ -7,7 +7,10 @@ import { checkNode, dims, forAll, gradientsOf, opsets, stretched, symbolics } fr
 import { checkGradients, composed, drawn, single, tensor } from './harness.js'
 import { erf } from './references.js'
 
-/** Shapes of so many elements that their gradients are not all small at once: float is exact to what is large in it. */
+/**
+ * Shapes with so many elements that their gradients are not all small at once: float is exact relative to the large
+ * ones.
+ */
 const several = dims({ max: 2 }).map((shape) => [5, ...shape])
 type Bounds = NonNullable<Parameters<typeof drawn>[2]>
 
@@ -60,7 +63,7 @@ describe('gradients of arithmetic', () => {
         const inputs = Object.fromEntries(
           shapes.map((shape, i) => [`x${i}`, drawn(shape, seed + i, { type })]),
         )
-        // Linear, so that differences may go far.
+        // Linear, so that large differences are exact, too.
         await checkNode('Mean', inputs, { symbolic, precision: 'float', step: 1, genuine: isInstalled })
       },
       15,

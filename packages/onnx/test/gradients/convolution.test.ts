@@ -6,7 +6,7 @@ import { opsets, runs } from './arbitraries.js'
 import { declared, hidings, perAxis, whole } from './extents.js'
 import { checkGradients, gradientModel, single, tensor, type Tensor } from './harness.js'
 
-// The runtime has no double kernel of either. They are linear in each input, and on small whole numbers exact.
+// The runtime has no double kernel of either. They are linear in each input, and exact on small whole numbers.
 const linear = { precision: 'float', step: 1 } as const
 const float = dataType.float
 
@@ -46,7 +46,7 @@ function cases(ranks: readonly number[]): fc.Arbitrary<Case> {
   )
 }
 
-/** Attributes of the window; with SAME no dilation, which the runtime does not take. */
+/** Attributes of the window. With SAME there is no dilation, which the runtime does not accept. */
 function windowOf({
   strides,
   dilations,
@@ -141,7 +141,7 @@ function transposed(given: Case, added: readonly number[]) {
   const padding = added.map((extent, i) => Math.min(extent, strides[i]! - 1))
   const isAutomatic = automatic !== 'NOTSET'
   const reach = kernel.map((k, i) => (automatic.startsWith('SAME') ? k : dilations[i]! * (k - 1) + 1))
-  // Pads may not eat up everything.
+  // Pads must leave something.
   const full = reach.map((extent, i) => strides[i]! * extra[i]! + extent + padding[i]!)
   const kept = pads.map((pad, i) => Math.min(pad, Math.floor((full[i % rank]! - 1) / 2)))
   const inputs: Record<string, Tensor> = {
@@ -213,7 +213,7 @@ describe('ConvTranspose', () => {
   it.runIf(isInstalled)('as in the training build', async () => {
     await fc.assert(
       fc.asyncProperty(cases([1, 2]), perAxis(2, 0, 2), async (given, added) => {
-        // SAME with an odd padding has meant something else since.
+        // The meaning of SAME with an odd padding has changed since.
         const automatic = given.automatic.startsWith('SAME') ? 'NOTSET' : given.automatic
         const { model, inputs } = transposed({ ...given, automatic, opset: 17 }, added.slice(0, given.rank))
         await checkGradients(model, inputs, { ...linear, genuine: true })

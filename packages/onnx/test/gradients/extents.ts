@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { dataType } from '../../src/proto/index.js'
 import { drawn, tensor, type Tensor } from './harness.js'
 
-// Extents, and tensors of them, that shape, index and window operators are tried on.
+// Extents and tensors for the tests of shape, index and window operators.
 
 /** Extents of small tensors. */
 export function shapes(minRank: number, maxRank: number, max = 4): fc.Arbitrary<number[]> {
@@ -14,18 +14,18 @@ export function perAxis(rank: number, min: number, max: number): fc.Arbitrary<nu
   return fc.array(fc.integer({ min, max }), { minLength: rank, maxLength: rank })
 }
 
-/** The extents, or symbols in the place of some. */
+/** The extents, with symbols in place of some. */
 export function declared(dims: readonly number[], hidden: readonly boolean[]): (number | string)[] {
   return dims.map((extent, axis) => (hidden[axis] === true ? `n${axis}` : extent))
 }
 
-/** Which axes are hidden behind symbols: mostly none. */
+/** The axes that are hidden behind symbols: mostly none. */
 export function hidings(rank: number): fc.Arbitrary<boolean[]> {
   const drawnOnes = fc.array(fc.boolean(), { minLength: rank, maxLength: rank })
   return fc.oneof({ weight: 2, arbitrary: fc.constant(new Array<boolean>(rank).fill(false)) }, drawnOnes)
 }
 
-/** Small whole numbers, in float: sums of their products have no rounding, and finite differences with steps of 1 neither. */
+/** Small whole numbers, in float: neither sums of their products nor finite differences with steps of 1 round. */
 export function whole(dims: readonly number[], seed: number, bound = 4): Tensor {
   const { data } = drawn(dims, seed, { low: -bound, high: bound })
   return tensor(dims, Array.from(data as Float64Array, Math.round), dataType.float)

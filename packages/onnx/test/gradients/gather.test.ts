@@ -6,7 +6,7 @@ import { opsets, runs } from './arbitraries.js'
 import { declared, hidings, shapes } from './extents.js'
 import { checkGradients, drawn, single, tensor } from './harness.js'
 
-/** Indices of either type into an axis, counted from either end, the same several times. */
+/** Indices of either type into an axis, counted from either end, some repeated. */
 function indices(dims: readonly number[], extent: number | readonly number[], seed: number, type: number) {
   const bounds = typeof extent === 'number' ? [extent] : extent
   const { data } = drawn(dims, seed, { low: 0, high: 1 })

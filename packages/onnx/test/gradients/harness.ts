@@ -23,7 +23,7 @@ import { model, node, value } from '../builder.js'
 import { startGenuine, type Genuine } from '../genuine/runtime.js'
 import { relativeError } from '../run.js'
 
-// What gradient rules are tested with: the gradient graph of a model, run on the stock runtime, against central finite
+// The test of gradient rules: the gradient graph of a model, run on the stock runtime, against central finite
 // differences of the model itself.
 
 /** A tensor without a name. */
@@ -33,24 +33,24 @@ export interface CheckOptions {
   /** The inputs whose gradients are checked. Default: all of a real type. */
   readonly wanted?: readonly string[]
   /**
-   * `'double'` (default): relative L2 error at most 1e-6. `'float'`, where the runtime has no double kernel: the gradient
-   * of the float run, 1e-5, against differences of `reference`; or, where the model is linear in each of its inputs
-   * between steps of `step`, of the model itself.
+   * `'double'` (default): relative L2 error at most 1e-6. `'float'`, if the runtime has no double kernel: the
+   * gradient of the float run, 1e-5, against differences of `reference`; or, if the model is linear in each of its
+   * inputs between steps of `step`, of the model itself.
    */
   readonly precision?: 'double' | 'float'
   /** Computes the outputs of the model in double precision, in the order of the graph's outputs. */
   readonly reference?: (inputs: Readonly<Record<string, Float64Array>>) => readonly ArrayLike<number>[]
   /** The bounds of the outputs' weights in the loss. Default -2 and 2. */
   readonly weights?: { readonly low?: number; readonly high?: number }
-  /** How far finite differences go to either side. Default 1e-5. */
+  /** The step of finite differences to either side. Default 1e-5. */
   readonly step?: number
   /** Also run the gradient graph, in float, in the genuine training runtime, if it is installed (1e-5). */
   readonly genuine?: boolean
-  /** Rules in the place of the built-in ones. */
+  /** Rules that replace the built-in ones. */
   readonly gradients?: GradientTable
 }
 
-/** What an input or constant of a model of one node is. */
+/** An input or constant of a model of one node. */
 export interface Operand {
   /** Its extents; symbols stay unknown to the rule. */
   readonly dims: readonly (number | string)[]
@@ -137,9 +137,9 @@ export function tensor(
 }
 
 /**
- * A tensor of numbers that look drawn, the same every time for a seed.
+ * Random-looking numbers, the same every time for a seed.
  *
- * @param options `low` and `high`: bounds; `away`: numbers of which none comes within 0.02 (kinks)
+ * @param options `low` and `high`: bounds; `away`: numbers to keep a distance of 0.02 from (kinks)
  */
 export function drawn(
   dims: readonly number[],
@@ -272,7 +272,7 @@ export async function gradientModel(
   return whole
 }
 
-/** Says of values what is known, as artifacts do: kernels of the training build take extents from there. */
+/** Declares the known types of values, as artifacts do: kernels of the training build take extents from there. */
 function declare(graph: GraphProto, types: Awaited<ReturnType<typeof inferTypes>>): void {
   const declared = new Set([...graph.input, ...graph.valueInfo, ...graph.output].map(({ name }) => name))
   for (const name of graph.node.flatMap(({ output }) => output)) {
@@ -284,8 +284,8 @@ function declare(graph: GraphProto, types: Awaited<ReturnType<typeof inferTypes>
 }
 
 /**
- * ‖a − b‖ by ‖b‖, or by 0.1 an element where b is less: of numbers around 1 that cancel to a hundredth, float leaves five
- * digits.
+ * ‖a − b‖ relative to ‖b‖, or to 0.1 per element if b is less: of numbers around 1 that cancel to a hundredth, float
+ * leaves five digits.
  */
 function floatError(a: ArrayLike<number>, b: ArrayLike<number>): number {
   const norm = Math.hypot(...Array.from(b))

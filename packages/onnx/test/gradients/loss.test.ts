@@ -31,7 +31,7 @@ describe('gradients of losses', () => {
           (value) => Math.min(classes - 1, Math.floor(value)),
         )
         const ignores = values.map((value, i) => (ignored === -100 && i % 3 === 1 ? -100 : value))
-        // There must be something left that matters.
+        // At least one label must count.
         fc.pre(ignored === undefined || ignores.some((value) => value !== ignored))
         const attributes = {
           ...(reduction !== undefined && { reduction }),

@@ -8,7 +8,7 @@ import { checkGradients, composed, drawn, gradientModel, single, tensor } from '
 const extent = fc.integer({ min: 1, max: 4 })
 const flag = fc.integer({ min: 0, max: 1 })
 const factor = fc.constantFrom(undefined, 1, 0.5, -2, 0)
-/** Attributes without those that are left out. */
+/** Attributes without the undefined ones. */
 function attributesOf(given: Readonly<Record<string, number | { float: number } | undefined>>) {
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as Record<
     string,
@@ -175,7 +175,7 @@ describe('gradients of Einsum', () => {
           attributes: { equation },
           opset,
           symbolic,
-          // Which fails at transposing a sum of one term.
+          // The genuine runtime fails to transpose a sum of one term.
           genuine: isInstalled && opset < 20 && equation !== 'ijk->ki',
         })
       },

@@ -12,7 +12,7 @@ const positive = { low: 0.4, high: 2 }
 const epsilon = { float: 0.0009765625 }
 const eps = epsilon.float
 
-/** Shapes with as much in the normalised axes as makes their variance no accident. */
+/** Shapes with enough elements in the normalised axes for a meaningful variance. */
 const layers = dims({ min: 1, max: 2 }, 3).chain((leading) =>
   fc.tuple(fc.constant(leading), fc.array(fc.integer({ min: 3, max: 4 }), { minLength: 1, maxLength: 2 })),
 )
@@ -208,7 +208,7 @@ describe('gradients of batch normalisation', () => {
       async ({ batch, channels, positions, seed, symbolic }) => {
         const { mean, variance, ...inputs } = inputsOf(batch, channels, positions, seed)
         const values = (given: typeof mean) => ({ dims: [channels], data: Array.from(given.data, Number) })
-        // The loss must not depend on the running statistics: they are no outputs of the model.
+        // The loss must not depend on the running statistics, so they are not outputs of the model.
         const forward = single(
           'com.microsoft:BatchNormInternal',
           {
@@ -305,9 +305,9 @@ describe('gradients of other normalisations', () => {
           scale: drawn(parameters, seed + 1),
           bias: drawn(parameters, seed + 2),
         }
-        // The extents of channels must be known to the runtime's function.
+        // The runtime's function must know the extents of channels.
         const known = symbolic === 'equal' || symbolic === 'own' ? 'first' : symbolic
-        // In float otherwise, whatever X is.
+        // Otherwise in float, whatever X is.
         const attributes = {
           num_groups: groups,
           epsilon,
@@ -325,7 +325,7 @@ describe('gradients of other normalisations', () => {
         fc.tuple(fc.constant(shape), axisOf(shape.length), fc.constantFrom(1, 2), fc.nat(1000), symbolics),
       ),
       async ([shape, axis, p, seed, symbolic]) => {
-        // Of one element it is a sign.
+        // With one element it is a sign.
         fc.pre(shape.at(axis) !== 1)
         const x = drawn(shape, seed, { away: [0] })
         await checkNode('LpNormalization', { x }, { attributes: { axis, p }, symbolic, genuine: isInstalled })

@@ -6,7 +6,7 @@ import { opsets, runs } from './arbitraries.js'
 import { declared, hidings, list, shapes } from './extents.js'
 import { checkGradients, drawn, single, tensor } from './harness.js'
 
-/** A shape, and pads of a part of its axes which leave something of each. */
+/** A shape, and pads of some of its axes that leave something of each. */
 const padded = shapes(1, 4).chain((dims) =>
   fc.record({
     dims: fc.constant(dims),
@@ -53,7 +53,7 @@ describe('Pad', () => {
       fc.asyncProperty(padded, modes, opsets, async (given, mode, opset) => {
         const { dims, hidden, begins, ends, order } = given
         const axes = opset >= 18 ? order : dims.map((_, axis) => axis)
-        // Reflection needs another element for each it adds.
+        // Reflection needs another element for each one that it adds.
         const most = (axis: number, pad: number): number =>
           mode === 'reflect'
             ? Math.min(pad, dims[axis]! - 1)

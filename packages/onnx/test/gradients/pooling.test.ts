@@ -39,12 +39,15 @@ function cases(ranks: readonly number[]): fc.Arbitrary<Case> {
   )
 }
 
-/** Strides; where the padding is automatic, not beyond the kernel: it would be negative. */
+/** The strides. With automatic padding they do not exceed the kernel: the padding would be negative. */
 function stridesOf({ strides, kernel, automatic }: Case): number[] {
   return automatic.startsWith('SAME') ? strides.map((stride, i) => Math.min(stride, kernel[i]!)) : strides
 }
 
-/** The extents of what is pooled, how the rule sees them, and the attributes; `dilates`: since which version. */
+/**
+ * The extents of the pooled value, those that the rule sees, and the attributes; `dilates`: the version that
+ * introduced dilations.
+ */
 function pool(given: Case, dilates: number) {
   const { kernel, pads, extra, hidden, automatic, ceil, opset } = given
   const isSame = automatic.startsWith('SAME')
@@ -52,7 +55,7 @@ function pool(given: Case, dilates: number) {
   const dilations = opset >= dilates && !isSame ? given.dilations : kernel.map(() => 1)
   const reach = kernel.map((k, i) => dilations[i]! * (k - 1) + 1)
   const dims = [2, 2, ...reach.map((extent, i) => extent + extra[i]!)]
-  // Pads are smaller than the kernel, as the runtime demands.
+  // Pads are smaller than the kernel, as the runtime requires.
   const kept = pads.map((pad, i) => Math.min(pad, kernel[i % kernel.length]! - 1))
   const attributes: Record<string, AttributeValue> = {
     kernel_shape: kernel,
@@ -63,7 +66,7 @@ function pool(given: Case, dilates: number) {
   return { dims, seen: declared(dims, hidden), attributes, ceil: { ceil_mode: ceil ? 1 : 0 } }
 }
 
-/** Where the rules need to know extents they say so. */
+/** Rules that need known extents say so. */
 function needsExtents({ hidden, automatic, strides, kernel }: Case): boolean {
   return (
     automatic.startsWith('SAME') &&
@@ -97,7 +100,7 @@ describe('MaxPool', () => {
   it.runIf(isInstalled)('as in the training build', async () => {
     await fc.assert(
       fc.asyncProperty(cases([1, 2, 3]), async (given) => {
-        // Rounding up has meant something else since.
+        // The meaning of rounding up has changed since.
         const { dims, seen, attributes } = pool({ ...given, opset: 17 }, 10)
         const model = single('MaxPool', { x: { dims: seen, type: float } }, attributes, { opset: 17 })
         await checkGradients(model, { x: distinct(dims, 1) }, { ...linear, genuine: true })
@@ -269,7 +272,7 @@ async function checkLp(
   )
 }
 
-/** The elements in every window of a pool, by their places in the array. */
+/** The elements in every window of a pool, by their indices in the array. */
 function windowsOf(
   dims: readonly number[],
   attributes: Record<string, AttributeValue>,

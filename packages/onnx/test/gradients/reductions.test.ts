@@ -7,7 +7,7 @@ import { drawn, gradientModel, single, tensor } from './harness.js'
 
 type Bounds = NonNullable<Parameters<typeof drawn>[2]>
 
-/** Reductions whose axes became an input after opset 13, and when. */
+/** Reductions whose axes became an input after opset 13, and the version. */
 const since: Readonly<Record<string, number>> = { ReduceSum: 13 }
 
 describe('gradients of reductions', () => {
@@ -41,7 +41,7 @@ describe('gradients of reductions', () => {
       cases,
       async ({ shape, axes, keepdims, noop, isKnown, seed, opset, symbolic }) => {
         const isInput = opset >= (since[opType] ?? 18)
-        // An attribute without axes cannot be told from none; and where nothing is reduced, see below.
+        // An attribute without axes looks like no attribute. For reductions of nothing, see below.
         fc.pre(axes === undefined || axes.length > 0)
         fc.pre(!isInput || noop !== 1 || axes !== undefined)
         const attributes = {
@@ -51,7 +51,7 @@ describe('gradients of reductions', () => {
         }
         const x = drawn(shape, seed, bounds)
         const hasInput = isInput && axes !== undefined
-        // Without the axes the runtime knows no rank of the result, which the loss needs not.
+        // Without the axes the runtime does not know the rank of the result, and the loss does not need it.
         const constants = hasInput && isKnown ? { axes: { dims: [axes.length], type: 7, data: axes } } : {}
         const inputs = hasInput && !isKnown ? { x, axes: tensor([axes.length], axes, dataType.int64) } : { x }
         const genuine = isInstalled && opset < 20

@@ -1,4 +1,4 @@
-// Functions in double precision, in place of kernels that the runtime has in float only.
+// Functions in double precision that replace kernels which the runtime has in float only.
 
 /** 2/√π·∫₀ˣ exp(−t²): by its series, whose terms are all of one sign. */
 export function erf(x: number): number {
@@ -11,7 +11,7 @@ export function erf(x: number): number {
   return (2 / Math.sqrt(Math.PI)) * Math.exp(-x * x) * sum
 }
 
-/** Each run of so many elements, less their mean where it is centred, by the root of their mean square plus epsilon. */
+/** Each run of so many elements, centred if `centered`, divided by the root of their mean square plus epsilon. */
 export function normalized(x: Float64Array, count: number, epsilon: number, centered: boolean): Float64Array {
   const y = Float64Array.from(x)
   for (let start = 0; start < x.length; start += count) {
@@ -26,7 +26,7 @@ export function normalized(x: Float64Array, count: number, epsilon: number, cent
   return y
 }
 
-/** For each element of a shape, the element of a tensor that is stretched to it. */
+/** For each element of a shape, the element of a tensor that broadcasts to it. */
 export function stretchedIndices(from: readonly number[], to: readonly number[]): number[] {
   const size = to.reduce((a, b) => a * b, 1)
   const missing = to.length - from.length

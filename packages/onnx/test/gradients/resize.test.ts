@@ -6,7 +6,7 @@ import { runs } from './arbitraries.js'
 import { declared, hidings, list, whole } from './extents.js'
 import { checkGradients, gradientModel, single, tensor, type Operand, type Tensor } from './harness.js'
 
-// The runtime resizes float only; whatever the mode, the result is linear in X.
+// The runtime resizes float only. In every mode the result is linear in X.
 const float = dataType.float
 const linear = { precision: 'float', step: 1 } as const
 

@@ -9,7 +9,7 @@ import { checkGradients, composed, drawn, gradientModel, single, tensor } from '
 
 const genuine = isInstalled
 
-/** A shape, and which of its axes the rule does not know. */
+/** A shape, and the axes that the rule does not know. */
 const tensors = (minRank: number, maxRank: number, max = 4) =>
   shapes(minRank, maxRank, max).chain((dims) =>
     fc.record({ dims: fc.constant(dims), hidden: hidings(dims.length) }),
@@ -24,7 +24,7 @@ describe('Reshape', () => {
         opsets,
         fc.boolean(),
         async ({ dims, hidden }, cut, opset, isFed) => {
-          // Merge two neighbours, keep what is before by 0, leave the last to be found.
+          // Merge two neighbours, keep the axes before them by 0, and leave the last one to be derived.
           const at = cut % dims.length
           const merged = [...dims.slice(0, at), dims[at]! * (dims[at + 1] ?? 1), ...dims.slice(at + 2)]
           const shape = merged.map((extent, i) => (i < at ? 0 : i === merged.length - 1 ? -1 : extent))
@@ -152,7 +152,7 @@ describe('Expand', () => {
         hidings(4),
         opsets,
         async (all, skip, less, hidden, opset) => {
-          // X has not the first axes, or the shape has not.
+          // Either X or the shape lacks the first axes.
           const [cut, lack] = skip < less ? [0, less] : [skip, 0]
           const dims = all.map(({ extent, isOne }) => (isOne ? 1 : extent)).slice(cut)
           const shape = all.map(({ extent, isOne, isAsked }) => (isOne || isAsked ? extent : 1)).slice(lack)
@@ -244,7 +244,7 @@ describe('Cast', () => {
     const whole = tensor([2, 2], [1, -3, 2, 5], dataType.float)
     const up = single('Cast', { x: { dims: ['n', 2], type: dataType.float } }, { to: dataType.double })
     await checkGradients(up, { x: whole }, { precision: 'float', step: 1 })
-    // Through float a step must be one that float can tell.
+    // The step must be large enough for float.
     await checkGradients(
       composed(nodes, { x: { dims: [3] } }, ['y']),
       { x: tensor([3], [1, 2, -4]) },

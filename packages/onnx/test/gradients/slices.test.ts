@@ -44,7 +44,7 @@ describe('Slice', () => {
           const start = ((cut.start % extent) + extent) % extent
           const beyond = type === dataType.int64 ? Number.MAX_SAFE_INTEGER : 2 ** 31 - 1
           const end = step > 0 ? (isOpen ? beyond : start + length) : isOpen ? -beyond : start - length
-          // An end before the first is one that no number from the end is.
+          // No number counted from the end means an end before the first element.
           const safe = end < 0 && step < 0 && !isOpen ? -beyond : end
           return {
             axis: isNegative ? axis - dims.length : axis,
@@ -155,7 +155,7 @@ describe('Split', () => {
             { axis, ...(form === 'number' && { num_outputs: count }) },
             { opset, outputs },
           )
-          // Of an output that nothing depends on the gradient is zero.
+          // The gradient of an output that nothing depends on is zero.
           if (count > 1) model.graph.output.splice(unused % count, 1)
           fc.pre(
             model.graph.output.some(({ name }) => form !== 'lengths' || parts[outputs.indexOf(name)]! > 0),

@@ -14,7 +14,7 @@ const zero = { dims: [], data: [0] }
 const number = (data: number): Operand => ({ dims: [], type: int64, data: [data] })
 const numbers = (...data: number[]): Operand => ({ dims: [data.length], type: int64, data })
 
-/** Nodes that make of `x` [2, 3] a value `s`, which does not change where `x` changes a little, and their constants. */
+/** Nodes that compute from `x` [2, 3] a value `s` that stays the same for small changes of `x`, and their constants. */
 const cases: [string, Nodes, Record<string, Operand>][] = [
   ['Floor', [node('Floor', ['x'], ['s'])], {}],
   ['Ceil', [node('Ceil', ['x'], ['s'])], {}],

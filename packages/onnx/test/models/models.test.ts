@@ -42,7 +42,7 @@ async function compare(
   expect(relativeError(result!.data, expected.data)).toBeLessThan(tolerance)
 }
 
-/** What a model's forward pass gives, in plain loops. */
+/** The result of a model's forward pass, in plain loops. */
 function mlpByHand(model: Model, x: Values, f: (x: number) => number): Values {
   const p = parametersOf(model)
   const layers = model.graph.initializer.length / 2
@@ -132,7 +132,7 @@ describe('resnet18', () => {
     const input = image([2, 3, 16, 16])
     for (const training of opset < 14 ? [false] : [false, true]) {
       const model = resnet18({ width: 4, size: 16, classes: 5, training, opset, seed: 3 })
-      // The runtime's optimisations take a training mode whose statistics nobody reads for none at all.
+      // The runtime's optimisations ignore a training mode whose statistics nothing reads.
       const level = training ? 'disabled' : 'all'
       await compare(model, { input }, byHand(model, input, training), 2e-6, level)
     }
@@ -199,7 +199,7 @@ describe('gpt', () => {
 
   it('in double precision', async () => {
     const model = gpt({ ...sizes, approximate: 'tanh', dtype: 'float64' })
-    // Optimised, the scale of the scores becomes an attribute of a fused product, which holds it in single precision.
+    // When optimised, the scale of the scores becomes an attribute of a fused product, in single precision.
     const expected = byHand(model, ids([3, 5]), geluTanh)
     await compare(model, { input_ids: ids([3, 5]) }, expected, 1e-14, 'disabled')
   })

@@ -41,7 +41,7 @@ export function linear(x: Values, weight: Values, bias?: Values): Values {
   })
 }
 
-/** Goes through a square window of images at each place, as coordinates of its elements within the image. */
+/** Visits a square window of images at each position, as coordinates of its elements within the image. */
 function* placesOf(y: number, x: number, kernel: number, stride: number, padding: number, size: number) {
   for (let i = 0; i < kernel; i++) {
     for (let j = 0; j < kernel; j++) {
@@ -77,7 +77,7 @@ export function convolution(
   })
 }
 
-/** 2×2 windows beside one another. */
+/** Adjacent 2×2 windows. */
 export function pool(x: Values, reduce: (values: readonly number[]) => number): Values {
   const [batch, channels, size] = x.dims as [number, number, number]
   const extent = size / 2
@@ -102,10 +102,10 @@ export function globalAverage(x: Values): Values {
   return make([batch, channels], (i) => mean(Array.from({ length: size }, (_, j) => x.data[i * size + j]!)))
 }
 
-/** As an attribute holds it, in single precision. */
+/** In single precision, as in an attribute. */
 const epsilon = Math.fround(1e-5)
 
-/** Of each channel, by statistics given or by the batch's own. */
+/** Normalises each channel by given statistics or by the batch's own. */
 export function batchNormalization(
   x: Values,
   [weight, bias, running, variance]: readonly [Values, Values, Values, Values],
@@ -160,7 +160,7 @@ export function geluTanh(x: number): number {
   return 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)))
 }
 
-/** Causal attention of queries, keys and values that lie beside one another in the last axis. */
+/** Causal attention of queries, keys and values that are adjacent in the last axis. */
 export function attention(x: Values, heads: number): Values {
   const [batch, length, triple] = x.dims as [number, number, number]
   const width = triple / 3

@@ -1,21 +1,17 @@
 import { InducedMetricError, type ParameterInfo, type Transformation } from '@induced-metric/core'
 import {
-  clipGraph,
+  createDeferredStep,
   initialSlots,
-  isTied,
-  parseModelInput,
-  perRateOf,
   planStep,
-  profileEntries,
-  unitEntries,
-  type MetricUnit,
-  type Profile,
-  type ScalarEntry,
+  type DeferredInputs,
+  type DeferredStep,
+  type DeferredUnit,
   type StepPlan,
 } from '@induced-metric/core/adapter'
-import { transformationKey } from './read.js'
 import { createModelBuilder, dataType, type ModelBuilder, writeModel } from '@induced-metric/onnx/proto'
-import { writeGraph, type GraphValues } from './graphValues.js'
+import { createHyperparameters, unitSuffix, type ModelHyperparameters } from './hyperparameters.js'
+import { createModelBackend, type ModelBackend } from './modelBackend.js'
+import { transformationKey } from './read.js'
 
 /** A parameter that an optimizer model updates. */
 export interface OptimizerModelParameter extends ParameterInfo {
@@ -88,156 +84,46 @@ export function optimizerModel(
   options: { readonly inputs?: readonly string[] } = {},
 ): OptimizerModel {
   const plan = planStep(transformation, parameters)
-  const initial = initialSlots(plan)
   const builder = createModelBuilder(opset)
-  const { emit, real, input, output } = builder
-  const variable: Variable = { asked: new Set(options.inputs), found: new Set() }
-  const state: ModelState[] = []
+  const types = parameters.map(({ dtype }) => (dtype === 'float64' ? dataType.double : dataType.float))
+  const hyperparameters = createHyperparameters(builder, plan, options.inputs ?? [])
+  const writing: Writing = { plan, types, builder, backend: createModelBackend(builder), hyperparameters }
+  const count = writeCount(builder)
 
-  // Counts are whole numbers; what reads them is not.
-  const step = input('step', dataType.int64, [])
-  const nextStep = emit('Add', [step, emit('Cast', [real(1, dataType.double)], { to: dataType.int64 })])
-  const count = emit('Cast', [nextStep], { to: dataType.double })
-  const profiles = plan.profiles.map((profile) =>
-    scalarInputs(builder, profileEntries(profile), labelOf(plan, profile), variable),
-  )
+  const step = createDeferredStep(plan, writing.backend, stepInputs(writing, count.asReal))
+  const units = step.units as readonly DeferredUnit<string>[]
+  const status = units.map((unit) => unit.status).reduce((a, b) => builder.emit('Max', [a, b]))
+  const isWritten = builder.emit('Equal', [status, builder.real(0, dataType.double)])
+  const keep: Keep = (next, old, type, dims) =>
+    builder.output(builder.emit('Where', [isWritten, next, old], {}, `${old}.next`), type, dims)
 
-  const rounded = new Map<string, string>()
-  /** Scalars that are known once all parameters have been reduced; the graphs ask for them after that. */
-  const late: (Record<string, string> | undefined)[] = []
-  const graphs = plan.parameters.map((parameter, index): GraphValues => {
-    const { name, shape, graph, profile } = parameter
-    const type = typeOf(parameters[index]!)
-    return writeGraph(
-      builder,
-      graph,
-      type,
-      (given, isScalar) => {
-        if (given === 'gradient') return input(gradientName(name), type, shape)
-        if (given === 'parameter') return input(name, type, shape)
-        if (!isScalar) return input(slotName(name, given.replace(/^slot\./, '')), type, shape)
-        if (given === 'step') return count
-        if (given === 'rows') return real(shape[0] ?? 1, dataType.double)
-        if (given === 'columns') return real(shape[1] ?? 1, dataType.double)
-        return late[index]?.[given] ?? profiles[profile]!(given)
-      },
-      rounded,
-    )
-  })
-  const sum = (values: readonly string[]): string =>
-    values.length === 1 ? values[0]! : values.length === 0 ? real(0, dataType.double) : emit('Sum', values)
-
-  for (const { clipNorm, members } of plan.clips) {
-    const given: Readonly<Record<string, string>> = {
-      normSquared: sum(members.map((index) => graphs[index]!.get('norm'))),
-      clipNorm: real(clipNorm, dataType.double),
-    }
-    const clip = writeGraph(builder, clipGraph, dataType.double, (name) => given[name]!, rounded).get('clip')
-    for (const index of members) late[index] = { clip }
-  }
-
-  const units = plan.units.map((unit) => {
-    const key = unit.key === '' ? '' : `.${unit.key}`
-    const kept = (name: string): string => {
-      const value = input(`metric.${name}${key}`, dataType.double, [])
-      state.push({ input: value, output: `${value}.next`, type: 'float64', dims: [], initial: 0 })
-      return value
-    }
-    const average = kept('average')
-    const states = unit.graph.state.map((name) => ({ name: `state.${name}`, value: kept(name) }))
-    const sums = unit.sums.map(({ input: name, output: of, members }) => {
-      return [name, sum(members.map((index) => graphs[index]!.get(of)))] as const
-    })
-    const given: Readonly<Record<string, string>> = {
-      ...Object.fromEntries(sums),
-      ...Object.fromEntries(states.map(({ name, value }) => [name, value])),
-      average,
-      metricStep: count,
-    }
-    const hyperparameters = unitInputs(builder, { plan, profiles, unit, suffix: key, variable })
-    const graph = writeGraph(
-      builder,
-      unit.graph,
-      dataType.double,
-      (name) => given[name] ?? (name === 'loss' ? input(name, dataType.double, []) : hyperparameters(name)),
-      rounded,
-    )
-    return { unit, average, states, dualNorm: given['dualNorm']!, graph }
-  })
-  const status = units.map(({ graph }) => graph.get('status')).reduce((a, b) => emit('Max', [a, b]))
-  const ok = emit('Equal', [status, real(0, dataType.double)])
-  const keep = (next: string, old: string, type: number, dims: readonly number[]): string => {
-    const name = emit('Where', [ok, next, old], {}, `${old}.next`)
-    return output(name, type, dims)
-  }
-
-  let slotCount = 0
-  const written = plan.parameters.map(({ name, shape, unit, graph: { slots } }, index) => {
-    const type = typeOf(parameters[index]!)
-    late[index] = { ...late[index], scale: units[unit]!.graph.get('scale') }
-    const graph = graphs[index]!
-    const next = graph.get('parameter')
-    const slotStates = slots.map((slot): ModelState => {
-      const old = input(slotName(name, slot), type, shape)
-      keep(graph.get(`slot.${slot}`), old, type, shape)
-      return {
-        input: old,
-        output: `${old}.next`,
-        type: type === dataType.double ? 'float64' : 'float32',
-        dims: shape,
-        initial: initial[index]![slot]!,
-      }
-    })
-    state.splice(slotCount, 0, ...slotStates)
-    slotCount += slotStates.length
-    return { name, gradient: gradientName(name), output: keep(next, input(name, type, shape), type, shape) }
-  })
-  for (const { unit, average, states, graph } of units) {
-    keep(graph.get('average'), average, dataType.double, [])
-    states.forEach(({ name, value }, i) => {
-      const changed = unit.changes
-        .filter((change) => change.state === i)
-        .map(({ output: of, members }) => sum(members.map((index) => graphs[index]!.get(of))))
-      keep(sum([graph.get(name), ...changed]), value, dataType.double, [])
-    })
-  }
-  keep(nextStep, step, dataType.int64, [])
-  state.push({ input: step, output: `${step}.next`, type: 'int64', dims: [], initial: 0 })
-  const [first] = units
-  const report = {
-    status,
-    dual_norm: first!.dualNorm,
-    metric: first!.graph.get('metric'),
-    scale: first!.graph.get('scale'),
-  }
-  for (const [name, value] of Object.entries(report)) {
-    output(emit('Identity', [value], {}, name), dataType.double, [])
-  }
-
-  const unused = [...variable.asked].find((name) => !variable.found.has(name))
-  if (unused !== undefined) {
-    throw new InducedMetricError(
-      'ERR_OPTION',
-      `inputs: the optimiser reads no hyperparameter ${JSON.stringify(unused)}; name them as learning_rate, xi, beta1`,
-    )
-  }
-  const json = transformationText(transformation)
-  const model = builder.build('induced-metric optimizer', {
-    ...(json !== undefined && { [transformationKey]: json }),
-    [stateKey]: JSON.stringify(state),
-  })
+  const written = keepParameters(writing, step, keep)
+  const metricState = keepUnits(plan, units, keep)
+  keep(count.next, count.before, dataType.int64, [])
+  const state = [...written.state, ...metricState, stateOf(count.before, dataType.int64, [], 0)]
+  writeReport(builder, status, units[0]!)
+  hyperparameters.checkAsked()
   return {
-    model: writeModel(model),
-    parameters: written,
+    model: writeModel(builder.build('induced-metric optimizer', metadataOf(transformation, state))),
+    parameters: written.parameters,
     state,
-    hyperparameters: [...variable.found],
+    hyperparameters: hyperparameters.inputs,
     needsLoss: plan.needsLoss,
   }
 }
 
-function typeOf({ dtype }: OptimizerModelParameter): number {
-  return dtype === 'float64' ? dataType.double : dataType.float
+/** The parts of a model that is being written. */
+interface Writing {
+  readonly plan: StepPlan
+  /** The element types of the parameters. */
+  readonly types: readonly number[]
+  readonly builder: ModelBuilder
+  readonly backend: ModelBackend
+  readonly hyperparameters: ModelHyperparameters
 }
+
+/** Makes an output of the next value of an input, or of its old one when the step is refused; returns its name. */
+type Keep = (next: string, old: string, type: number, dims: readonly number[]) => string
 
 function gradientName(parameter: string): string {
   return `${parameter}_grad`
@@ -247,83 +133,99 @@ function slotName(parameter: string, slot: string): string {
   return `${parameter}.${slot}`
 }
 
-/** What tells the inputs of one profile from those of another: nothing for the first. */
-function labelOf(plan: StepPlan, profile: Profile): string {
-  const index = plan.profiles.indexOf(profile)
-  return index === 0 ? '' : `.${index}`
+/** The name of a scalar that a metric unit keeps: `average`, or one of its `state`. */
+function metricName(plan: StepPlan, unit: number, scalar: string): string {
+  return `metric.${scalar}${unitSuffix(plan.units[unit]!)}`
 }
 
-/** The hyperparameters that are inputs: those that a caller asked for, and those that have become so. */
-interface Variable {
-  readonly asked: ReadonlySet<string>
-  readonly found: Set<string>
+/** The count of steps: an int64 in the model's state, a real number where the step reads it. */
+function writeCount({ input, emit, real }: ModelBuilder) {
+  const before = input('step', dataType.int64, [])
+  const one = emit('Cast', [real(1, dataType.double)], { to: dataType.int64 })
+  const next = emit('Add', [before, one])
+  return { before, next, asReal: emit('Cast', [next], { to: dataType.double }) }
 }
 
-/** The name of the input for a hyperparameter. */
-function inputName(name: string, suffix: string): string {
-  const plain = name === 'beta' ? 'metric.beta' : name.replace(/^(base|embedding)\./, '')
-  return `${plain.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`)}${suffix}`
-}
-
-/** Scalars that are the same at every step as constants, and those of a schedule or asked for as inputs. */
-function scalarInputs(
-  builder: ModelBuilder,
-  entries: readonly ScalarEntry[],
-  suffix: string,
-  variable: Variable,
-): (name: string) => string {
-  const known = new Map(entries.map((entry) => [entry.input, entry.value]))
-  return (name) => {
-    const value = known.get(name)
-    if (value === undefined)
-      throw new InducedMetricError(
-        'ERR_NOT_SUPPORTED',
-        `the graph reads a scalar ${name} that a model is not given`,
-      )
-    const input = inputName(name, suffix)
-    if (typeof value === 'number' && !variable.asked.has(input)) return builder.real(value, dataType.double)
-    variable.found.add(input)
-    return builder.input(input, dataType.double, [])
+/** Every parameter has a gradient at every step, so one count serves them all, and their metric units. */
+function stepInputs(writing: Writing, count: string): DeferredInputs<string> {
+  const { plan, types, builder, backend, hyperparameters } = writing
+  const tensor = (index: number, name: string): string =>
+    backend.tensor(name, types[index]!, plan.parameters[index]!.shape)
+  const scalar = (name: string): string => builder.input(name, dataType.double, [])
+  const nameOf = (index: number): string => plan.parameters[index]!.name
+  return {
+    active: plan.parameters.map((_, index) => index),
+    gradient: (index) => tensor(index, gradientName(nameOf(index))),
+    parameter: (index) => tensor(index, nameOf(index)),
+    slot: (index, slot) => tensor(index, slotName(nameOf(index), slot)),
+    step: () => count,
+    profile: hyperparameters.profile,
+    unit: hyperparameters.unit,
+    metricStep: () => count,
+    average: (unit) => scalar(metricName(plan, unit, 'average')),
+    state: (unit, name) => scalar(metricName(plan, unit, name)),
+    loss: () => scalar('loss'),
   }
 }
 
-/** The scalars of a metric unit. What it has in common with a profile, it takes from there. */
-function unitInputs(
-  builder: ModelBuilder,
-  of: {
-    readonly plan: StepPlan
-    readonly profiles: readonly ((name: string) => string)[]
-    readonly unit: MetricUnit
-    readonly suffix: string
-    readonly variable: Variable
-  },
-): (name: string) => string {
-  const { plan, profiles, unit, suffix, variable } = of
-  const { settings } = unit
-  const own = scalarInputs(builder, unitEntries(unit), suffix, variable)
-  const index = plan.profiles.findIndex((profile) => profile.settings === settings)
-  const rateIsGiven = variable.asked.has(inputName('learningRate', labelOf(plan, plan.profiles[index]!)))
-  return (name) => {
-    const averaged = parseModelInput(name)
-    if (averaged) {
-      const base = unit.bases[averaged.model]!
-      return profiles[plan.profiles.findIndex((profile) => profile.base === base)]!(`base.${averaged.name}`)
+/** Writes the new values of parameters and slots. */
+function keepParameters(
+  { plan, types, backend }: Writing,
+  step: DeferredStep<string>,
+  keep: Keep,
+): Pick<OptimizerModel, 'parameters' | 'state'> {
+  const initial = initialSlots(plan)
+  const state: ModelState[] = []
+  const parameters = plan.parameters.map(({ name, shape }, index) => {
+    const type = types[index]!
+    const { value, slots } = step.update(index)
+    for (const [slot, next] of Object.entries(slots)) {
+      const old = backend.tensor(slotName(name, slot), type, shape)
+      keep(next, old, type, shape)
+      state.push(stateOf(old, type, shape, initial[index]![slot]!))
     }
-    if (rateIsGiven && name === 'startAxis.rate') return profiles[index]!('learningRate')
-    if (rateIsGiven && name === 'xi' && isTied(settings.xi)) {
-      const perRate = builder.real(perRateOf(settings.xi), dataType.double)
-      return builder.emit('Mul', [perRate, profiles[index]!('learningRate')])
-    }
-    return own(name)
+    const old = backend.tensor(name, type, shape)
+    return { name, gradient: gradientName(name), output: keep(value, old, type, shape) }
+  })
+  return { parameters, state }
+}
+
+/** Writes the new values of the scalars that the metric units keep. */
+function keepUnits(plan: StepPlan, units: readonly DeferredUnit<string>[], keep: Keep): ModelState[] {
+  return units.flatMap((unit, index) => {
+    const names = ['average', ...plan.units[index]!.graph.state]
+    const values = [unit.average, ...unit.nextState()]
+    return names.map((name, i) => {
+      const old = metricName(plan, index, name)
+      keep(values[i]!, old, dataType.double, [])
+      return stateOf(old, dataType.double, [], 0)
+    })
+  })
+}
+
+function stateOf(input: string, type: number, dims: readonly number[], initial: number): ModelState {
+  const name = type === dataType.int64 ? 'int64' : type === dataType.double ? 'float64' : 'float32'
+  return { input, output: `${input}.next`, type: name, dims, initial }
+}
+
+/** Writes the outputs that tell about the step: its status, and the scalars of its first unit. */
+function writeReport(
+  { emit, output }: ModelBuilder,
+  status: string,
+  { dualNorm, metric, scale }: DeferredUnit<string>,
+): void {
+  for (const [name, value] of Object.entries({ status, dual_norm: dualNorm, metric, scale })) {
+    output(emit('Identity', [value], {}, name), dataType.double, [])
   }
 }
 
-/** A transformation as text, if it is made of built-in parts. */
-function transformationText(transformation: Transformation): string | undefined {
+/** What a model says of itself: its state and, if it is made of built-in parts, its transformation. */
+function metadataOf(transformation: Transformation, state: readonly ModelState[]): Record<string, string> {
+  const metadata = { [stateKey]: JSON.stringify(state) }
   try {
-    return JSON.stringify(transformation.toJSON())
+    return { [transformationKey]: JSON.stringify(transformation.toJSON()), ...metadata }
   } catch (error) {
-    if (error instanceof InducedMetricError && error.code === 'ERR_NOT_SUPPORTED') return undefined
+    if (error instanceof InducedMetricError && error.code === 'ERR_NOT_SUPPORTED') return metadata
     throw error
   }
 }

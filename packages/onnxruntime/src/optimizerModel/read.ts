@@ -86,6 +86,6 @@ function parse(json: string): TransformationJSON {
   try {
     return JSON.parse(json) as TransformationJSON
   } catch (error) {
-    throw coded('ERR_OPTION', 'the transformation in the metadata of the optimizer model is no JSON', error)
+    throw coded('ERR_OPTION', 'the transformation in the metadata of the optimizer model is not JSON', error)
   }
 }

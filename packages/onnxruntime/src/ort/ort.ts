@@ -3,9 +3,13 @@ import { unsupported } from '@induced-metric/core/adapter'
 import { coded, reasonOf } from '@induced-metric/onnx/adapter'
 import type { Ort, OrtSession, OrtTensor, OrtValues, TensorData } from '@induced-metric/onnx'
 
-/** The runtime to use where none is given: onnxruntime-node. */
+/**
+ * Loads the default runtime, onnxruntime-node.
+ *
+ * @throws ERR_NOT_SUPPORTED if it is not installed
+ */
 export async function defaultOrt(): Promise<Ort> {
-  // By a name that bundlers do not follow: a page hands its own runtime over.
+  // Bundlers do not follow a name in a variable: a page hands its own runtime over.
   const name = 'onnxruntime-node'
   try {
     const loaded = (await import(/* @vite-ignore */ /* webpackIgnore: true */ name)) as Ort & {
@@ -14,17 +18,17 @@ export async function defaultOrt(): Promise<Ort> {
     return loaded.InferenceSession ? loaded : (loaded.default ?? loaded)
   } catch (error) {
     throw unsupported(
-      `onnxruntime-node cannot be loaded (${error instanceof Error ? error.message : String(error)}); install it, or hand ` +
-        'another package of the runtime over: { ort: await import("onnxruntime-web") }',
+      `onnxruntime-node cannot be loaded (${error instanceof Error ? error.message : String(error)}); install it, or pass ` +
+        'another package of the runtime: { ort: await import("onnxruntime-web") }',
       { cause: error },
     )
   }
 }
 
 /**
- * Makes a tensor on an array of the caller's, which is not copied.
+ * Creates a tensor over an array, without copying it.
  *
- * @throws ERR_SHAPE where the runtime cannot, as where there are more elements than dims say, or fewer
+ * @throws ERR_SHAPE if the runtime cannot, for example because the dims do not match the number of elements
  */
 export function createOrtTensor(
   ort: Ort,
@@ -35,11 +39,11 @@ export function createOrtTensor(
   try {
     return new ort.Tensor(type as never, data as never, dims) as OrtTensor
   } catch (error) {
-    throw coded('ERR_SHAPE', `the runtime makes no tensor of ${type} [${String(dims)}] of this`, error)
+    throw coded('ERR_SHAPE', `the runtime cannot make a tensor of ${type} [${String(dims)}] from this`, error)
   }
 }
 
-/** What the runtime says where indices, or shapes, are at fault rather than the model. */
+/** The runtime's complaints about indices or shapes rather than about the model. */
 const complaints: readonly (readonly [RegExp, ErrorCode])[] = [
   [/out of (data )?(bounds|range)/i, 'ERR_OPTION'],
   [/shape|dimension|broadcast|\brank\b|\bdim\b/i, 'ERR_SHAPE'],
@@ -49,8 +53,8 @@ const complaints: readonly (readonly [RegExp, ErrorCode])[] = [
  * Runs a session.
  *
  * @param what names the model in errors
- * @throws ERR_OPTION where an index is out of its range, or options are none; ERR_SHAPE where shapes do not go together;
- *   ERR_NOT_SUPPORTED for whatever else the runtime cannot do. Its own error is the cause.
+ * @throws ERR_OPTION for an index out of its range, or invalid options; ERR_SHAPE for shapes that do not fit
+ *   together; ERR_NOT_SUPPORTED for anything else that the runtime cannot do. Its own error is the cause.
  */
 export async function runOrtSession(
   session: OrtSession,

@@ -9,10 +9,11 @@ function usesBatch({ opType, domain }: NodeProto): boolean {
 }
 
 /**
- * Makes the check that the batch normalisations of a training model have at least two values for each channel: of one they
- * make 0, whatever it is, and nothing before them learns.
+ * Creates the check that the batch normalisations of a training model have at least two values per channel. A single
+ * value is normalised to 0, whatever it is, and nothing before it learns.
  *
- * @returns what throws ERR_SHAPE for feeds with too few; where extents cannot be told from those of the feeds, it doesn't
+ * @returns a function that throws ERR_SHAPE for feeds with too few values. If the extents do not follow from those of
+ *   the feeds, it does nothing
  */
 export function createBatchCheck(
   { graph }: Model,
@@ -23,7 +24,7 @@ export function createBatchCheck(
     const { shape } = types.get(input[0]!)
     return shape === undefined ? [] : [{ name: input[0]!, shape }]
   })
-  // Where one extent beside the channels' is known to be more, the batch does not matter.
+  // If an extent other than the channels' is known to be above 1, the batch does not matter.
   const doubtful = shapes.filter(
     ({ shape }) => !shape.some((extent, axis) => axis !== 1 && typeof extent === 'number' && extent > 1),
   )

@@ -24,8 +24,8 @@ export function modelInputs({ graph }: Model): ModelInput[] {
 /**
  * Checks that there is something to train on.
  *
- * @throws ERR_SHAPE for an input without elements, of which the mean loss and the gradients would not be numbers; unless
- *   the model itself says that it has none
+ * @throws ERR_SHAPE for an input without elements, for which the mean loss and the gradients would be NaN; unless the
+ *   model itself declares it so
  */
 export function checkNotEmpty(method: string, feeds: OrtValues, inputs: readonly ModelInput[]): void {
   for (const { name, shape } of inputs) {
@@ -38,9 +38,9 @@ export function checkNotEmpty(method: string, feeds: OrtValues, inputs: readonly
 }
 
 /**
- * Checks what a caller feeds a model.
+ * Checks the feeds of a model.
  *
- * @param unread inputs that may be fed, though the model does not read them
+ * @param unread inputs that may be fed, although the model does not read them
  * @throws ERR_OPTION for an input that is missing or unknown; ERR_SHAPE for one of another type or shape
  */
 export function checkFeeds(

@@ -1,9 +1,9 @@
 import { optionError } from '@induced-metric/core/adapter'
 
-/** Outputs to give back: their names, or `{ name: null }` as the runtime has it. */
+/** The outputs to return: their names, or `{ name: null }` as in the runtime. */
 export type Fetches = readonly string[] | Readonly<Record<string, unknown>>
 
-/** The outputs to give back, and the runtime's options, where fetches may have been left out. */
+/** The names of the outputs to return, and the runtime's options. A caller may leave out the fetches. */
 export function outputsOf(
   names: readonly string[],
   fetches: Fetches | object | undefined,

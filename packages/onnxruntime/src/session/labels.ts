@@ -22,43 +22,43 @@ import {
 } from '@induced-metric/onnx/proto'
 import { create } from '@bufbuild/protobuf'
 
-/** Labels that a loss takes: what they may be, and where they come from. */
+/** The labels of a loss: their valid range and their origin. */
 interface Labels {
   /** The value that the loss reads. */
   readonly value: string
-  /** How many classes there are, where the model says so. */
+  /** The number of classes, if the model declares it. */
   readonly classes: number
-  /** A label that is none. */
+  /** A label that is ignored. */
   readonly ignored: number | undefined
-  /** The input whose elements they all are. */
+  /** The input that contains all of their elements. */
   readonly input: string | undefined
 }
 
-/** What looks at the labels before a step. */
+/** The check of labels before a step. */
 export interface LabelCheck {
   /**
-   * Throws ERR_OPTION for labels that are no class: the runtime would count negative ones from the end, and stop half way at
-   * larger ones.
+   * Throws ERR_OPTION for labels that are not a class. The runtime would count negative ones from the end, and stop
+   * half way at larger ones.
    */
   readonly check: (method: string, feeds: OrtValues) => void
-  /** The same of labels that the model computes; undefined where it computes none. */
+  /** The same for labels that the model computes; undefined if it computes none. */
   readonly checkComputed: ((method: string, feeds: OrtValues) => Promise<void>) | undefined
   readonly release: () => Promise<void>
 }
 
-/** Where the labels are, among the inputs of operators that take some. */
+/** The index of the labels among the inputs of the operators that take them. */
 const losses: Readonly<Record<string, { readonly domain: string; readonly ignoredInput?: number }>> = {
   SoftmaxCrossEntropyLoss: { domain: '' },
   NegativeLogLikelihoodLoss: { domain: '' },
   SoftmaxCrossEntropyLossInternal: { domain: 'com.microsoft', ignoredInput: 3 },
 }
 
-/** Operators that hand on all elements of their first input, and no others. */
+/** Operators whose result has exactly the elements of their first input. */
 const handsOn = new Set(['Cast', 'Flatten', 'Identity', 'Reshape', 'Squeeze', 'Transpose', 'Unsqueeze'])
 
 /**
- * Makes the check of the labels that a model's losses take: of those that are fed by looking at them, of those that the
- * model computes from what is fed by computing that part of it, where it is of whole numbers.
+ * Creates the check of the labels that a model's losses read. Fed labels are inspected. Labels that the model
+ * computes from feeds are computed first, if that part of the model works on whole numbers.
  *
  * @param parameters inputs of the model that are not fed
  */
@@ -126,7 +126,7 @@ function isInteger(type: number | undefined): boolean {
   return type === dataType.int32 || type === dataType.int64
 }
 
-/** Whether a value is computed from what is fed by way of whole numbers alone, which takes no time. */
+/** Whether a value is computed from feeds through whole numbers only, which takes no time. */
 function isCheap({ graph }: Model, types: ValueTypes, fed: ReadonlySet<string>, value: string): boolean {
   const needed = neededFor(graph.node, [value])
   const inputs = graph.input.map(({ name }) => name).filter((name) => needed.has(name))
@@ -142,7 +142,7 @@ function isCheap({ graph }: Model, types: ValueTypes, fed: ReadonlySet<string>, 
   )
 }
 
-/** The part of a model that computes labels. */
+/** Creates the part of a model that computes labels. */
 async function createPart(
   ort: Ort,
   model: Model,
@@ -162,7 +162,7 @@ async function createPart(
 
 function checkLabels(method: string, labels: Labels, tensor: OrtTensor): void {
   const { location } = tensor as { location?: string }
-  // What lies on a device cannot be looked at without a copy.
+  // Data on a device cannot be inspected without a copy.
   if (location !== undefined && location !== 'cpu' && location !== 'cpu-pinned') return
   const { data } = tensor
   const at =
@@ -175,10 +175,10 @@ function checkLabels(method: string, labels: Labels, tensor: OrtTensor): void {
   const { classes, ignored, input, value } = labels
   const upper = classes === Infinity ? 'from 0 on' : `from 0 to ${classes - 1}`
   const besides =
-    ignored === undefined || (ignored >= 0 && ignored < classes) ? '' : `, or ${ignored} for what is left out`
+    ignored === undefined || (ignored >= 0 && ignored < classes) ? '' : `, or ${ignored} to be ignored`
   throw optionError(
     `${method}: ${input === undefined ? 'the value' : 'the input'} ${JSON.stringify(input ?? value)} holds the label ` +
-      `${(data as BigInt64Array)[at]} (element ${at}): labels must be ${upper}${besides}. Another label to leave out is set ` +
+      `${(data as BigInt64Array)[at]} (element ${at}): labels must be ${upper}${besides}. To ignore another label, set it ` +
       'where the artifacts are made: crossEntropyLoss({ ignoreIndex })',
   )
 }
@@ -193,7 +193,7 @@ function firstWrongOf32(data: Int32Array, { classes, ignored }: Labels): number 
 
 const isLittleEndian = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1
 
-/** By halves: big integers are slow to compare. */
+/** In halves, because big integers are slow to compare. */
 function firstWrongOf64(data: BigInt64Array, { classes, ignored }: Labels): number {
   const words = new Int32Array(data.buffer, data.byteOffset, 2 * data.length)
   const [low, high] = isLittleEndian ? [0, 1] : [1, 0]

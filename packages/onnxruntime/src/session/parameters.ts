@@ -4,28 +4,28 @@ import type { CheckpointState, LoweredTrainingModel, NamedTensor } from '@induce
 import { matrixRows, typeOf } from '@induced-metric/onnx/adapter'
 import { dataType, elementTypeOf, type Model } from '@induced-metric/onnx/proto'
 
-/** Parameters and their gradients lie in a memory of at most 4 GiB. */
+/** Parameters and their gradients are stored in a memory of at most 4 GiB. */
 const largestMemory = 2 ** 31
 
-/** A parameter as the caller sees it, to choose its group by. */
+/** The properties of a parameter that its group depends on. */
 export interface ParameterDescription {
   readonly name: string
   readonly dims: readonly number[]
 }
 
-/** What a training model and a checkpoint come to together. */
+/** The parameters of a training model with the values of a checkpoint. */
 export interface SessionParameters {
-  /** With gradients, in the order of the model's inputs. */
+  /** Those with gradients, in the order of the model's inputs. */
   readonly trainable: readonly Parameter[]
-  /** Without: frozen, or used by the eval model only. */
+  /** Those without: frozen ones, and those that only the eval model uses. */
   readonly frozen: readonly NamedTensor[]
 }
 
 /**
  * Finds the values of a model's parameters.
  *
- * @param state the checkpoint; without one every parameter with a gradient starts from zero
- * @throws ERR_CHECKPOINT when it lacks a parameter or has another shape or type for it; ERR_NOT_SUPPORTED for trainable
+ * @param state the checkpoint. Without it every parameter with a gradient starts from zero
+ * @throws ERR_CHECKPOINT if it lacks a parameter or has another shape or type for it; ERR_NOT_SUPPORTED for trainable
  *   parameters that are neither float nor double
  */
 export function matchParameters(

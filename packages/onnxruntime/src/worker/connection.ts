@@ -10,9 +10,9 @@ export interface Thread {
     args: readonly unknown[],
     transfer?: readonly ArrayBuffer[],
   ) => Promise<unknown>
-  /** Ends it once it is done with what it was given. */
+  /** Ends the thread after the calls that it was given. */
   readonly release: () => Promise<void>
-  /** Ends it at once. */
+  /** Ends the thread at once. */
   readonly end: () => Promise<void>
 }
 
@@ -20,7 +20,7 @@ export interface Thread {
 interface WorkerHandle {
   readonly postMessage: (message: Request, transfer: ArrayBuffer[]) => void
   readonly terminate: () => unknown
-  /** Whether a program has to wait for it before it can end. */
+  /** Whether the program has to wait for the worker before it can end. */
   readonly hold: (needed: boolean) => void
 }
 
@@ -65,7 +65,7 @@ export async function startThread(): Promise<Thread> {
       try {
         worker.postMessage({ id, method, args }, [...transfer])
       } catch (error) {
-        throw coded('ERR_OPTION', `what ${method} was given cannot be sent to a thread`, error)
+        throw coded('ERR_OPTION', `the arguments of ${method} cannot be sent to a thread`, error)
       }
       waiting.set(id, { resolve, reject })
       worker.hold(true)

@@ -16,9 +16,9 @@ import {
   type Response,
 } from './messages.js'
 
-// The thread of a worker session: makes one session and answers calls for it, in their order.
+// The thread of a worker session: it creates one session and answers calls for it, in order.
 
-/** What `create` is called with. */
+/** The options of `create` in a message. */
 export interface ThreadOptions extends Omit<
   TrainingSessionOptions,
   'optimizer' | 'ort' | 'groupOf' | 'lowerings'
@@ -30,7 +30,7 @@ export interface ThreadOptions extends Omit<
   readonly module?: string
 }
 
-/** What a module of options may export. */
+/** The options that a module may export. */
 type ModuleOptions = Pick<TrainingSessionOptions, 'optimizer' | 'groupOf'> & {
   readonly ort?: Ort
   readonly lowerings?: LoweringTable
@@ -68,11 +68,11 @@ interface Answer {
 }
 
 let session: TrainingSession | undefined
-/** What holds the averages in the parameters' place at the moment. */
+/** The function that restores the parameters while they have their averages. */
 let averaged: { readonly release: () => void; readonly restored: Promise<void> } | undefined
 let ort: Ort
 
-/** Puts the averages in the parameters' place until it is told. */
+/** Gives the parameters their averages until they are released. */
 async function hold(of: TrainingSession): Promise<NonNullable<typeof averaged>> {
   return new Promise((resolve, reject) => {
     const restored = of.withAveragedWeights(
@@ -207,7 +207,7 @@ async function importOrt(module: string): Promise<Ort> {
   return loaded.InferenceSession ? loaded : (loaded.default ?? loaded)
 }
 
-/** The runtime's own tensors for what was sent. */
+/** Converts received feeds to the runtime's own tensors. */
 function tensorsOf(feeds: OrtValues): OrtValues {
   if (typeof feeds !== 'object' || feeds === null) return feeds
   const made = Object.entries(feeds).map(([name, { type, data, dims }]): [string, OrtTensor] => [
@@ -232,7 +232,7 @@ function copies(tensors: ReadonlyMap<string, SessionTensor>): Map<string, Sessio
 }
 
 const isNode = typeof process === 'object' && process.versions?.node !== undefined
-// In a page without waiting, as messages that come before someone listens are lost.
+// In a page without waiting, because messages are lost if they arrive before someone listens.
 const port = isNode ? await openNodePort() : openPagePort()
 let tail = Promise.resolve()
 port.listen((request) => {

@@ -18,7 +18,8 @@ import { parametersOf } from '../genuine/trainer.js'
 import { drawn, tensor, type Tensor } from '../../../onnx/test/gradients/harness.js'
 import { feedsOf, forward } from './training.js'
 
-// What is generated here, in the last release of ONNX Runtime for JavaScript with training: it loads, and trains alike.
+// Artifacts generated here, in the last release of ONNX Runtime for JavaScript with training: it loads them, and
+// trains alike.
 
 const { float } = dataType
 const labelsOf = (dims: readonly number[], classes: number): Tensor =>

@@ -33,7 +33,7 @@ const labels = [3, 0, 2, 2, 1]
 const target = drawn([batch, outputs], 4)
 const probabilities = drawn([batch, outputs], 5, { low: 0, high: 1 })
 
-/** The scores that the model gives. */
+/** The scores that the model computes. */
 function scoresOf(): number[][] {
   const [w, b] = [drawn([inputs, outputs], 1).data, drawn([outputs], 2).data]
   return Array.from({ length: batch }, (_, row) =>

@@ -213,7 +213,7 @@ describe('outputs that are constants', () => {
       if (made === 'Identity') model.graph.node.push(node('Identity', ['k'], ['c']))
       model.graph.output.unshift(createValue('c', dataType.double, [2, 2]))
       expect(await trainedOf(model), made).toEqual(['w'])
-      // What goes through a node may be a parameter.
+      // A value that goes through a node may be a parameter.
       if (made === 'Identity') continue
       for (const option of ['outputNames', 'additionalOutputs']) {
         await expect(generateArtifacts(model, { loss: 'mse', [option]: ['c'] }), made).rejects.toThrow(

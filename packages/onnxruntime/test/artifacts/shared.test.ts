@@ -10,8 +10,9 @@ import { createTensor, readModel, ValueInfoProtoSchema, type Model } from '@indu
 import { relativeError } from '../../../onnx/test/run.js'
 import { oracleInput, sharedFolder, simplenetParameters } from '../../../onnx/test/sharedFolder.js'
 
-// Forward models made of the eval models of other projects' artifacts, which are no part of this repository: artifacts
-// generated of them here, against what the genuine runtime computed on those that Python generated.
+// Forward models made of the eval models of other projects' artifacts, which are not part of this repository.
+// Artifacts are generated from them here and compared with the genuine runtime's results on those that Python
+// generated.
 
 interface Sample {
   readonly norm: number

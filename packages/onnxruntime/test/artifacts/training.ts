@@ -25,7 +25,7 @@ export function feedsOf(inputs: Readonly<Record<string, Tensor>>): Record<string
   )
 }
 
-/** A forward model: its parameters by name, drawn. */
+/** A forward model, with random parameters by name. */
 export function forward(
   nodes: readonly NodeProto[],
   inputs: Readonly<Record<string, readonly (number | string)[]>>,
@@ -46,8 +46,8 @@ export function forward(
 }
 
 /**
- * Generates artifacts and checks the gradients that a session computes from them against finite differences of the loss
- * that it evaluates: relative L2 error below 1e-6 in double.
+ * Generates artifacts and compares the gradients that a session computes from them with finite differences of the
+ * loss that it evaluates: relative L2 error below 1e-6 in double.
  */
 export async function checkTraining(
   model: Model,
@@ -72,7 +72,7 @@ export async function startTraining(
   return TrainingSession.create({ trainModel, evalModel, checkpointState, ort })
 }
 
-/** As {@link checkTraining}, of a session without gradients yet. */
+/** Like {@link checkTraining}, for a session without gradients yet. */
 export async function checkSession(
   session: TrainingSession,
   inputs: Readonly<Record<string, Tensor>>,

@@ -3,29 +3,29 @@ import { optionError } from '@induced-metric/core/adapter'
 import type { Model } from '../../proto/model.js'
 import { StringStringEntryProtoSchema } from '../../proto/onnx_pb.js'
 
-/** How the adapter of a weight is to be read. */
+/** The form of a weight's adapter. */
 export interface Adapter {
-  /** What the product of the factors is multiplied with. */
+  /** The product of the factors is multiplied by this. */
   readonly scale: number
-  /** Whether the weight is [outputs, inputs], as behind a transposition, or [inputs, outputs]. */
+  /** Whether the weight is stored as [outputs, inputs], as behind a transposition, or as [inputs, outputs]. */
   readonly stored: 'outputsFirst' | 'inputsFirst'
 }
 
-/** A factor of a change, or its transposition. */
+/** A factor of a change, or its transpose. */
 export interface Factor {
   readonly name: string
   readonly transposed: boolean
 }
 
-/** The metadata under which a model says what adapters it has: JSON, by the names of the weights. */
+/** The metadata key under which a model lists its adapters, as JSON by the names of the weights. */
 const adaptersKey = 'induced-metric.lora'
 
-/** What the two factors of a weight's change are called. */
+/** The names of the two factors of a weight's change. */
 export function factorsOf(weight: string): { readonly a: string; readonly b: string } {
   return { a: `${weight}.lora_A`, b: `${weight}.lora_B` }
 }
 
-/** The name of a node or value that belongs to a weight's adapter; with '' what all such names start with. */
+/** The name of a node or value of a weight's adapter. With '' it is the prefix of all such names. */
 export function partOf(weight: string, hint: string): string {
   return `${weight}.lora/${hint}`
 }
@@ -41,9 +41,9 @@ export function factorShapes(
 }
 
 /**
- * The adapters that a model says it has, by weight.
+ * Reads the adapters that a model lists, by weight.
  *
- * @throws ERR_OPTION when what it says cannot be read
+ * @throws ERR_OPTION if the list cannot be read
  */
 export function adaptersOf(model: Model): Map<string, Adapter> {
   const text = model.metadataProps.find(({ key }) => key === adaptersKey)?.value
@@ -56,12 +56,12 @@ export function adaptersOf(model: Model): Map<string, Adapter> {
     )
     if (isRead) return new Map(adapters)
   } catch {
-    // What it is not is said below.
+    // Text that is not JSON is refused below.
   }
   throw optionError(`the model's metadata ${adaptersKey} are not what addLora wrote: ${text.slice(0, 80)}`)
 }
 
-/** Lets a model say what adapters it has. */
+/** Stores the list of a model's adapters in it. */
 export function setAdapters(model: Model, adapters: ReadonlyMap<string, Adapter>): void {
   model.metadataProps = model.metadataProps.filter(({ key }) => key !== adaptersKey)
   if (adapters.size === 0) return

@@ -15,42 +15,46 @@ import { selectNames, type Selector } from '../select.js'
 import { sortNodes } from '../../rewrite/sort.js'
 import { validateModel } from '../validate.js'
 
-/** What is known of a weight that can have an adapter. */
+/** The properties of a weight that can have an adapter. */
 export interface LoraTarget {
   readonly dims: readonly number[]
   /** The element type, a value of ONNX's `TensorProto.DataType`. */
   readonly dataType: number
 }
 
-/** What adapters are to be like. */
+/** Options of {@link addLora}. */
 export interface LoraOptions {
-  /** Columns and rows of the two factors of a change: the smaller, the fewer numbers to train. */
+  /** The inner dimension of the two factors of a change: the smaller it is, the fewer numbers are trained. */
   readonly rank: number
   /** A change is alpha/rank times the product of its factors. Default: the rank. */
   readonly alpha?: number
-  /** Which weights get an adapter: names, globs, or a predicate. */
+  /** The weights that get an adapter: names, globs, or a predicate. */
   readonly targets: Selector<LoraTarget>
-  /** Where the drawing of the first factors starts. Default 0. */
+  /** The seed of the first factors. Default 0. */
   readonly seed?: number
 }
 
 /** A model with adapters. */
 export interface LoraModel {
   readonly model: Model
-  /** The initializers to train, two for each target: `<weight>.lora_A` and `<weight>.lora_B`. All others are to stay. */
+  /**
+   * The initializers to train, two per target: `<weight>.lora_A` and `<weight>.lora_B`. All others should stay
+   * frozen.
+   */
   readonly trainable: readonly string[]
 }
 
 /**
- * Puts low-rank adapters beside weights of MatMul and Gemm: x·W becomes x·W + (alpha/rank)·x·Aᵀ·Bᵀ, with
- * `<weight>.lora_A` [rank, inputs] uniform over ±1/√inputs and `<weight>.lora_B` [outputs, rank] zero, so that at first
- * the model computes what it did. A weight that is used several times, transposed or not, or whose rows are an embedding,
- * changes the same everywhere. Hu and others, arXiv:2106.09685.
+ * Adds low-rank adapters to weights of MatMul and Gemm: x·W becomes x·W + (alpha/rank)·x·Aᵀ·Bᵀ, with
+ * `<weight>.lora_A` [rank, inputs] uniform over ±1/√inputs and `<weight>.lora_B` [outputs, rank] zero, so that at
+ * first the model computes the same as before. If a weight is used several times, transposed or not, or as an
+ * embedding, it changes in the same way everywhere. Hu and others, arXiv:2106.09685.
  *
- * @param forwardModel a model or the content of its file; it is left as it is
- * @returns the model with adapters, and the names of what to train: pass them on as what requires gradients
- * @throws ERR_OPTION for a model that is not valid ONNX, options out of their range, targets that fit no weight of a MatMul or Gemm, and those that have
- *   an adapter; ERR_NOT_SUPPORTED for a target that is used in another way as well, or is neither float nor double
+ * @param forwardModel a model or the content of its file; it is not changed
+ * @returns the model with adapters, and the names of the initializers to train: pass them on as `requiresGrad`
+ * @throws ERR_OPTION for a model that is not valid ONNX, options out of their range, targets that fit no weight of a
+ *   MatMul or Gemm, and targets that have an adapter already; ERR_NOT_SUPPORTED for a target that is also used in
+ *   another way, or is neither float nor double
  *
  * @example
  * ```ts
@@ -75,7 +79,7 @@ export function addLora(forwardModel: Model | Uint8Array, options: LoraOptions):
   validateModel(original)
   const model = clone(ModelProtoSchema, original) as Model
   const { graph } = model
-  // Throws for a cycle.
+  // It throws for a cycle.
   sortNodes(graph.node)
   const usesOf = loraUses(graph)
   const adapters = new Map(adaptersOf(model))
@@ -138,7 +142,7 @@ function check(tensor: TensorProto, other: string | undefined, taken: ReadonlySe
   }
   if (tensor.dataType !== dataType.float && tensor.dataType !== dataType.double) {
     throw unsupported(
-      `${shown} has elements of ONNX type ${tensor.dataType}; adapters stand beside weights of float32 and float64`,
+      `${shown} has elements of ONNX type ${tensor.dataType}; only weights of float32 and float64 can have adapters`,
     )
   }
   const clash = Object.values(factorsOf(tensor.name)).find((name) => taken.has(name))

@@ -12,20 +12,20 @@ import { createTensor, dimsOf, readTensor } from '../../proto/tensor.js'
 import type { NamedTensor } from '../../proto/tensorData.js'
 import { adaptersOf, factorsOf, factorShapes, partOf, setAdapters, type Adapter } from './adapter.js'
 
-/** Values by name: tensors, as a checkpoint holds them, or a map, as a session's `parameters`. */
+/** Values by name: tensors as in a checkpoint, or a map like a session's `parameters`. */
 export type MergedValues =
   | readonly Pick<NamedTensor, 'name' | 'data'>[]
   | ReadonlyMap<string, Pick<NamedTensor, 'data'>>
 
 /**
- * Folds the adapters of a model into its weights: W becomes W + (alpha/rank)·B·A, summed in double precision, and what
- * `addLora` added to the graph goes.
+ * Folds the adapters of a model into its weights: W becomes W + (alpha/rank)·B·A, summed in double precision. The
+ * nodes that `addLora` added go.
  *
- * @param adapted what `addLora` returned as `model`, or the content of its file; it is left as it is
- * @param parameters values in place of the model's own: a checkpoint's `trainable`, or a session's `parameters`
- * @returns the model of before `addLora`, with other weights
- * @throws ERR_OPTION for a model without adapters, or parameters that it does not have; ERR_SHAPE for values of another
- *   size or type than the model's; ERR_NOT_SUPPORTED for weights that lie in another file
+ * @param adapted the `model` that `addLora` returned, or the content of its file; it is not changed
+ * @param parameters values that replace the model's own: a checkpoint's `trainable`, or a session's `parameters`
+ * @returns the model before `addLora`, with new weights
+ * @throws ERR_OPTION for a model without adapters, or parameters that it does not have; ERR_SHAPE for values of
+ *   another size or type than the model's; ERR_NOT_SUPPORTED for weights in another file
  */
 export function mergeLora(adapted: Model | Uint8Array, parameters: MergedValues = []): Model {
   const original = adapted instanceof Uint8Array ? readModel(adapted) : checkModel(adapted, 'the model')
@@ -76,7 +76,7 @@ function valuesOf(tensor: TensorProto | undefined, name: string): NamedTensor {
   return readTensor(tensor)
 }
 
-/** Puts values into a tensor in place of those it has. */
+/** Replaces the values of a tensor. */
 function setValues(tensor: TensorProto, data: NamedTensor['data']): void {
   const size = dimsOf(tensor).reduce((product, extent) => product * extent, 1)
   const { array, name } = elementTypeOf(tensor.dataType)
@@ -89,7 +89,7 @@ function setValues(tensor: TensorProto, data: NamedTensor['data']): void {
   clearField(tensor, TensorProtoSchema.field.dataLocation)
 }
 
-/** Adds scale·b·a to a weight, or its transposition to one that is stored so. */
+/** Adds scale·b·a to a weight, or its transpose if the weight is stored transposed. */
 function fold(weight: NamedTensor, a: NamedTensor, b: NamedTensor, { scale, stored }: Adapter): void {
   const rank = a.dims[0] ?? 0
   const shapes = factorShapes(weight.dims, stored, rank)
@@ -112,7 +112,7 @@ function fold(weight: NamedTensor, a: NamedTensor, b: NamedTensor, { scale, stor
   }
 }
 
-/** Takes the nodes of an adapter out, and gives the values beside which they stood their names again. */
+/** Removes the nodes of an adapter, and gives the values beside them their names back. */
 function removeNodes(graph: GraphProto, weight: string): void {
   const start = partOf(weight, '')
   const restored = new Map<string, string>()

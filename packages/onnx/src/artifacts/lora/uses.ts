@@ -3,7 +3,7 @@ import { capturedBy } from '../../proto/graph.js'
 import { canonicalDomain } from '../../proto/model.js'
 import type { GraphProto, NodeProto } from '../../proto/onnx_pb.js'
 
-/** Where a weight enters a product, or rows are taken of it. */
+/** A use of a weight in a product, or in a look-up of its rows. */
 export interface Use {
   readonly kind: 'MatMul' | 'Gemm' | 'Gather'
   readonly node: NodeProto
@@ -11,13 +11,13 @@ export interface Use {
   readonly transposed: boolean
 }
 
-/** The uses of a weight: those that an adapter can stand beside, and what else there is. */
+/** The uses of a weight: those that an adapter can be added to, and the others. */
 export interface WeightUses {
   readonly uses: readonly Use[]
   readonly other: string | undefined
 }
 
-/** Finds the uses of weights, through transpositions: each value of the graph is looked at once. */
+/** Finds the uses of weights, through transpositions. It visits each value of the graph once. */
 export function loraUses(graph: GraphProto): (weight: string) => WeightUses {
   const outputs = new Set(graph.output.map(({ name }) => name))
   const readers = new Map<string, { readonly node: NodeProto; readonly index: number | undefined }[]>()
@@ -60,7 +60,7 @@ function useOf(node: NodeProto, index: number, transposed: boolean): Use | undef
   return undefined
 }
 
-/** Whether a node exchanges two axes. */
+/** Whether a node swaps two axes. */
 function isTranspose(node: NodeProto): boolean {
   if (canonicalDomain(node.domain) !== '' || node.opType !== 'Transpose') return false
   const order = intsOf(node, 'perm') ?? [1, 0]

@@ -1,0 +1,29 @@
+import type { ElementType, TypedArray } from '../dtype.js'
+import type { Op } from '../graph/algebra.js'
+
+/**
+ * Every operation of a graph except its leaves, as a function of a framework's tensors. A table that lacks one does not
+ * compile. Scalars are tensors of shape [], which broadcast over others; nothing else does. Truth values are 1 and 0;
+ * `select(condition, a, b)` is a where the condition is above 0. A function leaves its operands as they are and returns
+ * a new tensor.
+ */
+export type Lowering<T> = Readonly<Record<Exclude<Op, 'constant' | 'input'>, (...operands: T[]) => T>>
+
+/** The operations of a framework with tensors of its own that {@link createTensorOptimizer} needs. */
+export interface TensorBackend<T> {
+  readonly lowering: Lowering<T>
+  /** Makes a tensor of these values, row-major, in their element type. Does not keep the array. */
+  from(values: TypedArray, shape: readonly number[]): T
+  /** A tensor's values, row-major. It waits for a device, which happens once in a step, for one number. */
+  read(tensor: T): TypedArray
+  shape(tensor: T): readonly number[]
+  dtype(tensor: T): ElementType
+  /** Frees a tensor that the optimiser made and no longer needs. Leave it out where the framework does that itself. */
+  dispose?(tensor: T): void
+  /**
+   * Compiles a function of tensors, where the framework can fuse operations. The function consists of the lowering's
+   * functions and `dispose`, has no other effect and leaves its operands as they are. It is always called with the same
+   * number of operands; their shapes and types may differ from call to call.
+   */
+  compile?(compute: (operands: readonly T[]) => T[]): (operands: readonly T[]) => T[]
+}

@@ -1,0 +1,196 @@
+import type { ElementType } from '../dtype.js'
+import { optionError, show } from '../errors.js'
+import type { Scalars } from '../graph/hostScalars.js'
+import type { Passes } from '../step/passes.js'
+import type { StepPlan } from '../step/plan.js'
+import { changeOutput, type StepGraph } from '../step/stepGraph.js'
+import type { TensorBackend } from './backend.js'
+import type { TensorState } from './state.js'
+import { createScalarTensors, prepareTensorFunction, type TensorFunction } from './tensorFunction.js'
+
+/** A step over tensors, and what it reads. */
+export interface TensorWork<T> {
+  readonly plan: StepPlan
+  readonly dtypes: readonly ElementType[]
+  readonly backend: TensorBackend<T>
+  /** The output of a parameter's graph that is its result. */
+  readonly output: 'parameter' | 'update'
+  readonly values: readonly (T | undefined)[]
+  readonly slots: TensorState<T>['slots']
+}
+
+/** The result of a step for one parameter. */
+interface TensorUpdate<T> {
+  readonly value: T
+  readonly slots: Record<string, T>
+}
+
+/** The passes of one step over tensors. */
+export interface TensorPasses<T> extends Passes<T> {
+  /** The results of `update`, by parameter. */
+  readonly updates: readonly (TensorUpdate<T> | undefined)[]
+  /** Frees what the passes share. */
+  end(): void
+}
+
+/** Creates the passes of one step, which evaluate each parameter's graph. */
+export function createPasses<T extends object>(work: TensorWork<T>): TensorPasses<T> {
+  const { plan, dtypes, backend, output, slots } = work
+  const constants = createScalarTensors(backend)
+  const updates: TensorUpdate<T>[] = []
+  let active: readonly number[] = []
+  let gradients: readonly (T | null)[] = []
+  let scalars: readonly Scalars[] = []
+
+  const evaluate = (index: number, outputs: readonly string[]): Record<string, T | number> => {
+    const { graph } = plan.parameters[index]!
+    const tensor = (name: string): T => {
+      if (name === 'gradient') return gradients[index]!
+      if (name === 'parameter') return parameterOf(work, index)
+      return slots[index]![name.slice('slot.'.length)]!
+    }
+    return functionOf(
+      backend,
+      graph,
+      outputs,
+    )({ tensor, numbers: scalars[index]!, scalars: constants, dtype: dtypes[index]! })
+  }
+  const addUp: AddUp<T> = (members, partOf, results) =>
+    sumOnDevice({ members, partOf, scalars, dtypes, backend }, results)
+  const reduce = (members: readonly number[], name: string, results: Float64Array): void =>
+    addUp(members, (index) => evaluate(index, [name])[name]!, results)
+
+  /** Computes a parameter's results, and returns its changes. */
+  const update = (index: number): Record<string, T> => {
+    const { slots: names, averaging } = plan.parameters[index]!.graph
+    const changeNames = averaging.map(changeOutput)
+    const outputs = [output, ...names.map((name) => `slot.${name}`), ...changeNames]
+    const made = evaluate(index, outputs) as Record<string, T>
+    const next = names.map((name) => [name, made[`slot.${name}`]!] as const)
+    updates[index] = { value: made[output]!, slots: Object.fromEntries(next) }
+    return Object.fromEntries(changeNames.map((name) => [name, made[name]!]))
+  }
+
+  return {
+    updates,
+    begin(givenActive, givenGradients, givenScalars) {
+      active = givenActive
+      gradients = givenGradients
+      scalars = givenScalars
+    },
+    norm(results) {
+      const clipped = active.filter((index) => plan.parameters[index]!.clip !== -1)
+      reduce(clipped, 'norm', results)
+    },
+    reduce(results) {
+      plan.reductions.forEach((name, i) => {
+        const members = active.filter((index) => plan.parameters[index]!.graph.reductions.includes(name))
+        reduce(members, name, results[i]!)
+      })
+    },
+    update(results) {
+      const changes: Record<string, T>[] = []
+      try {
+        for (const index of active) changes[index] = update(index)
+        plan.changes.forEach((name, i) => {
+          const members = active.filter((index) => changes[index]![name] !== undefined)
+          addUp(members, (index) => take(changes[index]!, name), results[i]!)
+        })
+      } catch (error) {
+        const made = updates.flatMap(({ value, slots: next }) => [value, ...Object.values(next)])
+        for (const tensor of [...made, ...changes.flatMap(Object.values<T>)]) backend.dispose?.(tensor)
+        updates.length = 0
+        throw error
+      }
+    },
+    end() {
+      constants.dispose()
+    },
+  }
+}
+
+/** Takes a value out of a record. */
+function take<T>(record: Record<string, T>, name: string): T {
+  const value = record[name]!
+  delete record[name]
+  return value
+}
+
+function parameterOf<T>({ plan, values }: TensorWork<T>, index: number): T {
+  const value = values[index]
+  if (value !== undefined) return value
+  const { name } = plan.parameters[index]!
+  throw optionError(
+    `the step reads the parameters (for weight decay, or in its base): pass them, ${show(name)} among them`,
+  )
+}
+
+/** Adds up the parts of some parameters. `partOf` gives the part of each; a tensor is freed. */
+type AddUp<T> = (
+  members: readonly number[],
+  partOf: (index: number) => T | number,
+  results: Float64Array,
+) => void
+
+/** A sum over parameters. */
+interface DeviceSum<T> {
+  readonly members: readonly number[]
+  readonly partOf: (index: number) => T | number
+  readonly scalars: readonly Scalars[]
+  readonly dtypes: readonly ElementType[]
+  readonly backend: TensorBackend<T>
+}
+
+/**
+ * Adds up the parts of all parameters that share their scalars on the device, so that the host waits for one number. The
+ * sum is in `results` at the first of these parameters.
+ */
+function sumOnDevice<T>(
+  { members, partOf, scalars, dtypes, backend }: DeviceSum<T>,
+  results: Float64Array,
+): void {
+  interface Total {
+    readonly index: number
+    total: T
+  }
+  const totals = new Map<Scalars, Map<ElementType, Total>>()
+  try {
+    for (const index of members) {
+      const part = partOf(index)
+      results[index] = typeof part === 'number' ? part : 0
+      if (typeof part === 'number') continue
+      let byType = totals.get(scalars[index]!)
+      if (byType === undefined) totals.set(scalars[index]!, (byType = new Map<ElementType, Total>()))
+      const sum = byType.get(dtypes[index]!)
+      if (sum === undefined) byType.set(dtypes[index]!, { index, total: part })
+      else {
+        const both = [sum.total, part]
+        sum.total = backend.lowering.add(...both)
+        for (const tensor of both) backend.dispose?.(tensor)
+      }
+    }
+    for (const byType of totals.values()) {
+      for (const { index, total } of byType.values()) results[index]! += backend.read(total)[0]!
+    }
+  } finally {
+    for (const byType of totals.values()) {
+      for (const { total } of byType.values()) backend.dispose?.(total)
+    }
+  }
+}
+
+const functions = new WeakMap<object, Map<string, unknown>>()
+
+/** The function to outputs of a graph, prepared when it is first needed. Graphs of one structure share it. */
+function functionOf<T>(
+  backend: TensorBackend<T>,
+  graph: StepGraph,
+  outputs: readonly string[],
+): TensorFunction<T> {
+  let known = functions.get(backend) as Map<string, TensorFunction<T>> | undefined
+  if (known === undefined) functions.set(backend, (known = new Map<string, TensorFunction<T>>()))
+  const key = [graph.hash, ...outputs].join()
+  let found = known.get(key)
+  if (found === undefined) known.set(key, (found = prepareTensorFunction(graph, outputs, backend)))
+  return found
+}

@@ -1,0 +1,45 @@
+import type { Op } from '@induced-metric/core'
+import type { DeferredBackend, Lowering } from '@induced-metric/core/adapter'
+import { dataType, type Dimension, type ModelBuilder } from '@induced-metric/onnx/proto'
+import { operators } from './operators.js'
+
+/** The operations of a step on the values of a model that is being written, by their names. */
+export interface ModelBackend extends DeferredBackend<string> {
+  /** Declares a tensor that the model takes, of float or double; once, however often it is asked for. */
+  readonly tensor: (name: string, type: number, dims: readonly Dimension[]) => string
+}
+
+/**
+ * Creates the operations of a model. Scalars and sums are double; a scalar that meets a tensor of float is rounded, once in
+ * the model.
+ */
+export function createModelBackend(builder: ModelBuilder): ModelBackend {
+  /** The names of values of float. */
+  const floats = new Set<string>()
+  const rounded = new Map<string, string>()
+  const round = (value: string): string => {
+    if (floats.has(value)) return value
+    let name = rounded.get(value)
+    if (name === undefined) rounded.set(value, (name = builder.emit('Cast', [value], { to: dataType.float })))
+    return name
+  }
+  const operate =
+    (op: keyof Lowering<string>) =>
+    (...operands: string[]): string => {
+      if (!operands.some((operand) => floats.has(operand)))
+        return operators[op](builder, dataType.double, ...operands)
+      const result = operators[op](builder, dataType.float, ...operands.map(round))
+      if (op !== 'sum') floats.add(result)
+      return result
+    }
+  const ops = Object.keys(operators) as Exclude<Op, 'constant' | 'input'>[]
+  return {
+    lowering: Object.fromEntries(ops.map((op) => [op, operate(op)])) as Lowering<string>,
+    constant: (value) => builder.real(value, dataType.double),
+    sum: (values) => builder.emit('Sum', values),
+    tensor(name, type, dims) {
+      if (type === dataType.float) floats.add(name)
+      return builder.input(name, type, dims)
+    },
+  }
+}

@@ -6,12 +6,15 @@
 export type { AdoptableParameter } from './arrays/adoption.js'
 export type { AdoptableModel } from './arrays/follower.js'
 export { createModelOptimizer, type ModelOptimizer } from './arrays/modelOptimizer.js'
-export { initialSlots } from './step/initialSlots.js'
 export { joinRows, type JoinedRows } from './arrays/rows.js'
 export { checkCheckpoint, checkParameterState, composeCheckpoint } from './checkpoint/checkpoint.js'
-export type { Engine, EngineOptions } from './engines/engine.js'
-export type { Passes } from './step/passes.js'
 export type { Slots } from './dtype.js'
+export type { WasmMemory } from './engines/engine.js'
+export { createArena } from './engines/wasm/arena.js'
+export type { Allocator, StepKernels, TensorBinding } from './engines/wasm/binding.js'
+export { isWasmSupported } from './engines/wasm/featureProbe.js'
+export { instantiateStep } from './engines/wasm/instantiateStep.js'
+export { createMemory, isWasmMemory } from './engines/wasm/memory.js'
 export {
   checkpointError,
   disposedError,
@@ -21,15 +24,14 @@ export {
   show,
   unsupported,
 } from './errors.js'
-export { createArena } from './engines/wasm/arena.js'
-export { isWasmSupported } from './engines/wasm/featureProbe.js'
-export { instantiateStep } from './engines/wasm/instantiateStep.js'
-export type { Allocator, StepKernels, TensorBinding } from './engines/wasm/binding.js'
-export { createMemory, isWasmMemory, type WasmMemory } from './engines/wasm/memory.js'
 export type { ElementwiseOp, ScalarOp, BarrierOp, Extent } from './graph/algebra.js'
 export type { Graph, GraphNode } from './graph/graph.js'
+export type { Scalars } from './graph/hostScalars.js'
 export { createModelPerExample, RowCollector, type ModelPerExample } from './perExample/modelPerExample.js'
+export { sizeOf } from './shape.js'
+export { parseModelInput } from './step/baseAverage.js'
 export { raiseEpsilons, type RaisedPlan } from './step/epsilons.js'
+export { initialSlots } from './step/initialSlots.js'
 export { checkLearningRate, learningRateAt, withLearningRate } from './step/learningRate.js'
 export {
   clipGraph,
@@ -39,6 +41,7 @@ export {
   type MetricGraph,
   type MetricSum,
 } from './step/metricGraph.js'
+export type { Passes } from './step/passes.js'
 export {
   planStep,
   type ClipUnit,
@@ -49,6 +52,7 @@ export {
   type UnitChange,
   type UnitSum,
 } from './step/plan.js'
+export { composeReport, initialReport, refusal, type StepOutcome, type UnitResult } from './step/report.js'
 export {
   profileEntries,
   profileScalars,
@@ -56,12 +60,8 @@ export {
   unitScalars,
   type ScalarEntry,
 } from './step/scalarInputs.js'
-export { sizeOf } from './shape.js'
-export type { Scalars } from './graph/hostScalars.js'
-export { composeReport, initialReport, refusal, type StepOutcome, type UnitResult } from './step/report.js'
-export { parseModelInput } from './step/baseAverage.js'
-export { averagedSlot, changeOutput, type Reduction, type StepGraph } from './step/stepGraph.js'
 export type { ScalarState, UnitNumbers } from './step/scalarState.js'
+export { averagedSlot, changeOutput, type Reduction, type StepGraph } from './step/stepGraph.js'
 export { createStepper, type Stepper } from './step/stepper.js'
 export { checkOwnValues, withValues } from './step/withValues.js'
 export type { Lowering, TensorBackend } from './tensors/backend.js'
@@ -75,6 +75,7 @@ export {
 export { withHostNumbers } from './tensors/hostNumbers.js'
 export { createTensorOptimizer, type TensorOptimizer, type TensorParameter } from './tensors/optimizer.js'
 export type { TensorState } from './tensors/state.js'
+export type { TracedBackend } from './tensors/tracedStep.js'
 export { createTensorStep, type TensorInfo, type TensorResult, type TensorStep } from './tensors/step.js'
 export { withGroups, type GroupOf } from './transformation/groups.js'
 export type { RestOfModel } from './transformation/namesInOptions.js'

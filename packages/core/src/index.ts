@@ -3,15 +3,15 @@
  *
  * @packageDocumentation
  */
-export * as algebra from './graph/algebra.js'
 export { createOptimizer } from './arrays/optimizer.js'
 export type { Optimizer, OptimizerOptions, OptimizerParameter, Parameter } from './arrays/types.js'
 export { decodeCheckpoint, encodeCheckpoint } from './checkpoint/bytes.js'
 export type { Checkpoint, ParameterState, UnitState } from './checkpoint/checkpoint.js'
 export type { TypedArray } from './dtype.js'
-export type { OptimizerWorker } from './engines/wasm/threads/protocol.js'
+export type { OptimizerWorker } from './engines/engine.js'
 export { serveOptimizers } from './engines/wasm/threads/worker.js'
 export { InducedMetricError, type ErrorCode } from './errors.js'
+export * as algebra from './graph/algebra.js'
 export type { Expr, Operand, Op, Shape } from './graph/algebra.js'
 export type { PerExampleRows, PerExampleTargets } from './perExample/axes.js'
 export {
@@ -44,7 +44,6 @@ export type {
   RowsSpec,
   Scheduled,
 } from './transformation/hyperparameter.js'
-export type { Range } from './validation/range.js'
 export {
   definePreconditioner,
   type Preconditioner,
@@ -66,9 +65,9 @@ export {
   type Schedule,
   type ScheduleJSON,
 } from './transformation/schedules.js'
+export { inducedMetric } from './transformation/transformation.js'
 export type { TiedXi } from './transformation/types.js'
 export type { ComponentJSON, GroupJSON, TransformationJSON } from './transformation/types.js'
-export { inducedMetric } from './transformation/transformation.js'
 export type {
   DecayMask,
   GroupOptions,
@@ -77,3 +76,4 @@ export type {
   StartAxis,
   Transformation,
 } from './transformation/types.js'
+export type { Range } from './validation/range.js'

@@ -9,7 +9,7 @@ import {
 } from '@induced-metric/core/adapter'
 import { expectError } from './support.js'
 
-// What adapters have in common.
+// The parts that adapters share.
 
 describe('checkOptions', () => {
   interface Options {
@@ -35,7 +35,7 @@ describe('checkOptions', () => {
     [{ size: 1, rate: 1e-300, fast: false, mode: 'b', call: () => {}, any: Symbol('x') }],
     [{ size: undefined, rate: undefined, fast: undefined, mode: undefined, call: undefined, any: null }],
     [Object.create({ inherited: 1 })],
-  ])('takes what it may be: %o', (options) => {
+  ])('takes allowed values: %o', (options) => {
     expect(check(options)).not.toThrow()
   })
 
@@ -159,7 +159,7 @@ describe('createModelOptimizer', () => {
     expect(optimizer.save().parameters[0]).toMatchObject({ shape: [3], steps: 0 })
   })
 
-  it('goes on with another view of the same elements, and with other values in them', () => {
+  it('continues with another view of the same elements, and with other values in them', () => {
     const model = fresh()
     const optimizer = createModelOptimizer(transformation, () => parametersOf(model))
     optimizer.step([gradient])

@@ -74,7 +74,7 @@ describe('constants', () => {
     expect(algebra.add(x, 0).op).toBe('add')
   })
 
-  it('zero is told by isZero, a run-time value is not', () => {
+  it('isZero recognises the constant zero, not a run-time value', () => {
     expect([isZero(literal(0)), isZero(literal(-0)), isZero(literal(1)), isZero(a)]).toEqual([
       true,
       true,
@@ -209,7 +209,7 @@ describe('the structural hash', () => {
   const of = (base: Preconditioner, more: object = {}): string =>
     hash(inducedMetric(base, { learningRate: 0.1, ...more }))
 
-  it('does not hang on values', () => {
+  it('does not depend on values', () => {
     expect(of(adam({ beta1: 0.5, beta2: 0.9, epsilon: 1e-3 }))).toBe(of(adam()))
     expect(of(heavyBall({ momentum: 0.5, dampening: 0.1 }))).toBe(of(heavyBall()))
     expect(of(lion({ beta1: () => 0.3 }))).toBe(of(lion()))
@@ -218,7 +218,7 @@ describe('the structural hash', () => {
     )
   })
 
-  it('does not hang on how the sizes of the tensors are, nor on names', () => {
+  it('does not depend on the sizes of the tensors, nor on names', () => {
     expect(hash(inducedMetric(adam(), { learningRate: 0.1 }), [{ name: 'z', shape: [9] }])).toBe(of(adam()))
   })
 

@@ -149,7 +149,7 @@ describe('the bytes', () => {
     unchanged()
   })
 
-  it('are not made of what is no checkpoint', () => {
+  it('are not made of anything but a checkpoint', () => {
     const good = survivor.save()
     const [first, ...others] = good.parameters
     const slot = Object.keys(first!.slots)[0]!
@@ -309,7 +309,7 @@ describe('loading', () => {
     expect(JSON.stringify(saved)).toBe(before)
   })
 
-  it('does not hang on the order of parameters, of units, or of slots', () => {
+  it('does not depend on the order of parameters, of units, or of slots', () => {
     const one = train(make(adam(), { metricScope: 'group' }), 1, 2)
     const saved = one.save()
     const shuffled = {
@@ -327,7 +327,7 @@ describe('loading', () => {
     expect(two.save()).toEqual(saved)
   })
 
-  it('does not hang on the order the optimiser has its parameters in, whatever their forms', () => {
+  it('does not depend on the order of the parameters in the optimiser, whatever their forms', () => {
     const list = [
       { name: 'tall', shape: [4, 2] },
       { name: 'bias', shape: [2] },
@@ -349,7 +349,7 @@ describe('loading', () => {
     expect({ ...saved, parameters: [...saved.parameters].reverse() }).toEqual(one.save())
   })
 
-  it('goes on where the run was: schedules, counts, skipped steps', () => {
+  it('continues where the run was: schedules, counts, skipped steps', () => {
     const rates: InducedMetricOptions = { learningRate: (step) => 1 / step }
     const one = train(make(adam(), rates), 1, 3)
     one.step(one.parameters.map(({ data }) => data.map(() => NaN)))

@@ -313,7 +313,7 @@ describe('an embedding', () => {
     }
   })
 
-  it('whose factor goes wrong of itself says so, and does not blame the loss', () => {
+  it('whose factor is wrong by itself says so, and does not blame the loss', () => {
     const parameter = { name: 'w', shape: [1], data: new Float64Array([0]) }
     const broken = defineEmbedding({ name: 'broken', slope: () => NaN, descends: () => 1 })
     const optimizer = createOptimizer(inducedMetric(sgd(), { learningRate: 1, embedding: broken() }), [

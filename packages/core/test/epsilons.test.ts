@@ -44,7 +44,7 @@ describe('raiseEpsilons', () => {
   })
 
   it.each<[Preconditioner]>([[adam({ epsilon: 1e-3 })], [adam({ epsilon: 0 })], [sgd()]])(
-    'leaves what is large enough, or 0 on purpose: %#',
+    'leaves values that are large enough, or intentionally 0: %#',
     (base) => {
       const plan = planOf(base)
       expect(raiseEpsilons(plan, 1e-4)).toEqual({ plan, raised: [] })

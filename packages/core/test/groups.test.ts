@@ -59,7 +59,7 @@ describe('a group may override', () => {
     const mixed = values(run(adam(), { ...common, groups: { biases: override } }))
     const without = values(run(adam(), common))
     const { base = adam(), ...rest } = override
-    // Clipping by one norm over all parameters is another thing: there the group is told on its own.
+    // Clipping by one norm over all parameters differs: there the group sets its own norm.
     const everywhere = values(run(base, { ...common, groups: { biases: rest } }))
     expect(mixed[1]).toBe(everywhere[1])
     expect(mixed[2]).toBe(everywhere[2])

@@ -17,7 +17,7 @@ const { add, sub, mul, div, max, min, sqrt, square, abs, neg, sign, sum, literal
 const unary = [sqrt, square, abs, neg, sign]
 const binary = [add, sub, mul, div, max, min]
 
-/** Tensor expressions at random, sums in their insides included. */
+/** Random tensor expressions, which may depend on sums. */
 const recipes = fc.letrec<{ tensor: Recipe; scalar: Recipe }>((tie) => ({
   tensor: fc.oneof(
     { maxDepth: 5, depthSize: 'large' },
@@ -76,7 +76,7 @@ const operations: Record<string, (a: number, b: number) => number> = {
   sign: Math.sign,
 }
 
-/** Evaluates an expression the plainest way: whole arrays, one operation after the other, each rounded. */
+/** Evaluates an expression in the simplest way: on whole arrays, one operation after the other, each rounded. */
 function evaluate(x: Expr, inputs: Readonly<Record<string, TypedArray>>, dtype: Dtype): TypedArray | number {
   const round = dtype === 'float32' ? Math.fround : (value: number) => value
   const seen = new Map<Expr, TypedArray | number>()
@@ -105,7 +105,7 @@ function evaluate(x: Expr, inputs: Readonly<Record<string, TypedArray>>, dtype: 
   return visit(x)
 }
 
-/** Records a recipe as the new value of a slot, takes one step, and gives the slot. */
+/** Records a recipe as the new value of a slot, takes one step, and returns the slot. */
 function run(recipe: Recipe, dtype: Dtype, size: number, seed: number) {
   let recorded: Expr | undefined
   const base = definePreconditioner({
@@ -141,7 +141,7 @@ describe('the interpreter', () => {
     fc.integer({ min: 0, max: 2100 }),
   )
   it.each<Dtype>(['float32', 'float64'])(
-    'computes what each operation by itself computes, rounded after each: %s',
+    'agrees with a separate evaluation of each operation, rounded after each: %s',
     (dtype) => {
       fc.assert(
         fc.property(recipes.tensor, sizes, fc.nat(1000), (recipe, size, seed) => {
@@ -161,11 +161,11 @@ describe('the interpreter', () => {
     expect([...got]).not.toEqual(Array.from(atTheEnd, Math.fround))
   })
 
-  it.each<[what: string, recipe: Recipe]>([
-    ['hands on the gradient', ({ g }) => g],
-    ['hands on the parameter as it was before the step', ({ p }) => p],
-    ['stands still', ({ m }) => m],
-  ])('a slot may be an input itself: %s', (_, recipe) => {
+  it.each<[title: string, recipe: Recipe]>([
+    ['the gradient', ({ g }) => g],
+    ['the parameter as it was before the step', ({ p }) => p],
+    ['the slot itself', ({ m }) => m],
+  ])('a new slot may be an input itself: %s', (_, recipe) => {
     for (const size of [3, 1024, 1500]) {
       const { got, expected } = run(recipe, 'float64', size, 5)
       expect(got).toEqual(expected)
@@ -173,7 +173,7 @@ describe('the interpreter', () => {
   })
 
   it.each([3, 1024, 2500])(
-    'slots can hand on one another, as a window over gradients does: %d elements',
+    'slots can take the values of one another, as a window over gradients does: %d elements',
     (size) => {
       const window = definePreconditioner({
         name: 'window',
@@ -197,7 +197,7 @@ describe('the interpreter', () => {
     },
   )
 
-  it('slots can change places', () => {
+  it('slots can be swapped', () => {
     const swap = definePreconditioner({
       name: 'swap',
       hyperparameters: {},

@@ -83,7 +83,7 @@ describe('the learning rate of an optimiser', () => {
     }
   })
 
-  it('is read by all that hangs on it, in the plan with the rate that was set', () => {
+  it('is read by everything that depends on it, in the plan with the rate that was set', () => {
     const groups = { biases: { learningRate: 0.7 } }
     const plan = planStep(inducedMetric(sgd(), { learningRate: schedule, groups }), tensors)
     expect(withLearningRate(plan, undefined)).toBe(plan)
@@ -104,7 +104,7 @@ describe('the learning rate of an optimiser', () => {
     expectError(() => (optimizer!.learningRate = 1), 'ERR_DISPOSED')
   })
 
-  it('goes on with what a checkpoint holds', () => {
+  it('continues with the rate of a checkpoint', () => {
     const transformation = inducedMetric(adam(), { ...base, learningRate: schedule })
     const [set] = after(transformation, 4, { 3: 0.02 })
     const [unset] = after(transformation, 4)

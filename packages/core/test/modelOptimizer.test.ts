@@ -5,7 +5,7 @@ import { adam, inducedMetric } from '@induced-metric/core'
 
 vi.mock('../src/arrays/optimizer.js', { spy: true })
 
-it('lets go of the optimiser of arrays that the model has no more', () => {
+it('releases the optimiser of arrays that the model no longer has', () => {
   let data = new Float32Array(2)
   const optimizer = createModelOptimizer(inducedMetric(adam(), { learningRate: 0.1 }), () => [
     { name: 'w', shape: [2], data },

@@ -62,7 +62,7 @@ describe('a group that no parameter is in', () => {
     plan(vectors('gen/a'), { groups: both }, open)()
     expectError(plan(vectors('disk/a'), { groups }, open), 'ERR_OPTION', '"disc"', '"disk"')
     expectError(plan(vectors('a'), { groups }, open), 'ERR_OPTION', 'no parameter has a group')
-    // What came before is known.
+    // Earlier parameters are known.
     plan(vectors('a'), { groups }, { ...open, others: () => vectors('disc/b') })()
   })
 

@@ -159,7 +159,7 @@ describe.each(modes)('parameters added later: %s', (_, options) => {
     expectError(() => add([one]), 'ERR_DISPOSED')
   })
 
-  it('are in what is saved, and go on from it', () => {
+  it('are saved, and continue from it', () => {
     const optimizer = createOptimizer(transformation, parameters(0, 5), options)
     take(optimizer, 1, 5)
     optimizer.add(parameters(5, 7))
@@ -181,7 +181,7 @@ describe.each(modes)('parameters added later: %s', (_, options) => {
 })
 
 describe('the memory of the wasm engine', () => {
-  it('that does not do for what is added is ERR_NOT_SUPPORTED, and the optimiser goes on', () => {
+  it('that is too small for the added parameters is ERR_NOT_SUPPORTED, and the optimiser continues', () => {
     const create = (memory?: WasmMemory): Optimizer =>
       createOptimizer(transformation, parameters(0, 5), {
         engine: 'wasm',
@@ -205,7 +205,7 @@ describe('the memory of the wasm engine', () => {
     }
   })
 
-  it('does not compile for what is added, nor for a schedule, a form that it has', () => {
+  it('does not compile a known form again, for added parameters or for a schedule', () => {
     const modules = vi.spyOn(platform.WebAssembly, 'Module')
     try {
       const base = sgd({ momentum: (step) => 0.9 / step })
@@ -226,7 +226,7 @@ describe('the memory of the wasm engine', () => {
         sizes.push(before! - first.parameters[0]!.data[0]!)
         if (step === 3) first.add([vector('b')])
       }
-      // What is left without a gradient is the decay, which follows the schedule.
+      // Without a gradient only the decay is left, which follows the schedule.
       sizes.forEach((size, i) => expect(size).toBeGreaterThan(sizes[i + 1] ?? 0))
       const other = inducedMetric(sgd({ momentum: 0.3 }), { learningRate: 2, weightDecay: 0.5 })
       createOptimizer(other, [vector('c')], { engine: 'wasm' }).step([new Float32Array(4)])
@@ -260,7 +260,7 @@ describe('the memory of the wasm engine', () => {
     expect(memory.buffer.byteLength).toBe(byteLength)
   })
 
-  it('tells nobody what lies behind what: added parameters are summed by themselves', () => {
+  it('does not depend on the places of parameters: added ones are summed by themselves', () => {
     const run = (isNear: boolean): number => {
       const memory = new platform.WebAssembly.Memory({ initial: 1 })
       const values = randomArray('float64', 512, 1)

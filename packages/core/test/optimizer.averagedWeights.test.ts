@@ -79,7 +79,7 @@ describe.each(engines)('averageWeights, %s', (engine) => {
     expect(plain.withAveragedWeights(() => plain.parameters[0]!.data[0])).toBe(3)
   })
 
-  it('goes on from a checkpoint, bit by bit', () => {
+  it('continues from a checkpoint, bit for bit', () => {
     const [one, other] = [over(8), over(8)]
     stepped(one, 7)
     const data = Float64Array.from(one.parameters[0]!.data)

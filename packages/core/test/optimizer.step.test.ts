@@ -309,7 +309,7 @@ describe('something that is not finite', () => {
       })
       expect(stateBits(hit)).toEqual(before)
     }
-    // The average of s is not poisoned either: training goes on as though nothing had been.
+    // The average of s is not poisoned either: training continues as if nothing had happened.
     for (const optimizer of [hit, spared]) train(optimizer, 5, 8)
     expect(stateBits(hit)).toEqual(stateBits(spared))
     expect(hit.report).toEqual({ ...spared.report, skippedSteps: 2 })

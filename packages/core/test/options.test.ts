@@ -383,7 +383,7 @@ describe('createOptimizer', () => {
         'sum of their gradients',
       )
       expectError(create(part('b', 3, 3), part('a', 0, 4)), 'ERR_SHAPE', '"a"', '"b"')
-      // Side by side in one buffer they may lie, in any order, and so may what is empty.
+      // They may be side by side in one buffer, in any order, and so may empty ones.
       create(part('c', 4, 2), part('a', 0, 2), part('b', 2, 2), part('none', 3, 0))().step([
         new Float64Array(2),
         new Float64Array(2),
@@ -393,7 +393,7 @@ describe('createOptimizer', () => {
     }
   })
 
-  it('says what it was given in a word or two', () => {
+  it('describes the given value in a word or two', () => {
     expectError(
       loosely(createOptimizer, transformation, 'x'.repeat(1000)),
       'ERR_OPTION',
@@ -443,7 +443,7 @@ describe('createOptimizer', () => {
     expect(none.step([]).skipped).toBe(true)
   })
 
-  it('leaves the caller what it was given: parameters may be frozen, and are updated in place', () => {
+  it('leaves the given objects alone: parameters may be frozen, and are updated in place', () => {
     const data = new Float64Array([1])
     const frozen = Object.freeze({ name: 'w', shape: Object.freeze([1]), data })
     createOptimizer(transformation, Object.freeze([frozen]), { engine: 'reference' }).step([

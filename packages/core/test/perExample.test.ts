@@ -364,7 +364,7 @@ describe('rates', () => {
   })
 })
 
-describe('what goes wrong', () => {
+describe('errors', () => {
   const rows = randomArray('float64', 2 * N, 80)
   const residuals = [1, -1]
 
@@ -530,7 +530,7 @@ describe('state', () => {
   const rows = (i: number) => randomArray('float64', 3 * N, 90 + i)
   const residuals = [1, -1, 0.5]
 
-  it.each(Object.entries(bases))('goes on from a checkpoint, bit for bit: %s', (_, base) => {
+  it.each(Object.entries(bases))('continues from a checkpoint, bit for bit: %s', (_, base) => {
     const options = { learningRate: linear({ from: 1, to: 0.5, steps: 10 }) }
     const own = weights()
     const optimizer = perExample(base, own, options)
@@ -545,7 +545,7 @@ describe('state', () => {
     expect(resumed.save()).toEqual(optimizer.save())
   })
 
-  it('goes on from an optimiser with one axis whose parameters count differently', () => {
+  it('continues from an optimiser with one axis whose parameters have other step counts', () => {
     const own = weights()
     const one = createOptimizer(inducedMetric(adam(), { learningRate: 0.1 }), own, { engine: 'reference' })
     const gradient = rows(0)

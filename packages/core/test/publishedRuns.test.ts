@@ -20,7 +20,7 @@ import {
 const limit = 1000
 
 /**
- * The published rows that are no test: their outcome hangs on the last bit of rounding. By name, with the reason and
+ * The published rows that are not tested: their outcome depends on the last bit of rounding. By name, with the reason and
  * the settings they were published with.
  */
 const chaotic: [row: string, reason: string, transformation: Transformation][] = [
@@ -44,7 +44,7 @@ function heavy(learningRate: number, momentum: number): Transformation {
 function adamOf(learningRate: number, beta1: number, beta2: number): Transformation {
   return inducedMetric(adam({ beta1, beta2 }), { learningRate, xi: 0 })
 }
-/** What the published Muon is on a vector: its fallback, Adam with Nesterov momentum. */
+/** The published Muon on a vector: its fallback, Adam with Nesterov momentum. */
 function nadam(learningRate: number, beta1: number, beta2: number): Transformation {
   const fallback = adam({ beta1, beta2, nesterov: true })
   return inducedMetric(muon(), { learningRate, xi: 0, fallback })
@@ -110,7 +110,7 @@ describe('published runs on functions of two variables', () => {
     },
   )
 
-  it('are 30: 22 that reproduce exactly, and 8 that hang on rounding', () => {
+  it('are 30: 22 that reproduce exactly, and 8 that depend on rounding', () => {
     const exact = smallFunctionRows.map((row) => `${row.function} ${row.optimiser}`)
     const all = Object.keys(smallFunctions).flatMap((name) =>
       ['sgd', 'adam', 'muon', 'custom_sgd', 'custom_sgd_log', 'custom_sgd_rms'].map(

@@ -8,7 +8,7 @@ import {
   type TypedArray,
 } from '@induced-metric/core'
 
-/** What a call throws; the test fails when it throws nothing, or something else than the library's own error. */
+/** The error that a call throws. The test fails when it throws nothing, or anything but the library's own error. */
 export function thrownBy(call: () => unknown): InducedMetricError {
   try {
     call()

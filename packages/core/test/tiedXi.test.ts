@@ -113,7 +113,7 @@ describe('ξ tied to the learning rate', () => {
     }
   })
 
-  it('scales decay by ρ, unless it is told not to; otherwise only when it is told to', () => {
+  it('scales decay by ρ by default; where ξ is not tied, only on request', () => {
     const decayed = (options: Partial<InducedMetricOptions>): number => {
       const optimizer = createOptimizer(
         inducedMetric(sgd(), { learningRate: 100, weightDecay: 0.01, embedding: root(), ...options }),
@@ -130,7 +130,7 @@ describe('ξ tied to the learning rate', () => {
     expect(decayed({ xi: 'rate', decayScaling: 'rate' })).toBeCloseTo(101, 9)
   })
 
-  it('stands still at a loss that is not above the floor, unless it is told otherwise', () => {
+  it('does not move at a loss that is not above the floor, by default', () => {
     const at = (options: Partial<InducedMetricOptions>) =>
       inducedMetric(sgd(), { learningRate: 1, ...options })
     expect(at({ xi: 'rate', embedding: root() }).settings.onBadLoss).toBe('zero')

@@ -21,8 +21,8 @@ import {
 } from '@induced-metric/core'
 import { randomArray, type Dtype } from './support.js'
 
-// A step on few weights is one call. A tensor without a gradient makes it go through the passes instead, which leaves
-// all others what they would be: so both ways can be held against each other, bit by bit.
+// A step on few weights is one call. With a tensor that has no gradient, it takes the passes instead, which must not
+// change the other tensors. So the results of both can be compared bit by bit.
 
 const { abs, add, div, finite, greater, max, min, mul, neg, pow, select, sign, sqrt, square, sub } = algebra
 
@@ -34,7 +34,7 @@ interface Given {
 }
 
 function compare(transformation: Transformation, dtype: Dtype, adopt: boolean, steps: readonly Given[]) {
-  const [whole, passes] = [[], [[3]]].map((others) =>
+  const [fused, passes] = [[], [[3]]].map((others) =>
     createOptimizer(
       transformation,
       [...shapes, ...others].map((shape, i) => {
@@ -52,7 +52,7 @@ function compare(transformation: Transformation, dtype: Dtype, adopt: boolean, s
       return i === 1 ? array.fill(gradient) : array
     })
     const outcomes = [
-      () => whole.step(gradients, { loss }),
+      () => fused.step(gradients, { loss }),
       () => passes.step([...gradients, null], { loss }),
     ].map((take) => {
       try {
@@ -63,11 +63,11 @@ function compare(transformation: Transformation, dtype: Dtype, adopt: boolean, s
     })
     expect(outcomes[0]).toStrictEqual(outcomes[1])
     shapes.forEach((_, i) => {
-      expect(whole.parameters[i]!.data).toStrictEqual(passes.parameters[i]!.data)
-      expect(whole.slots[i]).toStrictEqual(passes.slots[i])
+      expect(fused.parameters[i]!.data).toStrictEqual(passes.parameters[i]!.data)
+      expect(fused.slots[i]).toStrictEqual(passes.slots[i])
     })
   })
-  const [state, expected] = [whole.save(), passes.save()]
+  const [state, expected] = [fused.save(), passes.save()]
   expect(state.units).toStrictEqual(expected.units)
   expect(state.parameters).toStrictEqual(expected.parameters.slice(0, shapes.length))
 }
@@ -88,7 +88,7 @@ const given = fc.array(
 )
 
 describe('a step in one call', () => {
-  it('is the step of the passes: bases, embeddings, schedules, what cannot be written', () => {
+  it('equals the step of the passes: bases, embeddings, schedules, steps that are not finite', () => {
     const bases = [sgd(), sgd({ momentum: 0.9 }), heavyBall({ momentum: 0.5 }), adam(), rmsprop({ centered: true }),
       adagrad(), lion(), adam({ beta1: cosine({ from: 0.9, to: 0.5, steps: 5 }) })] // prettier-ignore
     fc.assert(
@@ -121,13 +121,13 @@ describe('a step in one call', () => {
     )
   })
 
-  it('is the step of the passes: corrections of a bias that wear off', () => {
+  it('equals the step of the passes: bias corrections that approach 1', () => {
     const steps = Array.from({ length: 500 }, () => ({ gradient: 0.5, loss: 1 }))
     for (const base of [sgd({ momentum: 0.9 }), adam({ beta1: 0.5, beta2: 0.9 }), adam({ nesterov: true })])
       compare(inducedMetric(base, { learningRate: 0.1, xi: 0.05 }), 'float64', true, steps)
   })
 
-  it('is the step of the passes: any scalars', () => {
+  it('equals the step of the passes: any scalars', () => {
     type Recipe = (given: Readonly<Record<'h' | 'step', Expr>>) => Expr
     const { scalar } = fc.letrec<{ scalar: Recipe }>((tie) => {
       const apply = (ops: readonly ((...x: Expr[]) => Expr)[], arity: number) =>

@@ -19,11 +19,11 @@ const { WebAssembly } = globalThis as unknown as Platform
 
 type Core = typeof import('@induced-metric/core') & typeof import('@induced-metric/core/adapter')
 
-/** The core as it is loaded first: no memory has been made. */
+/** The core, newly loaded: it has created no memory. */
 let core: Core
-/** All memories that were made since. */
+/** All memories that were created since. */
 let memories: WasmMemory[]
-/** Memories that may yet be made. */
+/** The number of memories that may still be created. */
 let left: number
 
 beforeEach(async () => {
@@ -41,7 +41,7 @@ beforeEach(async () => {
 })
 afterEach(() => void vi.restoreAllMocks())
 
-/** A small network's weights: more than one parameter, and none of a multiple of a cache line. */
+/** A small network's weights: several parameters, none of which is a multiple of a cache line. */
 const weights = (seed = 1): Parameter[] =>
   [[3, 2], [3], [1, 3], []].map((shape, i) => ({
     name: `w${i}`,
@@ -55,7 +55,7 @@ const vector = (name: string, size: number, seed = 1): Parameter => ({
   data: randomArray('float32', size, seed),
 })
 
-/** Adam, under one factor and so in one call, or clipped and so in passes. */
+/** Adam: under one factor, which takes steps in one call, or clipped, which takes them in passes. */
 const adam = (clipNorm?: number): Transformation =>
   core.inducedMetric(core.adam(), { learningRate: 0.1, ...(clipNorm !== undefined && { clipNorm }) })
 
@@ -75,7 +75,7 @@ const stateOf = ({ parameters, slots, report }: Optimizer): string[] => [
   ...[...parameters.map(({ data }) => data), ...slots.flatMap((each) => Object.values(each))].map(bits),
 ]
 
-it('two thousand optimisers of a few weights are live at once, each by itself', () => {
+it('two thousand optimisers of a few weights are live at once, and independent', () => {
   const alone = train(create({ adopt: true, memory: core.createMemory() }))
   memories.length = 0
   const modules = vi.spyOn(WebAssembly, 'Module')
@@ -89,14 +89,14 @@ it('two thousand optimisers of a few weights are live at once, each by itself', 
   expect(instances.mock.calls.length).toBeLessThanOrEqual(3 * memories.length)
   const states = all.map((optimizer) => train(optimizer))
   expect(states[1000]).toEqual(alone)
-  // None has touched another.
+  // No optimiser has changed another.
   expect(all.map(stateOf)).toEqual(states)
 })
 
-describe('where there is no memory', () => {
+describe('without memory', () => {
   const large = (): Parameter[] => [vector('w', 300_000)]
 
-  it("'wasm' is ERR_NOT_SUPPORTED, and 'auto' takes the reference and says so", () => {
+  it("'wasm' is ERR_NOT_SUPPORTED, and 'auto' takes the reference and reports it", () => {
     left = 0
     const refused = { code: 'ERR_NOT_SUPPORTED', message: expect.stringContaining('could not allocate') }
     for (const parameters of [weights(), large()]) {
@@ -113,7 +113,7 @@ describe('where there is no memory', () => {
     expect(create({ engine: 'auto' }).engine).toBe('wasm')
   })
 
-  it('small optimisers go on sharing what there is, and one that is not small may as well', () => {
+  it('small optimisers keep sharing the memory there is, and a larger one may as well', () => {
     left = 1
     const first = create()
     for (let i = 0; i < 100; i++) create()
@@ -124,7 +124,7 @@ describe('where there is no memory', () => {
     train(first)
   })
 
-  it('what is added is refused, and the optimiser goes on', () => {
+  it('added parameters are refused, and the optimiser continues', () => {
     const free = create({ adopt: true })
     left = 0
     const tight = create({ adopt: true })
@@ -138,14 +138,14 @@ describe('where there is no memory', () => {
 })
 
 describe('parameters that are added to an optimiser which shares its memory', () => {
-  // The first stays where it is, the second wants another place, and the third lets that grow.
+  // The optimiser stays for the first one, moves for the second, and grows its new memory for the third.
   const sizes = [10, 200_000, 700_000]
 
   it.each<[string, OptimizerOptions, Transformation | undefined]>([
     ['in one call', {}, undefined],
     ['in passes', { adopt: true }, undefined],
     ['muon', { adopt: true }, undefined],
-  ])('may make it move, which changes no bit: %s', (kind, options) => {
+  ])('may make it move to another memory, which changes no bit: %s', (kind, options) => {
     const transformation =
       kind === 'muon'
         ? core.inducedMetric(core.adam(), { learningRate: 0.1, groups: { last: { base: core.muon() } } })
@@ -169,7 +169,7 @@ describe('parameters that are added to an optimiser which shares its memory', ()
       )
       const isSame = shared.gradients[0]!.data.buffer === buffer
       expect(isSame).toBe(size === 10)
-      // A view from before is still the right one, or plainly none.
+      // An old view is still valid, or obviously not.
       if (isSame) expect(before[0]).toEqual(shared.gradients[0]!.data)
       else expect(before.some((data) => data.length > 0 && !data.every(Number.isNaN))).toBe(false)
     }
@@ -180,7 +180,7 @@ describe('parameters that are added to an optimiser which shares its memory', ()
 })
 
 describe('an optimiser that shares its memory', () => {
-  it('takes another’s arrays for the caller’s: as parameters, and as gradients', () => {
+  it('treats arrays of another optimiser as the caller’s: as parameters, and as gradients', () => {
     const gradients = weights(50)
     const run = (other: boolean): string[] => {
       const donor = create({ adopt: true }, gradients)
@@ -192,7 +192,7 @@ describe('an optimiser that shares its memory', () => {
         weights().map((w, i) => ({ ...w, data: held[i]! })),
       )
       train(adopter)
-      // It has taken the values over, not the arrays.
+      // It has copied the values, and does not use the arrays.
       expect(donor.parameters.map(({ data }) => bits(data))).toEqual(gradients.map(({ data }) => bits(data)))
       const follower = create(
         {},
@@ -205,7 +205,7 @@ describe('an optimiser that shares its memory', () => {
     expect(run(true)).toEqual(run(false))
   })
 
-  it('takes its own arrays where they are', () => {
+  it('reads its own arrays in place', () => {
     const run = (memory?: WasmMemory): string[] => {
       const optimizer = create({ adopt: true, ...(memory && { memory }) })
       for (let i = 0; i < 3; i++) {
@@ -217,7 +217,7 @@ describe('an optimiser that shares its memory', () => {
     expect(run()).toEqual(run(core.createMemory()))
   })
 
-  it('steps alike wherever there was room', () => {
+  it('takes the same steps at any address', () => {
     const expected = train(create({ adopt: true }, weights(), adam(1)))
     fc.assert(
       fc.property(fc.array(fc.tuple(fc.nat(300), fc.boolean()), { maxLength: 20 }), (others) => {
@@ -234,17 +234,17 @@ describe('an optimiser that shares its memory', () => {
 })
 
 describe('dispose()', () => {
-  it.each([{}, { adopt: true }])('gives back what the next can take: %o', (options) => {
+  it.each([{}, { adopt: true }])('releases memory that the next can use: %o', (options) => {
     const round = (): Optimizer => create(options, [vector('w', 2000)])
     for (let i = 0; i < 20; i++) round()
     expect(memories).toHaveLength(1)
-    // Each takes 40 KiB, of which adopted parameters stay: 8.
+    // Each needs 40 KiB. Of these, 8 KiB of adopted parameters are kept.
     for (let i = 0; i < 400; i++) round().dispose()
     expect(memories.length).toBeLessThanOrEqual('adopt' in options ? 2 : 1)
     expect(memories.reduce((sum, { buffer }) => sum + buffer.byteLength, 0)).toBeLessThan(400 * 40 * 1024)
   })
 
-  it('leaves views that were handed out to those who have them', () => {
+  it('never reuses memory that callers have views of', () => {
     const views = (optimizer: Optimizer): TypedArray[] => [
       ...optimizer.parameters.map(({ data }) => data),
       ...optimizer.gradients.map(({ data }) => data.fill(7)),
@@ -266,7 +266,7 @@ describe('dispose()', () => {
   })
 })
 
-describe('what nobody can reach any more', () => {
+describe('an unreachable optimiser', () => {
   setFlagsFromString('--expose-gc')
   const collect = runInNewContext('gc') as () => void
   const settle = async (): Promise<void> => {
@@ -276,8 +276,8 @@ describe('what nobody can reach any more', () => {
     }
   }
 
-  it('is given back without dispose()', async () => {
-    // Each takes 320 KiB, and 1,280 with what is on its way out.
+  it('is released without dispose()', async () => {
+    // Each needs 320 KiB: 1,280 KiB in a round, until they are collected.
     for (let round = 0; round < 15; round++) {
       for (let i = 0; i < 4; i++) create({}, [vector('w', 20_000)])
       await settle()
@@ -285,7 +285,7 @@ describe('what nobody can reach any more', () => {
     expect(memories.length).toBeLessThanOrEqual(2)
   })
 
-  it('is a memory, once an optimiser of many weights is disposed of, even if that is held on to', async () => {
+  it('has its own memory collected once it is disposed of, even while it is reachable', async () => {
     let freed = 0
     const registry = new FinalizationRegistry<undefined>(() => freed++)
     const make = (): Optimizer => {
@@ -304,7 +304,7 @@ describe('what nobody can reach any more', () => {
 })
 
 describe('an arena', () => {
-  it('gives no byte twice, and has all in one piece when all is given back', () => {
+  it('allocates no byte twice, and is one free range when all is released', () => {
     const orders = fc.array(fc.tuple(fc.nat(3000), fc.nat(), fc.boolean()), { maxLength: 60 })
     fc.assert(
       fc.property(orders, (list) => {

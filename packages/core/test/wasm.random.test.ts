@@ -15,7 +15,7 @@ import {
 } from '@induced-metric/core'
 import { randomArray, type Dtype } from './support.js'
 
-// The wasm engine against the reference interpreter, on graphs nobody has written by hand.
+// Compares the wasm engine with the reference interpreter on random graphs.
 
 const { abs, add, div, ema, matmul, max, min, mul, neg, sign, sqrt, square, sub, sum, transpose } = algebra
 
@@ -25,13 +25,13 @@ type Recipe = (given: Readonly<Record<'g' | 'p' | 'm', Expr>>) => Expr
 const dtypes = fc.constantFrom<Dtype>('float32', 'float64')
 const tolerance = { float32: 2e-5, float64: 1e-12 }
 
-/** Lengths around what fits a vector, a turn of the loop, and a batch. */
+/** Lengths around those of a vector, of a turn of the loop, and of a block of the interpreter. */
 const sizes = fc.oneof(
   fc.constantFrom(0, 1, 2, 3, 4, 5, 7, 8, 15, 16, 17, 31, 32, 33, 1023, 1024, 1025),
   fc.nat(300),
 )
 
-/** An array that need not start where a vector could. */
+/** An array whose address may be unaligned for vectors. */
 function unaligned(dtype: Dtype, length: number, seed: number, offset: number): TypedArray {
   return randomArray(dtype, length + offset, seed).subarray(offset)
 }
@@ -68,7 +68,7 @@ describe('random elementwise graphs', () => {
     ),
   }))
 
-  it('are the same bit by bit', () => {
+  it('give the same bits', () => {
     fc.assert(
       fc.property(
         tensor,
@@ -83,14 +83,14 @@ describe('random elementwise graphs', () => {
             hyperparameters: {},
             update({ gradient: g, parameter: p, slot }) {
               const given = { g, p, m: slot('m', 0.5) }
-              // One slot takes over another's value before the step.
+              // One slot takes another's value from before the step.
               return {
                 direction: g,
                 slots: { m: a(given), n: b({ ...given, p: slot('n', -2) }), old: given.m },
               }
             },
           })
-          // The slot that only receives is declared by being asked for.
+          // Reading a slot declares it, also one that is only written.
           const declared = definePreconditioner({
             ...base.definition,
             update(given) {
@@ -115,7 +115,7 @@ describe('random elementwise graphs', () => {
   })
 })
 
-/** Every element is the same number, −0 and NaN told apart from all others. */
+/** Expects every element to be the same number. −0 and 0 differ, NaN equals itself. */
 function expectSame(got: TypedArray, expected: TypedArray): void {
   expect(got.length).toBe(expected.length)
   const at = expected.findIndex((value, i) => !Object.is(value, got[i]))
@@ -129,7 +129,7 @@ interface Given {
   readonly seed: number
 }
 
-/** The same optimiser on either engine. */
+/** The same optimiser on both engines. */
 function pair(
   transformation: ReturnType<typeof inducedMetric>,
   tensors: readonly Given[],
@@ -152,8 +152,8 @@ function sizeOf(shape: readonly number[]): number {
 }
 
 /**
- * Expressions that stay within bounds and are smooth enough for two engines to stay together over many steps: sums
- * may differ in their last bits, which a sign or a division by little would blow up.
+ * Bounded, smooth expressions, for which two engines agree over many steps. Sums may differ in their last bits, which a
+ * sign or a division by a small number would amplify.
  */
 const bounded = ((): fc.Arbitrary<Recipe> => {
   const squash = (x: Expr): Expr => div(x, add(1, abs(x)))
@@ -181,7 +181,7 @@ const bounded = ((): fc.Arbitrary<Recipe> => {
           (given) =>
             squash(mul(x(given), y(given))),
       ),
-      // A sum fed back into tensors.
+      // Tensors that depend on sums.
       fc.tuple(tie('tensor'), tie('tensor')).map(
         ([x, y]): Recipe =>
           (given) =>
@@ -192,7 +192,7 @@ const bounded = ((): fc.Arbitrary<Recipe> => {
   return tensor
 })()
 
-/** A base, generated: some slots that average something, a direction and perhaps a dual from them. */
+/** A generated base: some slots with averages, a direction and perhaps a dual that depend on them. */
 const bases = fc
   .record({
     matrix: fc.boolean(),
@@ -224,7 +224,7 @@ const bases = fc
     return base()
   })
 
-/** Products of a matrix with itself: the gram matrix on either side. */
+/** Products of a matrix with its Gram matrix, on either side. */
 function mixed(x: Expr, iterations: number, tall: boolean): Expr {
   let y = mul(div(1, add(1, sqrt(sum(square(x))))), x)
   for (let i = 0; i < iterations; i++) {
@@ -280,7 +280,7 @@ describe('generated bases', () => {
           )
           for (let step = 1; step <= 50; step++) {
             const gradients = shapes.map((shape, i) => {
-              // A parameter now and then has none.
+              // Some parameters have no gradient at some steps.
               if (i > 0 && (step + i) % 9 === 0) return null
               const gradient = unaligned(dtype, sizeOf(shape), seed + 997 * step + i, offset)
               for (const [at, value] of bad) if (at === step) gradient[step % gradient.length] = value
@@ -311,7 +311,7 @@ function expectClose(got: number, expected: number, tolerance: number): void {
   else expect(Math.abs(got - expected)).toBeLessThanOrEqual(tolerance * Math.max(1, Math.abs(expected)))
 }
 
-/** Within the tolerance of the largest finite magnitude; what is not finite is the same. */
+/** Expects equality within the tolerance times the largest finite magnitude, and exactly where a value is not finite. */
 function expectAllClose(got: TypedArray, expected: TypedArray, tolerance: number): void {
   expect(got.length).toBe(expected.length)
   let largest = 1e-3

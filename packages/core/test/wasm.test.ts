@@ -44,7 +44,7 @@ function gradientsAt(step: number, dtype: Dtype = 'float32') {
   return shapes.map((shape, i) => randomArray(dtype, sizeOf(shape), 100 * step + i))
 }
 
-/** What three steps make of the parameters, bit by bit. */
+/** The bits of the parameters after three steps. */
 function threeSteps(optimizer: Optimizer): string[] {
   for (const step of [1, 2, 3]) optimizer.step(gradientsAt(step), { loss: 2 })
   return optimizer.parameters.map(({ data }) => bits(data))
@@ -53,7 +53,7 @@ function threeSteps(optimizer: Optimizer): string[] {
 const expected = threeSteps(create({ engine: 'reference' }))
 
 describe('arrays', () => {
-  it('of the caller are updated in place, and are read again at every step', () => {
+  it('of the caller are updated in place, and read again at every step', () => {
     const optimizer = create({ engine: 'wasm' })
     const data = optimizer.parameters[0]!.data
     const reference = create({ engine: 'reference' })
@@ -67,7 +67,7 @@ describe('arrays', () => {
     expect(bits(data)).toBe(bits(reference.parameters[0]!.data))
   })
 
-  it.each(['wasm', 'reference'] as const)('that %s adopts are not touched again', (engine) => {
+  it.each(['wasm', 'reference'] as const)('that %s adopts are not used again', (engine) => {
     const data = randomArray('float32', 15, 0)
     const before = bits(data)
     const optimizer = createOptimizer(transformation, [{ name: 'p', shape: [15], data }], {
@@ -85,7 +85,7 @@ describe('arrays', () => {
     expect(live[0]).toBeGreaterThan(2)
   })
 
-  it('for gradients are views that a step reads where they are', () => {
+  it('for gradients are views that a step reads in place', () => {
     for (const engine of ['wasm', 'reference'] as const) {
       const optimizer = create({ engine, adopt: true })
       const views = optimizer.gradients.map(({ data }) => data)
@@ -111,7 +111,7 @@ describe('arrays', () => {
     steps('reference').forEach((value, i) => expect(Math.abs(got[i]! - value)).toBeLessThan(1e-13))
   })
 
-  it('of both element types go together', () => {
+  it('of both element types work together', () => {
     const make = (engine: 'wasm' | 'reference') =>
       createOptimizer(
         transformation,
@@ -138,47 +138,57 @@ describe('large arrays', () => {
     ['float32', 'clipped', 0.5],
     ['float64', 'clipped', 0.5],
     ['float32', 'not clipped', undefined],
-  ] as const)('%s, %s, agree with the reference, and survive a bad step', (dtype, _, clipNorm) => {
-    const create = (options: OptimizerOptions): Optimizer =>
-      createOptimizer(
-        inducedMetric(adam(), {
-          learningRate: 0.1,
-          weightDecay: 0.1,
-          ...(clipNorm !== undefined && { clipNorm }),
-        }),
-        lengths.map((length, i) => ({ name: `p${i}`, shape: [length], data: randomArray(dtype, length, i) })),
-        options,
-      )
-    const reference = create({ engine: 'reference' })
-    const outside = create({ engine: 'wasm' })
-    const adopted = create({ engine: 'wasm', adopt: true })
-    for (const step of [1, 2, 3]) {
-      const gradients = lengths.map((length, i) =>
-        step === i ? null : randomArray(dtype, length, 10 * step + i),
-      )
-      for (const optimizer of [reference, outside, adopted]) optimizer.step(gradients)
-      expect(outside.report.dualNorm / reference.report.dualNorm).toBeCloseTo(1, dtype === 'float32' ? 5 : 12)
-    }
-    const [bad, ...others] = lengths.map((length, i) => randomArray(dtype, length, i))
-    bad![70_000] = NaN
-    const before = outside.parameters.map(({ data }) => bits(data))
-    expect(outside.step([bad!, ...others]).skipped).toBe(true)
-    expect(outside.parameters.map(({ data }) => bits(data))).toEqual(before)
-    reference.parameters.forEach(({ data }, i) => {
-      for (const optimizer of [outside, adopted]) {
-        const got = optimizer.parameters[i]!.data
-        const slot = optimizer.slots[i]!['v']!
-        const tolerance = dtype === 'float32' ? 1e-5 : 1e-12
-        expect(data.every((value, k) => Math.abs(value - got[k]!) <= tolerance)).toBe(true)
-        const expected = reference.slots[i]!['v']!
-        expect(slot.every((value, k) => Math.abs(value - expected[k]!) <= 1e-5 * expected[k]!)).toBe(true)
+  ] as const)(
+    '%s, %s, agree with the reference, and survive a step that is not finite',
+    (dtype, _, clipNorm) => {
+      const create = (options: OptimizerOptions): Optimizer =>
+        createOptimizer(
+          inducedMetric(adam(), {
+            learningRate: 0.1,
+            weightDecay: 0.1,
+            ...(clipNorm !== undefined && { clipNorm }),
+          }),
+          lengths.map((length, i) => ({
+            name: `p${i}`,
+            shape: [length],
+            data: randomArray(dtype, length, i),
+          })),
+          options,
+        )
+      const reference = create({ engine: 'reference' })
+      const outside = create({ engine: 'wasm' })
+      const adopted = create({ engine: 'wasm', adopt: true })
+      for (const step of [1, 2, 3]) {
+        const gradients = lengths.map((length, i) =>
+          step === i ? null : randomArray(dtype, length, 10 * step + i),
+        )
+        for (const optimizer of [reference, outside, adopted]) optimizer.step(gradients)
+        expect(outside.report.dualNorm / reference.report.dualNorm).toBeCloseTo(
+          1,
+          dtype === 'float32' ? 5 : 12,
+        )
       }
-    })
-  })
+      const [bad, ...others] = lengths.map((length, i) => randomArray(dtype, length, i))
+      bad![70_000] = NaN
+      const before = outside.parameters.map(({ data }) => bits(data))
+      expect(outside.step([bad!, ...others]).skipped).toBe(true)
+      expect(outside.parameters.map(({ data }) => bits(data))).toEqual(before)
+      reference.parameters.forEach(({ data }, i) => {
+        for (const optimizer of [outside, adopted]) {
+          const got = optimizer.parameters[i]!.data
+          const slot = optimizer.slots[i]!['v']!
+          const tolerance = dtype === 'float32' ? 1e-5 : 1e-12
+          expect(data.every((value, k) => Math.abs(value - got[k]!) <= tolerance)).toBe(true)
+          const expected = reference.slots[i]!['v']!
+          expect(slot.every((value, k) => Math.abs(value - expected[k]!) <= 1e-5 * expected[k]!)).toBe(true)
+        }
+      })
+    },
+  )
 })
 
 describe('a memory of the caller’s', () => {
-  it('is grown, and what lies in it stays', () => {
+  it('grows, and its contents stay', () => {
     const memory = new WebAssembly.Memory({ initial: 1 })
     new Uint8Array(memory.buffer).fill(7)
     const optimizer = create({ engine: 'wasm', memory, adopt: true })
@@ -189,7 +199,7 @@ describe('a memory of the caller’s', () => {
     expect(new Uint8Array(memory.buffer, 0, 65536).every((byte) => byte === 7)).toBe(true)
   })
 
-  it('holds parameters and gradients that are worked on in place', () => {
+  it('may contain parameters and gradients, which are then used in place', () => {
     const memory = new WebAssembly.Memory({ initial: 1 })
     const data = randomArray('float32', 15, 0)
     new Float32Array(memory.buffer, 4, 15).set(data)
@@ -204,7 +214,7 @@ describe('a memory of the caller’s', () => {
     expect(bits(new Float32Array(memory.buffer, 4, 15))).toBe(bits(data))
   })
 
-  it('may be grown by others: the views are issued again', () => {
+  it('may be grown by others: the views are created again', () => {
     const memory = new WebAssembly.Memory({ initial: 0 })
     const first = create({ engine: 'wasm', memory, adopt: true })
     const { data } = first.parameters[0]!
@@ -224,7 +234,7 @@ describe('a memory of the caller’s', () => {
     expect(threeSteps(create({ engine: 'wasm', memory }))).toEqual(expected)
   })
 
-  it('may be larger than signed addresses reach', () => {
+  it('may need addresses above 2³¹', () => {
     const memory = new WebAssembly.Memory({ initial: 33_000 })
     const optimizer = create({ engine: 'wasm', memory, adopt: true })
     expect(optimizer.parameters[0]!.data.byteOffset).toBeGreaterThan(2 ** 31)
@@ -257,7 +267,7 @@ describe('a memory of the caller’s', () => {
     )
   })
 
-  it('has an end at 4 GiB', () => {
+  it('cannot exceed 4 GiB', () => {
     const data = new Float32Array(2 ** 28 + 1)
     expectError(
       () => createOptimizer(transformation, [{ name: 'p', shape: [data.length], data }], { engine: 'wasm' }),
@@ -266,7 +276,7 @@ describe('a memory of the caller’s', () => {
     )
   })
 
-  it('must be one, and must be of use', () => {
+  it('must be a memory, and must be of use', () => {
     const loosely = createOptimizer as (...given: unknown[]) => unknown
     const parameters = [{ name: 'p', shape: [], data: new Float32Array(1) }]
     for (const memory of [{}, null, 1, new ArrayBuffer(8)]) {
@@ -335,7 +345,7 @@ describe('modules', () => {
     ['adam', adam()],
     ['nesterov adam', adam({ nesterov: true })],
     ['muon', muon()],
-  ])('of %s are smaller than what browsers compile at once: 4 KiB', (_, base) => {
+  ])('of %s are small enough for browsers to compile synchronously: under 4 KiB', (_, base) => {
     for (const dtype of ['float32', 'float64'] as const) {
       const { bytes } = encodeStep(graphOf(base), dtype, false)
       expect(bytes.length).toBeLessThan(4096)
@@ -343,12 +353,12 @@ describe('modules', () => {
     }
   })
 
-  it('of the matrix products are, too', () => {
+  it('of the matrix products are small enough, too', () => {
     for (const dtype of ['float32', 'float64'] as const)
       expect(encodeMatrixModule(dtype).length).toBeLessThan(4096)
   })
 
-  it('are compiled once for every form, whatever the numbers', () => {
+  it('are compiled once for every structure, whatever the numbers', () => {
     const first = compileStep(graphOf(adam({ beta1: 0.5 }), 0.1), 'float32', false)
     expect(compileStep(graphOf(adam({ beta1: 0.6, epsilon: 1 }), 0.2), 'float32', false)).toBe(first)
     expect(compileStep(graphOf(adam()), 'float64', false)).not.toBe(first)
@@ -375,7 +385,7 @@ describe('sums', () => {
     ['adam', (epsilon: number) => adam({ epsilon })],
     ['rmsprop', (epsilon: number) => rmsprop({ epsilon })],
     ['adagrad', (epsilon: number) => adagrad({ epsilon })],
-  ])('of quotients agree whatever the magnitudes: %s', (_, base) => {
+  ])('of quotients agree for all magnitudes: %s', (_, base) => {
     for (const epsilon of [0, 1e-30, 1e-8, 1]) {
       for (const scale of [0, 1e-25, 1e-19, 1e-12, 1, 1e9, 1e18, 1e19]) {
         const [wasm, reference] = (['wasm', 'reference'] as const).map((engine) => {
@@ -397,7 +407,7 @@ describe('sums', () => {
     }
   })
 
-  it.each([Infinity, -Infinity, NaN, 2e19])('skip a step for %d wherever it stands', (bad) => {
+  it.each([Infinity, -Infinity, NaN, 2e19])('skip a step for %d at any position', (bad) => {
     for (const length of [1, 3, 4, 16, 21, 67]) {
       for (const at of [0, length >> 1, length - 1]) {
         const data = randomArray('float32', length, 1)
@@ -427,7 +437,7 @@ describe('matrix products', () => {
     [40, 300],
     [140, 139],
     [260, 257],
-  ])('of %d × %d are those of the reference', (rows, columns) => {
+  ])('of %d × %d agree with those of the reference', (rows, columns) => {
     for (const [dtype, tolerance] of [
       ['float32', 2e-5],
       ['float64', 1e-12],
@@ -452,7 +462,7 @@ describe('matrix products', () => {
 })
 
 describe('instantiateStep', () => {
-  it('writes into other buffers than it reads from, at addresses without alignment', () => {
+  it('writes to other buffers than it reads from, at unaligned addresses', () => {
     const memory = new WebAssembly.Memory({ initial: 2 })
     let next = 64
     const released: number[] = []
@@ -530,7 +540,7 @@ describe('instantiateStep', () => {
     expect(released).toEqual([64])
   })
 
-  it('asks for memory once, however often it is called with matrices', () => {
+  it('allocates memory for matrices once, however often it is called', () => {
     const memory = new WebAssembly.Memory({ initial: 4 })
     let next = 65536
     const calls: number[] = []
@@ -546,7 +556,7 @@ describe('instantiateStep', () => {
     }
     const plan = planStep(inducedMetric(muon(), { learningRate: 0.1 }), [{ name: 'p', shape: [4, 3] }])
     const kernels = instantiateStep(plan.parameters[0]!.graph, 'float32', memory, allocator)
-    // Two matrices of either form; objects anew at every step, as from a framework whose tensors are.
+    // Two matrices. Their bindings are new objects at every step, as those of frameworks that create tensors anew.
     const take = (): Float64Array => {
       const bindings = [0, 1].map((i) => {
         const [gradient, parameter, slot] = [0, 100, 200].map((at) => at + 400 * i) as [

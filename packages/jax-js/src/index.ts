@@ -5,4 +5,5 @@
  */
 export { perExampleOptimizer, type ExampleFunction, type ExampleOptimizer } from './perExampleOptimizer.js'
 export { applyUpdates, inducedOptimizer } from './inducedOptimizer.js'
-export type { InducedOptimizer, InducedOptimizerOptions, InducedState } from './inducedOptimizer.js'
+export type { InducedOptimizer, InducedOptimizerOptions } from './inducedOptimizer.js'
+export type { InducedState } from './state.js'

@@ -1,30 +1,11 @@
-import {
-  InducedMetricError,
-  type Checkpoint,
-  type ParameterInfo,
-  type StepReport,
-  type Transformation,
-} from '@induced-metric/core'
-import {
-  checkOptions,
-  createTensorStep,
-  withGroups,
-  type GroupOf,
-  type TensorInfo,
-  type TensorState,
-  type TensorStep,
-} from '@induced-metric/core/adapter'
-import { numpy as np, tree, type JsTree } from '@jax-js/jax'
-import { leavesOf, valuesFor, withLeaves, type Leaf } from './leaves.js'
-import { refuseForeign, tensors } from './tensors.js'
-
-/** A state: a tree of arrays like any other, so that it can be held on to, let go of, and be part of another tree. */
-export type InducedState = {
-  /** Counts and averages: float64 numbers, each as the two uint32 that its bits make. Every backend has those. */
-  numbers: np.Array
-  /** The slots of each parameter, by its name and theirs. */
-  slots: Record<string, Record<string, np.Array>>
-}
+import type { Checkpoint, StepReport, Transformation } from '@induced-metric/core'
+import { checkOptions, type GroupOf, type TensorState, type TensorStep } from '@induced-metric/core/adapter'
+import { Array as JaxArray, numpy as np, tree, type JsTree } from '@jax-js/jax'
+import { leavesOf, valuesFor, withValues } from './leaves.js'
+import { pack, unpack, type InducedState } from './state.js'
+import { createSteps } from './steps.js'
+import { isTraced, refuseForeign } from './tensors.js'
+import { traceStep, type StepArrays, type StepOptions, type TakenStep } from './traced.js'
 
 /** The options of {@link inducedOptimizer}. */
 export interface InducedOptimizerOptions {
@@ -58,7 +39,7 @@ export interface InducedOptimizer {
     grads: Params,
     state: InducedState,
     params?: Params,
-    options?: { readonly loss?: number },
+    options?: StepOptions,
   ): [Params, InducedState]
   /** What the latest `update` did, of whichever state. */
   readonly report: StepReport | undefined
@@ -115,55 +96,16 @@ export function inducedOptimizer(
   options: InducedOptimizerOptions = {},
 ): InducedOptimizer {
   checkOptions('inducedOptimizer', options, { groupOf: 'function', nameOf: 'function' })
-  const { nameOf = (path) => path.join('.') } = options
-  const steps = new Map<string, TensorStep<np.Array>>()
+  const { nameOf = (path) => path.join('.'), groupOf } = options
+  const steps = createSteps(transformation, { nameOf, groupOf })
   let report: StepReport | undefined
 
-  /** Parameters of trees that came before, by name: groups are demanded of all of them together. */
-  const met = new Map<string, ParameterInfo>()
-
-  const nameOfLeaf = ({ path }: Leaf): string => nameOf(path.map(String))
-  const infosOf = (leaves: readonly Leaf[]): TensorInfo[] => {
-    const infos = leaves.map((leaf): TensorInfo => {
-      const { value } = leaf
-      const [shape, dtype] = [tensors.shape(value), tensors.dtype(value)]
-      // Weights are multiplied from the right: x @ w.
-      return { name: nameOfLeaf(leaf), shape, dtype, rowsAre: 'inputs' }
-    })
-    const twice = infos.find(({ name }, i) => infos.findIndex((other) => other.name === name) !== i)
-    if (twice)
-      throw new InducedMetricError('ERR_OPTION', `two parameters are named ${JSON.stringify(twice.name)}`)
-    return withGroups(infos, options.groupOf)
-  }
-  const stepOf = (infos: readonly TensorInfo[]): TensorStep<np.Array> => {
-    const key = JSON.stringify(infos)
-    let step = steps.get(key)
-    if (step === undefined) {
-      const rest = { others: () => [...met.values()], isOpen: true }
-      steps.set(key, (step = createTensorStep(transformation, infos, tensors, 'update', rest)))
-      for (const info of infos) met.set(info.name, info)
-    }
-    return step
-  }
-  /** The leaves of the parameters in the order of a state's, which goes by their names, and the step for them. */
-  const meet = (state: InducedState, params: JsTree<np.Array>) => {
-    const names = Object.keys(state.slots)
-    const leaves = new Map(leavesOf(params).map((leaf) => [nameOfLeaf(leaf), leaf]))
-    if (leaves.size !== names.length || names.some((name) => !leaves.has(name))) {
-      const message = `the state is of the parameters ${names.join(', ')}; given are ${[...leaves.keys()].join(', ')}`
-      throw new InducedMetricError('ERR_SHAPE', message)
-    }
-    const ordered = names.map((name) => leaves.get(name)!)
-    return { leaves: ordered, names, step: stepOf(infosOf(ordered)) }
-  }
   const begin = (
     params: JsTree<np.Array>,
     make: (step: TensorStep<np.Array>) => TensorState<np.Array>,
   ): InducedState => {
-    const infos = new Map(infosOf(leavesOf(params)).map((info) => [info.name, info]))
-    // An object has keys that are whole numbers first, and the order of its keys is that of the state.
-    const names = Object.keys(Object.fromEntries(infos))
-    const state = pack(names, make(stepOf(names.map((name) => infos.get(name)!))))
+    const { step, names } = steps.begin(params)
+    const state = pack(names, make(step))
     tree.dispose(params)
     return state
   }
@@ -173,48 +115,65 @@ export function inducedOptimizer(
     },
     init: (params) => begin(params, (step) => step.init()),
     load: (checkpoint, params) => begin(params, (step) => step.load(checkpoint)),
-    save: (state, params) => meet(state, params).step.save(unpack(state)),
+    save: (state, params) => steps.of(state, params).step.save(unpack(state)),
     averagedParams(state, params) {
-      const { step, leaves } = meet(state, params)
-      const averages = new Map(step.averages(unpack(state)).map((average, i) => [leaves[i]!.key, average]))
-      return withLeaves(
+      const { step, leaves } = steps.of(state, params)
+      const averages = step.averages(unpack(state))
+      return withValues(
         params,
-        leavesOf(params).map(({ key, value }) => (averages.get(key) ?? value).ref),
+        leaves,
+        leaves.map(({ value }, i) => (averages[i] ?? value).ref),
       )
     },
-    learningRate: (state, params) => meet(state, params).step.learningRate(unpack(state)),
+    learningRate: (state, params) => steps.of(state, params).step.learningRate(unpack(state)),
     withLearningRate(state, params, value) {
-      const { step, names } = meet(state, params)
-      const next = pack(names, step.withLearningRate(unpack(state), value))
+      const { step } = steps.of(state, params)
+      const next = pack(Object.keys(state.slots), step.withLearningRate(unpack(state), value))
       state.numbers.dispose()
       return next
     },
-    update(grads, state, params, given) {
+    update(grads, state, params, given = {}) {
       const like = params ?? grads
-      const { step, leaves, names } = meet(state, like)
-      const gradients = valuesFor(leaves, grads, 'grads')
-      const values = leaves.map(({ value }) => value)
-      const result = step.take(params ? values : [], gradients, unpack(state), given)
-      report = result.report
-      // x + −0 is x, whatever the sign of a zero.
-      const made = result.values.map((update, i) => update ?? np.fullLike(values[i]!.ref, -0))
-      const updates = new Map(leaves.map(({ key }, i) => [key, made[i]!]))
-      const ordered = leavesOf(like).map(({ key }) => updates.get(key)!)
-      tree.dispose([state.numbers, ...result.replaced, grads, params ?? []])
-      return [withLeaves(like, ordered), pack(names, result.state)]
+      const { step, leaves } = steps.of(state, like)
+      const arrays = {
+        parameters: params ? leaves.map(({ value }) => value) : [],
+        gradients: valuesFor(leaves, grads, 'grads'),
+      }
+      const isWithinTrace = [...leavesOf([grads, state, like]), { value: given.loss }].some(({ value }) =>
+        isTraced(value),
+      )
+      const taken = isWithinTrace
+        ? traceStep(step, state, arrays, given)
+        : takeStep(step, state, arrays, given)
+      report = taken.report ?? report
+      const updates = taken.updates.map((update, i) => update ?? nothing(leaves[i]!.value))
+      return [withValues(like, leaves, updates), taken.state]
     },
   }
 }
 
-function pack(names: readonly string[], { numbers, slots }: TensorState<np.Array>): InducedState {
-  const named = names.map((name, index) => [name, { ...slots[index] }] as const)
-  return { numbers: np.array(new Uint32Array(numbers.buffer)), slots: Object.fromEntries(named) }
+/** Takes a step outside of a trace. Consumes all arrays, unless it throws. */
+function takeStep(
+  step: TensorStep<np.Array>,
+  state: InducedState,
+  { parameters, gradients }: StepArrays,
+  { loss, ...options }: StepOptions,
+): TakenStep {
+  const read = loss instanceof JaxArray ? loss.ref.item() : loss
+  const given = { ...options, ...(read !== undefined && { loss: read }) }
+  const result = step.take(parameters, gradients, unpack(state), given)
+  const consumed = [state.numbers, ...result.replaced, ...parameters, ...gradients, loss]
+  tree.dispose(consumed.filter((array) => array instanceof JaxArray))
+  return {
+    updates: result.values,
+    state: pack(Object.keys(state.slots), result.state),
+    report: result.report,
+  }
 }
 
-/** The state that was packed; its arrays remain the caller's. */
-function unpack({ numbers, slots }: InducedState): TensorState<np.Array> {
-  const bits = (numbers.ref.dataSync() as Uint32Array).slice()
-  return { numbers: new Float64Array(bits.buffer), slots: Object.values(slots) }
+/** An update that leaves a parameter as it is: x + −0 is x, whatever the sign of a zero. */
+function nothing({ shape, dtype }: np.Array): np.Array {
+  return np.full(shape, -0, { dtype })
 }
 
 /**
@@ -227,8 +186,9 @@ export function applyUpdates<Params extends JsTree<np.Array>>(params: Params, up
   const leaves = leavesOf(params)
   const changes = valuesFor(leaves, updates, 'updates')
   for (const array of [...leaves.map(({ value }) => value), ...changes]) refuseForeign(array)
-  return withLeaves(
+  return withValues(
     params,
+    leaves,
     leaves.map(({ value }, i) => value.add(changes[i]!)),
   )
 }

@@ -37,7 +37,15 @@ export function valuesFor(leaves: readonly Leaf[], given: JsTree<np.Array>, what
   )
 }
 
-/** A tree with other leaves. */
-export function withLeaves<T extends JsTree<np.Array>>(like: T, values: readonly np.Array[]): T {
-  return tree.unflatten(tree.structure(like), [...values]) as T
+/** A tree with other values, which are in the order of `leaves`. */
+export function withValues<T extends JsTree<np.Array>>(
+  like: T,
+  leaves: readonly Leaf[],
+  values: readonly np.Array[],
+): T {
+  const byKey = new Map(leaves.map(({ key }, i) => [key, values[i]!]))
+  return tree.unflatten(
+    tree.structure(like),
+    leavesOf(like).map(({ key }) => byKey.get(key)!),
+  ) as T
 }

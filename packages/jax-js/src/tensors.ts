@@ -11,8 +11,8 @@ export const tensors: TensorBackend<np.Array> = {
     const isConstant = values.every((value) => Object.is(value, values[0]))
     return isConstant ? np.full(options.shape, values[0] ?? 0, options) : np.array(values, options)
   },
-  read: (array) => array.ref.dataSync() as Float32Array,
-  shape: (array) => (array instanceof JaxArray ? array.shape : refuse(array)),
+  read: (array) => (array instanceof JaxArray ? array.ref.dataSync() : refuse(array)) as Float32Array,
+  shape: (array) => (array instanceof JaxArray || isTraced(array) ? array.shape : refuse(array)),
   dtype: ({ dtype }) => (dtype === np.float32 ? 'float32' : dtype === np.float64 ? 'float64' : refuse(dtype)),
   dispose: (array) => array.dispose(),
   compile(compute) {
@@ -22,9 +22,15 @@ export const tensors: TensorBackend<np.Array> = {
   },
 }
 
+/** Whether a value is one of a trace (`jit`, `grad`, `vmap`), which has a shape and a type but no elements. */
+export function isTraced(value: unknown): value is np.Array {
+  const isObject = typeof value === 'object' && value !== null
+  return isObject && !(value instanceof JaxArray) && 'aval' in value && !('dataSync' in value)
+}
+
 function refuse(given: unknown): never {
   refuseForeign(given)
-  const message = `the optimiser takes arrays of float32 or float64, outside of jit and grad; given ${shown(given)}`
+  const message = `the optimiser takes arrays of float32 or float64, of which only update takes those inside of jit, grad and vmap; given ${shown(given)}`
   throw new InducedMetricError('ERR_NOT_SUPPORTED', message)
 }
 

@@ -1,6 +1,6 @@
 import { adam, inducedMetric, log, sgd } from '@induced-metric/core'
 import { applyUpdates, inducedOptimizer } from '@induced-metric/jax-js'
-import { jit, numpy as np, tree, type JsTree } from '@jax-js/jax'
+import { numpy as np, tree, type JsTree } from '@jax-js/jax'
 import { expect, test } from 'vitest'
 import { differentiate, initialParams, valuesOf, type Params } from './support/problem.js'
 
@@ -102,14 +102,6 @@ test('log reads the loss, so it stands outermost: chain has nowhere to hand a lo
   expect(told).toBe(loss)
   expect(factor).toBeCloseTo(loss / (loss ** 2 + xi * dualNorm), 5)
   tree.dispose([updates, next, params])
-})
-
-test('says what to do where it is traced', () => {
-  const solver = inducedOptimizer(inducedMetric(sgd(), { learningRate: 0.1 }))
-  const state = solver.init(np.array([1, 2]))
-  const traced = jit((grads: np.Array) => solver.update(grads, state)[0])
-  expect(() => traced(np.array([1, 1]))).toThrow(expect.objectContaining({ code: 'ERR_NOT_SUPPORTED' }))
-  expect(() => traced(np.array([1, 1]))).toThrow(/outside of jit/)
 })
 
 test('arrays of other types are refused', () => {

@@ -10,7 +10,7 @@ import type { Optimizer, OptimizerOptions, Parameter } from './types.js'
 /**
  * Creates an optimiser over the caller's arrays, which every step updates in place.
  *
- * @param transformation what `inducedMetric` returned
+ * @param transformation as `inducedMetric` returns it
  * @param parameters names, shapes and row-major values, Float32Array or Float64Array
  * @throws ERR_OPTION for an invalid option or a name used twice; ERR_SHAPE when data and shape disagree, or two parameters
  *   share elements; ERR_NOT_SUPPORTED for an engine that is not available, or when there is no memory for it

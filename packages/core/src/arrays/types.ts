@@ -1,8 +1,6 @@
 import type { Checkpoint } from '../checkpoint/checkpoint.js'
 import type { Slots, TypedArray } from '../dtype.js'
-import type { Engine } from '../engines/engine.js'
-import type { WasmMemory } from '../engines/wasm/memory.js'
-import type { OptimizerWorker } from '../engines/wasm/threads/protocol.js'
+import type { OptimizerWorker, WasmMemory } from '../engines/engine.js'
 import type { StepReport } from '../step/report.js'
 import type { ParameterInfo } from '../transformation/types.js'
 
@@ -29,7 +27,7 @@ export interface Optimizer {
    * @param gradients ∂L/∂θ, one array per parameter, of its length and element type; `null` leaves that parameter
    *   alone: its values, its slots and its step count
    * @param options `loss`: L at the parameters before the step; required by `log` and `logDamped`
-   * @returns what the step did
+   * @returns the report of the step
    * @throws ERR_SHAPE for a gradient of another length or type; ERR_LOSS_REQUIRED; ERR_BAD_LOSS; ERR_NON_FINITE with
    *   `onNonFinite: 'throw'`; ERR_OPTION when a schedule leaves its range; ERR_DISPOSED. After any of them the
    *   parameters and slots are as before, bit for bit.
@@ -58,7 +56,7 @@ export interface Optimizer {
   /** The number that {@link learningRate} was set to, here or in a loaded checkpoint; `undefined` if it was not set. */
   readonly fixedLearningRate: number | undefined
   /** The engine in use. With `engine: 'auto'` it is the reference where WebAssembly does not compile or has no memory left. */
-  readonly engine: Engine['kind']
+  readonly engine: 'reference' | 'wasm'
   /** The parameters, with the arrays that are updated. */
   readonly parameters: readonly OptimizerParameter[]
   /**

@@ -2,8 +2,18 @@ import type { Slots, TypedArray } from '../dtype.js'
 import type { InitialSlots } from '../step/initialSlots.js'
 import type { Passes } from '../step/passes.js'
 import type { StepPlan } from '../step/plan.js'
-import type { WasmMemory } from './wasm/memory.js'
-import type { OptimizerWorker } from './wasm/threads/protocol.js'
+
+/** A `WebAssembly.Memory`, declared by shape: the core's declarations depend on no platform's library. */
+export interface WasmMemory {
+  readonly buffer: ArrayBufferLike
+  /** Adds pages of 64 KiB. */
+  grow(pages: number): number
+}
+
+/** Another thread: a `Worker`, of a browser or of `node:worker_threads`, in which `serveOptimizers` was called. */
+export interface OptimizerWorker {
+  postMessage(message: unknown): void
+}
 
 /** The arrays an engine works on, by parameter. */
 export interface EngineArrays {

@@ -81,7 +81,9 @@ export function createAxisReader(
       )
     }
     if (examples === undefined) return readLosses(checkNumbers('losses', losses!), step)
-    throw optionError('examples goes with residuals, of which an example may have several; it has one loss')
+    throw optionError(
+      'examples belongs to residuals, of which an example may have several; each loss is that of one example',
+    )
   }
 }
 

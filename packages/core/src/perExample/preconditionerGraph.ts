@@ -43,7 +43,7 @@ export function recordPreconditioner(base: Preconditioner): PreconditionerGraph 
 
 function unsuitable({ name }: Preconditioner, reason: string): InducedMetricError {
   return unsupported(
-    `perExample cannot take ${name} as its base: ${reason}; sgd, heavyBall, adam, rmsprop and adagrad can be taken`,
+    `perExample cannot take ${name} as its base: ${reason}; take sgd, heavyBall, adam, rmsprop or adagrad`,
   )
 }
 

@@ -78,7 +78,7 @@ export function recordBaseAverage(
   const { update } = record(plainForm(base, base.definition.matrix ? 'wide' : 'any'))
   const refuse = (why: string): never => {
     throw unsupported(
-      `averagedModel needs the average of gradients that a step is taken of, and ${base.name} ${why}; ` +
+      `averagedModel needs the average of gradients behind a step, and ${base.name} ${why}; ` +
         'leave averagedModel out, or take another base',
     )
   }

@@ -43,21 +43,23 @@ export function learningRateAt(
  */
 export function withLearningRate(plan: StepPlan, fixed: number | undefined): StepPlan {
   if (fixed === undefined) return plan
-  const { learningRate } = plan.transformation.settings
+  const tiedRate = Math.max(peakRate(plan) ?? fixed, fixed)
   const adjust = <T extends { readonly settings: GroupSettings }>(owner: T): T =>
-    isSameRate(owner.settings.learningRate, learningRate)
-      ? {
-          ...owner,
-          settings: { ...owner.settings, learningRate: fixed, tiedRate: tiedRate(learningRate, fixed) },
-        }
+    followsRate(plan, owner.settings)
+      ? { ...owner, settings: { ...owner.settings, learningRate: fixed, tiedRate } }
       : owner
   return { ...plan, profiles: plan.profiles.map(adjust), units: plan.units.map(adjust) }
 }
 
-/** The rate that ξ is tied to after one was set. */
-function tiedRate(learningRate: Scheduled, fixed: number): number {
-  const peak = typeof learningRate === 'number' ? learningRate : peakOf(learningRate)
-  return Math.max(peak ?? fixed, fixed)
+/** Whether a learning rate that is set replaces a group's. */
+export function followsRate({ transformation }: StepPlan, { learningRate }: GroupSettings): boolean {
+  return isSameRate(learningRate, transformation.settings.learningRate)
+}
+
+/** The largest learning rate of the transformation; `undefined` if it is a function of the caller. */
+export function peakRate({ transformation }: StepPlan): number | undefined {
+  const { learningRate } = transformation.settings
+  return typeof learningRate === 'number' ? learningRate : peakOf(learningRate)
 }
 
 /** Whether two learning rates are the same. Built-in schedules are compared by content: a restored transformation has copies. */

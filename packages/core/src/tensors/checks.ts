@@ -1,5 +1,5 @@
 import type { ElementType } from '../dtype.js'
-import { shapeError, show } from '../errors.js'
+import { optionError, shapeError, show, type InducedMetricError } from '../errors.js'
 import { sizeOf } from '../shape.js'
 import { checkGradientCount } from '../step/checks.js'
 import type { StepPlan } from '../step/plan.js'
@@ -39,4 +39,12 @@ export function checkShape(what: string, { name, shape }: ParameterInfo, given: 
 
 export function isSameShape(a: readonly number[], b: readonly number[]): boolean {
   return a.length === b.length && a.every((extent, axis) => extent === b[axis])
+}
+
+/** The error of a step that reads a parameter which it was not given. */
+export function parameterRequired(plan: StepPlan, index: number): InducedMetricError {
+  const { name } = plan.parameters[index]!
+  return optionError(
+    `the step reads the parameters (for weight decay, or in its base): pass them, ${show(name)} among them`,
+  )
 }

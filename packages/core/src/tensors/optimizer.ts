@@ -5,7 +5,7 @@ import type { TensorBackend } from './backend.js'
 import { planStep } from '../step/plan.js'
 import { initialReport, restoredReport, type StepReport } from '../step/report.js'
 import { checkShape } from './checks.js'
-import { unpackNumbers } from './state.js'
+import { splitNumbers } from './state.js'
 import { createPlannedStep } from './step.js'
 import type { ParameterInfo, Transformation } from '../transformation/types.js'
 import { checkOwnValues, withValues } from '../step/withValues.js'
@@ -111,7 +111,7 @@ export function createTensorOptimizer<T extends object>(
       return report
     },
     get learningRate() {
-      return learningRateAt(transformation, unpackNumbers(plan, state).learningRate, report.step + 1)
+      return learningRateAt(transformation, splitNumbers(plan, state.numbers).learningRate, report.step + 1)
     },
     set learningRate(value) {
       checkAlive()
@@ -155,7 +155,7 @@ export function createTensorOptimizer<T extends object>(
       const loaded = steps.load(given)
       freeSlots()
       state = loaded
-      report = restoredReport(report, unpackNumbers(plan, state))
+      report = restoredReport(report, splitNumbers(plan, state.numbers))
     },
     dispose() {
       if (disposed) return

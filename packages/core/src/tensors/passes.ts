@@ -1,10 +1,10 @@
 import type { ElementType } from '../dtype.js'
-import { optionError, show } from '../errors.js'
 import type { Scalars } from '../graph/hostScalars.js'
 import type { Passes } from '../step/passes.js'
 import type { StepPlan } from '../step/plan.js'
 import { changeOutput, type StepGraph } from '../step/stepGraph.js'
 import type { TensorBackend } from './backend.js'
+import { parameterRequired } from './checks.js'
 import type { TensorState } from './state.js'
 import { createScalarTensors, prepareTensorFunction, type TensorFunction } from './tensorFunction.js'
 
@@ -35,7 +35,7 @@ export interface TensorPasses<T> extends Passes<T> {
 
 /** Creates the passes of one step, which evaluate each parameter's graph. */
 export function createPasses<T extends object>(work: TensorWork<T>): TensorPasses<T> {
-  const { plan, dtypes, backend, output, slots } = work
+  const { plan, dtypes, backend, output, values, slots } = work
   const constants = createScalarTensors(backend)
   const updates: TensorUpdate<T>[] = []
   let active: readonly number[] = []
@@ -46,7 +46,10 @@ export function createPasses<T extends object>(work: TensorWork<T>): TensorPasse
     const { graph } = plan.parameters[index]!
     const tensor = (name: string): T => {
       if (name === 'gradient') return gradients[index]!
-      if (name === 'parameter') return parameterOf(work, index)
+      if (name === 'parameter') {
+        if (values[index] === undefined) throw parameterRequired(plan, index)
+        return values[index]
+      }
       return slots[index]![name.slice('slot.'.length)]!
     }
     return functionOf(
@@ -114,15 +117,6 @@ function take<T>(record: Record<string, T>, name: string): T {
   const value = record[name]!
   delete record[name]
   return value
-}
-
-function parameterOf<T>({ plan, values }: TensorWork<T>, index: number): T {
-  const value = values[index]
-  if (value !== undefined) return value
-  const { name } = plan.parameters[index]!
-  throw optionError(
-    `the step reads the parameters (for weight decay, or in its base): pass them, ${show(name)} among them`,
-  )
 }
 
 /** Adds up the parts of some parameters. `partOf` gives the part of each; a tensor is freed. */

@@ -4,7 +4,7 @@ import { arrayOf, type ElementType } from '../dtype.js'
 import { shapeError } from '../errors.js'
 import { initialSlots } from '../step/initialSlots.js'
 import type { StepPlan } from '../step/plan.js'
-import { initialState, type ScalarState, type UnitNumbers } from '../step/scalarState.js'
+import { initialState } from '../step/scalarState.js'
 import type { TensorBackend } from './backend.js'
 import { isSameShape } from './checks.js'
 
@@ -19,19 +19,27 @@ export interface TensorState<T> {
   readonly slots: readonly Readonly<Record<string, T>>[]
 }
 
-/** The numbers of a state by name. */
-export type StateNumbers = Pick<Checkpoint, 'step' | 'skippedSteps' | 'learningRate'> & ScalarState
-
-export function packNumbers({ step, skippedSteps, learningRate, steps, units }: StateNumbers): Float64Array {
-  const averages = units.flatMap(({ average, steps: count, values }) => [average, count, ...values])
-  const rate = learningRate === undefined ? [] : [learningRate]
-  return Float64Array.from([step, skippedSteps, ...steps, ...averages, ...rate])
+/** The numbers of a state by name: on the host, or as scalars of a framework. */
+export interface StateNumbers<N = number> {
+  readonly step: N
+  readonly skippedSteps: N
+  /** The learning rate, where one was set. */
+  readonly learningRate?: N
+  /** By parameter, the number of steps that updated it. */
+  readonly steps: N[]
+  readonly units: { average: N; steps: N; readonly values: N[] }[]
 }
 
-export function unpackNumbers(plan: StepPlan, { numbers }: TensorState<unknown>): StateNumbers {
+/** The numbers of a state in their order. */
+export function joinNumbers<N>({ step, skippedSteps, learningRate, steps, units }: StateNumbers<N>): N[] {
+  const averages = units.flatMap(({ average, steps: count, values }) => [average, count, ...values])
+  return [step, skippedSteps, ...steps, ...averages, ...(learningRate === undefined ? [] : [learningRate])]
+}
+
+export function splitNumbers<N>(plan: StepPlan, numbers: Iterable<N>): StateNumbers<N> {
   const [step, skippedSteps, ...counts] = numbers
   const averages = counts.splice(plan.parameters.length)
-  const units = plan.units.map(({ graph }): UnitNumbers => {
+  const units = plan.units.map(({ graph }) => {
     const [average, count, ...values] = averages.splice(0, 2 + graph.state.length)
     return { average: average!, steps: count!, values }
   })
@@ -43,6 +51,10 @@ export function unpackNumbers(plan: StepPlan, { numbers }: TensorState<unknown>)
     steps: counts,
     units,
   }
+}
+
+export function packNumbers(numbers: StateNumbers): Float64Array {
+  return Float64Array.from(joinNumbers(numbers))
 }
 
 /** The state before the first step. */
@@ -67,7 +79,7 @@ export function saveState<T>(
   backend: TensorBackend<T>,
   state: TensorState<T>,
 ): Checkpoint {
-  return checkpointOf(plan, unpackNumbers(plan, state), (index) => {
+  return checkpointOf(plan, splitNumbers(plan, state.numbers), (index) => {
     const dtype = dtypes[index]!
     const copy = (tensor: T) => {
       const array = arrayOf(dtype, plan.parameters[index]!.size)
@@ -97,15 +109,20 @@ export function loadState<T>(
   }
 }
 
-/** Throws ERR_SHAPE unless a state has the form of a plan's. */
+/**
+ * Throws ERR_SHAPE unless a state has the form of a plan's.
+ *
+ * @param count how many numbers it has
+ */
 export function checkState<T>(
   plan: StepPlan,
-  { numbers, slots }: TensorState<T>,
-  backend: TensorBackend<T>,
+  count: number,
+  slots: TensorState<T>['slots'],
+  backend: Pick<TensorBackend<T>, 'shape'>,
 ): void {
   const { parameters, units } = plan
   const ofUnits = units.reduce((total, { graph }) => total + 2 + graph.state.length, 0)
-  const beyond = numbers.length - (2 + parameters.length + ofUnits)
+  const beyond = count - (2 + parameters.length + ofUnits)
   const fits =
     (beyond === 0 || beyond === 1) &&
     slots.length === parameters.length &&

@@ -17,9 +17,10 @@ import {
   loadState,
   packNumbers,
   saveState,
-  unpackNumbers,
+  splitNumbers,
   type TensorState,
 } from './state.js'
+import { takeTracedStep, type TracedBackend, type TracedResult, type TracedStepInputs } from './tracedStep.js'
 
 /** What a step over tensors came to. */
 export interface TensorResult<T> {
@@ -50,6 +51,15 @@ export interface TensorStep<T> {
     state: TensorState<T>,
     options?: { readonly loss?: number },
   ): TensorResult<T>
+  /**
+   * Takes one step inside of a trace, where nothing can be read. Whether it is refused is decided where it is computed:
+   * nothing is thrown for that, and nothing reported. The numbers of the state count the refused steps.
+   *
+   * @param given as for `take`; the loss is a scalar
+   * @throws ERR_SHAPE, ERR_OPTION, ERR_LOSS_REQUIRED; ERR_NOT_SUPPORTED for a hyperparameter on a schedule, which is a
+   *   function of a number
+   */
+  trace(backend: TracedBackend<T>, given: TracedStepInputs<T>): TracedResult<T>
   /** The learning rate of the step after a state, of a schedule its value there. */
   learningRate(state: TensorState<T>): number
   /**
@@ -109,13 +119,14 @@ export function createPlannedStep<T extends object>(
   output: 'parameter' | 'update',
 ): TensorStep<T> {
   const stepperAt = createSteppers(plan)
+  const check = ({ numbers, slots }: TensorState<T>): void => checkState(plan, numbers.length, slots, backend)
   return {
     init: () => createState(plan, dtypes, backend),
     take(values, gradients, state, options = {}) {
       checkGradients(plan, dtypes, gradients, backend)
-      checkState(plan, state, backend)
+      check(state)
       const loss = checkLoss(plan, options)
-      const numbers = unpackNumbers(plan, state)
+      const numbers = splitNumbers(plan, state.numbers)
       const passes = createPasses({ plan, dtypes, backend, output, values, slots: state.slots })
       try {
         const step = numbers.step + 1
@@ -136,23 +147,31 @@ export function createPlannedStep<T extends object>(
         passes.end()
       }
     },
+    trace(traced, given) {
+      const { gradients, state, options } = given
+      checkGradients(plan, dtypes, gradients, backend)
+      checkState(plan, state.numbers.length, state.slots, backend)
+      // All that is known of the loss is whether there is one.
+      checkLoss(plan, { ...options, ...(options?.loss !== undefined && { loss: NaN }) } as { loss?: number })
+      return takeTracedStep(plan, traced, given, output)
+    },
     learningRate(state) {
-      checkState(plan, state, backend)
-      const { step, learningRate } = unpackNumbers(plan, state)
+      check(state)
+      const { step, learningRate } = splitNumbers(plan, state.numbers)
       return learningRateAt(plan.transformation, learningRate, step + 1)
     },
     withLearningRate(state, learningRate) {
-      checkState(plan, state, backend)
+      check(state)
       checkLearningRate(learningRate)
-      return { ...state, numbers: packNumbers({ ...unpackNumbers(plan, state), learningRate }) }
+      return { ...state, numbers: packNumbers({ ...splitNumbers(plan, state.numbers), learningRate }) }
     },
     averages(state) {
-      checkState(plan, state, backend)
-      const { steps } = unpackNumbers(plan, state)
+      check(state)
+      const { steps } = splitNumbers(plan, state.numbers)
       return state.slots.map((slots, index) => (steps[index]! > 0 ? slots[averagedSlot] : undefined))
     },
     save(state) {
-      checkState(plan, state, backend)
+      check(state)
       return saveState(plan, dtypes, backend, state)
     },
     load: (given) => loadState(plan, dtypes, backend, given),

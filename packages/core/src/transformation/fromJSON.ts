@@ -95,11 +95,11 @@ function factories<T>(
     const twice = names.find((name, index) => names.indexOf(name) !== index)
     if (twice === undefined) return all
     throw optionError(
-      `fromJSON: ${option} has two named ${show(twice)}, counting the built-in ones: give yours another name`,
+      `fromJSON: ${option} contains two named ${show(twice)}, counting the built-in ones: give yours another name`,
     )
   }
   throw optionError(
-    `fromJSON: ${option} must be an array of what a define function returned, not called; given ${show(given)}`,
+    `fromJSON: ${option} must be an array of the factories that a define function returns, not called; given ${show(given)}`,
   )
 }
 
@@ -117,7 +117,7 @@ function componentFromJSON<T>(
   if (factory === undefined) {
     const names = known.map((candidate) => candidate.definition.name).join(', ')
     throw optionError(
-      `${path}: no ${kind} ${show(name)}; known: ${names}. Give your own as { ${kind}s: [yours] } to fromJSON, or to what calls it here`,
+      `${path}: no ${kind} ${show(name)}; known: ${names}. Give your own as { ${kind}s: [yours] } to fromJSON, or to the function that calls it`,
     )
   }
   const options = Object.entries(hyperparameters).map(([key, x]) => [

@@ -138,7 +138,7 @@ export function checkSpecs(owner: string, specs: unknown, taken: readonly string
     if (spec?.kind === 'rows' && name !== 'rows')
       wrong(`the hyperparameter of kind 'rows' is called rows, given ${show(name)}`)
     if (taken.includes(name) && spec?.kind !== 'rows')
-      wrong(`a hyperparameter cannot be named ${name}, which means something else here`)
+      wrong(`a hyperparameter cannot be named ${name}, which has another meaning here`)
     if (!kinds.has(spec?.kind))
       wrong(
         `hyperparameter ${name} must be declared as { kind: 'number' | 'boolean' | 'integer' | 'rows', default, … }`,

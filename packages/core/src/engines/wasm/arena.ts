@@ -1,7 +1,8 @@
 import { unsupported } from '../../errors.js'
+import type { WasmMemory } from '../engine.js'
 import type { Allocator } from './binding.js'
 import { createFreeList } from './freeList.js'
-import { maximumPages, pageBytes, type WasmMemory } from './memory.js'
+import { maximumPages, pageBytes } from './memory.js'
 
 /** Blocks start at multiples of this: a cache line. */
 const alignment = 64

@@ -1,11 +1,11 @@
 import { compileScalarNodes, type ScalarEvaluator, type Scalars } from '../../graph/hostScalars.js'
+import type { WasmMemory } from '../engine.js'
 import type { Allocator, PassName, Runner, TensorBinding } from './binding.js'
 import type { MatmulOperand, Stage } from './codegen/stages.js'
 import type { Program } from './compileStep.js'
 import { columnsOf, elementCount, productExtents, rowsOf } from './extents.js'
 import type { LoopArguments } from './loopArguments.js'
 import { createMatrixFunctions, type Matrix } from './matrixFunctions.js'
-import type { WasmMemory } from './memory.js'
 import { createRegisterMemory, type TensorRegisters } from './registerMemory.js'
 
 /** Runs a program in which tensors depend on sums or matrix products: tensor by tensor, stage by stage. */

@@ -32,9 +32,9 @@ export function createElementwiseRunner(
 ): Runner {
   const { norm, reduce, update } = stages
   const passes = {
-    norm: norm && compilePass(graph, norm),
-    reduce: compilePass(graph, reduce),
-    update: compilePass(graph, update),
+    norm: norm && compileElementwisePass(graph, norm),
+    reduce: compileElementwisePass(graph, reduce),
+    update: compileElementwisePass(graph, update),
   }
   const values = new Float64Array(graph.nodes.length)
   const tensorLoop = createTensorLoop(loopArguments)
@@ -118,7 +118,7 @@ function createTensorLoop(loopArguments: LoopArguments): TensorLoop {
   }
 }
 
-function compilePass(graph: Graph, { early, stages }: PassStages): ElementwisePass {
+function compileElementwisePass(graph: Graph, { early, stages }: PassStages): ElementwisePass {
   const stage = stages.find((each) => each.kind === 'loop')!
   const late = stages.flatMap((each) => (each.kind === 'scalars' ? each.nodes : []))
   return { early: compileScalarNodes(graph, early), stage, late: compileScalarNodes(graph, late) }

@@ -2,7 +2,7 @@ import { elementType, type TypedArray } from '../../dtype.js'
 import type { InitialSlots } from '../../step/initialSlots.js'
 import type { FusedStep, Passes } from '../../step/passes.js'
 import type { StepPlan } from '../../step/plan.js'
-import type { Engine, EngineOptions } from '../engine.js'
+import type { Engine, EngineOptions, OptimizerWorker } from '../engine.js'
 import { compileStep, type Program } from './compileStep.js'
 import type { EngineMemory } from './engineMemory.js'
 import { EngineTensors } from './engineTensors.js'
@@ -17,7 +17,6 @@ import {
   scatter,
   type ProgramGroup,
 } from './programGroup.js'
-import type { OptimizerWorker } from './threads/protocol.js'
 
 /** The state of an engine. */
 interface EngineState {

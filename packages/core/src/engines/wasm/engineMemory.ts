@@ -1,6 +1,6 @@
 import type { TypedArray } from '../../dtype.js'
+import type { WasmMemory } from '../engine.js'
 import type { Arena } from './arena.js'
-import type { WasmMemory } from './memory.js'
 
 /** The blocks of a memory that one engine has allocated. */
 export interface EngineMemory extends Pick<Arena, 'allocate' | 'allocateAll' | 'release'> {

@@ -1,12 +1,13 @@
 import type { Scalars } from '../../graph/hostScalars.js'
 import type { FusedStepNumbers } from '../../step/passes.js'
 import type { MetricUnit, StepPlan } from '../../step/plan.js'
+import type { WasmMemory } from '../engine.js'
 import type { Allocator, TensorBinding } from './binding.js'
 import { layOutFusedStep, type FusedLayout } from './codegen/fusedLayout.js'
 import { encodeFusedStep } from './codegen/fusedModule.js'
 import { tableHeader } from './codegen/loop.js'
 import type { Program } from './compileStep.js'
-import { compileModule, instantiate, isShared, type WasmMemory, type WasmModule } from './memory.js'
+import { compileModule, instantiate, isShared, type WasmModule } from './memory.js'
 
 /** The number of elements up to which the calls around a step take most of its time. */
 const fewElements = 1 << 15

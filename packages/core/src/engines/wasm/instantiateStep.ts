@@ -1,11 +1,12 @@
 import type { ElementType } from '../../dtype.js'
 import { unsupported } from '../../errors.js'
 import type { StepGraph } from '../../step/stepGraph.js'
+import type { WasmMemory } from '../engine.js'
 import type { Allocator, StepKernels } from './binding.js'
 import { compileStep } from './compileStep.js'
 import { isWasmSupported } from './featureProbe.js'
 import { createKernels } from './kernels.js'
-import { isShared, type WasmMemory } from './memory.js'
+import { isShared } from './memory.js'
 
 /**
  * Prepares the passes of a step on a foreign WebAssembly memory, such as that of a framework's backend: for adapters

@@ -1,13 +1,13 @@
 import { changeOutput } from '../../step/stepGraph.js'
+import type { OptimizerWorker, WasmMemory } from '../engine.js'
 import { createBarrierRunner } from './barrierRunner.js'
 import type { Allocator, StepKernels } from './binding.js'
 import type { Loop } from './codegen/loop.js'
 import type { Program } from './compileStep.js'
 import { createElementwiseRunner } from './elementwiseRunner.js'
 import { createLoopArguments, type LoopFunction } from './loopArguments.js'
-import { instantiate, type WasmMemory } from './memory.js'
+import { instantiate } from './memory.js'
 import { createParallelLoops } from './threads/host.js'
-import type { OptimizerWorker } from './threads/protocol.js'
 
 /**
  * Prepares the passes of a program on a memory.
@@ -27,9 +27,14 @@ export function createKernels(
     loops.set(loop, { name, run: exports[name]!, runWide: wide === undefined ? undefined : exports[wide]! })
   }
   const loopArguments = createLoopArguments(type, memory, allocator, loops)
+  const names = [...new Set([...loops.values()].map(({ name }) => name))]
   const runner = stages.hasBarriers
     ? createBarrierRunner(program, memory, allocator, loopArguments)
-    : createElementwiseRunner(program, loopArguments, worker && createParallelLoops(worker, program, memory))
+    : createElementwiseRunner(
+        program,
+        loopArguments,
+        worker && createParallelLoops(worker, { module: program.module, memory, loops: names }),
+      )
 
   const { outputs, reductions, averaging } = graph
   const norm = outputs['norm'] === undefined ? [] : [outputs['norm']]

@@ -1,8 +1,9 @@
 import type { TypedArray } from '../../dtype.js'
+import type { WasmMemory } from '../engine.js'
 import type { Allocator } from './binding.js'
 import { rowWords, tableHeader, type Loop } from './codegen/loop.js'
 import type { VectorType } from './codegen/vectors.js'
-import { watchGrowth, type WasmFunction, type WasmMemory } from './memory.js'
+import { watchGrowth, type WasmFunction } from './memory.js'
 import type { ParallelLoops } from './threads/host.js'
 
 /** The functions of one loop of a program. */

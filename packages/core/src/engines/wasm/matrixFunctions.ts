@@ -1,14 +1,8 @@
 import type { ElementType } from '../../dtype.js'
+import type { WasmMemory } from '../engine.js'
 import { encodeMatrixModule, tileRows, tileVectors } from './codegen/matmul.js'
 import { vectorTypes } from './codegen/vectors.js'
-import {
-  compileModule,
-  instantiate,
-  isShared,
-  type WasmFunction,
-  type WasmMemory,
-  type WasmModule,
-} from './memory.js'
+import { compileModule, instantiate, isShared, type WasmFunction, type WasmModule } from './memory.js'
 
 /** Rows and inner extent of a block of the left factor, which should fit a second-level cache. */
 const blockRows = 128

@@ -1,16 +1,7 @@
 import { unsupported } from '../../errors.js'
+import type { WasmMemory } from '../engine.js'
 
-/**
- * The part of WebAssembly's API that the engine uses, declared by shape: the core's declarations depend on no platform's
- * library, and any `WebAssembly.Memory` fits.
- */
-
-/** A `WebAssembly.Memory`. */
-export interface WasmMemory {
-  readonly buffer: ArrayBufferLike
-  /** Adds pages of 64 KiB. */
-  grow(pages: number): number
-}
+// The part of WebAssembly's API that the engine uses, declared by shape, as `WasmMemory` is.
 
 /** A `WebAssembly.Module`. */
 export interface WasmModule {

@@ -1,7 +1,8 @@
 import { InducedMetricError } from '../../errors.js'
+import type { WasmMemory } from '../engine.js'
 import { createArena, type Arena } from './arena.js'
 import { createEngineMemory, type EngineMemory } from './engineMemory.js'
-import { createMemory, pageBytes, type WasmMemory } from './memory.js'
+import { createMemory, pageBytes } from './memory.js'
 
 /**
  * The memories of engines that are given none. Every memory takes gigabytes of addresses, whatever its maximum (10 GiB

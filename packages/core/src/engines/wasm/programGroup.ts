@@ -1,11 +1,11 @@
 import type { Scalars } from '../../graph/hostScalars.js'
 import type { StepPlan } from '../../step/plan.js'
 import { changeOutput } from '../../step/stepGraph.js'
+import type { OptimizerWorker } from '../engine.js'
 import type { StepKernels, TensorBinding } from './binding.js'
 import type { Program } from './compileStep.js'
 import type { EngineMemory } from './engineMemory.js'
 import { createKernels } from './kernels.js'
-import type { OptimizerWorker } from './threads/protocol.js'
 
 /**
  * The parameters that one program updates. A step combines contiguous parameters that share their scalars into runs,

@@ -1,5 +1,5 @@
 import type { Allocator, TensorBinding } from './binding.js'
-import type { Location, StepStages } from './codegen/stages.js'
+import type { TensorLocation, StepStages } from './codegen/stages.js'
 import type { VectorType } from './codegen/vectors.js'
 import { elementCount, productExtents } from './extents.js'
 import type { MatrixFunctions } from './matrixFunctions.js'
@@ -33,7 +33,7 @@ export interface RegisterMemory {
   layOut(bindings: readonly TensorBinding[]): void
   /** The registers of a tensor, by its index in the list that was laid out. */
   registersOf(index: number): TensorRegisters
-  addressOf(location: Location, binding: TensorBinding, registers: TensorRegisters): number
+  addressOf(location: TensorLocation, binding: TensorBinding, registers: TensorRegisters): number
   /** Where matrix products pack their factors. */
   packingAddress(): number
   dispose(): void

@@ -2,7 +2,13 @@ import type { Shape } from '../../../graph/algebra.js'
 import type { Graph } from '../../../graph/graph.js'
 import type { StepGraph } from '../../../step/stepGraph.js'
 import { readNodes, storedNodes, type DraftPass, type DraftStage, type Factor } from './draftPass.js'
-import { stepTensors, type Location, type MatmulOperand, type PassStages, type Stage } from './stages.js'
+import {
+  stepTensors,
+  type TensorLocation,
+  type MatmulOperand,
+  type PassStages,
+  type Stage,
+} from './stages.js'
 
 /** Allocates scratch memory by register. */
 export class Registers {
@@ -66,7 +72,7 @@ export function assignLocations(
 
 function locate(graph: StepGraph, stage: DraftStage, registers: Registers): Stage {
   const { inputs, outputs } = stepTensors(graph)
-  const locationOf = (node: number): Location => {
+  const locationOf = (node: number): TensorLocation => {
     const { op, name } = graph.nodes[node]!
     return op === 'input' ? inputs.indexOf(name!) : -1 - registers.get(node)!
   }

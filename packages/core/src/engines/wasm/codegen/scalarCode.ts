@@ -34,7 +34,7 @@ export function createScalarWriter(
           const code = emitScalar(graph.nodes[node]!, value, input, pow)
           const local = locals.add('f64')
           written.set(node, local)
-          // A local is 0 before it is set.
+          // The local of a skipped power keeps its initial value 0.
           return isDecay(graph, node) ? when(remains(graph, node, value), set(local, code)) : set(local, code)
         }),
   }

@@ -6,9 +6,9 @@ import type { Loop } from './loop.js'
  * Where a tensor is: from 0 up, a step's inputs (`gradient`, `parameter`, the slots in their order) and then its
  * outputs (`parameter`, the slots); below 0, the registers of scratch memory, of which −1 is the first.
  */
-export type Location = number
+export type TensorLocation = number
 
-/** The names of a step's inputs and outputs, in the order of their {@link Location}s. */
+/** The names of a step's inputs and outputs, in the order of their {@link TensorLocation}s. */
 export function stepTensors(graph: StepGraph): { inputs: string[]; outputs: string[] } {
   const slots = graph.slots.map((name) => `slot.${name}`)
   return { inputs: ['gradient', 'parameter', ...slots], outputs: ['parameter', ...slots] }
@@ -23,16 +23,21 @@ export type Stage =
       readonly loop: Loop
       readonly shape: Shape
       /** Of `loop.loads`, then of `loop.stores`. */
-      readonly locations: readonly Location[]
+      readonly locations: readonly TensorLocation[]
     }
   | {
       readonly kind: 'matmul'
       readonly a: MatmulOperand
       readonly b: MatmulOperand
       readonly shape: Shape
-      readonly to: Location
+      readonly to: TensorLocation
     }
-  | { readonly kind: 'transpose'; readonly from: Location; readonly shape: Shape; readonly to: Location }
+  | {
+      readonly kind: 'transpose'
+      readonly from: TensorLocation
+      readonly shape: Shape
+      readonly to: TensorLocation
+    }
 
 /** A stage that is a loop. */
 export type LoopStage = Extract<Stage, { kind: 'loop' }>
@@ -42,7 +47,7 @@ export type MatmulStage = Extract<Stage, { kind: 'matmul' }>
 
 /** A factor of a matrix product: its location, its shape there, and whether the product takes it transposed. */
 export interface MatmulOperand {
-  readonly location: Location
+  readonly location: TensorLocation
   readonly shape: Shape
   readonly transposed: boolean
 }

@@ -14,13 +14,13 @@ export interface StepCode {
   readonly stages: StepStages
   readonly type: VectorType
   /** The exported function of every loop. */
-  readonly functions: ReadonlyMap<Loop, LoopFunctions>
+  readonly functions: ReadonlyMap<Loop, LoopNames>
   /** The module. */
   readonly bytes: Uint8Array
 }
 
 /** The names of a loop's functions. */
-export interface LoopFunctions {
+export interface LoopNames {
   readonly name: string
   /** The same, but every element is widened before it is added: for when the quick sum overflows. */
   readonly wide?: string
@@ -42,10 +42,10 @@ function emitFunctions(
   graph: StepGraph,
   { norm, reduce, update, hasBarriers }: StepStages,
   type: VectorType,
-): { functions: Map<Loop, LoopFunctions>; code: FunctionCode[] } {
-  const functions = new Map<Loop, LoopFunctions>()
+): { functions: Map<Loop, LoopNames>; code: FunctionCode[] } {
+  const functions = new Map<Loop, LoopNames>()
   const code: FunctionCode[] = []
-  const byForm = new Map<string, LoopFunctions>()
+  const byForm = new Map<string, LoopNames>()
   const emit = (loop: Loop, unroll: number): string => {
     const name = `f${code.length}`
     code.push(emitLoop(name, graph, loop, type, unroll))

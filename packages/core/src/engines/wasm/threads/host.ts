@@ -1,7 +1,7 @@
 import { InducedMetricError } from '../../../errors.js'
-import type { Program } from '../compileStep.js'
-import type { WasmFunction, WasmMemory } from '../memory.js'
-import type { OptimizerWorker, WorkerMessage } from './protocol.js'
+import type { OptimizerWorker } from '../../engine.js'
+import type { WasmFunction } from '../memory.js'
+import type { WorkerCode, WorkerMessage } from './protocol.js'
 
 /** The loops of a program, run by this thread and a worker. */
 export interface ParallelLoops {
@@ -85,17 +85,12 @@ function post(worker: OptimizerWorker, words: Int32Array, message: WorkerMessage
   }
 }
 
-/** Prepares a worker for a program on a memory that is shared with it. */
-export function createParallelLoops(
-  worker: OptimizerWorker,
-  { module, functions }: Program,
-  memory: WasmMemory,
-): ParallelLoops {
+/** Prepares a worker for a program's loops on a memory that is shared with it. */
+export function createParallelLoops(worker: OptimizerWorker, code: WorkerCode): ParallelLoops {
   const channel = channelTo(worker)
   const { control, words } = channel
   const program = channel.programs++
-  const loops = [...new Set([...functions.values()].map(({ name }) => name))]
-  post(worker, words, { control, word, state, program, code: { module, memory, loops } })
+  post(worker, words, { control, word, state, program, code })
   return {
     run(name, run, table, rowBytes, rows) {
       if (channel.isTerminated) {
@@ -103,7 +98,7 @@ export function createParallelLoops(
         return
       }
       words[word.program] = program
-      words[word.loop] = loops.indexOf(name)
+      words[word.loop] = code.loops.indexOf(name)
       words[word.next] = 0
       words[word.rows] = rows
       words[word.table] = table

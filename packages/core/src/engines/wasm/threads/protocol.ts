@@ -1,9 +1,5 @@
-import type { WasmMemory, WasmModule } from '../memory.js'
-
-/** Another thread: a `Worker`, of a browser or of `node:worker_threads`, in which `serveOptimizers` was called. */
-export interface OptimizerWorker {
-  postMessage(message: unknown): void
-}
+import type { WasmMemory } from '../../engine.js'
+import type { WasmModule } from '../memory.js'
 
 /** A message to a worker: a program to prepare, or, without `code`, one to forget. */
 export interface WorkerMessage {
@@ -19,10 +15,13 @@ export interface WorkerMessage {
   /** The values of the word `state`. */
   readonly state: Readonly<Record<'idle' | 'offered' | 'taken' | 'done', number>>
   readonly program: number
-  readonly code?: {
-    readonly module: WasmModule
-    readonly memory: WasmMemory
-    /** The names of the functions that the host asks for by number. */
-    readonly loops: readonly string[]
-  }
+  readonly code?: WorkerCode
+}
+
+/** A program's loops, and the memory they work on. */
+export interface WorkerCode {
+  readonly module: WasmModule
+  readonly memory: WasmMemory
+  /** The names of the functions, which the host asks for by index. */
+  readonly loops: readonly string[]
 }

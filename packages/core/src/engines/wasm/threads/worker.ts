@@ -1,4 +1,5 @@
-import type { WasmFunction, WasmMemory, WasmModule } from '../memory.js'
+import type { WasmMemory } from '../../engine.js'
+import type { WasmFunction, WasmModule } from '../memory.js'
 import type { WorkerMessage } from './protocol.js'
 
 declare const WebAssembly: {

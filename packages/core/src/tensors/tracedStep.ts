@@ -1,0 +1,182 @@
+import { unsupported } from '../errors.js'
+import { followsRate, peakRate } from '../step/learningRate.js'
+import { stepStatus } from '../step/metricGraph.js'
+import type { StepPlan } from '../step/plan.js'
+import { profileEntries, unitEntries, type ScalarEntry } from '../step/scalarInputs.js'
+import { isTied, perRateOf } from '../transformation/tiedXi.js'
+import type { GroupSettings } from '../transformation/types.js'
+import type { Lowering } from './backend.js'
+import { parameterRequired } from './checks.js'
+import { createDeferredStep, type DeferredInputs, type DeferredUnit } from './deferredStep.js'
+import { withHostNumbers } from './hostNumbers.js'
+import { joinNumbers, splitNumbers, type StateNumbers } from './state.js'
+
+/** The operations of a framework whose functions can be traced: inside of a trace there are no values to read. */
+export interface TracedBackend<T> {
+  /** The operations. Scalars have a type of their own, the most precise there is, until they meet a tensor. */
+  readonly lowering: Lowering<T>
+  /** A number as a scalar. */
+  scalar(value: number): T
+  /** A tensor: `next` where the scalar `condition` is above 0, else `old`. */
+  choose(condition: T, next: T, old: T): T
+}
+
+/** A state inside of a trace. */
+export interface TracedState<T> {
+  /** The numbers of a `TensorState`, as scalars. */
+  readonly numbers: readonly T[]
+  readonly slots: readonly Readonly<Record<string, T>>[]
+}
+
+/** The values that a traced step reads, by parameter. */
+export interface TracedStepInputs<T> {
+  readonly parameters: readonly (T | undefined)[]
+  readonly gradients: readonly (T | null)[]
+  readonly state: TracedState<T>
+  readonly options?: { readonly loss?: T } | undefined
+}
+
+/** The result of a traced step. */
+export interface TracedResult<T> {
+  /**
+   * By parameter, its new value or Δθ; `null` where it has no gradient. When the step is refused it is the old value, or
+   * −0, which added to a parameter changes no bit of it.
+   */
+  readonly values: readonly (T | null)[]
+  readonly state: TracedState<T>
+}
+
+/**
+ * Takes a step inside of a trace. The decision to refuse a step is a value of the trace as well: everything is computed,
+ * and either that or the old values are chosen. So nothing is thrown, and nothing reported: the numbers of the state count
+ * the steps that were refused.
+ *
+ * @param output what a step returns of each parameter: its new value, or Δθ
+ * @throws ERR_NOT_SUPPORTED for a hyperparameter on a schedule, which is a function of a number
+ */
+export function takeTracedStep<T extends object>(
+  plan: StepPlan,
+  backend: TracedBackend<T>,
+  given: TracedStepInputs<T>,
+  output: 'parameter' | 'update',
+): TracedResult<T> {
+  const { gradients, state } = given
+  const lowering = withHostNumbers(backend.lowering, (value) => backend.scalar(value))
+  const toScalar = (x: T | number): T => (typeof x === 'number' ? backend.scalar(x) : x)
+  const before: StateNumbers<T | number> = splitNumbers(plan, state.numbers)
+  const inputs = tracedInputs(plan, lowering, before, given)
+  const step = createDeferredStep<T | number>(
+    plan,
+    {
+      lowering,
+      constant: (value) => value,
+      sum: (values) => values.reduce((a, b) => lowering.add(a, b)),
+      sharesScalars: true,
+    },
+    inputs,
+    output,
+  )
+
+  const status = step.units.flatMap((unit) => (unit ? [unit.status] : []))
+  // A step without a single gradient is a skipped one.
+  const worst = status.length === 0 ? stepStatus.nonFinite : status.reduce((a, b) => lowering.max(a, b))
+  const isTaken = lowering.sub(1, lowering.greater(worst, stepStatus.ok))
+  // −0 where the step is refused. It is computed, as a compiler may take a constant −0 for 0.
+  const nothing = lowering.mul(isTaken, -1)
+  const choose = (next: T | number, old: T): T => backend.choose(toScalar(isTaken), next as T, old)
+  const updates = gradients.map((gradient, index) => {
+    if (gradient === null) return undefined
+    const { value, slots } = step.update(index)
+    const unchanged = output === 'parameter' ? given.parameters[index]! : toScalar(nothing)
+    const next = Object.entries(slots).map(([name, slot]) => {
+      return [name, choose(slot, state.slots[index]![name]!)] as const
+    })
+    return { value: choose(value, unchanged), slots: Object.fromEntries(next) }
+  })
+  const numbers = nextNumbers(lowering, before, { isTaken, gradients, units: step.units })
+  return {
+    values: updates.map((update) => update?.value ?? null),
+    state: {
+      numbers: joinNumbers(numbers).map(toScalar),
+      slots: state.slots.map((slots, index) => updates[index]?.slots ?? slots),
+    },
+  }
+}
+
+/** The numbers after a step that was taken where `isTaken` is 1. */
+function nextNumbers<V>(
+  { add, sub, select }: Lowering<V | number>,
+  before: StateNumbers<V | number>,
+  given: {
+    readonly isTaken: V | number
+    readonly gradients: readonly unknown[]
+    readonly units: readonly (DeferredUnit<V | number> | undefined)[]
+  },
+): StateNumbers<V | number> {
+  const { isTaken, gradients, units } = given
+  return {
+    ...before,
+    step: add(before.step, isTaken),
+    skippedSteps: add(before.skippedSteps, sub(1, isTaken)),
+    steps: before.steps.map((count, index) => (gradients[index] === null ? count : add(count, isTaken))),
+    units: before.units.map((old, index) => {
+      const unit = units[index]
+      if (unit === undefined) return old
+      return {
+        average: select(isTaken, unit.average, old.average),
+        steps: add(old.steps, isTaken),
+        values: unit.nextState().map((next, i) => select(isTaken, next, old.values[i]!)),
+      }
+    }),
+  }
+}
+
+function tracedInputs<T extends object>(
+  plan: StepPlan,
+  lowering: Lowering<T | number>,
+  before: StateNumbers<T | number>,
+  { parameters, gradients, state, options }: TracedStepInputs<T>,
+): DeferredInputs<T | number> {
+  const { learningRate: rate } = before
+  const follows = (settings: GroupSettings): boolean => rate !== undefined && followsRate(plan, settings)
+  const tiedRate = (): T | number => lowering.max(peakRate(plan) ?? 0, rate!)
+  return {
+    active: gradients.flatMap((gradient, index) => (gradient === null ? [] : [index])),
+    gradient: (index) => gradients[index]!,
+    parameter(index) {
+      const value = parameters[index]
+      if (value === undefined) throw parameterRequired(plan, index)
+      return value
+    },
+    slot: (index, name) => state.slots[index]![name]!,
+    step: (index) => lowering.add(before.steps[index]!, 1),
+    metricStep: (unit) => lowering.add(before.units[unit]!.steps, 1),
+    average: (unit) => before.units[unit]!.average,
+    state: (unit, name) => before.units[unit]!.values[plan.units[unit]!.graph.state.indexOf(name)]!,
+    loss: () => options?.loss,
+    profile(index, name) {
+      const profile = plan.profiles[index]!
+      if (name === 'learningRate' && follows(profile.settings)) return rate
+      return constantOf(profileEntries(profile), name)
+    },
+    unit(index, name) {
+      const unit = plan.units[index]!
+      const { xi } = unit.settings
+      if (follows(unit.settings)) {
+        if (name === 'startAxis.rate') return tiedRate()
+        if (name === 'xi' && isTied(xi)) return lowering.mul(perRateOf(xi), tiedRate())
+      }
+      return constantOf(unitEntries(unit), name)
+    },
+  }
+}
+
+/** A hyperparameter that is the same at every step; `undefined` where there is none of the name. */
+function constantOf(entries: readonly ScalarEntry[], name: string): number | undefined {
+  const entry = entries.find(({ input }) => input === name)
+  if (typeof entry?.value !== 'function') return entry?.value
+  throw unsupported(
+    `${entry.label} is on a schedule, a function that a trace cannot call; give a number, take the step outside of the ` +
+      'trace, or set the learning rate of each step in its state (withLearningRate)',
+  )
+}

@@ -8,22 +8,27 @@ import {
   engines,
   optimizerModels,
   packModel,
+  roundingOfPowers,
   runModel,
   shorten,
   unpackModel,
   wholeCheckpoints,
 } from '../scripts/behaviour.js'
 
-// The fixture was made by `npm run fixture:behaviour` before the code was laid out anew: a change of shape must leave
-// all of this alone, bit for bit. Make it again only where behaviour changes on purpose, and say so in the changelog.
+// `npm run fixture:behaviour` wrote the fixture before the code was reorganised. A change of structure must leave all of
+// this unchanged, bit for bit. Write it again only if behaviour changes on purpose, and say so in the changelog.
+
+type Table = Record<string, Record<string, string>>
 
 interface Fixture {
-  /** How many cases there are, and the fingerprint of their ids. */
+  /** The number of cases, and the fingerprint of their ids. */
   readonly caseIds: string
   /** By engine and family: a mark of each case's status and numbers. */
-  readonly results: Record<string, Record<string, string>>
+  readonly results: Table
   /** By transformation and engine: structural hash, and marks of checkpoint, parameters and reports. */
-  readonly states: Record<string, Record<string, string>>
+  readonly states: Table
+  /** By the rounding of powers, which depends on the release of Node: the entries that differ there. */
+  readonly roundings: Record<string, { readonly results: Table; readonly states: Table }>
   /** A few whole checkpoints, in base64. */
   readonly checkpoints: Record<string, string>
   /** Optimizer models as they were, and all that `optimizerModel` said of them. */
@@ -34,14 +39,32 @@ const fixture = JSON.parse(
   readFileSync(new URL('fixtures/behaviour.json', import.meta.url), 'utf8'),
 ) as Fixture
 
+const differing = fixture.roundings[roundingOfPowers()]
+
+/** The fixture's entries on this release of Node. */
+function expected(table: Table, changed: Table | undefined): Table {
+  return Object.fromEntries(
+    Object.entries(table).map(([name, row]) => [name, { ...row, ...changed?.[name] }]),
+  )
+}
+
+it('the fixture has the rounding of powers of this release of Node', () => {
+  expect(differing, 'add it, as scripts/behaviour-fixture.js explains').toBeDefined()
+})
+
 describe('the conformance suite', () => {
   it('has the cases it had', () => {
     expect(caseIds).toBe(fixture.caseIds)
   })
 
-  it.each(engines)('gives the statuses and the numbers it gave, on %s', async (engine) => {
-    expect(shorten(await caseResults(engine))).toEqual(fixture.results[engine])
-  })
+  it.each(engines)(
+    'gives the statuses and the numbers it gave, on %s',
+    async (engine) => {
+      const results = expected(fixture.results, differing?.results)
+      expect(shorten(await caseResults(engine))).toEqual(results[engine])
+    },
+    300_000,
+  )
 })
 
 describe('checkpoints', () => {
@@ -50,11 +73,11 @@ describe('checkpoints', () => {
   it('have the bytes and the structural hashes they had, and parameters and reports are the same', () => {
     const states: Fixture['states'] = {}
     for (const { name, engine, result } of now) states[name] = { ...states[name], [engine]: result }
-    expect(states).toEqual(fixture.states)
+    expect(states).toEqual(expected(fixture.states, differing?.states))
     expect(Object.keys(states).length).toBeGreaterThan(300)
   })
 
-  it.each(wholeCheckpoints)('are written as they were, and read: %s', (name) => {
+  it.each(wholeCheckpoints)('are written as they were, and can be read: %s', (name) => {
     const bytes =
       now.find((one) => one.name === name && one.engine === 'wasm')?.checkpoint ?? new Uint8Array()
     const before = new Uint8Array(Buffer.from(fixture.checkpoints[name] ?? '', 'base64'))
@@ -77,8 +100,8 @@ describe('optimizer models', () => {
     async (_, index) => {
       const [before, after] = [fixture.models[index]!, now[index]!]
       expect(JSON.parse(after.facts)).toEqual(JSON.parse(before.facts))
-      const expected = await runModel(unpackModel(before.model), before.facts, index)
-      expect(await runModel(after.model, after.facts, index)).toEqual(expected)
+      const outputs = await runModel(unpackModel(before.model), before.facts, index)
+      expect(await runModel(after.model, after.facts, index)).toEqual(outputs)
     },
   )
 

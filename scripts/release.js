@@ -3,7 +3,7 @@
 // Runs every check, packs the packages, and shows what would be published. Nothing is published without --publish.
 // --dry-run leaves the tests out: it builds, checks the packed packages and shows them, and needs no network.
 //
-// The versions and the changelog come before this, in a commit of their own: npx lerna version.
+// The versions and the changelog come before this, in a commit of their own: npm run release:version
 import { mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -53,7 +53,7 @@ export function publishOrder(packages) {
 export function publishProblem({ status, tags, version }) {
   if (status.trim() !== '') return `commit or discard these changes first:\n${status.trimEnd()}`
   if (!tags.includes(`v${version}`))
-    return `this commit has no tag v${version}: run \`npx lerna version\`, or check out the tag`
+    return `this commit has no tag v${version}: run \`npm run release:version\`, or check out the tag`
   return undefined
 }
 

@@ -6,15 +6,15 @@ export function double(value: number): np.Array {
 }
 
 /**
- * The same values, which `jit` computes once: where it fuses an operation with those that read its result, it computes it again
- * for each element of theirs, and on cpu for each of them. It fuses nothing with a sum. Consumes them.
+ * The same values, which `jit` then computes only once. It fuses an operation with those that read its result, and so repeats it
+ * for each of their elements, on cpu even for each of them. It does not fuse a sum with its readers. Consumes the values.
  */
 export function stored(values: np.Array): np.Array {
   return values.reshape([...values.shape, 1]).sum(-1)
 }
 
 /**
- * base^n for whole numbers 0 ≤ n < 2^bits, of float64: a product of constants. The powers of jax-js are off by 1e-3 on
+ * base^n in float64, for whole numbers 0 ≤ n < 2^bits: a product of constants, as the powers of jax-js have errors of 1e-3 on
  * wasm. Consumes n.
  */
 export function wholePower(base: number, n: np.Array, bits = 32): np.Array {
@@ -27,7 +27,7 @@ export function wholePower(base: number, n: np.Array, bits = 32): np.Array {
   return product
 }
 
-/** Numbers of float64 from their bits, two uint32 for each, the lower one first. Consumes them. */
+/** Converts pairs of uint32, the bits of a number with the lower half first, to float64. Consumes them. */
 export function readDoubles(words: np.Array): np.Array {
   const pairs = words.astype(np.float64).reshape([-1, 2])
   const low = pairs.ref.slice([], 0)
@@ -40,7 +40,7 @@ export function readDoubles(words: np.Array): np.Array {
     .mul(double(2 ** 32))
     .add(low)
     .mul(double(2 ** -52))
-  // Below the smallest normal number the exponent is that of the smallest, and there is no leading 1.
+  // A subnormal number has the exponent of the smallest normal one, and no leading 1.
   const leading = np.greater(exponent.ref, double(0)).astype(np.float64)
   const power = np.maximum(exponent, double(1)).sub(double(1023))
   return double(1)
@@ -50,13 +50,16 @@ export function readDoubles(words: np.Array): np.Array {
     .mul(wholePower(0.5, np.maximum(np.negative(power), double(0)), 10))
 }
 
-/** The bits of numbers of float64; those that are infinite become the largest there are, and subnormal ones 0. Consumes them. */
+/**
+ * The inverse of {@link readDoubles}. Infinite numbers become the largest finite ones, and subnormal numbers 0. Consumes the
+ * values.
+ */
 export function writeDoubles(values: np.Array): np.Array {
   const sign = np.less(values.ref, double(0)).astype(np.float64)
   const size = np.minimum(np.abs(values), double(Number.MAX_VALUE))
   let fraction = size.ref
   let exponent = np.zerosLike(size.ref)
-  // Into [1, 2), by a power of 2 that is found bit by bit.
+  // Scales the size into [1, 2), and finds the exponent bit by bit.
   for (const step of [512, 256, 128, 64, 32, 16, 8, 4, 2, 1]) {
     const isLarge = np.greaterEqual(fraction.ref, double(2 ** step))
     const isSmall = np.less(fraction.ref, double(2 ** (1 - step)))

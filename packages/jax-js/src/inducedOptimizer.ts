@@ -1,24 +1,29 @@
 import type { Checkpoint, StepReport, Transformation } from '@induced-metric/core'
-import { checkOptions, type GroupOf, type TensorState, type TensorStep } from '@induced-metric/core/adapter'
-import { Array as JaxArray, numpy as np, tree, type JsTree } from '@jax-js/jax'
-import { leavesOf, valuesFor, withValues } from './leaves.js'
+import {
+  checkOptions,
+  createTreeStep,
+  leavesOf,
+  valuesFor,
+  withLeaves,
+  type GroupOf,
+} from '@induced-metric/core/adapter'
+import { Array as JaxArray, tree, type JsTree, type numpy as np } from '@jax-js/jax'
 import { pack, unpack, type InducedState } from './state.js'
-import { createSteps } from './steps.js'
-import { isTraced, refuseForeign } from './tensors.js'
-import { traceStep, type StepArrays, type StepOptions, type TakenStep } from './traced.js'
+import { isTraced, refuseForeign, tensors } from './tensors.js'
+import { trace } from './traced.js'
 
 /** The options of {@link inducedOptimizer}. */
 export interface InducedOptimizerOptions {
   /** The label of a parameter's group, for `groups` of the transformation; `undefined` for none. */
   readonly groupOf?: GroupOf
-  /** The name by which checkpoints and `groupOf` go, from the keys that lead to a leaf; else those joined by dots. */
+  /** The name of a parameter, in checkpoints and for `groupOf`, from the keys that lead to its leaf. Default: the keys joined by dots. */
   readonly nameOf?: (path: readonly string[]) => string
 }
 
 /**
- * An induced-metric optimiser as a gradient transformation of optax: functions of a state, which is a tree of arrays. As
- * everywhere in jax-js, arrays that are given away are consumed: hold on to what you need later with `tree.ref`. When a
- * function throws, it has consumed nothing.
+ * An induced-metric optimiser in the form of an optax gradient transformation: functions of a state, which is a tree of arrays.
+ * As everywhere in jax-js, functions consume the arrays that they are given: keep the ones you need later with `tree.ref`. A
+ * function that throws has consumed nothing.
  */
 export interface InducedOptimizer {
   /** The state before the first step. Consumes the parameters. */
@@ -26,41 +31,44 @@ export interface InducedOptimizer {
   /**
    * Takes one step. Consumes all arrays that it is given.
    *
-   * @param grads ∂L/∂θ, a tree like the parameters, whose keys may come in another order; `null` in place of an array
-   *   leaves that parameter alone
-   * @param state as `init` or the step before returned it
-   * @param params needed by weight decay, by bases that read the parameters, and where there is a `null` in `grads`
-   * @param options `loss`: L at the parameters before the step; required by `log` and `logDamped`
+   * It can be traced by `jit`. Then `report` is not set, and a step that must not be taken is skipped even where
+   * `onNonFinite` or `onBadLoss` is `'throw'`.
+   *
+   * @param grads ∂L/∂θ, a tree like the parameters, whose keys may have another order; `null` in place of an array leaves
+   *   that parameter unchanged
+   * @param state as returned by `init` or by the step before
+   * @param params needed by weight decay, by bases that read the parameters, and if there is a `null` in `grads`
+   * @param options `loss`: L at the parameters before the step, a number or a scalar array; required by `log` and `logDamped`
    * @returns Δθ, to be added to the parameters (`applyUpdates`), and the next state
    * @throws ERR_SHAPE, ERR_OPTION, ERR_LOSS_REQUIRED, ERR_BAD_LOSS, ERR_NON_FINITE with `onNonFinite: 'throw'`,
-   *   ERR_NOT_SUPPORTED inside of `jit`, `grad` and `vmap`: one number a step has to be known on the host
+   *   ERR_NOT_SUPPORTED inside of `jit` for a hyperparameter on a schedule
    */
   update<Params extends JsTree<np.Array>>(
     grads: Params,
     state: InducedState,
     params?: Params,
-    options?: StepOptions,
+    options?: { readonly loss?: number | np.Array },
   ): [Params, InducedState]
-  /** What the latest `update` did, of whichever state. */
+  /** The report of the latest `update`, whatever its state. */
   readonly report: StepReport | undefined
-  /** The learning rate of the step after a state, of a schedule its value there. Consumes nothing. */
+  /** The learning rate of the step after a state; the value there, if it is on a schedule. Consumes nothing. */
   learningRate(state: InducedState, params: JsTree<np.Array>): number
   /**
-   * A state whose steps go at a learning rate ≥ 0 in place of the transformation's number or schedule, in every group whose
-   * learning rate is no other than the transformation's. Consumes the state, and not the parameters. Checkpoints hold it.
+   * A state from which steps are taken with a given learning rate in place of the transformation's number or schedule. A group
+   * with a different learning rate keeps it. Consumes the state, but not the parameters. Checkpoints store the number.
    *
-   * @throws ERR_OPTION when it is no such number
+   * @throws ERR_OPTION unless it is a number ≥ 0
    */
   withLearningRate(state: InducedState, params: JsTree<np.Array>, value: number): InducedState
   /**
-   * The averages of the parameters, to evaluate with, where the transformation keeps any (`averageWeights`, as `rateFree` without
-   * `steps` does); the parameter itself where there is none. Consumes nothing.
+   * The averages of the parameters, to evaluate with, if the transformation keeps any (`averageWeights`, as `rateFree` without
+   * `steps` does); otherwise the parameters themselves. Consumes nothing.
    */
   averagedParams<Params extends JsTree<np.Array>>(state: InducedState, params: Params): Params
-  /** A copy of the state, which every adapter can go on from. Consumes nothing. */
+  /** A copy of the state, from which every adapter can continue. Consumes nothing. */
   save(state: InducedState, params: JsTree<np.Array>): Checkpoint
   /**
-   * The state of a checkpoint. Consumes the parameters, as `init` does.
+   * The state in a checkpoint. Consumes the parameters, as `init` does.
    *
    * @throws ERR_CHECKPOINT when it belongs to another transformation or to other parameters
    */
@@ -68,10 +76,10 @@ export interface InducedOptimizer {
 }
 
 /**
- * Makes an induced-metric optimiser for trees of jax-js arrays.
+ * Creates an induced-metric optimiser for trees of jax-js arrays.
  *
- * @param transformation what `inducedMetric` returned
- * @throws ERR_OPTION by `init` and its like, when the transformation doesn't fit the parameters
+ * @param transformation the result of `inducedMetric`
+ * @throws ERR_OPTION for a wrong option; by `init` and the other functions when the transformation does not fit the parameters
  *
  * @example
  * ```ts
@@ -97,96 +105,54 @@ export function inducedOptimizer(
 ): InducedOptimizer {
   checkOptions('inducedOptimizer', options, { groupOf: 'function', nameOf: 'function' })
   const { nameOf = (path) => path.join('.'), groupOf } = options
-  const steps = createSteps(transformation, { nameOf, groupOf })
+  // Weights are multiplied from the right: x @ w.
+  const step = createTreeStep(transformation, tensors, { nameOf, groupOf, rowsAre: 'inputs' })
   let report: StepReport | undefined
-
-  const begin = (
-    params: JsTree<np.Array>,
-    make: (step: TensorStep<np.Array>) => TensorState<np.Array>,
-  ): InducedState => {
-    const { step, names } = steps.begin(params)
-    const state = pack(names, make(step))
-    tree.dispose(params)
+  const consume = (given: JsTree<np.Array>, state: InducedState): InducedState => {
+    tree.dispose(given)
     return state
   }
   return {
     get report() {
       return report
     },
-    init: (params) => begin(params, (step) => step.init()),
-    load: (checkpoint, params) => begin(params, (step) => step.load(checkpoint)),
-    save: (state, params) => steps.of(state, params).step.save(unpack(state)),
-    averagedParams(state, params) {
-      const { step, leaves } = steps.of(state, params)
-      const averages = step.averages(unpack(state))
-      return withValues(
-        params,
-        leaves,
-        leaves.map(({ value }, i) => (averages[i] ?? value).ref),
-      )
-    },
-    learningRate: (state, params) => steps.of(state, params).step.learningRate(unpack(state)),
-    withLearningRate(state, params, value) {
-      const { step } = steps.of(state, params)
-      const next = pack(Object.keys(state.slots), step.withLearningRate(unpack(state), value))
-      state.numbers.dispose()
-      return next
-    },
-    update(grads, state, params, given = {}) {
-      const like = params ?? grads
-      const { step, leaves } = steps.of(state, like)
-      const arrays = {
-        parameters: params ? leaves.map(({ value }) => value) : [],
-        gradients: valuesFor(leaves, grads, 'grads'),
+    init: (params) => consume(params, pack(step.init(params))),
+    load: (checkpoint, params) => consume(params, pack(step.load(checkpoint, params))),
+    save: (state, params) => step.save(unpack(state), params),
+    averagedParams: (state, params) => tree.ref(step.averages(unpack(state), params)),
+    learningRate: (state, params) => step.learningRate(unpack(state), params),
+    withLearningRate: (state, params, value) =>
+      consume(state.numbers, pack(step.withLearningRate(unpack(state), params, value))),
+    update(grads, state, params, { loss, ...others } = {}) {
+      const arrays = leavesOf<unknown>([grads, state, params, loss] as never)
+      const lossIsArray = loss instanceof JaxArray || isTraced(loss)
+      let taken
+      if (arrays.some(({ value }) => isTraced(value))) {
+        taken = trace(step, grads, state, params, { ...others, ...(loss !== undefined && { loss }) })
+      } else {
+        const number = lossIsArray ? tensors.read(loss)[0]! : loss
+        const given = { ...others, ...(number !== undefined && { loss: number }) }
+        const { report: made, ...result } = step.take(grads, unpack(state), params, given)
+        report = made
+        taken = { ...result, state: pack(result.state) }
       }
-      const isWithinTrace = [...leavesOf([grads, state, like]), { value: given.loss }].some(({ value }) =>
-        isTraced(value),
-      )
-      const taken = isWithinTrace
-        ? traceStep(step, state, arrays, given)
-        : takeStep(step, state, arrays, given)
-      report = taken.report ?? report
-      const updates = taken.updates.map((update, i) => update ?? nothing(leaves[i]!.value))
-      return [withValues(like, leaves, updates), taken.state]
+      tree.dispose([state.numbers, ...taken.replaced, grads, params ?? [], lossIsArray ? loss : []])
+      return [taken.updates, taken.state]
     },
   }
-}
-
-/** Takes a step outside of a trace. Consumes all arrays, unless it throws. */
-function takeStep(
-  step: TensorStep<np.Array>,
-  state: InducedState,
-  { parameters, gradients }: StepArrays,
-  { loss, ...options }: StepOptions,
-): TakenStep {
-  const read = loss instanceof JaxArray ? loss.ref.item() : loss
-  const given = { ...options, ...(read !== undefined && { loss: read }) }
-  const result = step.take(parameters, gradients, unpack(state), given)
-  const consumed = [state.numbers, ...result.replaced, ...parameters, ...gradients, loss]
-  tree.dispose(consumed.filter((array) => array instanceof JaxArray))
-  return {
-    updates: result.values,
-    state: pack(Object.keys(state.slots), result.state),
-    report: result.report,
-  }
-}
-
-/** An update that leaves a parameter as it is: x + −0 is x, whatever the sign of a zero. */
-function nothing({ shape, dtype }: np.Array): np.Array {
-  return np.full(shape, -0, { dtype })
 }
 
 /**
- * Adds updates to parameters, by the keys that lead to them, and consumes both; as in optax.
+ * Adds updates to parameters, as in optax. The keys that lead to a leaf identify it. Consumes both trees.
  *
- * @throws ERR_SHAPE when the trees have other leaves; ERR_NOT_SUPPORTED for an array of another copy of jax-js. Nothing is
- *   consumed then.
+ * @throws ERR_SHAPE when the trees have other leaves; ERR_NOT_SUPPORTED for an array of another copy of jax-js. Then
+ *   nothing is consumed.
  */
 export function applyUpdates<Params extends JsTree<np.Array>>(params: Params, updates: Params): Params {
-  const leaves = leavesOf(params)
-  const changes = valuesFor(leaves, updates, 'updates')
+  const leaves = leavesOf<np.Array>(params)
+  const changes = valuesFor<np.Array>(leaves, updates, 'updates')
   for (const array of [...leaves.map(({ value }) => value), ...changes]) refuseForeign(array)
-  return withValues(
+  return withLeaves(
     params,
     leaves,
     leaves.map(({ value }, i) => value.add(changes[i]!)),

@@ -1,7 +1,7 @@
 import { jit, numpy as np } from '@jax-js/jax'
 import type { Lowering } from '@induced-metric/core/adapter'
 
-/** The core's operations in those of jax-js, which consume their operands. */
+/** The core's operations, as operations of jax-js. They consume their operands. */
 export const operations: Lowering<np.Array> = {
   add: (a, b) => a.add(b),
   sub: (a, b) => a.sub(b),
@@ -18,7 +18,7 @@ export const operations: Lowering<np.Array> = {
   finite: (x) => np.isfinite(x.ref).astype(x.dtype),
   greater: (a, b) => np.greater(a, b).astype(a.dtype),
   select: (condition, a, b) => np.where(np.greater(condition, 0), a, b),
-  // jax-js adds one element after the other: a million float32 tenths gave 100958. Hence in blocks.
+  // jax-js adds one element after the other: the sum of a million float32 tenths was 100958. Hence the blocks.
   sum: (x) => {
     const length = Math.ceil(Math.sqrt(x.size))
     const square = np.pad(x.ravel(), [[0, length ** 2 - x.size]]).reshape([length, length])
@@ -28,7 +28,7 @@ export const operations: Lowering<np.Array> = {
   matmul: np.matmul,
 }
 
-/** The operations with others in their place. */
+/** The same table with each operation replaced. */
 export function mapLowering(
   change: (operation: (...operands: np.Array[]) => np.Array) => (...operands: np.Array[]) => np.Array,
 ): Lowering<np.Array> {
@@ -36,7 +36,7 @@ export function mapLowering(
   return Object.fromEntries(changed) as Lowering<np.Array>
 }
 
-/** The operations compiled one by one. They leave their operands to whoever has them. */
+/** The operations, each compiled. They do not consume their operands. */
 export const lowering = mapLowering((operation) => {
   const compiled = jit(operation)
   return (...operands) => compiled(...operands.map(({ ref }) => ref))

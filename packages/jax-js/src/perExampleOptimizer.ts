@@ -11,35 +11,36 @@ import {
 import { type numpy as np, tree, valueAndGrad, vmap, type JsTree } from '@jax-js/jax'
 import { tensors } from './tensors.js'
 
-/** What is minimised of one example: ½ the square of a residual, or a loss. Both give a scalar. */
+/** The function of one example that is minimised: ½ the square of a residual, or a loss. Both return a scalar. */
 export type ExampleFunction<Params, Example> =
   | { readonly residual: (params: Params, example: Example) => np.Array }
   | { readonly loss: (params: Params, example: Example) => np.Array }
 
-/** An optimiser with one axis per example, for trees of arrays. It keeps the base's state itself, on the host. */
+/** An optimiser with one axis per example, for trees of arrays. It keeps the state of the base itself, on the host. */
 export interface ExampleOptimizer<Params, Example> {
   /**
-   * Takes one step. Consumes all arrays that it is given; when it throws, none.
+   * Takes one step. Consumes all arrays that it is given, unless it throws.
    *
    * @param params a tree of another form than the one before starts over
-   * @param examples a tree of what the function takes, each array with one more axis in front: that of the examples
+   * @param examples a tree like the function's second argument, each array with one more axis in front, for the examples
    * @returns the new parameters
-   * @throws what `step` of the core's `perExample` throws
+   * @throws the errors of `step` of the core's `perExample`
    */
   update(params: Params, examples: Example): Params
-  /** What the latest step did; before the first, nothing. */
+  /** The report of the latest step; `undefined` before the first. */
   readonly report: StepReport | undefined
   /** A copy of the base's state. Throws ERR_CHECKPOINT before the first step. */
   save(): Checkpoint
-  /** Goes on from a saved state. Consumes nothing. Throws ERR_CHECKPOINT when it belongs to another base or other parameters. */
+  /** Continues from a saved state. Consumes nothing. Throws ERR_CHECKPOINT if it belongs to another base or other parameters. */
   load(checkpoint: Checkpoint | Uint8Array, params: Params): void
-  /** Lets go of the state. */
+  /** Frees the state. */
   dispose(): void
 }
 
 /**
- * Experimental. Minimises the mean over examples with one axis for each, their rows by `vmap` of `grad`: with a residual, by
- * Levenberg and Marquardt's method in the metric of the base. For small nets: rows and weights go through the host.
+ * Experimental. Minimises the mean over examples, with one axis for each. Its row is computed by `vmap` of `grad`. With a
+ * residual, this is the method of Levenberg and Marquardt in the metric of the base. It is meant for small networks, as rows
+ * and weights pass through the host.
  *
  * @param one the residual or the loss of one example
  * @param base `adam({ beta1: 0 })`, or another whose P is diagonal

@@ -1,4 +1,4 @@
-import type { TensorState } from '@induced-metric/core/adapter'
+import type { TreeState } from '@induced-metric/core/adapter'
 import { numpy as np } from '@jax-js/jax'
 import { tensors } from './tensors.js'
 
@@ -10,19 +10,11 @@ export type InducedState = {
   slots: Record<string, Record<string, np.Array>>
 }
 
-export function pack(names: readonly string[], { numbers, slots }: TensorState<np.Array>): InducedState {
-  return { numbers: np.array(new Uint32Array(numbers.buffer)), slots: namedSlots(names, slots) }
+export function pack({ numbers, slots }: TreeState<np.Array>): InducedState {
+  return { numbers: np.array(new Uint32Array(numbers.buffer)), slots }
 }
 
 /** The state that was packed. Its arrays remain the caller's. */
-export function unpack({ numbers, slots }: InducedState): TensorState<np.Array> {
-  const bits = Uint32Array.from(tensors.read(numbers))
-  return { numbers: new Float64Array(bits.buffer), slots: Object.values(slots) }
-}
-
-export function namedSlots(
-  names: readonly string[],
-  slots: TensorState<np.Array>['slots'],
-): InducedState['slots'] {
-  return Object.fromEntries(names.map((name, index) => [name, { ...slots[index] }]))
+export function unpack({ numbers, slots }: InducedState): TreeState<np.Array> {
+  return { numbers: new Float64Array(Uint32Array.from(tensors.read(numbers)).buffer), slots }
 }

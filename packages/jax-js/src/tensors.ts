@@ -3,7 +3,7 @@ import { InducedMetricError } from '@induced-metric/core'
 import type { TensorBackend } from '@induced-metric/core/adapter'
 import { lowering } from './lowering.js'
 
-/** What the optimiser does with arrays of jax-js besides computing. */
+/** The operations on jax-js arrays that the optimiser needs. */
 export const tensors: TensorBackend<np.Array> = {
   lowering,
   from(values, shape) {
@@ -17,12 +17,12 @@ export const tensors: TensorBackend<np.Array> = {
   dispose: (array) => array.dispose(),
   compile(compute) {
     const fused = jit((...operands: np.Array[]) => compute(operands))
-    // What is fused on the cpu is computed in double precision, where a square that overflows float32 goes unnoticed.
+    // Fused functions compute in double precision on cpu, where a square that overflows float32 would go unnoticed.
     return (given) => (given[0]?.device === 'cpu' ? compute(given) : fused(...given.map(({ ref }) => ref)))
   },
 }
 
-/** Whether a value is one of a trace (`jit`, `grad`, `vmap`), which has a shape and a type but no elements. */
+/** Whether a value is an array inside a trace (`jit`, `grad`, `vmap`), which has a shape and a type but no elements. */
 export function isTraced(value: unknown): value is np.Array {
   const isObject = typeof value === 'object' && value !== null
   return isObject && !(value instanceof JaxArray) && 'aval' in value && !('dataSync' in value)
@@ -30,19 +30,19 @@ export function isTraced(value: unknown): value is np.Array {
 
 function refuse(given: unknown): never {
   refuseForeign(given)
-  const message = `the optimiser takes arrays of float32 or float64, of which only update takes those inside of jit, grad and vmap; given ${shown(given)}`
+  const message = `the optimiser takes arrays of float32 or float64, and inside jit only init and update take them; given ${shown(given)}`
   throw new InducedMetricError('ERR_NOT_SUPPORTED', message)
 }
 
-/** Throws ERR_NOT_SUPPORTED for an array of another copy of jax-js, with whose arrays this one cannot compute. */
+/** Throws ERR_NOT_SUPPORTED for an array of another copy of jax-js, whose arrays this one cannot use. */
 export function refuseForeign(given: unknown): void {
   if (given instanceof JaxArray) return
   const array = given as Partial<np.Array> | null | undefined
   if (typeof array?.dataSync !== 'function' || array.dtype === undefined) return
   throw new InducedMetricError(
     'ERR_NOT_SUPPORTED',
-    'this array is of another copy of @jax-js/jax than the optimiser computes with: two copies are loaded, as two ' +
-      'versions, or one as a module and one by require or from a CDN. `npm ls @jax-js/jax` shows them; import one',
+    'this array is of another copy of @jax-js/jax than the optimiser uses. Two copies are loaded: two versions, or one as a ' +
+      'module and one by require or from a CDN. `npm ls @jax-js/jax` shows them; import one',
   )
 }
 

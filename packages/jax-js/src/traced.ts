@@ -1,73 +1,36 @@
-import { InducedMetricError, type StepReport } from '@induced-metric/core'
-import type { TensorStep, TracedBackend } from '@induced-metric/core/adapter'
-import { jit, numpy as np } from '@jax-js/jax'
+import { InducedMetricError } from '@induced-metric/core'
+import type { TracedBackend, TreeStep } from '@induced-metric/core/adapter'
+import { numpy as np, type JsTree } from '@jax-js/jax'
 import { double, readDoubles, stored, wholePower, writeDoubles } from './doubles.js'
 import { mapLowering } from './lowering.js'
-import { namedSlots, type InducedState } from './state.js'
+import type { InducedState } from './state.js'
 
-/** The options of a step. */
-export interface StepOptions {
-  readonly loss?: number | np.Array
-}
-
-/** The arrays that a step reads, by parameter in the order of its state. */
-export interface StepArrays {
-  /** None, where the caller gives no parameters. */
-  readonly parameters: np.Array[]
-  readonly gradients: readonly (np.Array | null)[]
-}
-
-/** The result of a step. */
-export interface TakenStep {
-  /** Δθ, by parameter; `null` where it is left alone. */
-  readonly updates: readonly (np.Array | null)[]
-  readonly state: InducedState
-  readonly report?: StepReport
-}
-
-/**
- * Takes a step inside of a trace. It is compiled by itself, which makes it one operation of the trace around it; the arrays
- * that it makes on the way are none, and need not be freed. Consumes all arrays, unless it throws.
- */
-export function traceStep(
-  step: TensorStep<np.Array>,
-  before: InducedState,
-  { parameters: given, gradients }: StepArrays,
-  { loss, ...options }: StepOptions,
-): TakenStep {
-  const run = jit((before: InducedState, parameters: np.Array[], active: np.Array[], losses: np.Array[]) => {
-    const of = gradients.map((gradient) => gradient && active.shift()!)
-    const slots = Object.values(before.slots)
-    const { values, state } = step.trace(createTracedBackend(), {
-      parameters,
-      gradients: of,
-      state: { numbers: [...readDoubles(before.numbers)], slots },
-      options: { ...options, ...(losses[0] && { loss: losses[0].astype(np.float64) }) },
-    })
-    const numbers = writeDoubles(np.stack(state.numbers.map(({ ref }) => ref)))
-    return {
-      updates: values.filter((value) => value !== null),
-      state: { numbers, slots: namedSlots(Object.keys(before.slots), state.slots) },
-    }
+/** Takes a step inside a trace. Consumes nothing. */
+export function trace<P extends JsTree<np.Array>>(
+  step: TreeStep<np.Array>,
+  grads: P,
+  state: InducedState,
+  params: P | undefined,
+  { loss, ...others }: { readonly loss?: number | np.Array },
+): { readonly updates: P; readonly state: InducedState; readonly replaced: readonly np.Array[] } {
+  const numbers = [...readDoubles(state.numbers.ref)]
+  const scalar = typeof loss === 'number' ? double(loss) : loss?.ref.astype(np.float64)
+  const taken = step.trace(createTracedBackend(), grads, { ...state, numbers }, params, {
+    ...others,
+    ...(scalar && { loss: scalar }),
   })
-  try {
-    const active = gradients.filter((gradient) => gradient !== null)
-    const losses = loss === undefined ? [] : [typeof loss === 'number' ? double(loss) : loss]
-    const { updates, state } = run(before, given, active, losses)
-    return { updates: gradients.map((gradient) => gradient && updates.shift()!), state }
-  } finally {
-    run.dispose()
-  }
+  const { numbers: next, slots } = taken.state
+  return { ...taken, state: { numbers: writeDoubles(np.stack(next.map(({ ref }) => ref))), slots } }
 }
 
 /**
- * The operations inside of one trace. Scalars are float64; they are rounded where they meet a tensor of float32. Arrays of a
- * trace cost nothing, so none is freed.
+ * Creates the operations of one trace. Scalars are float64, and are rounded when they meet a tensor of float32. The arrays of a
+ * trace take no memory, so none is freed.
  */
 export function createTracedBackend(): TracedBackend<np.Array> {
   const numbers = new Map<np.Array, number>()
   const met = { float32: new Map<np.Array, np.Array>(), float64: new Map<np.Array, np.Array>() }
-  /** A scalar that meets tensors of a type. */
+  /** A scalar in the type of the tensors that it meets. */
   const scalarFor = (scalar: np.Array, dtype: typeof np.float32 | typeof np.float64): np.Array => {
     if (numbers.has(scalar)) return scalar.ref.astype(dtype)
     let found = met[dtype].get(scalar)
@@ -96,14 +59,14 @@ export function createTracedBackend(): TracedBackend<np.Array> {
   }
 }
 
-/** a to the power b, one of which is a number. The powers of jax-js, and its logarithms, are off by 1e-3 and more on wasm. */
+/** a to the power b, one of which is a number. The powers and logarithms of jax-js have errors of 1e-3 and more on wasm. */
 function power(a: np.Array, b: np.Array, numbers: ReadonlyMap<np.Array, number>): np.Array {
   const [base, exponent] = [numbers.get(a), numbers.get(b)]
   if (base !== undefined) return stored(powerOfNumber(base, b.ref))
   if (exponent !== undefined) return stored(powerByNumber(a.ref, exponent))
   throw new InducedMetricError(
     'ERR_NOT_SUPPORTED',
-    'a power whose base and exponent are both known only inside of the trace; take the step outside of it',
+    'a trace cannot compute a power whose base and exponent both depend on it; take the step outside the trace',
   )
 }
 
@@ -120,7 +83,7 @@ function powerOfNumber(base: number, exponent: np.Array): np.Array {
   return np.where(np.less(exponent, double(0)), np.reciprocal(result.ref), result)
 }
 
-/** By squares for the bits of the whole part, and by square roots for those of the fraction. */
+/** Multiplies squares for the bits of the whole part of the exponent, and square roots for those of its fraction. */
 function powerByNumber(base: np.Array, exponent: number): np.Array {
   let result = double(1)
   let [square, whole] = [base.ref, Math.floor(Math.abs(exponent))]

@@ -42,7 +42,7 @@ describeModes(({ options }) => {
       expect((await optimizer.report()).loss).toBe(13)
       optimizer.applyGradients(second.grads)
       expect((await optimizer.report()).loss).toBe(20)
-      // The rest of the first: of the same loss.
+      // The rest of the first gradients, which have the same loss.
       optimizer.applyGradients([{ name: y.name, tensor: first.grads[y.name]! }])
       expect((await optimizer.report()).loss).toBe(13)
     })

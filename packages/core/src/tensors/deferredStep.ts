@@ -1,4 +1,4 @@
-import { clipGraph } from '../step/metricGraph.js'
+import { clipGraph, type MetricGraph } from '../step/metricGraph.js'
 import type { Graph } from '../graph/graph.js'
 import type { MetricUnit, StepPlan } from '../step/plan.js'
 import { changeOutput, type StepGraph } from '../step/stepGraph.js'
@@ -9,7 +9,7 @@ import { createSharedScalars } from './sharedScalars.js'
 export interface DeferredBackend<V> extends ValueBackend<V> {
   /** The sum of two or more scalars. */
   sum(values: readonly V[]): V
-  /** Whether a scalar that several graphs compute of the same values is computed once. It is not passed to `free`. */
+  /** Whether a scalar that several graphs compute from the same values is computed once. It is never passed to `free`. */
   readonly sharesScalars?: boolean
 }
 
@@ -25,9 +25,9 @@ export interface DeferredInputs<V> {
   slot(parameter: number, name: string): V
   /** t of a parameter: how often it has been updated, this step included. */
   step(parameter: number): V
-  /** A hyperparameter of a profile, by the `input` of its `profileEntries`; `undefined` where there is none. */
+  /** A hyperparameter of a profile, by the `input` of its `profileEntries`; `undefined` if there is none. */
   profile(profile: number, input: string): V | undefined
-  /** A hyperparameter of a metric unit, by the `input` of its `unitEntries`; `undefined` where there is none. */
+  /** A hyperparameter of a metric unit, by the `input` of its `unitEntries`; `undefined` if there is none. */
   unit(unit: number, input: string): V | undefined
   /** t of a metric unit: the number of its steps, this one included. */
   metricStep(unit: number): V
@@ -35,7 +35,7 @@ export interface DeferredInputs<V> {
   average(unit: number): V
   /** A scalar of a metric unit's `state`, before the step. */
   state(unit: number, name: string): V
-  /** The loss; `undefined` where the step has none. */
+  /** The loss; `undefined` if the step has none. */
   loss(): V | undefined
 }
 
@@ -51,33 +51,33 @@ export interface DeferredUnit<V> {
   readonly scale: V
   /** See `stepStatus`. Unless the status of every unit is `ok`, nothing may be written. */
   readonly status: V
-  /** The values of the unit's `state` after the step, in its order. Call it when every active parameter was updated. */
+  /** The values of the unit's `state` after the step, in its order. Call it after `update` of every active parameter. */
   nextState(): V[]
 }
 
 /** The new values of a parameter and its slots. */
 export interface DeferredUpdate<V> {
-  /** The new value, or Δθ where the step was created for `update`. */
+  /** The new value, or Δθ if the step was created for `update`. */
   readonly value: V
   readonly slots: Readonly<Record<string, V>>
 }
 
 /** A step whose scalars are known only where they are computed: on a device, or when a model runs. */
 export interface DeferredStep<V> {
-  /** By metric unit of the plan; `undefined` where none of its parameters has a gradient. */
+  /** By metric unit of the plan; `undefined` if none of its parameters has a gradient. */
   readonly units: readonly (DeferredUnit<V> | undefined)[]
   /**
-   * Computes the new values of an active parameter. Nothing is written: the caller does that, but not before all that it
-   * still wants of this parameter is computed.
+   * Computes the new values of an active parameter. They are new values, and nothing is written. The caller may overwrite the
+   * parameter and its slots afterwards: nothing reads the old ones any more, unless it is called again.
    */
   update(parameter: number): DeferredUpdate<V>
 }
 
 /**
- * Creates a step for a backend on which the host does not wait: norms, dual norms, metrics and factors are values of the
- * backend. Where the host may read one number a step, `createStepper` is faster.
+ * Creates a step for a backend whose values the host does not read: norms, dual norms, metrics and factors are values of the
+ * backend. If the host can read one number per step, `createStepper` is faster.
  *
- * @param plan what `planStep` returned
+ * @param plan the result of `planStep`
  * @param backend the operations
  * @param inputs the values that the step reads
  * @param output the value that `update` returns of each parameter: its new value (`parameter`), or Δθ (`update`)
@@ -152,7 +152,7 @@ export function createDeferredStep<V>(
     const normSquared = total(members, 'norm')
     if (normSquared === undefined) return
     const given: Record<string, V> = { normSquared, clipNorm: backend.constant(clipNorm) }
-    clips[index] = evaluate(clipGraph, ['clip'], (name) => given[name]).get('clip')
+    clips[index] = evaluate(clipGraph, clipOutputs, (name) => given[name]).get('clip')
   })
   plan.units.forEach((unit, index) => {
     if (unit.contributors.some((member) => evaluations.has(member)))
@@ -182,21 +182,35 @@ type Evaluate<V> = (
   supply: (name: string) => V | undefined,
 ) => Evaluation<V>
 
-/** The sum of an output over the active ones of some parameters; `undefined` where there are none. */
+/** The sum of an output over those of some parameters that are active; `undefined` if none is. */
 type Total<V> = (members: readonly number[], output: string) => V | undefined
 
-/** The outputs of a parameter's graph that a step reads. */
-function outputsOf(graph: StepGraph, output: string): string[] {
+const outputLists = new WeakMap<StepGraph, Partial<Record<string, readonly string[]>>>()
+
+/** The outputs of a parameter's graph that a step reads: one list for all steps. */
+function outputsOf(graph: StepGraph, output: string): readonly string[] {
+  let lists = outputLists.get(graph)
+  if (lists === undefined) outputLists.set(graph, (lists = {}))
   const { reductions, slots, averaging } = graph
-  const norm = 'norm' in graph.outputs ? ['norm'] : []
-  return [
-    ...norm,
+  return (lists[output] ??= [
+    ...('norm' in graph.outputs ? ['norm'] : []),
     ...reductions,
     output,
     ...slots.map((name) => `slot.${name}`),
     ...averaging.map(changeOutput),
-  ]
+  ])
 }
+
+const metricOutputs = new WeakMap<MetricGraph, readonly string[]>()
+
+/** All outputs of a unit's graph: one list for all steps. */
+function allOutputs(graph: MetricGraph): readonly string[] {
+  let list = metricOutputs.get(graph)
+  if (list === undefined) metricOutputs.set(graph, (list = Object.keys(graph.outputs)))
+  return list
+}
+
+const clipOutputs = ['clip']
 
 /** The sum of an output of some evaluations. Values with one factor are added up first, and multiplied once. */
 function totalOf<V>(backend: DeferredBackend<V>, evaluations: readonly Evaluation<V>[], output: string): V {
@@ -216,7 +230,7 @@ function totalOf<V>(backend: DeferredBackend<V>, evaluations: readonly Evaluatio
   )
 }
 
-/** Sums what a unit's metric depends on, and prepares the evaluation of its graph. */
+/** Computes the sums that a unit's metric depends on, and prepares the evaluation of its graph. */
 function createUnit<V>(
   { graph, sums, changes }: MetricUnit,
   index: number,
@@ -234,30 +248,48 @@ function createUnit<V>(
     supplied[input] = total(members, output) ?? backend.constant(0)
   const values = evaluate(
     graph,
-    Object.keys(graph.outputs),
+    allOutputs(graph),
     (name) => supplied[name] ?? (name === 'loss' ? inputs.loss() : inputs.unit(index, name)),
   )
-  return {
-    dualNorm: supplied['dualNorm']!,
-    get average() {
-      return values.get('average')
-    },
-    get metric() {
-      return values.get('metric')
-    },
-    get scale() {
-      return values.get('scale')
-    },
-    get status() {
-      return values.get('status')
-    },
-    nextState: () =>
-      graph.state.map((name, place) => {
-        const change = changes
-          .filter(({ state }) => state === place)
-          .flatMap(({ output, members }) => total(members, output) ?? [])
-        const value = values.get(`state.${name}`)
-        return change.length === 0 ? value : backend.sum([value, ...change])
-      }),
+  return new UnitValues(supplied['dualNorm']!, values, () =>
+    graph.state.map((name, place) => {
+      const change = changes
+        .filter(({ state }) => state === place)
+        .flatMap(({ output, members }) => total(members, output) ?? [])
+      const value = values.get(`state.${name}`)
+      return change.length === 0 ? value : backend.sum([value, ...change])
+    }),
+  )
+}
+
+/**
+ * A class, because each object literal with accessors gets a hidden class of its own in V8, and that keeps the tensors of
+ * its step from being collected until the next full collection: in tfjs, small steps took half as long again.
+ */
+class UnitValues<V> implements DeferredUnit<V> {
+  readonly dualNorm: V
+  readonly nextState: () => V[]
+  readonly #values: Evaluation<V>
+
+  constructor(dualNorm: V, values: Evaluation<V>, nextState: () => V[]) {
+    this.dualNorm = dualNorm
+    this.nextState = nextState
+    this.#values = values
+  }
+
+  get average(): V {
+    return this.#values.get('average')
+  }
+
+  get metric(): V {
+    return this.#values.get('metric')
+  }
+
+  get scale(): V {
+    return this.#values.get('scale')
+  }
+
+  get status(): V {
+    return this.#values.get('status')
   }
 }

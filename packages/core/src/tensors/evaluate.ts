@@ -9,35 +9,35 @@ export interface ValueBackend<V> {
   readonly lowering: Lowering<V>
   /** A constant of a graph, which is a scalar. */
   constant(value: number): V
-  /** Frees an intermediate value after its last use. Leave it out where something else does that. */
+  /** Frees an intermediate value after its last use. Leave it out if something else does that. */
   free?(value: V): void
-  /** Copies a value. Leave it out where two names of one value do no harm. */
+  /** Copies a value. Leave it out if two names for one value do no harm. */
   copy?(value: V): V
 }
 
 /** A graph during its evaluation: each node is computed once, when an output first needs it. */
 export interface Evaluation<V> {
-  /** An output. It belongs to the evaluation. */
+  /** Returns an output. It belongs to the evaluation. */
   get(output: string): V
-  /** An output for the caller to keep: a copy where it is an input, or was returned by `own` under another name. */
+  /** Returns an output for the caller to keep: a copy if it is an input, or if `own` returned it under another name. */
   own(output: string): V
   /**
-   * An output as number · value, where the graph says so and the number is known: outputs with the same factor can be
-   * added up before they are multiplied.
+   * Returns an output as number · value, if the graph has that form and the number is known. Outputs with the same factor
+   * can then be added up before they are multiplied.
    */
   scaled(output: string): { readonly factor: number; readonly value: V }
-  /** Frees all that was computed, after an error. */
+  /** Frees everything that was computed, after an error. */
   abandon(): void
 }
 
 /**
  * Begins an evaluation of a graph.
  *
- * @param outputs the outputs that may be asked for. A value that only others need is not computed, and is freed after its
- *   last use among these
- * @param supply returns an input of the graph; called when an output first needs it. The evaluation never frees inputs
- * @param shared scalars that other evaluations have computed; it owns them
- * @throws ERR_NOT_SUPPORTED, when an output needs an input that `supply` returns `undefined` for
+ * @param outputs the outputs that may be asked for; pass the same array at every step. A value that only others need is not
+ *   computed, and an intermediate value is freed after its last use among these
+ * @param supply returns an input of the graph. It is called when an output first needs it. The evaluation never frees inputs
+ * @param shared the scalars of several evaluations, which it owns
+ * @throws ERR_NOT_SUPPORTED when an output needs an input for which `supply` returns `undefined`
  */
 export function evaluateGraph<V>(
   graph: Graph,
@@ -49,7 +49,7 @@ export function evaluateGraph<V>(
   const { nodes } = graph
   const { lowering } = backend
   const values: (V | undefined)[] = []
-  /** How often each node is still to be read. */
+  /** The number of readers of each node that are not yet computed. */
   const uses = backend.free && countUses(graph, outputs).slice()
   const owned = new Set<number>()
 
@@ -68,13 +68,13 @@ export function evaluateGraph<V>(
     if (uses) inputs.forEach(release)
     return result
   }
-  /** Sums are not shared: each is of another tensor. */
+  /** Sums are not shared, as each is of another tensor. */
   const isShared = (index: number): boolean => nodes[index]!.shape === 'scalar' && nodes[index]!.op !== 'sum'
   const isOurs = (index: number): boolean => {
     const { op } = nodes[index]!
     return op !== 'input' && op !== 'constant' && !(shared && isShared(index))
   }
-  // An intermediate tensor is freed once its last user is computed: the next tensor can then take its memory while that is
+  // An intermediate tensor is freed once its last reader is computed. The next tensor can then use its memory while that is
   // still in the cache.
   const release = (index: number): void => {
     uses![index]!--
@@ -105,21 +105,21 @@ export function evaluateGraph<V>(
   }
 }
 
-const useCounts = new WeakMap<Graph, Map<string, readonly number[]>>()
+/** By list of outputs: that is the same list at every step. */
+const useCounts = new WeakMap<
+  readonly string[],
+  { readonly graph: Graph; readonly counts: readonly number[] }
+>()
 
-/** How many nodes read each node on the way to some outputs; an output has one reader more, and so is never freed. */
+/** The number of nodes that read each node on the way to some outputs. An output has one more reader, so it is never freed. */
 function countUses(graph: Graph, outputs: readonly string[]): readonly number[] {
-  let known = useCounts.get(graph)
-  if (known === undefined) useCounts.set(graph, (known = new Map<string, readonly number[]>()))
-  const key = outputs.join()
-  let counts = known.get(key)
-  if (counts === undefined) {
-    const fresh = graph.nodes.map(() => 0)
-    for (const node of neededNodes(graph, outputs))
-      for (const index of graph.nodes[node]!.inputs) fresh[index]!++
-    for (const name of outputs) fresh[graph.outputs[name]!]!++
-    known.set(key, (counts = fresh))
-  }
+  const known = useCounts.get(outputs)
+  if (known?.graph === graph) return known.counts
+  const counts = graph.nodes.map(() => 0)
+  for (const node of neededNodes(graph, outputs))
+    for (const index of graph.nodes[node]!.inputs) counts[index]!++
+  for (const name of outputs) counts[graph.outputs[name]!]!++
+  useCounts.set(outputs, { graph, counts })
   return counts
 }
 

@@ -2,10 +2,10 @@ import { evaluateScalar, type Op } from '../graph/algebra.js'
 import type { Lowering } from './backend.js'
 
 /**
- * A lowering for numbers beside tensors: numbers are computed on the host, in double precision, until they meet a tensor.
+ * A lowering for tensors and numbers. The host computes with numbers, in double precision, until they meet a tensor.
  *
  * @param lowering the operations on tensors
- * @param scalar makes a tensor of a number that meets the other operands
+ * @param scalar makes a tensor from a number that meets one of the operands
  */
 export function withHostNumbers<T extends object>(
   lowering: Lowering<T>,

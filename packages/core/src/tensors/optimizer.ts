@@ -10,11 +10,11 @@ import { createPlannedStep } from './step.js'
 import type { ParameterInfo, Transformation } from '../transformation/types.js'
 import { checkOwnValues, withValues } from '../step/withValues.js'
 
-/** A parameter whose values are a tensor of the framework's. */
+/** A parameter whose values are a tensor of a framework. */
 export interface TensorParameter<T> extends ParameterInfo {
-  /** The tensor as it stands. */
+  /** Returns the current tensor. */
   get(): T
-  /** Puts a new tensor, of the same shape, in its place; it is the framework's from then on, to be freed by it. */
+  /** Replaces the tensor by a new one of the same shape. The framework owns both, and frees the old one. */
   set(value: T): void
 }
 
@@ -23,36 +23,37 @@ export interface TensorOptimizer<T> {
   /**
    * Takes one step: sets every parameter that has a gradient to a new tensor.
    *
-   * @param gradients ∂L/∂θ, of the parameters' shapes, in their order; `null` leaves a parameter alone. They remain the
-   *   caller's
+   * @param gradients ∂L/∂θ, with the parameters' shapes and in their order; `null` leaves a parameter unchanged. The caller
+   *   still owns them
    * @param options `loss`: L at the parameters before the step; required by `log` and `logDamped`
    * @throws ERR_SHAPE, ERR_LOSS_REQUIRED, ERR_BAD_LOSS, ERR_NON_FINITE with `onNonFinite: 'throw'`, ERR_OPTION when a
    *   schedule leaves its range, ERR_DISPOSED. After any of them parameters and slots are as before, bit for bit.
    */
   step(gradients: readonly (T | null)[], options?: { readonly loss?: number }): StepReport
-  /** What the latest step did; before the first, a report with `step: 0`. */
+  /** The report of the latest step; before the first, a report with `step: 0`. */
   readonly report: StepReport
   /**
-   * The learning rate of the next step, of a schedule its value there. A number ≥ 0 that is set takes the place of the
-   * transformation's from the next step on; a group with another one of its own keeps that. Checkpoints hold it.
+   * The learning rate of the next step; the value there, if it is on a schedule. Setting a number ≥ 0 replaces the
+   * transformation's learning rate from the next step on. A group with a different learning rate keeps it. Checkpoints store
+   * the number.
    *
-   * @throws ERR_OPTION when anything else is set, and nothing has changed
+   * @throws ERR_OPTION when it is set to anything else; then nothing has changed
    */
   learningRate: number
   /**
-   * Runs a function while the parameters are their averages, where the transformation keeps any (`averageWeights`), and puts
-   * their own tensors back when it has returned or its promise is settled.
+   * Runs a function while the parameters hold their averages, if the transformation keeps any (`averageWeights`). Restores
+   * their own tensors when the function has returned or its promise is settled.
    *
-   * @param evaluate works with the averages; it must not take steps, and leaves the tensors alone
-   * @returns what the function returned
+   * @param evaluate uses the averages; it must neither take steps nor change the tensors
+   * @returns the result of the function
    */
   withAveragedWeights<R>(evaluate: () => R): R
-  /** A copy of the optimiser's state, read from the device; `load` takes it here or in another adapter. */
+  /** Returns a copy of the optimiser's state, read from the device. `load` accepts it, here and in other adapters. */
   save(): Checkpoint
   /**
-   * Goes on from a saved state. The parameters themselves are not in it.
+   * Continues from a saved state. It does not contain the parameters themselves.
    *
-   * @throws ERR_CHECKPOINT when it belongs to another transformation or to other parameters, and nothing has changed
+   * @throws ERR_CHECKPOINT when it belongs to another transformation or to other parameters; then nothing has changed
    */
   load(checkpoint: Checkpoint | Uint8Array): void
   /** Frees the slots; every later call throws ERR_DISPOSED. */
@@ -60,13 +61,13 @@ export interface TensorOptimizer<T> {
 }
 
 /**
- * Creates an optimiser over tensors of a framework, from a table of that framework's operations. All the work on tensors
- * is done by the framework, where they are; one number a step comes back, from which the host computes ρ.
+ * Creates an optimiser over tensors of a framework, from a table of that framework's operations. The framework does all the
+ * work on tensors, on the device that holds them. The host reads one number per step, from which it computes ρ.
  *
- * @param transformation what `inducedMetric` returned
- * @param parameters names, shapes, and how to get at their tensors
+ * @param transformation the result of `inducedMetric`
+ * @param parameters their names, shapes and tensors
  * @param backend the framework's operations
- * @throws ERR_OPTION for an invalid option or a name used twice; ERR_SHAPE when a tensor is not of its shape
+ * @throws ERR_OPTION for an invalid option or a name used twice; ERR_SHAPE when a tensor has another shape than its parameter
  *
  * @example
  * ```ts no-run

@@ -1,8 +1,8 @@
 import type { Op } from '../graph/algebra.js'
 
-/** Scalars that several evaluations compute of the same operands, as the learning rate times ρ: each is computed once. */
+/** Scalars that several evaluations compute from the same operands, such as the learning rate times ρ. Each is computed once. */
 export interface SharedScalars<V> {
-  /** The result of an operation; `run` computes it where it is not known yet. */
+  /** Returns the result of an operation. `run` computes it if it is not known yet. */
   get(op: Op, operands: readonly V[], run: () => V): V
 }
 
@@ -18,11 +18,16 @@ export function createSharedScalars<V>(): SharedScalars<V> {
   return {
     get(op, operands, run) {
       // Numbers are computed faster than they are looked up.
-      if (operands.every((operand) => typeof operand === 'number')) return run()
-      const key = `${op} ${operands.map(keyOf).join(' ')}`
+      if (operands.every(isNumber)) return run()
+      let key: string = op
+      for (const operand of operands) key += ` ${keyOf(operand)}`
       let scalar = known.get(key)
       if (scalar === undefined) known.set(key, (scalar = run()))
       return scalar
     },
   }
+}
+
+function isNumber(value: unknown): boolean {
+  return typeof value === 'number'
 }

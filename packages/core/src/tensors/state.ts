@@ -8,11 +8,11 @@ import { initialState } from '../step/scalarState.js'
 import type { TensorBackend } from './backend.js'
 import { isSameShape } from './checks.js'
 
-/** What steps over tensors carry from one to the next. */
+/** The state that one step over tensors passes to the next. */
 export interface TensorState<T> {
   /**
    * Counts and averages: steps taken and skipped, each parameter's steps, each metric unit's v, its steps and the other
-   * scalars of its state; and the learning rate, where one was set.
+   * scalars of its state; and the learning rate, if one was set.
    */
   readonly numbers: Float64Array
   /** The slots of each parameter, by name. */
@@ -23,7 +23,7 @@ export interface TensorState<T> {
 export interface StateNumbers<N = number> {
   readonly step: N
   readonly skippedSteps: N
-  /** The learning rate, where one was set. */
+  /** The learning rate, if one was set. */
   readonly learningRate?: N
   /** By parameter, the number of steps that updated it. */
   readonly steps: N[]

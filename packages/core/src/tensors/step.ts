@@ -22,28 +22,29 @@ import {
 } from './state.js'
 import { takeTracedStep, type TracedBackend, type TracedResult, type TracedStepInputs } from './tracedStep.js'
 
-/** What a step over tensors came to. */
+/** The result of a step over tensors. */
 export interface TensorResult<T> {
-  /** By parameter, what was asked for; `null` where there is no gradient, and everywhere when the step was skipped. */
+  /** By parameter, the output that was asked for; `null` without a gradient, and for all when the step was skipped. */
   readonly values: readonly (T | null)[]
-  /** The state after it. Slots that did not change are the tensors of the state before, all others new ones. */
+  /** The state after the step. Slots that did not change are tensors of the state before; all others are new. */
   readonly state: TensorState<T>
-  /** The slots of the state before that are not in this one: to be freed, where nobody needs that state any more. */
+  /** The slots of the state before that are not in this one. Free them if nothing needs that state any more. */
   readonly replaced: readonly T[]
   readonly report: StepReport
 }
 
-/** A step over tensors of a framework, as a function of its state. All tensors given to it are left alone. */
+/** A step over tensors of a framework, as a function of its state. It leaves all tensors that it is given as they are. */
 export interface TensorStep<T> {
   /** The state before the first step. */
   init(): TensorState<T>
   /**
    * Takes one step.
    *
-   * @param parameters by parameter; `undefined` will do where neither the base nor weight decay reads them
-   * @param gradients ∂L/∂θ, of the parameters' shapes; `null` for a parameter that is to be left alone
+   * @param parameters their tensors; they may be `undefined` if neither the base nor weight decay reads them
+   * @param gradients ∂L/∂θ, with the parameters' shapes; `null` leaves a parameter unchanged
    * @param options `loss`: L at the parameters before the step; required by `log` and `logDamped`
-   * @throws ERR_SHAPE (of the state, too), ERR_OPTION, ERR_LOSS_REQUIRED, ERR_BAD_LOSS, ERR_NON_FINITE; then nothing was made
+   * @throws ERR_SHAPE (of the state as well), ERR_OPTION, ERR_LOSS_REQUIRED, ERR_BAD_LOSS, ERR_NON_FINITE; then no tensor was
+   *   created
    */
   take(
     parameters: readonly (T | undefined)[],
@@ -52,32 +53,32 @@ export interface TensorStep<T> {
     options?: { readonly loss?: number },
   ): TensorResult<T>
   /**
-   * Takes one step inside of a trace, where nothing can be read. Whether it is refused is decided where it is computed:
-   * nothing is thrown for that, and nothing reported. The numbers of the state count the refused steps.
+   * Takes one step inside a trace, where nothing can be read. A value of the trace decides whether the step is refused; nothing
+   * is thrown or reported because of it. The numbers of the state count the refused steps.
    *
    * @param given as for `take`; the loss is a scalar
    * @throws ERR_SHAPE, ERR_OPTION, ERR_LOSS_REQUIRED; ERR_NOT_SUPPORTED for a hyperparameter on a schedule, which is a
-   *   function of a number
+   *   function of a number, not of a value of the trace
    */
   trace(backend: TracedBackend<T>, given: TracedStepInputs<T>): TracedResult<T>
-  /** The learning rate of the step after a state, of a schedule its value there. */
+  /** The learning rate of the step after a state; the value there, if it is on a schedule. */
   learningRate(state: TensorState<T>): number
   /**
-   * A state, with the same slots, whose steps go at a learning rate ≥ 0 in place of the transformation's; a group with
-   * another one of its own keeps that.
+   * A state with the same slots, from which steps are taken with a given learning rate in place of the transformation's. A
+   * group with a different learning rate keeps it.
    *
-   * @throws ERR_OPTION when it is no such number
+   * @throws ERR_OPTION unless it is a number ≥ 0
    */
   withLearningRate(state: TensorState<T>, value: number): TensorState<T>
   /**
-   * The averages of the parameters (`averageWeights`), which are tensors of the state; `undefined` for a parameter without one:
-   * it has taken no step yet, or none are kept.
+   * The averages of the parameters (`averageWeights`), which are tensors of the state. `undefined` for a parameter that has
+   * taken no step yet, and for all if the transformation keeps no averages.
    */
   averages(state: TensorState<T>): readonly (T | undefined)[]
   /** A copy of a state, read from the device. */
   save(state: TensorState<T>): Checkpoint
   /**
-   * The state of a checkpoint, which may be another adapter's.
+   * The state in a checkpoint of this or another adapter.
    *
    * @throws ERR_CHECKPOINT when it belongs to another transformation or to other parameters
    */
@@ -91,13 +92,13 @@ export interface TensorInfo extends ParameterInfo {
 
 /**
  * Creates the step of a transformation over tensors of a framework, as a function of its state: for frameworks whose
- * optimisers are functions. Where they keep their state, take {@link createTensorOptimizer}.
+ * optimisers are functions. If they are objects with a state, use {@link createTensorOptimizer}.
  *
- * @param transformation what `inducedMetric` returned
+ * @param transformation the result of `inducedMetric`
  * @param parameters names, shapes and element types
  * @param backend the framework's operations
- * @param output what a step gives of each parameter: its new value (`parameter`), or Δθ, to be added to it (`update`)
- * @param rest the model's other parameters, where options may name those too
+ * @param output the result of a step for each parameter: its new value (`parameter`), or Δθ, to be added to it (`update`)
+ * @param rest the other parameters of the model, if options may name them
  * @throws ERR_OPTION for an invalid option or a name used twice
  */
 export function createTensorStep<T extends object>(
@@ -111,7 +112,7 @@ export function createTensorStep<T extends object>(
   return createPlannedStep(planStep(transformation, parameters, rest), dtypes, backend, output)
 }
 
-/** The same for a plan, and the element types of its parameters. */
+/** Creates the step of a plan, given the element types of its parameters. */
 export function createPlannedStep<T extends object>(
   plan: StepPlan,
   dtypes: readonly ElementType[],

@@ -4,7 +4,7 @@ import { neededNodes, type Graph, type GraphNode } from '../graph/graph.js'
 import type { TensorBackend } from './backend.js'
 import { evaluateGraph, type ValueBackend } from './evaluate.js'
 
-/** Numbers as scalar tensors, each of them once. */
+/** Scalar tensors of numbers, each made once. */
 export interface ScalarTensors<T> {
   at(value: number, dtype: ElementType): T
   dispose(): void
@@ -31,7 +31,7 @@ export type TensorFunction<T> = (given: TensorFunctionInputs<T>) => Record<strin
 
 /** The inputs of a {@link TensorFunction}. */
 export interface TensorFunctionInputs<T> {
-  /** The graph's inputs that are tensors, by name. They are left alone. */
+  /** The graph's inputs that are tensors, by name. They stay as they are. */
   readonly tensor: (name: string) => T
   /** The inputs that are numbers. */
   readonly numbers: Scalars
@@ -45,7 +45,7 @@ export interface TensorFunctionInputs<T> {
  * until they meet a tensor. The rest is a function of tensors, which the framework may compile. It frees intermediate
  * tensors after their last use.
  *
- * @returns a function to the outputs by name; every tensor among them is a new one
+ * @returns a function that returns the outputs by name; every tensor among them is a new one
  */
 export function prepareTensorFunction<T>(
   graph: Graph,

@@ -11,17 +11,17 @@ import { createDeferredStep, type DeferredInputs, type DeferredUnit } from './de
 import { withHostNumbers } from './hostNumbers.js'
 import { joinNumbers, splitNumbers, type StateNumbers } from './state.js'
 
-/** The operations of a framework whose functions can be traced: inside of a trace there are no values to read. */
+/** The operations of a framework inside a trace, where tensors have no values that could be read. */
 export interface TracedBackend<T> {
-  /** The operations. Scalars have a type of their own, the most precise there is, until they meet a tensor. */
+  /** The operations. Scalars have the most precise type there is, until they meet a tensor of another. */
   readonly lowering: Lowering<T>
   /** A number as a scalar. */
   scalar(value: number): T
-  /** A tensor: `next` where the scalar `condition` is above 0, else `old`. */
+  /** `next` if the scalar `condition` is above 0, else `old`, which may be a scalar. */
   choose(condition: T, next: T, old: T): T
 }
 
-/** A state inside of a trace. */
+/** A state inside a trace. */
 export interface TracedState<T> {
   /** The numbers of a `TensorState`, as scalars. */
   readonly numbers: readonly T[]
@@ -39,19 +39,18 @@ export interface TracedStepInputs<T> {
 /** The result of a traced step. */
 export interface TracedResult<T> {
   /**
-   * By parameter, its new value or Δθ; `null` where it has no gradient. When the step is refused it is the old value, or
-   * −0, which added to a parameter changes no bit of it.
+   * By parameter, its new value or Δθ; `null` if it has no gradient. A refused step gives the old value, or a Δθ of −0: adding
+   * that changes no bit of a parameter.
    */
   readonly values: readonly (T | null)[]
   readonly state: TracedState<T>
 }
 
 /**
- * Takes a step inside of a trace. The decision to refuse a step is a value of the trace as well: everything is computed,
- * and either that or the old values are chosen. So nothing is thrown, and nothing reported: the numbers of the state count
- * the steps that were refused.
+ * Takes a step inside a trace. The decision to refuse the step is a value of the trace as well: it selects the new values or
+ * the old ones, and both are there. So nothing is thrown or reported. The numbers of the state count the refused steps.
  *
- * @param output what a step returns of each parameter: its new value, or Δθ
+ * @param output the result for each parameter: its new value, or Δθ
  * @throws ERR_NOT_SUPPORTED for a hyperparameter on a schedule, which is a function of a number
  */
 export function takeTracedStep<T extends object>(
@@ -78,10 +77,10 @@ export function takeTracedStep<T extends object>(
   )
 
   const status = step.units.flatMap((unit) => (unit ? [unit.status] : []))
-  // A step without a single gradient is a skipped one.
+  // A step without any gradient is skipped.
   const worst = status.length === 0 ? stepStatus.nonFinite : status.reduce((a, b) => lowering.max(a, b))
   const isTaken = lowering.sub(1, lowering.greater(worst, stepStatus.ok))
-  // −0 where the step is refused. It is computed, as a compiler may take a constant −0 for 0.
+  // −0 if the step is refused. It is computed, as a compiler may turn a constant −0 into 0.
   const nothing = lowering.mul(isTaken, -1)
   const choose = (next: T | number, old: T): T => backend.choose(toScalar(isTaken), next as T, old)
   const updates = gradients.map((gradient, index) => {
@@ -103,7 +102,7 @@ export function takeTracedStep<T extends object>(
   }
 }
 
-/** The numbers after a step that was taken where `isTaken` is 1. */
+/** The numbers after a step, which was taken if `isTaken` is 1. */
 function nextNumbers<V>(
   { add, sub, select }: Lowering<V | number>,
   before: StateNumbers<V | number>,
@@ -171,12 +170,12 @@ function tracedInputs<T extends object>(
   }
 }
 
-/** A hyperparameter that is the same at every step; `undefined` where there is none of the name. */
+/** A hyperparameter that is the same at every step; `undefined` if there is none of that name. */
 function constantOf(entries: readonly ScalarEntry[], name: string): number | undefined {
   const entry = entries.find(({ input }) => input === name)
   if (typeof entry?.value !== 'function') return entry?.value
   throw unsupported(
-    `${entry.label} is on a schedule, a function that a trace cannot call; give a number, take the step outside of the ` +
-      'trace, or set the learning rate of each step in its state (withLearningRate)',
+    `${entry.label} is on a schedule, a function that a trace cannot call; give a number, take the step outside the trace, ` +
+      'or set the learning rate in the state before each step (withLearningRate)',
   )
 }

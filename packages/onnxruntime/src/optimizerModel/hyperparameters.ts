@@ -11,24 +11,24 @@ import {
 } from '@induced-metric/core/adapter'
 import { dataType, type ModelBuilder } from '@induced-metric/onnx/proto'
 
-/** The hyperparameters of a model: constants, except for those on a schedule and those that a caller wants as inputs. */
+/** The hyperparameters of a model. They are constants, except for those on a schedule and those that the caller wants as inputs. */
 export interface ModelHyperparameters {
   /** The names of those that are inputs, so far. */
   readonly inputs: readonly string[]
-  /** A hyperparameter of a profile of the plan, by the `input` of its entry; `undefined` where there is none. */
+  /** A hyperparameter of a profile of the plan, by the `input` of its entry; `undefined` if there is none. */
   readonly profile: (profile: number, input: string) => string | undefined
-  /** The same of a metric unit. A value that it shares with a profile, it takes from there. */
+  /** The same of a metric unit. It takes a value that it shares with a profile from there. */
   readonly unit: (unit: number, input: string) => string | undefined
   /** Throws ERR_OPTION when the step reads none of a name that the caller wants as an input. */
   readonly checkAsked: () => void
 }
 
-/** The end of the names of a unit's inputs, which tells them from those of other units. */
+/** The suffix that distinguishes the names of a unit's inputs from those of other units. */
 export function unitSuffix({ key }: MetricUnit): string {
   return key === '' ? '' : `.${key}`
 }
 
-/** The same of a profile: nothing for the first. */
+/** The same for a profile; the first has none. */
 function profileSuffix(profile: number): string {
   return profile === 0 ? '' : `.${profile}`
 }

@@ -19,13 +19,13 @@ export interface OptimizerModelParameter extends ParameterInfo {
   readonly dtype?: 'float32' | 'float64'
 }
 
-/** A tensor that an optimizer model takes and gives back for the next step. */
+/** A tensor that an optimizer model takes as an input and returns for the next step. */
 export interface ModelState {
   readonly input: string
   readonly output: string
   readonly type: 'float32' | 'float64' | 'int64'
   readonly dims: readonly number[]
-  /** What its elements are before the first step. */
+  /** The value of its elements before the first step. */
   readonly initial: number
 }
 
@@ -33,40 +33,41 @@ export interface ModelState {
 export interface OptimizerModel {
   /** The content of an `optimizer_model.onnx`. */
   readonly model: Uint8Array
-  /** The parameters, in the order given: what goes in, what comes out, and the gradient that goes in beside it. */
+  /** The parameters, in the order given: the names of their input, their gradient's input and their output. */
   readonly parameters: readonly {
     readonly name: string
     readonly gradient: string
     readonly output: string
   }[]
-  /** All that is kept from step to step: slots, averages of the metric, and the count of steps. */
+  /** Everything that is kept from step to step: slots, averages of the metric, and the count of steps. */
   readonly state: readonly ModelState[]
-  /** Hyperparameters to feed at every step, double scalars: those on a schedule, and those asked for. */
+  /** The hyperparameters to feed at every step, as double scalars: those on a schedule, and those asked for. */
   readonly hyperparameters: readonly string[]
   /** Whether the model has an input `loss`, a double scalar. */
   readonly needsLoss: boolean
 }
 
-/** The metadata under which a model says what its state is. */
+/** The metadata key of the description of a model's state. */
 const stateKey = 'induced-metric.state'
 const opset = 17
 
 /**
- * Writes an optimiser as a model of ONNX's own operators: one `run()` is one step. Any runtime can run it, and a
- * `TrainingSession` takes it for its `optimizerModel`.
+ * Writes an optimiser as a model of ONNX's own operators: one `run()` is one step. Any runtime can run it, and
+ * `TrainingSession` accepts it as its `optimizerModel`.
  *
- * Inputs: every parameter `p`, its gradient `p_grad` and its slots `p.slot`, `step` (int64, steps taken so far),
- * `metric.average` and whatever else the metric keeps (double, for each of its units), `loss` (double) where it is read, and the
- * hyperparameters that are not the same at every step (`learning_rate`, `xi`, `beta1`, … as double scalars). Outputs:
- * each parameter and state with `.next` after its name, to be fed back; `status` (0: stepped; 1: something was not
- * finite; 2: the embedding cannot take the loss; where it is not 0, everything is given back as it was), and of the first
- * unit `dual_norm`, `metric` and `scale`.
+ * Inputs: every parameter `p`, its gradient `p_grad` and its slots `p.slot`; `step` (int64, steps taken so far);
+ * `metric.average` and the other scalars that the metric keeps (double, for each of its units); `loss` (double), if it is read;
+ * and the hyperparameters that are not the same at every step (`learning_rate`, `xi`, `beta1`, … as double scalars).
  *
- * @param transformation what `inducedMetric` returned. One that holds functions becomes a model, too, but only one of
- *   built-in parts is written into its metadata, for `TrainingSession` to read
+ * Outputs: each parameter and state with `.next` after its name, to be fed back; `status`, which is 0 for a step, 1 if something
+ * was not finite, and 2 if the embedding cannot take the loss; and `dual_norm`, `metric` and `scale` of the first unit. Unless
+ * `status` is 0, parameters and state are returned as they were.
+ *
+ * @param transformation the result of `inducedMetric`. It may contain functions, but only one made of built-in parts is stored
+ *   in the model's metadata, where `TrainingSession` reads it
  * @param parameters their names, shapes, types and groups
- * @param options `inputs`: hyperparameters to be inputs even though they are numbers, as `['learning_rate']`
- * @throws ERR_OPTION and ERR_SHAPE as the core's `planStep`
+ * @param options `inputs`: the names of hyperparameters that are inputs although they are numbers, such as `['learning_rate']`
+ * @throws ERR_OPTION, ERR_SHAPE and ERR_NOT_SUPPORTED as the core's `planStep`
  *
  * @example
  * ```ts
@@ -112,7 +113,7 @@ export function optimizerModel(
   }
 }
 
-/** The parts of a model that is being written. */
+/** A model that is being written, and its plan. */
 interface Writing {
   readonly plan: StepPlan
   /** The element types of the parameters. */
@@ -122,7 +123,7 @@ interface Writing {
   readonly hyperparameters: ModelHyperparameters
 }
 
-/** Makes an output of the next value of an input, or of its old one when the step is refused; returns its name. */
+/** Adds an output with the next value of an input, or with the old one if the step is refused. Returns its name. */
 type Keep = (next: string, old: string, type: number, dims: readonly number[]) => string
 
 function gradientName(parameter: string): string {
@@ -208,7 +209,7 @@ function stateOf(input: string, type: number, dims: readonly number[], initial: 
   return { input, output: `${input}.next`, type: name, dims, initial }
 }
 
-/** Writes the outputs that tell about the step: its status, and the scalars of its first unit. */
+/** Writes the outputs that report the step: its status, and the scalars of its first unit. */
 function writeReport(
   { emit, output }: ModelBuilder,
   status: string,
@@ -219,7 +220,7 @@ function writeReport(
   }
 }
 
-/** What a model says of itself: its state and, if it is made of built-in parts, its transformation. */
+/** The metadata of a model: its state and, if it is made of built-in parts, its transformation. */
 function metadataOf(transformation: Transformation, state: readonly ModelState[]): Record<string, string> {
   const metadata = { [stateKey]: JSON.stringify(state) }
   try {

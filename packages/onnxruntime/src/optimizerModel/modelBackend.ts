@@ -3,15 +3,15 @@ import type { DeferredBackend, Lowering } from '@induced-metric/core/adapter'
 import { dataType, type Dimension, type ModelBuilder } from '@induced-metric/onnx/proto'
 import { operators } from './operators.js'
 
-/** The operations of a step on the values of a model that is being written, by their names. */
+/** The operations of a step on the values of a model that is being written. A value is given by its name. */
 export interface ModelBackend extends DeferredBackend<string> {
-  /** Declares a tensor that the model takes, of float or double; once, however often it is asked for. */
+  /** Declares an input of the model, a tensor of float or double; only once, however often it is asked for. */
   readonly tensor: (name: string, type: number, dims: readonly Dimension[]) => string
 }
 
 /**
- * Creates the operations of a model. Scalars and sums are double; a scalar that meets a tensor of float is rounded, once in
- * the model.
+ * Creates the operations of a model. Scalars and sums are double. A scalar that meets a tensor of float is rounded, which
+ * happens once in the model.
  */
 export function createModelBackend(builder: ModelBuilder): ModelBackend {
   /** The names of values of float. */

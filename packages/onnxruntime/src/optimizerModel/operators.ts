@@ -1,10 +1,10 @@
 import type { Op } from '@induced-metric/core'
 import { dataType, type ModelBuilder } from '@induced-metric/onnx/proto'
 
-/** How an operation of the core's graphs is written, its operands all of one element type. */
+/** Writes an operation of the core's graphs. All operands have one element type. */
 export type Operator = (builder: ModelBuilder, type: number, ...operands: string[]) => string
 
-/** An operator of ONNX that does it as it is. */
+/** An operation that is one operator of ONNX. */
 function plain(opType: string): Operator {
   return ({ emit }, _type, ...operands) => emit(opType, operands)
 }
@@ -15,7 +15,7 @@ function truth(write: (builder: ModelBuilder, type: number, ...operands: string[
     builder.emit('Cast', [write(builder, type, ...operands)], { to: type })
 }
 
-/** Every operation of the core's graphs but its leaves, as operators of ONNX: a missing one does not compile. */
+/** Every operation of the core's graphs except their leaves, as operators of ONNX. A missing one does not compile. */
 export const operators: Readonly<Record<Exclude<Op, 'constant' | 'input'>, Operator>> = {
   add: plain('Add'),
   sub: plain('Sub'),
@@ -34,7 +34,7 @@ export const operators: Readonly<Record<Exclude<Op, 'constant' | 'input'>, Opera
   greater: truth(({ emit }, _type, a, b) => emit('Greater', [a, b])),
   select: ({ emit, real }, type, condition, a, b) =>
     emit('Where', [emit('Greater', [condition, real(0, type)]), a, b]),
-  // Sums accumulate in double precision whatever they sum.
+  // Sums accumulate in double precision, whatever the type of the operand.
   sum: ({ emit }, type, x) =>
     emit('ReduceSum', [type === dataType.double ? x : emit('Cast', [x], { to: dataType.double })], {
       keepdims: 0,

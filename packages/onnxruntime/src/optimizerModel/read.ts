@@ -13,19 +13,19 @@ import { floatOf, intOf, type Model } from '@induced-metric/onnx/proto'
 
 const { add, div, ema, mul, pow, sqrt, square, sub } = algebra
 
-/** The metadata under which an optimizer model written here carries its transformation. */
+/** The metadata key under which an optimizer model stores its transformation. */
 export const transformationKey = 'induced-metric.transformation'
 
-/** The learning rate that ONNX Runtime training starts from when nothing sets another. */
+/** The learning rate of ONNX Runtime training until another is set. */
 export const defaultLearningRate = 0.001
 
 const rate = { kind: 'number', min: 0, max: 1 } as const
 const positive = { kind: 'number', min: 0 } as const
 
 /**
- * AdamW as ONNX Runtime's kernel of that name steps. In its mode 0 (PyTorch's) ε is added to the bias-corrected root and
- * decay comes first; in mode 1 (Hugging Face's) ε is added to the root as it is, and what decays is the parameter after
- * the update: θ′ = θ − lr·d; θ″ = θ′ − lr·wd·θ′ = θ − lr·(1 − lr·wd)·d − lr·wd·θ. `shrink` is that lr·wd.
+ * AdamW as in ONNX Runtime's kernel of that name. In mode 0 (PyTorch's) the kernel adds ε to the bias-corrected root and decays
+ * first. In mode 1 (Hugging Face's) it adds ε to the root as it is and decays the updated parameter: θ′ = θ − lr·d;
+ * θ″ = θ′ − lr·wd·θ′ = θ − lr·(1 − lr·wd)·d − lr·wd·θ. `shrink` is that lr·wd.
  */
 const adamw = definePreconditioner({
   name: 'onnxruntime-adamw',
@@ -49,11 +49,11 @@ const adamw = definePreconditioner({
 })
 
 /**
- * Reads what an optimizer model does: the AdamWOptimizer or SGDOptimizerV2 of `generate_artifacts`, stepped as the
- * genuine kernels do, or the transformation of a model that {@link optimizerModel} wrote.
+ * Returns the transformation of an optimizer model: the one stored by {@link optimizerModel}, or one that takes the same steps
+ * as the AdamWOptimizer or SGDOptimizerV2 of `generate_artifacts`.
  *
- * @param learningRate the learning rate at a step, for kernels that are given it at run time
- * @throws ERR_NOT_SUPPORTED for any other model
+ * @param learningRate the learning rate at a step, for kernels that receive it at run time
+ * @throws ERR_NOT_SUPPORTED for any other model; ERR_OPTION when the stored transformation is not JSON
  */
 export function readOptimizerModel(model: Model, learningRate: (step: number) => number): Transformation {
   const carried = model.metadataProps.find(({ key }) => key === transformationKey)
@@ -76,7 +76,7 @@ export function readOptimizerModel(model: Model, learningRate: (step: number) =>
   }
   throw new InducedMetricError(
     'ERR_NOT_SUPPORTED',
-    `the optimizer model holds neither AdamWOptimizer nor SGDOptimizerV2 nor a transformation (it has ` +
+    `the optimizer model contains neither AdamWOptimizer nor SGDOptimizerV2 nor a transformation (it has ` +
       `${[...new Set(model.graph.node.map(({ opType }) => opType))].join(', ')}); give the option optimizer, as in ` +
       'inducedMetric(adam(), { learningRate: 0.001 })',
   )

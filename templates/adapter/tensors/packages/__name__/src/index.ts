@@ -4,4 +4,5 @@
  * @packageDocumentation
  */
 export { inducedOptimizer, type InducedOptimizerOptions, type Variable } from './inducedOptimizer.js'
-export { tensors, type Tensor } from './tensors.js'
+export type { Tensor } from './tensor.js'
+export { tensors } from './tensors.js'

@@ -1,10 +1,11 @@
 import type { Transformation } from '@induced-metric/core'
 import { checkOptions, createTensorOptimizer, withGroups, type GroupOf, type TensorOptimizer } from '@induced-metric/core/adapter'
-import { tensors, type Tensor } from './tensors.js'
+import type { Tensor } from './tensor.js'
+import { tensors } from './tensors.js'
 
-/** FILL IN: what is trained. Put the framework's own variables or parameters here. */
+/** FILL IN: a variable that is trained. Put the framework's own variables or parameters here. */
 export interface Variable {
-  /** The same from process to process: checkpoints go by it. */
+  /** The same in every process: checkpoints find variables by it. */
   readonly name: string
   value: Tensor
 }
@@ -16,13 +17,13 @@ export interface InducedOptimizerOptions {
 }
 
 /**
- * Makes an induced-metric optimiser for tensors of __name__. FILL IN: give it the form that optimisers have in the
- * framework (a class to extend, a pair of functions); this one is `step(gradients, { loss })`. Where a state goes in and
- * comes out, take the core's `createTensorStep`.
+ * Creates an induced-metric optimiser for tensors of __name__. FILL IN: give it the form that optimisers have in the
+ * framework (a class to extend, a pair of functions); this one is `step(gradients, { loss })`. For functions that take a
+ * state and return the next one, use the core's `createTensorStep`.
  *
- * @param variables what is trained; every step sets those that have a gradient to a new tensor, and frees the old one
+ * @param variables the variables to train. Every step sets those that have a gradient to a new tensor and frees the old one
  * @param transformation what `inducedMetric` returned
- * @returns the optimiser; dispose of it when done
+ * @returns the optimiser; call its `dispose` when done
  * @throws ERR_OPTION for a wrong option, or when the transformation doesn't fit the variables
  *
  * @example

@@ -17,7 +17,7 @@ async function train(job: TrainingJob): Promise<void> {
   const variables = job.network.map(
     ({ name, shape, data }): Variable => ({ name, value: tensors.from(data, shape) }),
   )
-  // Where the framework has an Adam of its own, take that for settings with `stock`.
+  // If the framework has its own Adam, use that for settings with `stock`.
   const optimizer = inducedOptimizer(variables, job.setting.transformation)
   try {
     await takeSteps(job, {
@@ -44,7 +44,7 @@ function differentiate(
   throw new Error(`fill in differentiate: ${sizes.join()} on ${batch.count} pictures`)
 }
 
-/** FILL IN: what the network makes of the test set. */
+/** FILL IN: loss and accuracy of the network on the test set. */
 function evaluate(variables: readonly Variable[], test: Batch): Omit<EpochRecord, 'epoch'> {
   throw new Error(`fill in evaluate: ${variables.length} variables on ${test.count} pictures`)
 }

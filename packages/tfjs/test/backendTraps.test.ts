@@ -5,12 +5,12 @@ import { afterEach, describe, expect, it, vi } from 'vitest'
 import { describeModes, useBackend } from './backends.js'
 import { distance, line, network, normal, values } from './support.js'
 
-// TensorFlow.js has traps that spring without an error. Each is here twice: an optimiser that walks into it, which shows
-// that the test would notice, and ours.
+// TensorFlow.js has traps that give no error. Each is tested twice: with an optimiser that falls into it, which shows that
+// the test would notice, and with ours.
 
 afterEach(() => vi.restoreAllMocks())
 
-/** An optimiser made of a function; for what not to do. */
+/** An optimiser from a function, to show what not to do. */
 function optimizerOf(step: (variable: tf.Variable, gradient: tf.Tensor) => void): tf.Optimizer {
   class Naive extends tf.Optimizer {
     override applyGradients(gradients: tf.NamedTensorMap | { name: string; tensor: tf.Tensor }[]): void {
@@ -26,7 +26,7 @@ function optimizerOf(step: (variable: tf.Variable, gradient: tf.Tensor) => void)
   return new Naive()
 }
 
-/** The values of a wasm tensor as they lie in the backend's memory. */
+/** The values of a wasm tensor in the backend's memory. */
 function wasmValues(tensor: tf.Tensor): Float32Array {
   const { wasm, dataIdMap } = tf.backend() as unknown as {
     wasm: { asm: { memory: WebAssembly.Memory } }
@@ -70,7 +70,7 @@ describeModes(({ backend, options }) => {
 
     const heldSince = async (make: typeof ours): Promise<{ before: Float32Array; held: Float32Array }> => {
       const variable = tf.tidy(() => tf.variable(normal([4, 4], 1)))
-      // On cpu the live array; on wasm the place in memory, which another shape of it keeps from being used anew.
+      // On cpu the live array; on wasm the place in memory, which another tensor on it keeps from being reused.
       const clone = variable.reshape([16])
       const held = backend === 'wasm' ? wasmValues(variable) : (variable.dataSync() as Float32Array)
       const before = held.slice()
@@ -204,7 +204,7 @@ describeModes(({ backend, options }) => {
       ): void => {
         const original = object[name]!
         vi.spyOn(object, name).mockImplementation(function (this: unknown, ...given: []) {
-          // Kernels on cpu read their inputs so, which are in the same memory.
+          // Kernels on cpu read their inputs this way, from the same memory.
           if (stepping && !new Error().stack!.includes('kernelFunc')) count[kind]++
           return original.apply(this, given)
         })
@@ -242,7 +242,7 @@ describeModes(({ backend, options }) => {
       expect(backend).toBeGreaterThanOrEqual(24)
     })
 
-    it(`do not happen${options.verdict === 'device' ? '' : ', but for a look into the memory that the backend shares'}`, async () => {
+    it(`do not happen${options.stepGuard === 'device' ? '' : ', but for a look into the memory that the backend shares'}`, async () => {
       const transformation = inducedMetric(adam(), {
         learningRate: 0.05,
         embedding: log(),
@@ -251,7 +251,7 @@ describeModes(({ backend, options }) => {
       })
       const { tensor, backend } = await reads(() => inducedOptimizer(tf, transformation, options))
       expect(tensor).toBe(0)
-      if (options.verdict === 'device') expect(backend).toBe(0)
+      if (options.stepGuard === 'device') expect(backend).toBe(0)
     })
   })
 })

@@ -5,14 +5,14 @@ import { describe, expect, it } from 'vitest'
 import { describeModes } from './backends.js'
 import { line, mirror, network, values, variablesOf } from './support.js'
 
-// Groups and names in options are demanded of all that an optimiser may train, not of each step.
+// The groups and names in options must exist among all variables that an optimiser may train, not in each step.
 
 let made = 0
 
 describeModes(({ options }) => {
   const make = (given: Partial<InducedMetricOptions>, base = sgd()) =>
     inducedMetric(base, { learningRate: 0.1, xi: 0, ...given })
-  /** The label of a variable is its name up to the number. */
+  /** The label of a variable: its name without the number. */
   const groupOf = ({ name }: { readonly name: string }): string | undefined => /^[a-z]+/.exec(name)?.[0]
   const variable = (label: string): tf.Variable => tf.variable(tf.ones([2]), true, `${label}${made++}`)
   const squares = (x: tf.Variable) => (): tf.Scalar => x.square().sum().asScalar()

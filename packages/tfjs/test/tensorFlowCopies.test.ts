@@ -6,11 +6,11 @@ import { expect, it } from 'vitest'
 import { describeModes } from './backends.js'
 import { values } from './support.js'
 
-// Two copies of TensorFlow.js in one process share one engine, so that tensors of one are good for the other.
+// Two copies of TensorFlow.js in one process share one engine, so each accepts the tensors of the other.
 
 const require = createRequire(import.meta.url)
 
-/** Another copy of all of TensorFlow.js. */
+/** A second copy of TensorFlow.js as a whole. */
 function anotherCopy(): typeof tf {
   for (const path of Object.keys(require.cache)) {
     if (path.includes('@tensorflow')) Reflect.deleteProperty(require.cache, path)

@@ -6,7 +6,7 @@ import { chromium, type Browser } from 'playwright-core'
 import { transformWithOxc } from 'vite'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 
-// The page without a bundler, as the README has it. What a module's `dist` would hold is made of its source.
+// The page without a bundler, as in the README. The modules are built from their sources, not taken from `dist`.
 
 const modules = fileURLToPath(new URL('../../../node_modules', import.meta.url))
 

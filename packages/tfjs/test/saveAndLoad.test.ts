@@ -98,7 +98,7 @@ describeModes(({ options }) => {
       const losses = await trainBatches(loaded, 4, 8)
       expectSame({ losses, weights: await values(loaded.getWeights()) }, expected)
       expect(await optimizerOf(loaded).report()).toMatchObject({ step: 8 })
-      // Saving has not disturbed the one that was saved.
+      // Saving has not disturbed the model that was saved.
       expectSame(
         { losses: await trainBatches(model, 4, 8), weights: await values(model.getWeights()) },
         expected,
@@ -141,7 +141,7 @@ describeModes(({ options }) => {
     it.each(['before', 'after'])(
       'goes on when a layer is frozen %s saving, and thawed later',
       async (when) => {
-        // ξ is a number of each run's own; 'auto' would follow the number of trained weights in both.
+        // ξ is a number: 'auto' would follow the number of trained weights in each run.
         const freeze = (model: tf.LayersModel, batch: number): void => {
           if (batch !== 3 && batch !== 6) return
           model.layers[1]!.trainable = batch === 6
@@ -188,7 +188,7 @@ describeModes(({ options }) => {
       await trainBatches(model, 1, 1)
       const loaded = await loadModel(await saveModel(model))
       expect(optimizerOf(loaded).transformation.toJSON()).toEqual(optimizer.transformation.toJSON())
-      // A function is in no file: it has to be set again, and says so.
+      // A function cannot be saved: it has to be set again, and the error says so.
       await expect(trainBatches(loaded, 2, 2)).rejects.toThrow(code('ERR_OPTION', /Head_group/))
       optimizerOf(loaded).groupOf = groupOf
       await trainBatches(loaded, 2, 2)
@@ -410,7 +410,7 @@ describeModes(({ options }) => {
   })
 
   it.each<[string, Transformation, Transformation]>([
-    // Slots of one name that mean something else.
+    // Slots with the same name and another meaning.
     [
       'base',
       inducedMetric(heavyBall(), { learningRate: 0.1 }),
@@ -454,7 +454,7 @@ describeModes(({ options }) => {
     optimizer.minimize(loss, false, [variables[2]!])
     const later = await optimizer.save()
     expect(later.hash).toBe(all.hash)
-    // Of a core optimiser, in another order.
+    // From an optimiser of the core, in another order.
     const parameters = [...variables].reverse().map(({ name, shape, size }) => ({
       name,
       shape,
@@ -497,7 +497,7 @@ describeModes(({ options }) => {
     registerInducedOptimizer(tf, { preconditioners: [base] })
     await expect(loadModel(saved)).rejects.toThrow(code('ERR_OPTION', /half.*embeddings: /))
     registerInducedOptimizer(tf, { embeddings: [half] })
-    // Again and again, as a program may that does not keep count.
+    // Repeatedly, as in a program that does not keep count.
     registerInducedOptimizer(tf, { preconditioners: [base], embeddings: [half] })
     registerInducedOptimizer(tf)
     const loaded = await loadModel(saved)
@@ -515,7 +515,7 @@ describe('a second copy of TensorFlow.js', () => {
       layers: [copy.layers.dense({ units: 1, inputShape: [3], name: 'copied' })],
     })
     expect(copy.Optimizer).not.toBe(tf.Optimizer)
-    // Made with the first copy, it belongs to the first.
+    // It was created with the first copy and belongs to it.
     const stranger = inducedOptimizer(tf, inducedMetric(adam(), { learningRate: 0.1 }))
     model.compile({ optimizer: stranger, loss: 'meanSquaredError' })
     await trainBatches(model, 1, 2)
@@ -531,7 +531,7 @@ describe('a second copy of TensorFlow.js', () => {
   })
 })
 
-/** Loads the packages again, as a bundle with two versions would. */
+/** Loads the packages a second time, as a bundle with two versions does. */
 function secondCopy(): typeof tf {
   const require = createRequire(import.meta.url)
   const kept = Object.entries(require.cache).filter(([file]) => file.includes('@tensorflow'))

@@ -31,7 +31,7 @@ describeModes(({ options }) => {
   })
   afterEach(() => {
     tf.dispose([x, w, b])
-    // Every test disposes of what it makes, so that this is what the optimiser leaves.
+    // Every test disposes of its own tensors, so the rest is left by the optimiser.
     expect(memory()).toEqual(left)
   })
   const loss = (): tf.Scalar => x.matMul(w).add(b).square().mean().add(0.25)
@@ -168,7 +168,7 @@ describeModes(({ options }) => {
         await expected.step(loss)
         const { value, grads } = tf.variableGrads(loss)
         optimizer.applyGradients(grads, form === 'a scalar' ? value : (await value.data())[0]!)
-        // The optimiser neither keeps nor disposes of what it is given.
+        // The optimiser neither keeps nor disposes of its arguments.
         expect(value.isDisposed).toBe(false)
         tf.dispose([value, grads])
       }
@@ -294,7 +294,7 @@ describeModes(({ options }) => {
   })
 })
 
-/** y = x·kernel as a converted model has it. */
+/** y = x·kernel, as in a converted model. */
 function graph(): tf.io.ModelArtifacts {
   const float = { type: 'DT_FLOAT' }
   const dim = (...sizes: number[]) => ({ dim: sizes.map((size) => ({ size: String(size) })) })
@@ -323,7 +323,7 @@ function graph(): tf.io.ModelArtifacts {
 }
 
 describe('when the backend changes between steps', () => {
-  it.each([{}, { engine: 'ops' }, { engine: 'ops', verdict: 'device' }] as const)(
+  it.each([{}, { engine: 'ops' }, { engine: 'ops', stepGuard: 'device' }] as const)(
     'variables and state move along, with %j',
     async (options) => {
       await useBackend('cpu')

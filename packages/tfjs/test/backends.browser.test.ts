@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { Page } from './browser/page.js'
 import { servePage, type ServedPage } from './browser/serve.js'
 
-// The rasteriser in software is there on every machine; what it is not is fast.
+// The software rasteriser runs on every machine, but slowly.
 const software = [
   '--no-sandbox',
   '--use-gl=angle',
@@ -19,14 +19,14 @@ const backends = {
   webgpu: [...software, '--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'],
 }
 
-/** What Chromium says of software rendering, whoever uses it. */
+/** Chromium's warning about software rendering, whoever uses it. */
 const harmless = /GPU stall due to ReadPixels|WebGL: (?:too many|CONTEXT)|powerPreference/
 
 /** The page in a browser, with its backend set. */
 interface Tab {
   /** Calls a function of the page. */
   call<K extends keyof Page>(name: K, ...given: Parameters<Page[K]>): Promise<Awaited<ReturnType<Page[K]>>>
-  /** What went wrong so far. */
+  /** The errors so far. */
   readonly problems: string[]
 }
 
@@ -37,10 +37,10 @@ async function openTab(
   first: readonly 'halve'[] = [],
 ): Promise<Tab> {
   const tab = await browser.newPage()
-  // The wasm backend makes no thread for the last core.
+  // The wasm backend starts no thread for the last core.
   await tab.addInitScript("Object.defineProperty(navigator, 'hardwareConcurrency', { value: 4 })")
   const problems: string[] = []
-  // WebGPU tells of its errors on the console, and only there, some of them as warnings.
+  // WebGPU reports its errors on the console only, some of them as warnings.
   tab.on('console', (message) => {
     if (['error', 'warning'].includes(message.type()) && !harmless.test(message.text()))
       problems.push(message.text())
@@ -90,7 +90,7 @@ describe.each(Object.entries(backends))('in Chromium on %s', (backend, args) => 
     const failed = report.cases.filter(({ status }) => status === 'failed')
     expect(failed.map(({ id, message }) => `${id}: ${message}`)).toEqual([])
     expect(report.totals.passed).toBeGreaterThan(400)
-    // A minute on two quiet cores, several on busy ones.
+    // It takes a minute on two idle cores, and several on busy ones.
   }, 1_200_000)
 
   it('trains by fit under log, and holds as many tensors after every batch', async () => {
@@ -99,7 +99,7 @@ describe.each(Object.entries(backends))('in Chromium on %s', (backend, args) => 
     expect(losses.at(-1)).toBeLessThan(0.2)
     expect(report).toMatchObject({ step: 48, skipped: false, skippedSteps: 0 })
     expect(report.loss).toBeGreaterThan(0)
-    // fit itself holds one more for each epoch that is done.
+    // fit itself keeps one more tensor for each completed epoch.
     expect(held.slice(4)).toEqual(held.slice(4).map((_, i) => held[4]! + Math.floor(i / 4)))
     expect(left).toBe(0)
   })
@@ -121,7 +121,7 @@ describe.each(Object.entries(backends))('in Chromium on %s', (backend, args) => 
 
   if (backend === 'webgpu') {
     it('would get another sum from tf.addN of 8 or more, without an error', async () => {
-      // A tab of its own: what else is under way is lost with the bad command.
+      // In a tab of its own, because a bad command takes down whatever else is in flight.
       const other = await openTab(browser, backend)
       expect(await other.call('addN', 7)).toBe(7)
       expect(await other.call('addN', 30)).not.toBe(30)
@@ -129,7 +129,7 @@ describe.each(Object.entries(backends))('in Chromium on %s', (backend, args) => 
     })
   }
 
-  // 100003 is a prime: there are no rows of equal length.
+  // 100003 is a prime, so it cannot be divided into rows of equal length.
   it.each([1_000_000, 100_003])('sums %d squares precisely', async (size) => {
     expect(Math.abs(await call('longSum', size))).toBeLessThan(3e-6)
   })

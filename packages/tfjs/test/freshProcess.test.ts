@@ -28,7 +28,7 @@ const transformations: Record<string, Transformation> = {
   }),
 }
 
-// One process for all: it is the start that takes its time.
+// One process for all cases, because starting it takes most of the time.
 describe('in a fresh process', () => {
   let directory: string
   const expected: Record<string, { losses: number[]; weights: Float32Array[] }> = {}
@@ -47,7 +47,7 @@ describe('in a fresh process', () => {
       expected[name] = { losses, weights: await values(model.getWeights()) }
     }
     const file = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
-    // vitest's own variables would have TensorFlow.js believe it is being tested.
+    // With vitest's own variables, TensorFlow.js would believe that it is being tested.
     const env = { PATH: process.env['PATH'] }
     await promisify(execFile)(
       process.execPath,

@@ -4,23 +4,27 @@
  * @packageDocumentation
  */
 export { createModelOptimizer, type ModelOptimizer } from './arrays/modelOptimizer.js'
-export { initialSlots } from './arrays/optimizer.js'
+export { initialSlots } from './step/initialSlots.js'
 export { joinRows, type JoinedRows } from './arrays/rows.js'
-export { checkCheckpoint, checkParameterState } from './checkpoint/bytes.js'
-export type { Engine, EngineOptions, Passes, Slots } from './engines/engine.js'
+export { checkCheckpoint, checkParameterState, composeCheckpoint } from './checkpoint/checkpoint.js'
+export type { Engine, EngineOptions } from './engines/engine.js'
+export type { Passes } from './step/passes.js'
+export type { Slots } from './dtype.js'
+export {
+  checkpointError,
+  disposedError,
+  isList,
+  optionError,
+  shapeError,
+  show,
+  unsupported,
+} from './errors.js'
 export { createArena } from './engines/wasm/arena.js'
 export { instantiateStep } from './engines/wasm/instantiateStep.js'
 export type { Allocator, StepKernels, TensorBinding } from './engines/wasm/kernels.js'
-export {
-  createMemory,
-  isShared,
-  isWasmMemory,
-  isWasmSupported,
-  type WasmMemory,
-} from './engines/wasm/memory.js'
+export { createMemory, isWasmMemory, isWasmSupported, type WasmMemory } from './engines/wasm/memory.js'
 export type { ElementwiseOp, ScalarOp, BarrierOp, Extent } from './graph/algebra.js'
-export { neededNodes, type Graph, type GraphNode } from './graph/graph.js'
-export { compileScalars, type ScalarProgram } from './graph/hostScalars.js'
+export type { Graph, GraphNode } from './graph/graph.js'
 export { raiseEpsilons, type RaisedPlan } from './step/epsilons.js'
 export { checkLearningRate, learningRateAt, withLearningRate } from './step/learningRate.js'
 export {
@@ -33,31 +37,28 @@ export {
 } from './step/metricGraph.js'
 export {
   planStep,
-  profileEntries,
-  profileScalars,
-  sizeOf,
-  unitEntries,
-  unitScalars,
   type ClipUnit,
   type MetricUnit,
   type PlannedParameter,
   type Profile,
-  type ScalarEntry,
-  type Scalars,
   type StepPlan,
   type UnitChange,
   type UnitSum,
 } from './step/plan.js'
-export { composeReport, idle, initialReport, refusal, type UnitResult } from './step/report.js'
-export { parseModelInput } from './step/scalarAverage.js'
-export { averagedSlot, changeOutput, type Reduction, type StepGraph } from './step/stepGraph.js'
 export {
-  createStepper,
-  type ScalarState,
-  type UnitNumbers,
-  type StepOutcome,
-  type Stepper,
-} from './step/stepper.js'
+  profileEntries,
+  profileScalars,
+  unitEntries,
+  unitScalars,
+  type ScalarEntry,
+} from './step/scalarInputs.js'
+export { sizeOf } from './shape.js'
+export type { Scalars } from './graph/hostScalars.js'
+export { composeReport, initialReport, refusal, type StepOutcome, type UnitResult } from './step/report.js'
+export { parseModelInput } from './step/baseAverage.js'
+export { averagedSlot, changeOutput, type Reduction, type StepGraph } from './step/stepGraph.js'
+export type { ScalarState, UnitNumbers } from './step/scalarState.js'
+export { createStepper, type Stepper } from './step/stepper.js'
 export { checkOwnValues, withValues } from './step/withValues.js'
 export type { Lowering, TensorBackend } from './tensors/evaluate.js'
 export { createTensorOptimizer, type TensorOptimizer, type TensorParameter } from './tensors/optimizer.js'
@@ -69,8 +70,9 @@ export {
   type TensorStep,
 } from './tensors/step.js'
 export { withGroups, type GroupOf } from './transformation/groups.js'
-export type { Company } from './transformation/roster.js'
+export type { RestOfModel } from './transformation/namesInOptions.js'
 export { isTied, perRateOf } from './transformation/tiedXi.js'
-export { checkTransformation, type GroupSettings } from './transformation/transformation.js'
+export { checkTransformation } from './transformation/transformation.js'
+export type { GroupSettings } from './transformation/types.js'
 export { nearestNames } from './validation/nearest.js'
 export { checkOptions, type OptionSpec } from './validation/options.js'

@@ -39,16 +39,41 @@ export class InducedMetricError extends Error {
   readonly code: ErrorCode
 
   /** @param options `cause`: the error that this one explains */
-  constructor(code: ErrorCode, message: string, options?: { readonly cause?: unknown }) {
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
     super(`${code}: ${message}`, options)
     this.code = code
   }
 }
 
-/** Characters of a string that an error message repeats. */
+/** An ERR_OPTION: an option is unknown, of the wrong type or out of its range. */
+export function optionError(message: string, options?: ErrorOptions): InducedMetricError {
+  return new InducedMetricError('ERR_OPTION', message, options)
+}
+
+/** An ERR_SHAPE: a parameter, gradient or slot has the wrong length, shape or element type. */
+export function shapeError(message: string, options?: ErrorOptions): InducedMetricError {
+  return new InducedMetricError('ERR_SHAPE', message, options)
+}
+
+/** An ERR_CHECKPOINT: a checkpoint is damaged, or belongs to another optimiser. */
+export function checkpointError(message: string, options?: ErrorOptions): InducedMetricError {
+  return new InducedMetricError('ERR_CHECKPOINT', message, options)
+}
+
+/** An ERR_NOT_SUPPORTED: the engine, adapter or backend cannot do this. */
+export function unsupported(message: string, options?: ErrorOptions): InducedMetricError {
+  return new InducedMetricError('ERR_NOT_SUPPORTED', message, options)
+}
+
+/** The ERR_DISPOSED of an optimiser that is used after `dispose()`. */
+export function disposedError(): InducedMetricError {
+  return new InducedMetricError('ERR_DISPOSED', 'this optimiser was disposed of; create another')
+}
+
+/** The number of characters of a string that an error message repeats. */
 const longestShown = 80
 
-/** Shows a value in an error message: short, quoted where it is a string, never throwing. */
+/** Describes a value for an error message: briefly, in quotes if it is a string. It never throws. */
 export function show(value: unknown): string {
   if (typeof value === 'string')
     return JSON.stringify(value.length > longestShown ? `${value.slice(0, longestShown)}…` : value)
@@ -62,7 +87,7 @@ export function show(value: unknown): string {
   return String(value)
 }
 
-/** Whether a value is an array. `Array.isArray` itself would make the elements of what is known to be a list `any`. */
+/** Whether a value is an array. `Array.isArray` itself would turn the elements of a known list into `any`. */
 export function isList(value: unknown): boolean {
   return Array.isArray(value)
 }

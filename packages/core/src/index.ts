@@ -4,21 +4,11 @@
  * @packageDocumentation
  */
 export * as algebra from './graph/algebra.js'
-export {
-  createOptimizer,
-  type Optimizer,
-  type OptimizerOptions,
-  type OptimizerParameter,
-  type Parameter,
-} from './arrays/optimizer.js'
-export {
-  decodeCheckpoint,
-  encodeCheckpoint,
-  type Checkpoint,
-  type ParameterState,
-  type UnitState,
-} from './checkpoint/bytes.js'
-export type { TypedArray } from './engines/engine.js'
+export { createOptimizer } from './arrays/optimizer.js'
+export type { Optimizer, OptimizerOptions, OptimizerParameter, Parameter } from './arrays/types.js'
+export { decodeCheckpoint, encodeCheckpoint } from './checkpoint/bytes.js'
+export type { Checkpoint, ParameterState, UnitState } from './checkpoint/checkpoint.js'
+export type { TypedArray } from './dtype.js'
 export type { Helper } from './engines/wasm/threads/host.js'
 export { assist } from './engines/wasm/threads/worker.js'
 export { InducedMetricError, type ErrorCode } from './errors.js'
@@ -51,10 +41,10 @@ export type {
   IntegerSpec,
   MatrixRows,
   NumberSpec,
-  Range,
   RowsSpec,
   Scheduled,
 } from './transformation/hyperparameter.js'
+export type { Range } from './validation/range.js'
 export {
   definePreconditioner,
   type Preconditioner,
@@ -76,14 +66,14 @@ export {
   type Schedule,
   type ScheduleJSON,
 } from './transformation/schedules.js'
-export type { TiedXi } from './transformation/tiedXi.js'
-export type { ComponentJSON, GroupJSON, TransformationJSON } from './transformation/toJSON.js'
-export {
-  inducedMetric,
-  type DecayMask,
-  type GroupOptions,
-  type InducedMetricOptions,
-  type ParameterInfo,
-  type StartAxis,
-  type Transformation,
-} from './transformation/transformation.js'
+export type { TiedXi } from './transformation/types.js'
+export type { ComponentJSON, GroupJSON, TransformationJSON } from './transformation/types.js'
+export { inducedMetric } from './transformation/transformation.js'
+export type {
+  DecayMask,
+  GroupOptions,
+  InducedMetricOptions,
+  ParameterInfo,
+  StartAxis,
+  Transformation,
+} from './transformation/types.js'

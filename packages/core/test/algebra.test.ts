@@ -14,8 +14,9 @@ import {
   type Shape,
   type Transformation,
 } from '@induced-metric/core'
-import { compileScalars, neededNodes, planStep, type Graph } from '@induced-metric/core/adapter'
-import { buildGraph } from '../src/graph/graph.js'
+import { planStep, type Graph } from '@induced-metric/core/adapter'
+import { buildGraph, neededNodes } from '../src/graph/graph.js'
+import { compileScalars } from '../src/graph/hostScalars.js'
 import { expectError } from './support.js'
 
 const { literal, input, isZero, evaluateScalar } = algebra
@@ -175,15 +176,6 @@ describe('a graph', () => {
   it('is plain data', () => {
     const graph = buildGraph({ s: algebra.sum(algebra.mul(x, algebra.add(a, 1))) })
     expect(JSON.parse(JSON.stringify(graph))).toEqual(graph)
-  })
-
-  it('marks what is known only during the step as late', () => {
-    const scale = input('scale', 'scalar')
-    const graph = buildGraph({ early: algebra.mul(a, b), late: algebra.mul(a, scale), t: algebra.sum(x) }, [
-      'scale',
-    ])
-    const late = (name: string) => graph.nodes[graph.outputs[name]!]!.late
-    expect([late('early'), late('late'), late('t')]).toEqual([false, true, true])
   })
 
   it('takes a deep chain', () => {

@@ -6,7 +6,7 @@ import {
   type InducedMetricOptions,
   type ParameterInfo,
 } from '@induced-metric/core'
-import { planStep, type Company } from '@induced-metric/core/adapter'
+import { planStep, type RestOfModel } from '@induced-metric/core/adapter'
 import { expectError } from './support.js'
 
 const vectors = (...names: readonly string[]): ParameterInfo[] =>
@@ -15,8 +15,8 @@ const vectors = (...names: readonly string[]): ParameterInfo[] =>
     return own === undefined ? { name, shape: [2] } : { name, shape: [2], group: label! }
   })
 const plan =
-  (parameters: readonly ParameterInfo[], options: Partial<InducedMetricOptions>, company?: Company) => () =>
-    planStep(inducedMetric(sgd(), { learningRate: 0.1, weightDecay: 0.1, ...options }), parameters, company)
+  (parameters: readonly ParameterInfo[], options: Partial<InducedMetricOptions>, rest?: RestOfModel) => () =>
+    planStep(inducedMetric(sgd(), { learningRate: 0.1, weightDecay: 0.1, ...options }), parameters, rest)
 
 describe('a name in decayMask that no parameter has', () => {
   it.each<[Partial<InducedMetricOptions>, ...string[]]>([

@@ -139,8 +139,8 @@ export function inducedOptimizer(
     const key = JSON.stringify(infos)
     let step = steps.get(key)
     if (step === undefined) {
-      const company = { others: () => [...met.values()], isOpen: true }
-      steps.set(key, (step = createTensorStep(transformation, infos, tensors, 'update', company)))
+      const rest = { others: () => [...met.values()], isOpen: true }
+      steps.set(key, (step = createTensorStep(transformation, infos, tensors, 'update', rest)))
       for (const info of infos) met.set(info.name, info)
     }
     return step

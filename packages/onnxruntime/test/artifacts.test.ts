@@ -4,7 +4,7 @@ import { inducedMetric, sgd } from '@induced-metric/core'
 import * as ort from 'onnxruntime-node'
 import { describe, expect, it } from 'vitest'
 import { TrainingSession } from '../src/index.js'
-import { oracleInput, sharedFolder, simplenetParameters } from './sharedFolder.js'
+import { oracleInput, sharedFolder, simplenetParameters } from '../../onnx/test/sharedFolder.js'
 
 interface Sample {
   readonly dims: readonly number[]

@@ -1,11 +1,6 @@
 import * as ort from 'onnxruntime-node'
 import { describe, expect, it } from 'vitest'
-import {
-  crossEntropyLoss,
-  generateArtifacts,
-  type GenerateOptions,
-  type Loss,
-} from '../src/artifacts/index.js'
+import { crossEntropyLoss, generateArtifacts, type GenerateOptions, type Loss } from '../src/artifacts.js'
 import { TrainingSession } from '../src/session/trainingSession.js'
 import {
   createModel,
@@ -16,11 +11,11 @@ import {
   writeModel,
   type Model,
   type NodeProto,
-} from '../src/proto/index.js'
-import { drawn, tensor, type Tensor } from './artifacts/gradients/harness.js'
+} from '@induced-metric/onnx/proto'
+import { drawn, tensor, type Tensor } from '../../onnx/test/gradients/harness.js'
 import { checkSession, feedsOf, forward, startTraining } from './artifacts/training.js'
-import { denseArtifacts } from './builder.js'
-import { isInstalled, startGenuine } from './genuine/runtime.js'
+import { denseArtifacts } from '../../onnx/test/builder.js'
+import { isInstalled, startGenuine } from '../../onnx/test/genuine/runtime.js'
 
 // Labels that are no class: −1 is left out, as the genuine kernel does, where nothing else is said to be; others are refused
 // before anything has changed.

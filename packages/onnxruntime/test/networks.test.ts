@@ -6,13 +6,13 @@ import { adam, inducedMetric } from '@induced-metric/core'
 import * as ort from 'onnxruntime-node'
 import * as web from 'onnxruntime-web/wasm'
 import { describe, expect, it } from 'vitest'
-import { generateArtifacts } from '../src/artifacts/index.js'
+import { generateArtifacts } from '../src/artifacts.js'
 import { TrainingSession } from '../src/index.js'
-import { createModelBuilder, dataType, writeModel, type ModelBuilder } from '../src/proto/index.js'
-import { drawn } from './artifacts/gradients/harness.js'
+import { createModelBuilder, dataType, writeModel, type ModelBuilder } from '@induced-metric/onnx/proto'
+import { drawn } from '../../onnx/test/gradients/harness.js'
 import { checkTraining } from './artifacts/training.js'
-import { convolutionArtifacts, denseArtifacts, numbers } from './builder.js'
-import { relativeError } from './run.js'
+import { convolutionArtifacts, denseArtifacts, numbers } from '../../onnx/test/builder.js'
+import { relativeError } from '../../onnx/test/run.js'
 
 const optimizer = inducedMetric(adam(), { learningRate: 0.01 })
 

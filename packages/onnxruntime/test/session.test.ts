@@ -4,8 +4,8 @@ import { adam, createOptimizer, inducedMetric, log, muon, sgd } from '@induced-m
 import * as ort from 'onnxruntime-node'
 import { describe, expect, it } from 'vitest'
 import { readCheckpoint, TrainingSession } from '../src/index.js'
-import { readModel, setOpset, writeModel } from '../src/proto/index.js'
-import { denseArtifacts, numbers, optimizerArtifact } from './builder.js'
+import { readModel, setOpset, writeModel } from '@induced-metric/onnx/proto'
+import { denseArtifacts, numbers, optimizerArtifact } from '../../onnx/test/builder.js'
 
 const sizes = [6, 5, 3]
 const artifacts = denseArtifacts(sizes)

@@ -275,7 +275,7 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
       const gradients = pairs.map(({ variable, gradient }, index) =>
         gradient === null ? null : { variable, gradient, state: variables[index]! },
       )
-      const lossValue = loss === undefined ? null : read(loss)
+      const lossValue = loss === undefined ? undefined : read(loss)
       try {
         const outcome = stepper.take(passes, gradients, state, { step: this.#step + 1, loss: lossValue })
         this.#skipped = outcome.skipped
@@ -288,7 +288,7 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
           values: { ...values, average: NaN, status: stepStatus.ok, state: {} },
         }))
         forgetLatest(tf, this.#latest)
-        this.#latest = { learningRate, loss: lossValue ?? undefined, outcomes }
+        this.#latest = { learningRate, loss: lossValue, outcomes }
       } finally {
         passes.end()
       }

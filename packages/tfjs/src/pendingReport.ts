@@ -12,7 +12,7 @@ export interface Latest {
 /** The same, read. */
 export interface LatestValues {
   readonly learningRate: number
-  readonly loss: number | null
+  readonly loss: number | undefined
   readonly units: readonly {
     readonly unit: MetricUnit
     readonly xi: number
@@ -71,7 +71,7 @@ export async function readLatest(
     const [dualNorm, metric, scale, status] = numbers.splice(0, 4) as [number, number, number, number]
     return { unit, xi, dualNorm, metric, scale, status }
   })
-  return { learningRate, loss: loss === undefined ? null : lossValue!, units }
+  return { learningRate, loss: loss === undefined ? undefined : lossValue!, units }
 }
 
 /** Reads scalars in one transfer; numbers pass through. */

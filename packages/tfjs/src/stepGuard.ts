@@ -36,7 +36,7 @@ export function decideOnHost(
   for (const { unit, values } of outcomes) {
     const status = values ? read(values.status) : stepStatus.ok
     if (status === stepStatus.ok) continue
-    const given = { dualNorm: read(values!.dualNorm), loss: loss === undefined ? null : read(loss) }
+    const given = { dualNorm: read(values!.dualNorm), loss: loss === undefined ? undefined : read(loss) }
     const error = refusal(transformation, unit, status, given)
     if (error) throw error
     return false

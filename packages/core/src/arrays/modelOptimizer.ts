@@ -1,6 +1,7 @@
-import type { TypedArray } from '../engines/engine.js'
-import { createOptimizer, type Optimizer, type Parameter } from './optimizer.js'
-import type { Transformation } from '../transformation/transformation.js'
+import type { TypedArray } from '../dtype.js'
+import { createOptimizer } from './optimizer.js'
+import type { Optimizer, Parameter } from './types.js'
+import type { Transformation } from '../transformation/types.js'
 
 /** An optimiser of whatever weights a model has. */
 export interface ModelOptimizer<P extends Parameter = Parameter> extends Pick<

@@ -1,4 +1,4 @@
-import { elementType, type TypedArray } from '../engines/engine.js'
+import { elementType, type TypedArray } from '../dtype.js'
 import { InducedMetricError, show } from '../errors.js'
 
 /** What {@link joinRows} returns. */

@@ -1,64 +1,25 @@
-import { elementType, type TypedArray } from '../engines/engine.js'
-import { InducedMetricError, show } from '../errors.js'
-import { sizeOf } from '../step/plan.js'
-
-/** The state of one metric unit. */
-export interface UnitState {
-  /** '' for the default group, else a group's label or a parameter's name. */
-  readonly key: string
-  /** v, the running average of s before its bias correction. */
-  readonly average: number
-  /** Number of steps averaged. */
-  readonly steps: number
-  /** Other numbers that its metric keeps, by name: averages of losses, of a floor that follows or an averaged model. */
-  readonly values?: Readonly<Record<string, number>>
-}
-
-/** The state of one parameter. */
-export interface ParameterState {
-  readonly name: string
-  readonly shape: readonly number[]
-  /** Element type of its slots. */
-  readonly dtype: 'float32' | 'float64'
-  /** Number of steps that updated it. */
-  readonly steps: number
-  /** Arrays of the parameter's size, by slot name. */
-  readonly slots: Readonly<Record<string, TypedArray>>
-}
-
-/**
- * All that an optimiser keeps from step to step. It does not hold the parameters: the framework saves those. The same
- * checkpoint resumes in every adapter.
- */
-export interface Checkpoint {
-  readonly format: 'induced-metric-checkpoint'
-  readonly version: 1
-  /** Structural hash of the transformation: the bases and the scope of the metric. */
-  readonly hash: string
-  /** Number of steps taken. */
-  readonly step: number
-  /** Number of steps skipped. */
-  readonly skippedSteps: number
-  /** The learning rate that was set while training ran; absent where it is the transformation's. */
-  readonly learningRate?: number
-  readonly units: readonly UnitState[]
-  readonly parameters: readonly ParameterState[]
-}
+import type { ElementType, TypedArray } from '../dtype.js'
+import { checkpointError, show } from '../errors.js'
+import { sizeOf } from '../shape.js'
+import {
+  checkCheckpoint,
+  checkHeader,
+  checkParameterState,
+  type Checkpoint,
+  type Header,
+  type ParameterState,
+} from './checkpoint.js'
 
 // Layout, little-endian: "IMCK", version u32, length of header u32, CRC-32 of all that follows u32, header as JSON in
 // ASCII padded with spaces to a multiple of 8, then the slots in the header's order, each padded likewise.
 const magic = 0x4b434d49
 const prefixLength = 16
 
-interface Header extends Omit<Checkpoint, 'parameters'> {
-  readonly parameters: readonly (Omit<ParameterState, 'slots'> & { readonly slots: readonly string[] })[]
-}
-
 /**
  * Writes a checkpoint as bytes.
  *
  * @returns a versioned, self-describing file with a checksum; readable by every adapter
- * @throws ERR_CHECKPOINT when it is no checkpoint, or a slot has not its parameter's size and element type
+ * @throws ERR_CHECKPOINT when it is not a checkpoint, or a slot lacks its parameter's size and element type
  *
  * @example
  * ```ts
@@ -104,24 +65,26 @@ export function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array {
 }
 
 /**
- * Reads a checkpoint from bytes, which may come from anyone: lengths are checked before anything is allocated.
+ * Reads a checkpoint from bytes. They may come from anyone, so every length is checked before anything is allocated.
  *
- * @throws ERR_CHECKPOINT when the bytes are no checkpoint, of another version, truncated or altered
+ * @throws ERR_CHECKPOINT when the bytes are not a checkpoint, of another version, truncated or altered
  */
 export function decodeCheckpoint(bytes: Uint8Array): Checkpoint {
-  if (!(bytes instanceof Uint8Array)) throw broken(`expected the bytes of a checkpoint, given ${show(bytes)}`)
+  if (!(bytes instanceof Uint8Array))
+    throw checkpointError(`expected the bytes of a checkpoint, given ${show(bytes)}`)
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   if (bytes.length < prefixLength || view.getUint32(0, true) !== magic) {
-    throw broken('these bytes are not an induced-metric checkpoint')
+    throw checkpointError('these bytes are not an induced-metric checkpoint')
   }
   const version = view.getUint32(4, true)
-  if (version !== 1) throw broken(`the checkpoint has version ${version}; this release reads version 1`)
+  if (version !== 1)
+    throw checkpointError(`the checkpoint has version ${version}; this release reads version 1`)
   const headerLength = view.getUint32(8, true)
   if (prefixLength + headerLength > bytes.length)
-    throw broken('the checkpoint is truncated: its header is incomplete')
+    throw checkpointError('the checkpoint is truncated: its header is incomplete')
   const stored = view.getUint32(12, true)
   if (crc32(bytes.subarray(prefixLength)) !== stored)
-    throw broken('the checkpoint is truncated or altered: checksum differs')
+    throw checkpointError('the checkpoint is truncated or altered: checksum differs')
 
   const header = parseHeader(bytes.subarray(prefixLength, prefixLength + headerLength))
   let offset = prefixLength + headerLength
@@ -131,8 +94,8 @@ export function decodeCheckpoint(bytes: Uint8Array): Checkpoint {
     const slots: [string, TypedArray][] = names.map((name) => {
       const byteLength = size * width
       if (offset + byteLength > bytes.length)
-        throw broken(`the checkpoint is truncated at slot ${name} of ${parameter.name}`)
-      // Not bytes.slice: that of a Node Buffer is no copy.
+        throw checkpointError(`the checkpoint is truncated at slot ${name} of ${parameter.name}`)
+      // Not bytes.slice(), which does not copy a Node Buffer.
       const copy = new Uint8Array(bytes.subarray(offset, offset + byteLength))
       offset += aligned(byteLength)
       return [name, fromLittleEndian(copy, parameter.dtype)]
@@ -140,52 +103,8 @@ export function decodeCheckpoint(bytes: Uint8Array): Checkpoint {
     return { ...parameter, slots: Object.fromEntries(slots) }
   })
   if (offset !== bytes.length)
-    throw broken(`the checkpoint has ${bytes.length - offset} bytes after its last slot`)
+    throw checkpointError(`the checkpoint has ${bytes.length - offset} bytes after its last slot`)
   return { ...header, parameters }
-}
-
-/**
- * Checks that a value has the form of a checkpoint; what does not concern its arrays, which their reader checks.
- *
- * @throws ERR_CHECKPOINT when it has not
- */
-export function checkCheckpoint(value: unknown): asserts value is Checkpoint {
-  checkHeader(value, (slots) => typeof slots === 'object' && slots !== null)
-}
-
-/**
- * Checks that a parameter's saved state fits the parameter.
- *
- * @throws ERR_CHECKPOINT naming the parameter and what differs
- */
-export function checkParameterState(
-  state: ParameterState,
-  expected: {
-    name: string
-    shape: readonly number[]
-    dtype: 'float32' | 'float64'
-    slots: readonly string[]
-  },
-): void {
-  const name = show(expected.name)
-  if (state.shape.join() !== expected.shape.join()) {
-    throw broken(
-      `parameter ${name} has shape [${expected.shape.join(', ')}], in the checkpoint [${state.shape.join(', ')}]`,
-    )
-  }
-  const slots = [...expected.slots].sort().join(', ')
-  const saved = Object.keys(state.slots).sort().join(', ')
-  if (slots !== saved) throw broken(`parameter ${name} keeps slots [${slots}], the checkpoint has [${saved}]`)
-  for (const [slot, data] of Object.entries(state.slots)) {
-    if (elementType(data) !== expected.dtype) {
-      throw broken(`slot ${slot} of ${name} must be ${expected.dtype}, the checkpoint has ${show(data)}`)
-    }
-    if (data.length !== sizeOf(expected.shape)) {
-      throw broken(
-        `slot ${slot} of ${name} has ${sizeOf(expected.shape)} elements, in the checkpoint ${data.length}`,
-      )
-    }
-  }
 }
 
 function parseHeader(bytes: Uint8Array): Header {
@@ -193,59 +112,13 @@ function parseHeader(bytes: Uint8Array): Header {
   try {
     header = JSON.parse(decodeText(bytes))
   } catch {
-    throw broken('the checkpoint has a header that is not JSON')
+    throw checkpointError('the checkpoint has a header that is not JSON')
   }
-  checkHeader(header, (slots) => isNameList(slots))
+  checkHeader(header, isNameList)
   return header as Header
 }
 
-function checkHeader(value: unknown, isSlots: (slots: unknown) => boolean): void {
-  const header = value as Partial<Header> | null | undefined
-  const isCount = (count: unknown): boolean => Number.isSafeInteger(count) && (count as number) >= 0
-  if (header?.format !== 'induced-metric-checkpoint')
-    throw broken(`expected a checkpoint, given ${show(value)}`)
-  if (header.version !== 1)
-    throw broken(`the checkpoint has version ${show(header.version)}; this release reads version 1`)
-  if (typeof header.hash !== 'string') throw broken('the checkpoint has no structural hash')
-  if (!isCount(header.step) || !isCount(header.skippedSteps))
-    throw broken('the checkpoint has no valid step count')
-  const rate: unknown = header.learningRate
-  if (rate !== undefined && !(typeof rate === 'number' && Number.isFinite(rate) && rate >= 0))
-    throw broken(`the checkpoint has an invalid learning rate, ${show(rate)}`)
-  if (!Array.isArray(header.units) || !Array.isArray(header.parameters)) {
-    throw broken('the checkpoint has no list of metric units or of parameters')
-  }
-  checkUnique('metric units', header.units, 'key')
-  checkUnique('parameters', header.parameters, 'name')
-  for (const unit of header.units as readonly Partial<UnitState>[]) {
-    if (
-      typeof unit?.key !== 'string' ||
-      !isCount(unit.steps) ||
-      !Number.isFinite(unit.average) ||
-      unit.average! < 0 ||
-      !areNumbers(unit.values ?? {})
-    ) {
-      throw broken('the checkpoint has an invalid metric average')
-    }
-  }
-  for (const parameter of header.parameters as readonly Partial<Header['parameters'][number]>[]) {
-    const valid =
-      typeof parameter?.name === 'string' &&
-      Array.isArray(parameter.shape) &&
-      parameter.shape.every(isCount) &&
-      Number.isSafeInteger(sizeOf(parameter.shape)) &&
-      (parameter.dtype === 'float32' || parameter.dtype === 'float64') &&
-      isCount(parameter.steps) &&
-      isSlots(parameter.slots)
-    if (!valid) throw broken(`the checkpoint has an invalid entry for parameter ${show(parameter?.name)}`)
-  }
-}
-
-function areNumbers(values: unknown): boolean {
-  return typeof values === 'object' && values !== null && Object.values(values).every(Number.isFinite)
-}
-
-/** A list of different strings. */
+/** Whether a value is an array of distinct strings. */
 function isNameList(value: unknown): boolean {
   return (
     Array.isArray(value) &&
@@ -254,17 +127,7 @@ function isNameList(value: unknown): boolean {
   )
 }
 
-function checkUnique(what: string, entries: readonly unknown[], label: string): void {
-  const labels = entries.map((entry) => (entry as Readonly<Record<string, unknown>> | null)?.[label])
-  const twice = labels.find((value, i) => labels.indexOf(value) !== i)
-  if (twice !== undefined) throw broken(`the checkpoint has two ${what} named ${show(twice)}`)
-}
-
-function broken(message: string): InducedMetricError {
-  return new InducedMetricError('ERR_CHECKPOINT', message)
-}
-
-// ASCII by JSON's own escapes, so that no TextEncoder is needed: the core uses nothing but the language.
+// ASCII, with JSON's own escapes: it needs no TextEncoder, because core uses nothing but the language.
 function encodeText(json: string): Uint8Array {
   const ascii = json.replace(
     /[^\x20-\x7e]/g,
@@ -290,7 +153,7 @@ function littleEndian(array: TypedArray): Uint8Array {
   return hostIsLittleEndian ? bytes : swapped(bytes.slice(), array.BYTES_PER_ELEMENT)
 }
 
-function fromLittleEndian(bytes: Uint8Array<ArrayBuffer>, dtype: 'float32' | 'float64'): TypedArray {
+function fromLittleEndian(bytes: Uint8Array<ArrayBuffer>, dtype: ElementType): TypedArray {
   const width = dtype === 'float64' ? 8 : 4
   const { buffer } = hostIsLittleEndian ? bytes : swapped(bytes, width)
   return dtype === 'float64' ? new Float64Array(buffer) : new Float32Array(buffer)

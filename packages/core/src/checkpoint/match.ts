@@ -1,26 +1,54 @@
+import { checkpointError, show } from '../errors.js'
+import type { StepPlan } from '../step/plan.js'
+import type { ScalarState, UnitNumbers } from '../step/scalarState.js'
+import { decodeCheckpoint } from './bytes.js'
 import {
   checkCheckpoint,
   checkParameterState,
-  decodeCheckpoint,
+  composeCheckpoint,
   type Checkpoint,
   type ParameterState,
-  type UnitState,
-} from './bytes.js'
-import { InducedMetricError, show } from '../errors.js'
-import type { MetricUnit, StepPlan } from '../step/plan.js'
-import type { UnitNumbers } from '../step/stepper.js'
+} from './checkpoint.js'
+
+/** The numbers of a checkpoint, as an optimiser keeps them. */
+export type SavedNumbers = ScalarState & {
+  readonly step: number
+  readonly skippedSteps: number
+  readonly learningRate?: number | undefined
+}
+
+/**
+ * Puts together the checkpoint of a plan's optimiser.
+ *
+ * @param arraysOf copies of a parameter's slots, and their element type, by index
+ */
+export function saveState(
+  { hash, parameters, units }: StepPlan,
+  { step, skippedSteps, learningRate, steps, units: unitNumbers }: SavedNumbers,
+  arraysOf: (index: number) => Pick<ParameterState, 'dtype' | 'slots'>,
+): Checkpoint {
+  return composeCheckpoint({
+    hash,
+    step,
+    skippedSteps,
+    learningRate,
+    units: units.map(({ key, graph }, i) => {
+      const { average, steps: count, values } = unitNumbers[i]!
+      const named = Object.fromEntries(graph.state.map((name, k) => [name, values[k]!]))
+      return { key, average, steps: count, ...(values.length > 0 && { values: named }) }
+    }),
+    parameters: parameters.map(({ name, shape }, index) => {
+      const { dtype, slots } = arraysOf(index)
+      return { name, shape: [...shape], dtype, steps: steps[index]!, slots }
+    }),
+  })
+}
 
 /** A checkpoint's states, in the order of a plan's parameters and units. */
 export interface Matched {
   readonly checkpoint: Checkpoint
   readonly states: readonly ParameterState[]
-  readonly averages: readonly UnitNumbers[]
-}
-
-/** A metric unit as a checkpoint has it. */
-export function saveUnit({ key, graph }: MetricUnit, { average, steps, values }: UnitNumbers): UnitState {
-  const named = Object.fromEntries(graph.state.map((name, i) => [name, values[i]!]))
-  return { key, average, steps, ...(values.length > 0 && { values: named }) }
+  readonly units: readonly UnitNumbers[]
 }
 
 /**
@@ -36,33 +64,46 @@ export function matchCheckpoint(
 ): Matched {
   const checkpoint = given instanceof Uint8Array ? decodeCheckpoint(given) : given
   checkCheckpoint(checkpoint)
-  const refuse = (message: string): never => {
-    throw new InducedMetricError('ERR_CHECKPOINT', message)
-  }
-  const known = new Map(checkpoint.parameters.map((state) => [state.name, state]))
-  const units = new Map(checkpoint.units.map((unit) => [unit.key, unit]))
-  const states = plan.parameters.map(({ name, shape, graph }, index) => {
-    const state = known.get(name) ?? refuse(`the checkpoint has no parameter ${show(name)}`)
-    checkParameterState(state, { name, shape, dtype: dtypeOf(index), slots: graph.slots })
-    return state
-  })
-  if (known.size !== states.length) {
-    const own = new Set(states.map(({ name }) => name))
-    const others = [...known.keys()].filter((name) => !own.has(name))
-    refuse(`the checkpoint has parameters unknown here: ${others.join(', ')}`)
-  }
-  const averages = plan.units.map(({ key, graph }): UnitNumbers => {
-    const saved = units.get(key) ?? refuse(`the checkpoint has no metric unit ${show(key)}`)
-    // What an earlier transformation did not keep begins now, all of it: these values belong together.
-    const isKept = graph.state.every((name) => Object.hasOwn(saved.values ?? {}, name))
-    const values = graph.state.map((name) => (isKept ? saved.values![name]! : 0))
-    return { average: saved.average, steps: saved.steps, values }
-  })
-  if (units.size !== averages.length) refuse('the checkpoint has metric units unknown here')
+  const states = matchParameters(plan, checkpoint, dtypeOf)
+  const units = matchUnits(plan, checkpoint)
   if (checkpoint.hash !== plan.hash) {
-    refuse(
+    throw checkpointError(
       'the checkpoint was saved by a transformation of another form: its bases or its metricScope differ',
     )
   }
-  return { checkpoint, states, averages }
+  return { checkpoint, states, units }
+}
+
+function matchParameters(
+  plan: StepPlan,
+  checkpoint: Checkpoint,
+  dtypeOf: (index: number) => ParameterState['dtype'],
+): ParameterState[] {
+  const saved = new Map(checkpoint.parameters.map((state) => [state.name, state]))
+  const states = plan.parameters.map(({ name, shape, graph }, index) => {
+    const state = saved.get(name)
+    if (state === undefined) throw checkpointError(`the checkpoint has no parameter ${show(name)}`)
+    checkParameterState(state, { name, shape, dtype: dtypeOf(index), slots: graph.slots })
+    return state
+  })
+  if (saved.size !== states.length) {
+    const own = new Set(states.map(({ name }) => name))
+    const others = [...saved.keys()].filter((name) => !own.has(name))
+    throw checkpointError(`the checkpoint has parameters unknown here: ${others.join(', ')}`)
+  }
+  return states
+}
+
+function matchUnits(plan: StepPlan, checkpoint: Checkpoint): UnitNumbers[] {
+  const saved = new Map(checkpoint.units.map((unit) => [unit.key, unit]))
+  const units = plan.units.map(({ key, graph }): UnitNumbers => {
+    const unit = saved.get(key)
+    if (unit === undefined) throw checkpointError(`the checkpoint has no metric unit ${show(key)}`)
+    // Values that an earlier transformation did not keep all start afresh, because they belong together.
+    const isKept = graph.state.every((name) => Object.hasOwn(unit.values ?? {}, name))
+    const values = graph.state.map((name) => (isKept ? unit.values![name]! : 0))
+    return { average: unit.average, steps: unit.steps, values }
+  })
+  if (saved.size !== units.length) throw checkpointError('the checkpoint has metric units unknown here')
+  return units
 }

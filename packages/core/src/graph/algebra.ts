@@ -1,4 +1,4 @@
-import { InducedMetricError, show } from '../errors.js'
+import { optionError, shapeError, show, unsupported } from '../errors.js'
 
 /**
  * The algebra a preconditioner or embedding is written in. Calling one of these functions computes nothing: it
@@ -67,7 +67,7 @@ export function isZero(x: Expr): boolean {
 function expr(x: Operand): Expr {
   if (typeof x === 'number') return literal(x)
   if (typeof x === 'object' && x !== null && 'op' in x) return x
-  throw new InducedMetricError('ERR_OPTION', `the algebra takes expressions and numbers, given ${show(x)}`)
+  throw optionError(`the algebra takes expressions and numbers, given ${show(x)}`)
 }
 
 function isConstant(x: Expr, value: number): boolean {
@@ -77,7 +77,7 @@ function isConstant(x: Expr, value: number): boolean {
 function jointShape(op: Op, a: Expr, b: Expr): Shape {
   if (a.shape === 'scalar') return b.shape
   if (b.shape === 'scalar' || a.shape === b.shape) return a.shape
-  throw new InducedMetricError('ERR_SHAPE', `${op}: shapes ${a.shape} and ${b.shape} do not agree`)
+  throw shapeError(`${op}: shapes ${a.shape} and ${b.shape} do not agree`)
 }
 
 function node(op: Op, inputs: readonly Expr[], shape: Shape): Expr {
@@ -101,8 +101,7 @@ function elementwise(op: ElementwiseOp, ...inputs: Expr[]): Expr {
 
 function scalarOnly(op: ScalarOp, ...inputs: Expr[]): Expr {
   for (const x of inputs) {
-    if (x.shape !== 'scalar')
-      throw new InducedMetricError('ERR_SHAPE', `${op} takes scalars, given ${x.shape}`)
+    if (x.shape !== 'scalar') throw shapeError(`${op} takes scalars, given ${x.shape}`)
   }
   return scalarNode(op, inputs)
 }
@@ -201,10 +200,7 @@ export function select(condition: Operand, a: Operand, b: Operand): Expr {
 export function sum(x: Operand): Expr {
   const y = expr(x)
   if (y.shape === 'scalar') {
-    throw new InducedMetricError(
-      'ERR_SHAPE',
-      'sum takes a tensor: a scalar may stand for any number of elements',
-    )
+    throw shapeError('sum takes a tensor: a scalar may stand for any number of elements')
   }
   if (y.op === 'mul' && y.inputs[0]!.shape === 'scalar') return mul(y.inputs[0]!, sum(y.inputs[1]!))
   return node('sum', [y], 'scalar')
@@ -222,8 +218,7 @@ export function ema(previous: Operand, x: Operand, beta: Operand): Expr {
 
 function extents(op: BarrierOp, x: Expr): [Extent, Extent] {
   if (x.shape === 'scalar' || x.shape === 'tensor') {
-    throw new InducedMetricError(
-      'ERR_SHAPE',
+    throw shapeError(
       `${op} takes a matrix, given a ${x.shape}: declare the preconditioner with \`matrix: true\``,
     )
   }
@@ -235,7 +230,7 @@ export function matmul(a: Operand, b: Operand): Expr {
   const [x, y] = [expr(a), expr(b)]
   const [p, q] = extents('matmul', x)
   const [q2, r] = extents('matmul', y)
-  if (q !== q2) throw new InducedMetricError('ERR_SHAPE', `matmul: inner extents ${q} and ${q2} do not agree`)
+  if (q !== q2) throw shapeError(`matmul: inner extents ${q} and ${q2} do not agree`)
   return node('matmul', [x, y], `${p},${r}`)
 }
 
@@ -280,6 +275,6 @@ export function evaluateScalar(op: Op, a: number, b: number, c: number): number 
     case 'select':
       return a > 0 ? b : c
     default:
-      throw new InducedMetricError('ERR_NOT_SUPPORTED', `${op} is not an operation on scalars`)
+      throw unsupported(`${op} is not an operation on scalars`)
   }
 }

@@ -7,21 +7,16 @@ export interface GraphNode {
   readonly shape: Shape
   readonly value?: number
   readonly name?: string
-  /**
-   * Whether the node hangs on a tensor or on one of the graph's late inputs. A scalar that does not is known before
-   * the step starts and is computed on the host, in double precision.
-   */
-  readonly late: boolean
 }
 
 /**
- * A recorded computation: nodes in evaluation order, equal subexpressions once, and the nodes that are its results.
- * Plain data: it can be serialised, hashed and lowered.
+ * A recorded computation: its nodes in evaluation order, equal subexpressions merged, and the nodes that are its results.
+ * It is plain data that can be serialised, hashed and lowered.
  */
 export interface Graph {
   readonly nodes: readonly GraphNode[]
   readonly outputs: Readonly<Record<string, number>>
-  /** Structural hash: equal for graphs that compute the same thing from inputs of the same names. */
+  /** Structural hash. Graphs that compute the same thing from inputs of the same names have equal hashes. */
   readonly hash: string
 }
 
@@ -29,12 +24,8 @@ export interface Graph {
  * Orders expressions into a graph, merging equal subexpressions.
  *
  * @param outputs the expressions to compute, by name
- * @param lateInputs names of scalar inputs that are known only during the step (the metric factor, on a device)
  */
-export function buildGraph(
-  outputs: Readonly<Record<string, Expr>>,
-  lateInputs: readonly string[] = [],
-): Graph {
+export function buildGraph(outputs: Readonly<Record<string, Expr>>): Graph {
   const nodes: GraphNode[] = []
   const byKey = new Map<string, number>()
   const byExpr = new Map<Expr, number>()
@@ -46,16 +37,11 @@ export function buildGraph(
     const key = `${x.op}|${x.shape}|${x.name ?? ''}|${x.op === 'constant' ? constantKey(x.value!) : ''}|${inputs.join()}`
     let index = byKey.get(key)
     if (index === undefined) {
-      const late =
-        x.shape !== 'scalar' ||
-        inputs.some((i) => nodes[i]!.late) ||
-        (x.op === 'input' && lateInputs.includes(x.name!))
       index = nodes.length
       nodes.push({
         op: x.op,
         inputs,
         shape: x.shape,
-        late,
         ...(x.value === undefined ? {} : { value: x.value }),
         ...(x.name === undefined ? {} : { name: x.name }),
       })

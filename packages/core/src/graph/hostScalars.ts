@@ -1,7 +1,6 @@
+import { optionError, type InducedMetricError } from '../errors.js'
 import { evaluateScalar, type Op } from './algebra.js'
-import { InducedMetricError } from '../errors.js'
 import { neededNodes, type Graph } from './graph.js'
-import type { Scalars } from '../step/plan.js'
 
 /** Evaluates outputs of a graph of scalars in double precision, on the host. */
 export type ScalarProgram = (inputs: Scalars) => Float64Array
@@ -108,8 +107,8 @@ const codeOf = {
 const ops = Object.keys(codeOf) as Op[]
 
 function missing(name: string): InducedMetricError {
-  return new InducedMetricError(
-    'ERR_OPTION',
-    `the graph reads a scalar ${name}, which the engine does not give`,
-  )
+  return optionError(`the graph reads a scalar ${name}, which the engine does not give`)
 }
+
+/** Named scalar inputs of a graph. */
+export type Scalars = Record<string, number>

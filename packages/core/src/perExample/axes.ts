@@ -1,9 +1,11 @@
 import { input, literal, type Expr } from '../graph/algebra.js'
 import { followedFloor, embeddingInput, identity, type Embedding } from '../transformation/embedding.js'
-import { elementType, type TypedArray } from '../engines/engine.js'
-import { InducedMetricError, isList, show } from '../errors.js'
+import { elementType, type TypedArray } from '../dtype.js'
+import { InducedMetricError, isList, optionError, shapeError, show, unsupported } from '../errors.js'
 import { buildGraph } from '../graph/graph.js'
-import { checkInteger, checkKeys, valueAt, type Scheduled } from '../transformation/hyperparameter.js'
+import { valueAt, type Scheduled } from '../transformation/hyperparameter.js'
+import { checkKeys } from '../validation/keys.js'
+import { checkInteger } from '../validation/range.js'
 import { compileScalars } from '../graph/hostScalars.js'
 
 /** PerExampleRows of a Jacobian: one array with all of it, row-major, or a block of columns for each parameter. */
@@ -39,8 +41,7 @@ const mostEquations = 512
 /** Throws ERR_OPTION when both rows and weights are too many. */
 export function checkSize(rows: number, weights: number): void {
   if (Math.min(rows, weights) <= mostEquations) return
-  throw new InducedMetricError(
-    'ERR_OPTION',
+  throw optionError(
     `perExample solves a system of one equation per row, or per weight where there are fewer, and takes at most ` +
       `${mostEquations}; given ${rows} rows and ${weights} weights: make the batch smaller, or use createOptimizer, whose ` +
       'metric has one axis for all examples',
@@ -72,27 +73,22 @@ export function createAxisReader(
       -readonly [K in 'residuals' | 'losses']?: ArrayLike<number>
     } & { examples?: number }
     if ((residuals === undefined) === (losses === undefined))
-      throw new InducedMetricError('ERR_OPTION', 'step takes either { residuals } or { losses }')
+      throw optionError('step takes either { residuals } or { losses }')
     if (residuals !== undefined) {
       if (given === undefined) return readResiduals(checkNumbers('residuals', residuals), examples)
-      throw new InducedMetricError(
-        'ERR_OPTION',
+      throw optionError(
         `residuals are embedded as they are: leave out the embedding ${given.name}, or give losses`,
       )
     }
     if (examples === undefined) return readLosses(checkNumbers('losses', losses!), step)
-    throw new InducedMetricError(
-      'ERR_OPTION',
-      'examples goes with residuals, of which an example may have several; it has one loss',
-    )
+    throw optionError('examples goes with residuals, of which an example may have several; it has one loss')
   }
 }
 
 function createLossReader(embedding: Embedding, onBadLoss: 'throw' | 'skip' | 'zero') {
   const { definition, hyperparameters } = embedding
   if (followedFloor(embedding) !== undefined) {
-    throw new InducedMetricError(
-      'ERR_NOT_SUPPORTED',
+    throw unsupported(
       `perExample: embedding: the floor of ${embedding.name} cannot follow losses, of which every example has its own; give a number`,
     )
   }
@@ -133,8 +129,7 @@ function createLossReader(embedding: Embedding, onBadLoss: 'throw' | 'skip' | 'z
 function readResiduals(residuals: ArrayLike<number>, examples = residuals.length): Axes {
   checkInteger('examples', examples, { min: 1 })
   if (residuals.length % examples !== 0) {
-    throw new InducedMetricError(
-      'ERR_SHAPE',
+    throw shapeError(
       `every example must have equally many residuals, given ${residuals.length} of ${examples} examples`,
     )
   }
@@ -171,10 +166,10 @@ function checkNumbers(name: string, value: ArrayLike<number>): ArrayLike<number>
     elementType(value) !== undefined ||
     (isList(value) && (value as readonly unknown[]).every((x) => typeof x === 'number'))
   if (!isNumbers) {
-    throw new InducedMetricError('ERR_OPTION', `${name} must be an array of numbers, given ${show(value)}`)
+    throw optionError(`${name} must be an array of numbers, given ${show(value)}`)
   }
   if (value.length > 0) return value
-  throw new InducedMetricError('ERR_SHAPE', `${name} must not be empty`)
+  throw shapeError(`${name} must not be empty`)
 }
 
 /** Where a parameter's columns of the rows are. */
@@ -213,17 +208,11 @@ export function readRows(
 function panelsOf(rows: PerExampleRows, sizes: readonly number[], count: number, width: number): Panel[] {
   const check = (what: string, array: unknown, length: number, shape: string): TypedArray => {
     if (elementType(array) === undefined) {
-      throw new InducedMetricError(
-        'ERR_SHAPE',
-        `${what} must be a Float32Array or Float64Array, given ${show(array)}`,
-      )
+      throw shapeError(`${what} must be a Float32Array or Float64Array, given ${show(array)}`)
     }
     const given = array as TypedArray
     if (given.length === length) return given
-    throw new InducedMetricError(
-      'ERR_SHAPE',
-      `${what} must have ${length} elements (${shape}), given ${given.length}`,
-    )
+    throw shapeError(`${what} must have ${length} elements (${shape}), given ${given.length}`)
   }
   if (!isList(rows)) {
     const array = check('rows', rows, count * width, `${count} rows × ${width} weights`)
@@ -235,8 +224,7 @@ function panelsOf(rows: PerExampleRows, sizes: readonly number[], count: number,
   }
   const blocks = rows as readonly TypedArray[]
   if (blocks.length !== sizes.length) {
-    throw new InducedMetricError(
-      'ERR_SHAPE',
+    throw shapeError(
       `rows must be one array, or a block for each of the ${sizes.length} parameters, given ${blocks.length} blocks`,
     )
   }

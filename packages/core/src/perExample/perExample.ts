@@ -1,14 +1,11 @@
-import type { Checkpoint } from '../checkpoint/bytes.js'
+import type { Checkpoint } from '../checkpoint/checkpoint.js'
 import type { Embedding } from '../transformation/embedding.js'
 import { InducedMetricError } from '../errors.js'
-import {
-  checkKeys,
-  checkNumber,
-  checkScheduled,
-  valueAt,
-  type Scheduled,
-} from '../transformation/hyperparameter.js'
-import { createOptimizer, type Parameter } from '../arrays/optimizer.js'
+import { checkScheduled, valueAt, type Scheduled } from '../transformation/hyperparameter.js'
+import { checkKeys } from '../validation/keys.js'
+import { checkNumber } from '../validation/range.js'
+import { createOptimizer } from '../arrays/optimizer.js'
+import type { Parameter } from '../arrays/types.js'
 import { checkChoice } from '../validation/options.js'
 import type { Preconditioner } from '../transformation/preconditioner.js'
 import { restoredReport, type StepReport } from '../step/report.js'

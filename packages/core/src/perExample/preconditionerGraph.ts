@@ -1,5 +1,5 @@
 import { input, mul, type Expr } from '../graph/algebra.js'
-import { InducedMetricError } from '../errors.js'
+import { unsupported, type InducedMetricError } from '../errors.js'
 import { buildGraph, type Graph, type GraphNode } from '../graph/graph.js'
 import { recordUpdate, type Preconditioner } from '../transformation/preconditioner.js'
 
@@ -20,7 +20,7 @@ export interface PreconditionerGraph extends Graph {
  * @throws ERR_NOT_SUPPORTED when the base takes matrices, or when neither is of that form, as with a sign
  */
 export function recordPreconditioner(base: Preconditioner): PreconditionerGraph {
-  if (base.definition.matrix) throw unsupported(base, 'it takes matrices, on which P is not diagonal')
+  if (base.definition.matrix) throw unsuitable(base, 'it takes matrices, on which P is not diagonal')
   const gradient = input('gradient', 'tensor')
   const { direction, dual, slots } = recordUpdate(base, gradient, input('parameter', 'tensor'), 'tensor', {
     tall: false,
@@ -35,14 +35,13 @@ export function recordPreconditioner(base: Preconditioner): PreconditionerGraph 
   const linear = forms[graph.outputs['direction']!]!
   const quadratic = forms[graph.outputs['dual']!]!
   const isPlain = linear.degree === 1
-  if (!isPlain && quadratic.degree !== 2) throw unsupported(base, 'its dual is not g · P g with a diagonal P')
+  if (!isPlain && quadratic.degree !== 2) throw unsuitable(base, 'its dual is not g · P g with a diagonal P')
   const diagonal = isPlain ? linear.atOne : quadratic.atOne
   return { ...buildGraph({ direction, diagonal }), isPlain }
 }
 
-function unsupported({ name }: Preconditioner, reason: string): InducedMetricError {
-  return new InducedMetricError(
-    'ERR_NOT_SUPPORTED',
+function unsuitable({ name }: Preconditioner, reason: string): InducedMetricError {
+  return unsupported(
     `perExample cannot take ${name} as its base: ${reason}; sgd, heavyBall, adam, rmsprop and adagrad can be taken`,
   )
 }

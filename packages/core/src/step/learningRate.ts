@@ -1,7 +1,9 @@
-import { checkNumber, valueAt, type Scheduled } from '../transformation/hyperparameter.js'
+import { valueAt, type Scheduled } from '../transformation/hyperparameter.js'
+import { checkNumber } from '../validation/range.js'
 import type { StepPlan } from './plan.js'
 import { isSchedule, peakOf } from '../transformation/schedules.js'
-import { optionRanges, type GroupSettings, type Transformation } from '../transformation/transformation.js'
+import { optionRanges } from '../transformation/transformation.js'
+import type { GroupSettings, Transformation } from '../transformation/types.js'
 
 /**
  * Throws ERR_OPTION unless a learning rate that is set while training runs is a finite number ≥ 0.

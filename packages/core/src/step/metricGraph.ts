@@ -19,8 +19,9 @@ import { followedFloor, embeddingInput, recordEmbedding } from '../transformatio
 import { buildGraph, type Graph } from '../graph/graph.js'
 import type { Preconditioner } from '../transformation/preconditioner.js'
 import type { Reduction } from './stepGraph.js'
-import { recordScalarAverage } from './scalarAverage.js'
-import type { GroupSettings } from '../transformation/transformation.js'
+import { recordBaseAverage } from './baseAverage.js'
+import type { Recorder } from './recordings.js'
+import type { GroupSettings } from '../transformation/types.js'
 
 /** Values of the `status` output of a metric graph. */
 export const stepStatus = { ok: 0, nonFinite: 1, badLoss: 2 } as const
@@ -129,6 +130,7 @@ function averagedModel(
   bases: readonly Preconditioner[],
   loss: Expr,
   averages: LossAverages,
+  record: Recorder,
 ): { value: Expr; states: Readonly<Record<string, Expr>>; changes: readonly MetricChange[] } {
   const changes: MetricChange[] = []
   const states: Record<string, Expr> = {}
@@ -136,7 +138,7 @@ function averagedModel(
   bases.forEach((base, index) => {
     // The average of the losses themselves is that of the first base.
     const present = index === 0 ? loss : literal(0)
-    const average = recordScalarAverage(base, index, present, () => averages.count())
+    const average = recordBaseAverage(base, index, present, () => averages.count(), record)
     for (const { name, slot, next } of average.states) {
       states[name] = next
       changes.push({ state: name, slot, base: index })
@@ -177,15 +179,18 @@ function withStartAxis(
  * @param bases those of the parameters that are summed over, where the model is averaged
  * @throws ERR_NOT_SUPPORTED when the model is to be averaged and a base does not say how
  */
-export function recordMetric(settings: GroupSettings, bases: readonly Preconditioner[]): MetricGraph {
+export function recordMetric(
+  settings: GroupSettings,
+  bases: readonly Preconditioner[],
+  record: Recorder,
+): MetricGraph {
   const given = input('dualNorm', 'scalar')
   const average = input('average', 'scalar')
   const dual: MetricSum = { input: 'dualNorm', output: 'dual' }
-  const late = ['dualNorm', 'average', 'loss']
 
   if (isPlainBase(settings)) {
     const status = select(finite(given), stepStatus.ok, stepStatus.nonFinite)
-    const graph = buildGraph({ average, metric: literal(0), scale: literal(1), status }, ['dualNorm'])
+    const graph = buildGraph({ average, metric: literal(0), scale: literal(1), status })
     return { ...graph, metric: false, needsLoss: false, sums: [dual], state: [], changes: [] }
   }
 
@@ -212,7 +217,7 @@ export function recordMetric(settings: GroupSettings, bases: readonly Preconditi
     sums.push(fall)
     metric = mul(xi, max(input('fall', 'scalar'), 0))
     const isRead = readsLoss(settings)
-    const model = averagedModel(bases, loss, isRead ? averages : createLossAverages(loss))
+    const model = averagedModel(bases, loss, isRead ? averages : createLossAverages(loss), record)
     // An embedding that never looks at the loss has no use for a model of it.
     if (isRead) {
       level = model.value
@@ -243,11 +248,7 @@ export function recordMetric(settings: GroupSettings, bases: readonly Preconditi
   const outputs: Record<string, Expr> = { average: nextAverage, metric, scale, status }
   for (const [name, next] of Object.entries(states)) outputs[`state.${name}`] = next
   const names = Object.keys(states)
-  const graph = buildGraph(outputs, [
-    ...late,
-    ...sums.map((sum) => sum.input),
-    ...names.map((name) => `state.${name}`),
-  ])
+  const graph = buildGraph(outputs)
   return {
     ...graph,
     metric: true,
@@ -276,13 +277,10 @@ function reads(name: string, roots: readonly Expr[]): boolean {
 }
 
 /** The factor that takes a gradient of squared norm `normSquared` to norm `clipNorm`, NaN where that is not finite. */
-export const clipGraph: Graph = buildGraph(
-  {
-    clip: select(
-      finite(input('normSquared', 'scalar')),
-      min(1, div(input('clipNorm', 'scalar'), sqrt(input('normSquared', 'scalar')))),
-      NaN,
-    ),
-  },
-  ['normSquared'],
-)
+export const clipGraph: Graph = buildGraph({
+  clip: select(
+    finite(input('normSquared', 'scalar')),
+    min(1, div(input('clipNorm', 'scalar'), sqrt(input('normSquared', 'scalar')))),
+    NaN,
+  ),
+})

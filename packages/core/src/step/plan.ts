@@ -1,19 +1,13 @@
-import { InducedMetricError, show } from '../errors.js'
+import { optionError, shapeError, show } from '../errors.js'
 import { hashText } from '../graph/graph.js'
-import {
-  checkKeys,
-  checkRows,
-  followedBound,
-  isFollowing,
-  valueAt,
-  type HyperparameterSpecs,
-  type HyperparameterValues,
-  type Range,
-  type Scheduled,
-} from '../transformation/hyperparameter.js'
-import { embeddingInput } from '../transformation/embedding.js'
+import { sizeOf } from '../shape.js'
+import { checkRows } from '../transformation/hyperparameter.js'
+import { rowsFor, type Preconditioner } from '../transformation/preconditioner.js'
+import { checkNamesInOptions, type RestOfModel } from '../transformation/namesInOptions.js'
+import { checkTransformation } from '../transformation/transformation.js'
+import type { GroupSettings, ParameterInfo, Transformation } from '../transformation/types.js'
 import { isPlainBase, recordMetric, type MetricGraph } from './metricGraph.js'
-import { hyperparameterInput, rowsFor, type Preconditioner } from '../transformation/preconditioner.js'
+import { createRecorder, type Recorder } from './recordings.js'
 import {
   changeOutput,
   recordStep,
@@ -22,19 +16,6 @@ import {
   type StepForm,
   type StepGraph,
 } from './stepGraph.js'
-import { modelInput } from './scalarAverage.js'
-import { isTied, perRateOf, tiedTo } from '../transformation/tiedXi.js'
-import { checkRoster, type Company } from '../transformation/roster.js'
-import {
-  checkTransformation,
-  optionRanges,
-  type GroupSettings,
-  type ParameterInfo,
-  type Transformation,
-} from '../transformation/transformation.js'
-
-/** Named scalar inputs of a graph. */
-export type Scalars = Record<string, number>
 
 /** Where a parameter stands in a step. */
 export interface PlannedParameter extends ParameterInfo {
@@ -117,7 +98,7 @@ export interface StepPlan {
  * Records a transformation for a set of parameters. This is the door for adapters whose framework has tensors of its
  * own; where gradients come as typed arrays, `createOptimizer` does it all.
  *
- * @param company what there is beside these parameters, where an optimiser does not have all of them in every step
+ * @param rest the model's other parameters, where an optimiser does not have all of them in every step
  * @throws ERR_OPTION when two parameters have one name, no parameter is in a group that has options, or `decayMask` lists a
  *   name that none has
  * @throws ERR_SHAPE when a shape is no array of whole numbers ≥ 0
@@ -126,11 +107,12 @@ export interface StepPlan {
 export function planStep(
   transformation: Transformation,
   parameters: readonly ParameterInfo[],
-  company: Company = {},
+  rest: RestOfModel = {},
 ): StepPlan {
   checkTransformation(transformation)
   checkParameters(parameters)
-  checkRoster(transformation, parameters, company)
+  checkNamesInOptions(transformation, parameters, rest)
+  const record = createRecorder()
   const profiles: Profile[] = []
   const graphs = new Map<string, StepGraph>()
 
@@ -161,7 +143,7 @@ export function planStep(
       averages: settings.averageWeights !== undefined,
     }
     const formKey = [profile, form.matrix, form.rows, form.decays].join()
-    const graph = graphs.get(formKey) ?? recordStep(form)
+    const graph = graphs.get(formKey) ?? recordStep(form, record)
     graphs.set(formKey, graph)
 
     const key = unitKey(transformation, parameter)
@@ -187,7 +169,7 @@ export function planStep(
     const contributors = metricScope === 'global' ? everything : unit.contributors
     const size = contributors.reduce((total, index) => total + planned[index]!.size, 0)
     const baseOf = (index: number): Preconditioner => profiles[planned[index]!.profile]!.base
-    return { ...unit, contributors, size, ...recordUnit(unit.settings, contributors, baseOf) }
+    return { ...unit, contributors, size, ...recordUnit(unit.settings, contributors, baseOf, record) }
   })
   return {
     transformation,
@@ -198,7 +180,7 @@ export function planStep(
     changes: [...new Set(planned.flatMap(({ graph }) => graph.averaging.map(changeOutput)))],
     clips: clips.map(({ clipNorm, members }) => ({ clipNorm, members })),
     needsLoss: finished.some((unit) => unit.graph.needsLoss),
-    hash: structuralHash(transformation, planned, profiles),
+    hash: structuralHash(transformation, planned, profiles, record),
   }
 }
 
@@ -207,9 +189,10 @@ function recordUnit(
   settings: GroupSettings,
   contributors: readonly number[],
   baseOf: (index: number) => Preconditioner,
+  record: Recorder,
 ): Pick<MetricUnit, 'graph' | 'sums' | 'changes' | 'bases'> {
   const bases = settings.averagedModel ? [...new Set(contributors.map(baseOf))] : []
-  const graph = recordMetric(settings, bases)
+  const graph = recordMetric(settings, bases, record)
   const sums = graph.sums.map(({ input, output }) => ({ input, output, members: contributors }))
   const changes = graph.changes.map(({ state, slot, base }) => ({
     state: graph.state.indexOf(state),
@@ -217,32 +200,6 @@ function recordUnit(
     members: contributors.filter((index) => baseOf(index) === bases[base]),
   }))
   return { graph, sums, changes, bases }
-}
-
-/** The number of scalars in a tensor of this shape. */
-export function sizeOf(shape: readonly number[]): number {
-  return shape.reduce((size, extent) => size * extent, 1)
-}
-
-/**
- * The loss among the options of a step, or null.
- *
- * @throws ERR_OPTION when the options are others; ERR_LOSS_REQUIRED when an embedding reads the loss and there is none
- */
-export function checkLoss(plan: StepPlan, options: { readonly loss?: number }): number | null {
-  checkKeys('step', options, ['loss'])
-  const { loss } = options
-  if (loss !== undefined && typeof loss !== 'number') {
-    throw new InducedMetricError('ERR_OPTION', `loss must be a number, given ${show(loss)}`)
-  }
-  if (loss === undefined && plan.needsLoss) {
-    const { embedding } = plan.units.find(({ graph }) => graph.needsLoss)!.settings
-    throw new InducedMetricError(
-      'ERR_LOSS_REQUIRED',
-      `the embedding ${embedding.name} reads the loss: pass it, as in step(gradients, { loss })`,
-    )
-  }
-  return loss ?? null
 }
 
 function settingsOf(transformation: Transformation, parameter: ParameterInfo): GroupSettings {
@@ -287,6 +244,7 @@ function structuralHash(
   transformation: Transformation,
   parameters: readonly PlannedParameter[],
   profiles: readonly Profile[],
+  record: Recorder,
 ): string {
   const hashes = new Map<string, string>()
   for (const { profile, shape } of parameters) {
@@ -294,7 +252,7 @@ function structuralHash(
     const matrix = matrixForm(base, shape)
     const key = `${profile},${matrix}`
     if (hashes.has(key)) continue
-    hashes.set(key, structuralHashOf(base, matrix))
+    hashes.set(key, structuralHashOf(base, matrix, record))
   }
   // Sorted, as a checkpoint goes by names: parameters in another order are the same state.
   return hashText([transformation.metricScope, ...[...new Set(hashes.values())].sort()].join())
@@ -304,138 +262,24 @@ function checkParameters(parameters: readonly ParameterInfo[]): void {
   const names = new Set<string>()
   for (const parameter of parameters as readonly (ParameterInfo | null | undefined)[]) {
     if (typeof parameter !== 'object' || parameter === null) {
-      throw new InducedMetricError(
-        'ERR_OPTION',
-        `a parameter must be { name, shape, data, group? }, given ${show(parameter)}`,
-      )
+      throw optionError(`a parameter must be { name, shape, data, group? }, given ${show(parameter)}`)
     }
     const { name, shape, group, rowsAre } = parameter
     if (typeof name !== 'string') {
-      throw new InducedMetricError('ERR_OPTION', `a parameter's name must be a string, given ${show(name)}`)
+      throw optionError(`a parameter's name must be a string, given ${show(name)}`)
     }
     if (names.has(name)) {
-      throw new InducedMetricError(
-        'ERR_OPTION',
-        `two parameters are named ${show(name)}: names must be unique`,
-      )
+      throw optionError(`two parameters are named ${show(name)}: names must be unique`)
     }
     if (!Array.isArray(shape) || !shape.every((extent) => Number.isInteger(extent) && extent >= 0)) {
-      throw new InducedMetricError(
-        'ERR_SHAPE',
+      throw shapeError(
         `parameter ${show(name)}: shape must be an array of whole numbers ≥ 0 ([] for a scalar), given ${show(shape)}`,
       )
     }
     if (group !== undefined && typeof group !== 'string') {
-      throw new InducedMetricError(
-        'ERR_OPTION',
-        `parameter ${show(name)}: group must be a string, given ${show(group)}`,
-      )
+      throw optionError(`parameter ${show(name)}: group must be a string, given ${show(group)}`)
     }
     if (rowsAre !== undefined) checkRows(`parameter ${show(name)}: rowsAre`, rowsAre, false)
     names.add(name)
   }
-}
-
-/** A number that a graph reads: what it is called there and in errors, and its value, which may hang on the step. */
-export interface ScalarEntry {
-  readonly input: string
-  readonly label: string
-  readonly value: Scheduled
-  readonly range: Range
-}
-
-/** The numbers of a group with one base. */
-export function profileEntries({ base, settings }: Profile): ScalarEntry[] {
-  const { learningRate, weightDecay, averageWeights } = settings
-  return [
-    entry('learningRate', learningRate, optionRanges.learningRate),
-    entry('weightDecay', weightDecay, optionRanges.weightDecay),
-    ...(averageWeights === undefined
-      ? []
-      : [entry('averageWeights', averageWeights, optionRanges.averageWeights)]),
-    ...declaredEntries(
-      base.name,
-      base.definition.hyperparameters ?? {},
-      base.hyperparameters,
-      hyperparameterInput,
-    ),
-  ]
-}
-
-/** The numbers of a metric unit. */
-export function unitEntries({ settings, size, bases }: MetricUnit): ScalarEntry[] {
-  const { embedding, xi, beta, startAxis } = settings
-  const rate = settings.tiedRate ?? settings.learningRate
-  const specs = embedding.definition.hyperparameters ?? {}
-  const value = xi === 'auto' ? 1 / Math.max(size, 1) : isTied(xi) ? tiedTo(rate, perRateOf(xi)) : xi
-  return [
-    entry('xi', value, optionRanges.xi),
-    entry('beta', beta, optionRanges.beta),
-    ...declaredEntries(embedding.name, specs, embedding.hyperparameters, embeddingInput),
-    ...(startAxis === undefined ? [] : startAxisEntries(startAxis, rate)),
-    ...bases.flatMap(({ name, definition, hyperparameters }, model) =>
-      declaredEntries(name, definition.hyperparameters ?? {}, hyperparameters, (key) =>
-        modelInput(model, key),
-      ),
-    ),
-  ]
-}
-
-function startAxisEntries(
-  { weight, power, steps }: NonNullable<GroupSettings['startAxis']>,
-  learningRate: Scheduled,
-): ScalarEntry[] {
-  const named = (name: string, value: Scheduled, range: Range): ScalarEntry => ({
-    input: `startAxis.${name}`,
-    label: name === 'rate' ? 'learningRate' : `startAxis.${name}`,
-    value,
-    range,
-  })
-  const { startWeight, startPower, startSteps } = optionRanges
-  return [
-    named('rate', tiedTo(learningRate, 1), optionRanges.learningRate),
-    named('weight', weight, startWeight),
-    ...(steps === undefined ? [] : [named('power', power, startPower), named('steps', steps, startSteps)]),
-  ]
-}
-
-function entry(name: string, value: Scheduled, range: Range): ScalarEntry {
-  return { input: name, label: name, value, range }
-}
-
-function declaredEntries(
-  owner: string,
-  specs: HyperparameterSpecs,
-  values: HyperparameterValues,
-  inputName: (name: string) => string,
-): ScalarEntry[] {
-  return Object.entries(specs).flatMap(([key, spec]) => {
-    if (spec.kind !== 'number') return []
-    const given = values[key]
-    const value = isFollowing(given) ? followedBound(given) : (given as Scheduled)
-    return [{ input: inputName(key), label: `${owner}.${key}`, value, range: spec }]
-  })
-}
-
-/** Writes numbers at a step into `scalars`. Throws ERR_OPTION when a schedule goes wrong. */
-export function writeScalars(scalars: Scalars, entries: readonly ScalarEntry[], step: number): Scalars {
-  for (const { input, label, value, range } of entries) scalars[input] = valueAt(label, value, range, step)
-  return scalars
-}
-
-/** Writes a profile's numbers at a step into `scalars`. Throws ERR_OPTION when a schedule goes wrong. */
-export function profileScalars(scalars: Scalars, profile: Profile, step: number): Scalars {
-  return writeScalars(scalars, profileEntries(profile), step)
-}
-
-/** Writes a unit's numbers at a step into `scalars`. Throws ERR_OPTION when a schedule goes wrong. */
-export function unitScalars(scalars: Scalars, unit: MetricUnit, step: number): Scalars {
-  return writeScalars(scalars, unitEntries(unit), step)
-}
-
-/** Writes the extents of a matrix into `scalars`; other shapes have none that a graph would read. */
-export function shapeScalars(scalars: Scalars, shape: readonly number[]): Scalars {
-  scalars['rows'] = shape[0] ?? 1
-  scalars['columns'] = shape[1] ?? 1
-  return scalars
 }

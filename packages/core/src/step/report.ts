@@ -1,7 +1,7 @@
 import { InducedMetricError } from '../errors.js'
 import type { MetricUnit } from './plan.js'
 import { stepStatus } from './metricGraph.js'
-import type { Transformation } from '../transformation/transformation.js'
+import type { Transformation } from '../transformation/types.js'
 
 /** What a step did under one metric unit. */
 export interface UnitReport {
@@ -62,19 +62,32 @@ export interface UnitResult {
   readonly xi: number
 }
 
-/** The result of a unit that had no gradient. */
-export const idle = { scale: 0, dualNorm: NaN, metric: NaN, xi: NaN } as const
+/** The outcome of a step; valid until the next one. */
+export interface StepOutcome {
+  readonly skipped: boolean
+  /** The learning rate of the first profile. */
+  readonly learningRate: number
+  readonly units: readonly UnitResult[]
+}
+
+/** The result of a unit without a gradient. */
+export function noResult(unit: MetricUnit): UnitResult {
+  return { unit, scale: 0, dualNorm: NaN, metric: NaN, xi: NaN }
+}
 
 /** Puts a report together; the first unit that computed anything speaks for all. */
 export function composeReport(
-  given: Omit<StepReport, keyof UnitReport | 'units'> & { readonly units: readonly UnitResult[] },
+  given: Omit<StepReport, keyof UnitReport | 'units' | 'loss'> & {
+    readonly loss: number | undefined
+    readonly units: readonly UnitResult[]
+  },
 ): StepReport {
   const { step, loss, skipped, skippedSteps, learningRate, units } = given
   const speaker = units.find(({ xi }) => !Number.isNaN(xi))
   // Written out, as this is done at every step and copies by spread leave much to collect.
   const report: StepReport = {
     step,
-    loss,
+    loss: loss ?? null,
     skipped,
     skippedSteps,
     learningRate,
@@ -101,7 +114,7 @@ function dualNormOf({ unit, dualNorm }: UnitResult): number {
 }
 
 /** What an embedding could not do. */
-function complaint({ graph }: MetricUnit, loss: number | null): string {
+function complaint({ graph }: MetricUnit, loss: number | undefined): string {
   return graph.needsLoss ? `cannot take the loss ${loss}` : 'gives a factor that is negative or not finite'
 }
 
@@ -114,7 +127,7 @@ export function refusal(
   transformation: Transformation,
   unit: MetricUnit,
   status: number,
-  given: { readonly dualNorm: number; readonly loss: number | null },
+  given: { readonly dualNorm: number; readonly loss: number | undefined },
 ): InducedMetricError | undefined {
   const { embedding, onBadLoss } = unit.settings
   if (status === stepStatus.nonFinite) {

@@ -13,23 +13,17 @@ import {
   type Expr,
   type Shape,
 } from '../graph/algebra.js'
-import { InducedMetricError } from '../errors.js'
+import { optionError } from '../errors.js'
 import { buildGraph, type Graph } from '../graph/graph.js'
-import type { MatrixRows } from '../transformation/hyperparameter.js'
-import { recordUpdate, type Preconditioner, type RecordedUpdate } from '../transformation/preconditioner.js'
+import type { Preconditioner, RecordedUpdate } from '../transformation/preconditioner.js'
+import { plainForm, type BaseForm, type Recorder } from './recordings.js'
 
-/** What decides the form of a parameter's graphs. Parameters that agree in it share them. */
-export interface StepForm {
-  readonly base: Preconditioner
-  /** `tall` (more rows than columns) or `wide` for a base that takes matrices, else `any`. */
-  readonly matrix: 'any' | 'tall' | 'wide'
-  /** What the rows of a matrix are to its base. */
-  readonly rows: MatrixRows
+/** Everything that a parameter's graph depends on. Parameters of equal form share it. */
+export interface StepForm extends BaseForm {
   /** Whether the factor ρ enters at all. */
   readonly metric: boolean
   /** Whether the parameter is decayed, and with what its decay is scaled. */
   readonly decays: 'no' | 'rate' | 'step'
-  readonly clips: boolean
   /** Whether an averaged model of the loss needs sums of this parameter. */
   readonly model: boolean
   /** Whether a polynomial average of the parameter is kept. */
@@ -66,24 +60,6 @@ export function changeOutput(slot: string): string {
   return `change.${slot}`
 }
 
-const late = ['scale', 'clip']
-
-/** The base's update of a parameter, on a gradient that is clipped first. */
-function recordBase(form: StepForm) {
-  const shape: Shape = form.matrix === 'any' ? 'tensor' : 'rows,columns'
-  const raw = input('gradient', shape)
-  const gradient = form.clips ? mul(input('clip', 'scalar'), raw) : raw
-  const parameter = input('parameter', shape)
-  const matrix = { tall: form.matrix === 'tall', rows: form.rows }
-  return {
-    shape,
-    raw,
-    gradient,
-    parameter,
-    update: recordUpdate(form.base, gradient, parameter, shape, matrix),
-  }
-}
-
 /**
  * A parameter's part of s. A base that says nothing of it has s = ⟨x̂, d⟩·⟨g, g⟩/⟨x̂, x̂⟩: the base's dual norm of x̂, made
  * homogeneous of degree two in the gradient of this step. For a linear P and x̂ ∥ g it is gᵀPg.
@@ -104,8 +80,8 @@ function scaledDot(a: Expr, b: Expr): Expr {
 }
 
 /** Records the base's update inside the induced-metric step (arXiv:2509.03594). */
-export function recordStep(form: StepForm): StepGraph {
-  const { shape, raw, gradient, parameter, update } = recordBase(form)
+export function recordStep(form: StepForm, record: Recorder): StepGraph {
+  const { shape, raw, gradient, parameter, update } = record(form)
 
   // Δθ = −lr·ρ·P m̂ − lr·wd·θ: the decay is decoupled, on the old θ. Where lr is a mere cap it is scaled by ρ, too.
   const learningRate = input('learningRate', 'scalar')
@@ -135,16 +111,15 @@ export function recordStep(form: StepForm): StepGraph {
   }
   const slots: Record<string, { initial: Expr; next: Expr }> = { ...update.slots }
   if (form.averages && averagedSlot in slots) {
-    throw new InducedMetricError(
-      'ERR_OPTION',
+    throw optionError(
       `${form.base.name}: averageWeights keeps a slot named ${averagedSlot}, and so does the base; rename that`,
     )
   }
   if (form.averages) slots[averagedSlot] = { initial: literal(0), next: averagedParameter(next, shape) }
   Object.assign(outputs, slotOutputs(slots))
   // The hash leaves out `update`, which only says the same once more.
-  const { hash } = buildGraph(outputs, late)
-  const graph = buildGraph({ ...outputs, update: change }, late)
+  const { hash } = buildGraph(outputs)
+  const graph = buildGraph({ ...outputs, update: change })
   return { ...graph, hash, slots: Object.keys(slots), reductions, averaging }
 }
 
@@ -174,26 +149,16 @@ function averagedParameter(next: Expr, shape: Shape): Expr {
 }
 
 /**
- * Structural hash of a base: what it keeps and how it steps. Checkpoints carry it. It is that of the graph as it was first
- * recorded, whatever has since become of the dual norm, the layout of matrices and the options around the base.
+ * Structural hash of a base: of its slots and its steps. Checkpoints carry it. It is the hash of the graph in its first
+ * version, and ignores later additions: other dual norms, layouts of matrices and the options around the base.
  */
-export function structuralHashOf(base: Preconditioner, matrix: StepForm['matrix']): string {
-  const form: StepForm = {
-    base,
-    matrix,
-    rows: 'outputs',
-    metric: true,
-    decays: 'no',
-    clips: false,
-    model: false,
-    averages: false,
-  }
-  const { gradient, parameter, update } = recordBase(form)
+export function structuralHashOf(base: Preconditioner, matrix: BaseForm['matrix'], record: Recorder): string {
+  const { gradient, parameter, update } = record(plainForm(base, matrix))
   const dual = update.dual ? sum(update.dual) : dot(gradient, update.direction)
   const rate = mul(input('learningRate', 'scalar'), input('scale', 'scalar'))
   const next = sub(parameter, mul(rate, update.direction))
   const outputs = { dual: withInnerSums(dual, update), parameter: next, ...slotOutputs(update.slots) }
-  return buildGraph(outputs, late).hash
+  return buildGraph(outputs).hash
 }
 
 function slotOutputs(slots: RecordedUpdate['slots']): Record<string, Expr> {

@@ -1,4 +1,4 @@
-import { InducedMetricError } from '../errors.js'
+import { optionError } from '../errors.js'
 
 /**
  * Runs a function with other values in place, and puts the old ones back when it has returned or its promise is settled.
@@ -25,8 +25,7 @@ export function withValues<R>(exchange: () => void, use: () => R, restore: () =>
 /** Throws ERR_OPTION while parameters hold their averages. */
 export function checkOwnValues(what: string, isAveraged: boolean): void {
   if (!isAveraged) return
-  throw new InducedMetricError(
-    'ERR_OPTION',
+  throw optionError(
     `${what} was called within withAveragedWeights, while the parameters hold their averages: wait until it has returned`,
   )
 }

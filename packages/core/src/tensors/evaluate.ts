@@ -1,8 +1,7 @@
 import type { Op } from '../graph/algebra.js'
-import type { TypedArray } from '../engines/engine.js'
+import { arrayOf, type TypedArray } from '../dtype.js'
 import { neededNodes, type Graph } from '../graph/graph.js'
-import type { Scalars } from '../step/plan.js'
-import { compileScalarNodes } from '../graph/hostScalars.js'
+import { compileScalarNodes, type Scalars } from '../graph/hostScalars.js'
 
 /**
  * Every operation of a graph but its leaves, as a function of a framework's tensors: a table that lacks one does not
@@ -51,10 +50,6 @@ export function createScalarTensors<T>(backend: TensorBackend<T>): ScalarTensors
       made.clear()
     },
   }
-}
-
-export function arrayOf(dtype: 'float32' | 'float64', length: number): TypedArray {
-  return dtype === 'float64' ? new Float64Array(length) : new Float32Array(length)
 }
 
 /** Evaluates outputs of a graph; see {@link prepareEvaluation}. */

@@ -1,11 +1,11 @@
-import type { Checkpoint } from '../checkpoint/bytes.js'
+import type { Checkpoint } from '../checkpoint/checkpoint.js'
 import { InducedMetricError, isList, show } from '../errors.js'
 import { learningRateAt } from '../step/learningRate.js'
 import type { TensorBackend } from './evaluate.js'
 import { planStep } from '../step/plan.js'
 import { initialReport, restoredReport, type StepReport } from '../step/report.js'
 import { checkShape, createPlannedStep, unpackNumbers } from './step.js'
-import type { ParameterInfo, Transformation } from '../transformation/transformation.js'
+import type { ParameterInfo, Transformation } from '../transformation/types.js'
 import { checkOwnValues, withValues } from '../step/withValues.js'
 
 /** A parameter whose values are a tensor of the framework's. */

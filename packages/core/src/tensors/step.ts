@@ -1,28 +1,21 @@
-import type { Checkpoint, ParameterState } from '../checkpoint/bytes.js'
-import type { Passes } from '../engines/engine.js'
-import { InducedMetricError, isList, show } from '../errors.js'
-import {
-  arrayOf,
-  createScalarTensors,
-  prepareEvaluation,
-  type Evaluation,
-  type TensorBackend,
-} from './evaluate.js'
+import type { Checkpoint } from '../checkpoint/checkpoint.js'
+import type { Passes } from '../step/passes.js'
+import { InducedMetricError, show } from '../errors.js'
+import { createScalarTensors, prepareEvaluation, type Evaluation, type TensorBackend } from './evaluate.js'
+import { arrayOf } from '../dtype.js'
 import { checkLearningRate, learningRateAt, withLearningRate } from '../step/learningRate.js'
-import { initialSlots } from '../arrays/optimizer.js'
-import { checkLoss, planStep, sizeOf, type Scalars, type StepPlan } from '../step/plan.js'
+import { initialSlots } from '../step/initialSlots.js'
+import { checkGradientCount, checkLoss } from '../step/checks.js'
+import { planStep, type StepPlan } from '../step/plan.js'
+import { sizeOf } from '../shape.js'
+import type { Scalars } from '../graph/hostScalars.js'
 import { averagedSlot, changeOutput, type StepGraph } from '../step/stepGraph.js'
 import { composeReport, type StepReport } from '../step/report.js'
-import { matchCheckpoint, saveUnit } from '../checkpoint/match.js'
-import type { Company } from '../transformation/roster.js'
-import {
-  createStepper,
-  initialState,
-  type ScalarState,
-  type Stepper,
-  type UnitNumbers,
-} from '../step/stepper.js'
-import type { ParameterInfo, Transformation } from '../transformation/transformation.js'
+import { matchCheckpoint, saveState } from '../checkpoint/match.js'
+import type { RestOfModel } from '../transformation/namesInOptions.js'
+import { initialState, type ScalarState, type UnitNumbers } from '../step/scalarState.js'
+import { createStepper, type Stepper } from '../step/stepper.js'
+import type { ParameterInfo, Transformation } from '../transformation/types.js'
 
 /** What steps over tensors carry from one to the next. */
 export interface TensorState<T> {
@@ -101,7 +94,7 @@ export interface TensorInfo extends ParameterInfo {
  * @param parameters names, shapes and element types
  * @param backend the framework's operations
  * @param output what a step gives of each parameter: its new value (`parameter`), or Δθ, to be added to it (`update`)
- * @param company what there is beside these parameters, where options may name more
+ * @param rest the model's other parameters, where options may name those too
  * @throws ERR_OPTION for an invalid option or a name used twice
  */
 export function createTensorStep<T extends object>(
@@ -109,10 +102,10 @@ export function createTensorStep<T extends object>(
   parameters: readonly TensorInfo[],
   backend: TensorBackend<T>,
   output: 'parameter' | 'update',
-  company?: Company,
+  rest?: RestOfModel,
 ): TensorStep<T> {
   const dtypes = parameters.map(({ dtype }) => dtype)
-  return createPlannedStep(planStep(transformation, parameters, company), dtypes, backend, output)
+  return createPlannedStep(planStep(transformation, parameters, rest), dtypes, backend, output)
 }
 
 /** The same for a plan, and the element types of its parameters. */
@@ -184,37 +177,21 @@ export function createPlannedStep<T extends object>(
     },
     save(state) {
       checkState(plan, state, backend)
-      const { step, skippedSteps, learningRate, steps, units } = unpackNumbers(plan, state)
-      return {
-        format: 'induced-metric-checkpoint',
-        version: 1,
-        hash: plan.hash,
-        step,
-        skippedSteps,
-        ...(learningRate !== undefined && { learningRate }),
-        units: plan.units.map((unit, i) => saveUnit(unit, units[i]!)),
-        parameters: plan.parameters.map(({ name, shape, size }, index): ParameterState => {
-          const dtype = dtypes[index]!
-          const copy = (tensor: T) => {
-            const array = arrayOf(dtype, size)
-            array.set(backend.read(tensor))
-            return array
-          }
-          return {
-            name,
-            shape: [...shape],
-            dtype,
-            steps: steps[index]!,
-            slots: mapValues(state.slots[index]!, copy),
-          }
-        }),
-      }
+      return saveState(plan, unpackNumbers(plan, state), (index) => {
+        const dtype = dtypes[index]!
+        const copy = (tensor: T) => {
+          const array = arrayOf(dtype, plan.parameters[index]!.size)
+          array.set(backend.read(tensor))
+          return array
+        }
+        return { dtype, slots: mapValues(state.slots[index]!, copy) }
+      })
     },
     load(given) {
-      const { checkpoint, states, averages } = matchCheckpoint(plan, given, (index) => dtypes[index]!)
+      const { checkpoint, states, units } = matchCheckpoint(plan, given, (index) => dtypes[index]!)
       const steps = states.map((saved) => saved.steps)
       return {
-        numbers: packNumbers({ ...checkpoint, steps, units: [...averages] }),
+        numbers: packNumbers({ ...checkpoint, steps, units: [...units] }),
         slots: states.map((saved) => mapValues(saved.slots, (data) => backend.from(data, saved.shape))),
       }
     },
@@ -431,13 +408,7 @@ function checkGradients<T>(
   gradients: readonly (T | null)[],
   backend: TensorBackend<T>,
 ): void {
-  if (!isList(gradients) || gradients.length !== parameters.length) {
-    const given = isList(gradients) ? `${gradients.length}` : show(gradients)
-    throw new InducedMetricError(
-      'ERR_SHAPE',
-      `step takes an array of ${parameters.length} gradients, one per parameter, given ${given}`,
-    )
-  }
+  checkGradientCount(gradients, parameters.length)
   parameters.forEach((parameter, index) => {
     const gradient: unknown = gradients[index]
     if (gradient === null) return

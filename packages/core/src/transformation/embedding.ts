@@ -1,5 +1,5 @@
 import { add, div, input, mul, sqrt, square, sub, type Expr, type Operand } from '../graph/algebra.js'
-import { InducedMetricError, show } from '../errors.js'
+import { optionError, shapeError, show } from '../errors.js'
 import { checkKeys } from '../validation/keys.js'
 import {
   checkSpecs,
@@ -75,8 +75,7 @@ export function defineEmbedding<const S extends HyperparameterSpecs = Readonly<R
   checkKeys('defineEmbedding', definition, ['name', 'hyperparameters', ...parts])
   const { name, hyperparameters: specs = {} } = definition
   if (typeof name !== 'string' || !/^[A-Za-z][A-Za-z0-9-]*$/.test(name)) {
-    throw new InducedMetricError(
-      'ERR_OPTION',
+    throw optionError(
       `an embedding's name is a letter, then letters, digits and hyphens; given ${show(name)}`,
     )
   }
@@ -84,16 +83,12 @@ export function defineEmbedding<const S extends HyperparameterSpecs = Readonly<R
     const value = definition[part]
     if (typeof value === 'function' || (value === undefined && part !== 'slope' && part !== 'descends'))
       continue
-    throw new InducedMetricError(
-      'ERR_OPTION',
-      `${name}: ${part} must be a function of the loss, given ${show(value)}`,
-    )
+    throw optionError(`${name}: ${part} must be a function of the loss, given ${show(value)}`)
   }
   checkSpecs(name, specs, ['name'])
   for (const [key, spec] of Object.entries<HyperparameterSpecs[string]>(specs)) {
     if (spec.kind === 'rows' || (spec.kind === 'number' && spec.follows && key !== 'floor')) {
-      throw new InducedMetricError(
-        'ERR_OPTION',
+      throw optionError(
         `${name}: hyperparameter ${key}: an embedding has no rows, and only \`floor\` can follow the losses`,
       )
     }
@@ -134,7 +129,7 @@ export function recordEmbedding(
   const scalar = (what: string, x: Operand): Operand => {
     if (typeof x === 'number' || x?.shape === 'scalar') return x
     const given = x?.shape === undefined ? show(x) : `a ${x.shape}`
-    throw new InducedMetricError('ERR_SHAPE', `${embedding.name}: ${what} must be a scalar, given ${given}`)
+    throw shapeError(`${embedding.name}: ${what} must be a scalar, given ${given}`)
   }
   const slopes = (): Expr => {
     const slope = scalar('slope', definition.slope(loss, given))

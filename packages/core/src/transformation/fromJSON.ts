@@ -1,15 +1,11 @@
+import { checkKeys } from '../validation/keys.js'
 import { identity, log, logDamped, root, type Embedding } from './embedding.js'
-import { InducedMetricError, show } from '../errors.js'
-import { checkKeys, hyperparameterFromJSON, scheduledFromJSON } from './hyperparameter.js'
+import { optionError, show } from '../errors.js'
+import { hyperparameterFromJSON, scheduledFromJSON } from './hyperparameter.js'
 import type { Preconditioner } from './preconditioner.js'
 import { adagrad, adam, heavyBall, lion, muon, rmsprop, sgd } from './preconditioners/index.js'
-import {
-  groupKeys,
-  inducedMetric,
-  mapGroups,
-  type InducedMetricOptions,
-  type Transformation,
-} from './transformation.js'
+import { groupKeys, inducedMetric, mapGroups } from './transformation.js'
+import type { InducedMetricOptions, Transformation } from './types.js'
 
 /** Definitions of the caller's own that {@link fromJSON} may meet. */
 export interface FromJSONOptions {
@@ -48,8 +44,7 @@ export function fromJSON(json: unknown, own: FromJSONOptions = {}): Transformati
   ])
   const { format, version, base, groups, ...rest } = json as unknown as Record<string, unknown>
   if (format !== 'induced-metric' || version !== 1) {
-    throw new InducedMetricError(
-      'ERR_OPTION',
+    throw optionError(
       `not a transformation this version can read: format ${show(format)}, version ${show(version)}`,
     )
   }
@@ -99,13 +94,11 @@ function factories<T>(
     const names = all.map(({ definition }) => definition.name)
     const twice = names.find((name, index) => names.indexOf(name) !== index)
     if (twice === undefined) return all
-    throw new InducedMetricError(
-      'ERR_OPTION',
+    throw optionError(
       `fromJSON: ${option} has two named ${show(twice)}, counting the built-in ones: give yours another name`,
     )
   }
-  throw new InducedMetricError(
-    'ERR_OPTION',
+  throw optionError(
     `fromJSON: ${option} must be an array of what a define function returned, not called; given ${show(given)}`,
   )
 }
@@ -123,8 +116,7 @@ function componentFromJSON<T>(
   const factory = known.find((candidate) => candidate.definition.name === name)
   if (factory === undefined) {
     const names = known.map((candidate) => candidate.definition.name).join(', ')
-    throw new InducedMetricError(
-      'ERR_OPTION',
+    throw optionError(
       `${path}: no ${kind} ${show(name)}; known: ${names}. Give your own as { ${kind}s: [yours] } to fromJSON, or to what calls it here`,
     )
   }

@@ -1,4 +1,4 @@
-import type { ParameterInfo } from './transformation.js'
+import type { ParameterInfo } from './types.js'
 
 /** Says which group a parameter is in, by its label; `undefined` for none. */
 export type GroupOf = (parameter: ParameterInfo) => string | undefined

@@ -1,23 +1,17 @@
-import { InducedMetricError, show } from '../errors.js'
+import { optionError, show, unsupported } from '../errors.js'
 import { checkKeys } from '../validation/keys.js'
+import {
+  checkBoolean,
+  checkInteger,
+  checkNumber,
+  describeRange,
+  inRange,
+  type Range,
+} from '../validation/range.js'
 import { isSchedule, scheduleFromJSON, type Schedule, type ScheduleJSON } from './schedules.js'
-
-export { checkKeys } from '../validation/keys.js'
 
 /** A number, or a function of the optimiser's step, counted from 1. */
 export type Scheduled = number | Schedule
-
-/** The values a number may take. */
-export interface Range {
-  /** Lowest allowed value (default −∞). */
-  readonly min?: number
-  /** Highest allowed value (default ∞). */
-  readonly max?: number
-  /** The lowest value itself is not allowed. */
-  readonly above?: boolean
-  /** The highest value itself is not allowed. */
-  readonly below?: boolean
-}
 
 /** A number that may change from step to step: a run-time input of the recorded graph, never baked into it. */
 export interface NumberSpec extends Range {
@@ -96,43 +90,6 @@ export type HyperparameterJSON = Record<
   number | boolean | string | Exclude<Following, string> | ScheduleJSON
 >
 
-/** "in [0, 1)", "≥ 0": the range as people write it. */
-function describeRange(range: Range, number = 'a finite number'): string {
-  const { min = -Infinity, max = Infinity, above = false, below = false } = range
-  if (min === -Infinity && max === Infinity) return number
-  if (max === Infinity) return `${number} ${above ? '>' : '≥'} ${min}`
-  if (min === -Infinity) return `${number} ${below ? '<' : '≤'} ${max}`
-  return `${number.replace('finite ', '')} in ${above ? '(' : '['}${min}, ${max}${below ? ')' : ']'}`
-}
-
-function inRange(value: number, range: Range): boolean {
-  const { min = -Infinity, max = Infinity, above = false, below = false } = range
-  return (
-    Number.isFinite(value) && (above ? value > min : value >= min) && (below ? value < max : value <= max)
-  )
-}
-
-/** Throws ERR_OPTION unless `value` is a number in the range. */
-export function checkNumber(name: string, value: unknown, range: Range): asserts value is number {
-  if (typeof value === 'number' && inRange(value, range)) return
-  throw new InducedMetricError('ERR_OPTION', `${name} must be ${describeRange(range)}, given ${show(value)}`)
-}
-
-/** Throws ERR_OPTION unless `value` is a whole number in the range. */
-export function checkInteger(name: string, value: unknown, range: Range): asserts value is number {
-  if (Number.isSafeInteger(value) && inRange(value as number, range)) return
-  throw new InducedMetricError(
-    'ERR_OPTION',
-    `${name} must be ${describeRange(range, 'a whole number')}, given ${show(value)}`,
-  )
-}
-
-/** Throws ERR_OPTION unless `value` is true or false. */
-export function checkBoolean(name: string, value: unknown): asserts value is boolean {
-  if (typeof value === 'boolean') return
-  throw new InducedMetricError('ERR_OPTION', `${name} must be true or false, given ${show(value)}`)
-}
-
 /** Throws ERR_OPTION unless `value` is a number in the range or a function of the step; `otherwise` may be given, too. */
 export function checkScheduled(
   name: string,
@@ -143,8 +100,7 @@ export function checkScheduled(
   if (typeof value === 'function') return
   if (typeof value === 'number' && inRange(value, range)) return
   const more = otherwise === undefined ? '' : `, or ${otherwise}`
-  throw new InducedMetricError(
-    'ERR_OPTION',
+  throw optionError(
     `${name} must be ${describeRange(range)}, or a function of the step that gives one${more}; given ${show(value)}`,
   )
 }
@@ -154,8 +110,7 @@ export function valueAt(name: string, value: Scheduled, range: Range, step: numb
   if (typeof value === 'number') return value
   const result: unknown = value(step)
   if (typeof result === 'number' && inRange(result, range)) return result
-  throw new InducedMetricError(
-    'ERR_OPTION',
+  throw optionError(
     `the schedule of ${name} must give ${describeRange(range)}, gave ${show(result)} at step ${step}`,
   )
 }
@@ -165,7 +120,7 @@ const kinds: ReadonlySet<unknown> = new Set(['number', 'boolean', 'integer', 'ro
 /** Checks declarations: their names, of which some may be `taken`, their kinds, and that each default is one it allows. */
 export function checkSpecs(owner: string, specs: unknown, taken: readonly string[]): void {
   const wrong = (message: string): never => {
-    throw new InducedMetricError('ERR_OPTION', `${owner}: ${message}`)
+    throw optionError(`${owner}: ${message}`)
   }
   if (typeof specs !== 'object' || specs === null || Array.isArray(specs))
     wrong(`hyperparameters must be an object of declarations, given ${show(specs)}`)
@@ -235,7 +190,7 @@ export function checkRows(
 ): asserts value is MatrixRows | 'auto' {
   if (rowsChoices.includes(value) || (allowsAuto && value === 'auto')) return
   const choices = allowsAuto ? "'outputs', 'inputs' or 'auto'" : "'outputs' or 'inputs'"
-  throw new InducedMetricError('ERR_OPTION', `${name} must be ${choices}, given ${show(value)}`)
+  throw optionError(`${name} must be ${choices}, given ${show(value)}`)
 }
 
 /** A hyperparameter's value as plain data. */
@@ -252,8 +207,7 @@ export function hyperparameterFromJSON(name: string, value: unknown): unknown {
 export function scheduledToJSON(name: string, value: Scheduled): number | ScheduleJSON {
   if (typeof value === 'number') return value
   if (isSchedule(value)) return value.toJSON()
-  throw new InducedMetricError(
-    'ERR_NOT_SUPPORTED',
+  throw unsupported(
     `${name} is a function and cannot be saved; use a built-in schedule (cosine, linear, …) where saving matters`,
   )
 }

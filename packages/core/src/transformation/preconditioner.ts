@@ -1,5 +1,5 @@
 import { input, literal, type Expr, type Shape } from '../graph/algebra.js'
-import { InducedMetricError, show, type ErrorCode } from '../errors.js'
+import { InducedMetricError, optionError, show, type ErrorCode } from '../errors.js'
 import { checkKeys } from '../validation/keys.js'
 import {
   checkSpecs,
@@ -131,32 +131,26 @@ export function definePreconditioner<const S extends HyperparameterSpecs = Reado
   checkKeys('definePreconditioner', definition, ['name', 'hyperparameters', 'matrix', 'update'])
   const { name, hyperparameters: specs = {}, matrix } = definition
   if (typeof name !== 'string' || !/^[A-Za-z][A-Za-z0-9-]*$/.test(name)) {
-    throw new InducedMetricError(
-      'ERR_OPTION',
+    throw optionError(
       `a preconditioner's name is a letter, then letters, digits and hyphens; given ${show(name)}`,
     )
   }
   const { update } = definition as unknown as Readonly<Record<string, unknown>>
   if (typeof update !== 'function') {
-    throw new InducedMetricError(
-      'ERR_OPTION',
+    throw optionError(
       `${name}: update must be a function that returns { direction, average?, dual?, slots }, given ${show(update)}`,
     )
   }
   if (matrix !== undefined && typeof matrix !== 'boolean') {
-    throw new InducedMetricError('ERR_OPTION', `${name}: matrix must be true or false, given ${show(matrix)}`)
+    throw optionError(`${name}: matrix must be true or false, given ${show(matrix)}`)
   }
   checkSpecs(name, specs, givenNames)
   const declared = Object.values<HyperparameterSpecs[string]>(specs)
   if (declared.some((spec) => spec.kind === 'number' && spec.follows)) {
-    throw new InducedMetricError(
-      'ERR_OPTION',
-      `${name}: only the floor of an embedding can follow the losses`,
-    )
+    throw optionError(`${name}: only the floor of an embedding can follow the losses`)
   }
   if (!matrix && declared.some(({ kind }) => kind === 'rows')) {
-    throw new InducedMetricError(
-      'ERR_OPTION',
+    throw optionError(
       `${name}: only a base that takes matrices has a hyperparameter rows; declare it with matrix: true`,
     )
   }

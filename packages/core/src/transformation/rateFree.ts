@@ -2,13 +2,8 @@ import { root } from './embedding.js'
 import { checkKeys } from '../validation/keys.js'
 import type { Scheduled, Following } from './hyperparameter.js'
 import type { Preconditioner } from './preconditioner.js'
-import {
-  groupKeys,
-  inducedMetric,
-  type GroupOptions,
-  type InducedMetricOptions,
-  type Transformation,
-} from './transformation.js'
+import { groupKeys, inducedMetric } from './transformation.js'
+import type { GroupOptions, InducedMetricOptions, Transformation } from './types.js'
 
 /** The options of {@link rateFree}. */
 export interface RateFreeOptions extends Omit<

@@ -1,4 +1,4 @@
-import { InducedMetricError, isList, show } from '../errors.js'
+import { isList, optionError, show, unsupported } from '../errors.js'
 import { checkKeys } from '../validation/keys.js'
 
 /** A value by step, counted from 1. Any function will do; the built-in ones can also be saved. */
@@ -26,10 +26,7 @@ function builtin(json: ScheduleJSON, at: Schedule): BuiltinSchedule {
 
 function check(name: string, value: unknown, positive = false): asserts value is number {
   if (typeof value === 'number' && Number.isFinite(value) && (!positive || value > 0)) return
-  throw new InducedMetricError(
-    'ERR_OPTION',
-    `${name} must be a finite number${positive ? ' > 0' : ''}, given ${show(value)}`,
-  )
+  throw optionError(`${name} must be a finite number${positive ? ' > 0' : ''}, given ${show(value)}`)
 }
 
 /**
@@ -143,8 +140,7 @@ export function piecewise(options: {
   const { values, boundaries } = options
   if (!isList(values) || !isList(boundaries) || values.length !== boundaries.length + 1) {
     const count = (list: unknown): string => (isList(list) ? String((list as unknown[]).length) : show(list))
-    throw new InducedMetricError(
-      'ERR_OPTION',
+    throw optionError(
       `piecewise takes n boundaries and n + 1 values, given boundaries: ${count(boundaries)}, values: ${count(values)}`,
     )
   }
@@ -152,10 +148,7 @@ export function piecewise(options: {
   boundaries.forEach((boundary, i) => {
     check('piecewise.boundaries', boundary)
     if (i > 0 && boundary <= boundaries[i - 1]!) {
-      throw new InducedMetricError(
-        'ERR_OPTION',
-        `piecewise.boundaries must rise, given ${boundaries.join(', ')}`,
-      )
+      throw optionError(`piecewise.boundaries must rise, given ${boundaries.join(', ')}`)
     }
   })
   const json = { schedule: 'piecewise', values: [...values], boundaries: [...boundaries] }
@@ -190,10 +183,7 @@ export function warmup(then: number | Schedule, options: { steps: number; from?:
   return Object.assign(schedule, {
     toJSON(): ScheduleJSON {
       if (!isSchedule(after)) {
-        throw new InducedMetricError(
-          'ERR_NOT_SUPPORTED',
-          'warmup into a function of your own cannot be saved',
-        )
+        throw unsupported('warmup into a function of your own cannot be saved')
       }
       // oxlint-disable-next-line unicorn/no-thenable -- no function, so nothing that await could take for a promise
       return { schedule: 'warmup', then: after.toJSON(), steps, from }
@@ -274,10 +264,7 @@ export function scheduleFromJSON(json: unknown, name = 'a schedule'): BuiltinSch
     typeof schedule === 'string' && Object.hasOwn(builders, schedule) ? builders[schedule] : undefined
   if (build === undefined) {
     const known = Object.keys(builders).join(', ')
-    throw new InducedMetricError(
-      'ERR_OPTION',
-      `${name}: no built-in schedule ${show(schedule)}; known: ${known}`,
-    )
+    throw optionError(`${name}: no built-in schedule ${show(schedule)}; known: ${known}`)
   }
   return build(options as never)
 }

@@ -1,10 +1,6 @@
 import type { Scheduled } from './hyperparameter.js'
 import { peakOf } from './schedules.js'
-
-/** ξ tied to the learning rate: ξ = κ·η, with η the learning rate and κ = `perRate` > 0. */
-export interface TiedXi {
-  readonly perRate: number
-}
+import type { TiedXi } from './types.js'
 
 /** Whether ξ is tied to the learning rate. */
 export function isTied(xi: unknown): xi is 'rate' | TiedXi {

@@ -1,47 +1,7 @@
-import { InducedMetricError } from '../errors.js'
-import {
-  hyperparameterToJSON,
-  scheduledToJSON,
-  type HyperparameterJSON,
-  type HyperparameterValues,
-} from './hyperparameter.js'
-import type { ScheduleJSON } from './schedules.js'
-import { isTied, type TiedXi } from './tiedXi.js'
-import type { GroupSettings, StartAxis, Transformation } from './transformation.js'
-
-/** A preconditioner or embedding as data: its name beside its hyperparameters. */
-export type ComponentJSON =
-  | (HyperparameterJSON & { readonly name: never })
-  | { readonly name: string; readonly [key: string]: unknown }
-
-/** A group's options as data. */
-export interface GroupJSON {
-  readonly base?: ComponentJSON
-  readonly learningRate?: number | ScheduleJSON
-  readonly xi?: number | 'auto' | 'rate' | TiedXi | ScheduleJSON
-  readonly beta?: number
-  readonly embedding?: ComponentJSON
-  readonly weightDecay?: number | ScheduleJSON
-  readonly decayMask?: 'all' | 'matrices' | readonly string[]
-  readonly fallback?: ComponentJSON
-  readonly onBadLoss?: 'throw' | 'skip' | 'base' | 'zero'
-  readonly clipNorm?: number
-  readonly decayScaling?: 'rate' | 'step'
-  readonly averagedModel?: boolean
-  readonly startAxis?: StartAxis
-  readonly averageWeights?: number
-}
-
-/** A transformation as data. Keys that are left out have their defaults. */
-export interface TransformationJSON extends GroupJSON {
-  readonly format: 'induced-metric'
-  readonly version: 1
-  readonly base: ComponentJSON
-  readonly learningRate: number | ScheduleJSON
-  readonly onNonFinite?: 'skip' | 'throw'
-  readonly metricScope?: 'global' | 'group' | 'parameter'
-  readonly groups?: Readonly<Record<string, GroupJSON>>
-}
+import { unsupported } from '../errors.js'
+import { hyperparameterToJSON, scheduledToJSON, type HyperparameterValues } from './hyperparameter.js'
+import { isTied } from './tiedXi.js'
+import type { ComponentJSON, GroupJSON, GroupSettings, Transformation, TransformationJSON } from './types.js'
 
 function componentToJSON(
   path: string,
@@ -57,8 +17,7 @@ function componentToJSON(
 function groupToJSON(path: string, settings: GroupSettings): GroupJSON {
   const { decayMask, decayScaling, xi, clipNorm, averagedModel, startAxis, averageWeights } = settings
   if (typeof decayMask === 'function') {
-    throw new InducedMetricError(
-      'ERR_NOT_SUPPORTED',
+    throw unsupported(
       `${path}decayMask is a function and cannot be saved; use 'matrices' or a list of names where saving matters`,
     )
   }

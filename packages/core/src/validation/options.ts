@@ -1,5 +1,5 @@
-import { InducedMetricError, show } from '../errors.js'
-import { checkBoolean, checkInteger, checkNumber, type Range } from '../transformation/hyperparameter.js'
+import { optionError, show } from '../errors.js'
+import { checkBoolean, checkInteger, checkNumber, type Range } from './range.js'
 import { checkKeys } from './keys.js'
 
 /** What an option may be: of a type, one of these strings, or a number in a range. `'any'` is for its owner to look at. */
@@ -68,12 +68,12 @@ function checkOption(name: string, value: unknown, spec: OptionSpec): void {
 
 function checkFunction(name: string, value: unknown): void {
   if (typeof value === 'function') return
-  throw new InducedMetricError('ERR_OPTION', `${name} must be a function, given ${show(value)}`)
+  throw optionError(`${name} must be a function, given ${show(value)}`)
 }
 
 /** Throws ERR_OPTION unless `value` is one of the choices. */
 export function checkChoice(name: string, value: unknown, choices: readonly string[]): void {
   if (choices.includes(value as string)) return
   const list = choices.map(show).join(', ')
-  throw new InducedMetricError('ERR_OPTION', `${name} must be one of ${list}, given ${show(value)}`)
+  throw optionError(`${name} must be one of ${list}, given ${show(value)}`)
 }

@@ -1,15 +1,16 @@
 import {
+  codedAs,
   createTag,
   discard,
   moveTemporary,
+  shown,
   temporaryName,
   writeFileAtomically,
   writeTemporary,
-} from '../checkpoint/atomic.js'
-import { codedAs, shown } from '../errors.js'
-import type { Model } from '../proto/model.js'
+} from '@induced-metric/onnx/adapter'
+import type { Model } from '@induced-metric/onnx/proto'
 import { externalAlignment, inferenceModel } from './model.js'
-import type { NamedTensor } from '../checkpoint/state.js'
+import type { NamedTensor } from '@induced-metric/onnx'
 
 /** More than this in values goes to a file beside the model. */
 const inlineLimit = 2 ** 30

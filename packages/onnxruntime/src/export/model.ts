@@ -1,15 +1,15 @@
 import { clone, create } from '@bufbuild/protobuf'
 import { InducedMetricError } from '@induced-metric/core'
-import { dropUnused } from '../proto/graph.js'
-import type { Model } from '../proto/model.js'
-import { writeModel } from '../proto/model.js'
+import { dropUnused } from '@induced-metric/onnx/adapter'
 import {
+  type Model,
   ModelProtoSchema,
   StringStringEntryProtoSchema,
-  TensorProtoSchema,
   type TensorProto,
-} from '../proto/onnx_pb.js'
-import type { NamedTensor, TensorData } from '../checkpoint/state.js'
+  TensorProtoSchema,
+  writeModel,
+} from '@induced-metric/onnx/proto'
+import type { NamedTensor, TensorData } from '@induced-metric/onnx'
 
 /** A model for inference, its parameters inside or in a file beside it. */
 export interface InferenceModel {

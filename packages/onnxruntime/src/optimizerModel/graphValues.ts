@@ -1,7 +1,6 @@
 import type { Graph } from '@induced-metric/core/adapter'
-import { dataType } from '../proto/dataType.js'
+import { dataType, type ModelBuilder } from '@induced-metric/onnx/proto'
 import { operators } from './operators.js'
-import type { ModelBuilder } from '../proto/modelBuilder.js'
 
 /** A value of the model being written. Scalars are double; they are rounded where they meet a tensor of float. */
 export interface Written {

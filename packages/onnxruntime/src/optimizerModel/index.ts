@@ -14,10 +14,8 @@ import {
   type StepPlan,
 } from '@induced-metric/core/adapter'
 import { transformationKey } from './read.js'
-import { dataType } from '../proto/dataType.js'
-import { writeModel } from '../proto/model.js'
+import { createModelBuilder, dataType, type ModelBuilder, writeModel } from '@induced-metric/onnx/proto'
 import { writeGraph, type GraphValues } from './graphValues.js'
-import { createModelBuilder, type ModelBuilder } from '../proto/modelBuilder.js'
 
 /** A parameter that an optimizer model updates. */
 export interface OptimizerModelParameter extends ParameterInfo {

@@ -1,7 +1,8 @@
 import { create } from '@bufbuild/protobuf'
-import { dataType } from '../proto/dataType.js'
-import { ModelProtoSchema } from '../proto/onnx_pb.js'
-import { createOrtSession, createOrtTensor, type Ort } from './ort.js'
+import { dataType, ModelProtoSchema } from '@induced-metric/onnx/proto'
+import { createOrtSession } from '@induced-metric/onnx/adapter'
+import type { Ort } from '@induced-metric/onnx'
+import { createOrtTensor } from './ort.js'
 
 const known = new WeakMap<object, Promise<boolean>>()
 

@@ -1,10 +1,7 @@
-import { InducedMetricError } from '@induced-metric/core'
-import type { Extent, ValueTypes } from '../rewrite/valueTypes.js'
+import { own, singleValueError, type ValueTypes } from '@induced-metric/onnx/adapter'
+import type { OrtValues } from '@induced-metric/onnx'
 import type { ModelInput } from './feeds.js'
-import { own } from '../own.js'
-import type { OrtValues } from '../ort/ort.js'
-import type { Model } from '../proto/model.js'
-import type { NodeProto } from '../proto/onnx_pb.js'
+import type { Model, NodeProto } from '@induced-metric/onnx/proto'
 
 /** Whether a node normalises by the statistics of the batch. */
 function usesBatch({ opType, domain }: NodeProto): boolean {
@@ -36,15 +33,8 @@ export function createBatchCheck(
     for (const { name, shape } of doubtful) {
       const extents = shape.map((extent) => (typeof extent === 'string' ? symbols.get(extent) : extent))
       if (!extents.every((extent, axis) => axis === 1 || extent === 1)) continue
-      throw tooFew(method, name, extents)
+      throw singleValueError(method, name, extents)
     }
-  }
-}
-
-/** Throws ERR_SHAPE where a model says itself that a batch normalisation is to have one value for each channel. */
-export function refuseSingleValue(name: string, shape: readonly Extent[] | undefined): void {
-  if (shape !== undefined && shape.length >= 2 && shape.every((extent, axis) => axis === 1 || extent === 1)) {
-    throw tooFew('generateArtifacts', name, shape)
   }
 }
 
@@ -57,14 +47,4 @@ function symbolsOf(feeds: OrtValues, inputs: readonly ModelInput[]): ReadonlyMap
     })
   }
   return symbols
-}
-
-function tooFew(method: string, name: string, extents: readonly Extent[]): InducedMetricError {
-  return new InducedMetricError(
-    'ERR_SHAPE',
-    `${method}: a batch normalisation has one value for each channel, ${JSON.stringify(name)} of ` +
-      `[${extents.map((extent) => extent ?? '?').join(', ')}], and makes 0 of it, so that nothing before it learns: train with ` +
-      "more than one example at a time (generateArtifacts frees a batch that is fixed: inputs: { x: ['batch', …] }), or " +
-      "generate the artifacts with batchNormalization: 'inference'",
-  )
 }

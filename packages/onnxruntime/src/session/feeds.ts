@@ -1,9 +1,7 @@
 import { InducedMetricError } from '@induced-metric/core'
-import { typeOf, type Extent } from '../rewrite/valueTypes.js'
-import type { OrtValues } from '../ort/ort.js'
-import { elementTypeOf } from '../proto/dataType.js'
-import type { Model } from '../proto/model.js'
-import { own } from '../own.js'
+import { own, typeOf } from '@induced-metric/onnx/adapter'
+import type { Extent, OrtValues } from '@induced-metric/onnx'
+import { elementTypeOf, type Model } from '@induced-metric/onnx/proto'
 
 /** An input of a model, as the model declares it. */
 export interface ModelInput {

@@ -1,8 +1,5 @@
-import { typeOf } from '../rewrite/valueTypes.js'
-import { dataType } from '../proto/dataType.js'
-import { allNodes } from '../proto/graph.js'
-import { canonicalDomain, type Model } from '../proto/model.js'
-import type { GraphProto } from '../proto/onnx_pb.js'
+import { allNodes, typeOf } from '@induced-metric/onnx/adapter'
+import { canonicalDomain, dataType, type GraphProto, type Model } from '@induced-metric/onnx/proto'
 
 /**
  * Optimisations of the runtime that change what a model computes. Each puts one operator in the place of a normalisation

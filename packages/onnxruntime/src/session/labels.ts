@@ -1,17 +1,26 @@
 import { InducedMetricError } from '@induced-metric/core'
-import { ignoredByDefault } from '../lowering/loss.js'
-import type { ValueTypes } from '../rewrite/valueTypes.js'
-import { own } from '../own.js'
+import {
+  dropUnused,
+  ignoredByDefault,
+  neededFor,
+  own,
+  type ValueTypes,
+  withFields,
+} from '@induced-metric/onnx/adapter'
 import { createModelSession } from './modelSession.js'
-import { runOrtSession, type Ort, type OrtSession, type OrtTensor, type OrtValues } from '../ort/ort.js'
-import { intOf, optionalIntOf } from '../proto/attribute.js'
-import { dataType } from '../proto/dataType.js'
-import { dropUnused, neededFor } from '../proto/graph.js'
-import { canonicalDomain, type Model } from '../proto/model.js'
+import type { Ort, OrtSession, OrtTensor, OrtValues } from '@induced-metric/onnx'
+import { runOrtSession } from '../ort/ort.js'
+import {
+  canonicalDomain,
+  dataType,
+  intOf,
+  type Model,
+  type NodeProto,
+  optionalIntOf,
+  readTensor,
+  ValueInfoProtoSchema,
+} from '@induced-metric/onnx/proto'
 import { create } from '@bufbuild/protobuf'
-import { ValueInfoProtoSchema, type NodeProto } from '../proto/onnx_pb.js'
-import { readTensor } from '../proto/tensor.js'
-import { withFields } from '../rewrite/declare.js'
 
 /** Labels that a loss takes: what they may be, and where they come from. */
 interface Labels {

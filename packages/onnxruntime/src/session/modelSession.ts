@@ -1,10 +1,8 @@
 import { InducedMetricError } from '@induced-metric/core'
 import { withoutWrongFusions } from './fusions.js'
-import { describeNode } from '../rewrite/nodeContext.js'
-import { createOrtSession, type Ort, type OrtSession } from '../ort/ort.js'
-import { allNodes } from '../proto/graph.js'
-import type { Model } from '../proto/model.js'
-import type { GraphProto, NodeProto } from '../proto/onnx_pb.js'
+import { allNodes, createOrtSession, describeNode } from '@induced-metric/onnx/adapter'
+import type { Ort, OrtSession } from '@induced-metric/onnx'
+import type { GraphProto, Model, NodeProto } from '@induced-metric/onnx/proto'
 
 /**
  * Makes a session of a lowered model, which computes what the model says: without those of the runtime's optimisations that

@@ -1,10 +1,7 @@
 import { InducedMetricError, type Transformation } from '@induced-metric/core'
 import { checkOptions, checkTransformation } from '@induced-metric/core/adapter'
-import type { Artifact } from '../ort/readArtifact.js'
-import type { LoweringTable } from '../lowering/table.js'
-import type { Ort } from '../ort/ort.js'
+import type { Artifact, CheckpointState, LoweringTable, Ort } from '@induced-metric/onnx'
 import type { ParameterDescription } from './parameters.js'
-import type { CheckpointState } from '../checkpoint/state.js'
 
 /** What a training session is made from. */
 export interface TrainingSessionOptions {

@@ -1,6 +1,6 @@
 import { InducedMetricError, type TypedArray } from '@induced-metric/core'
-import { dataType, elementTypeOf } from '../proto/dataType.js'
-import type { NamedTensor } from '../checkpoint/state.js'
+import { dataType, elementTypeOf } from '@induced-metric/onnx/proto'
+import type { NamedTensor } from '@induced-metric/onnx'
 
 // All parameters in one array, as federated learning hands them round.
 

@@ -1,11 +1,8 @@
 import { InducedMetricError, type Parameter, type TypedArray } from '@induced-metric/core'
 import { sizeOf } from '@induced-metric/core/adapter'
-import type { LoweredTrainingModel } from '../lowering/lower.js'
-import { typeOf } from '../rewrite/valueTypes.js'
-import { matrixRows } from '../rewrite/matrixRows.js'
-import { dataType, elementTypeOf } from '../proto/dataType.js'
-import type { Model } from '../proto/model.js'
-import type { CheckpointState, NamedTensor } from '../checkpoint/state.js'
+import type { CheckpointState, LoweredTrainingModel, NamedTensor } from '@induced-metric/onnx'
+import { matrixRows, typeOf } from '@induced-metric/onnx/adapter'
+import { dataType, elementTypeOf, type Model } from '@induced-metric/onnx/proto'
 
 /** Parameters and their gradients lie in a memory of at most 4 GiB. */
 const largestMemory = 2 ** 31

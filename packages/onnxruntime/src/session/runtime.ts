@@ -1,16 +1,25 @@
-import { withFields } from '../rewrite/declare.js'
+import {
+  dropUnused,
+  infer,
+  type ValueTypes,
+  valueTypes,
+  withFields,
+  withGenuineLosses,
+} from '@induced-metric/onnx/adapter'
 import { createBatchCheck } from './batchSize.js'
 import { fillsFetches } from '../ort/fillsOutputs.js'
 import { createLabelCheck } from './labels.js'
-import { infer } from '../rewrite/typeRules.js'
-import { lowerModel, type LoweredTrainingModel } from '../lowering/lower.js'
-import { valueTypes, type ValueTypes } from '../rewrite/valueTypes.js'
-import { withGenuineLosses, type LoweringTable } from '../lowering/table.js'
+import {
+  type LoweredTrainingModel,
+  type LoweringTable,
+  lowerModel,
+  type Ort,
+  type OrtSession,
+  type OrtValues,
+} from '@induced-metric/onnx'
 import { checkFeeds, checkNotEmpty, modelInputs, type ModelInput } from './feeds.js'
 import { createModelSession } from './modelSession.js'
-import type { Ort, OrtSession, OrtValues } from '../ort/ort.js'
-import { dropUnused } from '../proto/graph.js'
-import type { Model } from '../proto/model.js'
+import type { Model } from '@induced-metric/onnx/proto'
 
 /** A session of the runtime, and what it is fed. */
 export interface RunnableModel {

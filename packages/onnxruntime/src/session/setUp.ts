@@ -1,18 +1,29 @@
 import { createOptimizer, inducedMetric, sgd, type Optimizer } from '@induced-metric/core'
 import { withGroups } from '@induced-metric/core/adapter'
-import { isRemote, readArtifact, type Artifact } from '../ort/readArtifact.js'
-import { readCheckpoint, readCheckpointFile } from '../checkpoint/index.js'
+import {
+  groupName,
+  isOwnProperty,
+  isRemote,
+  loadModel,
+  readArtifact,
+  restoreOptimizer,
+} from '@induced-metric/onnx/adapter'
+import {
+  type Artifact,
+  type CheckpointState,
+  lowerings as builtinLowerings,
+  lowerTrainingModel,
+  type NamedTensor,
+  type Property,
+  readCheckpoint,
+  readCheckpointFile,
+} from '@induced-metric/onnx'
 import { defaultLearningRate, readOptimizerModel } from '../optimizerModel/read.js'
-import { loadModel } from '../loadModel.js'
-import { lowerTrainingModel } from '../lowering/lower.js'
-import { lowerings as builtinLowerings } from '../lowering/table.js'
 import { defaultOrt } from '../ort/ort.js'
-import type { Model } from '../proto/model.js'
+import type { Model } from '@induced-metric/onnx/proto'
 import { createRuntime, type Runtime } from './runtime.js'
 import { checkSessionOptions, type TrainingSessionOptions } from './options.js'
 import { matchParameters } from './parameters.js'
-import { groupName, isOwnProperty, restoreOptimizer } from '../checkpoint/optimizerState.js'
-import type { CheckpointState, NamedTensor, Property } from '../checkpoint/state.js'
 
 /** What a session consists of. */
 export interface SessionSetup {

@@ -1,10 +1,8 @@
 import type { Optimizer, TypedArray } from '@induced-metric/core'
-import { allocated } from '../errors.js'
-import type { LoweredTrainingModel } from '../lowering/lower.js'
-import { typeOf } from '../rewrite/valueTypes.js'
-import { createOrtTensor, type Ort, type OrtTensor, type OrtValues } from '../ort/ort.js'
-import { dataType, elementTypeOf } from '../proto/dataType.js'
-import type { NamedTensor } from '../checkpoint/state.js'
+import { allocated, typeOf } from '@induced-metric/onnx/adapter'
+import type { LoweredTrainingModel, NamedTensor, Ort, OrtTensor, OrtValues } from '@induced-metric/onnx'
+import { createOrtTensor } from '../ort/ort.js'
+import { dataType, elementTypeOf } from '@induced-metric/onnx/proto'
 
 /** The runtime's tensors over a session's memory: what it reads parameters from and writes results into. */
 export interface SessionTensors {

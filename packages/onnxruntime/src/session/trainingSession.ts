@@ -5,20 +5,25 @@ import {
   type StepReport,
   type TypedArray,
 } from '@induced-metric/core'
-import { writeCheckpoint } from '../checkpoint/index.js'
+import {
+  type CheckpointState,
+  type NamedTensor,
+  type OrtTensor,
+  type OrtValues,
+  type Property,
+  writeCheckpoint,
+} from '@induced-metric/onnx'
 import { concatenated, partsOf, scatter, sizeOfParts, type Parts } from './parameterBuffer.js'
 import { outputsOf, type Fetches } from './fetches.js'
 import { inferenceModel } from '../export/model.js'
 import { writeInferenceModel } from '../export/file.js'
 import type { ModelInput } from './feeds.js'
-import { createOrtTensor, runOrtSession, type OrtTensor, type OrtValues } from '../ort/ort.js'
-import { own } from '../own.js'
+import { createOrtTensor, runOrtSession } from '../ort/ort.js'
+import { optimizerState, own } from '@induced-metric/onnx/adapter'
 import type { TrainingSessionOptions } from './options.js'
 import type { RunnableModel, Runtime } from './runtime.js'
 import { setUp, type SessionSetup } from './setUp.js'
 import { createSessionTensors, type SessionTensors } from './tensors.js'
-import { optimizerState } from '../checkpoint/optimizerState.js'
-import type { CheckpointState, NamedTensor, Property } from '../checkpoint/state.js'
 
 /** A parameter or a gradient. */
 export interface SessionTensor {

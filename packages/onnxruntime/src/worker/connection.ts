@@ -1,5 +1,5 @@
 import { InducedMetricError } from '@induced-metric/core'
-import { coded } from '../errors.js'
+import { coded } from '@induced-metric/onnx/adapter'
 import { unpackError, type Method, type Request, type Response } from './messages.js'
 
 /** A thread and the calls that it has not answered yet. */

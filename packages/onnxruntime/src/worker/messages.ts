@@ -1,5 +1,5 @@
 import { InducedMetricError, type ErrorCode } from '@induced-metric/core'
-import type { OrtTensor, OrtValues } from '../ort/ort.js'
+import type { OrtTensor, OrtValues } from '@induced-metric/onnx'
 
 // What passes between a program and the thread that trains for it.
 

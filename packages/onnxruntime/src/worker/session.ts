@@ -5,10 +5,9 @@ import {
   type TransformationJSON,
 } from '@induced-metric/core'
 import type { Fetches } from '../session/fetches.js'
-import type { OrtTensor, OrtValues } from '../ort/ort.js'
+import type { CheckpointState, NamedTensor, OrtTensor, OrtValues, Property } from '@induced-metric/onnx'
 import type { SessionParameter, SessionTensor, TrainingSession } from '../session/trainingSession.js'
 import type { TrainingSessionOptions } from '../session/options.js'
-import type { CheckpointState, NamedTensor, Property } from '../checkpoint/state.js'
 import { startThread, type Thread } from './connection.js'
 import { compact, packArtifact, packTensors, type Description, type Method } from './messages.js'
 

@@ -1,10 +1,9 @@
 import { fromJSON, InducedMetricError, type TransformationJSON } from '@induced-metric/core'
-import { codedAs } from '../errors.js'
-import type { LoweringTable } from '../lowering/table.js'
-import { createOrtTensor, defaultOrt, type Ort, type OrtTensor, type OrtValues } from '../ort/ort.js'
+import { codedAs } from '@induced-metric/onnx/adapter'
+import type { LoweringTable, Ort, OrtTensor, OrtValues, Property, TensorData } from '@induced-metric/onnx'
+import { createOrtTensor, defaultOrt } from '../ort/ort.js'
 import { TrainingSession, type SessionTensor } from '../session/trainingSession.js'
 import type { TrainingSessionOptions } from '../session/options.js'
-import type { Property, TensorData } from '../checkpoint/state.js'
 import {
   compact,
   packError,

@@ -1,5 +1,5 @@
 import { create } from '@bufbuild/protobuf'
-import { gpt, lenet, mlp } from '../../src/models/index.js'
+import { gpt, lenet, mlp } from '@induced-metric/onnx/models'
 import {
   AttributeProtoSchema,
   attributeType,
@@ -12,7 +12,7 @@ import {
   int64Tensor,
   readModel,
   writeModel,
-} from '../../src/proto/index.js'
+} from '@induced-metric/onnx/proto'
 
 /** Draws a whole number below another. */
 type Draw = (below: number) => number

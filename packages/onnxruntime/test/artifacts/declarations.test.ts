@@ -3,8 +3,8 @@ import { fileURLToPath } from 'node:url'
 import { create } from '@bufbuild/protobuf'
 import * as ort from 'onnxruntime-node'
 import { describe, expect, it } from 'vitest'
-import { generateArtifacts, type GenerateOptions } from '../../src/artifacts/index.js'
-import { typeOf } from '../../src/rewrite/valueTypes.js'
+import { generateArtifacts, type GenerateOptions } from '../../src/artifacts.js'
+import { typeOf } from '@induced-metric/onnx/adapter'
 import { TrainingSession } from '../../src/session/trainingSession.js'
 import {
   createNode as node,
@@ -13,8 +13,8 @@ import {
   OperatorSetIdProtoSchema,
   readModel,
   type Model,
-} from '../../src/proto/index.js'
-import { drawn, tensor } from './gradients/harness.js'
+} from '@induced-metric/onnx/proto'
+import { drawn, tensor } from '../../../onnx/test/gradients/harness.js'
 import { checkTraining, feedsOf, forward, startTraining } from './training.js'
 
 const pathOf = (name: string): string =>

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import * as ort from 'onnxruntime-node'
 import { expect, it } from 'vitest'
-import { relativeError } from '../run.js'
+import { relativeError } from '../../../onnx/test/run.js'
 import { startTraining } from './training.js'
 
 // Networks as PyTorch exports them, and what it says of their gradients: bench/torch/export.py makes the files. Those of

@@ -6,9 +6,10 @@ import { pathToFileURL } from 'node:url'
 import { create, type DescMessage, type Message } from '@bufbuild/protobuf'
 import * as ort from 'onnxruntime-node'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { generateArtifacts } from '../../src/artifacts/index.js'
+import { generateArtifacts } from '../../src/artifacts.js'
 import { createModelSession } from '../../src/session/modelSession.js'
 import { TrainingSession } from '../../src/session/trainingSession.js'
+import { tensorsOf } from '../../../onnx/src/proto/tensors.js'
 import {
   ModelProtoSchema,
   readModel,
@@ -17,8 +18,8 @@ import {
   type Model,
   type ModelProto,
   type TensorProto,
-} from '../../src/proto/index.js'
-import { tensorsOf } from '../../src/proto/tensors.js'
+} from '@induced-metric/onnx/proto'
+
 import { addend, placeOutside, places } from './places.js'
 
 const loss = 'mse'

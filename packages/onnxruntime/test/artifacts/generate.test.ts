@@ -11,8 +11,8 @@ import {
   gradients,
   writeArtifacts,
   type GenerateOptions,
-} from '../../src/artifacts/index.js'
-import { readCheckpoint } from '../../src/checkpoint/index.js'
+} from '../../src/artifacts.js'
+import { readCheckpoint } from '@induced-metric/onnx'
 import { TrainingSession } from '../../src/session/trainingSession.js'
 import {
   AttributeProtoSchema,
@@ -30,9 +30,9 @@ import {
   StringStringEntryProtoSchema,
   writeModel,
   type Model,
-} from '../../src/proto/index.js'
-import { mlp } from '../../src/models/index.js'
-import { drawn, tensor } from './gradients/harness.js'
+} from '@induced-metric/onnx/proto'
+import { mlp } from '@induced-metric/onnx/models'
+import { drawn, tensor } from '../../../onnx/test/gradients/harness.js'
 import { checkTraining, feedsOf, forward, scalar } from './training.js'
 
 const x = drawn([5, 3], 1)

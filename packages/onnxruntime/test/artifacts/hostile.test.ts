@@ -1,8 +1,8 @@
 import { create } from '@bufbuild/protobuf'
 import { describe, expect, it } from 'vitest'
-import { addLora, generateArtifacts, mergeLora } from '../../src/artifacts/index.js'
-import { inlineFunctions } from '../../src/rewrite/inline.js'
-import { lowerModel, unsupportedNodes } from '../../src/lowering/index.js'
+import { addLora, generateArtifacts, mergeLora } from '../../src/artifacts.js'
+import { inlineFunctions } from '../../../onnx/src/rewrite/inline.js'
+import { lowerModel, unsupportedNodes } from '@induced-metric/onnx'
 import {
   createModel,
   createNode as node,
@@ -13,8 +13,8 @@ import {
   writeModel,
   type Model,
   type NodeProto,
-} from '../../src/proto/index.js'
-import { drawn } from './gradients/harness.js'
+} from '@induced-metric/onnx/proto'
+import { drawn } from '../../../onnx/test/gradients/harness.js'
 import { forward } from './training.js'
 
 const w = drawn([3, 3], 2)

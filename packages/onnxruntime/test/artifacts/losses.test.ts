@@ -6,7 +6,7 @@ import {
   l1Loss,
   mseLoss,
   type Loss,
-} from '../../src/artifacts/index.js'
+} from '../../src/artifacts.js'
 import {
   createNode as node,
   createValue as value,
@@ -14,9 +14,9 @@ import {
   readModel,
   realTensor,
   writeModel,
-} from '../../src/proto/index.js'
-import { model } from '../builder.js'
-import { drawn, tensor, type Tensor } from './gradients/harness.js'
+} from '@induced-metric/onnx/proto'
+import { model } from '../../../onnx/test/builder.js'
+import { drawn, tensor, type Tensor } from '../../../onnx/test/gradients/harness.js'
 import { checkTraining, forward } from './training.js'
 
 const [batch, inputs, outputs] = [5, 3, 4]

@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url'
 import * as ort from 'onnxruntime-node'
 import { describe, expect, it } from 'vitest'
 import { TrainingSession } from '../../src/session/trainingSession.js'
-import { generateArtifacts, mseLoss, type GenerateOptions } from '../../src/artifacts/index.js'
+import { generateArtifacts, mseLoss, type GenerateOptions } from '../../src/artifacts.js'
 import {
   createNode as node,
   createValue,
@@ -10,10 +10,10 @@ import {
   int64Tensor,
   readModel,
   type Model,
-} from '../../src/proto/index.js'
-import { model, numbers } from '../builder.js'
-import { isInstalled, startGenuine } from '../genuine/runtime.js'
-import { drawn, type Tensor } from './gradients/harness.js'
+} from '@induced-metric/onnx/proto'
+import { model, numbers } from '../../../onnx/test/builder.js'
+import { isInstalled, startGenuine } from '../../../onnx/test/genuine/runtime.js'
+import { drawn, type Tensor } from '../../../onnx/test/gradients/harness.js'
 import { checkTraining, forward } from './training.js'
 
 // Training adds values to a model, some of which the genuine runtime knows by their names. A model may have such names.

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { adam, inducedMetric } from '@induced-metric/core'
 import * as ort from 'onnxruntime-node'
 import { describe, expect, it } from 'vitest'
-import { generateArtifacts, type GenerateOptions } from '../../src/artifacts/index.js'
+import { generateArtifacts, type GenerateOptions } from '../../src/artifacts.js'
 import {
   createNode as node,
   createTensor,
@@ -10,9 +10,9 @@ import {
   dataType,
   type Model,
   type NodeProto,
-} from '../../src/proto/index.js'
+} from '@induced-metric/onnx/proto'
 import { TrainingSession } from '../../src/session/trainingSession.js'
-import { drawn, tensor, type Tensor } from './gradients/harness.js'
+import { drawn, tensor, type Tensor } from '../../../onnx/test/gradients/harness.js'
 import { checkTraining, feedsOf, forward, scalar } from './training.js'
 
 const fixture = (name: string): Uint8Array =>

@@ -19,7 +19,7 @@ import {
   type NodeProto,
   type SparseTensorProto,
   type TensorProto,
-} from '../../src/proto/index.js'
+} from '@induced-metric/onnx/proto'
 
 /** Says that the values of a tensor lie in a file. */
 export function placeOutside(

@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url'
 import { adam, inducedMetric } from '@induced-metric/core'
 import * as ort from 'onnxruntime-node'
 import { describe, expect, it } from 'vitest'
-import { generateArtifacts, type GenerateOptions } from '../../src/artifacts/index.js'
+import { generateArtifacts, type GenerateOptions } from '../../src/artifacts.js'
 import { TrainingSession } from '../../src/session/trainingSession.js'
 import {
   createNode as node,
@@ -12,9 +12,9 @@ import {
   type Model,
   type NodeProto,
   writeModel,
-} from '../../src/proto/index.js'
-import { relativeError, runModel } from '../run.js'
-import { drawn, tensor, type Tensor } from './gradients/harness.js'
+} from '@induced-metric/onnx/proto'
+import { relativeError, runModel } from '../../../onnx/test/run.js'
+import { drawn, tensor, type Tensor } from '../../../onnx/test/gradients/harness.js'
 import { feedsOf, forward, startTraining } from './training.js'
 
 // Running statistics that are one with other values, as exporters write those of networks that have not been trained.

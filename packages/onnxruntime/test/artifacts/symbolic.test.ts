@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { generateArtifacts } from '../../src/artifacts/index.js'
+import { generateArtifacts } from '../../src/artifacts.js'
 import {
   createModelBuilder,
   createValue,
@@ -8,8 +8,8 @@ import {
   readModel,
   type Model,
   type ModelBuilder,
-} from '../../src/proto/index.js'
-import { drawn, tensor } from './gradients/harness.js'
+} from '@induced-metric/onnx/proto'
+import { drawn, tensor } from '../../../onnx/test/gradients/harness.js'
 import { checkSession, startTraining } from './training.js'
 
 // Models whose targets of Reshape are computed from the shapes of other values, as exporters write view(x.size(0), -1):

@@ -1,11 +1,19 @@
 import * as ort from 'onnxruntime-node'
 import { expect } from 'vitest'
-import { generateArtifacts, type GenerateOptions } from '../../src/artifacts/index.js'
+import { generateArtifacts, type GenerateOptions } from '../../src/artifacts.js'
 import { TrainingSession } from '../../src/session/trainingSession.js'
-import { createModel, dataType, elementTypeOf, type Model, type NodeProto } from '../../src/proto/index.js'
-import { createTensor, createValue, realTensor } from '../../src/proto/index.js'
-import { relativeError } from '../run.js'
-import type { Tensor } from './gradients/harness.js'
+import {
+  createModel,
+  createTensor,
+  createValue,
+  dataType,
+  elementTypeOf,
+  type Model,
+  type NodeProto,
+  realTensor,
+} from '@induced-metric/onnx/proto'
+import { relativeError } from '../../../onnx/test/run.js'
+import type { Tensor } from '../../../onnx/test/gradients/harness.js'
 
 /** The runtime's tensors of plain ones. */
 export function feedsOf(inputs: Readonly<Record<string, Tensor>>): Record<string, ort.Tensor> {

@@ -12,6 +12,10 @@ const packages: Readonly<Record<string, string>> = {
   '@bufbuild/protobuf/codegenv2': '/node_modules/@bufbuild/protobuf/dist/esm/codegenv2/index.js',
   '@induced-metric/core': '/packages/core/dist/index.js',
   '@induced-metric/core/adapter': '/packages/core/dist/adapter.js',
+  '@induced-metric/onnx': '/packages/onnx/dist/index.js',
+  '@induced-metric/onnx/adapter': '/packages/onnx/dist/adapter.js',
+  '@induced-metric/onnx/artifacts': '/packages/onnx/dist/artifacts/index.js',
+  '@induced-metric/onnx/proto': '/packages/onnx/dist/proto/index.js',
   flatbuffers: '/node_modules/flatbuffers/mjs/flatbuffers.js',
 }
 

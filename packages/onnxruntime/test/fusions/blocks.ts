@@ -9,8 +9,8 @@ import {
   type Model,
   type NodeProto,
   type TensorProto,
-} from '../../src/proto/index.js'
-import { drawn, tensor, type Tensor } from '../artifacts/gradients/harness.js'
+} from '@induced-metric/onnx/proto'
+import { drawn, tensor, type Tensor } from '../../../onnx/test/gradients/harness.js'
 
 // Small models whose formulas are written out, as exporters write them: what the runtime's graph optimiser looks for.
 

@@ -2,11 +2,16 @@ import { mkdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import * as ort from 'onnxruntime-node'
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { readCheckpoint } from '../../src/checkpoint/index.js'
+import { readCheckpoint } from '@induced-metric/onnx'
 import { TrainingSession } from '../../src/session/trainingSession.js'
 import { smallArtifacts } from './problem.js'
 import { readRecording, writeRecording, type Recording } from './recording.js'
-import { isInstalled, startGenuine, type Genuine, type GenuineSession } from './runtime.js'
+import {
+  isInstalled,
+  startGenuine,
+  type Genuine,
+  type GenuineSession,
+} from '../../../onnx/test/genuine/runtime.js'
 import { distance, parametersOf, take, type MakeTensor } from './trainer.js'
 
 // This package beside the last release of ONNX Runtime for JavaScript that trained: against what was recorded of it, and

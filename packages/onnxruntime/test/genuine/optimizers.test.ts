@@ -3,10 +3,10 @@ import { fileURLToPath } from 'node:url'
 import * as ort from 'onnxruntime-node'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { readCheckpoint, TrainingSession } from '../../src/index.js'
-import { createAttribute, readModel, writeModel, type AttributeValue } from '../../src/proto/index.js'
-import { relativeError } from '../run.js'
+import { createAttribute, readModel, writeModel, type AttributeValue } from '@induced-metric/onnx/proto'
+import { relativeError } from '../../../onnx/test/run.js'
 import { smallArtifacts } from './problem.js'
-import { isInstalled, startGenuine, type Genuine } from './runtime.js'
+import { isInstalled, startGenuine, type Genuine } from '../../../onnx/test/genuine/runtime.js'
 import { parametersOf, take, type MakeTensor } from './trainer.js'
 
 // Every form of the genuine optimisers, with numbers that tell one from another: an ε as large as the root it is added to,

@@ -2,11 +2,16 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as ort from 'onnxruntime-node'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { readCheckpointFile, writeCheckpoint } from '../../src/checkpoint/index.js'
+import { readCheckpointFile, writeCheckpoint } from '@induced-metric/onnx'
 import { TrainingSession } from '../../src/session/trainingSession.js'
-import { isInstalled, startGenuine, type Genuine, type GenuineTensor } from './runtime.js'
+import {
+  isInstalled,
+  startGenuine,
+  type Genuine,
+  type GenuineTensor,
+} from '../../../onnx/test/genuine/runtime.js'
 import { distance, parametersOf } from './trainer.js'
-import { sharedFolder, simplenetParameters } from '../sharedFolder.js'
+import { sharedFolder, simplenetParameters } from '../../../onnx/test/sharedFolder.js'
 
 // 20 steps of real artifacts of other projects, here and in the genuine runtime. They are not part of this repository.
 

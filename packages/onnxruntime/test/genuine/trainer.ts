@@ -1,4 +1,4 @@
-import type { GenuineTensor } from './runtime.js'
+import type { GenuineTensor } from '../../../onnx/test/genuine/runtime.js'
 import { batchOf, batchSize, layers } from './problem.js'
 
 /** What this package's sessions and the genuine runtime's have in common. */

@@ -1,6 +1,7 @@
-import type { Scalars } from '../../step/plan.js'
+import type { Scalars } from '../../graph/hostScalars.js'
 import { changeOutput } from '../../step/stepGraph.js'
-import { elementType, type Engine, type EngineFactory, type TypedArray } from '../engine.js'
+import type { Engine, EngineFactory } from '../engine.js'
+import { elementType, type TypedArray } from '../../dtype.js'
 import { compilePass, Scratch, type Extents, type Pass, type Tensors } from './interpreter.js'
 
 /**

@@ -1,8 +1,8 @@
 import type { ElementwiseOp, Shape } from '../../graph/algebra.js'
 import { neededNodes, type Graph } from '../../graph/graph.js'
-import type { Scalars } from '../../step/plan.js'
+import type { Scalars } from '../../graph/hostScalars.js'
 import { compileScalarNodes } from '../../graph/hostScalars.js'
-import type { TypedArray } from '../engine.js'
+import type { TypedArray } from '../../dtype.js'
 import { kernels, matmul, sumOf, transpose } from './kernels.js'
 
 /** Arrays by input or output name. */

@@ -1,5 +1,5 @@
 import type { ElementwiseOp } from '../../graph/algebra.js'
-import type { TypedArray } from '../engine.js'
+import type { TypedArray } from '../../dtype.js'
 
 /**
  * One loop per operation, `out[i] = a[ao + i] ∘ b[bo + i]`. Storing into a Float32Array rounds to single precision,

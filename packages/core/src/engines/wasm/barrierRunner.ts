@@ -1,5 +1,5 @@
 import type { Shape } from '../../graph/algebra.js'
-import type { Scalars } from '../../step/plan.js'
+import type { Scalars } from '../../graph/hostScalars.js'
 import { compileScalarNodes, type ScalarEvaluator } from '../../graph/hostScalars.js'
 import type { Allocator, PassName, Runner, TensorBinding } from './kernels.js'
 import { createMatrixFunctions, type Matrix, type MatrixFunctions } from './codegen/matmul.js'

@@ -1,5 +1,6 @@
-import type { Scalars, StepPlan } from '../../step/plan.js'
-import type { WholeNumbers } from '../engine.js'
+import type { StepPlan } from '../../step/plan.js'
+import type { Scalars } from '../../graph/hostScalars.js'
+import type { FusedStepNumbers } from '../../step/passes.js'
 import type { Allocator, TensorBinding } from './kernels.js'
 import { tableHeader } from './codegen/loop.js'
 import type { Program } from './codegen/program.js'
@@ -18,8 +19,8 @@ const programs = new Map<string, WholeProgram>()
 
 /** A whole step on tensors that are in their places. */
 export interface WholeCall {
-  /** As of `WholeStep`. */
-  run(given: WholeNumbers, isSame: boolean): boolean
+  /** As in `FusedStep`. */
+  run(given: FusedStepNumbers, isSame: boolean): boolean
   /** After the memory has grown, and before the first step. */
   refresh(): void
   dispose(): void

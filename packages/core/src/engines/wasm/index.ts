@@ -1,21 +1,15 @@
-import type { Scalars, StepPlan } from '../../step/plan.js'
+import type { StepPlan } from '../../step/plan.js'
+import type { Scalars } from '../../graph/hostScalars.js'
 import { changeOutput } from '../../step/stepGraph.js'
-import {
-  elementType,
-  type Engine,
-  type EngineArrays,
-  type EngineOptions,
-  type InitialSlots,
-  type Slots,
-  type TypedArray,
-  type WholeStep,
-} from '../engine.js'
+import type { Engine, EngineArrays, EngineOptions } from '../engine.js'
+import { elementType, type ElementType, type Slots, type TypedArray } from '../../dtype.js'
+import type { InitialSlots } from '../../step/initialSlots.js'
+import type { FusedStep } from '../../step/passes.js'
 import type { Helper } from './threads/host.js'
 import { layOut } from './layout.js'
 import { compileStep, type Program } from './codegen/program.js'
 import { createKernels, type StepKernels, type TensorBinding } from './kernels.js'
 import type { Lease } from './lease.js'
-import type { ElementType } from './codegen/vectors.js'
 import { createWholeCall, type WholeCall } from './fusedStep.js'
 import { growthOf, isShared } from './memory.js'
 
@@ -184,7 +178,7 @@ export function createLeasedEngine(
   }
   add(plan, given, initial)
 
-  const whole: WholeStep<TypedArray> = {
+  const fused: FusedStep<TypedArray> = {
     take(stepGradients, numbers, isSame) {
       if (!call) return false
       refresh()
@@ -236,7 +230,7 @@ export function createLeasedEngine(
   let taking: readonly number[] = []
   return {
     kind: 'wasm',
-    whole,
+    fused,
     arrays(kind) {
       refresh()
       if (kind !== undefined && !lent.has(kind)) {

@@ -1,8 +1,8 @@
+import type { ElementType } from '../../dtype.js'
 import { InducedMetricError } from '../../errors.js'
 import type { StepGraph } from '../../step/stepGraph.js'
 import { compileStep } from './codegen/program.js'
 import { createKernels, type Allocator, type StepKernels } from './kernels.js'
-import type { ElementType } from './codegen/vectors.js'
 import { isShared, isWasmSupported, type WasmMemory } from './memory.js'
 
 /**

@@ -1,4 +1,4 @@
-import type { Scalars } from '../../step/plan.js'
+import type { Scalars } from '../../graph/hostScalars.js'
 import { changeOutput } from '../../step/stepGraph.js'
 import { enlist, type Helper } from './threads/host.js'
 import { createFlatRunner } from './elementwiseRunner.js'

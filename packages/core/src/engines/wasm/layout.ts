@@ -1,5 +1,6 @@
 import type { StepPlan } from '../../step/plan.js'
-import type { EngineArrays, TypedArray } from '../engine.js'
+import type { EngineArrays } from '../engine.js'
+import type { TypedArray } from '../../dtype.js'
 import type { TensorBinding } from './kernels.js'
 import type { Lease } from './lease.js'
 

@@ -1,4 +1,4 @@
-import type { TypedArray } from '../engine.js'
+import type { TypedArray } from '../../dtype.js'
 import type { Arena } from './arena.js'
 import type { WasmMemory } from './memory.js'
 

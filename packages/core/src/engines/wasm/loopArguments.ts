@@ -1,4 +1,4 @@
-import type { TypedArray } from '../engine.js'
+import type { TypedArray } from '../../dtype.js'
 import type { Assistant } from './threads/host.js'
 import type { Allocator } from './kernels.js'
 import { rowWords, tableHeader, type Loop } from './codegen/loop.js'

@@ -1,12 +1,7 @@
 import type { StepPlan } from '../../step/plan.js'
-import type {
-  Engine,
-  EngineArrays,
-  EngineFactory,
-  EngineOptions,
-  InitialSlots,
-  TypedArray,
-} from '../engine.js'
+import type { Engine, EngineArrays, EngineFactory, EngineOptions } from '../engine.js'
+import type { InitialSlots } from '../../step/initialSlots.js'
+import type { TypedArray } from '../../dtype.js'
 import { sharedArena } from './arena.js'
 import { createLeasedEngine } from './index.js'
 import { createLease } from './lease.js'

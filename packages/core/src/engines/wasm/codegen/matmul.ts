@@ -1,6 +1,7 @@
+import type { ElementType } from '../../../dtype.js'
 import { encodeModule, type Bytes, type FunctionCode } from './encoder.js'
 import { advance, countDown, get, i32, Locals, op, set, simd, when } from './instructions.js'
-import { vectorTypes, type ElementType, type VectorType } from './vectors.js'
+import { vectorTypes, type VectorType } from './vectors.js'
 import { compileModule, instantiate, type WasmFunction, type WasmMemory, type WasmModule } from '../memory.js'
 
 /**

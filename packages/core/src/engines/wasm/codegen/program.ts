@@ -1,9 +1,10 @@
+import type { ElementType } from '../../../dtype.js'
 import type { Graph } from '../../../graph/graph.js'
 import type { StepGraph } from '../../../step/stepGraph.js'
 import { encodeModule, type FunctionCode } from './encoder.js'
 import { emitLoop, type Loop } from './loop.js'
 import { scheduleStep, type Pass, type Schedule } from './stages.js'
-import { vectorTypes, type ElementType, type VectorType } from './vectors.js'
+import { vectorTypes, type VectorType } from './vectors.js'
 import { compileModule, type WasmModule } from '../memory.js'
 
 /** A step's graph compiled for one element type. It holds no numbers of any one optimiser. */

@@ -1,9 +1,7 @@
+import type { ElementType } from '../../../dtype.js'
 import type { ElementwiseOp } from '../../../graph/algebra.js'
 import { float } from './encoder.js'
 import { op, simd, simdMemory } from './instructions.js'
-
-/** The element types the engine computes in. */
-export type ElementType = 'float32' | 'float64'
 
 /** The vector instructions for one element type. */
 export interface VectorType {

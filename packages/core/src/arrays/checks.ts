@@ -1,0 +1,79 @@
+import { elementType, type TypedArray } from '../dtype.js'
+import { isList, optionError, shapeError, show } from '../errors.js'
+import { sizeOf } from '../shape.js'
+import { checkGradientCount } from '../step/checks.js'
+import type { OptimizerParameter, Parameter } from './types.js'
+
+/** Throws ERR_OPTION unless parameters are given as an array. */
+export function checkList(parameters: unknown): void {
+  if (isList(parameters)) return
+  throw optionError(`parameters must be an array, given ${show(parameters)}`)
+}
+
+/** Throws ERR_SHAPE unless the arrays have a type that an optimiser works on, and the sizes of their shapes. */
+export function checkData(parameters: readonly Parameter[]): void {
+  for (const { name, shape, data } of parameters) {
+    if (elementType(data) === undefined) {
+      throw shapeError(
+        `parameter ${show(name)}: data must be a Float32Array or Float64Array, given ${show(data)}`,
+      )
+    }
+    const size = sizeOf(shape)
+    if (data.length === size) continue
+    throw shapeError(
+      `parameter ${show(name)}: shape [${shape.join(', ')}] has ${size} elements, data has ${data.length}`,
+    )
+  }
+}
+
+/** Throws ERR_SHAPE when two parameters have elements in common: each would undo the other's update. */
+export function checkApart(parameters: readonly OptimizerParameter[]): void {
+  const byBuffer = new Map<ArrayBufferLike, OptimizerParameter[]>()
+  for (const parameter of parameters) {
+    const { buffer, length } = parameter.data
+    const others = byBuffer.get(buffer)
+    if (length === 0) continue
+    if (others) others.push(parameter)
+    else byBuffer.set(buffer, [parameter])
+  }
+  for (const sharers of byBuffer.values()) {
+    sharers.sort((a, b) => a.data.byteOffset - b.data.byteOffset)
+    for (let i = 1; i < sharers.length; i++) {
+      const [before, after] = [sharers[i - 1]!, sharers[i]!]
+      if (before.data.byteOffset + before.data.byteLength <= after.data.byteOffset) continue
+      throw shapeError(
+        `parameters ${show(before.name)} and ${show(after.name)} share elements of one array; give weights that are ` +
+          'tied once, with the sum of their gradients',
+      )
+    }
+  }
+}
+
+/**
+ * Throws ERR_SHAPE unless each gradient is null or has its parameter's length and element type.
+ *
+ * @param own the engine's own arrays for gradients, which always fit
+ */
+export function checkGradients(
+  gradients: readonly (TypedArray | null)[],
+  parameters: readonly OptimizerParameter[],
+  own: readonly TypedArray[],
+): void {
+  checkGradientCount(gradients, parameters.length)
+  // Over the parameters: a loop over the gradients would skip holes.
+  for (let index = 0; index < parameters.length; index++) {
+    const gradient: unknown = gradients[index]
+    if (gradient === null || gradient === own[index]) continue
+    const { name, data } = parameters[index]!
+    if (elementType(gradient) !== elementType(data)) {
+      throw shapeError(
+        `the gradient of parameter ${show(name)} must be a ${data.constructor.name} or null, given ${show(gradient)}`,
+      )
+    }
+    const { length } = gradient as TypedArray
+    if (length === data.length) continue
+    throw shapeError(
+      `the gradient of parameter ${show(name)} must have ${data.length} elements, given ${length}`,
+    )
+  }
+}

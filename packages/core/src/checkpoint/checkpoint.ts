@@ -1,0 +1,193 @@
+import { elementType, type ElementType, type TypedArray } from '../dtype.js'
+import { checkpointError, show } from '../errors.js'
+import { sizeOf } from '../shape.js'
+
+/** The state of one metric unit. */
+export interface UnitState {
+  /** '' for the default group, else a group's label or a parameter's name. */
+  readonly key: string
+  /** v, the running average of s before its bias correction. */
+  readonly average: number
+  /** The number of steps averaged. */
+  readonly steps: number
+  /** Other numbers that its metric keeps, by name: averages of losses, of a floor that follows or an averaged model. */
+  readonly values?: Readonly<Record<string, number>>
+}
+
+/** The state of one parameter. */
+export interface ParameterState {
+  readonly name: string
+  readonly shape: readonly number[]
+  /** The element type of its slots. */
+  readonly dtype: ElementType
+  /** The number of steps that updated it. */
+  readonly steps: number
+  /** Arrays of the parameter's size, by slot name. */
+  readonly slots: Readonly<Record<string, TypedArray>>
+}
+
+/**
+ * Everything that an optimiser keeps from step to step. It does not hold the parameters: the framework saves those. A
+ * checkpoint resumes in every adapter.
+ */
+export interface Checkpoint {
+  readonly format: 'induced-metric-checkpoint'
+  readonly version: 1
+  /** Structural hash of the transformation: the bases and the scope of the metric. */
+  readonly hash: string
+  /** The number of steps taken. */
+  readonly step: number
+  /** The number of steps skipped. */
+  readonly skippedSteps: number
+  /** The learning rate that was set while training ran; absent where it is the transformation's. */
+  readonly learningRate?: number
+  readonly units: readonly UnitState[]
+  readonly parameters: readonly ParameterState[]
+}
+
+/** A checkpoint's header: everything but the arrays, of which it has the names. */
+export interface Header extends Omit<Checkpoint, 'parameters'> {
+  readonly parameters: readonly (Omit<ParameterState, 'slots'> & { readonly slots: readonly string[] })[]
+}
+
+/** Puts a checkpoint together. A learning rate that is `undefined` is left out. */
+export function composeCheckpoint({
+  hash,
+  step,
+  skippedSteps,
+  learningRate,
+  units,
+  parameters,
+}: Omit<Checkpoint, 'format' | 'version' | 'learningRate'> & {
+  readonly learningRate?: number | undefined
+}): Checkpoint {
+  return {
+    format: 'induced-metric-checkpoint',
+    version: 1,
+    hash,
+    step,
+    skippedSteps,
+    ...(learningRate !== undefined && { learningRate }),
+    units,
+    parameters,
+  }
+}
+
+/**
+ * Checks that a value has the form of a checkpoint. It does not look into its arrays: {@link checkParameterState} does.
+ *
+ * @throws ERR_CHECKPOINT if it does not
+ */
+export function checkCheckpoint(value: unknown): asserts value is Checkpoint {
+  checkHeader(value, (slots) => typeof slots === 'object' && slots !== null)
+}
+
+/**
+ * Checks that a parameter's saved state fits the parameter.
+ *
+ * @throws ERR_CHECKPOINT naming the parameter and the difference
+ */
+export function checkParameterState(
+  state: ParameterState,
+  expected: {
+    name: string
+    shape: readonly number[]
+    dtype: ElementType
+    slots: readonly string[]
+  },
+): void {
+  const name = show(expected.name)
+  if (state.shape.join() !== expected.shape.join()) {
+    throw checkpointError(
+      `parameter ${name} has shape [${expected.shape.join(', ')}], in the checkpoint [${state.shape.join(', ')}]`,
+    )
+  }
+  const slots = [...expected.slots].sort().join(', ')
+  const saved = Object.keys(state.slots).sort().join(', ')
+  if (slots !== saved) {
+    throw checkpointError(`parameter ${name} keeps slots [${slots}], the checkpoint has [${saved}]`)
+  }
+  const size = sizeOf(expected.shape)
+  for (const [slot, data] of Object.entries(state.slots)) {
+    if (elementType(data) !== expected.dtype) {
+      throw checkpointError(
+        `slot ${slot} of ${name} must be ${expected.dtype}, the checkpoint has ${show(data)}`,
+      )
+    }
+    if (data.length !== size) {
+      throw checkpointError(`slot ${slot} of ${name} has ${size} elements, in the checkpoint ${data.length}`)
+    }
+  }
+}
+
+/**
+ * Checks a checkpoint but for its arrays.
+ *
+ * @param isSlots checks a parameter's `slots`, which are arrays in a checkpoint and names in a header
+ */
+export function checkHeader(value: unknown, isSlots: (slots: unknown) => boolean): void {
+  const header = value as Partial<Header> | null | undefined
+  if (header?.format !== 'induced-metric-checkpoint')
+    throw checkpointError(`expected a checkpoint, given ${show(value)}`)
+  if (header.version !== 1) {
+    throw checkpointError(`the checkpoint has version ${show(header.version)}; this release reads version 1`)
+  }
+  if (typeof header.hash !== 'string') throw checkpointError('the checkpoint has no structural hash')
+  if (!isCount(header.step) || !isCount(header.skippedSteps))
+    throw checkpointError('the checkpoint has no valid step count')
+  const rate: unknown = header.learningRate
+  if (rate !== undefined && !(typeof rate === 'number' && Number.isFinite(rate) && rate >= 0))
+    throw checkpointError(`the checkpoint has an invalid learning rate, ${show(rate)}`)
+  if (!Array.isArray(header.units) || !Array.isArray(header.parameters)) {
+    throw checkpointError('the checkpoint has no list of metric units or of parameters')
+  }
+  checkUnique('metric units', header.units, 'key')
+  checkUnique('parameters', header.parameters, 'name')
+  checkUnits(header.units)
+  checkParameters(header.parameters, isSlots)
+}
+
+function checkUnits(units: readonly Partial<UnitState>[]): void {
+  for (const unit of units) {
+    const isValid =
+      typeof unit?.key === 'string' &&
+      isCount(unit.steps) &&
+      Number.isFinite(unit.average) &&
+      unit.average! >= 0 &&
+      areNumbers(unit.values ?? {})
+    if (!isValid) throw checkpointError('the checkpoint has an invalid metric average')
+  }
+}
+
+function checkParameters(
+  parameters: readonly Partial<Header['parameters'][number]>[],
+  isSlots: (slots: unknown) => boolean,
+): void {
+  for (const parameter of parameters) {
+    const isValid =
+      typeof parameter?.name === 'string' &&
+      Array.isArray(parameter.shape) &&
+      parameter.shape.every(isCount) &&
+      Number.isSafeInteger(sizeOf(parameter.shape)) &&
+      (parameter.dtype === 'float32' || parameter.dtype === 'float64') &&
+      isCount(parameter.steps) &&
+      isSlots(parameter.slots)
+    if (!isValid) {
+      throw checkpointError(`the checkpoint has an invalid entry for parameter ${show(parameter?.name)}`)
+    }
+  }
+}
+
+function isCount(count: unknown): boolean {
+  return Number.isSafeInteger(count) && (count as number) >= 0
+}
+
+function areNumbers(values: unknown): boolean {
+  return typeof values === 'object' && values !== null && Object.values(values).every(Number.isFinite)
+}
+
+function checkUnique(what: string, entries: readonly unknown[], label: string): void {
+  const labels = entries.map((entry) => (entry as Readonly<Record<string, unknown>> | null)?.[label])
+  const twice = labels.find((value, i) => labels.indexOf(value) !== i)
+  if (twice !== undefined) throw checkpointError(`the checkpoint has two ${what} named ${show(twice)}`)
+}

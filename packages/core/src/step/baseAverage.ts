@@ -1,0 +1,126 @@
+import {
+  abs,
+  add,
+  div,
+  finite,
+  greater,
+  input,
+  max,
+  min,
+  mul,
+  neg,
+  pow,
+  select,
+  sign,
+  sqrt,
+  square,
+  sub,
+  type Expr,
+} from '../graph/algebra.js'
+import { unsupported } from '../errors.js'
+import type { Preconditioner } from '../transformation/preconditioner.js'
+import { plainForm, type Recorder } from './recordings.js'
+
+/** What an average may be written with. */
+const operations = {
+  add,
+  sub,
+  mul,
+  div,
+  max,
+  min,
+  sqrt,
+  square,
+  abs,
+  neg,
+  sign,
+  pow,
+  finite,
+  greater,
+  select,
+} as Readonly<Record<string, ((...inputs: Expr[]) => Expr) | undefined>>
+
+/** The average that a base takes of gradients, taken of a scalar instead. */
+export interface BaseAverage {
+  /** The average, this step included. */
+  readonly mean: Expr
+  /** Its states, one for each slot it is made of, and their next values; they start from 0. */
+  readonly states: readonly { readonly name: string; readonly slot: string; readonly next: Expr }[]
+}
+
+/** The name under which a base's hyperparameter enters the metric graph of an averaged model. */
+export function modelInput(model: number, name: string): string {
+  return `model.${model}.base.${name}`
+}
+
+/** The base and the hyperparameter that such a name is of; `undefined` for any other name. */
+export function parseModelInput(name: string): { readonly model: number; readonly name: string } | undefined {
+  const [, model, of] = /^model\.(\d+)\.base\.(.+)$/.exec(name) ?? []
+  return model === undefined ? undefined : { model: Number(model), name: of! }
+}
+
+/**
+ * Takes the recursion by which a base averages gradients, x̂ = A[g], and writes it for a scalar. This holds of any base whose
+ * x̂ is linear in the gradients so far.
+ *
+ * @param model tells the states and inputs of several bases apart
+ * @param value what is averaged, at this step
+ * @param step gives t, this step included
+ * @throws ERR_NOT_SUPPORTED when the base gives no average, or one that is not linear in the gradients
+ */
+export function recordBaseAverage(
+  base: Preconditioner,
+  model: number,
+  value: Expr,
+  step: () => Expr,
+  record: Recorder,
+): BaseAverage {
+  const { update } = record(plainForm(base, base.definition.matrix ? 'wide' : 'any'))
+  const refuse = (why: string): never => {
+    throw unsupported(
+      `averagedModel needs the average of gradients that a step is taken of, and ${base.name} ${why}; ` +
+        'leave averagedModel out, or take another base',
+    )
+  }
+  if (update.average === undefined) return refuse('gives none (`average`)')
+
+  const states = new Map<string, { name: string; slot: string; next: Expr }>()
+  const known = new Map<Expr, Expr>()
+  const scalarInput = (name: string): Expr => {
+    if (name === 'gradient') return value
+    if (name === 'step') return step()
+    if (name.startsWith('base.')) return input(modelInput(model, name.slice('base.'.length)), 'scalar')
+    if (!name.startsWith('slot.')) return refuse(`reads ${name} in it`)
+    const slot = name.slice('slot.'.length)
+    const { initial, next } = update.slots[slot]!
+    if (initial.op !== 'constant' || initial.value !== 0)
+      return refuse(`begins its ${name} with another value than 0`)
+    const state = `model.${model}.${slot}`
+    if (!states.has(state)) {
+      // There before its next value is looked at, which reads it.
+      states.set(state, { name: state, slot, next: value })
+      states.set(state, { name: state, slot, next: scalarOf(next) })
+    }
+    return input(`state.${state}`, 'scalar')
+  }
+  const scalarOf = (x: Expr): Expr => {
+    const found = known.get(x)
+    if (found) return found
+    let result: Expr
+    if (x.op === 'input') result = scalarInput(x.name!)
+    else if (x.op === 'constant') result = x
+    else {
+      const operate = operations[x.op]
+      const isLinear =
+        x.shape === 'scalar' ||
+        ['add', 'sub', 'neg'].includes(x.op) ||
+        (x.op === 'mul' && x.inputs[0]!.shape === 'scalar')
+      if (!operate || !isLinear) return refuse(`has a ${x.op} in it, which is not linear in the gradient`)
+      result = operate(...x.inputs.map(scalarOf))
+    }
+    known.set(x, result)
+    return result
+  }
+  const mean = scalarOf(update.average)
+  return { mean, states: [...states.values()] }
+}

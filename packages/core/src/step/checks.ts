@@ -1,0 +1,31 @@
+import { InducedMetricError, isList, optionError, shapeError, show } from '../errors.js'
+import { checkKeys } from '../validation/keys.js'
+import type { StepPlan } from './plan.js'
+
+/**
+ * The loss among the options of a step; `undefined` if there is none.
+ *
+ * @throws ERR_OPTION for any other option; ERR_LOSS_REQUIRED when an embedding reads the loss and there is none
+ */
+export function checkLoss(plan: StepPlan, options: { readonly loss?: number }): number | undefined {
+  checkKeys('step', options, ['loss'])
+  const { loss } = options
+  if (loss !== undefined && typeof loss !== 'number') {
+    throw optionError(`loss must be a number, given ${show(loss)}`)
+  }
+  if (loss === undefined && plan.needsLoss) {
+    const { embedding } = plan.units.find(({ graph }) => graph.needsLoss)!.settings
+    throw new InducedMetricError(
+      'ERR_LOSS_REQUIRED',
+      `the embedding ${embedding.name} reads the loss: pass it, as in step(gradients, { loss })`,
+    )
+  }
+  return loss
+}
+
+/** Throws ERR_SHAPE unless a step is given an array of one gradient per parameter. */
+export function checkGradientCount(gradients: unknown, count: number): void {
+  const given = isList(gradients) ? (gradients as readonly unknown[]).length : show(gradients)
+  if (given === count) return
+  throw shapeError(`step takes an array of ${count} gradients, one per parameter, given ${given}`)
+}

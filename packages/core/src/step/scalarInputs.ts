@@ -1,0 +1,135 @@
+import type { Scalars } from '../graph/hostScalars.js'
+import { embeddingInput } from '../transformation/embedding.js'
+import {
+  followedBound,
+  isFollowing,
+  valueAt,
+  type HyperparameterSpecs,
+  type HyperparameterValues,
+  type Scheduled,
+} from '../transformation/hyperparameter.js'
+import { hyperparameterInput } from '../transformation/preconditioner.js'
+import { isTied, perRateOf, tiedTo } from '../transformation/tiedXi.js'
+import { optionRanges } from '../transformation/transformation.js'
+import type { GroupSettings } from '../transformation/types.js'
+import type { Range } from '../validation/range.js'
+import type { MetricUnit, Profile } from './plan.js'
+import { modelInput } from './baseAverage.js'
+
+/** A number that a graph reads: what it is called there and in errors, and its value, which may hang on the step. */
+export interface ScalarEntry {
+  readonly input: string
+  readonly label: string
+  readonly value: Scheduled
+  readonly range: Range
+}
+
+/** The numbers of a group with one base. */
+export function profileEntries({ base, settings }: Profile): ScalarEntry[] {
+  const { learningRate, weightDecay, averageWeights } = settings
+  return [
+    entry('learningRate', learningRate, optionRanges.learningRate),
+    entry('weightDecay', weightDecay, optionRanges.weightDecay),
+    ...(averageWeights === undefined
+      ? []
+      : [entry('averageWeights', averageWeights, optionRanges.averageWeights)]),
+    ...declaredEntries(
+      base.name,
+      base.definition.hyperparameters ?? {},
+      base.hyperparameters,
+      hyperparameterInput,
+    ),
+  ]
+}
+
+/** The numbers of a metric unit. */
+export function unitEntries({ settings, size, bases }: MetricUnit): ScalarEntry[] {
+  const { embedding, xi, beta, startAxis } = settings
+  const rate = settings.tiedRate ?? settings.learningRate
+  const specs = embedding.definition.hyperparameters ?? {}
+  const value = xi === 'auto' ? 1 / Math.max(size, 1) : isTied(xi) ? tiedTo(rate, perRateOf(xi)) : xi
+  return [
+    entry('xi', value, optionRanges.xi),
+    entry('beta', beta, optionRanges.beta),
+    ...declaredEntries(embedding.name, specs, embedding.hyperparameters, embeddingInput),
+    ...(startAxis === undefined ? [] : startAxisEntries(startAxis, rate)),
+    ...bases.flatMap(({ name, definition, hyperparameters }, model) =>
+      declaredEntries(name, definition.hyperparameters ?? {}, hyperparameters, (key) =>
+        modelInput(model, key),
+      ),
+    ),
+  ]
+}
+
+function startAxisEntries(
+  { weight, power, steps }: NonNullable<GroupSettings['startAxis']>,
+  learningRate: Scheduled,
+): ScalarEntry[] {
+  const named = (name: string, value: Scheduled, range: Range): ScalarEntry => ({
+    input: `startAxis.${name}`,
+    label: name === 'rate' ? 'learningRate' : `startAxis.${name}`,
+    value,
+    range,
+  })
+  const { startWeight, startPower, startSteps } = optionRanges
+  return [
+    named('rate', tiedTo(learningRate, 1), optionRanges.learningRate),
+    named('weight', weight, startWeight),
+    ...(steps === undefined ? [] : [named('power', power, startPower), named('steps', steps, startSteps)]),
+  ]
+}
+
+function entry(name: string, value: Scheduled, range: Range): ScalarEntry {
+  return { input: name, label: name, value, range }
+}
+
+function declaredEntries(
+  owner: string,
+  specs: HyperparameterSpecs,
+  values: HyperparameterValues,
+  inputName: (name: string) => string,
+): ScalarEntry[] {
+  return Object.entries(specs).flatMap(([key, spec]) => {
+    if (spec.kind !== 'number') return []
+    const given = values[key]
+    const value = isFollowing(given) ? followedBound(given) : (given as Scheduled)
+    return [{ input: inputName(key), label: `${owner}.${key}`, value, range: spec }]
+  })
+}
+
+/** Writes numbers at a step into `scalars`. Throws ERR_OPTION when a schedule goes wrong. */
+export function writeScalars(scalars: Scalars, entries: readonly ScalarEntry[], step: number): Scalars {
+  for (const { input, label, value, range } of entries) scalars[input] = valueAt(label, value, range, step)
+  return scalars
+}
+
+/** Scalars of which some are on a schedule. */
+export interface PreparedScalars {
+  /** All of them. Those on a schedule have to be written at every step. */
+  readonly scalars: Scalars
+  readonly scheduled: readonly ScalarEntry[]
+}
+
+/** Writes the numbers that do not depend on the step, and keeps the others to be written at each. */
+export function prepareScalars(entries: readonly ScalarEntry[]): PreparedScalars {
+  const scheduled = entries.filter(({ value }) => typeof value === 'function')
+  const constant = entries.filter(({ value }) => typeof value !== 'function')
+  return { scalars: writeScalars({}, constant, 1), scheduled }
+}
+
+/** Writes a profile's numbers at a step into `scalars`. Throws ERR_OPTION when a schedule goes wrong. */
+export function profileScalars(scalars: Scalars, profile: Profile, step: number): Scalars {
+  return writeScalars(scalars, profileEntries(profile), step)
+}
+
+/** Writes a unit's numbers at a step into `scalars`. Throws ERR_OPTION when a schedule goes wrong. */
+export function unitScalars(scalars: Scalars, unit: MetricUnit, step: number): Scalars {
+  return writeScalars(scalars, unitEntries(unit), step)
+}
+
+/** Writes the extents of a matrix into `scalars`; other shapes have none that a graph would read. */
+export function shapeScalars(scalars: Scalars, shape: readonly number[]): Scalars {
+  scalars['rows'] = shape[0] ?? 1
+  scalars['columns'] = shape[1] ?? 1
+  return scalars
+}

@@ -1,0 +1,31 @@
+import type { MetricUnit, StepPlan } from './plan.js'
+
+/** The numbers that an optimiser keeps from step to step, beside the slots. */
+export interface ScalarState {
+  /** The number of steps that updated each parameter. */
+  readonly steps: number[]
+  readonly units: UnitNumbers[]
+}
+
+/** The numbers of a metric unit. */
+export interface UnitNumbers {
+  /** v. */
+  average: number
+  /** The number of steps it averages. */
+  steps: number
+  /** The values of the metric graph's `state`, in its order. */
+  readonly values: number[]
+}
+
+/** The numbers of a metric unit before its first step. */
+export function initialUnit({ graph }: MetricUnit): UnitNumbers {
+  return { average: 0, steps: 0, values: graph.state.map(() => 0) }
+}
+
+/** The numbers before the first step. */
+export function initialState(plan: StepPlan): ScalarState {
+  return {
+    steps: plan.parameters.map(() => 0),
+    units: plan.units.map(initialUnit),
+  }
+}

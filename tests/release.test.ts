@@ -93,7 +93,7 @@ describe('lerna version', () => {
 
   it('writes conventional commits into the changelog, above what was written by hand', () => {
     const before = readFileSync(join(folder, 'CHANGELOG.md'), 'utf8')
-    const args = ['version', '--yes', '--no-push', '--no-git-tag-version']
+    const args = ['version', '--yes', '--no-git-tag-version']
     const { status, output } = runTool('lerna', args, { cwd: folder })
     expect(status, output).toBe(0)
     const after = readFileSync(join(folder, 'CHANGELOG.md'), 'utf8')

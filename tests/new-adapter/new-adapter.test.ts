@@ -154,6 +154,16 @@ describe('a new adapter', () => {
     expect(status, output).toBe(0)
   })
 
+  it('is in the drawing of the architecture, and keeps to the order of imports', () => {
+    for (const { name } of both)
+      expect(read('docs/architecture.md')).toContain(`| \`${name}\` | the adapter for ${name} |`)
+    const { failures, passed } = runTests(
+      '--project', 'tests', 'tests/architecture.test.ts', 'tests/imports.test.ts',
+    ) // prettier-ignore
+    expect(failures).toEqual([])
+    expect(passed).toBeGreaterThan(40)
+  })
+
   it('is formatted', () => {
     const { status, output } = copy.tool('oxfmt', '--check')
     expect(status, output).toBe(0)
@@ -165,7 +175,7 @@ describe('a new adapter', () => {
   })
 
   it('has its place in the workspace', () => {
-    const files = ['workspace', 'versions', 'links', 'api'].map((name) => `tests/${name}.test.ts`)
+    const files = ['workspace', 'versions', 'links', 'doc-comments'].map((name) => `tests/${name}.test.ts`)
     const { passed, failures } = runTests('--project', 'tests', ...files)
     expect(failures).toEqual([])
     expect(passed).toBeGreaterThan(50)
@@ -208,6 +218,10 @@ describe('a new adapter', () => {
     }
     const framework = 'packages/conformance/test/targets/arrays.ts'
     cpSync(path(framework), path(`packages/${tensors.name}/src/tensors.ts`))
+    writeFileSync(
+      path(`packages/${tensors.name}/src/tensor.ts`),
+      `export type { Tensor } from './tensors.js'\n`,
+    )
     rmSync(path(`packages/${tensors.name}/src/lowering.ts`))
     for (const { name } of both) rmSync(path(`packages/${name}/src/fillIn.ts`))
 

@@ -55,17 +55,14 @@ export {
 } from './transformation/preconditioner.js'
 export { adagrad, adam, heavyBall, lion, muon, rmsprop, sgd } from './transformation/preconditioners/index.js'
 export { rateFree, type RateFreeOptions } from './transformation/rateFree.js'
+export type { BuiltinSchedule, Schedule, ScheduleJSON } from './transformation/schedule.js'
+export { constant, cosine, exponential, linear, piecewise, warmup } from './transformation/schedules.js'
 export {
-  constant,
-  cosine,
-  exponential,
-  linear,
-  piecewise,
-  warmup,
-  type BuiltinSchedule,
-  type Schedule,
-  type ScheduleJSON,
-} from './transformation/schedules.js'
+  cosineRestarts,
+  inverseSqrt,
+  oneCycle,
+  warmupStableDecay,
+} from './transformation/trainingSchedules.js'
 export { inducedMetric } from './transformation/transformation.js'
 export type { TiedXi } from './transformation/types.js'
 export type { ComponentJSON, GroupJSON, TransformationJSON } from './transformation/types.js'

@@ -10,13 +10,14 @@ import { optionCases } from './option.js'
 import { propertyCases } from './property.js'
 import { randomCases } from './random.js'
 import { rateFreeCases } from './rateFree.js'
+import { scheduleCases } from './schedules.js'
 import { startCases } from './start.js'
 import { stepCases } from './step.js'
 import { supportCases } from './capabilities.js'
 import { tiedCases } from './tied.js'
 
 /** Increases with every case that is added or withdrawn. */
-export const casesVersion = 2
+export const casesVersion = 3
 
 /** All cases, by family. */
 export const cases: readonly Case[] = [
@@ -35,4 +36,5 @@ export const cases: readonly Case[] = [
   ...startCases,
   ...rateFreeCases,
   ...convexCases,
+  ...scheduleCases,
 ]

@@ -32,6 +32,7 @@ export const features = [
   'throwOnNonFinite',
   'badLossPolicies',
   'checkpoint',
+  'reset',
 ] as const
 
 /**

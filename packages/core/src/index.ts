@@ -55,6 +55,12 @@ export {
 } from './transformation/preconditioner.js'
 export { adagrad, adam, heavyBall, lion, muon, rmsprop, sgd } from './transformation/preconditioners/index.js'
 export { rateFree, type RateFreeOptions } from './transformation/rateFree.js'
+export {
+  reduceOnPlateau,
+  type PlateauOptions,
+  type PlateauState,
+  type ReduceOnPlateau,
+} from './transformation/reduceOnPlateau.js'
 export type { BuiltinSchedule, Schedule, ScheduleJSON } from './transformation/schedule.js'
 export { constant, cosine, exponential, linear, piecewise, warmup } from './transformation/schedules.js'
 export {

@@ -32,7 +32,7 @@ function thrownBy(call: () => unknown): { readonly code: string; readonly messag
 }
 
 describe('a regression', () => {
-  it('is fitted in a few steps, where Adam is not there after hundreds', () => {
+  it('is fitted in a few steps, which Adam does not in hundreds', () => {
     const [net, other] = [netOf(fit), netOf(fit)]
     const trainer = new PerExampleTrainer(net, adam({ beta1: 0 }))
     const adamTrainer = new InducedTrainer(other, inducedMetric(adam(), { learningRate: 0.03, xi: 0 }), {
@@ -150,6 +150,18 @@ describe('state', () => {
     expect(trainer.report.step).toBe(1)
     trainer.dispose()
     expect(thrownBy(() => trainer.save()).code).toBe('ERR_DISPOSED')
+  })
+
+  it('starts over with another array in place of a filter, and trains that one', () => {
+    const net = netOf(fit)
+    const trainer = new PerExampleTrainer(net, sgd(), { batch_size: 1, learningRate: 0.1 })
+    trainer.train(data[0]!.x, data[0]!.y)
+    const [filter] = net.layers[1]!.filters!
+    filter!.w = filter!.w.map((w) => w / 2)
+    const before = filter!.w.slice()
+    trainer.train(data[1]!.x, data[1]!.y)
+    expect(trainer.report.step).toBe(1)
+    expect(filter!.w).not.toEqual(before)
   })
 
   it('says what it cannot do', () => {

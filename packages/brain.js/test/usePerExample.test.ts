@@ -29,7 +29,7 @@ describe.each(versions)('brain.js $version', ({ brain }) => {
       ...Array.from(biases[layer] as ArrayLike<number>),
     ])
 
-  it('fits in a few steps, where its own training and Adam are not there after hundreds', () => {
+  it('fits in a few steps, which its own training and Adam do not in hundreds', () => {
     const [network, adamNetwork, stock] = [make(), make(), make()]
     const handle = usePerExample(network, adam({ beta1: 0 }))
     useOptimizer(adamNetwork, inducedMetric(adam(), { learningRate: 0.03, xi: 0 }), { batchSize: 32 })
@@ -39,7 +39,7 @@ describe.each(versions)('brain.js $version', ({ brain }) => {
     expect(result.error).toBeLessThan(1e-5)
     expect(result.iterations).toBeLessThan(100)
     expect(handle.report.step).toBe(result.iterations)
-    // Of two outputs, the loss is ½Σ: what brain.js tells is the mean.
+    // With two outputs the loss ½Σ equals the mean that brain.js returns.
     expect(handle.report.loss).toBeCloseTo(result.error, 7)
     expect(train(adamNetwork, 300).error).toBeGreaterThan(1e-5)
     expect(train(stock, 300).error).toBeGreaterThan(1e-5)
@@ -61,7 +61,7 @@ describe.each(versions)('brain.js $version', ({ brain }) => {
     }
   })
 
-  it('makes a step of every batch, and one of what is left', () => {
+  it('makes a step of every batch, and one of the rest', () => {
     const network = make()
     const handle = usePerExample(network, sgd(), { learningRate: 1, batchSize: 10 })
     network.train(sine, { iterations: 3 })
@@ -98,7 +98,18 @@ describe.each(versions)('brain.js $version', ({ brain }) => {
     expect(thrownBy(() => handle.save()).code).toBe('ERR_DISPOSED')
   })
 
-  it('skips what is not finite', () => {
+  it('takes over single rows that were replaced', () => {
+    const [network, twin] = [make(), make()]
+    const handles = [network, twin].map((one) => usePerExample(one, sgd(), { learningRate: 1 }))
+    for (const one of [network, twin]) one.train(sine, { iterations: 2 })
+    network.weights[1]![3] = Float32Array.of(0.25)
+    twin.weights[1]![3]!.set([0.25])
+    for (const one of [network, twin]) one.train(sine, { iterations: 1 })
+    expect(handles.map(({ report }) => report.step)).toEqual([3, 3])
+    expect(weightsOf(network)).toEqual(weightsOf(twin))
+  })
+
+  it('skips steps that are not finite', () => {
     const network = make()
     const before = weightsOf(network)
     const handle = usePerExample(network, sgd(), { learningRate: 1 })

@@ -71,7 +71,7 @@ describe('a .csv file', () => {
   })
 
   it.each([
-    ['', /a\.csv: no line/],
+    ['', /a\.csv: all lines are empty/],
     ['a,b\n', /a\.csv: titles, and no row/],
     ['1,2\n3\n', /a\.csv:2: 1 columns, 2 in the first line/],
     ['1,2\n3,four\n', /a\.csv:2: column 2 is not a number: "four"/],

@@ -22,7 +22,7 @@ export {
   type Extent,
   type GradientOutput,
   type LoweredTrainingModel,
-  type Lowering,
+  type LoweringRule,
   type LoweringContext,
   type LoweringTable,
   type UnsupportedNode,

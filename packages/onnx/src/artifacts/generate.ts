@@ -21,7 +21,7 @@ import { inferTypes } from '../rewrite/runtimeTypes.js'
 import { describeShape, type Loss } from './losses.js'
 import { writeOptimizerModel, type OptimizerChoice } from './optimizers.js'
 import { checkNames, checkValues, defaultOutputs } from './outputs.js'
-import { findParameters, takeParameters, type ModelParameters, type ParameterInfo } from './parameters.js'
+import { findParameters, takeParameters, type ModelParameters, type ParameterTraits } from './parameters.js'
 import { prepareModel } from './prepare.js'
 import { explainStops, type UnreachedParameter } from './reach.js'
 import { forwardModel, readForward } from './readForward.js'
@@ -42,9 +42,9 @@ export interface GenerateOptions {
    * initializers of float or double except constants of formulas. Such constants are trained if they are named, or if
    * a pattern fits nothing else.
    */
-  readonly requiresGrad?: Selector<ParameterInfo>
+  readonly requiresGrad?: Selector<ParameterTraits>
   /** The parameters not to train, in the same form. The checkpoint contains them, too. */
-  readonly frozen?: Selector<ParameterInfo>
+  readonly frozen?: Selector<ParameterTraits>
   /** Whether constants in `Constant` nodes are parameters, as initializers are. Default false. */
   readonly promoteConstants?: boolean
   /** Without it there is no optimizer model, and a session must be given an optimizer. */

@@ -34,7 +34,7 @@ export {
   type OptimizerParameter,
   type OptimizerWriter,
 } from './optimizers.js'
-export type { ParameterInfo } from './parameters.js'
+export type { ParameterTraits } from './parameters.js'
 export type { ExternalData } from '../externalData/resolve.js'
 export { selectNames, type NamePattern, type Selector } from './select.js'
 export type { GradientStop, UnreachedParameter } from './reach.js'

@@ -5,7 +5,7 @@ import { usesIn } from './uses.js'
 import { declaredValue } from '../rewrite/declare.js'
 
 /** The properties of a parameter that a selector sees. */
-export interface ParameterInfo {
+export interface ParameterTraits {
   readonly dims: readonly number[]
   /** Its element type: 1 is float, 11 double. */
   readonly dataType: number

@@ -1,7 +1,7 @@
 import { optionError } from '@induced-metric/core/adapter'
 import type { TensorProto } from '../proto/onnx_pb.js'
 import { dimsOf } from '../proto/tensor.js'
-import type { ModelParameters, ParameterInfo } from './parameters.js'
+import type { ModelParameters, ParameterTraits } from './parameters.js'
 import { fits, patternsOf, selectNames, type Selector } from './select.js'
 
 /** The number of names that an error lists. */
@@ -16,8 +16,8 @@ const listed = 6
  */
 export function chooseTrainable(
   parameters: ModelParameters,
-  requiresGrad: Selector<ParameterInfo> | undefined,
-  frozen: Selector<ParameterInfo> | undefined,
+  requiresGrad: Selector<ParameterTraits> | undefined,
+  frozen: Selector<ParameterTraits> | undefined,
 ): string[] {
   const { values, buffers, constants, inNodes } = parameters
   const candidates = new Map([...values].filter(([name]) => !buffers.has(name)).map(described))
@@ -53,7 +53,7 @@ export function chooseTrainable(
   )
 }
 
-function described([name, tensor]: readonly [string, TensorProto]): [string, ParameterInfo] {
+function described([name, tensor]: readonly [string, TensorProto]): [string, ParameterTraits] {
   return [name, { dims: dimsOf(tensor), dataType: tensor.dataType }]
 }
 

@@ -1,9 +1,11 @@
 import { floatOf } from '../proto/attribute.js'
-import type { Lowering, LoweringContext } from '../rewrite/nodeContext.js'
+import type { LoweringRule, LoweringContext } from '../rewrite/nodeContext.js'
 import { operationsOf, type Operations } from '../rewrite/operations.js'
 
 /** A row for dX = dY · slope. The slope is a function of the second input (X or Y) and of the context. */
-function sloped(slope: (x: string, operations: Operations, context: LoweringContext) => string): Lowering {
+function sloped(
+  slope: (x: string, operations: Operations, context: LoweringContext) => string,
+): LoweringRule {
   return (context) => {
     const { emit, required, output, realTypeOf } = context
     const [dY, x] = [required(0), required(1)]
@@ -15,7 +17,7 @@ function sloped(slope: (x: string, operations: Operations, context: LoweringCont
 /** Where(X > 0, dY, negative): X may be the input or the output, whose signs agree. */
 function rectified(
   negative: (dY: string, context: LoweringContext, zero: string, type: number) => string,
-): Lowering {
+): LoweringRule {
   return (context) => {
     const { emit, required, output, reals, realTypeOf } = context
     const [dY, x] = [required(0), required(1)]
@@ -55,7 +57,7 @@ function quickGeluSlope(
 }
 
 /** The same slope, taken at X + bias. */
-function biased(slope: typeof geluSlope): Lowering {
+function biased(slope: typeof geluSlope): LoweringRule {
   return sloped((x, operations, { required }) => slope(operations.add(x, required(2)), operations))
 }
 
@@ -72,4 +74,4 @@ export const activations = {
   QuickGeluGrad: sloped(quickGeluSlope),
   BiasGeluGrad_dX: biased(geluSlope),
   BiasFastGeluGrad_dX: biased(fastGeluSlope),
-} satisfies Record<string, Lowering>
+} satisfies Record<string, LoweringRule>

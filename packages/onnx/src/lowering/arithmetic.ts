@@ -1,5 +1,5 @@
 import { intOf, floatOf } from '../proto/attribute.js'
-import type { Lowering, LoweringContext } from '../rewrite/nodeContext.js'
+import type { LoweringRule, LoweringContext } from '../rewrite/nodeContext.js'
 import type { Extent } from '../rewrite/valueTypes.js'
 
 /** Whether each axis of `a` is broadcast to that of `b`, by axis of the result; `undefined` if that is unknown. */
@@ -68,7 +68,7 @@ function unbroadcast(
 }
 
 /** dA = dY/B, dB = −dY·A/B², each in its operand's shape. */
-const divGrad: Lowering = (context) => {
+const divGrad: LoweringRule = (context) => {
   const { emit, required, output } = context
   const [dY, a, b] = [required(0), required(1), required(2)]
   const dA = output(0)
@@ -78,7 +78,7 @@ const divGrad: Lowering = (context) => {
   if (dB) unbroadcast(context, emit('Neg', [emit('Mul', [quotient, emit('Div', [a, b])])]), b, a, dB)
 }
 
-const broadcastGradientArgs: Lowering = (context) => {
+const broadcastGradientArgs: LoweringRule = (context) => {
   const { required, output, emit, ints, producerOf, typeOf, constantOf } = context
   const shapeOf = (value: string): readonly Extent[] | undefined => {
     const constant = constantOf(value)
@@ -99,13 +99,13 @@ const broadcastGradientArgs: Lowering = (context) => {
 }
 
 /** Divides or multiplies X by a scalar of any type. */
-const scale: Lowering = ({ node, emit, required, output }) => {
+const scale: LoweringRule = ({ node, emit, required, output }) => {
   const x = required(0)
   const factor = emit('Squeeze', [emit('CastLike', [required(1), x])])
   emit(intOf(node, 'scale_down', 0) === 0 ? 'Mul' : 'Div', [x, factor], {}, output(0))
 }
 
-const scaledSum: Lowering = ({ node, emit, required, input, output, reals, realTypeOf }) => {
+const scaledSum: LoweringRule = ({ node, emit, required, input, output, reals, realTypeOf }) => {
   const type = realTypeOf(required(0), input(1), input(2))
   const terms = [0, 1, 2].flatMap((i) => {
     const term = input(i)
@@ -114,7 +114,7 @@ const scaledSum: Lowering = ({ node, emit, required, input, output, reals, realT
   emit('Sum', terms, {}, output(0))
 }
 
-const batchScale: Lowering = ({ node, emit, required, output, reals, realTypeOf }) => {
+const batchScale: LoweringRule = ({ node, emit, required, output, reals, realTypeOf }) => {
   const x = required(0)
   node.output.forEach((_, i) => {
     const result = output(i)
@@ -128,12 +128,12 @@ const batchScale: Lowering = ({ node, emit, required, output, reals, realTypeOf 
   })
 }
 
-const reduceAllL2: Lowering = ({ node, emit, output }) => {
+const reduceAllL2: LoweringRule = ({ node, emit, output }) => {
   const squares = node.input.map((x) => emit('ReduceSumSquare', [x], { keepdims: 0 }))
   emit('Sqrt', [emit('Sum', squares)], {}, output(0))
 }
 
-const reduceSumTraining: Lowering = ({ node, emit, required, output }) => {
+const reduceSumTraining: LoweringRule = ({ node, emit, required, output }) => {
   emit(
     'ReduceSum',
     [required(0), required(1)],
@@ -143,7 +143,7 @@ const reduceSumTraining: Lowering = ({ node, emit, required, output }) => {
 }
 
 /** Where(training, Where(mask, dY/(1−ratio), 0), dY). */
-const dropoutGrad: Lowering = ({ emit, required, input, output, reals, realTypeOf, constantOf }) => {
+const dropoutGrad: LoweringRule = ({ emit, required, input, output, reals, realTypeOf, constantOf }) => {
   const [dY, mask, ratio, training] = [required(0), required(1), input(2), input(3)]
   const isTraining = training === undefined ? [1] : constantOf(training)
   if (isTraining?.[0] === 0) {
@@ -173,4 +173,4 @@ export const arithmetic = {
   ReduceAllL2: reduceAllL2,
   ReduceSumTraining: reduceSumTraining,
   DropoutGrad: dropoutGrad,
-} satisfies Record<string, Lowering>
+} satisfies Record<string, LoweringRule>

@@ -1,5 +1,5 @@
 import { intOf } from '../proto/attribute.js'
-import type { Lowering, LoweringContext } from '../rewrite/nodeContext.js'
+import type { LoweringRule, LoweringContext } from '../rewrite/nodeContext.js'
 import type { Extent } from '../rewrite/valueTypes.js'
 import { known, reachOf, readWindow, spread, type Window } from './window.js'
 
@@ -163,7 +163,7 @@ function weightGrad(context: LoweringContext, convolution: Convolution, output: 
   }
 }
 
-const convGrad: Lowering = (context) => {
+const convGrad: LoweringRule = (context) => {
   const { node, required, output } = context
   const [gradient, x, w] = [required(0), required(1), required(2)]
   const weights = weightsOf(context, w)
@@ -185,7 +185,7 @@ const convGrad: Lowering = (context) => {
 }
 
 /** A transposed convolution is a convolution with input and output swapped, and so are their gradients. */
-const convTransposeGrad: Lowering = (context) => {
+const convTransposeGrad: LoweringRule = (context) => {
   const { node, emit, required, output, refuse } = context
   const [gradient, x, w] = [required(0), required(1), required(2)]
   const weights = weightsOf(context, w)
@@ -223,5 +223,5 @@ const convTransposeGrad: Lowering = (context) => {
 
 export const convolution = { ConvGrad: convGrad, ConvTransposeGrad: convTransposeGrad } satisfies Record<
   string,
-  Lowering
+  LoweringRule
 >

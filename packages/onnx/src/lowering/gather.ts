@@ -1,5 +1,5 @@
 import { intOf } from '../proto/attribute.js'
-import type { Lowering, LoweringContext } from '../rewrite/nodeContext.js'
+import type { LoweringRule, LoweringContext } from '../rewrite/nodeContext.js'
 import { realTensor } from '../proto/tensor.js'
 
 /** Zeros, with a shape that is a value of the graph. */
@@ -25,7 +25,7 @@ function rankOfShape({ typeOf, constantOf, producerOf, refuse }: LoweringContext
 }
 
 /** Sums dY at the rows it was gathered from: directly along axis 0; another axis is moved to the front and back. */
-const gatherGrad: Lowering = (context) => {
+const gatherGrad: LoweringRule = (context) => {
   const { node, emit, required, output, ints, rankOf, realTypeOf } = context
   const [shape, indices, dY] = [required(0), required(1), required(2)]
   const type = realTypeOf(dY, output(0))
@@ -48,7 +48,7 @@ const gatherGrad: Lowering = (context) => {
   emit('Transpose', [added], { perm: back }, output(0))
 }
 
-const gatherElementsGrad: Lowering = (context) => {
+const gatherElementsGrad: LoweringRule = (context) => {
   const { node, emit, required, output, realTypeOf } = context
   const [dY, shape, indices] = [required(0), required(1), required(2)]
   const zeros = zerosOf(context, shape, realTypeOf(dY, output(0)))
@@ -56,7 +56,7 @@ const gatherElementsGrad: Lowering = (context) => {
 }
 
 /** With batch dimensions, their coordinates are put before the looked-up ones. */
-const gatherNDGrad: Lowering = (context) => {
+const gatherNDGrad: LoweringRule = (context) => {
   const { node, emit, required, output, ints, int, rankOf, realTypeOf } = context
   const [shape, given, dY] = [required(0), required(1), required(2)]
   const batches = intOf(node, 'batch_dims', 0)
@@ -84,4 +84,4 @@ export const gather = {
   GatherGrad: gatherGrad,
   GatherElementsGrad: gatherElementsGrad,
   GatherNDGrad: gatherNDGrad,
-} satisfies Record<string, Lowering>
+} satisfies Record<string, LoweringRule>

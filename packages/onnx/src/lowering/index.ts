@@ -1,4 +1,4 @@
-export type { Lowering, LoweringContext } from '../rewrite/nodeContext.js'
+export type { LoweringRule, LoweringContext } from '../rewrite/nodeContext.js'
 export {
   lowerModel,
   lowerTrainingModel,

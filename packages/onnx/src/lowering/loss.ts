@@ -1,6 +1,6 @@
 import { optionalIntOf, stringOf } from '../proto/attribute.js'
 import { dataType } from '../proto/dataType.js'
-import type { Lowering, LoweringContext } from '../rewrite/nodeContext.js'
+import type { LoweringRule, LoweringContext } from '../rewrite/nodeContext.js'
 
 /** Labels as cross-entropy uses them, with an axis of 1 where the scores have the classes. */
 export interface Labels {
@@ -54,7 +54,7 @@ function ignoredLabel({ node, int, emit, input }: LoweringContext, inputIndex: n
 }
 
 /** dX = (softmax(X) − onehot(label)) · weight · dY / Σ weight, from log-probabilities. */
-function crossEntropyGrad(ignoredInput?: number, addend?: number): Lowering {
+function crossEntropyGrad(ignoredInput?: number, addend?: number): LoweringRule {
   return (context) => {
     const { node, emit, required, input, output, ints, realTypeOf } = context
     const [dY, logProbability, label] = [required(0), required(1), required(2)]
@@ -88,7 +88,7 @@ function crossEntropyGrad(ignoredInput?: number, addend?: number): Lowering {
  * The loss as the training build's kernel computes it: it ignores −1 by default and is 0 if all labels are ignored.
  * The stock runtime counts −1 from the end instead. In the internal form, the label to ignore is an input.
  */
-const crossEntropy: Lowering = (context) => {
+const crossEntropy: LoweringRule = (context) => {
   const { node, emit, required, input, output, ints, realTypeOf } = context
   const [scores, label] = [required(0), required(1)]
   const type = realTypeOf(scores)
@@ -112,10 +112,10 @@ const crossEntropy: Lowering = (context) => {
 }
 
 /** Rows for ONNX's own operators that stock builds compute differently. */
-export const onnxLoss = { SoftmaxCrossEntropyLoss: crossEntropy } satisfies Record<string, Lowering>
+export const onnxLoss = { SoftmaxCrossEntropyLoss: crossEntropy } satisfies Record<string, LoweringRule>
 
 export const loss = {
   SoftmaxCrossEntropyLossGrad: crossEntropyGrad(),
   SoftmaxCrossEntropyLossInternal: crossEntropy,
   SoftmaxCrossEntropyLossInternalGrad: crossEntropyGrad(4, 5),
-} satisfies Record<string, Lowering>
+} satisfies Record<string, LoweringRule>

@@ -11,7 +11,7 @@ import {
   createContext,
   describeNode,
   type Emitted,
-  type Lowering,
+  type LoweringRule,
 } from '../rewrite/nodeContext.js'
 import { applyTypeRules } from '../rewrite/typeRules.js'
 import { bufferKey, bufferName } from './names.js'
@@ -228,7 +228,7 @@ function isAccumulator(node: NodeProto): boolean {
   return node.opType === 'InPlaceAccumulatorV2' && node.domain === 'com.microsoft'
 }
 
-function rowOf(table: LoweringTable, node: NodeProto): Lowering | undefined {
+function rowOf(table: LoweringTable, node: NodeProto): LoweringRule | undefined {
   const rows = own(table, canonicalDomain(node.domain))
   return rows && own(rows, node.opType)
 }

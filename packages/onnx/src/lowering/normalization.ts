@@ -1,5 +1,5 @@
 import { floatOf, intOf } from '../proto/attribute.js'
-import type { Lowering, LoweringContext } from '../rewrite/nodeContext.js'
+import type { LoweringRule, LoweringContext } from '../rewrite/nodeContext.js'
 
 /** Adds a mean over axes, which are an attribute before opset 18 and an input since. */
 export function mean({ emit, ints, opset }: LoweringContext, x: string, axes: readonly number[]): string {
@@ -61,7 +61,7 @@ function layerGrad(context: LoweringContext, ranked: string, form: LayerForm): v
   if (dBias && form.centered) sumLeading(dY, dBias)
 }
 
-const layerNormalizationGrad: Lowering = (context) => {
+const layerNormalizationGrad: LoweringRule = (context) => {
   const { emit, required } = context
   const [x, scale, xMean, inverse] = [required(1), required(2), required(3), required(4)]
   // The statistics may be of another type than X.
@@ -70,7 +70,7 @@ const layerNormalizationGrad: Lowering = (context) => {
   layerGrad(context, x, { normalized, inverse: inv, scale, centered: true })
 }
 
-const simplifiedLayerNormalizationGrad: Lowering = (context) => {
+const simplifiedLayerNormalizationGrad: LoweringRule = (context) => {
   const { emit, required } = context
   const [x, scale, inverse] = [required(1), required(2), required(3)]
   const inv = emit('CastLike', [inverse, x])
@@ -79,7 +79,7 @@ const simplifiedLayerNormalizationGrad: Lowering = (context) => {
 }
 
 /** From the output Y: x̂ = (Y − bias)/scale. */
-const invertibleLayerNormalizationGrad: Lowering = (context) => {
+const invertibleLayerNormalizationGrad: LoweringRule = (context) => {
   const { emit, required } = context
   const [y, scale, bias, inverse] = [required(1), required(2), required(3), required(4)]
   const normalized = emit('Div', [emit('Sub', [y, bias]), scale])
@@ -98,7 +98,7 @@ export function channelAxes(rank: number): number[] {
 }
 
 /** Batch normalisation in training. It outputs 1/√(variance + ε) instead of the variance. */
-const batchNormInternal: Lowering = (context) => {
+const batchNormInternal: LoweringRule = (context) => {
   const { node, emit, required, output, ints, reals, rankOf, realTypeOf } = context
   const x = required(0)
   const type = realTypeOf(x)
@@ -133,7 +133,7 @@ const batchNormInternal: Lowering = (context) => {
 }
 
 /** dX = scale·inv·(dY − (dBias + x̂·dScale)/N). */
-const batchNormalizationGrad: Lowering = (context) => {
+const batchNormalizationGrad: LoweringRule = (context) => {
   const { emit, required, output, ints, rankOf, typeOf, realTypeOf } = context
   const [dY, x, scale] = [required(0), required(1), required(2)]
   const rank = typeOf(x).shape?.length ?? rankOf(dY)
@@ -161,4 +161,4 @@ export const normalization = {
   InvertibleLayerNormalizationGrad: invertibleLayerNormalizationGrad,
   BatchNormInternal: batchNormInternal,
   BatchNormalizationGrad: batchNormalizationGrad,
-} satisfies Record<string, Lowering>
+} satisfies Record<string, LoweringRule>

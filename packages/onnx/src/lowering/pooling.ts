@@ -1,11 +1,11 @@
 import { intOf, intsOf, stringOf } from '../proto/attribute.js'
-import type { Lowering, LoweringContext } from '../rewrite/nodeContext.js'
+import type { LoweringRule, LoweringContext } from '../rewrite/nodeContext.js'
 import { zerosOf } from './gather.js'
 import type { Extent } from '../rewrite/valueTypes.js'
 import { known, reachOf, readWindow, spread, type Window } from './window.js'
 
 /** Sums dY at the positions of the maxima, which are flat indices into X. */
-const maxPoolGrad: Lowering = (context) => {
+const maxPoolGrad: LoweringRule = (context) => {
   const { node, emit, required, output, ints, producerOf, typeOf, realTypeOf, refuse } = context
   const [dY, indices] = [required(0), required(1)]
   if (intOf(node, 'storage_order', 0) !== 0) refuse('storage_order 1 is not supported')
@@ -142,7 +142,7 @@ export function spreadChannels(
   return emit('Reshape', [result, shape], {}, output)
 }
 
-const averagePoolGrad: Lowering = (context) => {
+const averagePoolGrad: LoweringRule = (context) => {
   const { node, required, output, typeOf } = context
   const gradient = required(0)
   const dX = output(0)
@@ -173,5 +173,5 @@ function pooledBy({ typeOf, producerOf }: LoweringContext, dY: string, dX: strin
 
 export const pooling = { MaxPoolGrad: maxPoolGrad, AveragePoolGrad: averagePoolGrad } satisfies Record<
   string,
-  Lowering
+  LoweringRule
 >

@@ -1,5 +1,5 @@
 import { floatOf, intOf, stringOf } from '../proto/attribute.js'
-import type { Lowering, LoweringContext } from '../rewrite/nodeContext.js'
+import type { LoweringRule, LoweringContext } from '../rewrite/nodeContext.js'
 
 /** The weight of each input element in each output element along an axis, [output][input]. */
 type Weights = Float64Array[]
@@ -85,7 +85,7 @@ function interpolation(context: LoweringContext, axis: AxisResize): Weights {
 }
 
 /** Along each axis that was resized, the transpose of the matrix that interpolates. */
-const resizeGrad: Lowering = (context) => {
+const resizeGrad: LoweringRule = (context) => {
   const { node, emit, required, input, output, reals, realTypeOf, extentsOf, constantOf, refuse } = context
   const [dY, x] = [required(0), required(1)]
   if (intOf(node, 'antialias', 0) !== 0) refuse('antialias is not supported')
@@ -121,4 +121,4 @@ const resizeGrad: Lowering = (context) => {
   emit('Identity', [gradient], {}, output(0))
 }
 
-export const resize = { ResizeGrad: resizeGrad } satisfies Record<string, Lowering>
+export const resize = { ResizeGrad: resizeGrad } satisfies Record<string, LoweringRule>

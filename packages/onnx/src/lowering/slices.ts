@@ -1,9 +1,9 @@
 import { intOf } from '../proto/attribute.js'
-import type { Lowering } from '../rewrite/nodeContext.js'
+import type { LoweringRule } from '../rewrite/nodeContext.js'
 import { zerosOf } from './gather.js'
 
 /** Puts dY back where it was sliced from. The positions come from slicing an array of positions in the same way. */
-const sliceGrad: Lowering = (context) => {
+const sliceGrad: LoweringRule = (context) => {
   const { emit, required, input, output, ints, int, realTypeOf } = context
   const [dY, shape] = [required(0), required(1)]
   const size = emit('ReduceProd', [shape], { keepdims: 0 })
@@ -20,7 +20,7 @@ const sliceGrad: Lowering = (context) => {
 }
 
 /** Concat, and the length of each input along the axis. */
-const concatTraining: Lowering = ({ node, emit, output, ints }) => {
+const concatTraining: LoweringRule = ({ node, emit, output, ints }) => {
   const axis = intOf(node, 'axis', 0)
   emit('Concat', node.input, { axis }, output(0))
   const lengths = output(1)
@@ -33,7 +33,7 @@ const concatTraining: Lowering = ({ node, emit, output, ints }) => {
   )
 }
 
-const splitTraining: Lowering = ({ node, emitAll, required }) => {
+const splitTraining: LoweringRule = ({ node, emitAll, required }) => {
   emitAll('Split', [required(0), required(1)], { axis: intOf(node, 'axis', 0) }, node.output)
 }
 
@@ -41,4 +41,4 @@ export const slices = {
   SliceGrad: sliceGrad,
   ConcatTraining: concatTraining,
   SplitTraining: splitTraining,
-} satisfies Record<string, Lowering>
+} satisfies Record<string, LoweringRule>

@@ -1,5 +1,5 @@
 import { intOf } from '../proto/attribute.js'
-import type { Lowering, LoweringContext } from '../rewrite/nodeContext.js'
+import type { LoweringRule, LoweringContext } from '../rewrite/nodeContext.js'
 
 /** dX = Y·(dY − Σ dY·Y), over the normalised axes. */
 function softmaxGrad({ emit, required, output }: LoweringContext, axes: string): void {
@@ -16,12 +16,12 @@ function logSoftmaxGrad({ emit, required, output }: LoweringContext, axes: strin
 }
 
 /** Since opset 13 one axis is normalised. */
-function oneAxis(lower: typeof softmaxGrad): Lowering {
+function oneAxis(lower: typeof softmaxGrad): LoweringRule {
   return (context) => lower(context, context.ints([intOf(context.node, 'axis', -1)]))
 }
 
 /** Before opset 13 all axes from the given one on are normalised. */
-function fromAxis(lower: typeof softmaxGrad): Lowering {
+function fromAxis(lower: typeof softmaxGrad): LoweringRule {
   return (context) => {
     const y = context.required(1)
     const rank = context.typeOf(y).shape?.length ?? context.rankOf(context.required(0))
@@ -36,4 +36,4 @@ export const softmax = {
   SoftmaxGrad_13: oneAxis(softmaxGrad),
   LogSoftmaxGrad: fromAxis(logSoftmaxGrad),
   LogSoftmaxGrad_13: oneAxis(logSoftmaxGrad),
-} satisfies Record<string, Lowering>
+} satisfies Record<string, LoweringRule>

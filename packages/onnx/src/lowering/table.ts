@@ -1,6 +1,6 @@
 import { activations } from './activations.js'
 import { arithmetic } from './arithmetic.js'
-import type { Lowering } from '../rewrite/nodeContext.js'
+import type { LoweringRule } from '../rewrite/nodeContext.js'
 import { convolution } from './convolution.js'
 import { gather } from './gather.js'
 import { loss, onnxLoss } from './loss.js'
@@ -11,11 +11,11 @@ import { slices } from './slices.js'
 import { softmax } from './softmax.js'
 
 /** Rows by operator, in operator sets by domain; '' is ONNX's own domain. */
-export type LoweringTable = Readonly<Record<string, Readonly<Record<string, Lowering>>>>
+export type LoweringTable = Readonly<Record<string, Readonly<Record<string, LoweringRule>>>>
 
 /**
- * What becomes of the operators that only builds of the runtime with training have: for each a function that puts stock
- * operators in its place. Add rows of your own by spreading this table.
+ * Rows for the operators that only training builds of the runtime have: each is a function that replaces its operator by
+ * stock operators. Add rows of your own by spreading this table.
  *
  * @example
  * ```ts

@@ -62,7 +62,7 @@ export interface LoweringContext {
 }
 
 /** A row of the lowering table: adds the nodes that compute a node's outputs with stock operators. */
-export type Lowering = (context: LoweringContext) => void
+export type LoweringRule = (context: LoweringContext) => void
 
 /** The nodes and constants that lowering adds to a graph. */
 export interface Emitted {

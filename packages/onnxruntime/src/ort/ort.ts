@@ -3,23 +3,26 @@ import { unsupported } from '@induced-metric/core/adapter'
 import { coded, reasonOf } from '@induced-metric/onnx/adapter'
 import type { Ort, OrtSession, OrtTensor, OrtValues, TensorData } from '@induced-metric/onnx'
 
+/** Imports a package of the runtime. Bundlers do not follow a name in a variable: a page hands its own runtime over. */
+export async function importOrt(module: string): Promise<Ort> {
+  const loaded = (await import(/* @vite-ignore */ /* webpackIgnore: true */ module)) as Ort & {
+    default?: Ort
+  }
+  return loaded.InferenceSession ? loaded : (loaded.default ?? loaded)
+}
+
 /**
  * Loads the default runtime, onnxruntime-node.
  *
  * @throws ERR_NOT_SUPPORTED if it is not installed
  */
 export async function defaultOrt(): Promise<Ort> {
-  // Bundlers do not follow a name in a variable: a page hands its own runtime over.
-  const name = 'onnxruntime-node'
   try {
-    const loaded = (await import(/* @vite-ignore */ /* webpackIgnore: true */ name)) as Ort & {
-      default?: Ort
-    }
-    return loaded.InferenceSession ? loaded : (loaded.default ?? loaded)
+    return await importOrt('onnxruntime-node')
   } catch (error) {
     throw unsupported(
-      `onnxruntime-node cannot be loaded (${error instanceof Error ? error.message : String(error)}); install it, or pass ` +
-        'another package of the runtime: { ort: await import("onnxruntime-web") }',
+      `onnxruntime-node cannot be loaded (${reasonOf(error)}); install it, or pass another package of the runtime: ` +
+        '{ ort: await import("onnxruntime-web") }',
       { cause: error },
     )
   }

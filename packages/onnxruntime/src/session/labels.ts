@@ -54,7 +54,7 @@ const losses: Readonly<Record<string, { readonly domain: string; readonly ignore
 }
 
 /** Operators whose result has exactly the elements of their first input. */
-const handsOn = new Set(['Cast', 'Flatten', 'Identity', 'Reshape', 'Squeeze', 'Transpose', 'Unsqueeze'])
+const keepsElements = new Set(['Cast', 'Flatten', 'Identity', 'Reshape', 'Squeeze', 'Transpose', 'Unsqueeze'])
 
 /**
  * Creates the check of the labels that a model's losses read. Fed labels are inspected. Labels that the model
@@ -100,7 +100,7 @@ function labelsOf(node: NodeProto, types: ValueTypes, fed: ReadonlySet<string>):
   const classes = types.get(scores).shape?.[1] ?? types.get(weights).shape?.[0]
   let source = value
   for (let producer = types.producer(source); producer; producer = types.producer(source)) {
-    if (canonicalDomain(producer.domain) !== '' || !handsOn.has(producer.opType)) break
+    if (canonicalDomain(producer.domain) !== '' || !keepsElements.has(producer.opType)) break
     if (producer.opType === 'Cast' && !isInteger(intOf(producer, 'to', 1))) break
     source = producer.input[0]!
   }
@@ -138,7 +138,7 @@ function isCheap({ graph }: Model, types: ValueTypes, fed: ReadonlySet<string>, 
   return (
     inputs.length > 0 &&
     inputs.every((name) => fed.has(name)) &&
-    nodes.every(({ opType, output }) => handsOn.has(opType) || output.every(isWhole))
+    nodes.every(({ opType, output }) => keepsElements.has(opType) || output.every(isWhole))
   )
 }
 

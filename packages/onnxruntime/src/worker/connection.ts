@@ -71,19 +71,19 @@ export async function startThread(): Promise<Thread> {
       worker.hold(true)
     })
   const end = async (): Promise<void> => {
-    fail(new InducedMetricError('ERR_DISPOSED', 'this worker session was released; create another'))
+    fail(releasedError())
     await worker.terminate()
   }
   return {
-    call: (method, args, transfer) => {
-      if (!released) return send(method, args, transfer)
-      return Promise.reject(
-        new InducedMetricError('ERR_DISPOSED', 'this worker session was released; create another'),
-      )
-    },
+    call: (method, args, transfer) =>
+      released ? Promise.reject(releasedError()) : send(method, args, transfer),
     release: () => (released ??= (ended ? Promise.resolve() : send('release', [])).then(end)),
     end,
   }
+}
+
+function releasedError(): InducedMetricError {
+  return new InducedMetricError('ERR_DISPOSED', 'this worker session was released; create another')
 }
 
 async function openWorker({ message, failed }: Listener): Promise<WorkerHandle> {

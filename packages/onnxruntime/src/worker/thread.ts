@@ -2,7 +2,7 @@ import { fromJSON, type TransformationJSON } from '@induced-metric/core'
 import { optionError, unsupported } from '@induced-metric/core/adapter'
 import { codedAs } from '@induced-metric/onnx/adapter'
 import type { LoweringTable, Ort, OrtTensor, OrtValues, Property, TensorData } from '@induced-metric/onnx'
-import { createOrtTensor, defaultOrt } from '../ort/ort.js'
+import { createOrtTensor, defaultOrt, importOrt } from '../ort/ort.js'
 import type { SessionTensor } from '../session/contents.js'
 import { TrainingSession } from '../session/trainingSession.js'
 import type { TrainingSessionOptions } from '../session/options.js'
@@ -164,7 +164,7 @@ async function create(
     Object.entries(options).map(([key, value]) => [key, unpackArtifact(value)]),
   )
   const given = module === undefined ? {} : await optionsOf(module)
-  const loaded = given.ort ?? (runtime === undefined ? await defaultOrt() : await importOrt(runtime))
+  const loaded = given.ort ?? (runtime === undefined ? await defaultOrt() : await loadOrt(runtime))
   ort = loaded
   session = await TrainingSession.create(
     {
@@ -197,14 +197,8 @@ async function optionsOf(module: string): Promise<ModuleOptions> {
   throw optionError(`${module} must export session options, or a function that returns them, as its default`)
 }
 
-async function importOrt(module: string): Promise<Ort> {
-  const loaded = await codedAs(
-    'ERR_NOT_SUPPORTED',
-    `the runtime ${module} cannot be loaded`,
-    async () =>
-      (await import(/* @vite-ignore */ /* webpackIgnore: true */ module)) as Ort & { default?: Ort },
-  )
-  return loaded.InferenceSession ? loaded : (loaded.default ?? loaded)
+function loadOrt(module: string): Promise<Ort> {
+  return codedAs('ERR_NOT_SUPPORTED', `the runtime ${module} cannot be loaded`, () => importOrt(module))
 }
 
 /** Converts received feeds to the runtime's own tensors. */

@@ -10,7 +10,7 @@ import { createTensor, dimsOf } from '../../proto/tensor.js'
 import { createRandom, uniform } from '../../random.js'
 import { adaptersOf, factorsOf, factorShapes, setAdapters, type Adapter, type Factor } from './adapter.js'
 import { createAdapterNodes, type AdapterNodes } from './nodes.js'
-import { loraUses, type Use } from './uses.js'
+import { loraUses, type WeightUse } from './uses.js'
 import { selectNames, type Selector } from '../select.js'
 import { sortNodes } from '../../rewrite/sort.js'
 import { validateModel } from '../validate.js'
@@ -159,7 +159,7 @@ function adapt(
   weight: string,
   { scale, stored }: Adapter,
   type: number,
-  uses: readonly Use[],
+  uses: readonly WeightUse[],
   taken: Set<string>,
 ): void {
   const { a, b } = factorsOf(weight)
@@ -190,7 +190,7 @@ function adapt(
 /** Emits what an adapter adds to the result of a use of its weight, and returns its name. */
 function emitChange(
   { emit, matrix, scaled }: AdapterNodes,
-  { kind, node, transposed }: Use,
+  { kind, node, transposed }: WeightUse,
   left: Factor,
   right: Factor,
   scale: number,

@@ -4,7 +4,7 @@ import { canonicalDomain } from '../../proto/model.js'
 import type { GraphProto, NodeProto } from '../../proto/onnx_pb.js'
 
 /** A use of a weight in a product, or in a look-up of its rows. */
-export interface Use {
+export interface WeightUse {
   readonly kind: 'MatMul' | 'Gemm' | 'Gather'
   readonly node: NodeProto
   /** Whether the product is with the transposed weight. */
@@ -13,7 +13,7 @@ export interface Use {
 
 /** The uses of a weight: those that an adapter can be added to, and the others. */
 export interface WeightUses {
-  readonly uses: readonly Use[]
+  readonly uses: readonly WeightUse[]
   readonly other: string | undefined
 }
 
@@ -31,7 +31,7 @@ export function loraUses(graph: GraphProto): (weight: string) => WeightUses {
     for (const name of capturedBy(node)) add(name, node, undefined)
   }
   return (weight) => {
-    const uses: Use[] = []
+    const uses: WeightUse[] = []
     let other: string | undefined
     const turned = new Map([[weight, false]])
     for (const [name, transposed] of turned) {
@@ -50,7 +50,7 @@ export function loraUses(graph: GraphProto): (weight: string) => WeightUses {
   }
 }
 
-function useOf(node: NodeProto, index: number, transposed: boolean): Use | undefined {
+function useOf(node: NodeProto, index: number, transposed: boolean): WeightUse | undefined {
   if (canonicalDomain(node.domain) !== '') return undefined
   if (node.opType === 'MatMul' && index === 1) return { kind: 'MatMul', node, transposed }
   if (node.opType === 'Gemm' && index === 1)

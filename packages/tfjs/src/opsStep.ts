@@ -93,7 +93,7 @@ function createBackend(tf: TensorFlow, { tensor }: Constants): DeferredBackend<V
     constant: (value) => value,
     sum: (values) => addAll(tf, values.map(tensor)),
     free(value) {
-      // Scalars are left to `tf.tidy`: they take no memory worth speaking of.
+      // Scalars are left to `tf.tidy`: they are small, and a total may read the parts of one again.
       if (typeof value !== 'number' && value.rank > 0) value.dispose()
     },
     copy: (value) => (typeof value === 'number' ? value : value.clone()),

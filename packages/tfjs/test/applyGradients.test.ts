@@ -37,7 +37,7 @@ describeModes(({ options }) => {
   const loss = (): tf.Scalar => x.matMul(w).add(b).square().mean().add(0.25)
 
   describe('minimize', () => {
-    it('trains all variables that are to be trained, and steps as the core does', async () => {
+    it('trains all trainable variables, and steps as the core does', async () => {
       const untouched = tf.tidy(() => tf.variable(tf.scalar(2), false))
       const expected = await mirror(logged, [w, b])
       const optimizer = make(logged)
@@ -51,7 +51,7 @@ describeModes(({ options }) => {
       optimizer.dispose()
     })
 
-    it('gives the cost back, which is the loss before the step', async () => {
+    it('returns the cost, which is the loss before the step', async () => {
       const first = tf.tidy(loss)
       const [before] = await first.data()
       const optimizer = make(logged)
@@ -210,7 +210,7 @@ describeModes(({ options }) => {
     })
   })
 
-  it('works inside a tf.tidy of the caller, whose end takes nothing of the state', async () => {
+  it('works inside a tf.tidy of the caller, whose end disposes of no state', async () => {
     const transformation = inducedMetric(adam(), { learningRate: 0.1, xi: 0.25, embedding: logDamped() })
     const expected = await mirror(transformation, [w, b])
     const optimizer = make(transformation)

@@ -109,18 +109,18 @@ describe.each(Object.entries(backends))('in Chromium on %s', (backend, args) => 
     expect(await call('reads', 'ours')).toEqual([])
   })
 
-  it('holds the same from step 3 on, refused steps or not, and nothing at the end', async () => {
+  it('holds the same number of tensors from step 3 on, refused steps or not, and none at the end', async () => {
     const { before, steps, after } = await call('held')
     expect(steps.slice(2)).toEqual(steps.slice(2).map(() => steps[2]))
     expect(after).toEqual(before)
   })
 
-  it.each([7, 8, 30, 100])('sums over %d variables as they are', async (count) => {
+  it.each([7, 8, 30, 100])('sums over %d variables exactly', async (count) => {
     expect(await call('dualNorm', count)).toBe(count)
   })
 
   if (backend === 'webgpu') {
-    it('would get another sum from tf.addN of 8 or more, without an error', async () => {
+    it('would get a wrong sum from tf.addN of 8 or more, without an error', async () => {
       // In a tab of its own, because a bad command takes down whatever else is in flight.
       const other = await openTab(browser, backend)
       expect(await other.call('addN', 7)).toBe(7)
@@ -134,7 +134,7 @@ describe.each(Object.entries(backends))('in Chromium on %s', (backend, args) => 
     expect(Math.abs(await call('longSum', size))).toBeLessThan(3e-6)
   })
 
-  it('takes its own epsilon, not the backend’s', async () => {
+  it('uses its own epsilon, not the backend’s', async () => {
     expect(await call('firstStep', 'ours')).toBeCloseTo(0.5 / (1 + 1e-3), 4)
     const theirs = await call('firstStep', 'theirs')
     if (backend === 'webgl') expect(theirs).toBeLessThan(0.1)
@@ -172,7 +172,7 @@ describe('in Chromium on webgl in half precision', () => {
     ['rmsprop', 0.1],
     ['adagrad', 0.3],
     ['sgd', 0.1],
-  ] as const)('%s trains with its defaults, and says once what it is with', async (name, learningRate) => {
+  ] as const)('%s trains with its defaults, and warns once', async (name, learningRate) => {
     for (const xi of [0, 0.01]) {
       const { losses, report, finite, warned } = await tab.call('half', name, { learningRate, xi })
       expect(report).toMatchObject({ step: 30, skippedSteps: 0 })
@@ -184,7 +184,7 @@ describe('in Chromium on webgl in half precision', () => {
     }
   })
 
-  it('a step that would write what is not finite is refused, though all that goes into it is', async () => {
+  it('refuses a step whose results are not finite, though its inputs are', async () => {
     expect(await tab.call('overflow')).toEqual({ value: 60_000, skippedSteps: 1, code: 'ERR_NON_FINITE' })
   })
 })
@@ -205,7 +205,7 @@ describe.each([
   afterAll(() => browser.close())
   afterEach(() => expect(tab.problems.splice(0)).toEqual([]))
 
-  it('is the one that is meant', async () => {
+  it('has the expected threads and memory', async () => {
     const { threads, shared } = await tab.call('threads')
     expect(shared).toBe(isolated)
     if (isolated) expect(threads).toBe(2)

@@ -14,7 +14,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { describeModes } from './backends.js'
 import { distance, memory, mirror, normal, values } from './support.js'
 
-describe('what inducedOptimizer is given', () => {
+describe('the arguments of inducedOptimizer', () => {
   const transformation = inducedMetric(sgd(), { learningRate: 0.1 })
 
   it.each<[string, unknown]>([
@@ -300,7 +300,7 @@ describeModes(({ options }) => {
     })
   })
 
-  it('counts a refused step against nothing but what it would have changed', async () => {
+  it('takes a refused step off the counts of the states that it would have changed, and of no others', async () => {
     const optimizer = make()
     optimizer.minimize(() => kernel.square().sum(), false, [kernel])
     optimizer.minimize(() => bias.mul(NaN).sum(), false, [bias])
@@ -415,7 +415,7 @@ describe('where there is no WebAssembly memory left', () => {
     vi.resetModules()
   })
 
-  it("the step is made of operations, unless it is to be 'wasm'", async () => {
+  it("operations take the step, unless the engine is 'wasm'", async () => {
     vi.resetModules()
     const fresh = await import('@induced-metric/tfjs')
     vi.spyOn(

@@ -85,7 +85,7 @@ describeModes(({ options }) => {
     },
   )
 
-  it('holds no more after steps that are refused, skipped or given nothing', async () => {
+  it('holds no more tensors after steps that are refused, skipped or without gradients', async () => {
     await withVariables(async (variables, loss) => {
       const before = memory()
       const optimizer = inducedOptimizer(
@@ -125,7 +125,7 @@ describeModes(({ options }) => {
     })
   })
 
-  it('holds no more when lists of variables alternate', async () => {
+  it('holds no more tensors when lists of variables alternate', async () => {
     await withVariables((variables, loss) => {
       const before = memory()
       const optimizer = inducedOptimizer(tf, inducedMetric(adam(), { learningRate: 0.01 }), options)
@@ -144,7 +144,7 @@ describeModes(({ options }) => {
     })
   })
 
-  it('holds no more after saving and loading, again and again', async () => {
+  it('holds no more tensors after repeated saving and loading', async () => {
     await withVariables(async (variables, loss) => {
       const before = memory()
       const optimizer = inducedOptimizer(

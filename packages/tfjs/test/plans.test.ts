@@ -34,7 +34,7 @@ describeModes(({ options }) => {
       inducedOptimizer(tf, make({ groups }), { ...options, groupOf }).load(saved, variables)
     })
 
-    it('have the names in decayMask looked for among all of them', async () => {
+    it('find the names in decayMask among all of them', async () => {
       const [a, b] = [variable('gen'), variable('disc')]
       const transformation = make({ weightDecay: 0.5, decayMask: [b.name] })
       const optimizer = inducedOptimizer(tf, transformation, options)
@@ -45,7 +45,7 @@ describeModes(({ options }) => {
     })
   })
 
-  it('a layer may be frozen, and its model compiled anew', async () => {
+  it('a layer may be frozen, and its model compiled again', async () => {
     const { x, y } = line(16)
     const model = network([3, 1], { inputs: 3 })
     const body = variablesOf(model)[0]!.name
@@ -74,7 +74,7 @@ describeModes(({ options }) => {
     expect((await optimizer.report()).step).toBe(2)
   })
 
-  describe('what no variable has is an error at once, and nothing has changed', () => {
+  describe('a name or label without a variable is an error at once, and nothing has changed', () => {
     it.each<[string, Partial<InducedMetricOptions>, RegExp]>([
       [
         'a group',
@@ -104,7 +104,7 @@ describeModes(({ options }) => {
       x.dispose()
     })
 
-    it('though groupOf may not know the variables that are not this optimiser’s', () => {
+    it('groupOf may throw for variables of other optimisers', () => {
       const [x, stranger] = [variable('disc'), variable('stranger')]
       const labels = new Map([[x.name, { label: 'disc' }]])
       const optimizer = inducedOptimizer(tf, make({ groups: { gen: { xi: 0 } } }), {
@@ -116,7 +116,7 @@ describeModes(({ options }) => {
     })
   })
 
-  it('what was trained once counts as there, also when its variable is gone', () => {
+  it('a variable that was trained once still counts when it is gone', () => {
     const [a, b] = [variable('gen'), variable('disc')]
     const optimizer = inducedOptimizer(tf, make({ groups: { gen: { learningRate: 1 } } }), {
       ...options,

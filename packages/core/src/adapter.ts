@@ -34,7 +34,6 @@ export { raiseEpsilons, type RaisedPlan } from './step/epsilons.js'
 export { initialSlots } from './step/initialSlots.js'
 export { checkLearningRate, learningRateAt, withLearningRate } from './step/learningRate.js'
 export {
-  clipGraph,
   lossCount,
   stepStatus,
   type MetricChange,

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { publicPackages, root } from './tools/workspace.js'
+import { publicPackages, readJson, root } from './tools/workspace.js'
 
 // What a package exports is documented where it is declared.
 
@@ -15,6 +15,16 @@ interface Declaration {
 const declaration =
   /^export (?:declare )?(?:abstract )?(?:async )?(?:function|const|class|interface|type|enum) (\w+)/gm
 const list = /^export (?:type )?\{([^}]*)\} from '([^']+)'/gm
+
+/** The source behind a specifier in a file: a path, or a package's entry. */
+function sourceOf(file: string, specifier: string): string {
+  if (specifier.startsWith('.')) return normalize(join(dirname(file), specifier.replace(/\.js$/, '.ts')))
+  const [, name = '', entry = ''] = /^@induced-metric\/([^/]+)(.*)$/.exec(specifier) ?? []
+  const { exports } = readJson(`packages/${name}/package.json`) as {
+    exports: Record<string, Record<string, string>>
+  }
+  return join('packages', name, exports[`.${entry}`]!['@induced-metric/source']!)
+}
 
 /** The declarations behind the names that a module exports, however far away they are. */
 function exportsOf(file: string): Declaration[] {
@@ -34,7 +44,7 @@ function exportsOf(file: string): Declaration[] {
           .replace(/ as .*/, ''),
       )
       .filter((name) => name !== '')
-    const found = exportsOf(normalize(join(dirname(file), source.replace(/\.js$/, '.ts'))))
+    const found = exportsOf(sourceOf(file, source))
     return wanted.map((name) => {
       const one = found.find((candidate) => candidate.name === name)
       if (one === undefined) throw new Error(`${file} exports ${name}, which ${source} does not declare`)

@@ -48,6 +48,11 @@ const adapterImports: Case[] = [
   ['tfjs: the kit', 'tfjs/src', [`export * from '@induced-metric/conformance'`]],
   ['tfjs: another by path', 'tfjs/src', [`export * from '../../onnxruntime/src/index.js'`]],
   ['onnxruntime: tfjs', 'onnxruntime/src', [`export * from '@induced-metric/tfjs'`]],
+  ['onnxruntime: the command', 'onnxruntime/src', [`export * from '@induced-metric/onnx-cli'`]],
+  ['tfjs: the ONNX toolchain', 'tfjs/src', [`export * from '@induced-metric/onnx'`]],
+  ['the ONNX toolchain: its adapter', 'onnx/src', [`export * from '@induced-metric/onnxruntime'`]],
+  ['the ONNX toolchain: a runtime', 'onnx/src', [`export * from 'onnxruntime-node'`]],
+  ['the command: tfjs', 'onnx-cli/src', [`export * from '@induced-metric/tfjs'`]],
   ['brain.js: tfjs', 'brain.js/src/deep', [`export * from '@induced-metric/tfjs'`]],
   [
     'brain.js: tfjs later',
@@ -90,6 +95,8 @@ const allowedImports: Case[] = [
     'tfjs/src',
     [`export * from '@tensorflow/tfjs-core'`, `export * from './x.js'`],
   ],
+  ['onnxruntime the ONNX toolchain', 'onnxruntime/src', [`export * from '@induced-metric/onnx/adapter'`]],
+  ['the command the adapter', 'onnx-cli/src', [`export * from '@induced-metric/onnxruntime'`]],
   ['tests of adapters the kit', 'tfjs/test', [`export * from '@induced-metric/conformance'`]],
   [
     'the kit types of the core',

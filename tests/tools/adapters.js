@@ -18,9 +18,9 @@ import { root, workspaces } from './workspace.js'
 /** In a package, the module that exports `targets`: functions that make one, by name. The core's is in the kit. */
 export const targetsFile = 'test/conformance/targets.js'
 
-/** The packages that adapt something: all that are published and are neither the core nor the kit. */
+/** The packages that adapt something: all that are published but the core, the kit, and ONNX's toolchain and command. */
 export function adapterPackages() {
-  return workspaces().filter(({ folder }) => /^packages\/(?!core$|conformance$)/.test(folder))
+  return workspaces().filter(({ folder }) => /^packages\/(?!core$|conformance$|onnx$|onnx-cli$)/.test(folder))
 }
 
 /**

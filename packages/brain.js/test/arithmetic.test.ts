@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { outerProduct } from '../src/gradients/arithmetic.js'
 import { createRandom } from './support/brain.js'
 
-/** −2·δxᵀ and −2·δ, added up pattern by pattern in the plainest way. */
+/** −2·δxᵀ and −2·δ, summed pattern by pattern in the plainest way. */
 function expected(patterns: readonly { deltas: Float32Array; inputs: Float32Array }[]) {
   const { deltas, inputs } = patterns[0]!
   const weights = new Float32Array(deltas.length * inputs.length)

@@ -16,7 +16,7 @@ import type { Dense, Layered, Recurrent } from './support/types.js'
 const learningRate = 1024
 const plain = inducedMetric(sgd(), { learningRate, xi: 0 })
 
-/** The gradient that one call of `train` steps by. */
+/** The gradient of the step that one call of `train` takes. */
 function gradientOf(read: () => number[], train: () => void): number[] {
   const before = read()
   train()
@@ -72,7 +72,7 @@ describe.each(versions)('batches of brain.js $version', ({ brain }) => {
     expect(handle.flush().step).toBe(1)
   })
 
-  it('end with the epoch: what is left makes a step by its own mean', () => {
+  it('end with the epoch: the rest makes a step by its own mean', () => {
     const [whole, rest] = [xorNetwork(brain), xorNetwork(brain)]
     const handle = useOptimizer(whole, plain, { batchSize: 16 })
     useOptimizer(rest, plain, { batchSize: 4 })
@@ -96,7 +96,7 @@ describe.each(versions)('batches of brain.js $version', ({ brain }) => {
     expect(handle.report).toMatchObject({ step: 1, skipped: false })
   })
 
-  it('are stepped by before the network is detached', () => {
+  it('make their step before the network is detached', () => {
     const network = xorNetwork(brain)
     const handle = useOptimizer(network, plain, { batchSize: 8 })
     network.trainPattern(xor[1]!)
@@ -134,7 +134,7 @@ describe.each(versions)('batches of brain.js $version', ({ brain }) => {
       () => void network.train(data, { iterations: 1 }),
     )
     expect(handle.report.step).toBe(1)
-    // Alone, the network is trained on what it makes of its data: that is what its trainPattern is given.
+    // The sequences that the network makes of its data are given to its trainPattern; train on each alone.
     const sequences: ArrayLike<unknown>[] = []
     const watched = make()
     const trainPattern = watched.trainPattern.bind(watched)

@@ -22,7 +22,7 @@ describe.each(versions)('deltas of brain.js $version', ({ brain }) => {
       const [stock, network] = [make({ activation }), make({ activation })]
       useOptimizer(network, nothing, { exactGradients: false })
       for (const each of [stock, network]) each.trainPattern(pattern)
-      // Training has changed the stock network after its deltas were computed.
+      // Training has changed the weights of the stock network, but after its deltas were computed.
       for (const layer of [1, 2, 3]) {
         expect(network.deltas[layer]).toEqual(stock.deltas[layer])
         expect(network.errors[layer]).toEqual(stock.errors[layer])
@@ -33,7 +33,7 @@ describe.each(versions)('deltas of brain.js $version', ({ brain }) => {
     },
   )
 
-  it('of a method that is not brain.js’s own are its own business', () => {
+  it('are left to a method that is not brain.js’s own', () => {
     const network = make()
     const own = vi.fn<(target: ArrayLike<number>) => void>(() => {
       expect(network.sizes[0]).toBe(3)
@@ -46,7 +46,7 @@ describe.each(versions)('deltas of brain.js $version', ({ brain }) => {
     expect(network.calculateDeltas).toBe(own)
   })
 
-  it('leave the sizes as they were when something goes wrong', () => {
+  it('leave the sizes as they were when computing them throws', () => {
     const network = make()
     useOptimizer(network, nothing)
     network.runInput(pattern.input)
@@ -55,14 +55,14 @@ describe.each(versions)('deltas of brain.js $version', ({ brain }) => {
     expect(network.sizes).toEqual([3, 5, 4, 2])
   })
 
-  it('are computed right for the activation the network has been given since', () => {
+  it('are right for an activation that was set after attaching', () => {
     const [network, twin] = [make(), make({ activation: 'tanh' })]
     useOptimizer(network, nothing)
     const changed = network as unknown as {
       trainOpts: { activation: string }
       setActivation(name?: string): void
     }
-    // 1.6.1 keeps its first methods whatever is set later.
+    // 1.6.1 keeps its first methods, whatever is set later.
     if (!('activation' in changed.trainOpts)) return
     changed.trainOpts.activation = 'tanh'
     changed.setActivation()

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { versions } from './support/brain.js'
 import { compareGradients, subjectsOf } from './support/gradients.js'
 
-// Subjects are named where brain.js is wrong, so that the day it is not anymore is noticed.
+// The subjects whose stock gradients are wrong are named, so that a test fails when brain.js has been mended.
 const wrongUpstream = {
   '1.6.1': ['NeuralNetwork leaky-relu'],
   '2.0.0-beta.24': ['NeuralNetworkGPU leaky-relu', 'FeedForward sigmoid, two outputs'],

@@ -7,7 +7,7 @@ describe.each(versions)('the learning rate in brain.js $version', ({ brain }) =>
   const schedule = cosine({ from: 0.1, steps: 20 })
   const transformation = inducedMetric(adam(), { learningRate: schedule })
 
-  it('is that of the next step, and acts in the middle of train when it is set', () => {
+  it('is that of the next step, and acts at once when it is set in the middle of train', () => {
     const rates = (step: number): number => (step <= 8 ? schedule(step) : 0.02)
     const [expected, network] = [xorNetwork(brain), xorNetwork(brain)]
     useOptimizer(expected, inducedMetric(adam(), { learningRate: rates }))

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { feedForward, seeded, timeStepClasses, tokenClasses, versions } from './support/brain.js'
 import type { Recurrent } from './support/types.js'
 
-// A loss belongs to the gradients it came with.
+// Each step gets the loss that belongs to its gradients.
 
 const transformation = inducedMetric(sgd(), { learningRate: 0.1 })
 

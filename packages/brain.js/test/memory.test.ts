@@ -3,8 +3,8 @@ import { adam, inducedMetric } from '@induced-metric/core'
 import { expect, it, vi } from 'vitest'
 import { numbersOf, versions, xor, xorNetwork } from './support/brain.js'
 
-it('many networks are trained at once, and give back their places when detached', () => {
-  // Each memory reserves gigabytes of addresses, which a page has for a hundred.
+it('many networks are trained at once, and return their memory when they are detached', () => {
+  // Each memory reserves gigabytes of addresses, and a page has enough of them for a hundred memories.
   const { WebAssembly } = globalThis as unknown as { WebAssembly: { Memory: new (limits: object) => object } }
   const { Memory } = WebAssembly
   const memories = vi.spyOn(WebAssembly, 'Memory').mockImplementation(function make(limits) {
@@ -25,7 +25,7 @@ it('many networks are trained at once, and give back their places when detached'
     for (const { handle } of all) handle.detach()
   }
   expect(memories.mock.calls.length).toBe(1)
-  // What was detached has arrays of its own.
+  // A detached network has arrays of its own.
   expect(numbersOf(first.network)).toEqual(before)
   memories.mockRestore()
 })

@@ -19,11 +19,11 @@ describe.each(versions)('useOptimizer with brain.js $version', ({ brain }) => {
     expect(attach).toThrow(message)
     expect(attach).toThrow(expect.objectContaining({ code: 'ERR_OPTION' }))
     expect(Object.hasOwn(network, 'adjustWeights')).toBe(false)
-    // Nothing is in the way of a right attempt.
+    // A correct attempt succeeds afterwards.
     useOptimizer(network, transformation)
   })
 
-  it('refuses what is no transformation', () => {
+  it('refuses a value that is no transformation', () => {
     expect(() => useOptimizer(xorNetwork(brain), adam() as never)).toThrow(/ERR_OPTION/)
   })
 
@@ -42,7 +42,7 @@ describe.each(versions)('useOptimizer with brain.js $version', ({ brain }) => {
     expect(() => useOptimizer(crossValidate, transformation)).toThrow(/where it makes them/)
   })
 
-  it('says what the optimiser throws when the weights are there: a group without members', () => {
+  it('throws the errors of the optimiser when there are weights: a group without members', () => {
     const network = xorNetwork(brain)
     useOptimizer(network, inducedMetric(adam(), { learningRate: 0.1, groups: { deep: { learningRate: 1 } } }))
     const before = network.weights[1]![0]

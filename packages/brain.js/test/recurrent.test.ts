@@ -30,7 +30,7 @@ describe.each(versions)('recurrent networks of brain.js $version', (version) => 
     const handle = useOptimizer(network, transformation)
     seeded(1, () => network.train(words, { iterations: 150, errorThresh: 1e-9 }))
     expect(handle.report.step).toBe(450)
-    // What follows a first letter is certain here, so only that letter is left to guess.
+    // The first letter determines the others, so only that letter must be guessed.
     expect(handle.report.loss).toBeLessThan(1.5)
     expect(network.run('bc')).toBe('ab')
   })
@@ -81,7 +81,7 @@ describe.each(versions)('recurrent networks of brain.js $version', (version) => 
   )
 
   it.each(tokenClasses)('%s becomes a function', (Class) => {
-    // That of 2.0.0-beta.24 looks for a function that its bundle has renamed.
+    // `toFunction` of 2.0.0-beta.24 looks for a function that its bundle has renamed.
     if (!version.version.startsWith('1')) return
     const network = make(Class)
     useOptimizer(network, transformation)
@@ -117,7 +117,7 @@ describe.each(versions)('recurrent networks of brain.js $version', (version) => 
         return network
       }
       const [stock, attached] = [make(), make()]
-      // A step that does nothing, to read what stands in the deltas after it.
+      // The step changes nothing, so that the deltas can be read after it.
       useOptimizer(attached, inducedMetric(sgd(), { learningRate: 0 }), { exactGradients: false })
       subject.train(stock)
       subject.train(attached)
@@ -136,7 +136,7 @@ describe.each(versions)('recurrent networks of brain.js $version', (version) => 
     expect(handle.report.loss).toBeCloseTo(subject.loss(network, before), 5)
   })
 
-  it('repairs nothing it does not know', () => {
+  it('refuses an operation that it does not know', () => {
     class Other extends brain.recurrent['RNN']! {
       bindEquation(): void {
         const base = Object.getPrototypeOf(Other.prototype) as { bindEquation(): void }

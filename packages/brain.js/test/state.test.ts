@@ -112,7 +112,7 @@ describe.each(versions)('the optimiser of a network of brain.js $version', ({ br
       numbersOf(handed).forEach((value, i) => expect(value).toBeCloseTo(expected[i]!, 4))
     })
 
-    it('saves every tensor under its name, with its slots', () => {
+    it('saves every parameter under its name, with its slots', () => {
       const network = xorNetwork(brain)
       const handle = useOptimizer(network, transformation)
       network.train(xor, once)
@@ -162,7 +162,7 @@ describe.each(versions)('the optimiser of a network of brain.js $version', ({ br
     })
   })
 
-  it('goes on where tensors were updated unequally often', () => {
+  it('goes on with parameters that were updated unequally often', () => {
     const transformation = inducedMetric(adam(), { learningRate: 0.05 })
     const network = xorNetwork(brain)
     const handle = useOptimizer(network, transformation)
@@ -223,7 +223,7 @@ describe.each(versions)('the optimiser of a network of brain.js $version', ({ br
     ).toEqual(['input', handle.save().parameters[1]!.name])
   })
 
-  it('has the network on its own memory: one buffer, rows as views', () => {
+  it('moves the network to its own memory: one buffer, rows as views', () => {
     const network = xorNetwork(brain)
     const start = numbersOf(network)
     const handle = useOptimizer(network, inducedMetric(lion(), { learningRate: 0 }))

@@ -4,10 +4,10 @@ import { afterEach, describe, expect, it, vi } from 'vitest'
 import { feedForward, numbersOf, seeded, versions, xor, xorNetwork } from './support/brain.js'
 import type { Dense, Pattern, Status } from './support/types.js'
 
-// What people do with a network goes on as it was with an optimiser attached.
+// Everything that people do with a network works as before when an optimiser is attached.
 
 const transformation = inducedMetric(adam(), { learningRate: 0.05 })
-/** From below, a far too large step makes units larger than any number. */
+/** The outputs are too low at first, so a far too large step makes units larger than any number. */
 const ones = [{ input: [1, 1], output: [1] }]
 const answers = (network: Dense): number[] => xor.map(({ input }) => Math.round(network.run(input)[0]!))
 
@@ -167,7 +167,7 @@ describe.each(versions)('a NeuralNetwork of brain.js $version', ({ version, brai
     expect(network.train(xor, { iterations: 5000 }).error).toBeLessThan(0.005)
   })
 
-  it('takes single rows over that somebody has replaced', () => {
+  it('takes over single rows that were replaced', () => {
     const [network, twin] = [xorNetwork(brain), xorNetwork(brain)]
     const [handle] = [useOptimizer(network, transformation), useOptimizer(twin, transformation)]
     network.train(xor, { iterations: 5, errorThresh: 1e-9 })
@@ -227,7 +227,7 @@ describe.each(versions)('a NeuralNetwork of brain.js $version', ({ version, brai
       flood()
     })
     expect(status.iterations).toBe(6)
-    // Of four patterns three make a step, and the end of the epoch one of the fourth.
+    // The first three of four patterns make a step, and the fourth makes one at the end of the epoch.
     const perEpoch = batchSize === 1 ? 4 : 2
     expect(steps).toEqual([1, 2, 3, 4, 5, 6].map((epoch) => epoch * perEpoch))
   })
@@ -252,7 +252,7 @@ describe.each(versions)('a NeuralNetwork of brain.js $version', ({ version, brai
     network.train(xor, { iterations: 2, errorThresh: 1e-9, praxis: 'adam' })
     expect(warn).toHaveBeenCalledTimes(1)
     expect(handle.report.step).toBe(8)
-    // The network has made its own Adam in the meantime, which a detached one is trained by.
+    // The network has made its own Adam in the meantime, which trains it when it is detached.
     handle.detach()
     const adjust = network.adjustWeights
     expect(adjust).toBe((network as unknown as { _adjustWeightsAdam: unknown })._adjustWeightsAdam)
@@ -274,7 +274,7 @@ describe.each(versions)('a NeuralNetwork of brain.js $version', ({ version, brai
     const { buffer } = network.weights[1]![0]!
     expect(buffer.byteLength).toBe(8)
 
-    // With the same weights, stock training does the same to both.
+    // With the same weights, stock training changes both in the same way.
     numbersInto(twin, network)
     network.train(xor, { iterations: 10, errorThresh: 1e-9 })
     twin.train(xor, { iterations: 10, errorThresh: 1e-9 })
@@ -294,6 +294,8 @@ describe.each(versions)('a NeuralNetwork of brain.js $version', ({ version, brai
     const second = useOptimizer(network, inducedMetric(lion(), { learningRate: 0.001 }))
     network.train(xor, { iterations: 5, errorThresh: 1e-9 })
     expect([first.report.step, second.report.step]).toEqual([20, 20])
+    first.detach()
+    expect(() => useOptimizer(network, transformation)).toThrow(/detach\(\)/)
   })
 
   it('diverges with a clear error', () => {
@@ -327,7 +329,7 @@ describe.each(versions)('a NeuralNetworkGPU of brain.js $version, on the CPU', (
   const make = (options: object = {}): Dense =>
     seeded(3, () => new brain.NeuralNetworkGPU({ hiddenLayers: [4], mode: 'cpu', ...options }))
 
-  // Left to itself, gpu.js takes what is fastest here without a GPU.
+  // Without a mode, gpu.js chooses the fastest of those that need no GPU.
   it.each(['cpu', undefined])('trains (mode %s)', (mode) => {
     const network = make({ mode })
     const handle = useOptimizer(network, transformation)

@@ -94,22 +94,3 @@ export function differentiatedLoss({ layers }: Net, returned: number | undefined
   if (last?.layer_type !== 'regression' || !last.in_act) return returned
   return [...last.in_act.dw].reduce((sum, d) => sum + d * d, 0) / 2
 }
-
-/**
- * The residuals of a regression after a forward pass: output minus target.
- *
- * @returns the value of each residual, and the `target` with which a backward pass gives the gradients of that output
- *   itself; `undefined` if the net is no regression
- */
-export function residualsOf({ layers }: Net, y: Target): { value: number; target: Target }[] | undefined {
-  const last = layers?.at(-1)
-  if (last?.layer_type !== 'regression' || !last.in_act) return undefined
-  const { w } = last.in_act
-  const targets =
-    typeof y === 'object' && 'dim' in y ? [y] : [...w.keys()].map((dim) => ({ dim, val: valueOf(y, dim) }))
-  return targets.map(({ dim, val }) => ({ value: w[dim]! - val, target: { dim, val: w[dim]! - 1 } }))
-}
-
-function valueOf(y: Exclude<Target, { dim: number }>, dim: number): number {
-  return typeof y === 'number' ? NaN : (y[dim] ?? NaN)
-}

@@ -5,7 +5,7 @@ import {
   RowCollector,
   type ModelPerExample,
 } from '@induced-metric/core/adapter'
-import { differentiatedLoss, residualsOf, type Net, type Target, type Vol } from './net.js'
+import { differentiatedLoss, type Net, type Target, type Vol } from './net.js'
 import type { TrainStats } from './trainer.js'
 import { weightsOf, type Weights } from './weights.js'
 
@@ -153,4 +153,23 @@ function takeRow(rows: RowCollector, target: number, weights: readonly Weights[]
     weights.map(({ gradient }) => gradient!),
   )
   for (const { gradient } of weights) gradient!.fill(0)
+}
+
+/**
+ * The residuals of a regression after a forward pass: output minus target.
+ *
+ * @returns the value of each residual, and the `target` with which a backward pass gives the gradients of that output
+ *   itself; `undefined` if the net is no regression
+ */
+function residualsOf({ layers }: Net, y: Target): { value: number; target: Target }[] | undefined {
+  const last = layers?.at(-1)
+  if (last?.layer_type !== 'regression' || !last.in_act) return undefined
+  const { w } = last.in_act
+  const targets =
+    typeof y === 'object' && 'dim' in y ? [y] : [...w.keys()].map((dim) => ({ dim, val: valueOf(y, dim) }))
+  return targets.map(({ dim, val }) => ({ value: w[dim]! - val, target: { dim, val: w[dim]! - 1 } }))
+}
+
+function valueOf(y: Exclude<Target, { dim: number }>, dim: number): number {
+  return typeof y === 'number' ? NaN : (y[dim] ?? NaN)
 }

@@ -4,12 +4,12 @@ import type { Net } from 'convnetjs'
 import { describe, expect, it } from 'vitest'
 import { bars, convolutional, netOf, regression, weightsIn } from './support/nets.js'
 
-// A step of length 1 along the gradient leaves the gradient as the difference; it has to be that of the loss told.
+// A step of length 1 changes the weights by the gradient, which must be that of the reported loss.
 
 const batch = bars(4)
 
 /**
- * The loss of a batch: costs, and half squares of weights by their layers' shares. Of a regression convnetjs tells 2Σd²
+ * The loss of a batch: costs, and half squares of weights by their layers' shares. For a regression, convnetjs returns 2Σd²
  * and differentiates ½Σd².
  */
 function lossOf(net: Net, l2: number): number {

@@ -16,9 +16,9 @@ const wide = [
 const transformation = inducedMetric(adam(), { learningRate: 1e-4 })
 const [pattern] = bars(1)
 
-/** Bytes of arrays, once all that nobody holds is gone. */
+/** The bytes of all arrays that can still be reached. */
 function arrayBytes(): number {
-  // Arrays are freed by a thread beside: the second collection waits until what the first has found is.
+  // Another thread frees the arrays: the second collection waits until it has freed those that the first has found.
   collect()
   collect()
   return process.memoryUsage().arrayBuffers
@@ -30,7 +30,7 @@ it('steps leave nothing behind', () => {
     for (let i = 0; i < steps; i++) trainer.train(pattern!.x, pattern!.y)
     return arrayBytes()
   }
-  // A megabyte of weights: what each step kept of one array would show.
+  // There is a megabyte of weights: if each step kept one array, it would show.
   const before = train(5)
   expect(train(20) - before).toBeLessThan(1e6)
 })
@@ -49,8 +49,8 @@ it('nor do nets whose layers are made anew', () => {
   expect(train(20) - before).toBeLessThan(1e6)
 })
 
-it('many trainers live at once, and take the places of those that were disposed of', () => {
-  // Each memory reserves gigabytes of addresses, which a page has for a hundred.
+it('many trainers exist at once, and reuse the memory of those that were disposed of', () => {
+  // Each memory reserves gigabytes of addresses, and a page has enough of them for a hundred memories.
   const { WebAssembly } = globalThis as unknown as { WebAssembly: { Memory: new (limits: object) => object } }
   const { Memory } = WebAssembly
   const memories = vi.spyOn(WebAssembly, 'Memory').mockImplementation(function make(limits) {

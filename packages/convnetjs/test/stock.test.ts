@@ -4,7 +4,7 @@ import convnetjs from 'convnetjs'
 import { describe, expect, it } from 'vitest'
 import { bars, convolutional, netOf, regression, weightsIn } from './support/nets.js'
 
-// At ξ = 0 the optimiser is its base, and the trainer convnetjs's own: batches, decay, what train answers.
+// At ξ = 0 the optimiser is its base, and the trainer does the same as convnetjs's own: batches, decay, results of `train`.
 
 const plain = (base: ReturnType<typeof sgd>): Transformation =>
   inducedMetric(base, { learningRate: 0.05, xi: 0, embedding: identity() })
@@ -44,7 +44,7 @@ it('trains to numbers as well as to classes', () => {
   })
 })
 
-it('takes what is left of a batch at the end of an epoch', () => {
+it('takes a step with the rest of a batch at the end of an epoch', () => {
   const [left, whole] = [netOf(convolutional), netOf(convolutional)]
   const [a, b] = [
     new InducedTrainer(left, plain(sgd()), { batch_size: 4 }),

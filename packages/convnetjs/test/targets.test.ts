@@ -7,7 +7,7 @@ const svm = [...convolutional.slice(0, -1), { type: 'svm', num_classes: 2 }]
 const two = [...convolutional.slice(0, -1), { type: 'regression', num_neurons: 2 }]
 const [pattern] = bars(1)
 
-describe('what a pattern is to come out as', () => {
+describe('the target of a pattern', () => {
   it.each<[string, readonly object[], unknown, string, RegExp]>([
     ['a class beyond the last', convolutional, 2, 'ERR_OPTION', /from 0 to 1.*given 2$/],
     ['a class below 0', convolutional, -1, 'ERR_OPTION', /given -1$/],
@@ -42,7 +42,7 @@ describe('what a pattern is to come out as', () => {
     expect(trainer.k).toBe(3)
     expect(trainer.report).toEqual(reference.report)
     expect(encodeCheckpoint(trainer.save())).toEqual(encodeCheckpoint(reference.save()))
-    // The batch that is under way goes on.
+    // The current batch goes on.
     for (const each of [trainer, reference]) each.train(pattern!.x, right)
     expect(weightsIn(net)).toEqual(weightsIn(before))
     expect(trainer.report.step).toBe(2)

@@ -11,9 +11,9 @@ export { checkCheckpoint, checkParameterState, composeCheckpoint } from './check
 export type { Slots } from './dtype.js'
 export type { WasmMemory } from './engines/engine.js'
 export { createArena } from './engines/wasm/arena.js'
-export type { Allocator, StepKernels, TensorBinding } from './engines/wasm/binding.js'
+export type { Allocator } from './engines/wasm/binding.js'
 export { isWasmSupported } from './engines/wasm/featureProbe.js'
-export { instantiateStep } from './engines/wasm/instantiateStep.js'
+export { createForeignPasses, type ForeignPasses, type TensorPlaces } from './engines/wasm/foreignPasses.js'
 export { createMemory, isWasmMemory } from './engines/wasm/memory.js'
 export {
   checkpointError,
@@ -34,7 +34,6 @@ export { raiseEpsilons, type RaisedPlan } from './step/epsilons.js'
 export { initialSlots } from './step/initialSlots.js'
 export { checkLearningRate, learningRateAt, withLearningRate } from './step/learningRate.js'
 export {
-  clipGraph,
   lossCount,
   stepStatus,
   type MetricChange,
@@ -61,7 +60,7 @@ export {
   type ScalarEntry,
 } from './step/scalarInputs.js'
 export type { ScalarState, UnitNumbers } from './step/scalarState.js'
-export { averagedSlot, changeOutput, type Reduction, type StepGraph } from './step/stepGraph.js'
+export { averagedSlot, type Reduction, type StepGraph } from './step/stepGraph.js'
 export { createStepper, type Stepper } from './step/stepper.js'
 export { checkOwnValues, withValues } from './step/withValues.js'
 export type { Lowering, TensorBackend } from './tensors/backend.js'

@@ -11,10 +11,11 @@ import {
   type Optimizer,
   type OptimizerOptions,
 } from '@induced-metric/core'
-import { instantiateStep, planStep, type Scalars, type WasmMemory } from '@induced-metric/core/adapter'
+import { planStep, type Scalars, type WasmMemory } from '@induced-metric/core/adapter'
 import { encodeMatrixModule } from '../src/engines/wasm/codegen/matmul.js'
 import { encodeStep } from '../src/engines/wasm/codegen/stepModule.js'
 import { compileStep } from '../src/engines/wasm/compileStep.js'
+import { instantiateStep } from '../src/engines/wasm/instantiateStep.js'
 import { bits, expectError, randomArray, type Dtype } from './support.js'
 
 interface Platform {
@@ -321,11 +322,11 @@ describe('where WebAssembly is missing', () => {
     for (const call of [
       () => core.createOptimizer(transformation, [parameter], { engine: 'wasm' }),
       () =>
-        adapter.instantiateStep(
-          adapter.planStep(transformation, [parameter]).parameters[0]!.graph,
-          'float32',
+        adapter.createForeignPasses(
+          adapter.planStep(transformation, [parameter]),
           {} as never,
           {} as never,
+          () => ({ inputs: [], outputs: [] }),
         ),
     ]) {
       expect(call).toThrow(expect.objectContaining({ code: 'ERR_NOT_SUPPORTED' }))

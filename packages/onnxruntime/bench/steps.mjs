@@ -19,7 +19,7 @@ const tensors = (library, feeds) =>
     Object.entries(feeds).map(([name, [type, data, dims]]) => [name, new library.Tensor(type, data, dims)]),
   )
 
-/** Medians of the times, in milliseconds, and of the rounds' ratios of the others to the first. */
+/** Medians of the times, in milliseconds, and of the ratios of the others to the first in each round. */
 async function race(subjects, repeats) {
   const names = Object.keys(subjects)
   const times = names.map(() => [])
@@ -77,8 +77,8 @@ async function genuine(network, feeds) {
 }
 
 /**
- * What one does without an engine: gradients out of the runtime, and the update in loops over typed arrays. Plain Adam is
- * one loop; under the induced metric the sum s has to be there before anything moves, so that it is two.
+ * The same without an engine: gradients out of the runtime, and the update in loops over typed arrays. Plain Adam is
+ * one loop. Under the induced metric the sum s must be known before anything moves, which makes two.
  */
 async function looped(network, feeds, induced) {
   const session = await TrainingSession.create({ ...network.artifacts, optimizerModel: undefined }, threads)
@@ -121,7 +121,7 @@ function move(parameter, m, v, rate, correction) {
 }
 
 function adamStep(parameter, g, m, v, rate, correction) {
-  // Divisions are dear: one by the whole, none by the correction.
+  // Divisions are expensive: one for the whole, none for the correction.
   const scaled = rate * correction
   const epsilon = 1e-8 * correction
   for (let i = 0; i < parameter.length; i++) {

@@ -3,47 +3,18 @@
  *
  * @packageDocumentation
  */
-export type { Artifact } from './ort/readArtifact.js'
-export {
-  readCheckpoint,
-  readCheckpointFile,
-  writeCheckpoint,
-  writeCheckpointFile,
-  type ReadCheckpointOptions,
-} from './checkpoint/index.js'
-export {
-  lowerings,
-  lowerModel,
-  lowerTrainingModel,
-  unsupportedNodes,
-  type BufferUpdate,
-  type Extent,
-  type GradientOutput,
-  type LoweredTrainingModel,
-  type Lowering,
-  type LoweringContext,
-  type LoweringTable,
-  type UnsupportedNode,
-  type ValueType,
-} from './lowering/index.js'
-export type { Ort, OrtSession, OrtTensor, OrtValues } from './ort/ort.js'
-export type { Attributes } from './proto/node.js'
+export * from '@induced-metric/onnx'
 export {
   optimizerModel,
   type ModelState,
   type OptimizerModel,
   type OptimizerModelParameter,
 } from './optimizerModel/index.js'
+export { createOrtTensor, defaultOrt } from './ort/ort.js'
 export type { Fetches } from './session/fetches.js'
-export { TrainingSession, type SessionParameter, type SessionTensor } from './session/trainingSession.js'
+export { createModelSession } from './session/modelSession.js'
+export type { SessionParameter, SessionTensor } from './session/contents.js'
+export { TrainingSession } from './session/trainingSession.js'
 export type { TrainingSessionOptions } from './session/options.js'
 export type { ParameterDescription } from './session/parameters.js'
-export type {
-  CheckpointState,
-  NamedTensor,
-  OptimizerGroup,
-  ParameterMomentums,
-  Property,
-  TensorData,
-} from './checkpoint/state.js'
 export { createWorkerSession, type WorkerSession, type WorkerSessionOptions } from './worker/index.js'

@@ -4,7 +4,7 @@ import { inducedMetric, sgd } from '@induced-metric/core'
 import * as ort from 'onnxruntime-node'
 import { describe, expect, it } from 'vitest'
 import { TrainingSession } from '../src/index.js'
-import { oracleInput, sharedFolder, simplenetParameters } from './sharedFolder.js'
+import { oracleInput, sharedFolder, simplenetParameters } from '../../onnx/test/sharedFolder.js'
 
 interface Sample {
   readonly dims: readonly number[]
@@ -94,7 +94,7 @@ describe.skipIf(!existsSync(sharedFolder))(
         const known = expected.data ?? expected.first64!
         const error = Math.sqrt(known.reduce((total, g, i) => total + (gradient[i]! - g) ** 2, 0))
         const size = Math.sqrt(known.reduce((total, g) => total + g * g, 0))
-        // Where the first elements are all zero, relative to the whole.
+        // If the first elements are all zero, relative to the whole.
         expect(error / (size || expected.norm || 1)).toBeLessThan(1e-5)
       }
       await session.release()

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 /** This package's folder. */
 export const here = fileURLToPath(new URL('..', import.meta.url))
 
-/** Builds this package: threads and programs are run by Node, which runs no TypeScript. */
+/** Builds this package: Node runs threads and programs, and does not run TypeScript. */
 export function build(): void {
   const compiler = join(here, '../../node_modules/typescript/bin/tsc')
   const { stdout, stderr, status } = spawnSync(process.execPath, [compiler, '-b', here], { encoding: 'utf8' })

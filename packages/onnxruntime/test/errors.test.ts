@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { InducedMetricError } from '@induced-metric/core'
 import * as ort from 'onnxruntime-node'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { addLora, generateArtifacts, gradients, writeArtifacts } from '../src/artifacts/index.js'
+import { addLora, generateArtifacts, gradients, writeArtifacts } from '../src/artifacts.js'
 import {
   createWorkerSession,
   readCheckpointFile,
@@ -12,8 +12,8 @@ import {
   writeCheckpointFile,
   type CheckpointState,
 } from '../src/index.js'
-import { recoverCheckpointFile } from '../src/checkpoint/files.js'
-import { gpt, mlp } from '../src/models/index.js'
+import { recoverCheckpointFile } from '@induced-metric/onnx/adapter'
+import { gpt, mlp } from '@induced-metric/onnx/models'
 import {
   createAttribute,
   createModel,
@@ -21,10 +21,11 @@ import {
   createTensor,
   createValue as value,
   int64Tensor,
+  readModel,
   setOpset,
   writeModel,
-} from '../src/proto/index.js'
-import { denseArtifacts } from './builder.js'
+} from '@induced-metric/onnx/proto'
+import { denseArtifacts } from '../../onnx/test/builder.js'
 import { build } from './build.js'
 
 let folder: string
@@ -40,7 +41,7 @@ afterAll(() => rm(folder, { recursive: true }))
 const state: CheckpointState = { trainable: [], frozen: [], optimizerGroups: [], properties: new Map() }
 const network = (): ReturnType<typeof mlp> => mlp({ sizes: [2, 2] })
 
-/** Every error has a code; the one that it stands for is its cause. */
+/** Every error has a code; the error that it replaces is its cause. */
 async function errorOf(act: () => unknown): Promise<InducedMetricError> {
   const error: unknown = await Promise.resolve()
     .then(act)
@@ -168,6 +169,17 @@ describe('numbers that nothing can hold have a code', () => {
     ],
   ])('%s', async (_, act) => {
     expect((await errorOf(act)).code).toMatch(/^ERR_(OPTION|NOT_SUPPORTED|SHAPE)$/)
+  })
+
+  it('a model whose inputs claim more than there is', async () => {
+    const model = readModel(denseArtifacts([4, 3, 2]).trainModel)
+    const input = model.graph.input.find(({ name }) => name === 'w0')!
+    if (input.type?.value.case === 'tensorType') {
+      for (const dim of input.type.value.value.shape!.dim) dim.value = { case: 'dimValue', value: 2n ** 40n }
+    }
+    await expect(TrainingSession.create({ trainModel: writeModel(model) })).rejects.toMatchObject({
+      code: 'ERR_NOT_SUPPORTED',
+    })
   })
 
   it('a model with attributes that make no sense', async () => {

@@ -1,11 +1,6 @@
 import * as ort from 'onnxruntime-node'
 import { describe, expect, it } from 'vitest'
-import {
-  crossEntropyLoss,
-  generateArtifacts,
-  type GenerateOptions,
-  type Loss,
-} from '../src/artifacts/index.js'
+import { crossEntropyLoss, generateArtifacts, type GenerateOptions, type Loss } from '../src/artifacts.js'
 import { TrainingSession } from '../src/session/trainingSession.js'
 import {
   createModel,
@@ -16,14 +11,14 @@ import {
   writeModel,
   type Model,
   type NodeProto,
-} from '../src/proto/index.js'
-import { drawn, tensor, type Tensor } from './artifacts/gradients/harness.js'
+} from '@induced-metric/onnx/proto'
+import { drawn, tensor, type Tensor } from '../../onnx/test/gradients/harness.js'
 import { checkSession, feedsOf, forward, startTraining } from './artifacts/training.js'
-import { denseArtifacts } from './builder.js'
-import { isInstalled, startGenuine } from './genuine/runtime.js'
+import { denseArtifacts } from '../../onnx/test/builder.js'
+import { isInstalled, startGenuine } from '../../onnx/test/genuine/runtime.js'
 
-// Labels that are no class: −1 is left out, as the genuine kernel does, where nothing else is said to be; others are refused
-// before anything has changed.
+// Labels that are not a class: by default −1 is ignored, as in the genuine kernel; others are refused before anything
+// has changed.
 
 const { double, float, int32, int64 } = dataType
 const classes = 3
@@ -128,11 +123,11 @@ describe('labels of −1 count for nothing', () => {
   })
 })
 
-/** All that a step could change. */
+/** Everything that a step could change. */
 const stateOf = (session: TrainingSession): unknown =>
   structuredClone([[...session.gradients], [...session.parameters]])
 
-/** Checks that steps with labels are refused, and change nothing. */
+/** Checks that steps with labels are refused and change nothing. */
 async function refuses(
   model: Model,
   options: GenerateOptions,
@@ -217,7 +212,7 @@ describe('labels that are no class are refused, and nothing has changed:', () =>
       [
         [
           { labels: labelsOf([0, 1, 2, 0, -1, 7], int64, [2, 3]) },
-          /ERR_OPTION.*"labels" holds the label 7 \(element 5\): labels must be from 0 to 2, or -1 for what is left out/,
+          /ERR_OPTION.*"labels" holds the label 7 \(element 5\): labels must be from 0 to 2, or -1 to be ignored/,
         ],
       ],
     ))

@@ -6,13 +6,13 @@ import { adam, inducedMetric } from '@induced-metric/core'
 import * as ort from 'onnxruntime-node'
 import * as web from 'onnxruntime-web/wasm'
 import { describe, expect, it } from 'vitest'
-import { generateArtifacts } from '../src/artifacts/index.js'
+import { generateArtifacts } from '../src/artifacts.js'
 import { TrainingSession } from '../src/index.js'
-import { createModelBuilder, dataType, writeModel, type ModelBuilder } from '../src/proto/index.js'
-import { drawn } from './artifacts/gradients/harness.js'
+import { createModelBuilder, dataType, writeModel, type ModelBuilder } from '@induced-metric/onnx/proto'
+import { drawn } from '../../onnx/test/gradients/harness.js'
 import { checkTraining } from './artifacts/training.js'
-import { convolutionArtifacts, denseArtifacts, numbers } from './builder.js'
-import { relativeError } from './run.js'
+import { convolutionArtifacts, denseArtifacts, numbers } from '../../onnx/test/builder.js'
+import { relativeError } from '../../onnx/test/run.js'
 
 const optimizer = inducedMetric(adam(), { learningRate: 0.01 })
 
@@ -80,7 +80,7 @@ describe('a convolutional network whose model says nothing of its inner values',
       const inference = await ort.InferenceSession.create(path)
       expect(inference.inputNames).toEqual(['x'])
       const { scores: exported } = await inference.run({ x: feeds.x })
-      // With constants for parameters, the runtime fuses more.
+      // With constant parameters, the runtime fuses more.
       expect(relativeError(exported!.data as Float32Array, scores!.data as Float32Array)).toBeLessThan(1e-6)
       await inference.release()
     }
@@ -153,7 +153,7 @@ describe('a network in double precision', () => {
     await Promise.all([session.release(), resumed.release()])
   })
 
-  // The runtime's own optimiser makes of these what it has no kernel for.
+  // The runtime's own optimiser turns these into operators that it has no kernel for.
   const activations: Readonly<Record<string, (builder: ModelBuilder, x: string) => string>> = {
     SiLU: ({ emit }, x) => emit('Mul', [x, emit('Sigmoid', [x])]),
     'SiLU, the other way round': ({ emit }, x) => emit('Mul', [emit('Sigmoid', [x]), x]),

@@ -28,9 +28,9 @@ import {
   type OptimizerModel,
   type OptimizerModelParameter,
 } from '../src/index.js'
-import { opsetOf, readModel } from '../src/proto/index.js'
-import { denseArtifacts, numbers, optimizerArtifact } from './builder.js'
-import { relativeError } from './run.js'
+import { opsetOf, readModel } from '@induced-metric/onnx/proto'
+import { denseArtifacts, numbers, optimizerArtifact } from '../../onnx/test/builder.js'
+import { relativeError } from '../../onnx/test/run.js'
 
 const shapes: OptimizerModelParameter[] = [
   { name: 'wide', shape: [3, 5] },
@@ -41,7 +41,7 @@ const shapes: OptimizerModelParameter[] = [
 
 const sizeOf = ({ shape }: OptimizerModelParameter) => shape.reduce((a, b) => a * b, 1)
 
-/** The optimizer as a model, its state carried from run to run. */
+/** The optimizer as a model, with its state carried from run to run. */
 async function modelOptimizer(
   written: OptimizerModel,
   parameters: readonly { name: string; shape: readonly number[]; data: TypedArray }[],

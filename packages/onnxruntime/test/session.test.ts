@@ -4,8 +4,8 @@ import { adam, createOptimizer, inducedMetric, log, muon, sgd } from '@induced-m
 import * as ort from 'onnxruntime-node'
 import { describe, expect, it } from 'vitest'
 import { readCheckpoint, TrainingSession } from '../src/index.js'
-import { readModel, setOpset, writeModel } from '../src/proto/index.js'
-import { denseArtifacts, numbers, optimizerArtifact } from './builder.js'
+import { readModel, setOpset, writeModel } from '@induced-metric/onnx/proto'
+import { denseArtifacts, numbers, optimizerArtifact } from '../../onnx/test/builder.js'
 
 const sizes = [6, 5, 3]
 const artifacts = denseArtifacts(sizes)
@@ -307,7 +307,7 @@ describe('TrainingSession', () => {
         const checkpointState = { ...state, properties }
         const created = TrainingSession.create({ ...artifacts, checkpointState, optimizer: momentum })
         if (value === undefined && key === 'induced-metric.state') {
-          // Without it, nothing says that there was an optimiser.
+          // Without it, nothing tells that there was an optimiser.
           await (await created).release()
         } else await expect(created).rejects.toMatchObject({ code: 'ERR_CHECKPOINT' })
       }
@@ -367,7 +367,7 @@ describe('TrainingSession', () => {
   })
 
   it('reads its own tensors, whatever the runtime gives back', async () => {
-    // A runtime that fills what it is given, and returns nothing of it that could be used.
+    // A runtime that fills the given tensors and returns nothing usable.
     const careless = {
       Tensor: ort.Tensor,
       InferenceSession: {
@@ -497,7 +497,7 @@ describe('TrainingSession', () => {
       return heapUsed + arrayBuffers
     }
     const { buffer } = session.parameters.get('w0')!.data
-    // Compiled code comes and goes: but what a step holds on to is there after every two hundred of them.
+    // Compiled code comes and goes, but memory that a step retains is still there after two hundred steps.
     let last = await run(100)
     const growth: number[] = []
     for (let k = 0; k < 5; k++) {
@@ -505,7 +505,7 @@ describe('TrainingSession', () => {
       growth.push(now - last)
       last = now
     }
-    // A kilobyte held on to at every step would be 200.
+    // A kilobyte retained at every step would add up to 200.
     expect(Math.min(...growth)).toBeLessThan(100_000)
     expect(session.parameters.get('w0')!.data.buffer).toBe(buffer)
     await session.release()
@@ -579,7 +579,7 @@ describe('TrainingSession', () => {
     ['com.microsoft', 'MysteryOp'],
     ['', 'MysteryOp'],
     ['org.example', 'MysteryOp'],
-    // Of which the runtime knows what it is, but not how to do it here.
+    // The runtime knows these, but has no kernel for them here.
     ['com.microsoft', 'BitmaskDropout'],
     ['com.microsoft', 'PythonOp'],
     ['com.microsoft', 'LSTMTraining'],

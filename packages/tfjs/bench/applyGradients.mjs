@@ -1,5 +1,5 @@
-// The time of applyGradients beside the built-in optimisers, by operations of TensorFlow.js alone and by the core's
-// compiled loops, in one process, runs interleaved; prints medians and ratios.
+// Prints medians and ratios of the time of applyGradients beside the built-in optimisers: by operations of TensorFlow.js, and
+// by the compiled loops of core. All run interleaved in one process.
 // node packages/tfjs/bench/applyGradients.mjs [cpu|wasm] [runs]       (after npm run build)
 import * as tf from '@tensorflow/tfjs'
 import { setWasmPaths } from '@tensorflow/tfjs-backend-wasm'

@@ -1,13 +1,13 @@
-import type { Scalar, TensorFlow } from './namespace.js'
+import type { Scalar, Tensor, TensorFlow } from './namespace.js'
 
 /**
  * Numbers as scalars on the device. A number is uploaded once and stays as long as every step asks for it: decay rates
- * for good, bias corrections for one step.
+ * stay for good, bias corrections for one step.
  */
 export interface Constants {
-  /** The scalar of a number; not to be disposed of by the caller. */
-  at(value: number): Scalar
-  /** Ends a step: lets go of what it did not ask for. */
+  /** The scalar of a number, which the caller must not dispose of. Tensors pass through. */
+  readonly tensor: (value: Tensor | number) => Tensor
+  /** Ends a step: disposes of the scalars that it did not ask for. */
   sweep(): void
   dispose(): void
 }
@@ -24,7 +24,8 @@ export function createConstants(tf: TensorFlow): Constants {
     }
   }
   return {
-    at(value) {
+    tensor(value) {
+      if (typeof value !== 'number') return value
       let entry = scalars.get(value)
       if (entry === undefined || entry.scalar.isDisposed) {
         entry = { scalar: tf.keep(tf.scalar(value, 'float32')), used: true }

@@ -6,19 +6,20 @@
 import type { FromJSONOptions, Transformation } from '@induced-metric/core'
 import type { TensorFlow } from './namespace.js'
 import type { InducedOptimizer, InducedOptimizerOptions } from './inducedOptimizer.js'
-import { addDefinitions, optimizerClass } from './optimizer.js'
+import { addDefinitions } from './definitions.js'
+import { optimizerClass } from './optimizer.js'
 
 export type { TensorFlow } from './namespace.js'
 export type { InducedOptimizer, InducedOptimizerOptions } from './inducedOptimizer.js'
 
 /**
- * Makes an induced-metric optimiser for TensorFlow.js, for `compile` and `fit`, `trainOnBatch`, `minimize`, or
- * `computeGradients` with `applyGradients`.
+ * Creates an induced-metric optimiser for TensorFlow.js, for use with `compile` and `fit`, `trainOnBatch`, `minimize`, or
+ * `computeGradients` and `applyGradients`.
  *
  * @param tf the TensorFlow.js namespace that trains: `import * as tf from '@tensorflow/tfjs'`
- * @param transformation what `inducedMetric` returned
+ * @param transformation the result of `inducedMetric`
  * @returns a `tf.Optimizer`; dispose of it when done
- * @throws ERR_OPTION when the arguments are no namespace, no transformation or no options
+ * @throws ERR_OPTION when an argument is not a namespace, a transformation or valid options
  *
  * @example
  * ```ts
@@ -42,13 +43,13 @@ export function inducedOptimizer(
 }
 
 /**
- * Makes the optimiser known to TensorFlow.js, so that a model saved with it can be loaded in a program that has not made
- * one yet.
+ * Registers the optimiser with TensorFlow.js, so that a program that has not created one yet can load a model that was
+ * saved with one.
  *
  * @param tf the TensorFlow.js namespace that loads
- * @param own what `definePreconditioner` and `defineEmbedding` returned, where models were saved with bases or embeddings of
- *   your own; they add to those of earlier calls
- * @throws ERR_OPTION when the arguments are no namespace or no definitions, or two have one name
+ * @param own the results of `definePreconditioner` and `defineEmbedding`, where models were saved with bases or embeddings
+ *   of your own; they add to those of earlier calls
+ * @throws ERR_OPTION when an argument is not a namespace or a definition, or when two definitions have the same name
  *
  * @example
  * ```ts no-run

@@ -2,15 +2,15 @@ import type { NamedTensorMap, Scalar, Tensor, TensorFlow } from './namespace.js'
 import type { VariableGradient } from './variables.js'
 
 /**
- * The losses that gradients were computed with, for steps whose embedding reads the loss. A loss goes with its gradients
- * and with no others: not with sums or means of them, which are of another loss.
+ * The losses that gradients were computed with, for steps whose embedding reads the loss. A loss belongs to its own
+ * gradients only: sums and means of gradients belong to another loss.
  */
 export interface Losses {
-  /** Keeps a loss for as long as one of its gradients is there and has not been stepped with. */
+  /** Keeps a loss as long as one of its gradients exists and no step has used it. */
   remember(loss: Scalar, gradients: NamedTensorMap): void
-  /** The loss that gradients came with; `undefined` where they did not all come with one. */
+  /** The loss that gradients were computed with; `undefined` unless all of them were computed with the same one. */
   of(pairs: readonly Paired[]): Scalar | undefined
-  /** Lets go of what belongs to gradients that were stepped with, or disposed of. */
+  /** Disposes of the losses whose gradients a step has used, or that were disposed of. */
   release(pairs: readonly Paired[]): void
   dispose(): void
 }

@@ -1,16 +1,13 @@
-import type { Op } from '@induced-metric/core'
+import type { Lowering } from '@induced-metric/core/adapter'
 import type { Tensor, TensorFlow } from './namespace.js'
 import { sumAll } from './sums.js'
 
-/** Every operation of the core's graphs but its leaves, as TensorFlow.js operations: a missing one does not compile. */
-export type Lowering = Readonly<Record<Exclude<Op, 'constant' | 'input'>, (...inputs: Tensor[]) => Tensor>>
-
 /**
- * The lowering table of a TensorFlow.js namespace. The graphs are typed and shaped when they are recorded, so elementwise
- * operations go to the kernels directly: what `tf.add` and its like check and convert for every call is half the cost of
- * an operation on a small tensor.
+ * The operations of the core's graphs as operations of TensorFlow.js. The graphs are typed and shaped when they are
+ * recorded, so elementwise operations call the kernels directly: the checks and conversions of `tf.add` and its like are
+ * half the cost of an operation on a small tensor.
  */
-export function createLowering(tf: TensorFlow): Lowering {
+export function createLowering(tf: TensorFlow): Lowering<Tensor> {
   const unary = (kernel: string) => (x?: Tensor) => tf.engine().runKernel<Tensor>(kernel, { x: x! })
   const binary = (kernel: string) => (a?: Tensor, b?: Tensor) =>
     tf.engine().runKernel<Tensor>(kernel, { a: a!, b: b! })
@@ -22,7 +19,7 @@ export function createLowering(tf: TensorFlow): Lowering {
     add: binary('Add'),
     sub: binary('Sub'),
     mul,
-    // The webgl kernel gives 1 wherever both are equal, infinite or not: an overflow would pass for a number.
+    // The webgl kernel returns 1 wherever both are equal, even if infinite: an overflow would pass for a number.
     div: (a, b) => (tf.getBackend() === 'webgl' ? mul(a, reciprocal(b)) : div(a, b)),
     max: binary('Maximum'),
     min: binary('Minimum'),
@@ -30,7 +27,7 @@ export function createLowering(tf: TensorFlow): Lowering {
     square: unary('Square'),
     abs: unary('Abs'),
     neg: unary('Neg'),
-    // The wasm kernel takes anything below 1e-7 for 0, as the gradients of a trained network are.
+    // The wasm kernel takes anything below 1e-7 for 0, and the gradients of a trained network are that small.
     sign: (x) =>
       tf.getBackend() === 'wasm'
         ? tf.sub(tf.cast(tf.greater(x, 0), 'float32'), tf.cast(tf.greater(0, x), 'float32'))

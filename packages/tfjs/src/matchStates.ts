@@ -1,39 +1,57 @@
-import { InducedMetricError, type Checkpoint, type ParameterState } from '@induced-metric/core'
-import { checkParameterState, type PlannedParameter, type StepPlan } from '@induced-metric/core/adapter'
+import type { Checkpoint, ParameterState } from '@induced-metric/core'
+import {
+  checkParameterState,
+  checkpointError,
+  type PlannedParameter,
+  type StepPlan,
+} from '@induced-metric/core/adapter'
 import { stemOf } from './names.js'
 
 /** A saved state and the parameter it belongs to. */
-export interface Restored {
+export interface MatchedState {
   readonly parameter: PlannedParameter
   readonly state: ParameterState
 }
 
-/** Throws ERR_CHECKPOINT when a checkpoint of the plan's parameters was saved by a transformation of another form. */
+/**
+ * Checks that a checkpoint fits the variables of a plan.
+ *
+ * @throws ERR_CHECKPOINT naming a variable without a state, or saying that the transformation is another
+ */
+export function checkFit(plan: StepPlan, checkpoint: Checkpoint): void {
+  // It was saved before the first step, when the optimiser had not met its variables.
+  if (checkpoint.parameters.length === 0) return
+  const matched = matchStates(plan.parameters, checkpoint.parameters)
+  const missing = plan.parameters.find((parameter) => !matched.some((match) => match.parameter === parameter))
+  if (missing) throw checkpointError(`the checkpoint has no state that fits variable ${missing.name}`)
+  if (matched.length === checkpoint.parameters.length) checkForm(plan, checkpoint)
+}
+
+/** Throws ERR_CHECKPOINT when a transformation of another form saved a checkpoint of the plan's parameters. */
 export function checkForm(
   plan: StepPlan,
   { hash, parameters }: Pick<Checkpoint, 'hash' | 'parameters'>,
 ): void {
-  // Saved before the first step, there is no form yet.
+  // Before the first step there is no form yet.
   if (parameters.length === 0 || hash === plan.hash) return
-  throw new InducedMetricError(
-    'ERR_CHECKPOINT',
+  throw checkpointError(
     'the checkpoint was saved by a transformation of another form: its bases or its metricScope differ',
   )
 }
 
 /**
  * Finds the parameters of saved states. TensorFlow.js gives a loaded model's variables new names (`kernel_1` for
- * `kernel`) and a rebuilt model others still: so by name, else by name up to that suffix, else, where there are as many
- * states as parameters, by position. What is found by less than its name must have the shape.
+ * `kernel`), and a rebuilt model still other ones. So a state is matched by name, else by name without that suffix, else
+ * by position if there are as many states as parameters. A match by less than the full name must have the same shape.
  *
  * @param parameters those without a state yet, in the order of the model
- * @param states those not yet claimed, in the order they were saved in
+ * @param states those that are not claimed yet, in the order in which they were saved
  * @throws ERR_CHECKPOINT when a state does not fit the parameter it belongs to
  */
 export function matchStates(
   parameters: readonly PlannedParameter[],
   states: readonly ParameterState[],
-): readonly Restored[] {
+): readonly MatchedState[] {
   const found = new Map<PlannedParameter, ParameterState>()
   const free = new Set(states)
   const claim = (parameter: PlannedParameter, state: ParameterState | undefined): void => {
@@ -44,17 +62,13 @@ export function matchStates(
     free.has(state) && parameter.shape.join() === state.shape.join()
 
   for (const parameter of parameters) {
-    claim(
-      parameter,
-      states.find(({ name }) => name === parameter.name),
-    )
+    const state = states.find(({ name }) => name === parameter.name)
+    claim(parameter, state)
   }
   for (const parameter of parameters) {
     const stem = stemOf(parameter.name)
-    claim(
-      parameter,
-      states.find((state) => stemOf(state.name) === stem && fits(parameter, state)),
-    )
+    const state = states.find((one) => stemOf(one.name) === stem && fits(parameter, one))
+    claim(parameter, state)
   }
   if (parameters.length === states.length) {
     parameters.forEach((parameter, index) => {

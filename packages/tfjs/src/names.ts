@@ -1,16 +1,16 @@
 import type { DecayMask, Transformation } from '@induced-metric/core'
 import type { GroupSettings } from '@induced-metric/core/adapter'
 
-/** A name without the number that TensorFlow.js appends where there is a variable of that name already. */
+/** A name without the number that TensorFlow.js appends when another variable has the same name. */
 export function stemOf(name: string): string {
   return name.replace(/_\d+$/, '')
 }
 
 /**
- * The transformation with its lists of names meant for these variables: a model that is loaded, or made a second time,
- * has `kernel_1` where the list says `kernel`.
+ * Adapts the lists of names in a transformation to these variables: a model that is loaded, or created a second time, has
+ * `kernel_1` where the list says `kernel`.
  *
- * @param others names of variables that are not trained now, but may be meant
+ * @param others returns the names of variables that the lists may mean though they are not trained now
  */
 export function forVariables(
   transformation: Transformation,

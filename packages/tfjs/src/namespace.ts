@@ -1,9 +1,9 @@
 import type * as tfc from '@tensorflow/tfjs-core'
 
 /**
- * The part of TensorFlow.js that is used: the namespace of `@tensorflow/tfjs`, `@tensorflow/tfjs-core`,
- * `@tensorflow/tfjs-node` or the global `tf` of a script tag. It is an argument everywhere, so that the optimiser
- * belongs to the copy of TensorFlow.js that trains.
+ * The part of TensorFlow.js that the optimiser uses: the namespace of `@tensorflow/tfjs`, `@tensorflow/tfjs-core` or
+ * `@tensorflow/tfjs-node`, or the global `tf` of a script tag. It is an argument everywhere, so that the optimiser belongs
+ * to the copy of TensorFlow.js that trains.
  */
 export type TensorFlow = Pick<
   typeof tfc,

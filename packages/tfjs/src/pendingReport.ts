@@ -1,83 +1,80 @@
 import type { MetricUnit } from '@induced-metric/core/adapter'
 import type { Tensor, TensorFlow } from './namespace.js'
-import type { UnitOutcome } from './step.js'
 
-/** What the latest step left to look at, still on the device. */
-export interface Latest {
+/** The report of a step. Its scalars may still be on the device. */
+export interface PendingReport<V = Tensor | number> {
+  /** Whether the host skipped the step. */
+  readonly skipped: boolean
   readonly learningRate: number
-  readonly loss: Tensor | number | undefined
-  readonly outcomes: readonly UnitOutcome[]
+  readonly loss: V | undefined
+  readonly units: readonly PendingUnit<V>[]
 }
 
-/** The same, read. */
-export interface LatestValues {
-  readonly learningRate: number
-  readonly loss: number | undefined
-  readonly units: readonly {
-    readonly unit: MetricUnit
-    readonly xi: number
-    readonly dualNorm: number
-    readonly metric: number
-    readonly scale: number
-    /** See the core's `stepStatus`. */
-    readonly status: number
-  }[]
+/** The results of a metric unit. ξ is NaN where none of its variables has a gradient. */
+export interface PendingUnit<V> {
+  readonly unit: MetricUnit
+  readonly xi: number
+  readonly dualNorm: V
+  readonly metric: V
+  readonly scale: V
+  /** One of the core's `stepStatus`. */
+  readonly status: V
 }
 
-/** Keeps clones of the scalars beyond the `tf.tidy` they were made in. */
-export function keepLatest(tf: TensorFlow, { learningRate, loss, outcomes }: Latest): Latest {
-  const keep = <T>(x: T): T =>
-    typeof x === 'object' ? (tf.keep((x as unknown as Tensor).clone()) as unknown as T) : x
+/** Keeps clones of the scalars beyond the `tf.tidy` they were computed in. */
+export function keepReport(tf: TensorFlow, report: PendingReport): PendingReport {
+  return mapScalars(report, (x) => (typeof x === 'number' ? x : tf.keep(x.clone())))
+}
+
+/** Disposes of the scalars that {@link keepReport} kept. */
+export function disposeReport(report: PendingReport | undefined): void {
+  if (!report) return
+  disposeScalar(report.loss)
+  for (const { dualNorm, metric, scale, status } of report.units) {
+    disposeScalar(dualNorm)
+    disposeScalar(metric)
+    disposeScalar(scale)
+    disposeScalar(status)
+  }
+}
+
+function disposeScalar(x: Tensor | number | undefined): void {
+  if (typeof x === 'object') x.dispose()
+}
+
+/** Reads the scalars of a report, in one transfer. */
+export async function readReport(tf: TensorFlow, report: PendingReport): Promise<PendingReport<number>> {
+  const numbers = await readScalars(tf, scalarsOf(report))
+  return mapScalars(report, () => numbers.shift()!)
+}
+
+function scalarsOf(report: PendingReport): (Tensor | number)[] {
+  const scalars: (Tensor | number)[] = []
+  mapScalars(report, (x) => scalars.push(x))
+  return scalars
+}
+
+function mapScalars<A, B>({ loss, units, ...rest }: PendingReport<A>, map: (x: A) => B): PendingReport<B> {
   return {
-    learningRate,
-    loss: keep(loss),
-    outcomes: outcomes.map(({ unit, xi, values }) => {
-      if (!values) return { unit, xi }
-      const { dualNorm, average, metric, scale, status } = values
-      // The average and the rest of the state are kept as such.
+    ...rest,
+    loss: loss === undefined ? undefined : map(loss),
+    units: units.map(({ unit, xi, dualNorm, metric, scale, status }) => {
       return {
         unit,
         xi,
-        values: {
-          dualNorm: keep(dualNorm),
-          average: typeof average === 'number' ? average : NaN,
-          metric: keep(metric),
-          scale: keep(scale),
-          status: keep(status),
-          state: {},
-        },
+        dualNorm: map(dualNorm),
+        metric: map(metric),
+        scale: map(scale),
+        status: map(status),
       }
     }),
   }
 }
 
-/** Lets go of what {@link keepLatest} kept. */
-export function forgetLatest(tf: TensorFlow, latest: Latest | undefined): void {
-  if (!latest) return
-  tf.dispose([latest.loss, ...latest.outcomes.map(({ values }) => values ?? {})] as never)
-}
-
-/** Reads what the latest step left, in one transfer. */
-export async function readLatest(
-  tf: TensorFlow,
-  { learningRate, loss, outcomes }: Latest,
-): Promise<LatestValues> {
-  const fields = outcomes.flatMap(({ values }) =>
-    values ? [values.dualNorm, values.metric, values.scale, values.status] : [],
-  )
-  const [lossValue, ...numbers] = await readScalars(tf, [loss ?? NaN, ...fields])
-  const units = outcomes.map(({ unit, xi, values }) => {
-    if (!values) return { unit, xi, dualNorm: NaN, metric: NaN, scale: 0, status: 0 }
-    const [dualNorm, metric, scale, status] = numbers.splice(0, 4) as [number, number, number, number]
-    return { unit, xi, dualNorm, metric, scale, status }
-  })
-  return { learningRate, loss: loss === undefined ? undefined : lossValue!, units }
-}
-
 /** Reads scalars in one transfer; numbers pass through. */
 export async function readScalars(tf: TensorFlow, values: readonly (Tensor | number)[]): Promise<number[]> {
   const tensors = values.filter((x) => typeof x !== 'number')
-  if (tensors.length === 0) return values as number[]
+  if (tensors.length === 0) return [...values] as number[]
   const packed = tf.tidy(() => tf.stack(tensors.map((x) => tf.cast(x, 'float32'))))
   const read = [...(await packed.data())]
   packed.dispose()

@@ -1,191 +1,185 @@
+import type { Checkpoint, ParameterState, Transformation } from '@induced-metric/core'
 import {
-  InducedMetricError,
-  type Checkpoint,
-  type ParameterState,
-  type Transformation,
-} from '@induced-metric/core'
-import { initialSlots, lossCount, type MetricUnit, type StepPlan } from '@induced-metric/core/adapter'
-import { checkForm, matchStates } from './matchStates.js'
+  initialSlots,
+  lossCount,
+  shapeError,
+  type MetricUnit,
+  type StepPlan,
+} from '@induced-metric/core/adapter'
 import type { Tensor, TensorFlow } from './namespace.js'
+import { createUnclaimed, type Unclaimed } from './unclaimed.js'
 
-/** State of one variable: its slots, by name, on the device. No variables of TensorFlow.js, which would be trained. */
+/**
+ * State of one variable: its slots, by name, on the device. They are tensors, not variables of TensorFlow.js, because a
+ * model would train those.
+ */
 export interface VariableState {
   steps: number
   readonly shape: readonly number[]
   readonly slots: Record<string, Tensor>
 }
 
-/** State of one metric unit: v and other scalars by name, numbers or on the device, and how many steps v averages. */
+/** State of one metric unit. Its scalars are numbers, or tensors on the device. */
 export interface UnitState {
+  /** v. */
   average: Tensor | number
+  /** The number of steps that v averages. */
   steps: number
-  values: Readonly<Record<string, Tensor | number>>
+  /** Names of `values`, in the order of the unit's graph. */
+  names: readonly string[]
+  values: (Tensor | number)[]
 }
 
-/** Takes steps off a count of the host's, and off that of a unit's losses. */
-export function takeBack(state: { steps: number; values?: UnitState['values'] }, count: number): void {
+/** Takes refused steps off a count that the host keeps, and off the count of a unit's losses. */
+export function takeBack(state: VariableState | UnitState, count: number): void {
   state.steps -= count
-  const losses = state.values?.[lossCount]
-  if (typeof losses === 'number') state.values = { ...state.values, [lossCount]: losses - count }
+  if (!('values' in state)) return
+  const { names, values } = state
+  names.forEach((name, i) => {
+    const losses = values[i]!
+    if (name === lossCount && typeof losses === 'number') values[i] = losses - count
+  })
 }
 
 /** The scalars of a unit's state that its graph reads, in the graph's order; all 0 where one of them was not kept. */
-export function valuesOf({ graph }: MetricUnit, { values }: UnitState): (Tensor | number)[] {
-  const isKept = graph.state.every((name) => Object.hasOwn(values, name))
-  return graph.state.map((name) => (isKept ? values[name]! : 0))
+export function valuesOf({ graph }: MetricUnit, { names, values }: UnitState): (Tensor | number)[] {
+  if (names === graph.state) return values
+  const places = graph.state.map((name) => names.indexOf(name))
+  return places.map((place) => (places.includes(-1) ? 0 : values[place]!))
 }
 
-/** All that the optimiser keeps from step to step, by variable name. */
-export interface State {
-  readonly variables: ReadonlyMap<string, VariableState>
-  readonly units: ReadonlyMap<string, UnitState>
-  /** Whether there are loaded states that no variable has claimed yet. */
-  readonly hasUnclaimed: boolean
+/** Everything that an optimiser keeps from step to step. */
+export class State {
+  readonly #tf: TensorFlow
+  readonly #metricScope: Transformation['metricScope']
+  readonly variables = new Map<string, VariableState>()
+  readonly units = new Map<string, UnitState>()
+  /** Number of steps taken. */
+  step = 0
+  skippedSteps = 0
+  /** The learning rate that was set. */
+  learningRate: number | undefined
+  /** Loaded states that no variable has claimed yet. */
+  #unclaimed: Unclaimed = createUnclaimed()
+  /** The plan whose variables and units are known to have their state. */
+  #ensured: StepPlan | undefined
+
+  constructor(tf: TensorFlow, { metricScope }: Pick<Transformation, 'metricScope'>) {
+    this.#tf = tf
+    this.#metricScope = metricScope
+  }
+
+  /** Structural hash of the checkpoint that was loaded, as long as part of its state is unclaimed. */
+  get loadedHash(): string | undefined {
+    return this.variables.size === 0 || this.#unclaimed.parameters.length > 0
+      ? this.#unclaimed.hash
+      : undefined
+  }
+
   /**
-   * Gives every variable and unit of a plan its state: the one it has, the one that was loaded, or a first one.
+   * Gives every variable and unit of a plan its state: the one it has, the one that was loaded, or an initial one.
    *
-   * @throws ERR_SHAPE for a variable of another shape than before; ERR_CHECKPOINT when what was loaded does not fit
+   * @throws ERR_SHAPE for a variable whose shape has changed; ERR_CHECKPOINT when the loaded state does not fit
    */
-  ensure(plan: StepPlan): void
-  /** Takes the place of all state; variables claim theirs when they are first trained. */
-  replace(checkpoint: Checkpoint): void
-  save(): Promise<Pick<Checkpoint, 'units' | 'parameters'>>
-  dispose(): void
-}
-
-export function createState(tf: TensorFlow, { metricScope }: Pick<Transformation, 'metricScope'>): State {
-  const variables = new Map<string, VariableState>()
-  const units = new Map<string, UnitState>()
-  let unclaimed: readonly ParameterState[] = []
-  let loaded: Pick<Checkpoint, 'hash' | 'parameters'> | undefined
-  /** Where each parameter is a unit, those of parameters not yet claimed. */
-  let unclaimedUnits: Checkpoint['units'] = []
-  let ensured: StepPlan | undefined
-
-  const addVariables = (plan: StepPlan): void => {
-    const fresh = plan.parameters.filter(({ name }) => !variables.has(name))
-    if (fresh.length === 0) return
-    const saved = new Map(matchStates(fresh, unclaimed).map(({ parameter, state }) => [parameter, state]))
-    if (unclaimed.length > 0 && saved.size === 0 && variables.size === 0) {
-      throw new InducedMetricError(
-        'ERR_CHECKPOINT',
-        `no state in the loaded checkpoint fits any of the variables ${fresh.map(({ name }) => name).join(', ')}`,
-      )
+  ensure(plan: StepPlan): void {
+    if (plan === this.#ensured) return
+    checkShapes(plan, this.variables)
+    this.#addVariables(plan)
+    for (const { key } of plan.units) {
+      if (!this.units.has(key)) this.units.set(key, unitState({ average: 0, steps: 0 }))
     }
-    // All that was loaded goes to all that is trained: then the forms of both must be the same.
-    if (
-      loaded?.parameters === unclaimed &&
-      saved.size === unclaimed.length &&
-      saved.size === plan.parameters.length
-    )
-      checkForm(plan, loaded)
+    this.#ensured = plan
+  }
+
+  #addVariables(plan: StepPlan): void {
+    const fresh = plan.parameters.filter(({ name }) => !this.variables.has(name))
+    if (fresh.length === 0) return
+    const claimed = this.#unclaimed.claim(plan, fresh)
     const initial = initialSlots(plan)
     plan.parameters.forEach((parameter, index) => {
       const { name, shape, graph } = parameter
-      if (variables.has(name)) return
-      const state = saved.get(parameter)
+      if (this.variables.has(name)) return
+      const state = claimed.get(parameter)?.state
       const slots = graph.slots.map((slot) => {
-        const values = state?.slots[slot]
-        return [
-          slot,
-          tf.keep(
-            values
-              ? // A copy: on cpu the tensor takes over the array, and slots are updated in place.
-                tf.tensor(values.slice(), [...shape])
-              : tf.tidy(() => tf.broadcastTo(tf.scalar(initial[index]![slot]!), [...shape])),
-          ),
-        ]
+        const tensor = this.#slot(shape, state?.slots[slot], initial[index]![slot]!)
+        return [slot, tensor] as const
       })
-      variables.set(name, {
-        steps: state?.steps ?? 0,
-        shape,
-        slots: Object.fromEntries(slots) as Record<string, Tensor>,
-      })
+      this.variables.set(name, { steps: state?.steps ?? 0, shape, slots: Object.fromEntries(slots) })
     })
-    for (const [{ name }, state] of saved) {
-      const unit = unclaimedUnits.find(({ key }) => key === state.name)
-      if (unit) units.set(name, unitState(unit))
-    }
-    const claimed = new Set([...saved.values()].map(({ name }) => name))
-    unclaimed = unclaimed.filter(({ name }) => !claimed.has(name))
-    unclaimedUnits = unclaimedUnits.filter(({ key }) => !claimed.has(key))
+    for (const [{ name }, { unit }] of claimed) if (unit) this.units.set(name, unitState(unit))
   }
 
-  const dispose = (): void => {
-    for (const { slots } of variables.values()) tf.dispose(slots)
-    for (const { average, values } of units.values()) forgetScalars([average, ...Object.values(values)])
-    variables.clear()
-    units.clear()
-    unclaimed = []
-    unclaimedUnits = []
-    loaded = ensured = undefined
+  #slot(shape: readonly number[], saved: ArrayLike<number> | undefined, initial: number): Tensor {
+    const tf = this.#tf
+    if (saved === undefined) return tf.keep(tf.tidy(() => tf.broadcastTo(tf.scalar(initial), [...shape])))
+    // A copy: on cpu the tensor takes over the array, and slots are updated in place.
+    return tf.keep(tf.tensor(Float32Array.from(saved), [...shape]))
   }
 
-  return {
-    variables,
-    units,
-    get hasUnclaimed() {
-      return unclaimed.length > 0
-    },
-    ensure(plan) {
-      if (plan === ensured) return
-      checkShapes(plan, variables)
-      addVariables(plan)
-      for (const { key } of plan.units) {
-        if (!units.has(key)) units.set(key, { average: 0, steps: 0, values: {} })
+  /** Replaces all state; variables claim theirs when they are first trained. */
+  replace(checkpoint: Checkpoint): void {
+    this.dispose()
+    const { step, skippedSteps, learningRate, units } = checkpoint
+    Object.assign(this, { step, skippedSteps, learningRate })
+    // Where each parameter is a unit, the units wait for their parameters.
+    const isEach = this.#metricScope === 'parameter'
+    this.#unclaimed = createUnclaimed(isEach ? checkpoint : { ...checkpoint, units: [] })
+    if (!isEach) for (const unit of units) this.units.set(unit.key, unitState(unit))
+  }
+
+  async save(): Promise<Pick<Checkpoint, 'units' | 'parameters'>> {
+    const units = [...this.units].map(async ([key, { average, steps, names, values }]) => {
+      const numbers = await Promise.all(values.map(read))
+      return {
+        key,
+        average: await read(average),
+        steps,
+        ...(names.length > 0 && { values: Object.fromEntries(names.map((name, i) => [name, numbers[i]!])) }),
       }
-      ensured = plan
-    },
-    replace(checkpoint) {
-      dispose()
-      unclaimed = checkpoint.parameters
-      loaded = checkpoint
-      if (metricScope === 'parameter') unclaimedUnits = checkpoint.units
-      else for (const unit of checkpoint.units) units.set(unit.key, unitState(unit))
-    },
-    async save() {
-      const read = async (x: Tensor | number): Promise<number> =>
-        typeof x === 'number' ? x : (await x.data())[0]!
-      const savedUnits = [...units].map(async ([key, { average, steps, values }]) => {
-        const entries = Object.entries(values).map(async ([name, x]) => [name, await read(x)] as const)
-        return {
-          key,
-          average: await read(average),
-          steps,
-          ...(entries.length > 0 && { values: Object.fromEntries(await Promise.all(entries)) }),
-        }
-      })
-      const saved = [...variables].map(async ([name, { shape, steps, slots }]): Promise<ParameterState> => {
-        const read = Object.entries(slots).map(
+    })
+    const parameters = [...this.variables].map(
+      async ([name, { shape, steps, slots }]): Promise<ParameterState> => {
+        const arrays = Object.entries(slots).map(
           async ([slot, tensor]) => [slot, Float32Array.from(await tensor.data())] as const,
         )
-        return { name, shape, dtype: 'float32', steps, slots: Object.fromEntries(await Promise.all(read)) }
-      })
-      return {
-        units: [...(await Promise.all(savedUnits)), ...unclaimedUnits],
-        parameters: [...(await Promise.all(saved)), ...unclaimed],
-      }
-    },
-    dispose,
+        return { name, shape, dtype: 'float32', steps, slots: Object.fromEntries(await Promise.all(arrays)) }
+      },
+    )
+    return {
+      units: [...(await Promise.all(units)), ...this.#unclaimed.units],
+      parameters: [...(await Promise.all(parameters)), ...this.#unclaimed.parameters],
+    }
+  }
+
+  dispose(): void {
+    for (const { slots } of this.variables.values()) this.#tf.dispose(slots)
+    for (const unit of this.units.values()) disposeScalars(unit)
+    this.variables.clear()
+    this.units.clear()
+    this.#unclaimed = createUnclaimed()
+    this.#ensured = undefined
   }
 }
 
-function unitState({ average, steps, values = {} }: Checkpoint['units'][number]): UnitState {
-  return { average, steps, values }
+function unitState({ average, steps, values = {} }: Omit<Checkpoint['units'][number], 'key'>): UnitState {
+  return { average, steps, names: Object.keys(values), values: Object.values(values) }
 }
 
-/** Disposes of those scalars that are on the device. */
-export function forgetScalars(scalars: readonly (Tensor | number)[]): void {
-  for (const x of scalars) if (typeof x !== 'number') x.dispose()
+/** Disposes of those scalars of a unit that are on the device. */
+export function disposeScalars({ average, values }: Pick<UnitState, 'average' | 'values'>): void {
+  for (const x of [average, ...values]) if (typeof x !== 'number') x.dispose()
 }
 
-/** A variable that was made anew under an old name has the state of the old one, if it has its shape. */
+async function read(x: Tensor | number): Promise<number> {
+  return typeof x === 'number' ? x : (await x.data())[0]!
+}
+
+/** A variable that was created again under an old name gets the state of the old one, if it has its shape. */
 function checkShapes(plan: StepPlan, variables: ReadonlyMap<string, VariableState>): void {
   for (const { name, shape } of plan.parameters) {
     const state = variables.get(name)
     if (state === undefined || state.shape.join() === shape.join()) continue
-    throw new InducedMetricError(
-      'ERR_SHAPE',
+    throw shapeError(
       `variable ${name} has shape [${shape.join(', ')}], and had [${state.shape.join(', ')}] when this optimiser first ` +
         'trained it; use another optimiser for another model',
     )

@@ -1,19 +1,20 @@
 import type { Tensor, TensorFlow } from './namespace.js'
 
 /**
- * Elements of a row that are added up in one go. wasm adds a whole tensor up in one float32 (at 20 million elements 4 %
- * off) and waits for every addition: rows of about 32 are precise, and a third faster than rows of 1024. webgl goes
- * through equal parts, about as many as they are long, or through the whole at once where there are none, as for a prime.
+ * The length of the rows that a backend adds up at once. wasm adds a whole tensor up in one float32 (4 % off at 20 million
+ * elements), and each addition waits for the one before: rows of about 32 are precise, and a third faster than rows of
+ * 1024. webgl adds equal parts, about as many as they are long, or the whole at once where the size has no such divisor,
+ * as a prime.
  */
 const rowLengths: Readonly<Record<string, number>> = { wasm: 32, webgl: 1024 }
 
-/** Up to this many elements the single accumulator is off by less than 3e-6. */
+/** Up to this many elements, a sum in one accumulator is off by less than 3e-6. */
 const longestPlainSum = 4096
 
-/** `tf.addN` of 8 or more inputs is wrong on webgpu: thirty ones gave 7. */
+/** `tf.addN` of 8 or more inputs is wrong on webgpu: the sum of thirty ones was 7. */
 const mostAddends = 7
 
-/** The sum of all elements, a scalar; of rows first, then of their sums, where the backend's own sum is not precise. */
+/** The sum of all elements, a scalar. Where the backend's own sum is not precise, rows are added up first. */
 export function sumAll(tf: TensorFlow, x: Tensor): Tensor {
   const { size } = x
   const engine = tf.engine()
@@ -34,14 +35,14 @@ export function sumAll(tf: TensorFlow, x: Tensor): Tensor {
   return tf.add(sumAll(tf, tf.slice(flat, [0], [head])), sumAll(tf, tf.slice(flat, [head], [size - head])))
 }
 
-/** A row length from half to four times as wanted that divides the size, so that nothing has to be copied. */
+/** A divisor of the size from half to four times the wanted row length, so that nothing has to be copied. */
 function divisorNear(size: number, wanted: number): number | undefined {
   for (let length = wanted; length <= 4 * wanted; length++) if (size % length === 0) return length
   for (let length = wanted - 1; length >= wanted / 2; length--) if (size % length === 0) return length
   return undefined
 }
 
-/** The sum of tensors of one shape; at least one. */
+/** The sum of one or more tensors of the same shape. */
 export function addAll(tf: TensorFlow, tensors: readonly Tensor[]): Tensor {
   if (tensors.length === 1) return tensors[0]!
   if (tensors.length <= mostAddends) return tf.addN([...tensors])

@@ -1,22 +1,22 @@
-import { InducedMetricError } from '@induced-metric/core'
-import { isTensor, show, showTensor } from './checks.js'
+import { shapeError, show } from '@induced-metric/core/adapter'
+import { isTensor, showTensor } from './checks.js'
 import type { NamedTensor, NamedTensorMap, Tensor, TensorFlow, Variable } from './namespace.js'
 
-/** A variable and its gradient, if it has one. */
+/** A variable and its gradient; `null` where it has none. */
 export interface VariableGradient {
   readonly variable: Variable
   readonly gradient: Tensor | null
 }
 
 /**
- * Pairs gradients with the variables they are for.
+ * Pairs gradients with their variables.
  *
- * @throws ERR_SHAPE when there is no such variable or it is there twice, or a gradient is no tensor of its shape and type
+ * @throws ERR_SHAPE when there is no such variable, when it is named twice, or when its gradient is not a tensor of its
+ *   shape and type
  */
 export function pairGradients(tf: TensorFlow, gradients: NamedTensorMap | NamedTensor[]): VariableGradient[] {
   if (typeof gradients !== 'object' || gradients === null)
-    throw new InducedMetricError(
-      'ERR_SHAPE',
+    throw shapeError(
       `gradients must be an object of tensors by variable name, or an array of { name, tensor }, given ${show(gradients)}`,
     )
   const entries: readonly (Partial<NamedTensor> | null)[] = Array.isArray(gradients)
@@ -26,9 +26,8 @@ export function pairGradients(tf: TensorFlow, gradients: NamedTensorMap | NamedT
   return entries.map((entry) => {
     const name = entry?.name
     if (typeof name !== 'string')
-      throw new InducedMetricError('ERR_SHAPE', `a gradient must be { name, tensor }, given ${show(entry)}`)
-    if (names.has(name))
-      throw new InducedMetricError('ERR_SHAPE', `there are two gradients of variable ${name}: add them up`)
+      throw shapeError(`a gradient must be { name, tensor }, given ${show(entry)}`)
+    if (names.has(name)) throw shapeError(`there are two gradients of variable ${name}: add them up`)
     names.add(name)
     const variable = variableNamed(tf, name)
     const gradient: unknown = entry!.tensor ?? null
@@ -39,28 +38,21 @@ export function pairGradients(tf: TensorFlow, gradients: NamedTensorMap | NamedT
       gradient.shape.join() === variable.shape.join()
     )
       return { variable, gradient }
-    throw new InducedMetricError(
-      'ERR_SHAPE',
+    throw shapeError(
       `the gradient of variable ${name} must be float32 of shape [${variable.shape.join(', ')}], ` +
         `given ${showTensor(tf, gradient)}`,
     )
   })
 }
 
-/** The variable of a name. Throws ERR_SHAPE when there is none, or none that can be trained. */
+/** The variable of that name. Throws ERR_SHAPE when there is none, or when it cannot be trained. */
 export function variableNamed(tf: TensorFlow, name: string): Variable {
   const variable = tf.engine().registeredVariables[name]
   if (variable === undefined) {
-    throw new InducedMetricError(
-      'ERR_SHAPE',
-      `there is no variable named ${name}: gradients go by variable name`,
-    )
+    throw shapeError(`there is no variable named ${name}: gradients go by variable name`)
   }
   if (variable.dtype !== 'float32') {
-    throw new InducedMetricError(
-      'ERR_SHAPE',
-      `variable ${name} must be float32 to be trained, it is ${variable.dtype}`,
-    )
+    throw shapeError(`variable ${name} must be float32 to be trained, it is ${variable.dtype}`)
   }
   return variable
 }

@@ -3,54 +3,57 @@ import {
   createMemory,
   isWasmMemory,
   isWasmSupported,
+  sizeOf,
   type Allocator,
   type WasmMemory,
 } from '@induced-metric/core/adapter'
 import type { Tensor, TensorFlow } from './namespace.js'
 
-/** A new tensor for a parameter: where its values are to be written, and how it then becomes a tensor. */
+/** A place for the values of a new tensor. */
 export interface Output {
+  /** The address at which to write the values. */
   readonly address: number
+  /** Makes the tensor, once the values are written. */
   finish(): Tensor
-  /** Lets go of it unfinished. */
+  /** Frees the place instead. */
   discard(): void
 }
 
 /**
- * Tensors of a backend as places in a WebAssembly memory, on which the core's compiled loops work: on wasm the backend's
- * own memory, on cpu one into which values are copied and out of which they are copied again.
+ * A backend's tensors as places in a WebAssembly memory, on which the core's compiled loops work. On wasm it is the
+ * backend's own memory; on cpu it is another one, into which values are copied and from which they are copied back.
  */
-export interface HostMemory {
+export interface BackendMemory {
   readonly memory: WasmMemory
   readonly allocator: Allocator
   /** A scalar's value. */
   read(scalar: Tensor): number
-  /** The address of a tensor's values, to be read, and where they change in place put back by `store`. */
+  /** The address of a tensor's values, until `unload`. */
   load(tensor: Tensor): number
-  /** Ends the use of what `load` gave; with `changed`, what is there now are the tensor's values. */
+  /** Ends the use of an address that `load` returned. With `changed`, the values there become the tensor's. */
   unload(tensor: Tensor, address: number, changed: boolean): void
-  /** A place for a new tensor of that shape. The memory may grow: views of it have to be taken anew. */
+  /** A place for a new tensor of that shape. The memory may grow, which invalidates old views of it. */
   output(shape: readonly number[]): Output
 }
 
-const hosts = new WeakMap<object, HostMemory | null>()
+const memories = new WeakMap<object, BackendMemory | null>()
 
-/** The memory of the current backend, where compiled loops can work on it. */
-export function hostMemory(tf: TensorFlow): HostMemory | undefined {
+/** The memory of the current backend; `undefined` where compiled loops cannot work on it. */
+export function backendMemory(tf: TensorFlow): BackendMemory | undefined {
   const backend = tf.backend() as object
-  let host = hosts.get(backend)
-  if (host === undefined) {
-    const make = { cpu: cpuMemory, wasm: wasmMemory }[tf.getBackend() as 'cpu' | 'wasm']
-    host = (isWasmSupported() ? make?.(tf, backend) : undefined) ?? null
-    hosts.set(backend, host)
+  let memory = memories.get(backend)
+  if (memory === undefined) {
+    const create = { cpu: cpuMemory, wasm: wasmMemory }[tf.getBackend() as 'cpu' | 'wasm']
+    memory = (isWasmSupported() ? create?.(tf, backend) : undefined) ?? null
+    memories.set(backend, memory)
   }
-  return host ?? undefined
+  return memory ?? undefined
 }
 
-/** What is used of the wasm backend, all of it public; each part is looked for before it is relied on. */
+/** The parts of the wasm backend that are used. All of them are public, and each is looked for before it is relied on. */
 interface WasmBackend {
   readonly wasm: {
-    /** The build with threads is given its memory, which is shared with its workers; the others make theirs. */
+    /** The build with threads is given its memory, which it shares with its workers; the other builds create theirs. */
     readonly wasmMemory?: unknown
     readonly asm?: { readonly memory?: unknown }
     _malloc(bytes: number): number
@@ -61,7 +64,7 @@ interface WasmBackend {
   readSync(dataId: object): ArrayLike<number>
 }
 
-function wasmMemory(tf: TensorFlow, candidate: object): HostMemory | undefined {
+function wasmMemory(tf: TensorFlow, candidate: object): BackendMemory | undefined {
   const backend = candidate as WasmBackend
   const memory = backend.wasm?.wasmMemory ?? backend.wasm?.asm?.memory
   const usable =
@@ -89,16 +92,16 @@ function wasmMemory(tf: TensorFlow, candidate: object): HostMemory | undefined {
   }
 }
 
-/** What is used of the cpu backend. */
+/** The part of the cpu backend that is used. */
 interface CpuBackend {
-  /** Gives the live array. */
+  /** Returns the live array, not a copy. */
   readSync(dataId: object): Float32Array
 }
 
-function cpuMemory(tf: TensorFlow, candidate: object): HostMemory | undefined {
+function cpuMemory(tf: TensorFlow, candidate: object): BackendMemory | undefined {
   const backend = candidate as CpuBackend
   if (typeof backend.readSync !== 'function') return undefined
-  const memory = memoryOrNone()
+  const memory = createMemoryOrNone()
   if (memory === undefined) return undefined
   const allocator = createArena(memory)
   const view = (address: number, size: number): Float32Array =>
@@ -117,7 +120,7 @@ function cpuMemory(tf: TensorFlow, candidate: object): HostMemory | undefined {
       allocator.release(address)
     },
     output(shape) {
-      const size = shape.reduce((product, extent) => product * extent, 1)
+      const size = sizeOf(shape)
       const address = allocator.allocate(4 * size)
       const discard = (): void => allocator.release(address)
       return {
@@ -133,8 +136,8 @@ function cpuMemory(tf: TensorFlow, candidate: object): HostMemory | undefined {
   }
 }
 
-/** A memory, unless there is none to be had: then the step is made of operations. */
-function memoryOrNone(): WasmMemory | undefined {
+/** A new memory, or `undefined` where it cannot be allocated: then operations take the steps. */
+function createMemoryOrNone(): WasmMemory | undefined {
   try {
     return createMemory()
   } catch {

@@ -5,21 +5,21 @@ import { createRequire } from 'node:module'
 import { dirname, sep } from 'node:path'
 import { beforeAll, describe } from 'vitest'
 
-/** The backends there are in Node. */
+/** The backends that run in Node. */
 export const nodeBackends = ['cpu', 'wasm'] as const
 
-/** A backend, and a way the optimiser can work on it. */
+/** A backend, and a way in which the optimiser can work on it. */
 export interface Mode {
   readonly title: string
   readonly backend: (typeof nodeBackends)[number]
-  readonly options: Pick<InducedOptimizerOptions, 'engine' | 'verdict'>
+  readonly options: Pick<InducedOptimizerOptions, 'engine' | 'stepGuard'>
 }
 
-/** All ways the optimiser can work in Node. */
+/** All ways in which the optimiser can work in Node. */
 const modes: readonly Mode[] = nodeBackends.flatMap((backend) => [
   { title: `${backend} by compiled loops`, backend, options: { engine: 'wasm' } },
-  { title: `${backend} by operations`, backend, options: { engine: 'ops', verdict: 'host' } },
-  { title: `${backend} as a device`, backend, options: { engine: 'ops', verdict: 'device' } },
+  { title: `${backend} by operations`, backend, options: { engine: 'ops', stepGuard: 'host' } },
+  { title: `${backend} as a device`, backend, options: { engine: 'ops', stepGuard: 'device' } },
 ])
 
 /** Sets a backend up. */
@@ -30,7 +30,7 @@ export async function useBackend(name: (typeof nodeBackends)[number]): Promise<v
   await tf.ready()
 }
 
-/** A `describe` for each mode, with its backend set; of one backend only, where it is named. */
+/** A `describe` for each mode, or for those of one backend, with that backend set. */
 export function describeModes(body: (mode: Mode) => void, wanted?: Mode['backend']): void {
   for (const mode of modes) {
     if (wanted !== undefined && mode.backend !== wanted) continue

@@ -3,7 +3,7 @@ import { runConformance } from '@induced-metric/conformance'
 import { describe, expect, it } from 'vitest'
 import { targets } from './conformance/targets.js'
 
-// The suite itself is in conformance.cpu.test.ts and conformance.wasm.test.ts, and that of GPUs in tfjs.browser.test.ts.
+// The suite itself runs in conformance.cpu.test.ts and conformance.wasm.test.ts, and on GPUs in backends.browser.test.ts.
 
 describe('the module for the command', () => {
   it.each(['cpu', 'wasm'] as const)('makes a target on %s', async (backend) => {

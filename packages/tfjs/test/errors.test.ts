@@ -14,7 +14,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { describeModes } from './backends.js'
 import { distance, memory, mirror, normal, values } from './support.js'
 
-describe('what inducedOptimizer is given', () => {
+describe('the arguments of inducedOptimizer', () => {
   const transformation = inducedMetric(sgd(), { learningRate: 0.1 })
 
   it.each<[string, unknown]>([
@@ -45,7 +45,7 @@ describe('what inducedOptimizer is given', () => {
 
   it.each<[string, object, RegExp]>([
     ['an engine there is not', { engine: 'gpu' }, /engine.*"auto", "ops", "wasm".*given "gpu"/],
-    ['a verdict nobody gives', { verdict: 'jury' }, /verdict.*"host", "device"/],
+    ['an unknown stepGuard', { stepGuard: 'jury' }, /stepGuard.*"host", "device"/],
     ['a groupOf that is no function', { groupOf: { kernel: 'a' } }, /groupOf.*function/],
     ['an option there is not', { learningRate: 0.1 }, /"learningRate".*inducedMetric/],
   ])('must not have %s', (_what, given, says) => {
@@ -54,7 +54,7 @@ describe('what inducedOptimizer is given', () => {
 })
 
 describeModes(({ options }) => {
-  const host = options.verdict !== 'device'
+  const host = options.stepGuard !== 'device'
   let left: ReturnType<typeof memory>
   let kernel: tf.Variable
   let bias: tf.Variable
@@ -65,7 +65,7 @@ describeModes(({ options }) => {
   })
   afterEach(({ task }) => {
     tf.dispose([kernel, bias])
-    // Every test disposes of what it makes, so that this is what the optimiser leaves.
+    // Every test disposes of its own tensors, so the rest is left by the optimiser.
     if (task.result?.state !== 'fail') expect(memory()).toEqual(left)
   })
   const make = (given: Partial<InducedMetricOptions> = {}): InducedOptimizer =>
@@ -172,7 +172,7 @@ describeModes(({ options }) => {
     ['nothing', () => undefined, /object of tensors.*undefined/],
     ['null', () => null, /object of tensors/],
     ['a number', () => 3, /object of tensors.*3/],
-    ['text', () => 'kernel', /object of tensors.*'kernel'/],
+    ['text', () => 'kernel', /object of tensors.*"kernel"/],
     ['a list with a hole', () => [null], /\{ name, tensor \}/],
     ['a list of something else', () => [{ tensor: 1 }], /\{ name, tensor \}/],
     ['a number as gradient', (name) => ({ [name]: 3 }), /float32 of shape \[3\].*given 3/],
@@ -291,7 +291,7 @@ describeModes(({ options }) => {
         bad()
         await expect(optimizer.report()).rejects.toThrow(code('ERR_NON_FINITE'))
       }
-      // Told once.
+      // The refusal is reported once.
       expect(await optimizer.report()).toMatchObject({ step: 1 })
       expect(await everything(optimizer)).toEqual(before)
       good(optimizer)
@@ -300,7 +300,7 @@ describeModes(({ options }) => {
     })
   })
 
-  it('counts a refused step against nothing but what it would have changed', async () => {
+  it('takes a refused step off the counts of the states that it would have changed, and of no others', async () => {
     const optimizer = make()
     optimizer.minimize(() => kernel.square().sum(), false, [kernel])
     optimizer.minimize(() => bias.mul(NaN).sum(), false, [bias])
@@ -355,7 +355,7 @@ describeModes(({ options }) => {
       model.dispose()
       optimizer.dispose()
       tf.dispose([x, y])
-      // What fit itself leaves is not the optimiser's.
+      // The tensors that fit itself leaves are not the optimiser's.
       tf.dispose([kernel, bias])
       left = memory()
     })
@@ -366,7 +366,7 @@ describeModes(({ options }) => {
       for (const loss of [2, -1, 1]) {
         expected.optimizer.step([Float32Array.of(1, -2, 3, -1, 2, 1), Float32Array.of(0.5, 1, -1)], { loss })
         good(optimizer, loss)
-        // A device tells of the steps it refused when it is asked.
+        // The device's refusals are known when the report is read.
         await optimizer.report()
       }
       const { step, skippedSteps } = expected.optimizer.report
@@ -415,7 +415,7 @@ describe('where there is no WebAssembly memory left', () => {
     vi.resetModules()
   })
 
-  it("the step is made of operations, unless it is to be 'wasm'", async () => {
+  it("operations take the step, unless the engine is 'wasm'", async () => {
     vi.resetModules()
     const fresh = await import('@induced-metric/tfjs')
     vi.spyOn(

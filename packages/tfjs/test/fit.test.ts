@@ -24,7 +24,7 @@ describeModes(({ backend, options }) => {
   describe('compile and fit', () => {
     it.each<[string, Transformation]>([
       ['sgd under identity', inducedMetric(sgd({ momentum: 0.9 }), { learningRate: 0.5 })],
-      // A Polyak step supposes that the loss can reach the floor; at a learning rate of 1 it would be all of it.
+      // A Polyak step assumes that the loss can reach the floor; a learning rate of 1 would take the step in full.
       ['sgd under log', inducedMetric(sgd(), { learningRate: 0.25, xi: 1, embedding: log() })],
       ['adam under identity', inducedMetric(adam(), { learningRate: 0.05 })],
       ['adam under logDamped', inducedMetric(adam(), { learningRate: 0.1, embedding: logDamped() })],
@@ -62,7 +62,7 @@ describeModes(({ backend, options }) => {
       const outputs = ['left', 'right'].map(
         (name) =>
           tf.layers
-            .dense({ units: 1, name: `${name}${backend}${options.engine}${options.verdict}` })
+            .dense({ units: 1, name: `${name}${backend}${options.engine}${options.stepGuard}` })
             .apply(body) as tf.SymbolicTensor,
       )
       const model = tf.model({ inputs: input, outputs })

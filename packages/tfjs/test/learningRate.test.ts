@@ -11,7 +11,7 @@ describeModes(({ options }) => {
     const make = (learningRate: Parameters<typeof inducedMetric>[1]['learningRate']): Transformation =>
       inducedMetric(adam(), { learningRate, xi: 1, weightDecay: 0.1 })
 
-    it('is that of the next step, and acts in the middle of fit when it is set', async () => {
+    it('is that of the next step, and takes effect in the middle of fit when it is set', async () => {
       const { x, y } = line(32)
       const run = async (transformation: Transformation, sets: boolean) => {
         const model = network([3, 1], { inputs: 3 })

@@ -15,7 +15,7 @@ describeModes(({ options }) => {
   const required = expect.objectContaining({ code: 'ERR_LOSS_REQUIRED' }) as Error
 
   describe('the loss of a step', () => {
-    it('has to be given with gradients that were added up, and then is that one', async () => {
+    it('must be passed with gradients that were added up', async () => {
       const x = start()
       const optimizer = make()
       const parts = [1, 2, 3, 4].map((factor) => optimizer.computeGradients(loss(x, factor), [x]))
@@ -33,7 +33,7 @@ describeModes(({ options }) => {
       expect((await x.data())[0]).toBeCloseTo((await other.data())[0]!, 6)
     })
 
-    it('is that of the gradients that are applied, not of those computed last', async () => {
+    it('is that of the applied gradients, not of those computed last', async () => {
       const [x, y] = [start(2), start(3)]
       const optimizer = make()
       const first = optimizer.computeGradients(() => loss(x, 1)().add(loss(y, 1)()).asScalar(), [x, y])
@@ -42,7 +42,7 @@ describeModes(({ options }) => {
       expect((await optimizer.report()).loss).toBe(13)
       optimizer.applyGradients(second.grads)
       expect((await optimizer.report()).loss).toBe(20)
-      // The rest of the first: of the same loss.
+      // The rest of the first gradients, which have the same loss.
       optimizer.applyGradients([{ name: y.name, tensor: first.grads[y.name]! }])
       expect((await optimizer.report()).loss).toBe(13)
     })
@@ -57,7 +57,7 @@ describeModes(({ options }) => {
       expect(() => optimizer.applyGradients({ [x.name]: change(grads[x.name]!) })).toThrow(required)
     })
 
-    it('is not taken for that of gradients of two, and is not known for gradients stepped with', () => {
+    it('is unknown for gradients with two losses, and for gradients that a step has used', () => {
       const [x, y] = [start(2), start(3)]
       const optimizer = make()
       const [a, b] = [x, y].map((v) => optimizer.computeGradients(loss(v, 1), [v]).grads)
@@ -75,7 +75,7 @@ describeModes(({ options }) => {
       expect(optimizer.iterations).toBe(1)
     })
 
-    it('is unknown, and none in the report, where the embedding does not read it', async () => {
+    it('is unknown, and absent from the report, where the embedding does not read it', async () => {
       const x = start()
       const optimizer = make(inducedMetric(sgd(), { learningRate: 0.1 }))
       const { grads } = optimizer.computeGradients(loss(x, 1), [x])
@@ -85,7 +85,7 @@ describeModes(({ options }) => {
     })
   })
 
-  it('losses go with their gradients, whether those were stepped with or disposed of', () => {
+  it('losses are disposed of with their gradients, and after a step has used these', () => {
     const x = start()
     const optimizer = make()
     for (let i = 0; i < 3; i++) optimizer.minimize(loss(x, 1), false, [x])

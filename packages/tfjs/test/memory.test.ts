@@ -36,7 +36,7 @@ const transformations: [string, Transformation][] = [
 ]
 
 describeModes(({ options }) => {
-  // What the backend keeps for itself is there before anything is counted.
+  // The backend allocates its own tensors before anything is counted.
   beforeEach(() =>
     tf.tidy(
       () =>
@@ -85,7 +85,7 @@ describeModes(({ options }) => {
     },
   )
 
-  it('holds no more after steps that are refused, skipped or given nothing', async () => {
+  it('holds no more tensors after steps that are refused, skipped or without gradients', async () => {
     await withVariables(async (variables, loss) => {
       const before = memory()
       const optimizer = inducedOptimizer(
@@ -100,7 +100,7 @@ describeModes(({ options }) => {
         try {
           optimizer.applyGradients(gradients, given)
         } catch {
-          // Whether it throws is for other tests.
+          // Other tests check whether it throws.
         }
         tf.dispose([gradients, given])
       }
@@ -114,10 +114,10 @@ describeModes(({ options }) => {
         attempt({ [w.name]: null as never }, 1)
         await optimizer.report().catch(() => undefined)
         const { value, grads } = optimizer.computeGradients(loss, variables)
-        // Computed, and never applied.
+        // Computed, but never applied.
         tf.dispose([value, grads])
       }
-      // Back to the steps of before, so that the same is held.
+      // The same steps as before, so that the same tensors exist.
       for (let step = 1; step <= 2; step++) optimizer.minimize(loss, false, variables)
       expect(memory()).toEqual(steady)
       optimizer.dispose()
@@ -125,7 +125,7 @@ describeModes(({ options }) => {
     })
   })
 
-  it('holds no more when lists of variables alternate', async () => {
+  it('holds no more tensors when lists of variables alternate', async () => {
     await withVariables((variables, loss) => {
       const before = memory()
       const optimizer = inducedOptimizer(tf, inducedMetric(adam(), { learningRate: 0.01 }), options)
@@ -144,7 +144,7 @@ describeModes(({ options }) => {
     })
   })
 
-  it('holds no more after saving and loading, again and again', async () => {
+  it('holds no more tensors after repeated saving and loading', async () => {
     await withVariables(async (variables, loss) => {
       const before = memory()
       const optimizer = inducedOptimizer(
@@ -161,7 +161,7 @@ describeModes(({ options }) => {
         for (let step = 1; step <= 2; step++) optimizer.minimize(loss, false, variables)
         expect(memory()).toEqual(steady)
       }
-      // For the model's file: what getWeights() gives goes with the optimiser, as nobody else disposes of it.
+      // The optimiser disposes of the tensors of getWeights(), as nobody else does.
       for (let round = 0; round < 4; round++) await optimizer.setWeights(await optimizer.getWeights())
       for (let step = 1; step <= 2; step++) optimizer.minimize(loss, false, variables)
       expect(memory().numTensors).toBeLessThanOrEqual(steady.numTensors + 4)
@@ -188,7 +188,7 @@ describeModes(({ options }) => {
         callbacks: { onBatchEnd: () => void seen.push(tf.memory().numTensors) },
       })
     await fit()
-    // Batch 1 makes the slots; from then on every batch leaves what the one before left.
+    // Batch 1 creates the slots; after that, every batch leaves as many tensors as the one before.
     expect(new Set(seen.slice(2, 6)).size).toBe(1)
     expect(seen.slice(8)).toEqual(seen.slice(8).map(() => seen[8]))
     const after = memory()

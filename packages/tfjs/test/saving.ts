@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs'
 import type { InducedOptimizer } from '@induced-metric/tfjs'
 
-/** A saved model as it lies in a file: text and bytes. */
+/** A saved model as it is stored in files: text and bytes. */
 export interface SavedModel {
   readonly text: string
   readonly bytes: Uint8Array
@@ -30,12 +30,12 @@ export function loadModel(
   return copy.loadLayersModel({ load: () => Promise.resolve({ ...artifacts, weightData }) })
 }
 
-/** The optimiser a model was compiled with. */
+/** The optimiser that a model was compiled with. */
 export function optimizerOf(model: tf.LayersModel): InducedOptimizer {
   return model.optimizer as InducedOptimizer
 }
 
-/** Trains on the same batches every time: numbers `from` to `to`, counted from 1. Gives their losses. */
+/** Trains on batches `from` to `to`, counted from 1, which are the same every time. Returns their losses. */
 export async function trainBatches(model: tf.LayersModel, from: number, to: number): Promise<number[]> {
   const losses: number[] = []
   for (let batch = from; batch <= to; batch++) {

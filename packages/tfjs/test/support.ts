@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs'
 import { createOptimizer, type Optimizer, type Transformation } from '@induced-metric/core'
 
-/** What is held just now. */
+/** The number of tensors and buffers that exist now. */
 export function memory(): { numTensors: number; numDataBuffers: number } {
   const { numTensors, numDataBuffers } = tf.memory()
   return { numTensors, numDataBuffers }
@@ -12,17 +12,17 @@ export function normal(shape: number[], seed: number): tf.Tensor {
   return tf.randomNormal(shape, 0, 1, 'float32', seed)
 }
 
-/** The numbers of tensors, as they are now. */
+/** The current values of tensors. */
 export async function values(tensors: readonly tf.Tensor[]): Promise<Float32Array[]> {
   return Promise.all(tensors.map(async (tensor) => Float32Array.from(await tensor.data())))
 }
 
-/** The weights of a model, as they are now. */
+/** The current weights of a model. */
 export async function weightsOf(model: tf.LayersModel): Promise<Float32Array[]> {
   return values(variablesOf(model))
 }
 
-/** The variables of a model that are trained, in its order. */
+/** The trainable variables of a model, in its order. */
 export function variablesOf(model: tf.LayersModel): tf.Variable[] {
   return model.trainableWeights.map((weight) => weight.read() as tf.Variable)
 }
@@ -42,7 +42,7 @@ export function distance(got: readonly ArrayLike<number>[], expected: readonly A
   return difference / size
 }
 
-/** A dense network whose initial weights depend on nothing but the seed. */
+/** A dense network whose initial weights depend on the seed only. */
 export function network(
   units: readonly number[],
   options: {
@@ -78,7 +78,7 @@ export function network(
 
 let networks = 0
 
-/** Points in the plane and their class, which no line separates. */
+/** Points in the plane, of two classes that no line separates. */
 export function rings(points: number, seed = 3): { x: tf.Tensor2D; y: tf.Tensor2D } {
   return tf.tidy(() => {
     const x = normal([points, 2], seed) as tf.Tensor2D
@@ -99,7 +99,7 @@ export function line(points: number, seed = 5): { x: tf.Tensor2D; y: tf.Tensor2D
   })
 }
 
-/** The core's reference engine on copies of variables: what they must become. */
+/** The core's reference engine on copies of variables, which shows what the variables must become. */
 export async function mirror(
   transformation: Transformation,
   variables: readonly tf.Variable[],
@@ -114,7 +114,7 @@ export async function mirror(
   return {
     optimizer,
     data,
-    /** Takes the step that `minimize(f)` would, from the same place; variables of `without` have no gradient. */
+    /** Takes the step that `minimize(f)` would take from here; variables in `without` have no gradient. */
     async step(f, without = []) {
       const trained = variables.filter((variable) => !without.includes(variable))
       const { value, grads } = tf.variableGrads(f, [...trained])

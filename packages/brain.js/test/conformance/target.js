@@ -12,14 +12,14 @@ import { allCapabilities } from '@induced-metric/conformance'
  */
 
 /**
- * The adapter as a target of the conformance suite. No network of brain.js has parameters of any shape, but its recurrent
- * classes are trained through a list of matrices of any size: so the suite's parameters become matrices of a real `RNN`,
- * which the adapter is attached to as to any. A step writes the gradients where back-propagation leaves them, into the
- * matrices' deltas, and has the network adjust its weights.
+ * The adapter as a target of the conformance suite. No network of brain.js has parameters of arbitrary shapes, but its
+ * recurrent classes are trained through a list of matrices of any size. So the suite's parameters become matrices of a real
+ * `RNN`, to which the adapter is attached as to any other. A step writes the gradients where back-propagation leaves them,
+ * into the matrices' deltas, and makes the network adjust its weights.
  *
- * What the suite does not see is the back-propagation (gradients.test.ts) and the batches (batches.test.ts). Only the
- * names and shapes of the matrices and the loss are handed to the adapter from outside, by the same door through which
- * it describes brain.js's own classes.
+ * The suite does not cover back-propagation (gradients.test.ts) and batches (batches.test.ts). Only the names and shapes of
+ * the matrices and the loss are given to the adapter from outside, through the same description that it has of brain.js's
+ * own classes.
  *
  * @param {import('../support/types.js').Version} version
  * @param {AttachRecurrent} attach of the sources, or of a build
@@ -91,7 +91,7 @@ function createSession(network, attach, transformation, parameters) {
       try {
         network.adjustWeights()
       } finally {
-        // As brain.js would have arrays of the right size here again.
+        // brain.js would have arrays of the right size here again.
         matrices.forEach((matrix, i) => {
           if (matrix.deltas === gradients[i]) matrix.deltas = own[i] ?? matrix.deltas
         })
@@ -123,7 +123,7 @@ function matrixOf({ initialLayerInputs: [example] }, { shape, data }) {
 }
 
 /**
- * Leaves a gradient where back-propagation would. One that does not fit goes to the adapter as it is, which has to notice.
+ * Writes a gradient where back-propagation would. One that does not fit is given to the adapter as it is, which must notice.
  *
  * @param {Matrix} matrix
  * @param {Float32Array | Float64Array | null} gradient

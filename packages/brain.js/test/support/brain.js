@@ -1,7 +1,7 @@
 import brain1 from 'brain.js-1'
 import * as brain2 from 'brain.js'
 
-// The two versions differ in what they type and how: here a network is whatever it is.
+// The two versions have different types: here a network may be anything.
 
 /** @typedef {any} Network */
 
@@ -36,7 +36,7 @@ export function createRandom(seed) {
 }
 
 /**
- * Runs something that draws from Math.random, as brain.js's first weights are drawn, reproducibly.
+ * Runs a function that draws from Math.random, as brain.js does for its first weights, reproducibly.
  *
  * @template T
  * @param {number} seed
@@ -86,7 +86,7 @@ export function numbersOf({ weights, biases, outputLayer }) {
  *
  * @param {any} brain
  * @param {number} inputs
- * @param {readonly number[]} sizes of the layers behind
+ * @param {readonly number[]} sizes of the layers after the inputs
  * @returns {import('./types.js').Layered}
  */
 export function feedForward({ FeedForward, layer }, inputs, sizes) {

@@ -1,6 +1,6 @@
 /**
- * Gradients that brain.js computes beside finite differences of its losses. The losses are evaluated in double precision,
- * so that the differences are good to some eight digits.
+ * Compares the gradients that brain.js computes with finite differences of its losses. The losses are evaluated in double
+ * precision, so that the differences are accurate to about eight digits.
  */
 import { inducedMetric, sgd } from '@induced-metric/core'
 import { useOptimizer } from '@induced-metric/brain.js'
@@ -20,11 +20,11 @@ import { createRandom, feedForward, seeded, timeStepClasses, tokenClasses } from
  *   `share` of negative weights
  */
 
-/** So large that what a step adds to a weight outweighs the weight's own rounding. */
+/** So large that the change of a weight outweighs the weight's own rounding. */
 const learningRate = 1024
 
 /**
- * The gradient that the optimiser is given for one pattern, read off a step of plain SGD.
+ * The gradient that the optimiser receives for one pattern, read from a step of plain SGD.
  *
  * @param {Subject} subject
  * @param {Network} network
@@ -65,7 +65,7 @@ function finiteDifferences({ parameters, loss }, network) {
 }
 
 /**
- * How far the gradients of a subject are from finite differences, relative to those: brain.js's own and the adapter's.
+ * The errors of a subject's gradients, relative to finite differences: brain.js's own and the adapter's.
  *
  * @param {Subject} subject
  * @param {number} seed
@@ -120,12 +120,12 @@ const activations = {
   tanh: Math.tanh,
   relu: (x) => Math.max(0, x),
   'leaky-relu': (x) => Math.max(x, 0.01 * x),
-  // brain.js's other one.
+  // The other leaky-relu of brain.js.
   'leaky-relu of 1.6.1': (x) => (x > 0 ? 0.01 * x : 0),
 }
 
 /**
- * ½ Σ error² of one pattern, of weights and biases by turns.
+ * The outputs for the pattern. `values` are weights and biases by turns.
  *
  * @param {readonly Float64Array[]} values
  * @param {(x: number) => number} activate
@@ -187,7 +187,7 @@ function denseSubjects(brain, version) {
         },
         parameters: ({ weights, biases }) =>
           [1, 2, 3].flatMap((layer) => [flat(weights[layer]), biases[layer]]),
-        // A hundredth of a sum does not bring a unit over a negative bias.
+        // A hundredth of a sum does not outweigh a negative bias.
         ...(isOther && { share: 0.05 }),
         train: (network) => network.trainPattern(pattern),
         loss: denseLoss(activate),
@@ -220,7 +220,7 @@ const tokens = { long: [2, 0, 1, 3, 2, 2, 0], short: [1, 3, 0] }
 const series = { long: [0.1, 0.5, 0.4, 0.9, 0.2, 0.7], short: [0.6, 0.3, 0.8] }
 
 /**
- * Has everything that takes part in equations in double precision.
+ * Runs a function with everything that takes part in equations in double precision.
  *
  * @param {Network} network
  * @param {Float64Array[]} values

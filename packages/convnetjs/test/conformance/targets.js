@@ -19,7 +19,7 @@ const require = createRequire(import.meta.url)
 const { version } = /** @type {{ version: string }} */ (require('../../package.json'))
 const framework = /** @type {{ version: string }} */ (require('convnetjs/package.json'))
 
-/** What one pass leaves behind. */
+/** The results of one backward pass. */
 class Pass {
   /** @type {readonly (TypedArray | null)[]} */
   gradients = []
@@ -28,9 +28,9 @@ class Pass {
 }
 
 /**
- * A net with one layer, whose weights are the suite's parameters, and whose back-propagation finds what `pass` says.
- * No layer of convnetjs has weights of any shape and type, but nets take layers of one's own, and those may name their
- * weights and say their shapes. What the suite so doesn't see, convolutions and fully connected layers, is in weights.test.ts.
+ * A net with one layer, whose weights are the suite's parameters, and whose back-propagation returns `pass`. No layer of
+ * convnetjs has weights of arbitrary shapes and types, but nets take layers of one's own, which may name their weights and
+ * give their shapes. The suite does not cover convolutions and fully connected layers: weights.test.ts does.
  *
  * @param {readonly TargetParameter[]} parameters
  * @param {Pass} pass
@@ -43,7 +43,7 @@ function netOf(parameters, pass) {
     {
       forward: (x) => x,
       backward() {
-        // As sums of the framework's own, which the trainer may do with as it likes.
+        // Copies, like the sums of the framework's own, which the trainer may change.
         grads = pass.gradients.map((gradient) => gradient && gradient.slice())
         return pass.loss
       },
@@ -100,5 +100,5 @@ const target = {
   },
 }
 
-/** What there is to test: one entry for each backend, or version of the framework. */
+/** The targets to test: one for each backend, or version of the framework. */
 export const targets = { convnetjs: () => target }

@@ -1,4 +1,4 @@
-// What tests, examples and docs use of convnetjs, which comes without types.
+// The parts of convnetjs that tests, examples and docs use. convnetjs has no types of its own.
 declare module 'convnetjs' {
   type Floats = Float64Array<ArrayBuffer>
 

@@ -7,7 +7,7 @@ import type { Parameter } from './types.js'
 
 /** A model that lets its parameters move to the optimiser's memory, so that a step copies nothing. */
 export interface AdoptableModel<R = readonly AdoptableParameter[] | undefined> {
-  /** Returns the parameters as they are now, always in the same order; `undefined` while the model has none. */
+  /** Returns the current parameters, always in the same order; `undefined` while the model has none. */
   parameters(): R
   /** Returns the object that holds the parameters. Another object means that the model was made anew. */
   owner(): unknown
@@ -19,41 +19,41 @@ export interface AdoptableModel<R = readonly AdoptableParameter[] | undefined> {
  */
 export type FollowedModel<R> = (() => R) | AdoptableModel<R>
 
-/** The part that all optimisers of a model have in common. */
+/** The members that all optimisers of a model have. */
 export interface FollowingOptimizer<R> {
-  /** What the latest step did; before the first, a report with `step: 0`. */
+  /** The report of the latest step; before the first, one with `step: 0`. */
   readonly report: StepReport
   /**
    * Checks whether the model has other arrays than before, and starts over if so: with a new optimiser, of those. Single
    * arrays that an {@link AdoptableModel} has replaced are taken over instead. Call it before you take gradients from the
    * model; `save` and `load` do so by themselves.
    *
-   * @returns the model's parameters as they are now; those of an `AdoptableModel` are the same array until it starts over
-   * @throws what creating an optimiser of them throws; the optimiser is then as before
+   * @returns the model's current parameters; for an `AdoptableModel`, the same list until the optimiser starts over
+   * @throws the errors of creating an optimiser of them; the optimiser is then as before
    */
   follow(): R
   /**
-   * A copy of the optimiser's state, which `load` takes here or in another adapter.
+   * A copy of the optimiser's state, for `load` here or in another adapter.
    *
    * @throws ERR_CHECKPOINT while the model has no parameters; ERR_DISPOSED
    */
   save(): Checkpoint
   /**
-   * Goes on from a saved state. The parameters themselves are not in it.
+   * Continues from a saved state. It does not contain the parameters themselves.
    *
    * @throws ERR_CHECKPOINT when it belongs to another transformation or to other parameters, or while the model has none;
    *   ERR_DISPOSED. Nothing has changed then.
    */
   load(checkpoint: Checkpoint | Uint8Array): void
   /**
-   * Releases the optimiser's memory, and gives an `AdoptableModel` arrays of its own again. Every later step, and every
-   * other call, throws ERR_DISPOSED.
+   * Releases the optimiser's memory, and gives an `AdoptableModel` arrays of its own again. Every later call throws
+   * ERR_DISPOSED.
    */
   dispose(): void
 }
 
 /** An optimiser, and the memory that it works on. */
-export interface Made<O> {
+interface Made<O> {
   readonly optimizer: O
   readonly memory: AdoptedMemory
 }

@@ -8,36 +8,38 @@ import { Follower, type FollowedModel, type FollowingOptimizer, type ModelParame
 import { createOptimizer } from './optimizer.js'
 import type { Optimizer, OptimizerOptions } from './types.js'
 
-/** An optimiser of whatever weights a model has. */
+/** An optimiser of the weights that a model has at the time. */
 export interface ModelOptimizer<R extends ModelParameters>
   extends
     FollowingOptimizer<R>,
     Pick<Optimizer, 'learningRate' | 'fixedLearningRate' | 'withAveragedWeights'> {
   /**
-   * Takes one step, as the `step` of an {@link Optimizer} does. Those of the arrays in `gradients` that are given are not
-   * copied.
+   * Takes one step, as the `step` of an {@link Optimizer} does. A gradient that was written to an array of {@link gradients},
+   * and is given as that array, is not copied.
    *
-   * @throws what the `step` of an optimiser throws; ERR_CHECKPOINT while the model has no parameters
+   * @throws the errors of that `step`; ERR_CHECKPOINT while the model has no parameters
    */
   step(gradients: readonly (TypedArray | null)[], options?: { readonly loss?: number }): StepReport
-  /** Of an adopted model: an array per parameter to write its gradient to. Ask again after every step. */
+  /** For an adopted model, an array per parameter to write its gradient to; else empty. Read it again after every step. */
   readonly gradients: readonly Float32Array[]
 }
 
 /**
- * Creates an optimiser over the arrays of a model that may be given others at any time, by being initialised or loaded
- * anew. It compares the arrays themselves: new values in the same arrays are the same weights. A learning rate that was set
- * stays set when it starts over.
+ * Creates an optimiser over the arrays of a model that may replace them at any time, when it is initialised or loaded again.
+ * The optimiser compares the arrays themselves: new values in the same arrays are the same weights. A learning rate that was
+ * set stays set when it starts over.
  *
- * The arrays stay where they are if `model` is a function. The parameters of an adoptable model, in an array each or in one
- * per row, move to the optimiser's memory when the model is first followed, and the model uses views of it: a step then
- * copies nothing. The optimiser starts over when all arrays or their owner have been replaced; single arrays are taken over.
+ * If `model` is a function, the arrays stay where they are, and the optimiser starts over when any of them has been replaced.
+ * The parameters of an {@link AdoptableModel}, each in one array or in one per row, move to the optimiser's memory when the
+ * model is first followed. The model then uses views of that memory, so that a step copies nothing. The optimiser starts over
+ * when their owner or all arrays have been replaced, and takes over the values of single arrays.
  *
  * @param transformation what `inducedMetric` returned
  * @param model a function that returns the model's parameters as they are now, always in the same order, or an adoptable model
  * @param options `memory`, for an adoptable model: the `WebAssembly.Memory` to move to
- * @throws what `createOptimizer` throws, here if `model` is a function; ERR_NOT_SUPPORTED when arrays to be adopted are not in
- *   single precision, when they are first followed
+ * @throws ERR_OPTION for a transformation that `inducedMetric` did not return; if `model` is a function, the errors of
+ *   `createOptimizer`. For an adoptable model, `follow` throws those, and ERR_NOT_SUPPORTED for arrays that are not in single
+ *   precision.
  *
  * @example
  * ```ts
@@ -61,7 +63,7 @@ export interface ModelOptimizer<R extends ModelParameters>
  * import { adam, inducedMetric } from '@induced-metric/core'
  * import { createModelOptimizer } from '@induced-metric/core/adapter'
  *
- * const layer = { rows: [new Float32Array([1, -2]), new Float32Array([3, 4])] }
+ * const layer: { rows: Float32Array[] } = { rows: [new Float32Array([1, -2]), new Float32Array([3, 4])] }
  * const optimizer = createModelOptimizer(inducedMetric(adam(), { learningRate: 0.1 }), {
  *   owner: () => layer,
  *   parameters: () => [
@@ -89,11 +91,11 @@ export function createModelOptimizer<R extends ModelParameters>(
   return new FollowingModelOptimizer(transformation, model, options)
 }
 
-// A class, as V8 keeps a literal that has accessors as a table, which every step would be looked up in.
+// A class: V8 keeps a literal that has accessors as a table, and every step would look up its members in it.
 class FollowingModelOptimizer<R extends ModelParameters> implements ModelOptimizer<R> {
   readonly #follower: Follower<R, Optimizer>
   readonly #transformation: Transformation
-  /** The learning rate that was set. It outlives the optimisers. */
+  /** The learning rate that was set; it outlives the optimisers. */
   #rate: number | undefined
 
   constructor(

@@ -1,7 +1,7 @@
 import { elementType, type TypedArray } from '../dtype.js'
-import { InducedMetricError, show } from '../errors.js'
+import { shapeError, show } from '../errors.js'
 
-/** What {@link joinRows} returns. */
+/** The result of {@link joinRows}. */
 export interface JoinedRows<T extends TypedArray> {
   /** All rows, one after the other. */
   readonly data: T
@@ -9,15 +9,15 @@ export interface JoinedRows<T extends TypedArray> {
   readonly rows: readonly T[]
 }
 
-/** What was made before, by its first row. */
+/** The results so far, by their first row. */
 const joined = new WeakMap<TypedArray, JoinedRows<TypedArray>>()
 
 /**
- * Makes one array of rows that a framework keeps an array each for (one per neuron or filter), so that they can be one
- * parameter, of shape [rows, length]. Have the framework use the rows that this returns.
+ * Joins rows for which a framework has an array each (one per neuron or filter), so that they can be one parameter, of shape
+ * [rows, length], that is updated where it is stored. Make the framework use the rows that this function returns.
  *
  * @param rows at least one, all of one length and element type
- * @returns a copy of the rows in one array, and views to take their place; given those, it returns the same again
+ * @returns a copy of the rows in one array, and views to take their place. Given those views, it returns the same again.
  * @throws ERR_SHAPE when there are none, or they are not all Float32Array or all Float64Array of one length
  *
  * @example
@@ -39,8 +39,7 @@ export function joinRows<T extends TypedArray>(rows: readonly T[]): JoinedRows<T
   const odd = rows.find((row) => elementType(row) !== type || row.length !== first?.length)
   if (first === undefined || type === undefined || odd !== undefined) {
     const given = [first, odd ?? first].map((row) => `${show(row)} of length ${row?.length}`).join(' and ')
-    throw new InducedMetricError(
-      'ERR_SHAPE',
+    throw shapeError(
       `rows of a matrix must be Float32Array or Float64Array, all of one type and length; given ${given}`,
     )
   }

@@ -1,4 +1,4 @@
-import { clipGraph } from '../step/metricGraph.js'
+import { clipGraph, type MetricGraph } from '../step/metricGraph.js'
 import type { Graph } from '../graph/graph.js'
 import type { MetricUnit, StepPlan } from '../step/plan.js'
 import { changeOutput, type StepGraph } from '../step/stepGraph.js'
@@ -152,7 +152,7 @@ export function createDeferredStep<V>(
     const normSquared = total(members, 'norm')
     if (normSquared === undefined) return
     const given: Record<string, V> = { normSquared, clipNorm: backend.constant(clipNorm) }
-    clips[index] = evaluate(clipGraph, ['clip'], (name) => given[name]).get('clip')
+    clips[index] = evaluate(clipGraph, clipOutputs, (name) => given[name]).get('clip')
   })
   plan.units.forEach((unit, index) => {
     if (unit.contributors.some((member) => evaluations.has(member)))
@@ -185,18 +185,32 @@ type Evaluate<V> = (
 /** The sum of an output over those of some parameters that are active; `undefined` if none is. */
 type Total<V> = (members: readonly number[], output: string) => V | undefined
 
-/** The outputs of a parameter's graph that a step reads. */
-function outputsOf(graph: StepGraph, output: string): string[] {
+const outputLists = new WeakMap<StepGraph, Partial<Record<string, readonly string[]>>>()
+
+/** The outputs of a parameter's graph that a step reads: one list for all steps. */
+function outputsOf(graph: StepGraph, output: string): readonly string[] {
+  let lists = outputLists.get(graph)
+  if (lists === undefined) outputLists.set(graph, (lists = {}))
   const { reductions, slots, averaging } = graph
-  const norm = 'norm' in graph.outputs ? ['norm'] : []
-  return [
-    ...norm,
+  return (lists[output] ??= [
+    ...('norm' in graph.outputs ? ['norm'] : []),
     ...reductions,
     output,
     ...slots.map((name) => `slot.${name}`),
     ...averaging.map(changeOutput),
-  ]
+  ])
 }
+
+const metricOutputs = new WeakMap<MetricGraph, readonly string[]>()
+
+/** All outputs of a unit's graph: one list for all steps. */
+function allOutputs(graph: MetricGraph): readonly string[] {
+  let list = metricOutputs.get(graph)
+  if (list === undefined) metricOutputs.set(graph, (list = Object.keys(graph.outputs)))
+  return list
+}
+
+const clipOutputs = ['clip']
 
 /** The sum of an output of some evaluations. Values with one factor are added up first, and multiplied once. */
 function totalOf<V>(backend: DeferredBackend<V>, evaluations: readonly Evaluation<V>[], output: string): V {
@@ -234,30 +248,48 @@ function createUnit<V>(
     supplied[input] = total(members, output) ?? backend.constant(0)
   const values = evaluate(
     graph,
-    Object.keys(graph.outputs),
+    allOutputs(graph),
     (name) => supplied[name] ?? (name === 'loss' ? inputs.loss() : inputs.unit(index, name)),
   )
-  return {
-    dualNorm: supplied['dualNorm']!,
-    get average() {
-      return values.get('average')
-    },
-    get metric() {
-      return values.get('metric')
-    },
-    get scale() {
-      return values.get('scale')
-    },
-    get status() {
-      return values.get('status')
-    },
-    nextState: () =>
-      graph.state.map((name, place) => {
-        const change = changes
-          .filter(({ state }) => state === place)
-          .flatMap(({ output, members }) => total(members, output) ?? [])
-        const value = values.get(`state.${name}`)
-        return change.length === 0 ? value : backend.sum([value, ...change])
-      }),
+  return new UnitValues(supplied['dualNorm']!, values, () =>
+    graph.state.map((name, place) => {
+      const change = changes
+        .filter(({ state }) => state === place)
+        .flatMap(({ output, members }) => total(members, output) ?? [])
+      const value = values.get(`state.${name}`)
+      return change.length === 0 ? value : backend.sum([value, ...change])
+    }),
+  )
+}
+
+/**
+ * A class, because each object literal with accessors gets a hidden class of its own in V8, and that keeps the tensors of
+ * its step from being collected until the next full collection: in tfjs, small steps took half as long again.
+ */
+class UnitValues<V> implements DeferredUnit<V> {
+  readonly dualNorm: V
+  readonly nextState: () => V[]
+  readonly #values: Evaluation<V>
+
+  constructor(dualNorm: V, values: Evaluation<V>, nextState: () => V[]) {
+    this.dualNorm = dualNorm
+    this.nextState = nextState
+    this.#values = values
+  }
+
+  get average(): V {
+    return this.#values.get('average')
+  }
+
+  get metric(): V {
+    return this.#values.get('metric')
+  }
+
+  get scale(): V {
+    return this.#values.get('scale')
+  }
+
+  get status(): V {
+    return this.#values.get('status')
   }
 }

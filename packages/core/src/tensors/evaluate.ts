@@ -33,7 +33,8 @@ export interface Evaluation<V> {
 /**
  * Begins an evaluation of a graph.
  *
- * @param outputs the outputs that may be asked for. An intermediate value is freed after its last use among these
+ * @param outputs the outputs that may be asked for; pass the same array at every step. A value that only others need is not
+ *   computed, and an intermediate value is freed after its last use among these
  * @param supply returns an input of the graph. It is called when an output first needs it. The evaluation never frees inputs
  * @param shared the scalars of several evaluations, which it owns
  * @throws ERR_NOT_SUPPORTED when an output needs an input for which `supply` returns `undefined`
@@ -106,21 +107,21 @@ export function evaluateGraph<V>(
   }
 }
 
-const useCounts = new WeakMap<Graph, Map<string, readonly number[]>>()
+/** By list of outputs: that is the same list at every step. */
+const useCounts = new WeakMap<
+  readonly string[],
+  { readonly graph: Graph; readonly counts: readonly number[] }
+>()
 
 /** The number of nodes that read each node on the way to some outputs. An output has one more reader, so it is never freed. */
 function countUses(graph: Graph, outputs: readonly string[]): readonly number[] {
-  let known = useCounts.get(graph)
-  if (known === undefined) useCounts.set(graph, (known = new Map<string, readonly number[]>()))
-  const key = outputs.join()
-  let counts = known.get(key)
-  if (counts === undefined) {
-    const fresh = graph.nodes.map(() => 0)
-    for (const node of neededNodes(graph, outputs))
-      for (const index of graph.nodes[node]!.inputs) fresh[index]!++
-    for (const name of outputs) fresh[graph.outputs[name]!]!++
-    known.set(key, (counts = fresh))
-  }
+  const known = useCounts.get(outputs)
+  if (known?.graph === graph) return known.counts
+  const counts = graph.nodes.map(() => 0)
+  for (const node of neededNodes(graph, outputs))
+    for (const index of graph.nodes[node]!.inputs) counts[index]!++
+  for (const name of outputs) counts[graph.outputs[name]!]!++
+  useCounts.set(outputs, { graph, counts })
   return counts
 }
 

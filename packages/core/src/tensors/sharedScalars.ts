@@ -18,11 +18,16 @@ export function createSharedScalars<V>(): SharedScalars<V> {
   return {
     get(op, operands, run) {
       // Numbers are computed faster than they are looked up.
-      if (operands.every((operand) => typeof operand === 'number')) return run()
-      const key = `${op} ${operands.map(keyOf).join(' ')}`
+      if (operands.every(isNumber)) return run()
+      let key: string = op
+      for (const operand of operands) key += ` ${keyOf(operand)}`
       let scalar = known.get(key)
       if (scalar === undefined) known.set(key, (scalar = run()))
       return scalar
     },
   }
+}
+
+function isNumber(value: unknown): boolean {
+  return typeof value === 'number'
 }

@@ -33,7 +33,7 @@ if (library.status !== 0) {
   process.exit(1)
 }
 
-/** Writes a problem to a folder, arrays as they lie in memory. */
+/** Writes a problem to a folder, with arrays as they are in memory. */
 function handOver(folder, name) {
   const { model, network, torch, batch } = problems[name]
   const write = (file, type, dims, data) => {

@@ -1,33 +1,62 @@
+import { optionError, show } from '@induced-metric/core/adapter'
 import {
+  codedAs,
   createTag,
   discard,
   moveTemporary,
   temporaryName,
   writeFileAtomically,
   writeTemporary,
-} from '../checkpoint/atomic.js'
-import { codedAs, shown } from '../errors.js'
-import type { Model } from '../proto/model.js'
-import { externalAlignment, inferenceModel } from './model.js'
-import type { NamedTensor } from '../checkpoint/state.js'
+} from '@induced-metric/onnx/adapter'
+import type { Model } from '@induced-metric/onnx/proto'
+import { externalAlignment, exportModel } from './model.js'
+import type { NamedTensor } from '@induced-metric/onnx'
 
-/** More than this in values goes to a file beside the model. */
+/** Values of more bytes than this go to a file beside the model. */
 const inlineLimit = 2 ** 30
 
+/** Where an exported model goes. */
+export interface ExportOptions {
+  /** The path to write it to. */
+  readonly path?: string
+  /** Whether its values go to a file beside it. Default: if there are many. */
+  readonly externalData?: boolean
+}
+
 /**
- * Writes a model for inference to a path, with a file of external data beside it where it is large or is asked for.
+ * Exports the part of an eval model that computes the named outputs, with the parameters in it.
  *
  * @returns the model's bytes, without the external data
- * @throws ERR_OPTION where it cannot be written, with the file system's own error as its cause
+ * @throws ERR_OPTION for an output that the model does not have, or if it cannot be written
  */
-export function writeInferenceModel(
+export async function exportTrained(
+  evalModel: Model,
+  parameters: ReadonlyMap<string, NamedTensor>,
+  outputNames: readonly string[],
+  { path, externalData }: ExportOptions,
+): Promise<Uint8Array> {
+  if (!Array.isArray(outputNames)) {
+    throw optionError('exportModelForInference takes a list of names of outputs')
+  }
+  if (path !== undefined) return writeExportedModel(path, evalModel, parameters, outputNames, externalData)
+  if (externalData) throw optionError('externalData needs a path, beside which the data can be written')
+  return exportModel(evalModel, parameters, outputNames).model
+}
+
+/**
+ * Writes a trained model to a path. A large model gets a file of external data beside it, as does any that asks for one.
+ *
+ * @returns the model's bytes, without the external data
+ * @throws ERR_OPTION if it cannot be written; the cause is the file system's error
+ */
+export function writeExportedModel(
   path: string,
   evalModel: Model,
   parameters: ReadonlyMap<string, NamedTensor>,
   outputNames: readonly string[],
   externalData = totalBytes(parameters) > inlineLimit,
 ): Promise<Uint8Array> {
-  return codedAs('ERR_OPTION', `the model cannot be written to ${shown(path)}`, () =>
+  return codedAs('ERR_OPTION', `the model cannot be written to ${show(path)}`, () =>
     write(path, evalModel, parameters, outputNames, externalData),
   )
 }
@@ -41,7 +70,7 @@ async function write(
 ): Promise<Uint8Array> {
   const { rm } = await import('node:fs/promises')
   const paths = await import('node:path')
-  const { model, external } = inferenceModel(
+  const { model, external } = exportModel(
     evalModel,
     parameters,
     outputNames,
@@ -56,11 +85,11 @@ async function write(
     })
     const temporary = temporaryName(`${path}.data`, createTag())
     await writeTemporary(temporary, parts)
-    // Beside data that are not its own, an older model would run, and wrongly: so for a moment there is none.
+    // An older model would run with data that are not its own, and give wrong results. So for a moment there is no model.
     await rm(path, { force: true }).catch((error: unknown) => discard(temporary, error))
     await moveTemporary(temporary, `${path}.data`)
   }
-  // The model last: where it is, its data are complete.
+  // The model comes last: once it exists, its data are complete.
   await writeFileAtomically(path, model)
   return model
 }

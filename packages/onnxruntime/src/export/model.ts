@@ -1,42 +1,42 @@
 import { clone, create } from '@bufbuild/protobuf'
-import { InducedMetricError } from '@induced-metric/core'
-import { dropUnused } from '../proto/graph.js'
-import type { Model } from '../proto/model.js'
-import { writeModel } from '../proto/model.js'
+import { optionError, unsupported } from '@induced-metric/core/adapter'
+import { dropUnused } from '@induced-metric/onnx/adapter'
 import {
+  type Model,
   ModelProtoSchema,
   StringStringEntryProtoSchema,
-  TensorProtoSchema,
   type TensorProto,
-} from '../proto/onnx_pb.js'
-import type { NamedTensor, TensorData } from '../checkpoint/state.js'
+  TensorProtoSchema,
+  writeModel,
+} from '@induced-metric/onnx/proto'
+import type { NamedTensor, TensorData } from '@induced-metric/onnx'
 
-/** A model for inference, its parameters inside or in a file beside it. */
-export interface InferenceModel {
+/** A trained model, with its parameters inside or in a file beside it. */
+export interface ExportedModel {
   readonly model: Uint8Array
-  /** The values that are not in the model, in the order in which they lie in the file of external data. */
+  /** The values that are not in the model, in the order of the file of external data. */
   readonly external: readonly TensorData[]
 }
 
-/** Where values of a file of external data start: at multiples of this, so that it can be mapped into memory. */
+/** Values in a file of external data start at multiples of this many bytes, so that the file can be mapped into memory. */
 export const externalAlignment = 4096
 
-/** Protobuf messages end at 2 GiB; what is left is for the graph. */
+/** A protobuf message has at most 2 GiB; the rest of them is for the graph. */
 const largestInline = 2 ** 31 - 2 ** 26
 
 /**
- * The part of an eval model that computes the named outputs, with the parameters' values in it.
+ * Extracts the part of an eval model that computes the named outputs, and puts the parameters' values in it.
  *
- * @param externalName the name of the file of external data; without one everything goes into the model
- * @throws ERR_OPTION for an output that the model does not have; ERR_NOT_SUPPORTED when it would be over 2 GB and has no
- *   file of external data
+ * @param externalName the name of the file of external data; without it all values go into the model
+ * @throws ERR_OPTION for an output that the model does not have; ERR_NOT_SUPPORTED for a model over
+ *   2 GB without a file of external data
  */
-export function inferenceModel(
+export function exportModel(
   evalModel: Model,
   parameters: ReadonlyMap<string, NamedTensor>,
   outputNames: readonly string[],
   externalName?: string,
-): InferenceModel {
+): ExportedModel {
   const model = clone(ModelProtoSchema, evalModel) as Model
   const { graph } = model
   const computed = new Set(graph.node.flatMap(({ output }) => output))
@@ -44,13 +44,11 @@ export function inferenceModel(
   const outputs = outputNames.map((name) => {
     const value = declared.get(name)
     if (value && (computed.has(name) || graph.input.some((input) => input.name === name))) return value
-    throw new InducedMetricError(
-      'ERR_OPTION',
+    throw optionError(
       `the eval model has no output ${JSON.stringify(name)}; it computes ${[...declared.keys()].join(', ')}`,
     )
   })
-  if (outputs.length === 0)
-    throw new InducedMetricError('ERR_OPTION', 'name the outputs that the exported model is to have')
+  if (outputs.length === 0) throw optionError('name the outputs that the exported model is to have')
 
   const needed = dropUnused(graph, outputNames)
   graph.output = outputs
@@ -70,8 +68,7 @@ export function inferenceModel(
     if (externalName === undefined) {
       inline += data.byteLength
       if (inline > largestInline) {
-        throw new InducedMetricError(
-          'ERR_NOT_SUPPORTED',
+        throw unsupported(
           'the exported model would be over 2 GB, which is the most an ONNX file can be; export to a path: its values then ' +
             'go to a file beside it',
         )

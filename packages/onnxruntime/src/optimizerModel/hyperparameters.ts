@@ -9,8 +9,7 @@ import {
   type ScalarEntry,
   type StepPlan,
 } from '@induced-metric/core/adapter'
-import { dataType } from '../proto/dataType.js'
-import type { ModelBuilder } from '../proto/modelBuilder.js'
+import { dataType, type ModelBuilder } from '@induced-metric/onnx/proto'
 
 /** The hyperparameters of a model. They are constants, except for those on a schedule and those that the caller wants as inputs. */
 export interface ModelHyperparameters {

@@ -8,9 +8,7 @@ import {
   type DeferredUnit,
   type StepPlan,
 } from '@induced-metric/core/adapter'
-import { dataType } from '../proto/dataType.js'
-import { writeModel } from '../proto/model.js'
-import { createModelBuilder, type ModelBuilder } from '../proto/modelBuilder.js'
+import { createModelBuilder, dataType, type ModelBuilder, writeModel } from '@induced-metric/onnx/proto'
 import { createHyperparameters, unitSuffix, type ModelHyperparameters } from './hyperparameters.js'
 import { createModelBackend, type ModelBackend } from './modelBackend.js'
 import { transformationKey } from './read.js'

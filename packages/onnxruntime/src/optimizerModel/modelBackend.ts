@@ -1,8 +1,6 @@
 import type { Op } from '@induced-metric/core'
 import type { DeferredBackend, Lowering } from '@induced-metric/core/adapter'
-import { dataType } from '../proto/dataType.js'
-import type { ModelBuilder } from '../proto/modelBuilder.js'
-import type { Dimension } from '../proto/value.js'
+import { dataType, type Dimension, type ModelBuilder } from '@induced-metric/onnx/proto'
 import { operators } from './operators.js'
 
 /** The operations of a step on the values of a model that is being written. A value is given by its name. */

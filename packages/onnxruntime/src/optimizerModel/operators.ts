@@ -1,6 +1,5 @@
 import type { Op } from '@induced-metric/core'
-import { dataType } from '../proto/dataType.js'
-import type { ModelBuilder } from '../proto/modelBuilder.js'
+import { dataType, type ModelBuilder } from '@induced-metric/onnx/proto'
 
 /** Writes an operation of the core's graphs. All operands have one element type. */
 export type Operator = (builder: ModelBuilder, type: number, ...operands: string[]) => string

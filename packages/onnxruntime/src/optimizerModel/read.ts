@@ -8,9 +8,8 @@ import {
   type Transformation,
   type TransformationJSON,
 } from '@induced-metric/core'
-import { coded } from '../errors.js'
-import { floatOf, intOf } from '../proto/attribute.js'
-import type { Model } from '../proto/model.js'
+import { coded } from '@induced-metric/onnx/adapter'
+import { floatOf, intOf, type Model } from '@induced-metric/onnx/proto'
 
 const { add, div, ema, mul, pow, sqrt, square, sub } = algebra
 

@@ -1,13 +1,14 @@
 import { create } from '@bufbuild/protobuf'
-import { dataType } from '../proto/dataType.js'
-import { ModelProtoSchema } from '../proto/onnx_pb.js'
-import { createOrtSession, createOrtTensor, type Ort } from './ort.js'
+import { dataType, ModelProtoSchema } from '@induced-metric/onnx/proto'
+import { createOrtSession } from '@induced-metric/onnx/adapter'
+import type { Ort } from '@induced-metric/onnx'
+import { createOrtTensor } from './ort.js'
 
 const known = new WeakMap<object, Promise<boolean>>()
 
 /**
- * Whether a runtime writes its results into tensors that it is given for them. onnxruntime-node does; onnxruntime-web
- * takes them and leaves them as they are. Found out by trying, once for each runtime, as releases differ.
+ * Whether a runtime writes its results into the tensors that it is given for them. onnxruntime-node does;
+ * onnxruntime-web accepts them and leaves them unchanged. It is tried out once per runtime, because releases differ.
  */
 export function fillsFetches(ort: Ort): Promise<boolean> {
   let result = known.get(ort)

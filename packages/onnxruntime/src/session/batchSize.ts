@@ -1,10 +1,7 @@
-import { InducedMetricError } from '@induced-metric/core'
-import type { Extent, ValueTypes } from '../rewrite/valueTypes.js'
+import { own, singleValueError, type ValueTypes } from '@induced-metric/onnx/adapter'
+import type { OrtValues } from '@induced-metric/onnx'
 import type { ModelInput } from './feeds.js'
-import { own } from '../own.js'
-import type { OrtValues } from '../ort/ort.js'
-import type { Model } from '../proto/model.js'
-import type { NodeProto } from '../proto/onnx_pb.js'
+import type { Model, NodeProto } from '@induced-metric/onnx/proto'
 
 /** Whether a node normalises by the statistics of the batch. */
 function usesBatch({ opType, domain }: NodeProto): boolean {
@@ -12,10 +9,11 @@ function usesBatch({ opType, domain }: NodeProto): boolean {
 }
 
 /**
- * Makes the check that the batch normalisations of a training model have at least two values for each channel: of one they
- * make 0, whatever it is, and nothing before them learns.
+ * Creates the check that the batch normalisations of a training model have at least two values per channel. A single
+ * value is normalised to 0, whatever it is, and nothing before it learns.
  *
- * @returns what throws ERR_SHAPE for feeds with too few; where extents cannot be told from those of the feeds, it doesn't
+ * @returns a function that throws ERR_SHAPE for feeds with too few values. If the extents do not follow from those of
+ *   the feeds, it does nothing
  */
 export function createBatchCheck(
   { graph }: Model,
@@ -26,7 +24,7 @@ export function createBatchCheck(
     const { shape } = types.get(input[0]!)
     return shape === undefined ? [] : [{ name: input[0]!, shape }]
   })
-  // Where one extent beside the channels' is known to be more, the batch does not matter.
+  // If an extent other than the channels' is known to be above 1, the batch does not matter.
   const doubtful = shapes.filter(
     ({ shape }) => !shape.some((extent, axis) => axis !== 1 && typeof extent === 'number' && extent > 1),
   )
@@ -36,15 +34,8 @@ export function createBatchCheck(
     for (const { name, shape } of doubtful) {
       const extents = shape.map((extent) => (typeof extent === 'string' ? symbols.get(extent) : extent))
       if (!extents.every((extent, axis) => axis === 1 || extent === 1)) continue
-      throw tooFew(method, name, extents)
+      throw singleValueError(method, name, extents)
     }
-  }
-}
-
-/** Throws ERR_SHAPE where a model says itself that a batch normalisation is to have one value for each channel. */
-export function refuseSingleValue(name: string, shape: readonly Extent[] | undefined): void {
-  if (shape !== undefined && shape.length >= 2 && shape.every((extent, axis) => axis === 1 || extent === 1)) {
-    throw tooFew('generateArtifacts', name, shape)
   }
 }
 
@@ -57,14 +48,4 @@ function symbolsOf(feeds: OrtValues, inputs: readonly ModelInput[]): ReadonlyMap
     })
   }
   return symbols
-}
-
-function tooFew(method: string, name: string, extents: readonly Extent[]): InducedMetricError {
-  return new InducedMetricError(
-    'ERR_SHAPE',
-    `${method}: a batch normalisation has one value for each channel, ${JSON.stringify(name)} of ` +
-      `[${extents.map((extent) => extent ?? '?').join(', ')}], and makes 0 of it, so that nothing before it learns: train with ` +
-      "more than one example at a time (generateArtifacts frees a batch that is fixed: inputs: { x: ['batch', …] }), or " +
-      "generate the artifacts with batchNormalization: 'inference'",
-  )
 }

@@ -1,9 +1,7 @@
-import { InducedMetricError } from '@induced-metric/core'
-import { typeOf, type Extent } from '../rewrite/valueTypes.js'
-import type { OrtValues } from '../ort/ort.js'
-import { elementTypeOf } from '../proto/dataType.js'
-import type { Model } from '../proto/model.js'
-import { own } from '../own.js'
+import { optionError, shapeError } from '@induced-metric/core/adapter'
+import { own, typeOf } from '@induced-metric/onnx/adapter'
+import type { Extent, OrtTensor, OrtValues } from '@induced-metric/onnx'
+import { elementTypeOf, type Model } from '@induced-metric/onnx/proto'
 
 /** An input of a model, as the model declares it. */
 export interface ModelInput {
@@ -26,24 +24,23 @@ export function modelInputs({ graph }: Model): ModelInput[] {
 /**
  * Checks that there is something to train on.
  *
- * @throws ERR_SHAPE for an input without elements, of which the mean loss and the gradients would not be numbers; unless
- *   the model itself says that it has none
+ * @throws ERR_SHAPE for an input without elements, for which the mean loss and the gradients would be NaN; unless the
+ *   model itself declares it so
  */
 export function checkNotEmpty(method: string, feeds: OrtValues, inputs: readonly ModelInput[]): void {
   for (const { name, shape } of inputs) {
     const { dims } = own(feeds, name)!
     if (dims.every((extent, axis) => extent !== 0 || shape?.[axis] === 0)) continue
-    throw new InducedMetricError(
-      'ERR_SHAPE',
+    throw shapeError(
       `${method}: the input ${JSON.stringify(name)} has dims [${dims.join(', ')}], and a step needs at least one example`,
     )
   }
 }
 
 /**
- * Checks what a caller feeds a model.
+ * Checks the feeds of a model.
  *
- * @param unread inputs that may be fed, though the model does not read them
+ * @param unread inputs that may be fed, although the model does not read them
  * @throws ERR_OPTION for an input that is missing or unknown; ERR_SHAPE for one of another type or shape
  */
 export function checkFeeds(
@@ -54,26 +51,19 @@ export function checkFeeds(
 ): void {
   const list = inputs.map(({ name }) => name).join(', ')
   if (typeof feeds !== 'object' || feeds === null) {
-    throw new InducedMetricError('ERR_OPTION', `${method} takes { name: tensor } for the inputs ${list}`)
+    throw optionError(`${method} takes { name: tensor } for the inputs ${list}`)
   }
   for (const { name, dataType, shape } of inputs) {
     const feed = own(feeds, name)
     if (feed === undefined || feed === null) {
-      throw new InducedMetricError(
-        'ERR_OPTION',
-        `${method}: the input ${JSON.stringify(name)} is missing; inputs are ${list}`,
-      )
+      throw optionError(`${method}: the input ${JSON.stringify(name)} is missing; inputs are ${list}`)
     }
     if (!Array.isArray(feed.dims) || typeof feed.type !== 'string') {
-      throw new InducedMetricError(
-        'ERR_OPTION',
-        `${method}: the input ${JSON.stringify(name)} must be a tensor of the runtime`,
-      )
+      throw optionError(`${method}: the input ${JSON.stringify(name)} must be a tensor of the runtime`)
     }
     const type = dataType === undefined ? feed.type : elementTypeOf(dataType).name
     if (feed.type !== type) {
-      throw new InducedMetricError(
-        'ERR_SHAPE',
+      throw shapeError(
         `${method}: the input ${JSON.stringify(name)} must be a tensor of ${type}, given ${feed.type}`,
       )
     }
@@ -84,8 +74,7 @@ export function checkFeeds(
         shape.every((extent, i) => typeof extent !== 'number' || extent === dims[i]))
     if (!fits) {
       const wanted = shape.map((extent) => extent ?? '?').join(', ')
-      throw new InducedMetricError(
-        'ERR_SHAPE',
+      throw shapeError(
         `${method}: the input ${JSON.stringify(name)} must have dims [${wanted}], given [${dims.join(', ')}]`,
       )
     }
@@ -93,9 +82,15 @@ export function checkFeeds(
   const names = new Set(inputs.map(({ name }) => name))
   const unknown = Object.keys(feeds).find((name) => !names.has(name) && !unread.has(name))
   if (unknown !== undefined) {
-    throw new InducedMetricError(
-      'ERR_OPTION',
-      `${method}: there is no input ${JSON.stringify(unknown)}; inputs are ${list}`,
-    )
+    throw optionError(`${method}: there is no input ${JSON.stringify(unknown)}; inputs are ${list}`)
   }
+}
+
+/** The values that a model is run with: the caller's feeds, and the parameters among its inputs. */
+export function feedsOf(
+  inputs: readonly ModelInput[],
+  feeds: OrtValues,
+  parameters: OrtValues,
+): Record<string, OrtTensor> {
+  return Object.fromEntries(inputs.map(({ name }) => [name, own(feeds, name) ?? parameters[name]!]))
 }

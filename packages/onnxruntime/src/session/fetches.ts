@@ -1,9 +1,9 @@
-import { InducedMetricError } from '@induced-metric/core'
+import { optionError } from '@induced-metric/core/adapter'
 
-/** Outputs to give back: their names, or `{ name: null }` as the runtime has it. */
+/** The outputs to return: their names, or `{ name: null }` as in the runtime. */
 export type Fetches = readonly string[] | Readonly<Record<string, unknown>>
 
-/** The outputs to give back, and the runtime's options, where fetches may have been left out. */
+/** The names of the outputs to return, and the runtime's options. A caller may leave out the fetches. */
 export function outputsOf(
   names: readonly string[],
   fetches: Fetches | object | undefined,
@@ -19,8 +19,5 @@ export function outputsOf(
     return [[...names], fetches]
   }
   const unknown = asked.find((name) => !names.includes(name))
-  throw new InducedMetricError(
-    'ERR_OPTION',
-    `there is no output ${JSON.stringify(unknown)}; outputs are ${names.join(', ')}`,
-  )
+  throw optionError(`there is no output ${JSON.stringify(unknown)}; outputs are ${names.join(', ')}`)
 }

@@ -1,22 +1,22 @@
-import { typeOf } from '../rewrite/valueTypes.js'
-import { dataType } from '../proto/dataType.js'
-import { allNodes } from '../proto/graph.js'
-import { canonicalDomain, type Model } from '../proto/model.js'
-import type { GraphProto } from '../proto/onnx_pb.js'
+import { allNodes, typeOf } from '@induced-metric/onnx/adapter'
+import { canonicalDomain, dataType, type GraphProto, type Model } from '@induced-metric/onnx/proto'
 
 /**
- * Optimisations of the runtime that change what a model computes. Each puts one operator in the place of a normalisation
- * that is written out. They take 1e-5 for an epsilon that is no constant of float, as a parameter is none, or that is the
- * first of the two addends; and they take the exponent for 2 whatever it is.
+ * Optimisations of the runtime that change the results of a model. Each replaces a normalisation that is written out
+ * by one operator. They use 1e-5 for an epsilon that is not a float constant (a parameter is none), or that is the
+ * first of the two addends; and they assume an exponent of 2 whatever it is.
  */
 const normalizations = ['LayerNormFusionL1', 'LayerNormFusionL2', 'SimplifiedLayerNormFusion']
 
-/** Pads a pool itself where a Pad did with zeros, but the pads of a MaxPool are no zeros, and an AveragePool may not count them. */
+/**
+ * This one merges a Pad with zeros into a pool. But the pads of a MaxPool are not zeros, and an AveragePool may not
+ * count them.
+ */
 const padding = 'Pad_Fusion'
 
 /**
- * Optimisations for doubles that are none: one puts a QuickGelu, for which there is no kernel, in the place of x·σ(x), one
- * gives up on a Clip after a Relu, and one rounds the factor of a product to float.
+ * Optimisations that fail for doubles: one replaces x·σ(x) by a QuickGelu that has no kernel, one fails on a Clip
+ * after a Relu, and one rounds the factor of a product to float.
  */
 const floatOnly = ['QuickGeluFusion', 'FuseReluClip', 'MatMulScaleFusion']
 
@@ -24,7 +24,7 @@ interface SessionOptions {
   readonly extra?: { readonly optimization?: { readonly disable_specified_optimizers?: string } }
 }
 
-/** The options of a session on a model, with the optimisations off that would change what the model computes. */
+/** The options of a session for a model, without the optimisations that would change its results. */
 export function withoutWrongFusions({ graph }: Model, options?: SessionOptions): object {
   const { extra } = options ?? {}
   const { disable_specified_optimizers: own } = extra?.optimization ?? {}
@@ -43,7 +43,7 @@ function hasDoubles({ input, valueInfo, output, initializer }: GraphProto): bool
   return [...values, ...initializer].some((value) => value.dataType === dataType.double)
 }
 
-/** Whether a pool reads what a Pad makes, or what a Cast makes of that. */
+/** Whether a pool reads the output of a Pad, or a Cast of it. */
 function padsPool(graph: GraphProto): boolean {
   const nodes = allNodes(graph).filter(({ domain }) => canonicalDomain(domain) === '')
   const padded = new Set<string>()

@@ -1,55 +1,64 @@
-import { InducedMetricError } from '@induced-metric/core'
-import { ignoredByDefault } from '../lowering/loss.js'
-import type { ValueTypes } from '../rewrite/valueTypes.js'
-import { own } from '../own.js'
+import { optionError } from '@induced-metric/core/adapter'
+import {
+  dropUnused,
+  ignoredByDefault,
+  neededFor,
+  own,
+  type ValueTypes,
+  withFields,
+} from '@induced-metric/onnx/adapter'
 import { createModelSession } from './modelSession.js'
-import { runOrtSession, type Ort, type OrtSession, type OrtTensor, type OrtValues } from '../ort/ort.js'
-import { intOf, optionalIntOf } from '../proto/attribute.js'
-import { dataType } from '../proto/dataType.js'
-import { dropUnused, neededFor } from '../proto/graph.js'
-import { canonicalDomain, type Model } from '../proto/model.js'
+import type { Ort, OrtSession, OrtTensor, OrtValues } from '@induced-metric/onnx'
+import { runOrtSession } from '../ort/ort.js'
+import {
+  canonicalDomain,
+  dataType,
+  intOf,
+  type Model,
+  type NodeProto,
+  optionalIntOf,
+  readTensor,
+  ValueInfoProtoSchema,
+} from '@induced-metric/onnx/proto'
 import { create } from '@bufbuild/protobuf'
-import { ValueInfoProtoSchema, type NodeProto } from '../proto/onnx_pb.js'
-import { readTensor } from '../proto/tensor.js'
-import { withFields } from '../rewrite/declare.js'
 
-/** Labels that a loss takes: what they may be, and where they come from. */
+/** The labels of a loss: their valid range and their origin. */
 interface Labels {
   /** The value that the loss reads. */
   readonly value: string
-  /** How many classes there are, where the model says so. */
+  /** The number of classes, if the model declares it. */
   readonly classes: number
-  /** A label that is none. */
+  /** A label that is ignored. */
   readonly ignored: number | undefined
-  /** The input whose elements they all are. */
+  /** The input that contains all of their elements. */
   readonly input: string | undefined
 }
 
-/** What looks at the labels before a step. */
+/** The check of labels before a step. */
 export interface LabelCheck {
   /**
-   * Throws ERR_OPTION for labels that are no class: the runtime would count negative ones from the end, and stop half way at
-   * larger ones.
+   * Throws ERR_OPTION for labels that are not a class. The runtime would count negative ones from the end, and stop
+   * half way at larger ones.
    */
   readonly check: (method: string, feeds: OrtValues) => void
-  /** The same of labels that the model computes; undefined where it computes none. */
+  /** The same for labels that the model computes; undefined if it computes none. */
   readonly checkComputed: ((method: string, feeds: OrtValues) => Promise<void>) | undefined
   readonly release: () => Promise<void>
 }
 
-/** Where the labels are, among the inputs of operators that take some. */
+/** The index of the labels among the inputs of the operators that take them. */
 const losses: Readonly<Record<string, { readonly domain: string; readonly ignoredInput?: number }>> = {
   SoftmaxCrossEntropyLoss: { domain: '' },
   NegativeLogLikelihoodLoss: { domain: '' },
   SoftmaxCrossEntropyLossInternal: { domain: 'com.microsoft', ignoredInput: 3 },
 }
 
-/** Operators that hand on all elements of their first input, and no others. */
-const handsOn = new Set(['Cast', 'Flatten', 'Identity', 'Reshape', 'Squeeze', 'Transpose', 'Unsqueeze'])
+/** Operators whose result has exactly the elements of their first input. */
+const keepsElements = new Set(['Cast', 'Flatten', 'Identity', 'Reshape', 'Squeeze', 'Transpose', 'Unsqueeze'])
 
 /**
- * Makes the check of the labels that a model's losses take: of those that are fed by looking at them, of those that the
- * model computes from what is fed by computing that part of it, where it is of whole numbers.
+ * Creates the check of the labels that a model's losses read. Fed labels are inspected. Labels that the model
+ * computes from feeds are computed first, if that part of the model works on whole numbers.
  *
  * @param parameters inputs of the model that are not fed
  */
@@ -91,7 +100,7 @@ function labelsOf(node: NodeProto, types: ValueTypes, fed: ReadonlySet<string>):
   const classes = types.get(scores).shape?.[1] ?? types.get(weights).shape?.[0]
   let source = value
   for (let producer = types.producer(source); producer; producer = types.producer(source)) {
-    if (canonicalDomain(producer.domain) !== '' || !handsOn.has(producer.opType)) break
+    if (canonicalDomain(producer.domain) !== '' || !keepsElements.has(producer.opType)) break
     if (producer.opType === 'Cast' && !isInteger(intOf(producer, 'to', 1))) break
     source = producer.input[0]!
   }
@@ -117,7 +126,7 @@ function isInteger(type: number | undefined): boolean {
   return type === dataType.int32 || type === dataType.int64
 }
 
-/** Whether a value is computed from what is fed by way of whole numbers alone, which takes no time. */
+/** Whether a value is computed from feeds through whole numbers only, which takes no time. */
 function isCheap({ graph }: Model, types: ValueTypes, fed: ReadonlySet<string>, value: string): boolean {
   const needed = neededFor(graph.node, [value])
   const inputs = graph.input.map(({ name }) => name).filter((name) => needed.has(name))
@@ -129,11 +138,11 @@ function isCheap({ graph }: Model, types: ValueTypes, fed: ReadonlySet<string>, 
   return (
     inputs.length > 0 &&
     inputs.every((name) => fed.has(name)) &&
-    nodes.every(({ opType, output }) => handsOn.has(opType) || output.every(isWhole))
+    nodes.every(({ opType, output }) => keepsElements.has(opType) || output.every(isWhole))
   )
 }
 
-/** The part of a model that computes labels. */
+/** Creates the part of a model that computes labels. */
 async function createPart(
   ort: Ort,
   model: Model,
@@ -153,7 +162,7 @@ async function createPart(
 
 function checkLabels(method: string, labels: Labels, tensor: OrtTensor): void {
   const { location } = tensor as { location?: string }
-  // What lies on a device cannot be looked at without a copy.
+  // Data on a device cannot be inspected without a copy.
   if (location !== undefined && location !== 'cpu' && location !== 'cpu-pinned') return
   const { data } = tensor
   const at =
@@ -166,11 +175,10 @@ function checkLabels(method: string, labels: Labels, tensor: OrtTensor): void {
   const { classes, ignored, input, value } = labels
   const upper = classes === Infinity ? 'from 0 on' : `from 0 to ${classes - 1}`
   const besides =
-    ignored === undefined || (ignored >= 0 && ignored < classes) ? '' : `, or ${ignored} for what is left out`
-  throw new InducedMetricError(
-    'ERR_OPTION',
+    ignored === undefined || (ignored >= 0 && ignored < classes) ? '' : `, or ${ignored} to be ignored`
+  throw optionError(
     `${method}: ${input === undefined ? 'the value' : 'the input'} ${JSON.stringify(input ?? value)} holds the label ` +
-      `${(data as BigInt64Array)[at]} (element ${at}): labels must be ${upper}${besides}. Another label to leave out is set ` +
+      `${(data as BigInt64Array)[at]} (element ${at}): labels must be ${upper}${besides}. To ignore another label, set it ` +
       'where the artifacts are made: crossEntropyLoss({ ignoreIndex })',
   )
 }
@@ -185,7 +193,7 @@ function firstWrongOf32(data: Int32Array, { classes, ignored }: Labels): number 
 
 const isLittleEndian = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1
 
-/** By halves: big integers are slow to compare. */
+/** In halves, because big integers are slow to compare. */
 function firstWrongOf64(data: BigInt64Array, { classes, ignored }: Labels): number {
   const words = new Int32Array(data.buffer, data.byteOffset, 2 * data.length)
   const [low, high] = isLittleEndian ? [0, 1] : [1, 0]

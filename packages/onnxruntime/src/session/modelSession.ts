@@ -1,18 +1,16 @@
-import { InducedMetricError } from '@induced-metric/core'
+import { unsupported } from '@induced-metric/core/adapter'
 import { withoutWrongFusions } from './fusions.js'
-import { describeNode } from '../rewrite/nodeContext.js'
-import { createOrtSession, type Ort, type OrtSession } from '../ort/ort.js'
-import { allNodes } from '../proto/graph.js'
-import type { Model } from '../proto/model.js'
-import type { GraphProto, NodeProto } from '../proto/onnx_pb.js'
+import { allNodes, createOrtSession, describeNode } from '@induced-metric/onnx/adapter'
+import type { Ort, OrtSession } from '@induced-metric/onnx'
+import type { GraphProto, Model, NodeProto } from '@induced-metric/onnx/proto'
 
 /**
- * Makes a session of a lowered model, which computes what the model says: without those of the runtime's optimisations that
- * would change it.
+ * Creates a session of a lowered model, without the runtime's optimisations that would change its results.
  *
  * @param what names the model in errors
- * @throws ERR_NOT_SUPPORTED where the runtime cannot: where it does not know an operator, or has no kernel for it, with the
- *   operator, its domain and the node
+ * @param options options of the runtime's `InferenceSession.create`
+ * @throws ERR_NOT_SUPPORTED if the runtime does not know an operator, or has no kernel for it, naming the operator,
+ *   its domain and the node
  */
 export async function createModelSession(
   ort: Ort,
@@ -25,8 +23,7 @@ export async function createModelSession(
   } catch (error) {
     const found = error instanceof Error ? findCulprit(model.graph, error.message) : undefined
     if (found === undefined) throw error
-    throw new InducedMetricError(
-      'ERR_NOT_SUPPORTED',
+    throw unsupported(
       `${what}: ${describeNode(found.node)} ${found.problem} (${(error as Error).message.replace('ERR_NOT_SUPPORTED: ', '')})`,
       { cause: (error as Error).cause },
     )
@@ -37,7 +34,7 @@ const isUnknown =
   'is not in this build of the runtime, and the lowering table has no row for it: give one with the option lowerings'
 const lacksKernel = 'has no kernel in this build of the runtime, or none for the element types it is given'
 
-/** How the runtime's releases name an operator that they cannot run, and the node where they do. */
+/** How releases of the runtime name an operator that they cannot run, and its node if they do. */
 const complaints: readonly (readonly [RegExp, string])[] = [
   [/(?:[\w.]+:)?(?<op>\w+)\(-?\d+\) is not a registered function\/op/, isUnknown],
   [/"(?<name>[^"]*)", \w+, "[^"]*", -1\) .*No Op registered for (?<op>\w+)/s, isUnknown],

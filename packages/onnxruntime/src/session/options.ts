@@ -1,47 +1,41 @@
-import { InducedMetricError, type Transformation } from '@induced-metric/core'
-import { checkOptions, checkTransformation } from '@induced-metric/core/adapter'
-import type { Artifact } from '../ort/readArtifact.js'
-import type { LoweringTable } from '../lowering/table.js'
-import type { Ort } from '../ort/ort.js'
+import type { Transformation } from '@induced-metric/core'
+import { checkOptions, checkTransformation, optionError } from '@induced-metric/core/adapter'
+import type { Artifact, CheckpointState, LoweringTable, Ort } from '@induced-metric/onnx'
 import type { ParameterDescription } from './parameters.js'
-import type { CheckpointState } from '../checkpoint/state.js'
 
-/** What a training session is made from. */
+/** Options of {@link TrainingSession.create}. */
 export interface TrainingSessionOptions {
-  /** training_model.onnx: its content, or where it lies. */
+  /** training_model.onnx: its content, its path or its URL. */
   readonly trainModel: Artifact
   /** eval_model.onnx. */
   readonly evalModel?: Artifact
-  /** optimizer_model.onnx: without `optimizer`, its hyperparameters are what trains. */
+  /** optimizer_model.onnx. Its hyperparameters define the optimiser if there is no `optimizer`. */
   readonly optimizerModel?: Artifact
   /**
-   * The checkpoint, in the form of any release of the runtime, or its contents. Without one all parameters are zero until
-   * `loadParametersBuffer` brings their values.
+   * The checkpoint, in the form of any release of the runtime, or its contents. Without it all parameters are zero
+   * until `loadParametersBuffer` sets them.
    */
   readonly checkpointState?: Artifact | CheckpointState
-  /** What trains: a transformation of the core, as `inducedMetric(adam(), { learningRate: 0.001 })`. */
+  /** The optimiser: a transformation of the core, such as `inducedMetric(adam(), { learningRate: 0.001 })`. */
   readonly optimizer?: Transformation
   /** The package of the runtime to use: onnxruntime-node (default), or onnxruntime-web in a page. */
   readonly ort?: Ort
   /** The group of each parameter, for a transformation that has options by group. */
   readonly groupOf?: (parameter: ParameterDescription) => string | undefined
-  /** What the optimiser starts from: the state in the checkpoint (`'resume'`, default), or nothing (`'fresh'`). */
+  /** The optimiser's initial state: the one in the checkpoint (`'resume'`, default), or none (`'fresh'`). */
   readonly optimizerState?: 'resume' | 'fresh'
-  /** Rows for operators beyond those of `lowerings`, or in their place. */
+  /** Rows for operators in addition to those of `lowerings`, or replacing them. */
   readonly lowerings?: LoweringTable
 }
 
 /**
- * Checks what a session is to be made from.
+ * Checks the options of a session.
  *
  * @throws ERR_OPTION
  */
 export function checkSessionOptions(options: TrainingSessionOptions): void {
   if (typeof options !== 'object' || options === null || options.trainModel === undefined) {
-    throw new InducedMetricError(
-      'ERR_OPTION',
-      'TrainingSession.create takes { trainModel, … }: training_model.onnx is required',
-    )
+    throw optionError('TrainingSession.create takes { trainModel, … }: training_model.onnx is required')
   }
   checkOptions('TrainingSession.create', options, {
     trainModel: 'any',

@@ -1,17 +1,18 @@
-import { InducedMetricError, type TypedArray } from '@induced-metric/core'
-import { dataType, elementTypeOf } from '../proto/dataType.js'
-import type { NamedTensor } from '../checkpoint/state.js'
+import type { TypedArray } from '@induced-metric/core'
+import { shapeError, unsupported } from '@induced-metric/core/adapter'
+import { dataType, elementTypeOf } from '@induced-metric/onnx/proto'
+import type { NamedTensor } from '@induced-metric/onnx'
 
-// All parameters in one array, as federated learning hands them round.
+// All parameters in one array, the form that federated learning exchanges.
 
-/** Parameters of one type, whose values can lie in one array. */
+/** Parameters of one type, whose values fit into one array. */
 export type Parts = readonly { readonly data: TypedArray }[]
 
 /**
- * Parameters that fit into one array, in the order of a model's inputs.
+ * The parameters that go into one array, in the order of a model's inputs.
  *
  * @param order the names of the inputs
- * @throws ERR_NOT_SUPPORTED when they are not all of one type, float32 or float64
+ * @throws ERR_NOT_SUPPORTED if they are not all of one type, float32 or float64
  */
 export function partsOf(parameters: readonly NamedTensor[], order: readonly string[]): Parts {
   const places = new Map(order.map((name, i) => [name, i]))
@@ -22,8 +23,7 @@ export function partsOf(parameters: readonly NamedTensor[], order: readonly stri
       type !== parts[0]!.dataType || (type !== dataType.float && type !== dataType.double),
   )
   if (other === undefined) return parts as readonly NamedTensor[] as Parts
-  throw new InducedMetricError(
-    'ERR_NOT_SUPPORTED',
+  throw unsupported(
     `parameters of more than one element type, or of ${elementTypeOf(other.dataType).name}, do not fit into one tensor ` +
       `(${JSON.stringify(other.name)}); read them from session.parameters`,
   )
@@ -34,7 +34,7 @@ export function sizeOfParts(parts: Parts): number {
   return parts.reduce((total, { data }) => total + data.length, 0)
 }
 
-/** A copy of all values, one parameter after the other. */
+/** Copies all values into one array, one parameter after the other. */
 export function concatenated(parts: Parts): TypedArray {
   const size = sizeOfParts(parts)
   const all = parts[0]?.data instanceof Float64Array ? new Float64Array(size) : new Float32Array(size)
@@ -47,17 +47,16 @@ export function concatenated(parts: Parts): TypedArray {
 }
 
 /**
- * Sets all values from the bytes of an array such as {@link concatenated} gives.
+ * Sets all values from the bytes of an array such as {@link concatenated} returns.
  *
  * @param what names the parameters in errors
- * @throws ERR_SHAPE when there are more or fewer of them, and nothing has changed
+ * @throws ERR_SHAPE for more or fewer bytes; nothing has changed then
  */
 export function scatter(parts: Parts, buffer: Uint8Array, what: string): void {
   const length = parts.reduce((total, { data }) => total + data.byteLength, 0)
   if (!(buffer instanceof Uint8Array) || buffer.byteLength !== length) {
     const given = buffer instanceof Uint8Array ? `${buffer.byteLength} bytes` : typeof buffer
-    throw new InducedMetricError(
-      'ERR_SHAPE',
+    throw shapeError(
       `loadParametersBuffer takes ${length} bytes, one Uint8Array over the values of all ${what}, given ${given}`,
     )
   }

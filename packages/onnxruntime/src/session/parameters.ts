@@ -1,34 +1,31 @@
-import { InducedMetricError, type Parameter, type TypedArray } from '@induced-metric/core'
-import { sizeOf } from '@induced-metric/core/adapter'
-import type { LoweredTrainingModel } from '../lowering/lower.js'
-import { typeOf } from '../rewrite/valueTypes.js'
-import { matrixRows } from '../rewrite/matrixRows.js'
-import { dataType, elementTypeOf } from '../proto/dataType.js'
-import type { Model } from '../proto/model.js'
-import type { CheckpointState, NamedTensor } from '../checkpoint/state.js'
+import type { InducedMetricError, Parameter, TypedArray } from '@induced-metric/core'
+import { checkpointError, sizeOf, unsupported } from '@induced-metric/core/adapter'
+import type { CheckpointState, LoweredTrainingModel, NamedTensor } from '@induced-metric/onnx'
+import { matrixRows, typeOf } from '@induced-metric/onnx/adapter'
+import { dataType, elementTypeOf, type Model } from '@induced-metric/onnx/proto'
 
-/** Parameters and their gradients lie in a memory of at most 4 GiB. */
+/** Parameters and their gradients are stored in a memory of at most 4 GiB. */
 const largestMemory = 2 ** 31
 
-/** A parameter as the caller sees it, to choose its group by. */
+/** The properties of a parameter that its group depends on. */
 export interface ParameterDescription {
   readonly name: string
   readonly dims: readonly number[]
 }
 
-/** What a training model and a checkpoint come to together. */
+/** The parameters of a training model with the values of a checkpoint. */
 export interface SessionParameters {
-  /** With gradients, in the order of the model's inputs. */
+  /** Those with gradients, in the order of the model's inputs. */
   readonly trainable: readonly Parameter[]
-  /** Without: frozen, or used by the eval model only. */
+  /** Those without: frozen ones, and those that only the eval model uses. */
   readonly frozen: readonly NamedTensor[]
 }
 
 /**
  * Finds the values of a model's parameters.
  *
- * @param state the checkpoint; without one every parameter with a gradient starts from zero
- * @throws ERR_CHECKPOINT when it lacks a parameter or has another shape or type for it; ERR_NOT_SUPPORTED for trainable
+ * @param state the checkpoint. Without it every parameter with a gradient starts from zero
+ * @throws ERR_CHECKPOINT if it lacks a parameter or has another shape or type for it; ERR_NOT_SUPPORTED for trainable
  *   parameters that are neither float nor double
  */
 export function matchParameters(
@@ -41,8 +38,7 @@ export function matchParameters(
     return total + sizeOf(dims) * (type === dataType.double ? 8 : 4)
   }, 0)
   if (bytes > largestMemory) {
-    throw new InducedMetricError(
-      'ERR_NOT_SUPPORTED',
+    throw unsupported(
       `the model has parameters of ${Math.ceil(bytes / 2 ** 20)} MiB to train: they and their gradients have to fit into ` +
         'the 4096 MiB of a WebAssembly memory',
     )
@@ -53,8 +49,7 @@ export function matchParameters(
   const trained = new Set(lowered.gradients.map(({ parameter }) => parameter))
   const trainable = lowered.gradients.map(({ parameter: name, dataType: type, dims }): Parameter => {
     if (type !== dataType.float && type !== dataType.double) {
-      throw new InducedMetricError(
-        'ERR_NOT_SUPPORTED',
+      throw unsupported(
         `parameter ${JSON.stringify(name)} is of ${elementTypeOf(type).name}: parameters to train must be float32 or float64`,
       )
     }
@@ -88,8 +83,7 @@ function find(
 ): TypedArray {
   const tensor = saved.get(name)
   if (tensor === undefined) {
-    throw new InducedMetricError(
-      'ERR_CHECKPOINT',
+    throw checkpointError(
       `the checkpoint has no values for parameter ${JSON.stringify(name)} of the training model; it has ` +
         ([...saved.keys()].join(', ') || 'none at all'),
     )
@@ -103,8 +97,7 @@ function misfit(
   type: number,
   shape: readonly (number | string | undefined)[],
 ): InducedMetricError {
-  return new InducedMetricError(
-    'ERR_CHECKPOINT',
+  return checkpointError(
     `parameter ${JSON.stringify(tensor.name)} is ${elementTypeOf(type).name} [${shape.map((x) => x ?? '?').join(', ')}] in the ` +
       `model, in the checkpoint ${elementTypeOf(tensor.dataType).name} [${tensor.dims.join(', ')}]`,
   )

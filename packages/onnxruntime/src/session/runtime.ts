@@ -1,26 +1,25 @@
-import { withFields } from '../rewrite/declare.js'
-import { createBatchCheck } from './batchSize.js'
+import type { LoweredTrainingModel, Ort, OrtSession, OrtValues } from '@induced-metric/onnx'
+import { applyTypeRules, valueTypes, type ValueTypes } from '@induced-metric/onnx/adapter'
+import type { Model } from '@induced-metric/onnx/proto'
 import { fillsFetches } from '../ort/fillsOutputs.js'
-import { createLabelCheck } from './labels.js'
-import { infer } from '../rewrite/typeRules.js'
-import { lowerModel, type LoweredTrainingModel } from '../lowering/lower.js'
-import { valueTypes, type ValueTypes } from '../rewrite/valueTypes.js'
-import { withGenuineLosses, type LoweringTable } from '../lowering/table.js'
+import { createBatchCheck } from './batchSize.js'
 import { checkFeeds, checkNotEmpty, modelInputs, type ModelInput } from './feeds.js'
+import { createLabelCheck } from './labels.js'
+import type { LoweredModels } from './lowerModels.js'
 import { createModelSession } from './modelSession.js'
-import type { Ort, OrtSession, OrtValues } from '../ort/ort.js'
-import { dropUnused } from '../proto/graph.js'
-import type { Model } from '../proto/model.js'
 
-/** A session of the runtime, and what it is fed. */
+/** A session of the runtime, with its inputs and outputs. */
 export interface RunnableModel {
   readonly session: OrtSession
-  /** Parameters among them. */
+  /** All inputs, parameters included. */
   readonly inputs: readonly ModelInput[]
   /** The inputs that the caller feeds. */
   readonly fed: readonly ModelInput[]
   readonly outputs: readonly string[]
-  /** Throws for feeds that do not fit, before anything has changed; what it returns, if anything, is to be waited for. */
+  /**
+   * Throws for feeds that do not fit, before anything has changed. A promise that it returns must be awaited: it rejects
+   * for such feeds.
+   */
   readonly check: (method: string, feeds: OrtValues) => Promise<void> | undefined
 }
 
@@ -36,23 +35,15 @@ export interface Runtime {
   readonly release: () => Promise<void>
 }
 
-/** The models that a training session runs. */
-export interface SessionModels {
-  readonly train: Model
-  readonly lowered: LoweredTrainingModel
-  readonly evaluation: Model | undefined
-}
-
 /**
- * Makes the sessions of the runtime.
+ * Creates the sessions of the runtime.
  *
- * @param parameters what of the models' inputs the caller does not feed
- * @throws ERR_NOT_SUPPORTED where the runtime cannot run a model; what was made is released
+ * @param parameters the models' inputs that the caller does not feed
+ * @throws ERR_NOT_SUPPORTED if the runtime cannot run a model; the sessions created until then are released
  */
 export async function createRuntime(
   ort: Ort,
-  { train, lowered, evaluation }: SessionModels,
-  lowerings: LoweringTable,
+  { train, evaluation }: LoweredModels,
   parameters: ReadonlySet<string>,
   sessionOptions: object | undefined,
 ): Promise<Runtime> {
@@ -60,8 +51,8 @@ export async function createRuntime(
   const release = async (): Promise<void> => {
     for (const one of held) await one.release()
   }
-  // Inputs of the eval model that none of its outputs depends on may be fed, to both.
-  const unread = new Set(evaluation?.graph.input.map(({ name }) => name))
+  // A caller may feed inputs of the eval model that none of its outputs depends on, to both models.
+  const unread = new Set(evaluation?.whole.graph.input.map(({ name }) => name))
   for (const name of parameters) unread.delete(name)
 
   const makeRunnable = async (
@@ -80,7 +71,7 @@ export async function createRuntime(
     const checkBatch = createBatchCheck(original, types, fed)
     const check = (method: string, feeds: OrtValues): Promise<void> | undefined => {
       checkFeeds(method, feeds, fed, unread)
-      if (original === train) checkNotEmpty(method, feeds, fed)
+      if (original === train.original) checkNotEmpty(method, feeds, fed)
       checkBatch(method, feeds)
       labels.check(method, feeds)
       return labels.checkComputed?.(method, feeds)
@@ -88,21 +79,21 @@ export async function createRuntime(
     return { session, inputs, fed, outputs, check }
   }
   try {
-    const evaluated = evaluation && withoutUnused(evaluation)
+    const { lowered } = train
     return {
       ort,
       fillsFetches: await fillsFetches(ort),
-      train: await makeRunnable(train, lowered.model, 'trainModel', lowered.outputs),
+      train: await makeRunnable(train.original, lowered.model, 'trainModel', lowered.outputs),
       lowered,
       evaluation:
-        evaluated &&
+        evaluation &&
         (await makeRunnable(
-          evaluated,
-          lowerModel(evaluated, withGenuineLosses(lowerings)),
+          evaluation.original,
+          evaluation.lowered,
           'evalModel',
-          evaluated.graph.output.map(({ name }) => name),
+          evaluation.original.graph.output.map(({ name }) => name),
         )),
-      evalModel: evaluation,
+      evalModel: evaluation?.whole,
       release,
     }
   } catch (error) {
@@ -113,17 +104,6 @@ export async function createRuntime(
 
 function typesOf({ graph }: Model): ValueTypes {
   const types = valueTypes(graph)
-  infer(graph, types)
+  applyTypeRules(graph, types)
   return types
-}
-
-/**
- * The part of an eval model that its outputs are computed from: the rest is there to be exported, and would have inputs
- * that a training model does not have.
- */
-function withoutUnused(model: Model): Model {
-  const graph = withFields(model.graph, {})
-  const needed = dropUnused(graph)
-  graph.input = graph.input.filter(({ name }) => needed.has(name))
-  return withFields(model, { graph })
 }

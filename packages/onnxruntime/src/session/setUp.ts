@@ -1,57 +1,76 @@
 import { createOptimizer, inducedMetric, sgd, type Optimizer } from '@induced-metric/core'
 import { withGroups } from '@induced-metric/core/adapter'
-import { isRemote, readArtifact, type Artifact } from '../ort/readArtifact.js'
-import { readCheckpoint, readCheckpointFile } from '../checkpoint/index.js'
+import { lowerings as builtinLowerings, type NamedTensor, type Property } from '@induced-metric/onnx'
+import { groupName, isOwnProperty, restoreOptimizer } from '@induced-metric/onnx/adapter'
 import { defaultLearningRate, readOptimizerModel } from '../optimizerModel/read.js'
-import { loadModel } from '../loadModel.js'
-import { lowerTrainingModel } from '../lowering/lower.js'
-import { lowerings as builtinLowerings } from '../lowering/table.js'
 import { defaultOrt } from '../ort/ort.js'
-import type { Model } from '../proto/model.js'
-import { createRuntime, type Runtime } from './runtime.js'
+import { readArtifacts, type SessionArtifacts } from './artifacts.js'
+import { lowerModels } from './lowerModels.js'
 import { checkSessionOptions, type TrainingSessionOptions } from './options.js'
-import { matchParameters } from './parameters.js'
-import { groupName, isOwnProperty, restoreOptimizer } from '../checkpoint/optimizerState.js'
-import type { CheckpointState, NamedTensor, Property } from '../checkpoint/state.js'
+import { matchParameters, type SessionParameters } from './parameters.js'
+import { createRuntime, type Runtime } from './runtime.js'
 
-/** What a session consists of. */
+/** The parts of a session. */
 export interface SessionSetup {
   readonly runtime: Runtime
   /** Its memory holds the trainable parameters, their gradients and the slots. */
   readonly optimizer: Optimizer
-  /** Whether it steps: without an optimiser to step with, it is there for its memory alone. */
+  /** Whether it steps. A session without an optimiser to step with has one for its memory alone. */
   readonly steps: boolean
   readonly frozen: readonly NamedTensor[]
-  /** The checkpoint's, but for those of this package. */
+  /** The checkpoint's properties, without those that this package writes. */
   readonly properties: Map<string, Property>
 }
 
 /**
- * Reads the artifacts and makes of them what a session consists of.
+ * Creates the parts of a session: reads all artifacts, lowers all models, then matches parameters and creates the optimiser
+ * and the sessions of the runtime.
  *
  * @throws as `TrainingSession.create`
  */
 export async function setUp(options: TrainingSessionOptions, sessionOptions?: object): Promise<SessionSetup> {
   checkSessionOptions(options)
-  const { lowerings = builtinLowerings, checkpointState } = options
-  const trainModel = await loadModel(options.trainModel, 'trainModel')
-  const lowered = lowerTrainingModel(trainModel, lowerings)
-  const evalModel = await readOptional(options.evalModel, 'evalModel')
-  const state = checkpointState === undefined ? undefined : await readState(checkpointState)
-  const inModels = evalModel ? [lowered.model, evalModel] : [lowered.model]
-  const { trainable, frozen } = matchParameters(lowered, inModels, state, options.groupOf)
+  const artifacts = await readArtifacts(options)
+  const models = lowerModels(artifacts, options.lowerings ?? builtinLowerings)
+  const { lowered } = models.train
+  const inModels = artifacts.evalModel ? [lowered.model, artifacts.evalModel] : [lowered.model]
+  const parameters = matchParameters(lowered, inModels, artifacts.state, options.groupOf)
+  const { optimizer, steps } = createSessionOptimizer(options, artifacts, parameters)
 
+  const { trainable, frozen } = parameters
+  const ort = options.ort ?? (await defaultOrt())
+  const names = new Set([...trainable, ...frozen].map(({ name }) => name))
+  return {
+    runtime: await createRuntime(ort, models, names, sessionOptions),
+    optimizer,
+    steps,
+    // A step moves running statistics, so the session has its own copy of them, not the caller's arrays.
+    frozen: frozen.map((tensor) =>
+      lowered.buffers.some(({ parameter }) => parameter === tensor.name)
+        ? { ...tensor, data: tensor.data.slice() }
+        : tensor,
+    ),
+    properties: new Map([...(artifacts.state?.properties ?? [])].filter(([key]) => !isOwnProperty(key))),
+  }
+}
+
+/** Creates the optimiser that was given, or that the optimizer model describes, and restores its state. */
+function createSessionOptimizer(
+  options: TrainingSessionOptions,
+  { optimizerModel, state }: SessionArtifacts,
+  { trainable, frozen }: SessionParameters,
+): Pick<SessionSetup, 'optimizer' | 'steps'> {
   const saved = state?.optimizerGroups.find(({ name }) => name === groupName)?.initialLearningRate
   const initialRate = saved === undefined || saved === 0 ? defaultLearningRate : saved
+  // The rate of a genuine optimizer model is the session's: the one that was set on the optimiser, once there is one.
   let fixedRate = (): number | undefined => undefined
   const genuineRate = (): number => fixedRate() ?? initialRate
-  const optimizerModel = await readOptional(options.optimizerModel, 'optimizerModel')
   const chosen = options.optimizer ?? (optimizerModel && readOptimizerModel(optimizerModel, genuineRate))
-  // Without an optimiser, what remains of one is the memory.
+  // Without a choice, an optimiser that never steps provides the memory.
   const transformation = chosen ?? inducedMetric(sgd(), { learningRate: 0, xi: 0 })
   const optimizer = createOptimizer(transformation, trainable, {
     adopt: true,
-    // What is frozen may be named, and have a group: the same options go with any choice of what is trained.
+    // Options may name frozen parameters and give them a group: the same options fit any choice of trainable parameters.
     others: () => {
       const { groupOf } = options
       const infos = frozen.map(({ name, dims }) => ({ name, shape: dims }))
@@ -60,33 +79,5 @@ export async function setUp(options: TrainingSessionOptions, sessionOptions?: ob
   })
   fixedRate = () => optimizer.fixedLearningRate
   if (chosen && state && options.optimizerState !== 'fresh') restoreOptimizer(optimizer, state)
-
-  const ort = options.ort ?? (await defaultOrt())
-  const parameters = new Set([...trainable, ...frozen].map(({ name }) => name))
-  const models = { train: trainModel, lowered, evaluation: evalModel }
-  const runtime = await createRuntime(ort, models, lowerings, parameters, sessionOptions)
-  return {
-    runtime,
-    optimizer,
-    steps: chosen !== undefined,
-    // What a step moves along is the session's own, not the caller's.
-    frozen: frozen.map((tensor) =>
-      lowered.buffers.some(({ parameter }) => parameter === tensor.name)
-        ? { ...tensor, data: tensor.data.slice() }
-        : tensor,
-    ),
-    properties: new Map([...(state?.properties ?? [])].filter(([key]) => !isOwnProperty(key))),
-  }
-}
-
-async function readOptional(artifact: Artifact | undefined, what: string): Promise<Model | undefined> {
-  return artifact === undefined ? undefined : loadModel(artifact, what)
-}
-
-async function readState(given: Artifact | CheckpointState): Promise<CheckpointState> {
-  if (typeof given === 'string' && !isRemote(given)) return readCheckpointFile(given)
-  if (given instanceof Uint8Array || given instanceof URL || typeof given === 'string') {
-    return readCheckpoint(await readArtifact(given, 'checkpointState', 'ERR_CHECKPOINT'))
-  }
-  return given
+  return { optimizer, steps: chosen !== undefined }
 }

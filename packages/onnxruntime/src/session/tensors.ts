@@ -1,27 +1,25 @@
 import type { Optimizer, TypedArray } from '@induced-metric/core'
-import { allocated } from '../errors.js'
-import type { LoweredTrainingModel } from '../lowering/lower.js'
-import { typeOf } from '../rewrite/valueTypes.js'
-import { createOrtTensor, type Ort, type OrtTensor, type OrtValues } from '../ort/ort.js'
-import { dataType, elementTypeOf } from '../proto/dataType.js'
-import type { NamedTensor } from '../checkpoint/state.js'
+import { allocated, typeOf } from '@induced-metric/onnx/adapter'
+import type { LoweredTrainingModel, NamedTensor, Ort, OrtTensor, OrtValues } from '@induced-metric/onnx'
+import { createOrtTensor } from '../ort/ort.js'
+import { dataType, elementTypeOf } from '@induced-metric/onnx/proto'
 
-/** The runtime's tensors over a session's memory: what it reads parameters from and writes results into. */
+/** The runtime's tensors over a session's memory. It reads parameters from them and writes results into them. */
 export interface SessionTensors {
   /** Every parameter, trainable and frozen, by name. */
   readonly parameters: () => OrtValues
   /** The gradients, by output of the training model. */
   readonly gradients: () => OrtValues
-  /** As many again, for gradients that are added to those; made when first needed. */
+  /** Buffers of the same shapes, for gradients that are added to those. They are created on first use. */
   readonly addends: () => OrtValues
-  /** Further outputs of known extents: the loss, and what running statistics become. */
+  /** Other outputs of known extents: the loss and new running statistics. */
   readonly others: OrtValues
-  /** Lets go of the memory. */
+  /** Releases the memory. */
   readonly release: () => void
 }
 
 /**
- * Makes tensors over the memory of an optimiser.
+ * Creates tensors over the memory of an optimiser.
  *
  * @param frozen parameters that are not the optimiser's
  */
@@ -36,7 +34,7 @@ export function createSessionTensors(
   let bound: { buffer: unknown; parameters: OrtValues; gradients: OrtValues } | undefined
   let addends: OrtValues | undefined
 
-  /** Made once, and again only where the memory has grown (Muon, at its first step). */
+  /** Created once, and again only if the memory has grown (Muon, at its first step). */
   const bind = (): NonNullable<typeof bound> => {
     const buffer = optimizer.parameters[0]?.data.buffer
     if (bound && bound.buffer === buffer) return bound

@@ -1,5 +1,6 @@
 import { InducedMetricError } from '@induced-metric/core'
-import { coded } from '../errors.js'
+import { unsupported } from '@induced-metric/core/adapter'
+import { coded } from '@induced-metric/onnx/adapter'
 import { unpackError, type Method, type Request, type Response } from './messages.js'
 
 /** A thread and the calls that it has not answered yet. */
@@ -9,9 +10,9 @@ export interface Thread {
     args: readonly unknown[],
     transfer?: readonly ArrayBuffer[],
   ) => Promise<unknown>
-  /** Ends it once it is done with what it was given. */
+  /** Ends the thread after the calls that it was given. */
   readonly release: () => Promise<void>
-  /** Ends it at once. */
+  /** Ends the thread at once. */
   readonly end: () => Promise<void>
 }
 
@@ -19,7 +20,7 @@ export interface Thread {
 interface WorkerHandle {
   readonly postMessage: (message: Request, transfer: ArrayBuffer[]) => void
   readonly terminate: () => unknown
-  /** Whether a program has to wait for it before it can end. */
+  /** Whether the program has to wait for the worker before it can end. */
   readonly hold: (needed: boolean) => void
 }
 
@@ -64,25 +65,25 @@ export async function startThread(): Promise<Thread> {
       try {
         worker.postMessage({ id, method, args }, [...transfer])
       } catch (error) {
-        throw coded('ERR_OPTION', `what ${method} was given cannot be sent to a thread`, error)
+        throw coded('ERR_OPTION', `the arguments of ${method} cannot be sent to a thread`, error)
       }
       waiting.set(id, { resolve, reject })
       worker.hold(true)
     })
   const end = async (): Promise<void> => {
-    fail(new InducedMetricError('ERR_DISPOSED', 'this worker session was released; create another'))
+    fail(releasedError())
     await worker.terminate()
   }
   return {
-    call: (method, args, transfer) => {
-      if (!released) return send(method, args, transfer)
-      return Promise.reject(
-        new InducedMetricError('ERR_DISPOSED', 'this worker session was released; create another'),
-      )
-    },
+    call: (method, args, transfer) =>
+      released ? Promise.reject(releasedError()) : send(method, args, transfer),
     release: () => (released ??= (ended ? Promise.resolve() : send('release', [])).then(end)),
     end,
   }
+}
+
+function releasedError(): InducedMetricError {
+  return new InducedMetricError('ERR_DISPOSED', 'this worker session was released; create another')
 }
 
 async function openWorker({ message, failed }: Listener): Promise<WorkerHandle> {
@@ -106,12 +107,7 @@ async function openWorker({ message, failed }: Listener): Promise<WorkerHandle> 
   const worker = new PageWorker(new URL('./thread.js', import.meta.url), { type: 'module' })
   worker.addEventListener('message', ({ data }) => message(data!))
   worker.addEventListener('error', (event) => {
-    failed(
-      new InducedMetricError(
-        'ERR_NOT_SUPPORTED',
-        event.message ?? 'the thread of this session did not start',
-      ),
-    )
+    failed(unsupported(event.message ?? 'the thread of this session did not start'))
   })
   return {
     postMessage: (request, transfer) => worker.postMessage(request, transfer),

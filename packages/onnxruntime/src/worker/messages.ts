@@ -1,9 +1,9 @@
 import { InducedMetricError, type ErrorCode } from '@induced-metric/core'
-import type { OrtTensor, OrtValues } from '../ort/ort.js'
+import type { OrtTensor, OrtValues } from '@induced-metric/onnx'
 
-// What passes between a program and the thread that trains for it.
+// The messages between a program and the thread that trains for it.
 
-/** The methods of a session that the thread answers for. */
+/** The methods of a session that the thread answers. */
 export type Method =
   | 'create'
   | 'runTrainStep'
@@ -35,24 +35,24 @@ export interface Request {
   readonly args: readonly unknown[]
 }
 
-/** Its answer: one of the two. */
+/** The answer to a call: a result or an error. */
 export interface Response {
   readonly id: number
   readonly value?: unknown
   readonly error?: ErrorMessage
 }
 
-/** An error as it crosses between threads, where classes do not. */
+/** An error in the form in which it crosses between threads, where classes do not. */
 export interface ErrorMessage {
   readonly name: string
   readonly message: string
   readonly stack: string | undefined
   readonly code: string | undefined
-  /** Where it stands for another, that one. */
+  /** Its cause, if it has one. */
   readonly cause: ErrorMessage | undefined
 }
 
-/** What a session has to say of itself once it is made. */
+/** The properties of a session that the program needs from the start. */
 export interface Description {
   readonly trainingInputNames: readonly string[]
   readonly trainingOutputNames: readonly string[]
@@ -60,7 +60,7 @@ export interface Description {
   readonly evalOutputNames: readonly string[] | undefined
 }
 
-/** Takes an error apart. */
+/** Converts an error to a message. */
 export function packError(error: unknown): ErrorMessage {
   if (!(error instanceof Error)) {
     return { name: 'Error', message: String(error), stack: undefined, code: undefined, cause: undefined }
@@ -76,7 +76,7 @@ export function packError(error: unknown): ErrorMessage {
   }
 }
 
-/** Puts an error together again; one of this project's own is of its own class again. */
+/** Restores an error from a message. An error of this project gets its own class back. */
 export function unpackError({ name, message, stack, code, cause }: ErrorMessage): Error {
   const options = cause && { cause: unpackError(cause) }
   if (name === 'InducedMetricError' && code !== undefined) {
@@ -90,9 +90,9 @@ export function unpackError({ name, message, stack, code, cause }: ErrorMessage)
 type View = ArrayBufferView & { slice?(): ArrayBufferView }
 
 /**
- * Tensors as plain objects, and the buffers that can be handed over with them.
+ * Tensors as plain objects, and the buffers that can be transferred with them.
  *
- * @param move whether the caller gives its buffers away; views of a part of a buffer are copied all the same
+ * @param move whether the caller gives its buffers away. Views of a part of a buffer are copied nevertheless
  */
 export function packTensors(
   tensors: OrtValues,
@@ -108,23 +108,26 @@ export function packTensors(
   return { tensors: Object.fromEntries(packed), transfer: [...transfer] }
 }
 
-/** A view with a buffer of its own: cloning another would clone all of its buffer, or take it from others. */
+/**
+ * Returns a view that has a buffer of its own. Cloning a view of a part clones the whole buffer, and transferring it
+ * takes the buffer from its other users.
+ */
 export function compact(data: unknown): unknown {
   if (!ArrayBuffer.isView(data)) return data
   const view = data as View
   const isWhole = view.byteLength === view.buffer.byteLength && view.buffer instanceof ArrayBuffer
-  // A Node Buffer's slice would be a view again.
+  // The slice of a Node Buffer would be a view again.
   if (isWhole) return view
   if (view instanceof Uint8Array) return new Uint8Array(view)
   return view.slice ? view.slice() : view
 }
 
-/** A file's content, or where it lies; URLs cannot be sent as they are. */
+/** Converts a file's content, path or URL to a message; URLs cannot be sent as they are. */
 export function packArtifact(value: unknown): unknown {
   return value instanceof URL ? { href: value.href } : compact(value)
 }
 
-/** What {@link packArtifact} has packed. */
+/** Restores the argument of {@link packArtifact}. */
 export function unpackArtifact(value: unknown): unknown {
   const isPacked = typeof value === 'object' && value !== null && Object.keys(value).join() === 'href'
   return isPacked ? new URL((value as { href: string }).href) : value

@@ -1,36 +1,32 @@
-import {
-  InducedMetricError,
-  type Checkpoint,
-  type StepReport,
-  type TransformationJSON,
-} from '@induced-metric/core'
+import type { Checkpoint, StepReport, TransformationJSON } from '@induced-metric/core'
+import { optionError } from '@induced-metric/core/adapter'
 import type { Fetches } from '../session/fetches.js'
-import type { OrtTensor, OrtValues } from '../ort/ort.js'
-import type { SessionParameter, SessionTensor, TrainingSession } from '../session/trainingSession.js'
+import type { CheckpointState, NamedTensor, OrtTensor, OrtValues, Property } from '@induced-metric/onnx'
+import type { SessionParameter, SessionTensor } from '../session/contents.js'
+import type { TrainingSession } from '../session/trainingSession.js'
 import type { TrainingSessionOptions } from '../session/options.js'
-import type { CheckpointState, NamedTensor, Property } from '../checkpoint/state.js'
 import { startThread, type Thread } from './connection.js'
 import { compact, packArtifact, packTensors, type Description, type Method } from './messages.js'
 
-/** What a session in a thread of its own is made from. */
+/** Options of {@link createWorkerSession}. */
 export interface WorkerSessionOptions extends Omit<TrainingSessionOptions, 'ort' | 'groupOf' | 'lowerings'> {
-  /** The package of the runtime, as a module for the thread to import: 'onnxruntime-node' by default. */
+  /** The package of the runtime, as a module that the thread imports. Default: 'onnxruntime-node'. */
   readonly ort?: string | URL
   /**
-   * A module that exports, as its default, an object with those options that cannot be sent to a thread (an `optimizer`
-   * with functions in it, `groupOf`, `lowerings`, `ort` itself), or a function that returns one.
+   * A module whose default export is an object with the options that cannot be sent to a thread (an `optimizer` with
+   * functions in it, `groupOf`, `lowerings`, `ort` itself), or a function that returns one.
    */
   readonly module?: string | URL
   /**
-   * Whether feeds are given to the thread (true) rather than copied (default). Arrays that are given are empty
-   * afterwards; one that is a view of a part of its buffer is copied all the same.
+   * Whether feeds are transferred to the thread (true) rather than copied (default). Transferred arrays are empty
+   * afterwards. An array that is a view of a part of its buffer is copied nevertheless.
    */
   readonly transferFeeds?: boolean
 }
 
 /**
- * A training session in a thread of its own, so that the program does not wait while the runtime works. Its methods are
- * those of {@link TrainingSession}; what there is a live view or a value at once is here a copy, and comes as a promise.
+ * A training session in a thread of its own, so that the program does not wait while the runtime works. Its methods
+ * are those of {@link TrainingSession}. Live views and immediate values become copies and promises here.
  */
 export interface WorkerSession extends Pick<
   TrainingSession,
@@ -46,21 +42,21 @@ export interface WorkerSession extends Pick<
   | 'saveCheckpoint'
   | 'exportModelForInference'
 > {
-  /** What the latest optimiser step did; undefined before the first. */
+  /** The report of the latest optimiser step; undefined before the first. */
   readonly report: StepReport | undefined
-  /** As that of the session; the outputs are plain objects. */
+  /** As in {@link TrainingSession}, but the outputs are plain objects. */
   runTrainStep(feeds: OrtValues, fetches?: Fetches, options?: object): Promise<Record<string, OrtTensor>>
-  /** As that of the session; the outputs are plain objects. */
+  /** As in {@link TrainingSession}, but the outputs are plain objects. */
   runEvalStep(feeds: OrtValues, fetches?: Fetches, options?: object): Promise<Record<string, OrtTensor>>
-  /** The learning rate of the next step, of a schedule its value there. */
+  /** The learning rate of the next step; with a schedule, its value at that step. */
   getLearningRate(): Promise<number>
-  /** As that of the session. */
+  /** As in {@link TrainingSession}. */
   setLearningRate(value: number): Promise<void>
-  /** As that of the session. */
+  /** As in {@link TrainingSession}. */
   withAveragedWeights<R>(evaluate: () => R | Promise<R>): Promise<R>
   /** The optimiser's state alone, in the core's form. */
   saveOptimizer(): Promise<Checkpoint>
-  /** Goes on from an optimiser state that any adapter has saved. */
+  /** Resumes from an optimiser state that any adapter has saved. */
   loadOptimizer(checkpoint: Checkpoint | Uint8Array): Promise<void>
   /** The contents of `saveCheckpoint`. */
   checkpointState(options?: { readonly includeOptimizerState?: boolean }): Promise<CheckpointState>
@@ -70,18 +66,18 @@ export interface WorkerSession extends Pick<
   getGradients(): Promise<Map<string, SessionTensor>>
   /** The properties kept in the checkpoint. */
   getProperties(): Promise<Map<string, Property>>
-  /** Sets one of them. */
+  /** Sets a property that is kept in the checkpoint. */
   setProperty(name: string, value: Property): Promise<void>
-  /** Ends the thread, once the calls before are done; every later call fails with ERR_DISPOSED. */
+  /** Ends the thread once the earlier calls are done. Every later call fails with ERR_DISPOSED. */
   release(): Promise<void>
 }
 
 /**
- * Makes a training session in a thread of its own: a worker thread of Node, a module worker in a page.
+ * Creates a training session in a thread of its own: a worker thread of Node, or a module worker in a page.
  *
- * @param options as those of `TrainingSession.create`; what cannot be sent goes into a `module`
- * @param sessionOptions for the runtime's `InferenceSession.create`
- * @throws what `TrainingSession.create` throws; ERR_NOT_SUPPORTED for an optimiser with functions in it
+ * @param options the options of `TrainingSession.create`; those that cannot be sent go into a `module`
+ * @param sessionOptions options of the runtime's `InferenceSession.create`
+ * @throws as `TrainingSession.create`; ERR_NOT_SUPPORTED for an optimiser with functions in it
  *
  * @example
  * ```ts no-run
@@ -118,7 +114,7 @@ export async function createWorkerSession(
 
 function sendable(options: WorkerSessionOptions): object {
   if (typeof options !== 'object' || options === null) {
-    throw new InducedMetricError('ERR_OPTION', 'createWorkerSession takes { trainModel, … }')
+    throw optionError('createWorkerSession takes { trainModel, … }')
   }
   const { optimizer, ort, module, transferFeeds: _, ...rest } = options
   const json: TransformationJSON | undefined = optimizer?.toJSON()
@@ -128,8 +124,7 @@ function sendable(options: WorkerSessionOptions): object {
       !(key === 'ort' && typeof value === 'object' && !(value instanceof URL))
     )
       continue
-    throw new InducedMetricError(
-      'ERR_OPTION',
+    throw optionError(
       `${key} cannot be sent to a thread: put it into a module, and give that as the option module`,
     )
   }
@@ -172,7 +167,7 @@ function workerSession(thread: Thread, description: Description, move: boolean):
     fetches?: Fetches,
     options?: object,
   ): Promise<Record<string, OrtTensor>> => {
-    // What is no tensors is refused by the session, in its own words.
+    // The session refuses values that are not tensors, with its own message.
     const isValues = typeof feeds === 'object' && feeds !== null && Object.values(feeds).every(isTensor)
     const { tensors, transfer } = isValues ? packTensors(feeds, move) : { tensors: feeds, transfer: [] }
     const names = fetches === undefined || Array.isArray(fetches) ? fetches : Object.keys(fetches)
@@ -181,10 +176,7 @@ function workerSession(thread: Thread, description: Description, move: boolean):
   const evaluation = (key: 'evalInputNames' | 'evalOutputNames'): readonly string[] => {
     const names = description[key]
     if (names) return names
-    throw new InducedMetricError(
-      'ERR_OPTION',
-      `${key}: this session has no eval model; create it with evalModel`,
-    )
+    throw optionError(`${key}: this session has no eval model; create it with evalModel`)
   }
   return {
     trainingInputNames: description.trainingInputNames,

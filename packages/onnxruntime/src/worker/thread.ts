@@ -1,10 +1,11 @@
-import { fromJSON, InducedMetricError, type TransformationJSON } from '@induced-metric/core'
-import { codedAs } from '../errors.js'
-import type { LoweringTable } from '../lowering/table.js'
-import { createOrtTensor, defaultOrt, type Ort, type OrtTensor, type OrtValues } from '../ort/ort.js'
-import { TrainingSession, type SessionTensor } from '../session/trainingSession.js'
+import { fromJSON, type TransformationJSON } from '@induced-metric/core'
+import { optionError, unsupported } from '@induced-metric/core/adapter'
+import { codedAs } from '@induced-metric/onnx/adapter'
+import type { LoweringTable, Ort, OrtTensor, OrtValues, Property, TensorData } from '@induced-metric/onnx'
+import { createOrtTensor, defaultOrt, importOrt } from '../ort/ort.js'
+import type { SessionTensor } from '../session/contents.js'
+import { TrainingSession } from '../session/trainingSession.js'
 import type { TrainingSessionOptions } from '../session/options.js'
-import type { Property, TensorData } from '../checkpoint/state.js'
 import {
   compact,
   packError,
@@ -15,9 +16,9 @@ import {
   type Response,
 } from './messages.js'
 
-// The thread of a worker session: makes one session and answers calls for it, in their order.
+// The thread of a worker session: it creates one session and answers calls for it, in order.
 
-/** What `create` is called with. */
+/** The options of `create` in a message. */
 export interface ThreadOptions extends Omit<
   TrainingSessionOptions,
   'optimizer' | 'ort' | 'groupOf' | 'lowerings'
@@ -29,7 +30,7 @@ export interface ThreadOptions extends Omit<
   readonly module?: string
 }
 
-/** What a module of options may export. */
+/** The options that a module may export. */
 type ModuleOptions = Pick<TrainingSessionOptions, 'optimizer' | 'groupOf'> & {
   readonly ort?: Ort
   readonly lowerings?: LoweringTable
@@ -43,7 +44,7 @@ interface Port {
 
 async function openNodePort(): Promise<Port> {
   const { parentPort } = await import('node:worker_threads')
-  if (!parentPort) throw new InducedMetricError('ERR_NOT_SUPPORTED', 'this module runs in a worker thread')
+  if (!parentPort) throw unsupported('this module runs in a worker thread')
   return {
     postMessage: (message, transfer) => parentPort.postMessage(message, [...transfer]),
     listen: (handle) => void parentPort.on('message', handle),
@@ -67,11 +68,11 @@ interface Answer {
 }
 
 let session: TrainingSession | undefined
-/** What holds the averages in the parameters' place at the moment. */
+/** The function that restores the parameters while they have their averages. */
 let averaged: { readonly release: () => void; readonly restored: Promise<void> } | undefined
 let ort: Ort
 
-/** Puts the averages in the parameters' place until it is told. */
+/** Gives the parameters their averages until they are released. */
 async function hold(of: TrainingSession): Promise<NonNullable<typeof averaged>> {
   return new Promise((resolve, reject) => {
     const restored = of.withAveragedWeights(
@@ -85,7 +86,7 @@ async function answer({ method, args }: Request): Promise<Answer> {
   if (method === 'create') {
     return { value: await create(args[0] as ThreadOptions, args[1] as object | undefined) }
   }
-  if (!session) throw new InducedMetricError('ERR_OPTION', 'the session of this thread was not created')
+  if (!session) throw optionError('the session of this thread was not created')
   switch (method) {
     case 'runTrainStep':
     case 'runEvalStep': {
@@ -163,7 +164,7 @@ async function create(
     Object.entries(options).map(([key, value]) => [key, unpackArtifact(value)]),
   )
   const given = module === undefined ? {} : await optionsOf(module)
-  const loaded = given.ort ?? (runtime === undefined ? await defaultOrt() : await importOrt(runtime))
+  const loaded = given.ort ?? (runtime === undefined ? await defaultOrt() : await loadOrt(runtime))
   ort = loaded
   session = await TrainingSession.create(
     {
@@ -193,23 +194,14 @@ async function optionsOf(module: string): Promise<ModuleOptions> {
   const exported: unknown = loaded.default
   const value: unknown = typeof exported === 'function' ? await (exported as () => unknown)() : exported
   if (typeof value === 'object' && value !== null) return value
-  throw new InducedMetricError(
-    'ERR_OPTION',
-    `${module} must export session options, or a function that returns them, as its default`,
-  )
+  throw optionError(`${module} must export session options, or a function that returns them, as its default`)
 }
 
-async function importOrt(module: string): Promise<Ort> {
-  const loaded = await codedAs(
-    'ERR_NOT_SUPPORTED',
-    `the runtime ${module} cannot be loaded`,
-    async () =>
-      (await import(/* @vite-ignore */ /* webpackIgnore: true */ module)) as Ort & { default?: Ort },
-  )
-  return loaded.InferenceSession ? loaded : (loaded.default ?? loaded)
+function loadOrt(module: string): Promise<Ort> {
+  return codedAs('ERR_NOT_SUPPORTED', `the runtime ${module} cannot be loaded`, () => importOrt(module))
 }
 
-/** The runtime's own tensors for what was sent. */
+/** Converts received feeds to the runtime's own tensors. */
 function tensorsOf(feeds: OrtValues): OrtValues {
   if (typeof feeds !== 'object' || feeds === null) return feeds
   const made = Object.entries(feeds).map(([name, { type, data, dims }]): [string, OrtTensor] => [
@@ -234,7 +226,7 @@ function copies(tensors: ReadonlyMap<string, SessionTensor>): Map<string, Sessio
 }
 
 const isNode = typeof process === 'object' && process.versions?.node !== undefined
-// In a page without waiting, as messages that come before someone listens are lost.
+// In a page without waiting, because messages are lost if they arrive before someone listens.
 const port = isNode ? await openNodePort() : openPagePort()
 let tail = Promise.resolve()
 port.listen((request) => {

@@ -3,10 +3,10 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
-import { generateArtifacts, writeArtifacts } from '../../src/artifacts/index.js'
-import { gpt, lenet, mlp } from '../../src/models/index.js'
+import { generateArtifacts, writeArtifacts } from '../../src/artifacts.js'
+import { gpt, lenet, mlp } from '@induced-metric/onnx/models'
 
-// The checker of the onnx package of Python, Debian's python3-onnx, where it is installed.
+// The checker of Python's onnx package (Debian: python3-onnx), if it is installed.
 const python = ['/usr/bin/python3', 'python3'].find(
   (command) => spawnSync(command, ['-c', 'import onnx.checker']).status === 0,
 )

@@ -1,5 +1,5 @@
 import { create } from '@bufbuild/protobuf'
-import { gpt, lenet, mlp } from '../../src/models/index.js'
+import { gpt, lenet, mlp } from '@induced-metric/onnx/models'
 import {
   AttributeProtoSchema,
   attributeType,
@@ -12,7 +12,7 @@ import {
   int64Tensor,
   readModel,
   writeModel,
-} from '../../src/proto/index.js'
+} from '@induced-metric/onnx/proto'
 
 /** Draws a whole number below another. */
 type Draw = (below: number) => number
@@ -28,7 +28,7 @@ function drawFrom(seed: number): Draw {
   }
 }
 
-/** A model with a function, a branch, shapes that are computed, and a constant of each kind. */
+/** A model with a function, a branch, computed shapes, and a constant of each kind. */
 function mixed(): Uint8Array {
   const weight = createTensor(
     'w',
@@ -101,7 +101,7 @@ function damageBytes(bytes: Uint8Array, draw: Draw): Uint8Array {
     return Uint8Array.from([...bytes.subarray(0, start), ...bytes.subarray(start + length)])
   }
   const extremes = [0, 1, 0x7f, 0x80, 0xff]
-  // Weights are most of a file, and any number is one: the graph is in the rest.
+  // Weights are most of a file, and any number is a valid weight. The graph is in the rest.
   const region = draw(2) === 0 ? bytes.length : Math.min(bytes.length, 2000)
   for (let i = 0, count = 1 + draw(4); i < count; i++) {
     const place = draw(region)
@@ -110,7 +110,7 @@ function damageBytes(bytes: Uint8Array, draw: Draw): Uint8Array {
   return result
 }
 
-/** The message changed in its parts, so that it can be read again. */
+/** Changes parts of the message, so that it can be read again. */
 function damageParts(bytes: Uint8Array, draw: Draw): Uint8Array {
   const model = readModel(bytes)
   const { graph } = model
@@ -167,5 +167,5 @@ export function damagedModel(seed: number): Uint8Array {
   return draw(2) === 0 ? damageBytes(original, draw) : damageParts(original, draw)
 }
 
-/** Models that are whole. */
+/** Undamaged models. */
 export { originals }

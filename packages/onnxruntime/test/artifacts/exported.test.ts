@@ -2,11 +2,11 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import * as ort from 'onnxruntime-node'
 import { expect, it } from 'vitest'
-import { relativeError } from '../run.js'
+import { relativeError } from '../../../onnx/test/run.js'
 import { startTraining } from './training.js'
 
-// Networks as PyTorch exports them, and what it says of their gradients: bench/torch/export.py makes the files. Those of
-// version 11 are of before a Reshape to computed extents had a known number of axes.
+// Networks as PyTorch exports them, with the gradients that it computes: bench/torch/export.py makes the files. In
+// those of version 11, the runtime does not know the number of axes of a Reshape to computed extents.
 
 interface Expected {
   readonly dims: readonly number[]

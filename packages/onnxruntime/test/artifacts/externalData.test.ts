@@ -6,9 +6,10 @@ import { pathToFileURL } from 'node:url'
 import { create, type DescMessage, type Message } from '@bufbuild/protobuf'
 import * as ort from 'onnxruntime-node'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { generateArtifacts } from '../../src/artifacts/index.js'
+import { generateArtifacts } from '../../src/artifacts.js'
 import { createModelSession } from '../../src/session/modelSession.js'
 import { TrainingSession } from '../../src/session/trainingSession.js'
+import { tensorsOf } from '../../../onnx/src/proto/tensors.js'
 import {
   ModelProtoSchema,
   readModel,
@@ -17,8 +18,8 @@ import {
   type Model,
   type ModelProto,
   type TensorProto,
-} from '../../src/proto/index.js'
-import { tensorsOf } from '../../src/proto/tensors.js'
+} from '@induced-metric/onnx/proto'
+
 import { addend, placeOutside, places } from './places.js'
 
 const loss = 'mse'
@@ -29,7 +30,7 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true }))
 
-/** A folder of its own for a model, with the file that its values lie in. */
+/** Writes a model into a folder of its own, with its values in a file beside it. */
 async function writeOutside(
   build: (put: (tensor: TensorProto) => TensorProto) => Model,
   location: string,
@@ -56,10 +57,10 @@ async function writeOutside(
   return { path, own, data, bytes }
 }
 
-/** Ways from a message to a tensor in it, no message within one of its own kind. */
+/** Paths from a message to a tensor in it, no message inside one of its own kind. */
 function waysToTensors(from: DescMessage, above: readonly string[] = []): string[][] {
   if (from.typeName === TensorProtoSchema.typeName) return [[]]
-  // Nodes and graphs lie within one another: each once more than it has to.
+  // Nodes and graphs contain one another: allow each once more than necessary.
   if (above.filter((name) => name === from.typeName).length > 1) return []
   return from.fields.flatMap((field) =>
     field.message
@@ -68,7 +69,7 @@ function waysToTensors(from: DescMessage, above: readonly string[] = []): string
   )
 }
 
-/** A message with one tensor, at the end of a way. */
+/** A message with one tensor, at the end of a path. */
 function messageWith(schema: DescMessage, way: readonly string[]): Message {
   const [name, ...rest] = way
   const field = schema.fields.find(({ localName }) => localName === name)
@@ -118,7 +119,7 @@ describe.each(Object.entries(places))('values outside the model, of %s,', (_, bu
         expect(trainModel).toEqual(expected.trainModel)
       }
     }
-    // Of bytes nobody knows what folder they are from: not the process's, where such a file may lie as well.
+    // The folder of bytes is unknown. It is not the process's, although such a file may exist there.
     const here = await mkdtemp(join(process.cwd(), 'external-'))
     try {
       const location = `${relative(process.cwd(), here)}/secret.bin`
@@ -147,27 +148,30 @@ describe.each(Object.entries(places))('values outside the model, of %s,', (_, bu
 /** The system's own program. */
 const makePipe = 'mkfifo'
 
-/** What a tensor may say, and what is said of it; `fifo`, `device` and the like lie in the folder of the model. */
+/**
+ * Locations that a tensor may give, and the reasons for refusing them. `fifo`, `device` and the like are in the
+ * folder of the model.
+ */
 const hostile: readonly (readonly [location: string, reason: RegExp])[] = [
-  ['', /must lie in the folder/],
-  ['../secret.bin', /must lie in the folder/],
-  ['sub/../../secret.bin', /must lie in the folder/],
-  ['sub/..', /must lie in the folder/],
-  ['..\\secret.bin', /must lie in the folder/],
-  ['sub\\..\\..\\secret.bin', /must lie in the folder/],
-  ['/etc/hostname', /must lie in the folder/],
-  ['//server/share', /must lie in the folder/],
-  ['\\\\server\\share', /must lie in the folder/],
-  ['\\\\?\\C:\\secret', /must lie in the folder/],
-  ['C:\\secret.bin', /must lie in the folder/],
-  ['c:secret.bin', /must lie in the folder/],
-  ['C:/secret.bin', /must lie in the folder/],
-  ['file:///etc/hostname', /must lie in the folder/],
-  ['FILE:secret.bin', /must lie in the folder/],
-  ['https://example.com/x', /must lie in the folder/],
-  ['a\0b', /must lie in the folder/],
-  ['/dev/zero', /must lie in the folder/],
-  ['/proc/self/environ', /must lie in the folder/],
+  ['', /must be in the folder/],
+  ['../secret.bin', /must be in the folder/],
+  ['sub/../../secret.bin', /must be in the folder/],
+  ['sub/..', /must be in the folder/],
+  ['..\\secret.bin', /must be in the folder/],
+  ['sub\\..\\..\\secret.bin', /must be in the folder/],
+  ['/etc/hostname', /must be in the folder/],
+  ['//server/share', /must be in the folder/],
+  ['\\\\server\\share', /must be in the folder/],
+  ['\\\\?\\C:\\secret', /must be in the folder/],
+  ['C:\\secret.bin', /must be in the folder/],
+  ['c:secret.bin', /must be in the folder/],
+  ['C:/secret.bin', /must be in the folder/],
+  ['file:///etc/hostname', /must be in the folder/],
+  ['FILE:secret.bin', /must be in the folder/],
+  ['https://example.com/x', /must be in the folder/],
+  ['a\0b', /must be in the folder/],
+  ['/dev/zero', /must be in the folder/],
+  ['/proc/self/environ', /must be in the folder/],
   ['*/_ORT_MEM_ADDR_/*', /no such file/],
   ['missing.bin', /no such file/],
   ['weights.bin/x', /not a directory/],
@@ -186,13 +190,13 @@ const hostile: readonly (readonly [location: string, reason: RegExp])[] = [
 describe('what a tensor may say of where its values lie', () => {
   let own: string
   let path: string
-  /** What every file holds that may be read, and what those hold that may not: as long, with other numbers. */
+  /** The contents of every file that may be read, and of those that may not: as long, with other numbers. */
   const [data, secret] = [dataOf(addend), dataOf(Float64Array.of(6, 6, 6))]
   beforeAll(async () => {
     own = join(folder, 'trap')
     path = join(own, 'model.onnx')
     const outside = join(folder, 'outside')
-    // The name of the third starts as that of the model's folder does.
+    // The name of the third starts like that of the model's folder.
     for (const made of [join(own, 'sub'), outside, `${own}-beside`]) await mkdir(made, { recursive: true })
     for (const around of [folder, outside, `${own}-beside`])
       await writeFile(join(around, 'secret.bin'), secret)
@@ -212,12 +216,12 @@ describe('what a tensor may say of where its values lie', () => {
     for (const [name, target] of Object.entries(links)) await symlink(target, join(own, name))
   })
 
-  /** A file of numbers, long enough for what any place takes. */
+  /** A file of numbers, long enough for any place. */
   function dataOf(values: Float64Array): Uint8Array {
     return Buffer.concat([Buffer.from(values.buffer), Buffer.alloc(64)])
   }
 
-  /** A model in that folder whose values lie elsewhere, as it says. */
+  /** A model in that folder whose values are in the file that it names. */
   async function write(build: (typeof places)[string], location: string): Promise<Uint8Array> {
     const bytes = writeModel(build((tensor) => placeOutside(tensor, location)))
     await writeFile(path, bytes)

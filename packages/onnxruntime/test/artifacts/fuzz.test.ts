@@ -4,11 +4,11 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { build } from '../build.js'
 import { damagedModel, originals } from './damage.js'
 
-// How many damaged models: FUZZ_MODELS=10000 takes under a minute.
+// The number of damaged models: FUZZ_MODELS=10000 takes under a minute.
 const models = Number(process.env['FUZZ_MODELS'] ?? 300)
-/** A model that takes longer than this is one that hangs. */
+/** A model that takes longer than this hangs. */
 const patience = 60_000
-/** The models themselves are far below 1 MB; this is the runtime, and what a heap of JavaScript leaves lying. */
+/** The models themselves are far below 1 MB. This is for the runtime, and the garbage of a JavaScript heap. */
 const mostMegabytes = 800
 
 beforeAll(build)
@@ -18,7 +18,7 @@ interface Outcome {
   readonly megabytes: number
 }
 
-/** Hands models to a process that generates artifacts of them; one that ends or hangs rejects. */
+/** Sends models to a process that generates artifacts from them. It rejects if the process ends or hangs. */
 function startGenerating() {
   const path = fileURLToPath(new URL('generating.mjs', import.meta.url))
   const child = fork(path, [], {

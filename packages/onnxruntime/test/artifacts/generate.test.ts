@@ -11,8 +11,8 @@ import {
   gradients,
   writeArtifacts,
   type GenerateOptions,
-} from '../../src/artifacts/index.js'
-import { readCheckpoint } from '../../src/checkpoint/index.js'
+} from '../../src/artifacts.js'
+import { readCheckpoint } from '@induced-metric/onnx'
 import { TrainingSession } from '../../src/session/trainingSession.js'
 import {
   AttributeProtoSchema,
@@ -30,9 +30,9 @@ import {
   StringStringEntryProtoSchema,
   writeModel,
   type Model,
-} from '../../src/proto/index.js'
-import { mlp } from '../../src/models/index.js'
-import { drawn, tensor } from './gradients/harness.js'
+} from '@induced-metric/onnx/proto'
+import { mlp } from '@induced-metric/onnx/models'
+import { drawn, tensor } from '../../../onnx/test/gradients/harness.js'
 import { checkTraining, feedsOf, forward, scalar } from './training.js'
 
 const x = drawn([5, 3], 1)
@@ -150,7 +150,7 @@ describe('artifacts', () => {
       memory: { parameters: 8 * 32, gradients: 8 * 20, slots: 2 * 8 * 20, symbols: ['batch'] },
     })
     expect(summary.operators['com.microsoft::InPlaceAccumulatorV2']).toBe(2)
-    // Kept are at least the layer before the head, and what the loss is of.
+    // At least the layer before the head is kept, and the loss's input.
     expect(summary.memory.activations).toBeGreaterThanOrEqual(8 * 8)
   })
 })
@@ -344,7 +344,7 @@ describe('gradients of', () => {
     const zeros = (data: unknown): number => (data as Float64Array).filter((element) => element === 0).length
     expect(zeros(trained['dropped']!.data)).toBeGreaterThan(0)
     expect(evaluated['dropped']!.data).toEqual(x.data)
-    // The gradient is that of what was not dropped: xᵀ·dY.
+    // The gradient is that of the elements that were not dropped: xᵀ·dY.
     const [dropped, w_] = [trained['dropped']!.data as Float64Array, w.data as Float64Array]
     const expected = new Float64Array(12)
     for (let row = 0; row < 5; row++) {
@@ -573,7 +573,7 @@ describe('files', () => {
       const { model, data } = outside(location)
       await expect(
         generateArtifacts(model, { loss: 'mse', externalData: { [location]: data } }),
-      ).rejects.toThrow(/ERR_OPTION.*must lie in the folder/)
+      ).rejects.toThrow(/ERR_OPTION.*must be in the folder/)
     },
   )
 
@@ -640,7 +640,7 @@ describe('batch normalisation', () => {
     frozen.forEach(({ data }, k) => {
       ;(data as Float32Array).forEach((element, i) => expect(element).toBeCloseTo(expected[k]![i]!, 5))
     })
-    // The caller's own arrays are as they were, and the eval model uses the session's.
+    // The caller's own arrays are unchanged, and the eval model uses the session's.
     expect(made.state.frozen[0]!.data).not.toEqual(frozen[0]!.data)
     const y = (await session.runEvalStep(feeds))['y']!.data as Float32Array
     const of = (name: string, i: number): number => (session.parameters.get(name)!.data as Float32Array)[i]!

@@ -1,6 +1,6 @@
-// Generates artifacts of the models that it is sent, and says what came of each: a process of its own, as the runtime's
-// reader of models is native code, which could end it.
-import { generateArtifacts } from '../../dist/artifacts/index.js'
+// Generates artifacts from the models that it receives, and reports the results. It is a process of its own because
+// the runtime's reader of models is native code, which could end it.
+import { generateArtifacts } from '../../dist/artifacts.js'
 
 process.on('message', (/** @type {Uint8Array} */ bytes) => {
   void generate(bytes).then((outcome) =>

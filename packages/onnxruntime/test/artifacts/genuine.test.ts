@@ -1,7 +1,7 @@
 import * as ort from 'onnxruntime-node'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { generateArtifacts, type GenerateOptions } from '../../src/artifacts/index.js'
-import { typeOf } from '../../src/rewrite/valueTypes.js'
+import { generateArtifacts, type GenerateOptions } from '../../src/artifacts.js'
+import { typeOf } from '@induced-metric/onnx/adapter'
 import { TrainingSession } from '../../src/session/trainingSession.js'
 import {
   createNode as node,
@@ -10,15 +10,16 @@ import {
   readModel,
   writeModel,
   type Model,
-} from '../../src/proto/index.js'
-import { gpt, lenet, mlp } from '../../src/models/index.js'
-import { relativeError } from '../run.js'
-import { isInstalled, startGenuine, type Genuine } from '../genuine/runtime.js'
+} from '@induced-metric/onnx/proto'
+import { gpt, lenet, mlp } from '@induced-metric/onnx/models'
+import { relativeError } from '../../../onnx/test/run.js'
+import { isInstalled, startGenuine, type Genuine } from '../../../onnx/test/genuine/runtime.js'
 import { parametersOf } from '../genuine/trainer.js'
-import { drawn, tensor, type Tensor } from './gradients/harness.js'
+import { drawn, tensor, type Tensor } from '../../../onnx/test/gradients/harness.js'
 import { feedsOf, forward } from './training.js'
 
-// What is generated here, in the last release of ONNX Runtime for JavaScript with training: it loads, and trains alike.
+// Artifacts generated here, in the last release of ONNX Runtime for JavaScript with training: it loads them, and
+// trains alike.
 
 const { float } = dataType
 const labelsOf = (dims: readonly number[], classes: number): Tensor =>

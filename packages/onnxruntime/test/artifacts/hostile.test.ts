@@ -1,8 +1,8 @@
 import { create } from '@bufbuild/protobuf'
 import { describe, expect, it } from 'vitest'
-import { addLora, generateArtifacts, mergeLora } from '../../src/artifacts/index.js'
-import { inlineFunctions } from '../../src/rewrite/inline.js'
-import { lowerModel, unsupportedNodes } from '../../src/lowering/index.js'
+import { addLora, generateArtifacts, mergeLora } from '../../src/artifacts.js'
+import { inlineFunctions } from '../../../onnx/src/rewrite/inline.js'
+import { lowerModel, unsupportedNodes } from '@induced-metric/onnx'
 import {
   createModel,
   createNode as node,
@@ -13,8 +13,8 @@ import {
   writeModel,
   type Model,
   type NodeProto,
-} from '../../src/proto/index.js'
-import { drawn } from './gradients/harness.js'
+} from '@induced-metric/onnx/proto'
+import { drawn } from '../../../onnx/test/gradients/harness.js'
 import { forward } from './training.js'
 
 const w = drawn([3, 3], 2)
@@ -22,7 +22,7 @@ const w = drawn([3, 3], 2)
 const small = (nodes: readonly NodeProto[], more: Record<string, typeof w> = {}): Model =>
   forward(nodes, { x: ['batch', 3] }, { w, ...more }, { y: ['batch', 3] })
 
-/** What every object has, though nobody gave it. */
+/** Properties that every object inherits. */
 const inherited = ['constructor', 'toString', 'valueOf', 'hasOwnProperty', '__proto__', 'name', 'length']
 
 describe.each(inherited)('a name such as %j', (name) => {
@@ -159,7 +159,7 @@ describe('model-local functions', () => {
     await expect(generateArtifacts(model, { loss: 'mse' })).rejects.toThrow(
       /ERR_NOT_SUPPORTED.*(nodes once|deep)/,
     )
-    // Seconds, where it took 22 and more.
+    // Seconds. Without the limit it took 22 and more.
     expect(performance.now() - start).toBeLessThan(5000)
   })
 
@@ -190,7 +190,7 @@ describe('model-local functions', () => {
     await expect(generateArtifacts(model, { loss: 'mse' })).rejects.toThrow(
       /ERR_OPTION.*two of its functions are called "F0"/,
     )
-    // An overload is another function.
+    // An overload is a function of its own.
     model.functions[1]!.overload = 'second'
     model.functions[0]!.node = [node('test:F0', ['a'], ['b'])]
     model.functions[0]!.node[0]!.overload = 'second'

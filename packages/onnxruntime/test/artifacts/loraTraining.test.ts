@@ -3,10 +3,10 @@ import * as ort from 'onnxruntime-node'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { feedsOf } from '../../bench/torch/curve.mjs'
 import { problems } from '../../bench/torch/problems.mjs'
-import { addLora, generateArtifacts, mergeLora, type TrainingArtifacts } from '../../src/artifacts/index.js'
+import { addLora, generateArtifacts, mergeLora, type TrainingArtifacts } from '../../src/artifacts.js'
 import { TrainingSession } from '../../src/index.js'
-import { createTensor, readModel, readTensor, writeModel, type Model } from '../../src/proto/index.js'
-import { relativeError } from '../run.js'
+import { createTensor, readModel, readTensor, writeModel, type Model } from '@induced-metric/onnx/proto'
+import { relativeError } from '../../../onnx/test/run.js'
 
 // Adapters on the attention of a GPT of 0.8 million parameters.
 const { model: forward, batch } = problems.gpt

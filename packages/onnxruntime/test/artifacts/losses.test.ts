@@ -6,7 +6,7 @@ import {
   l1Loss,
   mseLoss,
   type Loss,
-} from '../../src/artifacts/index.js'
+} from '../../src/artifacts.js'
 import {
   createNode as node,
   createValue as value,
@@ -14,9 +14,9 @@ import {
   readModel,
   realTensor,
   writeModel,
-} from '../../src/proto/index.js'
-import { model } from '../builder.js'
-import { drawn, tensor, type Tensor } from './gradients/harness.js'
+} from '@induced-metric/onnx/proto'
+import { model } from '../../../onnx/test/builder.js'
+import { drawn, tensor, type Tensor } from '../../../onnx/test/gradients/harness.js'
 import { checkTraining, forward } from './training.js'
 
 const [batch, inputs, outputs] = [5, 3, 4]
@@ -33,7 +33,7 @@ const labels = [3, 0, 2, 2, 1]
 const target = drawn([batch, outputs], 4)
 const probabilities = drawn([batch, outputs], 5, { low: 0, high: 1 })
 
-/** The scores that the model gives. */
+/** The scores that the model computes. */
 function scoresOf(): number[][] {
   const [w, b] = [drawn([inputs, outputs], 1).data, drawn([outputs], 2).data]
   return Array.from({ length: batch }, (_, row) =>

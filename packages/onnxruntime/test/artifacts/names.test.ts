@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url'
 import * as ort from 'onnxruntime-node'
 import { describe, expect, it } from 'vitest'
 import { TrainingSession } from '../../src/session/trainingSession.js'
-import { generateArtifacts, mseLoss, type GenerateOptions } from '../../src/artifacts/index.js'
+import { generateArtifacts, mseLoss, type GenerateOptions } from '../../src/artifacts.js'
 import {
   createNode as node,
   createValue,
@@ -10,18 +10,19 @@ import {
   int64Tensor,
   readModel,
   type Model,
-} from '../../src/proto/index.js'
-import { model, numbers } from '../builder.js'
-import { isInstalled, startGenuine } from '../genuine/runtime.js'
-import { drawn, type Tensor } from './gradients/harness.js'
+} from '@induced-metric/onnx/proto'
+import { model, numbers } from '../../../onnx/test/builder.js'
+import { isInstalled, startGenuine } from '../../../onnx/test/genuine/runtime.js'
+import { drawn, type Tensor } from '../../../onnx/test/gradients/harness.js'
 import { checkTraining, forward } from './training.js'
 
-// Training adds values to a model, some of which the genuine runtime knows by their names. A model may have such names.
+// Training adds values to a model, and the genuine runtime knows some of them by their names. A model may have such
+// names already.
 
 const x = drawn([5, 4], 1)
 const target = drawn([5, 4], 2)
 
-/** y = tanh(x·w)·v, its values called what is wanted. */
+/** y = tanh(x·w)·v, with given names for its values. */
 function called(names: Partial<Record<'x' | 'w' | 'v' | 'm' | 't' | 'y', string>>): Model {
   const name = { x: 'x', w: 'w', v: 'v', m: 'm', t: 't', y: 'y', ...names }
   return forward(
@@ -36,7 +37,7 @@ function called(names: Partial<Record<'x' | 'w' | 'v' | 'm' | 't' | 'y', string>
   )
 }
 
-/** Trains, and checks the gradients against finite differences; the loss is that of the model with plain names. */
+/** Trains, and checks the gradients against finite differences. The loss is that of the model with plain names. */
 async function check(
   names: Parameters<typeof called>[0],
   options: GenerateOptions = {},
@@ -70,7 +71,7 @@ describe('artifacts load and train where', () => {
     const { state, summary, trainModel } = await generateArtifacts(path, { loss: 'mse' })
     expect(state.trainable.map(({ name }) => name)).toEqual(['w', 'w_grad'])
     expect(summary.inputs).toEqual(['x float32 [N, 4]', 'target float32 [N, 4]'])
-    // The genuine runtime goes by these names.
+    // The genuine runtime depends on these names.
     expect(readModel(trainModel).graph.input.map(({ name }) => name)).toEqual([
       'x',
       'target',

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { adam, inducedMetric } from '@induced-metric/core'
 import * as ort from 'onnxruntime-node'
 import { describe, expect, it } from 'vitest'
-import { generateArtifacts, type GenerateOptions } from '../../src/artifacts/index.js'
+import { generateArtifacts, type GenerateOptions } from '../../src/artifacts.js'
 import {
   createNode as node,
   createTensor,
@@ -10,9 +10,9 @@ import {
   dataType,
   type Model,
   type NodeProto,
-} from '../../src/proto/index.js'
+} from '@induced-metric/onnx/proto'
 import { TrainingSession } from '../../src/session/trainingSession.js'
-import { drawn, tensor, type Tensor } from './gradients/harness.js'
+import { drawn, tensor, type Tensor } from '../../../onnx/test/gradients/harness.js'
 import { checkTraining, feedsOf, forward, scalar } from './training.js'
 
 const fixture = (name: string): Uint8Array =>
@@ -213,7 +213,7 @@ describe('outputs that are constants', () => {
       if (made === 'Identity') model.graph.node.push(node('Identity', ['k'], ['c']))
       model.graph.output.unshift(createValue('c', dataType.double, [2, 2]))
       expect(await trainedOf(model), made).toEqual(['w'])
-      // What goes through a node may be a parameter.
+      // A value that goes through a node may be a parameter.
       if (made === 'Identity') continue
       for (const option of ['outputNames', 'additionalOutputs']) {
         await expect(generateArtifacts(model, { loss: 'mse', [option]: ['c'] }), made).rejects.toThrow(

@@ -19,9 +19,9 @@ import {
   type NodeProto,
   type SparseTensorProto,
   type TensorProto,
-} from '../../src/proto/index.js'
+} from '@induced-metric/onnx/proto'
 
-/** Says that the values of a tensor lie in a file. */
+/** Declares that the values of a tensor are in a file. */
 export function placeOutside(
   tensor: TensorProto,
   location: string,
@@ -38,7 +38,7 @@ export function placeOutside(
 
 const { double } = dataType
 
-/** The numbers that a model adds to its input, wherever it has them. */
+/** The numbers that a model adds to its input, wherever it stores them. */
 export const addend = Float64Array.of(0.5, 0, -2)
 
 const dense = (): TensorProto => createTensor('c', [3], double, addend)
@@ -77,7 +77,7 @@ const graph = (
     output: [value(from, double, [3])],
   })
 
-/** y = (x + c)·w, with nodes that make of x what the product takes, and whatever else a place needs. */
+/** y = (x + c)·w, with nodes that compute the product's operand from x, and anything else that a place needs. */
 function modelOf({ nodes, initializer = [], sparse: some = [] }: Parts): Model {
   const made = createModel({
     nodes: [...nodes, node('MatMul', ['sum', 'w'], ['y'])],
@@ -95,7 +95,7 @@ function modelOf({ nodes, initializer = [], sparse: some = [] }: Parts): Model {
 
 const sum = (): NodeProto => node('Add', ['x', 'c'], ['sum'])
 
-/** The graph that a branch, or a branch within it, is. */
+/** The graph of a branch, or of a branch within it. */
 function choice(parts: Parts, depth = 1): NodeProto {
   const inner: Parts = depth > 1 ? { nodes: [choice(parts, depth - 1)] } : parts
   const none = createTensor('', [3], double, new Float64Array(3))
@@ -141,10 +141,10 @@ const reference = (): NodeProto => {
   return made
 }
 
-/** A tensor handed to a place: the one whose values may lie elsewhere. */
+/** Transforms a tensor for a place: its values may be moved elsewhere. */
 type Put = (tensor: TensorProto) => TensorProto
 
-/** Every kind of place that a tensor of a model can stand at; what is put there is `put` of what belongs there. */
+/** Every kind of place for a tensor in a model. `put` transforms the tensor that goes there. */
 export const places: Readonly<Record<string, (put: Put) => Model>> = {
   'an initializer': (put) => modelOf({ nodes: [sum()], initializer: [put(dense())] }),
   'the values of a sparse initializer': (put) =>

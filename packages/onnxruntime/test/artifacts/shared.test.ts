@@ -3,16 +3,16 @@ import { join } from 'node:path'
 import { create } from '@bufbuild/protobuf'
 import * as ort from 'onnxruntime-node'
 import { describe, expect, it } from 'vitest'
-import { crossEntropyLoss, generateArtifacts, mseLoss, type LossBuilder } from '../../src/artifacts/index.js'
-import { readCheckpointFile } from '../../src/checkpoint/index.js'
+import { crossEntropyLoss, generateArtifacts, mseLoss, type LossBuilder } from '../../src/artifacts.js'
+import { type NamedTensor, readCheckpointFile } from '@induced-metric/onnx'
 import { TrainingSession } from '../../src/index.js'
-import { createTensor, readModel, ValueInfoProtoSchema, type Model } from '../../src/proto/index.js'
-import type { NamedTensor } from '../../src/checkpoint/state.js'
-import { relativeError } from '../run.js'
-import { oracleInput, sharedFolder, simplenetParameters } from '../sharedFolder.js'
+import { createTensor, readModel, ValueInfoProtoSchema, type Model } from '@induced-metric/onnx/proto'
+import { relativeError } from '../../../onnx/test/run.js'
+import { oracleInput, sharedFolder, simplenetParameters } from '../../../onnx/test/sharedFolder.js'
 
-// Forward models made of the eval models of other projects' artifacts, which are no part of this repository: artifacts
-// generated of them here, against what the genuine runtime computed on those that Python generated.
+// Forward models made of the eval models of other projects' artifacts, which are not part of this repository.
+// Artifacts are generated from them here and compared with the genuine runtime's results on those that Python
+// generated.
 
 interface Sample {
   readonly norm: number

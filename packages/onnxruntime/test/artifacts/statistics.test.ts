@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url'
 import { adam, inducedMetric } from '@induced-metric/core'
 import * as ort from 'onnxruntime-node'
 import { describe, expect, it } from 'vitest'
-import { generateArtifacts, type GenerateOptions } from '../../src/artifacts/index.js'
+import { generateArtifacts, type GenerateOptions } from '../../src/artifacts.js'
 import { TrainingSession } from '../../src/session/trainingSession.js'
 import {
   createNode as node,
@@ -12,12 +12,12 @@ import {
   type Model,
   type NodeProto,
   writeModel,
-} from '../../src/proto/index.js'
-import { relativeError, runModel } from '../run.js'
-import { drawn, tensor, type Tensor } from './gradients/harness.js'
+} from '@induced-metric/onnx/proto'
+import { relativeError, runModel } from '../../../onnx/test/run.js'
+import { drawn, tensor, type Tensor } from '../../../onnx/test/gradients/harness.js'
 import { feedsOf, forward, startTraining } from './training.js'
 
-// Running statistics that are one with other values, as exporters write those of networks that have not been trained.
+// Running statistics that share a constant with other values, as in exports of untrained networks.
 
 const pathOf = (name: string): string =>
   fileURLToPath(new URL(`../fixtures/forward/${name}.onnx`, import.meta.url))
@@ -29,7 +29,7 @@ const attributes = { momentum: { float: 0.75 }, epsilon: { float: 1e-3 } }
 const normalize = (input: string, output: string, values: readonly string[]): NodeProto =>
   node('BatchNormalization', [input, ...values], [output], attributes)
 
-/** Two convolutions with batch normalisation; `statistics` says what those are, by layer. */
+/** Two convolutions with batch normalisation; `statistics` gives the statistics, by layer. */
 function network(
   statistics: readonly [readonly string[], readonly string[]],
   nodes: readonly NodeProto[] = [],
@@ -61,7 +61,7 @@ function network(
   )
 }
 
-/** The network with every value by itself: what all the others must do, too. */
+/** The network without shared values, which all others must match. */
 const separate = network(
   [
     ['one1', 'zero1', 'mean1', 'var1'],
@@ -167,7 +167,9 @@ const feeds = feedsOf({ x: real([4, 2, 5, 5], 7), target: real([4, 3], 8) })
 const options: GenerateOptions = { loss: 'mse' }
 const optimizer = inducedMetric(adam(), { learningRate: 0.05 })
 
-/** Losses of train steps, and what eval and an exported model then say; the same after going on from a checkpoint. */
+/**
+ * Losses of train steps, and the results of eval and of an exported model; the same after resuming from a checkpoint.
+ */
 async function course(model: Model | string): Promise<number[]> {
   const { trainModel, evalModel, checkpointState } = await generateArtifacts(model, options)
   let session = await TrainingSession.create({ trainModel, evalModel, checkpointState, optimizer, ort })
@@ -223,7 +225,7 @@ describe('running statistics of its own has a batch normalisation whose statisti
       trained = Number(((await session.runTrainStep(given))['loss']!.data as Float32Array)[0])
     }
     const evaluated = Number(((await session.runEvalStep(given))['loss']!.data as Float32Array)[0])
-    // The running variance is that of a population, the batch's is not.
+    // The running variance is that of a population; the batch's is not.
     expect(Math.abs(evaluated - trained) / trained).toBeLessThan(0.02)
     await session.release()
   })

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { generateArtifacts } from '../../src/artifacts/index.js'
+import { generateArtifacts } from '../../src/artifacts.js'
 import {
   createModelBuilder,
   createValue,
@@ -8,24 +8,24 @@ import {
   readModel,
   type Model,
   type ModelBuilder,
-} from '../../src/proto/index.js'
-import { drawn, tensor } from './gradients/harness.js'
+} from '@induced-metric/onnx/proto'
+import { drawn, tensor } from '../../../onnx/test/gradients/harness.js'
 import { checkSession, startTraining } from './training.js'
 
-// Models whose targets of Reshape are computed from the shapes of other values, as exporters write view(x.size(0), -1):
-// artifacts are generated once and train with inputs of one size and then of another.
+// Models whose Reshape targets are computed from the shapes of other values, as exporters write view(x.size(0), -1).
+// Artifacts are generated once and train with inputs of one size and then of another.
 
 const { double, float, int32, int64 } = dataType
 
-/** A model under construction, and what exporters put into it. */
+/** A model under construction, with the constructs that exporters write. */
 interface Writer extends ModelBuilder {
   readonly parameter: (...dims: number[]) => string
-  /** x·w, w drawn. */
+  /** x·w, with random w. */
   readonly product: (x: string, inputs: number, outputs: number) => string
   readonly unsqueeze: (x: string) => string
   /** A scalar: one extent of a value. */
   readonly size: (x: string, axis: number) => string
-  /** Reshape to numbers, and to computed ones: vectors, or those of scalars. */
+  /** Reshapes to numbers, and to computed ones: vectors, or lists of scalars. */
   readonly view: (x: string, ...target: (number | string)[]) => string
 }
 
@@ -52,11 +52,11 @@ function writer(opset: number): Writer {
 
 interface Case {
   readonly dims: readonly (number | string)[]
-  /** What the symbols stand for, one time and another. */
+  /** The values of the symbols, the first and the second time. */
   readonly sizes: Readonly<Record<string, readonly [number, number]>>
-  /** Builds the model from its input; what it returns is the output. */
+  /** Builds the model from its input and returns the output. */
   readonly build: (writer: Writer, x: string) => string
-  /** The axes of the output, and the extents it has then. */
+  /** The declared axes of the output. */
   readonly output: readonly (number | string)[]
   readonly since?: number
 }

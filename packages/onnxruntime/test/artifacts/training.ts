@@ -1,11 +1,19 @@
 import * as ort from 'onnxruntime-node'
 import { expect } from 'vitest'
-import { generateArtifacts, type GenerateOptions } from '../../src/artifacts/index.js'
+import { generateArtifacts, type GenerateOptions } from '../../src/artifacts.js'
 import { TrainingSession } from '../../src/session/trainingSession.js'
-import { createModel, dataType, elementTypeOf, type Model, type NodeProto } from '../../src/proto/index.js'
-import { createTensor, createValue, realTensor } from '../../src/proto/index.js'
-import { relativeError } from '../run.js'
-import type { Tensor } from './gradients/harness.js'
+import {
+  createModel,
+  createTensor,
+  createValue,
+  dataType,
+  elementTypeOf,
+  type Model,
+  type NodeProto,
+  realTensor,
+} from '@induced-metric/onnx/proto'
+import { relativeError } from '../../../onnx/test/run.js'
+import type { Tensor } from '../../../onnx/test/gradients/harness.js'
 
 /** The runtime's tensors of plain ones. */
 export function feedsOf(inputs: Readonly<Record<string, Tensor>>): Record<string, ort.Tensor> {
@@ -17,7 +25,7 @@ export function feedsOf(inputs: Readonly<Record<string, Tensor>>): Record<string
   )
 }
 
-/** A forward model: its parameters by name, drawn. */
+/** A forward model, with random parameters by name. */
 export function forward(
   nodes: readonly NodeProto[],
   inputs: Readonly<Record<string, readonly (number | string)[]>>,
@@ -38,8 +46,8 @@ export function forward(
 }
 
 /**
- * Generates artifacts and checks the gradients that a session computes from them against finite differences of the loss
- * that it evaluates: relative L2 error below 1e-6 in double.
+ * Generates artifacts and compares the gradients that a session computes from them with finite differences of the
+ * loss that it evaluates: relative L2 error below 1e-6 in double.
  */
 export async function checkTraining(
   model: Model,
@@ -64,7 +72,7 @@ export async function startTraining(
   return TrainingSession.create({ trainModel, evalModel, checkpointState, ort })
 }
 
-/** As {@link checkTraining}, of a session without gradients yet. */
+/** Like {@link checkTraining}, for a session without gradients yet. */
 export async function checkSession(
   session: TrainingSession,
   inputs: Readonly<Record<string, Tensor>>,

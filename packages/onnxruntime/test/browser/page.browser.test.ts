@@ -2,9 +2,9 @@ import { chromium, type Browser, type Page } from 'playwright-core'
 import { adam, identity, inducedMetric } from '@induced-metric/core'
 import * as ort from 'onnxruntime-node'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { generateArtifacts } from '../../src/artifacts/index.js'
-import { mlp } from '../../src/models/index.js'
-import { writeModel } from '../../src/proto/index.js'
+import { generateArtifacts } from '../../src/artifacts.js'
+import { mlp } from '@induced-metric/onnx/models'
+import { writeModel } from '@induced-metric/onnx/proto'
 import { TrainingSession } from '../../src/session/trainingSession.js'
 import { build } from '../build.js'
 import { batchOf, batchSize, layers, smallArtifacts } from '../genuine/problem.js'
@@ -18,7 +18,7 @@ const page = `<!doctype html>
 <script type="module">
 import * as core from '/packages/core/dist/index.js'
 import { createWorkerSession, TrainingSession } from '/packages/onnxruntime/dist/index.js'
-import { generateArtifacts } from '/packages/onnxruntime/dist/artifacts/index.js'
+import { generateArtifacts } from '/packages/onnxruntime/dist/artifacts.js'
 const runtime = new URL('/node_modules/onnxruntime-web/dist/ort.wasm.min.mjs', location).href
 const ort = await import(runtime)
 ort.env.wasm.numThreads = 1

@@ -6,12 +6,16 @@ import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('../../../..', import.meta.url))
 
-/** Where pages find the packages. Import maps would do for them, but not for their workers. */
+/** The paths of packages for pages. Import maps would do for pages, but not for their workers. */
 const packages: Readonly<Record<string, string>> = {
   '@bufbuild/protobuf': '/node_modules/@bufbuild/protobuf/dist/esm/index.js',
   '@bufbuild/protobuf/codegenv2': '/node_modules/@bufbuild/protobuf/dist/esm/codegenv2/index.js',
   '@induced-metric/core': '/packages/core/dist/index.js',
   '@induced-metric/core/adapter': '/packages/core/dist/adapter.js',
+  '@induced-metric/onnx': '/packages/onnx/dist/index.js',
+  '@induced-metric/onnx/adapter': '/packages/onnx/dist/adapter.js',
+  '@induced-metric/onnx/artifacts': '/packages/onnx/dist/artifacts/index.js',
+  '@induced-metric/onnx/proto': '/packages/onnx/dist/proto/index.js',
   flatbuffers: '/node_modules/flatbuffers/mjs/flatbuffers.js',
 }
 
@@ -22,7 +26,7 @@ const types: Readonly<Record<string, string>> = {
   '.wasm': 'application/wasm',
 }
 
-/** Serves this repository, its modules with paths in the place of packages' names, and a page at the root. */
+/** Serves this repository with package names in modules replaced by paths, and a page at the root. */
 export async function serve(page: string): Promise<{ url: string; close: () => void }> {
   const server = createServer((request, response) => {
     const path = normalize(new URL(request.url ?? '/', 'http://localhost').pathname)

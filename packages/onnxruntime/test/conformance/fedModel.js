@@ -13,8 +13,8 @@ export const feedName = (parameter) => `${parameter}: gradient`
 export const lossName = 'loss: fed'
 
 /**
- * A training model whose loss and gradients are what it is fed. They take the way that all gradients take: out of the
- * graph into their accumulation buffers.
+ * A training model whose loss and gradients are its inputs. They pass through the graph into their accumulation
+ * buffers, as all gradients do.
  *
  * @param {readonly NamedTensor[]} parameters
  */

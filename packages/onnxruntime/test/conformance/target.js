@@ -18,7 +18,7 @@ import { fedModel, feedName, lossName } from './fedModel.js'
 
 /**
  * @param {Runtime} ort
- * @param {{ name: string, version: string, backend: string }} runtime the package, and where it computes
+ * @param {{ name: string, version: string, backend: string }} runtime the package, and its backend
  * @returns {ConformanceTarget}
  */
 export function onnxruntimeTarget(ort, { name, version, backend }) {
@@ -37,7 +37,7 @@ export function onnxruntimeTarget(ort, { name, version, backend }) {
     },
     core,
     async create(transformation, parameters) {
-      // A model cannot say what is wrong with these; the core can.
+      // The model cannot detect mistakes in these; the core can.
       planStep(transformation, parameters)
       const trainable = parameters.map(({ name, shape, data }) => ({
         name,
@@ -54,7 +54,7 @@ export function onnxruntimeTarget(ort, { name, version, backend }) {
           optimizer: transformation,
           groupOf: ({ name }) => groups.get(name),
         },
-        // The models hold nothing to optimise, and there are a thousand of them.
+        // The models contain nothing to optimise, and there are a thousand of them.
         { intraOpNumThreads: 1, graphOptimizationLevel: 'disabled' },
       )
       return session(ort, training, parameters)
@@ -72,7 +72,7 @@ function session(ort, training, parameters) {
   return {
     async step(gradients, { loss } = {}) {
       if (gradients.length !== parameters.length) {
-        // A session's gradients come out of its model: only the suite counts them.
+        // A session's gradients come out of its model, so only the suite counts them.
         throw new core.InducedMetricError(
           'ERR_SHAPE',
           `${parameters.length} parameters need as many gradients, given ${gradients.length}`,

@@ -9,10 +9,11 @@ import {
   type Model,
   type NodeProto,
   type TensorProto,
-} from '../../src/proto/index.js'
-import { drawn, tensor, type Tensor } from '../artifacts/gradients/harness.js'
+} from '@induced-metric/onnx/proto'
+import { drawn, tensor, type Tensor } from '../../../onnx/test/gradients/harness.js'
 
-// Small models whose formulas are written out, as exporters write them: what the runtime's graph optimiser looks for.
+// Small models whose formulas are written out, as exporters write them: the patterns that the runtime's graph
+// optimiser fuses.
 
 /** A part of a network: from `h` to `b`. */
 export interface Block {
@@ -23,11 +24,11 @@ export interface Block {
   readonly ints?: Readonly<Record<string, readonly number[]>>
 }
 
-/** How a network goes around a block. */
+/** The network around a block. */
 export interface Surroundings {
   /** The extents of x. Default [5, 4]; the first is a symbol. */
   readonly input?: readonly number[]
-  /** The layer before the block: `dense` (default) takes the last axis to 8, `none` hands x on. */
+  /** The layer before the block: `dense` (default) maps the last axis to 8, `none` passes x on. */
   readonly before?: 'dense' | 'none'
   /** The extents of the block's output beyond the first. Default [8]. */
   readonly output?: readonly number[]
@@ -48,7 +49,7 @@ const number = (given: number, dims: readonly number[] = [], type: number = data
 const vector = (seed: number, low = 0.5, high = 2, size = 8, type: number = dataType.float): Tensor =>
   drawn([size], seed, { low, high, type })
 
-/** x → dense → block → head → y, the block's values small, so that an epsilon matters. */
+/** x → dense → block → head → y. The block's values are small, so that an epsilon matters. */
 export function networkOf(block: Block, surroundings: Surroundings = {}): Model {
   const { input = [5, 4], before = 'dense', output = [8], type = dataType.float, opset = 17 } = surroundings
   const features = output.reduce((a, b) => a * b, 1)
@@ -79,18 +80,18 @@ export function networkOf(block: Block, surroundings: Surroundings = {}): Model 
   })
 }
 
-/** What a written-out normalisation is made of. */
+/** Options of a written-out normalisation. */
 export interface NormalizationOptions {
   readonly epsilon?: Tensor
-  /** Where epsilon comes from: an initializer (default), a node, or one by way of another node. */
+  /** The source of epsilon: an initializer (default), a node, or one through another node. */
   readonly from?: 'initializer' | 'Constant' | 'Cast' | 'Identity'
-  /** Whether it is the first of the two that are added. */
+  /** Whether it is the first of the two addends. */
   readonly first?: boolean
   readonly exponent?: number
-  /** What the squares are made with. */
+  /** The operator that squares. */
   readonly square?: 'Pow' | 'Mul'
   readonly type?: number
-  /** What the names start with. */
+  /** The prefix of the names. */
   readonly prefix?: string
   readonly from0?: string
   readonly to?: string

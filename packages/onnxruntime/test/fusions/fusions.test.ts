@@ -3,18 +3,18 @@ import { fileURLToPath } from 'node:url'
 import * as ort from 'onnxruntime-node'
 import * as web from 'onnxruntime-web/wasm'
 import { describe, expect, it } from 'vitest'
-import { allNodes } from '../../src/proto/graph.js'
-import { addLora, generateArtifacts, type GenerateOptions } from '../../src/artifacts/index.js'
-import { gpt, lenet, mlp, resnet18 } from '../../src/models/index.js'
+import { allNodes } from '@induced-metric/onnx/adapter'
+import { addLora, generateArtifacts, type GenerateOptions } from '../../src/artifacts.js'
+import { gpt, lenet, mlp, resnet18 } from '@induced-metric/onnx/models'
 import { TrainingSession } from '../../src/session/trainingSession.js'
-import { dataType, readModel, writeModel, type Model } from '../../src/proto/index.js'
-import { relativeError } from '../run.js'
-import { drawn, tensor, type Tensor } from '../artifacts/gradients/harness.js'
+import { dataType, readModel, writeModel, type Model } from '@induced-metric/onnx/proto'
+import { relativeError } from '../../../onnx/test/run.js'
+import { drawn, tensor, type Tensor } from '../../../onnx/test/gradients/harness.js'
 import { feedsOf } from '../artifacts/training.js'
 import { blocks, networkOf, normalization } from './blocks.js'
 
-// The runtime's graph optimiser fuses what it knows, and takes constants for given that in a training or an eval model are
-// inputs. Whatever it makes of a model must compute what the model says: what the runtime computes with no optimisation.
+// The runtime's graph optimiser fuses known patterns, and assumes constants that in a training or an eval model are
+// inputs. Its result must compute the same as the runtime does without optimisations.
 
 const off = { graphOptimizationLevel: 'disabled', logSeverityLevel: 3 }
 
@@ -25,7 +25,7 @@ const arraysOf = (outputs: Readonly<Record<string, { readonly data: unknown }>>)
     Object.entries(outputs).map(([name, { data }]) => [name, (data as Float32Array).slice()]),
   )
 
-/** All that a session computes: the training outputs, the gradients, the running statistics, the eval outputs. */
+/** All results of a session: the training outputs, the gradients, the running statistics, the eval outputs. */
 async function compute(
   artifacts: Awaited<ReturnType<typeof generateArtifacts>>,
   feeds: ReturnType<typeof feedsOf>,
@@ -81,7 +81,7 @@ function compare(found: Values, expected: Values, tolerance: number): void {
   }
 }
 
-/** Checks that a session on a model computes what the runtime computes where it optimises nothing. */
+/** Checks that a session on a model computes the same as the runtime does without optimisations. */
 async function check(
   model: Model,
   inputs: Readonly<Record<string, Tensor>>,
@@ -96,7 +96,7 @@ async function check(
   compare(own.values, plain.values, tolerance)
   const evaluated = Object.fromEntries(outputs.map((name) => [name, own.values[`evaluated ${name}`]!]))
   compare(await infer(own.exported, feeds), evaluated, tolerance)
-  // A model that was exported for training drops and takes the statistics of the batch by itself.
+  // A model exported for training drops elements and uses the statistics of the batch by itself.
   const trains = allNodes(model.graph).some(({ opType, output }) => opType === 'Dropout' || output.length > 2)
   if (!trains) compare(await infer(writeModel(model), feeds), evaluated, tolerance)
 }
@@ -125,14 +125,14 @@ const whole = (dims: readonly number[], below: number): Tensor =>
   )
 const real = (dims: readonly number[]): Tensor => drawn(dims, 7, { low: -1, high: 1, type: float })
 
-/** The versions in which networks of PyTorch are taken: a session of the encoder takes long to make. */
+/** The tested versions of PyTorch's networks: a session of the encoder takes long to create. */
 const opsets: Readonly<Record<string, readonly number[]>> = {
   convolutions: [11, 16],
   attention: [11],
   encoder: [16],
 }
 
-/** Models of the package, and as PyTorch exports them: their inputs, and how their head is called. */
+/** Models of the package, and models as PyTorch exports them: their inputs, and the name of their head. */
 const models: readonly (readonly [string, () => Model, Record<string, Tensor>, string])[] = [
   ...(['relu', 'tanh', 'sigmoid', 'gelu'] as const).map(
     (activation) =>
@@ -213,7 +213,7 @@ describe('a session computes what its model says, all of it trained, its head, o
     const base: GenerateOptions = { loss: 'cross-entropy' }
     await check(build(), inputs, base, 1e-4)
     await check(build(), inputs, { ...base, requiresGrad: head }, 1e-4)
-    // The encoder's sessions take long to make, and its adapters lie where those of the attention do.
+    // The encoder's sessions take long to create, and its adapters are at the same places as those of the attention.
     if (name.startsWith('encoder')) return
     const { model, trainable } = addLora(build(), { rank: 2, targets: '*' })
     await check(model, inputs, { ...base, requiresGrad: trainable }, 1e-4)

@@ -2,15 +2,20 @@ import { mkdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import * as ort from 'onnxruntime-node'
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { readCheckpoint } from '../../src/checkpoint/index.js'
+import { readCheckpoint } from '@induced-metric/onnx'
 import { TrainingSession } from '../../src/session/trainingSession.js'
 import { smallArtifacts } from './problem.js'
 import { readRecording, writeRecording, type Recording } from './recording.js'
-import { isInstalled, startGenuine, type Genuine, type GenuineSession } from './runtime.js'
+import {
+  isInstalled,
+  startGenuine,
+  type Genuine,
+  type GenuineSession,
+} from '../../../onnx/test/genuine/runtime.js'
 import { distance, parametersOf, take, type MakeTensor } from './trainer.js'
 
-// This package beside the last release of ONNX Runtime for JavaScript that trained: against what was recorded of it, and
-// against itself where it is installed.
+// This package beside the last release of ONNX Runtime for JavaScript that trained: compared with recorded results,
+// and with the release itself if it is installed.
 
 const artifacts = await smallArtifacts()
 const tensor: MakeTensor = (type, data, dims) => new ort.Tensor(type as 'float32', data as Float32Array, dims)
@@ -96,7 +101,7 @@ describe.skipIf(!isInstalled)('beside the genuine runtime', () => {
     )
     expect(distance(await parametersOf(here), await parametersOf(theirs))).toBeLessThan(1e-6)
 
-    // Two runtimes back, and here again: what the one hands on of the other's is not lost.
+    // Through the genuine runtime twice and back here: neither loses what only the other uses.
     const back = readCheckpoint(genuine.saveCheckpoint(there))
     expect([...back.properties].filter(([key]) => !key.startsWith('induced-metric.'))).toEqual([])
     expect([...back.properties.keys()].sort()).toEqual([...readCheckpoint(written).properties.keys()].sort())

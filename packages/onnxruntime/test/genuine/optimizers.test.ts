@@ -3,14 +3,14 @@ import { fileURLToPath } from 'node:url'
 import * as ort from 'onnxruntime-node'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { readCheckpoint, TrainingSession } from '../../src/index.js'
-import { createAttribute, readModel, writeModel, type AttributeValue } from '../../src/proto/index.js'
-import { relativeError } from '../run.js'
+import { createAttribute, readModel, writeModel, type AttributeValue } from '@induced-metric/onnx/proto'
+import { relativeError } from '../../../onnx/test/run.js'
 import { smallArtifacts } from './problem.js'
-import { isInstalled, startGenuine, type Genuine } from './runtime.js'
+import { isInstalled, startGenuine, type Genuine } from '../../../onnx/test/genuine/runtime.js'
 import { parametersOf, take, type MakeTensor } from './trainer.js'
 
-// Every form of the genuine optimisers, with numbers that tell one from another: an ε as large as the root it is added to,
-// and decay as large as the step. That build refuses mode 0 without the correction of its bias.
+// Every form of the genuine optimisers, with numbers that tell them apart: an ε as large as the root it is added to,
+// and decay as large as the step. That build refuses mode 0 without bias correction.
 
 type Form = readonly [name: string, attributes: Readonly<Record<string, AttributeValue>>]
 
@@ -30,10 +30,10 @@ const start = readCheckpoint(artifacts.checkpointState).trainable.flatMap(({ dat
   Array.from(data as Float32Array),
 )
 
-/** How far parameters have moved: that, and not where they are, is what an optimiser does. */
+/** The distances that parameters have moved. An optimiser determines those, not the positions. */
 const moved = (parameters: readonly number[]) => parameters.map((x, i) => x - start[i]!)
 
-/** The optimizer model of the artifacts, of another form. */
+/** The optimizer model of the artifacts, in another form. */
 function optimizerModel(attributes: Form[1]): Uint8Array {
   const model = readModel(artifacts.optimizerModel)
   model.graph.node[0]!.attribute = Object.entries(attributes).map(([name, value]) =>
@@ -57,7 +57,7 @@ describe('the optimisers of the training build, as recorded of it', () => {
     expect(relativeError(moved(parameters), moved(recorded[name]!))).toBeLessThan(2e-5)
   })
 
-  // That build fails on models with SGDOptimizerV2, so what it would do is said here: θ − lr·g, with its lr of 0.001.
+  // That build fails on models with SGDOptimizerV2, so its result is computed here: θ − lr·g, with its lr of 0.001.
   it('SGD', async () => {
     const given = readModel(optimizerModel({}))
     const [node] = given.graph.node

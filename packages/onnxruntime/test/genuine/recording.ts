@@ -1,7 +1,10 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
-/** What the genuine runtime did with the small network: by what follows, this package is measured without it. */
+/**
+ * Recorded results of the genuine runtime on the small network. This package is compared with them where the runtime
+ * is not installed.
+ */
 export interface Recording {
   /** The release that was recorded. */
   readonly runtime: string
@@ -13,7 +16,7 @@ export interface Recording {
   readonly read: Continuation
 }
 
-/** A checkpoint after five steps, and the losses of the next three and the parameters after them. */
+/** A checkpoint after five steps, the losses of the next three, and the parameters after them. */
 export interface Continuation {
   readonly checkpoint: string
   readonly losses: readonly number[]
@@ -27,7 +30,7 @@ export function readRecording(): Recording {
   return JSON.parse(readFileSync(file, 'utf8')) as Recording
 }
 
-/** Puts a new recording into the fixtures. */
+/** Writes a new recording to the fixtures. */
 export function writeRecording(recording: Recording): void {
   writeFileSync(file, `${JSON.stringify(recording)}\n`)
 }

@@ -2,13 +2,19 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as ort from 'onnxruntime-node'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { readCheckpointFile, writeCheckpoint } from '../../src/checkpoint/index.js'
+import { readCheckpointFile, writeCheckpoint } from '@induced-metric/onnx'
 import { TrainingSession } from '../../src/session/trainingSession.js'
-import { isInstalled, startGenuine, type Genuine, type GenuineTensor } from './runtime.js'
+import {
+  isInstalled,
+  startGenuine,
+  type Genuine,
+  type GenuineTensor,
+} from '../../../onnx/test/genuine/runtime.js'
 import { distance, parametersOf } from './trainer.js'
-import { sharedFolder, simplenetParameters } from '../sharedFolder.js'
+import { sharedFolder, simplenetParameters } from '../../../onnx/test/sharedFolder.js'
 
-// 20 steps of real artifacts of other projects, here and in the genuine runtime. They are not part of this repository.
+// 20 steps on real artifacts of other projects, here and in the genuine runtime. They are not part of this
+// repository.
 
 interface Oracle {
   readonly inputs: Record<
@@ -35,7 +41,7 @@ async function checkpointOf(name: string): Promise<Uint8Array> {
       properties: new Map(),
     })
   }
-  // The old form goes in, the new one out: the genuine runtime takes no other.
+  // The old form goes in and the new one comes out: the genuine runtime accepts no other.
   return writeCheckpoint(
     await readCheckpointFile(
       join(sharedFolder, name, name === 'cnn' ? 'paramtrain_tensors.pbseq' : 'checkpoint'),
@@ -81,7 +87,8 @@ describe.skipIf(!isInstalled || !existsSync(sharedFolder))('20 steps of AdamW on
     }
 
     const mine = await TrainingSession.create({ ...artifacts, ort })
-    // The optimizer model of cnn is by so old a release that the genuine runtime fails on it. Another says the same.
+    // The optimizer model of cnn comes from so old a release that the genuine runtime fails on it. Another one has
+    // the same contents.
     const { optimizerModel } = artifactsOf(name === 'cnn' ? 'simplenet' : name)
     const theirs = await genuine.create({ ...artifacts, optimizerModel })
     sessions.push(mine, theirs)

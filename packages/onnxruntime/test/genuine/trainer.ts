@@ -1,7 +1,7 @@
-import type { GenuineTensor } from './runtime.js'
+import type { GenuineTensor } from '../../../onnx/test/genuine/runtime.js'
 import { batchOf, batchSize, layers } from './problem.js'
 
-/** What this package's sessions and the genuine runtime's have in common. */
+/** The common part of this package's sessions and the genuine runtime's. */
 interface Trainable {
   runTrainStep(feeds: never): Promise<Record<string, { readonly data: unknown }>>
   runOptimizerStep(): Promise<unknown>
@@ -16,7 +16,7 @@ export type MakeTensor = (
   dims: readonly number[],
 ) => unknown
 
-/** Takes steps on the small network, the first of them being step `from`; the loss before each. */
+/** Takes steps on the small network, starting at step `from`, and returns the loss before each. */
 export async function take(
   session: Trainable,
   tensor: MakeTensor,

@@ -16,7 +16,7 @@ import { build, here } from '../build.js'
 import { batchOf, batchSize, layers, smallArtifacts } from '../genuine/problem.js'
 import { parametersOf, take } from '../genuine/trainer.js'
 
-// Threads are Node's own and run what was built, under none of the conditions that tests resolve packages by.
+// Threads are Node's own and run the build, without the conditions by which tests resolve packages.
 vi.mock('node:worker_threads', async (original) => {
   const threads = await original<typeof import('node:worker_threads')>()
   class Worker extends threads.Worker {
@@ -69,7 +69,7 @@ const feedsOf = (step: number) => {
   }
 }
 
-/** The code and message of what a promise fails with. */
+/** The code and message of a rejected promise's error. */
 async function failure(promise: Promise<unknown>): Promise<{ code: unknown; message: string; own: boolean }> {
   try {
     await promise
@@ -245,7 +245,7 @@ describe('errors', () => {
       own: true,
     })
     expect(await failure(session.setLearningRate(-1))).toMatchObject({ code: 'ERR_OPTION', own: true })
-    // And the session is as before.
+    // The session is unchanged.
     expect(await take(session, plain, 1, 1)).toHaveLength(1)
   })
 

@@ -8,9 +8,9 @@ import { tfjsTarget } from '../conformance/target.js'
 import { loadModel, optimizerOf, saveModel, trainBatches } from '../saving.js'
 import { line, memory, network, normal, values } from '../support.js'
 
-// What the browser tests ask of a page; numbers go in and come out.
+// The functions of the page that the browser tests call, with numbers as arguments and results.
 
-/** What was written to the console as a warning since the page began. */
+/** The warnings on the console since the page was loaded. */
 const warnings: string[] = []
 const { warn } = console
 Object.assign(console, {
@@ -20,12 +20,12 @@ Object.assign(console, {
   },
 })
 
-/** Has webgl keep tensors in half precision; to be called first. */
+/** Makes webgl store tensors in half precision; call it first. */
 function halve(): void {
   tf.env().set('WEBGL_FORCE_F16_TEXTURES', true)
 }
 
-/** Trains a line with default hyperparameters: the losses, the report, whether all weights are finite, and warnings. */
+/** Trains a line with default hyperparameters. Returns the losses, the report, whether all weights are finite, and warnings. */
 async function half(
   name: 'adam' | 'rmsprop' | 'adagrad' | 'sgd',
   given: { readonly xi?: number; readonly learningRate: number },
@@ -55,7 +55,7 @@ async function half(
   return { losses, report, finite, warned: [...warnings] }
 }
 
-/** A step beyond the largest number of half precision, 65504: with it skipped, and with an error asked for. */
+/** A step beyond the largest number of half precision, 65504: once skipped, and once with an error. */
 async function overflow(): Promise<{ value: number; skippedSteps: number; code: unknown }> {
   const variable = tf.variable(tf.tensor1d([60_000]))
   const step = (onNonFinite: 'skip' | 'throw') => {
@@ -70,7 +70,7 @@ async function overflow(): Promise<{ value: number; skippedSteps: number; code: 
   return { value: value!, skippedSteps, code }
 }
 
-/** Sets the backend; its name and the shader language's precision. */
+/** Sets the backend. Returns its name and the precision of its shader language. */
 async function start(backend: string): Promise<{ backend: string; epsilon: number }> {
   setWasmPaths('/')
   setThreadsCount(2)
@@ -84,7 +84,7 @@ function conformance(filter?: string): Promise<ConformanceReport> {
   return runConformance(target, { filter: filter === undefined ? undefined : new RegExp(filter) })
 }
 
-/** Trains by `fit` under log; the loss by epoch, the tensors held by batch, and the last report. */
+/** Trains by `fit` under log. Returns the loss by epoch, the number of tensors by batch, and the last report. */
 async function fit(): Promise<{ losses: number[]; held: number[]; report: StepReport; left: number }> {
   const before = tf.memory().numTensors
   const { x, y } = line(64)
@@ -109,7 +109,7 @@ async function fit(): Promise<{ losses: number[]; held: number[]; report: StepRe
   return { losses: history['loss'] as number[], held, report, left: tf.memory().numTensors - before }
 }
 
-/** Calls that wait for the device in steps of an optimiser: ours, or one that looks at the loss. */
+/** Counts the calls that wait for the device in steps of an optimiser: ours, or one that reads the loss. */
 async function reads(kind: 'ours' | 'naive'): Promise<string[]> {
   const found: string[] = []
   const restore: (() => void)[] = []
@@ -117,7 +117,7 @@ async function reads(kind: 'ours' | 'naive'): Promise<string[]> {
     const own = Object.hasOwn(object, name)
     const original = object[name] as (...given: unknown[]) => unknown
     object[name] = function (this: unknown, ...given: unknown[]) {
-      // Kernels may compute small tensors on the host, where those still are.
+      // Kernels may compute small tensors on the host, if they are still there.
       if (!new Error().stack!.includes('kernelFunc')) found.push(name)
       return original.apply(this, given)
     }
@@ -159,7 +159,7 @@ async function addN(count: number): Promise<number> {
   return value!
 }
 
-/** The same as the optimiser's dual norm over so many variables. */
+/** The same sum as the optimiser's dual norm over as many variables. */
 async function dualNorm(count: number): Promise<number> {
   const ones = Array.from({ length: count }, () => tf.ones([1]))
   const variables = ones.map(() => tf.tidy(() => tf.variable(tf.zeros([1]))))
@@ -171,7 +171,7 @@ async function dualNorm(count: number): Promise<number> {
   return report.dualNorm
 }
 
-/** What is lost of a sum of many squares, relative to the sum in double precision. */
+/** The error of a sum of many squares, relative to the sum in double precision. */
 async function longSum(size: number): Promise<number> {
   const gradient = tf.tidy(() => tf.randomUniform([size], 0.5, 1.5, 'float32', 7))
   const exact = (await gradient.data<'float32'>()).reduce((sum, value) => sum + value * value, 0)
@@ -184,7 +184,7 @@ async function longSum(size: number): Promise<number> {
   return dualNorm / exact - 1
 }
 
-/** A first step of Adam on gradients of 1e-5, which is the learning rate but for ε. */
+/** The first step of Adam on gradients of 1e-5, which differs from the learning rate by ε only. */
 async function firstStep(kind: 'ours' | 'theirs'): Promise<number> {
   const variable = tf.tidy(() => tf.variable(tf.zeros([3])))
   const optimizer =
@@ -198,7 +198,7 @@ async function firstStep(kind: 'ours' | 'theirs'): Promise<number> {
   return -value!
 }
 
-/** What is held: before, after each of eight steps (some of them refused), and after everything is disposed of. */
+/** The number of tensors: before, after each of eight steps (some of them refused), and after everything is disposed of. */
 async function held(): Promise<{ before: object; steps: number[]; after: object }> {
   const before = memory()
   const variables = [[3, 2], [2], []].map((shape, i) => tf.tidy(() => tf.variable(normal(shape, i + 1))))
@@ -220,7 +220,7 @@ async function held(): Promise<{ before: object; steps: number[]; after: object 
   return { before, steps, after: memory() }
 }
 
-/** A step that has to be refused: what its report says, and whether any bit has changed. */
+/** A step that must be refused. Returns what its report says, and whether any bit has changed. */
 async function refused(kind: 'NaN' | 'bad loss'): Promise<{ outcome: string; step: number; same: boolean }> {
   const variable = tf.tidy(() => tf.variable(normal([4], 1)))
   const optimizer = inducedOptimizer(tf, inducedMetric(adam(), { learningRate: 0.1, embedding: log() }))
@@ -247,7 +247,7 @@ async function refused(kind: 'NaN' | 'bad loss'): Promise<{ outcome: string; ste
   return { outcome, step: taken, same }
 }
 
-/** The losses of a run, and of the same run saved and loaded half way. */
+/** The losses of a run, and of the same run with saving and loading half way. */
 async function resumed(): Promise<{ whole: number[]; resumed: number[] }> {
   const start = (): tf.Sequential => {
     const model = network([4, 1], { inputs: 3 })
@@ -275,8 +275,8 @@ function threads(): { threads: number; shared: boolean } {
 }
 
 /**
- * What training comes to with an engine: the losses, the variables at the end, and the bytes of the backend's memory
- * before and after it.
+ * Trains with an engine. Returns the losses, the variables at the end, and the size of the backend's memory in bytes before
+ * and after.
  */
 async function trained(
   engine: 'ops' | 'wasm' | 'auto',

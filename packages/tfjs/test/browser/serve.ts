@@ -6,10 +6,10 @@ import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build, type Rolldown } from 'vite'
 
-/** A page that is served. */
+/** A served page. */
 export interface ServedPage {
   readonly url: string
-  /** The same page isolated from others, which gives it memory that threads share. */
+  /** The same page in isolation from others, which allows memory that threads share. */
   readonly isolatedUrl: string
   close(): Promise<void>
 }

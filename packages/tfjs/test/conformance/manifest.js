@@ -1,9 +1,9 @@
 import { allCapabilitiesBut } from '@induced-metric/conformance'
 
 /**
- * What each backend promises. A step's sums accumulate in double precision only on cpu, whose kernels are loops over
- * numbers of JavaScript. Shader languages leave the rounding of their operations to the device, so nothing can be
- * promised there bit for bit.
+ * The guarantees of each backend. A step's sums accumulate in double precision only on cpu, whose kernels are loops over
+ * numbers of JavaScript. Shader languages leave the rounding of their operations to the device, so results there
+ * need not agree bit for bit.
  *
  * @type {Readonly<Record<string, Pick<import('@induced-metric/conformance').Manifest, 'arithmetic' | 'capabilities'>>>}
  */

@@ -30,7 +30,7 @@ export function tfjsTarget(tf, { backend, ...options }) {
         groupOf: ({ name }) => groups.get(name),
         ...options,
       })
-      return session(tf, optimizer, variables, options.verdict === 'device')
+      return session(tf, optimizer, variables, options.stepGuard === 'device')
     },
   }
 }
@@ -47,7 +47,7 @@ function session(tf, optimizer, variables, tensors) {
   return {
     async step(gradients, { loss } = {}) {
       if (gradients.length !== variables.length) {
-        // TensorFlow.js pairs gradients by name, and may be given any number of them: only a session counts them.
+        // TensorFlow.js pairs gradients by name and accepts any number of them: only a session counts them.
         throw new core.InducedMetricError(
           'ERR_SHAPE',
           `${variables.length} variables need as many gradients, given ${gradients.length}`,
@@ -97,7 +97,7 @@ function checkParameter({ name, shape, data }) {
 }
 
 /**
- * A gradient that does not fill the shape goes to the adapter as it is, which has to notice.
+ * A gradient that does not fill the shape is passed on as it is: the adapter must notice.
  *
  * @param {typeof import('@tensorflow/tfjs')} tf
  * @param {ArrayLike<number>} gradient

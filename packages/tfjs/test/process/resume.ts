@@ -6,16 +6,16 @@ import { nodeBackends, useBackend } from '../backends.js'
 import { loadModel, optimizerOf, trainBatches, type SavedModel } from '../saving.js'
 import { values } from '../support.js'
 
-/** What the child tells of one model. */
+/** The child's report on one model. */
 export interface Resumed {
-  /** The error of loading it before the optimiser was registered. */
+  /** The error that loading it throws before the optimiser is registered. */
   readonly unregistered: string
   readonly losses: readonly number[]
   readonly weights: readonly (readonly number[])[]
   readonly step: number
 }
 
-/** Goes on with saved models where the optimiser has never been used; see the test that starts it. */
+/** Resumes saved models in a process that has never used the optimiser; see the test that starts it. */
 export async function main(directory: string, ...names: string[]): Promise<void> {
   const saved = new Map<string, SavedModel>()
   let unregistered = 'it was loaded'

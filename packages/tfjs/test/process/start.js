@@ -1,5 +1,4 @@
-// node start.js module.ts argument …: calls `main` of a module of the tests in a process of its own,
-// straight from the sources.
+// node start.js module.ts argument …: calls `main` of a test module in a process of its own, directly from the sources.
 import { createServer } from 'vite'
 import { fileURLToPath } from 'node:url'
 

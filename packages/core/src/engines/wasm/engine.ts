@@ -194,9 +194,9 @@ function createPasses(state: EngineState): Passes<TypedArray> {
       refresh(state)
       activeParameters = active
       for (const group of state.groupList) group.count = 0
+      tensors.placeGradients(active, gradients)
+      tensors.copyIn(active)
       for (const index of active) {
-        tensors.placeGradient(index, gradients[index]!)
-        tensors.copyIn(index)
         addToRuns(groupOf[index]!, index, bindings[index]!, cohorts[index]!, scalars[index]!)
       }
       for (const { runs, scalars, count } of state.groupList) {
@@ -228,7 +228,7 @@ function createPasses(state: EngineState): Passes<TypedArray> {
         group.kernels.update(group.runs, group.scalars, group.changed)
         group.changes.forEach((at, i) => scatter(group, group.changed[i]!, results[at]!))
       }
-      for (const index of activeParameters) tensors.copyOut(index)
+      tensors.copyOut(activeParameters)
     },
   }
 }

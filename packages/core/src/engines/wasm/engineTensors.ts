@@ -28,8 +28,8 @@ export class EngineTensors {
   readonly #gradientAddresses: number[] = []
   /** The arrays that remain the parameters, where those are outside the memory. */
   readonly #outside: (TypedArray | undefined)[] = []
-  /** The indices of those parameters. */
-  readonly #copied: number[] = []
+  /** Those arrays, and the views that they are copied to. */
+  #copies: { readonly array: TypedArray; readonly view: TypedArray }[] = []
   readonly #blocks: Record<keyof EngineArrays, number[]> = { parameters: [], gradients: [], slots: [] }
   readonly #exposed = new Set<keyof EngineArrays>()
   #views: Views[] = []
@@ -56,6 +56,10 @@ export class EngineTensors {
       gradients: this.#views.map(({ gradient }) => gradient),
       slots: this.#views.map(({ slots }) => slots),
     }
+    this.#copies = this.#views.flatMap(({ parameter }, index) => {
+      const array = outside[index]
+      return array ? [{ array, view: parameter }] : []
+    })
     return true
   }
 
@@ -100,7 +104,6 @@ export class EngineTensors {
       this.#slotNames.push(plan.parameters[first + i]!.graph.slots)
       this.#gradientAddresses.push(binding.inputs[0]!)
       this.#outside.push(this.#adopt || isInMemory[i] ? undefined : array)
-      if (this.#outside[first + i]) this.#copied.push(first + i)
     })
     this.#hasGrown = watchGrowth(engineMemory.memory)
     this.refresh()
@@ -120,17 +123,22 @@ export class EngineTensors {
     this.#engineMemory.expose(this.#blocks[kind])
   }
 
-  /** Sets the address at which a step reads a gradient: in place if it is in the memory, else that of a copy. */
-  placeGradient(index: number, gradient: TypedArray): void {
-    const { inputs } = this.bindings[index]!
-    if (gradient !== this.arrays.gradients[index]) {
-      if (this.#engineMemory.contains(gradient)) {
-        inputs[0] = gradient.byteOffset
-        return
+  /** Sets the addresses at which a step reads gradients: in place if they are in the memory, else those of copies. */
+  placeGradients(active: readonly number[], given: readonly (TypedArray | null)[]): void {
+    const engineMemory = this.#engineMemory
+    const addresses = this.#gradientAddresses
+    const { bindings } = this
+    const { gradients } = this.arrays
+    for (const index of active) {
+      const gradient = given[index]!
+      const { inputs } = bindings[index]!
+      if (gradient === gradients[index]) inputs[0] = addresses[index]!
+      else if (engineMemory.contains(gradient)) inputs[0] = gradient.byteOffset
+      else {
+        gradients[index]!.set(gradient)
+        inputs[0] = addresses[index]!
       }
-      this.arrays.gradients[index]!.set(gradient)
     }
-    inputs[0] = this.#gradientAddresses[index]!
   }
 
   /**
@@ -140,32 +148,41 @@ export class EngineTensors {
    */
   copyGradients(given: readonly (TypedArray | null)[]): boolean {
     const { gradients } = this.arrays
+    const engineMemory = this.#engineMemory
     for (let index = 0; index < given.length; index++) {
       const gradient = given[index]!
       if (gradient === null) return false
       if (gradient === gradients[index]) continue
-      if (this.#engineMemory.contains(gradient)) return false
+      if (engineMemory.contains(gradient)) return false
       gradients[index]!.set(gradient)
     }
     return true
   }
 
-  /** Copies a parameter in, if it is outside the memory. */
-  copyIn(index: number): void {
-    const array = this.#outside[index]
-    if (array) this.#views[index]!.parameter.set(array)
+  /** Copies parameters in whose arrays are outside the memory. */
+  copyIn(indices: readonly number[]): void {
+    if (this.#copies.length === 0) return
+    const [outside, views] = [this.#outside, this.#views]
+    for (const index of indices) {
+      const array = outside[index]
+      if (array) views[index]!.parameter.set(array)
+    }
   }
 
-  /** Copies a parameter out, if it is outside the memory. */
-  copyOut(index: number): void {
-    this.#outside[index]?.set(this.#views[index]!.parameter)
+  /** Copies parameters out whose arrays are outside the memory. */
+  copyOut(indices: readonly number[]): void {
+    if (this.#copies.length === 0) return
+    const [outside, views] = [this.#outside, this.#views]
+    for (const index of indices) outside[index]?.set(views[index]!.parameter)
   }
 
+  /** The same as `copyIn` for all parameters. */
   copyAllIn(): void {
-    for (const index of this.#copied) this.copyIn(index)
+    for (const { array, view } of this.#copies) view.set(array)
   }
 
+  /** The same as `copyOut` for all parameters. */
   copyAllOut(): void {
-    for (const index of this.#copied) this.copyOut(index)
+    for (const { array, view } of this.#copies) array.set(view)
   }
 }

@@ -4,32 +4,32 @@ import { gradientsOf, parametersOf, replaceUpdate, type Model } from './framewor
 
 /** The options of {@link useOptimizer}. */
 export interface UseOptimizerOptions {
-  /** The label of a parameter's group, for `groups` of the transformation; `undefined` for none. */
+  /** Returns the label of a parameter's group, for `groups` of the transformation; `undefined` for none. */
   readonly groupOf?: GroupOf
 }
 
-/** What trains a model now. */
+/** The optimiser of a model. */
 export interface OptimizerHandle {
   /** What the latest step did; before the first, a report with `step: 0`. */
   readonly report: StepReport
   /** A copy of the optimiser's state, which `load` takes here or in another adapter. */
   save(): Checkpoint
   /**
-   * Goes on from a saved state. The weights themselves are not in it.
+   * Continues from a saved state. The weights themselves are not in it.
    *
-   * @throws ERR_CHECKPOINT when it belongs to another transformation or model, and nothing has changed
+   * @throws ERR_CHECKPOINT when it belongs to another transformation or model; nothing has changed then
    */
   load(checkpoint: Checkpoint | Uint8Array): void
-  /** Puts the model's own update back; the handle's methods throw ERR_DISPOSED from then on. */
+  /** Restores the model's own update. The handle's methods throw ERR_DISPOSED from then on. */
   detach(): void
 }
 
 /**
  * Trains a model of __name__ with an induced-metric optimiser from now on.
  *
- * @param model whose update is replaced
+ * @param model the model whose update is replaced
  * @param transformation what `inducedMetric` returned
- * @throws ERR_OPTION for a wrong option; ERR_OPTION, ERR_SHAPE when the transformation doesn't fit the model's weights
+ * @throws ERR_OPTION for a wrong option; ERR_OPTION or ERR_SHAPE when the transformation does not fit the model's weights
  *
  * @example
  * ```ts no-run
@@ -46,9 +46,9 @@ export function useOptimizer(
   options: UseOptimizerOptions = {},
 ): OptimizerHandle {
   checkOptions('useOptimizer', options, { groupOf: 'function' })
-  // A model that is initialised or loaded anew may have other arrays: training then starts over.
+  // A model that is initialised or loaded again may have other arrays. Training then starts over.
   const optimizer = createModelOptimizer(transformation, () => withGroups(parametersOf(model), options.groupOf))
-  const putBack = replaceUpdate(model, (loss) => {
+  const restoreUpdate = replaceUpdate(model, (loss) => {
     optimizer.follow()
     optimizer.step(gradientsOf(model), loss === undefined ? {} : { loss })
   })
@@ -59,7 +59,7 @@ export function useOptimizer(
     save: () => optimizer.save(),
     load: (checkpoint) => optimizer.load(checkpoint),
     detach() {
-      putBack()
+      restoreUpdate()
       optimizer.dispose()
     },
   }

@@ -19,8 +19,8 @@ const { version } = /** @type {{ version: string }} */ (
 )
 
 /**
- * FILL IN: a model of the framework that has the suite's parameters as its weights, under their names. What the
- * framework can't hold (float64, say) is ERR_NOT_SUPPORTED, and is left out of the manifest below.
+ * FILL IN: a model of the framework that has the suite's parameters as its weights, under their names. Throw
+ * ERR_NOT_SUPPORTED for parameters that the framework cannot hold (float64, say), and leave them out of the manifest below.
  *
  * @param {readonly TargetParameter[]} parameters
  * @returns {Model}
@@ -30,7 +30,7 @@ function modelOf(parameters) {
 }
 
 /**
- * FILL IN: leaves the gradients where back-propagation would leave them, and has the framework update its weights.
+ * FILL IN: writes the gradients where back-propagation would, and makes the framework update its weights.
  *
  * @param {Model} model
  * @param {readonly (TypedArray | null)[]} gradients `null` where there is none
@@ -46,7 +46,7 @@ const target = {
     name: '@induced-metric/__name__',
     version,
     framework: { name: '__name__', version: 'FILL IN' },
-    // FILL IN what the framework's arrays are, how it computes, and what the adapter leaves out: allCapabilitiesBut(…).
+    // FILL IN the types of the framework's arrays, how it computes, and what the adapter leaves out: allCapabilitiesBut(…).
     dtypes: ['float32', 'float64'],
     arithmetic: {
       float32: { elementwise: 'float32', sums: 'float64' },
@@ -62,7 +62,7 @@ const target = {
     let detached = false
     return {
       step(gradients, { loss } = {}) {
-        // The model would go on by its own update, and counts no gradients: a session has to.
+        // The model would use its own update, and does not count gradients, so a session must check both.
         if (detached) throw new core.InducedMetricError('ERR_DISPOSED', 'the model is detached')
         if (gradients.length !== parameters.length) {
           const counts = `${parameters.length} weights, ${gradients.length} gradients`
@@ -71,7 +71,7 @@ const target = {
         train(model, gradients, loss)
         return handle.report
       },
-      // The suite's arrays are the model's weights. Where the framework copies them, read them from the model.
+      // The suite's arrays are the model's weights. If the framework copies them, read them from the model.
       read: () => parameters.map(({ data }) => data),
       slots: () => Object.fromEntries(handle.save().parameters.map(({ name, slots }) => [name, slots])),
       save: () => core.encodeCheckpoint(handle.save()),
@@ -84,5 +84,5 @@ const target = {
   },
 }
 
-/** What there is to test: one entry for each backend, or version of the framework. */
+/** The targets to test: one for each backend, or version of the framework. */
 export const targets = { __key__: () => target }

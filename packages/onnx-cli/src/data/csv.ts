@@ -1,0 +1,48 @@
+import { UsageError } from '../usageError.js'
+import type { Table } from './table.js'
+
+/**
+ * Reads a table of numbers: separated by commas, semicolons or tabs, one row per line, with or without a line of
+ * titles.
+ *
+ * @param text - the file's contents
+ * @param name - the file's name in messages
+ * @throws UsageError naming the line that is not numbers, or is longer or shorter than the first
+ */
+export function readCsv(text: string, name: string): Table {
+  const lines = text.replace(/^\uFEFF/, '').split(/\r\n|\n|\r/)
+  const first = lines.find((line) => line.trim() !== '')
+  if (first === undefined) throw new UsageError(`${name}: all lines are empty`)
+  const separator = [',', ';', '\t'].find((candidate) => first.includes(candidate)) ?? ','
+  const columns = first.split(separator).length
+  const titled = first.split(separator).some((cell) => Number.isNaN(parse(cell)))
+
+  let rows = 0
+  let values = new Float64Array(columns * Math.max(1, lines.length))
+  lines.forEach((line, index) => {
+    if (line.trim() === '' || (titled && line === first && rows === 0)) return
+    const cells = line.split(separator)
+    if (cells.length !== columns) {
+      throw new UsageError(`${name}:${index + 1}: ${cells.length} columns, ${columns} in the first line`)
+    }
+    cells.forEach((cell, column) => {
+      const value = parse(cell)
+      if (Number.isNaN(value)) {
+        throw new UsageError(
+          `${name}:${index + 1}: column ${column + 1} is not a number: ${JSON.stringify(cell.slice(0, 40))}`,
+        )
+      }
+      values[rows * columns + column] = value
+    })
+    rows++
+  })
+  if (rows === 0) throw new UsageError(`${name}: titles, and no row of numbers under them`)
+  values = values.subarray(0, rows * columns)
+  return { rows, columns, values }
+}
+
+/** The number in a cell, quoted or not; NaN if there is none. */
+function parse(cell: string): number {
+  const text = cell.trim().replace(/^"(.*)"$/, '$1')
+  return text === '' ? Number.NaN : Number(text)
+}

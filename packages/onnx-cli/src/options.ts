@@ -1,0 +1,309 @@
+import { parseArgs, type ParseArgsConfig } from 'node:util'
+import type { OptimizerFlags } from './optimizerChoice.js'
+import { UsageError } from './usageError.js'
+
+/** A parsed command. */
+export type Command =
+  | { readonly name: 'help' }
+  | ({ readonly name: 'generate' } & GenerateCommand)
+  | { readonly name: 'version' }
+  | { readonly name: 'inspect'; readonly folder: string; readonly json: boolean }
+  | ({ readonly name: 'train' } & TrainOptions)
+  | ({ readonly name: 'export' } & ExportOptions)
+
+/** Options of `generate`. */
+export interface GenerateCommand {
+  readonly model: string
+  readonly output: string
+  readonly loss: string | undefined
+  readonly reduction: string | undefined
+  readonly classWeights: readonly number[] | undefined
+  readonly ignoreIndex: number | undefined
+  readonly labels: string | undefined
+  readonly trainable: readonly string[] | undefined
+  readonly frozen: readonly string[] | undefined
+  readonly promoteConstants: boolean
+  readonly inputs: Readonly<Record<string, readonly (string | number)[]>> | undefined
+  readonly lossInputs: readonly string[] | undefined
+  readonly additionalOutputs: readonly string[] | undefined
+  readonly optimizer: OptimizerFlags | undefined
+  readonly batchNorm: string | undefined
+  readonly prefix: string | undefined
+  readonly json: boolean
+}
+
+/** Options of `train`. */
+export interface TrainOptions {
+  readonly folder: string
+  readonly data: readonly string[]
+  readonly evalData: readonly string[]
+  readonly epochs: number
+  readonly batchSize: number
+  readonly seed: number
+  readonly shuffle: boolean
+  readonly optimizer: OptimizerFlags | undefined
+  readonly learningRate: number | undefined
+  readonly checkpoint: string | undefined
+  readonly restart: boolean
+  readonly saveEvery: number
+  readonly threads: number
+  readonly logEvery: number
+}
+
+/** Options of `export`. */
+export interface ExportOptions {
+  readonly folder: string
+  readonly output: string
+  readonly outputs: readonly string[] | undefined
+  readonly checkpoint: string | undefined
+  readonly externalData: boolean
+}
+
+const optimizerOptions = {
+  optimizer: { type: 'string' },
+  'learning-rate': { type: 'string' },
+  xi: { type: 'string' },
+  beta: { type: 'string' },
+  momentum: { type: 'string' },
+  'weight-decay': { type: 'string' },
+  'clip-norm': { type: 'string' },
+  floor: { type: 'string' },
+} as const
+
+const options = {
+  generate: {
+    output: { type: 'string', short: 'o' },
+    loss: { type: 'string' },
+    reduction: { type: 'string' },
+    'class-weights': { type: 'string' },
+    'ignore-index': { type: 'string' },
+    labels: { type: 'string' },
+    trainable: { type: 'string', multiple: true },
+    frozen: { type: 'string', multiple: true },
+    'promote-constants': { type: 'boolean' },
+    inputs: { type: 'string', multiple: true },
+    'loss-inputs': { type: 'string' },
+    'additional-outputs': { type: 'string' },
+    ...optimizerOptions,
+    'batch-norm': { type: 'string' },
+    prefix: { type: 'string' },
+    json: { type: 'boolean' },
+  },
+  inspect: { json: { type: 'boolean' } },
+  train: {
+    data: { type: 'string', multiple: true },
+    'eval-data': { type: 'string', multiple: true },
+    epochs: { type: 'string' },
+    'batch-size': { type: 'string' },
+    seed: { type: 'string' },
+    'no-shuffle': { type: 'boolean' },
+    ...optimizerOptions,
+    checkpoint: { type: 'string' },
+    restart: { type: 'boolean' },
+    'save-every': { type: 'string' },
+    threads: { type: 'string' },
+    'log-every': { type: 'string' },
+  },
+  export: {
+    output: { type: 'string', short: 'o' },
+    outputs: { type: 'string' },
+    checkpoint: { type: 'string' },
+    'external-data': { type: 'boolean' },
+  },
+} as const satisfies Record<string, ParseArgsConfig['options']>
+
+/**
+ * Parses the arguments after the program's name.
+ *
+ * @throws UsageError if they make no sense
+ */
+export function parseCommand(argv: readonly string[]): Command {
+  const [name, ...rest] = argv
+  if (name === undefined) throw new UsageError('give a command: generate, inspect, train or export')
+  if (
+    name === '--help' ||
+    name === '-h' ||
+    name === 'help' ||
+    rest.includes('--help') ||
+    rest.includes('-h')
+  ) {
+    return { name: 'help' }
+  }
+  if (name === '--version' || name === '-v') return { name: 'version' }
+  switch (name) {
+    case 'generate': {
+      const { folder, values } = parse(name, rest, 'the model')
+      return { name, ...generateOptions(folder, values) }
+    }
+    case 'inspect': {
+      const { folder, values } = parse(name, rest, 'the folder of the artifacts, or a model')
+      return { name, folder, json: values['json'] === true }
+    }
+    case 'train': {
+      const { folder, values } = parse(name, rest)
+      return { name, ...trainOptions(folder, values) }
+    }
+    case 'export': {
+      const { folder, values } = parse(name, rest)
+      const output = values['output'] as string | undefined
+      if (output === undefined || output === '')
+        throw new UsageError('export: say where to write it, --output FILE')
+      return {
+        name,
+        folder,
+        output,
+        outputs: list(values['outputs'] as string | undefined),
+        checkpoint: values['checkpoint'] as string | undefined,
+        externalData: values['external-data'] === true,
+      }
+    }
+    default:
+      throw new UsageError(
+        `there is no command ${JSON.stringify(name)}; there are generate, inspect, train and export`,
+      )
+  }
+}
+
+type Values = Readonly<Record<string, string | boolean | readonly (string | boolean)[] | undefined>>
+
+function parse(
+  command: keyof typeof options,
+  args: string[],
+  what = 'the folder of the artifacts',
+): { folder: string; values: Values } {
+  let parsed: { values: Values; positionals: string[] }
+  try {
+    parsed = parseArgs({ args, options: options[command], allowPositionals: true }) as typeof parsed
+  } catch (error) {
+    throw new UsageError(
+      `${command}: ${error instanceof Error ? error.message.split(/\.\s/)[0] : String(error)}`,
+    )
+  }
+  const [folder, ...others] = parsed.positionals
+  if (folder === undefined) throw new UsageError(`${command}: name ${what}`)
+  if (others.length > 0)
+    throw new UsageError(`${command}: ${what}, one at a time, given also ${others.join(', ')}`)
+  return { folder, values: parsed.values }
+}
+
+function numberOf(values: Values, name: string): number | undefined {
+  const text = values[name] as string | undefined
+  if (text === undefined) return undefined
+  const value = text.trim() === '' ? NaN : Number(text)
+  if (Number.isFinite(value)) return value
+  throw new UsageError(`--${name} takes a number, given ${JSON.stringify(text)}`)
+}
+
+/** A number, or one of the words that may replace it. */
+function wordOr<const W extends string>(
+  values: Values,
+  name: string,
+  words: readonly W[],
+): number | W | undefined {
+  return words.find((word) => word === values[name]) ?? numberOf(values, name)
+}
+
+/** Extents by input, from `name=extent,extent`. */
+function extentsOf(given: readonly string[] | undefined): GenerateCommand['inputs'] {
+  if (given === undefined) return undefined
+  const entries = given.map((text) => {
+    const at = text.lastIndexOf('=')
+    if (at < 1) {
+      throw new UsageError(
+        `--inputs takes the name of an input and its extents, as x=batch,16,96, given ${JSON.stringify(text)}`,
+      )
+    }
+    const extents = list(text.slice(at + 1))!.map((extent) =>
+      /^\d+$/.test(extent) ? Number(extent) : extent,
+    )
+    return [text.slice(0, at), extents] as const
+  })
+  return Object.fromEntries(entries)
+}
+
+/** The flags of the optimiser, if it is named. */
+function optimizerFlags(values: Values): OptimizerFlags | undefined {
+  const flags = {
+    xi: wordOr(values, 'xi', ['auto', 'rate']),
+    beta: numberOf(values, 'beta'),
+    momentum: numberOf(values, 'momentum'),
+    weightDecay: numberOf(values, 'weight-decay'),
+    clipNorm: numberOf(values, 'clip-norm'),
+    floor: wordOr(values, 'floor', ['follow']),
+  }
+  const optimizer = values['optimizer'] as string | undefined
+  const alone = Object.entries(flags).find(([, value]) => value !== undefined)
+  if (alone && (optimizer === undefined || optimizer.endsWith('.json'))) {
+    const flag = alone[0].replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+    throw new UsageError(`--${flag} goes with an optimiser by name, as in --optimizer "adam identity"`)
+  }
+  const learningRate = numberOf(values, 'learning-rate')
+  return optimizer === undefined ? undefined : { optimizer, learningRate, ...flags }
+}
+
+function generateOptions(model: string, values: Values): GenerateCommand {
+  const text = (name: string): string | undefined => values[name] as string | undefined
+  const output = text('output')
+  if (output === undefined || output === '') throw new UsageError('generate: say where to, --output DIR')
+  const optimizer = optimizerFlags(values)
+  if (optimizer === undefined && values['learning-rate'] !== undefined) {
+    throw new UsageError('--learning-rate goes with an optimiser, as in --optimizer "adam identity"')
+  }
+  const weights = list(text('class-weights'))?.map(Number)
+  if (weights?.some((weight) => !Number.isFinite(weight))) {
+    throw new UsageError(`--class-weights takes numbers, given ${text('class-weights')}`)
+  }
+  return {
+    model,
+    output,
+    loss: text('loss'),
+    reduction: text('reduction'),
+    classWeights: weights,
+    ignoreIndex: numberOf(values, 'ignore-index'),
+    labels: text('labels'),
+    trainable: values['trainable'] as readonly string[] | undefined,
+    frozen: values['frozen'] as readonly string[] | undefined,
+    promoteConstants: values['promote-constants'] === true,
+    inputs: extentsOf(values['inputs'] as readonly string[] | undefined),
+    lossInputs: list(text('loss-inputs')),
+    additionalOutputs: list(text('additional-outputs')),
+    optimizer,
+    batchNorm: text('batch-norm'),
+    prefix: text('prefix'),
+    json: values['json'] === true,
+  }
+}
+
+function trainOptions(folder: string, values: Values): TrainOptions {
+  const number = (name: string): number | undefined => numberOf(values, name)
+  const count = (name: string, otherwise: number, least = 1): number => {
+    const value = number(name) ?? otherwise
+    if (Number.isSafeInteger(value) && value >= least && value <= 2 ** 32 - 1) return value
+    throw new UsageError(`--${name} takes a whole number from ${least}, given ${String(values[name])}`)
+  }
+  const data = (values['data'] ?? []) as readonly string[]
+  if (data.length === 0) throw new UsageError('train: say what to train on, --data FILE')
+  return {
+    folder,
+    data,
+    evalData: (values['eval-data'] ?? []) as readonly string[],
+    epochs: count('epochs', 1),
+    batchSize: count('batch-size', 32),
+    seed: count('seed', 0, 0),
+    shuffle: values['no-shuffle'] !== true,
+    optimizer: optimizerFlags(values),
+    learningRate: number('learning-rate'),
+    checkpoint: values['checkpoint'] as string | undefined,
+    restart: values['restart'] === true,
+    saveEvery: count('save-every', 100),
+    threads: count('threads', 1),
+    logEvery: count('log-every', 50),
+  }
+}
+
+function list(text: string | undefined): readonly string[] | undefined {
+  return text
+    ?.split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '')
+}

@@ -1,0 +1,207 @@
+import { describe, expect, it } from 'vitest'
+import { readCsv } from '../src/data/csv.js'
+import { bindData, gather, type InputShape } from '../src/data/dataset.js'
+import { readNpy } from '../src/data/npy.js'
+import { orderOf } from '../src/data/order.js'
+import type { Table } from '../src/data/table.js'
+import { UsageError } from '../src/usageError.js'
+import { npy } from './npy.js'
+
+const list = ({ values }: Table) => Array.from(values as ArrayLike<unknown>)
+
+describe('a .npy file', () => {
+  it.each([
+    ['<f4', new Float32Array([0.5, -1, 2, 3, 4, 5])],
+    ['<f8', new Float64Array([0.1, -1, 2, 3, 4, 5])],
+    ['<i8', new BigInt64Array([-1n, 1n, 2n ** 62n, 3n, 4n, 5n])],
+    ['<i4', new Int32Array([-1, 1, 2, 3, 4, 5])],
+    ['|u1', new Uint8Array([255, 1, 2, 3, 4, 5])],
+    ['|b1', new Uint8Array([1, 0, 1, 1, 0, 0])],
+  ])('of %s is read', (descr, data) => {
+    for (const version of [1, 2, 3]) {
+      const table = readNpy(npy(descr, [2, 3], data, { version }), 'a.npy')
+      expect([table.rows, table.columns, list(table)]).toEqual([2, 3, [...data]])
+    }
+  })
+
+  it.each([
+    [[6], 6, 1],
+    [[2, 1, 3], 2, 3],
+    [[3, 2], 3, 2],
+    [[0, 5], 0, 0],
+  ])('of shape %j has %i rows of %i', (shape, rows, columns) => {
+    const size = shape.reduce((product, extent) => product * extent, 1)
+    expect(readNpy(npy('<f4', shape, new Float32Array(size)), 'a.npy')).toMatchObject({ rows, columns })
+  })
+
+  const whole = npy('<f4', [2, 3], new Float32Array(6))
+
+  it.each([
+    ['nothing', new Uint8Array(), /^a\.npy: not a \.npy file/],
+    ['a text', Buffer.from('1,2,3\n4,5,6\n'), /not a \.npy file/],
+    ['an unknown version', npy('<f4', [1], new Float32Array(1), { version: 4 }), /version 4/],
+    ['text elements', npy('<U3', [1], new Float32Array(3)), /elements of type <U3/],
+    ['big-endian elements', npy('>f4', [1], new Float32Array(1)), /elements of type >f4/],
+    ['Fortran order', npy('<f4', [2, 3], new Float32Array(6), { fortran: true }), /ascontiguousarray/],
+    ['too large a claim', npy('<f4', [2 ** 40, 2 ** 40], new Float32Array(6)), /truncated/],
+    ['a cut header', whole.subarray(0, 40), /truncated: its header/],
+  ])('with %s is refused', (_, bytes, message) => {
+    expect(() => readNpy(bytes, 'a.npy')).toThrow(message)
+    expect(() => readNpy(bytes, 'a.npy')).toThrow(UsageError)
+  })
+
+  it('is refused wherever it ends early', () => {
+    for (let length = 0; length < whole.length; length++) {
+      expect(() => readNpy(whole.slice(0, length), 'a.npy'), `${length} bytes`).toThrow(UsageError)
+    }
+  })
+})
+
+describe('a .csv file', () => {
+  it.each([
+    ['1,2\n3,4\n', 'plain'],
+    ['a,b\n1,2\n3,4', 'with titles and no line end'],
+    ['\uFEFFx;y\r\n1;2\r\n\r\n3;4\r\n', 'from a spreadsheet'],
+    ['1\t2\n3\t4\n\n', 'with tabs'],
+    ['"1"," 2 "\n"3","4"\n', 'quoted'],
+    ['1e0,2.0\n+3,0x4\n', 'in other notations'],
+  ])('%j is read: %s', (text) => {
+    const table = readCsv(text, 'a.csv')
+    expect([table.rows, table.columns, list(table)]).toEqual([2, 2, [1, 2, 3, 4]])
+  })
+
+  it.each([
+    ['', /a\.csv: all lines are empty/],
+    ['a,b\n', /a\.csv: titles, and no row/],
+    ['1,2\n3\n', /a\.csv:2: 1 columns, 2 in the first line/],
+    ['1,2\n3,four\n', /a\.csv:2: column 2 is not a number: "four"/],
+    ['a,b\n1,2\n\n3,\n', /a\.csv:4: column 2 is not a number: ""/],
+  ])('%j is refused', (text, message) => {
+    expect(() => readCsv(text, 'a.csv')).toThrow(message)
+  })
+})
+
+describe('data for inputs', () => {
+  const inputs: InputShape[] = [
+    { name: 'input', type: 'float32', dims: ['batch', 3] },
+    { name: 'labels', type: 'int64', dims: ['batch'] },
+  ]
+  const table = (columns: number, values: number[]): Table => ({
+    columns,
+    rows: values.length / columns,
+    values,
+  })
+  const wide = table(4, [1.5, 2, 3, 0, 4, 5, 6, 1, 7, 8, 9, 2])
+
+  it('go to them column by column', () => {
+    const dataset = bindData(inputs, [{ file: 'a.csv', table: wide }])
+    expect(gather(dataset, [2, 0])).toEqual({
+      input: { type: 'float32', dims: [2, 3], data: new Float32Array([7, 8, 9, 1.5, 2, 3]) },
+      labels: { type: 'int64', dims: [2], data: new BigInt64Array([2n, 0n]) },
+    })
+  })
+
+  it('may come from a file for each', () => {
+    const dataset = bindData(inputs, [
+      { input: 'labels', file: 'l.npy', table: table(1, [3, 4]) },
+      { input: 'input', file: 'i.npy', table: table(3, [1, 2, 3, 4, 5, 6]) },
+    ])
+    expect(gather(dataset, [1])).toEqual({
+      input: { type: 'float32', dims: [1, 3], data: new Float32Array([4, 5, 6]) },
+      labels: { type: 'int64', dims: [1], data: new BigInt64Array([4n]) },
+    })
+  })
+
+  it('fill an open extent with what is there', () => {
+    const open: InputShape[] = [{ name: 'x', type: 'float64', dims: ['batch', 'time', 2] }]
+    const dataset = bindData(open, [{ file: 'a.csv', table: table(6, [1, 2, 3, 4, 5, 6]) }])
+    expect(gather(dataset, [0])['x']!.dims).toEqual([1, 3, 2])
+  })
+
+  it.each<[string, Parameters<typeof bindData>, RegExp]>([
+    [
+      'too few columns',
+      [inputs, [{ file: 'a.csv', table: table(3, [1, 2, 3]) }]],
+      /a\.csv has 3 columns.* takes 4: 3 for input, 1 for labels/,
+    ],
+    [
+      'two tables',
+      [
+        inputs,
+        [
+          { file: 'a', table: wide },
+          { file: 'b', table: wide },
+        ],
+      ],
+      /one file .* or one for each/,
+    ],
+    [
+      'a file for one only',
+      [inputs, [{ input: 'input', file: 'a', table: table(3, [1, 2, 3]) }]],
+      /--data labels=FILE/,
+    ],
+    [
+      'a file for none',
+      [inputs, [{ input: 'images', file: 'a', table: wide }]],
+      /no input images; it has input, labels/,
+    ],
+    [
+      'rows that differ',
+      [
+        inputs,
+        [
+          { input: 'input', file: 'a', table: table(3, [1, 2, 3]) },
+          { input: 'labels', file: 'b', table: table(1, [1, 2]) },
+        ],
+      ],
+      /1 rows for input and 2 for labels/,
+    ],
+    [
+      'a row too long',
+      [
+        inputs,
+        [
+          { input: 'input', file: 'a', table: wide },
+          { input: 'labels', file: 'b', table: table(1, [1]) },
+        ],
+      ],
+      /a has 4 numbers in a row, input takes 3/,
+    ],
+    [
+      'two open extents',
+      [[{ name: 'x', type: 'float32', dims: ['b', 'h', 'w'] }], [{ file: 'a', table: wide }]],
+      /more than one extent of x open/,
+    ],
+  ])('with %s are refused', (_, given, message) => {
+    expect(() => bindData(...given)).toThrow(message)
+    expect(() => bindData(...given)).toThrow(UsageError)
+  })
+
+  it('are refused where a whole number is wanted and there is none', () => {
+    const dataset = bindData(inputs, [{ file: 'a.csv', table: table(4, [1, 2, 3, 0.5]) }])
+    expect(() => gather(dataset, [0])).toThrow(/labels takes whole numbers \(int64\), the data have 0\.5/)
+  })
+
+  it('are refused for elements that no file holds', () => {
+    const odd: InputShape[] = [{ name: 'x', type: 'string', dims: ['b'] }]
+    const dataset = bindData(odd, [{ file: 'a.csv', table: table(1, [1]) }])
+    expect(() => gather(dataset, [0])).toThrow(/elements of type string/)
+  })
+})
+
+describe('the order of an epoch', () => {
+  it('is a permutation that seed and epoch determine', () => {
+    const order = orderOf(1000, 7, 3)
+    expect([...order].sort((a, b) => a - b)).toEqual(Array.from({ length: 1000 }, (_, i) => i))
+    expect(orderOf(1000, 7, 3)).toEqual(order)
+    expect(orderOf(1000, 7, 4)).not.toEqual(order)
+    expect(orderOf(1000, 8, 3)).not.toEqual(order)
+  })
+
+  it('puts every row everywhere', () => {
+    const counts = new Float64Array(16)
+    for (let epoch = 0; epoch < 4000; epoch++)
+      orderOf(4, 1, epoch).forEach((row, place) => counts[4 * place + row]!++)
+    for (const count of counts) expect(Math.abs(count - 1000)).toBeLessThan(150)
+  })
+})

@@ -1,0 +1,33 @@
+/**
+ * Building blocks for packages that run ONNX models: the rewriting beneath the lowering, files and errors.
+ *
+ * @packageDocumentation
+ */
+export { lossNames } from './artifacts/losses.js'
+export { explainStops } from './artifacts/reach.js'
+export { type ForwardSurvey, type SurveyedOperator, surveyForward } from './artifacts/survey.js'
+export { recoverCheckpointFile } from './checkpoint/files.js'
+export { groupName, isOwnProperty, optimizerState, restoreOptimizer } from './checkpoint/optimizerState.js'
+export { allocated, coded, codedAs, reasonOf } from './errors.js'
+export {
+  createTag,
+  discard,
+  moveTemporary,
+  temporaryName,
+  writeFileAtomically,
+  writeTemporary,
+} from './files/atomic.js'
+export { loadModel } from './files/loadModel.js'
+export { isRemote, readArtifact } from './files/readArtifact.js'
+export { ignoredByDefault } from './lowering/loss.js'
+export { withGenuineLosses } from './lowering/table.js'
+export { own } from './own.js'
+export { allNodes, dropUnused, neededFor } from './proto/graph.js'
+export { type Random, createRandom, uniform } from './random.js'
+export { singleValueError } from './rewrite/batchStatistics.js'
+export { withFields } from './rewrite/declare.js'
+export { matrixRows } from './rewrite/matrixRows.js'
+export { describeNode } from './rewrite/nodeContext.js'
+export { applyTypeRules } from './rewrite/typeRules.js'
+export { type ValueTypes, typeOf, valueTypes } from './rewrite/valueTypes.js'
+export { createOrtSession } from './runtime/ort.js'

@@ -1,0 +1,294 @@
+import { clone } from '@bufbuild/protobuf'
+import { checkOptions, optionError, shapeError, show } from '@induced-metric/core/adapter'
+import type { Artifact } from '../files/readArtifact.js'
+import { writeCheckpoint } from '../checkpoint/write.js'
+import type { ExternalData } from '../externalData/resolve.js'
+import type { ValueTypes } from '../rewrite/valueTypes.js'
+import type { Ort } from '../runtime/ort.js'
+import { dataType } from '../proto/dataType.js'
+import { dropUnused } from '../proto/graph.js'
+import { writeModel, type Model } from '../proto/model.js'
+import { ModelProtoSchema, type TensorProto, type ValueInfoProto } from '../proto/onnx_pb.js'
+import { readTensor } from '../proto/tensor.js'
+import type { NamedTensor } from '../proto/tensorData.js'
+import type { CheckpointState } from '../checkpoint/state.js'
+import { freeReservedNames } from './accumulation.js'
+import { addLoss } from './addLoss.js'
+import { foldConstants } from '../rewrite/fold.js'
+import { redeclareInputs, type InputShapes } from './declarations.js'
+import type { GradientTable } from '../gradients/table.js'
+import { inferTypes } from '../rewrite/runtimeTypes.js'
+import { describeShape, type Loss } from './losses.js'
+import { writeOptimizerModel, type OptimizerChoice } from './optimizers.js'
+import { checkNames, checkValues, defaultOutputs } from './outputs.js'
+import { findParameters, takeParameters, type ModelParameters, type ParameterTraits } from './parameters.js'
+import { prepareModel } from './prepare.js'
+import { explainStops, type UnreachedParameter } from './reach.js'
+import { forwardModel, readForward } from './readForward.js'
+import type { Selector } from './select.js'
+import { separateStatistics } from './statistics.js'
+import { summarize, type ArtifactsSummary } from './summary.js'
+import { chooseTrainable } from './trainable.js'
+import { addTraining, declareValues } from './trainingGraph.js'
+import { setEvalMode } from './trainingMode.js'
+import { declaredValue } from '../rewrite/declare.js'
+
+/** Options of {@link generateArtifacts}. */
+export interface GenerateOptions {
+  /** The loss. Default: the model's first output. */
+  readonly loss?: Loss
+  /**
+   * The parameters to train: a name, a glob, a regular expression, a list of these, or a predicate. Default: all
+   * initializers of float or double except constants of formulas. Such constants are trained if they are named, or if
+   * a pattern fits nothing else.
+   */
+  readonly requiresGrad?: Selector<ParameterTraits>
+  /** The parameters not to train, in the same form. The checkpoint contains them, too. */
+  readonly frozen?: Selector<ParameterTraits>
+  /** Whether constants in `Constant` nodes are parameters, as initializers are. Default false. */
+  readonly promoteConstants?: boolean
+  /** Without it there is no optimizer model, and a session must be given an optimizer. */
+  readonly optimizer?: OptimizerChoice
+  /** Values of the model, besides the loss, that the training and the eval model return. */
+  readonly additionalOutputs?: readonly string[]
+  /** The values of the model that the loss is computed from. Default: its outputs. */
+  readonly outputNames?: readonly string[]
+  /**
+   * Whether batch normalisations in the training model use the statistics of the batch and update the running ones
+   * (`'training'`, default), or use the running ones as at inference.
+   */
+  readonly batchNormalization?: 'training' | 'inference'
+  /**
+   * New extents of inputs: numbers, or symbols, which free an axis that the exporter has fixed, as in `{ x: ['batch',
+   * 16, 96] }`. The extents of other values follow.
+   */
+  readonly inputs?: InputShapes
+  /** Gradient rules in addition to those of `gradients`, or replacing them. */
+  readonly gradients?: GradientTable
+  /** The package of the runtime that infers shapes and folds constants: onnxruntime-node or onnxruntime-web. */
+  readonly ort: Ort
+  /** External data of a model that is not given by its path. */
+  readonly externalData?: ExternalData
+}
+
+/** The files that `generate_artifacts` writes, by their contents. */
+export interface TrainingArtifacts {
+  /** training_model.onnx: the model, the loss and the gradients. */
+  readonly trainModel: Uint8Array
+  /** eval_model.onnx: the model and the loss. */
+  readonly evalModel: Uint8Array
+  /** optimizer_model.onnx, if an optimizer was given. */
+  readonly optimizerModel: Uint8Array | undefined
+  /** The checkpoint, created on access. Throws ERR_NOT_SUPPORTED if it would be over 2 GB: use `state` then. */
+  readonly checkpointState: Uint8Array
+  /** The contents of the checkpoint. */
+  readonly state: CheckpointState
+  readonly summary: ArtifactsSummary
+}
+
+/**
+ * Generates training artifacts from a forward ONNX model, as `onnxruntime.training.artifacts.generate_artifacts` does
+ * in Python. A `TrainingSession` trains from them, here and in training builds of the runtime.
+ *
+ * Parameters become inputs of the training and the eval model, and their values go to the checkpoint. Only in the
+ * training model do dropouts drop and batch normalisations use the batch. Model-local functions are inlined and
+ * constants folded.
+ *
+ * @param given the content of a `.onnx` file, its path or URL, or a model that was read. It is not changed
+ * @throws ERR_NOT_SUPPORTED for an operator that lacks a necessary gradient rule, naming the operator, the node and
+ *   the parameter that it blocks; ERR_OPTION for a model that is not valid ONNX, and for options that do not fit it;
+ *   ERR_SHAPE for a loss that does not fit the model's outputs, for inputs that cannot be redeclared, and for a batch
+ *   of one with a batch normalisation in training
+ *
+ * @example
+ * ```ts no-run
+ * import { adam, inducedMetric } from '@induced-metric/core'
+ * import { generateArtifacts } from '@induced-metric/onnx/artifacts'
+ * import { TrainingSession } from '@induced-metric/onnxruntime'
+ * import * as ort from 'onnxruntime-node'
+ *
+ * const { trainModel, evalModel, checkpointState } = await generateArtifacts('model.onnx', {
+ *   loss: 'cross-entropy',
+ *   requiresGrad: 'head.*',
+ *   ort,
+ * })
+ * const optimizer = inducedMetric(adam(), { learningRate: 0.001 })
+ * const session = await TrainingSession.create({ trainModel, evalModel, checkpointState, optimizer })
+ * console.log(session.trainingInputNames)
+ * ```
+ */
+export async function generateArtifacts(
+  given: Artifact | Model,
+  options: GenerateOptions,
+): Promise<TrainingArtifacts> {
+  checkOptions('generateArtifacts', options, {
+    loss: 'any',
+    requiresGrad: 'any',
+    frozen: 'any',
+    promoteConstants: 'boolean',
+    optimizer: 'any',
+    additionalOutputs: 'any',
+    outputNames: 'any',
+    batchNormalization: ['training', 'inference'],
+    inputs: 'any',
+    gradients: 'any',
+    ort: 'any',
+    externalData: 'any',
+  })
+  checkRuntime(options.ort)
+  const { additionalOutputs = [], batchNormalization = 'training' } = options
+  if (options.outputNames !== undefined) checkNames(options.outputNames, 'outputNames')
+  checkNames(additionalOutputs, 'additionalOutputs')
+  const forward = await readParts(given, options)
+  const { model, found, trainable, parameters } = forward
+  const outputs = options.outputNames ?? defaultOutputs(model.graph, parameters)
+  checkValues(model.graph, outputs, 'outputNames')
+  checkValues(model.graph, additionalOutputs, 'additionalOutputs')
+  const { loss, types } = await attachLoss(forward, outputs, options)
+  const fed = new Set(model.graph.input.map(({ name }) => name).filter((name) => !parameters.has(name)))
+
+  const evalModel = clone(ModelProtoSchema, model) as Model
+  setEvalMode(evalModel.graph)
+  // All nodes stay, because an export may need them; folded constants go.
+  dropUnused(
+    evalModel.graph,
+    evalModel.graph.node.flatMap(({ output }) => output),
+  )
+  declareValues(evalModel.graph, types)
+
+  const trainModel = clone(ModelProtoSchema, model) as Model
+  const { gradients, unreached, forwardNodes } = addTraining(trainModel, types, loss, trainable, {
+    batchNormalization,
+    table: options.gradients,
+  })
+  checkReached(unreached, options.requiresGrad !== undefined, gradients.size === 0)
+
+  const state = stateOf(parameters, new Set(gradients.keys()))
+  const optimizerModel =
+    options.optimizer === undefined
+      ? undefined
+      : writeOptimizerModel(
+          options.optimizer,
+          state.trainable.map(({ name, dims, dataType: type }) => ({
+            name,
+            shape: dims,
+            dtype: type === dataType.double ? 'float64' : 'float32',
+          })),
+        )
+  return {
+    trainModel: writeModel(trainModel),
+    evalModel: writeModel(evalModel),
+    optimizerModel,
+    get checkpointState() {
+      return writeCheckpoint(state)
+    },
+    state,
+    summary: summarize({
+      trainModel,
+      fed,
+      forwardNodes,
+      state,
+      types,
+      loss,
+      inlined: forward.inlined,
+      folded: forward.folded,
+      unreached,
+      constants: found.constants,
+    }),
+  }
+}
+
+function checkRuntime(ort: unknown): void {
+  if (typeof ort === 'object' && ort !== null && 'InferenceSession' in ort) return
+  throw optionError(
+    `generateArtifacts: ort must be a package of ONNX Runtime, as \`await import('onnxruntime-node')\` is, given ${show(ort)}`,
+  )
+}
+
+/** A forward model whose parameters have become inputs. */
+interface ForwardParts {
+  readonly model: Model
+  readonly found: ModelParameters
+  /** The names of the parameters to train. */
+  readonly trainable: readonly string[]
+  /** The values of all parameters, by name. */
+  readonly parameters: ReadonlyMap<string, TensorProto>
+  /** The types of the model's values. */
+  readonly types: ValueTypes
+  readonly inlined: ReadonlyMap<string, number>
+  readonly folded: number
+}
+
+/** Reads a forward model, and turns its parameters into inputs. */
+async function readParts(given: Artifact | Model, options: GenerateOptions): Promise<ForwardParts> {
+  const { ort, additionalOutputs = [], batchNormalization = 'training' } = options
+  const read = await readForward(given, forwardModel, options.externalData)
+  const { model, inlined, constants } = prepareModel(read, options.promoteConstants)
+  const { graph } = model
+  const named = options.outputNames ?? graph.output.map(({ name }) => name)
+  if (options.inputs !== undefined) await redeclareInputs(model, options.inputs, named, ort)
+  await separateStatistics(model, constants, batchNormalization === 'training', ort)
+  const found = findParameters(graph, constants)
+  const trainable = chooseTrainable(found, options.requiresGrad, options.frozen)
+  const parameters = takeParameters(graph, found, trainable)
+  freeReservedNames(graph, [...parameters.keys()], new Set([...named, ...additionalOutputs]))
+  return { model, found, trainable, parameters, inlined, ...(await foldConstants(model, ort)) }
+}
+
+/** Adds a loss to a model as its first output, and puts the inputs that a caller feeds before the parameters. */
+async function attachLoss(
+  { model, parameters, types: forwardTypes }: ForwardParts,
+  outputs: readonly string[],
+  { ort, loss: wanted, additionalOutputs = [] }: GenerateOptions,
+): Promise<{ readonly loss: string; readonly types: ValueTypes }> {
+  const { graph } = model
+  const forwardOutputs = graph.output
+  const { loss, constants } =
+    wanted === undefined
+      ? { loss: outputs[0]!, constants: [] }
+      : await addLoss(model, forwardTypes, wanted, outputs, parameters)
+  graph.initializer = [...graph.initializer, ...constants]
+  const isParameter = ({ name }: ValueInfoProto): boolean => parameters.has(name)
+  graph.input = [...graph.input.filter((input) => !isParameter(input)), ...graph.input.filter(isParameter)]
+  graph.output = [...new Set([loss, ...additionalOutputs])].map(
+    (name) =>
+      forwardOutputs.find((output) => output.name === name) ?? declaredValue(name, dataType.float, undefined),
+  )
+  for (const output of graph.output) if (!forwardOutputs.includes(output)) delete output.type
+  // The declarations of its outputs may be all that is known about them.
+  graph.valueInfo = [...graph.valueInfo, ...forwardOutputs.filter((output) => !graph.output.includes(output))]
+  const types = await inferTypes(model, ort)
+  for (const output of graph.output) {
+    const { dataType: type = dataType.float, shape } = types.get(output.name)
+    Object.assign(output, declaredValue(output.name, type, shape))
+  }
+  checkLoss(loss, types)
+  return { loss, types }
+}
+
+function stateOf(values: ReadonlyMap<string, TensorProto>, trained: ReadonlySet<string>): CheckpointState {
+  const tensors = [...values].map(([name, tensor]): NamedTensor => ({ ...readTensor(tensor), name }))
+  return {
+    trainable: tensors.filter(({ name }) => trained.has(name)),
+    frozen: tensors.filter(({ name }) => !trained.has(name)),
+    optimizerGroups: [],
+    properties: new Map(),
+  }
+}
+
+/** Checks that gradients reach everything that was asked for, or at least something if nothing was. */
+function checkReached(unreached: readonly UnreachedParameter[], isAsked: boolean, isNone: boolean): void {
+  if (unreached.length === 0 || !(isAsked || isNone)) return
+  const reasons = unreached.slice(0, 3).map(explainStops).join('; ')
+  throw optionError(`${isAsked ? 'requiresGrad' : 'no parameter of the model can be trained'}: ${reasons}`)
+}
+
+function checkLoss(loss: string, types: ValueTypes): void {
+  const { dataType: type, shape } = types.get(loss)
+  const isOne = shape?.every((extent) => extent === 1)
+  if (isOne && (type === dataType.float || type === dataType.double)) return
+  throw shapeError(
+    `the loss must be one number of float or double, and ${JSON.stringify(loss)} is ${describeShape(shape)}; give a loss, or ` +
+      'reduce it to its mean',
+  )
+}

@@ -1,0 +1,104 @@
+import { create } from '@bufbuild/protobuf'
+import { optionError, shapeError, show, unsupported } from '@induced-metric/core/adapter'
+import { allocated } from '../errors.js'
+import type { NamedTensor, TensorData } from './tensorData.js'
+import { dataType, elementTypeOf } from './dataType.js'
+import { toInt64 } from './int64.js'
+import { TensorProtoSchema, type TensorProto } from './onnx_pb.js'
+
+/** Creates a tensor message with its elements in `raw_data`. */
+export function createTensor(
+  name: string,
+  dims: readonly number[],
+  type: number,
+  data: TensorData,
+): TensorProto {
+  if (!ArrayBuffer.isView(data)) {
+    throw optionError(`the elements of ${show(name)} must be a typed array, given ${show(data)}`)
+  }
+  return create(TensorProtoSchema, {
+    name,
+    dims: dims.map((extent) => toInt64(extent, `an extent of ${JSON.stringify(name)}`)),
+    dataType: type,
+    rawData: new Uint8Array(data.buffer, data.byteOffset, data.byteLength).slice(),
+  })
+}
+
+/** Creates a tensor of int64. */
+export function int64Tensor(
+  name: string,
+  values: readonly (number | bigint)[],
+  dims = [values.length],
+): TensorProto {
+  return createTensor(
+    name,
+    dims,
+    dataType.int64,
+    BigInt64Array.from(values, (value) => toInt64(value, `an element of ${JSON.stringify(name)}`)),
+  )
+}
+
+/** Creates a float tensor or, for `type` 11, a double tensor. */
+export function realTensor(
+  name: string,
+  values: readonly number[],
+  type: number,
+  dims: readonly number[] = [],
+): TensorProto {
+  return type === dataType.double
+    ? createTensor(name, dims, type, Float64Array.from(values))
+    : createTensor(name, dims, dataType.float, Float32Array.from(values))
+}
+
+/** Reads the extents of a tensor message and checks them: a file may claim anything. */
+export function dimsOf(tensor: TensorProto): number[] {
+  return tensor.dims.map((extent) => {
+    if (extent >= 0n && extent <= 0x7fffffffn) return Number(extent)
+    throw unsupported(`tensor ${JSON.stringify(tensor.name)} has an axis of ${extent} elements`)
+  })
+}
+
+/**
+ * Copies the elements out of a tensor message.
+ *
+ * @param external the bytes of its external data, for a tensor that stores its elements in another file
+ * @throws ERR_SHAPE if their number differs from the product of the dims; ERR_NOT_SUPPORTED for element types without
+ *   an array
+ */
+export function readTensor(tensor: TensorProto, external?: Uint8Array): NamedTensor {
+  const { name } = tensor
+  const dims = dimsOf(tensor)
+  const { array: TypedArray, bytes } = elementTypeOf(tensor.dataType)
+  const size = dims.reduce((product, extent) => product * extent, 1)
+  const raw = external ?? (tensor.rawData.length > 0 ? tensor.rawData : undefined)
+  const found = raw ? raw.length / bytes : elementsOf(tensor).length
+  if (found !== size) {
+    throw shapeError(
+      `tensor ${JSON.stringify(name)} has dims [${dims.join(', ')}], which is ${size} elements, and data for ${found}`,
+    )
+  }
+  // A copy, because the bytes in a file need not be aligned.
+  if (raw) return { name, dims, dataType: tensor.dataType, data: new TypedArray(new Uint8Array(raw).buffer) }
+  const data = allocated(JSON.stringify(name), () => new TypedArray(new ArrayBuffer(size * bytes)))
+  const elements = elementsOf(tensor)
+  for (let i = 0; i < size; i++) data[i] = elements[i]!
+  return { name, dims, dataType: tensor.dataType, data }
+}
+
+/** The field that holds the elements if `raw_data` does not. */
+function elementsOf(tensor: TensorProto): ArrayLike<number | bigint> {
+  switch (tensor.dataType) {
+    case dataType.float:
+      return tensor.floatData
+    case dataType.double:
+      return tensor.doubleData
+    case dataType.int64:
+      return tensor.int64Data
+    case dataType.uint64:
+      return tensor.uint64Data
+    case dataType.uint32:
+      return tensor.uint64Data.map(Number)
+    default:
+      return tensor.int32Data
+  }
+}

@@ -1,4 +1,0 @@
-/** What was asked for cannot be: the program ends with code 2 and this message. */
-export class UsageError extends Error {
-  override readonly name = 'UsageError'
-}

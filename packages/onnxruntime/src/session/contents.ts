@@ -1,0 +1,80 @@
+import type { CheckpointState, NamedTensor, OrtTensor } from '@induced-metric/onnx'
+import { optimizerState } from '@induced-metric/onnx/adapter'
+import { createOrtTensor } from '../ort/ort.js'
+import { concatenated, partsOf, scatter, sizeOfParts } from './parameterBuffer.js'
+import type { SessionSetup } from './setUp.js'
+
+/** A parameter or a gradient. */
+export interface SessionTensor {
+  readonly dims: readonly number[]
+  /** The live values: the next step reads whatever is written here. */
+  readonly data: NamedTensor['data']
+}
+
+/** A parameter of a session. */
+export interface SessionParameter extends SessionTensor {
+  /** Whether it has a gradient. */
+  readonly trainable: boolean
+}
+
+/** A parameter with its name and element type. */
+type NamedParameter = NamedTensor & { readonly trainable: boolean }
+
+/** A session's parameters and state, in the forms that callers take them. */
+export interface SessionContents {
+  /** Every parameter, trainable ones first. */
+  readonly parameters: () => NamedParameter[]
+  /** The number of scalars. */
+  readonly size: (trainableOnly: boolean) => number
+  /** A copy of all parameters in one tensor, in the order of the training model's inputs. */
+  readonly contiguous: (trainableOnly: boolean) => OrtTensor
+  /** Sets all parameters from the bytes of such a tensor. */
+  readonly load: (buffer: Uint8Array, trainableOnly: boolean) => void
+  /** The contents of a checkpoint, as views of the session's memory. */
+  readonly checkpoint: (includeOptimizerState: boolean) => CheckpointState
+}
+
+/** Creates the views of a session's contents. */
+export function sessionContents({
+  runtime,
+  optimizer,
+  steps,
+  frozen,
+  properties,
+}: SessionSetup): SessionContents {
+  const { gradients, model } = runtime.lowered
+  const parameters = (): NamedParameter[] => [
+    ...optimizer.parameters.map(({ name, shape, data }, i) => {
+      return { name, dims: shape, dataType: gradients[i]!.dataType, data, trainable: true }
+    }),
+    ...frozen.map((tensor) => ({ ...tensor, trainable: false })),
+  ]
+  const parts = (trainableOnly: boolean) =>
+    partsOf(
+      parameters().filter(({ trainable }) => trainable || !trainableOnly),
+      model.graph.input.map(({ name }) => name),
+    )
+  return {
+    parameters,
+    size: (trainableOnly) => sizeOfParts(parts(trainableOnly)),
+    contiguous(trainableOnly) {
+      const all = concatenated(parts(trainableOnly))
+      const type = all instanceof Float64Array ? 'float64' : 'float32'
+      return createOrtTensor(runtime.ort, type, all, [all.length])
+    },
+    load(buffer, trainableOnly) {
+      scatter(parts(trainableOnly), buffer, `${trainableOnly ? 'trainable ' : ''}parameters`)
+    },
+    checkpoint(includeOptimizerState) {
+      const base = {
+        trainable: parameters().filter(({ trainable }) => trainable),
+        frozen,
+        optimizerGroups: [],
+        properties,
+      }
+      if (!includeOptimizerState || !steps) return base
+      const state = optimizerState(optimizer.save(), optimizer.learningRate)
+      return { ...base, ...state, properties: new Map([...properties, ...state.properties]) }
+    },
+  }
+}

@@ -1,0 +1,19 @@
+import type { StepPlan } from '@induced-metric/core/adapter'
+import type { Scalar } from './namespace.js'
+import type { PendingReport } from './pendingReport.js'
+import type { VariableGradient } from './variables.js'
+
+/** One way to take steps: by compiled loops, or by operations of TensorFlow.js. */
+export interface StepEngine {
+  /**
+   * Updates variables and their state, but not the counts of steps. It is called within a `tf.tidy`.
+   *
+   * @param pairs the plan's variables and their gradients, in the plan's order
+   * @param loss L at the variables before the step
+   * @returns the report of the step, whose tensors are kept
+   * @throws ERR_OPTION when a schedule leaves its range; ERR_NON_FINITE and ERR_BAD_LOSS where the host decides. Then
+   *   nothing has changed.
+   */
+  take(plan: StepPlan, pairs: readonly VariableGradient[], loss: Scalar | number | undefined): PendingReport
+  dispose(): void
+}

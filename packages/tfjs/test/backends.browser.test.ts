@@ -1,0 +1,226 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { chromium, type Browser } from 'playwright-core'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import type { Page } from './browser/page.js'
+import { servePage, type ServedPage } from './browser/serve.js'
+
+// The software rasteriser runs on every machine, but slowly.
+const software = [
+  '--no-sandbox',
+  '--use-gl=angle',
+  '--use-angle=swiftshader',
+  '--enable-unsafe-swiftshader',
+  '--ignore-gpu-blocklist',
+]
+const backends = {
+  webgl: software,
+  webgpu: [...software, '--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'],
+}
+
+/** Chromium's warning about software rendering, whoever uses it. */
+const harmless = /GPU stall due to ReadPixels|WebGL: (?:too many|CONTEXT)|powerPreference/
+
+/** The page in a browser, with its backend set. */
+interface Tab {
+  /** Calls a function of the page. */
+  call<K extends keyof Page>(name: K, ...given: Parameters<Page[K]>): Promise<Awaited<ReturnType<Page[K]>>>
+  /** The errors so far. */
+  readonly problems: string[]
+}
+
+async function openTab(
+  browser: Browser,
+  backend: string,
+  url = served.url,
+  first: readonly 'halve'[] = [],
+): Promise<Tab> {
+  const tab = await browser.newPage()
+  // The wasm backend starts no thread for the last core.
+  await tab.addInitScript("Object.defineProperty(navigator, 'hardwareConcurrency', { value: 4 })")
+  const problems: string[] = []
+  // WebGPU reports its errors on the console only, some of them as warnings.
+  tab.on('console', (message) => {
+    if (['error', 'warning'].includes(message.type()) && !harmless.test(message.text()))
+      problems.push(message.text())
+  })
+  tab.on('pageerror', (error) => problems.push(String(error)))
+  await tab.goto(url)
+  const call: Tab['call'] = (name, ...given) =>
+    tab.evaluate(
+      ([name, given]) => {
+        const { page } = globalThis as unknown as { page: Record<string, (...given: unknown[]) => unknown> }
+        return page[name]!(...given)
+      },
+      [name, given] as [string, unknown[]],
+    ) as never
+  for (const name of first) await call(name)
+  expect((await call('start', backend)).backend).toBe(backend)
+  return { call, problems }
+}
+
+let served: ServedPage
+beforeAll(async () => {
+  served = await servePage(fileURLToPath(new URL('browser/page.ts', import.meta.url)))
+})
+afterAll(() => served.close())
+
+describe.each(Object.entries(backends))('in Chromium on %s', (backend, args) => {
+  let browser: Browser
+  let tab: Tab
+  beforeAll(async () => {
+    browser = await chromium.launch({
+      executablePath: process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium',
+      args,
+    })
+    tab = await openTab(browser, backend)
+  })
+  afterAll(() => browser.close())
+  afterEach(() => expect(tab.problems.splice(0)).toEqual([]))
+  const call: Tab['call'] = (...given) => tab.call(...given)
+
+  it('passes the conformance suite', async () => {
+    const report = await call('conformance')
+    const directory = process.env['CONFORMANCE_REPORTS']
+    if (directory !== undefined && directory !== '') {
+      await mkdir(directory, { recursive: true })
+      await writeFile(join(directory, `tfjs-${backend}.json`), `${JSON.stringify(report, null, 2)}\n`)
+    }
+    const failed = report.cases.filter(({ status }) => status === 'failed')
+    expect(failed.map(({ id, message }) => `${id}: ${message}`)).toEqual([])
+    expect(report.totals.passed).toBeGreaterThan(400)
+    // It takes a minute on two idle cores, and several on busy ones.
+  }, 1_200_000)
+
+  it('trains by fit under log, and holds as many tensors after every batch', async () => {
+    const { losses, held, report, left } = await call('fit')
+    expect(losses[0]).toBeGreaterThan(0.5)
+    expect(losses.at(-1)).toBeLessThan(0.2)
+    expect(report).toMatchObject({ step: 48, skipped: false, skippedSteps: 0 })
+    expect(report.loss).toBeGreaterThan(0)
+    // fit itself keeps one more tensor for each completed epoch.
+    expect(held.slice(4)).toEqual(held.slice(4).map((_, i) => held[4]! + Math.floor(i / 4)))
+    expect(left).toBe(0)
+  })
+
+  it('reads nothing from the device in a step, and a read would be noticed', async () => {
+    expect(await call('reads', 'naive')).toContain('data')
+    expect(await call('reads', 'ours')).toEqual([])
+  })
+
+  it('holds the same number of tensors from step 3 on, refused steps or not, and none at the end', async () => {
+    const { before, steps, after } = await call('held')
+    expect(steps.slice(2)).toEqual(steps.slice(2).map(() => steps[2]))
+    expect(after).toEqual(before)
+  })
+
+  it.each([7, 8, 30, 100])('sums over %d variables exactly', async (count) => {
+    expect(await call('dualNorm', count)).toBe(count)
+  })
+
+  if (backend === 'webgpu') {
+    it('would get a wrong sum from tf.addN of 8 or more, without an error', async () => {
+      // In a tab of its own, because a bad command takes down whatever else is in flight.
+      const other = await openTab(browser, backend)
+      expect(await other.call('addN', 7)).toBe(7)
+      expect(await other.call('addN', 30)).not.toBe(30)
+      expect(other.problems.join()).toMatch(/storage buffers/)
+    })
+  }
+
+  // 100003 is a prime, so it cannot be divided into rows of equal length.
+  it.each([1_000_000, 100_003])('sums %d squares precisely', async (size) => {
+    expect(Math.abs(await call('longSum', size))).toBeLessThan(3e-6)
+  })
+
+  it('uses its own epsilon, not the backend’s', async () => {
+    expect(await call('firstStep', 'ours')).toBeCloseTo(0.5 / (1 + 1e-3), 4)
+    const theirs = await call('firstStep', 'theirs')
+    if (backend === 'webgl') expect(theirs).toBeLessThan(0.1)
+  })
+
+  it.each(['NaN', 'bad loss'] as const)('refuses %s without a trace', async (kind) => {
+    expect(await call('refused', kind)).toEqual({
+      outcome: kind === 'NaN' ? 'skipped' : 'ERR_BAD_LOSS',
+      step: 2,
+      same: true,
+    })
+  })
+
+  it('goes on from a saved model as if nothing had happened', async () => {
+    const { whole, resumed } = await call('resumed')
+    expect(Math.max(...resumed.map((loss, i) => Math.abs(loss - whole[i]!)))).toBeLessThan(1e-6)
+  })
+})
+
+describe('in Chromium on webgl in half precision', () => {
+  let browser: Browser
+  let tab: Tab
+  beforeAll(async () => {
+    browser = await chromium.launch({
+      executablePath: process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium',
+      args: software,
+    })
+    tab = await openTab(browser, 'webgl', served.url, ['halve'])
+  })
+  afterAll(() => browser.close())
+  afterEach(() => expect(tab.problems.splice(0)).toEqual([]))
+
+  it.each([
+    ['adam', 0.1],
+    ['rmsprop', 0.1],
+    ['adagrad', 0.3],
+    ['sgd', 0.1],
+  ] as const)('%s trains with its defaults, and warns once', async (name, learningRate) => {
+    for (const xi of [0, 0.01]) {
+      const { losses, report, finite, warned } = await tab.call('half', name, { learningRate, xi })
+      expect(report).toMatchObject({ step: 30, skippedSteps: 0 })
+      expect(losses.at(-1)).toBeLessThan(losses[0]! / 4)
+      expect(finite).toBe(true)
+      expect(warned).toHaveLength(1)
+      expect(warned[0]).toContain('half precision')
+      if (name !== 'sgd') expect(warned[0]).toContain(`${name}.epsilon is 0.0001`)
+    }
+  })
+
+  it('refuses a step whose results are not finite, though its inputs are', async () => {
+    expect(await tab.call('overflow')).toEqual({ value: 60_000, skippedSteps: 1, code: 'ERR_NON_FINITE' })
+  })
+})
+
+describe.each([
+  ['with threads', true],
+  ['without threads', false],
+])('in Chromium on wasm, the build %s', (_, isolated) => {
+  let browser: Browser
+  let tab: Tab
+  beforeAll(async () => {
+    browser = await chromium.launch({
+      executablePath: process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium',
+      args: ['--no-sandbox'],
+    })
+    tab = await openTab(browser, 'wasm', isolated ? served.isolatedUrl : served.url)
+  })
+  afterAll(() => browser.close())
+  afterEach(() => expect(tab.problems.splice(0)).toEqual([]))
+
+  it('has the expected threads and memory', async () => {
+    const { threads, shared } = await tab.call('threads')
+    expect(shared).toBe(isolated)
+    if (isolated) expect(threads).toBe(2)
+  })
+
+  it('trains by compiled loops in the backend’s memory as by operations, while it grows', async () => {
+    const operations = await tab.call('trained', 'ops')
+    const loops = await tab.call('trained', 'wasm')
+    const auto = await tab.call('trained', 'auto')
+    expect(auto.values).toEqual(loops.values)
+    expect(loops.losses.at(-1)).toBeLessThan(loops.losses[0]! / 2)
+    loops.losses.forEach((loss, step) => expect(loss).toBeCloseTo(operations.losses[step]!, 4))
+    loops.values.forEach((each, i) => {
+      each.forEach((value, k) => expect(value).toBeCloseTo(operations.values[i]![k]!, 3))
+    })
+    expect(operations.bytes[1]).toBeGreaterThan(operations.bytes[0])
+  })
+})

@@ -208,6 +208,10 @@ describe('a new adapter', () => {
     }
     const framework = 'packages/conformance/test/targets/arrays.ts'
     cpSync(path(framework), path(`packages/${tensors.name}/src/tensors.ts`))
+    writeFileSync(
+      path(`packages/${tensors.name}/src/tensor.ts`),
+      "export type { Tensor } from './tensors.js'\n",
+    )
     rmSync(path(`packages/${tensors.name}/src/lowering.ts`))
     for (const { name } of both) rmSync(path(`packages/${name}/src/fillIn.ts`))
 

@@ -29,7 +29,17 @@ export function keepReport(tf: TensorFlow, report: PendingReport): PendingReport
 /** Disposes of the scalars that {@link keepReport} kept. */
 export function disposeReport(report: PendingReport | undefined): void {
   if (!report) return
-  for (const x of scalarsOf(report)) if (typeof x !== 'number') x.dispose()
+  disposeScalar(report.loss)
+  for (const { dualNorm, metric, scale, status } of report.units) {
+    disposeScalar(dualNorm)
+    disposeScalar(metric)
+    disposeScalar(scale)
+    disposeScalar(status)
+  }
+}
+
+function disposeScalar(x: Tensor | number | undefined): void {
+  if (typeof x === 'object') x.dispose()
 }
 
 /** Reads the scalars of a report, in one transfer. */

@@ -2,9 +2,9 @@ import type { Scalars } from '../../graph/hostScalars.js'
 import type { Passes } from '../../step/passes.js'
 import type { StepPlan } from '../../step/plan.js'
 import { changeOutput } from '../../step/stepGraph.js'
+import type { WasmMemory } from '../engine.js'
 import type { Allocator, StepKernels, TensorBinding } from './binding.js'
 import { instantiateStep } from './instantiateStep.js'
-import type { WasmMemory } from '../engine.js'
 
 /** Where a parameter's tensors are in a step; see {@link TensorBinding}. */
 export type TensorPlaces = Pick<TensorBinding, 'inputs' | 'outputs'>
@@ -86,9 +86,9 @@ export function createForeignPasses<G extends object>(
       for (const index of active) {
         const { graph, size, shape } = plan.parameters[index]!
         const group = groups.get(graph.hash)!
-        const places = place(index, gradients[index]!)
+        const { inputs, outputs } = place(index, gradients[index]!)
         group.indices.push(index)
-        group.bindings.push({ size, rows: shape[0] ?? 1, columns: shape[1] ?? 1, ...places })
+        group.bindings.push({ size, rows: shape[0] ?? 1, columns: shape[1] ?? 1, inputs, outputs })
         group.scalars.push(scalars[index]!)
       }
     },

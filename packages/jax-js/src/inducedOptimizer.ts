@@ -124,10 +124,9 @@ export function inducedOptimizer(
     withLearningRate: (state, params, value) =>
       consume(state.numbers, pack(step.withLearningRate(unpack(state), params, value))),
     update(grads, state, params, { loss, ...others } = {}) {
-      const arrays = leavesOf<unknown>([grads, state, params, loss] as never)
       const lossIsArray = loss instanceof JaxArray || isTraced(loss)
       let taken
-      if (arrays.some(({ value }) => isTraced(value))) {
+      if ([grads, state, params, loss].some(hasTraced)) {
         taken = trace(step, grads, state, params, { ...others, ...(loss !== undefined && { loss }) })
       } else {
         const number = lossIsArray ? tensors.read(loss)[0]! : loss
@@ -140,6 +139,12 @@ export function inducedOptimizer(
       return [taken.updates, taken.state]
     },
   }
+}
+
+/** Whether an array of a tree is inside a trace. */
+function hasTraced(node: unknown): boolean {
+  const isBranch = Array.isArray(node) || node?.constructor === Object
+  return isBranch ? Object.values(node).some(hasTraced) : isTraced(node)
 }
 
 /**

@@ -205,7 +205,7 @@ describe('inside of a trace', () => {
     expect(() => update()(tree.ref(grads))).toThrow(/ERR_LOSS_REQUIRED/)
     expect(() => update({ los: 1 })(tree.ref(grads))).toThrow(/ERR_OPTION.*los/)
     const saved = jit((given: InducedState) => void solver.save(given, params) as never)
-    expect(() => saved(tree.ref(state))).toThrow(/ERR_NOT_SUPPORTED.*inside of jit only init and update/)
+    expect(() => saved(tree.ref(state))).toThrow(/ERR_NOT_SUPPORTED.*inside jit only init and update/)
   })
 
   test('update consumes what it is given, and nothing else', () => {

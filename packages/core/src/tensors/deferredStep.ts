@@ -168,8 +168,8 @@ export function createDeferredStep<V>(
       const evaluation = evaluations.get(index)!
       const value = evaluation.own(output)
       const next = slots.map((name) => [name, evaluation.own(`slot.${name}`)] as const)
-      // Now, as a caller may overwrite the parameter afterwards.
-      for (const name of averaging) evaluation.get(changeOutput(name))
+      // The changes are summed later, but computed now: the caller may overwrite the parameter.
+      for (const name of averaging) evaluation.scaled(changeOutput(name))
       return { value, slots: Object.fromEntries(next) }
     },
   }

@@ -91,12 +91,14 @@ export function evaluateGraph<V>(
       return isNew || !backend.copy ? value : backend.copy(value)
     },
     scaled(output) {
-      const { op, inputs } = nodes[graph.outputs[output]!]!
-      if (op === 'mul') {
+      const index = graph.outputs[output]!
+      const { op, inputs } = nodes[index]!
+      // Once the product is computed, its operands may have been freed.
+      if (op === 'mul' && values[index] === undefined) {
         const [factor, value] = [visit(inputs[0]!), visit(inputs[1]!)]
         if (typeof factor === 'number') return { factor, value }
       }
-      return { factor: 1, value: visit(graph.outputs[output]!) }
+      return { factor: 1, value: visit(index) }
     },
     abandon() {
       if (uses) values.forEach((value, index) => uses[index]! > 0 && isOurs(index) && backend.free!(value!))

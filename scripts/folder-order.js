@@ -4,12 +4,15 @@ import { publicPackages } from './workspace.js'
 
 /** @typedef {import('./import-graph.js').Order} Order */
 
-/** The packages that others are built on, and those that are built on others than the core. */
+/** The packages with a floor of their own. */
 const placed = new Set(['core', 'onnxruntime', 'onnx-cli'])
-/** A new package is one of these without being named here: most are adapters. */
-const besideEachOther = publicPackages()
-  .map(({ folder }) => folder.slice('packages/'.length))
-  .filter((name) => !placed.has(name))
+
+/** The other packages, most of them adapters, stand beside each other. A new one needs no entry here. */
+function besideEachOther() {
+  return publicPackages()
+    .map(({ folder }) => folder.slice('packages/'.length))
+    .filter((name) => !placed.has(name))
+}
 
 /**
  * By folder, the lowest floor first.
@@ -18,7 +21,9 @@ const besideEachOther = publicPackages()
  */
 export const folderOrder = {
   packages: {
-    floors: [['core'], besideEachOther, ['onnxruntime'], ['onnx-cli']],
+    get floors() {
+      return [['core'], besideEachOther(), ['onnxruntime'], ['onnx-cli']]
+    },
   },
   'packages/core/src': {
     floors: [

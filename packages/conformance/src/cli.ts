@@ -4,25 +4,25 @@ import { checkTarget, runConformance, selectCases, type CaseFilter } from './run
 import type { ConformanceTarget } from './target.js'
 import { renderTable } from './text.js'
 
-/** What the command needs of its surroundings. */
+/** The parts of its environment that the command uses. */
 export interface CommandIo {
   out(text: string): void
   err(text: string): void
-  /** Loads a module by a path as the user gave it. */
+  /** Loads a module by the path that the user gave. */
   load(path: string): Promise<Record<string, unknown>>
   read(path: string): Promise<string>
   write(path: string, text: string): Promise<void>
 }
 
-/** What the command line says, parsed. */
+/** The parsed command line. */
 export interface CommandOptions {
-  /** The module of a target. */
+  /** The module that exports the target. */
   readonly target?: string | undefined
-  /** Which one, of a module that exports several. */
+  /** The name of the target, if the module exports several. */
   readonly name?: string | undefined
   readonly json?: string | undefined
   readonly filter?: string | undefined
-  /** The report of a run whose failed cases are to run again. */
+  /** A report whose failed cases are run again. */
   readonly failed?: string | undefined
   readonly seed?: string | undefined
   readonly path?: string | undefined
@@ -51,7 +51,7 @@ diff says what changed between two reports: cases that fail now, are fixed, new 
 Exit code: 0 when nothing failed (diff: nothing is worse), 1 when something did, 2 when it could not be run.
 `
 
-/** Runs the command; gives its exit code. */
+/** Runs the command and returns its exit code. */
 export async function command(options: CommandOptions, io: CommandIo): Promise<number> {
   if (options.help === true) {
     io.out(usage)
@@ -92,7 +92,7 @@ export async function command(options: CommandOptions, io: CommandIo): Promise<n
   return report.totals.failed === 0 ? 0 : 1
 }
 
-/** Which cases are asked for; there are some. */
+/** The cases that are asked for, at least one. */
 async function readFilter(
   { filter, failed }: CommandOptions,
   io: CommandIo,

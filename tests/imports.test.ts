@@ -13,7 +13,7 @@ import {
 } from '../scripts/import-graph.js'
 import { publicPackages } from '../scripts/workspace.js'
 
-// Imports point down, types included: between packages, between the folders that have an order, and nowhere in a circle.
+// Imports point down, types included: between packages and between folders that have an order. They never make a circle.
 
 const { files, outside } = importGraph(sourceFiles())
 

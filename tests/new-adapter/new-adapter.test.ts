@@ -220,7 +220,7 @@ describe('a new adapter', () => {
     cpSync(path(framework), path(`packages/${tensors.name}/src/tensors.ts`))
     writeFileSync(
       path(`packages/${tensors.name}/src/tensor.ts`),
-      `export type { Tensor } from './tensors.js'\n`,
+      "export type { Tensor } from './tensors.js'\n",
     )
     rmSync(path(`packages/${tensors.name}/src/lowering.ts`))
     for (const { name } of both) rmSync(path(`packages/${name}/src/fillIn.ts`))

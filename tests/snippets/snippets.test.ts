@@ -14,7 +14,7 @@ const comments: Document[] = files
   .filter((file) => /^packages\/[^/]+\/src\/.*\.ts$/.test(file))
   .flatMap((file) => commentBlocks(file, read(file)))
 const modules = [...pages, ...comments].flatMap(toModules)
-const languages = new Set(['ts', 'js', 'sh', 'bash', 'json', 'html', 'text'])
+const languages = new Set(['ts', 'js', 'sh', 'bash', 'json', 'html', 'text', 'mermaid'])
 
 const folder = join(root, 'tests/.snippets')
 const errors = new Map<string, string[]>()

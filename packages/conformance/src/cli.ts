@@ -49,24 +49,24 @@ export const usage = `induced-conformance ./target.js [options]
 induced-conformance --exec "python3 target.py" [options]
 induced-conformance diff old.json new.json
 
-Runs the conformance suite of induced-metric on an adapter. The module exports a target as its default, or a function
-that returns one: { manifest, core, create }; or several of those by name as \`targets\`. With --exec, the target is a process in any language, which reads requests and writes answers, one JSON
-object a line; docs/conformance-protocol.md describes them.
+Runs the conformance suite of induced-metric on an adapter. The module's default export is a target, { manifest, core,
+create }, or a function that returns one. It may export several by name as \`targets\`. With --exec, the target is a process in any language, which answers one JSON object
+a line with another: see docs/conformance-protocol.md.
 
-  --target name   which of them
-  --exec command  a process in place of a module; no shell reads the command
-  --timeout s     seconds that the process may take for an answer (default 30)
-  --filter text   only the cases whose id or title holds the text, as in step/adam or float32
+  --target name   the target to run, if there are several
+  --exec command  the process to run, in place of a module; no shell reads the command
+  --timeout s     the seconds that the process may take for an answer (default 30)
+  --filter text   only the cases whose id or title contains the text, such as step/adam or float32
   --failed file   only the cases that failed in a report
-  --json file     write the report, too
+  --json file     write the report as JSON
   --seed n        seed of the property cases (default 1, or INDUCED_CONFORMANCE_SEED)
-  --path p        replay one example of a property case, as its failure says
+  --path p        replay one example of a property case; its failure gives the path
   --list          print the cases and run none
   --help          print this
 
-diff says what changed between two reports: cases that fail now, are fixed, new or gone, and what the manifest promises.
+diff lists the changes between two reports: cases that fail now, are fixed, new or gone, and changes of the manifest.
 
-Exit code: 0 when nothing failed (diff: nothing is worse), 1 when something did, 2 when it could not be run.
+Exit code: 0 if nothing failed (diff: nothing is worse), 1 if something did, 2 if the command could not run.
 `
 
 /** Runs the command and returns its exit code. */

@@ -50,8 +50,8 @@ induced-conformance --exec "python3 target.py" [options]
 induced-conformance diff old.json new.json
 
 Runs the conformance suite of induced-metric on an adapter. The module's default export is a target, { manifest, core,
-create }, or a function that returns one. It may export several by name as \`targets\`. With --exec, the target is a process in any language, which answers one JSON object
-a line with another: see docs/conformance-protocol.md.
+create }, or a function that returns one. It may export several by name as \`targets\`. With --exec, the target is a
+process in any language, which answers one JSON object a line with another: see docs/conformance-protocol.md.
 
   --target name   the target to run, if there are several
   --exec command  the process to run, in place of a module; no shell reads the command

@@ -6,7 +6,7 @@ import type { Peer } from './peer.js'
 import { errorIn, parametersIn, reportIn, reportOfPlain } from './answers.js'
 
 /** The version of the protocol. */
-export const protocolVersion = 1
+const protocolVersion = 1
 
 /** Features that hand the target a function, which no message can carry. */
 const handedFunctions = ['base/custom', 'embedding/custom'] as const

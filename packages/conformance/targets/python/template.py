@@ -28,16 +28,14 @@ class Momentum:
         self.velocity = None
 
     def step(self, gradients, loss):
-        if self.velocity is None:
+        if self.velocity is None or self.momentum == 0:
             self.velocity = [list(g) for g in gradients]
-        elif self.momentum != 0:
+        else:
             for v, g in zip(self.velocity, gradients):
                 v[:] = [self.momentum * a + (1 - self.dampening) * b for a, b in zip(v, g)]
-        else:
-            self.velocity = [list(g) for g in gradients]
         for theta, v, g in zip(self.theta, self.velocity, gradients):
-            way = [b + self.momentum * a for a, b in zip(v, g)] if self.nesterov else v
-            theta[:] = [a - self.rate * b for a, b in zip(theta, way)]
+            direction = [b + self.momentum * a for a, b in zip(v, g)] if self.nesterov else v
+            theta[:] = [a - self.rate * b for a, b in zip(theta, direction)]
 
     def read(self):
         return self.theta

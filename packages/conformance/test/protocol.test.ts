@@ -136,6 +136,19 @@ describe('a process that fails', () => {
     expect(Object.values(failed)[0]).toMatch(/the process ended with exit code 0/)
   })
 
+  it('is not started for smaller examples of a random case', async () => {
+    let starts = 0
+    const { target } = await connect(() => {
+      starts++
+      return startProcess(nodeTarget('core', 'crash'), 20_000)
+    })
+    const { cases } = await runConformance(target, { filter: ['random/oracle/f64/0001'] })
+    expect(cases[0]!.message).toMatch(
+      /ended with exit code 7 before it answered "step"[^]*smallest example found/,
+    )
+    expect(starts).toBe(1)
+  })
+
   it('is not started with another manifest', async () => {
     const { failed } = await failures(nodeTarget('core', 'another manifest'), three)
     expect(failed['step/sgd/f64/0003']).toMatch(

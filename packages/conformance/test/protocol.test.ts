@@ -6,9 +6,17 @@ import { promisify } from 'node:util'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { splitCommand, startProcess } from '../src/bin/process.js'
-import { features, guarantees, mountConformance, runConformance, type CaseFilter } from '../src/index.js'
+import {
+  features,
+  guarantees,
+  mountConformance,
+  runConformance,
+  type CaseFilter,
+  type ConformanceTarget,
+} from '../src/index.js'
 import type { Peer } from '../src/protocol/peer.js'
 import { connectTarget, type RemoteTarget } from '../src/protocol/target.js'
+import { coreTarget } from './conformance/targets.js'
 
 const run = promisify(execFile)
 const path = (name: string): string => fileURLToPath(new URL(name, import.meta.url))
@@ -222,7 +230,7 @@ describe('the command', () => {
 })
 
 describe('a plain optimiser', () => {
-  it('is asked for steps at ξ = 0 and told why for nothing else', async () => {
+  it('is asked for steps at ξ = 0, and the titles of all other cases say why it is not', async () => {
     const { target } = await connect(() => startProcess(nodeTarget('echo'), 20_000))
     const titles: string[] = []
     mountConformance(target, {
@@ -240,6 +248,21 @@ describe('a plain optimiser', () => {
     const { cases, totals } = await runConformance(target, { filter: 'step/plain' })
     expect(totals).toEqual({ passed: 0, failed: 2, 'not-supported-as-declared': 12 })
     expect(cases[0]!.message).toMatch(/sgd at ξ = 0 is momentum SGD\n {2}call 1, parameter kernel, element/)
+  })
+
+  it('may be a module, whose reports have no metric', async () => {
+    const whole = coreTarget('reference')
+    const plain: ConformanceTarget = {
+      ...whole,
+      manifest: { ...whole.manifest, capabilities: ['base/adam', 'weightDecay'] },
+      async create(transformation, parameters) {
+        const session = await whole.create(transformation, parameters)
+        const none = { scale: NaN, dualNorm: NaN, metric: NaN, xi: NaN, learningRate: NaN }
+        return { ...session, step: async (...given) => ({ ...(await session.step(...given)), ...none }) }
+      },
+    }
+    const { totals } = await runConformance(plain, { filter: /^(step\/plain|option|edge|error|random)\// })
+    expect(totals).toMatchObject({ passed: 4, failed: 0 })
   })
 
   const template = path('../targets/python/template.py')

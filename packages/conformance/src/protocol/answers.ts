@@ -1,6 +1,16 @@
 import { arrayOf, sizeOf } from '../problem.js'
 import type { Core, SessionReport, SessionUnitReport, TargetParameter, TypedArray } from '../target.js'
-import { booleanIn, elements, entry, numberIn, placeOf, textIn, wrong, type Part } from './encoding.js'
+import {
+  booleanIn,
+  elements,
+  entry,
+  numberIn,
+  numbersIn,
+  placeOf,
+  textIn,
+  wrong,
+  type Part,
+} from './encoding.js'
 import { ProtocolFault } from './fault.js'
 
 type ErrorCode = InstanceType<Core['InducedMetricError']>['code']
@@ -35,7 +45,7 @@ export function parametersIn(part: Part, parameters: readonly TargetParameter[])
   }
   return parameters.map(({ name, shape, data }, i) => {
     const array = arrays[i]!
-    const values = elements(array).map(numberIn)
+    const values = numbersIn(array)
     const size = sizeOf(shape)
     if (values.length !== size) {
       throw new ProtocolFault(

@@ -10,10 +10,16 @@ const words: ReadonlyMap<unknown, number> = new Map([
 
 /** A message as one line of JSON. Every double survives: `JSON.stringify` writes the shortest digits that give it back. */
 export function encode(message: object): string {
-  return JSON.stringify(message, (_key, value: unknown) => {
-    if (typeof value === 'number') return isPlainNumber(value) ? value : numberWord(value)
-    return value instanceof Float32Array || value instanceof Float64Array ? Array.from(value) : value
-  })
+  return JSON.stringify(written(message))
+}
+
+/** A value with words for numbers that JSON cannot write, and arrays for typed ones. */
+function written(value: unknown): unknown {
+  if (typeof value === 'number') return isPlainNumber(value) ? value : numberWord(value)
+  if (value instanceof Float32Array || value instanceof Float64Array) return Array.from(value, written)
+  if (Array.isArray(value)) return value.map(written)
+  if (!isObject(value)) return value
+  return Object.fromEntries(Object.entries(value).map(([key, held]) => [key, written(held)]))
 }
 
 function isPlainNumber(value: number): boolean {
@@ -75,6 +81,15 @@ export function numberIn(part: Part): number {
   const { value } = part
   if (typeof value === 'number') return value
   return words.get(value) ?? wrong(part, 'a number, "NaN", "Infinity", "-Infinity" or "-0"')
+}
+
+/** An array of numbers. */
+export function numbersIn(part: Part): number[] {
+  const { value, answer, path } = part
+  if (!Array.isArray(value)) return wrong(part, 'an array')
+  return value.map((element: unknown, i) =>
+    typeof element === 'number' ? element : numberIn({ value: element, answer, path: `${path}[${i}]` }),
+  )
 }
 
 /** A text. */

@@ -1,6 +1,13 @@
 import type { Checkpoint, StepReport, Transformation } from '@induced-metric/core'
-import { checkOptions, checkTransformation, optionError } from '@induced-metric/core/adapter'
+import {
+  checkOptions,
+  checkTransformation,
+  optionError,
+  VariableOptimizer,
+} from '@induced-metric/core/adapter'
 import type { Optimizer } from '@tensorflow/tfjs-core'
+import { createBackend } from './backend.js'
+import { checkLoss } from './checks.js'
 import { configOf, transformationOf } from './definitions.js'
 import type { InducedOptimizer, InducedOptimizerOptions } from './inducedOptimizer.js'
 import type {
@@ -10,11 +17,12 @@ import type {
   Scalar,
   Serializable,
   SerializableConstructor,
+  Tensor,
   TensorFlow,
   Variable,
 } from './namespace.js'
 import { checkpointIn, createSavedWeights } from './savedWeights.js'
-import { Training } from './training.js'
+import { pairGradients } from './variables.js'
 
 interface InducedOptimizerClass extends SerializableConstructor<Optimizer> {
   new (transformation: Transformation, options?: InducedOptimizerOptions): InducedOptimizer
@@ -38,7 +46,7 @@ export function optimizerClass(tf: TensorFlow): InducedOptimizerClass {
   return found
 }
 
-/** The `tf.Optimizer` of a copy of TensorFlow.js. Its {@link Training} does the work. */
+/** The `tf.Optimizer` of a copy of TensorFlow.js. The core's {@link VariableOptimizer} does the work. */
 function createClass(tf: TensorFlow): InducedOptimizerClass {
   return class Induced extends tf.Optimizer implements InducedOptimizer {
     static readonly className = 'InducedMetric'
@@ -50,7 +58,7 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
       return new Class(transformationOf(tf, config)) as Serializable as T
     }
 
-    readonly #training: Training
+    readonly #training: VariableOptimizer<Tensor>
     readonly #weights = createSavedWeights(tf)
     readonly transformation: Transformation
     groupOf: InducedOptimizerOptions['groupOf']
@@ -59,11 +67,14 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
       checkArguments(transformation, options)
       this.transformation = transformation
       this.groupOf = options.groupOf
-      this.#training = new Training(tf, transformation, options, () => this.groupOf)
+      this.#training = new VariableOptimizer(transformation, createBackend(tf, options), {
+        groupOf: () => this.groupOf,
+        stepGuard: options.stepGuard,
+      })
     }
 
     override get iterations(): number {
-      return this.#training.step
+      return this.#training.steps
     }
     get learningRate(): number {
       return this.#training.learningRate
@@ -78,11 +89,14 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
     ): { value: Scalar; grads: NamedTensorMap } {
       this.#training.checkAlive()
       const result = super.computeGradients(f, variables)
-      this.#training.rememberLoss(result.value, result.grads)
+      this.#training.rememberLoss(result.value, Object.values(result.grads))
       return result
     }
     override applyGradients(gradients: NamedTensorMap | NamedTensor[], loss?: Scalar | number): void {
-      this.#training.applyGradients(gradients, loss)
+      this.#training.checkReady('applyGradients')
+      const pairs = pairGradients(tf, gradients)
+      checkLoss(tf, loss)
+      this.#training.step(pairs, loss)
     }
 
     report(): Promise<StepReport> {

@@ -3,7 +3,7 @@ import type { PlainBase, PlainEmbedding, PlainTransformation } from '../plain.js
 import type { Problem } from '../problem.js'
 import { matrices, mixed, numberOf, table, type Row } from './table.js'
 
-/** The bases and their options. Appended to only: the place in the list is part of the ids. */
+/** The bases and their options. Append only: the position in the list is part of the ids. */
 export const variants: Readonly<
   Record<string, readonly { readonly base: PlainBase; readonly of: string }[]>
 > = {
@@ -62,7 +62,7 @@ export const variants: Readonly<
   ],
 }
 
-/** Appended to only, and by four at most: the place in the list is part of the ids. */
+/** Append only, four entries at most: the position in the list is part of the ids. */
 const embeddings: readonly { readonly embedding: PlainEmbedding; readonly of: string }[] = [
   { embedding: { name: 'identity' }, of: 'under identity, ρ = 1/(1+v̂)' },
   { embedding: { name: 'log', floor: 0.25 }, of: 'under log, ρ = ℓ/(ℓ²+v̂)' },
@@ -100,7 +100,7 @@ const plain = (base: PlainBase, seed: number, parameters = mixed): Problem => ({
   seed,
 })
 
-/** Without the metric: the base optimiser and nothing else. */
+/** Without the metric, a step is that of the base optimiser. */
 const plainBases = table('step/plain', [
   {
     n: 1,

@@ -1,15 +1,15 @@
 import { averages, type Moment } from './averages.js'
 import { newtonSchulz } from './newtonSchulz.js'
 
-/** What one base makes of one parameter's gradient: nothing is written, the new slots are handed back. */
+/** The result of a base for one parameter's gradient. Nothing is written; the new slots are returned. */
 export interface BaseResult {
-  /** P m̂: what the step subtracts, before the learning rate and the metric's factor. */
+  /** P m̂, which the step subtracts after the learning rate and the metric's factor scale it. */
   readonly direction: Float64Array
-  /** This parameter's part of s; the sum of all is taken as 0 where it is negative. */
+  /** This parameter's part of s. A negative sum over all parameters counts as 0. */
   readonly dual: number
-  /** x̂, the average of gradients that the direction is taken of. */
+  /** x̂, the average of gradients from which the direction is computed. */
   readonly average: Float64Array
-  /** The new value of the slot that x̂ is made of, where there is one. */
+  /** The new value of the slot from which x̂ is computed, if there is one. */
   readonly momentum: Float64Array | undefined
   readonly slots: Readonly<Record<string, Float64Array>>
 }
@@ -22,7 +22,7 @@ export interface BaseInput extends Moment {
   text(name: string, otherwise: string): string
 }
 
-/** A base's direction and slots; and gᵀPg, where its preconditioner P is a linear map. */
+/** A base's direction and slots, and gᵀPg if its preconditioner P is a linear map. */
 type Base = (x: BaseInput) => Pick<BaseResult, 'direction' | 'slots'> & { readonly dual?: number }
 
 function slot(x: BaseInput, name: string, initial = 0): Float64Array {
@@ -123,7 +123,7 @@ const adam: Base = (x) => {
   return { direction, dual, slots: { m, r } }
 }
 
-/** Lion: the sign of a shorter average than the one that is kept. */
+/** Lion: the sign of a shorter average than the stored one. */
 const lion: Base = (x) => {
   const beta1 = x.h('beta1', 0.9)
   const beta2 = x.h('beta2', 0.99)
@@ -138,8 +138,8 @@ const lion: Base = (x) => {
 }
 
 /**
- * Muon on a matrix: the momentum orthogonalised, times √max(1, outputs/inputs); the rows are the outputs unless they are
- * said to be the inputs.
+ * Muon on a matrix: the momentum orthogonalised, times √max(1, outputs/inputs); the rows are the outputs unless
+ * `rows` says that they are the inputs.
  */
 const muon: Base = (x) => {
   const mu = x.h('momentum', 0.95)
@@ -157,7 +157,7 @@ const muon: Base = (x) => {
   return { direction, slots: { m } }
 }
 
-/** The bases the kit knows, by the names they have in the plain form, and the slot that their average keeps. */
+/** The bases of the kit by their names in the plain form, with the slot that stores their average. */
 const bases: Readonly<Record<string, readonly [run: Base, kept?: string]>> = {
   sgd: [sgd, 'm'],
   heavyBall: [heavyBall, 'buffer'],
@@ -169,7 +169,7 @@ const bases: Readonly<Record<string, readonly [run: Base, kept?: string]>> = {
 }
 
 /**
- * Runs a base. Where P is no linear map, s is ⟨x̂,d⟩⟨g,g⟩/⟨x̂,x̂⟩: what gᵀPg is for one that is, and 0 without an average.
+ * Runs a base. If P is not linear, s is ⟨x̂,d⟩⟨g,g⟩/⟨x̂,x̂⟩, which equals gᵀPg for a linear P; it is 0 without an average.
  */
 export function runBase(name: string, x: BaseInput): BaseResult {
   const [run, kept] = bases[name] ?? []

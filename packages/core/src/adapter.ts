@@ -11,7 +11,7 @@ export type { Slots } from './dtype.js'
 export type { WasmMemory } from './engines/engine.js'
 export type { Allocator } from './engines/wasm/binding.js'
 export { isWasmSupported } from './engines/wasm/featureProbe.js'
-export { createMemory, isWasmMemory } from './engines/wasm/memory.js'
+export { isWasmMemory } from './engines/wasm/memory.js'
 export {
   checkpointError,
   disposedError,
@@ -40,7 +40,7 @@ export {
   type UnitChange,
   type UnitSum,
 } from './step/plan.js'
-export { composeReport, refusal, type StepOutcome, type UnitResult } from './step/report.js'
+export { refusal, type StepOutcome, type UnitResult } from './step/report.js'
 export {
   profileEntries,
   profileScalars,

@@ -93,10 +93,7 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
       return result
     }
     override applyGradients(gradients: NamedTensorMap | NamedTensor[], loss?: Scalar | number): void {
-      this.#training.checkReady('applyGradients')
-      const pairs = pairGradients(tf, gradients)
-      checkLoss(tf, loss)
-      this.#training.step(pairs, loss)
+      takeStep(tf, this.#training, gradients, loss)
     }
 
     report(): Promise<StepReport> {
@@ -128,6 +125,19 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
       this.#weights.dispose()
     }
   }
+}
+
+/** Takes the step of `applyGradients`, with the variables of these names. */
+function takeStep(
+  tf: TensorFlow,
+  training: VariableOptimizer<Tensor>,
+  gradients: NamedTensorMap | NamedTensor[],
+  loss: Scalar | number | undefined,
+): void {
+  training.checkReady('applyGradients')
+  const pairs = pairGradients(tf, gradients)
+  checkLoss(tf, loss)
+  training.step(pairs, loss)
 }
 
 function checkArguments(transformation: Transformation, options: InducedOptimizerOptions): void {

@@ -19,7 +19,7 @@ export function createBackend(tf: TensorFlow, options: InducedOptimizerOptions):
     },
     scalar: (value) => tf.scalar(value, 'float32'),
     fill: (value, shape) => tf.tidy(() => tf.broadcastTo(tf.scalar(value), [...shape])),
-    // On cpu the tensor takes over the array.
+    // A copy: on cpu the tensor takes over the array, and slots are updated in place.
     from: (values, shape) => tf.tensor(Float32Array.from(values), [...shape]),
     clone: (tensor) => tensor.clone(),
     assign: (variable, value) => (variable as Variable).assign(value),

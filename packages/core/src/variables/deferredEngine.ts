@@ -170,7 +170,7 @@ function writeVariables<T extends object>(
     const next = Object.entries(slots).map(([name, slot]) => {
       return [name, backend.keep(choose(tensor(slot), kept.slots[name]!))] as const
     })
-    // A fresh buffer by assign, never in place: a backend may cache packed weights by tensor.
+    // A fresh buffer by assign, never in place: TensorFlow.js's wasm backend caches packed weights by tensor.
     backend.assign(variable, chosen)
     for (const [name, slot] of next) {
       backend.dispose(kept.slots[name]!)

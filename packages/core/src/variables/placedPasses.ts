@@ -39,7 +39,7 @@ export function createPlacedPasses<T extends object>(
       const placement = placeTensors(memory, plan.parameters[index]!, active)
       placements.push(placement)
       const inputs = placement.loaded.map(({ address }) => address)
-      // Slots belong to the optimiser and are updated in place. A variable gets a fresh buffer, because kernels may cache
+      // Slots belong to the optimiser and are updated in place. A variable gets a fresh buffer, because TensorFlow.js's wasm kernels cache
       // packed copies by tensor.
       return { inputs, outputs: [placement.output.address, ...inputs.slice(2)] }
     },

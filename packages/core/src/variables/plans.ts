@@ -6,7 +6,7 @@ import type { VariableBackend, VariableInfo } from './backend.js'
 import { forVariables } from './names.js'
 
 /**
- * The least ε in half precision. The smallest number of half precision is 6e-8, and many devices take anything below 6e-5
+ * The least ε in half precision, which TensorFlow.js also uses for its own optimisers there. The smallest number of half precision is 6e-8, and many devices take anything below 6e-5
  * for 0.
  */
 const leastHalfEpsilon = 1e-4

@@ -1,4 +1,5 @@
 import { checkParameterState, type Checkpoint, type ParameterState } from '../checkpoint/checkpoint.js'
+import { checkHash } from '../checkpoint/match.js'
 import { checkpointError } from '../errors.js'
 import type { PlannedParameter, StepPlan } from '../step/plan.js'
 import type { StemOf } from './names.js'
@@ -29,10 +30,7 @@ export function checkForm(
   { hash, parameters }: Pick<Checkpoint, 'hash' | 'parameters'>,
 ): void {
   // Before the first step there is no form yet.
-  if (parameters.length === 0 || hash === plan.hash) return
-  throw checkpointError(
-    'the checkpoint was saved by a transformation of another form: its bases or its metricScope differ',
-  )
+  if (parameters.length > 0) checkHash(plan, { hash })
 }
 
 /**

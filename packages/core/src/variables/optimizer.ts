@@ -1,6 +1,7 @@
 import { decodeCheckpoint } from '../checkpoint/bytes.js'
 import { checkCheckpoint, composeCheckpoint, type Checkpoint } from '../checkpoint/checkpoint.js'
-import { disposedError, InducedMetricError, optionError } from '../errors.js'
+import { disposedError, optionError } from '../errors.js'
+import { lossRequired } from '../step/checks.js'
 import { checkLearningRate, learningRateAt } from '../step/learningRate.js'
 import { stepStatus } from '../step/metricGraph.js'
 import type { StepPlan } from '../step/plan.js'
@@ -138,7 +139,7 @@ export class VariableOptimizer<T extends object> {
     this.checkReady('step')
     const plan = this.#plans.of(pairs)
     const loss = givenLoss ?? this.#losses.of(pairs)
-    if (loss === undefined && plan.needsLoss) throw this.#lossRequired(plan)
+    if (loss === undefined && plan.needsLoss) throw lossRequired(plan, `, ${this.#backend.lossRequired}`)
     this.#state.ensure(plan)
     const engine = this.#stepEngine()
     this.#backend.scope(() => {
@@ -150,12 +151,6 @@ export class VariableOptimizer<T extends object> {
       else this.#state.step++
     })
     this.#losses.release(pairs)
-  }
-
-  #lossRequired(plan: StepPlan): InducedMetricError {
-    const { embedding } = plan.units.find(({ graph }) => graph.needsLoss)!.settings
-    const text = `the embedding ${embedding.name} reads the loss, ${this.#backend.lossRequired}`
-    return new InducedMetricError('ERR_LOSS_REQUIRED', text)
   }
 
   #stepEngine(): StepEngine<T> {

@@ -33,7 +33,7 @@ export const folderOrder = {
       ['step'],
       ['checkpoint'],
       ['engines', 'tensors'],
-      ['arrays'],
+      ['arrays', 'variables'],
       ['perExample'],
     ],
     doors: ['index.ts', 'adapter.ts'],

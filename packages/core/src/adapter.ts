@@ -7,14 +7,11 @@ export type { AdoptableParameter } from './arrays/adoption.js'
 export type { AdoptableModel } from './arrays/follower.js'
 export { createModelOptimizer, type ModelOptimizer } from './arrays/modelOptimizer.js'
 export { joinRows, type JoinedRows } from './arrays/rows.js'
-export { checkCheckpoint, checkParameterState, composeCheckpoint } from './checkpoint/checkpoint.js'
 export type { Slots } from './dtype.js'
 export type { WasmMemory } from './engines/engine.js'
-export { createArena } from './engines/wasm/arena.js'
 export type { Allocator } from './engines/wasm/binding.js'
 export { isWasmSupported } from './engines/wasm/featureProbe.js'
-export { createForeignPasses, type ForeignPasses, type TensorPlaces } from './engines/wasm/foreignPasses.js'
-export { createMemory, isWasmMemory } from './engines/wasm/memory.js'
+export { isWasmMemory } from './engines/wasm/memory.js'
 export {
   checkpointError,
   disposedError,
@@ -30,16 +27,8 @@ export type { Scalars } from './graph/hostScalars.js'
 export { createModelPerExample, RowCollector, type ModelPerExample } from './perExample/modelPerExample.js'
 export { sizeOf } from './shape.js'
 export { parseModelInput } from './step/baseAverage.js'
-export { raiseEpsilons, type RaisedPlan } from './step/epsilons.js'
 export { initialSlots } from './step/initialSlots.js'
-export { checkLearningRate, learningRateAt, withLearningRate } from './step/learningRate.js'
-export {
-  lossCount,
-  stepStatus,
-  type MetricChange,
-  type MetricGraph,
-  type MetricSum,
-} from './step/metricGraph.js'
+export { stepStatus, type MetricChange, type MetricGraph, type MetricSum } from './step/metricGraph.js'
 export type { Passes } from './step/passes.js'
 export {
   planStep,
@@ -51,7 +40,7 @@ export {
   type UnitChange,
   type UnitSum,
 } from './step/plan.js'
-export { composeReport, initialReport, refusal, type StepOutcome, type UnitResult } from './step/report.js'
+export { refusal, type StepOutcome, type UnitResult } from './step/report.js'
 export {
   profileEntries,
   profileScalars,
@@ -60,9 +49,8 @@ export {
   type ScalarEntry,
 } from './step/scalarInputs.js'
 export type { ScalarState, UnitNumbers } from './step/scalarState.js'
-export { averagedSlot, type Reduction, type StepGraph } from './step/stepGraph.js'
+export type { Reduction, StepGraph } from './step/stepGraph.js'
 export { createStepper, type Stepper } from './step/stepper.js'
-export { checkOwnValues, withValues } from './step/withValues.js'
 export type { Lowering, TensorBackend } from './tensors/backend.js'
 export {
   createDeferredStep,
@@ -83,5 +71,8 @@ export type { RestOfModel } from './transformation/namesInOptions.js'
 export { isTied, perRateOf } from './transformation/tiedXi.js'
 export { checkTransformation } from './transformation/transformation.js'
 export type { GroupSettings } from './transformation/types.js'
+export type { VariableBackend, VariableGradient, VariableInfo } from './variables/backend.js'
+export { createCopyMemory, type TensorMemory } from './variables/memory.js'
+export { VariableOptimizer, type VariableOptimizerOptions } from './variables/optimizer.js'
 export { nearestNames } from './validation/nearest.js'
 export { checkOptions, type OptionSpec } from './validation/options.js'

@@ -1,12 +1,12 @@
 import { adam, inducedMetric, muon, sgd, type Transformation } from '@induced-metric/core'
 import {
-  createMemory,
   createModelOptimizer,
   type AdoptableModel,
   type AdoptableParameter,
   type ModelOptimizer,
 } from '@induced-metric/core/adapter'
 import { describe, expect, it } from 'vitest'
+import { createMemory } from '../src/engines/wasm/memory.js'
 import { expectError } from './support.js'
 
 type Adopting = ModelOptimizer<readonly AdoptableParameter[] | undefined>

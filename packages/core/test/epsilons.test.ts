@@ -10,7 +10,8 @@ import {
   sgd,
   type Preconditioner,
 } from '@induced-metric/core'
-import { planStep, profileScalars, raiseEpsilons } from '@induced-metric/core/adapter'
+import { planStep, profileScalars } from '@induced-metric/core/adapter'
+import { raiseEpsilons } from '../src/step/epsilons.js'
 
 const own = definePreconditioner({
   name: 'own',

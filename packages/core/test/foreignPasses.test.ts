@@ -6,15 +6,11 @@ import {
   muon,
   type Transformation,
 } from '@induced-metric/core'
-import {
-  createArena,
-  createForeignPasses,
-  createMemory,
-  createStepper,
-  planStep,
-  type ScalarState,
-} from '@induced-metric/core/adapter'
+import { createStepper, planStep, type ScalarState } from '@induced-metric/core/adapter'
 import { describe, expect, it } from 'vitest'
+import { createArena } from '../src/engines/wasm/arena.js'
+import { createForeignPasses } from '../src/engines/wasm/foreignPasses.js'
+import { createMemory } from '../src/engines/wasm/memory.js'
 import { bits, randomArray } from './support.js'
 
 const shapes = [[4, 3], [5], [2, 6]]

@@ -11,7 +11,8 @@ import {
   sgd,
   type Transformation,
 } from '@induced-metric/core'
-import { createModelOptimizer, planStep, withLearningRate } from '@induced-metric/core/adapter'
+import { createModelOptimizer, planStep } from '@induced-metric/core/adapter'
+import { withLearningRate } from '../src/step/learningRate.js'
 import { expectError, gradientsOf, optimizerOver, stateBits, type Tensor } from './support.js'
 
 const tensors: readonly Tensor[] = [

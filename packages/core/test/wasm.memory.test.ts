@@ -17,7 +17,9 @@ interface Platform {
 }
 const { WebAssembly } = globalThis as unknown as Platform
 
-type Core = typeof import('@induced-metric/core') & typeof import('@induced-metric/core/adapter')
+type Core = typeof import('@induced-metric/core') &
+  typeof import('@induced-metric/core/adapter') &
+  typeof import('../src/engines/wasm/memory.js')
 
 /** The core, newly loaded: it has created no memory. */
 let core: Core
@@ -28,7 +30,11 @@ let left: number
 
 beforeEach(async () => {
   vi.resetModules()
-  core = { ...(await import('@induced-metric/core')), ...(await import('@induced-metric/core/adapter')) }
+  core = {
+    ...(await import('@induced-metric/core')),
+    ...(await import('@induced-metric/core/adapter')),
+    ...(await import('../src/engines/wasm/memory.js')),
+  }
   memories = []
   left = Infinity
   const { Memory } = WebAssembly

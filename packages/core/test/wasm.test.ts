@@ -314,6 +314,7 @@ describe('where WebAssembly is missing', () => {
     vi.stubGlobal('WebAssembly', stub)
     const core = await import('@induced-metric/core')
     const adapter = await import('@induced-metric/core/adapter')
+    const { createForeignPasses } = await import('../src/engines/wasm/foreignPasses.js')
     expect(adapter.isWasmSupported()).toBe(false)
     const transformation = core.inducedMetric(core.sgd(), { learningRate: 1 })
     const parameter = { name: 'p', shape: [1], data: new Float32Array(1) }
@@ -322,12 +323,10 @@ describe('where WebAssembly is missing', () => {
     for (const call of [
       () => core.createOptimizer(transformation, [parameter], { engine: 'wasm' }),
       () =>
-        adapter.createForeignPasses(
-          adapter.planStep(transformation, [parameter]),
-          {} as never,
-          {} as never,
-          () => ({ inputs: [], outputs: [] }),
-        ),
+        createForeignPasses(adapter.planStep(transformation, [parameter]), {} as never, {} as never, () => ({
+          inputs: [],
+          outputs: [],
+        })),
     ]) {
       expect(call).toThrow(expect.objectContaining({ code: 'ERR_NOT_SUPPORTED' }))
     }

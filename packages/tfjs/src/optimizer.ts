@@ -1,6 +1,13 @@
 import type { Checkpoint, StepReport, Transformation } from '@induced-metric/core'
-import { checkOptions, checkTransformation, optionError } from '@induced-metric/core/adapter'
+import {
+  checkOptions,
+  checkTransformation,
+  optionError,
+  VariableOptimizer,
+} from '@induced-metric/core/adapter'
 import type { Optimizer } from '@tensorflow/tfjs-core'
+import { createBackend } from './backend.js'
+import { checkLoss } from './checks.js'
 import { configOf, transformationOf } from './definitions.js'
 import type { InducedOptimizer, InducedOptimizerOptions } from './inducedOptimizer.js'
 import type {
@@ -10,15 +17,19 @@ import type {
   Scalar,
   Serializable,
   SerializableConstructor,
+  Tensor,
   TensorFlow,
   Variable,
 } from './namespace.js'
 import { checkpointIn, createSavedWeights } from './savedWeights.js'
-import { Training } from './training.js'
+import { pairGradients } from './variables.js'
 
 interface InducedOptimizerClass extends SerializableConstructor<Optimizer> {
   new (transformation: Transformation, options?: InducedOptimizerOptions): InducedOptimizer
 }
+
+/** A loss and its gradients, as TensorFlow.js returns them. */
+type Gradients = ReturnType<Optimizer['computeGradients']>
 
 const classes = new WeakMap<TensorFlow['Optimizer'], InducedOptimizerClass>()
 
@@ -38,7 +49,7 @@ export function optimizerClass(tf: TensorFlow): InducedOptimizerClass {
   return found
 }
 
-/** The `tf.Optimizer` of a copy of TensorFlow.js. Its {@link Training} does the work. */
+/** The `tf.Optimizer` of a copy of TensorFlow.js. The core's {@link VariableOptimizer} does the work. */
 function createClass(tf: TensorFlow): InducedOptimizerClass {
   return class Induced extends tf.Optimizer implements InducedOptimizer {
     static readonly className = 'InducedMetric'
@@ -50,7 +61,7 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
       return new Class(transformationOf(tf, config)) as Serializable as T
     }
 
-    readonly #training: Training
+    readonly #training: VariableOptimizer<Tensor>
     readonly #weights = createSavedWeights(tf)
     readonly transformation: Transformation
     groupOf: InducedOptimizerOptions['groupOf']
@@ -59,11 +70,13 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
       checkArguments(transformation, options)
       this.transformation = transformation
       this.groupOf = options.groupOf
-      this.#training = new Training(tf, transformation, options, () => this.groupOf)
+      const backend = createBackend(tf, options)
+      const training = { ...options, groupOf: () => this.groupOf }
+      this.#training = new VariableOptimizer(transformation, backend, training)
     }
 
     override get iterations(): number {
-      return this.#training.step
+      return this.#training.steps
     }
     get learningRate(): number {
       return this.#training.learningRate
@@ -72,17 +85,14 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
       this.#training.learningRate = value
     }
 
-    override computeGradients(
-      f: () => Scalar,
-      variables?: Variable[],
-    ): { value: Scalar; grads: NamedTensorMap } {
+    override computeGradients(f: () => Scalar, variables?: Variable[]): Gradients {
       this.#training.checkAlive()
       const result = super.computeGradients(f, variables)
-      this.#training.rememberLoss(result.value, result.grads)
+      this.#training.rememberLoss(result.value, Object.values(result.grads))
       return result
     }
     override applyGradients(gradients: NamedTensorMap | NamedTensor[], loss?: Scalar | number): void {
-      this.#training.applyGradients(gradients, loss)
+      takeStep(tf, this.#training, gradients, loss)
     }
 
     report(): Promise<StepReport> {
@@ -117,6 +127,19 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
       this.#weights.dispose()
     }
   }
+}
+
+/** Takes the step of `applyGradients`, with the variables of these names. */
+function takeStep(
+  tf: TensorFlow,
+  training: VariableOptimizer<Tensor>,
+  gradients: NamedTensorMap | NamedTensor[],
+  loss: Scalar | number | undefined,
+): void {
+  training.checkReady('applyGradients')
+  const pairs = pairGradients(tf, gradients)
+  checkLoss(tf, loss)
+  training.step(pairs, loss)
 }
 
 function checkArguments(transformation: Transformation, options: InducedOptimizerOptions): void {

@@ -1,12 +1,6 @@
-import { shapeError, show } from '@induced-metric/core/adapter'
+import { shapeError, show, type VariableGradient } from '@induced-metric/core/adapter'
 import { isTensor, showTensor } from './checks.js'
 import type { NamedTensor, NamedTensorMap, Tensor, TensorFlow, Variable } from './namespace.js'
-
-/** A variable and its gradient; `null` where it has none. */
-export interface VariableGradient {
-  readonly variable: Variable
-  readonly gradient: Tensor | null
-}
 
 /**
  * Pairs gradients with their variables.
@@ -14,7 +8,10 @@ export interface VariableGradient {
  * @throws ERR_SHAPE when there is no such variable, when it is named twice, or when its gradient is not a tensor of its
  *   shape and type
  */
-export function pairGradients(tf: TensorFlow, gradients: NamedTensorMap | NamedTensor[]): VariableGradient[] {
+export function pairGradients(
+  tf: TensorFlow,
+  gradients: NamedTensorMap | NamedTensor[],
+): VariableGradient<Tensor>[] {
   if (typeof gradients !== 'object' || gradients === null)
     throw shapeError(
       `gradients must be an object of tensors by variable name, or an array of { name, tensor }, given ${show(gradients)}`,
@@ -31,15 +28,12 @@ export function pairGradients(tf: TensorFlow, gradients: NamedTensorMap | NamedT
     names.add(name)
     const variable = variableNamed(tf, name)
     const gradient: unknown = entry!.tensor ?? null
-    if (gradient === null) return { variable, gradient }
-    if (
-      isTensor(tf, gradient) &&
-      gradient.dtype === 'float32' &&
-      gradient.shape.join() === variable.shape.join()
-    )
-      return { variable, gradient }
+    const { shape } = variable
+    if (gradient === null) return { name, shape, variable, gradient }
+    if (isTensor(tf, gradient) && gradient.dtype === 'float32' && gradient.shape.join() === shape.join())
+      return { name, shape, variable, gradient }
     throw shapeError(
-      `the gradient of variable ${name} must be float32 of shape [${variable.shape.join(', ')}], ` +
+      `the gradient of variable ${name} must be float32 of shape [${shape.join(', ')}], ` +
         `given ${showTensor(tf, gradient)}`,
     )
   })

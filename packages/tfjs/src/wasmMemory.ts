@@ -1,44 +1,19 @@
 import {
-  createArena,
-  createMemory,
+  createCopyMemory,
   isWasmMemory,
   isWasmSupported,
-  sizeOf,
-  type Allocator,
-  type WasmMemory,
+  type TensorMemory,
 } from '@induced-metric/core/adapter'
 import type { Tensor, TensorFlow } from './namespace.js'
 
-/** A place for the values of a new tensor. */
-export interface Output {
-  /** The address at which to write the values. */
-  readonly address: number
-  /** Makes the tensor, once the values are written. */
-  finish(): Tensor
-  /** Frees the place instead. */
-  discard(): void
-}
-
-/**
- * A backend's tensors as places in a WebAssembly memory, on which the core's compiled loops work. On wasm it is the
- * backend's own memory; on cpu it is another one, into which values are copied and from which they are copied back.
- */
-export interface BackendMemory {
-  readonly memory: WasmMemory
-  readonly allocator: Allocator
-  /** A scalar's value. */
-  read(scalar: Tensor): number
-  /** The address of a tensor's values, until `unload`. */
-  load(tensor: Tensor): number
-  /** Ends the use of an address that `load` returned. With `changed`, the values there become the tensor's. */
-  unload(tensor: Tensor, address: number, changed: boolean): void
-  /** A place for a new tensor of that shape. The memory may grow, which invalidates old views of it. */
-  output(shape: readonly number[]): Output
-}
+type BackendMemory = TensorMemory<Tensor>
 
 const memories = new WeakMap<object, BackendMemory | null>()
 
-/** The memory of the current backend; `undefined` where compiled loops cannot work on it. */
+/**
+ * The memory of the current backend; `undefined` where compiled loops cannot work on it. On wasm it is the backend's own; on
+ * cpu it is another one, into which values are copied and from which they are copied back.
+ */
 export function backendMemory(tf: TensorFlow): BackendMemory | undefined {
   const backend = tf.backend() as object
   let memory = memories.get(backend)
@@ -101,46 +76,8 @@ interface CpuBackend {
 function cpuMemory(tf: TensorFlow, candidate: object): BackendMemory | undefined {
   const backend = candidate as CpuBackend
   if (typeof backend.readSync !== 'function') return undefined
-  const memory = createMemoryOrNone()
-  if (memory === undefined) return undefined
-  const allocator = createArena(memory)
-  const view = (address: number, size: number): Float32Array =>
-    new Float32Array(memory.buffer as ArrayBuffer, address, size)
-  return {
-    memory,
-    allocator,
-    read: (scalar) => backend.readSync(scalar.dataId)[0]!,
-    load({ dataId, size }) {
-      const address = allocator.allocate(4 * size)
-      view(address, size).set(backend.readSync(dataId))
-      return address
-    },
-    unload({ dataId, size }, address, changed) {
-      if (changed) backend.readSync(dataId).set(view(address, size))
-      allocator.release(address)
-    },
-    output(shape) {
-      const size = sizeOf(shape)
-      const address = allocator.allocate(4 * size)
-      const discard = (): void => allocator.release(address)
-      return {
-        address,
-        finish() {
-          const values = view(address, size).slice()
-          discard()
-          return tf.tensor(values, [...shape], 'float32')
-        },
-        discard,
-      }
-    },
-  }
-}
-
-/** A new memory, or `undefined` where it cannot be allocated: then operations take the steps. */
-function createMemoryOrNone(): WasmMemory | undefined {
-  try {
-    return createMemory()
-  } catch {
-    return undefined
-  }
+  return createCopyMemory<Tensor>({
+    array: ({ dataId }) => backend.readSync(dataId),
+    from: (values, shape) => tf.tensor(values, [...shape], 'float32'),
+  })
 }

@@ -66,12 +66,16 @@ export function matchCheckpoint(
   checkCheckpoint(checkpoint)
   const states = matchParameters(plan, checkpoint, dtypeOf)
   const units = matchUnits(plan, checkpoint)
-  if (checkpoint.hash !== plan.hash) {
-    throw checkpointError(
-      'the checkpoint was saved by a transformation of another form: its bases or its metricScope differ',
-    )
-  }
+  checkHash(plan, checkpoint)
   return { checkpoint, states, units }
+}
+
+/** Throws ERR_CHECKPOINT when a transformation of another form saved a checkpoint. */
+export function checkHash(plan: Pick<StepPlan, 'hash'>, { hash }: Pick<Checkpoint, 'hash'>): void {
+  if (hash === plan.hash) return
+  throw checkpointError(
+    'the checkpoint was saved by a transformation of another form: its bases or its metricScope differ',
+  )
 }
 
 function matchParameters(

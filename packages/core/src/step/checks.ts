@@ -13,14 +13,19 @@ export function checkLoss(plan: StepPlan, options: { readonly loss?: number }): 
   if (loss !== undefined && typeof loss !== 'number') {
     throw optionError(`loss must be a number, given ${show(loss)}`)
   }
-  if (loss === undefined && plan.needsLoss) {
-    const { embedding } = plan.units.find(({ graph }) => graph.needsLoss)!.settings
-    throw new InducedMetricError(
-      'ERR_LOSS_REQUIRED',
-      `the embedding ${embedding.name} reads the loss: pass it, as in step(gradients, { loss })`,
-    )
-  }
+  if (loss === undefined && plan.needsLoss)
+    throw lossRequired(plan, ': pass it, as in step(gradients, { loss })')
   return loss
+}
+
+/**
+ * The error of a step whose embedding reads the loss, where there is none.
+ *
+ * @param end the end of its sentence, which says how to pass the loss
+ */
+export function lossRequired(plan: StepPlan, end: string): InducedMetricError {
+  const { embedding } = plan.units.find(({ graph }) => graph.needsLoss)!.settings
+  return new InducedMetricError('ERR_LOSS_REQUIRED', `the embedding ${embedding.name} reads the loss${end}`)
 }
 
 /** Throws ERR_SHAPE unless a step is given an array of one gradient per parameter. */

@@ -6,16 +6,7 @@ import { peakOf } from '../transformation/scheduleJSON.js'
 import { optionRanges } from '../transformation/transformation.js'
 import type { GroupSettings, Transformation } from '../transformation/types.js'
 
-/**
- * Throws ERR_OPTION unless a learning rate that is set during training is a finite number ≥ 0.
- *
- * @example
- * ```ts
- * import { checkLearningRate } from '@induced-metric/core/adapter'
- *
- * checkLearningRate(0.01)
- * ```
- */
+/** Throws ERR_OPTION unless a learning rate that is set during training is a finite number ≥ 0. */
 export function checkLearningRate(value: unknown): asserts value is number {
   checkNumber('learningRate', value, optionRanges.learningRate)
 }

@@ -39,26 +39,6 @@ interface GraphGroup {
  *   called now, and when a step has more or larger matrices than any before it
  * @param place finds the tensors of a parameter at the start of each step; `gradient` is the one that the step was given
  * @throws ERR_NOT_SUPPORTED where WebAssembly with vector instructions does not compile
- *
- * @example
- * ```ts no-run
- * import { inducedMetric, sgd } from '@induced-metric/core'
- * import { createForeignPasses, createStepper, planStep, type WasmMemory } from '@induced-metric/core/adapter'
- *
- * interface Tensor { readonly address: number } // the framework's
- * declare const memory: WasmMemory // the framework's, with its allocator
- * declare const malloc: (bytes: number) => number
- * declare const free: (address: number) => void
- * declare const [weights, gradient]: [Tensor, Tensor]
- *
- * const plan = planStep(inducedMetric(sgd(), { learningRate: 0.1 }), [{ name: 'w', shape: [1000] }])
- * const passes = createForeignPasses<Tensor>(plan, memory, { allocate: malloc, release: free }, (_, { address }) => ({
- *   inputs: [address, weights.address],
- *   outputs: [weights.address],
- * }))
- * const state = { steps: [0], units: [{ average: 0, steps: 0, values: [] }] }
- * createStepper(plan).take(passes, [gradient], state, { step: 1, loss: undefined })
- * ```
  */
 export function createForeignPasses<G extends object>(
   plan: StepPlan,

@@ -1,36 +1,22 @@
-import type { Transformation } from '@induced-metric/core'
-import { refusal, stepStatus } from '@induced-metric/core/adapter'
-import type { Tensor, TensorFlow } from './namespace.js'
+import { refusal } from '../step/report.js'
+import { stepStatus } from '../step/metricGraph.js'
+import type { Transformation } from '../transformation/types.js'
+import type { VariableBackend } from './backend.js'
 import { readScalars, type PendingReport } from './pendingReport.js'
 import { takeBack, type State, type UnitState, type VariableState } from './state.js'
-import { addAll, sumAll } from './sums.js'
-
-/** Reads a scalar at once. */
-type ScalarReader = (scalar: Tensor) => number
-
-/**
- * A reader of single scalars for backends whose tensors are in the host's own memory, where reading a number neither
- * waits nor copies more than that number. `undefined` on devices: there a read would stall the queue (webgl) or is not
- * possible at all (webgpu), and the device has to decide.
- */
-export function hostReader(tf: TensorFlow): ScalarReader | undefined {
-  if (!['cpu', 'wasm'].includes(tf.getBackend())) return undefined
-  const backend = tf.backend() as { readSync?(dataId: object): ArrayLike<number> }
-  if (typeof backend.readSync !== 'function') return undefined
-  return (scalar) => backend.readSync!(scalar.dataId)[0]!
-}
 
 /**
  * Whether a step may be written, decided on the host.
  *
+ * @param reader reads a scalar at once
  * @throws ERR_NON_FINITE, ERR_BAD_LOSS where the transformation says to throw
  */
-export function guardOnHost(
+export function guardOnHost<T extends object>(
   transformation: Transformation,
-  { loss, units }: Pick<PendingReport, 'loss' | 'units'>,
-  reader: ScalarReader,
+  { loss, units }: Pick<PendingReport<T | number>, 'loss' | 'units'>,
+  reader: (scalar: T) => number,
 ): boolean {
-  const read = (x: Tensor | number): number => (typeof x === 'number' ? x : reader(x))
+  const read = (x: T | number): number => (typeof x === 'number' ? x : reader(x))
   for (const { unit, dualNorm, ...results } of units) {
     const status = read(results.status)
     if (status === stepStatus.ok) continue
@@ -43,10 +29,12 @@ export function guardOnHost(
 }
 
 /** Chooses between a new value and the one it would replace. */
-export type Choose = (fresh: Tensor, old: Tensor) => Tensor
+export type Choose<T> = (fresh: T, old: T) => T
+
+type Counted<T> = readonly (VariableState<T> | UnitState<T>)[]
 
 /** The steps that a device refused, as far as the host does not know of them yet. */
-export interface Refusals {
+export interface Refusals<T> {
   /**
    * Lets the device decide about a step.
    *
@@ -56,11 +44,11 @@ export interface Refusals {
    * @returns the choice between new and old values
    */
   guard(
-    units: PendingReport['units'],
-    tensor: (x: Tensor | number) => Tensor,
-    written: readonly Tensor[],
-    changed: readonly (VariableState | UnitState)[],
-  ): Choose
+    units: PendingReport<T | number>['units'],
+    tensor: (x: T | number) => T,
+    written: readonly T[],
+    changed: Counted<T>,
+  ): Choose<T>
   /**
    * Takes refused steps off the counts, which the host had to keep without knowing of them.
    *
@@ -72,43 +60,51 @@ export interface Refusals {
 }
 
 /** A record of refused steps that would have changed the same states. */
-interface Refused {
+interface Refused<T> {
   /** Number of refused steps. */
-  readonly count: Tensor
+  readonly count: T
   /** The largest status of any of them. */
-  readonly worst: Tensor
-  readonly changed: readonly (VariableState | UnitState)[]
+  readonly worst: T
+  readonly changed: Counted<T>
 }
 
-export function createRefusals(tf: TensorFlow, transformation: Transformation, state: State): Refusals {
-  let records: readonly Refused[] = []
-  const disposeRecord = ({ count, worst }: Refused): void => tf.dispose([count, worst])
+export function createRefusals<T extends object>(
+  backend: VariableBackend<T>,
+  transformation: Transformation,
+  state: State<T>,
+): Refusals<T> {
+  const { add, sub, mul, max, greater, finite, sum } = backend.lowering
+  let records: readonly Refused<T>[] = []
+  const disposeRecord = ({ count, worst }: Refused<T>): void => {
+    backend.dispose(count)
+    backend.dispose(worst)
+  }
   return {
     guard(units, tensor, written, changed) {
       const statuses = units.filter(({ xi }) => !Number.isNaN(xi)).map(({ status }) => tensor(status))
       if (written.length > 0) {
-        const infinite = written.map((x) => sumAll(tf, tf.cast(tf.logicalNot(tf.isFinite(x)), 'float32')))
-        const some = tf.greater(addAll(tf, infinite), 0)
-        statuses.push(tf.mul(tf.cast(some, 'float32'), tensor(stepStatus.nonFinite)))
+        const infinite = written.map((x) => sum(sub(tensor(1), finite(x))))
+        const total = infinite.length === 1 ? infinite[0]! : backend.sum(infinite)
+        statuses.push(mul(greater(total, tensor(0)), tensor(stepStatus.nonFinite)))
       }
-      const worst = statuses.reduce((a, b) => tf.maximum(a, b))
-      const ok = tf.equal(worst, tensor(stepStatus.ok))
-      const count = tf.sub(tensor(1), tf.cast(ok, 'float32'))
+      const worst = statuses.reduce((a, b) => max(a, b))
+      const isRefused = greater(worst, tensor(stepStatus.ok))
       const previous = records.find((record) => isSame(record.changed, changed))
       const record = {
-        count: tf.keep(previous ? tf.add(previous.count, count) : count),
-        worst: tf.keep(previous ? tf.maximum(previous.worst, worst) : worst.clone()),
+        count: backend.keep(previous ? add(previous.count, isRefused) : backend.clone(isRefused)),
+        worst: backend.keep(previous ? max(previous.worst, worst) : backend.clone(worst)),
         changed,
       }
       if (previous) disposeRecord(previous)
       records = [...records.filter((one) => one !== previous), record]
-      return (fresh, old) => tf.where(ok, fresh, old)
+      const choose = backend.chooser(isRefused)
+      return (fresh, old) => choose(old, fresh)
     },
     async settle(report) {
       const settled = records
       records = []
       const numbers = await readScalars(
-        tf,
+        backend,
         settled.flatMap(({ count, worst }) => [count, worst]),
       )
       let [total, worst] = [0, 0]

@@ -1,14 +1,11 @@
-import type { DecayMask, Transformation } from '@induced-metric/core'
-import type { GroupSettings } from '@induced-metric/core/adapter'
+import type { DecayMask, GroupSettings, Transformation } from '../transformation/types.js'
 
-/** A name without the number that TensorFlow.js appends when another variable has the same name. */
-export function stemOf(name: string): string {
-  return name.replace(/_\d+$/, '')
-}
+/** Returns a name without what a framework appends when another variable has the same name. */
+export type StemOf = (name: string) => string
 
 /**
- * Adapts the lists of names in a transformation to these variables: a model that is loaded, or created a second time, has
- * `kernel_1` where the list says `kernel`.
+ * Adapts the lists of names in a transformation to these variables: a model that is loaded, or created a second time, may
+ * have `kernel_1` where the list says `kernel`.
  *
  * @param others returns the names of variables that the lists may mean though they are not trained now
  */
@@ -16,6 +13,7 @@ export function forVariables(
   transformation: Transformation,
   names: readonly string[],
   others: () => readonly string[],
+  stemOf: StemOf,
 ): Transformation {
   const known = new Set(names)
   const mask = (given: DecayMask): DecayMask => {

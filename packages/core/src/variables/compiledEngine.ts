@@ -1,39 +1,39 @@
-import {
-  createStepper,
-  stepStatus,
-  withLearningRate,
-  type MetricUnit,
-  type StepPlan,
-  type Stepper,
-  type UnitNumbers,
-} from '@induced-metric/core/adapter'
-import type { Tensor } from './namespace.js'
+import { withLearningRate } from '../step/learningRate.js'
+import { stepStatus } from '../step/metricGraph.js'
+import type { MetricUnit, StepPlan } from '../step/plan.js'
+import type { UnitNumbers } from '../step/scalarState.js'
+import { createStepper, type Stepper } from '../step/stepper.js'
+import type { VariableBackend } from './backend.js'
+import type { TensorMemory } from './memory.js'
+import { createPlacedPasses, type PlacedPasses } from './placedPasses.js'
 import { disposeScalars, valuesOf, type State, type UnitState } from './state.js'
 import type { StepEngine } from './stepEngine.js'
-import type { BackendMemory } from './wasmMemory.js'
-import { createWasmPasses, type WasmPasses } from './wasmPasses.js'
 
 /** The passes of a plan, with a stepper for a learning rate. */
-interface Prepared {
+interface Prepared<T> {
   readonly plan: StepPlan
-  readonly passes: WasmPasses
+  readonly passes: PlacedPasses<T>
   /** The learning rate that was set. */
   readonly rate: number | undefined
   readonly stepper: Stepper
 }
 
-/** Steps by the core's compiled loops, in the memory of the wasm or cpu backend. */
-export function createWasmStep(memory: BackendMemory, state: State): StepEngine {
-  let prepared: Prepared | undefined
-  const prepare = (plan: StepPlan): Prepared => {
+/** Steps by compiled loops, in a memory of the framework or beside it. */
+export function createCompiledEngine<T extends object>(
+  backend: VariableBackend<T>,
+  memory: TensorMemory<T>,
+  state: State<T>,
+): StepEngine<T> {
+  let prepared: Prepared<T> | undefined
+  const prepare = (plan: StepPlan): Prepared<T> => {
     const rate = state.learningRate
     const isSame = prepared?.plan === plan
     if (isSame && prepared!.rate === rate) return prepared!
     if (!isSame) prepared?.passes.dispose()
-    const passes = isSame ? prepared!.passes : createWasmPasses(plan, memory)
+    const passes = isSame ? prepared!.passes : createPlacedPasses(plan, backend, memory)
     return (prepared = { plan, passes, rate, stepper: createStepper(withLearningRate(plan, rate)) })
   }
-  const read = (x: Tensor | number): number => (typeof x === 'number' ? x : memory.read(x))
+  const read = (x: T | number): number => (typeof x === 'number' ? x : memory.read(x))
 
   return {
     take(plan, pairs, loss) {
@@ -56,7 +56,7 @@ export function createWasmStep(memory: BackendMemory, state: State): StepEngine 
         )
         isWritten = !outcome.skipped
         steps.forEach((count, index) => (variables[index]!.steps = count))
-        units.forEach((unit, i) => replaceScalars(unit, plan.units[i]!, numbers[i]!))
+        units.forEach((unit, i) => replaceScalars(backend, unit, plan.units[i]!, numbers[i]!))
         const { skipped, learningRate } = outcome
         // Written out: copies by spread take long beside a step on few weights.
         const results = outcome.units.map(({ unit, xi, dualNorm, metric, scale }) => {
@@ -75,20 +75,25 @@ export function createWasmStep(memory: BackendMemory, state: State): StepEngine 
 }
 
 /** The scalars of a unit's state as numbers: the state itself where it has these already, which the step then updates. */
-function numbersOf(unit: MetricUnit, state: UnitState, read: (x: Tensor | number) => number): UnitNumbers {
+function numbersOf<T>(unit: MetricUnit, state: UnitState<T>, read: (x: T | number) => number): UnitNumbers {
   return hasNumbers(unit, state)
     ? state
     : { average: read(state.average), steps: state.steps, values: valuesOf(unit, state).map(read) }
 }
 
-function hasNumbers({ graph }: MetricUnit, state: UnitState): state is UnitState & UnitNumbers {
+function hasNumbers<T>({ graph }: MetricUnit, state: UnitState<T>): state is UnitState<T> & UnitNumbers {
   const { names, average, values } = state
   return names === graph.state && typeof average === 'number' && values.every((x) => typeof x === 'number')
 }
 
 /** Puts numbers in the place of a unit's scalars, which may have been on the device or of another plan. */
-function replaceScalars(state: UnitState, { graph }: MetricUnit, numbers: UnitNumbers): void {
+function replaceScalars<T extends object>(
+  backend: VariableBackend<T>,
+  state: UnitState<T>,
+  { graph }: MetricUnit,
+  numbers: UnitNumbers,
+): void {
   if (state === numbers) return
-  disposeScalars(state)
+  disposeScalars(backend, state)
   Object.assign(state, numbers, { names: graph.state })
 }

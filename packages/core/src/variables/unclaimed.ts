@@ -1,6 +1,8 @@
-import type { Checkpoint, ParameterState } from '@induced-metric/core'
-import { checkpointError, type PlannedParameter, type StepPlan } from '@induced-metric/core/adapter'
+import type { Checkpoint, ParameterState } from '../checkpoint/checkpoint.js'
+import { checkpointError } from '../errors.js'
+import type { PlannedParameter, StepPlan } from '../step/plan.js'
 import { checkForm, matchStates } from './matchStates.js'
+import type { StemOf } from './names.js'
 
 type Loaded = Pick<Checkpoint, 'hash' | 'parameters' | 'units'>
 
@@ -22,6 +24,7 @@ export interface Unclaimed extends Loaded {
 }
 
 export function createUnclaimed(
+  stemOf: StemOf,
   { hash, ...loaded }: Loaded = { hash: '', parameters: [], units: [] },
 ): Unclaimed {
   let { parameters, units } = loaded
@@ -34,7 +37,7 @@ export function createUnclaimed(
       return units
     },
     claim(plan, fresh) {
-      const matches = matchStates(fresh, parameters)
+      const matches = matchStates(fresh, parameters, stemOf)
       const isUntouched = parameters === loaded.parameters
       if (isUntouched && parameters.length > 0 && matches.length === 0) {
         throw checkpointError(

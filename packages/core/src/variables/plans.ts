@@ -1,15 +1,15 @@
-import type { ParameterInfo, Transformation } from '@induced-metric/core'
-import {
-  planStep,
-  raiseEpsilons,
-  withGroups,
-  type GroupOf,
-  type StepPlan,
-} from '@induced-metric/core/adapter'
+import { raiseEpsilons } from '../step/epsilons.js'
+import { planStep, type StepPlan } from '../step/plan.js'
+import { withGroups, type GroupOf } from '../transformation/groups.js'
+import type { ParameterInfo, Transformation } from '../transformation/types.js'
+import type { VariableBackend, VariableInfo } from './backend.js'
 import { forVariables } from './names.js'
-import type { TensorFlow } from './namespace.js'
-import { warn } from './platform.js'
-import { isHalfPrecision, leastHalfEpsilon } from './precision.js'
+
+/**
+ * The least ε in half precision, which TensorFlow.js also uses for its own optimisers there. The smallest number of half precision is 6e-8, and many devices take anything below 6e-5
+ * for 0.
+ */
+const leastHalfEpsilon = 1e-4
 
 /** The plans of one optimiser: one for each set of variables that it trains together. */
 export interface Plans {
@@ -18,12 +18,12 @@ export interface Plans {
    *
    * @throws what `planStep` throws
    */
-  of(variables: readonly Pick<ParameterInfo, 'name' | 'shape'>[]): StepPlan
+  of(variables: readonly VariableInfo[]): StepPlan
 }
 
 /** @param groupOf returns the function that is the optimiser's `groupOf` now */
-export function createPlans(
-  tf: TensorFlow,
+export function createPlans<T extends object>(
+  backend: VariableBackend<T>,
   transformation: Transformation,
   groupOf: () => GroupOf | undefined,
 ): Plans {
@@ -43,17 +43,15 @@ export function createPlans(
         return undefined
       }
     }
-    const registered = Object.values(tf.engine().registeredVariables)
-    const infos = registered.map(({ name, shape }) => ({ name, shape: [...shape] }))
-    return [...known.values(), ...withGroups(infos, tolerant)]
+    return [...known.values(), ...withGroups(backend.variables(), tolerant)]
   }
 
   /** Adapts a plan to the precision of the backend. */
   const fitted = (given: StepPlan): StepPlan => {
-    if (!isHalfPrecision(tf)) return given
+    if (!backend.isHalfPrecision()) return given
     const { plan, raised } = raiseEpsilons(given, leastHalfEpsilon)
     if (!isWarned) {
-      warn(
+      backend.warn(
         'this backend computes in half precision, where numbers below 6e-5 are inexact or 0 and those above 65504 infinite: ' +
           `small learning rates and squares of small gradients are lost${raised.length > 0 ? `, and ${raised.join(' and ')} is ${leastHalfEpsilon} instead of less` : ''}`,
       )
@@ -65,16 +63,16 @@ export function createPlans(
   return {
     of(variables) {
       const infos = withGroups<ParameterInfo>(
-        // Kernels of layers are in × out.
-        variables.map(({ name, shape }) => ({ name, shape: [...shape], rowsAre: 'inputs' })),
+        variables.map(({ name, shape }) => ({ name, shape: [...shape], rowsAre: backend.rowsAre })),
         groupOf(),
       )
       const keys = infos.map(({ name, shape, group }) => `${name} ${shape.join()} ${group}`)
-      const key = `${isHalfPrecision(tf)}\n${keys.join('\n')}`
+      const key = `${backend.isHalfPrecision()}\n${keys.join('\n')}`
       const found = plans.get(key)
       if (found) return found
       const names = infos.map(({ name }) => name)
-      const named = forVariables(transformation, names, () => others().map(({ name }) => name))
+      const otherNames = (): string[] => others().map(({ name }) => name)
+      const named = forVariables(transformation, names, otherNames, backend.stemOf)
       const plan = fitted(planStep(named, infos, { others }))
       plans.set(key, plan)
       for (const info of infos) known.set(info.name, info)

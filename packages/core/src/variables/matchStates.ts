@@ -1,11 +1,8 @@
-import type { Checkpoint, ParameterState } from '@induced-metric/core'
-import {
-  checkParameterState,
-  checkpointError,
-  type PlannedParameter,
-  type StepPlan,
-} from '@induced-metric/core/adapter'
-import { stemOf } from './names.js'
+import { checkParameterState, type Checkpoint, type ParameterState } from '../checkpoint/checkpoint.js'
+import { checkHash } from '../checkpoint/match.js'
+import { checkpointError } from '../errors.js'
+import type { PlannedParameter, StepPlan } from '../step/plan.js'
+import type { StemOf } from './names.js'
 
 /** A saved state and the parameter it belongs to. */
 export interface MatchedState {
@@ -18,10 +15,10 @@ export interface MatchedState {
  *
  * @throws ERR_CHECKPOINT naming a variable without a state, or saying that the transformation is another
  */
-export function checkFit(plan: StepPlan, checkpoint: Checkpoint): void {
+export function checkFit(plan: StepPlan, checkpoint: Checkpoint, stemOf: StemOf): void {
   // It was saved before the first step, when the optimiser had not met its variables.
   if (checkpoint.parameters.length === 0) return
-  const matched = matchStates(plan.parameters, checkpoint.parameters)
+  const matched = matchStates(plan.parameters, checkpoint.parameters, stemOf)
   const missing = plan.parameters.find((parameter) => !matched.some((match) => match.parameter === parameter))
   if (missing) throw checkpointError(`the checkpoint has no state that fits variable ${missing.name}`)
   if (matched.length === checkpoint.parameters.length) checkForm(plan, checkpoint)
@@ -33,16 +30,13 @@ export function checkForm(
   { hash, parameters }: Pick<Checkpoint, 'hash' | 'parameters'>,
 ): void {
   // Before the first step there is no form yet.
-  if (parameters.length === 0 || hash === plan.hash) return
-  throw checkpointError(
-    'the checkpoint was saved by a transformation of another form: its bases or its metricScope differ',
-  )
+  if (parameters.length > 0) checkHash(plan, { hash })
 }
 
 /**
- * Finds the parameters of saved states. TensorFlow.js gives a loaded model's variables new names (`kernel_1` for
- * `kernel`), and a rebuilt model still other ones. So a state is matched by name, else by name without that suffix, else
- * by position if there are as many states as parameters. A match by less than the full name must have the same shape.
+ * Finds the parameters of saved states. A framework may give a loaded model's variables new names (`kernel_1` for
+ * `kernel`), and a rebuilt model still other ones. So a state is matched by name, else by its stem, else by position if
+ * there are as many states as parameters. A match by less than the full name must have the same shape.
  *
  * @param parameters those without a state yet, in the order of the model
  * @param states those that are not claimed yet, in the order in which they were saved
@@ -51,6 +45,7 @@ export function checkForm(
 export function matchStates(
   parameters: readonly PlannedParameter[],
   states: readonly ParameterState[],
+  stemOf: StemOf,
 ): readonly MatchedState[] {
   const found = new Map<PlannedParameter, ParameterState>()
   const free = new Set(states)

@@ -1,8 +1,8 @@
-import type { MetricUnit } from '@induced-metric/core/adapter'
-import type { Tensor, TensorFlow } from './namespace.js'
+import type { MetricUnit } from '../step/plan.js'
+import type { VariableBackend } from './backend.js'
 
 /** The report of a step. Its scalars may still be on the device. */
-export interface PendingReport<V = Tensor | number> {
+export interface PendingReport<V> {
   /** Whether the host skipped the step. */
   readonly skipped: boolean
   readonly learningRate: number
@@ -21,14 +21,23 @@ export interface PendingUnit<V> {
   readonly status: V
 }
 
-/** Keeps clones of the scalars beyond the `tf.tidy` they were computed in. */
-export function keepReport(tf: TensorFlow, report: PendingReport): PendingReport {
-  return mapScalars(report, (x) => (typeof x === 'number' ? x : tf.keep(x.clone())))
+/** Keeps clones of the scalars beyond the scope that they were computed in. */
+export function keepReport<T extends object>(
+  backend: VariableBackend<T>,
+  report: PendingReport<T | number>,
+): PendingReport<T | number> {
+  return mapScalars(report, (x) => (typeof x === 'number' ? x : backend.keep(backend.clone(x))))
 }
 
 /** Disposes of the scalars that {@link keepReport} kept. */
-export function disposeReport(report: PendingReport | undefined): void {
+export function disposeReport<T extends object>(
+  backend: VariableBackend<T>,
+  report: PendingReport<T | number> | undefined,
+): void {
   if (!report) return
+  const disposeScalar = (x: T | number | undefined): void => {
+    if (typeof x === 'object') backend.dispose(x)
+  }
   disposeScalar(report.loss)
   for (const { dualNorm, metric, scale, status } of report.units) {
     disposeScalar(dualNorm)
@@ -38,20 +47,15 @@ export function disposeReport(report: PendingReport | undefined): void {
   }
 }
 
-function disposeScalar(x: Tensor | number | undefined): void {
-  if (typeof x === 'object') x.dispose()
-}
-
 /** Reads the scalars of a report, in one transfer. */
-export async function readReport(tf: TensorFlow, report: PendingReport): Promise<PendingReport<number>> {
-  const numbers = await readScalars(tf, scalarsOf(report))
-  return mapScalars(report, () => numbers.shift()!)
-}
-
-function scalarsOf(report: PendingReport): (Tensor | number)[] {
-  const scalars: (Tensor | number)[] = []
+export async function readReport<T extends object>(
+  backend: VariableBackend<T>,
+  report: PendingReport<T | number>,
+): Promise<PendingReport<number>> {
+  const scalars: (T | number)[] = []
   mapScalars(report, (x) => scalars.push(x))
-  return scalars
+  const numbers = await readScalars(backend, scalars)
+  return mapScalars(report, () => numbers.shift()!)
 }
 
 function mapScalars<A, B>({ loss, units, ...rest }: PendingReport<A>, map: (x: A) => B): PendingReport<B> {
@@ -72,11 +76,12 @@ function mapScalars<A, B>({ loss, units, ...rest }: PendingReport<A>, map: (x: A
 }
 
 /** Reads scalars in one transfer; numbers pass through. */
-export async function readScalars(tf: TensorFlow, values: readonly (Tensor | number)[]): Promise<number[]> {
+export async function readScalars<T extends object>(
+  backend: VariableBackend<T>,
+  values: readonly (T | number)[],
+): Promise<number[]> {
   const tensors = values.filter((x) => typeof x !== 'number')
   if (tensors.length === 0) return [...values] as number[]
-  const packed = tf.tidy(() => tf.stack(tensors.map((x) => tf.cast(x, 'float32'))))
-  const read = [...(await packed.data())]
-  packed.dispose()
+  const read = Array.from(await backend.readScalars(tensors))
   return values.map((x) => (typeof x === 'number' ? x : read.shift()!))
 }

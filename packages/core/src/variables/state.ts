@@ -1,37 +1,35 @@
-import type { Checkpoint, ParameterState, Transformation } from '@induced-metric/core'
-import {
-  initialSlots,
-  lossCount,
-  shapeError,
-  type MetricUnit,
-  type StepPlan,
-} from '@induced-metric/core/adapter'
-import type { Tensor, TensorFlow } from './namespace.js'
+import type { Checkpoint, ParameterState } from '../checkpoint/checkpoint.js'
+import { shapeError } from '../errors.js'
+import { initialSlots } from '../step/initialSlots.js'
+import { lossCount } from '../step/metricGraph.js'
+import type { MetricUnit, StepPlan } from '../step/plan.js'
+import type { Transformation } from '../transformation/types.js'
+import type { VariableBackend } from './backend.js'
 import { createUnclaimed, type Unclaimed } from './unclaimed.js'
 
 /**
- * State of one variable: its slots, by name, on the device. They are tensors, not variables of TensorFlow.js, because a
+ * State of one variable: its slots, by name, on the device. They are tensors, not variables of the framework, because a
  * model would train those.
  */
-export interface VariableState {
+export interface VariableState<T> {
   steps: number
   readonly shape: readonly number[]
-  readonly slots: Record<string, Tensor>
+  readonly slots: Record<string, T>
 }
 
 /** State of one metric unit. Its scalars are numbers, or tensors on the device. */
-export interface UnitState {
+export interface UnitState<T> {
   /** v. */
-  average: Tensor | number
+  average: T | number
   /** The number of steps that v averages. */
   steps: number
   /** Names of `values`, in the order of the unit's graph. */
   names: readonly string[]
-  values: (Tensor | number)[]
+  values: (T | number)[]
 }
 
 /** Takes refused steps off a count that the host keeps, and off the count of a unit's losses. */
-export function takeBack(state: VariableState | UnitState, count: number): void {
+export function takeBack<T>(state: VariableState<T> | UnitState<T>, count: number): void {
   state.steps -= count
   if (!('values' in state)) return
   const { names, values } = state
@@ -42,30 +40,31 @@ export function takeBack(state: VariableState | UnitState, count: number): void 
 }
 
 /** The scalars of a unit's state that its graph reads, in the graph's order; all 0 where one of them was not kept. */
-export function valuesOf({ graph }: MetricUnit, { names, values }: UnitState): (Tensor | number)[] {
+export function valuesOf<T>({ graph }: MetricUnit, { names, values }: UnitState<T>): (T | number)[] {
   if (names === graph.state) return values
   const places = graph.state.map((name) => names.indexOf(name))
   return places.map((place) => (places.includes(-1) ? 0 : values[place]!))
 }
 
 /** Everything that an optimiser keeps from step to step. */
-export class State {
-  readonly #tf: TensorFlow
+export class State<T extends object> {
+  readonly #backend: VariableBackend<T>
   readonly #metricScope: Transformation['metricScope']
-  readonly variables = new Map<string, VariableState>()
-  readonly units = new Map<string, UnitState>()
+  readonly variables = new Map<string, VariableState<T>>()
+  readonly units = new Map<string, UnitState<T>>()
   /** Number of steps taken. */
   step = 0
   skippedSteps = 0
   /** The learning rate that was set. */
   learningRate: number | undefined
   /** Loaded states that no variable has claimed yet. */
-  #unclaimed: Unclaimed = createUnclaimed()
+  #unclaimed: Unclaimed
   /** The plan whose variables and units are known to have their state. */
   #ensured: StepPlan | undefined
 
-  constructor(tf: TensorFlow, { metricScope }: Pick<Transformation, 'metricScope'>) {
-    this.#tf = tf
+  constructor(backend: VariableBackend<T>, { metricScope }: Pick<Transformation, 'metricScope'>) {
+    this.#backend = backend
+    this.#unclaimed = createUnclaimed(backend.stemOf)
     this.#metricScope = metricScope
   }
 
@@ -109,11 +108,9 @@ export class State {
     for (const [{ name }, { unit }] of claimed) if (unit) this.units.set(name, unitState(unit))
   }
 
-  #slot(shape: readonly number[], saved: ArrayLike<number> | undefined, initial: number): Tensor {
-    const tf = this.#tf
-    if (saved === undefined) return tf.keep(tf.tidy(() => tf.broadcastTo(tf.scalar(initial), [...shape])))
-    // A copy: on cpu the tensor takes over the array, and slots are updated in place.
-    return tf.keep(tf.tensor(Float32Array.from(saved), [...shape]))
+  #slot(shape: readonly number[], saved: ArrayLike<number> | undefined, initial: number): T {
+    const backend = this.#backend
+    return backend.keep(saved === undefined ? backend.fill(initial, shape) : backend.from(saved, shape))
   }
 
   /** Replaces all state; variables claim theirs when they are first trained. */
@@ -123,7 +120,10 @@ export class State {
     Object.assign(this, { step, skippedSteps, learningRate })
     // Where each parameter is a unit, the units wait for their parameters.
     const isEach = this.#metricScope === 'parameter'
-    this.#unclaimed = createUnclaimed(isEach ? checkpoint : { ...checkpoint, units: [] })
+    this.#unclaimed = createUnclaimed(
+      this.#backend.stemOf,
+      isEach ? checkpoint : { ...checkpoint, units: [] },
+    )
     if (!isEach) for (const unit of units) this.units.set(unit.key, unitState(unit))
   }
 
@@ -134,6 +134,9 @@ export class State {
   }
 
   async save(): Promise<Pick<Checkpoint, 'units' | 'parameters'>> {
+    const backend = this.#backend
+    const read = async (x: T | number): Promise<number> =>
+      typeof x === 'number' ? x : (await backend.read(x))[0]!
     const units = [...this.units].map(async ([key, { average, steps, names, values }]) => {
       const numbers = await Promise.all(values.map(read))
       return {
@@ -146,7 +149,7 @@ export class State {
     const parameters = [...this.variables].map(
       async ([name, { shape, steps, slots }]): Promise<ParameterState> => {
         const arrays = Object.entries(slots).map(
-          async ([slot, tensor]) => [slot, Float32Array.from(await tensor.data())] as const,
+          async ([slot, tensor]) => [slot, Float32Array.from(await backend.read(tensor))] as const,
         )
         return { name, shape, dtype: 'float32', steps, slots: Object.fromEntries(await Promise.all(arrays)) }
       },
@@ -158,30 +161,35 @@ export class State {
   }
 
   dispose(): void {
-    for (const { slots } of this.variables.values()) this.#tf.dispose(slots)
-    for (const unit of this.units.values()) disposeScalars(unit)
+    const backend = this.#backend
+    for (const { slots } of this.variables.values())
+      for (const slot of Object.values(slots)) backend.dispose(slot)
+    for (const unit of this.units.values()) disposeScalars(backend, unit)
     this.variables.clear()
     this.units.clear()
-    this.#unclaimed = createUnclaimed()
+    this.#unclaimed = createUnclaimed(backend.stemOf)
     this.#ensured = undefined
   }
 }
 
-function unitState({ average, steps, values = {} }: Omit<Checkpoint['units'][number], 'key'>): UnitState {
+function unitState<T>({
+  average,
+  steps,
+  values = {},
+}: Omit<Checkpoint['units'][number], 'key'>): UnitState<T> {
   return { average, steps, names: Object.keys(values), values: Object.values(values) }
 }
 
 /** Disposes of those scalars of a unit that are on the device. */
-export function disposeScalars({ average, values }: Pick<UnitState, 'average' | 'values'>): void {
-  for (const x of [average, ...values]) if (typeof x !== 'number') x.dispose()
-}
-
-async function read(x: Tensor | number): Promise<number> {
-  return typeof x === 'number' ? x : (await x.data())[0]!
+export function disposeScalars<T extends object>(
+  backend: VariableBackend<T>,
+  { average, values }: Pick<UnitState<T>, 'average' | 'values'>,
+): void {
+  for (const x of [average, ...values]) if (typeof x !== 'number') backend.dispose(x)
 }
 
 /** A variable that was created again under an old name gets the state of the old one, if it has its shape. */
-function checkShapes(plan: StepPlan, variables: ReadonlyMap<string, VariableState>): void {
+function checkShapes<T>(plan: StepPlan, variables: ReadonlyMap<string, VariableState<T>>): void {
   for (const { name, shape } of plan.parameters) {
     const state = variables.get(name)
     if (state === undefined || state.shape.join() === shape.join()) continue

@@ -1,57 +1,50 @@
-import type { Transformation } from '@induced-metric/core'
+import { lossCount, stepStatus } from '../step/metricGraph.js'
+import { withLearningRate } from '../step/learningRate.js'
+import type { StepPlan } from '../step/plan.js'
+import { profileScalars, unitScalars } from '../step/scalarInputs.js'
 import {
   createDeferredStep,
-  lossCount,
-  profileScalars,
-  stepStatus,
-  unitScalars,
-  withHostNumbers,
-  withLearningRate,
   type DeferredBackend,
   type DeferredInputs,
   type DeferredStep,
-  type StepPlan,
-} from '@induced-metric/core/adapter'
+} from '../tensors/deferredStep.js'
+import { withHostNumbers } from '../tensors/hostNumbers.js'
+import type { Transformation } from '../transformation/types.js'
+import type { VariableBackend, VariableGradient } from './backend.js'
 import { createConstants, type Constants } from './constants.js'
-import { createLowering } from './lowering.js'
-import type { Scalar, Tensor, TensorFlow, Variable } from './namespace.js'
 import { keepReport, type PendingReport } from './pendingReport.js'
-import { isHalfPrecision } from './precision.js'
+import { guardOnHost, type Choose, type Refusals } from './refusals.js'
 import { disposeScalars, valuesOf, type State } from './state.js'
 import type { StepEngine } from './stepEngine.js'
-import { guardOnHost, hostReader, type Choose, type Refusals } from './stepGuard.js'
-import { addAll } from './sums.js'
-import type { VariableGradient } from './variables.js'
 
 /** Who decides whether a step may be written. */
-export interface StepGuards {
+export interface StepGuards<T> {
   readonly transformation: Transformation
   readonly stepGuard: 'host' | 'device' | undefined
-  readonly refusals: Refusals
+  readonly refusals: Refusals<T>
 }
 
-/** A value of a step: a number as long as it depends on numbers only, else a tensor. */
-type Value = Tensor | number
-type Update = ReturnType<DeferredStep<Value>['update']>
+/** The results of an update. A value is a number as long as it depends on numbers only, else a tensor. */
+type Update<T> = ReturnType<DeferredStep<T | number>['update']>
 
-/** Steps by operations of TensorFlow.js, on any backend. */
-export function createOpsStep(
-  tf: TensorFlow,
-  state: State,
-  { transformation, stepGuard, refusals }: StepGuards,
-): StepEngine {
-  const constants = createConstants(tf)
-  const backend = createBackend(tf, constants)
+/** Steps by operations of the framework, on any device. */
+export function createDeferredEngine<T extends object>(
+  backend: VariableBackend<T>,
+  state: State<T>,
+  { transformation, stepGuard, refusals }: StepGuards<T>,
+): StepEngine<T> {
+  const constants = createConstants(backend)
+  const operations = createOperations(backend, constants)
 
   /** The choice between the new values of a step and the old ones; `undefined` where the step is skipped. */
   const guard = (
-    computed: Computed,
-    report: PendingReport,
-    written: readonly Update[],
-  ): Choose | undefined => {
+    computed: Computed<T>,
+    report: PendingReport<T | number>,
+    written: readonly Update<T>[],
+  ): Choose<T> | undefined => {
     const { plan, inputs, step } = computed
     if (inputs.active.length === 0) return undefined
-    const reader = stepGuard === 'device' ? undefined : hostReader(tf)
+    const reader = stepGuard === 'device' ? undefined : backend.hostReader()
     if (reader) return guardOnHost(transformation, report, reader) ? (fresh) => fresh : undefined
     const tensors = written.flatMap(({ value, slots }) =>
       [value, ...Object.values(slots)].map(constants.tensor),
@@ -68,17 +61,17 @@ export function createOpsStep(
       try {
         const plan = withLearningRate(given, state.learningRate)
         const inputs = inputsOf(plan, pairs, loss, state, constants)
-        const step = createDeferredStep(plan, backend, inputs)
-        const computed = { tf, state, plan, inputs, step, tensor: constants.tensor }
+        const step = createDeferredStep(plan, operations, inputs)
+        const computed = { backend, state, plan, inputs, step, tensor: constants.tensor }
         const report = reportOf(computed, loss)
         // In half precision new values may overflow, so the decision depends on them.
-        const updates = isHalfPrecision(tf) ? inputs.active.map((index) => step.update(index)) : []
+        const updates = backend.isHalfPrecision() ? inputs.active.map((index) => step.update(index)) : []
         const choose = guard(computed, report, updates)
         if (choose) {
           writeVariables(computed, updates, choose)
           writeUnits(computed, choose)
         }
-        return keepReport(tf, { ...report, skipped: choose === undefined })
+        return keepReport(backend, { ...report, skipped: choose === undefined })
       } finally {
         constants.sweep()
       }
@@ -87,28 +80,30 @@ export function createOpsStep(
   }
 }
 
-function createBackend(tf: TensorFlow, { tensor }: Constants): DeferredBackend<Value> {
+function createOperations<T extends object>(
+  backend: VariableBackend<T>,
+  { tensor }: Constants<T>,
+): DeferredBackend<T | number> {
   return {
-    lowering: withHostNumbers(createLowering(tf), tensor),
+    lowering: withHostNumbers(backend.lowering, tensor),
     constant: (value) => value,
-    sum: (values) => addAll(tf, values.map(tensor)),
+    sum: (values) => backend.sum(values.map(tensor)),
     free(value) {
-      // Scalars are left to `tf.tidy`: they are small, and a total may read the parts of one again.
-      if (typeof value !== 'number' && value.rank > 0) value.dispose()
+      if (typeof value !== 'number') backend.free(value)
     },
-    copy: (value) => (typeof value === 'number' ? value : value.clone()),
+    copy: (value) => (typeof value === 'number' ? value : backend.clone(value)),
     sharesScalars: true,
   }
 }
 
 /** @throws ERR_OPTION when a schedule leaves its range */
-function inputsOf(
+function inputsOf<T extends object>(
   plan: StepPlan,
-  pairs: readonly VariableGradient[],
-  loss: Scalar | number | undefined,
-  state: State,
-  { tensor }: Constants,
-): DeferredInputs<Value> {
+  pairs: readonly VariableGradient<T>[],
+  loss: T | number | undefined,
+  state: State<T>,
+  { tensor }: Constants<T>,
+): DeferredInputs<T | number> {
   const step = state.step + 1
   const isActive = (index: number): boolean => pairs[index]!.gradient !== null
   const variables = plan.parameters.map(({ name }) => state.variables.get(name)!)
@@ -139,16 +134,19 @@ function inputsOf(
 }
 
 /** A step that is computed as far as it is asked for, and where its results are written. */
-interface Computed {
-  readonly tf: TensorFlow
-  readonly state: State
+interface Computed<T extends object> {
+  readonly backend: VariableBackend<T>
+  readonly state: State<T>
   readonly plan: StepPlan
-  readonly inputs: DeferredInputs<Value>
-  readonly step: DeferredStep<Value>
-  readonly tensor: Constants['tensor']
+  readonly inputs: DeferredInputs<T | number>
+  readonly step: DeferredStep<T | number>
+  readonly tensor: Constants<T>['tensor']
 }
 
-function reportOf({ plan, inputs, step }: Computed, loss: Value | undefined): PendingReport {
+function reportOf<T extends object>(
+  { plan, inputs, step }: Computed<T>,
+  loss: T | number | undefined,
+): PendingReport<T | number> {
   const units = plan.units.map((unit, index) => {
     const results = step.units[index]
     if (!results) return { unit, xi: NaN, dualNorm: NaN, metric: NaN, scale: 0, status: stepStatus.ok }
@@ -159,23 +157,23 @@ function reportOf({ plan, inputs, step }: Computed, loss: Value | undefined): Pe
 }
 
 /** Writes variables and their slots. An update is computed only when it is written, unless it is there already. */
-function writeVariables(
-  { tf, state, plan, inputs, step, tensor }: Computed,
-  updates: readonly Update[],
-  choose: Choose,
+function writeVariables<T extends object>(
+  { backend, state, plan, inputs, step, tensor }: Computed<T>,
+  updates: readonly Update<T>[],
+  choose: Choose<T>,
 ): void {
   for (const [place, index] of inputs.active.entries()) {
-    const variable = inputs.parameter(index) as Variable
+    const variable = inputs.parameter(index) as T
     const kept = state.variables.get(plan.parameters[index]!.name)!
     const { value, slots } = updates[place] ?? step.update(index)
     const chosen = choose(tensor(value), variable)
     const next = Object.entries(slots).map(([name, slot]) => {
-      return [name, tf.keep(choose(tensor(slot), kept.slots[name]!))] as const
+      return [name, backend.keep(choose(tensor(slot), kept.slots[name]!))] as const
     })
-    // A fresh buffer by assign, never in place: the wasm backend caches packed weights by tensor.
-    variable.assign(chosen)
+    // A fresh buffer by assign, never in place: TensorFlow.js's wasm backend caches packed weights by tensor.
+    backend.assign(variable, chosen)
     for (const [name, slot] of next) {
-      kept.slots[name]!.dispose()
+      backend.dispose(kept.slots[name]!)
       kept.slots[name] = slot
     }
     kept.steps++
@@ -183,8 +181,12 @@ function writeVariables(
 }
 
 /** Writes the scalars of metric units, once all variables are updated. */
-function writeUnits({ tf, state, plan, step, tensor }: Computed, choose: Choose): void {
-  const next = (fresh: Value, old: Value): Tensor => tf.keep(choose(tensor(fresh), tensor(old)).clone())
+function writeUnits<T extends object>(
+  { backend, state, plan, step, tensor }: Computed<T>,
+  choose: Choose<T>,
+): void {
+  const next = (fresh: T | number, old: T | number): T =>
+    backend.keep(backend.clone(choose(tensor(fresh), tensor(old))))
   plan.units.forEach((unit, index) => {
     const results = step.units[index]
     if (!results) return
@@ -196,7 +198,7 @@ function writeUnits({ tf, state, plan, step, tensor }: Computed, choose: Choose)
       return names[i] === lossCount && typeof value === 'number' ? value : next(value, before[i]!)
     })
     const average = next(results.average, kept.average)
-    disposeScalars(kept)
+    disposeScalars(backend, kept)
     Object.assign(kept, { average, names, values })
     kept.steps++
   })

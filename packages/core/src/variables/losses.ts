@@ -1,45 +1,46 @@
-import type { NamedTensorMap, Scalar, Tensor, TensorFlow } from './namespace.js'
-import type { VariableGradient } from './variables.js'
+import type { VariableBackend } from './backend.js'
 
 /**
  * The losses that gradients were computed with, for steps whose embedding reads the loss. A loss belongs to its own
  * gradients only: sums and means of gradients belong to another loss.
  */
-export interface Losses {
+export interface Losses<T> {
   /** Keeps a loss as long as one of its gradients exists and no step has used it. */
-  remember(loss: Scalar, gradients: NamedTensorMap): void
+  remember(loss: T, gradients: readonly (T | null | undefined)[]): void
   /** The loss that gradients were computed with; `undefined` unless all of them were computed with the same one. */
-  of(pairs: readonly Paired[]): Scalar | undefined
+  of(pairs: readonly Paired<T>[]): T | undefined
   /** Disposes of the losses whose gradients a step has used, or that were disposed of. */
-  release(pairs: readonly Paired[]): void
+  release(pairs: readonly Paired<T>[]): void
   dispose(): void
 }
 
-type Paired = Pick<VariableGradient, 'gradient'>
-
-interface Entry {
-  readonly loss: Scalar
-  readonly gradients: Set<Tensor>
+interface Paired<T> {
+  readonly gradient: T | null
 }
 
-export function createLosses(tf: TensorFlow): Losses {
-  let entries: readonly Entry[] = []
+interface Entry<T> {
+  readonly loss: T
+  readonly gradients: Set<T>
+}
+
+export function createLosses<T extends object>(backend: VariableBackend<T>): Losses<T> {
+  let entries: readonly Entry<T>[] = []
   const sweep = (): void => {
     entries = entries.filter(({ loss, gradients }) => {
-      for (const gradient of gradients) if (gradient.isDisposed) gradients.delete(gradient)
-      if (gradients.size === 0) loss.dispose()
+      for (const gradient of gradients) if (backend.isDisposed(gradient)) gradients.delete(gradient)
+      if (gradients.size === 0) backend.dispose(loss)
       return gradients.size > 0
     })
   }
   return {
     remember(loss, gradients) {
       sweep()
-      const tensors = Object.values(gradients).filter((gradient) => (gradient ?? null) !== null)
+      const tensors = gradients.filter((gradient) => gradient !== null && gradient !== undefined)
       if (tensors.length === 0) return
-      entries = [...entries, { loss: tf.keep(loss.clone()), gradients: new Set(tensors) }]
+      entries = [...entries, { loss: backend.keep(backend.clone(loss)), gradients: new Set(tensors) }]
     },
     of(pairs) {
-      let found: Entry | undefined
+      let found: Entry<T> | undefined
       if (entries.length === 0) return undefined
       for (const { gradient } of pairs) {
         if (gradient === null) continue
@@ -55,7 +56,7 @@ export function createLosses(tf: TensorFlow): Losses {
       sweep()
     },
     dispose() {
-      for (const { loss } of entries) loss.dispose()
+      for (const { loss } of entries) backend.dispose(loss)
       entries = []
     },
   }

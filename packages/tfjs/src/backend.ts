@@ -1,0 +1,87 @@
+import { unsupported, type VariableBackend } from '@induced-metric/core/adapter'
+import type { InducedOptimizerOptions } from './inducedOptimizer.js'
+import { createLowering } from './lowering.js'
+import type { Tensor, TensorFlow, Variable } from './namespace.js'
+import { warn } from './platform.js'
+import { isHalfPrecision } from './precision.js'
+import { addAll } from './sums.js'
+import { variableNamed } from './variables.js'
+import { backendMemory } from './wasmMemory.js'
+
+/** A copy of TensorFlow.js, for an optimiser with these options. */
+export function createBackend(tf: TensorFlow, options: InducedOptimizerOptions): VariableBackend<Tensor> {
+  return {
+    lowering: createLowering(tf),
+    sum: (scalars) => addAll(tf, scalars),
+    chooser(condition) {
+      const isTrue = tf.cast(condition, 'bool')
+      return (a, b) => tf.where(isTrue, a, b)
+    },
+    scalar: (value) => tf.scalar(value, 'float32'),
+    fill: (value, shape) => tf.tidy(() => tf.broadcastTo(tf.scalar(value), [...shape])),
+    // A copy: on cpu the tensor takes over the array, and slots are updated in place.
+    from: (values, shape) => tf.tensor(Float32Array.from(values), [...shape]),
+    clone: (tensor) => tensor.clone(),
+    assign: (variable, value) => (variable as Variable).assign(value),
+
+    scope: (run) => tf.tidy(run as () => never),
+    keep: (tensor) => tf.keep(tensor),
+    dispose: (tensor) => tensor.dispose(),
+    isDisposed: (tensor) => tensor.isDisposed,
+    free(tensor) {
+      // Scalars are left to `tf.tidy`: they are small, and a total may read the parts of one again.
+      if (tensor.rank > 0) tensor.dispose()
+    },
+
+    read: (tensor) => tensor.data(),
+    async readScalars(scalars) {
+      const packed = tf.tidy(() => tf.stack(scalars.map((x) => tf.cast(x, 'float32'))))
+      const read = await packed.data()
+      packed.dispose()
+      return read
+    },
+    hostReader: () => hostReader(tf),
+    memory: () => stepMemory(tf, options),
+    isHalfPrecision: () => isHalfPrecision(tf),
+
+    variable: (name) => variableNamed(tf, name),
+    shape: (tensor) => tensor.shape,
+    variables: () =>
+      Object.values(tf.engine().registeredVariables).map(({ name, shape }) => ({ name, shape: [...shape] })),
+    // TensorFlow.js appends a number when another variable has the same name.
+    stemOf: (name) => name.replace(/_\d+$/, ''),
+    // Kernels of layers are in × out.
+    rowsAre: 'inputs',
+    lossRequired:
+      'and these are not the gradients of one computeGradients of this optimiser, whose loss is known: pass their loss (for a ' +
+      'mean of gradients, the mean of the losses), as in applyGradients(gradients, loss)',
+    warn,
+  }
+}
+
+/**
+ * A reader of single scalars for backends whose tensors are in the host's own memory, where reading a number neither
+ * waits nor copies more than that number. `undefined` on devices: there a read would stall the queue (webgl) or is not
+ * possible at all (webgpu), and the device has to decide.
+ */
+function hostReader(tf: TensorFlow): ((scalar: Tensor) => number) | undefined {
+  if (!['cpu', 'wasm'].includes(tf.getBackend())) return undefined
+  const backend = tf.backend() as { readSync?(dataId: object): ArrayLike<number> }
+  if (typeof backend.readSync !== 'function') return undefined
+  return (scalar) => backend.readSync!(scalar.dataId)[0]!
+}
+
+/** The memory in which compiled loops take the steps; `undefined` where operations take them. */
+function stepMemory(
+  tf: TensorFlow,
+  { engine = 'auto', stepGuard }: InducedOptimizerOptions,
+): ReturnType<typeof backendMemory> {
+  if (engine === 'ops' || (engine === 'auto' && stepGuard === 'device')) return undefined
+  const memory = backendMemory(tf)
+  if (memory === undefined && engine === 'wasm') {
+    throw unsupported(
+      `there are no compiled loops, or no memory for them, on the ${tf.getBackend()} backend; use engine: 'auto' or 'ops'`,
+    )
+  }
+  return memory
+}

@@ -34,8 +34,9 @@ const trajectories = Object.entries(variants).flatMap(([name, list], b) =>
   ),
 )
 
-/** Whether the base gives an average; the momentum of rmsprop is over P g. */
-const hasAverage = ({ name, momentum }: PlainBase): boolean => name !== 'rmsprop' || momentum === undefined
+/** Whether the base gives an average; the momentum of rmsprop, adopt and novograd is over P g. */
+const hasAverage = ({ name, momentum }: PlainBase): boolean =>
+  name === 'rmsprop' ? momentum === undefined : name !== 'adopt' && name !== 'novograd'
 
 const models = Object.entries(variants).flatMap(([name, list], b) =>
   table(

@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config'
 import { browserTests, project, reporting } from './vitest.shared.js'
 
-// Each file starts a Chromium of its own: one after the other, so that they don't fight over the cores.
+// Each file starts its own Chromium. They run one after another, so that they do not compete for the cores.
 export default defineConfig({
   test: {
     projects: [

@@ -1,14 +1,14 @@
 import { join } from 'node:path'
 import { configDefaults, defineProject } from 'vitest/config'
 
-// The source condition in front of what Vite takes in Node anyway.
+// The source condition, before Vite's default conditions in Node.
 const conditions = ['@induced-metric/source', 'module', 'node', 'development|production']
 
-/** Browser tests drive a real Chromium and run apart: `npm run test:browser`. */
+/** Browser tests use a real Chromium and run separately: `npm run test:browser`. */
 export const browserTests = '**/*.browser.test.ts'
 
 /**
- * What every project has in common: workspace packages resolve to their sources, so that no test needs a build.
+ * The settings that all projects share. Workspace packages resolve to their sources, so that no test needs a build.
  *
  * @param name - the name for `vitest run --project <name>`
  * @param overrides - further vitest options of this project
@@ -30,7 +30,7 @@ export function project(name: string, overrides: ProjectOptions = {}): ReturnTyp
 }
 
 /**
- * What a run prints. With VITEST_RESULTS naming a directory, a JSON report lies there as well, for counting.
+ * The reporters of a run. If VITEST_RESULTS names a directory, a JSON report is written there as well, for counting.
  *
  * @param run - the name of the run, which names its report
  */

@@ -1,8 +1,8 @@
 /**
  * node bench/chart.js results.json chart.svg
  *
- * Draws what `bench/main.js --json results.json` measured of the core: nanoseconds per parameter by number of parameters,
- * each optimiser in a panel of its own.
+ * Draws the core's measurements by `bench/main.js --json results.json`: nanoseconds per parameter against the number of
+ * parameters, one panel per optimiser.
  */
 import * as Plot from '@observablehq/plot'
 import { parseHTML } from 'linkedom'
@@ -15,7 +15,7 @@ if (process.argv.length !== 4) {
 const [, , input, output] = process.argv
 const { core, machine } = JSON.parse(readFileSync(input, 'utf8'))
 
-/** What is drawn, from the slowest to what memory allows, with names for readers. */
+/** The lines of the chart, from the slowest to the limit of memory, with their labels. */
 const series = new Map([
   ['reference', 'reference engine'],
   ['loop', 'loop of JavaScript'],

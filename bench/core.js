@@ -31,9 +31,9 @@ export function coreCases({ base, embedding, size, tensors }) {
 }
 
 /**
- * One step, float32, by the wasm engine (with arrays in its memory, and outside), by a loop written by hand and by the
- * reference engine, beside a copy from one half to the other of as much memory as the step works on: as much as that, and
- * no more, lies in caches.
+ * Measures one float32 step by the wasm engine (with arrays inside and outside its memory), by a hand-written loop and by the
+ * reference engine, and a copy from one half to the other of as much memory as the step uses, so that the caches hold equally
+ * much of both.
  */
 export function runCoreCase({ base, embedding, size, tensors }, { reference, rounds, slice }) {
   const { make, loop, bytes, arrays } = bases[base]
@@ -80,7 +80,7 @@ export function runCoreCase({ base, embedding, size, tensors }, { reference, rou
   }
 
   const times = measure(subjects, { rounds, slice })
-  // Of an array of the parameters' size.
+  // Scaled to an array of the parameters' size.
   times.copy = times.copy.map((time) => time * (2 / arrays))
   const perParameter = (summary) =>
     Object.fromEntries(
@@ -102,7 +102,7 @@ export function runCoreCase({ base, embedding, size, tensors }, { reference, rou
 }
 
 /**
- * A hundred tensors of a thousand parameters beside one of a hundred thousand, arrays in the engine's memory.
+ * Measures a step over a hundred tensors of a thousand parameters and over one of a hundred thousand, in the engine's memory.
  *
  * @param {keyof typeof bases} base
  */
@@ -129,8 +129,8 @@ export function runSplit(base, options) {
 }
 
 /**
- * Milliseconds to create an optimiser whose module was never compiled before, and another one like it. Meant to run
- * before anything else, when the engine's own code is cold as well.
+ * Milliseconds to create an optimiser whose module has not been compiled yet, and then another one like it. Run this before
+ * anything else, while the engine's own code is cold as well.
  */
 export function runCreation() {
   return Object.entries(bases).map(([base, { make }]) => {
@@ -144,7 +144,7 @@ export function runCreation() {
   })
 }
 
-/** What the columns of {@link coreRow} are. */
+/** The heads of the columns of {@link coreRow}. */
 export const coreColumns = [
   'copy',
   'wasm',
@@ -156,7 +156,7 @@ export const coreColumns = [
   'of limit',
 ]
 
-/** A line of the table: its label, and nanoseconds per parameter and ratios. */
+/** A row of the table: its label, nanoseconds per parameter, and ratios. */
 export function coreRow({ base, embedding, size, tensors, nanosecondsPerParameter: ns, ...ratios }) {
   return {
     label: `${base} ${embedding}, ${size} in ${tensors}`,
@@ -176,7 +176,7 @@ function shapeOf(base, size, count) {
   return [rows, Math.round(each / rows)]
 }
 
-/** Numbers in (−scale, scale) that are the same in every run. */
+/** Reproducible numbers in (−scale, scale). */
 export function noise(length, seed, scale) {
   let state = (seed * 2654435761 + 12345) >>> 0
   return Float32Array.from({ length }, () => {

@@ -1,5 +1,5 @@
 /**
- * What one writes by hand, in plain JavaScript: a loop that adds up s, the factor, a loop that updates. Each function
+ * Optimisers written by hand in plain JavaScript: a loop that adds up s, the factor, and a loop that updates. Each function
  * takes tensors `{ parameter, gradient, first, second, rows, columns }` and returns a step.
  */
 

@@ -3,8 +3,8 @@
  *   [--size 10000,100000,…] [--tensors 1,100] [--backend cpu,wasm] [--network] [--rounds 15] [--slice 30]
  *   [--no-reference] [--json results.json]
  *
- * After `npm run build`. All that is compared runs by turns in this process; times are medians, ratios medians of the
- * rounds' ratios.
+ * Run `npm run build` first. All subjects run by turns in this process. Times are medians, ratios are medians of the rounds'
+ * ratios.
  */
 import { writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
@@ -75,7 +75,7 @@ if (suites.includes('core')) {
   }
 }
 if (suites.includes('tfjs')) {
-  // Loaded only here: TensorFlow.js takes its time.
+  // Loaded only here, since TensorFlow.js takes long to load.
   const { runProducts, runTfjsCase, tfjsCases, tfjsColumns, tfjsRow } = await import('./tfjs.js')
   console.log('\napplyGradients of @induced-metric/tfjs and of tf.train, and whole training steps.')
   printRow('', tfjsColumns)

@@ -1,8 +1,8 @@
 /**
  * npm run bench:per-example -- [--seeds 3] [--examples 64,1024] [--json results.json]
  *
- * Steps and milliseconds until a net has learnt its examples: with one axis per example, and by Adam
- * at the best of five rates. The milliseconds are those of the median seed and include the rows, or the gradients.
+ * Measures the steps and milliseconds until a net has learnt its examples, with one axis per example and with Adam at the
+ * best of five rates. The milliseconds are those of the median seed and include the rows or the gradients.
  */
 import { writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
@@ -20,7 +20,7 @@ const { values: flags } = parseArgs({
 })
 const seeds = Array.from({ length: Number(flags.seeds) }, (_, i) => i + 1)
 
-/** A net of one hidden layer of tanh and one output, linear or of tanh, in one array of weights. */
+/** A net with one hidden layer of tanh and one output, linear or tanh, in one array of weights. */
 function createNet(inputs, hidden, isLinear) {
   const size = (inputs + 2) * hidden + 1
   return {
@@ -119,7 +119,7 @@ function compare(title, net, data, goal, most) {
   return { title, weights: net.size, examples: data.ys.length, goal, rows }
 }
 
-/** Mini-batches of 32 of 4096 noisy examples: how far the net is from the function itself after 1000 steps. */
+/** Mini-batches of 32 of 4096 noisy examples: the distance of the net from the noiseless function after 1000 steps. */
 function compareNoisy() {
   const [net, clean, batch] = [createNet(1, 16, true), sine(4096), 32]
   const error = noise(4096, 99, 0.5)

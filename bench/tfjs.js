@@ -12,7 +12,7 @@ setThreadsCount(1)
 
 const learningRate = 1e-3
 
-/** Ours, and the optimiser that TensorFlow.js has for it. */
+/** Our base, and the corresponding optimiser of TensorFlow.js. */
 const pairs = {
   sgd: [() => sgd(), () => tf.train.sgd(learningRate)],
   momentum: [() => sgd({ momentum: 0.9 }), () => tf.train.momentum(learningRate, 0.9)],
@@ -107,10 +107,10 @@ function trainingSteps(optimizers) {
   return { subjects, tensors: [x, labels] }
 }
 
-/** What the columns of {@link tfjsRow} are. */
+/** The heads of the columns of {@link tfjsRow}. */
 export const tfjsColumns = ['ours ms', 'theirs ms', 'ratio']
 
-/** A line of the table. */
+/** A row of the table. */
 export function tfjsRow({ backend, base, size, tensors, network, milliseconds, oursOverTheirs }) {
   const what = network ? 'training step' : `${size} in ${tensors}`
   return {

@@ -1,13 +1,13 @@
 import * as core from '@induced-metric/core'
 import type { Session, TargetParameter } from '@induced-metric/conformance'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { type Adapter, findAdapters } from './tools/adapters.js'
+import { type Adapter, findAdapters } from '../scripts/adapters.js'
 
-// The same seed, data and transformation in every adapter, and one run handed around all of them.
+// Every adapter trains with the same seed, data and transformation, and one run is handed from adapter to adapter.
 
 const { adam, cosine, identity, inducedMetric, log, muon, sgd } = core
 
-// The reference comes first; a new package is here as soon as it has targets.
+// The reference comes first. A new package is included as soon as it has targets.
 const adapters = await findAdapters()
 
 const transformations = {

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { cases, features } from '@induced-metric/conformance'
 import { golden, tied, translate } from '@induced-metric/conformance/golden'
 import * as core from '@induced-metric/core'
-import { readJson, root } from './tools/workspace.js'
+import { readJson, root } from '../scripts/workspace.js'
 
 // A base has its entry in docs/bases.md, golden vectors from outside, and cases of conformance: none may be forgotten.
 

@@ -1,16 +1,16 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { listFiles, root } from './tools/workspace.js'
+import { listFiles, root } from '../scripts/workspace.js'
 
-/** Markdown without its code, in which a bracket is no link; line by line as it was. */
+/** Markdown without its code, where a bracket is no link. Lines keep their numbers. */
 function prose(text: string): string {
   return text
     .replaceAll(/^(\s*)(`{3,}|~{3,})[\s\S]*?^\s*\2.*$/gm, (code) => code.replaceAll(/[^\n]/g, ''))
     .replaceAll(/`[^`\n]*`/g, '``')
 }
 
-/** The ids that a page's headings get, as GitHub gives them. */
+/** The ids that GitHub gives to a page's headings. */
 function anchors(text: string): Set<string> {
   const seen = new Map<string, number>()
   const found = new Set<string>()
@@ -27,7 +27,7 @@ function anchors(text: string): Set<string> {
   return found
 }
 
-/** What is wrong with a page's relative links, as `file:line: link`. */
+/** The broken relative links of a page, as `file:line: link`. */
 function deadLinks(file: string, text: string): string[] {
   return prose(text)
     .split('\n')

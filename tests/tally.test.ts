@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { tally } from './tools/tally.js'
+import { tally } from '../scripts/tally.js'
 
 const file = (status: string, ...results: string[]) => ({
   status,

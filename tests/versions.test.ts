@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { publicPackages, readJson, readManifest, root, workspaces } from './tools/workspace.js'
+import { publicPackages, readJson, readManifest, root, workspaces } from '../scripts/workspace.js'
 
 const { version } = readJson('lerna.json') as { version: string }
 const all = workspaces()

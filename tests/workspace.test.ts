@@ -1,10 +1,10 @@
 import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { adapterPackages, targetsFile } from './tools/adapters.js'
-import { listFiles, publicPackages, readJson, readManifest, root, workspaces } from './tools/workspace.js'
+import { adapterPackages, targetsFile } from '../scripts/adapters.js'
+import { listFiles, publicPackages, readJson, readManifest, root, workspaces } from '../scripts/workspace.js'
 
-// A new package joins the build, the type check and the tests only where it is listed: nothing may be forgotten.
+// A package is built, type-checked and tested only if it is listed. These tests find a package that is not.
 
 const references = (file: string): string[] =>
   (readJson(file) as { references: { path: string }[] }).references.map(({ path }) => path)

@@ -2,11 +2,11 @@ import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } fr
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { root, runTool } from '../tools/workspace.js'
+import { root, runTool } from '../../scripts/workspace.js'
 
-// The rules that the workspace's shape rests on. Each is shown a file that breaks it, under the real configuration,
-// so that none can die unnoticed; and a file that keeps to it, so that none fires at everything. The linter sees all
-// the files in one run.
+// The rules that protect the structure of the workspace. Under the real configuration, each rule is shown a file that breaks
+// it, so that no rule can be lost unnoticed, and a file that obeys it, so that no rule reports everything. The linter checks
+// all files in one run.
 
 const boundary = 'no-restricted-imports'
 
@@ -133,6 +133,12 @@ const style: Case[] = [
   ],
   ['no-console', 'tfjs/src', ['export const x = (): void => console.log(1)']],
   ['no-default-export', 'tfjs/src', ['export default 1']],
+  ['max-lines', 'tfjs/src', Array.from({ length: 351 }, (_, i) => `export const x${i} = ${i}`)],
+  [
+    'max-lines-per-function',
+    'brain.js/src/deep',
+    ['export function x(): void {', ...Array<string>(79).fill('  // One of many lines.'), '}'],
+  ],
   ['no-focused-tests', 'tfjs/test', [`import { it } from 'vitest'`, `it.only('x', () => {})`]],
   ['no-disabled-tests', 'tfjs/test', [`import { it } from 'vitest'`, `it.skip('x', () => {})`]],
 ]
@@ -180,7 +186,7 @@ function write(path: string, text: string): void {
   writeFileSync(join(folder, path), text)
 }
 
-/** The rules that the linter names for a case's file. */
+/** The rules that the linter reports for a case's file. */
 const broken = (it: Case): string[] => found.get(placed.get(it) ?? '') ?? []
 
 const named = (cases: Case[]): [string, Case][] => cases.map((it) => [it[0], it])

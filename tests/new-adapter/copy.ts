@@ -2,18 +2,18 @@ import { spawnSync } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { listFiles, root, run, workspaces } from '../tools/workspace.js'
+import { listFiles, root, run, workspaces } from '../../scripts/workspace.js'
 
-/** A copy of the workspace to change at will, with the packages installed here. */
+/** A copy of the workspace that a test may change, with the packages installed here. */
 export interface Copy {
   readonly folder: string
-  /** Runs a program in it; with `node` and a file of its own. */
+  /** Runs a program in the copy, such as `node` with one of its files. */
   run(command: string, ...args: string[]): { readonly status: number | null; readonly output: string }
-  /** Runs an installed tool in it. */
+  /** Runs an installed tool in the copy. */
   tool(name: string, ...args: string[]): { readonly status: number | null; readonly output: string }
-  /** Links a package of its own as npm would. */
+  /** Links one of its packages as npm would. */
   link(name: string, place: string): void
-  /** What differs from what was copied, as `git status` has it. */
+  /** The changes since it was copied, in the form of `git status`. */
   changes(): string[]
 }
 
@@ -45,7 +45,7 @@ export function copyWorkspace(): Copy {
   }
   copy.run('git', 'init', '--quiet')
   copy.run('git', 'add', '--all')
-  // `git add` alone would leave everything as new: compared is with the commit.
+  // Changes are relative to a commit; after `git add` alone every file would be new.
   copy.run(
     'git', '-c', 'user.name=test', '-c', 'user.email=test@localhost', 'commit', '--quiet', '--no-verify', '--message', 'copy',
   ) // prettier-ignore

@@ -14,11 +14,11 @@ import { join } from 'node:path'
 import { cases, selectCases } from '@induced-metric/conformance'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { markdownBlocks } from '../snippets/blocks.js'
-import { type Packed, packAll } from '../tools/pack.js'
-import { type Manifest, publicPackages, readManifest, root, run, runTool } from '../tools/workspace.js'
+import { type Packed, packAll } from '../../scripts/pack.js'
+import { type Manifest, publicPackages, readManifest, root, run, runTool } from '../../scripts/workspace.js'
 
-// The packages as a user gets them: packed, installed into a project elsewhere, imported, compiled against. Nothing
-// comes from the network: what they depend on is taken from this workspace's own installation.
+// The packages as a user gets them: packed, installed into another project, imported, compiled against. Nothing comes from
+// the network: their dependencies are copied from this workspace's installation.
 
 const packages = publicPackages()
 let folder: string
@@ -47,7 +47,7 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-/** All that the packages depend on outside this workspace, at any depth, with the frameworks that they can't do without. */
+/** All dependencies of the packages outside this workspace, at any depth, required frameworks included. */
 function outerDependencies(): string[] {
   const found = new Set<string>()
   const visit = ({ dependencies, peerDependencies = {}, peerDependenciesMeta = {} }: Manifest): void => {
@@ -62,7 +62,7 @@ function outerDependencies(): string[] {
   return [...found]
 }
 
-/** A copy without the package's own node_modules, so that npm can take it for a plain folder. */
+/** A copy without the package's own node_modules, so that npm installs it as a plain folder. */
 function copyInstalled(name: string): string {
   const copy = join(folder, 'outer', name)
   cpSync(join(root, 'node_modules', name), copy, { recursive: true })
@@ -108,7 +108,7 @@ describe.each(packages.map(({ manifest }) => manifest.name))('%s, packed', (name
   it('compiles in a strict project', () => {
     const project = join(folder, `compile-${name.replaceAll(/\W/g, '-')}`)
     mkdirSync(project)
-    // A framework's own declarations are not ours to answer for.
+    // The declarations of a framework are not checked.
     const framework = Object.keys(readManifest(join('node_modules', name)).peerDependencies ?? {}).length > 0
     if (framework) linkFrameworks(name)
     const config = {
@@ -142,7 +142,7 @@ describe.each(packages.map(({ manifest }) => manifest.name))('%s, packed', (name
   })
 })
 
-/** Puts the peers' declarations where the compiler finds them. */
+/** Copies the declarations of peer dependencies to where the compiler finds them. */
 function linkFrameworks(name: string): void {
   for (const peer of Object.keys(readManifest(join('node_modules', name)).peerDependencies ?? {})) {
     if (!existsSync(installed(peer)))
@@ -184,14 +184,14 @@ describe('the kit, in a repository of its own', () => {
   beforeAll(() => {
     mkdirSync(project())
     writeFileSync(join(project(), 'package.json'), JSON.stringify({ name: 'my-adapter', type: 'module' }))
-    // The runner is not ours to pack.
+    // The test runner is not packed.
     const runner = join(folder, 'node_modules/vitest')
     if (!existsSync(runner)) symlinkSync(join(root, 'node_modules/vitest'), runner)
   })
 
   const family = selectCases('step/').length
 
-  /** Writes the file, for one runner, as it is shown, or one family of it around an adapter that adds to the weights. */
+  /** Writes the shown file for one runner, unchanged, or one family of it with an adapter that adds to the weights. */
   function write(name: string, runner: string, broken: boolean): void {
     let text = (shown ?? []).join('\n')
     const replace = (from: string, to: string): void => {
@@ -206,7 +206,7 @@ describe('the kit, in a repository of its own', () => {
     writeFileSync(join(project(), name), text)
   }
 
-  /** Runs it as a user does: this run of vitest is none of theirs. */
+  /** Runs it as a user would, without the environment of this run of vitest. */
   function start(command: string, args: string[]): { status: number | null; output: string } {
     const { status, stdout, stderr } = spawnSync(command, args, {
       cwd: project(),

@@ -1,4 +1,4 @@
-/** A fenced code block, as it stands in a file. */
+/** A fenced code block in a file. */
 export interface Block {
   /** The file, from the root. */
   readonly file: string
@@ -11,7 +11,7 @@ export interface Block {
   readonly lines: readonly string[]
 }
 
-/** Blocks that can stand on one another: those of a page, or those of one doc comment. */
+/** Blocks that may continue each other: those of a page, or those of one doc comment. */
 export type Document = readonly Block[]
 
 /**

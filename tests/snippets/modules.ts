@@ -1,20 +1,20 @@
 import type { Block, Document } from './blocks.js'
 
-/** Blocks of a document that make one module together. */
+/** Blocks of a document that form one module. */
 export interface Module {
   /** Where it begins, as `file:line`. */
   readonly name: string
   readonly file: string
   readonly language: 'ts' | 'js'
-  /** What gets type-checked. Its lines have the numbers that they have in the file. */
+  /** The code to type-check. Its lines have the same numbers as in the file. */
   readonly checked: string
-  /** What gets run, likewise; nothing when the first block says `no-run`. */
+  /** The code to run, likewise; none if the first block says `no-run`. */
   readonly run: string | undefined
 }
 
 /**
  * Puts a document's ts and js blocks together. A block with an import begins a module; one without goes on where the
- * block before it ended. What stands after a block that says `no-run` isn't run either.
+ * block before it ended. Blocks after one that says `no-run` are not run either.
  *
  * @param document - the blocks of a page or doc comment, in order
  */

@@ -2,13 +2,13 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { format } from 'node:util'
 import { afterAll, describe, expect, it, vi } from 'vitest'
-import { listFiles, root } from '../tools/workspace.js'
+import { listFiles, root } from '../../scripts/workspace.js'
 import { type Document, markdownBlocks } from './blocks.js'
 import { importElsewhere } from './importElsewhere.js'
 import { type Module, toModules } from './modules.js'
 
-// What a page says its code prints, in a block marked `text output`, is what the code prints: no number in the docs is
-// older than the code that gave it.
+// A block marked `text output` must equal the output of the code before it, so that no number in the docs is older than
+// the code that prints it.
 
 /** A module of a page, with the blocks that show what it prints. */
 interface Shown {

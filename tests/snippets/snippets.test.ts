@@ -1,12 +1,12 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { listFiles, readManifest, root, runTool, workspaces } from '../tools/workspace.js'
+import { listFiles, readManifest, root, runTool, workspaces } from '../../scripts/workspace.js'
 import { type Block, type Document, commentBlocks, markdownBlocks } from './blocks.js'
 import { importElsewhere } from './importElsewhere.js'
 import { type Module, toModules } from './modules.js'
 
-// What the README, the docs and the doc comments show is compiled and run, so that it stays true.
+// The code in the README, the docs and the doc comments is compiled and run, so that it stays correct.
 
 const files = listFiles()
 const pages: Document[] = files.filter(isPage).map((file) => markdownBlocks(file, read(file)))
@@ -14,11 +14,11 @@ const comments: Document[] = files
   .filter((file) => /^packages\/[^/]+\/src\/.*\.ts$/.test(file))
   .flatMap((file) => commentBlocks(file, read(file)))
 const modules = [...pages, ...comments].flatMap(toModules)
-const languages = new Set(['ts', 'js', 'sh', 'bash', 'json', 'html', 'text'])
+const languages = new Set(['ts', 'js', 'sh', 'bash', 'json', 'html', 'text', 'mermaid'])
 
 const folder = join(root, 'tests/.snippets')
 const errors = new Map<string, string[]>()
-/** What the compiler said of no snippet, but of the sources behind them or its configuration. */
+/** The compiler's messages on the sources behind the snippets or on its configuration, rather than on a snippet. */
 const elsewhere: string[] = []
 
 beforeAll(() => {

@@ -1,5 +1,6 @@
 /**
- * Runs something that draws from Math.random, as brain.js's first weights are drawn, the same every time (mulberry32).
+ * Runs a function that draws from Math.random, as brain.js does for its initial weights, with the same numbers every time
+ * (mulberry32).
  */
 export function seeded<T>(seed: number, body: () => T): T {
   const { random } = Math

@@ -4,7 +4,7 @@ import { recurrent } from 'brain.js'
 
 import { seeded } from './random.js'
 
-/** What is to be learnt: which line it is, the first letter tells; all that follows is certain. */
+/** The text to learn: the first letter determines the line, and so all that follows. */
 export const rhyme = [
   'one two buckle my shoe',
   'three four knock at the door',
@@ -13,24 +13,24 @@ export const rhyme = [
   'nine ten a big fat hen',
 ]
 
-/** Where gradients come from: the adapter's back-propagation, or brain.js's. */
+/** The source of gradients: the adapter's back-propagation, or brain.js's. */
 export type Gradients = 'exact' | 'stock'
 
 /** How well a network knows the rhyme. */
 export interface Result {
-  /** Mean of −ln p over the characters: that p of each that the network gives to the one that comes. */
+  /** Mean of −ln p over the characters, where p is the probability that the network gives to the correct one. */
   readonly loss: number
-  /** Lines that it goes on with rightly after their first four letters. */
+  /** Lines that it continues correctly after their first four letters. */
   readonly recited: number
 }
 
-/** The least loss there is: one of five lines is not to be foreseen, all else is. */
+/** The minimum of the loss: which of the five lines it is cannot be predicted, everything else can. */
 export const leastLoss =
   Math.log(rhyme.length) / (rhyme.reduce((sum, line) => sum + line.length + 1, 0) / rhyme.length)
 
 /**
- * Trains a gated recurrent network of twenty units on the rhyme: the same weights, data and optimiser, whichever
- * gradients it is given.
+ * Trains a gated recurrent network of twenty units on the rhyme. Weights, data and optimiser are the same for both kinds
+ * of gradients.
  */
 export function learn(gradients: Gradients, seed: number, epochs = 100): Result {
   return seeded(seed, () => {
@@ -41,7 +41,7 @@ export function learn(gradients: Gradients, seed: number, epochs = 100): Result 
     network.train(rhyme, { iterations: epochs, errorThresh: 1e-9 })
     const recited = rhyme.filter((line) => network.run(line.slice(0, 4)) === line.slice(4)).length
 
-    // The loss the optimiser is told is the sum over a line, before its step: a step of length 0 only reads it.
+    // The optimiser's loss is the sum over a line, before its step. A step of length 0 only reads it.
     handle.detach()
     const reader = useOptimizer(network, inducedMetric(adam(), { learningRate: 0 }))
     let loss = 0

@@ -2,13 +2,13 @@ import { InducedTrainer } from '@induced-metric/convnetjs'
 import { adam, inducedMetric } from '@induced-metric/core'
 import convnetjs, { type Net, type Vol } from 'convnetjs'
 
-/** A picture of 12 × 12, and what is in it: 0 a circle, 1 a cross. */
+/** A picture of 12 × 12, and its class: 0 for a circle, 1 for a cross. */
 interface Pattern {
   readonly x: Vol
   readonly y: number
 }
 
-/** Draws pictures at places and under noise that depend on nothing but the seed. */
+/** Draws pictures with positions and noise that depend only on the seed. */
 function draw(count: number, seed: number): Pattern[] {
   return Array.from({ length: count }, (_, k) => {
     const [y, a, b] = [k % 2, 5.5 + 2 * Math.sin(seed + 2 * k), 5.5 + 2 * Math.cos(seed + 3 * k)]
@@ -24,7 +24,7 @@ function draw(count: number, seed: number): Pattern[] {
   })
 }
 
-/** A convolutional net whose first weights are the same every time. */
+/** A convolutional net whose initial weights are the same every time. */
 function createNet(): Net {
   const net = new convnetjs.Net()
   net.makeLayers([
@@ -38,7 +38,7 @@ function createNet(): Net {
   return net
 }
 
-/** Trains on pictures, five at a time; the losses, and the share of other pictures that are told apart. */
+/** Trains on pictures, five at a time. Returns the losses, and the share of other pictures that are classified correctly. */
 export function fit(count: number): { readonly losses: number[]; readonly accuracy: number } {
   const net = createNet()
   const trainer = new InducedTrainer(net, inducedMetric(adam(), { learningRate: 0.01 }), { batch_size: 5 })

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { fit } from '../src/fit.js'
 
-test('circles and crosses are told apart by a convolutional net', () => {
+test('a convolutional net tells circles from crosses', () => {
   const { losses, accuracy } = fit(600)
   const mean = (part: readonly number[]): number => part.reduce((sum, loss) => sum + loss, 0) / part.length
   expect(mean(losses.slice(-100))).toBeLessThan(mean(losses.slice(0, 100)) / 3)

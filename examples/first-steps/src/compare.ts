@@ -7,24 +7,24 @@ import { iris } from './tasks/iris.js'
 import { polynomial } from './tasks/polynomial.js'
 import { countStuck, xor } from './tasks/xor.js'
 
-/** The five, each as its public example has it, and one of them stopped early. */
+/** The five tasks, each as in its public example, and one of them again, stopped early. */
 export const tasks: readonly Task[] = [xor, iris, digits, characters, charactersBriefly, polynomial]
 
 /** Adam's constant rates, of which the best is shown. */
 const rates = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3]
 
-/** Our optimisers, as the README has them: not a number to choose. */
+/** Our optimisers, as in the README, without a number to choose. */
 export const recipes = {
   'rateFree(adam(), { steps })': { induced: (steps) => rateFree(adam(), { steps }) },
   'rateFree(adam())': { induced: () => rateFree(adam()) },
 } satisfies Readonly<Record<string, Choice>>
 
-/** How a task comes out, in the mean over seeds. */
+/** The results of a task, as means over seeds. */
 export interface Comparison {
   readonly task: Task
   readonly own: number
   readonly recipes: readonly number[]
-  /** The best of Adam's constant rates, found on the very runs that are shown; where it was asked for. */
+  /** The best of Adam's constant rates, chosen on the same runs that are shown; only where it was requested. */
   readonly swept?: { readonly rate: number; readonly result: number }
 }
 
@@ -74,7 +74,7 @@ export function formatComparisons(comparisons: readonly Comparison[]): string {
 
 const figure = (value: number): string => String(Number(value.toPrecision(3)))
 
-/** What may befall a very small network: first weights of exclusive or from which it is not learnt, as Markdown. */
+/** The initial weights from which a very small network does not learn exclusive or, as a Markdown table. */
 export function tableOfStuck(seeds = 100): string {
   const plain = (learningRate: number) => ({
     induced: () => inducedMetric(adam(), { learningRate, xi: 0 }),
@@ -92,7 +92,7 @@ export function tableOfStuck(seeds = 100): string {
   ]
   const rows = choices.map(([title, choice]) => {
     const cells = [1, patterns].map((batchSize) => {
-      // Its own update knows no batches.
+      // Its own update has no batches.
       if (choice === 'own' && batchSize > 1) return '—'
       const { stuck, median } = countStuck(choice, batchSize, seeds)
       return `${stuck} (${median})`

@@ -1,16 +1,16 @@
 import type { Transformation } from '@induced-metric/core'
 
-/** The optimiser that the public example comes with, or one of ours over the number of steps of the run. */
+/** The optimiser of the public example, or one of ours for the number of steps of the run. */
 export type Choice = 'own' | { readonly induced: (steps: number) => Transformation }
 
-/** A small network as a public example has it. */
+/** A small network from a public example. */
 export interface Task {
   readonly id: string
   readonly title: string
-  /** The optimiser and the settings that the example was given by its authors. */
+  /** The optimiser and the settings that the example's authors chose. */
   readonly own: string
-  /** What is measured; less is better. */
+  /** The measured quantity; less is better. */
   readonly measure: string
-  /** Trains from the first weights that the seed makes, and measures. */
+  /** Trains from the initial weights of a seed, and measures. */
   readonly train: (choice: Choice, seed: number) => Promise<number>
 }

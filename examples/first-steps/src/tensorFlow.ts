@@ -15,12 +15,12 @@ export async function startTensorFlow(): Promise<void> {
   await tf.setBackend('wasm')
 }
 
-/** The optimiser chosen. */
+/** The chosen optimiser. */
 export function optimizerOf(choice: Choice, own: () => tf.Optimizer, steps: number): tf.Optimizer {
   return choice === 'own' ? own() : inducedOptimizer(tf, choice.induced(steps))
 }
 
-/** Evaluates with the averages of the weights where the optimiser keeps any, as `rateFree` without `steps` does. */
+/** Evaluates with the averaged weights where the optimiser keeps them, as `rateFree` without `steps` does. */
 export function evaluated<R>(optimizer: tf.Optimizer, evaluate: () => R): R {
   const isOurs = 'withAveragedWeights' in optimizer
   return isOurs ? (optimizer as InducedOptimizer).withAveragedWeights(evaluate) : evaluate()

@@ -4,11 +4,11 @@ import { describe, expect, test } from 'vitest'
 import { compare, formatComparisons, recipes, tasks } from '../src/compare.js'
 import { countStuck } from '../src/tasks/xor.js'
 
-/** Results beside the example's own, with `steps` and without, where they need not be better. */
+/** Bounds relative to the example's own result, with `steps` and without, where ours need not be better. */
 const allowed: Readonly<Record<string, readonly [number, number]>> = {
-  // An average of weights lags where the loss still falls fast.
+  // An average of weights lags behind where the loss still falls fast.
   'characters-30': [1, 2.5],
-  // It begins with care: stopped early, it may be behind.
+  // It begins carefully: stopped early, it may be behind.
   'characters-10': [1.4, 1.2],
 }
 
@@ -25,7 +25,7 @@ describe('without a number chosen', () => {
     },
   )
 
-  test('exclusive or is learnt from most first weights, a pattern a step; all four a step want a smaller cap', () => {
+  test('exclusive or is learnt from most initial weights with one pattern per step; all four per step need a smaller cap', () => {
     const { 'rateFree(adam())': rateless } = recipes
     const capped = { induced: () => rateFree(adam(), { learningRate: 0.03 }) }
     expect(countStuck(rateless, 1, 40).stuck).toBeLessThan(8)
@@ -33,7 +33,7 @@ describe('without a number chosen', () => {
     expect(countStuck({ induced: () => rateFree(heavyBall(), { learningRate: 10 }) }, 4, 40).stuck).toBe(0)
   })
 
-  test('a run leaves nothing to the next', async () => {
+  test('a run does not affect the next', async () => {
     const [choice] = Object.values(recipes)
     const polynomial = tasks.find(({ id }) => id === 'polynomial')!
     const first = await polynomial.train(choice!, 7)

@@ -4,7 +4,7 @@ import { testFunctions, type Point, type TestFunction } from './functions.js'
 import { transformationOf } from './optimizers.js'
 import { rows, type Row } from './rows.js'
 
-/** An optimiser's way down a function. */
+/** An optimiser's path down a function. */
 export interface Way {
   /** From the start to the last point. */
   readonly path: readonly Point[]
@@ -19,7 +19,7 @@ export interface Way {
 export interface Descent extends Way {
   readonly row: Row
   readonly testFunction: TestFunction
-  /** Whether the iterations and three digits of the last value are the published ones. */
+  /** Whether the iterations and three digits of the last value agree with the published ones. */
   readonly reproduced: boolean
 }
 

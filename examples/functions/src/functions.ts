@@ -1,14 +1,14 @@
 /** A point of the plane. */
 export type Point = readonly [x: number, y: number]
 
-/** A function of two variables to be minimised, and how the paper runs it. */
+/** A function of two variables to minimise, with the paper's settings. */
 export interface TestFunction {
   readonly id: FunctionId
   readonly title: string
   readonly value: (x: number, y: number) => number
   readonly gradient: (x: number, y: number) => Point
   readonly start: Point
-  /** A run has arrived at the first step whose value is at most this. */
+  /** A run ends at the first step whose value is at most this. */
   readonly tolerance: number
   readonly minima: readonly Point[]
   /** The part of the plane worth drawing: `[left, bottom, right, top]`. */
@@ -20,7 +20,7 @@ export type FunctionId = 'beale' | 'rosenbrock' | 'himmelblau' | 'ackley' | 'ras
 
 const { PI, E, cos, exp, sin, sqrt } = Math
 
-/** The five test functions of the paper; the least value of each is 0. */
+/** The five test functions of the paper; the minimum of each is 0. */
 export const testFunctions: Readonly<Record<FunctionId, TestFunction>> = {
   beale: {
     id: 'beale',

@@ -11,7 +11,7 @@ const reproduced = steady.filter((descent) => descent.reproduced)
 console.log(
   `\n${reproduced.length} of ${steady.length} runs give the published steps and three digits of the last value.`,
 )
-console.log(`The other ${chaotic.length} hang on the last bit of rounding:`)
+console.log(`The other ${chaotic.length} depend on the last bit of rounding:`)
 for (const { row, testFunction } of chaotic)
   console.log(`  ${testFunction.title}, ${row.optimizer}: ${row.chaotic}`)
 

@@ -2,7 +2,7 @@ import { adam, heavyBall, identity, inducedMetric, log, sgd, type Transformation
 
 import type { OptimizerId, Row } from './rows.js'
 
-/** How tables and charts call the optimisers. */
+/** The names of the optimisers in tables and charts. */
 export const optimizerTitles: Readonly<Record<OptimizerId, string>> = {
   identity: 'Induced, identity',
   log: 'Induced, log',
@@ -33,7 +33,7 @@ export function transformationOf({
     case 'sgd':
       return inducedMetric(heavyBall({ momentum }), metric)
     case 'muon':
-      // Two variables form no matrix, so there is nothing to orthogonalise: what ran was Muon's fallback.
+      // Two variables form no matrix, so there is nothing to orthogonalise: the paper's run used Muon's fallback.
       return inducedMetric(adam({ beta1: momentum, beta2, nesterov: true }), metric)
   }
 }

@@ -1,6 +1,6 @@
 import type { FunctionId } from './functions.js'
 
-/** The six optimisers the paper compares on these functions. */
+/** The six optimisers that the paper compares on these functions. */
 export type OptimizerId = 'identity' | 'log' | 'rms' | 'adam' | 'sgd' | 'muon'
 
 /** One published run: its settings (those the paper's search found best) and its outcome. */
@@ -17,7 +17,7 @@ export interface Row {
     /** The last value, in three digits. */
     readonly value: string
   }
-  /** Why no other machine can be expected to give the same figures. */
+  /** The reason why another machine may give other figures. */
   readonly chaotic?: string
 }
 

@@ -3,7 +3,7 @@ import { adam, heavyBall, inducedMetric, rateFree, root, type Transformation } f
 import { follow, MAX_ITERATIONS, type Way } from './descend.js'
 import { testFunctions, type TestFunction } from './functions.js'
 
-/** A run at a learning rate that nobody searched for. */
+/** A run at a learning rate that was not tuned. */
 export interface Trial extends Way {
   readonly title: string
   readonly learningRate: number
@@ -34,7 +34,7 @@ export function runTrials(): Trial[] {
   )
 }
 
-/** The steps by optimiser and learning rate; where the tolerance was not reached, the last value, if there is one. */
+/** The steps by optimiser and learning rate, or the last value, if any, where the tolerance was not reached. */
 export function trialTable(trials: readonly Trial[]): {
   readonly headings: readonly string[]
   readonly rows: readonly (readonly string[])[]

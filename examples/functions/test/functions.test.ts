@@ -11,7 +11,7 @@ import {
   type FunctionId,
 } from '../src/index.js'
 
-// From symbolic derivatives, evaluated in double precision by another program.
+// Symbolic derivatives, evaluated in double precision by another program.
 const samples: [FunctionId, [number, number], number, [number, number]][] = [
   ['beale', [0.3, -0.7], 10.31523741, [-11.4735006, 0.7924122]],
   ['beale', [-1.25, 0.5], 28.5048828125, [-13.4140625, -20.25390625]],
@@ -55,7 +55,7 @@ test.each(steady)('$optimizer on $function takes the published steps to the publ
   expect(values).toHaveLength(path.length)
 })
 
-test('another learning rate is not taken for the published run', () => {
+test('another learning rate does not count as the published run', () => {
   const row = steady[0]!
   expect(descend({ ...row, learningRate: row.learningRate * 1.01 }).reproduced).toBe(false)
 })
@@ -67,7 +67,7 @@ test('the table has a line for every run and marks the chaotic ones', () => {
   expect(lines.filter((line) => line.endsWith(' NO'))).toEqual([])
 })
 
-test('where ξ is tied to the learning rate, its size decides nothing from 1 on', () => {
+test('where ξ is tied to the learning rate, its size does not matter from 1 on', () => {
   const trials = runTrials()
   const steps = (title: string, id: FunctionId, rate: number): number | null =>
     trials.find(
@@ -85,7 +85,7 @@ test('where ξ is tied to the learning rate, its size decides nothing from 1 on'
     expect(one).toBeGreaterThan(0)
     expect(Math.abs(hundred / one - 1), `${title} on ${id}`).toBeLessThan(0.1)
   }
-  // Alone, the base is lost there; and no step size leaves a local minimum of Rastrigin's.
+  // Alone, the base fails there, and no step size leaves a local minimum of Rastrigin's function.
   expect(steps('Heavy ball', 'beale', 1)).toBeNull()
   expect(trials.filter(({ testFunction }) => testFunction.id === 'rastrigin')).toMatchObject(
     Array.from({ length: 15 }, () => ({ iterations: null })),

@@ -4,12 +4,12 @@ import { jit, numpy as np, tree, valueAndGrad } from '@jax-js/jax'
 
 type Params = { weight: np.Array; bias: np.Array }
 
-/** The squared error of weight·x + bias beside y, in the mean over all points. */
+/** The mean squared error of weight·x + bias against y. */
 function error({ weight, bias }: Params, x: np.Array, y: np.Array): np.Array {
   return np.square(x.mul(weight).add(bias).sub(y)).mean()
 }
 
-/** Fits y = 2x − 1 through a little noise, by the logarithm of the loss; the losses, and the line. */
+/** Fits y = 2x − 1 through a little noise, by the logarithm of the loss. Returns the losses and the line. */
 export function fit(steps: number): { losses: number[]; weight: number; bias: number } {
   const gradient = jit(valueAndGrad(error))
   const x = np.linspace(-1, 1, 64)

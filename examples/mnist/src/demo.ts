@@ -22,15 +22,15 @@ import { runAll, type Listener } from './training/run.js'
 /** Pictures in a batch. */
 const BATCH_SIZE = 1024
 
-/** What the demonstration works with. */
+/** The demonstration's surroundings. */
 export interface Surroundings {
   readonly frameworks: readonly Framework[]
   readonly settings: readonly Setting[]
   readonly stdout: NodeJS.WritableStream & { readonly isTTY?: boolean }
   readonly stderr: NodeJS.WritableStream
-  /** Raised to stop after the step under way. */
+  /** Aborted to stop after the current step. */
   readonly signal: AbortSignal
-  /** Given a function that sets the terminal right when the process must end in the middle of a run. */
+  /** Receives a function that restores the terminal when the process must end in the middle of a run. */
   readonly onRelease?: (release: () => void) => void
 }
 

@@ -3,9 +3,9 @@ import { extname } from 'node:path'
 
 import type { Framework } from './training/framework.js'
 
-/** The frameworks of the demonstration, by name: what each module in `frameworks` exports as `framework`. */
+/** The frameworks of the demonstration, by name: each module in `frameworks` exports one as `framework`. */
 export async function findFrameworks(): Promise<Framework[]> {
-  // The sources, since a build leaves behind what has none any more.
+  // Lists the sources, because a build keeps the output of deleted ones.
   const files = await readdir(new URL('../src/frameworks/', import.meta.url))
   const names = files.filter((file) => file.endsWith('.ts')).map((file) => file.slice(0, -'.ts'.length))
   return Promise.all(names.sort().map(load))

@@ -1,10 +1,10 @@
-/** Within this time a signal that comes twice is one press of the keys: npm passes its own on as well. */
+/** Two signals within this time are one key press: npm passes its own on as well. */
 const ECHO_MILLISECONDS = 250
 
 /**
- * Turns the first Ctrl-C into an abort and the second into an end at once.
+ * Turns the first Ctrl-C into an abort and the second into an immediate end.
  *
- * @param quit - called at the second one
+ * @param quit - called at the second Ctrl-C
  */
 export function listenForInterrupt(quit: () => void): AbortSignal {
   const controller = new AbortController()

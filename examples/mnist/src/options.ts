@@ -3,12 +3,12 @@ import { dirname, resolve } from 'node:path'
 
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 
-/** What the command line asks for. */
+/** The options of the command line. */
 export interface Options {
   readonly epochs: number
   /** Ids of settings, without repetition. */
   readonly optimizers: readonly string[]
-  /** In their place, bases to run at one learning rate after another, without repetition. */
+  /** In their place, bases to run at a row of learning rates, without repetition. */
   readonly rates?: readonly string[]
   /** Ids of frameworks, without repetition. */
   readonly frameworks: readonly string[]
@@ -19,7 +19,7 @@ export interface Options {
   readonly output: string
 }
 
-/** What there is to choose from. */
+/** The available choices. */
 export interface Choices {
   readonly optimizers: readonly string[]
   readonly rates: readonly string[]
@@ -29,7 +29,7 @@ export interface Choices {
 /** Either the options, or the text has been printed and the process should end with this code. */
 export type Parsed = { readonly options: Options } | { readonly exitCode: 0 | 2 }
 
-/** Where help and complaints go. */
+/** The output for help and errors. */
 export interface Output {
   readonly out: (text: string) => void
   readonly err: (text: string) => void
@@ -38,7 +38,7 @@ export interface Output {
 /** Batches of 1024 in the 60,000 pictures. */
 const BATCHES_PER_EPOCH = 58
 
-/** Reads the arguments after the program's name; prints help or what is wrong with them. */
+/** Reads the arguments after the program's name; prints help or errors. */
 export function parseOptions(argv: readonly string[], choices: Choices, output: Output): Parsed {
   const command = new Command('demo')
     .description('Trains a small network on MNIST with and without the induced metric, and writes a report.')

@@ -18,12 +18,12 @@ export function createRandom(seed: number): Random {
     weyl = (weyl + 0x6d2b79f5) >>> 0
     return (state + weyl) >>> 0
   }
-  // Neighbouring seeds start alike; a few turns drive them apart.
+  // Neighbouring seeds start alike; a few iterations separate them.
   for (let turn = 0; turn < 16; turn++) next()
   return () => ((next() >>> 5) * 0x4000000 + (next() >>> 6)) / 0x20000000000000
 }
 
-/** A standard normal number, drawn again while it lies outside ±`bound`. */
+/** A standard normal number, drawn again while it is outside ±`bound`. */
 export function truncatedNormal(random: Random, bound: number): number {
   for (;;) {
     // Box–Muller; 1 − u keeps the logarithm finite.

@@ -2,7 +2,7 @@ import { adam, inducedMetric, lion, muon, root, type Preconditioner } from '@ind
 
 import type { Setting } from './settings.js'
 
-/** Bases that are run at one learning rate after another. */
+/** Bases that run at a row of learning rates. */
 const bases = {
   adam: { title: 'Adam', base: adam() },
   muon: { title: 'Muon', base: muon() },
@@ -15,7 +15,7 @@ export type RateBase = keyof typeof bases
 /** All of them. */
 export const rateBases = Object.keys(bases) as readonly RateBase[]
 
-/** One of a row of runs that differ in nothing but the learning rate. */
+/** One of a row of runs that differ only in the learning rate. */
 export interface Rate {
   readonly base: RateBase
   /** Whether ξ is tied to the learning rate, under the square root; else ξ is 0. */
@@ -23,7 +23,7 @@ export interface Rate {
   readonly learningRate: number
 }
 
-/** From too small by a little to too large by far. */
+/** From a little too small to far too large. */
 const rates = [0.01, 0.1, 1, 10, 100]
 
 /** A base alone at every learning rate, and then its induced form. */
@@ -33,7 +33,7 @@ export function rateSettings(chosen: readonly RateBase[]): readonly Setting[] {
   )
 }
 
-/** A base at its defaults with this learning rate, and how it is called. */
+/** A base at its defaults with this learning rate, and its name. */
 export function rateSetting(rate: Rate): Setting {
   const { base, tied, learningRate } = rate
   const transformation = inducedMetric(

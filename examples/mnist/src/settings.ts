@@ -11,7 +11,7 @@ import {
 
 import { rateSetting, type Rate } from './rates.js'
 
-/** Adam as every framework ships it. */
+/** The Adam that every framework has. */
 export interface StockAdam {
   readonly learningRate: number
   readonly beta1: number
@@ -19,7 +19,7 @@ export interface StockAdam {
   readonly epsilon: number
 }
 
-/** One optimiser: with the paper's best settings and what the paper reports for it, or at a learning rate among others. */
+/** One optimiser: with the paper's best settings and results, or at one of several learning rates. */
 export interface Setting {
   readonly id: string
   readonly title: string
@@ -28,9 +28,9 @@ export interface Setting {
   readonly transformation: Transformation
   /** A framework that has its own Adam trains with that instead, so that the baseline is not our code. */
   readonly stock?: StockAdam
-  /** Where it is one of a row of learning rates. */
+  /** Set where it is one of a row of learning rates. */
   readonly rate?: Rate
-  /** The frameworks it is run in; all, where none are named. */
+  /** The frameworks it runs in; by default all. */
   readonly only?: readonly string[]
   readonly published: {
     /** Test accuracy after these epochs. */
@@ -126,7 +126,7 @@ const paperSettings: readonly Setting[] = [
 /** The optimisers of the demonstration, in the order in which they run. */
 export const settings: readonly Setting[] = [
   ...paperSettings,
-  // Where a run takes the least time.
+  // The framework where a run takes the least time.
   ...[false, true].flatMap((tied) =>
     [0.01, 1, 100].map((learningRate) => ({
       ...rateSetting({ base: 'adam', tied, learningRate }),

@@ -13,11 +13,11 @@ beforeAll(async () => {
 const train = (id: string, options = {}) => trainEpoch(brain, task, id, options)
 
 describe('brain.js', () => {
-  test('is there', async () => {
+  test('is available', async () => {
     expect(await brain.available()).toMatchObject({ ok: true, detail: expect.stringMatching(/784-64-10/) })
   })
 
-  test('has its own settings for what the paper compares', () => {
+  test('has its own settings for the optimisers of the paper', () => {
     expect(brain.settings!.map(({ id }) => id)).toEqual(paper)
   })
 
@@ -30,7 +30,7 @@ describe('brain.js', () => {
     expect(steps.at(-1)!.loss).toBeLessThan(steps[0]!.loss)
   })
 
-  test('reports the factor of ours and none of its own optimisers', async () => {
+  test('reports a factor for our optimisers and none for its own', async () => {
     const [identity, log, adam] = [await train('identity'), await train('log'), await train('adam')]
     for (const { scale, dualNorm } of identity.steps) {
       expect(scale).toBeGreaterThan(0)
@@ -41,14 +41,14 @@ describe('brain.js', () => {
     expect(adam.steps).toMatchObject(identity.steps.map(() => ({ scale: null, dualNorm: null })))
   })
 
-  test('starts every optimiser from the same weights, which it leaves alone', async () => {
+  test('starts every optimiser from the same weights, and does not change them', async () => {
     const before = task.network.map(({ data }) => data.slice())
     const [identity, sgd] = [await train('identity'), await train('sgd')]
     expect(identity.epochs[0]).toEqual(sgd.epochs[0])
     expect(task.network.map(({ data }) => data)).toEqual(before)
   })
 
-  test('stops when it is told to', async () => {
+  test('stops when aborted', async () => {
     const controller = new AbortController()
     const { steps, epochs } = await train('sgd', {
       signal: controller.signal,

@@ -11,7 +11,7 @@ beforeAll(async () => {
 })
 
 describe('convnetjs', () => {
-  test('is there, with its own settings for every optimiser of the demonstration', async () => {
+  test('is available, with its own settings for every optimiser of the demonstration', async () => {
     expect(await convnetjs.available()).toMatchObject({
       ok: true,
       detail: expect.stringMatching(/^convnetjs \d/),
@@ -19,7 +19,7 @@ describe('convnetjs', () => {
     expect(convnetjs.settings!.map(({ id }) => id)).toEqual(paper)
   })
 
-  test('learns digits by convolution with every one, from the same weights', async () => {
+  test('learns digits by convolution with every optimiser, from the same weights', async () => {
     const before = task.network.map(({ data }) => data.slice())
     const runs = await Promise.all(paper.map((id) => trainEpoch(convnetjs, task, id)))
     for (const { steps, epochs } of runs) {

@@ -49,7 +49,7 @@ test('a framework joins by one entry: it trains every setting, in the table and 
   expect(html).toContain('Fake framework 1.0')
 })
 
-test('learning rates are compared in ONNX Runtime, or where they are asked for', async () => {
+test('learning rates are compared in ONNX Runtime, or in the requested framework', async () => {
   const train = vi.fn<Framework['train']>(fakeFramework().train)
   const trained = async (id: string, ...argv: string[]) => {
     train.mockClear()
@@ -95,7 +95,7 @@ test('two frameworks share the start and the data, and the table names them', as
   expect(out).toMatch(/Induced, log +Framework one .*\nInduced, log +Framework two /)
 })
 
-test('what is not a terminal gets plain lines', async () => {
+test('an output that is not a terminal gets plain lines', async () => {
   vi.stubEnv('FORCE_COLOR', '1')
   const { out } = await run([fakeFramework()])
   vi.unstubAllEnvs()
@@ -115,7 +115,7 @@ test('a terminal that calls itself dumb gets plain lines', async () => {
   expect(out).not.toMatch(CONTROL)
 })
 
-test('stopped in the middle, it reports what was done', async () => {
+test('stopped in the middle, it reports the finished part', async () => {
   const controller = new AbortController()
   const framework = fakeFramework({
     train: (job) =>
@@ -136,7 +136,7 @@ test('stopped in the middle, it reports what was done', async () => {
   expect(html!.match(/class="chart"/g)).toHaveLength(14)
 })
 
-test('an optimiser that fails does not take the others with it', async () => {
+test('an optimiser that fails does not affect the others', async () => {
   const framework = fakeFramework({
     train: (job) =>
       job.setting.id === 'log' ? Promise.reject(new Error('loss 0')) : fakeFramework().train(job),
@@ -148,7 +148,7 @@ test('an optimiser that fails does not take the others with it', async () => {
   expect(html).toContain('Induced, log failed after 0 steps: loss 0')
 })
 
-test('a framework that is not there is left out with its reason, and without any there is nothing to do', async () => {
+test('an unavailable framework is left out with its reason, and without any framework there is nothing to do', async () => {
   const absent = fakeFramework({
     id: 'absent',
     title: 'Absent framework',
@@ -162,7 +162,7 @@ test('a framework that is not there is left out with its reason, and without any
   expect(none.err).toContain('none of the chosen frameworks can train here')
 })
 
-test('a wrong argument ends it before anything is done', async () => {
+test('a wrong argument ends it before it does anything', async () => {
   const train = vi.fn<Framework['train']>(fakeFramework().train)
   const { code, err, html } = await run([fakeFramework({ train })], ['--optimizers', 'foo'])
   expect(code).toBe(2)
@@ -171,7 +171,7 @@ test('a wrong argument ends it before anything is done', async () => {
   expect(html).toBeNull()
 })
 
-test('the first interrupt stops, its echo is nothing, the second quits', () => {
+test('the first interrupt stops, its echo is ignored, the second quits', () => {
   vi.useFakeTimers()
   const quit = vi.fn<() => void>()
   const before = process.listeners('SIGINT')

@@ -15,13 +15,13 @@ export class Sink extends Writable {
     done()
   }
 
-  // What cli-progress asks of a terminal.
+  // The members of a terminal that cli-progress uses.
   cursorTo(): boolean {
     return true
   }
 }
 
-/** A framework that makes its figures up. */
+/** A framework with made-up figures. */
 export function fakeFramework(overrides: Partial<Framework> = {}): Framework {
   return {
     id: 'fake',
@@ -46,7 +46,7 @@ async function pretend({ batches, epochs, signal, onStep, onEpoch }: TrainingJob
   }
 }
 
-/** Runs of every setting with figures made up, three epochs of eight steps. */
+/** Runs of every setting with made-up figures, three epochs of eight steps. */
 export function fakeRuns(overrides: Partial<Run> = {}): Run[] {
   return settings.map((setting) => {
     const metric = setting.stock === undefined
@@ -72,6 +72,6 @@ export function fakeRuns(overrides: Partial<Run> = {}): Run[] {
   })
 }
 
-/** Every control code a terminal would act on, but for the ends of lines. */
+/** Every control code that a terminal acts on, except line ends. */
 // oxlint-disable-next-line no-control-regex
 export const CONTROL = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/

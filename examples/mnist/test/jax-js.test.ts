@@ -19,7 +19,7 @@ describe('jax-js', () => {
     })
   })
 
-  test.each(['adam', 'identity'])('with %s is after one epoch where the paper is', async (id) => {
+  test.each(['adam', 'identity'])('with %s agrees with the paper after one epoch', async (id) => {
     const { epochs, steps } = await trainEpoch(jaxJs, task, id, { limit: 58 })
     expect(steps).toHaveLength(58)
     expect(Math.abs(epochs.at(-1)!.testAccuracy - settingOf(id).published.byEpoch[1]!)).toBeLessThanOrEqual(
@@ -27,7 +27,7 @@ describe('jax-js', () => {
     )
   })
 
-  test('reports what each optimiser has to report', async () => {
+  test('reports the figures of each optimiser', async () => {
     const read = async (id: string) => (await trainEpoch(jaxJs, task, id, { limit: 4 })).steps
     for (const { loss, scale, dualNorm } of await read('log')) {
       expect(scale! * loss).toBeGreaterThan(0)
@@ -37,7 +37,7 @@ describe('jax-js', () => {
     expect(await read('sgd')).toMatchObject(Array.from({ length: 4 }, () => ({ scale: 1, dualNorm: null })))
   })
 
-  test('starts every optimiser from the same weights, which it leaves alone', async () => {
+  test('starts every optimiser from the same weights, and does not change them', async () => {
     const before = task.network.map(({ data }) => data.slice())
     const runs = [
       await trainEpoch(jaxJs, task, 'sgd', { limit: 2 }),

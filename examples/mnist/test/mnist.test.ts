@@ -38,7 +38,7 @@ describe('a folder of raw files', () => {
     expect(train.labels).toEqual(Uint8Array.of(4, 9))
   })
 
-  test('without one file is refused by its name', async () => {
+  test('without one file is refused, and the file is named', async () => {
     await rm(join(folder, 't10k-labels-idx1-ubyte'))
     await expect(loadMnist(folder)).rejects.toThrow(
       /Cannot read t10k-labels-idx1-ubyte in .* installed whole/,
@@ -50,7 +50,7 @@ describe('a folder of raw files', () => {
     await expect(loadMnist(folder)).rejects.toThrow('1 labels for the 2 pictures of train-images-idx3-ubyte')
   })
 
-  test('with a label that is no digit is refused', async () => {
+  test('with a label that is not a digit is refused', async () => {
     await write('train-labels-idx1-ubyte', [...header(2), 4, 10])
     await expect(loadMnist(folder)).rejects.toThrow('label 10 at place 1 is not a digit')
   })
@@ -72,7 +72,7 @@ test('the package holds all of MNIST', async () => {
 })
 
 describe('batches', () => {
-  // Every picture's first pixel is its place, so that one can see where it went.
+  // Every picture's first pixel is its index, which shows where it went.
   const set: DigitSet = {
     count: 100,
     images: Uint8Array.from({ length: 100 * PIXELS }, (_, place) =>
@@ -83,7 +83,7 @@ describe('batches', () => {
   const places = (images: Float32Array): number[] =>
     Array.from({ length: images.length / PIXELS }, (_, row) => Math.round(images[row * PIXELS]! * 255))
 
-  test('are full, and what does not fill one is dropped', () => {
+  test('are full, and an incomplete one is dropped', () => {
     expect(cutBatches(set, 30, createRandom(1)).map(({ count }) => count)).toEqual([30, 30, 30])
     expect(cutBatches(set, 30, createRandom(1), 2)).toHaveLength(2)
   })
@@ -95,7 +95,7 @@ describe('batches', () => {
     expect(batches.flatMap(({ labels }) => [...labels])).toEqual(seen.map((place) => place % 10))
   })
 
-  test('are shuffled by the seed alone', () => {
+  test('are shuffled only by the seed', () => {
     const order = (seed: number): number[] =>
       cutBatches(set, 100, createRandom(seed)).flatMap(({ images }) => places(images))
     expect(order(1)).toEqual(order(1))

@@ -50,7 +50,7 @@ describe('the network before training', () => {
   test('is the same for the same seed, on every machine', () => {
     const digest = (seed: number): string => {
       const hash = createHash('sha256')
-      // To six digits, as logarithm and cosine may differ in the last.
+      // To six digits, because logarithm and cosine may differ in the last one.
       for (const { data } of initializeNetwork(createRandom(seed)))
         hash.update(Array.from(data, (value) => value.toFixed(6)).join())
       return hash.digest('hex').slice(0, 16)
@@ -75,14 +75,14 @@ describe('random numbers', () => {
     expect(tenths.reduce((sum, count) => sum + (count - 2000) ** 2 / 2000, 0)).toBeLessThan(40)
   })
 
-  test('of neighbouring seeds have nothing in common', () => {
+  test('of neighbouring seeds are unrelated', () => {
     const [one, other] = [createRandom(1), createRandom(2)]
     const pairs = Array.from({ length: 5000 }, () => [one() - 0.5, other() - 0.5] as const)
     const correlation = pairs.reduce((sum, [a, b]) => sum + a * b * 12, 0) / pairs.length
     expect(Math.abs(correlation)).toBeLessThan(4 / Math.sqrt(5000))
   })
 
-  test('normal and cut off keep within their bound', () => {
+  test('that are normal and cut off stay within their bound', () => {
     const random = createRandom(3)
     const values = Array.from({ length: 5000 }, () => truncatedNormal(random, 2))
     expect(Math.max(...values.map(Math.abs))).toBeLessThanOrEqual(2)

@@ -13,14 +13,14 @@ beforeAll(async () => {
 })
 
 describe('ONNX Runtime', () => {
-  test('is there', async () => {
+  test('is available', async () => {
     expect(await onnxruntime.available()).toMatchObject({
       ok: true,
       detail: expect.stringMatching(/^ONNX Runtime 1\.\d+\.\d+, CPU$/),
     })
   })
 
-  test.each(compared)('with %s is after an epoch where TensorFlow.js is', async (id) => {
+  test.each(compared)('with %s agrees with TensorFlow.js after an epoch', async (id) => {
     const [here, there] = [
       await trainEpoch(onnxruntime, task, id, { limit: 58 }),
       await trainEpoch(tfjs, task, id, { limit: 58 }),
@@ -44,7 +44,7 @@ describe('ONNX Runtime', () => {
     for (const id of ['adam-root-1e0', 'adam-root-1e2']) expect(await accuracy(id)).toBeGreaterThan(0.935)
   })
 
-  test('starts every optimiser from the same weights, which it leaves alone', async () => {
+  test('starts every optimiser from the same weights, and does not change them', async () => {
     const before = task.network.map(({ data }) => data.slice())
     const [identity, sgd] = [
       await trainEpoch(onnxruntime, task, 'identity', { limit: 2 }),
@@ -54,7 +54,7 @@ describe('ONNX Runtime', () => {
     expect(task.network.map(({ data }) => data)).toEqual(before)
   })
 
-  test('stops when it is told to', async () => {
+  test('stops when aborted', async () => {
     const controller = new AbortController()
     const { steps, epochs } = await trainEpoch(onnxruntime, task, 'sgd', {
       limit: 9,

@@ -32,13 +32,13 @@ test('every option is read', () => {
   })
 })
 
-test('rates are of the first base unless others are named, and not beside chosen optimisers', () => {
+test('rates use the first base unless others are named, and cannot be combined with chosen optimisers', () => {
   expect(parse('--rates').parsed).toMatchObject({ options: { rates: ['adam'] } })
   expect(parse('--rates', 'lion,adam').parsed).toMatchObject({ options: { rates: ['lion', 'adam'] } })
   expect(parse().parsed).not.toHaveProperty('options.rates')
 })
 
-test('help is no error', () => {
+test('help is not an error', () => {
   const { parsed, out, err } = parse('--help')
   expect(parsed).toEqual({ exitCode: 0 })
   expect(out).toMatch(/--epochs.*\n(.*\n)*.*adam, sgd, log/)

@@ -14,7 +14,7 @@ const main = join(here, 'dist', 'main.js')
 let folder: string
 
 beforeAll(async () => {
-  // These tests run the program as a user does, and Node runs no TypeScript.
+  // These tests run the program as a user does, and Node does not run TypeScript.
   const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
   const build = spawnSync(process.execPath, [compiler, '-b', here], { encoding: 'utf8' })
   expect(build.stdout + build.stderr).toBe('')
@@ -28,7 +28,7 @@ interface Ended {
   readonly err: string
 }
 
-/** Runs the program; once its output holds `until`, `then` is called with a way to interrupt it. */
+/** Runs the program. Once its output contains `until`, calls `then` with a function that interrupts it. */
 function run(argv: string[], until?: string, then?: (interrupt: () => void) => void): Promise<Ended> {
   const env = { ...process.env, NO_COLOR: '1', FORCE_COLOR: '1' }
   const child = spawn(process.execPath, [main, ...argv], { env, stdio: ['ignore', 'pipe', 'pipe'] })
@@ -45,7 +45,7 @@ function run(argv: string[], until?: string, then?: (interrupt: () => void) => v
   })
 }
 
-test('a wrong option ends with code 2 and a clear word', async () => {
+test('a wrong option ends with code 2 and a clear message', async () => {
   const { code, out, err } = await run(['--optimizers', 'adam,foo'])
   expect([code, out]).toEqual([2, ''])
   expect(err).toMatch(
@@ -74,7 +74,7 @@ test('a short run prints plain lines and writes the report', async () => {
   expect((await readFile(output, 'utf8')).match(/class="chart"/g)).toHaveLength(14)
 })
 
-test('Ctrl-C stops after the step under way and leaves a report of what was done', async () => {
+test('Ctrl-C stops after the current step and leaves a report of the finished part', async () => {
   const output = join(folder, 'stopped.html')
   const argv = ['--epochs', '500', '--limit', '2', '--optimizers', 'sgd,log', '--output', output]
   const { code, out, err } = await run(argv, 'epoch 2/500', (interrupt) => interrupt())
@@ -89,7 +89,7 @@ test('Ctrl-C stops after the step under way and leaves a report of what was done
   expect(html).toMatch(/<\/html>\n$/)
 })
 
-test('a reader that goes away is no error', async () => {
+test('a reader that goes away is not an error', async () => {
   const child = spawn(process.execPath, [main, '--help'], { stdio: ['ignore', 'pipe', 'pipe'] })
   child.stdout.destroy()
   let err = ''

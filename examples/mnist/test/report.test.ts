@@ -22,7 +22,7 @@ const texts = (selector: string): string[] =>
   [...document.querySelectorAll(selector)].map((element) => element.textContent)
 
 describe('a report', () => {
-  test('asks nothing of the network', () => {
+  test('loads nothing from the network', () => {
     expect(/https?:|\bsrc=|<link|@import|<script|url\((?!#)/.exec(html)).toBeNull()
   })
 
@@ -40,7 +40,7 @@ describe('a report', () => {
     ])
   })
 
-  test('describes every chart to those who cannot see it', () => {
+  test('describes every chart to readers who cannot see it', () => {
     for (const chart of charts) {
       const ids = chart.getAttribute('aria-labelledby')!.split(' ')
       expect(ids.map((id) => document.getElementById(id)?.parentElement === chart)).toEqual([true, true])
@@ -70,7 +70,7 @@ describe('a report', () => {
     expect(bad.map((chart) => chart.querySelector('title')?.textContent)).toEqual([])
   })
 
-  test('sets the thirty runs beside the published ones', () => {
+  test('shows the thirty runs and the published ones', () => {
     const marks = texts('#iterations .mark')
     expect(marks).toHaveLength(30)
     expect(marks.filter((mark) => mark === '✗ differs')).toEqual([])
@@ -82,7 +82,7 @@ describe('a report', () => {
     expect(cells[1]).toMatch(/log ?55 ?55 ?8\.88e-08 ?8\.88e-08/)
   })
 
-  test('sets the accuracies beside the paper’s', () => {
+  test('shows the accuracies and the paper’s', () => {
     const table = document.querySelector('#results table')!
     expect([...table.querySelectorAll('thead th')].map((cell) => cell.textContent)).toEqual([
       'Optimiser',
@@ -113,14 +113,14 @@ describe('a report', () => {
     ])
   })
 
-  test('has boxes that hide what they name', () => {
+  test('has boxes that hide the named curves', () => {
     const boxes = [...document.querySelectorAll('input[type=checkbox]')].map((box) => box.id)
     expect(boxes).toHaveLength(inCurves.length + 6)
     for (const id of boxes) expect(html).toContain(`:has(#${id}:not(:checked))`)
   })
 })
 
-test('a report of two frameworks shows each by itself', () => {
+test('a report of two frameworks shows each separately', () => {
   const other = fakeRuns({ framework: { id: 'other', title: 'Other framework' } })
   const { document } = parseHTML(
     renderReport({ ...results, runs: [...results.runs, ...other], descents: [] }),
@@ -146,7 +146,7 @@ test('a report of failures says so and keeps foreign text from becoming markup',
   expect(html).not.toContain('<script')
 })
 
-test('a report of nothing is a report still', () => {
+test('a report without runs is still a report', () => {
   const html = renderReport({ ...results, runs: [], descents: [], stopped: true })
   expect(html).toContain('stopped before its end')
   expect(html).toMatch(/<\/html>\n$/)

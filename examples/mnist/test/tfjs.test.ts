@@ -21,7 +21,7 @@ describe('TensorFlow.js', () => {
     expect(tf.getBackend()).toBe('wasm')
   })
 
-  test.each(['adam', 'identity'])('with %s is after one epoch where the paper is', async (id) => {
+  test.each(['adam', 'identity'])('with %s agrees with the paper after one epoch', async (id) => {
     const { epochs, steps } = await trainEpoch(tfjs, task, id, { limit: 58 })
     expect(steps).toHaveLength(58)
     expect(Math.abs(epochs.at(-1)!.testAccuracy - settingOf(id).published.byEpoch[1]!)).toBeLessThanOrEqual(
@@ -29,7 +29,7 @@ describe('TensorFlow.js', () => {
     )
   })
 
-  test('reports what each optimiser has to report', async () => {
+  test('reports the figures of each optimiser', async () => {
     const read = async (id: string) => (await trainEpoch(tfjs, task, id, { limit: 4 })).steps
     for (const { loss, scale, dualNorm } of await read('log')) {
       expect(scale! * loss).toBeGreaterThan(0)
@@ -48,7 +48,7 @@ describe('TensorFlow.js', () => {
     expect(adam[3]!.loss).toBeLessThan(adam[0]!.loss)
   })
 
-  test('starts every optimiser from the same weights, which it leaves alone', async () => {
+  test('starts every optimiser from the same weights, and does not change them', async () => {
     const before = task.network.map(({ data }) => data.slice())
     const runs = [
       await trainEpoch(tfjs, task, 'sgd', { limit: 2 }),
@@ -60,7 +60,7 @@ describe('TensorFlow.js', () => {
     expect(task.network.map(({ data }) => data)).toEqual(before)
   })
 
-  test('leaves no tensor behind, nor between steps', async () => {
+  test('leaves no tensors behind, also between steps', async () => {
     await trainEpoch(tfjs, task, 'rms', { limit: 1 })
     const before = tf.memory().numTensors
     const within: number[] = []
@@ -80,7 +80,7 @@ describe('TensorFlow.js', () => {
     expect(tf.memory().numTensors).toBe(before)
   })
 
-  test('stops after the step under way', async () => {
+  test('stops after the current step', async () => {
     const controller = new AbortController()
     const steps: number[] = []
     await tfjs.train({

@@ -5,10 +5,10 @@ import { createRandom } from '../src/random.js'
 import { settings } from '../src/settings.js'
 import type { EpochRecord, Framework, StepRecord, TrainingJob } from '../src/training/framework.js'
 
-/** What frameworks are trained on: the demonstration's network, digits in its batches, and those to test with. */
+/** The training data: the demonstration's network, digits in its batches, and digits to test with. */
 export type Task = Pick<TrainingJob, 'network' | 'batches' | 'test'>
 
-/** @param limit at most so many batches */
+/** @param limit the maximum number of batches */
 export async function loadTask(limit = Infinity): Promise<Task> {
   const mnist = await loadMnist()
   const random = createRandom(0)
@@ -16,7 +16,7 @@ export async function loadTask(limit = Infinity): Promise<Task> {
   return { network, batches: cutBatches(mnist.train, 1024, random, limit), test: wholeBatch(mnist.test) }
 }
 
-/** Trains for an epoch with one of the framework's settings, and keeps what it tells. */
+/** Trains for an epoch with one of the framework's settings, and keeps its reports. */
 export async function trainEpoch(
   framework: Framework,
   { network, batches, test }: Task,

@@ -12,7 +12,7 @@ const PLAIN = '#27313d'
 const LEVELS = [0.05, 0.25, 0.75, 1.5, 2.5, 4, 6, 9]
 const MINIMUM: Point = [1.2, 0.648]
 
-/** The picture as the text of an SVG file, on a background of its own so that it suits light and dark pages. */
+/** The picture as the text of an SVG file, with its own background so that it suits light and dark pages. */
 export function drawPicture(): string {
   const induced = follow(optimizers.induced)
   const plain = follow(optimizers.plain)
@@ -110,14 +110,14 @@ ${dots(induced, onPlane, INDUCED, 2.6)}
 ${cross(onPlane(MINIMUM))}`
 }
 
-/** Threads from some points of a path down to their projections. */
+/** Lines from some points of a path down to their projections. */
 function dropLines(path: readonly Point[]): string {
   const chosen = [path[0]!, path[4]!, path[8]!, path.at(-1)!]
   const threads = chosen.map((point) => `M${pixel(onSurface(point))}L${pixel(onPlane(point))}`)
   return `<path d="${threads.join('')}" fill="none" stroke="${SOFT}" stroke-width="1" stroke-dasharray="1.5 4" stroke-linecap="round"/>`
 }
 
-/** A path laid on the surface; what lies behind a ridge is left faint. */
+/** A path on the surface; parts behind a ridge are faint. */
 function lifted(path: readonly Point[], colour: string, attributes: string): string {
   const fine = path.slice(1).flatMap((to, place) => between(path[place]!, to, 24))
   const runs: { visible: boolean; points: Point[] }[] = []

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 
 import { drawPicture } from './draw.js'
 
-// Where the README shows it from.
+// The guide shows it from here.
 const committed = fileURLToPath(new URL('../../../docs/images/loss-surface.svg', import.meta.url))
 const path = process.argv[2] === undefined ? committed : resolve(process.argv[2])
 const picture = drawPicture()

@@ -42,7 +42,7 @@ function crossing(from: Point, to: Point, sign: (point: Point) => number): Point
 }
 
 function cutAtEdge(corners: readonly Point[]): Point[] {
-  // The grid's own edge lies on margin 0; rounding must not cut it away.
+  // The grid's own edge has margin 0; rounding must not cut it away.
   const edge = (point: Point): number => margin(point) + 1e-9
   return corners.flatMap((corner, place) => {
     const next = corners[(place + 1) % corners.length]!

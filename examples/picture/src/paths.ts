@@ -12,7 +12,7 @@ export const optimizers = {
   plain: inducedMetric(sgd(), { learningRate: LEARNING_RATE, xi: 0 }),
 } as const satisfies Record<string, Transformation>
 
-/** The points an optimiser visits, from the start on; a path that runs away ends at its first point far outside. */
+/** The points that an optimiser visits, from the start; a diverging path ends at its first point far outside. */
 export function follow(transformation: Transformation): Point[] {
   const data = Float64Array.from(START)
   const optimizer = createOptimizer(transformation, [{ name: 'point', shape: [2], data }])

@@ -8,7 +8,7 @@ const ELEVATION = (38 * Math.PI) / 180
 const SCALE = 112
 /** Height of a unit of loss, in units of the plane. */
 const LIFT = 0.175
-/** How far the parameter plane lies below the loss zero. */
+/** The depth of the parameter plane below loss 0. */
 const DROP = 2.3
 const ORIGIN: Pixel = [425, 330]
 
@@ -37,7 +37,7 @@ export function onPlane([x, y]: Point): Pixel {
   return project(x, y, -DROP)
 }
 
-/** How far a point is from the viewer, for drawing from the back to the front. */
+/** The distance of a point from the viewer, for drawing from the back to the front. */
 export function depth([x, y]: Point): number {
   return x * sinA + y * cosA
 }
@@ -50,7 +50,7 @@ export function brightness([slopeX, slopeY]: Point): number {
   return Math.max(0, cosine)
 }
 
-/** Whether no other part of the surface stands between a point of it and the viewer. */
+/** Whether no other part of the surface is between a point of it and the viewer. */
 export function isVisible(point: Point): boolean {
   const height = LIFT * loss(point)
   for (let distance = 0.04; distance < 7; distance += 0.04) {

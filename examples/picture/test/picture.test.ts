@@ -13,7 +13,7 @@ test('the committed picture is the one the program draws', async () => {
   ).toBe(true)
 })
 
-test('it is small, titled and asks nothing of the network', () => {
+test('it is small, titled and loads nothing from the network', () => {
   const picture = drawPicture()
   expect(picture.length).toBeLessThan(150_000)
   expect(picture).toMatch(/<title id="title">.+<\/title>\n<desc id="description">.+<\/desc>/)
@@ -21,7 +21,7 @@ test('it is small, titled and asks nothing of the network', () => {
   expect(picture).not.toContain('NaN')
 })
 
-test('at its learning rate the induced path arrives and the plain one runs away', () => {
+test('at its learning rate the induced path arrives and the plain one diverges', () => {
   const [endX, endY] = follow(optimizers.induced).at(-1)!
   expect(Math.hypot(endX - 1.2, endY - 0.648)).toBeLessThan(0.1)
   expect(Math.hypot(...follow(optimizers.plain).at(-1)!)).toBeGreaterThan(5)

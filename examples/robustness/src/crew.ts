@@ -5,9 +5,9 @@ import type { Run } from './run.js'
 import { createRunner } from './runner.js'
 
 /**
- * Makes all runs, in as many processes as are wanted; 1 is this one.
+ * Makes all runs, in the given number of processes; with 1, in this one.
  *
- * @param finished - told of each run as it ends
+ * @param finished - called with each run when it ends
  */
 export async function runJobs(
   jobs: readonly Job[],
@@ -30,7 +30,7 @@ export async function runJobs(
   }
 }
 
-/** A process of its own, which is given jobs until there is none. */
+/** A child process that receives jobs until there are none left. */
 function runProcess(next: () => Job | undefined, finished: (run: Run) => void): Promise<void> {
   const worker = fork(new URL('worker.js', import.meta.url))
   return new Promise((resolve, reject) => {

@@ -3,24 +3,24 @@ import { keyOf } from './results.js'
 import type { Run } from './run.js'
 import type { Task } from './tasks/task.js'
 
-/** A run that is to be made. */
+/** A run to make. */
 export type Job = Pick<Run, 'task' | 'optimizer' | 'rate' | 'seed' | 'steps'>
 
-/** Which runs are wanted. */
+/** The selection of runs. */
 export interface Wanted {
   readonly tasks: readonly Task[]
-  /** Ids; those of the plan where there are none. */
+  /** Ids; by default those of the plan. */
   readonly optimizers?: readonly string[]
-  /** Those of the plan where there are none. */
+  /** By default those of the plan. */
   readonly rates?: readonly number[]
-  /** Those of the plan where there are none. */
+  /** By default those of the plan. */
   readonly seeds?: readonly number[]
-  /** In the place of the tasks' own number. */
+  /** Replaces the tasks' own number. */
   readonly steps?: number
 }
 
 /**
- * The runs that are wanted and not stored yet, those of a task and a seed together.
+ * The selected runs that are not stored yet, those of a task and a seed together.
  *
  * @throws Error for an optimiser without rates, neither given nor in the plan
  */

@@ -1,22 +1,22 @@
 /** Decades and their thirds, as a person would try them. */
 const fine = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 10, 100, 1000]
 const coarse = [0.003, 0.01, 0.1, 1, 10]
-/** Prodigy's coefficient is 1 unless told. */
+/** Prodigy's coefficient is 1 by default. */
 const coefficients = [0.1, 0.3, 1, 3, 10]
 
 const rivals = ['adam', 'adam-clip', 'adam-identity', 'momo-adam', 'schedule-free-adam']
 const ours = ['adam-log', 'adam-root', 'adam-follow', 'adam-averaged']
 
-/** What a person tunes Adam over. */
+/** The rates over which people tune Adam. */
 const tuned = { 'adam-linear': [0.001, 0.003, 0.01, 0.03, 0.1] }
-/** What needs no tuning, at its own cap and others. */
+/** Optimisers that need no tuning, at their default cap and others. */
 const free = {
   'rate-free-long': [1],
   'rate-free': [0.01, 0.1, 1, 10, 100],
   'rate-free-average': [0.01, 1, 100],
 }
 const capped = { 'rate-free': [0.01, 1, 100] }
-/** With an option that may get in the way of it. */
+/** With an option that may interfere. */
 const options = {
   'adam-linear-decay': [0.003, 0.01, 0.03],
   'rate-free-decay': [0.01, 1, 100],
@@ -30,9 +30,9 @@ const bases = {
 }
 
 const two = [0, 1]
-/** Where one draw is much harder than another. */
+/** For tasks where one draw is much harder than another. */
 const six = [0, 1, 2, 3, 4, 5]
-/** Where a run takes no time, and ends on one draw of the noise. */
+/** For tasks where a run takes no time, and ends on one draw of the noise. */
 const ten = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
 const wide = [0.001, 0.003, 0.01, 0.03, 0.1, 1, 10, 100, 1000]
 

@@ -4,10 +4,10 @@ import { fileURLToPath } from 'node:url'
 
 import type { Run } from './run.js'
 
-/** Where the runs lie that the report is of. */
+/** The folder of the runs that the report shows. */
 export const committedResults = fileURLToPath(new URL('../results', import.meta.url))
 
-/** Which run it is: no two in a store have the same. */
+/** The key of a run, unique in a store. */
 export function keyOf({
   task,
   optimizer,
@@ -19,15 +19,15 @@ export function keyOf({
 }
 
 /**
- * The runs in a folder, a file for each task.
+ * The runs in a folder, with one file for each task.
  *
- * @throws Error for a file that is no list of runs
+ * @throws Error for a file that is not a list of runs
  */
 export function readResults(folder: string): Run[] {
   return filesIn(folder).flatMap((file) => readFile(join(folder, file)))
 }
 
-/** Adds a run to the file of its task, in the place of the one with the same key; a reader sees the old file or the new. */
+/** Adds a run to the file of its task, and replaces the one with the same key. A reader sees either the old file or the new one. */
 export function storeRun(folder: string, run: Run): void {
   mkdirSync(folder, { recursive: true })
   const path = join(folder, `${run.task}.json`)
@@ -49,7 +49,7 @@ function filesIn(folder: string): string[] {
 
 function readFile(path: string): Run[] {
   const content: unknown = JSON.parse(readFileSync(path, 'utf8'))
-  if (!Array.isArray(content)) throw new Error(`${path} is no list of runs.`)
+  if (!Array.isArray(content)) throw new Error(`${path} is not a list of runs.`)
   return content as Run[]
 }
 

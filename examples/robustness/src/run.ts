@@ -3,31 +3,31 @@ import type { TypedArray } from '@induced-metric/core'
 import type { OptimizerEntry, Setup } from './optimizers/optimizer.js'
 import type { Problem } from './tasks/task.js'
 
-/** One run of the study: what it was and how it ended. */
+/** One run of the study, with its result. */
 export interface Run {
   readonly task: string
   readonly optimizer: string
-  /** The learning rate, or what the optimiser has in its place. */
+  /** The learning rate, or the parameter that the optimiser has in its place. */
   readonly rate: number
   readonly seed: number
   readonly steps: number
-  /** At the end, over the training data; null where it isn't finite. */
+  /** The final loss over the training data; null where it is not finite. */
   readonly loss: number | null
-  /** At the end, on the test set. */
+  /** The final accuracy on the test set. */
   readonly accuracy?: number
-  /** Mean loss of the batches, as the run met them, in equal parts of it; null where it isn't finite. */
+  /** Mean losses of the batches during the run, in equal parts of it; null where not finite. */
   readonly curve: readonly (number | null)[]
-  /** Of a processor. */
+  /** Processor time. */
   readonly seconds: number
 }
 
-/** Parts of a run whose mean losses are kept. */
+/** The number of parts of a run whose mean losses are kept. */
 const PARTS = 20
 
 /**
- * Trains a problem from its first parameters.
+ * Trains a problem from its initial parameters.
  *
- * @param start - those parameters; they are copied into the problem before and after
+ * @param start - the initial parameters, which are copied into the problem before and after
  */
 export async function runOne(
   problem: Problem,
@@ -60,7 +60,7 @@ export async function runOne(
   }
 }
 
-/** Takes all steps; the mean loss of each part of them. */
+/** Takes all steps. Returns the mean loss of each part. */
 async function train(
   problem: Problem,
   running: ReturnType<OptimizerEntry['create']>,

@@ -6,7 +6,7 @@ import { runOne, type Run } from './run.js'
 import { tasks } from './tasks/index.js'
 import type { Problem } from './tasks/task.js'
 
-/** Makes runs one after the other, and keeps the problem of the latest for the next. */
+/** Makes runs one after the other, and keeps the latest problem for the next run. */
 export interface Runner {
   run(job: Job): Promise<Run>
   release(): Promise<void>

@@ -1,7 +1,7 @@
 import type { Job } from './jobs.js'
 import { createRunner } from './runner.js'
 
-// A process that makes the runs it is sent, until it is told to end.
+// A process that makes the runs it receives, until it is told to end.
 const runner = createRunner()
 process.on('message', (job: Job | 'end') => {
   void (async () => {

@@ -17,7 +17,7 @@ function of(id: string, rate: number, value: number): { data: Float64Array; opti
 
 describe('MoMo-Adam', () => {
   // L = θ² at 2: d = .4, D = 4, f̄ = .4 and ⟨d, θ⟩ = γ̄ = .8, so that the gap is .4 and Σ d²/D is .04.
-  test('goes where its model of the loss is 0', () => {
+  test('steps to where its model of the loss is 0', () => {
     const { data, optimizer } = of('momo-adam', 10, 2)
     optimizer.step([Float64Array.of(4)], 4)
     expect(data[0]).toBeCloseTo(1, 7)
@@ -63,7 +63,7 @@ describe('Schedule-Free Adam', () => {
 })
 
 describe('Prodigy', () => {
-  test('steps by the distance it has seen', () => {
+  test('steps by the estimated distance', () => {
     const { data, optimizer } = of('prodigy', 1, 1)
     const steps: number[] = []
     for (let step = 0; step < 3; step++) {

@@ -50,7 +50,7 @@ test('tables give medians, and the best of a row in bold', () => {
   expect(accuracyTable(runs)).toContain('| Adam | **.9750** | .1000 |')
 })
 
-test('charts are drawn, titled, and ask nothing of the network', () => {
+test('charts are drawn, titled, and load nothing from the network', () => {
   const { files, chart } = writeReport(runs)
   expect([...files.keys()]).toEqual(['README.md', 'mnist.svg'])
   expect(files.get('README.md')).toContain('![MNIST: final loss by learning rate](mnist.svg)')
@@ -68,7 +68,7 @@ test('charts are drawn, titled, and ask nothing of the network', () => {
   expect(writeReport(runs.slice(0, 4)).chart).toBeUndefined()
 })
 
-test('rateFree is set beside the best of the rates of Adam', () => {
+test('rateFree is compared with the best of the rates of Adam', () => {
   const free = [
     run('adam-linear', 0.003, 0, 0.04),
     run('adam-linear', 0.01, 0, 0.025),
@@ -117,7 +117,7 @@ test.each([
 ])('the figures in %s are those of the report', async (name, titles, count) => {
   const report = cellsOf(writeReport(readResults(committedResults)).files.get('README.md')!)
   const guide = await readFile(join(committedResults, '../../../docs', name), 'utf8')
-  // A table in a guide stands under the report's own heading, in bold.
+  // A table in a guide is under the report's own heading, in bold.
   const cells = [...cellsOf(guide.replaceAll(titles, '# $1'))].filter(([place]) =>
     [...guide.matchAll(titles)].some(([, title]) => place.startsWith(`${title}: `)),
   )

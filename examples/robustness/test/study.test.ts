@@ -27,7 +27,7 @@ const quadratic = tasks.filter(({ id }) => id === 'noisy-quadratic')
 const wanted = { tasks: quadratic, optimizers: ['sgd', 'adam'], rates: [0.01, 1], seeds: [0, 1], steps: 30 }
 
 describe('the plan', () => {
-  test('names tasks and optimisers that there are', () => {
+  test('names existing tasks and optimisers', () => {
     expect(Object.keys(plan).sort()).toEqual(tasks.map(({ id }) => id).sort())
     const known = optimizers.map(({ id }) => id)
     for (const { rates } of Object.values(plan))
@@ -42,7 +42,7 @@ describe('the plan', () => {
 })
 
 describe('the study', () => {
-  test('goes on where it stopped', async () => {
+  test('continues where it stopped', async () => {
     const stop = new Error('stopped')
     let count = 0
     const stopped = runJobs(jobsFor(wanted, []), 1, (run) => {
@@ -59,7 +59,7 @@ describe('the study', () => {
     expect(new Set(readResults(folder).map(keyOf)).size).toBe(8)
   })
 
-  test('stores a run in the place of an earlier one', () => {
+  test('replaces an earlier run', () => {
     const run: Run = {
       task: 'mnist',
       optimizer: 'adam',
@@ -86,7 +86,7 @@ describe('the study', () => {
     )
   })
 
-  test('comes to the same in two processes, from the command line, and makes nothing twice', async () => {
+  test('gives the same results in two processes, from the command line, and makes no run twice', async () => {
     const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
     const build = spawnSync(process.execPath, [compiler, '-b', here], { encoding: 'utf8' })
     expect(build.stdout + build.stderr).toBe('')
@@ -117,7 +117,7 @@ describe('the study', () => {
     expect((await readFile(join(folder, 'noisy-quadratic.json'), 'utf8')).split('\n')).toHaveLength(11)
   })
 
-  test('a wrong option ends with a clear word', () => {
+  test('a wrong option ends with a clear message', () => {
     const main = join(here, 'dist', 'main.js')
     const { status, stderr } = spawnSync(process.execPath, [main, 'study', '--optimizers', 'foo'], {
       encoding: 'utf8',

@@ -21,11 +21,11 @@ interface Small {
   readonly id: string
   readonly parameters: number
   readonly open: () => Problem | Promise<Problem>
-  /** The optimisers to try, where not all. */
+  /** The optimisers to try, if not all. */
   readonly tried?: readonly string[]
 }
 
-/** Every kind of task, with less data where it takes long. */
+/** Every kind of task, with less data where a task takes long. */
 const small: readonly Small[] = [
   {
     id: 'mnist',
@@ -65,14 +65,14 @@ describe.each(small)('$id', ({ id, parameters, open, tried }) => {
   })
   afterAll(() => problem.release())
 
-  test('is of the size that is said', () => {
+  test('has the documented size', () => {
     expect(problem.parameters.reduce((sum, { data }) => sum + data.length, 0)).toBe(parameters)
     expect(problem.gradients.map(({ length }) => length)).toEqual(
       problem.parameters.map(({ data }) => data.length),
     )
   })
 
-  // The noise of the quadratic is in its gradient alone: it has a test of its own.
+  // The noise of the quadratic is only in its gradient; it has its own test.
   test.skipIf(id === 'noisy-quadratic')('has the gradient of its loss', async () => {
     await problem.differentiate(1)
     const exact = problem.gradients.map((gradient) => gradient.slice())
@@ -120,14 +120,14 @@ describe('harder tasks', () => {
     expect(large.parameters[0]!.data).toEqual(plain.parameters[0]!.data.map((value) => 3 * value))
   })
 
-  test('tell a first loss that is not the loss', async () => {
+  test('report a wrong first loss', async () => {
     const [plain, high] = [openRosenbrock(0), await withFirstLoss(rosenbrock, 10).open(0)]
     const loss = await plain.differentiate(1)
     expect(await high.differentiate(1)).toBe(10 * loss)
     expect(await high.differentiate(2)).toBe(loss)
   })
 
-  test('take an example at a time', async () => {
+  test('take one example at a time', async () => {
     const problem = openOnline(0)
     const { loss } = await problem.evaluate()
     let sum = 0
@@ -139,7 +139,7 @@ describe('harder tasks', () => {
     expect(((await problem.differentiate(1)) - value) / 1e-6).toBeCloseTo(exact[2]!, 4)
   })
 
-  test('tell a loss that is too large, and are judged without the excess', async () => {
+  test('report a loss that is too large, and are judged without the excess', async () => {
     const [plain, high] = [openRosenbrock(0), await lifted(rosenbrock, 5).open(0)]
     const loss = await plain.differentiate(1)
     expect(await high.differentiate(1)).toBe(loss + 5)
@@ -176,7 +176,7 @@ describe('harder tasks', () => {
   })
 })
 
-test('the noise of the quadratic is 0 on average and as large as is said', async () => {
+test('the noise of the quadratic is 0 on average and has the documented size', async () => {
   const problem = openNoisyQuadratic(3)
   const [data, gradient] = [problem.parameters[0]!.data, problem.gradients[0]!]
   const count = 2000
@@ -206,7 +206,7 @@ test('random labels are a fifth, of which nine tenths are wrong', async () => {
 test('the targets of the regression have variance 1', async () => {
   const problem = await openRegression(0)
   problem.parameters.forEach(({ data }) => data.fill(0))
-  // The training part of what was scaled as a whole.
+  // The training part; the whole data were scaled.
   expect((await problem.evaluate()).loss).toBeGreaterThan(0.7)
   expect((await problem.evaluate()).loss).toBeLessThan(1.3)
   await problem.release()

@@ -4,7 +4,7 @@
 import { adam, heavyBall, inducedMetric } from '@induced-metric/core'
 import { useOptimizer } from '@induced-metric/brain.js'
 import { createRandom, seeded, versions, xor } from '../test/support/brain.js'
-import { measure, median, ratio } from './measure.js'
+import { measure, median, ratios } from '../../../bench/measure.js'
 
 const rounds = Number(process.argv[2] ?? 25)
 const only = process.argv[3] ?? ''
@@ -84,7 +84,7 @@ function compare(brain, title, sizes, data) {
     ['momentum, batches of 8', 'stock sgd'],
     ['adam', 'stock sgd'],
   ])) {
-    const { median, low, high } = ratio(times[ours], times[theirs])
+    const { median, low, high } = ratios(times[ours], times[theirs])
     console.log(
       `  ${`${ours} / ${theirs}`.padEnd(36)}${median.toFixed(2)}  (middle half ${low.toFixed(2)} to ${high.toFixed(2)})`,
     )

@@ -6,10 +6,10 @@ import { parseArgs } from 'node:util'
 import { command, usage, type CommandIo, type CommandOptions } from './cli.js'
 import { diffCommand } from './diffCommand.js'
 
-/** What the command line asks for: a run, or a comparison of two reports. */
+/** The task of the command line: a run, or a comparison of two reports. */
 type Given = CommandOptions | { readonly diff: readonly string[] }
 
-/** Reads the command line; what it cannot read is said in words. */
+/** Reads the command line. An error is a message rather than a stack. */
 function readArguments(): Given | string {
   try {
     const { values, positionals } = parseArgs({

@@ -13,12 +13,12 @@ export interface RateFreeOptions {
   readonly weightDecay?: number
 }
 
-/** What happens to a step instead of being taken: it is skipped, or throws the code. */
+/** The outcome of a step that is not taken: it is skipped, or it throws the code. */
 export type Outcome = 'skipped' | 'ERR_LOSS_REQUIRED' | 'ERR_BAD_LOSS' | 'ERR_NON_FINITE' | 'ERR_SHAPE'
 
-/** What a case asks, as data. `check` names the function that asks it. */
+/** The question of a case, as data. `check` names the function that asks it. */
 export type CaseBody =
-  /** Every step as the oracle has it; the steps of `outcomes` change no bit. */
+  /** Every step equals the oracle's; the steps of `outcomes` change no bit. */
   | {
       readonly check: 'trajectory'
       readonly problem: Problem
@@ -26,13 +26,13 @@ export type CaseBody =
       /** `false` where s lies outside the type's range, so that only the parameters can be compared. */
       readonly reports?: boolean
     }
-  /** Every step as the golden vector has it. */
+  /** Every step equals the golden vector's. */
   | { readonly check: 'golden'; readonly suite: string; readonly name: string }
-  /** Every step as the whole history gives it, in a vector of a rate's own metric. */
+  /** Every step equals the one computed from the whole history, in a vector of a rate's own metric. */
   | { readonly check: 'goldenTied'; readonly name: string }
-  /** As many iterations, and the same final value, as published. */
+  /** The number of iterations and the final value are as published. */
   | { readonly check: 'plane'; readonly function: string; readonly optimiser: string }
-  /** Two runs that must end in the same place. */
+  /** Two runs must end in the same place. */
   | { readonly check: 'equal'; readonly problem: Problem; readonly other: Problem; readonly exact: boolean }
   /** The same numbers cut into other tensors: `layout` gives the tensors, `order` where their elements come from. */
   | {
@@ -62,7 +62,7 @@ export type CaseBody =
       readonly check: 'resume'
       readonly problem: Problem
       readonly after: number
-      /** Whether the states at the end must be the same, too, slots and averages and all. */
+      /** Whether the final states must be the same as well: slots, averages and everything else. */
       readonly state?: boolean
     }
   | {
@@ -71,7 +71,7 @@ export type CaseBody =
       readonly after: number
       readonly from: 'target' | 'reference'
     }
-  /** A checkpoint of an earlier release, as Base64, continues: after so many of the problem's steps. */
+  /** A checkpoint of an earlier release, in Base64, continues after that many of the problem's steps. */
   | {
       readonly check: 'oldCheckpoint'
       readonly problem: Problem
@@ -85,13 +85,13 @@ export type CaseBody =
   | { readonly check: 'customBase'; readonly problem: Problem }
   | { readonly check: 'customEmbedding'; readonly problem: Problem }
   | { readonly check: 'customSchedule'; readonly problem: Problem }
-  /** A base of the kit's own that gives its average x̂, and goes along it or along the gradient, which may be against it. */
+  /** A base defined by the kit that returns its average x̂ and steps along x̂, or along the gradient, which may oppose x̂. */
   | { readonly check: 'customAverage'; readonly problem: Problem; readonly along: 'average' | 'gradient' }
-  /** What the oracle does not know of, refused with ERR_NOT_SUPPORTED when the optimiser is made. */
+  /** A combination that has no definition is refused with ERR_NOT_SUPPORTED when the optimiser is created. */
   | { readonly check: 'refused'; readonly problem: Problem; readonly base: 'given' | 'own' }
-  /** The core's `rateFree` of the problem's base is the problem's transformation. */
+  /** The core's `rateFree` of the problem's base equals the problem's transformation. */
   | { readonly check: 'rateFree'; readonly problem: Problem; readonly options: RateFreeOptions }
-  /** Written as JSON and read again it is the same. */
+  /** A transformation that is written as JSON and read again stays the same. */
   | { readonly check: 'roundTrip'; readonly problem: Problem }
   /** On convex losses the distance to a minimum never grows. */
   | {
@@ -100,20 +100,20 @@ export type CaseBody =
       readonly problems: number
       readonly learningRate: number
       readonly perRate: number
-      /** How far the floor that is given lies below the minimum. */
+      /** The distance from the given floor up to the minimum. */
       readonly tooLow: number
       readonly seed: number
     }
-  /** Where ξ = κη*, each step is η/(1 + κη*s/ℓ) of the gradient; `peaks` are η*, one for all steps or one by one. */
+  /** With ξ = κη*, each step is η/(1 + κη*s/ℓ) times the gradient; `peaks` holds η*, one for all steps or one per step. */
   | { readonly check: 'cappedStep'; readonly problem: Problem; readonly peaks: readonly number[] }
-  /** ρ in [0, 1], and no step promises more than is left: ρ·v̂ ≤ ℓ. */
+  /** ρ is in [0, 1], and no step promises more than is left: ρ·v̂ ≤ ℓ. */
   | { readonly check: 'promise'; readonly problem: Problem }
-  /** A run leaves the weights at no less than half of their length. */
+  /** A run leaves the weights with at least half of their length. */
   | { readonly check: 'keepsWeights'; readonly problem: Problem }
   | { readonly check: 'support'; readonly capability: Feature }
   | { readonly check: 'random'; readonly property: string; readonly runs: number }
 
-/** What is done to a checkpoint before it is loaded. */
+/** The damage done to a checkpoint before it is loaded. */
 export type Damage =
   | 'empty'
   | 'truncated by a byte'
@@ -124,11 +124,11 @@ export type Damage =
   | 'other name'
   | 'other dtype'
 
-/** A case: what must hold, for which element type, and what an adapter must support for it. */
+/** A case: a statement that must hold, its element type, and the features an adapter must support for it. */
 export type Case = CaseBody & {
-  /** `family/name/f32/0001`: never given to another case, never changed. */
+  /** `family/name/f32/0001`. It never changes and is never reused. */
   readonly id: string
-  /** What must hold, as a sentence. */
+  /** The statement that must hold, as a sentence. */
   readonly title: string
   readonly dtype: Dtype
   readonly requires: readonly Feature[]
@@ -139,7 +139,7 @@ export function familyOf(id: string): string {
   return id.slice(0, id.indexOf('/'))
 }
 
-/** What a transformation needs of an adapter. */
+/** The features of an adapter that a transformation needs. */
 export function capabilitiesOf(t: PlainTransformation, nonMatrices: boolean): Feature[] {
   const needs = new Set<Feature>()
   for (const options of [t, ...Object.values(t.groups ?? {})]) {
@@ -167,7 +167,7 @@ export function capabilitiesOf(t: PlainTransformation, nonMatrices: boolean): Fe
   return [...needs]
 }
 
-/** What a problem needs of an adapter. */
+/** The features of an adapter that a problem needs. */
 export function needsOf(problem: Problem): Feature[] {
   const nonMatrices = problem.parameters.some(({ shape }) => shape.length !== 2)
   const needs = capabilitiesOf(problem.transformation, nonMatrices)

@@ -4,25 +4,25 @@ import { checkTarget, runConformance, selectCases, type CaseFilter } from './run
 import type { ConformanceTarget } from './target.js'
 import { renderTable } from './text.js'
 
-/** What the command needs of its surroundings. */
+/** The parts of its environment that the command uses. */
 export interface CommandIo {
   out(text: string): void
   err(text: string): void
-  /** Loads a module by a path as the user gave it. */
+  /** Loads a module by the path that the user gave. */
   load(path: string): Promise<Record<string, unknown>>
   read(path: string): Promise<string>
   write(path: string, text: string): Promise<void>
 }
 
-/** What the command line says, parsed. */
+/** The parsed command line. */
 export interface CommandOptions {
-  /** The module of a target. */
+  /** The module that exports the target. */
   readonly target?: string | undefined
-  /** Which one, of a module that exports several. */
+  /** The name of the target, if the module exports several. */
   readonly name?: string | undefined
   readonly json?: string | undefined
   readonly filter?: string | undefined
-  /** The report of a run whose failed cases are to run again. */
+  /** A report whose failed cases are run again. */
   readonly failed?: string | undefined
   readonly seed?: string | undefined
   readonly path?: string | undefined
@@ -34,24 +34,24 @@ export interface CommandOptions {
 export const usage = `induced-conformance ./target.js [options]
 induced-conformance diff old.json new.json
 
-Runs the conformance suite of induced-metric on an adapter. The module exports a target as its default, or a function
-that returns one: { manifest, core, create }; or several of those by name as \`targets\`.
+Runs the conformance suite of induced-metric on an adapter. The module's default export is a target, { manifest, core,
+create }, or a function that returns one. It may export several by name as \`targets\`.
 
-  --target name   which of them
-  --filter text   only the cases whose id or title holds the text, as in step/adam or float32
+  --target name   the target to run, if there are several
+  --filter text   only the cases whose id or title contains the text, such as step/adam or float32
   --failed file   only the cases that failed in a report
-  --json file     write the report, too
+  --json file     write the report as JSON
   --seed n        seed of the property cases (default 1, or INDUCED_CONFORMANCE_SEED)
-  --path p        replay one example of a property case, as its failure says
+  --path p        replay one example of a property case; its failure gives the path
   --list          print the cases and run none
   --help          print this
 
-diff says what changed between two reports: cases that fail now, are fixed, new or gone, and what the manifest promises.
+diff lists the changes between two reports: cases that fail now, are fixed, new or gone, and changes of the manifest.
 
-Exit code: 0 when nothing failed (diff: nothing is worse), 1 when something did, 2 when it could not be run.
+Exit code: 0 if nothing failed (diff: nothing is worse), 1 if something did, 2 if the command could not run.
 `
 
-/** Runs the command; gives its exit code. */
+/** Runs the command and returns its exit code. */
 export async function command(options: CommandOptions, io: CommandIo): Promise<number> {
   if (options.help === true) {
     io.out(usage)
@@ -92,7 +92,7 @@ export async function command(options: CommandOptions, io: CommandIo): Promise<n
   return report.totals.failed === 0 ? 0 : 1
 }
 
-/** Which cases are asked for; there are some. */
+/** The cases that are asked for, at least one. */
 async function readFilter(
   { filter, failed }: CommandOptions,
   io: CommandIo,

@@ -1,24 +1,24 @@
-/** What a case throws when the target is wrong; its message is what the reader gets. */
+/** Thrown by a case when the target is wrong; the report shows its message. */
 export class ConformanceFailure extends Error {
   override readonly name = 'ConformanceFailure'
 }
 
-/** Ends a case as failed. */
+/** Fails the case. */
 export function fail(message: string): never {
   throw new ConformanceFailure(message)
 }
 
-/** How far off the worst comparison of a case was. */
+/** The error of the worst comparison of a case. */
 export interface Worst {
-  /** The error, relative to what it was compared with. */
+  /** The error, relative to the expected value. */
   error: number
-  /** What was allowed there. */
+  /** The largest error allowed there. */
   tolerance: number
-  /** What was compared. */
+  /** The name of the compared value. */
   where: string
 }
 
-/** Keeps the worst of a case's comparisons: the one that used up most of its tolerance. */
+/** Keeps the worst comparison of a case: the one that used the largest share of its tolerance. */
 export interface Ledger {
   worst?: Worst
 }
@@ -29,7 +29,7 @@ function note(ledger: Ledger, error: number, tolerance: number, where: string): 
   if (ledger.worst === undefined || used(entry) > used(ledger.worst)) ledger.worst = entry
 }
 
-/** A number as messages show it. */
+/** Formats a number for messages. */
 export function show(value: number): string {
   return Number.isInteger(value) || !Number.isFinite(value)
     ? String(value)
@@ -37,9 +37,9 @@ export function show(value: number): string {
 }
 
 /**
- * Fails unless max|got − expected| ≤ tolerance·max|expected|. NaN and infinities must be the same in both.
+ * Fails unless max|got − expected| ≤ tolerance·max|expected|. NaN and infinities must be equal in both.
  *
- * @param scale - what the error is relative to, where max|expected| is not it
+ * @param scale - the scale of the relative error; default max|expected|
  */
 export function expectClose(
   ledger: Ledger,
@@ -64,7 +64,7 @@ export function expectClose(
   note(ledger, relative, tolerance, where)
   if (relative <= tolerance) return
   const element = expected.length === 1 ? '' : `, element ${at}`
-  // Where nine digits look the same, all of them.
+  // If nine digits look the same, the message shows all digits.
   const [short, shortExpected] = [show(got[at]!), show(expected[at]!)]
   const values =
     short === shortExpected ? `${got[at]}, expected ${expected[at]}` : `${short}, expected ${shortExpected}`
@@ -74,7 +74,7 @@ export function expectClose(
   )
 }
 
-/** Fails unless two arrays hold the same numbers exactly; 0 and −0 count as the same, and so do all NaN. */
+/** Fails unless two arrays hold the same numbers exactly; 0 equals −0, and every NaN equals every other. */
 export function expectSame(
   ledger: Ledger,
   where: string,
@@ -95,7 +95,7 @@ export function expectTrue(condition: boolean, message: string): asserts conditi
   if (!condition) fail(message)
 }
 
-/** Awaits what must throw an InducedMetricError with the code; fails when it doesn't. */
+/** Awaits `run` and fails unless it throws an InducedMetricError with the code. */
 export async function expectError(
   what: string,
   code: string,

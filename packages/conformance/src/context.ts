@@ -11,35 +11,35 @@ import type {
   TypedArray,
 } from './target.js'
 
-/** What a check works with: the target, the element type, and a place to note errors. */
+/** The context of a check: the target, the element type, and a ledger of errors. */
 export interface Context {
   readonly target: ConformanceTarget
   readonly dtype: Dtype
-  /** Seeds the property cases. */
+  /** The seed of the property cases. */
   readonly seed: number
-  /** Where in fast-check's tree of counterexamples to start, to replay one. */
+  /** The path in fast-check's tree of counterexamples from which to replay one. */
   readonly path: string | undefined
   readonly ledger: Ledger
   /** Whether equal runs must be equal bit for bit. */
   readonly bitwise: boolean
   declares(capability: Capability): boolean
-  /** What the manifest's arithmetic allows on a problem of so many scalars. */
+  /** The tolerance that follows from the manifest's arithmetic for a problem of that many scalars. */
   tolerance(terms: number): number
-  /** Makes a session that is disposed of when the case ends. */
+  /** Creates a session, which is disposed of when the case ends. */
   create(
     transformation: PlainTransformation | CoreTransformation,
     parameters: readonly TargetParameter[],
   ): Promise<Session>
-  /** Disposes of what is left. */
+  /** Disposes of the remaining sessions. */
   finish(): Promise<void>
 }
 
-/** The transformation as the target's core makes it from plain data. */
+/** The transformation that the target's core builds from plain data. */
 export function toCore(target: ConformanceTarget, transformation: PlainTransformation): CoreTransformation {
   return target.core.fromJSON({ format: 'induced-metric', version: 1, ...withRows(transformation) })
 }
 
-/** The rows of `muon` said wherever they are left out, so that no adapter's layout comes in. */
+/** Sets the `rows` of `muon` wherever they are left out, so that no case depends on an adapter's layout. */
 function withRows(transformation: PlainTransformation): PlainTransformation {
   const say = <T extends PlainOptions>(options: T): T =>
     options.base?.name === 'muon'
@@ -51,7 +51,7 @@ function withRows(transformation: PlainTransformation): PlainTransformation {
   return { ...say(transformation), groups: Object.fromEntries(said) }
 }
 
-/** Sets a case up. */
+/** Sets up a case. */
 export function createContext(
   target: ConformanceTarget,
   dtype: Dtype,
@@ -83,19 +83,19 @@ export function createContext(
         try {
           await session.dispose?.()
         } catch {
-          // Cases that dispose of a session themselves leave nothing to do.
+          // A case may have disposed of its session already.
         }
       }
     },
   }
 }
 
-/** Copies of a session's parameters as they stand. */
+/** Copies of a session's current parameters. */
 export async function readCopies(session: Session): Promise<TypedArray[]> {
   return (await session.read()).map((data) => data.slice())
 }
 
-/** What a run of a problem leaves. */
+/** The result of running a problem. */
 export interface Run {
   readonly session: Session
   readonly parameters: readonly TypedArray[]
@@ -115,7 +115,7 @@ export async function runProblem(
   const reports: SessionReport[] = []
   for (let step = from; step <= to; step++) {
     const { gradients, loss } = problemStep(problem, step, context.dtype)
-    // Copied: a report may be an object that later steps overwrite.
+    // Copied, since later steps may overwrite the report object.
     reports.push({ ...(await session.step(gradients, lossOption(loss))) })
   }
   return { session, parameters: await readCopies(session), reports }
@@ -126,7 +126,7 @@ export function lossOption(loss: number | undefined): { readonly loss?: number }
   return loss === undefined ? {} : { loss }
 }
 
-/** How many scalars a problem has. */
+/** The number of scalars in a problem. */
 export function scalarsOf(problem: Problem): number {
   return problem.parameters.reduce((n, { shape }) => n + sizeOf(shape), 0)
 }

@@ -10,7 +10,7 @@ import { familyOf } from './case.js'
 import { renderTable } from './text.js'
 import type { ConformanceReport } from './report.js'
 
-/** Longer lists of what is not worse are given by family. */
+/** Longer lists of cases that are not worse are summarised by family. */
 const listedAtMost = 10
 
 const lists = [
@@ -24,9 +24,9 @@ const lists = [
 ] as const
 
 /**
- * Compares two reports that the command wrote, and prints what changed.
+ * Compares two reports that the command wrote, and prints the changes.
  *
- * @returns the exit code: 0 when nothing is worse, 1 when something is, 2 when they could not be compared
+ * @returns the exit code: 0 if nothing is worse, 1 if something is, 2 if the reports could not be compared
  */
 export async function diffCommand(files: readonly string[], io: CommandIo): Promise<number> {
   if (files.length !== 2) {

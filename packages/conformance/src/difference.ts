@@ -1,51 +1,51 @@
 import { toleranceOf, type Manifest } from './manifest.js'
 import type { CaseResult, CaseStatus, ConformanceReport } from './report.js'
 
-/** A case that ended otherwise than before; a status is missing where the case was not run. */
+/** A case whose status changed. A status is missing if the case was not run. */
 export interface ChangedCase {
   readonly id: string
   readonly title: string
   readonly before: CaseStatus | undefined
   readonly after: CaseStatus | undefined
-  /** What is wrong, for one that fails now. */
+  /** The message of a case that fails now. */
   readonly message?: string
 }
 
-/** A thing that a report says of its adapter, in words, before and after. */
+/** A fact that a report states about its adapter, before and after. */
 export interface ChangedFact {
   readonly what: string
   readonly before: string
   readonly after: string
-  /** Whether less is promised, or less was asked, than before. */
+  /** Whether the adapter promises less than before, or was asked less. */
   readonly regression: boolean
 }
 
-/** What changed from one report of an adapter to the next. */
+/** The changes from one report of an adapter to the next. */
 export interface ReportDifference {
   /** About the suite, the adapter, its framework and its manifest. */
   readonly facts: readonly ChangedFact[]
-  /** Failed now, and did not before: because the adapter changed, or because the case is new. */
+  /** Fails now and did not before: the adapter changed, or the case is new. */
   readonly newlyFailing: readonly ChangedCase[]
-  /** Failed before, and does not now. */
+  /** Failed before, and no longer does. */
   readonly fixed: readonly ChangedCase[]
-  /** Failed before and now. */
+  /** Failed before, and still does. */
   readonly stillFailing: readonly ChangedCase[]
-  /** Passed before, and is refused now, as the manifest no longer declares what it needs. */
+  /** Passed before, and is refused now because the manifest no longer declares a feature it needs. */
   readonly withdrawn: readonly ChangedCase[]
   /** Refused before, and passes now. */
   readonly gained: readonly ChangedCase[]
-  /** Not in the earlier report, and not failed. */
+  /** Missing from the earlier report, and does not fail. */
   readonly added: readonly ChangedCase[]
-  /** Not in the later report. */
+  /** Missing from the later report. */
   readonly gone: readonly ChangedCase[]
   /** Whether anything is worse than before. */
   readonly regressed: boolean
 }
 
-/** The fact of two reports that not all cases were asked for in one of them. */
+/** The fact that one of two reports covers only a part of the suite. */
 export const partOfSuite = 'part of the suite'
 
-/** The parts of a manifest that reports name, as one line each. */
+/** The parts of a manifest that reports show, one line each. */
 function factsOf({ manifest, version, seed }: ConformanceReport): Readonly<Record<string, string>> {
   const { framework, backend } = manifest
   return {
@@ -99,7 +99,7 @@ function changedFacts(before: ConformanceReport, after: ConformanceReport): Chan
  *
  * @param before - the earlier report
  * @param after - the later one, usually of the same adapter and backend
- * @returns what changed; `regressed` where a case fails that didn't, a case or a capability is gone, or the manifest
+ * @returns the changes. `regressed` is true if a case fails that did not before, a case or a capability is gone, or the manifest
  *   allows larger errors
  *
  * @example
@@ -152,7 +152,7 @@ function changedCase(
   return { id, title, before, after, ...(after === 'failed' && message !== undefined && { message }) }
 }
 
-/** What is wrong with a value that should be a report, in words; nothing where it is one. */
+/** The reason why a value is no report, in words; `undefined` if it is one. */
 export function reportProblem(value: unknown): string | undefined {
   const report = value as Partial<ConformanceReport> | null
   if (typeof report !== 'object' || report?.format !== 'induced-metric-conformance') {

@@ -1,5 +1,5 @@
 /**
- * The conformance suite of induced-metric: what every adapter must do, asked case by case.
+ * The conformance suite of induced-metric: the behaviour that every adapter must show, case by case.
  *
  * @packageDocumentation
  */

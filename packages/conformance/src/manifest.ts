@@ -1,7 +1,7 @@
 /** The element types an adapter can hold parameters in. */
 export type Dtype = 'float32' | 'float64'
 
-/** What an adapter may leave out. A feature that is not declared must be refused with ERR_NOT_SUPPORTED. */
+/** Features that an adapter may leave out. It must refuse an undeclared feature with ERR_NOT_SUPPORTED. */
 export const features = [
   'base/sgd',
   'base/heavyBall',
@@ -47,8 +47,8 @@ export const features = [
 ] as const
 
 /**
- * What an adapter may promise beyond the features; where it does not, the kit only asks for less. `bitwise`: equal runs
- * are equal bit for bit. `byName`: a saved state goes to the parameter of its name and to no other; an adapter whose
+ * Guarantees that an adapter may give beyond the features. Without one, the kit only asks for less. `bitwise`: equal runs
+ * are equal bit for bit. `byName`: a saved state is restored to the parameter of its name only; an adapter whose
  * framework renames parameters on loading cannot promise it.
  */
 export const guarantees = ['bitwise', 'byName'] as const
@@ -56,21 +56,21 @@ export const guarantees = ['bitwise', 'byName'] as const
 /** The name of a feature. */
 export type Feature = (typeof features)[number]
 
-/** The name of a promise. */
+/** The name of a guarantee. */
 export type Guarantee = (typeof guarantees)[number]
 
 /** One entry of a manifest's `capabilities`. */
 export type Capability = Feature | Guarantee
 
-/** Everything there is: what a complete adapter declares. */
+/** Every capability: the declaration of a complete adapter. */
 export const allCapabilities: readonly Capability[] = [...features, ...guarantees]
 
-/** Everything except what is named. */
+/** Every capability except those named. */
 export function allCapabilitiesBut(...missing: readonly Capability[]): Capability[] {
   return allCapabilities.filter((capability) => !missing.includes(capability))
 }
 
-/** How a backend computes on parameters of one type. Tolerances follow from it, and from nothing else. */
+/** The arithmetic of a backend on parameters of one type. Tolerances follow from it alone. */
 export interface Arithmetic {
   /** The precision to which each elementwise operation is rounded. */
   readonly elementwise: Dtype
@@ -78,14 +78,14 @@ export interface Arithmetic {
   readonly sums: Dtype
 }
 
-/** What an adapter is and what it supports: declared here and nowhere else. */
+/** An adapter's identity and its capabilities, declared here and nowhere else. */
 export interface Manifest {
   /** The adapter's package name. */
   readonly name: string
   readonly version: string
   /** The framework it adapts, if any. */
   readonly framework?: { readonly name: string; readonly version: string }
-  /** Where it computes, if there is a choice: `wasm`, `webgl`, … */
+  /** The backend, if there is a choice: `wasm`, `webgl`, … */
   readonly backend?: string
   readonly dtypes: readonly Dtype[]
   /** One entry for each of `dtypes`. */
@@ -106,7 +106,7 @@ export function toleranceOf(arithmetic: Arithmetic, dtype: Dtype, terms: number)
   return (single ? 2e-5 : 1e-12) + (arithmetic.sums === 'float32' ? Math.min(terms, 1024) * 2 ** -24 : 0)
 }
 
-/** What is wrong with a manifest, in words; empty when nothing is. */
+/** The faults of a manifest, in words; empty if it has none. */
 export function manifestProblems(value: unknown): string[] {
   if (typeof value !== 'object' || value === null) return ['manifest must be an object']
   const manifest = value as Partial<Record<keyof Manifest, unknown>>

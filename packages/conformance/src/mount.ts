@@ -5,15 +5,15 @@ import { ConformanceFailure } from './compare.js'
 import { checkTarget, describeFilter, runCase, seedOf, selectCases, type RunOptions } from './run.js'
 import type { ConformanceTarget } from './target.js'
 
-/** The part of a test runner the suite mounts into: vitest, jest, mocha and node:test all have it. */
+/** The part of a test runner that the suite uses: vitest, jest, mocha and node:test all have it. */
 export interface TestRunner {
   readonly describe: (name: string, body: () => void) => unknown
   readonly it: (name: string, body: () => Promise<void>, timeout?: number) => unknown
 }
 
-/** What may be chosen about a mounted suite. */
+/** The options of a mounted suite. */
 export interface MountOptions extends Pick<RunOptions, 'filter' | 'seed' | 'path'> {
-  /** Milliseconds a test may take, for runners that take a timeout as the third argument. */
+  /** The timeout of a test in milliseconds, for runners that take it as the third argument. */
   readonly timeout?: number
 }
 
@@ -22,7 +22,7 @@ export interface MountOptions extends Pick<RunOptions, 'filter' | 'seed' | 'path
  *
  * @param target - the adapter, its manifest and the core it uses
  * @param runner - `describe` and `it` of vitest, jest, mocha or node:test
- * @throws TypeError when the target is no target, RangeError when a filter leaves no case
+ * @throws TypeError if the target is invalid, RangeError if a filter leaves no case
  *
  * @example
  * ```ts no-run

@@ -1,6 +1,6 @@
 /**
- * The plain JSON form of a transformation, as `fromJSON` of the core reads it. The kit writes its cases in this form
- * and reads nothing else of the core while it computes what to expect.
+ * The plain JSON form of a transformation, which the core's `fromJSON` reads. The kit writes its cases in this form
+ * and uses nothing else of the core when it computes the expected results.
  */
 
 /** A schedule as data: `{ schedule: 'linear', from, to, steps }` and so on. */
@@ -14,7 +14,7 @@ export type PlainNumber = number | PlainSchedule | ((step: number) => number)
 
 /**
  * A base preconditioner by name, with the hyperparameters that differ from their defaults. The `rows` of `muon` are
- * `'outputs'` where they are left out: the core takes them from the adapter then, and a case must not hang on that.
+ * `'outputs'` if they are left out: the core would take them from the adapter, and a case must not depend on that.
  */
 export interface PlainBase {
   readonly name: string
@@ -34,7 +34,7 @@ export interface PlainStartAxis {
   readonly steps?: number
 }
 
-/** What may be said per group as well as for the whole transformation. */
+/** The options that a group may set as well as the whole transformation. */
 export interface PlainOptions {
   readonly base?: PlainBase
   readonly learningRate?: PlainNumber
@@ -52,7 +52,7 @@ export interface PlainOptions {
   readonly averageWeights?: number
 }
 
-/** A transformation as data; keys left out mean the defaults. */
+/** A transformation as data; a missing key means the default. */
 export interface PlainTransformation extends PlainOptions {
   readonly base: PlainBase
   readonly learningRate: PlainNumber

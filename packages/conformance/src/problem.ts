@@ -6,17 +6,17 @@ import type { TargetParameter, TypedArray } from './target.js'
 /** A number in a case: JSON has no word for NaN and infinities, so they are strings. */
 export type CaseNumber = number | 'NaN' | 'Infinity' | '-Infinity'
 
-/** What one parameter is; the data follow from the problem's seed unless they are given. */
+/** One parameter. Its data follow from the problem's seed unless they are given. */
 export interface ProblemParameter {
   readonly name: string
   readonly shape: readonly number[]
   readonly group?: string
-  /** Every element's first value; drawn from the seed when left out. */
+  /** The initial value of every element; drawn from the seed if left out. */
   readonly fill?: number
 }
 
 /**
- * A run as data: what is optimised from where, and which gradients and losses it meets. Parameters and gradients are
+ * A run as data: its transformation, its parameters, its gradients and its losses. Parameters and gradients are
  * drawn from `seed`: a stream per tensor, so that a tensor's numbers don't depend on its neighbours.
  */
 export interface Problem {
@@ -31,13 +31,13 @@ export interface Problem {
    * scale; `zero`.
    */
   readonly gradientKind?: 'normal' | 'steady' | 'flat' | 'zero'
-  /** The losses: `first` at step 1, times `ratio` at each next, plus `offset`; or one by one. None when left out. */
+  /** The losses: `first` at step 1, times `ratio` at each next, plus `offset`; or one by one. None if left out. */
   readonly loss?:
     | { readonly first: number; readonly ratio: number; readonly offset?: number }
     | readonly (CaseNumber | null)[]
   /** Parameters without a gradient, by step. */
   readonly missing?: Readonly<Record<number, readonly number[]>>
-  /** Puts a number into a gradient: at this step, in this parameter, at this element (everywhere when left out). */
+  /** Puts a number into a gradient: at this step, in this parameter, at this element (everywhere if left out). */
   readonly inject?: readonly {
     readonly step: number
     readonly parameter: number
@@ -62,7 +62,7 @@ export function arrayOf(dtype: Dtype, values: ArrayLike<number>): TypedArray {
   return dtype === 'float32' ? Float32Array.from(values) : Float64Array.from(values)
 }
 
-/** The parameters a problem starts from; fresh arrays each time. */
+/** The initial parameters of a problem, in new arrays each time. */
 export function problemParameters(problem: Problem, dtype: Dtype): TargetParameter[] {
   return problem.parameters.map(({ name, shape, group, fill }, index) => {
     const random = createRandom(stream(problem.seed, index, 0))

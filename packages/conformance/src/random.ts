@@ -1,6 +1,6 @@
 /**
  * The kit's random numbers: splitmix32, 32 bits of state, the same on every engine. Values come in multiples of
- * 2⁻¹², so that float32 and float64 cases hold the very same numbers.
+ * 2⁻¹², so that float32 and float64 cases use the same numbers.
  */
 export interface Random {
   /** Uniform in [0, 1). */

@@ -1,7 +1,7 @@
 import type { Worst } from './compare.js'
 import type { Manifest } from './manifest.js'
 
-/** How a case ended. `not-supported-as-declared`: the manifest leaves it out, and the adapter refuses it properly. */
+/** The status of a case. `not-supported-as-declared`: the manifest leaves the feature out, and the adapter refuses it properly. */
 export type CaseStatus = 'passed' | 'failed' | 'not-supported-as-declared'
 
 /** One case's result. */
@@ -10,9 +10,9 @@ export interface CaseResult {
   readonly family: string
   readonly title: string
   readonly status: CaseStatus
-  /** What is wrong, for a failed case; which capability is missing, for one that is not supported. */
+  /** The fault of a failed case, or the missing capability of one that is not supported. */
   readonly message?: string
-  /** The comparison that used up most of its tolerance. */
+  /** The comparison that used the largest share of its tolerance. */
   readonly worst?: Worst
 }
 
@@ -24,7 +24,7 @@ export interface ConformanceReport {
   readonly manifest: Manifest
   /** The seed of the property cases. */
   readonly seed: number
-  /** Which part of the suite was run, where it was not all of it: such a report is not one of conformance. */
+  /** The part of the suite that was run, if not all of it. Such a report proves no conformance. */
   readonly filter?: string
   readonly totals: Readonly<Record<CaseStatus, number>>
   readonly cases: readonly CaseResult[]

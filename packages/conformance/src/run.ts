@@ -8,25 +8,25 @@ import { probe, smallest } from './cases/capabilities.js'
 import type { CaseResult, CaseStatus, ConformanceReport } from './report.js'
 import type { ConformanceTarget } from './target.js'
 
-/** Which cases to run: whose id or title holds a text, or matches an expression; or those of the given ids. */
+/** Selects cases: those whose id or title contains a text or matches an expression, or those of the given ids. */
 export type CaseFilter = string | RegExp | readonly string[]
 
-/** What may be chosen about a run. */
+/** The options of a run. */
 export interface RunOptions {
-  /** Runs a part of the suite only, and the report says so: it is not one of conformance. */
+  /** Runs only a part of the suite. The report says so, and proves no conformance. */
   readonly filter?: CaseFilter | undefined
   /** Seed of the property cases; default: the environment's INDUCED_CONFORMANCE_SEED, else 1. */
   readonly seed?: number | undefined
-  /** Where fast-check starts in its tree of examples, as a failure's message gives it. */
+  /** The path in fast-check's tree of examples at which to start; a failure's message gives it. */
   readonly path?: string | undefined
   /** Called after every case. */
   readonly onCase?: ((result: CaseResult) => void) | undefined
 }
 
 /**
- * The cases a filter leaves.
+ * The cases that a filter selects.
  *
- * @throws RangeError when there are none, so that nothing passes for having run none; or there is no case of an id
+ * @throws RangeError if no case is left, since an empty run would pass, or if there is no case of an id
  */
 export function selectCases(filter?: CaseFilter): readonly Case[] {
   if (filter === undefined || filter === '') return cases
@@ -35,20 +35,20 @@ export function selectCases(filter?: CaseFilter): readonly Case[] {
   const chosen = cases.filter(({ id, title }) => {
     if (isList(filter)) return filter.includes(id)
     if (typeof filter === 'string') return id.includes(filter) || title.includes(filter)
-    // Unlike `test`, it does not go on where an expression with the flag g has stopped.
+    // Unlike `test`, `search` does not continue from the last match of an expression with the flag g.
     return id.search(filter) >= 0 || title.search(filter) >= 0
   })
   if (chosen.length === 0) throw new RangeError(`no case matches the filter ${describeFilter(filter)}`)
   return chosen
 }
 
-/** A filter in words, where it leaves anything out; nothing else is said of a whole run. */
+/** The filter in words; `undefined` if it leaves nothing out. */
 export function describeFilter(filter: CaseFilter | undefined): string | undefined {
   if (filter === undefined || filter === '') return undefined
   return isList(filter) ? `${filter.length} cases by id` : String(filter)
 }
 
-/** Not by `instanceof RegExp`: test runners have realms of their own. */
+/** Not by `instanceof RegExp`, since test runners have realms of their own. */
 function isList(filter: CaseFilter): filter is readonly string[] {
   return Array.isArray(filter)
 }
@@ -65,7 +65,7 @@ export function seedOf(given?: number): number {
   return seed
 }
 
-/** Fails early, and in words, where a target cannot be run at all. */
+/** Fails early, with a message, if a target cannot be run at all. */
 export function checkTarget(target: unknown): asserts target is ConformanceTarget {
   if (typeof target !== 'object' || target === null) {
     throw new TypeError(
@@ -85,7 +85,7 @@ export function checkTarget(target: unknown): asserts target is ConformanceTarge
     throw new TypeError(`this conformance target can't be run:\n  ${problems.join('\n  ')}`)
 }
 
-/** Whether running a case's own problem meets the feature; else a probe made for it has to. */
+/** Whether a case's own problem uses the feature. Otherwise a probe for that feature is run. */
 function runsInto(oneCase: Case, missing: Feature): boolean {
   if (!('problem' in oneCase)) return false
   return missing !== 'checkpoint' && needsOf(oneCase.problem).includes(missing)
@@ -98,7 +98,7 @@ export async function runCase(
   options: { readonly seed?: number | undefined; readonly path?: string | undefined } = {},
 ): Promise<CaseResult> {
   const { id, title } = oneCase
-  // A feature is probed in whatever element type there is.
+  // A feature is probed in any element type that the target has.
   const { dtypes } = target.manifest
   const dtype = oneCase.check === 'support' && !dtypes.includes(oneCase.dtype) ? dtypes[0]! : oneCase.dtype
   const context = createContext(target, dtype, { seed: seedOf(options.seed), path: options.path })
@@ -140,8 +140,8 @@ export async function runCase(
  *
  * @param target - the adapter, its manifest and the core it uses
  * @returns a report that can be written as JSON
- * @throws TypeError when the target is no target, RangeError when a filter leaves no case; whatever the target does
- *   wrong is in the report
+ * @throws TypeError if the target is invalid, RangeError if a filter leaves no case; the faults of the target are in
+ *   the report
  *
  * @example
  * ```ts no-run

@@ -1,15 +1,15 @@
 import type { Manifest } from './manifest.js'
 
-/** The core's namespace, of which the kit imports only the types: each target hands over the one it uses itself. */
+/** The core's namespace. The kit imports only its types; each target passes in the core that it uses. */
 export type Core = typeof import('@induced-metric/core')
 
-/** A transformation as the core makes it. */
+/** A transformation made by the core. */
 export type CoreTransformation = ReturnType<Core['fromJSON']>
 
-/** Parameters, gradients and slots travel as these. */
+/** The arrays of parameters, gradients and slots. */
 export type TypedArray = Float32Array | Float64Array
 
-/** A parameter as a session is given it. */
+/** A parameter that is given to a session. */
 export interface TargetParameter {
   readonly name: string
   readonly shape: readonly number[]
@@ -17,25 +17,25 @@ export interface TargetParameter {
   readonly group?: string
 }
 
-/** What a step says of a unit of the metric. */
+/** The report of a step on one metric unit. */
 export interface SessionUnitReport {
   /** ρ */
   readonly scale: number
-  /** s, the squared dual norm; NaN where none is computed (ξ = 0 under `identity`). */
+  /** s, the squared dual norm; NaN if it is not computed (ξ = 0 under `identity`). */
   readonly dualNorm: number
   /** v̂ = ξ·v/(1−βᵗ) */
   readonly metric: number
   readonly xi: number
 }
 
-/** What a step reports; see the core's `report`. With several units, ρ and the like are the first one's. */
+/** The report of a step; see the core's `report`. With several units, ρ, s and v̂ are those of the first. */
 export interface SessionReport extends SessionUnitReport {
-  /** Steps taken, from 1; a skipped step does not count. */
+  /** The number of steps taken, from 1. A skipped step does not count. */
   readonly step: number
   readonly skipped: boolean
   readonly skippedSteps: number
   readonly learningRate: number
-  /** Of every unit, where there is more than one: compared where it is given. */
+  /** One entry per unit, if there is more than one. It is compared if it is given. */
   readonly units?: readonly SessionUnitReport[]
 }
 
@@ -51,22 +51,22 @@ export interface Session {
     gradients: readonly (TypedArray | null)[],
     options?: { readonly loss?: number },
   ): Awaitable<SessionReport>
-  /** The parameters as they stand, in order. */
+  /** The current parameters, in order. */
   read(): Awaitable<readonly TypedArray[]>
-  /** The slots, by parameter and name. Optional: it lets the kit see what a skipped step has written. */
+  /** The slots, by parameter and name. Optional: with it the kit sees whether a skipped step has written anything. */
   slots?(): Awaitable<Readonly<Record<string, Readonly<Record<string, TypedArray>>>>>
   /** The optimiser's state as bytes of the core's checkpoint format, without the parameters. */
   save?(): Awaitable<Uint8Array>
-  /** Takes the state from such bytes. */
+  /** Restores the state from such bytes. */
   load?(bytes: Uint8Array): Awaitable<void>
-  /** Frees what the session holds; every use after it is ERR_DISPOSED. */
+  /** Frees the session's resources; every later use is ERR_DISPOSED. */
   dispose?(): Awaitable<void>
 }
 
-/** What the suite runs on: an adapter, its manifest, and the core it uses. */
+/** The subject of the suite: an adapter, its manifest, and the core it uses. */
 export interface ConformanceTarget {
   readonly manifest: Manifest
   readonly core: Core
-  /** Makes an optimiser. The arrays handed in belong to the session; what it can't do is ERR_NOT_SUPPORTED. */
+  /** Creates an optimiser. The given arrays belong to the session. Anything it cannot do is ERR_NOT_SUPPORTED. */
   create(transformation: CoreTransformation, parameters: readonly TargetParameter[]): Awaitable<Session>
 }

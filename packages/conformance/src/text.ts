@@ -1,7 +1,7 @@
 /**
- * Rows of cells as lines of text, in columns.
+ * Formats rows of cells as lines of text with aligned columns.
  *
- * @param align - of each column
+ * @param align - the alignment of each column
  */
 export function renderTable(
   rows: readonly (readonly string[])[],

@@ -3,7 +3,7 @@ import { runConformance } from '../src/index.js'
 import { coreTarget } from './conformance/targets.js'
 import { breaks, brokenTarget, type BreakName } from './targets/broken.js'
 
-/** Which cases must fail, and what one of their messages must say. */
+/** The cases that must fail, and a text that one of their messages must contain. */
 const caught: Readonly<Record<BreakName, readonly [filter: RegExp, says: RegExp]>> = {
   'ξ from the rate at the step': [/^option\/tied\/f64\/0001/, /tied to the peak of a linear rate, not to/],
   'κ ignored': [/^step\/tied-adam\/f32\/0002/, /under log with ξ = 2η/],
@@ -58,7 +58,7 @@ describe('a rate’s own metric', () => {
     const { cases } = await runConformance(brokenTarget(name), { filter })
     const messages = cases.filter(({ status }) => status === 'failed').map(({ message }) => message)
     expect(messages).toContainEqual(expect.stringMatching(says))
-    // The same cases pass when nothing is wrong.
+    // The same cases pass without the defect.
     const control = await runConformance(coreTarget('reference'), { filter })
     expect(control.totals.failed).toBe(0)
   })

@@ -129,7 +129,7 @@ describe('linear algebra of the checks', () => {
     expect(rankOne[0]).toBeCloseTo(5, 12)
     expect(rankOne[1]).toBeCloseTo(0, 12)
     for (const { input, shape, output, singularValues: published } of newtonSchulz) {
-      // What the vectors call singular values are those of the output.
+      // The vectors' singular values are those of the output.
       const got = singularValues(output, ...shape).sort((a, b) => b - a)
       got.forEach((value, i) => expect(value).toBeCloseTo(published[i]!, 8))
       const square = input.reduce((sum, x) => sum + x * x, 0)

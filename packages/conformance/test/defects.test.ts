@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { runConformance } from '../src/index.js'
 import { defects, sloppyTarget, type Defect } from './targets/sloppy.js'
 
-/** Which cases must fail because of a defect, and what one of their messages must say. */
+/** The cases that must fail because of a defect, and a text that one of their messages must contain. */
 const caught: Readonly<Record<Defect, readonly [filter: RegExp, says: RegExp]>> = {
   'decay scaled by ρ': [/^option\/decay\/f64\/0001/, /decoupled decay is not multiplied by ρ/],
   'decay on the new θ': [/^option\/decay\/f64\/0002/, /decay acts on θ from before the step/],
@@ -102,7 +102,7 @@ describe('a sloppy optimiser', () => {
     const { cases } = await runConformance(sloppyTarget(defect), { filter })
     const messages = cases.filter(({ status }) => status === 'failed').map(({ message }) => message)
     expect(messages).toContainEqual(expect.stringMatching(says))
-    // The same cases pass when nothing is wrong.
+    // The same cases pass without the defect.
     const control = await runConformance(sloppyTarget(), { filter })
     expect(control.totals.failed).toBe(0)
   })

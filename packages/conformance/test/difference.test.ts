@@ -148,7 +148,7 @@ describe('two reports', () => {
         ...target,
         async create(...given) {
           const session = await target.create(...given)
-          // Adds to every parameter what no tolerance allows.
+          // Adds more to every parameter than any tolerance allows.
           return {
             ...session,
             read: async () => (await session.read()).map((data) => data.map((x) => x + 1)),

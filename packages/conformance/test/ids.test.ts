@@ -7,13 +7,13 @@ import { features } from '../src/manifest.js'
 import { problemParameters, problemStep } from '../src/problem.js'
 
 /**
- * The ids that were ever given, and a fingerprint of what each asks. An id is never renumbered, nor given to another
- * question. New cases are appended by a run with INDUCED_CONFORMANCE_IDS=append; nothing else changes the file.
+ * Every id so far, with a fingerprint of its question. An id is never renumbered and never reused. A run with
+ * INDUCED_CONFORMANCE_IDS=append appends new cases; nothing else changes the file.
  */
 const file = new URL('ids.json', import.meta.url)
 const committed = JSON.parse(readFileSync(file, 'utf8')) as Record<string, string>
 
-/** The ids that were given up since, by what made their questions others; what is asked now has an id of its own. */
+/** The withdrawn ids, by the change that altered their questions. The new questions have ids of their own. */
 const withdrawn = JSON.parse(readFileSync(new URL('withdrawn.json', import.meta.url), 'utf8')) as Record<
   string,
   readonly string[]
@@ -24,7 +24,7 @@ function fingerprint(value: unknown): string {
   return createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 12)
 }
 
-/** What a case asks, without its words: the body, the type, and the golden vector it names. */
+/** The question of a case without its wording: the body, the type, and the golden vector it names. */
 function meaning({ id: _id, title: _title, requires: _requires, ...asked }: Case): unknown {
   const vectors = asked.check === 'golden' ? golden[asked.suite]! : asked.check === 'goldenTied' ? tied : []
   const vector = 'name' in asked ? vectors.find(({ name }) => name === asked.name) : undefined

@@ -20,7 +20,7 @@ const run = promisify(execFile)
 const root = fileURLToPath(new URL('../../..', import.meta.url))
 const target = coreTarget('reference')
 
-/** A runner that only keeps what is mounted. */
+/** A runner that only records the mounted tests. */
 function recorder(): {
   readonly names: string[]
   readonly tests: {
@@ -246,7 +246,7 @@ describe('runConformance', () => {
 describe('outside vitest', () => {
   let directory: string
   beforeAll(async () => {
-    // The packages as they are published, for Node itself to load.
+    // The published form of the packages, which Node itself loads.
     await run(
       process.execPath,
       [join(root, 'node_modules/typescript/bin/tsc'), '-b', 'packages/conformance'],

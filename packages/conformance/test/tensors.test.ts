@@ -11,7 +11,7 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { allCapabilities, mountConformance, type ConformanceTarget } from '../src/index.js'
 import { living, tensors, type Tensor } from './targets/arrays.js'
 
-// The core's optimiser over tensors of a framework, on the smallest framework there can be.
+// The core's optimiser over tensors of a framework, on a minimal framework.
 
 const target: ConformanceTarget = {
   manifest: {
@@ -20,7 +20,7 @@ const target: ConformanceTarget = {
     backend: 'tensors',
     dtypes: ['float32', 'float64'],
     arithmetic: {
-      // A scalar has the tensors' type, and so has a sum once it is one.
+      // Scalars have the tensors' type, and so do sums.
       float32: { elementwise: 'float32', sums: 'float64' },
       float64: { elementwise: 'float64', sums: 'float64' },
     },
@@ -83,7 +83,7 @@ const target: ConformanceTarget = {
 }
 
 describe('createTensorOptimizer', () => {
-  // After all cases, with steps that were skipped or failed in every way there is.
+  // After all cases, whose steps were skipped or failed in every possible way.
   afterAll(() => expect(living.size).toBe(0))
   mountConformance(target, { describe, it })
 })

@@ -5,9 +5,9 @@ import process from 'node:process'
 import { adam, inducedMetric } from '@induced-metric/core'
 import { applyUpdates, inducedOptimizer } from '@induced-metric/jax-js'
 import { jit, numpy as np, tree } from '@jax-js/jax'
+import { median } from '../../../bench/measure.js'
 
 const runs = Number(process.argv[2] ?? 40)
-const median = (times) => times.toSorted((a, b) => a - b)[times.length >> 1]
 const wave = (length, phase) => np.array(Float32Array.from({ length }, (_, i) => Math.sin(i + phase)))
 const waves = (tensors, length, phase) => Array.from({ length: tensors }, (_, i) => wave(length, phase + i))
 

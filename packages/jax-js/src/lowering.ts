@@ -2,7 +2,7 @@ import { jit, numpy as np } from '@jax-js/jax'
 import type { Lowering } from '@induced-metric/core/adapter'
 
 /** The core's operations, as operations of jax-js. They consume their operands. */
-export const operations: Lowering<np.Array> = {
+const operations: Lowering<np.Array> = {
   add: (a, b) => a.add(b),
   sub: (a, b) => a.sub(b),
   mul: (a, b) => a.mul(b),

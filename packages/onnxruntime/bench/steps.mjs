@@ -8,11 +8,11 @@ import { pathToFileURL } from 'node:url'
 import { adam, inducedMetric } from '@induced-metric/core'
 import { TrainingSession, writeCheckpoint } from '@induced-metric/onnxruntime'
 import * as ort from 'onnxruntime-node'
+import { median } from '../../../bench/measure.js'
 import { batchOf, denseNetwork } from './network.mjs'
 
 const rounds = Number(process.argv[2] ?? 15)
 const threads = { intraOpNumThreads: 1 }
-const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1]
 const transformation = inducedMetric(adam(), { learningRate: 1e-3 })
 const tensors = (library, feeds) =>
   Object.fromEntries(

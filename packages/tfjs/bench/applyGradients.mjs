@@ -6,12 +6,12 @@ import { setWasmPaths } from '@tensorflow/tfjs-backend-wasm'
 import { createRequire } from 'node:module'
 import { adam, inducedMetric, sgd } from '@induced-metric/core'
 import { inducedOptimizer } from '@induced-metric/tfjs'
+import { median } from '../../../bench/measure.js'
 
 const wasm = createRequire(import.meta.url).resolve('@tensorflow/tfjs-backend-wasm')
 setWasmPaths(wasm.replace(/[^/]*$/, ''))
 
 const [only, runs = '25'] = process.argv.slice(2)
-const median = (times) => times.toSorted((a, b) => a - b)[times.length >> 1]
 
 for (const backend of only ? [only] : ['cpu', 'wasm']) {
   await tf.setBackend(backend)

@@ -1,8 +1,8 @@
 import type { Parameter, TypedArray } from '@induced-metric/core'
 
-// What a contributor might fill in: a framework with weights and gradients in typed arrays, that fits in here.
+// The example of a contributor: a small framework with weights and gradients in typed arrays.
 
-/** A layer: weights, and beside them their gradients, or null in a frozen one. */
+/** A layer: its weights and their gradients, or null if the layer is frozen. */
 export interface Layer {
   readonly name: string
   readonly shape: readonly number[]
@@ -12,7 +12,7 @@ export interface Layer {
 
 export interface Model {
   readonly layers: readonly Layer[]
-  /** What training steps end with. */
+  /** The function that ends a training step. */
   update: (loss: number | undefined) => void
 }
 

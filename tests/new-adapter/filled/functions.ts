@@ -1,4 +1,4 @@
-/** The bodies of functions to fill in, for the framework beside this file, by where and what they are. */
+/** The bodies of the functions to fill in, for the framework in this folder, by file and name. */
 export const bodies: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   'packages/NAME/test/conformance/targets.js': {
     modelOf: `

@@ -14,7 +14,7 @@ const LENGTH = 10
 const UNITS = 32
 const BATCH = 32
 
-/** TensorFlow.js's example of text by an LSTM that foretells the next character, on a smaller text and with fewer units. */
+/** TensorFlow.js's example of an LSTM that predicts the next character, on a smaller text and with fewer units. */
 const charactersIn = (epochs: number): Task => ({
   id: `characters-${epochs}`,
   title: `characters by LSTM, ${epochs} epochs, TensorFlow.js`,

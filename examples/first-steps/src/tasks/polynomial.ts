@@ -7,7 +7,7 @@ import { evaluated, optimizerOf, startTensorFlow } from '../tensorFlow.js'
 const POINTS = 100
 const STEPS = 75
 
-/** TensorFlow.js's example of a cubic polynomial through noisy points, its four coefficients found from random ones. */
+/** TensorFlow.js's example of a cubic polynomial through noisy points: it learns four coefficients from random ones. */
 export const polynomial: Task = {
   id: 'polynomial',
   title: 'polynomial, TensorFlow.js',

@@ -11,7 +11,7 @@ const patterns = [
   { input: [1, 1], output: [0] },
 ]
 const MOST_ITERATIONS = 20_000
-/** Iterations after which a network that has not learnt is taken for stuck. */
+/** A network that has not learnt after this many iterations counts as stuck. */
 const PATIENCE = 5000
 
 /** The first example of brain.js's manual, which trains pattern by pattern until the error is below .005. */
@@ -31,7 +31,7 @@ function iterationsOf(choice: Choice, seed: number, batchSize: number, most: num
   return network.train(patterns, { iterations: most }).iterations
 }
 
-/** How many of so many first weights end where the network does not learn, and the median of the iterations. */
+/** The number of initial weights from which the network does not learn, and the median of the iterations. */
 export function countStuck(
   choice: Choice,
   batchSize: number,

@@ -1,7 +1,7 @@
 import { permutation, type Random } from '../random.js'
 import { PIXELS, type DigitSet } from './mnist.js'
 
-/** Pictures as the network takes them. */
+/** Pictures in the form of the network's input. */
 export interface Batch {
   readonly count: number
   /** Values from 0 to 1; `count` rows of 784. */
@@ -11,9 +11,9 @@ export interface Batch {
 }
 
 /**
- * Shuffles the set once and cuts it into batches of equal size; what does not fill a batch is dropped.
+ * Shuffles the set once and cuts it into batches of equal size; a last, incomplete batch is dropped.
  *
- * @param limit - the most batches wanted
+ * @param limit - the maximum number of batches
  */
 export function cutBatches(set: DigitSet, size: number, random: Random, limit = Infinity): Batch[] {
   const order = permutation(set.count, random)

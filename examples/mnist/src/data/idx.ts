@@ -11,9 +11,9 @@ const UNSIGNED_BYTE = 0x08
  * big-endian 32-bit size for each dimension, then the values.
  *
  * @param bytes - the whole file
- * @param name - how messages call the file
+ * @param name - the name of the file in error messages
  * @param rank - the number of dimensions the file must have
- * @throws Error when the header or the length is not that of such a file
+ * @throws Error when the header or the length is wrong
  */
 export function parseIdx(bytes: Uint8Array, name: string, rank: number): IdxArray {
   const headerLength = 4 + 4 * rank

@@ -7,7 +7,7 @@ import { parseIdx } from './idx.js'
 /** Pictures of digits, row after row, and the digit each one shows. */
 export interface DigitSet {
   readonly count: number
-  /** Grey values as they stand in the file; `count` rows of 784. */
+  /** Grey values as in the file; `count` rows of 784. */
   readonly images: Uint8Array
   /** Values from 0 to 9. */
   readonly labels: Uint8Array

@@ -10,7 +10,7 @@ import type { Setting } from '../settings.js'
 import type { Availability, EpochRecord, Framework, StepRecord, TrainingJob } from '../training/framework.js'
 import { takeSteps } from '../training/loop.js'
 
-/** Pictures of a batch that are trained on, and of the test set that are looked at: what fits the time. */
+/** Pictures per batch to train on, and pictures of the test set to evaluate: as many as time allows. */
 const TRAINED = 64
 const TESTED = 2000
 const UNITS = 64
@@ -24,8 +24,8 @@ type Means =
   | { readonly induced: Transformation; readonly batchSize: number; readonly activation?: string }
 
 /**
- * For rows of learning rates: with logistic units a step that promises all of the loss takes every output to 0, where there is
- * no gradient that would bring them back.
+ * For rows of learning rates. With logistic units, a step that promises all of the loss takes every output to 0, where the
+ * gradient is too small to bring them back.
  */
 const rateMeans = { batchSize: 16, activation: 'tanh' }
 
@@ -159,7 +159,7 @@ function patternsOf({ images, labels, count }: Batch, most: number): Pattern[] {
   })
 }
 
-/** Trains on the pictures one after the other; loss and guesses are from before each picture's own step. */
+/** Trains on the pictures one after the other. Loss and guesses are those before each picture's own step. */
 function trainBatch(network: Network, patterns: readonly Pattern[]): Pick<StepRecord, 'loss' | 'accuracy'> {
   let loss = 0
   let right = 0

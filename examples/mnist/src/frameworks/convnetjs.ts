@@ -10,9 +10,9 @@ import type { Setting } from '../settings.js'
 import type { Availability, EpochRecord, Framework, StepRecord, TrainingJob } from '../training/framework.js'
 import { takeSteps } from '../training/loop.js'
 
-/** Pictures of a batch that are trained on, and of the test set that are looked at: what fits the time. */
+/** Pictures per batch to train on, and pictures of the test set to evaluate: as many as time allows. */
 const TRAINED = 16
-/** The same for rows of learning rates, as the loss of so few pictures says too little of what a step may promise. */
+/** The same for rows of learning rates: the loss of so few pictures is too poor a bound for what a step may promise. */
 const TRAINED_BY_RATE = 64
 const TESTED = 500
 const SIDE = 28
@@ -56,7 +56,7 @@ const settings: readonly Setting[] = [
   return { ...setting, transformation, published: { byEpoch: {} } }
 })
 
-/** convnetjs, with a network of its own that convolves, on a part of every batch. */
+/** convnetjs, with a convolutional network of its own, on a part of every batch. */
 export const framework: Framework = { id: 'convnetjs', title: 'convnetjs', settings, available, train }
 
 function available(): Promise<Availability> {
@@ -106,7 +106,7 @@ async function train(job: TrainingJob): Promise<void> {
   induced?.dispose()
 }
 
-/** Puts patterns through a net; the mean of the losses, and the share that came out rightly. */
+/** Runs patterns through a net. Returns the mean of the losses, and the share that is classified correctly. */
 function look(
   net: Net,
   patterns: readonly Pattern[],
@@ -120,7 +120,7 @@ function look(
   return { loss: loss / patterns.length, accuracy: right / patterns.length }
 }
 
-/** A net of its own shape, whose weights are drawn from those of the demonstration's network, by its own layers' sizes. */
+/** A net of its own shape. Its weights are taken from those of the demonstration's network, scaled for its own layers. */
 function createNet(net: Net, [first]: readonly NetworkArray[]): Net {
   net.makeLayers([
     { type: 'input', out_sx: SIDE, out_sy: SIDE, out_depth: 1 },

@@ -11,7 +11,7 @@ import { takeSteps } from '../training/loop.js'
 
 type Jax = typeof import('@jax-js/jax')
 
-/** jax-js's own Adam is in a package that is not in the registry: ours stands in for it. */
+/** jax-js's own Adam is in a package that is not in the registry, so ours replaces it. */
 const settings = paperSettings.map((setting): Setting => {
   if (setting.id !== 'adam') return setting
   const description = setting.description.replace(

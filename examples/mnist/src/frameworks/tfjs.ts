@@ -55,7 +55,7 @@ async function train(job: TrainingJob): Promise<void> {
   }
 }
 
-/** An optimiser and the way to read what its last step did. */
+/** An optimiser, and a function that reads the report of its last step. */
 interface Driver {
   readonly optimizer: Optimizer
   readonly readings: () => Promise<Pick<StepRecord, 'scale' | 'dualNorm'>>
@@ -127,7 +127,7 @@ function forward(tf: Tf, variables: readonly Variable[], images: Tensor2D): Tens
   return activations
 }
 
-// For a product with a transposed matrix, as gradients are, the wasm backend has a kernel that takes ten times as long as
+// Gradients are products with a transposed matrix. The wasm backend's kernel for these takes ten times as long as
 // transposing first and multiplying then; hence gradients of our own.
 
 /** Activations times weights. */
@@ -144,7 +144,7 @@ function product(tf: Tf, activations: Tensor2D, weights: Tensor2D): Tensor2D {
   return multiply(activations, weights) as Tensor2D
 }
 
-/** The same for the first layer: nobody needs the gradient by the images. */
+/** The same for the first layer, where the gradient with respect to the images is not needed. */
 function ofImages(tf: Tf, images: Tensor2D, weights: Tensor2D): Tensor2D {
   const multiply = tf.customGrad((w) => ({
     value: tf.matMul(images, w as Tensor2D),

@@ -3,7 +3,7 @@ import { createModelBuilder, dataType, type Model } from '@induced-metric/onnxru
 
 import type { NetworkArray } from './network.js'
 
-/** What ONNX Runtime's `generate_artifacts` writes for a network, as the contents of its four files. */
+/** The artifacts that ONNX Runtime's `generate_artifacts` writes for a network, as the contents of its four files. */
 export interface Artifacts {
   readonly trainModel: Uint8Array
   readonly evalModel: Uint8Array
@@ -11,7 +11,7 @@ export interface Artifacts {
   readonly checkpointState: Uint8Array
 }
 
-/** What AdamW's kernel takes from its model. */
+/** The hyperparameters that AdamW's kernel reads from its model. */
 export interface AdamHyperparameters {
   readonly beta1: number
   readonly beta2: number
@@ -24,7 +24,7 @@ export interface AdamHyperparameters {
  * (int64, batch); outputs `loss` and `output`, the logits.
  *
  * @param network - `[weight, bias, …]`; weights are inputs × outputs
- * @param adam - hyperparameters of the optimizer model's AdamW, where they are not those of `generate_artifacts`
+ * @param adam - hyperparameters of the optimizer model's AdamW that differ from those of `generate_artifacts`
  */
 export async function buildArtifacts(
   network: readonly NetworkArray[],

@@ -1,13 +1,13 @@
 import * as Plot from '@observablehq/plot'
 
-/** Where an axis has its ticks and what stands beside them. */
+/** The ticks of an axis and their labels. */
 export interface Axis {
   readonly label: string
   readonly ticks: readonly number[]
   readonly text?: (tick: number) => string
 }
 
-/** Both axes with a faint grid behind them, drawn as marks: only so do all ticks of a logarithm get their text. */
+/** Both axes with a faint grid behind them, drawn as marks, because only then do all ticks of a logarithm get their text. */
 export function axes(x: Axis, y: Axis, grid = true): Plot.Markish[] {
   return [
     grid ? Plot.gridY([...y.ticks]) : null,
@@ -16,12 +16,12 @@ export function axes(x: Axis, y: Axis, grid = true): Plot.Markish[] {
   ]
 }
 
-/** The smallest and largest of some positive values, a little apart. */
+/** The smallest and largest of some positive values, with a minimum distance. */
 export function logDomain(values: readonly number[]): [number, number] {
   const usable = values.filter((value) => value > 0 && Number.isFinite(value))
   if (usable.length === 0) return [0.1, 10]
   const [least, most] = [Math.min(...usable), Math.max(...usable)]
-  // Noise around a constant is not to fill the chart.
+  // Noise around a constant must not fill the chart.
   const middle = Math.sqrt(least * most)
   return [Math.min(least / 1.05, middle / 1.3), Math.max(most * 1.05, middle * 1.3)]
 }
@@ -39,7 +39,7 @@ export function logTicks([least, most]: readonly [number, number]): number[] {
   return ticks.filter((tick) => tick >= least && tick <= most)
 }
 
-/** A power of ten with a raised exponent, or a number as it is. */
+/** A power of ten with a raised exponent, or a plain number. */
 export function tickText(tick: number): string {
   const exponent = Math.log10(tick)
   if (!Number.isInteger(exponent) || (tick >= 0.1 && tick <= 100)) return String(tick)

@@ -10,7 +10,7 @@ const LEVELS = 14
 /** The map of one function with every optimiser's path on it. */
 export function contourChart(testFunction: TestFunction, descents: readonly Descent[]): string {
   const [left, bottom, right, top] = testFunction.view
-  // Valleys and walls that differ by orders of magnitude need even steps of the logarithm, ripples even steps.
+  // Valleys and walls that differ by orders of magnitude need equal steps of the logarithm; ripples need equal steps.
   const rippled = testFunction.id === 'ackley' || testFunction.id === 'rastrigin'
   const height = (x: number, y: number): number => {
     const value = testFunction.value(x, y)

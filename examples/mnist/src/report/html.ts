@@ -1,6 +1,6 @@
 import type { Table } from '../terminal/summary.js'
 
-/** Text made safe to stand in HTML. */
+/** Text that is escaped for HTML. */
 export function escapeHtml(text: string): string {
   return text.replace(/[&<>"]/g, (sign) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' })[sign]!)
 }

@@ -20,14 +20,14 @@ import { capitalized, rateCharts, trainingCharts } from './trainingCharts.js'
 export interface Results {
   readonly runs: readonly Run[]
   readonly descents: readonly Descent[]
-  /** What was asked for, as shown at the top: pairs of a name and a value. */
+  /** The options, as shown at the top: pairs of a name and a value. */
   readonly facts: readonly (readonly [name: string, value: string])[]
   readonly stepsPerEpoch: number
   /** Whether the user stopped the demonstration before its end. */
   readonly stopped: boolean
 }
 
-/** The report as one HTML file that asks nothing of the network. */
+/** The report as one HTML file that loads nothing from the network. */
 export function renderReport({ runs, descents, facts, stepsPerEpoch, stopped }: Results): string {
   const trained = runs.filter(({ setting }) => !setting.rate)
   const frameworks = [...new Map(trained.map((run) => [run.framework.id, run.framework.title]))]

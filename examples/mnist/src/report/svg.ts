@@ -3,7 +3,7 @@ import { parseHTML } from 'linkedom'
 
 const { document } = parseHTML('<!doctype html><html><body></body></html>')
 
-/** What a chart shows, for those who cannot see it. */
+/** A description of a chart, for readers who cannot see it. */
 export interface Caption {
   readonly title: string
   readonly description: string
@@ -37,7 +37,7 @@ export function drawSvg({ title, description }: Caption, options: Plot.PlotOptio
   return plotted.outerHTML.replace(/ xmlns="[^"]*"/g, '')
 }
 
-// A tenth of a pixel is seen by nobody; more digits would double the size of the page.
+// Nobody sees a tenth of a pixel; more digits would double the size of the page.
 function shorten(coordinates: string): string {
   return coordinates.replace(/\d+\.\d{2,}/g, (number) => String(Number(Number(number).toFixed(1))))
 }

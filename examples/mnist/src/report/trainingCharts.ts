@@ -94,7 +94,7 @@ function rateChart(rows: readonly RateRow[]): string {
   )
 }
 
-/** A phrase at the start of a sentence. */
+/** A phrase, capitalised for the start of a sentence. */
 export function capitalized(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1)
 }
@@ -111,7 +111,7 @@ function errorAxis(least: number): Axis {
 }
 
 function accuracyChart(runs: readonly Run[], stepsPerEpoch: number): string {
-  // On the logarithm of the error the last per cents get the room they deserve.
+  // The logarithm of the error makes room for the last per cents.
   const tested = (run: Run): Sample[] =>
     run.epochs.filter(({ epoch }) => epoch > 0).map(({ epoch, testAccuracy }) => [epoch, 1 - testAccuracy])
   const trained = (run: Run): Sample[] => samples(run, stepsPerEpoch, ({ accuracy }) => 1 - accuracy)
@@ -152,7 +152,7 @@ interface StepChart {
   readonly read: Reading
   /** The same for the test set, drawn bold; the steps are faint then. */
   readonly tested?: (record: EpochRecord) => number
-  /** A value to draw a line at. */
+  /** A value that a line marks. */
   readonly reference?: number
 }
 
@@ -192,7 +192,7 @@ function stepChart(
   )
 }
 
-/** Values by epoch; of a long run, averages over a few steps at a time. A logarithm wants them above zero. */
+/** Values by epoch; for a long run, averages over a few steps at a time. A logarithm needs them above zero. */
 function samples(run: Run, stepsPerEpoch: number, read: Reading): Sample[] {
   const stride = Math.ceil(run.steps.length / MOST_POINTS)
   const points: Sample[] = []

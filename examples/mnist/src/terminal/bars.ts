@@ -34,7 +34,7 @@ export function createBars(stream: WriteStream): Bars {
           // With this the line fits into 80 columns.
           barsize: 11,
           hideCursor: true,
-          // Ctrl-C is the program's to handle.
+          // The program handles Ctrl-C.
           gracefulExit: false,
         },
         Presets.shades_classic,
@@ -42,7 +42,7 @@ export function createBars(stream: WriteStream): Bars {
       bar.start(totalSteps, 0, payload(run))
     },
     stepTaken: (run, { step, loss, accuracy }) => {
-      // A single batch jumps about; an average over some ten of them can be read.
+      // Single batches are noisy; an average over some ten of them is readable.
       const weight = Math.max(1 / step, 0.1)
       const mix = (old: number, now: number): number => old + weight * (now - old)
       running = { loss: mix(running.loss, loss), accuracy: mix(running.accuracy, accuracy) }

@@ -1,7 +1,7 @@
 import { meanOfEpoch, type Listener, type Run } from '../training/run.js'
 import { formatNumber, formatShare } from './figures.js'
 
-/** Writes one plain line an epoch: for files, pipes and terminals without cursor control. */
+/** Writes one plain line per epoch: for files, pipes and terminals without cursor control. */
 export function createLines(write: (line: string) => void, epochs: number, stepsPerEpoch: number): Listener {
   return {
     runStarts: (run) => write(`${run.setting.title} in ${run.framework.title}`),
@@ -25,7 +25,7 @@ export function createLines(write: (line: string) => void, epochs: number, steps
   }
 }
 
-/** What kept a run from its end, in words; null when nothing did. */
+/** The reason why a run did not finish, in words; null when it did. */
 export function troubleOf(run: Run): string | null {
   if (run.failure !== undefined) return `failed after ${run.steps.length} steps: ${run.failure}`
   return run.complete ? null : `stopped after ${run.steps.length} steps`

@@ -2,12 +2,12 @@ import type { Run } from '../training/run.js'
 import { formatShare } from './figures.js'
 import type { Table } from './summary.js'
 
-/** Runs that differ in the learning rate only. */
+/** Runs that differ only in the learning rate. */
 export interface RateRow {
   readonly framework: Run['framework']
   readonly base: string
   readonly tied: boolean
-  /** In order of the rate; null where a run came to no test. */
+  /** In order of the rate; null where a run never reached a test. */
   readonly accuracies: ReadonlyMap<number, number | null>
 }
 
@@ -25,7 +25,7 @@ export function rateRows(runs: readonly Run[]): RateRow[] {
   return [...rows.values()]
 }
 
-/** The last test accuracies by learning rate, and how far they lie apart. */
+/** The last test accuracies by learning rate, and their spread. */
 export function summarizeRates(runs: readonly Run[]): Table {
   const rows = rateRows(runs)
   const rates = [...new Set(rows.flatMap(({ accuracies }) => [...accuracies.keys()]))].toSorted(
@@ -43,7 +43,7 @@ export function summarizeRates(runs: readonly Run[]): Table {
   }
 }
 
-/** A learning rate as the tables have it: `.01`. */
+/** A learning rate as in the tables: `.01`. */
 export function formatRate(rate: number): string {
   return String(rate).replace(/^0\./, '.')
 }

@@ -2,7 +2,7 @@ import type { Run } from '../training/run.js'
 import { formatNumber, formatShare } from './figures.js'
 import { troubleOf } from './lines.js'
 
-/** A table as text and as HTML need it. */
+/** A table for output as text and as HTML. */
 export interface Table {
   readonly headings: readonly string[]
   readonly rows: readonly (readonly string[])[]
@@ -73,7 +73,7 @@ export function formatTable({ headings, rows, figures }: Table): string {
   return [line(headings), line(widths.map((width) => '-'.repeat(width))), ...rows.map(line)].join('\n')
 }
 
-/** The runs that did not come to their end, one line each. */
+/** The runs that did not finish, one line each. */
 export function listTroubles(runs: readonly Run[]): string[] {
   return runs.flatMap((run) => {
     const trouble = troubleOf(run)
@@ -81,7 +81,7 @@ export function listTroubles(runs: readonly Run[]): string[] {
   })
 }
 
-// The last ten steps: one batch says little.
+// Uses the last ten steps, because a single batch is noisy.
 function recentMean(values: readonly (number | null)[]): number | null {
   const recent = values.slice(-10).filter((value) => value !== null)
   return recent.length === 0 ? null : recent.reduce((sum, value) => sum + value, 0) / recent.length

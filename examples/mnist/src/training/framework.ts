@@ -2,38 +2,38 @@ import type { Batch } from '../data/batches.js'
 import type { NetworkArray } from '../network/network.js'
 import type { Setting } from '../settings.js'
 
-/** What a step of training reports. */
+/** The report of a training step. */
 export interface StepRecord {
   /** Counted from 1, through all epochs. */
   readonly step: number
   /** Mean cross-entropy of the batch, before the step. */
   readonly loss: number
-  /** Share of the batch that was classified rightly, before the step. */
+  /** Share of the batch that was classified correctly, before the step. */
   readonly accuracy: number
-  /** The factor ρ the base direction was multiplied by; null for an optimiser without one. */
+  /** The factor ρ that multiplied the base direction; null for an optimiser without one. */
   readonly scale: number | null
   /** The dual norm s (squared) of the gradient; null where none is computed. */
   readonly dualNorm: number | null
 }
 
-/** What the test set says between epochs. */
+/** The results on the test set between epochs. */
 export interface EpochRecord {
-  /** 0 stands for the network before training. */
+  /** 0 is the network before training. */
   readonly epoch: number
   readonly testLoss: number
   readonly testAccuracy: number
 }
 
-/** One network to be trained by one optimiser. */
+/** One network to train with one optimiser. */
 export interface TrainingJob {
-  /** The start, as `[weight, bias, …]`: weights are inputs × outputs. Not to be written to. */
+  /** The start, as `[weight, bias, …]`: weights are inputs × outputs. Do not write to it. */
   readonly network: readonly NetworkArray[]
   /** An epoch takes these in order. */
   readonly batches: readonly Batch[]
   readonly test: Batch
   readonly epochs: number
   readonly setting: Setting
-  /** Once aborted, the training returns after the step under way. */
+  /** Once aborted, the training returns after the current step. */
   readonly signal: AbortSignal
   readonly onStep: (record: StepRecord) => void
   /** Called for epoch 0 before the first step, then after each whole epoch. */
@@ -47,16 +47,17 @@ export type Availability =
 
 /**
  * A framework that can train the network: dense layers, GELU in its tanh form after all but the last, mean
- * softmax cross-entropy. A module of `frameworks` that exports one as `framework` is in the demonstration.
+ * softmax cross-entropy. The demonstration includes every module of `frameworks` that exports one as
+ * `framework`.
  */
 export interface Framework {
   readonly id: string
   readonly title: string
-  /** Settings of its own in place of those with the same ids, where its network is another one. */
+  /** Its own settings, which replace those with the same ids, where its network is different. */
   readonly settings?: readonly Setting[]
-  /** What its losses are, where not mean cross-entropy. */
+  /** The name of its loss, where it is not mean cross-entropy. */
   readonly loss?: string
   readonly available: () => Promise<Availability>
-  /** Hands the event loop a turn after every step, so that the signal can be raised. */
+  /** Yields to the event loop after every step, so that the signal can be aborted. */
   readonly train: (job: TrainingJob) => Promise<void>
 }

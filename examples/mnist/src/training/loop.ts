@@ -3,19 +3,19 @@ import { setImmediate } from 'node:timers/promises'
 import type { Batch } from '../data/batches.js'
 import type { EpochRecord, StepRecord, TrainingJob } from './framework.js'
 
-/** What a framework does in a training run. */
+/** The framework's part of a training run. */
 export interface Moves {
   /**
-   * Trains on a batch; what there is to say of it, from before the step.
+   * Trains on a batch. Returns its report, with values from before the step.
    *
-   * @param place - of the batch in its epoch, from 0
+   * @param place - the index of the batch in its epoch, from 0
    */
   readonly step: (batch: Batch, place: number) => Omit<StepRecord, 'step'> | Promise<Omit<StepRecord, 'step'>>
-  /** What the test set says now. */
+  /** Evaluates the test set. */
   readonly evaluate: (test: Batch) => Omit<EpochRecord, 'epoch'> | Promise<Omit<EpochRecord, 'epoch'>>
 }
 
-/** Goes through all epochs of a job, until done or aborted. */
+/** Runs all epochs of a job, until done or aborted. */
 export async function takeSteps(
   { batches, test, epochs, signal, onStep, onEpoch }: TrainingJob,
   { step, evaluate }: Moves,
@@ -26,7 +26,7 @@ export async function takeSteps(
     for (const [place, batch] of batches.entries()) {
       if (signal.aborted) return
       onStep({ step: ++count, ...(await step(batch, place)) })
-      // The event loop's turn, in which the signal can be raised.
+      // Yields to the event loop, where the signal can be aborted.
       await setImmediate()
     }
     onEpoch({ epoch, ...(await evaluate(test)) })

@@ -5,20 +5,20 @@ import type { NetworkArray } from '../network/network.js'
 import type { Setting } from '../settings.js'
 import type { EpochRecord, Framework, StepRecord } from './framework.js'
 
-/** One optimiser's training in one framework, as far as it came. */
+/** One optimiser's training in one framework, up to where it ended. */
 export interface Run {
   readonly framework: Pick<Framework, 'id' | 'title' | 'loss'>
   readonly setting: Setting
   readonly steps: readonly StepRecord[]
   readonly epochs: readonly EpochRecord[]
   readonly seconds: number
-  /** Whether all steps that were asked for were taken. */
+  /** Whether all requested steps were taken. */
   readonly complete: boolean
-  /** Why the training failed, when it did. */
+  /** The reason of a failure. */
   readonly failure?: string
 }
 
-/** Everything the runs have in common. */
+/** The common part of all runs. */
 export interface Plan {
   readonly frameworks: readonly Framework[]
   readonly settings: readonly Setting[]
@@ -29,7 +29,7 @@ export interface Plan {
   readonly signal: AbortSignal
 }
 
-/** Told what happens while the runs go on. */
+/** Receives events while the runs go on. */
 export interface Listener {
   readonly runStarts: (run: Run, totalSteps: number) => void
   readonly stepTaken: (run: Run, record: StepRecord) => void
@@ -38,8 +38,8 @@ export interface Listener {
 }
 
 /**
- * Trains every setting in every framework, one after the other, until done or aborted. A framework with settings of its own
- * leaves out those that it has none for, but for rows of learning rates, which fit any network.
+ * Trains every setting in every framework, one after the other, until done or aborted. A framework with its own settings
+ * skips the others, except rows of learning rates, which fit any network.
  */
 export async function runAll(plan: Plan, listener: Listener): Promise<Run[]> {
   const runs: Run[] = []
@@ -89,7 +89,7 @@ async function runOne(plan: Plan, framework: Framework, setting: Setting, listen
     })
     run = state()
   } catch (error) {
-    // One optimiser's failure must not lose what the others have shown.
+    // One optimiser's failure must not lose the results of the others.
     run = { ...state(), complete: false, failure: error instanceof Error ? error.message : String(error) }
   }
   listener.runEnded(run)

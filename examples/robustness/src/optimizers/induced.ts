@@ -16,7 +16,7 @@ import {
 
 import type { OptimizerEntry } from './optimizer.js'
 
-/** An optimiser that is a transformation of the core's. */
+/** An optimiser that is a transformation of the core. */
 function entry(
   id: string,
   title: string,
@@ -42,7 +42,7 @@ const momentum = { momentum: 0.9 } as const
 
 /** A base at a constant learning rate, and with the square root of the loss. */
 function pair(id: string, title: string, description: string, base: () => Preconditioner): OptimizerEntry[] {
-  // What Muon does not take, Adam does.
+  // Adam takes the parameters that Muon does not.
   const fallback = id === 'muon' ? { fallback: adam() } : {}
   return [
     entry(id, title, description, (learningRate) =>
@@ -61,7 +61,7 @@ const plain: readonly OptimizerEntry[] = [
   entry(
     'adam-linear',
     'Adam, linear decay',
-    'The learning rate falls to 0 in a straight line.',
+    'The learning rate falls linearly to 0.',
     (learningRate, steps) =>
       inducedMetric(adam(), { learningRate: linear({ from: learningRate, to: 0, steps }), xi: 0 }),
   ),
@@ -80,13 +80,13 @@ const tied: readonly OptimizerEntry[] = [
   entry('adam-root', 'Adam, root', 'The square root of the loss, with ξ = η.', (learningRate) =>
     inducedMetric(adam(), { learningRate, xi: 'rate', embedding: root() }),
   ),
-  entry('adam-root-10', 'Adam, root, κ = 10', 'Likewise, with ξ = 10η.', (learningRate) =>
+  entry('adam-root-10', 'Adam, root, κ = 10', 'The same, with ξ = 10η.', (learningRate) =>
     inducedMetric(adam(), { learningRate, xi: { perRate: 10 }, embedding: root() }),
   ),
   entry(
     'adam-follow',
     'Adam, root, following floor',
-    'Likewise with ξ = η, above a floor that follows the losses.',
+    'The same with ξ = η, above a floor that follows the losses.',
     (learningRate) =>
       inducedMetric(adam(), { learningRate, xi: 'rate', embedding: root({ floor: 'follow' }) }),
   ),
@@ -105,7 +105,7 @@ const tied: readonly OptimizerEntry[] = [
   ),
 ]
 
-/** In the tables only. */
+/** Shown only in the tables. */
 const uncharted: readonly OptimizerEntry[] = [
   entry(
     'rate-free-average',
@@ -143,7 +143,7 @@ const uncharted: readonly OptimizerEntry[] = [
   entry(
     'adam-linear-decay',
     'Adam, linear decay, weight decay',
-    'AdamW with `weightDecay: .01`, its rate falling to 0 in a straight line.',
+    'AdamW with `weightDecay: .01`, with its rate falling linearly to 0.',
     (learningRate, steps) =>
       inducedMetric(adam(), {
         learningRate: linear({ from: learningRate, to: 0, steps }),
@@ -157,7 +157,7 @@ const uncharted: readonly OptimizerEntry[] = [
     '`rateFree(adam(), { steps, clipNorm: 1 })`.',
     (learningRate, steps) => rateFree(adam(), { learningRate, steps, clipNorm: 1 }),
   ),
-  ...pair('muon', 'Muon', 'With Adam for what is no matrix.', muon),
+  ...pair('muon', 'Muon', 'With Adam for parameters that are not matrices.', muon),
   ...pair('lion', 'Lion', 'β₁ .9, β₂ .99.', lion),
 ].map((one) => ({ ...one, isUncharted: true }))
 

@@ -8,14 +8,15 @@ const FLOOR = 0
 
 /**
  * MoMo-Adam without weight decay (Schaipp, Ohana, Eickenberg, Defazio and Gower, "MoMo: Momentum Models for Adaptive Learning
- * Rates", arXiv:2305.07583, algorithm 3): Adam whose step is no longer than takes the averaged model of the loss to its lower
- * bound, which is 0 here. With d, f̄ and γ̄ the averages of the gradient, of the loss and of ⟨g, θ⟩, and D = √v̂ + ε,
+ * Rates", arXiv:2305.07583, algorithm 3): Adam whose step is limited to the one that takes the averaged model of the loss to its
+ * lower bound, which is 0 here. With d, f̄ and γ̄ the averages of the gradient, of the loss and of ⟨g, θ⟩, and D = √v̂ + ε,
  * τ = min(η/(1 − β₁ᵗ), (f̄ + ⟨d, θ⟩ − γ̄ − (1 − β₁ᵗ)·f_*)₊ / Σ d²/D) and θ ← θ − τ·d/D.
  */
 export const momoAdam: OptimizerEntry = {
   id: 'momo-adam',
   title: 'MoMo-Adam',
-  description: 'Its step is no longer than takes an averaged model of the loss to 0 (arXiv:2305.07583).',
+  description:
+    'Its step is limited to the one that takes an averaged model of the loss to 0 (arXiv:2305.07583).',
   create,
 }
 

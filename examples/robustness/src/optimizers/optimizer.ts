@@ -1,27 +1,27 @@
 import type { Parameter, TypedArray } from '@induced-metric/core'
 
-/** What an optimiser of the study is made for. */
+/** The input for creating an optimiser of the study. */
 export interface Setup {
-  /** Moved in place, in float32 or float64 as they are. */
+  /** Updated in place, in their own float32 or float64. */
   readonly parameters: readonly Parameter[]
-  /** The learning rate, or what an optimiser has in its place. */
+  /** The learning rate, or the parameter that an optimiser has in its place. */
   readonly rate: number
-  /** How long the run is. */
+  /** The length of the run. */
   readonly steps: number
-  /** A lower bound of the loss, where 0 is not the best known. */
+  /** A lower bound of the loss, where a better one than 0 is known. */
   readonly floor?: number
 }
 
 /** An optimiser in the middle of a run. */
 export interface StudyOptimizer {
   /**
-   * Moves the parameters.
+   * Updates the parameters.
    *
-   * @param gradients - one per parameter, at the parameters as they are
-   * @param loss - of the batch that they come from
+   * @param gradients - one per parameter, at the current parameters
+   * @param loss - of the same batch
    */
   step(gradients: readonly TypedArray[], loss: number): void
-  /** The weights it would have evaluated, where those aren't the parameters. */
+  /** The weights to evaluate, where those are not the parameters. */
   evaluated?(): readonly TypedArray[]
   dispose?(): void
 }
@@ -30,11 +30,11 @@ export interface StudyOptimizer {
 export interface OptimizerEntry {
   readonly id: string
   readonly title: string
-  /** What it is, in a line for the report. */
+  /** A one-line description for the report. */
   readonly description: string
-  /** What stands in the place of the learning rate, where something does. */
+  /** The name of the parameter that replaces the learning rate, if any. */
   readonly rateName?: string
-  /** Whether it has its place in the tables alone: charts with more lines than these cannot be read. */
+  /** Whether it is shown only in the tables: charts with more lines than these cannot be read. */
   readonly isUncharted?: boolean
   create(setup: Setup): StudyOptimizer
 }

@@ -9,7 +9,7 @@ const DISTANCE = 1e-6
 /**
  * Prodigy over Adam without weight decay (Mishchenko and Defazio, "Prodigy: An Expeditiously Adaptive Parameter-Free Learner",
  * arXiv:2306.06101, algorithm 4): its step is γ·d times Adam's, with d a growing lower bound of the distance to the solution,
- * d ← max(d, r/‖s‖₁). γ, 1 by default, stands in the place of the learning rate.
+ * d ← max(d, r/‖s‖₁). γ, 1 by default, replaces the learning rate.
  */
 export const prodigy: OptimizerEntry = {
   id: 'prodigy',

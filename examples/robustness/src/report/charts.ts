@@ -15,9 +15,9 @@ interface Line extends Series {
   readonly points: readonly Point[]
 }
 
-/** The final loss over the learning rate, a line for each optimiser. */
+/** The final loss over the learning rate, with a line for each optimiser. */
 export function lossChart(task: Task, runs: readonly Run[]): string {
-  // What has another axis has no place here.
+  // Optimisers with another axis do not belong here.
   const lines = linesOf(
     runs,
     optimizers.filter(({ rateName, isUncharted }) => rateName === undefined && isUncharted !== true),
@@ -67,7 +67,7 @@ export function lossChart(task: Task, runs: readonly Run[]): string {
   )
 }
 
-/** The test accuracy over the learning rate, for those optimisers. */
+/** The test accuracy over the learning rate, for the given optimisers. */
 export function accuracyChart(title: string, runs: readonly Run[], charted: readonly Series[]): string {
   const lines = linesOf(runs, charted)
   const rates = lines.flatMap(({ points }) => points.map(({ rate }) => rate))
@@ -111,7 +111,7 @@ function decades(rates: readonly number[]): number[] {
   return Array.from({ length: count }, (_, place) => Number(`1e${Math.ceil(first - 1e-9) + place}`))
 }
 
-/** The lines in words, for those who cannot see them. */
+/** The lines in words, for readers who cannot see them. */
 function told(lines: readonly Line[], text: (point: Point) => string): string {
   return lines
     .map(

@@ -5,17 +5,17 @@ import { accuracyChart, lossChart } from './charts.js'
 import { accuracyTable, lossTable } from './tables.js'
 import { tunedTable, type Section } from './tuned.js'
 
-/** The files that the report consists of, by name. */
+/** The files of the report, by name. */
 export interface Report {
-  /** To lie beside the results. */
+  /** Files beside the results. */
   readonly files: ReadonlyMap<string, string>
-  /** The chart of the top README; nothing where there are no runs for it. */
+  /** The chart of the top README; `undefined` where there are no runs for it. */
   readonly chart: string | undefined
 }
 
 const TITLE = 'Final test accuracy on MNIST by learning rate'
 const TUNED =
-  '`rateFree(adam(), { steps })` at its default η = 1, beside Adam with a linear decay at the best of its rates.'
+  '`rateFree(adam(), { steps })` at its default η = 1, compared with Adam with a linear decay at the best of its rates.'
 const HARDER =
   'The same tasks with something that may break `rateFree`. Rates of `rateFree` are caps: 1 is the default.'
 const CHARTED = [
@@ -40,9 +40,9 @@ export function writeReport(all: readonly Run[]): Report {
   const page = [
     '# Final losses by learning rate',
     'Written by `npm run report -w examples/robustness` from the runs in this folder, which `npm run study -w examples/robustness` ' +
-      `makes: ${sections.reduce((sum, { runs }) => sum + runs.length, 0)} runs, ${Math.ceil(minutes)} minutes of a processor. Each number is the median over ` +
-      'the seeds, of the loss over the training data at the end of the run; the best of a row is bold, and ∞ is what is no longer a number. All optimisers of a task see ' +
-      'the same first parameters, batches and gradients.',
+      `makes: ${sections.reduce((sum, { runs }) => sum + runs.length, 0)} runs, ${Math.ceil(minutes)} minutes of processor time. Each number is the median over ` +
+      'the seeds of the final loss over the training data. The best of a row is bold, and ∞ means that the loss is no longer a number. All optimisers of a task see ' +
+      'the same initial parameters, batches and gradients.',
     used.map(({ title, description }) => `- **${title}**: ${description}`).join('\n'),
     ...(tuned === undefined ? [] : ['## Without a choice of the rate', TUNED, tuned]),
     ...usual.flatMap((section) =>

@@ -11,7 +11,7 @@ export interface Point {
   readonly seeds: number
 }
 
-/** The points of an optimiser on a task, by growing rate. */
+/** The points of an optimiser on a task, in ascending order of the rate. */
 export function pointsOf(runs: readonly Run[], optimizer: string): Point[] {
   const own = runs.filter((run) => run.optimizer === optimizer)
   const rates = [...new Set(own.map(({ rate }) => rate))].sort((one, other) => one - other)

@@ -9,7 +9,7 @@ export interface Series {
   readonly title: string
 }
 
-/** What surrounds a plot in its file. */
+/** The text around a plot in its file. */
 export interface Frame {
   readonly title: string
   readonly description: string
@@ -22,7 +22,7 @@ const COLUMNS = 3
 const ROW = 22
 const MARGIN = 32
 
-/** Readers' own choice of a light or a dark page decides, in the file itself: it is shown as a picture. */
+/** The reader's choice of a light or a dark page is handled in the file itself, because pages embed it as a picture. */
 const style = `
 .chart { --paper: #fcfcfa; --ink: #1c2024; --soft: #5b646d; --rule: #dfe2e4; font: 13px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; color: var(--ink); }
 .series { --c: #9a6700; --dash: none; }
@@ -79,7 +79,7 @@ function escaped(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
 }
 
-// A tenth of a pixel is seen by nobody.
+// Nobody sees a tenth of a pixel.
 function shortened(coordinates: string): string {
   return coordinates.replace(/\d+\.\d{2,}/g, (number) => String(Number(Number(number).toFixed(1))))
 }

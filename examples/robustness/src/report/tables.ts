@@ -3,7 +3,7 @@ import type { OptimizerEntry } from '../optimizers/optimizer.js'
 import type { Run } from '../run.js'
 import { pointsOf, type Point } from './summary.js'
 
-/** What a table shows of a point, and which of two is better. */
+/** The value of a point that a table shows, and which of two is better. */
 interface Reading {
   readonly read: (point: Point) => number | undefined
   readonly text: (value: number) => string
@@ -25,10 +25,10 @@ const testAccuracy: Reading = {
 /** Final losses of a task's runs: a row for each optimiser, a column for each rate, the best of a row in bold. */
 export const lossTable = (runs: readonly Run[]): string => table(runs, finalLoss)
 
-/** Test accuracies, likewise; nothing where the task has none. */
+/** The same for test accuracies; empty where the task has none. */
 export const accuracyTable = (runs: readonly Run[]): string => table(runs, testAccuracy)
 
-/** A loss to three digits, as short as it can be. */
+/** A loss to three digits, as short as possible. */
 export function lossText(value: number): string {
   if (!Number.isFinite(value)) return '∞'
   if (value !== 0 && (value < 1e-4 || value >= 1e4)) {
@@ -55,7 +55,7 @@ function table(runs: readonly Run[], reading: Reading): string {
     .join('\n\n')
 }
 
-/** The optimisers whose rates mean the same. */
+/** The table of the optimisers whose rates have the same meaning. */
 function part(
   runs: readonly Run[],
   entries: readonly OptimizerEntry[],

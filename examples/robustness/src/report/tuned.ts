@@ -5,7 +5,7 @@ import { lossText, rateText } from './tables.js'
 
 const TUNED = 'adam-linear'
 const FREE = 'rate-free'
-/** Caps between which it is to be flat. */
+/** The range of caps over which the result should be flat. */
 const FLAT = [0.01, 100] as const
 
 /** A task and its runs. */
@@ -14,7 +14,7 @@ export interface Section {
   readonly runs: readonly Run[]
 }
 
-/** `rateFree` at its default rate beside the best of Adam's rates with a linear decay; nothing where there are no such runs. */
+/** Compares `rateFree` at its default rate with the best of Adam's rates with a linear decay; `undefined` where there are no such runs. */
 export function tunedTable(sections: readonly Section[]): string | undefined {
   const rows = sections.flatMap(({ task, runs }) => {
     const tuned = pointsOf(runs, TUNED)
@@ -42,7 +42,7 @@ function textsOf({ loss, rate }: Point): string[] {
   return [lossText(loss), rateText(rate)]
 }
 
-/** Between which losses all caps of the range end. */
+/** The range of the final losses over all caps of the range. */
 function others(points: readonly Point[]): string {
   const losses = points.filter(({ rate }) => rate >= FLAT[0] && rate <= FLAT[1]).map(({ loss }) => loss)
   return losses.length < 2 ? '' : `${lossText(Math.min(...losses))} to ${lossText(Math.max(...losses))}`

@@ -8,9 +8,9 @@ import { loadText, type Text } from './text.js'
 
 const BATCH = 16
 const CONTEXT = 64
-/** Characters that occur in the text. */
+/** The number of distinct characters in the text. */
 const ALPHABET = 85
-/** Batches that the final loss is the mean of: 32,768 characters. */
+/** The final loss is the mean over this many batches: 32,768 characters. */
 const EVALUATED = 32
 
 const task = (steps: number): Task => ({
@@ -30,7 +30,7 @@ export const gptLong = task(900)
 
 let text: Promise<Text> | undefined
 
-/** A character model with the weights and the places in the text of a seed. */
+/** A character model with the weights and the positions in the text of a seed. */
 export async function openGpt(seed: number, steps: number, evaluated = EVALUATED): Promise<Problem> {
   text ??= loadText()
   const loaded = await text
@@ -55,7 +55,7 @@ export async function openGpt(seed: number, steps: number, evaluated = EVALUATED
   })
 }
 
-/** Pieces of the text from random places; every character is to be told from those before it. */
+/** Pieces of the text from random positions; the model predicts every character from those before it. */
 function drawBatch({ tokens }: Text, random: Random): Record<string, ort.Tensor> {
   const inputs = new BigInt64Array(BATCH * CONTEXT)
   const labels = new BigInt64Array(BATCH * CONTEXT)

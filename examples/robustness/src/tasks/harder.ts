@@ -4,7 +4,7 @@ import { online } from './online.js'
 import { regression } from './regression.js'
 import type { Problem, Task } from './task.js'
 
-/** Tasks of the study with something that may break a recipe. */
+/** Tasks of the study, changed in a way that may break a recipe. */
 export const harder: readonly Task[] = [
   withLargeWeights(mnist, 3),
   withLargeWeights(regression, 2),
@@ -20,20 +20,20 @@ export const harder: readonly Task[] = [
     ...mnist,
     id: 'mnist-corrupt',
     title: 'MNIST, corrupt batches',
-    description: 'In 2 % of the steps the pictures come a hundred times too bright.',
+    description: 'In 2 % of the steps the pictures are a hundred times too bright.',
     isHarder: true,
     open: (seed) => openDigits(seed, { corrupt: 0.02 }),
   },
   inSinglePrecision(noisyQuadratic),
 ]
 
-/** All first parameters so many times as large, and with them the first loss. */
+/** Scales all initial parameters, and with them the first loss. */
 export function withLargeWeights(task: Task, times: number): Task {
   return {
     ...task,
     id: `${task.id}-large`,
     title: `${task.title}, weights × ${times}`,
-    description: `All first weights are ${times} times as large.`,
+    description: `All initial weights are ${times} times as large.`,
     isHarder: true,
     async open(seed) {
       const problem = await task.open(seed)
@@ -43,13 +43,13 @@ export function withLargeWeights(task: Task, times: number): Task {
   }
 }
 
-/** The loss of the first step alone is told too large, or too small. */
+/** Reports too large or too small a loss in the first step only. */
 export function withFirstLoss(task: Task, times: number): Task {
   return {
     ...task,
     id: `${task.id}-first-${times > 1 ? 'high' : 'low'}`,
     title: `${task.title}, first loss × ${times}`,
-    description: `The optimiser is told ${times} times the loss in its first step.`,
+    description: `In the first step the optimiser reads ${times} times the loss.`,
     isHarder: true,
     async open(seed) {
       const problem = await task.open(seed)
@@ -61,13 +61,13 @@ export function withFirstLoss(task: Task, times: number): Task {
   }
 }
 
-/** A constant is added to the loss that the optimisers are told; the final one is without it. */
+/** Adds a constant to the loss that the optimisers read; the final loss is without it. */
 export function lifted(task: Task, by: number): Task {
   return {
     ...task,
     id: `${task.id}-lifted`,
     title: `${task.title}, loss + ${by}`,
-    description: `The optimiser is told the loss plus ${by}, of which the final one is free.`,
+    description: `The optimiser reads the loss plus ${by}; the final loss is without it.`,
     floor: by,
     isHarder: true,
     async open(seed) {
@@ -77,7 +77,7 @@ export function lifted(task: Task, by: number): Task {
   }
 }
 
-/** The parameters and the gradients in float32, as most of the frameworks have them. */
+/** The parameters and the gradients in float32, as in most frameworks. */
 export function inSinglePrecision(task: Task): Task {
   return {
     ...task,

@@ -17,7 +17,7 @@ import type { Problem, Task } from './task.js'
 const BATCH = 256
 const EPOCHS = 4
 const STEPS = EPOCHS * Math.floor(60_000 / BATCH)
-/** What a share of the labels is drawn anew from. */
+/** The number of classes, from which some labels are drawn again. */
 const DIGITS = 10
 
 /** The demonstration's network on handwritten digits. */
@@ -31,13 +31,13 @@ export const mnist: Task = {
   open: (seed) => openDigits(seed),
 }
 
-/** The same with labels that are wrong. */
+/** The same network with wrong labels. */
 export const labelNoise: Task = {
   id: 'label-noise',
   title: 'MNIST, 20 % random labels',
   description:
-    'The same network and batches, after a fifth of the training labels has been drawn anew from all ten digits. ' +
-    'The loss cannot come near 0 without learning them by heart.',
+    'The same network and batches, after a fifth of the training labels has been drawn again from all ten digits. ' +
+    'The loss cannot come near 0 unless the network memorises them.',
   loss: 'cross-entropy',
   untrained: Math.log(DIGITS),
   steps: STEPS,
@@ -46,13 +46,13 @@ export const labelNoise: Task = {
 
 let digits: Promise<Mnist> | undefined
 
-/** What is wrong with some of the digits. */
+/** The defects of some of the digits. */
 interface Wrong {
-  /** The share of training labels that are drawn anew. */
+  /** The share of training labels that are drawn again. */
   readonly noise?: number
-  /** The share of steps whose pictures come a hundred times too bright; the final loss is without them. */
+  /** The share of steps whose pictures are a hundred times too bright; the final loss is without them. */
   readonly corrupt?: number
-  /** The most training batches wanted. */
+  /** The maximum number of training batches. */
   readonly limit?: number
 }
 
@@ -82,7 +82,7 @@ export async function openDigits(
   })
 }
 
-/** A batch with a share of its labels drawn anew from all digits: nine tenths of that share come out wrong. */
+/** A batch with a share of its labels drawn again from all digits: nine tenths of that share are then wrong. */
 export function withNoise(batch: Batch, noise: number, random: () => number): Batch {
   if (noise === 0) return batch
   const labels = batch.labels.map((label) => (random() < noise ? Math.floor(random() * DIGITS) : label))

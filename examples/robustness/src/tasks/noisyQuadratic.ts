@@ -24,7 +24,7 @@ export const noisyQuadratic: Task = {
 
 const NOISE = 0.1
 
-/** The start is that of a seed, and so is the noise of every step. */
+/** The seed determines the start and the noise of every step. */
 export function openNoisyQuadratic(seed: number): Problem {
   const random = createRandom(seed)
   const data = Float64Array.from({ length: VARIABLES }, () => normal(random))

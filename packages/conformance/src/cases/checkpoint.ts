@@ -111,7 +111,7 @@ const handover = table('checkpoint/handover', [
   })),
 ])
 
-/** Bases of the third suite. Appended to only: the place in the list is part of the ids. */
+/** The bases of the third suite. Append only: the position in the list is part of the ids. */
 const more: readonly PlainBase[] = [
   { name: 'adamax', beta1: 0.75, beta2: 0.875 },
   { name: 'radam', beta1: 0.75, beta2: 0.8125 },
@@ -168,7 +168,7 @@ const handoverMore = table(
   ]),
 )
 
-/** What a unit keeps beside the average of s, and the averages of the weights. */
+/** The state of a unit besides the average of s, and the averages of the weights. */
 const kept: readonly (readonly [title: string, transformation: Partial<PlainTransformation>])[] = [
   ['ξ tied to a schedule', { learningRate: { schedule: 'linear', from: 0.125, to: 0, steps: 8 } }],
   ['the averages of the losses under a floor that follows', { embedding: { name: 'root', floor: 'follow' } }],
@@ -255,7 +255,7 @@ const handoverKept = table(
   ),
 )
 
-/** Appended to only: the place in the list is the number. */
+/** Append only: the position in the list is the number. */
 const damages: readonly Damage[] = [
   'empty',
   'truncated by a byte',
@@ -283,7 +283,7 @@ const bad = table(
   })),
 )
 
-/** Checkpoints of 0.1.0, from before units kept more than an average. */
+/** Checkpoints of 0.1.0, whose units kept only an average. */
 const old = table(
   'checkpoint/old',
   oldCheckpoints.map(({ title, problem, after, bytes }, i): Row => ({

@@ -3,7 +3,7 @@ import type { PlainBase, PlainSchedule, PlainTransformation } from '../plain.js'
 import type { Problem } from '../problem.js'
 import { fromZero, matrices, mixed, small, table, type Row } from './table.js'
 
-/** Appended to only: the places in these lists are part of the ids. */
+/** Append only: the positions in these lists are part of the ids. */
 const kinds: readonly (readonly [ConvexKind, string])[] = [
   ['quadratic', 'quadratics'],
   ['powers', 'sums of powers'],
@@ -294,5 +294,5 @@ const edges = table('edge/tied', [
   ),
 ])
 
-/** What ξ = κη gives on convex losses and whatever the scale of the loss, and its edges. */
+/** The guarantees of ξ = κη on convex losses, for any scale of the loss, and its edge cases. */
 export const convexCases: readonly Case[] = [...approach, ...capped, ...promise, ...scaling, ...edges]

@@ -37,7 +37,7 @@ const inject = (step: number, value: CaseNumber, parameter = 0): NonNullable<Pro
 ]
 const falling = { loss: { first: 2, ratio: 0.75 } }
 
-/** A gradient or loss that is not finite: skipped, without a trace, and forgotten. */
+/** A step with a gradient or loss that is not finite is skipped and leaves no trace. */
 const skips = table('edge/skip', [
   ...bases.map((base, b) =>
     run(
@@ -429,5 +429,5 @@ const large = table('edge/large', [
   },
 ])
 
-/** Inputs at the edge of what there is. */
+/** Inputs at the edge of the valid range. */
 export const edgeCases: readonly Case[] = [...skips, ...throws, ...losses, ...gradients, ...tensors, ...large]

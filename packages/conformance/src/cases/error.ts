@@ -37,7 +37,7 @@ const disposed = table('error/disposed', [
   { n: 1, title: 'after dispose() every use is ERR_DISPOSED', check: 'disposed', problem: problem(803) },
 ])
 
-/** Option, value, base: appended to only, the place in the list is the number. */
+/** Option, value and base. Append only: the position in the list is the number. */
 const options: readonly (readonly [string, unknown, string?])[] = [
   ['learningRate', 'NaN'],
   ['learningRate', -0.1],
@@ -110,5 +110,5 @@ const option = table(
   })),
 )
 
-/** Wrong use, its codes, and that it changes nothing. */
+/** Wrong uses, their error codes, and the state that they leave unchanged. */
 export const errorCases: readonly Case[] = [...shape, ...disposed, ...option]

@@ -5,7 +5,7 @@ import { mixed, small, table, type Row } from './table.js'
 const adam = { name: 'adam', beta1: 0.75, beta2: 0.9375 }
 const grouped = mixed.map((p, i) => ({ ...p, group: i % 2 === 0 ? 'body' : 'head' }))
 
-/** Falls, then stays, then rises: what moves a floor that follows. */
+/** Losses that fall, stay and rise, which moves a floor that follows them. */
 const path = [
   6, 5, 4.25, 3.5, 3, 2.75, 2.5, 2.5, 2.4375, 2.5, 2.5, 2.375, 2.5, 2.75, 3, 3.5, 3.25, 3, 2.75, 2.5,
 ]

@@ -1,7 +1,7 @@
 import type { Problem } from '../problem.js'
 import { matrices, small } from './table.js'
 
-/** A checkpoint that the reference engine of 0.1.0 has written in single precision, and the run it comes from. */
+/** A checkpoint that the reference engine of 0.1.0 wrote in single precision, with its run. */
 interface OldCheckpoint {
   readonly title: string
   readonly problem: Problem
@@ -17,7 +17,7 @@ const run = {
 } as const
 const common = { steps: 6, loss: { first: 2, ratio: 0.75 } } as const
 
-/** Appended to only. */
+/** Append only. */
 export const oldCheckpoints: readonly OldCheckpoint[] = [
   {
     title: 'adam under log',

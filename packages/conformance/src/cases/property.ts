@@ -210,7 +210,7 @@ const mixedTransformation = (base: PlainBase, name: string): PlainTransformation
 })
 const flat = [{ name: 'all', shape: [29] }]
 const shards = [7, 1, 13, 8].map((size, i) => ({ name: `shard${i}`, shape: [size] }))
-/** Those whose s is a sum over elements: that of lion is one of products of sums, tensor by tensor. */
+/** Bases whose s is a sum over elements. The s of lion is a sum of products of sums, one per tensor. */
 const elementwiseBases = allBases.filter(({ name }) => name !== 'muon' && name !== 'lion')
 const cut = table('property/layout', [
   ...elementwiseBases.map((base, b): Row => ({
@@ -457,7 +457,7 @@ const manners = table('property/manners', [
   },
 ])
 
-/** What must hold of every base and embedding, whatever the numbers. */
+/** Properties that hold for every base and embedding and for any numbers. */
 export const propertyCases: readonly Case[] = [
   ...base0,
   ...parallel,

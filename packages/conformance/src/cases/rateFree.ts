@@ -6,7 +6,7 @@ import { matrices, mixed, small, table, type Row } from './table.js'
 const averagedModel = true
 const grouped = mixed.map((p, i) => ({ ...p, group: i % 2 === 0 ? 'body' : 'head' }))
 
-/** What `rateFree` is, written out. */
+/** The transformation that `rateFree` returns, written out. */
 function recipe(base: PlainBase, options: RateFreeOptions): PlainTransformation {
   const { steps, floor = 0, learningRate = 1, ...others } = options
   return {
@@ -128,5 +128,5 @@ const refusals = table('error/averagedModel', [
   },
 ])
 
-/** `rateFree`, what it is made of as data, and what it refuses. */
+/** `rateFree`: the data it returns, and the inputs it refuses. */
 export const rateFreeCases: readonly Case[] = [...free, ...data, ...refusals]

@@ -8,7 +8,7 @@ const adam = { name: 'adam', beta1: 0.75, beta2: 0.9375 }
 const root = { name: 'root' }
 const grouped = mixed.map((p, i) => ({ ...p, group: i % 2 === 0 ? 'body' : 'head' }))
 
-/** A run from a high loss at a small rate, where an averaged model keeps above its floor. */
+/** A run from a high loss at a small rate, in which an averaged model stays above its floor. */
 export function problemOf(
   n: number,
   transformation: Partial<PlainTransformation>,
@@ -128,7 +128,7 @@ const models = table('option/averagedModel', [
   ),
 ])
 
-/** Twenty losses that are small at first. */
+/** Twenty losses, of which the first are small. */
 const rising = [1, 0.5, 2, 4, 8, 6, 6, 5, 5, 4, 4, 4, 3, 3, 3, 3, 2, 2, 2, 2]
 
 const starts = table('option/startAxis', [

@@ -3,7 +3,7 @@ import type { PlainBase, PlainEmbedding, PlainTransformation } from '../plain.js
 import type { Problem } from '../problem.js'
 import { matrices, mixed, numberOf, table, type Row } from './table.js'
 
-/** The bases and their options. Appended to only: the place in the list is part of the ids. */
+/** The bases and their options. Append only: the position in the list is part of the ids. */
 export const variants: Readonly<
   Record<string, readonly { readonly base: PlainBase; readonly of: string }[]>
 > = {
@@ -138,7 +138,7 @@ export const variants: Readonly<
   signum: [{ base: { name: 'signum', momentum: 0.75 }, of: 'signum' }],
 }
 
-/** Appended to only: the place in the list is part of the ids. */
+/** Append only: the position in the list is part of the ids. */
 const defaults: readonly { readonly base: PlainBase; readonly of: string }[] = [
   { base: { name: 'adamax' }, of: 'torch’s Adamax' },
   { base: { name: 'radam' }, of: 'torch’s RAdam, from momentum to Adam' },
@@ -164,7 +164,7 @@ const defaults: readonly { readonly base: PlainBase; readonly of: string }[] = [
   { base: { name: 'lion', cautious: true }, of: 'Cautious Lion' },
 ]
 
-/** Appended to only, and by four at most: the place in the list is part of the ids. */
+/** Append only, four entries at most: the position in the list is part of the ids. */
 const embeddings: readonly { readonly embedding: PlainEmbedding; readonly of: string }[] = [
   { embedding: { name: 'identity' }, of: 'under identity, ρ = 1/(1+v̂)' },
   { embedding: { name: 'log', floor: 0.25 }, of: 'under log, ρ = ℓ/(ℓ²+v̂)' },
@@ -202,7 +202,7 @@ const plain = (base: PlainBase, seed: number, parameters = mixed): Problem => ({
   seed,
 })
 
-/** Without the metric: the base optimiser and nothing else. */
+/** Without the metric, a step is that of the base optimiser. */
 const plainBases = table('step/plain', [
   {
     n: 1,

@@ -3,14 +3,14 @@ import type { Dtype, Feature } from '../manifest.js'
 import type { PlainBase } from '../plain.js'
 import type { ProblemParameter } from '../problem.js'
 
-/** A row of a table of cases: its number in the id, what must hold, and what is asked. */
+/** A row of a table of cases: its number in the id, its statement and its question. */
 export type Row = CaseBody & {
-  /** The last part of the id: chosen once, never changed, never given to another row. */
+  /** The last part of the id. It never changes and is never reused. */
   readonly n: number
   readonly title: string
-  /** Element types it is asked in (default both). */
+  /** The element types of the row (default both). */
   readonly dtypes?: readonly Dtype[]
-  /** Features it needs beyond those its problem shows. */
+  /** The features it needs beyond those that follow from its problem. */
   readonly needs?: readonly Feature[]
 }
 
@@ -52,12 +52,12 @@ export const small: readonly ProblemParameter[] = [
   { name: 'bias', shape: [4] },
 ]
 
-/** The same, from 0: there a step is its own result, with no rounding against θ. */
+/** The same, starting from 0, where the step itself is the result, without rounding against θ. */
 export const fromZero: readonly ProblemParameter[] = small.map((p) => ({ ...p, fill: 0 }))
 
 /**
- * The number of a case whose base stands in the second suite as it stood in the first: the s of `lion` and `muon` is another
- * one since then, and what it changed goes by new numbers.
+ * The number of a case. The second version of the suite changed the s of `lion` and `muon`, and the cases that depend on it got
+ * new numbers; all others keep the number they had.
  */
 export function numberOf(base: PlainBase, n: number): number {
   return base.name === 'lion' || base.name === 'muon' ? n + 100 : n

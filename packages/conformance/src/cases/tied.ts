@@ -4,7 +4,7 @@ import type { Problem } from '../problem.js'
 import { variants } from './step.js'
 import { matrices, mixed, small, table, type Row } from './table.js'
 
-/** Appended to only, and by four at most: the place in the list is part of the ids. */
+/** Append only, four entries at most: the position in the list is part of the ids. */
 const ties: readonly (Pick<PlainOptions, 'embedding' | 'xi'> & { readonly of: string })[] = [
   { embedding: { name: 'root', floor: 0.25 }, xi: 'rate', of: 'under root with ξ = η: ρ = ℓ/(ℓ+ηs)' },
   { embedding: { name: 'log', floor: -0.5 }, xi: { perRate: 2 }, of: 'under log with ξ = 2η' },
@@ -34,7 +34,7 @@ const trajectories = Object.entries(variants).flatMap(([name, list], b) =>
   ),
 )
 
-/** Whether the base gives an average; the momentum of rmsprop, adopt and novograd is over P g. */
+/** Whether the base returns an average. The momentum of rmsprop, adopt and novograd averages P g. */
 const hasAverage = ({ name, momentum }: PlainBase): boolean =>
   name === 'rmsprop' ? momentum === undefined : name !== 'adopt' && name !== 'novograd'
 
@@ -62,7 +62,7 @@ const models = Object.entries(variants).flatMap(([name, list], b) =>
           title: `${of}: its averaged model under log, with a floor that follows`,
           check: 'trajectory',
           problem: problem(
-            // Muon's model comes near a floor that is bound by 0, where single precision has few digits of the difference.
+            // Muon's model comes near a floor with the bound 0, where single precision keeps few digits of the difference.
             {
               embedding: { name: 'log', floor: name === 'muon' ? { follow: -8 } : 'follow' },
               xi: { perRate: 2 },
@@ -81,7 +81,7 @@ const root = { name: 'root' }
 const falling = { loss: { first: 4, ratio: 0.75 } }
 const grouped = mixed.map((p, i) => ({ ...p, group: i % 2 === 0 ? 'body' : 'head' }))
 
-/** A trajectory under root with ξ = η, unless it is told otherwise. */
+/** A trajectory under root with ξ = η, unless the options say otherwise. */
 export function run(
   n: number,
   title: string,
@@ -183,7 +183,7 @@ const tied = table('option/tied', [
   }),
 ])
 
-/** At a learning rate of 0 nothing moves, and s is all there is to see. */
+/** At a learning rate of 0 nothing moves, and only s can be compared. */
 const still = { learningRate: 0, xi: 0.25, beta: 0, embedding: { name: 'identity' } } as const
 const dual = table('option/dual', [
   run(1, 's of lion is ⟨x̂,d⟩⟨g,g⟩/⟨x̂,x̂⟩, not ⟨g,d⟩, summed over the tensors', {
@@ -292,7 +292,7 @@ const keeps = table(
   }),
 )
 
-/** Trajectories and options of a ξ that is tied to the rate, of the s it goes with, and of decay that is scaled. */
+/** Trajectories and options of a ξ that is tied to the rate, of its s, and of scaled decay. */
 export const tiedCases: readonly Case[] = [
   ...trajectories,
   ...models,

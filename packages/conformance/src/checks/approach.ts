@@ -4,14 +4,14 @@ import type { Context } from '../context.js'
 import { arrayOf } from '../problem.js'
 import { createRandom, type Random } from '../random.js'
 
-/** A convex function of x that is least at 0. */
+/** A convex function of x whose minimum is at 0. */
 type Convex = (x: Float64Array) => { readonly height: number; readonly gradient: Float64Array }
 
 const shapes = [[2, 3], [4]] as const
 const size = 10
 const terms = 12
 
-/** The least value of each kind's losses: what a floor has to know. */
+/** The least value of each kind of loss, which a floor must not exceed. */
 const least: Readonly<Record<ConvexKind, number>> = {
   quadratic: 0.5,
   powers: 0,
@@ -20,7 +20,7 @@ const least: Readonly<Record<ConvexKind, number>> = {
 }
 
 const kinds: Readonly<Record<ConvexKind, (random: Random) => Convex>> = {
-  /** ½|Bx|², with fewer rows than columns at times: then it has many minima, of which 0 is one. */
+  /** ½|Bx|², sometimes with fewer rows than columns; then it has many minima, 0 among them. */
   quadratic(random) {
     const rows = 4 + random.below(10)
     const matrix = vectors(random, rows).map((row) => row.map((a) => a * 2 ** (random.below(9) - 4)))
@@ -104,7 +104,7 @@ function minus(a: Float64Array, b: Float64Array): Float64Array {
 }
 
 /**
- * SGD under `root` with ξ = κη, without momentum and without β: on a convex loss that is least at θ* every step has
+ * SGD under `root` with ξ = κη, without momentum and without β: on a convex loss whose minimum is at θ*, every step satisfies
  * |θ⁺−θ*|² ≤ |θ−θ*|² − t(2ℓ − (ℓ+δ)/κ), t = ηρ, for every η, where the floor lies δ below the minimum and ℓ is the loss above
  * the minimum. With δ = 0 and κ ≥ ½ the distance never grows; with κ = 1 it falls as long as ℓ > δ. The proof: convexity gives
  * ⟨g, θ−θ*⟩ ≥ ℓ, and ρ gives t·s ≤ (ℓ+δ)/κ. (At κ = ½ it is NGN's step, arXiv:2407.04358, at κ = 1 a smooth Polyak step.)
@@ -148,7 +148,7 @@ export async function approach(
     for (let step = 1; step <= 8; step++) {
       const x = minus(theta, minimum)
       const { height, gradient } = loss(x)
-      // Near the minimum the loss above the floor is rounding.
+      // Near the minimum the loss above the floor is mere rounding error.
       if (height <= 1e-9) break
       const gradients = [gradient.slice(0, 6), gradient.slice(6)].map((g) => arrayOf(context.dtype, g))
       const { scale } = await session.step(gradients, { loss: least[kind] + height })

@@ -6,7 +6,7 @@ import { problemParameters, problemStep, type Problem } from '../problem.js'
 import type { Session } from '../target.js'
 import { customEmbeddingTransformation, customTransformation } from './custom.js'
 
-/** A declared feature works at all; one that isn't declared is refused with ERR_NOT_SUPPORTED. */
+/** A declared feature works; an undeclared one is refused with ERR_NOT_SUPPORTED. */
 export async function support(context: Context, capability: Feature, problem: Problem): Promise<void> {
   if (!context.declares(capability)) return refuses(context, capability, problem)
   try {
@@ -19,7 +19,7 @@ export async function support(context: Context, capability: Feature, problem: Pr
   }
 }
 
-/** An undeclared feature is refused: at create(), or at the first use, and then nothing is changed. */
+/** An undeclared feature is refused at create() or at the first use, and the refusal changes nothing. */
 export async function refuses(context: Context, capability: Feature, problem: Problem): Promise<void> {
   try {
     await expectError(

@@ -8,14 +8,14 @@ import { savedStates, snapshot } from './trajectory.js'
 
 type Body<K extends CaseBody['check']> = Extract<CaseBody, { check: K }>
 
-/** A session's state as bytes; fails where an adapter declares checkpoints and has no `save`. */
+/** A session's state as bytes. Fails if an adapter declares checkpoints and has no `save`. */
 export async function saveOf(session: Session): Promise<Uint8Array> {
   if (session.save === undefined) fail('the manifest declares checkpoint, but the session has no save()')
-  // Copied: the next save may reuse the memory.
+  // Copied, since the next save may reuse the memory.
   return (await session.save()).slice()
 }
 
-/** Loads bytes into a session; fails where an adapter declares checkpoints and has no `load`. */
+/** Loads bytes into a session. Fails if an adapter declares checkpoints and has no `load`. */
 export async function loadInto(session: Session, bytes: Uint8Array): Promise<void> {
   if (session.load === undefined) fail('the manifest declares checkpoint, but the session has no load()')
   await session.load(bytes)
@@ -29,7 +29,7 @@ function at(problem: Problem, context: Context, values: readonly ArrayLike<numbe
   }))
 }
 
-/** Saved after some steps, loaded into a second session and continued: as if it had never been interrupted. */
+/** A run that is saved after some steps and continued in a second session equals an uninterrupted run. */
 export async function resume(context: Context, { problem, after, state }: Body<'resume'>): Promise<void> {
   const whole = await runProblem(context, problem)
   const first = await runProblem(context, problem, { to: after })
@@ -67,7 +67,7 @@ function compareRuns(
   })
 }
 
-/** A checkpoint of the target continues in the core's reference engine, or the other way about. */
+/** A checkpoint of the target continues in the core's reference engine, or the other way round. */
 export async function handover(context: Context, { problem, after, from }: Body<'handover'>): Promise<void> {
   const start = problemParameters(problem, context.dtype)
   const oracle = createOracle(problem.transformation, start)
@@ -100,7 +100,7 @@ export async function handover(context: Context, { problem, after, from }: Body<
   })
 }
 
-/** A checkpoint of an earlier release continues as if it were of this one. */
+/** A checkpoint of an earlier release continues like one of this release. */
 export async function oldCheckpoint(
   context: Context,
   { problem, after, bytes }: Body<'oldCheckpoint'>,
@@ -149,7 +149,7 @@ function referenceSession(
   }
 }
 
-/** A checkpoint that doesn't belong, or is damaged, is refused and changes nothing. */
+/** A checkpoint that does not match or is damaged is refused and changes nothing. */
 export async function badCheckpoint(
   context: Context,
   { problem, damage }: Body<'badCheckpoint'>,
@@ -165,13 +165,13 @@ export async function badCheckpoint(
     context.target.core.InducedMetricError,
   )
   await unchanged(`after the refused checkpoint (${damage}): `)
-  // And it still works.
+  // The session still works.
   const { gradients, loss } = problemStep(problem, problem.steps + 1, context.dtype)
   const report = await session.step(gradients, lossOption(loss))
   expectSame(context.ledger, 'report.step after the refused checkpoint', [report.step], [problem.steps + 1])
 }
 
-/** Where names don't bind, a state under another name is refused, or taken by its place. */
+/** If names do not bind, a state under another name is refused or restored by position. */
 async function loadsByPosition(context: Context, session: Session, bytes: Uint8Array): Promise<void> {
   const unchanged = await snapshot(context, session)
   try {
@@ -196,7 +196,7 @@ async function damagedBytes(context: Context, problem: Problem, damage: Damage):
   const other = async (change: Partial<Problem>, dtype = context.dtype): Promise<Uint8Array> => {
     const changed = { ...problem, ...change }
     const start = problemParameters(changed, dtype)
-    // By the reference engine: the target may not hold what the damage calls for.
+    // Made by the reference engine, since the target may lack the features that the damage needs.
     const session = referenceSession(context, changed, start)
     const { gradients, loss } = problemStep(changed, 1, dtype)
     await session.step(gradients, lossOption(loss))

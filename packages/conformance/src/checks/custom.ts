@@ -6,7 +6,7 @@ import type { Core, CoreTransformation } from '../target.js'
 
 type Body<K extends CaseBody['check']> = Extract<CaseBody, { check: K }>
 
-/** A base of the kit's own, written over the target's core: P = 1/(mean of |g| + ε), with a slot and a sum. */
+/** A base defined by the kit over the target's core: P = 1/(mean of |g| + ε), with a slot and a sum. */
 export function customTransformation(core: Core): CoreTransformation {
   const { abs, add, div, dot, ema, max, mul, sqrt, sum } = core.algebra
   const base = core.definePreconditioner({
@@ -26,7 +26,7 @@ export function customTransformation(core: Core): CoreTransformation {
   return core.inducedMetric(base(), { learningRate: 0.25, xi: 0.5, beta: 0.5 })
 }
 
-/** The kit's own base runs, and as its formula says. */
+/** The kit's own base steps by its formula. */
 export async function customBase(context: Context, { problem }: Body<'customBase'>): Promise<void> {
   const start = problemParameters(problem, context.dtype)
   const session = await context.create(
@@ -65,8 +65,8 @@ export async function customBase(context: Context, { problem }: Body<'customBase
 }
 
 /**
- * A base of the kit's own with momentum whose direction is no linear map of it, d = x̂/(|x̂| + ½), x̂ = m/(1−μᵗ), or else
- * g/(|g| + ½), and which gives x̂ or does not.
+ * A base defined by the kit with momentum whose direction is not linear in it, d = x̂/(|x̂| + ½), x̂ = m/(1−μᵗ), or else
+ * g/(|g| + ½). It may or may not return x̂.
  */
 export function averageTransformation(
   core: Core,
@@ -94,7 +94,7 @@ export function averageTransformation(
   })
 }
 
-/** The kit's own base with an average runs, with s = Σ⟨x̂,d⟩⟨g,g⟩/⟨x̂,x̂⟩; and with the averaged model, by x̂'s weights. */
+/** The kit's own base with an average has s = Σ⟨x̂,d⟩⟨g,g⟩/⟨x̂,x̂⟩; its averaged model uses the weights of x̂. */
 export async function customAverage(
   context: Context,
   { problem, along: way }: Body<'customAverage'>,
@@ -148,7 +148,7 @@ export async function customAverage(
   }
 }
 
-/** f = h = √L as an embedding of the kit's own, over an `sgd` base. */
+/** The embedding f = h = √L, defined by the kit, over an `sgd` base. */
 export function customEmbeddingTransformation(core: Core): CoreTransformation {
   const { div, sqrt } = core.algebra
   const slope = (loss: Parameters<typeof sqrt>[0]) => div(0.5, sqrt(loss))
@@ -161,7 +161,7 @@ export function customEmbeddingTransformation(core: Core): CoreTransformation {
   return core.inducedMetric(core.sgd(), { learningRate: 0.25, xi: 0.5, beta: 0, embedding: embedding() })
 }
 
-/** The kit's own embedding runs, and as h′/(1 + f′²v̂) says. */
+/** The kit's own embedding scales by h′/(1 + f′²v̂). */
 export async function customEmbedding(context: Context, { problem }: Body<'customEmbedding'>): Promise<void> {
   const transformation = customEmbeddingTransformation(context.target.core)
   const theta = problemParameters(problem, context.dtype).map(({ data }) => Float64Array.from(data))
@@ -184,8 +184,8 @@ export async function customEmbedding(context: Context, { problem }: Body<'custo
 }
 
 /**
- * A function of the step as learning rate: the same as the same values given as a built-in schedule; and where ξ is tied to
- * it, the same as those values for ξ.
+ * A learning rate that is a function of the step equals the same values in a built-in schedule. If ξ is tied to the rate, it
+ * equals those values for ξ.
  */
 export async function customSchedule(context: Context, { problem }: Body<'customSchedule'>): Promise<void> {
   const { core } = context.target

@@ -8,12 +8,12 @@ import { compareWithOracle } from './trajectory.js'
 
 type Body<K extends CaseBody['check']> = Extract<CaseBody, { check: K }>
 
-/** A transformation written as JSON text and read again. */
+/** Writes a transformation as JSON text and reads it again. */
 function reread(context: Context, transformation: CoreTransformation): CoreTransformation {
   return context.target.core.fromJSON(JSON.parse(JSON.stringify(transformation)))
 }
 
-/** The core's `rateFree` of a base is the recipe that the problem's transformation spells out, in JSON, too. */
+/** The core's `rateFree` of a base equals the recipe that the problem's transformation spells out, in JSON as well. */
 export async function rateFree(context: Context, { problem, options }: Body<'rateFree'>): Promise<void> {
   const { core } = context.target
   const { base } = toCore(context.target, {
@@ -25,7 +25,7 @@ export async function rateFree(context: Context, { problem, options }: Body<'rat
   await compareWithOracle(context, problem, reread(context, made))
 }
 
-/** Written as JSON and read again a transformation is the same: its data and its steps. */
+/** A transformation that is written as JSON and read again has the same data and takes the same steps. */
 export async function roundTrip(context: Context, { problem }: Body<'roundTrip'>): Promise<void> {
   const made = toCore(context.target, problem.transformation)
   const read = reread(context, made)
@@ -42,7 +42,7 @@ export async function roundTrip(context: Context, { problem }: Body<'roundTrip'>
   })
 }
 
-/** The first of what is given that is not in the data. */
+/** The first given entry that the data do not contain. */
 function missingIn(given: unknown, data: unknown, path: string): string | undefined {
   if (typeof given !== 'object' || given === null) {
     return Object.is(given, data) ? undefined : `${path}: ${JSON.stringify(given)}`
@@ -56,8 +56,8 @@ function missingIn(given: unknown, data: unknown, path: string): string | undefi
 }
 
 /**
- * A base that gives no average has no averaged model: ERR_NOT_SUPPORTED when the optimiser is made, or at its first step where it
- * meets its parameters only then, and nothing has changed.
+ * A base that returns no average has no averaged model. The adapter throws ERR_NOT_SUPPORTED when the optimiser is created, or
+ * at the first step if it learns its parameters only then; nothing changes.
  */
 export async function refused(context: Context, { problem, base }: Body<'refused'>): Promise<void> {
   const { core } = context.target

@@ -9,9 +9,9 @@ function sixtyFourths(from: number, to: number): fc.Arbitrary<number> {
   return fc.integer({ min: Math.round(from * 64), max: Math.round(to * 64) }).map((n) => n / 64)
 }
 
-/** Bases an adapter declares, with hyperparameters that leave no sign and no root to rounding. */
+/** The bases that an adapter declares, with hyperparameters for which no sign and no root depends on rounding. */
 function someBase(context: Context, without: readonly string[] = []): fc.Arbitrary<PlainBase> {
-  // Given as 0, a rate may take another way through an optimiser.
+  // A rate of 0 may take another path through an optimiser.
   const rate = fc.oneof(
     { weight: 1, arbitrary: fc.constant(0) },
     { weight: 4, arbitrary: sixtyFourths(0, 0.98) },
@@ -80,7 +80,7 @@ function someTransformation(
   )
 }
 
-/** Bases that give an average; the momentum of rmsprop is over P g, and no average of gradients. */
+/** Bases that return an average. The momentum of rmsprop averages P g rather than gradients. */
 function someAveraging(context: Context): fc.Arbitrary<PlainBase> {
   return someBase(context).map(({ momentum, ...base }) =>
     base.name === 'rmsprop' || momentum === undefined ? base : { ...base, momentum },
@@ -88,8 +88,8 @@ function someAveraging(context: Context): fc.Arbitrary<PlainBase> {
 }
 
 /**
- * A rate's own metric and what goes with it, each part in about every second example. Rates are small and losses high, so
- * that the averaged model stays above its floor, where rounding decides nothing.
+ * A ξ that is tied to the rate, with the options that belong to it, each in about every second example. Rates are small and
+ * losses high, so that the averaged model stays above its floor and no result depends on rounding.
  */
 function someTied(context: Context): fc.Arbitrary<PlainTransformation> {
   const floor = fc.oneof(fc.constant('follow' as const), sixtyFourths(-1, 0))
@@ -121,7 +121,7 @@ function someTied(context: Context): fc.Arbitrary<PlainTransformation> {
     .map(({ embedding, averagedModel, ...others }) => ({
       ...others,
       embedding: embedding.name === 'identity' ? { name: 'identity' } : embedding,
-      // The identity has no level that the model could give it.
+      // The identity reads no loss that the model could replace.
       ...(embedding.name === 'root' && averagedModel === true && { averagedModel }),
     }))
 }
@@ -158,7 +158,7 @@ export function someProblem(context: Context, without?: readonly string[]): fc.A
   })
 }
 
-/** The options of a group, each part in about every second example, plain bases among them. */
+/** The options of a group, plain bases among them, each in about every second example. */
 function someGroup(context: Context): fc.Arbitrary<PlainOptions> {
   return fc.record(
     {
@@ -183,7 +183,7 @@ function someGroup(context: Context): fc.Arbitrary<PlainOptions> {
   )
 }
 
-/** Two groups, one of which has options of its own, in any scope, with any gradients missing but the first. */
+/** Two groups, one with options of its own, in any scope; any gradient but the first may be missing. */
 export function someGroupedProblem(context: Context): fc.Arbitrary<Problem> {
   const scopes = ['global', ...(context.declares('metricScope') ? ['group', 'parameter'] : [])] as const
   return fc
@@ -203,7 +203,7 @@ export function someGroupedProblem(context: Context): fc.Arbitrary<Problem> {
       return {
         ...problem,
         transformation: { ...problem.transformation, metricScope, groups: { head } },
-        // One more, in the group that has to have a parameter.
+        // One more, since that group needs a parameter.
         parameters: [...grouped, { name: 'last', shape: [3], group: 'head' }],
         ...(context.declares('missingGradients') && { missing }),
       }

@@ -23,7 +23,7 @@ export async function badShape(context: Context, { problem, mistake }: Body<'bad
   }
   const { session } = await runProblem(context, problem)
   const { gradients, loss } = problemStep(problem, problem.steps + 1, context.dtype)
-  // The last one: an adapter that finds out while it writes has written the others by then.
+  // The last one, since an adapter that checks while it writes would have written the others by then.
   const last = arrayOf(context.dtype, [...gradients.at(-1)!, 1])
   const wrong: (TypedArray | null)[] = [...gradients.slice(0, -1), ...(mistake === 'count' ? [] : [last])]
   await expectUntouched(
@@ -52,7 +52,7 @@ function namesParameter(error: Error, name: string): void {
   )
 }
 
-/** An option that makes no sense is ERR_OPTION when the transformation is made, and the message names it. */
+/** An invalid option is ERR_OPTION when the transformation is created, and the message names it. */
 export async function badOption(context: Context, body: Body<'badOption'>): Promise<void> {
   const { option, value, base = 'sgd' } = body
   const number = (x: unknown): unknown =>
@@ -77,10 +77,10 @@ export async function badOption(context: Context, body: Body<'badOption'>): Prom
   expectTrue(error.message.includes(name), `the message of ERR_OPTION must name ${name}: ${error.message}`)
 }
 
-/** After dispose() every use is ERR_DISPOSED, except dispose() itself; what was read before stays as it is. */
+/** After dispose(), every use but dispose() itself is ERR_DISPOSED, and arrays read before stay as they are. */
 export async function disposed(context: Context, { problem }: Body<'disposed'>): Promise<void> {
   const { session, parameters } = await runProblem(context, problem)
-  // Nothing to free is no fault.
+  // A session may have nothing to free.
   if (session.dispose === undefined) return
   const copies = parameters.map((data) => data.slice())
   await session.dispose()

@@ -27,7 +27,7 @@ import { support } from './capabilities.js'
 import { cappedStep, keepsWeights, promise } from './tied.js'
 import { goldenTied, goldenTrajectory, plane, trajectory } from './trajectory.js'
 
-/** Asks what a case asks; throws where the target's answer is wrong. */
+/** Runs the check of a case, and throws if the target's answer is wrong. */
 export async function runCheck(context: Context, body: Case): Promise<void> {
   switch (body.check) {
     case 'trajectory':

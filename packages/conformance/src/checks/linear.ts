@@ -1,4 +1,4 @@
-/** Solves A x = b by elimination with pivoting; A is n × n, row by row, and both are overwritten. */
+/** Solves A x = b by elimination with pivoting; A is n × n and row-major; both are overwritten. */
 export function solve(a: Float64Array, b: Float64Array): Float64Array {
   const n = b.length
   for (let k = 0; k < n; k++) {
@@ -25,7 +25,7 @@ export function solve(a: Float64Array, b: Float64Array): Float64Array {
   return b
 }
 
-/** The singular values of a matrix, by one-sided Jacobi rotations of its columns (of its rows where they are fewer). */
+/** The singular values of a matrix, by one-sided Jacobi rotations of its columns (of its rows if they are fewer). */
 export function singularValues(matrix: ArrayLike<number>, rows: number, columns: number): number[] {
   const wide = columns > rows
   const [count, length] = wide ? [rows, columns] : [columns, rows]

@@ -19,7 +19,7 @@ export async function equal(context: Context, { problem, other, exact }: Body<'e
   })
 }
 
-/** The same numbers in other tensors give the same step. */
+/** The same numbers, cut into other tensors, give the same step. */
 export async function layout(context: Context, body: Body<'layout'>): Promise<void> {
   const { problem, order } = body
   const flatten = (arrays: readonly (TypedArray | null)[]): number[] => arrays.flatMap((array) => [...array!])
@@ -44,7 +44,7 @@ export async function layout(context: Context, body: Body<'layout'>): Promise<vo
   expectClose(context.ledger, 'the same numbers in other tensors', got, flatten(one.parameters), tolerance)
 }
 
-/** Under another ξ the step has another length and the same direction, and the factor is the ratio of lengths. */
+/** Another ξ changes the length of a step but not its direction, and the factor is the ratio of lengths. */
 export async function parallel(context: Context, { problem, xi }: Body<'parallel'>): Promise<void> {
   const a = await runProblem(context, problem)
   const b = await runProblem(context, { ...problem, transformation: { ...problem.transformation, xi } })
@@ -198,7 +198,7 @@ export async function descends(context: Context, { problem }: Body<'descends'>):
   }
 }
 
-/** Without a gradient's pull a step is −lr·wd·θ exactly, whatever ρ is. */
+/** With a gradient of 0 a step is exactly −lr·wd·θ, for any ρ. */
 export async function decayAlone(context: Context, { problem }: Body<'decayAlone'>): Promise<void> {
   const { learningRate, weightDecay } = problem.transformation as {
     learningRate: number
@@ -246,7 +246,7 @@ export async function repeatable(context: Context, { problem }: Body<'repeatable
   })
 }
 
-/** The caller's gradients are read and never written, and may be reused for something else after the step. */
+/** The caller's gradients are read and never written, and the caller may reuse them after the step. */
 export async function keepsGradient(context: Context, { problem }: Body<'keepsGradient'>): Promise<void> {
   const expected = await runProblem(context, problem)
   const session = await context.create(problem.transformation, problemParameters(problem, context.dtype))
@@ -267,8 +267,8 @@ export async function keepsGradient(context: Context, { problem }: Body<'keepsGr
 }
 
 /**
- * Two optimisers at once, over parameters of the same names, do not disturb each other; nor does disposing of one
- * disturb the other.
+ * Two optimisers at once, over parameters of the same names, do not disturb each other; disposing of one does
+ * not disturb the other either.
  */
 export async function independent(context: Context, { problem }: Body<'independent'>): Promise<void> {
   const other = { ...problem, seed: problem.seed + 500, steps: problem.steps - 1 }
@@ -288,7 +288,7 @@ export async function independent(context: Context, { problem }: Body<'independe
   })
 }
 
-/** f′ and h′ at this loss. */
+/** The values of f′ and h′ at this loss. */
 function slopes({ embedding }: PlainTransformation, loss: number | undefined): { f: number; h: number } {
   if (embedding === undefined || embedding.name === 'identity') return { f: 1, h: 1 }
   const slope = 1 / (loss! - ((embedding.floor as number | undefined) ?? 0))

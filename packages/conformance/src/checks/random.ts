@@ -9,14 +9,14 @@ import { someGroupedProblem, someProblem, someTiedProblem } from './drawn.js'
 import { factorRange, layout } from './properties.js'
 import { trajectory } from './trajectory.js'
 
-/** Where a run is disturbed. */
+/** A disturbance of a run. */
 interface Disturbance {
   readonly before: number
   readonly kind: 'NaN' | 'Infinity' | 'too long' | 'too few'
   readonly parameter: number
 }
 
-/** Steps that fail or are skipped in between leave no trace in what comes after. */
+/** Steps that fail or are skipped leave no trace in later steps. */
 async function undisturbed(
   context: Context,
   problem: Problem,
@@ -67,7 +67,7 @@ async function disturb(
   }
 }
 
-/** Saved into a new session at any step, the run goes on as if nothing had happened. */
+/** A run that is saved and loaded into a new session at any step continues unchanged. */
 async function interrupted(context: Context, problem: Problem, stops: readonly number[]): Promise<void> {
   const expected = await runProblem(context, problem)
   let session = await context.create(problem.transformation, problemParameters(problem, context.dtype))
@@ -93,7 +93,7 @@ const someStops = fc.array(fc.integer({ min: 1, max: 6 }), { minLength: 1, maxLe
 
 type Check = (context: Context) => Promise<void>
 
-/** The properties by name: what to draw, and what must hold of it. */
+/** The properties by name: the examples to draw, and the check of each. */
 const properties: Readonly<Record<string, (context: Context) => fc.Arbitrary<Check & { shown?: unknown }>>> =
   {
     oracle: (context) =>
@@ -108,7 +108,7 @@ const properties: Readonly<Record<string, (context: Context) => fc.Arbitrary<Che
           fc.array(fc.array(fc.nat(3), { maxLength: 3 }), { minLength: 6, maxLength: 6 }),
         )
         .map(([problem, absent]) => {
-          // The first parameter always has a gradient: a step of none at all is skipped.
+          // The first parameter always has a gradient, since a step without any is skipped.
           const missing = Object.fromEntries(absent.map((list, i) => [i + 1, list.filter((p) => p > 0)]))
           const all = { ...problem, missing }
           return shown({ problem: all }, (c) =>
@@ -190,8 +190,8 @@ function shown(value: unknown, check: Check): Check & { shown?: unknown } {
 }
 
 /**
- * Draws `runs` examples from the case's seed and checks each; a failure is shrunk and its message holds the example and
- * the seed and path that replay it.
+ * Draws `runs` examples from the case's seed and checks each; a failure is shrunk, and its message contains the
+ * example with the seed and path that replay it.
  */
 export async function random(
   context: Context,

@@ -7,7 +7,7 @@ import { problemParameters, problemStep } from '../problem.js'
 
 type Body<K extends CaseBody['check']> = Extract<CaseBody, { check: K }>
 
-/** ξ = κη*, and each step is η/(1 + κη*s/ℓ) times the gradient: a schedule scales the step that κη* caps. */
+/** ξ = κη*, and each step is η/(1 + κη*s/ℓ) times the gradient: the schedule scales the step, κη* caps it. */
 export async function cappedStep(context: Context, { problem, peaks }: Body<'cappedStep'>): Promise<void> {
   const { learningRate, xi, embedding } = problem.transformation
   const kappa = (xi as { readonly perRate: number }).perRate
@@ -32,7 +32,7 @@ export async function cappedStep(context: Context, { problem, peaks }: Body<'cap
   }
 }
 
-/** ρ in [0, 1]; and under `root` with a floor that stays, ρ·v̂ ≤ ℓ: no step promises more than is left. */
+/** ρ is in [0, 1]. Under `root` with a fixed floor, ρ·v̂ ≤ ℓ: no step promises more than is left. */
 export async function promise(context: Context, { problem }: Body<'promise'>): Promise<void> {
   const { reports } = await runProblem(context, problem)
   const { averagedModel, embedding } = problem.transformation
@@ -53,7 +53,7 @@ export async function promise(context: Context, { problem }: Body<'promise'>): P
   })
 }
 
-/** A run leaves the weights at no less than half of their length. */
+/** A run leaves the weights with at least half of their length. */
 export async function keepsWeights(context: Context, { problem }: Body<'keepsWeights'>): Promise<void> {
   const length = (arrays: readonly ArrayLike<number>[]): number =>
     Math.sqrt(arrays.reduce((sum, array) => sum + Array.from(array).reduce((a, x) => a + x * x, 0), 0))

@@ -11,11 +11,10 @@ import type { CoreTransformation, Session, SessionReport, TypedArray } from '../
 type Body<K extends CaseBody['check']> = Extract<CaseBody, { check: K }>
 
 /**
- * Every step as the oracle has it; steps with an outcome leave every bit as it was.
+ * Every step equals the oracle's; steps with an outcome leave every bit unchanged.
  *
- * @param relativeTo - errors are relative to a tensor as it is, or to the largest it has been: where the problem is
- *   drawn, a tensor of one element may come out near 0, and what it lost to rounding on the way there is of the size
- *   it had
+ * @param relativeTo - errors are relative to the tensor's current size or to its largest size so far. In a drawn problem a
+ *   tensor of one element may end near 0, and its rounding errors on the way there are relative to its former size
  */
 export async function trajectory(
   context: Context,
@@ -25,7 +24,7 @@ export async function trajectory(
   await compareWithOracle(context, body.problem, body.problem.transformation, { ...body, relativeTo })
 }
 
-/** Compares every step of a transformation with the oracle's, which goes by the problem's. */
+/** Compares every step of a transformation with the oracle's step of the problem's transformation. */
 export async function compareWithOracle(
   context: Context,
   problem: Problem,
@@ -67,7 +66,7 @@ export async function compareWithOracle(
   }
 }
 
-/** A step that must not be taken: the outcome is as named, and no bit of parameters, slots or state changes. */
+/** A step that must not be taken has the named outcome, and changes no bit of parameters, slots or state. */
 export async function expectUntouched(
   context: Context,
   session: Session,
@@ -96,7 +95,7 @@ export async function expectUntouched(
   await unchanged(`${where} (${outcome === 'skipped' ? 'skipped' : `after ${outcome}`}): `)
 }
 
-/** Remembers every bit that can be seen; the function it returns fails where one has changed. */
+/** Records every visible bit. The returned function fails if one has changed. */
 export async function snapshot(
   context: Context,
   session: Session,
@@ -128,8 +127,8 @@ export async function snapshot(
 }
 
 /**
- * Two checkpoints' states as text, slots and all, to be compared; the count of skipped steps is no state of the
- * optimisation. An adapter may meet its parameters only at their first step, and then has nothing to save before it.
+ * The states of two checkpoints as text, slots included, for comparison. The count of skipped steps is not part of the
+ * optimisation's state. An adapter that learns its parameters at their first step has nothing to save before it.
  */
 export function savedStates(
   context: Context,
@@ -173,7 +172,7 @@ function magnitude(values: TypedArray): number {
   return size
 }
 
-/** Compares the averages of the parameters over the steps, wherever a session shows them. */
+/** Compares the averages of the parameters over the steps, if a session shows them. */
 async function compareAverages(
   context: Context,
   parameters: readonly { readonly name: string }[],
@@ -207,7 +206,7 @@ async function compareAverages(
   }
 }
 
-/** Compares what a report says, and of every unit where it says so. */
+/** Compares a report, including every unit that it lists. */
 function compareReport(
   context: Context,
   problem: Problem,
@@ -229,7 +228,7 @@ function compareReport(
   })
 }
 
-/** Every step as the golden vector has it. */
+/** Every step equals the golden vector's. */
 export async function goldenTrajectory(context: Context, { suite, name }: Body<'golden'>): Promise<void> {
   const vector = golden[suite]!.find((candidate) => candidate.name === name)!
   const { transformation, coupledDecay } = translate(vector)
@@ -283,7 +282,7 @@ export async function goldenTrajectory(context: Context, { suite, name }: Body<'
   }
 }
 
-/** Every step as the whole history gives it. */
+/** Every step equals the one computed from the whole history. */
 export async function goldenTied(context: Context, { name }: Body<'goldenTied'>): Promise<void> {
   const { transformation, params, steps, expected } = tied.find((vector) => vector.name === name)!
   const session = await context.create(
@@ -309,7 +308,7 @@ export async function goldenTied(context: Context, { name }: Body<'goldenTied'>)
   }
 }
 
-/** As many iterations, and the same final value, as published. */
+/** The number of iterations and the final value are as published. */
 export async function plane(context: Context, body: Body<'plane'>): Promise<void> {
   const row = smallFunctionRows.find((r) => r.function === body.function && r.optimiser === body.optimiser)!
   const { start, tolerance } = smallFunctions[body.function]!

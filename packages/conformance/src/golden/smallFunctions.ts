@@ -10,8 +10,8 @@ export const smallFunctions = JSON.parse(`{
 }`) as Readonly<Record<string, SmallFunction>>
 
 /**
- * Published rows that do not hang on the last bit of rounding: two independent float64 implementations give the same
- * iterations and final value as printed.
+ * Published rows that do not depend on the last bit of rounding: two independent float64 implementations give the
+ * printed number of iterations and final value.
  */
 export const smallFunctionRows = JSON.parse(`[
 {"function":"beale","optimiser":"custom_sgd_log","hyperparameters":{"learning_rate":0.1,"momentum":0.5,"xi":0.01,"beta":0},"published":{"converged":true,"iterations":55,"finalValue":"8.88e-08"}},

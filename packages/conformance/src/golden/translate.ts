@@ -1,14 +1,14 @@
 import type { PlainBase, PlainTransformation } from '../plain.js'
 import type { GoldenCase, SmallFunctionRow } from './types.js'
 
-/** A golden case in this project's terms. */
+/** A golden case in the terms of this project. */
 export interface Translated {
   readonly transformation: PlainTransformation
   /** Weight decay that the reference adds to the gradient (as wd·θ), before everything else. */
   readonly coupledDecay: number
 }
 
-/** What transformation a golden case describes. Where the learning rate changes it is a `piecewise` schedule. */
+/** The transformation that a golden case describes. A learning rate that changes is a `piecewise` schedule. */
 export function translate(golden: GoldenCase): Translated {
   const { base, embedding, hyperparameters } = golden
   const number = (key: string, otherwise = 0): number =>
@@ -71,14 +71,14 @@ export function translate(golden: GoldenCase): Translated {
       beta: embedding === 'none' ? 0.8 : number('beta'),
       embedding: { name: embedding === 'none' ? 'identity' : embedding },
       ...(decoupled && weightDecay > 0 ? { weightDecay } : {}),
-      // The reference goes on at L = 0 with the formula's limit, a factor of 0.
+      // At L = 0 the reference continues with the formula's limit, a factor of 0.
       ...(embedding === 'log' ? { onBadLoss: 'zero' as const } : {}),
     },
     coupledDecay: decoupled ? 0 : weightDecay,
   }
 }
 
-/** What transformation a row of the small functions was run with. */
+/** The transformation of a row of the small functions. */
 export function translateRow(row: SmallFunctionRow): PlainTransformation {
   const h = row.hyperparameters
   const learningRate = h['learning_rate']!
@@ -92,7 +92,7 @@ export function translateRow(row: SmallFunctionRow): PlainTransformation {
         xi: 0,
       }
     case 'muon':
-      // Vectors never reach Newton–Schulz: this is its fallback, Adam with Nesterov momentum.
+      // Vectors never use Newton–Schulz. This is the fallback, Adam with Nesterov momentum.
       return {
         base: { name: 'muon', momentum: h['beta'] },
         fallback: {

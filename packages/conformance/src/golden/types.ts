@@ -39,7 +39,7 @@ export interface GoldenCase {
 export interface TiedVector {
   readonly name: string
   readonly transformation: PlainTransformation
-  /** Whether single precision comes as near as it does elsewhere. */
+  /** Whether single precision is as accurate as elsewhere. */
   readonly single: boolean
   readonly params: GoldenCase['params']
   readonly steps: readonly { readonly grads: readonly (readonly number[])[]; readonly loss: number }[]
@@ -50,7 +50,7 @@ export interface TiedVector {
     readonly scale: number
     readonly metric: number
     readonly dualNorm: number
-    /** The averages of the parameters, where they are kept. */
+    /** The averages of the parameters, if they are kept. */
     readonly averages?: readonly (readonly number[])[]
   }[]
 }

@@ -1,4 +1,4 @@
-/** What the average of a base is taken with: the step's count, from 1, and the hyperparameters at it. */
+/** The inputs of a base's average: the step's count, from 1, and the hyperparameters at that step. */
 export interface Moment {
   readonly t: number
   h(name: string, otherwise: number): number
@@ -6,8 +6,8 @@ export interface Moment {
 }
 
 /**
- * One step of the average that a base's direction is taken of, on one number: the numbers that are kept of it, and the
- * average itself, its weights summing to 1. Before the first step all that is kept is 0.
+ * One step of the average from which a base's direction is computed, on one number: the stored values, and the average
+ * itself, whose weights sum to 1. Before the first step all stored values are 0.
  */
 export type Average = (
   at: Moment,
@@ -21,7 +21,7 @@ const sgd: Average = (at, [kept = 0], value) => {
   return [[m], m / (1 - mu ** at.t)]
 }
 
-/** The buffer's weights sum to μᵗ⁻¹, of the first gradient, which is not dampened, and a geometric sum of the others. */
+/** The buffer's weights sum to μᵗ⁻¹, for the first gradient, which is not dampened, plus a geometric sum for the others. */
 const heavyBall: Average = (at, [kept = 0], value) => {
   const mu = at.h('momentum', 0.9)
   const dampening = at.h('dampening', 0)
@@ -42,7 +42,7 @@ const adam: Average = (at, [kept = 0], value) => {
   return [[m], mean / ((beta * now) / next + (1 - beta) / now)]
 }
 
-/** What the sign is taken of: β₁ of what was kept before this step, whose weights sum to 1 − β₂ᵗ⁻¹. */
+/** The argument of the sign: β₁ times the value stored before this step, whose weights sum to 1 − β₂ᵗ⁻¹. */
 const lion: Average = (at, [kept = 0], value) => {
   const beta1 = at.h('beta1', 0.9)
   const beta2 = at.h('beta2', 0.99)
@@ -80,10 +80,10 @@ const signum: Average = (at, [kept = 0], value) => {
   return [[m], m / (1 - mu ** at.t)]
 }
 
-/** No momentum: the gradient itself. That of rmsprop is over P g, and no average of gradients. */
+/** Without momentum, the gradient itself. The momentum of rmsprop averages P g rather than gradients. */
 const none: Average = (_at, _kept, value) => [[], value]
 
-/** The averages by the names of their bases; rmsprop has one only without momentum, adopt and novograd none. */
+/** The averages by base; rmsprop has one only without momentum, adopt and novograd have none. */
 export const averages: Readonly<Record<string, Average>> = {
   sgd,
   heavyBall,

@@ -1,6 +1,6 @@
 /**
  * The orthogonalisation of Muon in plain loops: X ← aX + (bA + cA²)X with A = XXᵀ, from X = G/(‖G‖ + 1e-7), worked on
- * the side with fewer rows. Coefficients and start as Keller Jordan's Muon has them.
+ * the side with fewer rows. The coefficients and the start are those of Keller Jordan's Muon.
  */
 export function newtonSchulz(
   matrix: Float64Array,

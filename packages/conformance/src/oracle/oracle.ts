@@ -16,7 +16,7 @@ import {
   type UnitSums,
 } from './unit.js'
 
-/** A parameter as the oracle takes it; the data are copied. */
+/** A parameter of the oracle. Its data are copied. */
 export interface OracleParameter {
   readonly name: string
   readonly shape: readonly number[]
@@ -24,7 +24,7 @@ export interface OracleParameter {
   readonly group?: string | undefined
 }
 
-/** What the oracle says of a unit of the metric; NaN where it had no gradient. */
+/** The oracle's report on a metric unit; NaN if the unit had no gradient. */
 export interface OracleUnitReport {
   readonly scale: number
   readonly dualNorm: number
@@ -32,17 +32,17 @@ export interface OracleUnitReport {
   readonly xi: number
 }
 
-/** What the oracle says of a step; the factor and the metric are those of the first unit that had a gradient. */
+/** The oracle's report on a step. The factor and the metric are those of the first unit that had a gradient. */
 export interface OracleReport extends OracleUnitReport {
   readonly step: number
   readonly learningRate: number
   readonly skipped: boolean
   readonly skippedSteps: number
-  /** Of every unit, in the order of their first parameters. */
+  /** One entry per unit, in the order of their first parameters. */
   readonly units: readonly OracleUnitReport[]
 }
 
-/** Thrown where an optimiser must throw; `code` is the code it must throw with. */
+/** Thrown if an optimiser must throw; `code` is the required code. */
 export class OracleError extends Error {
   readonly code: string
   constructor(code: string) {
@@ -59,7 +59,7 @@ export interface Oracle {
   ): OracleReport
   /** Copies of the parameters. */
   read(): Float64Array[]
-  /** Copies of their averages over the steps; `undefined` where none is kept. */
+  /** Copies of their averages over the steps; `undefined` if none is kept. */
   readAverages(): (Float64Array | undefined)[]
 }
 
@@ -79,11 +79,11 @@ interface Parameter {
 const nothing: OracleUnitReport = { scale: NaN, dualNorm: NaN, metric: NaN, xi: NaN }
 
 /**
- * The induced-metric optimiser in plain float64 loops: the second writing of the formulas, which shares nothing with
- * the core and is there to disagree with it.
+ * The induced-metric optimiser in plain float64 loops: a second implementation of the formulas, which shares nothing with
+ * the core and exists to disagree with it.
  *
  * s = Σ g·(P g) over everything that has a gradient; v = βv + (1−β)s; v̂ = ξ·v/(1−βᵗ); ρ from the embedding;
- * Δθ = −lr·ρ·P m̂ − lr·wd·θ with the old θ, the decay times ρ where it is scaled as the step (arXiv:2509.03594).
+ * Δθ = −lr·ρ·P m̂ − lr·wd·θ with the old θ, the decay times ρ if it is scaled like the step (arXiv:2509.03594).
  */
 export function createOracle(
   transformation: PlainTransformation,
@@ -149,7 +149,7 @@ export function createOracle(
   }
 }
 
-/** The parameters with their options, and the units that they share. */
+/** The parameters with their options, and their units. */
 function prepare(
   transformation: PlainTransformation,
   parameters: readonly OracleParameter[],
@@ -227,7 +227,7 @@ function isFinite(options: PlainOptions, { dual, along }: UnitSums, loss: number
   return read.every(Number.isFinite) && (!needsLoss(options) || Number.isFinite(loss))
 }
 
-/** How far the parameters of each of a unit's bases went along their momenta. */
+/** For each base of a unit, the distance that its parameters moved along their momenta. */
 function changesOf(
   { bases }: Unit,
   active: readonly Parameter[],
@@ -242,9 +242,9 @@ function changesOf(
 }
 
 /**
- * Writes the step of one parameter, and its average over the steps: x̄ += (k+1)/(t+k)·(θ − x̄).
+ * Applies the step to one parameter, and updates its average over the steps: x̄ += (k+1)/(t+k)·(θ − x̄).
  *
- * @returns ⟨m, Δθ⟩ with each array m that its average keeps of gradients
+ * @returns ⟨m, Δθ⟩ for each stored array m of the average of gradients
  */
 function move(p: Parameter, result: BaseResult, rho: number, step: number): readonly number[] {
   const learningRate = valueAt(p.options.learningRate!, step)

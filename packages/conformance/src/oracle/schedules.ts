@@ -40,8 +40,8 @@ export function valueAt(x: PlainNumber, step: number): number {
 }
 
 /**
- * The largest value over all steps of a number or a built-in schedule; `undefined` where there is none to be known: of
- * an exponential that grows, and of a function.
+ * The largest value over all steps of a number or a built-in schedule; `undefined` if it is unknown: for an
+ * exponential that grows, and for a function.
  */
 export function peakOf(x: PlainNumber): number | undefined {
   if (typeof x === 'number') return x
@@ -65,7 +65,7 @@ export function peakOf(x: PlainNumber): number | undefined {
   }
 }
 
-/** How much of a schedule of so many steps is behind at this step: 0 at the first, 1 from the last on. */
+/** The fraction of a schedule of that many steps that is over at this step: 0 at the first, 1 from the last on. */
 function share(step: number, steps: number): number {
   return Math.min(1, (step - 1) / steps)
 }

@@ -9,28 +9,28 @@ import {
 import { averages, type Moment } from './averages.js'
 import { peakOf, valueAt } from './schedules.js'
 
-/** A metric unit: what shares one average of s and one factor. A group, or a parameter where the scope says so. */
+/** A metric unit: parameters that share one average of s and one factor. A group, or one parameter if the scope says so. */
 export interface Unit {
   readonly options: PlainOptions
-  /** Number of scalars that its s sums over. */
+  /** The number of scalars in the sum s. */
   readonly scalars: number
-  /** The bases of the parameters that its s sums over, the first parameter's first, each once. */
+  /** The bases of the parameters in the sum s, each once, in the order of the parameters. */
   readonly bases: readonly PlainBase[]
   state: UnitState
 }
 
-/** What a unit keeps from step to step. */
+/** The state of a unit between steps. */
 export interface UnitState {
   readonly t: number
   /** The average of s, before its bias correction. */
   readonly average: number
   /** Averages of the losses by their rates, before bias correction. */
   readonly losses: readonly [eight: number, nine: number, ninetyNine: number]
-  /** The first loss above the floor, or the largest average of the first ten; before there is one, what came last. */
+  /** The first loss above the floor, or the largest average of the first ten; before there is one, the latest value. */
   readonly first: number
   /**
-   * By base, the numbers that its average keeps of the linearised losses: L itself when it is met, with the first base, and
-   * ⟨m, Δθ⟩ of the parameters that have moved since, m being each array that the average keeps of gradients.
+   * By base, the stored values of the average of the linearised losses: L itself when it arrives, with the first base, and
+   * ⟨m, Δθ⟩ of the parameters that have moved since, where m is each stored array of the average of gradients.
    */
   readonly kept: readonly (readonly number[])[]
 }
@@ -57,7 +57,7 @@ export function afterMoves(state: UnitState, changes: readonly (readonly number[
   }
 }
 
-/** What a unit comes to in a step: its next state, the numbers of the report, and whether the loss is one it can take. */
+/** The result of a unit's step: its next state, the numbers of the report, and whether the loss is valid. */
 export interface UnitStep {
   readonly state: UnitState
   readonly scale: number
@@ -77,28 +77,28 @@ export function momentOf(base: PlainBase, t: number, step: number): Moment {
   }
 }
 
-/** What happens at a loss that the embedding cannot take. */
+/** The policy for a loss outside the embedding's domain. */
 export function badLossPolicy(options: PlainOptions): NonNullable<PlainOptions['onBadLoss']> {
   const gentle = isTied(options) || follows(options) || options.averagedModel === true
   return options.onBadLoss ?? (gentle ? 'zero' : 'throw')
 }
 
-/** Whether decay is scaled by ρ as the step is. */
+/** Whether decay is scaled by ρ like the step. */
 export function scalesDecay(options: PlainOptions): boolean {
   return (options.decayScaling ?? (isTied(options) ? 'step' : 'rate')) === 'step'
 }
 
-/** Whether a step cannot do without its loss. */
+/** Whether a step requires its loss. */
 export function needsLoss(options: PlainOptions): boolean {
   return (options.embedding?.name ?? 'identity') !== 'identity' || options.startAxis !== undefined
 }
 
-/** Whether the base is all there is, so that no s is reported. */
+/** Whether the step is that of the base alone, so that no s is reported. */
 export function isPlain({ xi, embedding, startAxis }: PlainOptions): boolean {
   return xi === 0 && (embedding?.name ?? 'identity') === 'identity' && startAxis === undefined
 }
 
-/** The learning rate at its peak over all steps, or at this one where it has none. */
+/** The peak of the learning rate over all steps, or its value at this step if it has no peak. */
 function peakRate({ learningRate }: PlainOptions, step: number): number {
   return peakOf(learningRate!) ?? valueAt(learningRate!, step)
 }
@@ -111,7 +111,7 @@ function xiOf({ options, scalars }: Unit, step: number): number {
   return valueAt(xi, step)
 }
 
-/** The floor of the losses: as given, or the bound of one that follows. */
+/** The floor of the losses: the given one, or the bound of one that follows them. */
 function boundOf({ embedding }: PlainOptions, step: number): number {
   const floor = embedding?.floor ?? 0
   if (floor === 'follow') return 0
@@ -120,7 +120,7 @@ function boundOf({ embedding }: PlainOptions, step: number): number {
 }
 
 /**
- * One step of a unit on paper. With v̂ = ξ·v/(1−βᵗ), v = βv + (1−β)s, and ℓ the loss above its floor, the factor is
+ * One step of a unit by the formulas. With v̂ = ξ·v/(1−βᵗ), v = βv + (1−β)s, and ℓ the loss above its floor, the factor is
  * h′/(1 + f′²v̂) (arXiv:2509.03594); a second axis of weight `extra` divides 1/ρ + extra.
  */
 export function stepUnit(unit: Unit, sums: UnitSums, loss: number, step: number): UnitStep {
@@ -173,7 +173,7 @@ export function stepUnit(unit: Unit, sums: UnitSums, loss: number, step: number)
   }
 }
 
-/** The start's axis per unit of the rate; infinite where the steps are over. */
+/** The start axis per unit of the rate; infinite when the steps are over. */
 function startWeight(
   { weight, power = 0.75, steps }: PlainStartAxis,
   t: number,

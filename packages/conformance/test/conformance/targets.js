@@ -1,4 +1,4 @@
-/** The core's own optimiser, by engine: what every adapter is compared with. Here, as the core knows no kit. */
+/** The core's own optimiser by engine, with which every adapter is compared. It is here since the core does not know the kit. */
 import * as core from '@induced-metric/core'
 import { allCapabilities } from '@induced-metric/conformance'
 

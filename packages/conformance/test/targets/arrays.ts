@@ -1,7 +1,7 @@
 import type { TypedArray } from '@induced-metric/core'
 import type { TensorBackend } from '@induced-metric/core/adapter'
 
-// A framework with tensors of its own that is as small as can be, and counts what it has made.
+// A minimal framework with tensors of its own, which counts the tensors it has created.
 
 /** A tensor: values, row-major. */
 export interface Tensor {
@@ -9,7 +9,7 @@ export interface Tensor {
   readonly values: TypedArray
 }
 
-/** The tensors that were made and not freed. */
+/** The tensors that were created and not freed. */
 export const living = new Set<Tensor>()
 
 function make(shape: readonly number[], values: TypedArray): Tensor {
@@ -28,7 +28,7 @@ function like(values: TypedArray, length: number): TypedArray {
   return values instanceof Float64Array ? new Float64Array(length) : new Float32Array(length)
 }
 
-/** Element by element; a scalar goes with every element of the other operand. */
+/** Element by element; a scalar is combined with every element of the other operand. */
 const each =
   (f: (a: number, b: number, c: number) => number) =>
   (...operands: Tensor[]): Tensor => {
@@ -43,7 +43,7 @@ const each =
     return make(largest.shape, values)
   }
 
-/** The framework, as the core wants to know it. */
+/** The framework in the form that the core expects. */
 export const tensors: TensorBackend<Tensor> = {
   from: (values, shape) => make(shape, values.slice()),
   read: valuesOf,

@@ -5,17 +5,17 @@ import { coreTarget } from '../conformance/targets.js'
 type Settings = CoreTransformation['settings']
 type Checkpoint = core.Checkpoint
 
-/** One way in which the core's reference engine is told something else than it is given. */
+/** A defect: one way in which the core's reference engine receives other inputs than the target. */
 interface Break {
-  /** What the options of all, and of each group, are taken for. */
+  /** Replaces the options of the whole transformation and of each group. */
   readonly settings?: (settings: Settings, top: Settings) => Settings
   readonly saved?: (checkpoint: Checkpoint) => Checkpoint
   readonly loaded?: (checkpoint: Checkpoint) => Checkpoint
   readonly report?: (report: SessionReport) => SessionReport
-  /** What happens to the state after a skipped step. */
+  /** Replaces the state after a skipped step. */
   readonly afterSkip?: (checkpoint: Checkpoint) => Checkpoint
   readonly core?: Partial<typeof core>
-  /** Whether what is not supported is left out in silence. */
+  /** Whether unsupported options are ignored silently. */
   readonly leavesOut?: boolean
 }
 
@@ -53,7 +53,7 @@ const valuesOff = (checkpoint: Checkpoint): Checkpoint => ({
   units: checkpoint.units.map(({ values: _, ...unit }) => unit),
 })
 
-/** What can be wrong with a ξ that is tied to the rate, and with what goes with it. */
+/** Defects of a ξ that is tied to the rate, and of the options that belong to it. */
 export const breaks = {
   'ξ from the rate at the step': {
     settings: retied((perRate, { learningRate }) =>
@@ -200,10 +200,10 @@ export const breaks = {
   },
 } as const satisfies Readonly<Record<string, Break>>
 
-/** The name of one of them. */
+/** The name of a defect. */
 export type BreakName = keyof typeof breaks
 
-/** The core's reference engine, wrong in one way. */
+/** The core's reference engine with one defect. */
 export function brokenTarget(name: BreakName): ConformanceTarget {
   const broken: Break = breaks[name]
   const whole = coreTarget('reference')

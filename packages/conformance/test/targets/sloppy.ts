@@ -10,7 +10,7 @@ import type {
   TypedArray,
 } from '../../src/index.js'
 
-/** What can be wrong with the optimiser below. */
+/** The possible defects of the optimiser below. */
 export const defects = [
   'decay scaled by ρ',
   'decay on the new θ',
@@ -67,7 +67,7 @@ export const defects = [
   'ρ from the metric before this step',
 ] as const
 
-/** One of them. */
+/** A defect. */
 export type Defect = (typeof defects)[number]
 
 const declared: readonly Capability[] = [
@@ -111,7 +111,7 @@ interface Moved {
 
 /**
  * An optimiser written by hand for these tests, in float64 throughout: three bases, three embeddings, groups, clipping
- * and checkpoints. It computes nothing by the core. With a defect it is wrong in one way.
+ * and checkpoints. It computes nothing with the core. A defect makes it wrong in one way.
  */
 export function sloppyTarget(defect?: Defect): ConformanceTarget {
   const has = (one: Defect): boolean => one === defect
@@ -131,7 +131,7 @@ export function sloppyTarget(defect?: Defect): ConformanceTarget {
   }
 }
 
-/** Where one of the defects keeps what belongs to a session. */
+/** State of a session that one of the defects shares between sessions. */
 const shared = new Map<string, Record<string, TypedArray>>()
 
 function createSession(

@@ -11,6 +11,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { dataType, readTensor } from '@induced-metric/onnxruntime/onnx'
+import { median } from '../../../../bench/measure.js'
 import { trainHere } from './curve.mjs'
 import { problems, steps } from './problems.mjs'
 
@@ -25,7 +26,6 @@ const rounds = Number(values.rounds)
 const names = positionals.length > 0 ? positionals : Object.keys(problems)
 /** Steps that warm up. */
 const warm = 5
-const median = (numbers) => numbers.toSorted((a, b) => a - b)[numbers.length >> 1]
 
 const library = spawnSync(python, ['-c', 'import torch; print(torch.__version__)'], { encoding: 'utf8' })
 if (library.status !== 0) {

@@ -1,13 +1,13 @@
 // npm run docs:table [-- --only tfjs …] [-- --add report.json …]
 //
-// Runs the conformance suite on what there is in Node (of the packages named, or of all), or takes the reports of other
-// runs (of a browser, of an adapter from elsewhere), keeps their summaries in docs/conformance, and writes what they say
-// into README and docs.
+// Runs the conformance suite on every adapter that runs in Node (or those of the named packages), or reads the reports of
+// other runs (from a browser, or of an adapter elsewhere). Stores their summaries in docs/conformance, and updates the tables
+// in the README and the docs.
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { runConformance } from '@induced-metric/conformance'
 import { findAdapters } from './adapters.js'
-import { readSummaries, summarize, updatePages, writeSummary } from './conformance.js'
+import { readSummaries, summarize, updatePages, writeSummary } from './conformance-reports.js'
 
 /** @typedef {import('@induced-metric/conformance').ConformanceReport} Report */
 

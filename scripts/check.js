@@ -1,4 +1,4 @@
-// Everything a contribution has to pass, stage by stage. All stages run, so that one run tells all there is to mend.
+// Every check that a contribution has to pass, stage by stage. All stages run, so that one run reports every fault.
 import { spawnSync } from 'node:child_process'
 import { root } from './workspace.js'
 

@@ -1,4 +1,4 @@
-// Adds up the JSON reports that vitest left in a folder, and prints the sum as `N passed, N failed`.
+// Adds up the JSON reports of vitest in a folder, and prints the sum as `N passed, N failed`.
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'

@@ -11,8 +11,8 @@ import {
   renderTable,
   replaceTable,
   summarize,
-} from './tools/conformance.js'
-import { readManifest, root, workspaces } from './tools/workspace.js'
+} from '../scripts/conformance-reports.js'
+import { readManifest, root, workspaces } from '../scripts/workspace.js'
 
 const again = 'run `npm run docs:table`'
 const summaries = readSummaries()

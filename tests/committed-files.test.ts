@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { listFiles, readJson, root } from './tools/workspace.js'
+import { listFiles, readJson, root } from '../scripts/workspace.js'
 
-const self = 'tests/committed.test.ts'
+const self = 'tests/committed-files.test.ts'
 
 const forbidden: [what: string, pattern: RegExp][] = [
   ['a path of one machine', /(?<![\w.~$}-])\/(?:work|root|home)\//],
@@ -13,7 +13,7 @@ const forbidden: [what: string, pattern: RegExp][] = [
   ['a merge conflict', /^(?:<{7}|>{7}) /],
 ]
 
-/** What a text must not contain, as `line: what`. */
+/** The forbidden parts of a text, as `line: what`. */
 function findForbidden(text: string): string[] {
   return text
     .split('\n')

@@ -4,10 +4,11 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 /**
- * The part of a package.json that the workspace's tests look at.
+ * The part of a package.json that scripts and tests read.
  *
  * @typedef {object} Manifest
  * @property {string} name
+ * @property {string} [license]
  * @property {string} [version]
  * @property {boolean} [private]
  * @property {string[]} [workspaces]
@@ -22,7 +23,7 @@ import { fileURLToPath } from 'node:url'
  */
 
 /** The workspace's root folder. */
-export const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
+export const root = dirname(dirname(fileURLToPath(import.meta.url)))
 
 /**
  * @param {string} path - a file, absolute or from the root
@@ -41,7 +42,7 @@ export function readManifest(folder) {
 }
 
 /**
- * Every package of the workspace, private ones too, as npm sees them.
+ * Every package of the workspace as npm sees it, private ones included.
  *
  * @returns {{ folder: string, manifest: Manifest }[]}
  */
@@ -58,7 +59,7 @@ export function publicPackages() {
 }
 
 /**
- * Files that are committed or would be: tracked ones and new ones that no .gitignore names.
+ * The files that are committed or would be: tracked files, and new files that no .gitignore excludes.
  *
  * @returns {string[]} paths from the root, in order
  */
@@ -86,18 +87,20 @@ export function runTool(name, args, options = {}) {
 /**
  * @param {string} command
  * @param {string[]} args
- * @param {{ cwd?: string }} [options]
+ * @param {{ cwd?: string, shows?: boolean }} [options] - `shows`: prints as it runs, and returns no output
  * @returns {{ status: number | null, output: string }} its exit status and all it printed
  */
 export function run(command, args, options = {}) {
+  const { shows = false, cwd = root } = options
   const { status, stdout, stderr, error } = spawnSync(command, args, {
-    cwd: options.cwd ?? root,
+    cwd,
     encoding: 'utf8',
     env: { ...process.env, NO_COLOR: '1', FORCE_COLOR: undefined },
     maxBuffer: 1 << 26,
+    stdio: shows ? 'inherit' : 'pipe',
   })
   if (error !== undefined) throw error
-  return { status, output: `${stdout}${stderr}` }
+  return { status, output: shows ? '' : `${stdout}${stderr}` }
 }
 
 /**

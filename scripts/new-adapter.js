@@ -1,11 +1,12 @@
 // npm run new:adapter NAME [-- --kind typed-arrays|tensors] [-- --no-install]
 //
-// Makes the package of a new adapter from templates/adapter: with a conformance test that is red until its functions
-// are filled in, an example, a page of the docs, and its place in the build, the demonstration and the guide.
+// Creates the package of a new adapter from templates/adapter, with a conformance test that fails until its functions are
+// filled in, an example, a page of the docs, and entries in the build, the demonstration and the guide.
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import process from 'node:process'
 import { parseArgs } from 'node:util'
+import { updateArchitecture } from './architecture.js'
 import { readJson, readManifest, root, run, runTool, workspaces } from './workspace.js'
 
 const template = join(root, 'templates/adapter')
@@ -20,11 +21,11 @@ NAME is the framework's, as the package is to be called: @induced-metric/NAME.
   --no-install          leaves node_modules and package-lock.json as they are
 `
 
-/** What the command line has wrong; the message tells. */
+/** A fault of the command line or the workspace; the message explains it. */
 class Refusal extends Error {}
 
 /**
- * What is wrong with a name, or nothing.
+ * The reason why a name is refused, if it is.
  *
  * @param {string} name
  * @returns {string | undefined}
@@ -60,7 +61,7 @@ function newFiles(name, kind) {
   /** @type {Record<string, string>} */
   const values = {
     name,
-    // Quoted only where it has to be, as the formatter would have it.
+    // Quoted only where necessary, as the formatter does.
     key: /[.-]/.test(name) ? `'${name}'` : name,
     version: /** @type {{ version: string }} */ (readJson('lerna.json')).version,
     node: readManifest('.').engines?.node ?? '*',
@@ -82,7 +83,7 @@ function newFiles(name, kind) {
 }
 
 /**
- * The files of the workspace in which a new adapter has its place, with it.
+ * The files of the workspace that list adapters, with the new adapter added.
  *
  * @param {string} name
  * @returns {Map<string, string>} text by path from the root
@@ -116,6 +117,9 @@ function editedFiles(name) {
       /^\| \[.*\]\(adapters\/.*$/gm,
       `| [${name}](adapters/${name}.md) | how the adapter works, what it can do |`,
     ),
+  )
+  edit('docs/architecture.md', (text) =>
+    afterLast(text, /^\| `[^`]+` \| the adapter for .*$/gm, `| \`${name}\` | the adapter for ${name} |`),
   )
   edit('examples/README.md', (text) =>
     afterLast(
@@ -157,7 +161,7 @@ function afterLast(text, pattern, line) {
 }
 
 /**
- * Writes all of it, or, where one file can't be written, nothing.
+ * Writes every file, or nothing if one file cannot be written.
  *
  * @param {Map<string, string>} added
  * @param {Map<string, string>} edited
@@ -172,10 +176,11 @@ function writeAll(added, edited) {
       mkdirSync(dirname(join(root, path)), { recursive: true })
       writeFileSync(join(root, path), text)
     }
-    // How lines break depends on the length of the name.
+    // Line breaks depend on the length of the name.
     const code = [...added.keys(), ...edited.keys()].filter((path) => /\.(ts|js|json)$/.test(path))
     const { status, output } = runTool('oxfmt', code)
     if (status !== 0) throw new Error(`oxfmt failed:\n${output}`)
+    updateArchitecture()
   } catch (error) {
     for (const path of added.keys()) rmSync(join(root, path), { force: true })
     for (const folder of new Set([...added.keys()].map((path) => path.split('/').slice(0, 2).join('/')))) {
@@ -187,11 +192,11 @@ function writeAll(added, edited) {
   }
 }
 
-/** Reads the command line, and makes the adapter. */
+/** Reads the command line, and creates the adapter. */
 function main() {
   const { values, positionals } = parse()
   const [name] = positionals
-  // npm keeps options to itself that have no `--` before them, and tells by the environment.
+  // npm takes options without a `--` before them for its own, and passes them in the environment.
   if ('npm_config_kind' in process.env || process.env['npm_config_install'] === '') {
     throw new Refusal(
       `put two dashes before the options, as in npm run new:adapter ${name} -- --kind tensors`,
@@ -229,7 +234,7 @@ function parse() {
   }
 }
 
-/** Has npm link the new packages and enter them in the lock file. */
+/** Runs npm to link the new packages and to add them to the lock file. */
 function install() {
   const { status, output } = run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund'])
   if (status !== 0) {

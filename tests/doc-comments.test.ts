@@ -1,9 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { publicPackages, readJson, root } from './tools/workspace.js'
+import { publicPackages, readJson, root } from '../scripts/workspace.js'
 
-// What a package exports is documented where it is declared.
+// Every export of a package has a doc comment at its declaration.
 
 interface Declaration {
   readonly name: string
@@ -26,7 +26,7 @@ function sourceOf(file: string, specifier: string): string {
   return join('packages', name, exports[`.${entry}`]!['@induced-metric/source']!)
 }
 
-/** The declarations behind the names that a module exports, however far away they are. */
+/** The declarations of a module's exports, followed through re-exports. */
 function exportsOf(file: string): Declaration[] {
   const text = readFileSync(join(root, file), 'utf8')
   const own = [...text.matchAll(declaration)].map(({ index, 1: name = '' }) => {

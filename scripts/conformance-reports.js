@@ -1,11 +1,11 @@
-// Reports of the conformance suite, as the docs keep and show them.
+// Reports of the conformance suite, as the docs store and show them.
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { allCapabilities } from '@induced-metric/conformance'
 import { root, workspaces } from './workspace.js'
 
 /**
- * What the docs keep of a report: everything but the single cases.
+ * The part of a report that the docs store: everything but the single cases.
  *
  * @typedef {object} Summary
  * @property {import('@induced-metric/conformance').Manifest} manifest
@@ -14,7 +14,7 @@ import { root, workspaces } from './workspace.js'
  * @property {import('@induced-metric/conformance').ConformanceReport['totals']} totals
  */
 
-/** Where the summaries lie, from the root. */
+/** The folder of the summaries, from the root. */
 const folder = 'docs/conformance'
 
 /** The pages that show the table, from the root. */
@@ -92,7 +92,7 @@ export function renderTable(summaries, page) {
 }
 
 /**
- * Adapters × frameworks × backends × capabilities: a column for each report, a row for each thing that can be declared.
+ * Adapters × frameworks × backends × capabilities: a column for each report, a row for each capability and type.
  *
  * @param {readonly Summary[]} summaries
  * @returns {string} a table in markdown
@@ -143,14 +143,14 @@ export function replaceTable(text, what, table) {
  * @param {string} text - of a page
  * @param {string} page - from the root
  * @param {readonly Summary[]} summaries
- * @returns {string} the page with all that it shows of the reports
+ * @returns {string} the page with its tables brought up to date
  */
 export function renderPage(text, page, summaries) {
   const withTable = replaceTable(text, 'table', renderTable(summaries, page))
   return page === matrixPage ? replaceTable(withTable, 'matrix', renderMatrix(summaries)) : withTable
 }
 
-/** Writes what the reports say into every page that shows it. */
+/** Updates every page that shows the reports. */
 export function updatePages() {
   const summaries = readSummaries()
   for (const page of pages) {

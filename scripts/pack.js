@@ -5,7 +5,7 @@ import { publicPackages, root, run, runTool } from './workspace.js'
 /** @typedef {{ name: string, folder: string, tarball: string, files: string[] }} Packed */
 
 /**
- * Builds the workspace and packs every package that gets published, as publishing would.
+ * Builds the workspace and packs every published package, as publishing would.
  *
  * @param {string} destination - an existing folder for the tarballs
  * @returns {Packed[]} one for each package, `files` being the paths inside the tarball
@@ -35,7 +35,7 @@ export function packAll(destination) {
 }
 
 /**
- * Removes what was once built of sources that are gone, and would be packed.
+ * Removes builds of deleted sources, which would be packed otherwise.
  *
  * @param {string} folder - of the package
  */

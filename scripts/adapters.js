@@ -1,4 +1,4 @@
-// The adapters of the workspace, as each package declares its own.
+// The adapters of the workspace, each declared by its package.
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -7,7 +7,7 @@ import { root, workspaces } from './workspace.js'
 /** @typedef {import('@induced-metric/conformance').ConformanceTarget} ConformanceTarget */
 
 /**
- * What can be run in Node: one backend, or one version of the framework.
+ * An adapter that runs in Node: one backend, or one version of the framework.
  *
  * @typedef {object} Adapter
  * @property {string} folder - the package's folder, from the root
@@ -15,10 +15,10 @@ import { root, workspaces } from './workspace.js'
  * @property {() => ConformanceTarget | Promise<ConformanceTarget>} start - sets up what the adapter needs; its target
  */
 
-/** In a package, the module that exports `targets`: functions that make one, by name. The core's is in the kit. */
+/** The module of a package that exports `targets`: functions that create a target, by name. The core's is in the kit. */
 export const targetsFile = 'test/conformance/targets.js'
 
-/** The packages that adapt something: all that are published but the core, the kit, and ONNX's toolchain and command. */
+/** The adapters: all published packages except the core, the kit, and ONNX's toolchain and command. */
 export function adapterPackages() {
   return workspaces().filter(({ folder }) => /^packages\/(?!core$|conformance$|onnx$|onnx-cli$)/.test(folder))
 }

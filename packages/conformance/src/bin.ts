@@ -5,6 +5,7 @@ import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
 import { command, usage, type CommandIo, type CommandOptions } from './cli.js'
 import { diffCommand } from './diffCommand.js'
+import { splitCommand, startProcess } from './bin/process.js'
 
 /** The task of the command line: a run, or a comparison of two reports. */
 type Given = CommandOptions | { readonly diff: readonly string[] }
@@ -16,6 +17,8 @@ function readArguments(): Given | string {
       allowPositionals: true,
       options: {
         target: { type: 'string' },
+        exec: { type: 'string' },
+        timeout: { type: 'string' },
         json: { type: 'string' },
         filter: { type: 'string' },
         failed: { type: 'string' },
@@ -41,6 +44,13 @@ const io: CommandIo = {
   out: (text) => void process.stdout.write(text),
   err: (text) => void process.stderr.write(text),
   load: (path) => import(pathToFileURL(resolve(path)).href) as Promise<Record<string, unknown>>,
+  // A target in another process brings no core, so the command brings the one that the suite depends on.
+  // oxlint-disable-next-line eslint/no-restricted-imports
+  loadCore: () => import('@induced-metric/core'),
+  prepare: (command, timeout) => {
+    const words = splitCommand(command)
+    return () => startProcess(words, timeout)
+  },
   read: (path) => readFile(path, 'utf8'),
   write: (path, text) => writeFile(path, text),
 }

@@ -1,7 +1,9 @@
 import { byFamily, type CaseResult, type ConformanceReport } from './report.js'
 import { reportProblem } from './difference.js'
 import { checkTarget, runConformance, selectCases, type CaseFilter } from './run.js'
-import type { ConformanceTarget } from './target.js'
+import { connectTarget, type RemoteTarget } from './protocol/target.js'
+import type { Peer } from './protocol/peer.js'
+import type { ConformanceTarget, Core } from './target.js'
 import { renderTable } from './text.js'
 
 /** The parts of its environment that the command uses. */
@@ -10,6 +12,14 @@ export interface CommandIo {
   err(text: string): void
   /** Loads a module by the path that the user gave. */
   load(path: string): Promise<Record<string, unknown>>
+  /** Loads the core that the suite depends on. */
+  loadCore(): Promise<Core>
+  /**
+   * Prepares a command line to be started as a process.
+   *
+   * @param timeout - milliseconds that an answer may take
+   */
+  prepare(command: string, timeout: number): () => Peer
   read(path: string): Promise<string>
   write(path: string, text: string): Promise<void>
 }
@@ -20,6 +30,10 @@ export interface CommandOptions {
   readonly target?: string | undefined
   /** The name of the target, if the module exports several. */
   readonly name?: string | undefined
+  /** The command of a process that is the target, in place of a module. */
+  readonly exec?: string | undefined
+  /** Seconds that the process may take for an answer. */
+  readonly timeout?: string | undefined
   readonly json?: string | undefined
   readonly filter?: string | undefined
   /** A report whose failed cases are run again. */
@@ -32,12 +46,16 @@ export interface CommandOptions {
 
 /** The text of `--help`. */
 export const usage = `induced-conformance ./target.js [options]
+induced-conformance --exec "python3 target.py" [options]
 induced-conformance diff old.json new.json
 
 Runs the conformance suite of induced-metric on an adapter. The module's default export is a target, { manifest, core,
-create }, or a function that returns one. It may export several by name as \`targets\`.
+create }, or a function that returns one. It may export several by name as \`targets\`. With --exec, the target is a
+process in any language, which answers one JSON object a line with another: see docs/conformance-protocol.md.
 
   --target name   the target to run, if there are several
+  --exec command  the process to run, in place of a module; no shell reads the command
+  --timeout s     the seconds that the process may take for an answer (default 30)
   --filter text   only the cases whose id or title contains the text, such as step/adam or float32
   --failed file   only the cases that failed in a report
   --json file     write the report as JSON
@@ -67,19 +85,25 @@ export async function command(options: CommandOptions, io: CommandIo): Promise<n
   } catch (error) {
     return refuse(io, error instanceof Error ? error.message : String(error))
   }
-  const { target: module } = options
-  if (module === undefined) return refuse(io, `name the module of a target\n\n${usage}`)
+  const { target: module, exec } = options
+  const subject = exec ?? module
+  if (subject === undefined) return refuse(io, `name the module of a target\n\n${usage}`)
+  if (exec !== undefined && module !== undefined) {
+    return refuse(io, `a module or --exec, not both: given ${module} and ${exec}`)
+  }
   const seed = options.seed === undefined ? undefined : Number(options.seed)
   if (seed !== undefined && !Number.isInteger(seed))
     return refuse(io, `--seed must be a whole number, given ${options.seed}`)
 
-  let target: ConformanceTarget
+  let opened: RemoteTarget
   try {
-    target = await loadTarget(await io.load(module), module, options.name)
+    opened =
+      exec === undefined ? await openModule(subject, options, io) : await openProcess(exec, options, io)
   } catch (error) {
-    return refuse(io, `${module}: ${error instanceof Error ? error.message : String(error)}`)
+    return refuse(io, `${subject}: ${error instanceof Error ? error.message : String(error)}`)
   }
-  const report = await runConformance(target, { filter, seed, path: options.path })
+  const report = await runConformance(opened.target, { filter, seed, path: options.path })
+  await opened.end()
   io.out(renderReport(report))
   if (options.json !== undefined) {
     try {
@@ -116,6 +140,24 @@ async function readFilter(
 function refuse(io: CommandIo, message: string): number {
   io.err(`induced-conformance: ${message.trimEnd()}\n`)
   return 2
+}
+
+async function openModule(path: string, { name }: CommandOptions, io: CommandIo): Promise<RemoteTarget> {
+  return { target: await loadTarget(await io.load(path), path, name), end: () => Promise.resolve() }
+}
+
+async function openProcess(
+  command: string,
+  { name, timeout = '30' }: CommandOptions,
+  io: CommandIo,
+): Promise<RemoteTarget> {
+  if (name !== undefined)
+    throw new TypeError('--target chooses among the targets of a module, not of a process')
+  const seconds = Number(timeout)
+  if (!(seconds > 0 && seconds <= 86_400)) {
+    throw new RangeError(`--timeout must be a number of seconds, above 0, at most a day; given ${timeout}`)
+  }
+  return connectTarget(await io.loadCore(), io.prepare(command, seconds * 1000))
 }
 
 async function loadTarget(

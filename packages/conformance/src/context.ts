@@ -1,4 +1,5 @@
 import type { Ledger } from './compare.js'
+import { ProtocolFault } from './protocol/fault.js'
 import { toleranceOf, type Capability, type Dtype } from './manifest.js'
 import type { PlainOptions, PlainTransformation } from './plain.js'
 import { problemParameters, problemStep, sizeOf, type Problem } from './problem.js'
@@ -30,7 +31,11 @@ export interface Context {
     transformation: PlainTransformation | CoreTransformation,
     parameters: readonly TargetParameter[],
   ): Promise<Session>
-  /** Disposes of the remaining sessions. */
+  /**
+   * Disposes of the remaining sessions.
+   *
+   * @throws ProtocolFault if the target's process fails meanwhile
+   */
   finish(): Promise<void>
 }
 
@@ -79,13 +84,16 @@ export function createContext(
       return session
     },
     async finish() {
+      let fault: ProtocolFault | undefined
       for (const session of sessions.splice(0)) {
         try {
           await session.dispose?.()
-        } catch {
-          // A case may have disposed of its session already.
+        } catch (error) {
+          // Any other error is let be: a case may have disposed of its session already.
+          if (error instanceof ProtocolFault) fault ??= error
         }
       }
+      if (fault !== undefined) throw fault
     },
   }
 }

@@ -28,7 +28,10 @@ const lists = [
  *
  * @returns the exit code: 0 if nothing is worse, 1 if something is, 2 if the reports could not be compared
  */
-export async function diffCommand(files: readonly string[], io: CommandIo): Promise<number> {
+export async function diffCommand(
+  files: readonly string[],
+  io: Pick<CommandIo, 'out' | 'err' | 'read'>,
+): Promise<number> {
   if (files.length !== 2) {
     io.err(
       `induced-conformance: diff compares two reports, as in induced-conformance diff old.json new.json\n`,

@@ -87,10 +87,20 @@ export interface Manifest {
   readonly framework?: { readonly name: string; readonly version: string }
   /** The backend, if there is a choice: `wasm`, `webgl`, … */
   readonly backend?: string
+  /** The version of the protocol by which the suite speaks with it, if it is another process. The suite fills it in. */
+  readonly protocol?: number
   readonly dtypes: readonly Dtype[]
   /** One entry for each of `dtypes`. */
   readonly arithmetic: Readonly<Partial<Record<Dtype, Arithmetic>>>
   readonly capabilities: readonly Capability[]
+}
+
+/**
+ * Whether it describes a plain optimiser: one without the metric, which declares no embedding. The suite asks it only for
+ * steps at ξ = 0.
+ */
+export function isPlain({ capabilities }: Pick<Manifest, 'capabilities'>): boolean {
+  return !capabilities.some((name) => name.startsWith('embedding/'))
 }
 
 /**

@@ -1,3 +1,4 @@
+import { notAsked } from './asked.js'
 import { familyOf, type Case } from './case.js'
 import { casesVersion } from './cases/index.js'
 import { undeclaredIn } from './checks/capabilities.js'
@@ -58,8 +59,14 @@ export function mountConformance(
     for (const [family, members] of families) {
       describe(family, () => {
         for (const oneCase of members) {
+          const reason = notAsked(target.manifest, oneCase)
           const missing = undeclaredIn(target.manifest, oneCase)
-          const note = missing === undefined ? '' : ` (${missing} is not declared: must be refused)`
+          const note =
+            reason !== undefined
+              ? ` (not asked: ${reason})`
+              : missing === undefined
+                ? ''
+                : ` (${missing} is not declared: must be refused)`
           const body = async (): Promise<void> => {
             const { status, message } = await runCase(target, oneCase, { seed, path: options.path })
             if (status === 'failed') throw new ConformanceFailure(`${oneCase.id}: ${message}`)

@@ -1,9 +1,10 @@
 import { familyOf, needsOf, type Case } from './case.js'
 import { cases, casesVersion } from './cases/index.js'
 import { runCheck } from './checks/index.js'
+import { notAsked } from './asked.js'
 import { refuses, refusesDtype, undeclaredIn } from './checks/capabilities.js'
-import { createContext } from './context.js'
-import { manifestProblems, type Feature } from './manifest.js'
+import { createContext, type Context } from './context.js'
+import { manifestProblems, type Dtype, type Feature } from './manifest.js'
 import { probe, smallest } from './cases/capabilities.js'
 import type { CaseResult, CaseStatus, ConformanceReport } from './report.js'
 import type { ConformanceTarget } from './target.js'
@@ -91,6 +92,32 @@ function runsInto(oneCase: Case, missing: Feature): boolean {
   return missing !== 'checkpoint' && needsOf(oneCase.problem).includes(missing)
 }
 
+/**
+ * Asks the question of a case.
+ *
+ * @returns the feature or type that the manifest leaves out, where the target had to refuse and did
+ * @throws if the target's answer is wrong
+ */
+async function ask(context: Context, oneCase: Case): Promise<Feature | Dtype | undefined> {
+  const { manifest } = context.target
+  const missing = undeclaredIn(manifest, oneCase)
+  if (missing === undefined) {
+    await runCheck(context, oneCase)
+    return undefined
+  }
+  const problem = 'problem' in oneCase ? oneCase.problem : smallest(manifest)
+  if (missing === 'float32' || missing === 'float64') await refusesDtype(context, problem)
+  else await refuses(context, missing, runsInto(oneCase, missing) ? problem : probe(missing, manifest))
+  return missing
+}
+
+/** An error in words, with its code where it has one. */
+function describeError(error: unknown): string {
+  const code = (error as { code?: unknown } | null)?.code
+  const kind = typeof code === 'string' ? `unexpected ${code}: ` : ''
+  return `${kind}${error instanceof Error ? error.message : String(error)}`
+}
+
 /** Runs one case. Never throws because of the target. */
 export async function runCase(
   target: ConformanceTarget,
@@ -110,29 +137,24 @@ export async function runCase(
     ...(message === undefined ? {} : { message }),
     ...(context.ledger.worst === undefined ? {} : { worst: context.ledger.worst }),
   })
+  const reason = notAsked(target.manifest, oneCase)
+  if (reason !== undefined) return result('not-supported-as-declared', reason)
+
+  let missing: Feature | Dtype | undefined
+  const failures: unknown[] = []
   try {
-    const missing = undeclaredIn(target.manifest, oneCase)
-    if (missing !== undefined) {
-      const problem = 'problem' in oneCase ? oneCase.problem : smallest(target.manifest)
-      if (missing === 'float32' || missing === 'float64') await refusesDtype(context, problem)
-      else
-        await refuses(
-          context,
-          missing,
-          runsInto(oneCase, missing) ? problem : probe(missing, target.manifest),
-        )
-      return result('not-supported-as-declared', `the manifest does not declare ${missing}`)
-    }
-    await runCheck(context, oneCase)
-    return result('passed')
+    missing = await ask(context, oneCase)
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error)
-    const code = (error as { code?: unknown } | null)?.code
-    const kind = typeof code === 'string' ? `unexpected ${code}: ` : ''
-    return result('failed', `${title}\n  ${kind}${message}`)
-  } finally {
-    await context.finish()
+    failures.push(error)
   }
+  try {
+    await context.finish()
+  } catch (error) {
+    failures.push(error)
+  }
+  if (failures.length > 0) return result('failed', `${title}\n  ${describeError(failures[0])}`)
+  if (missing === undefined) return result('passed')
+  return result('not-supported-as-declared', `the manifest does not declare ${missing}`)
 }
 
 /**

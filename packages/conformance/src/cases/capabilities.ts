@@ -1,5 +1,5 @@
 import type { Case } from '../case.js'
-import { features, type Feature, type Manifest } from '../manifest.js'
+import { features, isPlain, type Feature, type Manifest } from '../manifest.js'
 import type { PlainTransformation } from '../plain.js'
 import type { Problem } from '../problem.js'
 import { small } from './table.js'
@@ -15,7 +15,8 @@ export function probe(feature: Feature, manifest: Pick<Manifest, 'capabilities'>
   const [kind, name] = feature.split('/') as [string, string | undefined]
   const base = kind === 'base' && name !== 'custom' ? name! : (declared('base') ?? 'muon')
   const embedding = kind === 'embedding' && name !== 'custom' ? name! : (declared('embedding') ?? 'identity')
-  const plain = { base: { name: base }, embedding: { name: embedding }, learningRate: 0.25, xi: 0.25 }
+  const xi = isPlain(manifest) ? 0 : 0.25
+  const plain = { base: { name: base }, embedding: { name: embedding }, learningRate: 0.25, xi }
   const changes: Partial<Record<Feature, Partial<PlainTransformation>>> = {
     schedules: { learningRate: { schedule: 'linear', from: 0.25, to: 0, steps: 4 } },
     weightDecay: { weightDecay: 0.125 },

@@ -1,7 +1,7 @@
 import type { Case } from '../case.js'
 import { ConformanceFailure, expectBits, expectError, fail } from '../compare.js'
 import { lossOption, readCopies, type Context } from '../context.js'
-import type { Dtype, Feature, Manifest } from '../manifest.js'
+import { isPlain, type Dtype, type Feature, type Manifest } from '../manifest.js'
 import { problemParameters, problemStep, type Problem } from '../problem.js'
 import type { Session } from '../target.js'
 import { customEmbeddingTransformation, customTransformation } from './custom.js'
@@ -84,9 +84,12 @@ async function checkpoint(context: Context, session: Session): Promise<void> {
   await session.load(bytes)
 }
 
-/** The first feature, or else the float type, that a case needs and a manifest lacks. */
+/**
+ * The first feature, or else the float type, that a case needs and a manifest lacks, so that the target must refuse it. A
+ * plain optimiser is not sent what it lacks.
+ */
 export function undeclaredIn(manifest: Manifest, oneCase: Case): Feature | Dtype | undefined {
-  if (oneCase.check === 'badOption' || oneCase.check === 'support') return undefined
+  if (oneCase.check === 'badOption' || oneCase.check === 'support' || isPlain(manifest)) return undefined
   if (!manifest.dtypes.includes(oneCase.dtype)) return oneCase.dtype
   return oneCase.requires.find((capability) => !manifest.capabilities.includes(capability))
 }

@@ -2,6 +2,7 @@ import * as fc from 'fast-check'
 import type { CaseBody } from '../case.js'
 import { expectClose, expectSame, fail } from '../compare.js'
 import { createContext, lossOption, readCopies, runProblem, scalarsOf, type Context } from '../context.js'
+import { ProtocolFault } from '../protocol/fault.js'
 import { problemParameters, problemStep, sizeOf, type Problem } from '../problem.js'
 import type { Session } from '../target.js'
 import { loadInto, saveOf } from './checkpoints.js'
@@ -199,13 +200,21 @@ export async function random(
 ): Promise<void> {
   const draw = properties[property]
   if (draw === undefined) throw new Error(`no property ${property}`)
+  // Where a process has failed, no smaller example is looked for: each may cost the time in which a process hangs.
+  let processFailed = false
   const details = await fc.check(
     fc.asyncProperty(draw(context), async (check) => {
+      fc.pre(!processFailed)
       const one = createContext(context.target, context.dtype, context)
       try {
-        await check(one)
-      } finally {
-        await one.finish()
+        try {
+          await check(one)
+        } finally {
+          await one.finish()
+        }
+      } catch (error) {
+        processFailed = error instanceof ProtocolFault
+        throw error
       }
       const { worst } = one.ledger
       if (worst !== undefined) context.ledger.worst ??= worst

@@ -1,0 +1,91 @@
+import type { Case } from './case.js'
+import { golden, smallFunctionRows, translateRow } from './golden/index.js'
+import { isPlain, type Manifest } from './manifest.js'
+import type { PlainOptions, PlainTransformation } from './plain.js'
+import type { Problem } from './problem.js'
+
+/** The reason why a target is not asked the question of a case, in words; `undefined` if it is asked. */
+export function notAsked(manifest: Manifest, oneCase: Case): string | undefined {
+  if (manifest.protocol !== undefined && needsSharedMemory(oneCase)) {
+    return 'it concerns functions or the reading of options, which no process is sent'
+  }
+  return isPlain(manifest) ? notAskedOfPlain(manifest, oneCase) : undefined
+}
+
+/** Whether a case hands the target a function, or concerns what the core does before the target is asked. */
+function needsSharedMemory(oneCase: Case): boolean {
+  switch (oneCase.check) {
+    case 'badOption':
+    case 'customBase':
+    case 'customEmbedding':
+    case 'customSchedule':
+    case 'customAverage':
+      return true
+    case 'refused':
+      return oneCase.base === 'own'
+    case 'support':
+      return oneCase.capability === 'base/custom' || oneCase.capability === 'embedding/custom'
+    default:
+      return false
+  }
+}
+
+/**
+ * A plain optimiser is asked for the steps of what it declares. It need not refuse anything: it reads neither metric nor
+ * options, and what it cannot do is not sent to it.
+ */
+function notAskedOfPlain({ dtypes, capabilities }: Manifest, oneCase: Case): string | undefined {
+  const undeclared = (name: string): string => `the manifest does not declare ${name}`
+  if (oneCase.check === 'support') {
+    return capabilities.includes(oneCase.capability) ? undefined : undeclared(oneCase.capability)
+  }
+  if (!dtypes.includes(oneCase.dtype)) return undeclared(oneCase.dtype)
+  if (!asksForPlainSteps(oneCase)) return 'it is no question to a plain optimiser, which has no metric'
+  const missing = oneCase.requires.find(
+    (name) => name !== 'embedding/identity' && !capabilities.includes(name),
+  )
+  return missing && undeclared(missing)
+}
+
+/** Whether a case compares finite steps at ξ = 0. */
+function asksForPlainSteps(oneCase: Case): boolean {
+  switch (oneCase.check) {
+    case 'trajectory':
+      return oneCase.outcomes === undefined && isPlainProblem(oneCase.problem)
+    case 'layout':
+    case 'repeatable':
+    case 'keepsGradient':
+    case 'independent':
+    case 'decayAlone':
+    case 'resume':
+      return isPlainProblem(oneCase.problem)
+    case 'golden':
+      return golden[oneCase.suite]!.some(
+        ({ name, embedding }) => name === oneCase.name && embedding === 'none',
+      )
+    case 'plane': {
+      const row = smallFunctionRows.find(
+        (row) => row.function === oneCase.function && row.optimiser === oneCase.optimiser,
+      )
+      return isPlainTransformation(translateRow(row!))
+    }
+    default:
+      return false
+  }
+}
+
+function isPlainProblem({ transformation, inject }: Problem): boolean {
+  return inject === undefined && isPlainTransformation(transformation)
+}
+
+/** Whether a transformation is its base alone: ξ = 0 everywhere, and nothing that reads the loss. */
+function isPlainTransformation(transformation: PlainTransformation): boolean {
+  const readsNoLoss = ({ embedding, startAxis }: PlainOptions): boolean =>
+    (embedding === undefined || embedding.name === 'identity') && startAxis === undefined
+  const groups = Object.values(transformation.groups ?? {})
+  return (
+    transformation.xi === 0 &&
+    readsNoLoss(transformation) &&
+    groups.every((group) => (group.xi ?? 0) === 0 && readsNoLoss(group))
+  )
+}

@@ -159,9 +159,6 @@ const defaults: readonly { readonly base: PlainBase; readonly of: string }[] = [
   { base: { name: 'yogi' }, of: 'Yogi' },
   { base: { name: 'adabelief' }, of: 'AdaBelief' },
   { base: { name: 'signum', momentum: 0 }, of: 'signSGD where it has no momentum' },
-  { base: { name: 'adam', amsgrad: true }, of: 'torch’s AMSGrad' },
-  { base: { name: 'adam', cautious: true }, of: 'Cautious Adam' },
-  { base: { name: 'lion', cautious: true }, of: 'Cautious Lion' },
 ]
 
 /** Append only, four entries at most: the position in the list is part of the ids. */

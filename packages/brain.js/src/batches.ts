@@ -80,6 +80,12 @@ export class Batches {
     this.#forget()
   }
 
+  /** Resets the optimiser, and forgets a batch that is not full. */
+  reset(): void {
+    this.optimizer.reset()
+    this.#forget()
+  }
+
   /** Takes the last step, and gives the network arrays of its own. */
   release(): void {
     try {

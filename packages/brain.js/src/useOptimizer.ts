@@ -57,6 +57,13 @@ export interface OptimizerHandle {
    */
   load(checkpoint: Checkpoint | Uint8Array): void
   /**
+   * Returns to the state before the first step: slots, averages, step counts, the report, and the transformation's learning
+   * rate in place of one that was set. A batch that is not full is dropped. The network keeps its weights.
+   *
+   * @throws ERR_OPTION within `withAveragedWeights`; ERR_DISPOSED after `detach`
+   */
+  reset(): void
+  /**
    * Runs a function while the network has the averages of its weights, if the transformation keeps any (`averageWeights`, or
    * `rateFree` without `steps`). Puts the network's own weights back when the function has returned or its promise is settled.
    *
@@ -129,6 +136,7 @@ export function useOptimizer(
     withAveragedWeights: (evaluate) => optimizer.withAveragedWeights(evaluate),
     save: () => optimizer.save(),
     load: (checkpoint) => batches.load(checkpoint),
+    reset: () => batches.reset(),
     detach() {
       try {
         batches.release()

@@ -65,6 +65,8 @@ export type CaseBody =
       /** Whether the final states must be the same as well: slots, averages and everything else. */
       readonly state?: boolean
     }
+  /** After a reset, a run goes on from where the parameters are as in a new session. */
+  | { readonly check: 'reset'; readonly problem: Problem; readonly after: number }
   | {
       readonly check: 'handover'
       readonly problem: Problem

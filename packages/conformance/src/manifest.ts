@@ -44,6 +44,7 @@ export const features = [
   'throwOnNonFinite',
   'badLossPolicies',
   'checkpoint',
+  'reset',
 ] as const
 
 /**

@@ -59,6 +59,8 @@ export interface Session {
   save?(): Awaitable<Uint8Array>
   /** Restores the state from such bytes. */
   load?(bytes: Uint8Array): Awaitable<void>
+  /** Returns to the state before the first step. The parameters keep their values. */
+  reset?(): Awaitable<void>
   /** Frees the session's resources; every later use is ERR_DISPOSED. */
   dispose?(): Awaitable<void>
 }

@@ -24,6 +24,17 @@ const caught: Readonly<Record<BreakName, readonly [filter: RegExp, says: RegExp]
     /^checkpoint\/resume\/f64\/0022/,
     /a checkpoint holds the averages of the losses/,
   ],
+  'reset keeps the slots': [/^checkpoint\/reset\/f64\/0001/, /continued after reset\(\), parameter kernel/],
+  'reset keeps the averages of s': [/^checkpoint\/reset\/f64\/0001/, /continued after reset\(\)/],
+  'reset keeps the count of steps': [/^checkpoint\/reset\/f64\/0011/, /takes schedules back to step 1/],
+  'reset keeps the count of skipped steps': [
+    /^checkpoint\/reset\/f64\/0012/,
+    /report\.skippedSteps after reset/,
+  ],
+  'reset keeps the counts of the parameters': [
+    /^checkpoint\/reset\/f64\/0005/,
+    /continued after reset\(\), parameter/,
+  ],
   'old checkpoints refused': [/^checkpoint\/old/, /a checkpoint of 0\.1\.0 continues/],
   'x̂ not corrected for bias': [/^step\/averaged-adam\/f64\/0001/, /adam: its averaged model under root/],
   'the gradient for x̂': [/^step\/averaged-heavyBall\/f64/, /heavyBall: its averaged model under root/],

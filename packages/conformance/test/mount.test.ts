@@ -163,6 +163,7 @@ describe('runConformance', () => {
             read: () => slow(async () => (await session.read()).map((data) => data.slice())),
             save: () => slow(() => session.save!()),
             load: (bytes) => slow(() => session.load!(bytes)),
+            reset: () => slow(() => session.reset!()),
             dispose: () => slow(() => session.dispose!()),
           }
         }),
@@ -271,6 +272,7 @@ describe('outside vitest', () => {
           read: () => parameters.map(({ data }) => data),
           save: () => core.encodeCheckpoint(optimizer.save()),
           load: (bytes) => optimizer.load(core.decodeCheckpoint(bytes)),
+          reset: () => optimizer.reset(),
           dispose: () => optimizer.dispose(),
         }
       },

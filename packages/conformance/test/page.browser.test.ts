@@ -43,6 +43,7 @@ const target = {
       read: () => optimizer.parameters.map(({ data }) => data),
       save: () => core.encodeCheckpoint(optimizer.save()),
       load: (bytes) => optimizer.load(core.decodeCheckpoint(bytes)),
+      reset: () => optimizer.reset(),
       dispose: () => optimizer.dispose(),
     }
   },

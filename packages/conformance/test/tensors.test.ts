@@ -73,6 +73,7 @@ const target: ConformanceTarget = {
         Object.fromEntries(optimizer.save().parameters.map(({ name, slots }) => [name, slots] as const)),
       save: () => core.encodeCheckpoint(optimizer.save()),
       load: (bytes) => optimizer.load(bytes),
+      reset: () => optimizer.reset(),
       dispose() {
         if (!disposed) values.forEach(free)
         disposed = true
@@ -81,6 +82,24 @@ const target: ConformanceTarget = {
     }
   },
 }
+
+it('createTensorOptimizer goes back to the learning rate of the transformation in a reset', () => {
+  let tensor = tensors.from(Float64Array.of(1), [1])
+  const transformation = core.inducedMetric(core.adam(), { learningRate: 0.25 })
+  const parameter = {
+    name: 'w',
+    shape: [1],
+    get: () => tensor,
+    set: (value: typeof tensor) => void (tensor = value),
+  }
+  const optimizer = createTensorOptimizer(transformation, [parameter], tensors)
+  optimizer.learningRate = 1
+  optimizer.reset()
+  expect(optimizer.learningRate).toBe(0.25)
+  optimizer.dispose()
+  expect(() => optimizer.reset()).toThrow(expect.objectContaining({ code: 'ERR_DISPOSED' }))
+  tensors.dispose!(tensor)
+})
 
 describe('createTensorOptimizer', () => {
   // After all cases, whose steps were skipped or failed in every possible way.

@@ -153,6 +153,19 @@ export class InducedTrainer {
     this.#optimizer.load(checkpoint)
   }
 
+  /**
+   * Returns to the state before the first step: slots, averages, counts (`k` too), the report, and the transformation's
+   * learning rate in place of one that was set. A batch that is not full is dropped. The net keeps its weights.
+   *
+   * @throws ERR_OPTION within `withAveragedWeights`; ERR_DISPOSED
+   */
+  reset(): void {
+    this.#optimizer.reset()
+    for (const { gradient } of this.#optimizer.follow()) gradient?.fill(0)
+    this.#batch = { losses: [], layers: this.net.layers }
+    this.k = 0
+  }
+
   /** Releases the optimiser's memory: every later step throws ERR_DISPOSED. The net stays as it is. */
   dispose(): void {
     this.#optimizer.dispose()

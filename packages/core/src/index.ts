@@ -21,6 +21,7 @@ export {
   type PerExampleRate,
 } from './perExample/perExample.js'
 export type { StepReport, UnitReport } from './step/report.js'
+export { adamw, type AdamWOptions } from './transformation/adamw.js'
 export {
   defineEmbedding,
   identity,
@@ -75,16 +76,19 @@ export {
 } from './transformation/preconditioners/index.js'
 export { rateFree, type RateFreeOptions } from './transformation/rateFree.js'
 export {
-  constant,
-  cosine,
-  exponential,
-  linear,
-  piecewise,
-  warmup,
-  type BuiltinSchedule,
-  type Schedule,
-  type ScheduleJSON,
-} from './transformation/schedules.js'
+  reduceOnPlateau,
+  type PlateauOptions,
+  type PlateauState,
+  type ReduceOnPlateau,
+} from './transformation/reduceOnPlateau.js'
+export type { BuiltinSchedule, Schedule, ScheduleJSON } from './transformation/schedule.js'
+export { constant, cosine, exponential, linear, piecewise, warmup } from './transformation/schedules.js'
+export {
+  cosineRestarts,
+  inverseSqrt,
+  oneCycle,
+  warmupStableDecay,
+} from './transformation/trainingSchedules.js'
 export { inducedMetric } from './transformation/transformation.js'
 export type { TiedXi } from './transformation/types.js'
 export type { ComponentJSON, GroupJSON, TransformationJSON } from './transformation/types.js'

@@ -242,6 +242,32 @@ describe('TrainingSession', () => {
     await session.release()
   })
 
+  it('resets its optimiser, and neither parameters nor gradients', async () => {
+    const session = await TrainingSession.create({ ...artifacts, optimizer })
+    session.setLearningRate(0.5)
+    await session.runTrainStep(batch(4))
+    await session.runOptimizerStep()
+    const [parameters, sums] = [values(session), gradients(session)]
+    session.resetOptimizer()
+    expect([values(session), gradients(session)]).toEqual([parameters, sums])
+    expect([session.learningRate, session.report.step]).toEqual([0.01, 0])
+
+    const fresh = await TrainingSession.create({
+      ...artifacts,
+      checkpointState: await session.saveCheckpoint({ includeOptimizerState: false }),
+      optimizer,
+    })
+    for (const one of [session, fresh]) {
+      await one.lazyResetGrad()
+      await one.runTrainStep(batch(4, 2))
+      await one.runOptimizerStep()
+    }
+    expect(values(session)).toEqual(values(fresh))
+    expect(session.saveOptimizer()).toEqual(fresh.saveOptimizer())
+    await Promise.all([session.release(), fresh.release()])
+    expect(() => session.resetOptimizer()).toThrow(/ERR_DISPOSED/)
+  })
+
   it.each([
     ['adam', inducedMetric(adam(), { learningRate: 0.01 })],
     ['momentum', inducedMetric(sgd({ momentum: 0.9 }), { learningRate: 0.01 })],

@@ -11,6 +11,7 @@ import { optimizerClass } from './optimizer.js'
 
 export type { TensorFlow } from './namespace.js'
 export type { InducedOptimizer, InducedOptimizerOptions } from './inducedOptimizer.js'
+export { plateauCallback, type PlateauCallback, type PlateauCallbackOptions } from './plateauCallback.js'
 
 /**
  * Creates an induced-metric optimiser for TensorFlow.js, for use with `compile` and `fit`, `trainOnBatch`, `minimize`, or

@@ -75,4 +75,12 @@ export interface InducedOptimizer extends Optimizer {
    * @throws ERR_CHECKPOINT when it does not fit; then nothing has changed
    */
   load(checkpoint: Checkpoint | Uint8Array, variables?: readonly Variable[]): void
+  /**
+   * Returns to the state before the first step: slots, averages, `iterations`, the report, and the transformation's learning
+   * rate in place of one that was set. The variables keep their values. From then on it takes the steps of a new optimiser,
+   * and a compiled model stays compiled with it.
+   *
+   * @throws ERR_OPTION within `withAveragedWeights`; ERR_DISPOSED
+   */
+  reset(): void
 }

@@ -97,6 +97,9 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
     load(checkpoint: Checkpoint | Uint8Array, variables?: readonly Variable[]): void {
       this.#training.load(checkpoint, variables)
     }
+    reset(): void {
+      this.#training.reset()
+    }
     override async getWeights(): Promise<NamedTensor[]> {
       const checkpoint = await this.save()
       this.iterations_ = checkpoint.step

@@ -127,6 +127,12 @@ export class State {
     if (!isEach) for (const unit of units) this.units.set(unit.key, unitState(unit))
   }
 
+  /** Returns to the state before the first step. */
+  reset(): void {
+    this.dispose()
+    Object.assign(this, { step: 0, skippedSteps: 0, learningRate: undefined })
+  }
+
   async save(): Promise<Pick<Checkpoint, 'units' | 'parameters'>> {
     const units = [...this.units].map(async ([key, { average, steps, names, values }]) => {
       const numbers = await Promise.all(values.map(read))

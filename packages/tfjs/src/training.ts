@@ -203,6 +203,13 @@ export class Training {
     this.#state.replace(checkpoint)
   }
 
+  reset(): void {
+    this.checkAlive()
+    checkOwnValues('reset', this.#isAveraged)
+    this.#release()
+    this.#state.reset()
+  }
+
   /** Throws ERR_DISPOSED once the optimiser is disposed of. */
   checkAlive(): void {
     if (this.#isDisposed) throw disposedError()

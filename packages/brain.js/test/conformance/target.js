@@ -102,6 +102,7 @@ function createSession(network, attach, transformation, parameters) {
     slots: () => Object.fromEntries(optimizer.save().parameters.map(({ name, slots }) => [name, slots])),
     save: () => core.encodeCheckpoint(optimizer.save()),
     load: (bytes) => batches.load(bytes),
+    reset: () => batches.reset(),
     dispose() {
       batches.release()
       hooks.release()

@@ -90,6 +90,68 @@ const resume = table('checkpoint/resume', [
   },
 ])
 
+const reset = table('checkpoint/reset', [
+  ...bases.map((base, b): Row => ({
+    n: b + 1,
+    title: `${base.name}: after a reset it takes the steps of a new optimiser, bit for bit`,
+    check: 'reset',
+    after: 3,
+    needs: ['reset'],
+    problem: of(1830 + b, { base, ...common, weightDecay: 0.125 }),
+  })),
+  {
+    n: 11,
+    title: 'a reset takes schedules back to step 1, and bias corrections of each parameter',
+    check: 'reset',
+    after: 4,
+    needs: ['reset'],
+    problem: of(
+      1840,
+      {
+        base: bases[4]!,
+        ...common,
+        embedding: { name: 'log' },
+        learningRate: { schedule: 'linear', from: 0.5, to: 0.0625, steps: 5 },
+      },
+      { missing: { 1: [0], 2: [0, 1], 5: [2] } },
+    ),
+  },
+  {
+    n: 12,
+    title:
+      'a reset takes back the averages of every group, of the weights and of the losses, and the count of skipped steps',
+    check: 'reset',
+    after: 4,
+    needs: ['reset'],
+    problem: of(
+      1841,
+      {
+        base: bases[0]!,
+        ...common,
+        xi: 'rate',
+        embedding: { name: 'root', floor: 'follow' },
+        averagedModel: true,
+        startAxis: { weight: 2, power: 0.5 },
+        averageWeights: 2,
+        metricScope: 'group',
+        groups: { head: { beta: 0.5, learningRate: 0.125 } },
+      },
+      {
+        parameters: mixed.map((p, i) => ({ ...p, group: i % 2 === 0 ? 'body' : 'head' })),
+        inject: [{ step: 2, parameter: 0, element: 1, value: 'NaN' }],
+      },
+    ),
+  },
+  {
+    n: 13,
+    title: 'a reset before the first step changes nothing',
+    check: 'reset',
+    after: 0,
+    needs: ['reset'],
+    problem: of(1842, { base: bases[3]!, ...common }),
+  },
+])
+
 const handover = table('checkpoint/handover', [
   ...bases.map((base, b): Row => ({
     n: numberOf(base, b + 1),
@@ -301,6 +363,7 @@ const old = table(
 /** Saving and loading. */
 export const checkpointCases: readonly Case[] = [
   ...resume,
+  ...reset,
   ...handover,
   ...resumeMore,
   ...handoverMore,

@@ -10,6 +10,7 @@ import { optionCases } from './option.js'
 import { propertyCases } from './property.js'
 import { randomCases } from './random.js'
 import { rateFreeCases } from './rateFree.js'
+import { scheduleCases } from './schedules.js'
 import { startCases } from './start.js'
 import { stepCases } from './step.js'
 import { supportCases } from './capabilities.js'
@@ -35,4 +36,5 @@ export const cases: readonly Case[] = [
   ...startCases,
   ...rateFreeCases,
   ...convexCases,
+  ...scheduleCases,
 ]

@@ -66,6 +66,10 @@ async function attempt(context: Context, capability: Feature, problem: Problem):
     }
   }
   if (capability === 'checkpoint') await checkpoint(context, session)
+  if (capability === 'reset') {
+    if (session.reset === undefined) throw notSupported(context, 'the session has no reset()')
+    await session.reset()
+  }
 }
 
 async function unchanged(session: Session, before: readonly ArrayBufferView[]): Promise<void> {
@@ -75,13 +79,14 @@ async function unchanged(session: Session, before: readonly ArrayBufferView[]): 
 
 async function checkpoint(context: Context, session: Session): Promise<void> {
   if (session.save === undefined || session.load === undefined) {
-    throw new context.target.core.InducedMetricError(
-      'ERR_NOT_SUPPORTED',
-      'the session has no save() and load()',
-    )
+    throw notSupported(context, 'the session has no save() and load()')
   }
   const bytes = await session.save()
   await session.load(bytes)
+}
+
+function notSupported({ target }: Context, message: string): Error {
+  return new target.core.InducedMetricError('ERR_NOT_SUPPORTED', message)
 }
 
 /**

@@ -53,6 +53,29 @@ export async function resume(context: Context, { problem, after, state }: Body<'
   compareRuns(context, problem, undisturbed.parameters, whole.parameters, 'continued after save()')
 }
 
+/** A session that was reset equals a new one of the same parameters, in its steps, reports and state. */
+export async function reset(context: Context, { problem, after }: Body<'reset'>): Promise<void> {
+  const { session, parameters } = await runProblem(context, problem, { to: after })
+  if (session.reset === undefined) fail('the manifest declares reset, but the session has no reset()')
+  await session.reset()
+  const kept = await readCopies(session)
+  parameters.forEach((values, i) =>
+    expectSame(context.ledger, `parameter ${i} after reset()`, kept[i]!, values),
+  )
+  const got = await runProblem(context, problem, { session })
+  const fresh = await context.create(problem.transformation, at(problem, context, parameters))
+  const expected = await runProblem(context, problem, { session: fresh })
+  compareRuns(context, problem, got.parameters, expected.parameters, 'continued after reset()')
+  for (const key of ['step', 'skippedSteps', 'learningRate'] as const) {
+    const of = ({ reports }: typeof got): number[] => reports.map((report) => report[key])
+    expectSame(context.ledger, `report.${key} after reset()`, of(got), of(expected))
+  }
+  if (context.declares('checkpoint') && context.bitwise) {
+    const [left, right] = savedStates(context, await saveOf(fresh), await saveOf(session))
+    expectTrue(left === right, `the state after reset() and the same steps is ${right}, not ${left}`)
+  }
+}
+
 function compareRuns(
   context: Context,
   problem: Problem,

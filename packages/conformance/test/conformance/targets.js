@@ -28,6 +28,7 @@ export function coreTarget(engine) {
         slots: () => Object.fromEntries(parameters.map(({ name }, i) => [name, optimizer.slots[i] ?? {}])),
         save: () => core.encodeCheckpoint(optimizer.save()),
         load: (bytes) => optimizer.load(core.decodeCheckpoint(bytes)),
+        reset: () => optimizer.reset(),
         dispose: () => optimizer.dispose(),
       }
     },

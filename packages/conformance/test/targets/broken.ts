@@ -11,6 +11,8 @@ interface Break {
   readonly settings?: (settings: Settings, top: Settings) => Settings
   readonly saved?: (checkpoint: Checkpoint) => Checkpoint
   readonly loaded?: (checkpoint: Checkpoint) => Checkpoint
+  /** The state after a reset, from those before and after it. */
+  readonly afterReset?: (before: Checkpoint, after: Checkpoint) => Checkpoint
   readonly report?: (report: SessionReport) => SessionReport
   /** Replaces the state after a skipped step. */
   readonly afterSkip?: (checkpoint: Checkpoint) => Checkpoint
@@ -102,6 +104,23 @@ export const breaks = {
     }),
   },
   'state of the losses not saved': { saved: valuesOff },
+  'reset keeps the slots': {
+    afterReset: ({ parameters }, after) => ({
+      ...after,
+      parameters: after.parameters.map((state, i) => ({ ...state, slots: parameters[i]!.slots })),
+    }),
+  },
+  'reset keeps the averages of s': { afterReset: ({ units }, after) => ({ ...after, units }) },
+  'reset keeps the count of steps': { afterReset: ({ step }, after) => ({ ...after, step }) },
+  'reset keeps the count of skipped steps': {
+    afterReset: ({ skippedSteps }, after) => ({ ...after, skippedSteps }),
+  },
+  'reset keeps the counts of the parameters': {
+    afterReset: ({ parameters }, after) => ({
+      ...after,
+      parameters: after.parameters.map((state, i) => ({ ...state, steps: parameters[i]!.steps })),
+    }),
+  },
   'old checkpoints refused': {
     loaded(checkpoint) {
       if (checkpoint.units.some(({ values }) => values !== undefined)) return checkpoint
@@ -244,6 +263,12 @@ function spoiled(broken: Break, session: Session): Session {
     async save() {
       const checkpoint = await save()
       return core.encodeCheckpoint(broken.saved?.(checkpoint) ?? checkpoint)
+    },
+    async reset() {
+      const before = await save()
+      await session.reset!()
+      if (!broken.afterReset) return
+      await session.load!(core.encodeCheckpoint(broken.afterReset(before, await save())))
     },
     async load(bytes) {
       const checkpoint = core.decodeCheckpoint(bytes)

@@ -95,6 +95,7 @@ const target = {
       slots: () => Object.fromEntries(trainer.save().parameters.map(({ name, slots }) => [name, slots])),
       save: () => core.encodeCheckpoint(trainer.save()),
       load: (bytes) => trainer.load(bytes),
+      reset: () => trainer.reset(),
       dispose: () => trainer.dispose(),
     }
   },

@@ -20,6 +20,13 @@ export interface ModelOptimizer<R extends ModelParameters>
    * @throws the errors of that `step`; ERR_CHECKPOINT while the model has no parameters
    */
   step(gradients: readonly (TypedArray | null)[], options?: { readonly loss?: number }): StepReport
+  /**
+   * Returns to the state before the first step, as the `reset` of an {@link Optimizer} does: the learning rate is the
+   * transformation's again. The model keeps its weights. It may have none yet.
+   *
+   * @throws ERR_OPTION within `withAveragedWeights`; ERR_DISPOSED
+   */
+  reset(): void
   /** For an adopted model, an array per parameter to write its gradient to; else empty. Read it again after every step. */
   readonly gradients: readonly Float32Array[]
 }
@@ -158,6 +165,14 @@ class FollowingModelOptimizer<R extends ModelParameters> implements ModelOptimiz
     const optimizer = this.#follower.existing('load')
     optimizer.load(checkpoint)
     this.#rate = optimizer.fixedLearningRate
+  }
+
+  reset(): void {
+    const follower = this.#follower
+    follower.follow()
+    if (follower.isDisposed) throw disposedError()
+    follower.optimizer?.reset()
+    this.#rate = undefined
   }
 
   dispose(): void {

@@ -8,7 +8,7 @@ import { initialSlots } from '../step/initialSlots.js'
 import { checkLearningRate, learningRateAt, withLearningRate } from '../step/learningRate.js'
 import { planStep, type StepPlan } from '../step/plan.js'
 import { composeReport, initialReport, restoredReport, type StepReport } from '../step/report.js'
-import { initialUnit, type ScalarState } from '../step/scalarState.js'
+import { initialState, initialUnit, type ScalarState } from '../step/scalarState.js'
 import { averagedSlot } from '../step/stepGraph.js'
 import { createStepper, type Stepper } from '../step/stepper.js'
 import { checkOwnValues, withValues } from '../step/withValues.js'
@@ -30,7 +30,7 @@ export class PlannedOptimizer implements Optimizer {
   parameters: readonly OptimizerParameter[] = []
   gradients: readonly OptimizerParameter[] = []
   readonly engine: Engine['kind']
-  readonly #state: ScalarState = { steps: [], units: [] }
+  #state: ScalarState = { steps: [], units: [] }
   readonly #rest: RestOfModel
   #plan: StepPlan
   #stepper: Stepper
@@ -177,6 +177,17 @@ export class PlannedOptimizer implements Optimizer {
     units.forEach((unit, i) => Object.assign(this.#state.units[i]!, unit))
     this.#fix(checkpoint.learningRate)
     this.#report = restoredReport(this.#report, checkpoint)
+  }
+
+  reset(): void {
+    const { slots } = this.#alive().arrays()
+    checkOwnValues('reset', this.#isAveraged)
+    initialSlots(this.#plan).forEach((values, index) => {
+      for (const [name, value] of Object.entries(values)) slots[index]![name]!.fill(value)
+    })
+    this.#state = initialState(this.#plan)
+    this.#fix(undefined)
+    this.#report = initialReport
   }
 
   dispose(): void {

@@ -116,6 +116,27 @@ export interface Optimizer {
    */
   load(checkpoint: Checkpoint | Uint8Array): void
   /**
+   * Returns to the state before the first step: slots, averages, step counts, the report, and the transformation's learning
+   * rate in place of one that was set. The parameters keep their values. It is faster than creating another optimizer, and
+   * from then on the optimizer takes the same steps as a new one, bit for bit.
+   *
+   * @throws ERR_OPTION within `withAveragedWeights`; ERR_DISPOSED
+   *
+   * @example
+   * ```ts
+   * import { adam, createOptimizer, inducedMetric } from '@induced-metric/core'
+   *
+   * const weights = { name: 'w', shape: [1], data: new Float32Array([1]) }
+   * const optimizer = createOptimizer(inducedMetric(adam(), { learningRate: 0.1 }), [weights])
+   * for (const start of [1, 10, 100]) {
+   *   weights.data[0] = start
+   *   optimizer.reset()
+   *   for (let i = 0; i < 50; i++) optimizer.step([weights.data.map((w) => 2 * w)])
+   * }
+   * ```
+   */
+  reset(): void
+  /**
    * Releases all arrays; every later call throws ERR_DISPOSED. In a `memory` that was given, the next optimiser reuses the
    * space of gradients and slots; adopted parameters stay where they are.
    */

@@ -1,7 +1,8 @@
 import { valueAt, type Scheduled } from '../transformation/hyperparameter.js'
 import { checkNumber } from '../validation/range.js'
 import type { StepPlan } from './plan.js'
-import { isSchedule, peakOf } from '../transformation/schedules.js'
+import { isSchedule } from '../transformation/schedule.js'
+import { peakOf } from '../transformation/scheduleJSON.js'
 import { optionRanges } from '../transformation/transformation.js'
 import type { GroupSettings, Transformation } from '../transformation/types.js'
 

@@ -56,6 +56,13 @@ export interface TensorOptimizer<T> {
    * @throws ERR_CHECKPOINT when it belongs to another transformation or to other parameters; then nothing has changed
    */
   load(checkpoint: Checkpoint | Uint8Array): void
+  /**
+   * Returns to the state before the first step: slots, averages, step counts, the report, and the transformation's learning
+   * rate in place of one that was set. The parameters keep their tensors.
+   *
+   * @throws ERR_OPTION within `withAveragedWeights`; ERR_DISPOSED
+   */
+  reset(): void
   /** Frees the slots; every later call throws ERR_DISPOSED. */
   dispose(): void
 }
@@ -132,20 +139,8 @@ export function createTensorOptimizer<T extends object>(
     },
     withAveragedWeights(evaluate) {
       checkAlive()
-      const own = parameters.map((parameter) => parameter.get())
-      const averages = steps.averages(state)
-      return withValues(
-        () => {
-          checkOwnValues('withAveragedWeights', isAveraged)
-          isAveraged = true
-          averages.forEach((average, index) => average && parameters[index]!.set(average))
-        },
-        evaluate,
-        () => {
-          isAveraged = false
-          averages.forEach((average, index) => average && parameters[index]!.set(own[index]!))
-        },
-      )
+      checkOwnValues('withAveragedWeights', isAveraged)
+      return withTensors(parameters, steps.averages(state), evaluate, (value) => (isAveraged = value))
     },
     save() {
       checkAlive()
@@ -158,10 +153,46 @@ export function createTensorOptimizer<T extends object>(
       state = loaded
       report = restoredReport(report, splitNumbers(plan, state.numbers))
     },
+    reset() {
+      checkAlive()
+      checkOwnValues('reset', isAveraged)
+      const initial = steps.init()
+      freeSlots()
+      state = initial
+      report = initialReport
+    },
     dispose() {
       if (disposed) return
       disposed = true
       freeSlots()
     },
   }
+}
+
+/**
+ * Runs a function while parameters hold other tensors.
+ *
+ * @param tensors by parameter; `undefined` where it keeps its own
+ * @param mark is told when they begin, and cease, to hold others
+ */
+function withTensors<T, R>(
+  parameters: readonly TensorParameter<T>[],
+  tensors: readonly (T | undefined)[],
+  use: () => R,
+  mark: (areExchanged: boolean) => void,
+): R {
+  const own = parameters.map((parameter) => parameter.get())
+  const put = (given: readonly (T | undefined)[]): void =>
+    tensors.forEach((tensor, index) => tensor && parameters[index]!.set(given[index]!))
+  return withValues(
+    () => {
+      mark(true)
+      put(tensors)
+    },
+    use,
+    () => {
+      mark(false)
+      put(own)
+    },
+  )
 }

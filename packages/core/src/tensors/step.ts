@@ -35,7 +35,7 @@ export interface TensorResult<T> {
 
 /** A step over tensors of a framework, as a function of its state. It leaves all tensors that it is given as they are. */
 export interface TensorStep<T> {
-  /** The state before the first step. */
+  /** The state before the first step. To start over, continue from it again. */
   init(): TensorState<T>
   /**
    * Takes one step.

@@ -8,7 +8,8 @@ import {
   inRange,
   type Range,
 } from '../validation/range.js'
-import { isSchedule, scheduleFromJSON, type Schedule, type ScheduleJSON } from './schedules.js'
+import { isSchedule, type Schedule, type ScheduleJSON } from './schedule.js'
+import { scheduleFromJSON } from './scheduleJSON.js'
 
 /** A number, or a function of the optimiser's step, counted from 1. */
 export type Scheduled = number | Schedule

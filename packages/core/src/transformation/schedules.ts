@@ -1,33 +1,14 @@
 import { isList, optionError, show, unsupported } from '../errors.js'
 import { checkKeys } from '../validation/keys.js'
-
-/** A value by step, counted from 1. Any function will do, but only built-in ones can be saved. */
-export type Schedule = (step: number) => number
-
-/** A built-in schedule as plain data. */
-export interface ScheduleJSON {
-  readonly schedule: string
-  readonly [option: string]: number | readonly number[] | string | ScheduleJSON
-}
-
-/** A schedule that can be saved with the transformation. */
-export interface BuiltinSchedule extends Schedule {
-  toJSON(): ScheduleJSON
-}
-
-/** Whether a function is a schedule that can be saved. */
-export function isSchedule(value: unknown): value is BuiltinSchedule {
-  return typeof value === 'function' && 'toJSON' in value && typeof value.toJSON === 'function'
-}
-
-function builtin(json: ScheduleJSON, at: Schedule): BuiltinSchedule {
-  return Object.assign((step: number) => at(step), { toJSON: () => json })
-}
-
-function check(name: string, value: unknown, positive = false): asserts value is number {
-  if (typeof value === 'number' && Number.isFinite(value) && (!positive || value > 0)) return
-  throw optionError(`${name} must be a finite number${positive ? ' > 0' : ''}, given ${show(value)}`)
-}
+import {
+  builtin,
+  check,
+  isSchedule,
+  progress,
+  type BuiltinSchedule,
+  type Schedule,
+  type ScheduleJSON,
+} from './schedule.js'
 
 /**
  * The same value at every step.
@@ -189,82 +170,4 @@ export function warmup(then: number | Schedule, options: { steps: number; from?:
       return { schedule: 'warmup', then: after.toJSON(), steps, from }
     },
   })
-}
-
-/**
- * The largest value that a built-in schedule ever takes; `undefined` if there is none (an exponential that grows) or it
- * cannot be known (a function of the caller).
- */
-export function peakOf(schedule: Schedule): number | undefined {
-  if (!isSchedule(schedule)) return undefined
-  try {
-    return peakOfJSON(schedule.toJSON())
-  } catch {
-    // `warmup` into a function of the caller.
-    return undefined
-  }
-}
-
-function peakOfJSON(json: ScheduleJSON): number | undefined {
-  const { from, to, value, values, rate, then } = json as unknown as {
-    readonly from: number
-    readonly to: number
-    readonly value: number
-    readonly values: readonly number[]
-    readonly rate: number
-    readonly then: ScheduleJSON
-  }
-  switch (json.schedule) {
-    case 'constant':
-      return value
-    case 'linear':
-    case 'cosine':
-      return Math.max(from, to)
-    case 'piecewise':
-      return Math.max(...values)
-    case 'exponential':
-      return rate <= 1 || from <= 0 ? from : undefined
-    case 'warmup': {
-      const peak = peakOfJSON(then)
-      return peak === undefined ? undefined : Math.max(from, peak)
-    }
-    default:
-      return undefined
-  }
-}
-
-function progress(step: number, steps: number): number {
-  return Math.min(Math.max((step - 1) / steps, 0), 1)
-}
-
-const builders: Readonly<Record<string, (options: never) => BuiltinSchedule>> = {
-  constant: ({ value, ...others }: { value: number }) => {
-    checkKeys('constant', others, [])
-    return constant(value)
-  },
-  linear,
-  cosine,
-  exponential,
-  piecewise,
-  warmup: ({ then, ...options }: { then: unknown; steps: number; from?: number }) =>
-    warmup(typeof then === 'number' ? then : scheduleFromJSON(then, 'then'), options),
-}
-
-/**
- * Rebuilds a built-in schedule from its data.
- *
- * @param name of the data, for the error
- * @throws ERR_OPTION when there is no such schedule, or it does not take these options
- */
-export function scheduleFromJSON(json: unknown, name = 'a schedule'): BuiltinSchedule {
-  const { schedule, ...options } = (
-    typeof json === 'object' && json !== null ? json : {}
-  ) as Partial<ScheduleJSON>
-  const build =
-    typeof schedule === 'string' && Object.hasOwn(builders, schedule) ? builders[schedule] : undefined
-  if (build === undefined) {
-    const known = Object.keys(builders).join(', ')
-    throw optionError(`${name}: no built-in schedule ${show(schedule)}; known: ${known}`)
-  }
-  return build(options as never)
 }

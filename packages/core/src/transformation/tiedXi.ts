@@ -1,5 +1,5 @@
 import type { Scheduled } from './hyperparameter.js'
-import { peakOf } from './schedules.js'
+import { peakOf } from './scheduleJSON.js'
 import type { TiedXi } from './types.js'
 
 /** Whether ξ is tied to the learning rate. */

@@ -52,6 +52,8 @@ export const groupKeys = [
   'startAxis',
   'averageWeights',
 ]
+/** The options of {@link inducedMetric}. */
+export const transformationKeys = [...groupKeys, 'onNonFinite', 'metricScope', 'groups']
 
 /**
  * Turns a base preconditioner into its induced-metric version. One factor ρ scales every step of the base. It follows from
@@ -77,7 +79,7 @@ export const groupKeys = [
 export function inducedMetric(base: Preconditioner, options: InducedMetricOptions): Transformation {
   const owner = 'inducedMetric'
   checkPreconditioner(`${owner}: base`, base)
-  checkKeys(owner, options, [...groupKeys, 'onNonFinite', 'metricScope', 'groups'])
+  checkKeys(owner, options, transformationKeys)
   const { onNonFinite = 'skip', metricScope = 'global', groups = {}, ...rest } = options
   checkChoice('onNonFinite', onNonFinite, nonFiniteChoices)
   checkChoice('metricScope', metricScope, scopeChoices)

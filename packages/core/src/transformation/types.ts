@@ -1,7 +1,7 @@
 import type { Embedding } from './embedding.js'
 import type { HyperparameterJSON, MatrixRows, Scheduled } from './hyperparameter.js'
 import type { Preconditioner } from './preconditioner.js'
-import type { ScheduleJSON } from './schedules.js'
+import type { ScheduleJSON } from './schedule.js'
 
 /** A parameter, apart from its values. */
 export interface ParameterInfo {

@@ -89,6 +89,12 @@ function target(backend) {
           tree.dispose(state)
           state = next
         },
+        reset() {
+          checkAlive()
+          const next = optimizer.init(tree.ref(params))
+          tree.dispose(state)
+          state = next
+        },
         dispose() {
           if (!disposed) tree.dispose([params, state])
           disposed = true

@@ -275,6 +275,17 @@ export class TrainingSession {
   }
 
   /**
+   * Returns the optimiser to its state before the first step, and to the transformation's learning rate. Parameters and
+   * gradients stay: `lazyResetGrad` resets those.
+   *
+   * @throws ERR_OPTION within `withAveragedWeights`
+   */
+  resetOptimizer(): void {
+    this.#alive()
+    this.#optimizer.reset()
+  }
+
+  /**
    * Saves the session as a checkpoint of ONNX Runtime training, which `create` takes, here and in a genuine training build.
    * Write it with `writeCheckpointFile` to be safe against interruptions.
    *

@@ -19,6 +19,7 @@ export type Method =
   | 'endAveragedWeights'
   | 'saveOptimizer'
   | 'loadOptimizer'
+  | 'resetOptimizer'
   | 'saveCheckpoint'
   | 'checkpointState'
   | 'exportModelForInference'

@@ -58,6 +58,8 @@ export interface WorkerSession extends Pick<
   saveOptimizer(): Promise<Checkpoint>
   /** Resumes from an optimiser state that any adapter has saved. */
   loadOptimizer(checkpoint: Checkpoint | Uint8Array): Promise<void>
+  /** As in {@link TrainingSession}. */
+  resetOptimizer(): Promise<void>
   /** The contents of `saveCheckpoint`. */
   checkpointState(options?: { readonly includeOptimizerState?: boolean }): Promise<CheckpointState>
   /** Copies of all parameters. */
@@ -217,6 +219,10 @@ function workerSession(thread: Thread, description: Description, move: boolean):
     },
     saveOptimizer: () => call('saveOptimizer'),
     loadOptimizer: (checkpoint) => call('loadOptimizer', compact(checkpoint)),
+    async resetOptimizer() {
+      await call('resetOptimizer')
+      report = undefined
+    },
     saveCheckpoint: (options) => call('saveCheckpoint', options),
     checkpointState: (options) => call('checkpointState', options),
     exportModelForInference: (names, options) => call('exportModelForInference', names, options),

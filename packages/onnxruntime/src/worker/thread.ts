@@ -129,6 +129,9 @@ async function answer({ method, args }: Request): Promise<Answer> {
     case 'loadOptimizer':
       session.loadOptimizer(args[0] as Uint8Array)
       return {}
+    case 'resetOptimizer':
+      session.resetOptimizer()
+      return {}
     case 'saveCheckpoint':
       return whole(await session.saveCheckpoint(args[0] as object | undefined))
     case 'checkpointState': {

@@ -99,6 +99,7 @@ function session(ort, training, parameters) {
     },
     save: () => core.encodeCheckpoint(training.saveOptimizer()),
     load: (bytes) => training.loadOptimizer(bytes),
+    reset: () => training.resetOptimizer(),
     dispose: () => training.release(),
   }
 }

@@ -121,6 +121,11 @@ describe('a session in a thread', () => {
     await there.setLearningRate(0.125)
     here.setLearningRate(0.125)
     expect(await there.getLearningRate()).toBe(0.125)
+    await there.resetOptimizer()
+    expect(there.report).toBeUndefined()
+    expect(await there.getLearningRate()).toBe(0.02)
+    await there.loadOptimizer(saved)
+    await there.setLearningRate(0.125)
     await there.setProperty('note', 'seven')
     await there.setProperty('epoch', 7n)
     expect(await there.getProperties()).toEqual(

@@ -72,6 +72,7 @@ function session(tf, optimizer, variables, tensors) {
     },
     save: async () => core.encodeCheckpoint(await optimizer.save()),
     load: (bytes) => optimizer.load(bytes, variables),
+    reset: () => optimizer.reset(),
     dispose() {
       if (!disposed) tf.dispose([...variables])
       disposed = true

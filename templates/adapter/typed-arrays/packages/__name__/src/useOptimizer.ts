@@ -20,6 +20,8 @@ export interface OptimizerHandle {
    * @throws ERR_CHECKPOINT when it belongs to another transformation or model; nothing has changed then
    */
   load(checkpoint: Checkpoint | Uint8Array): void
+  /** Returns to the state before the first step, and to the transformation's learning rate. The weights stay. */
+  reset(): void
   /** Restores the model's own update. The handle's methods throw ERR_DISPOSED from then on. */
   detach(): void
 }
@@ -58,6 +60,7 @@ export function useOptimizer(
     },
     save: () => optimizer.save(),
     load: (checkpoint) => optimizer.load(checkpoint),
+    reset: () => optimizer.reset(),
     detach() {
       restoreUpdate()
       optimizer.dispose()

@@ -57,6 +57,7 @@ const target = {
       slots: () => Object.fromEntries(optimizer.save().parameters.map(({ name, slots }) => [name, slots])),
       save: () => core.encodeCheckpoint(optimizer.save()),
       load: (bytes) => optimizer.load(bytes),
+      reset: () => optimizer.reset(),
       dispose() {
         if (!disposed) for (const { value } of variables) tensors.dispose?.(value)
         disposed = true

@@ -76,6 +76,7 @@ const target = {
       slots: () => Object.fromEntries(handle.save().parameters.map(({ name, slots }) => [name, slots])),
       save: () => core.encodeCheckpoint(handle.save()),
       load: (bytes) => handle.load(bytes),
+      reset: () => handle.reset(),
       dispose() {
         detached = true
         handle.detach()

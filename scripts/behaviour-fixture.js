@@ -15,9 +15,10 @@ import {
   checkpoints,
   engines,
   optimizerModels,
-  packModel,
+  pack,
   roundingOfPowers,
   shorten,
+  unpackIds,
   wholeCheckpoints,
 } from './behaviour.js'
 
@@ -27,9 +28,16 @@ import {
 const file = fileURLToPath(new URL('../tests/fixtures/behaviour.json', import.meta.url))
 const { values: flags } = parseArgs({ options: { add: { type: 'boolean', default: false } } })
 
+const known = flags.add
+  ? /** @type {Numbers & { cases: string, roundings: Record<string, Numbers> }} */ (
+      JSON.parse(readFileSync(file, 'utf8'))
+    )
+  : undefined
+const ids = known === undefined ? caseIds : unpackIds(known.cases)
+
 /** @type {Table} */
 const results = {}
-for (const engine of engines) results[engine] = shorten(await caseResults(engine))
+for (const engine of engines) results[engine] = shorten(await caseResults(engine), ids)
 
 const trained = checkpoints()
 /** @type {Table} */
@@ -50,10 +58,7 @@ function differing(table, known) {
 }
 
 function fixture() {
-  if (flags.add) {
-    const known = /** @type {Numbers & { roundings: Record<string, Numbers> }} */ (
-      JSON.parse(readFileSync(file, 'utf8'))
-    )
+  if (known !== undefined) {
     const numbers = {
       results: differing(results, known.results),
       states: differing(states, known.states),
@@ -61,7 +66,7 @@ function fixture() {
     return { ...known, roundings: { ...known.roundings, [roundingOfPowers()]: numbers } }
   }
   return {
-    caseIds,
+    cases: pack(ids.join('\n')),
     results,
     states,
     roundings: { [roundingOfPowers()]: { results: {}, states: {} } },
@@ -70,7 +75,7 @@ function fixture() {
         .filter(({ name, engine }) => engine === 'wasm' && wholeCheckpoints.includes(name))
         .map(({ name, checkpoint }) => [name, Buffer.from(checkpoint ?? []).toString('base64')]),
     ),
-    models: optimizerModels().map(({ name, model, facts }) => ({ name, facts, model: packModel(model) })),
+    models: optimizerModels().map(({ name, model, facts }) => ({ name, facts, model: pack(model) })),
   }
 }
 

@@ -7,11 +7,12 @@ import {
   checkpoints,
   engines,
   optimizerModels,
-  packModel,
+  pack,
   roundingOfPowers,
   runModel,
   shorten,
-  unpackModel,
+  unpack,
+  unpackIds,
   wholeCheckpoints,
 } from '../scripts/behaviour.js'
 
@@ -21,8 +22,8 @@ import {
 type Table = Record<string, Record<string, string>>
 
 interface Fixture {
-  /** The number of cases, and the fingerprint of their ids. */
-  readonly caseIds: string
+  /** The ids of the cases, in order. The suite may gain others. */
+  readonly cases: string
   /** By engine and family: a mark of each case's status and numbers. */
   readonly results: Table
   /** By transformation and engine: structural hash, and marks of checkpoint, parameters and reports. */
@@ -39,6 +40,7 @@ const fixture = JSON.parse(
   readFileSync(new URL('fixtures/behaviour.json', import.meta.url), 'utf8'),
 ) as Fixture
 
+const ids = unpackIds(fixture.cases)
 const differing = fixture.roundings[roundingOfPowers()]
 
 /** The fixture's entries on this release of Node. */
@@ -54,14 +56,16 @@ it('the fixture has the rounding of powers of this release of Node', () => {
 
 describe('the conformance suite', () => {
   it('has the cases it had', () => {
-    expect(caseIds).toBe(fixture.caseIds)
+    const known = new Set(ids)
+    expect(caseIds.filter((id) => known.has(id))).toEqual(ids)
+    expect(ids).toHaveLength(1890)
   })
 
   it.each(engines)(
     'gives the statuses and the numbers it gave, on %s',
     async (engine) => {
       const results = expected(fixture.results, differing?.results)
-      expect(shorten(await caseResults(engine))).toEqual(results[engine])
+      expect(shorten(await caseResults(engine), ids)).toEqual(results[engine])
     },
     300_000,
   )
@@ -100,7 +104,7 @@ describe('optimizer models', () => {
     async (_, index) => {
       const [before, after] = [fixture.models[index]!, now[index]!]
       expect(JSON.parse(after.facts)).toEqual(JSON.parse(before.facts))
-      const outputs = await runModel(unpackModel(before.model), before.facts, index)
+      const outputs = await runModel(unpack(before.model), before.facts, index)
       expect(await runModel(after.model, after.facts, index)).toEqual(outputs)
     },
   )
@@ -112,6 +116,6 @@ describe('optimizer models', () => {
     expect(parameters).toHaveLength(6)
     // The fifth step has a gradient that is not finite, and leaves everything as it was.
     expect(new Set(parameters.map(([, mark]) => mark)).size).toBe(5)
-    expect(unpackModel(packModel(one.model))).toEqual(one.model)
+    expect(unpack(pack(one.model))).toEqual(one.model)
   })
 })

@@ -1,6 +1,7 @@
 import type { Case, Damage } from '../case.js'
 import type { PlainBase, PlainTransformation } from '../plain.js'
 import type { Problem } from '../problem.js'
+import { checkpointsOfBases } from './checkpointsOfBases.js'
 import { oldCheckpoints } from './oldCheckpoints.js'
 import { matrices, mixed, numberOf, small, table, type Row } from './table.js'
 
@@ -173,63 +174,6 @@ const handover = table('checkpoint/handover', [
   })),
 ])
 
-/** The bases of the third suite. Append only: the position in the list is part of the ids. */
-const more: readonly PlainBase[] = [
-  { name: 'adamax', beta1: 0.75, beta2: 0.875 },
-  { name: 'radam', beta1: 0.75, beta2: 0.8125 },
-  { name: 'adadelta', decay: 0.75 },
-  { name: 'rprop' },
-  { name: 'adan', beta1: 0.75, beta2: 0.5, beta3: 0.875 },
-  { name: 'ademamix', beta1: 0.5, beta2: 0.75, beta3: 0.9375 },
-  { name: 'adopt', beta1: 0.5, beta2: 0.75, epsilon: 0.125 },
-  { name: 'lamb', beta1: 0.75, beta2: 0.875, weightDecay: 0.25 },
-  { name: 'novograd', beta1: 0.5, beta2: 0.75 },
-  { name: 'yogi', beta1: 0.75, beta2: 0.875, initialAccumulator: 0.25 },
-  { name: 'adabelief', beta1: 0.75, beta2: 0.875, epsilon: 0.0625 },
-  { name: 'signum', momentum: 0.75 },
-  { name: 'adam', beta1: 0.75, beta2: 0.5, amsgrad: true },
-  { name: 'adam', beta1: 0.75, beta2: 0.875, cautious: true },
-  { name: 'lion', beta1: 0.75, beta2: 0.875, cautious: true },
-]
-const titleOf = ({ name, amsgrad, cautious }: PlainBase): string =>
-  `${cautious === true ? 'cautious ' : ''}${name}${amsgrad === true ? ' with amsgrad' : ''}`
-
-const resumeMore = table(
-  'checkpoint/resume',
-  more.map((base, b): Row => ({
-    n: b + 201,
-    title: `${titleOf(base)}: saved, loaded into a second session and continued equals uninterrupted, bit for bit`,
-    check: 'resume',
-    after: 3,
-    state: true,
-    needs,
-    problem: of(1000 + b, { base, ...common, weightDecay: 0.125 }),
-  })),
-)
-const handoverMore = table(
-  'checkpoint/handover',
-  more.flatMap((base, b): Row[] => [
-    {
-      n: b + 201,
-      title: `${titleOf(base)}: a checkpoint continues in the core’s reference engine`,
-      check: 'handover',
-      from: 'target',
-      after: 3,
-      needs,
-      problem: of(1050 + b, { base, ...common, embedding: { name: 'logDamped' } }),
-    },
-    {
-      n: b + 301,
-      title: `${titleOf(base)}: a checkpoint of the core’s reference engine continues here`,
-      check: 'handover',
-      from: 'reference',
-      after: 3,
-      needs,
-      problem: of(1100 + b, { base, ...common, embedding: { name: 'log' } }),
-    },
-  ]),
-)
-
 /** The state of a unit besides the average of s, and the averages of the weights. */
 const kept: readonly (readonly [title: string, transformation: Partial<PlainTransformation>])[] = [
   ['ξ tied to a schedule', { learningRate: { schedule: 'linear', from: 0.125, to: 0, steps: 8 } }],
@@ -365,8 +309,7 @@ export const checkpointCases: readonly Case[] = [
   ...resume,
   ...reset,
   ...handover,
-  ...resumeMore,
-  ...handoverMore,
+  ...checkpointsOfBases,
   ...bad,
   ...resumeKept,
   ...handoverKept,

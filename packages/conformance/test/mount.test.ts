@@ -105,7 +105,7 @@ describe('runConformance', () => {
       seed: 3,
       filter: 'step/adam/f32',
     })
-    expect(report.totals).toEqual({ passed: 12, failed: 0, 'not-supported-as-declared': 0 })
+    expect(report.totals).toEqual({ passed: 18, failed: 0, 'not-supported-as-declared': 0 })
     const { worst } = report.cases[0]!
     expect(worst!.error).toBeGreaterThan(0)
     expect(worst!.error).toBeLessThan(worst!.tolerance)

@@ -53,7 +53,27 @@ export {
   type PreconditionerInput,
   type PreconditionerOutput,
 } from './transformation/preconditioner.js'
-export { adagrad, adam, heavyBall, lion, muon, rmsprop, sgd } from './transformation/preconditioners/index.js'
+export {
+  adabelief,
+  adadelta,
+  adagrad,
+  adam,
+  adamax,
+  adan,
+  ademamix,
+  adopt,
+  heavyBall,
+  lamb,
+  lion,
+  muon,
+  novograd,
+  radam,
+  rmsprop,
+  rprop,
+  sgd,
+  signum,
+  yogi,
+} from './transformation/preconditioners/index.js'
 export { rateFree, type RateFreeOptions } from './transformation/rateFree.js'
 export {
   reduceOnPlateau,

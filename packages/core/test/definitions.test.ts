@@ -22,8 +22,8 @@ import { bits, expectError, gradientsOf, optimizerOver, randomArray, stateBits, 
 const { add, div, dot, ema, matmul, mul, pow, sqrt, square, sub, sum, transpose } = algebra
 
 /** LAMB's layerwise trust ratio over Adam's direction: sums that feed back into the tensor. */
-const lamb = definePreconditioner({
-  name: 'lamb',
+const trusting = definePreconditioner({
+  name: 'trusting',
   hyperparameters: { beta1: { kind: 'number', default: 0.9 }, beta2: { kind: 'number', default: 0.99 } },
   update({ gradient: g, parameter, step, slot, beta1, beta2 }) {
     const m = ema(slot('m'), g, beta1)
@@ -78,7 +78,7 @@ describe('a preconditioner of your own', () => {
     const data = randomArray('float64', size, 1)
     const expected = Float64Array.from(data)
     const optimizer = createOptimizer(
-      inducedMetric(lamb(), { learningRate: 0.1, xi: 0.01, beta: 0 }),
+      inducedMetric(trusting(), { learningRate: 0.1, xi: 0.01, beta: 0 }),
       [{ name: 'w', shape: [size], data }],
       { engine: 'reference' },
     )
@@ -102,7 +102,7 @@ describe('a preconditioner of your own', () => {
   })
 
   it('whose inner sum is not finite is skipped', () => {
-    const optimizer = optimizerOver(inducedMetric(lamb(), { learningRate: 0.1, xi: 0 }), [
+    const optimizer = optimizerOver(inducedMetric(trusting(), { learningRate: 0.1, xi: 0 }), [
       { name: 'w', shape: [3] },
     ])
     optimizer.step(gradientsOf(optimizer, 1))
@@ -357,17 +357,17 @@ describe('an embedding', () => {
   })
 
   it('comes back from JSON when it is passed to fromJSON', () => {
-    const saved = inducedMetric(lamb(), { learningRate: 1, embedding: halfRoot() }).toJSON()
-    expectError(() => fromJSON(saved), 'ERR_OPTION', '"lamb"', 'preconditioners: [yours]')
+    const saved = inducedMetric(trusting(), { learningRate: 1, embedding: halfRoot() }).toJSON()
+    expectError(() => fromJSON(saved), 'ERR_OPTION', '"trusting"', 'preconditioners: [yours]')
     expectError(
-      () => fromJSON(saved, { preconditioners: [lamb] }),
+      () => fromJSON(saved, { preconditioners: [trusting] }),
       'ERR_OPTION',
       '"halfRoot"',
       'embeddings: [yours]',
     )
-    const restored = fromJSON(saved, { preconditioners: [lamb], embeddings: [halfRoot] })
+    const restored = fromJSON(saved, { preconditioners: [trusting], embeddings: [halfRoot] })
     expect(restored.toJSON()).toEqual(saved)
-    expect(restored.settings.base.definition).toBe(lamb.definition)
+    expect(restored.settings.base.definition).toBe(trusting.definition)
   })
 })
 

@@ -50,6 +50,8 @@ describe('the compiler knows', () => {
           readonly beta2?: number | Schedule
           readonly epsilon?: number | Schedule
           readonly nesterov?: boolean
+          readonly amsgrad?: boolean
+          readonly cautious?: boolean
         }
       | undefined
     >()

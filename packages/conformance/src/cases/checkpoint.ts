@@ -1,6 +1,7 @@
 import type { Case, Damage } from '../case.js'
 import type { PlainBase, PlainTransformation } from '../plain.js'
 import type { Problem } from '../problem.js'
+import { checkpointsOfBases } from './checkpointsOfBases.js'
 import { oldCheckpoints } from './oldCheckpoints.js'
 import { matrices, mixed, numberOf, small, table, type Row } from './table.js'
 
@@ -308,6 +309,7 @@ export const checkpointCases: readonly Case[] = [
   ...resume,
   ...reset,
   ...handover,
+  ...checkpointsOfBases,
   ...bad,
   ...resumeKept,
   ...handoverKept,

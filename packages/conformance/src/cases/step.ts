@@ -50,17 +50,116 @@ export const variants: Readonly<
     },
     { base: { name: 'adam', beta1: 0.9, beta2: 0.98, nesterov: true }, of: 'adam with Nesterov momentum' },
     { base: { name: 'adam', beta1: 0, beta2: 0 }, of: 'adam without averages' },
+    {
+      base: { name: 'adam', beta1: 0.5, beta2: 0.5, epsilon: 0.0625, amsgrad: true },
+      of: 'adam with the largest second moment so far',
+    },
+    {
+      base: { name: 'adam', beta1: 0.75, beta2: 0.875, epsilon: 0.125, cautious: true },
+      of: 'cautious adam',
+    },
   ],
   lion: [
     { base: { name: 'lion' }, of: 'lion' },
     { base: { name: 'lion', beta1: 0.5, beta2: 0.75 }, of: 'lion with short averages' },
+    { base: { name: 'lion', beta1: 0.75, beta2: 0.875, cautious: true }, of: 'cautious lion' },
   ],
   muon: [
     { base: { name: 'muon' }, of: 'muon' },
     { base: { name: 'muon', momentum: 0.5, nesterov: false }, of: 'muon without Nesterov momentum' },
     { base: { name: 'muon', momentum: 0.875, iterations: 3 }, of: 'muon with three iterations' },
   ],
+  adamax: [
+    {
+      base: { name: 'adamax', beta1: 0.75, beta2: 0.5, epsilon: 0.0625 },
+      of: 'adamax with its epsilon beside |g|',
+    },
+  ],
+  radam: [
+    {
+      base: { name: 'radam', beta1: 0.75, beta2: 0.8125, epsilon: 0.0625 },
+      of: 'radam, rectified from the fourth step on,',
+    },
+  ],
+  adadelta: [
+    {
+      base: { name: 'adadelta', decay: 0.75, epsilon: 0.0625 },
+      of: 'adadelta with its epsilon inside both roots',
+    },
+  ],
+  rprop: [
+    {
+      base: { name: 'rprop', increase: 1.5, initialStep: 0.5, minStep: 0.25, maxStep: 1 },
+      of: 'rprop between its limits',
+    },
+  ],
+  adan: [
+    {
+      base: { name: 'adan', beta1: 0.75, beta2: 0.5, beta3: 0.875, epsilon: 0.125 },
+      of: 'adan with short averages',
+    },
+  ],
+  ademamix: [
+    {
+      base: { name: 'ademamix', beta1: 0.5, beta2: 0.75, beta3: 0.9375, alpha: 3, epsilon: 0.125 },
+      of: 'ademamix with short averages',
+    },
+  ],
+  adopt: [
+    {
+      base: { name: 'adopt', beta1: 0.5, beta2: 0.75, epsilon: 0.5 },
+      of: 'adopt with a second moment below its epsilon at places',
+    },
+  ],
+  lamb: [
+    {
+      base: { name: 'lamb', beta1: 0.75, beta2: 0.875, epsilon: 0.125, weightDecay: 0.25 },
+      of: 'lamb with decay inside its norm',
+    },
+  ],
+  novograd: [
+    {
+      base: { name: 'novograd', beta1: 0.5, beta2: 0.75, epsilon: 0.125 },
+      of: 'novograd, a norm per tensor,',
+    },
+  ],
+  yogi: [
+    {
+      base: { name: 'yogi', beta1: 0.75, beta2: 0.5, epsilon: 0.125, initialAccumulator: 0.5 },
+      of: 'yogi from an initial accumulator',
+    },
+  ],
+  adabelief: [
+    {
+      base: { name: 'adabelief', beta1: 0.75, beta2: 0.875, epsilon: 0.0625 },
+      of: 'adabelief with its epsilon at both places',
+    },
+  ],
+  signum: [{ base: { name: 'signum', momentum: 0.75 }, of: 'signum' }],
 }
+
+/** Append only: the position in the list is part of the ids. */
+const defaults: readonly { readonly base: PlainBase; readonly of: string }[] = [
+  { base: { name: 'adamax' }, of: 'torch’s Adamax' },
+  { base: { name: 'radam' }, of: 'torch’s RAdam, from momentum to Adam' },
+  { base: { name: 'adadelta' }, of: 'torch’s Adadelta' },
+  { base: { name: 'rprop' }, of: 'torch’s Rprop' },
+  { base: { name: 'adan' }, of: 'Adan' },
+  {
+    base: {
+      name: 'ademamix',
+      beta3: { schedule: 'linear', from: 0.9, to: 0.9999, steps: 5 },
+      alpha: { schedule: 'linear', from: 0, to: 5, steps: 5 },
+    },
+    of: 'AdEMAMix, with schedules of β₃ and α',
+  },
+  { base: { name: 'adopt' }, of: 'ADOPT' },
+  { base: { name: 'lamb' }, of: 'LAMB' },
+  { base: { name: 'novograd' }, of: 'NovoGrad' },
+  { base: { name: 'yogi' }, of: 'Yogi' },
+  { base: { name: 'adabelief' }, of: 'AdaBelief' },
+  { base: { name: 'signum', momentum: 0 }, of: 'signSGD where it has no momentum' },
+]
 
 /** Append only, four entries at most: the position in the list is part of the ids. */
 const embeddings: readonly { readonly embedding: PlainEmbedding; readonly of: string }[] = [
@@ -134,6 +233,12 @@ const plainBases = table('step/plain', [
     check: 'trajectory',
     problem: plain({ name: 'muon' }, 7, matrices),
   },
+  ...defaults.map(({ base, of }, i): Row => ({
+    n: i + 8,
+    title: `${base.name} at ξ = 0 is ${of}`,
+    check: 'trajectory',
+    problem: plain(base, i + 8),
+  })),
 ])
 
 const withFallback = (more: Partial<PlainTransformation>, seed: number): Problem => ({

@@ -34,8 +34,9 @@ const trajectories = Object.entries(variants).flatMap(([name, list], b) =>
   ),
 )
 
-/** Whether the base returns an average. The momentum of rmsprop averages P g. */
-const hasAverage = ({ name, momentum }: PlainBase): boolean => name !== 'rmsprop' || momentum === undefined
+/** Whether the base returns an average. The momentum of rmsprop, adopt and novograd averages P g. */
+const hasAverage = ({ name, momentum }: PlainBase): boolean =>
+  name === 'rmsprop' ? momentum === undefined : name !== 'adopt' && name !== 'novograd'
 
 const models = Object.entries(variants).flatMap(([name, list], b) =>
   table(

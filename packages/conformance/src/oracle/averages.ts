@@ -6,57 +6,84 @@ export interface Moment {
 }
 
 /**
- * One step of the average from which a base's direction is computed, on one number: the stored value, and the average
- * itself, whose weights sum to 1.
+ * One step of the average from which a base's direction is computed, on one number: the stored values, and the average
+ * itself, whose weights sum to 1. Before the first step all stored values are 0.
  */
-export type Average = (at: Moment, kept: number, value: number) => readonly [kept: number, average: number]
+export type Average = (
+  at: Moment,
+  kept: readonly number[],
+  value: number,
+) => readonly [kept: readonly number[], average: number]
 
-const sgd: Average = (at, kept, value) => {
+const sgd: Average = (at, [kept = 0], value) => {
   const mu = at.h('momentum', 0)
   const m = mu * kept + (1 - mu) * value
-  return [m, m / (1 - mu ** at.t)]
+  return [[m], m / (1 - mu ** at.t)]
 }
 
 /** The buffer's weights sum to μᵗ⁻¹, for the first gradient, which is not dampened, plus a geometric sum for the others. */
-const heavyBall: Average = (at, kept, value) => {
+const heavyBall: Average = (at, [kept = 0], value) => {
   const mu = at.h('momentum', 0.9)
   const dampening = at.h('dampening', 0)
-  if (mu === 0) return [value, value]
+  if (mu === 0) return [[value], value]
   const buffer = at.t === 1 ? value : mu * kept + (1 - dampening) * value
   const first = mu ** (at.t - 1)
   const weight = first + ((1 - dampening) * (1 - first)) / (1 - mu)
   const ahead = at.flag('nesterov', false)
-  return [buffer, ahead ? (value + mu * buffer) / (1 + mu * weight) : buffer / weight]
+  return [[buffer], ahead ? (value + mu * buffer) / (1 + mu * weight) : buffer / weight]
 }
 
-const adam: Average = (at, kept, value) => {
+const adam: Average = (at, [kept = 0], value) => {
   const beta = at.h('beta1', 0.9)
   const m = beta * kept + (1 - beta) * value
   const [now, next] = [1 - beta ** at.t, 1 - beta ** (at.t + 1)]
-  if (!at.flag('nesterov', false)) return [m, m / now]
+  if (!at.flag('nesterov', false)) return [[m], m / now]
   const mean = (beta * m) / next + ((1 - beta) * value) / now
-  return [m, mean / ((beta * now) / next + (1 - beta) / now)]
+  return [[m], mean / ((beta * now) / next + (1 - beta) / now)]
 }
 
 /** The argument of the sign: β₁ times the value stored before this step, whose weights sum to 1 − β₂ᵗ⁻¹. */
-const lion: Average = (at, kept, value) => {
+const lion: Average = (at, [kept = 0], value) => {
   const beta1 = at.h('beta1', 0.9)
   const beta2 = at.h('beta2', 0.99)
   const shorter = beta1 * kept + (1 - beta1) * value
-  return [beta2 * kept + (1 - beta2) * value, shorter / (1 - beta1 * beta2 ** (at.t - 1))]
+  return [[beta2 * kept + (1 - beta2) * value], shorter / (1 - beta1 * beta2 ** (at.t - 1))]
 }
 
-const muon: Average = (at, kept, value) => {
+const muon: Average = (at, [kept = 0], value) => {
   const mu = at.h('momentum', 0.95)
   const m = mu * kept + (1 - mu) * value
-  if (!at.flag('nesterov', true)) return [m, m / (1 - mu ** at.t)]
-  return [m, (mu * m + (1 - mu) * value) / (1 - mu ** (at.t + 1))]
+  if (!at.flag('nesterov', true)) return [[m], m / (1 - mu ** at.t)]
+  return [[m], (mu * m + (1 - mu) * value) / (1 - mu ** (at.t + 1))]
+}
+
+/** Adan's first moment, and β₂ times the average of the differences, whose weights sum to 0. */
+const adan: Average = (at, [m = 0, v = 0, previous = 0], value) => {
+  const [beta1, beta2] = [at.h('beta1', 0.98), at.h('beta2', 0.92)]
+  const mean = beta1 * m + (1 - beta1) * value
+  const change = beta2 * v + (1 - beta2) * (at.t === 1 ? 0 : value - previous)
+  return [[mean, change, value], mean / (1 - beta1 ** at.t) + (beta2 * change) / (1 - beta2 ** at.t)]
+}
+
+/** A fast average whose weights sum to 1, and α times a slow one whose weights sum to 1 − β₃ᵗ. */
+const ademamix: Average = (at, [m = 0, slow = 0], value) => {
+  const [beta1, beta3, alpha] = [at.h('beta1', 0.9), at.h('beta3', 0.9999), at.h('alpha', 5)]
+  const fast = beta1 * m + (1 - beta1) * value
+  const long = beta3 * slow + (1 - beta3) * value
+  const mixed = fast / (1 - beta1 ** at.t) + alpha * long
+  return [[fast, long], mixed / (1 + alpha * (1 - beta3 ** at.t))]
+}
+
+const signum: Average = (at, [kept = 0], value) => {
+  const mu = at.h('momentum', 0.9)
+  const m = mu * kept + (1 - mu) * value
+  return [[m], m / (1 - mu ** at.t)]
 }
 
 /** Without momentum, the gradient itself. The momentum of rmsprop averages P g rather than gradients. */
-const none: Average = (_at, _kept, value) => [0, value]
+const none: Average = (_at, _kept, value) => [[], value]
 
-/** The averages by base; rmsprop has one only without momentum. */
+/** The averages by base; rmsprop has one only without momentum, adopt and novograd have none. */
 export const averages: Readonly<Record<string, Average>> = {
   sgd,
   heavyBall,
@@ -65,4 +92,16 @@ export const averages: Readonly<Record<string, Average>> = {
   adam,
   lion,
   muon,
+  adamax: adam,
+  radam: adam,
+  adadelta: none,
+  rprop: none,
+  adan,
+  ademamix,
+  adopt: none,
+  lamb: adam,
+  novograd: none,
+  yogi: adam,
+  adabelief: adam,
+  signum,
 }

@@ -1,4 +1,6 @@
-import { averages, type Moment } from './averages.js'
+import { adabelief, adam, adamax, adan, ademamix, adopt, lamb, novograd, radam, yogi } from './adamFamily.js'
+import { averages } from './averages.js'
+import { cautiousMask, inner, slot, type Base, type BaseInput } from './base.js'
 import { newtonSchulz } from './newtonSchulz.js'
 
 /** The result of a base for one parameter's gradient. Nothing is written; the new slots are returned. */
@@ -9,24 +11,9 @@ export interface BaseResult {
   readonly dual: number
   /** x̂, the average of gradients from which the direction is computed. */
   readonly average: Float64Array
-  /** The new value of the slot from which x̂ is computed, if there is one. */
-  readonly momentum: Float64Array | undefined
+  /** The new values of the slots from which x̂ is computed, in the order in which its average stores them. */
+  readonly momenta: readonly Float64Array[]
   readonly slots: Readonly<Record<string, Float64Array>>
-}
-
-/** One step of one base on one parameter, in float64; `t` is the parameter's own step count, from 1. */
-export interface BaseInput extends Moment {
-  readonly g: Float64Array
-  readonly shape: readonly number[]
-  readonly slots: Readonly<Record<string, Float64Array>>
-  text(name: string, otherwise: string): string
-}
-
-/** A base's direction and slots, and gᵀPg if its preconditioner P is a linear map. */
-type Base = (x: BaseInput) => Pick<BaseResult, 'direction' | 'slots'> & { readonly dual?: number }
-
-function slot(x: BaseInput, name: string, initial = 0): Float64Array {
-  return x.slots[name]?.slice() ?? new Float64Array(x.g.length).fill(initial)
 }
 
 /** Momentum as an average with bias correction; P = 1. */
@@ -99,30 +86,6 @@ const adagrad: Base = (x) => {
   return { direction, dual, slots: { sum } }
 }
 
-/** Adam; P = 1/(√r̂ + ε). Nesterov as in optax: β₁m/(1−β₁ᵗ⁺¹) + (1−β₁)g/(1−β₁ᵗ). */
-const adam: Base = (x) => {
-  const beta1 = x.h('beta1', 0.9)
-  const beta2 = x.h('beta2', 0.999)
-  const epsilon = x.h('epsilon', 1e-8)
-  const nesterov = x.flag('nesterov', false)
-  const m = slot(x, 'm')
-  const r = slot(x, 'r')
-  const direction = new Float64Array(m.length)
-  let dual = 0
-  for (let i = 0; i < m.length; i++) {
-    const g = x.g[i]!
-    m[i] = beta1 * m[i]! + (1 - beta1) * g
-    r[i] = beta2 * r[i]! + (1 - beta2) * g * g
-    const denominator = Math.sqrt(r[i]! / (1 - beta2 ** x.t)) + epsilon
-    const mHat = nesterov
-      ? (beta1 * m[i]!) / (1 - beta1 ** (x.t + 1)) + ((1 - beta1) * g) / (1 - beta1 ** x.t)
-      : m[i]! / (1 - beta1 ** x.t)
-    direction[i] = mHat / denominator
-    dual += (g * g) / denominator
-  }
-  return { direction, dual, slots: { m, r } }
-}
-
 /** Lion: the sign of a shorter average than the stored one. */
 const lion: Base = (x) => {
   const beta1 = x.h('beta1', 0.9)
@@ -134,7 +97,46 @@ const lion: Base = (x) => {
     direction[i] = Math.sign(beta1 * m[i]! + (1 - beta1) * g)
     m[i] = beta2 * m[i]! + (1 - beta2) * g
   }
-  return { direction, slots: { m } }
+  if (!x.flag('cautious', false)) return { direction, slots: { m } }
+  const mask = cautiousMask(direction, x.g)
+  return { direction: direction.map((d, i) => d * mask[i]!), slots: { m } }
+}
+
+/** The sign of an average. */
+const signum: Base = (x) => {
+  const mu = x.h('momentum', 0.9)
+  const m = slot(x, 'm').map((value, i) => mu * value + (1 - mu) * x.g[i]!)
+  return { direction: m.map(Math.sign), slots: { m } }
+}
+
+/** torch.optim.Adadelta: P g is averaged after it is used; ε inside both roots. */
+const adadelta: Base = (x) => {
+  const rho = x.h('decay', 0.9)
+  const epsilon = x.h('epsilon', 1e-6)
+  const squares = slot(x, 'squares').map((value, i) => rho * value + (1 - rho) * x.g[i]! ** 2)
+  const deltas = slot(x, 'deltas')
+  const direction = x.g.map(
+    (g, i) => (Math.sqrt(deltas[i]! + epsilon) / Math.sqrt(squares[i]! + epsilon)) * g,
+  )
+  const after = deltas.map((value, i) => rho * value + (1 - rho) * direction[i]! ** 2)
+  return { direction, dual: inner(x.g, direction), slots: { squares, deltas: after } }
+}
+
+/** torch.optim.Rprop; after a change of sign an element rests, and what it is compared with is 0. */
+const rprop: Base = (x) => {
+  const [low, high] = [x.h('minStep', 1e-4), x.h('maxStep', 5000)]
+  const before = slot(x, 'before')
+  const length = slot(x, 'length', x.h('initialStep', 1))
+  const direction = new Float64Array(length.length)
+  for (let i = 0; i < length.length; i++) {
+    const g = x.g[i]!
+    const product = g * before[i]!
+    const factor = product > 0 ? x.h('increase', 1.2) : product < 0 ? x.h('decrease', 0.5) : 1
+    length[i] = Math.min(high, Math.max(low, length[i]! * factor))
+    before[i] = product < 0 ? 0 : g
+    direction[i] = Math.sign(before[i]!) * length[i]!
+  }
+  return { direction, slots: { before, length } }
 }
 
 /**
@@ -157,8 +159,8 @@ const muon: Base = (x) => {
   return { direction, slots: { m } }
 }
 
-/** The bases of the kit by their names in the plain form, with the slot that stores their average. */
-const bases: Readonly<Record<string, readonly [run: Base, kept?: string]>> = {
+/** The bases of the kit by their names in the plain form, with the slots that store their averages. */
+const bases: Readonly<Record<string, readonly [run: Base, ...kept: readonly string[]]>> = {
   sgd: [sgd, 'm'],
   heavyBall: [heavyBall, 'buffer'],
   rmsprop: [rmsprop],
@@ -166,25 +168,33 @@ const bases: Readonly<Record<string, readonly [run: Base, kept?: string]>> = {
   adam: [adam, 'm'],
   lion: [lion, 'm'],
   muon: [muon, 'm'],
+  adamax: [adamax, 'm'],
+  radam: [radam, 'm'],
+  adadelta: [adadelta],
+  rprop: [rprop],
+  adan: [adan, 'm', 'v', 'previous'],
+  ademamix: [ademamix, 'm', 'slow'],
+  adopt: [adopt],
+  lamb: [lamb, 'm'],
+  novograd: [novograd],
+  yogi: [yogi, 'm'],
+  adabelief: [adabelief, 'm'],
+  signum: [signum, 'm'],
 }
 
 /**
  * Runs a base. If P is not linear, s is ⟨x̂,d⟩⟨g,g⟩/⟨x̂,x̂⟩, which equals gᵀPg for a linear P; it is 0 without an average.
  */
 export function runBase(name: string, x: BaseInput): BaseResult {
-  const [run, kept] = bases[name] ?? []
+  const [run, ...kept] = bases[name] ?? []
   if (run === undefined) throw new Error(`oracle: unknown base ${name}`)
   const { direction, slots, dual: own } = run(x)
-  const before = kept === undefined ? undefined : x.slots[kept]
-  const average = x.g.map((g, i) => averages[name]!(x, before?.[i] ?? 0, g)[1])
+  const before = kept.map((slot) => x.slots[slot])
+  const average = x.g.map((g, i) => {
+    const values = before.map((values) => values?.[i] ?? 0)
+    return averages[name]!(x, values, g)[1]
+  })
   const square = inner(average, average)
   const dual = own ?? (square === 0 ? 0 : (inner(average, direction) * inner(x.g, x.g)) / square)
-  return { direction, dual, average, momentum: kept === undefined ? undefined : slots[kept], slots }
-}
-
-/** ⟨a, b⟩ */
-export function inner(a: Float64Array, b: Float64Array): number {
-  let sum = 0
-  for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!
-  return sum
+  return { direction, dual, average, momenta: kept.map((slot) => slots[slot]!), slots }
 }

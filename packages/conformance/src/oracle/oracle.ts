@@ -1,5 +1,6 @@
 import type { PlainBase, PlainOptions, PlainTransformation } from '../plain.js'
-import { inner, runBase, type BaseResult } from './bases.js'
+import { inner } from './base.js'
+import { runBase, type BaseResult } from './bases.js'
 import { valueAt } from './schedules.js'
 import {
   afterMoves,
@@ -204,6 +205,7 @@ function runOn(p: Parameter, gradient: ArrayLike<number>, step: number): BaseRes
   return runBase(p.base.name, {
     ...momentOf(p.base, p.t + 1, step),
     g: Float64Array.from(gradient),
+    theta: p.theta,
     shape: p.shape,
     slots: p.slots,
     text: (name, otherwise) => (p.base[name] as string | undefined) ?? otherwise,
@@ -229,34 +231,37 @@ function isFinite(options: PlainOptions, { dual, along }: UnitSums, loss: number
 function changesOf(
   { bases }: Unit,
   active: readonly Parameter[],
-  changes: ReadonlyMap<Parameter, number>,
-): number[] {
-  return bases.map((base) =>
-    active.filter((p) => isSame(p.base, base)).reduce((sum, p) => sum + changes.get(p)!, 0),
-  )
+  changes: ReadonlyMap<Parameter, readonly number[]>,
+): number[][] {
+  return bases.map((base) => {
+    const sums: number[] = []
+    for (const p of active.filter((candidate) => isSame(candidate.base, base)))
+      changes.get(p)!.forEach((change, k) => (sums[k] = (sums[k] ?? 0) + change))
+    return sums
+  })
 }
 
 /**
  * Applies the step to one parameter, and updates its average over the steps: x̄ += (k+1)/(t+k)·(θ − x̄).
  *
- * @returns ⟨m, Δθ⟩, where m is the stored average of gradients
+ * @returns ⟨m, Δθ⟩ for each stored array m of the average of gradients
  */
-function move(p: Parameter, result: BaseResult, rho: number, step: number): number {
+function move(p: Parameter, result: BaseResult, rho: number, step: number): readonly number[] {
   const learningRate = valueAt(p.options.learningRate!, step)
   const decay = decays(p) ? valueAt(p.options.weightDecay ?? 0, step) : 0
   const decayed = learningRate * decay * (scalesDecay(p.options) ? rho : 1)
   const k = p.options.averageWeights ?? 0
   p.slots = result.slots
   p.t++
-  let change = 0
+  const moved = new Float64Array(p.theta.length)
   for (let i = 0; i < p.theta.length; i++) {
     const before = p.theta[i]!
     p.theta[i] = before - learningRate * rho * result.direction[i]! - decayed * before
-    change += (result.momentum?.[i] ?? 0) * (p.theta[i]! - before)
+    moved[i] = p.theta[i]! - before
     if (p.average === undefined) continue
     p.average[i] = p.average[i]! + ((k + 1) / (p.t + k)) * (p.theta[i]! - p.average[i]!)
   }
-  return change
+  return result.momenta.map((m) => inner(m, moved))
 }
 
 function decays(p: Parameter): boolean {

@@ -29,15 +29,15 @@ export interface UnitState {
   /** The first loss above the floor, or the largest average of the first ten; before there is one, the latest value. */
   readonly first: number
   /**
-   * By base, the stored average of the linearised losses: L itself when it arrives, with the first base, and ⟨m, Δθ⟩ of
-   * the parameters that have moved since, where m is the stored average of gradients.
+   * By base, the stored values of the average of the linearised losses: L itself when it arrives, with the first base, and
+   * ⟨m, Δθ⟩ of the parameters that have moved since, where m is each stored array of the average of gradients.
    */
-  readonly kept: readonly number[]
+  readonly kept: readonly (readonly number[])[]
 }
 
 /** The state before the first step. */
 export function initialUnit(bases: readonly PlainBase[]): UnitState {
-  return { t: 0, average: 0, losses: [0, 0, 0], first: NaN, kept: bases.map(() => 0) }
+  return { t: 0, average: 0, losses: [0, 0, 0], first: NaN, kept: bases.map(() => []) }
 }
 
 /** The sums over a unit's parameters that have a gradient. */
@@ -48,9 +48,13 @@ export interface UnitSums {
   readonly along: number
 }
 
-/** A state after its parameters have moved: `changes` are their ⟨m, Δθ⟩, by base. */
-export function afterMoves(state: UnitState, changes: readonly number[]): UnitState {
-  return { ...state, kept: state.kept.map((value, i) => value + changes[i]!) }
+/** A state after its parameters have moved: `changes` are their ⟨m, Δθ⟩, by base and array. */
+export function afterMoves(state: UnitState, changes: readonly (readonly number[])[]): UnitState {
+  // A base none of whose parameters has moved has no changes.
+  return {
+    ...state,
+    kept: state.kept.map((values, i) => values.map((value, k) => value + (changes[i]![k] ?? 0))),
+  }
 }
 
 /** The result of a unit's step: its next state, the numbers of the report, and whether the loss is valid. */

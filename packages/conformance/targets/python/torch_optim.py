@@ -38,8 +38,8 @@ def optimizer(base, rate, parameters):
     if name == "adagrad":
         start = base["initialAccumulator"]
         return torch.optim.Adagrad(parameters, rate, initial_accumulator_value=start, eps=epsilon)
-    if name == "adam" and not base["nesterov"]:
-        return torch.optim.Adam(parameters, rate, (base["beta1"], base["beta2"]), epsilon)
+    if name == "adam" and not base["nesterov"] and not base["cautious"]:
+        return torch.optim.Adam(parameters, rate, (base["beta1"], base["beta2"]), epsilon, amsgrad=base["amsgrad"])
     raise TargetError("ERR_NOT_SUPPORTED", f"torch.optim has no {base}")
 
 

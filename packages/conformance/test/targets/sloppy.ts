@@ -236,11 +236,15 @@ function createSession(
       const [beta1, beta2, epsilon] = [h('beta1'), h('beta2'), h('epsilon')]
       const m = p.slots['m']!.slice()
       const v = p.slots['v']!.slice()
+      const largest = p.slots['largest']?.slice()
+      const parts = new Float64Array(g.length)
       for (let i = 0; i < g.length; i++) {
         const x = g[i]!
         m[i] = beta1 * p.slots['m']![i]! + (1 - beta1) * x
         v[i] = beta2 * p.slots['v']![i]! + (1 - beta2) * square(x)
-        const r = has('no bias correction of r') ? v[i]! : v[i]! / (1 - beta2 ** t)
+        if (largest !== undefined) largest[i] = Math.max(largest[i]!, v[i]!)
+        const second = largest?.[i] ?? v[i]!
+        const r = has('no bias correction of r') ? second : second / (1 - beta2 ** t)
         const denominator = has('epsilon inside the root') ? Math.sqrt(r + epsilon) : Math.sqrt(r) + epsilon
         const unbias = has('no bias correction of m') ? 1 : 1 - beta1 ** t
         const mean =
@@ -248,12 +252,21 @@ function createSession(
             ? (beta1 * m[i]!) / (1 - beta1 ** (t + 1)) + ((1 - beta1) * x) / unbias
             : m[i]! / unbias
         direction[i] = mean / denominator
-        if (has('s of adam with r̂ in place of its root')) dual += (x * x) / (r + epsilon)
-        else if (has('s of adam without preconditioner')) dual += x * x
-        else if (has('s from the momentum')) dual += (mean * mean) / denominator
-        else dual += square(x) / denominator
+        if (has('s of adam with r̂ in place of its root')) parts[i] = (x * x) / (r + epsilon)
+        else if (has('s of adam without preconditioner')) parts[i] = x * x
+        else if (has('s from the momentum')) parts[i] = (mean * mean) / denominator
+        else parts[i] = square(x) / denominator
       }
-      return { direction, dual, slots: { m, v } }
+      if (base.hyperparameters['cautious'] === true) {
+        const mask = direction.map((d, i) => (d * g[i]! > 0 ? 1 : 0))
+        const share = Math.max(mask.reduce((sum, one) => sum + one, 0) / mask.length, 1e-3)
+        mask.forEach((one, i) => {
+          direction[i] = (direction[i]! * one) / share
+          parts[i] = (parts[i]! * one) / share
+        })
+      }
+      dual = parts.reduce((sum, part) => sum + part, 0)
+      return { direction, dual, slots: { m, v, ...(largest && { largest }) } }
     }
     const mu = h('momentum')
     if (base.name === 'heavyBall') {
@@ -503,7 +516,9 @@ function createSession(
 
 function emptySlots({ base }: Settings, data: TypedArray): Record<string, TypedArray> {
   const empty = (): TypedArray => data.slice().fill(0)
-  if (base.name === 'adam') return { m: empty(), v: empty() }
+  if (base.name === 'adam') {
+    return { m: empty(), v: empty(), ...(base.hyperparameters['amsgrad'] === true && { largest: empty() }) }
+  }
   return base.hyperparameters['momentum'] === 0 || base.hyperparameters['momentum'] === undefined
     ? {}
     : { momentum: empty() }

@@ -3,7 +3,27 @@ import { identity, log, logDamped, root, type Embedding } from './embedding.js'
 import { optionError, show } from '../errors.js'
 import { hyperparameterFromJSON, scheduledFromJSON } from './hyperparameter.js'
 import type { Preconditioner } from './preconditioner.js'
-import { adagrad, adam, heavyBall, lion, muon, rmsprop, sgd } from './preconditioners/index.js'
+import {
+  adabelief,
+  adadelta,
+  adagrad,
+  adam,
+  adamax,
+  adan,
+  ademamix,
+  adopt,
+  heavyBall,
+  lamb,
+  lion,
+  muon,
+  novograd,
+  radam,
+  rmsprop,
+  rprop,
+  sgd,
+  signum,
+  yogi,
+} from './preconditioners/index.js'
 import { groupKeys, inducedMetric, mapGroups } from './transformation.js'
 import type { InducedMetricOptions, Transformation } from './types.js'
 
@@ -15,7 +35,27 @@ export interface FromJSONOptions {
   readonly embeddings?: readonly NamedFactory<Embedding>[]
 }
 
-const builtinPreconditioners = [sgd, heavyBall, rmsprop, adagrad, adam, lion, muon]
+const builtinPreconditioners = [
+  sgd,
+  heavyBall,
+  rmsprop,
+  adagrad,
+  adam,
+  lion,
+  muon,
+  adabelief,
+  adadelta,
+  adamax,
+  adan,
+  ademamix,
+  adopt,
+  lamb,
+  novograd,
+  radam,
+  rprop,
+  signum,
+  yogi,
+]
 const builtinEmbeddings = [identity, root, log, logDamped]
 
 /**

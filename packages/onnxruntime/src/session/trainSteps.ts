@@ -37,11 +37,7 @@ export function createTrainSteps(
   let resets = false
 
   const run: TrainSteps['run'] = async (feeds, names, options) => {
-    if (resets) {
-      count = 0
-      loss = 0
-      resets = false
-    }
+    if (resets) [count, loss, resets] = [0, 0, false]
     const filled = { ...tensors.others, ...(count === 0 ? tensors.gradients() : tensors.addends()) }
     // The session's tensors where it has one for an output, the runtime's (null until it has run) for the others.
     const outputs: Record<string, OrtTensor | null> = { [lossName]: null }

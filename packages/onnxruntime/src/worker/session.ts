@@ -121,14 +121,10 @@ function sendable(options: WorkerSessionOptions): object {
   const { optimizer, ort, module, transferFeeds: _, ...rest } = options
   const json: TransformationJSON | undefined = optimizer?.toJSON()
   for (const [key, value] of Object.entries({ ...rest, ort, module })) {
-    if (
-      typeof value !== 'function' &&
-      !(key === 'ort' && typeof value === 'object' && !(value instanceof URL))
-    )
-      continue
-    throw optionError(
-      `${key} cannot be sent to a thread: put it into a module, and give that as the option module`,
-    )
+    const isRuntime = key === 'ort' && typeof value === 'object' && !(value instanceof URL)
+    if (typeof value === 'function' || isRuntime) {
+      throw optionError(`${key} cannot be sent to a thread: export it from a module, and pass that as module`)
+    }
   }
   const state = rest.checkpointState
   return {

@@ -73,16 +73,25 @@ function installed(name: string): string {
   return join(folder, 'node_modules', name)
 }
 
+/** Files beside the build and the sources, by package. */
+const extras: Readonly<Record<string, readonly string[]>> = {
+  '@induced-metric/conformance': [
+    'protocol.schema.json',
+    'targets/python/protocol.py',
+    'targets/python/template.py',
+    'targets/python/torch_optim.py',
+  ],
+}
+
 describe.each(packages.map(({ manifest }) => manifest.name))('%s, packed', (name) => {
   const files = (): string[] => packed.find((entry) => entry.name === name)?.files ?? []
 
-  it('holds its build, its sources and its licence, and no more', () => {
+  it('holds its build, its sources, its licence and what its manifest adds, and no more', () => {
     expect(files()).toEqual(
       expect.arrayContaining(['LICENSE', 'package.json', 'dist/index.js', 'dist/index.d.ts']),
     )
-    expect(
-      files().filter((file) => !/^(dist\/|src\/|README\.md$|LICENSE$|package\.json$)/.test(file)),
-    ).toEqual([])
+    const added = files().filter((file) => !/^(dist\/|src\/|README\.md$|LICENSE$|package\.json$)/.test(file))
+    expect(added).toEqual(extras[name] ?? [])
     expect(files().filter((file) => /\.(test|spec)\.|tsbuildinfo|\.config\./.test(file))).toEqual([])
   })
 

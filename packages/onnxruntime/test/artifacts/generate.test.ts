@@ -448,7 +448,7 @@ describe('what stands in the way', () => {
     [
       'too few elements',
       ({ graph }) => void (graph.initializer[0]!.dims = [3n, 5n]),
-      /15 elements, and holds 12/,
+      /15 elements, and has 12/,
     ],
     [
       'a negative extent',

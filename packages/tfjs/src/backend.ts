@@ -14,8 +14,9 @@ export function createBackend(tf: TensorFlow, options: InducedOptimizerOptions):
     lowering: createLowering(tf),
     sum: (scalars) => addAll(tf, scalars),
     chooser(condition) {
-      const isTrue = tf.cast(condition, 'bool')
-      return (a, b) => tf.where(isTrue, a, b)
+      // Not by a cast to bool: on webgpu the choice is then wrong once an empty tensor is among those chosen from.
+      const isFalse = tf.equal(condition, 0)
+      return (a, b) => tf.where(isFalse, b, a)
     },
     scalar: (value) => tf.scalar(value, 'float32'),
     fill: (value, shape) => tf.tidy(() => tf.broadcastTo(tf.scalar(value), [...shape])),

@@ -16,6 +16,7 @@ export type TensorFlow = Pick<
   | 'cast'
   | 'dispose'
   | 'engine'
+  | 'equal'
   | 'env'
   | 'getBackend'
   | 'greater'

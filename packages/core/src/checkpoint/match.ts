@@ -1,7 +1,7 @@
 import { checkpointError, show } from '../errors.js'
 import { slotShape } from '../step/initialSlots.js'
 import type { PlannedParameter, StepPlan } from '../step/plan.js'
-import { initialProfile } from '../step/profiles.js'
+import { initialProfile } from '../step/scalarState.js'
 import type { ProfileNumbers, ScalarState, UnitNumbers } from '../step/scalarState.js'
 import { decodeCheckpoint } from './bytes.js'
 import {

@@ -13,7 +13,7 @@ import { isTied, perRateOf, tiedTo } from '../transformation/tiedXi.js'
 import { optionRanges } from '../transformation/transformation.js'
 import type { GroupSettings } from '../transformation/types.js'
 import type { Range } from '../validation/range.js'
-import type { MetricUnit, Profile } from './plan.js'
+import type { MetricUnit, Profile } from './planned.js'
 import { modelInput } from './baseAverage.js'
 
 /** A scalar input of a graph: its name there (`input`) and in errors (`label`), and its value, which may depend on the step. */

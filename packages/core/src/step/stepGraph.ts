@@ -18,7 +18,7 @@ import { optionError } from '../errors.js'
 import { sharedInput, totalInput } from '../transformation/declarations.js'
 import { buildGraph, type Graph } from '../graph/graph.js'
 import type { Preconditioner } from '../transformation/preconditioner.js'
-import type { RecordedSlot, RecordedUpdate } from '../transformation/recordUpdate.js'
+import type { RecordedSlot, RecordedUpdate } from '../transformation/recordedUpdate.js'
 import { plainForm, type BaseForm, type Recorder } from './recordings.js'
 
 /** Everything that a parameter's graph depends on. Parameters of equal form share it. */

@@ -1,5 +1,5 @@
 import { withLearningRate } from '../step/learningRate.js'
-import { initialProfile } from '../step/profiles.js'
+import { initialProfile } from '../step/scalarState.js'
 import { stepStatus } from '../step/metricGraph.js'
 import type { MetricUnit, StepPlan } from '../step/plan.js'
 import type { UnitNumbers } from '../step/scalarState.js'

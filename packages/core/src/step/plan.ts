@@ -11,7 +11,7 @@ import {
 import { checkNamesInOptions, type RestOfModel } from '../transformation/namesInOptions.js'
 import { checkTransformation } from '../transformation/transformation.js'
 import type { GroupSettings, ParameterInfo, Transformation } from '../transformation/types.js'
-import { isPlainBase, recordMetric, type MetricGraph } from './metricGraph.js'
+import { isPlainBase, recordMetric } from './metricGraph.js'
 import type { ClipUnit, MetricUnit, PlannedParameter, Profile, StepPlan } from './planned.js'
 import { finishProfiles, readsLoss } from './profiles.js'
 import { recordShared, type SharedGraph } from './sharedGraph.js'

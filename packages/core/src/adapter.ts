@@ -27,12 +27,12 @@ export type { Scalars } from './graph/hostScalars.js'
 export { createModelPerExample, RowCollector, type ModelPerExample } from './perExample/modelPerExample.js'
 export { sizeOf } from './shape.js'
 export { parseModelInput } from './step/baseAverage.js'
+export type { ClipUnit } from './step/clipUnits.js'
 export { initialSlots } from './step/initialSlots.js'
 export { stepStatus, type MetricChange, type MetricGraph, type MetricSum } from './step/metricGraph.js'
 export type { Passes } from './step/passes.js'
 export {
   planStep,
-  type ClipUnit,
   type MetricUnit,
   type PlannedParameter,
   type Profile,

@@ -100,4 +100,11 @@ export type {
   StartAxis,
   Transformation,
 } from './transformation/types.js'
+export type {
+  AdaptiveClip,
+  ClipNorm,
+  Lookahead,
+  StochasticWeightAveraging,
+  WeightAverage,
+} from './transformation/wrappers.js'
 export type { Range } from './validation/range.js'

@@ -1,8 +1,11 @@
+import type { TypedArray } from '../dtype.js'
 import { checkpointError, show } from '../errors.js'
+import { accumulatedSlot, nothingAccumulated, type Accumulated } from '../step/accumulation.js'
 import type { StepPlan } from '../step/plan.js'
 import type { ScalarState, UnitNumbers } from '../step/scalarState.js'
 import { decodeCheckpoint } from './bytes.js'
 import {
+  callsIn,
   checkCheckpoint,
   checkParameterState,
   composeCheckpoint,
@@ -15,6 +18,7 @@ export type SavedNumbers = ScalarState & {
   readonly step: number
   readonly skippedSteps: number
   readonly learningRate?: number | undefined
+  readonly accumulated?: Accumulated | undefined
 }
 
 /**
@@ -24,7 +28,7 @@ export type SavedNumbers = ScalarState & {
  */
 export function checkpointOf(
   { hash, parameters, units }: StepPlan,
-  { step, skippedSteps, learningRate, steps, units: unitNumbers }: SavedNumbers,
+  { step, skippedSteps, learningRate, accumulated, steps, units: unitNumbers }: SavedNumbers,
   arraysOf: (index: number) => Pick<ParameterState, 'dtype' | 'slots'>,
 ): Checkpoint {
   return composeCheckpoint({
@@ -32,6 +36,7 @@ export function checkpointOf(
     step,
     skippedSteps,
     learningRate,
+    accumulated,
     units: units.map(({ key, graph }, i) => {
       const { average, steps: count, values } = unitNumbers[i]!
       const named = Object.fromEntries(graph.state.map((name, k) => [name, values[k]!]))
@@ -49,6 +54,10 @@ export interface Matched {
   readonly checkpoint: Checkpoint
   readonly states: readonly ParameterState[]
   readonly units: readonly UnitNumbers[]
+  /** The calls that wait for the rest of their update. */
+  readonly accumulated: Accumulated
+  /** The sums of their gradients, by parameter; `undefined` where there was none. */
+  readonly sums: readonly (TypedArray | undefined)[]
 }
 
 /**
@@ -64,10 +73,34 @@ export function matchCheckpoint(
 ): Matched {
   const checkpoint = given instanceof Uint8Array ? decodeCheckpoint(given) : given
   checkCheckpoint(checkpoint)
+  checkAccumulation(plan, checkpoint)
   const states = matchParameters(plan, checkpoint, dtypeOf)
   const units = matchUnits(plan, checkpoint)
   checkHash(plan, checkpoint)
-  return { checkpoint, states, units }
+  const accumulated = callsIn(checkpoint) ?? nothingAccumulated
+  return { checkpoint, states, units, accumulated, sums: states.map(({ slots }) => slots[accumulatedSlot]) }
+}
+
+/** Throws ERR_CHECKPOINT when gradients wait for the rest of an update that the transformation does not collect. */
+export function checkAccumulation(
+  { transformation }: Pick<StepPlan, 'transformation'>,
+  { accumulated }: Pick<Checkpoint, 'accumulated'>,
+): void {
+  if (accumulated === undefined || transformation.accumulate > 1) return
+  throw checkpointError(
+    `the checkpoint was saved while the gradients of ${accumulated.calls} calls of step waited for the rest of their update: ` +
+      'load it with accumulate in the transformation, or save after an update',
+  )
+}
+
+/** The slots that a parameter has in a checkpoint: its own and, in the middle of an update, the sum of its gradients. */
+export function savedSlots(
+  slots: readonly string[],
+  state: ParameterState,
+  checkpoint: Checkpoint,
+): readonly string[] {
+  const isSum = checkpoint.accumulated !== undefined && accumulatedSlot in state.slots
+  return isSum ? [...slots, accumulatedSlot] : slots
 }
 
 /** Throws ERR_CHECKPOINT when a transformation of another form saved a checkpoint. */
@@ -87,7 +120,12 @@ function matchParameters(
   const states = plan.parameters.map(({ name, shape, graph }, index) => {
     const state = saved.get(name)
     if (state === undefined) throw checkpointError(`the checkpoint has no parameter ${show(name)}`)
-    checkParameterState(state, { name, shape, dtype: dtypeOf(index), slots: graph.slots })
+    checkParameterState(state, {
+      name,
+      shape,
+      dtype: dtypeOf(index),
+      slots: savedSlots(graph.slots, state, checkpoint),
+    })
     return state
   })
   if (saved.size !== states.length) {

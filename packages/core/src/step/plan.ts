@@ -6,6 +6,8 @@ import { rowsFor, type Preconditioner } from '../transformation/preconditioner.j
 import { checkNamesInOptions, type RestOfModel } from '../transformation/namesInOptions.js'
 import { checkTransformation } from '../transformation/transformation.js'
 import type { GroupSettings, ParameterInfo, Transformation } from '../transformation/types.js'
+import { accumulatedSlot } from './accumulation.js'
+import { createClipUnits, type ClipUnit } from './clipUnits.js'
 import { isPlainBase, recordMetric, type MetricGraph } from './metricGraph.js'
 import { createRecorder, type Recorder } from './recordings.js'
 import {
@@ -71,12 +73,6 @@ export interface UnitChange {
   readonly members: readonly number[]
 }
 
-/** Parameters clipped by one norm. */
-export interface ClipUnit {
-  readonly clipNorm: number
-  readonly members: readonly number[]
-}
-
 /** A transformation recorded for given parameters: everything that an engine or adapter needs to run steps. */
 export interface StepPlan {
   readonly transformation: Transformation
@@ -117,7 +113,7 @@ export function planStep(
   const graphs = new Map<string, StepGraph>()
 
   const units: { key: string; settings: GroupSettings; contributors: number[] }[] = []
-  const clips: { settings: GroupSettings; clipNorm: number; members: number[] }[] = []
+  const clips = createClipUnits(transformation)
   const { metricScope, groups } = transformation
   // In the global scope a unit sums over the parameters of all groups, including those of plain bases.
   const all = [transformation.settings, ...Object.values(groups)]
@@ -139,27 +135,21 @@ export function planStep(
       metric: inScope(settings).some((one) => !isPlainBase(one)),
       decays: settings.weightDecay !== 0 && isDecayed(settings, parameter) ? settings.decayScaling : 'no',
       clips: settings.clipNorm !== undefined,
+      clipsValue: settings.clipValue !== undefined,
       model: inScope(settings).some((one) => one.averagedModel),
       averages: settings.averageWeights !== undefined,
     }
     const formKey = [profile, form.matrix, form.rows, form.decays].join()
     const graph = graphs.get(formKey) ?? recordStep(form, record)
     graphs.set(formKey, graph)
+    if (transformation.accumulate > 1) checkSlotNames(base, graph)
 
     const key = unitKey(transformation, parameter)
     let unit = units.findIndex((candidate) => candidate.key === key)
     if (unit === -1) unit = units.push({ key, settings, contributors: [] }) - 1
     units[unit]!.contributors.push(index)
 
-    let clip = -1
-    if (settings.clipNorm !== undefined) {
-      // Groups that inherit the norm are clipped together; a group that sets its own is clipped by itself.
-      const owner =
-        settings.clipNorm === transformation.settings.clipNorm ? transformation.settings : settings
-      clip = clips.findIndex((candidate) => candidate.settings === owner)
-      if (clip === -1) clip = clips.push({ settings: owner, clipNorm: settings.clipNorm, members: [] }) - 1
-      clips[clip]!.members.push(index)
-    }
+    const clip = clips.add(index, settings)
     return { ...parameter, size: sizeOf(parameter.shape), profile, graph, unit, clip }
   })
 
@@ -178,7 +168,7 @@ export function planStep(
     units: finished,
     reductions: [...new Set<Reduction>(['dual', ...planned.flatMap(({ graph }) => graph.reductions)])],
     changes: [...new Set(planned.flatMap(({ graph }) => graph.averaging.map(changeOutput)))],
-    clips: clips.map(({ clipNorm, members }) => ({ clipNorm, members })),
+    clips: clips.units,
     needsLoss: finished.some((unit) => unit.graph.needsLoss),
     hash: structuralHash(transformation, planned, profiles, record),
   }
@@ -200,6 +190,14 @@ function recordUnit(
     members: contributors.filter((index) => baseOf(index) === bases[base]),
   }))
   return { graph, sums, changes, bases }
+}
+
+/** Throws ERR_OPTION where a base has a slot of the name under which checkpoints hold sums of gradients. */
+function checkSlotNames({ name }: Preconditioner, { slots }: StepGraph): void {
+  if (!slots.includes(accumulatedSlot)) return
+  throw optionError(
+    `${name}: accumulate keeps a slot named ${accumulatedSlot}, and so does the base; rename that`,
+  )
 }
 
 function settingsOf(transformation: Transformation, parameter: ParameterInfo): GroupSettings {

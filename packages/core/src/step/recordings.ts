@@ -1,4 +1,4 @@
-import { input, mul, type Expr, type Shape } from '../graph/algebra.js'
+import { input, max, min, mul, neg, type Expr, type Shape } from '../graph/algebra.js'
 import type { MatrixRows } from '../transformation/hyperparameter.js'
 import type { Preconditioner } from '../transformation/preconditioner.js'
 import { recordUpdate, type RecordedUpdate } from '../transformation/recordUpdate.js'
@@ -10,8 +10,10 @@ export interface BaseForm {
   readonly matrix: 'any' | 'tall' | 'wide'
   /** What the rows of a matrix are to its base. */
   readonly rows: MatrixRows
-  /** Whether the gradient is clipped first. */
+  /** Whether the gradient is clipped to a norm. */
   readonly clips: boolean
+  /** Whether its elements are clipped first. */
+  readonly clipsValue: boolean
 }
 
 /** A base's update of a parameter. */
@@ -19,6 +21,8 @@ export interface Recording {
   readonly shape: Shape
   /** The gradient as it is given. */
   readonly raw: Expr
+  /** The gradient whose norm is clipped. */
+  readonly limited: Expr
   /** The gradient that the base sees: clipped, where it is. */
   readonly gradient: Expr
   readonly parameter: Expr
@@ -34,7 +38,7 @@ export function createRecorder(): Recorder {
   return (form) => {
     const ofBase = recordings.get(form.base) ?? new Map<string, Recording>()
     recordings.set(form.base, ofBase)
-    const key = `${form.matrix} ${form.rows} ${form.clips}`
+    const key = `${form.matrix} ${form.rows} ${form.clips} ${form.clipsValue}`
     let recording = ofBase.get(key)
     if (!recording) ofBase.set(key, (recording = record(form)))
     return recording
@@ -43,14 +47,21 @@ export function createRecorder(): Recorder {
 
 /** The form in which a base is recorded where no parameter is at hand: of rows that are outputs, with the gradient as it is. */
 export function plainForm(base: Preconditioner, matrix: BaseForm['matrix']): BaseForm {
-  return { base, matrix, rows: 'outputs', clips: false }
+  return { base, matrix, rows: 'outputs', clips: false, clipsValue: false }
 }
 
-function record({ base, matrix, rows, clips }: BaseForm): Recording {
+function record({ base, matrix, rows, clips, clipsValue }: BaseForm): Recording {
   const shape: Shape = matrix === 'any' ? 'tensor' : 'rows,columns'
   const raw = input('gradient', shape)
-  const gradient = clips ? mul(input('clip', 'scalar'), raw) : raw
+  const limited = clipsValue ? clipElements(raw) : raw
+  const gradient = clips ? mul(input('clip', 'scalar'), limited) : limited
   const parameter = input('parameter', shape)
   const update = recordUpdate(base, gradient, parameter, shape, { tall: matrix === 'tall', rows })
-  return { shape, raw, gradient, parameter, update }
+  return { shape, raw, limited, gradient, parameter, update }
+}
+
+/** g by element, at most `clipValue` in size. */
+function clipElements(gradient: Expr): Expr {
+  const limit = input('clipValue', 'scalar')
+  return max(neg(limit), min(limit, gradient))
 }

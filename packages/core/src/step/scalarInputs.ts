@@ -26,11 +26,12 @@ export interface ScalarEntry {
 
 /** The scalar inputs of a group with one base. */
 export function profileEntries({ base, settings }: Profile): ScalarEntry[] {
-  const { learningRate, weightDecay, averageWeights } = settings
+  const { learningRate, weightDecay, averageWeights, clipValue } = settings
   return [
     entry('learningRate', learningRate, optionRanges.learningRate),
     entry('weightDecay', weightDecay, optionRanges.weightDecay),
-    ...(averageWeights === undefined
+    ...(clipValue === undefined ? [] : [entry('clipValue', clipValue, optionRanges.clipValue)]),
+    ...(typeof averageWeights !== 'number'
       ? []
       : [entry('averageWeights', averageWeights, optionRanges.averageWeights)]),
     ...declaredEntries(

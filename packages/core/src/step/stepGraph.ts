@@ -82,7 +82,7 @@ function scaledDot(a: Expr, b: Expr): Expr {
 
 /** Records the base's update inside the induced-metric step (arXiv:2509.03594). */
 export function recordStep(form: StepForm, record: Recorder): StepGraph {
-  const { shape, raw, gradient, parameter, update } = record(form)
+  const { shape, raw, limited, gradient, parameter, update } = record(form)
 
   // Δθ = −lr·ρ·P m̂ − lr·wd·θ: the decay is decoupled, on the old θ. Where lr is a mere cap, ρ scales the decay as well.
   const learningRate = input('learningRate', 'scalar')
@@ -98,9 +98,11 @@ export function recordStep(form: StepForm, record: Recorder): StepGraph {
   }
 
   // x − x is 0, or NaN when x is not finite.
-  const dual = form.metric ? dualOf(gradient, update) : sum(sub(gradient, gradient))
+  const plain = form.metric ? dualOf(gradient, update) : sum(sub(gradient, gradient))
+  // Clipping an infinite element would make it finite.
+  const dual = limited === raw ? plain : add(plain, sum(sub(raw, raw)))
   const outputs: Record<string, Expr> = { dual: withInnerSums(dual, update), parameter: next }
-  if (form.clips) outputs['norm'] = dot(raw, raw)
+  if (form.clips) outputs['norm'] = dot(limited, limited)
   const reductions: Reduction[] = ['dual']
   const averaging = form.model && update.average ? averagingSlots(update) : []
   if (form.model && update.average) {

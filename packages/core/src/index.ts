@@ -32,6 +32,14 @@ export {
   type EmbeddingDefinition,
   type EmbeddingFactory,
 } from './transformation/embedding.js'
+export {
+  findLearningRate,
+  type RateSearch,
+  type RateSearchOptions,
+  type RateSubject,
+  type SweptStep,
+} from './transformation/findLearningRate.js'
+export type { RateSweep, SweptRate } from './transformation/rateSweep.js'
 export { fromJSON, type FromJSONOptions } from './transformation/fromJSON.js'
 export type {
   BooleanSpec,

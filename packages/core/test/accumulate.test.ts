@@ -155,9 +155,9 @@ describe.each(engines)('accumulate, %s', (engine) => {
 
 describe('accumulate', () => {
   it('takes whole numbers from 1, and is data', () => {
-    const { toJSON, accumulate } = inducedMetric(adam(), { learningRate: 0.1, accumulate: 8 })
-    expect(accumulate).toBe(8)
-    expect(toJSON()).toMatchObject({ accumulate: 8 })
+    const made = inducedMetric(adam(), { learningRate: 0.1, accumulate: 8 })
+    expect(made.accumulate).toBe(8)
+    expect(made.toJSON()).toMatchObject({ accumulate: 8 })
     expect('accumulate' in inducedMetric(adam(), { learningRate: 0.1, accumulate: 1 }).toJSON()).toBe(false)
     for (const wrong of [0, 1.5, -1, NaN, '2' as never]) {
       expectError(

@@ -105,6 +105,121 @@ describe.each(engines)('clipping, %s', (engine) => {
   })
 })
 
+describe.each(engines)('adaptiveClip, %s', (engine) => {
+  const weights = Float64Array.from({ length: 6 }, (_, i) => 3 - i)
+  const gradient = Float64Array.from({ length: 6 }, (_, i) => ((i * 5) % 7) - 3)
+  /** What SGD with a learning rate of 1 makes of a parameter: its change is the gradient that the base sees. */
+  const seen = (
+    shape: readonly number[],
+    options: Partial<InducedMetricOptions>,
+    given: { readonly rowsAre?: 'inputs' | 'outputs'; readonly data?: Float64Array } = {},
+  ) => {
+    const { data = weights, ...info } = given
+    const optimizer = createOptimizer(
+      inducedMetric(sgd(), { learningRate: 1, xi: 0, ...options }),
+      [{ name: 'w', shape, data: data.slice(), ...info }],
+      { engine },
+    )
+    optimizer.step([gradient])
+    return Array.from(optimizer.parameters[0]!.data, (x, i) => data[i]! - x)
+  }
+  /** The gradient clipped by units, each given by the unit's index of an element. */
+  const byUnits = (unitOf: (i: number) => number, factor: number, epsilon = 1e-3, data = weights) => {
+    const norm = (values: Float64Array, unit: number) =>
+      Math.hypot(...values.filter((_, i) => unitOf(i) === unit))
+    return Array.from(gradient, (g, i) => {
+      const unit = unitOf(i)
+      const limit = factor * Math.max(norm(data, unit), epsilon)
+      return g * Math.min(1, limit / norm(gradient, unit))
+    })
+  }
+  const expectClose = (actual: readonly number[], expected: readonly number[]) =>
+    actual.forEach((x, i) => expect(x).toBeCloseTo(expected[i]!, 14))
+
+  it('limits the gradient of each output of a matrix to a share of the norm of its weights', () => {
+    expectClose(
+      seen([2, 3], { adaptiveClip: 0.25 }),
+      byUnits((i) => Math.floor(i / 3), 0.25),
+    )
+    expectClose(
+      seen([2, 3], { adaptiveClip: 0.25 }, { rowsAre: 'inputs' }),
+      byUnits((i) => i % 3, 0.25),
+    )
+  })
+
+  it('a kernel of more axes has as units its outputs, and a vector or a scalar is one', () => {
+    expectClose(
+      seen([2, 3, 1], { adaptiveClip: 0.25 }),
+      byUnits((i) => Math.floor(i / 3), 0.25),
+    )
+    expectClose(
+      seen([1, 3, 2], { adaptiveClip: 0.25 }, { rowsAre: 'inputs' }),
+      byUnits((i) => i % 2, 0.25),
+    )
+    expectClose(
+      seen([6], { adaptiveClip: 0.25 }),
+      byUnits(() => 0, 0.25),
+    )
+  })
+
+  it('weights of 0 count as ε, and a gradient that is small or 0 stays as it is', () => {
+    const data = new Float64Array(6)
+    expectClose(
+      seen([2, 3], { adaptiveClip: { factor: 0.5, epsilon: 0.1 } }, { data }),
+      byUnits((i) => Math.floor(i / 3), 0.5, 0.1, data),
+    )
+    expect(seen([2, 3], { adaptiveClip: 100 })).toEqual([...gradient])
+    const still = createOptimizer(
+      inducedMetric(sgd(), { learningRate: 1, adaptiveClip: 0.01 }),
+      [{ name: 'w', shape: [2, 3], data: weights.slice() }],
+      { engine },
+    )
+    expect(still.step([new Float64Array(6)]).skipped).toBe(false)
+    expect(still.parameters[0]!.data).toEqual(weights)
+  })
+
+  it('comes after the value, and before the norm', () => {
+    const bounded = gradient.map((g) => Math.max(-2, Math.min(2, g)))
+    const norm = (values: Float64Array, row: number) => Math.hypot(...values.subarray(3 * row, 3 * row + 3))
+    const units = bounded.map((g, i) => {
+      const row = Math.floor(i / 3)
+      return g * Math.min(1, (0.25 * norm(weights, row)) / norm(bounded, row))
+    })
+    const factor = Math.min(1, 0.5 / Math.hypot(...units))
+    expect(factor).toBeLessThan(1)
+    expectClose(seen([2, 3], { clipValue: 2, adaptiveClip: 0.25, clipNorm: 0.5 }), [
+      ...units.map((g) => factor * g),
+    ])
+  })
+
+  it('an element that is not finite forbids the step', () => {
+    for (const value of [NaN, Infinity]) {
+      for (const shape of [[2, 3], [6]]) {
+        const optimizer = createOptimizer(
+          inducedMetric(adam(), { learningRate: 1, adaptiveClip: 0.1 }),
+          [{ name: 'w', shape, data: weights.slice() }],
+          { engine },
+        )
+        expect(optimizer.step([gradient.map((g, i) => (i === 4 ? value : g))]).skipped).toBe(true)
+        expect(optimizer.parameters[0]!.data).toEqual(weights)
+      }
+    }
+  })
+
+  it('leaves checkpoints of vectors and matrices as they are', () => {
+    const of = (options: object) =>
+      createOptimizer(
+        inducedMetric(adam(), { learningRate: 0.1, ...options }),
+        [{ name: 'w', shape: [2, 3], data: weights.slice() }],
+        { engine },
+      )
+    const [plain, clipping] = [of({}), of({ adaptiveClip: 0.01 })]
+    plain.step([gradient])
+    clipping.load(plain.save())
+    expect(clipping.save()).toEqual(plain.save())
+  })
+})
+
 describe('the options of clipping', () => {
   const transformation = (options: object) => inducedMetric(sgd(), { learningRate: 1, ...options })
 

@@ -1,8 +1,10 @@
 import type { TypedArray } from '../dtype.js'
 import { checkpointError, show } from '../errors.js'
 import { accumulatedSlot, nothingAccumulated, type Accumulated } from '../step/accumulation.js'
-import type { StepPlan } from '../step/plan.js'
-import type { ScalarState, UnitNumbers } from '../step/scalarState.js'
+import { slotShape } from '../step/initialSlots.js'
+import type { PlannedParameter, StepPlan } from '../step/plan.js'
+import { initialProfile } from '../step/profiles.js'
+import type { ProfileNumbers, ScalarState, UnitNumbers } from '../step/scalarState.js'
 import { decodeCheckpoint } from './bytes.js'
 import {
   callsIn,
@@ -27,8 +29,16 @@ export type SavedNumbers = ScalarState & {
  * @param arraysOf copies of a parameter's slots, and their element type, by index
  */
 export function checkpointOf(
-  { hash, parameters, units }: StepPlan,
-  { step, skippedSteps, learningRate, accumulated, steps, units: unitNumbers }: SavedNumbers,
+  { hash, parameters, units, profiles }: StepPlan,
+  {
+    step,
+    skippedSteps,
+    learningRate,
+    accumulated,
+    steps,
+    units: unitNumbers,
+    profiles: profileNumbers,
+  }: SavedNumbers,
   arraysOf: (index: number) => Pick<ParameterState, 'dtype' | 'slots'>,
 ): Checkpoint {
   return composeCheckpoint({
@@ -42,11 +52,37 @@ export function checkpointOf(
       const named = Object.fromEntries(graph.state.map((name, k) => [name, values[k]!]))
       return { key, average, steps: count, ...(values.length > 0 && { values: named }) }
     }),
-    parameters: parameters.map(({ name, shape }, index) => {
+    profiles: profiles.flatMap(({ key, shared, keepsState }, i) => {
+      if (!keepsState) return []
+      const { steps: count, values } = profileNumbers[i]!
+      return [
+        { key, steps: count, values: Object.fromEntries(shared.names.map((name, k) => [name, values[k]!])) },
+      ]
+    }),
+    parameters: parameters.map((parameter, index) => {
+      const { name, shape } = parameter
       const { dtype, slots } = arraysOf(index)
-      return { name, shape: [...shape], dtype, steps: steps[index]!, slots }
+      const slotShapes = otherShapes(parameter)
+      return {
+        name,
+        shape: [...shape],
+        dtype,
+        steps: steps[index]!,
+        slots,
+        ...(slotShapes && { slotShapes }),
+      }
     }),
   })
+}
+
+/** The shapes of a parameter's slots that do not have its own; `undefined` if there are none. */
+function otherShapes(parameter: PlannedParameter): ParameterState['slotShapes'] {
+  const { graph, shape } = parameter
+  const others = graph.slots.flatMap((name) => {
+    const own = slotShape(parameter, name)
+    return own.join() === shape.join() ? [] : [[name, [...own]] as const]
+  })
+  return others.length === 0 ? undefined : Object.fromEntries(others)
 }
 
 /** A checkpoint's states, in the order of a plan's parameters and units. */
@@ -54,6 +90,7 @@ export interface Matched {
   readonly checkpoint: Checkpoint
   readonly states: readonly ParameterState[]
   readonly units: readonly UnitNumbers[]
+  readonly profiles: readonly ProfileNumbers[]
   /** The calls that wait for the rest of their update. */
   readonly accumulated: Accumulated
   /** The sums of their gradients, by parameter; `undefined` where there was none. */
@@ -78,7 +115,8 @@ export function matchCheckpoint(
   const units = matchUnits(plan, checkpoint)
   checkHash(plan, checkpoint)
   const accumulated = callsIn(checkpoint) ?? nothingAccumulated
-  return { checkpoint, states, units, accumulated, sums: states.map(({ slots }) => slots[accumulatedSlot]) }
+  const sums = states.map(({ slots }) => slots[accumulatedSlot])
+  return { checkpoint, states, units, profiles: matchProfiles(plan, checkpoint), accumulated, sums }
 }
 
 /** Throws ERR_CHECKPOINT when gradients wait for the rest of an update that the transformation does not collect. */
@@ -117,7 +155,8 @@ function matchParameters(
   dtypeOf: (index: number) => ParameterState['dtype'],
 ): ParameterState[] {
   const saved = new Map(checkpoint.parameters.map((state) => [state.name, state]))
-  const states = plan.parameters.map(({ name, shape, graph }, index) => {
+  const states = plan.parameters.map((parameter, index) => {
+    const { name, shape, graph } = parameter
     const state = saved.get(name)
     if (state === undefined) throw checkpointError(`the checkpoint has no parameter ${show(name)}`)
     checkParameterState(state, {
@@ -125,6 +164,7 @@ function matchParameters(
       shape,
       dtype: dtypeOf(index),
       slots: savedSlots(graph.slots, state, checkpoint),
+      slotShapes: otherShapes(parameter),
     })
     return state
   })
@@ -148,4 +188,17 @@ function matchUnits(plan: StepPlan, checkpoint: Checkpoint): UnitNumbers[] {
   })
   if (saved.size !== units.length) throw checkpointError('the checkpoint has metric units unknown here')
   return units
+}
+
+/** A profile that an earlier transformation kept nothing for starts afresh. */
+function matchProfiles(plan: StepPlan, { profiles = [] }: Checkpoint): ProfileNumbers[] {
+  const saved = new Map(profiles.map((profile) => [profile.key, profile]))
+  return plan.profiles.map((profile): ProfileNumbers => {
+    const { key, shared, keepsState } = profile
+    const found = saved.get(key)
+    const isKept = keepsState && found && shared.names.every((name) => Object.hasOwn(found.values, name))
+    return isKept
+      ? { steps: found.steps, values: shared.names.map((name) => found.values[name]!) }
+      : initialProfile(profile)
+  })
 }

@@ -11,6 +11,7 @@ import {
 import { hyperparameterInput } from '../transformation/recordUpdate.js'
 import { isTied, perRateOf, tiedTo } from '../transformation/tiedXi.js'
 import { optionRanges } from '../transformation/transformation.js'
+import { adaptiveClipOf, wrapperRanges } from '../transformation/wrappers.js'
 import type { GroupSettings } from '../transformation/types.js'
 import type { Range } from '../validation/range.js'
 import type { MetricUnit, Profile } from './plan.js'
@@ -25,15 +26,12 @@ export interface ScalarEntry {
 }
 
 /** The scalar inputs of a group with one base. */
-export function profileEntries({ base, settings }: Profile): ScalarEntry[] {
-  const { learningRate, weightDecay, averageWeights, clipValue } = settings
+export function profileEntries({ base, settings }: Pick<Profile, 'settings' | 'base'>): ScalarEntry[] {
+  const { learningRate, weightDecay } = settings
   return [
     entry('learningRate', learningRate, optionRanges.learningRate),
     entry('weightDecay', weightDecay, optionRanges.weightDecay),
-    ...(clipValue === undefined ? [] : [entry('clipValue', clipValue, optionRanges.clipValue)]),
-    ...(typeof averageWeights !== 'number'
-      ? []
-      : [entry('averageWeights', averageWeights, optionRanges.averageWeights)]),
+    ...wrapperEntries(settings),
     ...declaredEntries(
       base.name,
       base.definition.hyperparameters ?? {},
@@ -41,6 +39,33 @@ export function profileEntries({ base, settings }: Profile): ScalarEntry[] {
       hyperparameterInput,
     ),
   ]
+}
+
+/** The scalar inputs of the options that wrap a base. */
+function wrapperEntries({
+  clipValue,
+  adaptiveClip,
+  averageWeights,
+  lookahead,
+}: GroupSettings): readonly ScalarEntry[] {
+  const given: Record<string, number | undefined> = { clipValue }
+  if (adaptiveClip !== undefined) {
+    const { factor, epsilon } = adaptiveClipOf(adaptiveClip)
+    Object.assign(given, { clipFactor: factor, clipEpsilon: epsilon })
+  }
+  if (typeof averageWeights === 'number') given['averageWeights'] = averageWeights
+  else if (averageWeights !== undefined && 'ema' in averageWeights) given['averageDecay'] = averageWeights.ema
+  else if (averageWeights !== undefined) {
+    const { start = 1, every = 1 } = averageWeights.swa
+    Object.assign(given, { averageStart: start, averageEvery: every })
+  }
+  if (lookahead !== undefined) {
+    const { syncPeriod = 5, slowStepSize = 0.5 } = lookahead
+    Object.assign(given, { syncPeriod, slowStepSize })
+  }
+  return Object.entries(given).flatMap(([name, value]) =>
+    value === undefined ? [] : [entry(name, value, wrapperRanges[name as keyof typeof wrapperRanges])],
+  )
 }
 
 /** The scalar inputs of a metric unit. */
@@ -119,7 +144,11 @@ export function prepareScalars(entries: readonly ScalarEntry[]): PreparedScalars
 }
 
 /** Writes a profile's values at a step into `scalars`. Throws ERR_OPTION when a schedule leaves its range. */
-export function profileScalars(scalars: Scalars, profile: Profile, step: number): Scalars {
+export function profileScalars(
+  scalars: Scalars,
+  profile: Pick<Profile, 'settings' | 'base'>,
+  step: number,
+): Scalars {
   return writeScalars(scalars, profileEntries(profile), step)
 }
 
@@ -128,9 +157,13 @@ export function unitScalars(scalars: Scalars, unit: MetricUnit, step: number): S
   return writeScalars(scalars, unitEntries(unit), step)
 }
 
-/** Writes the extents of a matrix into `scalars`. Of other shapes no graph reads them. */
-export function shapeScalars(scalars: Scalars, shape: readonly number[]): Scalars {
-  scalars['rows'] = shape[0] ?? 1
-  scalars['columns'] = shape[1] ?? 1
+/** Writes the extents of a parameter into `scalars`. `rows` and `columns` are read only where it is a matrix. */
+export function extentScalars(
+  scalars: Scalars,
+  { rows, columns, size }: { readonly rows: number; readonly columns: number; readonly size: number },
+): Scalars {
+  scalars['rows'] = rows
+  scalars['columns'] = columns
+  scalars['size'] = size
   return scalars
 }

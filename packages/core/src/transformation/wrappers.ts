@@ -59,7 +59,7 @@ export const wrapperRanges = {
   clipFactor: { min: 0, above: true },
   clipEpsilon: { min: 0, above: true },
   averageWeights: { min: 0 },
-  ema: { min: 0, max: 1, below: true },
+  averageDecay: { min: 0, max: 1, below: true },
   averageStart: { min: 1 },
   averageEvery: { min: 1 },
   syncPeriod: { min: 1 },
@@ -134,7 +134,7 @@ function checkAverage(name: string, given: unknown): void {
   if ((ema === undefined) === (swa === undefined)) {
     throw optionError(`${name} must be a number ≥ 0, { ema } or { swa }, given ${show(given)}`)
   }
-  if (swa === undefined) checkNumber(`${name}.ema`, ema, wrapperRanges.ema)
+  if (swa === undefined) checkNumber(`${name}.ema`, ema, wrapperRanges.averageDecay)
   else checkStochastic(`${name}.swa`, swa)
 }
 

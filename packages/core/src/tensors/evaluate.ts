@@ -1,20 +1,8 @@
 import type { Op, Shape } from '../graph/algebra.js'
 import { InducedMetricError } from '../errors.js'
 import { neededNodes, type Graph } from '../graph/graph.js'
-import type { Lowering } from './backend.js'
-import { runOperation } from './operation.js'
+import { runOperation, type ValueBackend } from './operation.js'
 import type { SharedScalars } from './sharedScalars.js'
-
-/** Operations on the values of an evaluation: tensors, tensors and numbers, or the names of values in a model. */
-export interface ValueBackend<V> {
-  readonly lowering: Lowering<V>
-  /** A constant of a graph, which is a scalar. */
-  constant(value: number): V
-  /** Frees an intermediate value after its last use. Leave it out if something else does that. */
-  free?(value: V): void
-  /** Copies a value. Leave it out if two names for one value do no harm. */
-  copy?(value: V): V
-}
 
 /** A graph during its evaluation: each node is computed once, when an output first needs it. */
 export interface Evaluation<V> {
@@ -48,7 +36,7 @@ export function evaluateGraph<V>(
   shared?: SharedScalars<V>,
 ): Evaluation<V> {
   const { nodes } = graph
-  const { lowering, free } = backend
+  const { free } = backend
   const values: (V | undefined)[] = []
   /** The branch that a `when` takes, by its node: both are one value. */
   const taken: number[] = []
@@ -68,7 +56,7 @@ export function evaluateGraph<V>(
     }
     if (op === 'when' && typeof visit(inputs[0]!) === 'number') return decide(index)
     const operands = inputs.map(visit)
-    const run = (): V => runOperation(nodes, nodes[index]!, operands, lowering, free)
+    const run = (): V => runOperation(nodes, nodes[index]!, operands, backend)
     const result = shared && isShared(index) ? shared.get(op, operands, run) : run()
     if (uses) inputs.forEach(release)
     return result
@@ -104,7 +92,7 @@ export function evaluateGraph<V>(
     if (uses![place]! > 0) return
     // What no branch needs is not computed, so it does not read its operands either.
     if (values[place] === undefined) nodes[place]!.inputs.forEach(release)
-    else if (isOurs(place)) free!(values[place])
+    else if (isOurs(place)) free!(values[place]!)
   }
 
   return {

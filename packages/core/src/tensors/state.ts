@@ -1,8 +1,9 @@
 import type { Checkpoint } from '../checkpoint/checkpoint.js'
 import { checkpointOf, matchCheckpoint } from '../checkpoint/match.js'
 import { arrayOf, type ElementType } from '../dtype.js'
+import { sizeOf } from '../shape.js'
 import { shapeError } from '../errors.js'
-import { initialSlots } from '../step/initialSlots.js'
+import { createSlot, initialSlots, slotShape } from '../step/initialSlots.js'
 import type { StepPlan } from '../step/plan.js'
 import { initialState } from '../step/scalarState.js'
 import type { TensorBackend } from './backend.js'
@@ -12,7 +13,7 @@ import { isSameShape } from './checks.js'
 export interface TensorState<T> {
   /**
    * Counts and averages: steps taken and skipped, each parameter's steps, each metric unit's v, its steps and the other
-   * scalars of its state; and the learning rate, if one was set.
+   * scalars of its state, the steps and shared scalars of each profile that keeps any; and the learning rate, if one was set.
    */
   readonly numbers: Float64Array
   /** The slots of each parameter, by name. */
@@ -28,33 +29,46 @@ export interface StateNumbers<N = number> {
   /** By parameter, the number of steps that updated it. */
   readonly steps: N[]
   readonly units: { average: N; steps: N; readonly values: N[] }[]
+  /** By profile. The count of steps is kept only for profiles that read it. */
+  readonly profiles: { steps: N; readonly values: N[] }[]
 }
 
 /** The numbers of a state in their order. */
-export function joinNumbers<N>({ step, skippedSteps, learningRate, steps, units }: StateNumbers<N>): N[] {
+export function joinNumbers<N>(plan: StepPlan, numbers: StateNumbers<N>): N[] {
+  const { step, skippedSteps, learningRate, steps, units, profiles } = numbers
   const averages = units.flatMap(({ average, steps: count, values }) => [average, count, ...values])
-  return [step, skippedSteps, ...steps, ...averages, ...(learningRate === undefined ? [] : [learningRate])]
+  const shared = plan.profiles.flatMap(({ keepsState }, i) => {
+    return keepsState ? [profiles[i]!.steps, ...profiles[i]!.values] : []
+  })
+  const rate = learningRate === undefined ? [] : [learningRate]
+  return [step, skippedSteps, ...steps, ...averages, ...shared, ...rate]
 }
 
-export function splitNumbers<N>(plan: StepPlan, numbers: Iterable<N>): StateNumbers<N> {
-  const [step, skippedSteps, ...counts] = numbers
-  const averages = counts.splice(plan.parameters.length)
+export function splitNumbers<N>(plan: StepPlan, numbers: Iterable<N>): StateNumbers<N | number> {
+  const [step, skippedSteps, ...rest] = numbers
+  const steps = rest.splice(0, plan.parameters.length)
   const units = plan.units.map(({ graph }) => {
-    const [average, count, ...values] = averages.splice(0, 2 + graph.state.length)
+    const [average, count, ...values] = rest.splice(0, 2 + graph.state.length)
     return { average: average!, steps: count!, values }
   })
-  const [learningRate] = averages
+  const profiles = plan.profiles.map(({ keepsState, shared }) => {
+    if (!keepsState) return { steps: 0, values: [] }
+    const [count, ...values] = rest.splice(0, 1 + shared.names.length)
+    return { steps: count!, values }
+  })
+  const [learningRate] = rest
   return {
     step: step!,
     skippedSteps: skippedSteps!,
     ...(learningRate !== undefined && { learningRate }),
-    steps: counts,
+    steps,
     units,
+    profiles,
   }
 }
 
-export function packNumbers(numbers: StateNumbers): Float64Array {
-  return Float64Array.from(joinNumbers(numbers))
+export function packNumbers(plan: StepPlan, numbers: StateNumbers): Float64Array {
+  return Float64Array.from(joinNumbers(plan, numbers))
 }
 
 /** The state before the first step. */
@@ -64,10 +78,12 @@ export function createState<T>(
   backend: TensorBackend<T>,
 ): TensorState<T> {
   return {
-    numbers: packNumbers({ step: 0, skippedSteps: 0, ...initialState(plan) }),
+    numbers: packNumbers(plan, { step: 0, skippedSteps: 0, ...initialState(plan) }),
     slots: initialSlots(plan).map((values, index) => {
-      const { shape, size } = plan.parameters[index]!
-      return mapValues(values, (value) => backend.from(arrayOf(dtypes[index]!, size).fill(value), shape))
+      const parameter = plan.parameters[index]!
+      return mapValues(values, (value, name) =>
+        backend.from(createSlot(parameter, name, value, dtypes[index]!), slotShape(parameter, name)),
+      )
     }),
   }
 }
@@ -81,8 +97,8 @@ export function saveState<T>(
 ): Checkpoint {
   return checkpointOf(plan, splitNumbers(plan, state.numbers), (index) => {
     const dtype = dtypes[index]!
-    const copy = (tensor: T) => {
-      const array = arrayOf(dtype, plan.parameters[index]!.size)
+    const copy = (tensor: T, name: string) => {
+      const array = arrayOf(dtype, sizeOf(slotShape(plan.parameters[index]!, name)))
       array.set(backend.read(tensor))
       return array
     }
@@ -101,11 +117,13 @@ export function loadState<T>(
   backend: TensorBackend<T>,
   given: Checkpoint | Uint8Array,
 ): TensorState<T> {
-  const { checkpoint, states, units } = matchCheckpoint(plan, given, (index) => dtypes[index]!)
+  const { checkpoint, states, units, profiles } = matchCheckpoint(plan, given, (index) => dtypes[index]!)
   const steps = states.map((saved) => saved.steps)
   return {
-    numbers: packNumbers({ ...checkpoint, steps, units: [...units] }),
-    slots: states.map((saved) => mapValues(saved.slots, (data) => backend.from(data, saved.shape))),
+    numbers: packNumbers(plan, { ...checkpoint, steps, units: [...units], profiles: [...profiles] }),
+    slots: states.map(({ slots }, index) =>
+      mapValues(slots, (data, name) => backend.from(data, slotShape(plan.parameters[index]!, name))),
+    ),
   }
 }
 
@@ -120,15 +138,21 @@ export function checkState<T>(
   slots: TensorState<T>['slots'],
   backend: Pick<TensorBackend<T>, 'shape'>,
 ): void {
-  const { parameters, units } = plan
+  const { parameters, units, profiles } = plan
   const ofUnits = units.reduce((total, { graph }) => total + 2 + graph.state.length, 0)
-  const beyond = count - (2 + parameters.length + ofUnits)
+  const ofProfiles = profiles.reduce(
+    (total, { keepsState, shared }) => total + (keepsState ? 1 + shared.names.length : 0),
+    0,
+  )
+  const beyond = count - (2 + parameters.length + ofUnits + ofProfiles)
   const fits =
     (beyond === 0 || beyond === 1) &&
     slots.length === parameters.length &&
-    parameters.every(({ graph, shape }, index) => {
+    parameters.every((parameter, index) => {
+      const { graph } = parameter
       const own = slots[index]!
-      const isSlot = (name: string) => own[name] !== undefined && isSameShape(backend.shape(own[name]), shape)
+      const isSlot = (name: string) =>
+        own[name] !== undefined && isSameShape(backend.shape(own[name]), slotShape(parameter, name))
       return Object.keys(own).length === graph.slots.length && graph.slots.every(isSlot)
     })
   if (fits) return
@@ -137,6 +161,9 @@ export function checkState<T>(
   )
 }
 
-function mapValues<A, B>(record: Readonly<Record<string, A>>, f: (value: A) => B): Record<string, B> {
-  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, f(value)]))
+function mapValues<A, B>(
+  record: Readonly<Record<string, A>>,
+  f: (value: A, key: string) => B,
+): Record<string, B> {
+  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, f(value, key)]))
 }

@@ -135,7 +135,7 @@ export class PlannedOptimizer implements Optimizer {
     }))
   }
 
-  withAveragedWeights<R>(evaluate: () => R): R {
+  withEvaluationWeights<R>(evaluate: () => R): R {
     const engine = this.#alive()
     const averaged = this.parameters.flatMap((_, index) =>
       averagedSlot in engine.arrays().slots[index]! && this.#state.steps[index]! > 0 ? [index] : [],
@@ -143,7 +143,7 @@ export class PlannedOptimizer implements Optimizer {
     const own = averaged.map((index) => this.parameters[index]!.data.slice())
     return withValues(
       () => {
-        checkOwnValues('withAveragedWeights', this.#isAveraged)
+        checkOwnValues('withEvaluationWeights', this.#isAveraged)
         averaged.forEach((index) => this.parameters[index]!.data.set(this.slots[index]![averagedSlot]!))
         this.#isAveraged = true
       },

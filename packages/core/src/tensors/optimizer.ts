@@ -47,7 +47,7 @@ export interface TensorOptimizer<T> {
    * @param evaluate uses the averages; it must neither take steps nor change the tensors
    * @returns the result of the function
    */
-  withAveragedWeights<R>(evaluate: () => R): R
+  withEvaluationWeights<R>(evaluate: () => R): R
   /** Returns a copy of the optimiser's state, read from the device. `load` accepts it, here and in other adapters. */
   save(): Checkpoint
   /**
@@ -60,7 +60,7 @@ export interface TensorOptimizer<T> {
    * Returns to the state before the first step: slots, averages, step counts, the report, and the transformation's learning
    * rate in place of one that was set. The parameters keep their tensors.
    *
-   * @throws ERR_OPTION within `withAveragedWeights`; ERR_DISPOSED
+   * @throws ERR_OPTION within `withEvaluationWeights`; ERR_DISPOSED
    */
   reset(): void
   /** Frees the slots; every later call throws ERR_DISPOSED. */
@@ -137,9 +137,9 @@ export function createTensorOptimizer<T extends object>(
       state = result.state
       return (report = result.report)
     },
-    withAveragedWeights(evaluate) {
+    withEvaluationWeights(evaluate) {
       checkAlive()
-      checkOwnValues('withAveragedWeights', isAveraged)
+      checkOwnValues('withEvaluationWeights', isAveraged)
       return withTensors(parameters, steps.averages(state), evaluate, (value) => (isAveraged = value))
     },
     save() {

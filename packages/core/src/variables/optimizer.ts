@@ -205,8 +205,8 @@ export class VariableOptimizer<T extends object> {
    *
    * @returns the result of the function
    */
-  withAveragedWeights<R>(evaluate: () => R): R {
-    this.checkReady('withAveragedWeights')
+  withEvaluationWeights<R>(evaluate: () => R): R {
+    this.checkReady('withEvaluationWeights')
     const backend = this.#backend
     const averaged = [...this.#state.variables].flatMap(([name, { steps, slots }]) => {
       const average = slots[averagedSlot]

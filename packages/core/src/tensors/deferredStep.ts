@@ -16,8 +16,8 @@ export interface DeferredBackend<V> extends ValueBackend<V> {
   sum(values: readonly V[]): V
   /** The same values in another shape with as many elements. */
   reshape(value: V, shape: readonly number[]): V
-  /** The identity matrix of n rows. */
-  identity(n: number): V
+  /** The identity matrix of n rows, in the element type of another value. */
+  identity(n: number, like: V): V
   /** Whether a scalar that several graphs compute from the same values is computed once. It is never passed to `free`. */
   readonly sharesScalars?: boolean
 }
@@ -188,9 +188,9 @@ function parameterInput<V>(
     case 'size':
       return backend.constant(size)
     case 'identity.rows':
-      return backend.identity(rows)
+      return backend.identity(rows, inputs.gradient(index))
     case 'identity.columns':
-      return backend.identity(columns)
+      return backend.identity(columns, inputs.gradient(index))
     case 'clip':
       return known.clips[clip]
     case 'scale':

@@ -13,10 +13,17 @@ export interface GivenTensors<T> {
   dispose(): void
 }
 
-/** @param now the gradient of a parameter, and how often it has been updated, this step included */
+/** What a step knows of a parameter. */
+export interface GivenStep<T> {
+  readonly gradient: T
+  /** How often it has been updated, this step included. */
+  readonly step: number
+}
+
+/** @param now what the current step knows of a parameter; leave it out where there is no step */
 export function createGivenTensors<T extends object>(
-  { plan, dtypes, backend, values, slots }: TensorWork<T>,
-  now: (index: number) => { readonly gradient: T; readonly step: number },
+  { plan, dtypes, backend, values, slots }: Omit<TensorWork<T>, 'output'>,
+  now?: (index: number) => GivenStep<T>,
 ): GivenTensors<T> {
   const made = new Map<string, T>()
   const once = (key: string, make: () => T): T => {
@@ -25,7 +32,7 @@ export function createGivenTensors<T extends object>(
     return tensor
   }
   const own = (index: number, name: string): T => {
-    if (name === 'gradient') return now(index).gradient
+    if (name === 'gradient') return now!(index).gradient
     const value = values[index]
     if (value === undefined) throw parameterRequired(plan, index)
     return value

@@ -84,7 +84,7 @@ export function prepareTensorFunction<T>(
       }
       // An output that is an input, or another output as well, is copied.
       const original = operands[tensors.indexOf(index)] ?? taken.get(index)!
-      return backend.from(backend.read(original), backend.shape(original))
+      return backend.reshape(original, backend.shape(original))
     }
     return Object.fromEntries(outputs.map((name, i) => [name, take(wanted[i]!)]))
   }

@@ -1,5 +1,6 @@
 import { arrayOf } from '../dtype.js'
 import { fillSlot } from '../step/initialSlots.js'
+import { fillNormals, normalSources } from '../step/normals.js'
 import type { PlannedParameter } from '../step/plan.js'
 import type { TensorBackend } from './backend.js'
 import { parameterRequired } from './checks.js'
@@ -37,6 +38,12 @@ export function createGivenTensors<T extends object>(
     if (value === undefined) throw parameterRequired(plan, index)
     return value
   }
+  const normals = (index: number, name: string): T => {
+    const source = normalSources(plan, index).find(({ stream }) => name === `normal.${stream}`)!
+    const values = arrayOf(dtypes[index]!, plan.parameters[index]!.size)
+    fillNormals(values, { ...source, step: now!(index).step })
+    return backend.from(values, tensorShape(plan.parameters[index]!))
+  }
   return {
     at(index, name) {
       const parameter = plan.parameters[index]!
@@ -50,6 +57,7 @@ export function createGivenTensors<T extends object>(
           return backend.from(matrix, [n, n])
         })
       }
+      if (name.startsWith('normal.')) return once(`${index} ${name}`, () => normals(index, name))
       const tensor = own(index, name)
       return isReshaped(parameter)
         ? once(`${index} ${name}`, () => backend.reshape(tensor, tensorShape(parameter)))

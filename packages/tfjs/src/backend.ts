@@ -19,6 +19,7 @@ export function createBackend(tf: TensorFlow, options: InducedOptimizerOptions):
     // A copy: on cpu the tensor takes over the array, and slots are updated in place.
     from: (values, shape) => tf.tensor(Float32Array.from(values), [...shape]),
     clone: (tensor) => tensor.clone(),
+    reshape: (tensor, shape) => tf.reshape(tensor, [...shape]),
     assign: (variable, value) => (variable as Variable).assign(value),
 
     scope: (run) => tf.tidy(run as () => never),
@@ -38,6 +39,8 @@ export function createBackend(tf: TensorFlow, options: InducedOptimizerOptions):
       return read
     },
     hostReader: () => hostReader(tf),
+    // webgpu cannot read at once.
+    waitingReader: () => (tf.getBackend() === 'webgpu' ? undefined : (tensor) => tensor.dataSync()),
     memory: () => stepMemory(tf, options),
     isHalfPrecision: () => isHalfPrecision(tf),
 

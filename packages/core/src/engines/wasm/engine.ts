@@ -197,6 +197,7 @@ function createPasses(state: EngineState): Passes<TypedArray> {
       tensors.placeGradients(active, gradients)
       tensors.copyIn(active)
       for (const index of active) {
+        tensors.drawNormals(index, scalars[index]!['step']!)
         addToRuns(groupOf[index]!, index, bindings[index]!, cohorts[index]!, scalars[index]!)
       }
       for (const { runs, scalars, count } of state.groupList) {
@@ -211,6 +212,14 @@ function createPasses(state: EngineState): Passes<TypedArray> {
         const [norms] = group.reduced as [Float64Array]
         group.kernels.norm(group.runs, group.scalars, norms)
         scatter(group, norms, results)
+      }
+    },
+    totals(results) {
+      for (const to of results) to.fill(0)
+      for (const group of state.groupList) {
+        if (group.count === 0 || group.totals.length === 0) continue
+        group.kernels.totals(group.runs, group.scalars, group.totalled)
+        group.totals.forEach((at, i) => scatter(group, group.totalled[i]!, results[at]!))
       }
     },
     reduce(results) {

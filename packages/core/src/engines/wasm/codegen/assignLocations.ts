@@ -82,7 +82,7 @@ function locate(graph: StepGraph, stage: DraftStage, registers: Registers): Stag
     shape: shapeOf(node),
     transposed,
   })
-  const guarded = stage.guard && { guard: stage.guard }
+  const { guard } = stage
   switch (stage.kind) {
     case 'scalars':
       return stage
@@ -94,15 +94,15 @@ function locate(graph: StepGraph, stage: DraftStage, registers: Registers): Stag
           ? stage.outputs.map((name) => inputs.length + outputs.indexOf(name))
           : loop.stores.map(locationOf)
       const tensors = [...loop.loads.map(locationOf), ...stores, ...[...ofLines, ...ofPlaces].map(locationOf)]
-      return { kind: 'loop', loop, shape, locations: tensors, ...guarded }
+      return { kind: 'loop', loop, shape, locations: tensors, guard }
     }
     case 'matmul': {
       const { node, a, b } = stage
-      return { kind: 'matmul', a: operand(a), b: operand(b), shape: shapeOf(node), to: locationOf(node), ...guarded }
+      return { kind: 'matmul', a: operand(a), b: operand(b), shape: shapeOf(node), to: locationOf(node), guard }
     }
     case 'transpose': {
       const { node, from } = stage
-      return { kind: 'transpose', from: locationOf(from), shape: shapeOf(from), to: locationOf(node), ...guarded }
+      return { kind: 'transpose', from: locationOf(from), shape: shapeOf(from), to: locationOf(node), guard }
     }
     case 'hosted':
       return {
@@ -113,7 +113,7 @@ function locate(graph: StepGraph, stage: DraftStage, registers: Registers): Stag
           shape: shapeOf(node),
           location: shapeOf(node) === 'scalar' ? undefined : locationOf(node),
         })),
-        ...guarded,
+        guard,
       }
   }
 }

@@ -188,7 +188,7 @@ function draftBarriers(
     const [operand] = graph.nodes[node]!.inputs
     const both = barriers.filter((i) => isEigen(i) && graph.nodes[i]!.inputs[0] === operand)
     if (both[0] !== node) continue
-    stages.push({ ...draftBarrier(graph, node, available), nodes: both, guard: joinGuards(both.map(guardOf)) })
+    stages.push({ kind: 'hosted', nodes: both, operands: [operand!], guard: joinGuards(both.map(guardOf)) })
   }
   return stages
 }

@@ -51,7 +51,7 @@ export type Stage = (
     }
 ) & {
   /** Scalars of which one must be greater than 0 for the stage to be run. Without them, it always is. */
-  readonly guard?: readonly number[]
+  readonly guard?: readonly number[] | undefined
 }
 
 /** A tensor that the host computes: the node, and where it goes. */

@@ -75,7 +75,10 @@ export function createForeignPasses<G extends object>(
         const group = groups.get(graph.hash)!
         const { inputs, outputs } = place(index, gradients[index]!)
         for (const { source, address } of normals[index]!) {
-          fillNormals(new Float32Array(memory.buffer, address, size), { ...source, step: scalars[index]!['step']! })
+          fillNormals(new Float32Array(memory.buffer, address, size), {
+            ...source,
+            step: scalars[index]!['step']!,
+          })
         }
         group.indices.push(index)
         const drawn = normals[index]!.map(({ address }) => address)

@@ -109,7 +109,8 @@ export function createRegisterMemory(
     packingAddress: () => packing.address,
     sumsAddress: () => placeSums.address,
     dispose() {
-      for (const { address, bytes } of [kept, scratch, packing, placeSums]) if (bytes > 0) allocator.release(address)
+      for (const { address, bytes } of [kept, scratch, packing, placeSums])
+        if (bytes > 0) allocator.release(address)
     },
   }
 }

@@ -98,7 +98,14 @@ function locate(graph: StepGraph, stage: DraftStage, registers: Registers): Stag
     }
     case 'matmul': {
       const { node, a, b } = stage
-      return { kind: 'matmul', a: operand(a), b: operand(b), shape: shapeOf(node), to: locationOf(node), guard }
+      return {
+        kind: 'matmul',
+        a: operand(a),
+        b: operand(b),
+        shape: shapeOf(node),
+        to: locationOf(node),
+        guard,
+      }
     }
     case 'transpose': {
       const { node, from } = stage

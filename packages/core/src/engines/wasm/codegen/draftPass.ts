@@ -40,16 +40,18 @@ export interface DraftPass {
  * Orders the work of a pass in stages.
  *
  * @param available nodes that an earlier pass has computed
+ * @param later outputs of a later pass, which may read what this one stores
  */
 export function draftPass(
   graph: Graph,
   outputs: readonly string[],
   available: ReadonlySet<number>,
+  later: readonly string[] = [],
 ): DraftPass {
   const { nodes } = graph
   const isTensor = (i: number): boolean => nodes[i]!.shape !== 'scalar'
   const { levels, order } = orderNodes(graph, outputs, available)
-  const guardOf = findGuards(graph, outputs, available)
+  const guardOf = findGuards(graph, [...outputs, ...later], available)
   const levelOf = (i: number): number => levels.get(i)!
   const roots = outputs.map((name) => graph.outputs[name]!)
   const last = Math.max(...roots.map(levelOf))
@@ -70,7 +72,14 @@ export function draftPass(
     const sums = next.filter((i) => nodes[i]!.op === 'sum' && !sumsOfWritten.includes(i))
     const reductions = next.filter((i) => isReduction(graph, i))
     stages.push(...draftLoops(graph, { sums, reductions, stores }, inMemory, guardOf))
-    stages.push(...draftBarriers(graph, next.filter((i) => isBarrier(graph, i)), available, guardOf))
+    stages.push(
+      ...draftBarriers(
+        graph,
+        next.filter((i) => isBarrier(graph, i)),
+        available,
+        guardOf,
+      ),
+    )
     for (const node of next) if (isBarrier(graph, node)) inMemory.add(node)
   }
   stages.push(...draftWritingLoops(graph, sumsOfWritten, written, inMemory))

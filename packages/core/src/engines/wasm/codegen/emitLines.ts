@@ -1,5 +1,18 @@
 import type { Bytes } from './encoder.js'
-import { advance, f64, get, i32, loadF64, loadI32, op, set, simd, simdMemory, storeF32, storeF64 } from './instructions.js'
+import {
+  advance,
+  f64,
+  get,
+  i32,
+  loadF64,
+  loadI32,
+  op,
+  set,
+  simd,
+  simdMemory,
+  storeF32,
+  storeF64,
+} from './instructions.js'
 import { tableHeader } from './loop.js'
 import type { Frame } from './loopFrame.js'
 import { pair } from './vectors.js'
@@ -62,10 +75,13 @@ export function reduceVector(
       const code = set(term, termOf(node))
       if (!adds) {
         const offset = j * type.bytes * type.lanes
-        const [load, store] = lane ? [type.loadLane(0), type.storeLane(0)] : [type.load(offset), type.store(offset)]
+        const [load, store] = lane
+          ? [type.loadLane(0), type.storeLane(0)]
+          : [type.load(offset), type.store(offset)]
         return [code, get(pointer), get(pointer), load, get(term), type.op.max, store]
       }
-      if (lane) return [code, get(pointer), get(pointer), loadF64(0), get(term), type.first, op.f64Add, storeF64(0)]
+      if (lane)
+        return [code, get(pointer), get(pointer), loadF64(0), get(term), type.first, op.f64Add, storeF64(0)]
       const offset = 8 * j * type.lanes
       const addPair = (at: number, x: Bytes): Bytes => [
         [get(pointer), get(pointer), simdMemory(0x00, 3, at)],
@@ -80,7 +96,9 @@ export function reduceVector(
 
 /** Moves the pointers of reductions behind so many elements. */
 export function advancePlaces({ type, lines }: Frame, elements: number): Bytes {
-  return (lines?.places ?? []).map(({ pointer, adds }) => advance(pointer, i32(elements * (adds ? 8 : type.bytes))))
+  return (lines?.places ?? []).map(({ pointer, adds }) =>
+    advance(pointer, i32(elements * (adds ? 8 : type.bytes))),
+  )
 }
 
 /** Ends a line: stores what it was reduced to. */
@@ -94,7 +112,15 @@ export function endLine(frame: Frame): Bytes {
     const s = adders.indexOf(node)
     if (s !== -1) {
       const both = set(low[s]!, get(low[s]!), get(high[s]!), pair.add)
-      const total = [get(low[s]!), pair.lane(0), get(low[s]!), pair.lane(1), op.f64Add, get(tail[s]!), op.f64Add]
+      const total = [
+        get(low[s]!),
+        pair.lane(0),
+        get(low[s]!),
+        pair.lane(1),
+        op.f64Add,
+        get(tail[s]!),
+        op.f64Add,
+      ]
       return [both, get(pointer), total, round, next]
     }
     const { largest, tail: last } = lines.maxima.find((each) => each.node === node)!

@@ -8,7 +8,11 @@ export type GuardOf = (node: number) => readonly number[] | undefined
  *
  * @param available nodes that need not be computed, with what is before them
  */
-export function findGuards(graph: Graph, outputs: readonly string[], available: ReadonlySet<number>): GuardOf {
+export function findGuards(
+  graph: Graph,
+  outputs: readonly string[],
+  available: ReadonlySet<number>,
+): GuardOf {
   /** By node: its conditions, or `'always'`. */
   const found = new Map<number, Set<number> | 'always'>()
   const visit = (node: number, condition: number | undefined): void => {
@@ -20,17 +24,23 @@ export function findGuards(graph: Graph, outputs: readonly string[], available: 
     if (available.has(node)) return
     const { op, inputs } = graph.nodes[node]!
     // Within a fresh value, the outer condition decides.
-    inputs.forEach((input, i) => visit(input, op === 'when' && i === 1 ? (condition ?? inputs[0]) : condition))
+    inputs.forEach((input, i) =>
+      visit(input, op === 'when' && i === 1 ? (condition ?? inputs[0]) : condition),
+    )
   }
   for (const name of outputs) visit(graph.outputs[name]!, undefined)
   return (node) => {
     const conditions = found.get(node)
-    return conditions === undefined || conditions === 'always' ? undefined : [...conditions].sort((a, b) => a - b)
+    return conditions === undefined || conditions === 'always'
+      ? undefined
+      : [...conditions].sort((a, b) => a - b)
   }
 }
 
 /** The guard of work for several nodes: that of all of them together. */
-export function joinGuards(guards: readonly (readonly number[] | undefined)[]): readonly number[] | undefined {
+export function joinGuards(
+  guards: readonly (readonly number[] | undefined)[],
+): readonly number[] | undefined {
   const conditions = new Set<number>()
   for (const guard of guards) {
     if (guard === undefined) return undefined

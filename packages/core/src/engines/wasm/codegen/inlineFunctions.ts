@@ -145,14 +145,7 @@ export function emitAtan2({ type, local, constant }: Surroundings): Bytes {
     set(z, mul(get(t), get(t))),
     set(angle, add(mul(mul(get(z), get(t)), series), get(t))),
     set(angle, add(get(angle), [get(isSteep), constant(Math.PI / 4), bits.and])),
-    set(
-      angle,
-      choose(
-        greater(abs(get(y)), abs(get(x))),
-        sub(constant(Math.PI / 2), get(angle)),
-        get(angle),
-      ),
-    ),
+    set(angle, choose(greater(abs(get(y)), abs(get(x))), sub(constant(Math.PI / 2), get(angle)), get(angle))),
     set(angle, choose(isNegative, sub(constant(Math.PI), get(angle)), get(angle))),
     [get(angle), signOf(y), bits.or],
   ]

@@ -13,9 +13,9 @@ export function orderStages(graph: StepGraph): StepStages {
   const { outputs } = stepTensors(graph)
   const norm = graph.outputs['norm'] === undefined ? undefined : draftPass(graph, ['norm'], new Set())
   const totals = graph.totals.length === 0 ? undefined : draftPass(graph, graph.totals, new Set())
-  const reduce = draftPass(graph, graph.reductions, new Set())
-  const changes = graph.averaging.map(changeOutput)
-  const update = draftPass(graph, [...outputs, ...changes], new Set([...reduce.stored, ...reduce.late]))
+  const written = [...outputs, ...graph.averaging.map(changeOutput)]
+  const reduce = draftPass(graph, graph.reductions, new Set(), written)
+  const update = draftPass(graph, written, new Set([...reduce.stored, ...reduce.late]))
 
   const kept = reduce.stored.filter((node) => update.reused.has(node))
   const registers = new Registers(graph)
@@ -33,7 +33,9 @@ export function orderStages(graph: StepGraph): StepStages {
     update: updateStages,
     additive: [...graph.reductions, ...graph.totals].every((name) => isAdditive(graph, graph.outputs[name]!)),
     hasBarriers: hasOtherShapes(graph) || !passes.every(isOneLoop) || update.reused.size > 0,
-    hasProducts: passes.some(({ stages }) => stages.some(({ kind }) => kind === 'matmul' || kind === 'transpose')),
+    hasProducts: passes.some(({ stages }) =>
+      stages.some(({ kind }) => kind === 'matmul' || kind === 'transpose'),
+    ),
     registers: registers.shapes,
     kept: kept.map((_, index) => index),
   }

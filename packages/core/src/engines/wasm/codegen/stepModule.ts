@@ -55,7 +55,9 @@ function emitFunctions(
     code.push(emitLoop(name, graph, loop, type, unroll, powers))
     return name
   }
-  for (const pass of [norm, totals, reduce, update].filter((each): each is PassStages => each !== undefined)) {
+  for (const pass of [norm, totals, reduce, update].filter(
+    (each): each is PassStages => each !== undefined,
+  )) {
     for (const stage of pass.stages) {
       if (stage.kind !== 'loop') continue
       const { loop } = stage

@@ -4,7 +4,18 @@ import { op, simd, simdMemory } from './instructions.js'
 
 /** Operations that are one instruction. Comparisons set all bits of a lane where they hold. */
 export type VectorOp =
-  'add' | 'sub' | 'mul' | 'div' | 'min' | 'max' | 'abs' | 'neg' | 'sqrt' | 'greater' | 'equal' | 'floor'
+  | 'add'
+  | 'sub'
+  | 'mul'
+  | 'div'
+  | 'min'
+  | 'max'
+  | 'abs'
+  | 'neg'
+  | 'sqrt'
+  | 'greater'
+  | 'equal'
+  | 'floor'
 
 /** The vector instructions for one element type. */
 export interface VectorType {

@@ -2,19 +2,17 @@ import { optionError, shapeError, show } from '../errors.js'
 import { hashText, type Graph } from '../graph/graph.js'
 import { sizeOf } from '../shape.js'
 import { checkRows } from '../transformation/hyperparameter.js'
-import {
-  matrixViewOf,
-  rowsFor,
-  type MatrixView,
-  type Preconditioner,
-} from '../transformation/preconditioner.js'
+import { matrixViewOf, type Preconditioner } from '../transformation/preconditioner.js'
 import { checkNamesInOptions, type RestOfModel } from '../transformation/namesInOptions.js'
 import { checkTransformation } from '../transformation/transformation.js'
 import type { GroupSettings, ParameterInfo, Transformation } from '../transformation/types.js'
-import { isPlainBase, recordMetric } from './metricGraph.js'
-import type { ClipUnit, MetricUnit, PlannedParameter, Profile, StepPlan } from './planned.js'
+import { accumulatedSlot } from './accumulation.js'
+import { createClipUnits } from './clipUnits.js'
+import { recordMetric } from './metricGraph.js'
+import type { MetricUnit, PlannedParameter, Profile, StepPlan } from './planned.js'
 import { finishProfiles, readsLoss } from './profiles.js'
 import { recordShared, type SharedGraph } from './sharedGraph.js'
+import { matrixForm, stepForm, viewFor } from './stepForm.js'
 import { createRecorder, type Recorder } from './recordings.js'
 import {
   changeOutput,
@@ -26,15 +24,8 @@ import {
   type StepGraph,
 } from './stepGraph.js'
 
-export type {
-  ClipUnit,
-  MetricUnit,
-  PlannedParameter,
-  Profile,
-  StepPlan,
-  UnitChange,
-  UnitSum,
-} from './planned.js'
+export type { ClipUnit } from './clipUnits.js'
+export type { MetricUnit, PlannedParameter, Profile, StepPlan, UnitChange, UnitSum } from './planned.js'
 
 /**
  * Records a transformation for a set of parameters. Adapters to frameworks with their own tensors start here; where
@@ -60,7 +51,7 @@ export function planStep(
   const shared: SharedGraph[] = []
 
   const units: { key: string; settings: GroupSettings; contributors: number[] }[] = []
-  const clips: DraftClip[] = []
+  const clips = createClipUnits(transformation)
   const { metricScope, groups } = transformation
   // In the global scope a unit sums over the parameters of all groups, including those of plain bases.
   const all = [transformation.settings, ...Object.values(groups)]
@@ -69,34 +60,26 @@ export function planStep(
   const planned = parameters.map((parameter, index): PlannedParameter => {
     const settings = settingsOf(transformation, parameter)
     const base = baseFor(settings, parameter)
-    const view = matrixViewOf(base, parameter.shape, parameter.rowsAre)
+    const view = viewFor(settings, base, parameter)
     let profile = profiles.findIndex(
       (candidate) => candidate.settings === settings && candidate.base === base,
     )
     if (profile === -1) profile = profiles.push({ settings, base }) - 1
 
-    const form: StepForm = {
-      base,
-      matrix: matrixForm(view),
-      rows: rowsFor(base, parameter.rowsAre),
-      metric: inScope(settings).some((one) => !isPlainBase(one)),
-      decays: settings.weightDecay !== 0 && isDecayed(settings, parameter) ? settings.decayScaling : 'no',
-      clips: settings.clipNorm !== undefined,
-      model: inScope(settings).some((one) => one.averagedModel),
-      averages: settings.averageWeights !== undefined,
-    }
-    const formKey = [profile, form.matrix, form.rows, form.decays].join()
+    const form = stepForm(settings, base, parameter, inScope(settings))
+    const formKey = [profile, form.matrix, form.rows, form.isOwnMatrix, form.decays].join()
     const recorded = graphs.get(formKey) ?? recordParameter(form, record)
     graphs.set(formKey, recorded)
     shared.push(recorded.shared)
     const { graph, evaluation } = recorded
+    if (transformation.accumulate > 1) checkSlotNames(base, graph)
 
     const key = unitKey(transformation, parameter)
     let unit = units.findIndex((candidate) => candidate.key === key)
     if (unit === -1) unit = units.push({ key, settings, contributors: [] }) - 1
     units[unit]!.contributors.push(index)
 
-    const clip = joinClip(transformation, settings, index, clips)
+    const clip = clips.add(index, settings)
     const size = sizeOf(parameter.shape)
     return { ...parameter, ...view, size, profile, graph, unit, clip, ...(evaluation && { evaluation }) }
   })
@@ -116,34 +99,11 @@ export function planStep(
     units: finished,
     reductions: [...new Set<Reduction>(['dual', ...planned.flatMap(({ graph }) => graph.reductions)])],
     changes: [...new Set(planned.flatMap(({ graph }) => graph.averaging.map(changeOutput)))],
-    clips: clips.map(({ clipNorm, members }) => ({ clipNorm, members })),
+    clips: clips.units,
     totals: [...new Set(planned.flatMap(({ graph }) => graph.totals))],
     needsLoss: finished.some((unit) => unit.graph.needsLoss) || planned.some(readsLoss),
     hash: structuralHash(transformation, planned, profiles, record),
   }
-}
-
-/** A clip unit, and the settings that it has its norm from. */
-interface DraftClip extends ClipUnit {
-  readonly settings: GroupSettings
-  readonly members: number[]
-}
-
-/** Adds a parameter to the unit that it is clipped in. Returns the index of that unit, or −1 if there is none. */
-function joinClip(
-  transformation: Transformation,
-  settings: GroupSettings,
-  parameter: number,
-  clips: DraftClip[],
-): number {
-  const { clipNorm } = settings
-  if (clipNorm === undefined) return -1
-  // Groups that inherit the norm are clipped together; a group that sets its own is clipped by itself.
-  const owner = clipNorm === transformation.settings.clipNorm ? transformation.settings : settings
-  let clip = clips.findIndex((candidate) => candidate.settings === owner)
-  if (clip === -1) clip = clips.push({ settings: owner, clipNorm, members: [] }) - 1
-  clips[clip]!.members.push(parameter)
-  return clip
 }
 
 /** Records the metric of a unit, and finds the parameters that its graph sums over. */
@@ -162,6 +122,14 @@ function recordUnit(
     members: contributors.filter((index) => baseOf(index) === bases[base]),
   }))
   return { graph, sums, changes, bases }
+}
+
+/** Throws ERR_OPTION where a base has a slot of the name under which checkpoints hold sums of gradients. */
+function checkSlotNames({ name }: Preconditioner, { slots }: StepGraph): void {
+  if (!slots.includes(accumulatedSlot)) return
+  throw optionError(
+    `${name}: accumulate keeps a slot named ${accumulatedSlot}, and so does the base; rename that`,
+  )
 }
 
 function settingsOf(transformation: Transformation, parameter: ParameterInfo): GroupSettings {
@@ -184,23 +152,10 @@ function unitKey(transformation: Transformation, parameter: ParameterInfo): stri
   }
 }
 
-function isDecayed(settings: GroupSettings, parameter: ParameterInfo): boolean {
-  const { decayMask } = settings
-  if (decayMask === 'all') return true
-  if (decayMask === 'matrices') return parameter.shape.length >= 2
-  return typeof decayMask === 'function' ? decayMask(parameter) : decayMask.includes(parameter.name)
-}
-
 /** The base that updates a parameter. */
 function baseFor({ base, fallback }: GroupSettings, { shape, rowsAre }: ParameterInfo): Preconditioner {
   const isRefused = base.definition.matrix === true && !matrixViewOf(base, shape, rowsAre).isMatrix
   return isRefused ? fallback : base
-}
-
-/** The form of a parameter to its base: Muon transposes tall matrices. */
-function matrixForm({ isMatrix, rows, columns }: MatrixView): StepForm['matrix'] {
-  if (!isMatrix) return 'any'
-  return rows > columns ? 'tall' : 'wide'
 }
 
 /** What is recorded of a parameter. */
@@ -230,10 +185,9 @@ function structuralHash(
 ): string {
   const hashes = new Map<string, string>()
   for (const parameter of parameters) {
-    const { profile } = parameter
-    const { base } = profiles[profile]!
-    const matrix = matrixForm(parameter)
-    const key = `${profile},${matrix}`
+    const { base } = profiles[parameter.profile]!
+    const matrix = matrixForm(matrixViewOf(base, parameter.shape, parameter.rowsAre))
+    const key = `${parameter.profile},${matrix}`
     if (hashes.has(key)) continue
     hashes.set(key, structuralHashOf(base, matrix, record))
   }

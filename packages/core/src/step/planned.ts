@@ -1,6 +1,7 @@
 import type { Graph } from '../graph/graph.js'
 import type { Preconditioner } from '../transformation/preconditioner.js'
 import type { GroupSettings, ParameterInfo, Transformation } from '../transformation/types.js'
+import type { ClipUnit } from './clipUnits.js'
 import type { MetricGraph } from './metricGraph.js'
 import type { SharedGraph } from './sharedGraph.js'
 import type { Reduction, StepGraph } from './stepGraph.js'
@@ -76,12 +77,6 @@ export interface UnitChange {
   readonly state: number
   readonly output: string
   /** Indices of the parameters. */
-  readonly members: readonly number[]
-}
-
-/** Parameters clipped by one norm. */
-export interface ClipUnit {
-  readonly clipNorm: number
   readonly members: readonly number[]
 }
 

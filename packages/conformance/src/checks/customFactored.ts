@@ -44,15 +44,18 @@ function directionsOf(shape: readonly number[]): (g: ArrayLike<number>, step: nu
   const byElement: number[] = []
   return (g, step) => {
     const whole = 1 - decay ** step
+    // Of a parameter that is no matrix, these are of its first element, and nothing reads them.
     const at = (i: number, j: number): number => g[i * columns + j]! ** 2
-    for (let i = 0; i < rows && isMatrix; i++) {
+    for (let i = 0; i < rows; i++) {
       let mean = 0
       for (let j = 0; j < columns; j++) mean += at(i, j) / columns
       byRow[i] = decay * byRow[i]! + (1 - decay) * mean
     }
-    for (let j = 0; j < columns && isMatrix && step % 2 === 0; j++) {
-      byColumn[j] = 0
-      for (let i = 0; i < rows; i++) byColumn[j]! += at(i, j) / rows
+    if (step % 2 === 0) {
+      for (let j = 0; j < columns; j++) {
+        byColumn[j] = 0
+        for (let i = 0; i < rows; i++) byColumn[j]! += at(i, j) / rows
+      }
     }
     return Float64Array.from(g, (x, k) => {
       byElement[k] = decay * (byElement[k] ?? 0) + (1 - decay) * x * x

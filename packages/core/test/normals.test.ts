@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { fillNormals } from '@induced-metric/core/adapter'
-import { philox } from '../src/step/normals.js'
+import { fillNormals, philox } from '../src/step/normals.js'
 
 const source = { seed: 1, name: 'w', stream: 0, step: 1 }
 

@@ -24,7 +24,6 @@ import {
   type StepGraph,
 } from './stepGraph.js'
 
-export type { ClipUnit } from './clipUnits.js'
 export type { MetricUnit, PlannedParameter, Profile, StepPlan, UnitChange, UnitSum } from './planned.js'
 
 /**

@@ -76,7 +76,9 @@ if (suites.includes('core')) {
   }
 }
 if (suites.includes('zoo')) {
-  console.log('\nOne float32 step of each base that works element by element, in one tensor. tensors: read or written, by')
+  console.log(
+    '\nOne float32 step of each base that works element by element, in one tensor. tensors: read or written, by',
+  )
   console.log('pass; over copy: the time of a step over that in which a copy moves as many bytes.')
   printRow('', zooColumns)
   results.zoo = []

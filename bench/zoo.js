@@ -23,7 +23,9 @@ function elementwiseBases() {
     if (name !== 'scheduleFree' && make?.definition?.update === undefined) continue
     Object.assign(bases, variants[name] ?? { [name]: () => make() })
   }
-  return Object.fromEntries(Object.entries(bases).filter(([, make]) => make().definition.matrix === undefined))
+  return Object.fromEntries(
+    Object.entries(bases).filter(([, make]) => make().definition.matrix === undefined),
+  )
 }
 
 /** The cases of this suite, narrowed down by the flags. */
@@ -106,7 +108,9 @@ function tensorsMoved({ nodes, outputs, slots, totals, reductions }) {
     }
     for (const [, inputs] of [...levels].sort(([a], [b]) => a - b)) counts.push(inputs.size)
   }
-  const written = ['parameter', ...slots.map((name) => `slot.${name}`)].filter((name) => isTensor(outputs[name]))
+  const written = ['parameter', ...slots.map((name) => `slot.${name}`)].filter((name) =>
+    isTensor(outputs[name]),
+  )
   const read = new Set()
   for (const name of written) inputsOf(outputs[name], read)
   return [...counts, read.size + written.length]

@@ -1,4 +1,5 @@
 import type { ConditionOp, ElementwiseOp } from '../../../graph/algebra.js'
+import { emitBounded } from './bounds.js'
 import type { Bytes } from './encoder.js'
 import { emitAtan2, emitCubeRoot, emitSquareRoot, type Surroundings } from './inlineFunctions.js'
 import { call, get, tee } from './instructions.js'
@@ -23,6 +24,9 @@ export function emitOperation(frame: Frame, node: number, value: (node: number) 
       const isNonZero = [get(again), type.op.abs, zeros(frame), type.op.greater]
       return [signed, get(again), isNonZero, bits.select]
     }
+    case 'max':
+    case 'min':
+      return emitExtreme(frame, operation as 'max', a, b, value)
     case 'greater':
       return [value(a), value(b), type.op.greater, constantIn(frame, 1), bits.and]
     case 'select':
@@ -42,6 +46,19 @@ export function emitOperation(frame: Frame, node: number, value: (node: number) 
     default:
       return [value(a), value(b), type.op[operation as VectorOp]]
   }
+}
+
+/** The larger or the smaller one of two values. */
+function emitExtreme(
+  frame: Frame,
+  op: 'max' | 'min',
+  a: number,
+  b: number,
+  value: (node: number) => Bytes,
+): Bytes {
+  const isScalar = (node: number): boolean => frame.graph.nodes[node]!.shape === 'scalar'
+  if (isScalar(a)) return emitBounded(frame, op, value(b), a)
+  return isScalar(b) ? emitBounded(frame, op, value(a), b) : [value(a), value(b), frame.type.op[op]]
 }
 
 /** Whether an exponent is one of those that need no logarithm. */

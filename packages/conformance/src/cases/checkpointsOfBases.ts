@@ -1,6 +1,7 @@
 import type { Case } from '../case.js'
 import type { PlainBase, PlainTransformation } from '../plain.js'
 import type { Problem } from '../problem.js'
+import { furtherCheckpoints } from './furtherBases.js'
 import { mixed, table, type Row } from './table.js'
 
 function of(seed: number, transformation: PlainTransformation): Problem {
@@ -27,6 +28,7 @@ const bases: readonly PlainBase[] = [
   { name: 'adam', beta1: 0.75, beta2: 0.5, amsgrad: true },
   { name: 'adam', beta1: 0.75, beta2: 0.875, cautious: true },
   { name: 'lion', beta1: 0.75, beta2: 0.875, cautious: true },
+  ...furtherCheckpoints,
 ]
 const titleOf = ({ name, amsgrad, cautious }: PlainBase): string =>
   `${cautious === true ? 'cautious ' : ''}${name}${amsgrad === true ? ' with amsgrad' : ''}`

@@ -1,7 +1,8 @@
 import type { Case } from '../case.js'
 import type { PlainBase, PlainEmbedding, PlainTransformation } from '../plain.js'
 import type { Problem } from '../problem.js'
-import { matrices, mixed, numberOf, table, type Row } from './table.js'
+import { furtherDefaults, furtherVariants } from './furtherBases.js'
+import { matrices, mixed, numberOf, readsLoss, table, type Row } from './table.js'
 
 /** The bases and their options. Append only: the position in the list is part of the ids. */
 export const variants: Readonly<
@@ -136,6 +137,7 @@ export const variants: Readonly<
     },
   ],
   signum: [{ base: { name: 'signum', momentum: 0.75 }, of: 'signum' }],
+  ...furtherVariants,
 }
 
 /** Append only: the position in the list is part of the ids. */
@@ -159,6 +161,7 @@ const defaults: readonly { readonly base: PlainBase; readonly of: string }[] = [
   { base: { name: 'yogi' }, of: 'Yogi' },
   { base: { name: 'adabelief' }, of: 'AdaBelief' },
   { base: { name: 'signum', momentum: 0 }, of: 'signSGD where it has no momentum' },
+  ...furtherDefaults,
 ]
 
 /** Append only, four entries at most: the position in the list is part of the ids. */
@@ -184,7 +187,7 @@ const trajectories = Object.entries(variants).flatMap(([name, list], b) =>
           parameters: name === 'muon' ? matrices : mixed,
           steps: 8,
           seed: 1000 * (b + 1) + 10 * v + e,
-          ...(embedding.name === 'identity' ? {} : { loss: { first: 4, ratio: 0.75 } }),
+          ...(embedding.name === 'identity' && !readsLoss(base) ? {} : { loss: { first: 4, ratio: 0.75 } }),
         }
         return { n: numberOf(base, 4 * v + e + 1), title: `${of} ${under}`, check: 'trajectory', problem }
       }),
@@ -197,6 +200,7 @@ const plain = (base: PlainBase, seed: number, parameters = mixed): Problem => ({
   parameters,
   steps: 8,
   seed,
+  ...(readsLoss(base) ? { loss: { first: 4, ratio: 0.75 } } : {}),
 })
 
 /** Without the metric, a step is that of the base optimiser. */

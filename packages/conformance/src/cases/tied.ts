@@ -2,7 +2,7 @@ import type { Case } from '../case.js'
 import type { PlainBase, PlainOptions, PlainSchedule, PlainTransformation } from '../plain.js'
 import type { Problem } from '../problem.js'
 import { variants } from './step.js'
-import { matrices, mixed, small, table, type Row } from './table.js'
+import { hasAverage, matrices, mixed, small, table, type Row } from './table.js'
 
 /** Append only, four entries at most: the position in the list is part of the ids. */
 const ties: readonly (Pick<PlainOptions, 'embedding' | 'xi'> & { readonly of: string })[] = [
@@ -33,10 +33,6 @@ const trajectories = Object.entries(variants).flatMap(([name, list], b) =>
     ),
   ),
 )
-
-/** Whether the base returns an average. The momentum of rmsprop, adopt and novograd averages P g. */
-const hasAverage = ({ name, momentum }: PlainBase): boolean =>
-  name === 'rmsprop' ? momentum === undefined : name !== 'adopt' && name !== 'novograd'
 
 const models = Object.entries(variants).flatMap(([name, list], b) =>
   table(

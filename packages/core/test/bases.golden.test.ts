@@ -31,6 +31,8 @@ interface Golden {
     readonly learningRate: number | { readonly schedule: string }
     readonly source: string
     readonly problem: string
+    /** Whether single precision cannot follow it; the script says why. */
+    readonly double?: boolean
     readonly expected: readonly {
       readonly step: number
       readonly params: readonly (readonly number[])[]
@@ -117,7 +119,8 @@ describe.each<[engine: 'reference' | 'wasm', dtype: Dtype, tolerance: number]>([
   ['reference', 'float32', 2e-5],
   ['wasm', 'float32', 2e-5],
 ])('golden vectors of bases on %s in %s', (engine, dtype, tolerance) => {
-  it.each(named)('%s', (_, { base, learningRate, problem, expected }) => {
+  const followed = named.filter(([, { double = false }]) => dtype === 'float64' || !double)
+  it.each(followed)('%s', (_, { base, learningRate, problem, expected }) => {
     const saved = inducedMetric(sgd(), { learningRate: 1, xi: 0 }).toJSON()
     const transformation = fromJSON({ ...saved, base, learningRate })
     const parameters = problems

@@ -228,15 +228,15 @@ export const wholes: Readonly<Record<string, Whole | undefined>> = {
 export function runBase(name: string, x: BaseInput): BaseResult {
   const [run] = bases[name] ?? []
   if (run === undefined) throw new Error(`oracle: unknown base ${name}`)
-  const inner = innermost(x.options)
-  const [, ...names] = bases[inner.name]!
-  const kept = inner === x.options ? names : names.map((slot) => `base.${slot}`)
-  const at = momentOf(inner, x.t, x.step)
+  const innerBase = innermost(x.options)
+  const [, ...names] = bases[innerBase.name]!
+  const kept = innerBase === x.options ? names : names.map((slot) => `base.${slot}`)
+  const at = momentOf(innerBase, x.t, x.step)
   const { direction, slots, dual: own, apply } = run(x)
   const before = kept.map((slot) => x.slots[slot])
   const average = x.g.map((g, i) => {
     const values = before.map((values) => values?.[i] ?? 0)
-    return averages[inner.name]!(at, values, g)[1]
+    return averages[innerBase.name]!(at, values, g)[1]
   })
   const square = inner(average, average)
   const dual = own ?? (square === 0 ? 0 : (inner(average, direction) * inner(x.g, x.g)) / square)

@@ -1,6 +1,10 @@
 import type { PlainBase } from '../plain.js'
 
-type Variant = { readonly base: PlainBase; readonly of: string }
+/** A base with its options, and what that is, for titles. */
+export interface Variant {
+  readonly base: PlainBase
+  readonly of: string
+}
 
 const free = (base: PlainBase, more: object = {}): PlainBase => ({ name: 'scheduleFree', base, ...more })
 
@@ -42,7 +46,7 @@ export const furtherVariants: Readonly<Record<string, readonly Variant[]>> = {
   ftrl: [
     { base: { name: 'ftrl', initialAccumulator: 0.5 }, of: 'ftrl without penalties' },
     {
-      base: { name: 'ftrl', l1: 0.25, l2: 0.125, l2Shrinkage: 0.0625, beta: 0.5, initialAccumulator: 0.5 },
+      base: { name: 'ftrl', l1: 0.0625, l2: 0.25, l2Shrinkage: 0.125, beta: 1, initialAccumulator: 1 },
       of: 'ftrl with its penalties',
     },
   ],

@@ -172,7 +172,7 @@ function averagingSlots({ average, slots }: RecordedUpdate): string[] {
     x.inputs.forEach(visit)
   }
   visit(average!)
-  return [...found]
+  return [...found].filter((name) => slots[name]!.next.shape !== 'scalar')
 }
 
 /** x̄ + (k+1)/(t+k)·(θ − x̄): the parameter itself at step 1, later an average that favours the latest (k + 1)/t of the run. */

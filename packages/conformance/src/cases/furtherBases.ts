@@ -44,7 +44,7 @@ export const furtherVariants: Readonly<Record<string, readonly Variant[]>> = {
     { base: { name: 'madgrad', momentum: 0, epsilon: 0.0625 }, of: 'madgrad without momentum' },
   ],
   ftrl: [
-    { base: { name: 'ftrl', initialAccumulator: 0.5 }, of: 'ftrl without penalties' },
+    { base: { name: 'ftrl', initialAccumulator: 1 }, of: 'ftrl without penalties' },
     {
       base: { name: 'ftrl', l1: 0.0625, l2: 0.25, l2Shrinkage: 0.125, beta: 1, initialAccumulator: 1 },
       of: 'ftrl with its penalties',

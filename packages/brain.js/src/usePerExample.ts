@@ -58,7 +58,7 @@ export function usePerExample(
   network: object,
   base: Preconditioner,
   options: UsePerExampleOptions = {},
-): Omit<OptimizerHandle, 'flush' | 'learningRate' | 'reset' | 'withAveragedWeights'> {
+): Omit<OptimizerHandle, 'flush' | 'learningRate' | 'reset' | 'withEvaluationWeights'> {
   checkOptions<UsePerExampleOptions>('usePerExample', options, {
     learningRate: 'any',
     xi: 'any',

@@ -72,13 +72,15 @@ export type { ProfileNumbers, ScalarState, UnitNumbers } from './step/scalarStat
 export type { Reduction, StepGraph } from './step/stepGraph.js'
 export { createStepper, type Stepper } from './step/stepper.js'
 export type { Lowering, TensorBackend } from './tensors/backend.js'
+export type { DeferredInputs } from './tensors/deferredInputs.js'
+export type { DeferredProfile } from './tensors/deferredProfile.js'
 export {
   createDeferredStep,
   type DeferredBackend,
-  type DeferredInputs,
   type DeferredStep,
   type DeferredUnit,
 } from './tensors/deferredStep.js'
+export { createFunctions, type FunctionParts, type MadeFunctions } from './tensors/functions.js'
 export { withHostNumbers } from './tensors/hostNumbers.js'
 export { createTensorOptimizer, type TensorOptimizer, type TensorParameter } from './tensors/optimizer.js'
 export type { TensorState } from './tensors/state.js'

@@ -137,7 +137,7 @@ export class PlannedOptimizer implements Optimizer {
     }))
   }
 
-  withAveragedWeights<R>(evaluate: () => R): R {
+  withEvaluationWeights<R>(evaluate: () => R): R {
     const engine = this.#alive()
     const { parameters, slots } = engine.arrays()
     const averaged = this.parameters.flatMap((_, index) => {
@@ -151,7 +151,7 @@ export class PlannedOptimizer implements Optimizer {
     })
     return withValues(
       () => {
-        checkOwnValues('withAveragedWeights', this.#isAveraged)
+        checkOwnValues('withEvaluationWeights', this.#isAveraged)
         for (const { index, weights } of averaged) this.parameters[index]!.data.set(weights)
         this.#isAveraged = true
       },

@@ -83,11 +83,11 @@ export interface Optimizer {
    * const transformation = inducedMetric(adam(), { learningRate: 0.1, averageWeights: 8 })
    * const optimizer = createOptimizer(transformation, [{ name: 'w', shape: [1], data }])
    * for (let i = 0; i < 10; i++) optimizer.step([Float32Array.of(2 * data[0]!)])
-   * const loss = optimizer.withAveragedWeights(() => data[0]! ** 2)
+   * const loss = optimizer.withEvaluationWeights(() => data[0]! ** 2)
    * console.log(loss)
    * ```
    */
-  withAveragedWeights<R>(evaluate: () => R): R
+  withEvaluationWeights<R>(evaluate: () => R): R
   /**
    * Adds parameters after the existing ones. The memory grows, so read `parameters`, `gradients` and `slots` again. Step
    * counts of the existing parameters are kept; `xi: 'auto'` and the metric cover all parameters from the next step on.
@@ -120,7 +120,7 @@ export interface Optimizer {
    * rate in place of one that was set. The parameters keep their values. It is faster than creating another optimizer, and
    * from then on the optimizer takes the same steps as a new one, bit for bit.
    *
-   * @throws ERR_OPTION within `withAveragedWeights`; ERR_DISPOSED
+   * @throws ERR_OPTION within `withEvaluationWeights`; ERR_DISPOSED
    *
    * @example
    * ```ts

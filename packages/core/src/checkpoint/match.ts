@@ -63,7 +63,7 @@ export function checkpointOf(
 }
 
 /** The shapes of a parameter's slots that do not have its own; `undefined` if there are none. */
-function otherShapes(parameter: PlannedParameter): ParameterState['slotShapes'] {
+export function otherShapes(parameter: PlannedParameter): ParameterState['slotShapes'] {
   const { graph, shape } = parameter
   const others = graph.slots.flatMap((name) => {
     const own = slotShape(parameter, name)

@@ -5,7 +5,6 @@ import {
   get,
   i32,
   loadF64,
-  loadI32,
   op,
   set,
   simd,

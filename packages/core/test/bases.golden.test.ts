@@ -141,6 +141,13 @@ describe.each<[engine: 'reference' | 'wasm', dtype: Dtype, tolerance: number]>([
       entry.params.forEach((values, i) => {
         expect(worst(optimizer.parameters[i]!.data, values), `step ${step}`).toBeLessThanOrEqual(tolerance)
       })
+      if (entry.evaluation === undefined) continue
+      const evaluated = optimizer.withEvaluationWeights(() =>
+        optimizer.parameters.map((p) => p.data.slice()),
+      )
+      entry.evaluation.forEach((values, i) => {
+        expect(worst(evaluated[i]!, values), `evaluation after ${step}`).toBeLessThanOrEqual(tolerance)
+      })
     }
     expect(checked).toBe(5)
     expect(optimizer.report.skippedSteps).toBe(0)

@@ -1,7 +1,21 @@
 import { adabelief, adam, adamax, adan, ademamix, adopt, lamb, novograd, radam, yogi } from './adamFamily.js'
 import { averages } from './averages.js'
-import { cautiousMask, inner, slot, type Base, type BaseInput } from './base.js'
+import { cautiousMask, inner, slot, type Base, type BaseInput, type BaseStep, type Whole } from './base.js'
+import { adamAtan2, asgd, lars, mars, nadam, tiger } from './elementwise.js'
 import { newtonSchulz } from './newtonSchulz.js'
+import { ftrl, madgrad, scheduleFree } from './sequences.js'
+import {
+  dadaptation,
+  dadaptationWhole,
+  dog,
+  dogWhole,
+  momo,
+  momoWhole,
+  polyak,
+  polyakWhole,
+  prodigy,
+  prodigyWhole,
+} from './wholes.js'
 
 /** The result of a base for one parameter's gradient. Nothing is written; the new slots are returned. */
 export interface BaseResult {
@@ -14,6 +28,7 @@ export interface BaseResult {
   /** The new values of the slots from which x̂ is computed, in the order in which its average stores them. */
   readonly momenta: readonly Float64Array[]
   readonly slots: Readonly<Record<string, Float64Array>>
+  readonly apply: BaseStep['apply']
 }
 
 /** Momentum as an average with bias correction; P = 1. */
@@ -180,6 +195,29 @@ const bases: Readonly<Record<string, readonly [run: Base, ...kept: readonly stri
   yogi: [yogi, 'm'],
   adabelief: [adabelief, 'm'],
   signum: [signum, 'm'],
+  nadam: [nadam, 'm'],
+  adamAtan2: [adamAtan2, 'm'],
+  mars: [mars],
+  lars: [lars],
+  tiger: [tiger, 'm'],
+  asgd: [asgd],
+  madgrad: [madgrad],
+  ftrl: [ftrl],
+  scheduleFree: [scheduleFree((name) => bases[name]![0])],
+  prodigy: [prodigy],
+  dadaptation: [dadaptation],
+  dog: [dog],
+  polyak: [polyak],
+  momo: [momo, 'm'],
+}
+
+/** The bases that look at all of their parameters at once. */
+export const wholes: Readonly<Record<string, Whole | undefined>> = {
+  prodigy: prodigyWhole,
+  dadaptation: dadaptationWhole,
+  dog: dogWhole,
+  polyak: polyakWhole,
+  momo: momoWhole,
 }
 
 /**
@@ -188,7 +226,7 @@ const bases: Readonly<Record<string, readonly [run: Base, ...kept: readonly stri
 export function runBase(name: string, x: BaseInput): BaseResult {
   const [run, ...kept] = bases[name] ?? []
   if (run === undefined) throw new Error(`oracle: unknown base ${name}`)
-  const { direction, slots, dual: own } = run(x)
+  const { direction, slots, dual: own, apply } = run(x)
   const before = kept.map((slot) => x.slots[slot])
   const average = x.g.map((g, i) => {
     const values = before.map((values) => values?.[i] ?? 0)
@@ -196,5 +234,5 @@ export function runBase(name: string, x: BaseInput): BaseResult {
   })
   const square = inner(average, average)
   const dual = own ?? (square === 0 ? 0 : (inner(average, direction) * inner(x.g, x.g)) / square)
-  return { direction, dual, average, momenta: kept.map((slot) => slots[slot]!), slots }
+  return { direction, dual, average, momenta: kept.map((slot) => slots[slot]!), slots, apply }
 }

@@ -90,6 +90,7 @@ export function scalesDecay(options: PlainOptions): boolean {
 
 /** Whether a step requires its loss. */
 export function needsLoss(options: PlainOptions): boolean {
+  if (['polyak', 'momo'].includes(options.base?.name ?? '')) return true
   return (options.embedding?.name ?? 'identity') !== 'identity' || options.startAxis !== undefined
 }
 

@@ -21,14 +21,33 @@ export {
   show,
   unsupported,
 } from './errors.js'
-export type { ElementwiseOp, ScalarOp, BarrierOp, Extent } from './graph/algebra.js'
+export type {
+  BarrierOp,
+  ConditionOp,
+  ElementwiseOp,
+  Extent,
+  HostMatrixOp,
+  LeafOp,
+  ReductionOp,
+  ScalarOp,
+} from './graph/algebra.js'
+export { hostMatrix } from './graph/linearAlgebra.js'
+export { conditionsOf, prepareVariants, type VariantOf } from './graph/variants.js'
 export type { Graph, GraphNode } from './graph/graph.js'
 export type { Scalars } from './graph/hostScalars.js'
 export { createModelPerExample, RowCollector, type ModelPerExample } from './perExample/modelPerExample.js'
 export { sizeOf } from './shape.js'
 export { parseModelInput } from './step/baseAverage.js'
-export { initialSlots } from './step/initialSlots.js'
+export {
+  createSlot,
+  fillSlot,
+  initialSlots,
+  slotShape,
+  type InitialSlot,
+  type InitialSlots,
+} from './step/initialSlots.js'
 export { stepStatus, type MetricChange, type MetricGraph, type MetricSum } from './step/metricGraph.js'
+export { fillNormals, normalSources, type NormalSource } from './step/normals.js'
 export type { Passes } from './step/passes.js'
 export {
   planStep,
@@ -40,6 +59,7 @@ export {
   type UnitChange,
   type UnitSum,
 } from './step/plan.js'
+export { initialProfile, type SharedGraph } from './step/profiles.js'
 export { refusal, type StepOutcome, type UnitResult } from './step/report.js'
 export {
   profileEntries,
@@ -48,7 +68,7 @@ export {
   unitScalars,
   type ScalarEntry,
 } from './step/scalarInputs.js'
-export type { ScalarState, UnitNumbers } from './step/scalarState.js'
+export type { ProfileNumbers, ScalarState, UnitNumbers } from './step/scalarState.js'
 export type { Reduction, StepGraph } from './step/stepGraph.js'
 export { createStepper, type Stepper } from './step/stepper.js'
 export type { Lowering, TensorBackend } from './tensors/backend.js'

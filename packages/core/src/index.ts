@@ -6,7 +6,7 @@
 export { createOptimizer } from './arrays/optimizer.js'
 export type { Optimizer, OptimizerOptions, OptimizerParameter, Parameter } from './arrays/types.js'
 export { decodeCheckpoint, encodeCheckpoint } from './checkpoint/bytes.js'
-export type { Checkpoint, ParameterState, UnitState } from './checkpoint/checkpoint.js'
+export type { Checkpoint, ParameterState, ProfileState, UnitState } from './checkpoint/checkpoint.js'
 export type { TypedArray } from './dtype.js'
 export type { OptimizerWorker } from './engines/engine.js'
 export { serveOptimizers } from './engines/wasm/threads/worker.js'
@@ -52,6 +52,9 @@ export {
   type PreconditionerFactory,
   type PreconditionerInput,
   type PreconditionerOutput,
+  type SlotInitial,
+  type SlotOptions,
+  type SlotShape,
 } from './transformation/preconditioner.js'
 export {
   adabelief,

@@ -26,6 +26,9 @@ const a = input('a', 'scalar')
 const b = input('b', 'scalar')
 const wide = input('w', 'rows,columns')
 const tall = input('t', 'columns,rows')
+const square = input('q', 'rows,rows')
+const rows = input('r', 'rows')
+const columns = input('c', 'columns')
 
 describe('constants', () => {
   it.each<[name: string, folded: algebra.Expr, value: number]>([
@@ -48,6 +51,11 @@ describe('constants', () => {
     ['greater', algebra.greater(1, NaN), 0],
     ['select', algebra.select(0, NaN, 4), 4],
     ['ema', algebra.ema(1, 3, 0.75), 1.5],
+    ['exp', algebra.exp(1), Math.E],
+    ['log', algebra.log(-1), NaN],
+    ['atan2', algebra.atan2(1, -1), (3 * Math.PI) / 4],
+    ['floor', algebra.floor(-1.5), -2],
+    ['when', algebra.when(0, NaN, 4), 4],
     ['nested', algebra.sqrt(algebra.add(algebra.square(3), algebra.square(4))), 5],
   ])('are folded: %s', (_, folded, value) => {
     expect(folded).toEqual({ op: 'constant', inputs: [], shape: 'scalar', value })
@@ -114,6 +122,23 @@ describe('shapes', () => {
     ['a transpose of a square', () => algebra.transpose(algebra.matmul(wide, tall)), 'rows,rows'],
     ['a sum', () => algebra.sum(wide), 'scalar'],
     ['a dot product', () => algebra.dot(x, y), 'scalar'],
+    ['a vector and a matrix', () => algebra.mul(rows, wide), 'rows,columns'],
+    ['a matrix and a vector', () => algebra.mul(wide, columns), 'rows,columns'],
+    ['a vector and a transpose', () => algebra.mul(rows, tall), 'columns,rows'],
+    ['vectors of rows and of columns', () => algebra.mul(columns, rows), 'rows,columns'],
+    ['a vector and a number', () => algebra.add(rows, 1), 'rows'],
+    ['a choice by a tensor', () => algebra.select(x, 1, 2), 'tensor'],
+    ['a choice by a vector', () => algebra.select(algebra.greater(rows, 1), wide, columns), 'rows,columns'],
+    ['a power by a tensor', () => algebra.pow(2, x), 'tensor'],
+    ['sums of rows', () => algebra.rowSums(wide), 'rows'],
+    ['sums of rows of a transpose', () => algebra.rowSums(tall), 'columns'],
+    ['sums of columns', () => algebra.columnSums(wide), 'columns'],
+    ['the largest of rows', () => algebra.rowMax(wide), 'rows'],
+    ['a diagonal', () => algebra.diagonal(square), 'rows'],
+    ['a trace', () => algebra.trace(algebra.identity('columns')), 'scalar'],
+    ['eigenvalues', () => algebra.symmetricEigen(square).values, 'rows'],
+    ['eigenvectors', () => algebra.symmetricEigen(square).vectors, 'rows,rows'],
+    ['an inverse root', () => algebra.inverseRoot(square, 4, 1e-6), 'rows,rows'],
   ])('%s', (_, make, shape) => {
     expect(make().shape).toBe(shape)
   })
@@ -127,10 +152,23 @@ describe('shapes', () => {
     ['a transposed tensor', () => algebra.transpose(x), 'transpose', 'a matrix'],
     ['the sum of a scalar', () => algebra.sum(a), 'sum', 'any number of elements'],
     ['the sum of a number', () => algebra.sum(2), 'sum'],
-    ['the power of a tensor', () => algebra.pow(x, 2), 'pow', 'scalars'],
-    ['the power by a tensor', () => algebra.pow(2, x), 'pow', 'scalars'],
-    ['a tensor to select by', () => algebra.select(x, 1, 2), 'select', 'scalars'],
-    ['a tensor to compare', () => algebra.greater(x, 1), 'greater', 'scalars'],
+    ['a tensor and a vector', () => algebra.add(x, rows), 'add', 'rows'],
+    [
+      'a vector that could be rows or columns of a matrix',
+      () => algebra.mul(rows, square),
+      'mul',
+      'diagonal',
+    ],
+    ['a vector of another extent', () => algebra.mul(columns, square), 'mul', 'columns'],
+    ['rows of a vector', () => algebra.rowSums(rows), 'rowSums', 'matrix'],
+    ['the largest of a tensor', () => algebra.columnMax(x), 'columnMax', 'matrix'],
+    ['the diagonal of an oblong', () => algebra.diagonal(wide), 'diagonal', 'square'],
+    ['eigenvalues of an oblong', () => algebra.symmetricEigen(wide), 'eigenvalues', 'square'],
+    ['the factor of an oblong', () => algebra.qr(tall), 'qr', 'square'],
+    ['a root by a tensor', () => algebra.inverseRoot(square, x, 0), 'inverseRoot', 'scalars'],
+    ['a tensor as a condition', () => algebra.when(x, x, y), 'when', 'scalar'],
+    ['a choice between shapes', () => algebra.when(a, x, b), 'when', 'tensor'],
+    ['the floor of a tensor', () => algebra.floor(x), 'floor', 'scalars'],
     ['the finiteness of a tensor', () => algebra.finite(x), 'finite', 'scalars'],
   ])('%s do not agree', (_, make, ...words) => {
     expectError(make, 'ERR_SHAPE', ...words)

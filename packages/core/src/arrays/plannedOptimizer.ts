@@ -2,14 +2,15 @@ import type { Checkpoint } from '../checkpoint/checkpoint.js'
 import { matchCheckpoint, checkpointOf } from '../checkpoint/match.js'
 import { elementType, type Slots, type TypedArray } from '../dtype.js'
 import type { Engine } from '../engines/engine.js'
+import { evaluationWeights } from '../engines/reference/evaluation.js'
 import { disposedError } from '../errors.js'
 import { checkLoss } from '../step/checks.js'
-import { initialSlots } from '../step/initialSlots.js'
+import { fillSlot, initialSlots } from '../step/initialSlots.js'
 import { checkLearningRate, learningRateAt, withLearningRate } from '../step/learningRate.js'
 import { planStep, type StepPlan } from '../step/plan.js'
+import { initialProfile } from '../step/profiles.js'
 import { composeReport, initialReport, restoredReport, type StepReport } from '../step/report.js'
 import { initialState, initialUnit, type ScalarState } from '../step/scalarState.js'
-import { averagedSlot } from '../step/stepGraph.js'
 import { createStepper, type Stepper } from '../step/stepper.js'
 import { checkOwnValues, withValues } from '../step/withValues.js'
 import type { RestOfModel } from '../transformation/namesInOptions.js'
@@ -30,7 +31,7 @@ export class PlannedOptimizer implements Optimizer {
   parameters: readonly OptimizerParameter[] = []
   gradients: readonly OptimizerParameter[] = []
   readonly engine: Engine['kind']
-  #state: ScalarState = { steps: [], units: [] }
+  #state: ScalarState = { steps: [], units: [], profiles: [] }
   readonly #rest: RestOfModel
   #plan: StepPlan
   #stepper: Stepper
@@ -90,7 +91,7 @@ export class PlannedOptimizer implements Optimizer {
 
   /** Adds parameters that the engine already has. */
   #takeOn(added: readonly Parameter[]): void {
-    const { steps, units } = this.#state
+    const { steps, units, profiles } = this.#state
     const first = steps.length
     const live = (arrayOf: (index: number) => TypedArray) =>
       added.map((parameter, i): OptimizerParameter => ({
@@ -105,6 +106,7 @@ export class PlannedOptimizer implements Optimizer {
     this.gradients = [...this.gradients, ...live(gradientOf)]
     steps.push(...added.map(() => 0))
     units.push(...this.#plan.units.slice(units.length).map(initialUnit))
+    profiles.push(...this.#plan.profiles.slice(profiles.length).map(initialProfile))
   }
 
   get report(): StepReport {
@@ -137,20 +139,26 @@ export class PlannedOptimizer implements Optimizer {
 
   withAveragedWeights<R>(evaluate: () => R): R {
     const engine = this.#alive()
-    const averaged = this.parameters.flatMap((_, index) =>
-      averagedSlot in engine.arrays().slots[index]! && this.#state.steps[index]! > 0 ? [index] : [],
-    )
-    const own = averaged.map((index) => this.parameters[index]!.data.slice())
+    const { parameters, slots } = engine.arrays()
+    const averaged = this.parameters.flatMap((_, index) => {
+      const weights = evaluationWeights(this.#plan, index, {
+        parameter: parameters[index]!,
+        slots: slots[index]!,
+        steps: this.#state.steps[index]!,
+        step: this.#report.step,
+      })
+      return weights ? [{ index, weights, own: this.parameters[index]!.data.slice() }] : []
+    })
     return withValues(
       () => {
         checkOwnValues('withAveragedWeights', this.#isAveraged)
-        averaged.forEach((index) => this.parameters[index]!.data.set(this.slots[index]![averagedSlot]!))
+        for (const { index, weights } of averaged) this.parameters[index]!.data.set(weights)
         this.#isAveraged = true
       },
       evaluate,
       () => {
         this.#isAveraged = false
-        averaged.forEach((index, i) => this.parameters[index]!.data.set(own[i]!))
+        for (const { index, own } of averaged) this.parameters[index]!.data.set(own)
       },
     )
   }
@@ -167,7 +175,7 @@ export class PlannedOptimizer implements Optimizer {
 
   load(given: Checkpoint | Uint8Array): void {
     const arrays = this.#alive().arrays()
-    const { checkpoint, states, units } = matchCheckpoint(this.#plan, given, (index) =>
+    const { checkpoint, states, units, profiles } = matchCheckpoint(this.#plan, given, (index) =>
       elementType(arrays.parameters[index])!,
     )
     states.forEach((state, index) => {
@@ -175,6 +183,7 @@ export class PlannedOptimizer implements Optimizer {
       this.#state.steps[index] = state.steps
     })
     units.forEach((unit, i) => Object.assign(this.#state.units[i]!, unit))
+    profiles.forEach((profile, i) => Object.assign(this.#state.profiles[i]!, profile))
     this.#fix(checkpoint.learningRate)
     this.#report = restoredReport(this.#report, checkpoint)
   }
@@ -183,7 +192,7 @@ export class PlannedOptimizer implements Optimizer {
     const { slots } = this.#alive().arrays()
     checkOwnValues('reset', this.#isAveraged)
     initialSlots(this.#plan).forEach((values, index) => {
-      for (const [name, value] of Object.entries(values)) slots[index]![name]!.fill(value)
+      for (const [name, value] of Object.entries(values)) fillSlot(slots[index]![name]!, value)
     })
     this.#state = initialState(this.#plan)
     this.#fix(undefined)

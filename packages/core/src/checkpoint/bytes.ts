@@ -89,10 +89,10 @@ export function decodeCheckpoint(bytes: Uint8Array): Checkpoint {
   const header = parseHeader(bytes.subarray(prefixLength, prefixLength + headerLength))
   let offset = prefixLength + headerLength
   const parameters = header.parameters.map(({ slots: names, ...parameter }): ParameterState => {
-    const size = sizeOf(parameter.shape)
+    const { shape, slotShapes = {} } = parameter
     const width = parameter.dtype === 'float64' ? 8 : 4
     const slots: [string, TypedArray][] = names.map((name) => {
-      const byteLength = size * width
+      const byteLength = sizeOf(Object.hasOwn(slotShapes, name) ? slotShapes[name]! : shape) * width
       if (offset + byteLength > bytes.length)
         throw checkpointError(`the checkpoint is truncated at slot ${name} of ${parameter.name}`)
       // Not bytes.slice(), which does not copy a Node Buffer.

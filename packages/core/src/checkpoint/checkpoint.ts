@@ -14,6 +14,16 @@ export interface UnitState {
   readonly values?: Readonly<Record<string, number>>
 }
 
+/** The state that a base keeps once for parameters with the same options. */
+export interface ProfileState {
+  /** The label of their group, '' for the default group; with ' (fallback)' after it for the group's fallback. */
+  readonly key: string
+  /** The number of steps that updated any of them. */
+  readonly steps: number
+  /** The shared scalars of the base, by name. */
+  readonly values: Readonly<Record<string, number>>
+}
+
 /** The state of one parameter. */
 export interface ParameterState {
   readonly name: string
@@ -22,9 +32,14 @@ export interface ParameterState {
   readonly dtype: ElementType
   /** The number of steps that updated it. */
   readonly steps: number
-  /** Arrays of the parameter's size, by slot name. */
+  /** Arrays by slot name: of the parameter's size, unless `slotShapes` says otherwise. */
   readonly slots: Readonly<Record<string, TypedArray>>
+  /** The shapes of slots that do not have the parameter's. */
+  readonly slotShapes?: SlotShapes
 }
+
+/** Shapes by slot name. */
+type SlotShapes = Readonly<Record<string, readonly number[]>>
 
 /**
  * Everything that an optimiser keeps from step to step. It does not hold the parameters: the framework saves those. A
@@ -42,6 +57,8 @@ export interface Checkpoint {
   /** The learning rate that was set while training ran; absent where it is the transformation's. */
   readonly learningRate?: number
   readonly units: readonly UnitState[]
+  /** Absent where no base keeps anything for several parameters. */
+  readonly profiles?: readonly ProfileState[]
   readonly parameters: readonly ParameterState[]
 }
 
@@ -57,6 +74,7 @@ export function composeCheckpoint({
   skippedSteps,
   learningRate,
   units,
+  profiles = [],
   parameters,
 }: Omit<Checkpoint, 'format' | 'version' | 'learningRate'> & {
   readonly learningRate?: number | undefined
@@ -69,6 +87,7 @@ export function composeCheckpoint({
     skippedSteps,
     ...(learningRate !== undefined && { learningRate }),
     units,
+    ...(profiles.length > 0 && { profiles }),
     parameters,
   }
 }
@@ -94,6 +113,7 @@ export function checkParameterState(
     shape: readonly number[]
     dtype: ElementType
     slots: readonly string[]
+    slotShapes?: SlotShapes | undefined
   },
 ): void {
   const name = show(expected.name)
@@ -107,8 +127,19 @@ export function checkParameterState(
   if (slots !== saved) {
     throw checkpointError(`parameter ${name} keeps slots [${slots}], the checkpoint has [${saved}]`)
   }
-  const size = sizeOf(expected.shape)
+  const shapeIn = (
+    { shape, slotShapes }: Pick<ParameterState, 'shape'> & { slotShapes?: SlotShapes | undefined },
+    slot: string,
+  ) => (slotShapes && Object.hasOwn(slotShapes, slot) ? slotShapes[slot]! : shape)
   for (const [slot, data] of Object.entries(state.slots)) {
+    const shape = shapeIn(expected, slot)
+    const savedShape = shapeIn(state, slot)
+    if (shape.join() !== savedShape.join()) {
+      throw checkpointError(
+        `slot ${slot} of ${name} has shape [${shape.join(', ')}], in the checkpoint [${savedShape.join(', ')}]`,
+      )
+    }
+    const size = sizeOf(shape)
     if (elementType(data) !== expected.dtype) {
       throw checkpointError(
         `slot ${slot} of ${name} must be ${expected.dtype}, the checkpoint has ${show(data)}`,
@@ -144,6 +175,7 @@ export function checkHeader(value: unknown, isSlots: (slots: unknown) => boolean
   checkUnique('metric units', header.units, 'key')
   checkUnique('parameters', header.parameters, 'name')
   checkUnits(header.units)
+  checkProfiles(header.profiles ?? [])
   checkParameters(header.parameters, isSlots)
 }
 
@@ -159,6 +191,15 @@ function checkUnits(units: readonly Partial<UnitState>[]): void {
   }
 }
 
+function checkProfiles(profiles: readonly Partial<ProfileState>[]): void {
+  if (!Array.isArray(profiles)) throw checkpointError('the checkpoint has no valid list of profiles')
+  checkUnique('profiles', profiles, 'key')
+  for (const profile of profiles as readonly Partial<ProfileState>[]) {
+    const isValid = typeof profile?.key === 'string' && isCount(profile.steps) && areNumbers(profile.values)
+    if (!isValid) throw checkpointError('the checkpoint has invalid shared scalars of a base')
+  }
+}
+
 function checkParameters(
   parameters: readonly Partial<Header['parameters'][number]>[],
   isSlots: (slots: unknown) => boolean,
@@ -171,11 +212,25 @@ function checkParameters(
       Number.isSafeInteger(sizeOf(parameter.shape)) &&
       (parameter.dtype === 'float32' || parameter.dtype === 'float64') &&
       isCount(parameter.steps) &&
-      isSlots(parameter.slots)
+      isSlots(parameter.slots) &&
+      areShapes(parameter.slotShapes)
     if (!isValid) {
       throw checkpointError(`the checkpoint has an invalid entry for parameter ${show(parameter?.name)}`)
     }
   }
+}
+
+/** Whether a value is a record of shapes, or `undefined`. */
+function areShapes(shapes: unknown): boolean {
+  if (shapes === undefined) return true
+  return (
+    typeof shapes === 'object' &&
+    shapes !== null &&
+    Object.values(shapes).every(
+      (shape) =>
+        Array.isArray(shape) && shape.every(isCount) && Number.isSafeInteger(sizeOf(shape as number[])),
+    )
+  )
 }
 
 function isCount(count: unknown): boolean {

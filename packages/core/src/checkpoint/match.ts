@@ -1,6 +1,8 @@
 import { checkpointError, show } from '../errors.js'
-import type { StepPlan } from '../step/plan.js'
-import type { ScalarState, UnitNumbers } from '../step/scalarState.js'
+import { slotShape } from '../step/initialSlots.js'
+import type { PlannedParameter, StepPlan } from '../step/plan.js'
+import { initialProfile } from '../step/profiles.js'
+import type { ProfileNumbers, ScalarState, UnitNumbers } from '../step/scalarState.js'
 import { decodeCheckpoint } from './bytes.js'
 import {
   checkCheckpoint,
@@ -23,8 +25,8 @@ export type SavedNumbers = ScalarState & {
  * @param arraysOf copies of a parameter's slots, and their element type, by index
  */
 export function checkpointOf(
-  { hash, parameters, units }: StepPlan,
-  { step, skippedSteps, learningRate, steps, units: unitNumbers }: SavedNumbers,
+  { hash, parameters, units, profiles }: StepPlan,
+  { step, skippedSteps, learningRate, steps, units: unitNumbers, profiles: profileNumbers }: SavedNumbers,
   arraysOf: (index: number) => Pick<ParameterState, 'dtype' | 'slots'>,
 ): Checkpoint {
   return composeCheckpoint({
@@ -37,11 +39,37 @@ export function checkpointOf(
       const named = Object.fromEntries(graph.state.map((name, k) => [name, values[k]!]))
       return { key, average, steps: count, ...(values.length > 0 && { values: named }) }
     }),
-    parameters: parameters.map(({ name, shape }, index) => {
+    profiles: profiles.flatMap(({ key, shared, keepsState }, i) => {
+      if (!keepsState) return []
+      const { steps: count, values } = profileNumbers[i]!
+      return [
+        { key, steps: count, values: Object.fromEntries(shared.names.map((name, k) => [name, values[k]!])) },
+      ]
+    }),
+    parameters: parameters.map((parameter, index) => {
+      const { name, shape } = parameter
       const { dtype, slots } = arraysOf(index)
-      return { name, shape: [...shape], dtype, steps: steps[index]!, slots }
+      const slotShapes = otherShapes(parameter)
+      return {
+        name,
+        shape: [...shape],
+        dtype,
+        steps: steps[index]!,
+        slots,
+        ...(slotShapes && { slotShapes }),
+      }
     }),
   })
+}
+
+/** The shapes of a parameter's slots that do not have its own; `undefined` if there are none. */
+function otherShapes(parameter: PlannedParameter): ParameterState['slotShapes'] {
+  const { graph, shape } = parameter
+  const others = graph.slots.flatMap((name) => {
+    const own = slotShape(parameter, name)
+    return own.join() === shape.join() ? [] : [[name, [...own]] as const]
+  })
+  return others.length === 0 ? undefined : Object.fromEntries(others)
 }
 
 /** A checkpoint's states, in the order of a plan's parameters and units. */
@@ -49,6 +77,7 @@ export interface Matched {
   readonly checkpoint: Checkpoint
   readonly states: readonly ParameterState[]
   readonly units: readonly UnitNumbers[]
+  readonly profiles: readonly ProfileNumbers[]
 }
 
 /**
@@ -67,7 +96,7 @@ export function matchCheckpoint(
   const states = matchParameters(plan, checkpoint, dtypeOf)
   const units = matchUnits(plan, checkpoint)
   checkHash(plan, checkpoint)
-  return { checkpoint, states, units }
+  return { checkpoint, states, units, profiles: matchProfiles(plan, checkpoint) }
 }
 
 /** Throws ERR_CHECKPOINT when a transformation of another form saved a checkpoint. */
@@ -84,10 +113,17 @@ function matchParameters(
   dtypeOf: (index: number) => ParameterState['dtype'],
 ): ParameterState[] {
   const saved = new Map(checkpoint.parameters.map((state) => [state.name, state]))
-  const states = plan.parameters.map(({ name, shape, graph }, index) => {
+  const states = plan.parameters.map((parameter, index) => {
+    const { name, shape, graph } = parameter
     const state = saved.get(name)
     if (state === undefined) throw checkpointError(`the checkpoint has no parameter ${show(name)}`)
-    checkParameterState(state, { name, shape, dtype: dtypeOf(index), slots: graph.slots })
+    checkParameterState(state, {
+      name,
+      shape,
+      dtype: dtypeOf(index),
+      slots: graph.slots,
+      slotShapes: otherShapes(parameter),
+    })
     return state
   })
   if (saved.size !== states.length) {
@@ -110,4 +146,17 @@ function matchUnits(plan: StepPlan, checkpoint: Checkpoint): UnitNumbers[] {
   })
   if (saved.size !== units.length) throw checkpointError('the checkpoint has metric units unknown here')
   return units
+}
+
+/** A profile that an earlier transformation kept nothing for starts afresh. */
+function matchProfiles(plan: StepPlan, { profiles = [] }: Checkpoint): ProfileNumbers[] {
+  const saved = new Map(profiles.map((profile) => [profile.key, profile]))
+  return plan.profiles.map((profile): ProfileNumbers => {
+    const { key, shared, keepsState } = profile
+    const found = saved.get(key)
+    const isKept = keepsState && found && shared.names.every((name) => Object.hasOwn(found.values, name))
+    return isKept
+      ? { steps: found.steps, values: shared.names.map((name) => found.values[name]!) }
+      : initialProfile(profile)
+  })
 }

@@ -21,12 +21,20 @@ export interface PreconditionerGraph extends Graph {
  * @throws ERR_NOT_SUPPORTED when the base takes matrices, or when neither is of that form, as with a sign
  */
 export function recordPreconditioner(base: Preconditioner): PreconditionerGraph {
-  if (base.definition.matrix) throw unsuitable(base, 'it takes matrices, on which P is not diagonal')
+  if (base.definition.matrix === true) throw unsuitable(base, 'it takes matrices, on which P is not diagonal')
   const gradient = input('gradient', 'tensor')
-  const { direction, dual, slots } = recordUpdate(base, gradient, input('parameter', 'tensor'), 'tensor', {
+  const update = recordUpdate(base, gradient, input('parameter', 'tensor'), 'tensor', {
+    isMatrix: false,
     tall: false,
     rows: 'outputs',
   })
+  const { direction, dual, slots, parameter, totals, shared, normals } = update
+  const isElementwise =
+    !parameter &&
+    totals.length + normals.length + Object.keys(shared).length === 0 &&
+    Object.values(slots).every(({ next }) => next.shape === 'tensor')
+  if (!isElementwise)
+    throw unsuitable(base, 'it computes its step from more than the elements of the gradient')
   const outputs: Record<string, Expr> = { direction, dual: dual ?? mul(gradient, direction) }
   for (const [name, { next }] of Object.entries(slots)) outputs[`slot.${name}`] = next
   // The graph merges equal expressions, so a slot's new value is found wherever it occurs.

@@ -54,7 +54,7 @@ interface Part {
  * @param optimizer has the parameters, and the slots of the base
  * @throws ERR_NOT_SUPPORTED for a base whose P is not diagonal
  */
-export function createSolver(profile: Profile, optimizer: Optimizer): Solver {
+export function createSolver(profile: Pick<Profile, 'settings' | 'base'>, optimizer: Optimizer): Solver {
   const graph = recordPreconditioner(profile.base)
   const parts = partsOf(optimizer, graph)
   const sizes = parts.map(({ data }) => data.length)
@@ -129,7 +129,7 @@ function precondition(parts: readonly Part[], scalars: Scalars, slots: readonly 
     const tensors: Record<string, TypedArray> = { gradient, parameter: data, ones }
     for (const [name, slot] of Object.entries(slots[i]!)) tensors[`slot.${name}`] = slot
     const extents = { size: data.length, rows: shape[0] ?? 1, columns: shape[1] ?? 1 }
-    pass.run(extents, tensors, { ...scalars, step: steps + 1 }, { direction, diagonal })
+    pass.run(extents, tensors, { ...scalars, step: steps + 1, size: data.length }, { direction, diagonal })
   })
 }
 

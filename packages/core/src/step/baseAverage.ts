@@ -1,10 +1,14 @@
 import {
   abs,
   add,
+  atan2,
   div,
+  exp,
   finite,
+  floor,
   greater,
   input,
+  log,
   max,
   min,
   mul,
@@ -38,6 +42,10 @@ const operations = {
   finite,
   greater,
   select,
+  exp,
+  log,
+  atan2,
+  floor,
 } as Readonly<Record<string, ((...inputs: Expr[]) => Expr) | undefined>>
 
 /** A base's average of gradients, taken of a scalar instead. */
@@ -75,7 +83,7 @@ export function recordBaseAverage(
   step: () => Expr,
   record: Recorder,
 ): BaseAverage {
-  const { update } = record(plainForm(base, base.definition.matrix ? 'wide' : 'any'))
+  const { update } = record(plainForm(base, base.definition.matrix === true ? 'wide' : 'any'))
   const refuse = (why: string): never => {
     throw unsupported(
       `averagedModel needs the average of gradients behind a step, and ${base.name} ${why}; ` +
@@ -93,6 +101,8 @@ export function recordBaseAverage(
     if (!name.startsWith('slot.')) return refuse(`reads ${name} in it`)
     const slot = name.slice('slot.'.length)
     const { initial, next } = update.slots[slot]!
+    if (next.shape !== 'tensor' && next.shape !== 'rows,columns')
+      return refuse(`keeps its ${slot} in another shape than the parameter's`)
     if (initial.op !== 'constant' || initial.value !== 0)
       return refuse(`begins its ${name} with another value than 0`)
     const state = `model.${model}.${slot}`

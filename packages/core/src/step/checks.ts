@@ -1,11 +1,12 @@
 import { InducedMetricError, isList, optionError, shapeError, show } from '../errors.js'
 import { checkKeys } from '../validation/keys.js'
 import type { StepPlan } from './plan.js'
+import { readsLoss } from './profiles.js'
 
 /**
  * The loss among the options of a step; `undefined` if there is none.
  *
- * @throws ERR_OPTION for any other option; ERR_LOSS_REQUIRED when an embedding reads the loss and there is none
+ * @throws ERR_OPTION for any other option; ERR_LOSS_REQUIRED when an embedding or a base reads the loss and there is none
  */
 export function checkLoss(plan: StepPlan, options: { readonly loss?: number }): number | undefined {
   checkKeys('step', options, ['loss'])
@@ -19,13 +20,16 @@ export function checkLoss(plan: StepPlan, options: { readonly loss?: number }): 
 }
 
 /**
- * The error of a step whose embedding reads the loss, where there is none.
+ * The error of a step whose embedding or base reads the loss, where there is none.
  *
  * @param end the end of its sentence, which says how to pass the loss
  */
 export function lossRequired(plan: StepPlan, end: string): InducedMetricError {
-  const { embedding } = plan.units.find(({ graph }) => graph.needsLoss)!.settings
-  return new InducedMetricError('ERR_LOSS_REQUIRED', `the embedding ${embedding.name} reads the loss${end}`)
+  const unit = plan.units.find(({ graph }) => graph.needsLoss)
+  const reader = unit
+    ? `the embedding ${unit.settings.embedding.name}`
+    : `the base ${plan.profiles[plan.parameters.find(readsLoss)!.profile]!.base.name}`
+  return new InducedMetricError('ERR_LOSS_REQUIRED', `${reader} reads the loss${end}`)
 }
 
 /** Throws ERR_SHAPE unless a step is given an array of one gradient per parameter. */

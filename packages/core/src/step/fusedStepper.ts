@@ -1,5 +1,6 @@
 import type { FusedStep, FusedStepNumbers } from './passes.js'
 import type { StepPlan } from './plan.js'
+import { hasProfileScalars } from './profiles.js'
 import type { StepOutcome, UnitResult } from './report.js'
 import { writeScalars, type PreparedScalars } from './scalarInputs.js'
 import type { ScalarState } from './scalarState.js'
@@ -25,7 +26,8 @@ export function createFusedStepper(
   units: readonly PreparedScalars[],
 ): TakeFused | undefined {
   const [profile, unit] = [profiles[0], units[0]]
-  if (!profile || !unit || profiles.length > 1 || units.length > 1) return undefined
+  if (!profile || !unit || profiles.length > 1 || units.length > 1 || hasProfileScalars(plan))
+    return undefined
   const metricUnit = plan.units[0]!
   const numbers: FusedStepNumbers = {
     profile: profile.scalars,

@@ -1,6 +1,6 @@
 import type { Scalars } from '../graph/hostScalars.js'
 import type { StepPlan } from './plan.js'
-import { shapeScalars, type PreparedScalars } from './scalarInputs.js'
+import { extentScalars, type PreparedScalars } from './scalarInputs.js'
 
 /** The scalar inputs of the parameters' graphs. Parameters with equal scalars share one object. */
 export interface ParameterScalars {
@@ -38,18 +38,18 @@ export function createParameterScalars(
 
   const scalarsOf = (index: number, steps: number): Scalars => {
     const cohort = cohorts[index]!
-    const { profile, shape } = parameters[index]!
+    const parameter = parameters[index]!
     if (cohort.turn !== turn) {
       cohort.turn = turn
       cohort.steps = steps
     } else if (cohort.steps === steps) {
       return cohort.scalars
     }
-    const { scalars, scheduled } = profiles[profile]!
+    const { scalars, scheduled } = profiles[parameter.profile]!
     const own =
       cohort.steps === steps
         ? cohort.scalars
-        : (stragglers[index] ??= Object.assign(shapeScalars({}, shape), scalars))
+        : (stragglers[index] ??= Object.assign(extentScalars({}, parameter), scalars))
     for (const { input } of scheduled) own[input] = scalars[input]!
     own['step'] = steps + 1
     return own
@@ -72,15 +72,20 @@ export function createParameterScalars(
   }
 }
 
+const extentInputs: ReadonlySet<string> = new Set(['rows', 'columns', 'size'])
+
 /** The cohort of each parameter. */
 function createCohorts(plan: StepPlan, profiles: readonly PreparedScalars[]): Cohort[] {
   const cohorts = new Map<string, Cohort>()
-  return plan.parameters.map(({ graph, profile, unit, clip, shape }) => {
-    const readsShape = graph.nodes.some(({ name }) => name === 'rows' || name === 'columns')
-    const key = [profile, unit, clip, ...(readsShape ? shape : [])].join()
+  return plan.parameters.map((parameter, index) => {
+    const { graph, profile, unit, clip, rows, columns, size } = parameter
+    const readsExtents = graph.nodes.some(({ op, name }) => op === 'input' && extentInputs.has(name!))
+    // Scalar slots are scalar inputs, and each parameter has its own.
+    const isAlone = graph.slots.some((name) => graph.slotShapes[name] === 'scalar')
+    const key = [profile, unit, clip, readsExtents && [rows, columns, size], isAlone && index].join()
     let cohort = cohorts.get(key)
     if (!cohort) {
-      const scalars = Object.assign(shapeScalars({}, shape), profiles[profile]!.scalars)
+      const scalars = Object.assign(extentScalars({}, parameter), profiles[profile]!.scalars)
       cohorts.set(key, (cohort = { scalars, turn: 0, steps: 0 }))
     }
     return cohort

@@ -11,8 +11,9 @@ export interface Passes<G> {
    *
    * @param active indices of the parameters that have a gradient
    * @param gradients by parameter
-   * @param scalars by parameter; parameters with equal scalars share one object. `clip` and `scale` are written into it
-   *   before the passes that read them.
+   * @param scalars by parameter; parameters with equal scalars share one object. `clip`, totals and `scale` are written into
+   *   it before the passes that read them. Scalar slots are not in it: the engine has them. Parameters with such slots share
+   *   their scalars with no other, so that it can write them there.
    */
   begin(active: readonly number[], gradients: readonly (G | null)[], scalars: readonly Scalars[]): void
   /**
@@ -20,6 +21,11 @@ export interface Passes<G> {
    * to one metric unit and one clip unit, so the part of one may be included in the result of another.
    */
   norm(results: Float64Array): void
+  /**
+   * Writes the plan's `totals`, one array for each, as `norm` does. It is called only where there are any, before `reduce`.
+   * Where a parameter's own graph lacks a total, its result is left as it is.
+   */
+  totals(results: readonly Float64Array[]): void
   /**
    * Writes the plan's `reductions`, one array for each, as `norm` does. A result that is NaN or infinite forbids the step.
    * Where a parameter's own graph lacks a reduction, its result is left as it is.

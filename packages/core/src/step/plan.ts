@@ -1,15 +1,22 @@
 import { optionError, shapeError, show } from '../errors.js'
-import { hashText } from '../graph/graph.js'
+import { hashText, type Graph } from '../graph/graph.js'
 import { sizeOf } from '../shape.js'
 import { checkRows } from '../transformation/hyperparameter.js'
-import { rowsFor, type Preconditioner } from '../transformation/preconditioner.js'
+import {
+  matrixViewOf,
+  rowsFor,
+  type MatrixView,
+  type Preconditioner,
+} from '../transformation/preconditioner.js'
 import { checkNamesInOptions, type RestOfModel } from '../transformation/namesInOptions.js'
 import { checkTransformation } from '../transformation/transformation.js'
 import type { GroupSettings, ParameterInfo, Transformation } from '../transformation/types.js'
 import { isPlainBase, recordMetric, type MetricGraph } from './metricGraph.js'
+import { finishProfiles, readsLoss, recordShared, type SharedGraph } from './profiles.js'
 import { createRecorder, type Recorder } from './recordings.js'
 import {
   changeOutput,
+  recordEvaluation,
   recordStep,
   structuralHashOf,
   type Reduction,
@@ -21,6 +28,11 @@ import {
 export interface PlannedParameter extends ParameterInfo {
   /** The number of its elements. */
   readonly size: number
+  /** The extents of the matrix that it is to its base; if it is none, of its first two axes. */
+  readonly rows: number
+  readonly columns: number
+  /** Whether it is a matrix to its base; its tensors then have the shape [rows, columns] in the graph. */
+  readonly isMatrix: boolean
   /** The index in `plan.profiles` of its group's options and the base that updates it. */
   readonly profile: number
   readonly graph: StepGraph
@@ -28,12 +40,27 @@ export interface PlannedParameter extends ParameterInfo {
   readonly unit: number
   /** The index of the clip unit whose norm limits it, or −1. */
   readonly clip: number
+  /**
+   * The weights to evaluate with, where they are not the parameter itself. Inputs: `parameter`, `slot.NAME`, `base.NAME`,
+   * `step` (the number of updates so far), `rows`, `columns` and `size`. Output: `evaluation`.
+   */
+  readonly evaluation?: Graph
 }
 
 /** The options of a group with one base, its own or its fallback. The scalars of a step depend on these. */
 export interface Profile {
   readonly settings: GroupSettings
   readonly base: Preconditioner
+  /** Its name in checkpoints: the label of its group, and whether its base is the fallback. */
+  readonly key: string
+  /** Indices of its parameters. */
+  readonly members: readonly number[]
+  /** The totals that its base reads: outputs of the parameters' graphs, and the inputs that their sums are. */
+  readonly totals: readonly string[]
+  /** The scalars that its base keeps once for all parameters. */
+  readonly shared: SharedGraph
+  /** Whether it has shared scalars, or a count of its steps that is read. */
+  readonly keepsState: boolean
 }
 
 /** Parameters under one ρ. */
@@ -88,6 +115,8 @@ export interface StepPlan {
   readonly reductions: readonly Reduction[]
   /** The sums that a step takes over each parameter while it writes. Most parameters' own graphs have none. */
   readonly changes: readonly string[]
+  /** The totals of all profiles. A step takes them after `norm` and before `reductions`, where there are any. */
+  readonly totals: readonly string[]
   /** Whether a step must be given its loss. */
   readonly needsLoss: boolean
   /** Structural hash of the bases and of the metric's scope. Checkpoints carry it. */
@@ -113,8 +142,9 @@ export function planStep(
   checkParameters(parameters)
   checkNamesInOptions(transformation, parameters, rest)
   const record = createRecorder()
-  const profiles: Profile[] = []
-  const graphs = new Map<string, StepGraph>()
+  const profiles: Pick<Profile, 'settings' | 'base'>[] = []
+  const graphs = new Map<string, ParameterGraphs>()
+  const shared: SharedGraph[] = []
 
   const units: { key: string; settings: GroupSettings; contributors: number[] }[] = []
   const clips: { settings: GroupSettings; clipNorm: number; members: number[] }[] = []
@@ -125,8 +155,8 @@ export function planStep(
     metricScope === 'global' ? all : [settings]
   const planned = parameters.map((parameter, index): PlannedParameter => {
     const settings = settingsOf(transformation, parameter)
-    const isMatrix = parameter.shape.length === 2
-    const base = settings.base.definition.matrix && !isMatrix ? settings.fallback : settings.base
+    const base = baseFor(settings, parameter)
+    const view = matrixViewOf(base, parameter.shape, parameter.rowsAre)
     let profile = profiles.findIndex(
       (candidate) => candidate.settings === settings && candidate.base === base,
     )
@@ -134,7 +164,7 @@ export function planStep(
 
     const form: StepForm = {
       base,
-      matrix: matrixForm(base, parameter.shape),
+      matrix: matrixForm(view),
       rows: rowsFor(base, parameter.rowsAre),
       metric: inScope(settings).some((one) => !isPlainBase(one)),
       decays: settings.weightDecay !== 0 && isDecayed(settings, parameter) ? settings.decayScaling : 'no',
@@ -143,8 +173,10 @@ export function planStep(
       averages: settings.averageWeights !== undefined,
     }
     const formKey = [profile, form.matrix, form.rows, form.decays].join()
-    const graph = graphs.get(formKey) ?? recordStep(form, record)
-    graphs.set(formKey, graph)
+    const recorded = graphs.get(formKey) ?? recordParameter(form, record)
+    graphs.set(formKey, recorded)
+    shared.push(recorded.shared)
+    const { graph, evaluation } = recorded
 
     const key = unitKey(transformation, parameter)
     let unit = units.findIndex((candidate) => candidate.key === key)
@@ -160,7 +192,8 @@ export function planStep(
       if (clip === -1) clip = clips.push({ settings: owner, clipNorm: settings.clipNorm, members: [] }) - 1
       clips[clip]!.members.push(index)
     }
-    return { ...parameter, size: sizeOf(parameter.shape), profile, graph, unit, clip }
+    const size = sizeOf(parameter.shape)
+    return { ...parameter, ...view, size, profile, graph, unit, clip, ...(evaluation && { evaluation }) }
   })
 
   // In the global scope every unit (one per group with options) sums over all parameters.
@@ -174,12 +207,13 @@ export function planStep(
   return {
     transformation,
     parameters: planned,
-    profiles,
+    profiles: finishProfiles(transformation, profiles, planned, shared),
     units: finished,
     reductions: [...new Set<Reduction>(['dual', ...planned.flatMap(({ graph }) => graph.reductions)])],
     changes: [...new Set(planned.flatMap(({ graph }) => graph.averaging.map(changeOutput)))],
     clips: clips.map(({ clipNorm, members }) => ({ clipNorm, members })),
-    needsLoss: finished.some((unit) => unit.graph.needsLoss),
+    totals: [...new Set(planned.flatMap(({ graph }) => graph.totals))],
+    needsLoss: finished.some((unit) => unit.graph.needsLoss) || planned.some(readsLoss),
     hash: structuralHash(transformation, planned, profiles, record),
   }
 }
@@ -229,11 +263,31 @@ function isDecayed(settings: GroupSettings, parameter: ParameterInfo): boolean {
   return typeof decayMask === 'function' ? decayMask(parameter) : decayMask.includes(parameter.name)
 }
 
-/** The form of a base that takes matrices, for a shape: Muon transposes tall matrices. */
-function matrixForm(base: Preconditioner, shape: readonly number[]): StepForm['matrix'] {
-  if (!base.definition.matrix) return 'any'
-  const [rows = 1, columns = 1] = shape
+/** The base that updates a parameter. */
+function baseFor({ base, fallback }: GroupSettings, { shape, rowsAre }: ParameterInfo): Preconditioner {
+  const isRefused = base.definition.matrix === true && !matrixViewOf(base, shape, rowsAre).isMatrix
+  return isRefused ? fallback : base
+}
+
+/** The form of a parameter to its base: Muon transposes tall matrices. */
+function matrixForm({ isMatrix, rows, columns }: MatrixView): StepForm['matrix'] {
+  if (!isMatrix) return 'any'
   return rows > columns ? 'tall' : 'wide'
+}
+
+/** What is recorded of a parameter. */
+interface ParameterGraphs {
+  readonly graph: StepGraph
+  readonly evaluation: Graph | undefined
+  readonly shared: SharedGraph
+}
+
+function recordParameter(form: StepForm, record: Recorder): ParameterGraphs {
+  return {
+    graph: recordStep(form, record),
+    evaluation: recordEvaluation(form, record),
+    shared: recordShared(record(form).update),
+  }
 }
 
 /**
@@ -243,13 +297,14 @@ function matrixForm(base: Preconditioner, shape: readonly number[]): StepForm['m
 function structuralHash(
   transformation: Transformation,
   parameters: readonly PlannedParameter[],
-  profiles: readonly Profile[],
+  profiles: readonly Pick<Profile, 'base'>[],
   record: Recorder,
 ): string {
   const hashes = new Map<string, string>()
-  for (const { profile, shape } of parameters) {
+  for (const parameter of parameters) {
+    const { profile } = parameter
     const { base } = profiles[profile]!
-    const matrix = matrixForm(base, shape)
+    const matrix = matrixForm(parameter)
     const key = `${profile},${matrix}`
     if (hashes.has(key)) continue
     hashes.set(key, structuralHashOf(base, matrix, record))

@@ -6,7 +6,7 @@ import { recordUpdate, type RecordedUpdate } from '../transformation/recordUpdat
 /** The properties of a parameter that a base's update depends on. */
 export interface BaseForm {
   readonly base: Preconditioner
-  /** `tall` (more rows than columns) or `wide` for a base that takes matrices, else `any`. */
+  /** `tall` (more rows than columns) or `wide` where the parameter is a matrix to its base, else `any`. */
   readonly matrix: 'any' | 'tall' | 'wide'
   /** What the rows of a matrix are to its base. */
   readonly rows: MatrixRows
@@ -51,6 +51,7 @@ function record({ base, matrix, rows, clips }: BaseForm): Recording {
   const raw = input('gradient', shape)
   const gradient = clips ? mul(input('clip', 'scalar'), raw) : raw
   const parameter = input('parameter', shape)
-  const update = recordUpdate(base, gradient, parameter, shape, { tall: matrix === 'tall', rows })
+  const form = { isMatrix: matrix !== 'any', tall: matrix === 'tall', rows }
+  const update = recordUpdate(base, gradient, parameter, shape, form)
   return { shape, raw, gradient, parameter, update }
 }

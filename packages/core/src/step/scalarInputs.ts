@@ -25,7 +25,7 @@ export interface ScalarEntry {
 }
 
 /** The scalar inputs of a group with one base. */
-export function profileEntries({ base, settings }: Profile): ScalarEntry[] {
+export function profileEntries({ base, settings }: Pick<Profile, 'settings' | 'base'>): ScalarEntry[] {
   const { learningRate, weightDecay, averageWeights } = settings
   return [
     entry('learningRate', learningRate, optionRanges.learningRate),
@@ -118,7 +118,11 @@ export function prepareScalars(entries: readonly ScalarEntry[]): PreparedScalars
 }
 
 /** Writes a profile's values at a step into `scalars`. Throws ERR_OPTION when a schedule leaves its range. */
-export function profileScalars(scalars: Scalars, profile: Profile, step: number): Scalars {
+export function profileScalars(
+  scalars: Scalars,
+  profile: Pick<Profile, 'settings' | 'base'>,
+  step: number,
+): Scalars {
   return writeScalars(scalars, profileEntries(profile), step)
 }
 
@@ -127,9 +131,13 @@ export function unitScalars(scalars: Scalars, unit: MetricUnit, step: number): S
   return writeScalars(scalars, unitEntries(unit), step)
 }
 
-/** Writes the extents of a matrix into `scalars`. Of other shapes no graph reads them. */
-export function shapeScalars(scalars: Scalars, shape: readonly number[]): Scalars {
-  scalars['rows'] = shape[0] ?? 1
-  scalars['columns'] = shape[1] ?? 1
+/** Writes the extents of a parameter into `scalars`. `rows` and `columns` are read only where it is a matrix. */
+export function extentScalars(
+  scalars: Scalars,
+  { rows, columns, size }: { readonly rows: number; readonly columns: number; readonly size: number },
+): Scalars {
+  scalars['rows'] = rows
+  scalars['columns'] = columns
+  scalars['size'] = size
   return scalars
 }

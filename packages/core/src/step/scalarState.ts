@@ -1,10 +1,21 @@
 import type { MetricUnit, StepPlan } from './plan.js'
+import { initialProfile } from './profiles.js'
 
 /** The numbers that an optimiser keeps from step to step, beside the slots. */
 export interface ScalarState {
   /** The number of steps that updated each parameter. */
   readonly steps: number[]
   readonly units: UnitNumbers[]
+  /** By profile. */
+  readonly profiles: ProfileNumbers[]
+}
+
+/** The numbers of a profile. */
+export interface ProfileNumbers {
+  /** The number of steps that updated any of its parameters. */
+  steps: number
+  /** The values of its shared scalars, in the order of their names. */
+  readonly values: number[]
 }
 
 /** The numbers of a metric unit. */
@@ -27,5 +38,6 @@ export function initialState(plan: StepPlan): ScalarState {
   return {
     steps: plan.parameters.map(() => 0),
     units: plan.units.map(initialUnit),
+    profiles: plan.profiles.map(initialProfile),
   }
 }

@@ -11,12 +11,14 @@ import {
   sub,
   sum,
   type Expr,
+  type Op,
   type Shape,
 } from '../graph/algebra.js'
 import { optionError } from '../errors.js'
+import { sharedInput, totalInput } from '../transformation/declarations.js'
 import { buildGraph, type Graph } from '../graph/graph.js'
 import type { Preconditioner } from '../transformation/preconditioner.js'
-import type { RecordedUpdate } from '../transformation/recordUpdate.js'
+import type { RecordedSlot, RecordedUpdate } from '../transformation/recordUpdate.js'
 import { plainForm, type BaseForm, type Recorder } from './recordings.js'
 
 /** Everything that a parameter's graph depends on. Parameters of equal form share it. */
@@ -41,9 +43,11 @@ export type Reduction = 'dual' | 'averageDotDirection'
 export const averagedSlot = 'averagedParameter'
 
 /**
- * The recorded work of one step on one parameter. Tensor inputs: `gradient`, `parameter`, `slot.NAME`. Scalar inputs:
- * `step`, `learningRate`, `weightDecay`, `averageWeights`, `rows`, `columns`, `base.NAME`, and two that are known only once
- * every parameter has been reduced, `scale` (ρ) and `clip`. Outputs: `norm` (Σg², where the gradient is clipped), the
+ * The recorded work of one step on one parameter. Tensor inputs: `gradient`, `parameter`, `slot.NAME` and `normal.STREAM`
+ * (standard normal numbers, see `fillNormals`). Scalar inputs: `step`, `learningRate`, `weightDecay`, `averageWeights`, `rows`,
+ * `columns`, `size`, `base.NAME`, `slot.NAME` of a scalar slot, `loss`, `profileStep`, `shared.NAME` (its value before the step),
+ * and three that are known only once every parameter has been read, `clip`, `total.I` (the sum of these outputs over the
+ * profile) and `scale` (ρ). Outputs: `total.I` (this parameter's part of a total), `norm` (Σg², where the gradient is clipped), the
  * `reductions` (without the metric, `dual` is 0, or NaN when the gradient is not finite), `parameter` and `slot.NAME` (the
  * new values), `change.NAME` (⟨m, Δθ⟩ of the `averaging` slots, m being the new value, where the model of the loss is
  * averaged), `update` (Δθ, for frameworks that add it themselves), `initial.NAME` (the initial value of every element of a
@@ -51,6 +55,12 @@ export const averagedSlot = 'averagedParameter'
  */
 export interface StepGraph extends Graph {
   readonly slots: readonly string[]
+  /** The shape of each slot, in this graph's terms. */
+  readonly slotShapes: Readonly<Record<string, Shape>>
+  /** The outputs, and inputs, that are totals. */
+  readonly totals: readonly string[]
+  /** The streams of normal numbers that it reads. */
+  readonly normals: readonly number[]
   readonly reductions: readonly Reduction[]
   /** The slots that average gradients, where the model of the loss is averaged. */
   readonly averaging: readonly string[]
@@ -88,8 +98,8 @@ export function recordStep(form: StepForm, record: Recorder): StepGraph {
   const learningRate = input('learningRate', 'scalar')
   const rate = form.metric ? mul(learningRate, input('scale', 'scalar')) : learningRate
   const step = mul(rate, update.direction)
-  let next = sub(parameter, step)
-  let change = neg(step)
+  let next = update.parameter ?? sub(parameter, step)
+  let change = update.parameter ? sub(update.parameter, parameter) : neg(step)
   if (form.decays !== 'no') {
     const decayRate = form.decays === 'step' ? rate : learningRate
     const decay = mul(mul(decayRate, input('weightDecay', 'scalar')), parameter)
@@ -101,6 +111,10 @@ export function recordStep(form: StepForm, record: Recorder): StepGraph {
   const dual = form.metric ? dualOf(gradient, update) : sum(sub(gradient, gradient))
   const outputs: Record<string, Expr> = { dual: withInnerSums(dual, update), parameter: next }
   if (form.clips) outputs['norm'] = dot(raw, raw)
+  const totals = update.totals.map((part, index) => {
+    outputs[totalInput(index)] = part
+    return totalInput(index)
+  })
   const reductions: Reduction[] = ['dual']
   const averaging = form.model && update.average ? averagingSlots(update) : []
   if (form.model && update.average) {
@@ -110,7 +124,12 @@ export function recordStep(form: StepForm, record: Recorder): StepGraph {
     const moved = sub(next, parameter)
     for (const name of averaging) outputs[changeOutput(name)] = dot(update.slots[name]!.next, moved)
   }
-  const slots: Record<string, { initial: Expr; next: Expr }> = { ...update.slots }
+  const slots: Record<string, RecordedSlot> = { ...update.slots }
+  if (form.averages && update.evaluation) {
+    throw optionError(
+      `${form.base.name} has weights to evaluate with of its own; leave averageWeights out, or take another base`,
+    )
+  }
   if (form.averages && averagedSlot in slots) {
     throw optionError(
       `${form.base.name}: averageWeights keeps a slot named ${averagedSlot}, and so does the base; rename that`,
@@ -121,7 +140,21 @@ export function recordStep(form: StepForm, record: Recorder): StepGraph {
   // The hash excludes `update`, which is only another form of the new value.
   const { hash } = buildGraph(outputs)
   const graph = buildGraph({ ...outputs, update: change })
-  return { ...graph, hash, slots: Object.keys(slots), reductions, averaging }
+  const slotShapes = Object.fromEntries(
+    Object.entries(slots).map(([name, { next: value }]) => [name, value.shape]),
+  )
+  const { normals } = update
+  return { ...graph, hash, slots: Object.keys(slots), slotShapes, totals, normals, reductions, averaging }
+}
+
+/**
+ * Records the weights to evaluate with: those that the base gives, or the average that is kept. Returns `undefined` where
+ * they are the parameter itself.
+ */
+export function recordEvaluation(form: StepForm, record: Recorder): Graph | undefined {
+  const { shape, update } = record(form)
+  if (form.averages) return buildGraph({ evaluation: input(`slot.${averagedSlot}`, shape) })
+  return update.evaluation && buildGraph({ evaluation: update.evaluation })
 }
 
 /** The slots from which the average of gradients is computed. */
@@ -157,8 +190,10 @@ export function structuralHashOf(base: Preconditioner, matrix: BaseForm['matrix'
   const { gradient, parameter, update } = record(plainForm(base, matrix))
   const dual = update.dual ? sum(update.dual) : dot(gradient, update.direction)
   const rate = mul(input('learningRate', 'scalar'), input('scale', 'scalar'))
-  const next = sub(parameter, mul(rate, update.direction))
+  const next = update.parameter ?? sub(parameter, mul(rate, update.direction))
   const outputs = { dual: withInnerSums(dual, update), parameter: next, ...slotOutputs(update.slots) }
+  for (const [name, { next: value }] of Object.entries(update.shared))
+    Object.assign(outputs, { [sharedInput(name)]: value })
   return buildGraph(outputs).hash
 }
 
@@ -171,23 +206,64 @@ function slotOutputs(slots: RecordedUpdate['slots']): Record<string, Expr> {
   return outputs
 }
 
-/** The dual norm, made not finite where a sum in the base's update is not. */
-function withInnerSums(dual: Expr, { direction }: RecordedUpdate): Expr {
+/** The dual norm, made not finite where a value that the base's update reads is not: then the step must not be written. */
+function withInnerSums(dual: Expr, update: RecordedUpdate): Expr {
   let result = dual
-  for (const inner of sums([direction])) result = add(result, sub(inner, inner))
+  for (const inner of sums([update.direction])) result = add(result, sub(inner, inner))
+  for (const x of furtherValues(update)) {
+    const difference = sub(x, x)
+    result = add(result, x.shape === 'scalar' ? difference : sum(difference))
+  }
   return result
 }
 
 /** The sums inside a base's own update, such as Muon's norm. Where one overflows, the step must not be written. */
 function sums(roots: readonly Expr[]): Set<Expr> {
   const found = new Set<Expr>()
+  visitOutsideWhen(roots, (x) => {
+    if (x.op === 'sum') found.add(x)
+  })
+  return found
+}
+
+const barriers: ReadonlySet<Op> = new Set([
+  'rowSums',
+  'columnSums',
+  'rowMax',
+  'columnMax',
+  'eigenvalues',
+  'eigenvectors',
+  'qr',
+  'inverseRoot',
+  'when',
+])
+
+/**
+ * The other values that must be finite: those of barriers in the direction, of totals and of shared scalars, and the loss
+ * where it is read. A value that a `when` may leave out is looked at behind the `when`.
+ */
+function furtherValues({ direction, parameter, slots, shared }: RecordedUpdate): Set<Expr> {
+  const found = new Set<Expr>()
+  visitOutsideWhen([direction], (x) => {
+    if (barriers.has(x.op)) found.add(x)
+  })
+  const nextSlots = Object.values(slots).map(({ next }) => next)
+  const nextShared = Object.values(shared).map(({ next }) => next)
+  visitOutsideWhen([direction, ...(parameter ? [parameter] : []), ...nextSlots, ...nextShared], (x) => {
+    if (x.op === 'input' && (x.name === 'loss' || x.name!.startsWith('total.'))) found.add(x)
+  })
+  for (const next of nextShared) if (next.op !== 'input') found.add(next)
+  return found
+}
+
+/** Visits the expressions below some roots once each, but not those below a `when`. */
+function visitOutsideWhen(roots: readonly Expr[], call: (x: Expr) => void): void {
   const seen = new Set<Expr>()
   const visit = (x: Expr): void => {
     if (seen.has(x)) return
     seen.add(x)
-    if (x.op === 'sum') found.add(x)
-    x.inputs.forEach(visit)
+    call(x)
+    if (x.op !== 'when') x.inputs.forEach(visit)
   }
   roots.forEach(visit)
-  return found
 }

@@ -3,6 +3,7 @@ import { createFusedStepper } from './fusedStepper.js'
 import { clipGraph, stepStatus } from './metricGraph.js'
 import { createParameterScalars } from './parameterScalars.js'
 import type { Passes } from './passes.js'
+import { createProfileStepper, hasProfileScalars } from './profiles.js'
 import type { StepPlan } from './plan.js'
 import { noResult, refusal, type StepOutcome } from './report.js'
 import { prepareScalars, profileEntries, unitEntries, writeScalars } from './scalarInputs.js'
@@ -40,6 +41,10 @@ export function createStepper(plan: StepPlan): Stepper {
   const changes = plan.changes.map((name) => parts.get(name)!)
   const units = plan.units.map((unit, i) => createUnitStepper(unit, unitScalars[i]!, parts))
   const takeFused = createFusedStepper(plan, profiles, unitScalars)
+  const totals = plan.totals.map(() => new Float64Array(parameters.length))
+  const shares = hasProfileScalars(plan)
+    ? plan.profiles.map((profile, i) => createProfileStepper(profile, scalars.current, profiles[i]!.scalars))
+    : []
   const clip = createClipper(plan)
 
   /** Writes parameters, slots and state. */
@@ -49,6 +54,7 @@ export function createStepper(plan: StepPlan): Stepper {
     gradients: readonly unknown[],
     state: ScalarState,
     results: readonly (EvaluatedUnit | undefined)[],
+    shared: readonly (readonly number[])[],
   ): void => {
     let last: Scalars | undefined
     for (const index of active) {
@@ -62,6 +68,12 @@ export function createStepper(plan: StepPlan): Stepper {
     results.forEach((result, i) => {
       if (result !== undefined) units[i]!.keep(result, state.units[i]!, gradients)
     })
+    plan.profiles.forEach(({ members }, i) => {
+      if (members.every((index) => gradients[index] === null)) return
+      const numbers = state.profiles[i]!
+      numbers.steps++
+      shared[i]?.forEach((value, k) => (numbers.values[k] = value))
+    })
   }
 
   return {
@@ -73,8 +85,11 @@ export function createStepper(plan: StepPlan): Stepper {
         if (outcome) return outcome
       }
       const active = scalars.gather(gradients, state.steps)
+      shares.forEach((share, i) => share.begin(state.profiles[i]!, loss))
       passes.begin(active, gradients, scalars.current)
       if (plan.clips.length > 0) clip(passes, gradients, scalars.current)
+      if (totals.length > 0) passes.totals(totals)
+      const shared = shares.map((share) => share.total(gradients, totals))
       passes.reduce(reductions)
       const results = units.map((unit, i) => unit.evaluate(gradients, state.units[i]!, step, loss))
 
@@ -85,7 +100,7 @@ export function createStepper(plan: StepPlan): Stepper {
         if (error) throw error
       }
       const skipped = failed !== undefined || active.length === 0
-      if (!skipped) write(passes, active, gradients, state, results)
+      if (!skipped) write(passes, active, gradients, state, results, shared)
       return {
         skipped,
         learningRate: profiles[0]?.scalars['learningRate'] ?? NaN,

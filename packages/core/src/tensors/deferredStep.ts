@@ -114,7 +114,7 @@ export function createDeferredStep<V>(
   const units: (DeferredUnit<V> | undefined)[] = []
 
   const parameterInput = (index: number, name: string): V | undefined => {
-    const { shape, profile, clip } = plan.parameters[index]!
+    const { rows, columns, size, profile, clip } = plan.parameters[index]!
     switch (name) {
       case 'gradient':
         return inputs.gradient(index)
@@ -123,9 +123,11 @@ export function createDeferredStep<V>(
       case 'step':
         return inputs.step(index)
       case 'rows':
-        return backend.constant(shape[0] ?? 1)
+        return backend.constant(rows)
       case 'columns':
-        return backend.constant(shape[1] ?? 1)
+        return backend.constant(columns)
+      case 'size':
+        return backend.constant(size)
       case 'clip':
         return clips[clip]
       case 'scale':

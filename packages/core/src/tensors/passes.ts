@@ -85,6 +85,12 @@ export function createPasses<T extends object>(work: TensorWork<T>): TensorPasse
       const clipped = active.filter((index) => plan.parameters[index]!.clip !== -1)
       reduce(clipped, 'norm', results)
     },
+    totals(results) {
+      plan.totals.forEach((name, i) => {
+        const members = active.filter((index) => plan.parameters[index]!.graph.totals.includes(name))
+        reduce(members, name, results[i]!)
+      })
+    },
     reduce(results) {
       plan.reductions.forEach((name, i) => {
         const members = active.filter((index) => plan.parameters[index]!.graph.reductions.includes(name))

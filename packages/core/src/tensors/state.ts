@@ -2,7 +2,7 @@ import type { Checkpoint } from '../checkpoint/checkpoint.js'
 import { checkpointOf, matchCheckpoint } from '../checkpoint/match.js'
 import { arrayOf, type ElementType } from '../dtype.js'
 import { shapeError } from '../errors.js'
-import { initialSlots } from '../step/initialSlots.js'
+import { createSlot, initialSlots, slotShape } from '../step/initialSlots.js'
 import type { StepPlan } from '../step/plan.js'
 import { initialState } from '../step/scalarState.js'
 import type { TensorBackend } from './backend.js'
@@ -28,12 +28,25 @@ export interface StateNumbers<N = number> {
   /** By parameter, the number of steps that updated it. */
   readonly steps: N[]
   readonly units: { average: N; steps: N; readonly values: N[] }[]
+  /** By profile. Only those that keep something have a place in the array. */
+  readonly profiles: { steps: N; readonly values: N[] }[]
 }
 
 /** The numbers of a state in their order. */
-export function joinNumbers<N>({ step, skippedSteps, learningRate, steps, units }: StateNumbers<N>): N[] {
+export function joinNumbers<N>(plan: StepPlan, numbers: StateNumbers<N>): N[] {
+  const { step, skippedSteps, learningRate, steps, units, profiles } = numbers
   const averages = units.flatMap(({ average, steps: count, values }) => [average, count, ...values])
-  return [step, skippedSteps, ...steps, ...averages, ...(learningRate === undefined ? [] : [learningRate])]
+  const shared = profiles.flatMap(({ steps: count, values }, i) =>
+    plan.profiles[i]!.keepsState ? [count, ...values] : [],
+  )
+  return [
+    step,
+    skippedSteps,
+    ...steps,
+    ...averages,
+    ...shared,
+    ...(learningRate === undefined ? [] : [learningRate]),
+  ]
 }
 
 export function splitNumbers<N>(plan: StepPlan, numbers: Iterable<N>): StateNumbers<N> {
@@ -43,6 +56,11 @@ export function splitNumbers<N>(plan: StepPlan, numbers: Iterable<N>): StateNumb
     const [average, count, ...values] = averages.splice(0, 2 + graph.state.length)
     return { average: average!, steps: count!, values }
   })
+  const profiles = plan.profiles.map((profile): { steps: N; values: N[] } => {
+    if (!profile.keepsState) return { steps: 0 as N, values: [] }
+    const [count, ...values] = averages.splice(0, 1 + profile.shared.names.length)
+    return { steps: count!, values }
+  })
   const [learningRate] = averages
   return {
     step: step!,
@@ -50,11 +68,12 @@ export function splitNumbers<N>(plan: StepPlan, numbers: Iterable<N>): StateNumb
     ...(learningRate !== undefined && { learningRate }),
     steps: counts,
     units,
+    profiles,
   }
 }
 
-export function packNumbers(numbers: StateNumbers): Float64Array {
-  return Float64Array.from(joinNumbers(numbers))
+export function packNumbers(plan: StepPlan, numbers: StateNumbers): Float64Array {
+  return Float64Array.from(joinNumbers(plan, numbers))
 }
 
 /** The state before the first step. */
@@ -64,10 +83,14 @@ export function createState<T>(
   backend: TensorBackend<T>,
 ): TensorState<T> {
   return {
-    numbers: packNumbers({ step: 0, skippedSteps: 0, ...initialState(plan) }),
+    numbers: packNumbers(plan, { step: 0, skippedSteps: 0, ...initialState(plan) }),
     slots: initialSlots(plan).map((values, index) => {
-      const { shape, size } = plan.parameters[index]!
-      return mapValues(values, (value) => backend.from(arrayOf(dtypes[index]!, size).fill(value), shape))
+      const parameter = plan.parameters[index]!
+      const entries = Object.entries(values).map(([name, value]) => {
+        const array = createSlot(parameter, name, value, dtypes[index]!)
+        return [name, backend.from(array, slotShape(parameter, name))] as const
+      })
+      return Object.fromEntries(entries)
     }),
   }
 }
@@ -82,8 +105,9 @@ export function saveState<T>(
   return checkpointOf(plan, splitNumbers(plan, state.numbers), (index) => {
     const dtype = dtypes[index]!
     const copy = (tensor: T) => {
-      const array = arrayOf(dtype, plan.parameters[index]!.size)
-      array.set(backend.read(tensor))
+      const values = backend.read(tensor)
+      const array = arrayOf(dtype, values.length)
+      array.set(values)
       return array
     }
     return { dtype, slots: mapValues(state.slots[index]!, copy) }
@@ -101,11 +125,16 @@ export function loadState<T>(
   backend: TensorBackend<T>,
   given: Checkpoint | Uint8Array,
 ): TensorState<T> {
-  const { checkpoint, states, units } = matchCheckpoint(plan, given, (index) => dtypes[index]!)
+  const { checkpoint, states, units, profiles } = matchCheckpoint(plan, given, (index) => dtypes[index]!)
   const steps = states.map((saved) => saved.steps)
   return {
-    numbers: packNumbers({ ...checkpoint, steps, units: [...units] }),
-    slots: states.map((saved) => mapValues(saved.slots, (data) => backend.from(data, saved.shape))),
+    numbers: packNumbers(plan, { ...checkpoint, steps, units: [...units], profiles: [...profiles] }),
+    slots: states.map(({ slots }, index) => {
+      const entries = Object.entries(slots).map(([name, data]) => {
+        return [name, backend.from(data, slotShape(plan.parameters[index]!, name))] as const
+      })
+      return Object.fromEntries(entries)
+    }),
   }
 }
 
@@ -120,15 +149,21 @@ export function checkState<T>(
   slots: TensorState<T>['slots'],
   backend: Pick<TensorBackend<T>, 'shape'>,
 ): void {
-  const { parameters, units } = plan
+  const { parameters, units, profiles } = plan
   const ofUnits = units.reduce((total, { graph }) => total + 2 + graph.state.length, 0)
-  const beyond = count - (2 + parameters.length + ofUnits)
+  const ofProfiles = profiles.reduce(
+    (total, { keepsState, shared }) => total + (keepsState ? 1 + shared.names.length : 0),
+    0,
+  )
+  const beyond = count - (2 + parameters.length + ofUnits + ofProfiles)
   const fits =
     (beyond === 0 || beyond === 1) &&
     slots.length === parameters.length &&
-    parameters.every(({ graph, shape }, index) => {
+    parameters.every((parameter, index) => {
+      const { graph } = parameter
       const own = slots[index]!
-      const isSlot = (name: string) => own[name] !== undefined && isSameShape(backend.shape(own[name]), shape)
+      const isSlot = (name: string) =>
+        own[name] !== undefined && isSameShape(backend.shape(own[name]), slotShape(parameter, name))
       return Object.keys(own).length === graph.slots.length && graph.slots.every(isSlot)
     })
   if (fits) return

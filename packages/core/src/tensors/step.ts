@@ -138,7 +138,7 @@ export function createPlannedStep<T extends object>(
         return {
           values: plan.parameters.map((_, index) => passes.updates[index]?.value ?? null),
           state: {
-            numbers: packNumbers({ ...numbers, ...counts }),
+            numbers: packNumbers(plan, { ...numbers, ...counts }),
             slots: state.slots.map((slots, index) => passes.updates[index]?.slots ?? slots),
           },
           replaced: state.slots.flatMap((slots, i) => (passes.updates[i] ? Object.values(slots) : [])),
@@ -164,7 +164,7 @@ export function createPlannedStep<T extends object>(
     withLearningRate(state, learningRate) {
       check(state)
       checkLearningRate(learningRate)
-      return { ...state, numbers: packNumbers({ ...splitNumbers(plan, state.numbers), learningRate }) }
+      return { ...state, numbers: packNumbers(plan, { ...splitNumbers(plan, state.numbers), learningRate }) }
     },
     averages(state) {
       check(state)

@@ -96,7 +96,7 @@ export function takeTracedStep<T extends object>(
   return {
     values: updates.map((update) => update?.value ?? null),
     state: {
-      numbers: joinNumbers(numbers).map(toScalar),
+      numbers: joinNumbers(plan, numbers).map(toScalar),
       slots: state.slots.map((slots, index) => updates[index]?.slots ?? slots),
     },
   }

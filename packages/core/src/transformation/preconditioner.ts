@@ -1,5 +1,6 @@
 import { optionError, show } from '../errors.js'
-import type { Expr } from '../graph/algebra.js'
+import type { Expr, Extent } from '../graph/algebra.js'
+import { sizeOf } from '../shape.js'
 import { checkKeys } from '../validation/keys.js'
 import {
   checkSpecs,
@@ -18,6 +19,10 @@ export interface PreconditionerInput {
   readonly parameter: Expr
   /** The number of updates of this parameter, this step included: the t of bias corrections. A scalar. */
   readonly step: Expr
+  /** The number of elements of the parameter, a scalar known at run time. */
+  readonly size: Expr
+  /** Whether the parameter is a matrix to this base; see `matrix` of the definition. Fixed at recording. */
+  readonly matrix: boolean
   /** For a matrix, whether it has more rows than columns. Fixed at recording. */
   readonly tall: boolean
   /** The number of rows of a matrix, a scalar known at run time. */
@@ -28,8 +33,60 @@ export interface PreconditionerInput {
   readonly outputs: Expr
   /** The number of its inputs. A scalar. */
   readonly inputs: Expr
-  /** Declares an array of the parameter's shape that is kept from step to step. Return its new value in `slots`. */
-  readonly slot: (name: string, initial?: Expr | number) => Expr
+  /** The extent of a matrix that is its outputs: `'rows'` or `'columns'`. Fixed at recording. */
+  readonly outputsAre: Extent
+  /** η at this step, a scalar. */
+  readonly learningRate: Expr
+  /**
+   * ρ, a scalar. It is computed from `direction`, `average`, `dual` and totals, which therefore cannot depend on it. New
+   * values of slots and `parameter` may.
+   */
+  readonly scale: Expr
+  /** The loss before the step, a scalar. A base that reads it needs a loss at every step. */
+  readonly loss: Expr
+  /**
+   * The number of steps of the profile, this one included: a scalar. A profile is the parameters that have the same options
+   * and the same base.
+   */
+  readonly profileStep: Expr
+  /**
+   * Declares an array that is kept from step to step, by default of the parameter's shape. Return its new value in
+   * `slots`.
+   */
+  readonly slot: (name: string, initial?: SlotInitial | SlotOptions) => Expr
+  /**
+   * The sum of a scalar, or of the elements of an array, over all parameters of the profile: a scalar. It is known before
+   * anything is written, so it can depend on neither `scale` nor other totals.
+   */
+  readonly total: (x: Expr) => Expr
+  /**
+   * Declares a scalar that is kept once for the profile, and returns its value before this step. Return its new value in
+   * `shared`. It starts from a number or a scalar of hyperparameters, by default 0.
+   */
+  readonly shared: (name: string, initial?: Expr | number) => Expr
+  /**
+   * Standard normal numbers of the parameter's shape, other ones at each step and in each stream (a whole number ≥ 0, by
+   * default 0). They follow from the base's hyperparameter `seed`, which must be declared as an integer, and from the
+   * parameter's name. They are the same in every engine.
+   */
+  readonly normal: (stream?: number) => Expr
+}
+
+/** The shape of a slot: `'tensor'` is the parameter's own. */
+export type SlotShape = 'tensor' | 'scalar' | Extent | 'rows,rows' | 'columns,columns'
+
+/**
+ * The initial value of every element of a slot: a number, or a scalar of hyperparameters. `'parameter'` starts a slot of the
+ * parameter's shape from the parameter before its first step, and `'identity'` a square one from the identity matrix.
+ */
+export type SlotInitial = Expr | number | 'parameter' | 'identity'
+
+/** The declaration of a slot. */
+export interface SlotOptions {
+  /** Default `'tensor'`. Other shapes than `'tensor'` and `'scalar'` are those of a matrix. */
+  readonly shape?: SlotShape
+  /** Default 0. */
+  readonly initial?: SlotInitial
 }
 
 /** Names that a hyperparameter cannot have: the other arguments of `update`, and `name`, which saved data begin with. */
@@ -38,12 +95,22 @@ const givenNames = [
   'gradient',
   'parameter',
   'step',
+  'size',
+  'matrix',
   'tall',
   'rows',
   'columns',
   'outputs',
   'inputs',
+  'outputsAre',
+  'learningRate',
+  'scale',
+  'loss',
+  'profileStep',
   'slot',
+  'total',
+  'shared',
+  'normal',
 ] satisfies ('name' | keyof PreconditionerInput)[]
 
 /** The return value of a definition's `update`. */
@@ -64,6 +131,21 @@ export interface PreconditionerOutput {
   readonly dual?: Expr
   /** The new value of every slot that was declared. */
   readonly slots: Readonly<Record<string, Expr>>
+  /**
+   * The new value of the parameter before decoupled decay. Give it where it is not θ − learningRate · scale · direction; s
+   * is computed from `direction` all the same.
+   */
+  readonly parameter?: Expr
+  /**
+   * The weights to evaluate with, where they are not the parameter: of its shape, and an expression of `parameter`, slots,
+   * hyperparameters and `step`, all of them as they are after a step.
+   */
+  readonly evaluation?: Expr
+  /**
+   * The new value of every shared scalar that was declared: an expression of totals, shared scalars, hyperparameters,
+   * `profileStep`, `learningRate` and `loss`. It must be the same for every parameter.
+   */
+  readonly shared?: Readonly<Record<string, Expr>>
 }
 
 /** A base preconditioner as its author writes it. */
@@ -72,8 +154,17 @@ export interface PreconditionerDefinition<S extends HyperparameterSpecs> {
   readonly name: string
   /** Its hyperparameters, with defaults and ranges; default none. The learning rate is not one of them. */
   readonly hyperparameters?: S
-  /** Whether it applies to matrices only; other parameters then go to the transformation's `fallback`. */
-  readonly matrix?: boolean
+  /**
+   * Whether it applies to matrices only; other parameters then go to the transformation's `fallback`. With `'optional'` it
+   * takes every parameter, and `update` is told by `matrix` whether it is given a matrix. Default false.
+   */
+  readonly matrix?: boolean | 'optional'
+  /**
+   * Whether a parameter of more than two axes is a matrix too: that of its first axis and all others if its rows are
+   * outputs, else that of all others and its last axis. Default false; a hyperparameter `flatten`, a boolean, has
+   * precedence.
+   */
+  readonly flatten?: boolean
   /** Writes one update in the algebra. Numbers arrive as scalar expressions, booleans and integers as they are. */
   update(
     given: PreconditionerInput & {
@@ -128,8 +219,8 @@ export interface PreconditionerFactory<S extends HyperparameterSpecs> {
 export function definePreconditioner<const S extends HyperparameterSpecs = Readonly<Record<never, never>>>(
   definition: PreconditionerDefinition<S>,
 ): PreconditionerFactory<S> {
-  checkKeys('definePreconditioner', definition, ['name', 'hyperparameters', 'matrix', 'update'])
-  const { name, hyperparameters: specs = {}, matrix } = definition
+  checkKeys('definePreconditioner', definition, ['name', 'hyperparameters', 'matrix', 'flatten', 'update'])
+  const { name, hyperparameters: specs = {}, matrix, flatten } = definition
   if (typeof name !== 'string' || !/^[A-Za-z][A-Za-z0-9-]*$/.test(name)) {
     throw optionError(
       `a preconditioner's name is a letter, then letters, digits and hyphens; given ${show(name)}`,
@@ -141,8 +232,16 @@ export function definePreconditioner<const S extends HyperparameterSpecs = Reado
       `${name}: update must be a function that returns { direction, average?, dual?, slots }, given ${show(update)}`,
     )
   }
-  if (matrix !== undefined && typeof matrix !== 'boolean') {
-    throw optionError(`${name}: matrix must be true or false, given ${show(matrix)}`)
+  if (matrix !== undefined && typeof matrix !== 'boolean' && matrix !== 'optional') {
+    throw optionError(`${name}: matrix must be true, false or 'optional', given ${show(matrix)}`)
+  }
+  if (flatten !== undefined && typeof flatten !== 'boolean') {
+    throw optionError(`${name}: flatten must be true or false, given ${show(flatten)}`)
+  }
+  if (!matrix && (flatten || Object.hasOwn(specs, 'flatten'))) {
+    throw optionError(
+      `${name}: flatten makes matrices of parameters; declare matrix: true or matrix: 'optional'`,
+    )
   }
   checkSpecs(name, specs, givenNames)
   const declared = Object.values<HyperparameterSpecs[string]>(specs)
@@ -167,4 +266,30 @@ export function rowsFor(base: Preconditioner, rows: MatrixRows | undefined): Mat
   const declared = base.definition.hyperparameters?.['rows']?.kind === 'rows'
   const chosen = declared ? (base.hyperparameters['rows'] as MatrixRows | 'auto') : 'auto'
   return chosen === 'auto' ? (rows ?? 'outputs') : chosen
+}
+
+/** The meaning of a parameter to a base: whether it is a matrix, and its rows and columns. */
+export interface MatrixView {
+  readonly isMatrix: boolean
+  readonly rows: number
+  readonly columns: number
+}
+
+/** How a base sees a parameter of a shape. One that is no matrix has the extents of its first two axes. */
+export function matrixViewOf(
+  base: Preconditioner,
+  shape: readonly number[],
+  rowsAre: MatrixRows | undefined,
+): MatrixView {
+  const { definition, hyperparameters } = base
+  const [rows = 1, columns = 1] = shape
+  if (!definition.matrix || shape.length < 2) return { isMatrix: false, rows, columns }
+  if (shape.length === 2) return { isMatrix: true, rows, columns }
+  const flatten =
+    definition.hyperparameters?.['flatten']?.kind === 'boolean'
+      ? hyperparameters['flatten'] === true
+      : definition.flatten === true
+  if (!flatten) return { isMatrix: false, rows, columns }
+  const at = rowsFor(base, rowsAre) === 'outputs' ? 1 : shape.length - 1
+  return { isMatrix: true, rows: sizeOf(shape.slice(0, at)), columns: sizeOf(shape.slice(at)) }
 }

@@ -1,18 +1,37 @@
 import { optionError, shapeError, show } from '../errors.js'
-import { input, literal, type Expr, type Shape } from '../graph/algebra.js'
+import { input, isVector, literal, type Expr, type Shape } from '../graph/algebra.js'
 import type { MatrixRows } from './hyperparameter.js'
-import type { Preconditioner, PreconditionerOutput } from './preconditioner.js'
+import type { Preconditioner, PreconditionerInput, PreconditionerOutput } from './preconditioner.js'
+import { createDeclarations, type Declarations, type SlotDeclaration } from './declarations.js'
+import { checkDependencies } from './dependencies.js'
+
+/** A slot: its initial value, a scalar or an identity matrix, and its next one. */
+export interface RecordedSlot {
+  readonly initial: Expr
+  readonly next: Expr
+}
 
 /** A preconditioner's update as expressions, checked, with the initial values of its slots. */
 export interface RecordedUpdate {
   readonly direction: Expr
   readonly average: Expr | undefined
   readonly dual: Expr | undefined
-  readonly slots: Readonly<Record<string, { readonly initial: Expr; readonly next: Expr }>>
+  readonly slots: Readonly<Record<string, RecordedSlot>>
+  /** The new parameter before decay, where the base gives it. */
+  readonly parameter: Expr | undefined
+  /** The weights to evaluate with, where the base gives them, in terms of what is kept after a step. */
+  readonly evaluation: Expr | undefined
+  /** What is summed over the parameters of the profile: the I-th enters the graph as `total.I`. */
+  readonly totals: readonly Expr[]
+  /** The scalars that are kept for the profile, by name. */
+  readonly shared: Readonly<Record<string, RecordedSlot>>
+  /** The streams of normal numbers that it reads. */
+  readonly normals: readonly number[]
 }
 
-/** The form in which a matrix enters the recording of an update. */
+/** The form in which a parameter enters the recording of an update. */
 export interface MatrixForm {
+  readonly isMatrix: boolean
   /** Whether it has more rows than columns. */
   readonly tall: boolean
   /** The meaning of its rows. */
@@ -36,26 +55,36 @@ export function recordUpdate(
   shape: Shape,
   form: MatrixForm,
 ): RecordedUpdate {
-  const initial = new Map<string, Expr>()
-  const rows = input('rows', 'scalar')
-  const columns = input('columns', 'scalar')
-  const [outputs, inputs] = form.rows === 'outputs' ? [rows, columns] : [columns, rows]
-  const recorded: unknown = base.definition.update({
-    ...hyperparametersOf(base),
+  const declarations = createDeclarations(base, parameter, shape)
+  const { slot, total, shared, normal } = declarations
+  const scalar = (name: string): Expr => input(name, 'scalar')
+  const [rows, columns] = [scalar('rows'), scalar('columns')]
+  const areOutputs = form.rows === 'outputs'
+  const given: PreconditionerInput = {
     gradient,
     parameter,
+    step: scalar('step'),
+    size: scalar('size'),
+    matrix: form.isMatrix,
     tall: form.tall,
-    slot: (name: string, value: Expr | number = 0) => {
-      declareSlot(base.name, initial, name, value)
-      return input(`slot.${name}`, shape)
-    },
-    step: input('step', 'scalar'),
     rows,
     columns,
-    outputs,
-    inputs,
-  } as never)
-  return checkUpdate(base.name, recorded, shape, initial)
+    outputs: areOutputs ? rows : columns,
+    inputs: areOutputs ? columns : rows,
+    outputsAre: areOutputs ? 'rows' : 'columns',
+    learningRate: scalar('learningRate'),
+    scale: scalar('scale'),
+    loss: scalar('loss'),
+    profileStep: scalar('profileStep'),
+    slot,
+    total,
+    shared,
+    normal,
+  }
+  const recorded: unknown = base.definition.update({ ...hyperparametersOf(base), ...given } as never)
+  const update = checkUpdate(base.name, recorded, shape, declarations)
+  checkDependencies(base.name, update)
+  return update
 }
 
 /** The hyperparameters that a definition is given: numbers as scalar expressions, the others as they are. */
@@ -71,67 +100,61 @@ function hyperparametersOf({ definition, hyperparameters }: Preconditioner): Rec
   return given
 }
 
-/** Notes the initial value of a slot that a definition asks for, unless it may not. */
-function declareSlot(base: string, initial: Map<string, Expr>, slot: string, value: Expr | number): void {
-  if (typeof slot !== 'string' || !/^[A-Za-z][A-Za-z0-9]*$/.test(slot)) {
-    throw optionError(`${base}: a slot's name is a letter, then letters and digits; given ${show(slot)}`)
-  }
-  const expr = typeof value === 'number' ? literal(value) : value
-  if (!isKnownBeforeSteps(expr)) {
-    throw shapeError(
-      `${base}: the initial value of slot ${slot} must be a number, or a scalar of hyperparameters`,
-    )
-  }
-  const before = initial.get(slot)
-  const isSame =
-    before === undefined || before === expr || (isConstant(before) && before.value === expr.value)
-  if (!isSame) throw optionError(`${base}: slot ${slot} is asked for twice, with different initial values`)
-  initial.set(slot, expr)
-}
-
 /** Checks the return value of a definition's `update`. */
 function checkUpdate(
   base: string,
   recorded: unknown,
   shape: Shape,
-  initial: ReadonlyMap<string, Expr>,
+  declarations: Declarations,
 ): RecordedUpdate {
   if (!isUpdate(recorded)) {
     throw optionError(
-      `${base}: update must return { direction, average?, dual?, slots }, returned ${show(recorded)}`,
+      `${base}: update must return { direction, average?, dual?, slots, … }, returned ${show(recorded)}`,
     )
   }
-  const check = (what: string, x: Expr | undefined): Expr => {
-    if (x?.shape === shape) return x
-    const given = x?.shape === undefined ? show(x) : `a ${x.shape}`
-    throw shapeError(`${base}: ${what} must have the parameter's shape, given ${given}`)
+  const check = (what: string, x: Expr | undefined, wanted = shape): Expr => {
+    if (x?.shape === wanted) return x
+    const given = x?.shape === undefined ? show(x) : describeShape(x.shape)
+    const expected = wanted === shape ? "the parameter's shape" : `the shape ${wanted}`
+    throw shapeError(`${base}: ${what} must have ${expected}, given ${given}`)
   }
-  const slots: Record<string, { initial: Expr; next: Expr }> = {}
-  for (const [slot, value] of initial) {
-    slots[slot] = { initial: value, next: check(`the new value of slot ${slot}`, recorded.slots[slot]) }
-  }
-  for (const slot of Object.keys(recorded.slots)) {
-    if (!initial.has(slot)) throw optionError(`${base}: slot ${slot} is written but was never asked for`)
+  const optional = (what: string, x: Expr | undefined): Expr | undefined =>
+    x === undefined ? undefined : check(what, x)
+  const next = (what: string, declared: ReadonlyMap<string, SlotDeclaration>, values: object) => {
+    const found = values as Readonly<Record<string, Expr | undefined>>
+    for (const name of Object.keys(found)) {
+      if (!declared.has(name))
+        throw optionError(`${base}: ${what} ${name} is written but was never asked for`)
+    }
+    const entries = [...declared].map(([name, { shape: wanted, initial }]): [string, RecordedSlot] => [
+      name,
+      { initial, next: check(`the new value of ${what} ${name}`, found[name], wanted) },
+    ])
+    return Object.fromEntries(entries)
   }
   return {
+    slots: next('slot', declarations.slots, recorded.slots),
     direction: check('direction', recorded.direction),
-    average: recorded.average === undefined ? undefined : check('average', recorded.average),
-    dual: recorded.dual === undefined ? undefined : check('dual', recorded.dual),
-    slots,
+    average: optional('average', recorded.average),
+    dual: optional('dual', recorded.dual),
+    parameter: optional('parameter', recorded.parameter),
+    evaluation: declarations.afterStep(optional('evaluation', recorded.evaluation)),
+    totals: declarations.totals,
+    shared: next('the shared scalar', declarations.sharedScalars, recorded.shared ?? {}),
+    normals: [...declarations.normals],
   }
+}
+
+function describeShape(shape: Shape): string {
+  return isVector(shape) ? `a vector of ${shape}` : `a ${shape}`
 }
 
 function isUpdate(recorded: unknown): recorded is PreconditionerOutput {
   if (typeof recorded !== 'object' || recorded === null) return false
-  const { slots } = recorded as Partial<PreconditionerOutput>
-  return typeof slots === 'object' && slots !== null
+  const { slots, shared } = recorded as Partial<PreconditionerOutput>
+  return isRecord(slots) && (shared === undefined || isRecord(shared))
 }
 
-function isConstant(x: Expr): boolean {
-  return x.op === 'constant'
-}
-
-/** Whether an expression is a scalar of constants and hyperparameters. */
-function isKnownBeforeSteps(x: Expr): boolean {
-  return x?.shape === 'scalar' && x.inputs.every(isKnownBeforeSteps)
+function isRecord(value: unknown): boolean {
+  return typeof value === 'object' && value !== null
 }

@@ -148,7 +148,7 @@ function resolveSettings(path: string, options: GroupOptions, defaults: Defaults
   }
   checkPreconditioner(`${path}base`, settings.base)
   checkPreconditioner(`${path}fallback`, settings.fallback)
-  if (settings.fallback.definition.matrix) {
+  if (settings.fallback.definition.matrix === true) {
     throw optionError(
       `${path}fallback must take parameters of any shape, given ${settings.fallback.name}, which takes matrices only`,
     )

@@ -1,4 +1,5 @@
 import { withLearningRate } from '../step/learningRate.js'
+import { initialProfile } from '../step/profiles.js'
 import { stepStatus } from '../step/metricGraph.js'
 import type { MetricUnit, StepPlan } from '../step/plan.js'
 import type { UnitNumbers } from '../step/scalarState.js'
@@ -51,7 +52,7 @@ export function createCompiledEngine<T extends object>(
         const outcome = stepper.take(
           passes,
           gradients,
-          { steps, units: numbers },
+          { steps, units: numbers, profiles: plan.profiles.map(initialProfile) },
           { step: state.step + 1, loss: given },
         )
         isWritten = !outcome.skipped

@@ -1,6 +1,7 @@
 import type { Checkpoint, ParameterState } from '../checkpoint/checkpoint.js'
 import { shapeError } from '../errors.js'
-import { initialSlots } from '../step/initialSlots.js'
+import { sizeOf } from '../shape.js'
+import { fillSlot, initialSlots, slotShape, type InitialSlot } from '../step/initialSlots.js'
 import { lossCount } from '../step/metricGraph.js'
 import type { MetricUnit, StepPlan } from '../step/plan.js'
 import type { Transformation } from '../transformation/types.js'
@@ -100,7 +101,7 @@ export class State<T extends object> {
       if (this.variables.has(name)) return
       const state = claimed.get(parameter)?.state
       const slots = graph.slots.map((slot) => {
-        const tensor = this.#slot(shape, state?.slots[slot], initial[index]![slot]!)
+        const tensor = this.#slot(slotShape(parameter, slot), state?.slots[slot], initial[index]![slot]!)
         return [slot, tensor] as const
       })
       this.variables.set(name, { steps: state?.steps ?? 0, shape, slots: Object.fromEntries(slots) })
@@ -108,9 +109,13 @@ export class State<T extends object> {
     for (const [{ name }, { unit }] of claimed) if (unit) this.units.set(name, unitState(unit))
   }
 
-  #slot(shape: readonly number[], saved: ArrayLike<number> | undefined, initial: number): T {
+  #slot(shape: readonly number[], saved: ArrayLike<number> | undefined, initial: InitialSlot): T {
     const backend = this.#backend
-    return backend.keep(saved === undefined ? backend.fill(initial, shape) : backend.from(saved, shape))
+    if (saved !== undefined) return backend.keep(backend.from(saved, shape))
+    if (initial !== 'identity') return backend.keep(backend.fill(initial, shape))
+    const array = new Float32Array(sizeOf(shape))
+    fillSlot(array, initial)
+    return backend.keep(backend.from(array, shape))
   }
 
   /** Replaces all state; variables claim theirs when they are first trained. */

@@ -1,11 +1,14 @@
 import { arrayOf, elementType, type ElementType, type TypedArray } from '../../dtype.js'
 import type { Scalars } from '../../graph/hostScalars.js'
+import { createSlot } from '../../step/initialSlots.js'
+import { fillNormals, normalSources, type NormalSource } from '../../step/normals.js'
 import type { StepPlan } from '../../step/plan.js'
 import { changeOutput } from '../../step/stepGraph.js'
+import { normalInput } from '../../transformation/declarations.js'
 import type { Engine, EngineFactory } from '../engine.js'
 import { compilePass, Scratch, type Extents, type InterpretedPass, type Tensors } from './interpreter.js'
 
-type PassName = 'norm' | 'reduce' | 'update'
+type PassName = 'norm' | 'totals' | 'reduce' | 'update'
 
 /** A pass over one parameter. */
 interface ParameterPass {
@@ -21,8 +24,18 @@ interface ParameterWork {
   readonly extents: Extents
   /** The parameter, its slots and its gradient, by the names of the graph's inputs. */
   readonly tensors: Record<string, TypedArray>
-  /** `norm` is absent where the gradient is not clipped. */
+  /** The slots that are scalars, by the names of the graph's inputs. */
+  readonly scalarSlots: readonly (readonly [string, TypedArray])[]
+  /** Arrays for normal numbers, by the names of the graph's inputs. */
+  readonly normals: readonly NormalInput[]
+  /** `norm` is absent where the gradient is not clipped, `totals` where the base has none. */
   readonly passes: Readonly<Partial<Record<PassName, ParameterPass>>>
+}
+
+/** An input of normal numbers. */
+interface NormalInput {
+  readonly array: TypedArray
+  readonly source: NormalSource
 }
 
 /** The arguments of `begin`. */
@@ -45,13 +58,13 @@ export const createReferenceEngine: EngineFactory = (plan, given, initial): Engi
   const add: Engine['add'] = (next, added, initialSlots) => {
     added.forEach((parameter, i) => {
       const dtype = elementType(parameter)!
-      const zeros = (): TypedArray => arrayOf(dtype, parameter.length)
+      const planned = next.parameters[works.length]!
       const entries = Object.entries(initialSlots[i]!).map(
-        ([name, value]) => [name, value === 0 ? zeros() : zeros().fill(value)] as const,
+        ([name, value]) => [name, createSlot(planned, name, value, dtype)] as const,
       )
       const own = Object.fromEntries(entries)
       parameters.push(parameter)
-      gradients.push(zeros())
+      gradients.push(arrayOf(dtype, parameter.length))
       slots.push(own)
       works.push(prepareWork(next, works.length, parameter, own, compile))
     })
@@ -62,13 +75,16 @@ export const createReferenceEngine: EngineFactory = (plan, given, initial): Engi
   let step: Step
   const run = (name: PassName, results: readonly Float64Array[]): void => {
     for (const index of step.active) {
-      const { extents, tensors, passes } = works[index]!
+      const { extents, tensors, passes, scalarSlots } = works[index]!
       const found = passes[name]
       if (!found) continue
       const { pass, destinations, scalars } = found
+      const numbers = step.scalars[index]!
+      for (const [slot, array] of scalarSlots) numbers[slot] = array[0]!
       tensors['gradient'] = step.gradients[index]!
-      pass.run(extents, tensors, step.scalars[index]!, destinations)
+      pass.run(extents, tensors, numbers, destinations)
       for (const { output, index: at } of scalars) results[at]![index] = pass.scalar(output)
+      if (name === 'update') for (const [slot, array] of scalarSlots) array[0] = pass.scalar(slot)
     }
   }
   return {
@@ -76,8 +92,13 @@ export const createReferenceEngine: EngineFactory = (plan, given, initial): Engi
     arrays: () => ({ parameters, gradients, slots }),
     begin(active, gradients, scalars) {
       step = { active, gradients, scalars }
+      for (const index of active) {
+        for (const { array, source } of works[index]!.normals)
+          fillNormals(array, { ...source, step: scalars[index]!['step']! })
+      }
     },
     norm: (results) => run('norm', [results]),
+    totals: (results) => run('totals', results),
     reduce: (results) => run('reduce', results),
     update: (results) => run('update', results),
     add,
@@ -113,25 +134,41 @@ function prepareWork(
   slots: Readonly<Record<string, TypedArray>>,
   compile: PassCache,
 ): ParameterWork {
-  const { shape, size, graph, clip } = plan.parameters[index]!
+  const planned = plan.parameters[index]!
+  const { size, rows, columns, graph, clip } = planned
   const dtype = elementType(parameter)!
   const written: Record<string, TypedArray> = { parameter }
-  for (const [name, slot] of Object.entries(slots)) written[`slot.${name}`] = slot
+  const scalarSlots: [string, TypedArray][] = []
+  for (const [name, slot] of Object.entries(slots)) {
+    if (graph.slotShapes[name] === 'scalar') scalarSlots.push([`slot.${name}`, slot])
+    else written[`slot.${name}`] = slot
+  }
+  const normals = normalSources(plan, index).map((source): NormalInput => ({
+    source,
+    array: arrayOf(dtype, parameter.length),
+  }))
+  const kept = (name: PassName): string[] => (name === 'update' ? scalarSlots.map(([slot]) => slot) : [])
   const prepare = (
     name: PassName,
     destinations: Tensors,
     outputs: readonly string[],
     results: readonly string[],
   ): ParameterPass => ({
-    pass: compile(plan, index, dtype, name, [...Object.keys(destinations), ...outputs]),
+    pass: compile(plan, index, dtype, name, [...Object.keys(destinations), ...outputs, ...kept(name)]),
     destinations,
     scalars: outputs.map((output) => ({ output, index: results.indexOf(output) })),
   })
   return {
-    extents: { size, rows: shape[0] ?? 1, columns: shape[1] ?? 1 },
-    tensors: { ...written },
+    extents: { size, rows, columns },
+    tensors: {
+      ...written,
+      ...Object.fromEntries(normals.map(({ source, array }) => [normalInput(source.stream), array])),
+    },
+    scalarSlots,
+    normals,
     passes: {
       ...(clip !== -1 && { norm: prepare('norm', {}, ['norm'], ['norm']) }),
+      ...(graph.totals.length > 0 && { totals: prepare('totals', {}, graph.totals, plan.totals) }),
       reduce: prepare('reduce', {}, graph.reductions, plan.reductions),
       update: prepare('update', written, graph.averaging.map(changeOutput), plan.changes),
     },

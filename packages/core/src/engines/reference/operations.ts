@@ -1,10 +1,11 @@
 import type { TypedArray } from '../../dtype.js'
-import type { ElementwiseOp } from '../../graph/algebra.js'
+import type { ElementwiseOp, ReductionOp } from '../../graph/algebra.js'
 
 /**
  * A loop of one operation, `out[i] = a[ao + i] ∘ b[bo + i]`. Storing into a Float32Array rounds to single precision. For
- * these operations a double result, rounded to single, is the single-precision result. So every elementwise operation
- * has the arithmetic of its array's type.
+ * sums, products, quotients and roots a double result, rounded to single, is the single-precision result. So these
+ * operations have the arithmetic of their array's type; powers, exponentials and the like are computed in double and
+ * rounded once.
  */
 export type ElementwiseLoop = (
   out: TypedArray,
@@ -13,9 +14,11 @@ export type ElementwiseLoop = (
   ao: number,
   b: TypedArray,
   bo: number,
+  c: TypedArray,
+  co: number,
 ) => void
 
-/** The loops, by operation. Those of unary operations do not read b. */
+/** The loops, by operation. Those of unary operations read neither b nor c, and only `select` reads c. */
 export const elementwiseLoops: Readonly<Record<ElementwiseOp, ElementwiseLoop>> = {
   add(out, n, a, ao, b, bo) {
     for (let i = 0; i < n; i++) out[i] = a[ao + i]! + b[bo + i]!
@@ -50,6 +53,24 @@ export const elementwiseLoops: Readonly<Record<ElementwiseOp, ElementwiseLoop>> 
   sign(out, n, a, ao) {
     for (let i = 0; i < n; i++) out[i] = Math.sign(a[ao + i]!)
   },
+  pow(out, n, a, ao, b, bo) {
+    for (let i = 0; i < n; i++) out[i] = Math.pow(a[ao + i]!, b[bo + i]!)
+  },
+  exp(out, n, a, ao) {
+    for (let i = 0; i < n; i++) out[i] = Math.exp(a[ao + i]!)
+  },
+  log(out, n, a, ao) {
+    for (let i = 0; i < n; i++) out[i] = Math.log(a[ao + i]!)
+  },
+  atan2(out, n, a, ao, b, bo) {
+    for (let i = 0; i < n; i++) out[i] = Math.atan2(a[ao + i]!, b[bo + i]!)
+  },
+  greater(out, n, a, ao, b, bo) {
+    for (let i = 0; i < n; i++) out[i] = a[ao + i]! > b[bo + i]! ? 1 : 0
+  },
+  select(out, n, a, ao, b, bo, c, co) {
+    for (let i = 0; i < n; i++) out[i] = a[ao + i]! > 0 ? b[bo + i]! : c[co + i]!
+  },
 }
 
 /** Σ a[ao + i], accumulated in double precision. */
@@ -77,4 +98,39 @@ export function transpose(out: TypedArray, a: TypedArray, p: number, q: number):
   for (let i = 0; i < p; i++) {
     for (let j = 0; j < q; j++) out[j * p + i] = a[i * q + j]!
   }
+}
+
+/** Reductions of the rows or columns of a row-major matrix of p rows and q columns. Sums accumulate in double precision. */
+export const vectorReductions: Readonly<
+  Record<Exclude<ReductionOp, 'sum'>, (out: TypedArray, a: TypedArray, p: number, q: number) => void>
+> = {
+  rowSums(out, a, p, q) {
+    for (let i = 0; i < p; i++) out[i] = sumOf(q, a, i * q)
+  },
+  columnSums(out, a, p, q) {
+    const totals = new Float64Array(q)
+    for (let i = 0; i < p; i++) for (let j = 0; j < q; j++) totals[j]! += a[i * q + j]!
+    out.set(totals)
+  },
+  rowMax(out, a, p, q) {
+    out.fill(-Infinity, 0, p)
+    for (let i = 0; i < p; i++) for (let j = 0; j < q; j++) out[i] = Math.max(out[i]!, a[i * q + j]!)
+  },
+  columnMax(out, a, p, q) {
+    out.fill(-Infinity, 0, q)
+    for (let i = 0; i < p; i++) for (let j = 0; j < q; j++) out[j] = Math.max(out[j]!, a[i * q + j]!)
+  },
+}
+
+/** Spreads a vector over a matrix of p rows and q columns: each element over a row, or over a column. */
+export function spreadVector(out: TypedArray, a: TypedArray, overRows: boolean, p: number, q: number): void {
+  for (let i = 0; i < p; i++) {
+    for (let j = 0; j < q; j++) out[i * q + j] = a[overRows ? i : j]!
+  }
+}
+
+/** The identity matrix of n rows. */
+export function identity(out: TypedArray, n: number): void {
+  out.fill(0, 0, n * n)
+  for (let i = 0; i < n; i++) out[i * n + i] = 1
 }

@@ -1,3 +1,4 @@
+import { unsupported } from '../../errors.js'
 import { elementType, type TypedArray } from '../../dtype.js'
 import type { InitialSlots } from '../../step/initialSlots.js'
 import type { FusedStep, Passes } from '../../step/passes.js'
@@ -212,6 +213,9 @@ function createPasses(state: EngineState): Passes<TypedArray> {
         group.kernels.norm(group.runs, group.scalars, norms)
         scatter(group, norms, results)
       }
+    },
+    totals() {
+      throw unsupported("the wasm engine has no totals; use engine: 'reference'")
     },
     reduce(results) {
       for (const to of results) to.fill(0)

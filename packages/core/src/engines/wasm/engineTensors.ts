@@ -1,5 +1,5 @@
 import { elementType, type ElementType, type Slots, type TypedArray } from '../../dtype.js'
-import type { InitialSlots } from '../../step/initialSlots.js'
+import { fillSlot, type InitialSlots } from '../../step/initialSlots.js'
 import type { StepPlan } from '../../step/plan.js'
 import type { EngineArrays } from '../engine.js'
 import type { TensorBinding } from './binding.js'
@@ -112,7 +112,7 @@ export class EngineTensors {
       if (!isInMemory[i]) parameter.set(array)
       // Memory that another optimiser has released is not zero.
       gradient.fill(0)
-      for (const [name, value] of Object.entries(initial[i]!)) slots[name]!.fill(value)
+      for (const [name, value] of Object.entries(initial[i]!)) fillSlot(slots[name]!, value)
     })
   }
 

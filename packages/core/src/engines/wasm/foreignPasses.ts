@@ -1,3 +1,4 @@
+import { unsupported } from '../../errors.js'
 import type { Scalars } from '../../graph/hostScalars.js'
 import type { Passes } from '../../step/passes.js'
 import type { StepPlan } from '../../step/plan.js'
@@ -64,11 +65,11 @@ export function createForeignPasses<G extends object>(
       for (const group of groups.values())
         group.indices.length = group.bindings.length = group.scalars.length = 0
       for (const index of active) {
-        const { graph, size, shape } = plan.parameters[index]!
+        const { graph, size, rows, columns } = plan.parameters[index]!
         const group = groups.get(graph.hash)!
         const { inputs, outputs } = place(index, gradients[index]!)
         group.indices.push(index)
-        group.bindings.push({ size, rows: shape[0] ?? 1, columns: shape[1] ?? 1, inputs, outputs })
+        group.bindings.push({ size, rows, columns, inputs, outputs })
         group.scalars.push(scalars[index]!)
       }
     },
@@ -79,6 +80,9 @@ export function createForeignPasses<G extends object>(
         kernels.norm(bindings, scalars, norms)
         indices.forEach((index, i) => (results[index] = norms[i]!))
       }
+    },
+    totals() {
+      throw unsupported("the wasm engine has no totals; use engine: 'reference'")
     },
     reduce(results) {
       for (const group of groups.values()) runPass(group, 'reduce', group.reductions, results)

@@ -36,8 +36,7 @@ export function layOutTensors(
     if (members.length === 0) continue
     const { graph } = plan.parameters[members[0]!]!
     for (const index of members) {
-      const { size, shape } = plan.parameters[index]!
-      const [rows = 1, columns = 1] = shape
+      const { size, rows, columns } = plan.parameters[index]!
       bindings[index] = { size, rows, columns, inputs: [], outputs: [] }
     }
     const outside = members.filter((index) => found[index] === undefined)

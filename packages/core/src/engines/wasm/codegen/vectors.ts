@@ -3,6 +3,9 @@ import type { ElementwiseOp } from '../../../graph/algebra.js'
 import { float } from './encoder.js'
 import { op, simd, simdMemory } from './instructions.js'
 
+/** The operations that are one instruction. */
+type VectorOp = Exclude<ElementwiseOp, 'square' | 'sign' | 'pow' | 'exp' | 'log' | 'atan2' | 'select'>
+
 /** The vector instructions for one element type. */
 export interface VectorType {
   readonly name: ElementType
@@ -20,7 +23,7 @@ export interface VectorType {
   loadSplat(offset: number): number[]
   /** A number in every lane. */
   constant(value: number): number[]
-  readonly op: Readonly<Record<Exclude<ElementwiseOp, 'square' | 'sign'> | 'greater', number[]>>
+  readonly op: Readonly<Record<VectorOp, number[]>>
   /** Lane 0 as an f64. */
   readonly first: number[]
   /** The sign bit in every lane, as `constant` of −0. */

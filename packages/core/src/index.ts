@@ -59,6 +59,7 @@ export {
 export {
   adabelief,
   adadelta,
+  adafactor,
   adagrad,
   adam,
   adamax,
@@ -69,12 +70,16 @@ export {
   lamb,
   lion,
   muon,
+  normuon,
   novograd,
   radam,
   rmsprop,
   rprop,
   sgd,
+  shampoo,
   signum,
+  sm3,
+  soap,
   yogi,
 } from './transformation/preconditioners/index.js'
 export { rateFree, type RateFreeOptions } from './transformation/rateFree.js'

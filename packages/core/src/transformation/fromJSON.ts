@@ -7,6 +7,11 @@ import {
   adabelief,
   adadelta,
   adagrad,
+  adafactor,
+  normuon,
+  shampoo,
+  sm3,
+  soap,
   adam,
   adamax,
   adan,
@@ -55,6 +60,11 @@ const builtinPreconditioners = [
   rprop,
   signum,
   yogi,
+  adafactor,
+  normuon,
+  shampoo,
+  sm3,
+  soap,
 ]
 const builtinEmbeddings = [identity, root, log, logDamped]
 

@@ -11,8 +11,14 @@ export const facts = {
     'the golden vectors of the conformance suite, made with the formula of Keller Jordan’s Muon in numpy',
   conventions: [
     'Momentum is an average without bias correction. Parameters that are not matrices go to `fallback`.',
+    'With `flatten`, kernels of more than two axes are matrices of outputs × the rest, as in Jordan’s code. It is false by default, since kernels went to the fallback before there was the option.',
   ],
   others: [
+    [
+      'Jordan’s code',
+      'flattens kernels; their factor is √max(1, height/width) of the kernel',
+      '`muon({ flatten: true })`, with the factor of outputs and inputs',
+    ],
     [
       'PyTorch’s Muon',
       'the factor can be that of Moonshot, 0.2·√max(rows, columns)',

@@ -10,7 +10,13 @@ const grouped = small.map((p, i) => ({ ...p, group: i === 0 ? 'body' : 'head' })
 export function probe(feature: Feature, manifest: Pick<Manifest, 'capabilities'>): Problem {
   const declared = (kind: string): string | undefined =>
     manifest.capabilities
-      .find((name) => name.startsWith(`${kind}/`) && !name.endsWith('/custom') && name !== 'base/muon')
+      .find(
+        (name) =>
+          name.startsWith(`${kind}/`) &&
+          !name.endsWith('/custom') &&
+          name !== 'base/muon' &&
+          name !== 'base/normuon',
+      )
       ?.slice(kind.length + 1)
   const [kind, name] = feature.split('/') as [string, string | undefined]
   const base = kind === 'base' && name !== 'custom' ? name! : (declared('base') ?? 'muon')
@@ -37,7 +43,7 @@ export function probe(feature: Feature, manifest: Pick<Manifest, 'capabilities'>
   return {
     transformation: { ...plain, ...changes[feature] },
     parameters:
-      feature === 'base/muon' || base === 'muon'
+      base === 'muon' || base === 'normuon'
         ? [{ name: 'kernel', shape: [2, 3] }]
         : feature === 'groups'
           ? grouped

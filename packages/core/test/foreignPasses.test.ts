@@ -6,11 +6,12 @@ import {
   muon,
   type Transformation,
 } from '@induced-metric/core'
-import { createStepper, planStep, type ScalarState } from '@induced-metric/core/adapter'
+import { createStepper, planStep } from '@induced-metric/core/adapter'
 import { describe, expect, it } from 'vitest'
 import { createArena } from '../src/engines/wasm/arena.js'
 import { createForeignPasses } from '../src/engines/wasm/foreignPasses.js'
 import { createMemory } from '../src/engines/wasm/memory.js'
+import { initialState } from '../src/step/scalarState.js'
 import { bits, randomArray } from './support.js'
 
 const shapes = [[4, 3], [5], [2, 6]]
@@ -56,10 +57,7 @@ describe('createForeignPasses', () => {
       return { inputs, outputs: outputs[index] }
     })
     const stepper = createStepper(plan)
-    const state: ScalarState = {
-      steps: plan.parameters.map(() => 0),
-      units: plan.units.map(({ graph }) => ({ average: 0, steps: 0, values: graph.state.map(() => 0) })),
-    }
+    const state = initialState(plan)
 
     for (let step = 1; step <= 4; step++) {
       const gradients = gradientsAt(step)

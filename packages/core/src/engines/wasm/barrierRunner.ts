@@ -1,14 +1,17 @@
-import { compileScalarNodes, type ScalarEvaluator, type Scalars } from '../../graph/hostScalars.js'
+import { compileScalarNodes, type ScalarEvaluator } from '../../graph/hostScalars.js'
+import type { StepGraph } from '../../step/stepGraph.js'
 import type { WasmMemory } from '../engine.js'
-import type { Allocator, PassName, Runner, TensorBinding } from './binding.js'
-import type { MatmulOperand, Stage } from './codegen/stages.js'
+import type { Allocator, PassName, Runner } from './binding.js'
+import { stepTensors, type Stage, type TensorLocation } from './codegen/stages.js'
 import type { Program } from './compileStep.js'
-import { columnsOf, elementCount, productExtents, rowsOf } from './extents.js'
 import type { LoopArguments } from './loopArguments.js'
-import { createMatrixFunctions, type Matrix } from './matrixFunctions.js'
-import { createRegisterMemory, type TensorRegisters } from './registerMemory.js'
+import { createMatrixFunctions } from './matrixFunctions.js'
+import { createRegisterMemory } from './registerMemory.js'
+import { createStageRunner } from './stageRunner.js'
 
-/** Runs a program in which tensors depend on sums or matrix products: tensor by tensor, stage by stage. */
+/**
+ * Runs a program in which tensors depend on sums or matrix products, or differ in shape: tensor by tensor, stage by stage.
+ */
 export function createBarrierRunner(
   program: Program,
   memory: WasmMemory,
@@ -18,77 +21,68 @@ export function createBarrierRunner(
   const { graph, stages, type } = program
   const matrices = createMatrixFunctions(type.name, memory)
   const registerMemory = createRegisterMemory(stages, type, allocator, matrices)
+  const runStage = createStageRunner(graph, type, matrices, registerMemory, loopArguments)
   const evaluators = compileScalars(program)
+  const scalarSlots = scalarSlotsOf(graph)
   /** By tensor: the values of all scalar nodes, from `reduce` to `update`. */
   const scalarValues: Float64Array[] = []
 
-  const matrixOf = (
-    { location, shape, transposed }: MatmulOperand,
-    binding: TensorBinding,
-    registers: TensorRegisters,
-  ): Matrix => {
-    const address = registerMemory.addressOf(location, binding, registers)
-    const columns = columnsOf(shape, binding)
-    return transposed
-      ? { address, rowStride: 1, columnStride: columns }
-      : { address, rowStride: columns, columnStride: 1 }
-  }
-  const runStage = (
-    stage: Stage,
-    binding: TensorBinding,
-    scalars: Scalars,
-    values: Float64Array,
-    registers: TensorRegisters,
-  ): void => {
-    switch (stage.kind) {
-      case 'scalars':
-        evaluators.get(stage)!(values, scalars)
-        return
-      case 'loop':
-        loopArguments.setScalars(stage.loop, values)
-        loopArguments.setRow(stage.loop, 0, elementCount(stage.shape, binding))
-        for (const location of stage.locations) {
-          loopArguments.addAddress(registerMemory.addressOf(location, binding, registers))
-        }
-        loopArguments.run(stage.loop, 1)
-        loopArguments.getSums(stage.loop, 0, values)
-        return
-      case 'matmul': {
-        const [a, b] = [matrixOf(stage.a, binding, registers), matrixOf(stage.b, binding, registers)]
-        const [p, q, r] = productExtents(stage, binding)
-        const to = registerMemory.addressOf(stage.to, binding, registers)
-        matrices.multiply(a, b, to, p, q, r, registerMemory.packingAddress())
-        return
-      }
-      case 'transpose': {
-        const [p, q] = [rowsOf(stage.shape, binding), columnsOf(stage.shape, binding)]
-        const from = registerMemory.addressOf(stage.from, binding, registers)
-        matrices.transpose(from, registerMemory.addressOf(stage.to, binding, registers), p, q)
-      }
-    }
-  }
   return {
     prepare: (bindings) => registerMemory.layOut(bindings),
     run(pass, bindings, scalars, outputs, results) {
       registerMemory.layOut(bindings)
       loopArguments.refresh()
+      const elements = loopArguments.elements()
       bindings.forEach((binding, index) => {
         const registers = registerMemory.registersOf(index)
         const values = (scalarValues[index] ??= new Float64Array(graph.nodes.length))
+        const addressOf = (location: TensorLocation): number =>
+          registerMemory.addressOf(location, binding, registers)
+        const tensor = { binding, values, addressOf }
         const given = scalars[index]!
+        for (const { name, input } of scalarSlots) given[name] = elements[addressOf(input) / type.bytes]!
         evaluators.get(pass)!(values, given)
-        for (const stage of stages[pass]!.stages) runStage(stage, binding, given, values, registers)
+        for (const stage of stages[pass]!.stages) {
+          if (stage.kind === 'scalars') evaluators.get(stage)!(values, given)
+          else if (isNeeded(stage, values)) runStage(stage, tensor)
+        }
         for (let i = 0; i < outputs.length; i++) results[i]![index] = values[outputs[i]!]!
+        if (pass !== 'update') return
+        for (const { output, node } of scalarSlots) elements[addressOf(output) / type.bytes] = values[node]!
       })
     },
     dispose: () => registerMemory.dispose(),
   }
 }
 
+function isNeeded({ guard }: Stage, values: Float64Array): boolean {
+  return guard === undefined || guard.some((condition) => values[condition]! > 0)
+}
+
+/** A slot with one number, which is a scalar of the graph. */
+interface ScalarSlot {
+  /** The name of its input. */
+  readonly name: string
+  readonly input: TensorLocation
+  readonly output: TensorLocation
+  /** The node of its new value. */
+  readonly node: number
+}
+
+function scalarSlotsOf(graph: StepGraph): ScalarSlot[] {
+  const { inputs, outputs } = stepTensors(graph)
+  return graph.slots.flatMap((slot) => {
+    const name = `slot.${slot}`
+    if (graph.slotShapes[slot] !== 'scalar') return []
+    const output = inputs.length + outputs.indexOf(name)
+    return [{ name, input: inputs.indexOf(name), output, node: graph.outputs[name]! }]
+  })
+}
+
 /** Evaluators of the scalars before each pass, and of those between its tensors. */
 function compileScalars({ graph, stages }: Program): ReadonlyMap<PassName | Stage, ScalarEvaluator> {
   const evaluators = new Map<PassName | Stage, ScalarEvaluator>()
-  for (const name of ['norm', 'reduce', 'update'] as const) {
+  for (const name of ['norm', 'totals', 'reduce', 'update'] as const) {
     const pass = stages[name] ?? { early: [], stages: [] }
     evaluators.set(name, compileScalarNodes(graph, pass.early))
     for (const stage of pass.stages) {

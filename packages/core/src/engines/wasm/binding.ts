@@ -1,13 +1,13 @@
 import type { Scalars } from '../../graph/hostScalars.js'
 
-/** The addresses of a parameter's tensors, in bytes. They need no alignment. */
+/** The addresses of a parameter's tensors, in bytes: multiples of an element's. */
 export interface TensorBinding {
   /** Number of elements. */
   size: number
   /** Extents of a matrix. For other tensors they do not matter. */
   rows: number
   columns: number
-  /** Where the gradient, the parameter and the slots (in the graph's order) are read. */
+  /** Where the gradient, the parameter, the slots (in the graph's order) and normal numbers are read. */
   readonly inputs: number[]
   /** Where the parameter and the slots (in the graph's order) are written: the same addresses, or others. */
   readonly outputs: number[]
@@ -26,6 +26,12 @@ export interface StepKernels {
   prepare(bindings: readonly TensorBinding[]): void
   /** Computes Σ g² of each gradient. Only for graphs that clip. */
   norm(bindings: readonly TensorBinding[], scalars: readonly Scalars[], results: Float64Array): void
+  /** Computes the graph's `totals` of each tensor, in an array for each. Only for graphs that have some. */
+  totals(
+    bindings: readonly TensorBinding[],
+    scalars: readonly Scalars[],
+    results: readonly Float64Array[],
+  ): void
   /** Computes the graph's `reductions` of each tensor, in an array for each reduction. */
   reduce(
     bindings: readonly TensorBinding[],
@@ -47,7 +53,7 @@ export interface StepKernels {
 }
 
 /** The passes of a step. */
-export type PassName = 'norm' | 'reduce' | 'update'
+export type PassName = 'norm' | 'totals' | 'reduce' | 'update'
 
 /** Runs the passes of a program. */
 export interface Runner {

@@ -30,9 +30,10 @@ export function createElementwiseRunner(
   loopArguments: LoopArguments,
   parallel?: ParallelLoops,
 ): Runner {
-  const { norm, reduce, update } = stages
+  const { norm, totals, reduce, update } = stages
   const passes = {
     norm: norm && compileElementwisePass(graph, norm),
+    totals: totals && compileElementwisePass(graph, totals),
     reduce: compileElementwisePass(graph, reduce),
     update: compileElementwisePass(graph, update),
   }
@@ -105,9 +106,9 @@ function createTensorLoop(loopArguments: LoopArguments): TensorLoop {
       for (let from = 0; from < size; from += partSize) {
         const offset = from * elementBytes
         loopArguments.setRow(loop, rows, Math.min(partSize, size - from))
-        for (let i = 0; i < loads.length; i++) loopArguments.addAddress(inputs[locations[i]!]! + offset)
+        for (let i = 0; i < loads.length; i++) loopArguments.addWord(inputs[locations[i]!]! + offset)
         for (let i = loads.length; i < loads.length + stores.length; i++) {
-          loopArguments.addAddress(outputs[locations[i]! - inputs.length]! + offset)
+          loopArguments.addWord(outputs[locations[i]! - inputs.length]! + offset)
         }
         sumsOf[rows++] = tensor * sums.length
         if (rows === mostRows) flush()

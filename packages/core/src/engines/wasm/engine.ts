@@ -1,4 +1,3 @@
-import { unsupported } from '../../errors.js'
 import { elementType, type TypedArray } from '../../dtype.js'
 import type { InitialSlots } from '../../step/initialSlots.js'
 import type { FusedStep, Passes } from '../../step/passes.js'
@@ -198,6 +197,7 @@ function createPasses(state: EngineState): Passes<TypedArray> {
       tensors.placeGradients(active, gradients)
       tensors.copyIn(active)
       for (const index of active) {
+        tensors.drawNormals(index, scalars[index]!['step']!)
         addToRuns(groupOf[index]!, index, bindings[index]!, cohorts[index]!, scalars[index]!)
       }
       for (const { runs, scalars, count } of state.groupList) {
@@ -214,8 +214,13 @@ function createPasses(state: EngineState): Passes<TypedArray> {
         scatter(group, norms, results)
       }
     },
-    totals() {
-      throw unsupported("the wasm engine has no totals; use engine: 'reference'")
+    totals(results) {
+      for (const to of results) to.fill(0)
+      for (const group of state.groupList) {
+        if (group.count === 0 || group.totals.length === 0) continue
+        group.kernels.totals(group.runs, group.scalars, group.totalled)
+        group.totals.forEach((at, i) => scatter(group, group.totalled[i]!, results[at]!))
+      }
     },
     reduce(results) {
       for (const to of results) to.fill(0)

@@ -1,5 +1,7 @@
 import { elementType, type ElementType, type Slots, type TypedArray } from '../../dtype.js'
-import { fillSlot, type InitialSlots } from '../../step/initialSlots.js'
+import { sizeOf } from '../../shape.js'
+import { fillSlot, slotShape, type InitialSlots } from '../../step/initialSlots.js'
+import { fillNormals, normalSources, type NormalSource } from '../../step/normals.js'
 import type { StepPlan } from '../../step/plan.js'
 import type { EngineArrays } from '../engine.js'
 import type { TensorBinding } from './binding.js'
@@ -12,6 +14,8 @@ interface Views {
   readonly parameter: TypedArray
   readonly gradient: TypedArray
   readonly slots: Slots
+  /** For normal numbers, in the order of their sources. */
+  readonly normals: readonly TypedArray[]
 }
 
 /** An engine's tensors: their addresses, and the arrays that callers see. */
@@ -24,7 +28,10 @@ export class EngineTensors {
   readonly #engineMemory: EngineMemory
   readonly #adopt: boolean
   readonly #types: ElementType[] = []
-  readonly #slotNames: (readonly string[])[] = []
+  /** By parameter: the names and the numbers of elements of its slots. */
+  readonly #slotSizes: (readonly (readonly [name: string, size: number])[])[] = []
+  /** By parameter. */
+  readonly #normalSources: (readonly NormalSource[])[] = []
   readonly #gradientAddresses: number[] = []
   /** The arrays that remain the parameters, where those are outside the memory. */
   readonly #outside: (TypedArray | undefined)[] = []
@@ -65,15 +72,17 @@ export class EngineTensors {
 
   #viewsOf({ size, inputs }: TensorBinding, index: number): Views {
     const { buffer } = this.#engineMemory.memory
-    const view = (address: number): TypedArray =>
+    const view = (address: number, length = size): TypedArray =>
       this.#types[index] === 'float32'
-        ? new Float32Array(buffer, address, size)
-        : new Float64Array(buffer, address, size)
-    const [, parameter, ...slots] = inputs
+        ? new Float32Array(buffer, address, length)
+        : new Float64Array(buffer, address, length)
+    const [, parameter, ...others] = inputs
+    const slots = this.#slotSizes[index]!
     return {
       parameter: view(parameter!),
       gradient: view(this.#gradientAddresses[index]!),
-      slots: Object.fromEntries(this.#slotNames[index]!.map((name, i) => [name, view(slots[i]!)])),
+      slots: Object.fromEntries(slots.map(([name, length], i) => [name, view(others[i]!, length)])),
+      normals: this.#normalSources[index]!.map((_, i) => view(others[slots.length + i]!)),
     }
   }
 
@@ -101,7 +110,10 @@ export class EngineTensors {
       this.bindings.push(binding)
       this.cohorts.push(first)
       this.#types.push(elementType(array)!)
-      this.#slotNames.push(plan.parameters[first + i]!.graph.slots)
+      const parameter = plan.parameters[first + i]!
+      const { slots } = parameter.graph
+      this.#slotSizes.push(slots.map((name) => [name, sizeOf(slotShape(parameter, name))]))
+      this.#normalSources.push(normalSources(plan, first + i))
       this.#gradientAddresses.push(binding.inputs[0]!)
       this.#outside.push(this.#adopt || isInMemory[i] ? undefined : array)
     })
@@ -157,6 +169,14 @@ export class EngineTensors {
       gradients[index]!.set(gradient)
     }
     return true
+  }
+
+  /** Draws the normal numbers that a parameter's update reads. */
+  drawNormals(index: number, step: number): void {
+    const sources = this.#normalSources[index]!
+    for (let i = 0; i < sources.length; i++) {
+      fillNormals(this.#views[index]!.normals[i]!, { ...sources[i]!, step })
+    }
   }
 
   /** Copies parameters in whose arrays are outside the memory. */

@@ -1,5 +1,6 @@
 import type { Shape } from '../../graph/algebra.js'
 import type { TensorBinding } from './binding.js'
+import { isVectorShape } from './codegen/nodes.js'
 import type { MatmulStage } from './codegen/stages.js'
 
 /** The rows of a matrix whose shape is derived from a parameter's. */
@@ -14,7 +15,8 @@ export function columnsOf(shape: Shape, { rows, columns }: TensorBinding): numbe
 
 /** The number of elements of a tensor. */
 export function elementCount(shape: Shape, binding: TensorBinding): number {
-  return shape === 'tensor' ? binding.size : rowsOf(shape, binding) * columnsOf(shape, binding)
+  if (shape === 'tensor') return binding.size
+  return isVectorShape(shape) ? binding[shape] : rowsOf(shape, binding) * columnsOf(shape, binding)
 }
 
 /** p, q and r of a product of p × q and q × r. */

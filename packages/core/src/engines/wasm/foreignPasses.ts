@@ -1,7 +1,7 @@
-import { unsupported } from '../../errors.js'
 import type { Scalars } from '../../graph/hostScalars.js'
 import type { Passes } from '../../step/passes.js'
 import type { StepPlan } from '../../step/plan.js'
+import { fillNormals, normalSources } from '../../step/normals.js'
 import { changeOutput } from '../../step/stepGraph.js'
 import type { WasmMemory } from '../engine.js'
 import type { Allocator, StepKernels, TensorBinding } from './binding.js'
@@ -20,6 +20,8 @@ export interface ForeignPasses<G> extends Passes<G> {
 interface GraphGroup {
   readonly kernels: StepKernels
   readonly clips: boolean
+  /** The plan's index of each of the graph's totals. */
+  readonly totals: readonly number[]
   /** The plan's index of each of the graph's reductions. */
   readonly reductions: readonly number[]
   /** The plan's index of each of its changes. */
@@ -53,6 +55,7 @@ export function createForeignPasses<G extends object>(
     groups.set(graph.hash, {
       kernels: instantiateStep(graph, 'float32', memory, allocator),
       clips: clip !== -1,
+      totals: graph.totals.map((name) => plan.totals.indexOf(name)),
       reductions: graph.reductions.map((name) => plan.reductions.indexOf(name)),
       changes: graph.averaging.map((name) => plan.changes.indexOf(changeOutput(name))),
       indices: [],
@@ -60,6 +63,9 @@ export function createForeignPasses<G extends object>(
       scalars: [],
     })
   }
+  const normals = plan.parameters.map(({ size }, index) =>
+    normalSources(plan, index).map((source) => ({ source, address: allocator.allocate(4 * size) })),
+  )
   return {
     begin(active, gradients, scalars) {
       for (const group of groups.values())
@@ -68,8 +74,15 @@ export function createForeignPasses<G extends object>(
         const { graph, size, rows, columns } = plan.parameters[index]!
         const group = groups.get(graph.hash)!
         const { inputs, outputs } = place(index, gradients[index]!)
+        for (const { source, address } of normals[index]!) {
+          fillNormals(new Float32Array(memory.buffer, address, size), {
+            ...source,
+            step: scalars[index]!['step']!,
+          })
+        }
         group.indices.push(index)
-        group.bindings.push({ size, rows, columns, inputs, outputs })
+        const drawn = normals[index]!.map(({ address }) => address)
+        group.bindings.push({ size, rows, columns, inputs: [...inputs, ...drawn], outputs })
         group.scalars.push(scalars[index]!)
       }
     },
@@ -81,8 +94,8 @@ export function createForeignPasses<G extends object>(
         indices.forEach((index, i) => (results[index] = norms[i]!))
       }
     },
-    totals() {
-      throw unsupported("the wasm engine has no totals; use engine: 'reference'")
+    totals(results) {
+      for (const group of groups.values()) runPass(group, 'totals', group.totals, results)
     },
     reduce(results) {
       for (const group of groups.values()) runPass(group, 'reduce', group.reductions, results)
@@ -92,7 +105,9 @@ export function createForeignPasses<G extends object>(
     },
     dispose() {
       for (const { kernels } of groups.values()) kernels.dispose()
+      for (const { address } of normals.flat()) allocator.release(address)
       groups.clear()
+      normals.length = 0
     },
   }
 }
@@ -100,10 +115,11 @@ export function createForeignPasses<G extends object>(
 /** Runs a pass over the parameters of one graph, and writes their sums to the results of the plan. */
 function runPass(
   { kernels, indices, bindings, scalars }: GraphGroup,
-  pass: 'reduce' | 'update',
+  pass: 'totals' | 'reduce' | 'update',
   places: readonly number[],
   results: readonly Float64Array[],
 ): void {
+  if (pass === 'totals' && places.length === 0) return
   const sums = places.map(() => new Float64Array(indices.length))
   kernels[pass](bindings, scalars, sums)
   places.forEach((at, k) => indices.forEach((index, i) => (results[at]![index] = sums[k]![i]!)))

@@ -1,6 +1,8 @@
+import type { Op } from '../../graph/algebra.js'
 import type { Scalars } from '../../graph/hostScalars.js'
 import type { FusedStepNumbers } from '../../step/passes.js'
 import type { MetricUnit, StepPlan } from '../../step/plan.js'
+import { hasProfileScalars } from '../../step/profiles.js'
 import type { WasmMemory } from '../engine.js'
 import type { Allocator, TensorBinding } from './binding.js'
 import { layOutFusedStep, type FusedLayout } from './codegen/fusedLayout.js'
@@ -85,11 +87,19 @@ export function createFusedCall(
   }
 }
 
+/** The inputs that depend on a parameter's shape. */
+const shapeInputs: ReadonlySet<string> = new Set(['rows', 'columns', 'size'])
+
+/** Functions of scalars that WebAssembly does not have. */
+const hostFunctions: ReadonlySet<Op> = new Set(['exp', 'log', 'atan2'])
+
 /** Whether a plan's steps can be one call. */
 function canFuse(plan: StepPlan, { graph, stages }: Program): boolean {
   const { clips, parameters, profiles, units } = plan
-  const readsShape = graph.nodes.some(({ name }) => name === 'rows' || name === 'columns')
+  const readsShape = graph.nodes.some(({ op, name }) => op === 'input' && shapeInputs.has(name!))
+  const needsHost = graph.nodes.some(({ op, shape }) => shape === 'scalar' && hostFunctions.has(op))
   if (units.length !== 1 || profiles.length !== 1 || clips.length > 0) return false
+  if (needsHost || hasProfileScalars(plan) || graph.normals.length > 0) return false
   return !readsShape && !stages.hasBarriers && (parameters.length <= 1 || stages.additive)
 }
 

@@ -38,11 +38,13 @@ export function createKernels(
 
   const { outputs, reductions, averaging } = graph
   const norm = outputs['norm'] === undefined ? [] : [outputs['norm']]
+  const totals = graph.totals.map((name) => outputs[name]!)
   const sums = reductions.map((name) => outputs[name]!)
   const changes = averaging.map((name) => outputs[changeOutput(name)]!)
   return {
     prepare: (bindings) => runner.prepare(bindings),
     norm: (bindings, scalars, results) => runner.run('norm', bindings, scalars, norm, [results]),
+    totals: (bindings, scalars, results) => runner.run('totals', bindings, scalars, totals, results),
     reduce: (bindings, scalars, results) => runner.run('reduce', bindings, scalars, sums, results),
     update: (bindings, scalars, results = []) =>
       runner.run('update', bindings, scalars, changes.slice(0, results.length), results),

@@ -1,4 +1,6 @@
 import type { TypedArray } from '../../dtype.js'
+import { sizeOf } from '../../shape.js'
+import { slotShape } from '../../step/initialSlots.js'
 import type { StepPlan } from '../../step/plan.js'
 import type { EngineArrays } from '../engine.js'
 import type { TensorBinding } from './binding.js'
@@ -28,9 +30,15 @@ export function layOutTensors(
 ): TensorLayout {
   // Read before the memory grows, which detaches these views.
   const found = arrays.map((array) => (engineMemory.contains(array) ? array.byteOffset : undefined))
-  const bytes = arrays.map((array) => array.byteLength)
+  const slotBytes = (index: number, name: string): number =>
+    sizeOf(slotShape(plan.parameters[index]!, name)) * arrays[index]!.BYTES_PER_ELEMENT
+  const parameterBytes = (index: number): number => arrays[index]!.byteLength
   const bindings: TensorBinding[] = []
-  const rows: { tensors: readonly number[]; bind: (index: number, address: number) => void }[] = []
+  const rows: {
+    readonly tensors: readonly number[]
+    readonly bytes: (index: number) => number
+    readonly bind: (index: number, address: number) => void
+  }[] = []
   const inputs: number[] = []
   for (const members of groups) {
     if (members.length === 0) continue
@@ -44,22 +52,31 @@ export function layOutTensors(
       bindings[index]!.inputs[input] = address
       if (input > 0) bindings[index]!.outputs[input - 1] = address
     }
-    const kinds = [members, outside, ...graph.slots.map(() => members)]
-    kinds.forEach((tensors, input) => {
+    const kinds = [
+      { tensors: members, bytes: parameterBytes },
+      { tensors: outside, bytes: parameterBytes },
+      ...graph.slots.map((name) => ({
+        tensors: members,
+        bytes: (index: number) => slotBytes(index, name),
+      })),
+      ...graph.normals.map(() => ({ tensors: members, bytes: parameterBytes })),
+    ]
+    kinds.forEach(({ tensors, bytes }, input) => {
       if (tensors.length === 0) return
-      rows.push({ tensors, bind: bindInput(input) })
+      rows.push({ tensors, bytes, bind: bindInput(input) })
       inputs.push(input)
     })
     for (const index of members) if (found[index] !== undefined) bindInput(1)(index, found[index])
   }
 
-  const total = (tensors: readonly number[]): number => tensors.reduce((sum, index) => sum + bytes[index]!, 0)
-  const blocks = engineMemory.allocateAll(rows.map(({ tensors }) => total(tensors)))
-  rows.forEach(({ tensors, bind }, row) => {
+  const total = ({ tensors, bytes }: (typeof rows)[number]): number =>
+    tensors.reduce((sum, index) => sum + bytes(index), 0)
+  const blocks = engineMemory.allocateAll(rows.map(total))
+  rows.forEach(({ tensors, bytes, bind }, row) => {
     let address = blocks[row]!
     for (const index of tensors) {
       bind(index, address)
-      address += bytes[index]!
+      address += bytes(index)
     }
   })
   return {

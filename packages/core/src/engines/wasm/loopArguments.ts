@@ -25,9 +25,13 @@ export interface LoopArguments {
   refresh(): void
   /** Writes a loop's scalars, from the values of all nodes. */
   setScalars(loop: Loop, values: Float64Array): void
-  /** Starts a row of a loop's table. Its addresses follow. */
+  /** Starts a row of a loop's table. Its other words follow. */
   setRow(loop: Loop, row: number, size: number): void
-  addAddress(address: number): void
+  /** Adds a word: an address, or the number of lines. */
+  addWord(word: number): void
+  /** Views of the memory: of elements of the tensors, and of f64. They are replaced when the memory grows. */
+  elements(): TypedArray
+  doubles(): Float64Array
   /** Runs a loop on the rows of its table. */
   run(loop: Loop, rows: number): void
   /** The same on two threads. */
@@ -94,9 +98,11 @@ export function createLoopArguments(
       words[at + tableHeader.sums] = sumAddress + row * sumBytes
       next = at + tableHeader.addresses
     },
-    addAddress(address) {
-      words[next++] = address
+    addWord(word) {
+      words[next++] = word
     },
+    elements: () => elements,
+    doubles: () => doubles,
     run: (loop, rows) => loops.get(loop)!.run(tableAddress, rows),
     runParallel(parallel, loop, rows) {
       const { name, run } = loops.get(loop)!

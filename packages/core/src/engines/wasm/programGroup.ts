@@ -14,6 +14,8 @@ import { createKernels } from './kernels.js'
 export interface ProgramGroup {
   readonly kernels: StepKernels
   readonly clips: boolean
+  /** The plan's index of each of the program's totals. */
+  readonly totals: readonly number[]
   /** Bytes of an element. */
   readonly bytes: number
   /** The plan's index of each of the program's reductions. */
@@ -30,7 +32,8 @@ export interface ProgramGroup {
   count: number
   /** The cohort of the last run. */
   cohort: number
-  /** Results by run: an array for each reduction, and one for each change. */
+  /** Results by run: an array for each total, one for each reduction, and one for each change. */
+  totalled: Float64Array[]
   reduced: Float64Array[]
   changed: Float64Array[]
   /** Bindings to describe runs with, which steps use again. */
@@ -48,6 +51,7 @@ export function createProgramGroup(
   return {
     kernels: createKernels(program, engineMemory.memory, engineMemory, worker),
     clips: stages.norm !== undefined,
+    totals: graph.totals.map((name) => plan.totals.indexOf(name)),
     bytes: type.bytes,
     merges: !stages.hasBarriers && stages.additive,
     reductions: graph.reductions.map((name) => plan.reductions.indexOf(name)),
@@ -57,6 +61,7 @@ export function createProgramGroup(
     scalars: [],
     count: 0,
     cohort: -1,
+    totalled: graph.totals.map(() => new Float64Array(0)),
     reduced: graph.reductions.map(() => new Float64Array(0)),
     changed: graph.averaging.map(() => new Float64Array(0)),
     runBindings: [],
@@ -66,6 +71,7 @@ export function createProgramGroup(
 /** Makes room for the results of more parameters. */
 export function growGroup(group: ProgramGroup, added: number): void {
   const longer = ({ length }: Float64Array) => new Float64Array(length + added)
+  group.totalled = group.totalled.map(longer)
   group.reduced = group.reduced.map(longer)
   group.changed = group.changed.map(longer)
 }

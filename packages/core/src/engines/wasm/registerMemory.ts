@@ -1,7 +1,7 @@
 import type { Allocator, TensorBinding } from './binding.js'
 import type { TensorLocation, StepStages } from './codegen/stages.js'
 import type { VectorType } from './codegen/vectors.js'
-import { elementCount, productExtents } from './extents.js'
+import { columnsOf, elementCount, productExtents } from './extents.js'
 import type { MatrixFunctions } from './matrixFunctions.js'
 
 /** A block of memory that is replaced by a larger one when it is too small. */
@@ -36,6 +36,8 @@ export interface RegisterMemory {
   addressOf(location: TensorLocation, binding: TensorBinding, registers: TensorRegisters): number
   /** Where matrix products pack their factors. */
   packingAddress(): number
+  /** Where sums over the lines of a matrix are added up, in f64. */
+  sumsAddress(): number
   dispose(): void
 }
 
@@ -50,10 +52,11 @@ export function createRegisterMemory(
   const kept: Region = { address: 0, bytes: 0 }
   const scratch: Region = { address: 0, bytes: 0 }
   const packing: Region = { address: 0, bytes: 0 }
+  const placeSums: Region = { address: 0, bytes: 0 }
   const isKept = stages.registers.map((_, register) => stages.kept.includes(register))
-  const products = [stages.reduce, stages.update].flatMap((pass) =>
-    pass.stages.filter((stage) => stage.kind === 'matmul'),
-  )
+  const all = [stages.norm, stages.totals, stages.reduce, stages.update].flatMap((pass) => pass?.stages ?? [])
+  const products = all.filter((stage) => stage.kind === 'matmul')
+  const loops = all.filter((stage) => stage.kind === 'loop')
   const reserve = (region: Region, bytes: number): void => {
     if (region.bytes >= bytes) return
     // Allocated before the old block is released: where there is no more memory, the old block stays in use.
@@ -82,6 +85,9 @@ export function createRegisterMemory(
           for (const stage of products) {
             reserve(packing, matrices.scratchBytes(...productExtents(stage, binding)))
           }
+          for (const { loop, shape } of loops) {
+            reserve(placeSums, 8 * (loop.lines?.ofPlaces.length ?? 0) * columnsOf(shape, binding))
+          }
           Object.assign(registers, { size, rows, columns })
         }
         total += registers.keptBytes
@@ -101,8 +107,10 @@ export function createRegisterMemory(
       return offsets[register]! + (isKept[register] ? keptAddress : scratch.address)
     },
     packingAddress: () => packing.address,
+    sumsAddress: () => placeSums.address,
     dispose() {
-      for (const { address, bytes } of [kept, scratch, packing]) if (bytes > 0) allocator.release(address)
+      for (const { address, bytes } of [kept, scratch, packing, placeSums])
+        if (bytes > 0) allocator.release(address)
     },
   }
 }

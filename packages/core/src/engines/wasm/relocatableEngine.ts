@@ -1,5 +1,6 @@
 import type { TypedArray } from '../../dtype.js'
-import type { InitialSlots } from '../../step/initialSlots.js'
+import { sizeOf } from '../../shape.js'
+import { slotShape, type InitialSlots } from '../../step/initialSlots.js'
 import type { StepPlan } from '../../step/plan.js'
 import type { Engine, EngineArrays, EngineOptions } from '../engine.js'
 import { createEngineIn } from './engine.js'
@@ -77,7 +78,12 @@ function moveArrays(from: EngineArrays, to: EngineArrays, { adopt = false }: Eng
   for (const array of adopt ? [...left, ...from.parameters] : left) array.fill(NaN)
 }
 
-/** Bytes of a plan's parameters, gradients and slots. */
+/** Bytes of a plan's parameters, gradients, slots and normal numbers. */
 function bytesFor({ parameters }: StepPlan, arrays: readonly TypedArray[]): number {
-  return parameters.reduce((sum, { graph }, i) => sum + arrays[i]!.byteLength * (2 + graph.slots.length), 0)
+  return parameters.reduce((sum, parameter, i) => {
+    const { slots, normals } = parameter.graph
+    const slotSizes = slots.reduce((total, name) => total + sizeOf(slotShape(parameter, name)), 0)
+    const { byteLength, BYTES_PER_ELEMENT: bytes } = arrays[i]!
+    return sum + byteLength * (2 + normals.length) + bytes * slotSizes
+  }, 0)
 }

@@ -59,7 +59,7 @@ export function assignLocations(
 ): PassStages {
   const lastUse = new Map<number, number>()
   draft.stages.forEach((stage, at) => {
-    for (const node of [...storedNodes(stage), ...readNodes(stage)]) lastUse.set(node, at)
+    for (const node of [...storedNodes(stage), ...readNodes(graph, stage)]) lastUse.set(node, at)
   })
   const stages = draft.stages.map((stage, at): Stage => {
     for (const node of storedNodes(stage)) registers.allocate(node)
@@ -73,8 +73,8 @@ export function assignLocations(
 function locate(graph: StepGraph, stage: DraftStage, registers: Registers): Stage {
   const { inputs, outputs } = stepTensors(graph)
   const locationOf = (node: number): TensorLocation => {
-    const { op, name } = graph.nodes[node]!
-    return op === 'input' ? inputs.indexOf(name!) : -1 - registers.get(node)!
+    const register = registers.get(node)
+    return register === undefined ? inputs.indexOf(graph.nodes[node]!.name!) : -1 - register
   }
   const shapeOf = (node: number): Shape => graph.nodes[node]!.shape
   const operand = ({ node, transposed }: Factor): MatmulOperand => ({
@@ -82,24 +82,45 @@ function locate(graph: StepGraph, stage: DraftStage, registers: Registers): Stag
     shape: shapeOf(node),
     transposed,
   })
+  const { guard } = stage
   switch (stage.kind) {
     case 'scalars':
       return stage
     case 'loop': {
       const { loop, shape } = stage
+      const { ofLines, ofPlaces } = loop.lines ?? { ofLines: [], ofPlaces: [] }
       const stores =
         stage.outputs.length > 0
           ? stage.outputs.map((name) => inputs.length + outputs.indexOf(name))
           : loop.stores.map(locationOf)
-      return { kind: 'loop', loop, shape, locations: [...loop.loads.map(locationOf), ...stores] }
+      const tensors = [...loop.loads.map(locationOf), ...stores, ...[...ofLines, ...ofPlaces].map(locationOf)]
+      return { kind: 'loop', loop, shape, locations: tensors, guard }
     }
     case 'matmul': {
       const { node, a, b } = stage
-      return { kind: 'matmul', a: operand(a), b: operand(b), shape: shapeOf(node), to: locationOf(node) }
+      return {
+        kind: 'matmul',
+        a: operand(a),
+        b: operand(b),
+        shape: shapeOf(node),
+        to: locationOf(node),
+        guard,
+      }
     }
     case 'transpose': {
       const { node, from } = stage
-      return { kind: 'transpose', from: locationOf(from), shape: shapeOf(from), to: locationOf(node) }
+      return { kind: 'transpose', from: locationOf(from), shape: shapeOf(from), to: locationOf(node), guard }
     }
+    case 'hosted':
+      return {
+        kind: 'hosted',
+        results: stage.nodes.map((node) => ({ node, shape: shapeOf(node), to: locationOf(node) })),
+        operands: stage.operands.map((node) => ({
+          node,
+          shape: shapeOf(node),
+          location: shapeOf(node) === 'scalar' ? undefined : locationOf(node),
+        })),
+        guard,
+      }
   }
 }

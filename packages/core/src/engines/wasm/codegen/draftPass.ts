@@ -1,13 +1,21 @@
 import type { Shape } from '../../../graph/algebra.js'
 import type { Graph } from '../../../graph/graph.js'
+import { draftLoops, draftWritingLoops } from './draftLoops.js'
+import { findGuards, joinGuards, type GuardOf } from './guards.js'
 import type { Loop } from './loop.js'
+import { isBarrier, isHosted, isReduction, isVectorShape, needsWhole } from './nodes.js'
 
 /** A stage before its tensors have locations: it names nodes only. */
-export type DraftStage =
+export type DraftStage = (
   | { kind: 'scalars'; nodes: number[] }
   | { kind: 'loop'; loop: Loop; shape: Shape; outputs: readonly string[] }
   | { kind: 'matmul'; node: number; a: Factor; b: Factor }
   | { kind: 'transpose'; node: number; from: number }
+  | { kind: 'hosted'; nodes: readonly number[]; operands: readonly number[] }
+) & {
+  /** Scalars of which one must be greater than 0 for anything to need the stage; without them, something always does. */
+  guard?: readonly number[] | undefined
+}
 
 /** A factor of a matrix product. */
 export interface Factor {
@@ -32,29 +40,26 @@ export interface DraftPass {
  * Orders the work of a pass in stages.
  *
  * @param available nodes that an earlier pass has computed
+ * @param later outputs of a later pass, which may read what this one stores
  */
 export function draftPass(
   graph: Graph,
   outputs: readonly string[],
   available: ReadonlySet<number>,
+  later: readonly string[] = [],
 ): DraftPass {
   const { nodes } = graph
   const isTensor = (i: number): boolean => nodes[i]!.shape !== 'scalar'
   const { levels, order } = orderNodes(graph, outputs, available)
+  const guardOf = findGuards(graph, [...outputs, ...later], available)
   const levelOf = (i: number): number => levels.get(i)!
   const roots = outputs.map((name) => graph.outputs[name]!)
   const last = Math.max(...roots.map(levelOf))
 
   const barriers = order.filter((i) => isBarrier(graph, i))
-  const toStore = new Set(
-    barriers
-      .flatMap((i) => inputsOf(graph, i, available))
-      .filter((i) => nodes[i]!.op !== 'input' && !available.has(i) && !isBarrier(graph, i)),
-  )
+  const toStore = nodesToStore(graph, order, barriers, available)
   const written = outputs.filter((name) => isTensor(graph.outputs[name]!))
-  // Sums over the written tensors are computed in the loop that writes.
-  const sumsOfWritten =
-    written.length > 0 ? roots.filter((i) => nodes[i]!.op === 'sum' && !available.has(i)) : []
+  const sumsOfWritten = findSumsOfWritten(graph, written, roots, order)
   const inMemory = new Set(available)
   const stages: DraftStage[] = []
   const isLate = (i: number): boolean => !isTensor(i) && nodes[i]!.op !== 'sum' && levelOf(i) > 0
@@ -63,22 +68,21 @@ export function draftPass(
     if (scalars.length > 0) stages.push({ kind: 'scalars', nodes: scalars })
 
     const stores = order.filter((i) => toStore.has(i) && levelOf(i) === level)
-    const sums = order.filter(
-      (i) => nodes[i]!.op === 'sum' && levelOf(i) === level + 1 && !sumsOfWritten.includes(i),
+    const next = order.filter((i) => levelOf(i) === level + 1)
+    const sums = next.filter((i) => nodes[i]!.op === 'sum' && !sumsOfWritten.includes(i))
+    const reductions = next.filter((i) => isReduction(graph, i))
+    stages.push(...draftLoops(graph, { sums, reductions, stores }, inMemory, guardOf))
+    stages.push(
+      ...draftBarriers(
+        graph,
+        next.filter((i) => isBarrier(graph, i)),
+        available,
+        guardOf,
+      ),
     )
-    stages.push(...draftLoops(graph, sums, stores, inMemory))
-    for (const node of stores) inMemory.add(node)
-
-    for (const node of barriers.filter((i) => levelOf(i) === level + 1)) {
-      stages.push(draftBarrier(graph, node, available))
-      inMemory.add(node)
-    }
+    for (const node of next) if (isBarrier(graph, node)) inMemory.add(node)
   }
-  if (written.length > 0) {
-    const stores = written.map((name) => graph.outputs[name]!)
-    const loop = gatherLoop(graph, sumsOfWritten, stores, inMemory)
-    stages.push({ kind: 'loop', loop, shape: nodes[stores[0]!]!.shape, outputs: written })
-  }
+  stages.push(...draftWritingLoops(graph, sumsOfWritten, written, inMemory))
   return {
     early: order.filter((i) => !isTensor(i) && levelOf(i) === 0),
     stages,
@@ -88,8 +92,51 @@ export function draftPass(
   }
 }
 
-function isBarrier({ nodes }: Graph, i: number): boolean {
-  return nodes[i]!.op === 'matmul' || nodes[i]!.op === 'transpose'
+/**
+ * The nodes whose tensors later stages read: operands of barriers, and vectors that are spread over a matrix, so that no
+ * loop computes an element of them for each of its lines.
+ */
+function nodesToStore(
+  graph: Graph,
+  order: readonly number[],
+  barriers: readonly number[],
+  available: ReadonlySet<number>,
+): ReadonlySet<number> {
+  const { nodes } = graph
+  const operands = barriers.flatMap((i) => inputsOf(graph, i, available))
+  const spread = order
+    .filter((i) => !isVectorShape(nodes[i]!.shape) && !isBarrier(graph, i) && !needsWhole(graph, i))
+    .flatMap((i) => nodes[i]!.inputs.filter((j) => isVectorShape(nodes[j]!.shape)))
+  return new Set(
+    [...operands, ...spread].filter((i) => {
+      const { op, shape } = nodes[i]!
+      return shape !== 'scalar' && op !== 'input' && !available.has(i) && !isStoredAnyway(graph, i)
+    }),
+  )
+}
+
+function isStoredAnyway(graph: Graph, i: number): boolean {
+  return isBarrier(graph, i) || isReduction(graph, i)
+}
+
+/**
+ * The sums over written tensors that nothing else reads. They are computed in the loop that writes, since the tensors they
+ * are computed from are gone afterwards.
+ */
+function findSumsOfWritten(
+  { nodes, outputs }: Graph,
+  written: readonly string[],
+  roots: readonly number[],
+  order: readonly number[],
+): number[] {
+  const shapes = new Set(written.map((name) => nodes[outputs[name]!]!.shape))
+  return roots.filter(
+    (i) =>
+      nodes[i]!.op === 'sum' &&
+      order.includes(i) &&
+      shapes.has(nodes[nodes[i]!.inputs[0]!]!.shape) &&
+      !order.some((j) => nodes[j]!.inputs.includes(i)),
+  )
 }
 
 /** A factor of a product. Transpositions are skipped, as the product reads either form. */
@@ -110,8 +157,8 @@ function inputsOf(graph: Graph, i: number, available: ReadonlySet<number>): numb
 /**
  * The nodes that outputs need.
  *
- * @returns `levels`: of each node, the number of barriers and sums on the way to it, itself included; `order`: the
- *   nodes to compute, each after its inputs
+ * @returns `levels`: of each node, the number of barriers, reductions and sums on the way to it, itself included; `order`:
+ *   the nodes to compute, each after its inputs
  */
 function orderNodes(
   graph: Graph,
@@ -123,7 +170,7 @@ function orderNodes(
     let level = levels.get(i)
     if (level === undefined) {
       level = Math.max(0, ...inputsOf(graph, i, available).map(levelOf))
-      if (!available.has(i) && (isBarrier(graph, i) || graph.nodes[i]!.op === 'sum')) level++
+      if (!available.has(i) && needsWhole(graph, i)) level++
       levels.set(i, level)
     }
     return level
@@ -132,60 +179,39 @@ function orderNodes(
   return { levels, order: [...levels.keys()].sort((a, b) => a - b).filter((i) => !available.has(i)) }
 }
 
-/** The loops of one level: one for each shape of tensors. */
-function draftLoops(
+/** The stages of barriers. The eigenvalues and the eigenvectors of a matrix share one. */
+function draftBarriers(
   graph: Graph,
-  sums: readonly number[],
-  stores: readonly number[],
-  inMemory: ReadonlySet<number>,
+  barriers: readonly number[],
+  available: ReadonlySet<number>,
+  guardOf: GuardOf,
 ): DraftStage[] {
-  const { nodes } = graph
-  const shapeOfSum = (i: number): Shape => nodes[nodes[i]!.inputs[0]!]!.shape
-  const shapes = new Set([...stores.map((i) => nodes[i]!.shape), ...sums.map(shapeOfSum)])
-  return [...shapes].map((shape) => {
-    const loop = gatherLoop(
-      graph,
-      sums.filter((i) => shapeOfSum(i) === shape),
-      stores.filter((i) => nodes[i]!.shape === shape),
-      inMemory,
-    )
-    return { kind: 'loop', loop, shape, outputs: [] }
-  })
+  const isEigen = (i: number): boolean => graph.nodes[i]!.op.startsWith('eigen')
+  const stages: DraftStage[] = []
+  for (const node of barriers) {
+    const guard = guardOf(node)
+    if (!isEigen(node)) {
+      stages.push({ ...draftBarrier(graph, node, available), guard })
+      continue
+    }
+    const [operand] = graph.nodes[node]!.inputs
+    const both = barriers.filter((i) => isEigen(i) && graph.nodes[i]!.inputs[0] === operand)
+    if (both[0] !== node) continue
+    stages.push({ kind: 'hosted', nodes: both, operands: [operand!], guard: joinGuards(both.map(guardOf)) })
+  }
+  return stages
 }
 
 function draftBarrier(graph: Graph, node: number, available: ReadonlySet<number>): DraftStage {
   const { op, inputs } = graph.nodes[node]!
   const [a, b] = inputs as [number, number]
+  if (isHosted(graph, node)) return { kind: 'hosted', nodes: [node], operands: inputs }
   if (op === 'transpose') return { kind: 'transpose', node, from: a }
   return { kind: 'matmul', node, a: factorOf(graph, a, available), b: factorOf(graph, b, available) }
 }
 
-/** The loop that computes sums and tensors from those in memory. */
-function gatherLoop(
-  graph: Graph,
-  sums: readonly number[],
-  stores: readonly number[],
-  inMemory: ReadonlySet<number>,
-): Loop {
-  const loads = new Set<number>()
-  const scalars = new Set<number>()
-  const seen = new Set<number>()
-  const visit = (i: number): void => {
-    if (seen.has(i)) return
-    seen.add(i)
-    const { op, inputs, shape } = graph.nodes[i]!
-    if (shape === 'scalar') {
-      if (op !== 'constant') scalars.add(i)
-    } else if (op === 'input' || inMemory.has(i)) loads.add(i)
-    else inputs.forEach(visit)
-  }
-  for (const sum of sums) visit(graph.nodes[sum]!.inputs[0]!)
-  stores.forEach(visit)
-  return { loads: [...loads], scalars: [...scalars], sums, stores }
-}
-
 /** The tensors a stage reads from memory. */
-export function readNodes(stage: DraftStage): readonly number[] {
+export function readNodes(graph: Graph, stage: DraftStage): readonly number[] {
   switch (stage.kind) {
     case 'scalars':
       return []
@@ -195,12 +221,16 @@ export function readNodes(stage: DraftStage): readonly number[] {
       return [stage.a.node, stage.b.node]
     case 'transpose':
       return [stage.from]
+    case 'hosted':
+      return stage.operands.filter((i) => graph.nodes[i]!.shape !== 'scalar')
   }
 }
 
 /** The tensors a stage stores in scratch memory. */
 export function storedNodes(stage: DraftStage): readonly number[] {
   if (stage.kind === 'scalars') return []
-  if (stage.kind === 'loop') return stage.outputs.length > 0 ? [] : stage.loop.stores
-  return [stage.node]
+  if (stage.kind === 'hosted') return stage.nodes
+  if (stage.kind !== 'loop') return [stage.node]
+  const { stores, lines } = stage.loop
+  return [...(stage.outputs.length > 0 ? [] : stores), ...(lines?.ofLines ?? []), ...(lines?.ofPlaces ?? [])]
 }

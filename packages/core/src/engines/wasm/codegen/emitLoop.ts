@@ -1,10 +1,13 @@
-import type { ElementwiseOp } from '../../../graph/algebra.js'
 import type { Graph } from '../../../graph/graph.js'
+import { advancePlaces, endLine, readLineWords, reduceVector, startLine } from './emitLines.js'
+import { emitOperation } from './emitOperation.js'
 import type { Bytes, FunctionCode } from './encoder.js'
-import { advance, countDown, f64, get, i32, loadI32, Locals, op, set, storeF64, tee } from './instructions.js'
+import { advance, countDown, f64, get, i32, loadI32, op, set, storeF64, tee } from './instructions.js'
 import { rowWords, tableHeader, type Loop } from './loop.js'
-import { addFractionPair, addQuotients, isBoundedQuotient, type FractionPair } from './pairedQuotients.js'
-import { bits, pair, type VectorType } from './vectors.js'
+import { createFrame, emitConstants, type Frame } from './loopFrame.js'
+import { addQuotients } from './pairedQuotients.js'
+import type { PowerName } from './powers.js'
+import { pair, type VectorType } from './vectors.js'
 
 /**
  * The code of a loop. A function of WebAssembly takes the address of a table and its number of rows, and is built like
@@ -29,46 +32,13 @@ import { bits, pair, type VectorType } from './vectors.js'
 /** The parameters of the function: the address of the table, and its number of rows. */
 const [table, rows] = [0, 1]
 
-/** A loop under construction: its computation and the locals that hold it. */
-interface Frame {
-  readonly graph: Graph
-  readonly loop: Loop
-  readonly type: VectorType
-  /** How often a turn needs the value of each node. */
-  readonly uses: ReadonlyMap<number, number>
-  readonly locals: Locals
-  readonly count: number
-  readonly turns: number
-  readonly address: number
-  readonly loadPointers: readonly number[]
-  readonly storePointers: readonly number[]
-  /** Locals of scalars, spread over vectors, and of constants: by node. */
-  readonly scalars: ReadonlyMap<number, number>
-  readonly constants: ReadonlyMap<number, number>
-  /** Locals of values that a vector needs more than once, by node. They are added as code needs them. */
-  readonly values: Map<number, number>
-  /** Of each sum: f64 of low lanes and of high lanes, the turn's sum in the tensors' own type, f64 of the tail. */
-  readonly low: readonly number[]
-  readonly high: readonly number[]
-  readonly partial: readonly number[]
-  readonly tail: readonly number[]
-  /** Of each sum of quotients that can share divisions. */
-  readonly quotients: readonly (FractionPair | undefined)[]
-  readonly results: readonly number[]
-  /** A value that the next instructions need again. */
-  readonly again: number
-  /** Constants of `sign`. */
-  readonly ones: { readonly one: number; readonly signBits: number } | undefined
-  /** Zeros, once code needs them. */
-  zero: number | undefined
-}
-
 /**
  * Writes a loop as a function.
  *
  * @param unroll vectors per turn of the main loop, a power of two. Their terms are added in the tensors' own type
  *   before they are widened to f64, and may overflow where the sum itself does not. With 0, every element is widened
  *   before it is added.
+ * @param functions the numbers of the module's functions that loops call
  */
 export function emitLoop(
   name: string,
@@ -76,65 +46,18 @@ export function emitLoop(
   loop: Loop,
   type: VectorType,
   unroll: number,
+  functions: ReadonlyMap<PowerName, number>,
 ): FunctionCode {
-  const frame = createFrame(graph, loop, type)
+  const frame = createFrame(graph, loop, type, functions)
   // Before the constants: the code of a row decides whether there is a zero among them.
   const row = emitRow(frame, unroll)
   const body = [emitConstants(frame), countDown(rows, row)]
   return { name, parameters: 2, locals: frame.locals.types, body }
 }
 
-function createFrame(graph: Graph, loop: Loop, type: VectorType): Frame {
-  const { loads, stores, sums } = loop
-  const uses = countUses(graph, loop)
-  const isComputed = (node: number, op: string): boolean =>
-    graph.nodes[node]!.op === op && !loads.includes(node)
-  const signs = [...uses.keys()].some((node) => isComputed(node, 'sign'))
-  const constantNodes = [...uses.keys()].filter((node) => graph.nodes[node]!.op === 'constant')
-  const isPaired = (node: number): boolean =>
-    type.name === 'float32' && isBoundedQuotient(graph, loop, graph.nodes[node]!.inputs[0]!)
-
-  const locals = new Locals(2)
-  const vector = (): number => locals.add('v128')
-  const byNode = (nodes: readonly number[]) => new Map(nodes.map((node) => [node, vector()]))
-  // Locals are numbered in the order of this literal.
-  return {
-    graph,
-    loop,
-    type,
-    uses,
-    locals,
-    count: locals.add('i32'),
-    turns: locals.add('i32'),
-    address: locals.add('i32'),
-    loadPointers: loads.map(() => locals.add('i32')),
-    storePointers: stores.map(() => locals.add('i32')),
-    scalars: byNode(loop.scalars),
-    low: sums.map(vector),
-    high: sums.map(vector),
-    partial: sums.map(vector),
-    results: stores.map(vector),
-    again: vector(),
-    ones: signs ? { one: vector(), signBits: vector() } : undefined,
-    quotients: sums.map((node) => (isPaired(node) ? addFractionPair(locals) : undefined)),
-    tail: sums.map(() => locals.add('f64')),
-    constants: byNode(constantNodes),
-    values: new Map(),
-    zero: undefined,
-  }
-}
-
-function emitConstants({ graph, type, constants, ones, zero }: Frame): Bytes {
-  const code: Bytes[] = []
-  for (const [node, local] of constants) code.push(set(local, type.constant(graph.nodes[node]!.value!)))
-  if (ones) code.push(set(ones.one, type.constant(1)), set(ones.signBits, type.signBits))
-  if (zero !== undefined) code.push(set(zero, type.constant(0)))
-  return code
-}
-
 /** Works one tensor. */
 function emitRow(frame: Frame, unroll: number): Bytes {
-  const { loop, type, count, address, scalars, low, high, tail } = frame
+  const { loop, type, count, address, scalars, low, high, tail, lines } = frame
   const pointers = [...frame.loadPointers, ...frame.storePointers]
   const word = (index: number): Bytes => [get(table), loadI32(4 * index)]
   return [
@@ -147,7 +70,10 @@ function emitRow(frame: Frame, unroll: number): Bytes {
       set(high[s]!, pair.zero),
       set(tail[s]!, f64(0)),
     ]),
-    emitTurns(frame, unroll),
+    readLineWords(frame, word),
+    lines
+      ? countDown(lines.left, [startLine(frame), emitTurns(frame, unroll), endLine(frame)])
+      : emitTurns(frame, unroll),
     loop.sums.length > 0 ? set(address, word(tableHeader.sums)) : [],
     ...loop.sums.map((_, s) => storeSum(frame, s)),
     advance(table, i32(4 * rowWords(loop))),
@@ -179,23 +105,26 @@ function emitTurns(frame: Frame, unroll: number): Bytes {
  * @param lane whether to work a single element instead, in lane 0
  */
 function emitTurn(frame: Frame, vectors: number, lane = false): Bytes {
-  const { loop, type, loadPointers, storePointers } = frame
+  const { loop, type, loadPointers, storePointers, adders, lines } = frame
   const code: Bytes[] = []
   const stride = lane ? type.bytes : type.bytes * type.lanes
   for (let j = 0; j < vectors; j++) code.push(emitVector(frame, j, vectors, j * stride, lane))
-  if (!lane) loop.sums.forEach((_, s) => code.push(widenSum(frame, s)))
-  for (const pointer of [...loadPointers, ...storePointers]) {
+  if (!lane) adders.forEach((_, s) => code.push(widenSum(frame, s)))
+  // The number of a line stays the same within it.
+  const loads = loadPointers.filter((_, i) => !lines?.spread.has(loop.loads[i]!))
+  for (const pointer of [...loads, ...storePointers]) {
     code.push(advance(pointer, i32(vectors * stride)))
   }
+  code.push(advancePlaces(frame, (vectors * stride) / type.bytes))
   return code
 }
 
 /** Works vector `j` of a turn, at `offset` from the pointers. */
 function emitVector(frame: Frame, j: number, vectors: number, offset: number, lane: boolean): Bytes {
-  const { graph, loop, type, partial, tail, quotients, again, results, storePointers } = frame
+  const { graph, loop, type, adders, partial, tail, quotients, again, results, storePointers } = frame
   const value = createValues(frame, offset, lane)
   const code: Bytes[] = []
-  loop.sums.forEach((node, s) => {
+  adders.forEach((node, s) => {
     const term = graph.nodes[node]!.inputs[0]!
     const collect = (x: Bytes, first: boolean): Bytes =>
       set(partial[s]!, x, first ? [] : [get(partial[s]!), type.op.add])
@@ -208,6 +137,7 @@ function emitVector(frame: Frame, j: number, vectors: number, offset: number, la
       if (j % 2 === 1) code.push(collect(addQuotients(type, fractions, again), j === 1))
     } else code.push(collect(value(term), j === 0))
   })
+  code.push(reduceVector(frame, value, j, lane))
   loop.stores.forEach((node, s) => code.push(set(results[s]!, value(node))))
   loop.stores.forEach((_, s) => {
     const store = lane ? type.storeLane(offset) : type.store(offset)
@@ -221,10 +151,10 @@ function emitVector(frame: Frame, j: number, vectors: number, offset: number, la
  * first, and kept in a local.
  */
 function createValues(frame: Frame, offset: number, lane: boolean): (node: number) => Bytes {
-  const { loop, type, uses, scalars, constants, locals, values, loadPointers } = frame
+  const { loop, type, uses, scalars, constants, locals, values, loadPointers, lines } = frame
   const computed = new Set<number>()
   const value = (node: number): Bytes => {
-    const known = scalars.get(node) ?? constants.get(node)
+    const known = scalars.get(node) ?? constants.get(node) ?? lines?.spread.get(node)
     if (known !== undefined) return get(known)
     if (computed.has(node)) return get(values.get(node)!)
     const load = loop.loads.indexOf(node)
@@ -238,30 +168,6 @@ function createValues(frame: Frame, offset: number, lane: boolean): (node: numbe
     return [code, tee(values.get(node)!)]
   }
   return value
-}
-
-/** The operation of a node on vectors. */
-function emitOperation(frame: Frame, node: number, value: (node: number) => Bytes): Bytes {
-  const { type, locals, again, ones } = frame
-  const { op: operation, inputs } = frame.graph.nodes[node]!
-  const [a, b] = inputs as [number, number]
-  switch (operation as ElementwiseOp) {
-    case 'square':
-      return [value(a), tee(again), get(again), type.op.mul]
-    case 'sign': {
-      // 1 with the sign of x where |x| > 0, else x itself: a zero or NaN.
-      const signed = [value(a), tee(again), get(ones!.signBits), bits.and, get(ones!.one), bits.or]
-      const zero = (frame.zero ??= locals.add('v128'))
-      const isNonZero = [get(again), type.op.abs, get(zero), type.op.greater]
-      return [signed, get(again), isNonZero, bits.select]
-    }
-    case 'sqrt':
-    case 'abs':
-    case 'neg':
-      return [value(a), type.op[operation as 'sqrt']]
-    default:
-      return [value(a), value(b), type.op[operation as 'add']]
-  }
 }
 
 /** Adds a turn's partial sum to the sums in f64. */
@@ -279,18 +185,4 @@ function storeSum({ address, low, high, tail }: Frame, s: number): Bytes {
   const both = [get(low[s]!), get(high[s]!), pair.add]
   const total = [set(low[s]!, both), get(low[s]!), pair.lane(0), get(low[s]!), pair.lane(1)]
   return [get(address), total, op.f64Add, get(tail[s]!), op.f64Add, storeF64(8 * s)]
-}
-
-/** How often each node's value is needed in a turn of the loop. */
-function countUses(graph: Graph, loop: Loop): Map<number, number> {
-  const uses = new Map<number, number>()
-  const visit = (node: number): void => {
-    const before = uses.get(node) ?? 0
-    uses.set(node, before + 1)
-    if (before === 0 && !loop.loads.includes(node) && !loop.scalars.includes(node))
-      graph.nodes[node]!.inputs.forEach(visit)
-  }
-  for (const node of loop.sums) visit(graph.nodes[node]!.inputs[0]!)
-  loop.stores.forEach(visit)
-  return uses
 }

@@ -52,10 +52,12 @@ export function float(value: number, type: 'float32' | 'float64'): number[] {
   return [...bytes]
 }
 
-/** A function to export. Its parameters are 32-bit integers. */
+/** A function. */
 export interface FunctionCode {
-  readonly name: string
-  readonly parameters: number
+  /** The name under which it is exported; without one, only the module itself calls it. */
+  readonly name?: string
+  /** The number of its parameters, which are 32-bit integers, or their types. */
+  readonly parameters: number | readonly ValueType[]
   /** The type of its result; by default it returns nothing. */
   readonly result?: ValueType
   /** The types of its locals, which follow the parameters. */
@@ -95,16 +97,14 @@ export function encodeModule(
     unsigned(typeIndex(parameters, result)),
   ])
   const declared = functions.map(({ parameters, result }) =>
-    unsigned(typeIndex(new Array<ValueType>(parameters).fill('i32'), result)),
+    unsigned(typeIndex(parameterTypes(parameters), result)),
   )
   // The import of a shared memory must declare a maximum: the largest there is. Any other memory fits a minimum of 0.
   const limits = shared ? [limitsKind.shared, 0, ...unsigned(65536)] : [limitsKind.minimum, 0]
   const memory = [text('env'), text('memory'), externalKind.memory, limits]
-  const exports = functions.map(({ name }, i) => [
-    text(name),
-    externalKind.function,
-    unsigned(imports.length + i),
-  ])
+  const exports = functions.flatMap(({ name }, i) =>
+    name === undefined ? [] : [[text(name), externalKind.function, unsigned(imports.length + i)]],
+  )
   const magic = [0x00, 0x61, 0x73, 0x6d]
   const version = [0x01, 0x00, 0x00, 0x00]
   return new Uint8Array(
@@ -126,6 +126,10 @@ function flatten(bytes: Bytes, to: number[] = []): number[] {
     else flatten(part, to)
   }
   return to
+}
+
+function parameterTypes(parameters: FunctionCode['parameters']): readonly ValueType[] {
+  return typeof parameters === 'number' ? new Array<ValueType>(parameters).fill('i32') : parameters
 }
 
 function functionBody({ locals, body }: FunctionCode): Bytes {

@@ -93,6 +93,7 @@ export const op = {
   f64Greater: 0x64,
   f64Abs: 0x99,
   f64Neg: 0x9a,
+  f64Floor: 0x9c,
   f64Sqrt: 0x9f,
   f64Add: 0xa0,
   f64Sub: 0xa1,

@@ -2,7 +2,7 @@ import type { Graph } from '../../../graph/graph.js'
 import { changeOutput, type StepGraph } from '../../../step/stepGraph.js'
 import { assignLocations, Registers } from './assignLocations.js'
 import { draftPass } from './draftPass.js'
-import { stepTensors, type StepStages } from './stages.js'
+import { stepTensors, type PassStages, type StepStages } from './stages.js'
 
 /**
  * Orders the work of a step. Elementwise operations are gathered in loops, and computed again wherever that saves
@@ -12,27 +12,45 @@ import { stepTensors, type StepStages } from './stages.js'
 export function orderStages(graph: StepGraph): StepStages {
   const { outputs } = stepTensors(graph)
   const norm = graph.outputs['norm'] === undefined ? undefined : draftPass(graph, ['norm'], new Set())
-  const reduce = draftPass(graph, graph.reductions, new Set())
-  const changes = graph.averaging.map(changeOutput)
-  const update = draftPass(graph, [...outputs, ...changes], new Set([...reduce.stored, ...reduce.late]))
+  const totals = graph.totals.length === 0 ? undefined : draftPass(graph, graph.totals, new Set())
+  const written = [...outputs, ...graph.averaging.map(changeOutput)]
+  const reduce = draftPass(graph, graph.reductions, new Set(), written)
+  const update = draftPass(graph, written, new Set([...reduce.stored, ...reduce.late]))
 
   const kept = reduce.stored.filter((node) => update.reused.has(node))
   const registers = new Registers(graph)
   for (const node of kept) registers.allocate(node)
   const reduceStages = assignLocations(graph, reduce, registers, kept)
   const updateStages = assignLocations(graph, update, registers, kept)
-  const hasSeveral = [reduce, update].some(
-    ({ stages }) => stages.filter(({ kind }) => kind !== 'scalars').length > 1,
-  )
-  return {
+  const others = {
     ...(norm && { norm: assignLocations(graph, norm, registers, kept) }),
+    ...(totals && { totals: assignLocations(graph, totals, registers, kept) }),
+  }
+  const passes = [...Object.values(others), reduceStages, updateStages]
+  return {
+    ...others,
     reduce: reduceStages,
     update: updateStages,
-    additive: graph.reductions.every((name) => isAdditive(graph, graph.outputs[name]!)),
-    hasBarriers: hasSeveral || update.reused.size > 0,
+    additive: [...graph.reductions, ...graph.totals].every((name) => isAdditive(graph, graph.outputs[name]!)),
+    hasBarriers: hasOtherShapes(graph) || !passes.every(isOneLoop) || update.reused.size > 0,
+    hasProducts: passes.some(({ stages }) =>
+      stages.some(({ kind }) => kind === 'matmul' || kind === 'transpose'),
+    ),
     registers: registers.shapes,
     kept: kept.map((_, index) => index),
   }
+}
+
+/** Whether slots have shapes other than the parameter's. */
+function hasOtherShapes({ nodes, outputs, slots, slotShapes }: StepGraph): boolean {
+  const { shape } = nodes[outputs['parameter']!]!
+  return slots.some((name) => slotShapes[name] !== shape)
+}
+
+/** Whether a pass is one loop over elements, with scalars before it and after it. */
+function isOneLoop({ stages }: PassStages): boolean {
+  const [stage, ...others] = stages.filter(({ kind }) => kind !== 'scalars')
+  return others.length === 0 && stage?.kind === 'loop' && stage.loop.lines === undefined
 }
 
 /** Whether a scalar is a sum of sums over the tensors, each multiplied at most by numbers that are known before. */

@@ -98,6 +98,7 @@ function emitScalar(
     case 'greater':
       return [a, b, op.f64Greater, op.f64ConvertI32]
     case 'select':
+    case 'when':
       return [b, c, [a, f64(0), op.f64Greater], op.select]
     default:
       throw new RangeError(`${node.op} is not an operation on scalars`)
@@ -114,4 +115,5 @@ const instructions: Readonly<Partial<Record<Op, number>>> = {
   sqrt: op.f64Sqrt,
   abs: op.f64Abs,
   neg: op.f64Neg,
+  floor: op.f64Floor,
 }

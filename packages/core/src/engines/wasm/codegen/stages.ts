@@ -1,28 +1,33 @@
 import type { Shape } from '../../../graph/algebra.js'
 import type { StepGraph } from '../../../step/stepGraph.js'
+import { normalInput } from '../../../transformation/declarations.js'
 import type { Loop } from './loop.js'
 
 /**
- * Where a tensor is: from 0 up, a step's inputs (`gradient`, `parameter`, the slots in their order) and then its
- * outputs (`parameter`, the slots); below 0, the registers of scratch memory, of which −1 is the first.
+ * Where a tensor is: from 0 up, a step's inputs (`gradient`, `parameter`, the slots in their order, normal numbers) and
+ * then its outputs (`parameter`, the slots); below 0, the registers of scratch memory, of which −1 is the first.
  */
 export type TensorLocation = number
 
 /** The names of a step's inputs and outputs, in the order of their {@link TensorLocation}s. */
 export function stepTensors(graph: StepGraph): { inputs: string[]; outputs: string[] } {
   const slots = graph.slots.map((name) => `slot.${name}`)
-  return { inputs: ['gradient', 'parameter', ...slots], outputs: ['parameter', ...slots] }
+  const normals = graph.normals.map(normalInput)
+  return { inputs: ['gradient', 'parameter', ...slots, ...normals], outputs: ['parameter', ...slots] }
 }
 
 /** A stage of a pass. It reads only inputs and results of earlier stages. */
-export type Stage =
-  /** Scalars that depend on sums: computed on the host, in double precision. */
-  | { readonly kind: 'scalars'; readonly nodes: readonly number[] }
+export type Stage = (
+  | {
+      /** Scalars that depend on sums: computed on the host, in double precision. */
+      readonly kind: 'scalars'
+      readonly nodes: readonly number[]
+    }
   | {
       readonly kind: 'loop'
       readonly loop: Loop
       readonly shape: Shape
-      /** Of `loop.loads`, then of `loop.stores`. */
+      /** Of `loop.loads`, then of `loop.stores`, then of the reductions of lines and of places. */
       readonly locations: readonly TensorLocation[]
     }
   | {
@@ -38,6 +43,33 @@ export type Stage =
       readonly shape: Shape
       readonly to: TensorLocation
     }
+  | {
+      /** Tensors that the host computes. */
+      readonly kind: 'hosted'
+      readonly results: readonly HostedTensor[]
+      readonly operands: readonly HostedOperand[]
+    }
+) & {
+  /** Scalars of which one must be greater than 0 for the stage to be run. Without them, it always is. */
+  readonly guard?: readonly number[] | undefined
+}
+
+/** A tensor that the host computes: the node, and where it goes. */
+export interface HostedTensor {
+  readonly node: number
+  readonly shape: Shape
+  readonly to: TensorLocation
+}
+
+/** An operand of an operation that the host computes: a scalar, or a tensor with a location. */
+export interface HostedOperand {
+  readonly node: number
+  readonly shape: Shape
+  readonly location: TensorLocation | undefined
+}
+
+/** A stage that the host computes. */
+export type HostedStage = Extract<Stage, { kind: 'hosted' }>
 
 /** A stage that is a loop. */
 export type LoopStage = Extract<Stage, { kind: 'loop' }>
@@ -63,15 +95,22 @@ export interface PassStages {
 export interface StepStages {
   /** Absent where the gradient is not clipped. */
   readonly norm?: PassStages
+  /** Absent where the base has no totals. */
+  readonly totals?: PassStages
   readonly reduce: PassStages
   readonly update: PassStages
   /**
-   * Whether the reductions of two tensors add up to those of both as one tensor. They do not where they have products of
-   * sums, as s of Lion.
+   * Whether the reductions and totals of two tensors add up to those of both as one tensor. They do not where they have
+   * products of sums, as s of Lion.
    */
   readonly additive: boolean
-  /** Whether tensors depend on sums or matrix products. Such a step runs tensor by tensor, stage by stage. */
+  /**
+   * Whether tensors depend on sums or matrix products, or have shapes other than the parameter's. Such a step runs tensor
+   * by tensor, stage by stage.
+   */
   readonly hasBarriers: boolean
+  /** Whether there are matrix products, which take longer than all loops. */
+  readonly hasProducts: boolean
   /** The shapes each register has to hold. */
   readonly registers: readonly (readonly Shape[])[]
   /** The registers that keep results of `reduce` until `update`. */

@@ -3,8 +3,10 @@ import type { Graph } from '../../../graph/graph.js'
 import type { StepGraph } from '../../../step/stepGraph.js'
 import { emitLoop } from './emitLoop.js'
 import { encodeModule, type FunctionCode } from './encoder.js'
-import type { Loop } from './loop.js'
+import { rootOf } from './emitOperation.js'
+import type { Lines, Loop } from './loop.js'
 import { orderStages } from './orderStages.js'
+import { emitPower, type PowerName } from './powers.js'
 import type { PassStages, StepStages } from './stages.js'
 import { vectorTypes, type VectorType } from './vectors.js'
 
@@ -40,18 +42,22 @@ export function encodeStep(graph: StepGraph, dtype: ElementType, shared: boolean
 
 function emitFunctions(
   graph: StepGraph,
-  { norm, reduce, update, hasBarriers }: StepStages,
+  { norm, totals, reduce, update, hasProducts }: StepStages,
   type: VectorType,
 ): { functions: Map<Loop, LoopNames>; code: FunctionCode[] } {
   const functions = new Map<Loop, LoopNames>()
   const code: FunctionCode[] = []
   const byForm = new Map<string, LoopNames>()
+  const powers = new Map(powersOf(graph).map((name, index) => [name, index]))
+  for (const name of powers.keys()) code.push(emitPower(name, type))
   const emit = (loop: Loop, unroll: number): string => {
     const name = `f${code.length}`
-    code.push(emitLoop(name, graph, loop, type, unroll))
+    code.push(emitLoop(name, graph, loop, type, unroll, powers))
     return name
   }
-  for (const pass of [norm, reduce, update].filter((each): each is PassStages => each !== undefined)) {
+  for (const pass of [norm, totals, reduce, update].filter(
+    (each): each is PassStages => each !== undefined,
+  )) {
     for (const stage of pass.stages) {
       if (stage.kind !== 'loop') continue
       const { loop } = stage
@@ -59,13 +65,14 @@ function emitFunctions(
       const form = `${pass === update} ${formOf(graph, loop)}`
       let names = byForm.get(form)
       if (!names) {
-        // Where a step is one loop, the loop's speed counts. Where it has matrix products, theirs does, and the module
-        // should be small enough for a page to compile it synchronously.
-        const unroll = hasBarriers ? 1 : loop.sums.length > 0 ? 4 : 2
+        // The loops' speed counts, unless there are matrix products: then theirs does, and the module should be small
+        // enough for a page to compile it synchronously.
+        const adds = loop.sums.length > 0 || loop.lines !== undefined
+        const unroll = hasProducts ? 1 : adds ? 4 : 2
         const name = emit(loop, unroll)
         // A loop that overwrites its inputs cannot add them up once more.
         const overflows = loop.sums.length > 0 && type.name === 'float32' && pass !== update
-        names = { name, ...(overflows && { wide: emit(loop, 0) }) }
+        names = { name, ...(overflows && { wide: emit(withoutReductions(loop), 0) }) }
         byForm.set(form, names)
       }
       functions.set(loop, names)
@@ -74,8 +81,24 @@ function emitFunctions(
   return { functions, code }
 }
 
+/** The functions of vectors that loops of a graph call. */
+function powersOf({ nodes }: Graph): PowerName[] {
+  const found = new Set<PowerName>()
+  for (const { op, inputs, shape } of nodes) {
+    if (shape === 'scalar') continue
+    if (op === 'exp' || op === 'log') found.add(op)
+    if (op === 'pow' && rootOf(nodes[inputs[1]!]!.value) === undefined) found.add(op)
+  }
+  return [...found]
+}
+
+/** A loop that only adds up: what its lines were reduced to stays as it is. */
+function withoutReductions(loop: Loop): Loop {
+  return loop.lines ? { ...loop, lines: { ...loop.lines, ofLines: [], ofPlaces: [] } } : loop
+}
+
 /** A loop's computation as text; the same for loops that differ only in which tensors and scalars they read. */
-function formOf(graph: Graph, { loads, scalars, sums, stores }: Loop): string {
+function formOf(graph: Graph, { loads, scalars, sums, stores, lines: ofMatrix }: Loop): string {
   const numbers = new Map<number, number>()
   const lines: string[] = []
   const visit = (node: number): number => {
@@ -85,7 +108,7 @@ function formOf(graph: Graph, { loads, scalars, sums, stores }: Loop): string {
     const load = loads.indexOf(node)
     const scalar = scalars.indexOf(node)
     let line: string
-    if (load !== -1) line = `load ${load}`
+    if (load !== -1) line = `load ${load}${ofMatrix ? kindOf(ofMatrix, node) : ''}`
     else if (scalar !== -1) line = `scalar ${scalar}`
     else if (op === 'constant') line = `constant ${Object.is(value, -0) ? '-0' : value}`
     else line = `${op} ${inputs.map(visit).join(' ')}`
@@ -95,6 +118,16 @@ function formOf(graph: Graph, { loads, scalars, sums, stores }: Loop): string {
   const results = [
     ...sums.map((node) => `sum ${visit(graph.nodes[node]!.inputs[0]!)}`),
     ...stores.map((node) => `store ${visit(node)}`),
+    ...[...(ofMatrix?.ofLines ?? []), ...(ofMatrix?.ofPlaces ?? [])].map(
+      (node) => `${graph.nodes[node]!.op} ${visit(graph.nodes[node]!.inputs[0]!)}`,
+    ),
+    ...(ofMatrix ? ['lines'] : []),
   ]
   return [...lines, ...results].join('\n')
+}
+
+/** How a loop reads a tensor. */
+function kindOf({ perLine, perPlace }: Lines, node: number): string {
+  if (perLine.includes(node)) return ' per line'
+  return perPlace.includes(node) ? ' per place' : ''
 }

@@ -1,10 +1,21 @@
 import type { ElementType } from '../../../dtype.js'
-import type { ElementwiseOp } from '../../../graph/algebra.js'
 import { float } from './encoder.js'
 import { op, simd, simdMemory } from './instructions.js'
 
-/** The operations that are one instruction. */
-type VectorOp = Exclude<ElementwiseOp, 'square' | 'sign' | 'pow' | 'exp' | 'log' | 'atan2' | 'select'>
+/** Operations that are one instruction. Comparisons set all bits of a lane where they hold. */
+export type VectorOp =
+  | 'add'
+  | 'sub'
+  | 'mul'
+  | 'div'
+  | 'min'
+  | 'max'
+  | 'abs'
+  | 'neg'
+  | 'sqrt'
+  | 'greater'
+  | 'equal'
+  | 'floor'
 
 /** The vector instructions for one element type. */
 export interface VectorType {
@@ -51,6 +62,8 @@ const f32x4: VectorType = {
     neg: simd(0xe1),
     sqrt: simd(0xe3),
     greater: simd(0x44),
+    equal: simd(0x41),
+    floor: simd(0x68),
   },
   first: [...simd(0x1f, 0), op.f64PromoteF32],
   signBits: splat(float(-0, 'float32'), 4),
@@ -77,6 +90,8 @@ const f64x2: VectorType = {
     neg: simd(0xed),
     sqrt: simd(0xef),
     greater: simd(0x4a),
+    equal: simd(0x47),
+    floor: simd(0x75),
   },
   first: simd(0x21, 0),
   signBits: splat(float(-0, 'float64'), 2),
@@ -86,7 +101,15 @@ const f64x2: VectorType = {
 export const vectorTypes: Readonly<Record<ElementType, VectorType>> = { float32: f32x4, float64: f64x2 }
 
 /** Instructions on vectors of bits. */
-export const bits = { or: simd(0x50), and: simd(0x4e), select: simd(0x52) } as const
+export const bits = {
+  and: simd(0x4e),
+  /** The bits of the first vector that the second one lacks. */
+  andNot: simd(0x4f),
+  or: simd(0x50),
+  xor: simd(0x51),
+  /** From a, b and a mask: the bits of a where the mask has them, else those of b. */
+  select: simd(0x52),
+} as const
 
 /** f64x2 instructions for sums in double precision. */
 export const pair = {

@@ -148,8 +148,9 @@ export function capabilitiesOf(t: PlainTransformation, nonMatrices: boolean): Fe
     if (options.base !== undefined) needs.add(`base/${options.base.name}` as Feature)
     const inner = options.base?.['base'] as PlainBase | undefined
     if (inner !== undefined) needs.add(`base/${inner.name}` as Feature)
-    const muon = (options.base ?? t.base).name === 'muon'
-    if (muon && nonMatrices) needs.add(`base/${(options.fallback ?? t.fallback)?.name ?? 'adam'}` as Feature)
+    const { name } = options.base ?? t.base
+    if ((name === 'muon' || name === 'normuon') && nonMatrices)
+      needs.add(`base/${(options.fallback ?? t.fallback)?.name ?? 'adam'}` as Feature)
     if (options === t || options.embedding !== undefined) {
       needs.add(`embedding/${options.embedding?.name ?? 'identity'}` as Feature)
     }

@@ -67,6 +67,7 @@ export {
 export {
   adabelief,
   adadelta,
+  adafactor,
   adagrad,
   adam,
   adamAtan2,
@@ -87,6 +88,7 @@ export {
   momo,
   muon,
   nadam,
+  normuon,
   novograd,
   polyak,
   prodigy,
@@ -95,7 +97,10 @@ export {
   rprop,
   scheduleFree,
   sgd,
+  shampoo,
   signum,
+  sm3,
+  soap,
   tiger,
   yogi,
 } from './transformation/preconditioners/index.js'

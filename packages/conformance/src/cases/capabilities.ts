@@ -11,6 +11,7 @@ const special: ReadonlySet<string> = new Set([
   'base/custom',
   'embedding/custom',
   'base/muon',
+  'base/normuon',
   'base/scheduleFree',
 ])
 
@@ -46,7 +47,7 @@ export function probe(feature: Feature, manifest: Pick<Manifest, 'capabilities'>
   return {
     transformation: { ...plain, ...changes[feature] },
     parameters:
-      feature === 'base/muon' || base === 'muon'
+      base === 'muon' || base === 'normuon'
         ? [{ name: 'kernel', shape: [2, 3] }]
         : feature === 'groups'
           ? grouped

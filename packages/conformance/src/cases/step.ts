@@ -246,10 +246,10 @@ const plainBases = table('step/plain', [
     problem: plain(base, i + 8),
   })),
   ...furtherDefaults.map(({ base, of }, i): Row => ({
-    n: i + 101,
+    n: i + 201,
     title: `${base.name} at ξ = 0 is ${of}`,
     check: 'trajectory',
-    problem: plain(base, i + 101),
+    problem: plain(base, i + 201),
   })),
 ])
 

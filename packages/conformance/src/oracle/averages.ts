@@ -112,12 +112,20 @@ const signum: Average = (at, [kept = 0], value) => {
   return [[m], m / (1 - mu ** at.t)]
 }
 
+/** The first step takes its gradient; the average begins after it. */
+const soap: Average = (at, [kept = 0], value) => {
+  const beta = at.h('beta1', 0.95)
+  if (at.t === 1) return [[0], value]
+  const m = beta * kept + (1 - beta) * value
+  return [[m], m / (1 - beta ** (at.t - 1))]
+}
+
 /** Without momentum, the gradient itself. The momentum of rmsprop averages P g rather than gradients. */
 const none: Average = (_at, _kept, value) => [[], value]
 
 /**
- * The averages by base. Those of rmsprop and lars count only without momentum; adopt, novograd, mars, prodigy and dadaptation
- * have none, nor have madgrad and ftrl, which compute the parameter themselves. That of scheduleFree is its base's.
+ * The averages by base. Those of rmsprop, lars, adafactor and sm3 count only without momentum; adopt, novograd, mars, prodigy and
+ * dadaptation have none, nor have madgrad and ftrl, which compute the parameter themselves. That of scheduleFree is its base's.
  */
 export const averages: Readonly<Record<string, Average>> = {
   sgd,
@@ -152,4 +160,9 @@ export const averages: Readonly<Record<string, Average>> = {
   dog: none,
   polyak: none,
   momo,
+  adafactor: none,
+  sm3: none,
+  normuon: muon,
+  shampoo: sgd,
+  soap,
 }

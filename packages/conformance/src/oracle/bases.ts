@@ -3,7 +3,9 @@ import { innermost } from '../plain.js'
 import { averages } from './averages.js'
 import { cautiousMask, inner, slot, type Base, type BaseInput, type BaseStep, type Whole } from './base.js'
 import { adamAtan2, asgd, lars, mars, nadam, tiger } from './elementwise.js'
-import { newtonSchulz } from './newtonSchulz.js'
+import { shampoo, soap } from './eigenbases.js'
+import { adafactor, sm3 } from './factored.js'
+import { muon, normuon } from './orthogonalised.js'
 import { ftrl, madgrad, scheduleFree } from './sequences.js'
 import { momentOf } from './unit.js'
 import {
@@ -156,26 +158,6 @@ const rprop: Base = (x) => {
   return { direction, slots: { before, length } }
 }
 
-/**
- * Muon on a matrix: the momentum orthogonalised, times √max(1, outputs/inputs); the rows are the outputs unless
- * `rows` says that they are the inputs.
- */
-const muon: Base = (x) => {
-  const mu = x.h('momentum', 0.95)
-  const nesterov = x.flag('nesterov', true)
-  const [rows, columns] = x.shape as readonly [number, number]
-  const m = slot(x, 'm')
-  const before = new Float64Array(m.length)
-  for (let i = 0; i < m.length; i++) {
-    m[i] = mu * m[i]! + (1 - mu) * x.g[i]!
-    before[i] = nesterov ? mu * m[i]! + (1 - mu) * x.g[i]! : m[i]!
-  }
-  const direction = newtonSchulz(before, rows, columns, x.h('iterations', 5))
-  const ratio = x.text('rows', 'outputs') === 'inputs' ? columns / rows : rows / columns
-  for (let i = 0; i < direction.length; i++) direction[i] = direction[i]! * Math.sqrt(Math.max(1, ratio))
-  return { direction, slots: { m } }
-}
-
 /** The bases of the kit by their names in the plain form, with the slots that store their averages. */
 const bases: Readonly<Record<string, readonly [run: Base, ...kept: readonly string[]]>> = {
   sgd: [sgd, 'm'],
@@ -211,6 +193,11 @@ const bases: Readonly<Record<string, readonly [run: Base, ...kept: readonly stri
   dog: [dog],
   polyak: [polyak],
   momo: [momo, 'm'],
+  adafactor: [adafactor],
+  sm3: [sm3],
+  normuon: [normuon, 'm'],
+  shampoo: [shampoo, 'm'],
+  soap: [soap, 'm'],
 }
 
 /** The bases that look at all of their parameters at once. */

@@ -212,8 +212,11 @@ function prepare(
   })
 }
 
+/** Muon and NorMuon take matrices, and kernels where they flatten them. */
 function baseOf({ base, fallback }: PlainOptions, shape: readonly number[]): PlainBase {
-  return base!.name === 'muon' && shape.length !== 2 ? (fallback ?? { name: 'adam' }) : base!
+  const { name, flatten = name === 'normuon' } = base!
+  if (name !== 'muon' && name !== 'normuon') return base!
+  return shape.length === 2 || (shape.length > 2 && flatten === true) ? base! : (fallback ?? { name: 'adam' })
 }
 
 function distinct(bases: readonly PlainBase[]): PlainBase[] {

@@ -7,6 +7,11 @@ import {
   adabelief,
   adadelta,
   adagrad,
+  adafactor,
+  normuon,
+  shampoo,
+  sm3,
+  soap,
   adam,
   adamAtan2,
   adamax,
@@ -83,6 +88,11 @@ const builtinPreconditioners: readonly NamedFactory<Preconditioner>[] = [
   prodigy,
   scheduleFree,
   tiger,
+  adafactor,
+  normuon,
+  shampoo,
+  sm3,
+  soap,
 ]
 const builtinEmbeddings: readonly NamedFactory<Embedding>[] = [identity, root, log, logDamped]
 

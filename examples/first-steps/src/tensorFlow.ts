@@ -22,6 +22,6 @@ export function optimizerOf(choice: Choice, own: () => tf.Optimizer, steps: numb
 
 /** Evaluates with the averaged weights where the optimiser keeps them, as `rateFree` without `steps` does. */
 export function evaluated<R>(optimizer: tf.Optimizer, evaluate: () => R): R {
-  const isOurs = 'withAveragedWeights' in optimizer
-  return isOurs ? (optimizer as InducedOptimizer).withAveragedWeights(evaluate) : evaluate()
+  const isOurs = 'withEvaluationWeights' in optimizer
+  return isOurs ? (optimizer as InducedOptimizer).withEvaluationWeights(evaluate) : evaluate()
 }

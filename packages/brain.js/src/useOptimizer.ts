@@ -60,7 +60,7 @@ export interface OptimizerHandle {
    * Returns to the state before the first step: slots, averages, step counts, the report, and the transformation's learning
    * rate in place of one that was set. A batch that is not full is dropped. The network keeps its weights.
    *
-   * @throws ERR_OPTION within `withAveragedWeights`; ERR_DISPOSED after `detach`
+   * @throws ERR_OPTION within `withEvaluationWeights`; ERR_DISPOSED after `detach`
    */
   reset(): void
   /**
@@ -71,7 +71,7 @@ export interface OptimizerHandle {
    * @returns the function's result
    * @throws what the function throws; ERR_CHECKPOINT when the network has no weights yet; ERR_DISPOSED after `detach`
    */
-  withAveragedWeights<R>(evaluate: () => R): R
+  withEvaluationWeights<R>(evaluate: () => R): R
   /** Makes the network a stock one again, with the weights that it has now. It can go on training. */
   detach(): void
 }
@@ -133,7 +133,7 @@ export function useOptimizer(
       batches.flush()
       return optimizer.report
     },
-    withAveragedWeights: (evaluate) => optimizer.withAveragedWeights(evaluate),
+    withEvaluationWeights: (evaluate) => optimizer.withEvaluationWeights(evaluate),
     save: () => optimizer.save(),
     load: (checkpoint) => batches.load(checkpoint),
     reset: () => batches.reset(),

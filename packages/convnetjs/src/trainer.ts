@@ -135,8 +135,8 @@ export class InducedTrainer {
    * @returns the function's result
    * @throws what the function throws; ERR_DISPOSED
    */
-  withAveragedWeights<R>(evaluate: () => R): R {
-    return this.#optimizer.withAveragedWeights(evaluate)
+  withEvaluationWeights<R>(evaluate: () => R): R {
+    return this.#optimizer.withEvaluationWeights(evaluate)
   }
 
   /** A copy of the optimiser's state, which `load` takes here or in another adapter. The weights are not in it. */
@@ -157,7 +157,7 @@ export class InducedTrainer {
    * Returns to the state before the first step: slots, averages, counts (`k` too), the report, and the transformation's
    * learning rate in place of one that was set. A batch that is not full is dropped. The net keeps its weights.
    *
-   * @throws ERR_OPTION within `withAveragedWeights`; ERR_DISPOSED
+   * @throws ERR_OPTION within `withEvaluationWeights`; ERR_DISPOSED
    */
   reset(): void {
     this.#optimizer.reset()

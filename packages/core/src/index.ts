@@ -32,6 +32,14 @@ export {
   type EmbeddingDefinition,
   type EmbeddingFactory,
 } from './transformation/embedding.js'
+export {
+  findLearningRate,
+  type RateSearch,
+  type RateSearchOptions,
+  type RateSubject,
+  type SweptStep,
+} from './transformation/findLearningRate.js'
+export type { RateSweep, SweptRate } from './transformation/rateSweep.js'
 export { fromJSON, type FromJSONOptions } from './transformation/fromJSON.js'
 export type {
   BooleanSpec,
@@ -62,24 +70,38 @@ export {
   adafactor,
   adagrad,
   adam,
+  adamAtan2,
   adamax,
   adan,
   ademamix,
   adopt,
+  asgd,
+  dadaptation,
+  dog,
+  ftrl,
   heavyBall,
   lamb,
+  lars,
   lion,
+  madgrad,
+  mars,
+  momo,
   muon,
+  nadam,
   normuon,
   novograd,
+  polyak,
+  prodigy,
   radam,
   rmsprop,
   rprop,
+  scheduleFree,
   sgd,
   shampoo,
   signum,
   sm3,
   soap,
+  tiger,
   yogi,
 } from './transformation/preconditioners/index.js'
 export { rateFree, type RateFreeOptions } from './transformation/rateFree.js'
@@ -108,4 +130,11 @@ export type {
   StartAxis,
   Transformation,
 } from './transformation/types.js'
+export type {
+  AdaptiveClip,
+  ClipNorm,
+  Lookahead,
+  StochasticWeightAveraging,
+  WeightAverage,
+} from './transformation/wrappers.js'
 export type { Range } from './validation/range.js'

@@ -166,7 +166,7 @@ describe('a model that is adopted later', () => {
       () => optimizer.save(),
       () => optimizer.load(new Uint8Array()),
       () => optimizer.step([]),
-      () => optimizer.withAveragedWeights(() => 0),
+      () => optimizer.withEvaluationWeights(() => 0),
     ])
       expectError(use, 'ERR_CHECKPOINT', 'no weights yet')
     expect(optimizer.learningRate).toBe(0.5)

@@ -31,6 +31,8 @@ interface Golden {
     readonly learningRate: number | { readonly schedule: string }
     readonly source: string
     readonly problem: string
+    /** Whether single precision cannot follow it; the script says why. */
+    readonly double?: boolean
     readonly expected: readonly {
       readonly step: number
       readonly params: readonly (readonly number[])[]
@@ -117,7 +119,8 @@ describe.each<[engine: 'reference' | 'wasm', dtype: Dtype, tolerance: number]>([
   ['reference', 'float32', 2e-5],
   ['wasm', 'float32', 2e-5],
 ])('golden vectors of bases on %s in %s', (engine, dtype, tolerance) => {
-  it.each(named)('%s', (_, { base, learningRate, problem, expected }) => {
+  const followed = named.filter(([, { double = false }]) => dtype === 'float64' || !double)
+  it.each(followed)('%s', (_, { base, learningRate, problem, expected }) => {
     const saved = inducedMetric(sgd(), { learningRate: 1, xi: 0 }).toJSON()
     const transformation = fromJSON({ ...saved, base, learningRate })
     const parameters = problems
@@ -137,6 +140,13 @@ describe.each<[engine: 'reference' | 'wasm', dtype: Dtype, tolerance: number]>([
       checked++
       entry.params.forEach((values, i) => {
         expect(worst(optimizer.parameters[i]!.data, values), `step ${step}`).toBeLessThanOrEqual(tolerance)
+      })
+      if (entry.evaluation === undefined) continue
+      const evaluated = optimizer.withEvaluationWeights(() =>
+        optimizer.parameters.map((p) => p.data.slice()),
+      )
+      entry.evaluation.forEach((values, i) => {
+        expect(worst(evaluated[i]!, values), `evaluation after ${step}`).toBeLessThanOrEqual(tolerance)
       })
     }
     expect(checked).toBe(5)

@@ -88,6 +88,7 @@ export function createFramework(): Framework {
     fill,
     from: (values, shape) => make(Float32Array.from(values), shape),
     clone: (tensor) => make(live(tensor).slice(), tensor.shape),
+    reshape: (tensor, shape) => make(live(tensor).slice(), shape),
     assign: (variable, value) => void (variable.values = live(value).slice()),
     scope,
     keep(tensor) {
@@ -100,6 +101,7 @@ export function createFramework(): Framework {
     read: async (tensor) => Promise.resolve(live(tensor)),
     readScalars: async (scalars) => Promise.resolve(Float32Array.from(scalars, (scalar) => live(scalar)[0]!)),
     hostReader: () => (settings.host ? (scalar) => live(scalar)[0]! : undefined),
+    waitingReader: () => live,
     memory: () => (settings.loops ? memory : undefined),
     isHalfPrecision: () => settings.half,
     variable: (name) => variables.get(name)!,
@@ -130,6 +132,10 @@ const elementwise = [
   'neg',
   'sign',
   'pow',
+  'exp',
+  'log',
+  'floor',
+  'atan2',
   'finite',
   'greater',
   'select',
@@ -163,6 +169,10 @@ function createLowering(
   return {
     ...table,
     sum: (x) => make(Float32Array.of(live(x).reduce((a, b) => a + b, 0)), []),
+    rowSums: none,
+    columnSums: none,
+    rowMax: none,
+    columnMax: none,
     matmul: none,
     transpose: none,
   }

@@ -90,8 +90,8 @@ describe.each(['reference', 'auto'] as const)('reset of an optimiser, engine %s'
     const optimizer = optimizerOver(rateFree(adam()), tensors, { engine })
     train(optimizer, 2)
     const before = stateBits(optimizer)
-    optimizer.withAveragedWeights(() =>
-      expectError(() => optimizer.reset(), 'ERR_OPTION', 'reset was called within withAveragedWeights'),
+    optimizer.withEvaluationWeights(() =>
+      expectError(() => optimizer.reset(), 'ERR_OPTION', 'reset was called within withEvaluationWeights'),
     )
     expect(stateBits(optimizer)).toEqual(before)
     optimizer.dispose()

@@ -245,9 +245,9 @@ describe('averaged weights', () => {
     const optimizer = new VariableOptimizer(averaging, framework)
     train(framework, optimizer, variables, [1, 2, 3])
     const [own, living] = [bitsOf(variables), framework.living()]
-    optimizer.withAveragedWeights(() => {
+    optimizer.withEvaluationWeights(() => {
       expect(bitsOf(variables)).not.toEqual(own)
-      expectError(() => optimizer.step([]), 'ERR_OPTION', 'step was called within withAveragedWeights')
+      expectError(() => optimizer.step([]), 'ERR_OPTION', 'step was called within withEvaluationWeights')
     })
     expect([bitsOf(variables), framework.living()]).toEqual([own, living])
   })

@@ -61,10 +61,10 @@ export interface InducedOptimizer {
    */
   withLearningRate(state: InducedState, params: JsTree<np.Array>, value: number): InducedState
   /**
-   * The averages of the parameters, to evaluate with, if the transformation keeps any (`averageWeights`, as `rateFree` without
-   * `steps` does); otherwise the parameters themselves. Consumes nothing.
+   * The weights to evaluate with, where they are others than the parameters: their averages (`averageWeights`, as `rateFree`
+   * without `steps` keeps them), or those of a base that has its own. Consumes nothing.
    */
-  averagedParams<Params extends JsTree<np.Array>>(state: InducedState, params: Params): Params
+  evaluationParams<Params extends JsTree<np.Array>>(state: InducedState, params: Params): Params
   /** A copy of the state, from which every adapter can continue. Consumes nothing. */
   save(state: InducedState, params: JsTree<np.Array>): Checkpoint
   /**
@@ -119,7 +119,7 @@ export function inducedOptimizer(
     init: (params) => consume(params, pack(step.init(params))),
     load: (checkpoint, params) => consume(params, pack(step.load(checkpoint, params))),
     save: (state, params) => step.save(unpack(state), params),
-    averagedParams: (state, params) => tree.ref(step.averages(unpack(state), params)),
+    evaluationParams: (state, params) => step.evaluation(unpack(state), params),
     learningRate: (state, params) => step.learningRate(unpack(state), params),
     withLearningRate: (state, params, value) =>
       consume(state.numbers, pack(step.withLearningRate(unpack(state), params, value))),

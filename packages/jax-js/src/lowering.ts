@@ -1,8 +1,9 @@
 import { jit, numpy as np } from '@jax-js/jax'
-import type { Lowering } from '@induced-metric/core/adapter'
+import { createFunctions, type Lowering } from '@induced-metric/core/adapter'
+import { double, stored } from './doubles.js'
 
-/** The core's operations, as operations of jax-js. They consume their operands. */
-const operations: Lowering<np.Array> = {
+/** The operations of single precision and of both, and those of which {@link createFunctions} makes the others. */
+const plain = {
   add: (a, b) => a.add(b),
   sub: (a, b) => a.sub(b),
   mul: (a, b) => a.mul(b),
@@ -14,18 +15,66 @@ const operations: Lowering<np.Array> = {
   abs: np.abs,
   neg: np.negative,
   sign: np.sign,
-  pow: np.power,
+  floor: np.floor,
   finite: (x) => np.isfinite(x.ref).astype(x.dtype),
   greater: (a, b) => np.greater(a, b).astype(a.dtype),
   select: (condition, a, b) => np.where(np.greater(condition, 0), a, b),
   // jax-js adds one element after the other: the sum of a million float32 tenths was 100958. Hence the blocks.
   sum: (x) => {
     const length = Math.ceil(Math.sqrt(x.size))
-    const square = np.pad(x.ravel(), [[0, length ** 2 - x.size]]).reshape([length, length])
-    return square.sum(1).sum()
+    return blocksOf(x.reshape([1, x.size]), length).sum(2).sum()
   },
+  rowSums,
+  columnSums: (x) => np.transpose(rowSums(np.transpose(x))),
+  rowMax: (x) => np.max(x, 1, { keepdims: true }),
+  columnMax: (x) => np.max(x, 0, { keepdims: true }),
   transpose: (x) => np.transpose(x),
   matmul: np.matmul,
+} satisfies Partial<Lowering<np.Array>>
+
+function rowSums(x: np.Array): np.Array {
+  const [rows, columns] = x.shape as [number, number]
+  return blocksOf(x, Math.ceil(Math.sqrt(columns)))
+    .sum(2)
+    .sum(1)
+    .reshape([rows, 1])
+}
+
+/** The rows of a matrix as blocks of this length, padded with 0. */
+function blocksOf(x: np.Array, length: number): np.Array {
+  const [rows, columns] = x.shape as [number, number]
+  const blocks = Math.ceil(columns / length)
+  return np
+    .pad(x, [
+      [0, 0],
+      [0, blocks * length - columns],
+    ])
+    .reshape([rows, blocks, length])
+}
+
+/** A function of jax-js, which is of single precision on wasm, or the same of double precision. */
+function function_<K extends 'exp' | 'log' | 'pow' | 'atan2'>(
+  name: K,
+  single: (...operands: np.Array[]) => np.Array,
+): (...operands: np.Array[]) => np.Array {
+  return (...operands) => {
+    if (operands[0]!.dtype !== np.float64) return single(...operands)
+    const parts = Object.entries(plain).map(([op, operation]) => [
+      op,
+      (...given: np.Array[]) => (operation as (...of: np.Array[]) => np.Array)(...given.map(({ ref }) => ref)),
+    ])
+    const lowering = Object.fromEntries(parts) as typeof plain
+    return createFunctions({ lowering, constant: double, stored: (x) => stored(x.ref) })[name](...operands)
+  }
+}
+
+/** The core's operations, as operations of jax-js. They consume their operands. */
+const operations: Lowering<np.Array> = {
+  ...plain,
+  exp: function_('exp', np.exp),
+  log: function_('log', np.log),
+  pow: function_('pow', np.power),
+  atan2: function_('atan2', np.arctan2),
 }
 
 /** The same table with each operation replaced. */

@@ -12,6 +12,7 @@ export const tensors: TensorBackend<np.Array> = {
     return isConstant ? np.full(options.shape, values[0] ?? 0, options) : np.array(values, options)
   },
   read: (array) => (array instanceof JaxArray ? array.ref.dataSync() : refuse(array)) as Float32Array,
+  reshape: (array, shape) => array.ref.reshape([...shape]),
   shape: (array) => (array instanceof JaxArray || isTraced(array) ? array.shape : refuse(array)),
   dtype: ({ dtype }) => (dtype === np.float32 ? 'float32' : dtype === np.float64 ? 'float64' : refuse(dtype)),
   dispose: (array) => array.dispose(),

@@ -1,4 +1,3 @@
-import { InducedMetricError } from '@induced-metric/core'
 import type { TracedBackend, TreeStep } from '@induced-metric/core/adapter'
 import { numpy as np, type JsTree } from '@jax-js/jax'
 import { double, readDoubles, stored, wholePower, writeDoubles } from './doubles.js'
@@ -47,7 +46,7 @@ export function createTracedBackend(): TracedBackend<np.Array> {
     lowering: {
       ...lowering,
       sum: (x) => lowering.sum(x).astype(np.float64),
-      pow: (a, b) => power(a, b, numbers),
+      pow: (a, b) => power(a, b, numbers, lowering.pow),
     },
     scalar(value) {
       const array = double(value)
@@ -56,18 +55,24 @@ export function createTracedBackend(): TracedBackend<np.Array> {
     },
     choose: (condition, next, old) =>
       np.where(np.greater(scalarFor(condition, np.float64), double(0)), next.ref, old.ref.astype(next.dtype)),
+    inTypeOf: (array, { dtype } = { dtype: np.float64 } as np.Array) => array.ref.astype(dtype),
+    reshape: (array, shape) => array.ref.reshape([...shape]),
+    identity: (n, { dtype }) => np.eye(n, undefined, { dtype }),
   }
 }
 
-/** a to the power b, one of which is a number. The powers and logarithms of jax-js have errors of 1e-3 and more on wasm. */
-function power(a: np.Array, b: np.Array, numbers: ReadonlyMap<np.Array, number>): np.Array {
+/** a to the power b. The powers and logarithms of jax-js have errors of 1e-3 and more on wasm. */
+function power(
+  a: np.Array,
+  b: np.Array,
+  numbers: ReadonlyMap<np.Array, number>,
+  otherwise: (a: np.Array, b: np.Array) => np.Array,
+): np.Array {
   const [base, exponent] = [numbers.get(a), numbers.get(b)]
+  if (a.ndim > 0 || b.ndim > 0) return otherwise(a, b)
   if (base !== undefined) return stored(powerOfNumber(base, b.ref))
   if (exponent !== undefined) return stored(powerByNumber(a.ref, exponent))
-  throw new InducedMetricError(
-    'ERR_NOT_SUPPORTED',
-    'a trace cannot compute a power whose base and exponent both depend on it; take the step outside the trace',
-  )
+  return otherwise(a, b)
 }
 
 function powerOfNumber(base: number, exponent: np.Array): np.Array {

@@ -201,16 +201,16 @@ describe('TrainingSession', () => {
       await session.lazyResetGrad()
       after.push(values(session).flat())
     }
-    const averaged = await session.withAveragedWeights(async () => {
+    const averaged = await session.withEvaluationWeights(async () => {
       await expect(session.runOptimizerStep()).rejects.toMatchObject({ code: 'ERR_OPTION' })
-      await expect(session.withAveragedWeights(() => 1)).rejects.toMatchObject({ code: 'ERR_OPTION' })
+      await expect(session.withEvaluationWeights(() => 1)).rejects.toMatchObject({ code: 'ERR_OPTION' })
       return values(session).flat()
     })
     averaged.forEach((value, i) => {
       expect(value).toBeCloseTo(after.reduce((sum, weights) => sum + weights[i]!, 0) / 3, 5)
     })
     expect(values(session).flat()).toEqual(after.at(-1))
-    await expect(session.withAveragedWeights(() => Promise.reject(new Error('no')))).rejects.toThrow('no')
+    await expect(session.withEvaluationWeights(() => Promise.reject(new Error('no')))).rejects.toThrow('no')
     expect(values(session).flat()).toEqual(after.at(-1))
     await session.release()
   })

@@ -1,6 +1,6 @@
 import { unsupported, type VariableBackend } from '@induced-metric/core/adapter'
 import type { InducedOptimizerOptions } from './inducedOptimizer.js'
-import { createLowering } from './lowering.js'
+import { createChooser, createLowering } from './lowering.js'
 import type { Tensor, TensorFlow, Variable } from './namespace.js'
 import { warn } from './platform.js'
 import { isHalfPrecision } from './precision.js'
@@ -13,16 +13,13 @@ export function createBackend(tf: TensorFlow, options: InducedOptimizerOptions):
   return {
     lowering: createLowering(tf),
     sum: (scalars) => addAll(tf, scalars),
-    chooser(condition) {
-      // Not by a cast to bool: on webgpu the choice is then wrong once an empty tensor is among those chosen from.
-      const isFalse = tf.equal(condition, 0)
-      return (a, b) => tf.where(isFalse, b, a)
-    },
+    chooser: (condition) => createChooser(tf, condition),
     scalar: (value) => tf.scalar(value, 'float32'),
     fill: (value, shape) => tf.tidy(() => tf.broadcastTo(tf.scalar(value), [...shape])),
     // A copy: on cpu the tensor takes over the array, and slots are updated in place.
     from: (values, shape) => tf.tensor(Float32Array.from(values), [...shape]),
     clone: (tensor) => tensor.clone(),
+    reshape: (tensor, shape) => tf.reshape(tensor, [...shape]),
     assign: (variable, value) => (variable as Variable).assign(value),
 
     scope: (run) => tf.tidy(run as () => never),
@@ -42,6 +39,8 @@ export function createBackend(tf: TensorFlow, options: InducedOptimizerOptions):
       return read
     },
     hostReader: () => hostReader(tf),
+    // webgpu cannot read at once.
+    waitingReader: () => (tf.getBackend() === 'webgpu' ? undefined : (tensor) => tensor.dataSync()),
     memory: () => stepMemory(tf, options),
     isHalfPrecision: () => isHalfPrecision(tf),
 

@@ -65,7 +65,7 @@ export interface InducedOptimizer extends Optimizer {
    * @returns the result of the function
    * @throws the errors of the function; ERR_OPTION when it is called within itself; ERR_DISPOSED
    */
-  withAveragedWeights<R>(evaluate: () => R): R
+  withEvaluationWeights<R>(evaluate: () => R): R
   /** Returns the optimiser's state, which `load` accepts here and in every other adapter. */
   save(): Promise<Checkpoint>
   /**
@@ -80,7 +80,7 @@ export interface InducedOptimizer extends Optimizer {
    * rate in place of one that was set. The variables keep their values. From then on it takes the steps of a new optimiser,
    * and a compiled model stays compiled with it.
    *
-   * @throws ERR_OPTION within `withAveragedWeights`; ERR_DISPOSED
+   * @throws ERR_OPTION within `withEvaluationWeights`; ERR_DISPOSED
    */
   reset(): void
 }

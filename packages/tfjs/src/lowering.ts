@@ -1,6 +1,13 @@
 import type { Lowering } from '@induced-metric/core/adapter'
 import type { Tensor, TensorFlow } from './namespace.js'
-import { sumAll } from './sums.js'
+import { sumAll, sumRows } from './sums.js'
+
+/** Prepares a choice by a condition, which broadcasts: `a` where it is above 0, else `b`. */
+export function createChooser(tf: TensorFlow, condition: Tensor): (a: Tensor, b: Tensor) => Tensor {
+  // Not by a cast to bool: on webgpu the choice is then wrong once an empty tensor is among those chosen from.
+  const isTrue = tf.greater(condition, 0)
+  return (a, b) => tf.where(isTrue, a, b)
+}
 
 /**
  * The operations of the core's graphs as operations of TensorFlow.js. The graphs are typed and shaped when they are
@@ -15,6 +22,7 @@ export function createLowering(tf: TensorFlow): Lowering<Tensor> {
   const finite = unary('IsFinite')
   const sign = unary('Sign')
   const [div, mul, reciprocal] = [binary('RealDiv'), binary('Multiply'), unary('Reciprocal')]
+  const transpose = (x: Tensor): Tensor => tf.transpose(x)
   return {
     add: binary('Add'),
     sub: binary('Sub'),
@@ -36,9 +44,17 @@ export function createLowering(tf: TensorFlow): Lowering<Tensor> {
     // Truth values are numbers in the graph, 1 and 0.
     finite: (x) => tf.cast(finite(x), 'float32'),
     greater: (a, b) => tf.cast(greater(a, b), 'float32'),
-    select: (condition, a, b) => tf.where(tf.cast(condition, 'bool'), a, b),
+    select: (condition, a, b) => createChooser(tf, condition)(a, b),
+    exp: unary('Exp'),
+    log: unary('Log'),
+    floor: unary('Floor'),
+    atan2: binary('Atan2'),
     sum: (x) => sumAll(tf, x),
+    rowSums: (x) => sumRows(tf, x),
+    columnSums: (x) => transpose(sumRows(tf, transpose(x))),
+    rowMax: (x) => tf.max(x, 1, true),
+    columnMax: (x) => tf.max(x, 0, true),
     matmul: (a, b) => tf.matMul(a, b),
-    transpose: (x) => tf.transpose(x),
+    transpose,
   }
 }

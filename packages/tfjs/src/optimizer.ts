@@ -98,8 +98,8 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
     report(): Promise<StepReport> {
       return this.#training.report()
     }
-    withAveragedWeights<R>(evaluate: () => R): R {
-      return this.#training.withAveragedWeights(evaluate)
+    withEvaluationWeights<R>(evaluate: () => R): R {
+      return this.#training.withEvaluationWeights(evaluate)
     }
     save(): Promise<Checkpoint> {
       return this.#training.save()

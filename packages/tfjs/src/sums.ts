@@ -35,6 +35,22 @@ export function sumAll(tf: TensorFlow, x: Tensor): Tensor {
   return tf.add(sumAll(tf, tf.slice(flat, [0], [head])), sumAll(tf, tf.slice(flat, [head], [size - head])))
 }
 
+/** The sum of each row of a matrix, as a column. Where the backend's own sum is not precise, parts of rows are added up first. */
+export function sumRows(tf: TensorFlow, x: Tensor): Tensor {
+  const [rows, columns] = x.shape as [number, number]
+  const partLength = rowLengths[tf.getBackend()]
+  // Sums of nothing fail on webgl and webgpu, and are wrong on wasm.
+  if (x.size === 0) return tf.zeros([rows, 1])
+  if (partLength === undefined || columns <= longestPlainSum) return tf.sum(x, 1, true)
+  const parts = Math.ceil(columns / partLength)
+  const padded = tf.pad(x, [
+    [0, 0],
+    [0, parts * partLength - columns],
+  ])
+  const sums = tf.sum(tf.reshape(padded, [rows, parts, partLength]), 2)
+  return sumRows(tf, sums as Tensor)
+}
+
 /** A divisor of the size from half to four times the wanted row length, so that nothing has to be copied. */
 function divisorNear(size: number, wanted: number): number | undefined {
   for (let length = wanted; length <= 4 * wanted; length++) if (size % length === 0) return length

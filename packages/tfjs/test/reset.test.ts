@@ -76,7 +76,7 @@ describeModes(({ options }) => {
       const refused = (code: string): void => {
         expect(() => optimizer.reset()).toThrow(expect.objectContaining({ code }))
       }
-      optimizer.withAveragedWeights(() => refused('ERR_OPTION'))
+      optimizer.withEvaluationWeights(() => refused('ERR_OPTION'))
       optimizer.dispose()
       refused('ERR_DISPOSED')
     })

@@ -31,7 +31,7 @@ function entry(
       const optimizer = createOptimizer(transform(rate, steps, floor), parameters)
       return {
         step: (gradients, loss) => void optimizer.step(gradients, { loss }),
-        evaluated: () => optimizer.withAveragedWeights(() => parameters.map(({ data }) => data.slice())),
+        evaluated: () => optimizer.withEvaluationWeights(() => parameters.map(({ data }) => data.slice())),
         dispose: () => optimizer.dispose(),
       }
     },

@@ -124,8 +124,8 @@ const soap: Average = (at, [kept = 0], value) => {
 const none: Average = (_at, _kept, value) => [[], value]
 
 /**
- * The averages by base. Those of rmsprop, lars, adafactor and sm3 count only without momentum; adopt, novograd, mars, prodigy and dadaptation
- * have none, nor have madgrad, ftrl and scheduleFree, which compute the parameter themselves.
+ * The averages by base. Those of rmsprop, lars, adafactor and sm3 count only without momentum; adopt, novograd, mars, prodigy and
+ * dadaptation have none, nor have madgrad and ftrl, which compute the parameter themselves. That of scheduleFree is its base's.
  */
 export const averages: Readonly<Record<string, Average>> = {
   sgd,
@@ -155,7 +155,6 @@ export const averages: Readonly<Record<string, Average>> = {
   asgd: none,
   madgrad: none,
   ftrl: none,
-  scheduleFree: none,
   prodigy: none,
   dadaptation: none,
   dog: none,

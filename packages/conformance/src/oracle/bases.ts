@@ -1,4 +1,5 @@
 import { adabelief, adam, adamax, adan, ademamix, adopt, lamb, novograd, radam, yogi } from './adamFamily.js'
+import { innermost } from '../plain.js'
 import { averages } from './averages.js'
 import { cautiousMask, inner, slot, type Base, type BaseInput, type BaseStep, type Whole } from './base.js'
 import { adamAtan2, asgd, lars, mars, nadam, tiger } from './elementwise.js'
@@ -6,6 +7,7 @@ import { shampoo, soap } from './eigenbases.js'
 import { adafactor, sm3 } from './factored.js'
 import { muon, normuon } from './orthogonalised.js'
 import { ftrl, madgrad, scheduleFree } from './sequences.js'
+import { momentOf } from './unit.js'
 import {
   dadaptation,
   dadaptationWhole,
@@ -211,15 +213,20 @@ export const wholes: Readonly<Record<string, Whole | undefined>> = {
  * Runs a base. If P is not linear, s is ⟨x̂,d⟩⟨g,g⟩/⟨x̂,x̂⟩, which equals gᵀPg for a linear P; it is 0 without an average.
  */
 export function runBase(name: string, x: BaseInput): BaseResult {
-  const [run, ...kept] = bases[name] ?? []
+  const [run] = bases[name] ?? []
   if (run === undefined) throw new Error(`oracle: unknown base ${name}`)
+  const innerBase = innermost(x.options)
+  const [, ...names] = bases[innerBase.name]!
+  const kept = innerBase === x.options ? names : names.map((slot) => `base.${slot}`)
+  const at = momentOf(innerBase, x.t, x.step)
   const { direction, slots, dual: own, apply } = run(x)
   const before = kept.map((slot) => x.slots[slot])
   const average = x.g.map((g, i) => {
     const values = before.map((values) => values?.[i] ?? 0)
-    return averages[name]!(x, values, g)[1]
+    return averages[innerBase.name]!(at, values, g)[1]
   })
   const square = inner(average, average)
   const dual = own ?? (square === 0 ? 0 : (inner(average, direction) * inner(x.g, x.g)) / square)
-  return { direction, dual, average, momenta: kept.map((slot) => slots[slot]!), slots, apply }
+  const momenta = kept.map((slot) => slots[slot]!)
+  return { direction, dual, average, momenta, slots, apply }
 }

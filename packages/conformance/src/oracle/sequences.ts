@@ -81,7 +81,7 @@ export function scheduleFree(find: (name: string) => Base): Base {
     return {
       direction,
       ...(below.dual !== undefined && { dual: below.dual }),
-      slots: {},
+      slots: Object.fromEntries(kept) as Readonly<Record<string, Float64Array>>,
       apply: (rho) => {
         const moved = z.map((value, i) => value - x.learningRate * rho * direction[i]!)
         // x of before this step, and of after it; y lies between it and z.

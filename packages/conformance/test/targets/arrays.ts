@@ -28,25 +28,64 @@ function like(values: TypedArray, length: number): TypedArray {
   return values instanceof Float64Array ? new Float64Array(length) : new Float32Array(length)
 }
 
-/** Element by element; a scalar is combined with every element of the other operand. */
+/** The shape that operands have together: scalars, rows and columns broadcast over matrices. */
+function jointShape(operands: readonly Tensor[]): readonly number[] {
+  const rank = Math.max(...operands.map(({ shape }) => shape.length))
+  return Array.from({ length: rank }, (_, axis) =>
+    operands.reduce((extent, { shape }) => {
+      const own = shape[axis]
+      if (own === undefined || own === 1) return extent
+      if (extent !== 1 && extent !== own) throw new Error('operands whose shapes do not agree')
+      return own
+    }, 1),
+  )
+}
+
+/** The index of an element of a broadcast operand. */
+function indexIn(shape: readonly number[], joint: readonly number[], i: number): number {
+  if (shape.length === 0) return 0
+  if (shape.every((extent, axis) => extent === joint[axis])) return i
+  const [row, column] = [Math.floor(i / joint[1]!), i % joint[1]!]
+  return shape[0] === 1 ? column : row
+}
+
+/** Element by element. */
 const each =
   (f: (a: number, b: number, c: number) => number) =>
   (...operands: Tensor[]): Tensor => {
-    const largest = operands.find(({ shape }) => shape.length > 0) ?? operands[0]!
+    const shape = jointShape(operands)
     const arrays = operands.map(valuesOf)
-    const at = (operand: number, i: number): number => {
-      const array = arrays[operand]
-      return array === undefined ? 0 : array[operands[operand]!.shape.length === 0 ? 0 : i]!
-    }
-    const values = like(largest.values, largest.values.length)
+    const at = (operand: number, i: number): number =>
+      arrays[operand]?.[indexIn(operands[operand]!.shape, shape, i)] ?? 0
+    const values = like(
+      arrays[0]!,
+      shape.reduce((a, b) => a * b, 1),
+    )
     for (let i = 0; i < values.length; i++) values[i] = f(at(0, i), at(1, i), at(2, i))
-    return make(largest.shape, values)
+    return make(shape, values)
+  }
+
+/** Combines the elements of each row, or of each column, of a matrix. */
+const along =
+  (axis: 0 | 1, f: (a: number, b: number) => number, start: number) =>
+  (x: Tensor): Tensor => {
+    const [p, q] = x.shape as [number, number]
+    const given = valuesOf(x)
+    const totals = new Float64Array(axis === 1 ? p : q).fill(start)
+    given.forEach((value, i) => {
+      const at = axis === 1 ? Math.floor(i / q) : i % q
+      totals[at] = f(totals[at]!, value)
+    })
+    const values = like(given, totals.length)
+    values.set(totals)
+    return make(axis === 1 ? [p, 1] : [1, q], values)
   }
 
 /** The framework in the form that the core expects. */
 export const tensors: TensorBackend<Tensor> = {
   from: (values, shape) => make(shape, values.slice()),
   read: valuesOf,
+  reshape: (tensor, shape) => make(shape, valuesOf(tensor).slice()),
   shape: ({ shape }) => shape,
   dtype: ({ values }) => (values instanceof Float64Array ? 'float64' : 'float32'),
   dispose: (tensor) => {
@@ -65,6 +104,10 @@ export const tensors: TensorBackend<Tensor> = {
     neg: each((a) => -a),
     sign: each(Math.sign),
     pow: each(Math.pow),
+    exp: each(Math.exp),
+    log: each(Math.log),
+    floor: each(Math.floor),
+    atan2: each(Math.atan2),
     finite: each((a) => Number(Number.isFinite(a))),
     greater: each((a, b) => Number(a > b)),
     select: each((condition, a, b) => (condition > 0 ? a : b)),
@@ -74,6 +117,10 @@ export const tensors: TensorBackend<Tensor> = {
       for (const value of values) total += value
       return make([], like(values, 1).fill(total))
     },
+    rowSums: along(1, (a, b) => a + b, 0),
+    columnSums: along(0, (a, b) => a + b, 0),
+    rowMax: along(1, Math.max, -Infinity),
+    columnMax: along(0, Math.max, -Infinity),
     matmul: (a, b) => {
       const [[p, q], r] = [a.shape as [number, number], b.shape[1]!]
       const [x, y] = [valuesOf(a), valuesOf(b)]

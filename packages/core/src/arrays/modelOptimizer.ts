@@ -12,7 +12,7 @@ import type { Optimizer, OptimizerOptions } from './types.js'
 export interface ModelOptimizer<R extends ModelParameters>
   extends
     FollowingOptimizer<R>,
-    Pick<Optimizer, 'learningRate' | 'fixedLearningRate' | 'withAveragedWeights'> {
+    Pick<Optimizer, 'learningRate' | 'fixedLearningRate' | 'withEvaluationWeights'> {
   /**
    * Takes one step, as the `step` of an {@link Optimizer} does. A gradient that was written to an array of {@link gradients},
    * and is given as that array, is not copied.
@@ -24,7 +24,7 @@ export interface ModelOptimizer<R extends ModelParameters>
    * Returns to the state before the first step, as the `reset` of an {@link Optimizer} does: the learning rate is the
    * transformation's again. The model keeps its weights. It may have none yet.
    *
-   * @throws ERR_OPTION within `withAveragedWeights`; ERR_DISPOSED
+   * @throws ERR_OPTION within `withEvaluationWeights`; ERR_DISPOSED
    */
   reset(): void
   /** For an adopted model, an array per parameter to write its gradient to; else empty. Read it again after every step. */
@@ -153,8 +153,8 @@ class FollowingModelOptimizer<R extends ModelParameters> implements ModelOptimiz
     return report
   }
 
-  withAveragedWeights<T>(evaluate: () => T): T {
-    return this.#follower.existing('withAveragedWeights').withAveragedWeights(evaluate)
+  withEvaluationWeights<T>(evaluate: () => T): T {
+    return this.#follower.existing('withEvaluationWeights').withEvaluationWeights(evaluate)
   }
 
   save(): ReturnType<Optimizer['save']> {

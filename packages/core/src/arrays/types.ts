@@ -30,7 +30,8 @@ export interface Optimizer {
    * @returns the report of the step
    * @throws ERR_SHAPE for a gradient of another length or type; ERR_LOSS_REQUIRED; ERR_BAD_LOSS; ERR_NON_FINITE with
    *   `onNonFinite: 'throw'`; ERR_OPTION when a schedule leaves its range; ERR_DISPOSED. After any of them the
-   *   parameters and slots are as before, bit for bit.
+   *   parameters and slots are as before, bit for bit. Where the transformation accumulates, a call that is refused for its
+   *   gradients or its loss does not count; one whose update is refused drops the gradients of that update.
    */
   step(gradients: readonly (TypedArray | null)[], options?: { readonly loss?: number }): StepReport
   /** The report of the latest step; before the first, one with `step: 0`. */
@@ -83,11 +84,11 @@ export interface Optimizer {
    * const transformation = inducedMetric(adam(), { learningRate: 0.1, averageWeights: 8 })
    * const optimizer = createOptimizer(transformation, [{ name: 'w', shape: [1], data }])
    * for (let i = 0; i < 10; i++) optimizer.step([Float32Array.of(2 * data[0]!)])
-   * const loss = optimizer.withAveragedWeights(() => data[0]! ** 2)
+   * const loss = optimizer.withEvaluationWeights(() => data[0]! ** 2)
    * console.log(loss)
    * ```
    */
-  withAveragedWeights<R>(evaluate: () => R): R
+  withEvaluationWeights<R>(evaluate: () => R): R
   /**
    * Adds parameters after the existing ones. The memory grows, so read `parameters`, `gradients` and `slots` again. Step
    * counts of the existing parameters are kept; `xi: 'auto'` and the metric cover all parameters from the next step on.
@@ -120,7 +121,7 @@ export interface Optimizer {
    * rate in place of one that was set. The parameters keep their values. It is faster than creating another optimizer, and
    * from then on the optimizer takes the same steps as a new one, bit for bit.
    *
-   * @throws ERR_OPTION within `withAveragedWeights`; ERR_DISPOSED
+   * @throws ERR_OPTION within `withEvaluationWeights`; ERR_DISPOSED
    *
    * @example
    * ```ts

@@ -26,7 +26,7 @@ export function withValues<R>(exchange: () => void, use: () => R, restore: () =>
 export function checkOwnValues(what: string, isAveraged: boolean): void {
   if (!isAveraged) return
   throw optionError(
-    `${what} was called within withAveragedWeights, while the parameters hold their averages: wait until it has returned`,
+    `${what} was called within withEvaluationWeights, while the parameters hold their averages: wait until it has returned`,
   )
 }
 

@@ -2,41 +2,24 @@ import { clipGraph, type MetricGraph } from '../step/metricGraph.js'
 import type { Graph } from '../graph/graph.js'
 import type { MetricUnit, StepPlan } from '../step/plan.js'
 import { changeOutput, type StepGraph } from '../step/stepGraph.js'
-import { evaluateGraph, type Evaluation, type ValueBackend } from './evaluate.js'
+import { isReshaped, tensorShape } from './tensorShape.js'
+import { evaluateGraph, type Evaluation } from './evaluate.js'
+import type { DeferredInputs, Evaluate, Total } from './deferredInputs.js'
+import { createDeferredProfile, type DeferredProfile } from './deferredProfile.js'
+import type { ValueBackend } from './operation.js'
+import { checkHostWork } from './hostWork.js'
 import { createSharedScalars } from './sharedScalars.js'
 
 /** Operations on the values of a deferred step: tensors and numbers, or the names of values in a model. */
 export interface DeferredBackend<V> extends ValueBackend<V> {
   /** The sum of two or more scalars. */
   sum(values: readonly V[]): V
+  /** The same values in another shape with as many elements. */
+  reshape(value: V, shape: readonly number[]): V
+  /** The identity matrix of n rows, in the element type of another value. */
+  identity(n: number, like: V): V
   /** Whether a scalar that several graphs compute from the same values is computed once. It is never passed to `free`. */
   readonly sharesScalars?: boolean
-}
-
-/**
- * The values that a step reads. Each function is called when a graph first needs the value, and may be called again.
- * Parameters, metric units and profiles are given by their indices in the plan.
- */
-export interface DeferredInputs<V> {
-  /** The parameters that have a gradient in this step, in the order of the plan. */
-  readonly active: readonly number[]
-  gradient(parameter: number): V
-  parameter(parameter: number): V
-  slot(parameter: number, name: string): V
-  /** t of a parameter: how often it has been updated, this step included. */
-  step(parameter: number): V
-  /** A hyperparameter of a profile, by the `input` of its `profileEntries`; `undefined` if there is none. */
-  profile(profile: number, input: string): V | undefined
-  /** A hyperparameter of a metric unit, by the `input` of its `unitEntries`; `undefined` if there is none. */
-  unit(unit: number, input: string): V | undefined
-  /** t of a metric unit: the number of its steps, this one included. */
-  metricStep(unit: number): V
-  /** v of a metric unit, before the step. */
-  average(unit: number): V
-  /** A scalar of a metric unit's `state`, before the step. */
-  state(unit: number, name: string): V
-  /** The loss; `undefined` if the step has none. */
-  loss(): V | undefined
 }
 
 /** The scalars of a metric unit in a step. Each is computed when it is first read. */
@@ -55,7 +38,7 @@ export interface DeferredUnit<V> {
   nextState(): V[]
 }
 
-/** The new values of a parameter and its slots. */
+/** The new values of a parameter and its slots, in the shapes in which they are given. */
 export interface DeferredUpdate<V> {
   /** The new value, or Δθ if the step was created for `update`. */
   readonly value: V
@@ -66,6 +49,8 @@ export interface DeferredUpdate<V> {
 export interface DeferredStep<V> {
   /** By metric unit of the plan; `undefined` if none of its parameters has a gradient. */
   readonly units: readonly (DeferredUnit<V> | undefined)[]
+  /** By profile of the plan; `undefined` if none of its parameters has a gradient. */
+  readonly profiles: readonly (DeferredProfile<V> | undefined)[]
   /**
    * Computes the new values of an active parameter. They are new values, and nothing is written. The caller may overwrite the
    * parameter and its slots afterwards: nothing reads the old ones any more, unless it is called again.
@@ -105,44 +90,22 @@ export function createDeferredStep<V>(
   inputs: DeferredInputs<V>,
   output: 'parameter' | 'update' = 'parameter',
 ): DeferredStep<V> {
-  const shared = backend.sharesScalars ? createSharedScalars<V>() : undefined
+  checkHostWork(plan, inputs.active, {
+    readsMatrices: backend.hostMatrix !== undefined,
+    drawsNormals: inputs.normal !== undefined,
+  })
+  const scalars = backend.sharesScalars ? createSharedScalars<V>() : undefined
   const evaluate: Evaluate<V> = (graph, outputs, supply) =>
-    evaluateGraph(graph, outputs, backend, supply, shared)
-  const clips: V[] = []
-  /** ρ of each parameter that is being updated. */
-  const scales: V[] = []
+    evaluateGraph(graph, outputs, backend, supply, scalars)
+  const known: KnownLater<V> = { clips: [], scales: [], profiles: [] }
   const units: (DeferredUnit<V> | undefined)[] = []
-
-  const parameterInput = (index: number, name: string): V | undefined => {
-    const { rows, columns, size, profile, clip } = plan.parameters[index]!
-    switch (name) {
-      case 'gradient':
-        return inputs.gradient(index)
-      case 'parameter':
-        return inputs.parameter(index)
-      case 'step':
-        return inputs.step(index)
-      case 'rows':
-        return backend.constant(rows)
-      case 'columns':
-        return backend.constant(columns)
-      case 'size':
-        return backend.constant(size)
-      case 'clip':
-        return clips[clip]
-      case 'scale':
-        return scales[index]
-      default:
-        return name.startsWith('slot.')
-          ? inputs.slot(index, name.slice('slot.'.length))
-          : inputs.profile(profile, name)
-    }
-  }
   /** The evaluations of the active parameters, by index. */
   const evaluations = new Map(
     inputs.active.map((index) => {
       const { graph } = plan.parameters[index]!
-      return [index, evaluate(graph, outputsOf(graph, output), (name) => parameterInput(index, name))]
+      const supply = (name: string): V | undefined =>
+        parameterInput({ plan, backend, inputs, known }, index, name)
+      return [index, evaluate(graph, outputsOf(graph, output), supply)]
     }),
   )
   const total: Total<V> = (members, name) => {
@@ -154,7 +117,11 @@ export function createDeferredStep<V>(
     const normSquared = total(members, 'norm')
     if (normSquared === undefined) return
     const given: Record<string, V> = { normSquared, clipNorm: backend.constant(clipNorm) }
-    clips[index] = evaluate(clipGraph, clipOutputs, (name) => given[name]).get('clip')
+    known.clips[index] = evaluate(clipGraph, clipOutputs, (name) => given[name]).get('clip')
+  })
+  plan.profiles.forEach((profile, index) => {
+    if (profile.members.some((member) => evaluations.has(member)))
+      known.profiles[index] = createDeferredProfile(profile, index, { inputs, evaluate, total })
   })
   plan.units.forEach((unit, index) => {
     if (unit.contributors.some((member) => evaluations.has(member)))
@@ -163,29 +130,77 @@ export function createDeferredStep<V>(
 
   return {
     units: plan.units.map((_, index) => units[index]),
+    profiles: plan.profiles.map((_, index) => known.profiles[index]),
     update(index) {
-      const { graph, unit } = plan.parameters[index]!
-      const { slots, averaging } = graph
-      scales[index] = units[unit]!.scale
+      const parameter = plan.parameters[index]!
+      const { slots, averaging } = parameter.graph
+      known.scales[index] = units[parameter.unit]!.scale
+      // Computed before the caller overwrites what it is computed from.
+      known.profiles[parameter.profile]!.nextShared()
       const evaluation = evaluations.get(index)!
       const value = evaluation.own(output)
       const next = slots.map((name) => [name, evaluation.own(`slot.${name}`)] as const)
       // The changes are summed later, but computed now: the caller may overwrite the parameter.
       for (const name of averaging) evaluation.scaled(changeOutput(name))
-      return { value, slots: Object.fromEntries(next) }
+      return {
+        value: isReshaped(parameter) ? backend.reshape(value, parameter.shape) : value,
+        slots: Object.fromEntries(next),
+      }
     },
   }
 }
 
-/** Begins the evaluation of a graph. */
-type Evaluate<V> = (
-  graph: Graph,
-  outputs: readonly string[],
-  supply: (name: string) => V | undefined,
-) => Evaluation<V>
+/** The values of a step that are known after others, by clip unit, parameter and profile. */
+interface KnownLater<V> {
+  readonly clips: V[]
+  /** ρ of each parameter that is being updated. */
+  readonly scales: V[]
+  readonly profiles: DeferredProfile<V>[]
+}
 
-/** The sum of an output over those of some parameters that are active; `undefined` if none is. */
-type Total<V> = (members: readonly number[], output: string) => V | undefined
+/** A scalar or tensor that the graph of a parameter reads. */
+function parameterInput<V>(
+  given: {
+    readonly plan: StepPlan
+    readonly backend: DeferredBackend<V>
+    readonly inputs: DeferredInputs<V>
+    readonly known: KnownLater<V>
+  },
+  index: number,
+  name: string,
+): V | undefined {
+  const { plan, backend, inputs, known } = given
+  const parameter = plan.parameters[index]!
+  const { rows, columns, size, profile, clip } = parameter
+  const tensor = (value: V): V =>
+    isReshaped(parameter) ? backend.reshape(value, tensorShape(parameter)) : value
+  switch (name) {
+    case 'gradient':
+      return tensor(inputs.gradient(index))
+    case 'parameter':
+      return tensor(inputs.parameter(index))
+    case 'step':
+      return inputs.step(index)
+    case 'rows':
+      return backend.constant(rows)
+    case 'columns':
+      return backend.constant(columns)
+    case 'size':
+      return backend.constant(size)
+    case 'identity.rows':
+      return backend.identity(rows, inputs.gradient(index))
+    case 'identity.columns':
+      return backend.identity(columns, inputs.gradient(index))
+    case 'clip':
+      return known.clips[clip]
+    case 'scale':
+      return known.scales[index]
+    default:
+  }
+  if (name.startsWith('slot.')) return inputs.slot(index, name.slice('slot.'.length))
+  if (name.startsWith('normal.')) return inputs.normal?.(index, Number(name.slice('normal.'.length)))
+  return known.profiles[profile]!.input(name)
+}
 
 const outputLists = new WeakMap<StepGraph, Partial<Record<string, readonly string[]>>>()
 
@@ -193,9 +208,10 @@ const outputLists = new WeakMap<StepGraph, Partial<Record<string, readonly strin
 function outputsOf(graph: StepGraph, output: string): readonly string[] {
   let lists = outputLists.get(graph)
   if (lists === undefined) outputLists.set(graph, (lists = {}))
-  const { reductions, slots, averaging } = graph
+  const { reductions, slots, averaging, totals } = graph
   return (lists[output] ??= [
     ...('norm' in graph.outputs ? ['norm'] : []),
+    ...totals,
     ...reductions,
     output,
     ...slots.map((name) => `slot.${name}`),

@@ -1,19 +1,8 @@
-import type { Shape } from '../graph/algebra.js'
+import type { Op, Shape } from '../graph/algebra.js'
 import { InducedMetricError } from '../errors.js'
 import { neededNodes, type Graph } from '../graph/graph.js'
-import type { Lowering } from './backend.js'
+import { runOperation, type ValueBackend } from './operation.js'
 import type { SharedScalars } from './sharedScalars.js'
-
-/** Operations on the values of an evaluation: tensors, tensors and numbers, or the names of values in a model. */
-export interface ValueBackend<V> {
-  readonly lowering: Lowering<V>
-  /** A constant of a graph, which is a scalar. */
-  constant(value: number): V
-  /** Frees an intermediate value after its last use. Leave it out if something else does that. */
-  free?(value: V): void
-  /** Copies a value. Leave it out if two names for one value do no harm. */
-  copy?(value: V): V
-}
 
 /** A graph during its evaluation: each node is computed once, when an output first needs it. */
 export interface Evaluation<V> {
@@ -47,45 +36,70 @@ export function evaluateGraph<V>(
   shared?: SharedScalars<V>,
 ): Evaluation<V> {
   const { nodes } = graph
-  const { lowering } = backend
+  const { free } = backend
   const values: (V | undefined)[] = []
+  /** The branch that a `when` takes, by its node: both are one value. */
+  const taken: number[] = []
   /** The number of readers of each node that are not yet computed. */
-  const uses = backend.free && countUses(graph, outputs).slice()
+  const uses = free && countUses(graph, outputs).slice()
   const owned = new Set<number>()
 
   const visit = (index: number): V => (values[index] ??= compute(index))
   const compute = (index: number): V => {
     const { op, inputs, shape, value, name } = nodes[index]!
     if (op === 'constant') return backend.constant(value!)
-    if (op === 'input') {
-      const supplied = supply(name!, shape)
-      if (supplied === undefined) throw missing(name!)
+    if (op === 'input' || op === 'identity') {
+      const input = op === 'input' ? name! : identityInput(shape)
+      const supplied = supply(input, shape)
+      if (supplied === undefined) throw missing(input)
       return supplied
     }
+    if (op === 'when' && typeof visit(inputs[0]!) === 'number') return decide(index)
     const operands = inputs.map(visit)
-    const run = (): V => lowering[op](...operands)
+    const run = (): V => runOperation(nodes, nodes[index]!, operands, backend)
     const result = shared && isShared(index) ? shared.get(op, operands, run) : run()
     if (uses) inputs.forEach(release)
     return result
+  }
+  /** Computes the branch that a `when` takes, and not the other. */
+  const decide = (index: number): V => {
+    const [condition, fresh, kept] = nodes[index]!.inputs as [number, number, number]
+    const [branch, other] = (visit(condition) as number) > 0 ? [fresh, kept] : [kept, fresh]
+    const value = visit(branch)
+    taken[index] = branch
+    if (uses) {
+      uses[placeOf(branch)]! += uses[index]! - 1
+      release(other)
+    }
+    return value
+  }
+  const placeOf = (index: number): number => {
+    let place = index
+    while (taken[place] !== undefined) place = taken[place]!
+    return place
   }
   /** Sums are not shared, as each is of another tensor. */
   const isShared = (index: number): boolean => nodes[index]!.shape === 'scalar' && nodes[index]!.op !== 'sum'
   const isOurs = (index: number): boolean => {
     const { op } = nodes[index]!
-    return op !== 'input' && op !== 'constant' && !(shared && isShared(index))
+    return !isLeaf(op) && !(shared && isShared(index))
   }
   // An intermediate tensor is freed once its last reader is computed. The next tensor can then use its memory while that is
   // still in the cache.
   const release = (index: number): void => {
-    uses![index]!--
-    if (uses![index] === 0 && isOurs(index)) backend.free!(values[index]!)
+    const place = placeOf(index)
+    uses![place]!--
+    if (uses![place]! > 0) return
+    // What no branch needs is not computed, so it does not read its operands either.
+    if (values[place] === undefined) nodes[place]!.inputs.forEach(release)
+    else if (isOurs(place)) free!(values[place]!)
   }
 
   return {
     get: (output) => visit(graph.outputs[output]!),
     own(output) {
-      const index = graph.outputs[output]!
-      const value = visit(index)
+      const value = visit(graph.outputs[output]!)
+      const index = placeOf(graph.outputs[output]!)
       const isNew = isOurs(index) && !owned.has(index)
       owned.add(index)
       return isNew || !backend.copy ? value : backend.copy(value)
@@ -101,10 +115,23 @@ export function evaluateGraph<V>(
       return { factor: 1, value: visit(index) }
     },
     abandon() {
-      if (uses) values.forEach((value, index) => uses[index]! > 0 && isOurs(index) && backend.free!(value!))
+      if (uses) {
+        values.forEach((value, index) => {
+          if (uses[index]! > 0 && taken[index] === undefined && isOurs(index)) free!(value!)
+        })
+      }
       values.length = 0
     },
   }
+}
+
+/** The name under which an identity matrix is supplied. */
+export function identityInput(shape: Shape): string {
+  return `identity.${shape.split(',')[0]}`
+}
+
+function isLeaf(op: Op): boolean {
+  return op === 'input' || op === 'constant' || op === 'identity'
 }
 
 /** By list of outputs: that is the same list at every step. */

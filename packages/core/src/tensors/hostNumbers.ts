@@ -1,4 +1,4 @@
-import { evaluateScalar, type Op } from '../graph/algebra.js'
+import { evaluateScalar } from '../graph/algebra.js'
 import type { Lowering } from './backend.js'
 
 /**
@@ -20,6 +20,6 @@ export function withHostNumbers<T extends object>(
       return onTensors(...operands.map((x) => (typeof x === 'number' ? scalar(x, operands) : x)))
     }
   }
-  const ops = Object.keys(lowering) as Exclude<Op, 'constant' | 'input'>[]
+  const ops = Object.keys(lowering) as (keyof Lowering<T>)[]
   return Object.fromEntries(ops.map((op) => [op, operate(op)])) as Lowering<T | number>
 }

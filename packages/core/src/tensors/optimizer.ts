@@ -14,7 +14,7 @@ import { checkOwnValues, withValues } from '../step/withValues.js'
 export interface TensorParameter<T> extends ParameterInfo {
   /** Returns the current tensor. */
   get(): T
-  /** Replaces the tensor by a new one of the same shape. The framework owns both, and frees the old one. */
+  /** Replaces the tensor by a new one of the same shape. The framework owns both, and frees the old one if it frees any. */
   set(value: T): void
 }
 
@@ -41,13 +41,13 @@ export interface TensorOptimizer<T> {
    */
   learningRate: number
   /**
-   * Runs a function while the parameters hold their averages, if the transformation keeps any (`averageWeights`). Restores
-   * their own tensors when the function has returned or its promise is settled.
+   * Runs a function while the parameters hold the weights to evaluate with, if they are others (`averageWeights`, or a base
+   * that has such weights). Restores their own values when the function has returned or its promise is settled.
    *
-   * @param evaluate uses the averages; it must neither take steps nor change the tensors
+   * @param evaluate uses these weights; it must neither take steps nor change the tensors
    * @returns the result of the function
    */
-  withAveragedWeights<R>(evaluate: () => R): R
+  withEvaluationWeights<R>(evaluate: () => R): R
   /** Returns a copy of the optimiser's state, read from the device. `load` accepts it, here and in other adapters. */
   save(): Checkpoint
   /**
@@ -60,7 +60,7 @@ export interface TensorOptimizer<T> {
    * Returns to the state before the first step: slots, averages, step counts, the report, and the transformation's learning
    * rate in place of one that was set. The parameters keep their tensors.
    *
-   * @throws ERR_OPTION within `withAveragedWeights`; ERR_DISPOSED
+   * @throws ERR_OPTION within `withEvaluationWeights`; ERR_DISPOSED
    */
   reset(): void
   /** Frees the slots; every later call throws ERR_DISPOSED. */
@@ -137,10 +137,14 @@ export function createTensorOptimizer<T extends object>(
       state = result.state
       return (report = result.report)
     },
-    withAveragedWeights(evaluate) {
+    withEvaluationWeights(evaluate) {
       checkAlive()
-      checkOwnValues('withAveragedWeights', isAveraged)
-      return withTensors(parameters, steps.averages(state), evaluate, (value) => (isAveraged = value))
+      checkOwnValues('withEvaluationWeights', isAveraged)
+      const values = parameters.map((parameter) => parameter.get())
+      return withTensors(parameters, steps.evaluation(state, values), evaluate, {
+        copy: (tensor) => backend.reshape(tensor, backend.shape(tensor)),
+        mark: (areExchanged) => (isAveraged = areExchanged),
+      })
     },
     save() {
       checkAlive()
@@ -172,18 +176,19 @@ export function createTensorOptimizer<T extends object>(
 /**
  * Runs a function while parameters hold other tensors.
  *
- * @param tensors by parameter; `undefined` where it keeps its own
+ * @param tensors by parameter, new ones; `undefined` where it keeps its own
+ * @param copy copies a tensor, as a framework frees the one that it is to replace
  * @param mark is told when they begin, and cease, to hold others
  */
 function withTensors<T, R>(
   parameters: readonly TensorParameter<T>[],
   tensors: readonly (T | undefined)[],
   use: () => R,
-  mark: (areExchanged: boolean) => void,
+  { copy, mark }: { readonly copy: (tensor: T) => T; readonly mark: (areExchanged: boolean) => void },
 ): R {
-  const own = parameters.map((parameter) => parameter.get())
+  const own = tensors.map((tensor, index) => tensor && copy(parameters[index]!.get()))
   const put = (given: readonly (T | undefined)[]): void =>
-    tensors.forEach((tensor, index) => tensor && parameters[index]!.set(given[index]!))
+    given.forEach((tensor, index) => tensor && parameters[index]!.set(tensor))
   return withValues(
     () => {
       mark(true)

@@ -1,12 +1,13 @@
-import type { ElementType } from '../dtype.js'
+import { arrayOf, type ElementType } from '../dtype.js'
 import type { Scalars } from '../graph/hostScalars.js'
 import type { Passes } from '../step/passes.js'
 import type { StepPlan } from '../step/plan.js'
-import { changeOutput, type StepGraph } from '../step/stepGraph.js'
+import { changeOutput } from '../step/stepGraph.js'
 import type { TensorBackend } from './backend.js'
-import { parameterRequired } from './checks.js'
 import type { TensorState } from './state.js'
-import { createScalarTensors, prepareTensorFunction, type TensorFunction } from './tensorFunction.js'
+import { createGivenTensors, inOwnShape } from './givenTensors.js'
+import { createScalarTensors } from './tensorFunction.js'
+import { functionOf, variantOf } from './functionCache.js'
 
 /** A step over tensors, and what it reads. */
 export interface TensorWork<T> {
@@ -37,41 +38,51 @@ export interface TensorPasses<T> extends Passes<T> {
 export function createPasses<T extends object>(work: TensorWork<T>): TensorPasses<T> {
   const { plan, dtypes, backend, output, values, slots } = work
   const constants = createScalarTensors(backend)
+  const given = createGivenTensors(work, (index) => ({
+    gradient: gradients[index]!,
+    step: scalars[index]!['step']!,
+  }))
   const updates: TensorUpdate<T>[] = []
   let active: readonly number[] = []
   let gradients: readonly (T | null)[] = []
   let scalars: readonly Scalars[] = []
 
   const evaluate = (index: number, outputs: readonly string[]): Record<string, T | number> => {
-    const { graph } = plan.parameters[index]!
-    const tensor = (name: string): T => {
-      if (name === 'gradient') return gradients[index]!
-      if (name === 'parameter') {
-        if (values[index] === undefined) throw parameterRequired(plan, index)
-        return values[index]
-      }
-      return slots[index]![name.slice('slot.'.length)]!
-    }
-    return functionOf(
-      backend,
-      graph,
-      outputs,
-    )({ tensor, numbers: scalars[index]!, scalars: constants, dtype: dtypes[index]! })
+    const parameter = plan.parameters[index]!
+    const compute = functionOf(backend, variantOf(parameter.graph)(scalars[index]!), outputs)
+    return compute({
+      tensor: (name) => given.at(index, name),
+      numbers: scalars[index]!,
+      scalars: constants,
+      dtype: dtypes[index]!,
+    })
   }
   const addUp: AddUp<T> = (members, partOf, results) =>
     sumOnDevice({ members, partOf, scalars, dtypes, backend }, results)
   const reduce = (members: readonly number[], name: string, results: Float64Array): void =>
     addUp(members, (index) => evaluate(index, [name])[name]!, results)
 
+  const reduceAll = (kind: 'totals' | 'reductions', results: readonly Float64Array[]): void =>
+    plan[kind].forEach((name, i) => {
+      const has = (index: number) => (plan.parameters[index]!.graph[kind] as readonly string[]).includes(name)
+      reduce(active.filter(has), name, results[i]!)
+    })
+
   /** Computes a parameter's results, and returns its changes. */
   const update = (index: number): Record<string, T> => {
     const { slots: names, averaging } = plan.parameters[index]!.graph
     const changeNames = averaging.map(changeOutput)
     const outputs = [output, ...names.map((name) => `slot.${name}`), ...changeNames]
-    const made = evaluate(index, outputs) as Record<string, T>
-    const next = names.map((name) => [name, made[`slot.${name}`]!] as const)
-    updates[index] = { value: made[output]!, slots: Object.fromEntries(next) }
-    return Object.fromEntries(changeNames.map((name) => [name, made[name]!]))
+    const made = evaluate(index, outputs)
+    // A scalar slot may depend on numbers only.
+    const tensorOf = (value: T | number): T =>
+      typeof value === 'number' ? backend.from(arrayOf(dtypes[index]!, 1).fill(value), []) : value
+    const next = names.map((name) => [name, tensorOf(made[`slot.${name}`]!)] as const)
+    updates[index] = {
+      value: inOwnShape(backend, plan.parameters[index]!, made[output] as T),
+      slots: Object.fromEntries(next),
+    }
+    return Object.fromEntries(changeNames.map((name) => [name, made[name] as T]))
   }
 
   return {
@@ -85,18 +96,8 @@ export function createPasses<T extends object>(work: TensorWork<T>): TensorPasse
       const clipped = active.filter((index) => plan.parameters[index]!.clip !== -1)
       reduce(clipped, 'norm', results)
     },
-    totals(results) {
-      plan.totals.forEach((name, i) => {
-        const members = active.filter((index) => plan.parameters[index]!.graph.totals.includes(name))
-        reduce(members, name, results[i]!)
-      })
-    },
-    reduce(results) {
-      plan.reductions.forEach((name, i) => {
-        const members = active.filter((index) => plan.parameters[index]!.graph.reductions.includes(name))
-        reduce(members, name, results[i]!)
-      })
-    },
+    totals: (results) => reduceAll('totals', results),
+    reduce: (results) => reduceAll('reductions', results),
     update(results) {
       const changes: Record<string, T>[] = []
       try {
@@ -114,6 +115,7 @@ export function createPasses<T extends object>(work: TensorWork<T>): TensorPasse
     },
     end() {
       constants.dispose()
+      given.dispose()
     },
   }
 }
@@ -177,20 +179,4 @@ function sumOnDevice<T>(
       for (const { total } of byType.values()) backend.dispose?.(total)
     }
   }
-}
-
-const functions = new WeakMap<object, Map<string, unknown>>()
-
-/** The function to outputs of a graph, prepared when it is first needed. Graphs of one structure share it. */
-function functionOf<T>(
-  backend: TensorBackend<T>,
-  graph: StepGraph,
-  outputs: readonly string[],
-): TensorFunction<T> {
-  let known = functions.get(backend) as Map<string, TensorFunction<T>> | undefined
-  if (known === undefined) functions.set(backend, (known = new Map<string, TensorFunction<T>>()))
-  const key = [graph.hash, ...outputs].join()
-  let found = known.get(key)
-  if (found === undefined) known.set(key, (found = prepareTensorFunction(graph, outputs, backend)))
-  return found
 }

@@ -1,6 +1,7 @@
 import type { Checkpoint } from '../checkpoint/checkpoint.js'
 import { checkpointOf, matchCheckpoint } from '../checkpoint/match.js'
 import { arrayOf, type ElementType } from '../dtype.js'
+import { sizeOf } from '../shape.js'
 import { shapeError } from '../errors.js'
 import { createSlot, initialSlots, slotShape } from '../step/initialSlots.js'
 import type { StepPlan } from '../step/plan.js'
@@ -12,7 +13,7 @@ import { isSameShape } from './checks.js'
 export interface TensorState<T> {
   /**
    * Counts and averages: steps taken and skipped, each parameter's steps, each metric unit's v, its steps and the other
-   * scalars of its state; and the learning rate, if one was set.
+   * scalars of its state, the steps and shared scalars of each profile that keeps any; and the learning rate, if one was set.
    */
   readonly numbers: Float64Array
   /** The slots of each parameter, by name. */
@@ -28,7 +29,7 @@ export interface StateNumbers<N = number> {
   /** By parameter, the number of steps that updated it. */
   readonly steps: N[]
   readonly units: { average: N; steps: N; readonly values: N[] }[]
-  /** By profile. Only those that keep something have a place in the array. */
+  /** By profile. The count of steps is kept only for profiles that read it. */
   readonly profiles: { steps: N; readonly values: N[] }[]
 }
 
@@ -36,37 +37,31 @@ export interface StateNumbers<N = number> {
 export function joinNumbers<N>(plan: StepPlan, numbers: StateNumbers<N>): N[] {
   const { step, skippedSteps, learningRate, steps, units, profiles } = numbers
   const averages = units.flatMap(({ average, steps: count, values }) => [average, count, ...values])
-  const shared = profiles.flatMap(({ steps: count, values }, i) =>
-    plan.profiles[i]!.keepsState ? [count, ...values] : [],
-  )
-  return [
-    step,
-    skippedSteps,
-    ...steps,
-    ...averages,
-    ...shared,
-    ...(learningRate === undefined ? [] : [learningRate]),
-  ]
+  const shared = plan.profiles.flatMap(({ keepsState }, i) => {
+    return keepsState ? [profiles[i]!.steps, ...profiles[i]!.values] : []
+  })
+  const rate = learningRate === undefined ? [] : [learningRate]
+  return [step, skippedSteps, ...steps, ...averages, ...shared, ...rate]
 }
 
-export function splitNumbers<N>(plan: StepPlan, numbers: Iterable<N>): StateNumbers<N> {
-  const [step, skippedSteps, ...counts] = numbers
-  const averages = counts.splice(plan.parameters.length)
+export function splitNumbers<N>(plan: StepPlan, numbers: Iterable<N>): StateNumbers<N | number> {
+  const [step, skippedSteps, ...rest] = numbers
+  const steps = rest.splice(0, plan.parameters.length)
   const units = plan.units.map(({ graph }) => {
-    const [average, count, ...values] = averages.splice(0, 2 + graph.state.length)
+    const [average, count, ...values] = rest.splice(0, 2 + graph.state.length)
     return { average: average!, steps: count!, values }
   })
-  const profiles = plan.profiles.map((profile): { steps: N; values: N[] } => {
-    if (!profile.keepsState) return { steps: 0 as N, values: [] }
-    const [count, ...values] = averages.splice(0, 1 + profile.shared.names.length)
+  const profiles = plan.profiles.map(({ keepsState, shared }) => {
+    if (!keepsState) return { steps: 0, values: [] }
+    const [count, ...values] = rest.splice(0, 1 + shared.names.length)
     return { steps: count!, values }
   })
-  const [learningRate] = averages
+  const [learningRate] = rest
   return {
     step: step!,
     skippedSteps: skippedSteps!,
     ...(learningRate !== undefined && { learningRate }),
-    steps: counts,
+    steps,
     units,
     profiles,
   }
@@ -86,11 +81,9 @@ export function createState<T>(
     numbers: packNumbers(plan, { step: 0, skippedSteps: 0, ...initialState(plan) }),
     slots: initialSlots(plan).map((values, index) => {
       const parameter = plan.parameters[index]!
-      const entries = Object.entries(values).map(([name, value]) => {
-        const array = createSlot(parameter, name, value, dtypes[index]!)
-        return [name, backend.from(array, slotShape(parameter, name))] as const
-      })
-      return Object.fromEntries(entries)
+      return mapValues(values, (value, name) =>
+        backend.from(createSlot(parameter, name, value, dtypes[index]!), slotShape(parameter, name)),
+      )
     }),
   }
 }
@@ -104,10 +97,9 @@ export function saveState<T>(
 ): Checkpoint {
   return checkpointOf(plan, splitNumbers(plan, state.numbers), (index) => {
     const dtype = dtypes[index]!
-    const copy = (tensor: T) => {
-      const values = backend.read(tensor)
-      const array = arrayOf(dtype, values.length)
-      array.set(values)
+    const copy = (tensor: T, name: string) => {
+      const array = arrayOf(dtype, sizeOf(slotShape(plan.parameters[index]!, name)))
+      array.set(backend.read(tensor))
       return array
     }
     return { dtype, slots: mapValues(state.slots[index]!, copy) }
@@ -129,12 +121,9 @@ export function loadState<T>(
   const steps = states.map((saved) => saved.steps)
   return {
     numbers: packNumbers(plan, { ...checkpoint, steps, units: [...units], profiles: [...profiles] }),
-    slots: states.map(({ slots }, index) => {
-      const entries = Object.entries(slots).map(([name, data]) => {
-        return [name, backend.from(data, slotShape(plan.parameters[index]!, name))] as const
-      })
-      return Object.fromEntries(entries)
-    }),
+    slots: states.map(({ slots }, index) =>
+      mapValues(slots, (data, name) => backend.from(data, slotShape(plan.parameters[index]!, name))),
+    ),
   }
 }
 
@@ -172,6 +161,9 @@ export function checkState<T>(
   )
 }
 
-function mapValues<A, B>(record: Readonly<Record<string, A>>, f: (value: A) => B): Record<string, B> {
-  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, f(value)]))
+function mapValues<A, B>(
+  record: Readonly<Record<string, A>>,
+  f: (value: A, key: string) => B,
+): Record<string, B> {
+  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, f(value, key)]))
 }

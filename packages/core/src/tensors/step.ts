@@ -4,12 +4,12 @@ import { checkLearningRate, learningRateAt, withLearningRate } from '../step/lea
 import { checkLoss } from '../step/checks.js'
 import { planStep, type StepPlan } from '../step/plan.js'
 import { composeReport, type StepReport } from '../step/report.js'
-import { averagedSlot } from '../step/stepGraph.js'
 import { createStepper, type Stepper } from '../step/stepper.js'
 import type { RestOfModel } from '../transformation/namesInOptions.js'
 import type { ParameterInfo, Transformation } from '../transformation/types.js'
 import type { TensorBackend } from './backend.js'
 import { checkGradients } from './checks.js'
+import { evaluationTensors } from './evaluation.js'
 import { createPasses } from './passes.js'
 import {
   checkState,
@@ -71,10 +71,10 @@ export interface TensorStep<T> {
    */
   withLearningRate(state: TensorState<T>, value: number): TensorState<T>
   /**
-   * The averages of the parameters (`averageWeights`), which are tensors of the state. `undefined` for a parameter that has
-   * taken no step yet, and for all if the transformation keeps no averages.
+   * The weights to evaluate with, where they are not the parameters themselves (`averageWeights`, or a base that has such
+   * weights): new tensors. `undefined` for all other parameters, and before the first step of a parameter.
    */
-  averages(state: TensorState<T>): readonly (T | undefined)[]
+  evaluation(state: TensorState<T>, parameters: readonly T[]): readonly (T | undefined)[]
   /** A copy of a state, read from the device. */
   save(state: TensorState<T>): Checkpoint
   /**
@@ -166,10 +166,9 @@ export function createPlannedStep<T extends object>(
       checkLearningRate(learningRate)
       return { ...state, numbers: packNumbers(plan, { ...splitNumbers(plan, state.numbers), learningRate }) }
     },
-    averages(state) {
+    evaluation(state, values) {
       check(state)
-      const { steps } = splitNumbers(plan, state.numbers)
-      return state.slots.map((slots, index) => (steps[index]! > 0 ? slots[averagedSlot] : undefined))
+      return evaluationTensors({ plan, dtypes, backend, values, state })
     },
     save(state) {
       check(state)

@@ -2,7 +2,9 @@ import { arrayOf, type ElementType } from '../dtype.js'
 import { compileScalarNodes, type Scalars } from '../graph/hostScalars.js'
 import { neededNodes, type Graph, type GraphNode } from '../graph/graph.js'
 import type { TensorBackend } from './backend.js'
-import { evaluateGraph, type ValueBackend } from './evaluate.js'
+import { evaluateGraph, identityInput } from './evaluate.js'
+import { createHostMatrix, type HostMatrix } from './hostMatrices.js'
+import { isHostMatrixOp, type ValueBackend } from './operation.js'
 
 /** Scalar tensors of numbers, each made once. */
 export interface ScalarTensors<T> {
@@ -31,7 +33,7 @@ export type TensorFunction<T> = (given: TensorFunctionInputs<T>) => Record<strin
 
 /** The inputs of a {@link TensorFunction}. */
 export interface TensorFunctionInputs<T> {
-  /** The graph's inputs that are tensors, by name. They stay as they are. */
+  /** The graph's inputs that are tensors, by name: scalar slots and `identity.rows` too. They stay as they are. */
   readonly tensor: (name: string) => T
   /** The inputs that are numbers. */
   readonly numbers: Scalars
@@ -43,8 +45,9 @@ export interface TensorFunctionInputs<T> {
 /**
  * Prepares the computation of outputs of a graph on a framework's tensors. Numbers stay on the host, in double precision,
  * until they meet a tensor. The rest is a function of tensors, which the framework may compile. It frees intermediate
- * tensors after their last use.
+ * tensors after their last use. Where the host computes with matrices, nothing is compiled.
  *
+ * @param graph without a `when`: a variant of the graph of a step
  * @returns a function that returns the outputs by name; every tensor among them is a new one
  */
 export function prepareTensorFunction<T>(
@@ -54,9 +57,7 @@ export function prepareTensorFunction<T>(
 ): TensorFunction<T> {
   const { order, isTensor, tensors, numbers } = divide(graph, outputs)
   const wanted = outputs.map((name) => graph.outputs[name]!)
-  const results = [...new Set(wanted)].filter(
-    (index) => isTensor.has(index) && graph.nodes[index]!.op !== 'input',
-  )
+  const results = [...new Set(wanted)].filter((index) => isTensor.has(index) && !isInput(graph.nodes[index]!))
   const compute = compileTensors(onlyTensors(graph, isTensor, results), [...tensors, ...numbers], backend)
   const computeNumbers = compileScalarNodes(
     graph,
@@ -67,7 +68,7 @@ export function prepareTensorFunction<T>(
   return ({ tensor, numbers: given, scalars, dtype }) => {
     computeNumbers(values, given)
     const operands = [
-      ...tensors.map((index) => tensor(graph.nodes[index]!.name!)),
+      ...tensors.map((index) => tensor(inputOf(graph.nodes[index]!))),
       ...numbers.map((index) => scalars.at(values[index]!, dtype)),
     ]
     const made = new Map(compute(operands).map((result, i) => [results[i]!, result]))
@@ -81,7 +82,7 @@ export function prepareTensorFunction<T>(
       }
       // An output that is an input, or another output as well, is copied.
       const original = operands[tensors.indexOf(index)] ?? taken.get(index)!
-      return backend.from(backend.read(original), backend.shape(original))
+      return backend.reshape(original, backend.shape(original))
     }
     return Object.fromEntries(outputs.map((name, i) => [name, take(wanted[i]!)]))
   }
@@ -92,20 +93,33 @@ function divide({ nodes, ...graph }: Graph, outputs: readonly string[]) {
   const order = neededNodes({ nodes, ...graph }, outputs)
   const isTensor = new Set<number>()
   for (const index of order) {
-    const { op, inputs, shape } = nodes[index]!
-    const is = op === 'input' ? shape !== 'scalar' : op === 'sum' || inputs.some((i) => isTensor.has(i))
-    if (is) isTensor.add(index)
+    const node = nodes[index]!
+    if (isInput(node) ? isTensorInput(node) : node.inputs.some((i) => isTensor.has(i))) isTensor.add(index)
   }
-  const isInput = (index: number): boolean => nodes[index]!.op === 'input'
   const read = new Set([...isTensor].flatMap((index) => nodes[index]!.inputs))
   return {
     order,
     isTensor,
     /** The inputs that are tensors. */
-    tensors: [...isTensor].filter(isInput),
+    tensors: [...isTensor].filter((index) => isInput(nodes[index]!)),
     /** The numbers that meet a tensor. */
     numbers: [...read].filter((index) => !isTensor.has(index)),
   }
+}
+
+/** Whether a node is given, rather than computed. */
+function isInput({ op }: GraphNode): boolean {
+  return op === 'input' || op === 'identity'
+}
+
+/** Whether an input is a tensor. A scalar slot is one, and every other scalar a number. */
+function isTensorInput({ shape, name }: GraphNode): boolean {
+  return shape !== 'scalar' || name!.startsWith('slot.')
+}
+
+/** The name under which an input is given. */
+function inputOf({ op, shape, name }: GraphNode): string {
+  return op === 'identity' ? identityInput(shape) : name!
 }
 
 function nodeName(index: number): string {
@@ -120,7 +134,7 @@ function onlyTensors(
 ): Graph {
   return {
     nodes: nodes.map((node, index): GraphNode => {
-      const isComputed = isTensor.has(index) && node.op !== 'input'
+      const isComputed = isTensor.has(index) && !isInput(node)
       return isComputed ? node : { ...node, op: 'input', inputs: [], name: nodeName(index) }
     }),
     outputs: Object.fromEntries(results.map((index) => [nodeName(index), index])),
@@ -135,8 +149,10 @@ function compileTensors<T>(
   backend: TensorBackend<T>,
 ): (operands: readonly T[]) => T[] {
   const outputs = Object.keys(graph.outputs)
+  const usesHost = graph.nodes.some(({ op }) => isHostMatrixOp(op))
   const values: ValueBackend<T> = {
     lowering: backend.lowering,
+    ...(usesHost && { hostMatrix: hostMatrixOf(backend) }),
     constant: (value) => {
       throw new RangeError(`the number ${value} is an operand`)
     },
@@ -152,5 +168,16 @@ function compileTensors<T>(
       throw error
     }
   }
-  return backend.compile?.(compute) ?? compute
+  return (usesHost ? undefined : backend.compile?.(compute)) ?? compute
+}
+
+function hostMatrixOf<T>(backend: TensorBackend<T>): HostMatrix<T> {
+  return createHostMatrix<T & object>({
+    read: (tensor) => backend.read(tensor),
+    from(values, shape, like) {
+      const array = arrayOf(backend.dtype(like), values.length)
+      array.set(values)
+      return backend.from(array, shape) as T & object
+    },
+  }) as HostMatrix<T>
 }

@@ -7,7 +7,9 @@ import { isTied, perRateOf } from '../transformation/tiedXi.js'
 import type { GroupSettings } from '../transformation/types.js'
 import type { Lowering } from './backend.js'
 import { parameterRequired } from './checks.js'
-import { createDeferredStep, type DeferredInputs, type DeferredUnit } from './deferredStep.js'
+import type { DeferredInputs } from './deferredInputs.js'
+import type { DeferredProfile } from './deferredProfile.js'
+import { createDeferredStep, type DeferredUnit } from './deferredStep.js'
 import { withHostNumbers } from './hostNumbers.js'
 import { joinNumbers, splitNumbers, type StateNumbers } from './state.js'
 
@@ -19,6 +21,11 @@ export interface TracedBackend<T> {
   scalar(value: number): T
   /** `next` if the scalar `condition` is above 0, else `old`, which may be a scalar. */
   choose(condition: T, next: T, old: T): T
+  /** A value in the element type of another; without one, in that of scalars. */
+  inTypeOf(value: T, like?: T): T
+  reshape(value: T, shape: readonly number[]): T
+  /** The identity matrix of n rows, in the element type of another value. */
+  identity(n: number, like: T): T
 }
 
 /** A state inside a trace. */
@@ -63,13 +70,15 @@ export function takeTracedStep<T extends object>(
   const lowering = withHostNumbers(backend.lowering, (value) => backend.scalar(value))
   const toScalar = (x: T | number): T => (typeof x === 'number' ? backend.scalar(x) : x)
   const before: StateNumbers<T | number> = splitNumbers(plan, state.numbers)
-  const inputs = tracedInputs(plan, lowering, before, given)
+  const inputs = tracedInputs(plan, backend, lowering, before, given)
   const step = createDeferredStep<T | number>(
     plan,
     {
       lowering,
       constant: (value) => value,
       sum: (values) => values.reduce((a, b) => lowering.add(a, b)),
+      reshape: (value, shape) => backend.reshape(value as T, shape),
+      identity: (n, like) => backend.identity(n, like as T),
       sharesScalars: true,
     },
     inputs,
@@ -88,11 +97,12 @@ export function takeTracedStep<T extends object>(
     const { value, slots } = step.update(index)
     const unchanged = output === 'parameter' ? given.parameters[index]! : toScalar(nothing)
     const next = Object.entries(slots).map(([name, slot]) => {
-      return [name, choose(slot, state.slots[index]![name]!)] as const
+      const old = state.slots[index]![name]!
+      return [name, choose(backend.inTypeOf(toScalar(slot), old), old)] as const
     })
     return { value: choose(value, unchanged), slots: Object.fromEntries(next) }
   })
-  const numbers = nextNumbers(lowering, before, { isTaken, gradients, units: step.units })
+  const numbers = nextNumbers(lowering, before, { isTaken, gradients, ...step })
   return {
     values: updates.map((update) => update?.value ?? null),
     state: {
@@ -110,9 +120,10 @@ function nextNumbers<V>(
     readonly isTaken: V | number
     readonly gradients: readonly unknown[]
     readonly units: readonly (DeferredUnit<V | number> | undefined)[]
+    readonly profiles: readonly (DeferredProfile<V | number> | undefined)[]
   },
 ): StateNumbers<V | number> {
-  const { isTaken, gradients, units } = given
+  const { isTaken, gradients, units, profiles } = given
   return {
     ...before,
     step: add(before.step, isTaken),
@@ -127,11 +138,20 @@ function nextNumbers<V>(
         values: unit.nextState().map((next, i) => select(isTaken, next, old.values[i]!)),
       }
     }),
+    profiles: before.profiles.map((old, index) => {
+      const next = profiles[index]?.nextShared()
+      if (next === undefined) return old
+      return {
+        steps: add(old.steps, isTaken),
+        values: next.map((value, i) => select(isTaken, value, old.values[i]!)),
+      }
+    }),
   }
 }
 
 function tracedInputs<T extends object>(
   plan: StepPlan,
+  backend: TracedBackend<T>,
   lowering: Lowering<T | number>,
   before: StateNumbers<T | number>,
   { parameters, gradients, state, options }: TracedStepInputs<T>,
@@ -139,6 +159,8 @@ function tracedInputs<T extends object>(
   const { learningRate: rate } = before
   const follows = (settings: GroupSettings): boolean => rate !== undefined && followsRate(plan, settings)
   const tiedRate = (): T | number => lowering.max(peakRate(plan) ?? 0, rate!)
+  const isScalar = (index: number, name: string): boolean =>
+    plan.parameters[index]!.graph.slotShapes[name] === 'scalar'
   return {
     active: gradients.flatMap((gradient, index) => (gradient === null ? [] : [index])),
     gradient: (index) => gradients[index]!,
@@ -147,12 +169,20 @@ function tracedInputs<T extends object>(
       if (value === undefined) throw parameterRequired(plan, index)
       return value
     },
-    slot: (index, name) => state.slots[index]![name]!,
+    slot(index, name) {
+      const slot = state.slots[index]![name]!
+      return isScalar(index, name) ? backend.inTypeOf(slot) : slot
+    },
     step: (index) => lowering.add(before.steps[index]!, 1),
     metricStep: (unit) => lowering.add(before.units[unit]!.steps, 1),
     average: (unit) => before.units[unit]!.average,
     state: (unit, name) => before.units[unit]!.values[plan.units[unit]!.graph.state.indexOf(name)]!,
     loss: () => options?.loss,
+    profileStep: (profile) => lowering.add(before.profiles[profile]!.steps, 1),
+    shared(profile, name) {
+      const place = plan.profiles[profile]!.shared.names.indexOf(name)
+      return before.profiles[profile]!.values[place]!
+    },
     profile(index, name) {
       const profile = plan.profiles[index]!
       if (name === 'learningRate' && follows(profile.settings)) return rate

@@ -60,8 +60,8 @@ export interface TreeStep<T> {
   ): TreeResult<T, P, readonly T[]>
   learningRate(state: TreeState<T>, params: Tree<T>): number
   withLearningRate(state: TreeState<T>, params: Tree<T>, value: number): TreeState<T>
-  /** The averages of the parameters, and the parameter itself if it has none: tensors of the state and of `params`. */
-  averages<P extends Tree<T>>(state: TreeState<T>, params: P): P
+  /** The weights to evaluate with, those of `params` where there are no others: new tensors. */
+  evaluation<P extends Tree<T>>(state: TreeState<T>, params: P): P
   save(state: TreeState<T>, params: Tree<T>): Checkpoint
   load(checkpoint: Checkpoint | Uint8Array, params: Tree<T>): TreeState<T>
 }
@@ -132,13 +132,15 @@ export function createTreeStep<T extends object>(
       ...state,
       numbers: steps.resume(state, params).step.withLearningRate(flat(state), value).numbers,
     }),
-    averages(state, params) {
+    evaluation(state, params) {
       const { step, leaves } = steps.resume(state, params)
-      const averages = step.averages(flat(state))
+      const own = leaves.map(({ value }) => value)
+      const others = step.evaluation(flat(state), own)
+      const copy = (value: T): T => backend.reshape(value, backend.shape(value))
       return withLeaves(
         params,
         leaves,
-        leaves.map(({ value }, i) => averages[i] ?? value),
+        own.map((value, i) => others[i] ?? copy(value)),
       )
     },
     save: (state, params) => steps.resume(state, params).step.save(flat(state)),

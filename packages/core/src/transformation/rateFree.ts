@@ -27,7 +27,7 @@ export interface RateFreeOptions extends Omit<
  * - with `steps`, c = 10·(ℓ̄/ℓ₀)^¾/(1 − u), with u the share of the run that is done. This includes the decay, so give no
  *   schedule;
  * - without `steps`, c = 9, and an average of the weights is kept for evaluation (`averageWeights: 8`); see
- *   `withAveragedWeights`.
+ *   `withEvaluationWeights`.
  *
  * Every step needs its loss. The parts are `averagedModel` and `startAxis` of {@link inducedMetric}.
  *
@@ -55,6 +55,7 @@ export function rateFree(base: Preconditioner, options: RateFreeOptions = {}): T
     ...groupKeys.filter((key) => !fixed.has(key)),
     'onNonFinite',
     'metricScope',
+    'accumulate',
     'groups',
   ])
   const { steps, floor, learningRate = 1, ...others } = options

@@ -1,21 +1,24 @@
 import { unsupported } from '../errors.js'
-import { hyperparameterToJSON, scheduledToJSON, type HyperparameterValues } from './hyperparameter.js'
+import { hyperparameterToJSON, scheduledToJSON } from './hyperparameter.js'
+import type { Preconditioner } from './preconditioner.js'
 import { isTied } from './tiedXi.js'
 import type { ComponentJSON, GroupJSON, GroupSettings, Transformation, TransformationJSON } from './types.js'
 
 function componentToJSON(
   path: string,
-  component: { name: string; hyperparameters: HyperparameterValues },
+  { name, hyperparameters, wraps }: Pick<Preconditioner, 'name' | 'hyperparameters' | 'wraps'>,
 ): ComponentJSON {
-  const json: Record<string, unknown> = { name: component.name }
-  for (const [key, value] of Object.entries(component.hyperparameters)) {
+  const json: Record<string, unknown> = { name }
+  if (wraps) json['base'] = componentToJSON(`${path}.base`, wraps.base)
+  for (const [key, value] of Object.entries(wraps?.own ?? hyperparameters)) {
     json[key] = hyperparameterToJSON(`${path}.${key}`, value)
   }
   return json as ComponentJSON
 }
 
 function groupToJSON(path: string, settings: GroupSettings): GroupJSON {
-  const { decayMask, decayScaling, xi, clipNorm, averagedModel, startAxis, averageWeights } = settings
+  const { decayMask, decayScaling, xi, averagedModel, startAxis } = settings
+  const { clipNorm, clipValue, adaptiveClip, averageWeights, lookahead } = settings
   if (typeof decayMask === 'function') {
     throw unsupported(
       `${path}decayMask is a function and cannot be saved; use 'matrices' or a list of names where saving matters`,
@@ -32,11 +35,14 @@ function groupToJSON(path: string, settings: GroupSettings): GroupJSON {
     fallback: componentToJSON(`${path}fallback`, settings.fallback),
     onBadLoss: settings.onBadLoss,
     ...(clipNorm === undefined ? {} : { clipNorm }),
+    ...(clipValue === undefined ? {} : { clipValue }),
+    ...(adaptiveClip === undefined ? {} : { adaptiveClip }),
     // A group would inherit an absent option.
     ...(path !== '' || decayScaling !== (isTied(xi) ? 'step' : 'rate') ? { decayScaling } : {}),
     ...(path !== '' || averagedModel ? { averagedModel } : {}),
     ...(startAxis && { startAxis }),
     ...(averageWeights === undefined ? {} : { averageWeights }),
+    ...(lookahead && { lookahead }),
   }
 }
 
@@ -56,6 +62,7 @@ export function transformationToJSON(transformation: Omit<Transformation, 'toJSO
     ...(groupToJSON('', transformation.settings) as Pick<TransformationJSON, 'base' | 'learningRate'>),
     onNonFinite: transformation.onNonFinite,
     metricScope: transformation.metricScope,
+    ...(transformation.accumulate === 1 ? {} : { accumulate: transformation.accumulate }),
     ...(groups.length === 0 ? {} : { groups: Object.fromEntries(groups) as Record<string, GroupJSON> }),
   }
 }

@@ -32,6 +32,8 @@ export interface VariableBackend<T extends object> {
   from(values: ArrayLike<number>, shape: readonly number[]): T
   /** Another reference to the values of a tensor, with a life of its own. */
   clone(tensor: T): T
+  /** A new tensor of the same values in another shape with as many elements. */
+  reshape(tensor: T, shape: readonly number[]): T
   /** Gives a variable the values of a tensor. The tensor stays as it is. */
   assign(variable: T, value: T): void
 
@@ -53,6 +55,11 @@ export interface VariableBackend<T extends object> {
    * the device decides whether a step is written.
    */
   hostReader(): ((scalar: T) => number) | undefined
+  /**
+   * A function that reads all values of a tensor at once, and waits for the device if it must; `undefined` where that is not
+   * possible. It serves the operations on matrices that the host computes.
+   */
+  waitingReader(): ((tensor: T) => ArrayLike<number>) | undefined
   /** The memory in which compiled loops take the next step; `undefined` if operations take it. */
   memory(): TensorMemory<T> | undefined
   /** Whether tensors are in half precision at the moment. */

@@ -1,13 +1,12 @@
 import { withLearningRate } from '../step/learningRate.js'
-import { initialProfile } from '../step/profiles.js'
 import { stepStatus } from '../step/metricGraph.js'
 import type { MetricUnit, StepPlan } from '../step/plan.js'
-import type { UnitNumbers } from '../step/scalarState.js'
+import type { ProfileNumbers, UnitNumbers } from '../step/scalarState.js'
 import { createStepper, type Stepper } from '../step/stepper.js'
 import type { VariableBackend } from './backend.js'
 import type { TensorMemory } from './memory.js'
 import { createPlacedPasses, type PlacedPasses } from './placedPasses.js'
-import { disposeScalars, valuesOf, type State, type UnitState } from './state.js'
+import { disposeScalars, valuesOf, type ProfileState, type State, type UnitState } from './state.js'
 import type { StepEngine } from './stepEngine.js'
 
 /** The passes of a plan, with a stepper for a learning rate. */
@@ -43,6 +42,7 @@ export function createCompiledEngine<T extends object>(
       const units = plan.units.map(({ key }) => state.units.get(key)!)
       const steps = variables.map((variable) => variable.steps)
       const numbers = plan.units.map((unit, i) => numbersOf(unit, units[i]!, read))
+      const profiles = plan.profiles.map(({ key }) => profileNumbers(state.profiles.get(key), read))
       const gradients = pairs.map(({ variable, gradient }, index) =>
         gradient === null ? null : { variable, gradient, state: variables[index]! },
       )
@@ -52,12 +52,13 @@ export function createCompiledEngine<T extends object>(
         const outcome = stepper.take(
           passes,
           gradients,
-          { steps, units: numbers, profiles: plan.profiles.map(initialProfile) },
+          { steps, units: numbers, profiles },
           { step: state.step + 1, loss: given },
         )
         isWritten = !outcome.skipped
         steps.forEach((count, index) => (variables[index]!.steps = count))
         units.forEach((unit, i) => replaceScalars(backend, unit, plan.units[i]!, numbers[i]!))
+        plan.profiles.forEach(({ key }, i) => keepProfile(backend, state.profiles.get(key), profiles[i]!))
         const { skipped, learningRate } = outcome
         // Written out: copies by spread take long beside a step on few weights.
         const results = outcome.units.map(({ unit, xi, dualNorm, metric, scale }) => {
@@ -97,4 +98,23 @@ function replaceScalars<T extends object>(
   if (state === numbers) return
   disposeScalars(backend, state)
   Object.assign(state, numbers, { names: graph.state })
+}
+
+/** The state of a profile as numbers, a copy; without a state, nothing. */
+function profileNumbers<T>(
+  state: ProfileState<T> | undefined,
+  read: (x: T | number) => number,
+): ProfileNumbers {
+  return { steps: state?.steps ?? 0, values: state?.values.map(read) ?? [] }
+}
+
+/** Puts numbers in the place of a profile's scalars, which may have been on the device. */
+function keepProfile<T extends object>(
+  backend: VariableBackend<T>,
+  state: ProfileState<T> | undefined,
+  numbers: ProfileNumbers,
+): void {
+  if (state === undefined) return
+  for (const value of state.values) if (typeof value !== 'number') backend.dispose(value)
+  Object.assign(state, numbers)
 }

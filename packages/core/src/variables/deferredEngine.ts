@@ -2,19 +2,18 @@ import { lossCount, stepStatus } from '../step/metricGraph.js'
 import { withLearningRate } from '../step/learningRate.js'
 import type { StepPlan } from '../step/plan.js'
 import { profileScalars, unitScalars } from '../step/scalarInputs.js'
-import {
-  createDeferredStep,
-  type DeferredBackend,
-  type DeferredInputs,
-  type DeferredStep,
-} from '../tensors/deferredStep.js'
-import { withHostNumbers } from '../tensors/hostNumbers.js'
+import type { DeferredInputs } from '../tensors/deferredInputs.js'
+import { createDeferredStep, type DeferredStep } from '../tensors/deferredStep.js'
+import { tensorShape } from '../tensors/tensorShape.js'
+import { fillNormals, normalSources } from '../step/normals.js'
+import { sizeOf } from '../shape.js'
 import type { Transformation } from '../transformation/types.js'
 import type { VariableBackend, VariableGradient } from './backend.js'
 import { createConstants, type Constants } from './constants.js'
+import { createOperations } from './operations.js'
 import { keepReport, type PendingReport } from './pendingReport.js'
 import { guardOnHost, type Choose, type Refusals } from './refusals.js'
-import { disposeScalars, valuesOf, type State } from './state.js'
+import { disposeScalars, valuesOf, type ProfileState, type State } from './state.js'
 import type { StepEngine } from './stepEngine.js'
 
 /** Who decides whether a step may be written. */
@@ -52,6 +51,7 @@ export function createDeferredEngine<T extends object>(
     const changed = [
       ...inputs.active.map((index) => state.variables.get(plan.parameters[index]!.name)!),
       ...plan.units.flatMap(({ key }, index) => (step.units[index] ? [state.units.get(key)!] : [])),
+      ...keptProfiles(computed).map(({ kept }) => kept),
     ]
     return refusals.guard(report.units, constants.tensor, tensors, changed)
   }
@@ -60,7 +60,7 @@ export function createDeferredEngine<T extends object>(
     take(given, pairs, loss) {
       try {
         const plan = withLearningRate(given, state.learningRate)
-        const inputs = inputsOf(plan, pairs, loss, state, constants)
+        const inputs = inputsOf(plan, pairs, loss, { backend, state, constants })
         const step = createDeferredStep(plan, operations, inputs)
         const computed = { backend, state, plan, inputs, step, tensor: constants.tensor }
         const report = reportOf(computed, loss)
@@ -70,6 +70,7 @@ export function createDeferredEngine<T extends object>(
         if (choose) {
           writeVariables(computed, updates, choose)
           writeUnits(computed, choose)
+          writeProfiles(computed, choose)
         }
         return keepReport(backend, { ...report, skipped: choose === undefined })
       } finally {
@@ -80,30 +81,19 @@ export function createDeferredEngine<T extends object>(
   }
 }
 
-function createOperations<T extends object>(
-  backend: VariableBackend<T>,
-  { tensor }: Constants<T>,
-): DeferredBackend<T | number> {
-  return {
-    lowering: withHostNumbers(backend.lowering, tensor),
-    constant: (value) => value,
-    sum: (values) => backend.sum(values.map(tensor)),
-    free(value) {
-      if (typeof value !== 'number') backend.free(value)
-    },
-    copy: (value) => (typeof value === 'number' ? value : backend.clone(value)),
-    sharesScalars: true,
-  }
-}
-
 /** @throws ERR_OPTION when a schedule leaves its range */
 function inputsOf<T extends object>(
   plan: StepPlan,
   pairs: readonly VariableGradient<T>[],
   loss: T | number | undefined,
-  state: State<T>,
-  { tensor }: Constants<T>,
+  given: {
+    readonly backend: VariableBackend<T>
+    readonly state: State<T>
+    readonly constants: Constants<T>
+  },
 ): DeferredInputs<T | number> {
+  const { backend, state } = given
+  const { tensor } = given.constants
   const step = state.step + 1
   const isActive = (index: number): boolean => pairs[index]!.gradient !== null
   const variables = plan.parameters.map(({ name }) => state.variables.get(name)!)
@@ -118,6 +108,13 @@ function inputsOf<T extends object>(
     gradient: (parameter) => pairs[parameter]!.gradient!,
     parameter: (parameter) => pairs[parameter]!.variable,
     slot: (parameter, name) => variables[parameter]!.slots[name]!,
+    normal(parameter, stream) {
+      const source = normalSources(plan, parameter).find((one) => one.stream === stream)!
+      const shape = tensorShape(plan.parameters[parameter]!)
+      const values = new Float32Array(sizeOf(shape))
+      fillNormals(values, { ...source, step: variables[parameter]!.steps + 1 })
+      return backend.from(values, shape)
+    },
     step: (parameter) => variables[parameter]!.steps + 1,
     profile: (profile, input) => profiles[profile]?.[input],
     unit: (unit, input) => units[unit]!.scalars[input],
@@ -130,7 +127,21 @@ function inputsOf<T extends object>(
       return name === lossCount ? value : tensor(value)
     },
     loss: () => loss,
+    profileStep: (profile) => profileOf(plan, profile, state).steps + 1,
+    shared(profile, name) {
+      const { names, values } = profileOf(plan, profile, state)
+      return tensor(values[names.indexOf(name)]!)
+    },
   }
+}
+
+/** The state of a profile that keeps any. */
+function profileOf<T extends object>(
+  { profiles }: StepPlan,
+  index: number,
+  state: State<T>,
+): ProfileState<T> {
+  return state.profiles.get(profiles[index]!.key)!
 }
 
 /** A step that is computed as far as it is asked for, and where its results are written. */
@@ -168,7 +179,9 @@ function writeVariables<T extends object>(
     const { value, slots } = updates[place] ?? step.update(index)
     const chosen = choose(tensor(value), variable)
     const next = Object.entries(slots).map(([name, slot]) => {
-      return [name, backend.keep(choose(tensor(slot), kept.slots[name]!))] as const
+      const value = choose(tensor(slot), kept.slots[name]!)
+      // The scalar of a number is not the slot's to keep.
+      return [name, backend.keep(typeof slot === 'number' ? backend.clone(value) : value)] as const
     })
     // A fresh buffer by assign, never in place: TensorFlow.js's wasm backend caches packed weights by tensor.
     backend.assign(variable, chosen)
@@ -202,4 +215,26 @@ function writeUnits<T extends object>(
     Object.assign(kept, { average, names, values })
     kept.steps++
   })
+}
+
+/** The profiles that keep anything and take part in a step, with their state. */
+function keptProfiles<T extends object>({ plan, state, step }: Computed<T>) {
+  return plan.profiles.flatMap(({ key, keepsState }, index) => {
+    const results = step.profiles[index]
+    return keepsState && results ? [{ results, kept: state.profiles.get(key)! }] : []
+  })
+}
+
+/** Writes the shared scalars of profiles, once all variables are updated. */
+function writeProfiles<T extends object>(computed: Computed<T>, choose: Choose<T>): void {
+  const { backend, tensor } = computed
+  for (const { results, kept } of keptProfiles(computed)) {
+    const { values } = kept
+    const next = results
+      .nextShared()
+      .map((fresh, i) => backend.keep(backend.clone(choose(tensor(fresh), tensor(values[i]!)))))
+    for (const value of values) if (typeof value !== 'number') backend.dispose(value)
+    kept.values = next
+    kept.steps++
+  }
 }

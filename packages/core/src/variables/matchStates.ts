@@ -1,5 +1,5 @@
 import { checkParameterState, type Checkpoint, type ParameterState } from '../checkpoint/checkpoint.js'
-import { checkHash } from '../checkpoint/match.js'
+import { checkHash, otherShapes } from '../checkpoint/match.js'
 import { checkpointError } from '../errors.js'
 import type { PlannedParameter, StepPlan } from '../step/plan.js'
 import type { StemOf } from './names.js'
@@ -73,7 +73,13 @@ export function matchStates(
   }
   return [...found].map(([parameter, state]) => {
     const { name, shape, graph } = parameter
-    checkParameterState(state, { name, shape, dtype: 'float32', slots: graph.slots })
+    checkParameterState(state, {
+      name,
+      shape,
+      dtype: 'float32',
+      slots: graph.slots,
+      slotShapes: otherShapes(parameter),
+    })
     return { parameter, state }
   })
 }

@@ -6,13 +6,13 @@ import { checkLearningRate, learningRateAt } from '../step/learningRate.js'
 import { stepStatus } from '../step/metricGraph.js'
 import type { StepPlan } from '../step/plan.js'
 import { composeReport, initialReport, type StepReport } from '../step/report.js'
-import { averagedSlot } from '../step/stepGraph.js'
 import { checkOwnValues, withValues } from '../step/withValues.js'
 import type { GroupOf } from '../transformation/groups.js'
 import type { Transformation } from '../transformation/types.js'
 import type { VariableBackend, VariableGradient, VariableInfo } from './backend.js'
 import { createCompiledEngine } from './compiledEngine.js'
 import { createDeferredEngine } from './deferredEngine.js'
+import { evaluationWeights } from './evaluation.js'
 import { createLosses, type Losses } from './losses.js'
 import { checkFit } from './matchStates.js'
 import type { TensorMemory } from './memory.js'
@@ -200,33 +200,37 @@ export class VariableOptimizer<T extends object> {
   }
 
   /**
-   * Runs a function while the variables hold the averages of their values, if the transformation keeps any. Restores their
-   * own values when the function has returned or its promise is settled.
+   * Runs a function while the variables hold the weights to evaluate with, if they are others than their own values
+   * (`averageWeights`, or a base that has such weights). Restores their own values when the function has returned or its
+   * promise is settled.
    *
    * @returns the result of the function
    */
-  withAveragedWeights<R>(evaluate: () => R): R {
-    this.checkReady('withAveragedWeights')
+  withEvaluationWeights<R>(evaluate: () => R): R {
+    this.checkReady('withEvaluationWeights')
     const backend = this.#backend
-    const averaged = [...this.#state.variables].flatMap(([name, { steps, slots }]) => {
-      const average = slots[averagedSlot]
-      return steps > 0 && average ? [{ variable: backend.variable(name), average }] : []
-    })
-    const own = averaged.map(({ variable }) => backend.keep(backend.clone(variable)))
+    const evaluated = evaluationWeights(this.#planOfAll(), backend, this.#state)
+    const own = evaluated.map(({ variable }) => backend.keep(backend.clone(variable)))
     return withValues(
       () => {
         this.#isAveraged = true
-        // A copy, as slots may be updated in place.
-        for (const { variable, average } of averaged)
-          backend.scope(() => backend.assign(variable, backend.lowering.add(average, backend.scalar(0))))
+        for (const { variable, weights } of evaluated) {
+          backend.assign(variable, weights)
+          backend.dispose(weights)
+        }
       },
       evaluate,
       () => {
         this.#isAveraged = false
-        averaged.forEach(({ variable }, i) => backend.assign(variable, own[i]!))
+        evaluated.forEach(({ variable }, i) => backend.assign(variable, own[i]!))
         own.forEach((value) => backend.dispose(value))
       },
     )
+  }
+
+  /** The plan of all variables that have been trained. */
+  #planOfAll(): StepPlan {
+    return this.#plans.of([...this.#state.variables].map(([name, { shape }]) => ({ name, shape })))
   }
 
   /** Returns a copy of the state, read from the device. */
@@ -240,8 +244,7 @@ export class VariableOptimizer<T extends object> {
 
   /** Structural hash of everything that is saved, whichever variables the latest step trained. */
   #hash(): string {
-    const { loadedHash, variables } = this.#state
-    return loadedHash ?? this.#plans.of([...variables].map(([name, { shape }]) => ({ name, shape }))).hash
+    return this.#state.loadedHash ?? this.#planOfAll().hash
   }
 
   /**

@@ -3,7 +3,7 @@ import { stepStatus } from '../step/metricGraph.js'
 import type { Transformation } from '../transformation/types.js'
 import type { VariableBackend } from './backend.js'
 import { readScalars, type PendingReport } from './pendingReport.js'
-import { takeBack, type State, type UnitState, type VariableState } from './state.js'
+import { takeBack, type ProfileState, type State, type UnitState, type VariableState } from './state.js'
 
 /**
  * Whether a step may be written, decided on the host.
@@ -31,7 +31,7 @@ export function guardOnHost<T extends object>(
 /** Chooses between a new value and the one it would replace. */
 export type Choose<T> = (fresh: T, old: T) => T
 
-type Counted<T> = readonly (VariableState<T> | UnitState<T>)[]
+type Counted<T> = readonly (VariableState<T> | UnitState<T> | ProfileState<T>)[]
 
 /** The steps that a device refused, as far as the host does not know of them yet. */
 export interface Refusals<T> {

@@ -1,9 +1,10 @@
 import type { Checkpoint, ParameterState } from '../checkpoint/checkpoint.js'
+import { otherShapes } from '../checkpoint/match.js'
 import { shapeError } from '../errors.js'
-import { sizeOf } from '../shape.js'
-import { fillSlot, initialSlots, slotShape, type InitialSlot } from '../step/initialSlots.js'
+import { createSlot, initialSlots, slotShape, type InitialSlot } from '../step/initialSlots.js'
 import { lossCount } from '../step/metricGraph.js'
-import type { MetricUnit, StepPlan } from '../step/plan.js'
+import type { MetricUnit, PlannedParameter, Profile, StepPlan } from '../step/plan.js'
+import { initialProfile } from '../step/scalarState.js'
 import type { Transformation } from '../transformation/types.js'
 import type { VariableBackend } from './backend.js'
 import { createUnclaimed, type Unclaimed } from './unclaimed.js'
@@ -16,6 +17,15 @@ export interface VariableState<T> {
   steps: number
   readonly shape: readonly number[]
   readonly slots: Record<string, T>
+  readonly slotShapes: ParameterState['slotShapes']
+}
+
+/** State of one profile that keeps any: its shared scalars, which are numbers, or tensors on the device. */
+export interface ProfileState<T> {
+  steps: number
+  /** Names of `values`. */
+  names: readonly string[]
+  values: (T | number)[]
 }
 
 /** State of one metric unit. Its scalars are numbers, or tensors on the device. */
@@ -30,9 +40,9 @@ export interface UnitState<T> {
 }
 
 /** Takes refused steps off a count that the host keeps, and off the count of a unit's losses. */
-export function takeBack<T>(state: VariableState<T> | UnitState<T>, count: number): void {
+export function takeBack<T>(state: VariableState<T> | UnitState<T> | ProfileState<T>, count: number): void {
   state.steps -= count
-  if (!('values' in state)) return
+  if (!('average' in state)) return
   const { names, values } = state
   names.forEach((name, i) => {
     const losses = values[i]!
@@ -53,6 +63,8 @@ export class State<T extends object> {
   readonly #metricScope: Transformation['metricScope']
   readonly variables = new Map<string, VariableState<T>>()
   readonly units = new Map<string, UnitState<T>>()
+  /** Only of profiles that keep any state. */
+  readonly profiles = new Map<string, ProfileState<T>>()
   /** Number of steps taken. */
   step = 0
   skippedSteps = 0
@@ -88,6 +100,7 @@ export class State<T extends object> {
     for (const { key } of plan.units) {
       if (!this.units.has(key)) this.units.set(key, unitState({ average: 0, steps: 0 }))
     }
+    for (const profile of plan.profiles) if (profile.keepsState) this.#ensureProfile(profile)
     this.#ensured = plan
   }
 
@@ -101,21 +114,37 @@ export class State<T extends object> {
       if (this.variables.has(name)) return
       const state = claimed.get(parameter)?.state
       const slots = graph.slots.map((slot) => {
-        const tensor = this.#slot(slotShape(parameter, slot), state?.slots[slot], initial[index]![slot]!)
+        const tensor = this.#slot(parameter, slot, state?.slots[slot] ?? initial[index]![slot]!)
         return [slot, tensor] as const
       })
-      this.variables.set(name, { steps: state?.steps ?? 0, shape, slots: Object.fromEntries(slots) })
+      this.variables.set(name, {
+        steps: state?.steps ?? 0,
+        shape,
+        slots: Object.fromEntries(slots),
+        slotShapes: otherShapes(parameter),
+      })
     })
     for (const [{ name }, { unit }] of claimed) if (unit) this.units.set(name, unitState(unit))
   }
 
-  #slot(shape: readonly number[], saved: ArrayLike<number> | undefined, initial: InitialSlot): T {
+  /** A slot with saved values, or in its initial state. */
+  #slot(parameter: PlannedParameter, name: string, value: ArrayLike<number> | InitialSlot): T {
     const backend = this.#backend
-    if (saved !== undefined) return backend.keep(backend.from(saved, shape))
-    if (initial !== 'identity') return backend.keep(backend.fill(initial, shape))
-    const array = new Float32Array(sizeOf(shape))
-    fillSlot(array, initial)
-    return backend.keep(backend.from(array, shape))
+    const shape = slotShape(parameter, name)
+    if (typeof value === 'number') return backend.keep(backend.fill(value, shape))
+    const values = value === 'identity' ? createSlot(parameter, name, value, 'float32') : value
+    return backend.keep(backend.from(values, shape))
+  }
+
+  /** Gives a profile a state with the values that its base keeps. Where one of them was not kept, all start afresh. */
+  #ensureProfile(profile: Profile): void {
+    const { key, shared } = profile
+    const known = this.profiles.get(key)
+    const places = shared.names.map((name) => known?.names.indexOf(name) ?? -1)
+    if (known && !places.includes(-1)) {
+      known.values = places.map((place) => known.values[place]!)
+      known.names = shared.names
+    } else this.profiles.set(key, { ...initialProfile(profile), names: shared.names })
   }
 
   /** Replaces all state; variables claim theirs when they are first trained. */
@@ -130,6 +159,8 @@ export class State<T extends object> {
       isEach ? checkpoint : { ...checkpoint, units: [] },
     )
     if (!isEach) for (const unit of units) this.units.set(unit.key, unitState(unit))
+    for (const { key, steps, values } of checkpoint.profiles ?? [])
+      this.profiles.set(key, { steps, names: Object.keys(values), values: Object.values(values) })
   }
 
   /** Returns to the state before the first step. */
@@ -138,7 +169,7 @@ export class State<T extends object> {
     Object.assign(this, { step: 0, skippedSteps: 0, learningRate: undefined })
   }
 
-  async save(): Promise<Pick<Checkpoint, 'units' | 'parameters'>> {
+  async save(): Promise<Pick<Checkpoint, 'units' | 'profiles' | 'parameters'>> {
     const backend = this.#backend
     const read = async (x: T | number): Promise<number> =>
       typeof x === 'number' ? x : (await backend.read(x))[0]!
@@ -151,16 +182,28 @@ export class State<T extends object> {
         ...(names.length > 0 && { values: Object.fromEntries(names.map((name, i) => [name, numbers[i]!])) }),
       }
     })
+    const profiles = [...this.profiles].map(async ([key, { steps, names, values }]) => {
+      const numbers = await Promise.all(values.map(read))
+      return { key, steps, values: Object.fromEntries(names.map((name, i) => [name, numbers[i]!])) }
+    })
     const parameters = [...this.variables].map(
-      async ([name, { shape, steps, slots }]): Promise<ParameterState> => {
+      async ([name, { shape, steps, slots, slotShapes }]): Promise<ParameterState> => {
         const arrays = Object.entries(slots).map(
           async ([slot, tensor]) => [slot, Float32Array.from(await backend.read(tensor))] as const,
         )
-        return { name, shape, dtype: 'float32', steps, slots: Object.fromEntries(await Promise.all(arrays)) }
+        return {
+          name,
+          shape,
+          dtype: 'float32',
+          steps,
+          slots: Object.fromEntries(await Promise.all(arrays)),
+          ...(slotShapes && { slotShapes }),
+        }
       },
     )
     return {
       units: [...(await Promise.all(units)), ...this.#unclaimed.units],
+      profiles: await Promise.all(profiles),
       parameters: [...(await Promise.all(parameters)), ...this.#unclaimed.parameters],
     }
   }
@@ -170,8 +213,11 @@ export class State<T extends object> {
     for (const { slots } of this.variables.values())
       for (const slot of Object.values(slots)) backend.dispose(slot)
     for (const unit of this.units.values()) disposeScalars(backend, unit)
+    for (const { values } of this.profiles.values())
+      for (const value of values) if (typeof value !== 'number') backend.dispose(value)
     this.variables.clear()
     this.units.clear()
+    this.profiles.clear()
     this.#unclaimed = createUnclaimed(backend.stemOf)
     this.#ensured = undefined
   }

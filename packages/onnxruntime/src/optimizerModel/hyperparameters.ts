@@ -29,7 +29,7 @@ export function unitSuffix({ key }: MetricUnit): string {
 }
 
 /** The same for a profile; the first has none. */
-function profileSuffix(profile: number): string {
+export function profileSuffix(profile: number): string {
   return profile === 0 ? '' : `.${profile}`
 }
 

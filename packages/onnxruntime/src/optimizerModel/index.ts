@@ -1,15 +1,17 @@
 import { InducedMetricError, type ParameterInfo, type Transformation } from '@induced-metric/core'
 import {
   createDeferredStep,
+  initialProfile,
   initialSlots,
   planStep,
+  slotShape,
   type DeferredInputs,
   type DeferredStep,
   type DeferredUnit,
   type StepPlan,
 } from '@induced-metric/core/adapter'
 import { createModelBuilder, dataType, type ModelBuilder, writeModel } from '@induced-metric/onnx/proto'
-import { createHyperparameters, unitSuffix, type ModelHyperparameters } from './hyperparameters.js'
+import { createHyperparameters, profileSuffix, unitSuffix, type ModelHyperparameters } from './hyperparameters.js'
 import { createModelBackend, type ModelBackend } from './modelBackend.js'
 import { transformationKey } from './read.js'
 
@@ -25,8 +27,8 @@ export interface ModelState {
   readonly output: string
   readonly type: 'float32' | 'float64' | 'int64'
   readonly dims: readonly number[]
-  /** The value of its elements before the first step. */
-  readonly initial: number
+  /** The value of its elements before the first step; `'identity'` for an identity matrix. */
+  readonly initial: number | 'identity'
 }
 
 /** An optimizer as a model. */
@@ -56,8 +58,8 @@ const opset = 17
  * `TrainingSession` accepts it as its `optimizerModel`.
  *
  * Inputs: every parameter `p`, its gradient `p_grad` and its slots `p.slot`; `step` (int64, steps taken so far);
- * `metric.average` and the other scalars that the metric keeps (double, for each of its units); `loss` (double), if it is read;
- * and the hyperparameters that are not the same at every step (`learning_rate`, `xi`, `beta1`, … as double scalars).
+ * `metric.average` and the other scalars that the metric keeps (double, for each of its units); `shared.name` of the scalars that a
+ * base keeps for all its parameters (double); `loss` (double), if it is read; and the hyperparameters that are not the same at every step (`learning_rate`, `xi`, `beta1`, … as double scalars).
  *
  * Outputs: each parameter and state with `.next` after its name, to be fed back; `status`, which is 0 for a step, 1 if something
  * was not finite, and 2 if the embedding cannot take the loss; and `dual_norm`, `metric` and `scale` of the first unit. Unless
@@ -67,7 +69,8 @@ const opset = 17
  *   in the model's metadata, where `TrainingSession` reads it
  * @param parameters their names, shapes, types and groups
  * @param options `inputs`: the names of hyperparameters that are inputs although they are numbers, such as `['learning_rate']`
- * @throws ERR_OPTION, ERR_SHAPE and ERR_NOT_SUPPORTED as the core's `planStep`
+ * @throws ERR_OPTION, ERR_SHAPE and ERR_NOT_SUPPORTED as the core's `planStep`; ERR_NOT_SUPPORTED for a base that has the host
+ *   compute with matrices or draw normal numbers
  *
  * @example
  * ```ts
@@ -99,7 +102,7 @@ export function optimizerModel(
     builder.output(builder.emit('Where', [isWritten, next, old], {}, `${old}.next`), type, dims)
 
   const written = keepParameters(writing, step, keep)
-  const metricState = keepUnits(plan, units, keep)
+  const metricState = [...keepUnits(plan, units, keep), ...keepProfiles(plan, step, keep)]
   keep(count.next, count.before, dataType.int64, [])
   const state = [...written.state, ...metricState, stateOf(count.before, dataType.int64, [], 0)]
   writeReport(builder, status, units[0]!)
@@ -139,6 +142,11 @@ function metricName(plan: StepPlan, unit: number, scalar: string): string {
   return `metric.${scalar}${unitSuffix(plan.units[unit]!)}`
 }
 
+/** The name of a scalar that the parameters of a profile share. */
+function sharedName(profile: number, scalar: string): string {
+  return `shared.${scalar}${profileSuffix(profile)}`
+}
+
 /** The count of steps: an int64 in the model's state, a real number where the step reads it. */
 function writeCount({ input, emit, real }: ModelBuilder) {
   const before = input('step', dataType.int64, [])
@@ -158,7 +166,12 @@ function stepInputs(writing: Writing, count: string): DeferredInputs<string> {
     active: plan.parameters.map((_, index) => index),
     gradient: (index) => tensor(index, gradientName(nameOf(index))),
     parameter: (index) => tensor(index, nameOf(index)),
-    slot: (index, slot) => tensor(index, slotName(nameOf(index), slot)),
+    slot(index, slot) {
+      const parameter = plan.parameters[index]!
+      const name = slotName(nameOf(index), slot)
+      const value = backend.tensor(name, types[index]!, slotShape(parameter, slot))
+      return parameter.graph.slotShapes[slot] === 'scalar' ? backend.toDouble(value) : value
+    },
     step: () => count,
     profile: hyperparameters.profile,
     unit: hyperparameters.unit,
@@ -166,6 +179,8 @@ function stepInputs(writing: Writing, count: string): DeferredInputs<string> {
     average: (unit) => scalar(metricName(plan, unit, 'average')),
     state: (unit, name) => scalar(metricName(plan, unit, name)),
     loss: () => scalar('loss'),
+    profileStep: () => count,
+    shared: (profile, name) => scalar(sharedName(profile, name)),
   }
 }
 
@@ -177,13 +192,16 @@ function keepParameters(
 ): Pick<OptimizerModel, 'parameters' | 'state'> {
   const initial = initialSlots(plan)
   const state: ModelState[] = []
-  const parameters = plan.parameters.map(({ name, shape }, index) => {
+  const parameters = plan.parameters.map((parameter, index) => {
+    const { name, shape, graph } = parameter
     const type = types[index]!
     const { value, slots } = step.update(index)
     for (const [slot, next] of Object.entries(slots)) {
-      const old = backend.tensor(slotName(name, slot), type, shape)
-      keep(next, old, type, shape)
-      state.push(stateOf(old, type, shape, initial[index]![slot]!))
+      const dims = slotShape(parameter, slot)
+      const old = backend.tensor(slotName(name, slot), type, dims)
+      const isScalar = graph.slotShapes[slot] === 'scalar'
+      keep(isScalar ? backend.toType(next, type) : next, old, type, dims)
+      state.push(stateOf(old, type, dims, initial[index]![slot]!))
     }
     const old = backend.tensor(name, type, shape)
     return { name, gradient: gradientName(name), output: keep(value, old, type, shape) }
@@ -204,7 +222,25 @@ function keepUnits(plan: StepPlan, units: readonly DeferredUnit<string>[], keep:
   })
 }
 
-function stateOf(input: string, type: number, dims: readonly number[], initial: number): ModelState {
+/** Writes the new values of the scalars that a base keeps for a profile. */
+function keepProfiles({ profiles }: StepPlan, step: DeferredStep<string>, keep: Keep): ModelState[] {
+  return profiles.flatMap((profile, index) => {
+    const initial = initialProfile(profile).values
+    const next = step.profiles[index]!.nextShared()
+    return profile.shared.names.map((name, i) => {
+      const old = sharedName(index, name)
+      keep(next[i]!, old, dataType.double, [])
+      return stateOf(old, dataType.double, [], initial[i]!)
+    })
+  })
+}
+
+function stateOf(
+  input: string,
+  type: number,
+  dims: readonly number[],
+  initial: ModelState['initial'],
+): ModelState {
   const name = type === dataType.int64 ? 'int64' : type === dataType.double ? 'float64' : 'float32'
   return { input, output: `${input}.next`, type: name, dims, initial }
 }

@@ -1,4 +1,3 @@
-import type { Op } from '@induced-metric/core'
 import type { DeferredBackend, Lowering } from '@induced-metric/core/adapter'
 import { dataType, type Dimension, type ModelBuilder } from '@induced-metric/onnx/proto'
 import { operators } from './operators.js'
@@ -7,6 +6,10 @@ import { operators } from './operators.js'
 export interface ModelBackend extends DeferredBackend<string> {
   /** Declares an input of the model, a tensor of float or double; only once, however often it is asked for. */
   readonly tensor: (name: string, type: number, dims: readonly Dimension[]) => string
+  /** A scalar of any type as a double, as all scalars of a step are. */
+  readonly toDouble: (value: string) => string
+  /** A double scalar in another type. */
+  readonly toType: (value: string, type: number) => string
 }
 
 /**
@@ -32,11 +35,27 @@ export function createModelBackend(builder: ModelBuilder): ModelBackend {
       if (op !== 'sum') floats.add(result)
       return result
     }
-  const ops = Object.keys(operators) as Exclude<Op, 'constant' | 'input'>[]
+  const ops = Object.keys(operators) as (keyof Lowering<string>)[]
   return {
     lowering: Object.fromEntries(ops.map((op) => [op, operate(op)])) as Lowering<string>,
     constant: (value) => builder.real(value, dataType.double),
     sum: (values) => builder.emit('Sum', values),
+    reshape(value, shape) {
+      const result = builder.emit('Reshape', [value, builder.ints(shape)])
+      if (floats.has(value)) floats.add(result)
+      return result
+    },
+    identity(n, like) {
+      const { float, double } = dataType
+      const zeros = builder.emit('ConstantOfShape', [builder.ints([n, n])])
+      const result = builder.emit('EyeLike', [zeros], { dtype: floats.has(like) ? float : double })
+      if (floats.has(like)) floats.add(result)
+      return result
+    },
+    toDouble: (value) =>
+      floats.has(value) ? builder.emit('Cast', [value], { to: dataType.double }) : value,
+    toType: (value, type) =>
+      type === dataType.double ? value : builder.emit('Cast', [value], { to: type }),
     tensor(name, type, dims) {
       if (type === dataType.float) floats.add(name)
       return builder.input(name, type, dims)

@@ -243,10 +243,10 @@ export class TrainingSession {
    * @returns the result of the function
    * @throws whatever the function throws; ERR_OPTION for a call within itself
    */
-  async withAveragedWeights<R>(evaluate: () => R | Promise<R>): Promise<R> {
+  async withEvaluationWeights<R>(evaluate: () => R | Promise<R>): Promise<R> {
     let restore = (): void => {}
     const restored = await this.#enqueue(() => ({
-      done: this.#optimizer.withAveragedWeights(() => new Promise<void>((resolve) => (restore = resolve))),
+      done: this.#optimizer.withEvaluationWeights(() => new Promise<void>((resolve) => (restore = resolve))),
     }))
     try {
       return await evaluate()
@@ -278,7 +278,7 @@ export class TrainingSession {
    * Returns the optimiser to its state before the first step, and to the transformation's learning rate. Parameters and
    * gradients stay: `lazyResetGrad` resets those.
    *
-   * @throws ERR_OPTION within `withAveragedWeights`
+   * @throws ERR_OPTION within `withEvaluationWeights`
    */
   resetOptimizer(): void {
     this.#alive()

@@ -53,7 +53,7 @@ export interface WorkerSession extends Pick<
   /** As in {@link TrainingSession}. */
   setLearningRate(value: number): Promise<void>
   /** As in {@link TrainingSession}. */
-  withAveragedWeights<R>(evaluate: () => R | Promise<R>): Promise<R>
+  withEvaluationWeights<R>(evaluate: () => R | Promise<R>): Promise<R>
   /** The optimiser's state alone, in the core's form. */
   saveOptimizer(): Promise<Checkpoint>
   /** Resumes from an optimiser state that any adapter has saved. */
@@ -205,12 +205,12 @@ function workerSession(thread: Thread, description: Description, move: boolean):
       call('loadParametersBuffer', compact(buffer), trainableOnly),
     getLearningRate: () => call('getLearningRate'),
     setLearningRate: (value) => call('setLearningRate', value),
-    async withAveragedWeights(evaluate) {
-      await call('beginAveragedWeights')
+    async withEvaluationWeights(evaluate) {
+      await call('beginEvaluationWeights')
       try {
         return await evaluate()
       } finally {
-        await call('endAveragedWeights')
+        await call('endEvaluationWeights')
       }
     },
     saveOptimizer: () => call('saveOptimizer'),

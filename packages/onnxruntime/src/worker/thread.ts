@@ -75,7 +75,7 @@ let ort: Ort
 /** Gives the parameters their averages until they are released. */
 async function hold(of: TrainingSession): Promise<NonNullable<typeof averaged>> {
   return new Promise((resolve, reject) => {
-    const restored = of.withAveragedWeights(
+    const restored = of.withEvaluationWeights(
       () => new Promise<void>((release) => resolve({ release, restored })),
     )
     restored.catch(reject)
@@ -117,10 +117,10 @@ async function answer({ method, args }: Request): Promise<Answer> {
     case 'setLearningRate':
       session.setLearningRate(args[0] as number)
       return {}
-    case 'beginAveragedWeights':
+    case 'beginEvaluationWeights':
       averaged = await hold(session)
       return {}
-    case 'endAveragedWeights':
+    case 'endEvaluationWeights':
       averaged!.release()
       await averaged!.restored
       return {}

@@ -13,12 +13,12 @@ describe.each(versions)('averaged weights in brain.js $version', ({ brain }) => 
       network.train(xor, { iterations: 1, errorThresh: 1e-9 })
       after.push(numbersOf(network))
     }
-    const averaged = handle.withAveragedWeights(() => numbersOf(network))
+    const averaged = handle.withEvaluationWeights(() => numbersOf(network))
     averaged.forEach((value, i) => {
       expect(value).toBeCloseTo(after.reduce((sum, weights) => sum + weights[i]!, 0) / 3, 5)
     })
     expect(numbersOf(network)).toEqual(after.at(-1))
     handle.detach()
-    expect(() => handle.withAveragedWeights(() => 0)).toThrow(/ERR_DISPOSED/)
+    expect(() => handle.withEvaluationWeights(() => 0)).toThrow(/ERR_DISPOSED/)
   })
 })

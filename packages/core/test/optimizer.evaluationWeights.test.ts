@@ -31,7 +31,7 @@ describe.each(engines)('averageWeights, %s', (engine) => {
         stepped(optimizer, 1)
         const value = optimizer.parameters[0]!.data[0]!
         average = t === 1 ? value : average + ((k + 1) / (t + k)) * (value - average)
-        const found = optimizer.withAveragedWeights(() => optimizer.parameters[0]!.data[0]!)
+        const found = optimizer.withEvaluationWeights(() => optimizer.parameters[0]!.data[0]!)
         expect(found).toBeCloseTo(average, 14)
         expect(optimizer.parameters[0]!.data[0]).toBe(value)
       }
@@ -44,7 +44,7 @@ describe.each(engines)('averageWeights, %s', (engine) => {
       values.push(optimizer.parameters[0]!.data[0]!)
     }
     const mean = values.reduce((a, b) => a + b) / 5
-    expect(optimizer.withAveragedWeights(() => optimizer.parameters[0]!.data[0])).toBeCloseTo(mean, 14)
+    expect(optimizer.withEvaluationWeights(() => optimizer.parameters[0]!.data[0])).toBeCloseTo(mean, 14)
   })
 
   it('puts the own values back after an error, and after a promise', async () => {
@@ -53,30 +53,30 @@ describe.each(engines)('averageWeights, %s', (engine) => {
     stepped(optimizer, 3)
     const own = data[0]!
     expect(() =>
-      optimizer.withAveragedWeights(() => {
+      optimizer.withEvaluationWeights(() => {
         throw new Error('no')
       }),
     ).toThrow('no')
     expect(data[0]).toBe(own)
-    const wait = optimizer.withAveragedWeights(async () => {
+    const wait = optimizer.withEvaluationWeights(async () => {
       await Promise.resolve()
       return data[0]
     })
     expect(data[0]).not.toBe(own)
-    expectError(() => stepped(optimizer, 1), 'ERR_OPTION', 'withAveragedWeights')
+    expectError(() => stepped(optimizer, 1), 'ERR_OPTION', 'withEvaluationWeights')
     expect(await wait).not.toBe(own)
     expect(data[0]).toBe(own)
-    await expect(optimizer.withAveragedWeights(() => Promise.reject(new Error('no')))).rejects.toThrow('no')
+    await expect(optimizer.withEvaluationWeights(() => Promise.reject(new Error('no')))).rejects.toThrow('no')
     expect(data[0]).toBe(own)
   })
 
   it('is the parameter itself before its first step, and where none is kept', () => {
     const optimizer = over(8)
-    expect(optimizer.withAveragedWeights(() => optimizer.parameters[0]!.data[0])).toBe(1)
+    expect(optimizer.withEvaluationWeights(() => optimizer.parameters[0]!.data[0])).toBe(1)
     const plain = createOptimizer(inducedMetric(adam(), { learningRate: 1 }), [
       { name: 'w', shape: [1], data: new Float32Array([3]) },
     ])
-    expect(plain.withAveragedWeights(() => plain.parameters[0]!.data[0])).toBe(3)
+    expect(plain.withEvaluationWeights(() => plain.parameters[0]!.data[0])).toBe(3)
   })
 
   it('continues from a checkpoint, bit for bit', () => {

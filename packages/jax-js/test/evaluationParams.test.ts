@@ -4,11 +4,11 @@ import { tree } from '@jax-js/jax'
 import { expect, test } from 'vitest'
 import { differentiate, initialParams, valuesOf } from './support/problem.js'
 
-test('averagedParams is the mean of the parameters so far, and consumes nothing', () => {
+test('evaluationParams is the mean of the parameters so far, and consumes nothing', () => {
   const solver = inducedOptimizer(inducedMetric(adam(), { learningRate: 0.1, averageWeights: 0 }))
   let params = initialParams()
   let state = solver.init(tree.ref(params))
-  const before = solver.averagedParams(state, params)
+  const before = solver.evaluationParams(state, params)
   expect(valuesOf(before)).toEqual(valuesOf(params))
   tree.dispose(before)
   const after: number[][] = []
@@ -19,7 +19,7 @@ test('averagedParams is the mean of the parameters so far, and consumes nothing'
     state = next
     after.push(Object.values(valuesOf(params)).flat(3))
   }
-  const averaged = solver.averagedParams(state, params)
+  const averaged = solver.evaluationParams(state, params)
   const values = Object.values(valuesOf(averaged)).flat(3)
   values.forEach((value, i) => {
     expect(value).toBeCloseTo(after.reduce((sum, weights) => sum + weights[i]!, 0) / 3, 5)

@@ -8,7 +8,7 @@ import { line, network, weightsOf } from './support.js'
 const numbersOf = async (model: tf.LayersModel) => (await weightsOf(model)).flatMap((values) => [...values])
 
 describeModes(({ options }) => {
-  it('withAveragedWeights evaluates with the averages and puts the weights back', async () => {
+  it('withEvaluationWeights evaluates with the averages and puts the weights back', async () => {
     const { x, y } = line(32)
     const model = network([3, 1], { inputs: 3 })
     const optimizer = inducedOptimizer(
@@ -23,15 +23,15 @@ describeModes(({ options }) => {
     const mean = after[0]!.map((_, i) => after.reduce((sum, weights) => sum + weights[i]!, 0) / after.length)
 
     const tensors = tf.memory().numTensors
-    const averaged = await optimizer.withAveragedWeights(() => numbersOf(model))
+    const averaged = await optimizer.withEvaluationWeights(() => numbersOf(model))
     averaged.forEach((value, i) => expect(value).toBeCloseTo(mean[i]!, 5))
     expect(await numbersOf(model)).toEqual(after.at(-1))
     expect(tf.memory().numTensors).toBe(tensors)
 
-    const held = optimizer.withAveragedWeights(() => Promise.resolve())
+    const held = optimizer.withEvaluationWeights(() => Promise.resolve())
     const step = () => optimizer.minimize(() => tf.losses.meanSquaredError(y, model.predict(x) as tf.Tensor))
-    expect(step).toThrow(/ERR_OPTION.*withAveragedWeights/)
-    expect(() => optimizer.withAveragedWeights(() => 1)).toThrow(/ERR_OPTION/)
+    expect(step).toThrow(/ERR_OPTION.*withEvaluationWeights/)
+    expect(() => optimizer.withEvaluationWeights(() => 1)).toThrow(/ERR_OPTION/)
     await held
     step()
     optimizer.dispose()

@@ -58,7 +58,7 @@ export function usePerExample(
   network: object,
   base: Preconditioner,
   options: UsePerExampleOptions = {},
-): Omit<OptimizerHandle, 'flush' | 'learningRate' | 'reset' | 'withEvaluationWeights'> {
+): Omit<OptimizerHandle, 'flush' | 'learningRate' | 'withEvaluationWeights'> {
   checkOptions<UsePerExampleOptions>('usePerExample', options, {
     learningRate: 'any',
     xi: 'any',
@@ -113,6 +113,7 @@ export function usePerExample(
     },
     save: () => optimizer.save(),
     load: (checkpoint) => optimizer.load(checkpoint),
+    reset: () => optimizer.reset(),
     detach() {
       hooks.release()
       optimizer.dispose()

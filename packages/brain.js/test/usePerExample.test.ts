@@ -82,6 +82,19 @@ describe.each(versions)('brain.js $version', ({ brain }) => {
     expect(weightsOf(resumed)).toEqual(weightsOf(network))
   })
 
+  it('after a reset it trains as a new one', () => {
+    const network = make()
+    const handle = usePerExample(network, adam(), { learningRate: 10 })
+    network.train(sine, { iterations: 3 })
+    const other = new brain.NeuralNetwork().fromJSON(network.toJSON())
+    const fresh = usePerExample(other, adam(), { learningRate: 10 })
+    handle.reset()
+    expect(handle.report.step).toBe(0)
+    for (const one of [network, other]) one.train(sine, { iterations: 2 })
+    expect(handle.report).toEqual(fresh.report)
+    expect(weightsOf(network)).toEqual(weightsOf(other))
+  })
+
   it('starts over on a network that was given other weights, and leaves a stock one behind', () => {
     const network = make()
     const handle = usePerExample(network, sgd(), { learningRate: 1 })

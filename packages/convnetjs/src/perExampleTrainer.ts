@@ -125,6 +125,18 @@ export class PerExampleTrainer {
     this.#optimizer.load(checkpoint)
   }
 
+  /**
+   * Returns to the state before the first step: the base's slots, counts (`k` too) and the report. A batch that is not full is
+   * dropped. The net keeps its weights.
+   *
+   * @throws ERR_DISPOSED
+   */
+  reset(): void {
+    this.#optimizer.reset()
+    this.#batch = emptyBatch(this.net)
+    this.k = 0
+  }
+
   /** Releases the optimiser's memory: every later step throws ERR_DISPOSED. The net stays as it is. */
   dispose(): void {
     this.#optimizer.dispose()

@@ -152,6 +152,20 @@ describe('state', () => {
     expect(thrownBy(() => trainer.save()).code).toBe('ERR_DISPOSED')
   })
 
+  it('after a reset it trains as a new one', () => {
+    const net = netOf(fit)
+    const trainer = new PerExampleTrainer(net, adam(), { learningRate: 10 })
+    for (const { x, y } of [...data, ...data.slice(0, 5)]) trainer.train(x, y)
+    const other = new convnetjs.Net()
+    other.fromJSON(JSON.parse(JSON.stringify(net)) as object)
+    const fresh = new PerExampleTrainer(other, adam(), { learningRate: 10 })
+    trainer.reset()
+    expect([trainer.k, trainer.report.step]).toEqual([0, 0])
+    for (const { x, y } of data) for (const each of [trainer, fresh]) each.train(x, y)
+    expect(trainer.report).toEqual(fresh.report)
+    expect(weightsIn(net)).toEqual(weightsIn(other))
+  })
+
   it('starts over with another array in place of a filter, and trains that one', () => {
     const net = netOf(fit)
     const trainer = new PerExampleTrainer(net, sgd(), { batch_size: 1, learningRate: 0.1 })

@@ -38,6 +38,8 @@ export type { Scalars } from './graph/hostScalars.js'
 export { createModelPerExample, RowCollector, type ModelPerExample } from './perExample/modelPerExample.js'
 export { sizeOf } from './shape.js'
 export { parseModelInput } from './step/baseAverage.js'
+export { accumulatedSlot } from './step/accumulation.js'
+export type { ClipUnit } from './step/clipUnits.js'
 export {
   createSlot,
   fillSlot,
@@ -51,7 +53,6 @@ export { fillNormals, normalSources, type NormalSource } from './step/normals.js
 export type { Passes } from './step/passes.js'
 export {
   planStep,
-  type ClipUnit,
   type MetricUnit,
   type PlannedParameter,
   type Profile,
@@ -59,7 +60,7 @@ export {
   type UnitChange,
   type UnitSum,
 } from './step/plan.js'
-export { initialProfile, type SharedGraph } from './step/profiles.js'
+export type { SharedGraph } from './step/sharedGraph.js'
 export { refusal, type StepOutcome, type UnitResult } from './step/report.js'
 export {
   profileEntries,
@@ -68,7 +69,12 @@ export {
   unitScalars,
   type ScalarEntry,
 } from './step/scalarInputs.js'
-export type { ProfileNumbers, ScalarState, UnitNumbers } from './step/scalarState.js'
+export {
+  initialProfile,
+  type ProfileNumbers,
+  type ScalarState,
+  type UnitNumbers,
+} from './step/scalarState.js'
 export type { Reduction, StepGraph } from './step/stepGraph.js'
 export { createStepper, type Stepper } from './step/stepper.js'
 export type { Lowering, TensorBackend } from './tensors/backend.js'

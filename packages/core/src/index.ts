@@ -32,6 +32,14 @@ export {
   type EmbeddingDefinition,
   type EmbeddingFactory,
 } from './transformation/embedding.js'
+export {
+  findLearningRate,
+  type RateSearch,
+  type RateSearchOptions,
+  type RateSubject,
+  type SweptStep,
+} from './transformation/findLearningRate.js'
+export type { RateSweep, SweptRate } from './transformation/rateSweep.js'
 export { fromJSON, type FromJSONOptions } from './transformation/fromJSON.js'
 export type {
   BooleanSpec,
@@ -103,4 +111,11 @@ export type {
   StartAxis,
   Transformation,
 } from './transformation/types.js'
+export type {
+  AdaptiveClip,
+  ClipNorm,
+  Lookahead,
+  StochasticWeightAveraging,
+  WeightAverage,
+} from './transformation/wrappers.js'
 export type { Range } from './validation/range.js'

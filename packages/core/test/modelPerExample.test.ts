@@ -22,9 +22,12 @@ describe('createModelPerExample', () => {
     optimizer.load(plain.save())
     optimizer.step(rows, targets)
     expect(optimizer.report.step).toBe(4)
+    optimizer.reset()
+    expect(optimizer.report.step).toBe(0)
     expect(model.data).not.toEqual(Float64Array.of(3, 4))
     optimizer.dispose()
     expectError(() => optimizer.step(rows, targets), 'ERR_DISPOSED')
+    expectError(() => optimizer.reset(), 'ERR_DISPOSED')
   })
 
   it('adopts a model once it has parameters, and gives it arrays of its own again', () => {
@@ -45,6 +48,7 @@ describe('createModelPerExample', () => {
     const optimizer = createModelPerExample(sgd(), model, { learningRate: 0.1 })
     expect(optimizer.report.step).toBe(0)
     expectError(() => optimizer.save(), 'ERR_CHECKPOINT', 'no weights yet')
+    optimizer.reset()
     layer.rows = [[1], [2]]
     const data = Float32Array.of(1, 2)
     const plain = perExample(sgd(), [{ name: 'w', shape: [2, 1], data }], { learningRate: 0.1 })

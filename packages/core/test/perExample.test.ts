@@ -545,6 +545,26 @@ describe('state', () => {
     expect(resumed.save()).toEqual(optimizer.save())
   })
 
+  it.each(Object.entries(bases))(
+    'after a reset it takes the steps of a new one, bit for bit: %s',
+    (_, base) => {
+      const own = weights()
+      const used = perExample(base, own, { learningRate: 0.5 })
+      used.step(rows(0), { residuals: [NaN, 0, 0] })
+      for (const i of steps) used.step(rows(i), { residuals })
+      used.reset()
+      const others = own.map((parameter) => ({ ...parameter, data: parameter.data.slice() }))
+      const fresh = perExample(base, others, { learningRate: 0.5 })
+      expect(used.report).toEqual(fresh.report)
+      for (const one of [used, fresh]) for (const i of steps) one.step(rows(i + 4), { residuals })
+      expect(own.map(({ data }) => bits(data))).toEqual(others.map(({ data }) => bits(data)))
+      expect(used.report).toEqual(fresh.report)
+      expect(used.save()).toEqual(fresh.save())
+      used.dispose()
+      expectError(() => used.reset(), 'ERR_DISPOSED')
+    },
+  )
+
   it('continues from an optimiser with one axis whose parameters have other step counts', () => {
     const own = weights()
     const one = createOptimizer(inducedMetric(adam(), { learningRate: 0.1 }), own, { engine: 'reference' })

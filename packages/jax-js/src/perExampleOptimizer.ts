@@ -33,6 +33,8 @@ export interface ExampleOptimizer<Params, Example> {
   save(): Checkpoint
   /** Continues from a saved state. Consumes nothing. Throws ERR_CHECKPOINT if it belongs to another base or other parameters. */
   load(checkpoint: Checkpoint | Uint8Array, params: Params): void
+  /** Returns to the state before the first step. Consumes nothing. */
+  reset(): void
   /** Frees the state. */
   dispose(): void
 }
@@ -118,6 +120,9 @@ export function perExampleOptimizer<Params extends JsTree<np.Array>, Example ext
     },
     load(checkpoint, params) {
       hostOf(params).optimizer.load(checkpoint)
+    },
+    reset() {
+      host?.optimizer.reset()
     },
     dispose() {
       host?.optimizer.dispose()

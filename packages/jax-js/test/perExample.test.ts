@@ -83,6 +83,8 @@ describe('perExampleOptimizer', () => {
     const [a, b] = [solver.update(tree.ref(params), examples()), resumed.update(params, examples())]
     expect(valuesOf(a)).toEqual(valuesOf(b))
     expect(resumed.report).toEqual(solver.report)
+    resumed.reset()
+    expect(resumed.report!.step).toBe(0)
     const { hidden, out } = first()
     solver.update({ out, hidden }, examples())
     expect(solver.report!.step).toBe(1)

@@ -1,18 +1,12 @@
+import * as core from '@induced-metric/core'
 import {
-  adagrad,
-  adam,
+  adamw,
   fromJSON,
-  heavyBall,
-  identity,
   inducedMetric,
   InducedMetricError,
-  lion,
-  log,
-  logDamped,
-  muon,
-  rmsprop,
-  root,
-  sgd,
+  type Embedding,
+  type InducedMetricOptions,
+  type Preconditioner,
   type Transformation,
 } from '@induced-metric/core'
 import { readGiven } from './io.js'
@@ -28,17 +22,50 @@ export interface OptimizerFlags {
   readonly momentum?: number | undefined
   readonly weightDecay?: number | undefined
   readonly clipNorm?: number | undefined
+  readonly clipValue?: number | undefined
+  readonly accumulate?: number | undefined
   readonly floor?: number | 'follow' | undefined
+  /** Hyperparameters of the base by name, as they are written. */
+  readonly set?: Readonly<Record<string, string>> | undefined
 }
 
-const bases = { sgd, heavyBall, rmsprop, adagrad, adam, lion, muon } as const
-const embeddings = { identity, root, log, logDamped } as const
+/** Creates a base or an embedding from hyperparameters. */
+interface Factory<T> {
+  (options?: Record<string, unknown>): T
+  readonly definition: { readonly hyperparameters?: Readonly<Record<string, unknown>> }
+}
+
+/** The exports of the core that create bases, or embeddings. */
+function factories<T>(member: 'update' | 'slope'): Readonly<Record<string, Factory<T>>> {
+  const isFactory = (value: unknown): boolean => {
+    const { definition } = value as { readonly definition?: Readonly<Record<string, unknown>> }
+    return typeof value === 'function' && typeof definition?.[member] === 'function'
+  }
+  return Object.fromEntries(Object.entries(core).filter(([, value]) => isFactory(value))) as Record<
+    string,
+    Factory<T>
+  >
+}
+
+const bases = factories<Preconditioner>('update')
+const embeddings = factories<Embedding>('slope')
 /** The default learning rates. */
-const defaultRates: Readonly<Record<string, number>> = { adam: 1e-3, lion: 1e-4, rmsprop: 1e-3 }
-const withMomentum = new Set(['sgd', 'heavyBall', 'rmsprop', 'muon'])
+const defaultRates: Readonly<Record<string, number>> = {
+  adam: 1e-3,
+  adamw: 1e-3,
+  lion: 1e-4,
+  rmsprop: 1e-3,
+}
+/** The hyperparameters of a base. AdamW is adam with other defaults. */
+function hyperparametersOf(base: string): readonly string[] {
+  return Object.keys(bases[base === 'adamw' ? 'adam' : base]!.definition.hyperparameters ?? {})
+}
 
 /** The names that {@link chooseOptimizer} knows, for the help text. */
-export const optimizerNames = { bases: Object.keys(bases), embeddings: Object.keys(embeddings) }
+export const optimizerNames = {
+  bases: [...Object.keys(bases), 'adamw'].sort(),
+  embeddings: Object.keys(embeddings),
+}
 
 /**
  * Creates the transformation that the command line names.
@@ -74,29 +101,49 @@ function fromText(json: string, file: string): Transformation {
 }
 
 function fromNames(flags: OptimizerFlags): Transformation {
-  const { learningRate, xi, beta, momentum, weightDecay, clipNorm, floor } = flags
-  const [base = '', embedding = 'identity', ...rest] = flags.optimizer.trim().split(/[\s,+]+/)
-  if (!Object.hasOwn(bases, base) || !Object.hasOwn(embeddings, embedding) || rest.length > 0) {
+  const { learningRate, momentum, floor, set = {}, optimizer, ...rest } = flags
+  const [base = '', embedding = 'identity', ...more] = optimizer.trim().split(/[\s,+]+/)
+  if (!optimizerNames.bases.includes(base) || !Object.hasOwn(embeddings, embedding) || more.length > 0) {
     const known = `bases: ${optimizerNames.bases.join(', ')}; embeddings: ${optimizerNames.embeddings.join(', ')}`
     throw new UsageError(
-      `--optimizer ${JSON.stringify(flags.optimizer)}: give a base, and an embedding if you like, as in "adam identity". Known ${known}`,
+      `--optimizer ${JSON.stringify(optimizer)}: give a base, and an embedding if you like, as in "adam identity". Known ${known}`,
     )
-  }
-  if (momentum !== undefined && !withMomentum.has(base)) {
-    throw new UsageError(`--momentum goes with ${[...withMomentum].join(', ')}, not with ${base}`)
   }
   if (floor !== undefined && embedding === 'identity') {
     throw new UsageError('--floor goes with the embeddings root, log and logDamped')
   }
-  const make = bases[base as keyof typeof bases] as (options?: {
-    momentum?: number
-  }) => ReturnType<typeof sgd>
-  return inducedMetric(make(momentum === undefined ? {} : { momentum }), {
+  const hyperparameters = { ...(momentum !== undefined && { momentum }), ...valuesOf(set) }
+  checkHyperparameters(base, hyperparameters, momentum !== undefined)
+  const options = {
     learningRate: learningRate ?? defaultRates[base] ?? 0.01,
-    embedding: embeddings[embedding as keyof typeof embeddings](floor === undefined ? {} : { floor }),
-    ...(xi !== undefined && { xi }),
-    ...(beta !== undefined && { beta }),
-    ...(weightDecay !== undefined && { weightDecay }),
-    ...(clipNorm !== undefined && { clipNorm }),
-  })
+    embedding: embeddings[embedding]!(floor === undefined ? {} : { floor }),
+    ...(Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined)) as Partial<
+      Omit<InducedMetricOptions, 'learningRate'>
+    >),
+  }
+  if (base === 'adamw') return adamw({ ...options, ...hyperparameters })
+  return inducedMetric(bases[base]!(hyperparameters), options)
+}
+
+/** Hyperparameters as they are written: numbers, true and false, and words. */
+function valuesOf(set: Readonly<Record<string, string>>): Record<string, unknown> {
+  const valueOf = (text: string): unknown => {
+    if (text === 'true' || text === 'false') return text === 'true'
+    return text.trim() === '' || Number.isNaN(Number(text)) ? text : Number(text)
+  }
+  return Object.fromEntries(Object.entries(set).map(([name, text]) => [name, valueOf(text)]))
+}
+
+/** Throws UsageError for a hyperparameter that the base does not have. The base itself checks their values. */
+function checkHyperparameters(base: string, given: object, hasMomentum: boolean): void {
+  const known = hyperparametersOf(base)
+  const unknown = Object.keys(given).find((name) => !known.includes(name))
+  if (unknown === undefined) return
+  if (unknown === 'momentum' && hasMomentum) {
+    const others = Object.keys(bases).filter((name) => hyperparametersOf(name).includes('momentum'))
+    throw new UsageError(`--momentum goes with ${others.join(', ')}, not with ${base}`)
+  }
+  throw new UsageError(
+    `--set ${unknown}: ${base} has ${known.length === 0 ? 'no hyperparameters' : `only ${known.join(', ')}`}`,
+  )
 }

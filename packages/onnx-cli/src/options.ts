@@ -67,7 +67,10 @@ const optimizerOptions = {
   momentum: { type: 'string' },
   'weight-decay': { type: 'string' },
   'clip-norm': { type: 'string' },
+  'clip-value': { type: 'string' },
+  accumulate: { type: 'string' },
   floor: { type: 'string' },
+  set: { type: 'string', multiple: true },
 } as const
 
 const options = {
@@ -221,6 +224,19 @@ function extentsOf(given: readonly string[] | undefined): GenerateCommand['input
   return Object.fromEntries(entries)
 }
 
+/** Values by name, from `name=value`. */
+function assignments(given: readonly string[] | undefined): OptimizerFlags['set'] {
+  if (given === undefined) return undefined
+  const entries = given.map((text) => {
+    const at = text.indexOf('=')
+    if (at > 0) return [text.slice(0, at), text.slice(at + 1)] as const
+    throw new UsageError(
+      `--set takes a hyperparameter of the base and its value, as beta2=0.99, given ${JSON.stringify(text)}`,
+    )
+  })
+  return Object.fromEntries(entries)
+}
+
 /** The flags of the optimiser, if it is named. */
 function optimizerFlags(values: Values): OptimizerFlags | undefined {
   const flags = {
@@ -229,7 +245,10 @@ function optimizerFlags(values: Values): OptimizerFlags | undefined {
     momentum: numberOf(values, 'momentum'),
     weightDecay: numberOf(values, 'weight-decay'),
     clipNorm: numberOf(values, 'clip-norm'),
+    clipValue: numberOf(values, 'clip-value'),
+    accumulate: numberOf(values, 'accumulate'),
     floor: wordOr(values, 'floor', ['follow']),
+    set: assignments(values['set'] as readonly string[] | undefined),
   }
   const optimizer = values['optimizer'] as string | undefined
   const alone = Object.entries(flags).find(([, value]) => value !== undefined)

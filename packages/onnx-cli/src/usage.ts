@@ -1,6 +1,17 @@
 import { lossNames } from '@induced-metric/onnx/adapter'
 import { optimizerNames } from './optimizerChoice.js'
 
+/** Names in lines of the width of the other lines. */
+function wrapped(names: readonly string[]): string {
+  const lines: string[] = []
+  for (const name of names) {
+    const last = lines.at(-1)
+    if (last !== undefined && last.length + name.length < 85) lines[lines.length - 1] = `${last}, ${name}`
+    else lines.push(name)
+  }
+  return lines.map((line) => `                                 ${line}`).join(',\n')
+}
+
 /** The text of `--help`. */
 export const usage = `induced-onnx <command> [options]
 
@@ -21,7 +32,7 @@ induced-onnx generate MODEL    generate training artifacts from a forward ONNX m
                                repeat it for others
   --loss-inputs NAMES          values of the model that the loss is computed from, separated by commas (its outputs)
   --additional-outputs NAMES   values that the training and the eval model return besides the loss
-  --optimizer NAMES            as below, or adamw for the genuine runtime's (default: none, to be given to train)
+  --optimizer NAMES            as below, but adamw alone is the genuine runtime's (default: none, to be given to train)
   --batch-norm MODE            training (statistics of the batch, the default) or inference (the running ones)
   --prefix NAME                the start of the files' names
   --json                       print the summary as JSON
@@ -41,12 +52,15 @@ induced-onnx train DIR         train from artifacts
   --no-shuffle                 keep the order of the file
   --optimizer NAMES            a base and, optionally, an embedding: "adam identity"; or a .json file of a
                                transformation (default: the one of optimizer_model.onnx, or "adam identity")
-                               bases: ${optimizerNames.bases.join(', ')}
+                               bases:
+${wrapped(optimizerNames.bases)}
                                embeddings: ${optimizerNames.embeddings.join(', ')}
-  --learning-rate X            (0.001 for adam and rmsprop, 0.0001 for lion, 0.01 for others)
+  --set NAME=VALUE             a hyperparameter of the base, as beta2=0.99; repeat it for others
+  --learning-rate X            (0.001 for adam, adamw and rmsprop, 0.0001 for lion, 0.01 for others)
   --xi X --beta X              of the metric; xi may be auto (the default) or rate (tied to the learning rate, for root);
                                0 is the base alone
-  --momentum X --weight-decay X --clip-norm X --floor X      floor may be follow
+  --momentum X --weight-decay X --floor X                    floor may be follow
+  --clip-norm X --clip-value X --accumulate N                limits of the gradient; batches per update
   --checkpoint FILE            the file of the training (DIR/checkpoint.induced); if it exists, training continues from it
   --restart                    start from DIR's own checkpoint nevertheless
   --save-every N               steps between checkpoints (100); each epoch ends with one, too

@@ -1,7 +1,17 @@
-import { adam, inducedMetric, lion, log, root, sgd, type Transformation } from '@induced-metric/core'
+import * as core from '@induced-metric/core'
+import { adam, adamw, inducedMetric, lion, log, root, sgd, type Transformation } from '@induced-metric/core'
 import { describe, expect, it } from 'vitest'
-import { chooseOptimizer, type OptimizerFlags } from '../src/optimizerChoice.js'
+import { chooseOptimizer, optimizerNames, type OptimizerFlags } from '../src/optimizerChoice.js'
 import { UsageError } from '../src/usageError.js'
+
+/** What a function returns without arguments; `undefined` if it throws. */
+function attempt(make: () => unknown): unknown {
+  try {
+    return make()
+  } catch {
+    return undefined
+  }
+}
 
 describe('--optimizer', () => {
   it.each<[OptimizerFlags, Transformation]>([
@@ -32,8 +42,37 @@ describe('--optimizer', () => {
       { optimizer: 'lion root', learningRate: 1, xi: 'rate', floor: 'follow' },
       inducedMetric(lion(), { learningRate: 1, xi: 'rate', embedding: root({ floor: 'follow' }) }),
     ],
+    [{ optimizer: 'adamw', weightDecay: 0.05 }, adamw({ learningRate: 1e-3, weightDecay: 0.05 })],
+    [
+      { optimizer: 'adamw log', learningRate: 0.1, xi: 'rate', set: { beta2: '0.99', nesterov: 'true' } },
+      adamw({ learningRate: 0.1, xi: 'rate', embedding: log(), beta2: 0.99, nesterov: true }),
+    ],
+    [
+      { optimizer: 'sgd', set: { momentum: '0.5' }, clipValue: 2, accumulate: 4 },
+      inducedMetric(sgd({ momentum: 0.5 }), { learningRate: 0.01, clipValue: 2, accumulate: 4 }),
+    ],
+    [
+      { optimizer: 'muon', set: { rows: 'inputs', iterations: '3' } },
+      inducedMetric(core.muon({ rows: 'inputs', iterations: 3 }), { learningRate: 0.01 }),
+    ],
   ])('%j', (flags, expected) => {
     expect(chooseOptimizer(flags).toJSON()).toEqual(expected.toJSON())
+  })
+
+  it('knows every base of the core that needs no arguments, and AdamW', () => {
+    const known = Object.entries(core).flatMap(([name, value]) => {
+      const made: unknown =
+        /^[a-z]/.test(name) && typeof value === 'function' && attempt(value as () => unknown)
+      return typeof (made as { definition?: { update?: unknown } } | undefined)?.definition?.update ===
+        'function'
+        ? [name]
+        : []
+    })
+    expect(known.length).toBeGreaterThan(18)
+    expect(optimizerNames.bases).toEqual([...known, 'adamw'].sort())
+    for (const name of known) {
+      expect(chooseOptimizer({ optimizer: name }).settings.base).toMatchObject({ name })
+    }
   })
 
   it('may be a file', () => {
@@ -43,13 +82,16 @@ describe('--optimizer', () => {
   })
 
   it.each<[OptimizerFlags, string | undefined, RegExp]>([
-    [{ optimizer: 'adamm' }, undefined, /"adamm".*bases: sgd, .*embeddings: identity/],
+    [{ optimizer: 'adamm' }, undefined, /"adamm".*bases: adabelief, .*sgd, .*embeddings: identity/],
+    [{ optimizer: 'adam', set: { beta: '1' } }, undefined, /--set beta: adam has only beta1, beta2/],
+    [{ optimizer: 'adam', set: { beta1: 'x' } }, undefined, /--optimizer adam: .*beta1/],
+    [{ optimizer: 'adam', accumulate: 0.5 }, undefined, /--optimizer adam: accumulate/],
     [{ optimizer: 'adam lg' }, undefined, /Known bases/],
     [{ optimizer: 'adam log more' }, undefined, /Known bases/],
     [{ optimizer: 'toString' }, undefined, /Known bases/],
     [{ optimizer: '' }, undefined, /Known bases/],
     [{ optimizer: 'adam', learningRate: -1 }, undefined, /--optimizer adam: .*learningRate/],
-    [{ optimizer: 'adam', momentum: 0.9 }, undefined, /--momentum goes with sgd/],
+    [{ optimizer: 'adam', momentum: 0.9 }, undefined, /--momentum goes with .*sgd/],
     [{ optimizer: 'adam', floor: 1 }, undefined, /--floor goes with/],
     [{ optimizer: 'o.json' }, '{', /o\.json is not JSON/],
     [{ optimizer: 'o.json' }, '{}', /--optimizer o\.json: /],

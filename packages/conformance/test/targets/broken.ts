@@ -182,7 +182,7 @@ export const breaks = {
   'averages of the weights forget slower': {
     settings: ({ averageWeights, ...settings }) => ({
       ...settings,
-      averageWeights: averageWeights === undefined ? undefined : averageWeights + 1,
+      averageWeights: typeof averageWeights === 'number' ? averageWeights + 1 : averageWeights,
     }),
   },
   'averages of the weights begin anew': {

@@ -299,7 +299,7 @@ function createSession(
 
   const clip = (gradients: readonly (TypedArray | null)[]): (TypedArray | null)[] => {
     const { clipNorm } = transformation.settings
-    if (clipNorm === undefined) return [...gradients]
+    if (typeof clipNorm !== 'number') return [...gradients]
     const norm = (list: readonly (TypedArray | null)[]): number => {
       let sum = 0
       for (const g of list) if (g !== null) for (const x of g) sum += x * x

@@ -8,13 +8,15 @@ import { checkLoss } from '../step/checks.js'
 import { fillSlot, initialSlots } from '../step/initialSlots.js'
 import { checkLearningRate, learningRateAt, withLearningRate } from '../step/learningRate.js'
 import { planStep, type StepPlan } from '../step/plan.js'
-import { initialProfile } from '../step/profiles.js'
+import { initialProfile } from '../step/scalarState.js'
 import { composeReport, initialReport, restoredReport, type StepReport } from '../step/report.js'
 import { initialState, initialUnit, type ScalarState } from '../step/scalarState.js'
 import { createStepper, type Stepper } from '../step/stepper.js'
 import { checkOwnValues, withValues } from '../step/withValues.js'
 import type { RestOfModel } from '../transformation/namesInOptions.js'
 import type { ParameterInfo } from '../transformation/types.js'
+import { accumulatedSlot, nothingAccumulated, waitingReport } from '../step/accumulation.js'
+import { Accumulator } from './accumulator.js'
 import { checkApart, checkData, checkGradients, checkList } from './checks.js'
 import type { Optimizer, OptimizerParameter, Parameter } from './types.js'
 
@@ -40,6 +42,8 @@ export class PlannedOptimizer implements Optimizer {
   #left: ReturnType<Engine['dispose']> | undefined
   #report: StepReport = initialReport
   #fixedRate: number | undefined
+  /** `undefined` where every call of `step` is an update. */
+  readonly #accumulator: Accumulator | undefined
   /** Whether the parameters currently hold their averages. */
   #isAveraged = false
 
@@ -49,6 +53,8 @@ export class PlannedOptimizer implements Optimizer {
     this.#engine = engine
     this.engine = engine.kind
     this.#stepper = createStepper(plan)
+    const { accumulate } = plan.transformation
+    this.#accumulator = accumulate > 1 ? new Accumulator(accumulate) : undefined
     this.#takeOn(parameters)
   }
 
@@ -122,6 +128,21 @@ export class PlannedOptimizer implements Optimizer {
     checkOwnValues('step', this.#isAveraged)
     checkGradients(gradients, this.parameters, engine.arrays().gradients)
     const loss = checkLoss(this.#plan, options)
+    const accumulator = this.#accumulator
+    if (accumulator === undefined) return this.#update(engine, gradients, loss)
+    const mean = accumulator.add(gradients, loss)
+    if (mean === undefined) {
+      return (this.#report = waitingReport(this.#report, accumulator.accumulated))
+    }
+    try {
+      this.#update(engine, mean.gradients, mean.loss)
+    } finally {
+      this.#report = this.#withCalls(this.#report)
+    }
+    return this.#report
+  }
+
+  #update(engine: Engine, gradients: readonly (TypedArray | null)[], loss: number | undefined): StepReport {
     const step = this.#report.step + 1
     const { skipped, learningRate, units } = this.#stepper.take(engine, gradients, this.#state, {
       step,
@@ -166,17 +187,23 @@ export class PlannedOptimizer implements Optimizer {
   save(): Checkpoint {
     const arrays = this.#alive().arrays()
     const { step, skippedSteps } = this.#report
-    const numbers = { ...this.#state, step, skippedSteps, learningRate: this.#fixedRate }
+    const accumulator = this.#accumulator
+    const accumulated = accumulator?.accumulated
+    const numbers = { ...this.#state, step, skippedSteps, learningRate: this.#fixedRate, accumulated }
     return checkpointOf(this.#plan, numbers, (index) => {
       const slots = Object.entries(arrays.slots[index]!).map(([name, slot]) => [name, slot.slice()] as const)
+      const sum = accumulator?.sumOf(index)
+      if (sum !== undefined) slots.push([accumulatedSlot, sum.slice()])
       return { dtype: elementType(arrays.parameters[index])!, slots: Object.fromEntries(slots) }
     })
   }
 
   load(given: Checkpoint | Uint8Array): void {
     const arrays = this.#alive().arrays()
-    const { checkpoint, states, units, profiles } = matchCheckpoint(this.#plan, given, (index) =>
-      elementType(arrays.parameters[index])!,
+    const { checkpoint, states, units, profiles, accumulated, sums } = matchCheckpoint(
+      this.#plan,
+      given,
+      (index) => elementType(arrays.parameters[index])!,
     )
     states.forEach((state, index) => {
       for (const [slot, data] of Object.entries(arrays.slots[index]!)) data.set(state.slots[slot]!)
@@ -185,7 +212,8 @@ export class PlannedOptimizer implements Optimizer {
     units.forEach((unit, i) => Object.assign(this.#state.units[i]!, unit))
     profiles.forEach((profile, i) => Object.assign(this.#state.profiles[i]!, profile))
     this.#fix(checkpoint.learningRate)
-    this.#report = restoredReport(this.#report, checkpoint)
+    this.#accumulator?.restore(accumulated, sums)
+    this.#report = this.#withCalls(restoredReport(this.#report, checkpoint))
   }
 
   reset(): void {
@@ -196,7 +224,13 @@ export class PlannedOptimizer implements Optimizer {
     })
     this.#state = initialState(this.#plan)
     this.#fix(undefined)
+    this.#accumulator?.restore(nothingAccumulated, [])
     this.#report = initialReport
+  }
+
+  /** A report with the number of calls that wait for the rest of their update, where there is such a thing. */
+  #withCalls(report: StepReport): StepReport {
+    return this.#accumulator ? { ...report, accumulated: this.#accumulator.accumulated.calls } : report
   }
 
   dispose(): void {

@@ -30,7 +30,8 @@ export interface Optimizer {
    * @returns the report of the step
    * @throws ERR_SHAPE for a gradient of another length or type; ERR_LOSS_REQUIRED; ERR_BAD_LOSS; ERR_NON_FINITE with
    *   `onNonFinite: 'throw'`; ERR_OPTION when a schedule leaves its range; ERR_DISPOSED. After any of them the
-   *   parameters and slots are as before, bit for bit.
+   *   parameters and slots are as before, bit for bit. Where the transformation accumulates, a call that is refused for its
+   *   gradients or its loss does not count; one whose update is refused drops the gradients of that update.
    */
   step(gradients: readonly (TypedArray | null)[], options?: { readonly loss?: number }): StepReport
   /** The report of the latest step; before the first, one with `step: 0`. */

@@ -1,6 +1,7 @@
 import { elementType, type ElementType, type TypedArray } from '../dtype.js'
 import { checkpointError, show } from '../errors.js'
 import { sizeOf } from '../shape.js'
+import type { Accumulated } from '../step/accumulation.js'
 
 /** The state of one metric unit. */
 export interface UnitState {
@@ -56,6 +57,12 @@ export interface Checkpoint {
   readonly skippedSteps: number
   /** The learning rate that was set while training ran; absent where it is the transformation's. */
   readonly learningRate?: number
+  /**
+   * The calls of `step` that wait for the rest of their update, where the transformation accumulates and there are any:
+   * their number, and the sum of their losses (`null` if it is not finite, absent if a loss is unknown). The sums of their
+   * gradients are slots named `accumulatedGradient`.
+   */
+  readonly accumulated?: { readonly calls: number; readonly loss?: number | null }
   readonly units: readonly UnitState[]
   /** Absent where no base keeps anything for several parameters. */
   readonly profiles?: readonly ProfileState[]
@@ -73,11 +80,13 @@ export function composeCheckpoint({
   step,
   skippedSteps,
   learningRate,
+  accumulated,
   units,
   profiles = [],
   parameters,
-}: Omit<Checkpoint, 'format' | 'version' | 'learningRate'> & {
+}: Omit<Checkpoint, 'format' | 'version' | 'learningRate' | 'accumulated'> & {
   readonly learningRate?: number | undefined
+  readonly accumulated?: Accumulated | undefined
 }): Checkpoint {
   return {
     format: 'induced-metric-checkpoint',
@@ -86,10 +95,21 @@ export function composeCheckpoint({
     step,
     skippedSteps,
     ...(learningRate !== undefined && { learningRate }),
+    ...(accumulated !== undefined && accumulated.calls > 0 && { accumulated: savedCalls(accumulated) }),
     units,
     ...(profiles.length > 0 && { profiles }),
     parameters,
   }
+}
+
+function savedCalls({ calls, loss }: Accumulated): NonNullable<Checkpoint['accumulated']> {
+  // JSON has no word for NaN.
+  return { calls, ...(loss !== undefined && { loss: Number.isFinite(loss) ? loss : null }) }
+}
+
+/** The calls that wait for the rest of their update; `undefined` if there are none. */
+export function callsIn({ accumulated }: Pick<Checkpoint, 'accumulated'>): Accumulated | undefined {
+  return accumulated && { calls: accumulated.calls, loss: accumulated.loss === null ? NaN : accumulated.loss }
 }
 
 /**
@@ -169,6 +189,8 @@ export function checkHeader(value: unknown, isSlots: (slots: unknown) => boolean
   const rate: unknown = header.learningRate
   if (rate !== undefined && !(typeof rate === 'number' && Number.isFinite(rate) && rate >= 0))
     throw checkpointError(`the checkpoint has an invalid learning rate, ${show(rate)}`)
+  if (header.accumulated !== undefined && !areCalls(header.accumulated))
+    throw checkpointError('the checkpoint has an invalid count of accumulated gradients')
   if (!Array.isArray(header.units) || !Array.isArray(header.parameters)) {
     throw checkpointError('the checkpoint has no list of metric units or of parameters')
   }
@@ -218,6 +240,11 @@ function checkParameters(
       throw checkpointError(`the checkpoint has an invalid entry for parameter ${show(parameter?.name)}`)
     }
   }
+}
+
+function areCalls(given: unknown): boolean {
+  const { calls, loss } = (given ?? {}) as NonNullable<Checkpoint['accumulated']>
+  return isCount(calls) && calls > 0 && (loss === undefined || loss === null || Number.isFinite(loss))
 }
 
 /** Whether a value is a record of shapes, or `undefined`. */

@@ -1,10 +1,13 @@
+import type { TypedArray } from '../dtype.js'
 import { checkpointError, show } from '../errors.js'
+import { accumulatedSlot, nothingAccumulated, type Accumulated } from '../step/accumulation.js'
 import { slotShape } from '../step/initialSlots.js'
 import type { PlannedParameter, StepPlan } from '../step/plan.js'
-import { initialProfile } from '../step/profiles.js'
+import { initialProfile } from '../step/scalarState.js'
 import type { ProfileNumbers, ScalarState, UnitNumbers } from '../step/scalarState.js'
 import { decodeCheckpoint } from './bytes.js'
 import {
+  callsIn,
   checkCheckpoint,
   checkParameterState,
   composeCheckpoint,
@@ -17,6 +20,7 @@ export type SavedNumbers = ScalarState & {
   readonly step: number
   readonly skippedSteps: number
   readonly learningRate?: number | undefined
+  readonly accumulated?: Accumulated | undefined
 }
 
 /**
@@ -26,7 +30,15 @@ export type SavedNumbers = ScalarState & {
  */
 export function checkpointOf(
   { hash, parameters, units, profiles }: StepPlan,
-  { step, skippedSteps, learningRate, steps, units: unitNumbers, profiles: profileNumbers }: SavedNumbers,
+  {
+    step,
+    skippedSteps,
+    learningRate,
+    accumulated,
+    steps,
+    units: unitNumbers,
+    profiles: profileNumbers,
+  }: SavedNumbers,
   arraysOf: (index: number) => Pick<ParameterState, 'dtype' | 'slots'>,
 ): Checkpoint {
   return composeCheckpoint({
@@ -34,6 +46,7 @@ export function checkpointOf(
     step,
     skippedSteps,
     learningRate,
+    accumulated,
     units: units.map(({ key, graph }, i) => {
       const { average, steps: count, values } = unitNumbers[i]!
       const named = Object.fromEntries(graph.state.map((name, k) => [name, values[k]!]))
@@ -78,6 +91,10 @@ export interface Matched {
   readonly states: readonly ParameterState[]
   readonly units: readonly UnitNumbers[]
   readonly profiles: readonly ProfileNumbers[]
+  /** The calls that wait for the rest of their update. */
+  readonly accumulated: Accumulated
+  /** The sums of their gradients, by parameter; `undefined` where there was none. */
+  readonly sums: readonly (TypedArray | undefined)[]
 }
 
 /**
@@ -93,10 +110,35 @@ export function matchCheckpoint(
 ): Matched {
   const checkpoint = given instanceof Uint8Array ? decodeCheckpoint(given) : given
   checkCheckpoint(checkpoint)
+  checkAccumulation(plan, checkpoint)
   const states = matchParameters(plan, checkpoint, dtypeOf)
   const units = matchUnits(plan, checkpoint)
   checkHash(plan, checkpoint)
-  return { checkpoint, states, units, profiles: matchProfiles(plan, checkpoint) }
+  const accumulated = callsIn(checkpoint) ?? nothingAccumulated
+  const sums = states.map(({ slots }) => slots[accumulatedSlot])
+  return { checkpoint, states, units, profiles: matchProfiles(plan, checkpoint), accumulated, sums }
+}
+
+/** Throws ERR_CHECKPOINT when gradients wait for the rest of an update that the transformation does not collect. */
+export function checkAccumulation(
+  { transformation }: Pick<StepPlan, 'transformation'>,
+  { accumulated }: Pick<Checkpoint, 'accumulated'>,
+): void {
+  if (accumulated === undefined || transformation.accumulate > 1) return
+  throw checkpointError(
+    `the checkpoint was saved while the gradients of ${accumulated.calls} calls of step waited for the rest of their update: ` +
+      'load it with accumulate in the transformation, or save after an update',
+  )
+}
+
+/** The slots that a parameter has in a checkpoint: its own and, in the middle of an update, the sum of its gradients. */
+export function savedSlots(
+  slots: readonly string[],
+  state: ParameterState,
+  checkpoint: Checkpoint,
+): readonly string[] {
+  const isSum = checkpoint.accumulated !== undefined && accumulatedSlot in state.slots
+  return isSum ? [...slots, accumulatedSlot] : slots
 }
 
 /** Throws ERR_CHECKPOINT when a transformation of another form saved a checkpoint. */
@@ -121,7 +163,7 @@ function matchParameters(
       name,
       shape,
       dtype: dtypeOf(index),
-      slots: graph.slots,
+      slots: savedSlots(graph.slots, state, checkpoint),
       slotShapes: otherShapes(parameter),
     })
     return state

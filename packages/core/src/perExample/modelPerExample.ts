@@ -1,4 +1,5 @@
 import type { TypedArray } from '../dtype.js'
+import { disposedError } from '../errors.js'
 import {
   Follower,
   type FollowedModel,
@@ -12,7 +13,15 @@ import { perExample, type PerExampleOptimizer, type PerExampleOptions } from './
 
 /** An optimiser with one axis per example, of whatever weights a model has. */
 export interface ModelPerExample<R extends ModelParameters>
-  extends FollowingOptimizer<R>, Pick<PerExampleOptimizer, 'step'> {}
+  extends FollowingOptimizer<R>, Pick<PerExampleOptimizer, 'step'> {
+  /**
+   * Returns to the state before the first step, as the `reset` of a {@link PerExampleOptimizer} does. The model may have no
+   * weights yet.
+   *
+   * @throws ERR_DISPOSED
+   */
+  reset(): void
+}
 
 /**
  * Creates an optimiser with one axis per example over the arrays of a model that may be given others at any time: `perExample`
@@ -62,6 +71,12 @@ class FollowingPerExample<R extends ModelParameters>
 
   step(rows: PerExampleRows, targets: PerExampleTargets): StepReport {
     return (this.optimizer ?? this.existing('step')).step(rows, targets)
+  }
+
+  reset(): void {
+    this.follow()
+    if (this.isDisposed) throw disposedError()
+    this.optimizer?.reset()
   }
 }
 

@@ -88,6 +88,12 @@ export interface PerExampleOptimizer {
    * @throws ERR_CHECKPOINT when it belongs to another base or to other parameters; nothing has changed then
    */
   load(checkpoint: Checkpoint | Uint8Array): void
+  /**
+   * Returns to the state before the first step: the base's slots, counts and the report. The parameters keep their values.
+   *
+   * @throws ERR_DISPOSED
+   */
+  reset(): void
   /** Releases all arrays; every later call throws ERR_DISPOSED. */
   dispose(): void
 }
@@ -188,6 +194,12 @@ export function perExample(
       skips = 0
       solver.restore(inner.save())
       report = restoredReport(report, inner.report)
+    },
+    reset() {
+      inner.reset()
+      skips = 0
+      solver.restore(inner.save())
+      report = inner.report
     },
     dispose: () => inner.dispose(),
   }

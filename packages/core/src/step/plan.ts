@@ -2,17 +2,17 @@ import { optionError, shapeError, show } from '../errors.js'
 import { hashText, type Graph } from '../graph/graph.js'
 import { sizeOf } from '../shape.js'
 import { checkRows } from '../transformation/hyperparameter.js'
-import {
-  matrixViewOf,
-  rowsFor,
-  type MatrixView,
-  type Preconditioner,
-} from '../transformation/preconditioner.js'
+import { matrixViewOf, type Preconditioner } from '../transformation/preconditioner.js'
 import { checkNamesInOptions, type RestOfModel } from '../transformation/namesInOptions.js'
 import { checkTransformation } from '../transformation/transformation.js'
 import type { GroupSettings, ParameterInfo, Transformation } from '../transformation/types.js'
-import { isPlainBase, recordMetric, type MetricGraph } from './metricGraph.js'
-import { finishProfiles, readsLoss, recordShared, type SharedGraph } from './profiles.js'
+import { accumulatedSlot } from './accumulation.js'
+import { createClipUnits } from './clipUnits.js'
+import { recordMetric } from './metricGraph.js'
+import type { MetricUnit, PlannedParameter, Profile, StepPlan } from './planned.js'
+import { finishProfiles, readsLoss } from './profiles.js'
+import { recordShared, type SharedGraph } from './sharedGraph.js'
+import { matrixForm, stepForm, viewFor } from './stepForm.js'
 import { createRecorder, type Recorder } from './recordings.js'
 import {
   changeOutput,
@@ -24,104 +24,8 @@ import {
   type StepGraph,
 } from './stepGraph.js'
 
-/** A parameter's place in a step. */
-export interface PlannedParameter extends ParameterInfo {
-  /** The number of its elements. */
-  readonly size: number
-  /** The extents of the matrix that it is to its base; if it is none, of its first two axes. */
-  readonly rows: number
-  readonly columns: number
-  /** Whether it is a matrix to its base; its tensors then have the shape [rows, columns] in the graph. */
-  readonly isMatrix: boolean
-  /** The index in `plan.profiles` of its group's options and the base that updates it. */
-  readonly profile: number
-  readonly graph: StepGraph
-  /** The index of the metric unit whose ρ scales it. */
-  readonly unit: number
-  /** The index of the clip unit whose norm limits it, or −1. */
-  readonly clip: number
-  /**
-   * The weights to evaluate with, where they are not the parameter itself. Inputs: `parameter`, `slot.NAME`, `base.NAME`,
-   * `step` (the number of updates so far), `rows`, `columns` and `size`. Output: `evaluation`.
-   */
-  readonly evaluation?: Graph
-}
-
-/** The options of a group with one base, its own or its fallback. The scalars of a step depend on these. */
-export interface Profile {
-  readonly settings: GroupSettings
-  readonly base: Preconditioner
-  /** Its name in checkpoints: the label of its group, and whether its base is the fallback. */
-  readonly key: string
-  /** Indices of its parameters. */
-  readonly members: readonly number[]
-  /** The totals that its base reads: outputs of the parameters' graphs, and the inputs that their sums are. */
-  readonly totals: readonly string[]
-  /** The scalars that its base keeps once for all parameters. */
-  readonly shared: SharedGraph
-  /** Whether it has shared scalars, or a count of its steps that is read. */
-  readonly keepsState: boolean
-}
-
-/** Parameters under one ρ. */
-export interface MetricUnit {
-  /** Its name in checkpoints: '' for the default group, else the group's label or the parameter's name. */
-  readonly key: string
-  readonly settings: GroupSettings
-  /** Indices of the parameters whose dual norms it sums. */
-  readonly contributors: readonly number[]
-  /** N, the number of elements summed over; `xi: 'auto'` is 1/N. */
-  readonly size: number
-  readonly graph: MetricGraph
-  /** The sums that `graph` reads; `dualNorm` is the first. */
-  readonly sums: readonly UnitSum[]
-  /** The sums that are added to its state after the parameters have been written. */
-  readonly changes: readonly UnitChange[]
-  /** The bases for which `graph` was recorded, if the model is averaged; else none. */
-  readonly bases: readonly Preconditioner[]
-}
-
-/** A sum over parameters that a metric graph reads. */
-export interface UnitSum {
-  readonly input: string
-  readonly output: Reduction
-  /** Indices of the parameters. */
-  readonly members: readonly number[]
-}
-
-/** A sum over parameters that is added to a scalar of a metric's state. */
-export interface UnitChange {
-  /** The index of the scalar in the graph's `state`. */
-  readonly state: number
-  readonly output: string
-  /** Indices of the parameters. */
-  readonly members: readonly number[]
-}
-
-/** Parameters clipped by one norm. */
-export interface ClipUnit {
-  readonly clipNorm: number
-  readonly members: readonly number[]
-}
-
-/** A transformation recorded for given parameters: everything that an engine or adapter needs to run steps. */
-export interface StepPlan {
-  readonly transformation: Transformation
-  readonly parameters: readonly PlannedParameter[]
-  readonly profiles: readonly Profile[]
-  readonly units: readonly MetricUnit[]
-  readonly clips: readonly ClipUnit[]
-  /** The sums that a step takes over each parameter before it writes. A parameter's own graph may lack all but the first. */
-  readonly reductions: readonly Reduction[]
-  /** The sums that a step takes over each parameter while it writes. Most parameters' own graphs have none. */
-  readonly changes: readonly string[]
-  /** The totals of all profiles. A step takes them after `norm` and before `reductions`, where there are any. */
-  readonly totals: readonly string[]
-  /** Whether a step must be given its loss. */
-  readonly needsLoss: boolean
-  /** Structural hash of the bases and of the metric's scope. Checkpoints carry it. */
-  readonly hash: string
-}
+export type { ClipUnit } from './clipUnits.js'
+export type { MetricUnit, PlannedParameter, Profile, StepPlan, UnitChange, UnitSum } from './planned.js'
 
 /**
  * Records a transformation for a set of parameters. Adapters to frameworks with their own tensors start here; where
@@ -147,7 +51,7 @@ export function planStep(
   const shared: SharedGraph[] = []
 
   const units: { key: string; settings: GroupSettings; contributors: number[] }[] = []
-  const clips: { settings: GroupSettings; clipNorm: number; members: number[] }[] = []
+  const clips = createClipUnits(transformation)
   const { metricScope, groups } = transformation
   // In the global scope a unit sums over the parameters of all groups, including those of plain bases.
   const all = [transformation.settings, ...Object.values(groups)]
@@ -156,42 +60,26 @@ export function planStep(
   const planned = parameters.map((parameter, index): PlannedParameter => {
     const settings = settingsOf(transformation, parameter)
     const base = baseFor(settings, parameter)
-    const view = matrixViewOf(base, parameter.shape, parameter.rowsAre)
+    const view = viewFor(settings, base, parameter)
     let profile = profiles.findIndex(
       (candidate) => candidate.settings === settings && candidate.base === base,
     )
     if (profile === -1) profile = profiles.push({ settings, base }) - 1
 
-    const form: StepForm = {
-      base,
-      matrix: matrixForm(view),
-      rows: rowsFor(base, parameter.rowsAre),
-      metric: inScope(settings).some((one) => !isPlainBase(one)),
-      decays: settings.weightDecay !== 0 && isDecayed(settings, parameter) ? settings.decayScaling : 'no',
-      clips: settings.clipNorm !== undefined,
-      model: inScope(settings).some((one) => one.averagedModel),
-      averages: settings.averageWeights !== undefined,
-    }
-    const formKey = [profile, form.matrix, form.rows, form.decays].join()
+    const form = stepForm(settings, base, parameter, inScope(settings))
+    const formKey = [profile, form.matrix, form.rows, form.isOwnMatrix, form.decays].join()
     const recorded = graphs.get(formKey) ?? recordParameter(form, record)
     graphs.set(formKey, recorded)
     shared.push(recorded.shared)
     const { graph, evaluation } = recorded
+    if (transformation.accumulate > 1) checkSlotNames(base, graph)
 
     const key = unitKey(transformation, parameter)
     let unit = units.findIndex((candidate) => candidate.key === key)
     if (unit === -1) unit = units.push({ key, settings, contributors: [] }) - 1
     units[unit]!.contributors.push(index)
 
-    let clip = -1
-    if (settings.clipNorm !== undefined) {
-      // Groups that inherit the norm are clipped together; a group that sets its own is clipped by itself.
-      const owner =
-        settings.clipNorm === transformation.settings.clipNorm ? transformation.settings : settings
-      clip = clips.findIndex((candidate) => candidate.settings === owner)
-      if (clip === -1) clip = clips.push({ settings: owner, clipNorm: settings.clipNorm, members: [] }) - 1
-      clips[clip]!.members.push(index)
-    }
+    const clip = clips.add(index, settings)
     const size = sizeOf(parameter.shape)
     return { ...parameter, ...view, size, profile, graph, unit, clip, ...(evaluation && { evaluation }) }
   })
@@ -211,7 +99,7 @@ export function planStep(
     units: finished,
     reductions: [...new Set<Reduction>(['dual', ...planned.flatMap(({ graph }) => graph.reductions)])],
     changes: [...new Set(planned.flatMap(({ graph }) => graph.averaging.map(changeOutput)))],
-    clips: clips.map(({ clipNorm, members }) => ({ clipNorm, members })),
+    clips: clips.units,
     totals: [...new Set(planned.flatMap(({ graph }) => graph.totals))],
     needsLoss: finished.some((unit) => unit.graph.needsLoss) || planned.some(readsLoss),
     hash: structuralHash(transformation, planned, profiles, record),
@@ -236,6 +124,14 @@ function recordUnit(
   return { graph, sums, changes, bases }
 }
 
+/** Throws ERR_OPTION where a base has a slot of the name under which checkpoints hold sums of gradients. */
+function checkSlotNames({ name }: Preconditioner, { slots }: StepGraph): void {
+  if (!slots.includes(accumulatedSlot)) return
+  throw optionError(
+    `${name}: accumulate keeps a slot named ${accumulatedSlot}, and so does the base; rename that`,
+  )
+}
+
 function settingsOf(transformation: Transformation, parameter: ParameterInfo): GroupSettings {
   const { group } = parameter
   return group !== undefined && Object.hasOwn(transformation.groups, group)
@@ -256,23 +152,10 @@ function unitKey(transformation: Transformation, parameter: ParameterInfo): stri
   }
 }
 
-function isDecayed(settings: GroupSettings, parameter: ParameterInfo): boolean {
-  const { decayMask } = settings
-  if (decayMask === 'all') return true
-  if (decayMask === 'matrices') return parameter.shape.length >= 2
-  return typeof decayMask === 'function' ? decayMask(parameter) : decayMask.includes(parameter.name)
-}
-
 /** The base that updates a parameter. */
 function baseFor({ base, fallback }: GroupSettings, { shape, rowsAre }: ParameterInfo): Preconditioner {
   const isRefused = base.definition.matrix === true && !matrixViewOf(base, shape, rowsAre).isMatrix
   return isRefused ? fallback : base
-}
-
-/** The form of a parameter to its base: Muon transposes tall matrices. */
-function matrixForm({ isMatrix, rows, columns }: MatrixView): StepForm['matrix'] {
-  if (!isMatrix) return 'any'
-  return rows > columns ? 'tall' : 'wide'
 }
 
 /** What is recorded of a parameter. */
@@ -302,10 +185,9 @@ function structuralHash(
 ): string {
   const hashes = new Map<string, string>()
   for (const parameter of parameters) {
-    const { profile } = parameter
-    const { base } = profiles[profile]!
-    const matrix = matrixForm(parameter)
-    const key = `${profile},${matrix}`
+    const { base } = profiles[parameter.profile]!
+    const matrix = matrixForm(matrixViewOf(base, parameter.shape, parameter.rowsAre))
+    const key = `${parameter.profile},${matrix}`
     if (hashes.has(key)) continue
     hashes.set(key, structuralHashOf(base, matrix, record))
   }

@@ -1,17 +1,25 @@
 import { input, mul, type Expr, type Shape } from '../graph/algebra.js'
 import type { MatrixRows } from '../transformation/hyperparameter.js'
 import type { Preconditioner } from '../transformation/preconditioner.js'
-import { recordUpdate, type RecordedUpdate } from '../transformation/recordUpdate.js'
+import type { RecordedUpdate } from '../transformation/recordedUpdate.js'
+import { recordUpdate } from '../transformation/recordUpdate.js'
+import { clipElements, clipUnits } from './wrapperGraphs.js'
 
 /** The properties of a parameter that a base's update depends on. */
 export interface BaseForm {
   readonly base: Preconditioner
-  /** `tall` (more rows than columns) or `wide` where the parameter is a matrix to its base, else `any`. */
+  /** `tall` (more rows than columns) or `wide` where the parameter is a matrix, else `any`. */
   readonly matrix: 'any' | 'tall' | 'wide'
+  /** Whether it is a matrix to its base, rather than to the limits of its gradient alone. */
+  readonly isOwnMatrix: boolean
   /** What the rows of a matrix are to its base. */
   readonly rows: MatrixRows
-  /** Whether the gradient is clipped first. */
+  /** Whether the gradient is clipped to a norm. */
   readonly clips: boolean
+  /** Whether its elements are clipped first. */
+  readonly clipsValue: boolean
+  /** Whether the norm of each unit is clipped, after its elements. */
+  readonly clipsUnits: boolean
 }
 
 /** A base's update of a parameter. */
@@ -19,6 +27,8 @@ export interface Recording {
   readonly shape: Shape
   /** The gradient as it is given. */
   readonly raw: Expr
+  /** The gradient whose norm is clipped. */
+  readonly limited: Expr
   /** The gradient that the base sees: clipped, where it is. */
   readonly gradient: Expr
   readonly parameter: Expr
@@ -34,7 +44,7 @@ export function createRecorder(): Recorder {
   return (form) => {
     const ofBase = recordings.get(form.base) ?? new Map<string, Recording>()
     recordings.set(form.base, ofBase)
-    const key = `${form.matrix} ${form.rows} ${form.clips}`
+    const key = `${form.matrix} ${form.rows} ${form.isOwnMatrix} ${form.clips} ${form.clipsValue} ${form.clipsUnits}`
     let recording = ofBase.get(key)
     if (!recording) ofBase.set(key, (recording = record(form)))
     return recording
@@ -43,15 +53,26 @@ export function createRecorder(): Recorder {
 
 /** The form in which a base is recorded where no parameter is at hand: of rows that are outputs, with the gradient as it is. */
 export function plainForm(base: Preconditioner, matrix: BaseForm['matrix']): BaseForm {
-  return { base, matrix, rows: 'outputs', clips: false }
+  const isOwnMatrix = matrix !== 'any'
+  return { base, matrix, isOwnMatrix, rows: 'outputs', clips: false, clipsValue: false, clipsUnits: false }
 }
 
-function record({ base, matrix, rows, clips }: BaseForm): Recording {
+function record({
+  base,
+  matrix,
+  isOwnMatrix,
+  rows,
+  clips,
+  clipsValue,
+  clipsUnits: adapts,
+}: BaseForm): Recording {
   const shape: Shape = matrix === 'any' ? 'tensor' : 'rows,columns'
   const raw = input('gradient', shape)
-  const gradient = clips ? mul(input('clip', 'scalar'), raw) : raw
   const parameter = input('parameter', shape)
-  const form = { isMatrix: matrix !== 'any', tall: matrix === 'tall', rows }
+  const bounded = clipsValue ? clipElements(raw) : raw
+  const limited = adapts ? clipUnits(bounded, parameter, rows) : bounded
+  const gradient = clips ? mul(input('clip', 'scalar'), limited) : limited
+  const form = { isMatrix: isOwnMatrix, tall: matrix === 'tall', rows }
   const update = recordUpdate(base, gradient, parameter, shape, form)
-  return { shape, raw, gradient, parameter, update }
+  return { shape, raw, limited, gradient, parameter, update }
 }

@@ -1,5 +1,5 @@
 import { InducedMetricError } from '../errors.js'
-import type { MetricUnit } from './plan.js'
+import type { MetricUnit } from './planned.js'
 import { stepStatus } from './metricGraph.js'
 import type { Transformation } from '../transformation/types.js'
 
@@ -28,6 +28,12 @@ export interface StepReport extends Omit<UnitReport, 'key'> {
   readonly skippedSteps: number
   /** The learning rate of the first parameter's group at this step. */
   readonly learningRate: number
+  /**
+   * The number of calls of `step` whose gradients wait for the rest of their update, where the transformation accumulates
+   * (`accumulate`): 0 after an update. In between, the other numbers are those of the latest update, and `loss` is the mean over
+   * these calls.
+   */
+  readonly accumulated?: number
   /** One entry per metric unit, where parameter groups or `metricScope` make more than one. */
   readonly units?: readonly UnitReport[]
 }

@@ -11,9 +11,10 @@ import {
 import { hyperparameterInput } from '../transformation/recordUpdate.js'
 import { isTied, perRateOf, tiedTo } from '../transformation/tiedXi.js'
 import { optionRanges } from '../transformation/transformation.js'
+import { adaptiveClipOf, wrapperRanges } from '../transformation/wrappers.js'
 import type { GroupSettings } from '../transformation/types.js'
 import type { Range } from '../validation/range.js'
-import type { MetricUnit, Profile } from './plan.js'
+import type { MetricUnit, Profile } from './planned.js'
 import { modelInput } from './baseAverage.js'
 
 /** A scalar input of a graph: its name there (`input`) and in errors (`label`), and its value, which may depend on the step. */
@@ -26,13 +27,11 @@ export interface ScalarEntry {
 
 /** The scalar inputs of a group with one base. */
 export function profileEntries({ base, settings }: Pick<Profile, 'settings' | 'base'>): ScalarEntry[] {
-  const { learningRate, weightDecay, averageWeights } = settings
+  const { learningRate, weightDecay } = settings
   return [
     entry('learningRate', learningRate, optionRanges.learningRate),
     entry('weightDecay', weightDecay, optionRanges.weightDecay),
-    ...(averageWeights === undefined
-      ? []
-      : [entry('averageWeights', averageWeights, optionRanges.averageWeights)]),
+    ...wrapperEntries(settings),
     ...declaredEntries(
       base.name,
       base.definition.hyperparameters ?? {},
@@ -40,6 +39,33 @@ export function profileEntries({ base, settings }: Pick<Profile, 'settings' | 'b
       hyperparameterInput,
     ),
   ]
+}
+
+/** The scalar inputs of the options that wrap a base. */
+function wrapperEntries({
+  clipValue,
+  adaptiveClip,
+  averageWeights,
+  lookahead,
+}: GroupSettings): readonly ScalarEntry[] {
+  const given: Record<string, number | undefined> = { clipValue }
+  if (adaptiveClip !== undefined) {
+    const { factor, epsilon } = adaptiveClipOf(adaptiveClip)
+    Object.assign(given, { clipFactor: factor, clipEpsilon: epsilon })
+  }
+  if (typeof averageWeights === 'number') given['averageWeights'] = averageWeights
+  else if (averageWeights !== undefined && 'ema' in averageWeights) given['averageDecay'] = averageWeights.ema
+  else if (averageWeights !== undefined) {
+    const { start = 1, every = 1 } = averageWeights.swa
+    Object.assign(given, { averageStart: start, averageEvery: every })
+  }
+  if (lookahead !== undefined) {
+    const { syncPeriod = 5, slowStepSize = 0.5 } = lookahead
+    Object.assign(given, { syncPeriod, slowStepSize })
+  }
+  return Object.entries(given).flatMap(([name, value]) =>
+    value === undefined ? [] : [entry(name, value, wrapperRanges[name as keyof typeof wrapperRanges])],
+  )
 }
 
 /** The scalar inputs of a metric unit. */

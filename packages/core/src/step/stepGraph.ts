@@ -14,23 +14,21 @@ import {
   type Op,
   type Shape,
 } from '../graph/algebra.js'
-import { optionError } from '../errors.js'
 import { sharedInput, totalInput } from '../transformation/declarations.js'
 import { buildGraph, type Graph } from '../graph/graph.js'
 import type { Preconditioner } from '../transformation/preconditioner.js'
-import type { RecordedSlot, RecordedUpdate } from '../transformation/recordUpdate.js'
+import type { RecordedSlot, RecordedUpdate } from '../transformation/recordedUpdate.js'
 import { plainForm, type BaseForm, type Recorder } from './recordings.js'
+import { addKeptSlots, keptWeights, lookAhead, type Keeping } from './wrapperGraphs.js'
 
 /** Everything that a parameter's graph depends on. Parameters of equal form share it. */
-export interface StepForm extends BaseForm {
+export interface StepForm extends BaseForm, Keeping {
   /** Whether the factor ρ enters at all. */
   readonly metric: boolean
   /** Whether the parameter is decayed, and what scales its decay. */
   readonly decays: 'no' | 'rate' | 'step'
   /** Whether an averaged model of the loss needs sums of this parameter. */
   readonly model: boolean
-  /** Whether a polynomial average of the parameter is kept. */
-  readonly averages: boolean
 }
 
 /**
@@ -39,12 +37,9 @@ export interface StepForm extends BaseForm {
  */
 export type Reduction = 'dual' | 'averageDotDirection'
 
-/** The slot that holds the average of a parameter's values. */
-export const averagedSlot = 'averagedParameter'
-
 /**
  * The recorded work of one step on one parameter. Tensor inputs: `gradient`, `parameter`, `slot.NAME` and `normal.STREAM`
- * (standard normal numbers, see `fillNormals`). Scalar inputs: `step`, `learningRate`, `weightDecay`, `averageWeights`, `rows`,
+ * (standard normal numbers, see `fillNormals`). Scalar inputs: `step`, `learningRate`, `weightDecay`, those of wrappers, `rows`,
  * `columns`, `size`, `base.NAME`, `slot.NAME` of a scalar slot, `loss`, `profileStep`, `shared.NAME` (its value before the step),
  * and three that are known only once every parameter has been read, `clip`, `total.I` (the sum of these outputs over the
  * profile) and `scale` (ρ). Outputs: `total.I` (this parameter's part of a total), `norm` (Σg², where the gradient is clipped), the
@@ -92,7 +87,7 @@ function scaledDot(a: Expr, b: Expr): Expr {
 
 /** Records the base's update inside the induced-metric step (arXiv:2509.03594). */
 export function recordStep(form: StepForm, record: Recorder): StepGraph {
-  const { shape, raw, gradient, parameter, update } = record(form)
+  const { raw, limited, gradient, parameter, update } = record(form)
 
   // Δθ = −lr·ρ·P m̂ − lr·wd·θ: the decay is decoupled, on the old θ. Where lr is a mere cap, ρ scales the decay as well.
   const learningRate = input('learningRate', 'scalar')
@@ -107,10 +102,18 @@ export function recordStep(form: StepForm, record: Recorder): StepGraph {
     change = sub(change, decay)
   }
 
+  const ahead = form.looksAhead ? lookAhead(next, parameter) : undefined
+  if (ahead) {
+    next = ahead.next
+    change = sub(next, parameter)
+  }
+
   // x − x is 0, or NaN when x is not finite.
-  const dual = form.metric ? dualOf(gradient, update) : sum(sub(gradient, gradient))
+  const plain = form.metric ? dualOf(gradient, update) : sum(sub(gradient, gradient))
+  // Clipping an infinite element would make it finite.
+  const dual = limited === raw ? plain : add(plain, sum(sub(raw, raw)))
   const outputs: Record<string, Expr> = { dual: withInnerSums(dual, update), parameter: next }
-  if (form.clips) outputs['norm'] = dot(raw, raw)
+  if (form.clips) outputs['norm'] = dot(limited, limited)
   const totals = update.totals.map((part, index) => {
     outputs[totalInput(index)] = part
     return totalInput(index)
@@ -125,17 +128,7 @@ export function recordStep(form: StepForm, record: Recorder): StepGraph {
     for (const name of averaging) outputs[changeOutput(name)] = dot(update.slots[name]!.next, moved)
   }
   const slots: Record<string, RecordedSlot> = { ...update.slots }
-  if (form.averages && update.evaluation) {
-    throw optionError(
-      `${form.base.name} has weights to evaluate with of its own; leave averageWeights out, or take another base`,
-    )
-  }
-  if (form.averages && averagedSlot in slots) {
-    throw optionError(
-      `${form.base.name}: averageWeights keeps a slot named ${averagedSlot}, and so does the base; rename that`,
-    )
-  }
-  if (form.averages) slots[averagedSlot] = { initial: literal(0), next: averagedParameter(next, shape) }
+  addKeptSlots(form.base.name, slots, form, { next, slow: ahead?.slow, hasEvaluation: !!update.evaluation })
   Object.assign(outputs, slotOutputs(slots))
   // The hash excludes `update`, which is only another form of the new value.
   const { hash } = buildGraph(outputs)
@@ -148,13 +141,13 @@ export function recordStep(form: StepForm, record: Recorder): StepGraph {
 }
 
 /**
- * Records the weights to evaluate with: those that the base gives, or the average that is kept. Returns `undefined` where
+ * Records the weights to evaluate with: those that the base gives, or those that are kept beside it. Returns `undefined` where
  * they are the parameter itself.
  */
 export function recordEvaluation(form: StepForm, record: Recorder): Graph | undefined {
-  const { shape, update } = record(form)
-  if (form.averages) return buildGraph({ evaluation: input(`slot.${averagedSlot}`, shape) })
-  return update.evaluation && buildGraph({ evaluation: update.evaluation })
+  const { parameter, update } = record(form)
+  const evaluation = keptWeights(form, parameter) ?? update.evaluation
+  return evaluation && buildGraph({ evaluation })
 }
 
 /** The slots from which the average of gradients is computed. */
@@ -173,13 +166,6 @@ function averagingSlots({ average, slots }: RecordedUpdate): string[] {
   }
   visit(average!)
   return [...found]
-}
-
-/** x̄ + (k+1)/(t+k)·(θ − x̄): the parameter itself at step 1, later an average that favours the latest (k + 1)/t of the run. */
-function averagedParameter(next: Expr, shape: Shape): Expr {
-  const before = input(`slot.${averagedSlot}`, shape)
-  const k = input('averageWeights', 'scalar')
-  return add(before, mul(div(add(k, 1), add(input('step', 'scalar'), k)), sub(next, before)))
 }
 
 /**

@@ -80,6 +80,7 @@ export function fromJSON(json: unknown, own: FromJSONOptions = {}): Transformati
     ...groupKeys,
     'onNonFinite',
     'metricScope',
+    'accumulate',
     'groups',
   ])
   const { format, version, base, groups, ...rest } = json as unknown as Record<string, unknown>

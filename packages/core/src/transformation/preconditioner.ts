@@ -290,6 +290,11 @@ export function matrixViewOf(
       ? hyperparameters['flatten'] === true
       : definition.flatten === true
   if (!flatten) return { isMatrix: false, rows, columns }
-  const at = rowsFor(base, rowsAre) === 'outputs' ? 1 : shape.length - 1
+  return flattened(shape, rowsFor(base, rowsAre))
+}
+
+/** A shape of two axes or more as a matrix: the first axis is its rows where these are outputs, else the last its columns. */
+export function flattened(shape: readonly number[], rowsAre: MatrixRows): MatrixView {
+  const at = rowsAre === 'outputs' ? 1 : shape.length - 1
   return { isMatrix: true, rows: sizeOf(shape.slice(0, at)), columns: sizeOf(shape.slice(at)) }
 }

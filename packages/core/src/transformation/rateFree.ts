@@ -55,6 +55,7 @@ export function rateFree(base: Preconditioner, options: RateFreeOptions = {}): T
     ...groupKeys.filter((key) => !fixed.has(key)),
     'onNonFinite',
     'metricScope',
+    'accumulate',
     'groups',
   ])
   const { steps, floor, learningRate = 1, ...others } = options

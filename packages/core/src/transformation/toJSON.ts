@@ -15,7 +15,8 @@ function componentToJSON(
 }
 
 function groupToJSON(path: string, settings: GroupSettings): GroupJSON {
-  const { decayMask, decayScaling, xi, clipNorm, averagedModel, startAxis, averageWeights } = settings
+  const { decayMask, decayScaling, xi, averagedModel, startAxis } = settings
+  const { clipNorm, clipValue, adaptiveClip, averageWeights, lookahead } = settings
   if (typeof decayMask === 'function') {
     throw unsupported(
       `${path}decayMask is a function and cannot be saved; use 'matrices' or a list of names where saving matters`,
@@ -32,11 +33,14 @@ function groupToJSON(path: string, settings: GroupSettings): GroupJSON {
     fallback: componentToJSON(`${path}fallback`, settings.fallback),
     onBadLoss: settings.onBadLoss,
     ...(clipNorm === undefined ? {} : { clipNorm }),
+    ...(clipValue === undefined ? {} : { clipValue }),
+    ...(adaptiveClip === undefined ? {} : { adaptiveClip }),
     // A group would inherit an absent option.
     ...(path !== '' || decayScaling !== (isTied(xi) ? 'step' : 'rate') ? { decayScaling } : {}),
     ...(path !== '' || averagedModel ? { averagedModel } : {}),
     ...(startAxis && { startAxis }),
     ...(averageWeights === undefined ? {} : { averageWeights }),
+    ...(lookahead && { lookahead }),
   }
 }
 
@@ -56,6 +60,7 @@ export function transformationToJSON(transformation: Omit<Transformation, 'toJSO
     ...(groupToJSON('', transformation.settings) as Pick<TransformationJSON, 'base' | 'learningRate'>),
     onNonFinite: transformation.onNonFinite,
     metricScope: transformation.metricScope,
+    ...(transformation.accumulate === 1 ? {} : { accumulate: transformation.accumulate }),
     ...(groups.length === 0 ? {} : { groups: Object.fromEntries(groups) as Record<string, GroupJSON> }),
   }
 }

@@ -17,6 +17,7 @@ import type {
   TiedXi,
   Transformation,
 } from './types.js'
+import { checkWrappers, wrapperRanges } from './wrappers.js'
 
 /** The ranges of the numeric options. */
 export const optionRanges = {
@@ -24,12 +25,12 @@ export const optionRanges = {
   xi: { min: 0 },
   beta: { min: 0, max: 1, below: true },
   weightDecay: { min: 0 },
-  clipNorm: { min: 0, above: true },
   perRate: { min: 0, above: true },
-  averageWeights: { min: 0 },
   startWeight: { min: 0, above: true },
   startPower: { min: 0 },
   startSteps: { min: 1 },
+  accumulate: { min: 1 },
+  ...wrapperRanges,
 } as const satisfies Record<string, Range>
 
 const decayChoices = ['rate', 'step'] as const
@@ -48,12 +49,15 @@ export const groupKeys = [
   'fallback',
   'onBadLoss',
   'clipNorm',
+  'clipValue',
+  'adaptiveClip',
   'averagedModel',
   'startAxis',
   'averageWeights',
+  'lookahead',
 ]
 /** The options of {@link inducedMetric}. */
-export const transformationKeys = [...groupKeys, 'onNonFinite', 'metricScope', 'groups']
+export const transformationKeys = [...groupKeys, 'onNonFinite', 'metricScope', 'accumulate', 'groups']
 
 /**
  * Turns a base preconditioner into its induced-metric version. One factor ρ scales every step of the base. It follows from
@@ -80,9 +84,10 @@ export function inducedMetric(base: Preconditioner, options: InducedMetricOption
   const owner = 'inducedMetric'
   checkPreconditioner(`${owner}: base`, base)
   checkKeys(owner, options, transformationKeys)
-  const { onNonFinite = 'skip', metricScope = 'global', groups = {}, ...rest } = options
+  const { onNonFinite = 'skip', metricScope = 'global', accumulate = 1, groups = {}, ...rest } = options
   checkChoice('onNonFinite', onNonFinite, nonFiniteChoices)
   checkChoice('metricScope', metricScope, scopeChoices)
+  checkInteger('accumulate', accumulate, optionRanges.accumulate)
   if (options.learningRate === undefined) {
     throw optionError('learningRate is required: a number ≥ 0 or a function of the step')
   }
@@ -98,9 +103,12 @@ export function inducedMetric(base: Preconditioner, options: InducedMetricOption
     fallback: adam(),
     onBadLoss: undefined,
     clipNorm: undefined,
+    clipValue: undefined,
+    adaptiveClip: undefined,
     averagedModel: false,
     startAxis: undefined,
     averageWeights: undefined,
+    lookahead: undefined,
   })
   // Defaults that depend on other options are determined again for each group, unless they were given.
   const inherited = { ...settings, decayScaling: rest.decayScaling, onBadLoss: rest.onBadLoss }
@@ -110,7 +118,8 @@ export function inducedMetric(base: Preconditioner, options: InducedMetricOption
     groups: resolved,
     onNonFinite,
     metricScope,
-    toJSON: () => transformationToJSON({ settings, groups: resolved, onNonFinite, metricScope }),
+    accumulate,
+    toJSON: () => transformationToJSON({ settings, groups: resolved, onNonFinite, metricScope, accumulate }),
   }
 }
 
@@ -160,11 +169,8 @@ function resolveSettings(path: string, options: GroupOptions, defaults: Defaults
   checkDecayMask(`${path}decayMask`, settings.decayMask)
   checkChoice(`${path}decayScaling`, settings.decayScaling, decayChoices)
   checkChoice(`${path}onBadLoss`, settings.onBadLoss, badLossChoices)
-  if (settings.clipNorm !== undefined)
-    checkNumber(`${path}clipNorm`, settings.clipNorm, optionRanges.clipNorm)
+  checkWrappers(path, settings)
   checkBoolean(`${path}averagedModel`, settings.averagedModel)
-  if (settings.averageWeights !== undefined)
-    checkNumber(`${path}averageWeights`, settings.averageWeights, optionRanges.averageWeights)
   return settings
 }
 

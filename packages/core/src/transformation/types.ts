@@ -2,6 +2,7 @@ import type { Embedding } from './embedding.js'
 import type { HyperparameterJSON, MatrixRows, Scheduled } from './hyperparameter.js'
 import type { Preconditioner } from './preconditioner.js'
 import type { ScheduleJSON } from './schedule.js'
+import type { AdaptiveClip, ClipNorm, Lookahead, WeightAverage, WrapperOptions } from './wrappers.js'
 
 /** A parameter, apart from its values. */
 export interface ParameterInfo {
@@ -75,8 +76,19 @@ export interface GroupOptions {
    * rate, the floor follows or the model is averaged, else `'throw'`.
    */
   readonly onBadLoss?: 'throw' | 'skip' | 'base' | 'zero'
-  /** The largest norm of the gradient, > 0, over all parameters (of the group that sets it). A larger gradient is scaled down. */
-  readonly clipNorm?: number
+  /**
+   * The largest norm of the gradient, > 0, over all parameters (of the group that sets it). A larger gradient is scaled down.
+   * `{ per: 'parameter', norm }` limits the norm of each parameter's gradient by itself. It comes after the other two limits.
+   */
+  readonly clipNorm?: number | ClipNorm
+  /** The largest size of an element of the gradient, > 0: larger ones are set to it, with their sign. It comes first. */
+  readonly clipValue?: number
+  /**
+   * Adaptive gradient clipping (A. Brock et al., arXiv:2102.06171): λ, or `{ factor: λ, epsilon: ε }`. The gradient of a unit, an
+   * output of a matrix of weights, is scaled down to the norm λ·max(‖w‖, ε) with w the unit's weights. Where a parameter has
+   * fewer than two axes, it is one unit. Default ε = 1e-3. It comes after `clipValue`.
+   */
+  readonly adaptiveClip?: number | AdaptiveClip
   /**
    * Momentum inside the metric. The embedding reads, instead of the loss, the value at θ of the model that averages the
    * linearisations of the loss so far, ψ = A[L − ⟨g, θ⟩] + ⟨x̂, θ⟩; and v̂ = ξ⟨x̂, d⟩ replaces that of s. A is the base's average
@@ -88,10 +100,17 @@ export interface GroupOptions {
   /** A second axis, tied to the first loss. Default: none. */
   readonly startAxis?: StartAxis
   /**
-   * Keeps a polynomial average of the weights for evaluation: x̄ += (k+1)/(t+k)·(θ − x̄) after step t, where k ≥ 0 is the
-   * given number (a larger one forgets faster). It takes one more slot per parameter. Default: none.
+   * Keeps an average of the weights for evaluation (`withEvaluationWeights`): a polynomial average x̄ += (k+1)/(t+k)·(θ − x̄)
+   * after step t for a number k ≥ 0 (a larger one forgets faster), an exponential one for `{ ema: decay }`, stochastic weight
+   * averaging for `{ swa: { start, every } }`. It takes one more slot per parameter. Default: none.
    */
-  readonly averageWeights?: number
+  readonly averageWeights?: WeightAverage
+  /**
+   * Lookahead (M. R. Zhang et al., arXiv:1907.08610): slow weights φ, which start from the weights, move after every
+   * `syncPeriod` steps by φ += slowStepSize·(θ − φ), and the weights go on from there, θ = φ. `withEvaluationWeights` evaluates
+   * with φ, unless an average is kept as well. `{}` takes the defaults, 5 and 0.5. It takes one more slot per parameter.
+   */
+  readonly lookahead?: Lookahead
 }
 
 /** The options of {@link inducedMetric}. */
@@ -106,6 +125,11 @@ export interface InducedMetricOptions extends Omit<GroupOptions, 'base' | 'learn
   /** The parameters that s sums over: all (`'global'`, default), those of each group, or each one by itself. */
   readonly metricScope?: 'global' | 'group' | 'parameter'
   /**
+   * Gradient accumulation: so many calls of `step` make one update, with the mean of their gradients and of their losses. A
+   * parameter without a gradient in some of the calls counts as 0 there. A whole number ≥ 1; default 1.
+   */
+  readonly accumulate?: number
+  /**
    * Options by group label. They override those above for the parameters with that label. A label that no parameter of the
    * optimiser has is an ERR_OPTION, and so is such a name in `decayMask`.
    */
@@ -113,7 +137,7 @@ export interface InducedMetricOptions extends Omit<GroupOptions, 'base' | 'learn
 }
 
 /** The options of one group, with defaults filled in. */
-export interface GroupSettings {
+export interface GroupSettings extends WrapperOptions {
   readonly base: Preconditioner
   readonly learningRate: Scheduled
   /** The learning rate to which a tied ξ is tied, if one was set during training; else it is `learningRate`. */
@@ -126,10 +150,8 @@ export interface GroupSettings {
   readonly decayMask: DecayMask
   readonly fallback: Preconditioner
   readonly onBadLoss: 'throw' | 'skip' | 'base' | 'zero'
-  readonly clipNorm: number | undefined
   readonly averagedModel: boolean
   readonly startAxis: (Required<Omit<StartAxis, 'steps'>> & Pick<StartAxis, 'steps'>) | undefined
-  readonly averageWeights: number | undefined
 }
 
 /** An induced-metric optimiser as data, as `inducedMetric` returns it and every adapter takes it. */
@@ -140,6 +162,8 @@ export interface Transformation {
   readonly groups: Readonly<Record<string, GroupSettings>>
   readonly onNonFinite: 'skip' | 'throw'
   readonly metricScope: 'global' | 'group' | 'parameter'
+  /** The number of calls of `step` that make an update. */
+  readonly accumulate: number
   /**
    * Plain data from which `fromJSON` rebuilds the transformation.
    *
@@ -164,11 +188,14 @@ export interface GroupJSON {
   readonly decayMask?: 'all' | 'matrices' | readonly string[]
   readonly fallback?: ComponentJSON
   readonly onBadLoss?: 'throw' | 'skip' | 'base' | 'zero'
-  readonly clipNorm?: number
+  readonly clipNorm?: number | ClipNorm
+  readonly clipValue?: number
+  readonly adaptiveClip?: number | AdaptiveClip
   readonly decayScaling?: 'rate' | 'step'
   readonly averagedModel?: boolean
   readonly startAxis?: StartAxis
-  readonly averageWeights?: number
+  readonly averageWeights?: WeightAverage
+  readonly lookahead?: Lookahead
 }
 
 /** A transformation as data. Absent keys have their defaults. */
@@ -179,6 +206,7 @@ export interface TransformationJSON extends GroupJSON {
   readonly learningRate: number | ScheduleJSON
   readonly onNonFinite?: 'skip' | 'throw'
   readonly metricScope?: 'global' | 'group' | 'parameter'
+  readonly accumulate?: number
   readonly groups?: Readonly<Record<string, GroupJSON>>
 }
 

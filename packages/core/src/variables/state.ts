@@ -4,7 +4,7 @@ import { shapeError } from '../errors.js'
 import { createSlot, initialSlots, slotShape, type InitialSlot } from '../step/initialSlots.js'
 import { lossCount } from '../step/metricGraph.js'
 import type { MetricUnit, PlannedParameter, Profile, StepPlan } from '../step/plan.js'
-import { initialProfile } from '../step/profiles.js'
+import { initialProfile } from '../step/scalarState.js'
 import type { Transformation } from '../transformation/types.js'
 import type { VariableBackend } from './backend.js'
 import { createUnclaimed, type Unclaimed } from './unclaimed.js'
@@ -40,10 +40,7 @@ export interface UnitState<T> {
 }
 
 /** Takes refused steps off a count that the host keeps, and off the count of a unit's losses. */
-export function takeBack<T>(
-  state: VariableState<T> | UnitState<T> | ProfileState<T>,
-  count: number,
-): void {
+export function takeBack<T>(state: VariableState<T> | UnitState<T> | ProfileState<T>, count: number): void {
   state.steps -= count
   if (!('average' in state)) return
   const { names, values } = state

@@ -5,7 +5,7 @@ import {
   type Optimizer,
   type TypedArray,
 } from '@induced-metric/core'
-import { checkpointError } from '@induced-metric/core/adapter'
+import { accumulatedSlot, checkpointError } from '@induced-metric/core/adapter'
 import { dataType } from '../proto/dataType.js'
 import type { CheckpointState, OptimizerGroup, Property } from './state.js'
 
@@ -30,9 +30,14 @@ export function isOwnProperty(key: string): boolean {
   return key.startsWith(prefix)
 }
 
-/** Whether these slots are Adam's. */
+/** Whether these slots are Adam's, apart from a sum of gradients that wait for the rest of their update. */
 function isAdamLike(slots: Readonly<Record<string, TypedArray>>): boolean {
-  return Object.keys(slots).sort().join() === 'm,v'
+  return ownSlots(slots).sort().join() === 'm,v'
+}
+
+/** The names of the slots that the base has. */
+function ownSlots(slots: Readonly<Record<string, TypedArray>> = {}): string[] {
+  return Object.keys(slots).filter((name) => name !== accumulatedSlot)
 }
 
 /** The parts of a checkpoint that store the optimiser's state. */
@@ -60,12 +65,12 @@ export function optimizerState(
         })),
       })),
     })
-  } else {
-    for (const { name, slots } of checkpoint.parameters) {
-      for (const [slot, data] of Object.entries(slots)) {
-        const bytes = encodeCheckpoint(wrapped(checkpoint, name, slot, data))
-        properties.set(slotKey(slot, name), toBase64(bytes))
-      }
+  }
+  for (const { name, slots } of checkpoint.parameters) {
+    for (const [slot, data] of Object.entries(slots)) {
+      if (shared && slot !== accumulatedSlot) continue
+      const bytes = encodeCheckpoint(wrapped(checkpoint, name, slot, data))
+      properties.set(slotKey(slot, name), toBase64(bytes))
     }
   }
   return { optimizerGroups, properties }
@@ -94,7 +99,8 @@ export function restoreOptimizer(optimizer: Optimizer, state: CheckpointState): 
   if (saved && saved.hash === current.hash) {
     const parameters = saved.parameters.map((parameter) => {
       const own = current.parameters.find(({ name }) => name === parameter.name)
-      const slots = Object.keys(own?.slots ?? {}).map((slot) => {
+      const hasSum = saved.accumulated && state.properties.has(slotKey(accumulatedSlot, parameter.name))
+      const slots = [...ownSlots(own?.slots), ...(hasSum ? [accumulatedSlot] : [])].map((slot) => {
         const property = state.properties.get(slotKey(slot, parameter.name))
         const data =
           property === undefined

@@ -1,5 +1,5 @@
 import type { Session, TargetParameter } from '@induced-metric/conformance'
-import { createOptimizer, decodeCheckpoint, type Optimizer, type Transformation } from '@induced-metric/core'
+import { createOptimizer, type MatrixRows, type Optimizer, type Transformation } from '@induced-metric/core'
 
 /** A matrix, a kernel of a layer, a vector and a scalar. */
 export function parametersOf(Type: Float32ArrayConstructor | Float64ArrayConstructor): TargetParameter[] {
@@ -10,7 +10,7 @@ export function parametersOf(Type: Float32ArrayConstructor | Float64ArrayConstru
     { name: 'scalar', shape: [] },
   ].map(({ name, shape }, k) => {
     const size = shape.reduce((a, b) => a * b, 1)
-    return { name, shape, data: Type.from({ length: size }, (_, i) => Math.sin(1 + k + 1.7 * i)) }
+    return { name, shape, data: Type.from(Array.from({ length: size }, (_, i) => Math.sin(1 + k + 1.7 * i))) }
   })
 }
 
@@ -33,7 +33,7 @@ export function differentiate<D extends ArrayLike<number>>(
 /** The values and slots after some steps by the reference engine, from the beginning or from a saved state. */
 export function referenceRun(
   transformation: Transformation,
-  parameters: readonly TargetParameter[],
+  parameters: readonly (TargetParameter & { readonly rowsAre?: MatrixRows })[],
   steps: number,
 ): { values: number[][]; slots: Record<string, Record<string, number[]>>; evaluation: number[][] } {
   const copies = parameters.map((parameter) => ({ ...parameter, data: parameter.data.slice() }))
@@ -86,9 +86,4 @@ export function distance(given: readonly ArrayLike<number>[], expected: readonly
     })
   })
   return worst
-}
-
-/** The shared scalars of a saved state. */
-export function sharedIn(bytes: Uint8Array): number[] {
-  return (decodeCheckpoint(bytes).profiles ?? []).flatMap(({ steps, values }) => [steps, ...Object.values(values)])
 }

@@ -61,12 +61,10 @@ export function createPasses<T extends object>(work: TensorWork<T>): TensorPasse
     const changeNames = averaging.map(changeOutput)
     const outputs = [output, ...names.map((name) => `slot.${name}`), ...changeNames]
     const made = evaluate(index, outputs)
-    const next = names.map((name) => {
-      return [name, tensorOf(backend, made[`slot.${name}`]!, dtypes[index]!)] as const
-    })
+    const slotOf = (name: string): T => tensorOf(backend, made[`slot.${name}`]!, dtypes[index]!)
     updates[index] = {
       value: inOwnShape(backend, plan.parameters[index]!, made[output] as T),
-      slots: Object.fromEntries(next),
+      slots: Object.fromEntries(names.map((name) => [name, slotOf(name)])),
     }
     return Object.fromEntries(changeNames.map((name) => [name, made[name] as T]))
   }

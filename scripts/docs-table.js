@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util'
 import { runConformance } from '@induced-metric/conformance'
 import { findAdapters } from './adapters.js'
 import { readSummaries, summarize, updatePages, writeSummary } from './conformance-reports.js'
+import { updateBasePages } from './docs-bases.js'
 
 /** @typedef {import('@induced-metric/conformance').ConformanceReport} Report */
 
@@ -31,4 +32,5 @@ if (add === undefined) {
     writeSummary(summarize(/** @type {Report} */ (JSON.parse(readFileSync(file, 'utf8')))))
 }
 updatePages()
+await updateBasePages()
 console.log(`${readSummaries().length} reports in the table`)

@@ -1,5 +1,5 @@
 import type { Dtype, Feature } from './manifest.js'
-import { follows, isTied, type PlainTransformation } from './plain.js'
+import { follows, isTied, type PlainBase, type PlainTransformation } from './plain.js'
 import type { Problem } from './problem.js'
 
 /** The convex losses of `approach`. */
@@ -147,8 +147,11 @@ export function capabilitiesOf(t: PlainTransformation, nonMatrices: boolean): Fe
   const needs = new Set<Feature>()
   for (const options of [t, ...Object.values(t.groups ?? {})]) {
     if (options.base !== undefined) needs.add(`base/${options.base.name}` as Feature)
-    const muon = (options.base ?? t.base).name === 'muon'
-    if (muon && nonMatrices) needs.add(`base/${(options.fallback ?? t.fallback)?.name ?? 'adam'}` as Feature)
+    const inner = options.base?.['base'] as PlainBase | undefined
+    if (inner !== undefined) needs.add(`base/${inner.name}` as Feature)
+    const { name } = options.base ?? t.base
+    if ((name === 'muon' || name === 'normuon') && nonMatrices)
+      needs.add(`base/${(options.fallback ?? t.fallback)?.name ?? 'adam'}` as Feature)
     if (options === t || options.embedding !== undefined) {
       needs.add(`embedding/${options.embedding?.name ?? 'identity'}` as Feature)
     }

@@ -44,11 +44,14 @@ export function toCore(target: ConformanceTarget, transformation: PlainTransform
   return target.core.fromJSON({ format: 'induced-metric', version: 1, ...withRows(transformation) })
 }
 
-/** Sets the `rows` of `muon` wherever they are left out, so that no case depends on an adapter's layout. */
+/** The bases that have the option `rows`. */
+const withSides = new Set(['muon', 'normuon', 'adafactor', 'sm3', 'shampoo', 'soap'])
+
+/** Sets the `rows` of such a base wherever they are left out, so that no case depends on an adapter's layout. */
 function withRows(transformation: PlainTransformation): PlainTransformation {
   const say = <T extends PlainOptions>(options: T): T =>
-    options.base?.name === 'muon'
-      ? { ...options, base: { ...options.base, rows: options.base['rows'] ?? 'outputs' } }
+    withSides.has(options.base?.name ?? '')
+      ? { ...options, base: { ...options.base!, rows: options.base!['rows'] ?? 'outputs' } }
       : options
   const { groups } = transformation
   if (groups === undefined) return say(transformation)

@@ -72,3 +72,8 @@ export function follows({ embedding }: PlainOptions): boolean {
   const floor = embedding?.floor
   return floor === 'follow' || (typeof floor === 'object' && 'follow' in floor)
 }
+
+/** The base that computes directions: the one within, where one is made of another. */
+export function innermost(base: PlainBase): PlainBase {
+  return base['base'] === undefined ? base : innermost(base['base'] as PlainBase)
+}

@@ -6,17 +6,27 @@ import { small } from './table.js'
 
 const grouped = small.map((p, i) => ({ ...p, group: i === 0 ? 'body' : 'head' }))
 
+/** Capabilities that a probe of another one does not use: they ask for functions, for matrices or for a base within. */
+const special: ReadonlySet<string> = new Set([
+  'base/custom',
+  'embedding/custom',
+  'base/muon',
+  'base/normuon',
+  'base/scheduleFree',
+])
+
 /** A minimal problem that uses a feature, with a base and an embedding that the manifest declares. */
 export function probe(feature: Feature, manifest: Pick<Manifest, 'capabilities'>): Problem {
   const declared = (kind: string): string | undefined =>
     manifest.capabilities
-      .find((name) => name.startsWith(`${kind}/`) && !name.endsWith('/custom') && name !== 'base/muon')
+      .find((name) => name.startsWith(`${kind}/`) && !special.has(name))
       ?.slice(kind.length + 1)
   const [kind, name] = feature.split('/') as [string, string | undefined]
   const base = kind === 'base' && name !== 'custom' ? name! : (declared('base') ?? 'muon')
   const embedding = kind === 'embedding' && name !== 'custom' ? name! : (declared('embedding') ?? 'identity')
   const xi = isPlain(manifest) ? 0 : 0.25
-  const plain = { base: { name: base }, embedding: { name: embedding }, learningRate: 0.25, xi }
+  const named = { name: base, ...(base === 'scheduleFree' && { base: { name: declared('base') ?? 'sgd' } }) }
+  const plain = { base: named, embedding: { name: embedding }, learningRate: 0.25, xi }
   const changes: Partial<Record<Feature, Partial<PlainTransformation>>> = {
     schedules: { learningRate: { schedule: 'linear', from: 0.25, to: 0, steps: 4 } },
     weightDecay: { weightDecay: 0.125 },
@@ -37,7 +47,7 @@ export function probe(feature: Feature, manifest: Pick<Manifest, 'capabilities'>
   return {
     transformation: { ...plain, ...changes[feature] },
     parameters:
-      feature === 'base/muon' || base === 'muon'
+      base === 'muon' || base === 'normuon'
         ? [{ name: 'kernel', shape: [2, 3] }]
         : feature === 'groups'
           ? grouped

@@ -1,6 +1,7 @@
 import type { Case } from '../case.js'
 import type { PlainBase, PlainTransformation } from '../plain.js'
 import type { Problem } from '../problem.js'
+import { furtherCheckpoints } from './furtherBases.js'
 import { mixed, table, type Row } from './table.js'
 
 function of(seed: number, transformation: PlainTransformation): Problem {
@@ -28,12 +29,17 @@ const bases: readonly PlainBase[] = [
   { name: 'adam', beta1: 0.75, beta2: 0.875, cautious: true },
   { name: 'lion', beta1: 0.75, beta2: 0.875, cautious: true },
 ]
-const titleOf = ({ name, amsgrad, cautious }: PlainBase): string =>
-  `${cautious === true ? 'cautious ' : ''}${name}${amsgrad === true ? ' with amsgrad' : ''}`
+/** All of them, with the number that their ids and seeds follow from. */
+const numbered: readonly (readonly [index: number, base: PlainBase])[] = [
+  ...bases.map((base, b) => [b, base] as const),
+  ...furtherCheckpoints.map((base, b) => [300 + b, base] as const),
+]
+const titleOf = ({ name, amsgrad, cautious, layerwise }: PlainBase): string =>
+  `${layerwise === true ? 'layerwise ' : ''}${cautious === true ? 'cautious ' : ''}${name}${amsgrad === true ? ' with amsgrad' : ''}`
 
 const resume = table(
   'checkpoint/resume',
-  bases.map((base, b): Row => ({
+  numbered.map(([b, base]): Row => ({
     n: b + 201,
     title: `${titleOf(base)}: saved, loaded into a second session and continued equals uninterrupted, bit for bit`,
     check: 'resume',
@@ -45,7 +51,7 @@ const resume = table(
 )
 const handover = table(
   'checkpoint/handover',
-  bases.flatMap((base, b): Row[] => [
+  numbered.flatMap(([b, base]): Row[] => [
     {
       n: b + 201,
       title: `${titleOf(base)}: a checkpoint continues in the core’s reference engine`,

@@ -6,6 +6,7 @@ import { edgeCases } from './edge.js'
 import { errorCases } from './error.js'
 import { floorCases } from './floor.js'
 import { goldenCases } from './golden.js'
+import { matrixCases } from './matrixBases.js'
 import { optionCases } from './option.js'
 import { propertyCases } from './property.js'
 import { randomCases } from './random.js'
@@ -17,7 +18,7 @@ import { supportCases } from './capabilities.js'
 import { tiedCases } from './tied.js'
 
 /** Increases with every case that is added or withdrawn. */
-export const casesVersion = 3
+export const casesVersion = 4
 
 /** All cases, by family. */
 export const cases: readonly Case[] = [
@@ -37,4 +38,5 @@ export const cases: readonly Case[] = [
   ...rateFreeCases,
   ...convexCases,
   ...scheduleCases,
+  ...matrixCases,
 ]

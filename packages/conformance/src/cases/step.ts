@@ -1,12 +1,11 @@
 import type { Case } from '../case.js'
 import type { PlainBase, PlainEmbedding, PlainTransformation } from '../plain.js'
 import type { Problem } from '../problem.js'
-import { matrices, mixed, numberOf, table, type Row } from './table.js'
+import { furtherDefaults, furtherVariants, type Variant } from './furtherBases.js'
+import { matrices, mixed, numberOf, readsLoss, table, type Row } from './table.js'
 
 /** The bases and their options. Append only: the position in the list is part of the ids. */
-export const variants: Readonly<
-  Record<string, readonly { readonly base: PlainBase; readonly of: string }[]>
-> = {
+const variants: Readonly<Record<string, readonly Variant[]>> = {
   sgd: [
     { base: { name: 'sgd' }, of: 'sgd' },
     { base: { name: 'sgd', momentum: 0.9 }, of: 'sgd with averaged, bias-corrected momentum' },
@@ -138,8 +137,14 @@ export const variants: Readonly<
   signum: [{ base: { name: 'signum', momentum: 0.75 }, of: 'signum' }],
 }
 
+/** All variants by base. The second part of an entry is the index that its seeds follow from. */
+export const seededVariants: readonly (readonly [name: string, index: number, list: readonly Variant[]])[] = [
+  ...Object.entries(variants).map(([name, list], b) => [name, b, list] as const),
+  ...Object.entries(furtherVariants).map(([name, list], b) => [name, 100 + b, list] as const),
+]
+
 /** Append only: the position in the list is part of the ids. */
-const defaults: readonly { readonly base: PlainBase; readonly of: string }[] = [
+const defaults: readonly Variant[] = [
   { base: { name: 'adamax' }, of: 'torch’s Adamax' },
   { base: { name: 'radam' }, of: 'torch’s RAdam, from momentum to Adam' },
   { base: { name: 'adadelta' }, of: 'torch’s Adadelta' },
@@ -168,7 +173,7 @@ const embeddings: readonly { readonly embedding: PlainEmbedding; readonly of: st
   { embedding: { name: 'logDamped', floor: -0.5 }, of: 'under logDamped, ρ = ℓ²/(ℓ²+v̂)' },
 ]
 
-const trajectories = Object.entries(variants).flatMap(([name, list], b) =>
+const trajectories = seededVariants.flatMap(([name, b, list]) =>
   table(
     `step/${name}`,
     list.flatMap(({ base, of }, v) =>
@@ -184,7 +189,7 @@ const trajectories = Object.entries(variants).flatMap(([name, list], b) =>
           parameters: name === 'muon' ? matrices : mixed,
           steps: 8,
           seed: 1000 * (b + 1) + 10 * v + e,
-          ...(embedding.name === 'identity' ? {} : { loss: { first: 4, ratio: 0.75 } }),
+          ...(embedding.name === 'identity' && !readsLoss(base) ? {} : { loss: { first: 4, ratio: 0.75 } }),
         }
         return { n: numberOf(base, 4 * v + e + 1), title: `${of} ${under}`, check: 'trajectory', problem }
       }),
@@ -197,6 +202,7 @@ const plain = (base: PlainBase, seed: number, parameters = mixed): Problem => ({
   parameters,
   steps: 8,
   seed,
+  ...(readsLoss(base) ? { loss: { first: 4, ratio: 0.75 } } : {}),
 })
 
 /** Without the metric, a step is that of the base optimiser. */
@@ -238,6 +244,12 @@ const plainBases = table('step/plain', [
     title: `${base.name} at ξ = 0 is ${of}`,
     check: 'trajectory',
     problem: plain(base, i + 8),
+  })),
+  ...furtherDefaults.map(({ base, of }, i): Row => ({
+    n: i + 201,
+    title: `${base.name} at ξ = 0 is ${of}`,
+    check: 'trajectory',
+    problem: plain(base, i + 201),
   })),
 ])
 

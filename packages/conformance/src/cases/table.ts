@@ -62,3 +62,16 @@ export const fromZero: readonly ProblemParameter[] = small.map((p) => ({ ...p, f
 export function numberOf(base: PlainBase, n: number): number {
   return base.name === 'lion' || base.name === 'muon' ? n + 100 : n
 }
+
+/** Whether a base reads the loss at every step. */
+export function readsLoss({ name }: PlainBase): boolean {
+  return name === 'polyak' || name === 'momo'
+}
+
+/** Whether a base returns the average of gradients from which its direction is computed. */
+export function hasAverage({ name, momentum, base }: PlainBase): boolean {
+  if (name === 'rmsprop') return momentum === undefined
+  if (name === 'lars') return momentum === 0
+  if (base !== undefined) return hasAverage(base as PlainBase)
+  return !['adopt', 'novograd', 'mars', 'madgrad', 'ftrl', 'prodigy', 'dadaptation'].includes(name)
+}

@@ -1,8 +1,8 @@
 import type { Case } from '../case.js'
 import type { PlainBase, PlainOptions, PlainSchedule, PlainTransformation } from '../plain.js'
 import type { Problem } from '../problem.js'
-import { variants } from './step.js'
-import { matrices, mixed, small, table, type Row } from './table.js'
+import { seededVariants } from './step.js'
+import { hasAverage, matrices, mixed, small, table, type Row } from './table.js'
 
 /** Append only, four entries at most: the position in the list is part of the ids. */
 const ties: readonly (Pick<PlainOptions, 'embedding' | 'xi'> & { readonly of: string })[] = [
@@ -14,7 +14,7 @@ const ties: readonly (Pick<PlainOptions, 'embedding' | 'xi'> & { readonly of: st
 const learningRate = 0.125
 const parametersOf = (base: PlainBase): Problem['parameters'] => (base.name === 'muon' ? matrices : mixed)
 
-const trajectories = Object.entries(variants).flatMap(([name, list], b) =>
+const trajectories = seededVariants.flatMap(([name, b, list]) =>
   table(
     `step/tied-${name}`,
     list.flatMap(({ base, of }, v) =>
@@ -34,11 +34,7 @@ const trajectories = Object.entries(variants).flatMap(([name, list], b) =>
   ),
 )
 
-/** Whether the base returns an average. The momentum of rmsprop, adopt and novograd averages P g. */
-const hasAverage = ({ name, momentum }: PlainBase): boolean =>
-  name === 'rmsprop' ? momentum === undefined : name !== 'adopt' && name !== 'novograd'
-
-const models = Object.entries(variants).flatMap(([name, list], b) =>
+const models = seededVariants.flatMap(([name, b, list]) =>
   table(
     `step/averaged-${name}`,
     list.flatMap(({ base, of }, v): Row[] => {

@@ -1,22 +1,4 @@
-import { cautiousMask, inner, slot, type Base, type BaseInput } from './base.js'
-
-/** An exponential average in place: a ← βa + (1−β)b. */
-function average(a: Float64Array, b: ArrayLike<number>, beta: number): Float64Array {
-  for (let i = 0; i < a.length; i++) a[i] = beta * a[i]! + (1 - beta) * b[i]!
-  return a
-}
-
-/** Direction and gᵀPg of a diagonal P, given as what it divides by. */
-function divided(
-  x: BaseInput,
-  mean: Float64Array,
-  denominator: Float64Array,
-): { direction: Float64Array; dual: number } {
-  return {
-    direction: mean.map((value, i) => value / denominator[i]!),
-    dual: x.g.reduce((sum, g, i) => sum + (g * g) / denominator[i]!, 0),
-  }
-}
+import { average, cautiousMask, divided, inner, slot, type Base } from './base.js'
 
 /** Adam; P = 1/(√r̂ + ε). Nesterov as in optax: β₁m/(1−β₁ᵗ⁺¹) + (1−β₁)g/(1−β₁ᵗ). */
 export const adam: Base = (x) => {

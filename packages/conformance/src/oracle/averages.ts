@@ -74,16 +74,59 @@ const ademamix: Average = (at, [m = 0, slow = 0], value) => {
   return [[fast, long], mixed / (1 + alpha * (1 - beta3 ** at.t))]
 }
 
+/** NAdam's momentum at a step and at the next, and the product of all so far. */
+export function nadamMomentum(at: Moment): { now: number; next: number; product: number } {
+  const of = (t: number): number =>
+    at.h('beta1', 0.9) * (1 - 0.5 * 0.96 ** (t * at.h('momentumDecay', 0.004)))
+  let product = 1
+  for (let t = 1; t <= at.t; t++) product *= of(t)
+  return { now: of(at.t), next: of(at.t + 1), product }
+}
+
+/** A weighted mean of the gradient and of Adam's average, whose own weights sum to 1 − β₁ᵗ. */
+const nadam: Average = (at, [kept = 0], value) => {
+  const beta = at.h('beta1', 0.9)
+  const { now, next, product } = nadamMomentum(at)
+  const m = beta * kept + (1 - beta) * value
+  const [ofValue, ofMean] = [(1 - now) / (1 - product), next / (1 - product * next)]
+  return [[m], (ofValue * value + ofMean * m) / (ofValue + ofMean * (1 - beta ** at.t))]
+}
+
+const tiger: Average = (at, [kept = 0], value) => {
+  const beta = at.h('beta', 0.965)
+  const m = beta * kept + (1 - beta) * value
+  return [[m], m / (1 - beta ** at.t)]
+}
+
+/** Without a bias correction the average begins at the first value. */
+const momo: Average = (at, [kept = 0], value) => {
+  const beta = at.h('beta', 0.9)
+  const corrects = at.flag('biasCorrection', false)
+  const m = at.t === 1 && !corrects ? value : beta * kept + (1 - beta) * value
+  return [[m], corrects ? m / (1 - beta ** at.t) : m]
+}
+
 const signum: Average = (at, [kept = 0], value) => {
   const mu = at.h('momentum', 0.9)
   const m = mu * kept + (1 - mu) * value
   return [[m], m / (1 - mu ** at.t)]
 }
 
+/** The first step takes its gradient; the average begins after it. */
+const soap: Average = (at, [kept = 0], value) => {
+  const beta = at.h('beta1', 0.95)
+  if (at.t === 1) return [[0], value]
+  const m = beta * kept + (1 - beta) * value
+  return [[m], m / (1 - beta ** (at.t - 1))]
+}
+
 /** Without momentum, the gradient itself. The momentum of rmsprop averages P g rather than gradients. */
 const none: Average = (_at, _kept, value) => [[], value]
 
-/** The averages by base; rmsprop has one only without momentum, adopt and novograd have none. */
+/**
+ * The averages by base. Those of rmsprop, lars, adafactor and sm3 count only without momentum; adopt, novograd, mars, prodigy and
+ * dadaptation have none, nor have madgrad and ftrl, which compute the parameter themselves. That of scheduleFree is its base's.
+ */
 export const averages: Readonly<Record<string, Average>> = {
   sgd,
   heavyBall,
@@ -104,4 +147,22 @@ export const averages: Readonly<Record<string, Average>> = {
   yogi: adam,
   adabelief: adam,
   signum,
+  nadam,
+  adamAtan2: adam,
+  mars: none,
+  lars: none,
+  tiger,
+  asgd: none,
+  madgrad: none,
+  ftrl: none,
+  prodigy: none,
+  dadaptation: none,
+  dog: none,
+  polyak: none,
+  momo,
+  adafactor: none,
+  sm3: none,
+  normuon: muon,
+  shampoo: sgd,
+  soap,
 }

@@ -1,3 +1,4 @@
+import type { PlainBase } from '../plain.js'
 import type { Moment } from './averages.js'
 
 /** One step of one base on one parameter, in float64; `t` is the parameter's own step count, from 1. */
@@ -7,19 +8,67 @@ export interface BaseInput extends Moment {
   readonly theta: Float64Array
   readonly shape: readonly number[]
   readonly slots: Readonly<Record<string, Float64Array>>
+  /** The base as it is given. */
+  readonly options: PlainBase
+  /** The optimiser's step, by which schedules go. */
+  readonly step: number
+  readonly learningRate: number
+  /** NaN if there is none. */
+  readonly loss: number
+  /** The number of steps of the base, over all of its parameters together. */
+  readonly count: number
+  /** The sums of {@link Whole} over all of its parameters, and the scalars they share before and after this step. */
+  readonly totals: readonly number[]
+  readonly shared: Readonly<Record<string, number>>
+  readonly sharedNext: Readonly<Record<string, number>>
   text(name: string, otherwise: string): string
 }
 
-/** A base's direction and slots; and gᵀPg, where its preconditioner P is a linear map. */
-export type Base = (x: BaseInput) => {
+/** The result of a base: its direction and slots; and gᵀPg, where its preconditioner P is a linear map. */
+export interface BaseStep {
   readonly direction: Float64Array
   readonly slots: Readonly<Record<string, Float64Array>>
   readonly dual?: number
+  /** The new parameter before its decay, and the slots, where a base computes both itself, given ρ. */
+  readonly apply?: (rho: number) => {
+    readonly parameter: Float64Array
+    readonly slots: Readonly<Record<string, Float64Array>>
+  }
 }
 
-/** A copy of a slot; before the first step, an array of `initial`. */
-export function slot(x: BaseInput, name: string, initial = 0): Float64Array {
-  return x.slots[name]?.slice() ?? new Float64Array(x.g.length).fill(initial)
+/** A base. */
+export type Base = (x: BaseInput) => BaseStep
+
+/** The sums of a base over all parameters that it updates, and the scalars that they share. */
+export interface Whole {
+  /** One parameter's part of the sums. */
+  totals(x: BaseInput): readonly number[]
+  /** The new values of the scalars, given the sums. Only what belongs to no parameter in particular is to be read. */
+  shared(x: BaseInput): Readonly<Record<string, number>>
+}
+
+/** A copy of a slot; before the first step, an array of `initial` or a copy of it. */
+export function slot(x: BaseInput, name: string, initial: number | Float64Array = 0): Float64Array {
+  const kept = x.slots[name] ?? (typeof initial === 'number' ? undefined : initial)
+  return kept?.slice() ?? new Float64Array(x.g.length).fill(initial as number)
+}
+
+/** An exponential average in place: a ← βa + (1−β)b. */
+export function average(a: Float64Array, b: ArrayLike<number>, beta: number): Float64Array {
+  for (let i = 0; i < a.length; i++) a[i] = beta * a[i]! + (1 - beta) * b[i]!
+  return a
+}
+
+/** Direction and gᵀPg of a diagonal P, given as what it divides by. */
+export function divided(
+  x: BaseInput,
+  mean: Float64Array,
+  denominator: Float64Array,
+): { direction: Float64Array; dual: number } {
+  return {
+    direction: mean.map((value, i) => value / denominator[i]!),
+    dual: x.g.reduce((sum, g, i) => sum + (g * g) / denominator[i]!, 0),
+  }
 }
 
 /** ⟨a, b⟩ */

@@ -1,7 +1,25 @@
 import { adabelief, adam, adamax, adan, ademamix, adopt, lamb, novograd, radam, yogi } from './adamFamily.js'
+import { innermost } from '../plain.js'
 import { averages } from './averages.js'
-import { cautiousMask, inner, slot, type Base, type BaseInput } from './base.js'
-import { newtonSchulz } from './newtonSchulz.js'
+import { cautiousMask, inner, slot, type Base, type BaseInput, type BaseStep, type Whole } from './base.js'
+import { adamAtan2, asgd, lars, mars, nadam, tiger } from './elementwise.js'
+import { shampoo, soap } from './eigenbases.js'
+import { adafactor, sm3 } from './factored.js'
+import { muon, normuon } from './orthogonalised.js'
+import { ftrl, madgrad, scheduleFree } from './sequences.js'
+import { momentOf } from './unit.js'
+import {
+  dadaptation,
+  dadaptationWhole,
+  dog,
+  dogWhole,
+  momo,
+  momoWhole,
+  polyak,
+  polyakWhole,
+  prodigy,
+  prodigyWhole,
+} from './wholes.js'
 
 /** The result of a base for one parameter's gradient. Nothing is written; the new slots are returned. */
 export interface BaseResult {
@@ -14,6 +32,7 @@ export interface BaseResult {
   /** The new values of the slots from which x̂ is computed, in the order in which its average stores them. */
   readonly momenta: readonly Float64Array[]
   readonly slots: Readonly<Record<string, Float64Array>>
+  readonly apply: BaseStep['apply']
 }
 
 /** Momentum as an average with bias correction; P = 1. */
@@ -139,26 +158,6 @@ const rprop: Base = (x) => {
   return { direction, slots: { before, length } }
 }
 
-/**
- * Muon on a matrix: the momentum orthogonalised, times √max(1, outputs/inputs); the rows are the outputs unless
- * `rows` says that they are the inputs.
- */
-const muon: Base = (x) => {
-  const mu = x.h('momentum', 0.95)
-  const nesterov = x.flag('nesterov', true)
-  const [rows, columns] = x.shape as readonly [number, number]
-  const m = slot(x, 'm')
-  const before = new Float64Array(m.length)
-  for (let i = 0; i < m.length; i++) {
-    m[i] = mu * m[i]! + (1 - mu) * x.g[i]!
-    before[i] = nesterov ? mu * m[i]! + (1 - mu) * x.g[i]! : m[i]!
-  }
-  const direction = newtonSchulz(before, rows, columns, x.h('iterations', 5))
-  const ratio = x.text('rows', 'outputs') === 'inputs' ? columns / rows : rows / columns
-  for (let i = 0; i < direction.length; i++) direction[i] = direction[i]! * Math.sqrt(Math.max(1, ratio))
-  return { direction, slots: { m } }
-}
-
 /** The bases of the kit by their names in the plain form, with the slots that store their averages. */
 const bases: Readonly<Record<string, readonly [run: Base, ...kept: readonly string[]]>> = {
   sgd: [sgd, 'm'],
@@ -180,21 +179,54 @@ const bases: Readonly<Record<string, readonly [run: Base, ...kept: readonly stri
   yogi: [yogi, 'm'],
   adabelief: [adabelief, 'm'],
   signum: [signum, 'm'],
+  nadam: [nadam, 'm'],
+  adamAtan2: [adamAtan2, 'm'],
+  mars: [mars],
+  lars: [lars],
+  tiger: [tiger, 'm'],
+  asgd: [asgd],
+  madgrad: [madgrad],
+  ftrl: [ftrl],
+  scheduleFree: [scheduleFree((name) => bases[name]![0])],
+  prodigy: [prodigy],
+  dadaptation: [dadaptation],
+  dog: [dog],
+  polyak: [polyak],
+  momo: [momo, 'm'],
+  adafactor: [adafactor],
+  sm3: [sm3],
+  normuon: [normuon, 'm'],
+  shampoo: [shampoo, 'm'],
+  soap: [soap, 'm'],
+}
+
+/** The bases that look at all of their parameters at once. */
+export const wholes: Readonly<Record<string, Whole | undefined>> = {
+  prodigy: prodigyWhole,
+  dadaptation: dadaptationWhole,
+  dog: dogWhole,
+  polyak: polyakWhole,
+  momo: momoWhole,
 }
 
 /**
  * Runs a base. If P is not linear, s is ⟨x̂,d⟩⟨g,g⟩/⟨x̂,x̂⟩, which equals gᵀPg for a linear P; it is 0 without an average.
  */
 export function runBase(name: string, x: BaseInput): BaseResult {
-  const [run, ...kept] = bases[name] ?? []
+  const [run] = bases[name] ?? []
   if (run === undefined) throw new Error(`oracle: unknown base ${name}`)
-  const { direction, slots, dual: own } = run(x)
+  const innerBase = innermost(x.options)
+  const [, ...names] = bases[innerBase.name]!
+  const kept = innerBase === x.options ? names : names.map((slot) => `base.${slot}`)
+  const at = momentOf(innerBase, x.t, x.step)
+  const { direction, slots, dual: own, apply } = run(x)
   const before = kept.map((slot) => x.slots[slot])
   const average = x.g.map((g, i) => {
     const values = before.map((values) => values?.[i] ?? 0)
-    return averages[name]!(x, values, g)[1]
+    return averages[innerBase.name]!(at, values, g)[1]
   })
   const square = inner(average, average)
   const dual = own ?? (square === 0 ? 0 : (inner(average, direction) * inner(x.g, x.g)) / square)
-  return { direction, dual, average, momenta: kept.map((slot) => slots[slot]!), slots }
+  const momenta = kept.map((slot) => slots[slot]!)
+  return { direction, dual, average, momenta, slots, apply }
 }

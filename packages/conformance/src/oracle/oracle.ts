@@ -1,6 +1,6 @@
 import type { PlainBase, PlainOptions, PlainTransformation } from '../plain.js'
-import { inner } from './base.js'
-import { runBase, type BaseResult } from './bases.js'
+import { inner, type BaseInput } from './base.js'
+import { runBase, wholes, type BaseResult } from './bases.js'
 import { valueAt } from './schedules.js'
 import {
   afterMoves,
@@ -70,11 +70,21 @@ interface Parameter {
   readonly options: PlainOptions
   readonly base: PlainBase
   readonly unit: Unit
+  readonly profile: Profile
   slots: Readonly<Record<string, Float64Array>>
   /** x̄, the average of θ that is kept for evaluation. */
   readonly average: Float64Array | undefined
   t: number
 }
+
+/** What the parameters of one base and one set of options share. */
+interface Profile {
+  shared: Readonly<Record<string, number>>
+  count: number
+}
+
+/** What a step gives to the parameters of a profile. */
+type Sums = Pick<BaseInput, 'count' | 'totals' | 'shared' | 'sharedNext' | 'loss'>
 
 const nothing: OracleUnitReport = { scale: NaN, dualNorm: NaN, metric: NaN, xi: NaN }
 
@@ -112,17 +122,22 @@ export function createOracle(
       if (loss === undefined && units.some(({ options }) => needsLoss(options)))
         throw new OracleError('ERR_LOSS_REQUIRED')
 
-      const results = new Map(active.map((p) => [p, runOn(p, gradients[state.indexOf(p)]!, step)]))
+      const gradientOf = (p: Parameter): ArrayLike<number> => gradients[state.indexOf(p)]!
+      const sums = sumProfiles(active, gradientOf, loss ?? NaN, step)
+      const results = new Map(
+        active.map((p) => [p, runBase(p.base.name, inputOf(p, gradientOf(p), step, sums.get(p.profile)!))]),
+      )
       const steps = new Map<Unit, UnitStep>()
       const duals = new Map<Unit, number>()
       for (const unit of isGlobal ? units : new Set(active.map((p) => p.unit))) {
-        const sums = sumsOf(isGlobal ? active : active.filter((p) => p.unit === unit), results)
-        if (!isFinite(unit.options, sums, loss)) {
+        const members = isGlobal ? active : active.filter((p) => p.unit === unit)
+        const unitSums = sumsOf(members, results)
+        if (!isFinite(unit.options, unitSums, loss)) {
           if (transformation.onNonFinite === 'throw') throw new OracleError('ERR_NON_FINITE')
           return skipped()
         }
-        const dual = Math.max(0, sums.dual)
-        const result = stepUnit(unit, { ...sums, dual }, loss ?? NaN, step)
+        const dual = Math.max(0, unitSums.dual)
+        const result = stepUnit(unit, { ...unitSums, dual }, loss ?? NaN, step)
         if (!result.good && badLossPolicy(unit.options) === 'throw') throw new OracleError('ERR_BAD_LOSS')
         if (!result.good && badLossPolicy(unit.options) === 'skip') return skipped()
         steps.set(unit, result)
@@ -136,6 +151,8 @@ export function createOracle(
         const members = isGlobal ? active : active.filter((p) => p.unit === unit)
         unit.state = afterMoves(next, changesOf(unit, members, changes))
       }
+      for (const [profile, { sharedNext, count }] of sums)
+        Object.assign(profile, { shared: sharedNext, count })
       taken = step
       const reports = units.map((unit): OracleUnitReport => {
         const result = steps.get(unit)
@@ -164,6 +181,7 @@ function prepare(
     return scope === 'group' || Object.hasOwn(groups, group) ? group : ''
   }
   const units = new Map<string, Unit>()
+  const profiles = new Map<string, Profile>()
   return parameters.map((p, index): Parameter => {
     const options = optionsOf(p)
     const key = keyOf(p, index)
@@ -175,7 +193,12 @@ function prepare(
       unit = { options, scalars, bases, state: initialUnit(bases) }
       units.set(key, unit)
     }
+    const group = Object.hasOwn(groups, p.group ?? '') ? p.group : undefined
+    const profileKey = JSON.stringify([group, baseOf(options, p.shape)])
+    const profile = profiles.get(profileKey) ?? { shared: {}, count: 0 }
+    profiles.set(profileKey, profile)
     return {
+      profile,
       name: p.name,
       shape: p.shape,
       theta: Float64Array.from(p.data),
@@ -189,8 +212,11 @@ function prepare(
   })
 }
 
+/** Muon and NorMuon take matrices, and kernels where they flatten them. */
 function baseOf({ base, fallback }: PlainOptions, shape: readonly number[]): PlainBase {
-  return base!.name === 'muon' && shape.length !== 2 ? (fallback ?? { name: 'adam' }) : base!
+  const { name, flatten = name === 'normuon' } = base!
+  if (name !== 'muon' && name !== 'normuon') return base!
+  return shape.length === 2 || (shape.length > 2 && flatten === true) ? base! : (fallback ?? { name: 'adam' })
 }
 
 function distinct(bases: readonly PlainBase[]): PlainBase[] {
@@ -201,15 +227,46 @@ function isSame(a: PlainBase, b: PlainBase): boolean {
   return JSON.stringify(a) === JSON.stringify(b)
 }
 
-function runOn(p: Parameter, gradient: ArrayLike<number>, step: number): BaseResult {
-  return runBase(p.base.name, {
+function inputOf(p: Parameter, gradient: ArrayLike<number>, step: number, sums: Sums): BaseInput {
+  return {
     ...momentOf(p.base, p.t + 1, step),
+    ...sums,
     g: Float64Array.from(gradient),
     theta: p.theta,
     shape: p.shape,
     slots: p.slots,
+    options: p.base,
+    step,
+    learningRate: valueAt(p.options.learningRate!, step),
     text: (name, otherwise) => (p.base[name] as string | undefined) ?? otherwise,
-  })
+  }
+}
+
+/** The sums over each profile's parameters, and the new values of the scalars that these share. */
+function sumProfiles(
+  active: readonly Parameter[],
+  gradientOf: (p: Parameter) => ArrayLike<number>,
+  loss: number,
+  step: number,
+): Map<Profile, Sums> {
+  const found = new Map<Profile, Sums>()
+  for (const profile of new Set(active.map((p) => p.profile))) {
+    const { shared } = profile
+    const before: Sums = { loss, count: profile.count + 1, totals: [], shared, sharedNext: shared }
+    const members = active.filter((p) => p.profile === profile)
+    const whole = wholes[members[0]!.base.name]
+    if (whole === undefined) {
+      found.set(profile, before)
+      continue
+    }
+    const inputs = members.map((p) => inputOf(p, gradientOf(p), step, before))
+    const totals = inputs
+      .map((x) => whole.totals(x))
+      .reduce((sum, values) => values.map((value, i) => value + sum[i]!))
+    const after = { ...before, totals }
+    found.set(profile, { ...after, sharedNext: whole.shared({ ...inputs[0]!, ...after }) })
+  }
+  return found
 }
 
 function sumsOf(active: readonly Parameter[], results: ReadonlyMap<Parameter, BaseResult>): UnitSums {
@@ -251,12 +308,14 @@ function move(p: Parameter, result: BaseResult, rho: number, step: number): read
   const decay = decays(p) ? valueAt(p.options.weightDecay ?? 0, step) : 0
   const decayed = learningRate * decay * (scalesDecay(p.options) ? rho : 1)
   const k = p.options.averageWeights ?? 0
-  p.slots = result.slots
+  const own = result.apply?.(rho)
+  p.slots = own?.slots ?? result.slots
   p.t++
   const moved = new Float64Array(p.theta.length)
   for (let i = 0; i < p.theta.length; i++) {
     const before = p.theta[i]!
-    p.theta[i] = before - learningRate * rho * result.direction[i]! - decayed * before
+    const stepped = own?.parameter[i] ?? before - learningRate * rho * result.direction[i]!
+    p.theta[i] = stepped - decayed * before
     moved[i] = p.theta[i]! - before
     if (p.average === undefined) continue
     p.average[i] = p.average[i]! + ((k + 1) / (p.t + k)) * (p.theta[i]! - p.average[i]!)

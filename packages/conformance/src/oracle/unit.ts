@@ -1,5 +1,6 @@
 import {
   follows,
+  innermost,
   isTied,
   type PlainBase,
   type PlainNumber,
@@ -90,6 +91,7 @@ export function scalesDecay(options: PlainOptions): boolean {
 
 /** Whether a step requires its loss. */
 export function needsLoss(options: PlainOptions): boolean {
+  if (['polyak', 'momo'].includes(options.base?.name ?? '')) return true
   return (options.embedding?.name ?? 'identity') !== 'identity' || options.startAxis !== undefined
 }
 
@@ -137,7 +139,7 @@ export function stepUnit(unit: Unit, sums: UnitSums, loss: number, step: number)
 
   // The averaged model at θ: ψ = A[L + ⟨g, θ − θ′⟩], L and g taken at θ′.
   const models = bases.map((base, i) =>
-    averages[base.name]!(momentOf(base, t, step), state.kept[i]!, i === 0 ? loss : 0),
+    averages[innermost(base).name]!(momentOf(innermost(base), t, step), state.kept[i]!, i === 0 ? loss : 0),
   )
   const psi = models.reduce((sum, [, value]) => sum + value, 0)
 

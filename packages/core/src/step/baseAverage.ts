@@ -52,8 +52,18 @@ const operations = {
 export interface BaseAverage {
   /** The average, this step included. */
   readonly mean: Expr
-  /** Its states, one for each slot of the average, and their next values. They start from 0. */
-  readonly states: readonly { readonly name: string; readonly slot: string; readonly next: Expr }[]
+  /** Its states, one for each slot of the average. */
+  readonly states: readonly AverageState[]
+}
+
+/** A state of the average of a scalar. It starts from 0. */
+export interface AverageState {
+  readonly name: string
+  /** The slot that it stands for. */
+  readonly slot: string
+  readonly next: Expr
+  /** Whether the slot averages gradients. A scalar slot does not: it only counts. */
+  readonly averages: boolean
 }
 
 /** The name under which a base's hyperparameter enters the metric graph of an averaged model. */
@@ -92,7 +102,7 @@ export function recordBaseAverage(
   }
   if (update.average === undefined) return refuse('gives none (`average`)')
 
-  const states = new Map<string, { name: string; slot: string; next: Expr }>()
+  const states = new Map<string, AverageState>()
   const known = new Map<Expr, Expr>()
   const scalarInput = (name: string): Expr => {
     if (name === 'gradient') return value
@@ -101,15 +111,16 @@ export function recordBaseAverage(
     if (!name.startsWith('slot.')) return refuse(`reads ${name} in it`)
     const slot = name.slice('slot.'.length)
     const { initial, next } = update.slots[slot]!
-    if (next.shape !== 'tensor' && next.shape !== 'rows,columns')
+    if (next.shape !== 'scalar' && next.shape !== 'tensor' && next.shape !== 'rows,columns')
       return refuse(`keeps its ${slot} in another shape than the parameter's`)
     if (initial.op !== 'constant' || initial.value !== 0)
       return refuse(`begins its ${name} with another value than 0`)
     const state = `model.${model}.${slot}`
     if (!states.has(state)) {
+      const declared = { name: state, slot, averages: next.shape !== 'scalar' }
       // Set before its next value is rewritten, which reads it.
-      states.set(state, { name: state, slot, next: value })
-      states.set(state, { name: state, slot, next: scalarOf(next) })
+      states.set(state, { ...declared, next: value })
+      states.set(state, { ...declared, next: scalarOf(next) })
     }
     return input(`state.${state}`, 'scalar')
   }

@@ -139,9 +139,9 @@ function averagedModel(
     // The average of the losses themselves belongs to the first base.
     const present = index === 0 ? loss : literal(0)
     const average = recordBaseAverage(base, index, present, () => averages.count(), record)
-    for (const { name, slot, next } of average.states) {
+    for (const { name, slot, next, averages } of average.states) {
       states[name] = next
-      changes.push({ state: name, slot, base: index })
+      if (averages) changes.push({ state: name, slot, base: index })
     }
     value = index === 0 ? average.mean : add(value, average.mean)
   })

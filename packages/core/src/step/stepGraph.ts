@@ -165,7 +165,7 @@ function averagingSlots({ average, slots }: RecordedUpdate): string[] {
     x.inputs.forEach(visit)
   }
   visit(average!)
-  return [...found]
+  return [...found].filter((name) => slots[name]!.next.shape !== 'scalar')
 }
 
 /**

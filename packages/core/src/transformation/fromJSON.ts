@@ -7,21 +7,40 @@ import {
   adabelief,
   adadelta,
   adagrad,
+  adafactor,
+  normuon,
+  shampoo,
+  sm3,
+  soap,
   adam,
+  adamAtan2,
   adamax,
   adan,
   ademamix,
   adopt,
+  asgd,
+  dadaptation,
+  dog,
+  ftrl,
   heavyBall,
   lamb,
+  lars,
   lion,
+  madgrad,
+  mars,
+  momo,
   muon,
+  nadam,
   novograd,
+  polyak,
+  prodigy,
   radam,
   rmsprop,
   rprop,
+  scheduleFree,
   sgd,
   signum,
+  tiger,
   yogi,
 } from './preconditioners/index.js'
 import { groupKeys, inducedMetric, mapGroups } from './transformation.js'
@@ -35,7 +54,7 @@ export interface FromJSONOptions {
   readonly embeddings?: readonly NamedFactory<Embedding>[]
 }
 
-const builtinPreconditioners = [
+const builtinPreconditioners: readonly NamedFactory<Preconditioner>[] = [
   sgd,
   heavyBall,
   rmsprop,
@@ -55,8 +74,27 @@ const builtinPreconditioners = [
   rprop,
   signum,
   yogi,
+  adamAtan2,
+  asgd,
+  dadaptation,
+  dog,
+  ftrl,
+  lars,
+  madgrad,
+  mars,
+  momo,
+  nadam,
+  polyak,
+  prodigy,
+  scheduleFree,
+  tiger,
+  adafactor,
+  normuon,
+  shampoo,
+  sm3,
+  soap,
 ]
-const builtinEmbeddings = [identity, root, log, logDamped]
+const builtinEmbeddings: readonly NamedFactory<Embedding>[] = [identity, root, log, logDamped]
 
 /**
  * Rebuilds a transformation from the result of its `toJSON()`, or from parsed JSON text.
@@ -118,8 +156,8 @@ function isPerRate(json: unknown): boolean {
   return typeof json === 'object' && json !== null && 'perRate' in json
 }
 
-/** A factory with any hyperparameters. */
-type NamedFactory<T> = ((options?: never) => T) & { readonly definition: { readonly name: string } }
+/** A factory with any hyperparameters; `scheduleFree` takes a base before them. */
+type NamedFactory<T> = ((...options: never[]) => T) & { readonly definition: { readonly name: string } }
 
 /** The built-in factories and the caller's own, each name once. */
 function factories<T>(
@@ -161,9 +199,11 @@ function componentFromJSON<T>(
       `${path}: no ${kind} ${show(name)}; known: ${names}. Give your own as { ${kind}s: [yours] } to fromJSON, or to the function that calls it`,
     )
   }
-  const options = Object.entries(hyperparameters).map(([key, x]) => [
-    key,
-    hyperparameterFromJSON(`${path}.${key}`, x),
-  ])
-  return factory(Object.fromEntries(options) as never)
+  const read = (entries: Readonly<Record<string, unknown>>): never =>
+    Object.fromEntries(
+      Object.entries(entries).map(([key, x]) => [key, hyperparameterFromJSON(`${path}.${key}`, x)]),
+    ) as never
+  if (factory !== (scheduleFree as unknown)) return factory(read(hyperparameters))
+  const { base, ...own } = hyperparameters
+  return factory(componentFromJSON(kind, `${path}.base`, base, known) as never, read(own))
 }

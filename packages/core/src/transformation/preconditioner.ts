@@ -182,6 +182,8 @@ export interface Preconditioner {
   readonly name: string
   readonly hyperparameters: HyperparameterValues
   readonly definition: PreconditionerDefinition<HyperparameterSpecs>
+  /** The base that it is made of, whose hyperparameters are among its own under other names, and those that are its own. */
+  readonly wraps?: { readonly base: Preconditioner; readonly own: HyperparameterValues }
 }
 
 /** Creates a preconditioner from options; `definition` lets `fromJSON` find it again. */

@@ -1,14 +1,16 @@
 import { unsupported } from '../errors.js'
-import { hyperparameterToJSON, scheduledToJSON, type HyperparameterValues } from './hyperparameter.js'
+import { hyperparameterToJSON, scheduledToJSON } from './hyperparameter.js'
+import type { Preconditioner } from './preconditioner.js'
 import { isTied } from './tiedXi.js'
 import type { ComponentJSON, GroupJSON, GroupSettings, Transformation, TransformationJSON } from './types.js'
 
 function componentToJSON(
   path: string,
-  component: { name: string; hyperparameters: HyperparameterValues },
+  { name, hyperparameters, wraps }: Pick<Preconditioner, 'name' | 'hyperparameters' | 'wraps'>,
 ): ComponentJSON {
-  const json: Record<string, unknown> = { name: component.name }
-  for (const [key, value] of Object.entries(component.hyperparameters)) {
+  const json: Record<string, unknown> = { name }
+  if (wraps) json['base'] = componentToJSON(`${path}.base`, wraps.base)
+  for (const [key, value] of Object.entries(wraps?.own ?? hyperparameters)) {
     json[key] = hyperparameterToJSON(`${path}.${key}`, value)
   }
   return json as ComponentJSON

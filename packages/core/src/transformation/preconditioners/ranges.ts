@@ -14,3 +14,8 @@ export function momentumRate(value: number): NumberSpec {
 export function epsilonAt(value: number): NumberSpec {
   return { kind: 'number', default: value, min: 0, isEpsilon: true }
 }
+
+/** A number > 0. */
+export function positive(value: number): NumberSpec {
+  return { kind: 'number', default: value, min: 0, above: true }
+}

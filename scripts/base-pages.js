@@ -37,7 +37,7 @@ const goldenFolder = 'packages/core/test/fixtures'
 export function exportedBases() {
   return Object.entries(core).flatMap(([name, value]) => {
     const { definition } = /** @type {{ definition?: object }} */ (value)
-    return definition !== undefined && 'update' in definition
+    return definition !== undefined && ('update' in definition || 'takes' in definition)
       ? [{ name, make: /** @type {ExportedBase['make']} */ (/** @type {unknown} */ (value)) }]
       : []
   })
@@ -229,7 +229,7 @@ export async function renderBase({ name, make }) {
     list(optionsOf(comment.options)),
     [comment.example],
     ['## State'],
-    ...(base === undefined ? [] : [stateSection(slotsOf(base))]),
+    base === undefined ? ['That of its base, and what is said above.'] : stateSection(slotsOf(base)),
     ...(facts.conventions.length + facts.others.length === 0 ? [] : [['## Conventions']]),
     ...(facts.conventions.length === 0 ? [] : [list(facts.conventions)]),
     ...(facts.others.length === 0

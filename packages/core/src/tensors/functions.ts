@@ -90,13 +90,10 @@ export function createFunctions<V>({
   const atan2 = (y: V, x: V): V => {
     const [height, width] = [abs(y), abs(x)]
     const largest = max(height, width)
-    const ratio = stored(
-      select(greater(largest, zero), div(min(height, width), largest), mul(largest, zero)),
-    )
+    const ratio = stored(select(greater(largest, zero), div(min(height, width), largest), mul(largest, zero)))
     // Three times half the angle, by tan(α/2) = tan α/(1 + √(1 + tan² α)).
     let tangent = ratio
-    for (let i = 0; i < 3; i++)
-      tangent = stored(div(tangent, add(one, sqrt(add(one, square(tangent))))))
+    for (let i = 0; i < 3; i++) tangent = stored(div(tangent, add(one, sqrt(add(one, square(tangent))))))
     const angle = stored(times(mul(tangent, polynomial(stored(square(tangent)), arctanSeries)), 8))
     const steep = select(greater(height, width), sub(constant(Math.PI / 2), angle), angle)
     const left = stored(select(greater(zero, x), sub(constant(Math.PI), steep), steep))
@@ -105,7 +102,7 @@ export function createFunctions<V>({
   return { exp, log, pow, atan2 }
 }
 
-const ln2High = 0.693147180369123816490
+const ln2High = 0.69314718036912381649
 const ln2Low = 1.90821492927058770002e-10
 const largestExponent = 708
 

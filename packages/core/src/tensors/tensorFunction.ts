@@ -57,9 +57,7 @@ export function prepareTensorFunction<T>(
 ): TensorFunction<T> {
   const { order, isTensor, tensors, numbers } = divide(graph, outputs)
   const wanted = outputs.map((name) => graph.outputs[name]!)
-  const results = [...new Set(wanted)].filter(
-    (index) => isTensor.has(index) && !isInput(graph.nodes[index]!),
-  )
+  const results = [...new Set(wanted)].filter((index) => isTensor.has(index) && !isInput(graph.nodes[index]!))
   const compute = compileTensors(onlyTensors(graph, isTensor, results), [...tensors, ...numbers], backend)
   const computeNumbers = compileScalarNodes(
     graph,

@@ -60,7 +60,7 @@ export {
   type UnitChange,
   type UnitSum,
 } from './step/plan.js'
-export { initialProfile, type SharedGraph } from './step/profiles.js'
+export type { SharedGraph } from './step/sharedGraph.js'
 export { refusal, type StepOutcome, type UnitResult } from './step/report.js'
 export {
   profileEntries,
@@ -69,7 +69,12 @@ export {
   unitScalars,
   type ScalarEntry,
 } from './step/scalarInputs.js'
-export type { ProfileNumbers, ScalarState, UnitNumbers } from './step/scalarState.js'
+export {
+  initialProfile,
+  type ProfileNumbers,
+  type ScalarState,
+  type UnitNumbers,
+} from './step/scalarState.js'
 export type { Reduction, StepGraph } from './step/stepGraph.js'
 export { createStepper, type Stepper } from './step/stepper.js'
 export type { Lowering, TensorBackend } from './tensors/backend.js'

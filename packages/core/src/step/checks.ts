@@ -1,6 +1,6 @@
 import { InducedMetricError, isList, optionError, shapeError, show } from '../errors.js'
 import { checkKeys } from '../validation/keys.js'
-import type { StepPlan } from './plan.js'
+import type { StepPlan } from './planned.js'
 import { readsLoss } from './profiles.js'
 
 /**

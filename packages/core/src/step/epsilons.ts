@@ -1,5 +1,5 @@
 import type { Scheduled } from '../transformation/hyperparameter.js'
-import type { Profile, StepPlan } from './plan.js'
+import type { Profile, StepPlan } from './planned.js'
 
 /** A plan for arithmetic of lower precision. */
 export interface RaisedPlan {

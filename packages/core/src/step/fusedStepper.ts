@@ -1,6 +1,6 @@
 import type { FusedStep, FusedStepNumbers } from './passes.js'
-import type { StepPlan } from './plan.js'
-import { hasProfileScalars } from './profiles.js'
+import type { StepPlan } from './planned.js'
+import { hasProfileScalars } from './profileStepper.js'
 import type { StepOutcome, UnitResult } from './report.js'
 import { writeScalars, type PreparedScalars } from './scalarInputs.js'
 import type { ScalarState } from './scalarState.js'

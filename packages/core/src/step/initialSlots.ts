@@ -1,7 +1,7 @@
 import { arrayOf, type ElementType, type TypedArray } from '../dtype.js'
 import { compileScalars } from '../graph/hostScalars.js'
 import { sizeOf } from '../shape.js'
-import type { PlannedParameter, StepPlan } from './plan.js'
+import type { PlannedParameter, StepPlan } from './planned.js'
 import { extentScalars, profileScalars } from './scalarInputs.js'
 
 /** The initial value of every element of a slot, or `'identity'` for the identity matrix. */

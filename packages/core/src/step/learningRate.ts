@@ -1,6 +1,6 @@
 import { valueAt, type Scheduled } from '../transformation/hyperparameter.js'
 import { checkNumber } from '../validation/range.js'
-import type { StepPlan } from './plan.js'
+import type { StepPlan } from './planned.js'
 import { isSchedule } from '../transformation/schedule.js'
 import { peakOf } from '../transformation/scheduleJSON.js'
 import { optionRanges } from '../transformation/transformation.js'

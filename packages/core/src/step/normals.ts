@@ -1,5 +1,5 @@
 import type { TypedArray } from '../dtype.js'
-import type { StepPlan } from './plan.js'
+import type { StepPlan } from './planned.js'
 
 /** A sequence of normal numbers, apart from the step. */
 export interface NormalSource {

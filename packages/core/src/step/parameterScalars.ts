@@ -1,5 +1,5 @@
 import type { Scalars } from '../graph/hostScalars.js'
-import type { StepPlan } from './plan.js'
+import type { StepPlan } from './planned.js'
 import { extentScalars, type PreparedScalars } from './scalarInputs.js'
 
 /** The scalar inputs of the parameters' graphs. Parameters with equal scalars share one object. */

@@ -1,7 +1,8 @@
 import { input, mul, type Expr, type Shape } from '../graph/algebra.js'
 import type { MatrixRows } from '../transformation/hyperparameter.js'
 import type { Preconditioner } from '../transformation/preconditioner.js'
-import { recordUpdate, type RecordedUpdate } from '../transformation/recordUpdate.js'
+import type { RecordedUpdate } from '../transformation/recordedUpdate.js'
+import { recordUpdate } from '../transformation/recordUpdate.js'
 import { clipElements, clipUnits } from './wrapperGraphs.js'
 
 /** The properties of a parameter that a base's update depends on. */

@@ -1,5 +1,5 @@
 import { InducedMetricError } from '../errors.js'
-import type { MetricUnit } from './plan.js'
+import type { MetricUnit } from './planned.js'
 import { stepStatus } from './metricGraph.js'
 import type { Transformation } from '../transformation/types.js'
 

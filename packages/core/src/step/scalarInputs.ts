@@ -14,7 +14,7 @@ import { optionRanges } from '../transformation/transformation.js'
 import { adaptiveClipOf, wrapperRanges } from '../transformation/wrappers.js'
 import type { GroupSettings } from '../transformation/types.js'
 import type { Range } from '../validation/range.js'
-import type { MetricUnit, Profile } from './plan.js'
+import type { MetricUnit, Profile } from './planned.js'
 import { modelInput } from './baseAverage.js'
 
 /** A scalar input of a graph: its name there (`input`) and in errors (`label`), and its value, which may depend on the step. */

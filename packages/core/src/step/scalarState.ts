@@ -1,5 +1,6 @@
-import type { MetricUnit, StepPlan } from './plan.js'
-import { initialProfile } from './profiles.js'
+import { compileScalars } from '../graph/hostScalars.js'
+import type { MetricUnit, Profile, StepPlan } from './planned.js'
+import { profileScalars } from './scalarInputs.js'
 
 /** The numbers that an optimiser keeps from step to step, beside the slots. */
 export interface ScalarState {
@@ -40,4 +41,15 @@ export function initialState(plan: StepPlan): ScalarState {
     units: plan.units.map(initialUnit),
     profiles: plan.profiles.map(initialProfile),
   }
+}
+
+/** The numbers of a profile before its first step. */
+export function initialProfile(profile: Profile): ProfileNumbers {
+  const { names } = profile.shared
+  if (names.length === 0) return { steps: 0, values: [] }
+  const evaluate = compileScalars(
+    profile.shared,
+    names.map((name) => `initial.${name}`),
+  )
+  return { steps: 0, values: [...evaluate(profileScalars({}, profile, 1))] }
 }

@@ -17,7 +17,7 @@ import {
 import { sharedInput, totalInput } from '../transformation/declarations.js'
 import { buildGraph, type Graph } from '../graph/graph.js'
 import type { Preconditioner } from '../transformation/preconditioner.js'
-import type { RecordedSlot, RecordedUpdate } from '../transformation/recordUpdate.js'
+import type { RecordedSlot, RecordedUpdate } from '../transformation/recordedUpdate.js'
 import { plainForm, type BaseForm, type Recorder } from './recordings.js'
 import { addKeptSlots, keptWeights, lookAhead, type Keeping } from './wrapperGraphs.js'
 

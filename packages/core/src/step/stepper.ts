@@ -3,8 +3,8 @@ import { createFusedStepper } from './fusedStepper.js'
 import { clipGraph, stepStatus } from './metricGraph.js'
 import { createParameterScalars } from './parameterScalars.js'
 import type { Passes } from './passes.js'
-import { createProfileStepper, hasProfileScalars } from './profiles.js'
-import type { StepPlan } from './plan.js'
+import { createProfileStepper, hasProfileScalars } from './profileStepper.js'
+import type { StepPlan } from './planned.js'
 import { noResult, refusal, type StepOutcome } from './report.js'
 import { prepareScalars, profileEntries, unitEntries, writeScalars } from './scalarInputs.js'
 import type { ScalarState } from './scalarState.js'
@@ -68,12 +68,7 @@ export function createStepper(plan: StepPlan): Stepper {
     results.forEach((result, i) => {
       if (result !== undefined) units[i]!.keep(result, state.units[i]!, gradients)
     })
-    plan.profiles.forEach(({ members }, i) => {
-      if (members.every((index) => gradients[index] === null)) return
-      const numbers = state.profiles[i]!
-      numbers.steps++
-      shared[i]?.forEach((value, k) => (numbers.values[k] = value))
-    })
+    shares.forEach((share, i) => share.keep(shared[i]!, state.profiles[i]!, gradients))
   }
 
   return {

@@ -1,5 +1,5 @@
 import { compileScalars } from '../graph/hostScalars.js'
-import type { MetricUnit } from './plan.js'
+import type { MetricUnit } from './planned.js'
 import type { UnitResult } from './report.js'
 import { writeScalars, type PreparedScalars } from './scalarInputs.js'
 import type { UnitNumbers } from './scalarState.js'

@@ -22,7 +22,7 @@ import {
 } from '../graph/algebra.js'
 import { optionError } from '../errors.js'
 import type { MatrixRows } from '../transformation/hyperparameter.js'
-import type { RecordedSlot } from '../transformation/recordUpdate.js'
+import type { RecordedSlot } from '../transformation/recordedUpdate.js'
 import type { GroupSettings } from '../transformation/types.js'
 
 /** The kind of the average of a parameter's values that is kept. */

@@ -1,5 +1,5 @@
 import type { Profile } from '../step/plan.js'
-import type { SharedGraph } from '../step/profiles.js'
+import type { SharedGraph } from '../step/sharedGraph.js'
 import { sharedInput } from '../transformation/declarations.js'
 import type { DeferredInputs, Evaluate, Total } from './deferredInputs.js'
 

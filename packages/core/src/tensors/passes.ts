@@ -62,6 +62,12 @@ export function createPasses<T extends object>(work: TensorWork<T>): TensorPasse
   const reduce = (members: readonly number[], name: string, results: Float64Array): void =>
     addUp(members, (index) => evaluate(index, [name])[name]!, results)
 
+  const reduceAll = (kind: 'totals' | 'reductions', results: readonly Float64Array[]): void =>
+    plan[kind].forEach((name, i) => {
+      const has = (index: number) => (plan.parameters[index]!.graph[kind] as readonly string[]).includes(name)
+      reduce(active.filter(has), name, results[i]!)
+    })
+
   /** Computes a parameter's results, and returns its changes. */
   const update = (index: number): Record<string, T> => {
     const { slots: names, averaging } = plan.parameters[index]!.graph
@@ -90,18 +96,8 @@ export function createPasses<T extends object>(work: TensorWork<T>): TensorPasse
       const clipped = active.filter((index) => plan.parameters[index]!.clip !== -1)
       reduce(clipped, 'norm', results)
     },
-    totals(results) {
-      plan.totals.forEach((name, i) => {
-        const members = active.filter((index) => plan.parameters[index]!.graph.totals.includes(name))
-        reduce(members, name, results[i]!)
-      })
-    },
-    reduce(results) {
-      plan.reductions.forEach((name, i) => {
-        const members = active.filter((index) => plan.parameters[index]!.graph.reductions.includes(name))
-        reduce(members, name, results[i]!)
-      })
-    },
+    totals: (results) => reduceAll('totals', results),
+    reduce: (results) => reduceAll('reductions', results),
     update(results) {
       const changes: Record<string, T>[] = []
       try {

@@ -1,6 +1,6 @@
 import { optionError } from '../errors.js'
 import type { Expr } from '../graph/algebra.js'
-import type { RecordedUpdate } from './recordUpdate.js'
+import type { RecordedUpdate } from './recordedUpdate.js'
 
 /** Whether an input may be read, given its name. */
 type Allows = (name: string) => boolean

@@ -15,6 +15,7 @@ import { startCases } from './start.js'
 import { stepCases } from './step.js'
 import { supportCases } from './capabilities.js'
 import { tiedCases } from './tied.js'
+import { wrapperCases } from './wrappers.js'
 
 /** Increases with every case that is added or withdrawn. */
 export const casesVersion = 3
@@ -37,4 +38,5 @@ export const cases: readonly Case[] = [
   ...rateFreeCases,
   ...convexCases,
   ...scheduleCases,
+  ...wrapperCases,
 ]

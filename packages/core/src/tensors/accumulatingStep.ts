@@ -36,7 +36,7 @@ export interface PlannedTensors<T> {
 export class AccumulatingStep<T extends object> implements TensorStep<T> {
   readonly #inner: TensorStep<T>
   readonly #planned: PlannedTensors<T>
-  /** The report of the latest update, of whatever state. */
+  /** The report of the latest update since `init`, of whatever state. */
   #latest: StepReport = initialReport
 
   /** @param inner takes the updates */
@@ -47,6 +47,7 @@ export class AccumulatingStep<T extends object> implements TensorStep<T> {
 
   init(): TensorState<T> {
     const { plan } = this.#planned
+    this.#latest = initialReport
     const sums = plan.parameters.map((_, index) => this.#zeros(index))
     return joined(emptyNumbers(plan), sums, this.#inner.init())
   }

@@ -5,6 +5,7 @@
  */
 export type { AdoptableParameter } from './arrays/adoption.js'
 export type { AdoptableModel } from './arrays/follower.js'
+export { findModelRate } from './arrays/findModelRate.js'
 export { createModelOptimizer, type ModelOptimizer } from './arrays/modelOptimizer.js'
 export { joinRows, type JoinedRows } from './arrays/rows.js'
 export type { Slots } from './dtype.js'

@@ -22,7 +22,9 @@ const plain = {
   // jax-js adds one element after the other: the sum of a million float32 tenths was 100958. Hence the blocks.
   sum: (x) => {
     const length = Math.ceil(Math.sqrt(x.size))
-    return blocksOf(x.reshape([1, x.size]), length).sum(2).sum()
+    return blocksOf(x.reshape([1, x.size]), length)
+      .sum(2)
+      .sum()
   },
   rowSums,
   columnSums: (x) => np.transpose(rowSums(np.transpose(x))),
@@ -61,7 +63,8 @@ function function_<K extends 'exp' | 'log' | 'pow' | 'atan2'>(
     if (operands[0]!.dtype !== np.float64) return single(...operands)
     const parts = Object.entries(plain).map(([op, operation]) => [
       op,
-      (...given: np.Array[]) => (operation as (...of: np.Array[]) => np.Array)(...given.map(({ ref }) => ref)),
+      (...given: np.Array[]) =>
+        (operation as (...of: np.Array[]) => np.Array)(...given.map(({ ref }) => ref)),
     ])
     const lowering = Object.fromEntries(parts) as typeof plain
     return createFunctions({ lowering, constant: double, stored: (x) => stored(x.ref) })[name](...operands)

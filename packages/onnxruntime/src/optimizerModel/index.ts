@@ -4,6 +4,7 @@ import {
   initialProfile,
   initialSlots,
   planStep,
+  unsupported,
   slotShape,
   type DeferredInputs,
   type DeferredStep,
@@ -11,7 +12,12 @@ import {
   type StepPlan,
 } from '@induced-metric/core/adapter'
 import { createModelBuilder, dataType, type ModelBuilder, writeModel } from '@induced-metric/onnx/proto'
-import { createHyperparameters, profileSuffix, unitSuffix, type ModelHyperparameters } from './hyperparameters.js'
+import {
+  createHyperparameters,
+  profileSuffix,
+  unitSuffix,
+  type ModelHyperparameters,
+} from './hyperparameters.js'
 import { createModelBackend, type ModelBackend } from './modelBackend.js'
 import { transformationKey } from './read.js'
 
@@ -88,6 +94,11 @@ export function optimizerModel(
   options: { readonly inputs?: readonly string[] } = {},
 ): OptimizerModel {
   const plan = planStep(transformation, parameters)
+  if (transformation.accumulate > 1) {
+    throw unsupported(
+      'an optimizer model takes an update at every run: leave accumulate out, and feed the mean of the gradients and of the losses',
+    )
+  }
   const builder = createModelBuilder(opset)
   const types = parameters.map(({ dtype }) => (dtype === 'float64' ? dataType.double : dataType.float))
   const hyperparameters = createHyperparameters(builder, plan, options.inputs ?? [])

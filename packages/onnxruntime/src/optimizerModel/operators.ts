@@ -53,7 +53,20 @@ export const operators: Readonly<Record<Exclude<keyof Lowering<string>, HostMatr
   floor: plain('Floor'),
   // ONNX Runtime has no arc tangent of double.
   atan2(builder, type, y, x) {
-    const parts = ['add', 'sub', 'mul', 'div', 'max', 'min', 'sqrt', 'square', 'abs', 'floor', 'greater', 'select'] as const
+    const parts = [
+      'add',
+      'sub',
+      'mul',
+      'div',
+      'max',
+      'min',
+      'sqrt',
+      'square',
+      'abs',
+      'floor',
+      'greater',
+      'select',
+    ] as const
     const made = parts.map((op) => [op, (...operands: string[]) => operators[op](builder, type, ...operands)])
     const lowering = Object.fromEntries(made) as Pick<Lowering<string>, (typeof parts)[number]>
     return createFunctions({ lowering, constant: (value) => builder.real(value, type) }).atan2(y!, x!)

@@ -11,6 +11,7 @@ export interface RateFreeOptions {
   readonly floor?: number
   readonly learningRate?: number
   readonly weightDecay?: number
+  readonly growthRate?: number
 }
 
 /** The outcome of a step that is not taken: it is skipped, or it throws the code. */
@@ -156,7 +157,7 @@ export function capabilitiesOf(t: PlainTransformation, nonMatrices: boolean): Fe
     if (options.decayScaling !== undefined) needs.add('decayScaling')
     if (isTied(options)) needs.add('tiedXi')
     if (follows(options)) needs.add('followingFloor')
-    for (const name of ['averagedModel', 'startAxis', 'averageWeights'] as const) {
+    for (const name of ['averagedModel', 'startAxis', 'growthRate', 'averageWeights'] as const) {
       if (options[name] !== undefined && options[name] !== false) needs.add(name)
     }
     if ((options.onBadLoss ?? 'throw') !== 'throw') needs.add('badLossPolicies')

@@ -37,6 +37,7 @@ export const features = [
   'averagedModel',
   'startAxis',
   'averageWeights',
+  'growthRate',
   'groups',
   'metricScope',
   'clipNorm',

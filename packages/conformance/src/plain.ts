@@ -49,6 +49,8 @@ export interface PlainOptions {
   readonly onBadLoss?: 'throw' | 'skip' | 'base' | 'zero'
   readonly averagedModel?: boolean
   readonly startAxis?: PlainStartAxis
+  /** The largest ratio of ρ to the last ρ above 0. */
+  readonly growthRate?: number
   readonly averageWeights?: number
 }
 

@@ -27,6 +27,7 @@ export function probe(feature: Feature, manifest: Pick<Manifest, 'capabilities'>
     averagedModel: { averagedModel: true, embedding: { name: declaredLog(manifest) } },
     startAxis: { startAxis: { weight: 1 } },
     averageWeights: { averageWeights: 1 },
+    growthRate: { growthRate: 1.5 },
     groups: { groups: { head: { learningRate: 0.125 } } },
     metricScope: { metricScope: 'parameter' },
     clipNorm: { clipNorm: 1 },

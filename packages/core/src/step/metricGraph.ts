@@ -45,7 +45,7 @@ export interface MetricChange {
 /**
  * The recorded scalar work between the two passes. Inputs: the {@link MetricSum}s, `dualNorm` (s) first; `loss` (where
  * `needsLoss`), `average` (v), `metricStep` (t, this step included), `state.NAME`, `xi`, `beta`, `embedding.NAME` and, where a
- * setting needs them, `startAxis.NAME` and `model.I.base.NAME`. Outputs: `average`, `state.NAME` (their next values), `metric`
+ * setting needs them, `startAxis.NAME`, `growthRate` and `model.I.base.NAME`. Outputs: `average`, `state.NAME` (their next values), `metric`
  * (v̂), `scale` (ρ), `status` (see {@link stepStatus}; unless it is 0, nothing may be written).
  */
 export interface MetricGraph extends Graph {
@@ -173,6 +173,17 @@ function withStartAxis(
   return { factor: select(greater(left, 0), joined(extra), 0), domain }
 }
 
+/** The state that holds the last factor above 0. */
+const lastFactor = 'lastScale'
+
+/** A factor that grows by no more than the growth rate from one good step to the next, and its state. */
+function limitGrowth(factor: Expr, good: Expr): { factor: Expr; last: Expr } {
+  const before = input(`state.${lastFactor}`, 'scalar')
+  const limited = min(factor, mul(input('growthRate', 'scalar'), before))
+  const chosen = select(greater(before, 0), limited, factor)
+  return { factor: chosen, last: select(mul(good, greater(chosen, 0)), chosen, before) }
+}
+
 /**
  * Records v, v̂, ρ, and the status: which losses and dual norms forbid the step.
  *
@@ -237,9 +248,15 @@ export function recordMetric(
   // If the factor is negative, infinite or NaN, the embedding cannot take the loss, whatever its domain says.
   let good = mul(finite(factor), sub(1, greater(0, factor)))
   for (const positive of [plain.domain, domain]) if (positive) good = mul(greater(positive, 0), good)
+  let allowed = factor
+  if (settings.growthRate !== undefined) {
+    const limited = limitGrowth(factor, good)
+    allowed = limited.factor
+    states[lastFactor] = limited.last
+  }
   const policy = settings.onBadLoss
   const replaced = policy === 'base' || policy === 'zero'
-  const scale = replaced ? select(good, factor, policy === 'base' ? 1 : 0) : factor
+  const scale = replaced ? select(good, allowed, policy === 'base' ? 1 : 0) : allowed
   const read = [factor, ...(plain.domain ? [plain.domain] : []), ...Object.values(states)]
   const inDomain = replaced ? literal(stepStatus.ok) : select(good, stepStatus.ok, stepStatus.badLoss)
   const whenLossFinite = reads('loss', read) ? select(finite(loss), inDomain, stepStatus.nonFinite) : inDomain

@@ -15,7 +15,8 @@ function componentToJSON(
 }
 
 function groupToJSON(path: string, settings: GroupSettings): GroupJSON {
-  const { decayMask, decayScaling, xi, clipNorm, averagedModel, startAxis, averageWeights } = settings
+  const { decayMask, decayScaling, xi, clipNorm, averagedModel, startAxis, growthRate, averageWeights } =
+    settings
   if (typeof decayMask === 'function') {
     throw unsupported(
       `${path}decayMask is a function and cannot be saved; use 'matrices' or a list of names where saving matters`,
@@ -36,6 +37,7 @@ function groupToJSON(path: string, settings: GroupSettings): GroupJSON {
     ...(path !== '' || decayScaling !== (isTied(xi) ? 'step' : 'rate') ? { decayScaling } : {}),
     ...(path !== '' || averagedModel ? { averagedModel } : {}),
     ...(startAxis && { startAxis }),
+    ...(growthRate === undefined ? {} : { growthRate }),
     ...(averageWeights === undefined ? {} : { averageWeights }),
   }
 }

@@ -26,6 +26,7 @@ export const optionRanges = {
   weightDecay: { min: 0 },
   clipNorm: { min: 0, above: true },
   perRate: { min: 0, above: true },
+  growthRate: { min: 1 },
   averageWeights: { min: 0 },
   startWeight: { min: 0, above: true },
   startPower: { min: 0 },
@@ -50,6 +51,7 @@ export const groupKeys = [
   'clipNorm',
   'averagedModel',
   'startAxis',
+  'growthRate',
   'averageWeights',
 ]
 /** The options of {@link inducedMetric}. */
@@ -100,6 +102,7 @@ export function inducedMetric(base: Preconditioner, options: InducedMetricOption
     clipNorm: undefined,
     averagedModel: false,
     startAxis: undefined,
+    growthRate: undefined,
     averageWeights: undefined,
   })
   // Defaults that depend on other options are determined again for each group, unless they were given.
@@ -163,6 +166,8 @@ function resolveSettings(path: string, options: GroupOptions, defaults: Defaults
   if (settings.clipNorm !== undefined)
     checkNumber(`${path}clipNorm`, settings.clipNorm, optionRanges.clipNorm)
   checkBoolean(`${path}averagedModel`, settings.averagedModel)
+  if (settings.growthRate !== undefined)
+    checkNumber(`${path}growthRate`, settings.growthRate, optionRanges.growthRate)
   if (settings.averageWeights !== undefined)
     checkNumber(`${path}averageWeights`, settings.averageWeights, optionRanges.averageWeights)
   return settings

@@ -88,6 +88,13 @@ export interface GroupOptions {
   /** A second axis, tied to the first loss. Default: none. */
   readonly startAxis?: StartAxis
   /**
+   * The largest ratio of ρ to ρ of the step before, ≥ 1. A metric that has been steep can let go all at once where gradients
+   * become small, as on a plateau; a limit gives it the time to notice. The limit is D-Adaptation's growth rate (Defazio and
+   * Mishchenko, arXiv:2301.07733), on ρ. The first step is not limited, nor is the next one after ρ = 0 alone: the largest
+   * allowed value goes by the last ρ above 0. It has no effect where the factor is always 1. Default: none.
+   */
+  readonly growthRate?: number
+  /**
    * Keeps a polynomial average of the weights for evaluation: x̄ += (k+1)/(t+k)·(θ − x̄) after step t, where k ≥ 0 is the
    * given number (a larger one forgets faster). It takes one more slot per parameter. Default: none.
    */
@@ -129,6 +136,7 @@ export interface GroupSettings {
   readonly clipNorm: number | undefined
   readonly averagedModel: boolean
   readonly startAxis: (Required<Omit<StartAxis, 'steps'>> & Pick<StartAxis, 'steps'>) | undefined
+  readonly growthRate: number | undefined
   readonly averageWeights: number | undefined
 }
 
@@ -168,6 +176,7 @@ export interface GroupJSON {
   readonly decayScaling?: 'rate' | 'step'
   readonly averagedModel?: boolean
   readonly startAxis?: StartAxis
+  readonly growthRate?: number
   readonly averageWeights?: number
 }
 

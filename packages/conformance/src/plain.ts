@@ -49,7 +49,7 @@ export interface PlainOptions {
   readonly onBadLoss?: 'throw' | 'skip' | 'base' | 'zero'
   readonly averagedModel?: boolean
   readonly startAxis?: PlainStartAxis
-  /** The largest ratio of ρ to the last ρ above 0. */
+  /** The largest growth of ρ in one step. */
   readonly growthRate?: number
   readonly averageWeights?: number
 }

@@ -201,7 +201,7 @@ const kept: readonly (readonly [title: string, transformation: Partial<PlainTran
       },
     },
   ],
-  ['the last ρ above 0, where its growth is limited', { growthRate: 1 }],
+  ['the last factors, where their growth is limited', { growthRate: 1 }],
 ]
 const keptProblem = (seed: number, more: Partial<PlainTransformation>): Problem => ({
   transformation: {

@@ -100,10 +100,7 @@ const everything: readonly (readonly [title: string, transformation: Partial<Pla
       groups: { head: { decayScaling: 'step', averagedModel: false } },
     },
   ],
-  [
-    'a growth rate, and a group with its own',
-    { growthRate: 1.25, groups: { head: { growthRate: 1 } } },
-  ],
+  ['a growth rate, and a group with its own', { growthRate: 1.25, groups: { head: { growthRate: 1 } } }],
 ]
 const data = table(
   'option/json',

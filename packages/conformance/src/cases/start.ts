@@ -4,9 +4,9 @@ import type { Problem } from '../problem.js'
 import { matrices, mixed, small, table, type Row } from './table.js'
 
 const sgd = { name: 'sgd', momentum: 0.75 }
-const adam = { name: 'adam', beta1: 0.75, beta2: 0.9375 }
+export const adam = { name: 'adam', beta1: 0.75, beta2: 0.9375 }
 const root = { name: 'root' }
-const grouped = mixed.map((p, i) => ({ ...p, group: i % 2 === 0 ? 'body' : 'head' }))
+export const grouped = mixed.map((p, i) => ({ ...p, group: i % 2 === 0 ? 'body' : 'head' }))
 
 /** A run from a high loss at a small rate, in which an averaged model stays above its floor. */
 export function problemOf(
@@ -24,7 +24,7 @@ export function problemOf(
   }
 }
 
-function run(
+export function run(
   n: number,
   title: string,
   transformation: Partial<PlainTransformation>,
@@ -337,72 +337,5 @@ const averages = table('option/averageWeights', [
   run(9, 'the average of the weights with k = 0 is their plain mean', { averageWeights: 0 }),
 ])
 
-/** A loss that comes near its floor in one step and is far from it in the next, so that ρ would leap. */
-const leaping = [12, 0.25, 12, 12, 0.25, 11, 11, 10, 10, 9]
-const growing = table('option/growthRate', [
-  run(1, 'ρ grows by the growth rate at most', { growthRate: 1.5, learningRate: 0.5 }, { loss: leaping, steps: 10 }),
-  run(2, 'a growth rate of 1: ρ never grows', { growthRate: 1, learningRate: 0.5 }, { loss: leaping, steps: 10 }),
-  run(
-    3,
-    'a growth rate beside the averaged model and the start axis',
-    { growthRate: 1.02, averagedModel, startAxis: { weight: 9, steps: 20 }, base: adam },
-    { loss: leaping.map((loss) => loss + 8), steps: 10 },
-  ),
-  run(
-    4,
-    'a growth rate where ξ is not tied, under log',
-    { growthRate: 1.25, xi: 0.5, embedding: { name: 'log' } },
-    { loss: leaping, steps: 10 },
-  ),
-  run(
-    5,
-    'after ρ = 0 at losses below the floor, the growth goes by the last ρ above 0',
-    { growthRate: 1.25, learningRate: 0.5 },
-    { loss: [12, 6, -1, -1, -1, 12, 12, 12, 12, 12], steps: 10 },
-  ),
-  run(
-    6,
-    'losses below the floor from the start: the first ρ above 0 is not limited',
-    { growthRate: 1.25, learningRate: 0.5 },
-    { loss: [-1, -1, 0.5, 12, 12, 12, 12, 12], steps: 8 },
-  ),
-  run(
-    7,
-    'the base’s step at a bad loss does not count for the growth',
-    { growthRate: 1.25, onBadLoss: 'base', learningRate: 0.0625 },
-    { loss: [0.5, -1, 12, 12, -1, 12, 12, 12], steps: 8 },
-  ),
-  {
-    ...run(
-      8,
-      'a skipped step does not count for the growth',
-      { growthRate: 1.25, learningRate: 0.5 },
-      {
-        loss: leaping,
-        steps: 10,
-        inject: [{ step: 3, parameter: 0, element: 1, value: 'NaN' }],
-      },
-    ),
-    outcomes: { 3: 'skipped' },
-  } as Row,
-  run(
-    9,
-    'a group with a growth rate of its own, in every group’s scope',
-    {
-      growthRate: 1.5,
-      metricScope: 'group',
-      learningRate: 0.5,
-      groups: { head: { growthRate: 1.0625 } },
-    },
-    { loss: leaping, steps: 10, parameters: grouped },
-  ),
-  run(10, 'a growth rate of the base alone has no effect', {
-    growthRate: 1,
-    xi: 0,
-    embedding: { name: 'identity' },
-    base: adam,
-  }),
-])
-
-/** The averaged model, the start axis, growth rates and averages of the weights. */
-export const startCases: readonly Case[] = [...models, ...starts, ...averages, ...growing]
+/** The averaged model, the start axis and averages of the weights. */
+export const startCases: readonly Case[] = [...models, ...starts, ...averages]

@@ -173,15 +173,24 @@ function withStartAxis(
   return { factor: select(greater(left, 0), joined(extra), 0), domain }
 }
 
-/** The state that holds the last factor above 0. */
-const lastFactor = 'lastScale'
+/** The state by which growth is measured: the largest of the last factors, each less by a tenth for every step since. */
+const recentFactor = 'recentScale'
+const recentDecay = 0.9
 
-/** A factor that grows by no more than the growth rate from one good step to the next, and its state. */
-function limitGrowth(factor: Expr, good: Expr): { factor: Expr; last: Expr } {
-  const before = input(`state.${lastFactor}`, 'scalar')
+/** A factor that is at most the growth rate times those of the last good steps, where that is set. It adds its state. */
+function limitGrowth(
+  { growthRate }: GroupSettings,
+  factor: Expr,
+  good: Expr,
+  states: Record<string, Expr>,
+): Expr {
+  if (growthRate === undefined) return factor
+  const before = input(`state.${recentFactor}`, 'scalar')
   const limited = min(factor, mul(input('growthRate', 'scalar'), before))
   const chosen = select(greater(before, 0), limited, factor)
-  return { factor: chosen, last: select(mul(good, greater(chosen, 0)), chosen, before) }
+  const next = max(chosen, mul(recentDecay, before))
+  states[recentFactor] = select(mul(good, greater(chosen, 0)), next, before)
+  return chosen
 }
 
 /**
@@ -248,12 +257,7 @@ export function recordMetric(
   // If the factor is negative, infinite or NaN, the embedding cannot take the loss, whatever its domain says.
   let good = mul(finite(factor), sub(1, greater(0, factor)))
   for (const positive of [plain.domain, domain]) if (positive) good = mul(greater(positive, 0), good)
-  let allowed = factor
-  if (settings.growthRate !== undefined) {
-    const limited = limitGrowth(factor, good)
-    allowed = limited.factor
-    states[lastFactor] = limited.last
-  }
+  const allowed = limitGrowth(settings, factor, good, states)
   const policy = settings.onBadLoss
   const replaced = policy === 'base' || policy === 'zero'
   const scale = replaced ? select(good, allowed, policy === 'base' ? 1 : 0) : allowed

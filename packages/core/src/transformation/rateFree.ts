@@ -29,7 +29,7 @@ export interface RateFreeOptions extends Omit<
  * - without `steps`, c = 9, and an average of the weights is kept for evaluation (`averageWeights: 8`); see
  *   `withAveragedWeights`.
  *
- * From step to step, t grows by 2 % at most (`growthRate: 1.02`).
+ * In one step, t grows by 2 % at most (`growthRate: 1.02`).
  *
  * Every step needs its loss. The parts are `averagedModel` and `startAxis` of {@link inducedMetric}.
  *

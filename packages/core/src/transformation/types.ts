@@ -88,10 +88,11 @@ export interface GroupOptions {
   /** A second axis, tied to the first loss. Default: none. */
   readonly startAxis?: StartAxis
   /**
-   * The largest ratio of ρ to ρ of the step before, ≥ 1. A metric that has been steep can let go all at once where gradients
-   * become small, as on a plateau; a limit gives it the time to notice. The limit is D-Adaptation's growth rate (Defazio and
-   * Mishchenko, arXiv:2301.07733), on ρ. The first step is not limited, nor is the next one after ρ = 0 alone: the largest
-   * allowed value goes by the last ρ above 0. It has no effect where the factor is always 1. Default: none.
+   * The largest growth of ρ in one step, ≥ 1: ρ ≤ growthRate · r, where r is the largest of the ρ so far, each less by a tenth
+   * for every step since. Where gradients become small, as on a plateau, a metric lets go within a few steps, and they may be
+   * too large before it can know; a limit gives it time. The reference r passes over single steps that were small by chance.
+   * D-Adaptation limits its estimate in this way (Defazio and Mishchenko, arXiv:2301.07733). The first step above 0 is free;
+   * ρ = 0, skipped steps and bad losses do not count. Where the factor is always 1 it has no effect. Default: none.
    */
   readonly growthRate?: number
   /**

@@ -161,12 +161,22 @@ const settings = {
   },
 }
 
+/**
+ * `rateFree` as it was when the fixture was made: without a growth rate.
+ *
+ * @param {Parameters<typeof core.rateFree>} options
+ */
+function unlimited(...options) {
+  const { growthRate: _, ...json } = core.rateFree(...options).toJSON()
+  return core.fromJSON(json)
+}
+
 /** @type {Record<string, () => Transformation>} */
 const transformations = {
-  'rateFree adam': () => core.rateFree(core.adam()),
-  'rateFree adam, 8 steps': () => core.rateFree(core.adam(), { steps: 8, floor: 0.1 }),
-  'rateFree sgd momentum, follow': () => core.rateFree(core.sgd({ momentum: 0.9 }), { floor: 'follow' }),
-  'rateFree muon, 8 steps': () => core.rateFree(core.muon(), { steps: 8 }),
+  'rateFree adam': () => unlimited(core.adam()),
+  'rateFree adam, 8 steps': () => unlimited(core.adam(), { steps: 8, floor: 0.1 }),
+  'rateFree sgd momentum, follow': () => unlimited(core.sgd({ momentum: 0.9 }), { floor: 'follow' }),
+  'rateFree muon, 8 steps': () => unlimited(core.muon(), { steps: 8 }),
 }
 for (const [name, base] of Object.entries(bases)) {
   for (const [setting, options] of Object.entries(settings))

@@ -11,6 +11,7 @@ export interface RateFreeOptions {
   readonly floor?: number
   readonly learningRate?: number
   readonly weightDecay?: number
+  readonly growthRate?: number
 }
 
 /** The outcome of a step that is not taken: it is skipped, or it throws the code. */
@@ -160,7 +161,7 @@ export function capabilitiesOf(t: PlainTransformation, nonMatrices: boolean): Fe
     if (options.decayScaling !== undefined) needs.add('decayScaling')
     if (isTied(options)) needs.add('tiedXi')
     if (follows(options)) needs.add('followingFloor')
-    for (const name of ['averagedModel', 'startAxis', 'lookahead', 'clipValue', 'adaptiveClip'] as const) {
+    for (const name of ['averagedModel', 'startAxis', 'growthRate', 'lookahead', 'clipValue', 'adaptiveClip'] as const) {
       if (options[name] !== undefined && options[name] !== false) needs.add(name)
     }
     const { averageWeights } = options

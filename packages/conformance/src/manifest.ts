@@ -59,6 +59,7 @@ export const features = [
   'averageWeights/ema',
   'averageWeights/swa',
   'lookahead',
+  'growthRate',
   'groups',
   'metricScope',
   'clipNorm',

@@ -49,6 +49,8 @@ export interface PlainOptions {
   readonly onBadLoss?: 'throw' | 'skip' | 'base' | 'zero'
   readonly averagedModel?: boolean
   readonly startAxis?: PlainStartAxis
+  /** The largest growth of ρ in one step. */
+  readonly growthRate?: number
   readonly averageWeights?: number | { readonly ema: number } | { readonly swa: PlainStochasticAverage }
   readonly lookahead?: { readonly syncPeriod?: number; readonly slowStepSize?: number }
   readonly clipValue?: number

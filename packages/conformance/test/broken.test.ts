@@ -59,7 +59,9 @@ const caught: Readonly<Record<BreakName, readonly [filter: RegExp, says: RegExp]
     /a checkpoint holds the averages of the weights[^]*the state at the end/,
   ],
   'one report for all units': [/^option\/tied\/f64\/0019/, /report\.units\[1\]\./],
-  'rateFree with another cap': [/^option\/rateFree\/f64\/0001/, /is its recipe/],
+  'rateFree with another cap': [/^option\/rateFree\/f64\/0101/, /is its recipe/],
+  'growth rate ignored': [/^option\/growthRate\/f64\/0001/, /ρ is at most the growth rate/],
+  'rateFree without a growth rate': [/^option\/rateFree\/f64\/0101/, /is its recipe/],
   'averageWeights left out of the JSON': [/^option\/json\/f64\/0005/, /averageWeights/],
 }
 

@@ -40,6 +40,7 @@ export function probe(feature: Feature, manifest: Pick<Manifest, 'capabilities'>
     'averageWeights/ema': { averageWeights: { ema: 0.5 } },
     'averageWeights/swa': { averageWeights: { swa: {} } },
     lookahead: { lookahead: { syncPeriod: 2 } },
+    growthRate: { growthRate: 1.5 },
     groups: { groups: { head: { learningRate: 0.125 } } },
     metricScope: { metricScope: 'parameter' },
     clipNorm: { clipNorm: 1 },

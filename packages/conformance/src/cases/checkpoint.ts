@@ -201,6 +201,7 @@ const kept: readonly (readonly [title: string, transformation: Partial<PlainTran
       },
     },
   ],
+  ['the last factors, where their growth is limited', { growthRate: 1 }],
 ]
 const keptProblem = (seed: number, more: Partial<PlainTransformation>): Problem => ({
   transformation: {

@@ -95,6 +95,8 @@ const options: readonly (readonly [string, unknown, string?])[] = [
   ['averageWeights', -1],
   ['averageWeights', 'all'],
   ['base.rows', 'sideways', 'muon'],
+  ['growthRate', 0.99],
+  ['growthRate', 'slow'],
 ]
 
 const option = table(

@@ -12,6 +12,7 @@ import { propertyCases } from './property.js'
 import { randomCases } from './random.js'
 import { rateFreeCases } from './rateFree.js'
 import { scheduleCases } from './schedules.js'
+import { growthCases } from './growth.js'
 import { startCases } from './start.js'
 import { stepCases } from './step.js'
 import { supportCases } from './capabilities.js'
@@ -36,6 +37,7 @@ export const cases: readonly Case[] = [
   ...tiedCases,
   ...floorCases,
   ...startCases,
+  ...growthCases,
   ...rateFreeCases,
   ...convexCases,
   ...scheduleCases,

@@ -4,9 +4,9 @@ import type { Problem } from '../problem.js'
 import { matrices, mixed, small, table, type Row } from './table.js'
 
 const sgd = { name: 'sgd', momentum: 0.75 }
-const adam = { name: 'adam', beta1: 0.75, beta2: 0.9375 }
+export const adam = { name: 'adam', beta1: 0.75, beta2: 0.9375 }
 const root = { name: 'root' }
-const grouped = mixed.map((p, i) => ({ ...p, group: i % 2 === 0 ? 'body' : 'head' }))
+export const grouped = mixed.map((p, i) => ({ ...p, group: i % 2 === 0 ? 'body' : 'head' }))
 
 /** A run from a high loss at a small rate, in which an averaged model stays above its floor. */
 export function problemOf(
@@ -24,7 +24,7 @@ export function problemOf(
   }
 }
 
-function run(
+export function run(
   n: number,
   title: string,
   transformation: Partial<PlainTransformation>,

@@ -29,6 +29,8 @@ export interface UnitState {
   readonly losses: readonly [eight: number, nine: number, ninetyNine: number]
   /** The first loss above the floor, or the largest average of the first ten; before there is one, the latest value. */
   readonly first: number
+  /** The largest of the last factors above 0, each .9 times itself for every step since; 0 before there is one. */
+  readonly recent: number
   /**
    * By base, the stored values of the average of the linearised losses: L itself when it arrives, with the first base, and
    * ⟨m, Δθ⟩ of the parameters that have moved since, where m is each stored array of the average of gradients.
@@ -38,7 +40,7 @@ export interface UnitState {
 
 /** The state before the first step. */
 export function initialUnit(bases: readonly PlainBase[]): UnitState {
-  return { t: 0, average: 0, losses: [0, 0, 0], first: NaN, kept: bases.map(() => []) }
+  return { t: 0, average: 0, losses: [0, 0, 0], first: NaN, recent: 0, kept: bases.map(() => []) }
 }
 
 /** The sums over a unit's parameters that have a gradient. */
@@ -158,16 +160,19 @@ export function stepUnit(unit: Unit, sums: UnitSums, loss: number, step: number)
       : peakRate(options, step) * startWeight(start, t, Math.max(0, fast - bound), drop, smooth)
   const good = isGood(embedding.name, height) && (start === undefined || drop > 0)
   const rho = factor(embedding.name, metric, height)
-  const scale = good
-    ? axis === Infinity
-      ? 0
-      : rho / (1 + rho * axis)
-    : badLossPolicy(options) === 'base'
-      ? 1
-      : 0
+  const free = axis === Infinity ? 0 : rho / (1 + rho * axis)
+  const limit = state.recent > 0 ? (options.growthRate ?? Infinity) * state.recent : Infinity
+  const scale = good ? Math.min(free, limit) : badLossPolicy(options) === 'base' ? 1 : 0
   const kept = models.map(([value]) => value)
   return {
-    state: { t, average, losses: losses as [number, number, number], first, kept },
+    state: {
+      t,
+      average,
+      losses: losses as [number, number, number],
+      first,
+      recent: good && scale > 0 ? Math.max(scale, 0.9 * state.recent) : state.recent,
+      kept,
+    },
     scale,
     metric,
     xi,

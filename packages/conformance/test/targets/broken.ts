@@ -173,6 +173,7 @@ export const breaks = {
       startAxis: startAxis && { weight: startAxis.weight, power: startAxis.power },
     }),
   },
+  'growth rate ignored': { settings: (settings) => ({ ...settings, growthRate: undefined }) },
   'averages of the weights missing': {
     saved: (checkpoint) => ({
       ...checkpoint,
@@ -201,6 +202,9 @@ export const breaks = {
   },
   'one report for all units': {
     report: ({ units, ...report }) => ({ ...report, ...(units && { units: units.map(() => units[0]!) }) }),
+  },
+  'rateFree without a growth rate': {
+    core: { rateFree: (base, options) => core.rateFree(base, { ...options, growthRate: 100 }) },
   },
   'rateFree with another cap': {
     core: { rateFree: (base, options) => core.rateFree(base, { ...options, learningRate: 0.5 }) },

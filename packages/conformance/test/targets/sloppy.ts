@@ -152,12 +152,13 @@ function createSession(
       raise('ERR_NOT_SUPPORTED', `base ${settings.base.name} is not supported here`)
     }
     if (!['identity', 'log', 'logDamped'].includes(settings.embedding.name)) refuse('another embedding')
-    const { xi, embedding, decayScaling, averagedModel, startAxis, averageWeights } = settings
+    const { xi, embedding, decayScaling, averagedModel, startAxis, growthRate, averageWeights } = settings
     const { floor } = embedding.hyperparameters
     if (xi === 'rate' || typeof xi === 'object') refuse('a ξ that is tied')
     if (floor !== undefined && !['number', 'function'].includes(typeof floor)) refuse('a floor that follows')
     if (decayScaling !== 'rate') refuse('decayScaling')
     if (averagedModel || startAxis !== undefined) refuse('a model or an axis beside the loss')
+    if (growthRate !== undefined) refuse('growthRate')
     if (averageWeights !== undefined) refuse('averageWeights')
   }
 

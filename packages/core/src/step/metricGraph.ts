@@ -45,7 +45,7 @@ export interface MetricChange {
 /**
  * The recorded scalar work between the two passes. Inputs: the {@link MetricSum}s, `dualNorm` (s) first; `loss` (where
  * `needsLoss`), `average` (v), `metricStep` (t, this step included), `state.NAME`, `xi`, `beta`, `embedding.NAME` and, where a
- * setting needs them, `startAxis.NAME` and `model.I.base.NAME`. Outputs: `average`, `state.NAME` (their next values), `metric`
+ * setting needs them, `startAxis.NAME`, `growthRate` and `model.I.base.NAME`. Outputs: `average`, `state.NAME` (their next values), `metric`
  * (v̂), `scale` (ρ), `status` (see {@link stepStatus}; unless it is 0, nothing may be written).
  */
 export interface MetricGraph extends Graph {
@@ -173,6 +173,26 @@ function withStartAxis(
   return { factor: select(greater(left, 0), joined(extra), 0), domain }
 }
 
+/** The state by which growth is measured: the largest of the last factors, each less by a tenth for every step since. */
+const recentFactor = 'recentScale'
+const recentDecay = 0.9
+
+/** A factor that is at most the growth rate times those of the last good steps, where that is set. It adds its state. */
+function limitGrowth(
+  { growthRate }: GroupSettings,
+  factor: Expr,
+  good: Expr,
+  states: Record<string, Expr>,
+): Expr {
+  if (growthRate === undefined) return factor
+  const before = input(`state.${recentFactor}`, 'scalar')
+  const limited = min(factor, mul(input('growthRate', 'scalar'), before))
+  const chosen = select(greater(before, 0), limited, factor)
+  const next = max(chosen, mul(recentDecay, before))
+  states[recentFactor] = select(mul(good, greater(chosen, 0)), next, before)
+  return chosen
+}
+
 /**
  * Records v, v̂, ρ, and the status: which losses and dual norms forbid the step.
  *
@@ -237,9 +257,10 @@ export function recordMetric(
   // If the factor is negative, infinite or NaN, the embedding cannot take the loss, whatever its domain says.
   let good = mul(finite(factor), sub(1, greater(0, factor)))
   for (const positive of [plain.domain, domain]) if (positive) good = mul(greater(positive, 0), good)
+  const allowed = limitGrowth(settings, factor, good, states)
   const policy = settings.onBadLoss
   const replaced = policy === 'base' || policy === 'zero'
-  const scale = replaced ? select(good, factor, policy === 'base' ? 1 : 0) : factor
+  const scale = replaced ? select(good, allowed, policy === 'base' ? 1 : 0) : allowed
   const read = [factor, ...(plain.domain ? [plain.domain] : []), ...Object.values(states)]
   const inDomain = replaced ? literal(stepStatus.ok) : select(good, stepStatus.ok, stepStatus.badLoss)
   const whenLossFinite = reads('loss', read) ? select(finite(loss), inDomain, stepStatus.nonFinite) : inDomain

@@ -70,7 +70,7 @@ function wrapperEntries({
 
 /** The scalar inputs of a metric unit. */
 export function unitEntries({ settings, size, bases }: MetricUnit): ScalarEntry[] {
-  const { embedding, xi, beta, startAxis } = settings
+  const { embedding, xi, beta, startAxis, growthRate } = settings
   const rate = settings.tiedRate ?? settings.learningRate
   const specs = embedding.definition.hyperparameters ?? {}
   const value = xi === 'auto' ? 1 / Math.max(size, 1) : isTied(xi) ? tiedTo(rate, perRateOf(xi)) : xi
@@ -79,6 +79,7 @@ export function unitEntries({ settings, size, bases }: MetricUnit): ScalarEntry[
     entry('beta', beta, optionRanges.beta),
     ...declaredEntries(embedding.name, specs, embedding.hyperparameters, embeddingInput),
     ...(startAxis === undefined ? [] : startAxisEntries(startAxis, rate)),
+    ...(growthRate === undefined ? [] : [entry('growthRate', growthRate, optionRanges.growthRate)]),
     ...bases.flatMap(({ name, definition, hyperparameters }, model) =>
       declaredEntries(name, definition.hyperparameters ?? {}, hyperparameters, (key) =>
         modelInput(model, key),

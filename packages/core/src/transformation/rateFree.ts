@@ -29,11 +29,13 @@ export interface RateFreeOptions extends Omit<
  * - without `steps`, c = 9, and an average of the weights is kept for evaluation (`averageWeights: 8`); see
  *   `withEvaluationWeights`.
  *
+ * In one step, t grows by 2 % at most (`growthRate: 1.02`).
+ *
  * Every step needs its loss. The parts are `averagedModel` and `startAxis` of {@link inducedMetric}.
  *
  * @param base one that gives the average behind its direction: any built-in one whose doc comment does not say that `rateFree`
  *   refuses it, such as `adopt`; `rmsprop`, `lars`, `adafactor` and `sm3` only without momentum
- * @param options `steps`, `floor`, `learningRate`, and the remaining options of `inducedMetric`
+ * @param options `steps`, `floor`, `learningRate`, `growthRate`, and the remaining options of `inducedMetric`
  * @returns plain data, for `createOptimizer` or an adapter
  * @throws ERR_OPTION when an option is unknown, of the wrong type or out of its range
  *
@@ -59,13 +61,14 @@ export function rateFree(base: Preconditioner, options: RateFreeOptions = {}): T
     'accumulate',
     'groups',
   ])
-  const { steps, floor, learningRate = 1, ...others } = options
+  const { steps, floor, learningRate = 1, growthRate = 1.02, ...others } = options
   return inducedMetric(base, {
     ...others,
     learningRate,
     xi: 'rate',
     embedding: root(floor === undefined ? {} : { floor }),
     averagedModel: true,
+    growthRate,
     ...(steps === undefined
       ? { startAxis: { weight: 9 }, averageWeights: 8 }
       : { startAxis: { weight: 10, power: 0.75, steps } }),

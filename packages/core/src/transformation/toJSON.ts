@@ -17,7 +17,7 @@ function componentToJSON(
 }
 
 function groupToJSON(path: string, settings: GroupSettings): GroupJSON {
-  const { decayMask, decayScaling, xi, averagedModel, startAxis } = settings
+  const { decayMask, decayScaling, xi, averagedModel, startAxis, growthRate } = settings
   const { clipNorm, clipValue, adaptiveClip, averageWeights, lookahead } = settings
   if (typeof decayMask === 'function') {
     throw unsupported(
@@ -41,6 +41,7 @@ function groupToJSON(path: string, settings: GroupSettings): GroupJSON {
     ...(path !== '' || decayScaling !== (isTied(xi) ? 'step' : 'rate') ? { decayScaling } : {}),
     ...(path !== '' || averagedModel ? { averagedModel } : {}),
     ...(startAxis && { startAxis }),
+    ...(growthRate === undefined ? {} : { growthRate }),
     ...(averageWeights === undefined ? {} : { averageWeights }),
     ...(lookahead && { lookahead }),
   }

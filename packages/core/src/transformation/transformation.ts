@@ -26,6 +26,7 @@ export const optionRanges = {
   beta: { min: 0, max: 1, below: true },
   weightDecay: { min: 0 },
   perRate: { min: 0, above: true },
+  growthRate: { min: 1 },
   startWeight: { min: 0, above: true },
   startPower: { min: 0 },
   startSteps: { min: 1 },
@@ -53,6 +54,7 @@ export const groupKeys = [
   'adaptiveClip',
   'averagedModel',
   'startAxis',
+  'growthRate',
   'averageWeights',
   'lookahead',
 ]
@@ -107,6 +109,7 @@ export function inducedMetric(base: Preconditioner, options: InducedMetricOption
     adaptiveClip: undefined,
     averagedModel: false,
     startAxis: undefined,
+    growthRate: undefined,
     averageWeights: undefined,
     lookahead: undefined,
   })
@@ -171,6 +174,8 @@ function resolveSettings(path: string, options: GroupOptions, defaults: Defaults
   checkChoice(`${path}onBadLoss`, settings.onBadLoss, badLossChoices)
   checkWrappers(path, settings)
   checkBoolean(`${path}averagedModel`, settings.averagedModel)
+  if (settings.growthRate !== undefined)
+    checkNumber(`${path}growthRate`, settings.growthRate, optionRanges.growthRate)
   return settings
 }
 

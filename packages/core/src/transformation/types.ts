@@ -100,6 +100,14 @@ export interface GroupOptions {
   /** A second axis, tied to the first loss. Default: none. */
   readonly startAxis?: StartAxis
   /**
+   * The largest growth of ρ in one step, ≥ 1: ρ ≤ growthRate · r, where r is the largest of the ρ so far, each less by a tenth
+   * for every step since. Where gradients become small, as on a plateau, a metric lets go within a few steps, and they may be
+   * too large before it can know; a limit gives it time. The reference r passes over single steps that were small by chance.
+   * D-Adaptation limits its estimate in this way (Defazio and Mishchenko, arXiv:2301.07733). The first step above 0 is free;
+   * ρ = 0, skipped steps and bad losses do not count. Where the factor is always 1 it has no effect. Default: none.
+   */
+  readonly growthRate?: number
+  /**
    * Keeps an average of the weights for evaluation (`withEvaluationWeights`): a polynomial average x̄ += (k+1)/(t+k)·(θ − x̄)
    * after step t for a number k ≥ 0 (a larger one forgets faster), an exponential one for `{ ema: decay }`, stochastic weight
    * averaging for `{ swa: { start, every } }`. It takes one more slot per parameter. Default: none.
@@ -152,6 +160,7 @@ export interface GroupSettings extends WrapperOptions {
   readonly onBadLoss: 'throw' | 'skip' | 'base' | 'zero'
   readonly averagedModel: boolean
   readonly startAxis: (Required<Omit<StartAxis, 'steps'>> & Pick<StartAxis, 'steps'>) | undefined
+  readonly growthRate: number | undefined
 }
 
 /** An induced-metric optimiser as data, as `inducedMetric` returns it and every adapter takes it. */
@@ -194,6 +203,7 @@ export interface GroupJSON {
   readonly decayScaling?: 'rate' | 'step'
   readonly averagedModel?: boolean
   readonly startAxis?: StartAxis
+  readonly growthRate?: number
   readonly averageWeights?: WeightAverage
   readonly lookahead?: Lookahead
 }

@@ -50,6 +50,8 @@ export interface PlainOptions {
   readonly averagedModel?: boolean
   readonly startAxis?: PlainStartAxis
   readonly averageWeights?: number
+  /** A group that sets another norm than the whole is clipped by itself. */
+  readonly clipNorm?: number
 }
 
 /** A transformation as data; a missing key means the default. */
@@ -57,7 +59,6 @@ export interface PlainTransformation extends PlainOptions {
   readonly base: PlainBase
   readonly learningRate: PlainNumber
   readonly onNonFinite?: 'skip' | 'throw'
-  readonly clipNorm?: number
   readonly metricScope?: 'global' | 'group' | 'parameter'
   readonly groups?: { readonly [group: string]: PlainOptions }
 }

@@ -106,7 +106,7 @@ export function createOracle(
 
     step(given, { loss } = {}) {
       const step = taken + 1
-      const gradients = clip(given, transformation.clipNorm)
+      const gradients = clip(given, state, transformation.clipNorm)
       const active = state.filter((_, i) => gradients[i] !== null)
       if (active.length === 0) return skipped()
       if (loss === undefined && units.some(({ options }) => needsLoss(options)))
@@ -156,8 +156,13 @@ function prepare(
 ): readonly Parameter[] {
   const scope = transformation.metricScope ?? 'global'
   const groups = transformation.groups ?? {}
-  const optionsOf = ({ group = '' }: OracleParameter): PlainOptions =>
-    Object.hasOwn(groups, group) ? { ...transformation, ...groups[group] } : transformation
+  const merged = new Map(
+    Object.entries(groups).map(([label, own]): [string, PlainOptions] => [
+      label,
+      { ...transformation, ...own },
+    ]),
+  )
+  const optionsOf = ({ group = '' }: OracleParameter): PlainOptions => merged.get(group) ?? transformation
   const keyOf = (p: OracleParameter, index: number): string => {
     const group = p.group ?? ''
     if (scope === 'parameter') return String(index)
@@ -271,18 +276,29 @@ function decays(p: Parameter): boolean {
   return mask.includes(p.name)
 }
 
-/** g ← g·min(1, clipNorm/‖g‖), the norm over everything that has a gradient. */
+/**
+ * g ← g·min(1, clipNorm/‖g‖), the norm over everything that has a gradient and is clipped to the same norm: all that inherits
+ * the norm of the whole, and each group with another one by itself.
+ */
 function clip(
   gradients: readonly (ArrayLike<number> | null)[],
-  clipNorm: number | undefined,
+  parameters: readonly Parameter[],
+  whole: number | undefined,
 ): readonly (ArrayLike<number> | null)[] {
-  if (clipNorm === undefined) return gradients
-  let sum = 0
-  for (const g of gradients) {
+  const ownerOf = ({ options }: Parameter): PlainOptions | undefined =>
+    options.clipNorm === whole ? undefined : options
+  const sums = new Map<PlainOptions | undefined, number>()
+  gradients.forEach((g, p) => {
+    const owner = ownerOf(parameters[p]!)
+    let sum = sums.get(owner) ?? 0
     if (g !== null) for (let i = 0; i < g.length; i++) sum += g[i]! * g[i]!
-  }
-  const by = Math.min(1, clipNorm / Math.sqrt(sum))
-  return gradients.map((g) =>
-    g === null ? null : Float64Array.from(g, (value) => value * (sum === 0 ? 1 : by)),
-  )
+    sums.set(owner, sum)
+  })
+  return gradients.map((g, p) => {
+    const { clipNorm } = parameters[p]!.options
+    if (g === null || clipNorm === undefined) return g
+    const sum = sums.get(ownerOf(parameters[p]!))!
+    const by = sum === 0 ? 1 : Math.min(1, clipNorm / Math.sqrt(sum))
+    return Float64Array.from(g, (value) => value * by)
+  })
 }

@@ -1,15 +1,33 @@
-import type { Case } from './case.js'
+import { dtypesOf, type Case } from './case.js'
 import { golden, smallFunctionRows, translateRow } from './golden/index.js'
 import { isPlain, type Manifest } from './manifest.js'
 import type { PlainOptions, PlainTransformation } from './plain.js'
 import type { Problem } from './problem.js'
+import type { ConformanceTarget } from './target.js'
 
 /** The reason why a target is not asked the question of a case, in words; `undefined` if it is asked. */
-export function notAsked(manifest: Manifest, oneCase: Case): string | undefined {
+export function notAsked(
+  { manifest, living }: Pick<ConformanceTarget, 'manifest' | 'living'>,
+  oneCase: Case,
+): string | undefined {
+  if (oneCase.check === 'living' && living === undefined) return 'the target does not count what lives'
   if (manifest.protocol !== undefined && needsSharedMemory(oneCase)) {
     return 'it concerns functions or the reading of options, which no process is sent'
   }
+  if (needsArgumentsAsGiven(oneCase) && !manifest.capabilities.includes('asGiven')) {
+    return 'the manifest does not declare asGiven'
+  }
   return isPlain(manifest) ? notAskedOfPlain(manifest, oneCase) : undefined
+}
+
+/** Whether a case hands over arguments that a target which makes tensors of them would change or fail over. */
+function needsArgumentsAsGiven(oneCase: Case): boolean {
+  if (oneCase.check === 'badParameters' || oneCase.check === 'badStep') return true
+  return (
+    oneCase.check === 'badGradients' &&
+    oneCase.mistake !== 'one too many' &&
+    oneCase.mistake !== 'an element too few'
+  )
 }
 
 /** Whether a case hands the target a function, or concerns what the core does before the target is asked. */
@@ -20,6 +38,15 @@ function needsSharedMemory(oneCase: Case): boolean {
     case 'customEmbedding':
     case 'customSchedule':
     case 'customAverage':
+    case 'customOperations':
+    case 'customMatrices':
+    case 'factorBelowZero':
+    case 'badSchedule':
+    case 'badTransformation':
+    case 'badFunction':
+    case 'badDefinition':
+    case 'maskFunction':
+    case 'memory':
       return true
     case 'refused':
       return oneCase.base === 'own'
@@ -39,7 +66,8 @@ function notAskedOfPlain({ dtypes, capabilities }: Manifest, oneCase: Case): str
   if (oneCase.check === 'support') {
     return capabilities.includes(oneCase.capability) ? undefined : undeclared(oneCase.capability)
   }
-  if (!dtypes.includes(oneCase.dtype)) return undeclared(oneCase.dtype)
+  const absent = dtypesOf(oneCase).find((dtype) => !dtypes.includes(dtype))
+  if (absent !== undefined) return undeclared(absent)
   if (!asksForPlainSteps(oneCase)) return 'it is no question to a plain optimiser, which has no metric'
   const missing = oneCase.requires.find(
     (name) => name !== 'embedding/identity' && !capabilities.includes(name),
@@ -52,6 +80,7 @@ function asksForPlainSteps(oneCase: Case): boolean {
   switch (oneCase.check) {
     case 'trajectory':
       return oneCase.outcomes === undefined && isPlainProblem(oneCase.problem)
+    case 'oneTransformation':
     case 'layout':
     case 'repeatable':
     case 'keepsGradient':

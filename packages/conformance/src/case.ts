@@ -1,6 +1,9 @@
 import type { Dtype, Feature } from './manifest.js'
 import { follows, isTied, type PlainBase, type PlainTransformation } from './plain.js'
-import type { Problem } from './problem.js'
+import type { CaseNumber, Problem } from './problem.js'
+import type { Damage, DefinitionMistake, GradientMistake, ParameterMistake } from './mistakes.js'
+
+export type { Damage, DefinitionMistake, GradientMistake, ParameterMistake } from './mistakes.js'
 
 /** The convex losses of `approach`. */
 export type ConvexKind = 'quadratic' | 'powers' | 'maximum' | 'logSumExp'
@@ -15,7 +18,13 @@ export interface RateFreeOptions {
 }
 
 /** The outcome of a step that is not taken: it is skipped, or it throws the code. */
-export type Outcome = 'skipped' | 'ERR_LOSS_REQUIRED' | 'ERR_BAD_LOSS' | 'ERR_NON_FINITE' | 'ERR_SHAPE'
+export type Outcome =
+  | 'skipped'
+  | 'ERR_LOSS_REQUIRED'
+  | 'ERR_BAD_LOSS'
+  | 'ERR_NON_FINITE'
+  | 'ERR_SHAPE'
+  | 'ERR_OPTION'
 
 /** The question of a case, as data. `check` names the function that asks it. */
 export type CaseBody =
@@ -114,19 +123,63 @@ export type CaseBody =
   | { readonly check: 'promise'; readonly problem: Problem }
   /** A run leaves the weights with at least half of their length. */
   | { readonly check: 'keepsWeights'; readonly problem: Problem }
+  /** Every field of every report is compared; `keys` are those of the units. */
+  | { readonly check: 'reports'; readonly problem: Problem; readonly keys: readonly string[] }
+  | {
+      readonly check: 'badParameters'
+      readonly problem: Problem
+      readonly mistake: ParameterMistake
+      readonly code: 'ERR_SHAPE' | 'ERR_OPTION'
+    }
+  | { readonly check: 'badNames'; readonly problem: Problem; readonly names: readonly string[] }
+  | { readonly check: 'badGradients'; readonly problem: Problem; readonly mistake: GradientMistake }
+  | {
+      readonly check: 'badStep'
+      readonly problem: Problem
+      readonly options: unknown
+      readonly code: 'ERR_OPTION'
+    }
+  | { readonly check: 'badSchedule'; readonly schedule: unknown; readonly names: string }
+  | { readonly check: 'badTransformation'; readonly change: unknown; readonly names: string }
+  | {
+      readonly check: 'badFunction'
+      readonly problem: Problem
+      readonly option: 'learningRate' | 'xi' | 'weightDecay' | 'momentum' | 'floor'
+      readonly value: CaseNumber
+    }
+  | { readonly check: 'badDefinition'; readonly problem: Problem; readonly mistake: DefinitionMistake }
+  | { readonly check: 'oneTransformation'; readonly problem: Problem; readonly other: Problem }
+  /** The arrays that are given are views at an offset, or each other. */
+  | {
+      readonly check: 'memory'
+      readonly problem: Problem
+      readonly given: 'parameters at an offset' | 'gradients at an offset' | 'the parameters themselves'
+    }
+  | { readonly check: 'living'; readonly problem: Problem }
+  | { readonly check: 'usedCheckpoint'; readonly problem: Problem; readonly after: number }
+  | { readonly check: 'checkpointBytes'; readonly problem: Problem; readonly after: number }
+  | { readonly check: 'permutedCheckpoint'; readonly problem: Problem; readonly after: number }
+  /** A checkpoint of this release, in Base64, written after that many of the problem's steps. */
+  | {
+      readonly check: 'goldenCheckpoint'
+      readonly problem: Problem
+      readonly after: number
+      readonly bytes: string
+    }
+  /** The state holds a learning rate, a number as that of the transformation is. */
+  | { readonly check: 'fixedRate'; readonly problem: Problem; readonly after: number; readonly rate: number }
+  | { readonly check: 'disposedState'; readonly problem: Problem }
+  | { readonly check: 'maskFunction'; readonly problem: Problem; readonly names: readonly string[] }
+  | { readonly check: 'customOperations'; readonly problem: Problem }
+  | { readonly check: 'customMatrices'; readonly problem: Problem }
+  | {
+      readonly check: 'factorBelowZero'
+      readonly problem: Problem
+      readonly policy: 'throw' | 'skip' | 'base' | 'zero'
+      readonly domain: boolean
+    }
   | { readonly check: 'support'; readonly capability: Feature }
   | { readonly check: 'random'; readonly property: string; readonly runs: number }
-
-/** The damage done to a checkpoint before it is loaded. */
-export type Damage =
-  | 'empty'
-  | 'truncated by a byte'
-  | 'cut in half'
-  | 'first byte changed'
-  | 'other transformation'
-  | 'other shape'
-  | 'other name'
-  | 'other dtype'
 
 /** A case: a statement that must hold, its element type, and the features an adapter must support for it. */
 export type Case = CaseBody & {
@@ -136,6 +189,12 @@ export type Case = CaseBody & {
   readonly title: string
   readonly dtype: Dtype
   readonly requires: readonly Feature[]
+}
+
+/** The element types of a case's parameters, its own first. */
+export function dtypesOf(oneCase: Case): readonly Dtype[] {
+  const own = 'problem' in oneCase ? oneCase.problem.parameters.flatMap(({ dtype }) => dtype ?? []) : []
+  return [...new Set([oneCase.dtype, ...own])]
 }
 
 /** The part of the id before the first slash. */
@@ -159,6 +218,8 @@ export function capabilitiesOf(t: PlainTransformation, nonMatrices: boolean): Fe
     if (options.weightDecay !== undefined && options.weightDecay !== 0) needs.add('weightDecay')
     if (options.decayMask !== undefined && options.decayMask !== 'all') needs.add('decayMask')
     if (options.decayScaling !== undefined) needs.add('decayScaling')
+    if (typeof options.clipNorm === 'number') needs.add('clipNorm')
+    else if (options.clipNorm !== undefined) needs.add('clipNorm/parameter')
     if (isTied(options)) needs.add('tiedXi')
     if (follows(options)) needs.add('followingFloor')
     for (const name of ['averagedModel', 'startAxis', 'growthRate', 'lookahead', 'clipValue', 'adaptiveClip'] as const) {
@@ -173,8 +234,6 @@ export function capabilitiesOf(t: PlainTransformation, nonMatrices: boolean): Fe
   }
   if (t.groups !== undefined) needs.add('groups')
   if ((t.metricScope ?? 'global') !== 'global') needs.add('metricScope')
-  if (typeof t.clipNorm === 'number') needs.add('clipNorm')
-  else if (t.clipNorm !== undefined) needs.add('clipNorm/parameter')
   if ((t.accumulate ?? 1) > 1) needs.add('accumulate')
   if (t.onNonFinite === 'throw') needs.add('throwOnNonFinite')
   return [...needs]

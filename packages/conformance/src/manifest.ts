@@ -77,9 +77,10 @@ export const features = [
 /**
  * Guarantees that an adapter may give beyond the features. Without one, the kit only asks for less. `bitwise`: equal runs
  * are equal bit for bit. `byName`: a saved state is restored to the parameter of its name only; an adapter whose
- * framework renames parameters on loading cannot promise it.
+ * framework renames parameters on loading cannot promise it. `asGiven`: the arguments of `create` and `step` reach the adapter as
+ * they are given, wrong ones too, which it must refuse; a target that makes tensors of them does not promise it.
  */
-export const guarantees = ['bitwise', 'byName'] as const
+export const guarantees = ['bitwise', 'byName', 'asGiven'] as const
 
 /** The name of a feature. */
 export type Feature = (typeof features)[number]

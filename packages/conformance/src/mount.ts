@@ -59,7 +59,7 @@ export function mountConformance(
     for (const [family, members] of families) {
       describe(family, () => {
         for (const oneCase of members) {
-          const reason = notAsked(target.manifest, oneCase)
+          const reason = notAsked(target, oneCase)
           const missing = undeclaredIn(target.manifest, oneCase)
           const note =
             reason !== undefined

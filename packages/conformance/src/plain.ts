@@ -53,6 +53,8 @@ export interface PlainOptions {
   readonly growthRate?: number
   readonly averageWeights?: number | { readonly ema: number } | { readonly swa: PlainStochasticAverage }
   readonly lookahead?: { readonly syncPeriod?: number; readonly slowStepSize?: number }
+  /** A group that sets another norm than the whole is clipped by itself. */
+  readonly clipNorm?: number | { readonly norm: number; readonly per: 'parameter' }
   readonly clipValue?: number
   readonly adaptiveClip?: PlainAdaptiveClip
 }
@@ -75,7 +77,6 @@ export interface PlainTransformation extends PlainOptions {
   readonly base: PlainBase
   readonly learningRate: PlainNumber
   readonly onNonFinite?: 'skip' | 'throw'
-  readonly clipNorm?: number | { readonly norm: number; readonly per: 'parameter' }
   readonly accumulate?: number
   readonly metricScope?: 'global' | 'group' | 'parameter'
   readonly groups?: { readonly [group: string]: PlainOptions }

@@ -13,6 +13,8 @@ export interface ProblemParameter {
   readonly group?: string
   /** The initial value of every element; drawn from the seed if left out. */
   readonly fill?: number
+  /** Its element type, where that is not the case's. */
+  readonly dtype?: Dtype
 }
 
 /**
@@ -64,17 +66,17 @@ export function arrayOf(dtype: Dtype, values: ArrayLike<number>): TypedArray {
 
 /** The initial parameters of a problem, in new arrays each time. */
 export function problemParameters(problem: Problem, dtype: Dtype): TargetParameter[] {
-  return problem.parameters.map(({ name, shape, group, fill }, index) => {
+  return problem.parameters.map(({ name, shape, group, fill, dtype: own = dtype }, index) => {
     const random = createRandom(stream(problem.seed, index, 0))
     const values = Array.from({ length: sizeOf(shape) }, () => fill ?? random.normal())
-    return { name, shape, data: arrayOf(dtype, values), ...(group === undefined ? {} : { group }) }
+    return { name, shape, data: arrayOf(own, values), ...(group === undefined ? {} : { group }) }
   })
 }
 
 /** The gradients and the loss of a step, counted from 1. */
 export function problemStep(problem: Problem, step: number, dtype: Dtype): StepInput {
   const { gradientKind = 'normal', gradientScale = 1, missing, inject = [] } = problem
-  const gradients = problem.parameters.map(({ shape }, index) => {
+  const gradients = problem.parameters.map(({ shape, dtype: own = dtype }, index) => {
     if (missing?.[step]?.includes(index)) return null
     const random = createRandom(stream(problem.seed, index, step))
     const signs = createRandom(stream(problem.seed, index, 0xffff))
@@ -90,7 +92,7 @@ export function problemStep(problem: Problem, step: number, dtype: Dtype): StepI
       if (element === undefined) values.fill(Number(value))
       else values[element] = Number(value)
     }
-    return arrayOf(dtype, values)
+    return arrayOf(own, values)
   })
   return { gradients, loss: lossAt(problem, step) }
 }

@@ -137,7 +137,7 @@ export async function runCase(
     ...(message === undefined ? {} : { message }),
     ...(context.ledger.worst === undefined ? {} : { worst: context.ledger.worst }),
   })
-  const reason = notAsked(target.manifest, oneCase)
+  const reason = notAsked(target, oneCase)
   if (reason !== undefined) return result('not-supported-as-declared', reason)
 
   let missing: Feature | Dtype | undefined

@@ -19,6 +19,8 @@ export interface TargetParameter {
 
 /** The report of a step on one metric unit. */
 export interface SessionUnitReport {
+  /** '' for the default group, else the group's label or the parameter's name. It is compared if it is given. */
+  readonly key?: string
   /** ρ */
   readonly scale: number
   /** s, the squared dual norm; NaN if it is not computed (ξ = 0 under `identity`). */
@@ -37,6 +39,8 @@ export interface SessionReport extends SessionUnitReport {
   readonly learningRate: number
   /** The number of calls that wait for the rest of their update, where gradients are accumulated. It is compared if it is given. */
   readonly accumulated?: number
+  /** The loss that was given, else `null`. It is compared if it is given. */
+  readonly loss?: number | null
   /** One entry per unit, if there is more than one. It is compared if it is given. */
   readonly units?: readonly SessionUnitReport[]
 }
@@ -73,4 +77,9 @@ export interface ConformanceTarget {
   readonly core: Core
   /** Creates an optimiser. The given arrays belong to the session. Anything it cannot do is ERR_NOT_SUPPORTED. */
   create(transformation: CoreTransformation, parameters: readonly TargetParameter[]): Awaitable<Session>
+  /**
+   * The number of things that live until they are freed: tensors, buffers, blocks of memory. With it the kit sees whether a
+   * session leaves any behind, after it was disposed of, or by a step that was skipped or refused.
+   */
+  living?(): Awaitable<number>
 }

@@ -1,4 +1,5 @@
-import type { Case, Damage } from '../case.js'
+import type { Case } from '../case.js'
+import { damages } from '../mistakes.js'
 import type { PlainBase, PlainTransformation } from '../plain.js'
 import type { Problem } from '../problem.js'
 import { checkpointsOfBases } from './checkpointsOfBases.js'
@@ -262,17 +263,6 @@ const handoverKept = table(
   ),
 )
 
-/** Append only: the position in the list is the number. */
-const damages: readonly Damage[] = [
-  'empty',
-  'truncated by a byte',
-  'cut in half',
-  'first byte changed',
-  'other transformation',
-  'other shape',
-  'other name',
-  'other dtype',
-]
 const bad = table(
   'checkpoint/bad',
   damages.map((damage, i): Row => ({

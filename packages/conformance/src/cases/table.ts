@@ -1,6 +1,6 @@
 import { needsOf, type Case, type CaseBody } from '../case.js'
 import type { Dtype, Feature } from '../manifest.js'
-import type { PlainBase } from '../plain.js'
+import type { PlainBase, PlainSchedule } from '../plain.js'
 import type { ProblemParameter } from '../problem.js'
 
 /** A row of a table of cases: its number in the id, its statement and its question. */
@@ -74,4 +74,10 @@ export function hasAverage({ name, momentum, base }: PlainBase): boolean {
   if (name === 'lars') return momentum === 0
   if (base !== undefined) return hasAverage(base as PlainBase)
   return !['adopt', 'novograd', 'mars', 'madgrad', 'ftrl', 'prodigy', 'dadaptation'].includes(name)
+}
+
+/** A warm-up from 0. */
+export function warmUp(then: unknown, steps: number): PlainSchedule {
+  // oxlint-disable-next-line unicorn/no-thenable -- the name the schedule's data have; it is no function
+  return { schedule: 'warmup', then, steps }
 }

@@ -1,4 +1,4 @@
-import type { Case } from '../case.js'
+import { dtypesOf, type Case } from '../case.js'
 import { ConformanceFailure, expectBits, expectError, fail } from '../compare.js'
 import { lossOption, readCopies, type Context } from '../context.js'
 import { isPlain, type Dtype, type Feature, type Manifest } from '../manifest.js'
@@ -95,6 +95,7 @@ function notSupported({ target }: Context, message: string): Error {
  */
 export function undeclaredIn(manifest: Manifest, oneCase: Case): Feature | Dtype | undefined {
   if (oneCase.check === 'badOption' || oneCase.check === 'support' || isPlain(manifest)) return undefined
-  if (!manifest.dtypes.includes(oneCase.dtype)) return oneCase.dtype
+  const dtype = dtypesOf(oneCase).find((name) => !manifest.dtypes.includes(name))
+  if (dtype !== undefined) return dtype
   return oneCase.requires.find((capability) => !manifest.capabilities.includes(capability))
 }

@@ -1,25 +1,15 @@
-import type { CaseBody, Damage } from '../case.js'
+import type { CaseBody } from '../case.js'
 import { expectClose, expectError, expectSame, expectTrue, fail } from '../compare.js'
-import { lossOption, readCopies, runProblem, scalarsOf, toCore, type Context } from '../context.js'
+import { lossOption, readCopies, runProblem, scalarsOf, type Context } from '../context.js'
 import { createOracle } from '../oracle/index.js'
 import { arrayOf, problemParameters, problemStep, type Problem } from '../problem.js'
 import type { Session, TargetParameter, TypedArray } from '../target.js'
+import { fromBase64, loadInto, saveOf } from './bytes.js'
+import { damagedBytes } from './damage.js'
+import { referenceSession } from './referenceSession.js'
 import { savedStates, snapshot } from './trajectory.js'
 
 type Body<K extends CaseBody['check']> = Extract<CaseBody, { check: K }>
-
-/** A session's state as bytes. Fails if an adapter declares checkpoints and has no `save`. */
-export async function saveOf(session: Session): Promise<Uint8Array> {
-  if (session.save === undefined) fail('the manifest declares checkpoint, but the session has no save()')
-  // Copied, since the next save may reuse the memory.
-  return (await session.save()).slice()
-}
-
-/** Loads bytes into a session. Fails if an adapter declares checkpoints and has no `load`. */
-export async function loadInto(session: Session, bytes: Uint8Array): Promise<void> {
-  if (session.load === undefined) fail('the manifest declares checkpoint, but the session has no load()')
-  await session.load(bytes)
-}
 
 /** A problem's parameters with other values. */
 function at(problem: Problem, context: Context, values: readonly ArrayLike<number>[]): TargetParameter[] {
@@ -148,30 +138,6 @@ export async function oldCheckpoint(
   })
 }
 
-function fromBase64(text: string): Uint8Array {
-  return Uint8Array.from(atob(text), (character) => character.charCodeAt(0))
-}
-
-/** The core's reference engine as a session. */
-function referenceSession(
-  context: Context,
-  problem: Problem,
-  parameters: readonly TargetParameter[],
-): Session {
-  const { core } = context.target
-  const optimizer = core.createOptimizer(
-    toCore(context.target, problem.transformation),
-    parameters.map((p) => ({ ...p, data: p.data.slice() })),
-    { engine: 'reference' },
-  )
-  return {
-    step: (gradients, options) => optimizer.step(gradients, options),
-    read: () => optimizer.parameters.map((p) => p.data),
-    save: () => core.encodeCheckpoint(optimizer.save()),
-    load: (bytes) => optimizer.load(core.decodeCheckpoint(bytes)),
-  }
-}
-
 /** A checkpoint that does not match or is damaged is refused and changes nothing. */
 export async function badCheckpoint(
   context: Context,
@@ -213,45 +179,4 @@ async function loadsByPosition(context: Context, session: Session, bytes: Uint8A
   expected.forEach((values, i) =>
     expectSame(context.ledger, `slot ${i} after loading by position`, got[i] ?? [], values),
   )
-}
-
-async function damagedBytes(context: Context, problem: Problem, damage: Damage): Promise<Uint8Array> {
-  const other = async (change: Partial<Problem>, dtype = context.dtype): Promise<Uint8Array> => {
-    const changed = { ...problem, ...change }
-    const start = problemParameters(changed, dtype)
-    // Made by the reference engine, since the target may lack the features that the damage needs.
-    const session = referenceSession(context, changed, start)
-    const { gradients, loss } = problemStep(changed, 1, dtype)
-    await session.step(gradients, lossOption(loss))
-    return saveOf(session)
-  }
-  const [first, ...others] = problem.parameters
-  switch (damage) {
-    case 'empty':
-      return new Uint8Array()
-    case 'truncated by a byte':
-      return (await other({})).slice(0, -1)
-    case 'cut in half': {
-      const bytes = await other({})
-      return bytes.slice(0, bytes.length >> 1)
-    }
-    case 'first byte changed': {
-      const bytes = await other({})
-      bytes[0] = bytes[0]! ^ 0xff
-      return bytes
-    }
-    case 'other transformation': {
-      const base = { name: problem.transformation.base.name === 'adam' ? 'sgd' : 'adam', momentum: 0.5 }
-      const { momentum, ...plain } = base
-      return other({
-        transformation: { ...problem.transformation, base: base.name === 'sgd' ? base : plain },
-      })
-    }
-    case 'other shape':
-      return other({ parameters: [{ ...first!, shape: [...first!.shape, 2] }, ...others] })
-    case 'other name':
-      return other({ parameters: [{ ...first!, name: `not-${first!.name}` }, ...others] })
-    case 'other dtype':
-      return other({}, context.dtype === 'float32' ? 'float64' : 'float32')
-  }
 }

@@ -2,11 +2,30 @@ import type { Case, CaseBody } from '../case.js'
 import { probe } from '../cases/capabilities.js'
 import type { Context } from '../context.js'
 import { approach } from './approach.js'
+import { badGradients, badNames, badParameters, badStep, oneTransformation } from './arguments.js'
 import { badCheckpoint, handover, oldCheckpoint, reset, resume } from './checkpoints.js'
 import { customAverage, customBase, customEmbedding, customSchedule } from './custom.js'
 import { customFactored } from './customFactored.js'
+import { badDefinition, factorBelowZero } from './definitions.js'
 import { rateFree, refused, roundTrip } from './data.js'
 import { badOption, badShape, disposed } from './errors.js'
+import {
+  checkpointBytes,
+  disposedState,
+  fixedRate,
+  goldenCheckpoint,
+  permutedCheckpoint,
+  usedCheckpoint,
+} from './files.js'
+import {
+  badFunction,
+  badSchedule,
+  badTransformation,
+  customMatrices,
+  customOperations,
+  maskFunction,
+} from './functions.js'
+import { living, memory } from './memory.js'
 import {
   decayAlone,
   denseSolve,
@@ -24,6 +43,7 @@ import {
   stepBound,
 } from './properties.js'
 import { random } from './random.js'
+import { reports } from './reports.js'
 import { support } from './capabilities.js'
 import { cappedStep, keepsWeights, promise } from './tied.js'
 import { goldenTied, goldenTrajectory, plane, trajectory } from './trajectory.js'
@@ -73,6 +93,28 @@ const checks: { readonly [K in CaseBody['check']]: Check<K> } = {
   cappedStep,
   promise,
   keepsWeights,
+  reports,
+  badParameters,
+  badNames,
+  badGradients,
+  badStep,
+  badSchedule,
+  badTransformation,
+  badFunction,
+  badDefinition,
+  oneTransformation,
+  memory,
+  living,
+  usedCheckpoint,
+  checkpointBytes,
+  permutedCheckpoint,
+  goldenCheckpoint,
+  fixedRate,
+  disposedState,
+  maskFunction,
+  customOperations,
+  customMatrices,
+  factorBelowZero,
   random,
   support: (context, { capability }) =>
     support(context, capability, probe(capability, context.target.manifest)),

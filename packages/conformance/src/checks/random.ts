@@ -5,7 +5,7 @@ import { createContext, lossOption, readCopies, runProblem, scalarsOf, type Cont
 import { ProtocolFault } from '../protocol/fault.js'
 import { problemParameters, problemStep, sizeOf, type Problem } from '../problem.js'
 import type { Session } from '../target.js'
-import { loadInto, saveOf } from './checkpoints.js'
+import { loadInto, saveOf } from './bytes.js'
 import { someGroupedProblem, someProblem, someTiedProblem } from './drawn.js'
 import { factorRange, layout } from './properties.js'
 import { trajectory } from './trajectory.js'

@@ -201,8 +201,13 @@ function prepare(
 ): readonly Parameter[] {
   const scope = transformation.metricScope ?? 'global'
   const groups = transformation.groups ?? {}
-  const optionsOf = ({ group = '' }: OracleParameter): PlainOptions =>
-    Object.hasOwn(groups, group) ? { ...transformation, ...groups[group] } : transformation
+  const merged = new Map(
+    Object.entries(groups).map(([label, own]): [string, PlainOptions] => [
+      label,
+      { ...transformation, ...own },
+    ]),
+  )
+  const optionsOf = ({ group = '' }: OracleParameter): PlainOptions => merged.get(group) ?? transformation
   const keyOf = (p: OracleParameter, index: number): string => {
     const group = p.group ?? ''
     if (scope === 'parameter') return String(index)

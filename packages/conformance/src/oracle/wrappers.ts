@@ -16,9 +16,7 @@ export function limitGradients(
   { clipNorm }: PlainTransformation,
 ): readonly Gradient[] {
   const limited = gradients.map((g, i) => g && limitUnits(limitElements(g, parameters[i]!), parameters[i]!))
-  if (clipNorm === undefined) return limited
-  if (typeof clipNorm === 'number') return limitNorm(limited, clipNorm)
-  return limited.map((g) => limitNorm([g], clipNorm.norm)[0]!)
+  return limitNorms(limited, parameters, clipNorm)
 }
 
 function limitElements(gradient: ArrayLike<number>, { options: { clipValue } }: Limited): Float64Array {
@@ -50,16 +48,34 @@ function limitUnits(
   })
 }
 
-/** g ← g·min(1, limit/‖g‖), the norm over everything that has a gradient. */
-function limitNorm(gradients: readonly Gradient[], limit: number): readonly Gradient[] {
-  let sum = 0
-  for (const g of gradients) {
-    if (g !== null) for (let i = 0; i < g.length; i++) sum += g[i]! * g[i]!
+/**
+ * g ← g·min(1, clipNorm/‖g‖), the norm over everything that has a gradient and is clipped to the same norm: all that inherits
+ * the norm of the whole, each group with another one by itself, or each parameter by itself.
+ */
+function limitNorms(
+  gradients: readonly Gradient[],
+  parameters: readonly Limited[],
+  whole: PlainOptions['clipNorm'],
+): readonly Gradient[] {
+  const ownerOf = (p: number): unknown => {
+    const { options } = parameters[p]!
+    if (typeof options.clipNorm === 'object') return p
+    return options.clipNorm === whole ? 'whole' : options
   }
-  const by = Math.min(1, limit / Math.sqrt(sum))
-  return gradients.map((g) =>
-    g === null ? null : Float64Array.from(g, (value) => value * (sum === 0 ? 1 : by)),
-  )
+  const sums = new Map<unknown, number>()
+  gradients.forEach((g, p) => {
+    let sum = sums.get(ownerOf(p)) ?? 0
+    if (g !== null) for (let i = 0; i < g.length; i++) sum += g[i]! * g[i]!
+    sums.set(ownerOf(p), sum)
+  })
+  return gradients.map((g, p) => {
+    const { clipNorm } = parameters[p]!.options
+    if (g === null || clipNorm === undefined) return g
+    const limit = typeof clipNorm === 'object' ? clipNorm.norm : clipNorm
+    const sum = sums.get(ownerOf(p))!
+    const by = sum === 0 ? 1 : Math.min(1, limit / Math.sqrt(sum))
+    return Float64Array.from(g, (value) => value * by)
+  })
 }
 
 /** The arrays that are kept beside a parameter for evaluation, as they change with its steps. */

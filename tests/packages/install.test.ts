@@ -77,6 +77,9 @@ function installed(name: string): string {
 const extras: Readonly<Record<string, readonly string[]>> = {
   '@induced-metric/conformance': [
     'protocol.schema.json',
+    'targets/perl/adam.pl',
+    'targets/python/numpy_sgd.py',
+    'targets/python/paper.py',
     'targets/python/protocol.py',
     'targets/python/template.py',
     'targets/python/torch_optim.py',

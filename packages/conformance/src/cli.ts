@@ -1,9 +1,10 @@
 import { byFamily, type CaseResult, type ConformanceReport } from './report.js'
 import { reportProblem } from './difference.js'
-import { checkTarget, runConformance, selectCases, type CaseFilter } from './run.js'
-import { connectTarget, type RemoteTarget } from './protocol/target.js'
+import { openTarget } from './openTarget.js'
+import { runConformance, selectCases, type CaseFilter } from './run.js'
+import type { RemoteTarget } from './protocol/target.js'
 import type { Peer } from './protocol/peer.js'
-import type { ConformanceTarget, Core } from './target.js'
+import type { Core } from './target.js'
 import { renderTable } from './text.js'
 
 /** The parts of its environment that the command uses. */
@@ -47,6 +48,7 @@ export interface CommandOptions {
 /** The text of `--help`. */
 export const usage = `induced-conformance ./target.js [options]
 induced-conformance --exec "python3 target.py" [options]
+induced-conformance conventions ./target.js
 induced-conformance diff old.json new.json
 
 Runs the conformance suite of induced-metric on an adapter. The module's default export is a target, { manifest, core,
@@ -63,6 +65,9 @@ process in any language, which answers one JSON object a line with another: see 
   --path p        replay one example of a property case; its failure gives the path
   --list          print the cases and run none
   --help          print this
+
+conventions measures how far the target is from each base's convention, at ξ = 0 where it has no metric, and names the
+hyperparameters without which it agrees. It takes a module or --exec, --target, --timeout and --json.
 
 diff lists the changes between two reports: cases that fail now, are fixed, new or gone, and changes of the manifest.
 
@@ -97,8 +102,7 @@ export async function command(options: CommandOptions, io: CommandIo): Promise<n
 
   let opened: RemoteTarget
   try {
-    opened =
-      exec === undefined ? await openModule(subject, options, io) : await openProcess(exec, options, io)
+    opened = await openTarget(options, io)
   } catch (error) {
     return refuse(io, `${subject}: ${error instanceof Error ? error.message : String(error)}`)
   }
@@ -137,57 +141,9 @@ async function readFilter(
   return ids
 }
 
-function refuse(io: CommandIo, message: string): number {
+function refuse(io: Pick<CommandIo, 'err'>, message: string): number {
   io.err(`induced-conformance: ${message.trimEnd()}\n`)
   return 2
-}
-
-async function openModule(path: string, { name }: CommandOptions, io: CommandIo): Promise<RemoteTarget> {
-  return { target: await loadTarget(await io.load(path), path, name), end: () => Promise.resolve() }
-}
-
-async function openProcess(
-  command: string,
-  { name, timeout = '30' }: CommandOptions,
-  io: CommandIo,
-): Promise<RemoteTarget> {
-  if (name !== undefined)
-    throw new TypeError('--target chooses among the targets of a module, not of a process')
-  const seconds = Number(timeout)
-  if (!(seconds > 0 && seconds <= 86_400)) {
-    throw new RangeError(`--timeout must be a number of seconds, above 0, at most a day; given ${timeout}`)
-  }
-  return connectTarget(await io.loadCore(), io.prepare(command, seconds * 1000))
-}
-
-async function loadTarget(
-  module: Record<string, unknown>,
-  path: string,
-  name: string | undefined,
-): Promise<ConformanceTarget> {
-  const exported = chooseTarget(module, name)
-  const target: unknown = typeof exported === 'function' ? await (exported as () => unknown)() : exported
-  checkTarget(target)
-  if (target.manifest.name === '') throw new TypeError(`manifest.name of ${path} is empty`)
-  return target
-}
-
-function chooseTarget(module: Record<string, unknown>, name: string | undefined): unknown {
-  const { targets } = module
-  if (typeof targets === 'object' && targets !== null) {
-    const names = Object.keys(targets)
-    const chosen = name ?? (names.length === 1 ? names[0]! : undefined)
-    if (chosen === undefined) throw new TypeError(`choose one with --target: ${names.join(', ')}`)
-    if (!names.includes(chosen)) throw new TypeError(`there is no target ${chosen}: ${names.join(', ')}`)
-    return (targets as Record<string, unknown>)[chosen]
-  }
-  if (name !== undefined)
-    throw new TypeError(`--target ${name} chooses among \`targets\`, which it does not export`)
-  const exported = module['default'] ?? module['target']
-  if (exported !== undefined) return exported
-  const names = Object.keys(module)
-  const found = names.length === 0 ? 'it exports nothing' : `it exports ${names.join(', ')}`
-  throw new TypeError(`export the target as default (export default { manifest, core, create }); ${found}`)
 }
 
 /** The failures with their messages, then a table of counts by family. */

@@ -5,6 +5,7 @@
  */
 export { familyOf, type Case, type CaseBody } from './case.js'
 export { cases, casesVersion } from './cases/index.js'
+export { conventionsOf, type Convention, type ConventionReport } from './conventions.js'
 export { ConformanceFailure, type Worst } from './compare.js'
 export { compareReports, type ChangedCase, type ChangedFact, type ReportDifference } from './difference.js'
 export {

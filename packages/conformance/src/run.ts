@@ -4,7 +4,7 @@ import { runCheck } from './checks/index.js'
 import { notAsked } from './asked.js'
 import { refuses, refusesDtype, undeclaredIn } from './checks/capabilities.js'
 import { createContext, type Context } from './context.js'
-import { manifestProblems, type Dtype, type Feature } from './manifest.js'
+import { isPlain, manifestProblems, type Dtype, type Feature } from './manifest.js'
 import { probe, smallest } from './cases/capabilities.js'
 import type { CaseResult, CaseStatus, ConformanceReport } from './report.js'
 import type { ConformanceTarget } from './target.js'
@@ -118,6 +118,20 @@ function describeError(error: unknown): string {
   return `${kind}${error instanceof Error ? error.message : String(error)}`
 }
 
+/**
+ * The reason why a plain optimiser is let off a case: it has the base, but not with these hyperparameters. The probe of the
+ * base itself, at its defaults, is not let off.
+ */
+function refusalOfPlain(
+  { manifest }: ConformanceTarget,
+  { check }: Case,
+  error: unknown,
+): string | undefined {
+  const { code, message } = error as { readonly code?: unknown; readonly message?: string }
+  const mayRefuse = isPlain(manifest) && check !== 'support' && code === 'ERR_NOT_SUPPORTED'
+  return mayRefuse ? `it refused the hyperparameters: ${message}` : undefined
+}
+
 /** Runs one case. Never throws because of the target. */
 export async function runCase(
   target: ConformanceTarget,
@@ -152,6 +166,8 @@ export async function runCase(
   } catch (error) {
     failures.push(error)
   }
+  const refused = failures.length === 1 ? refusalOfPlain(target, oneCase, failures[0]) : undefined
+  if (refused !== undefined) return result('not-supported-as-declared', refused)
   if (failures.length > 0) return result('failed', `${title}\n  ${describeError(failures[0])}`)
   if (missing === undefined) return result('passed')
   return result('not-supported-as-declared', `the manifest does not declare ${missing}`)

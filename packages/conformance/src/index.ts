@@ -13,14 +13,23 @@ export {
   allCapabilitiesBut,
   features,
   guarantees,
+  limits,
   toleranceOf,
   type Arithmetic,
   type Capability,
   type Dtype,
   type Feature,
   type Guarantee,
+  type Limit,
   type Manifest,
 } from './manifest.js'
+export {
+  checkGradients,
+  type GradientModel,
+  type GradientOptions,
+  type GradientParameter,
+  type GradientUpdate,
+} from './gradients.js'
 export { mountConformance, type MountOptions, type TestRunner } from './mount.js'
 export type { PlainBase, PlainEmbedding, PlainOptions, PlainSchedule, PlainTransformation } from './plain.js'
 export type { Problem, ProblemParameter } from './problem.js'

@@ -4,6 +4,7 @@ import { runCheck } from './checks/index.js'
 import { notAsked } from './asked.js'
 import { refuses, refusesDtype, undeclaredIn } from './checks/capabilities.js'
 import { createContext, type Context } from './context.js'
+import { describeError } from './describeError.js'
 import { isPlain, manifestProblems, type Dtype, type Feature } from './manifest.js'
 import { probe, smallest } from './cases/capabilities.js'
 import type { CaseResult, CaseStatus, ConformanceReport } from './report.js'
@@ -111,13 +112,6 @@ async function ask(context: Context, oneCase: Case): Promise<Feature | Dtype | u
   return missing
 }
 
-/** An error in words, with its code where it has one. */
-function describeError(error: unknown): string {
-  const code = (error as { code?: unknown } | null)?.code
-  const kind = typeof code === 'string' ? `unexpected ${code}: ` : ''
-  return `${kind}${error instanceof Error ? error.message : String(error)}`
-}
-
 /**
  * The reason why a plain optimiser is let off a case: it has the base, but not with these hyperparameters. The probe of the
  * base itself, at its defaults, is not let off.
@@ -136,8 +130,23 @@ function refusalOfPlain(
 export async function runCase(
   target: ConformanceTarget,
   oneCase: Case,
-  options: { readonly seed?: number | undefined; readonly path?: string | undefined } = {},
+  options: CaseOptions = {},
 ): Promise<CaseResult> {
+  return (await askCase(target, oneCase, options)).result
+}
+
+/** The options of a case. */
+interface CaseOptions {
+  readonly seed?: number | undefined
+  readonly path?: string | undefined
+}
+
+/** A case's result, and the error that failed it, for runners that show its stack. */
+export async function askCase(
+  target: ConformanceTarget,
+  oneCase: Case,
+  options: CaseOptions,
+): Promise<{ readonly result: CaseResult; readonly error?: unknown }> {
   const { id, title } = oneCase
   // A feature is probed in any element type that the target has.
   const { dtypes } = target.manifest
@@ -152,7 +161,7 @@ export async function runCase(
     ...(context.ledger.worst === undefined ? {} : { worst: context.ledger.worst }),
   })
   const reason = notAsked(target.manifest, oneCase)
-  if (reason !== undefined) return result('not-supported-as-declared', reason)
+  if (reason !== undefined) return { result: result('not-supported-as-declared', reason) }
 
   let missing: Feature | Dtype | undefined
   const failures: unknown[] = []
@@ -167,10 +176,11 @@ export async function runCase(
     failures.push(error)
   }
   const refused = failures.length === 1 ? refusalOfPlain(target, oneCase, failures[0]) : undefined
-  if (refused !== undefined) return result('not-supported-as-declared', refused)
-  if (failures.length > 0) return result('failed', `${title}\n  ${describeError(failures[0])}`)
-  if (missing === undefined) return result('passed')
-  return result('not-supported-as-declared', `the manifest does not declare ${missing}`)
+  if (refused !== undefined) return { result: result('not-supported-as-declared', refused) }
+  const [error] = failures
+  if (failures.length > 0) return { result: result('failed', `${title}\n  ${describeError(error)}`), error }
+  if (missing === undefined) return { result: result('passed') }
+  return { result: result('not-supported-as-declared', `the manifest does not declare ${missing}`) }
 }
 
 /**

@@ -9,6 +9,7 @@ import { splitCommand, startProcess } from '../src/bin/process.js'
 import {
   features,
   guarantees,
+  limits,
   mountConformance,
   runConformance,
   type CaseFilter,
@@ -415,8 +416,9 @@ describe('the schema', () => {
 
   it('knows the capabilities that a process may declare', () => {
     const { properties } = schema.$defs['manifest'] as unknown as {
-      properties: { capabilities: { items: { enum: string[] } } }
+      properties: Record<'capabilities' | 'limits', { items: { enum: string[] } }>
     }
+    expect(properties.limits.items.enum).toEqual(limits)
     const unsent = new Set<string>(['base/custom', 'embedding/custom', 'reset'])
     const names = [...features, ...guarantees].filter((name) => !unsent.has(name))
     expect(properties.capabilities.items.enum).toEqual(names)

@@ -27,7 +27,9 @@ export const matrixPage = 'docs/conformance.md'
  * @param {import('@induced-metric/conformance').ConformanceReport} report - of the whole suite
  * @returns {Summary}
  */
-export function summarize({ manifest, version, seed, totals, filter }) {
+export function summarize({ manifest, version, seed, totals, filter, thorough }) {
+  if (thorough === true)
+    throw new Error('the report has the thorough stage as well; the tables show the suite alone')
   if (filter !== undefined) throw new Error(`the report is of a part of the suite: ${filter}`)
   if (manifest.framework?.version === 'FILL IN')
     throw new Error(`the manifest of ${manifest.name} does not say which version of the framework was tested`)
@@ -59,12 +61,13 @@ export function readSummaries() {
  * @param {string} page - from the root, for links
  */
 function row({ manifest, totals }, page) {
-  const { name, version, framework, backend, dtypes, capabilities } = manifest
+  const { name, version, framework, backend, dtypes, capabilities, limits = [] } = manifest
   const home = workspaces().find((workspace) => workspace.manifest.name === name)
   const up = page.includes('/') ? '../' : ''
   const missing = [
     ...['float32', 'float64'].filter((dtype) => !dtypes.some((supported) => supported === dtype)),
     ...allCapabilities.filter((capability) => !capabilities.includes(capability)),
+    ...limits,
   ]
   return [
     home === undefined ? `${name} ${version}` : `[${name}](${up}${home.folder})`,

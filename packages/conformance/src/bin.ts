@@ -12,7 +12,7 @@ import { splitCommand, startProcess } from './bin/process.js'
 type Given =
   | CommandOptions
   | { readonly diff: readonly string[] }
-  | { readonly conventions: Omit<CommandOptions, 'filter' | 'failed' | 'seed' | 'path'> }
+  | { readonly conventions: Pick<CommandOptions, 'target' | 'name' | 'exec' | 'timeout' | 'json'> }
 
 /** Reads the command line. An error is a message rather than a stack. */
 function readArguments(): Given | string {
@@ -24,6 +24,9 @@ function readArguments(): Given | string {
         exec: { type: 'string' },
         timeout: { type: 'string' },
         json: { type: 'string' },
+        html: { type: 'string' },
+        badge: { type: 'string' },
+        thorough: { type: 'boolean' },
         filter: { type: 'string' },
         failed: { type: 'string' },
         seed: { type: 'string' },

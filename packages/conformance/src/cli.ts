@@ -1,3 +1,5 @@
+import { badgeJson, badgeOf, badgeSvg } from './badge.js'
+import { htmlReport } from './htmlReport.js'
 import { byFamily, type CaseResult, type ConformanceReport } from './report.js'
 import { reportProblem } from './difference.js'
 import { openTarget } from './openTarget.js'
@@ -36,6 +38,10 @@ export interface CommandOptions {
   /** Seconds that the process may take for an answer. */
   readonly timeout?: string | undefined
   readonly json?: string | undefined
+  readonly html?: string | undefined
+  /** A file for a badge, which ends in .json or .svg. */
+  readonly badge?: string | undefined
+  readonly thorough?: boolean | undefined
   readonly filter?: string | undefined
   /** A report whose failed cases are run again. */
   readonly failed?: string | undefined
@@ -61,6 +67,9 @@ process in any language, which answers one JSON object a line with another: see 
   --filter text   only the cases whose id or title contains the text, such as step/adam or float32
   --failed file   only the cases that failed in a report
   --json file     write the report as JSON
+  --html file     write the report as a page
+  --badge file    write a badge: an image (.svg), or JSON for shields.io's endpoint
+  --thorough      also run tensors of a million elements, a thousand tensors, and 10,000 steps
   --seed n        seed of the property cases (default 1, or INDUCED_CONFORMANCE_SEED)
   --path p        replay one example of a property case; its failure gives the path
   --list          print the cases and run none
@@ -74,6 +83,17 @@ diff lists the changes between two reports: cases that fail now, are fixed, new 
 Exit code: 0 if nothing failed (diff: nothing is worse), 1 if something did, 2 if the command could not run.
 `
 
+/** The files that a run may write: the option that names one, what it is, and its text. */
+const outputs: readonly (readonly [
+  option: 'json' | 'html' | 'badge',
+  what: string,
+  text: (report: ConformanceReport, file: string) => string,
+])[] = [
+  ['json', 'report', (report) => `${JSON.stringify(report, null, 2)}\n`],
+  ['html', 'page', htmlReport],
+  ['badge', 'badge', (report, file) => (file.endsWith('.svg') ? badgeSvg : badgeJson)(badgeOf(report))],
+]
+
 /** Runs the command and returns its exit code. */
 export async function command(options: CommandOptions, io: CommandIo): Promise<number> {
   if (options.help === true) {
@@ -84,7 +104,7 @@ export async function command(options: CommandOptions, io: CommandIo): Promise<n
   try {
     filter = await readFilter(options, io)
     if (options.list === true) {
-      for (const { id, title } of selectCases(filter)) io.out(`${id}  ${title}\n`)
+      for (const { id, title } of selectCases(filter, options.thorough)) io.out(`${id}  ${title}\n`)
       return 0
     }
   } catch (error) {
@@ -106,27 +126,34 @@ export async function command(options: CommandOptions, io: CommandIo): Promise<n
   } catch (error) {
     return refuse(io, `${subject}: ${error instanceof Error ? error.message : String(error)}`)
   }
-  const report = await runConformance(opened.target, { filter, seed, path: options.path })
+  const report = await runConformance(opened.target, {
+    filter,
+    seed,
+    path: options.path,
+    thorough: options.thorough,
+  })
   await opened.end()
   io.out(renderReport(report))
-  if (options.json !== undefined) {
+  for (const [option, what, text] of outputs) {
+    const file = options[option]
+    if (file === undefined) continue
     try {
-      await io.write(options.json, `${JSON.stringify(report, null, 2)}\n`)
+      await io.write(file, text(report, file))
     } catch (error) {
-      return refuse(io, `--json ${options.json}: ${error instanceof Error ? error.message : String(error)}`)
+      return refuse(io, `--${option} ${file}: ${error instanceof Error ? error.message : String(error)}`)
     }
-    io.out(`report: ${options.json}\n`)
+    io.out(`${what}: ${file}\n`)
   }
   return report.totals.failed === 0 ? 0 : 1
 }
 
 /** The cases that are asked for, at least one. */
 async function readFilter(
-  { filter, failed }: CommandOptions,
+  { filter, failed, thorough }: CommandOptions,
   io: CommandIo,
 ): Promise<CaseFilter | undefined> {
   if (failed === undefined) {
-    if (filter !== undefined) selectCases(filter)
+    if (filter !== undefined) selectCases(filter, thorough)
     return filter
   }
   if (filter !== undefined) throw new TypeError('give --filter or --failed, not both')
@@ -137,7 +164,7 @@ async function readFilter(
     .filter(({ status }) => status === 'failed')
     .map(({ id }) => id)
   if (ids.length === 0) throw new RangeError(`--failed ${failed}: nothing failed there`)
-  selectCases(ids)
+  selectCases(ids, thorough)
   return ids
 }
 
@@ -190,6 +217,7 @@ function renderReport(report: ConformanceReport): string {
     rest.at(-1)!,
     '',
     `seed ${seed}; ${totals.failed === 0 ? 'nothing failed' : `${totals.failed} failed`}`,
+    ...(report.thorough === true ? ['with the thorough stage'] : []),
     ...(filter === undefined ? [] : [`a part of the suite, which shows no conformance: ${filter}`]),
   )
   return `${lines.join('\n')}\n`

@@ -5,6 +5,7 @@
  */
 export { familyOf, type Case, type CaseBody } from './case.js'
 export { cases, casesVersion } from './cases/index.js'
+export { badgeJson, badgeOf, badgeSvg, type Badge } from './badge.js'
 export { conventionsOf, type Convention, type ConventionReport } from './conventions.js'
 export { ConformanceFailure, type Worst } from './compare.js'
 export { compareReports, type ChangedCase, type ChangedFact, type ReportDifference } from './difference.js'
@@ -23,6 +24,7 @@ export {
   type Limit,
   type Manifest,
 } from './manifest.js'
+export { htmlReport } from './htmlReport.js'
 export {
   checkGradients,
   type GradientModel,

@@ -17,7 +17,7 @@ export interface TestRunner {
 }
 
 /** The options of a mounted suite. */
-export interface MountOptions extends Pick<RunOptions, 'filter' | 'seed' | 'path'> {
+export interface MountOptions extends Pick<RunOptions, 'filter' | 'seed' | 'path' | 'thorough'> {
   /** The timeout of a test in milliseconds, for runners that take it as the third argument. */
   readonly timeout?: number
 }
@@ -53,7 +53,7 @@ export function mountConformance(
     ...(framework === undefined ? [] : [`(${framework.name} ${framework.version})`]),
   ].join(' ')
   const families = new Map<string, Case[]>()
-  for (const oneCase of selectCases(options.filter)) {
+  for (const oneCase of selectCases(options.filter, options.thorough)) {
     const family = familyOf(oneCase.id)
     families.set(family, [...(families.get(family) ?? []), oneCase])
   }

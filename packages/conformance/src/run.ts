@@ -1,5 +1,6 @@
 import { familyOf, needsOf, type Case } from './case.js'
 import { cases, casesVersion } from './cases/index.js'
+import { thoroughCases } from './cases/thorough.js'
 import { runCheck } from './checks/index.js'
 import { notAsked } from './asked.js'
 import { refuses, refusesDtype, undeclaredIn } from './checks/capabilities.js'
@@ -21,6 +22,8 @@ export interface RunOptions {
   readonly seed?: number | undefined
   /** The path in fast-check's tree of examples at which to start; a failure's message gives it. */
   readonly path?: string | undefined
+  /** Adds the stage of large tensors, many tensors and long runs. */
+  readonly thorough?: boolean | undefined
   /** Called after every case. */
   readonly onCase?: ((result: CaseResult) => void) | undefined
 }
@@ -28,13 +31,15 @@ export interface RunOptions {
 /**
  * The cases that a filter selects.
  *
+ * @param thorough - whether the thorough stage belongs to them
  * @throws RangeError if no case is left, since an empty run would pass, or if there is no case of an id
  */
-export function selectCases(filter?: CaseFilter): readonly Case[] {
-  if (filter === undefined || filter === '') return cases
-  const unknown = isList(filter) && filter.find((id) => !cases.some((one) => one.id === id))
+export function selectCases(filter?: CaseFilter, thorough = false): readonly Case[] {
+  const all = thorough ? [...cases, ...thoroughCases] : cases
+  if (filter === undefined || filter === '') return all
+  const unknown = isList(filter) && filter.find((id) => !all.some((one) => one.id === id))
   if (typeof unknown === 'string') throw new RangeError(`the suite has no case ${unknown}`)
-  const chosen = cases.filter(({ id, title }) => {
+  const chosen = all.filter(({ id, title }) => {
     if (isList(filter)) return filter.includes(id)
     if (typeof filter === 'string') return id.includes(filter) || title.includes(filter)
     // Unlike `test`, `search` does not continue from the last match of an expression with the flag g.
@@ -209,7 +214,7 @@ export async function runConformance(
   const filter = describeFilter(options.filter)
   const results: CaseResult[] = []
   const totals: Record<CaseStatus, number> = { passed: 0, failed: 0, 'not-supported-as-declared': 0 }
-  for (const oneCase of selectCases(options.filter)) {
+  for (const oneCase of selectCases(options.filter, options.thorough)) {
     const result = await runCase(target, oneCase, { seed, path: options.path })
     totals[result.status]++
     results.push(result)
@@ -221,6 +226,7 @@ export async function runConformance(
     manifest: target.manifest,
     seed,
     ...(filter === undefined ? {} : { filter }),
+    ...(options.thorough === true ? { thorough: true } : {}),
     totals,
     cases: results,
   }

@@ -1,5 +1,13 @@
+import { notAsked } from '../src/asked.js'
 import { describe, expect, it } from 'vitest'
-import { compareReports, limits, runConformance, type ConformanceTarget, type Limit } from '../src/index.js'
+import {
+  cases,
+  compareReports,
+  limits,
+  runConformance,
+  type ConformanceTarget,
+  type Limit,
+} from '../src/index.js'
 import { coreTarget } from './conformance/targets.js'
 
 const whole = coreTarget('reference')

@@ -1,4 +1,4 @@
-import { cautiousMask, inner, slot, type Base, type BaseInput } from './base.js'
+import { cautiousMask, inner, slot, sum, type Base, type BaseInput } from './base.js'
 
 /** An exponential average in place: a ← βa + (1−β)b. */
 function average(a: Float64Array, b: ArrayLike<number>, beta: number): Float64Array {
@@ -14,7 +14,7 @@ function divided(
 ): { direction: Float64Array; dual: number } {
   return {
     direction: mean.map((value, i) => value / denominator[i]!),
-    dual: x.g.reduce((sum, g, i) => sum + (g * g) / denominator[i]!, 0),
+    dual: sum(x.g.map((g, i) => (g * g) / denominator[i]!)),
   }
 }
 
@@ -45,7 +45,7 @@ export const adam: Base = (x) => {
     duals[i] = (g * g) / denominator
   }
   const slots = { m, r, ...(amsgrad ? { largest } : {}) }
-  if (!x.flag('cautious', false)) return { direction, dual: duals.reduce((a, b) => a + b, 0), slots }
+  if (!x.flag('cautious', false)) return { direction, dual: sum(duals), slots }
   const mask = cautiousMask(direction, x.g)
   return { direction: direction.map((d, i) => d * mask[i]!), dual: inner(duals, mask), slots }
 }

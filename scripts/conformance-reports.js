@@ -36,6 +36,25 @@ export function summarize({ manifest, version, seed, totals, filter, thorough })
   return { manifest, version, seed, totals }
 }
 
+/**
+ * What an adapter of this workspace still lacks before it can be in the tables.
+ *
+ * @param {import('./workspace.js').Manifest} manifest - of the package
+ * @param {string} page - of the docs
+ * @returns {string[]}
+ */
+export function listingProblems({ name, peerDependencies = {} }, page) {
+  const short = name.replace(/^@[^/]*\//, '')
+  return [
+    ...(Object.keys(peerDependencies).length === 0
+      ? [
+          `packages/${short}/package.json has no peerDependencies: the range of the framework that it supports`,
+        ]
+      : []),
+    ...(page.includes('To be written') ? [`docs/adapters/${short}.md says "To be written"`] : []),
+  ]
+}
+
 /** @param {Summary} summary */
 export function writeSummary(summary) {
   const { name, backend, framework } = summary.manifest

@@ -40,7 +40,7 @@ type Dtype = 'float32' | 'float64'
 function freshParameters(dtype: Dtype): TargetParameter[] {
   const make = dtype === 'float32' ? Float32Array : Float64Array
   const values = (length: number, seed: number) =>
-    make.from({ length }, (_, i) => Math.sin(seed + 1.7 * i) / 2)
+    make.from(Array.from({ length }, (_, i) => Math.sin(seed + 1.7 * i) / 2))
   return [
     { name: 'hidden', shape: [3, 4], data: values(12, 1) },
     { name: 'bias', shape: [4], data: values(4, 2) },
@@ -89,10 +89,8 @@ async function begin(adapter: Adapter, transformation: core.Transformation, dtyp
 
 /** What the transformations above need. */
 function needsOf(transformation: core.Transformation): Capability[] {
-  const { base, embedding, learningRate, weightDecay, clipNorm, groups } = transformation.toJSON() as Record<
-    string,
-    unknown
-  > & {
+  const json: unknown = transformation.toJSON()
+  const { base, embedding, learningRate, weightDecay, clipNorm, groups } = json as Record<string, unknown> & {
     base: { name: string }
     embedding: { name: string }
   }

@@ -41,7 +41,7 @@ beforeAll(() => {
   const args = ['install', '--offline', '--install-links', '--no-audit', '--no-fund', '--legacy-peer-deps']
   const { status, output } = run('npm', args, { cwd: folder })
   if (status !== 0) throw new Error(`npm install of the tarballs failed:\n${output}`)
-})
+}, 600_000)
 
 afterAll(() => {
   rmSync(folder, { recursive: true, force: true })

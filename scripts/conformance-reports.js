@@ -27,11 +27,32 @@ export const matrixPage = 'docs/conformance.md'
  * @param {import('@induced-metric/conformance').ConformanceReport} report - of the whole suite
  * @returns {Summary}
  */
-export function summarize({ manifest, version, seed, totals, filter }) {
+export function summarize({ manifest, version, seed, totals, filter, thorough }) {
+  if (thorough === true)
+    throw new Error('the report has the thorough stage as well; the tables show the suite alone')
   if (filter !== undefined) throw new Error(`the report is of a part of the suite: ${filter}`)
   if (manifest.framework?.version === 'FILL IN')
     throw new Error(`the manifest of ${manifest.name} does not say which version of the framework was tested`)
   return { manifest, version, seed, totals }
+}
+
+/**
+ * What an adapter of this workspace still lacks before it can be in the tables.
+ *
+ * @param {import('./workspace.js').Manifest} manifest - of the package
+ * @param {string} page - of the docs
+ * @returns {string[]}
+ */
+export function listingProblems({ name, peerDependencies = {} }, page) {
+  const short = name.replace(/^@[^/]*\//, '')
+  return [
+    ...(Object.keys(peerDependencies).length === 0
+      ? [
+          `packages/${short}/package.json has no peerDependencies: the range of the framework that it supports`,
+        ]
+      : []),
+    ...(page.includes('To be written') ? [`docs/adapters/${short}.md says "To be written"`] : []),
+  ]
 }
 
 /** @param {Summary} summary */
@@ -59,12 +80,13 @@ export function readSummaries() {
  * @param {string} page - from the root, for links
  */
 function row({ manifest, totals }, page) {
-  const { name, version, framework, backend, dtypes, capabilities } = manifest
+  const { name, version, framework, backend, dtypes, capabilities, limits = [] } = manifest
   const home = workspaces().find((workspace) => workspace.manifest.name === name)
   const up = page.includes('/') ? '../' : ''
   const missing = [
     ...['float32', 'float64'].filter((dtype) => !dtypes.some((supported) => supported === dtype)),
     ...allCapabilities.filter((capability) => !capabilities.includes(capability)),
+    ...limits,
   ]
   return [
     home === undefined ? `${name} ${version}` : `[${name}](${up}${home.folder})`,

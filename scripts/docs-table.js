@@ -3,12 +3,20 @@
 // Runs the conformance suite on every adapter that runs in Node (or those of the named packages), or reads the reports of
 // other runs (from a browser, or of an adapter elsewhere). Stores their summaries in docs/conformance, and updates the tables
 // in the README and the docs.
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { runConformance } from '@induced-metric/conformance'
 import { findAdapters } from './adapters.js'
-import { readSummaries, summarize, updatePages, writeSummary } from './conformance-reports.js'
+import {
+  listingProblems,
+  readSummaries,
+  summarize,
+  updatePages,
+  writeSummary,
+} from './conformance-reports.js'
 import { updateBasePages } from './docs-bases.js'
+import { readManifest, root } from './workspace.js'
 
 /** @typedef {import('@induced-metric/conformance').ConformanceReport} Report */
 
@@ -21,7 +29,12 @@ if (add === undefined) {
     ({ name }) => only === undefined || only.includes(/** @type {string} */ (name.split(' ')[0])),
   )
   if (adapters.length === 0) throw new Error(`no package has targets of the name ${only?.join(', ')}`)
-  for (const { name, start } of adapters) {
+  for (const { name, folder, start } of adapters) {
+    const page = join(root, 'docs/adapters', `${folder.split('/').at(-1)}.md`)
+    if (existsSync(page)) {
+      const problems = listingProblems(readManifest(folder), readFileSync(page, 'utf8'))
+      if (problems.length > 0) throw new Error(`${name} cannot be listed yet:\n  ${problems.join('\n  ')}`)
+    }
     const report = await runConformance(await start())
     console.log(`${name}: ${JSON.stringify(report.totals)}`)
     for (const { id, status } of report.cases) if (status === 'failed') console.log(`  failed: ${id}`)

@@ -1,4 +1,4 @@
-// npm run new:adapter NAME [-- --kind typed-arrays|tensors] [-- --no-install]
+// npm run new:adapter NAME [-- --kind typed-arrays|tensors] [-- --form update|trainer] [-- --no-install]
 //
 // Creates the package of a new adapter from templates/adapter, with a conformance test that fails until its functions are
 // filled in, an example, a page of the docs, and entries in the build, the demonstration and the guide.
@@ -10,14 +10,18 @@ import { updateArchitecture } from './architecture.js'
 import { readJson, readManifest, root, run, runTool, workspaces } from './workspace.js'
 
 const template = join(root, 'templates/adapter')
-const kinds = readdirSync(template).filter((folder) => folder !== 'common')
+const kinds = readdirSync(template).filter((folder) => folder !== 'common' && folder !== 'trainer')
+/** The forms of adapters over typed arrays. Files of the folder `trainer` replace those of the kind; an empty one removes it. */
+const forms = ['update', 'trainer']
 
-const usage = `npm run new:adapter NAME [-- --kind ${kinds.join('|')}] [-- --no-install]
+const usage = `npm run new:adapter NAME [-- --kind ${kinds.join('|')}] [-- --form ${forms.join('|')}] [-- --no-install]
 
 NAME is the framework's, as the package is to be called: @induced-metric/NAME.
 
   --kind typed-arrays   weights and gradients are (or can be had as) typed arrays: a few lines around createOptimizer
   --kind tensors        tensors of the framework's own: a table of its operations
+  --form update         the framework's own training calls the adapter's update (typed arrays only; the default)
+  --form trainer        users create a trainer, as the framework has them, and train through it (typed arrays only)
   --no-install          leaves node_modules and package-lock.json as they are
 `
 
@@ -55,9 +59,10 @@ function exists({ folder }) {
  *
  * @param {string} name
  * @param {string} kind
+ * @param {string} form
  * @returns {Map<string, string>} text by path from the root
  */
-function newFiles(name, kind) {
+function newFiles(name, kind, form) {
   /** @type {Record<string, string>} */
   const values = {
     name,
@@ -70,7 +75,7 @@ function newFiles(name, kind) {
     text.replaceAll(/__(\w+?)__/g, (whole, key) => values[String(key)] ?? whole)
   /** @type {Map<string, string>} */
   const files = new Map()
-  for (const part of ['common', kind]) {
+  for (const part of ['common', kind, ...(form === 'trainer' ? [form] : [])]) {
     const folder = join(template, part)
     for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
       if (!entry.isFile()) continue
@@ -78,6 +83,7 @@ function newFiles(name, kind) {
       files.set(fill(path.slice(folder.length + 1).replaceAll('\\', '/')), fill(readFileSync(path, 'utf8')))
     }
   }
+  for (const [path, text] of files) if (text === '') files.delete(path)
   files.set(`packages/${name}/LICENSE`, readFileSync(join(root, 'LICENSE'), 'utf8'))
   return files
 }
@@ -197,7 +203,11 @@ function main() {
   const { values, positionals } = parse()
   const [name] = positionals
   // npm takes options without a `--` before them for its own, and passes them in the environment.
-  if ('npm_config_kind' in process.env || process.env['npm_config_install'] === '') {
+  if (
+    'npm_config_kind' in process.env ||
+    'npm_config_form' in process.env ||
+    process.env['npm_config_install'] === ''
+  ) {
     throw new Refusal(
       `put two dashes before the options, as in npm run new:adapter ${name} -- --kind tensors`,
     )
@@ -207,17 +217,22 @@ function main() {
   }
   const kind = values.kind ?? 'typed-arrays'
   if (!kinds.includes(kind)) throw new Refusal(`the kind is one of ${kinds.join(' and ')}, given ${kind}`)
+  const form = values.form ?? 'update'
+  if (!forms.includes(form)) throw new Refusal(`the form is one of ${forms.join(' and ')}, given ${form}`)
+  if (form === 'trainer' && kind !== 'typed-arrays')
+    throw new Refusal('a trainer is a form of adapters over typed arrays: leave --kind out')
   const problem = nameProblem(name)
   if (problem !== undefined)
     throw new Refusal(`${JSON.stringify(name)} can't be an adapter's name: ${problem}`)
 
-  const added = newFiles(name, kind)
+  const added = newFiles(name, kind, form)
   writeAll(added, editedFiles(name))
   if (values['no-install'] !== true) install()
   console.log(`@induced-metric/${name} is in packages/${name}.
 
   Fill in what says FILL IN: grep -rn "FILL IN" packages/${name} examples/${name} examples/mnist/src/frameworks/${name}.ts
   The framework:           npm install --save-dev --save-exact --workspace @induced-metric/${name} …
+  Its range goes into the peerDependencies of packages/${name}/package.json.
   Until it is green:       npx vitest run --project ${name}
   All that has to pass:    npm test
   How to go on:            docs/contributing-an-adapter.md`)
@@ -227,7 +242,7 @@ function parse() {
   try {
     return parseArgs({
       allowPositionals: true,
-      options: { kind: { type: 'string' }, 'no-install': { type: 'boolean' } },
+      options: { kind: { type: 'string' }, form: { type: 'string' }, 'no-install': { type: 'boolean' } },
     })
   } catch (error) {
     throw new Refusal(`${error instanceof Error ? error.message : String(error)}\n\n${usage}`)

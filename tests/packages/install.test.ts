@@ -41,7 +41,7 @@ beforeAll(() => {
   const args = ['install', '--offline', '--install-links', '--no-audit', '--no-fund', '--legacy-peer-deps']
   const { status, output } = run('npm', args, { cwd: folder })
   if (status !== 0) throw new Error(`npm install of the tarballs failed:\n${output}`)
-})
+}, 600_000)
 
 afterAll(() => {
   rmSync(folder, { recursive: true, force: true })
@@ -62,6 +62,11 @@ function outerDependencies(): string[] {
   return [...found]
 }
 
+/** Whether a program can be started: packages of binaries put a text in the place of one that is not installed. */
+function starts(program: string): boolean {
+  return existsSync(program) && spawnSync(program, ['--version']).status === 0
+}
+
 /** A copy without the package's own node_modules, so that npm installs it as a plain folder. */
 function copyInstalled(name: string): string {
   const copy = join(folder, 'outer', name)
@@ -77,6 +82,9 @@ function installed(name: string): string {
 const extras: Readonly<Record<string, readonly string[]>> = {
   '@induced-metric/conformance': [
     'protocol.schema.json',
+    'targets/perl/adam.pl',
+    'targets/python/numpy_sgd.py',
+    'targets/python/paper.py',
     'targets/python/protocol.py',
     'targets/python/template.py',
     'targets/python/torch_optim.py',
@@ -216,11 +224,15 @@ describe('the kit, in a repository of its own', () => {
   }
 
   /** Runs it as a user would, without the environment of this run of vitest. */
-  function start(command: string, args: string[]): { status: number | null; output: string } {
+  function start(
+    command: string,
+    args: readonly string[],
+    env: object = {},
+  ): { status: number | null; output: string } {
     const { status, stdout, stderr } = spawnSync(command, args, {
       cwd: project(),
       encoding: 'utf8',
-      env: { PATH: process.env['PATH'], NO_COLOR: '1' },
+      env: { PATH: process.env['PATH'], HOME: folder, NO_COLOR: '1', ...env },
       maxBuffer: 1 << 26,
     })
     return { status, output: `${stdout}${stderr}` }
@@ -254,6 +266,83 @@ describe('the kit, in a repository of its own', () => {
     const bad = start(process.execPath, args)
     expect(bad.output).toContain(`"numPassedTests":0,"numFailedTests":${family}`)
     expect(bad.status).toBe(1)
+  })
+
+  /** Other runners, if `npm install --prefix tests/packages/runners` has brought them. */
+  const runners = join(root, 'tests/packages/runners/node_modules')
+  const isThere = (name: string): boolean => existsSync(join(runners, name))
+  const part = selectCases('step/sgd').length
+
+  /** Writes the shown file, with its runner's globals or module, over a part of the suite. */
+  function writePart(name: string, runner: string | undefined, broken: boolean): void {
+    let text = (shown ?? []).join('\n')
+    const line = `import { describe, it } from 'node:test'\n`
+    expect(text).toContain(line)
+    text = text.replace(line, runner === undefined ? '' : line.replace('node:test', runner))
+    text = text.replace('{ describe, it })', `{ describe, it }, { filter: 'step/sgd' })`)
+    if (broken) text = text.replace('({ data }) => data)', '({ data }) => data.map((x) => x + 1))')
+    writeFileSync(join(project(), name), text)
+  }
+
+  /** Runs a command on a right and on a wrong adapter. */
+  function both(name: string, runner: string | undefined, command: readonly string[], env: object = {}) {
+    return [false, true].map((broken) => {
+      writePart(name, runner, broken)
+      return start(command[0]!, command.slice(1), env)
+    }) as [ReturnType<typeof start>, ReturnType<typeof start>]
+  }
+
+  it.skipIf(!isThere('mocha'))('runs in mocha', () => {
+    const [good, bad] = both('suite.mjs', undefined, [
+      process.execPath,
+      join(runners, 'mocha/bin/mocha.js'),
+      'suite.mjs',
+    ])
+    expect(good.output).toContain(`${part} passing`)
+    expect(good.status).toBe(0)
+    expect(bad.output).toContain(`${part} failing`)
+    expect(bad.status).not.toBe(0)
+  })
+
+  it.skipIf(!isThere('jest'))('runs in jest, in a CommonJS package, as the page says', () => {
+    writeFileSync(join(project(), 'package.json'), JSON.stringify({ name: 'my-adapter' }))
+    const config = "module.exports = { testMatch: ['**/*.test.mjs'], transform: {} }\n"
+    expect(readFileSync(join(root, 'packages/conformance/README.md'), 'utf8')).toContain(config.trim())
+    writeFileSync(join(project(), 'jest.config.js'), config)
+    try {
+      const command = [process.execPath, join(runners, 'jest/bin/jest.js'), 'suite']
+      const [good, bad] = both('suite.test.mjs', undefined, command, {
+        NODE_OPTIONS: '--experimental-vm-modules',
+      })
+      expect(good.output).toMatch(new RegExp(`Tests: +${part} passed, ${part} total`))
+      expect(good.status).toBe(0)
+      expect(bad.output).toMatch(new RegExp(`Tests: +${part} failed, ${part} total`))
+      expect(bad.status).not.toBe(0)
+    } finally {
+      rmSync(join(project(), 'jest.config.js'))
+      writeFileSync(join(project(), 'package.json'), JSON.stringify({ name: 'my-adapter', type: 'module' }))
+    }
+  })
+
+  const bun = ['@oven/bun-linux-x64/bin/bun', 'bun/bin/bun.exe']
+    .map((path) => join(runners, path))
+    .find(starts)
+  it.skipIf(bun === undefined)('runs in bun test', () => {
+    const [good, bad] = both('bun.test.js', 'bun:test', [bun!, 'test', './bun.test.js'])
+    expect(good.output).toMatch(new RegExp(`\\n ${part} pass\\n 0 fail\\n`))
+    expect(good.status).toBe(0)
+    expect(bad.output).toMatch(new RegExp(`\\n 0 pass\\n ${part} fail\\n`))
+    expect(bad.status).not.toBe(0)
+  })
+
+  const deno = ['@deno/linux-x64-glibc/deno', 'deno/bin.cjs'].map((path) => join(runners, path)).find(starts)
+  it.skipIf(deno === undefined)('runs in deno test', () => {
+    const command = [deno!, 'test', '--allow-all', '--no-check', '--no-lock', 'deno.test.js']
+    const [good, bad] = both('deno.test.js', 'node:test', command)
+    expect(good.output).toMatch(new RegExp(`\\(${part + 1} steps\\) \\| 0 failed`))
+    expect(good.status).toBe(0)
+    expect(bad.output).toContain('FAILED')
+    expect(bad.status).not.toBe(0)
   })
 
   it('has its command there, which writes reports and compares them', () => {

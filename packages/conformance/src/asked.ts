@@ -1,6 +1,6 @@
 import { dtypesOf, type Case } from './case.js'
-import { golden, smallFunctionRows, translateRow } from './golden/index.js'
-import { isPlain, type Manifest } from './manifest.js'
+import { golden, smallFunctionRows, tied, translateRow } from './golden/index.js'
+import { isPlain, type Limit, type Manifest } from './manifest.js'
 import type { PlainOptions, PlainTransformation } from './plain.js'
 import type { Problem } from './problem.js'
 import type { ConformanceTarget } from './target.js'
@@ -17,6 +17,8 @@ export function notAsked(
   if (needsArgumentsAsGiven(oneCase) && !manifest.capabilities.includes('asGiven')) {
     return 'the manifest does not declare asGiven'
   }
+  const limit = manifest.limits?.find((name) => beyond[name](oneCase))
+  if (limit !== undefined) return `the framework has no ${words[limit]}`
   return isPlain(manifest) ? notAskedOfPlain(manifest, oneCase) : undefined
 }
 
@@ -28,6 +30,30 @@ function needsArgumentsAsGiven(oneCase: Case): boolean {
     oneCase.mistake !== 'one too many' &&
     oneCase.mistake !== 'an element too few'
   )
+}
+
+const words: Readonly<Record<Limit, string>> = {
+  emptyTensors: 'tensors without elements',
+  scalarTensors: 'tensors of shape []',
+  stepsWithoutLoss: 'steps without a loss',
+}
+
+/** Whether a case gives a session what a framework with that limit has not. */
+const beyond: Readonly<Record<Limit, (oneCase: Case) => boolean>> = {
+  emptyTensors: (oneCase) => shapesOf(oneCase).some((shape) => shape.includes(0)),
+  scalarTensors: (oneCase) => shapesOf(oneCase).some((shape) => shape.length === 0),
+  stepsWithoutLoss: (oneCase) =>
+    'outcomes' in oneCase && Object.values(oneCase.outcomes ?? {}).includes('ERR_LOSS_REQUIRED'),
+}
+
+/** The shapes of the tensors of a case, as far as they are data. */
+function shapesOf(oneCase: Case): (readonly number[])[] {
+  const problems = ['problem' in oneCase && oneCase.problem, 'other' in oneCase && oneCase.other]
+  const parameters = problems.flatMap((problem) => (problem === false ? [] : problem.parameters))
+  const laidOut = oneCase.check === 'layout' ? oneCase.layout : []
+  const vectors = 'suite' in oneCase ? golden[oneCase.suite]! : oneCase.check === 'goldenTied' ? tied : []
+  const recorded = vectors.filter(({ name }) => 'name' in oneCase && name === oneCase.name)
+  return [...parameters, ...laidOut, ...recorded.flatMap(({ params }) => params)].map(({ shape }) => shape)
 }
 
 /** Whether a case hands the target a function, or concerns what the core does before the target is asked. */

@@ -4,11 +4,15 @@ import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
 import { command, usage, type CommandIo, type CommandOptions } from './cli.js'
+import { conventionsCommand } from './conventionsCommand.js'
 import { diffCommand } from './diffCommand.js'
 import { splitCommand, startProcess } from './bin/process.js'
 
-/** The task of the command line: a run, or a comparison of two reports. */
-type Given = CommandOptions | { readonly diff: readonly string[] }
+/** The task of the command line: a run, a comparison of two reports, or the conventions of a target. */
+type Given =
+  | CommandOptions
+  | { readonly diff: readonly string[] }
+  | { readonly conventions: Pick<CommandOptions, 'target' | 'name' | 'exec' | 'timeout' | 'json'> }
 
 /** Reads the command line. An error is a message rather than a stack. */
 function readArguments(): Given | string {
@@ -20,6 +24,9 @@ function readArguments(): Given | string {
         exec: { type: 'string' },
         timeout: { type: 'string' },
         json: { type: 'string' },
+        html: { type: 'string' },
+        badge: { type: 'string' },
+        thorough: { type: 'boolean' },
         filter: { type: 'string' },
         failed: { type: 'string' },
         seed: { type: 'string' },
@@ -31,6 +38,12 @@ function readArguments(): Given | string {
     if (positionals[0] === 'diff' && values.help !== true) {
       const [option] = Object.keys(values)
       return option === undefined ? { diff: positionals.slice(1) } : `diff takes no --${option}`
+    }
+    if (positionals[0] === 'conventions' && values.help !== true) {
+      const { target: name, exec, timeout, json, ...others } = values
+      const [option] = Object.keys(others)
+      if (option !== undefined) return `conventions takes no --${option}`
+      return { conventions: { target: positionals[1], name, exec, timeout, json } }
     }
     if (positionals.length > 1) return `one target at a time, given ${positionals.join(' and ')}`
     const { target: name, ...others } = values
@@ -59,5 +72,10 @@ if (typeof given === 'string') {
   io.err(`induced-conformance: ${given}\n\n${usage}`)
   process.exitCode = 2
 } else {
-  process.exitCode = 'diff' in given ? await diffCommand(given.diff, io) : await command(given, io)
+  process.exitCode =
+    'diff' in given
+      ? await diffCommand(given.diff, io)
+      : 'conventions' in given
+        ? await conventionsCommand(given.conventions, io)
+        : await command(given, io)
 }

@@ -1,9 +1,12 @@
+import { badgeJson, badgeOf, badgeSvg } from './badge.js'
+import { htmlReport } from './htmlReport.js'
 import { byFamily, type CaseResult, type ConformanceReport } from './report.js'
 import { reportProblem } from './difference.js'
-import { checkTarget, runConformance, selectCases, type CaseFilter } from './run.js'
-import { connectTarget, type RemoteTarget } from './protocol/target.js'
+import { openTarget } from './openTarget.js'
+import { runConformance, selectCases, type CaseFilter } from './run.js'
+import type { RemoteTarget } from './protocol/target.js'
 import type { Peer } from './protocol/peer.js'
-import type { ConformanceTarget, Core } from './target.js'
+import type { Core } from './target.js'
 import { renderTable } from './text.js'
 
 /** The parts of its environment that the command uses. */
@@ -35,6 +38,10 @@ export interface CommandOptions {
   /** Seconds that the process may take for an answer. */
   readonly timeout?: string | undefined
   readonly json?: string | undefined
+  readonly html?: string | undefined
+  /** A file for a badge, which ends in .json or .svg. */
+  readonly badge?: string | undefined
+  readonly thorough?: boolean | undefined
   readonly filter?: string | undefined
   /** A report whose failed cases are run again. */
   readonly failed?: string | undefined
@@ -47,6 +54,7 @@ export interface CommandOptions {
 /** The text of `--help`. */
 export const usage = `induced-conformance ./target.js [options]
 induced-conformance --exec "python3 target.py" [options]
+induced-conformance conventions ./target.js
 induced-conformance diff old.json new.json
 
 Runs the conformance suite of induced-metric on an adapter. The module's default export is a target, { manifest, core,
@@ -59,15 +67,32 @@ process in any language, which answers one JSON object a line with another: see 
   --filter text   only the cases whose id or title contains the text, such as step/adam or float32
   --failed file   only the cases that failed in a report
   --json file     write the report as JSON
+  --html file     write the report as a page
+  --badge file    write a badge: an image (.svg), or JSON for shields.io's endpoint
+  --thorough      also run tensors of a million elements, a thousand tensors, and 10,000 steps
   --seed n        seed of the property cases (default 1, or INDUCED_CONFORMANCE_SEED)
   --path p        replay one example of a property case; its failure gives the path
   --list          print the cases and run none
   --help          print this
 
+conventions measures how far the target is from each base's convention, at ξ = 0 where it has no metric, and names the
+hyperparameters without which it agrees. It takes a module or --exec, --target, --timeout and --json.
+
 diff lists the changes between two reports: cases that fail now, are fixed, new or gone, and changes of the manifest.
 
 Exit code: 0 if nothing failed (diff: nothing is worse), 1 if something did, 2 if the command could not run.
 `
+
+/** The files that a run may write: the option that names one, what it is, and its text. */
+const outputs: readonly (readonly [
+  option: 'json' | 'html' | 'badge',
+  what: string,
+  text: (report: ConformanceReport, file: string) => string,
+])[] = [
+  ['json', 'report', (report) => `${JSON.stringify(report, null, 2)}\n`],
+  ['html', 'page', htmlReport],
+  ['badge', 'badge', (report, file) => (file.endsWith('.svg') ? badgeSvg : badgeJson)(badgeOf(report))],
+]
 
 /** Runs the command and returns its exit code. */
 export async function command(options: CommandOptions, io: CommandIo): Promise<number> {
@@ -79,7 +104,7 @@ export async function command(options: CommandOptions, io: CommandIo): Promise<n
   try {
     filter = await readFilter(options, io)
     if (options.list === true) {
-      for (const { id, title } of selectCases(filter)) io.out(`${id}  ${title}\n`)
+      for (const { id, title } of selectCases(filter, options.thorough)) io.out(`${id}  ${title}\n`)
       return 0
     }
   } catch (error) {
@@ -97,32 +122,38 @@ export async function command(options: CommandOptions, io: CommandIo): Promise<n
 
   let opened: RemoteTarget
   try {
-    opened =
-      exec === undefined ? await openModule(subject, options, io) : await openProcess(exec, options, io)
+    opened = await openTarget(options, io)
   } catch (error) {
     return refuse(io, `${subject}: ${error instanceof Error ? error.message : String(error)}`)
   }
-  const report = await runConformance(opened.target, { filter, seed, path: options.path })
+  const report = await runConformance(opened.target, {
+    filter,
+    seed,
+    path: options.path,
+    thorough: options.thorough,
+  })
   await opened.end()
   io.out(renderReport(report))
-  if (options.json !== undefined) {
+  for (const [option, what, text] of outputs) {
+    const file = options[option]
+    if (file === undefined) continue
     try {
-      await io.write(options.json, `${JSON.stringify(report, null, 2)}\n`)
+      await io.write(file, text(report, file))
     } catch (error) {
-      return refuse(io, `--json ${options.json}: ${error instanceof Error ? error.message : String(error)}`)
+      return refuse(io, `--${option} ${file}: ${error instanceof Error ? error.message : String(error)}`)
     }
-    io.out(`report: ${options.json}\n`)
+    io.out(`${what}: ${file}\n`)
   }
   return report.totals.failed === 0 ? 0 : 1
 }
 
 /** The cases that are asked for, at least one. */
 async function readFilter(
-  { filter, failed }: CommandOptions,
+  { filter, failed, thorough }: CommandOptions,
   io: CommandIo,
 ): Promise<CaseFilter | undefined> {
   if (failed === undefined) {
-    if (filter !== undefined) selectCases(filter)
+    if (filter !== undefined) selectCases(filter, thorough)
     return filter
   }
   if (filter !== undefined) throw new TypeError('give --filter or --failed, not both')
@@ -133,61 +164,13 @@ async function readFilter(
     .filter(({ status }) => status === 'failed')
     .map(({ id }) => id)
   if (ids.length === 0) throw new RangeError(`--failed ${failed}: nothing failed there`)
-  selectCases(ids)
+  selectCases(ids, thorough)
   return ids
 }
 
-function refuse(io: CommandIo, message: string): number {
+function refuse(io: Pick<CommandIo, 'err'>, message: string): number {
   io.err(`induced-conformance: ${message.trimEnd()}\n`)
   return 2
-}
-
-async function openModule(path: string, { name }: CommandOptions, io: CommandIo): Promise<RemoteTarget> {
-  return { target: await loadTarget(await io.load(path), path, name), end: () => Promise.resolve() }
-}
-
-async function openProcess(
-  command: string,
-  { name, timeout = '30' }: CommandOptions,
-  io: CommandIo,
-): Promise<RemoteTarget> {
-  if (name !== undefined)
-    throw new TypeError('--target chooses among the targets of a module, not of a process')
-  const seconds = Number(timeout)
-  if (!(seconds > 0 && seconds <= 86_400)) {
-    throw new RangeError(`--timeout must be a number of seconds, above 0, at most a day; given ${timeout}`)
-  }
-  return connectTarget(await io.loadCore(), io.prepare(command, seconds * 1000))
-}
-
-async function loadTarget(
-  module: Record<string, unknown>,
-  path: string,
-  name: string | undefined,
-): Promise<ConformanceTarget> {
-  const exported = chooseTarget(module, name)
-  const target: unknown = typeof exported === 'function' ? await (exported as () => unknown)() : exported
-  checkTarget(target)
-  if (target.manifest.name === '') throw new TypeError(`manifest.name of ${path} is empty`)
-  return target
-}
-
-function chooseTarget(module: Record<string, unknown>, name: string | undefined): unknown {
-  const { targets } = module
-  if (typeof targets === 'object' && targets !== null) {
-    const names = Object.keys(targets)
-    const chosen = name ?? (names.length === 1 ? names[0]! : undefined)
-    if (chosen === undefined) throw new TypeError(`choose one with --target: ${names.join(', ')}`)
-    if (!names.includes(chosen)) throw new TypeError(`there is no target ${chosen}: ${names.join(', ')}`)
-    return (targets as Record<string, unknown>)[chosen]
-  }
-  if (name !== undefined)
-    throw new TypeError(`--target ${name} chooses among \`targets\`, which it does not export`)
-  const exported = module['default'] ?? module['target']
-  if (exported !== undefined) return exported
-  const names = Object.keys(module)
-  const found = names.length === 0 ? 'it exports nothing' : `it exports ${names.join(', ')}`
-  throw new TypeError(`export the target as default (export default { manifest, core, create }); ${found}`)
 }
 
 /** The failures with their messages, then a table of counts by family. */
@@ -234,6 +217,7 @@ function renderReport(report: ConformanceReport): string {
     rest.at(-1)!,
     '',
     `seed ${seed}; ${totals.failed === 0 ? 'nothing failed' : `${totals.failed} failed`}`,
+    ...(report.thorough === true ? ['with the thorough stage'] : []),
     ...(filter === undefined ? [] : [`a part of the suite, which shows no conformance: ${filter}`]),
   )
   return `${lines.join('\n')}\n`

@@ -4,8 +4,8 @@ export class ConformanceFailure extends Error {
 }
 
 /** Fails the case. */
-export function fail(message: string): never {
-  throw new ConformanceFailure(message)
+export function fail(message: string, cause?: unknown): never {
+  throw new ConformanceFailure(message, cause === undefined ? {} : { cause })
 }
 
 /** The error of the worst comparison of a case. */

@@ -1,4 +1,4 @@
-import { toleranceOf, type Manifest } from './manifest.js'
+import { limits, toleranceOf, type Manifest } from './manifest.js'
 import type { CaseResult, CaseStatus, ConformanceReport } from './report.js'
 
 /** A case whose status changed. A status is missing if the case was not run. */
@@ -90,6 +90,10 @@ function changedFacts(before: ConformanceReport, after: ConformanceReport): Chan
   for (const capability of capabilities) {
     const [a, b] = [before, after].map(({ manifest }) => manifest.capabilities.includes(capability))
     note(capability, a ? 'declared' : 'not declared', b ? 'declared' : 'not declared', a && !b)
+  }
+  for (const limit of limits) {
+    const [a, b] = [before, after].map(({ manifest }) => manifest.limits?.includes(limit) ?? false)
+    note(`limit ${limit}`, a ? 'declared' : 'not declared', b ? 'declared' : 'not declared', !a && b)
   }
   return facts
 }

@@ -5,6 +5,8 @@
  */
 export { familyOf, type Case, type CaseBody } from './case.js'
 export { cases, casesVersion } from './cases/index.js'
+export { badgeJson, badgeOf, badgeSvg, type Badge } from './badge.js'
+export { conventionsOf, type Convention, type ConventionReport } from './conventions.js'
 export { ConformanceFailure, type Worst } from './compare.js'
 export { compareReports, type ChangedCase, type ChangedFact, type ReportDifference } from './difference.js'
 export {
@@ -12,14 +14,24 @@ export {
   allCapabilitiesBut,
   features,
   guarantees,
+  limits,
   toleranceOf,
   type Arithmetic,
   type Capability,
   type Dtype,
   type Feature,
   type Guarantee,
+  type Limit,
   type Manifest,
 } from './manifest.js'
+export { htmlReport } from './htmlReport.js'
+export {
+  checkGradients,
+  type GradientModel,
+  type GradientOptions,
+  type GradientParameter,
+  type GradientUpdate,
+} from './gradients.js'
 export { mountConformance, type MountOptions, type TestRunner } from './mount.js'
 export type { PlainBase, PlainEmbedding, PlainOptions, PlainSchedule, PlainTransformation } from './plain.js'
 export type { Problem, ProblemParameter } from './problem.js'

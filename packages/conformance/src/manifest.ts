@@ -82,6 +82,15 @@ export const features = [
  */
 export const guarantees = ['bitwise', 'byName', 'asGiven'] as const
 
+/**
+ * What no session of a framework can be given, whatever its adapter does: tensors without elements, tensors of shape `[]`,
+ * or a step without a loss, since the framework always knows it. The suite then does not ask for it.
+ */
+export const limits = ['emptyTensors', 'scalarTensors', 'stepsWithoutLoss'] as const
+
+/** The name of a limit. */
+export type Limit = (typeof limits)[number]
+
 /** The name of a feature. */
 export type Feature = (typeof features)[number]
 
@@ -122,6 +131,8 @@ export interface Manifest {
   /** One entry for each of `dtypes`. */
   readonly arithmetic: Readonly<Partial<Record<Dtype, Arithmetic>>>
   readonly capabilities: readonly Capability[]
+  /** What no session can be given. None if it is left out. */
+  readonly limits?: readonly Limit[]
 }
 
 /**
@@ -183,6 +194,11 @@ export function manifestProblems(value: unknown): string[] {
         )
       }
     }
+  }
+  const given: unknown = manifest.limits ?? []
+  const known: readonly unknown[] = limits
+  if (!Array.isArray(given) || !given.every((name) => known.includes(name))) {
+    problems.push(`manifest.limits must list some of ${limits.join(', ')}, or be left out`)
   }
   return problems
 }

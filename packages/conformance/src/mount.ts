@@ -3,17 +3,21 @@ import { familyOf, type Case } from './case.js'
 import { casesVersion } from './cases/index.js'
 import { undeclaredIn } from './checks/capabilities.js'
 import { ConformanceFailure } from './compare.js'
-import { checkTarget, describeFilter, runCase, seedOf, selectCases, type RunOptions } from './run.js'
+import type { Manifest } from './manifest.js'
+import { askCase, checkTarget, describeFilter, seedOf, selectCases, type RunOptions } from './run.js'
 import type { ConformanceTarget } from './target.js'
 
-/** The part of a test runner that the suite uses: vitest, jest, mocha and node:test all have it. */
+type Mount = (name: string, body: () => Promise<void>, timeout?: number) => unknown
+
+/** The part of a test runner that the suite uses: vitest, jest, mocha, node:test, bun:test and Deno's `bdd` all have it. */
 export interface TestRunner {
   readonly describe: (name: string, body: () => void) => unknown
-  readonly it: (name: string, body: () => Promise<void>, timeout?: number) => unknown
+  /** Cases that the target is not asked are mounted by `it.skip`, if the runner has it. */
+  readonly it: Mount & { readonly skip?: Mount }
 }
 
 /** The options of a mounted suite. */
-export interface MountOptions extends Pick<RunOptions, 'filter' | 'seed' | 'path'> {
+export interface MountOptions extends Pick<RunOptions, 'filter' | 'seed' | 'path' | 'thorough'> {
   /** The timeout of a test in milliseconds, for runners that take it as the third argument. */
   readonly timeout?: number
 }
@@ -22,7 +26,7 @@ export interface MountOptions extends Pick<RunOptions, 'filter' | 'seed' | 'path
  * Mounts the suite as tests: a `describe` for the target, one for each family, an `it` for each case.
  *
  * @param target - the adapter, its manifest and the core it uses
- * @param runner - `describe` and `it` of vitest, jest, mocha or node:test
+ * @param runner - `describe` and `it` of vitest, jest, mocha, node:test, bun:test, or Deno's `@std/testing/bdd`
  * @throws TypeError if the target is invalid, RangeError if a filter leaves no case
  *
  * @example
@@ -49,13 +53,21 @@ export function mountConformance(
     ...(framework === undefined ? [] : [`(${framework.name} ${framework.version})`]),
   ].join(' ')
   const families = new Map<string, Case[]>()
-  for (const oneCase of selectCases(options.filter)) {
+  for (const oneCase of selectCases(options.filter, options.thorough)) {
     const family = familyOf(oneCase.id)
     families.set(family, [...(families.get(family) ?? []), oneCase])
   }
+  const chosen = [...families.values()].flat()
+  const idle = chosen.filter((oneCase) => notAsked(target.manifest, oneCase) !== undefined).length
+  const refusals = chosen.filter((oneCase) => isToBeRefused(target.manifest, oneCase)).length
+  const counts = [
+    `${chosen.length - idle - refusals} cases to pass`,
+    ...(refusals === 0 ? [] : [`${refusals} to be refused`]),
+    ...(idle === 0 ? [] : [`${idle} not asked`]),
+  ].join(', ')
   const filter = describeFilter(options.filter)
   const part = filter === undefined ? '' : `, only ${filter}`
-  describe(`conformance of ${where}, suite ${casesVersion}${part}`, () => {
+  describe(`conformance of ${where}, suite ${casesVersion}${part}: ${counts}`, () => {
     for (const [family, members] of families) {
       describe(family, () => {
         for (const oneCase of members) {
@@ -68,14 +80,22 @@ export function mountConformance(
                 ? ''
                 : ` (${missing} is not declared: must be refused)`
           const body = async (): Promise<void> => {
-            const { status, message } = await runCase(target, oneCase, { seed, path: options.path })
-            if (status === 'failed') throw new ConformanceFailure(`${oneCase.id}: ${message}`)
+            const { result, error } = await askCase(target, oneCase, { seed, path: options.path })
+            const { status, message } = result
+            if (status === 'failed')
+              throw new ConformanceFailure(`${oneCase.id}: ${message}`, { cause: error })
           }
           const title = `${oneCase.id} ${oneCase.title}${note}`
-          if (options.timeout === undefined) it(title, body)
-          else it(title, body, options.timeout)
+          const mount = reason !== undefined && it.skip !== undefined ? it.skip : it
+          if (options.timeout === undefined) mount(title, body)
+          else mount(title, body, options.timeout)
         }
       })
     }
   })
+}
+
+/** Whether the manifest leaves out what a case needs, so that the target has to refuse it. */
+function isToBeRefused(manifest: Manifest, oneCase: Case): boolean {
+  return notAsked(manifest, oneCase) === undefined && undeclaredIn(manifest, oneCase) !== undefined
 }

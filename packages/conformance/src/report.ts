@@ -26,6 +26,8 @@ export interface ConformanceReport {
   readonly seed: number
   /** The part of the suite that was run, if not all of it. Such a report proves no conformance. */
   readonly filter?: string
+  /** Whether the thorough stage was run as well. */
+  readonly thorough?: true
   readonly totals: Readonly<Record<CaseStatus, number>>
   readonly cases: readonly CaseResult[]
 }

@@ -1,10 +1,12 @@
 import { familyOf, needsOf, type Case } from './case.js'
 import { cases, casesVersion } from './cases/index.js'
+import { thoroughCases } from './cases/thorough.js'
 import { runCheck } from './checks/index.js'
 import { notAsked } from './asked.js'
 import { refuses, refusesDtype, undeclaredIn } from './checks/capabilities.js'
 import { createContext, type Context } from './context.js'
-import { manifestProblems, type Dtype, type Feature } from './manifest.js'
+import { describeError } from './describeError.js'
+import { isPlain, manifestProblems, type Dtype, type Feature } from './manifest.js'
 import { probe, smallest } from './cases/capabilities.js'
 import type { CaseResult, CaseStatus, ConformanceReport } from './report.js'
 import type { ConformanceTarget } from './target.js'
@@ -20,6 +22,8 @@ export interface RunOptions {
   readonly seed?: number | undefined
   /** The path in fast-check's tree of examples at which to start; a failure's message gives it. */
   readonly path?: string | undefined
+  /** Adds the stage of large tensors, many tensors and long runs. */
+  readonly thorough?: boolean | undefined
   /** Called after every case. */
   readonly onCase?: ((result: CaseResult) => void) | undefined
 }
@@ -27,13 +31,15 @@ export interface RunOptions {
 /**
  * The cases that a filter selects.
  *
+ * @param thorough - whether the thorough stage belongs to them
  * @throws RangeError if no case is left, since an empty run would pass, or if there is no case of an id
  */
-export function selectCases(filter?: CaseFilter): readonly Case[] {
-  if (filter === undefined || filter === '') return cases
-  const unknown = isList(filter) && filter.find((id) => !cases.some((one) => one.id === id))
+export function selectCases(filter?: CaseFilter, thorough = false): readonly Case[] {
+  const all = thorough ? [...cases, ...thoroughCases] : cases
+  if (filter === undefined || filter === '') return all
+  const unknown = isList(filter) && filter.find((id) => !all.some((one) => one.id === id))
   if (typeof unknown === 'string') throw new RangeError(`the suite has no case ${unknown}`)
-  const chosen = cases.filter(({ id, title }) => {
+  const chosen = all.filter(({ id, title }) => {
     if (isList(filter)) return filter.includes(id)
     if (typeof filter === 'string') return id.includes(filter) || title.includes(filter)
     // Unlike `test`, `search` does not continue from the last match of an expression with the flag g.
@@ -111,19 +117,41 @@ async function ask(context: Context, oneCase: Case): Promise<Feature | Dtype | u
   return missing
 }
 
-/** An error in words, with its code where it has one. */
-function describeError(error: unknown): string {
-  const code = (error as { code?: unknown } | null)?.code
-  const kind = typeof code === 'string' ? `unexpected ${code}: ` : ''
-  return `${kind}${error instanceof Error ? error.message : String(error)}`
+/**
+ * The reason why a plain optimiser is let off a case: it has the base, but not with these hyperparameters. The probe of the
+ * base itself, at its defaults, is not let off.
+ */
+function refusalOfPlain(
+  { manifest }: ConformanceTarget,
+  { check }: Case,
+  error: unknown,
+): string | undefined {
+  const { code, message } = error as { readonly code?: unknown; readonly message?: string }
+  const mayRefuse = isPlain(manifest) && check !== 'support' && code === 'ERR_NOT_SUPPORTED'
+  return mayRefuse ? `it refused the hyperparameters: ${message}` : undefined
 }
 
 /** Runs one case. Never throws because of the target. */
 export async function runCase(
   target: ConformanceTarget,
   oneCase: Case,
-  options: { readonly seed?: number | undefined; readonly path?: string | undefined } = {},
+  options: CaseOptions = {},
 ): Promise<CaseResult> {
+  return (await askCase(target, oneCase, options)).result
+}
+
+/** The options of a case. */
+interface CaseOptions {
+  readonly seed?: number | undefined
+  readonly path?: string | undefined
+}
+
+/** A case's result, and the error that failed it, for runners that show its stack. */
+export async function askCase(
+  target: ConformanceTarget,
+  oneCase: Case,
+  options: CaseOptions,
+): Promise<{ readonly result: CaseResult; readonly error?: unknown }> {
   const { id, title } = oneCase
   // A feature is probed in any element type that the target has.
   const { dtypes } = target.manifest
@@ -138,7 +166,7 @@ export async function runCase(
     ...(context.ledger.worst === undefined ? {} : { worst: context.ledger.worst }),
   })
   const reason = notAsked(target, oneCase)
-  if (reason !== undefined) return result('not-supported-as-declared', reason)
+  if (reason !== undefined) return { result: result('not-supported-as-declared', reason) }
 
   let missing: Feature | Dtype | undefined
   const failures: unknown[] = []
@@ -152,9 +180,12 @@ export async function runCase(
   } catch (error) {
     failures.push(error)
   }
-  if (failures.length > 0) return result('failed', `${title}\n  ${describeError(failures[0])}`)
-  if (missing === undefined) return result('passed')
-  return result('not-supported-as-declared', `the manifest does not declare ${missing}`)
+  const refused = failures.length === 1 ? refusalOfPlain(target, oneCase, failures[0]) : undefined
+  if (refused !== undefined) return { result: result('not-supported-as-declared', refused) }
+  const [error] = failures
+  if (failures.length > 0) return { result: result('failed', `${title}\n  ${describeError(error)}`), error }
+  if (missing === undefined) return { result: result('passed') }
+  return { result: result('not-supported-as-declared', `the manifest does not declare ${missing}`) }
 }
 
 /**
@@ -183,7 +214,7 @@ export async function runConformance(
   const filter = describeFilter(options.filter)
   const results: CaseResult[] = []
   const totals: Record<CaseStatus, number> = { passed: 0, failed: 0, 'not-supported-as-declared': 0 }
-  for (const oneCase of selectCases(options.filter)) {
+  for (const oneCase of selectCases(options.filter, options.thorough)) {
     const result = await runCase(target, oneCase, { seed, path: options.path })
     totals[result.status]++
     results.push(result)
@@ -195,6 +226,7 @@ export async function runConformance(
     manifest: target.manifest,
     seed,
     ...(filter === undefined ? {} : { filter }),
+    ...(options.thorough === true ? { thorough: true } : {}),
     totals,
     cases: results,
   }

@@ -54,7 +54,7 @@ describe('mountConformance', () => {
     expect(runner.tests).toHaveLength(cases.length)
     expect(new Set(runner.tests.map(({ path }) => path)).size).toBe(cases.length)
     expect(runner.names[0]).toBe(
-      `conformance of @induced-metric/core 0.1.0 on reference, suite ${casesVersion}`,
+      `conformance of @induced-metric/core 0.1.0 on reference, suite ${casesVersion}: ${cases.length} cases to pass`,
     )
     expect(runner.names).toContain('checkpoint')
     // Runners that count parameters (mocha, jest) take a body with one for a callback's.
@@ -65,7 +65,7 @@ describe('mountConformance', () => {
     const runner = recorder()
     mountConformance(target, runner, { filter: 'error/shape', timeout: 1234 })
     expect(runner.tests).toHaveLength(6)
-    expect(runner.names[0]).toMatch(/, suite \d+, only error\/shape$/)
+    expect(runner.names[0]).toMatch(/, suite \d+, only error\/shape: 6 cases to pass$/)
     expect(runner.tests.every(({ timeout }) => timeout === 1234)).toBe(true)
   })
 
@@ -81,6 +81,41 @@ describe('mountConformance', () => {
     const runner = recorder()
     mountConformance(sloppyTarget(), runner, { filter: 'option/scope/f64/0001' })
     expect(runner.tests[0]!.path).toMatch(/\(metricScope is not declared: must be refused\)$/)
+  })
+
+  it('says how many cases are to pass, to be refused, and not asked', () => {
+    const runner = recorder()
+    mountConformance(sloppyTarget(), runner, { filter: /^(option\/scope|step\/sgd)\/f64/ })
+    expect(runner.names[0]).toMatch(/: \d+ cases to pass, \d+ to be refused$/)
+    const plain = recorder()
+    const { manifest } = target
+    mountConformance({ ...target, manifest: { ...manifest, capabilities: ['base/sgd'] } }, plain)
+    const [, asked, not] = /: (\d+) cases to pass, (\d+) not asked$/.exec(plain.names[0]!)!
+    expect([Number(asked) > 0, Number(asked) + Number(not)]).toEqual([true, cases.length])
+  })
+
+  it('skips what is not asked, where the runner can', () => {
+    const runner = recorder()
+    const skipped: string[] = []
+    const it = Object.assign(runner.it, { skip: (name: string) => void skipped.push(name) })
+    const { manifest } = target
+    mountConformance({ ...target, manifest: { ...manifest, capabilities: ['base/sgd'] } }, { ...runner, it })
+    expect(runner.tests.length + skipped.length).toBe(cases.length)
+    expect(runner.tests.every(({ path }) => !path.includes('(not asked'))).toBe(true)
+    expect(skipped.every((title) => title.includes('(not asked'))).toBe(true)
+  })
+
+  it('gives a test that fails by an error of the target its place and its cause', async () => {
+    const runner = recorder()
+    const create = () => {
+      throw new TypeError('x is undefined', { cause: new RangeError('no x') })
+    }
+    mountConformance({ ...target, create }, runner, { filter: 'step/sgd/f64/0001' })
+    const error = await runner.tests[0]!.body().catch((thrown: unknown) => thrown as Error)
+    expect(error).toMatchObject({ name: 'ConformanceFailure', cause: { message: 'x is undefined' } })
+    expect((error as Error).message).toMatch(
+      /\n {2}TypeError: x is undefined\n {4}at .*mount\.test\.ts[^]*\n {4}caused by RangeError: no x\n/,
+    )
   })
 
   it('refuses what is no target, in words', () => {

@@ -158,7 +158,7 @@ const everything: PlainTransformation = {
 }
 const roundTrips = table('option/json', [
   {
-    n: 101,
+    n: 201,
     title: 'every option at once, in groups as well, survives JSON',
     check: 'roundTrip',
     problem: problemOf(2330, everything, {
@@ -169,7 +169,7 @@ const roundTrips = table('option/json', [
   ...Object.entries(variants)
     .filter(([name]) => name !== 'muon')
     .map(([name, list], i): Row => ({
-      n: i + 111,
+      n: i + 211,
       title: `${name}’s hyperparameters survive JSON`,
       check: 'roundTrip',
       problem: problemOf(

@@ -138,7 +138,7 @@ export function someTiedProblem(context: Context): fc.Arbitrary<Problem> {
 }
 
 /** Shapes of up to two axes. */
-const someShape = fc.oneof(
+const someShape: fc.Arbitrary<readonly number[]> = fc.oneof(
   fc.constant([]),
   fc.tuple(fc.integer({ min: 1, max: 9 })),
   fc.tuple(fc.integer({ min: 1, max: 4 }), fc.integer({ min: 1, max: 5 })),
@@ -146,11 +146,15 @@ const someShape = fc.oneof(
 
 /** Any transformation over one to four tensors. */
 export function someProblem(context: Context, without?: readonly string[]): fc.Arbitrary<Problem> {
+  const hasScalars = context.target.manifest.limits?.includes('scalarTensors') !== true
   return fc.record({
     transformation: someTransformation(context, without),
-    parameters: fc
-      .array(someShape, { minLength: 1, maxLength: 4 })
-      .map((shapes) => shapes.map((shape, i) => ({ name: `p${i}`, shape }))),
+    parameters: fc.array(someShape, { minLength: 1, maxLength: 4 }).map((shapes) =>
+      shapes.map((shape, i) => ({
+        name: `p${i}`,
+        shape: shape.length > 0 || hasScalars ? shape : [1],
+      })),
+    ),
     steps: fc.integer({ min: 1, max: 6 }),
     seed: fc.integer({ min: 0, max: 0xffff }),
     gradientKind: fc.constant('steady' as const),

@@ -2,6 +2,7 @@ import * as fc from 'fast-check'
 import type { CaseBody } from '../case.js'
 import { expectClose, expectSame, fail } from '../compare.js'
 import { createContext, lossOption, readCopies, runProblem, scalarsOf, type Context } from '../context.js'
+import { describeError } from '../describeError.js'
 import { ProtocolFault } from '../protocol/fault.js'
 import { problemParameters, problemStep, sizeOf, type Problem } from '../problem.js'
 import type { Session } from '../target.js'
@@ -225,8 +226,9 @@ export async function random(
   const error = details.errorInstance
   const example = details.counterexample?.[0].shown
   fail(
-    `${error instanceof Error ? error.message : String(error)}\n` +
+    `${describeError(error)}\n` +
       `  smallest example found: ${JSON.stringify(example)}\n` +
       `  replay it with seed ${details.seed} and path ${details.counterexamplePath ?? ''}`,
+    error,
   )
 }

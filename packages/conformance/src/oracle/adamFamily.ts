@@ -1,4 +1,4 @@
-import { average, cautiousMask, divided, inner, slot, type Base } from './base.js'
+import { average, cautiousMask, divided, inner, slot, sum, type Base } from './base.js'
 
 /** Adam; P = 1/(√r̂ + ε). Nesterov as in optax: β₁m/(1−β₁ᵗ⁺¹) + (1−β₁)g/(1−β₁ᵗ). */
 export const adam: Base = (x) => {
@@ -27,7 +27,7 @@ export const adam: Base = (x) => {
     duals[i] = (g * g) / denominator
   }
   const slots = { m, r, ...(amsgrad ? { largest } : {}) }
-  if (!x.flag('cautious', false)) return { direction, dual: duals.reduce((a, b) => a + b, 0), slots }
+  if (!x.flag('cautious', false)) return { direction, dual: sum(duals), slots }
   const mask = cautiousMask(direction, x.g)
   return { direction: direction.map((d, i) => d * mask[i]!), dual: inner(duals, mask), slots }
 }

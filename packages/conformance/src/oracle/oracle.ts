@@ -257,7 +257,7 @@ function distinct(bases: readonly PlainBase[]): PlainBase[] {
 }
 
 function isSame(a: PlainBase, b: PlainBase): boolean {
-  return JSON.stringify(a) === JSON.stringify(b)
+  return a === b || JSON.stringify(a) === JSON.stringify(b)
 }
 
 function inputOf(p: Parameter, gradient: ArrayLike<number>, step: number, sums: Sums): BaseInput {

@@ -5,6 +5,7 @@ docs/conformance-protocol.md describes it. Needs nothing but Python 3.8 or later
 
 import json
 import math
+import pathlib
 import sys
 
 
@@ -27,6 +28,21 @@ def encode(numbers):
         number if math.isfinite(number) else "NaN" if math.isnan(number) else "Infinity" if number > 0 else "-Infinity"
         for number in numbers
     ]
+
+
+def known_capabilities(names):
+    """Those of the names that this version of the suite has, by the schema beside the targets; all of them without it."""
+    schema = pathlib.Path(__file__).resolve().parents[2] / "protocol.schema.json"
+    if not schema.is_file():
+        return names
+    properties = json.loads(schema.read_text(encoding="utf-8"))["$defs"]["manifest"]["properties"]
+    return [name for name in names if name in properties["capabilities"]["items"]["enum"]]
+
+
+def plain_manifest(name, capabilities, version="1.0.0", dtype="float64"):
+    """The manifest of a plain optimiser that computes in one type."""
+    arithmetic = {dtype: {"elementwise": dtype, "sums": dtype}}
+    return {"name": name, "version": version, "dtypes": [dtype], "arithmetic": arithmetic, "capabilities": capabilities}
 
 
 def serve(manifest, create):

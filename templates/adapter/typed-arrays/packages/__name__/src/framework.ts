@@ -3,7 +3,10 @@ import { fillIn } from './fillIn.js'
 
 // FILL IN: one type and three functions. Nothing else in the adapter depends on __name__.
 
-/** A model of __name__. Name the framework's own type here: `export type { Net as Model } from '…'`. */
+/**
+ * A model of __name__. Put the framework's own type in its place: `import type { Net } from '…'`, and `export type Model = Net`. The functions
+ * below use it by this name.
+ */
 export interface Model {
   /** A placeholder. */
   readonly fillIn?: never

@@ -35,7 +35,7 @@ async function train(job: TrainingJob): Promise<void> {
   }
 }
 
-/** FILL IN: loss and accuracy of the network of dense layers on a batch, and the gradients of the loss. */
+/** FILL IN: loss and accuracy of the network of dense layers, with GELU in its tanh form after all but the last, on a batch, and the gradients of the loss. */
 function differentiate(
   variables: readonly Variable[],
   batch: Batch,

@@ -27,7 +27,7 @@ async function train(job: TrainingJob): Promise<void> {
   })
 }
 
-/** FILL IN: the network of dense layers that starts from these weights and biases. */
+/** FILL IN: the network of dense layers that starts from these weights and biases, with GELU in its tanh form after all but the last. */
 function createModel(network: readonly NetworkArray[]): Model {
   throw new Error(`fill in createModel, of ${network.length} arrays`)
 }

@@ -1,0 +1,131 @@
+import { describe, expect, it } from 'vitest'
+import { thoroughCases } from '../src/cases/thorough.js'
+import { command, type CommandIo } from '../src/cli.js'
+import {
+  badgeJson,
+  badgeOf,
+  badgeSvg,
+  htmlReport,
+  selectCases,
+  type ConformanceReport,
+} from '../src/index.js'
+import { coreTarget } from './conformance/targets.js'
+
+const { manifest } = coreTarget('reference')
+const report: ConformanceReport = {
+  format: 'induced-metric-conformance',
+  version: 3,
+  manifest: { ...manifest, name: '<my> & "adapter"' },
+  seed: 1,
+  totals: { passed: 1, failed: 1, 'not-supported-as-declared': 1 },
+  cases: [
+    { id: 'step/a/f32/0001', family: 'step', title: 'a < b', status: 'passed', worst: { error: 1e-6, tolerance: 2e-5, where: 'x' } },
+    { id: 'step/a/f64/0001', family: 'step', title: 'b', status: 'failed', message: 'b\n  call 1: <script>alert(1)</script>' },
+    { id: 'edge/c/f32/0001', family: 'edge', title: 'c', status: 'not-supported-as-declared', message: 'no groups' },
+  ],
+} // prettier-ignore
+
+describe('a report as a page', () => {
+  const page = htmlReport(report)
+  it('shows failures, counts and every case, and no text as markup', () => {
+    expect(page).toContain('<h1>Conformance of &lt;my&gt; &amp; &quot;adapter&quot; 0.1.0</h1>')
+    expect(page).toContain('call 1: &lt;script&gt;alert(1)&lt;/script&gt;')
+    expect(page).toMatch(
+      /<td>step<\/td><td class="n">1<\/td><td class="n">1<\/td><td class="n">0<\/td><td class="n">0\.050</,
+    )
+    for (const { id } of report.cases) expect(page).toContain(id)
+    expect(page).toContain('no groups')
+  })
+  it('needs nothing from elsewhere, and no script', () => {
+    expect(page).not.toMatch(/<script|<link|<img|https?:|@import|url\(/)
+    expect(page).toContain('prefers-color-scheme: dark')
+    expect(page).toContain('<html lang="en">')
+  })
+  it('opens the families with failures, and says that a part is one', () => {
+    expect(page).toMatch(/<details open><summary>step \(2\)[^]*<details><summary>edge \(1\)/)
+    expect(page).not.toContain('a part shows no conformance')
+    expect(htmlReport({ ...report, filter: 'step/' })).toContain('step/: a part shows no conformance')
+  })
+})
+
+describe('a badge', () => {
+  const good = { ...report, totals: { passed: 5, failed: 0, 'not-supported-as-declared': 0 } }
+  it('has the suite’s version and the result', () => {
+    expect(badgeOf(good)).toEqual({
+      label: 'induced-metric suite 3',
+      message: '5 passed',
+      color: 'brightgreen',
+    })
+    expect(badgeOf({ ...good, totals: { ...good.totals, 'not-supported-as-declared': 2 } }).message).toBe(
+      '5 passed, 2 not supported',
+    )
+    expect(badgeOf(report)).toMatchObject({ message: '1 failed', color: 'red' })
+    expect(badgeOf({ ...good, filter: 'step/' })).toMatchObject({
+      message: '5 of a part passed',
+      color: 'lightgrey',
+    })
+  })
+  it('is JSON for an endpoint, or an image that reads aloud', () => {
+    expect(JSON.parse(badgeJson(badgeOf(good)))).toEqual({ schemaVersion: 1, ...badgeOf(good) })
+    const image = badgeSvg(badgeOf(good))
+    expect(image).toMatch(/^<svg [^>]*aria-label="induced-metric suite 3: 5 passed">/)
+    expect(image.match(/<text /g)).toHaveLength(2)
+  })
+})
+
+describe('the command', () => {
+  const run = async (options: Parameters<typeof command>[0]) => {
+    const files: Record<string, string> = {}
+    let out = ''
+    const io: CommandIo = {
+      out: (text) => void (out += text),
+      err: (text) => void (out += text),
+      load: () => Promise.resolve({ target: coreTarget('reference') }),
+      loadCore: () => import('@induced-metric/core'),
+      prepare: () => () => {
+        throw new Error('no process')
+      },
+      read: () => Promise.reject(new Error('no file')),
+      write(path, text) {
+        if (path.startsWith('/nowhere')) return Promise.reject(new Error('ENOENT'))
+        files[path] = text
+        return Promise.resolve()
+      },
+    }
+    return { code: await command({ target: './x.js', filter: 'error/disposed', ...options }, io), out, files }
+  }
+
+  it('writes the page, and the badge in the form that the name asks for', async () => {
+    const { code, out, files } = await run({ html: 'a.html', badge: 'a.svg' })
+    expect(code).toBe(0)
+    expect(files['a.html']).toMatch(/^<!doctype html>/)
+    expect(files['a.svg']).toMatch(/^<svg/)
+    expect(out).toMatch(/\npage: a\.html\nbadge: a\.svg\n$/)
+    expect(JSON.parse((await run({ badge: 'a.json' })).files['a.json']!)).toMatchObject({ schemaVersion: 1 })
+    const failed = await run({ html: '/nowhere/a.html' })
+    expect([failed.code, failed.out]).toEqual([2, expect.stringContaining('--html /nowhere/a.html: ENOENT')])
+  })
+
+  it('runs the thorough stage when it is asked to', async () => {
+    const filter = 'thorough/size/f32/0002'
+    await expect(run({ filter })).resolves.toMatchObject({ code: 2 })
+    const { code, out, files } = await run({ filter, thorough: true, json: 'a.json' })
+    expect(code).toBe(0)
+    expect(out).toContain('with the thorough stage')
+    expect(JSON.parse(files['a.json']!)).toMatchObject({ thorough: true, totals: { passed: 1 } })
+  })
+})
+
+describe('the thorough stage', () => {
+  it('is no part of the suite, and its ids stay', () => {
+    expect(selectCases().some(({ id }) => id.startsWith('thorough/'))).toBe(false)
+    expect(selectCases(undefined, true)).toHaveLength(selectCases().length + thoroughCases.length)
+    const of = (kind: string, dtype: string, ns: readonly string[]) =>
+      ns.map((n) => `thorough/${kind}/${dtype}/00${n}`)
+    expect(thoroughCases.map(({ id }) => id)).toEqual([
+      ...['f32', 'f64'].flatMap((dtype) => of('size', dtype, ['01', '02', '11', '12', '21', '22'])),
+      ...of('length', 'f32', ['02', '12', '22']),
+      ...of('length', 'f64', ['01', '02', '11', '12', '21', '22']),
+    ])
+  })
+})

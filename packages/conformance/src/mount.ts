@@ -3,7 +3,6 @@ import { familyOf, type Case } from './case.js'
 import { casesVersion } from './cases/index.js'
 import { undeclaredIn } from './checks/capabilities.js'
 import { ConformanceFailure } from './compare.js'
-import type { Manifest } from './manifest.js'
 import { askCase, checkTarget, describeFilter, seedOf, selectCases, type RunOptions } from './run.js'
 import type { ConformanceTarget } from './target.js'
 
@@ -58,8 +57,8 @@ export function mountConformance(
     families.set(family, [...(families.get(family) ?? []), oneCase])
   }
   const chosen = [...families.values()].flat()
-  const idle = chosen.filter((oneCase) => notAsked(target.manifest, oneCase) !== undefined).length
-  const refusals = chosen.filter((oneCase) => isToBeRefused(target.manifest, oneCase)).length
+  const idle = chosen.filter((oneCase) => notAsked(target, oneCase) !== undefined).length
+  const refusals = chosen.filter((oneCase) => isToBeRefused(target, oneCase)).length
   const counts = [
     `${chosen.length - idle - refusals} cases to pass`,
     ...(refusals === 0 ? [] : [`${refusals} to be refused`]),
@@ -96,6 +95,6 @@ export function mountConformance(
 }
 
 /** Whether the manifest leaves out what a case needs, so that the target has to refuse it. */
-function isToBeRefused(manifest: Manifest, oneCase: Case): boolean {
-  return notAsked(manifest, oneCase) === undefined && undeclaredIn(manifest, oneCase) !== undefined
+function isToBeRefused(target: ConformanceTarget, oneCase: Case): boolean {
+  return notAsked(target, oneCase) === undefined && undeclaredIn(target.manifest, oneCase) !== undefined
 }

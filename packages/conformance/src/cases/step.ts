@@ -5,7 +5,7 @@ import { furtherDefaults, furtherVariants, type Variant } from './furtherBases.j
 import { matrices, mixed, numberOf, readsLoss, table, type Row } from './table.js'
 
 /** The bases and their options. Append only: the position in the list is part of the ids. */
-const variants: Readonly<Record<string, readonly Variant[]>> = {
+export const variants: Readonly<Record<string, readonly Variant[]>> = {
   sgd: [
     { base: { name: 'sgd' }, of: 'sgd' },
     { base: { name: 'sgd', momentum: 0.9 }, of: 'sgd with averaged, bias-corrected momentum' },

@@ -10,8 +10,14 @@ import { tensorTarget } from '../packages/conformance/test/targets/tensors.js'
 import { living } from '../packages/conformance/test/targets/arrays.js'
 import { tfjsTarget } from '../packages/tfjs/test/conformance/target.js'
 import { findAdapters } from '../scripts/adapters.js'
-import { bases, hostBases } from './support/algebraBases.js'
-import { differentiate, distance, parametersOf, referenceRun, sessionRun } from './support/algebraRuns.js'
+import { bases, hostBases } from '../packages/conformance/test/targets/algebraBases.js'
+import {
+  differentiate,
+  distance,
+  parametersOf,
+  referenceRun,
+  sessionRun,
+} from '../packages/conformance/test/targets/algebraRuns.js'
 
 // Everything in the algebra that a base may use, in every adapter and in every way that it takes steps, against the reference
 // engine.

@@ -128,16 +128,22 @@ export function slotsOf(base) {
 }
 
 /**
- * The bytes of a base's state in words.
+ * A base's state in words: by parameter where each slot has the parameter's shape, else as a multiple of a matrix.
  *
  * @param {readonly SlotSize[]} slots
  */
-export function bytesOf(slots) {
-  const bytes = (/** @type {'matrix' | 'vector'} */ of) => 4 * slots.reduce((sum, slot) => sum + slot[of], 0)
-  const elements = rows * columns
-  const whole = bytes('matrix') / elements
-  if (Number.isInteger(whole)) return `${whole} bytes`
-  return `${bytes('matrix').toLocaleString('en')} bytes`
+export function stateInWords(slots) {
+  const isElementwise = slots.every(
+    ({ matrix, vector }) => matrix === rows * columns && (vector === rows || vector === 0),
+  )
+  if (isElementwise) return `${4 * slots.length} bytes`
+  return `× ${shareOf(slots)}`
+}
+
+/** @param {readonly SlotSize[]} slots */
+function shareOf(slots) {
+  const share = slots.reduce((sum, slot) => sum + slot.matrix, 0) / (rows * columns)
+  return Number.isInteger(share) ? String(share) : share.toPrecision(share < 1 ? 2 : 4)
 }
 
 /** @param {number} elements - of a slot */
@@ -158,16 +164,14 @@ function sizeInWords(elements) {
 function stateSection(slots) {
   if (slots.length === 0) return ['None at the defaults.']
   const vector = (/** @type {number} */ n) => (n === rows ? 'as the parameter' : sizeInWords(n))
-  const total = 4 * slots.reduce((sum, slot) => sum + slot.matrix, 0)
-  const share = total / (4 * rows * columns)
   return [
     '| slot | for a matrix | for a vector |',
     '|---|---|---|',
     ...slots.map(({ name, matrix, vector: n }) => `| \`${name}\` | ${sizeInWords(matrix)} | ${vector(n)} |`),
     '',
-    Number.isInteger(share)
-      ? `At the defaults ${4 * share} bytes per float32 parameter.`
-      : `At the defaults a float32 matrix of ${rows} × ${columns} has ${total.toLocaleString('en')} bytes of state, ${share.toPrecision(3)} times its own.`,
+    stateInWords(slots).startsWith('×')
+      ? `At the defaults ${shareOf(slots)} times the size of a matrix of ${rows} × ${columns}.`
+      : `At the defaults ${stateInWords(slots)} per float32 parameter.`,
   ]
 }
 

@@ -344,7 +344,7 @@ export async function runModel(model, facts, index) {
     feeds[input] =
       type === 'int64'
         ? new ort.Tensor('int64', new BigInt64Array(size).fill(BigInt(initial)), dims)
-        : new ort.Tensor(type, (type === 'float64' ? new Float64Array(size) : new Float32Array(size)).fill(initial), dims) // prettier-ignore
+        : new ort.Tensor(type, (type === 'float64' ? new Float64Array(size) : new Float32Array(size)).fill(Number(initial)), dims) // prettier-ignore
   }
   described.forEach((one, i) => {
     feeds[one.name] = new ort.Tensor(dtype, numbers(one, i + 1, dtype), one.shape)

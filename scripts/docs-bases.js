@@ -5,7 +5,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { bytesOf, exportedBases, folder, readFacts, renderBase, slotsOf } from './base-pages.js'
+import { stateInWords, exportedBases, folder, readFacts, renderBase, slotsOf } from './base-pages.js'
 import { readSummaries } from './conformance-reports.js'
 import { root } from './workspace.js'
 
@@ -17,7 +17,7 @@ async function renderList() {
   const rows = await Promise.all(
     exportedBases().map(async ({ name, make }) => {
       const facts = await readFacts(name)
-      const state = facts.make === undefined ? bytesOf(slotsOf(make())) : 'that of its base, and more'
+      const state = facts.make === undefined ? stateInWords(slotsOf(make())) : 'that of its base, and more'
       return `| [\`${name}\`](bases/${name}.md) | ${facts.direction} | ${state} |`
     }),
   )

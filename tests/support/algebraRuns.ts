@@ -10,7 +10,7 @@ export function parametersOf(Type: Float32ArrayConstructor | Float64ArrayConstru
     { name: 'scalar', shape: [] },
   ].map(({ name, shape }, k) => {
     const size = shape.reduce((a, b) => a * b, 1)
-    return { name, shape, data: Type.from({ length: size }, (_, i) => Math.sin(1 + k + 1.7 * i)) }
+    return { name, shape, data: Type.from(Array.from({ length: size }, (_, i) => Math.sin(1 + k + 1.7 * i))) }
   })
 }
 

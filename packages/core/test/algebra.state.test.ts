@@ -257,6 +257,21 @@ describe('shared scalars', () => {
   })
 })
 
+describe('the structural hash', () => {
+  const hashOf = (square: boolean): string => {
+    const summed = definePreconditioner({
+      name: 'summed',
+      update: ({ gradient: g, total }) => ({ direction: mul(total(square ? mul(g, g) : g), g), slots: {} }),
+    })
+    return optimizerOf(summed()).save().hash
+  }
+
+  it('tells totals apart', () => {
+    expect(hashOf(true)).toBe(hashOf(true))
+    expect(hashOf(true)).not.toBe(hashOf(false))
+  })
+})
+
 describe('slots of other shapes', () => {
   const diagonal = definePreconditioner({
     name: 'twosided',

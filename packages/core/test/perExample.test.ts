@@ -613,6 +613,31 @@ describe('bases of your own', () => {
     },
   })
 
+  it.each([
+    definePreconditioner({
+      name: 'summed',
+      update: ({ gradient: g, total }) => ({ direction: mul(total(square(g)), g), slots: {} }),
+    }),
+    definePreconditioner({
+      name: 'lossy',
+      update: ({ gradient: g, loss }) => ({ direction: mul(loss, g), slots: {} }),
+    }),
+    definePreconditioner({
+      name: 'countdown',
+      update: ({ gradient: g, slot }) => {
+        const left = slot('left', { shape: 'scalar', initial: 1 })
+        return { direction: mul(left, g), slots: { left: div(left, 2) } }
+      },
+    }),
+  ])('are refused where a step needs more than elements: %#', (base) => {
+    expectError(
+      () => perExample(base(), weights(), { learningRate: 1 }),
+      'ERR_NOT_SUPPORTED',
+      base.definition.name,
+      'take sgd',
+    )
+  })
+
   it.each([absprop(), twice()])('are taken where P is diagonal: $name', (base) => {
     const [own, others] = [weights(), weights()]
     const row = randomArray('float64', N, 100)

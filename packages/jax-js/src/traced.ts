@@ -69,7 +69,8 @@ function power(
   otherwise: (a: np.Array, b: np.Array) => np.Array,
 ): np.Array {
   const [base, exponent] = [numbers.get(a), numbers.get(b)]
-  if (a.ndim > 0 || b.ndim > 0) return otherwise(a, b)
+  const isScalar = [a, b].every(({ ndim, dtype }) => ndim === 0 && dtype === np.float64)
+  if (!isScalar) return otherwise(a, b)
   if (base !== undefined) return stored(powerOfNumber(base, b.ref))
   if (exponent !== undefined) return stored(powerByNumber(a.ref, exponent))
   return otherwise(a, b)

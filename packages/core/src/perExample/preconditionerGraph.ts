@@ -41,6 +41,8 @@ export function recordPreconditioner(base: Preconditioner): PreconditionerGraph 
   const graph = buildGraph(outputs)
   const held = new Set(Object.keys(slots).map((name) => graph.outputs[`slot.${name}`]!))
   const forms = formsOf(graph.nodes, held)
+  const unknown = graph.nodes.find(({ op, name }) => op === 'input' && unknownInputs.has(name!))
+  if (unknown) throw unsuitable(base, `it reads ${unknown.name}, which is not known here`)
   const linear = forms[graph.outputs['direction']!]!
   const quadratic = forms[graph.outputs['dual']!]!
   const isPlain = linear.degree === 1
@@ -48,6 +50,8 @@ export function recordPreconditioner(base: Preconditioner): PreconditionerGraph 
   const diagonal = isPlain ? linear.atOne : quadratic.atOne
   return { ...buildGraph({ direction, diagonal }), isPlain }
 }
+
+const unknownInputs: ReadonlySet<string> = new Set(['scale', 'loss', 'profileStep'])
 
 function unsuitable({ name }: Preconditioner, reason: string): InducedMetricError {
   return unsupported(

@@ -177,9 +177,13 @@ export function structuralHashOf(base: Preconditioner, matrix: BaseForm['matrix'
   const dual = update.dual ? sum(update.dual) : dot(gradient, update.direction)
   const rate = mul(input('learningRate', 'scalar'), input('scale', 'scalar'))
   const next = update.parameter ?? sub(parameter, mul(rate, update.direction))
-  const outputs = { dual: withInnerSums(dual, update), parameter: next, ...slotOutputs(update.slots) }
-  for (const [name, { next: value }] of Object.entries(update.shared))
-    Object.assign(outputs, { [sharedInput(name)]: value })
+  const outputs: Record<string, Expr> = {
+    dual: withInnerSums(dual, update),
+    parameter: next,
+    ...slotOutputs(update.slots),
+  }
+  for (const [name, { next: value }] of Object.entries(update.shared)) outputs[sharedInput(name)] = value
+  update.totals.forEach((part, index) => (outputs[totalInput(index)] = part))
   return buildGraph(outputs).hash
 }
 

@@ -17,7 +17,6 @@ export const facts = {
     ['the authors’ SGD', '–', '`scheduleFree(sgd())`'],
     ['the authors’ AdamW', '–', '`scheduleFree(adam({ beta1: 0 }), { weightDecay })`'],
     ['the authors’ code', '`warmup_steps`', 'a schedule: `learningRate: warmup({ steps, then: 0.0025 })`'],
-    ['optax', 'moves x and y by the base’s update, decay and all', 'as here where decay is in the base'],
   ],
   learningRate: '0.0025',
   make: 'scheduleFree(adam({ beta1: 0 }))',

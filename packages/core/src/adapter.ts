@@ -31,8 +31,6 @@ export type {
   ReductionOp,
   ScalarOp,
 } from './graph/algebra.js'
-export { hostMatrix } from './graph/linearAlgebra.js'
-export { conditionsOf, prepareVariants, type VariantOf } from './graph/variants.js'
 export type { Graph, GraphNode } from './graph/graph.js'
 export type { Scalars } from './graph/hostScalars.js'
 export { createModelPerExample, RowCollector, type ModelPerExample } from './perExample/modelPerExample.js'
@@ -40,16 +38,8 @@ export { sizeOf } from './shape.js'
 export { parseModelInput } from './step/baseAverage.js'
 export { accumulatedSlot } from './step/accumulation.js'
 export type { ClipUnit } from './step/clipUnits.js'
-export {
-  createSlot,
-  fillSlot,
-  initialSlots,
-  slotShape,
-  type InitialSlot,
-  type InitialSlots,
-} from './step/initialSlots.js'
+export { initialSlots, slotShape, type InitialSlot, type InitialSlots } from './step/initialSlots.js'
 export { stepStatus, type MetricChange, type MetricGraph, type MetricSum } from './step/metricGraph.js'
-export { fillNormals, normalSources, type NormalSource } from './step/normals.js'
 export type { Passes } from './step/passes.js'
 export {
   planStep,

@@ -27,6 +27,16 @@ export const customCases: readonly Case[] = [
       needs: ['base/custom'],
     },
   ]),
+  ...table('custom/factored', [
+    {
+      n: 1,
+      title:
+        'a preconditioner of the kit’s own keeps vectors of rows and columns and a scalar, some of them renewed at every second step',
+      check: 'customFactored',
+      problem: { ...own, seed: 929, steps: 6 },
+      needs: ['base/custom'],
+    },
+  ]),
   ...table('custom/average', [
     {
       n: 1,

@@ -4,6 +4,7 @@ import type { Context } from '../context.js'
 import { approach } from './approach.js'
 import { badCheckpoint, handover, oldCheckpoint, reset, resume } from './checkpoints.js'
 import { customAverage, customBase, customEmbedding, customSchedule } from './custom.js'
+import { customFactored } from './customFactored.js'
 import { rateFree, refused, roundTrip } from './data.js'
 import { badOption, badShape, disposed } from './errors.js'
 import {
@@ -61,6 +62,7 @@ const checks: { readonly [K in CaseBody['check']]: Check<K> } = {
   badOption,
   disposed,
   customBase,
+  customFactored,
   customEmbedding,
   customSchedule,
   customAverage,

@@ -24,7 +24,6 @@ import {
   type StepGraph,
 } from './stepGraph.js'
 
-export type { ClipUnit } from './clipUnits.js'
 export type { MetricUnit, PlannedParameter, Profile, StepPlan, UnitChange, UnitSum } from './planned.js'
 
 /**
@@ -90,7 +89,9 @@ export function planStep(
     const contributors = metricScope === 'global' ? everything : unit.contributors
     const size = contributors.reduce((total, index) => total + planned[index]!.size, 0)
     const baseOf = (index: number): Preconditioner => profiles[planned[index]!.profile]!.base
-    return { ...unit, contributors, size, ...recordUnit(unit.settings, contributors, baseOf, record) }
+    const baseReadsLoss = contributors.some((index) => readsLoss(planned[index]!))
+    const recorded = recordUnit(unit.settings, contributors, baseOf, record)
+    return { ...unit, contributors, size, baseReadsLoss, ...recorded }
   })
   return {
     transformation,

@@ -59,6 +59,8 @@ export interface MetricUnit {
   readonly sums: readonly UnitSum[]
   /** The sums that are added to its state after the parameters have been written. */
   readonly changes: readonly UnitChange[]
+  /** Whether the base of a contributor reads the loss. */
+  readonly baseReadsLoss: boolean
   /** The bases for which `graph` was recorded, if the model is averaged; else none. */
   readonly bases: readonly Preconditioner[]
 }

@@ -138,9 +138,11 @@ export function refusal(
   const { embedding, onBadLoss } = unit.settings
   if (status === stepStatus.nonFinite) {
     if (transformation.onNonFinite === 'skip') return undefined
-    const what = Number.isFinite(given.dualNorm)
-      ? `the loss is ${given.loss}`
-      : 'a gradient or the dual norm is NaN or infinite'
+    const isOfLoss = unit.baseReadsLoss && given.loss !== undefined && !Number.isFinite(given.loss)
+    const what =
+      Number.isFinite(given.dualNorm) || isOfLoss
+        ? `the loss is ${given.loss}`
+        : 'a gradient or the dual norm is NaN or infinite'
     return new InducedMetricError(
       'ERR_NON_FINITE',
       `${what}; nothing was changed. With onNonFinite: 'skip' such a step is skipped`,

@@ -300,3 +300,12 @@ export function flattened(shape: readonly number[], rowsAre: MatrixRows): Matrix
   const at = rowsAre === 'outputs' ? 1 : shape.length - 1
   return { isMatrix: true, rows: sizeOf(shape.slice(0, at)), columns: sizeOf(shape.slice(at)) }
 }
+
+/** Throws ERR_OPTION unless `value` is a preconditioner; a factory that was not called is none. */
+export function checkPreconditioner(name: string, value: unknown): asserts value is Preconditioner {
+  // A factory has a definition too.
+  const { definition } = (typeof value === 'object' && value !== null ? value : {}) as Partial<Preconditioner>
+  if (typeof definition?.update === 'function') return
+  const hint = typeof value === 'function' ? 'a function: call it, as in adam()' : show(value)
+  throw optionError(`${name} must be a preconditioner such as sgd() or adam(), given ${hint}`)
+}

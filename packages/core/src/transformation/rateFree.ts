@@ -31,7 +31,8 @@ export interface RateFreeOptions extends Omit<
  *
  * Every step needs its loss. The parts are `averagedModel` and `startAxis` of {@link inducedMetric}.
  *
- * @param base one that gives the average behind its direction: all built-in bases but `adopt` and `novograd`; `rmsprop`, `adafactor` and `sm3` only without momentum
+ * @param base one that gives the average behind its direction: any built-in one whose doc comment does not say that `rateFree`
+ *   refuses it, such as `adopt`; `rmsprop`, `lars`, `adafactor` and `sm3` only without momentum
  * @param options `steps`, `floor`, `learningRate`, and the remaining options of `inducedMetric`
  * @returns plain data, for `createOptimizer` or an adapter
  * @throws ERR_OPTION when an option is unknown, of the wrong type or out of its range

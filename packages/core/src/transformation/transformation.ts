@@ -4,7 +4,7 @@ import { checkChoice } from '../validation/options.js'
 import { checkBoolean, checkInteger, checkNumber, type Range } from '../validation/range.js'
 import { followedFloor, identity, type Embedding } from './embedding.js'
 import { checkScheduled } from './hyperparameter.js'
-import type { Preconditioner } from './preconditioner.js'
+import { checkPreconditioner, type Preconditioner } from './preconditioner.js'
 import { adam } from './preconditioners/index.js'
 import { isTied } from './tiedXi.js'
 import { transformationToJSON } from './toJSON.js'
@@ -196,13 +196,6 @@ function resolveStartAxis(name: string, given: StartAxis | undefined): GroupSett
 
 function isComponent<T>(value: unknown): value is Partial<T> {
   return typeof value === 'object' && value !== null
-}
-
-function checkPreconditioner(name: string, value: unknown): asserts value is Preconditioner {
-  // A factory has a definition too.
-  if (isComponent<Preconditioner>(value) && typeof value.definition?.update === 'function') return
-  const hint = typeof value === 'function' ? 'a function: call it, as in adam()' : show(value)
-  throw optionError(`${name} must be a preconditioner such as sgd() or adam(), given ${hint}`)
 }
 
 function checkEmbedding(name: string, value: unknown): asserts value is Embedding {

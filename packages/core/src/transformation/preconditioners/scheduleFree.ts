@@ -1,15 +1,16 @@
 import { add, div, greater, isZero, max, mul, pow, select, sub, type Expr } from '../../graph/algebra.js'
-import { optionError, show } from '../../errors.js'
+import { optionError } from '../../errors.js'
 import {
   resolveHyperparameters,
   type HyperparameterOptions,
   type HyperparameterSpecs,
 } from '../hyperparameter.js'
-import type {
-  Preconditioner,
-  PreconditionerDefinition,
-  PreconditionerInput,
-  PreconditionerOutput,
+import {
+  checkPreconditioner,
+  type Preconditioner,
+  type PreconditionerDefinition,
+  type PreconditionerInput,
+  type PreconditionerOutput,
 } from '../preconditioner.js'
 
 const own = {
@@ -71,10 +72,7 @@ export function scheduleFree(
   base: Preconditioner,
   options: HyperparameterOptions<typeof own> = {},
 ): Preconditioner {
-  const given = base as Partial<Preconditioner> | null | undefined
-  if (typeof given?.definition?.update !== 'function') {
-    throw optionError(`scheduleFree takes a base, such as adam({ beta1: 0 }), given ${show(base)}`)
-  }
+  checkPreconditioner('scheduleFree.base', base)
   const { matrix, flatten, hyperparameters = {} } = base.definition
   const definition: PreconditionerDefinition<HyperparameterSpecs> = {
     name: 'scheduleFree',
@@ -92,7 +90,8 @@ export function scheduleFree(
   }
 }
 
-scheduleFree.definition = { name: 'scheduleFree' }
+/** By this `fromJSON` finds it: it takes a base, which in JSON stands under `base`. */
+scheduleFree.definition = { name: 'scheduleFree', takes: 'base' } as const
 
 function freeStep(
   base: Preconditioner,

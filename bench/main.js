@@ -1,5 +1,5 @@
 /**
- * node bench/main.js [--suite core,tfjs] [--base sgd,momentum,adam,muon] [--embedding identity,log]
+ * node bench/main.js [--suite core,tfjs,zoo] [--base sgd,momentum,adam,muon] [--embedding identity,log]
  *   [--size 10000,100000,…] [--tensors 1,100] [--backend cpu,wasm] [--network] [--rounds 15] [--slice 30]
  *   [--no-reference] [--json results.json]
  *
@@ -10,6 +10,7 @@ import { writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { parseArgs } from 'node:util'
 import { coreCases, coreColumns, coreRow, runCoreCase, runCreation, runSplit } from './core.js'
+import { runZooCase, zooCases, zooColumns, zooRow } from './zoo.js'
 
 const { values: flags } = parseArgs({
   options: {
@@ -72,6 +73,20 @@ if (suites.includes('core')) {
   printRow('', ['in 1', 'in 100', 'ratio'])
   for (const { base, milliseconds, hundredOverOne } of results.split) {
     printRow(base, [milliseconds.one, milliseconds.hundred, hundredOverOne])
+  }
+}
+if (suites.includes('zoo')) {
+  console.log(
+    '\nOne float32 step of each base that works element by element, in one tensor. tensors: read or written, by',
+  )
+  console.log('pass; over copy: the time of a step over that in which a copy moves as many bytes.')
+  printRow('', zooColumns)
+  results.zoo = []
+  for (const given of zooCases(chosen)) {
+    const result = runZooCase(given, options)
+    results.zoo.push(result)
+    const { label, values } = zooRow(result)
+    printRow(label, values)
   }
 }
 if (suites.includes('tfjs')) {

@@ -142,9 +142,7 @@ describe.each<[engine: 'reference' | 'wasm', dtype: Dtype, tolerance: number]>([
         expect(worst(optimizer.parameters[i]!.data, values), `step ${step}`).toBeLessThanOrEqual(tolerance)
       })
       if (entry.evaluation === undefined) continue
-      const evaluated = optimizer.withEvaluationWeights(() =>
-        optimizer.parameters.map((p) => p.data.slice()),
-      )
+      const evaluated = optimizer.withEvaluationWeights(() => optimizer.parameters.map((p) => p.data.slice()))
       entry.evaluation.forEach((values, i) => {
         expect(worst(evaluated[i]!, values), `evaluation after ${step}`).toBeLessThanOrEqual(tolerance)
       })

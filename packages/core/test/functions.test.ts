@@ -44,7 +44,10 @@ describe('functions of operations that every framework has', () => {
     fc.assert(fc.property(number(0.5, 2), (x) => agree(log(x), Math.log(x))))
     fc.assert(fc.property(single, single, (y, x) => agree(atan2(y, x), Math.atan2(y, x))))
     const exponent = fc.oneof(fc.integer({ min: -9, max: 9 }), single)
-    const base = fc.oneof(single, number(-60, 60).map((x) => 10 ** x))
+    const base = fc.oneof(
+      single,
+      number(-60, 60).map((x) => 10 ** x),
+    )
     fc.assert(
       fc.property(base, exponent, (a, b) => {
         fc.pre(a !== 0 || b >= 0)

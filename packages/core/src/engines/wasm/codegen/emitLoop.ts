@@ -1,4 +1,5 @@
 import type { Graph } from '../../../graph/graph.js'
+import { setBounds } from './bounds.js'
 import { advancePlaces, endLine, readLineWords, reduceVector, startLine } from './emitLines.js'
 import { emitOperation } from './emitOperation.js'
 import type { Bytes, FunctionCode } from './encoder.js'
@@ -60,6 +61,8 @@ function emitRow(frame: Frame, unroll: number): Bytes {
   const { loop, type, count, address, scalars, low, high, tail, lines } = frame
   const pointers = [...frame.loadPointers, ...frame.storePointers]
   const word = (index: number): Bytes => [get(table), loadI32(4 * index)]
+  // Before the bounds: this code decides which there are.
+  const turns = emitTurns(frame, unroll)
   return [
     set(count, word(tableHeader.count)),
     set(address, word(tableHeader.scalars)),
@@ -70,10 +73,9 @@ function emitRow(frame: Frame, unroll: number): Bytes {
       set(high[s]!, pair.zero),
       set(tail[s]!, f64(0)),
     ]),
+    setBounds(frame),
     readLineWords(frame, word),
-    lines
-      ? countDown(lines.left, [startLine(frame), emitTurns(frame, unroll), endLine(frame)])
-      : emitTurns(frame, unroll),
+    lines ? countDown(lines.left, [startLine(frame), turns, endLine(frame)]) : turns,
     loop.sums.length > 0 ? set(address, word(tableHeader.sums)) : [],
     ...loop.sums.map((_, s) => storeSum(frame, s)),
     advance(table, i32(4 * rowWords(loop))),

@@ -62,6 +62,11 @@ export function when(condition: Bytes, then: Bytes, otherwise: Bytes = []): Byte
   return [condition, 0x04, 0x40, then, otherwise.length > 0 ? [0x05, otherwise] : [], 0x0b]
 }
 
+/** A vector: `then` if the condition holds, else `otherwise`. */
+export function vectorWhen(condition: Bytes, then: Bytes, otherwise: Bytes): Bytes {
+  return [condition, 0x04, 0x7b, then, 0x05, otherwise, 0x0b]
+}
+
 /** Runs `body` until the local, which it counts down by one after each run, is 0. */
 export function countDown(local: number, body: Bytes): Bytes {
   const decrement = [get(local), i32(1), op.i32Sub, tee(local)]

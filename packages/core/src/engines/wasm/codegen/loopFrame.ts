@@ -1,4 +1,5 @@
 import type { Graph } from '../../../graph/graph.js'
+import type { Bound } from './bounds.js'
 import type { Bytes } from './encoder.js'
 import { get, Locals, set } from './instructions.js'
 import { createLineFrame, type LineFrame } from './lineFrame.js'
@@ -47,6 +48,8 @@ export interface Frame {
   readonly numbers: Map<number, number>
   /** Locals that functions work in, as code needs them: by purpose. */
   readonly work: Map<string, number>
+  /** Scalars that tensors are compared with, as code needs them: by use. */
+  readonly bounds: Map<string, Bound>
   readonly lines: LineFrame | undefined
 }
 
@@ -101,6 +104,7 @@ export function createFrame(
     zero: undefined,
     numbers: new Map(),
     work: new Map(),
+    bounds: new Map(),
     lines: lines && createLineFrame(graph, lines, locals),
   }
 }

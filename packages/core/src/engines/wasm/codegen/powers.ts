@@ -1,9 +1,10 @@
 import type { Bytes, FunctionCode } from './encoder.js'
 import { get, i32, Locals, set, simd } from './instructions.js'
+import { emitAtan2, emitCubeRoot } from './roots.js'
 import { bits, pair, vectorTypes, type VectorType } from './vectors.js'
 
 /**
- * Functions of vectors that loops call: eˣ, ln x and xʸ, with the special values of `Math`. They work in double
+ * Functions of vectors that loops call, with the special values of `Math`. eˣ, ln x and xʸ work in double
  * precision, for float32 as well, since a power multiplies the error of its logarithm by ln xʸ; there the polynomials are
  * shorter. Relative errors: below 1e-15 for float64, but 1e-16 times |ln xʸ| for powers; for float32 that of rounding.
  *
@@ -12,7 +13,7 @@ import { bits, pair, vectorTypes, type VectorType } from './vectors.js'
  */
 
 /** The functions. */
-export type PowerName = 'exp' | 'log' | 'pow'
+export type PowerName = 'exp' | 'log' | 'pow' | 'cbrt' | 'atan2'
 
 const { op } = vectorTypes.float64
 const shiftLeft = simd(0xcb)
@@ -184,15 +185,16 @@ function emitPow(scope: Scope, x: number, y: number): Bytes {
   ]
 }
 
-const parts: Readonly<Record<PowerName, (scope: Scope, ...operands: [number, number]) => Bytes>> = {
-  exp: emitExp,
-  log: (scope, x) => emitLog(scope, x, false),
-  pow: emitPow,
-}
+const parts: Readonly<Record<'exp' | 'log' | 'pow', (scope: Scope, ...operands: [number, number]) => Bytes>> =
+  {
+    exp: emitExp,
+    log: (scope, x) => emitLog(scope, x, false),
+    pow: emitPow,
+  }
 
 /** The functions of a module by name, for an element type. Their operands and results are vectors. */
 export function emitPower(name: PowerName, type: VectorType): FunctionCode {
-  const operands = name === 'pow' ? [0, 1] : [0]
+  const operands = name === 'pow' || name === 'atan2' ? [0, 1] : [0]
   const locals = new Locals(operands.length)
   const byPurpose = new Map<string, number>()
   const local = (purpose: string): number => {
@@ -201,6 +203,14 @@ export function emitPower(name: PowerName, type: VectorType): FunctionCode {
     return found
   }
   const scope = { type, local }
+  const code = (body: Bytes): FunctionCode => {
+    return { parameters: operands.map(() => 'v128' as const), result: 'v128', locals: locals.types, body }
+  }
+  if (name === 'cbrt' || name === 'atan2') {
+    const surroundings = { type, local, constant: (value: number): Bytes => type.constant(value) }
+    const emit = name === 'cbrt' ? emitCubeRoot : emitAtan2
+    return code([operands.map(get), emit(surroundings)])
+  }
   const run = parts[name]
   const inDouble = operands.map((each) => local(`operand ${each}`)) as [number, number]
   const half = (widen: (x: number) => Bytes): Bytes => [
@@ -215,5 +225,5 @@ export function emitPower(name: PowerName, type: VectorType): FunctionCode {
           [half((x) => [get(x), get(x), pair.high, pair.promoteLow]), demote],
           joinLow,
         ]
-  return { parameters: operands.map(() => 'v128' as const), result: 'v128', locals: locals.types, body }
+  return code(body)
 }

@@ -86,8 +86,10 @@ function powersOf({ nodes }: Graph): PowerName[] {
   const found = new Set<PowerName>()
   for (const { op, inputs, shape } of nodes) {
     if (shape === 'scalar') continue
-    if (op === 'exp' || op === 'log') found.add(op)
-    if (op === 'pow' && rootOf(nodes[inputs[1]!]!.value) === undefined) found.add(op)
+    if (op === 'exp' || op === 'log' || op === 'atan2') found.add(op)
+    if (op !== 'pow') continue
+    const root = rootOf(nodes[inputs[1]!]!.value)
+    if (root !== 2) found.add(root === 3 ? 'cbrt' : op)
   }
   return [...found]
 }

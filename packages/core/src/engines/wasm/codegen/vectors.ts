@@ -35,6 +35,10 @@ export interface VectorType {
   /** A number in every lane. */
   constant(value: number): number[]
   readonly op: Readonly<Record<VectorOp, number[]>>
+  /** b where a is less than b, else a. */
+  readonly pseudoMax: number[]
+  /** b where b is less than a, else a. */
+  readonly pseudoMin: number[]
   /** Lane 0 as an f64. */
   readonly first: number[]
   /** The sign bit in every lane, as `constant` of −0. */
@@ -65,6 +69,8 @@ const f32x4: VectorType = {
     equal: simd(0x41),
     floor: simd(0x68),
   },
+  pseudoMin: simd(0xea),
+  pseudoMax: simd(0xeb),
   first: [...simd(0x1f, 0), op.f64PromoteF32],
   signBits: splat(float(-0, 'float32'), 4),
 }
@@ -93,6 +99,8 @@ const f64x2: VectorType = {
     equal: simd(0x47),
     floor: simd(0x75),
   },
+  pseudoMin: simd(0xf6),
+  pseudoMax: simd(0xf7),
   first: simd(0x21, 0),
   signBits: splat(float(-0, 'float64'), 2),
 }

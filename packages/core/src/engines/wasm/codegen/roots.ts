@@ -3,8 +3,8 @@ import { get, i32, set, simd } from './instructions.js'
 import { bits, type VectorOp, type VectorType } from './vectors.js'
 
 /**
- * Functions that a loop contains, since a call would cost about as much: powers ½ and ⅓, and atan2, with the special
- * values of `Math`. They work in the tensors' own type, with errors of about one unit in the last place.
+ * Powers ½ and ⅓, and atan2, with the special values of `Math`. They work in the tensors' own type, with errors of about
+ * one unit in the last place.
  */
 
 /** The code around a function. */

@@ -10,8 +10,14 @@ import { tensorTarget } from '../packages/conformance/test/targets/tensors.js'
 import { living } from '../packages/conformance/test/targets/arrays.js'
 import { tfjsTarget } from '../packages/tfjs/test/conformance/target.js'
 import { findAdapters } from '../scripts/adapters.js'
-import { bases, hostBases } from './support/algebraBases.js'
-import { differentiate, distance, parametersOf, referenceRun, sessionRun } from './support/algebraRuns.js'
+import { bases, hostBases } from '../packages/conformance/test/targets/algebraBases.js'
+import {
+  differentiate,
+  distance,
+  parametersOf,
+  referenceRun,
+  sessionRun,
+} from '../packages/conformance/test/targets/algebraRuns.js'
 
 // Everything in the algebra that a base may use, in every adapter and in every way that it takes steps, against the reference
 // engine.
@@ -22,7 +28,10 @@ const transformationOf = (base: (typeof bases)[string]): Transformation =>
   inducedMetric(base, { learningRate: 0.05, xi: 0.1, weightDecay: 0.01, clipNorm: 3 })
 
 /** Other ways of taking steps than those that the adapters choose by themselves. */
-const ways: { readonly name: string; readonly start: () => ConformanceTarget | Promise<ConformanceTarget> }[] = [
+const ways: {
+  readonly name: string
+  readonly start: () => ConformanceTarget | Promise<ConformanceTarget>
+}[] = [
   ...['cpu', 'wasm'].flatMap((backend) =>
     (['host', 'device'] as const).map((stepGuard) => ({
       name: `tfjs ${backend}, operations, the ${stepGuard} decides`,
@@ -81,7 +90,8 @@ describe.each(Object.entries(bases))('%s', (baseName, base) => {
     const solver = inducedOptimizer(transformation)
     const params = { w: np.ones([2, 3]) }
     const state = solver.init(tree.ref(params))
-    const update = (grads: typeof params, given: InducedState) => solver.update(grads, given, tree.ref(params), { loss: 1 })
+    const update = (grads: typeof params, given: InducedState) =>
+      solver.update(grads, given, tree.ref(params), { loss: 1 })
     expect(() => jit(update)(tree.ref(params), state)).toThrow(message)
   })
 
@@ -95,7 +105,10 @@ describe.each(Object.entries(bases))('%s', (baseName, base) => {
 
   it.skipIf(hostBases.has(baseName))('inside of jit', { timeout: 120_000 }, () => {
     defaultDevice('wasm')
-    const given = parametersOf(Float32Array).map((parameter) => ({ ...parameter, rowsAre: 'inputs' as const }))
+    const given = parametersOf(Float32Array).map((parameter) => ({
+      ...parameter,
+      rowsAre: 'inputs' as const,
+    }))
     const { values, evaluation } = referenceRun(transformation, given, steps)
     const solver = inducedOptimizer(transformation, { nameOf: ([index]) => given[Number(index)]!.name })
     let params = given.map(({ data, shape }) => np.array(data as Float32Array).reshape([...shape]))
@@ -105,7 +118,9 @@ describe.each(Object.entries(bases))('%s', (baseName, base) => {
     )
     for (let step = 0; step < steps; step++) {
       const { loss, gradients } = differentiate(arraysOf(params), step)
-      const grads = gradients.map((list, i) => np.array(Float32Array.from(list)).reshape([...given[i]!.shape]))
+      const grads = gradients.map((list, i) =>
+        np.array(Float32Array.from(list)).reshape([...given[i]!.shape]),
+      )
       const [updates, next] = update(grads, state, tree.ref(params), np.array(loss))
       state = next
       params = applyUpdates(params, updates)
@@ -123,7 +138,9 @@ function arraysOf(params: readonly np.Array[]): Float32Array[] {
 async function modelRun(written: OptimizerModel, parameters: readonly TargetParameter[]) {
   const session = await ort.InferenceSession.create(written.model, { logSeverityLevel: 3 })
   const real = (data: Float32Array | Float64Array, dims: readonly number[]): ort.Tensor =>
-    data instanceof Float64Array ? new ort.Tensor('float64', data, dims) : new ort.Tensor('float32', data, dims)
+    data instanceof Float64Array
+      ? new ort.Tensor('float64', data, dims)
+      : new ort.Tensor('float32', data, dims)
   let values = parameters.map(({ data, shape }) => real(data.slice(), shape))
   let state = Object.fromEntries(
     written.state.map(({ input, type, dims, initial }) => {

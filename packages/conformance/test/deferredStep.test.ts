@@ -34,6 +34,12 @@ const backend: DeferredBackend<Value> = {
   free: (value) => typeof value !== 'number' && tensors.dispose!(value),
   copy: (value) => (typeof value === 'number' ? value : tensors.from(tensors.read(value), value.shape)),
   sum: (values) => values.reduce((a, b) => lowering.add(a, b)),
+  reshape: (value, shape) => tensors.reshape(value as Tensor, shape),
+  identity: (n) =>
+    tensors.from(
+      Float64Array.from({ length: n * n }, (_, i) => Number(i % (n + 1) === 0)),
+      [n, n],
+    ),
   sharesScalars: true,
 }
 
@@ -78,6 +84,8 @@ function createDeferred(transformation: Transformation, initial: readonly Float6
         average: (i) => units[i]!.average,
         state: (i, name) => units[i]!.state.get(name)!,
         loss: () => loss,
+        profileStep: () => count,
+        shared: () => 0,
       })
       const read = (value: Value): number => (typeof value === 'number' ? value : tensors.read(value)[0]!)
       const status = step.units.map((unit) => unit && read(unit.status))
@@ -188,8 +196,9 @@ it('names an input that it is not given', () => {
   const plan = planStep(inducedMetric(adam(), { learningRate }), [{ name: 'w', shape: [2] }])
   const nothing = () => undefined as never
   const inputs = { gradient: nothing, parameter: nothing, slot: nothing, step: nothing, loss: nothing }
-  const units = { profile: () => 0.5, unit: nothing, metricStep: () => 1, average: () => 0, state: nothing }
-  expect(() => createDeferredStep(plan, backend, { ...inputs, ...units, active: [0] })).toThrow(
+  const units = { unit: nothing, metricStep: () => 1, average: () => 0, state: nothing }
+  const profiles = { profile: () => 0.5, profileStep: nothing, shared: nothing }
+  expect(() => createDeferredStep(plan, backend, { ...inputs, ...units, ...profiles, active: [0] })).toThrow(
     /ERR_NOT_SUPPORTED.*which it is not given/,
   )
 })

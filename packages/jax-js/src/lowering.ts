@@ -22,7 +22,9 @@ const plain = {
   // jax-js adds one element after the other: the sum of a million float32 tenths was 100958. Hence the blocks.
   sum: (x) => {
     const length = Math.ceil(Math.sqrt(x.size))
-    return blocksOf(x.reshape([1, x.size]), length).sum(2).sum()
+    return blocksOf(x.reshape([1, x.size]), length)
+      .sum(2)
+      .sum()
   },
   rowSums,
   columnSums: (x) => np.transpose(rowSums(np.transpose(x))),
@@ -30,7 +32,7 @@ const plain = {
   columnMax: (x) => np.max(x, 0, { keepdims: true }),
   transpose: (x) => np.transpose(x),
   matmul: np.matmul,
-} satisfies Partial<Lowering<np.Array>>
+} satisfies Partial<Lowering<np.Array>> & Record<string, (...operands: np.Array[]) => np.Array>
 
 function rowSums(x: np.Array): np.Array {
   const [rows, columns] = x.shape as [number, number]
@@ -52,37 +54,44 @@ function blocksOf(x: np.Array, length: number): np.Array {
     .reshape([rows, blocks, length])
 }
 
-/** A function of jax-js, which is of single precision on wasm, or the same of double precision. */
-function function_<K extends 'exp' | 'log' | 'pow' | 'atan2'>(
-  name: K,
-  single: (...operands: np.Array[]) => np.Array,
-): (...operands: np.Array[]) => np.Array {
+type Operation = (...operands: np.Array[]) => np.Array
+
+/** A function of single precision, and the same of double precision, which jax-js lacks on wasm. */
+function inBothPrecisions(name: 'exp' | 'log' | 'pow' | 'atan2', single: Operation): Operation {
   return (...operands) => {
     if (operands[0]!.dtype !== np.float64) return single(...operands)
-    const parts = Object.entries(plain).map(([op, operation]) => [
-      op,
-      (...given: np.Array[]) => (operation as (...of: np.Array[]) => np.Array)(...given.map(({ ref }) => ref)),
-    ])
-    const lowering = Object.fromEntries(parts) as typeof plain
-    return createFunctions({ lowering, constant: double, stored: (x) => stored(x.ref) })[name](...operands)
+    const keeping = (operation: Operation): Operation => {
+      return (...given) => operation(...given.map(({ ref }) => ref))
+    }
+    const made: Operation = createFunctions({
+      lowering: mapOperations(plain, keeping),
+      constant: double,
+      stored: (x) => stored(x.ref),
+    })[name]
+    return made(...operands)
   }
 }
 
 /** The core's operations, as operations of jax-js. They consume their operands. */
 const operations: Lowering<np.Array> = {
   ...plain,
-  exp: function_('exp', np.exp),
-  log: function_('log', np.log),
-  pow: function_('pow', np.power),
-  atan2: function_('atan2', np.arctan2),
+  exp: inBothPrecisions('exp', np.exp),
+  log: inBothPrecisions('log', np.log),
+  pow: inBothPrecisions('pow', np.power),
+  atan2: inBothPrecisions('atan2', np.arctan2),
 }
 
 /** The same table with each operation replaced. */
-export function mapLowering(
-  change: (operation: (...operands: np.Array[]) => np.Array) => (...operands: np.Array[]) => np.Array,
-): Lowering<np.Array> {
-  const changed = Object.entries(operations).map(([op, operation]) => [op, change(operation)])
-  return Object.fromEntries(changed) as Lowering<np.Array>
+function mapOperations<T extends Readonly<Record<string, Operation>>>(
+  table: T,
+  change: (operation: Operation) => Operation,
+): T {
+  return Object.fromEntries(Object.entries(table).map(([op, operation]) => [op, change(operation)])) as T
+}
+
+/** The same table with each operation replaced. */
+export function mapLowering(change: (operation: Operation) => Operation): Lowering<np.Array> {
+  return mapOperations(operations, change)
 }
 
 /** The operations, each compiled. They do not consume their operands. */

@@ -58,7 +58,9 @@ async function modelOptimizer(
       ? new ort.Tensor('float64', data, dims)
       : new ort.Tensor('float32', data, dims)
   let state: Record<string, ort.Tensor> = Object.fromEntries([
-    ...written.state.map(({ input, type, dims, initial }) => [input, tensor(type, dims, initial)] as const),
+    ...written.state.map(
+      ({ input, type, dims, initial }) => [input, tensor(type, dims, Number(initial))] as const,
+    ),
     ...parameters.map(({ name, shape, data }) => [name, real(data.slice(), shape)] as const),
   ])
   const carried = [

@@ -47,8 +47,7 @@ export function sumRows(tf: TensorFlow, x: Tensor): Tensor {
     [0, 0],
     [0, parts * partLength - columns],
   ])
-  const sums = tf.sum(tf.reshape(padded, [rows, parts, partLength]), 2)
-  return sumRows(tf, sums as Tensor)
+  return sumRows(tf, tf.sum(tf.reshape(padded, [rows, parts, partLength]), 2))
 }
 
 /** A divisor of the size from half to four times the wanted row length, so that nothing has to be copied. */

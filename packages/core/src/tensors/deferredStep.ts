@@ -1,5 +1,4 @@
 import { clipGraph, type MetricGraph } from '../step/metricGraph.js'
-import type { Graph } from '../graph/graph.js'
 import type { MetricUnit, StepPlan } from '../step/plan.js'
 import { changeOutput, type StepGraph } from '../step/stepGraph.js'
 import { isReshaped, tensorShape } from './tensorShape.js'

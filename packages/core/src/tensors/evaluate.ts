@@ -35,17 +35,71 @@ export function evaluateGraph<V>(
   supply: (name: string, shape: Shape) => V | undefined,
   shared?: SharedScalars<V>,
 ): Evaluation<V> {
-  const { nodes } = graph
-  const { free } = backend
-  const values: (V | undefined)[] = []
-  /** The branch that a `when` takes, by its node: both are one value. */
-  const taken: number[] = []
-  /** The number of readers of each node that are not yet computed. */
-  const uses = free && countUses(graph, outputs).slice()
-  const owned = new Set<number>()
+  const uses = backend.free && countUses(graph, outputs).slice()
+  return new GraphEvaluation({ graph, backend, supply, shared, uses })
+}
 
-  const visit = (index: number): V => (values[index] ??= compute(index))
-  const compute = (index: number): V => {
+/** What an evaluation works with. */
+interface Given<V> {
+  readonly graph: Graph
+  readonly backend: ValueBackend<V>
+  readonly supply: (name: string, shape: Shape) => V | undefined
+  readonly shared: SharedScalars<V> | undefined
+  /** The number of readers of each node that are not yet computed; `undefined` where nothing is freed. */
+  readonly uses: number[] | undefined
+}
+
+class GraphEvaluation<V> implements Evaluation<V> {
+  readonly #given: Given<V>
+  readonly #values: (V | undefined)[] = []
+  /** The branch that a `when` takes, by its node: both are one value. */
+  readonly #taken: number[] = []
+  readonly #owned = new Set<number>()
+
+  constructor(given: Given<V>) {
+    this.#given = given
+  }
+
+  get(output: string): V {
+    return this.#visit(this.#given.graph.outputs[output]!)
+  }
+
+  own(output: string): V {
+    const { graph, backend } = this.#given
+    const value = this.get(output)
+    const index = this.#placeOf(graph.outputs[output]!)
+    const isNew = this.#isOurs(index) && !this.#owned.has(index)
+    this.#owned.add(index)
+    return isNew || !backend.copy ? value : backend.copy(value)
+  }
+
+  scaled(output: string): { readonly factor: number; readonly value: V } {
+    const { nodes, outputs } = this.#given.graph
+    const index = outputs[output]!
+    const { op, inputs } = nodes[index]!
+    // Once the product is computed, its operands may have been freed.
+    if (op === 'mul' && this.#values[index] === undefined) {
+      const [factor, value] = [this.#visit(inputs[0]!), this.#visit(inputs[1]!)]
+      if (typeof factor === 'number') return { factor, value }
+    }
+    return { factor: 1, value: this.#visit(index) }
+  }
+
+  abandon(): void {
+    const { backend, uses } = this.#given
+    const isLeft = (index: number): boolean =>
+      uses![index]! > 0 && this.#taken[index] === undefined && this.#isOurs(index)
+    if (uses) this.#values.forEach((value, index) => isLeft(index) && backend.free!(value as V))
+    this.#values.length = 0
+  }
+
+  #visit(index: number): V {
+    return (this.#values[index] ??= this.#compute(index))
+  }
+
+  #compute(index: number): V {
+    const { graph, backend, supply, shared, uses } = this.#given
+    const { nodes } = graph
     const { op, inputs, shape, value, name } = nodes[index]!
     if (op === 'constant') return backend.constant(value!)
     if (op === 'input' || op === 'identity') {
@@ -54,74 +108,57 @@ export function evaluateGraph<V>(
       if (supplied === undefined) throw missing(input)
       return supplied
     }
-    if (op === 'when' && typeof visit(inputs[0]!) === 'number') return decide(index)
-    const operands = inputs.map(visit)
+    if (op === 'when' && typeof this.#visit(inputs[0]!) === 'number') return this.#decide(index)
+    const operands = inputs.map((operand) => this.#visit(operand))
     const run = (): V => runOperation(nodes, nodes[index]!, operands, backend)
-    const result = shared && isShared(index) ? shared.get(op, operands, run) : run()
-    if (uses) inputs.forEach(release)
+    const result = shared && this.#isShared(index) ? shared.get(op, operands, run) : run()
+    if (uses) for (const operand of inputs) this.#release(operand)
     return result
   }
+
   /** Computes the branch that a `when` takes, and not the other. */
-  const decide = (index: number): V => {
-    const [condition, fresh, kept] = nodes[index]!.inputs as [number, number, number]
-    const [branch, other] = (visit(condition) as number) > 0 ? [fresh, kept] : [kept, fresh]
-    const value = visit(branch)
-    taken[index] = branch
+  #decide(index: number): V {
+    const { graph, uses } = this.#given
+    const [condition, fresh, kept] = graph.nodes[index]!.inputs as [number, number, number]
+    const [branch, other] = (this.#visit(condition) as number) > 0 ? [fresh, kept] : [kept, fresh]
+    const value = this.#visit(branch)
+    this.#taken[index] = branch
     if (uses) {
-      uses[placeOf(branch)]! += uses[index]! - 1
-      release(other)
+      uses[this.#placeOf(branch)]! += uses[index]! - 1
+      this.#release(other)
     }
     return value
   }
-  const placeOf = (index: number): number => {
+
+  /** The node that computed a value: that of a `when` is the value of its branch. */
+  #placeOf(index: number): number {
     let place = index
-    while (taken[place] !== undefined) place = taken[place]!
+    while (this.#taken[place] !== undefined) place = this.#taken[place]!
     return place
   }
+
   /** Sums are not shared, as each is of another tensor. */
-  const isShared = (index: number): boolean => nodes[index]!.shape === 'scalar' && nodes[index]!.op !== 'sum'
-  const isOurs = (index: number): boolean => {
-    const { op } = nodes[index]!
-    return !isLeaf(op) && !(shared && isShared(index))
-  }
-  // An intermediate tensor is freed once its last reader is computed. The next tensor can then use its memory while that is
-  // still in the cache.
-  const release = (index: number): void => {
-    const place = placeOf(index)
-    uses![place]!--
-    if (uses![place]! > 0) return
-    // What no branch needs is not computed, so it does not read its operands either.
-    if (values[place] === undefined) nodes[place]!.inputs.forEach(release)
-    else if (isOurs(place)) free!(values[place]!)
+  #isShared(index: number): boolean {
+    const { op, shape } = this.#given.graph.nodes[index]!
+    return shape === 'scalar' && op !== 'sum'
   }
 
-  return {
-    get: (output) => visit(graph.outputs[output]!),
-    own(output) {
-      const value = visit(graph.outputs[output]!)
-      const index = placeOf(graph.outputs[output]!)
-      const isNew = isOurs(index) && !owned.has(index)
-      owned.add(index)
-      return isNew || !backend.copy ? value : backend.copy(value)
-    },
-    scaled(output) {
-      const index = graph.outputs[output]!
-      const { op, inputs } = nodes[index]!
-      // Once the product is computed, its operands may have been freed.
-      if (op === 'mul' && values[index] === undefined) {
-        const [factor, value] = [visit(inputs[0]!), visit(inputs[1]!)]
-        if (typeof factor === 'number') return { factor, value }
-      }
-      return { factor: 1, value: visit(index) }
-    },
-    abandon() {
-      if (uses) {
-        values.forEach((value, index) => {
-          if (uses[index]! > 0 && taken[index] === undefined && isOurs(index)) free!(value!)
-        })
-      }
-      values.length = 0
-    },
+  #isOurs(index: number): boolean {
+    const { graph, shared } = this.#given
+    return !isLeaf(graph.nodes[index]!.op) && !(shared && this.#isShared(index))
+  }
+
+  // An intermediate tensor is freed once its last reader is computed. The next tensor can then use its memory while that is
+  // still in the cache.
+  #release(index: number): void {
+    const { graph, backend, uses } = this.#given
+    const place = this.#placeOf(index)
+    uses![place]!--
+    if (uses![place]! > 0) return
+    const value = this.#values[place]
+    // What no branch needs is not computed, so it does not read its operands either.
+    if (value === undefined) for (const operand of graph.nodes[place]!.inputs) this.#release(operand)
+    else if (this.#isOurs(place)) backend.free!(value)
   }
 }
 

@@ -10,9 +10,9 @@ export interface FunctionParts<V> {
     'add' | 'sub' | 'mul' | 'div' | 'max' | 'min' | 'sqrt' | 'square' | 'abs' | 'floor' | 'greater' | 'select'
   >
   /** A number as a scalar. */
-  constant(value: number): V
+  readonly constant: (value: number) => V
   /** Makes sure that a value which several operations read is computed only once. Default: it is. */
-  stored?(value: V): V
+  readonly stored?: (value: V) => V
 }
 
 /**
@@ -20,21 +20,13 @@ export interface FunctionParts<V> {
  * in single precision only. Relative errors are below 1e-13 wherever results are from 2^−1021 to 2^1021 in size; beyond, they may
  * be 0 or infinite. `atan2` takes finite numbers, and −0 for 0.
  */
-export function createFunctions<V>({
-  lowering,
-  constant,
-  stored = (x) => x,
-}: FunctionParts<V>): MadeFunctions<V> {
-  const { add, sub, mul, div, max, min, sqrt, square, abs, floor, greater, select } = lowering
+export function createFunctions<V>(parts: FunctionParts<V>): MadeFunctions<V> {
+  const { lowering, constant, stored = (x: V) => x } = parts
+  const { add, sub, mul, div, max, square, abs, floor, greater, select } = lowering
   const [zero, one] = [constant(0), constant(1)]
   const times = (x: V, factor: number): V => mul(x, constant(factor))
+  const polynomial = createPolynomial(parts)
   const isOdd = (x: V): V => sub(floor(x), times(floor(times(x, 0.5)), 2))
-  /** Σ cᵢ·xⁱ */
-  const polynomial = (x: V, coefficients: readonly number[]): V =>
-    coefficients.reduceRight((sum: V | undefined, c) => {
-      return sum === undefined ? constant(c) : add(mul(sum, x), constant(c))
-    }, undefined)!
-
   /** base^n for whole numbers 0 ≤ n < 1024. */
   const wholePower = (base: number, n: V): V => {
     let product = one
@@ -87,19 +79,34 @@ export function createFunctions<V>({
     return select(isZero, one, select(greater(zero, a), ofNegative, size))
   }
 
-  const atan2 = (y: V, x: V): V => {
+  return { exp, log, pow, atan2: createAtan2(parts) }
+}
+
+/** Σ cᵢ·xⁱ */
+function createPolynomial<V>({ lowering: { add, mul }, constant }: FunctionParts<V>) {
+  return (x: V, coefficients: readonly number[]): V =>
+    coefficients
+      .slice(0, -1)
+      .reduceRight((sum, c) => add(mul(sum, x), constant(c)), constant(coefficients.at(-1)!))
+}
+
+function createAtan2<V>(parts: FunctionParts<V>): MadeFunctions<V>['atan2'] {
+  const { lowering, constant, stored = (x: V) => x } = parts
+  const { add, sub, mul, div, max, min, sqrt, square, abs, greater, select } = lowering
+  const [zero, one] = [constant(0), constant(1)]
+  const polynomial = createPolynomial(parts)
+  return (y, x) => {
     const [height, width] = [abs(y), abs(x)]
     const largest = max(height, width)
     const ratio = stored(select(greater(largest, zero), div(min(height, width), largest), mul(largest, zero)))
     // Three times half the angle, by tan(α/2) = tan α/(1 + √(1 + tan² α)).
     let tangent = ratio
     for (let i = 0; i < 3; i++) tangent = stored(div(tangent, add(one, sqrt(add(one, square(tangent))))))
-    const angle = stored(times(mul(tangent, polynomial(stored(square(tangent)), arctanSeries)), 8))
+    const angle = stored(mul(mul(tangent, polynomial(stored(square(tangent)), arctanSeries)), constant(8)))
     const steep = select(greater(height, width), sub(constant(Math.PI / 2), angle), angle)
     const left = stored(select(greater(zero, x), sub(constant(Math.PI), steep), steep))
     return select(greater(zero, y), sub(zero, left), left)
   }
-  return { exp, log, pow, atan2 }
 }
 
 const ln2High = 0.69314718036912381649

@@ -1,11 +1,22 @@
-import { arrayOf } from '../dtype.js'
+import { arrayOf, type ElementType } from '../dtype.js'
 import { fillSlot } from '../step/initialSlots.js'
 import { fillNormals, normalSources } from '../step/normals.js'
-import type { PlannedParameter } from '../step/plan.js'
+import type { PlannedParameter, StepPlan } from '../step/plan.js'
 import type { TensorBackend } from './backend.js'
 import { parameterRequired } from './checks.js'
-import type { TensorWork } from './passes.js'
+import type { TensorState } from './state.js'
 import { isReshaped, tensorShape } from './tensorShape.js'
+
+/** A step over tensors, and what it reads. */
+export interface TensorWork<T> {
+  readonly plan: StepPlan
+  readonly dtypes: readonly ElementType[]
+  readonly backend: TensorBackend<T>
+  /** The output of a parameter's graph that is its result. */
+  readonly output: 'parameter' | 'update'
+  readonly values: readonly (T | undefined)[]
+  readonly slots: TensorState<T>['slots']
+}
 
 /** The tensors that the graphs of a step read. */
 export interface GivenTensors<T> {

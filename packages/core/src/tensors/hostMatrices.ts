@@ -7,9 +7,9 @@ export type HostMatrix<V> = (op: HostMatrixOp, operands: readonly V[]) => V
 /** How the host gets at the values of tensors. */
 export interface HostAccess<T> {
   /** The values of a tensor, row-major. It waits for the device. */
-  read(tensor: T): ArrayLike<number>
+  readonly read: (tensor: T) => ArrayLike<number>
   /** A new tensor of the element type of another. */
-  from(values: Float64Array, shape: readonly number[], like: T): T
+  readonly from: (values: Float64Array, shape: readonly number[], like: T) => T
 }
 
 /** Prepares the operations on matrices for tensors that are read from the device and put back. */

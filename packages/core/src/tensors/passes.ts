@@ -1,24 +1,11 @@
 import { arrayOf, type ElementType } from '../dtype.js'
 import type { Scalars } from '../graph/hostScalars.js'
 import type { Passes } from '../step/passes.js'
-import type { StepPlan } from '../step/plan.js'
 import { changeOutput } from '../step/stepGraph.js'
 import type { TensorBackend } from './backend.js'
-import type { TensorState } from './state.js'
-import { createGivenTensors, inOwnShape } from './givenTensors.js'
+import { createGivenTensors, inOwnShape, type TensorWork } from './givenTensors.js'
 import { createScalarTensors } from './tensorFunction.js'
 import { functionOf, variantOf } from './functionCache.js'
-
-/** A step over tensors, and what it reads. */
-export interface TensorWork<T> {
-  readonly plan: StepPlan
-  readonly dtypes: readonly ElementType[]
-  readonly backend: TensorBackend<T>
-  /** The output of a parameter's graph that is its result. */
-  readonly output: 'parameter' | 'update'
-  readonly values: readonly (T | undefined)[]
-  readonly slots: TensorState<T>['slots']
-}
 
 /** The result of a step for one parameter. */
 interface TensorUpdate<T> {
@@ -36,7 +23,7 @@ export interface TensorPasses<T> extends Passes<T> {
 
 /** Creates the passes of one step, which evaluate each parameter's graph. */
 export function createPasses<T extends object>(work: TensorWork<T>): TensorPasses<T> {
-  const { plan, dtypes, backend, output, values, slots } = work
+  const { plan, dtypes, backend, output } = work
   const constants = createScalarTensors(backend)
   const given = createGivenTensors(work, (index) => ({
     gradient: gradients[index]!,
@@ -74,13 +61,10 @@ export function createPasses<T extends object>(work: TensorWork<T>): TensorPasse
     const changeNames = averaging.map(changeOutput)
     const outputs = [output, ...names.map((name) => `slot.${name}`), ...changeNames]
     const made = evaluate(index, outputs)
-    // A scalar slot may depend on numbers only.
-    const tensorOf = (value: T | number): T =>
-      typeof value === 'number' ? backend.from(arrayOf(dtypes[index]!, 1).fill(value), []) : value
-    const next = names.map((name) => [name, tensorOf(made[`slot.${name}`]!)] as const)
+    const slotOf = (name: string): T => tensorOf(backend, made[`slot.${name}`]!, dtypes[index]!)
     updates[index] = {
       value: inOwnShape(backend, plan.parameters[index]!, made[output] as T),
-      slots: Object.fromEntries(next),
+      slots: Object.fromEntries(names.map((name) => [name, slotOf(name)])),
     }
     return Object.fromEntries(changeNames.map((name) => [name, made[name] as T]))
   }
@@ -107,8 +91,7 @@ export function createPasses<T extends object>(work: TensorWork<T>): TensorPasse
           addUp(members, (index) => take(changes[index]!, name), results[i]!)
         })
       } catch (error) {
-        const made = updates.flatMap(({ value, slots: next }) => [value, ...Object.values(next)])
-        for (const tensor of [...made, ...changes.flatMap(Object.values<T>)]) backend.dispose?.(tensor)
+        freeAll(backend, updates, changes)
         updates.length = 0
         throw error
       }
@@ -118,6 +101,21 @@ export function createPasses<T extends object>(work: TensorWork<T>): TensorPasse
       given.dispose()
     },
   }
+}
+
+/** Frees the results of an update that failed. */
+function freeAll<T>(
+  backend: TensorBackend<T>,
+  updates: readonly TensorUpdate<T>[],
+  changes: readonly Record<string, T>[],
+): void {
+  const made = updates.flatMap(({ value, slots }) => [value, ...Object.values(slots)])
+  for (const tensor of [...made, ...changes.flatMap(Object.values<T>)]) backend.dispose?.(tensor)
+}
+
+/** A value as a tensor. A scalar slot may depend on numbers only. */
+function tensorOf<T>(backend: TensorBackend<T>, value: T | number, dtype: ElementType): T {
+  return typeof value === 'number' ? backend.from(arrayOf(dtype, 1).fill(value), []) : value
 }
 
 /** Takes a value out of a record. */

@@ -11,7 +11,12 @@ import {
   type StepPlan,
 } from '@induced-metric/core/adapter'
 import { createModelBuilder, dataType, type ModelBuilder, writeModel } from '@induced-metric/onnx/proto'
-import { createHyperparameters, profileSuffix, unitSuffix, type ModelHyperparameters } from './hyperparameters.js'
+import {
+  createHyperparameters,
+  profileSuffix,
+  unitSuffix,
+  type ModelHyperparameters,
+} from './hyperparameters.js'
 import { createModelBackend, type ModelBackend } from './modelBackend.js'
 import { transformationKey } from './read.js'
 

@@ -52,10 +52,8 @@ export function createModelBackend(builder: ModelBuilder): ModelBackend {
       if (floats.has(like)) floats.add(result)
       return result
     },
-    toDouble: (value) =>
-      floats.has(value) ? builder.emit('Cast', [value], { to: dataType.double }) : value,
-    toType: (value, type) =>
-      type === dataType.double ? value : builder.emit('Cast', [value], { to: type }),
+    toDouble: (value) => (floats.has(value) ? builder.emit('Cast', [value], { to: dataType.double }) : value),
+    toType: (value, type) => (type === dataType.double ? value : builder.emit('Cast', [value], { to: type })),
     tensor(name, type, dims) {
       if (type === dataType.float) floats.add(name)
       return builder.input(name, type, dims)

@@ -53,10 +53,23 @@ export const operators: Readonly<Record<Exclude<keyof Lowering<string>, HostMatr
   floor: plain('Floor'),
   // ONNX Runtime has no arc tangent of double.
   atan2(builder, type, y, x) {
-    const parts = ['add', 'sub', 'mul', 'div', 'max', 'min', 'sqrt', 'square', 'abs', 'floor', 'greater', 'select'] as const
+    const parts = [
+      'add',
+      'sub',
+      'mul',
+      'div',
+      'max',
+      'min',
+      'sqrt',
+      'square',
+      'abs',
+      'floor',
+      'greater',
+      'select',
+    ] as const
     const made = parts.map((op) => [op, (...operands: string[]) => operators[op](builder, type, ...operands)])
     const lowering = Object.fromEntries(made) as Pick<Lowering<string>, (typeof parts)[number]>
-    return createFunctions({ lowering, constant: (value) => builder.real(value, type) }).atan2(y!, x!)
+    return createFunctions({ lowering, constant: (value) => builder.real(value, type) }).atan2(y, x)
   },
   // x − x is 0, or NaN when x is not finite.
   finite: truth(({ emit, real }, type, x) => emit('Equal', [emit('Sub', [x, x]), real(0, type)])),

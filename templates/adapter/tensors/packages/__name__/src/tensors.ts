@@ -10,6 +10,8 @@ export const tensors: TensorBackend<Tensor> = {
   from: (values, shape) => fillIn('from in src/tensors.ts', values, shape),
   /** A tensor's values, row-major. */
   read: (tensor) => fillIn('read in src/tensors.ts', tensor),
+  /** A new tensor of the same values in another shape. */
+  reshape: (tensor, shape) => fillIn('reshape in src/tensors.ts', tensor, shape),
   shape: ({ shape }) => shape,
   /** If there is only one type: `() => 'float32'`. */
   dtype: (tensor) => fillIn('dtype in src/tensors.ts', tensor),

@@ -15,8 +15,8 @@ export function parametersOf(Type: Float32ArrayConstructor | Float64ArrayConstru
 }
 
 /** A loss and its gradients, which differ in size from element to element. */
-export function differentiate<D extends ArrayLike<number>>(
-  values: readonly D[],
+export function differentiate(
+  values: readonly ArrayLike<number>[],
   step: number,
 ): { loss: number; gradients: number[][] } {
   let loss = 1
@@ -69,14 +69,19 @@ export async function sessionRun(session: Session, from: number, to: number): Pr
     const values = await session.read()
     const { loss, gradients } = differentiate(values, step)
     await session.step(
-      gradients.map((gradient, i) => (values[i] instanceof Float64Array ? Float64Array : Float32Array).from(gradient)),
+      gradients.map((gradient, i) =>
+        (values[i] instanceof Float64Array ? Float64Array : Float32Array).from(gradient),
+      ),
       { loss },
     )
   }
 }
 
 /** The largest difference between lists of numbers, relative to the largest number of each list. */
-export function distance(given: readonly ArrayLike<number>[], expected: readonly ArrayLike<number>[]): number {
+export function distance(
+  given: readonly ArrayLike<number>[],
+  expected: readonly ArrayLike<number>[],
+): number {
   let worst = 0
   expected.forEach((list, k) => {
     const scale = Math.max(1e-3, ...Array.from(list, Math.abs))

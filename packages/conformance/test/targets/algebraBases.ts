@@ -129,7 +129,10 @@ const shared = definePreconditioner({
     const estimate = max(before, div(sqrt(moved), add(mul(learningRate, sqrt(norm)), 0.1)))
     const lowest = select(greater(profileStep, 1), algebra.min(shared('lowest'), loss), loss)
     const count = total(size)
-    const direction = mul(div(mul(add(1, estimate), sub(add(loss, 1), mul(0.5, lowest))), sqrt(count)), gradient)
+    const direction = mul(
+      div(mul(add(1, estimate), sub(add(loss, 1), mul(0.5, lowest))), sqrt(count)),
+      gradient,
+    )
     return { direction, slots: { origin }, shared: { estimate, lowest } }
   },
 })
@@ -139,7 +142,11 @@ const seldom = definePreconditioner({
   name: 'seldom',
   update({ gradient, slot, step }) {
     const v = every(3, square(gradient), slot('v', { initial: 1 }))
-    const norm = when(greater(2.5, step), sqrt(sum(square(gradient))), slot('norm', { shape: 'scalar', initial: 1 }))
+    const norm = when(
+      greater(2.5, step),
+      sqrt(sum(square(gradient))),
+      slot('norm', { shape: 'scalar', initial: 1 }),
+    )
     const kept = slot('kept')
     return {
       direction: div(gradient, mul(sqrt(add(v, 0.1)), add(0.1, norm))),
@@ -157,7 +164,10 @@ const identities = definePreconditioner({
     const left = ema(kept, matmul(gradient, transpose(gradient)), 0.9)
     const right = ema(slot('right', { shape: 'columns,columns' }), identity('columns'), 0.5)
     const size = add(1, div(diagonal(left), trace(left)))
-    return { direction: div(matmul(add(left, identity('rows')), matmul(gradient, right)), size), slots: { left, right } }
+    return {
+      direction: div(matmul(add(left, identity('rows')), matmul(gradient, right)), size),
+      slots: { left, right },
+    }
   },
 })
 
@@ -167,9 +177,16 @@ const rooted = definePreconditioner({
   matrix: true,
   flatten: true,
   update({ gradient, slot }) {
-    const left = add(slot('left', { shape: 'rows,rows', initial: 'identity' }), matmul(gradient, transpose(gradient)))
+    const left = add(
+      slot('left', { shape: 'rows,rows', initial: 'identity' }),
+      matmul(gradient, transpose(gradient)),
+    )
     const right = add(slot('right', { shape: 'columns,columns' }), matmul(transpose(gradient), gradient))
-    const root = every(2, inverseRoot(left, 4, 1e-4), slot('root', { shape: 'rows,rows', initial: 'identity' }))
+    const root = every(
+      2,
+      inverseRoot(left, 4, 1e-4),
+      slot('root', { shape: 'rows,rows', initial: 'identity' }),
+    )
     const { values, vectors } = symmetricEigen(add(right, identity('columns')))
     const turned = div(matmul(gradient, vectors), sqrt(values))
     const basis = qr(add(identity('rows'), mul(0.1, left)))

@@ -1,0 +1,95 @@
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import { expect, it } from 'vitest'
+import { build, type Rolldown } from 'vite'
+import { exportedBases } from '../scripts/base-pages.js'
+import { root } from '../scripts/workspace.js'
+
+// The size of the core in a page, and of what is left of it where a page takes little. A bundler keeps what is imported from
+// anywhere: a list of all bases in a module that everybody needs would keep them all.
+
+const source = join(root, 'packages/core/src')
+
+interface Bundle {
+  readonly code: string
+  /** Bytes of the code, compressed by gzip. */
+  readonly size: number
+  /** The modules that are left, from the source folder of the core. */
+  readonly modules: readonly string[]
+}
+
+/** Bundles and minifies a module of one line for a page. */
+async function bundle(line: string, left?: RegExp): Promise<Bundle> {
+  const { output } = (await build({
+    configFile: false,
+    root,
+    logLevel: 'error',
+    resolve: { conditions: ['@induced-metric/source', 'module', 'browser', 'development|production'] },
+    plugins: [
+      {
+        name: 'entry',
+        resolveId: (id) => (id === 'entry' ? '\0entry' : undefined),
+        load: (id) => (id === '\0entry' ? line : undefined),
+      },
+    ],
+    build: {
+      write: false,
+      target: 'es2022',
+      rolldownOptions: {
+        input: 'entry',
+        preserveEntrySignatures: 'strict',
+        output: { minify: true },
+        ...(left !== undefined && { external: left }),
+      },
+    },
+  })) as Rolldown.RolldownOutput
+  const [{ code, modules }] = output
+  const kept = Object.entries(modules).filter(([, { renderedLength }]) => renderedLength > 0)
+  return {
+    code,
+    size: gzipSync(code, { level: 9 }).length,
+    modules: kept.map(([id]) => id.replace(`${source}/`, '')),
+  }
+}
+
+/** The bases whose modules are left. */
+function basesIn({ modules }: Bundle): string[] {
+  return exportedBases()
+    .map(({ name }) => name)
+    .filter((name) => modules.includes(`transformation/preconditioners/${name}.ts`))
+}
+
+const kilobytes = (bytes: number): string => `${(bytes / 1000).toFixed(1)} kB`
+
+it('leaves out the bases, the engines and the checkpoints that nobody imports', async () => {
+  const small = await bundle("export { adam, inducedMetric } from '@induced-metric/core'")
+  process.stdout.write(`adam and inducedMetric: ${kilobytes(small.size)} gz\n`)
+  expect(basesIn(small)).toEqual(['adam'])
+  expect(small.modules.filter((id) => /^(engines|checkpoint|step|arrays|perExample)\//.test(id))).toEqual([])
+  expect(small.size).toBeLessThan(8000)
+})
+
+it('leaves out bases where arrays are trained, too', async () => {
+  const arrays = await bundle("export { createOptimizer, inducedMetric, soap } from '@induced-metric/core'")
+  process.stdout.write(`soap, inducedMetric and createOptimizer: ${kilobytes(arrays.size)} gz\n`)
+  // Adam is the default of `fallback`.
+  expect(basesIn(arrays)).toEqual(['adam', 'soap'])
+})
+
+it('finds the bases that a bundle has', async () => {
+  const restoring = await bundle("export { fromJSON } from '@induced-metric/core'")
+  expect(basesIn(restoring)).toEqual(exportedBases().map(({ name }) => name))
+})
+
+it('is not much larger than it has to be, as a whole and without the compiler of the WebAssembly engine', async () => {
+  const everything = "export * from '@induced-metric/core'"
+  const [whole, rest] = [await bundle(everything), await bundle(everything, /engines\/wasm\//)]
+  process.stdout.write(
+    `the core: ${kilobytes(whole.size)} gz, without its compiler ${kilobytes(rest.size)} gz\n`,
+  )
+  expect(whole.modules.some((id) => id.startsWith('engines/wasm/'))).toBe(true)
+  expect(rest.modules.some((id) => id.startsWith('engines/wasm/'))).toBe(false)
+  // Some 15 % above what they are, so that a leap is seen here.
+  expect(rest.size).toBeLessThan(54_000)
+  expect(whole.size).toBeLessThan(80_000)
+})

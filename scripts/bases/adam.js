@@ -22,7 +22,7 @@ export const facts = {
       '[`adamw`](../which-optimizer.md), or `weightDecay` of the transformation',
     ],
     ['optax with `amsgrad`', 'the largest v̂ after the bias correction', 'none'],
-    ['PyTorch’s and Keras’ NAdam', 'a schedule of β₁ is multiplied over the steps', 'none'],
+    ['PyTorch’s and Keras’ NAdam', 'a schedule of β₁ is multiplied over the steps', '[`nadam`](nadam.md)'],
     [
       'TensorFlow',
       'ε is beside √v, before the correction (“ε̂” of the paper)',

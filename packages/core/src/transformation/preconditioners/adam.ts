@@ -6,9 +6,9 @@ import { epsilonAt, rate } from './ranges.js'
 /**
  * Adam (Kingma and Ba, 2014), P = 1/(√r̂ + ε) with bias-corrected r̂, direction P m̂. With the transformation's
  * decoupled `weightDecay` and ξ = 0 it is AdamW; with `identity` it is the paper's RMS variant. `nesterov` takes
- * m̂ = β₁m/(1−β₁ᵗ⁺¹) + (1−β₁)g/(1−β₁ᵗ) (NAdam as optax has it). `amsgrad` replaces r by the largest r so far (Reddi, Kale
- * and Kumar, 2018, in PyTorch's form: the largest is taken before the bias correction). `cautious` leaves out elements
- * whose step would go against the gradient, see {@link cautiousMask}. State: two slots, 8 bytes per float32 parameter; with
+ * m̂ = β₁m/(1−β₁ᵗ⁺¹) + (1−β₁)g/(1−β₁ᵗ) (NAdam as optax has it; see {@link nadam} for PyTorch's). `amsgrad` replaces r
+ * by the largest r so far (Reddi, Kale and Kumar, 2018, in PyTorch's form: the largest is taken before the bias correction).
+ * `cautious` leaves out elements whose step would go against the gradient, see {@link cautiousMask}. State: two slots, 8 bytes per float32 parameter; with
  * `amsgrad` three, 12 bytes.
  *
  * @param options `beta1` in [0, 1), default 0.9; `beta2` in [0, 1), default 0.999; `epsilon` ≥ 0, default 1e-8;

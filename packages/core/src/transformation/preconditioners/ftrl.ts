@@ -55,23 +55,22 @@ export const ftrl = definePreconditioner({
     beta,
     initialAccumulator,
   }) {
+    // 1, or 0 where nothing changes.
+    const moves = greater(learningRate, 0)
     const [before, sumBefore] = [slot('n', initialAccumulator), slot('z')]
-    const n = add(before, square(g))
+    const n = add(before, mul(moves, square(g)))
     const root = sqrt(n)
     const pushed = isZero(l2Shrinkage) ? g : add(g, mul(mul(2, l2Shrinkage), parameter))
-    const z = sub(
-      add(sumBefore, mul(scale, pushed)),
-      mul(parameter, div(sub(root, sqrt(before)), learningRate)),
-    )
+    const pull = div(sub(root, sqrt(before)), select(moves, learningRate, 1))
+    const z = sub(add(sumBefore, mul(mul(moves, scale), pushed)), mul(parameter, pull))
     // The denominator times η.
     const denominator = add(root, add(beta, mul(mul(2, learningRate), l2)))
     const left = sub(min(max(z, neg(l1)), l1), z)
-    const moves = greater(learningRate, 0)
     return {
       direction: div(g, denominator),
       dual: div(square(g), denominator),
       parameter: select(moves, mul(learningRate, div(left, denominator)), parameter),
-      slots: { n: select(moves, n, before), z: select(moves, z, sumBefore) },
+      slots: { n, z },
     }
   },
 })

@@ -108,8 +108,11 @@ const arctangent = {
   ],
 } as const
 
-/** Numbers above it are reduced before two of them are added. */
-const large = { float32: 2 ** 126, float64: 2 ** 1022 } as const
+/** Numbers above `large` are reduced before two of them are added, and those below `small` have too few bits. */
+const sizes = {
+  float32: { large: 2 ** 126, small: 2 ** -100, enlarge: 2 ** 100 },
+  float64: { large: 2 ** 1022, small: 2 ** -900, enlarge: 2 ** 900 },
+} as const
 
 /**
  * The angle of the point with ordinate y and abscissa x, which are on the stack in this order. With s the smaller one of
@@ -121,6 +124,7 @@ export function emitAtan2({ type, local, constant }: Surroundings): Bytes {
   const [y, x, s, l] = [local('y'), local('x'), local('s'), local('l')]
   const [isSteep, t, z, angle] = [local('mask'), local('t'), local('z'), local('angle')]
   const scale = local('scaled')
+  const { large, small, enlarge } = sizes[type.name]
   const series = polynomial(arctangent[type.name], get(z), constant, type)
   const [numerator, denominator] = [sub(get(s), get(l)), add(get(s), get(l))]
   // 0/0 and ∞/∞, of which the first has the angle 0 and the second the angle π/4.
@@ -132,7 +136,8 @@ export function emitAtan2({ type, local, constant }: Surroundings): Bytes {
     set(y),
     set(s, min(abs(get(x)), abs(get(y)))),
     set(l, max(abs(get(x)), abs(get(y)))),
-    set(scale, choose(greater(get(l), constant(large[type.name])), constant(0.25), constant(1))),
+    set(scale, choose(greater(get(l), constant(large)), constant(0.25), constant(1))),
+    set(scale, choose(greater(constant(small), get(l)), constant(enlarge), get(scale))),
     set(s, mul(get(s), get(scale))),
     set(l, mul(get(l), get(scale))),
     set(isSteep, [

@@ -1,7 +1,15 @@
-import type { Checkpoint, Transformation, TypedArray } from '@induced-metric/core'
+import type {
+  Checkpoint,
+  RateSearch,
+  TrainingSearchOptions,
+  Transformation,
+  TypedArray,
+} from '@induced-metric/core'
 import {
   createModelOptimizer,
   disposedError,
+  findModelRate,
+  optionError,
   type AdoptableModel,
   type AdoptableParameter,
   type ModelOptimizer,
@@ -72,6 +80,21 @@ export class Batches {
       return result
     } finally {
       this.isInEpoch = false
+    }
+  }
+
+  /** Searches for a learning rate. Batches that calls of `train` leave unfinished are forgotten. */
+  async findRate(
+    train: (index: number) => number | Promise<number>,
+    options?: TrainingSearchOptions,
+  ): Promise<RateSearch> {
+    if (this.#pending > 0) {
+      throw optionError('findLearningRate: a batch is not full: call flush() first, or reset()')
+    }
+    try {
+      return await findModelRate(this.optimizer, train, options)
+    } finally {
+      this.#forget()
     }
   }
 

@@ -1,4 +1,10 @@
-import type { Checkpoint, StepReport, Transformation } from '@induced-metric/core'
+import type {
+  Checkpoint,
+  RateSearch,
+  StepReport,
+  TrainingSearchOptions,
+  Transformation,
+} from '@induced-metric/core'
 import { checkOptions, checkTransformation, unsupported, type GroupOf } from '@induced-metric/core/adapter'
 import { classOf, hasMembers } from './members.js'
 import type { DenseNetwork, LayeredNetwork, RecurrentNetwork } from './network.js'
@@ -72,6 +78,21 @@ export interface OptimizerHandle {
    * @throws what the function throws; ERR_CHECKPOINT when the network has no weights yet; ERR_DISPOSED after `detach`
    */
   withEvaluationWeights<R>(evaluate: () => R): R
+  /**
+   * Searches for a learning rate: trains with rates that grow from call to call until the loss diverges, then puts weights and
+   * state back, bit for bit. See the core's `findLearningRate`.
+   *
+   * @param train trains the network for a step, or a few, and returns the loss, as
+   *   `() => network.train(data, { iterations: 1 }).error`; it is given the number of the call, from 0
+   * @param options `from`, `to`, `steps`, `smoothing`, `divergence`; `xi` and `setXi`
+   * @returns the sweep, a suggestion, and charts
+   * @throws ERR_OPTION for a wrong option, or while a batch is not full: call `flush` first; ERR_CHECKPOINT when the network has
+   *   no weights yet; ERR_DISPOSED after `detach`; what `train` throws. Weights and state have been put back then, too.
+   */
+  findLearningRate(
+    train: (index: number) => number | Promise<number>,
+    options?: TrainingSearchOptions,
+  ): Promise<RateSearch>
   /** Makes the network a stock one again, with the weights that it has now. It can go on training. */
   detach(): void
 }
@@ -134,6 +155,7 @@ export function useOptimizer(
       return optimizer.report
     },
     withEvaluationWeights: (evaluate) => optimizer.withEvaluationWeights(evaluate),
+    findLearningRate: (train, options) => batches.findRate(train, options),
     save: () => optimizer.save(),
     load: (checkpoint) => batches.load(checkpoint),
     reset: () => batches.reset(),

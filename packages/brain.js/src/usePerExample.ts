@@ -58,7 +58,7 @@ export function usePerExample(
   network: object,
   base: Preconditioner,
   options: UsePerExampleOptions = {},
-): Omit<OptimizerHandle, 'flush' | 'learningRate' | 'withEvaluationWeights'> {
+): Omit<OptimizerHandle, 'flush' | 'learningRate' | 'findLearningRate' | 'withEvaluationWeights'> {
   checkOptions<UsePerExampleOptions>('usePerExample', options, {
     learningRate: 'any',
     xi: 'any',

@@ -160,15 +160,21 @@ export function capabilitiesOf(t: PlainTransformation, nonMatrices: boolean): Fe
     if (options.decayScaling !== undefined) needs.add('decayScaling')
     if (isTied(options)) needs.add('tiedXi')
     if (follows(options)) needs.add('followingFloor')
-    for (const name of ['averagedModel', 'startAxis', 'averageWeights'] as const) {
+    for (const name of ['averagedModel', 'startAxis', 'lookahead', 'clipValue', 'adaptiveClip'] as const) {
       if (options[name] !== undefined && options[name] !== false) needs.add(name)
     }
+    const { averageWeights } = options
+    if (typeof averageWeights === 'number') needs.add('averageWeights')
+    else if (averageWeights !== undefined)
+      needs.add('ema' in averageWeights ? 'averageWeights/ema' : 'averageWeights/swa')
     if ((options.onBadLoss ?? 'throw') !== 'throw') needs.add('badLossPolicies')
     if (JSON.stringify(options).includes('"schedule"')) needs.add('schedules')
   }
   if (t.groups !== undefined) needs.add('groups')
   if ((t.metricScope ?? 'global') !== 'global') needs.add('metricScope')
-  if (t.clipNorm !== undefined) needs.add('clipNorm')
+  if (typeof t.clipNorm === 'number') needs.add('clipNorm')
+  else if (t.clipNorm !== undefined) needs.add('clipNorm/parameter')
+  if ((t.accumulate ?? 1) > 1) needs.add('accumulate')
   if (t.onNonFinite === 'throw') needs.add('throwOnNonFinite')
   return [...needs]
 }

@@ -49,7 +49,23 @@ export interface PlainOptions {
   readonly onBadLoss?: 'throw' | 'skip' | 'base' | 'zero'
   readonly averagedModel?: boolean
   readonly startAxis?: PlainStartAxis
-  readonly averageWeights?: number
+  readonly averageWeights?: number | { readonly ema: number } | { readonly swa: PlainStochasticAverage }
+  readonly lookahead?: { readonly syncPeriod?: number; readonly slowStepSize?: number }
+  readonly clipValue?: number
+  readonly adaptiveClip?: PlainAdaptiveClip
+}
+
+/** The steps whose weights enter a plain mean. */
+export interface PlainStochasticAverage {
+  readonly start?: number
+  readonly every?: number
+}
+
+/** Limits of the norms of units. The `rows` are given, since the core would take them from the adapter. */
+export interface PlainAdaptiveClip {
+  readonly factor: number
+  readonly epsilon?: number
+  readonly rows: 'outputs' | 'inputs'
 }
 
 /** A transformation as data; a missing key means the default. */
@@ -57,7 +73,8 @@ export interface PlainTransformation extends PlainOptions {
   readonly base: PlainBase
   readonly learningRate: PlainNumber
   readonly onNonFinite?: 'skip' | 'throw'
-  readonly clipNorm?: number
+  readonly clipNorm?: number | { readonly norm: number; readonly per: 'parameter' }
+  readonly accumulate?: number
   readonly metricScope?: 'global' | 'group' | 'parameter'
   readonly groups?: { readonly [group: string]: PlainOptions }
 }

@@ -35,6 +35,8 @@ export interface SessionReport extends SessionUnitReport {
   readonly skipped: boolean
   readonly skippedSteps: number
   readonly learningRate: number
+  /** The number of calls that wait for the rest of their update, where gradients are accumulated. It is compared if it is given. */
+  readonly accumulated?: number
   /** One entry per unit, if there is more than one. It is compared if it is given. */
   readonly units?: readonly SessionUnitReport[]
 }

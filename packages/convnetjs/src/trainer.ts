@@ -1,5 +1,17 @@
-import { checkOptions, createModelOptimizer, withGroups } from '@induced-metric/core/adapter'
-import type { Checkpoint, StepReport, Transformation } from '@induced-metric/core'
+import {
+  checkOptions,
+  createModelOptimizer,
+  findModelRate,
+  optionError,
+  withGroups,
+} from '@induced-metric/core/adapter'
+import type {
+  Checkpoint,
+  RateSearch,
+  StepReport,
+  TrainingSearchOptions,
+  Transformation,
+} from '@induced-metric/core'
 import type { GroupOf, ModelOptimizer } from '@induced-metric/core/adapter'
 import { checkTarget, differentiatedLoss, type Net, type Target, type Vol } from './net.js'
 import { addDecay, weightsOf, type Weights } from './weights.js'
@@ -137,6 +149,34 @@ export class InducedTrainer {
    */
   withEvaluationWeights<R>(evaluate: () => R): R {
     return this.#optimizer.withEvaluationWeights(evaluate)
+  }
+
+  /**
+   * Searches for a learning rate: trains with rates that grow from call to call until the loss diverges, then puts weights,
+   * state and `k` back, bit for bit. See the core's `findLearningRate`.
+   *
+   * @param train trains on the patterns of a step, and returns the loss, as `(i) => trainer.train(xs[i], ys[i]).loss`; it is
+   *   given the number of the call, from 0
+   * @param options `from`, `to`, `steps`, `smoothing`, `divergence`; `xi` and `setXi`
+   * @returns the sweep, a suggestion, and charts
+   * @throws ERR_OPTION for a wrong option, or while a batch is not full: call `flush` first; ERR_DISPOSED; what `train` throws.
+   *   Weights and state have been put back then, too.
+   */
+  async findLearningRate(
+    train: (index: number) => number | Promise<number>,
+    options?: TrainingSearchOptions,
+  ): Promise<RateSearch> {
+    if (this.#batch.losses.length > 0) {
+      throw optionError('findLearningRate: a batch is not full: call flush() first, or reset()')
+    }
+    const { k } = this
+    try {
+      return await findModelRate(this.#optimizer, train, options)
+    } finally {
+      for (const { gradient } of this.#optimizer.follow()) gradient?.fill(0)
+      this.#batch = { losses: [], layers: this.net.layers }
+      this.k = k
+    }
   }
 
   /** A copy of the optimiser's state, which `load` takes here or in another adapter. The weights are not in it. */

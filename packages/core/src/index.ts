@@ -37,6 +37,7 @@ export {
   type RateSearch,
   type RateSearchOptions,
   type RateSubject,
+  type TrainingSearchOptions,
   type SweptStep,
 } from './transformation/findLearningRate.js'
 export type { RateSweep, SweptRate } from './transformation/rateSweep.js'

@@ -145,6 +145,10 @@ describe.each(engines)('adaptiveClip, %s', (engine) => {
       seen([2, 3], { adaptiveClip: 0.25 }, { rowsAre: 'inputs' }),
       byUnits((i) => i % 3, 0.25),
     )
+    expectClose(
+      seen([2, 3], { adaptiveClip: { factor: 0.25, rows: 'inputs' } }),
+      byUnits((i) => i % 3, 0.25),
+    )
   })
 
   it('a kernel of more axes has as units its outputs, and a vector or a scalar is one', () => {

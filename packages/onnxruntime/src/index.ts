@@ -12,6 +12,7 @@ export {
 } from './optimizerModel/index.js'
 export { createOrtTensor, defaultOrt } from './ort/ort.js'
 export type { Fetches } from './session/fetches.js'
+export { findLearningRate, type RateSession } from './session/findLearningRate.js'
 export { createModelSession } from './session/modelSession.js'
 export type { SessionParameter, SessionTensor } from './session/contents.js'
 export { TrainingSession } from './session/trainingSession.js'

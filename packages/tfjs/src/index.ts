@@ -11,6 +11,18 @@ import { optimizerClass } from './optimizer.js'
 
 export type { TensorFlow } from './namespace.js'
 export type { InducedOptimizer, InducedOptimizerOptions } from './inducedOptimizer.js'
+export {
+  bestWeightsCallback,
+  type BestWeightsCallback,
+  type BestWeightsCallbackOptions,
+} from './bestWeightsCallback.js'
+export {
+  evaluationCallback,
+  type EvaluationCallback,
+  type EvaluationCallbackOptions,
+} from './evaluationCallback.js'
+export { findLearningRate } from './findLearningRate.js'
+export type { TrainedModel } from './trainedModel.js'
 export { plateauCallback, type PlateauCallback, type PlateauCallbackOptions } from './plateauCallback.js'
 
 /**

@@ -16,6 +16,7 @@ import { startCases } from './start.js'
 import { stepCases } from './step.js'
 import { supportCases } from './capabilities.js'
 import { tiedCases } from './tied.js'
+import { wrapperCases } from './wrappers.js'
 
 /** Increases with every case that is added or withdrawn. */
 export const casesVersion = 4
@@ -39,4 +40,5 @@ export const cases: readonly Case[] = [
   ...convexCases,
   ...scheduleCases,
   ...matrixCases,
+  ...wrapperCases,
 ]

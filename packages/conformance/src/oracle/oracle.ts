@@ -15,6 +15,7 @@ import {
   type UnitStep,
   type UnitSums,
 } from './unit.js'
+import { createSums, initialKept, keep, limitGradients, type Kept } from './wrappers.js'
 
 /** A parameter of the oracle. Its data are copied. */
 export interface OracleParameter {
@@ -38,6 +39,8 @@ export interface OracleReport extends OracleUnitReport {
   readonly learningRate: number
   readonly skipped: boolean
   readonly skippedSteps: number
+  /** How many calls wait for the rest of their update; absent after an update, and where every call is one. */
+  readonly waiting?: number
   /** One entry per unit, in the order of their first parameters. */
   readonly units: readonly OracleUnitReport[]
 }
@@ -61,6 +64,8 @@ export interface Oracle {
   read(): Float64Array[]
   /** Copies of their averages over the steps; `undefined` if none is kept. */
   readAverages(): (Float64Array | undefined)[]
+  /** Copies of their slow values; `undefined` if none are kept. */
+  readSlow(): (Float64Array | undefined)[]
 }
 
 interface Parameter {
@@ -72,8 +77,7 @@ interface Parameter {
   readonly unit: Unit
   readonly profile: Profile
   slots: Readonly<Record<string, Float64Array>>
-  /** x̄, the average of θ that is kept for evaluation. */
-  readonly average: Float64Array | undefined
+  readonly kept: Kept
   t: number
 }
 
@@ -99,6 +103,28 @@ export function createOracle(
   transformation: PlainTransformation,
   parameters: readonly OracleParameter[],
 ): Oracle {
+  const updates = createUpdates(transformation, parameters)
+  const sums = createSums(transformation.accumulate)
+  let last = {
+    ...nothing,
+    step: 0,
+    learningRate: NaN,
+    skipped: false,
+    skippedSteps: 0,
+    units: [],
+  } as OracleReport
+  return {
+    ...updates,
+    step(gradients, { loss } = {}) {
+      const mean = sums(gradients, loss)
+      if (typeof mean === 'number') return { ...last, skipped: false, waiting: mean }
+      return (last = updates.step(mean.gradients, { loss: mean.loss }))
+    },
+  }
+}
+
+/** The updates of an optimiser. */
+function createUpdates(transformation: PlainTransformation, parameters: readonly OracleParameter[]): Oracle {
   const isGlobal = (transformation.metricScope ?? 'global') === 'global'
   const state = prepare(transformation, parameters)
   const units = [...new Set(state.map(({ unit }) => unit))]
@@ -112,11 +138,13 @@ export function createOracle(
 
   return {
     read: () => state.map((p) => p.theta.slice()),
-    readAverages: () => state.map((p) => p.average?.slice()),
+    readAverages: () => state.map((p) => p.kept.average?.slice()),
+    // Before its first step, a parameter has none yet.
+    readSlow: () => state.map((p) => p.kept.slow?.map((x) => (p.t === 0 ? 0 : x))),
 
     step(given, { loss } = {}) {
       const step = taken + 1
-      const gradients = clip(given, transformation.clipNorm)
+      const gradients = limitGradients(given, state, transformation)
       const active = state.filter((_, i) => gradients[i] !== null)
       if (active.length === 0) return skipped()
       if (loss === undefined && units.some(({ options }) => needsLoss(options)))
@@ -206,7 +234,7 @@ function prepare(
       base: unit.bases.find((base) => isSame(base, baseOf(options, p.shape)))!,
       unit,
       slots: {},
-      average: options.averageWeights === undefined ? undefined : new Float64Array(p.data.length),
+      kept: initialKept(options, p.data),
       t: 0,
     }
   })
@@ -299,7 +327,7 @@ function changesOf(
 }
 
 /**
- * Applies the step to one parameter, and updates its average over the steps: x̄ += (k+1)/(t+k)·(θ − x̄).
+ * Applies the step to one parameter, and updates what is kept beside it.
  *
  * @returns ⟨m, Δθ⟩ for each stored array m of the average of gradients
  */
@@ -307,19 +335,17 @@ function move(p: Parameter, result: BaseResult, rho: number, step: number): read
   const learningRate = valueAt(p.options.learningRate!, step)
   const decay = decays(p) ? valueAt(p.options.weightDecay ?? 0, step) : 0
   const decayed = learningRate * decay * (scalesDecay(p.options) ? rho : 1)
-  const k = p.options.averageWeights ?? 0
   const own = result.apply?.(rho)
   p.slots = own?.slots ?? result.slots
   p.t++
-  const moved = new Float64Array(p.theta.length)
+  const start = p.theta.slice()
   for (let i = 0; i < p.theta.length; i++) {
     const before = p.theta[i]!
     const stepped = own?.parameter[i] ?? before - learningRate * rho * result.direction[i]!
     p.theta[i] = stepped - decayed * before
-    moved[i] = p.theta[i]! - before
-    if (p.average === undefined) continue
-    p.average[i] = p.average[i]! + ((k + 1) / (p.t + k)) * (p.theta[i]! - p.average[i]!)
   }
+  keep(p.kept, p.theta, p.options, p.t)
+  const moved = p.theta.map((value, i) => value - start[i]!)
   return result.momenta.map((m) => inner(m, moved))
 }
 
@@ -328,20 +354,4 @@ function decays(p: Parameter): boolean {
   if (mask === 'all') return true
   if (mask === 'matrices') return p.shape.length >= 2
   return mask.includes(p.name)
-}
-
-/** g ← g·min(1, clipNorm/‖g‖), the norm over everything that has a gradient. */
-function clip(
-  gradients: readonly (ArrayLike<number> | null)[],
-  clipNorm: number | undefined,
-): readonly (ArrayLike<number> | null)[] {
-  if (clipNorm === undefined) return gradients
-  let sum = 0
-  for (const g of gradients) {
-    if (g !== null) for (let i = 0; i < g.length; i++) sum += g[i]! * g[i]!
-  }
-  const by = Math.min(1, clipNorm / Math.sqrt(sum))
-  return gradients.map((g) =>
-    g === null ? null : Float64Array.from(g, (value) => value * (sum === 0 ? 1 : by)),
-  )
 }

@@ -74,6 +74,12 @@ export interface Header extends Omit<Checkpoint, 'parameters'> {
   readonly parameters: readonly (Omit<ParameterState, 'slots'> & { readonly slots: readonly string[] })[]
 }
 
+/** What a checkpoint is put together from. */
+export interface SavedState extends Omit<Checkpoint, 'format' | 'version' | 'learningRate' | 'accumulated'> {
+  readonly learningRate?: number | undefined
+  readonly accumulated?: Accumulated | undefined
+}
+
 /** Puts a checkpoint together. A learning rate that is `undefined` is left out. */
 export function composeCheckpoint({
   hash,
@@ -84,10 +90,7 @@ export function composeCheckpoint({
   units,
   profiles = [],
   parameters,
-}: Omit<Checkpoint, 'format' | 'version' | 'learningRate' | 'accumulated'> & {
-  readonly learningRate?: number | undefined
-  readonly accumulated?: Accumulated | undefined
-}): Checkpoint {
+}: SavedState): Checkpoint {
   return {
     format: 'induced-metric-checkpoint',
     version: 1,

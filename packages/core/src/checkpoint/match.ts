@@ -5,6 +5,7 @@ import { slotShape } from '../step/initialSlots.js'
 import type { PlannedParameter, StepPlan } from '../step/plan.js'
 import { initialProfile } from '../step/scalarState.js'
 import type { ProfileNumbers, ScalarState, UnitNumbers } from '../step/scalarState.js'
+import type { Transformation } from '../transformation/types.js'
 import { decodeCheckpoint } from './bytes.js'
 import {
   callsIn,
@@ -110,7 +111,7 @@ export function matchCheckpoint(
 ): Matched {
   const checkpoint = given instanceof Uint8Array ? decodeCheckpoint(given) : given
   checkCheckpoint(checkpoint)
-  checkAccumulation(plan, checkpoint)
+  checkAccumulation(plan.transformation, checkpoint)
   const states = matchParameters(plan, checkpoint, dtypeOf)
   const units = matchUnits(plan, checkpoint)
   checkHash(plan, checkpoint)
@@ -121,10 +122,10 @@ export function matchCheckpoint(
 
 /** Throws ERR_CHECKPOINT when gradients wait for the rest of an update that the transformation does not collect. */
 export function checkAccumulation(
-  { transformation }: Pick<StepPlan, 'transformation'>,
+  { accumulate }: Pick<Transformation, 'accumulate'>,
   { accumulated }: Pick<Checkpoint, 'accumulated'>,
 ): void {
-  if (accumulated === undefined || transformation.accumulate > 1) return
+  if (accumulated === undefined || accumulate > 1) return
   throw checkpointError(
     `the checkpoint was saved while the gradients of ${accumulated.calls} calls of step waited for the rest of their update: ` +
       'load it with accumulate in the transformation, or save after an update',

@@ -66,7 +66,7 @@ export function planStep(
     if (profile === -1) profile = profiles.push({ settings, base }) - 1
 
     const form = stepForm(settings, base, parameter, inScope(settings))
-    const formKey = [profile, form.matrix, form.rows, form.isOwnMatrix, form.decays].join()
+    const formKey = [profile, form.matrix, form.rows, form.isOwnMatrix, form.clipsUnits, form.decays].join()
     const recorded = graphs.get(formKey) ?? recordParameter(form, record)
     graphs.set(formKey, recorded)
     shared.push(recorded.shared)

@@ -18,8 +18,8 @@ export interface BaseForm {
   readonly clips: boolean
   /** Whether its elements are clipped first. */
   readonly clipsValue: boolean
-  /** Whether the norm of each unit is clipped, after its elements. */
-  readonly clipsUnits: boolean
+  /** The meaning of the rows of a matrix whose units are clipped, after its elements. */
+  readonly clipsUnits: MatrixRows | 'no'
 }
 
 /** A base's update of a parameter. */
@@ -54,7 +54,7 @@ export function createRecorder(): Recorder {
 /** The form in which a base is recorded where no parameter is at hand: of rows that are outputs, with the gradient as it is. */
 export function plainForm(base: Preconditioner, matrix: BaseForm['matrix']): BaseForm {
   const isOwnMatrix = matrix !== 'any'
-  return { base, matrix, isOwnMatrix, rows: 'outputs', clips: false, clipsValue: false, clipsUnits: false }
+  return { base, matrix, isOwnMatrix, rows: 'outputs', clips: false, clipsValue: false, clipsUnits: 'no' }
 }
 
 function record({
@@ -64,13 +64,13 @@ function record({
   rows,
   clips,
   clipsValue,
-  clipsUnits: adapts,
+  clipsUnits: units,
 }: BaseForm): Recording {
   const shape: Shape = matrix === 'any' ? 'tensor' : 'rows,columns'
   const raw = input('gradient', shape)
   const parameter = input('parameter', shape)
   const bounded = clipsValue ? clipElements(raw) : raw
-  const limited = adapts ? clipUnits(bounded, parameter, rows) : bounded
+  const limited = units === 'no' ? bounded : clipUnits(bounded, parameter, units)
   const gradient = clips ? mul(input('clip', 'scalar'), limited) : limited
   const form = { isMatrix: isOwnMatrix, tall: matrix === 'tall', rows }
   const update = recordUpdate(base, gradient, parameter, shape, form)

@@ -5,6 +5,8 @@ import {
   type MatrixView,
   type Preconditioner,
 } from '../transformation/preconditioner.js'
+import type { MatrixRows } from '../transformation/hyperparameter.js'
+import { adaptiveClipOf } from '../transformation/wrappers.js'
 import type { GroupSettings, ParameterInfo } from '../transformation/types.js'
 import { isPlainBase } from './metricGraph.js'
 import type { StepForm } from './stepGraph.js'
@@ -31,7 +33,7 @@ export function stepForm(
     decays: settings.weightDecay !== 0 && isDecayed(settings, parameter) ? settings.decayScaling : 'no',
     clips: settings.clipNorm !== undefined,
     clipsValue: settings.clipValue !== undefined,
-    clipsUnits: settings.adaptiveClip !== undefined,
+    clipsUnits: unitRows(settings, base, parameter) ?? 'no',
     model: scope.some((one) => one.averagedModel),
     averages: averageKind(settings),
     looksAhead: settings.lookahead !== undefined,
@@ -45,8 +47,20 @@ export function viewFor(
   { shape, rowsAre }: ParameterInfo,
 ): MatrixView {
   const own = matrixViewOf(base, shape, rowsAre)
-  const needsUnits = settings.adaptiveClip !== undefined && !own.isMatrix && shape.length >= 2
-  return needsUnits ? flattened(shape, rowsFor(base, rowsAre)) : own
+  const units = unitRows(settings, base, { shape, rowsAre })
+  return units !== undefined && !own.isMatrix && shape.length >= 2 ? flattened(shape, units) : own
+}
+
+/** The meaning of a parameter's rows where its units are clipped. A kernel that its base has as a matrix keeps the base's. */
+function unitRows(
+  { adaptiveClip }: GroupSettings,
+  base: Preconditioner,
+  { shape, rowsAre }: Pick<ParameterInfo, 'shape'> & { readonly rowsAre?: MatrixRows | undefined },
+): MatrixRows | undefined {
+  if (adaptiveClip === undefined) return undefined
+  if (shape.length > 2 && matrixViewOf(base, shape, rowsAre).isMatrix) return rowsFor(base, rowsAre)
+  const { rows } = adaptiveClipOf(adaptiveClip)
+  return rows === 'auto' ? (rowsAre ?? 'outputs') : rows
 }
 
 /** The form of a parameter in its graph: Muon transposes tall matrices. */

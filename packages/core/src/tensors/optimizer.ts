@@ -1,12 +1,12 @@
 import type { Checkpoint } from '../checkpoint/checkpoint.js'
-import { disposedError, isList, optionError, show } from '../errors.js'
-import { learningRateAt } from '../step/learningRate.js'
+import { disposedError, InducedMetricError, isList, optionError, show } from '../errors.js'
 import type { TensorBackend } from './backend.js'
 import { planStep } from '../step/plan.js'
 import { initialReport, restoredReport, type StepReport } from '../step/report.js'
 import { checkShape } from './checks.js'
-import { splitNumbers } from './state.js'
-import { createPlannedStep } from './step.js'
+import { createPlannedStep } from './plannedStep.js'
+import type { TensorState } from './state.js'
+import type { TensorStep } from './step.js'
 import type { ParameterInfo, Transformation } from '../transformation/types.js'
 import { checkOwnValues, withValues } from '../step/withValues.js'
 
@@ -104,7 +104,7 @@ export function createTensorOptimizer<T extends object>(
   parameters.forEach((parameter) => checkShape('parameter', parameter, backend.shape(parameter.get())))
   const dtypes = parameters.map((parameter) => backend.dtype(parameter.get()))
   const steps = createPlannedStep(plan, dtypes, backend, 'parameter')
-  let state = steps.init()
+  const held = holdState(steps, backend)
   let report = initialReport
   let disposed = false
   let isAveraged = false
@@ -112,65 +112,93 @@ export function createTensorOptimizer<T extends object>(
   const checkAlive = (): void => {
     if (disposed) throw disposedError()
   }
-  const free = (tensors: readonly T[]): void => tensors.forEach((tensor) => backend.dispose?.(tensor))
-  const freeSlots = (): void => state.slots.forEach((slots) => free(Object.values(slots)))
   return {
     get report() {
       return report
     },
     get learningRate() {
-      return learningRateAt(transformation, splitNumbers(plan, state.numbers).learningRate, report.step + 1)
+      return steps.learningRate(held.state)
     },
     set learningRate(value) {
       checkAlive()
-      state = steps.withLearningRate(state, value)
+      held.replace(steps.withLearningRate(held.state, value))
     },
     step(gradients, options) {
       checkAlive()
       checkOwnValues('step', isAveraged)
       const values = parameters.map((parameter) => parameter.get())
-      const result = steps.take(values, gradients, state, options)
-      result.values.forEach((value, index) => {
-        if (value !== null) parameters[index]!.set(value)
-      })
-      free(result.replaced)
-      state = result.state
-      return (report = result.report)
+      try {
+        const result = steps.take(values, gradients, held.state, options)
+        result.values.forEach((value, index) => {
+          if (value !== null) parameters[index]!.set(value)
+        })
+        held.replace(result.state)
+        return (report = result.report)
+      } catch (error) {
+        if (!isRefusal(error)) throw error
+        // The calls that wait for an update are lost with it.
+        held.replace(steps.abandon(held.state))
+        report = { ...report, ...steps.counts(held.state) }
+        throw error
+      }
     },
     withEvaluationWeights(evaluate) {
       checkAlive()
       checkOwnValues('withEvaluationWeights', isAveraged)
       const values = parameters.map((parameter) => parameter.get())
-      return withTensors(parameters, steps.evaluation(state, values), evaluate, {
+      return withTensors(parameters, steps.evaluation(held.state, values), evaluate, {
         copy: (tensor) => backend.reshape(tensor, backend.shape(tensor)),
         mark: (areExchanged) => (isAveraged = areExchanged),
       })
     },
     save() {
       checkAlive()
-      return steps.save(state)
+      return steps.save(held.state)
     },
     load(given) {
       checkAlive()
-      const loaded = steps.load(given)
-      freeSlots()
-      state = loaded
-      report = restoredReport(report, splitNumbers(plan, state.numbers))
+      held.replace(steps.load(given))
+      const counts = steps.counts(held.state)
+      report = { ...restoredReport(report, counts), ...counts }
     },
     reset() {
       checkAlive()
       checkOwnValues('reset', isAveraged)
-      const initial = steps.init()
-      freeSlots()
-      state = initial
+      held.replace(steps.init())
       report = initialReport
     },
     dispose() {
       if (disposed) return
       disposed = true
-      freeSlots()
+      held.free()
     },
   }
+}
+
+/** Holds the state of an optimiser, and frees its tensors. */
+function holdState<T extends object>(steps: TensorStep<T>, backend: Pick<TensorBackend<T>, 'dispose'>) {
+  const tensorsOf = ({ slots }: TensorState<T>): T[] => slots.flatMap((own) => Object.values(own))
+  let state = steps.init()
+  const freeAllBut = (kept: ReadonlySet<T>): void => {
+    for (const tensor of tensorsOf(state)) if (!kept.has(tensor)) backend.dispose?.(tensor)
+  }
+  return {
+    get state() {
+      return state
+    },
+    /** Puts another state in its place. */
+    replace(next: TensorState<T>): void {
+      freeAllBut(new Set(tensorsOf(next)))
+      state = next
+    },
+    free: () => freeAllBut(new Set()),
+  }
+}
+
+/** Whether an error says that an update was refused for its numbers. */
+function isRefusal(error: unknown): boolean {
+  if (!(error instanceof InducedMetricError)) return false
+  return error.code === 'ERR_NON_FINITE' || error.code === 'ERR_BAD_LOSS'
 }
 
 /**

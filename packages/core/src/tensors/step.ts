@@ -2,11 +2,10 @@ import type { Checkpoint } from '../checkpoint/checkpoint.js'
 import type { ElementType } from '../dtype.js'
 import { checkLearningRate, learningRateAt, withLearningRate } from '../step/learningRate.js'
 import { checkLoss } from '../step/checks.js'
-import { planStep, type StepPlan } from '../step/plan.js'
+import type { StepPlan } from '../step/plan.js'
 import { composeReport, type StepReport } from '../step/report.js'
 import { createStepper, type Stepper } from '../step/stepper.js'
-import type { RestOfModel } from '../transformation/namesInOptions.js'
-import type { ParameterInfo, Transformation } from '../transformation/types.js'
+import type { ParameterInfo } from '../transformation/types.js'
 import type { TensorBackend } from './backend.js'
 import { checkGradients } from './checks.js'
 import { evaluationTensors } from './evaluation.js'
@@ -61,6 +60,13 @@ export interface TensorStep<T> {
    *   function of a number, not of a value of the trace
    */
   trace(backend: TracedBackend<T>, given: TracedStepInputs<T>): TracedResult<T>
+  /**
+   * A state with the same counts and slots in which no calls wait for the rest of their update: after an update that was
+   * refused with an error. The state itself, where every step is an update.
+   */
+  abandon(state: TensorState<T>): TensorState<T>
+  /** How many steps a state has taken and skipped, and how many calls wait for the rest of their update. */
+  counts(state: TensorState<T>): Pick<StepReport, 'step' | 'skippedSteps' | 'accumulated'>
   /** The learning rate of the step after a state; the value there, if it is on a schedule. */
   learningRate(state: TensorState<T>): number
   /**
@@ -90,30 +96,8 @@ export interface TensorInfo extends ParameterInfo {
   readonly dtype: 'float32' | 'float64'
 }
 
-/**
- * Creates the step of a transformation over tensors of a framework, as a function of its state: for frameworks whose
- * optimisers are functions. If they are objects with a state, use {@link createTensorOptimizer}.
- *
- * @param transformation the result of `inducedMetric`
- * @param parameters names, shapes and element types
- * @param backend the framework's operations
- * @param output the result of a step for each parameter: its new value (`parameter`), or Δθ, to be added to it (`update`)
- * @param rest the other parameters of the model, if options may name them
- * @throws ERR_OPTION for an invalid option or a name used twice
- */
-export function createTensorStep<T extends object>(
-  transformation: Transformation,
-  parameters: readonly TensorInfo[],
-  backend: TensorBackend<T>,
-  output: 'parameter' | 'update',
-  rest?: RestOfModel,
-): TensorStep<T> {
-  const dtypes = parameters.map(({ dtype }) => dtype)
-  return createPlannedStep(planStep(transformation, parameters, rest), dtypes, backend, output)
-}
-
-/** Creates the step of a plan, given the element types of its parameters. */
-export function createPlannedStep<T extends object>(
+/** Creates a step of which every call is an update. */
+export function createUpdateStep<T extends object>(
   plan: StepPlan,
   dtypes: readonly ElementType[],
   backend: TensorBackend<T>,
@@ -155,6 +139,12 @@ export function createPlannedStep<T extends object>(
       // All that is known of the loss is whether there is one.
       checkLoss(plan, { ...options, ...(options?.loss !== undefined && { loss: NaN }) } as { loss?: number })
       return takeTracedStep(plan, traced, given, output)
+    },
+    abandon: (state) => state,
+    counts(state) {
+      check(state)
+      const { step, skippedSteps } = splitNumbers(plan, state.numbers)
+      return { step, skippedSteps }
     },
     learningRate(state) {
       check(state)

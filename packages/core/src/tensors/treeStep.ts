@@ -7,7 +7,8 @@ import { withGroups, type GroupOf } from '../transformation/groups.js'
 import type { MatrixRows } from '../transformation/hyperparameter.js'
 import type { ParameterInfo, Transformation } from '../transformation/types.js'
 import type { TensorBackend } from './backend.js'
-import { createTensorStep, type TensorInfo, type TensorStep } from './step.js'
+import { createTensorStep } from './plannedStep.js'
+import type { TensorInfo, TensorStep } from './step.js'
 import type { TracedBackend } from './tracedStep.js'
 import { leavesOf, valuesFor, withLeaves, type Leaf, type Tree } from './trees.js'
 
@@ -97,14 +98,15 @@ export function createTreeStep<T extends object>(
     const values = params === undefined ? [] : leaves.map(({ value }) => value)
     const result = take(step, values, valuesFor<T | null>(leaves, grads, 'grads'))
     const updates = result.values.map((update, i) => update ?? nothing(leaves[i]!.value))
-    const before = Object.values(state.slots)
+    const kept = new Set(result.state.slots.flatMap((slots) => Object.values(slots)))
+    const before = Object.values(state.slots).flatMap((slots) => Object.values(slots))
     return {
       updates: withLeaves(like, leaves, updates),
       state: {
         numbers: result.state.numbers,
         slots: named(Object.keys(state.slots), result.state.slots),
       },
-      replaced: before.flatMap((slots, i) => (result.values[i] === null ? [] : Object.values(slots))),
+      replaced: before.filter((slot) => !kept.has(slot)),
       result,
     }
   }

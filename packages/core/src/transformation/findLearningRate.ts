@@ -46,6 +46,12 @@ export interface RateSearchOptions {
   readonly xi?: readonly number[]
 }
 
+/** The options of the adapters' functions that search for a rate. */
+export interface TrainingSearchOptions extends RateSearchOptions {
+  /** Sets ξ, for a sweep over `xi`: of a transformation whose `xi` is a function that returns this number, for instance. */
+  readonly setXi?: (xi: number) => void
+}
+
 /** The result of {@link findLearningRate}. */
 export interface RateSearch {
   /** One per value of `xi`, or a single one. */

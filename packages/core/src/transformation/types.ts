@@ -84,7 +84,7 @@ export interface GroupOptions {
   /** The largest size of an element of the gradient, > 0: larger ones are set to it, with their sign. It comes first. */
   readonly clipValue?: number
   /**
-   * Adaptive gradient clipping (A. Brock et al., arXiv:2102.06171): λ, or `{ factor: λ, epsilon: ε }`. The gradient of a unit, an
+   * Adaptive gradient clipping (A. Brock et al., arXiv:2102.06171): λ, or `{ factor: λ, epsilon: ε, rows }`. The gradient of a unit, an
    * output of a matrix of weights, is scaled down to the norm λ·max(‖w‖, ε) with w the unit's weights. Where a parameter has
    * fewer than two axes, it is one unit. Default ε = 1e-3. It comes after `clipValue`.
    */

@@ -1,6 +1,7 @@
 import { optionError, show } from '../errors.js'
 import { checkKeys } from '../validation/keys.js'
 import { checkChoice } from '../validation/options.js'
+import type { MatrixRows } from './hyperparameter.js'
 import { checkInteger, checkNumber, type Range } from '../validation/range.js'
 
 /** A largest norm for the gradient of each parameter by itself. */
@@ -17,6 +18,8 @@ export interface AdaptiveClip {
   readonly factor: number
   /** The least norm that counts for a unit's weights, > 0. Default 1e-3. */
   readonly epsilon?: number
+  /** The meaning of a matrix's rows. Default `'auto'`: the parameter's own `rowsAre`, which adapters set for their framework. */
+  readonly rows?: MatrixRows | 'auto'
 }
 
 /**
@@ -71,9 +74,9 @@ export function isPerParameter(clipNorm: WrapperOptions['clipNorm']): clipNorm i
   return typeof clipNorm === 'object'
 }
 
-/** λ and ε of adaptive clipping, with the default. */
+/** The options of adaptive clipping, with the defaults. */
 export function adaptiveClipOf(given: number | AdaptiveClip): Required<AdaptiveClip> {
-  return { epsilon: 1e-3, ...(typeof given === 'number' ? { factor: given } : given) }
+  return { epsilon: 1e-3, rows: 'auto', ...(typeof given === 'number' ? { factor: given } : given) }
 }
 
 /**
@@ -118,10 +121,11 @@ function checkAdaptiveClip(name: string, given: unknown): void {
     checkNumber(name, given, wrapperRanges.clipFactor)
     return
   }
-  checkKeys(name, given, ['factor', 'epsilon'])
-  const { factor, epsilon } = given as Partial<AdaptiveClip>
+  checkKeys(name, given, ['factor', 'epsilon', 'rows'])
+  const { factor, epsilon, rows } = given as Partial<AdaptiveClip>
   checkNumber(`${name}.factor`, factor, wrapperRanges.clipFactor)
   if (epsilon !== undefined) checkNumber(`${name}.epsilon`, epsilon, wrapperRanges.clipEpsilon)
+  if (rows !== undefined) checkChoice(`${name}.rows`, rows, ['outputs', 'inputs', 'auto'])
 }
 
 function checkAverage(name: string, given: unknown): void {

@@ -1,6 +1,7 @@
 import { checkParameterState, type Checkpoint, type ParameterState } from '../checkpoint/checkpoint.js'
 import { checkHash, otherShapes } from '../checkpoint/match.js'
 import { checkpointError } from '../errors.js'
+import { accumulatedSlot } from '../step/accumulation.js'
 import type { PlannedParameter, StepPlan } from '../step/plan.js'
 import type { StemOf } from './names.js'
 
@@ -77,7 +78,7 @@ export function matchStates(
       name,
       shape,
       dtype: 'float32',
-      slots: graph.slots,
+      slots: accumulatedSlot in state.slots ? [...graph.slots, accumulatedSlot] : graph.slots,
       slotShapes: otherShapes(parameter),
     })
     return { parameter, state }

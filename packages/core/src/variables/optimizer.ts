@@ -1,5 +1,6 @@
 import { decodeCheckpoint } from '../checkpoint/bytes.js'
 import { checkCheckpoint, composeCheckpoint, type Checkpoint } from '../checkpoint/checkpoint.js'
+import { checkAccumulation } from '../checkpoint/match.js'
 import { disposedError, optionError } from '../errors.js'
 import { lossRequired } from '../step/checks.js'
 import { checkLearningRate, learningRateAt } from '../step/learningRate.js'
@@ -9,6 +10,7 @@ import { composeReport, initialReport, type StepReport } from '../step/report.js
 import { checkOwnValues, withValues } from '../step/withValues.js'
 import type { GroupOf } from '../transformation/groups.js'
 import type { Transformation } from '../transformation/types.js'
+import { createAccumulation, type Accumulation } from './accumulation.js'
 import type { VariableBackend, VariableGradient, VariableInfo } from './backend.js'
 import { createCompiledEngine } from './compiledEngine.js'
 import { createDeferredEngine } from './deferredEngine.js'
@@ -55,6 +57,8 @@ export class VariableOptimizer<T extends object> {
   readonly #transformation: Transformation
   readonly #stepGuard: VariableOptimizerOptions['stepGuard']
   readonly #state: State<T>
+  /** `undefined` where every step is an update. */
+  readonly #accumulation: Accumulation<T> | undefined
   readonly #plans: Plans
   readonly #losses: Losses<T>
   readonly #refusals: Refusals<T>
@@ -80,6 +84,8 @@ export class VariableOptimizer<T extends object> {
     this.#transformation = transformation
     this.#stepGuard = stepGuard
     this.#state = new State(backend, transformation)
+    const { accumulate } = transformation
+    this.#accumulation = accumulate > 1 ? createAccumulation(backend, this.#state, accumulate) : undefined
     this.#plans = createPlans(backend, transformation, groupOf)
     this.#losses = createLosses(backend)
     this.#refusals = createRefusals(backend, transformation, this.#state)
@@ -141,16 +147,25 @@ export class VariableOptimizer<T extends object> {
     const loss = givenLoss ?? this.#losses.of(pairs)
     if (loss === undefined && plan.needsLoss) throw lossRequired(plan, `, ${this.#backend.lossRequired}`)
     this.#state.ensure(plan)
-    const engine = this.#stepEngine()
     this.#backend.scope(() => {
-      const report = engine.take(plan, pairs, loss)
-      disposeReport(this.#backend, this.#pending)
-      this.#pending = report
-      this.#plan = plan
-      if (report.skipped) this.#state.skippedSteps++
-      else this.#state.step++
+      if (this.#accumulation === undefined) this.#update(plan, pairs, loss)
+      else {
+        const mean = this.#accumulation.add(pairs, loss)
+        this.#plan = plan
+        if (mean) this.#update(this.#plans.of(mean.pairs), mean.pairs, mean.loss)
+      }
     })
     this.#losses.release(pairs)
+  }
+
+  #update(plan: StepPlan, pairs: readonly VariableGradient<T>[], loss: T | number | undefined): void {
+    this.#state.ensure(plan)
+    const report = this.#stepEngine().take(plan, pairs, loss)
+    disposeReport(this.#backend, this.#pending)
+    this.#pending = report
+    this.#plan = plan
+    if (report.skipped) this.#state.skippedSteps++
+    else this.#state.step++
   }
 
   #stepEngine(): StepEngine<T> {
@@ -179,6 +194,12 @@ export class VariableOptimizer<T extends object> {
    */
   async report(): Promise<StepReport> {
     this.checkAlive()
+    const report = await this.#latest()
+    return this.#accumulation ? this.#accumulation.report(report) : report
+  }
+
+  /** The report of the latest update. */
+  async #latest(): Promise<StepReport> {
     const state = this.#state
     if (!this.#pending) return { ...initialReport, step: state.step, skippedSteps: state.skippedSteps }
     const { loss, skipped, learningRate, units } = await this.#settle(this.#pending)
@@ -258,6 +279,7 @@ export class VariableOptimizer<T extends object> {
     this.checkAlive()
     const checkpoint = given instanceof Uint8Array ? decodeCheckpoint(given) : given
     checkCheckpoint(checkpoint)
+    checkAccumulation(this.#transformation, checkpoint)
     if (variables !== undefined) checkVariables(variables)
     const known = variables ?? this.#plan?.parameters.map(({ name }) => this.#infoOf(name))
     if (known) checkFit(this.#plans.of(known), checkpoint, this.#backend.stemOf)

@@ -1,5 +1,6 @@
-import type { Checkpoint, ParameterState } from '../checkpoint/checkpoint.js'
+import { callsIn, type Checkpoint, type ParameterState, type SavedState } from '../checkpoint/checkpoint.js'
 import { otherShapes } from '../checkpoint/match.js'
+import { accumulatedSlot, nothingAccumulated } from '../step/accumulation.js'
 import { shapeError } from '../errors.js'
 import { createSlot, initialSlots, slotShape, type InitialSlot } from '../step/initialSlots.js'
 import { lossCount } from '../step/metricGraph.js'
@@ -70,6 +71,8 @@ export class State<T extends object> {
   skippedSteps = 0
   /** The learning rate that was set. */
   learningRate: number | undefined
+  /** The calls that wait for the rest of their update, and the sum of their losses. The sums of gradients are slots. */
+  accumulated: { readonly calls: number; readonly loss: T | number | undefined } = nothingAccumulated
   /** Loaded states that no variable has claimed yet. */
   #unclaimed: Unclaimed
   /** The plan whose variables and units are known to have their state. */
@@ -117,6 +120,8 @@ export class State<T extends object> {
         const tensor = this.#slot(parameter, slot, state?.slots[slot] ?? initial[index]![slot]!)
         return [slot, tensor] as const
       })
+      const sum = state?.slots[accumulatedSlot]
+      if (sum) slots.push([accumulatedSlot, this.#slot(parameter, accumulatedSlot, sum)])
       this.variables.set(name, {
         steps: state?.steps ?? 0,
         shape,
@@ -151,7 +156,8 @@ export class State<T extends object> {
   replace(checkpoint: Checkpoint): void {
     this.dispose()
     const { step, skippedSteps, learningRate, units } = checkpoint
-    Object.assign(this, { step, skippedSteps, learningRate })
+    const accumulated = callsIn(checkpoint) ?? nothingAccumulated
+    Object.assign(this, { step, skippedSteps, learningRate, accumulated })
     // Where each parameter is a unit, the units wait for their parameters.
     const isEach = this.#metricScope === 'parameter'
     this.#unclaimed = createUnclaimed(
@@ -169,7 +175,14 @@ export class State<T extends object> {
     Object.assign(this, { step: 0, skippedSteps: 0, learningRate: undefined })
   }
 
-  async save(): Promise<Pick<Checkpoint, 'units' | 'profiles' | 'parameters'>> {
+  /** Starts the sums of an update afresh, but for those of gradients. */
+  forgetCalls(): void {
+    const { loss } = this.accumulated
+    if (typeof loss === 'object') this.#backend.dispose(loss)
+    this.accumulated = nothingAccumulated
+  }
+
+  async save(): Promise<Pick<SavedState, 'accumulated' | 'units' | 'profiles' | 'parameters'>> {
     const backend = this.#backend
     const read = async (x: T | number): Promise<number> =>
       typeof x === 'number' ? x : (await backend.read(x))[0]!
@@ -201,7 +214,9 @@ export class State<T extends object> {
         }
       },
     )
+    const { calls, loss } = this.accumulated
     return {
+      accumulated: { calls, loss: loss === undefined ? undefined : await read(loss) },
       units: [...(await Promise.all(units)), ...this.#unclaimed.units],
       profiles: await Promise.all(profiles),
       parameters: [...(await Promise.all(parameters)), ...this.#unclaimed.parameters],
@@ -215,6 +230,7 @@ export class State<T extends object> {
     for (const unit of this.units.values()) disposeScalars(backend, unit)
     for (const { values } of this.profiles.values())
       for (const value of values) if (typeof value !== 'number') backend.dispose(value)
+    this.forgetCalls()
     this.variables.clear()
     this.units.clear()
     this.profiles.clear()

@@ -21,6 +21,8 @@ export interface ExportOptions {
   readonly path?: string
   /** Whether its values go to a file beside it. Default: if there are many. */
   readonly externalData?: boolean
+  /** Whether it gets the weights to evaluate with (see `withEvaluationWeights`) instead of those that train. Default false. */
+  readonly evaluationWeights?: boolean
 }
 
 /**

@@ -4,6 +4,7 @@ import {
   initialProfile,
   initialSlots,
   planStep,
+  unsupported,
   slotShape,
   type DeferredInputs,
   type DeferredStep,
@@ -93,6 +94,11 @@ export function optimizerModel(
   options: { readonly inputs?: readonly string[] } = {},
 ): OptimizerModel {
   const plan = planStep(transformation, parameters)
+  if (transformation.accumulate > 1) {
+    throw unsupported(
+      'an optimizer model takes an update at every run: leave accumulate out, and feed the mean of the gradients and of the losses',
+    )
+  }
   const builder = createModelBuilder(opset)
   const types = parameters.map(({ dtype }) => (dtype === 'float64' ? dataType.double : dataType.float))
   const hyperparameters = createHyperparameters(builder, plan, options.inputs ?? [])

@@ -306,11 +306,15 @@ export class TrainingSession {
    *
    * @param outputNames outputs, or any other values, of the eval model
    * @param options `path`: where to write it. The values of a model over 2 GB, or of any model with `externalData: true`,
-   *   go to a file beside it, whose name ends in `.data`
+   *   go to a file beside it, whose name ends in `.data`. `evaluationWeights: true` exports the weights to evaluate with
    * @returns the model's bytes
    * @throws ERR_OPTION for a value that the eval model does not have, or if the session has no eval model
    */
   exportModelForInference(outputNames: readonly string[], options: ExportOptions = {}): Promise<Uint8Array> {
+    const { evaluationWeights = false, ...rest } = options
+    if (evaluationWeights) {
+      return this.withEvaluationWeights(() => this.exportModelForInference(outputNames, rest))
+    }
     return this.#enqueue(() => {
       const { evalModel } = this.#runtime
       if (evalModel === undefined) throw noEvalModel('exportModelForInference')

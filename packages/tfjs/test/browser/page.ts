@@ -350,7 +350,7 @@ async function algebra(): Promise<{ distances: Record<string, number | string>; 
         ),
       )
     } catch (error) {
-      distances[name] = String((error as Error).message)
+      distances[name] = (error as Error).message
     } finally {
       await session.dispose?.()
     }

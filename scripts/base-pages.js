@@ -133,11 +133,14 @@ export function slotsOf(base) {
  * @param {readonly SlotSize[]} slots
  */
 export function stateInWords(slots) {
-  const isElementwise = slots.every(
+  const arrays = slots.filter(({ matrix, vector }) => matrix !== 1 || vector > 1)
+  const isElementwise = arrays.every(
     ({ matrix, vector }) => matrix === rows * columns && (vector === rows || vector === 0),
   )
-  if (isElementwise) return `${4 * slots.length} bytes`
-  return `× ${shareOf(slots)}`
+  if (!isElementwise) return `× ${shareOf(slots)}`
+  const numbers = slots.length - arrays.length
+  const bytes = `${4 * arrays.length} bytes`
+  return numbers === 0 ? bytes : `${bytes}, ${numbers === 1 ? 'one number' : `${numbers} numbers`} per tensor`
 }
 
 /** @param {readonly SlotSize[]} slots */
@@ -171,7 +174,7 @@ function stateSection(slots) {
     '',
     stateInWords(slots).startsWith('×')
       ? `At the defaults ${shareOf(slots)} times the size of a matrix of ${rows} × ${columns}.`
-      : `At the defaults ${stateInWords(slots)} per float32 parameter.`,
+      : `At the defaults ${stateInWords(slots).replace(' bytes', ' bytes per float32 parameter')}.`,
   ]
 }
 

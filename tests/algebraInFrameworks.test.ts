@@ -1,5 +1,7 @@
 import type { ConformanceTarget, TargetParameter } from '@induced-metric/conformance'
 import { inducedMetric, type Transformation } from '@induced-metric/core'
+import { createTensorOptimizer } from '@induced-metric/core/adapter'
+import { inducedOptimizer as tfjsOptimizer } from '@induced-metric/tfjs'
 import { optimizerModel, type OptimizerModel } from '@induced-metric/onnxruntime'
 import { applyUpdates, inducedOptimizer, type InducedState } from '@induced-metric/jax-js'
 import { defaultDevice, jit, numpy as np, tree } from '@jax-js/jax'
@@ -7,11 +9,17 @@ import * as tf from '@tensorflow/tfjs'
 import * as ort from 'onnxruntime-node'
 import { describe, expect, it } from 'vitest'
 import { tensorTarget } from '../packages/conformance/test/targets/tensors.js'
-import { living } from '../packages/conformance/test/targets/arrays.js'
+import { living, tensors, type Tensor } from '../packages/conformance/test/targets/arrays.js'
 import { tfjsTarget } from '../packages/tfjs/test/conformance/target.js'
 import { findAdapters } from '../scripts/adapters.js'
-import { bases, hostBases } from './support/algebraBases.js'
-import { differentiate, distance, parametersOf, referenceRun, sessionRun } from './support/algebraRuns.js'
+import { bases, hostBases } from '../packages/conformance/test/targets/algebraBases.js'
+import {
+  differentiate,
+  distance,
+  parametersOf,
+  referenceRun,
+  sessionRun,
+} from '../packages/conformance/test/targets/algebraRuns.js'
 
 // Everything in the algebra that a base may use, in every adapter and in every way that it takes steps, against the reference
 // engine.
@@ -121,6 +129,69 @@ describe.each(Object.entries(bases))('%s', (baseName, base) => {
     }
     expect(distance(arraysOf(params), values)).toBeLessThan(5e-5)
     expect(distance(arraysOf(solver.evaluationParams(state, params)), evaluation)).toBeLessThan(5e-5)
+  })
+})
+
+describe('weights to evaluate with', () => {
+  const transformation = transformationOf(bases['averaging']!)
+  const given = parametersOf(Float32Array)
+  const expected = referenceRun(transformation, given, steps)
+
+  it.each(['ops', 'wasm'] as const)(
+    'are those of the base in TensorFlow.js, by engine %s',
+    async (engine) => {
+      await adapters.find(({ name }) => name === 'tfjs wasm')!.start()
+      const variables = given.map(({ name, data, shape }) => {
+        return tf.variable(tf.tensor(data as Float32Array, [...shape]), true, `${name}-${engine}`)
+      })
+      const optimizer = tfjsOptimizer(tf, transformation, { engine })
+      const read = () => variables.map((variable) => variable.dataSync().slice() as Float32Array)
+      for (let step = 0; step < steps; step++) {
+        const { loss, gradients } = differentiate(read(), step)
+        const named = variables.map(({ name, shape }, i) => ({
+          name,
+          tensor: tf.tensor(gradients[i]!, shape),
+        }))
+        optimizer.applyGradients(named, loss)
+        tf.dispose(named.map(({ tensor }) => tensor))
+      }
+      const [own, held] = [read(), tf.memory().numTensors]
+      expect(distance(own, expected.values)).toBeLessThan(5e-5)
+      expect(distance(optimizer.withEvaluationWeights(read), expected.evaluation)).toBeLessThan(5e-5)
+      expect(distance(own, expected.evaluation)).toBeGreaterThan(0.01)
+      expect(read()).toEqual(own)
+      expect(tf.memory().numTensors).toBe(held)
+      optimizer.dispose()
+      tf.dispose(variables)
+    },
+  )
+
+  it('are new tensors of a framework, which it may free', () => {
+    const values = given.map(({ data, shape }) => tensors.from(data, shape))
+    const parameters = given.map(({ name, shape }, i) => ({
+      name,
+      shape,
+      get: () => values[i]!,
+      set(value: Tensor) {
+        tensors.dispose!(values[i]!)
+        values[i] = value
+      },
+    }))
+    const optimizer = createTensorOptimizer(transformation, parameters, tensors)
+    const read = () => values.map((value) => tensors.read(value).slice())
+    for (let step = 0; step < steps; step++) {
+      const { loss, gradients } = differentiate(read(), step)
+      const made = gradients.map((list, i) => tensors.from(Float32Array.from(list), given[i]!.shape))
+      optimizer.step(made, { loss })
+      for (const gradient of made) tensors.dispose!(gradient)
+    }
+    const [own, held] = [read(), living.size]
+    expect(distance(optimizer.withEvaluationWeights(read), expected.evaluation)).toBeLessThan(5e-5)
+    expect(read()).toEqual(own)
+    expect(living.size).toBe(held)
+    optimizer.dispose()
+    for (const value of values) tensors.dispose!(value)
+    expect(living.size).toBe(0)
   })
 })
 

@@ -9,6 +9,7 @@ export const facts = {
   ],
   source: 'Defazio and Mishchenko, 2023, in the form of the authors’ code.',
   conventions: [
+    'At the default `initialDistance` the first steps are about 1e-6 long, of which float32 keeps one or two digits next to weights of about 1: those vectors are compared in float64, the others in both types.',
     'a and d are over all parameters of a group.',
     '`weightDecay` is inside, so that d scales it.',
     'No bias correction unless `biasCorrection`.',

@@ -8,6 +8,7 @@ export const facts = {
   ],
   source: 'Ivgi, Hinder and Carmon, 2023, in the form of the authors’ code.',
   conventions: [
+    'At the default `initialDistance` the first steps are about 1e-6 long, of which float32 keeps one or two digits next to weights of about 1: those vectors are compared in float64, those from 0.01 in both types.',
     'Norms are over all parameters of a group together; with `layerwise` over each for itself (LDoG).',
     'The paper evaluates an average of the weights: `averageWeights: 8` is its polynomial decay averaging.',
   ],

@@ -7,6 +7,7 @@ export const facts = {
   ],
   source: 'Polyak, 1969; Loizou et al., 2021 (SPS); in the form of optax’ `polyak_sgd` with `sps+`.',
   conventions: [
+    'Long Polyak steps on the Rosenbrock function are chaotic: that vector is compared in float64 only.',
     'The learning rate is the upper limit of the step size.',
     '‖g‖² is over all parameters of a group. A loss below `floor` gives no step.',
   ],

@@ -9,6 +9,7 @@ export const facts = {
   ],
   source: 'Mishchenko and Defazio, 2023, in the form of the authors’ code.',
   conventions: [
+    'At the default `initialDistance` the first steps are about 1e-6 long, of which float32 keeps one or two digits next to weights of about 1: those vectors are compared in float64, the one from 0.001 in both types.',
     'a and d are over all parameters of a group. Groups estimate separately; the authors’ code has one d.',
     'd₊ is in ε at once, and in the step from the next one on.',
     '`weightDecay` is inside, so that d scales it.',

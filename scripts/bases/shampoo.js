@@ -11,6 +11,8 @@ export const facts = {
     'The roots are taken at steps 1, k + 1, 2k + 1, …, on the host in double precision.',
     'ε is added to the sums when their roots are taken. The sums of the paper begin from εI, which is the same without `decay`.',
     'With `graft` the direction is as long as AdaGrad’s, g/√a, of the same tensor.',
+    'A root costs far more than the products around it: of a 512 × 512 matrix as much as some hundreds of them in the WebAssembly engine. Choose `every` by that.',
+    'Inside `jit` of jax-js and in optimizer models of ONNX Runtime, where the host cannot read a matrix, it is refused with ERR_NOT_SUPPORTED.',
     'Where ε is small beside L, rounding in L counts: in single precision the relative error of a root is about 1e-7·‖L‖/(4ε).',
   ],
   others: [

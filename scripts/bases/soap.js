@@ -12,6 +12,8 @@ export const facts = {
   conventions: [
     'The first step only finds the bases, and moves nothing; m and v begin at the second. Bases turn after the step, so that no gradient is projected with itself.',
     'Before a basis turns, its vectors are sorted by their estimated eigenvalues, and v along with them.',
+    'A turn costs far more than the products around it: of a 512 × 512 matrix as much as some hundreds of them in the WebAssembly engine. Choose `every` by that.',
+    'Inside `jit` of jax-js and in optimizer models of ONNX Runtime, where the host cannot read a matrix, it is refused with ERR_NOT_SUPPORTED.',
     'ε is added to √v before the bias correction.',
     'Where the gradient has no part along an eigenvector, the step along it is rounding over ε, in every implementation. It matters where two gradients in a row are equal, and in single precision: an `epsilon` of 1e-4 or more avoids it.',
   ],

@@ -264,6 +264,13 @@ describe('optimizerModel agrees with the engine, run by the runtime', () => {
     }))
   })
 
+  it('refuses to accumulate, and says what to feed instead', () => {
+    const transformation = inducedMetric(adam(), { learningRate: 0.1, accumulate: 2 })
+    expect(() => optimizerModel(transformation, [{ name: 'w', shape: [2] }])).toThrow(
+      /ERR_NOT_SUPPORTED.*feed the mean/,
+    )
+  })
+
   it('makes inputs of what is asked for', async () => {
     const transformation = inducedMetric(sgd(), { learningRate: 0.5, xi: 0 })
     const parameters = [{ name: 'w', shape: [2] }]

@@ -3,7 +3,7 @@ import { runInNewContext } from 'node:vm'
 import { adam, createOptimizer, inducedMetric, log, muon, sgd } from '@induced-metric/core'
 import * as ort from 'onnxruntime-node'
 import { describe, expect, it } from 'vitest'
-import { readCheckpoint, TrainingSession } from '../src/index.js'
+import { findLearningRate, readCheckpoint, TrainingSession } from '../src/index.js'
 import { readModel, setOpset, writeModel } from '@induced-metric/onnx/proto'
 import { denseArtifacts, numbers, optimizerArtifact } from '../../onnx/test/builder.js'
 
@@ -212,6 +212,72 @@ describe('TrainingSession', () => {
     expect(values(session).flat()).toEqual(after.at(-1))
     await expect(session.withEvaluationWeights(() => Promise.reject(new Error('no')))).rejects.toThrow('no')
     expect(values(session).flat()).toEqual(after.at(-1))
+    await session.release()
+  })
+
+  it('exports the weights to evaluate with where it is told to', async () => {
+    const session = await TrainingSession.create({
+      ...artifacts,
+      optimizer: inducedMetric(adam(), { learningRate: 0.1, averageWeights: { ema: 0.5 } }),
+    })
+    for (let i = 0; i < 3; i++) {
+      await session.runTrainStep(batch(4, i))
+      await session.runOptimizerStep()
+      await session.lazyResetGrad()
+    }
+    const before = values(session)
+    const inside = await session.withEvaluationWeights(() => session.exportModelForInference(['scores']))
+    const asked = await session.exportModelForInference(['scores'], { evaluationWeights: true })
+    expect(asked).toEqual(inside)
+    expect(asked).not.toEqual(await session.exportModelForInference(['scores']))
+    expect(values(session)).toEqual(before)
+    await session.release()
+  })
+
+  it('accumulates updates on top of train steps, and saves one in the middle', async () => {
+    const accumulating = inducedMetric(adam(), { learningRate: 0.01, accumulate: 3 })
+    const create = (checkpointState: unknown = artifacts.checkpointState) =>
+      TrainingSession.create({
+        ...artifacts,
+        checkpointState: checkpointState as Uint8Array,
+        optimizer: accumulating,
+      })
+    const take = async (session: TrainingSession, seed: number) => {
+      await session.runTrainStep(batch(4, seed))
+      const report = await session.runOptimizerStep()
+      await session.lazyResetGrad()
+      return report
+    }
+    const session = await create()
+    const start = values(session)
+    for (const seed of [1, 2]) {
+      expect(await take(session, seed)).toMatchObject({ step: 0, accumulated: seed, skipped: false })
+      expect(values(session)).toEqual(start)
+    }
+    const resumed = await create(await session.saveCheckpoint())
+    expect(resumed.report.accumulated).toBe(2)
+    for (const one of [session, resumed])
+      expect(await take(one, 3)).toMatchObject({ step: 1, accumulated: 0 })
+    expect(values(resumed)).toEqual(values(session))
+    expect(values(session)).not.toEqual(start)
+    await session.release()
+    await resumed.release()
+  })
+
+  it('findLearningRate sweeps rates, and puts parameters and state back, bit for bit', async () => {
+    const session = await TrainingSession.create({ ...artifacts, optimizer })
+    await session.runTrainStep(batch(4))
+    await session.runOptimizerStep()
+    const before = [values(session), session.saveOptimizer()]
+    const train = async (i: number) => {
+      await session.runTrainStep(batch(4, i % 3))
+      return (await session.runOptimizerStep()).loss!
+    }
+    const found = await findLearningRate(session, train, { from: 1e-4, to: 100, steps: 25 })
+    expect(found.best.points.length).toBeGreaterThan(8)
+    expect(new Set(found.best.points.map(({ loss }) => loss)).size).toBeGreaterThan(5)
+    expect([values(session), session.saveOptimizer()]).toEqual(before)
+    expect(session.learningRate).toBe(0.01)
     await session.release()
   })
 

@@ -93,6 +93,15 @@ describe.each(Object.entries(backends))('in Chromium on %s', (backend, args) => 
     // It takes a minute on two idle cores, and several on busy ones.
   }, 1_200_000)
 
+  it('takes steps with everything in the algebra, or says what it cannot', async () => {
+    const { distances, left } = await call('algebra')
+    for (const [name, found] of Object.entries(distances)) {
+      if (name === 'rooted' && backend === 'webgpu') expect(found).toContain('the base rooted needs')
+      else expect([name, Number(found) < 1e-4 ? 'near' : found]).toEqual([name, 'near'])
+    }
+    expect(left).toBe(0)
+  }, 300_000)
+
   it('trains by fit under log, and holds as many tensors after every batch', async () => {
     const { losses, held, report, left } = await call('fit')
     expect(losses[0]).toBeGreaterThan(0.5)

@@ -172,3 +172,13 @@ export const furtherCheckpoints: readonly PlainBase[] = [
   { name: 'polyak' },
   { name: 'momo', beta: 0.75 },
 ]
+
+/** Bases that return no average of gradients. Append only: the position in the list is part of the ids. */
+export const furtherVariantsWithoutAverage: readonly PlainBase[] = [
+  { name: 'mars' },
+  { name: 'lars', momentum: 0.5 },
+  { name: 'madgrad' },
+  { name: 'ftrl' },
+  { name: 'prodigy' },
+  { name: 'dadaptation' },
+]

@@ -1,5 +1,6 @@
 import type { Case, RateFreeOptions } from '../case.js'
 import type { PlainBase, PlainTransformation } from '../plain.js'
+import { furtherVariantsWithoutAverage } from './furtherBases.js'
 import { problemOf } from './start.js'
 import { matrices, mixed, small, table, type Row } from './table.js'
 
@@ -130,6 +131,13 @@ const refusals = table('error/averagedModel', [
     problem: problemOf(402, { averagedModel }),
     needs: ['base/custom'],
   },
+  ...furtherVariantsWithoutAverage.map((base, i): Row => ({
+    n: 101 + i,
+    title: `averagedModel over ${base.name}, which gives no average, is ERR_NOT_SUPPORTED`,
+    check: 'refused',
+    base: 'given',
+    problem: problemOf(501 + i, { averagedModel, base }),
+  })),
 ])
 
 /** `rateFree`: the data it returns, and the inputs it refuses. */

@@ -112,15 +112,16 @@ export function createDeferredStep<V>(
     return active.length === 0 ? undefined : totalOf(backend, active, name)
   }
 
+  // These compute nothing yet. A norm may depend on hyperparameters.
+  plan.profiles.forEach((profile, index) => {
+    if (profile.members.some((member) => evaluations.has(member)))
+      known.profiles[index] = createDeferredProfile(profile, index, { inputs, evaluate, total })
+  })
   plan.clips.forEach(({ clipNorm, members }, index) => {
     const normSquared = total(members, 'norm')
     if (normSquared === undefined) return
     const given: Record<string, V> = { normSquared, clipNorm: backend.constant(clipNorm) }
     known.clips[index] = evaluate(clipGraph, clipOutputs, (name) => given[name]).get('clip')
-  })
-  plan.profiles.forEach((profile, index) => {
-    if (profile.members.some((member) => evaluations.has(member)))
-      known.profiles[index] = createDeferredProfile(profile, index, { inputs, evaluate, total })
   })
   plan.units.forEach((unit, index) => {
     if (unit.contributors.some((member) => evaluations.has(member)))

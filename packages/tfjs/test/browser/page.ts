@@ -4,6 +4,13 @@ import '@tensorflow/tfjs-backend-webgpu'
 import { runConformance, type ConformanceReport } from '@induced-metric/conformance'
 import { adagrad, adam, inducedMetric, log, muon, rmsprop, sgd, type StepReport } from '@induced-metric/core'
 import { inducedOptimizer } from '@induced-metric/tfjs'
+import { bases } from '../../../conformance/test/targets/algebraBases.js'
+import {
+  distance,
+  parametersOf,
+  referenceRun,
+  sessionRun,
+} from '../../../conformance/test/targets/algebraRuns.js'
 import { tfjsTarget } from '../conformance/target.js'
 import { loadModel, optimizerOf, saveModel, trainBatches } from '../saving.js'
 import { line, memory, network, normal, values } from '../support.js'
@@ -309,8 +316,51 @@ async function trained(
   return { ...result, bytes: [before, bytes()] }
 }
 
+/**
+ * Takes steps with bases that together use everything in the algebra.
+ *
+ * @returns by base, how far weights and slots are from those of the reference engine, or the message of an error; and how many tensors
+ *   are left
+ */
+async function algebra(): Promise<{ distances: Record<string, number | string>; left: number }> {
+  const before = tf.memory().numTensors
+  const distances: Record<string, number | string> = {}
+  for (const [name, base] of Object.entries(bases)) {
+    const transformation = inducedMetric(base, {
+      learningRate: 0.05,
+      xi: 0.1,
+      weightDecay: 0.01,
+      clipNorm: 3,
+    })
+    const given = parametersOf(Float32Array)
+    const reference = given.map((parameter) => ({ ...parameter, rowsAre: 'inputs' as const }))
+    const expected = referenceRun(transformation, reference, 6)
+    const session = await tfjsTarget(tf, { backend: tf.getBackend() }).create(transformation, given)
+    try {
+      await sessionRun(session, 0, 6)
+      const own = await session.slots!()
+      const slots = Object.entries(expected.slots).flatMap(([owner, each]) =>
+        Object.entries(each).map(([slot, data]) => [own[owner]![slot]!, data] as const),
+      )
+      distances[name] = Math.max(
+        distance(await session.read(), expected.values),
+        distance(
+          slots.map(([actual]) => actual),
+          slots.map(([, wanted]) => wanted),
+        ),
+      )
+    } catch (error) {
+      distances[name] = (error as Error).message
+    } finally {
+      await session.dispose?.()
+    }
+  }
+  return { distances, left: tf.memory().numTensors - before }
+}
+
 const page = {
   start,
+  algebra,
   halve,
   half,
   overflow,

@@ -65,10 +65,11 @@ export const soap = definePreconditioner({
   update({ gradient: g, step, matrix, slot, beta1, beta2, epsilon, every }) {
     // 0 at the first step, which only finds the bases.
     const moves = greater(step, 1)
+    const isFirst = greater(2, step)
     const count = max(sub(step, 1), 1)
     const averageOf = (before: Expr, x: Expr, beta: Expr): Expr =>
       add(mul(beta, before), mul(mul(moves, sub(1, beta)), x))
-    const turns = isMultiple(sub(step, 1), every)
+    const turns = mul(moves, isMultiple(sub(step, 1), every))
     const sideOf = (side: 'left' | 'right', extent: Extent, product: Expr): Side => {
       const shape = `${extent},${extent}` as 'rows,rows' | 'columns,columns'
       const average = ema(slot(side, { shape }), product, beta2)
@@ -78,7 +79,7 @@ export const soap = definePreconditioner({
       const estimates = mul(identity(extent), matmul(transpose(basis), power))
       const order = symmetricEigen(neg(estimates)).vectors
       const turned = when(turns, qr(matmul(power, order)), basis)
-      const next = when(moves, turned, symmetricEigen(neg(average)).vectors)
+      const next = when(isFirst, symmetricEigen(neg(average)).vectors, turned)
       return { basis, order, slots: { [side]: average, [`${side}Basis`]: next } }
     }
     const left = matrix ? sideOf('left', 'rows', matmul(g, transpose(g))) : undefined
@@ -94,8 +95,7 @@ export const soap = definePreconditioner({
     const denominator = add(sqrt(v), add(epsilon, sub(1, moves)))
     const unbias = sub(1, pow(beta1, count))
     const correction = mul(moves, sqrt(sub(1, pow(beta2, count))))
-    const sorted =
-      left && right ? when(mul(moves, turns), matmul(matmul(transpose(left.order), v), right.order), v) : v
+    const sorted = left && right ? when(turns, matmul(matmul(transpose(left.order), v), right.order), v) : v
     return {
       direction: mul(div(correction, unbias), back(div(into(m), denominator))),
       // At the first step nothing is averaged yet.

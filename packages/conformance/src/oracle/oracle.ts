@@ -59,6 +59,8 @@ export interface Oracle {
   ): OracleReport
   /** Copies of the parameters. */
   read(): Float64Array[]
+  /** Puts other values in place of the parameters'. */
+  place(values: readonly ArrayLike<number>[]): void
   /** Copies of their averages over the steps; `undefined` if none is kept. */
   readAverages(): (Float64Array | undefined)[]
 }
@@ -102,6 +104,7 @@ export function createOracle(
 
   return {
     read: () => state.map((p) => p.theta.slice()),
+    place: (values) => state.forEach((p, i) => p.theta.set(values[i]!)),
     readAverages: () => state.map((p) => p.average?.slice()),
 
     step(given, { loss } = {}) {

@@ -36,7 +36,6 @@ function samePairs(oneCase: Case): readonly (readonly [number, number])[] {
     case 'equal':
       return oneCase.exact ? [[0, 1]] : []
     case 'repeatable':
-    case 'reset':
     case 'usedCheckpoint':
       return [[0, 1]]
     case 'independent':

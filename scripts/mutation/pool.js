@@ -113,8 +113,12 @@ export async function killMutants(mutants, chosen, { onLoading, groups }, jobs, 
   const orderOf = (/** @type {number} */ index) => {
     const { killedBy } = /** @type {Found} */ (mutants[index])
     const near = groups.filter(({ executed }) => executed.includes(index))
-    // A place that is executed as the core is loaded may show in any case.
-    const order = inOrder(atLoad.has(index) ? [...new Set([...near, ...groups])] : near, kills)
+    const others = groups.filter((group) => !near.includes(group))
+    // A place that is executed as the core is loaded may show in any case. Elsewhere a few of each group suffice: the engine's
+    // coverage leaves some groups out that do execute the place.
+    const order = atLoad.has(index)
+      ? inOrder([...near, ...others], kills)
+      : [...inOrder(near, kills), ...others.flatMap(({ members }) => members.slice(0, 6)).map(({ id }) => id)]
     return killedBy !== undefined && order.includes(killedBy) ? [killedBy, ...order] : order
   }
   let next = 0

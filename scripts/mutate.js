@@ -27,20 +27,24 @@ if (values.draw) {
   const { found, gone } = locate(list)
   for (const { file, at } of gone) console.log(`gone: ${file}: ${at}`)
   if (gone.length > 0) console.log(`the code of ${gone.length} mutants has changed: npm run mutate -- --draw`)
-  const chosen = found.filter(
-    ({ file, killedBy }) =>
-      (values.only === undefined || file.includes(values.only)) &&
-      (!values.survivors || killedBy === undefined),
+  const chosen = found.flatMap(({ file, killedBy }, i) =>
+    (values.only === undefined || file.includes(values.only)) && !(values.survivors && killedBy !== undefined)
+      ? [i]
+      : [],
   )
   const start = performance.now()
-  const coverage = await probeCases(chosen)
-  const killers = await killMutants(chosen, coverage, Number(values.jobs))
-  const results = list.map(({ killedBy: before, ...entry }) => {
-    const index = chosen.findIndex((one) => isSame(one, entry))
-    const killedBy = index === -1 ? before : killers[index]
-    return { ...entry, ...(killedBy !== undefined && { killedBy }) }
+  const coverage = await probeCases(found)
+  const results = list.map((entry) => ({ ...entry }))
+  // Written as they come, so that a run that is stopped can go on: --survivors leaves out what is killed.
+  await killMutants(found, chosen, coverage, Number(values.jobs), (index, killer) => {
+    const entry = results.find((one) =>
+      isSame(one, /** @type {import('./mutation/list.js').Found} */ (found[index])),
+    )
+    if (entry === undefined) return
+    if (killer === undefined) delete entry.killedBy
+    else entry.killedBy = killer
+    writeList(results)
   })
-  writeList(results)
   const isWhole = chosen.length === list.length
   if (isWhole) writeResults(results)
   const ok = showResults(results, (performance.now() - start) / 1000)

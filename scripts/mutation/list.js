@@ -26,19 +26,19 @@ const listFile = join(root, 'scripts/mutation/mutants.json')
 
 /** The parts of the core, each with its share of the list. */
 const parts = /** @type {readonly (readonly [part: string, share: number, files: RegExp])[]} */ ([
-  ['the step', 80, /^step\/(?!plan$|fusedStepper$|withValues$|epsilons$)/],
-  ['the plan, groups and names', 40, /^(step\/plan|transformation\/(groups|namesInOptions|tiedXi))$/],
-  ['bases', 80, /^transformation\/(preconditioners\/|preconditioner$|recordUpdate|rateFree|adamw)/],
-  ['embeddings', 25, /^transformation\/embedding$/],
-  ['schedules', 45, /^transformation\/(schedule|schedules|scheduleJSON|trainingSchedules)$/],
+  ['the step', 45, /^step\/(?!plan$|fusedStepper$|withValues$|epsilons$)/],
+  ['the plan, groups and names', 25, /^(step\/plan|transformation\/(groups|namesInOptions|tiedXi))$/],
+  ['bases', 40, /^transformation\/(preconditioners\/|preconditioner$|recordUpdate|rateFree|adamw)/],
+  ['embeddings', 12, /^transformation\/embedding$/],
+  ['schedules', 25, /^transformation\/(schedule|schedules|scheduleJSON|trainingSchedules)$/],
   [
     'options and their JSON',
-    50,
+    30,
     /^(transformation\/(transformation|hyperparameter|fromJSON|toJSON)|validation\/(?!nearest))/,
   ],
-  ['checkpoints', 60, /^checkpoint\//],
-  ['the optimiser', 40, /^arrays\/(plannedOptimizer|optimizer|checks)$/],
-  ['the algebra and the reference engine', 60, /^(graph|engines\/reference)\//],
+  ['checkpoints', 40, /^checkpoint\//],
+  ['the optimiser', 25, /^arrays\/(plannedOptimizer|optimizer|checks)$/],
+  ['the algebra and the reference engine', 38, /^(graph|engines\/reference)\//],
 ])
 
 /** Functions that no case reaches, since a target's interface has nothing for them. */

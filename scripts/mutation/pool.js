@@ -1,8 +1,14 @@
 // The processes that run the suite on mutants.
 import { fork } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { root } from '../workspace.js'
 
 /** @typedef {import('./list.js').Found} Found */
-/** @typedef {{ onLoading: number[], perCase: { id: string, milliseconds: number, executed: number[] }[] }} Coverage */
+/** @typedef {{ id: string, milliseconds: number }} TimedCase */
+/** @typedef {{ name: string, members: TimedCase[], executed: number[] }} Group */
+/** @typedef {{ onLoading: number[], groups: Group[] }} Coverage */
 
 /** Milliseconds that one case may take: many times what the longest takes. */
 const patience = 30_000
@@ -59,65 +65,98 @@ function ask(child, task) {
 }
 
 /**
- * The cases that execute the place of each mutant.
+ * The groups of cases that execute the place of each mutant.
  *
  * @param {readonly Found[]} mutants
  * @returns {Promise<Coverage>}
  */
 export async function probeCases(mutants) {
+  const name = createHash('sha256')
+    .update(JSON.stringify([mutants, distText()]))
+    .digest('hex')
+    .slice(0, 16)
+  const cached = join(root, '.cache', `coverage-${name}.json`)
+  if (existsSync(cached)) return /** @type {Coverage} */ (JSON.parse(readFileSync(cached, 'utf8')))
   const child = start()
   const { done, failed } = await ask(child, { probe: mutants })
   child.disconnect()
   if (failed !== undefined) throw new Error(`the core as it is: ${failed}`)
+  mkdirSync(join(root, '.cache'), { recursive: true })
+  writeFileSync(cached, JSON.stringify(done))
   return /** @type {Coverage} */ (done)
+}
+
+/** The texts of the built core and of the built suite. */
+function distText() {
+  return ['core', 'conformance'].flatMap((name) => {
+    const folder = join(root, 'packages', name, 'dist')
+    const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) =>
+      file.endsWith('.js'),
+    )
+    return files.sort().map((file) => readFileSync(join(folder, file), 'utf8'))
+  })
 }
 
 /**
  * Finds the case that fails on each mutant.
  *
  * @param {readonly Found[]} mutants
+ * @param {readonly number[]} chosen - the indices of those to try
  * @param {Coverage} coverage
  * @param {number} jobs - processes at once
- * @returns {Promise<(string | undefined)[]>}
+ * @param {(index: number, killer: string | undefined) => void} onResult
  */
-export async function killMutants(mutants, { onLoading, perCase }, jobs) {
-  const cheapFirst = [...perCase].sort((a, b) => a.milliseconds - b.milliseconds)
+export async function killMutants(mutants, chosen, { onLoading, groups }, jobs, onResult) {
   const atLoad = new Set(onLoading)
   /** The number of mutants that each case has killed. */
   const kills = /** @type {Map<string, number>} */ (new Map())
-  /** @type {(string | undefined)[]} */
-  const killers = mutants.map(() => undefined)
-  /** The cases that execute the mutant's place; where it is executed as the core is loaded, then all others as well. */
   const orderOf = (/** @type {number} */ index) => {
     const { killedBy } = /** @type {Found} */ (mutants[index])
-    const near = (/** @type {{ executed: number[] }} */ { executed }) => executed.includes(index)
-    const first = cheapFirst.filter(near).sort((a, b) => (kills.get(b.id) ?? 0) - (kills.get(a.id) ?? 0))
-    const rest = atLoad.has(index) ? cheapFirst.filter((one) => !near(one)) : []
-    const order = [...first, ...rest].map(({ id }) => id)
+    const near = groups.filter(({ executed }) => executed.includes(index))
+    const others = groups.filter((group) => !near.includes(group))
+    // A place that is executed as the core is loaded may show in any case. Elsewhere a few of each group suffice: the engine's
+    // coverage leaves some groups out that do execute the place.
+    const order = atLoad.has(index)
+      ? inOrder([...near, ...others], kills)
+      : [...inOrder(near, kills), ...others.flatMap(({ members }) => members.slice(0, 6)).map(({ id }) => id)]
     return killedBy !== undefined && order.includes(killedBy) ? [killedBy, ...order] : order
   }
   let next = 0
   const work = async () => {
     let child = start()
-    for (let done = 0; next < mutants.length; done++) {
+    for (let done = 0; next < chosen.length; done++) {
       if (done % mutantsPerProcess === mutantsPerProcess - 1 || child.exitCode !== null || child.killed) {
         if (child.connected) child.disconnect()
         child = start()
       }
-      const index = next++
+      const index = /** @type {number} */ (chosen[next++])
       const { done: by, failed } = await ask(child, { mutant: mutants[index], order: orderOf(index) })
       const killer = failed ?? (typeof by === 'string' ? by : undefined)
-      killers[index] = killer
       if (killer !== undefined) kills.set(killer, (kills.get(killer) ?? 0) + 1)
       const { file, at, from, to } = /** @type {Found} */ (mutants[index])
+      onResult(index, killer)
       console.log(
-        killer === undefined
-          ? `lives: ${file}: ${at}\n       ${from} → ${to}`
-          : `${index + 1}/${mutants.length}`,
+        killer === undefined ? `lives: ${file}: ${at}\n       ${from} → ${to}` : `${next}/${chosen.length}`,
       )
     }
     if (child.connected) child.disconnect()
   }
   await Promise.all(Array.from({ length: jobs }, work))
-  return killers
+}
+
+/**
+ * The cases of groups in the order in which they are tried: those that have killed most mutants, the cheapest of each group, of
+ * groups that execute little first, since they ask for it; then the others, cheap ones first.
+ *
+ * @param {readonly Group[]} groups
+ * @param {ReadonlyMap<string, number>} kills
+ */
+function inOrder(groups, kills) {
+  const cheap = (/** @type {readonly TimedCase[]} */ list) =>
+    [...list].sort((a, b) => a.milliseconds - b.milliseconds)
+  const specific = [...groups].sort((a, b) => a.executed.length - b.executed.length)
+  const samples = specific.flatMap(({ members }) => cheap(members).slice(0, 2)).map(({ id }) => id)
+  const all = cheap(groups.flatMap(({ members }) => members)).map(({ id }) => id)
+  const killers = all.filter((id) => kills.has(id)).sort((a, b) => (kills.get(b) ?? 0) - (kills.get(a) ?? 0))
+  return [...new Set([...killers.slice(0, 25), ...samples.slice(0, 120), ...all])]
 }

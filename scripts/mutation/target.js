@@ -16,7 +16,7 @@ export function createTarget(core) {
         float32: { elementwise: 'float32', sums: double },
         float64: { elementwise: double, sums: double },
       },
-      capabilities: allCapabilities,
+      capabilities: [...allCapabilities, 'asGiven'],
     },
     core,
     create(transformation, parameters) {

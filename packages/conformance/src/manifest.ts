@@ -77,10 +77,9 @@ export const features = [
 /**
  * Guarantees that an adapter may give beyond the features. Without one, the kit only asks for less. `bitwise`: equal runs
  * are equal bit for bit. `byName`: a saved state is restored to the parameter of its name only; an adapter whose
- * framework renames parameters on loading cannot promise it. `asGiven`: the arguments of `create` and `step` reach the adapter as
- * they are given, wrong ones too, which it must refuse; a target that makes tensors of them does not promise it.
+ * framework renames parameters on loading cannot promise it.
  */
-export const guarantees = ['bitwise', 'byName', 'asGiven'] as const
+export const guarantees = ['bitwise', 'byName'] as const
 
 /**
  * What no session of a framework can be given, whatever its adapter does: tensors without elements, tensors of shape `[]`,
@@ -97,8 +96,15 @@ export type Feature = (typeof features)[number]
 /** The name of a guarantee. */
 export type Guarantee = (typeof guarantees)[number]
 
+/**
+ * What a target promises of itself, rather than of the adapter: the arguments of `create` and `step` reach the adapter as they are
+ * given, wrong ones too, and the adapter must refuse those. A target that makes tensors of them cannot promise it, so
+ * `allCapabilities` does not contain it.
+ */
+const targetPromises = ['asGiven'] as const
+
 /** One entry of a manifest's `capabilities`. */
-export type Capability = Feature | Guarantee
+export type Capability = Feature | Guarantee | (typeof targetPromises)[number]
 
 /** Every capability: the declaration of a complete adapter. */
 export const allCapabilities: readonly Capability[] = [...features, ...guarantees]
@@ -187,11 +193,10 @@ export function manifestProblems(value: unknown): string[] {
   if (!Array.isArray(capabilities)) {
     problems.push('manifest.capabilities must be an array of names')
   } else {
+    const known: readonly Capability[] = [...allCapabilities, ...targetPromises]
     for (const name of capabilities as unknown[]) {
-      if (!allCapabilities.includes(name as Capability)) {
-        problems.push(
-          `manifest.capabilities names ${JSON.stringify(name)}; known: ${allCapabilities.join(', ')}`,
-        )
+      if (!known.includes(name as Capability)) {
+        problems.push(`manifest.capabilities names ${JSON.stringify(name)}; known: ${known.join(', ')}`)
       }
     }
   }

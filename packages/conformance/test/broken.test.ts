@@ -62,6 +62,75 @@ const caught: Readonly<Record<BreakName, readonly [filter: RegExp, says: RegExp]
   'rateFree with another cap': [/^option\/rateFree\/f64\/0101/, /is its recipe/],
   'growth rate ignored': [/^option\/growthRate\/f64\/0001/, /ρ is at most the growth rate/],
   'rateFree without a growth rate': [/^option\/rateFree\/f64\/0101/, /is its recipe/],
+  'saved bytes are overwritten by the next save': [
+    /^checkpoint\/bytes\/f64\/0005/,
+    /the bytes that save\(\) returned/,
+  ],
+  'loaded bytes are read at the next step': [
+    /^checkpoint\/bytes\/f64\/0005/,
+    /loaded bytes may be overwritten/,
+  ],
+  'a loaded state is added to the steps taken': [
+    /^checkpoint\/used\/f64\/0005/,
+    /report\.step after loading/,
+  ],
+  'a used optimiser keeps its averages': [/^checkpoint\/used\/f64\/0005/, /loaded into a used optimiser/],
+  'a used optimiser keeps its count of skipped steps': [
+    /^checkpoint\/used\/f64\/0005/,
+    /report\.skippedSteps after loading/,
+  ],
+  'a state is restored by position': [/^checkpoint\/order\/f64\/0005/, /in another order/],
+  'a parameter too many is ignored': [/^checkpoint\/bad\/f64/, /\(a parameter too many\)/],
+  'a unit too many is ignored': [/^checkpoint\/bad\/f64/, /\(a unit too many\)/],
+  'the hash of a checkpoint is ignored': [/^checkpoint\/bad\/f64/, /\(another hash\)/],
+  'as many elements in another shape are accepted': [
+    /^checkpoint\/bad\/f64/,
+    /\(as many elements in another shape\)/,
+  ],
+  'the learning rate of a checkpoint is forgotten': [/^checkpoint\/rate\/f64/, /report\.learningRate/],
+  'the checksum is not looked at': [/^checkpoint\/bad\/f64/, /\(a byte of a slot changed\)/],
+  'writer and reader have changed together': [/^checkpoint\/golden\/f64/, /the header of the saved file/],
+  'a gradient too many is cut off': [/^error\/gradients\/f64\/0001/, /one too many: expected ERR_SHAPE/],
+  'unknown options of a step are dropped': [
+    /^error\/step\/f64\/0001/,
+    /an unknown option of a step is ERR_OPTION/,
+  ],
+  'no gradient at all is taken for a missing one': [
+    /^error\/gradients\/f64\/0005/,
+    /nothing at all: expected ERR_SHAPE/,
+  ],
+  'gradients of another type are converted': [
+    /^error\/gradients\/f64\/0003/,
+    /another type: expected ERR_SHAPE/,
+  ],
+  'all reports are one object': [/^option\/report\/f64\/0001/, /was changed by a later one/],
+  'a skipped step reports the last factor': [/^option\/report\/f64\/0006/, /nothing moved, report\.scale/],
+  'units are named by their place': [/^option\/report\/f64\/0013/, /report\.units\[0\]\.key is "0"/],
+  'the loss of a report is that of the step before': [/^option\/report\/f64\/0001/, /report\.loss is null/],
+  'a view is read from the start of its memory': [
+    /^edge\/memory\/f64\/0001/,
+    /where parameters at an offset are given/,
+  ],
+  'two parameters of one name are numbered': [
+    /^error\/parameters\/f64\/0001/,
+    /expected ERR_OPTION, but nothing was thrown/,
+  ],
+  'arrays that overlap are copied': [
+    /^error\/parameters\/f64/,
+    /arrays that overlap in part: expected ERR_SHAPE/,
+  ],
+  'a group’s own norm is that of all': [
+    /^option\/groupOptions\/f64\/0006/,
+    /a group’s own norm, clipped by itself/,
+  ],
+  'a group’s own schedule is that of all': [/^option\/groupOptions\/f64\/0002/, /a group’s own schedule/],
+  'a group’s own decayMask is that of all': [/^option\/groupOptions\/f64\/0010/, /a group’s own decayMask/],
+  'a state can be loaded after dispose()': [
+    /^error\/disposed\/f64\/0002/,
+    /load\(\) after dispose\(\): expected ERR_DISPOSED/,
+  ],
+  'dispose() frees every optimiser': [/^error\/disposed\/f64\/0002/, /unexpected ERR_DISPOSED/],
+  'a skipped step leaves an array behind': [/^property\/living\/f64\/0001/, /what lives after dispose\(\)/],
   'averageWeights left out of the JSON': [/^option\/json\/f64\/0005/, /averageWeights/],
 }
 

@@ -63,7 +63,7 @@ const names = table('edge/names', [
   ...(
     [
       ['names of files and of fields', ['dense/kernel', 'dense.bias', 'a:b', 'c d']],
-      ['names that are digits', ['10', '9', '0', '1']],
+      ['names that are digits', ['0', '1', '9', '10']],
       ['names that every object has', ['constructor', 'toString', 'hasOwnProperty', 'valueOf']],
       ['names in other scripts', ['θ', '重み', 'poids é', '😀']],
       ['names that are almost the same', ['w', 'W', 'w ', 'w_']],
@@ -77,7 +77,7 @@ const names = table('edge/names', [
   ...(
     [
       ['names of files and of fields', ['dense/kernel', 'dense.bias', 'a:b', 'c d']],
-      ['names that are digits', ['10', '9', '0', '1']],
+      ['names that are digits', ['0', '1', '9', '10']],
       ['names that every object has', ['constructor', 'toString', 'hasOwnProperty', 'valueOf']],
       ['names in other scripts', ['θ', '重み', 'poids é', '😀']],
     ] as const

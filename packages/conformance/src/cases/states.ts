@@ -1,5 +1,5 @@
 import type { Case } from '../case.js'
-import type { PlainBase, PlainTransformation } from '../plain.js'
+import type { PlainBase, PlainSchedule, PlainTransformation } from '../plain.js'
 import type { Problem } from '../problem.js'
 import { goldenCheckpoints } from './goldenCheckpoints.js'
 import { matrices, mixed, small, table, type Row } from './table.js'
@@ -109,6 +109,7 @@ const permuted = table('checkpoint/order', [
   },
 ])
 
+const falling = (from: number): PlainSchedule => ({ schedule: 'linear', from, to: 0.125, steps: 5 })
 const rates = table('checkpoint/rate', [
   {
     n: 1,
@@ -158,6 +159,23 @@ const rates = table('checkpoint/rate', [
     rate: 0,
     needs,
     problem: of(2684, { embedding: { name: 'log' } }),
+  },
+  {
+    n: 6,
+    title:
+      'a learning rate in a state replaces a schedule, in groups with the same schedule and in no others',
+    check: 'fixedRate',
+    after: 3,
+    rate: 0.375,
+    needs,
+    problem: of(
+      2685,
+      {
+        learningRate: falling(0.5),
+        groups: { head: { learningRate: falling(0.5), beta: 0.5 }, body: { learningRate: falling(0.25) } },
+      },
+      { parameters: grouped },
+    ),
   },
 ])
 

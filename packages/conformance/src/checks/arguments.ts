@@ -77,8 +77,9 @@ export async function badParameters(context: Context, body: Body<'badParameters'
     code,
     async () => {
       const session = await context.create(problem.transformation, parameters)
-      const { gradients, loss } = problemStep(problem, 1, context.dtype)
-      await session.step(gradients, lossOption(loss))
+      // Gradients that fit, so that nothing but the parameters can be refused.
+      const gradients = given.map(({ data }) => data?.slice().fill(0.5) ?? null)
+      await session.step(gradients, lossOption(problemStep(problem, 1, context.dtype).loss))
     },
     context.target.core.InducedMetricError,
   )

@@ -62,6 +62,8 @@ export interface Oracle {
   ): OracleReport
   /** Copies of the parameters. */
   read(): Float64Array[]
+  /** Puts other values in place of the parameters'. */
+  place(values: readonly ArrayLike<number>[]): void
   /** Copies of their averages over the steps; `undefined` if none is kept. */
   readAverages(): (Float64Array | undefined)[]
   /** Copies of their slow values; `undefined` if none are kept. */
@@ -138,6 +140,7 @@ function createUpdates(transformation: PlainTransformation, parameters: readonly
 
   return {
     read: () => state.map((p) => p.theta.slice()),
+    place: (values) => state.forEach((p, i) => p.theta.set(values[i]!)),
     readAverages: () => state.map((p) => p.kept.average?.slice()),
     // Before its first step, a parameter has none yet.
     readSlow: () => state.map((p) => p.kept.slow?.map((x) => (p.t === 0 ? 0 : x))),

@@ -90,6 +90,7 @@ function createSession(send: Send, parameters: readonly TargetParameter[], plain
     read: async () => parametersIn(entry(await send('read'), 'parameters'), parameters),
     save: async () => bytesIn(entry(await send('save'), 'bytes')),
     load: async (bytes) => void (await send('load', { bytes: base64(bytes) })),
+    reset: async () => void (await send('reset')),
     dispose: async () => void (await send('dispose')),
   }
 }

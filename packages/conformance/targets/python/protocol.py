@@ -49,7 +49,7 @@ def serve(manifest, create):
     """Answers requests until the input ends.
 
     create(transformation, parameters) returns an optimiser with step(gradients, loss) and read(). A plain optimiser's
-    step returns nothing. One with the metric returns its report, and may have save(), load(text) and dispose().
+    step returns nothing. One with the metric returns its report, and may have save(), load(text), reset() and dispose().
     """
     sessions = {}
 
@@ -80,6 +80,9 @@ def serve(manifest, create):
             return {"bytes": session.save()}
         if method == "load":
             session.load(request["bytes"])
+            return {}
+        if method == "reset":
+            session.reset()
             return {}
         raise TargetError("ERR_INTERNAL", f"there is no method {method}")
 

@@ -17,7 +17,7 @@ export function coreTarget(engine) {
         float32: { elementwise: 'float32', sums: 'float64' },
         float64: { elementwise: 'float64', sums: 'float64' },
       },
-      capabilities: allCapabilities,
+      capabilities: [...allCapabilities, 'asGiven'],
     },
     core,
     create(transformation, parameters) {

@@ -83,6 +83,7 @@ function answer(request) {
     return { bytes: Buffer.from(core.encodeCheckpoint(optimizer.save())).toString('base64') }
   }
   if (method === 'load') optimizer.load(core.decodeCheckpoint(Buffer.from(request.bytes, 'base64')))
+  else if (method === 'reset') optimizer.reset()
   else optimizer.dispose()
   return {}
 }

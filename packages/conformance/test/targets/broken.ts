@@ -1,12 +1,19 @@
 import * as core from '@induced-metric/core'
-import type { ConformanceTarget, CoreTransformation, Session, SessionReport } from '../../src/index.js'
+import type {
+  ConformanceTarget,
+  CoreTransformation,
+  Session,
+  SessionReport,
+  TargetParameter,
+} from '../../src/index.js'
 import { coreTarget } from '../conformance/targets.js'
+import { argumentBreaks, stateBreaks } from './moreBreaks.js'
 
 type Settings = CoreTransformation['settings']
 type Checkpoint = core.Checkpoint
 
 /** A defect: one way in which the core's reference engine receives other inputs than the target. */
-interface Break {
+export interface Break {
   /** Replaces the options of the whole transformation and of each group. */
   readonly settings?: (settings: Settings, top: Settings) => Settings
   readonly saved?: (checkpoint: Checkpoint) => Checkpoint
@@ -17,6 +24,12 @@ interface Break {
   /** Replaces the state after a skipped step. */
   readonly afterSkip?: (checkpoint: Checkpoint) => Checkpoint
   readonly core?: Partial<typeof core>
+  /** Replaces the session, over the parameters that were given. */
+  readonly session?: (session: Session, parameters: readonly TargetParameter[]) => Session
+  /** Replaces the parameters. */
+  readonly parameters?: (parameters: readonly TargetParameter[]) => readonly TargetParameter[]
+  /** What lives in the target. */
+  readonly living?: () => number
   /** Whether unsupported options are ignored silently. */
   readonly leavesOut?: boolean
 }
@@ -221,6 +234,8 @@ export const breaks = {
       },
     },
   },
+  ...stateBreaks,
+  ...argumentBreaks,
 } as const satisfies Readonly<Record<string, Break>>
 
 /** The name of a defect. */
@@ -234,6 +249,7 @@ export function brokenTarget(name: BreakName): ConformanceTarget {
   return {
     manifest: { ...whole.manifest, name: `broken: ${name}` },
     core: { ...core, ...broken.core },
+    ...(broken.living && { living: broken.living }),
     async create(transformation, parameters) {
       const top = transformation.settings
       const groups = Object.entries(transformation.groups).map(([label, one]) => [label, change(one, top)])
@@ -243,7 +259,9 @@ export function brokenTarget(name: BreakName): ConformanceTarget {
         groups: Object.fromEntries(groups) as CoreTransformation['groups'],
       }
       try {
-        return spoiled(broken, await whole.create(changed, parameters))
+        const given = broken.parameters?.(parameters) ?? parameters
+        const session = spoiled(broken, await whole.create(changed, given))
+        return broken.session?.(session, parameters) ?? session
       } catch (error) {
         if (broken.leavesOut !== true) throw error
         const settings = { ...changed.settings, averagedModel: false }

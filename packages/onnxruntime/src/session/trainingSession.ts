@@ -346,6 +346,5 @@ export class TrainingSession {
   }
 }
 
-function noEvalModel(method: string): InducedMetricError {
-  return optionError(`${method}: this session has no eval model; create it with evalModel`)
-}
+const noEvalModel = (method: string): InducedMetricError =>
+  optionError(`${method}: this session has no eval model; create it with evalModel`)

@@ -147,6 +147,7 @@ function createSession(
     if (!has('undeclared capability ignored')) raise('ERR_NOT_SUPPORTED', `${what} is not supported here`)
   }
   if (transformation.metricScope !== 'global') refuse('metricScope')
+  if (transformation.accumulate > 1) refuse('accumulate')
   for (const settings of [transformation.settings, ...Object.values(transformation.groups)]) {
     if (!['sgd', 'heavyBall', 'adam'].includes(settings.base.name) && !has('undeclared base taken for sgd')) {
       raise('ERR_NOT_SUPPORTED', `base ${settings.base.name} is not supported here`)
@@ -160,6 +161,10 @@ function createSession(
     if (averagedModel || startAxis !== undefined) refuse('a model or an axis beside the loss')
     if (growthRate !== undefined) refuse('growthRate')
     if (averageWeights !== undefined) refuse('averageWeights')
+    if (settings.lookahead !== undefined) refuse('lookahead')
+    if (typeof settings.clipNorm === 'object') refuse('a norm per parameter')
+    if (settings.clipValue !== undefined || settings.adaptiveClip !== undefined)
+      refuse('other limits of gradients')
   }
 
   const held = parameters.map((p): Held => {

@@ -312,9 +312,8 @@ export class TrainingSession {
    */
   exportModelForInference(outputNames: readonly string[], options: ExportOptions = {}): Promise<Uint8Array> {
     const { evaluationWeights = false, ...rest } = options
-    if (evaluationWeights) {
+    if (evaluationWeights)
       return this.withEvaluationWeights(() => this.exportModelForInference(outputNames, rest))
-    }
     return this.#enqueue(() => {
       const { evalModel } = this.#runtime
       if (evalModel === undefined) throw noEvalModel('exportModelForInference')
@@ -347,6 +346,5 @@ export class TrainingSession {
   }
 }
 
-function noEvalModel(method: string): InducedMetricError {
-  return optionError(`${method}: this session has no eval model; create it with evalModel`)
-}
+const noEvalModel = (method: string): InducedMetricError =>
+  optionError(`${method}: this session has no eval model; create it with evalModel`)

@@ -1,5 +1,5 @@
 /**
- * node bench/main.js [--suite core,tfjs,zoo] [--base sgd,momentum,adam,muon] [--embedding identity,log]
+ * node bench/main.js [--suite core,tfjs,zoo,matrices] [--base sgd,momentum,adam,muon] [--embedding identity,log]
  *   [--size 10000,100000,…] [--tensors 1,100] [--backend cpu,wasm] [--network] [--rounds 15] [--slice 30]
  *   [--no-reference] [--json results.json]
  *
@@ -10,7 +10,7 @@ import { writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { parseArgs } from 'node:util'
 import { coreCases, coreColumns, coreRow, runCoreCase, runCreation, runSplit } from './core.js'
-import { runZooCase, zooCases, zooColumns, zooRow } from './zoo.js'
+import { matrixColumns, matrixRow, runMatrixCases, runZooCase, zooCases, zooColumns, zooRow } from './zoo.js'
 
 const { values: flags } = parseArgs({
   options: {
@@ -86,6 +86,18 @@ if (suites.includes('zoo')) {
     const result = runZooCase(given, options)
     results.zoo.push(result)
     const { label, values } = zooRow(result)
+    printRow(label, values)
+  }
+}
+if (suites.includes('matrices')) {
+  console.log(
+    '\nA float32 step on one matrix, over the time of the matrix products that every step takes. most: of a',
+  )
+  console.log('step that computes a basis or roots, which are kept; mean: of all steps.')
+  printRow('', matrixColumns)
+  results.matrices = runMatrixCases(512, options)
+  for (const result of results.matrices) {
+    const { label, values } = matrixRow(result)
     printRow(label, values)
   }
 }

@@ -20,7 +20,7 @@ const variants = {
 function elementwiseBases() {
   const bases = {}
   for (const [name, make] of Object.entries(core)) {
-    if (name !== 'scheduleFree' && make?.definition?.update === undefined) continue
+    if (name !== 'scheduleFree' && make.definition?.update === undefined) continue
     Object.assign(bases, variants[name] ?? { [name]: () => make() })
   }
   return Object.fromEntries(
@@ -114,4 +114,103 @@ function tensorsMoved({ nodes, outputs, slots, totals, reductions }) {
   const read = new Set()
   for (const name of written) inputsOf(outputs[name], read)
   return [...counts, read.size + written.length]
+}
+
+/** Bases with matrix products, and the steps after which their work repeats. */
+const matrixBases = {
+  muon: { make: () => core.muon(), period: 1 },
+  shampoo: { make: () => core.shampoo(), period: 10 },
+  soap: { make: () => core.soap(), period: 10 },
+}
+
+/**
+ * Measures a step of the bases with matrix products on one matrix of n × n, beside the products in it: those that it takes
+ * in every step. Of bases with a basis or roots that they keep, `most` is a step that computes them, `mean` over all.
+ */
+export function runMatrixCases(n, options) {
+  return Object.entries(matrixBases).map(([base, { make, period }]) =>
+    runMatrixCase(base, make(), period, n, options),
+  )
+}
+
+function runMatrixCase(base, preconditioner, period, n, { rounds }) {
+  const transformation = inducedMetric(preconditioner, { learningRate, fallback: core.sgd() })
+  const optimizer = matrixOptimizer(transformation, n)
+  const products = countProducts(planStep(transformation, [{ name: 'w', shape: [n, n] }]).parameters[0].graph)
+  const product = matrixOptimizer(inducedMetric(chain(8)(), { learningRate, fallback: core.sgd() }), n)
+  product.step()
+  // The first step makes modules, and computes whatever is kept.
+  for (let step = 0; step < period; step++) optimizer.step()
+  const times = { product: /** @type {number[]} */ ([]), step: /** @type {number[]} */ ([]) }
+  for (let round = 0; round < Math.max(2, rounds / 5); round++) {
+    for (let step = 0; step < period; step++) {
+      times.product.push(product.step() / 8)
+      times.step.push(optimizer.step())
+    }
+  }
+  const inProducts = (milliseconds) => milliseconds / (products * median(times.product))
+  return {
+    base,
+    n,
+    products,
+    productMilliseconds: median(times.product),
+    ordinary: inProducts(median(times.step)),
+    most: inProducts(Math.max(...times.step)),
+    mean: inProducts(times.step.reduce((sum, time) => sum + time, 0) / times.step.length),
+  }
+}
+
+/** A base whose direction is a chain of products. */
+function chain(length) {
+  return core.definePreconditioner({
+    name: 'chain',
+    matrix: true,
+    update({ gradient }) {
+      let direction = gradient
+      for (let i = 0; i < length / 2; i++) {
+        direction = core.algebra.matmul(
+          core.algebra.matmul(direction, core.algebra.transpose(gradient)),
+          gradient,
+        )
+      }
+      return { direction, slots: {} }
+    },
+  })
+}
+
+function matrixOptimizer(transformation, n) {
+  const parameters = [{ name: 'w', shape: [n, n], data: noise(n * n, 1, 1) }]
+  const optimizer = createOptimizer(transformation, parameters, { engine: 'wasm', adopt: true })
+  const gradients = optimizer.gradients.map(({ data }) => data)
+  gradients[0].set(noise(n * n, 1000, 0.05))
+  return {
+    step() {
+      const start = performance.now()
+      optimizer.step(gradients)
+      return performance.now() - start
+    },
+  }
+}
+
+/** The products that every step of a graph takes. */
+function countProducts({ nodes, outputs, slots }) {
+  const found = new Set()
+  const visit = (index) => {
+    if (found.has(index)) return
+    found.add(index)
+    const { op, inputs } = nodes[index]
+    // What only fresh values need is not part of every step.
+    if (op === 'when') visit(inputs[2])
+    else inputs.forEach(visit)
+  }
+  for (const name of ['dual', 'parameter', ...slots.map((slot) => `slot.${slot}`)]) visit(outputs[name])
+  return [...found].filter((index) => nodes[index].op === 'matmul').length
+}
+
+/** The heads of the columns of {@link matrixRow}. */
+export const matrixColumns = ['products', 'ms each', 'ordinary', 'most', 'mean']
+
+/** A row of the table: the number of products, milliseconds of one, and times of steps over that of their products. */
+export function matrixRow({ base, n, products, productMilliseconds, ordinary, most, mean }) {
+  return { label: `${base}, ${n} × ${n}`, values: [products, productMilliseconds, ordinary, most, mean] }
 }

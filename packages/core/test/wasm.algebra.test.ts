@@ -14,7 +14,9 @@ import {
   type TypedArray,
 } from '@induced-metric/core'
 import { planStep } from '@induced-metric/core/adapter'
+import { isNeeded } from '../src/engines/wasm/codegen/guards.js'
 import { encodeStep } from '../src/engines/wasm/codegen/stepModule.js'
+import { compileScalarNodes } from '../src/graph/hostScalars.js'
 import { randomArray, type Dtype } from './support.js'
 
 // Compares the wasm engine with the reference engine on bases that use what the algebra has beside plain tensors.
@@ -64,6 +66,19 @@ const matrixUpdates: Readonly<Record<string, Update>> = {
     const before = slot('q', { shape: 'rows,rows', initial: 'identity' })
     const q = every(2, qr(matmul(l, before)), before)
     return { direction: rotated(g, q), slots: { l, q } }
+  },
+  'a product that two passes need, each under a condition of its own': ({ gradient: g, slot }) => {
+    const product = matmul(g, transpose(g))
+    const a = every(2, product, slot('a', { shape: 'rows,rows' }))
+    const b = every(3, product, slot('b', { shape: 'rows,rows' }))
+    return { direction: add(g, mul(0.1, matmul(a, g))), slots: { a, b } }
+  },
+  'choices within each side of a choice': ({ gradient: g, step, slot }) => {
+    const l = ema(slot('l', { shape: 'columns,columns' }), matmul(transpose(g), g), 0.5)
+    const kept = slot('q', { shape: 'columns,columns', initial: 'identity' })
+    const grown = add(l, identity('columns'))
+    const q = when(greater(step, 2), every(2, qr(grown), kept), matmul(l, kept))
+    return { direction: matmul(g, div(q, add(1, abs(q)))), slots: { l, q } }
   },
   'a diagonal, a trace, and eigenvalues': ({ gradient: g, slot }) => {
     const l = add(slot('l', { shape: 'rows,rows' }), matmul(g, transpose(g)))
@@ -243,4 +258,24 @@ it('work that only fresh values need is guarded by their condition', () => {
   expect(guards('hosted')).toEqual([true, true])
   // Products of every step: G·Gᵀ, Gᵀ·G, and the direction's two.
   expect(guards('matmul')).toEqual([false, false, false, false])
+})
+
+it('choices within choices guard the work of each side', () => {
+  const base = definePreconditioner({
+    name: 'guarded',
+    matrix: true,
+    update: matrixUpdates['choices within each side of a choice']!,
+  })
+  const plan = planStep(inducedMetric(base(), { learningRate: 0.1, fallback: sgd() }), [
+    { name: 'w', shape: [2, 3] },
+  ])
+  const { stages, graph } = encodeStep(plan.parameters[0]!.graph, 'float32', false)
+  const needed = (step: number): string[] => {
+    const values = new Float64Array(graph.nodes.length)
+    compileScalarNodes(graph, stages.reduce.early)(values, { step, learningRate: 0.1 })
+    return stages.reduce.stages
+      .filter(({ kind, guard }) => guard !== undefined && kind !== 'loop' && isNeeded(guard, values))
+      .map(({ kind }) => kind)
+  }
+  expect([1, 2, 3, 4].map(needed)).toEqual([['matmul'], ['matmul'], [], ['hosted', 'hosted']])
 })

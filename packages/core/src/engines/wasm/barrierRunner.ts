@@ -2,6 +2,7 @@ import { compileScalarNodes, type ScalarEvaluator } from '../../graph/hostScalar
 import type { StepGraph } from '../../step/stepGraph.js'
 import type { WasmMemory } from '../engine.js'
 import type { Allocator, PassName, Runner } from './binding.js'
+import { isNeeded } from './codegen/guards.js'
 import { stepTensors, type Stage, type TensorLocation } from './codegen/stages.js'
 import type { Program } from './compileStep.js'
 import type { LoopArguments } from './loopArguments.js'
@@ -44,7 +45,7 @@ export function createBarrierRunner(
         evaluators.get(pass)!(values, given)
         for (const stage of stages[pass]!.stages) {
           if (stage.kind === 'scalars') evaluators.get(stage)!(values, given)
-          else if (isNeeded(stage, values)) runStage(stage, tensor)
+          else if (isNeeded(stage.guard, values)) runStage(stage, tensor)
         }
         for (let i = 0; i < outputs.length; i++) results[i]![index] = values[outputs[i]!]!
         if (pass !== 'update') return
@@ -53,10 +54,6 @@ export function createBarrierRunner(
     },
     dispose: () => registerMemory.dispose(),
   }
-}
-
-function isNeeded({ guard }: Stage, values: Float64Array): boolean {
-  return guard === undefined || guard.some((condition) => values[condition]! > 0)
 }
 
 /** A slot with one number, which is a scalar of the graph. */

@@ -1,7 +1,8 @@
 import type { Shape } from '../../../graph/algebra.js'
 import type { Graph } from '../../../graph/graph.js'
 import type { StepGraph } from '../../../step/stepGraph.js'
-import { readNodes, storedNodes, type DraftPass, type DraftStage, type Factor } from './draftPass.js'
+import { readNodes, storedNodes, type DraftPass } from './draftPass.js'
+import type { DraftStage, Factor } from './draftStage.js'
 import {
   stepTensors,
   type TensorLocation,

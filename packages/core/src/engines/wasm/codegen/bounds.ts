@@ -1,6 +1,6 @@
 import type { Bytes } from './encoder.js'
 import { get, set, simd } from './instructions.js'
-import type { Frame } from './loopFrame.js'
+import type { Bound, Frame } from './loopFrame.js'
 import { bits } from './vectors.js'
 
 /**
@@ -9,13 +9,6 @@ import { bits } from './vectors.js'
  * added: NaN where s is NaN, and otherwise −0, which changes nothing, or for the larger one of −0 and 0, +0. (The smaller
  * one of 0 and s = −0 is 0.)
  */
-
-/** A scalar bound: the local with what is added to the result, if that may be anything but −0. */
-export interface Bound {
-  readonly op: 'max' | 'min'
-  readonly node: number
-  readonly addend: number | undefined
-}
 
 const isEqualInteger = { float32: simd(0x37), float64: simd(0xd6) } as const
 

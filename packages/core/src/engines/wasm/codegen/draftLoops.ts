@@ -1,6 +1,6 @@
 import type { Shape } from '../../../graph/algebra.js'
 import type { Graph } from '../../../graph/graph.js'
-import type { DraftStage } from './draftPass.js'
+import type { DraftStage } from './draftStage.js'
 import { groupByGuard, type GuardOf } from './guards.js'
 import type { Lines, Loop } from './loop.js'
 import { isVectorShape } from './nodes.js'

@@ -1,27 +1,8 @@
-import type { Shape } from '../../../graph/algebra.js'
 import type { Graph } from '../../../graph/graph.js'
 import { draftLoops, draftWritingLoops } from './draftLoops.js'
-import { findGuards, joinGuards, type GuardOf } from './guards.js'
-import type { Loop } from './loop.js'
+import type { DraftStage, Factor } from './draftStage.js'
+import { findGuards, joinGuards, scalarsOf, type GuardOf } from './guards.js'
 import { isBarrier, isHosted, isReduction, isVectorShape, needsWhole } from './nodes.js'
-
-/** A stage before its tensors have locations: it names nodes only. */
-export type DraftStage = (
-  | { kind: 'scalars'; nodes: number[] }
-  | { kind: 'loop'; loop: Loop; shape: Shape; outputs: readonly string[] }
-  | { kind: 'matmul'; node: number; a: Factor; b: Factor }
-  | { kind: 'transpose'; node: number; from: number }
-  | { kind: 'hosted'; nodes: readonly number[]; operands: readonly number[] }
-) & {
-  /** Scalars of which one must be greater than 0 for anything to need the stage; without them, something always does. */
-  guard?: readonly number[] | undefined
-}
-
-/** A factor of a matrix product. */
-export interface Factor {
-  readonly node: number
-  readonly transposed: boolean
-}
 
 /** A pass before its tensors have locations. */
 export interface DraftPass {
@@ -84,12 +65,28 @@ export function draftPass(
   }
   stages.push(...draftWritingLoops(graph, sumsOfWritten, written, inMemory))
   return {
-    early: order.filter((i) => !isTensor(i) && levelOf(i) === 0),
+    early: withConditions(
+      graph,
+      order.filter((i) => !isTensor(i) && levelOf(i) === 0),
+      stages,
+    ),
     stages,
     stored: [...inMemory].filter((i) => !available.has(i)),
     late: order.filter((i) => !isTensor(i) && levelOf(i) > 0),
     reused: new Set([...levels.keys()].filter((i) => available.has(i))),
   }
+}
+
+/** Scalars, and those that the guards of stages look at, which may be conditions of a later pass. */
+function withConditions(graph: Graph, scalars: readonly number[], stages: readonly DraftStage[]): number[] {
+  const all = new Set(scalars)
+  const visit = (node: number): void => {
+    if (all.has(node)) return
+    all.add(node)
+    graph.nodes[node]!.inputs.forEach(visit)
+  }
+  scalarsOf(stages.map(({ guard }) => guard)).forEach(visit)
+  return [...all].sort((a, b) => a - b)
 }
 
 /**

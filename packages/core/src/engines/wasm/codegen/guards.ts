@@ -1,10 +1,19 @@
 import type { Graph } from '../../../graph/graph.js'
 
-/** The conditions of a node: it is needed only where one of them is greater than 0. `undefined` if it always is. */
-export type GuardOf = (node: number) => readonly number[] | undefined
+/**
+ * When something is needed: in one of several cases, each of which is a list of conditions. Condition c ≥ 0 means that the
+ * scalar of node c is greater than 0, and ~c that it is not. Without a guard, something is always needed.
+ */
+export type Guard = readonly (readonly number[])[] | undefined
+
+/** The guard of a node. */
+export type GuardOf = (node: number) => Guard
+
+/** More cases than this count as always. */
+const mostCases = 8
 
 /**
- * Finds the nodes that only the fresh values of `when`s need.
+ * Finds the nodes that only one side of a `when` needs.
  *
  * @param available nodes that need not be computed, with what is before them
  */
@@ -13,51 +22,64 @@ export function findGuards(
   outputs: readonly string[],
   available: ReadonlySet<number>,
 ): GuardOf {
-  /** By node: its conditions, or `'always'`. */
-  const found = new Map<number, Set<number> | 'always'>()
-  const visit = (node: number, condition: number | undefined): void => {
-    const known = found.get(node)
-    if (known === 'always' || (condition !== undefined && known?.has(condition))) return
-    if (condition === undefined) found.set(node, 'always')
-    else if (known) known.add(condition)
-    else found.set(node, new Set([condition]))
+  /** By node: its cases, by their text. The case without conditions stands for all. */
+  const found = new Map<number, Map<string, readonly number[]>>()
+  const visit = (node: number, conditions: readonly number[]): void => {
+    let cases = found.get(node)
+    if (!cases) found.set(node, (cases = new Map<string, readonly number[]>()))
+    const isAlways = conditions.length === 0 || cases.size >= mostCases
+    const key = isAlways ? '' : conditions.join()
+    if (cases.has('') || cases.has(key)) return
+    const given = isAlways ? [] : conditions
+    cases.set(key, given)
     if (available.has(node)) return
     const { op, inputs } = graph.nodes[node]!
-    // Within a fresh value, the outer condition decides.
-    inputs.forEach((input, i) =>
-      visit(input, op === 'when' && i === 1 ? (condition ?? inputs[0]) : condition),
-    )
+    inputs.forEach((input, i) => {
+      visit(input, op === 'when' && i > 0 ? withCondition(given, i === 1 ? inputs[0]! : ~inputs[0]!) : given)
+    })
   }
-  for (const name of outputs) visit(graph.outputs[name]!, undefined)
+  for (const name of outputs) visit(graph.outputs[name]!, [])
   return (node) => {
-    const conditions = found.get(node)
-    return conditions === undefined || conditions === 'always'
-      ? undefined
-      : [...conditions].sort((a, b) => a - b)
+    const cases = found.get(node)
+    return cases === undefined || cases.has('') ? undefined : [...cases.values()]
   }
 }
 
+function withCondition(conditions: readonly number[], added: number): readonly number[] {
+  return [...new Set([...conditions, added])].sort((a, b) => a - b)
+}
+
 /** The guard of work for several nodes: that of all of them together. */
-export function joinGuards(
-  guards: readonly (readonly number[] | undefined)[],
-): readonly number[] | undefined {
-  const conditions = new Set<number>()
+export function joinGuards(guards: readonly Guard[]): Guard {
+  const cases = new Map<string, readonly number[]>()
   for (const guard of guards) {
     if (guard === undefined) return undefined
-    for (const condition of guard) conditions.add(condition)
+    for (const conditions of guard) cases.set(conditions.join(), conditions)
   }
-  return [...conditions].sort((a, b) => a - b)
+  return [...cases.values()]
+}
+
+/** Whether a guard's work is needed, with the values of scalar nodes. */
+export function isNeeded(guard: Guard, values: Float64Array): boolean {
+  const holds = (condition: number): boolean =>
+    condition >= 0 ? values[condition]! > 0 : !(values[~condition]! > 0)
+  return guard === undefined || guard.some((conditions) => conditions.every(holds))
+}
+
+/** The scalars that guards look at. */
+export function scalarsOf(guards: readonly Guard[]): Set<number> {
+  return new Set(guards.flatMap((guard) => guard ?? []).flatMap((each) => each.map((c) => (c >= 0 ? c : ~c))))
 }
 
 /** Groups nodes by their guards: first those that are always needed. */
 export function groupByGuard(
   nodes: readonly number[],
   guardOf: GuardOf,
-): { readonly guard: readonly number[] | undefined; readonly members: ReadonlySet<number> }[] {
-  const groups = new Map<string, { guard: readonly number[] | undefined; members: Set<number> }>()
+): { readonly guard: Guard; readonly members: ReadonlySet<number> }[] {
+  const groups = new Map<string, { guard: Guard; members: Set<number> }>()
   for (const node of nodes) {
     const guard = guardOf(node)
-    const key = guard?.join() ?? ''
+    const key = guard?.map((conditions) => conditions.join()).join(';') ?? ''
     const group = groups.get(key)
     if (group) group.members.add(node)
     else groups.set(key, { guard, members: new Set([node]) })

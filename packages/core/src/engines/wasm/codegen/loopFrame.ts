@@ -1,5 +1,4 @@
 import type { Graph } from '../../../graph/graph.js'
-import type { Bound } from './bounds.js'
 import type { Bytes } from './encoder.js'
 import { get, Locals, set } from './instructions.js'
 import { createLineFrame, type LineFrame } from './lineFrame.js'
@@ -7,6 +6,13 @@ import type { Loop } from './loop.js'
 import { addFractionPair, isBoundedQuotient, type FractionPair } from './pairedQuotients.js'
 import type { PowerName } from './powers.js'
 import type { VectorType } from './vectors.js'
+
+/** A scalar bound: the local with what is added to the result, if that may be anything but −0. */
+export interface Bound {
+  readonly op: 'max' | 'min'
+  readonly node: number
+  readonly addend: number | undefined
+}
 
 /** A loop under construction: its computation and the locals that hold it. */
 export interface Frame {

@@ -1,6 +1,7 @@
 import type { Shape } from '../../../graph/algebra.js'
 import type { StepGraph } from '../../../step/stepGraph.js'
 import { normalInput } from '../../../transformation/declarations.js'
+import type { Guard } from './guards.js'
 import type { Loop } from './loop.js'
 
 /**
@@ -50,8 +51,8 @@ export type Stage = (
       readonly operands: readonly HostedOperand[]
     }
 ) & {
-  /** Scalars of which one must be greater than 0 for the stage to be run. Without them, it always is. */
-  readonly guard?: readonly number[] | undefined
+  /** When anything needs the stage. */
+  readonly guard?: Guard
 }
 
 /** A tensor that the host computes: the node, and where it goes. */

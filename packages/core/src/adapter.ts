@@ -6,7 +6,7 @@
 export type { AdoptableParameter } from './arrays/adoption.js'
 export type { AdoptableModel } from './arrays/follower.js'
 export { createModelOptimizer, type ModelOptimizer } from './arrays/modelOptimizer.js'
-export { joinRows, type JoinedRows } from './arrays/rows.js'
+export { joinRows, separateRows, type JoinedRows } from './arrays/rows.js'
 export type { Slots } from './dtype.js'
 export type { WasmMemory } from './engines/engine.js'
 export type { Allocator } from './engines/wasm/binding.js'

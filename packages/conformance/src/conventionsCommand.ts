@@ -1,4 +1,4 @@
-import type { CommandIo, CommandOptions } from './cli.js'
+import type { CommandIo, CommandOptions } from './commandIo.js'
 import { conventionsOf, type Convention, type ConventionReport } from './conventions.js'
 import { openTarget } from './openTarget.js'
 import { renderTable } from './text.js'

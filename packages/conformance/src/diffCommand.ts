@@ -1,4 +1,4 @@
-import type { CommandIo } from './cli.js'
+import type { CommandIo } from './commandIo.js'
 import {
   compareReports,
   partOfSuite,

@@ -1,4 +1,4 @@
-import type { CommandIo, CommandOptions } from './cli.js'
+import type { CommandIo, CommandOptions } from './commandIo.js'
 import { connectTarget, type RemoteTarget } from './protocol/target.js'
 import { checkTarget } from './run.js'
 import type { ConformanceTarget } from './target.js'

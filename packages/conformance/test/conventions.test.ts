@@ -1,7 +1,7 @@
 import * as core from '@induced-metric/core'
 import { describe, expect, it } from 'vitest'
 import { conventionsCommand } from '../src/conventionsCommand.js'
-import type { CommandIo } from '../src/cli.js'
+import type { CommandIo } from '../src/commandIo.js'
 import { conventionsOf, features, type ConformanceTarget, type Convention } from '../src/index.js'
 import { coreTarget } from './conformance/targets.js'
 

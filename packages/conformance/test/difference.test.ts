@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { CommandIo } from '../src/cli.js'
+import type { CommandIo } from '../src/commandIo.js'
 import { diffCommand } from '../src/diffCommand.js'
 import {
   allCapabilities,

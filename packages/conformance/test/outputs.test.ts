@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { thoroughCases } from '../src/cases/thorough.js'
-import { command, type CommandIo } from '../src/cli.js'
+import { command } from '../src/cli.js'
+import type { CommandIo } from '../src/commandIo.js'
 import {
   badgeJson,
   badgeOf,

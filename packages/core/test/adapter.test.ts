@@ -4,6 +4,7 @@ import {
   checkOptions,
   createModelOptimizer,
   joinRows,
+  separateRows,
   withGroups,
   type GroupOf,
 } from '@induced-metric/core/adapter'
@@ -84,6 +85,19 @@ describe('withGroups', () => {
 
   it('does nothing without a function', () => {
     expect(withGroups(parameters, undefined)).toEqual(parameters)
+  })
+})
+
+describe('separateRows', () => {
+  it('copies each row into a buffer of its own', () => {
+    const { data, rows } = joinRows([new Float32Array([1, 2]), new Float32Array([3, 4])])
+    const copies = separateRows(rows)
+    expect(copies.map(({ buffer }) => [...new Float32Array(buffer)])).toEqual([
+      [1, 2],
+      [3, 4],
+    ])
+    data[0] = 9
+    expect(copies[0]![0]).toBe(1)
   })
 })
 

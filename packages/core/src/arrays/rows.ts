@@ -9,6 +9,22 @@ export interface JoinedRows<T extends TypedArray> {
   readonly rows: readonly T[]
 }
 
+/**
+ * Copies of rows, each with a buffer of its own, for a framework that reads `.buffer` of its arrays when it saves or sends them: all rows that
+ * {@link joinRows} returns share one.
+ *
+ * @example
+ * ```ts
+ * import { joinRows, separateRows } from '@induced-metric/core/adapter'
+ *
+ * const { rows } = joinRows([new Float32Array([1, 2]), new Float32Array([3, 4])])
+ * console.log(rows[1]!.buffer.byteLength, separateRows(rows)[1]!.buffer.byteLength) // 16 8
+ * ```
+ */
+export function separateRows<T extends TypedArray>(rows: readonly T[]): T[] {
+  return rows.map((row) => row.slice() as T)
+}
+
 /** The results so far, by their first row. */
 const joined = new WeakMap<TypedArray, JoinedRows<TypedArray>>()
 

@@ -11,7 +11,9 @@ import { InducedTrainer } from '@induced-metric/__name__'
  * @typedef {import('@induced-metric/conformance').ConformanceTarget} ConformanceTarget
  * @typedef {import('@induced-metric/conformance').TargetParameter} TargetParameter
  * @typedef {import('@induced-metric/conformance').TypedArray} TypedArray
+ * @typedef {import('@induced-metric/__name__').Input} Input
  * @typedef {import('@induced-metric/__name__').Model} Model
+ * @typedef {import('@induced-metric/__name__').Target} Target
  */
 
 const { version } = /** @type {{ version: string }} */ (
@@ -36,7 +38,7 @@ function modelOf(parameters) {
  * @param {Model} model
  * @param {readonly (TypedArray | null)[]} gradients `null` where there is none
  * @param {number | undefined} loss
- * @returns {[input: unknown, target: unknown]}
+ * @returns {[input: Input, target: Target]}
  */
 function exampleOf(model, gradients, loss) {
   throw new Error(`fill in exampleOf, for ${typeof model} with ${gradients.length} gradients at the loss ${loss}`)

@@ -222,7 +222,14 @@ export function capabilitiesOf(t: PlainTransformation, nonMatrices: boolean): Fe
     else if (options.clipNorm !== undefined) needs.add('clipNorm/parameter')
     if (isTied(options)) needs.add('tiedXi')
     if (follows(options)) needs.add('followingFloor')
-    for (const name of ['averagedModel', 'startAxis', 'growthRate', 'lookahead', 'clipValue', 'adaptiveClip'] as const) {
+    for (const name of [
+      'averagedModel',
+      'startAxis',
+      'growthRate',
+      'lookahead',
+      'clipValue',
+      'adaptiveClip',
+    ] as const) {
       if (options[name] !== undefined && options[name] !== false) needs.add(name)
     }
     const { averageWeights } = options

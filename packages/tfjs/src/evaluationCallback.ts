@@ -55,9 +55,7 @@ export function evaluationCallback<M extends TrainedModel>(
       // A model may have been compiled again.
       const optimizer = optimizerOf(owner, model)
       const args = { verbose: 0, ...(batchSize !== undefined && { batchSize }) }
-      const results = optimizer.withEvaluationWeights(() =>
-        [model.evaluate(x as never, y as never, args)].flat(),
-      )
+      const results = optimizer.withEvaluationWeights(() => [model.evaluate(x, y, args)].flat())
       const values = await Promise.all(results.map((result) => result.data()))
       for (const result of results) result.dispose()
       model.metricsNames.forEach((name, i) => (logs[`${prefix}${name}`] = values[i]![0]!))

@@ -21,7 +21,7 @@ async function startedFrom(context: Context, problem: Problem, session: Session)
 }
 
 /** A file that follows the format, as the kit reads it. */
-export function contentsOf(bytes: Uint8Array): FileContents {
+function contentsOf(bytes: Uint8Array): FileContents {
   try {
     return readFile(bytes)
   } catch (error) {

@@ -16,13 +16,13 @@ import type { DataArray, DataCall, DataNumber, DataUnit } from './format.js'
 import { keyOf, oracleSession, type History, type OracleSession, type Saved } from './oracleSession.js'
 
 /** A number in a case. */
-export function dataNumber(value: number): DataNumber {
+function dataNumber(value: number): DataNumber {
   if (Object.is(value, -0)) return '-0'
   return Number.isFinite(value) ? value : (String(value) as DataNumber)
 }
 
 /** The numbers of a tensor. Many that are equal are written once. */
-export function dataArray(values: ArrayLike<number>): DataArray {
+function dataArray(values: ArrayLike<number>): DataArray {
   const list = Array.from(values)
   const [first] = list
   if (list.length > 8 && list.every((value) => Object.is(value, first)))

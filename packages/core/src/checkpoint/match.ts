@@ -133,7 +133,7 @@ export function checkAccumulation(
 }
 
 /** The slots that a parameter has in a checkpoint: its own and, in the middle of an update, the sum of its gradients. */
-export function savedSlots(
+function savedSlots(
   slots: readonly string[],
   state: ParameterState,
   checkpoint: Checkpoint,

@@ -30,7 +30,7 @@ export function prepareVariants<G extends Graph>(graph: G): VariantOf<G> {
 }
 
 /** The conditions of a graph's `when`s, each once, as indices of nodes. */
-export function conditionsOf({ nodes }: Graph): number[] {
+function conditionsOf({ nodes }: Graph): number[] {
   return [...new Set(nodes.flatMap(({ op, inputs }) => (op === 'when' ? [inputs[0]!] : [])))]
 }
 

@@ -36,7 +36,7 @@ export function averageKind({ averageWeights }: GroupSettings): AverageKind {
 }
 
 /** The slot that holds the average of a parameter's values, and the one that holds its slow values. */
-export const averagedSlot = 'averagedParameter'
+const averagedSlot = 'averagedParameter'
 const slowSlot = 'slowParameter'
 
 const scalar = (name: string): Expr => input(name, 'scalar')
@@ -80,7 +80,7 @@ function averageShare(kind: Exclude<AverageKind, 'no'>): Expr {
 }
 
 /** x̄ + c·(θ − x̄), θ being the parameter's next value. */
-export function averagedParameter(kind: Exclude<AverageKind, 'no'>, next: Expr): Expr {
+function averagedParameter(kind: Exclude<AverageKind, 'no'>, next: Expr): Expr {
   const before = input(`slot.${averagedSlot}`, next.shape)
   return add(before, mul(averageShare(kind), sub(next, before)))
 }

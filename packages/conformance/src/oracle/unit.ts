@@ -29,7 +29,7 @@ export interface UnitState {
   readonly losses: readonly [eight: number, nine: number, ninetyNine: number]
   /** The first loss above the floor, or the largest average of the first ten; before there is one, the latest value. */
   readonly first: number
-  /** The largest of the last factors above 0, each .9 times itself for every step since; 0 before there is one. */
+  /** The largest of the last factors above 0, each .99 times itself for every step since; 0 before there is one. */
   readonly recent: number
   /**
    * By base, the stored values of the average of the linearised losses: L itself when it arrives, with the first base, and
@@ -170,7 +170,7 @@ export function stepUnit(unit: Unit, sums: UnitSums, loss: number, step: number)
       average,
       losses: losses as [number, number, number],
       first,
-      recent: good && scale > 0 ? Math.max(scale, 0.9 * state.recent) : state.recent,
+      recent: good && scale > 0 ? Math.max(scale, 0.99 * state.recent) : state.recent,
       kept,
     },
     scale,

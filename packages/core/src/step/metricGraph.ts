@@ -173,9 +173,9 @@ function withStartAxis(
   return { factor: select(greater(left, 0), joined(extra), 0), domain }
 }
 
-/** The state by which growth is measured: the largest of the last factors, each less by a tenth for every step since. */
+/** The state by which growth is measured: the largest of the last factors, each less by a hundredth for every step since. */
 const recentFactor = 'recentScale'
-const recentDecay = 0.9
+const recentDecay = 0.99
 
 /** A factor that is at most the growth rate times those of the last good steps, where that is set. It adds its state. */
 function limitGrowth(

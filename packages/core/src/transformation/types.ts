@@ -100,8 +100,8 @@ export interface GroupOptions {
   /** A second axis, tied to the first loss. Default: none. */
   readonly startAxis?: StartAxis
   /**
-   * The largest growth of ρ in one step, ≥ 1: ρ ≤ growthRate · r, where r is the largest of the ρ so far, each less by a tenth
-   * for every step since. Where gradients become small, as on a plateau, a metric lets go within a few steps, and they may be
+   * The largest growth of ρ in one step, ≥ 1: ρ ≤ growthRate · r, where r is the largest of the ρ so far, each less by a
+   * hundredth for every step since. Where gradients become small, as on a plateau, a metric lets go within a few steps, and they may be
    * too large before it can know; a limit gives it time. The reference r passes over single steps that were small by chance.
    * D-Adaptation limits its estimate in this way (Defazio and Mishchenko, arXiv:2301.07733). The first step above 0 is free;
    * ρ = 0, skipped steps and bad losses do not count. Where the factor is always 1 it has no effect. Default: none.

@@ -61,6 +61,7 @@ function needsSharedMemory(oneCase: Case): boolean {
   switch (oneCase.check) {
     case 'badOption':
     case 'customBase':
+    case 'customFactored':
     case 'customEmbedding':
     case 'customSchedule':
     case 'customAverage':

@@ -47,13 +47,17 @@ export type DataCall =
       readonly parameters: readonly DataParameter[]
       readonly error?: string
     }
-  /** Where it is `skipped` or an `error`, no parameter changes. `taken` and `passed` count the steps taken and skipped so far. */
+  /**
+   * Where it is `skipped` or an `error`, no parameter changes. `taken` and `passed` count the steps taken and skipped so far, and
+   * `waiting` the calls that wait for the rest of their update, this one too.
+   */
   | {
       readonly step: number
       readonly gradients: readonly (DataArray | null)[]
       readonly loss?: DataNumber
       readonly taken?: number
       readonly passed?: number
+      readonly waiting?: number
       readonly skipped?: true
       readonly error?: string
       readonly parameters?: readonly DataArray[]

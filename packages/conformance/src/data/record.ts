@@ -8,11 +8,12 @@ import type {
   ConformanceTarget,
   Core,
   Session,
+  SessionReport,
   SessionUnitReport,
   TargetParameter,
   TypedArray,
 } from '../target.js'
-import type { DataArray, DataCall, DataNumber, DataUnit } from './format.js'
+import type { DataArray, DataCall, DataNumber, DataReport, DataUnit } from './format.js'
 import { keyOf, oracleSession, type History, type OracleSession, type Saved } from './oracleSession.js'
 
 /** A number in a case. */
@@ -53,6 +54,11 @@ function samePairs(oneCase: Case): readonly (readonly [number, number])[] {
   }
 }
 
+/** Whether a case compares reports: not where s lies outside of its type's range. */
+function asksForReports(oneCase: Case): boolean {
+  return oneCase.check !== 'trajectory' || oneCase.reports !== false
+}
+
 /** What a case does and what must come of it. */
 export interface Recorded {
   readonly calls: readonly DataCall[]
@@ -67,7 +73,7 @@ export interface Recorded {
  */
 export async function recordCase(core: Core, oneCase: Case, seed = 1): Promise<Recorded> {
   if (oneCase.check === 'plane') return planeCase(oneCase)
-  const recorder = createRecorder(core)
+  const recorder = createRecorder(core, asksForReports(oneCase))
   if (oneCase.check === 'oldCheckpoint' || oneCase.check === 'goldenCheckpoint') {
     const { problem, after, bytes } = oneCase
     recorder.know(fromText(bytes), {
@@ -120,10 +126,13 @@ function planeCase(oneCase: Extract<Case, { check: 'plane' }>): Recorded {
 interface Log {
   readonly calls: DataCall[]
   readonly names: Map<string, string>
+  /** Whether what the steps report is part of the data. */
+  readonly reports: boolean
 }
 
 /** A session that writes down what is done with it. */
-function recordSession(session: OracleSession, number: number, { calls, names }: Log): Session {
+function recordSession(session: OracleSession, number: number, log: Log): Session {
+  const { calls, names } = log
   const attempt = <T>(call: DataCall, run: () => T): T => {
     try {
       return run()
@@ -143,18 +152,17 @@ function recordSession(session: OracleSession, number: number, { calls, names }:
       }
       const report = attempt(call, () => session.step(gradients, options) as ReturnTypeOfStep)
       const counts = { taken: report.step, passed: report.skippedSteps }
+      const waiting = report.accumulated ?? 0
       if (report.skipped) calls.push({ ...call, ...counts, skipped: true })
-      else {
-        const { learningRate, units } = report
-        const { key: _, ...own } = unitOf(report)
-        const numbers = { ...own, learningRate: dataNumber(learningRate) }
+      else
         calls.push({
           ...call,
           ...counts,
+          ...(waiting > 0 && { waiting }),
           parameters: session.values().map(dataArray),
-          report: { ...numbers, ...(units && { units: units.map(unitOf) }) },
+          // While calls wait, a report has the numbers of the latest update, and there may be none.
+          ...(log.reports && waiting === 0 && { report: reportOf(report) }),
         })
-      }
       return report
     },
     save() {
@@ -186,7 +194,7 @@ function recordSession(session: OracleSession, number: number, { calls, names }:
 }
 
 /** A target that writes down what is done with its sessions. */
-function createRecorder(core: Core) {
+function createRecorder(core: Core, reports: boolean) {
   const calls: DataCall[] = []
   const saved: Saved = new Map()
   const names = new Map<string, string>()
@@ -224,7 +232,7 @@ function createRecorder(core: Core) {
         const session = oracleSession(core, made, parameters, saved)
         calls.push(call)
         live[number] = session
-        return recordSession(session, number, { calls, names })
+        return recordSession(session, number, { calls, names, reports })
       } catch (error) {
         calls.push({ ...call, error: codeOf(error) })
         throw error
@@ -245,6 +253,12 @@ function isAt(session: OracleSession | undefined, parameters: readonly TargetPar
     reached.length === parameters.length &&
     reached.every((values, i) => values.length > 0 && String(values) === String(parameters[i]!.data))
   )
+}
+
+function reportOf(report: SessionReport): DataReport {
+  const { learningRate, units } = report
+  const { key: _, ...own } = unitOf(report)
+  return { ...own, learningRate: dataNumber(learningRate), ...(units && { units: units.map(unitOf) }) }
 }
 
 function unitOf({ key, scale, dualNorm, metric, xi }: SessionUnitReport): DataUnit {

@@ -1,4 +1,4 @@
-import type { PlainBase, PlainOptions, PlainTransformation } from '../plain.js'
+import type { PlainOptions, PlainTransformation } from '../plain.js'
 import { inner, type BaseInput } from './base.js'
 import { runBase, wholes, type BaseResult } from './bases.js'
 import { isSame, prepare, type OracleParameter, type Parameter, type Profile } from './parameters.js'

@@ -59,12 +59,14 @@ export function parametersIn(part: Part, parameters: readonly TargetParameter[])
 /** The report of a step. */
 export function reportIn(part: Part): SessionReport {
   const units = entry(part, 'units')
+  const accumulated = entry(part, 'accumulated')
   return {
     step: numberIn(entry(part, 'step')),
     skipped: booleanIn(entry(part, 'skipped')),
     skippedSteps: numberIn(entry(part, 'skippedSteps')),
     learningRate: numberIn(entry(part, 'learningRate')),
     ...unitIn(part),
+    ...(accumulated.value === undefined ? {} : { accumulated: numberIn(accumulated) }),
     ...(units.value === undefined ? {} : { units: elements(units).map(unitIn) }),
   }
 }

@@ -119,6 +119,9 @@ function createRun(target: ConformanceTarget, one: DataCase, dtype: Dtype) {
     if (report.step !== call.taken) return `report.step is ${report.step}, not ${call.taken}`
     if (report.skippedSteps !== call.passed)
       return `report.skippedSteps is ${report.skippedSteps}, not ${call.passed}`
+    const waiting = call.waiting ?? 0
+    if ((report.accumulated ?? waiting) !== waiting)
+      return `report.accumulated is ${report.accumulated}, not ${waiting}`
     const expected = call.report
     if (expected === undefined) return undefined
     const unit = (where: string, got: SessionReport | NonNullable<SessionReport['units']>[0], of: DataUnit) =>

@@ -106,6 +106,7 @@ const faults = {
     'no report': () => '{}\n',
     'another manifest': () => process.exit(0),
     'a text for a number': (line) => `${line.replace(/"scale":[^,]+/, '"scale":"large"')}\n`,
+    'calls that wait': (line) => `${line.replace('"skipped":', '"accumulated":1,"skipped":')}\n`,
     'NaN for a number': (line) => `${line.replace(/"scale":[^,]+/, '"scale":NaN')}\n`,
     'an unknown code': () => '{"error":{"code":"ERR_BAD","message":"bad"}}\n',
     'an error of its own': () => '{"error":{"code":"ERR_INTERNAL","message":"KeyError: v"}}\n',

@@ -166,12 +166,22 @@ function createSession(
     if (settings.clipValue !== undefined || settings.adaptiveClip !== undefined)
       refuse('other limits of gradients')
   }
+  for (const label of Object.keys(transformation.groups))
+    if (!parameters.some(({ group }) => group === label))
+      raise('ERR_OPTION', `no parameter is in group ${label}`)
+  const masks = Object.entries({ '': transformation.settings, ...transformation.groups })
+  for (const [label, { decayMask }] of masks) {
+    const listed = typeof decayMask === 'string' || typeof decayMask === 'function' ? [] : decayMask
+    for (const name of listed)
+      if (!parameters.some((p) => p.name === name))
+        raise('ERR_OPTION', `decayMask ${label}: no parameter is named ${name}`)
+  }
 
   const held = parameters.map((p): Held => {
     const size = p.shape.reduce((a, b) => a * b, 1)
     if (size !== p.data.length)
       raise('ERR_SHAPE', `${p.name} has ${p.data.length} elements for shape [${p.shape.join()}]`)
-    const group = p.group !== undefined && p.group in transformation.groups ? p.group : ''
+    const group = p.group !== undefined && Object.hasOwn(transformation.groups, p.group) ? p.group : ''
     const own =
       group === '' || has('group options ignored') ? transformation.settings : transformation.groups[group]!
     return {
@@ -189,13 +199,26 @@ function createSession(
   let step = 0
   let skippedSteps = 0
   let disposed = false
+  /** The learning rate of a loaded state. */
+  let fixedRate: number | undefined
   let report: SessionReport
 
   const alive = (): void => {
     if (disposed && !has('disposal ignored')) raise('ERR_DISPOSED', 'disposed of')
   }
-  const at = (value: Scheduled): number =>
-    typeof value === 'function' ? value(has('learning rate counted from 0') ? step : step + 1) : value
+  const at = (value: Scheduled, from = 0, below = Infinity): number => {
+    const now =
+      typeof value === 'function' ? value(has('learning rate counted from 0') ? step : step + 1) : value
+    return now >= from && now < below ? now : raise('ERR_OPTION', `${now} at step ${step + 1}`)
+  }
+  const floorOf = ({ embedding }: Settings): number =>
+    has('floor ignored') ? 0 : at((embedding.hyperparameters['floor'] ?? 0) as Scheduled, -Infinity)
+  /** A set learning rate is that of all groups that have the rate of the whole. */
+  const rateOf = ({ learningRate }: Settings): number => {
+    const text = (value: Scheduled): string => JSON.stringify(value)
+    const isWhole = text(learningRate) === text(transformation.settings.learningRate)
+    return fixedRate !== undefined && isWhole ? fixedRate : at(learningRate)
+  }
 
   const checkShapes = (gradients: readonly (TypedArray | null)[]): void => {
     if (gradients.length !== held.length) raise('ERR_SHAPE', `expected ${held.length} gradients`)
@@ -217,7 +240,15 @@ function createSession(
       for (const p of held) for (const slot of Object.values(p.slots)) slot.fill(0)
     if (has('parameters written on a skipped step'))
       for (const p of held) p.data.forEach((x, i) => (p.data[i] = x * 0.99))
-    return (report = { ...report, step, skipped: true, skippedSteps })
+    const still = report.units?.map((unit) => ({ ...unit, scale: 0 }))
+    return (report = {
+      ...report,
+      ...(still && { units: still }),
+      scale: 0,
+      step,
+      skipped: true,
+      skippedSteps,
+    })
   }
   report = {
     step: 0,
@@ -233,7 +264,10 @@ function createSession(
   const move = (p: Held, g: TypedArray): Moved => {
     if (has('sessions share their slots') && p.steps > 0) p.slots = shared.get(p.name)!
     const { base } = p.settings
-    const h = (name: string): number => at((base.hyperparameters[name] ?? 0) as Scheduled)
+    const h = (name: string): number => {
+      const below = name === 'momentum' || name.startsWith('beta') ? 1 : Infinity
+      return at((base.hyperparameters[name] ?? 0) as Scheduled, 0, below)
+    }
     const t = (has('bias correction by the optimiser’s step') ? step : p.steps) + 1
     const direction = new Float64Array(g.length)
     const square = (x: number): number => (p.data instanceof Float32Array ? Math.fround(x * x) : x * x)
@@ -304,16 +338,19 @@ function createSession(
     g?.length === p.data.length ? g : p.data.slice().fill(1)
 
   const clip = (gradients: readonly (TypedArray | null)[]): (TypedArray | null)[] => {
-    const { clipNorm } = transformation.settings
-    if (typeof clipNorm !== 'number') return [...gradients]
+    /** All that inherits the norm of the whole is clipped together, and each group with a norm of its own by itself. */
+    const ownerOf = ({ settings, unit }: Held): string | undefined =>
+      settings.clipNorm === transformation.settings.clipNorm ? undefined : unit
     const norm = (list: readonly (TypedArray | null)[]): number => {
       let sum = 0
       for (const g of list) if (g !== null) for (const x of g) sum += x * x
       return Math.sqrt(sum)
     }
-    const all = norm(gradients)
-    return gradients.map((g) => {
-      if (g === null) return null
+    return gradients.map((g, p) => {
+      const { clipNorm } = held[p]!.settings
+      if (g === null || typeof clipNorm !== 'number') return g
+      const owner = ownerOf(held[p]!)
+      const all = norm(gradients.filter((_, i) => ownerOf(held[i]!) === owner))
       const by = Math.min(1, clipNorm / (has('clip each tensor') ? norm([g]) : all))
       const out = has('gradient written') ? g : Float64Array.from(g)
       for (let i = 0; i < g.length; i++) {
@@ -335,7 +372,7 @@ function createSession(
         for (const [i, g] of gradients.entries()) {
           const p = held[i]!
           if (g !== null) continue
-          const wd = at(p.settings.weightDecay) * at(p.settings.learningRate)
+          const wd = at(p.settings.weightDecay) * rateOf(p.settings)
           if (has('missing gradient still decays')) p.data.forEach((x, j) => (p.data[j] = x - wd * x))
           if (has('missing gradient advances the step')) p.steps++
         }
@@ -361,9 +398,7 @@ function createSession(
         }
         if (!Number.isFinite(loss)) return nonFinite()
         if (!reads) continue
-        const bad =
-          loss <=
-          (has('floor ignored') ? 0 : at((settings.embedding.hyperparameters['floor'] ?? 0) as Scheduled))
+        const bad = loss <= floorOf(settings)
         if (bad && settings.onBadLoss === 'throw' && !has('log ascends at L < 0'))
           return raise('ERR_BAD_LOSS', `loss ${loss}`)
         if (bad && settings.onBadLoss === 'skip') return skip()
@@ -379,12 +414,9 @@ function createSession(
         total *= held.length / active.length
 
       const factors = new Map<string, number>()
-      let first: Pick<SessionReport, 'scale' | 'dualNorm' | 'metric' | 'xi' | 'learningRate'> | undefined
+      const reports: NonNullable<SessionReport['units']>[number][] = []
       const scaleOf = (settings: Settings, metric: number): number => {
-        const floor = has('floor ignored')
-          ? 0
-          : at((settings.embedding.hyperparameters['floor'] ?? 0) as Scheduled)
-        const height = (loss ?? 1) - floor
+        const height = (loss ?? 1) - floorOf(settings)
         if (settings.embedding.name === 'identity') return 1 / (1 + metric)
         if (height <= 0 && !has('log ascends at L < 0')) return settings.onBadLoss === 'base' ? 1 : 0
         const numerator =
@@ -404,20 +436,18 @@ function createSession(
         const before = has('average restarts every step') ? 0 : unit.average
         const average = beta * before + (1 - beta) * (has('average of ξs') ? xi * s : s)
         const correction = has('no bias correction of the average') ? 1 : 1 - beta ** (unit.steps + 1)
+        // Every number of the step is read before anything is written.
+        void [rateOf(settings), at(settings.weightDecay)]
         const late = has('ρ from the metric before this step') ? unit.average : average
         const metric = ((has('average of ξs') ? 1 : xi) * late) / correction
         const scale = scaleOf(settings, metric)
         factors.set(key, scale)
         const plain = settings.xi === 0 && settings.embedding.name === 'identity'
-        first ??= {
-          scale,
-          metric,
-          xi,
-          dualNorm: plain ? NaN : total,
-          learningRate: at(settings.learningRate),
-        }
+        reports.push({ key, scale, metric, xi, dualNorm: plain ? NaN : total })
         return { unit, average, xi, correction }
       })
+      const [first] = reports
+      const learningRate = rateOf(used[0]![1].settings)
 
       for (const [i, p] of held.entries()) {
         const g = gradients[i]
@@ -427,7 +457,7 @@ function createSession(
         }
         checkShape(p, g)
         const { direction, dual, slots } = moves.get(p)!
-        const learningRate = at(p.settings.learningRate)
+        const learningRate = rateOf(p.settings)
         let scale = factors.get(p.unit)!
         if (has('a sum per tensor')) {
           const { xi, correction } = next[0]!
@@ -436,7 +466,11 @@ function createSession(
         const mask = p.settings.decayMask
         const masked = !(
           mask === 'all' ||
-          (mask === 'matrices' ? p.shape.length >= 2 : (mask as readonly string[]).includes(p.name))
+          (mask === 'matrices'
+            ? p.shape.length >= 2
+            : typeof mask === 'function'
+              ? mask(p)
+              : mask.includes(p.name))
         )
         const decay = masked && !has('decay mask ignored') ? 0 : learningRate * at(p.settings.weightDecay)
         const noise = has('last bits differ from run to run') ? 1 + (Math.random() - 0.5) * 1e-14 : 1
@@ -452,7 +486,8 @@ function createSession(
       }
       for (const { unit, average } of next) Object.assign(unit, { average, steps: unit.steps + 1 })
       step++
-      return (report = { ...first!, step, skipped: false, skippedSteps })
+      const several = reports.length > 1 ? { units: reports } : {}
+      return (report = { ...first!, ...several, learningRate, step, skipped: false, skippedSteps })
     },
 
     read: () => held.map(({ data }) => data),
@@ -467,6 +502,7 @@ function createSession(
         hash: plan.hash,
         step: has('checkpoint without the step count') ? 0 : step,
         skippedSteps,
+        ...(fixedRate !== undefined && { learningRate: fixedRate }),
         units: [...units].map(([key, { average, steps }]) => ({
           key,
           average: has('checkpoint without the average') ? 0 : average,
@@ -495,10 +531,18 @@ function createSession(
       const fits =
         saved.hash === plan.hash &&
         saved.parameters.length === held.length &&
-        held.every(({ name, shape, data }) => {
+        saved.units.length === units.size &&
+        saved.units.every(({ key }) => units.has(key)) &&
+        held.every(({ name, shape, data, slots }) => {
           const state = saved.parameters.find((p) => p.name === name)
           const dtype = data instanceof Float32Array ? 'float32' : 'float64'
-          return state !== undefined && state.shape.join() === shape.join() && state.dtype === dtype
+          const names = (of: object): string => Object.keys(of).sort().join()
+          return (
+            state !== undefined &&
+            state.shape.join() === shape.join() &&
+            state.dtype === dtype &&
+            names(state.slots) === names(slots)
+          )
         })
       if (!fits && !has('checkpoint of any shape accepted'))
         raise('ERR_CHECKPOINT', 'this checkpoint belongs to another optimiser')
@@ -510,8 +554,11 @@ function createSession(
         )
         p.steps = state.steps
       }
-      for (const { key, average, steps } of saved.units) Object.assign(units.get(key)!, { average, steps })
+      for (const { key, average, steps } of saved.units)
+        Object.assign(units.get(key) ?? {}, { average, steps })
       step = saved.step
+      skippedSteps = saved.skippedSteps
+      fixedRate = saved.learningRate
     },
 
     dispose() {

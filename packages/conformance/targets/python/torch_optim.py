@@ -8,6 +8,8 @@ from protocol import TargetError, known_capabilities, serve
 
 optim = torch.optim
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
+# ASGD keeps its rate as a tensor of this type, also for parameters in float64.
+torch.set_default_dtype(torch.float64)
 
 
 def betas(base):
@@ -73,6 +75,10 @@ OPTIMIZERS = {
     "nadam": nadam,
     "asgd": asgd,
 }
+
+# Before version 2, NAdam's product of momenta up to the next step has the current one twice.
+if int(torch.__version__.split(".")[0]) < 2:
+    del OPTIMIZERS["nadam"]
 
 MANIFEST = {
     "name": "torch.optim",

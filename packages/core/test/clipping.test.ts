@@ -193,7 +193,7 @@ describe.each(engines)('adaptiveClip, %s', (engine) => {
     expect(factor).toBeLessThan(1)
     expectClose(
       seen([2, 3], { clipValue: 2, adaptiveClip: 0.25, clipNorm: 0.5 }),
-      units.map((g) => factor * g),
+      Array.from(units, (g) => factor * g),
     )
   })
 

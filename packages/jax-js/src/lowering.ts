@@ -20,12 +20,10 @@ const plain = {
   greater: (a, b) => np.greater(a, b).astype(a.dtype),
   select: (condition, a, b) => np.where(np.greater(condition, 0), a, b),
   // jax-js adds one element after the other: the sum of a million float32 tenths was 100958. Hence the blocks.
-  sum: (x) => {
-    const length = Math.ceil(Math.sqrt(x.size))
-    return blocksOf(x.reshape([1, x.size]), length)
+  sum: (x) =>
+    blocksOf(x.reshape([1, x.size]))
       .sum(2)
-      .sum()
-  },
+      .sum(),
   rowSums,
   columnSums: (x) => np.transpose(rowSums(np.transpose(x))),
   rowMax: (x) => np.max(x, 1, { keepdims: true }),
@@ -35,16 +33,14 @@ const plain = {
 } satisfies Partial<Lowering<np.Array>> & Record<string, (...operands: np.Array[]) => np.Array>
 
 function rowSums(x: np.Array): np.Array {
-  const [rows, columns] = x.shape as [number, number]
-  return blocksOf(x, Math.ceil(Math.sqrt(columns)))
-    .sum(2)
-    .sum(1)
-    .reshape([rows, 1])
+  const [rows] = x.shape as [number, number]
+  return blocksOf(x).sum(2).sum(1).reshape([rows, 1])
 }
 
-/** The rows of a matrix as blocks of this length, padded with 0. */
-function blocksOf(x: np.Array, length: number): np.Array {
+/** The rows of a matrix as blocks, about as many as each has elements, padded with 0. */
+function blocksOf(x: np.Array): np.Array {
   const [rows, columns] = x.shape as [number, number]
+  const length = Math.max(1, Math.ceil(Math.sqrt(columns)))
   const blocks = Math.ceil(columns / length)
   return np
     .pad(x, [

@@ -9,17 +9,16 @@ const grouped = mixed.map((p, i) => ({ ...p, group: i % 2 === 0 ? 'body' : 'head
 
 /** The transformation that `rateFree` returns, written out. */
 function recipe(base: PlainBase, options: RateFreeOptions): PlainTransformation {
-  const { steps, floor = 0, learningRate = 1, growthRate = 1.02, ...others } = options
+  const { steps, floor = 0, learningRate = 1, ...others } = options
   return {
     base,
     learningRate,
     xi: 'rate',
     embedding: { name: 'root', floor },
     averagedModel,
-    growthRate,
     ...(steps === undefined
       ? { startAxis: { weight: 9 }, averageWeights: 8 }
-      : { startAxis: { weight: 10, power: 0.75, steps } }),
+      : { startAxis: { weight: 10, power: 0.75, steps }, growthRate: Math.max(1.02, 1 + 6 / steps) }),
     ...others,
   }
 }
@@ -31,11 +30,11 @@ const bases: readonly PlainBase[] = [
   { name: 'lion' },
   { name: 'muon', rows: 'outputs' },
 ]
-// The ids up to 22 are withdrawn: until suite 4 the recipe had no growth rate.
+// With steps, the ids are a hundred higher: until suite 4 that recipe had no growth rate.
 const free = table('option/rateFree', [
   ...bases.flatMap((base, b): Row[] =>
     [{ steps: 12 }, {}].map((options: RateFreeOptions, i): Row => ({
-      n: 100 + 2 * b + i + 1,
+      n: (i === 0 ? 100 : 0) + 2 * b + i + 1,
       title: `rateFree(${base.name}${i === 0 ? ', { steps }' : ''}) is its recipe, with no number to choose`,
       check: 'rateFree',
       options,
@@ -52,7 +51,7 @@ const free = table('option/rateFree', [
       { steps: 12, growthRate: 1.5 },
     ] as const
   ).map((options: RateFreeOptions, i): Row => ({
-    n: 121 + i,
+    n: [121, 22, 123][i]!,
     title: `rateFree(adam, ${JSON.stringify(options)}) is its recipe with those options`,
     check: 'rateFree',
     options,

@@ -29,7 +29,7 @@ export interface RateFreeOptions extends Omit<
  * - without `steps`, c = 9, and an average of the weights is kept for evaluation (`averageWeights: 8`); see
  *   `withEvaluationWeights`.
  *
- * In one step, t grows by 2 % at most (`growthRate: 1.02`).
+ * With `steps`, t grows in one step by 2 % at most, in runs of less than 300 steps by 6/steps (`growthRate`).
  *
  * Every step needs its loss. The parts are `averagedModel` and `startAxis` of {@link inducedMetric}.
  *
@@ -61,14 +61,14 @@ export function rateFree(base: Preconditioner, options: RateFreeOptions = {}): T
     'accumulate',
     'groups',
   ])
-  const { steps, floor, learningRate = 1, growthRate = 1.02, ...others } = options
+  const { steps, floor, learningRate = 1, ...others } = options
   return inducedMetric(base, {
+    ...(steps !== undefined && { growthRate: Math.max(1.02, 1 + 6 / steps) }),
     ...others,
     learningRate,
     xi: 'rate',
     embedding: root(floor === undefined ? {} : { floor }),
     averagedModel: true,
-    growthRate,
     ...(steps === undefined
       ? { startAxis: { weight: 9 }, averageWeights: 8 }
       : { startAxis: { weight: 10, power: 0.75, steps } }),

@@ -7,11 +7,11 @@ import { addFractionPair, isBoundedQuotient, type FractionPair } from './pairedQ
 import type { PowerName } from './powers.js'
 import type { VectorType } from './vectors.js'
 
-/** A scalar bound: the local with what is added to the result, if that may be anything but −0. */
+/** A scalar bound: the local with what puts the result right, unless nothing has to. */
 export interface Bound {
   readonly op: 'max' | 'min'
   readonly node: number
-  readonly addend: number | undefined
+  readonly rest: number | undefined
 }
 
 /** A loop under construction: its computation and the locals that hold it. */

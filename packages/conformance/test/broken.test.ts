@@ -61,7 +61,7 @@ const caught: Readonly<Record<BreakName, readonly [filter: RegExp, says: RegExp]
   'one report for all units': [/^option\/tied\/f64\/0019/, /report\.units\[1\]\./],
   'rateFree with another cap': [/^option\/rateFree\/f64\/0101/, /is its recipe/],
   'growth rate ignored': [/^option\/growthRate\/f64\/0001/, /ρ is at most the growth rate/],
-  'rateFree without a growth rate': [/^option\/rateFree\/f64\/0101/, /is its recipe/],
+  'rateFree without a growth rate': [/^option\/rateFree\/f64\/0124/, /is its recipe/],
   'saved bytes are overwritten by the next save': [
     /^checkpoint\/bytes\/f64\/0005/,
     /the bytes that save\(\) returned/,

@@ -49,9 +49,10 @@ const free = table('option/rateFree', [
       { steps: 12, floor: 1, learningRate: 0.25 },
       { floor: -1, weightDecay: 0.125 },
       { steps: 12, growthRate: 1.5 },
+      { steps: 600 },
     ] as const
   ).map((options: RateFreeOptions, i): Row => ({
-    n: [121, 22, 123][i]!,
+    n: [121, 22, 123, 124][i]!,
     title: `rateFree(adam, ${JSON.stringify(options)}) is its recipe with those options`,
     check: 'rateFree',
     options,

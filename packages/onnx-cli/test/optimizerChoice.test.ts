@@ -4,10 +4,10 @@ import { describe, expect, it } from 'vitest'
 import { chooseOptimizer, optimizerNames, type OptimizerFlags } from '../src/optimizerChoice.js'
 import { UsageError } from '../src/usageError.js'
 
-/** What a function returns without arguments; `undefined` if it throws. */
-function attempt(make: () => unknown): unknown {
+/** What a function returns without arguments; `undefined` if it throws or returns a promise that it rejects. */
+async function attempt(make: () => unknown): Promise<unknown> {
   try {
-    return make()
+    return await make()
   } catch {
     return undefined
   }
@@ -59,15 +59,15 @@ describe('--optimizer', () => {
     expect(chooseOptimizer(flags).toJSON()).toEqual(expected.toJSON())
   })
 
-  it('knows every base of the core that needs no arguments, and AdamW', () => {
-    const known = Object.entries(core).flatMap(([name, value]) => {
-      const made: unknown =
-        /^[a-z]/.test(name) && typeof value === 'function' && attempt(value as () => unknown)
-      return typeof (made as { definition?: { update?: unknown } } | undefined)?.definition?.update ===
-        'function'
-        ? [name]
-        : []
-    })
+  it('knows every base of the core that needs no arguments, and AdamW', async () => {
+    const known: string[] = []
+    for (const [name, value] of Object.entries(core)) {
+      if (!/^[a-z]/.test(name) || typeof value !== 'function') continue
+      const made = (await attempt(value as () => unknown)) as
+        | { definition?: { update?: unknown } }
+        | undefined
+      if (typeof made?.definition?.update === 'function') known.push(name)
+    }
     expect(known.length).toBeGreaterThan(18)
     expect(optimizerNames.bases).toEqual([...known, 'adamw'].sort())
     for (const name of known) {

@@ -29,7 +29,7 @@ describe('golden vectors of elementwise bases on the oracle of the conformance s
       oracle.step(gradients, { loss })
       const entry = expected.find((candidate) => candidate.step === step)
       entry?.params.forEach((values, i) => {
-        expect(worst(oracle.read()[i]!, values), `step ${step}`).toBeLessThanOrEqual(1e-12)
+        expect(elementwise.worst(oracle.read()[i]!, values), `step ${step}`).toBeLessThanOrEqual(1e-12)
       })
     }
   })

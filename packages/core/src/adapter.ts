@@ -81,7 +81,6 @@ export { createFunctions, type FunctionParts, type MadeFunctions } from './tenso
 export { withHostNumbers } from './tensors/hostNumbers.js'
 export { createTensorOptimizer, type TensorOptimizer, type TensorParameter } from './tensors/optimizer.js'
 export type { TensorState } from './tensors/state.js'
-export { tensorShape } from './tensors/tensorShape.js'
 export type { TracedBackend } from './tensors/tracedStep.js'
 export { leavesOf, valuesFor, withLeaves } from './tensors/trees.js'
 export { createTreeStep, type TreeState, type TreeStep } from './tensors/treeStep.js'

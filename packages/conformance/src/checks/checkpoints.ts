@@ -145,7 +145,10 @@ export async function badCheckpoint(
 ): Promise<void> {
   const { session } = await runProblem(context, problem)
   const bytes = await damagedBytes(context, problem, damage)
-  if (damage === 'other name' && !context.declares('byName')) return loadsByPosition(context, session, bytes)
+  if (!context.declares('byName')) {
+    if (damage === 'other name') return loadsByPosition(context, session, bytes)
+    if (damage === 'a parameter too many') return keepsOthers(context, session, bytes)
+  }
   const unchanged = await snapshot(context, session)
   await expectError(
     `loading a checkpoint: ${damage}`,
@@ -158,6 +161,26 @@ export async function badCheckpoint(
   const { gradients, loss } = problemStep(problem, problem.steps + 1, context.dtype)
   const report = await session.step(gradients, lossOption(loss))
   expectSame(context.ledger, 'report.step after the refused checkpoint', [report.step], [problem.steps + 1])
+}
+
+/** If names do not bind, a parameter that is not there is refused, or its state waits until it is. */
+async function keepsOthers(context: Context, session: Session, bytes: Uint8Array): Promise<void> {
+  const unchanged = await snapshot(context, session)
+  try {
+    await loadInto(session, bytes)
+  } catch (error) {
+    if ((error as { code?: unknown }).code !== 'ERR_CHECKPOINT') throw error
+    await unchanged('after the refused checkpoint (a parameter too many): ')
+    return
+  }
+  const { decodeCheckpoint } = context.target.core
+  const names = (checkpoint: Uint8Array): string[] =>
+    decodeCheckpoint(checkpoint)
+      .parameters.map(({ name }) => name)
+      .sort()
+  const [expected, got] = [names(bytes), names(await saveOf(session))]
+  if (got.length !== expected.length)
+    fail(`of a checkpoint with the parameters ${expected.join()} only ${got.join()} is saved again`)
 }
 
 /** If names do not bind, a state under another name is refused or restored by position. */

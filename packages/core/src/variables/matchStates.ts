@@ -22,7 +22,32 @@ export function checkFit(plan: StepPlan, checkpoint: Checkpoint, stemOf: StemOf)
   const matched = matchStates(plan.parameters, checkpoint.parameters, stemOf)
   const missing = plan.parameters.find((parameter) => !matched.some((match) => match.parameter === parameter))
   if (missing) throw checkpointError(`the checkpoint has no state that fits variable ${missing.name}`)
+  checkUnits(plan, checkpoint)
   if (matched.length === checkpoint.parameters.length) checkForm(plan, checkpoint)
+}
+
+/**
+ * Checks the metric units of a checkpoint. Those of groups may wait for variables that are met later; where every parameter
+ * is a unit, the units go with the states.
+ *
+ * @throws ERR_CHECKPOINT naming a unit that is missing, or one that the transformation cannot have
+ */
+function checkUnits({ units, transformation }: StepPlan, checkpoint: Checkpoint): void {
+  if (transformation.metricScope === 'parameter') return
+  const saved = checkpoint.units.map(({ key }) => key)
+  const missing = units.find(({ key }) => !saved.includes(key))
+  if (missing) throw checkpointError(`the checkpoint has no state of ${unitInWords(missing.key)}`)
+  const possible = new Set(['', ...units.map(({ key }) => key), ...Object.keys(transformation.groups)])
+  const unknown = transformation.metricScope === 'group' ? undefined : saved.find((key) => !possible.has(key))
+  if (unknown !== undefined) {
+    throw checkpointError(
+      `the checkpoint has a state of ${unitInWords(unknown)}, of which the transformation knows nothing`,
+    )
+  }
+}
+
+function unitInWords(key: string): string {
+  return key === '' ? 'the metric' : `the metric of group ${key}`
 }
 
 /** Throws ERR_CHECKPOINT when a transformation of another form saved a checkpoint of the plan's parameters. */

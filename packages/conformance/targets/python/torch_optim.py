@@ -56,9 +56,7 @@ def nadam(parameters, rate, base):
 
 
 def asgd(parameters, rate, base):
-    names = {"lambd": "lambda", "alpha": "alpha", "t0": "start"}
-    more = {key: base.get(key, base.get(name)) for key, name in names.items()}
-    return optim.ASGD(parameters, rate, **{key: value for key, value in more.items() if value is not None})
+    return optim.ASGD(parameters, rate, lambd=base["decay"], alpha=base["power"], t0=base["averageFrom"])
 
 
 # By the base: a function that gives the optimiser, or None if torch has none with these hyperparameters.

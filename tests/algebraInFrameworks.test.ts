@@ -24,7 +24,8 @@ import {
 // Everything in the algebra that a base may use, in every adapter and in every way that it takes steps, against the reference
 // engine.
 
-const adapters = (await findAdapters()).slice(1)
+// In one process with onnxruntime-web, jax-js cannot compile functions for its wasm device. The suite asks that target by itself.
+const adapters = (await findAdapters()).slice(1).filter(({ name }) => name !== 'onnxruntime web')
 const steps = 6
 const transformationOf = (base: (typeof bases)[string]): Transformation =>
   inducedMetric(base, { learningRate: 0.05, xi: 0.1, weightDecay: 0.01, clipNorm: 3 })

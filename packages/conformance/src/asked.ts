@@ -60,6 +60,18 @@ function shapesOf(oneCase: Case): (readonly number[])[] {
 function needsSharedMemory(oneCase: Case): boolean {
   switch (oneCase.check) {
     case 'badOption':
+    case 'badSchedule':
+    case 'badTransformation':
+    case 'memory':
+      return true
+    default:
+      return handsOverFunctions(oneCase)
+  }
+}
+
+/** Whether a case hands over functions: bases, embeddings, schedules or masks of one’s own. */
+export function handsOverFunctions(oneCase: Case): boolean {
+  switch (oneCase.check) {
     case 'customBase':
     case 'customFactored':
     case 'customEmbedding':
@@ -68,17 +80,14 @@ function needsSharedMemory(oneCase: Case): boolean {
     case 'customOperations':
     case 'customMatrices':
     case 'factorBelowZero':
-    case 'badSchedule':
-    case 'badTransformation':
-    case 'badFunction':
     case 'badDefinition':
+    case 'badFunction':
     case 'maskFunction':
-    case 'memory':
       return true
     case 'refused':
       return oneCase.base === 'own'
     case 'support':
-      return oneCase.capability === 'base/custom' || oneCase.capability === 'embedding/custom'
+      return oneCase.capability.endsWith('/custom')
     default:
       return false
   }

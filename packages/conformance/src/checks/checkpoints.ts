@@ -175,12 +175,10 @@ async function keepsOthers(context: Context, session: Session, bytes: Uint8Array
   }
   const { decodeCheckpoint } = context.target.core
   const names = (checkpoint: Uint8Array): string[] =>
-    decodeCheckpoint(checkpoint)
-      .parameters.map(({ name }) => name)
-      .sort()
+    decodeCheckpoint(checkpoint).parameters.map(({ name }) => name)
   const [expected, got] = [names(bytes), names(await saveOf(session))]
   if (got.length !== expected.length)
-    fail(`of a checkpoint with the parameters ${expected.join()} only ${got.join()} is saved again`)
+    fail(`a checkpoint of ${expected.join(', ')} was loaded, and only ${got.join(', ')} is saved again`)
 }
 
 /** If names do not bind, a state under another name is refused or restored by position. */

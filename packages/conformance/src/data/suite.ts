@@ -1,3 +1,4 @@
+import { handsOverFunctions } from '../asked.js'
 import { familyOf, type Case } from '../case.js'
 import { cases, casesVersion } from '../cases/index.js'
 import type { Core } from '../target.js'
@@ -9,23 +10,8 @@ const memory = 'it concerns arguments or memory that JSON does not carry'
 
 /** The reason why a case is no data, in words; `undefined` if it is data. */
 function reasonOf(oneCase: Case): string | undefined {
+  if (handsOverFunctions(oneCase)) return functions
   switch (oneCase.check) {
-    case 'customBase':
-    case 'customFactored':
-    case 'customEmbedding':
-    case 'customSchedule':
-    case 'customAverage':
-    case 'customOperations':
-    case 'customMatrices':
-    case 'factorBelowZero':
-    case 'badDefinition':
-    case 'badFunction':
-    case 'maskFunction':
-      return functions
-    case 'refused':
-      return oneCase.base === 'own' ? functions : undefined
-    case 'support':
-      return oneCase.capability.endsWith('/custom') ? functions : undefined
     case 'handover':
       return oneCase.from === 'target'
         ? 'the core’s reference engine continues what the target has saved'

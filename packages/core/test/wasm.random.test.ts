@@ -23,8 +23,7 @@ const { abs, add, div, ema, matmul, max, min, mul, neg, sign, sqrt, square, sub,
 type Recipe = (given: Readonly<Record<'g' | 'p' | 'm', Expr>>) => Expr
 
 const dtypes = fc.constantFrom<Dtype>('float32', 'float64')
-/** The roundings of fifty steps add up. */
-const tolerance = { float32: 4e-5, float64: 1e-12 }
+const tolerance = { float32: 2e-5, float64: 1e-12 }
 
 /** Lengths around those of a vector, of a turn of the loop, and of a block of the interpreter. */
 const sizes = fc.oneof(

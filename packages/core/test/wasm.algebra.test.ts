@@ -228,6 +228,27 @@ describe('the wasm engine works as the reference engine does', () => {
     compare(base(), 'float64', [[3, 3]], { clipNorm: 1 }, 2)
   })
 
+  it('adds up in double precision what a step depends on, whatever stands beside it in a turn of the loop', () => {
+    const totals = definePreconditioner({
+      name: 'totals',
+      matrix: true,
+      update({ gradient: g, slot }) {
+        slot('all', { shape: 'scalar' })
+        slot('lines', { shape: 'rows' })
+        return { direction: mul(sum(g), g), slots: { all: sum(g), lines: rowSums(g) } }
+      },
+    })
+    // Single precision loses the ones beside 2²⁴.
+    const line = [2 ** 24, 1, -(2 ** 24), 1].flatMap((value) => [value, value, value, value])
+    const parameter = { name: 'w', shape: [2, 16], data: new Float32Array(32) }
+    const transformation = inducedMetric(totals(), { learningRate: 1, xi: 0 })
+    const optimizer = createOptimizer(transformation, [parameter], { engine: 'wasm' })
+    optimizer.step([Float32Array.from([...line, ...line])])
+    expect([...optimizer.slots[0]!['all']!]).toEqual([16])
+    expect([...optimizer.slots[0]!['lines']!]).toEqual([8, 8])
+    optimizer.dispose()
+  })
+
   it('normal numbers', () => {
     const base = definePreconditioner({
       name: 'noisy',

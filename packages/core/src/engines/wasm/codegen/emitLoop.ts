@@ -39,6 +39,7 @@ const [table, rows] = [0, 1]
  * @param unroll vectors per turn of the main loop, a power of two. Their terms are added in the tensors' own type
  *   before they are widened to f64, and may overflow where the sum itself does not. With 0, every element is widened
  *   before it is added.
+ * @param exact whether every vector is widened before it is added, however many there are in a turn
  * @param functions the numbers of the module's functions that loops call
  */
 export function emitLoop(
@@ -48,8 +49,9 @@ export function emitLoop(
   type: VectorType,
   unroll: number,
   functions: ReadonlyMap<PowerName, number>,
+  exact: boolean,
 ): FunctionCode {
-  const frame = createFrame(graph, loop, type, functions)
+  const frame = createFrame(graph, loop, type, functions, exact)
   // Before the constants: the code of a row decides whether there is a zero among them.
   const row = emitRow(frame, unroll)
   const body = [emitConstants(frame), countDown(rows, row)]
@@ -107,11 +109,13 @@ function emitTurns(frame: Frame, unroll: number): Bytes {
  * @param lane whether to work a single element instead, in lane 0
  */
 function emitTurn(frame: Frame, vectors: number, lane = false): Bytes {
-  const { loop, type, loadPointers, storePointers, adders, lines } = frame
+  const { loop, type, loadPointers, storePointers, adders, lines, exact } = frame
   const code: Bytes[] = []
   const stride = lane ? type.bytes : type.bytes * type.lanes
-  for (let j = 0; j < vectors; j++) code.push(emitVector(frame, j, vectors, j * stride, lane))
-  if (!lane) adders.forEach((_, s) => code.push(widenSum(frame, s)))
+  for (let j = 0; j < vectors; j++) {
+    code.push(emitVector(frame, j, vectors, j * stride, lane))
+    if (!lane && (exact || j === vectors - 1)) adders.forEach((_, s) => code.push(widenSum(frame, s)))
+  }
   // The number of a line stays the same within it.
   const loads = loadPointers.filter((_, i) => !lines?.spread.has(loop.loads[i]!))
   for (const pointer of [...loads, ...storePointers]) {
@@ -123,7 +127,7 @@ function emitTurn(frame: Frame, vectors: number, lane = false): Bytes {
 
 /** Works vector `j` of a turn, at `offset` from the pointers. */
 function emitVector(frame: Frame, j: number, vectors: number, offset: number, lane: boolean): Bytes {
-  const { graph, loop, type, adders, partial, tail, quotients, again, results, storePointers } = frame
+  const { graph, loop, type, adders, partial, tail, quotients, exact, again, results, storePointers } = frame
   const value = createValues(frame, offset, lane)
   const code: Bytes[] = []
   adders.forEach((node, s) => {
@@ -137,7 +141,7 @@ function emitVector(frame: Frame, j: number, vectors: number, offset: number, la
       const [numerator, denominator] = fractions[(j % 2) as 0 | 1]
       code.push(set(numerator, value(a)), set(denominator, value(b)))
       if (j % 2 === 1) code.push(collect(addQuotients(type, fractions, again), j === 1))
-    } else code.push(collect(value(term), j === 0))
+    } else code.push(collect(value(term), exact || j === 0))
   })
   code.push(reduceVector(frame, value, j, lane))
   loop.stores.forEach((node, s) => code.push(set(results[s]!, value(node))))
@@ -172,7 +176,7 @@ function createValues(frame: Frame, offset: number, lane: boolean): (node: numbe
   return value
 }
 
-/** Adds a turn's partial sum to the sums in f64. */
+/** Adds a partial sum, of a turn or of a vector, to the sums in f64. */
 function widenSum({ type, partial, low, high }: Frame, s: number): Bytes {
   const x = get(partial[s]!)
   if (type.name === 'float64') return set(low[s]!, x, get(low[s]!), pair.add)

@@ -21,6 +21,8 @@ export interface Frame {
   readonly type: VectorType
   /** The module's functions of vectors, by number. */
   readonly functions: ReadonlyMap<PowerName, number>
+  /** Whether every vector is widened before it is added. */
+  readonly exact: boolean
   /** How often a turn needs the value of each node. */
   readonly uses: ReadonlyMap<number, number>
   readonly locals: Locals
@@ -65,6 +67,7 @@ export function createFrame(
   loop: Loop,
   type: VectorType,
   functions: ReadonlyMap<PowerName, number>,
+  exact: boolean,
 ): Frame {
   const { loads, stores, lines } = loop
   const rowSums = (lines?.ofLines ?? []).filter((node) => graph.nodes[node]!.op === 'rowSums')
@@ -75,7 +78,7 @@ export function createFrame(
   const signs = [...uses.keys()].some((node) => isComputed(node, 'sign'))
   const constantNodes = [...uses.keys()].filter((node) => graph.nodes[node]!.op === 'constant')
   const isPaired = (node: number): boolean =>
-    type.name === 'float32' && isBoundedQuotient(graph, loop, graph.nodes[node]!.inputs[0]!)
+    type.name === 'float32' && !exact && isBoundedQuotient(graph, loop, graph.nodes[node]!.inputs[0]!)
 
   const locals = new Locals(2)
   const vector = (): number => locals.add('v128')
@@ -86,6 +89,7 @@ export function createFrame(
     loop,
     type,
     functions,
+    exact,
     uses,
     locals,
     count: locals.add('i32'),

@@ -42,7 +42,7 @@ export function encodeStep(graph: StepGraph, dtype: ElementType, shared: boolean
 
 function emitFunctions(
   graph: StepGraph,
-  { norm, totals, reduce, update, hasProducts }: StepStages,
+  { norm, totals, reduce, update, hasBarriers, hasProducts }: StepStages,
   type: VectorType,
 ): { functions: Map<Loop, LoopNames>; code: FunctionCode[] } {
   const functions = new Map<Loop, LoopNames>()
@@ -52,7 +52,8 @@ function emitFunctions(
   for (const name of powers.keys()) code.push(emitPower(name, type))
   const emit = (loop: Loop, unroll: number): string => {
     const name = `f${code.length}`
-    code.push(emitLoop(name, graph, loop, type, unroll, powers))
+    // Where tensors depend on sums, the steps depend on the sums' last bits.
+    code.push(emitLoop(name, graph, loop, type, unroll, powers, hasBarriers))
     return name
   }
   for (const pass of [norm, totals, reduce, update].filter(

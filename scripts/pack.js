@@ -16,6 +16,11 @@ export function packAll(destination) {
   const built = runTool('tsc', ['-b', ...packages.map(({ folder }) => folder)])
   if (built.status !== 0) throw new Error(`tsc -b failed:\n${built.output}`)
   return packages.map(({ folder, manifest }) => {
+    // npm leaves scripts out here, as .npmrc tells it to, so the package's own is run by name.
+    if (manifest.scripts?.prepack !== undefined) {
+      const made = run('npm', ['run', '--silent', 'prepack', '--workspace', folder])
+      if (made.status !== 0) throw new Error(`npm run prepack of ${folder} failed:\n${made.output}`)
+    }
     const packed = run('npm', [
       'pack',
       '--json',

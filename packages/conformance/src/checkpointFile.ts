@@ -81,7 +81,7 @@ export function writeFile({ version, header, slots }: FileContents): Uint8Array<
       .flatMap(({ dtype, slots: names }) => names.map(() => dtype))
       .map((dtype, i) => {
         const values = slots[i] ?? []
-        return dtype === 'float64' ? Float64Array.from(values) : Float32Array.from(values)
+        return dtype === 'float64' ? new Float64Array(values) : new Float32Array(values)
       }),
   )
 }

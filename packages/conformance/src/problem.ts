@@ -61,7 +61,7 @@ export function sizeOf(shape: readonly number[]): number {
 
 /** An array of the type. */
 export function arrayOf(dtype: Dtype, values: ArrayLike<number>): TypedArray {
-  return dtype === 'float32' ? Float32Array.from(values) : Float64Array.from(values)
+  return dtype === 'float32' ? new Float32Array(values) : new Float64Array(values)
 }
 
 /** The initial parameters of a problem, in new arrays each time. */

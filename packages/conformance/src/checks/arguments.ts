@@ -61,7 +61,7 @@ function mistaken(
 }
 
 function joined(context: Context, values: readonly number[]): TypedArray {
-  return context.dtype === 'float32' ? Float32Array.from(values) : Float64Array.from(values)
+  return context.dtype === 'float32' ? new Float32Array(values) : new Float64Array(values)
 }
 
 /** Parameters that are wrong are refused when the optimiser is created, or at its first step; nothing is written. */

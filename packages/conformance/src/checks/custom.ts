@@ -33,7 +33,7 @@ export async function customBase(context: Context, { problem }: Body<'customBase
     customTransformation(context.target.core),
     problemParameters(problem, context.dtype),
   )
-  const theta = start.map(({ data }) => Float64Array.from(data))
+  const theta = start.map(({ data }) => new Float64Array(data))
   const sizes = theta.map((data) => new Float64Array(data.length).fill(0.25))
   let average = 0
   for (let step = 1; step <= problem.steps; step++) {
@@ -101,7 +101,7 @@ export async function customAverage(
 ): Promise<void> {
   const isModel = problem.transformation.averagedModel === true
   const transformation = averageTransformation(context.target.core, 'given', isModel, way)
-  const theta = problemParameters(problem, context.dtype).map(({ data }) => Float64Array.from(data))
+  const theta = problemParameters(problem, context.dtype).map(({ data }) => new Float64Array(data))
   const session = await context.create(transformation, problemParameters(problem, context.dtype))
   const kept = theta.map((data) => new Float64Array(data.length))
   let [average, rest] = [0, 0]
@@ -164,7 +164,7 @@ export function customEmbeddingTransformation(core: Core): CoreTransformation {
 /** The kit's own embedding scales by h′/(1 + f′²v̂). */
 export async function customEmbedding(context: Context, { problem }: Body<'customEmbedding'>): Promise<void> {
   const transformation = customEmbeddingTransformation(context.target.core)
-  const theta = problemParameters(problem, context.dtype).map(({ data }) => Float64Array.from(data))
+  const theta = problemParameters(problem, context.dtype).map(({ data }) => new Float64Array(data))
   const session = await context.create(transformation, problemParameters(problem, context.dtype))
   for (let step = 1; step <= problem.steps; step++) {
     const { gradients, loss } = problemStep(problem, step, context.dtype)

@@ -69,7 +69,7 @@ function directionsOf(shape: readonly number[]): (g: ArrayLike<number>, step: nu
 
 /** The kit's own base with a factored slot, a scalar state and work at every second step runs by its formula. */
 export async function customFactored(context: Context, { problem }: Body<'customFactored'>): Promise<void> {
-  const theta = problemParameters(problem, context.dtype).map(({ data }) => Float64Array.from(data))
+  const theta = problemParameters(problem, context.dtype).map(({ data }) => new Float64Array(data))
   const session = await context.create(
     factoredTransformation(context.target.core),
     problemParameters(problem, context.dtype),

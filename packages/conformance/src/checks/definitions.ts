@@ -237,7 +237,7 @@ export async function factorBelowZero(context: Context, body: Body<'factorBelowZ
   const { problem, policy, domain } = body
   const transformation = factorEmbedding(context.target.core, policy, domain)
   const session = await context.create(transformation, problemParameters(problem, context.dtype))
-  const theta = problemParameters(problem, context.dtype).map(({ data }) => Float64Array.from(data))
+  const theta = problemParameters(problem, context.dtype).map(({ data }) => new Float64Array(data))
   let taken = 0
   for (let step = 1; step <= problem.steps; step++) {
     const { gradients, loss } = problemStep(problem, step, context.dtype)

@@ -153,7 +153,7 @@ export async function customOperations(
 ): Promise<void> {
   const start = problemParameters(problem, context.dtype)
   const session = await context.create(operationsTransformation(context.target.core), start)
-  const theta = problemParameters(problem, context.dtype).map(({ data }) => Float64Array.from(data))
+  const theta = problemParameters(problem, context.dtype).map(({ data }) => new Float64Array(data))
   let latest = theta.map((data) => new Float64Array(data.length))
   let before = theta.map((data) => new Float64Array(data.length).fill(-0.5))
   let average = 0
@@ -214,7 +214,7 @@ function matricesTransformation(core: Core): CoreTransformation {
 export async function customMatrices(context: Context, { problem }: Body<'customMatrices'>): Promise<void> {
   const start = problemParameters(problem, context.dtype)
   const session = await context.create(matricesTransformation(context.target.core), start)
-  const theta = problemParameters(problem, context.dtype).map(({ data }) => Float64Array.from(data))
+  const theta = problemParameters(problem, context.dtype).map(({ data }) => new Float64Array(data))
   for (let step = 1; step <= problem.steps; step++) {
     const { gradients } = problemStep(problem, step, context.dtype)
     await session.step(gradients)

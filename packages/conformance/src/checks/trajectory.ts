@@ -287,7 +287,7 @@ export async function goldenTied(context: Context, { name }: Body<'goldenTied'>)
     entry.params.forEach((values, p) =>
       expectClose(context.ledger, `${where}, parameter ${params[p]!.name}`, got[p]!, values, tolerance),
     )
-    const averages = entry.averages?.map((values) => Float64Array.from(values)) ?? []
+    const averages = entry.averages?.map((values) => new Float64Array(values)) ?? []
     await compareKept(context, params, session, averages, where)
   }
 }

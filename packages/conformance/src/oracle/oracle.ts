@@ -173,10 +173,18 @@ function createUpdates(transformation: PlainTransformation, parameters: readonly
 }
 
 function inputOf(p: Parameter, gradient: ArrayLike<number>, step: number, sums: Sums): BaseInput {
+  const { t, h, flag } = momentOf(p.base, p.t + 1, step)
+  const { loss, count, totals, shared, sharedNext } = sums
   return {
-    ...momentOf(p.base, p.t + 1, step),
-    ...sums,
-    g: Float64Array.from(gradient),
+    t,
+    h,
+    flag,
+    loss,
+    count,
+    totals,
+    shared,
+    sharedNext,
+    g: new Float64Array(gradient),
     theta: p.theta,
     shape: p.shape,
     slots: p.slots,

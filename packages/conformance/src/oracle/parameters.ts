@@ -70,7 +70,7 @@ export function prepare(
       profile,
       name: p.name,
       shape: p.shape,
-      theta: Float64Array.from(p.data),
+      theta: new Float64Array(p.data),
       options,
       base: unit.bases.find((base) => isSame(base, baseOf(options, p.shape)))!,
       unit,

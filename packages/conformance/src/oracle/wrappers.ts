@@ -20,7 +20,8 @@ export function limitGradients(
 }
 
 function limitElements(gradient: ArrayLike<number>, { options: { clipValue } }: Limited): Float64Array {
-  const limit = clipValue ?? Infinity
+  if (clipValue === undefined) return new Float64Array(gradient)
+  const limit = clipValue
   return Float64Array.from(gradient, (g) => (Math.abs(g) > limit ? Math.sign(g) * limit : g))
 }
 
@@ -89,7 +90,7 @@ export interface Kept {
 export function initialKept(options: PlainOptions, theta: ArrayLike<number>): Kept {
   return {
     average: options.averageWeights === undefined ? undefined : new Float64Array(theta.length),
-    slow: options.lookahead === undefined ? undefined : Float64Array.from(theta),
+    slow: options.lookahead === undefined ? undefined : new Float64Array(theta),
   }
 }
 
@@ -130,7 +131,7 @@ export function createSums(
 ): (gradients: readonly Gradient[], loss: number | undefined) => Mean | number {
   let calls: Mean[] = []
   return (gradients, loss) => {
-    calls.push({ gradients: gradients.map((g) => g && Float64Array.from(g)), loss })
+    calls.push({ gradients: gradients.map((g) => g && new Float64Array(g)), loss })
     if (calls.length < accumulate) return calls.length
     const all = calls
     calls = []

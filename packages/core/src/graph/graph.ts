@@ -24,8 +24,12 @@ export interface Graph {
  * Orders expressions into a graph, merging equal subexpressions.
  *
  * @param outputs the expressions to compute, by name
+ * @param unhashed further ones, which the hash does not cover
  */
-export function buildGraph(outputs: Readonly<Record<string, Expr>>): Graph {
+export function buildGraph(
+  outputs: Readonly<Record<string, Expr>>,
+  unhashed: Readonly<Record<string, Expr>> = {},
+): Graph {
   const nodes: GraphNode[] = []
   const byKey = new Map<string, number>()
   const byExpr = new Map<Expr, number>()
@@ -56,6 +60,7 @@ export function buildGraph(outputs: Readonly<Record<string, Expr>>): Graph {
   const text = [...byKey.keys(), ...Object.entries(results).map(([name, index]) => `${name}=${index}`)].join(
     '\n',
   )
+  for (const [name, x] of Object.entries(unhashed)) results[name] = visit(x)
   return { nodes, outputs: results, hash: hashText(text) }
 }
 

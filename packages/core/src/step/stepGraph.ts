@@ -130,14 +130,13 @@ export function recordStep(form: StepForm, record: Recorder): StepGraph {
   const slots: Record<string, RecordedSlot> = { ...update.slots }
   addKeptSlots(form.base.name, slots, form, { next, slow: ahead?.slow, hasEvaluation: !!update.evaluation })
   Object.assign(outputs, slotOutputs(slots))
-  // The hash excludes `update`, which is only another form of the new value.
-  const { hash } = buildGraph(outputs)
-  const graph = buildGraph({ ...outputs, update: change })
+  // Without a hash of `update`, which is only another form of the new value.
+  const graph = buildGraph(outputs, { update: change })
   const slotShapes = Object.fromEntries(
     Object.entries(slots).map(([name, { next: value }]) => [name, value.shape]),
   )
   const { normals } = update
-  return { ...graph, hash, slots: Object.keys(slots), slotShapes, totals, normals, reductions, averaging }
+  return { ...graph, slots: Object.keys(slots), slotShapes, totals, normals, reductions, averaging }
 }
 
 /**

@@ -7,7 +7,7 @@ import { countStuck } from '../src/tasks/xor.js'
 /** Bounds relative to the example's own result, with `steps` and without, where ours need not be better. */
 const allowed: Readonly<Record<string, readonly [number, number]>> = {
   // An average of weights lags behind where the loss still falls fast.
-  'characters-30': [1, 2.5],
+  'characters-30': [1.1, 2.5],
   // It begins carefully: stopped early, it may be behind.
   'characters-10': [1.4, 1.2],
 }

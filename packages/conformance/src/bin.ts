@@ -29,6 +29,7 @@ function readArguments(): Given | string {
         badge: { type: 'string' },
         thorough: { type: 'boolean' },
         filter: { type: 'string' },
+        shard: { type: 'string' },
         failed: { type: 'string' },
         seed: { type: 'string' },
         path: { type: 'string' },

@@ -4,7 +4,8 @@ import { byFamily, type CaseResult, type ConformanceReport } from './report.js'
 import { reportProblem } from './difference.js'
 import type { CommandIo, CommandOptions } from './commandIo.js'
 import { openTarget } from './openTarget.js'
-import { runConformance, selectCases, type CaseFilter } from './run.js'
+import { runConformance } from './run.js'
+import { selectCases, type CaseFilter } from './selection.js'
 import type { RemoteTarget } from './protocol/target.js'
 import { renderTable } from './text.js'
 
@@ -22,6 +23,7 @@ process in any language, which answers one JSON object a line with another: see 
   --exec command  the process to run, in place of a module; no shell reads the command
   --timeout s     the seconds that the process may take for an answer (default 30)
   --filter text   only the cases whose id or title contains the text, such as step/adam or float32
+  --shard k/n     only the kth of n parts of about equal size
   --failed file   only the cases that failed in a report
   --json file     write the report as JSON
   --html file     write the report as a page
@@ -61,7 +63,8 @@ export async function command(options: CommandOptions, io: CommandIo): Promise<n
   try {
     filter = await readFilter(options, io)
     if (options.list === true) {
-      for (const { id, title } of selectCases(filter, options.thorough)) io.out(`${id}  ${title}\n`)
+      for (const { id, title } of selectCases(filter, options.thorough, options.shard))
+        io.out(`${id}  ${title}\n`)
       return 0
     }
   } catch (error) {
@@ -85,6 +88,7 @@ export async function command(options: CommandOptions, io: CommandIo): Promise<n
   }
   const report = await runConformance(opened.target, {
     filter,
+    shard: options.shard,
     seed,
     path: options.path,
     thorough: options.thorough,
@@ -106,11 +110,11 @@ export async function command(options: CommandOptions, io: CommandIo): Promise<n
 
 /** The cases that are asked for, at least one. */
 async function readFilter(
-  { filter, failed, thorough }: CommandOptions,
+  { filter, failed, thorough, shard }: CommandOptions,
   io: CommandIo,
 ): Promise<CaseFilter | undefined> {
   if (failed === undefined) {
-    if (filter !== undefined) selectCases(filter, thorough)
+    selectCases(filter, thorough, shard)
     return filter
   }
   if (filter !== undefined) throw new TypeError('give --filter or --failed, not both')
@@ -121,7 +125,7 @@ async function readFilter(
     .filter(({ status }) => status === 'failed')
     .map(({ id }) => id)
   if (ids.length === 0) throw new RangeError(`--failed ${failed}: nothing failed there`)
-  selectCases(ids, thorough)
+  selectCases(ids, thorough, shard)
   return ids
 }
 

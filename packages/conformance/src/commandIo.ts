@@ -35,6 +35,7 @@ export interface CommandOptions {
   readonly badge?: string | undefined
   readonly thorough?: boolean | undefined
   readonly filter?: string | undefined
+  readonly shard?: string | undefined
   /** A report whose failed cases are run again. */
   readonly failed?: string | undefined
   readonly seed?: string | undefined

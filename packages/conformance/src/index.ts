@@ -42,7 +42,8 @@ export {
   type ConformanceReport,
   type FamilyRow,
 } from './report.js'
-export { checkTarget, runCase, runConformance, selectCases, type CaseFilter, type RunOptions } from './run.js'
+export { checkTarget, runCase, runConformance, type RunOptions } from './run.js'
+export { selectCases, type CaseFilter } from './selection.js'
 export type {
   ConformanceTarget,
   Core,

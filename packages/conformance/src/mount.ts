@@ -3,7 +3,8 @@ import { familyOf, type Case } from './case.js'
 import { casesVersion } from './cases/index.js'
 import { undeclaredIn } from './checks/capabilities.js'
 import { ConformanceFailure } from './compare.js'
-import { askCase, checkTarget, describeFilter, seedOf, selectCases, type RunOptions } from './run.js'
+import { askCase, checkTarget, seedOf, type RunOptions } from './run.js'
+import { describePart, selectCases } from './selection.js'
 import type { ConformanceTarget } from './target.js'
 
 type Mount = (name: string, body: () => Promise<void>, timeout?: number) => unknown
@@ -16,7 +17,7 @@ export interface TestRunner {
 }
 
 /** The options of a mounted suite. */
-export interface MountOptions extends Pick<RunOptions, 'filter' | 'seed' | 'path' | 'thorough'> {
+export interface MountOptions extends Pick<RunOptions, 'filter' | 'shard' | 'seed' | 'path' | 'thorough'> {
   /** The timeout of a test in milliseconds, for runners that take it as the third argument. */
   readonly timeout?: number
 }
@@ -52,7 +53,7 @@ export function mountConformance(
     ...(framework === undefined ? [] : [`(${framework.name} ${framework.version})`]),
   ].join(' ')
   const families = new Map<string, Case[]>()
-  for (const oneCase of selectCases(options.filter, options.thorough)) {
+  for (const oneCase of selectCases(options.filter, options.thorough, options.shard)) {
     const family = familyOf(oneCase.id)
     families.set(family, [...(families.get(family) ?? []), oneCase])
   }
@@ -64,8 +65,8 @@ export function mountConformance(
     ...(refusals === 0 ? [] : [`${refusals} to be refused`]),
     ...(idle === 0 ? [] : [`${idle} not asked`]),
   ].join(', ')
-  const filter = describeFilter(options.filter)
-  const part = filter === undefined ? '' : `, only ${filter}`
+  const only = describePart(options)
+  const part = only === undefined ? '' : `, only ${only}`
   describe(`conformance of ${where}, suite ${casesVersion}${part}: ${counts}`, () => {
     for (const [family, members] of families) {
       describe(family, () => {

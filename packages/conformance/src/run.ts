@@ -1,6 +1,5 @@
 import { familyOf, needsOf, type Case } from './case.js'
-import { cases, casesVersion } from './cases/index.js'
-import { thoroughCases } from './cases/thorough.js'
+import { casesVersion } from './cases/index.js'
 import { runCheck } from './checks/index.js'
 import { notAsked } from './asked.js'
 import { refuses, refusesDtype, undeclaredIn } from './checks/capabilities.js'
@@ -9,15 +8,18 @@ import { describeError } from './describeError.js'
 import { isPlain, manifestProblems, type Dtype, type Feature } from './manifest.js'
 import { probe, smallest } from './cases/capabilities.js'
 import type { CaseResult, CaseStatus, ConformanceReport } from './report.js'
+import { describePart, selectCases, type CaseFilter } from './selection.js'
 import type { ConformanceTarget } from './target.js'
-
-/** Selects cases: those whose id or title contains a text or matches an expression, or those of the given ids. */
-export type CaseFilter = string | RegExp | readonly string[]
 
 /** The options of a run. */
 export interface RunOptions {
   /** Runs only a part of the suite. The report says so, and proves no conformance. */
   readonly filter?: CaseFilter | undefined
+  /**
+   * Runs one of n parts of about equal size, such as `'2/3'` for the second of three. A case stays in its part when others are
+   * added. The report says so, as of a filter.
+   */
+  readonly shard?: string | undefined
   /** Seed of the property cases; default: the environment's INDUCED_CONFORMANCE_SEED, else 1. */
   readonly seed?: number | undefined
   /** The path in fast-check's tree of examples at which to start; a failure's message gives it. */
@@ -26,38 +28,6 @@ export interface RunOptions {
   readonly thorough?: boolean | undefined
   /** Called after every case. */
   readonly onCase?: ((result: CaseResult) => void) | undefined
-}
-
-/**
- * The cases that a filter selects.
- *
- * @param thorough - whether the thorough stage belongs to them
- * @throws RangeError if no case is left, since an empty run would pass, or if there is no case of an id
- */
-export function selectCases(filter?: CaseFilter, thorough = false): readonly Case[] {
-  const all = thorough ? [...cases, ...thoroughCases] : cases
-  if (filter === undefined || filter === '') return all
-  const unknown = isList(filter) && filter.find((id) => !all.some((one) => one.id === id))
-  if (typeof unknown === 'string') throw new RangeError(`the suite has no case ${unknown}`)
-  const chosen = all.filter(({ id, title }) => {
-    if (isList(filter)) return filter.includes(id)
-    if (typeof filter === 'string') return id.includes(filter) || title.includes(filter)
-    // Unlike `test`, `search` does not continue from the last match of an expression with the flag g.
-    return id.search(filter) >= 0 || title.search(filter) >= 0
-  })
-  if (chosen.length === 0) throw new RangeError(`no case matches the filter ${describeFilter(filter)}`)
-  return chosen
-}
-
-/** The filter in words; `undefined` if it leaves nothing out. */
-export function describeFilter(filter: CaseFilter | undefined): string | undefined {
-  if (filter === undefined || filter === '') return undefined
-  return isList(filter) ? `${filter.length} cases by id` : String(filter)
-}
-
-/** Not by `instanceof RegExp`, since test runners have realms of their own. */
-function isList(filter: CaseFilter): filter is readonly string[] {
-  return Array.isArray(filter)
 }
 
 /** The seed to use: as given, from the environment where there is one, or 1. */
@@ -211,10 +181,10 @@ export async function runConformance(
 ): Promise<ConformanceReport> {
   checkTarget(target)
   const seed = seedOf(options.seed)
-  const filter = describeFilter(options.filter)
+  const filter = describePart(options)
   const results: CaseResult[] = []
   const totals: Record<CaseStatus, number> = { passed: 0, failed: 0, 'not-supported-as-declared': 0 }
-  for (const oneCase of selectCases(options.filter, options.thorough)) {
+  for (const oneCase of selectCases(options.filter, options.thorough, options.shard)) {
     const result = await runCase(target, oneCase, { seed, path: options.path })
     totals[result.status]++
     results.push(result)

@@ -107,6 +107,12 @@ describe('the command', () => {
     expect([failed.code, failed.out]).toEqual([2, expect.stringContaining('--html /nowhere/a.html: ENOENT')])
   })
 
+  it('names a shard in its report', async () => {
+    const { code, files } = await run({ filter: 'error/disposed', shard: '1/1', json: 'a.json' })
+    expect([code, JSON.parse(files['a.json']!)]).toMatchObject([0, { filter: 'error/disposed, shard 1/1' }])
+    await expect(run({ shard: '3/2' })).resolves.toMatchObject({ code: 2 })
+  })
+
   it('runs the thorough stage when it is asked to', async () => {
     const filter = 'thorough/size/f32/0002'
     await expect(run({ filter })).resolves.toMatchObject({ code: 2 })
@@ -114,6 +120,38 @@ describe('the command', () => {
     expect(code).toBe(0)
     expect(out).toContain('with the thorough stage')
     expect(JSON.parse(files['a.json']!)).toMatchObject({ thorough: true, totals: { passed: 1 } })
+  })
+})
+
+describe('a shard', () => {
+  it('is one of parts that are the suite together, each of every family', () => {
+    const whole = selectCases().map(({ id }) => id)
+    const parts = [1, 2, 3, 4].map((k) => selectCases(undefined, false, `${k}/4`).map(({ id }) => id))
+    expect(parts.flat().sort()).toEqual([...whole].sort())
+    for (const part of parts) {
+      expect(Math.abs(part.length / whole.length - 1 / 4)).toBeLessThan(0.03)
+      const families = (ids: readonly string[]) => new Set(ids.map((id) => id.split('/')[0]))
+      expect(families(part)).toEqual(families(whole))
+    }
+    expect(selectCases('step/', false, '1/1')).toEqual(selectCases('step/'))
+  })
+
+  it.each(['0/2', '3/2', '1', '1/2/3', '-1/2', 'a/b', '01/2'])('is refused: %s', (shard) => {
+    expect(() => selectCases(undefined, false, shard)).toThrow(`a shard is k/n, such as 2/3`)
+  })
+
+  it('is refused where it has no case', () => {
+    const filled = [1, 2].filter((k) => {
+      try {
+        return selectCases(['step/sgd/f64/0001'], false, `${k}/2`).length === 1
+      } catch (error) {
+        expect(error).toMatchObject({
+          message: expect.stringMatching(/^no case is in shard [12]\/2 of 1 cases$/),
+        })
+        return false
+      }
+    })
+    expect(filled).toHaveLength(1)
   })
 })
 

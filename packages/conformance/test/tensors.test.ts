@@ -35,7 +35,7 @@ it('createTensorOptimizer goes back to the learning rate of the transformation i
 describe('createTensorOptimizer', () => {
   // After all cases, whose steps were skipped or failed in every possible way.
   afterAll(() => expect(living.size).toBe(0))
-  mountConformance(target, { describe, it })
+  mountConformance(target, { describe, it }, { shard: '1/2' })
 })
 
 describe('createTensorStep', () => {

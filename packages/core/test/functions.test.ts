@@ -26,9 +26,9 @@ const parts: FunctionParts<number> = {
 }
 const { exp, log, pow, atan2 } = createFunctions(parts)
 
-function agree(actual: number, expected: number): void {
+function agree(actual: number, expected: number, tolerance = 1e-13): void {
   if (Number.isFinite(expected) && expected !== 0)
-    expect(Math.abs(actual - expected) / Math.abs(expected)).toBeLessThan(1e-13)
+    expect(Math.abs(actual - expected) / Math.abs(expected)).toBeLessThan(tolerance)
   else expect(actual + 0).toBe(expected + 0)
 }
 // Adding 0 makes 0 of −0, whose sign these functions ignore.
@@ -51,7 +51,8 @@ describe('functions of operations that every framework has', () => {
     fc.assert(
       fc.property(base, exponent, (a, b) => {
         fc.pre(a !== 0 || b >= 0)
-        agree(pow(a, b), Math.pow(a, b))
+        // An error of ε in b·log a, of up to 745 before it overflows, is one of 745 ε in the power.
+        agree(pow(a, b), Math.pow(a, b), 5e-13)
       }),
     )
   })

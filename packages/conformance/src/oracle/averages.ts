@@ -1,8 +1,8 @@
 /** The inputs of a base's average: the step's count, from 1, and the hyperparameters at that step. */
 export interface Moment {
   readonly t: number
-  h(name: string, otherwise: number): number
-  flag(name: string, otherwise: boolean): boolean
+  readonly h: (name: string, otherwise: number) => number
+  readonly flag: (name: string, otherwise: boolean) => boolean
 }
 
 /**

@@ -7,7 +7,7 @@ import { tfjsTarget } from './target.js'
 
 /** Mounts the suite on a backend, for every way in which the optimiser works on it. */
 export function mountOn(wanted: Mode['backend']): void {
-  describeModes(({ backend, options }) => {
+  describeModes(({ backend, options, shard }) => {
     let before: ReturnType<typeof memory>
     beforeAll(() => {
       before = memory()
@@ -15,6 +15,6 @@ export function mountOn(wanted: Mode['backend']): void {
     // After all cases, whose steps were skipped or failed in every possible way.
     afterAll(() => expect(memory()).toEqual(before))
 
-    mountConformance(tfjsTarget(tf, { backend, ...options }), { describe, it })
+    mountConformance(tfjsTarget(tf, { backend, ...options }), { describe, it }, { shard })
   }, wanted)
 }

@@ -245,8 +245,8 @@ describe('a new adapter', () => {
 
     const tests = [arrays, trainer].map(({ name }) => `packages/${name}/test`)
     expect(copy.tool('tsc', '-b', ...folders, ...tests)).toEqual({ status: 0, output: '' })
-    // The kit's own tests run the whole suite on this same framework with tensors.
-    const part = ['-t', '(support|option|error|checkpoint)/|gradients that are|own SGD goes']
+    // A tenth of the suite: the kit's own tests ask the rest of this same framework with tensors.
+    const part = ['-t', '/f(32|64)/\\d{2}11 |gradients that are|own SGD goes']
     const own = runTests(...all.flatMap(({ name }) => ['--project', name]), ...part)
     expect(own.failures).toEqual([])
     expect(own.passed).toBeGreaterThan(750)

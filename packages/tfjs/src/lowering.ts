@@ -6,7 +6,11 @@ import { sumAll, sumRows } from './sums.js'
 export function createChooser(tf: TensorFlow, condition: Tensor): (a: Tensor, b: Tensor) => Tensor {
   // Not by a cast to bool: on webgpu the choice is then wrong once an empty tensor is among those chosen from.
   const isTrue = tf.greater(condition, 0)
-  return (a, b) => tf.where(isTrue, a, b)
+  return (a, b) => {
+    // Nor of them: to webgpu, the empty tensor of a condition of one element is a tensor of one.
+    const isEmpty = [condition, a, b].some(({ size }) => size === 0)
+    return isEmpty ? tf.add(tf.add(a, b), condition) : tf.where(isTrue, a, b)
+  }
 }
 
 /**

@@ -86,11 +86,11 @@ async function start(backend: string): Promise<{ backend: string; epsilon: numbe
   return { backend: tf.getBackend(), epsilon: tf.backend().epsilon() }
 }
 
-/** The report of the suite, or of one of its shards. The console names each case that ends, beside which its errors appear. */
-function conformance(shard?: string): Promise<ConformanceReport> {
+/** The report of the suite, or of a part of it. The console names each case that ends, beside which its errors appear. */
+function conformance(part: { filter?: string; shard?: string }): Promise<ConformanceReport> {
   const target = tfjsTarget(tf, { backend: tf.getBackend() })
   // oxlint-disable-next-line no-console
-  return runConformance(target, { shard, onCase: ({ id }) => console.debug(id) })
+  return runConformance(target, { ...part, onCase: ({ id }) => console.debug(id) })
 }
 
 /** Trains by `fit` under log. Returns the loss by epoch, the number of tensors by batch, and the last report. */

@@ -46,10 +46,9 @@ export async function usedCheckpoint(
   const fresh = await context.create(problem.transformation, await startedFrom(context, problem, session))
   await loadInto(session, bytes)
   await loadInto(fresh, bytes)
-  const runs = []
-  for (const one of [fresh, session])
-    runs.push(await runProblem(context, problem, { session: one, from: after + 1, to: problem.steps }))
-  const [expected, got] = runs as [(typeof runs)[0], (typeof runs)[0]]
+  const runOn = (one: Session) =>
+    runProblem(context, problem, { session: one, from: after + 1, to: problem.steps })
+  const [expected, got] = [await runOn(fresh), await runOn(session)]
   expected.parameters.forEach((values, i) => {
     const where = `loaded into a used optimiser, parameter ${problem.parameters[i]!.name}`
     if (context.bitwise) expectSame(context.ledger, where, got.parameters[i]!, values)

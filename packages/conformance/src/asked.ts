@@ -74,6 +74,7 @@ export function handsOverFunctions(oneCase: Case): boolean {
   switch (oneCase.check) {
     case 'customBase':
     case 'customFactored':
+    case 'customNoise':
     case 'customEmbedding':
     case 'customSchedule':
     case 'customAverage':

@@ -96,6 +96,7 @@ export type CaseBody =
   | { readonly check: 'disposed'; readonly problem: Problem }
   | { readonly check: 'customBase'; readonly problem: Problem }
   | { readonly check: 'customFactored'; readonly problem: Problem }
+  | { readonly check: 'customNoise'; readonly problem: Problem; readonly baseSeed: number }
   | { readonly check: 'customEmbedding'; readonly problem: Problem }
   | { readonly check: 'customSchedule'; readonly problem: Problem }
   /** A base defined by the kit that returns its average x̂ and steps along x̂, or along the gradient, which may oppose x̂. */

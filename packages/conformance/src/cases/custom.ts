@@ -37,6 +37,30 @@ export const customCases: readonly Case[] = [
       needs: ['base/custom'],
     },
   ]),
+  ...table('custom/noise', [
+    {
+      n: 1,
+      title:
+        'a preconditioner of the kit’s own reads normal numbers by seed, parameter, stream and step, or is refused',
+      check: 'customNoise',
+      baseSeed: 2 ** 40 + 12345,
+      problem: {
+        ...own,
+        seed: 930,
+        parameters: [...mixed, { name: 'odd/ä', shape: [7] }],
+        missing: { 2: [0] },
+      },
+      needs: ['base/custom'],
+    },
+    {
+      n: 2,
+      title: 'the seed of normal numbers may be below 0',
+      check: 'customNoise',
+      baseSeed: -3,
+      problem: { ...own, seed: 931, steps: 2 },
+      needs: ['base/custom'],
+    },
+  ]),
   ...table('custom/average', [
     {
       n: 1,

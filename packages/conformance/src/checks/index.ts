@@ -6,6 +6,7 @@ import { badGradients, badNames, badParameters, badStep, oneTransformation } fro
 import { badCheckpoint, handover, oldCheckpoint, reset, resume } from './checkpoints.js'
 import { customAverage, customBase, customEmbedding, customSchedule } from './custom.js'
 import { customFactored } from './customFactored.js'
+import { customNoise } from './customNoise.js'
 import { badDefinition, factorBelowZero } from './definitions.js'
 import { rateFree, refused, roundTrip } from './data.js'
 import { badOption, badShape, disposed } from './errors.js'
@@ -83,6 +84,7 @@ const checks: { readonly [K in CaseBody['check']]: Check<K> } = {
   disposed,
   customBase,
   customFactored,
+  customNoise,
   customEmbedding,
   customSchedule,
   customAverage,

@@ -24,7 +24,7 @@ export function notAsked(
 
 /** Whether a case hands over arguments that a target which makes tensors of them would change or fail over. */
 function needsArgumentsAsGiven(oneCase: Case): boolean {
-  if (oneCase.check === 'badParameters' || oneCase.check === 'badStep') return true
+  if (['badParameters', 'badStep', 'noTransformation'].includes(oneCase.check)) return true
   return (
     oneCase.check === 'badGradients' &&
     oneCase.mistake !== 'one too many' &&
@@ -74,6 +74,11 @@ export function handsOverFunctions(oneCase: Case): boolean {
   switch (oneCase.check) {
     case 'customBase':
     case 'customFactored':
+    case 'customIdentity':
+    case 'customNoise':
+    case 'customSums':
+    case 'ownSlopes':
+    case 'unsaved':
     case 'customEmbedding':
     case 'customSchedule':
     case 'customAverage':
@@ -123,6 +128,7 @@ function asksForPlainSteps(oneCase: Case): boolean {
     case 'independent':
     case 'decayAlone':
     case 'resume':
+    case 'reset':
       return isPlainProblem(oneCase.problem)
     case 'golden':
       return golden[oneCase.suite]!.some(

@@ -1,9 +1,21 @@
 import type { Dtype, Feature } from './manifest.js'
 import { follows, isTied, type PlainBase, type PlainTransformation } from './plain.js'
 import type { CaseNumber, Problem } from './problem.js'
-import type { Damage, DefinitionMistake, GradientMistake, ParameterMistake } from './mistakes.js'
+import type {
+  Damage,
+  DefinitionMistake,
+  GradientMistake,
+  ParameterMistake,
+  TransformationMistake,
+} from './mistakes.js'
 
-export type { Damage, DefinitionMistake, GradientMistake, ParameterMistake } from './mistakes.js'
+export type {
+  Damage,
+  DefinitionMistake,
+  GradientMistake,
+  ParameterMistake,
+  TransformationMistake,
+} from './mistakes.js'
 
 /** The convex losses of `approach`. */
 export type ConvexKind = 'quadratic' | 'powers' | 'maximum' | 'logSumExp'
@@ -96,6 +108,21 @@ export type CaseBody =
   | { readonly check: 'disposed'; readonly problem: Problem }
   | { readonly check: 'customBase'; readonly problem: Problem }
   | { readonly check: 'customFactored'; readonly problem: Problem }
+  | { readonly check: 'customIdentity'; readonly problem: Problem }
+  | { readonly check: 'customNoise'; readonly problem: Problem; readonly baseSeed: number }
+  | {
+      readonly check: 'customSums'
+      readonly problem: Problem
+      readonly by: 'rowMax' | 'rowSums' | 'sum' | 'total' | 'loss'
+    }
+  | {
+      readonly check: 'ownSlopes'
+      readonly problem: Problem
+      readonly embedding: 'root' | 'log' | 'logDamped'
+    }
+  | { readonly check: 'namesNonFinite'; readonly problem: Problem; readonly names: 'loss' | 'gradient' }
+  | { readonly check: 'noTransformation'; readonly problem: Problem; readonly given: TransformationMistake }
+  | { readonly check: 'unsaved'; readonly within: 'learningRate' | 'warmup' | 'group' }
   | { readonly check: 'customEmbedding'; readonly problem: Problem }
   | { readonly check: 'customSchedule'; readonly problem: Problem }
   /** A base defined by the kit that returns its average x̂ and steps along x̂, or along the gradient, which may oppose x̂. */
@@ -153,7 +180,11 @@ export type CaseBody =
   | {
       readonly check: 'memory'
       readonly problem: Problem
-      readonly given: 'parameters at an offset' | 'gradients at an offset' | 'the parameters themselves'
+      readonly given:
+        | 'parameters at an offset'
+        | 'gradients at an offset'
+        | 'the parameters themselves'
+        | 'neighbours in one buffer'
     }
   | { readonly check: 'living'; readonly problem: Problem }
   | { readonly check: 'usedCheckpoint'; readonly problem: Problem; readonly after: number }

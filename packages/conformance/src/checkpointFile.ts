@@ -21,6 +21,7 @@ export interface FileHeader {
     readonly steps: number
     readonly values?: Readonly<Record<string, number>>
   }[]
+  readonly profiles?: readonly object[]
   readonly [key: string]: unknown
 }
 

@@ -4,6 +4,7 @@ import { byFamily, type CaseResult, type ConformanceReport } from './report.js'
 import { reportProblem } from './difference.js'
 import type { CommandIo, CommandOptions } from './commandIo.js'
 import { openTarget } from './openTarget.js'
+import { isPlain } from './manifest.js'
 import { runConformance } from './run.js'
 import { selectCases, type CaseFilter } from './selection.js'
 import type { RemoteTarget } from './protocol/target.js'
@@ -180,9 +181,29 @@ function renderReport(report: ConformanceReport): string {
     `seed ${seed}; ${totals.failed === 0 ? 'nothing failed' : `${totals.failed} failed`}`,
     ...(report.thorough === true ? ['with the thorough stage'] : []),
     ...(filter === undefined ? [] : [`a part of the suite, which shows no conformance: ${filter}`]),
+    ...reasonsOf(cases),
+    ...(isPlain(manifest) ? ["`conventions` measures this plain optimiser's hyperparameters, too"] : []),
   )
   return `${lines.join('\n')}\n`
 }
+
+/** The most frequent reasons why cases count as not supported. */
+function reasonsOf(cases: readonly CaseResult[]): string[] {
+  const counts = new Map<string, number>()
+  for (const { status, message = '' } of cases) {
+    if (status === 'not-supported-as-declared') counts.set(message, (counts.get(message) ?? 0) + 1)
+  }
+  const frequent = [...counts].sort(([, a], [, b]) => b - a)
+  const shown = frequent.slice(0, mostReasons)
+  const others = frequent.slice(mostReasons).reduce((sum, [, count]) => sum + count, 0)
+  return [
+    ...shown.map(([reason, count]) => `not supported: ${count}: ${reason}`),
+    ...(others === 0 ? [] : [`not supported: ${others} for other reasons, which the report names`]),
+  ]
+}
+
+/** The number of reasons that are printed. */
+const mostReasons = 3
 
 function renderFailure({ id, message = '' }: CaseResult): string[] {
   return [`✗ ${id}`, ...message.split('\n').map((line) => `  ${line}`)]

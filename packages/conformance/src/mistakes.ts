@@ -56,6 +56,13 @@ export const damages = [
   'as many elements in another shape',
   'a parameter too many',
   'a parameter too few',
+  'gradients that wait for the rest of an update',
+  'no calls whose gradients wait',
+  'calls that wait, with a loss that is no number',
+  'shared scalars without a key',
+  'shared scalars whose count is below 0',
+  'shared scalars that are no numbers',
+  'two shared scalars of one key',
 ] as const
 
 /** The damage done to a checkpoint before it is loaded. */
@@ -132,7 +139,26 @@ export const definitionMistakes = [
   'an average that reads the parameter under an averaged model',
   'an average of a slot that does not start from 0 under an averaged model',
   'an average of products of tensors under an averaged model',
+  'an embedding with a hyperparameter that is named name',
+  'an embedding with a hyperparameter of no kind',
+  'a base that rounds a tensor',
+  'a base that adds nothing',
+  'a base that adds an object',
+  'a base that adds a text',
 ] as const
 
 /** A mistake in a definition. */
 export type DefinitionMistake = (typeof definitionMistakes)[number]
+
+/** What is given in place of a transformation. Append only: the position in the list is part of the ids. */
+export const transformationMistakes = [
+  'nothing',
+  'a name',
+  'a base',
+  'its data',
+  'an object with toJSON alone',
+  'an object with settings alone',
+] as const
+
+/** Something that is no transformation. */
+export type TransformationMistake = (typeof transformationMistakes)[number]

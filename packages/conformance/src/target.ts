@@ -61,6 +61,8 @@ export interface Session {
   read(): Awaitable<readonly TypedArray[]>
   /** The slots, by parameter and name. Optional: with it the kit sees whether a skipped step has written anything. */
   slots?(): Awaitable<Readonly<Record<string, Readonly<Record<string, TypedArray>>>>>
+  /** The weights to evaluate with, by parameter. Optional: with it the kit sees that they are the averages that are kept. */
+  evaluationWeights?(): Awaitable<readonly TypedArray[]>
   /** The optimiser's state as bytes of the core's checkpoint format, without the parameters. */
   save?(): Awaitable<Uint8Array>
   /** Restores the state from such bytes. */

@@ -55,6 +55,13 @@ interface Pending {
   readonly reject: (fault: ProtocolFault) => void
 }
 
+/** Hints at what to do, by the code of the error with which a program did not start. */
+const hints: Readonly<Record<string, string>> = {
+  ENOENT:
+    'there is no such program. A path is relative to the current folder, and begins with ./ or a folder',
+  EACCES: 'it is not executable. Use chmod +x, or name its interpreter before it, as in "python3 target.py"',
+}
+
 /**
  * Starts a process that answers on its standard output the lines it reads on its standard input.
  *
@@ -94,7 +101,10 @@ export function startProcess(command: readonly string[], timeout: number): Peer 
   })
   // A process that has ended takes no input; its end is reported by 'close'.
   child.stdin.on('error', () => undefined)
-  child.once('error', (error) => stop(new ProtocolFault(`${program} cannot be started: ${error.message}`)))
+  child.once('error', (error) => {
+    const hint = hints[(error as { code?: string }).code ?? '']
+    stop(new ProtocolFault(`${program} cannot be started: ${error.message}${hint ? `: ${hint}` : ''}`))
+  })
   child.once('close', (code, signal) => {
     const how = signal === null ? `with exit code ${code}` : `by ${signal}`
     const asked = pending === undefined ? '' : ` before it answered "${pending.method}"`

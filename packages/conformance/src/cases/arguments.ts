@@ -1,5 +1,10 @@
 import type { Case, ParameterMistake } from '../case.js'
-import { definitionMistakes, gradientMistakes, parameterMistakes } from '../mistakes.js'
+import {
+  definitionMistakes,
+  transformationMistakes,
+  gradientMistakes,
+  parameterMistakes,
+} from '../mistakes.js'
 import type { PlainTransformation } from '../plain.js'
 import type { Problem } from '../problem.js'
 import { small, table, type Row } from './table.js'
@@ -148,6 +153,65 @@ const functions = (
   ],
 }))
 
+const nonFinite = (
+  [
+    ['gradient', 'identity', { inject: [{ step: 1, parameter: 0, element: 0, value: 'NaN' }] }],
+    ['gradient', 'log', { inject: [{ step: 1, parameter: 0, element: 0, value: 'Infinity' }], loss: [2] }],
+    ['loss', 'log', { loss: ['NaN'] }],
+    ['loss', 'root', { loss: ['Infinity'] }],
+  ] as const
+).map(([names, embedding, more], i): Row => ({
+  n: i + 1,
+  title: `the message of ERR_NON_FINITE names the ${names} that is not finite, under ${embedding}`,
+  check: 'namesNonFinite',
+  names,
+  problem: {
+    ...of(2240 + i),
+    steps: 1,
+    transformation: {
+      base: { name: 'sgd' },
+      learningRate: 0.25,
+      xi: 0.25,
+      embedding: { name: embedding },
+      onNonFinite: 'throw',
+    },
+    ...more,
+  },
+  dtypes: ['float32'],
+}))
+
+const baseReadsLoss: Row = {
+  n: 11,
+  title: 'the message of ERR_NON_FINITE names the loss that is not finite, where a base reads it',
+  check: 'namesNonFinite',
+  names: 'loss',
+  problem: {
+    ...of(2250),
+    steps: 1,
+    transformation: { base: { name: 'polyak' }, learningRate: 0.25, xi: 0.25, onNonFinite: 'throw' },
+    loss: ['NaN'],
+  },
+  dtypes: ['float32'],
+}
+
+const noTransformations = transformationMistakes.map((given, i): Row => ({
+  n: i + 1,
+  title: `an optimiser of ${given} is ERR_OPTION`,
+  check: 'noTransformation',
+  given,
+  problem: of(2260 + i),
+  dtypes: ['float32'],
+}))
+
+const unsaved = (['learningRate', 'warmup', 'group'] as const).map((within, i): Row => ({
+  n: i + 1,
+  title: `a transformation whose ${within} is a function of the step is no data: toJSON is ERR_NOT_SUPPORTED`,
+  check: 'unsaved',
+  within,
+  needs: ['schedules'],
+  dtypes: ['float32'],
+}))
+
 /** Wrong arguments, each with its error. */
 export const argumentCases: readonly Case[] = [
   ...parameters,
@@ -157,4 +221,7 @@ export const argumentCases: readonly Case[] = [
   ...definitions,
   ...disposed,
   ...table('error/function', functions),
+  ...table('error/nonFinite', [...nonFinite, baseReadsLoss]),
+  ...table('error/noTransformation', noTransformations),
+  ...table('error/unsaved', unsaved),
 ]

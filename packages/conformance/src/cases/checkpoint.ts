@@ -1,4 +1,4 @@
-import type { Case } from '../case.js'
+import type { Case, Damage } from '../case.js'
 import { damages } from '../mistakes.js'
 import type { PlainBase, PlainTransformation } from '../plain.js'
 import type { Problem } from '../problem.js'
@@ -272,13 +272,19 @@ const bad = table(
     damage,
     needs,
     problem: {
-      transformation: { base: bases[4]!, ...common },
+      transformation: { base: bases[4]!, ...common, ...holding(damage) },
       parameters: small,
       steps: 2,
       seed: 870 + i,
     },
   })),
 )
+
+/** A transformation whose checkpoints hold what a damage changes, where not every one does. */
+function holding(damage: Damage): Partial<PlainTransformation> {
+  if (damage.includes('shared scalars')) return { base: { name: 'prodigy' } }
+  return damage.includes('calls') ? { accumulate: 2 } : {}
+}
 
 /** Checkpoints of 0.1.0, whose units kept only an average. */
 const old = table(

@@ -1,6 +1,6 @@
 import type { Case } from '../case.js'
 import type { Problem } from '../problem.js'
-import { mixed, small, table } from './table.js'
+import { matrices, mixed, small, table, type Row } from './table.js'
 
 const own: Problem = {
   transformation: { base: { name: 'sgd' }, learningRate: 0.25 },
@@ -37,6 +37,53 @@ export const customCases: readonly Case[] = [
       needs: ['base/custom'],
     },
   ]),
+  ...table('custom/identity', [
+    {
+      n: 1,
+      title: 'a preconditioner of the kit’s own multiplies by identity matrices and takes a diagonal',
+      check: 'customIdentity',
+      problem: { ...own, seed: 932, steps: 2, parameters: matrices },
+      needs: ['base/custom'],
+    },
+  ]),
+  ...table('custom/noise', [
+    {
+      n: 1,
+      title:
+        'a preconditioner of the kit’s own reads normal numbers by seed, parameter, stream and step, or is refused',
+      check: 'customNoise',
+      baseSeed: 2 ** 40 + 12345,
+      problem: {
+        ...own,
+        seed: 930,
+        parameters: [...mixed, { name: 'odd/ä', shape: [7] }],
+        missing: { 2: [0] },
+      },
+      needs: ['base/custom'],
+    },
+    {
+      n: 2,
+      title: 'the seed of normal numbers may be below 0',
+      check: 'customNoise',
+      baseSeed: -3,
+      problem: { ...own, seed: 931, steps: 2 },
+      needs: ['base/custom'],
+    },
+  ]),
+  ...table(
+    'custom/sums',
+    (['rowMax', 'rowSums', 'sum', 'total', 'loss'] as const).flatMap((by, i): Row[] =>
+      (['float32', 'float64'] as const).map((dtype, k) => ({
+        n: 10 * i + k + 1,
+        title: `where ${by} of a preconditioner of the kit’s own is infinite, a step is skipped that would change nothing`,
+        check: 'customSums',
+        by,
+        problem: { ...own, seed: 940 + i, steps: 1, gradientScale: dtype === 'float32' ? 2 ** 70 : 2 ** 600 },
+        needs: ['base/custom'],
+        dtypes: [dtype],
+      })),
+    ),
+  ),
   ...table('custom/average', [
     {
       n: 1,
@@ -72,6 +119,17 @@ export const customCases: readonly Case[] = [
       needs: ['embedding/custom'],
     },
   ]),
+  ...table(
+    'custom/slopes',
+    (['root', 'log', 'logDamped'] as const).map((embedding, i): Row => ({
+      n: i + 1,
+      title: `${embedding} steps as an embedding of its slopes does`,
+      check: 'ownSlopes',
+      embedding,
+      problem: { ...own, seed: 950 + i, loss: { first: 4, ratio: 0.75 } },
+      needs: ['embedding/custom', `embedding/${embedding}`],
+    })),
+  ),
   ...table('custom/schedule', [
     {
       n: 1,

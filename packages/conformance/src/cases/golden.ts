@@ -15,7 +15,7 @@ const trajectories = Object.entries(golden).flatMap(([suite, vectors]) =>
     if (vector.steps.some(({ grads }) => grads.includes(null))) needs.push('missingGradients')
     return {
       id: `golden/${suite}/${vector.dtype === 'float32' ? 'f32' : 'f64'}/${slug(vector.name)}`,
-      title: `${vector.name}, as an independent implementation has it`,
+      title: `${transformation.base.name}: ${vector.name}, as an independent implementation has it`,
       check: 'golden',
       suite,
       name: vector.name,

@@ -12,6 +12,7 @@ import { optionCases } from './option.js'
 import { moreEdgeCases } from './moreEdges.js'
 import { moreOptionCases } from './moreOptions.js'
 import { moreScheduleCases } from './moreSchedules.js'
+import { plainStepCases } from './plainSteps.js'
 import { propertyCases } from './property.js'
 import { randomCases } from './random.js'
 import { rateFreeCases } from './rateFree.js'
@@ -26,7 +27,7 @@ import { wrapperCases } from './wrappers.js'
 import { wrongDataCases } from './wrongData.js'
 
 /** Increases with every case that is added or withdrawn. */
-export const casesVersion = 4
+export const casesVersion = 5
 
 /** All cases, by family. */
 export const cases: readonly Case[] = [
@@ -55,4 +56,5 @@ export const cases: readonly Case[] = [
   ...moreScheduleCases,
   ...moreEdgeCases,
   ...stateCases,
+  ...plainStepCases,
 ]

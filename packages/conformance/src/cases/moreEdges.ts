@@ -43,6 +43,13 @@ const memory = table('edge/memory', [
     given: 'parameters at an offset',
     problem: of(2410, { base: sgd, clipNorm: 1 }, { missing: { 2: [1] } }),
   },
+  {
+    n: 12,
+    title: 'parameters that follow one another in one buffer',
+    check: 'memory',
+    given: 'neighbours in one buffer',
+    problem: of(2411, { base: adam }),
+  },
 ])
 
 const double = (p: ProblemParameter): ProblemParameter => ({ ...p, dtype: 'float64' })

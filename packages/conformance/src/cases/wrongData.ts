@@ -73,6 +73,8 @@ const schedules: readonly (readonly [schedule: unknown, names: string])[] = [
   [{ schedule: 'constructor' }, 'constructor'],
   [{ from: 1, to: 0, steps: 3 }, 'learningRate'],
   [[0.5, 0.25], 'learningRate'],
+  [{ ...piecewise, boundaries: [2] }, 'boundaries: 1, values: 3'],
+  [{ ...piecewise, values: 'none' }, 'values: "none"'],
 ]
 
 const wrongSchedules = table(
@@ -140,6 +142,15 @@ const transformations: readonly (readonly [change: unknown, names: string])[] = 
   [{ base: { name: 'rmsprop', decay: 1 } }, 'decay'],
   [{ base: { name: 'adagrad', epsilon: -1 } }, 'epsilon'],
   [{ base: { name: 'lion', beta1: -0.5 } }, 'beta1'],
+  [{ base: { name: 'prodigy', initialDistance: 0 } }, 'initialDistance'],
+  [{ base: { name: 'prodigy', coefficient: 0 } }, 'coefficient'],
+  [{ base: { name: 'dog', initialDistance: 0 } }, 'initialDistance'],
+  [{ base: { name: 'dadaptation', initialDistance: 0 } }, 'initialDistance'],
+  [{ base: { name: 'polyak', scaling: 0 } }, 'scaling'],
+  [{ beta: 1 }, 'a number in [0, 1), given 1'],
+  [{ weightDecay: -1 }, 'a finite number ≥ 0'],
+  [{ clipNorm: 0 }, 'a finite number > 0'],
+  [{ embedding: { name: 'log', floor: true } }, "'follow'"],
 ]
 
 const wrongTransformations = table(

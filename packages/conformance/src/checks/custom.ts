@@ -2,7 +2,7 @@ import type { CaseBody } from '../case.js'
 import { expectClose } from '../compare.js'
 import { lossOption, readCopies, runProblem, scalarsOf, toCore, type Context } from '../context.js'
 import { problemParameters, problemStep } from '../problem.js'
-import type { Core, CoreTransformation } from '../target.js'
+import type { Core, CoreTransformation, TypedArray } from '../target.js'
 
 type Body<K extends CaseBody['check']> = Extract<CaseBody, { check: K }>
 
@@ -181,6 +181,33 @@ export async function customEmbedding(context: Context, { problem }: Body<'custo
       expectClose(context.ledger, `step ${step}, parameter ${p}`, got[p]!, values, tolerance),
     )
   }
+}
+
+/** A built-in embedding steps as one of the kit's own of the same slopes does, without the formula of its own for ρ. */
+export async function ownSlopes(context: Context, { problem, embedding }: Body<'ownSlopes'>): Promise<void> {
+  const { core } = context.target
+  const slopes: Partial<(typeof core)['log']['definition']> = { ...core[embedding].definition }
+  delete (slopes as { factor?: unknown }).factor
+  const made = core.defineEmbedding({
+    ...(slopes as (typeof core)['log']['definition']),
+    name: 'conformance-slopes',
+  })
+  const options = { learningRate: 0.25, xi: 0.5, beta: 0.5 }
+  const runs = []
+  for (const own of [core[embedding]({ floor: 0.5 }), made({ floor: 0.5 })]) {
+    const transformation = core.inducedMetric(core.sgd(), { ...options, embedding: own })
+    const session = await context.create(transformation, problemParameters(problem, context.dtype))
+    for (let step = 1; step <= problem.steps; step++) {
+      const { gradients, loss } = problemStep(problem, step, context.dtype)
+      await session.step(gradients, lossOption(loss))
+    }
+    runs.push(await readCopies(session))
+  }
+  const [builtIn, written] = runs as [TypedArray[], TypedArray[]]
+  const tolerance = context.tolerance(scalarsOf(problem))
+  builtIn.forEach((values, p) =>
+    expectClose(context.ledger, `by its slopes, parameter ${p}`, written[p]!, values, tolerance),
+  )
 }
 
 /**

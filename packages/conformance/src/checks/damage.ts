@@ -17,10 +17,10 @@ async function saved(context: Context, problem: Problem, dtype = context.dtype):
 /** Changes a parameter or a unit of a header. */
 function changed(
   { version, header, slots }: FileContents,
-  list: 'parameters' | 'units',
+  list: 'parameters' | 'units' | 'profiles',
   change: object,
 ): Uint8Array {
-  const [first, ...others] = header[list] as readonly object[]
+  const [first, ...others] = header[list] ?? []
   return writeFile({
     version,
     slots,
@@ -108,6 +108,19 @@ const ofHeader: Partial<Record<Damage, (contents: FileContents) => Uint8Array>> 
     const doubled = { ...first!, slots: first!.slots.map(() => name!) }
     return writeFile({ version, slots, header: { ...header, parameters: [doubled, ...others] } })
   },
+  'no calls whose gradients wait': (contents) => withEntry(contents, 'accumulated', { calls: 0 }),
+  'calls that wait, with a loss that is no number': (contents) =>
+    withEntry(contents, 'accumulated', { calls: 1, loss: 'high' }),
+  'shared scalars without a key': (contents) => changed(contents, 'profiles', { key: undefined }),
+  'shared scalars whose count is below 0': (contents) => changed(contents, 'profiles', { steps: -1 }),
+  'shared scalars that are no numbers': (contents) =>
+    changed(contents, 'profiles', { values: { distance: 'far' } }),
+  'two shared scalars of one key': ({ version, header, slots }) =>
+    writeFile({
+      version,
+      slots,
+      header: { ...header, profiles: [...(header.profiles ?? []), ...(header.profiles ?? [])] },
+    }),
   'a slot of another name': (contents) => {
     const [first] = contents.header.parameters
     return changed(contents, 'parameters', { slots: first!.slots.map((name) => `${name}x`) })
@@ -147,6 +160,8 @@ function ofOther(problem: Problem, damage: Damage): Problem | undefined {
       return { ...problem, parameters: [...problem.parameters, { name: 'further', shape: [2] }] }
     case 'a parameter too few':
       return { ...problem, parameters: others }
+    case 'gradients that wait for the rest of an update':
+      return { ...problem, transformation: { ...transformation, accumulate: 2 } }
     default:
       return undefined
   }

@@ -165,6 +165,32 @@ const ofEmbeddings = {
   }),
 }
 
+/** Operands of the wrong shape or kind. */
+const ofOperands = ({ add, floor }: Core['algebra']) => {
+  const adds = (given: unknown): Mistake =>
+    base('algebra', ({ gradient }) => ({ direction: add(gradient, given as number), slots: {} }))
+  return {
+    'a base that rounds a tensor': base(
+      'floor',
+      ({ gradient }) => ({ direction: floor(gradient), slots: {} }),
+      {},
+      'ERR_SHAPE',
+    ),
+    'a base that adds nothing': adds(null),
+    'a base that adds an object': adds({ value: 1 }),
+    'a base that adds a text': adds('1'),
+  }
+}
+
+const ofEmbeddingsOptions = {
+  'an embedding with a hyperparameter that is named name': embedding('name', {
+    hyperparameters: { name: number },
+  }),
+  'an embedding with a hyperparameter of no kind': embedding('height', {
+    hyperparameters: { height: { default: 1 } },
+  }),
+}
+
 /** Averages of gradients of which there is no model. */
 const ofAverages = ({ add, ema, mul, square }: Core['algebra']) => ({
   'an average of squares under an averaged model': averaged(({ gradient, slot }) => {
@@ -192,6 +218,8 @@ function mistakeOf(name: DefinitionMistake, { algebra }: Core): Mistake {
   const all: Readonly<Record<DefinitionMistake, Mistake>> = {
     ...ofBases,
     ...ofEmbeddings,
+    ...ofEmbeddingsOptions,
+    ...ofOperands(algebra),
     ...ofAverages(algebra),
   }
   return all[name]

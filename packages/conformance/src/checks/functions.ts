@@ -232,6 +232,49 @@ export async function customMatrices(context: Context, { problem }: Body<'custom
   }
 }
 
+/** A base over matrices of identity matrices and a diagonal: d = ½·(I + diag(diag(g gᵀ)))·g + ¼·g·I. */
+function identityTransformation(core: Core): CoreTransformation {
+  const { add, diagonal, identity, matmul, mul, transpose } = core.algebra
+  const base = core.definePreconditioner({
+    name: 'conformance-identity',
+    matrix: true,
+    update({ gradient: g }) {
+      const scaled = mul(diagonal(matmul(g, transpose(g))), g)
+      const left = mul(0.5, add(matmul(identity('rows'), g), scaled))
+      return { direction: add(left, mul(0.25, matmul(g, identity('columns')))), slots: {} }
+    },
+  })
+  return core.inducedMetric(base(), { learningRate: 0.0625, xi: 0 })
+}
+
+/** The kit's own base of identity matrices steps by its formula, or is refused by name. */
+export async function customIdentity(context: Context, { problem }: Body<'customIdentity'>): Promise<void> {
+  const session = await context.create(
+    identityTransformation(context.target.core),
+    problemParameters(problem, context.dtype),
+  )
+  const theta = problemParameters(problem, context.dtype).map(({ data }) => new Float64Array(data))
+  for (let step = 1; step <= problem.steps; step++) {
+    const { gradients } = problemStep(problem, step, context.dtype)
+    await session.step(gradients)
+    const got = await session.read()
+    problem.parameters.forEach(({ name, shape }, p) => {
+      const [, columns] = shape as [number, number]
+      const g = new Float64Array(gradients[p]!)
+      const squares = (row: number): number => {
+        let sum = 0
+        for (let j = 0; j < columns; j++) sum += g[row * columns + j]! ** 2
+        return sum
+      }
+      theta[p] = theta[p]!.map(
+        (x, i) => x - 0.0625 * (0.5 * (1 + squares(Math.floor(i / columns))) + 0.25) * g[i]!,
+      )
+      const where = `step ${step}, parameter ${name}`
+      expectClose(context.ledger, where, got[p]!, theta[p], 4 * context.tolerance(scalarsOf(problem)))
+    })
+  }
+}
+
 function transposed(a: Float64Array, rows: number, columns: number): Float64Array {
   return Float64Array.from(a, (_, i) => a[(i % rows) * columns + Math.floor(i / rows)]!)
 }

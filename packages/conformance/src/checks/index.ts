@@ -4,8 +4,11 @@ import type { Context } from '../context.js'
 import { approach } from './approach.js'
 import { badGradients, badNames, badParameters, badStep, oneTransformation } from './arguments.js'
 import { badCheckpoint, handover, oldCheckpoint, reset, resume } from './checkpoints.js'
-import { customAverage, customBase, customEmbedding, customSchedule } from './custom.js'
+import { customAverage, customBase, customEmbedding, customSchedule, ownSlopes } from './custom.js'
 import { customFactored } from './customFactored.js'
+import { customNoise } from './customNoise.js'
+import { customSums } from './customSums.js'
+import { namesNonFinite, noTransformation, unsaved } from './refusals.js'
 import { badDefinition, factorBelowZero } from './definitions.js'
 import { rateFree, refused, roundTrip } from './data.js'
 import { badOption, badShape, disposed } from './errors.js'
@@ -21,6 +24,7 @@ import {
   badFunction,
   badSchedule,
   badTransformation,
+  customIdentity,
   customMatrices,
   customOperations,
   maskFunction,
@@ -83,6 +87,13 @@ const checks: { readonly [K in CaseBody['check']]: Check<K> } = {
   disposed,
   customBase,
   customFactored,
+  customIdentity,
+  customNoise,
+  customSums,
+  ownSlopes,
+  namesNonFinite,
+  noTransformation,
+  unsaved,
   customEmbedding,
   customSchedule,
   customAverage,

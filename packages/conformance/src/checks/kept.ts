@@ -1,5 +1,5 @@
-import { expectClose, expectSame, expectTrue, fail } from '../compare.js'
-import type { Context } from '../context.js'
+import { expectBits, expectClose, expectSame, expectTrue, fail } from '../compare.js'
+import { readCopies, type Context } from '../context.js'
 import type { OracleReport } from '../oracle/index.js'
 import type { Session, SessionReport } from '../target.js'
 
@@ -45,4 +45,26 @@ export async function compareKept(
       expectClose(context.ledger, `${where}, ${slot} of ${name} in ${place}`, got, values, tolerance)
     })
   }
+}
+
+/** Compares the weights to evaluate with, if a session shows them, and that showing them leaves the parameters as they are. */
+export async function compareEvaluation(
+  context: Context,
+  parameters: readonly { readonly name: string }[],
+  session: Session,
+  expected: readonly (Float64Array | undefined)[],
+  where: string,
+): Promise<void> {
+  if (session.evaluationWeights === undefined || expected.every((values) => values === undefined)) return
+  const before = await readCopies(session)
+  const shown = (await session.evaluationWeights()).map((values) => values.slice())
+  const after = await session.read()
+  before.forEach((values, i) =>
+    expectBits(`${where}, parameter ${parameters[i]!.name} after evaluationWeights()`, after[i]!, values),
+  )
+  expected.forEach((values, i) => {
+    const what = `${where}, evaluation weights of ${parameters[i]!.name}`
+    if (values === undefined) expectBits(what, shown[i]!, before[i]!)
+    else expectClose(context.ledger, what, shown[i]!, values, context.tolerance(1))
+  })
 }

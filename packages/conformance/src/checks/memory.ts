@@ -18,6 +18,18 @@ function viewOf(values: TypedArray): TypedArray {
   return view
 }
 
+/** Copies of arrays that follow one another in one buffer. */
+function neighbours(arrays: readonly TypedArray[]): TypedArray[] {
+  const make = arrays[0]!.constructor as new (length: number) => TypedArray
+  const whole = new make(arrays.reduce((sum, { length }) => sum + length, 0))
+  let from = 0
+  return arrays.map((array) => {
+    const view = whole.subarray(from, (from += array.length))
+    view.set(array)
+    return view
+  })
+}
+
 /** Whether the memory around a view is as it was. */
 function isGuarded({ buffer, BYTES_PER_ELEMENT }: TypedArray): boolean {
   const whole = BYTES_PER_ELEMENT === 8 ? new Float64Array(buffer) : new Float32Array(buffer)
@@ -28,12 +40,14 @@ function isGuarded({ buffer, BYTES_PER_ELEMENT }: TypedArray): boolean {
 export async function memory(context: Context, { problem, given }: Body<'memory'>): Promise<void> {
   const start = problemParameters(problem, context.dtype)
   const oracle = createOracle(problem.transformation, start)
-  const views = start.map((p) => ({
-    ...p,
-    data: given === 'gradients at an offset' ? p.data : viewOf(p.data),
-  }))
+  const data = {
+    'gradients at an offset': () => start.map((p) => p.data),
+    'neighbours in one buffer': () => neighbours(start.map((p) => p.data)),
+  }
+  const placed = given in data ? data[given as keyof typeof data]() : start.map((p) => viewOf(p.data))
+  const views = start.map((p, i) => ({ ...p, data: placed[i]! }))
   const session = await context.create(problem.transformation, views)
-  const guarded: TypedArray[] = given === 'gradients at an offset' ? [] : views.map(({ data }) => data)
+  const guarded: TypedArray[] = given in data ? [] : [...placed]
   for (let step = 1; step <= problem.steps; step++) {
     const { gradients, loss } = problemStep(problem, step, context.dtype)
     const own = given === 'the parameters themselves' ? await session.read() : undefined

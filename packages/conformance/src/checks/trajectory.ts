@@ -1,5 +1,5 @@
 import type { CaseBody, Outcome } from '../case.js'
-import { compareCount, compareKept } from './kept.js'
+import { compareCount, compareEvaluation, compareKept } from './kept.js'
 import { expectBits, expectClose, expectError, expectSame, expectTrue } from '../compare.js'
 import { lossOption, readCopies, scalarsOf, type Context } from '../context.js'
 import { planeFunctions } from '../testFunctions.js'
@@ -71,6 +71,7 @@ export async function compareWithOracle(
     const scales = relativeTo === 'largest' ? largest : undefined
     await compareParameters(context, problem, session, theta, `call ${step}`, scales)
     await compareKept(context, problem.parameters, session, oracle.readAverages(), `call ${step}`)
+    await compareEvaluation(context, problem.parameters, session, oracle.readEvaluation(), `call ${step}`)
     await compareKept(
       context,
       problem.parameters,

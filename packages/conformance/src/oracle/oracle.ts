@@ -60,6 +60,8 @@ export interface Oracle {
   place(values: readonly ArrayLike<number>[]): void
   /** Copies of their averages over the steps; `undefined` if none is kept. */
   readAverages(): (Float64Array | undefined)[]
+  /** Copies of the weights to evaluate with, where averages are kept; `undefined` elsewhere. */
+  readEvaluation(): (Float64Array | undefined)[]
   /** Copies of their slow values; `undefined` if none are kept. */
   readSlow(): (Float64Array | undefined)[]
 }
@@ -117,7 +119,8 @@ function createUpdates(transformation: PlainTransformation, parameters: readonly
     read: () => state.map((p) => p.theta.slice()),
     place: (values) => state.forEach((p, i) => p.theta.set(values[i]!)),
     readAverages: () => state.map((p) => p.kept.average?.slice()),
-    // Before its first step, a parameter has none yet.
+    // Before its first step, a parameter has none yet, and is evaluated as it is.
+    readEvaluation: () => state.map((p) => p.kept.average && (p.t === 0 ? p.theta : p.kept.average).slice()),
     readSlow: () => state.map((p) => p.kept.slow?.map((x) => (p.t === 0 ? 0 : x))),
 
     step(given, { loss } = {}) {

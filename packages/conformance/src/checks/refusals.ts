@@ -1,0 +1,71 @@
+import type { CaseBody, TransformationMistake } from '../case.js'
+import { expectError, expectTrue } from '../compare.js'
+import { lossOption, type Context } from '../context.js'
+import { problemParameters, problemStep } from '../problem.js'
+import type { CoreTransformation } from '../target.js'
+
+type Body<K extends CaseBody['check']> = Extract<CaseBody, { check: K }>
+
+/** The message of ERR_NON_FINITE names what is not finite: the loss or the gradient. */
+export async function namesNonFinite(
+  context: Context,
+  { problem, names }: Body<'namesNonFinite'>,
+): Promise<void> {
+  const session = await context.create(problem.transformation, problemParameters(problem, context.dtype))
+  const { gradients, loss } = problemStep(problem, 1, context.dtype)
+  const error = await expectError(
+    'a step that is not finite',
+    'ERR_NON_FINITE',
+    () => session.step(gradients, lossOption(loss)),
+    context.target.core.InducedMetricError,
+  )
+  // Only what comes before the advice: that may speak of both.
+  const [reason] = error.message.split(';') as [string]
+  expectTrue(reason.includes(names), `the message of ERR_NON_FINITE must name the ${names}: ${error.message}`)
+}
+
+/** An optimiser of something that is no transformation is ERR_OPTION. */
+export async function noTransformation(
+  context: Context,
+  { problem, given }: Body<'noTransformation'>,
+): Promise<void> {
+  const { core } = context.target
+  const real = core.inducedMetric(core.sgd(), { learningRate: 0.25 })
+  const values: Readonly<Record<TransformationMistake, unknown>> = {
+    nothing: undefined,
+    'a name': 'adam',
+    'a base': core.adam(),
+    'its data': real.toJSON(),
+    'an object with toJSON alone': { toJSON: () => real.toJSON() },
+    'an object with settings alone': { settings: real.settings },
+  }
+  await expectError(
+    `${given} for a transformation`,
+    'ERR_OPTION',
+    async () =>
+      context.target.create(values[given] as CoreTransformation, problemParameters(problem, context.dtype)),
+    core.InducedMetricError,
+  )
+}
+
+/** A transformation that holds a function is no data: `toJSON` is ERR_NOT_SUPPORTED. */
+export async function unsaved(context: Context, { within }: Body<'unsaved'>): Promise<void> {
+  const { core } = context.target
+  const rate = (step: number): number => 1 / step
+  const learningRate = within === 'warmup' ? core.warmup(rate, { steps: 3 }) : rate
+  const given = {
+    learningRate: within === 'group' ? 0.25 : learningRate,
+    ...(within === 'group' && { groups: { head: { learningRate: rate } } }),
+  }
+  const made = core.inducedMetric(core.sgd(), given)
+  const error = await expectError(
+    'toJSON of a function',
+    'ERR_NOT_SUPPORTED',
+    () => made.toJSON(),
+    core.InducedMetricError,
+  )
+  expectTrue(
+    /function|learningRate/.test(error.message),
+    `the message of ERR_NOT_SUPPORTED must say what cannot be saved: ${error.message}`,
+  )
+}

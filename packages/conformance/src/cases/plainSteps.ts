@@ -21,6 +21,16 @@ const plain = (base: PlainBase, seed: number, more: Partial<Problem> = {}): Prob
   ...more,
 })
 
+/** Elements of a gradient whose parts beside the diagonal are a thousandth of it. */
+function nearlyDiagonal(step: number): { step: number; parameter: number; element: number; value: number }[] {
+  return Array.from({ length: 9 }, (_, element) => ({
+    step,
+    parameter: 0,
+    element,
+    value: element % 4 === 0 ? (1 + element) * (1 + step / 8) : (((element * step) % 5) + 1) * 2 ** -10,
+  }))
+}
+
 /** What plain optimisers are asked beside the steps of their defaults. */
 export const plainStepCases: readonly Case[] = [
   ...table('step/plain', [
@@ -58,6 +68,18 @@ export const plainStepCases: readonly Case[] = [
     },
   ]),
   ...table('step/plain', [
+    {
+      n: 332,
+      title: 'soap, whose gradients are nearly diagonal, loses no digits to its orthogonal factors',
+      check: 'trajectory',
+      problem: plain({ name: 'soap', every: 1 }, 2346, {
+        parameters: [{ name: 'kernel', shape: [3, 3] }],
+        gradientKind: 'zero',
+        steps: 4,
+        inject: [1, 2, 3, 4].flatMap((step) => nearlyDiagonal(step)),
+      }),
+      dtypes: ['float64'],
+    },
     {
       n: 331,
       title: 'scheduleFree, by its defaults, weighs iterates by the square of the learning rate',

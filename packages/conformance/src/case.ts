@@ -122,6 +122,8 @@ export type CaseBody =
     }
   | { readonly check: 'namesNonFinite'; readonly problem: Problem; readonly names: 'loss' | 'gradient' }
   | { readonly check: 'noTransformation'; readonly problem: Problem; readonly given: TransformationMistake }
+  | { readonly check: 'rateSet'; readonly problem: Problem; readonly after: number }
+  | { readonly check: 'lackingValues'; readonly problem: Problem; readonly after: number }
   | { readonly check: 'unsaved'; readonly within: 'learningRate' | 'warmup' | 'group' }
   | { readonly check: 'customEmbedding'; readonly problem: Problem }
   | { readonly check: 'customSchedule'; readonly problem: Problem }

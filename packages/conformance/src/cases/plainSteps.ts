@@ -93,6 +93,39 @@ export const plainStepCases: readonly Case[] = [
       }),
     },
   ]),
+  ...table('option/rateSet', [
+    {
+      n: 1,
+      title: 'the learning rate can be read, and set from the next step on, by a session that shows it',
+      check: 'rateSet',
+      after: 3,
+      problem: plain({ name: 'adam', beta1: 0.75, beta2: 0.875 }, 2350, {
+        transformation: {
+          base: { name: 'adam', beta1: 0.75, beta2: 0.875 },
+          learningRate: { schedule: 'linear', from: 0.5, to: 0.25, steps: 8 },
+          xi: 0.25,
+        },
+      }),
+    },
+  ]),
+  ...table('checkpoint/lacking', [
+    {
+      n: 1,
+      title: 'a checkpoint that lacks one value of a unit starts all of them afresh',
+      check: 'lackingValues',
+      after: 3,
+      needs: ['checkpoint'],
+      problem: plain({ name: 'adam', beta1: 0.75, beta2: 0.875 }, 2351, {
+        transformation: {
+          base: { name: 'adam', beta1: 0.75, beta2: 0.875 },
+          learningRate: 0.125,
+          xi: 'rate',
+          embedding: { name: 'root', floor: 'follow' },
+        },
+        loss: { first: 12, ratio: 0.875 },
+      }),
+    },
+  ]),
   ...table(
     'checkpoint/reset',
     bases.map((base, i): Row => ({

@@ -8,6 +8,8 @@ import { customAverage, customBase, customEmbedding, customSchedule, ownSlopes }
 import { customFactored } from './customFactored.js'
 import { customNoise } from './customNoise.js'
 import { customSums } from './customSums.js'
+import { lackingValues } from './lackingValues.js'
+import { rateSet } from './learningRate.js'
 import { namesNonFinite, noTransformation, unsaved } from './refusals.js'
 import { badDefinition, factorBelowZero } from './definitions.js'
 import { rateFree, refused, roundTrip } from './data.js'
@@ -94,6 +96,8 @@ const checks: { readonly [K in CaseBody['check']]: Check<K> } = {
   namesNonFinite,
   noTransformation,
   unsaved,
+  rateSet,
+  lackingValues,
   customEmbedding,
   customSchedule,
   customAverage,

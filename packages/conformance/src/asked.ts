@@ -79,6 +79,7 @@ export function handsOverFunctions(oneCase: Case): boolean {
     case 'customSums':
     case 'ownSlopes':
     case 'unsaved':
+    case 'ownData':
     case 'customEmbedding':
     case 'customSchedule':
     case 'customAverage':

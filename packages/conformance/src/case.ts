@@ -124,6 +124,7 @@ export type CaseBody =
   | { readonly check: 'noTransformation'; readonly problem: Problem; readonly given: TransformationMistake }
   | { readonly check: 'rateSet'; readonly problem: Problem; readonly after: number }
   | { readonly check: 'lackingValues'; readonly problem: Problem; readonly after: number }
+  | { readonly check: 'ownData' }
   | { readonly check: 'unsaved'; readonly within: 'learningRate' | 'warmup' | 'group' }
   | { readonly check: 'customEmbedding'; readonly problem: Problem }
   | { readonly check: 'customSchedule'; readonly problem: Problem }

@@ -239,4 +239,13 @@ export const argumentCases: readonly Case[] = [
   ...table('error/nonFinite', [...nonFinite, baseReadsLoss, notTheLoss]),
   ...table('error/noTransformation', noTransformations),
   ...table('error/unsaved', unsaved),
+  ...table('error/ownData', [
+    {
+      n: 1,
+      title: 'a transformation of a base and an embedding of one’s own is data for those who name both',
+      check: 'ownData',
+      needs: ['base/custom', 'embedding/custom'],
+      dtypes: ['float32'],
+    },
+  ]),
 ]

@@ -82,12 +82,13 @@ export const plainStepCases: readonly Case[] = [
     },
     {
       n: 331,
-      title: 'scheduleFree, by its defaults, weighs iterates by the square of the learning rate',
+      title:
+        'scheduleFree, by its defaults, weighs iterates by the square of the largest learning rate so far',
       check: 'trajectory',
       problem: plain({ name: 'scheduleFree', base: { name: 'sgd' } }, 2345, {
         transformation: {
           base: { name: 'scheduleFree', base: { name: 'sgd' } },
-          learningRate: { schedule: 'linear', from: 0.5, to: 0.0625, steps: 6 },
+          learningRate: { schedule: 'linear', from: 0.0625, to: 0.5, steps: 6 },
           xi: 0,
         },
       }),

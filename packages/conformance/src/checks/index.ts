@@ -10,7 +10,7 @@ import { customNoise } from './customNoise.js'
 import { customSums } from './customSums.js'
 import { lackingValues } from './lackingValues.js'
 import { rateSet } from './learningRate.js'
-import { namesNonFinite, noTransformation, unsaved } from './refusals.js'
+import { namesNonFinite, noTransformation, ownData, unsaved } from './refusals.js'
 import { badDefinition, factorBelowZero } from './definitions.js'
 import { rateFree, refused, roundTrip } from './data.js'
 import { badOption, badShape, disposed } from './errors.js'
@@ -96,6 +96,7 @@ const checks: { readonly [K in CaseBody['check']]: Check<K> } = {
   namesNonFinite,
   noTransformation,
   unsaved,
+  ownData,
   rateSet,
   lackingValues,
   customEmbedding,

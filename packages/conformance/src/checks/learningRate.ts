@@ -17,7 +17,7 @@ const set = 0.0625
 export async function rateSet(context: Context, { problem, after }: Body<'rateSet'>): Promise<void> {
   const { session } = await runProblem(context, problem, { to: after })
   if (session.learningRate === undefined || session.setLearningRate === undefined) return
-  const schedule = problem.transformation.learningRate!
+  const schedule = problem.transformation.learningRate
   const expectRate = async (where: string, of: Session, rate: number): Promise<void> =>
     expectSame(context.ledger, `${where}, the learning rate`, [await of.learningRate!()], [rate])
   await expectRate(`after ${after} steps`, session, valueAt(schedule, after + 1))
@@ -83,7 +83,7 @@ async function loaded(context: Context, problem: Problem, session: Session): Pro
 
 /** The problem's transformation, whose learning rate becomes the one that is set. */
 function constantAfter({ transformation }: Problem, after: number) {
-  const before = Array.from({ length: after }, (_, i) => valueAt(transformation.learningRate!, i + 1))
+  const before = Array.from({ length: after }, (_, i) => valueAt(transformation.learningRate, i + 1))
   const boundaries = Array.from({ length: after }, (_, i) => i + 1)
   return { ...transformation, learningRate: { schedule: 'piecewise', values: [...before, set], boundaries } }
 }

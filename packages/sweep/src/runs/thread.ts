@@ -1,0 +1,19 @@
+// The code of a worker thread: piscina calls the default export once per run.
+import { loadStudy } from '../study/loadStudy.js'
+import { execute } from './execute.js'
+import type { Job } from './job.js'
+import { encode } from './outcome.js'
+
+/** What a thread is asked. */
+export interface ThreadTask {
+  /** The URL of the study file. */
+  readonly study: string
+  /** As JSON, so that a run is given the same in a thread of this process and in one of another machine. */
+  readonly job: string
+}
+
+/** Runs a job, and gives its outcome as a text. */
+// eslint-disable-next-line import/no-default-export -- piscina calls the default export
+export default async function runTask({ study, job }: ThreadTask): Promise<string> {
+  return encode(await execute(await loadStudy(study), JSON.parse(job) as Job))
+}

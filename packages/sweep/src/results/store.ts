@@ -1,5 +1,7 @@
-import Database from 'libsql'
 import { randomUUID } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { InducedMetricError } from '@induced-metric/core'
+import Database from 'libsql'
 import { coded, messageOf } from '../errors.js'
 import { decodeMetrics, decodeReports, encode, type RunOutcome, type RunReport, type RunStatus } from '../runs/outcome.js'
 import type { Hyperparameters } from '../space/space.js'
@@ -49,8 +51,8 @@ export function openStore(file: string, { readonly = false } = {}): Store {
   try {
     db = open(file, readonly)
   } catch (error) {
-    const said = messageOf(error)
-    throw coded('ERR_CHECKPOINT', said.startsWith(file) ? said : `${file} cannot be opened: ${said}`, error)
+    if (error instanceof InducedMetricError) throw error
+    throw coded('ERR_CHECKPOINT', `${file} cannot be opened: ${messageOf(error)}`, error)
   }
   const all = (sql: string, ...values: unknown[]): Row[] => db.prepare(sql).all(...values) as Row[]
   const one = (sql: string, ...values: unknown[]): Row | undefined => all(sql, ...values)[0]
@@ -89,7 +91,9 @@ export function openStore(file: string, { readonly = false } = {}): Store {
 }
 
 function open(file: string, readonly: boolean): Database.Database {
-  const db = new Database(file, { readonly, fileMustExist: readonly })
+  // The driver would create it.
+  if (readonly && !existsSync(file)) throw coded('ERR_CHECKPOINT', `there is no file ${file}`)
+  const db = new Database(file, { readonly })
   const [{ user_version: version }] = db.pragma('user_version') as [{ user_version: number }]
   if (version > schemaVersion)
     throw coded('ERR_CHECKPOINT', `${file} comes from a later version of this package`)

@@ -5,12 +5,11 @@
  */
 export type { EndedRun, Progress, SweepEvent } from './coordination/progress.js'
 export type { StudyDefinition } from './results/definition.js'
-export { openResults, type ResultsFile, type StudyResults, type Trial } from './results/read.js'
+export type { StudyResults, Trial } from './results/read.js'
 export type { StoredRun } from './results/store.js'
-export { runWorker, type RunWorkerOptions } from './pools/redisWorker.js'
 export type { RunReport, RunStatus } from './runs/outcome.js'
-export { htmlReport, type ReportOptions } from './report/htmlReport.js'
-export { runStudy, type RunStudyOptions } from './runStudy.js'
+export { runStudy, runWorker } from './run.js'
+export type { RunStudyOptions, RunWorkerOptions } from './runOptions.js'
 export { grid, listed, type GridOptions } from './samplers/grid.js'
 export { quasiRandom } from './samplers/quasiRandom.js'
 export { random } from './samplers/randomSearch.js'
@@ -43,10 +42,10 @@ export {
   type SuccessiveHalvingOptions,
 } from './stopping/rule.js'
 export {
-  compareBy,
-  compareConfigurations,
-  type BestByValue,
-  type CompareOptions,
-  type Comparison,
-} from './statistics/compare.js'
-export { defineStudy, type Budget, type Metric, type RunContext, type RunResult, type Study } from './study/study.js'
+  defineStudy,
+  type Budget,
+  type Metric,
+  type RunContext,
+  type RunResult,
+  type Study,
+} from './study/study.js'

@@ -11,9 +11,3 @@ export function build(): void {
   const { stdout, stderr, status } = spawnSync(process.execPath, [compiler, '-b', here], { encoding: 'utf8' })
   if (status !== 0) throw new Error(`the package does not compile:\n${stdout}${stderr}`)
 }
-
-/** The package as it is built, whose threads Node can start. */
-export async function built(): Promise<typeof import('../src/index.js')> {
-  build()
-  return (await import(join(here, 'dist/index.js'))) as typeof import('../src/index.js')
-}

@@ -1,13 +1,10 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { InducedMetricError } from '@induced-metric/core'
-import { htmlReport } from '../report/htmlReport.js'
 import { formatSpread } from '../report/text.js'
-import { runStudy } from '../runStudy.js'
-import { runWorker } from '../pools/redisWorker.js'
+import { runStudy, runWorker } from '../run.js'
 import { createDisplay } from './progress.js'
 import type { Surroundings } from './io.js'
 import { type Command, parseCommand } from './options.js'
-import { compare, show, withResults } from './tables.js'
 import { usage } from './usage.js'
 import { UsageError } from './usageError.js'
 
@@ -44,20 +41,29 @@ async function perform(command: Command, surroundings: Surroundings): Promise<nu
     case 'worker':
       return await work(command, surroundings)
     case 'report':
-      await report(command, command.file, command.text('output') ?? `${command.file.replace(/\.sqlite$/, '')}.html`, stdout)
+      await report(
+        command,
+        command.file,
+        command.text('output') ?? `${command.file.replace(/\.sqlite$/, '')}.html`,
+        stdout,
+      )
       return 0
     case 'show':
-      stdout.write(show(command))
+      stdout.write((await import('./tables.js')).show(command))
       return 0
     case 'compare':
-      stdout.write(compare(command))
+      stdout.write((await import('./tables.js')).compare(command))
       return 0
   }
 }
 
 async function run(command: Command, surroundings: Surroundings): Promise<number> {
   const { stdout, signal } = surroundings
-  const [results, redis, threads] = [command.text('results'), command.text('redis'), command.number('threads')]
+  const [results, redis, threads] = [
+    command.text('results'),
+    command.text('redis'),
+    command.number('threads'),
+  ]
   if (redis !== undefined && threads !== undefined)
     throw new UsageError('run: --threads belongs to the workers where --redis is given')
   const display = createDisplay(surroundings, command.flag('quiet'))
@@ -76,7 +82,10 @@ async function run(command: Command, surroundings: Surroundings): Promise<number
     const file = results ?? `${study}.sqlite`
     const done = trials.reduce((sum, trial) => sum + trial.runs.length, 0)
     const total = definition.trials * definition.seeds.length
-    const ending = best === undefined ? 'nothing finished' : `best number ${best.configuration}, ${definition.metric.name} ${formatSpread(best.mean, best.deviation)}`
+    const ending =
+      best === undefined
+        ? 'nothing finished'
+        : `best number ${best.configuration}, ${definition.metric.name} ${formatSpread(best.mean, best.deviation)}`
     stdout.write(`${done} of ${total} runs are in ${file}: ${ending}\n`)
     const page = command.text('report')
     if (page !== undefined) await report(command, file, page, stdout, study)
@@ -111,8 +120,18 @@ async function report(
   // `run` has no options for the parts of hyperparameters: they are told by their names.
   const roles = command.name === 'report' ? ['rate', 'xi', 'series'] : []
   const given = roles.map((name) => [name, command.text(name)] as const)
-  const options = Object.fromEntries([['study', named] as const, ...given].filter(([, value]) => value !== undefined))
-  await writeFile(page, withResults(file, (opened) => htmlReport(opened, options)))
+  const options = Object.fromEntries(
+    [['study', named] as const, ...given].filter(([, value]) => value !== undefined),
+  )
+  // Loaded on demand, because runs need neither.
+  const [{ htmlReport }, { withResults }] = await Promise.all([
+    import('../report/htmlReport.js'),
+    import('./tables.js'),
+  ])
+  await writeFile(
+    page,
+    withResults(file, (opened) => htmlReport(opened, options)),
+  )
   stdout.write(`report: ${page}\n`)
 }
 

@@ -58,13 +58,18 @@ function parse(name: CommandName, args: string[]): Command {
   try {
     parsed = parseArgs({ args, options: options[name], allowPositionals: true }) as typeof parsed
   } catch (error) {
-    throw new UsageError(`${name}: ${error instanceof Error ? error.message.split(/\.\s/)[0] : String(error)}`)
+    throw new UsageError(
+      `${name}: ${error instanceof Error ? error.message.split(/\.\s/)[0] : String(error)}`,
+    )
   }
   const { values, positionals } = parsed
   const [file, ...rest] = positionals
   if (file === undefined)
-    throw new UsageError(`${name}: name the ${name === 'run' || name === 'worker' ? 'study file' : 'file of results'}`)
-  if (rest.length > 0 && name !== 'compare') throw new UsageError(`${name}: one file, given also ${rest.join(', ')}`)
+    throw new UsageError(
+      `${name}: name the ${name === 'run' || name === 'worker' ? 'study file' : 'file of results'}`,
+    )
+  if (rest.length > 0 && name !== 'compare')
+    throw new UsageError(`${name}: one file, given also ${rest.join(', ')}`)
   const text = (option: string): string | undefined => values[option] as string | undefined
   return {
     name,

@@ -109,9 +109,17 @@ function createLearning(
   }
 }
 
-function summarize({ metric }: FullStudy, hyperparameters: Hyperparameters, runs: readonly Ended[]): TriedConfiguration {
+function summarize(
+  { metric }: FullStudy,
+  hyperparameters: Hyperparameters,
+  runs: readonly Ended[],
+): TriedConfiguration {
   const values = runs.map(({ value }) => (value === null ? NaN : toLoss(metric, value)))
   const loss = values.reduce((sum, value) => sum + value, 0) / values.length
-  const status = Number.isNaN(loss) ? 'failed' : runs.some((run) => run.status === 'stopped') ? 'stopped' : 'finished'
+  const status = Number.isNaN(loss)
+    ? 'failed'
+    : runs.some((run) => run.status === 'stopped')
+      ? 'stopped'
+      : 'finished'
   return { hyperparameters, status, loss }
 }

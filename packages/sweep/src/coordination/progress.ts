@@ -47,6 +47,14 @@ export function createTally({ name, metric, trials, seeds }: FullStudy): Tally &
       if (best === undefined || isBetter(metric, value, best.value)) best = { value, configuration }
     },
     begin: () => void (found = done),
-    progress: (running) => ({ study: name, total: trials * seeds.length, done, running, failed, best, found }),
+    progress: (running) => ({
+      study: name,
+      total: trials * seeds.length,
+      done,
+      running,
+      failed,
+      best,
+      found,
+    }),
   }
 }

@@ -54,7 +54,12 @@ export async function connectRedis(url: string, notice: (text: string) => void):
     timer = setTimeout(() => {
       // Without the user and password that the URL may hold.
       const { host } = new URL(url)
-      reject(coded('ERR_NOT_SUPPORTED', `no Redis answers at ${host} (${lastError}); start one, or correct --redis`))
+      reject(
+        coded(
+          'ERR_NOT_SUPPORTED',
+          `no Redis answers at ${host} (${lastError}); start one, or correct --redis`,
+        ),
+      )
     }, patience * 1000)
   })
   try {

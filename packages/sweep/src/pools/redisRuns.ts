@@ -104,7 +104,9 @@ export async function createRedisRuns(study: LoadedStudy, options: RedisRunsOpti
   async function warnWithoutWorkers(): Promise<void> {
     await sleep(5000, undefined, { ref: false })
     if (isClosed || (await queue.getWorkersCount().catch(() => 1)) > 0) return
-    notice(`no worker is connected to version ${names.own}; start some: induced-sweep worker STUDY --redis URL`)
+    notice(
+      `no worker is connected to version ${names.own}; start some: induced-sweep worker STUDY --redis URL`,
+    )
   }
 
   return {

@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os'
+import { MessageChannel } from 'node:worker_threads'
 import { Piscina } from 'piscina'
 import { messageOf } from '../errors.js'
 import type { Job } from '../runs/job.js'
@@ -18,6 +19,7 @@ const grace = 1
 
 /** Starts worker threads (default: one per core) that run jobs of a study. */
 export function startThreads(study: LoadedStudy, threads = availableParallelism()): ThreadPool {
+  const limit = study.secondsPerRun
   const pool = new Piscina<ThreadTask, string>({
     filename: new URL('../runs/thread.js', import.meta.url).href,
     minThreads: threads,
@@ -28,21 +30,27 @@ export function startThreads(study: LoadedStudy, threads = availableParallelism(
     recordTiming: false,
   })
   const run = async (job: string): Promise<string> => {
-    const begin = performance.now()
-    const seconds = (): number => (performance.now() - begin) / 1000
     const controller = new AbortController()
-    const limit = study.secondsPerRun
-    // A run that neither reports nor waits can only be ended with its thread.
-    const timer =
-      limit === undefined ? undefined : setTimeout(() => controller.abort(), (limit + grace) * 1000)
+    const { port1, port2 } = new MessageChannel()
+    let begin = performance.now()
+    let timer: NodeJS.Timeout | undefined
+    const seconds = (): number => (performance.now() - begin) / 1000
+    // Said when the thread has loaded everything: only from then on does the time count.
+    port1.once('message', () => {
+      begin = performance.now()
+      // A run that neither reports nor waits can only be ended with its thread.
+      if (limit !== undefined) timer = setTimeout(() => controller.abort(), (limit + grace) * 1000)
+    })
     try {
-      return await pool.run({ study: study.url, job }, { signal: controller.signal })
+      const task = { study: study.url, job, begun: port2 }
+      return await pool.run(task, { signal: controller.signal, transferList: [port2] })
     } catch (error) {
       if (controller.signal.aborted)
         return encode(lostRun('timedOut', 'it did not react, and was ended with its thread', seconds()))
       return encode(lostRun('failed', `its thread ended: ${messageOf(error)}`, seconds()))
     } finally {
       clearTimeout(timer)
+      port1.close()
     }
   }
   return { threads, run, close: () => pool.destroy() }

@@ -18,7 +18,10 @@ function thin(trials: readonly Trial[], { compare }: ReportData): Trial[] {
   const best = sorted.slice(0, mostDots / 5)
   const others = sorted.slice(best.length)
   const count = mostDots - best.length
-  return [...best, ...Array.from({ length: count }, (_, i) => others[Math.floor((i * others.length) / count)]!)]
+  return [
+    ...best,
+    ...Array.from({ length: count }, (_, i) => others[Math.floor((i * others.length) / count)]!),
+  ]
 }
 
 const clamp = ({ domain: [low, high] }: Scale, value: number): number => Math.min(Math.max(value, low), high)
@@ -64,7 +67,12 @@ export function dimensionChart(draw: Draw, data: ReportData, dimension: Dimensio
   })
 }
 
-function choicePlot(data: ReportData, { name, parameter }: Dimension, having: readonly Trial[], y: Scale): Plot.PlotOptions {
+function choicePlot(
+  data: ReportData,
+  { name, parameter }: Dimension,
+  having: readonly Trial[],
+  y: Scale,
+): Plot.PlotOptions {
   const values = parameter.kind === 'choice' ? parameter.values.map(textOf) : []
   const of = (text: string): Trial[] =>
     having.filter(({ hyperparameters }) => textOf(hyperparameters[name]!) === text)
@@ -116,13 +124,23 @@ export function heatMaps(draw: Draw, data: ReportData): string[] {
     const values = new Map<string, number[]>()
     for (const trial of both.filter((one) => data.seriesOf(one) === index)) {
       const { hyperparameters, mean } = trial
-      const place = [across.of(hyperparameters[rate.name] as number), up.of(hyperparameters[xi.name] as number)]
+      const place = [
+        across.of(hyperparameters[rate.name] as number),
+        up.of(hyperparameters[xi.name] as number),
+      ]
       const key = place.join()
       values.set(key, [...(values.get(key) ?? []), Number.isNaN(mean) ? data.worst : mean])
     }
     return [...values].map(([key, found]) => {
       const [x, y] = key.split(',').map(Number) as [number, number]
-      return { x, y, value: quantile(found.sort((a, b) => a - b), 0.5) }
+      return {
+        x,
+        y,
+        value: quantile(
+          found.sort((a, b) => a - b),
+          0.5,
+        ),
+      }
     })
   })
   // One scale of colours for all, by rank: values may span many decades.

@@ -100,6 +100,8 @@ function isGeometric(parameter: PlainParameter): boolean {
   if (parameter.kind !== 'choice') return false
   const values = parameter.values.filter((value): value is number => typeof value === 'number' && value > 0)
   return (
-    values.length === parameter.values.length && values.length > 2 && Math.max(...values) / Math.min(...values) >= 50
+    values.length === parameter.values.length &&
+    values.length > 2 &&
+    Math.max(...values) / Math.min(...values) >= 50
   )
 }

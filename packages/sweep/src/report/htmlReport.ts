@@ -39,8 +39,16 @@ export function htmlReport(file: ResultsFile, options: ReportOptions = {}): stri
   const sections = [
     section('best', 'Best configurations', bestTable(data, ranked)),
     section('comparison', `Best of each ${data.series?.name ?? ''}`, comparisonTable(data, ranked)),
-    section('robustness', 'Over learning rates', withLegend(data, robustnessChart(draw, data), notes.robustness)),
-    section('heat', `${data.rate?.name ?? ''} and ${data.xi?.name ?? ''}`, gridOf(heatMaps(draw, data), notes.heat)),
+    section(
+      'robustness',
+      'Over learning rates',
+      withLegend(data, robustnessChart(draw, data), notes.robustness),
+    ),
+    section(
+      'heat',
+      `${data.rate?.name ?? ''} and ${data.xi?.name ?? ''}`,
+      gridOf(heatMaps(draw, data), notes.heat),
+    ),
     section('parameters', 'Each hyperparameter', parameterCharts(draw, data)),
     section('curves', 'Curves', curves(draw, results, ranked.slice(0, curveCount), file)),
     section('failures', 'Runs without a result', failures(results)),
@@ -60,7 +68,7 @@ const section = (id: string, title: string, content: string | undefined): Sectio
 const notes = {
   robustness:
     'The line is the median of all runs around a learning rate, the band the middle 80 % of them. Runs without a result count as the worst.',
-  heat: 'Each cell is the median of its configurations; darker in light mode, or lighter in dark mode, is better. The best cell has a frame.',
+  heat: 'Each cell is the median of its configurations: the stronger the colour, the better. The best cell has a frame.',
 } as const
 
 function page(results: StudyResults, sections: readonly Section[]): string {
@@ -100,7 +108,10 @@ function facts({ definition, trials, best }: StudyResults): string {
     ['Metric', `${metric.name}, ${metric.goal === 'minimize' ? 'smaller' : 'larger'} is better`],
     ['Best', best === undefined ? 'none yet' : formatSpread(best.mean, best.deviation)],
     ['Runs', `${runs.length} of ${total}: ${counts.join(', ') || 'none'}`],
-    ['Configurations', `${trials.length}, each with ${seeds.length} ${seeds.length === 1 ? 'seed' : 'seeds'}`],
+    [
+      'Configurations',
+      `${trials.length}, each with ${seeds.length} ${seeds.length === 1 ? 'seed' : 'seeds'}`,
+    ],
     ['Sampler', sampler.name],
     ['Early stopping', stopping?.name ?? 'none'],
     ['Time of all runs', formatDuration(runs.reduce((sum, { seconds }) => sum + seconds, 0))],
@@ -134,13 +145,15 @@ ${rows.map((row) => `<tr>${row.map(cell).join('')}</tr>`).join('\n')}
 function bestTable({ results, dimensions }: ReportData, ranked: readonly Trial[]): string {
   const { metric, seeds } = results.definition
   if (ranked.length === 0) return '<p>No configuration has finished with all the seeds that it ran with.</p>'
-  const rows = ranked.slice(0, tableLength).map((trial): Cell[] => [
-    String(trial.configuration),
-    { text: formatSpread(trial.mean, trial.deviation), kind: 'value' },
-    ...dimensions.map(({ name }) => formatValue(trial.hyperparameters[name])),
-    `${trial.runs.length} of ${seeds.length}`,
-    formatDuration(trial.runs.reduce((sum, { seconds }) => sum + seconds, 0) / trial.runs.length),
-  ])
+  const rows = ranked
+    .slice(0, tableLength)
+    .map((trial): Cell[] => [
+      String(trial.configuration),
+      { text: formatSpread(trial.mean, trial.deviation), kind: 'value' },
+      ...dimensions.map(({ name }) => formatValue(trial.hyperparameters[name])),
+      `${trial.runs.length} of ${seeds.length}`,
+      formatDuration(trial.runs.reduce((sum, { seconds }) => sum + seconds, 0) / trial.runs.length),
+    ])
   const head = ['number', metric.name, ...dimensions.map(({ name }) => name), 'seeds', 'time of a run']
   const spread = seeds.length > 1 ? '; mean ± standard deviation over the seeds' : ''
   return table(`The best ${rows.length} of ${ranked.length} configurations${spread}`, head, rows)
@@ -148,18 +161,28 @@ function bestTable({ results, dimensions }: ReportData, ranked: readonly Trial[]
 
 function comparisonTable(data: ReportData, ranked: readonly Trial[]): string | undefined {
   const { series, results } = data
-  if (series === undefined || !ranked.some(({ hyperparameters }) => series.name in hyperparameters)) return undefined
+  if (series === undefined || !ranked.some(({ hyperparameters }) => series.name in hyperparameters))
+    return undefined
   const rows = compareBy(results, series.name).map(({ value, best, tried, comparison }): Cell[] => [
     formatValue(value),
     { text: formatSpread(best.mean, best.deviation), kind: 'value' },
     String(best.configuration),
     String(tried),
-    comparison === undefined || Number.isNaN(comparison.difference) ? '' : formatNumber(comparison.difference),
+    comparison === undefined || Number.isNaN(comparison.difference)
+      ? ''
+      : formatNumber(comparison.difference),
     comparison === undefined || Number.isNaN(comparison.interval[0])
       ? ''
       : `${formatNumber(comparison.interval[0])} to ${formatNumber(comparison.interval[1])}`,
   ])
-  const head = [series.name, results.definition.metric.name, 'number', 'tried', 'minus the first', '95 % interval']
+  const head = [
+    series.name,
+    results.definition.metric.name,
+    'number',
+    'tried',
+    'minus the first',
+    '95 % interval',
+  ]
   return `${table(`The best configuration of each ${series.name}, compared seed by seed`, head, rows)}
 <p class="soft">Intervals are bootstrap intervals of the mean difference over common seeds; with fewer than ten seeds they are too narrow. The best of many is better by luck: run these configurations again with other seeds where it matters.</p>`
 }
@@ -212,11 +235,13 @@ function failures({ trials }: StudyResults): string | undefined {
       .map((run) => ({ ...run, hyperparameters })),
   )
   if (failed.length === 0) return undefined
-  const items = failed.slice(0, failureCount).map(({ configuration, seed, status, error, steps, hyperparameters }) => {
-    const values = Object.entries(hyperparameters).map(([name, value]) => `${name} ${formatValue(value)}`)
-    const head = `number ${configuration}, seed ${seed}: <span class="failed">${words[status]}</span> after ${steps} reports`
-    return `<details><summary>${head}</summary><pre>${escapeHtml(values.join(', '))}${error === null ? '' : `\n\n${escapeHtml(error)}`}</pre></details>`
-  })
+  const items = failed
+    .slice(0, failureCount)
+    .map(({ configuration, seed, status, error, steps, hyperparameters }) => {
+      const values = Object.entries(hyperparameters).map(([name, value]) => `${name} ${formatValue(value)}`)
+      const head = `number ${configuration}, seed ${seed}: <span class="failed">${words[status]}</span> after ${steps} reports`
+      return `<details><summary>${head}</summary><pre>${escapeHtml(values.join(', '))}${error === null ? '' : `\n\n${escapeHtml(error)}`}</pre></details>`
+    })
   const rest = failed.length - items.length
   return `${items.join('\n')}${rest === 0 ? '' : `\n<p class="soft">And ${rest} more.</p>`}`
 }

@@ -25,12 +25,18 @@ export function robustnessChart(draw: Draw, data: ReportData): string | undefine
     for (const trial of having.filter((one) => data.seriesOf(one) === index)) {
       // A run without a value counts as the worst, so that rates that destroy training show.
       for (const { status, value } of trial.runs)
-        values[of(valueOf(trial))]!.push(status === 'finished' || status === 'stopped' ? (value ?? worst) : worst)
+        values[of(valueOf(trial))]!.push(
+          status === 'finished' || status === 'stopped' ? (value ?? worst) : worst,
+        )
     }
     return values.flatMap((found, bin) => {
       if (found.length === 0) return []
       const sorted = found.sort((a, b) => a - b)
-      const [low, middle, high] = [0.1, 0.5, 0.9].map((share) => quantile(sorted, share)) as [number, number, number]
+      const [low, middle, high] = [0.1, 0.5, 0.9].map((share) => quantile(sorted, share)) as [
+        number,
+        number,
+        number,
+      ]
       return [{ x: bins[bin]!.centre, low, middle, high }]
     })
   })
@@ -45,7 +51,9 @@ export function robustnessChart(draw: Draw, data: ReportData): string | undefine
   const described = lines.flatMap((line, index) => {
     const best = [...line].sort((a, b) => compare(a.middle, b.middle))[0]
     const name = data.seriesNames[index] || metric.name
-    return best === undefined ? [] : [`${name}: best median ${formatNumber(best.middle)} near ${formatNumber(best.x)}`]
+    return best === undefined
+      ? []
+      : [`${name}: best median ${formatNumber(best.middle)} near ${formatNumber(best.x)}`]
   })
   return draw(
     { title: `${metric.name} over ${rate.name}`, description: `${described.join('; ')}.` },
@@ -90,10 +98,12 @@ export function curveChart(
 ): string | undefined {
   const lines = best.flatMap((trial, place) =>
     trial.runs.map(({ seed }) => {
-      const points = reportsOf(study, trial.configuration, seed).flatMap(({ step, metrics }): [number, number][] => {
-        const value = metrics[metric.name]
-        return value === undefined || !Number.isFinite(value) ? [] : [[step, value]]
-      })
+      const points = reportsOf(study, trial.configuration, seed).flatMap(
+        ({ step, metrics }): [number, number][] => {
+          const value = metrics[metric.name]
+          return value === undefined || !Number.isFinite(value) ? [] : [[step, value]]
+        },
+      )
       const stride = Math.ceil(points.length / mostPoints)
       return { place, points: points.filter((_, at) => at % stride === 0 || at === points.length - 1) }
     }),

@@ -3,7 +3,8 @@ const light = ['#1f6feb', '#d4570a', '#15803d', '#be2f7f', '#7d3fd1', '#0e7490',
 const dark = ['#6cb0ff', '#ff9a52', '#5fd07f', '#ff8cc4', '#c09aff', '#5cc8de', '#e3b341', '#a3adb8']
 const dashes = ['none', '7 3', '2 2.5', '7 2.5 2 2.5', '4 2', 'none', '7 3', '2 2.5']
 
-const colours = (values: readonly string[]): string => values.map((value, i) => `--c${i}: ${value};`).join(' ')
+const colours = (values: readonly string[]): string =>
+  values.map((value, i) => `--c${i}: ${value};`).join(' ')
 
 /** The page's own style sheet: no font, script or picture comes from elsewhere. */
 export const style = `

@@ -14,7 +14,10 @@ export function formatNumber(value: number): string {
   const text =
     size >= 1e-3 && size < 1e5
       ? String(Number(value.toPrecision(4)))
-      : value.toExponential(2).replace(/\.?0+(?=e)/, '').replace('+', '')
+      : value
+          .toExponential(2)
+          .replace(/\.?0+(?=e)/, '')
+          .replace('+', '')
   return text.replaceAll('-', '−')
 }
 

@@ -3,7 +3,14 @@ import { existsSync } from 'node:fs'
 import { InducedMetricError } from '@induced-metric/core'
 import Database from 'libsql'
 import { coded, messageOf } from '../errors.js'
-import { decodeMetrics, decodeReports, encode, type RunOutcome, type RunReport, type RunStatus } from '../runs/outcome.js'
+import {
+  decodeMetrics,
+  decodeReports,
+  encode,
+  type RunOutcome,
+  type RunReport,
+  type RunStatus,
+} from '../runs/outcome.js'
 import type { Hyperparameters } from '../space/space.js'
 import type { StudyDefinition } from './definition.js'
 import { schema, schemaVersion } from './schema.js'
@@ -28,7 +35,9 @@ export interface StoredRun {
 export interface Store {
   readonly file: string
   readonly names: () => string[]
-  readonly definition: (study: string) => { readonly id: string; readonly definition: StudyDefinition } | undefined
+  readonly definition: (
+    study: string,
+  ) => { readonly id: string; readonly definition: StudyDefinition } | undefined
   readonly declare: (study: string, definition: StudyDefinition) => void
   readonly configurations: (study: string) => Map<number, Hyperparameters>
   readonly addConfiguration: (study: string, configuration: number, values: Hyperparameters) => void
@@ -62,7 +71,9 @@ export function openStore(file: string, { readonly = false } = {}): Store {
     names: () => all('select study from studies order by created, study').map(({ study }) => String(study)),
     definition(study) {
       const row = one('select id, definition from studies where study = ?', study)
-      return row && { id: String(row['id']), definition: JSON.parse(String(row['definition'])) as StudyDefinition }
+      return (
+        row && { id: String(row['id']), definition: JSON.parse(String(row['definition'])) as StudyDefinition }
+      )
     },
     declare: (study, definition) =>
       void change(
@@ -77,15 +88,19 @@ export function openStore(file: string, { readonly = false } = {}): Store {
         ]),
       ),
     addConfiguration: (study, configuration, values) =>
-      void change('insert into configurations values (?, ?, ?)', study, configuration, JSON.stringify(values)),
+      void change(
+        'insert into configurations values (?, ?, ?)',
+        study,
+        configuration,
+        JSON.stringify(values),
+      ),
     runs: (study) => all('select * from runs where study = ? order by configuration, seed', study).map(toRun),
     reports(study, configuration, seed) {
       const where = 'study = ? and configuration = ? and seed = ?'
       const row = one(`select reports from reports where ${where}`, study, configuration, seed)
       return row === undefined ? [] : decodeReports(String(row['reports']))
     },
-    addRun: (study, configuration, seed, outcome) =>
-      insertRun(db, [study, configuration, seed], outcome),
+    addRun: (study, configuration, seed, outcome) => insertRun(db, [study, configuration, seed], outcome),
     close: () => void db.close(),
   }
 }

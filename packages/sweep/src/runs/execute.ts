@@ -1,7 +1,14 @@
 import { shown } from '../errors.js'
 import type { FullStudy, RunResult } from '../study/study.js'
 import type { Job } from './job.js'
-import { isBetter, reportedValue, toLoss, type RunOutcome, type RunReport, type RunStatus } from './outcome.js'
+import {
+  isBetter,
+  reportedValue,
+  toLoss,
+  type RunOutcome,
+  type RunReport,
+  type RunStatus,
+} from './outcome.js'
 
 /** Thrown by `report` where a run is to end. */
 class RunEnded extends Error {
@@ -64,7 +71,8 @@ function checkMetrics(what: string, metrics: unknown): Record<string, number> {
   if (typeof metrics !== 'object' || metrics === null)
     throw new TypeError(`${what}: metrics must be numbers by name, given ${shown(metrics)}`)
   for (const [name, value] of Object.entries(metrics)) {
-    if (typeof value !== 'number') throw new TypeError(`${what}: ${name} must be a number, given ${shown(value)}`)
+    if (typeof value !== 'number')
+      throw new TypeError(`${what}: ${name} must be a number, given ${shown(value)}`)
   }
   return { ...(metrics as Record<string, number>) }
 }

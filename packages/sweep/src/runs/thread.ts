@@ -1,4 +1,5 @@
 // The code of a worker thread: piscina calls the default export once per run.
+import type { MessagePort } from 'node:worker_threads'
 import { loadStudy } from '../study/loadStudy.js'
 import { execute } from './execute.js'
 import type { Job } from './job.js'
@@ -10,10 +11,15 @@ export interface ThreadTask {
   readonly study: string
   /** As JSON, so that a run is given the same in a thread of this process and in one of another machine. */
   readonly job: string
+  /** Is sent a message when the run begins. */
+  readonly begun: MessagePort
 }
 
 /** Runs a job, and gives its outcome as a text. */
 // eslint-disable-next-line import/no-default-export -- piscina calls the default export
-export default async function runTask({ study, job }: ThreadTask): Promise<string> {
-  return encode(await execute(await loadStudy(study), JSON.parse(job) as Job))
+export default async function runTask({ study, job, begun }: ThreadTask): Promise<string> {
+  const loaded = await loadStudy(study)
+  begun.postMessage('begun')
+  begun.close()
+  return encode(await execute(loaded, JSON.parse(job) as Job))
 }

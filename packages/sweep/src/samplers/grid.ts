@@ -39,7 +39,8 @@ export function grid(options: GridOptions = {}): Sampler {
 }
 
 function combine(space: Space, points: NonNullable<GridOptions['points']>): Hyperparameters[] {
-  const unknown = typeof points === 'number' ? undefined : Object.keys(points).find((name) => !(name in space))
+  const unknown =
+    typeof points === 'number' ? undefined : Object.keys(points).find((name) => !(name in space))
   if (unknown !== undefined) throw optionError(`grid: points.${unknown} is no parameter of the space`)
   let combined: Record<string, Json>[] = [{}]
   for (const [name, parameter] of Object.entries(space)) {

@@ -14,14 +14,14 @@ export interface TpeOptions {
   readonly candidates?: number
 }
 
-/** The largest number of configurations that count as good. */
-const mostGood = 25
+/** γ, the share of configurations that count as good, and the largest number of them. */
+const [goodShare, mostGood] = [0.15, 25]
 
 /**
  * The tree-structured Parzen estimator (J. Bergstra et al., 2011): configurations are split into good and other ones, and
  * each parameter takes, of some draws from the density of the good ones, the one with the largest ratio to the density of
- * the others. Parameters are looked at one by one, a conditional one among the configurations that have it. Of n
- * configurations, ⌈√n / 4⌉ are good, but no more than 25, as in Hyperopt.
+ * the others. Parameters are looked at one by one, a conditional one among the configurations that have it. The best 15 %
+ * are good, as in the paper, but no more than 25, as in Hyperopt.
  *
  * @throws ERR_OPTION if an option is unknown or no whole number of at least 1
  */
@@ -42,7 +42,7 @@ export function tpe(options: TpeOptions = {}): Sampler {
 
 function proposeByModel({ space, index, seed, tried }: Proposal, candidates: number): Hyperparameters {
   const ranked = [...tried].sort(compareTried).map(({ hyperparameters }) => hyperparameters)
-  const good = Math.min(Math.ceil(Math.sqrt(ranked.length) / 4), mostGood)
+  const good = Math.min(Math.ceil(goodShare * ranked.length), mostGood)
   return assemble(space, (name, parameter, dimension) => {
     const places = (part: readonly Hyperparameters[]): number[] =>
       part.flatMap((values) => (name in values ? [toUnit(parameter, values[name]!)] : []))

@@ -52,18 +52,21 @@ export type Space = Readonly<Record<string, Parameter>>
 export type Hyperparameters = Readonly<Record<string, Json>>
 
 /** The type of a parameter's values. */
-export type ValueOf<P> = P extends ConditionalParameter<infer Q>
-  ? ValueOf<Q> | undefined
-  : P extends ChoiceParameter<infer T>
-    ? T
-    : number
+export type ValueOf<P> =
+  P extends ConditionalParameter<infer Q>
+    ? ValueOf<Q> | undefined
+    : P extends ChoiceParameter<infer T>
+      ? T
+      : number
 
 /** The type of a configuration of a space. */
 export type HyperparametersOf<S extends Space> = { readonly [K in keyof S]: ValueOf<S[K]> }
 
 function requireRange(name: string, low: unknown, high: unknown): void {
   if (typeof low !== 'number' || typeof high !== 'number' || !Number.isFinite(high - low) || low >= high)
-    throw optionError(`${name} needs two finite numbers, the smaller first, given ${shown(low)}, ${shown(high)}`)
+    throw optionError(
+      `${name} needs two finite numbers, the smaller first, given ${shown(low)}, ${shown(high)}`,
+    )
 }
 
 /**
@@ -93,7 +96,11 @@ export function logUniform(low: number, high: number): LogUniformParameter {
  * @param options `log`: small numbers are as likely as large ones by order of magnitude (default false)
  * @throws ERR_OPTION unless low < high, both whole, and low ≥ 1 with `log`
  */
-export function integer(low: number, high: number, options: { readonly log?: boolean } = {}): IntegerParameter {
+export function integer(
+  low: number,
+  high: number,
+  options: { readonly log?: boolean } = {},
+): IntegerParameter {
   requireRange('integer', low, high)
   const { log = false } = options
   requireInteger('the lower end of integer', low, log ? 1 : -Number.MAX_SAFE_INTEGER)
@@ -113,7 +120,9 @@ export function choice<const T extends Json>(values: readonly T[]): ChoiceParame
   const texts = values.map((value) => {
     const text = JSON.stringify(value)
     if (text === undefined || !isJson(value))
-      throw optionError(`choice takes what JSON holds (finite numbers, texts, booleans, null, arrays, objects), given ${shown(value)}`)
+      throw optionError(
+        `choice takes what JSON holds (finite numbers, texts, booleans, null, arrays, objects), given ${shown(value)}`,
+      )
     return text
   })
   const twice = texts.find((text, index) => texts.indexOf(text) !== index)
@@ -154,7 +163,9 @@ export function when<P extends PlainParameter>(
 /** Whether something is a dimension of a space. */
 export function isParameter(value: unknown): value is Parameter {
   const kinds = ['uniform', 'logUniform', 'integer', 'choice', 'conditional']
-  return typeof value === 'object' && value !== null && kinds.includes((value as { kind?: string }).kind ?? '')
+  return (
+    typeof value === 'object' && value !== null && kinds.includes((value as { kind?: string }).kind ?? '')
+  )
 }
 
 /** A parameter without its condition. */
@@ -179,11 +190,15 @@ export function requireSpace(space: unknown): asserts space is Space {
   const earlier: Record<string, Parameter> = {}
   for (const [name, parameter] of Object.entries(space)) {
     if (!isParameter(parameter))
-      throw optionError(`space.${name} must be uniform, logUniform, integer, choice or when, given ${shown(parameter)}`)
+      throw optionError(
+        `space.${name} must be uniform, logUniform, integer, choice or when, given ${shown(parameter)}`,
+      )
     if (parameter.kind === 'conditional') {
       for (const other of Object.keys(parameter.condition)) {
         if (!(other in earlier))
-          throw optionError(`space.${name} depends on ${shown(other)}, which must stand before it in the space`)
+          throw optionError(
+            `space.${name} depends on ${shown(other)}, which must stand before it in the space`,
+          )
       }
     }
     earlier[name] = parameter

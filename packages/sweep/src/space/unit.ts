@@ -15,7 +15,9 @@ export function fromUnit(parameter: PlainParameter, unit: number): Json {
       return clamp(Math.floor(place), low, high)
     }
     case 'choice':
-      return parameter.values[Math.min(Math.floor(unit * parameter.values.length), parameter.values.length - 1)]!
+      return parameter.values[
+        Math.min(Math.floor(unit * parameter.values.length), parameter.values.length - 1)
+      ]!
   }
 }
 
@@ -29,9 +31,7 @@ export function toUnit(parameter: PlainParameter, value: Json): number {
     case 'integer': {
       const { low, high, log } = parameter
       if (!log) return ((value as number) - low + 0.5) / (high - low + 1)
-      return (
-        (logShare(low, high + 1, value as number) + logShare(low, high + 1, (value as number) + 1)) / 2
-      )
+      return (logShare(low, high + 1, value as number) + logShare(low, high + 1, (value as number) + 1)) / 2
     }
     case 'choice': {
       const text = JSON.stringify(value)

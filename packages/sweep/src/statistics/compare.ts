@@ -70,7 +70,11 @@ function compareTrials(a: Trial, b: Trial, level: number, resamples: number): Co
 }
 
 /** The percentile bootstrap of a mean. */
-export function bootstrapInterval(values: readonly number[], level: number, resamples: number): [number, number] {
+export function bootstrapInterval(
+  values: readonly number[],
+  level: number,
+  resamples: number,
+): [number, number] {
   // Of a fixed seed: the same results give the same interval.
   const random = createRandom(values.length, resamples)
   const means = Float64Array.from({ length: resamples }, () => {

@@ -138,7 +138,9 @@ export function completeStudy(study: Study, name: string): FullStudy {
   const { sampler = quasiRandom(), delay = 8, samplerSeed = 0, stopping, run } = study
   if (typeof run !== 'function') throw optionError(`run must be a function, given ${shown(run)}`)
   if (typeof sampler?.propose !== 'function')
-    throw optionError(`sampler must be grid(), random(), quasiRandom(), tpe() or listed([…]), given ${shown(sampler)}`)
+    throw optionError(
+      `sampler must be grid(), random(), quasiRandom(), tpe() or listed([…]), given ${shown(sampler)}`,
+    )
   if (stopping !== undefined && !isStoppingRule(stopping))
     throw optionError(`stopping must be medianRule() or successiveHalving(), given ${shown(stopping)}`)
   requireInteger('delay', delay, 1)
@@ -172,7 +174,10 @@ function completeMetric(metric: Metric | string): Required<Metric> {
   return { name, goal, of }
 }
 
-function completeBudget(budget: Budget, size: number | undefined): Pick<FullStudy, 'trials' | 'secondsPerRun'> {
+function completeBudget(
+  budget: Budget,
+  size: number | undefined,
+): Pick<FullStudy, 'trials' | 'secondsPerRun'> {
   requireKnown('budget', budget, ['trials', 'secondsPerRun'])
   const { trials, secondsPerRun } = budget
   if (trials === undefined && size === undefined)

@@ -91,7 +91,8 @@ export async function sweepWithFaults({ victims, trials, milliseconds }) {
       await sleep(Math.random() * 600)
       if (coordinator.hasEnded()) break
       if (victim === 'redis') await redis.crash(Math.random() * 300)
-      else await (victim === 'worker' ? workers[Math.floor(Math.random() * workerCount)] : coordinator)?.crash()
+      else
+        await (victim === 'worker' ? workers[Math.floor(Math.random() * workerCount)] : coordinator)?.crash()
       kills++
     }
     const code = await coordinator.end()
@@ -103,17 +104,28 @@ export async function sweepWithFaults({ victims, trials, milliseconds }) {
   const found = await read(results)
   const executions = readFileSync(log, 'utf8').trim().split('\n')
   rmSync(folder, { recursive: true })
-  return { kills, ...found, expected: trials * 2, executed: executions.length, different: new Set(executions).size }
+  return {
+    kills,
+    ...found,
+    expected: trials * 2,
+    executed: executions.length,
+    different: new Set(executions).size,
+  }
 }
 
 /** @param {string} path - the file of results */
 async function read(path) {
-  const { openResults } = /** @type {typeof import('@induced-metric/sweep')} */ (
-    await import(new URL('../../dist/index.js', import.meta.url).href)
+  const { openResults } = /** @type {typeof import('@induced-metric/sweep/results')} */ (
+    await import(new URL('../../dist/results.js', import.meta.url).href)
   )
   const file = openResults(path)
   const runs = file.read('slow').trials.flatMap(({ runs, hyperparameters }) =>
-    runs.map(({ seed, status, value }) => ({ number: Number(hyperparameters['number']), seed, status, value })),
+    runs.map(({ seed, status, value }) => ({
+      number: Number(hyperparameters['number']),
+      seed,
+      status,
+      value,
+    })),
   )
   file.close()
   const wrong = runs.filter(
@@ -142,7 +154,9 @@ async function main() {
       `${isRight ? 'ok  ' : 'FAIL'} ${found.stored} of ${found.expected} runs stored, ${found.wrong.length} wrong, after ${found.kills} kills (${victims.join(', ')}); ${found.executed} executions`,
     )
   }
-  console.log(`${killed} kills, ${failures} sweeps with a wrong result, ${repeated} runs executed to their end once more`)
+  console.log(
+    `${killed} kills, ${failures} sweeps with a wrong result, ${repeated} runs executed to their end once more`,
+  )
   process.exitCode = failures === 0 ? 0 : 1
 }
 

@@ -25,7 +25,18 @@ async function freePort() {
 export async function startRedis(folder) {
   const port = await freePort()
   const start = async () => {
-    const args = ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--appendonly', 'yes', '--save', '']
+    const args = [
+      '--port',
+      String(port),
+      '--bind',
+      '127.0.0.1',
+      '--dir',
+      folder,
+      '--appendonly',
+      'yes',
+      '--save',
+      '',
+    ]
     const child = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'ignore'] })
     let text = ''
     for await (const chunk of child.stdout) {

@@ -13,7 +13,8 @@ export default defineStudy({
   seeds: 2,
   run({ hyperparameters: { learningRate, xi, momentum = 0.8, optimizer }, seed, report }) {
     const bottom = optimizer === 'adam' ? 0 : 0.05
-    const best = (Math.log10(learningRate) + 1) ** 2 + (momentum - 0.9) ** 2 + (Math.log10(xi) / 4) ** 2 + bottom
+    const best =
+      (Math.log10(learningRate) + 1) ** 2 + (momentum - 0.9) ** 2 + (Math.log10(xi) / 4) ** 2 + bottom
     for (let step = 1; step <= 10; step++) report({ loss: best + Math.sin(seed * step) / 100 + 1 / step })
     return { loss: best + Math.sin(seed * 10) / 100 + 0.1, accuracy: 1 / (1 + best) }
   },

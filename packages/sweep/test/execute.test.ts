@@ -9,13 +9,13 @@ import { complete } from './support/runHere.js'
 function run(
   training: (context: RunContext) => RunResult | Promise<RunResult>,
   {
-    metric = 'loss' as Metric | string,
-    secondsPerRun = undefined as number | undefined,
-    thresholds = [] as Thresholds,
-  } = {},
+    metric = 'loss',
+    secondsPerRun,
+    thresholds = [],
+  }: { metric?: Metric | string; secondsPerRun?: number; thresholds?: Thresholds } = {},
 ) {
   const budget = { trials: 1, ...(secondsPerRun !== undefined && { secondsPerRun }) }
-  const study = complete({ space: { x: uniform(0, 1) }, metric, budget, run: training as never })
+  const study = complete({ space: { x: uniform(0, 1) }, metric, budget, run: training })
   return execute(study, { configuration: 0, seed: 7, hyperparameters: { x: 0.5 }, thresholds })
 }
 
@@ -69,10 +69,11 @@ describe('a run', () => {
     [
       'throws what is no error',
       () => {
+        // eslint-disable-next-line typescript/only-throw-error -- users may
         throw 'just text'
       },
       'just text',
-    ], // eslint-disable-line typescript/only-throw-error -- users may
+    ],
     ['forgets the metric', () => ({ accuracy: 1 }), '"loss" was neither returned nor reported'],
     ['returns a text', () => ({ loss: '1' }) as never, 'loss must be a number'],
     ['reports a text', ({ report }: RunContext) => report({ loss: '1' as never }), 'loss must be a number'],

@@ -54,21 +54,6 @@ describe.skipIf(!hasRedis)('a sweep over Redis', () => {
     )
   })
 
-  it('records runs that fail, hang or kill their thread', async () => {
-    const worker = work('trouble')
-    expect((await run('trouble', 'trouble').end()).code).toBe(0)
-    worker.kill('SIGTERM')
-    await worker.end()
-    expect(resultsOf('trouble').trials.map(({ runs }) => runs[0]?.status)).toEqual([
-      'finished',
-      'failed',
-      'notFinite',
-      'timedOut',
-      'timedOut',
-      'failed',
-    ])
-  })
-
   it('stops gracefully on both sides: what has begun is finished, and nothing runs twice', async () => {
     const log = join(folder, 'graceful')
     const env = { TRIALS: '12', MILLISECONDS: '100', LOG: log }

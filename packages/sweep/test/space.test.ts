@@ -43,7 +43,7 @@ describe.each(Object.entries(parameters))('%s', (_, parameter) => {
 
 it('learning rates are spaced by their logarithm', () => {
   expect(spaced(logUniform(1e-4, 1), 5)).toEqual(
-    [1e-4, 1e-3, 1e-2, 1e-1, 1].map((rate) => expect.closeTo(rate, 12)),
+    [1e-4, 1e-3, 1e-2, 1e-1, 1].map((rate): unknown => expect.closeTo(rate, 12)),
   )
 })
 

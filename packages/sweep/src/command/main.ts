@@ -37,9 +37,9 @@ async function perform(command: Command, surroundings: Surroundings): Promise<nu
   const { stdout } = surroundings
   switch (command.name) {
     case 'run':
-      return await run(command, surroundings)
+      return run(command, surroundings)
     case 'worker':
-      return await work(command, surroundings)
+      return work(command, surroundings)
     case 'report':
       await report(
         command,

@@ -26,15 +26,15 @@ export async function coordinate(coordination: Coordination): Promise<void> {
   let failure: { readonly error: unknown } | undefined
   const begin = (job: Job): void => {
     active.set(jobId(job), job)
-    pool
-      .run(job)
-      .then((outcome) => {
-        finish(coordination, job, outcome)
-        active.delete(jobId(job))
-      })
+    void perform(job)
       .catch((error: unknown) => (failure ??= { error }))
       .finally(() => wake())
   }
+  const perform = async (job: Job): Promise<void> => {
+    finish(coordination, job, await pool.run(job))
+    active.delete(jobId(job))
+  }
+  const canBegin = (): boolean => signal?.aborted !== true && active.size < pool.capacity
   const withdraw = async (): Promise<void> => {
     for (const job of await pool.withdraw()) active.delete(jobId(job))
     wake()
@@ -44,7 +44,7 @@ export async function coordinate(coordination: Coordination): Promise<void> {
   onEvent({ kind: 'start', progress: tally.progress(0) })
   try {
     for (;;) {
-      while (signal?.aborted !== true && active.size < pool.capacity) {
+      while (canBegin()) {
         const job = ledger.next()
         if (job === undefined) break
         begin(job)

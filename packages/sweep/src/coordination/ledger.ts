@@ -16,8 +16,6 @@ export interface Ledger {
   readonly enter: (run: Pick<Job, 'configuration' | 'seed'>, ended: Ended) => void
   /** The next run; undefined if there is none, or if it depends on runs that have not ended. */
   readonly next: () => Job | undefined
-  /** Takes a run back that was not begun: it is next again. */
-  readonly putBack: (jobs: readonly Job[]) => void
 }
 
 /** Creates the ledger of a study, with the configurations that are stored. */
@@ -26,7 +24,6 @@ export function createLedger(study: FullStudy, store: Store): Ledger {
   const ended = new Map<string, Ended>()
   const configurations = store.configurations(study.name)
   const learning = createLearning(study, store, ended, configurations)
-  const waiting: Job[] = []
   let [configuration, seedIndex] = [0, 0]
   let thresholds: Thresholds = []
 
@@ -45,23 +42,21 @@ export function createLedger(study: FullStudy, store: Store): Ledger {
     seedIndex = (seedIndex + 1) % seeds.length
     if (seedIndex === 0) configuration++
   }
+  const isNextStored = (): boolean =>
+    configuration < trials && ended.has(jobId({ configuration, seed: seeds[seedIndex]! }))
   return {
     has: (id) => ended.has(id),
     enter: (run, { status, value }) => void ended.set(jobId(run), { status, value }),
-    putBack: (jobs) => void waiting.push(...jobs),
     next() {
-      if (waiting.length > 0) return waiting.shift()
-      for (; configuration < trials; advance()) {
-        const seed = seeds[seedIndex]!
-        if (ended.has(jobId({ configuration, seed }))) continue
-        if (!learning.upTo(configuration - delay)) return undefined
-        const hyperparameters = propose()
-        if (study.stopping !== undefined) thresholds = learning.thresholds()
-        const job = { configuration, seed, hyperparameters, thresholds }
-        advance()
-        return job
-      }
-      return undefined
+      while (isNextStored()) advance()
+      if (configuration >= trials) return undefined
+      const seed = seeds[seedIndex]!
+      if (!learning.upTo(configuration - delay)) return undefined
+      const hyperparameters = propose()
+      if (study.stopping !== undefined) thresholds = learning.thresholds()
+      const job = { configuration, seed, hyperparameters, thresholds }
+      advance()
+      return job
     },
   }
 }

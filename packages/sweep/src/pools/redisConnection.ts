@@ -41,7 +41,7 @@ export async function connectRedis(url: string, notice: (text: string) => void):
   })
   let [isAway, lastError] = [false, 'no answer']
   client.on('error', (error: Error) => {
-    lastError = error.message || (error as NodeJS.ErrnoException).code || error.name
+    lastError = error.message === '' ? ((error as NodeJS.ErrnoException).code ?? error.name) : error.message
     if (!isAway) notice(`Redis is away (${lastError}); waiting for it`)
     isAway = true
   })

@@ -6,6 +6,7 @@ import { encode, lostRun } from '../runs/outcome.js'
 import type { LoadedStudy } from '../study/loadStudy.js'
 import type { RunPool } from './pool.js'
 import { connectRedis, loadBullMq, redisNames, type RedisNames } from './redisConnection.js'
+import { createJobQueue, type JobQueue } from './redisQueue.js'
 
 /** What the coordinator's side needs. */
 export interface RedisRunsOptions {
@@ -38,59 +39,17 @@ interface Waiting {
  * file of results keeps the first.
  */
 export async function createRedisRuns(study: LoadedStudy, options: RedisRunsOptions): Promise<RunPool> {
-  const { url, isStored, notice } = options
+  const { url, notice } = options
   const [{ client, close }, { Queue }] = await Promise.all([connectRedis(url, notice), loadBullMq()])
   const names = await redisNames(study)
   const held = await holdCoordinator(client, names, options)
   await client.set(names.version, names.own)
-  const queue = new Queue(names.queue, { connection: client })
+  const bull = new Queue(names.queue, { connection: client })
   // Its connection is ours, whose errors are told already.
-  queue.on('error', () => {})
-  const waiting = new Map<string, Waiting>()
-  /** Jobs whose outcomes are stored, and can be forgotten. */
-  const stored = new Set<string>()
-  let [running, isClosed] = [0, false]
-
-  const add = (job: Job) =>
-    queue.add('run', job, { jobId: jobId(job), removeOnComplete: true, removeOnFail: false })
-  const settle = (id: string, outcome: string): void => {
-    waiting.get(id)?.resolve(outcome)
-    waiting.delete(id)
-  }
-  const forget = async (id: string): Promise<void> => {
-    // A worker that still holds the job ends it in a moment. Its outcome stays until then, so that nobody begins again.
-    const isGone = await queue.remove(id).catch(() => 0)
-    if (isGone === 0 && (await queue.getJob(id)) !== undefined) return
-    await client.hdel(names.outcomes, id)
-    stored.delete(id)
-  }
-  const look = async (): Promise<void> => {
-    for (const [id, outcome] of Object.entries(await client.hgetall(names.outcomes))) {
-      if (waiting.has(id)) settle(id, outcome)
-      else if (isStored(id)) stored.add(id)
-    }
-    await Promise.all([...stored].map(forget))
-  }
-  const check = async (): Promise<void> => {
-    await held.renew()
-    running = (await queue.getJobCounts('active'))['active'] ?? 0
-    await Promise.all(
-      [...waiting].map(async ([id, { job }]) => {
-        const found = await queue.getJob(id)
-        if (found === undefined) {
-          // Gone without an outcome: Redis has lost it. (The outcome comes first, so that it would be there.)
-          if ((await client.hexists(names.outcomes, id)) === 0) await add(job)
-        } else if ((await found.isFailed()) && waiting.has(id)) {
-          settle(id, encode(lostRun('failed', `its workers died: ${found.failedReason}`, 0)))
-        }
-      }),
-    )
-  }
-  const fail = (error: unknown): void => {
-    if (isClosed) return
-    for (const { reject } of waiting.values()) reject(error)
-    waiting.clear()
-  }
+  bull.on('error', () => {})
+  const queue = createJobQueue(bull, client, names)
+  const { waiting, stored, look, check, running } = follow(queue, options)
+  let isClosed = false
   const repeat = async (action: () => Promise<void>, every: number): Promise<void> => {
     for (;;) {
       await sleep(every)
@@ -98,46 +57,97 @@ export async function createRedisRuns(study: LoadedStudy, options: RedisRunsOpti
       await action()
     }
   }
-  repeat(look, lookEvery).catch(fail)
-  repeat(check, checkEvery).catch(fail)
-  void warnWithoutWorkers()
-  async function warnWithoutWorkers(): Promise<void> {
-    await sleep(5000, undefined, { ref: false })
-    if (isClosed || (await queue.getWorkersCount().catch(() => 1)) > 0) return
-    notice(
-      `no worker is connected to version ${names.own}; start some: induced-sweep worker STUDY --redis URL`,
-    )
+  const fail = (error: unknown): void => {
+    if (isClosed) return
+    for (const { reject } of waiting.values()) reject(error)
+    waiting.clear()
   }
+  repeat(look, lookEvery).catch(fail)
+  repeat(() => held.renew().then(check), checkEvery).catch(fail)
+  const timer = setTimeout(() => void warnWithoutWorkers(queue, names, notice), 5000)
 
+  const begin = async (job: Job): Promise<void> => {
+    // An earlier coordinator may have been killed before it stored it.
+    const known = await queue.outcomeOf(jobId(job))
+    if (known === undefined) await queue.add(job)
+    else waiting.get(jobId(job))?.resolve(known)
+  }
   return {
     capacity,
     run: (job) =>
       new Promise<string>((resolve, reject) => {
         waiting.set(jobId(job), { job, resolve, reject })
-        add(job).catch(reject)
+        begin(job).catch(reject)
       }),
-    acknowledge: (job) => void stored.add(jobId(job)),
-    running: () => running,
+    acknowledge(job) {
+      waiting.delete(jobId(job))
+      stored.add(jobId(job))
+    },
+    running,
     async withdraw() {
       const jobs: Job[] = []
       for (const [id, { job }] of waiting) {
-        // Fails for a job that a worker holds.
-        if ((await queue.remove(id).catch(() => 0)) === 0) continue
+        // One that has just been done is gone as well, and its outcome is there.
+        if (!(await queue.takeBack(id)) || (await queue.outcomeOf(id)) !== undefined) continue
         waiting.delete(id)
         jobs.push(job)
       }
       return jobs
     },
     async close() {
-      for (let round = 0; round < 20 && stored.size > 0; round++) {
-        await Promise.race([look(), sleep(1000)]).catch(() => {})
-      }
+      clearTimeout(timer)
+      for (let round = 0; round < 20 && stored.size > 0; round++) await briefly(look())
       isClosed = true
-      await Promise.race([held.release().catch(() => {}), sleep(1000)])
-      await Promise.race([queue.close().catch(() => {}), sleep(1000)])
+      await briefly(held.release())
+      await briefly(queue.close())
       close()
     },
   }
+}
+
+/** Waits for something that may fail or, while Redis is away, not end. */
+async function briefly(action: Promise<unknown>): Promise<void> {
+  await Promise.race([action.catch(() => {}), sleep(1000, undefined, { ref: false })])
+}
+
+/** Follows what becomes of jobs. */
+function follow(queue: JobQueue, { isStored }: RedisRunsOptions) {
+  const waiting = new Map<string, Waiting>()
+  /** Jobs whose outcomes are stored, and can be forgotten. */
+  const stored = new Set<string>()
+  let running = 0
+  const look = async (): Promise<void> => {
+    for (const [id, outcome] of Object.entries(await queue.outcomes())) {
+      if (isStored(id)) stored.add(id)
+      else waiting.get(id)?.resolve(outcome)
+    }
+    await Promise.all(
+      [...stored].map(async (id) => {
+        if (await queue.forget(id)) stored.delete(id)
+      }),
+    )
+  }
+  const checkOne = async (id: string, { job, resolve }: Waiting): Promise<void> => {
+    const state = await queue.stateOf(id)
+    if (state === 'there') return
+    if (state !== 'gone') resolve(encode(lostRun('failed', `its workers died: ${state.failed}`, 0)))
+    // Gone without an outcome, which would have been there first: Redis has lost it.
+    else if ((await queue.outcomeOf(id)) === undefined && waiting.has(id)) await queue.add(job)
+  }
+  const check = async (): Promise<void> => {
+    running = await queue.running()
+    await Promise.all([...waiting].map(([id, one]) => checkOne(id, one)))
+  }
+  return { waiting, stored, look, check, running: () => running }
+}
+
+async function warnWithoutWorkers(
+  queue: JobQueue,
+  { own }: { readonly own: string },
+  notice: (text: string) => void,
+): Promise<void> {
+  if ((await queue.workers().catch(() => 1)) > 0) return
+  notice(`no worker is connected to version ${own}; start some: induced-sweep worker STUDY --redis URL`)
 }
 
 /** Sees to it that a study of one version has one coordinator, which may come back at once after it was killed. */

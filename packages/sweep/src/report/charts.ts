@@ -1,12 +1,18 @@
 import * as Plot from '@observablehq/plot'
 import type { Trial } from '../results/read.js'
 import { quantile } from '../statistics/quantile.js'
-import { divide } from './bins.js'
 import { type Dimension, isNumeric, type ReportData, textOf } from './data.js'
 import { axes, type Draw, metricScale, type Scale, ticks, tickText } from './svg.js'
-import { formatNumber } from './text.js'
 
-const small = { width: 430, height: 290, marginLeft: 52, marginRight: 14, marginTop: 26, marginBottom: 38 }
+/** The size of a chart that stands beside others. */
+export const small = {
+  width: 430,
+  height: 290,
+  marginLeft: 52,
+  marginRight: 14,
+  marginTop: 26,
+  marginBottom: 38,
+}
 
 /** The most dots of a chart: nobody tells more of them apart, and pages stay light. */
 const mostDots = 500
@@ -105,96 +111,3 @@ function choicePlot(
     ],
   }
 }
-
-/** The metric against the learning rate and the weight of the metric, one chart for each value of the series. */
-export function heatMaps(draw: Draw, data: ReportData): string[] {
-  const { rate, xi } = data
-  if (rate === undefined || xi === undefined) return []
-  const both = data.results.trials.filter(
-    ({ hyperparameters }) => rate.name in hyperparameters && xi.name in hyperparameters,
-  )
-  if (both.length < 4) return []
-  const [across, up] = [rate, xi].map(({ name, isLog }) =>
-    divide(
-      both.map(({ hyperparameters }) => hyperparameters[name] as number),
-      isLog,
-    ),
-  ) as [ReturnType<typeof divide>, ReturnType<typeof divide>]
-  const cells = data.seriesNames.map((_, index) => {
-    const values = new Map<string, number[]>()
-    for (const trial of both.filter((one) => data.seriesOf(one) === index)) {
-      const { hyperparameters, mean } = trial
-      const place = [
-        across.of(hyperparameters[rate.name] as number),
-        up.of(hyperparameters[xi.name] as number),
-      ]
-      const key = place.join()
-      values.set(key, [...(values.get(key) ?? []), Number.isNaN(mean) ? data.worst : mean])
-    }
-    return [...values].map(([key, found]) => {
-      const [x, y] = key.split(',').map(Number) as [number, number]
-      return {
-        x,
-        y,
-        value: quantile(
-          found.sort((a, b) => a - b),
-          0.5,
-        ),
-      }
-    })
-  })
-  // One scale of colours for all, by rank: values may span many decades.
-  const ranked = cells
-    .flat()
-    .map(({ value }) => value)
-    .sort(data.compare)
-  const share = (value: number): number => ranked.indexOf(value) / Math.max(1, ranked.length - 1)
-  const { metric } = data.results.definition
-  return cells.flatMap((of, index) => {
-    if (of.length === 0) return []
-    const name = data.seriesNames[index]!
-    const best = [...of].sort((a, b) => data.compare(a.value, b.value))[0]!
-    const title = `${metric.name} by ${rate.name} and ${xi.name}${name === '' ? '' : `: ${name}`}`
-    const at = `${rate.name} ${formatNumber(across.bins[best.x]!.centre)} and ${xi.name} ${formatNumber(up.bins[best.y]!.centre)}`
-    const described = `Medians in ${of.length} cells; the best is ${formatNumber(best.value)} near ${at}.`
-    const band = (bins: typeof across, label: string) => ({
-      type: 'band' as const,
-      domain: bins.bins.map((_, place) => place),
-      tickFormat: (place: number) => tickText(Number(bins.bins[place]!.centre.toPrecision(2))),
-      tickRotate: label.endsWith('→') && bins.bins.length > 7 ? -45 : 0,
-      label,
-      padding: 0.03,
-    })
-    return [
-      `<figure><figcaption>${name}</figcaption>${draw(
-        { title, description: described },
-        {
-          ...small,
-          height: 330,
-          marginLeft: 60,
-          marginBottom: 56,
-          x: band(across, `${rate.name} →`),
-          y: { ...band(up, `↑ ${xi.name}`), reverse: true },
-          marks: [
-            ...Array.from({ length: 10 }, (_, tone) =>
-              Plot.cell(
-                of.filter(({ value }) => Math.min(9, Math.floor(share(value) * 10)) === tone),
-                { x: 'x', y: 'y', className: `tone tone-${tone}` },
-              ),
-            ),
-            Plot.text(of, {
-              x: 'x',
-              y: 'y',
-              text: ({ value }: { value: number }) => (across.bins.length > 9 ? '' : formatCell(value)),
-              className: 'cell-text',
-            }),
-            Plot.cell([best], { x: 'x', y: 'y', className: 'best-cell', fill: 'none' }),
-          ],
-        },
-      )}</figure>`,
-    ]
-  })
-}
-
-const formatCell = (value: number): string =>
-  Number.isFinite(value) ? String(Number(value.toPrecision(2))).replace('-', '−') : '×'

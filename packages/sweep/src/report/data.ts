@@ -45,7 +45,7 @@ const known = {
 } as const
 
 /** The most values that are told apart by colour. */
-export const mostSeries = 8
+const mostSeries = 8
 
 /** Puts the results of a study in order for its charts. */
 export function reportData(results: StudyResults, roles: ReportRoles): ReportData {

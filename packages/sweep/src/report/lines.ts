@@ -50,7 +50,7 @@ export function robustnessChart(draw: Draw, data: ReportData): string | undefine
     : { type: 'linear', domain: first === last ? [first - 1, last + 1] : [first, last] }
   const described = lines.flatMap((line, index) => {
     const best = [...line].sort((a, b) => compare(a.middle, b.middle))[0]
-    const name = data.seriesNames[index] || metric.name
+    const name = data.series === undefined ? metric.name : data.seriesNames[index]!
     return best === undefined
       ? []
       : [`${name}: best median ${formatNumber(best.middle)} near ${formatNumber(best.x)}`]

@@ -78,7 +78,10 @@ export function openStore(file: string, { readonly = false } = {}): Store {
     declare: (study, definition) =>
       void change(
         `insert into studies values (?, ?, ?, ?) on conflict do update set definition = excluded.definition`,
-        ...[study, randomUUID(), JSON.stringify(definition), new Date().toISOString()],
+        study,
+        randomUUID(),
+        JSON.stringify(definition),
+        new Date().toISOString(),
       ),
     configurations: (study) =>
       new Map(

@@ -68,7 +68,7 @@ export function decodeReports(text: string): RunReport[] {
 
 /** An outcome from its text. */
 export function decodeOutcome(text: string): RunOutcome {
-  const outcome = JSON.parse(text) as RunOutcome & { value: number | string | null }
+  const outcome = JSON.parse(text) as Omit<RunOutcome, 'value'> & { value: number | string | null }
   return {
     ...outcome,
     value: outcome.value === null ? null : Number(outcome.value),

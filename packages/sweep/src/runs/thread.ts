@@ -19,6 +19,7 @@ export interface ThreadTask {
 // eslint-disable-next-line import/no-default-export -- piscina calls the default export
 export default async function runTask({ study, job, begun }: ThreadTask): Promise<string> {
   const loaded = await loadStudy(study)
+  // eslint-disable-next-line unicorn/require-post-message-target-origin -- a port of a thread, not a window
   begun.postMessage('begun')
   begun.close()
   return encode(await execute(loaded, JSON.parse(job) as Job))

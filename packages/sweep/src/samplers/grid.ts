@@ -46,11 +46,13 @@ function combine(space: Space, points: NonNullable<GridOptions['points']>): Hype
   for (const [name, parameter] of Object.entries(space)) {
     const count = typeof points === 'number' ? points : (points[name] ?? 5)
     const values = spaced(plain(parameter), count)
-    combined = combined.flatMap((before) =>
-      isActive(parameter, before) ? values.map((value) => ({ ...before, [name]: value })) : [before],
-    )
-    if (combined.length > largest)
+    const has = combined.map((before) => isActive(parameter, before))
+    const size = has.reduce((sum, one) => sum + (one ? values.length : 1), 0)
+    if (size > largest)
       throw optionError(`grid: more than ${largest} configurations; give fewer points, such as { points: 3 }`)
+    combined = combined.flatMap((before, index) =>
+      has[index] === true ? values.map((value) => ({ ...before, [name]: value })) : [before],
+    )
   }
   return combined
 }
@@ -69,6 +71,6 @@ export function listed(configurations: readonly Hyperparameters[]): Sampler {
     options: { configurations },
     learns: false,
     size: () => configurations.length,
-    propose: ({ index }) => configurations[index]!,
+    propose: ({ index }) => (configurations as readonly Hyperparameters[])[index]!,
   }
 }

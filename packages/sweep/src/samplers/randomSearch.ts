@@ -4,7 +4,7 @@ import { fromUnit } from '../space/unit.js'
 import type { Proposal, Sampler } from './sampler.js'
 
 /** A configuration whose parameters are drawn independently. */
-export function drawConfiguration({ space, index, seed }: Omit<Proposal, 'tried'>) {
+function drawConfiguration({ space, index, seed }: Omit<Proposal, 'tried'>) {
   return assemble(space, (_, parameter, dimension) =>
     fromUnit(parameter, createRandom(seed, index, dimension)()),
   )

@@ -161,7 +161,7 @@ export function when<P extends PlainParameter>(
 }
 
 /** Whether something is a dimension of a space. */
-export function isParameter(value: unknown): value is Parameter {
+function isParameter(value: unknown): value is Parameter {
   const kinds = ['uniform', 'logUniform', 'integer', 'choice', 'conditional']
   return (
     typeof value === 'object' && value !== null && kinds.includes((value as { kind?: string }).kind ?? '')

@@ -12,7 +12,7 @@ export interface LoadedStudy extends FullStudy {
 }
 
 /** The URL of a study file. */
-export function studyUrl(file: string | URL): URL {
+function studyUrl(file: string | URL): URL {
   if (file instanceof URL) return file
   return file.startsWith('file:') ? new URL(file) : pathToFileURL(resolve(file))
 }

@@ -196,5 +196,5 @@ function completeSeeds(seeds: number | readonly number[]): readonly number[] {
     throw optionError(`seeds must be a number of seeds or a list of them, given ${shown(seeds)}`)
   for (const seed of seeds) requireInteger('each of seeds', seed, 0)
   if (new Set(seeds).size < seeds.length) throw optionError('seeds has a seed twice')
-  return seeds
+  return seeds as readonly number[]
 }

@@ -134,6 +134,9 @@ async function read(path) {
   return { stored: runs.length, wrong }
 }
 
+/** @param {string} line */
+const say = (line) => process.stdout.write(`${line}\n`)
+
 async function main() {
   if (!hasRedis) throw new Error('redis-server is not installed')
   const wanted = Number(process.argv[2] ?? 50)
@@ -150,11 +153,11 @@ async function main() {
     repeated += found.executed - found.different
     const isRight = found.stored === found.expected && found.wrong.length === 0
     if (!isRight) failures++
-    console.log(
+    say(
       `${isRight ? 'ok  ' : 'FAIL'} ${found.stored} of ${found.expected} runs stored, ${found.wrong.length} wrong, after ${found.kills} kills (${victims.join(', ')}); ${found.executed} executions`,
     )
   }
-  console.log(
+  say(
     `${killed} kills, ${failures} sweeps with a wrong result, ${repeated} runs executed to their end once more`,
   )
   process.exitCode = failures === 0 ? 0 : 1

@@ -9,7 +9,10 @@ export default defineStudy({
   sampler: tpe({ startup: 6 }),
   stopping: medianRule(),
   run({ hyperparameters: { learningRate, optimizer }, seed, report }) {
+    if (learningRate > 0.8) throw new Error('diverged')
+    if (learningRate > 0.6) return NaN
     const far = Math.log10(learningRate / 0.03) ** 2 + (optimizer === 'adam' ? 0.1 : 0)
     for (let step = 1; step <= 6; step++) report({ accuracy: 1 / (1 + far + Math.sin(seed) / 20 + 1 / step) })
+    return undefined
   },
 })

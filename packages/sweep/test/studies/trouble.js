@@ -15,6 +15,8 @@ export default defineStudy({
         return NaN
       case 'hang':
         for (;;);
+      // The loop has no end.
+      // falls through
       case 'wait':
         return new Promise(() => {})
       case 'exit':

@@ -191,6 +191,8 @@ describe('axes', () => {
   it('leave out a few runs that went far astray', () => {
     const values = [...Array.from({ length: 99 }, (_, i) => 1 + i / 100), 1e9]
     expect(metricScale(values, 'minimize').domain[1]).toBeLessThan(3)
+    expect(metricScale([1e-7, 1e-5, 1e-3, 0.1, 1, 1, 2, 1e60], 'minimize').domain[1]).toBeLessThan(1e8)
+    expect(metricScale(values.map((value) => -value).reverse(), 'maximize').domain[0]).toBeGreaterThan(-4)
     expect(metricScale([], 'minimize').domain).toEqual([0, 1])
     expect(metricScale([2, 2], 'maximize').domain[0]).toBeLessThan(2)
   })
@@ -200,7 +202,7 @@ describe('axes', () => {
     expect(few.bins.map(({ centre }) => centre)).toEqual([1, 10, 100])
     expect([1, 10, 100].map(few.of)).toEqual([0, 1, 2])
     const many = Array.from({ length: 300 }, (_, i) => 10 ** (-4 + (4 * i) / 299))
-    const { bins, of } = divide(many, true)
+    const { bins, of } = divide(many, true, 1 / 3)
     expect(bins).toHaveLength(10)
     for (const value of many) {
       const { low, high } = bins[of(value)]!

@@ -13,19 +13,27 @@ export async function work(study: LoadedStudy, options: RunWorkerOptions): Promi
   const { redis: url, threads, lockSeconds = 30, signal, onNotice: notice = () => {} } = options
   const [{ client, close }, { Worker }] = await Promise.all([connectRedis(url, notice), loadBullMq()])
   const names = await redisNames(study)
-  const running = await client.get(names.version)
-  if (running !== null && running !== names.own) {
+  const version = await client.get(names.version)
+  if (version !== null && version !== names.own) {
     notice(
-      `this file is version ${names.own} of ${study.name}, the coordinator last ran ${running}: other files are other studies`,
+      `this file is version ${names.own} of ${study.name}, the coordinator last ran ${version}: other files are other studies`,
     )
   }
   const pool = startThreads(study, threads)
+  /** Runs of this worker. While Redis is away their locks run out, and it may give the same ones out again. */
+  const running = new Map<string, Promise<string>>()
+  const begin = (id: string, job: Job): Promise<string> => {
+    const run = pool.run(JSON.stringify(job))
+    running.set(id, run)
+    return run
+  }
   const perform = async (job: Job): Promise<void> => {
     const id = jobId(job)
     // Somebody may have done it, and died before the queue knew.
     if ((await client.hexists(names.outcomes, id)) === 1) return
-    const outcome = await pool.run(JSON.stringify(job))
+    const outcome = await (running.get(id) ?? begin(id, job))
     await client.hsetnx(names.outcomes, id, outcome)
+    running.delete(id)
   }
   const worker = new Worker<Job>(names.queue, ({ data }) => perform(data), {
     connection: client,

@@ -22,8 +22,9 @@ const mostOwn = 16
  *
  * @param values - at least one
  * @param isLog - all values are above zero
+ * @param share - fewer parts, where the values are divided in another way as well
  */
-export function divide(values: readonly number[], isLog: boolean): Bins {
+export function divide(values: readonly number[], isLog: boolean, share = 1): Bins {
   const distinct = [...new Set(values)].sort((a, b) => a - b)
   if (distinct.length <= mostOwn && distinct.length * 2 <= values.length) {
     return {
@@ -33,7 +34,7 @@ export function divide(values: readonly number[], isLog: boolean): Bins {
   }
   const [to, from] = isLog ? [Math.log, Math.exp] : [(x: number) => x, (x: number) => x]
   const [low, high] = [to(distinct[0]!), to(distinct.at(-1)!)]
-  const count = Math.min(Math.max(Math.round(Math.sqrt(values.length / 3)), 3), 14)
+  const count = Math.min(Math.max(Math.round(Math.sqrt(values.length * share)), 3), 12)
   const width = (high - low) / count || 1
   return {
     bins: Array.from({ length: count }, (_, index) => ({

@@ -34,6 +34,7 @@ export function heatMaps(draw: Draw, data: ReportData): string[] {
     bins: divide(
       both.map((trial) => numberOf(trial, dimension)),
       dimension.isLog,
+      1 / 3,
     ),
   })) as [Axis, Axis]
   const maps = data.seriesNames.map((_, index) =>

@@ -68,7 +68,7 @@ const section = (id: string, title: string, content: string | undefined): Sectio
 
 const notes = {
   robustness:
-    'The line is the median of all runs around a learning rate, the band the middle 80 % of them. Runs without a result count as the worst.',
+    'The line is the median of all runs around a learning rate, the band the middle 80 % of them. Runs without a result count as the worst. Values beyond the scale are drawn at its edge.',
   heat: 'Each cell is the median of its configurations: the stronger the colour, the better. The best cell has a frame.',
 } as const
 
@@ -214,7 +214,11 @@ function parameterCharts(draw: ReturnType<typeof createDraw>, data: ReportData):
     const chart = dimensionChart(draw, data, dimension)
     return chart === undefined ? [] : [`<figure>${chart}</figure>`]
   })
-  return charts.length === 0 ? undefined : `${legend(data)}<div class="grid">${charts.join('\n')}</div>`
+  const note =
+    '<p>A mark for each configuration that finished. Values beyond the scale are drawn at its edge.</p>'
+  return charts.length === 0
+    ? undefined
+    : `${note}\n${legend(data)}<div class="grid">${charts.join('\n')}</div>`
 }
 
 function curves(

@@ -1,5 +1,6 @@
 import * as Plot from '@observablehq/plot'
 import { parseHTML } from 'linkedom'
+import { quantile } from '../statistics/quantile.js'
 import { formatNumber } from './text.js'
 
 const { document } = parseHTML('<!doctype html><html><body></body></html>')
@@ -47,17 +48,33 @@ export interface Scale {
   readonly domain: readonly [number, number]
 }
 
-/** The scale of a metric: by logarithm where it spans more than a decade and a half. Outliers are cut off. */
+/**
+ * The scale of a metric: by logarithm where it spans more than a decade and a half. It ends at the fence of J. Tukey on the
+ * side of the bad values, so that runs that went far astray do not squeeze all others into a line.
+ *
+ * @param sorted - ascending
+ */
 export function metricScale(sorted: readonly number[], goal: 'minimize' | 'maximize'): Scale {
   const usable = sorted.filter(Number.isFinite)
   if (usable.length === 0) return { type: 'linear', domain: [0, 1] }
-  // A few diverged runs must not squeeze all others into a line.
-  const cut = Math.floor(usable.length * 0.05)
-  const [low, high] =
-    goal === 'minimize' ? [usable[0]!, usable.at(-1 - cut)!] : [usable[cut]!, usable.at(-1)!]
-  if (low > 0 && high / low > 30) return { type: 'log', domain: [low / 1.15, high * 1.15] }
+  const isLog = usable[0]! > 0 && usable.at(-1)! / usable[0]! > 30
+  const places = isLog ? usable.map(Math.log) : usable
+  const [low, high] = fenced(places, goal)
   const margin = (high - low || Math.abs(low) || 1) * 0.06
-  return { type: 'linear', domain: [low - margin, high + margin] }
+  const domain = [low - margin, high + margin] as const
+  return isLog
+    ? { type: 'log', domain: [Math.exp(domain[0]), Math.exp(domain[1])] }
+    : { type: 'linear', domain }
+}
+
+function fenced(sorted: readonly number[], goal: 'minimize' | 'maximize'): [number, number] {
+  const [low, high] = [sorted[0]!, sorted.at(-1)!]
+  if (goal === 'minimize') {
+    const quarter = quantile(sorted, 0.75)
+    return [low, Math.min(high, quarter + Math.max(quarter - low, Number.EPSILON) * 0.75)]
+  }
+  const quarter = quantile(sorted, 0.25)
+  return [Math.max(low, quarter - Math.max(high - quarter, Number.EPSILON) * 0.75), high]
 }
 
 /** Round numbers for an axis. */

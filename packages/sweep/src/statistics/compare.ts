@@ -28,7 +28,8 @@ export interface Comparison {
 /**
  * Compares two configurations on the seeds that both have, so that what a seed does to both cancels out. The interval is the
  * percentile bootstrap of the mean difference (B. Efron and R. Tibshirani, 1993, chapter 13). With few seeds it is too
- * narrow: with five, one at 95 % holds the true difference about 85 % of the time, so take ten or more to be sure.
+ * narrow: with five, one at 95 % holds the true difference about 83 % of the time,
+ * so take ten or more to be sure.
  *
  * @param a - the number of a configuration
  * @param b - of another one

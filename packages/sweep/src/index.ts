@@ -3,7 +3,7 @@
  *
  * @packageDocumentation
  */
-export type { EndedRun, Progress, SweepEvent } from './coordination/progress.js'
+export type { EndedRun, Progress, SweepEvent } from './events.js'
 export type { StudyDefinition } from './results/definition.js'
 export type { StudyResults, Trial } from './results/read.js'
 export type { StoredRun } from './results/store.js'

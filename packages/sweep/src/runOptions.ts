@@ -1,4 +1,4 @@
-import type { SweepEvent } from './coordination/progress.js'
+import type { SweepEvent } from './events.js'
 
 /** The options of `runStudy`. */
 export interface RunStudyOptions {

@@ -1,5 +1,5 @@
 import { Presets, SingleBar } from 'cli-progress'
-import type { Progress, SweepEvent } from '../coordination/progress.js'
+import type { Progress, SweepEvent } from '../events.js'
 import { formatDuration, formatNumber, formatValue } from '../report/text.js'
 import type { Surroundings } from './io.js'
 

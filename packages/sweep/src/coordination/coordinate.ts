@@ -4,7 +4,8 @@ import { type Job, jobId } from '../runs/job.js'
 import { decodeOutcome } from '../runs/outcome.js'
 import type { FullStudy } from '../study/study.js'
 import type { Ledger } from './ledger.js'
-import type { SweepEvent, Tally } from './progress.js'
+import type { SweepEvent } from '../events.js'
+import type { Tally } from './progress.js'
 
 /** What `coordinate` works with. */
 export interface Coordination {

@@ -23,6 +23,13 @@ export type EndedRun = Omit<StoredRun, 'ended' | 'metrics'> & { readonly hyperpa
 export type SweepEvent =
   /** Before the first run. */
   | { readonly kind: 'start'; readonly progress: Progress }
+  /** A run begins or, over Redis, is given out. */
+  | {
+      readonly kind: 'begin'
+      readonly progress: Progress
+      readonly configuration: number
+      readonly seed: number
+    }
   | { readonly kind: 'run'; readonly progress: Progress; readonly run: EndedRun }
   /** Something that the user should know, such as that no worker is connected. */
   | { readonly kind: 'notice'; readonly progress: Progress; readonly notice: string }

@@ -60,11 +60,12 @@ describe('a study that learns', () => {
 it('tells how far it has come', async () => {
   const events: SweepEvent[] = []
   await runHere(study, { onEvent: (event) => events.push(event) })
+  expect(events.filter(({ kind }) => kind === 'begin')).toHaveLength(60)
   expect(events[0]).toMatchObject({
     kind: 'start',
     progress: { total: 60, done: 0, found: 0, best: undefined },
   })
-  expect(events.slice(1).map(({ progress }) => progress.done)).toEqual(
+  expect(events.filter(({ kind }) => kind === 'run').map(({ progress }) => progress.done)).toEqual(
     Array.from({ length: 60 }, (_, i) => i + 1),
   )
   const finished = events.flatMap((event) =>
@@ -74,6 +75,22 @@ it('tells how far it has come', async () => {
   expect(events.at(-1)!.progress.failed).toBe(
     events.filter((event) => event.kind === 'run' && event.run.status === 'failed').length,
   )
+})
+
+it('gives up where a result cannot be stored, and stores nothing of what the pool still says', async () => {
+  const store = openStore(temporary())
+  let calls = 0
+  const failing = {
+    ...store,
+    addRun(...args: Parameters<typeof store.addRun>) {
+      if (++calls === 3) throw new Error('the disk is full')
+      return store.addRun(...args)
+    },
+  }
+  await expect(runHere(study, { store: failing, capacity: 4 })).rejects.toThrow('the disk is full')
+  await new Promise((resolve) => setTimeout(resolve, 20))
+  expect(store.runs('here')).toHaveLength(2)
+  store.close()
 })
 
 describe('a file that has results of the study', () => {

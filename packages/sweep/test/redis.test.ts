@@ -2,9 +2,13 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { Worker } from 'bullmq'
+import { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { runStudy } from '../src/index.js'
 import { openResults, type StudyResults } from '../src/results.js'
+import { redisNames } from '../src/pools/redisConnection.js'
+import { loadStudy } from '../src/study/loadStudy.js'
 import { build } from './build.js'
 import { sweepWithFaults } from './process/faults.js'
 import { hasRedis, startRedis } from './process/redis.js'
@@ -90,6 +94,38 @@ describe.skipIf(!hasRedis)('a sweep over Redis', () => {
     worker.kill('SIGTERM')
     await worker.end()
     expect(essence(resultsOf('second'))).toEqual(essence(resultsOf('first')))
+  })
+
+  describe('without a word from workers', () => {
+    let client: Redis
+    let queue: string
+    beforeAll(async () => {
+      client = new Redis(redis.url, { maxRetriesPerRequest: null })
+      queue = (await redisNames(await loadStudy(study('bowl')))).queue
+    })
+    afterAll(() => client.disconnect())
+
+    it('records runs that BullMQ gives up', async () => {
+      // As it does with a run that has killed its worker too often.
+      const giveUp = () => Promise.reject(new Error('stalled too often'))
+      const worker = new Worker(queue, giveUp, { connection: client })
+      const { trials } = await runStudy(study('bowl'), { results: file('given-up'), redis: redis.url })
+      await worker.close()
+      const found = trials.flatMap(({ runs }) => runs.map(({ status, error }) => `${status} ${error}`))
+      expect(found).toEqual(new Array(24).fill('failed its workers died: stalled too often'))
+    })
+
+    it('gives out again what Redis has lost', async () => {
+      const results = runStudy(study('bowl'), { results: file('lost'), redis: redis.url })
+      while ((await client.llen(`bull:${queue}:wait`)) < 24) await sleep(10)
+      await client.flushall()
+      const worker = work('bowl')
+      const { trials } = await results
+      worker.kill('SIGTERM')
+      await worker.end()
+      const found = trials.flatMap(({ runs }) => runs.map(({ status }) => status))
+      expect(found).toEqual(new Array(24).fill('finished'))
+    })
   })
 
   it('says what is wrong with a URL', async () => {

@@ -50,7 +50,7 @@ function createLines(stdout: NodeJS.WritableStream, quiet: boolean): Display {
       else if (event.kind === 'start') {
         begin = performance.now()
         say(`${progress.study}: ${progress.done} of ${progress.total} runs are done`)
-      } else if (!quiet) {
+      } else if (event.kind === 'run' && !quiet) {
         const time = left(progress, begin)
         say(`${progress.done}/${progress.total} ${describe(event)}${time === '' ? '' : `  ${time} left`}`)
       }
@@ -91,7 +91,7 @@ function createBar(stdout: Surroundings['stdout']): Display {
       if (event.kind === 'start') {
         begin = performance.now()
         start(last)
-      } else if (event.kind === 'run') bar.update(last.done, payload(last))
+      } else if (event.kind !== 'notice') bar.update(last.done, payload(last))
       else {
         // A line of its own above the bar.
         stop()

@@ -25,14 +25,20 @@ export async function coordinate(coordination: Coordination): Promise<void> {
   const active = new Map<string, Job>()
   let wake = (): void => {}
   let failure: { readonly error: unknown } | undefined
+  let isOver = false
   const begin = (job: Job): void => {
     active.set(jobId(job), job)
     void perform(job)
       .catch((error: unknown) => (failure ??= { error }))
       .finally(() => wake())
+    const { configuration, seed } = job
+    onEvent({ kind: 'begin', progress: tally.progress(pool.running()), configuration, seed })
   }
   const perform = async (job: Job): Promise<void> => {
-    finish(coordination, job, await pool.run(job))
+    const outcome = await pool.run(job)
+    // What comes once the pool is given up is no result of the run.
+    if (isOver) return
+    finish(coordination, job, outcome)
     active.delete(jobId(job))
   }
   const canBegin = (): boolean => signal?.aborted !== true && active.size < pool.capacity
@@ -40,7 +46,12 @@ export async function coordinate(coordination: Coordination): Promise<void> {
     for (const job of await pool.withdraw()) active.delete(jobId(job))
     wake()
   }
-  const stop = (): void => void withdraw().catch((error: unknown) => (failure ??= { error }))
+  const stop = (): void => {
+    withdraw().catch((error: unknown) => {
+      failure ??= { error }
+      wake()
+    })
+  }
   signal?.addEventListener('abort', stop)
   onEvent({ kind: 'start', progress: tally.progress(0) })
   try {
@@ -55,6 +66,7 @@ export async function coordinate(coordination: Coordination): Promise<void> {
       if (failure !== undefined) throw failure.error
     }
   } finally {
+    isOver = true
     signal?.removeEventListener('abort', stop)
   }
 }

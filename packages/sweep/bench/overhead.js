@@ -1,6 +1,6 @@
 // npm run bench -w packages/sweep [-- RUNS]
 //
-// What a sweep costs beside its runs: runs of one second in one thread and in two. Needs a build, and two cores that are idle.
+// What a sweep costs beside its runs: runs of one second in one thread and in two. Two cores should be idle.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'

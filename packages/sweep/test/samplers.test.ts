@@ -180,6 +180,18 @@ describe('tpe', () => {
     expect(scaled.map((one) => one.hyperparameters)).toEqual(tried.map((one) => one.hyperparameters))
   })
 
+  it('stays quick after 10,000 configurations', () => {
+    const stream = createRandom(8)
+    const tried = Array.from({ length: 10_000 }, (_, index): TriedConfiguration => {
+      const hyperparameters = random().propose({ space, index, seed: 1, tried: [] })
+      return { hyperparameters, status: 'finished', loss: stream() }
+    })
+    const begin = process.cpuUsage()
+    for (let index = 0; index < 10; index++) tpe().propose({ space, index, seed: 1, tried })
+    const { user, system } = process.cpuUsage(begin)
+    expect((user + system) / 1e6 / 10).toBeLessThan(0.1)
+  })
+
   it('maximises what is given as a negated loss', () => {
     expect(toLoss({ goal: 'maximize' }, 3)).toBe(-3)
   })

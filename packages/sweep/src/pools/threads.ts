@@ -4,7 +4,7 @@ import { Piscina } from 'piscina'
 import { messageOf } from '../errors.js'
 import type { Job } from '../runs/job.js'
 import { encode, lostRun } from '../runs/outcome.js'
-import type { ThreadTask } from '../runs/thread.js'
+import type { ThreadTask } from '../runs/runTask.js'
 import type { LoadedStudy } from '../study/loadStudy.js'
 
 /** Threads that run jobs given as texts. */
@@ -21,7 +21,7 @@ const grace = 1
 export function startThreads(study: LoadedStudy, threads = availableParallelism()): ThreadPool {
   const limit = study.secondsPerRun
   const pool = new Piscina<ThreadTask, string>({
-    filename: new URL('../runs/thread.js', import.meta.url).href,
+    filename: new URL('../runs/thread.cjs', import.meta.url).href,
     minThreads: threads,
     maxThreads: threads,
     idleTimeout: Infinity,

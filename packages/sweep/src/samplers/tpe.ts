@@ -17,6 +17,9 @@ export interface TpeOptions {
 /** γ, the share of configurations that count as good, and the largest number of them. */
 const [goodShare, mostGood] = [0.15, 25]
 
+/** As many of the others tell their density; more of them would only take longer. */
+const mostOthers = 500
+
 /**
  * The tree-structured Parzen estimator (J. Bergstra et al., 2011): configurations are split into good and other ones, and
  * each parameter takes, of some draws from the density of the good ones, the one with the largest ratio to the density of
@@ -46,7 +49,7 @@ function proposeByModel({ space, index, seed, tried }: Proposal, candidates: num
   return assemble(space, (name, parameter, dimension) => {
     const places = (part: readonly Hyperparameters[]): number[] =>
       part.flatMap((values) => (name in values ? [toUnit(parameter, values[name]!)] : []))
-    const [better, others] = [ranked.slice(0, good), ranked.slice(good)].map((part) =>
+    const [better, others] = [ranked.slice(0, good), spread(ranked.slice(good), mostOthers)].map((part) =>
       estimate(parameter, places(part)),
     ) as [Density, Density]
     const random = createRandom(seed, index, dimension, candidates)
@@ -62,4 +65,10 @@ function proposeByModel({ space, index, seed, tried }: Proposal, candidates: num
 
 function estimate(parameter: PlainParameter, places: readonly number[]): Density {
   return parameter.kind === 'choice' ? shares(places, parameter.values.length) : parzen(places)
+}
+
+/** At most so many elements, at even distances. */
+function spread<T>(list: readonly T[], count: number): readonly T[] {
+  if (list.length <= count) return list
+  return Array.from({ length: count }, (_, index) => list[Math.floor((index * list.length) / count)]!)
 }

@@ -1,7 +1,7 @@
 // npm run faults -w packages/sweep [-- KILLS]
 //
 // Kills workers, the coordinator and Redis at random moments of a sweep, and checks that every run is there once at the end.
-// Needs a build and redis-server.
+// Needs redis-server.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'

@@ -1,4 +1,3 @@
-// The code of a worker thread: piscina calls the default export once per run.
 import type { MessagePort } from 'node:worker_threads'
 import { loadStudy } from '../study/loadStudy.js'
 import { execute } from './execute.js'
@@ -16,8 +15,7 @@ export interface ThreadTask {
 }
 
 /** Runs a job, and gives its outcome as a text. */
-// eslint-disable-next-line import/no-default-export -- piscina calls the default export
-export default async function runTask({ study, job, begun }: ThreadTask): Promise<string> {
+export async function runTask({ study, job, begun }: ThreadTask): Promise<string> {
   const loaded = await loadStudy(study)
   // eslint-disable-next-line unicorn/require-post-message-target-origin -- a port of a thread, not a window
   begun.postMessage('begun')

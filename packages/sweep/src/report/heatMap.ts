@@ -139,4 +139,4 @@ function band({ bins: { bins } }: Axis) {
 }
 
 const formatCell = (value: number): string =>
-  Number.isFinite(value) ? String(Number(value.toPrecision(2))).replace('-', '−') : '×'
+  Number.isFinite(value) ? String(Number(value.toPrecision(3))).replace('-', '−') : '×'

@@ -15,7 +15,7 @@ import { loadStudy } from './study/loadStudy.js'
  *   ERR_NOT_SUPPORTED if another process writes to the file, or if Redis cannot be used
  */
 export async function runStudy(file: string | URL, options: RunStudyOptions = {}): Promise<StudyResults> {
-  requireKnown('runStudy', options, ['results', 'redis', 'threads', 'signal', 'onEvent'])
+  requireKnown('runStudy', options, ['results', 'redis', 'threads', 'retry', 'signal', 'onEvent'])
   if (options.threads !== undefined) requireInteger('threads', options.threads, 1)
   const [study, { sweep }] = await Promise.all([loadStudy(file), import('./coordination/sweep.js')])
   return sweep(study, options)

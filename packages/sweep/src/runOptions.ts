@@ -8,6 +8,8 @@ export interface RunStudyOptions {
   readonly redis?: string
   /** Threads, without `redis`. Default: the number of cores. */
   readonly threads?: number
+  /** Runs that failed or timed out run again, in a study that does not learn. Default: they keep their results. */
+  readonly retry?: boolean
   /** When it is aborted, nothing new begins, and what is running is waited for and stored. */
   readonly signal?: AbortSignal
   /** Called when a run has ended and been stored, and when there is something to tell. */

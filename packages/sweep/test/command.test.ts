@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { PassThrough, Writable } from 'node:stream'
+import { fileURLToPath } from 'node:url'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { main } from '../src/command/main.js'
 import { createDisplay } from '../src/command/progress.js'
@@ -32,6 +33,7 @@ const study = {
   },
 }
 
+const bowl = fileURLToPath(new URL('studies/bowl.js', import.meta.url))
 let file: string
 beforeAll(async () => {
   file = temporary()
@@ -95,6 +97,7 @@ it.each([
   [['run', 'a.js', '--threads', 'two'], 2, '--threads takes a number, given "two"'],
   [['run', 'a.js', '--redis', 'redis://x', '--threads', '2'], 2, 'belongs to the workers'],
   [['run', 'none.js'], 1, 'cannot be loaded'],
+  [['run', 'STUDY', '--results', 'none/none.sqlite'], 1, 'none/none.sqlite cannot be opened'],
   [['worker', 'a.js'], 2, '--redis'],
   [['show', 'none.sqlite'], 1, 'there is no file none.sqlite'],
   [['compare', 'FILE', '1'], 2, 'two configurations'],
@@ -105,7 +108,7 @@ it.each([
 ] as [string[], number, string][])(
   'a command that makes no sense is refused: %j',
   async (argv, code, message) => {
-    const ended = await run(...argv.map((word) => (word === 'FILE' ? file : word)))
+    const ended = await run(...argv.map((word) => (word === 'FILE' ? file : word === 'STUDY' ? bowl : word)))
     expect([ended.code, ended.err]).toEqual([code, expect.stringContaining(message)])
     expect(ended.err).toMatch(/^induced-sweep: /)
     expect(ended.err).not.toMatch(/\n {4}at /)

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { beforeAll, expect, it } from 'vitest'
+import { lockStore } from '../src/results/lock.js'
 import { openResults, type StudyResults } from '../src/results.js'
 import { build } from './build.js'
 import { start, study } from './support/command.js'
@@ -43,16 +44,37 @@ it('records every way in which a run ends, goes on, and runs none of them again'
   expect(again.output).not.toContain('seed')
 })
 
-it('gives the results of one thread with two, and lets no second sweep write to the file', async () => {
+it('lets one sweep at a time write to a file', async () => {
+  const results = temporary()
+  const release = lockStore(results)
+  const { code, output } = await start(['run', study('learning'), '--results', results]).end()
+  release()
+  expect([code, output]).toEqual([1, expect.stringContaining('in use by another sweep')])
+})
+
+it('gives the results of one thread with two', async () => {
   const [one, two] = [temporary(), temporary()]
-  const first = start(['run', study('learning'), '--results', one, '--threads', '1'])
-  await first.spoken
-  const second = await start(['run', study('learning'), '--results', one]).end()
-  expect([second.code, second.output]).toEqual([1, expect.stringContaining('in use by another sweep')])
-  expect((await first.end()).code).toBe(0)
+  await start(['run', study('learning'), '--results', one, '--threads', '1']).end()
   await start(['run', study('learning'), '--results', two, '--threads', '2']).end()
   expect(essence(resultsOf(two))).toEqual(essence(resultsOf(one)))
   expect(resultsOf(one).trials.flatMap(({ runs }) => runs.map(({ status }) => status))).toContain('stopped')
+})
+
+it('runs those again that failed, where it is asked to, and no others', async () => {
+  const [results, log] = [temporary(), temporary('log')]
+  const argv = ['run', study('slow'), '--results', results, '--threads', '2']
+  const env = { TRIALS: '3', MILLISECONDS: '1', LOG: log }
+  const executed = () => readFileSync(log, 'utf8').trim().split('\n')
+  await start(argv, { ...env, FAIL: '2' }).end()
+  const statuses = () => resultsOf(results).trials.flatMap(({ runs }) => runs.map(({ status }) => status))
+  expect(statuses()).toEqual(['finished', 'failed', 'finished', 'failed', 'finished', 'failed'])
+  await start(argv, env).end()
+  expect(executed()).toHaveLength(6)
+  expect((await start([...argv, '--retry'], env).end()).code).toBe(0)
+  expect(statuses()).toEqual(new Array(6).fill('finished'))
+  expect(executed()).toHaveLength(9)
+  const refused = await start(['run', study('learning'), '--results', temporary(), '--retry']).end()
+  expect([refused.code, refused.output]).toEqual([1, expect.stringContaining('cannot retry')])
 })
 
 it('killed at random moments, it goes on each time, and has every run once', async () => {

@@ -75,6 +75,7 @@ async function run(command: Command, surroundings: Surroundings): Promise<number
       ...(results !== undefined && { results }),
       ...(redis !== undefined && { redis }),
       ...(threads !== undefined && { threads }),
+      retry: command.flag('retry'),
       signal,
       onEvent: display.show,
     })

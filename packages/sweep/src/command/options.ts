@@ -8,6 +8,7 @@ const options = {
     threads: { type: 'string' },
     redis: { type: 'string' },
     report: { type: 'string' },
+    retry: { type: 'boolean' },
     quiet: { type: 'boolean' },
   },
   worker: { redis: { type: 'string' }, threads: { type: 'string' }, 'lock-seconds': { type: 'string' } },

@@ -8,6 +8,7 @@ induced-sweep run STUDY.js       run a study, or what is left of it
   --results FILE                 the results, in SQLite (default: the study's name and .sqlite)
   --threads N                    runs at a time on this machine (default: the number of cores)
   --redis URL                    let workers run it that are connected to this Redis, as redis://host:6379
+  --retry                        run those again that failed or timed out, in a study that does not learn
   --report FILE                  also write a report as a page when it ends
   --quiet                        no line for each run, if there is no terminal for a bar
 

@@ -6,6 +6,7 @@ import { readResults, type StudyResults } from '../results/read.js'
 import { openStore, type Store } from '../results/store.js'
 import type { RunStudyOptions } from '../runOptions.js'
 import type { LoadedStudy } from '../study/loadStudy.js'
+import { optionError } from '../errors.js'
 import { coordinate } from './coordinate.js'
 import { createLedger } from './ledger.js'
 import { createTally } from './progress.js'
@@ -30,6 +31,7 @@ export async function sweep(study: LoadedStudy, options: RunStudyOptions): Promi
 async function runIn(store: Store, study: LoadedStudy, options: RunStudyOptions): Promise<void> {
   const { signal, onEvent = () => {} } = options
   const id = declare(store, study)
+  if (options.retry === true) forgetFailures(store, study)
   const ledger = createLedger(study, store)
   const tally = createTally(study)
   for (const run of store.runs(study.name)) {
@@ -68,4 +70,11 @@ function declare(store: Store, study: LoadedStudy): string {
   if (stored !== undefined) requireSame(store.file, study.name, stored.definition, now)
   store.declare(study.name, now)
   return stored?.id ?? store.definition(study.name)!.id
+}
+
+/** Makes room for failed runs to run again. What learned from them has its configurations already. */
+function forgetFailures(store: Store, study: LoadedStudy): void {
+  if (study.sampler.learns || study.stopping !== undefined)
+    throw optionError('a study that learns cannot retry: later configurations depend on the runs that failed')
+  store.removeRuns(study.name, ['failed', 'timedOut'])
 }

@@ -151,7 +151,11 @@ async function warnWithoutWorkers(
 }
 
 /** Sees to it that a study of one version has one coordinator, which may come back at once after it was killed. */
-async function holdCoordinator(client: Redis, { coordinator }: RedisNames, { token }: RedisRunsOptions) {
+async function holdCoordinator(
+  client: Redis,
+  { coordinator }: RedisNames,
+  { token, notice }: RedisRunsOptions,
+) {
   const take = async (): Promise<boolean> => {
     if ((await client.set(coordinator, token, 'PX', lockTime, 'NX')) !== null) return true
     // Only one process at a time has the file of results, and so its id: this is ours, from before.
@@ -166,7 +170,10 @@ async function holdCoordinator(client: Redis, { coordinator }: RedisNames, { tok
     )
   }
   const end = performance.now() + lockTime + 2000
+  let isWaiting = false
   while (!(await take())) {
+    if (!isWaiting) notice('another coordinator runs this study on this Redis; waiting for it')
+    isWaiting = true
     if (performance.now() > end) refuse()
     await sleep(500)
   }

@@ -6,10 +6,15 @@ import { coded, messageOf } from '../errors.js'
  * the process however that ends. Others may still read.
  *
  * @returns a function that gives the file back
- * @throws ERR_NOT_SUPPORTED if another process has it
+ * @throws ERR_NOT_SUPPORTED if another process has it; ERR_CHECKPOINT if nothing can be written there
  */
 export function lockStore(file: string): () => void {
-  const lock = new Database(`${file}-lock`, { timeout: 0 })
+  let lock: Database.Database
+  try {
+    lock = new Database(`${file}-lock`, { timeout: 0 })
+  } catch (error) {
+    throw coded('ERR_CHECKPOINT', `${file} cannot be opened: ${messageOf(error)}`, error)
+  }
   try {
     lock.exec('begin immediate')
   } catch (error) {

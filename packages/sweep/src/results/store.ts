@@ -45,6 +45,8 @@ export interface Store {
   readonly reports: (study: string, configuration: number, seed: number) => RunReport[]
   /** Stores a run. @returns false if it was there already: the first result stays */
   readonly addRun: (study: string, configuration: number, seed: number, outcome: RunOutcome) => boolean
+  /** Removes the runs that ended in one of these ways, with their reports. */
+  readonly removeRuns: (study: string, statuses: readonly RunStatus[]) => void
   readonly close: () => void
 }
 
@@ -104,6 +106,15 @@ export function openStore(file: string, { readonly = false } = {}): Store {
       return row === undefined ? [] : decodeReports(String(row['reports']))
     },
     addRun: (study, configuration, seed, outcome) => insertRun(db, [study, configuration, seed], outcome),
+    removeRuns: (study, statuses) =>
+      transact(db, () => {
+        const which = 'select configuration, seed from runs where study = ? and status = ?'
+        for (const status of statuses) {
+          const where = `study = ? and (configuration, seed) in (${which})`
+          change(`delete from reports where ${where}`, study, study, status)
+          change('delete from runs where study = ? and status = ?', study, status)
+        }
+      }),
     close: () => void db.close(),
   }
 }
@@ -147,17 +158,24 @@ function insertRun(
   key: readonly [study: string, configuration: number, seed: number],
   { status, value, metrics, error, seconds, reports }: RunOutcome,
 ): boolean {
-  // The run and its reports, or neither.
-  db.exec('begin immediate')
-  try {
+  return transact(db, () => {
     const rest = [status, value, encode(metrics), error, seconds, reports.length, new Date().toISOString()]
     const { changes } = db
       .prepare('insert into runs values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict do nothing')
       .run(...key, ...rest)
     if (changes > 0 && reports.length > 0)
       db.prepare('insert into reports values (?, ?, ?, ?)').run(...key, encode(reports))
-    db.exec('commit')
     return changes > 0
+  })
+}
+
+/** Makes some changes, or none of them. */
+function transact<T>(db: Database.Database, change: () => T): T {
+  db.exec('begin immediate')
+  try {
+    const result = change()
+    db.exec('commit')
+    return result
   } catch (error) {
     db.exec('rollback')
     throw error

@@ -12,6 +12,7 @@ export default defineStudy({
     report({ loss: 1 / (1 + number) })
     await sleep(Number(process.env['MILLISECONDS'] ?? 20))
     if (process.env['LOG'] !== undefined) appendFileSync(process.env['LOG'], `${number} ${seed}\n`)
+    if (process.env['FAIL'] === String(seed)) throw new Error('it was asked to')
     return Math.sin(number) / seed
   },
 })

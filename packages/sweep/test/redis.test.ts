@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -64,8 +64,7 @@ describe.skipIf(!hasRedis)('a sweep over Redis', () => {
     const executed = (): string[] => readFileSync(log, 'utf8').trim().split('\n')
     const first = work('slow', env)
     const coordinator = run('slow', 'graceful', env)
-    await Promise.all([coordinator.spoken, first.spoken])
-    await sleep(400)
+    while (!existsSync(log)) await sleep(10)
     coordinator.kill('SIGTERM')
     expect((await coordinator.end()).code).toBe(130)
     first.kill('SIGINT')
@@ -85,8 +84,8 @@ describe.skipIf(!hasRedis)('a sweep over Redis', () => {
 
   it('has one coordinator at a time: the other one waits for it', async () => {
     const [first, second] = [run('bowl', 'first'), run('bowl', 'second')]
-    await Promise.race([first.spoken, second.spoken])
-    await sleep(600)
+    // One begins, the other one says that it waits.
+    await Promise.all([first.spoken, second.spoken])
     expect([first.output(), second.output()].filter((text) => text.includes('waiting for it'))).toHaveLength(
       1,
     )
@@ -138,7 +137,7 @@ describe.skipIf(!hasRedis)('a sweep over Redis', () => {
     const victims: ('worker' | 'coordinator' | 'redis')[] = ['worker', 'coordinator', 'redis']
     const { kills, stored, expected, wrong, different, executed } = await sweepWithFaults({
       victims: victims.sort(() => Math.random() - 0.5),
-      trials: 40,
+      trials: 60,
       milliseconds: 60,
     })
     expect(kills).toBe(3)

@@ -52,7 +52,8 @@ export async function createRedisRuns(study: LoadedStudy, options: RedisRunsOpti
   let isClosed = false
   const repeat = async (action: () => Promise<void>, every: number): Promise<void> => {
     for (;;) {
-      await sleep(every)
+      // The connection keeps the process alive while it has work.
+      await sleep(every, undefined, { ref: false })
       if (isClosed) return
       await action()
     }

@@ -88,7 +88,7 @@ export async function sweepWithFaults({ victims, trials, milliseconds }) {
       await sleep(10)
     }
     for (const victim of victims) {
-      await sleep(Math.random() * 600)
+      await sleep(Math.random() * 400)
       if (coordinator.hasEnded()) break
       if (victim === 'redis') await redis.crash(Math.random() * 300)
       else

@@ -75,6 +75,7 @@ export function handsOverFunctions(oneCase: Case): boolean {
     case 'customBase':
     case 'customFactored':
     case 'customIdentity':
+    case 'customFunctions':
     case 'customNoise':
     case 'customSums':
     case 'ownSlopes':

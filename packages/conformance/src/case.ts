@@ -109,6 +109,7 @@ export type CaseBody =
   | { readonly check: 'customBase'; readonly problem: Problem }
   | { readonly check: 'customFactored'; readonly problem: Problem }
   | { readonly check: 'customIdentity'; readonly problem: Problem }
+  | { readonly check: 'customFunctions'; readonly problem: Problem }
   | { readonly check: 'customNoise'; readonly problem: Problem; readonly baseSeed: number }
   | {
       readonly check: 'customSums'

@@ -6,6 +6,7 @@ import { badGradients, badNames, badParameters, badStep, oneTransformation } fro
 import { badCheckpoint, handover, oldCheckpoint, reset, resume } from './checkpoints.js'
 import { customAverage, customBase, customEmbedding, customSchedule, ownSlopes } from './custom.js'
 import { customFactored } from './customFactored.js'
+import { customFunctions } from './customFunctions.js'
 import { customNoise } from './customNoise.js'
 import { customSums } from './customSums.js'
 import { lackingValues } from './lackingValues.js'
@@ -27,6 +28,7 @@ import {
   badSchedule,
   badTransformation,
   customIdentity,
+  customFunctions,
   customMatrices,
   customOperations,
   maskFunction,

@@ -25,6 +25,8 @@ export function createTarget(core) {
         step: (gradients, options) => optimizer.step(gradients, options),
         read: () => optimizer.parameters.map(({ data }) => data),
         slots: () => Object.fromEntries(parameters.map(({ name }, i) => [name, optimizer.slots[i] ?? {}])),
+        learningRate: () => optimizer.learningRate,
+        setLearningRate: (rate) => void (optimizer.learningRate = rate),
         evaluationWeights: () =>
           optimizer.withEvaluationWeights(() => optimizer.parameters.map(({ data }) => data.slice())),
         save: () => core.encodeCheckpoint(optimizer.save()),

@@ -53,6 +53,8 @@ const adapterImports: Case[] = [
   ['the ONNX toolchain: its adapter', 'onnx/src', [`export * from '@induced-metric/onnxruntime'`]],
   ['the ONNX toolchain: a runtime', 'onnx/src', [`export * from 'onnxruntime-node'`]],
   ['the command: tfjs', 'onnx-cli/src', [`export * from '@induced-metric/tfjs'`]],
+  ['sweeps: tfjs', 'sweep/src', [`export * from '@induced-metric/tfjs'`]],
+  ['sweeps: the core by path', 'sweep/src', [`export * from '../../core/src/index.js'`]],
   ['brain.js: tfjs', 'brain.js/src/deep', [`export * from '@induced-metric/tfjs'`]],
   [
     'brain.js: tfjs later',

@@ -47,12 +47,24 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-/** All dependencies of the packages outside this workspace, at any depth, required frameworks included. */
+/**
+ * All dependencies of the packages outside this workspace, at any depth, with required frameworks, and with the optional ones
+ * that this platform has, such as a driver's binary.
+ */
 function outerDependencies(): string[] {
   const found = new Set<string>()
-  const visit = ({ dependencies, peerDependencies = {}, peerDependenciesMeta = {} }: Manifest): void => {
+  const visit = (manifest: Manifest): void => {
+    const {
+      dependencies,
+      optionalDependencies = {},
+      peerDependencies = {},
+      peerDependenciesMeta = {},
+    } = manifest
     const peers = Object.keys(peerDependencies).filter((name) => !peerDependenciesMeta[name]?.optional)
-    for (const name of [...Object.keys(dependencies ?? {}), ...peers]) {
+    const optional = Object.keys(optionalDependencies).filter((name) =>
+      existsSync(join(root, 'node_modules', name)),
+    )
+    for (const name of [...Object.keys(dependencies ?? {}), ...optional, ...peers]) {
       if (found.has(name) || packages.some((inner) => inner.manifest.name === name)) continue
       found.add(name)
       visit(readManifest(join('node_modules', name)))

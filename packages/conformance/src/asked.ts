@@ -75,10 +75,12 @@ export function handsOverFunctions(oneCase: Case): boolean {
     case 'customBase':
     case 'customFactored':
     case 'customIdentity':
+    case 'customFunctions':
     case 'customNoise':
     case 'customSums':
     case 'ownSlopes':
     case 'unsaved':
+    case 'ownData':
     case 'customEmbedding':
     case 'customSchedule':
     case 'customAverage':

@@ -109,6 +109,7 @@ export type CaseBody =
   | { readonly check: 'customBase'; readonly problem: Problem }
   | { readonly check: 'customFactored'; readonly problem: Problem }
   | { readonly check: 'customIdentity'; readonly problem: Problem }
+  | { readonly check: 'customFunctions'; readonly problem: Problem }
   | { readonly check: 'customNoise'; readonly problem: Problem; readonly baseSeed: number }
   | {
       readonly check: 'customSums'
@@ -122,6 +123,9 @@ export type CaseBody =
     }
   | { readonly check: 'namesNonFinite'; readonly problem: Problem; readonly names: 'loss' | 'gradient' }
   | { readonly check: 'noTransformation'; readonly problem: Problem; readonly given: TransformationMistake }
+  | { readonly check: 'rateSet'; readonly problem: Problem; readonly after: number }
+  | { readonly check: 'lackingValues'; readonly problem: Problem; readonly after: number }
+  | { readonly check: 'ownData' }
   | { readonly check: 'unsaved'; readonly within: 'learningRate' | 'warmup' | 'group' }
   | { readonly check: 'customEmbedding'; readonly problem: Problem }
   | { readonly check: 'customSchedule'; readonly problem: Problem }

@@ -61,6 +61,9 @@ export interface Session {
   read(): Awaitable<readonly TypedArray[]>
   /** The slots, by parameter and name. Optional: with it the kit sees whether a skipped step has written anything. */
   slots?(): Awaitable<Readonly<Record<string, Readonly<Record<string, TypedArray>>>>>
+  /** The learning rate of the next step. Optional, and with it `setLearningRate`, which sets it from then on. */
+  learningRate?(): Awaitable<number>
+  setLearningRate?(rate: number): Awaitable<void>
   /** The weights to evaluate with, by parameter. Optional: with it the kit sees that they are the averages that are kept. */
   evaluationWeights?(): Awaitable<readonly TypedArray[]>
   /** The optimiser's state as bytes of the core's checkpoint format, without the parameters. */

@@ -4,6 +4,7 @@
  * @packageDocumentation
  */
 export { createOptimizer } from './arrays/optimizer.js'
+export { serverStep, type ClientWeights } from './arrays/serverStep.js'
 export type { Optimizer, OptimizerOptions, OptimizerParameter, Parameter } from './arrays/types.js'
 export { decodeCheckpoint, encodeCheckpoint } from './checkpoint/bytes.js'
 export type { Checkpoint, ParameterState, ProfileState, UnitState } from './checkpoint/checkpoint.js'

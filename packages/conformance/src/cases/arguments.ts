@@ -194,6 +194,21 @@ const baseReadsLoss: Row = {
   dtypes: ['float32'],
 }
 
+const notTheLoss: Row = {
+  n: 12,
+  title: 'the message of ERR_NON_FINITE names the gradient, where a base reads a loss that is finite',
+  check: 'namesNonFinite',
+  names: 'gradient',
+  problem: {
+    ...of(2251),
+    steps: 1,
+    transformation: { base: { name: 'polyak' }, learningRate: 0.25, xi: 0.25, onNonFinite: 'throw' },
+    loss: [2],
+    inject: [{ step: 1, parameter: 0, element: 0, value: 'NaN' }],
+  },
+  dtypes: ['float32'],
+}
+
 const noTransformations = transformationMistakes.map((given, i): Row => ({
   n: i + 1,
   title: `an optimiser of ${given} is ERR_OPTION`,
@@ -221,7 +236,16 @@ export const argumentCases: readonly Case[] = [
   ...definitions,
   ...disposed,
   ...table('error/function', functions),
-  ...table('error/nonFinite', [...nonFinite, baseReadsLoss]),
+  ...table('error/nonFinite', [...nonFinite, baseReadsLoss, notTheLoss]),
   ...table('error/noTransformation', noTransformations),
   ...table('error/unsaved', unsaved),
+  ...table('error/ownData', [
+    {
+      n: 1,
+      title: 'a transformation of a base and an embedding of one’s own is data for those who name both',
+      check: 'ownData',
+      needs: ['base/custom', 'embedding/custom'],
+      dtypes: ['float32'],
+    },
+  ]),
 ]

@@ -46,6 +46,15 @@ export const customCases: readonly Case[] = [
       needs: ['base/custom'],
     },
   ]),
+  ...table('custom/functions', [
+    {
+      n: 1,
+      title: 'a preconditioner of the kit’s own takes powers, exponentials, logarithms and angles of tensors',
+      check: 'customFunctions',
+      problem: { ...own, seed: 933, steps: 3 },
+      needs: ['base/custom'],
+    },
+  ]),
   ...table('custom/noise', [
     {
       n: 1,

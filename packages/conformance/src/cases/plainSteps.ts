@@ -21,6 +21,16 @@ const plain = (base: PlainBase, seed: number, more: Partial<Problem> = {}): Prob
   ...more,
 })
 
+/** Elements of a gradient whose parts beside the diagonal are a thousandth of it. */
+function nearlyDiagonal(step: number): { step: number; parameter: number; element: number; value: number }[] {
+  return Array.from({ length: 9 }, (_, element) => ({
+    step,
+    parameter: 0,
+    element,
+    value: element % 4 === 0 ? (1 + element) * (1 + step / 8) : (((element * step) % 5) + 1) * 2 ** -10,
+  }))
+}
+
 /** What plain optimisers are asked beside the steps of their defaults. */
 export const plainStepCases: readonly Case[] = [
   ...table('step/plain', [
@@ -59,15 +69,61 @@ export const plainStepCases: readonly Case[] = [
   ]),
   ...table('step/plain', [
     {
+      n: 332,
+      title: 'soap, whose gradients are nearly diagonal, loses no digits to its orthogonal factors',
+      check: 'trajectory',
+      problem: plain({ name: 'soap', every: 1 }, 2346, {
+        parameters: [{ name: 'kernel', shape: [3, 3] }],
+        gradientKind: 'zero',
+        steps: 4,
+        inject: [1, 2, 3, 4].flatMap((step) => nearlyDiagonal(step)),
+      }),
+      dtypes: ['float64'],
+    },
+    {
       n: 331,
-      title: 'scheduleFree, by its defaults, weighs iterates by the square of the learning rate',
+      title:
+        'scheduleFree, by its defaults, weighs iterates by the square of the largest learning rate so far',
       check: 'trajectory',
       problem: plain({ name: 'scheduleFree', base: { name: 'sgd' } }, 2345, {
         transformation: {
           base: { name: 'scheduleFree', base: { name: 'sgd' } },
-          learningRate: { schedule: 'linear', from: 0.5, to: 0.0625, steps: 6 },
+          learningRate: { schedule: 'linear', from: 0.0625, to: 0.5, steps: 6 },
           xi: 0,
         },
+      }),
+    },
+  ]),
+  ...table('option/rateSet', [
+    {
+      n: 1,
+      title: 'the learning rate can be read, and set from the next step on, by a session that shows it',
+      check: 'rateSet',
+      after: 3,
+      problem: plain({ name: 'adam', beta1: 0.75, beta2: 0.875 }, 2350, {
+        transformation: {
+          base: { name: 'adam', beta1: 0.75, beta2: 0.875 },
+          learningRate: { schedule: 'linear', from: 0.5, to: 0.25, steps: 8 },
+          xi: 0.25,
+        },
+      }),
+    },
+  ]),
+  ...table('checkpoint/lacking', [
+    {
+      n: 1,
+      title: 'a checkpoint that lacks one value of a unit starts all of them afresh',
+      check: 'lackingValues',
+      after: 3,
+      needs: ['checkpoint'],
+      problem: plain({ name: 'adam', beta1: 0.75, beta2: 0.875 }, 2351, {
+        transformation: {
+          base: { name: 'adam', beta1: 0.75, beta2: 0.875 },
+          learningRate: 0.125,
+          xi: 'rate',
+          embedding: { name: 'root', floor: 'follow' },
+        },
+        loss: { first: 12, ratio: 0.875 },
       }),
     },
   ]),

@@ -6,9 +6,12 @@ import { badGradients, badNames, badParameters, badStep, oneTransformation } fro
 import { badCheckpoint, handover, oldCheckpoint, reset, resume } from './checkpoints.js'
 import { customAverage, customBase, customEmbedding, customSchedule, ownSlopes } from './custom.js'
 import { customFactored } from './customFactored.js'
+import { customFunctions } from './customFunctions.js'
 import { customNoise } from './customNoise.js'
 import { customSums } from './customSums.js'
-import { namesNonFinite, noTransformation, unsaved } from './refusals.js'
+import { lackingValues } from './lackingValues.js'
+import { rateSet } from './learningRate.js'
+import { namesNonFinite, noTransformation, ownData, unsaved } from './refusals.js'
 import { badDefinition, factorBelowZero } from './definitions.js'
 import { rateFree, refused, roundTrip } from './data.js'
 import { badOption, badShape, disposed } from './errors.js'
@@ -88,12 +91,16 @@ const checks: { readonly [K in CaseBody['check']]: Check<K> } = {
   customBase,
   customFactored,
   customIdentity,
+  customFunctions,
   customNoise,
   customSums,
   ownSlopes,
   namesNonFinite,
   noTransformation,
   unsaved,
+  ownData,
+  rateSet,
+  lackingValues,
   customEmbedding,
   customSchedule,
   customAverage,

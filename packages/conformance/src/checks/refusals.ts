@@ -48,6 +48,38 @@ export async function noTransformation(
   )
 }
 
+/** A transformation of the kit's own base and embedding is read from its data by those who name both, and by nobody else. */
+export async function ownData(context: Context): Promise<void> {
+  const { core } = context.target
+  const base = core.definePreconditioner({
+    name: 'conformance-own',
+    hyperparameters: { power: { kind: 'number', default: 1 } },
+    update: ({ gradient }) => ({ direction: gradient, slots: {} }),
+  })
+  const embedding = core.defineEmbedding({ name: 'conformance-own', slope: () => 1, descends: () => 1 })
+  const data = core.inducedMetric(base({ power: 2 }), { learningRate: 0.25, embedding: embedding() }).toJSON()
+  const own = { preconditioners: [base], embeddings: [embedding] }
+  const read = core.fromJSON(JSON.parse(JSON.stringify(data)), own)
+  const [expected, got] = [data, read.toJSON()].map((value) => JSON.stringify(value))
+  expectTrue(expected === got, `read from its data, a transformation of one's own is ${got}, not ${expected}`)
+  const wrong = {
+    'without the factories': {},
+    'without the embedding': { preconditioners: [base] },
+    'with a base in place of a list': { ...own, preconditioners: base },
+    'with a base that was called': { ...own, preconditioners: [base()] },
+    'with two of one name': { ...own, preconditioners: [base, base] },
+    'with one of the name of another': { ...own, preconditioners: [base, core.adam] },
+  }
+  for (const [title, options] of Object.entries(wrong)) {
+    await expectError(
+      `its data, read ${title}`,
+      'ERR_OPTION',
+      () => core.fromJSON(data, options as never),
+      core.InducedMetricError,
+    )
+  }
+}
+
 /** A transformation that holds a function is no data: `toJSON` is ERR_NOT_SUPPORTED. */
 export async function unsaved(context: Context, { within }: Body<'unsaved'>): Promise<void> {
   const { core } = context.target

@@ -26,7 +26,12 @@ function reasonOf(oneCase: Case): string | undefined {
         : memory
     case 'badStep':
     case 'memory':
+    case 'noTransformation':
       return memory
+    case 'rateSet':
+      return 'it reads and sets the learning rate of a session'
+    case 'lackingValues':
+      return 'it changes what the target has saved'
     case 'living':
       return 'it counts what lives in the target'
     default:
@@ -131,7 +136,8 @@ export async function suiteData(core: Core, chosen: readonly Case[] = cases): Pr
     const body = await dataOf(core, oneCase)
     const key = JSON.stringify([title, requires, body])
     const twin = family.seen.get(key)
-    if (twin === undefined) {
+    // Two cases may differ in nothing but what a message must say, which is no data.
+    if (twin === undefined || Object.hasOwn(family.cases[twin]!.ids, dtype)) {
       family.seen.set(key, family.cases.push({ ids: { [dtype]: id }, title, requires, ...body }) - 1)
     } else {
       const { ids, ...rest } = family.cases[twin]!

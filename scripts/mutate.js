@@ -45,8 +45,8 @@ if (values.draw) {
     else entry.killedBy = killer
     writeList(results)
   })
-  const isWhole = chosen.length === list.length
-  if (isWhole) writeResults(results)
+  // Those that were not tried now keep their result: cases are only ever added.
+  if (gone.length === 0) writeResults(results)
   const ok = showResults(results, (performance.now() - start) / 1000)
   if (!ok || gone.length > 0) process.exitCode = 1
 }

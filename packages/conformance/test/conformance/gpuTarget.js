@@ -27,7 +27,10 @@ export function gpuTarget(device) {
           throw new core.InducedMetricError('ERR_NOT_SUPPORTED', message)
         }
         const size = Math.max(data.byteLength, 4)
-        const buffer = device.createBuffer({ size, usage: usage.storage | usage.copySource | usage.copyTarget })
+        const buffer = device.createBuffer({
+          size,
+          usage: usage.storage | usage.copySource | usage.copyTarget,
+        })
         device.queue.writeBuffer(buffer, 0, Float32Array.from(data))
         return buffer
       }
@@ -43,7 +46,10 @@ export function gpuTarget(device) {
             for (const buffer of buffers) buffer?.destroy()
           }
         },
-        read: () => Promise.all(given.map(({ buffer }, index) => download(device, buffer, parameters[index].data.length))),
+        read: () =>
+          Promise.all(
+            given.map(({ buffer }, index) => download(device, buffer, parameters[index].data.length)),
+          ),
         async slots() {
           const { parameters: saved } = await optimizer.save()
           return Object.fromEntries(saved.map(({ name, slots }) => [name, slots]))

@@ -63,7 +63,9 @@ export function checkGradients(
     const { name, size } = parameters[index]!
     checkBuffer(`the gradient of parameter ${show(name)}`, gradient, size)
     if (size > 0 && own.has(gradient as GpuBuffer))
-      throw shapeError(`the gradient of parameter ${show(name)} is the buffer of a parameter; give it one of its own`)
+      throw shapeError(
+        `the gradient of parameter ${show(name)} is the buffer of a parameter; give it one of its own`,
+      )
   }
 }
 
@@ -81,6 +83,8 @@ export function lossOf(
   checkKeys('step', options, ['loss'])
   if (loss.size < 4) throw shapeError(`the buffer of the loss must have 4 bytes, given one of ${loss.size}`)
   if ((loss.usage & bufferUsage.copySource) === 0)
-    throw optionError('the buffer of the loss must have COPY_SRC in its usage; create it with GPUBufferUsage.COPY_SRC')
+    throw optionError(
+      'the buffer of the loss must have COPY_SRC in its usage; create it with GPUBufferUsage.COPY_SRC',
+    )
   return loss
 }

@@ -2,6 +2,7 @@ import type { Checkpoint } from '../checkpoint/checkpoint.js'
 import { checkpointOf, matchCheckpoint } from '../checkpoint/match.js'
 import type { GpuBuffer, GpuDevice, GpuEncoder } from '../engines/webgpu/device.js'
 import { GradientSums } from '../engines/webgpu/gradientSums.js'
+import { checkDeviceAlive, watchDevice } from '../engines/webgpu/lostDevices.js'
 import { readBack, type Range } from '../engines/webgpu/readBack.js'
 import type { GpuStep } from '../engines/webgpu/step.js'
 import { disposedError } from '../errors.js'
@@ -45,17 +46,13 @@ export class DeviceOptimizer implements GpuOptimizer {
   /** Whether any of the losses that wait is on the device. */
   #hasDeviceLoss = false
 
-  constructor(
-    plan: StepPlan,
-    device: GpuDevice,
-    buffers: readonly (GpuBuffer | undefined)[],
-    step: GpuStep,
-  ) {
+  constructor(plan: StepPlan, device: GpuDevice, buffers: readonly (GpuBuffer | undefined)[], step: GpuStep) {
     this.#plan = plan
     this.#planned = plan
     this.#device = device
     this.#buffers = new Set(buffers.filter((buffer) => buffer !== undefined))
     this.#step = step
+    watchDevice(device)
     const { accumulate } = plan.transformation
     this.#sums = accumulate > 1 ? new GradientSums(device, plan, step.own, accumulate) : undefined
   }
@@ -77,10 +74,7 @@ export class DeviceOptimizer implements GpuOptimizer {
     this.#step?.use(this.#plan)
   }
 
-  step(
-    gradients: readonly (GpuBuffer | null)[],
-    options: { readonly loss?: number | GpuBuffer } = {},
-  ): void {
+  step(gradients: readonly (GpuBuffer | null)[], options: { readonly loss?: number | GpuBuffer } = {}): void {
     const step = this.#alive()
     checkGradients(this.#plan, gradients, this.#buffers)
     const loss = lossOf(this.#plan, options)
@@ -105,15 +99,15 @@ export class DeviceOptimizer implements GpuOptimizer {
       })
     }
     const isRead = typeof loss === 'object' || (before !== undefined && this.#hasDeviceLoss)
-    this.#latest = { isIdle, active, plan: this.#plan, loss: isRead ? 'device' : (loss as number | undefined) }
+    this.#latest = {
+      isIdle,
+      active,
+      plan: this.#plan,
+      loss: isRead ? 'device' : loss,
+    }
   }
 
-  #accumulate(
-    step: GpuStep,
-    sums: GradientSums,
-    gradients: readonly (GpuBuffer | null)[],
-    loss: Loss,
-  ): void {
+  #accumulate(step: GpuStep, sums: GradientSums, gradients: readonly (GpuBuffer | null)[], loss: Loss): void {
     const { calls } = this.#accumulated
     const isDevice = this.#hasDeviceLoss || typeof loss === 'object'
     const isLast = calls + 1 === this.#plan.transformation.accumulate
@@ -264,7 +258,8 @@ export class DeviceOptimizer implements GpuOptimizer {
   }
 
   #alive(): GpuStep {
-    if (this.#step) return this.#step
-    throw disposedError()
+    if (!this.#step) throw disposedError()
+    checkDeviceAlive(this.#device)
+    return this.#step
   }
 }

@@ -97,7 +97,11 @@ export class KnownCounts {
     const idle = (kind: keyof Pattern, index: number): number =>
       partial.reduce((count, call) => count + (call[kind][index] ? 0 : 1), 0)
     const byClass: Map<string, Offsets>[] = []
-    const note = (index: number, [first, firstMost]: readonly [number, number], [second, secondMost]: Offsets) => {
+    const note = (
+      index: number,
+      [first, firstMost]: readonly [number, number],
+      [second, secondMost]: Offsets,
+    ) => {
       const found = (byClass[index] ??= new Map<string, Offsets>())
       for (let a = first; a <= first + firstMost; a++)
         for (let b = second; b <= second + secondMost; b++) found.set(`${a},${b}`, [a, b])

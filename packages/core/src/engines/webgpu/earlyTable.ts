@@ -123,11 +123,11 @@ export class EarlyTable {
 
   #fill(record: Float32Array, step: number): void {
     let at = 0
-    this.#classes.forEach(({ width, write }, index) => {
+    this.#classes.forEach((one, index) => {
       this.#rows[index]!.forEach((offsets, slot) => {
-        if (offsets) write(record, at + slot * width, step, offsets)
+        if (offsets) one.write(record, at + slot * one.width, step, offsets)
       })
-      at += this.#slots * width
+      at += this.#slots * one.width
     })
   }
 

@@ -40,7 +40,9 @@ export class GradientSums {
       this.#begun.add(index)
       encoder.clearBuffer(this.#sumBuffer(index))
     })
-    const adding = [...gradients.keys()].filter((index) => gradients[index] !== null && this.#hasElements(index))
+    const adding = [...gradients.keys()].filter(
+      (index) => gradients[index] !== null && this.#hasElements(index),
+    )
     const dividing = [...this.#begun].filter((index) => gradients[index] === null && this.#hasElements(index))
     const divisor = isLast ? this.#calls : 1
     this.#run(encoder, adding, divisor, (index) => [this.#sumBuffer(index), gradients[index]!])

@@ -1,5 +1,5 @@
-import { InducedMetricError } from '../../errors.js'
 import { bufferUsage, mapForReading, type GpuBuffer, type GpuDevice } from './device.js'
+import { lostDevice } from './lostDevices.js'
 
 /** A part of a buffer, in bytes. */
 export interface Range {
@@ -30,11 +30,7 @@ export async function readBack(device: GpuDevice, ranges: readonly Range[]): Pro
     let start = 0
     return ranges.map(({ size }) => all.slice(start, (start += size)))
   } catch (error) {
-    throw new InducedMetricError(
-      'ERR_DISPOSED',
-      'the GPU device was lost, and with it the state of the optimiser: create another on a new device, and load the last checkpoint',
-      { cause: error },
-    )
+    throw lostDevice('', { cause: error })
   } finally {
     staging.destroy()
   }

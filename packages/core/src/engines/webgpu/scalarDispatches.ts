@@ -1,6 +1,13 @@
 import { bindGroup } from './dispatches.js'
 import { scalarModule } from './codegen/moduleText.js'
-import { clipText, keepsScalars, keepText, metricText, totalsText, type ScalarPlan } from './codegen/scalarText.js'
+import {
+  clipText,
+  keepsScalars,
+  keepText,
+  metricText,
+  totalsText,
+  type ScalarPlan,
+} from './codegen/scalarText.js'
 import type { Ticks } from './codegen/form.js'
 import type { GpuBuffer, GpuDevice, GpuPass } from './device.js'
 import { pipelineOf } from './pipelines.js'

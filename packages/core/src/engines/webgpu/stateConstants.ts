@@ -22,7 +22,9 @@ interface Described {
 export function stateConstants(given: Described): Uint32Array<ArrayBuffer> {
   const { plan, layout } = given
   const words = new Uint32Array(layout.end)
-  plan.parameters.forEach((_, index) => words.set(metaOf(given, index), layout.meta + index * layout.metaLength))
+  plan.parameters.forEach((_, index) =>
+    words.set(metaOf(given, index), layout.meta + index * layout.metaLength),
+  )
   const numbers = new Float32Array(words.buffer)
   const listOf = (members: readonly number[]): [number, number] => [
     layout.lists.get(members.join())!,
@@ -46,7 +48,8 @@ export function stateConstants(given: Described): Uint32Array<ArrayBuffer> {
       at + fixedDescriptor,
     )
   })
-  for (const [text, address] of layout.lists) words.set(text === '' ? [] : text.split(',').map(Number), address)
+  for (const [text, address] of layout.lists)
+    words.set(text === '' ? [] : text.split(',').map(Number), address)
   return words.slice(layout.keptEnd)
 }
 
@@ -71,7 +74,8 @@ export function metaOf({ plan, layout, formOf, classes, batches }: Described, in
     parts: layout.parts + index * layout.partNames.length,
     form: formOf[index]!,
   }
-  for (const [name, value] of Object.entries(described)) words[metaWords[name as keyof typeof described]] = value
+  for (const [name, value] of Object.entries(described))
+    words[metaWords[name as keyof typeof described]] = value
   const sums = layout.sums[index]!
   sums.forEach(({ address, count }, place) => words.set([address, count], fixedMeta + 2 * place))
   const batch = batches.find(({ members }) => members.includes(index))!

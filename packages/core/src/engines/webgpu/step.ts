@@ -122,8 +122,8 @@ export class GpuStep {
     const batch = this.#kernels.batches.find(({ members }) => members.includes(index))!
     const places = batch.places[batch.members.indexOf(index)]!
     return new Map(
-      batch.form.items.flatMap(({ key }, item) =>
-        key.startsWith('slot.') ? [[key.slice('slot.'.length), places[item]!] as const] : [],
+      batch.form.items.flatMap(({ keys: [key] }, item) =>
+        key!.startsWith('slot.') ? [[key!.slice('slot.'.length), places[item]!] as const] : [],
       ),
     )
   }

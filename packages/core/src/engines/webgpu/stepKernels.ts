@@ -61,7 +61,9 @@ export function createStepKernels(
       const words = new Uint32Array(Math.ceil((count * metaLength) / 4) * 4)
       batch.members
         .slice(first, first + count)
-        .forEach((index, place) => words.set(metaOf(described, index).subarray(0, metaLength), place * metaLength))
+        .forEach((index, place) =>
+          words.set(metaOf(described, index).subarray(0, metaLength), place * metaLength),
+        )
       const buffer = own.create(words.byteLength, uniform | copyTarget)
       device.queue.writeBuffer(buffer, 0, words)
       wordBuffers.set(key, buffer)

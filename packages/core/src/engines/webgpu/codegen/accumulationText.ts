@@ -11,7 +11,9 @@ export function accumulationText(tensors: number, adds: boolean, divisor: number
   const step = adds ? 2 : 1
   const declared = list.flatMap((tensor) => [
     `@group(0) @binding(${step * tensor}) var<storage, read_write> sum${tensor}: array<f32>;`,
-    ...(adds ? [`@group(0) @binding(${step * tensor + 1}) var<storage, read> gradient${tensor}: array<f32>;`] : []),
+    ...(adds
+      ? [`@group(0) @binding(${step * tensor + 1}) var<storage, read> gradient${tensor}: array<f32>;`]
+      : []),
   ])
   const cases = list.map((tensor) => {
     const sum = adds ? `(sum${tensor}[i] + gradient${tensor}[i])` : `sum${tensor}[i]`

@@ -59,9 +59,7 @@ type ValueOp = ElementwiseOp | ScalarOp | ConditionOp
 type PlacedOp = BarrierOp | LeafOp
 
 /** An operation as an expression of WGSL. An operation of the algebra without an entry here or above does not compile. */
-const expressions: Readonly<
-  Record<Exclude<Op, PlacedOp>, (a: string, b: string, c: string) => string>
-> = {
+const expressions: Readonly<Record<Exclude<Op, PlacedOp>, (a: string, b: string, c: string) => string>> = {
   add: (a, b) => `${a} + ${b}`,
   // x − x asks whether x is finite, and a compiler may take it for 0.
   sub: (a, b) => (a === b ? `zeroIfFinite(${a})` : `${a} - ${b}`),

@@ -35,7 +35,7 @@ export class ElementCode {
     let name = this.#names.get(index)
     if (name === undefined) {
       const text = this.#text(index)
-      name = `e${index}`
+      name = `e${this.#names.size}`
       this.#names.set(index, name)
       this.lines.push(`let ${name} = ${text};`)
     }
@@ -101,5 +101,5 @@ export function itemText(form: Form, key: string, place: string): string {
 
 /** The name of the binding of an item's arena; batches say which arena that is. */
 function arenaName(form: Form, key: string): string {
-  return `arena_${form.items.findIndex((item) => item.key === key)}`
+  return `arena_${form.items.findIndex(({ keys }) => keys.includes(key))}`
 }

@@ -4,12 +4,13 @@ import type { StepGraph } from '../../../step/stepGraph.js'
 import { earlyScalarsOf, type EarlyScalars } from './earlyScalars.js'
 import { schedule, stepOutputs, type Kernel, type Schedule } from './schedule.js'
 import type { KnownAt } from './places.js'
+import { shareItems } from './sharedItems.js'
 import { elementGroups, fixedMeta, metaWords, productGroups } from './words.js'
 
-/** An array of a parameter in an arena: a slot, or a value that kernels leave for later ones. */
+/** An array of a parameter in an arena: a slot, or values that kernels leave for later ones, one after the other. */
 export interface Item {
-  /** `slot.NAME`, or `node.INDEX`. */
-  readonly key: string
+  /** `slot.NAME`, or each `node.INDEX`. */
+  readonly keys: readonly string[]
   readonly shape: Shape
 }
 
@@ -40,9 +41,12 @@ export function createForm(index: number, graph: StepGraph, profile: Profile, ti
   const scalarSlots = graph.slots.filter((name) => graph.slotShapes[name] === 'scalar')
   const items = [
     ...graph.slots.flatMap((name) =>
-      graph.slotShapes[name] === 'scalar' ? [] : [{ key: `slot.${name}`, shape: graph.slotShapes[name]! }],
+      graph.slotShapes[name] === 'scalar' ? [] : [{ keys: [`slot.${name}`], shape: graph.slotShapes[name]! }],
     ),
-    ...planned.temporaries.map((node) => ({ key: `node.${node}`, shape: graph.nodes[node]!.shape })),
+    ...shareItems(graph.nodes, planned).map(({ nodes, shape }) => ({
+      keys: nodes.map((node) => `node.${node}`),
+      shape,
+    })),
   ]
   return {
     index,
@@ -101,5 +105,5 @@ export function sumWord({ schedule: { sums } }: Form, sum: number): number {
 
 /** The place among a parameter's words of an item's offset. */
 export function itemWord({ schedule: { sums }, items }: Form, key: string): number {
-  return fixedMeta + 2 * sums.length + items.findIndex((item) => item.key === key)
+  return fixedMeta + 2 * sums.length + items.findIndex(({ keys }) => keys.includes(key))
 }

@@ -18,8 +18,14 @@ export function planForms(plan: StepPlan): Forms {
   const latest = (outputs: (graph: (typeof graphs)[number]) => readonly string[]): number =>
     Math.max(0, ...graphs.map((graph) => levelOfOutputs(graph, known, outputs(graph))))
   known.clip = latest(() => ['norm'])
-  known.totals = Math.max(known.clip, latest(({ totals }) => totals))
-  known.scale = Math.max(known.totals, latest(({ reductions }) => reductions))
+  known.totals = Math.max(
+    known.clip,
+    latest(({ totals }) => totals),
+  )
+  known.scale = Math.max(
+    known.totals,
+    latest(({ reductions }) => reductions),
+  )
   const write = Math.max(known.scale, ...graphs.map((graph) => lastReading(graph, known)))
   const ticks = { ...known, write }
   const keys: string[] = []

@@ -49,11 +49,11 @@ function storesOf(form: Form, kernel: ElementKernel | ProductKernel, code: Eleme
 function sumsOf({ sums }: ElementKernel | ProductKernel, form: Form, code: ElementCode) {
   const all = [...sums]
   return {
-    declared: all.map((sum) => `var t${sum} = 0f;`),
-    added: all.map((sum) => `t${sum} = t${sum} + ${code.value(form.graph.nodes[sum]!.inputs[0]!)};`),
-    written: all.flatMap((sum) => [
-      `let total${sum} = totalOf(t${sum}, lane);`,
-      `if (lane == 0u && group.x < groups) { state[word(k, ${sumWord(form, sum)}u) + group.x] = bitcast<u32>(total${sum}); }`,
+    declared: all.map((_, t) => `var t${t} = 0f;`),
+    added: all.map((sum, t) => `t${t} = t${t} + ${code.value(form.graph.nodes[sum]!.inputs[0]!)};`),
+    written: all.flatMap((sum, t) => [
+      `let total${t} = totalOf(t${t}, lane);`,
+      `if (lane == 0u && group.x < groups) { state[word(k, ${sumWord(form, sum)}u) + group.x] = bitcast<u32>(total${t}); }`,
     ]),
   }
 }
@@ -85,7 +85,11 @@ function countText({ shape }: ElementKernel): string {
 
 function productText(form: Form, kernel: ProductKernel, ticks: Ticks, scalars: ScalarCode): string {
   const { node, shape, tick } = kernel
-  const code = new ElementCode(form, { shape, tick, head: { node, text: 'accumulated[2u * a + b]' } }, scalars)
+  const code = new ElementCode(
+    form,
+    { shape, tick, head: { node, text: 'accumulated[2u * a + b]' } },
+    scalars,
+  )
   const sums = sumsOf(kernel, form, code)
   const stores = storesOf(form, kernel, code)
   const product = productBody(form, node, shape, scalars)
@@ -107,30 +111,38 @@ function lineText(form: Form, kernel: LineKernel, ticks: Ticks, scalars: ScalarC
   const join = (node: number, a: string, b: string): string =>
     isMax(node) ? `larger(${a}, ${b})` : `${a} + ${b}`
   const start = (node: number): string => (isMax(node) ? '-infinity()' : '0f')
-  const added = all.map((node) => `t${node} = ${join(node, `t${node}`, code.value(nodes[node]!.inputs[0]!))};`)
+  const added = all.map((node, t) => `t${t} = ${join(node, `t${t}`, code.value(nodes[node]!.inputs[0]!))};`)
   const [rows, columns] = axesOf(shape).map((axis) => extentText(axis!)) as [string, string]
   const [lines, length] = ofRows ? [rows, columns] : [columns, rows]
   const size = linesPerGroup
   // Neighbouring threads read neighbouring elements.
-  const [line, along] = ofRows ? [`lane / ${size}u`, `lane % ${size}u`] : [`lane % ${size}u`, `lane / ${size}u`]
-  const finished = all.map((node) => {
+  const [line, along] = ofRows
+    ? [`lane / ${size}u`, `lane % ${size}u`]
+    : [`lane % ${size}u`, `lane / ${size}u`]
+  const finished = all.map((node, t) => {
     const item = itemText(form, `node.${node}`, 'line')
-    return `var f${node} = ${start(node)};
-    for (var j = 0u; j < ${size}u; j += 1u) { f${node} = ${join(node, `f${node}`, `parts${node}[own * ${size}u + j]`)}; }
-    ${item} = f${node};`
+    return `var f${t} = ${start(node)};
+    for (var j = 0u; j < ${size}u; j += 1u) { f${t} = ${join(node, `f${t}`, `parts${t}[own * ${size}u + j]`)}; }
+    ${item} = f${t};`
   })
-  return `${all.map((node) => `var<workgroup> parts${node}: array<f32, ${threads}>;`).join('\n')}
+  return `${all.map((_, t) => `var<workgroup> parts${t}: array<f32, ${threads}>;`).join('\n')}
 ${entry()}
 ${head(form, kernel, ticks, scalars)}  let own = ${line};
   let along = ${along};
   let line = group.x * ${size}u + own;
   let end = select(0u, ${length}, runs && line < ${lines});
-${indent(all.map((node) => `var t${node} = ${start(node)};`), 1)}  for (var j = along; j < end; j += ${size}u) {
+${indent(
+  all.map((node, t) => `var t${t} = ${start(node)};`),
+  1,
+)}  for (var j = along; j < end; j += ${size}u) {
     let r = ${ofRows ? 'line' : 'j'};
     let c = ${ofRows ? 'j' : 'line'};
     let i = r * ${columns} + c;
 ${indent([...code.lines, ...added], 2)}  }
-${indent(all.map((node) => `parts${node}[own * ${size}u + along] = t${node};`), 1)}  workgroupBarrier();
+${indent(
+  all.map((_, t) => `parts${t}[own * ${size}u + along] = t${t};`),
+  1,
+)}  workgroupBarrier();
   if (along == 0u && runs && line < ${lines}) {
     ${finished.join('\n    ')}
   }

@@ -91,7 +91,9 @@ export function kernelModule(body: string, { tensors, arenas, metaLength }: Modu
       ? { name, group: 1, binding: second++ }
       : { name, group: 0, binding: first++ }
   })
-  const declarations = bindings.map((binding) => declarationText(binding, writes, (tensors * metaLength + 3) >> 2))
+  const declarations = bindings.map((binding) =>
+    declarationText(binding, writes, (tensors * metaLength + 3) >> 2),
+  )
   const meta = `fn word(k: u32, place: u32) -> u32 { let at = k * ${metaLength}u + place; return words[at >> 2u][at & 3u]; }\n`
   const code = [
     ...declarations,

@@ -38,7 +38,11 @@ export function peel(nodes: readonly GraphNode[], index: number): Peeled {
 }
 
 /** The tick at which a node that needs a whole tensor is computed. Its result is in memory from the next one on. */
-export function tickOf(nodes: readonly GraphNode[], index: number, placeOf: (index: number) => Place): number {
+export function tickOf(
+  nodes: readonly GraphNode[],
+  index: number,
+  placeOf: (index: number) => Place,
+): number {
   const { op } = nodes[index]!
   const { level } = placeOf(index)
   return op === 'matmul' ? level : level - 1

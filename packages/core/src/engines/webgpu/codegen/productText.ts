@@ -30,7 +30,15 @@ export function productBody(form: Form, node: number, shape: Shape, scalars: Sca
   const [a, b] = [read(left, 'x', 'y'), read(right, 'x', 'y')]
   const elements = tileSize * depth
   const perThread = elements / threads
-  const load = (to: string, tile: string, width: number, x: string, y: string, limits: string, text: string) => `
+  const load = (
+    to: string,
+    tile: string,
+    width: number,
+    x: string,
+    y: string,
+    limits: string,
+    text: string,
+  ) => `
       for (var h = 0u; h < ${perThread}u; h += 1u) {
         let at = lane + h * ${threads}u;
         let x = ${x} + at / ${width}u;

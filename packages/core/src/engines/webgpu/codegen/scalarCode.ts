@@ -18,14 +18,12 @@ export class ScalarCode {
   readonly #columns: ReadonlyMap<number, number>
   readonly #reads: ScalarReads
   readonly #names = new Map<number, string>()
-  readonly #prefix: string
 
   /** @param columns the places of early scalars in the row, whose address is in the variable `row` */
-  constructor(graph: Graph, columns: ReadonlyMap<number, number>, reads: ScalarReads, prefix = 's') {
+  constructor(graph: Graph, columns: ReadonlyMap<number, number>, reads: ScalarReads) {
     this.#graph = graph
     this.#columns = columns
     this.#reads = reads
-    this.#prefix = prefix
   }
 
   /** An expression of a scalar: a name or a literal. */
@@ -35,7 +33,7 @@ export class ScalarCode {
     let name = this.#names.get(index)
     if (name === undefined) {
       const text = this.#text(index)
-      name = `${this.#prefix}${index}`
+      name = `s${this.#names.size}`
       this.#names.set(index, name)
       this.lines.push(`let ${name} = ${text};`)
     }

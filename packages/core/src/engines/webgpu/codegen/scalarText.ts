@@ -7,7 +7,15 @@ import { isEarlyInput, type Form } from './form.js'
 import type { StateLayout } from './layout.js'
 import { parameterReads, ScalarCode } from './scalarCode.js'
 import { unitFunction } from './unitText.js'
-import { descriptorWords, fixedDescriptor, fixedUnit, metaWords, stateWords, threads, unitWords } from './words.js'
+import {
+  descriptorWords,
+  fixedDescriptor,
+  fixedUnit,
+  metaWords,
+  stateWords,
+  threads,
+  unitWords,
+} from './words.js'
 
 /** What the kernels of scalars are made of. They have one workgroup, whose threads share parameters, units and profiles. */
 export interface ScalarPlan {
@@ -89,10 +97,17 @@ fn main(@builtin(local_invocation_index) lane: u32) {
 /** The kernel that computes the factors by which gradients are clipped. */
 export function clipText(given: ScalarPlan): string {
   const { layout, plan } = given
-  const parts = partFunctions(given, ({ graph }) => ('norm' in graph.outputs ? ['norm'] : []), false, toParts(given))
+  const parts = partFunctions(
+    given,
+    ({ graph }) => ('norm' in graph.outputs ? ['norm'] : []),
+    false,
+    toParts(given),
+  )
   const code = new ScalarCode(clipGraph, new Map(), {
     input: (name) =>
-      name === 'clipNorm' ? 'f32At(described)' : `memberSum(state[described + 1u], state[described + 2u], 0u)`,
+      name === 'clipNorm'
+        ? 'f32At(described)'
+        : `memberSum(state[described + 1u], state[described + 2u], 0u)`,
     sum: () => '',
   })
   const value = code.value(clipGraph.outputs['clip']!)
@@ -169,7 +184,10 @@ ${entry([
 
 function keptText({ graph }: MetricUnit): string {
   return graph.state
-    .map((_, index) => `state[results + ${fixedUnit + 2 * index}u] = state[results + ${fixedUnit + 2 * index + 1}u];`)
+    .map(
+      (_, index) =>
+        `state[results + ${fixedUnit + 2 * index}u] = state[results + ${fixedUnit + 2 * index + 1}u];`,
+    )
     .join(' ')
 }
 

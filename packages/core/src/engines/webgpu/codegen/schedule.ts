@@ -128,15 +128,18 @@ export function schedule(graph: StepGraph, known: KnownAt, writeTick: number): S
     const node = nodes[index]!
     if (node.shape === 'scalar' || node.op === 'input' || isReduced(node)) return
     const place = placeOf(index)
-    if (place.head !== undefined && place.head !== head) return store(index)
-    if (node.op === 'transpose') {
+    const isElsewhere = place.head !== undefined && place.head !== head
+    // Its multiples need no memory of their own.
+    const isMultiple = node.op === 'mul' && nodes[node.inputs[0]!]!.shape === 'scalar'
+    if (isElsewhere && !isMultiple) store(index)
+    else if (node.op === 'transpose') {
       const inner = peel(nodes, index).node
       // Kernels of the last tick write over what others of their invocations would read.
       const isOverwritten = tick === writeTick && isKept(nodes[inner]!.name)
-      return isOverwritten ? store(index) : store(inner)
+      store(isOverwritten ? index : inner)
+    } else if (node.op !== 'matmul') {
+      for (const input of node.inputs) require(input, tick, head)
     }
-    if (node.op === 'matmul') return
-    for (const input of node.inputs) require(input, tick, head)
   }
 
   for (const index of neededNodes(graph, [...scalars, ...tensors])) {

@@ -10,7 +10,8 @@ export function earlyOfUnit({ graph }: MetricUnit): EarlyScalars {
   const sums = new Set(graph.sums.map(({ input }) => input))
   const counted = `state.${lossCount}`
   const isKnown = (name: string): boolean =>
-    name === counted || !(name === 'average' || name === 'loss' || name.startsWith('state.') || sums.has(name))
+    name === counted ||
+    !(name === 'average' || name === 'loss' || name.startsWith('state.') || sums.has(name))
   const outputs = ['average', 'metric', 'scale', 'status', ...graph.state.map((name) => `state.${name}`)]
   return earlyScalarsOf(
     graph,

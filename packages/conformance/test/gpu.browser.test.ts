@@ -1,87 +1,22 @@
 import { mkdir, writeFile } from 'node:fs/promises'
-import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { chromium, type Browser, type Page as Tab } from 'playwright-core'
-import { build, type Rolldown } from 'vite'
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
-import { familyOf, cases } from '../src/index.js'
+import { openGpuTab, type GpuTab } from '../../core/test/browser/gpuTab.js'
+import { cases, familyOf } from '../src/index.js'
 import type { Page } from './browser/gpuPage.js'
 
 // The core's kernels on WebGPU, where SwiftShader computes in place of a GPU: slowly, so that only a sample of the suite is run,
 // unless CONFORMANCE_REPORTS asks for the whole.
 
-const module = fileURLToPath(new URL('browser/gpuPage.ts', import.meta.url))
-const flags = [
-  '--no-sandbox',
-  '--use-gl=angle',
-  '--use-angle=swiftshader',
-  '--enable-unsafe-swiftshader',
-  '--ignore-gpu-blocklist',
-  '--enable-unsafe-webgpu',
-  '--use-webgpu-adapter=swiftshader',
-]
 const directory = process.env['CONFORMANCE_REPORTS']
 
-let server: Server
-let browser: Browser
-let tab: Tab
-const problems: string[] = []
-
-async function bundle(): Promise<string> {
-  const { output } = (await build({
-    configFile: false,
-    logLevel: 'error',
-    resolve: { conditions: ['@induced-metric/source', 'module', 'browser', 'development|production'] },
-    build: { write: false, minify: false, target: 'es2022', rolldownOptions: { input: module } },
-  })) as Rolldown.RolldownOutput
-  return output[0].code
-}
-
+let tab: GpuTab<Page>
 beforeAll(async () => {
-  const code = await bundle()
-  const html =
-    '<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,"><script type="module" src="/page.js"></script>'
-  server = createServer(({ url }, response) => {
-    const [type, body] = url === '/page.js' ? ['text/javascript', code] : ['text/html', html]
-    response.writeHead(200, { 'content-type': type }).end(body)
-  })
-  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
-  browser = await chromium.launch({
-    executablePath: process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium',
-    args: flags,
-  })
-  tab = await browser.newPage()
-  // Errors of WebGPU go to the console.
-  tab.on('console', (message) => {
-    const isProblem =
-      ['error', 'warning'].includes(message.type()) && !message.text().includes('powerPreference')
-    if (isProblem) problems.push(message.text())
-  })
-  tab.on('pageerror', (error) => problems.push(String(error)))
-  await tab.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`)
-  await tab.waitForFunction(() => 'page' in globalThis)
+  tab = await openGpuTab(fileURLToPath(new URL('browser/gpuPage.ts', import.meta.url)))
 })
-
-afterAll(async () => {
-  await browser.close()
-  server.close()
-})
-afterEach(() => expect(problems.splice(0)).toEqual([]))
-
-function call<K extends keyof Page>(
-  name: K,
-  ...given: Parameters<Page[K]>
-): Promise<Awaited<ReturnType<Page[K]>>> {
-  return tab.evaluate(
-    ([name, given]) => {
-      const { page } = globalThis as unknown as { page: Record<string, (...given: unknown[]) => unknown> }
-      return page[name]!(...given)
-    },
-    [name, given] as [string, unknown[]],
-  ) as never
-}
+afterAll(() => tab.close())
+afterEach(() => expect(tab.problems.splice(0)).toEqual([]))
 
 /** The first case of each family in single precision, and every 40th. */
 function sample(): string[] {
@@ -96,7 +31,7 @@ function sample(): string[] {
 
 it('passes the conformance suite', async () => {
   const isWhole = directory !== undefined && directory !== ''
-  const report = await call('conformance', isWhole ? undefined : sample())
+  const report = await tab.call('conformance', isWhole ? undefined : sample())
   if (isWhole) {
     await mkdir(directory, { recursive: true })
     await writeFile(join(directory, 'core-webgpu.json'), `${JSON.stringify(report, null, 2)}\n`)
@@ -107,8 +42,8 @@ it('passes the conformance suite', async () => {
 }, 2_400_000)
 
 it('takes steps with everything in the algebra, and names what it cannot', async () => {
-  const distances = await call('algebra')
-  const host = new Set(await call('hostBases'))
+  const distances = await tab.call('algebra')
+  const host = new Set(await tab.call('hostBases'))
   for (const [name, found] of Object.entries(distances)) {
     if (host.has(name)) expect([name, found]).toEqual([name, 'ERR_NOT_SUPPORTED'])
     else expect([name, Number(found) < 2e-5 ? 'near' : found]).toEqual([name, 'near'])

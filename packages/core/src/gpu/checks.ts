@@ -53,7 +53,7 @@ function isBuffer(value: unknown): value is GpuBuffer {
 export function checkGradients(
   { parameters }: StepPlan,
   gradients: readonly (GpuBuffer | null)[],
-  own: ReadonlySet<GpuBuffer>,
+  own: ReadonlySet<GpuBuffer | undefined>,
 ): void {
   checkGradientCount(gradients, parameters.length)
   // Over the parameters: a loop over the gradients would skip holes.

@@ -18,7 +18,9 @@ import { checkLearningRate, learningRateAt, withLearningRate } from '../step/lea
 import type { StepPlan } from '../step/plan.js'
 import { initialReport, refusal, restoredReport, type StepReport } from '../step/report.js'
 import { checkGradients, lossOf } from './checks.js'
+import { exchangeWeights } from './evaluation.js'
 import { reportOf, type LatestCall } from './latestCall.js'
+import { checkOwnValues } from '../step/withValues.js'
 import type { GpuOptimizer } from './types.js'
 
 /** The loss of a call of `step`. */
@@ -30,7 +32,10 @@ export class DeviceOptimizer implements GpuOptimizer {
   #plan: StepPlan
   readonly #planned: StepPlan
   readonly #device: GpuDevice
-  readonly #buffers: ReadonlySet<GpuBuffer>
+  readonly #buffers: readonly (GpuBuffer | undefined)[]
+  readonly #owned: ReadonlySet<GpuBuffer | undefined>
+  /** Whether the parameters hold their averages, or are about to. */
+  #isAveraged = false
   #step: GpuStep | undefined
   #fixedRate: number | undefined
   /** Steps without any gradient, which the device never sees. */
@@ -50,7 +55,8 @@ export class DeviceOptimizer implements GpuOptimizer {
     this.#plan = plan
     this.#planned = plan
     this.#device = device
-    this.#buffers = new Set(buffers.filter((buffer) => buffer !== undefined))
+    this.#buffers = buffers
+    this.#owned = new Set(buffers)
     this.#step = step
     watchDevice(device)
     const { accumulate } = plan.transformation
@@ -76,7 +82,8 @@ export class DeviceOptimizer implements GpuOptimizer {
 
   step(gradients: readonly (GpuBuffer | null)[], options: { readonly loss?: number | GpuBuffer } = {}): void {
     const step = this.#alive()
-    checkGradients(this.#plan, gradients, this.#buffers)
+    checkOwnValues('step', this.#isAveraged)
+    checkGradients(this.#plan, gradients, this.#owned)
     const loss = lossOf(this.#plan, options)
     if (this.#sums) this.#accumulate(step, this.#sums, gradients, loss)
     else this.#update(step, gradients, loss)
@@ -235,8 +242,26 @@ export class DeviceOptimizer implements GpuOptimizer {
     })
   }
 
+  async withEvaluationWeights<R>(evaluate: () => R | Promise<R>): Promise<R> {
+    const step = this.#alive()
+    checkOwnValues('withEvaluationWeights', this.#isAveraged)
+    this.#isAveraged = true
+    try {
+      const exchanged = await exchangeWeights(this.#device, this.#plan, step, this.#buffers)
+      try {
+        return await evaluate()
+      } finally {
+        exchanged.restore()
+      }
+    } finally {
+      this.#isAveraged = false
+    }
+  }
+
   reset(): void {
-    this.#alive().reset()
+    const step = this.#alive()
+    checkOwnValues('reset', this.#isAveraged)
+    step.reset()
     this.#forget(undefined)
     this.#report = initialReport
   }

@@ -43,6 +43,16 @@ export interface GpuOptimizer {
    */
   learningRate: number
   /**
+   * Runs a function while the parameters hold their averages, if the transformation keeps any (`averageWeights`), or the base
+   * has weights to evaluate with. Their own values are put back when the function's promise has settled; until then, `step`
+   * throws. The averages are computed on the host, so parameters and slots are read once. Their buffers must have `COPY_SRC` and
+   * `COPY_DST` in their usage.
+   *
+   * @returns the function's result
+   * @throws the function's errors; ERR_OPTION for a buffer of another usage, and when it is called within itself; ERR_DISPOSED
+   */
+  withEvaluationWeights<R>(evaluate: () => R | Promise<R>): Promise<R>
+  /**
    * Reads the optimiser's state, for `load` here or in another adapter, as it is after the steps so far.
    *
    * @throws ERR_DISPOSED, also if the device is lost

@@ -36,9 +36,9 @@ interface Training {
   readonly parameters: readonly GpuBuffer[]
   readonly gradients: readonly GpuBuffer[]
   /** Takes a step, and returns what the device was asked for. */
-  step(options?: {
+  readonly step: (options?: {
     readonly loss?: number | GpuBuffer
-  }): Pick<Asked, 'dispatches' | 'passes' | 'submits' | 'read'>
+  }) => Pick<Asked, 'dispatches' | 'passes' | 'submits' | 'read'>
 }
 
 function train(

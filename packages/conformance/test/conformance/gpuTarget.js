@@ -48,7 +48,7 @@ export function gpuTarget(device) {
         },
         read: () =>
           Promise.all(
-            given.map(({ buffer }, index) => download(device, buffer, parameters[index].data.length)),
+            given.map(({ buffer }, index) => download(device, buffer, parameters[index]?.data.length ?? 0)),
           ),
         async slots() {
           const { parameters: saved } = await optimizer.save()

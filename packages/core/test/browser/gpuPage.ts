@@ -94,7 +94,7 @@ class Pair {
       if (isBad && i === 1) values[2] = NaN
       return values
     })
-    const given = [...gradients.map((values) => values && this.upload(values))]
+    const given = gradients.map((values) => values && this.upload(values))
     const lossBuffer = lossIsBuffer ? this.upload(Float32Array.of(loss)) : undefined
     this.gpu.step(given, { loss: lossBuffer ?? loss })
     this.host.step(gradients, { loss })
@@ -255,7 +255,7 @@ async function thrown(): Promise<unknown> {
     })
     pair.gpu.step(gradients, { loss: pair.upload(Float32Array.of(loss)) })
   }
-  const code = (error: { code?: string }): string => error.code ?? String(error)
+  const code = (error: { code?: string }): string => error.code ?? 'another error'
   const codes: unknown[] = []
   const before = await pair.read()
   submit(1, Infinity, 1)

@@ -20,7 +20,7 @@ export interface GpuPipeline {
 /** A compute pass. */
 export interface GpuPass {
   setPipeline(pipeline: GpuPipeline): void
-  setBindGroup(index: number, group: object): void
+  setBindGroup(index: number, group: object | null | undefined): void
   dispatchWorkgroups(x: number, y?: number, z?: number): void
   end(): void
 }
@@ -41,7 +41,7 @@ export interface GpuEncoder {
 
 /** The queue of a device. */
 export interface GpuQueue {
-  submit(commands: readonly object[]): void
+  submit(commands: Iterable<object>): void
   writeBuffer(
     buffer: GpuBuffer,
     offset: number,
@@ -67,12 +67,12 @@ export interface GpuDevice {
   createShaderModule(descriptor: { code: string; label?: string }): object
   createComputePipeline(descriptor: {
     label?: string
-    layout: 'auto'
-    compute: { module: object; entryPoint: string }
+    layout: object | 'auto'
+    compute: { module: object; entryPoint?: string }
   }): GpuPipeline
   createBindGroup(descriptor: {
     layout: object
-    entries: readonly { binding: number; resource: { buffer: GpuBuffer } }[]
+    entries: Iterable<{ binding: number; resource: object }>
   }): object
   createCommandEncoder(): GpuEncoder
 }

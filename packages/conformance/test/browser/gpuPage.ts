@@ -1,4 +1,4 @@
-import { runConformance, type ConformanceReport } from '@induced-metric/conformance'
+import { runConformance, type ConformanceReport, type ConformanceTarget } from '@induced-metric/conformance'
 import { inducedMetric, type GpuDevice } from '@induced-metric/core'
 import { gpuTarget } from '../conformance/gpuTarget.js'
 import { bases, hostBases } from '../targets/algebraBases.js'
@@ -12,19 +12,19 @@ interface Gpu {
 
 const { gpu } = (globalThis as unknown as { navigator: { gpu: Gpu } }).navigator
 
-let started: Promise<GpuDevice> | undefined
-/** The device, which reports errors on the console. */
-function device(): Promise<GpuDevice> {
-  started ??= gpu.requestAdapter().then((adapter) => {
+let started: Promise<ConformanceTarget> | undefined
+/** The target, on a device that reports errors on the console. */
+function target(): Promise<ConformanceTarget> {
+  started ??= gpu.requestAdapter().then(async (adapter) => {
     if (adapter === null) throw new Error('this browser has no WebGPU adapter')
-    return adapter.requestDevice()
+    return gpuTarget(await adapter.requestDevice())
   })
   return started
 }
 
 /** Runs cases of the suite; all of them, if there is no list. */
 async function conformance(ids?: readonly string[]): Promise<ConformanceReport> {
-  return runConformance(gpuTarget(await device()), ids && { filter: ids })
+  return runConformance(await target(), ids && { filter: ids })
 }
 
 /**
@@ -33,20 +33,20 @@ async function conformance(ids?: readonly string[]): Promise<ConformanceReport> 
  * @returns by base, how far weights and slots are from those of the reference engine, or the code of an error
  */
 async function algebra(): Promise<Record<string, number | string>> {
-  const target = gpuTarget(await device())
+  const own = await target()
   const distances: Record<string, number | string> = {}
   for (const [name, base] of Object.entries(bases)) {
     const settings = { learningRate: 0.05, xi: 0.1, weightDecay: 0.01, clipNorm: 3 }
     const transformation = inducedMetric(base, settings)
     const given = parametersOf(Float32Array)
     try {
-      const session = await target.create(transformation, given)
+      const session = await own.create(transformation, given)
       await sessionRun(session, 0, 6)
-      const [values, own] = [await session.read(), await session.slots!()]
+      const [values, kept] = [await session.read(), await session.slots!()]
       await session.dispose!()
       const expected = referenceRun(transformation, given, 6)
       const slots = Object.entries(expected.slots).flatMap(([owner, each]) =>
-        Object.entries(each).map(([slot, data]) => [own[owner]![slot]!, data] as const),
+        Object.entries(each).map(([slot, data]) => [kept[owner]![slot]!, data] as const),
       )
       const ofSlots = slots.map(([found, data]) => distance([found], [data]))
       distances[name] = Math.max(distance(values, expected.values), ...ofSlots)

@@ -9,6 +9,7 @@ const usage = { mapRead: 1, copySource: 4, copyTarget: 8, storage: 128 }
  * @returns {import('@induced-metric/conformance').ConformanceTarget}
  */
 export function gpuTarget(device) {
+  const buffers = countBuffers(device)
   return {
     manifest: {
       name: '@induced-metric/core',
@@ -20,6 +21,7 @@ export function gpuTarget(device) {
       capabilities: allCapabilitiesBut('base/shampoo', 'base/soap'),
     },
     core,
+    living: () => buffers.size,
     create(transformation, parameters) {
       const upload = (/** @type {import('@induced-metric/conformance').TypedArray} */ data) => {
         if (!(data instanceof Float32Array)) {
@@ -38,6 +40,7 @@ export function gpuTarget(device) {
       const optimizer = core.createGpuOptimizer(transformation, given, device)
       return {
         async step(gradients, options) {
+          gradients.forEach((gradient, index) => checkLength(gradient, parameters[index]))
           const buffers = gradients.map((gradient) => gradient && upload(gradient))
           try {
             optimizer.step(buffers, options)
@@ -64,6 +67,40 @@ export function gpuTarget(device) {
       }
     },
   }
+}
+
+/**
+ * A buffer may be larger than its values; an array may not.
+ *
+ * @param {import('@induced-metric/conformance').TypedArray | null} gradient
+ * @param {import('@induced-metric/conformance').TargetParameter | undefined} parameter
+ */
+function checkLength(gradient, parameter) {
+  if (gradient === null || parameter === undefined || gradient.length === parameter.data.length) return
+  const message = `${parameter.name} has ${parameter.data.length} elements, its gradient ${gradient.length}`
+  throw new core.InducedMetricError('ERR_SHAPE', message)
+}
+
+/**
+ * Keeps the buffers of a device that live.
+ *
+ * @param {import('@induced-metric/core').GpuDevice} device
+ */
+function countBuffers(device) {
+  /** @type {Set<import('@induced-metric/core').GpuBuffer>} */
+  const living = new Set()
+  const create = device.createBuffer.bind(device)
+  device.createBuffer = (descriptor) => {
+    const buffer = create(descriptor)
+    living.add(buffer)
+    const destroy = buffer.destroy.bind(buffer)
+    buffer.destroy = () => {
+      living.delete(buffer)
+      destroy()
+    }
+    return buffer
+  }
+  return living
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { StepPlan } from '../../../step/plan.js'
 import { createForm, type Form, type Ticks } from './form.js'
 import { lastReading, levelOfOutputs } from './schedule.js'
+import { turnSums } from './turnedSums.js'
 
 /** The forms of a plan's parameters. */
 export interface Forms {
@@ -13,7 +14,8 @@ export interface Forms {
 /** Finds the forms of a plan, and the ticks at which all parameters together make a scalar known. */
 export function planForms(plan: StepPlan): Forms {
   const { parameters, profiles } = plan
-  const graphs = [...new Set(parameters.map(({ graph }) => graph))]
+  const given = [...new Set(parameters.map(({ graph }) => graph))]
+  const graphs = given.map(turnSums)
   const known = { clip: 0, totals: 0, scale: 0 }
   const latest = (outputs: (graph: (typeof graphs)[number]) => readonly string[]): number =>
     Math.max(0, ...graphs.map((graph) => levelOfOutputs(graph, known, outputs(graph))))
@@ -31,10 +33,11 @@ export function planForms(plan: StepPlan): Forms {
   const keys: string[] = []
   const forms: Form[] = []
   const formOf = parameters.map(({ graph, profile }) => {
-    const key = `${graphs.indexOf(graph)} ${profile}`
+    const index = given.indexOf(graph)
+    const key = `${index} ${profile}`
     if (!keys.includes(key)) {
       keys.push(key)
-      forms.push(createForm(forms.length, graph, profiles[profile]!, ticks))
+      forms.push(createForm(forms.length, graphs[index]!, profiles[profile]!, ticks))
     }
     return keys.indexOf(key)
   })

@@ -85,11 +85,7 @@ function countText({ shape }: ElementKernel): string {
 
 function productText(form: Form, kernel: ProductKernel, ticks: Ticks, scalars: ScalarCode): string {
   const { node, shape, tick } = kernel
-  const code = new ElementCode(
-    form,
-    { shape, tick, head: { node, text: 'accumulated[2u * a + b]' } },
-    scalars,
-  )
+  const code = new ElementCode(form, { shape, tick, head: { node, text: 'finished[2u * a + b]' } }, scalars)
   const sums = sumsOf(kernel, form, code)
   const stores = storesOf(form, kernel, code)
   const product = productBody(form, node, shape, scalars)

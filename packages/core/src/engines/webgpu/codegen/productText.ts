@@ -58,7 +58,7 @@ var<workgroup> rightTile: array<f32, ${elements}>;`,
     loop: (body) => `  for (var tile = group.x; tile < tiles; tile += groups) {
     let top = (tile / across) * ${tileSize}u;
     let side = (tile % across) * ${tileSize}u;
-    var accumulated = array<f32, 4>();
+    var accumulated = vec4f();
     for (var base = 0u; base < inner; base += ${depth}u) {${load('leftTile', 'left', depth, 'top', 'base', 'x < rows && y < inner', a)}${load('rightTile', 'right', tileSize, 'base', 'side', 'x < inner && y < columns', b)}
       workgroupBarrier();
       for (var j = 0u; j < ${depth}u; j += 1u) {
@@ -66,13 +66,12 @@ var<workgroup> rightTile: array<f32, ${elements}>;`,
         let q = leftTile[(2u * (lane / 16u) + 1u) * ${depth}u + j];
         let u = rightTile[j * ${tileSize}u + 2u * (lane % 16u)];
         let v = rightTile[j * ${tileSize}u + 2u * (lane % 16u) + 1u];
-        accumulated[0] += p * u;
-        accumulated[1] += p * v;
-        accumulated[2] += q * u;
-        accumulated[3] += q * v;
+        accumulated += vec4f(p * u, p * v, q * u, q * v);
       }
       workgroupBarrier();
     }
+    // Apart from the sums, which the loop above can keep in registers.
+    let finished = accumulated;
     for (var a = 0u; a < 2u; a += 1u) {
       for (var b = 0u; b < 2u; b += 1u) {
         let r = top + 2u * (lane / 16u) + a;

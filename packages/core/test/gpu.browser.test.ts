@@ -38,6 +38,10 @@ it.each(['floor', 'muon', 'free'] as const)('exchanges weights and averages: %s'
   expect(apart).toBeGreaterThan(1e-4)
 })
 
+it('writes nothing that another kernel of the step still reads', async () => {
+  for (const distance of await tab.call('unusual')) expect(distance).toBeLessThan(1e-5)
+})
+
 it('throws what a step has to throw when it reports, and has changed nothing', async () => {
   expect(await tab.call('thrown')).toEqual({
     codes: ['ERR_NON_FINITE', 'ERR_BAD_LOSS', 'ERR_NON_FINITE'],

@@ -1,7 +1,9 @@
 import {
   adam,
+  algebra,
   createGpuOptimizer,
   createOptimizer,
+  definePreconditioner,
   inducedMetric,
   lion,
   log,
@@ -286,6 +288,54 @@ async function averages(name: Name): Promise<number[]> {
   return found
 }
 
-const page = { skipped, resumed, memory, thrown, averages }
+const { add, div, matmul, mul, rowMax, rowSums, square, sub, sum, transpose } = algebra
+/** Reads ρ where others are done, and transposes what it writes over. */
+const late = definePreconditioner({
+  name: 'late',
+  matrix: true,
+  update({ gradient, parameter, slot, scale, learningRate }) {
+    const left = slot('left', { shape: 'rows,rows', initial: 'identity' })
+    const right = slot('right', { shape: 'columns,columns' })
+    const shrunk = div(parameter, add(1, rowSums(mul(scale, square(parameter)))))
+    const pulled = matmul(mul(scale, left), shrunk)
+    const length = sum(square(mul(scale, pulled)))
+    const pull = div(pulled, add(1, add(length, rowMax(pulled))))
+    return {
+      direction: gradient,
+      parameter: sub(parameter, mul(learningRate, add(mul(scale, gradient), pull))),
+      slots: {
+        left: add(mul(0.5, transpose(left)), mul(0.1, matmul(gradient, transpose(gradient)))),
+        right: add(transpose(right), mul(0.1, matmul(transpose(shrunk), gradient))),
+      },
+    }
+  },
+})
+
+/** How far the slots of a matrix of several workgroups are from those of arrays, with a base that does what few do. */
+async function unusual(): Promise<number[]> {
+  const device = await start()
+  const transformation = inducedMetric(late(), { learningRate: 0.05, xi: 0.1, weightDecay: 0.1 })
+  const shape = [90, 70]
+  const size = sizeOf(shape)
+  const data = wave(size, 1)
+  const upload = (values: Float32Array<ArrayBuffer>): GpuBuffer => {
+    const buffer = device.createBuffer({ size: values.byteLength, usage })
+    device.queue.writeBuffer(buffer, 0, values)
+    return buffer
+  }
+  const gpu = createGpuOptimizer(transformation, [{ name: 'w', shape, buffer: upload(data) }], device)
+  const host = createOptimizer(transformation, [{ name: 'w', shape, data }])
+  for (let count = 1; count <= 4; count++) {
+    const gradient = wave(size, 10 * count)
+    gpu.step([upload(gradient)])
+    host.step([gradient])
+  }
+  const slotsOf = ({ parameters }: Awaited<ReturnType<typeof gpu.save>>) => parameters[0]!.slots
+  const [ours, theirs] = [slotsOf(await gpu.save()), slotsOf(host.save())]
+  gpu.dispose()
+  return ['left', 'right'].map((name) => distance([ours[name]!], [theirs[name]!]))
+}
+
+const page = { unusual, skipped, resumed, memory, thrown, averages }
 export type Page = typeof page
 Object.assign(globalThis, { page })

@@ -1,6 +1,6 @@
 import type { StepPlan } from '../../../step/plan.js'
 import { createForm, type Form, type Ticks } from './form.js'
-import { lastReading, levelOfOutputs } from './schedule.js'
+import { firstWriting, levelOfOutputs } from './schedule.js'
 import { turnSums } from './turnedSums.js'
 
 /** The forms of a plan's parameters. */
@@ -28,7 +28,7 @@ export function planForms(plan: StepPlan): Forms {
     known.totals,
     latest(({ reductions }) => reductions),
   )
-  const write = Math.max(known.scale, ...graphs.map((graph) => lastReading(graph, known)))
+  const write = Math.max(known.scale, ...graphs.map((graph) => firstWriting(graph, known)))
   const ticks = { ...known, write }
   const keys: string[] = []
   const forms: Form[] = []

@@ -76,19 +76,20 @@ export function levelOfOutputs(graph: StepGraph, known: KnownAt, outputs: readon
   return Math.max(0, ...levels)
 }
 
-/** The last tick at which a kernel reads what a step starts from. */
-export function lastReading(graph: StepGraph, known: KnownAt): number {
+/**
+ * The first tick at which parameters and slots can be written: no kernel but that which writes an element reads it then, or
+ * later. A kernel that adds up elements is the one that writes them.
+ */
+export function firstWriting(graph: StepGraph, known: KnownAt): number {
   const { scalars, tensors } = stepOutputs(graph)
   const placeOf = createPlaces(graph.nodes, known)
-  const ticks = neededNodes(graph, [...scalars, ...tensors]).flatMap((index) =>
-    isWhole(graph, index) ? tickOf(graph.nodes, index, placeOf) : [],
-  )
+  const ticks = neededNodes(graph, [...scalars, ...tensors]).flatMap((index) => {
+    const { op } = graph.nodes[index]!
+    if (op === 'sum') return tickOf(graph.nodes, index, placeOf)
+    const readsAnywhere = op === 'matmul' || isReduced(graph.nodes[index]!)
+    return readsAnywhere ? tickOf(graph.nodes, index, placeOf) + 1 : []
+  })
   return Math.max(levelOfOutputs(graph, known, tensors), ...ticks)
-}
-
-function isWhole({ nodes }: StepGraph, index: number): boolean {
-  const { op } = nodes[index]!
-  return op === 'sum' || op === 'matmul' || isReduced(nodes[index]!)
 }
 
 /**

@@ -304,7 +304,8 @@ const late = definePreconditioner({
       direction: gradient,
       parameter: sub(parameter, mul(learningRate, add(mul(scale, gradient), pull))),
       slots: {
-        left: add(mul(0.5, transpose(left)), mul(0.1, matmul(gradient, transpose(gradient)))),
+        left: add(mul(0.5, left), mul(0.1, matmul(gradient, transpose(parameter)))),
+        turned: add(mul(0.5, transpose(slot('turned', { shape: 'rows,rows' }))), left),
         right: add(transpose(right), mul(0.1, matmul(transpose(shrunk), gradient))),
       },
     }
@@ -333,7 +334,7 @@ async function unusual(): Promise<number[]> {
   const slotsOf = ({ parameters }: Awaited<ReturnType<typeof gpu.save>>) => parameters[0]!.slots
   const [ours, theirs] = [slotsOf(await gpu.save()), slotsOf(host.save())]
   gpu.dispose()
-  return ['left', 'right'].map((name) => distance([ours[name]!], [theirs[name]!]))
+  return ['left', 'right', 'turned'].map((name) => distance([ours[name]!], [theirs[name]!]))
 }
 
 const page = { unusual, skipped, resumed, memory, thrown, averages }

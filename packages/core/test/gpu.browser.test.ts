@@ -42,6 +42,10 @@ it('writes nothing that another kernel of the step still reads', async () => {
   for (const distance of await tab.call('unusual')) expect(distance).toBeLessThan(1e-5)
 })
 
+it('keeps copies in half precision up to date', async () => {
+  for (const error of await tab.call('halves')) expect(error).toBeLessThan(2 ** -11)
+})
+
 it('throws what a step has to throw when it reports, and has changed nothing', async () => {
   expect(await tab.call('thrown')).toEqual({
     codes: ['ERR_NON_FINITE', 'ERR_BAD_LOSS', 'ERR_NON_FINITE'],

@@ -115,6 +115,18 @@ describe('the launches of a step', () => {
     expect(train(transformation, many).step().dispatches).toBeLessThanOrEqual(2 * 6 + 1 + products)
   })
 
+  it('are more by copies in half precision, four parameters at a time', () => {
+    const device = createFakeDevice()
+    const own = (size: number): GpuBuffer => device.createBuffer({ size, usage })
+    const parameters = layers.map((_, i) => ({ name: `w${i}`, shape: [8], buffer: own(32), half: own(16) }))
+    const optimizer = createGpuOptimizer(inducedMetric(adam(), { learningRate }), parameters, device)
+    const { dispatches, passes } = device.asked
+    optimizer.step(layers.map(() => own(32)))
+    const without = train(inducedMetric(adam(), { learningRate }), layers).step().dispatches
+    expect(device.asked.dispatches - dispatches).toBe(without + 2)
+    expect(device.asked.passes - passes).toBe(1)
+  })
+
   it('leave out parameters that have no gradient', () => {
     const shapes = Array.from({ length: 40 }, () => [5])
     const { optimizer, device, gradients, step } = train(inducedMetric(sgd(), { learningRate }), shapes)
@@ -229,6 +241,9 @@ describe('what is refused', () => {
     )
     expectError(() => create([{ ...parameter, shape: [4] }]), 'ERR_SHAPE', '16 bytes', '12')
     expectError(() => create([parameter, { ...parameter, name: 'v' }]), 'ERR_SHAPE', '"w"', '"v"', 'share')
+    const half = device.createBuffer({ size: 4, usage })
+    expectError(() => create([{ ...parameter, half }]), 'ERR_SHAPE', 'half-precision', '8 bytes', '4')
+    expectError(() => create([{ ...parameter, half: buffer }]), 'ERR_SHAPE', 'share')
     const unbound = device.createBuffer({ size: 12, usage: 8 })
     expectError(() => create([{ ...parameter, buffer: unbound }]), 'ERR_OPTION', 'STORAGE')
   })

@@ -20,10 +20,7 @@ export function checkList(parameters: unknown): void {
 /** Throws ERR_OPTION or ERR_SHAPE unless each parameter has a buffer of its own that holds it. */
 export function checkBuffers({ parameters }: StepPlan, given: readonly GpuParameter[]): void {
   const owners = new Map<GpuBuffer, string>()
-  given.forEach(({ name, buffer }, index) => {
-    const { size } = parameters[index]!
-    checkBuffer(`the buffer of parameter ${show(name)}`, buffer, size)
-    if (size === 0) return
+  const own = (name: string, buffer: GpuBuffer): void => {
     const other = owners.get(buffer)
     if (other !== undefined) {
       throw shapeError(
@@ -31,6 +28,15 @@ export function checkBuffers({ parameters }: StepPlan, given: readonly GpuParame
       )
     }
     owners.set(buffer, name)
+  }
+  given.forEach(({ name, buffer, half }, index) => {
+    const { size } = parameters[index]!
+    checkBuffer(`the buffer of parameter ${show(name)}`, buffer, size)
+    if (half !== undefined)
+      checkBuffer(`the half-precision buffer of parameter ${show(name)}`, half, Math.ceil(size / 2))
+    if (size === 0) return
+    own(name, buffer)
+    if (half !== undefined) own(name, half)
   })
 }
 

@@ -1,7 +1,8 @@
 import type { Checkpoint } from '../checkpoint/checkpoint.js'
 import { checkpointOf, matchCheckpoint } from '../checkpoint/match.js'
-import type { GpuBuffer, GpuDevice, GpuEncoder } from '../engines/webgpu/device.js'
+import type { GpuBuffer, GpuDevice, GpuEncoder, GpuPass } from '../engines/webgpu/device.js'
 import { GradientSums } from '../engines/webgpu/gradientSums.js'
+import { createHalfCopies, type HalfCopy } from '../engines/webgpu/halfCopies.js'
 import { checkDeviceAlive, watchDevice } from '../engines/webgpu/lostDevices.js'
 import { readBack, type Range } from '../engines/webgpu/readBack.js'
 import type { GpuStep } from '../engines/webgpu/step.js'
@@ -45,19 +46,29 @@ export class DeviceOptimizer implements GpuOptimizer {
   #latest: LatestCall | undefined
   /** The report of the latest update that was read, with counts of a loaded checkpoint. */
   #report: StepReport = initialReport
+  /** Records what brings copies in half precision up to date; `undefined` if there are none. */
+  readonly #copy: ((pass: GpuPass) => void) | undefined
   /** `undefined` where every call of `step` is an update. */
   readonly #sums: GradientSums | undefined
   #accumulated: Accumulated = nothingAccumulated
   /** Whether any of the losses that wait is on the device. */
   #hasDeviceLoss = false
 
-  constructor(plan: StepPlan, device: GpuDevice, buffers: readonly (GpuBuffer | undefined)[], step: GpuStep) {
+  constructor(
+    plan: StepPlan,
+    device: GpuDevice,
+    buffers: readonly (GpuBuffer | undefined)[],
+    copies: readonly HalfCopy[],
+    step: GpuStep,
+  ) {
     this.#plan = plan
     this.#planned = plan
     this.#device = device
     this.#buffers = buffers
     this.#owned = new Set(buffers)
     this.#step = step
+    this.#copy = copies.length === 0 ? undefined : createHalfCopies(device, copies, step.own)
+    this.#copyHalves()
     watchDevice(device)
     const { accumulate } = plan.transformation
     this.#sums = accumulate > 1 ? new GradientSums(device, plan, step.own, accumulate) : undefined
@@ -100,9 +111,12 @@ export class DeviceOptimizer implements GpuOptimizer {
     if (isIdle) this.#idleSteps++
     else {
       const number = typeof loss === 'number' ? loss : undefined
-      step.take(gradients, number, (encoder, state, lossAt) => {
-        before?.(encoder, state)
-        if (typeof loss === 'object') encoder.copyBufferToBuffer(loss, 0, state, lossAt, 4)
+      step.take(gradients, number, {
+        before(encoder, state, lossAt) {
+          before?.(encoder, state)
+          if (typeof loss === 'object') encoder.copyBufferToBuffer(loss, 0, state, lossAt, 4)
+        },
+        after: this.#copy,
       })
     }
     const isRead = typeof loss === 'object' || (before !== undefined && this.#hasDeviceLoss)
@@ -112,6 +126,16 @@ export class DeviceOptimizer implements GpuOptimizer {
       plan: this.#plan,
       loss: isRead ? 'device' : loss,
     }
+  }
+
+  /** Submits what brings copies in half precision up to date. */
+  #copyHalves(): void {
+    if (!this.#copy) return
+    const encoder = this.#device.createCommandEncoder()
+    const pass = encoder.beginComputePass()
+    this.#copy(pass)
+    pass.end()
+    this.#device.queue.submit([encoder.finish()])
   }
 
   #accumulate(step: GpuStep, sums: GradientSums, gradients: readonly (GpuBuffer | null)[], loss: Loss): void {
@@ -248,10 +272,12 @@ export class DeviceOptimizer implements GpuOptimizer {
     this.#isAveraged = true
     try {
       const exchanged = await exchangeWeights(this.#device, this.#plan, step, this.#buffers)
+      this.#copyHalves()
       try {
         return await evaluate()
       } finally {
         exchanged.restore()
+        this.#copyHalves()
       }
     } finally {
       this.#isAveraged = false

@@ -1,5 +1,6 @@
 import { GpuStep } from '../engines/webgpu/step.js'
 import type { GpuDevice } from '../engines/webgpu/device.js'
+import type { HalfCopy } from '../engines/webgpu/halfCopies.js'
 import { planStep } from '../step/plan.js'
 import { checkHostWork } from '../tensors/hostWork.js'
 import { checkTransformation } from '../transformation/transformation.js'
@@ -50,7 +51,11 @@ export function createGpuOptimizer(
   const buffers = parameters.map(({ buffer }, index) =>
     plan.parameters[index]!.size === 0 ? undefined : buffer,
   )
-  return new DeviceOptimizer(plan, device, buffers, new GpuStep(device, plan, buffers))
+  const copies = parameters.flatMap(({ buffer, half }, index): HalfCopy[] => {
+    const { size } = plan.parameters[index]!
+    return half === undefined || size === 0 ? [] : [{ full: buffer, half, size }]
+  })
+  return new DeviceOptimizer(plan, device, buffers, copies, new GpuStep(device, plan, buffers))
 }
 
 /** A parameter without its buffer, so that a plan does not keep that alive. */

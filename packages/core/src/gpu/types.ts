@@ -10,6 +10,12 @@ export interface GpuParameter extends ParameterInfo {
    * `STORAGE`. It belongs to the caller, and is never freed.
    */
   readonly buffer: GpuBuffer
+  /**
+   * A buffer for a copy of the values in half precision, for kernels that compute in it: every step writes it after the values,
+   * which stay in single precision. Its usage includes `STORAGE`, and its size is that of the shape in `f16`, up to 4 bytes. It
+   * belongs to the caller, too. The device needs `shader-f16` only where such kernels read it.
+   */
+  readonly half?: GpuBuffer
 }
 
 /** An induced-metric optimiser over the buffers of a WebGPU device. */

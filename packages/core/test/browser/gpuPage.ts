@@ -107,16 +107,7 @@ class Pair {
 
   async read(): Promise<Float32Array[]> {
     const read: Float32Array[] = []
-    for (const [i, shape] of shapes.entries()) {
-      const size = 4 * sizeOf(shape)
-      const staging = this.device.createBuffer({ size, usage: 1 | 8 })
-      const encoder = this.device.createCommandEncoder()
-      encoder.copyBufferToBuffer(this.buffers[i]!, 0, staging, 0, size)
-      this.device.queue.submit([encoder.finish()])
-      await staging.mapAsync(1)
-      read.push(new Float32Array(staging.getMappedRange().slice(0)))
-      staging.destroy()
-    }
+    for (const buffer of this.buffers) read.push(new Float32Array(await download(this.device, buffer)))
     return read
   }
 
@@ -337,6 +328,76 @@ async function unusual(): Promise<number[]> {
   return ['left', 'right', 'turned'].map((name) => distance([ours[name]!], [theirs[name]!]))
 }
 
-const page = { unusual, skipped, resumed, memory, thrown, averages }
+/** How far copies in half precision are from the parameters, relative to them: at first, after steps, and within averages. */
+async function halves(): Promise<number[]> {
+  const device = await start()
+  const sizes = [7, 12, 1, 300, 2]
+  const data = sizes.map((size, i) => wave(size, i))
+  data[3]![5] = 1e6
+  const upload = (values: Float32Array<ArrayBuffer>): GpuBuffer => {
+    const buffer = device.createBuffer({ size: values.byteLength, usage })
+    device.queue.writeBuffer(buffer, 0, values)
+    return buffer
+  }
+  const [buffers, copies] = [
+    data.map(upload),
+    sizes.map((size) => upload(new Float32Array(Math.ceil(size / 2)))),
+  ]
+  const transformation = inducedMetric(adam(), { learningRate: 0.1, averageWeights: { ema: 0.5 } })
+  const parameters = sizes.map((size, i) => ({
+    name: `w${i}`,
+    shape: [size],
+    buffer: buffers[i]!,
+    // One parameter has none.
+    ...(i !== 1 && { half: copies[i]! }),
+  }))
+  const optimizer = createGpuOptimizer(transformation, parameters, device)
+  const compare = async (): Promise<number> => {
+    let worst = 0
+    for (const i of [0, 2, 3, 4]) {
+      const full = new Float32Array(await download(device, buffers[i]!))
+      const half = new Uint16Array(await download(device, copies[i]!))
+      full.forEach((x, k) => {
+        const expected = Math.max(-65504, Math.min(65504, x))
+        worst = Math.max(worst, Math.abs(fromHalf(half[k]!) - expected) / Math.max(1e-3, Math.abs(expected)))
+      })
+    }
+    return worst
+  }
+  const found = [await compare()]
+  for (let count = 1; count <= 3; count++) optimizer.step(sizes.map((size) => upload(wave(size, 10 * count))))
+  found.push(await compare())
+  found.push(await optimizer.withEvaluationWeights(compare))
+  found.push(await compare())
+  optimizer.dispose()
+  return found
+}
+
+/** A number in half precision. */
+function fromHalf(bits: number): number {
+  const [sign, exponent, fraction] = [bits >> 15 ? -1 : 1, (bits >> 10) & 31, bits & 1023]
+  return exponent === 0 ? sign * fraction * 2 ** -24 : sign * (1 + fraction / 1024) * 2 ** (exponent - 15)
+}
+
+async function download(device: GpuDevice, buffer: GpuBuffer): Promise<ArrayBuffer> {
+  const staging = device.createBuffer({ size: buffer.size, usage: 1 | 8 })
+  const encoder = device.createCommandEncoder()
+  encoder.copyBufferToBuffer(buffer, 0, staging, 0, buffer.size)
+  device.queue.submit([encoder.finish()])
+  await staging.mapAsync(1)
+  const copy = staging.getMappedRange().slice(0)
+  staging.destroy()
+  return copy
+}
+
+const page = {
+  halves,
+  unusual,
+  skipped,
+  resumed,
+  memory,
+  thrown,
+  averages,
+}
 export type Page = typeof page
 Object.assign(globalThis, { page })

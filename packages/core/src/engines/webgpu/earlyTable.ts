@@ -85,16 +85,7 @@ export class EarlyTable {
    */
   write(queue: GpuQueue, state: GpuBuffer, window: Window, offsets: readonly (readonly Offsets[])[]): void {
     const isNew = this.#assign(offsets)
-    const { first, last } = this.#written
-    const isGap = window.first < first || window.first > last + 1
-    const from = isNew || isGap ? window.first : Math.max(window.first, last + 1)
-    const records = new Map<number, Float32Array<ArrayBuffer>>()
-    for (let step = from; step <= window.last; step++) {
-      // Steps mostly come one by one.
-      const record = step === window.last ? this.#record : new Float32Array(this.#record.length)
-      this.#fill(record, step)
-      records.set(step, record)
-    }
+    const records = this.#records(window, isNew)
     if (isNew) this.#writeHeaders(queue, state)
     const ring = this.#address + 3 * this.#slots * this.#classes.length
     for (const [step, record] of records) {
@@ -102,6 +93,27 @@ export class EarlyTable {
       if (record.length > 0) queue.writeBuffer(state, 4 * at, record)
     }
     this.#written = window
+  }
+
+  /** The records of the steps of a window that are not there yet. */
+  #records(window: Window, isNew: boolean): ReadonlyMap<number, Float32Array<ArrayBuffer>> {
+    const { first, last } = this.#written
+    const isGap = window.first < first || window.first > last + 1
+    const from = isNew || isGap ? window.first : Math.max(window.first, last + 1)
+    const records = new Map<number, Float32Array<ArrayBuffer>>()
+    try {
+      for (let step = from; step <= window.last; step++) {
+        // Steps mostly come one by one.
+        const record = step === window.last ? this.#record : new Float32Array(this.#record.length)
+        this.#fill(record, step)
+        records.set(step, record)
+      }
+    } catch (error) {
+      // Rows have slots that the device does not know of.
+      this.invalidate()
+      throw error
+    }
+    return records
   }
 
   /** Gives offsets that have no rows a slot. */

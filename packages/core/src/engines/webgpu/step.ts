@@ -4,7 +4,7 @@ import { initialState, type ScalarState } from '../../step/scalarState.js'
 import type { Place } from './batches.js'
 import { stateWords } from './codegen/words.js'
 import { KnownCounts, patternOf, type Pattern } from './counts.js'
-import { bufferUsage, type GpuBuffer, type GpuDevice, type GpuEncoder } from './device.js'
+import { bufferUsage, type GpuBuffer, type GpuDevice, type GpuEncoder, type GpuPass } from './device.js'
 import { EarlyTable } from './earlyTable.js'
 import { decodeKept, encodeKept, type KeptState } from './keptState.js'
 import { OwnBuffers } from './ownBuffers.js'
@@ -72,15 +72,17 @@ export class GpuStep {
    * Submits a step.
    *
    * @param gradients by parameter, at least one of them; without elements a parameter's is any buffer
-   * @param before records what comes before the step: it may write the loss to a place in the state
-   * @returns the number of dispatches
+   * @param around records what comes before the step, such as a loss that it copies to a place in the state, and after it
    * @throws ERR_OPTION when a schedule leaves its range; then nothing is submitted
    */
   take(
     gradients: readonly (GpuBuffer | null)[],
     loss: number | undefined,
-    before?: (encoder: GpuEncoder, state: GpuBuffer, lossAt: number) => void,
-  ): number {
+    around: {
+      readonly before?: (encoder: GpuEncoder, state: GpuBuffer, lossAt: number) => void
+      readonly after?: ((pass: GpuPass) => void) | undefined
+    } = {},
+  ): void {
     const { queue } = this.#device
     const pattern = this.#patternOf(gradients.map((gradient) => gradient !== null))
     const { classes } = this.#kernels
@@ -92,17 +94,17 @@ export class GpuStep {
     this.#pattern = pattern
     if (loss !== undefined) queue.writeBuffer(this.#state, 4 * stateWords.loss, Float32Array.of(loss))
     const encoder = this.#device.createCommandEncoder()
-    before?.(encoder, this.#state, 4 * stateWords.loss)
+    around.before?.(encoder, this.#state, 4 * stateWords.loss)
     const pass = encoder.beginComputePass()
     const given = gradients.map((gradient, index) =>
       this.#plan.parameters[index]!.size === 0 && gradient !== null ? this.#empty() : gradient,
     )
-    const count = this.#kernels.encode(pass, given)
+    this.#kernels.encode(pass, given)
+    around.after?.(pass)
     pass.end()
     queue.submit([encoder.finish()])
     this.#counts.add(pattern)
     if (this.#counts.unsettled >= mostUnsettled) this.#ask()
-    return count
   }
 
   /** Reads what the device keeps after the calls so far. */

@@ -19,8 +19,8 @@ export interface StepKernels {
   readonly classes: EarlyClasses
   /** The words of the state that follow from the plan, from `layout.keptEnd` on. */
   readonly constants: Uint32Array<ArrayBuffer>
-  /** Records a step's dispatches. Returns the number of them. */
-  encode(pass: GpuPass, gradients: readonly (GpuBuffer | null)[]): number
+  /** Records a step's dispatches. */
+  encode(pass: GpuPass, gradients: readonly (GpuBuffer | null)[]): void
 }
 
 /**
@@ -94,13 +94,8 @@ export function createStepKernels(
     classes,
     constants: stateConstants(described),
     encode(pass, gradients) {
-      let count = 0
-      for (const dispatch of order) {
-        if (dispatch.members?.every((index) => gradients[index] === null)) continue
-        dispatch.encode(pass, gradients)
-        count++
-      }
-      return count
+      for (const dispatch of order)
+        if (!dispatch.members?.every((index) => gradients[index] === null)) dispatch.encode(pass, gradients)
     },
   }
 }

@@ -1,7 +1,7 @@
 import type { CaseBody } from '../case.js'
 import { readFile, writeFile, type FileContents } from '../checkpointFile.js'
 import { expectBits, expectClose, expectError, expectSame, expectTrue, fail } from '../compare.js'
-import { lossOption, readCopies, runProblem, scalarsOf, type Context } from '../context.js'
+import { lossOption, readCopies, runProblem, scalarsOf, type Context, type Run } from '../context.js'
 import { createOracle, valueAt } from '../oracle/index.js'
 import { isTied, type PlainOptions, type PlainTransformation } from '../plain.js'
 import { arrayOf, problemParameters, problemStep, type Problem } from '../problem.js'
@@ -46,10 +46,10 @@ export async function usedCheckpoint(
   const fresh = await context.create(problem.transformation, await startedFrom(context, problem, session))
   await loadInto(session, bytes)
   await loadInto(fresh, bytes)
-  const runs = []
+  const runs: Run[] = []
   for (const one of [fresh, session])
     runs.push(await runProblem(context, problem, { session: one, from: after + 1, to: problem.steps }))
-  const [expected, got] = runs as [(typeof runs)[0], (typeof runs)[0]]
+  const [expected, got] = runs as [Run, Run]
   expected.parameters.forEach((values, i) => {
     const where = `loaded into a used optimiser, parameter ${problem.parameters[i]!.name}`
     if (context.bitwise) expectSame(context.ledger, where, got.parameters[i]!, values)

@@ -1,13 +1,8 @@
 import { bindGroup } from './dispatches.js'
 import { scalarModule } from './codegen/moduleText.js'
-import {
-  clipText,
-  keepsScalars,
-  keepText,
-  metricText,
-  totalsText,
-  type ScalarPlan,
-} from './codegen/scalarText.js'
+import { keepsScalars, keepText } from './codegen/keepText.js'
+import type { ScalarPlan } from './codegen/partText.js'
+import { clipText, metricText, totalsText } from './codegen/scalarText.js'
 import type { Ticks } from './codegen/form.js'
 import type { GpuBuffer, GpuDevice, GpuPass } from './device.js'
 import { pipelineOf } from './pipelines.js'

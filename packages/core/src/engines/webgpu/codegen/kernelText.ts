@@ -8,7 +8,7 @@ import { elementsPerGroup, linesPerGroup, metaWords, mostGroups, stateWords, thr
 
 /**
  * The entry point of a kernel of a form. In it `k` is a tensor of the dispatch, and `group.x` one of its workgroups. It uses the
- * functions and bindings that `moduleText` adds.
+ * functions and bindings that `kernelModule` adds.
  */
 export function kernelText(form: Form, kernel: Kernel, ticks: Ticks): string {
   const scalars = new ScalarCode(form.graph, form.early.columns, parameterReads(form, 'sumAt'))
@@ -32,6 +32,7 @@ function head(form: Form, { tick }: Kernel, ticks: Ticks, scalars: ScalarCode): 
   const needsRow = scalars.lines.some((line) => line.includes('row +'))
   const active = `state[word(k, ${metaWords.active}u)] != 0u`
   return `  let k = group.y;
+  ownLane = lane;
 ${needsRow ? `  let row = ${row};\n` : ''}${indent(scalars.lines, 1)}  let runs = ${active}${isLate ? ` && state[${stateWords.taken}u] != 0u` : ''};
 `
 }

@@ -55,7 +55,7 @@ fn totalOf(x: f32, lane: u32) -> f32 {
 }
 `
 
-/** A sum whose parts are in the state. \`lane\` is set by the entry point. */
+/** A sum whose parts are in the state. The entry point sets `ownLane`. */
 const sumAt = `
 var<private> ownLane: u32;
 fn sumAt(address: u32, count: u32) -> f32 {
@@ -69,9 +69,7 @@ const f32At = 'fn f32At(at: u32) -> f32 { return bitcast<f32>(state[at]); }\n'
 
 /** Completes the text of a kernel of a form: its bindings, and the functions that it uses. */
 export function kernelModule(body: string, { tensors, arenas, metaLength }: ModuleShape): Module {
-  const placed = body
-    .replace(/\barena_(\d+)\b/g, (_, item: string) => `arena${arenas[Number(item)]}`)
-    .replace(/(let k = group\.y;)/, body.includes('sumAt(') ? '$1\n  ownLane = lane;' : '$1')
+  const placed = body.replace(/\barena_(\d+)\b/g, (_, item: string) => `arena${arenas[Number(item)]}`)
   const uses = (name: string): boolean => new RegExp(`\\b${name}\\(`).test(placed)
   const writes = uses('storeParameter')
   const list = Array.from({ length: tensors }, (_, tensor) => tensor)

@@ -7,8 +7,8 @@ import { metaWords, stateWords } from './words.js'
 export interface ScalarReads {
   /** The expression of an input that the host does not know. */
   input(name: string): string
-  /** The expression of the sum of a tensor. */
-  sum(node: number): string
+  /** The expression of the sum of a tensor, where the graph has any. */
+  sum?(node: number): string
 }
 
 /** Statements that compute scalars of a graph, each once. */
@@ -45,7 +45,7 @@ export class ScalarCode {
     const column = this.#columns.get(index)
     if (column !== undefined) return `f32At(row + ${column}u)`
     if (op === 'input') return this.#reads.input(name!)
-    if (op === 'sum') return this.#reads.sum(index)
+    if (op === 'sum') return this.#reads.sum!(index)
     if (!isValueOp(op)) throw new Error(`no scalar is a ${op}`)
     return expressionOf(
       op,

@@ -42,7 +42,6 @@ export function unitFunction(
       const part = layout.partNames.indexOf(sums[sum]!.output)
       return `memberSum(${word(list)}, ${word(list + 1)}, ${part}u)`
     },
-    sum: () => '',
   })
   const dualNorm = graph.nodes.findIndex(({ op, name }) => op === 'input' && name === 'dualNorm')
   const written: [number, string][] = [

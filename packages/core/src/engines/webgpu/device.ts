@@ -45,7 +45,7 @@ export interface GpuQueue {
   writeBuffer(
     buffer: GpuBuffer,
     offset: number,
-    data: ArrayBufferView<ArrayBuffer>,
+    data: ArrayBufferView,
     dataOffset?: number,
     size?: number,
   ): void

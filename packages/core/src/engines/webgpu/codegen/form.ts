@@ -5,7 +5,7 @@ import { earlyScalarsOf, type EarlyScalars } from './earlyScalars.js'
 import { schedule, stepOutputs, type Kernel, type Schedule } from './schedule.js'
 import type { KnownAt } from './places.js'
 import { shareItems } from './sharedItems.js'
-import { elementGroups, fixedMeta, metaWords, productGroups } from './words.js'
+import { elementGroups, fixedMeta, linesPerGroup, metaWords, productGroups } from './words.js'
 
 /** An array of a parameter in an arena: a slot, or values that kernels leave for later ones, one after the other. */
 export interface Item {
@@ -95,7 +95,7 @@ export function groupsOf(kernel: Kernel, extents: Extents): number {
   if (kernel.kind === 'elements') return elementGroups(countOf(kernel.shape, extents))
   const [p, q] = axesOf(kernel.shape)
   if (kernel.kind === 'product') return productGroups(extents[p], extents[q!])
-  return Math.max(1, Math.ceil(extents[kernel.ofRows ? p : q!] / 16))
+  return Math.max(1, Math.ceil(extents[kernel.ofRows ? p : q!] / linesPerGroup))
 }
 
 /** The place among a parameter's words of a sum's address, which the number of its parts follows. */

@@ -18,12 +18,15 @@ beforeAll(async () => {
 afterAll(() => tab.close())
 afterEach(() => expect(tab.problems.splice(0)).toEqual([]))
 
-/** The first case of each family in single precision, and every 60th. */
+/**
+ * The first case of each family in single precision, and every 60th. Those that draw their problems compile new kernels for each of
+ * them, for which SwiftShader takes most of a minute.
+ */
 function sample(): string[] {
   const byFamily = new Map<string, string[]>()
   for (const each of cases) {
-    if (each.dtype !== 'float32') continue
     const family = familyOf(each.id)
+    if (each.dtype !== 'float32' || family === 'random') continue
     byFamily.set(family, [...(byFamily.get(family) ?? []), each.id])
   }
   return [...byFamily.values()].flatMap((ids) => ids.filter((_, i) => i % 60 === 0))

@@ -33,13 +33,13 @@ export const folderOrder = {
       ['step'],
       ['checkpoint'],
       ['engines', 'tensors'],
-      ['arrays', 'variables'],
+      ['arrays', 'variables', 'gpu'],
       ['perExample'],
     ],
     doors: ['index.ts', 'adapter.ts'],
   },
   'packages/core/src/engines': {
-    floors: [['engine.ts'], ['reference', 'wasm']],
+    floors: [['engine.ts'], ['reference', 'wasm', 'webgpu']],
   },
   'packages/onnx/src': {
     floors: [

@@ -76,20 +76,31 @@ it('leaves out bases where arrays are trained, too', async () => {
   expect(basesIn(arrays)).toEqual(['adam', 'soap'])
 })
 
+it('has the engines of arrays or those of GPUs, by what a page trains', async () => {
+  const arrays = await bundle("export { createOptimizer } from '@induced-metric/core'")
+  expect(arrays.modules.filter((id) => /webgpu|^gpu\//.test(id))).toEqual([])
+  const gpu = await bundle("export { createGpuOptimizer } from '@induced-metric/core'")
+  process.stdout.write(`createGpuOptimizer: ${kilobytes(gpu.size)} gz\n`)
+  expect(gpu.modules.filter((id) => /engines\/wasm\//.test(id))).toEqual([])
+  // Some 15 % above what it is.
+  expect(gpu.size).toBeLessThan(48_000)
+})
+
 it('finds the bases that a bundle has', async () => {
   const restoring = await bundle("export { fromJSON } from '@induced-metric/core'")
   expect(basesIn(restoring)).toEqual(exportedBases().map(({ name }) => name))
 })
 
-it('is not much larger than it has to be, as a whole and without the compiler of the WebAssembly engine', async () => {
+it('is not much larger than it has to be, as a whole and without the compilers of engines', async () => {
+  const compilers = /engines\/(?:wasm|webgpu)\//
   const everything = "export * from '@induced-metric/core'"
-  const [whole, rest] = [await bundle(everything), await bundle(everything, /engines\/wasm\//)]
+  const [whole, rest] = [await bundle(everything), await bundle(everything, compilers)]
   process.stdout.write(
-    `the core: ${kilobytes(whole.size)} gz, without its compiler ${kilobytes(rest.size)} gz\n`,
+    `the core: ${kilobytes(whole.size)} gz, without its compilers ${kilobytes(rest.size)} gz\n`,
   )
   expect(whole.modules.some((id) => id.startsWith('engines/wasm/'))).toBe(true)
-  expect(rest.modules.some((id) => id.startsWith('engines/wasm/'))).toBe(false)
+  expect(rest.modules.some((id) => compilers.test(id))).toBe(false)
   // Some 15 % above what they are, so that a leap is seen here.
   expect(rest.size).toBeLessThan(54_000)
-  expect(whole.size).toBeLessThan(80_000)
+  expect(whole.size).toBeLessThan(105_000)
 })

@@ -1,0 +1,54 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
+import { openGpuTab, type GpuTab } from '../../core/test/browser/gpuTab.js'
+import { cases, familyOf } from '../src/index.js'
+import type { Page } from './browser/gpuPage.js'
+
+// The core's kernels on WebGPU, where SwiftShader computes in place of a GPU: slowly, so that only a sample of the suite is run,
+// unless CONFORMANCE_REPORTS asks for the whole.
+
+const directory = process.env['CONFORMANCE_REPORTS']
+
+let tab: GpuTab<Page>
+beforeAll(async () => {
+  tab = await openGpuTab(fileURLToPath(new URL('browser/gpuPage.ts', import.meta.url)))
+})
+afterAll(() => tab.close())
+afterEach(() => expect(tab.problems.splice(0)).toEqual([]))
+
+/**
+ * The first case of each family in single precision, and every 60th. Those that draw their problems compile new kernels for each of
+ * them, for which SwiftShader takes most of a minute.
+ */
+function sample(): string[] {
+  const byFamily = new Map<string, string[]>()
+  for (const each of cases) {
+    const family = familyOf(each.id)
+    if (each.dtype !== 'float32' || family === 'random') continue
+    byFamily.set(family, [...(byFamily.get(family) ?? []), each.id])
+  }
+  return [...byFamily.values()].flatMap((ids) => ids.filter((_, i) => i % 60 === 0))
+}
+
+it('passes the conformance suite', async () => {
+  const isWhole = directory !== undefined && directory !== ''
+  const report = await tab.call('conformance', isWhole ? undefined : sample())
+  if (isWhole) {
+    await mkdir(directory, { recursive: true })
+    await writeFile(join(directory, 'core-webgpu.json'), `${JSON.stringify(report, null, 2)}\n`)
+  }
+  const failed = report.cases.filter(({ status }) => status === 'failed')
+  expect(failed.map(({ id, message }) => `${id}: ${message}`)).toEqual([])
+  expect(report.totals.passed).toBeGreaterThan(30)
+}, 2_400_000)
+
+it('takes steps with everything in the algebra, and names what it cannot', async () => {
+  const distances = await tab.call('algebra')
+  const host = new Set(await tab.call('hostBases'))
+  for (const [name, found] of Object.entries(distances)) {
+    if (host.has(name)) expect([name, found]).toEqual([name, 'ERR_NOT_SUPPORTED'])
+    else expect([name, Number(found) < 2e-5 ? 'near' : found]).toEqual([name, 'near'])
+  }
+})

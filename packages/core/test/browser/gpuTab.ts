@@ -1,0 +1,80 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { chromium } from 'playwright-core'
+import { build, type Rolldown } from 'vite'
+
+/** A page in Chromium whose WebGPU device is SwiftShader, a GPU in software. */
+export interface GpuTab<P> {
+  /** Calls a function of the page. */
+  call<K extends keyof P & string>(
+    name: K,
+    ...given: P[K] extends (...given: infer G) => unknown ? G : never
+  ): Promise<P[K] extends (...given: never[]) => infer R ? Awaited<R> : never>
+  /** The errors and warnings on the console so far, among them WebGPU's. */
+  readonly problems: string[]
+  close(): Promise<void>
+}
+
+const flags = [
+  '--no-sandbox',
+  '--use-gl=angle',
+  '--use-angle=swiftshader',
+  '--enable-unsafe-swiftshader',
+  '--ignore-gpu-blocklist',
+  '--enable-unsafe-webgpu',
+  '--use-webgpu-adapter=swiftshader',
+]
+
+const html =
+  '<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,"><script type="module" src="/page.js"></script>'
+
+/**
+ * Bundles a module from the sources of this workspace, and opens a page that runs it.
+ *
+ * @param module sets the global `page`, whose functions take and return what can be serialised
+ */
+export async function openGpuTab<P>(module: string): Promise<GpuTab<P>> {
+  const { output } = (await build({
+    configFile: false,
+    logLevel: 'error',
+    resolve: { conditions: ['@induced-metric/source', 'module', 'browser', 'development|production'] },
+    build: { write: false, minify: false, target: 'es2022', rolldownOptions: { input: module } },
+  })) as Rolldown.RolldownOutput
+  const { code } = output[0]
+  const server = createServer(({ url }, response) => {
+    const [type, body] = url === '/page.js' ? ['text/javascript', code] : ['text/html', html]
+    response.writeHead(200, { 'content-type': type }).end(body)
+  })
+  await new Promise<void>((listening) => void server.listen(0, '127.0.0.1', listening))
+  const executablePath = process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium'
+  const browser = await chromium.launch({ executablePath, args: flags })
+  const tab = await browser.newPage()
+  const problems: string[] = []
+  tab.on('console', (message) => {
+    const isProblem = ['error', 'warning'].includes(message.type())
+    if (isProblem && !message.text().includes('powerPreference')) problems.push(message.text())
+  })
+  tab.on('pageerror', (error) => problems.push(String(error)))
+  // A page on this machine is a secure context, without which there is no WebGPU.
+  await tab.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`)
+  await tab
+    .waitForFunction(() => 'page' in globalThis)
+    .catch((error: unknown) => {
+      throw new Error(`the page did not start: ${problems.join('\n')}`, { cause: error })
+    })
+  return {
+    problems,
+    call: (name, ...given) =>
+      tab.evaluate(
+        ([name, given]) => {
+          const { page } = globalThis as unknown as { page: Record<string, (...given: unknown[]) => unknown> }
+          return page[name]!(...given)
+        },
+        [name, given] as [string, unknown[]],
+      ) as never,
+    async close() {
+      await browser.close()
+      server.close()
+    },
+  }
+}

@@ -4,8 +4,9 @@ import { linksPlugin } from '../site/links.js'
 import { noPages, pageOf } from '../site/pages.js'
 import { addPolicy } from '../site/policy.js'
 import { renderForSearch } from '../site/search.js'
-import { apiSidebar, guideSidebar } from '../site/sidebar.js'
+import { sidebars } from '../site/sidebar.js'
 import { slugify } from '../site/slug.js'
+import { tablesPlugin } from '../site/tables.js'
 import { tabsPlugin } from '../site/tabs.js'
 
 const icon = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><path d="M3 7c4 22 8 22 13 8s7-6 13 4" fill="none" stroke="%231f6feb" stroke-width="4" stroke-linecap="round"/></svg>`
@@ -27,8 +28,10 @@ export default defineConfig({
   transformHtml: addPolicy,
   markdown: {
     anchor: { slugify },
+    // Others have colours that are too pale to read.
+    theme: { light: 'github-light-high-contrast', dark: 'github-dark-high-contrast' },
     config(md) {
-      md.use(includePlugin).use(linksPlugin).use(tabsPlugin)
+      md.use(includePlugin).use(linksPlugin).use(tablesPlugin).use(tabsPlugin)
     },
   },
   vite: {
@@ -45,7 +48,7 @@ export default defineConfig({
       { text: 'API', link: '/api/', activeMatch: '^/api/' },
       ...(repository === undefined ? [] : [{ text: 'Source', link: repository }]),
     ],
-    sidebar: { '/api/': apiSidebar(), '/': guideSidebar() },
+    sidebar: sidebars(),
     outline: { level: [2, 3] },
     externalLinkIcon: false,
   },

@@ -1,13 +1,10 @@
-// npm run docs:api
-//
-// Writes the pages of the API, docs/api, from the sources and their doc comments. Fails when a public name has no page or no comment.
+// Pages of the API, from the sources and their doc comments, by typedoc.
 import { readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
-import { Application, LogLevel, ReferenceReflection } from 'typedoc'
+import { Application, LogLevel } from 'typedoc'
 import { publicPackages, readJson, root } from '../../scripts/workspace.js'
+import { findGaps } from './gaps.js'
 
-/** @typedef {import('typedoc').ProjectReflection} Project */
 /** @typedef {import('typedoc').DeclarationReflection} Declaration */
 
 /**
@@ -19,10 +16,10 @@ import { publicPackages, readJson, root } from '../../scripts/workspace.js'
  */
 
 /** The folder of the pages, from the root. */
-export const apiFolder = 'docs/api'
+const apiFolder = 'docs/api'
 
 /** @returns {Entry[]} the entries of all published packages that have sources */
-export function publicEntries() {
+function publicEntries() {
   return publicPackages().flatMap(({ folder, manifest }) => {
     const { exports } = /** @type {{ exports: Record<string, string | Record<string, string>> }} */ (
       readJson(`${folder}/package.json`)
@@ -36,28 +33,6 @@ export function publicEntries() {
   })
 }
 
-/**
- * What the public names of an entry lack.
- *
- * @param {string} entry - its name
- * @param {readonly string[]} names - that it exports, as the compiler says
- * @param {readonly Declaration[]} declarations - in it, as typedoc says
- * @param {readonly string[]} pages - paths in the folder of the API
- * @returns {string[]} as `entry: name has no page`
- */
-export function findGaps(entry, names, declarations, pages) {
-  return names.flatMap((name) => {
-    const found = declarations.find((declaration) => declaration.name === name)
-    // What an entry exports again has its page where it comes from.
-    const target = found instanceof ReferenceReflection ? found.getTargetReflectionDeep() : found
-    const page = new RegExp(`^${target?.parent?.name}/[a-z-]+/${target?.name}(/index)?\\.md$`)
-    if (target === undefined || !pages.some((path) => page.test(path))) return [`${entry}: ${name} has no page`]
-    const signatures = 'signatures' in target ? /** @type {Declaration} */ (target).signatures : undefined
-    const hasComment = [target, ...(signatures ?? [])].some((one) => one.hasComment())
-    return hasComment ? [] : [`${entry}: ${name} has no doc comment`]
-  })
-}
-
 /** @returns {string[]} the pages that there are, as paths in the folder of the API */
 function writtenPages() {
   return readdirSync(join(root, apiFolder), { recursive: true })
@@ -65,7 +40,11 @@ function writtenPages() {
     .filter((path) => path.endsWith('.md'))
 }
 
-/** @returns {Promise<string[]>} what is missing, when all pages are written */
+/**
+ * Writes the pages.
+ *
+ * @throws when a public name has no page or no doc comment, or an entry has no comment
+ */
 export async function writeApiPages() {
   const wanted = publicEntries()
   const app = await Application.bootstrapWithPlugins({
@@ -96,7 +75,7 @@ export async function writeApiPages() {
   if (app.logger.hasErrors()) throw new Error('typedoc could not write the pages of the API')
   const pages = writtenPages()
   const missing = wanted.filter(({ name }) => !entries.some(({ displayName }) => displayName === name))
-  return [
+  const gaps = [
     ...missing.map(({ name }) => `${name} was not read`),
     ...entries.flatMap(({ displayName, sourceFile, program }) => {
       const checker = program.getTypeChecker()
@@ -104,14 +83,10 @@ export async function writeApiPages() {
       const names = symbol === undefined ? [] : checker.getExportsOfModule(symbol).map(({ name }) => name)
       const module = project.children?.find(({ name }) => name === displayName)
       const declarations = /** @type {Declaration[]} */ (module?.children ?? [])
-      const silent = module?.hasComment() === true ? [] : [`${displayName} has no comment with @packageDocumentation`]
+      const silent =
+        module?.hasComment() === true ? [] : [`${displayName} has no comment with @packageDocumentation`]
       return [...silent, ...findGaps(displayName, names, declarations, pages)]
     }),
   ]
-}
-
-if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
-  const gaps = await writeApiPages()
-  for (const gap of gaps) console.error(gap)
-  if (gaps.length > 0) process.exitCode = 1
+  if (gaps.length > 0) throw new Error(`the API is not complete:\n${gaps.join('\n')}`)
 }

@@ -19,7 +19,8 @@ export function includeParts(text, file) {
   return text.replaceAll(mark, (_, path, name) => {
     const other = posix.join(posix.dirname(file), path)
     const whole = readFileSync(join(root, other), 'utf8')
-    const [, part] = new RegExp(`^<!-- part: ${name} -->$([\\s\\S]*?)^<!-- end of part -->$`, 'm').exec(whole) ?? []
+    const [, part] =
+      new RegExp(`^<!-- part: ${name} -->$([\\s\\S]*?)^<!-- end of part -->$`, 'm').exec(whole) ?? []
     if (part === undefined) throw new Error(`${file}: ${other} has no part ${name}`)
     const here = posix.relative(posix.dirname(file), posix.dirname(other))
     const link = /\]\((?![a-z]+:|#|\/)([^)]+)\)/g

@@ -13,39 +13,56 @@ const pagesIn = (folder) =>
     .sort()
     .map((name) => `${folder}/${name}`)
 
-/** @returns {{ text: string, files: string[], collapsed?: boolean }[]} the guide's sections, with files from the root */
+/**
+ * The sections of the sidebars, by the addresses that they are beside. Sections that fold would be controls in controls, which not
+ * everybody can use; so the lists that are long have a sidebar of their own.
+ *
+ * @returns {Record<string, { text: string, files: string[] }[]>} files from the root
+ */
 export function sections() {
   const docs = (/** @type {string[]} */ ...names) => names.map((name) => `docs/${name}.md`)
   const packages = readdirSync(join(root, 'packages')).filter((name) =>
     existsSync(join(root, 'packages', name, 'README.md')),
   )
-  return [
-    { text: 'Start', files: docs('README', 'adapters', 'which-optimizer', 'when-training-goes-wrong', 'checkpoints') },
-    {
-      text: 'The metric',
-      files: [...docs('choosing-xi', 'embeddings'), ...pagesIn('docs/embeddings'), ...docs('per-example')],
-    },
-    { text: 'Options', files: docs('schedules', 'wrappers', 'performance') },
-    { text: 'Packages', files: packages.map((name) => `packages/${name}/README.md`), collapsed: false },
-    { text: 'How the adapters work', files: [...pagesIn('docs/adapters'), ...docs('training-artifacts')], collapsed: true },
-    { text: 'Bases', files: [...docs('bases', 'writing-a-preconditioner'), ...pagesIn('docs/bases')], collapsed: true },
-    {
-      text: 'Conformance',
-      files: docs('conformance', 'conformance/leaderboard', 'conformance-protocol', 'conformance-data'),
-      collapsed: true,
-    },
-    {
-      text: 'Contribute',
-      files: [
-        ...docs('contributing-an-adapter', 'architecture'),
-        'CONTRIBUTING.md',
-        'examples/README.md',
-        'examples/robustness/results/README.md',
-        'CHANGELOG.md',
-      ],
-      collapsed: true,
-    },
-  ]
+  return {
+    '/bases': [
+      { text: 'Bases', files: [...docs('bases', 'writing-a-preconditioner'), ...pagesIn('docs/bases')] },
+    ],
+    '/': [
+      {
+        text: 'Start',
+        files: docs(
+          'README',
+          'adapters',
+          'which-optimizer',
+          'when-training-goes-wrong',
+          'checkpoints',
+          'bases',
+        ),
+      },
+      {
+        text: 'The metric',
+        files: [...docs('choosing-xi', 'embeddings'), ...pagesIn('docs/embeddings'), ...docs('per-example')],
+      },
+      { text: 'Options', files: docs('schedules', 'wrappers', 'writing-a-preconditioner', 'performance') },
+      { text: 'Packages', files: packages.map((name) => `packages/${name}/README.md`) },
+      { text: 'How the adapters work', files: [...pagesIn('docs/adapters'), ...docs('training-artifacts')] },
+      {
+        text: 'Conformance',
+        files: docs('conformance', 'conformance/leaderboard', 'conformance-protocol', 'conformance-data'),
+      },
+      {
+        text: 'Contribute',
+        files: [
+          ...docs('contributing-an-adapter', 'architecture'),
+          'CONTRIBUTING.md',
+          'examples/README.md',
+          'examples/robustness/results/README.md',
+          'CHANGELOG.md',
+        ],
+      },
+    ],
+  }
 }
 
 /** @param {string} file - markdown, from the root */
@@ -57,20 +74,27 @@ function titleOf(file) {
 /** @param {string} file */
 const item = (file) => ({ text: titleOf(file), link: `/${pageOf(file)?.replace(/\.md$/, '')}` })
 
-/** @returns {SidebarItem[]} the sidebar of the guide */
-export function guideSidebar() {
-  return sections().map(({ files, ...section }) => ({ ...section, items: files.map(item) }))
-}
-
 /**
  * The sidebar of the API: its entries, not all of their names, which would make up most of each page.
  *
  * @returns {SidebarItem[]}
  */
-export function apiSidebar() {
+function apiSidebar() {
   const index = join(root, 'docs/api/index.md')
   if (!existsSync(index)) return []
   const entries = [...readFileSync(index, 'utf8').matchAll(/^- \[(.+)\]\((.+)\/index\.md\)$/gm)]
-  const items = entries.map(([, text = '', path = '']) => ({ text, link: `/api/${path.replaceAll('.js', '-js')}/` }))
+  const items = entries.map(([, text = '', path = '']) => ({
+    text,
+    link: `/api/${path.replaceAll('.js', '-js')}/`,
+  }))
   return [{ text: 'API', link: '/api/', items }]
+}
+
+/** @returns {Record<string, SidebarItem[]>} every sidebar by the addresses that it is beside */
+export function sidebars() {
+  const guide = Object.entries(sections()).map(([address, list]) => {
+    const items = list.map(({ text, files }) => ({ text, items: files.map(item) }))
+    return /** @type {const} */ ([address, items])
+  })
+  return { '/api/': apiSidebar(), ...Object.fromEntries(guide) }
 }

@@ -49,12 +49,17 @@ export function tabsPlugin(md) {
       const end = indexOf('end of tabs', start)
       if (end < 0) throw new Error('these tabs have no end')
       const sections = sectionsOf(tokens.slice(start + 1, end))
-      const list = (/** @type {'id' | 'label'} */ key) => escape(JSON.stringify(sections.map((one) => one[key])))
+      const list = (/** @type {'id' | 'label'} */ key) =>
+        escape(JSON.stringify(sections.map((one) => one[key])))
       tokens.splice(
         start,
         end - start + 1,
         html(`<SiteTabs :ids='${list('id')}' :labels='${list('label')}'>`),
-        ...sections.flatMap(({ content }, i) => [html(`<template #panel${i}>`), ...content, html('</template>')]),
+        ...sections.flatMap(({ content }, i) => [
+          html(`<template #panel${i}>`),
+          ...content,
+          html('</template>'),
+        ]),
         html('</SiteTabs>'),
       )
     }

@@ -84,7 +84,11 @@ export const SiteTabs = defineComponent({
       )
     return () =>
       h('div', { class: 'site-tabs' }, [
-        h('div', { role: 'tablist', 'aria-label': 'Framework', ref: list, onKeydown }, props.ids.map((_, i) => tab(i))),
+        h(
+          'div',
+          { role: 'tablist', 'aria-label': 'Framework', ref: list, onKeydown },
+          props.ids.map((_, i) => tab(i)),
+        ),
         ...props.ids.map((_, i) => panel(i)),
       ])
   },

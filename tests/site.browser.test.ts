@@ -73,7 +73,7 @@ async function open(path: string, options: BrowserContextOptions = {}): Promise<
   })
   page.on('pageerror', (error) => void complaints.push(`${path}: ${error.message}`))
   page.on('request', (request) => {
-    if (!/^data:/.test(request.url()) && !request.url().startsWith(home)) complaints.push(request.url())
+    if (!request.url().startsWith('data:') && !request.url().startsWith(home)) complaints.push(request.url())
   })
   await page.goto(home + path, { waitUntil: 'networkidle' })
   return page

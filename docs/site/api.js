@@ -5,7 +5,7 @@ import { Application, LogLevel } from 'typedoc'
 import { publicPackages, readJson, root } from '../../scripts/workspace.js'
 import { findGaps } from './gaps.js'
 
-/** @typedef {import('typedoc').DeclarationReflection} Declaration */
+/** @typedef {Partial<import('typedoc').TypeDocOptions & import('typedoc-plugin-markdown').PluginOptions>} Options */
 
 /**
  * A public entry of a package: what an import may name.
@@ -47,7 +47,8 @@ function writtenPages() {
  */
 export async function writeApiPages() {
   const wanted = publicEntries()
-  const app = await Application.bootstrapWithPlugins({
+  /** @satisfies {Options} */
+  const options = {
     plugin: ['typedoc-plugin-markdown'],
     entryPoints: wanted.map(({ source }) => source),
     tsconfig: join(root, 'docs/site/tsconfig.api.json'),
@@ -62,8 +63,9 @@ export async function writeApiPages() {
     disableGit: true,
     hidePageHeader: true,
     entryFileName: 'index.md',
-    outputFileStrategy: 'members',
-  })
+    router: 'member',
+  }
+  const app = await Application.bootstrapWithPlugins(options)
   const entries = app.getEntryPoints() ?? []
   for (const entry of entries) {
     const { fileName } = entry.sourceFile
@@ -82,7 +84,7 @@ export async function writeApiPages() {
       const symbol = checker.getSymbolAtLocation(sourceFile)
       const names = symbol === undefined ? [] : checker.getExportsOfModule(symbol).map(({ name }) => name)
       const module = project.children?.find(({ name }) => name === displayName)
-      const declarations = /** @type {Declaration[]} */ (module?.children ?? [])
+      const declarations = module?.children ?? []
       const silent =
         module?.hasComment() === true ? [] : [`${displayName} has no comment with @packageDocumentation`]
       return [...silent, ...findGaps(displayName, names, declarations, pages)]

@@ -1,7 +1,6 @@
 // What the search finds: the guide in full, of the API the names and their first sentences.
 
-/** @typedef {import('vitepress').MarkdownRenderer} MarkdownRenderer */
-/** @typedef {import('vitepress').MarkdownEnv} MarkdownEnv */
+/** @typedef {NonNullable<import('vitepress').DefaultTheme.LocalSearchOptions['_render']>} Render */
 
 /**
  * @param {string} text - the markdown of a page of the API
@@ -9,14 +8,14 @@
  */
 function summary(text) {
   const [title = '', ...blocks] = text.split(/\n{2,}/).filter((block) => !/^(> |\[|\*{3})/.test(block))
-  const [about = ''] = blocks.filter((block) => !block.startsWith('#'))
+  const about = blocks.find((block) => !block.startsWith('#')) ?? ''
   return [title, about].join('\n\n')
 }
 
 /**
  * @param {string} text - markdown
- * @param {MarkdownEnv} env
- * @param {MarkdownRenderer} md
+ * @param {Parameters<Render>[1]} env
+ * @param {Parameters<Render>[2]} md
  * @returns {string} the HTML to index
  */
 export function renderForSearch(text, env, md) {

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { drawFlowchart } from '../docs/site/diagrams.js'
 import { findGaps } from '../docs/site/gaps.js'
 import { includeParts } from '../docs/site/include.js'
 import { siteLink } from '../docs/site/links.js'
@@ -93,4 +94,21 @@ it('the policy of a page allows its own inline scripts, and no others', () => {
   const [, policy = ''] = /content="([^"]*)"/.exec(addPolicy(page)) ?? []
   expect(policy.match(/'sha256-[^']{44}'/g)).toHaveLength(2)
   expect(policy).not.toMatch(/unsafe-eval|script-src[^;]*unsafe-inline/)
+})
+
+describe('a flowchart', () => {
+  it('is drawn, from the top down, and said in words', () => {
+    const drawing = drawFlowchart('flowchart TD\n  a["one & two"]\n  b["three"]\n  a --> b')
+    expect(drawing).toContain('aria-label="one &amp; two → three"')
+    const [above, below] = [...drawing.matchAll(/<text x="[\d.]+" y="([\d.]+)">/g)].map(([, y]) => Number(y))
+    expect(above).toBeLessThan(below!)
+    expect(drawing.match(/<path[^>]*marker-end/g)).toHaveLength(1)
+  })
+
+  it.each(['graph LR', 'flowchart TD\n  a --> b', 'flowchart TD\n  a["x"]\n  a ==> a'])(
+    'of another kind is refused: %j',
+    (text) => {
+      expect(() => drawFlowchart(text)).toThrow(/a flowchart (begins|cannot)/)
+    },
+  )
 })

@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitepress'
+import { diagramsPlugin } from '../site/diagrams.js'
 import { includePlugin } from '../site/include.js'
 import { linksPlugin } from '../site/links.js'
 import { noPages, pageOf } from '../site/pages.js'
@@ -31,7 +32,7 @@ export default defineConfig({
     // Others have colours that are too pale to read.
     theme: { light: 'github-light-high-contrast', dark: 'github-dark-high-contrast' },
     config(md) {
-      md.use(includePlugin).use(linksPlugin).use(tablesPlugin).use(tabsPlugin)
+      md.use(includePlugin).use(linksPlugin).use(tablesPlugin).use(diagramsPlugin).use(tabsPlugin)
     },
   },
   vite: {

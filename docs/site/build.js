@@ -41,7 +41,7 @@ async function buildApi(always) {
   await make('api', {
     result: join(root, 'docs/api/index.md'),
     sources:
-      /^(docs\/site\/|scripts\/workspace\.js|package-lock\.json|packages\/[^/]+\/(src\/|package\.json))/,
+      /^(docs\/site\/(api|gaps|tsconfig)|scripts\/workspace\.js|package-lock\.json|packages\/[^/]+\/(src\/|package\.json))/,
     always,
     build: async () => (await import('./api.js')).writeApiPages(),
   })

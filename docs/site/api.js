@@ -64,6 +64,7 @@ export async function writeApiPages() {
     hidePageHeader: true,
     entryFileName: 'index.md',
     router: 'member',
+    indexFormat: /** @type {const} */ ('table'),
   }
   const app = await Application.bootstrapWithPlugins(options)
   const entries = app.getEntryPoints() ?? []

@@ -10,7 +10,8 @@ const places = [
   [/^packages\/([^/]+)\/README\.md$/, 'packages/$1.md'],
   [/^examples\/README\.md$/, 'examples.md'],
   [/^examples\/robustness\/results\/README\.md$/, 'robustness.md'],
-  [/^(CHANGELOG|CONTRIBUTING)\.md$/, '$1.md'],
+  [/^CHANGELOG\.md$/, 'changelog.md'],
+  [/^CONTRIBUTING\.md$/, 'contributing.md'],
 ]
 
 /** Markdown that is no page, as globs from the root. */

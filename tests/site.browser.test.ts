@@ -11,9 +11,10 @@ import { chromium, type Browser, type BrowserContextOptions, type Page } from 'p
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { root } from '../scripts/workspace.js'
 
-// The built site, as a visitor meets it. It is built only if its sources have changed since it was last built.
+// The built site, as a visitor meets it, with a part of the API. All names of the API are checked before it is built, and it is built
+// only if its sources have changed since the last time.
 
-const folder = join(root, 'docs/.vitepress/dist')
+const folder = join(root, 'docs/.vitepress/cache/sample')
 const contentTypes: Record<string, string> = {
   '.css': 'text/css',
   '.html': 'text/html',
@@ -34,7 +35,7 @@ let browser: Browser
 let home: string
 
 beforeAll(async () => {
-  await promisify(execFile)(process.execPath, [join(root, 'docs/site/build.js'), '--if-changed'], {
+  await promisify(execFile)(process.execPath, [join(root, 'docs/site/build.js'), 'sample', '--if-changed'], {
     cwd: root,
   })
   server = createServer((request, response) => {
@@ -112,7 +113,8 @@ it.each(Object.entries(kinds))(
     await page.locator('html.dark').waitFor()
     expect(await violations(page)).toEqual([])
     await page.setViewportSize({ width: 320, height: 640 })
-    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(320)
+    // A frame later, the theme has changed over.
+    await expect.poll(() => page.evaluate(() => document.documentElement.scrollWidth)).toBe(320)
     expect(await violations(page)).toEqual([])
     await page.context().close()
   },
@@ -260,7 +262,7 @@ it('has no link that leads nowhere, to a heading neither', () => {
       /^[a-z]+:/i.test(href) ? [] : [[from, href] as const],
     ),
   )
-  expect(links.length).toBeGreaterThan(10_000)
+  expect(links.length).toBeGreaterThan(1000)
   expect(links.filter(([from, href]) => !resolves(from, href))).toEqual([])
   expect(resolves('index.html', '#no-such-heading')).toBe(false)
 })

@@ -1,11 +1,12 @@
 // npm run docs:build
 //
-// Builds the site into docs/.vitepress/dist. `--if-changed` builds a part only if its sources have changed since the last time; `api` builds
-// only the pages of the API, docs/api.
+// Builds the site into docs/.vitepress/dist. `--if-changed` builds a part only if its sources have changed since the last time; `api` writes
+// only the pages of the API, docs/api; `sample` builds a smaller site for the tests.
+import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { listFiles, root, run } from '../../scripts/workspace.js'
+import { listFiles, root } from '../../scripts/workspace.js'
 
 /**
  * @param {RegExp} pattern - of paths from the root
@@ -47,20 +48,31 @@ async function buildApi(always) {
   })
 }
 
-/** @param {boolean} always - also when nothing has changed */
-async function buildSite(always) {
+/**
+ * @param {boolean} always - also when nothing has changed
+ * @param {{ name: string, folder: string, env?: Record<string, string> }} variant
+ */
+async function buildSite(always, { name, folder, env = {} }) {
   await buildApi(always)
-  await make('site', {
-    result: join(root, 'docs/.vitepress/dist/index.html'),
+  await make(name, {
+    result: join(root, folder, 'index.html'),
     sources:
       /^(docs\/|.*\.md$|scripts\/workspace\.js|package-lock\.json|packages\/[^/]+\/(src\/|package\.json))/,
     always,
     build() {
-      const { status } = run(join(root, 'node_modules/.bin/vitepress'), ['build', 'docs'], { shows: true })
+      const vitepress = join(root, 'node_modules/.bin/vitepress')
+      const { status } = spawnSync(vitepress, ['build', 'docs', '--outDir', join(root, folder)], {
+        cwd: root,
+        env: { ...process.env, ...env },
+        stdio: 'inherit',
+      })
       if (status !== 0) throw new Error('the site could not be built')
     },
   })
 }
 
+const whole = { name: 'site', folder: 'docs/.vitepress/dist' }
+const sample = { name: 'sample', folder: 'docs/.vitepress/cache/sample', env: { SITE_SAMPLE: 'true' } }
 const always = !process.argv.includes('--if-changed')
-await (process.argv.includes('api') ? buildApi(always) : buildSite(always))
+if (process.argv.includes('api')) await buildApi(always)
+else await buildSite(always, process.argv.includes('sample') ? sample : whole)

@@ -14,8 +14,13 @@ const places = [
   [/^CONTRIBUTING\.md$/, 'contributing.md'],
 ]
 
+/** The sample for the tests, which build it every time, has only the functions of the core in its API. */
+const isSample = process.env['SITE_SAMPLE'] !== undefined
+const notInSample = /^docs\/api\/(?!(core\/(functions\/)?)?[^/]+\.md$)/
+
 /** Markdown that is no page, as globs from the root. */
 export const noPages = [
+  ...(isSample ? ['docs/api/!(core)/**/*.md', 'docs/api/core/!(functions)/**/*.md'] : []),
   'README.md',
   'SECURITY.md',
   '{bench,scripts,templates,tests}/**',
@@ -29,7 +34,7 @@ export const noPages = [
  */
 export function pageOf(file) {
   const place = places.find(([pattern]) => pattern.test(file))
-  if (place === undefined) return undefined
+  if (place === undefined || (isSample && notInSample.test(file))) return undefined
   // A server takes an address that ends in `.js` for a script.
   return file.replace(place[0], place[1]).replaceAll('.js', '-js')
 }

@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { root } from '../../scripts/workspace.js'
-import { pageOf } from './pages.js'
+import { addressOf, pageOf } from './pages.js'
 
 /** @typedef {import('vitepress').DefaultTheme.SidebarItem} SidebarItem */
 
@@ -83,10 +83,10 @@ function apiSidebar() {
   const index = join(root, 'docs/api/index.md')
   if (!existsSync(index)) return []
   const entries = [...readFileSync(index, 'utf8').matchAll(/^- \[(.+)\]\((.+)\/index\.md\)$/gm)]
-  const items = entries.map(([, text = '', path = '']) => ({
-    text,
-    link: `/api/${path.replaceAll('.js', '-js')}/`,
-  }))
+  const items = entries.flatMap(([, text = '', path = '']) => {
+    const address = addressOf(`docs/api/${path}/index.md`)
+    return address === undefined ? [] : [{ text, link: address.replace(/index\.md$/, '') }]
+  })
   return [{ text: 'API', link: '/api/', items }]
 }
 

@@ -245,12 +245,15 @@ export async function renderBase({ name, make }) {
           ],
         ]),
     ['## In code'],
+    // On the site the sections between these marks are tabs.
+    ['<!-- tabs -->'],
     ...frameworks.flatMap((framework) => [
       [`### In ${framework.name}`],
       facts.without?.[framework.name] === undefined
         ? ['```ts', ...framework.code(name, facts), '```']
         : [/** @type {string} */ (facts.without[framework.name])],
     ]),
+    ['<!-- end of tabs -->'],
     ['[All bases](../bases.md) · [The options of `inducedMetric`](../README.md#the-options)'],
   ]
   return `${sections

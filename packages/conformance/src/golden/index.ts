@@ -1,3 +1,8 @@
+/**
+ * Golden vectors from independent implementations, and the problems that they are of.
+ *
+ * @packageDocumentation
+ */
 import { baselines } from './baselines.js'
 import { identity } from './identity.js'
 import { log } from './log.js'

@@ -3,6 +3,8 @@
  * expression graph, which every engine lowers to its own arithmetic. Scalars (`shape: 'scalar'`) broadcast over
  * everything; a vector (`'rows'`, one number per row, or `'columns'`) broadcasts over a matrix that has this extent once,
  * and a vector of rows with one of columns makes a matrix. Other operands must have equal shapes.
+ *
+ * @packageDocumentation
  */
 export { every, when } from './conditions.js'
 export {

@@ -1,0 +1,56 @@
+import { defineConfig } from 'vitepress'
+import { diagramsPlugin } from '../site/diagrams.js'
+import { includePlugin } from '../site/include.js'
+import { linksPlugin } from '../site/links.js'
+import { noPages, pageOf } from '../site/pages.js'
+import { addPolicy } from '../site/policy.js'
+import { renderForSearch } from '../site/search.js'
+import { sidebars } from '../site/sidebar.js'
+import { slugify } from '../site/slug.js'
+import { tablesPlugin } from '../site/tables.js'
+import { tabsPlugin } from '../site/tabs.js'
+
+const icon = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><path d="M3 7c4 22 8 22 13 8s7-6 13 4" fill="none" stroke="%231f6feb" stroke-width="4" stroke-linecap="round"/></svg>`
+
+/** Where the code is, if it is anywhere: the workflow that deploys sets it. */
+const repository = process.env['SOURCE_URL']?.replace(/\/blob\/.*$/, '')
+
+export default defineConfig({
+  // The READMEs of the packages are pages too.
+  srcDir: '..',
+  srcExclude: noPages,
+  rewrites: (file) => pageOf(file) ?? file,
+  base: process.env['DOCS_BASE'] ?? '/',
+  lang: 'en-GB',
+  title: 'Induced metric',
+  description: 'Optimisers for JavaScript machine learning that use the loss landscape’s induced metric',
+  head: [['link', { rel: 'icon', href: `data:image/svg+xml,${icon.replaceAll('"', "'")}` }]],
+  metaChunk: true,
+  transformHtml: addPolicy,
+  markdown: {
+    anchor: { slugify },
+    // Others have colours that are too pale to read.
+    theme: { light: 'github-light-high-contrast', dark: 'github-dark-high-contrast' },
+    config(md) {
+      md.use(includePlugin).use(linksPlugin).use(tablesPlugin).use(diagramsPlugin).use(tabsPlugin)
+    },
+  },
+  vite: {
+    // The root has no pages of its own kind for Vite to scan.
+    optimizeDeps: { entries: [] },
+    server: { watch: { ignored: ['**/node_modules/**', '**/dist/**', '**/tests/.snippets/**'] } },
+  },
+  themeConfig: {
+    search: { provider: 'local', options: { _render: renderForSearch } },
+    nav: [
+      { text: 'Guide', link: '/guide', activeMatch: '^/(guide|which|choosing|embeddings)' },
+      { text: 'Frameworks', link: '/adapters', activeMatch: '^/(adapters|packages)' },
+      { text: 'Bases', link: '/bases', activeMatch: '^/bases' },
+      { text: 'API', link: '/api/', activeMatch: '^/api/' },
+      ...(repository === undefined ? [] : [{ text: 'Source', link: repository }]),
+    ],
+    sidebar: sidebars(),
+    outline: { level: [2, 3] },
+    externalLinkIcon: false,
+  },
+})

@@ -102,7 +102,13 @@ export type CaseBody =
       readonly after: number
       readonly bytes: string
     }
-  | { readonly check: 'badCheckpoint'; readonly problem: Problem; readonly damage: Damage }
+  | {
+      readonly check: 'badCheckpoint'
+      readonly problem: Problem
+      readonly damage: Damage
+      /** What the message must contain. */
+      readonly names?: string
+    }
   | { readonly check: 'badShape'; readonly problem: Problem; readonly mistake: 'length' | 'count' | 'data' }
   | { readonly check: 'badOption'; readonly option: string; readonly value: unknown; readonly base?: string }
   | { readonly check: 'disposed'; readonly problem: Problem }

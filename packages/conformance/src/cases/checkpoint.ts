@@ -280,6 +280,19 @@ const bad = table(
   })),
 )
 
+const named = table('checkpoint/named', [
+  {
+    n: 1,
+    title: 'the error of a checkpoint with a parameter too many names it',
+    check: 'badCheckpoint',
+    damage: 'a parameter too many',
+    names: 'further',
+    needs,
+    problem: { transformation: { base: bases[4]!, ...common }, parameters: small, steps: 2, seed: 869 },
+    dtypes: ['float32'],
+  },
+])
+
 /** A transformation whose checkpoints hold what a damage changes, where not every one does. */
 function holding(damage: Damage): Partial<PlainTransformation> {
   if (damage.includes('shared scalars')) return { base: { name: 'prodigy' } }
@@ -308,6 +321,7 @@ export const checkpointCases: readonly Case[] = [
   ...handover,
   ...checkpointsOfBases,
   ...bad,
+  ...named,
   ...resumeKept,
   ...handoverKept,
   ...old,

@@ -125,6 +125,7 @@ export const plainStepCases: readonly Case[] = [
         },
         loss: { first: 12, ratio: 0.875 },
       }),
+      dtypes: ['float64'],
     },
   ]),
   ...table(

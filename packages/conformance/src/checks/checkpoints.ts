@@ -144,7 +144,7 @@ export async function oldCheckpoint(
 /** A checkpoint that does not match or is damaged is refused and changes nothing. */
 export async function badCheckpoint(
   context: Context,
-  { problem, damage }: Body<'badCheckpoint'>,
+  { problem, damage, names }: Body<'badCheckpoint'>,
 ): Promise<void> {
   const { session } = await runProblem(context, problem)
   const bytes = await damagedBytes(context, problem, damage)
@@ -159,8 +159,8 @@ export async function badCheckpoint(
     () => loadInto(session, bytes),
     context.target.core.InducedMetricError,
   )
-  if (damage === 'a parameter too many')
-    expectTrue(error.message.includes('further'), `the message must name the parameter: ${error.message}`)
+  if (names !== undefined)
+    expectTrue(error.message.includes(names), `the message must name ${names}: ${error.message}`)
   await unchanged(`after the refused checkpoint (${damage}): `)
   if (problem.transformation.accumulate !== undefined) return
   // The session still works.

@@ -384,9 +384,9 @@ function createSession(
       )
       const loss =
         given === undefined ? undefined : has('loss rounded to float32') ? Math.fround(given) : given
-      const nonFinite = (): SessionReport =>
+      const nonFinite = (what: 'loss' | 'gradient'): SessionReport =>
         transformation.onNonFinite === 'throw' && !has('onNonFinite: throw ignored')
-          ? raise('ERR_NON_FINITE', 'not finite')
+          ? raise('ERR_NON_FINITE', `the ${what} is not finite`)
           : skip()
 
       for (const [, { settings }] of used) {
@@ -396,7 +396,7 @@ function createSession(
           if (has('log takes a step without a loss')) continue
           return raise('ERR_LOSS_REQUIRED', 'a loss is required')
         }
-        if (!Number.isFinite(loss)) return nonFinite()
+        if (!Number.isFinite(loss)) return nonFinite('loss')
         if (!reads) continue
         const bad = loss <= floorOf(settings)
         if (bad && settings.onBadLoss === 'throw' && !has('log ascends at L < 0'))
@@ -408,14 +408,22 @@ function createSession(
       const moves = new Map(active.map((p) => [p, move(p, fitting(p, clipped[held.indexOf(p)]))]))
       let total = 0
       for (const { dual } of moves.values()) total += dual
-      if (!Number.isFinite(held[0]!.data instanceof Float32Array ? Math.fround(total) : total))
-        return nonFinite()
+      // Without the metric s is not used, and only the gradient counts.
+      const isPlain = used.every(
+        ([, { settings }]) => settings.xi === 0 && settings.embedding.name === 'identity',
+      )
+      const measured = held[0]!.data instanceof Float32Array ? Math.fround(total) : total
+      const isFinite = isPlain
+        ? gradients.every((g) => g?.every(Number.isFinite) ?? true)
+        : Number.isFinite(measured)
+      if (!isFinite) return nonFinite('gradient')
       if (has('missing gradient enters s') && active.length < held.length)
         total *= held.length / active.length
 
       const factors = new Map<string, number>()
       const reports: NonNullable<SessionReport['units']>[number][] = []
       const scaleOf = (settings: Settings, metric: number): number => {
+        if (isPlain) return 1
         const height = (loss ?? 1) - floorOf(settings)
         if (settings.embedding.name === 'identity') return 1 / (1 + metric)
         if (height <= 0 && !has('log ascends at L < 0')) return settings.onBadLoss === 'base' ? 1 : 0
@@ -545,7 +553,10 @@ function createSession(
           )
         })
       if (!fits && !has('checkpoint of any shape accepted'))
-        raise('ERR_CHECKPOINT', 'this checkpoint belongs to another optimiser')
+        raise(
+          'ERR_CHECKPOINT',
+          `this checkpoint belongs to another optimiser, of ${saved.parameters.map(({ name }) => name).join(', ')}`,
+        )
       for (const p of held) {
         const state = saved.parameters.find(({ name }) => name === p.name)
         if (state === undefined) continue

@@ -423,7 +423,6 @@ function createSession(
       const factors = new Map<string, number>()
       const reports: NonNullable<SessionReport['units']>[number][] = []
       const scaleOf = (settings: Settings, metric: number): number => {
-        if (isPlain) return 1
         const height = (loss ?? 1) - floorOf(settings)
         if (settings.embedding.name === 'identity') return 1 / (1 + metric)
         if (height <= 0 && !has('log ascends at L < 0')) return settings.onBadLoss === 'base' ? 1 : 0
@@ -433,7 +432,7 @@ function createSession(
       }
       const next = used.map(([key, unit]) => {
         const { settings } = unit
-        const s = has('the norm in place of its square') ? Math.sqrt(total) : total
+        const s = isPlain ? 0 : has('the norm in place of its square') ? Math.sqrt(total) : total
         const xi =
           settings.xi === 'auto'
             ? has('ξ = 1 where it is auto')

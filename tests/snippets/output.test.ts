@@ -45,6 +45,8 @@ async function runSeeded(path: string, seed: number): Promise<{ printed: string;
   })
   const log = vi.spyOn(console, 'log').mockImplementation((...values) => void printed.push(format(...values)))
   try {
+    // A page's code finds the packages as they are when they are loaded: no memory is in use yet.
+    vi.resetModules()
     await importElsewhere(`${path}?seed=${seed}`)
     return { printed: printed.join('\n').trimEnd(), draws: draw.mock.calls.length }
   } finally {

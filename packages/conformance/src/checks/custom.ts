@@ -2,7 +2,7 @@ import type { CaseBody } from '../case.js'
 import { expectClose } from '../compare.js'
 import { lossOption, readCopies, runProblem, scalarsOf, toCore, type Context } from '../context.js'
 import { problemParameters, problemStep } from '../problem.js'
-import type { Core, CoreTransformation, TypedArray } from '../target.js'
+import type { Core, CoreTransformation } from '../target.js'
 
 type Body<K extends CaseBody['check']> = Extract<CaseBody, { check: K }>
 
@@ -193,17 +193,17 @@ export async function ownSlopes(context: Context, { problem, embedding }: Body<'
     name: 'conformance-slopes',
   })
   const options = { learningRate: 0.25, xi: 0.5, beta: 0.5 }
-  const runs = []
-  for (const own of [core[embedding]({ floor: 0.5 }), made({ floor: 0.5 })]) {
+  const runOf = async (own: ReturnType<typeof core.log>) => {
     const transformation = core.inducedMetric(core.sgd(), { ...options, embedding: own })
     const session = await context.create(transformation, problemParameters(problem, context.dtype))
     for (let step = 1; step <= problem.steps; step++) {
       const { gradients, loss } = problemStep(problem, step, context.dtype)
       await session.step(gradients, lossOption(loss))
     }
-    runs.push(await readCopies(session))
+    return readCopies(session)
   }
-  const [builtIn, written] = runs as [TypedArray[], TypedArray[]]
+  const builtIn = await runOf(core[embedding]({ floor: 0.5 }))
+  const written = await runOf(made({ floor: 0.5 }))
   const tolerance = context.tolerance(scalarsOf(problem))
   builtIn.forEach((values, p) =>
     expectClose(context.ledger, `by its slopes, parameter ${p}`, written[p]!, values, tolerance),

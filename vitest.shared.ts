@@ -22,8 +22,9 @@ export function project(name: string, overrides: ProjectOptions = {}): ReturnTyp
       include: ['**/*.test.ts'],
       exclude: [...configDefaults.exclude, browserTests, '**/dist/**'],
       pool: 'forks',
-      testTimeout: 60_000,
-      hookTimeout: 120_000,
+      // The slowest take half a minute on two idle cores, and machines of CI can be several times slower.
+      testTimeout: 240_000,
+      hookTimeout: 240_000,
       ...overrides,
     },
   })

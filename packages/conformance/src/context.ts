@@ -21,6 +21,8 @@ export interface Context {
   /** The path in fast-check's tree of counterexamples from which to replay one. */
   readonly path: string | undefined
   readonly ledger: Ledger
+  /** The reason why the question could not be asked of this session, where that shows only once there is one. */
+  unasked?: string
   /** Whether equal runs must be equal bit for bit. */
   readonly bitwise: boolean
   declares(capability: Capability): boolean

@@ -154,6 +154,7 @@ export async function askCase(
   if (refused !== undefined) return { result: result('not-supported-as-declared', refused) }
   const [error] = failures
   if (failures.length > 0) return { result: result('failed', `${title}\n  ${describeError(error)}`), error }
+  if (context.unasked !== undefined) return { result: result('not-supported-as-declared', context.unasked) }
   if (missing === undefined) return { result: result('passed') }
   return { result: result('not-supported-as-declared', `the manifest does not declare ${missing}`) }
 }

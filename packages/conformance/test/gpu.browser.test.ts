@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
 import { openGpuTab, type GpuTab } from '../../core/test/browser/gpuTab.js'
-import { cases, familyOf } from '../src/index.js'
+import { selectCases } from '../src/index.js'
 import type { Page } from './browser/gpuPage.js'
 
 // The core's kernels on WebGPU, where SwiftShader computes in place of a GPU: slowly, so that only a sample of the suite is run,
@@ -19,17 +19,11 @@ afterAll(() => tab.close())
 afterEach(() => expect(tab.problems.splice(0)).toEqual([]))
 
 /**
- * The first case of each family in single precision, and every 60th. Those that draw their problems compile new kernels for each of
- * them, for which SwiftShader takes most of a minute.
+ * A part of the cases in single precision. Those that draw their problems compile new kernels for each of them, for which
+ * SwiftShader takes most of a minute.
  */
 function sample(): string[] {
-  const byFamily = new Map<string, string[]>()
-  for (const each of cases) {
-    const family = familyOf(each.id)
-    if (each.dtype !== 'float32' || family === 'random') continue
-    byFamily.set(family, [...(byFamily.get(family) ?? []), each.id])
-  }
-  return [...byFamily.values()].flatMap((ids) => ids.filter((_, i) => i % 60 === 0))
+  return selectCases(/^(?!random).*\/f32\//, false, '1/40').map(({ id }) => id)
 }
 
 it('passes the conformance suite', async () => {

@@ -7,8 +7,11 @@ import {
   badgeOf,
   badgeSvg,
   htmlReport,
+  runConformance,
   selectCases,
   type ConformanceReport,
+  type ConformanceTarget,
+  type Session,
 } from '../src/index.js'
 import { coreTarget } from './conformance/targets.js'
 
@@ -120,6 +123,24 @@ describe('the command', () => {
     expect(code).toBe(0)
     expect(out).toContain('with the thorough stage')
     expect(JSON.parse(files['a.json']!)).toMatchObject({ thorough: true, totals: { passed: 1 } })
+  })
+})
+
+describe('a question that a session cannot be asked', () => {
+  it('is no case that passed, and the result says why', async () => {
+    const ids = ['option/rateSet/f32/0001']
+    const whole = coreTarget('reference')
+    const without: ConformanceTarget = {
+      ...whole,
+      async create(...given) {
+        const shown = Object.entries(await whole.create(...given))
+        return Object.fromEntries(shown.filter(([name]) => !/learningRate/i.test(name))) as unknown as Session
+      },
+    }
+    const { totals, cases: results } = await runConformance(without, { filter: ids })
+    expect(totals).toEqual({ passed: 0, failed: 0, 'not-supported-as-declared': 1 })
+    expect(results[0]!.message).toBe('the session does not show its learning rate')
+    expect((await runConformance(whole, { filter: ids })).totals.passed).toBe(1)
   })
 })
 

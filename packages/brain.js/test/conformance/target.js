@@ -100,6 +100,8 @@ function createSession(network, attach, transformation, parameters) {
     },
     read: () => matrices.map(({ weights }) => Float32Array.from(weights)),
     slots: () => Object.fromEntries(optimizer.save().parameters.map(({ name, slots }) => [name, slots])),
+    learningRate: () => optimizer.learningRate,
+    setLearningRate: (rate) => void (optimizer.learningRate = rate),
     save: () => core.encodeCheckpoint(optimizer.save()),
     load: (bytes) => batches.load(bytes),
     reset: () => batches.reset(),

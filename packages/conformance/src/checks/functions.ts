@@ -247,7 +247,7 @@ function identityTransformation(core: Core): CoreTransformation {
   return core.inducedMetric(base(), { learningRate: 0.0625, xi: 0 })
 }
 
-/** The kit's own base of identity matrices steps by its formula, or is refused by name. */
+/** The kit's own base of identity matrices steps by its formula. */
 export async function customIdentity(context: Context, { problem }: Body<'customIdentity'>): Promise<void> {
   const session = await context.create(
     identityTransformation(context.target.core),

@@ -16,7 +16,10 @@ const set = 0.0625
  */
 export async function rateSet(context: Context, { problem, after }: Body<'rateSet'>): Promise<void> {
   const { session } = await runProblem(context, problem, { to: after })
-  if (session.learningRate === undefined || session.setLearningRate === undefined) return
+  if (session.learningRate === undefined || session.setLearningRate === undefined) {
+    context.unasked = 'the session does not show its learning rate'
+    return
+  }
   const schedule = problem.transformation.learningRate
   const expectRate = async (where: string, of: Session, rate: number): Promise<void> =>
     expectSame(context.ledger, `${where}, the learning rate`, [await of.learningRate!()], [rate])

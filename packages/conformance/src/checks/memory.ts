@@ -40,20 +40,18 @@ function isGuarded({ buffer, BYTES_PER_ELEMENT }: TypedArray): boolean {
 export async function memory(context: Context, { problem, given }: Body<'memory'>): Promise<void> {
   const start = problemParameters(problem, context.dtype)
   const oracle = createOracle(problem.transformation, start)
-  const data = {
-    'gradients at an offset': () => start.map((p) => p.data),
-    'neighbours in one buffer': () => neighbours(start.map((p) => p.data)),
-  }
-  const placed = given in data ? data[given as keyof typeof data]() : start.map((p) => viewOf(p.data))
+  const own = start.map(({ data }) => data)
+  const isViewed = given === 'parameters at an offset' || given === 'the parameters themselves'
+  const placed = isViewed ? own.map(viewOf) : given === 'neighbours in one buffer' ? neighbours(own) : own
   const views = start.map((p, i) => ({ ...p, data: placed[i]! }))
   const session = await context.create(problem.transformation, views)
-  const guarded: TypedArray[] = given in data ? [] : [...placed]
+  const guarded: TypedArray[] = isViewed ? [...placed] : []
   for (let step = 1; step <= problem.steps; step++) {
     const { gradients, loss } = problemStep(problem, step, context.dtype)
-    const own = given === 'the parameters themselves' ? await session.read() : undefined
-    const expected = own?.map((data) => data.slice()) ?? gradients
+    const read = given === 'the parameters themselves' ? await session.read() : undefined
+    const expected = read?.map((data) => data.slice()) ?? gradients
     const handed =
-      own ?? (given === 'gradients at an offset' ? gradients.map((g) => g && viewOf(g)) : gradients)
+      read ?? (given === 'gradients at an offset' ? gradients.map((g) => g && viewOf(g)) : gradients)
     if (given === 'gradients at an offset') guarded.push(...handed.flatMap((g) => g ?? []))
     await session.step(handed, lossOption(loss))
     oracle.step(expected, { loss })

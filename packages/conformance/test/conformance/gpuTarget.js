@@ -57,6 +57,8 @@ export function gpuTarget(device) {
           const { parameters: saved } = await optimizer.save()
           return Object.fromEntries(saved.map(({ name, slots }) => [name, slots]))
         },
+        learningRate: () => optimizer.learningRate,
+        setLearningRate: (rate) => void (optimizer.learningRate = rate),
         save: async () => core.encodeCheckpoint(await optimizer.save()),
         load: (bytes) => optimizer.load(core.decodeCheckpoint(bytes)),
         reset: () => optimizer.reset(),

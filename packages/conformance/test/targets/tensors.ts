@@ -64,6 +64,8 @@ export const tensorTarget: ConformanceTarget = {
         Object.fromEntries(optimizer.save().parameters.map(({ name, slots }) => [name, slots] as const)),
       save: () => core.encodeCheckpoint(optimizer.save()),
       load: (bytes) => optimizer.load(bytes),
+      learningRate: () => optimizer.learningRate,
+      setLearningRate: (rate) => void (optimizer.learningRate = rate),
       reset: () => optimizer.reset(),
       dispose() {
         if (!disposed) values.forEach(free)

@@ -93,6 +93,8 @@ const target = {
       },
       read: () => parameters.map(({ data }) => data),
       slots: () => Object.fromEntries(trainer.save().parameters.map(({ name, slots }) => [name, slots])),
+      learningRate: () => trainer.learning_rate,
+      setLearningRate: (rate) => void (trainer.learning_rate = rate),
       save: () => core.encodeCheckpoint(trainer.save()),
       load: (bytes) => trainer.load(bytes),
       reset: () => trainer.reset(),

@@ -79,6 +79,10 @@ function target(backend) {
           Object.fromEntries(
             optimizer.save(state, params).parameters.map(({ name, slots }) => [name, slots]),
           ),
+        learningRate: () => optimizer.learningRate(state, params),
+        setLearningRate(rate) {
+          state = optimizer.withLearningRate(state, params, rate)
+        },
         save() {
           checkAlive()
           return core.encodeCheckpoint(optimizer.save(state, params))

@@ -97,6 +97,8 @@ function session(ort, training, parameters) {
       const states = training.saveOptimizer().parameters
       return Object.fromEntries(states.map(({ name, slots }) => [name, slots]))
     },
+    learningRate: () => training.learningRate,
+    setLearningRate: (rate) => training.setLearningRate(rate),
     save: () => core.encodeCheckpoint(training.saveOptimizer()),
     load: (bytes) => training.loadOptimizer(bytes),
     reset: () => training.resetOptimizer(),

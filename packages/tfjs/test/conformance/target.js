@@ -70,6 +70,8 @@ function session(tf, optimizer, variables, tensors) {
       const { parameters } = await optimizer.save()
       return Object.fromEntries(parameters.map(({ name, slots }) => [name, slots]))
     },
+    learningRate: () => optimizer.learningRate,
+    setLearningRate: (rate) => void (optimizer.learningRate = rate),
     save: async () => core.encodeCheckpoint(await optimizer.save()),
     load: (bytes) => optimizer.load(bytes, variables),
     reset: () => optimizer.reset(),

@@ -4,7 +4,7 @@ import { canonicalDomain, checkModel, opsetOf, readModel, setOpset, type Model }
 import type { GraphProto, ValueInfoProto } from '../../proto/onnx_pb.js'
 import { withFields } from '../../rewrite/declare.js'
 import { inlineFunctions } from '../../rewrite/inline.js'
-import { raiseOpset } from '../../rewrite/opset.js'
+import { raiseOpset } from '../../rewrite/upgrade/index.js'
 import { typeOf, type Extent } from '../../rewrite/valueTypes.js'
 import { describeShape } from '../losses.js'
 import { copyOf } from '../readForward.js'

@@ -13,7 +13,9 @@ import { readTensor } from '../proto/tensor.js'
 import type { NamedTensor } from '../proto/tensorData.js'
 import type { CheckpointState } from '../checkpoint/state.js'
 import { freeReservedNames } from './accumulation.js'
+import { bindInputs, type BoundInputs } from './bind.js'
 import { addLoss } from './addLoss.js'
+import { inlineDecidedBranches } from '../rewrite/branches.js'
 import { foldConstants } from '../rewrite/fold.js'
 import { redeclareInputs, type InputShapes } from './declarations.js'
 import type { GradientTable } from '../gradients/table.js'
@@ -21,7 +23,13 @@ import { inferTypes } from '../rewrite/runtimeTypes.js'
 import { describeShape, type Loss } from './losses.js'
 import { writeOptimizerModel, type OptimizerChoice } from './optimizers.js'
 import { checkNames, checkValues, defaultOutputs } from './outputs.js'
-import { findParameters, takeParameters, type ModelParameters, type ParameterTraits } from './parameters.js'
+import {
+  findParameters,
+  lacksParameters,
+  takeParameters,
+  type ModelParameters,
+  type ParameterTraits,
+} from './parameters.js'
 import { prepareModel } from './prepare.js'
 import { explainStops, type UnreachedParameter } from './reach.js'
 import { forwardModel, readForward } from './readForward.js'
@@ -45,7 +53,10 @@ export interface GenerateOptions {
   readonly requiresGrad?: Selector<ParameterTraits>
   /** The parameters not to train, in the same form. The checkpoint contains them, too. */
   readonly frozen?: Selector<ParameterTraits>
-  /** Whether constants in `Constant` nodes are parameters, as initializers are. Default false. */
+  /**
+   * Whether constants in `Constant` nodes are parameters, as initializers are. Default: if the model has no other
+   * parameters.
+   */
   readonly promoteConstants?: boolean
   /** Without it there is no optimizer model, and a session must be given an optimizer. */
   readonly optimizer?: OptimizerChoice
@@ -63,6 +74,11 @@ export interface GenerateOptions {
    * 16, 96] }`. The extents of other values follow.
    */
   readonly inputs?: InputShapes
+  /**
+   * Values of inputs that are then constants of the model, as in `{ sr: 16000n }`. Branches that they decide are
+   * replaced by the one that is taken.
+   */
+  readonly bind?: BoundInputs
   /** Gradient rules in addition to those of `gradients`, or replacing them. */
   readonly gradients?: GradientTable
   /** The package of the runtime that infers shapes and folds constants: onnxruntime-node or onnxruntime-web. */
@@ -134,6 +150,7 @@ export async function generateArtifacts(
     outputNames: 'any',
     batchNormalization: ['training', 'inference'],
     inputs: 'any',
+    bind: 'any',
     gradients: 'any',
     ort: 'any',
     externalData: 'any',
@@ -167,34 +184,39 @@ export async function generateArtifacts(
   checkReached(unreached, options.requiresGrad !== undefined, gradients.size === 0)
 
   const state = stateOf(parameters, new Set(gradients.keys()))
-  const optimizerModel =
-    options.optimizer === undefined
-      ? undefined
-      : writeOptimizerModel(
-          options.optimizer,
-          state.trainable.map(({ name, dims, dataType: type }) => ({
-            name,
-            shape: dims,
-            dtype: type === dataType.double ? 'float64' : 'float32',
-          })),
-        )
+  const summary = summarize({
+    trainModel,
+    fed,
+    forwardNodes,
+    state,
+    types,
+    loss,
+    inlined: forward.inlined,
+    folded: forward.folded,
+    unreached,
+    constants: found.constants,
+  })
+  return artifactsOf(trainModel, evalModel, state, summary, options.optimizer)
+}
+
+function artifactsOf(
+  trainModel: Model,
+  evalModel: Model,
+  state: CheckpointState,
+  summary: ArtifactsSummary,
+  optimizer: OptimizerChoice | undefined,
+): TrainingArtifacts {
+  const parameters = state.trainable.map(({ name, dims, dataType: type }) => ({
+    name,
+    shape: dims,
+    dtype: type === dataType.double ? ('float64' as const) : ('float32' as const),
+  }))
   const artifacts: Omit<TrainingArtifacts, 'checkpointState'> = {
     trainModel: writeModel(trainModel),
     evalModel: writeModel(evalModel),
-    optimizerModel,
+    optimizerModel: optimizer === undefined ? undefined : writeOptimizerModel(optimizer, parameters),
     state,
-    summary: summarize({
-      trainModel,
-      fed,
-      forwardNodes,
-      state,
-      types,
-      loss,
-      inlined: forward.inlined,
-      folded: forward.folded,
-      unreached,
-      constants: found.constants,
-    }),
+    summary,
   }
   return Object.defineProperty(artifacts, 'checkpointState', {
     get: () => writeCheckpoint(state),
@@ -226,10 +248,16 @@ interface ForwardParts {
 async function readParts(given: Artifact | Model, options: GenerateOptions): Promise<ForwardParts> {
   const { ort, additionalOutputs = [], batchNormalization = 'training' } = options
   const read = await readForward(given, forwardModel, options.externalData)
-  const { model, inlined, constants } = prepareModel(read, options.promoteConstants)
+  const prepared = prepareModel(read)
+  const { model, inlined } = prepared
   const { graph } = model
   const named = options.outputNames ?? graph.output.map(({ name }) => name)
+  const bound = options.bind === undefined ? [] : bindInputs(model, options.bind)
   if (options.inputs !== undefined) await redeclareInputs(model, options.inputs, named, ort)
+  const inBranches = await inlineDecidedBranches(model, ort)
+  const inNodes = new Set([...prepared.inNodes, ...inBranches])
+  const isPromoted = options.promoteConstants ?? lacksParameters(graph, new Set([...inNodes, ...bound]))
+  const constants = new Set([...prepared.made, ...bound, ...(isPromoted ? [] : inNodes)])
   await separateStatistics(model, constants, batchNormalization === 'training', ort)
   const found = findParameters(graph, constants)
   const trainable = chooseTrainable(found, options.requiresGrad, options.frozen)

@@ -66,6 +66,16 @@ export function findParameters(graph: GraphProto, fixed: ReadonlySet<string>): M
 }
 
 /**
+ * Whether a model has no parameters but some constants in nodes, as files of some exporters.
+ *
+ * @param fixed those constants, and others that are no parameters
+ */
+export function lacksParameters(graph: GraphProto, fixed: ReadonlySet<string>): boolean {
+  const { values, buffers, inNodes } = findParameters(graph, fixed)
+  return inNodes.length > 0 && [...values.keys()].every((name) => buffers.has(name))
+}
+
+/**
  * Removes the parameters from a graph's initializers and makes inputs of them, so that a training and an eval session
  * share them.
  *

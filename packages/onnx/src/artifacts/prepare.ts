@@ -18,8 +18,10 @@ export interface PreparedModel {
   readonly model: Model
   /** Model-local functions that were inlined, and how often. */
   readonly inlined: ReadonlyMap<string, number>
-  /** Constants that the model has, or gets, outside its initializers. They are not parameters. */
-  readonly constants: ReadonlySet<string>
+  /** Constants that the model has in nodes. They are parameters only if they are promoted. */
+  readonly inNodes: ReadonlySet<string>
+  /** Constants that the model gets. They are never parameters. */
+  readonly made: ReadonlySet<string>
 }
 
 /**
@@ -27,10 +29,9 @@ export interface PreparedModel {
  * the initializers, no inputs that are constants.
  *
  * @param model is changed
- * @param promoted whether constants in nodes may be parameters nevertheless
  * @throws ERR_OPTION for a model that is not valid ONNX; ERR_NOT_SUPPORTED for unsupported parts
  */
-export function prepareModel(model: Model, promoted = false): PreparedModel {
+export function prepareModel(model: Model): PreparedModel {
   // In the first two versions of the file format there was one version of the operators, and no name for it.
   if (model.irVersion < 3n && model.opsetImport.length === 0) setOpset(model, '', 1)
   validateModel(model)
@@ -63,6 +64,8 @@ export function prepareModel(model: Model, promoted = false): PreparedModel {
   if (model.irVersion > formats.newest) model.irVersion = formats.newest
   // ONNX once had programs for training. They have no place in a model for inference.
   model.trainingInfo = []
-  const kept = graph.initializer.map(({ name }) => name).filter((name) => !own.has(name))
-  return { model, inlined, constants: new Set(promoted ? kept.filter((name) => !inNodes.has(name)) : kept) }
+  const made = graph.initializer
+    .map(({ name }) => name)
+    .filter((name) => !own.has(name) && !inNodes.has(name))
+  return { model, inlined, inNodes, made: new Set(made) }
 }

@@ -8,12 +8,13 @@ import { canonicalDomain, opsetOf, type Model } from '../proto/model.js'
 import type { ValueInfoProto } from '../proto/onnx_pb.js'
 import { dimsOf } from '../proto/tensor.js'
 import { addGradients } from '../gradients/backward.js'
+import { inlineDecidedBranches } from '../rewrite/branches.js'
 import { foldConstants } from '../rewrite/fold.js'
 import { isRefusal } from '../gradients/control.js'
 import { isReal, noGradient, ruleOf } from '../gradients/context.js'
 import { gradients as builtinGradients } from '../gradients/table.js'
 import { defaultOutputs } from './outputs.js'
-import { findParameters, takeParameters } from './parameters.js'
+import { findParameters, lacksParameters, takeParameters } from './parameters.js'
 import { prepareModel } from './prepare.js'
 import { explainStops, findStops, type UnreachedParameter } from './reach.js'
 import { forwardModel, readForward } from './readForward.js'
@@ -73,7 +74,7 @@ export async function surveyForward(
   const opset = Object.fromEntries(
     read.opsetImport.map(({ domain, version }) => [canonicalDomain(domain) || 'ai.onnx', Number(version)]),
   )
-  const { model, inlined, constants: fixed } = prepareModel(read)
+  const { model, inlined, inNodes, made } = prepareModel(read)
   const { graph } = model
   const [inputs, outputs] = [[...graph.input], [...graph.output]]
   const problems: string[] = []
@@ -89,6 +90,9 @@ export async function surveyForward(
   if (graph.node.some(({ opType }) => opType === 'InPlaceAccumulatorV2')) {
     problems.push('it is a training model already: inspect its folder instead')
   }
+  const inBranches = await attempt(async () => inlineDecidedBranches(model, await loadRuntime()))
+  const hidden = new Set([...inNodes, ...(inBranches ?? [])])
+  const fixed = lacksParameters(graph, hidden) ? made : new Set([...made, ...hidden])
   const found = findParameters(graph, fixed)
   const wanted = (await attempt(() => chooseTrainable(found, undefined, undefined))) ?? []
   const parameters = takeParameters(graph, found, [])

@@ -21,8 +21,8 @@ function each(reason: string, ...operators: readonly string[]): Record<string, G
 
 /** The reason why there are no gradients of If, Loop and Scan, and the ways around them. */
 export const throughControlFlow =
-  'no gradients pass through control flow; compute the loss from a value before it (outputNames), freeze what it ' +
-  'depends on, or export the model without it (torch.onnx.export of a traced model unrolls loops and keeps the branch ' +
+  'no gradients pass through control flow; compute the loss from a value before it (outputNames), fix the inputs that ' +
+  'decide it (bind, inputs), freeze what it depends on, or export the model without it (torch.onnx.export of a traced model unrolls loops and keeps the branch ' +
   'that was taken)'
 
 export const control: Readonly<Record<string, GradientRule>> = {

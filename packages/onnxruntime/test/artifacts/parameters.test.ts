@@ -178,16 +178,28 @@ describe('of initializers with one element', () => {
 })
 
 describe('weights in nodes', () => {
-  it('are parameters where that is asked for, and said to be there where it is not', async () => {
+  it('are parameters where there are no others, and said to be there where that is not wanted', async () => {
     const model = fixture('constant_weights')
-    await expect(generateArtifacts(model, { loss: 'mse' })).rejects.toThrow(
+    await expect(generateArtifacts(model, { loss: 'mse', promoteConstants: false })).rejects.toThrow(
       /ERR_OPTION.*no parameters.*2 constants in nodes \(w, b\).*promoteConstants: true/,
     )
-    await expect(generateArtifacts(model, { loss: 'mse', requiresGrad: 'w' })).rejects.toThrow(
-      /ERR_OPTION.*"w" is a constant in a node.*promoteConstants: true/,
-    )
+    await expect(
+      generateArtifacts(model, { loss: 'mse', promoteConstants: false, requiresGrad: 'w' }),
+    ).rejects.toThrow(/ERR_OPTION.*"w" is a constant in a node.*promoteConstants: true/)
+    expect(await trainedOf(model)).toEqual(['w', 'b'])
+    expect(await trainedOf(model, { requiresGrad: 'w' })).toEqual(['w'])
     expect(await trainedOf(model, { promoteConstants: true })).toEqual(['w', 'b'])
     expect(await trainedOf(model, { promoteConstants: true, frozen: 'b' })).toEqual(['w'])
+  })
+
+  it('are none beside an initializer, unless that is asked for', async () => {
+    const table = createTensor('', [4], dataType.double, Float64Array.of(1, 2, 3, 4))
+    const model = after([node('Constant', [], ['c'], { value: table }), node('Mul', ['h', 'c'], ['y'])], {})
+    expect(await trainedOf(model)).toEqual(['w'])
+    expect(await trainedOf(model, { promoteConstants: true })).toEqual(['w', 'c'])
+    await expect(generateArtifacts(model, { loss: 'mse', requiresGrad: ['w', 'c'] })).rejects.toThrow(
+      /"c" is a constant in a node/,
+    )
   })
 
   it('have their gradients, and constants of formulas among them stay', async () => {

@@ -152,6 +152,11 @@ describe('operators of older versions, raised, compute what the runtime computes
         constants: { i: int64Tensor('', [1, 0, 3, 2], [2, 2]), u: real([2, 2]) },
       },
     ],
+    [
+      'Slice to the end',
+      9,
+      { nodes: one('Slice', { starts: [1], ends: [2n ** 63n - 1n], axes: [2] }), inputs: image },
+    ],
     ['Slice with all axes', 7, { nodes: one('Slice', { starts: [0, 1], ends: [1, 9] }), inputs: image }],
     [
       'Slice with chosen axes',

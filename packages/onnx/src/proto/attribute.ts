@@ -14,7 +14,7 @@ export type AttributeValue =
   | number
   | bigint
   | string
-  | readonly number[]
+  | readonly (number | bigint)[]
   | { readonly float: number }
   | { readonly floats: readonly number[] }
   | TensorProto
@@ -50,8 +50,8 @@ export function createAttribute(name: string, value: AttributeValue): AttributeP
       s: new TextEncoder().encode(value),
     })
   }
-  if (isList(value) && !whole.has(name) && !value.every(Number.isInteger))
-    return createAttribute(name, { floats: value })
+  if (isList(value) && !whole.has(name) && !value.every(isWhole))
+    return createAttribute(name, { floats: value.map(Number) })
   if (isList(value)) {
     const ints = value.map((one) => toInt64(one, `the attribute ${name}`))
     return create(AttributeProtoSchema, { name, type: attributeType.ints, ints })
@@ -65,7 +65,11 @@ export function createAttribute(name: string, value: AttributeValue): AttributeP
   return create(AttributeProtoSchema, { name, type: attributeType.tensor, t: value })
 }
 
-function isList(value: object): value is readonly number[] {
+function isWhole(value: number | bigint): boolean {
+  return typeof value === 'bigint' || Number.isInteger(value)
+}
+
+function isList(value: object): value is readonly (number | bigint)[] {
   return Array.isArray(value)
 }
 

@@ -1,4 +1,4 @@
-import { attributeOf, createAttribute, floatOf, intOf, intsOf, stringOf } from '../../proto/attribute.js'
+import { attributeOf, createAttribute, floatOf, intOf, stringOf } from '../../proto/attribute.js'
 import { dataType } from '../../proto/dataType.js'
 import type { TensorProto } from '../../proto/onnx_pb.js'
 import { realTensor } from '../../proto/tensor.js'
@@ -67,7 +67,8 @@ function intsAsInput(...names: readonly [string, ...string[]]): UpgradeRule {
 }
 
 function intsInput(upgrade: Upgrade, name: string): string {
-  const given = intsOf(upgrade.node, name)
+  // Ends may be the largest number, which a double cannot hold.
+  const given = attributeOf(upgrade.node, name)?.ints
   return given ? ints(upgrade, given) : ''
 }
 

@@ -3,7 +3,6 @@ import {
   createAttribute,
   floatOf,
   intOf,
-  intsOf,
   optionalIntOf,
   stringOf,
 } from '../../proto/attribute.js'
@@ -42,7 +41,7 @@ const pad: UpgradeRule = (upgrade) => {
   const { node, push } = upgrade
   const [x = ''] = node.input
   const value = floatOf(node, 'value', 0)
-  node.input = [x, ints(upgrade, intsOf(node, 'pads') ?? [])]
+  node.input = [x, ints(upgrade, attributeOf(node, 'pads')?.ints ?? [])]
   if (value !== 0 && stringOf(node, 'mode', 'constant') === 'constant') {
     node.input.push(realsLike(upgrade, x, [value]))
   }
@@ -115,7 +114,7 @@ const dropout: UpgradeRule = ({ node, constant, push }) => {
 function asInput(attribute: string): UpgradeRule {
   return (upgrade) => {
     const { node, push } = upgrade
-    const given = intsOf(node, attribute)
+    const given = attributeOf(node, attribute)?.ints
     if (given && node.input.length < 2) node.input = [node.input[0]!, ints(upgrade, given)]
     dropAttributes(node, attribute)
     push(node)

@@ -27,6 +27,7 @@ import {
   findParameters,
   lacksParameters,
   takeParameters,
+  withSoleOperands,
   type ModelParameters,
   type ParameterTraits,
 } from './parameters.js'
@@ -66,7 +67,8 @@ export interface GenerateOptions {
   readonly outputNames?: readonly string[]
   /**
    * Whether batch normalisations in the training model use the statistics of the batch and update the running ones
-   * (`'training'`, default), or use the running ones as at inference.
+   * (`'training'`), or use the running ones as at inference. Default: the former, except where the model fixes a batch
+   * with one value per channel, or computes the running statistics.
    */
   readonly batchNormalization?: 'training' | 'inference'
   /**
@@ -156,12 +158,12 @@ export async function generateArtifacts(
     externalData: 'any',
   })
   checkRuntime(options.ort)
-  const { additionalOutputs = [], batchNormalization = 'training' } = options
+  const { additionalOutputs = [], batchNormalization } = options
   if (options.outputNames !== undefined) checkNames(options.outputNames, 'outputNames')
   checkNames(additionalOutputs, 'additionalOutputs')
   const forward = await readParts(given, options)
   const { model, found, trainable, parameters } = forward
-  const outputs = options.outputNames ?? defaultOutputs(model.graph, parameters)
+  const outputs = options.outputNames ?? defaultOutputs(model.graph, parameters, trainable)
   checkValues(model.graph, outputs, 'outputNames')
   checkValues(model.graph, additionalOutputs, 'additionalOutputs')
   const { loss, types } = await attachLoss(forward, outputs, options)
@@ -246,7 +248,7 @@ interface ForwardParts {
 
 /** Reads a forward model, and turns its parameters into inputs. */
 async function readParts(given: Artifact | Model, options: GenerateOptions): Promise<ForwardParts> {
-  const { ort, additionalOutputs = [], batchNormalization = 'training' } = options
+  const { ort, additionalOutputs = [], batchNormalization } = options
   const read = await readForward(given, forwardModel, options.externalData)
   const prepared = prepareModel(read)
   const { model, inlined } = prepared
@@ -258,8 +260,8 @@ async function readParts(given: Artifact | Model, options: GenerateOptions): Pro
   const inNodes = new Set([...prepared.inNodes, ...inBranches])
   const isPromoted = options.promoteConstants ?? lacksParameters(graph, new Set([...inNodes, ...bound]))
   const constants = new Set([...prepared.made, ...bound, ...(isPromoted ? [] : inNodes)])
-  await separateStatistics(model, constants, batchNormalization === 'training', ort)
-  const found = findParameters(graph, constants)
+  await separateStatistics(model, constants, batchNormalization, ort)
+  const found = withSoleOperands(findParameters(graph, constants))
   const trainable = chooseTrainable(found, options.requiresGrad, options.frozen)
   const parameters = takeParameters(graph, found, trainable)
   freeReservedNames(graph, [...parameters.keys()], new Set([...named, ...additionalOutputs]))

@@ -1,23 +1,35 @@
 import { optionError } from '@induced-metric/core/adapter'
 import { capturedBy } from '../proto/graph.js'
+import { isReal } from '../gradients/context.js'
+import { typeOf } from '../rewrite/valueTypes.js'
 import type { GraphProto, ValueInfoProto } from '../proto/onnx_pb.js'
 
 /** The number of values that an error lists. */
 const listed = 8
 
 /**
- * The outputs of a model that a loss can be computed from if none are named: those that depend on fed inputs, then
- * those that depend on parameters only. Constants that a model returns, such as its classes or its anchors, are not
+ * The outputs of a model that a loss can be computed from if none are named: those of real numbers that depend on fed
+ * inputs and on trained parameters, then others that depend on fed inputs, then those that depend on parameters only.
+ * Constants that a model returns, such as its classes or its anchors, are not
  * among them.
  *
  * @param graph its nodes in order of computation, its parameters among its inputs
  * @throws ERR_OPTION if all outputs are constants
  */
-export function defaultOutputs(graph: GraphProto, parameters: ReadonlyMap<string, unknown>): string[] {
+export function defaultOutputs(
+  graph: GraphProto,
+  parameters: ReadonlyMap<string, unknown>,
+  trained: readonly string[],
+): string[] {
   const names = graph.output.map(({ name }) => name)
   const isFed = dependents(graph, ({ name }) => !parameters.has(name))
   const isComputed = dependents(graph)
-  const fed = names.filter((name) => isFed.has(name))
+  const wanted = new Set(trained)
+  const isTrained = dependents(graph, ({ name }) => wanted.has(name))
+  const types = new Map(graph.output.map((output) => [output.name, typeOf(output).dataType]))
+  const isFirst = (name: string): boolean => isTrained.has(name) && isReal(types.get(name))
+  const all = names.filter((name) => isFed.has(name))
+  const fed = [...all.filter(isFirst), ...all.filter((name) => !isFirst(name))]
   const outputs = [...fed, ...names.filter((name) => isComputed.has(name) && !isFed.has(name))]
   if (outputs.length > 0) return outputs
   throw optionError(

@@ -1,6 +1,6 @@
 import { dataType } from '../proto/dataType.js'
 import type { GraphProto, NodeProto, TensorProto } from '../proto/onnx_pb.js'
-import { dimsOf } from '../proto/tensor.js'
+import { dimsOf, readTensor } from '../proto/tensor.js'
 import { usesIn } from './uses.js'
 import { declaredValue } from '../rewrite/declare.js'
 
@@ -16,6 +16,8 @@ export interface FormulaConstant {
   readonly tensor: TensorProto
   /** The node that uses it as a setting or as an operand. */
   readonly user: NodeProto
+  /** Whether it is an operand of arithmetic only. */
+  readonly isOperand: boolean
 }
 
 /** The initializers of float and double, by their role. */
@@ -56,8 +58,9 @@ export function findParameters(graph: GraphProto, fixed: ReadonlySet<string>): M
     const user = uses.get('setting') ?? (isOperand ? operator : undefined)
     if (fixed.has(name)) {
       if (!user) inNodes.push(name)
-    } else if (user) constants.set(name, { tensor, user })
-    else {
+    } else if (user) {
+      constants.set(name, { tensor, user, isOperand: !uses.has('setting') && !uses.has('bound') })
+    } else {
       values.set(name, tensor)
       if (uses.size === 1 && uses.has('buffer')) buffers.add(name)
     }
@@ -73,6 +76,24 @@ export function findParameters(graph: GraphProto, fixed: ReadonlySet<string>): M
 export function lacksParameters(graph: GraphProto, fixed: ReadonlySet<string>): boolean {
   const { values, buffers, inNodes } = findParameters(graph, fixed)
   return inNodes.length > 0 && [...values.keys()].every((name) => buffers.has(name))
+}
+
+/**
+ * Where a model has no other parameters, operands of arithmetic with one element are its parameters, as the c of
+ * y = x + c.
+ */
+export function withSoleOperands(found: ModelParameters): ModelParameters {
+  if ([...found.values.keys()].some((name) => !found.buffers.has(name))) return found
+  const sole = [...found.constants].filter(
+    ([, { tensor, isOperand }]) => isOperand && Number.isFinite(Number(readTensor(tensor).data[0])),
+  )
+  if (sole.length === 0) return found
+  const names = new Set(sole.map(([name]) => name))
+  return {
+    ...found,
+    values: new Map([...found.values, ...sole.map(([name, { tensor }]) => [name, tensor] as const)]),
+    constants: new Map([...found.constants].filter(([name]) => !names.has(name))),
+  }
 }
 
 /**

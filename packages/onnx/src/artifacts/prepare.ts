@@ -1,4 +1,8 @@
+import { isFieldSet } from '@bufbuild/protobuf'
 import { unsupported } from '@induced-metric/core/adapter'
+import { attributeType } from '../proto/attribute.js'
+import { allNodes } from '../proto/graph.js'
+import { AttributeProtoSchema, type NodeProto } from '../proto/onnx_pb.js'
 import { canonicalDomain, opsetOf, setOpset, type Model } from '../proto/model.js'
 import { upgradedOpset, upgradeOperators } from '../rewrite/upgrade/index.js'
 import { clearUnknownExtents } from './declarations.js'
@@ -12,6 +16,19 @@ import { validateModel } from './validate.js'
  * 10.
  */
 const formats = { oldest: 7n, newest: 10n }
+
+/** The first versions of the file format did not say which field of an attribute holds its value. */
+function nameAttributeTypes({ attribute }: NodeProto): void {
+  for (const one of attribute) {
+    if (one.type !== 0 || one.refAttrName !== '') continue
+    if (one.t) one.type = attributeType.tensor
+    else if (one.g) one.type = attributeType.graph
+    else if (one.floats.length > 0) one.type = attributeType.floats
+    else if (one.ints.length > 0) one.type = attributeType.ints
+    else if (one.s.length > 0) one.type = attributeType.string
+    else one.type = isFieldSet(one, AttributeProtoSchema.field.f) ? attributeType.float : attributeType.int
+  }
+}
 
 /** A model that gradients can be added to. */
 export interface PreparedModel {
@@ -34,6 +51,7 @@ export interface PreparedModel {
 export function prepareModel(model: Model): PreparedModel {
   // In the first two versions of the file format there was one version of the operators, and no name for it.
   if (model.irVersion < 3n && model.opsetImport.length === 0) setOpset(model, '', 1)
+  for (const node of allNodes(model.graph)) nameAttributeTypes(node)
   validateModel(model)
   const { graph } = model
   for (const { domain, version } of model.opsetImport) {

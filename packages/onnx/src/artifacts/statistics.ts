@@ -19,15 +19,17 @@ const places = [
  *
  * @param model is changed
  * @param constants initializers that stay in the graph
- * @param moves whether training updates the statistics; if not, constant ones can stay
+ * @param mode whether training updates the statistics; if not, constant ones can stay. Without it those are updated
+ *   that can be
  * @throws ERR_NOT_SUPPORTED for updated statistics that depend on an input of the model
  */
 export async function separateStatistics(
   model: Model,
   constants: ReadonlySet<string>,
-  moves: boolean,
+  mode: 'training' | 'inference' | undefined,
   ort: Ort,
 ): Promise<void> {
+  const moves = mode !== 'inference'
   const { graph } = model
   const nodes = graph.node.filter(isBatchNormalization)
   if (nodes.length === 0) return
@@ -47,7 +49,7 @@ export async function separateStatistics(
       }
       const tensor = given ?? (await valueOf(model, name, ort))
       if (tensor === undefined) {
-        if (!moves) continue
+        if (mode !== 'training') continue
         throw unsupported(
           `${describeNode(node)}: its ${what} ${JSON.stringify(name)} depends on an input of the model, so training cannot ` +
             "update it; give batchNormalization: 'inference'",

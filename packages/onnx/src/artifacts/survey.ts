@@ -14,7 +14,7 @@ import { isRefusal } from '../gradients/control.js'
 import { isReal, noGradient, ruleOf } from '../gradients/context.js'
 import { gradients as builtinGradients } from '../gradients/table.js'
 import { defaultOutputs } from './outputs.js'
-import { findParameters, lacksParameters, takeParameters } from './parameters.js'
+import { findParameters, lacksParameters, takeParameters, withSoleOperands } from './parameters.js'
 import { prepareModel } from './prepare.js'
 import { explainStops, findStops, type UnreachedParameter } from './reach.js'
 import { forwardModel, readForward } from './readForward.js'
@@ -93,11 +93,11 @@ export async function surveyForward(
   const inBranches = await attempt(async () => inlineDecidedBranches(model, await loadRuntime()))
   const hidden = new Set([...inNodes, ...(inBranches ?? [])])
   const fixed = lacksParameters(graph, hidden) ? made : new Set([...made, ...hidden])
-  const found = findParameters(graph, fixed)
+  const found = withSoleOperands(findParameters(graph, fixed))
   const wanted = (await attempt(() => chooseTrainable(found, undefined, undefined))) ?? []
   const parameters = takeParameters(graph, found, [])
   const types = (await attempt(async () => foldConstants(model, await loadRuntime())))?.types
-  const lossInputs = (await attempt(() => defaultOutputs(graph, parameters))) ?? []
+  const lossInputs = (await attempt(() => defaultOutputs(graph, parameters, wanted))) ?? []
   const operators = operatorsOf(model)
   const [from] = lossInputs
   const unreached =
@@ -161,7 +161,7 @@ function unreachedFrom(
     )
   }
   dropUnused(graph, [value])
-  setTrainingMode(graph, types, 'training')
+  setTrainingMode(graph, types, undefined)
   const seed = freshNames(namesIn(graph))(`${value}_grad`)
   types.add(seed, types.get(value))
   const { gradients, reached } = addGradients({

@@ -23,7 +23,7 @@ export function addTraining(
   loss: string,
   trainable: readonly string[],
   options: {
-    readonly batchNormalization: 'training' | 'inference'
+    readonly batchNormalization: 'training' | 'inference' | undefined
     readonly table: GradientTable | undefined
   },
 ): {

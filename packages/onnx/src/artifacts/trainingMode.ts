@@ -1,4 +1,4 @@
-import { refuseSingleValue } from '../rewrite/batchStatistics.js'
+import { isSingleValue, refuseSingleValue } from '../rewrite/batchStatistics.js'
 import type { ValueTypes } from '../rewrite/valueTypes.js'
 import { createAttribute, floatOf } from '../proto/attribute.js'
 import { dataType } from '../proto/dataType.js'
@@ -8,7 +8,7 @@ import type { GraphProto, NodeProto } from '../proto/onnx_pb.js'
 import { createTensor } from '../proto/tensor.js'
 
 /**
- * Makes dropouts drop and, unless they should stay as at inference, makes batch normalisations use the statistics of
+ * Makes dropouts drop and, unless they should or must stay as at inference, makes batch normalisations use the statistics of
  * the batch and update the running ones. For that they become BatchNormInternal, as in the genuine runtime.
  *
  * @param graph is changed
@@ -17,8 +17,12 @@ import { createTensor } from '../proto/tensor.js'
 export function setTrainingMode(
   graph: GraphProto,
   types: ValueTypes,
-  batchNormalization: 'training' | 'inference',
+  batchNormalization: 'training' | 'inference' | undefined,
 ): void {
+  const inputs = new Set(graph.input.map(({ name }) => name))
+  // What follows from the inputs cannot be updated, and of one value per channel the statistics tell nothing.
+  const canMove = ({ input }: NodeProto): boolean =>
+    inputs.has(input[3] ?? '') && inputs.has(input[4] ?? '') && !isSingleValue(types.get(input[0]!).shape)
   const fresh = freshNames(namesIn(graph))
   let yes: string | undefined
   for (const node of graph.node) {
@@ -30,7 +34,8 @@ export function setTrainingMode(
       node.input = [node.input[0]!, node.input[1] ?? '', yes]
     }
     if (!isOnnx(node, 'BatchNormalization')) continue
-    if (batchNormalization === 'inference') setInference(node)
+    const isInference = batchNormalization === undefined ? !canMove(node) : batchNormalization === 'inference'
+    if (isInference) setInference(node)
     else setInternal(node, types, fresh)
   }
 }

@@ -4,13 +4,16 @@ import type { GradientRule } from './context.js'
 import { control } from './control.js'
 import { convolution } from './convolution.js'
 import { gather } from './gather.js'
+import { localNormalization } from './localNormalization.js'
 import { loss } from './loss.js'
 import { matrix } from './matrix.js'
 import { normalization } from './normalization.js'
 import { pad } from './pad.js'
 import { pooling } from './pooling.js'
+import { rearrangements } from './rearrangements.js'
 import { reductions } from './reductions.js'
 import { resize } from './resize.js'
+import { sampling } from './sampling.js'
 import { scatter } from './scatter.js'
 import { shape } from './shape.js'
 import { slices } from './slices.js'
@@ -26,13 +29,16 @@ const rules: Readonly<Record<string, GradientRule>> = {
   ...control,
   ...convolution,
   ...gather,
+  ...localNormalization,
   ...loss,
   ...matrix,
   ...normalization,
   ...pad,
   ...pooling,
+  ...rearrangements,
   ...reductions,
   ...resize,
+  ...sampling,
   ...scatter,
   ...shape,
   ...slices,

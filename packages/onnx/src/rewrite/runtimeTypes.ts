@@ -3,9 +3,10 @@ import { valueTypes, type Extent, type ValueTypes } from './valueTypes.js'
 import { createOrtSession, type Ort } from '../runtime/ort.js'
 import { dataTypeOf } from '../proto/dataType.js'
 import { freshNames, namesIn } from '../proto/graph.js'
-import type { Model } from '../proto/model.js'
+import { attributeOf, intOf } from '../proto/attribute.js'
+import { canonicalDomain, type Model } from '../proto/model.js'
 import { createNode } from '../proto/node.js'
-import { ModelProtoSchema, ValueInfoProtoSchema, type TensorProto } from '../proto/onnx_pb.js'
+import { ModelProtoSchema, ValueInfoProtoSchema, type NodeProto, type TensorProto } from '../proto/onnx_pb.js'
 import { dimsOf } from '../proto/tensor.js'
 import { declaredValue, withFields } from './declare.js'
 
@@ -46,7 +47,20 @@ export async function inferTypes(model: Model, ort: Ort): Promise<ValueTypes> {
           : shape?.map((extent): Extent => (extent === '' ? undefined : extent)),
     })
   }
+  for (const node of model.graph.node) if (isWholeReduction(node)) types.add(node.output[0]!, { shape: [] })
   return types
+}
+
+/** Whether a node reduces all axes of a value, however many there are, to a scalar. */
+function isWholeReduction(node: NodeProto): boolean {
+  return (
+    /^Reduce[LMPS]/.test(node.opType) &&
+    canonicalDomain(node.domain) === '' &&
+    node.input.length === 1 &&
+    !attributeOf(node, 'axes') &&
+    intOf(node, 'keepdims', 1) === 0 &&
+    intOf(node, 'noop_with_empty_axes', 0) === 0
+  )
 }
 
 /** The runtime describes a value of unknown rank like a scalar. Their shapes differ: [0], and [unknown]. */

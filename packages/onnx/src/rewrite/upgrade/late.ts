@@ -145,8 +145,28 @@ function isLast({ rankOf }: Upgrade, name: string, axis: number): boolean {
   return axis === -1 || (rank !== undefined && axis === rank - 1)
 }
 
+/** The mean and the variance of the batch were outputs, too. */
+function savedStatistics(upgrade: Upgrade, mean: string, variance: string): void {
+  const { node, push, fresh, rankOf } = upgrade
+  if (mean === '' && variance === '') return
+  const [x = ''] = node.input
+  const rank = rankOf(x)
+  if (rank === undefined) refuseUpgrade(node, 'the number of axes of its input is not known')
+  const axes = Array.from({ length: rank }, (_, axis) => axis).filter((axis) => axis !== 1)
+  const average = (from: string, to: string, keepdims: number): string => {
+    push(createNode('ReduceMean', [from], [to], { axes, keepdims }, fresh('upgraded/ReduceMean')))
+    return to
+  }
+  if (mean !== '') average(x, mean, 0)
+  if (variance === '') return
+  const rest = add(upgrade, 'Sub', [x, average(x, fresh(`${variance}/mean`), 1)])
+  average(add(upgrade, 'Mul', [rest, rest]), variance, 0)
+}
+
 /** Since version 14 training must be requested, and returns the running statistics only. */
-const batchNormalization: UpgradeRule = ({ node, push }) => {
+const batchNormalization: UpgradeRule = (upgrade) => {
+  const { node, push } = upgrade
+  savedStatistics(upgrade, node.output[3] ?? '', node.output[4] ?? '')
   if (node.output.length > 1) {
     node.output = node.output.slice(0, 3)
     node.attribute.push(createAttribute('training_mode', 1))

@@ -10,6 +10,7 @@ const names: readonly (readonly [RegExp, string])[] = [
   [option('frozen'), '$1--frozen'],
   [option('promoteConstants: true'), '$1--promote-constants'],
   [option('inputs'), '$1--inputs'],
+  [option('bind'), '$1--bind'],
   [option('outputNames'), '$1--loss-inputs'],
   [option('additionalOutputs'), '$1--additional-outputs'],
   [option('ignoreIndex'), '$1--ignore-index'],

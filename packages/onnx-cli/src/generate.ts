@@ -37,6 +37,7 @@ export async function generate(command: GenerateCommand, { stdout }: Surrounding
     ...(frozen && { frozen }),
     ...(command.promoteConstants && { promoteConstants: true }),
     ...(command.inputs && { inputs: command.inputs }),
+    ...(command.bind && { bind: command.bind }),
     ...(lossInputs && { outputNames: lossInputs }),
     ...(additionalOutputs && { additionalOutputs }),
     batchNormalization: batchNormalizationOf(command),

@@ -24,6 +24,7 @@ export interface GenerateCommand {
   readonly frozen: readonly string[] | undefined
   readonly promoteConstants: boolean
   readonly inputs: Readonly<Record<string, readonly (string | number)[]>> | undefined
+  readonly bind: Readonly<Record<string, readonly (bigint | number | boolean)[]>> | undefined
   readonly lossInputs: readonly string[] | undefined
   readonly additionalOutputs: readonly string[] | undefined
   readonly optimizer: OptimizerFlags | undefined
@@ -85,6 +86,7 @@ const options = {
     frozen: { type: 'string', multiple: true },
     'promote-constants': { type: 'boolean' },
     inputs: { type: 'string', multiple: true },
+    bind: { type: 'string', multiple: true },
     'loss-inputs': { type: 'string' },
     'additional-outputs': { type: 'string' },
     ...optimizerOptions,
@@ -224,6 +226,28 @@ function extentsOf(given: readonly string[] | undefined): GenerateCommand['input
   return Object.fromEntries(entries)
 }
 
+/** Values of inputs, from `name=number,number`. */
+function boundOf(given: readonly string[] | undefined): GenerateCommand['bind'] {
+  if (given === undefined) return undefined
+  const entries = given.map((text) => {
+    const at = text.lastIndexOf('=')
+    const values = at < 1 ? [] : list(text.slice(at + 1))!.map(valueOf)
+    if (values.length > 0 && values.every((value) => value !== undefined))
+      return [text.slice(0, at), values] as const
+    throw new UsageError(
+      `--bind takes the name of an input and its value, as sr=16000, given ${JSON.stringify(text)}`,
+    )
+  })
+  return Object.fromEntries(entries)
+}
+
+function valueOf(text: string): bigint | number | boolean | undefined {
+  if (text === 'true' || text === 'false') return text === 'true'
+  if (/^-?\d+$/.test(text)) return BigInt(text)
+  const value = text.trim() === '' ? NaN : Number(text)
+  return Number.isNaN(value) ? undefined : value
+}
+
 /** Values by name, from `name=value`. */
 function assignments(given: readonly string[] | undefined): OptimizerFlags['set'] {
   if (given === undefined) return undefined
@@ -284,6 +308,7 @@ function generateOptions(model: string, values: Values): GenerateCommand {
     frozen: values['frozen'] as readonly string[] | undefined,
     promoteConstants: values['promote-constants'] === true,
     inputs: extentsOf(values['inputs'] as readonly string[] | undefined),
+    bind: boundOf(values['bind'] as readonly string[] | undefined),
     lossInputs: list(text('loss-inputs')),
     additionalOutputs: list(text('additional-outputs')),
     optimizer,

@@ -27,9 +27,11 @@ induced-onnx generate MODEL    generate training artifacts from a forward ONNX m
   --trainable NAMES            parameters to train, as "head.*"; repeat it for more (default: all of float or
                                double except constants of formulas)
   --frozen NAMES               parameters not to train, in the same form
-  --promote-constants          constants in Constant nodes are parameters, too
+  --promote-constants          constants in Constant nodes are parameters, too (where there are no others they are
+                               anyway)
   --inputs NAME=EXTENTS        new extents of an input, as x=batch,16,96, to free axes that the exporter fixed;
                                repeat it for others
+  --bind NAME=VALUE            a fixed value of an input, as sr=16000, which may decide branches; repeat it for others
   --loss-inputs NAMES          values of the model that the loss is computed from, separated by commas (its outputs)
   --additional-outputs NAMES   values that the training and the eval model return besides the loss
   --optimizer NAMES            as below, but adamw alone is the genuine runtime's (default: none, to be given to train)

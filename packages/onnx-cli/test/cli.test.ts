@@ -9,7 +9,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { readCheckpointFile } from '@induced-metric/onnx'
 import { main } from '../src/main.js'
 import { mlp } from '@induced-metric/onnx/models'
-import { createNode, readModel, writeModel } from '@induced-metric/onnx/proto'
+import { realTensor, createNode, readModel, writeModel } from '@induced-metric/onnx/proto'
 import { writeArrays, writeArtifacts, writeExamples } from './artifacts.js'
 
 let root: string
@@ -255,12 +255,29 @@ describe('a forward model', () => {
   })
 
   it('is said not to be trainable, in the terms of the command line', async () => {
-    const { code, out } = await run(['inspect', fixture('constant_weights')])
-    expect(code).toBe(1)
-    expect(out).toMatch(/^in nodes +w, b: parameters with --promote-constants$/m)
-    expect(out).toMatch(
-      /cannot make artifacts of it.*\n +ERR_OPTION: .*with --promote-constants they are parameters/,
-    )
+    const promoted = await run(['inspect', fixture('constant_weights')])
+    expect(promoted).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(/train \d+ scalars of 2 parameters/),
+    })
+    const partly = mlp({ sizes: [6, 3] })
+    const table = realTensor('', [1, 2, 3], 1, [3])
+    partly.graph.node.push(createNode('Constant', [], ['table'], { value: table }))
+    partly.graph.node.push(createNode('Mul', ['output', 'table'], ['scaled']))
+    partly.graph.output[0]!.name = 'scaled'
+    await writeFile(join(root, 'partly.onnx'), writeModel(partly))
+    const { code, out } = await run(['inspect', join(root, 'partly.onnx')])
+    expect(code).toBe(0)
+    expect(out).toMatch(/^in nodes +table: parameters with --promote-constants$/m)
+    const bound = ['generate', join(root, 'partly.onnx'), '--loss', 'mse', '-o', join(folder, 'bound')]
+    expect(await run([...bound, '--bind', 'sr=16000'])).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/ERR_OPTION: --bind: the model has no input "sr"; it has input/),
+    })
+    expect(await run([...bound, '--bind', 'input=x'])).toMatchObject({
+      code: 2,
+      err: expect.stringMatching(/--bind takes the name of an input and its value, as sr=16000/),
+    })
     expect(await run(['inspect', join(root, 'none.onnx')])).toMatchObject({
       code: 2,
       err: expect.stringMatching(/there is no file .*none\.onnx/),

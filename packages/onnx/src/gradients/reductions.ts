@@ -28,6 +28,8 @@ function reductionOf(context: GradientContext): Reduction {
   const noop = intOf(node, 'noop_with_empty_axes', 0)
   const axesInput = input(1)
   const given = intsOf(node, 'axes') ?? (axesInput === undefined ? [] : constantOf(axesInput))
+  const isWhole = given?.length === 0 && noop !== 1 && context.typeOf(x).shape === undefined
+  if (isWhole) return wholeReduction(context, x)
   const rank = rankOf(x)
   const all = Array.from({ length: noop === 1 ? 0 : rank }, (_, axis) => axis)
   const axes = given && (given.length === 0 ? all : given.map((axis) => (axis < 0 ? axis + rank : axis)))
@@ -54,6 +56,21 @@ function reductionOf(context: GradientContext): Reduction {
       const size = (value: string): string => emit('Cast', [emit('Size', [value])], { to })
       return operations.div(size(x), size(context.saved(0)))
     },
+    expand: (value) => emit('Expand', [value, shapeOf(x)]),
+  }
+}
+
+/** A reduction of all axes of a value with an unknown number of them. Its result broadcasts to any shape. */
+function wholeReduction(context: GradientContext, x: string): Reduction {
+  const { emit, realTypeOf, shapeOf } = context
+  const operations = operationsOf(context, realTypeOf(x))
+  return {
+    ...operations,
+    x,
+    y: context.saved(0),
+    dY: context.requiredGradient(0),
+    reduced: (opType, value) => emit(opType, [value], { keepdims: 0 }),
+    count: () => emit('Cast', [emit('Size', [x])], { to: realTypeOf(x) }),
     expand: (value) => emit('Expand', [value, shapeOf(x)]),
   }
 }

@@ -91,7 +91,7 @@ export function createContext(
   const extentsOf = (name: string): readonly Extent[] =>
     types.get(name).shape ??
     refuse(
-      `the rank of ${JSON.stringify(name)} is not known; declare it in the value_info of the model, as ` +
+      `the rank of ${JSON.stringify(name)} is not known${choiceHint(types.producer(name))}; declare it in the value_info of the model, as ` +
         'onnx.shape_inference.infer_shapes does where it can be told',
     )
   const constant = (key: string, make: (name: string) => TensorProto): string => {
@@ -143,6 +143,15 @@ export function createContext(
     producerOf: (name) => types.producer(name),
     refuse,
   }
+}
+
+/** Branches may have results of different ranks. */
+function choiceHint(producer: NodeProto | undefined): string {
+  if (producer?.opType !== 'If') return ''
+  return (
+    `, because an If decides it, by ${JSON.stringify(producer.input[0])}: with fixed extents (inputs) or values (bind) of ` +
+    'the inputs that it depends on, the branch is known'
+  )
 }
 
 /**

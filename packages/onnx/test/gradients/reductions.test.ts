@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest'
 import { dataType } from '../../src/proto/index.js'
 import { isInstalled } from '../genuine/runtime.js'
 import { axesOf, axisOf, checkNode, dims, forAll, gradientsOf, opsets, symbolics } from './arbitraries.js'
-import { drawn, gradientModel, single, tensor } from './harness.js'
+import { node } from '../builder.js'
+import { checkGradients, composed, drawn, gradientModel, single, tensor } from './harness.js'
 
 type Bounds = NonNullable<Parameters<typeof drawn>[2]>
 
@@ -97,6 +98,25 @@ describe('gradients of reductions', () => {
     const forward = single('ReduceProd', { x: { dims: [4, 3] } }, { axes: [1], keepdims: 0 })
     const found = await gradientsOf(forward, { x }, { y: tensor([4], [1, 1, 1, 1]) })
     expect(found['x']).toEqual([12, 8, 6, 0, 8, 0, 0, 0, 0, 0, 0, 0])
+  })
+
+  it('of everything, where not even the number of axes is known', async () => {
+    for (const opType of [
+      'ReduceMean',
+      'ReduceSum',
+      'ReduceMax',
+      'ReduceL2',
+      'ReduceLogSumExp',
+      'ReduceProd',
+    ]) {
+      for (const keepdims of [0, 1]) {
+        const nodes = [node('Reshape', ['x', 'shape'], ['r']), node(opType, ['r'], ['y'], { keepdims })]
+        const shape = { dims: ['rank'], type: 7 }
+        const forward = composed(nodes, { x: { dims: [2, 3] }, shape }, ['y'])
+        const given = { x: drawn([2, 3], 5), shape: tensor([3], [1, 3, 2], 7) }
+        await checkGradients(forward, given, { wanted: ['x'] })
+      }
+    }
   })
 
   it('of nothing are nothing', async () => {

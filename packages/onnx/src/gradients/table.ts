@@ -9,6 +9,7 @@ import { matrix } from './matrix.js'
 import { normalization } from './normalization.js'
 import { pad } from './pad.js'
 import { pooling } from './pooling.js'
+import { recurrent } from './recurrent.js'
 import { reductions } from './reductions.js'
 import { resize } from './resize.js'
 import { scatter } from './scatter.js'
@@ -61,6 +62,6 @@ const rules: Readonly<Record<string, GradientRule>> = {
  * ```
  */
 export const gradients: GradientTable = {
-  '': { ...rules, ...stops },
+  '': { ...rules, ...recurrent, ...stops },
   'com.microsoft': rules,
 }

@@ -1,11 +1,20 @@
-import { create } from '@bufbuild/protobuf'
+import { clone, create } from '@bufbuild/protobuf'
 import { toInt64 } from './int64.js'
-import { AttributeProtoSchema, type AttributeProto, type NodeProto, type TensorProto } from './onnx_pb.js'
+import {
+  AttributeProtoSchema,
+  type AttributeProto,
+  type GraphProto,
+  type NodeProto,
+  type TensorProto,
+} from './onnx_pb.js'
 
 /** The kinds of attributes that this package writes (`AttributeProto.AttributeType`). */
 export const attributeType = { float: 1, int: 2, string: 3, tensor: 4, graph: 5, floats: 6, ints: 7 } as const
 
-/** A value of an attribute: whole numbers and lists of them are ints, `{ float }` is a float. */
+/**
+ * A value of an attribute: whole numbers and lists of them are ints, `{ float }` is a float. An attribute of another node
+ * gives its value.
+ */
 export type AttributeValue =
   | number
   | bigint
@@ -13,6 +22,8 @@ export type AttributeValue =
   | readonly number[]
   | { readonly float: number }
   | TensorProto
+  | GraphProto
+  | AttributeProto
 
 /** Creates an attribute. */
 export function createAttribute(name: string, value: AttributeValue): AttributeProto {
@@ -36,7 +47,14 @@ export function createAttribute(name: string, value: AttributeValue): AttributeP
   }
   if ('float' in value)
     return create(AttributeProtoSchema, { name, type: attributeType.float, f: Math.fround(value.float) })
-  return create(AttributeProtoSchema, { name, type: attributeType.tensor, t: value })
+  switch (value.$typeName) {
+    case 'onnx.AttributeProto':
+      return Object.assign(clone(AttributeProtoSchema, value), { name })
+    case 'onnx.GraphProto':
+      return create(AttributeProtoSchema, { name, type: attributeType.graph, g: value })
+    default:
+      return create(AttributeProtoSchema, { name, type: attributeType.tensor, t: value })
+  }
 }
 
 function isList(value: object): value is readonly number[] {

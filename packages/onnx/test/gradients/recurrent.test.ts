@@ -174,7 +174,8 @@ describe.each(kinds)('%s', (kind) => {
   })
 
   it.skipIf(!isInstalled)('in the training build of the runtime, which has the same loops', async () => {
-    await checkGradients(modelOf({ ...plain, kind, lengths: [1, 4, 3] }), inputsOf(plain), { genuine: true })
+    const layer: Layer = { ...plain, kind, lengths: [1, 4, 3] }
+    await checkGradients(modelOf(layer), inputsOf(layer), { genuine: true })
   })
 })
 

@@ -48,9 +48,10 @@ function outputGradients(context: GradientContext, layer: Layer): OutputGradient
     return counts === undefined ? moved : emit('Mul', [moved, counts])
   }
   // [time, batch, 1] beside [time, directions, batch, hidden]
-  const counts = mask && context.gradient(0) !== undefined
-    ? emit('Unsqueeze', [mask.counts, context.ints([1])])
-    : undefined
+  const counts =
+    mask && context.gradient(0) !== undefined
+      ? emit('Unsqueeze', [mask.counts, context.ints([1])])
+      : undefined
   return { y: at(0, counts), last: [at(1, mask?.nonempty), at(2, mask?.nonempty)] }
 }
 

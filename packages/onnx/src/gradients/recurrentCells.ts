@@ -48,7 +48,12 @@ function walkBack(
   { layer, direction, dY, dLast }: Cell,
   states: number,
   factors: readonly string[],
-  step: (emitter: Emitter, after: string, others: readonly string[], factors: readonly string[]) => BackwardStep,
+  step: (
+    emitter: Emitter,
+    after: string,
+    others: readonly string[],
+    factors: readonly string[],
+  ) => BackwardStep,
 ): { readonly states: readonly string[]; readonly results: readonly string[] } {
   const { context, real, mask, emit } = layer
   const padding = mask && emit('Sub', [real(1), mask.counts])
@@ -149,23 +154,38 @@ function lstm(cell: Cell): CellGradients {
   const { gates, candidate, i, o, forget, shown, memory } = lstmValues(cell, before)
   const ofMemory = masked(layer, times(layer, o, shown.slope()))
   const inputs = isCoupled
-    ? [emit('Sub', [candidate.value, memory]), shown.value, zerosOf(context, emit('Shape', [memory]), layer.recurrence.type)]
+    ? [
+        emit('Sub', [candidate.value, memory]),
+        shown.value,
+        zerosOf(context, emit('Shape', [memory]), layer.recurrence.type),
+      ]
     : [candidate.value, shown.value, memory]
   const ofGates = times(layer, emit('Concat', inputs, { axis: 1 }), gates.slope())
   const ofCandidate = times(layer, i, candidate.slope())
   const ofSums = masked(layer, emit('Concat', [ofGates, ofCandidate], { axis: 1 }))
   const factors = [layer.steps(ofMemory, hidden), forget, layer.steps(ofSums, count * hidden)]
-  const { states, results } = walkBack(cell, 2, factors, ({ emit: add }, dH, [laterC], [toC, kept, toSums]) => {
-    const dC = add('Add', [laterC, add('Mul', [dH, toC])])
-    const dSums = add('Mul', [add('Concat', [dC, dH, dC, dC], { axis: 1 }), toSums])
-    return { before: add('MatMul', [dSums, r]), others: [add('Mul', [dC, kept])], results: [dSums] }
-  })
+  const { states, results } = walkBack(
+    cell,
+    2,
+    factors,
+    ({ emit: add }, dH, [laterC], [toC, kept, toSums]) => {
+      const dC = add('Add', [laterC, add('Mul', [dH, toC])])
+      const dSums = add('Mul', [add('Concat', [dC, dH, dC, dC], { axis: 1 }), toSums])
+      return { before: add('MatMul', [dSums, r]), others: [add('Mul', [dC, kept])], results: [dSums] }
+    },
+  )
   const rows = flat(layer, results[0]!)
   return { inner: rows, outer: rows, weights: () => product(layer, rows, before), initial: states }
 }
 
 /** The factors of a GRU that both of its forms have. */
-function gruFactors(cell: Cell, before: string, z: string, zSlope: string, candidate: { readonly value: string; readonly slope: () => string }) {
+function gruFactors(
+  cell: Cell,
+  before: string,
+  z: string,
+  zSlope: string,
+  candidate: { readonly value: string; readonly slope: () => string },
+) {
   const { layer } = cell
   const { emit, real } = layer
   const rest = emit('Sub', [real(1), z])
@@ -177,7 +197,10 @@ function gruFactors(cell: Cell, before: string, z: string, zSlope: string, candi
 }
 
 /** A slope for two gates, in two parts. It may be one number. */
-function slopes(layer: Layer, gates: { readonly value: string; readonly slope: () => string }): readonly [string, string] {
+function slopes(
+  layer: Layer,
+  gates: { readonly value: string; readonly slope: () => string },
+): readonly [string, string] {
   const { hidden } = layer.recurrence
   const shaped = layer.emit('Expand', [gates.slope(), layer.emit('Shape', [gates.value])])
   return [columnsOf(layer, shaped, 0, hidden), columnsOf(layer, shaped, hidden, hidden)]
@@ -196,7 +219,12 @@ function gruAfter(cell: Cell, before: string): CellGradients {
   const gates = activate(layer, f!, emit('Add', [columns(projected, 0, 2), columns(recurrent, 0, 2)]), clip)
   const [z, reset] = [columns(gates.value, 0), columns(gates.value, 1)]
   const inner = columns(recurrent, 2)
-  const candidate = activate(layer, g!, emit('Add', [columns(projected, 2), times(layer, reset, inner)]), clip)
+  const candidate = activate(
+    layer,
+    g!,
+    emit('Add', [columns(projected, 2), times(layer, reset, inner)]),
+    clip,
+  )
   const [zSlope, resetSlope] = slopes(layer, gates)
   const { kept, toCandidate, toUpdate } = gruFactors(cell, before, z, zSlope, candidate)
   const toReset = times(layer, toCandidate, inner, resetSlope)

@@ -98,7 +98,10 @@ const steps: Readonly<Record<RecurrentKind, (cell: Cell) => Step>> = {
 }
 
 /** Writes a direction out: the hidden states, [time, batch, hidden], and the last states, [batch, hidden]. */
-function writeDirection(layer: Layer, direction: Direction): { readonly all: string; readonly last: readonly string[] } {
+function writeDirection(
+  layer: Layer,
+  direction: Direction,
+): { readonly all: string; readonly last: readonly string[] } {
   const { context, recurrence, emit, rows, real, mask } = layer
   const { kind, gates, hidden, resetsAfter } = recurrence
   const { index, isReverse } = direction
@@ -135,14 +138,31 @@ function writeOut(context: LoweringContext, kind: RecurrentKind): void {
   const made = recurrence.directions.map((direction) => writeDirection(layer, direction))
   const [all, ...last] = [0, 1, 2].map(output)
   const { isBatchFirst } = recurrence
-  const give = (name: string | undefined, parts: readonly string[], axis: number, perm: readonly number[]): void => {
+  const give = (
+    name: string | undefined,
+    parts: readonly string[],
+    axis: number,
+    perm: readonly number[],
+  ): void => {
     if (name === undefined) return
     const value = joined(layer, parts, axis)
     if (isBatchFirst) emit('Transpose', [value], { perm }, name)
     else emit('Identity', [value], {}, name)
   }
-  give(all, made.map((direction) => direction.all), 1, [2, 0, 1, 3])
-  last.forEach((name, i) => give(name, made.map((direction) => direction.last[i]!), 0, [1, 0, 2]))
+  give(
+    all,
+    made.map((direction) => direction.all),
+    1,
+    [2, 0, 1, 3],
+  )
+  last.forEach((name, i) =>
+    give(
+      name,
+      made.map((direction) => direction.last[i]!),
+      0,
+      [1, 0, 2],
+    ),
+  )
 }
 
 /** Moves the batch behind the time, for the kernel. */
@@ -154,10 +174,12 @@ function turned(context: LoweringContext, kind: RecurrentKind): void {
     return given !== undefined && before.has(i) ? emit('Transpose', [given], { perm: [1, 0, 2] }) : given
   })
   const outputs = node.output.map((name) => (name === '' ? '' : fresh(`${name}/steps`)))
-  const attributes = node.attribute.filter(({ name }) => name !== 'layout').map((given) => [given.name, given])
+  const attributes = node.attribute
+    .filter(({ name }) => name !== 'layout')
+    .map((given) => [given.name, given] as const)
   emitAll(kind, inputs, Object.fromEntries(attributes), outputs)
   outputs.forEach((made, i) => {
-    if (made !== '') emit('Transpose', [made], { perm: i === 0 ? [2, 0, 1, 3] : [1, 0, 2] }, node.output[i]!)
+    if (made !== '') emit('Transpose', [made], { perm: i === 0 ? [2, 0, 1, 3] : [1, 0, 2] }, node.output[i])
   })
 }
 

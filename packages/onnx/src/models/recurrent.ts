@@ -56,7 +56,14 @@ const kinds = {
  * ```
  */
 export function recurrent(options: RecurrentOptions = {}): Model {
-  const { vocabulary = 65, width = 64, hidden = 128, layers = 1, bidirectional = false, kind = 'lstm' } = options
+  const {
+    vocabulary = 65,
+    width = 64,
+    hidden = 128,
+    layers = 1,
+    bidirectional = false,
+    kind = 'lstm',
+  } = options
   checkSizes({ vocabulary, width, hidden, layers })
   if (own(kinds, kind) === undefined) throw optionError(`kind is ${show(kind)}; give 'lstm', 'gru' or 'rnn'`)
   const network = createNetwork(options)

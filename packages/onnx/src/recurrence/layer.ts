@@ -124,7 +124,13 @@ export function biasesOf(layer: Layer, direction: number): readonly [string, str
 }
 
 /** Takes columns of [rows, columns]. */
-export function columnsOf(layer: Emitter & Pick<Layer, 'context'>, value: string, from: number, count: number, axis = 1): string {
+export function columnsOf(
+  layer: Emitter & Pick<Layer, 'context'>,
+  value: string,
+  from: number,
+  count: number,
+  axis = 1,
+): string {
   const { ints } = layer.context
   return layer.emit('Slice', [value, ints([from]), ints([from + count]), ints([axis])])
 }

@@ -90,7 +90,9 @@ function directionsOf({ node, refuse }: LoweringContext, kind: RecurrentKind): D
   const reverses = own({ forward: [false], reverse: [true], bidirectional: [false, true] }, given)
   if (reverses === undefined) return refuse(`its direction is ${JSON.stringify(given)}`)
   const each = usual[kind].length
-  const texts = (attributeOf(node, 'activations')?.strings ?? []).map((text) => new TextDecoder().decode(text))
+  const texts = (attributeOf(node, 'activations')?.strings ?? []).map((text) =>
+    new TextDecoder().decode(text),
+  )
   const names = texts.length === 0 ? reverses.flatMap(() => usual[kind]) : texts
   // The default that ONNX gives for RNN has an entry for each of two directions.
   const isCounted = names.length === each * reverses.length || (kind === 'RNN' && names.length === 2)
@@ -114,7 +116,10 @@ type Parse = (
 
 function kindOf(name: string, refuse: (reason: string) => never) {
   const kind = own(activations, name.toLowerCase())
-  return kind ?? refuse(`its activation ${JSON.stringify(name)} is not one of ${Object.keys(activations).join(', ')}`)
+  return (
+    kind ??
+    refuse(`its activation ${JSON.stringify(name)} is not one of ${Object.keys(activations).join(', ')}`)
+  )
 }
 
 /** The activations that have an alpha take them from the list in turn. So with beta. */
@@ -138,7 +143,9 @@ const byDirection: Parse = (node, names, refuse) => {
   const listOf = (attribute: string): readonly number[] => {
     const list = attributeOf(node, attribute)?.floats ?? []
     if (list.length > 0 && list.length < count) {
-      refuse(`its ${attribute} has ${list.length} elements; ONNX Runtime reads one for each of ${count} directions`)
+      refuse(
+        `its ${attribute} has ${list.length} elements; ONNX Runtime reads one for each of ${count} directions`,
+      )
     }
     return list
   }

@@ -7,7 +7,6 @@ import { relativeError, runModel, type PlainTensor } from '../run.js'
 import { gradientsOf, runs } from './arbitraries.js'
 import { checkGradients, drawn, gradientModel, type Tensor } from './harness.js'
 import {
-  directionsOf,
   functions,
   inputsOf,
   modelOf,
@@ -24,7 +23,10 @@ const directions = ['forward', 'reverse', 'bidirectional'] as const
 const { float, double } = dataType
 
 /** The same numbers, rounded to float, in both types. */
-function bothOf(layer: Layer): { readonly float: Record<string, Tensor>; readonly double: Record<string, Tensor> } {
+function bothOf(layer: Layer): {
+  readonly float: Record<string, Tensor>
+  readonly double: Record<string, Tensor>
+} {
   const narrow = inputsOf({ ...layer, type: float })
   const widen = (given: Tensor): Tensor =>
     given.dataType === float
@@ -68,7 +70,10 @@ async function compareGradients(layer: Layer): Promise<void> {
   const wanted = Object.keys(inputs.float).filter((name) => name !== 'lengths')
   const weights = (type: number) =>
     Object.fromEntries(
-      Object.entries(outputsOf(layer)).map(([name, dims], i) => [name, drawn(dims, 7 + i, { low: 0.5, type })]),
+      Object.entries(outputsOf(layer)).map(([name, dims], i) => [
+        name,
+        drawn(dims, 7 + i, { low: 0.5, type }),
+      ]),
     )
   const [found, expected] = await Promise.all([
     gradientsOf(modelOf({ ...layer, type: float }), inputs.float, weights(float), wanted),
@@ -207,14 +212,26 @@ describe('recurrent layers', () => {
   })
 
   it.each<[string, Layer, RegExp]>([
-    ['peepholes', { ...plain, hasPeepholes: true }, /operator LSTM .*peepholes \(input 7, P\).*export the layer without/],
+    [
+      'peepholes',
+      { ...plain, hasPeepholes: true },
+      /operator LSTM .*peepholes \(input 7, P\).*export the layer without/,
+    ],
     [
       'an unknown activation',
       { ...plain, attributes: { activations: texts('Sigmoid', 'Gelu', 'Tanh') } },
       /its activation "Gelu" is not one of affine, relu/,
     ],
-    ['too few activations', { ...plain, attributes: { activations: texts('Tanh') } }, /it has 1 activations; give 3 for each of its 1/],
-    ['an unknown direction', { ...plain, attributes: { direction: 'sideways' } }, /its direction is "sideways"/],
+    [
+      'too few activations',
+      { ...plain, attributes: { activations: texts('Tanh') } },
+      /it has 1 activations; give 3 for each of its 1/,
+    ],
+    [
+      'an unknown direction',
+      { ...plain, attributes: { direction: 'sideways' } },
+      /its direction is "sideways"/,
+    ],
     ['a negative clip', { ...plain, attributes: { clip: { float: -1 } } }, /its clip is -1; give a positive/],
     [
       'an alpha for one direction of two',

@@ -6,7 +6,7 @@ import { drawn, single, tensor, type Operand, type Tensor } from './harness.js'
 
 export type Kind = 'LSTM' | 'GRU' | 'RNN'
 
-export const gates: Readonly<Record<Kind, number>> = { LSTM: 4, GRU: 3, RNN: 1 }
+const gates: Readonly<Record<Kind, number>> = { LSTM: 4, GRU: 3, RNN: 1 }
 /** The number of activations of a direction. */
 export const functions: Readonly<Record<Kind, number>> = { LSTM: 3, GRU: 2, RNN: 1 }
 
@@ -62,7 +62,7 @@ export function reals(...values: readonly number[]): AttributeValue {
   return create(AttributeProtoSchema, { type: 6, floats: [...values] })
 }
 
-export function directionsOf({ direction }: Pick<Layer, 'direction'>): number {
+function directionsOf({ direction }: Pick<Layer, 'direction'>): number {
   return direction === 'bidirectional' ? 2 : 1
 }
 
@@ -91,7 +91,10 @@ export function modelOf(layer: Layer): Model {
       ...(isBatchFirst && { layout: 1 }),
       ...layer.attributes,
     },
-    { opset, outputs: ['y', 'yh', ...(kind === 'LSTM' ? ['yc'] : [])].map((name, i) => (outputs[i] ? name : '')) },
+    {
+      opset,
+      outputs: ['y', 'yh', ...(kind === 'LSTM' ? ['yc'] : [])].map((name, i) => (outputs[i] ? name : '')),
+    },
   )
 }
 

@@ -132,7 +132,14 @@ function rule(kind: RecurrentKind): GradientRule {
   }
 }
 
-/** Rules of recurrent layers: backpropagation through time (Werbos, 1990), in any direction and for padded sequences. */
+/**
+ * Rules of recurrent layers: backpropagation through time (Werbos, 1990), in any direction and for padded sequences.
+ *
+ * The forward node stays, so that the runtime's own kernel runs, and the gradients walk through a Scan. The same steps
+ * written one after another were no faster: with 100 steps, 128 units and batches of 8, medians of a training step were
+ * 33 ms by Scan and 36 ms unrolled (LSTM), 27 and 31 (GRU), 15 and 17 (RNN), on a busy machine and by turns. Unrolled, the
+ * file was 8 to 14 times as large, and the session took 4 to 7 times as long to create.
+ */
 export const recurrent: Readonly<Record<RecurrentKind, GradientRule>> = {
   LSTM: rule('LSTM'),
   GRU: rule('GRU'),

@@ -50,13 +50,6 @@ export const control: Readonly<Record<string, GradientRule>> = {
   },
   ...each(throughControlFlow, 'If', 'Loop', 'Scan'),
   ...each(
-    'recurrent layers have no gradient rule; freeze the parameters of this layer and before it, or export the model ' +
-      'with its recurrence written out (MatMul, Sigmoid and Tanh, step by step)',
-    'LSTM',
-    'GRU',
-    'RNN',
-  ),
-  ...each(
     'no gradients pass through sequences and optional values; export the model with tensors only (Concat and Split in ' +
       'place of sequences)',
     'ConcatFromSequence',

@@ -11,6 +11,7 @@ import { normalization } from './normalization.js'
 import { pad } from './pad.js'
 import { pooling } from './pooling.js'
 import { rearrangements } from './rearrangements.js'
+import { recurrent } from './recurrent.js'
 import { reductions } from './reductions.js'
 import { resize } from './resize.js'
 import { sampling } from './sampling.js'
@@ -67,6 +68,6 @@ const rules: Readonly<Record<string, GradientRule>> = {
  * ```
  */
 export const gradients: GradientTable = {
-  '': { ...rules, ...stops },
+  '': { ...rules, ...recurrent, ...stops },
   'com.microsoft': rules,
 }

@@ -35,26 +35,35 @@ function biasGrad({ emit, ints }: LoweringContext, gradient: string, rank: numbe
   emit('ReduceSum', [gradient, ints([0, ...spatialAxes(rank)])], { keepdims: 0 }, output)
 }
 
-/** W with input and output channels swapped and the kernel flipped, for a convolution in the other direction. */
+/** Kernels of more elements than this are flipped by a Slice. */
+const largestFlip = 64
+
+/**
+ * W with input and output channels swapped and the kernel flipped, for a convolution in the other direction. A product
+ * with a matrix that reverses order takes half the time of a Slice with steps of −1, and is as exact.
+ */
 function turned(
-  { emit, ints }: LoweringContext,
+  { emit, ints, reals, realTypeOf }: LoweringContext,
   weights: string,
   shape: readonly number[],
   group: number,
 ): string {
   const [m, c, ...kernel] = shape as [number, number, ...number[]]
-  const axes = spatialAxes(kernel.length)
-  let swapped: string
-  if (group === 1) swapped = emit('Transpose', [weights], { perm: [1, 0, ...axes] })
-  else {
-    const grouped = emit('Reshape', [weights, ints([group, m / group, c, ...kernel])])
-    const transposed = emit('Transpose', [grouped], { perm: [0, 2, 1, ...axes.map((axis) => axis + 1)] })
-    swapped = emit('Reshape', [transposed, ints([group * c, m / group, ...kernel])])
+  const size = kernel.reduce((product, k) => product * k, 1)
+  const swapped = emit('Transpose', [emit('Reshape', [weights, ints([group, m / group, c, size])])], {
+    perm: [0, 2, 1, 3],
+  })
+  const turnedShape = ints([group * c, m / group, ...kernel])
+  if (size === 1) return emit('Reshape', [swapped, turnedShape])
+  if (size <= largestFlip) {
+    const reversal = Array.from({ length: size * size }, (_, i) =>
+      Number(Math.floor(i / size) + (i % size) === size - 1),
+    )
+    const matrix = reals(reversal, realTypeOf(weights), [size, size])
+    return emit('Reshape', [emit('MatMul', [swapped, matrix]), turnedShape])
   }
-  const flipped = axes.filter((_, i) => kernel[i]! > 1)
-  if (flipped.length === 0) return swapped
-  const each = (value: number | bigint): string => ints(flipped.map(() => value))
-  return emit('Slice', [swapped, each(-1), each(-9223372036854775808n), ints(flipped), each(-1)])
+  const backwards = ['-1', '-9223372036854775808', '3', '-1'].map((value) => ints([BigInt(value)]))
+  return emit('Reshape', [emit('Slice', [swapped, ...backwards]), turnedShape])
 }
 
 /** dX: at stride 1 a convolution with the flipped weights, which is much faster; otherwise a transposed convolution. */
@@ -91,7 +100,7 @@ function inputGrad(
 
 /**
  * dW: every element of the kernel sees a strided slice of X, and its gradient is the product of that slice with dY.
- * With the first two axes of X swapped, the slices form one matrix, so that a single product suffices.
+ * With the first two axes of X swapped, the slices are matrices, and together form one.
  */
 function weightGrad(context: LoweringContext, convolution: Convolution, output: string): void {
   const { emit, ints } = context
@@ -132,7 +141,7 @@ function weightGrad(context: LoweringContext, convolution: Convolution, output: 
     ])
     source = emit('Slice', [source, ints(axes.map(() => 0)), reached, ints(axes)])
   }
-  const columns = Array.from({ length: size }, (_, flat) => {
+  const slices = Array.from({ length: size }, (_, flat) => {
     const starts: number[] = []
     const stops: number[] = []
     let rest = flat
@@ -144,23 +153,44 @@ function weightGrad(context: LoweringContext, convolution: Convolution, output: 
       stops[i] = used ? used[i]! - beyond : beyond === 0 ? 2 ** 31 : -beyond
     }
     const isAll = size === 1 && strides.every((stride) => stride === 1)
-    const slice = isAll
-      ? source
-      : emit('Slice', [source, ints(starts), ints(stops), ints(axes), ints(strides)])
-    return emit('Reshape', [slice, ints([group * c, 1, -1])])
+    return isAll ? source : emit('Slice', [source, ints(starts), ints(stops), ints(axes), ints(strides)])
   })
-  const column = columns.length === 1 ? columns[0]! : emit('Concat', columns, { axis: 1 })
   const rows = emit('Transpose', [gradient], { perm: swap })
+  finish(productOf(context, convolution, slices, rows, positions))
+}
+
+/**
+ * The products of the slices of X with dY, [M, C/group · size]. Where there are more positions than output channels, the
+ * results are smaller than the slices, so that each slice has a product of its own: joining results costs less.
+ */
+function productOf(
+  { emit, ints }: LoweringContext,
+  { group, weights: [m = 0, c = 0] }: Convolution,
+  slices: readonly string[],
+  rows: string,
+  positions: readonly number[] | undefined,
+): string {
+  const size = slices.length
+  const isLong = positions !== undefined && positions.reduce((product, count) => product * count, 1) > m
+  if (group === 1 && size > 1 && isLong) {
+    const left = emit('Reshape', [rows, ints([m, -1])])
+    const products = slices.map((slice) => {
+      const product = emit('Gemm', [left, emit('Reshape', [slice, ints([c, -1])])], { transB: 1 })
+      return emit('Reshape', [product, ints([m, c, 1])])
+    })
+    return emit('Concat', products, { axis: 2 })
+  }
+  const columns = slices.map((slice) => emit('Reshape', [slice, ints([group * c, 1, -1])]))
+  const column = columns.length === 1 ? columns[0]! : emit('Concat', columns, { axis: 1 })
   if (group === 1) {
     const matrices = [emit('Reshape', [rows, ints([m, -1])]), emit('Reshape', [column, ints([c * size, -1])])]
-    finish(emit('Gemm', matrices, { transB: 1 }))
-  } else {
-    const matrices = [
-      emit('Reshape', [rows, ints([group, m / group, -1])]),
-      emit('Reshape', [column, ints([group, c * size, -1])]),
-    ]
-    finish(emit('com.microsoft:FusedMatMul', matrices, { transB: 1 }))
+    return emit('Gemm', matrices, { transB: 1 })
   }
+  const matrices = [
+    emit('Reshape', [rows, ints([group, m / group, -1])]),
+    emit('Reshape', [column, ints([group, c * size, -1])]),
+  ]
+  return emit('com.microsoft:FusedMatMul', matrices, { transB: 1 })
 }
 
 const convGrad: LoweringRule = (context) => {

@@ -15,8 +15,9 @@ import {
 } from '../rewrite/nodeContext.js'
 import { applyTypeRules } from '../rewrite/typeRules.js'
 import { bufferKey, bufferName } from './names.js'
-import { typeOf, valueTypes, type Extent } from '../rewrite/valueTypes.js'
 import { oldestOpset, upgradeOperators } from '../rewrite/upgrade/index.js'
+import { typeOf, valueTypes, type Extent, type ValueTypes } from '../rewrite/valueTypes.js'
+import { recurrent, runsAsIs } from './recurrent.js'
 import { isTrainingOnly, lowerings, withGenuineLosses, type LoweringTable } from './table.js'
 
 /** The version of ONNX's operators in lowered models whose original has an older one. */
@@ -91,7 +92,7 @@ export function unsupportedNodes(model: Model, table: LoweringTable = lowerings)
  */
 export function lowerModel(model: Model, table: LoweringTable = lowerings): Model {
   checkSupported(model, table)
-  if (!model.graph.node.some((node) => rowOf(table, node))) return model
+  if (!needsLowering(model, table)) return model
   const lowered = clone(ModelProtoSchema, model) as Model
   const opset = raiseOpset(lowered)
   const { graph } = lowered
@@ -104,7 +105,7 @@ export function lowerModel(model: Model, table: LoweringTable = lowerings): Mode
     fresh: freshNames(namesIn(graph)),
   }
   for (const node of graph.node) {
-    const row = rowOf(table, node)
+    const row = rowFor(table, node, types)
     if (!row) emitted.nodes.push(node)
     else if (rowOf(lowerings, node) !== row) row(createContext(node, types, emitted, opset))
     else codedRule(node, 'it cannot be lowered', () => row(createContext(node, types, emitted, opset)))
@@ -116,6 +117,16 @@ export function lowerModel(model: Model, table: LoweringTable = lowerings): Mode
   dropUnused(graph)
   dropUnusedOpsets(lowered)
   return lowered
+}
+
+/**
+ * Lowers a model whose recurrent layers have a form that no kernel of the stock runtime takes.
+ *
+ * @param model is not changed
+ * @returns the same object if it has none
+ */
+export function lowerRecurrentLayers(model: Model): Model {
+  return needsLowering(model, { '': recurrent }) ? lowerModel(model) : model
 }
 
 /**
@@ -231,6 +242,20 @@ function isAccumulator(node: NodeProto): boolean {
 function rowOf(table: LoweringTable, node: NodeProto): LoweringRule | undefined {
   const rows = own(table, canonicalDomain(node.domain))
   return rows && own(rows, node.opType)
+}
+
+/** The row that replaces a node; `undefined` if the stock runtime runs it as it is. */
+function rowFor(table: LoweringTable, node: NodeProto, types: ValueTypes): LoweringRule | undefined {
+  const row = rowOf(table, node)
+  const isStock = row !== undefined && row === rowOf(lowerings, node) && runsAsIs(node, types)
+  return isStock ? undefined : row
+}
+
+function needsLowering({ graph }: Model, table: LoweringTable): boolean {
+  const nodes = graph.node.filter((node) => rowOf(table, node))
+  if (nodes.length === 0) return false
+  const types = valueTypes(graph)
+  return nodes.some((node) => rowFor(table, node, types))
 }
 
 /** Whether a model defines an operator as a function of its own. */

@@ -6,6 +6,7 @@ import { gather } from './gather.js'
 import { loss, onnxLoss } from './loss.js'
 import { normalization } from './normalization.js'
 import { pooling } from './pooling.js'
+import { recurrent } from './recurrent.js'
 import { resize } from './resize.js'
 import { slices } from './slices.js'
 import { softmax } from './softmax.js'
@@ -14,8 +15,8 @@ import { softmax } from './softmax.js'
 export type LoweringTable = Readonly<Record<string, Readonly<Record<string, LoweringRule>>>>
 
 /**
- * Rows for the operators that only training builds of the runtime have: each is a function that replaces its operator by
- * stock operators. Add rows of your own by spreading this table.
+ * Rows for the operators that only training builds of the runtime have, and for recurrent layers in the forms that no
+ * kernel has: each is a function that replaces its operator by stock operators. Add rows of your own by spreading this table.
  *
  * @example
  * ```ts
@@ -36,7 +37,7 @@ export type LoweringTable = Readonly<Record<string, Readonly<Record<string, Lowe
  */
 export const lowerings: LoweringTable = {
   // Pools keep the domain of the operators whose gradients they are.
-  '': { ...pooling },
+  '': { ...pooling, ...recurrent },
   'com.microsoft': {
     ...activations,
     ...arithmetic,

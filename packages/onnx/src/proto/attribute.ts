@@ -1,6 +1,12 @@
-import { create } from '@bufbuild/protobuf'
+import { clone, create } from '@bufbuild/protobuf'
 import { toInt64 } from './int64.js'
-import { AttributeProtoSchema, type AttributeProto, type NodeProto, type TensorProto } from './onnx_pb.js'
+import {
+  AttributeProtoSchema,
+  type AttributeProto,
+  type GraphProto,
+  type NodeProto,
+  type TensorProto,
+} from './onnx_pb.js'
 
 /** The kinds of attributes that this package writes (`AttributeProto.AttributeType`). */
 export const attributeType = { float: 1, int: 2, string: 3, tensor: 4, graph: 5, floats: 6, ints: 7 } as const
@@ -8,7 +14,8 @@ export const attributeType = { float: 1, int: 2, string: 3, tensor: 4, graph: 5,
 /**
  * A value of an attribute. A whole number is an int and any other number a float; a list of whole numbers is ints, and
  * a list with another number in it floats. `{ float: 1 }` and `{ floats: [1, 2] }` are floats whatever the numbers are:
- * operators do not take an int where they expect a float.
+ * operators do not take an int where they expect a float. An attribute of
+ * another node gives its value.
  */
 export type AttributeValue =
   | number
@@ -18,6 +25,8 @@ export type AttributeValue =
   | { readonly float: number }
   | { readonly floats: readonly number[] }
   | TensorProto
+  | GraphProto
+  | AttributeProto
 
 /** Attributes of ONNX's operators that are whole numbers, whatever is given. */
 const whole = new Set(
@@ -56,13 +65,20 @@ export function createAttribute(name: string, value: AttributeValue): AttributeP
     const ints = value.map((one) => toInt64(one, `the attribute ${name}`))
     return create(AttributeProtoSchema, { name, type: attributeType.ints, ints })
   }
-  if ('float' in value)
-    return create(AttributeProtoSchema, { name, type: attributeType.float, f: Math.fround(value.float) })
-  if ('floats' in value) {
+  if ('floats' in value && !('$typeName' in value)) {
     const floats = value.floats.map(Math.fround)
     return create(AttributeProtoSchema, { name, type: attributeType.floats, floats })
   }
-  return create(AttributeProtoSchema, { name, type: attributeType.tensor, t: value })
+  if ('float' in value)
+    return create(AttributeProtoSchema, { name, type: attributeType.float, f: Math.fround(value.float) })
+  switch (value.$typeName) {
+    case 'onnx.AttributeProto':
+      return Object.assign(clone(AttributeProtoSchema, value), { name })
+    case 'onnx.GraphProto':
+      return create(AttributeProtoSchema, { name, type: attributeType.graph, g: value })
+    default:
+      return create(AttributeProtoSchema, { name, type: attributeType.tensor, t: value })
+  }
 }
 
 function isWhole(value: number | bigint): boolean {

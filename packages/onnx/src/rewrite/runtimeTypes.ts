@@ -1,5 +1,6 @@
 import { clone, create } from '@bufbuild/protobuf'
 import { valueTypes, type Extent, type ValueTypes } from './valueTypes.js'
+import { lowerRecurrentLayers } from '../lowering/lower.js'
 import { createOrtSession, type Ort } from '../runtime/ort.js'
 import { dataTypeOf } from '../proto/dataType.js'
 import { freshNames, namesIn } from '../proto/graph.js'
@@ -87,7 +88,7 @@ async function scalarsAmong(
 }
 
 async function metadataOf(ort: Ort, probe: Model): Promise<readonly ValueMetadata[]> {
-  const session = await createOrtSession(ort, probe, 'the model', {
+  const session = await createOrtSession(ort, lowerRecurrentLayers(probe), 'the model', {
     graphOptimizationLevel: 'disabled',
     logSeverityLevel: 4,
   })

@@ -180,26 +180,6 @@ describe('control flow', () => {
     await checkGradients(model, { w: drawn([2], 1), x: drawn([2], 2) }, { wanted: ['x'] })
   })
 
-  it.each([
-    ['LSTM', 4],
-    ['GRU', 3],
-    ['RNN', 1],
-  ])('%s is refused', async (opType, gates) => {
-    const type = dataType.float
-    const model = single(
-      opType,
-      {
-        x: { dims: [2, 1, 3], type },
-        w: { dims: [1, 2 * gates, 3], type },
-        r: { dims: [1, 2 * gates, 2], type },
-      },
-      { hidden_size: 2 },
-    )
-    await expect(gradientModel(model, { y: drawn([2, 1, 1, 2], 1, { type }) }, ['w'])).rejects.toThrow(
-      new RegExp(`ERR_NOT_SUPPORTED: operator ${opType} .*recurrent layers have no gradient rule`),
-    )
-  })
-
   it.each<[string, [string, string[], string[], Record<string, AttributeValue>][]]>([
     [
       'SequenceAt',

@@ -3,6 +3,7 @@ import * as ort from 'onnxruntime-node'
 import { expect } from 'vitest'
 import { addGradients } from '../../src/gradients/backward.js'
 import { inferTypes } from '../../src/rewrite/runtimeTypes.js'
+import { valueTypes, type ValueTypes } from '../../src/rewrite/valueTypes.js'
 import type { GradientTable } from '../../src/gradients/table.js'
 import { lowerModel } from '../../src/lowering/index.js'
 import {
@@ -244,7 +245,7 @@ export async function gradientModel(
   wanted: readonly string[],
   table?: GradientTable,
 ): Promise<Model> {
-  const types = await inferTypes(lowerModel(forward), ort)
+  const types = await typesOf(forward)
   const whole = clone(ModelProtoSchema, forward) as Model
   const { graph } = whole
   const given = Object.entries(seeds).map(([name, { dims, dataType: type, data }]) =>
@@ -272,8 +273,16 @@ export async function gradientModel(
   return whole
 }
 
+/** The types of a model's values, those that lowering adds excepted. */
+async function typesOf(forward: Model): Promise<ValueTypes> {
+  const inferred = await inferTypes(lowerModel(forward), ort)
+  const types = valueTypes(forward.graph)
+  for (const name of forward.graph.node.flatMap(({ output }) => output)) types.add(name, inferred.get(name))
+  return types
+}
+
 /** Declares the known types of values, as artifacts do: kernels of the training build take extents from there. */
-function declare(graph: GraphProto, types: Awaited<ReturnType<typeof inferTypes>>): void {
+function declare(graph: GraphProto, types: ValueTypes): void {
   const declared = new Set([...graph.input, ...graph.valueInfo, ...graph.output].map(({ name }) => name))
   for (const name of graph.node.flatMap(({ output }) => output)) {
     const { dataType: type, shape } = types.get(name)

@@ -60,11 +60,26 @@ class Encoder(nn.Module):
         return self.head(self.layers(self.input(x)).mean(1))
 
 
+class Recurrent(nn.Module):
+    """Reads sequences from both ends, or in two layers, and ends in the last states."""
+
+    def __init__(self, layer, layers, both):
+        super().__init__()
+        self.layers = layer(3, 4, num_layers=layers, batch_first=True, bidirectional=both)
+        self.head = nn.Linear(8 if both else 4, 3)
+
+    def forward(self, x):
+        return self.head(self.layers(x)[0][:, -1])
+
+
 def networks():
     ids = [torch.randint(0, 7, dims) for dims in ((2, 4), (5, 3), (3, 6))]
     yield "convolutions", Convolutions(), [torch.randn(n, 1, 6, 6) for n in (2, 5, 3)], {0: "batch"}
     yield "attention", Attention(), ids, {0: "batch", 1: "time"}
     yield "encoder", Encoder(), [torch.randn(n, t, 3) for n, t in ((2, 4), (5, 3), (3, 6))], {0: "batch", 1: "time"}
+    for name, layer, layers, both in (("lstm", nn.LSTM, 2, False), ("gru", nn.GRU, 1, True), ("rnn", nn.RNN, 2, True)):
+        series = [torch.randn(n, t, 3) for n, t in ((2, 4), (5, 3), (3, 6))]
+        yield name, Recurrent(layer, layers, both), series, {0: "batch", 1: "time"}
 
 
 def numbers(tensor):

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { generateArtifacts, writeArtifacts } from '../../src/artifacts.js'
-import { gpt, lenet, mlp } from '@induced-metric/onnx/models'
+import { gpt, lenet, mlp, recurrent } from '@induced-metric/onnx/models'
 
 // The checker of Python's onnx package (Debian: python3-onnx), if it is installed.
 const python = ['/usr/bin/python3', 'python3'].find(
@@ -22,6 +22,11 @@ function check(files: readonly string[]): string {
 
 describe.skipIf(python === undefined)('onnx’s own checker accepts the artifacts of', () => {
   it.each([
+    [
+      'recurrent layers',
+      recurrent({ kind: 'gru', layers: 2, bidirectional: true, hidden: 4 }),
+      'cross-entropy',
+    ],
     ['a dense network', mlp({ sizes: [4, 8, 3] }), 'cross-entropy'],
     [
       'a transformer',

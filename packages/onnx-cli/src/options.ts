@@ -1,5 +1,6 @@
 import { parseArgs, type ParseArgsConfig } from 'node:util'
 import type { OptimizerFlags } from './optimizerChoice.js'
+import { boundOf, type BoundValues } from './boundValues.js'
 import { UsageError } from './usageError.js'
 
 /** A parsed command. */
@@ -24,7 +25,7 @@ export interface GenerateCommand {
   readonly frozen: readonly string[] | undefined
   readonly promoteConstants: boolean
   readonly inputs: Readonly<Record<string, readonly (string | number)[]>> | undefined
-  readonly bind: Readonly<Record<string, readonly (bigint | number | boolean)[]>> | undefined
+  readonly bind: BoundValues | undefined
   readonly lossInputs: readonly string[] | undefined
   readonly additionalOutputs: readonly string[] | undefined
   readonly optimizer: OptimizerFlags | undefined
@@ -224,28 +225,6 @@ function extentsOf(given: readonly string[] | undefined): GenerateCommand['input
     return [text.slice(0, at), extents] as const
   })
   return Object.fromEntries(entries)
-}
-
-/** Values of inputs, from `name=number,number`. */
-function boundOf(given: readonly string[] | undefined): GenerateCommand['bind'] {
-  if (given === undefined) return undefined
-  const entries = given.map((text) => {
-    const at = text.lastIndexOf('=')
-    const values = at < 1 ? [] : list(text.slice(at + 1))!.map(valueOf)
-    if (values.length > 0 && values.every((value) => value !== undefined))
-      return [text.slice(0, at), values] as const
-    throw new UsageError(
-      `--bind takes the name of an input and its value, as sr=16000, given ${JSON.stringify(text)}`,
-    )
-  })
-  return Object.fromEntries(entries)
-}
-
-function valueOf(text: string): bigint | number | boolean | undefined {
-  if (text === 'true' || text === 'false') return text === 'true'
-  if (/^-?\d+$/.test(text)) return BigInt(text)
-  const value = text.trim() === '' ? NaN : Number(text)
-  return Number.isNaN(value) ? undefined : value
 }
 
 /** Values by name, from `name=value`. */

@@ -31,6 +31,7 @@ import { summarize, type ArtifactsSummary } from './summary.js'
 import { chooseTrainable } from './trainable.js'
 import { addTraining, declareValues } from './trainingGraph.js'
 import { setEvalMode } from './trainingMode.js'
+import { writeOut } from './writtenOut.js'
 import { declaredValue } from '../rewrite/declare.js'
 
 /** Options of {@link generateArtifacts}. */
@@ -91,8 +92,8 @@ export interface TrainingArtifacts {
  * in Python. A `TrainingSession` trains from them, here and in training builds of the runtime.
  *
  * Parameters become inputs of the training and the eval model, and their values go to the checkpoint. Only in the
- * training model do dropouts drop and batch normalisations use the batch. Model-local functions are inlined and
- * constants folded.
+ * training model do dropouts drop and batch normalisations use the batch, and are attentions and similar operators
+ * written out in primitive ones. Model-local functions are inlined and constants folded.
  *
  * @param given the content of a `.onnx` file, its path or URL, or a model that was read. It is not changed
  * @throws ERR_NOT_SUPPORTED for an operator that lacks a necessary gradient rule, naming the operator, the node and
@@ -136,7 +137,7 @@ export async function generateArtifacts(
     externalData: 'any',
   })
   checkRuntime(options.ort)
-  const { additionalOutputs = [], batchNormalization = 'training' } = options
+  const { additionalOutputs = [] } = options
   if (options.outputNames !== undefined) checkNames(options.outputNames, 'outputNames')
   checkNames(additionalOutputs, 'additionalOutputs')
   const forward = await readParts(given, options)
@@ -156,11 +157,8 @@ export async function generateArtifacts(
   )
   declareValues(evalModel.graph, types)
 
-  const trainModel = clone(ModelProtoSchema, model) as Model
-  const { gradients, unreached, forwardNodes } = addTraining(trainModel, types, loss, trainable, {
-    batchNormalization,
-    table: options.gradients,
-  })
+  const differentiated = await differentiate(model, types, loss, trainable, options)
+  const { trainModel, gradients, unreached } = differentiated
   checkReached(unreached, options.requiresGrad !== undefined, gradients.size === 0)
 
   const state = stateOf(parameters, new Set(gradients.keys()))
@@ -184,18 +182,36 @@ export async function generateArtifacts(
     },
     state,
     summary: summarize({
-      trainModel,
+      ...differentiated,
       fed,
-      forwardNodes,
       state,
-      types,
       loss,
       inlined: forward.inlined,
       folded: forward.folded,
-      unreached,
       constants: found.constants,
     }),
   }
+}
+
+/** Copies a model with a loss, and adds the gradients to the copy. */
+async function differentiate(
+  model: Model,
+  forwardTypes: ValueTypes,
+  loss: string,
+  trainable: readonly string[],
+  { ort, gradients: table, batchNormalization = 'training' }: GenerateOptions,
+): Promise<{
+  readonly trainModel: Model
+  readonly types: ValueTypes
+  readonly writtenOut: number
+  readonly gradients: ReadonlyMap<string, string>
+  readonly unreached: readonly UnreachedParameter[]
+  readonly forwardNodes: number
+}> {
+  const trainModel = clone(ModelProtoSchema, model) as Model
+  const { types, count } = await writeOut(trainModel, forwardTypes, trainable, ort, table)
+  const added = addTraining(trainModel, types, loss, trainable, { batchNormalization, table })
+  return { trainModel, types, writtenOut: count, ...added }
 }
 
 function checkRuntime(ort: unknown): void {

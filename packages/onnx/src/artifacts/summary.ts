@@ -47,6 +47,8 @@ export interface ArtifactsSummary {
   readonly inlined: Readonly<Record<string, number>>
   /** Nodes that were computed in advance. */
   readonly folded: number
+  /** Nodes, such as attentions, that were written out in primitive operators in the training model. */
+  readonly writtenOut: number
   /** The memory of a training step, in bytes. */
   readonly memory: StepMemory
 }
@@ -76,6 +78,7 @@ export function summarize(given: {
   readonly loss: string
   readonly inlined: ReadonlyMap<string, number>
   readonly folded: number
+  readonly writtenOut: number
   readonly unreached: readonly UnreachedParameter[]
   readonly constants: ReadonlyMap<string, FormulaConstant>
 }): ArtifactsSummary {
@@ -107,6 +110,7 @@ export function summarize(given: {
     operators,
     inlined: Object.fromEntries(given.inlined),
     folded: given.folded,
+    writtenOut: given.writtenOut,
     memory: {
       parameters: bytes(state.trainable) + bytes(state.frozen),
       gradients: bytes(state.trainable),

@@ -24,6 +24,7 @@ const settings: Slots = {
   Clip: [1, 2],
   DequantizeLinear: [1, 2],
   Dropout: [1],
+  GroupQueryAttention: [7, 8, 12, 13],
   MelWeightMatrix: [3, 4],
   NonMaxSuppression: [3, 4],
   OneHot: [2],
@@ -34,6 +35,7 @@ const settings: Slots = {
   QuantizeLinear: [1, 2],
   Range: [0, 1, 2],
   Resize: [1, 2],
+  RotaryEmbedding: [1, 2, 3],
   Upsample: [1],
 }
 const buffers: Slots = { BatchNormalization: [3, 4] }

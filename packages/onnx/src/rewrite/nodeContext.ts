@@ -39,6 +39,8 @@ export interface LoweringContext {
     attributes: Attributes,
     outputs: readonly string[],
   ) => void
+  /** Returns a name that no value of the graph has yet. */
+  readonly fresh: (hint: string) => string
   /** Adds a one-dimensional constant of whole numbers. */
   readonly ints: (values: readonly (number | bigint)[]) => string
   /** Adds a scalar constant of whole numbers. */
@@ -117,6 +119,7 @@ export function createContext(
       return output
     },
     emitAll,
+    fresh: emitted.fresh,
     ints: (values) => constant(`ints_${values.join('_')}`, (name) => int64Tensor(name, values)),
     int: (value) => constant(`int_${value}`, (name) => int64Tensor(name, [value], [])),
     reals(values, type, dims = []) {

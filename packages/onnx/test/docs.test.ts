@@ -30,7 +30,9 @@ it('the page of training artifacts lists the operators that have gradient rules,
 
 it('the page of training artifacts lists the operators that are written out, all of them and no other', () => {
   const [, list = ''] =
-    /<!-- decompositions -->\n([\s\S]*)<!-- end of decompositions -->/.exec(pageOf('training-artifacts.md')) ?? []
+    /<!-- decompositions -->\n([\s\S]*)<!-- end of decompositions -->/.exec(
+      pageOf('training-artifacts.md'),
+    ) ?? []
   const listed = new Set([...list.matchAll(/`(\w+)`/g)].map(([, name]) => name!))
   expect([...listed].sort()).toEqual(
     [...new Set(Object.values(decompositions).flatMap((rows) => Object.keys(rows)))].sort(),

@@ -3,6 +3,7 @@ import { attentions } from './attention.js'
 import { fused } from './fused.js'
 import { grouped } from './grouped.js'
 import { onnxAttention } from './onnxAttention.js'
+import { linear } from './quantized.js'
 import { onnxRotary, rotary } from './rotary.js'
 
 /**
@@ -10,6 +11,6 @@ import { onnxRotary, rotary } from './rotary.js'
  * differentiated.
  */
 export const decompositions: LoweringTable = {
-  '': { ...onnxAttention, ...onnxRotary },
+  '': { ...onnxAttention, ...onnxRotary, ...linear },
   'com.microsoft': { ...attentions, ...fused, ...grouped, ...rotary },
 }

@@ -9,6 +9,7 @@ import { matrix } from './matrix.js'
 import { normalization } from './normalization.js'
 import { pad } from './pad.js'
 import { pooling } from './pooling.js'
+import { quantization } from './quantization.js'
 import { reductions } from './reductions.js'
 import { resize } from './resize.js'
 import { scatter } from './scatter.js'
@@ -31,6 +32,7 @@ const rules: Readonly<Record<string, GradientRule>> = {
   ...normalization,
   ...pad,
   ...pooling,
+  ...quantization,
   ...reductions,
   ...resize,
   ...scatter,

@@ -18,6 +18,8 @@ export const dataType = {
   uint32: 12,
   uint64: 13,
   bfloat16: 16,
+  uint4: 21,
+  int4: 22,
 } as const
 
 type ArrayConstructor = new (buffer: ArrayBufferLike, offset?: number, length?: number) => TensorData

@@ -62,6 +62,16 @@ export function elementTypeOf(type: number): ElementType {
   )
 }
 
+/**
+ * The number of bytes that elements take in a file: two numbers of four bits share one.
+ *
+ * @throws ERR_NOT_SUPPORTED for strings, complex numbers and other types smaller than a byte
+ */
+export function bytesOf(type: number, size: number): number {
+  const isHalfByte = type === dataType.uint4 || type === dataType.int4
+  return isHalfByte ? Math.ceil(size / 2) : size * elementTypeOf(type).bytes
+}
+
 /** Finds the ONNX element type by the runtime's name for it, or returns `undefined`. */
 export function dataTypeOf(name: string): number | undefined {
   const found = Object.entries(elementTypes).find(([, element]) => element.name === name)

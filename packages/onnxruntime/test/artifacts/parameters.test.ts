@@ -8,6 +8,7 @@ import {
   createTensor,
   createValue,
   dataType,
+  readModel,
   type Model,
   type NodeProto,
 } from '@induced-metric/onnx/proto'

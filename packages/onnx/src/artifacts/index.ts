@@ -9,6 +9,8 @@ export { generateArtifacts, type GenerateOptions, type TrainingArtifacts } from 
 export { noGradient, type GradientContext, type GradientRule } from '../gradients/context.js'
 export { gradients, type GradientTable } from '../gradients/table.js'
 export type { InputShapes } from './declarations.js'
+export { readAdapter, withAdapterInputs, writeAdapter, type AdapterFile } from './lora/adapterFile.js'
+export type { Projection } from './lora/adapter.js'
 export { addLora, type LoraModel, type LoraOptions, type LoraTarget } from './lora/add.js'
 export {
   bceWithLogitsLoss,
@@ -24,7 +26,7 @@ export {
   type Reduction,
   type TargetOptions,
 } from './losses.js'
-export { mergeLora, type MergedValues } from './lora/merge.js'
+export { mergeLora, type MergedValues, type MergeOptions } from './lora/merge.js'
 export {
   adamwOptimizer,
   sgdOptimizer,

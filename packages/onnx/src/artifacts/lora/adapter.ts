@@ -8,6 +8,11 @@ export const projections = ['q', 'k', 'v'] as const
 /** A part of such a weight. */
 export type Projection = (typeof projections)[number]
 
+/** Whether a value names a part. */
+export function isProjection(part: unknown): part is Projection {
+  return projections.some((known) => known === part)
+}
+
 /** The form of a weight's adapter. */
 export interface Adapter {
   /** The product of the factors is multiplied by this. */
@@ -89,7 +94,7 @@ export function adaptersOf(model: Model): Map<string, Adapter> {
       ([, { scale, stored, parts }]) =>
         Number.isFinite(scale) &&
         (stored === 'outputsFirst' || stored === 'inputsFirst') &&
-        (parts === undefined || (Array.isArray(parts) && parts.every((part) => projections.includes(part)))),
+        (parts === undefined || (Array.isArray(parts) && parts.every(isProjection))),
     )
     if (isRead) return new Map(adapters)
   } catch {

@@ -13,6 +13,7 @@ import {
   factorNames,
   factorShapes,
   factorsOf,
+  isProjection,
   projections,
   setAdapters,
   type Adapter,
@@ -202,7 +203,7 @@ function operatorOf({ domain, opType }: NodeProto): string {
 function checkParts(qkv: unknown): void {
   if (qkv === undefined) return
   const isList = Array.isArray(qkv) && qkv.length > 0 && new Set(qkv).size === qkv.length
-  if (isList && qkv.every((part) => projections.includes(part as Projection))) return
+  if (isList && qkv.every(isProjection)) return
   throw optionError(`qkv is ${JSON.stringify(qkv)}; give a list of 'q', 'k' and 'v'`)
 }
 

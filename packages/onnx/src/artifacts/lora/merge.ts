@@ -8,7 +8,6 @@ import {
   ModelProtoSchema,
   TensorProtoSchema,
   type GraphProto,
-  type NodeProto,
   type TensorProto,
 } from '../../proto/onnx_pb.js'
 import { createTensor, dimsOf, readTensor } from '../../proto/tensor.js'

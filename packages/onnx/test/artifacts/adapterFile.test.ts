@@ -70,13 +70,13 @@ describe('adapter files', () => {
   })
 })
 
-describe('models with adapters as optional inputs', () => {
+describe('models with adapters as inputs', () => {
   const base = mlp({ sizes: [3, 5, 2], seed: 2 })
   const { model, trainable } = addLora(base, { rank: 2, targets: '*', seed: 1 })
   const served = withAdapterInputs(model)
   const input = { dims: [4, 3], data: [...numbers(12, 3, 1)] }
 
-  it('give what the base gives without feeds, and what the merged model gives with them', async () => {
+  it('give what the base gives with the first factors, and what the merged model gives with others', async () => {
     const parameters = trainable.map((name, i): NamedTensor => {
       const { dims } = readTensor(model.graph.initializer.find((tensor) => tensor.name === name)!)
       return { name, dims, dataType: float, data: numbers(dims[0]! * dims[1]!, i, 0.5) }
@@ -88,7 +88,13 @@ describe('models with adapters as optional inputs', () => {
     )
     const outputOf = async (given: Parameters<typeof runModel>[0], more = {}) =>
       Object.values(await runModel(given, { input, ...more }))[0]!.data
-    expect(await outputOf(served)).toEqual(await outputOf(base))
+    const first = trainable.map((name) => {
+      const { dims, data } = readTensor(model.graph.initializer.find((tensor) => tensor.name === name)!)
+      return [name, { dims, data: Array.from(data as Float32Array) }]
+    })
+    expect(await outputOf(served, Object.fromEntries(first))).toEqual(await outputOf(base))
+    // Defaults are for runtimes that take optional inputs.
+    expect(await outputOf(withAdapterInputs(model, 'optional'))).toEqual(await outputOf(base))
     const merged = await outputOf(mergeLora(model, adapter))
     expect(relativeError(await outputOf(served, feeds), merged)).toBeLessThan(1e-6)
     expect(relativeError(merged, await outputOf(base))).toBeGreaterThan(1e-2)
@@ -96,6 +102,10 @@ describe('models with adapters as optional inputs', () => {
 
   it('must have adapters', () => {
     expect(() => withAdapterInputs(base)).toThrow(/ERR_OPTION.*no adapters/)
-    expect(withAdapterInputs(served)).toEqual(served)
+    expect(() => withAdapterInputs(model, 'none' as never)).toThrow(/ERR_OPTION.*'required' or 'optional'/)
+    const optional = withAdapterInputs(model, 'optional')
+    expect(optional.graph.initializer).toHaveLength(model.graph.initializer.length)
+    expect(optional.graph.input.map(({ name }) => name)).toEqual(['input', ...trainable])
+    expect(withAdapterInputs(optional)).toEqual(served)
   })
 })

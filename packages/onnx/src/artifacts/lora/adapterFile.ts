@@ -147,22 +147,33 @@ function checkNames(parameters: readonly NamedTensor[]): void {
 }
 
 /**
- * Makes optional inputs of the factors that `addLora` added: fed, they replace the values in the model. So one model
- * serves many adapters, and the parameters of an `.onnx_adapter` file are its feeds.
+ * Makes inputs of the factors that `addLora` added, so that one model serves many adapters: the parameters of an
+ * `.onnx_adapter` file are its feeds.
  *
  * @param adapted the model that `addLora` returned, or the content of its file; it is not changed
- * @throws ERR_OPTION for a model without adapters
+ * @param form `'required'` (default): each run feeds them, as onnxruntime-node and onnxruntime-web need it, which
+ *   ignore feeds of optional inputs. `'optional'`: the values in the model are defaults, as ONNX Runtime's `LoraAdapter`
+ *   has it in other languages
+ * @throws ERR_OPTION for a model without adapters, and another form
  */
-export function withAdapterInputs(adapted: Model | Uint8Array): Model {
+export function withAdapterInputs(
+  adapted: Model | Uint8Array,
+  form: 'required' | 'optional' = 'required',
+): Model {
   const original = adapted instanceof Uint8Array ? readModel(adapted) : checkModel(adapted, 'the model')
+  if (form !== 'required' && form !== 'optional') {
+    throw optionError(`the inputs of adapters are 'required' or 'optional', given ${show(form)}`)
+  }
   const adapters = adaptersOf(original)
   if (adapters.size === 0) throw optionError('the model has no adapters; give one that addLora returned')
   const model = clone(ModelProtoSchema, original) as Model
+  const { graph } = model
   const factors = new Set([...adapters].flatMap(([weight, adapter]) => factorNames(weight, adapter)))
-  const inputs = new Set(model.graph.input.map(({ name }) => name))
-  for (const tensor of model.graph.initializer) {
+  const inputs = new Set(graph.input.map(({ name }) => name))
+  for (const tensor of graph.initializer) {
     if (factors.has(tensor.name) && !inputs.has(tensor.name))
-      model.graph.input.push(createValue(tensor.name, tensor.dataType, dimsOf(tensor)))
+      graph.input.push(createValue(tensor.name, tensor.dataType, dimsOf(tensor)))
   }
+  if (form === 'required') graph.initializer = graph.initializer.filter(({ name }) => !factors.has(name))
   return model
 }

@@ -187,6 +187,7 @@ export async function generateArtifacts(
       state,
       loss,
       inlined: forward.inlined,
+      widened: forward.widened,
       folded: forward.folded,
       constants: found.constants,
     }),
@@ -232,6 +233,7 @@ interface ForwardParts {
   /** The types of the model's values. */
   readonly types: ValueTypes
   readonly inlined: ReadonlyMap<string, number>
+  readonly widened: number
   readonly folded: number
 }
 
@@ -239,7 +241,7 @@ interface ForwardParts {
 async function readParts(given: Artifact | Model, options: GenerateOptions): Promise<ForwardParts> {
   const { ort, additionalOutputs = [], batchNormalization = 'training' } = options
   const read = await readForward(given, forwardModel, options.externalData)
-  const { model, inlined, constants } = prepareModel(read, options.promoteConstants)
+  const { model, inlined, widened, constants } = prepareModel(read, options.promoteConstants)
   const { graph } = model
   const named = options.outputNames ?? graph.output.map(({ name }) => name)
   if (options.inputs !== undefined) await redeclareInputs(model, options.inputs, named, ort)
@@ -248,7 +250,7 @@ async function readParts(given: Artifact | Model, options: GenerateOptions): Pro
   const trainable = chooseTrainable(found, options.requiresGrad, options.frozen)
   const parameters = takeParameters(graph, found, trainable)
   freeReservedNames(graph, [...parameters.keys()], new Set([...named, ...additionalOutputs]))
-  return { model, found, trainable, parameters, inlined, ...(await foldConstants(model, ort)) }
+  return { model, found, trainable, parameters, inlined, widened, ...(await foldConstants(model, ort)) }
 }
 
 /** Adds a loss to a model as its first output, and puts the inputs that a caller feeds before the parameters. */

@@ -26,7 +26,7 @@ export {
   type Reduction,
   type TargetOptions,
 } from './losses.js'
-export { mergeLora, type MergedValues, type MergeOptions } from './lora/merge.js'
+export { mergeLora, withParameters, type MergedValues, type MergeOptions } from './lora/merge.js'
 export {
   adamwOptimizer,
   sgdOptimizer,

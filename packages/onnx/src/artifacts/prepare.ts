@@ -5,6 +5,7 @@ import { clearUnknownExtents } from './declarations.js'
 import { gatherConstants } from '../rewrite/fold.js'
 import { inlineFunctions } from '../rewrite/inline.js'
 import { sortNodes } from '../rewrite/sort.js'
+import { widenHalves } from '../rewrite/widen.js'
 import { validateModel } from './validate.js'
 
 /**
@@ -18,13 +19,15 @@ export interface PreparedModel {
   readonly model: Model
   /** Model-local functions that were inlined, and how often. */
   readonly inlined: ReadonlyMap<string, number>
+  /** Constants of float16 and bfloat16 that were made float32. */
+  readonly widened: number
   /** Constants that the model has, or gets, outside its initializers. They are not parameters. */
   readonly constants: ReadonlySet<string>
 }
 
 /**
  * Checks a model and brings it into the form that the other steps need: no functions, nodes in order, constants among
- * the initializers, no inputs that are constants.
+ * the initializers, no inputs that are constants, nothing of float16.
  *
  * @param model is changed
  * @param promoted whether constants in nodes may be parameters nevertheless
@@ -62,5 +65,11 @@ export function prepareModel(model: Model, promoted = false): PreparedModel {
   // ONNX once had programs for training. They have no place in a model for inference.
   model.trainingInfo = []
   const kept = graph.initializer.map(({ name }) => name).filter((name) => !own.has(name))
-  return { model, inlined, constants: new Set(promoted ? kept.filter((name) => !inNodes.has(name)) : kept) }
+  const widened = widenHalves(model)
+  return {
+    model,
+    inlined,
+    widened,
+    constants: new Set(promoted ? kept.filter((name) => !inNodes.has(name)) : kept),
+  }
 }

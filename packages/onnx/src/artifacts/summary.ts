@@ -45,6 +45,8 @@ export interface ArtifactsSummary {
   readonly operators: Readonly<Record<string, number>>
   /** Model-local functions that were inlined, and how often. */
   readonly inlined: Readonly<Record<string, number>>
+  /** Constants of float16 and bfloat16 that are float32 in the artifacts, as are inputs and outputs. */
+  readonly widened: number
   /** Nodes that were computed in advance. */
   readonly folded: number
   /** Nodes, such as attentions, that were written out in primitive operators in the training model. */
@@ -77,6 +79,7 @@ export function summarize(given: {
   readonly types: ValueTypes
   readonly loss: string
   readonly inlined: ReadonlyMap<string, number>
+  readonly widened: number
   readonly folded: number
   readonly writtenOut: number
   readonly unreached: readonly UnreachedParameter[]
@@ -109,6 +112,7 @@ export function summarize(given: {
     loss,
     operators,
     inlined: Object.fromEntries(given.inlined),
+    widened: given.widened,
     folded: given.folded,
     writtenOut: given.writtenOut,
     memory: {

@@ -1,11 +1,17 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { addLora, mergeLora, readAdapter, withAdapterInputs, writeAdapter } from '../../src/artifacts/index.js'
+import {
+  addLora,
+  mergeLora,
+  readAdapter,
+  withAdapterInputs,
+  writeAdapter,
+} from '../../src/artifacts/index.js'
 import { mlp } from '../../src/models/index.js'
-import { dataType, readTensor } from '../../src/proto/index.js'
+import { dataType, readTensor, type Model } from '../../src/proto/index.js'
 import type { NamedTensor } from '../../src/proto/tensorData.js'
 import { numbers } from '../builder.js'
-import { relativeError, runModel } from '../run.js'
+import { relativeError, runModel, type PlainTensor } from '../run.js'
 
 const { float, float16, int8 } = dataType
 const tensors: readonly NamedTensor[] = [
@@ -19,7 +25,11 @@ describe('adapter files', () => {
   it('are read as they were written', () => {
     const bytes = writeAdapter({ parameters: tensors, adapterVersion: 7, modelVersion: -2 })
     expect(readAdapter(bytes)).toEqual({ parameters: tensors, adapterVersion: 7, modelVersion: -2 })
-    expect(readAdapter(writeAdapter({ parameters: [] }))).toEqual({ parameters: [], adapterVersion: 0, modelVersion: 0 })
+    expect(readAdapter(writeAdapter({ parameters: [] }))).toEqual({
+      parameters: [],
+      adapterVersion: 0,
+      modelVersion: 0,
+    })
   })
 
   it('are read from what the compiler of the schema writes', () => {
@@ -46,7 +56,9 @@ describe('adapter files', () => {
   it('are refused if they are not whole', () => {
     const bytes = writeAdapter({ parameters: tensors })
     for (let length = 0; length < bytes.length; length++) {
-      expect(() => readAdapter(bytes.subarray(0, length))).toThrow(expect.objectContaining({ code: 'ERR_CHECKPOINT' }))
+      expect(() => readAdapter(bytes.subarray(0, length))).toThrow(
+        expect.objectContaining({ code: 'ERR_CHECKPOINT' }),
+      )
     }
     for (let at = 0; at < bytes.length; at++) {
       const altered = bytes.slice()
@@ -62,7 +74,10 @@ describe('adapter files', () => {
 
   it('are not written of what no runtime could read', () => {
     const [first] = tensors
-    const write = (parameters: readonly NamedTensor[], versions = {}) => () => writeAdapter({ parameters, ...versions })
+    const write =
+      (parameters: readonly NamedTensor[], versions = {}) =>
+      () =>
+        writeAdapter({ parameters, ...versions })
     expect(write([first!, first!])).toThrow(/ERR_OPTION.*two parameters/)
     expect(write([{ ...first!, name: '' }])).toThrow(/ERR_OPTION.*no name/)
     expect(write([{ ...first!, dims: [7] }])).toThrow(/ERR_SHAPE/)
@@ -86,11 +101,11 @@ describe('models with adapters as inputs', () => {
     const feeds = Object.fromEntries(
       adapter.map(({ name, dims, data }) => [name, { dims, data: Array.from(data as Float32Array) }]),
     )
-    const outputOf = async (given: Parameters<typeof runModel>[0], more = {}) =>
+    const outputOf = async (given: Model, more: Readonly<Record<string, PlainTensor>> = {}) =>
       Object.values(await runModel(given, { input, ...more }))[0]!.data
     const first = trainable.map((name) => {
       const { dims, data } = readTensor(model.graph.initializer.find((tensor) => tensor.name === name)!)
-      return [name, { dims, data: Array.from(data as Float32Array) }]
+      return [name, { dims, data: Array.from(data as Float32Array) }] as const
     })
     expect(await outputOf(served, Object.fromEntries(first))).toEqual(await outputOf(base))
     // Defaults are for runtimes that take optional inputs.

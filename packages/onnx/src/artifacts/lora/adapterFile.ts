@@ -36,7 +36,9 @@ export interface AdapterFile {
  */
 export function readAdapter(bytes: Uint8Array): Required<AdapterFile> {
   const isAdapter =
-    bytes instanceof Uint8Array && bytes.length > 8 && String.fromCharCode(...bytes.subarray(4, 8)) === identifier
+    bytes instanceof Uint8Array &&
+    bytes.length > 8 &&
+    String.fromCharCode(...bytes.subarray(4, 8)) === identifier
   if (!isAdapter) {
     throw checkpointError(
       'these bytes are not an adapter of ONNX Runtime, whose fifth to eighth bytes are TORT; give the content of an .onnx_adapter file',
@@ -46,7 +48,9 @@ export function readAdapter(bytes: Uint8Array): Required<AdapterFile> {
   const root = file.root()
   const version = file.int32(root, Adapter.formatVersion, 0)
   if (version !== formatVersion) {
-    throw checkpointError(`the adapter is of version ${version} of its format; version ${formatVersion} can be read`)
+    throw checkpointError(
+      `the adapter is of version ${version} of its format; version ${formatVersion} can be read`,
+    )
   }
   const parameters = file.tables(root, Adapter.parameters).map((table) => readParameter(file, table))
   checkNames(parameters)
@@ -99,7 +103,10 @@ export function writeAdapter({ parameters, adapterVersion = 0, modelVersion = 0 
     (sum, { name, dims, data }) => sum + data.byteLength + 3 * name.length + 8 * dims.length + 96,
     1024,
   )
-  if (total > largest) throw optionError(`an adapter holds at most 2 GB, and this one would take ${Math.ceil(total / 2 ** 20)} MB`)
+  if (total > largest)
+    throw optionError(
+      `an adapter holds at most 2 GB, and this one would take ${Math.ceil(total / 2 ** 20)} MB`,
+    )
   const builder = new Builder(total)
   const offsets = parameters.map((tensor) => addParameter(builder, tensor))
   builder.startVector(4, offsets.length, 4)

@@ -60,18 +60,9 @@ export function mergeLora(
   if (adapters.size === 0) {
     throw optionError('the model has no adapters; give one that addLora returned')
   }
-  const model = clone(ModelProtoSchema, original) as Model
+  const model = withParameters(original, parameters)
   const { graph } = model
   const initializers = new Map(graph.initializer.map((tensor) => [tensor.name, tensor]))
-  for (const [name, { data }] of isList(parameters)
-    ? parameters.map((tensor) => [tensor.name, tensor] as const)
-    : parameters) {
-    const tensor = initializers.get(name)
-    if (!tensor) {
-      throw optionError(`the model has no initializer ${JSON.stringify(name)}`)
-    }
-    setValues(tensor, data)
-  }
   for (const [weight, adapter] of adapters) {
     const tensor = initializers.get(weight)
     const factors = factorsOf(weight, adapter).map(({ a, b, third }) => ({
@@ -134,6 +125,32 @@ function replaceQuantized(
 function ofType(type: number, values: Float64Array): NamedTensor['data'] {
   if (type === dataType.double) return values
   return type === dataType.float16 ? Uint16Array.from(values, toHalf) : Float32Array.from(values)
+}
+
+/**
+ * Puts values into a model in the place of its own, such as those of trained adapters. It then runs with its adapters
+ * beside its weights, whose bytes stay what they were.
+ *
+ * @param given a model or the content of its file; it is not changed
+ * @param parameters a checkpoint's `trainable`, or a session's `parameters`. Where the model has float16, values of
+ *   float32 are rounded
+ * @throws ERR_OPTION for parameters that the model does not have; ERR_SHAPE for values of another size or type
+ */
+export function withParameters(given: Model | Uint8Array, parameters: MergedValues): Model {
+  const original = given instanceof Uint8Array ? readModel(given) : checkModel(given, 'the model')
+  const model = clone(ModelProtoSchema, original) as Model
+  const initializers = new Map(model.graph.initializer.map((tensor) => [tensor.name, tensor]))
+  for (const [name, { data }] of isList(parameters)
+    ? parameters.map((tensor) => [tensor.name, tensor] as const)
+    : parameters) {
+    const tensor = initializers.get(name)
+    if (!tensor) {
+      throw optionError(`the model has no initializer ${JSON.stringify(name)}`)
+    }
+    const isNarrow = tensor.dataType === dataType.float16 && data instanceof Float32Array
+    setValues(tensor, isNarrow ? Uint16Array.from(data, toHalf) : data)
+  }
+  return model
 }
 
 function isList(values: MergedValues): values is Extract<MergedValues, readonly unknown[]> {

@@ -16,7 +16,7 @@ import { numbers } from '../builder.js'
 import { quantized, type Quantization } from '../quantize.js'
 import { relativeError, runModel, type PlainTensor } from '../run.js'
 
-const { float, float16, int64, int4 } = dataType
+const { float, float16, int64, int8, int4 } = dataType
 const sizeOf = (dims: readonly number[]): number => dims.reduce((product, extent) => product * extent, 1)
 const input = (dims: readonly number[]): PlainTensor => ({ dims, data: [...numbers(sizeOf(dims), 9, 1)] })
 
@@ -248,6 +248,37 @@ it('adapters beside weights of four bits in blocks, behind DequantizeLinear', as
   const merged = mergeLora(changed, [], { dequantize: true })
   const [apart, together] = [await outputOf(changed, given), await outputOf(merged, given)]
   expect(relativeError(apart.data, together.data)).toBeLessThan(1e-6)
+})
+
+it('adapters beside an embedding of eight bits, as the dynamic quantiser writes it', async () => {
+  const builder = createModelBuilder(17)
+  const tokens = builder.input('x', int64, ['batch', 'length'])
+  const table = builder.initializer(
+    'table',
+    [5, 4],
+    int8,
+    Int8Array.from({ length: 20 }, (_, i) => i * 11 - 100),
+  )
+  const scale = builder.initializer('scale', [], float, Float32Array.of(0.02))
+  const rows = builder.emit('Gather', [table, tokens])
+  builder.output(builder.emit('DequantizeLinear', [rows, scale], {}, 'y'), float, ['batch', 'length', 4])
+  const model = builder.build('rows')
+  const { model: adapted } = addLora(model, { rank: 2, targets: '*' })
+  expect(await outputOf(adapted, ids)).toEqual(await outputOf(model, ids))
+  const [before, after] = [await outputOf(model, ids), await outputOf(trained(adapted), ids)]
+  const [a, b] = ['table.lora_A', 'table.lora_B'].map(
+    (name) =>
+      readTensor(trained(adapted).graph.initializer.find((tensor) => tensor.name === name)!)
+        .data as Float32Array,
+  )
+  const expected = before.data.map((value, i) => {
+    const [id, column] = [ids.data[Math.floor(i / 4)]!, i % 4]
+    return value + a![id]! * b![column * 2]! + a![5 + id]! * b![column * 2 + 1]!
+  })
+  expect(relativeError(after.data, expected)).toBeLessThan(1e-6)
+  expect(() => mergeLora(adapted, [], { dequantize: true })).toThrow(
+    /ERR_NOT_SUPPORTED.*Gather of a quantised weight/,
+  )
 })
 
 describe('weights of float16', () => {

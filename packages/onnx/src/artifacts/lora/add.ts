@@ -189,7 +189,8 @@ function adaptable(graph: GraphProto, adapters: ReadonlyMap<string, Adapter>): M
     if (first === undefined) continue
     const dims = first.dims ?? dimsOf(tensor)
     const isGathered = uses.every(({ kind }) => kind === 'Gather')
-    if (isGathered && !elementTypes.has(tensor.dataType)) continue
+    // A table is a weight only if all its uses are look-ups, or if it is one in a product.
+    if (isGathered && (other !== undefined || !elementTypes.has(tensor.dataType))) continue
     if (first.node.opType === 'Conv' || dims.length === 2)
       found.set(tensor.name, { tensor, dims, uses, other })
   }

@@ -120,7 +120,7 @@ function useOf(
         ? { ...plain, kind: 'Gemm', transposed: (intOf(node, 'transB', 0) !== 0) !== transposed }
         : undefined
     case 'Gather':
-      return index === 0 && intOf(node, 'axis', 0) === 0 ? { ...plain, kind: 'Gather' } : undefined
+      return index === 0 && intOf(node, 'axis', 0) === 0 ? gatherUse(plain, type, links) : undefined
     case 'Conv':
       return index === 1 && !transposed
         ? { ...plain, kind: intOf(node, 'group', 1) === 1 ? 'Conv' : 'whole' }
@@ -173,13 +173,29 @@ function quantizedFrom(node: NodeProto, { producer }: Links): string | undefined
 /** A product as ONNX Runtime's dynamic quantiser writes it: MatMulInteger, Cast, and Mul by the scales. */
 function integerUse(node: NodeProto, plain: Omit<WeightUse, 'kind'>, links: Links): WeightUse | undefined {
   const x = quantizedFrom(node, links)
-  const only = (name: string, opType: string): NodeProto | undefined => {
-    const [reader, ...others] = links.readers(name)
-    return others.length === 0 && reader?.node.opType === opType ? reader.node : undefined
-  }
-  const cast = only(node.output[0]!, 'Cast')
-  const end = cast && only(cast.output[0]!, 'Mul')
+  const cast = onlyReader(node.output[0]!, 'Cast', links)
+  const end = cast && onlyReader(cast.output[0]!, 'Mul', links)
   return x === undefined || end === undefined ? undefined : { ...plain, kind: 'MatMul', x, end }
+}
+
+/** A look-up of rows. Rows of numbers are dequantised after it. */
+function gatherUse(
+  plain: Omit<WeightUse, 'kind'>,
+  type: number | undefined,
+  links: Links,
+): WeightUse | undefined {
+  const { float, double, float16 } = dataType
+  if (type === undefined || ([float, double, float16] as number[]).includes(type))
+    return { ...plain, kind: 'Gather' }
+  const end = onlyReader(plain.node.output[0]!, 'DequantizeLinear', links)
+  if (end === undefined) return undefined
+  return { ...plain, kind: 'Gather', end, narrow: links.typeOf(end.input[1]!) === float16 }
+}
+
+/** The one node that reads a value, if it is of an operator. */
+function onlyReader(name: string, opType: string, links: Links): NodeProto | undefined {
+  const [reader, ...others] = links.readers(name)
+  return others.length === 0 && reader?.node.opType === opType ? reader.node : undefined
 }
 
 /** Whether a node swaps two axes. */

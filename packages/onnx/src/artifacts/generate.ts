@@ -208,6 +208,7 @@ async function differentiate(
   readonly gradients: ReadonlyMap<string, string>
   readonly unreached: readonly UnreachedParameter[]
   readonly forwardNodes: number
+  readonly straightThrough: number
 }> {
   const trainModel = clone(ModelProtoSchema, model) as Model
   const { types, count } = await writeOut(trainModel, forwardTypes, trainable, ort, table)

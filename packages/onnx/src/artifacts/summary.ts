@@ -51,6 +51,8 @@ export interface ArtifactsSummary {
   readonly folded: number
   /** Nodes, such as attentions, that were written out in primitive operators in the training model. */
   readonly writtenOut: number
+  /** Quantisations that gradients pass straight through, as if they did not round. */
+  readonly straightThrough: number
   /** The memory of a training step, in bytes. */
   readonly memory: StepMemory
 }
@@ -82,6 +84,7 @@ export function summarize(given: {
   readonly widened: number
   readonly folded: number
   readonly writtenOut: number
+  readonly straightThrough: number
   readonly unreached: readonly UnreachedParameter[]
   readonly constants: ReadonlyMap<string, FormulaConstant>
 }): ArtifactsSummary {
@@ -115,6 +118,7 @@ export function summarize(given: {
     widened: given.widened,
     folded: given.folded,
     writtenOut: given.writtenOut,
+    straightThrough: given.straightThrough,
     memory: {
       parameters: bytes(state.trainable) + bytes(state.frozen),
       gradients: bytes(state.trainable),

@@ -3,13 +3,13 @@ import type { LoweringContext, LoweringRule } from '../rewrite/nodeContext.js'
 import { extentOf, joinHeads, split, splitHeads } from './heads.js'
 
 /** The angles of a rotation: values that broadcast to [batch, heads, length, pairs]. */
-export interface Angles {
+interface Angles {
   readonly cos: string
   readonly sin: string
 }
 
 /** How the elements of a head are rotated. */
-export interface Rotation {
+interface Rotation {
   /** The number of elements that turn, from the first: two per angle. */
   readonly turned: number
   /** The number of elements of a head. */
@@ -22,7 +22,7 @@ export interface Rotation {
  * Turns pairs of elements of [batch, heads, length, size] by angles: (a, b) becomes (a·cos − b·sin, b·cos + a·sin). Su
  * and others, arXiv:2104.09864.
  */
-export function rotate(
+function rotate(
   context: LoweringContext,
   x: string,
   { cos, sin }: Angles,

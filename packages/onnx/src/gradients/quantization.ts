@@ -46,6 +46,15 @@ export function carriesGradient(
   return isReal(type)
 }
 
+/** Whether a node rounds values, and gradients pass as if it did not. */
+export function isStraightThrough(
+  { opType, input, output }: NodeProto,
+  reached: ReadonlySet<string>,
+): boolean {
+  const rounds = ['QuantizeLinear', 'DynamicQuantizeLinear', 'DynamicQuantizeMatMul'].includes(opType)
+  return rounds && reached.has(input[0]!) && reached.has(output[0]!)
+}
+
 /** The type of a value's gradient. */
 export function gradientType<T extends { readonly dataType?: number | undefined }>(type: T): T {
   return isReal(type.dataType) ? type : { ...type, dataType: float }

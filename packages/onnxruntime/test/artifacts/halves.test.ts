@@ -65,7 +65,7 @@ async function outputOf(model: Model): Promise<number[]> {
   const given = new ort.Tensor('float16', Uint16Array.from(x, toHalf), [5, inputs])
   const { y } = await session.run({ x: given })
   await session.release()
-  return Array.from(y!.data as Uint16Array, (bits) => fromHalf(new Uint16Array([Number(bits)])[0]!))
+  return Array.from(y!.data as Uint16Array, fromHalf)
 }
 
 async function train(model: Model, requiresGrad?: readonly string[]) {

@@ -267,6 +267,7 @@ describe('what no gradient reaches', () => {
     const summary = await summaryOf(fixture('qdq'))
     expect(summary.parameters.every(({ trainable }) => trainable)).toBe(true)
     expect(summary.unreached).toEqual([])
+    expect(summary.straightThrough).toBe(2)
     expect(names(summary.constants)).toEqual(['s'])
   })
 

@@ -49,7 +49,7 @@ export const folderOrder = {
       ['runtime', 'files'],
       ['rewrite', 'checkpoint'],
       ['lowering'],
-      ['gradients'],
+      ['decomposition', 'gradients'],
       ['artifacts'],
     ],
     doors: ['index.ts', 'adapter.ts'],

@@ -47,7 +47,10 @@ export function sections() {
       { text: 'Options', files: docs('schedules', 'wrappers', 'writing-a-preconditioner', 'performance') },
       { text: 'Further uses', files: docs('gpu', 'federated', 'sweeps') },
       { text: 'Packages', files: packages.map((name) => `packages/${name}/README.md`) },
-      { text: 'How the adapters work', files: [...pagesIn('docs/adapters'), ...docs('training-artifacts')] },
+      {
+        text: 'How the adapters work',
+        files: [...pagesIn('docs/adapters'), ...docs('training-artifacts', 'fine-tuning')],
+      },
       {
         text: 'Conformance',
         files: docs('conformance', 'conformance/leaderboard', 'conformance-protocol', 'conformance-data'),

@@ -113,6 +113,11 @@ function formatSummary(summary: ArtifactsSummary, written: readonly string[]): s
     ...constantLines(summary.constants),
     ...batchLine(summary.batch),
     `inlined        ${inlinedText.length > 0 ? inlinedText.join(', ') : 'no functions'}; ${summary.folded} nodes computed beforehand`,
+    ...(summary.widened > 0 ? [`widened        ${summary.widened} constants of float16 to float32`] : []),
+    ...(summary.straightThrough > 0
+      ? [`quantised      gradients pass straight through ${summary.straightThrough} quantisations`]
+      : []),
+    ...(summary.writtenOut > 0 ? [`written out    ${summary.writtenOut} nodes in primitive operators`] : []),
     `memory         parameters ${megabytes(memory.parameters)}, gradients ${megabytes(memory.gradients)}, two slots of the ` +
       `optimiser ${megabytes(memory.slots)}; activations ${megabytes(memory.activations)}${batch}`,
     '',

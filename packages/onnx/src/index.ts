@@ -12,6 +12,8 @@ export {
   type ReadCheckpointOptions,
 } from './checkpoint/index.js'
 export type { CheckpointState, OptimizerGroup, ParameterMomentums, Property } from './checkpoint/state.js'
+export { decomposeModel } from './decomposition/decompose.js'
+export { decompositions } from './decomposition/table.js'
 export type { Artifact } from './files/readArtifact.js'
 export {
   lowerings,

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { expect, it } from 'vitest'
 import { gradients, noGradient } from '../src/artifacts/index.js'
+import { decompositions } from '../src/decomposition/table.js'
 import { lowerings } from '../src/lowering/index.js'
 
 const pageOf = (path: string): string =>
@@ -25,4 +26,15 @@ it('the page of training artifacts lists the operators that have gradient rules,
     Object.entries(rules).flatMap(([name, rule]) => (rule === noGradient ? [] : [name])),
   )
   expect([...listed].sort()).toEqual([...new Set(known)].sort())
+})
+
+it('the page of training artifacts lists the operators that are written out, all of them and no other', () => {
+  const [, list = ''] =
+    /<!-- decompositions -->\n([\s\S]*)<!-- end of decompositions -->/.exec(
+      pageOf('training-artifacts.md'),
+    ) ?? []
+  const listed = new Set([...list.matchAll(/`(\w+)`/g)].map(([, name]) => name!))
+  expect([...listed].sort()).toEqual(
+    [...new Set(Object.values(decompositions).flatMap((rows) => Object.keys(rows)))].sort(),
+  )
 })

@@ -40,6 +40,7 @@ import { summarize, type ArtifactsSummary } from './summary.js'
 import { chooseTrainable } from './trainable.js'
 import { addTraining, declareValues } from './trainingGraph.js'
 import { setEvalMode } from './trainingMode.js'
+import { writeOut } from './writtenOut.js'
 import { declaredValue } from '../rewrite/declare.js'
 
 /** Options of {@link generateArtifacts}. */
@@ -112,8 +113,8 @@ export interface TrainingArtifacts {
  * in Python. A `TrainingSession` trains from them, here and in training builds of the runtime.
  *
  * Parameters become inputs of the training and the eval model, and their values go to the checkpoint. Only in the
- * training model do dropouts drop and batch normalisations use the batch. Model-local functions are inlined and
- * constants folded.
+ * training model do dropouts drop and batch normalisations use the batch, and are attentions and similar operators
+ * written out in primitive ones. Model-local functions are inlined and constants folded.
  *
  * @param given the content of a `.onnx` file, its path or URL, or a model that was read. It is not changed
  * @throws ERR_NOT_SUPPORTED for an operator that lacks a necessary gradient rule, naming the operator, the node and
@@ -158,7 +159,7 @@ export async function generateArtifacts(
     externalData: 'any',
   })
   checkRuntime(options.ort)
-  const { additionalOutputs = [], batchNormalization } = options
+  const { additionalOutputs = [] } = options
   if (options.outputNames !== undefined) checkNames(options.outputNames, 'outputNames')
   checkNames(additionalOutputs, 'additionalOutputs')
   const forward = await readParts(given, options)
@@ -178,24 +179,19 @@ export async function generateArtifacts(
   )
   declareValues(evalModel.graph, types)
 
-  const trainModel = clone(ModelProtoSchema, model) as Model
-  const { gradients, unreached, forwardNodes } = addTraining(trainModel, types, loss, trainable, {
-    batchNormalization,
-    table: options.gradients,
-  })
+  const differentiated = await differentiate(model, types, loss, trainable, options)
+  const { trainModel, gradients, unreached } = differentiated
   checkReached(unreached, options.requiresGrad !== undefined, gradients.size === 0)
 
   const state = stateOf(parameters, new Set(gradients.keys()))
   const summary = summarize({
-    trainModel,
+    ...differentiated,
     fed,
-    forwardNodes,
     state,
-    types,
     loss,
     inlined: forward.inlined,
+    widened: forward.widened,
     folded: forward.folded,
-    unreached,
     constants: found.constants,
   })
   return artifactsOf(trainModel, evalModel, state, summary, options.optimizer)
@@ -225,6 +221,28 @@ function artifactsOf(
   }) as TrainingArtifacts
 }
 
+/** Copies a model with a loss, and adds the gradients to the copy. */
+async function differentiate(
+  model: Model,
+  forwardTypes: ValueTypes,
+  loss: string,
+  trainable: readonly string[],
+  { ort, gradients: table, batchNormalization = 'training' }: GenerateOptions,
+): Promise<{
+  readonly trainModel: Model
+  readonly types: ValueTypes
+  readonly writtenOut: number
+  readonly gradients: ReadonlyMap<string, string>
+  readonly unreached: readonly UnreachedParameter[]
+  readonly forwardNodes: number
+  readonly straightThrough: number
+}> {
+  const trainModel = clone(ModelProtoSchema, model) as Model
+  const { types, count } = await writeOut(trainModel, forwardTypes, trainable, ort, table)
+  const added = addTraining(trainModel, types, loss, trainable, { batchNormalization, table })
+  return { trainModel, types, writtenOut: count, ...added }
+}
+
 function checkRuntime(ort: unknown): void {
   if (typeof ort === 'object' && ort !== null && 'InferenceSession' in ort) return
   throw optionError(
@@ -243,6 +261,7 @@ interface ForwardParts {
   /** The types of the model's values. */
   readonly types: ValueTypes
   readonly inlined: ReadonlyMap<string, number>
+  readonly widened: number
   readonly folded: number
 }
 
@@ -251,7 +270,7 @@ async function readParts(given: Artifact | Model, options: GenerateOptions): Pro
   const { ort, additionalOutputs = [], batchNormalization } = options
   const read = await readForward(given, forwardModel, options.externalData)
   const prepared = prepareModel(read)
-  const { model, inlined } = prepared
+  const { model, inlined, widened } = prepared
   const { graph } = model
   const named = options.outputNames ?? graph.output.map(({ name }) => name)
   const bound = options.bind === undefined ? [] : bindInputs(model, options.bind)
@@ -265,7 +284,7 @@ async function readParts(given: Artifact | Model, options: GenerateOptions): Pro
   const trainable = chooseTrainable(found, options.requiresGrad, options.frozen)
   const parameters = takeParameters(graph, found, trainable)
   freeReservedNames(graph, [...parameters.keys()], new Set([...named, ...additionalOutputs]))
-  return { model, found, trainable, parameters, inlined, ...(await foldConstants(model, ort)) }
+  return { model, found, trainable, parameters, inlined, widened, ...(await foldConstants(model, ort)) }
 }
 
 /** Adds a loss to a model as its first output, and puts the inputs that a caller feeds before the parameters. */

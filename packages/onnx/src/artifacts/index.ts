@@ -13,6 +13,8 @@ export { composeModels, type ComposeOptions, type Connections } from './forward/
 export { withParameters } from './forward/withParameters.js'
 export type { ParameterValue, ParameterValues } from './forward/values.js'
 export type { InputShapes } from './declarations.js'
+export { readAdapter, withAdapterInputs, writeAdapter, type AdapterFile } from './lora/adapterFile.js'
+export type { Projection } from './lora/adapter.js'
 export { addLora, type LoraModel, type LoraOptions, type LoraTarget } from './lora/add.js'
 export {
   bceWithLogitsLoss,
@@ -28,7 +30,7 @@ export {
   type Reduction,
   type TargetOptions,
 } from './losses.js'
-export { mergeLora, type MergedValues } from './lora/merge.js'
+export { mergeLora, type MergedValues, type MergeOptions } from './lora/merge.js'
 export {
   adamwOptimizer,
   sgdOptimizer,

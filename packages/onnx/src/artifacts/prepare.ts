@@ -9,6 +9,7 @@ import { clearUnknownExtents } from './declarations.js'
 import { gatherConstants } from '../rewrite/fold.js'
 import { inlineFunctions } from '../rewrite/inline.js'
 import { sortNodes } from '../rewrite/sort.js'
+import { widenHalves } from '../rewrite/widen.js'
 import { validateModel } from './validate.js'
 
 /**
@@ -39,11 +40,13 @@ export interface PreparedModel {
   readonly inNodes: ReadonlySet<string>
   /** Constants that the model gets. They are never parameters. */
   readonly made: ReadonlySet<string>
+  /** Constants of float16 and bfloat16 that were made float32. */
+  readonly widened: number
 }
 
 /**
  * Checks a model and brings it into the form that the other steps need: no functions, nodes in order, constants among
- * the initializers, no inputs that are constants.
+ * the initializers, no inputs that are constants, nothing of float16.
  *
  * @param model is changed
  * @throws ERR_OPTION for a model that is not valid ONNX; ERR_NOT_SUPPORTED for unsupported parts
@@ -85,5 +88,6 @@ export function prepareModel(model: Model): PreparedModel {
   const made = graph.initializer
     .map(({ name }) => name)
     .filter((name) => !own.has(name) && !inNodes.has(name))
-  return { model, inlined, inNodes, made: new Set(made) }
+  const widened = widenHalves(model)
+  return { model, inlined, widened, inNodes, made: new Set(made) }
 }

@@ -45,8 +45,14 @@ export interface ArtifactsSummary {
   readonly operators: Readonly<Record<string, number>>
   /** Model-local functions that were inlined, and how often. */
   readonly inlined: Readonly<Record<string, number>>
+  /** Constants of float16 and bfloat16 that are float32 in the artifacts, as are inputs and outputs. */
+  readonly widened: number
   /** Nodes that were computed in advance. */
   readonly folded: number
+  /** Nodes, such as attentions, that were written out in primitive operators in the training model. */
+  readonly writtenOut: number
+  /** Quantisations that gradients pass straight through, as if they did not round. */
+  readonly straightThrough: number
   /** The memory of a training step, in bytes. */
   readonly memory: StepMemory
 }
@@ -75,7 +81,10 @@ export function summarize(given: {
   readonly types: ValueTypes
   readonly loss: string
   readonly inlined: ReadonlyMap<string, number>
+  readonly widened: number
   readonly folded: number
+  readonly writtenOut: number
+  readonly straightThrough: number
   readonly unreached: readonly UnreachedParameter[]
   readonly constants: ReadonlyMap<string, FormulaConstant>
 }): ArtifactsSummary {
@@ -106,7 +115,10 @@ export function summarize(given: {
     loss,
     operators,
     inlined: Object.fromEntries(given.inlined),
+    widened: given.widened,
     folded: given.folded,
+    writtenOut: given.writtenOut,
+    straightThrough: given.straightThrough,
     memory: {
       parameters: bytes(state.trainable) + bytes(state.frozen),
       gradients: bytes(state.trainable),

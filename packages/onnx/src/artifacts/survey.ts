@@ -20,6 +20,7 @@ import { explainStops, findStops, type UnreachedParameter } from './reach.js'
 import { forwardModel, readForward } from './readForward.js'
 import { batchOf, leftOut, type LeftOutConstant } from './summary.js'
 import { chooseTrainable } from './trainable.js'
+import { isWrittenOut, writeOut } from './writtenOut.js'
 import { setTrainingMode } from './trainingMode.js'
 
 /** A parameter of a forward model, and its default role. */
@@ -102,7 +103,10 @@ export async function surveyForward(
   const [from] = lossInputs
   const unreached =
     types && from !== undefined && wanted.length > 0
-      ? await attempt(() => unreachedFrom(model, types, from, wanted))
+      ? await attempt(async () => {
+          const { types: whole } = await writeOut(model, types, wanted, await loadRuntime())
+          return unreachedFrom(model, whole, from, wanted)
+        })
       : undefined
   const stopped = new Set(unreached?.map(({ name }) => name))
   const trained = new Set(unreached ? wanted.filter((name) => !stopped.has(name)) : [])
@@ -131,7 +135,7 @@ function operatorsOf({ graph }: Model): SurveyedOperator[] {
   for (const node of graph.node) {
     const key = `${canonicalDomain(node.domain) || 'ai.onnx'}::${node.opType}`
     const rule = ruleOf(builtinGradients, node)
-    const isMissing = rule === undefined || isRefusal(rule)
+    const isMissing = rule === undefined ? !isWrittenOut(node) : isRefusal(rule)
     const gradient = isMissing ? 'missing' : rule === noGradient ? 'ends' : 'rule'
     counts.set(key, { count: (counts.get(key)?.count ?? 0) + 1, gradient })
   }

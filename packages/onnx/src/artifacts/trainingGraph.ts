@@ -1,3 +1,4 @@
+import { isStraightThrough } from '../gradients/quantization.js'
 import { addGradients } from '../gradients/backward.js'
 import { gradients as builtinGradients, type GradientTable } from '../gradients/table.js'
 import { dataType } from '../proto/dataType.js'
@@ -15,7 +16,8 @@ import { setTrainingMode } from './trainingMode.js'
  * Turns a model with a loss into one that accumulates gradients.
  *
  * @param model is changed
- * @returns the gradients by parameter; the parameters that no gradient reaches; and the number of nodes before the gradients
+ * @returns the gradients by parameter; the parameters that no gradient reaches; the number of nodes before the
+ *   gradients; and how many roundings gradients pass straight through
  */
 export function addTraining(
   model: Model,
@@ -30,6 +32,7 @@ export function addTraining(
   readonly gradients: ReadonlyMap<string, string>
   readonly unreached: readonly UnreachedParameter[]
   readonly forwardNodes: number
+  readonly straightThrough: number
 } {
   const { graph } = model
   dropUnused(graph)
@@ -55,6 +58,7 @@ export function addTraining(
   const blocked = trainable.filter((name) => !gradients.has(name))
   const unreached = findStops(graph, types, loss, blocked, reached, table)
   const forwardNodes = graph.node.length
+  const straightThrough = graph.node.filter((node) => isStraightThrough(node, reached)).length
   graph.node = [...graph.node, ...nodes]
   graph.initializer = [...graph.initializer, ...constants]
   declareValues(graph, types)
@@ -63,7 +67,7 @@ export function addTraining(
   const read = dropUnused(graph)
   graph.input = graph.input.filter(({ name }) => read.has(name))
   if (opsetOf(model, 'com.microsoft') === undefined) setOpset(model, 'com.microsoft', 1)
-  return { gradients, unreached, forwardNodes }
+  return { gradients, unreached, forwardNodes, straightThrough }
 }
 
 /** Declares the known types and shapes of a graph's values. */

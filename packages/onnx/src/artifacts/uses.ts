@@ -25,16 +25,24 @@ const settings: Slots = {
   Clip: [1, 2],
   DequantizeLinear: [1, 2],
   Dropout: [1],
+  DynamicQuantizeMatMul: [2, 3],
+  GatherBlockQuantized: [2, 3],
+  GroupQueryAttention: [7, 8, 12, 13],
+  MatMulBnb4: [2],
+  MatMulIntegerToFloat: [2, 3],
+  MatMulNBits: [2, 3],
   MelWeightMatrix: [3, 4],
   NonMaxSuppression: [3, 4],
   OneHot: [2],
   Pad: [2],
   Pow: [1],
+  QAttention: [3, 4],
   QLinearConv: [1, 4, 6],
   QLinearMatMul: [1, 4, 6],
   QuantizeLinear: [1, 2],
   Range: [0, 1, 2],
   Resize: [1, 2],
+  RotaryEmbedding: [1, 2, 3],
   Upsample: [1],
 }
 const buffers: Slots = { BatchNormalization: [3, 4] }
@@ -90,10 +98,17 @@ export function usesIn(graph: GraphProto): (name: string) => Uses {
     if (!weight || weight.length < 2) return false
     return (isRowed ? weight[0] : other.opType === 'ConvTranspose' ? weight[1] : weight.at(-1)) === 1n
   }
+  /** Whether a node multiplies a value by the scale of a quantisation. */
+  const isScaleBeside = (node: NodeProto, name: string): boolean =>
+    node.opType === 'Mul' &&
+    node.input.some((other) => {
+      const producer = producers.get(other)
+      return other !== name && producer?.opType === 'DynamicQuantizeLinear' && producer.output[1] === other
+    })
   const useOf = (node: NodeProto, index: number, name: string): Use | 'carried' => {
     const domain = canonicalDomain(node.domain)
     if (domain !== '' && domain !== 'com.microsoft') return 'parameter'
-    if (has(settings, node, index)) return 'setting'
+    if (has(settings, node, index) || isScaleBeside(node, name)) return 'setting'
     if (has(buffers, node, index)) return 'buffer'
     if (bounding.has(node.opType)) return 'bound'
     if (arithmetic.has(node.opType) && !isBias(node, name)) return 'arithmetic'

@@ -2,7 +2,7 @@ import type { InducedMetricError } from '@induced-metric/core'
 import { optionError, unsupported } from '@induced-metric/core/adapter'
 import { describeNode } from '../rewrite/nodeContext.js'
 import { attributeType } from '../proto/attribute.js'
-import { elementTypeOf } from '../proto/dataType.js'
+import { bytesOf, dataType, elementTypeOf } from '../proto/dataType.js'
 import { subgraphsOf } from '../proto/graph.js'
 import { canonicalDomain, opsetOf, type Model } from '../proto/model.js'
 import type { FunctionProto, GraphProto, NodeProto, TensorProto, ValueInfoProto } from '../proto/onnx_pb.js'
@@ -176,19 +176,24 @@ function checkTensor(tensor: TensorProto): void {
     if (tensor.stringData.length !== size) throw wrongSize(tensor, size, tensor.stringData.length)
     return
   }
-  const { bytes } = elementTypeOf(tensor.dataType)
-  if (size * bytes > largestTensor)
+  const bytes = bytesOf(tensor.dataType, size)
+  if (bytes > largestTensor)
     throw invalid(`its tensor ${JSON.stringify(tensor.name)} claims ${size} elements`)
   if (tensor.dataLocation === 1) return
+  // Numbers of four bits are in pairs, in the other fields as well.
+  const [one, expected] =
+    tensor.dataType === dataType.uint4 || tensor.dataType === dataType.int4
+      ? [1, bytes]
+      : [elementTypeOf(tensor.dataType).bytes, size]
   const held =
     tensor.rawData.length > 0
-      ? tensor.rawData.length / bytes
+      ? tensor.rawData.length / one
       : tensor.floatData.length +
         tensor.doubleData.length +
         tensor.int32Data.length +
         tensor.int64Data.length +
         tensor.uint64Data.length
-  if (held !== size) throw wrongSize(tensor, size, held)
+  if (held !== expected) throw wrongSize(tensor, size, one === 1 && expected !== size ? 2 * held : held)
 }
 
 function wrongSize({ name }: TensorProto, size: number, held: number): InducedMetricError {

@@ -48,18 +48,18 @@ interface Cursor {
   ) => { readonly start: number; readonly count: number } | undefined
 }
 
-function createCursor(bytes: Uint8Array): Cursor {
+function createCursor(bytes: Uint8Array, what: string): Cursor {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   let left = generosity * bytes.length
 
   function pay(length: number): void {
     left -= length
-    if (left < 0) throw checkpointError('the checkpoint is altered: its parts overlap')
+    if (left < 0) throw checkpointError(`${what} is altered: its parts overlap`)
   }
   function within(at: number, length: number): number {
     if (at >= 0 && length >= 0 && at + length <= bytes.length) return at
     throw checkpointError(
-      `the checkpoint is truncated or altered: it points to byte ${at + length} of ${bytes.length}`,
+      `${what} is truncated or altered: it points to byte ${at + length} of ${bytes.length}`,
     )
   }
   function follow(at: number): number {
@@ -80,7 +80,7 @@ function createCursor(bytes: Uint8Array): Cursor {
       const directory = within(at - view.getInt32(within(at, 4), true), 4)
       const length = view.getUint16(directory, true)
       if (length < 4 || length % 2 !== 0)
-        throw checkpointError('the checkpoint is altered: a table has no valid directory')
+        throw checkpointError(`${what} is altered: a table has no valid directory`)
       within(directory, length)
       return { at, directory, length }
     },
@@ -99,10 +99,11 @@ function createCursor(bytes: Uint8Array): Cursor {
 /**
  * Creates a reader of a flatbuffer that may come from anyone.
  *
+ * @param what names it in errors
  * @throws ERR_CHECKPOINT, as do its methods, for any position outside the bytes
  */
-export function readTables(bytes: Uint8Array): TableReader {
-  const { view, within, follow, open, find, vector } = createCursor(bytes)
+export function readTables(bytes: Uint8Array, what = 'the checkpoint'): TableReader {
+  const { view, within, follow, open, find, vector } = createCursor(bytes, what)
   const decoder = new TextDecoder('utf-8', { fatal: true })
 
   function bytesOf(table: Table, field: number): Uint8Array | undefined {
@@ -133,7 +134,7 @@ export function readTables(bytes: Uint8Array): TableReader {
       try {
         return text && decoder.decode(text)
       } catch {
-        throw checkpointError('the checkpoint is altered: a name in it is not UTF-8')
+        throw checkpointError(`${what} is altered: a name in it is not UTF-8`)
       }
     },
     bytes: bytesOf,

@@ -1,6 +1,6 @@
 import { clearField } from '@bufbuild/protobuf'
 import { optionError } from '@induced-metric/core/adapter'
-import { elementTypeOf } from '../proto/dataType.js'
+import { bytesOf } from '../proto/dataType.js'
 import { TensorProtoSchema, type ModelProto, type TensorProto } from '../proto/onnx_pb.js'
 import { dimsOf } from '../proto/tensor.js'
 import { tensorsOf } from '../proto/tensors.js'
@@ -72,8 +72,10 @@ function extractOf(tensor: TensorProto, place: string): Extract {
   const entries = new Map(tensor.externalData.map(({ key, value }) => [key, value]))
   const location = entries.get('location') ?? ''
   checkLocation(location, place)
-  const length =
-    dimsOf(tensor).reduce((size, extent) => size * extent, 1) * elementTypeOf(tensor.dataType).bytes
+  const length = bytesOf(
+    tensor.dataType,
+    dimsOf(tensor).reduce((size, extent) => size * extent, 1),
+  )
   const offset = wholeNumber(entries.get('offset') ?? '0')
   const stated = entries.has('length') ? wholeNumber(entries.get('length')!) : length
   if (stated === length && Number.isSafeInteger(offset + length)) return { location, offset, length }

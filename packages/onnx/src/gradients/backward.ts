@@ -5,8 +5,9 @@ import type { ValueTypes } from '../rewrite/valueTypes.js'
 import { capturedBy, freshNames, namesIn, neededFor } from '../proto/graph.js'
 import { createNode } from '../proto/node.js'
 import type { GraphProto, NodeProto, TensorProto } from '../proto/onnx_pb.js'
-import { createGradientContext, isReal, noGradient, ruleOf } from './context.js'
+import { createGradientContext, noGradient, ruleOf } from './context.js'
 import { throughControlFlow } from './control.js'
+import { carriesGradient, gradientType } from './quantization.js'
 import { gradients as builtinGradients, type GradientTable } from './table.js'
 
 /** A request for gradients. */
@@ -60,7 +61,7 @@ export function addGradients(request: BackwardRequest): Backward {
     if (parts.length === 1) return parts[0]
     const total = emitted.fresh(`${value}_grad`)
     emitted.nodes.push(createNode('Sum', parts, [total]))
-    types.add(total, types.get(value))
+    types.add(total, gradientType(types.get(value)))
     contributions.set(value, [total])
     return total
   }
@@ -76,7 +77,7 @@ export function addGradients(request: BackwardRequest): Backward {
       give(index, gradient) {
         if (!wants(index)) return
         const value = node.input[index]!
-        types.add(gradient, types.get(value))
+        types.add(gradient, gradientType(types.get(value)))
         const parts = contributions.get(value)
         if (parts) parts.push(gradient)
         else contributions.set(value, [gradient])
@@ -133,9 +134,11 @@ function originsOf({
     if (ruleOf(table, node) === noGradient) continue
     const through = [...node.input, ...capturedBy(node)].find((name) => origins.has(name))
     if (through === undefined) continue
-    for (const name of node.output) {
-      if (name !== '' && isReal(types.get(name).dataType)) origins.set(name, origins.get(through)!)
-    }
+    const isOrigin = (name: string): boolean => origins.has(name)
+    node.output.forEach((name, i) => {
+      if (name !== '' && carriesGradient(node, i, types.get(name).dataType, isOrigin))
+        origins.set(name, origins.get(through)!)
+    })
   }
   return origins
 }

@@ -4,7 +4,7 @@ import { known, reachOf, readWindow, type Window } from '../lowering/window.js'
 import type { GradientContext, GradientRule } from './context.js'
 
 /** The kernel's extents, which are those of the weights. */
-function kernelOf({ extentsOf, refuse }: GradientContext, w: string): number[] {
+export function kernelOf({ extentsOf, refuse }: GradientContext, w: string): number[] {
   return known(extentsOf(w).slice(2)) ?? refuse(`the shape of its weights ${JSON.stringify(w)} is not known`)
 }
 
@@ -53,7 +53,7 @@ interface Convolved {
 }
 
 /** Computes dX, dW and dB by ConvGrad. */
-function convGrad(
+export function convGrad(
   context: GradientContext,
   { dY, x, w, window, group }: Convolved,
   wanted: readonly boolean[],

@@ -1,7 +1,8 @@
 import { intOf, intsOf, stringOf } from '../proto/attribute.js'
 import { zerosOf } from '../lowering/gather.js'
 import { known } from '../lowering/window.js'
-import type { GradientContext, GradientRule } from './context.js'
+import { dataType } from '../proto/dataType.js'
+import { isReal, type GradientContext, type GradientRule } from './context.js'
 
 /** Reshapes a value to the shape of another with as many elements. */
 export function reshapeLike(context: GradientContext, value: string, like: string): string {
@@ -25,13 +26,11 @@ const reshaped: GradientRule = (context) => {
   context.give(0, reshapeLike(context, context.requiredGradient(0), context.required(0)))
 }
 
-/** dX = dY in X's type. */
+/** dX = dY in X's type, or in float if X holds numbers that stand for real ones. */
 const cast: GradientRule = ({ emit, give, required, requiredGradient, typeOf, refuse }) => {
-  const { dataType } = typeOf(required(0))
-  give(
-    0,
-    emit('Cast', [requiredGradient(0)], { to: dataType ?? refuse('the type of its input is not known') }),
-  )
+  const { dataType: type } = typeOf(required(0))
+  const to = isReal(type) ? type : dataType.float
+  give(0, emit('Cast', [requiredGradient(0)], { to: to ?? refuse('the type of its input is not known') }))
 }
 
 /** [N, C, H·b, W·b] back to [N, C·b², H, W], where the columns of a block come after the channels. */

@@ -11,7 +11,7 @@ export const stops: Readonly<Record<string, GradientRule>> = Object.fromEntries(
     ['ArgMax', 'ArgMin', 'Hardmax', 'NonMaxSuppression', 'NonZero', 'Unique', 'EyeLike'],
     ['Ceil', 'Floor', 'Round', 'Sign', 'Shape', 'Size', 'Constant', 'ConstantOfShape', 'Range'],
     ['Bernoulli', 'Multinomial', 'RandomNormal', 'RandomNormalLike', 'RandomUniform', 'RandomUniformLike'],
-    ['QuantizeLinear', 'DynamicQuantizeLinear', 'StringNormalizer', 'TfIdfVectorizer'],
+    ['StringNormalizer', 'TfIdfVectorizer'],
   ]
     .flat()
     .map((opType) => [opType, noGradient]),

@@ -12,6 +12,7 @@ import { pad } from './pad.js'
 import { pooling } from './pooling.js'
 import { rearrangements } from './rearrangements.js'
 import { recurrent } from './recurrent.js'
+import { quantization } from './quantization.js'
 import { reductions } from './reductions.js'
 import { resize } from './resize.js'
 import { sampling } from './sampling.js'
@@ -37,6 +38,7 @@ const rules: Readonly<Record<string, GradientRule>> = {
   ...pad,
   ...pooling,
   ...rearrangements,
+  ...quantization,
   ...reductions,
   ...resize,
   ...sampling,

@@ -18,6 +18,8 @@ export const dataType = {
   uint32: 12,
   uint64: 13,
   bfloat16: 16,
+  uint4: 21,
+  int4: 22,
 } as const
 
 type ArrayConstructor = new (buffer: ArrayBufferLike, offset?: number, length?: number) => TensorData
@@ -58,6 +60,16 @@ export function elementTypeOf(type: number): ElementType {
       .map(({ name }) => name)
       .join(', ')}`,
   )
+}
+
+/**
+ * The number of bytes that elements take in a file: two numbers of four bits share one.
+ *
+ * @throws ERR_NOT_SUPPORTED for strings, complex numbers and other types smaller than a byte
+ */
+export function bytesOf(type: number, size: number): number {
+  const isHalfByte = type === dataType.uint4 || type === dataType.int4
+  return isHalfByte ? Math.ceil(size / 2) : size * elementTypeOf(type).bytes
 }
 
 /** Finds the ONNX element type by the runtime's name for it, or returns `undefined`. */

@@ -16,9 +16,13 @@ const largestFolded = 2 ** 20
 /** The number of rounds in which folded constants may make further nodes foldable. */
 const mostRounds = 8
 
-/** Operators that give a different result on every call, or that have side effects. */
-const impure = new Set([
+/**
+ * Operators that give a different result on every call, or that have side effects; and that which unpacks weights, whose
+ * result takes four to sixteen times as many bytes.
+ */
+const unfolded = new Set([
   'Bernoulli',
+  'DequantizeLinear',
   'Dropout',
   'Multinomial',
   'RandomNormal',
@@ -158,7 +162,7 @@ async function foldNodes(model: Model, types: ValueTypes, ort: Ort): Promise<num
       given.length > 0 &&
       given.every((name) => known.has(name)) &&
       results.every((name) => isSmall(name) && !outputs.has(name)) &&
-      !impure.has(node.opType) &&
+      !unfolded.has(node.opType) &&
       subgraphsOf(node).length === 0
     if (folds) for (const name of results) known.add(name)
     return folds

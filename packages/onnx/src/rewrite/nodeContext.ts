@@ -40,6 +40,7 @@ export interface LoweringContext {
     outputs: readonly string[],
   ) => void
   /** Returns a name that the graph does not have yet. */
+  /** Returns a name that no value of the graph has yet. */
   readonly fresh: (hint: string) => string
   /** Adds a one-dimensional constant of whole numbers. */
   readonly ints: (values: readonly (number | bigint)[]) => string

@@ -309,11 +309,12 @@ describe('addLora', () => {
     expect(add).toThrow(message)
   })
 
-  it('refuses weights of half precision', () => {
-    const half = mlp({ sizes: [3, 2] })
-    const tensor = createTensor('layers.0.weight', [2, 3], dataType.float16, new Uint16Array(6))
-    half.graph.initializer[0] = tensor
-    expect(() => addLora(half, { rank: 1, targets: '*' })).toThrow(/float32 and float64/)
+  it('refuses weights of whole numbers that no scale gives a meaning', () => {
+    const whole = mlp({ sizes: [3, 2] })
+    whole.graph.initializer[0] = createTensor('layers.0.weight', [2, 3], dataType.int32, new Int32Array(6))
+    expect(() => addLora(whole, { rank: 1, targets: '*' })).toThrow(
+      /ERR_NOT_SUPPORTED.*elements of ONNX type 6/,
+    )
   })
 })
 

@@ -8,6 +8,7 @@ import {
   createTensor,
   createValue,
   dataType,
+  readModel,
   type Model,
   type NodeProto,
 } from '@induced-metric/onnx/proto'
@@ -17,6 +18,17 @@ import { checkTraining, feedsOf, forward, scalar } from './training.js'
 
 const fixture = (name: string): Uint8Array =>
   readFileSync(new URL(`../fixtures/models/${name}.onnx`, import.meta.url))
+
+/** A model with roundings and factors in place of quantisations. */
+function rounded(name: string): Model {
+  const model = readModel(fixture(name))
+  for (const node of model.graph.node) {
+    const [x = '', scale = ''] = node.input
+    if (node.opType === 'QuantizeLinear') Object.assign(node, { opType: 'Round', input: [x] })
+    if (node.opType === 'DequantizeLinear') Object.assign(node, { opType: 'Mul', input: [x, scale] })
+  }
+  return model
+}
 
 const names = (tensors: readonly { readonly name: string }[]): string[] => tensors.map(({ name }) => name)
 const summaryOf = async (model: Model | Uint8Array, options: GenerateOptions = {}) =>
@@ -255,21 +267,29 @@ describe('outputs that are constants', () => {
 
 describe('what no gradient reaches', () => {
   it('is said with the operators that stop it', async () => {
-    const summary = await summaryOf(fixture('qdq'))
+    const summary = await summaryOf(rounded('qdq'))
     expect(summary.parameters.map(({ name, trainable }) => [name, trainable])).toEqual([
       ['v', true],
       ['w', false],
       ['w2', false],
     ])
-    const operator = 'ai.onnx::QuantizeLinear'
+    const operator = 'ai.onnx::Round'
     expect(summary.unreached).toEqual([
       { name: 'w', stoppedBy: [{ operator, node: 'aq' }] },
       { name: 'w2', stoppedBy: [{ operator, node: 'bq' }] },
     ])
     expect(names(summary.constants)).toEqual(['s'])
-    await expect(generateArtifacts(fixture('qdq'), { loss: 'mse', requiresGrad: 'w' })).rejects.toThrow(
-      /ERR_OPTION.*no gradient reaches "w": it is stopped by ai\.onnx::QuantizeLinear/,
+    await expect(generateArtifacts(rounded('qdq'), { loss: 'mse', requiresGrad: 'w' })).rejects.toThrow(
+      /ERR_OPTION.*no gradient reaches "w": it is stopped by ai\.onnx::Round/,
     )
+  })
+
+  it('does not include what is quantised, through which gradients pass straight', async () => {
+    const summary = await summaryOf(fixture('qdq'))
+    expect(summary.parameters.every(({ trainable }) => trainable)).toBe(true)
+    expect(summary.unreached).toEqual([])
+    expect(summary.straightThrough).toBe(2)
+    expect(names(summary.constants)).toEqual(['s'])
   })
 
   it('may be everything', async () => {

@@ -1,6 +1,7 @@
 import { clearField } from '@bufbuild/protobuf'
 import { optionError, shapeError, show } from '@induced-metric/core/adapter'
-import { elementTypeOf } from '../../proto/dataType.js'
+import { dataType, elementTypeOf } from '../../proto/dataType.js'
+import { toHalf } from '../../proto/half.js'
 import { TensorProtoSchema, type TensorProto } from '../../proto/onnx_pb.js'
 import { createTensor, dimsOf } from '../../proto/tensor.js'
 import type { NamedTensor } from '../../proto/tensorData.js'
@@ -38,18 +39,20 @@ export function valuesByName(
 }
 
 /**
- * Replaces the values of a tensor. The message gets bytes of its own.
+ * Replaces the values of a tensor. The message gets bytes of its own. Where it has float16, values of float32 are rounded.
  *
  * @param dims the extents of the new values, if they are known
  * @throws ERR_SHAPE for another size, other extents or another element type
  */
-export function setValues(tensor: TensorProto, data: NamedTensor['data'], dims?: readonly number[]): void {
+export function setValues(tensor: TensorProto, given: NamedTensor['data'], dims?: readonly number[]): void {
+  const isRounded = tensor.dataType === dataType.float16 && given instanceof Float32Array
+  const data = isRounded ? Uint16Array.from(given, toHalf) : given
   const own = dimsOf(tensor)
   const size = own.reduce((product, extent) => product * extent, 1)
   const { array, name } = elementTypeOf(tensor.dataType)
   if (!ArrayBuffer.isView(data) || data.length !== size || !(data instanceof array)) {
-    const given = ArrayBuffer.isView(data) ? `${data.length} in a ${data.constructor.name}` : typeof data
-    throw shapeError(`${JSON.stringify(tensor.name)} has ${size} elements of ${name}, given ${given}`)
+    const found = ArrayBuffer.isView(data) ? `${data.length} in a ${data.constructor.name}` : typeof data
+    throw shapeError(`${JSON.stringify(tensor.name)} has ${size} elements of ${name}, given ${found}`)
   }
   if (dims !== undefined && String(dims) !== String(own)) {
     throw shapeError(

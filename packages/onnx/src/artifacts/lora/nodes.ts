@@ -18,6 +18,10 @@ export interface AdapterNodes {
   readonly matrix: (factor: Factor) => string
   /** Multiplies a value by the adapter's scale. */
   readonly scaled: (x: string) => string
+  /** Makes a value at its first call, and returns it at each. */
+  readonly once: (key: string, make: () => string) => string
+  /** The node that was added last. */
+  readonly last: () => NodeProto
   /** Returns the nodes added since the latest call. */
   readonly take: () => readonly NodeProto[]
 }
@@ -47,20 +51,22 @@ export function createAdapterNodes(
     nodes.push(createNode(opType, inputs, [output ?? name], attributes, name))
     return output ?? name
   }
-  const once = new Map<string, string>()
-  const cached = (key: string, make: () => string): string => {
-    const found = once.get(key) ?? make()
-    once.set(key, found)
+  const made = new Map<string, string>()
+  const once: AdapterNodes['once'] = (key, make) => {
+    const found = made.get(key) ?? make()
+    made.set(key, found)
     return found
   }
   return {
     fresh,
     emit,
+    once,
+    last: () => nodes.at(-1)!,
     matrix: ({ name, transposed }) =>
-      transposed ? cached(name, () => emit('Transpose', [name], { perm: [1, 0] })) : name,
+      transposed ? once(name, () => emit('Transpose', [name], { perm: [1, 0] })) : name,
     scaled(x) {
       if (scale === 1) return x
-      const constant = cached('scale', () => emit('Constant', [], { value: realTensor('', [scale], type) }))
+      const constant = once('scale', () => emit('Constant', [], { value: realTensor('', [scale], type) }))
       return emit('Mul', [x, constant])
     },
     take() {

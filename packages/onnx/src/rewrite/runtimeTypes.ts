@@ -3,7 +3,8 @@ import { valueTypes, type Extent, type ValueTypes } from './valueTypes.js'
 import { createOrtSession, type Ort } from '../runtime/ort.js'
 import { dataTypeOf } from '../proto/dataType.js'
 import { freshNames, namesIn } from '../proto/graph.js'
-import type { Model } from '../proto/model.js'
+import { own } from '../own.js'
+import { canonicalDomain, type Model } from '../proto/model.js'
 import { createNode } from '../proto/node.js'
 import { ModelProtoSchema, ValueInfoProtoSchema, type TensorProto } from '../proto/onnx_pb.js'
 import { dimsOf } from '../proto/tensor.js'
@@ -18,6 +19,9 @@ interface ValueMetadata {
   readonly shape?: readonly (number | string)[]
 }
 
+/** Operators without shape inference before opset 16, and others whose results have the same types. */
+const sameTypes: Readonly<Record<string, string>> = { LessOrEqual: 'Less', GreaterOrEqual: 'Greater' }
+
 /** Shapes cannot depend on a constant with more elements than this. */
 const smallConstant = 64
 
@@ -31,6 +35,9 @@ export async function inferTypes(model: Model, ort: Ort): Promise<ValueTypes> {
   const types = valueTypes(model.graph)
   const probe = withoutLargeConstants(model)
   const { graph } = probe
+  for (const node of graph.node) {
+    if (canonicalDomain(node.domain) === '') node.opType = own(sameTypes, node.opType) ?? node.opType
+  }
   const declared = new Set(graph.output.map(({ name }) => name))
   for (const name of graph.node.flatMap(({ output }) => output)) {
     if (name !== '' && !declared.has(name)) graph.output.push(create(ValueInfoProtoSchema, { name }))

@@ -1,7 +1,8 @@
 import { attributeOf, createAttribute, floatOf, intOf, intsOf } from '../proto/attribute.js'
 import { dataType } from '../proto/dataType.js'
 import { freshNames, namesIn, subgraphsOf } from '../proto/graph.js'
-import { canonicalDomain } from '../proto/model.js'
+import { canonicalDomain, opsetOf, setOpset, type Model } from '../proto/model.js'
+import { unsupported } from '@induced-metric/core/adapter'
 import { createNode } from '../proto/node.js'
 import type { GraphProto, NodeProto, TensorProto } from '../proto/onnx_pb.js'
 import { int64Tensor, realTensor } from '../proto/tensor.js'
@@ -102,4 +103,25 @@ export function upgradeOperators(graph: GraphProto, opset: number): void {
     within.node = nodes
   }
   upgrade(graph)
+}
+
+/** The newest version in which the operators mean what they do in {@link upgradedOpset}. */
+const sameUntil = 17
+
+/**
+ * Brings a model to a newer version of ONNX's operators.
+ *
+ * @param model is changed; it has no functions
+ * @throws ERR_NOT_SUPPORTED for a version that it cannot be brought to
+ */
+export function raiseOpset(model: Model, version: number): void {
+  const opset = opsetOf(model)!
+  if (opset === version) return
+  if (opset > version || opset < oldestOpset || version > sameUntil || version < upgradedOpset) {
+    throw unsupported(
+      `a model in version ${opset} of ONNX's operators cannot be brought to version ${version}; convert it`,
+    )
+  }
+  upgradeOperators(model.graph, opset)
+  setOpset(model, '', version)
 }

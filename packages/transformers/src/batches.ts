@@ -1,8 +1,7 @@
 import { unsupported } from '@induced-metric/core/adapter'
-import { typeOf } from '@induced-metric/onnx/adapter'
-import { dataType } from '@induced-metric/onnx/proto'
 import type { Ort, OrtTensor, OrtValues } from '@induced-metric/onnx'
 import { createOrtTensor } from '@induced-metric/onnxruntime'
+import { cacheInputs, type CacheInput } from './caches.js'
 import { contentOf, endToken, type EncodedExample } from './examples.js'
 import { ignoredLabel, labelsInput, type ProblemType } from './losses.js'
 import { inputNamesOf, type TextModel } from './textModel.js'
@@ -26,8 +25,14 @@ interface Rows {
  * @throws ERR_NOT_SUPPORTED for an input of the model that is none of a text model's
  */
 export function createBatch(model: TextModel, ort: Ort, problem: ProblemType | undefined): Batch {
-  const feeds: [string, Feed][] = inputNamesOf(model.model).map((name) => [name, feedOf(name, model, ort)])
-  feeds.push([labelsInput, labelsOf(ort, problem)])
+  const caches = cacheInputs(model)
+  const isCache = new Set(caches.map(({ name }) => name))
+  const others = inputNamesOf(model.model).filter((name) => !isCache.has(name))
+  const feeds: (readonly [string, Feed])[] = [
+    ...others.map((name) => [name, feedOf(name, model, ort)] as const),
+    ...caches.map((cache) => [cache.name, emptyCache(cache, ort)] as const),
+    [labelsInput, labelsOf(ort, problem)],
+  ]
   return (examples) => {
     const rows = { examples, length: Math.max(...examples.map(({ ids }) => ids.length)) }
     return Object.fromEntries(feeds.map(([name, feed]) => [name, feed(rows)]))
@@ -57,7 +62,6 @@ function feedOf(name: string, model: TextModel, ort: Ort): Feed {
     case 'use_cache_branch':
       return () => createOrtTensor(ort, 'bool', Uint8Array.of(0), [1])
     default:
-      if (/^past_key_values\./.test(name)) return emptyCache(name, model, ort)
       throw unsupported(
         `the model takes an input ${JSON.stringify(name)}; models that take input_ids, attention_mask, token_type_ids, ` +
           'position_ids and past_key_values can be fine-tuned',
@@ -65,25 +69,9 @@ function feedOf(name: string, model: TextModel, ort: Ort): Feed {
   }
 }
 
-/** A cache of keys or values of no tokens: [batch, heads, 0, size]. */
-function emptyCache(name: string, { model, config }: TextModel, ort: Ort): Feed {
-  const value = model.graph.input.find((input) => input.name === name)!
-  const { shape = [], dataType: type } = typeOf(value)
-  const number = (...keys: readonly string[]): number | undefined =>
-    keys.map((key) => config[key]).find((found) => typeof found === 'number')
-  const heads = number('num_key_value_heads', 'num_attention_heads', 'n_head')
-  const size = number('head_dim') ?? (number('hidden_size', 'n_embd') ?? NaN) / (number('num_attention_heads', 'n_head') ?? NaN)
-  const dims = shape.map((extent, axis) => {
-    if (axis === 0) return 0
-    if (typeof extent === 'number') return extent
-    return axis === 1 ? (heads ?? NaN) : axis === shape.length - 1 ? size : 0
-  })
-  if (dims.length !== 4 || dims.some(Number.isNaN)) {
-    throw unsupported(`the model does not say what shape ${JSON.stringify(name)} has, nor does config.json`)
-  }
-  const [element, array] =
-    type === dataType.float16 ? (['float16', new Uint16Array()] as const) : (['float32', new Float32Array()] as const)
-  return ({ examples }) => createOrtTensor(ort, element, array, [examples.length, ...dims.slice(1)])
+function emptyCache({ type, dims }: CacheInput, ort: Ort): Feed {
+  const none = type === 'float16' ? new Uint16Array() : new Float32Array()
+  return ({ examples }) => createOrtTensor(ort, type, none, [examples.length, ...dims])
 }
 
 /** The id of the token that fills short rows. */

@@ -1,4 +1,4 @@
-import { adam, rateFree, type StepReport, type Transformation } from '@induced-metric/core'
+import { adam, inducedMetric, root, type StepReport, type Transformation } from '@induced-metric/core'
 import { optionError, unsupported } from '@induced-metric/core/adapter'
 import { createRandom, uniform } from '@induced-metric/onnx/adapter'
 import type { Ort } from '@induced-metric/onnx'
@@ -73,7 +73,7 @@ export async function createFineTuning(files: ModelFiles, options: FineTuningOpt
   const batch = createBatch(model, ort, prepared.classes?.problem)
   const { epochs = 3, batchSize = 8, accumulate = 1 } = options
   const steps = epochs * Math.ceil(Math.ceil(examples.length / batchSize) / accumulate)
-  const optimizer: Transformation = options.optimizer ?? rateFree(adam(), { steps })
+  const optimizer = options.optimizer ?? defaultOptimizer()
   const { trainModel, evalModel, checkpointState } = prepared.artifacts
   const session = await TrainingSession.create(
     { trainModel, evalModel, checkpointState, optimizer, ort },
@@ -81,6 +81,11 @@ export async function createFineTuning(files: ModelFiles, options: FineTuningOpt
   )
   const plan = { epochs, batchSize, accumulate, steps, seed: options.seed ?? 0 }
   return new FineTuning({ ort, model, prepared, encode, examples, batch, session, plan })
+}
+
+/** Adam below a rate of 0.01: the loss that is left limits each step, so that the rate need not fit the model. */
+function defaultOptimizer(): Transformation {
+  return inducedMetric(adam(), { learningRate: 0.01, xi: 'rate', embedding: root() })
 }
 
 /** How the examples are gone through. */

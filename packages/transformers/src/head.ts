@@ -15,12 +15,6 @@ import { createRandom, dropUnused, namesIn, normal } from '@induced-metric/onnx/
 /** How a classifier on a model without a head makes one vector of a text: the mean over its tokens, or the first token. */
 export type Pooling = 'mean' | 'first'
 
-/** A head of a classifier. */
-export interface Head {
-  /** The initializers of its dense layer. */
-  readonly parameters: readonly string[]
-}
-
 /** The standard deviation of a new head's weights, as in BERT. */
 const spread = 0.02
 
@@ -31,24 +25,25 @@ const spread = 0.02
  *
  * @param model it is changed
  * @param width the extent of hidden states
+ * @returns the names of its weight and its bias
  * @throws ERR_NOT_SUPPORTED if there is neither
  */
-export function setHead(model: Model, labels: number, width: number, pooling: Pooling, seed: number): Head {
+export function setHead(model: Model, labels: number, width: number, pooling: Pooling, seed: number): readonly string[] {
   const { graph } = model
-  const editor = createEditor(model)
   const outputs = new Set(graph.output.map(({ name }) => name))
   const hidden = ['last_hidden_state', 'token_embeddings'].find((name) => outputs.has(name))
-  let pooled: string
-  if (outputs.has('logits')) {
-    pooled = inputOfLast(model, 'logits')
-    removeProducer(model, 'logits')
-  } else if (hidden !== undefined) {
-    pooled = pooling === 'first' ? firstOf(editor, hidden) : meanOf(editor, hidden, width)
-  } else {
+  const isClassifier = outputs.has('logits')
+  if (!isClassifier && hidden === undefined) {
     throw unsupported(
       `a classifier is built on logits or last_hidden_state, and the model computes ${[...outputs].join(', ')}`,
     )
   }
+  const kept = isClassifier ? inputOfLast(model, 'logits') : hidden!
+  // Besides the old head, this drops what only other outputs need.
+  dropUnused(graph, [kept])
+  graph.valueInfo = graph.valueInfo.filter(({ name }) => name !== 'logits')
+  const editor = createEditor(model)
+  const pooled = isClassifier ? kept : pooling === 'first' ? firstOf(editor, kept) : meanOf(editor, kept, width)
   const random = createRandom(seed)
   const weight = Float32Array.from({ length: width * labels }, () => spread * normal(random))
   const parameters = [
@@ -57,9 +52,7 @@ export function setHead(model: Model, labels: number, width: number, pooling: Po
   ]
   editor.emit('Add', [editor.emit('MatMul', [pooled, parameters[0]!]), parameters[1]!], {}, 'logits')
   graph.output = [createValue('logits', dataType.float, ['batch_size', labels])]
-  dropUnused(graph)
-  graph.valueInfo = graph.valueInfo.filter(({ name }) => name !== 'logits')
-  return { parameters }
+  return parameters
 }
 
 /** The names of the initializers of the dense layer that computes `logits`, if they are plain ones. */
@@ -108,11 +101,6 @@ function isComputed(model: Model, name: string): boolean {
 
 function producerOf({ graph }: Model, name: string): NodeProto | undefined {
   return graph.node.find(({ output }) => output.includes(name))
-}
-
-function removeProducer(model: Model, name: string): void {
-  const { graph } = model
-  graph.node = graph.node.filter(({ output }) => !output.includes(name))
 }
 
 interface Editor {

@@ -36,7 +36,7 @@ export interface FineTuningOptions {
    * except the head. `false` trains all parameters. Default `{ rank: 8 }`.
    */
   readonly lora?: (Pick<LoraOptions, 'rank'> & Partial<LoraOptions>) | false
-  /** The optimiser. Default: `rateFree(adam(), { steps })`, which needs no learning rate. */
+  /** The optimiser. Default: `inducedMetric(adam(), { learningRate: 0.01, xi: 'rate', embedding: root() })`. */
   readonly optimizer?: Transformation
   /** The most tokens of an example. Default: what the tokenizer and the model can take, at most 512. */
   readonly maxLength?: number

@@ -3,6 +3,7 @@ import type { Ort } from '@induced-metric/onnx'
 import { typeOf } from '@induced-metric/onnx/adapter'
 import type { Model } from '@induced-metric/onnx/proto'
 import { addLora, generateArtifacts, type TrainingArtifacts } from '@induced-metric/onnxruntime/artifacts'
+import { cacheInputs } from './caches.js'
 import type { LabelledText, TextExample } from './examples.js'
 import { headOf, labelCount, setHead } from './head.js'
 import { classificationLoss, nextTokenLoss, type ProblemType } from './losses.js'
@@ -48,6 +49,7 @@ export async function prepare(model: TextModel, options: FineTuningOptions, ort:
     outputNames: ['logits'],
     additionalOutputs: ['logits'],
     ...(requiresGrad && { requiresGrad }),
+    inputs: Object.fromEntries(cacheInputs(model).map(({ name, dims }) => [name, ['batch_size', ...dims]])),
     ort,
   })
   return { task, classes, forward, hasAdapters: lora !== false, artifacts }
@@ -96,7 +98,7 @@ function fitHead(text: TextModel, { labels, problem }: Classes, options: FineTun
     throw optionError('a regression has one label; give labels: [name]')
   }
   const { pooling = 'mean', seed = 0 } = options
-  return setHead(model, labels.length, widthOf(text), pooling, seed).parameters
+  return setHead(model, labels.length, widthOf(text), pooling, seed)
 }
 
 /** Whether labels are the model's own, or its own have no names yet, so that its head can stay. */

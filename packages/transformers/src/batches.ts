@@ -94,7 +94,12 @@ function labelsOf(ort: Ort, problem: ProblemType | undefined): Feed {
   }
   if (problem === 'single_label_classification') {
     return ({ examples }) =>
-      createOrtTensor(ort, 'int64', BigInt64Array.from(examples, ({ labels }) => BigInt(labels[0]!)), [examples.length])
+      createOrtTensor(
+        ort,
+        'int64',
+        BigInt64Array.from(examples, ({ labels }) => BigInt(labels[0]!)),
+        [examples.length],
+      )
   }
   return ({ examples }) => {
     const labels = Float32Array.from(examples.flatMap(({ labels }) => labels))

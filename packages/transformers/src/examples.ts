@@ -63,11 +63,12 @@ export function classificationEncoder(
     if (typeof text !== 'string' || label === undefined) {
       throw optionError(`${place} is ${show(example)}; a classifier takes { text, label }`)
     }
-    const { ids, token_type_ids: types } = tokenizer.encode(text, {
+    const { ids, token_type_ids: types = [] } = tokenizer.encode(text, {
       ...(pair !== undefined && { text_pair: pair }),
       return_token_type_ids: true,
     })
-    const values = problem === 'regression' ? regressionValues(label, place) : classes(label, labels, problem, place)
+    const values =
+      problem === 'regression' ? regressionValues(label, place) : classes(label, labels, problem, place)
     return { ...truncate(ids, types, maxLength), labels: values }
   }
 }
@@ -127,7 +128,9 @@ function partsOf(example: TextExample, model: TextModel, place: string): Part[] 
 function conversation(messages: readonly Message[], { tokenizerConfig }: TextModel, place: string): Part[] {
   const source = tokenizerConfig['chat_template']
   if (typeof source !== 'string') {
-    throw optionError(`${place} has messages, and the tokenizer has no chat_template; give prompt and completion`)
+    throw optionError(
+      `${place} has messages, and the tokenizer has no chat_template; give prompt and completion`,
+    )
   }
   const write = (count: number, asks: boolean): string => {
     try {
@@ -144,7 +147,9 @@ function conversation(messages: readonly Message[], { tokenizerConfig }: TextMod
   let written = ''
   const add = (until: string, learnt: boolean): void => {
     if (!until.startsWith(written)) {
-      throw optionError(`${place}: the chat template rewrites earlier messages, so that turns cannot be told apart`)
+      throw optionError(
+        `${place}: the chat template rewrites earlier messages, so that turns cannot be told apart`,
+      )
     }
     const text = until.slice(written.length)
     if (text !== '') parts.push({ text, opens: false, learnt, ends: false })
@@ -185,7 +190,7 @@ function truncate(
 }
 
 function regressionValues(label: LabelledText['label'], place: string): number[] {
-  const values = [label].flat() as (string | number)[]
+  const values = [label].flat()
   if (values.every((value) => typeof value === 'number' && Number.isFinite(value))) return values as number[]
   throw optionError(`${place}: the label of a regression is a number, given ${show(label)}`)
 }
@@ -199,10 +204,12 @@ function classes(
   const indexOf = (one: string | number): number => {
     const index = typeof one === 'number' ? one : labels.indexOf(one)
     if (Number.isInteger(index) && index >= 0 && index < labels.length) return index
-    throw optionError(`${place}: the label ${show(one)} is none of ${labels.map((name) => show(name)).join(', ')}`)
+    throw optionError(
+      `${place}: the label ${show(one)} is none of ${labels.map((name) => show(name)).join(', ')}`,
+    )
   }
   if (problem === 'multi_label_classification') {
-    const chosen = new Set(([label].flat() as (string | number)[]).map(indexOf))
+    const chosen = new Set([label].flat().map(indexOf))
     return labels.map((_, i) => Number(chosen.has(i)))
   }
   if (typeof label === 'object') {

@@ -23,21 +23,18 @@ export function folderFiles(folder: string): WritableModelFiles {
   return {
     name: folder,
     async read(path) {
-      const [{ readFile }, { join }] = await Promise.all([import('node:fs/promises'), import('node:path')])
+      const { readFile } = await import('node:fs/promises')
       try {
-        return new Uint8Array(await readFile(join(folder, path)))
+        return new Uint8Array(await readFile(`${folder}/${path}`))
       } catch (error) {
         if ((error as { readonly code?: unknown }).code === 'ENOENT') return undefined
-        throw coded('ERR_OPTION', `${join(folder, path)} cannot be read`, error)
+        throw coded('ERR_OPTION', `${folder}/${path} cannot be read`, error)
       }
     },
     async write(path, content) {
-      const [{ mkdir }, { dirname, join }] = await Promise.all([
-        import('node:fs/promises'),
-        import('node:path'),
-      ])
-      const target = join(folder, path)
-      await mkdir(dirname(target), { recursive: true })
+      const { mkdir } = await import('node:fs/promises')
+      const target = `${folder}/${path}`
+      await mkdir(target.slice(0, target.lastIndexOf('/')), { recursive: true })
       await writeFileAtomically(target, content)
     },
   }

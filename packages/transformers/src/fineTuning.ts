@@ -151,7 +151,9 @@ export class FineTuning {
    * Trains, and yields the results of each step. The order of the examples is drawn anew for each epoch. Leaving the loop
    * stops the training; what was learnt stays.
    */
-  async *train(options: { readonly signal?: AbortSignal } = {}): AsyncGenerator<FineTuningStep, void, undefined> {
+  async *train(
+    options: { readonly signal?: AbortSignal } = {},
+  ): AsyncGenerator<FineTuningStep, void, undefined> {
     const { examples, batch, session, plan } = this.#parts
     const { epochs, batchSize, accumulate, steps, seed } = plan
     let step = 0
@@ -186,7 +188,10 @@ export class FineTuning {
       const count = prepared.classes ? rows.length : rows.reduce((total, row) => total + learntTokens(row), 0)
       sum += count * Number((results[lossName!]!.data as Float32Array)[0])
       weight += count
-      const scores = chunks([...(results['logits']!.data as Float32Array)], prepared.classes?.labels.length ?? Infinity)
+      const scores = chunks(
+        [...(results['logits']!.data as Float32Array)],
+        prepared.classes?.labels.length ?? Infinity,
+      )
       if (isClassifier) right += rows.filter(({ labels }, i) => argmax(scores[i]!) === labels[0]).length
     }
     return { loss: sum / weight, ...(isClassifier && { accuracy: right / encoded.length }) }
@@ -201,7 +206,8 @@ export class FineTuning {
   async classify(texts: readonly string[]): Promise<{ readonly label: string; readonly score: number }[][]> {
     const { batch, encode, session, prepared, plan } = this.#parts
     const { classes } = prepared
-    if (classes === undefined) throw unsupported('a language model does not classify; save it, and use pipeline()')
+    if (classes === undefined)
+      throw unsupported('a language model does not classify; save it, and use pipeline()')
     const { labels, problem } = classes
     const label = problem === 'regression' ? labels.map(() => 0) : 0
     const found: { label: string; score: number }[][] = []
@@ -209,10 +215,9 @@ export class FineTuning {
       const encoded = rows.map((text, i) => encode({ text, label }, `texts[${i}]`))
       const { logits } = await session.runEvalStep(batch(encoded), ['logits'])
       for (const scores of chunks([...(logits!.data as Float32Array)], labels.length)) {
-        const values = problem === 'regression' ? scores : probabilities(scores, problem === 'multi_label_classification')
-        found.push(
-          values.map((score, i) => ({ label: labels[i]!, score })).sort((a, b) => b.score - a.score),
-        )
+        const values =
+          problem === 'regression' ? scores : probabilities(scores, problem === 'multi_label_classification')
+        found.push(values.map((score, i) => ({ label: labels[i]!, score })).sort((a, b) => b.score - a.score))
       }
     }
     return found

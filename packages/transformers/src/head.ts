@@ -28,7 +28,13 @@ const spread = 0.02
  * @returns the names of its weight and its bias
  * @throws ERR_NOT_SUPPORTED if there is neither
  */
-export function setHead(model: Model, labels: number, width: number, pooling: Pooling, seed: number): readonly string[] {
+export function setHead(
+  model: Model,
+  labels: number,
+  width: number,
+  pooling: Pooling,
+  seed: number,
+): readonly string[] {
   const { graph } = model
   const outputs = new Set(graph.output.map(({ name }) => name))
   const hidden = ['last_hidden_state', 'token_embeddings'].find((name) => outputs.has(name))
@@ -43,7 +49,11 @@ export function setHead(model: Model, labels: number, width: number, pooling: Po
   dropUnused(graph, [kept])
   graph.valueInfo = graph.valueInfo.filter(({ name }) => name !== 'logits')
   const editor = createEditor(model)
-  const pooled = isClassifier ? kept : pooling === 'first' ? firstOf(editor, kept) : meanOf(editor, kept, width)
+  const pooled = isClassifier
+    ? kept
+    : pooling === 'first'
+      ? firstOf(editor, kept)
+      : meanOf(editor, kept, width)
   const random = createRandom(seed)
   const weight = Float32Array.from({ length: width * labels }, () => spread * normal(random))
   const parameters = [
@@ -104,7 +114,12 @@ function producerOf({ graph }: Model, name: string): NodeProto | undefined {
 }
 
 interface Editor {
-  readonly emit: (opType: string, inputs: readonly string[], attributes?: Attributes, output?: string) => string
+  readonly emit: (
+    opType: string,
+    inputs: readonly string[],
+    attributes?: Attributes,
+    output?: string,
+  ) => string
   readonly initializer: (name: string, dims: readonly number[], data: Float32Array) => string
   readonly ints: (values: readonly number[], dims?: readonly number[]) => string
 }

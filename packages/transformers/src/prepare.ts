@@ -32,7 +32,11 @@ export interface PreparedModel {
  *
  * @throws ERR_OPTION for options that do not fit the model; ERR_NOT_SUPPORTED for a model that cannot be trained
  */
-export async function prepare(model: TextModel, options: FineTuningOptions, ort: Ort): Promise<PreparedModel> {
+export async function prepare(
+  model: TextModel,
+  options: FineTuningOptions,
+  ort: Ort,
+): Promise<PreparedModel> {
   const { lora = { rank: 8 }, seed = 0 } = options
   const task = options.task ?? taskOf(model)
   const classes = task === 'text-classification' ? classesOf(model, options) : undefined
@@ -71,14 +75,16 @@ function classesOf({ config, model }: TextModel, options: FineTuningOptions): Cl
     return { labels: Array.from({ length: count }, (_, i) => `LABEL_${i}`), problem }
   }
   if (names.length < 2 && problem === 'single_label_classification') {
-    throw optionError(`all examples have the label ${JSON.stringify(names[0])}; a classifier needs at least two`)
+    throw optionError(
+      `all examples have the label ${JSON.stringify(names[0])}; a classifier needs at least two`,
+    )
   }
   return { labels: names.sort(), problem }
 }
 
 function labelsIn(example: TextExample): (string | number)[] {
   const { label } = example as Partial<LabelledText>
-  return label === undefined ? [] : ([label].flat() as (string | number)[])
+  return label === undefined ? [] : [label].flat()
 }
 
 /** The names of a classifier's classes in config.json. */
@@ -88,12 +94,17 @@ export function labelsOf(config: TextModel['config']): string[] {
 }
 
 /** Gives a classifier a head of as many outputs as it has labels, unless it has one, and returns its parameters. */
-function fitHead(text: TextModel, { labels, problem }: Classes, options: FineTuningOptions): readonly string[] {
+function fitHead(
+  text: TextModel,
+  { labels, problem }: Classes,
+  options: FineTuningOptions,
+): readonly string[] {
   const { model, config } = text
   const logits = model.graph.output.find(({ name }) => name === 'logits')
   const last = logits && typeOf(logits).shape?.at(-1)
   const declared = typeof last === 'number' ? last : labelsOf(config).length || undefined
-  if (logits && labelCount(model, declared) === labels.length && hasOwnLabels(config, labels)) return headOf(model)
+  if (logits && labelCount(model, declared) === labels.length && hasOwnLabels(config, labels))
+    return headOf(model)
   if (problem === 'regression' && labels.length !== 1 && options.labels === undefined) {
     throw optionError('a regression has one label; give labels: [name]')
   }
@@ -108,7 +119,9 @@ function hasOwnLabels(config: TextModel['config'], labels: readonly string[]): b
 }
 
 function widthOf({ config }: TextModel): number {
-  const width = ['hidden_size', 'dim', 'd_model', 'n_embd'].map((key) => config[key]).find((x) => typeof x === 'number')
+  const width = ['hidden_size', 'dim', 'd_model', 'n_embd']
+    .map((key) => config[key])
+    .find((x) => typeof x === 'number')
   if (width !== undefined) return width
   throw optionError('config.json does not give hidden_size, which a new head needs')
 }

@@ -1,4 +1,4 @@
-import { writeModel, type Model } from '@induced-metric/onnx/proto'
+import { writeModel } from '@induced-metric/onnx/proto'
 import type { SessionParameter } from '@induced-metric/onnxruntime'
 import { mergeLora, withParameters } from '@induced-metric/onnxruntime/artifacts'
 import type { WritableModelFiles } from './files.js'
@@ -35,7 +35,7 @@ export async function saveModel(
     if (content !== undefined) await files.write(path, content)
   }
   await files.write('config.json', encodeJson(trainedConfig(text.config, classes)))
-  await files.write(pathOf(text.dtype), writeModel(model as Model))
+  await files.write(pathOf(text.dtype), writeModel(model))
 }
 
 /** The config of the trained model: with its labels, and without files beside the weights, which are in the model now. */

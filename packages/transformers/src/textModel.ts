@@ -8,6 +8,20 @@ import { dtypes, pathOf, type Dtype } from './variants.js'
 /** What a model is trained to do. The names are those of `pipeline()`. */
 export type Task = 'text-classification' | 'text-generation'
 
+/** The tokenizer of a model. */
+export interface TextTokenizer {
+  encode(
+    text: string,
+    options?: {
+      readonly text_pair?: string
+      readonly add_special_tokens?: boolean
+      readonly return_token_type_ids?: boolean
+    },
+  ): { readonly ids: number[]; readonly token_type_ids?: number[] }
+  decode(ids: readonly number[]): string
+  token_to_id(token: string): number | undefined
+}
+
 /** The content of a JSON file. */
 export type Json = Readonly<Record<string, unknown>>
 
@@ -17,7 +31,7 @@ export interface TextModel {
   readonly dtype: Dtype
   readonly config: Json
   readonly tokenizerConfig: Json
-  readonly tokenizer: Tokenizer
+  readonly tokenizer: TextTokenizer
   /** The forward model, with all values in it. */
   readonly model: Model
 }
@@ -38,7 +52,14 @@ export async function readTextModel(files: ModelFiles, dtype: Dtype): Promise<Te
   const bytes = await files.read(path)
   if (bytes === undefined) throw await missingModel(files, path, dtype)
   const model = await loadModel(bytes, `${files.name}: ${path}`, externalData(files))
-  return { files, dtype, config, tokenizerConfig, tokenizer: tokenizerOf(tokenizerJson, tokenizerConfig), model }
+  return {
+    files,
+    dtype,
+    config,
+    tokenizerConfig,
+    tokenizer: tokenizerOf(tokenizerJson, tokenizerConfig),
+    model,
+  }
 }
 
 /** The inputs of a model that are not values of its own. */
@@ -54,9 +75,11 @@ export function inputNamesOf({ graph }: Model): string[] {
  */
 export function taskOf({ config, model, files }: TextModel): Task {
   const outputs = model.graph.output.map(({ name }) => name)
-  const [architecture = ''] = Array.isArray(config['architectures']) ? (config['architectures'] as string[]) : []
+  const [architecture = ''] = Array.isArray(config['architectures'])
+    ? (config['architectures'] as string[])
+    : []
   if (outputs.includes('logits')) {
-    if (/ForSequenceClassification$/.test(architecture)) return 'text-classification'
+    if (architecture.endsWith('ForSequenceClassification')) return 'text-classification'
     if (/(ForCausalLM|LMHeadModel)$/.test(architecture)) return 'text-generation'
   } else if (outputs.some((name) => name === 'last_hidden_state' || name === 'token_embeddings')) {
     return 'text-classification'
@@ -70,7 +93,8 @@ export function taskOf({ config, model, files }: TextModel): Task {
 
 async function readJson(files: ModelFiles, path: string): Promise<Json> {
   const bytes = await files.read(path)
-  if (bytes === undefined) throw optionError(`${files.name} has no ${path}; give the folder of a Transformers.js model`)
+  if (bytes === undefined)
+    throw optionError(`${files.name} has no ${path}; give the folder of a Transformers.js model`)
   let value: unknown
   try {
     value = JSON.parse(new TextDecoder().decode(bytes))
@@ -81,9 +105,11 @@ async function readJson(files: ModelFiles, path: string): Promise<Json> {
   throw optionError(`${files.name}: ${path} is not an object`)
 }
 
-function tokenizerOf(json: Json, config: Json): Tokenizer {
+function tokenizerOf(json: Json, config: Json): TextTokenizer {
   try {
-    return new Tokenizer(json, config)
+    // The package's own declarations do not resolve in Node's module resolution.
+    const TokenizerClass = Tokenizer as unknown as new (json: Json, config: Json) => TextTokenizer
+    return new TokenizerClass(json, config)
   } catch (error) {
     throw coded('ERR_OPTION', 'tokenizer.json is not a tokenizer that @huggingface/tokenizers reads', error)
   }
@@ -94,7 +120,8 @@ async function missingModel(files: ModelFiles, path: string, dtype: Dtype): Prom
   for (const other of dtypes) {
     if (other !== dtype && (await files.read(pathOf(other))) !== undefined) others.push(other)
   }
-  const advice = others.length === 0 ? 'and no other variant' : `but the variants ${others.join(', ')}: give one as dtype`
+  const advice =
+    others.length === 0 ? 'and no other variant' : `but the variants ${others.join(', ')}: give one as dtype`
   return optionError(`${files.name} has no ${path}, ${advice}`)
 }
 
@@ -105,7 +132,8 @@ function externalData(files: ModelFiles) {
     const path = `onnx/${location}`
     if (!contents.has(path)) contents.set(path, files.read(path))
     const content = await contents.get(path)
-    if (content === undefined) throw optionError(`${files.name} has no ${path}, where the model keeps its values`)
+    if (content === undefined)
+      throw optionError(`${files.name} has no ${path}, where the model keeps its values`)
     return content.subarray(offset, offset + length)
   }
 }

@@ -35,7 +35,7 @@ describe('a classifier', () => {
     const classify = await open('text-classification')
     const found = await classify(texts)
     found.forEach((result, i) => {
-      const { label, score } = result as { label: string; score: number }
+      const { label, score } = result
       expect(label).toBe(expected[i]![0]!.label)
       expect(score).toBeCloseTo(expected[i]![0]!.score, 5)
     })
@@ -88,13 +88,18 @@ describe('a classifier', () => {
     const { files, open } = await emptyFolder()
     await tuning.save(files)
     const classify = await open('text-classification')
-    const [[expected]] = (await tuning.classify(['a superb film'])) as [[{ score: number }]]
-    expect((await classify('a superb film'))[0]).toMatchObject({ score: expect.closeTo(expected.score, 5) as number })
+    const [[expected]] = (await tuning.classify(['a superb film'])) as unknown as [[{ score: number }]]
+    expect((await classify('a superb film'))[0]).toMatchObject({
+      score: expect.closeTo(expected.score, 5) as number,
+    })
     await classify.dispose()
   })
 
   it('learns several labels a text, and numbers', async () => {
-    const several = reviews(words).map(({ text, label }) => ({ text, label: text.includes('music') ? [label, 'music'] : [label] }))
+    const several = reviews(words).map(({ text, label }) => ({
+      text,
+      label: text.includes('music') ? [label, 'music'] : [label],
+    }))
     const tagging = await tune(modelFolder('bert'), {
       examples: several,
       epochs: 8,
@@ -107,10 +112,18 @@ describe('a classifier', () => {
     expect(scores![0]!.label).toBe('music')
 
     const numbers = reviews(words).map(({ text, label }) => ({ text, label: label === 'positive' ? 1 : -1 }))
-    const rating = await tune(modelFolder('bert-base'), { examples: numbers, epochs: 20, problem: 'regression', labels: ['stars'] })
+    const rating = await tune(modelFolder('bert-base'), {
+      examples: numbers,
+      epochs: 20,
+      problem: 'regression',
+      labels: ['stars'],
+    })
     const errors = await trained(rating)
     expect(errors.at(-1)).toBeLessThan(0.7 * errors[0]!)
-    const [[good], [bad]] = (await rating.classify(['a great story', 'an ugly story'])) as [[{ score: number }], [{ score: number }]]
+    const [[good], [bad]] = (await rating.classify(['a great story', 'an ugly story'])) as unknown as [
+      [{ score: number }],
+      [{ score: number }],
+    ]
     expect(good.score).toBeGreaterThan(bad.score)
   })
 

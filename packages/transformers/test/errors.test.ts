@@ -22,7 +22,10 @@ async function copyOf(name: 'bert' | 'gpt2'): Promise<Map<string, Uint8Array>> {
 }
 
 /** The message of the error of a fine-tuning that cannot be. */
-async function refusal(files: Map<string, Uint8Array>, options: Partial<FineTuningOptions> = {}): Promise<string> {
+async function refusal(
+  files: Map<string, Uint8Array>,
+  options: Partial<FineTuningOptions> = {},
+): Promise<string> {
   const before = new Map([...files].map(([path, content]) => [path, content.slice()]))
   const error = await createFineTuning(memoryFiles(files), { examples, ...options }).then(
     () => new Error('it was not refused'),
@@ -53,11 +56,27 @@ describe('a fine-tuning is refused', () => {
     ['half an epoch', { epochs: 0.5 }, /ERR_OPTION: epochs must be a positive whole number, given 0\.5/],
     ['a rank of 0', { lora: { rank: 0 } }, /ERR_OPTION: rank is 0/],
     ['labels twice', { labels: ['a', 'a'] }, /ERR_OPTION: labels must be a list of different names/],
-    ['a label that is none', { labels: ['negative', 'good'] }, /ERR_OPTION: examples\[0\]: the label "positive" is none of/],
-    ['one label only', { examples: examples.slice(0, 3) }, /ERR_OPTION: all examples have the label "positive"/],
-    ['an example without a label', { examples: [...examples, { text: 'so' }] }, /ERR_OPTION: examples\[48\].*takes \{ text, label \}/],
+    [
+      'a label that is none',
+      { labels: ['negative', 'good'] },
+      /ERR_OPTION: examples\[0\]: the label "positive" is none of/,
+    ],
+    [
+      'one label only',
+      { examples: examples.slice(0, 3) },
+      /ERR_OPTION: all examples have the label "positive"/,
+    ],
+    [
+      'an example without a label',
+      { examples: [...examples, { text: 'so' }] },
+      /ERR_OPTION: examples\[48\].*takes \{ text, label \}/,
+    ],
     ['another task', { task: 'translation' }, /ERR_OPTION.*task/],
-    ['no words', { problem: 'regression' }, /ERR_OPTION: examples\[0\]: the label of a regression is a number/],
+    [
+      'no words',
+      { problem: 'regression' },
+      /ERR_OPTION: examples\[0\]: the label of a regression is a number/,
+    ],
   ])('for %s', async (_, options, message) => {
     expect(await refusal(await copyOf('bert'), options as Partial<FineTuningOptions>)).toMatch(message)
   })
@@ -94,9 +113,11 @@ describe('files', () => {
   it('are read from a server', async () => {
     const folder = modelFolder('bert')
     const server = createServer((request, response) => {
-      void folder.read(request.url!.slice('/bert/'.length)).then((content) => {
+      const answer = async (): Promise<void> => {
+        const content = await folder.read(request.url!.slice('/bert/'.length))
         response.writeHead(content ? 200 : 404).end(content)
-      })
+      }
+      void answer()
     })
     await new Promise<void>((resolve) => server.listen(0, resolve))
     onTestFinished(() => void server.close())

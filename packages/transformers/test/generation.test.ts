@@ -17,18 +17,33 @@ async function tune(name: 'gpt2' | 'llama', options: FineTuningOptions): Promise
   return tuning
 }
 
-const completions: TextExample[] = ['the cat', 'a dog', 'the child', 'my friend', 'the teacher', 'a small bird'].flatMap(
-  (prompt) => ['sees', 'likes', 'finds', 'draws'].map((verb) => ({ prompt: `${prompt} ${verb}`, completion: ' no bread.' })),
+const completions: TextExample[] = [
+  'the cat',
+  'a dog',
+  'the child',
+  'my friend',
+  'the teacher',
+  'a small bird',
+].flatMap((prompt) =>
+  ['sees', 'likes', 'finds', 'draws'].map((verb) => ({
+    prompt: `${prompt} ${verb}`,
+    completion: ' no bread.',
+  })),
 )
 
 /** The mean loss of the learnt tokens of examples, by the model's own logits, one example at a time. */
-async function lossByLogits(files: ModelFiles, heads: number, examples: readonly TextExample[]): Promise<number> {
+async function lossByLogits(
+  files: ModelFiles,
+  heads: number,
+  examples: readonly TextExample[],
+): Promise<number> {
   const encode = generationEncoder(await readTextModel(files, 'fp32'), 64)
   const session = await ort.InferenceSession.create((await files.read('onnx/model.onnx'))!)
   let [sum, count] = [0, 0]
   for (const example of examples) {
     const { ids, labels } = encode(example, 'the example')
-    const integers = (values: readonly number[]) => new ort.Tensor('int64', BigInt64Array.from(values, BigInt), [1, ids.length])
+    const integers = (values: readonly number[]) =>
+      new ort.Tensor('int64', BigInt64Array.from(values, BigInt), [1, ids.length])
     const caches = session.inputNames
       .filter((input) => input.startsWith('past'))
       .map((input) => [input, new ort.Tensor('float32', new Float32Array(), [1, heads, 0, 8])])
@@ -43,7 +58,8 @@ async function lossByLogits(files: ModelFiles, heads: number, examples: readonly
       if (label === -100) return
       const scores = [...(logits!.data as Float32Array).subarray(token * size, (token + 1) * size)]
       const largest = Math.max(...scores)
-      sum += largest + Math.log(scores.reduce((total, x) => total + Math.exp(x - largest), 0)) - scores[label]!
+      sum +=
+        largest + Math.log(scores.reduce((total, x) => total + Math.exp(x - largest), 0)) - scores[label]!
       count++
     })
   }
@@ -79,7 +95,9 @@ describe.each([
     await tuning.save(files)
     expect(await lossByLogits(files, heads, completions)).toBeCloseTo(after.loss, 4)
     const generate = await open('text-generation')
-    const [result] = (await generate('my friend likes', { max_new_tokens: 6, do_sample: false })) as { generated_text: string }[]
+    const [result] = (await generate('my friend likes', { max_new_tokens: 6, do_sample: false })) as {
+      generated_text: string
+    }[]
     expect(result!.generated_text).toMatch(/^my friend likes.* bread\./)
     await generate.dispose()
   })
@@ -90,7 +108,13 @@ describe('tokens of texts', () => {
     const model = await readTextModel(modelFolder(name), 'fp32')
     const { ids, labels, truncated } = generationEncoder(model, maxLength)(example, 'the example')
     const learnt = labels.filter((label) => label !== -100)
-    return { text: model.tokenizer.decode(ids), learnt: model.tokenizer.decode(learnt), labels, ids, truncated }
+    return {
+      text: model.tokenizer.decode(ids),
+      learnt: model.tokenizer.decode(learnt),
+      labels,
+      ids,
+      truncated,
+    }
   }
 
   it('learns all of a text, and its end', async () => {
@@ -118,10 +142,14 @@ describe('tokens of texts', () => {
   })
 
   it('cuts what is too long, and says so', async () => {
-    const { ids, truncated } = await decoded('gpt2', { text: 'the old man remembers the music of the river' }, 5)
-    expect([ids.length, truncated]).toEqual([5, true])
-    await expect(decoded('gpt2', { prompt: 'the old man remembers the music', completion: ' no' }, 4)).rejects.toThrow(
-      /ERR_OPTION: the example has no token to learn among its first 4/,
+    const { ids, truncated } = await decoded(
+      'gpt2',
+      { text: 'the old man remembers the music of the river' },
+      5,
     )
+    expect([ids.length, truncated]).toEqual([5, true])
+    await expect(
+      decoded('gpt2', { prompt: 'the old man remembers the music', completion: ' no' }, 4),
+    ).rejects.toThrow(/ERR_OPTION: the example has no token to learn among its first 4/)
   })
 })

@@ -48,12 +48,15 @@ export async function prepare(
     forward = adapted.model
     requiresGrad = [...adapted.trainable, ...head]
   }
+  const caches = cacheInputs(model)
   const artifacts = await generateArtifacts(forward, {
     loss: classes === undefined ? nextTokenLoss : classificationLoss(classes.problem),
     outputNames: ['logits'],
     additionalOutputs: ['logits'],
     ...(requiresGrad && { requiresGrad }),
-    inputs: Object.fromEntries(cacheInputs(model).map(({ name, dims }) => [name, ['batch_size', ...dims]])),
+    ...(caches.length > 0 && {
+      inputs: Object.fromEntries(caches.map(({ name, dims }) => [name, ['batch_size', ...dims]])),
+    }),
     ort,
   })
   return { task, classes, forward, hasAdapters: lora !== false, artifacts }

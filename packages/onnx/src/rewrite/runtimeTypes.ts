@@ -15,12 +15,14 @@ interface ValueMetadata {
   readonly name: string
   readonly isTensor: boolean
   readonly type?: string
-  /** Symbols by name; '' is an unknown extent. */
+  /** Symbols by name. An unknown extent is '', and in onnxruntime-web also −1 as an unsigned number. */
   readonly shape?: readonly (number | string)[]
 }
 
 /** Operators without shape inference before opset 16, and others whose results have the same types. */
 const sameTypes: Readonly<Record<string, string>> = { LessOrEqual: 'Less', GreaterOrEqual: 'Greater' }
+
+const unknownInWeb = 2 ** 32 - 1
 
 /** Shapes cannot depend on a constant with more elements than this. */
 const smallConstant = 64
@@ -50,7 +52,7 @@ export async function inferTypes(model: Model, ort: Ort): Promise<ValueTypes> {
       shape:
         shape?.length === 0 && !scalars.has(name)
           ? undefined
-          : shape?.map((extent): Extent => (extent === '' ? undefined : extent)),
+          : shape?.map((extent): Extent => (extent === '' || extent === unknownInWeb ? undefined : extent)),
     })
   }
   return types

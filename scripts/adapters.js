@@ -18,10 +18,10 @@ import { root, workspaces } from './workspace.js'
 /** The module of a package that exports `targets`: functions that create a target, by name. The core's is in the kit. */
 export const targetsFile = 'test/conformance/targets.js'
 
-/** The adapters: all published packages except the core, the kit, ONNX's toolchain and command, and sweeps. */
+/** The adapters: all published packages except the core, the kit, ONNX's toolchain, command and fine-tuning, and sweeps. */
 export function adapterPackages() {
   return workspaces().filter(({ folder }) =>
-    /^packages\/(?!core$|conformance$|onnx$|onnx-cli$|sweep$)/.test(folder),
+    /^packages\/(?!core$|conformance$|onnx$|onnx-cli$|sweep$|transformers$)/.test(folder),
   )
 }
 

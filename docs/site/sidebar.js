@@ -45,7 +45,7 @@ export function sections() {
         files: [...docs('choosing-xi', 'embeddings'), ...pagesIn('docs/embeddings'), ...docs('per-example')],
       },
       { text: 'Options', files: docs('schedules', 'wrappers', 'writing-a-preconditioner', 'performance') },
-      { text: 'Further uses', files: docs('gpu', 'federated', 'sweeps') },
+      { text: 'Further uses', files: docs('transformers', 'gpu', 'federated', 'sweeps') },
       { text: 'Packages', files: packages.map((name) => `packages/${name}/README.md`) },
       {
         text: 'How the adapters work',

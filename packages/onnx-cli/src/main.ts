@@ -40,6 +40,9 @@ export async function main(argv: readonly string[], surroundings: Surroundings):
         return await train(command, surroundings)
       case 'export':
         return await exportModel(command, surroundings)
+      case 'finetune':
+        // Loaded on demand, because nothing else needs a tokenizer.
+        return await (await import('./finetune.js')).finetune(command, surroundings)
     }
   } catch (error) {
     const isUsage = error instanceof UsageError

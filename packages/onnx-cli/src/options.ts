@@ -1,7 +1,9 @@
 import { parseArgs, type ParseArgsConfig } from 'node:util'
+import { finetuneFlags, finetuneOptions, type FinetuneCommand } from './finetuneOptions.js'
 import type { OptimizerFlags } from './optimizerChoice.js'
 import { boundOf, type BoundValues } from './boundValues.js'
 import { UsageError } from './usageError.js'
+import { countOf, list, numberOf, optimizerFlags, optimizerOptions, type Values } from './values.js'
 
 /** A parsed command. */
 export type Command =
@@ -11,6 +13,7 @@ export type Command =
   | { readonly name: 'inspect'; readonly folder: string; readonly json: boolean }
   | ({ readonly name: 'train' } & TrainOptions)
   | ({ readonly name: 'export' } & ExportOptions)
+  | ({ readonly name: 'finetune' } & FinetuneCommand)
 
 /** Options of `generate`. */
 export interface GenerateCommand {
@@ -61,20 +64,6 @@ export interface ExportOptions {
   readonly externalData: boolean
 }
 
-const optimizerOptions = {
-  optimizer: { type: 'string' },
-  'learning-rate': { type: 'string' },
-  xi: { type: 'string' },
-  beta: { type: 'string' },
-  momentum: { type: 'string' },
-  'weight-decay': { type: 'string' },
-  'clip-norm': { type: 'string' },
-  'clip-value': { type: 'string' },
-  accumulate: { type: 'string' },
-  floor: { type: 'string' },
-  set: { type: 'string', multiple: true },
-} as const
-
 const options = {
   generate: {
     output: { type: 'string', short: 'o' },
@@ -110,6 +99,7 @@ const options = {
     threads: { type: 'string' },
     'log-every': { type: 'string' },
   },
+  finetune: finetuneFlags,
   export: {
     output: { type: 'string', short: 'o' },
     outputs: { type: 'string' },
@@ -125,7 +115,7 @@ const options = {
  */
 export function parseCommand(argv: readonly string[]): Command {
   const [name, ...rest] = argv
-  if (name === undefined) throw new UsageError('give a command: generate, inspect, train or export')
+  if (name === undefined) throw new UsageError('give a command: generate, inspect, train, export or finetune')
   if (
     name === '--help' ||
     name === '-h' ||
@@ -163,14 +153,16 @@ export function parseCommand(argv: readonly string[]): Command {
         externalData: values['external-data'] === true,
       }
     }
+    case 'finetune': {
+      const { folder, values } = parse(name, rest, 'the folder of the model')
+      return { name, ...finetuneOptions(folder, values) }
+    }
     default:
       throw new UsageError(
-        `there is no command ${JSON.stringify(name)}; there are generate, inspect, train and export`,
+        `there is no command ${JSON.stringify(name)}; there are generate, inspect, train, export and finetune`,
       )
   }
 }
-
-type Values = Readonly<Record<string, string | boolean | readonly (string | boolean)[] | undefined>>
 
 function parse(
   command: keyof typeof options,
@@ -192,23 +184,6 @@ function parse(
   return { folder, values: parsed.values }
 }
 
-function numberOf(values: Values, name: string): number | undefined {
-  const text = values[name] as string | undefined
-  if (text === undefined) return undefined
-  const value = text.trim() === '' ? NaN : Number(text)
-  if (Number.isFinite(value)) return value
-  throw new UsageError(`--${name} takes a number, given ${JSON.stringify(text)}`)
-}
-
-/** A number, or one of the words that may replace it. */
-function wordOr<const W extends string>(
-  values: Values,
-  name: string,
-  words: readonly W[],
-): number | W | undefined {
-  return words.find((word) => word === values[name]) ?? numberOf(values, name)
-}
-
 /** Extents by input, from `name=extent,extent`. */
 function extentsOf(given: readonly string[] | undefined): GenerateCommand['inputs'] {
   if (given === undefined) return undefined
@@ -225,42 +200,6 @@ function extentsOf(given: readonly string[] | undefined): GenerateCommand['input
     return [text.slice(0, at), extents] as const
   })
   return Object.fromEntries(entries)
-}
-
-/** Values by name, from `name=value`. */
-function assignments(given: readonly string[] | undefined): OptimizerFlags['set'] {
-  if (given === undefined) return undefined
-  const entries = given.map((text) => {
-    const at = text.indexOf('=')
-    if (at > 0) return [text.slice(0, at), text.slice(at + 1)] as const
-    throw new UsageError(
-      `--set takes a hyperparameter of the base and its value, as beta2=0.99, given ${JSON.stringify(text)}`,
-    )
-  })
-  return Object.fromEntries(entries)
-}
-
-/** The flags of the optimiser, if it is named. */
-function optimizerFlags(values: Values): OptimizerFlags | undefined {
-  const flags = {
-    xi: wordOr(values, 'xi', ['auto', 'rate']),
-    beta: numberOf(values, 'beta'),
-    momentum: numberOf(values, 'momentum'),
-    weightDecay: numberOf(values, 'weight-decay'),
-    clipNorm: numberOf(values, 'clip-norm'),
-    clipValue: numberOf(values, 'clip-value'),
-    accumulate: numberOf(values, 'accumulate'),
-    floor: wordOr(values, 'floor', ['follow']),
-    set: assignments(values['set'] as readonly string[] | undefined),
-  }
-  const optimizer = values['optimizer'] as string | undefined
-  const alone = Object.entries(flags).find(([, value]) => value !== undefined)
-  if (alone && (optimizer === undefined || optimizer.endsWith('.json'))) {
-    const flag = alone[0].replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
-    throw new UsageError(`--${flag} goes with an optimiser by name, as in --optimizer "adam identity"`)
-  }
-  const learningRate = numberOf(values, 'learning-rate')
-  return optimizer === undefined ? undefined : { optimizer, learningRate, ...flags }
 }
 
 function generateOptions(model: string, values: Values): GenerateCommand {
@@ -298,12 +237,8 @@ function generateOptions(model: string, values: Values): GenerateCommand {
 }
 
 function trainOptions(folder: string, values: Values): TrainOptions {
-  const number = (name: string): number | undefined => numberOf(values, name)
-  const count = (name: string, otherwise: number, least = 1): number => {
-    const value = number(name) ?? otherwise
-    if (Number.isSafeInteger(value) && value >= least && value <= 2 ** 32 - 1) return value
-    throw new UsageError(`--${name} takes a whole number from ${least}, given ${String(values[name])}`)
-  }
+  const count = (name: string, otherwise: number, least = 1): number =>
+    countOf(values, name, least) ?? otherwise
   const data = (values['data'] ?? []) as readonly string[]
   if (data.length === 0) throw new UsageError('train: say what to train on, --data FILE')
   return {
@@ -315,18 +250,11 @@ function trainOptions(folder: string, values: Values): TrainOptions {
     seed: count('seed', 0, 0),
     shuffle: values['no-shuffle'] !== true,
     optimizer: optimizerFlags(values),
-    learningRate: number('learning-rate'),
+    learningRate: numberOf(values, 'learning-rate'),
     checkpoint: values['checkpoint'] as string | undefined,
     restart: values['restart'] === true,
     saveEvery: count('save-every', 100),
     threads: count('threads', 1),
     logEvery: count('log-every', 50),
   }
-}
-
-function list(text: string | undefined): readonly string[] | undefined {
-  return text
-    ?.split(',')
-    .map((name) => name.trim())
-    .filter((name) => name !== '')
 }

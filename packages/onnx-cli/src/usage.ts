@@ -75,6 +75,20 @@ induced-onnx export DIR        write a model for inference, with the parameters 
   --checkpoint FILE            the parameters' source (default: the training if there was one, otherwise DIR's own)
   --external-data              put the parameters in a file beside the model (default above 1 GB)
 
+induced-onnx finetune DIR      fine-tune a model in the layout of Transformers.js: config.json, tokenizer.json, onnx/model.onnx
+  --data FILE                  .jsonl, an example per line: {"text", "label"} for a classifier; {"text"},
+                               {"prompt", "completion"} or {"messages"} for a language model; repeat it for more
+  --eval-data FILE             in the same form, for the loss before and after
+  -o, --output DIR             the folder to write, which pipeline() reads
+  --dtype NAME                 the variant of the weights: fp32 (default), q8, q4, ...
+  --task NAME                  text-classification or text-generation (default: what the model was made for)
+  --labels NAMES               of a classifier, in their order, separated by commas (default: those of the examples)
+  --problem NAME               single_label_classification, multi_label_classification or regression
+  --pooling mean|first         of the tokens, where a classifier is built on a model without a head (mean)
+  --lora rank=N,alpha=X,targets=GLOB   the low-rank adapters (rank=8); none trains all parameters
+  --epochs N (3)  --batch-size N (8)  --max-length N  --seed N (0)  --threads N (1)  --log-every N (10)
+  --optimizer NAMES ...        as above (default: adam root at a learning rate of 0.01, with xi tied to the rate)
+
 induced-onnx --version prints the version.
 
 Exit code: 0 on success, 1 if something failed or the model cannot be trained, 2 for a command that makes no

@@ -5,6 +5,7 @@ import { createOrtSession, type Ort } from '../runtime/ort.js'
 import { dataTypeOf } from '../proto/dataType.js'
 import { freshNames, namesIn } from '../proto/graph.js'
 import { attributeOf, intOf } from '../proto/attribute.js'
+import { own } from '../own.js'
 import { canonicalDomain, type Model } from '../proto/model.js'
 import { createNode } from '../proto/node.js'
 import { ModelProtoSchema, ValueInfoProtoSchema, type NodeProto, type TensorProto } from '../proto/onnx_pb.js'
@@ -16,9 +17,14 @@ interface ValueMetadata {
   readonly name: string
   readonly isTensor: boolean
   readonly type?: string
-  /** Symbols by name; '' is an unknown extent. */
+  /** Symbols by name. An unknown extent is '', and in onnxruntime-web also −1 as an unsigned number. */
   readonly shape?: readonly (number | string)[]
 }
+
+/** Operators without shape inference before opset 16, and others whose results have the same types. */
+const sameTypes: Readonly<Record<string, string>> = { LessOrEqual: 'Less', GreaterOrEqual: 'Greater' }
+
+const unknownInWeb = 2 ** 32 - 1
 
 /** Shapes cannot depend on a constant with more elements than this. */
 const smallConstant = 64
@@ -33,6 +39,9 @@ export async function inferTypes(model: Model, ort: Ort): Promise<ValueTypes> {
   const types = valueTypes(model.graph)
   const probe = withoutLargeConstants(model)
   const { graph } = probe
+  for (const node of graph.node) {
+    if (canonicalDomain(node.domain) === '') node.opType = own(sameTypes, node.opType) ?? node.opType
+  }
   const declared = new Set(graph.output.map(({ name }) => name))
   for (const name of graph.node.flatMap(({ output }) => output)) {
     if (name !== '' && !declared.has(name)) graph.output.push(create(ValueInfoProtoSchema, { name }))
@@ -45,7 +54,7 @@ export async function inferTypes(model: Model, ort: Ort): Promise<ValueTypes> {
       shape:
         shape?.length === 0 && !scalars.has(name)
           ? undefined
-          : shape?.map((extent): Extent => (extent === '' ? undefined : extent)),
+          : shape?.map((extent): Extent => (extent === '' || extent === unknownInWeb ? undefined : extent)),
     })
   }
   for (const node of model.graph.node) if (isWholeReduction(node)) types.add(node.output[0]!, { shape: [] })

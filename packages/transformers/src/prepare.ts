@@ -1,0 +1,137 @@
+import { optionError } from '@induced-metric/core/adapter'
+import type { Ort } from '@induced-metric/onnx'
+import { typeOf } from '@induced-metric/onnx/adapter'
+import type { Model } from '@induced-metric/onnx/proto'
+import { addLora, generateArtifacts, type TrainingArtifacts } from '@induced-metric/onnxruntime/artifacts'
+import { cacheInputs } from './caches.js'
+import type { LabelledText, TextExample } from './examples.js'
+import { headOf, labelCount, setHead } from './head.js'
+import { classificationLoss, nextTokenLoss, type ProblemType } from './losses.js'
+import type { FineTuningOptions } from './options.js'
+import { taskOf, type Task, type TextModel } from './textModel.js'
+
+/** A classifier's classes. */
+export interface Classes {
+  readonly labels: readonly string[]
+  readonly problem: ProblemType
+}
+
+/** A model that is ready to be trained. */
+export interface PreparedModel {
+  readonly task: Task
+  /** Undefined for a language model. */
+  readonly classes: Classes | undefined
+  /** The forward model with a new head and adapters, where it got any. */
+  readonly forward: Model
+  readonly hasAdapters: boolean
+  readonly artifacts: TrainingArtifacts
+}
+
+/**
+ * Gives a model a head for its labels and low-rank adapters, and generates the artifacts of its training.
+ *
+ * @throws ERR_OPTION for options that do not fit the model; ERR_NOT_SUPPORTED for a model that cannot be trained
+ */
+export async function prepare(
+  model: TextModel,
+  options: FineTuningOptions,
+  ort: Ort,
+): Promise<PreparedModel> {
+  const { lora = { rank: 8 }, seed = 0 } = options
+  const task = options.task ?? taskOf(model)
+  const classes = task === 'text-classification' ? classesOf(model, options) : undefined
+  const head = classes === undefined ? [] : fitHead(model, classes, options)
+  let forward = model.model
+  let requiresGrad: readonly string[] | undefined
+  if (lora !== false) {
+    const adapted = addLora(forward, { seed, targets: defaultTargets(model, head), ...lora })
+    forward = adapted.model
+    requiresGrad = [...adapted.trainable, ...head]
+  }
+  const caches = cacheInputs(model)
+  const artifacts = await generateArtifacts(forward, {
+    loss: classes === undefined ? nextTokenLoss : classificationLoss(classes.problem),
+    outputNames: ['logits'],
+    additionalOutputs: ['logits'],
+    ...(requiresGrad && { requiresGrad }),
+    ...(caches.length > 0 && {
+      inputs: Object.fromEntries(caches.map(({ name, dims }) => [name, ['batch_size', ...dims]])),
+    }),
+    ort,
+  })
+  return { task, classes, forward, hasAdapters: lora !== false, artifacts }
+}
+
+function classesOf({ config, model }: TextModel, options: FineTuningOptions): Classes {
+  const problem =
+    options.problem ?? (config['problem_type'] as ProblemType | undefined) ?? 'single_label_classification'
+  if (options.labels !== undefined) return { labels: options.labels, problem }
+  const own = labelsOf(config)
+  if (problem === 'regression') return { labels: own.length > 0 ? own : ['LABEL_0'], problem }
+  const used = new Set(options.examples.flatMap((example) => labelsIn(example)))
+  if (own.length > 0 && [...used].every((label) => typeof label === 'number' || own.includes(label))) {
+    return { labels: own, problem }
+  }
+  const names = [...used].filter((label) => typeof label === 'string')
+  if (names.length < used.size) {
+    const count = labelCount(model, 1 + Math.max(...[...used].map(Number)))
+    return { labels: Array.from({ length: count }, (_, i) => `LABEL_${i}`), problem }
+  }
+  if (names.length < 2 && problem === 'single_label_classification') {
+    throw optionError(
+      `all examples have the label ${JSON.stringify(names[0])}; a classifier needs at least two`,
+    )
+  }
+  return { labels: names.sort(), problem }
+}
+
+function labelsIn(example: TextExample): (string | number)[] {
+  const { label } = example as Partial<LabelledText>
+  return label === undefined ? [] : [label].flat()
+}
+
+/** The names of a classifier's classes in config.json. */
+export function labelsOf(config: TextModel['config']): string[] {
+  const names = config['id2label']
+  return typeof names === 'object' && names !== null ? Object.values(names as Record<string, string>) : []
+}
+
+/** Gives a classifier a head of as many outputs as it has labels, unless it has one, and returns its parameters. */
+function fitHead(
+  text: TextModel,
+  { labels, problem }: Classes,
+  options: FineTuningOptions,
+): readonly string[] {
+  const { model, config } = text
+  const logits = model.graph.output.find(({ name }) => name === 'logits')
+  const last = logits && typeOf(logits).shape?.at(-1)
+  const declared = typeof last === 'number' ? last : labelsOf(config).length || undefined
+  if (logits && labelCount(model, declared) === labels.length && hasOwnLabels(config, labels))
+    return headOf(model)
+  if (problem === 'regression' && labels.length !== 1 && options.labels === undefined) {
+    throw optionError('a regression has one label; give labels: [name]')
+  }
+  const { pooling = 'mean', seed = 0 } = options
+  return setHead(model, labels.length, widthOf(text), pooling, seed)
+}
+
+/** Whether labels are the model's own, or its own have no names yet, so that its head can stay. */
+function hasOwnLabels(config: TextModel['config'], labels: readonly string[]): boolean {
+  const own = labelsOf(config)
+  return own.every((name, i) => name === labels[i] || /^LABEL_\d+$/.test(name))
+}
+
+function widthOf({ config }: TextModel): number {
+  const width = ['hidden_size', 'dim', 'd_model', 'n_embd']
+    .map((key) => config[key])
+    .find((x) => typeof x === 'number')
+  if (width !== undefined) return width
+  throw optionError('config.json does not give hidden_size, which a new head needs')
+}
+
+/** All weights of dense layers, except the head, and projections onto the vocabulary. */
+function defaultTargets({ config }: TextModel, head: readonly string[]) {
+  const vocabulary = config['vocab_size']
+  return (name: string, { dims }: { readonly dims: readonly number[] }): boolean =>
+    !head.includes(name) && !dims.includes(Number(vocabulary))
+}

@@ -69,9 +69,9 @@ function feedOf(name: string, model: TextModel, ort: Ort): Feed {
   }
 }
 
-function emptyCache({ type, dims }: CacheInput, ort: Ort): Feed {
-  const none = type === 'float16' ? new Uint16Array() : new Float32Array()
-  return ({ examples }) => createOrtTensor(ort, type, none, [examples.length, ...dims])
+/** No earlier tokens. A model of float16 is trained in float32. */
+function emptyCache({ dims }: CacheInput, ort: Ort): Feed {
+  return ({ examples }) => createOrtTensor(ort, 'float32', new Float32Array(), [examples.length, ...dims])
 }
 
 /** The id of the token that fills short rows. */

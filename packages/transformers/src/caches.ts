@@ -1,12 +1,10 @@
 import { unsupported } from '@induced-metric/core/adapter'
 import { typeOf } from '@induced-metric/onnx/adapter'
-import { dataType } from '@induced-metric/onnx/proto'
 import { inputNamesOf, type TextModel } from './textModel.js'
 
 /** An input for the keys or values of earlier tokens. */
 export interface CacheInput {
   readonly name: string
-  readonly type: 'float32' | 'float16'
   /** Its extents for no earlier tokens, without the first, the examples: heads, 0, and the size of a head. */
   readonly dims: readonly number[]
 }
@@ -24,7 +22,7 @@ export function cacheInputs(text: TextModel): CacheInput[] {
 
 function cacheInput(name: string, { model, config }: TextModel): CacheInput {
   const value = model.graph.input.find((input) => input.name === name)!
-  const { shape = [], dataType: type } = typeOf(value)
+  const { shape = [] } = typeOf(value)
   const heads = numberIn(config, 'num_attention_heads', 'n_head')
   const width = numberIn(config, 'hidden_size', 'n_embd')
   const given = (extent: unknown, otherwise: number | undefined): number =>
@@ -39,7 +37,7 @@ function cacheInput(name: string, { model, config }: TextModel): CacheInput {
       `${JSON.stringify(name)} should be [batch, heads, tokens, size], and neither the model nor config.json gives the heads and the size`,
     )
   }
-  return { name, type: type === dataType.float16 ? 'float16' : 'float32', dims }
+  return { name, dims }
 }
 
 function numberIn(config: TextModel['config'], ...keys: readonly string[]): number | undefined {

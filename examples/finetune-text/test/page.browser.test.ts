@@ -44,6 +44,8 @@ afterEach(() => {
 async function open(options: BrowserContextOptions = {}): Promise<Page> {
   const context = await browser.newContext(options)
   const page = await context.newPage()
+  // Machines of CI can be several times slower.
+  page.setDefaultTimeout(200_000)
   page.on('console', (message) => {
     if (['error', 'warning'].includes(message.type())) complaints.push(message.text())
   })
@@ -60,7 +62,7 @@ async function open(options: BrowserContextOptions = {}): Promise<Page> {
 /** Waits for the page's status, and returns it. */
 async function said(page: Page, pattern: RegExp): Promise<string> {
   const status = page.locator('#status')
-  await status.filter({ hasText: pattern }).waitFor({ timeout: 200_000 })
+  await status.filter({ hasText: pattern }).waitFor()
   return status.innerText()
 }
 
@@ -94,7 +96,6 @@ describe('the page', () => {
       await page.waitForFunction(
         (least) => document.querySelector<HTMLProgressElement>('#progress')!.position > least,
         share,
-        { timeout: 200_000 },
       )
       await film.shoot(700)
     }
@@ -143,7 +144,7 @@ describe('the page', () => {
     await page
       .locator('#elapsed')
       .filter({ hasText: /^step 3 of 2700/ })
-      .waitFor({ timeout: 100_000 })
+      .waitFor()
     await page.getByRole('button', { name: 'Stop' }).click()
     await said(page, /^Trained: loss/)
     expect(await page.locator('#train').isEnabled()).toBe(true)

@@ -3,7 +3,7 @@ import { valueTypes, type Extent, type ValueTypes } from './valueTypes.js'
 import { lowerRecurrentLayers } from '../lowering/lower.js'
 import { createOrtSession, type Ort } from '../runtime/ort.js'
 import { dataTypeOf } from '../proto/dataType.js'
-import { freshNames, namesIn } from '../proto/graph.js'
+import { allNodes, freshNames, namesIn } from '../proto/graph.js'
 import { attributeOf, intOf } from '../proto/attribute.js'
 import { own } from '../own.js'
 import { canonicalDomain, type Model } from '../proto/model.js'
@@ -39,7 +39,7 @@ export async function inferTypes(model: Model, ort: Ort): Promise<ValueTypes> {
   const types = valueTypes(model.graph)
   const probe = withoutLargeConstants(model)
   const { graph } = probe
-  for (const node of graph.node) {
+  for (const node of allNodes(graph)) {
     if (canonicalDomain(node.domain) === '') node.opType = own(sameTypes, node.opType) ?? node.opType
   }
   const declared = new Set(graph.output.map(({ name }) => name))

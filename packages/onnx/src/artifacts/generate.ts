@@ -9,7 +9,7 @@ import { dataType } from '../proto/dataType.js'
 import { dropUnused } from '../proto/graph.js'
 import { writeModel, type Model } from '../proto/model.js'
 import { ModelProtoSchema, type TensorProto, type ValueInfoProto } from '../proto/onnx_pb.js'
-import { readTensor } from '../proto/tensor.js'
+import { deferTensor } from '../proto/tensor.js'
 import type { NamedTensor } from '../proto/tensorData.js'
 import type { CheckpointState } from '../checkpoint/state.js'
 import { freeReservedNames } from './accumulation.js'
@@ -41,7 +41,7 @@ import { chooseTrainable } from './trainable.js'
 import { addTraining, declareValues } from './trainingGraph.js'
 import { setEvalMode } from './trainingMode.js'
 import { writeOut } from './writtenOut.js'
-import { declaredValue } from '../rewrite/declare.js'
+import { declaredValue, withFields } from '../rewrite/declare.js'
 
 /** Options of {@link generateArtifacts}. */
 export interface GenerateOptions {
@@ -103,7 +103,10 @@ export interface TrainingArtifacts {
    * enumerable, so that `{ ...artifacts, optimizer }`, which a session takes, does not create it.
    */
   readonly checkpointState: Uint8Array
-  /** The contents of the checkpoint. */
+  /**
+   * The contents of the checkpoint. The elements of a tensor are copied when they are first read: until then the given
+   * model or bytes must not change.
+   */
   readonly state: CheckpointState
   readonly summary: ArtifactsSummary
 }
@@ -319,7 +322,7 @@ async function attachLoss(
 }
 
 function stateOf(values: ReadonlyMap<string, TensorProto>, trained: ReadonlySet<string>): CheckpointState {
-  const tensors = [...values].map(([name, tensor]): NamedTensor => ({ ...readTensor(tensor), name }))
+  const tensors = [...values].map(([name, tensor]): NamedTensor => deferTensor(withFields(tensor, { name })))
   return {
     trainable: tensors.filter(({ name }) => trained.has(name)),
     frozen: tensors.filter(({ name }) => !trained.has(name)),

@@ -98,7 +98,7 @@ export function summarize(given: {
   const count = (tensors: readonly NamedTensor[]): number =>
     tensors.reduce((total, { dims }) => total + sizeOf(dims), 0)
   const bytes = (tensors: readonly NamedTensor[]): number =>
-    tensors.reduce((total, { data }) => total + data.byteLength, 0)
+    tensors.reduce((total, { dims, dataType }) => total + sizeOf(dims) * elementTypeOf(dataType).bytes, 0)
   const taken = new Set([...state.trainable, ...state.frozen].map(({ name }) => name))
   const inputs = graph.input.map(({ name }) => name).filter((name) => given.fed.has(name))
   return {

@@ -1,5 +1,5 @@
 import { create } from '@bufbuild/protobuf'
-import { optionError, shapeError, show, unsupported } from '@induced-metric/core/adapter'
+import { optionError, shapeError, show, sizeOf, unsupported } from '@induced-metric/core/adapter'
 import { allocated } from '../errors.js'
 import type { NamedTensor, TensorData } from './tensorData.js'
 import { dataType, elementTypeOf } from './dataType.js'
@@ -66,23 +66,61 @@ export function dimsOf(tensor: TensorProto): number[] {
  *   an array
  */
 export function readTensor(tensor: TensorProto, external?: Uint8Array): NamedTensor {
-  const { name } = tensor
-  const dims = dimsOf(tensor)
-  const { array: TypedArray, bytes } = elementTypeOf(tensor.dataType)
-  const size = dims.reduce((product, extent) => product * extent, 1)
-  const raw = external ?? (tensor.rawData.length > 0 ? tensor.rawData : undefined)
-  const found = raw ? raw.length / bytes : elementsOf(tensor).length
-  if (found !== size) {
-    throw shapeError(
-      `tensor ${JSON.stringify(name)} has dims [${dims.join(', ')}], which is ${size} elements, and data for ${found}`,
-    )
+  const { name, dataType: type } = tensor
+  const dims = checkedDims(tensor, external)
+  return { name, dims, dataType: type, data: elementsCopied(tensor, dims, external) }
+}
+
+/**
+ * Like {@link readTensor}, except that the elements are copied when they are first asked for. Until then they must not
+ * change in the message.
+ *
+ * @throws at once as `readTensor`
+ */
+export function deferTensor(tensor: TensorProto): NamedTensor {
+  const dims = checkedDims(tensor)
+  let data: TensorData | undefined
+  return {
+    name: tensor.name,
+    dims,
+    dataType: tensor.dataType,
+    get data() {
+      data ??= elementsCopied(tensor, dims)
+      return data
+    },
   }
-  // A copy, because the bytes in a file need not be aligned.
-  if (raw) return { name, dims, dataType: tensor.dataType, data: new TypedArray(new Uint8Array(raw).buffer) }
-  const data = allocated(JSON.stringify(name), () => new TypedArray(new ArrayBuffer(size * bytes)))
+}
+
+/** The extents of a tensor message that has as many elements as they say. */
+function checkedDims(tensor: TensorProto, external?: Uint8Array): number[] {
+  const dims = dimsOf(tensor)
+  const { bytes } = elementTypeOf(tensor.dataType)
+  const size = sizeOf(dims)
+  const raw = rawOf(tensor, external)
+  const found = raw ? raw.length / bytes : elementsOf(tensor).length
+  if (found === size) return dims
+  throw shapeError(
+    `tensor ${JSON.stringify(tensor.name)} has dims [${dims.join(', ')}], which is ${size} elements, and data for ${found}`,
+  )
+}
+
+function rawOf({ rawData }: TensorProto, external?: Uint8Array): Uint8Array | undefined {
+  return external ?? (rawData.length > 0 ? rawData : undefined)
+}
+
+function elementsCopied(tensor: TensorProto, dims: readonly number[], external?: Uint8Array): TensorData {
+  const { array: TypedArray, bytes } = elementTypeOf(tensor.dataType)
+  const size = sizeOf(dims)
+  const data = allocated(JSON.stringify(tensor.name), () => new TypedArray(new ArrayBuffer(size * bytes)))
+  const raw = rawOf(tensor, external)
+  if (raw) {
+    // The bytes in a file need not be aligned.
+    new Uint8Array(data.buffer).set(raw)
+    return data
+  }
   const elements = elementsOf(tensor)
   for (let i = 0; i < size; i++) data[i] = elements[i]!
-  return { name, dims, dataType: tensor.dataType, data }
+  return data
 }
 
 /** The field that holds the elements if `raw_data` does not. */

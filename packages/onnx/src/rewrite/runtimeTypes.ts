@@ -1,5 +1,6 @@
 import { clone, create } from '@bufbuild/protobuf'
 import { valueTypes, type Extent, type ValueTypes } from './valueTypes.js'
+import { followSymbols } from './symbols.js'
 import { lowerRecurrentLayers } from '../lowering/lower.js'
 import { createOrtSession, type Ort } from '../runtime/ort.js'
 import { dataTypeOf } from '../proto/dataType.js'
@@ -58,6 +59,7 @@ export async function inferTypes(model: Model, ort: Ort): Promise<ValueTypes> {
     })
   }
   for (const node of model.graph.node) if (isWholeReduction(node)) types.add(node.output[0]!, { shape: [] })
+  followSymbols(model.graph, types)
   return types
 }
 

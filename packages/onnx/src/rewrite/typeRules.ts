@@ -10,19 +10,22 @@ import type { Extent, ValueType, ValueTypes } from './valueTypes.js'
  * easy.
  */
 export function applyTypeRules(graph: GraphProto, types: ValueTypes): void {
-  for (const node of graph.node) {
-    const rule = own(rules, node.opType)
-    const domain = canonicalDomain(node.domain)
-    if (!rule || (domain !== '' && domain !== 'com.microsoft')) continue
-    const results = rule(
-      node.input.map((name) => types.get(name)),
-      node,
-    )
-    node.output.forEach((name, i) => {
-      const result = results[i]
-      if (name !== '' && result) types.add(name, result)
-    })
-  }
+  for (const node of graph.node) applyTypeRule(node, types)
+}
+
+/** Derives the types of a node's outputs. */
+export function applyTypeRule(node: NodeProto, types: ValueTypes): void {
+  const rule = own(rules, node.opType)
+  const domain = canonicalDomain(node.domain)
+  if (!rule || (domain !== '' && domain !== 'com.microsoft')) return
+  const results = rule(
+    node.input.map((name) => types.get(name)),
+    node,
+  )
+  node.output.forEach((name, i) => {
+    const result = results[i]
+    if (name !== '' && result) types.add(name, result)
+  })
 }
 
 type Rule = (inputs: readonly ValueType[], node: NodeProto) => (ValueType | undefined)[]

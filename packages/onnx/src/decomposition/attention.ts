@@ -23,18 +23,28 @@ export function refuseInputs(
   }
 }
 
-/** Attention over given heads, with what is common to the operators of com.microsoft. */
+/**
+ * Attention over given heads, with what is common to the operators of com.microsoft. `past` holds the keys of earlier
+ * places that are among the given ones.
+ */
 function attendWith(
   context: LoweringContext,
   heads: Heads,
   type: number,
-  mask: string | undefined,
-  bias: string | undefined,
+  {
+    mask,
+    bias,
+    past,
+  }: {
+    readonly mask: string | undefined
+    readonly bias: string | undefined
+    readonly past: string | undefined
+  },
 ): void {
   const { node, output } = context
   const biases: string[] = []
   if (mask !== undefined) biases.push(maskBias(context, mask, heads, type))
-  if (intOf(node, 'unidirectional', 0) === 1) biases.push(causalBias(context, heads, type))
+  if (intOf(node, 'unidirectional', 0) === 1) biases.push(causalBias(context, heads, type, past))
   if (bias !== undefined) biases.push(bias)
   const result = attend(context, heads, { scale: scaleOf(context), biases, type })
   joinHeads(context, result, output(0))
@@ -73,7 +83,8 @@ function attendOver(
   const past = input(inputs.past)
   const before = (index: number): string | undefined =>
     past === undefined ? undefined : emit('Gather', [past, int(index)], { axis: 0 })
-  key = withPast(context, before(0), key!)
+  const pastKey = before(0)
+  key = withPast(context, pastKey, key!)
   value = withPast(context, before(1), value!)
   const present = output(1)
   if (present !== undefined) {
@@ -81,7 +92,7 @@ function attendOver(
     emit('Concat', both, { axis: 0 }, present)
   }
   const bias = inputs.bias === undefined ? undefined : input(inputs.bias)
-  attendWith(context, { query: query!, key, value }, type, input(inputs.mask), bias)
+  attendWith(context, { query: query!, key, value }, type, { mask: input(inputs.mask), bias, past: pastKey })
 }
 
 /** Self-attention with the projection to queries, keys and values in it. */
@@ -170,7 +181,11 @@ const multiHeadAttention: LoweringRule = (context) => {
   const heads = operandsOf(context, headsOf(context))
   const key = withPast(context, input(6), heads.key, output(1))
   const value = withPast(context, input(7), heads.value, output(2))
-  attendWith(context, { query: heads.query, key, value }, type, input(4), input(5))
+  attendWith(context, { query: heads.query, key, value }, type, {
+    mask: input(4),
+    bias: input(5),
+    past: input(6),
+  })
 }
 
 /** Token, position and segment embeddings, and the normalisation of their sum. */

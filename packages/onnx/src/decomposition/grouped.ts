@@ -74,7 +74,7 @@ const groupQueryAttention: LoweringRule = (context) => {
     scale: scaleOf(context),
     softcap: floatOf(node, 'softcap', 0),
     biases: [
-      causalBias(context, whole, type, intOf(node, 'local_window_size', -1)),
+      causalBias(context, whole, type, pastKey, intOf(node, 'local_window_size', -1)),
       ...(bias === undefined ? [] : [bias]),
     ],
     sink: sinkOf(context, heads, type),

@@ -108,18 +108,21 @@ export function scaleOf({ node }: LoweringContext): number | undefined {
 
 /**
  * What hides keys from queries, [queries, keys]: those after the query and, with a window, those that are not among the
- * last `window` up to it. The last query is at the place of the last key.
+ * last `window` up to it.
+ *
+ * @param past the keys of earlier places, [batch, heads, length, size]: the first query comes after them
  */
 export function causalBias(
   context: LoweringContext,
   { query, key }: Pick<Heads, 'query' | 'key'>,
   type: number,
+  past: string | undefined,
   window = -1,
 ): string {
   const { emit, int, ints, reals } = context
   const [queries, keys] = [extentOf(context, query, 2), extentOf(context, key, 2)]
-  const before = emit('Sub', [keys, queries])
-  const places = emit('Range', [before, keys, int(1)])
+  const start = past === undefined ? int(0) : extentOf(context, past, 2)
+  const places = emit('Range', [start, emit('Add', [start, queries]), int(1)])
   const rows = emit('Unsqueeze', [places, ints([1])])
   const columns = emit('Range', [int(0), keys, int(1)])
   const isAfter = emit('Greater', [columns, rows])

@@ -62,7 +62,7 @@ const attention: LoweringRule = (context) => {
   }
   const [mask, lengths] = [input(3), input(6)]
   const biases: string[] = []
-  if (intOf(node, 'is_causal', 0) === 1) biases.push(causalBias(context, whole, type))
+  if (intOf(node, 'is_causal', 0) === 1) biases.push(causalBias(context, whole, type, input(4)))
   if (mask !== undefined) biases.push(biasOf(context, mask, type))
   if (lengths !== undefined) biases.push(lengthBias(context, lengths, whole.key, type))
   const result = attend(context, whole, {

@@ -203,6 +203,13 @@ describe('Attention of ONNX', () => {
         is_causal: 1,
       },
     ))
+  it('causal, to more keys than there are queries', () => check(heads4, { is_causal: 1 }))
+  it('with a number of keys for each example', () =>
+    check(
+      [...heads4, none, none, none, ['lengths', tensor([batch], [3, 5], dataType.int64)]],
+      {},
+      { opset: 24 },
+    ))
   it('with a mask of truth values', () =>
     check([
       ...heads4,
@@ -218,7 +225,7 @@ describe('Attention of ONNX', () => {
         ['pastKey', drawn([batch, keyHeads, 2, size], 6)],
         ['pastValue', drawn([batch, keyHeads, 2, 2], 7)],
       ],
-      {},
+      { is_causal: 1 },
       { outputs: ['y', 'presentKey', 'presentValue'] },
     ))
 })

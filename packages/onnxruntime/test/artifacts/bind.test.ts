@@ -189,6 +189,7 @@ describe('branches that known extents decide', () => {
 describe('loops', () => {
   const body = (nodes: readonly NodeProto[], outputs: readonly string[]): Branch => {
     const made = graph(nodes, outputs)
+    made.output[0] = createValue(outputs[0]!, bool, [])
     made.input = [
       createValue('i', int64, []),
       createValue('on', bool, []),

@@ -151,7 +151,7 @@ describe('branches that known extents decide', () => {
   }
 
   it('are taken, one within another, and their initializers are parameters', async () => {
-    const u = tensor([4, 1, 3], [...x.data], double)
+    const u = tensor([4, 1, 3], Array.from(x.data, Number), double)
     const { gradients } = await checkTraining(nested(), { loss: 'mse' }, { u, target })
     expect([...gradients.keys()].sort()).toEqual(['b', 'own'])
   })

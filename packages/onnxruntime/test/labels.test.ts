@@ -324,14 +324,21 @@ describe('batch normalisation of one value for each channel', () => {
   })
 
   it('is refused where the model fixes it, unless the batch is freed, or it learns from the running statistics', async () => {
-    await expect(generateArtifacts(normalized([1, 4]), { loss: 'mse' })).rejects.toThrow(
+    await expect(
+      generateArtifacts(normalized([1, 4]), { loss: 'mse', batchNormalization: 'training' }),
+    ).rejects.toThrow(
       /ERR_SHAPE: generateArtifacts: a batch normalisation has one value.*inputs: \{ x: \['batch'/,
     )
     const freed = await startTraining(normalized([1, 4]), { loss: 'mse', inputs: { x: ['batch', 4] } })
     await checkGradientsOf(freed, feeds(3))
-    const still = await startTraining(normalized([1, 4]), { loss: 'mse', batchNormalization: 'inference' })
-    await checkSession(still, feeds(1))
-    await still.release()
+    for (const batchNormalization of ['inference', undefined] as const) {
+      const still = await startTraining(normalized([1, 4]), {
+        loss: 'mse',
+        ...(batchNormalization && { batchNormalization }),
+      })
+      await checkSession(still, feeds(1))
+      await still.release()
+    }
   })
 
   async function checkGradientsOf(session: TrainingSession, inputs: Record<string, Tensor>): Promise<void> {

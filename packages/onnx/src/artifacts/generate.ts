@@ -15,7 +15,7 @@ import type { CheckpointState } from '../checkpoint/state.js'
 import { freeReservedNames } from './accumulation.js'
 import { bindInputs, type BoundInputs } from './bind.js'
 import { addLoss } from './addLoss.js'
-import { inlineDecidedBranches } from '../rewrite/branches.js'
+import { resolveControlFlow } from '../rewrite/controlFlow.js'
 import { foldConstants } from '../rewrite/fold.js'
 import { redeclareInputs, type InputShapes } from './declarations.js'
 import type { GradientTable } from '../gradients/table.js'
@@ -278,7 +278,7 @@ async function readParts(given: Artifact | Model, options: GenerateOptions): Pro
   const named = options.outputNames ?? graph.output.map(({ name }) => name)
   const bound = options.bind === undefined ? [] : bindInputs(model, options.bind)
   if (options.inputs !== undefined) await redeclareInputs(model, options.inputs, named, ort)
-  const inBranches = await inlineDecidedBranches(model, ort)
+  const inBranches = await resolveControlFlow(model, ort)
   const inNodes = new Set([...prepared.inNodes, ...inBranches])
   const isPromoted = options.promoteConstants ?? lacksParameters(graph, new Set([...inNodes, ...bound]))
   const constants = new Set([...prepared.made, ...bound, ...(isPromoted ? [] : inNodes)])

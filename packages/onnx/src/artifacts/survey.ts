@@ -8,7 +8,7 @@ import { canonicalDomain, opsetOf, type Model } from '../proto/model.js'
 import type { ValueInfoProto } from '../proto/onnx_pb.js'
 import { dimsOf } from '../proto/tensor.js'
 import { addGradients } from '../gradients/backward.js'
-import { inlineDecidedBranches } from '../rewrite/branches.js'
+import { resolveControlFlow } from '../rewrite/controlFlow.js'
 import { foldConstants } from '../rewrite/fold.js'
 import { isRefusal } from '../gradients/control.js'
 import { isReal, noGradient, ruleOf } from '../gradients/context.js'
@@ -91,7 +91,7 @@ export async function surveyForward(
   if (graph.node.some(({ opType }) => opType === 'InPlaceAccumulatorV2')) {
     problems.push('it is a training model already: inspect its folder instead')
   }
-  const inBranches = await attempt(async () => inlineDecidedBranches(model, await loadRuntime()))
+  const inBranches = await attempt(async () => resolveControlFlow(model, await loadRuntime()))
   const hidden = new Set([...inNodes, ...(inBranches ?? [])])
   const fixed = lacksParameters(graph, hidden) ? made : new Set([...made, ...hidden])
   const found = withSoleOperands(findParameters(graph, fixed))

@@ -3,7 +3,7 @@ import { attributeOf } from '../proto/attribute.js'
 import { dropUnused, freshNames, namesIn, renameValues, subgraphsOf } from '../proto/graph.js'
 import { canonicalDomain, type Model } from '../proto/model.js'
 import { createNode } from '../proto/node.js'
-import { ValueInfoProtoSchema, type GraphProto, type NodeProto } from '../proto/onnx_pb.js'
+import { ValueInfoProtoSchema, type GraphProto, type NodeProto, type TensorProto } from '../proto/onnx_pb.js'
 import { readTensor } from '../proto/tensor.js'
 import type { Ort } from '../runtime/ort.js'
 import { withFields } from './declare.js'
@@ -48,23 +48,36 @@ async function decide(
   conditions: readonly string[],
   ort: Ort,
 ): Promise<ReadonlyMap<string, boolean>> {
+  const values = await evaluateKnown(model, conditions, ort)
+  return new Map([...values].map(([name, tensor]) => [name, readTensor(tensor).data[0] === 1]))
+}
+
+/**
+ * Computes the values that do not depend on what a caller feeds.
+ *
+ * @returns those among the given ones, by name
+ */
+export async function evaluateKnown(
+  model: Model,
+  wanted: readonly string[],
+  ort: Ort,
+): Promise<ReadonlyMap<string, TensorProto>> {
   const probe = withFields(model, { graph: withFields(model.graph, {}) })
   const { graph } = probe
   const inputs = new Set(graph.input.map(({ name }) => name))
-  dropUnused(graph, conditions)
+  dropUnused(graph, wanted)
   const fresh = freshNames(namesIn(model.graph))
-  // What reads the conditions keeps their values when constants are folded.
-  const readers = conditions.map((name) => createNode('Identity', [name], [fresh(`${name}/read`)]))
+  // What reads the values keeps them when constants are folded.
+  const readers = wanted.map((name) => createNode('Identity', [name], [fresh(`${name}/read`)]))
   graph.node = [...graph.node, ...readers]
   graph.output = readers.map(({ output }) => create(ValueInfoProtoSchema, { name: output[0]! }))
   await foldConstants(probe, ort)
-  const values = new Map(graph.initializer.map((tensor) => [tensor.name, tensor]))
-  const decided = new Map<string, boolean>()
-  for (const name of conditions) {
-    const tensor = inputs.has(name) ? undefined : values.get(name)
-    if (tensor) decided.set(name, readTensor(tensor).data[0] === 1)
-  }
-  return decided
+  const isWanted = new Set(wanted)
+  return new Map(
+    graph.initializer.flatMap((tensor) =>
+      isWanted.has(tensor.name) && !inputs.has(tensor.name) ? [[tensor.name, tensor] as const] : [],
+    ),
+  )
 }
 
 /** Puts a branch in the place of the node that chooses it. */
@@ -97,7 +110,7 @@ function inline(graph: GraphProto, node: NodeProto, branch: GraphProto): void {
 }
 
 /** The names that a graph defines, for values and for nodes, in itself and in the graphs inside it. */
-function namesDefined(graph: GraphProto): ReadonlySet<string> {
+export function namesDefined(graph: GraphProto): ReadonlySet<string> {
   const names = new Set<string>()
   const visit = (inner: GraphProto): void => {
     for (const { name } of [...inner.input, ...inner.initializer]) names.add(name)

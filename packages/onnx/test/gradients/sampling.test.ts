@@ -56,7 +56,7 @@ describe('GridSample', () => {
           for (let c = 0; c < 3; c++) {
             for (let p = 0; p < 6; p++) {
               const [gx, gy] = [0, 1].map((i) => grid![(n * 6 + p) * 2 + i])
-              const image = (i: number, j: number): number => x![((n * 3 + c) * height + i) * width + j]
+              const image = (i: number, j: number): number => x![((n * 3 + c) * height + i) * width + j]!
               y.push(sample(image, height, width, scaled(gy!, height), scaled(gx!, width)))
             }
           }
@@ -133,7 +133,7 @@ describe('DeformConv', () => {
         for (let o = 0; o < outputs; o++) {
           for (let r = 0; r < rows; r++) {
             for (let c = 0; c < columns; c++) {
-              let sum = b![o]
+              let sum = b![o]!
               for (let i = 0; i < inner; i++) {
                 const channel = Math.floor(o / outer) * inner + i
                 const group = Math.floor(channel / (channels / offsetGroups))
@@ -147,7 +147,7 @@ describe('DeformConv', () => {
                   const row = r * strides[0]! - pads[0]! + Math.floor(k / 2) * dilations[0]! + moved(0)
                   const column = c * strides[1]! - pads[1]! + (k % 2) * dilations[1]! + moved(1)
                   const image = (p: number, q: number): number =>
-                    x![((n * channels + channel) * height + p) * width + q]
+                    x![((n * channels + channel) * height + p) * width + q]!
                   const factor = mask
                     ? Number(mask[((n * offsetGroups + group) * 4 + k) * rows * columns + r * columns + c])
                     : 1

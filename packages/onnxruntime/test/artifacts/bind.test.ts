@@ -151,7 +151,7 @@ describe('branches that known extents decide', () => {
   }
 
   it('are taken, one within another, and their initializers are parameters', async () => {
-    const u = tensor([4, 1, 3], [...x.data], double)
+    const u = tensor([4, 1, 3], Array.from(x.data, Number), double)
     const { gradients } = await checkTraining(nested(), { loss: 'mse' }, { u, target })
     expect([...gradients.keys()].sort()).toEqual(['b', 'own'])
   })
@@ -183,5 +183,78 @@ describe('branches that known extents decide', () => {
       model.graph.initializer.push(createTensor('yes', [], bool, Uint8Array.of(flag)))
       await checkTraining(model, { loss: 'mse' }, { x, target })
     }
+  })
+})
+
+describe('loops', () => {
+  const body = (nodes: readonly NodeProto[], outputs: readonly string[]): Branch => {
+    const made = graph(nodes, outputs)
+    made.output[0] = createValue(outputs[0]!, bool, [])
+    made.input = [
+      createValue('i', int64, []),
+      createValue('on', bool, []),
+      createValue('state', double, ['n', 2]),
+    ]
+    return made
+  }
+  /** s ← tanh(s·u + row i of the table), with every s returned. */
+  const looped = (trips: string, condition = 'on'): Model => {
+    const loop = node('Loop', [trips, '', 'h'], ['last', 'all'])
+    const inner = body(
+      [
+        node('Gather', ['table', 'i'], ['row'], { axis: 0 }),
+        node('MatMul', ['state', 'u'], ['m']),
+        node('Add', ['m', 'row'], ['a']),
+        node('Tanh', ['a'], ['next']),
+        node('Identity', ['on'], ['same']),
+        node('Less', ['i', 'two'], ['early']),
+      ],
+      [condition, 'next', 'next'],
+    )
+    loop.attribute.push(create(AttributeProtoSchema, { name: 'body', type: 5, g: inner }))
+    const model = forward(
+      [
+        node('MatMul', ['x', 'w'], ['h']),
+        loop,
+        node('ReduceSum', ['all', 'axes'], ['s'], { keepdims: 0 }),
+        node('Add', ['s', 'last'], ['y']),
+      ],
+      { x: ['batch', 3] },
+      { w: weights.w, u: drawn([2, 2], 6), table: drawn([3, 2], 7) },
+      { y: ['batch', 2] },
+    )
+    model.graph.initializer.push(
+      Object.assign(numberOf(3n), { name: 'three' }),
+      Object.assign(numberOf(2n), { name: 'two' }),
+      int64Tensor('axes', [0]),
+    )
+    return model
+  }
+
+  it.each(['on', 'same'])('of a known number of rounds are written out (%s)', async (condition) => {
+    const { gradients } = await checkTraining(looped('three', condition), { loss: 'mse' }, { x, target })
+    expect([...gradients.keys()]).toEqual(['w', 'u', 'table'])
+  })
+
+  it('of a number that is bound, too', async () => {
+    const model = looped('trips')
+    model.graph.input.push(createValue('trips', int64, []))
+    await checkTraining(model, { loss: 'mse', bind: { trips: 2 } }, { x, target })
+    await expect(generateArtifacts(model, { loss: 'mse' })).rejects.toThrow(/operator Loop.*control flow/)
+  })
+
+  it('stay where a round decides whether there is another, or where there are too many nodes', async () => {
+    await expect(generateArtifacts(looped('three', 'early'), { loss: 'mse' })).rejects.toThrow(
+      /operator Loop/,
+    )
+    const long = looped('many')
+    long.graph.initializer.push(Object.assign(numberOf(1000n), { name: 'many' }))
+    await expect(generateArtifacts(long, { loss: 'mse' })).rejects.toThrow(/operator Loop/)
+  })
+
+  it('stay where no parameter passes them', async () => {
+    const model = looped('three')
+    const frozen: GenerateOptions = { loss: 'mse', outputNames: ['h'] }
+    await checkTraining(model, frozen, { x, target })
   })
 })

@@ -140,17 +140,17 @@ describe('of initializers with one element', () => {
     expect(await trainedOf(model)).toEqual(['w', 'b'])
   })
 
-  it('nothing else is said where there are only such: they are to be named', async () => {
-    const model = forward(
-      [node('Mul', ['x', 'slope'], ['y'])],
-      { x: ['batch', 3] },
-      { slope: one },
-      { y: ['batch', 3] },
-    )
-    await expect(generateArtifacts(model, { loss: 'mse' })).rejects.toThrow(
-      /ERR_OPTION.*no parameters.*left out \(slope\).*requiresGrad/,
-    )
-    expect(await trainedOf(model, { requiresGrad: 'slope' })).toEqual(['slope'])
+  it('operands are parameters where there is nothing else; settings, bounds and infinities are to be named', async () => {
+    const sole = (opType: string, slope = one): Model =>
+      forward([node(opType, ['x', 'slope'], ['y'])], { x: ['batch', 3] }, { slope }, { y: ['batch', 3] })
+    const { gradients } = await checkTraining(sole('Mul'), { loss: 'mse' }, { x, target: drawn([5, 3], 4) })
+    expect([...gradients.keys()]).toEqual(['slope'])
+    for (const model of [sole('Max'), sole('Pow'), sole('Add', scalar(Infinity))]) {
+      await expect(generateArtifacts(model, { loss: 'mse' })).rejects.toThrow(
+        /ERR_OPTION.*no parameters.*left out \(slope\).*requiresGrad/,
+      )
+      expect(await trainedOf(model, { requiresGrad: 'slope' })).toEqual(['slope'])
+    }
   })
 
   it('what is taken for a setting anywhere is a constant, of however many elements', async () => {

@@ -253,10 +253,15 @@ it('statistics that depend on an input are refused where they are to move', asyn
     ],
     own,
   )
-  await expect(generateArtifacts(model, options)).rejects.toThrow(
+  await expect(generateArtifacts(model, { ...options, batchNormalization: 'training' })).rejects.toThrow(
     /ERR_NOT_SUPPORTED.*BatchNormalization.*running_mean "mean" depends on an input.*batchNormalization: 'inference'/,
   )
   await generateArtifacts(model, { ...options, batchNormalization: 'inference' })
+  // By default those stay that cannot move, and the others move.
+  const { trainModel } = await generateArtifacts(model, options)
+  const operators = readModel(trainModel).graph.node.map(({ opType }) => opType)
+  expect(operators.filter((opType) => opType === 'BatchNormInternal')).toHaveLength(1)
+  expect(operators.filter((opType) => opType === 'BatchNormalization')).toHaveLength(1)
 })
 
 it('statistics that layers share in artifacts of others go on from layer to layer, as in the genuine kernel', async () => {

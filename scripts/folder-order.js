@@ -5,7 +5,7 @@ import { publicPackages } from './workspace.js'
 /** @typedef {import('./import-graph.js').Order} Order */
 
 /** The packages with a floor of their own. */
-const placed = new Set(['core', 'onnxruntime', 'onnx-cli'])
+const placed = new Set(['core', 'onnxruntime', 'transformers', 'onnx-cli'])
 
 /** The other packages, most of them adapters, stand beside each other. A new one needs no entry here. */
 function besideEachOther() {
@@ -22,7 +22,7 @@ function besideEachOther() {
 export const folderOrder = {
   packages: {
     get floors() {
-      return [['core'], besideEachOther(), ['onnxruntime'], ['onnx-cli']]
+      return [['core'], besideEachOther(), ['onnxruntime'], ['transformers'], ['onnx-cli']]
     },
   },
   'packages/core/src': {
@@ -48,7 +48,9 @@ export const folderOrder = {
       ['externalData', 'models'],
       ['runtime', 'files'],
       ['rewrite', 'checkpoint'],
+      ['recurrence'],
       ['lowering'],
+      ['inference'],
       ['decomposition', 'gradients'],
       ['artifacts'],
     ],

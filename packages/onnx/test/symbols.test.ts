@@ -2,7 +2,7 @@ import * as ort from 'onnxruntime-node'
 import { describe, expect, it } from 'vitest'
 import { gpt } from '../src/models/index.js'
 import { createModelBuilder, dataType, type Model } from '../src/proto/index.js'
-import { inferTypes } from '../src/rewrite/runtimeTypes.js'
+import { inferTypes } from '../src/inference/runtimeTypes.js'
 import { generateArtifacts } from '../src/artifacts/index.js'
 
 const { float } = dataType

@@ -2,7 +2,12 @@ import { optionError } from '@induced-metric/core/adapter'
 import type { Ort } from '@induced-metric/onnx'
 import { typeOf } from '@induced-metric/onnx/adapter'
 import type { Model } from '@induced-metric/onnx/proto'
-import { addLora, generateArtifacts, type TrainingArtifacts } from '@induced-metric/onnxruntime/artifacts'
+import {
+  addLora,
+  generateArtifacts,
+  type LoraOptions,
+  type TrainingArtifacts,
+} from '@induced-metric/onnxruntime/artifacts'
 import { cacheInputs } from './caches.js'
 import type { LabelledText, TextExample } from './examples.js'
 import { headOf, labelCount, setHead } from './head.js'
@@ -129,9 +134,13 @@ function widthOf({ config }: TextModel): number {
   throw optionError('config.json does not give hidden_size, which a new head needs')
 }
 
+/** Operators that are dense layers, plain or quantised. */
+const dense =
+  /:(MatMul|Gemm|FusedMatMul|MatMulNBits|MatMulInteger|MatMulIntegerToFloat|DynamicQuantizeMatMul|Attention)$/
+
 /** All weights of dense layers, except the head, and projections onto the vocabulary. */
-function defaultTargets({ config }: TextModel, head: readonly string[]) {
-  const vocabulary = config['vocab_size']
-  return (name: string, { dims }: { readonly dims: readonly number[] }): boolean =>
-    !head.includes(name) && !dims.includes(Number(vocabulary))
+function defaultTargets({ config }: TextModel, head: readonly string[]): LoraOptions['targets'] {
+  const vocabulary = Number(config['vocab_size'])
+  return (name, { dims, operator }) =>
+    dense.test(operator) && !head.includes(name) && !dims.includes(vocabulary)
 }

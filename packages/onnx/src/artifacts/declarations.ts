@@ -7,7 +7,7 @@ import { allNodes, subgraphsOf } from '../proto/graph.js'
 import type { Model } from '../proto/model.js'
 import type { GraphProto, ValueInfoProto } from '../proto/onnx_pb.js'
 import type { Dimension } from '../proto/value.js'
-import { inferTypes } from '../rewrite/runtimeTypes.js'
+import { inferTypes } from '../inference/runtimeTypes.js'
 import { describeShape } from './losses.js'
 import { declaredValue, withFields } from '../rewrite/declare.js'
 

@@ -4,7 +4,7 @@ import type { Ort } from '../runtime/ort.js'
 import { allNodes, freshNames, namesIn, neededFor } from '../proto/graph.js'
 import { canonicalDomain, type Model } from '../proto/model.js'
 import type { NodeProto, TensorProto } from '../proto/onnx_pb.js'
-import { evaluateConstant } from '../rewrite/fold.js'
+import { evaluateConstant } from '../inference/fold.js'
 import { withFields } from '../rewrite/declare.js'
 
 /** The inputs of a batch normalisation that are its running statistics. */

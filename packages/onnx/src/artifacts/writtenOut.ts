@@ -5,7 +5,7 @@ import { gradients, type GradientTable } from '../gradients/table.js'
 import { capturedBy } from '../proto/graph.js'
 import type { Model } from '../proto/model.js'
 import type { GraphProto, NodeProto } from '../proto/onnx_pb.js'
-import { inferTypes } from '../rewrite/runtimeTypes.js'
+import { inferTypes } from '../inference/runtimeTypes.js'
 import type { ValueTypes } from '../rewrite/valueTypes.js'
 import type { Ort } from '../runtime/ort.js'
 

@@ -1,4 +1,4 @@
-import { zerosOf } from '../lowering/gather.js'
+import { zerosOf } from '../rewrite/operations.js'
 import { known } from '../lowering/window.js'
 import { intOf } from '../proto/attribute.js'
 import type { GradientContext, GradientRule } from './context.js'

@@ -1,6 +1,6 @@
 import { optionalIntOf, stringOf } from '../proto/attribute.js'
 import { readLabels } from '../lowering/loss.js'
-import { zerosOf } from '../lowering/gather.js'
+import { zerosOf } from '../rewrite/operations.js'
 import type { GradientContext, GradientRule } from './context.js'
 
 /** A number that is never a label. */

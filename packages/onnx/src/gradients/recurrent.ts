@@ -1,4 +1,4 @@
-import { zerosOf } from '../lowering/gather.js'
+import { zerosOf } from '../rewrite/operations.js'
 import { biasesOf, createLayer, initialState, joined, partOf, type Layer } from '../recurrence/layer.js'
 import { readRecurrence, slots, type Direction, type RecurrentKind } from '../recurrence/read.js'
 import type { GradientContext, GradientRule } from './context.js'

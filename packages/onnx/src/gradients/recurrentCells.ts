@@ -1,4 +1,4 @@
-import { zerosOf } from '../lowering/gather.js'
+import { zerosOf } from '../rewrite/operations.js'
 import { activate, type Emitter } from '../recurrence/activations.js'
 import { columnsOf, type Layer } from '../recurrence/layer.js'
 import type { Direction, RecurrentKind } from '../recurrence/read.js'

@@ -1,4 +1,4 @@
-import { zerosOf } from '../lowering/gather.js'
+import { zerosOf } from '../rewrite/operations.js'
 import { intOf, stringOf } from '../proto/attribute.js'
 import type { Attributes } from '../proto/node.js'
 import type { GradientContext, GradientRule } from './context.js'

@@ -1,5 +1,5 @@
 import { intOf, intsOf, stringOf } from '../proto/attribute.js'
-import { zerosOf } from '../lowering/gather.js'
+import { zerosOf } from '../rewrite/operations.js'
 import { known } from '../lowering/window.js'
 import { dataType } from '../proto/dataType.js'
 import { isReal, type GradientContext, type GradientRule } from './context.js'

@@ -1,11 +1,6 @@
 import { intOf } from '../proto/attribute.js'
 import type { LoweringRule, LoweringContext } from '../rewrite/nodeContext.js'
-import { realTensor } from '../proto/tensor.js'
-
-/** Zeros, with a shape that is a value of the graph. */
-export function zerosOf({ emit }: LoweringContext, shape: string, type: number): string {
-  return emit('ConstantOfShape', [shape], { value: realTensor('', [0], type, [1]) })
-}
+import { zerosOf } from '../rewrite/operations.js'
 
 function range(from: number, to: number): number[] {
   return Array.from({ length: Math.max(0, to - from) }, (_, i) => from + i)

@@ -1,6 +1,6 @@
 import { intOf, intsOf, stringOf } from '../proto/attribute.js'
 import type { LoweringRule, LoweringContext } from '../rewrite/nodeContext.js'
-import { zerosOf } from './gather.js'
+import { zerosOf } from '../rewrite/operations.js'
 import type { Extent } from '../rewrite/valueTypes.js'
 import { known, reachOf, readWindow, spread, type Window } from './window.js'
 

@@ -1,6 +1,6 @@
 import { intOf } from '../proto/attribute.js'
 import type { LoweringRule } from '../rewrite/nodeContext.js'
-import { zerosOf } from './gather.js'
+import { zerosOf } from '../rewrite/operations.js'
 
 /** Puts dY back where it was sliced from. The positions come from slicing an array of positions in the same way. */
 const sliceGrad: LoweringRule = (context) => {

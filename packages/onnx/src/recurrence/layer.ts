@@ -1,6 +1,6 @@
 import type { LoweringContext } from '../rewrite/nodeContext.js'
 import type { Extent } from '../rewrite/valueTypes.js'
-import { zerosOf } from '../lowering/gather.js'
+import { zerosOf } from '../rewrite/operations.js'
 import type { Emitter } from './activations.js'
 import { slots, type Recurrence } from './read.js'
 

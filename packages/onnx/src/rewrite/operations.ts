@@ -1,3 +1,4 @@
+import { realTensor } from '../proto/tensor.js'
 import type { LoweringContext } from './nodeContext.js'
 
 /** The operations of formulas: each adds a node and returns the name of its output. */
@@ -25,4 +26,9 @@ export function operationsOf({ emit, reals }: LoweringContext, type: number): Op
     where: (condition, then, otherwise) => emit('Where', [condition, then, otherwise]),
     real: (value) => reals([value], type),
   }
+}
+
+/** Zeros, with a shape that is a value of the graph. */
+export function zerosOf({ emit }: LoweringContext, shape: string, type: number): string {
+  return emit('ConstantOfShape', [shape], { value: realTensor('', [0], type, [1]) })
 }

@@ -8,7 +8,7 @@ import { GraphProtoSchema, type GraphProto, type NodeProto } from '../proto/onnx
 import { createTensor, int64Tensor, readTensor } from '../proto/tensor.js'
 import type { Ort } from '../runtime/ort.js'
 import { evaluateKnown, namesDefined } from './branches.js'
-import { withFields } from './declare.js'
+import { withFields } from '../rewrite/declare.js'
 import { gatherConstants } from './fold.js'
 
 /** A loop that would have more nodes than this when it is written out stays a loop. */

@@ -1,5 +1,5 @@
 import { clone, create } from '@bufbuild/protobuf'
-import { valueTypes, type Extent, type ValueTypes } from './valueTypes.js'
+import { valueTypes, type Extent, type ValueTypes } from '../rewrite/valueTypes.js'
 import { followSymbols } from './symbols.js'
 import { lowerRecurrentLayers } from '../lowering/lower.js'
 import { createOrtSession, type Ort } from '../runtime/ort.js'
@@ -11,7 +11,7 @@ import { canonicalDomain, type Model } from '../proto/model.js'
 import { createNode } from '../proto/node.js'
 import { ModelProtoSchema, ValueInfoProtoSchema, type NodeProto, type TensorProto } from '../proto/onnx_pb.js'
 import { dimsOf } from '../proto/tensor.js'
-import { declaredValue, withFields } from './declare.js'
+import { declaredValue, withFields } from '../rewrite/declare.js'
 
 /** The runtime's description of an output, since release 1.23. */
 interface ValueMetadata {

@@ -6,7 +6,7 @@ import { createNode } from '../proto/node.js'
 import { ValueInfoProtoSchema, type GraphProto, type NodeProto, type TensorProto } from '../proto/onnx_pb.js'
 import { readTensor } from '../proto/tensor.js'
 import type { Ort } from '../runtime/ort.js'
-import { withFields } from './declare.js'
+import { withFields } from '../rewrite/declare.js'
 import { foldConstants, gatherConstants } from './fold.js'
 
 /** The number of times that an inlined branch may make the conditions of others decidable. */

@@ -3,8 +3,8 @@ import { canonicalDomain } from '../proto/model.js'
 import type { GraphProto, NodeProto } from '../proto/onnx_pb.js'
 import { readTensor } from '../proto/tensor.js'
 import { own } from '../own.js'
-import { applyTypeRule } from './typeRules.js'
-import type { Extent, ValueTypes } from './valueTypes.js'
+import { applyTypeRule } from '../rewrite/typeRules.js'
+import type { Extent, ValueTypes } from '../rewrite/valueTypes.js'
 
 /** Shapes have few elements. */
 const longest = 16

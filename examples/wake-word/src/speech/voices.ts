@@ -54,7 +54,7 @@ export function splitVoices(seed: number): Voices {
   })
   const test = order.slice(0, 20).map((variant, i) => speaker(variant, i % 3 === 0 ? unseenAccents : accents))
   const validation = order.slice(20, 30).map((variant) => speaker(variant, accents))
-  // Each twice, in two accents and manners.
-  const train = [...order.slice(30), ...order.slice(30)].map((variant) => speaker(variant, accents))
+  // Half of them twice, in two accents and manners.
+  const train = [...order.slice(30), ...order.slice(-26)].map((variant) => speaker(variant, accents))
   return { train, validation, test }
 }

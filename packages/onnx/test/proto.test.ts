@@ -5,6 +5,8 @@ import { InducedMetricError } from '@induced-metric/core'
 import { describe, expect, it } from 'vitest'
 import { lowerTrainingModel } from '../src/lowering/index.js'
 import {
+  type AttributeValue,
+  createAttribute,
   createTensor,
   dataType,
   dataTypeOf,
@@ -24,6 +26,22 @@ import { denseArtifacts, node } from './builder.js'
 import { sharedFolder } from './sharedFolder.js'
 
 const { trainModel } = denseArtifacts([4, 3, 2])
+
+describe('attributes', () => {
+  it.each<[AttributeValue, number, string, unknown]>([
+    [2, 2, 'i', 2n],
+    [1e-5, 1, 'f', Math.fround(1e-5)],
+    [-Infinity, 1, 'f', -Infinity],
+    [{ float: 1 }, 1, 'f', 1],
+    [[1, 2], 7, 'ints', [1n, 2n]],
+    [[0.5, 1], 6, 'floats', [0.5, 1]],
+    [{ floats: [1, 2] }, 6, 'floats', [1, 2]],
+  ])('%j has type %d', (value, type, field, held) => {
+    const attribute = createAttribute('a', value)
+    expect(attribute.type).toBe(type)
+    expect(attribute[field as 'i']).toEqual(held)
+  })
+})
 
 describe('ONNX files', () => {
   it('are written as they were read', () => {

@@ -49,12 +49,12 @@ export interface GenerateOptions extends Omit<GenerateWithRuntimeOptions, 'optim
  * import { TrainingSession } from '@induced-metric/onnxruntime'
  * import { generateArtifacts } from '@induced-metric/onnxruntime/artifacts'
  *
- * const { trainModel, evalModel, checkpointState } = await generateArtifacts('model.onnx', {
+ * const artifacts = await generateArtifacts('model.onnx', {
  *   loss: 'cross-entropy',
  *   requiresGrad: 'head.*',
  * })
  * const optimizer = inducedMetric(adam(), { learningRate: 0.001 })
- * const session = await TrainingSession.create({ trainModel, evalModel, checkpointState, optimizer })
+ * const session = await TrainingSession.create({ ...artifacts, optimizer })
  * console.log(session.trainingInputNames)
  * ```
  */

@@ -79,7 +79,10 @@ export interface TrainingArtifacts {
   readonly evalModel: Uint8Array
   /** optimizer_model.onnx, if an optimizer was given. */
   readonly optimizerModel: Uint8Array | undefined
-  /** The checkpoint, created on access. Throws ERR_NOT_SUPPORTED if it would be over 2 GB: use `state` then. */
+  /**
+   * The checkpoint, created on access. Throws ERR_NOT_SUPPORTED if it would be over 2 GB: use `state` then. It is not
+   * enumerable, so that `{ ...artifacts, optimizer }`, which a session takes, does not create it.
+   */
   readonly checkpointState: Uint8Array
   /** The contents of the checkpoint. */
   readonly state: CheckpointState
@@ -107,13 +110,13 @@ export interface TrainingArtifacts {
  * import { TrainingSession } from '@induced-metric/onnxruntime'
  * import * as ort from 'onnxruntime-node'
  *
- * const { trainModel, evalModel, checkpointState } = await generateArtifacts('model.onnx', {
+ * const artifacts = await generateArtifacts('model.onnx', {
  *   loss: 'cross-entropy',
  *   requiresGrad: 'head.*',
  *   ort,
  * })
  * const optimizer = inducedMetric(adam(), { learningRate: 0.001 })
- * const session = await TrainingSession.create({ trainModel, evalModel, checkpointState, optimizer })
+ * const session = await TrainingSession.create({ ...artifacts, optimizer })
  * console.log(session.trainingInputNames)
  * ```
  */
@@ -175,13 +178,10 @@ export async function generateArtifacts(
             dtype: type === dataType.double ? 'float64' : 'float32',
           })),
         )
-  return {
+  const artifacts: Omit<TrainingArtifacts, 'checkpointState'> = {
     trainModel: writeModel(trainModel),
     evalModel: writeModel(evalModel),
     optimizerModel,
-    get checkpointState() {
-      return writeCheckpoint(state)
-    },
     state,
     summary: summarize({
       trainModel,
@@ -196,6 +196,9 @@ export async function generateArtifacts(
       constants: found.constants,
     }),
   }
+  return Object.defineProperty(artifacts, 'checkpointState', {
+    get: () => writeCheckpoint(state),
+  }) as TrainingArtifacts
 }
 
 function checkRuntime(ort: unknown): void {

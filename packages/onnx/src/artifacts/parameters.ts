@@ -33,8 +33,8 @@ export interface ModelParameters {
 /**
  * Tells parameters from the constants of formulas that exporters write among the initializers.
  *
- * A constant is any setting of an operator (an exponent, a bound, a scale of a quantisation), and anything with one
- * element that is an operand of arithmetic only (an epsilon, a factor), directly or in another form. With one
+ * A constant is any setting of an operator (an exponent, a bound, a scale of a quantisation), an operand of Max and Min
+ * only, and anything with one element that is an operand of arithmetic only (an epsilon, a factor), directly or in another form. With one
  * element, parameters are biases of products with one output, inputs of any other operator (the slope of a PRelu, the
  * scale of a normalisation), and arguments of a function (a logit scale under Exp).
  *
@@ -51,8 +51,9 @@ export function findParameters(graph: GraphProto, fixed: ReadonlySet<string>): M
     const uses = usesOf(name)
     if ((type !== dataType.float && type !== dataType.double) || uses.size === 0) continue
     const isOne = tensor.dims.every((extent) => extent === 1n)
-    const isOperand = isOne && !uses.has('parameter') && !uses.has('buffer')
-    const user = uses.get('setting') ?? (isOperand ? uses.get('arithmetic') : undefined)
+    const isOperand = !uses.has('parameter') && !uses.has('buffer') && (isOne || !uses.has('arithmetic'))
+    const operator = uses.get('bound') ?? uses.get('arithmetic')
+    const user = uses.get('setting') ?? (isOperand ? operator : undefined)
     if (fixed.has(name)) {
       if (!user) inNodes.push(name)
     } else if (user) constants.set(name, { tensor, user })

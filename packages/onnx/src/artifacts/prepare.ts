@@ -1,6 +1,6 @@
 import { unsupported } from '@induced-metric/core/adapter'
 import { canonicalDomain, opsetOf, setOpset, type Model } from '../proto/model.js'
-import { upgradedOpset, upgradeOperators } from '../rewrite/opset.js'
+import { upgradedOpset, upgradeOperators } from '../rewrite/upgrade/index.js'
 import { clearUnknownExtents } from './declarations.js'
 import { gatherConstants } from '../rewrite/fold.js'
 import { inlineFunctions } from '../rewrite/inline.js'
@@ -31,6 +31,8 @@ export interface PreparedModel {
  * @throws ERR_OPTION for a model that is not valid ONNX; ERR_NOT_SUPPORTED for unsupported parts
  */
 export function prepareModel(model: Model, promoted = false): PreparedModel {
+  // In the first two versions of the file format there was one version of the operators, and no name for it.
+  if (model.irVersion < 3n && model.opsetImport.length === 0) setOpset(model, '', 1)
   validateModel(model)
   const { graph } = model
   for (const { domain, version } of model.opsetImport) {

@@ -34,7 +34,7 @@ export async function readForward(
 }
 
 /** Copies everything but the elements of the constants, which may be many and are not changed. */
-function copyOf(model: Model): Model {
+export function copyOf(model: Model): Model {
   const { initializer } = model.graph
   const copy = clone(
     ModelProtoSchema,

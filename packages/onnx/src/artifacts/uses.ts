@@ -8,11 +8,12 @@ import { own } from '../own.js'
  * The role of a value in an operator.
  *
  * - `setting`: exponents, bounds, scales, ratios, thresholds, fill values
+ * - `bound`: an operand of Max or Min
  * - `buffer`: running statistics, which no gradient flows to
  * - `arithmetic`: an operand of a sum, a product, a comparison or a choice
  * - `parameter`: anything else, such as a weight, a bias or a slope
  */
-export type Use = 'setting' | 'buffer' | 'arithmetic' | 'parameter'
+export type Use = 'setting' | 'bound' | 'buffer' | 'arithmetic' | 'parameter'
 
 /** The uses of a value: the first node of each kind. */
 export type Uses = ReadonlyMap<Use, NodeProto>
@@ -38,8 +39,9 @@ const settings: Slots = {
 }
 const buffers: Slots = { BatchNormalization: [3, 4] }
 
+const bounding = new Set(['Max', 'Min'])
 const arithmetic = new Set(
-  'Add Sub Mul Div Pow Mod Max Min Sum Mean Where Equal Greater GreaterOrEqual Less LessOrEqual If Loop Scan'.split(
+  'Add Sub Mul Div Pow Mod Sum Mean Where Equal Greater GreaterOrEqual Less LessOrEqual If Loop Scan'.split(
     ' ',
   ),
 )
@@ -93,6 +95,7 @@ export function usesIn(graph: GraphProto): (name: string) => Uses {
     if (domain !== '' && domain !== 'com.microsoft') return 'parameter'
     if (has(settings, node, index)) return 'setting'
     if (has(buffers, node, index)) return 'buffer'
+    if (bounding.has(node.opType)) return 'bound'
     if (arithmetic.has(node.opType) && !isBias(node, name)) return 'arithmetic'
     // Only values with one element: weights are also used through transpositions and reshapings.
     return carriers.has(node.opType) && index === 0 ? 'carried' : 'parameter'

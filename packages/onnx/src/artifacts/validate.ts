@@ -10,7 +10,7 @@ import { dimsOf } from '../proto/tensor.js'
 import { functionKey } from '../rewrite/inline.js'
 
 /** The versions of ONNX's operators that models may use. */
-const opsets = { oldest: 11, newest: 26 }
+const opsets = { oldest: 1, newest: 26 }
 /** The deepest nesting of graphs inside graphs. */
 const deepest = 8
 /** Outside the outermost graph, and outside functions, nothing is defined. */

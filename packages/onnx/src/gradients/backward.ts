@@ -6,6 +6,7 @@ import { capturedBy, freshNames, namesIn, neededFor } from '../proto/graph.js'
 import { createNode } from '../proto/node.js'
 import type { GraphProto, NodeProto, TensorProto } from '../proto/onnx_pb.js'
 import { createGradientContext, isReal, noGradient, ruleOf } from './context.js'
+import { throughControlFlow } from './control.js'
 import { gradients as builtinGradients, type GradientTable } from './table.js'
 
 /** A request for gradients. */
@@ -86,9 +87,7 @@ export function addGradients(request: BackwardRequest): Backward {
       .find((name) => name !== undefined)!
     try {
       if (capturedBy(node).some((name) => origins.has(name))) {
-        context.refuse(
-          'no gradients pass through control flow; freeze what its body depends on, or export the model without it',
-        )
+        context.refuse(throughControlFlow)
       }
       if (ruleOf(builtinGradients, node) !== rule) rule(context)
       else codedRule(node, 'it cannot be differentiated', () => rule(context))

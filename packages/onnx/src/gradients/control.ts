@@ -19,6 +19,12 @@ function each(reason: string, ...operators: readonly string[]): Record<string, G
   return Object.fromEntries(operators.map((opType) => [opType, refused(reason)]))
 }
 
+/** The reason why there are no gradients of If, Loop and Scan, and the ways around them. */
+export const throughControlFlow =
+  'no gradients pass through control flow; compute the loss from a value before it (outputNames), freeze what it ' +
+  'depends on, or export the model without it (torch.onnx.export of a traced model unrolls loops and keeps the branch ' +
+  'that was taken)'
+
 export const control: Readonly<Record<string, GradientRule>> = {
   /** Each element's gradient goes to the operand it was taken from. */
   Where({ node, emit, give, wants, required, requiredGradient, reals, realTypeOf, reduceTo }) {
@@ -42,13 +48,7 @@ export const control: Readonly<Record<string, GradientRule>> = {
     // The training build's DropoutGrad scales even outside training.
     give(0, isTraining ? kept : emit('Where', [training, kept, dY]))
   },
-  ...each(
-    'no gradients pass through control flow; freeze what it depends on, or export the model without it ' +
-      '(torch.onnx.export of a traced model unrolls loops and keeps the branch that was taken)',
-    'If',
-    'Loop',
-    'Scan',
-  ),
+  ...each(throughControlFlow, 'If', 'Loop', 'Scan'),
   ...each(
     'recurrent layers have no gradient rule; freeze the parameters of this layer and before it, or export the model ' +
       'with its recurrence written out (MatMul, Sigmoid and Tanh, step by step)',

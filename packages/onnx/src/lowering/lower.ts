@@ -16,7 +16,7 @@ import {
 import { applyTypeRules } from '../rewrite/typeRules.js'
 import { bufferKey, bufferName } from './names.js'
 import { typeOf, valueTypes, type Extent } from '../rewrite/valueTypes.js'
-import { oldestOpset, upgradeOperators } from '../rewrite/opset.js'
+import { oldestOpset, upgradeOperators } from '../rewrite/upgrade/index.js'
 import { isTrainingOnly, lowerings, withGenuineLosses, type LoweringTable } from './table.js'
 
 /** The version of ONNX's operators in lowered models whose original has an older one. */
@@ -257,7 +257,7 @@ function raiseOpset(model: Model): number {
         `model with opset_version=${loweredOpset} and generate the artifacts again`,
     )
   }
-  upgradeOperators(model.graph, opset)
+  upgradeOperators(model.graph, opset, loweredOpset)
   setOpset(model, '', loweredOpset)
   return loweredOpset
 }

@@ -1,7 +1,16 @@
+import { optionError, show } from '@induced-metric/core/adapter'
 import { constant, parameter, uniformWithin, within, type Draw, type Network } from './network.js'
 
 /** The activation of a layer. */
 export type Activation = 'relu' | 'tanh' | 'sigmoid' | 'gelu'
+
+const activations: readonly string[] = ['relu', 'tanh', 'sigmoid', 'gelu']
+
+/** Throws ERR_OPTION for a name that is not an activation's. */
+export function checkActivation(option: string, name: string): void {
+  if (activations.includes(name)) return
+  throw optionError(`${option} is ${show(name)}; there are ${activations.join(', ')}`)
+}
 
 /**
  * A dense layer on a matrix, `Gemm(x, weightᵀ, bias)`; weight is [outputs, inputs], drawn as PyTorch's `Linear` draws it.

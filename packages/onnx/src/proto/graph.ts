@@ -61,6 +61,20 @@ export function renameValue(graph: GraphProto, from: string, to: string): void {
   visit(graph.node)
 }
 
+/** Renames values and nodes of a graph and of those inside it, all at once. The new names must not be in use. */
+export function renameValues(graph: GraphProto, names: ReadonlyMap<string, string>): void {
+  const rename = (name: string): string => names.get(name) ?? name
+  const { input, output, valueInfo, initializer, sparseInitializer } = graph
+  for (const value of [...input, ...output, ...valueInfo, ...initializer]) value.name = rename(value.name)
+  for (const { values } of sparseInitializer) if (values) values.name = rename(values.name)
+  for (const node of graph.node) {
+    node.name = rename(node.name)
+    node.input = node.input.map(rename)
+    node.output = node.output.map(rename)
+    for (const inner of subgraphsOf(node)) renameValues(inner, names)
+  }
+}
+
 /** The outer values that the graphs inside a node read. */
 export function capturedBy(node: NodeProto): readonly string[] {
   const subgraphs = subgraphsOf(node)

@@ -154,7 +154,7 @@ describe('control flow', () => {
 
   it('says what it depends on', async () => {
     await expect(gradientModel(branched('w'), { y: drawn([2], 1) }, ['w'])).rejects.toThrow(
-      /ERR_NOT_SUPPORTED: operator If .*what its body depends on.*between the parameter "w" and the loss/,
+      /ERR_NOT_SUPPORTED: operator If .*from a value before it \(outputNames\), freeze what it depends on.*between the parameter "w" and the loss/,
     )
   })
 

@@ -66,6 +66,24 @@ describe('mlp', () => {
     }
   })
 
+  it('flattens examples of several axes, and ends with an activation behind the logits', async () => {
+    const dense = mlp({ sizes: [6, 9, 3], seed: 1 })
+    const model = mlp({ sizes: [6, 9, 3], seed: 1, inputShape: [2, 3], finalActivation: 'sigmoid' })
+    const input = image([4, 2, 3])
+    const wanted = mlpByHand(dense, { ...input, dims: [4, 6] }, relu)
+    await compare(model, { input }, map(wanted, functions.sigmoid), 1e-6)
+    expect(model.graph.node.flatMap(({ output }) => output)).toContain('logits')
+    const soft = mlp({ sizes: [6, 3], inputShape: [6], finalActivation: 'softmax' })
+    const { data } = (await runModel(soft, { input: image([1, 6]) }))['output']!
+    expect(data[0]! + data[1]! + data[2]!).toBeCloseTo(1, 6)
+  })
+
+  it('refuses an input of another size, and activations that there are not', () => {
+    expect(() => mlp({ sizes: [6, 3], inputShape: [2, 2] })).toThrow(/ERR_OPTION.*4 elements.*is 6/)
+    expect(() => mlp({ sizes: [6, 3], activation: 'swish' as 'relu' })).toThrow(/ERR_OPTION.*"swish"/)
+    expect(() => mlp({ sizes: [6, 3], finalActivation: 'x' as 'relu' })).toThrow(/finalActivation is "x"/)
+  })
+
   it('in double precision', async () => {
     const model = mlp({ sizes: [6, 9, 3], activation: 'tanh', dtype: 'float64' })
     const input = image([4, 6], 'float64')

@@ -9,14 +9,14 @@ import {
   writeTemporary,
 } from '@induced-metric/onnx/adapter'
 import type { Model } from '@induced-metric/onnx/proto'
-import { externalAlignment, exportModel } from './model.js'
+import { externalAlignment, exportModel, type Renamed } from './model.js'
 import type { NamedTensor } from '@induced-metric/onnx'
 
 /** Values of more bytes than this go to a file beside the model. */
 const inlineLimit = 2 ** 30
 
 /** Where an exported model goes. */
-export interface ExportOptions {
+export interface ExportOptions extends Renamed {
   /** The path to write it to. */
   readonly path?: string
   /** Whether its values go to a file beside it. Default: if there are many. */
@@ -35,14 +35,17 @@ export async function exportTrained(
   evalModel: Model,
   parameters: ReadonlyMap<string, NamedTensor>,
   outputNames: readonly string[],
-  { path, externalData }: ExportOptions,
+  options: ExportOptions,
 ): Promise<Uint8Array> {
+  const { path, externalData, inputs, outputs } = options
+  const renamed: Renamed = { ...(inputs && { inputs }), ...(outputs && { outputs }) }
   if (!Array.isArray(outputNames)) {
     throw optionError('exportModelForInference takes a list of names of outputs')
   }
-  if (path !== undefined) return writeExportedModel(path, evalModel, parameters, outputNames, externalData)
+  if (path !== undefined)
+    return writeExportedModel(path, evalModel, parameters, outputNames, externalData, renamed)
   if (externalData) throw optionError('externalData needs a path, beside which the data can be written')
-  return exportModel(evalModel, parameters, outputNames).model
+  return exportModel(evalModel, parameters, outputNames, { renamed }).model
 }
 
 /**
@@ -57,9 +60,10 @@ export function writeExportedModel(
   parameters: ReadonlyMap<string, NamedTensor>,
   outputNames: readonly string[],
   externalData = totalBytes(parameters) > inlineLimit,
+  renamed: Renamed = {},
 ): Promise<Uint8Array> {
   return codedAs('ERR_OPTION', `the model cannot be written to ${show(path)}`, () =>
-    write(path, evalModel, parameters, outputNames, externalData),
+    write(path, evalModel, parameters, outputNames, externalData, renamed),
   )
 }
 
@@ -69,15 +73,14 @@ async function write(
   parameters: ReadonlyMap<string, NamedTensor>,
   outputNames: readonly string[],
   externalData: boolean,
+  renamed: Renamed,
 ): Promise<Uint8Array> {
   const { rm } = await import('node:fs/promises')
   const paths = await import('node:path')
-  const { model, external } = exportModel(
-    evalModel,
-    parameters,
-    outputNames,
-    externalData ? `${paths.basename(path)}.data` : undefined,
-  )
+  const { model, external } = exportModel(evalModel, parameters, outputNames, {
+    externalName: externalData ? `${paths.basename(path)}.data` : undefined,
+    renamed,
+  })
   if (externalData) {
     let end = 0
     const parts = external.map((data) => {

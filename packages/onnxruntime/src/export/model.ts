@@ -1,7 +1,8 @@
 import { clone, create } from '@bufbuild/protobuf'
-import { optionError, unsupported } from '@induced-metric/core/adapter'
-import { dropUnused } from '@induced-metric/onnx/adapter'
+import { optionError, show, unsupported } from '@induced-metric/core/adapter'
+import { dropUnused, freshNames, namesIn, renameValues } from '@induced-metric/onnx/adapter'
 import {
+  type GraphProto,
   type Model,
   ModelProtoSchema,
   StringStringEntryProtoSchema,
@@ -18,6 +19,13 @@ export interface ExportedModel {
   readonly external: readonly TensorData[]
 }
 
+/** New names for the inputs and outputs of an exported model, by their names in the eval model. */
+export interface Renamed {
+  /** As in `{ inputs: { input: 'audio_embeddings' } }`. Default: the names stay. */
+  readonly inputs?: Readonly<Record<string, string>>
+  readonly outputs?: Readonly<Record<string, string>>
+}
+
 /** Values in a file of external data start at multiples of this many bytes, so that the file can be mapped into memory. */
 export const externalAlignment = 4096
 
@@ -27,16 +35,18 @@ const largestInline = 2 ** 31 - 2 ** 26
 /**
  * Extracts the part of an eval model that computes the named outputs, and puts the parameters' values in it.
  *
- * @param externalName the name of the file of external data; without it all values go into the model
- * @throws ERR_OPTION for an output that the model does not have; ERR_NOT_SUPPORTED for a model over
+ * @param options `externalName`: the name of the file of external data; without it all values go into the model.
+ *   `renamed`: new names of inputs and outputs
+ * @throws ERR_OPTION for an output that the model does not have, or a new name that is taken; ERR_NOT_SUPPORTED for a model over
  *   2 GB without a file of external data
  */
 export function exportModel(
   evalModel: Model,
   parameters: ReadonlyMap<string, NamedTensor>,
   outputNames: readonly string[],
-  externalName?: string,
+  options: { readonly externalName?: string | undefined; readonly renamed?: Renamed } = {},
 ): ExportedModel {
+  const { externalName, renamed = {} } = options
   const model = clone(ModelProtoSchema, evalModel) as Model
   const { graph } = model
   const computed = new Set(graph.node.flatMap(({ output }) => output))
@@ -83,7 +93,43 @@ export function exportModel(
     graph.initializer.push(tensor)
   }
   graph.input = graph.input.filter(({ name }) => needed.has(name) && !parameters.has(name))
+  rename(graph, renamed)
   return { model: writeModel(model), external }
+}
+
+/** Renames inputs and outputs. Inner values that have the new names make way; parameters keep theirs. */
+function rename(graph: GraphProto, { inputs = {}, outputs = {} }: Renamed): void {
+  const names = new Map<string, string>()
+  const add = (option: string, wanted: Readonly<Record<string, string>>, known: readonly string[]): void => {
+    if (typeof wanted !== 'object') throw optionError(`${option} takes new names by old ones`)
+    for (const [from, to] of Object.entries(wanted)) {
+      if (!known.includes(from)) {
+        throw optionError(`${option}: there is no ${JSON.stringify(from)} to rename, but ${known.join(', ')}`)
+      }
+      if (typeof to !== 'string' || to === '') {
+        throw optionError(
+          `${option}: the new name of ${JSON.stringify(from)} must be a text, given ${show(to)}`,
+        )
+      }
+      names.set(from, to)
+    }
+  }
+  const ports = [graph.input, graph.output].map((values) => values.map(({ name }) => name))
+  add('inputs', inputs, ports[0]!)
+  add('outputs', outputs, ports[1]!)
+  const taken = new Map<string, string>()
+  for (const name of new Set([...ports.flat(), ...graph.initializer.map(({ name: own }) => own)])) {
+    const to = names.get(name) ?? name
+    if (taken.has(to)) {
+      throw optionError(
+        `the exported model would have two values called ${JSON.stringify(to)}: ${JSON.stringify(taken.get(to))} and ${JSON.stringify(name)}`,
+      )
+    }
+    taken.set(to, name)
+  }
+  const fresh = freshNames(new Set([...namesIn(graph), ...names.values()]))
+  for (const name of new Set(names.values())) if (!names.has(name)) names.set(name, fresh(name))
+  renameValues(graph, names)
 }
 
 function placeOutside(tensor: TensorProto, location: string, offset: number, length: number): void {

@@ -18,7 +18,7 @@ export interface SessionArtifacts {
  * @throws ERR_OPTION for a model that cannot be read; ERR_CHECKPOINT for a checkpoint that cannot
  */
 export async function readArtifacts(options: TrainingSessionOptions): Promise<SessionArtifacts> {
-  const { checkpointState } = options
+  const checkpointState = options.checkpointState ?? options.state
   return {
     trainModel: await loadModel(options.trainModel, 'trainModel'),
     evalModel: await readOptional(options.evalModel, 'evalModel'),

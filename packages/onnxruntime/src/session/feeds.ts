@@ -74,8 +74,10 @@ export function checkFeeds(
         shape.every((extent, i) => typeof extent !== 'number' || extent === dims[i]))
     if (!fits) {
       const wanted = shape.map((extent) => extent ?? '?').join(', ')
+      const isFixed = shape.length === dims.length
       throw shapeError(
-        `${method}: the input ${JSON.stringify(name)} must have dims [${wanted}], given [${dims.join(', ')}]`,
+        `${method}: the input ${JSON.stringify(name)} must have dims [${wanted}], given [${dims.join(', ')}]` +
+          (isFixed ? '; generateArtifacts frees a fixed axis with the option inputs' : ''),
       )
     }
   }

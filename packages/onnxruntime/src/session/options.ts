@@ -10,12 +10,16 @@ export interface TrainingSessionOptions {
   /** eval_model.onnx. */
   readonly evalModel?: Artifact
   /** optimizer_model.onnx. Its hyperparameters define the optimiser if there is no `optimizer`. */
-  readonly optimizerModel?: Artifact
+  readonly optimizerModel?: Artifact | undefined
   /**
    * The checkpoint, in the form of any release of the runtime, or its contents. Without it all parameters are zero
    * until `loadParametersBuffer` sets them.
    */
   readonly checkpointState?: Artifact | CheckpointState
+  /** The same, as `generateArtifacts` returns it: `TrainingSession.create({ ...artifacts, optimizer })`. */
+  readonly state?: CheckpointState
+  /** The summary that `generateArtifacts` returns; a session does not read it. */
+  readonly summary?: object
   /** The optimiser: a transformation of the core, such as `inducedMetric(adam(), { learningRate: 0.001 })`. */
   readonly optimizer?: Transformation
   /** The package of the runtime to use: onnxruntime-node (default), or onnxruntime-web in a page. */
@@ -42,6 +46,8 @@ export function checkSessionOptions(options: TrainingSessionOptions): void {
     evalModel: 'any',
     optimizerModel: 'any',
     checkpointState: 'any',
+    state: 'any',
+    summary: 'any',
     optimizer: 'any',
     ort: 'any',
     groupOf: 'function',

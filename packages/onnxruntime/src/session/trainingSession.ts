@@ -305,10 +305,10 @@ export class TrainingSession {
    * Exports the part of the eval model that computes the named outputs, with the parameters in it.
    *
    * @param outputNames outputs, or any other values, of the eval model
-   * @param options `path`: where to write it. The values of a model over 2 GB, or of any model with `externalData: true`,
-   *   go to a file beside it, whose name ends in `.data`. `evaluationWeights: true` exports the weights to evaluate with
+   * @param options see `ExportOptions`. The values of a model over 2 GB, or of any model with `externalData: true`, go to
+   *   a file beside it, whose name ends in `.data`. `inputs` and `outputs` rename: `{ inputs: { input: 'x.1' } }`
    * @returns the model's bytes
-   * @throws ERR_OPTION for a value that the eval model does not have, or if the session has no eval model
+   * @throws ERR_OPTION for a value that the eval model does not have, a new name that is taken, or if the session has no eval model
    */
   exportModelForInference(outputNames: readonly string[], options: ExportOptions = {}): Promise<Uint8Array> {
     const { evaluationWeights = false, ...rest } = options

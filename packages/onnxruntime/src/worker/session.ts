@@ -118,7 +118,7 @@ function sendable(options: WorkerSessionOptions): object {
   if (typeof options !== 'object' || options === null) {
     throw optionError('createWorkerSession takes { trainModel, … }')
   }
-  const { optimizer, ort, module, transferFeeds: _, ...rest } = options
+  const { optimizer, ort, module, transferFeeds: _, state: given, summary: __, ...rest } = options
   const json: TransformationJSON | undefined = optimizer?.toJSON()
   for (const [key, value] of Object.entries({ ...rest, ort, module })) {
     const isRuntime = key === 'ort' && typeof value === 'object' && !(value instanceof URL)
@@ -126,7 +126,7 @@ function sendable(options: WorkerSessionOptions): object {
       throw optionError(`${key} cannot be sent to a thread: export it from a module, and pass that as module`)
     }
   }
-  const state = rest.checkpointState
+  const state = rest.checkpointState ?? given
   return {
     ...Object.fromEntries(Object.entries(rest).map(([key, value]) => [key, packArtifact(value)])),
     ...(state !== undefined && { checkpointState: isState(state) ? ownState(state) : packArtifact(state) }),

@@ -82,6 +82,15 @@ describe('of initializers with one element', () => {
     }
   })
 
+  it('operands of Max and Min are bounds, whatever their size; with another use they are parameters', async () => {
+    const bounds = tensor([4], [0, 0.1, 0.2, 0.3], dataType.double)
+    const bounded = [node('Max', ['h', 's'], ['m']), node('Min', ['m', 't'], ['y'])]
+    const model = after(bounded, { s: bounds, t: drawn([1, 4], 3) })
+    expect(await summaryOf(model)).toMatchObject({ parameters: [{ name: 'w' }], constants: [{}, {}] })
+    const twice = [node('Max', ['h', 's'], ['m']), node('Mul', ['m', 's'], ['y'])]
+    expect(await trainedOf(after(twice, { s: bounds }))).toEqual(['w', 's'])
+  })
+
   it.each<[string, readonly NodeProto[], Tensor]>([
     ['the slope of a PRelu', [node('PRelu', ['h', 's'], ['y'])], one],
     ['a logit scale under Exp', [node('Exp', ['s'], ['e']), node('Mul', ['h', 'e'], ['y'])], one],

@@ -6,6 +6,8 @@ import { pathToFileURL } from 'node:url'
 import { adam, cosine, InducedMetricError, inducedMetric, log, sgd } from '@induced-metric/core'
 import * as ort from 'onnxruntime-node'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { generateArtifacts } from '../../src/artifacts.js'
+import { mlp } from '@induced-metric/onnx/models'
 import { TrainingSession } from '../../src/session/trainingSession.js'
 import {
   createWorkerSession,
@@ -81,6 +83,14 @@ async function failure(promise: Promise<unknown>): Promise<{ code: unknown; mess
 }
 
 describe('a session in a thread', () => {
+  it('takes all that generateArtifacts returns', async () => {
+    const generated = await generateArtifacts(mlp({ sizes: [4, 3] }), { loss: 'mse' })
+    const session = await createWorkerSession({ ...generated, optimizer: transformation })
+    sessions.push(session)
+    const [, bias] = [...(await session.getParameters()).values()]
+    expect(bias!.data).toEqual(generated.state.trainable[1]!.data)
+  })
+
   it('does to the bit what one in the program does, from every method', async () => {
     const [there, here] = [await inThread(), await inProgram()]
     expect([there.trainingInputNames, there.trainingOutputNames]).toEqual([

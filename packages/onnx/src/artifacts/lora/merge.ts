@@ -1,21 +1,14 @@
-import { clearField, clone } from '@bufbuild/protobuf'
+import { clone } from '@bufbuild/protobuf'
 import { optionError, shapeError, unsupported } from '@induced-metric/core/adapter'
-import { elementTypeOf } from '../../proto/dataType.js'
 import { checkModel, readModel, type Model } from '../../proto/model.js'
-import {
-  ModelProtoSchema,
-  TensorProtoSchema,
-  type GraphProto,
-  type TensorProto,
-} from '../../proto/onnx_pb.js'
-import { createTensor, dimsOf, readTensor } from '../../proto/tensor.js'
+import { ModelProtoSchema, type GraphProto, type TensorProto } from '../../proto/onnx_pb.js'
+import { readTensor } from '../../proto/tensor.js'
 import type { NamedTensor } from '../../proto/tensorData.js'
+import { setValues, valuesByName, type ParameterValues } from '../forward/values.js'
 import { adaptersOf, factorsOf, factorShapes, partOf, setAdapters, type Adapter } from './adapter.js'
 
-/** Values by name: tensors as in a checkpoint, or a map like a session's `parameters`. */
-export type MergedValues =
-  | readonly Pick<NamedTensor, 'name' | 'data'>[]
-  | ReadonlyMap<string, Pick<NamedTensor, 'data'>>
+/** Values by name: tensors as in a checkpoint, a map like a session's `parameters`, or the contents of a checkpoint. */
+export type MergedValues = ParameterValues
 
 /**
  * Folds the adapters of a model into its weights: W becomes W + (alpha/rank)·B·A, summed in double precision. The
@@ -36,9 +29,7 @@ export function mergeLora(adapted: Model | Uint8Array, parameters: MergedValues 
   const model = clone(ModelProtoSchema, original) as Model
   const { graph } = model
   const initializers = new Map(graph.initializer.map((tensor) => [tensor.name, tensor]))
-  for (const [name, { data }] of isList(parameters)
-    ? parameters.map((tensor) => [tensor.name, tensor] as const)
-    : parameters) {
+  for (const [name, { data }] of valuesByName(parameters, 'mergeLora')) {
     const tensor = initializers.get(name)
     if (!tensor) {
       throw optionError(`the model has no initializer ${JSON.stringify(name)}`)
@@ -57,10 +48,6 @@ export function mergeLora(adapted: Model | Uint8Array, parameters: MergedValues 
   return model
 }
 
-function isList(values: MergedValues): values is Extract<MergedValues, readonly unknown[]> {
-  return Array.isArray(values)
-}
-
 function valuesOf(tensor: TensorProto | undefined, name: string): NamedTensor {
   if (!tensor) {
     throw optionError(
@@ -74,19 +61,6 @@ function valuesOf(tensor: TensorProto | undefined, name: string): NamedTensor {
     )
   }
   return readTensor(tensor)
-}
-
-/** Replaces the values of a tensor. */
-function setValues(tensor: TensorProto, data: NamedTensor['data']): void {
-  const size = dimsOf(tensor).reduce((product, extent) => product * extent, 1)
-  const { array, name } = elementTypeOf(tensor.dataType)
-  if (!ArrayBuffer.isView(data) || data.length !== size || !(data instanceof array)) {
-    const given = ArrayBuffer.isView(data) ? `${data.length} in a ${data.constructor.name}` : typeof data
-    throw shapeError(`${JSON.stringify(tensor.name)} has ${size} elements of ${name}, given ${given}`)
-  }
-  const { rawData } = createTensor('', [], tensor.dataType, data)
-  Object.assign(tensor, { rawData, externalData: [], floatData: [], doubleData: [] })
-  clearField(tensor, TensorProtoSchema.field.dataLocation)
 }
 
 /** Adds scale·b·a to a weight, or its transpose if the weight is stored transposed. */

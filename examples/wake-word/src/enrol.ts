@@ -6,9 +6,11 @@ import type { Labelled } from './head/pool.js'
 import { assemble, type Clip } from './speech/streams.js'
 
 /** How many stretches are made of a repetition. */
-const copies = 14
+const copies = 12
 /** Near misses are made of the repetition's own parts in so many of them. */
-const copiesOfParts = 8
+const copiesOfParts = 7
+/** Seconds before the first sound: as little as fills the head's window. */
+const lead = 1.3
 /** As a microphone in a room may hear the same voice on other days. */
 const range: ChangeRange = { gain: [-18, 4], noise: [6, 40], noisy: 0.8, echo: 0.4, lowPass: 0.3 }
 
@@ -24,7 +26,7 @@ export async function enrol(features: Features, samples: Float32Array, seed: num
   for (let i = 0; i < copies; i++) {
     const clips: Clip[] = [{ kind: 'phrase', samples: bent(samples, random) }]
     if (i < copiesOfParts) clips.push({ kind: 'near', samples: nearMiss(bent(samples, random), random) })
-    const { samples: sound, spans } = assemble(random.shuffled(clips), random, [0.3, 1.2])
+    const { samples: sound, spans } = assemble(random.shuffled(clips), random, [0.3, 0.9], lead)
     const changed = applyChange(sound, drawChange(random, range), random)
     results.push({ embeddings: await features.embed(changed), spans })
   }

@@ -28,8 +28,7 @@ export function headModel(seed: number): Model {
   const norm = builder.within('norm')
   const scale = norm.initializer('weight', [units], float, new Float32Array(units).fill(1))
   const shift = norm.initializer('bias', [units], float, new Float32Array(units))
-  const epsilon = { float: 1e-5 }
-  const normal = emit('LayerNormalization', [hidden, scale, shift], { axis: -1, epsilon })
+  const normal = emit('LayerNormalization', [hidden, scale, shift], { axis: -1, epsilon: 1e-5 })
   const logit = dense(emit('Relu', [normal]), 'out', units, 1)
   emit('Identity', [logit], {}, 'logit')
   builder.output(emit('Sigmoid', ['logit'], {}, 'score'), float, ['batch', 1])

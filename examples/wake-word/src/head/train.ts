@@ -36,7 +36,7 @@ export interface Progress {
 /** Steps between reports. */
 const reportEvery = 25
 /** Windows that are scored to find hard ones. */
-const searched = 12_288
+const searched = 8192
 /** Shares of the training at which hard negatives are looked for. */
 const searches = [0.2, 0.4, 0.6, 0.8]
 
@@ -56,19 +56,16 @@ export async function trainHead(pool: Pool, options: TrainOptions): Promise<Uint
   const { ort, steps = 1500, seed = 1, onProgress, signal, optimizer = defaultOptimizer() } = options
   checkPool(pool)
   const random = createRandom(seed)
-  const { trainModel, evalModel, checkpointState } = await generateArtifacts(headModel(seed), {
+  const artifacts = await generateArtifacts(headModel(seed), {
     loss: 'bce-with-logits',
     outputNames: ['logit'],
     additionalOutputs: ['score'],
     ort,
   })
-  const session = await TrainingSession.create(
-    { trainModel, evalModel, checkpointState, optimizer, ort },
-    { intraOpNumThreads: 1 },
-  )
+  const session = await TrainingSession.create({ ...artifacts, optimizer, ort }, { intraOpNumThreads: 1 })
   const tensor = (data: Float32Array, dims: readonly number[]) =>
     new ort.Tensor('float32' as never, data as never, dims) as OrtTensor
-  const labels = tensor(
+  const target = tensor(
     Float32Array.from({ length: rows }, (_, i) => (i < batch.positive ? 1 : 0)),
     [rows, 1],
   )
@@ -80,7 +77,7 @@ export async function trainHead(pool: Pool, options: TrainOptions): Promise<Uint
       signal?.throwIfAborted()
       if (searchAt.has(step)) hard = await hardest(session, pool, random, tensor)
       const input = tensor(gather(drawBatch(pool, hard, random)), [rows, windowSteps, embeddingSize])
-      const { loss } = await session.runTrainStep({ input, labels }, ['loss'])
+      const { loss } = await session.runTrainStep({ input, target }, ['loss'])
       await session.runOptimizerStep()
       await session.lazyResetGrad()
       sum += (loss!.data as Float32Array)[0]!
@@ -116,7 +113,7 @@ function drawBatch(pool: Pool, hard: readonly Place[], random: Random): Place[] 
   ]
 }
 
-/** The windows among many negative ones that now score highest: a twelfth of them. */
+/** The windows among many negative ones that now score highest: a sixteenth of them. */
 async function hardest(
   session: TrainingSession,
   pool: Pool,
@@ -129,13 +126,13 @@ async function hardest(
   for (let at = 0; at < searched; at += size) {
     const places = candidates.slice(at, at + size)
     const input = tensor(gather(places), [size, windowSteps, embeddingSize])
-    const labels = tensor(new Float32Array(size), [size, 1])
-    const { score } = await session.runEvalStep({ input, labels }, ['score'])
+    const target = tensor(new Float32Array(size), [size, 1])
+    const { score } = await session.runEvalStep({ input, target }, ['score'])
     const scores = score!.data as Float32Array
     places.forEach((place, i) => scored.push({ place, score: scores[i]! }))
   }
   return scored
     .sort((a, b) => b.score - a.score)
-    .slice(0, searched / 12)
+    .slice(0, searched / 16)
     .map(({ place }) => place)
 }

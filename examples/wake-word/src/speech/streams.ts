@@ -23,8 +23,6 @@ export interface Stream {
   readonly spans: readonly Span[]
 }
 
-/** Before the first clip, so that the head's window is filled. */
-const lead = 2.2
 /** After the last clip. */
 const tail = 1.2
 
@@ -32,8 +30,14 @@ const tail = 1.2
  * Puts clips one after another.
  *
  * @param gap seconds of silence between them, from and to
+ * @param lead seconds of silence before the first, in which the head's window is filled
  */
-export function assemble(clips: readonly Clip[], random: Random, gap: readonly [number, number]): Stream {
+export function assemble(
+  clips: readonly Clip[],
+  random: Random,
+  gap: readonly [number, number],
+  lead = 2.2,
+): Stream {
   const spans: Span[] = []
   let at = Math.round(lead * sampleRate)
   for (const [i, { kind, samples }] of clips.entries()) {

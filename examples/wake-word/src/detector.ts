@@ -1,6 +1,13 @@
 import { optionError } from '@induced-metric/core/adapter'
 import type { Ort, OrtSession, OrtTensor } from '@induced-metric/onnx'
-import { embeddingSize, joined, stepSamples, sampleRate, windowSteps, type Features } from './features/features.js'
+import {
+  embeddingSize,
+  joined,
+  stepSamples,
+  sampleRate,
+  windowSteps,
+  type Features,
+} from './features/features.js'
 
 /** Scores that are averaged. */
 export const averagedScores = 3

@@ -37,7 +37,9 @@ const seconds = (start: number): string => ((performance.now() - start) / 1000).
 
 async function main(options: Options): Promise<void> {
   if (!(await hasProgram('espeak-ng'))) {
-    print('espeak-ng is not installed, so there is no speech to train on. On Debian: apt-get install espeak-ng flite')
+    print(
+      'espeak-ng is not installed, so there is no speech to train on. On Debian: apt-get install espeak-ng flite',
+    )
     return
   }
   const withFlite = await hasProgram('flite')
@@ -63,7 +65,9 @@ async function main(options: Options): Promise<void> {
   })
   const chosen = await scored(validation)
   const threshold = chooseThreshold(chosen.clean, chosen.noisy, limits)
-  print(`threshold ${threshold.toFixed(2)}, chosen on ${validation.clean.length} voices that are in no other part\n`)
+  print(
+    `threshold ${threshold.toFixed(2)}, chosen on ${validation.clean.length} voices that are in no other part\n`,
+  )
   const test = await scored(await listenTo(features, 'test', options))
   cells('voices never trained on', 'heard', 'near misses', 'alarms/h', 'phrases', 'hours')
   row('clean', figuresAt(threshold, test.clean))
@@ -73,7 +77,9 @@ async function main(options: Options): Promise<void> {
     row('flite, clean', figuresAt(threshold, unseen.clean))
     row('flite, noisy', figuresAt(threshold, unseen.noisy))
   } else print('flite is not installed: the test by another synthesiser is left out')
-  print(`\n${options.output}: npm run listen -w examples/wake-word -- --threshold ${threshold.toFixed(2)} your.wav`)
+  print(
+    `\n${options.output}: npm run listen -w examples/wake-word -- --threshold ${threshold.toFixed(2)} your.wav`,
+  )
 }
 
 const store = fileURLToPath(new URL('../.cache/', import.meta.url))

@@ -32,12 +32,22 @@ describe('WAV files', () => {
 
   it.each([
     [8, 1, (view: DataView, at: number, x: number) => view.setUint8(at, Math.round(x * 128) + 128), 300],
-    [24, 1, (view: DataView, at: number, x: number) => {
-      const value = Math.round(x * 2 ** 23)
-      view.setUint8(at, value & 255)
-      view.setInt16(at + 1, value >> 8, true)
-    }, 0.01],
-    [32, 1, (view: DataView, at: number, x: number) => view.setInt32(at, Math.round(x * 2 ** 31), true), 0.01],
+    [
+      24,
+      1,
+      (view: DataView, at: number, x: number) => {
+        const value = Math.round(x * 2 ** 23)
+        view.setUint8(at, value & 255)
+        view.setInt16(at + 1, value >> 8, true)
+      },
+      0.01,
+    ],
+    [
+      32,
+      1,
+      (view: DataView, at: number, x: number) => view.setInt32(at, Math.round(x * 2 ** 31), true),
+      0.01,
+    ],
     [32, 3, (view: DataView, at: number, x: number) => view.setFloat32(at, x, true), 0.01],
   ] as const)('may have %i bits in format %i, and two channels', (bits, code, write, tolerance) => {
     const values = [0, 0.5, -0.5, 0.25, -0.25, 0.75]
@@ -112,7 +122,10 @@ describe('changes of sound', () => {
   it('add echoes', () => {
     const click = new Float32Array(400)
     click[10] = 1000
-    const echoes = [[100, 0.5], [200, -0.25]] as const
+    const echoes = [
+      [100, 0.5],
+      [200, -0.25],
+    ] as const
     const heard = applyChange(click, { gain: 0, echoes }, createRandom(1))
     expect([heard[10], heard[110], heard[210]]).toEqual([1000, 500, -250])
   })

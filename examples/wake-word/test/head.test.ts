@@ -37,7 +37,10 @@ const trained = await trainHead(pool, { ort, steps: 100 })
 /** The head's score by its formula in double precision, from the weights in the file. */
 function scoreOf(model: Uint8Array, window: Float32Array): number {
   const weights = new Map(
-    readModel(model).graph.initializer.map(({ name, rawData }) => [name, new Float32Array(rawData!.slice().buffer)]),
+    readModel(model).graph.initializer.map(({ name, rawData }) => [
+      name,
+      new Float32Array(rawData.slice().buffer),
+    ]),
   )
   const [w, b] = [weights.get('hidden.weight')!, weights.get('hidden.bias')!]
   const hidden = Array.from(b, (bias, unit) =>
@@ -92,8 +95,13 @@ describe('a head', () => {
   it('is exported with the shapes that openWakeWord asks for, and gives the scores of its formula', async () => {
     const session = await ort.InferenceSession.create(trained)
     expect([session.inputNames, session.outputNames]).toEqual([['input'], ['score']])
-    const shapes = [session.inputMetadata[0], session.outputMetadata[0]].map((one) => one!.isTensor && one!.shape)
-    expect(shapes).toEqual([['batch', 16, 96], ['batch', 1]])
+    const shapes = [session.inputMetadata[0], session.outputMetadata[0]].map(
+      (one) => one!.isTensor && one!.shape,
+    )
+    expect(shapes).toEqual([
+      ['batch', 16, 96],
+      ['batch', 1],
+    ])
     for (const place of [...pool.positive.slice(0, 9), ...pool.near.slice(0, 9), ...pool.other.slice(0, 9)]) {
       const window = gather([place])
       const { score } = await session.run({ input: new ort.Tensor('float32', window, [1, 16, size]) })
@@ -143,7 +151,9 @@ describe('the trigger', () => {
 
 describe('figures', () => {
   const scored = (kind: 'phrase' | 'near', at: readonly number[]): Scored => ({
-    scores: Float32Array.from({ length: 200 }, (_, i) => (at.includes(i) || at.includes(i - 1) || at.includes(i - 2) ? 0.8 : 0)),
+    scores: Float32Array.from({ length: 200 }, (_, i) =>
+      at.includes(i) || at.includes(i - 1) || at.includes(i - 2) ? 0.8 : 0,
+    ),
     spans: [{ kind, from: 40 * step, to: 50 * step }],
     ordinary: 36,
   })

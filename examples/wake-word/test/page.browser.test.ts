@@ -9,7 +9,7 @@ import sharp from 'sharp'
 import { build, preview, type PreviewServer } from 'vite'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { createRandom } from '../src/audio/random.js'
-import { writeWav } from '../src/audio/wav.js'
+import { readWav, writeWav } from '../src/audio/wav.js'
 import { createHead, findAlarms } from '../src/detector.js'
 import { createFeatures } from '../src/features/features.js'
 import { readFeatureFiles } from '../src/features/files.js'
@@ -20,10 +20,11 @@ import { espeak, hasProgram } from '../src/speech/synthesize.js'
 
 const folder = fileURLToPath(new URL('..', import.meta.url))
 const root = join(folder, 'page')
-const configFile = join(root, 'vite.config.js')
+const configFile = join(root, 'vite.config.ts')
 const phrase = 'hey silver fox'
 const hasSpeech = await hasProgram('espeak-ng')
-if (!hasSpeech) process.stderr.write('espeak-ng is not installed: the tests of the wake word page are skipped\n')
+if (!hasSpeech)
+  process.stderr.write('espeak-ng is not installed: the tests of the wake word page are skipped\n')
 
 const complaints: string[] = []
 let scratch: string
@@ -89,7 +90,7 @@ describe.skipIf(!hasSpeech)('the page', () => {
 
   it('learns a wake word from the microphone, hears it, and hands over the model', async () => {
     const page = await open({ viewport: { width: 1120, height: 800 }, colorScheme: 'light' })
-    const film = await filming(page)
+    const film = filming(page)
     await page.getByLabel('Your wake word').fill(phrase)
     await page.getByRole('button', { name: 'Use the microphone' }).click()
     for (const count of [3, 7]) {
@@ -176,7 +177,9 @@ describe.skipIf(!hasSpeech)('the page', () => {
     expect(policy).not.toContain("'unsafe-eval'")
     const refused = await page.evaluate(async () => {
       const directives: string[] = []
-      document.addEventListener('securitypolicyviolation', (event) => directives.push(event.effectiveDirective))
+      document.addEventListener('securitypolicyviolation', (event) =>
+        directives.push(event.effectiveDirective),
+      )
       await fetch('https://example.org/').catch(() => undefined)
       await new Promise((next) => setTimeout(next, 50))
       return directives
@@ -210,7 +213,11 @@ async function said(page: Page, pattern: RegExp): Promise<string> {
   return page.getByRole('status').innerText()
 }
 
-const repetitions = (page: Page, count: number) => page.locator('li.said').nth(count - 1).waitFor()
+const repetitions = (page: Page, count: number) =>
+  page
+    .locator('li.said')
+    .nth(count - 1)
+    .waitFor()
 
 const drop = (page: Page, file: string) => page.getByLabel('Choose recordings').setInputFiles(file)
 
@@ -241,20 +248,19 @@ async function checkModel(page: Page): Promise<void> {
   expect(download.suggestedFilename()).toBe('wake-word.onnx')
   const head = await createHead(ort, await readFile(await download.path()))
   const features = await createFeatures(ort, await readFeatureFiles())
-  const alarmsOf = async (file: string) => {
-    const { readWav } = await import('../src/audio/wav.js')
-    return findAlarms(features, head, readWav(await readFile(file)), 0.5)
-  }
+  const alarmsOf = async (file: string) => findAlarms(features, head, readWav(await readFile(file)), 0.5)
   expect(await alarmsOf(sounds.other)).toEqual([])
   const alarms = await alarmsOf(sounds.phrases)
   expect(alarms.length).toBeGreaterThanOrEqual(5)
   const lines = await page.locator('#log li').allInnerTexts()
-  const inFile = lines.filter((line) => line.includes('phrases.wav')).map((line) => /at ([\d.]+) s/.exec(line)?.[1])
+  const inFile = lines
+    .filter((line) => line.includes('phrases.wav'))
+    .map((line) => /at ([\d.]+) s/.exec(line)?.[1])
   expect(inFile.reverse()).toEqual(alarms.map(({ at }) => at.toFixed(1)).slice(-inFile.length))
 }
 
 /** Takes pictures of a page and makes an animated WebP of them. */
-async function filming(page: Page) {
+function filming(page: Page) {
   const frames: { readonly picture: Buffer; readonly delay: number }[] = []
   return {
     /** @param delay milliseconds for which the picture is shown */

@@ -10,7 +10,12 @@ export interface Change {
   /** Cut-off of a low-pass filter, in Hz. */
   readonly lowPass?: number
   /** Noise so many decibels below the sound's loud parts, with a spectrum that falls as f^(−slope/2). */
-  readonly noise?: { readonly below: number; readonly slope: number; readonly hum: boolean; readonly swell: number }
+  readonly noise?: {
+    readonly below: number
+    readonly slope: number
+    readonly hum: boolean
+    readonly swell: number
+  }
 }
 
 /** How often, and how much, {@link drawChange} changes. */
@@ -46,7 +51,12 @@ export function drawChange(random: Random, range: ChangeRange): Change {
     hum: random.next() < 0.2,
     swell: random.between(0, 0.8),
   }
-  return { gain, ...(echo && { echoes }), ...(lowPass !== undefined && { lowPass }), ...(isNoisy && { noise }) }
+  return {
+    gain,
+    ...(echo && { echoes }),
+    ...(lowPass !== undefined && { lowPass }),
+    ...(isNoisy && { noise }),
+  }
 }
 
 /**

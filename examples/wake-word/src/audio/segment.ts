@@ -59,7 +59,9 @@ export function createSegmenter(): Segmenter {
       else kept = kept.slice(-lengths.around)
       return []
     }
-    spoken = isAbove(above.end) ? { loud: spoken.loud + spoken.since + 1, since: 0 } : { ...spoken, since: spoken.since + 1 }
+    spoken = isAbove(above.end)
+      ? { loud: spoken.loud + spoken.since + 1, since: 0 }
+      : { ...spoken, since: spoken.since + 1 }
     return spoken.since >= lengths.silence || kept.length >= lengths.greatest ? close() : []
   }
   return {

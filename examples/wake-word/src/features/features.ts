@@ -58,8 +58,7 @@ export interface FeatureStream {
  * @param options of the runtime's `InferenceSession.create`
  */
 export async function createFeatures(ort: Ort, files: FeatureFiles, options: object = {}): Promise<Features> {
-  const create = (bytes: Uint8Array) =>
-    ort.InferenceSession.create(bytes, options) as Promise<OrtSession>
+  const create = (bytes: Uint8Array) => ort.InferenceSession.create(bytes, options) as Promise<OrtSession>
   const mel = await create(batchedMelspectrogram(files.melspectrogram))
   const embedding = await create(wholeStretchEmbedding(files.embedding))
   const tensor = (data: Float32Array, dims: readonly number[]) =>
@@ -87,9 +86,7 @@ export async function createFeatures(ort: Ort, files: FeatureFiles, options: obj
       state.before = sound.slice(total * stepSamples, total * stepSamples + overlap)
       state.rest = sound.slice(total * stepSamples + overlap)
       for (let step = 0; step < total; step += stepsOfRun)
-        results.push(
-          await run(sound.subarray(step * stepSamples), Math.min(stepsOfRun, total - step)),
-        )
+        results.push(await run(sound.subarray(step * stepSamples), Math.min(stepsOfRun, total - step)))
       return joined(...results)
     }
     return { push }

@@ -15,7 +15,7 @@ const rows = batch.positive + batch.near + batch.other + batch.hard
 /** Options of {@link trainHead}. */
 export interface TrainOptions {
   readonly ort: Ort
-  /** Default 1500. */
+  /** Default 1000. */
   readonly steps?: number
   readonly seed?: number
   /** Is told of progress every few steps, and waited for. */
@@ -33,6 +33,8 @@ export interface Progress {
   readonly loss: number
 }
 
+/** Standard deviation of what is added to embeddings, whose own is 16. */
+const jitterSize = 3
 /** Steps between reports. */
 const reportEvery = 25
 /** Windows that are scored to find hard ones. */
@@ -53,9 +55,10 @@ export const defaultOptimizer = (): Transformation =>
  * @throws ERR_OPTION if a kind of windows is missing
  */
 export async function trainHead(pool: Pool, options: TrainOptions): Promise<Uint8Array> {
-  const { ort, steps = 1500, seed = 1, onProgress, signal, optimizer = defaultOptimizer() } = options
+  const { ort, steps = 1000, seed = 1, onProgress, signal, optimizer = defaultOptimizer() } = options
   checkPool(pool)
   const random = createRandom(seed)
+  const jitter = createJitter(random)
   const artifacts = await generateArtifacts(headModel(seed), {
     loss: 'bce-with-logits',
     outputNames: ['logit'],
@@ -76,7 +79,9 @@ export async function trainHead(pool: Pool, options: TrainOptions): Promise<Uint
     for (let step = 1; step <= steps; step++) {
       signal?.throwIfAborted()
       if (searchAt.has(step)) hard = await hardest(session, pool, random, tensor)
-      const input = tensor(gather(drawBatch(pool, hard, random)), [rows, windowSteps, embeddingSize])
+      const windows = gather(drawBatch(pool, hard, random))
+      jitter(windows)
+      const input = tensor(windows, [rows, windowSteps, embeddingSize])
       const { loss } = await session.runTrainStep({ input, target }, ['loss'])
       await session.runOptimizerStep()
       await session.lazyResetGrad()
@@ -89,6 +94,18 @@ export async function trainHead(pool: Pool, options: TrainOptions): Promise<Uint
     return await session.exportModelForInference(['score'], { evaluationWeights: true })
   } finally {
     await session.release()
+  }
+}
+
+/** Adds normal numbers to windows, so that the head does not learn single ones by heart. They come from a table, which is quick. */
+function createJitter(random: Random): (windows: Float32Array) => void {
+  const table = Float32Array.from({ length: 65_521 }, () => jitterSize * random.normal())
+  return (windows) => {
+    let at = random.below(table.length)
+    for (let i = 0; i < windows.length; i++) {
+      windows[i]! += table[at]!
+      at = at + 1 === table.length ? 0 : at + 1
+    }
   }
 }
 
@@ -120,7 +137,9 @@ async function hardest(
   random: Random,
   tensor: (data: Float32Array, dims: readonly number[]) => OrtTensor,
 ): Promise<Place[]> {
-  const candidates = Array.from({ length: searched }, (_, i) => random.pick(i % 3 === 0 ? pool.near : pool.other))
+  const candidates = Array.from({ length: searched }, (_, i) =>
+    random.pick(i % 3 === 0 ? pool.near : pool.other),
+  )
   const scored: { readonly place: Place; readonly score: number }[] = []
   const size = 1024
   for (let at = 0; at < searched; at += size) {

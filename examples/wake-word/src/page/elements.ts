@@ -1,7 +1,9 @@
-/** Finds an element by its id. */
-export function byId<T extends Element = HTMLElement>(id: string): T {
-  const element = document.querySelector<T>(`#${id}`)
-  if (element === null) throw new Error(`the page has no element #${id}`)
+/** Finds an element by its id; `type` is that of its interface. */
+export function byId(id: string): HTMLElement
+export function byId<T extends Element>(id: string, type: new () => T): T
+export function byId(id: string, type: new () => Element = HTMLElement): Element {
+  const element = document.querySelector(`#${id}`)
+  if (!(element instanceof type)) throw new Error(`the page has no ${type.name} #${id}`)
   return element
 }
 

@@ -14,14 +14,14 @@ const least = 3
 
 const engine = wrap<Engine>(new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' }))
 const buttons = {
-  record: byId<HTMLButtonElement>('record'),
-  train: byId<HTMLButtonElement>('train'),
-  listen: byId<HTMLButtonElement>('listen'),
-  again: byId<HTMLButtonElement>('again'),
+  record: byId('record', HTMLButtonElement),
+  train: byId('train', HTMLButtonElement),
+  listen: byId('listen', HTMLButtonElement),
+  again: byId('again', HTMLButtonElement),
 }
-const threshold = byId<HTMLInputElement>('threshold')
-const chart = createLossChart(byId<SVGElement>('loss'))
-const list = createRepetitionList(byId<HTMLOListElement>('repetitions'), atFirst, (id) => {
+const threshold = byId('threshold', HTMLInputElement)
+const chart = createLossChart(byId('loss', SVGElement))
+const list = createRepetitionList(byId('repetitions', HTMLOListElement), atFirst, (id) => {
   void engine.remove(id)
   update()
   say(`Removed. ${told(list.count(), 'repetition')} left.`)
@@ -38,7 +38,7 @@ let next = 1
 let pending: Promise<unknown> = Promise.resolve()
 
 const told = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`
-const phrase = (): string => byId<HTMLInputElement>('phrase').value.trim() || 'your wake word'
+const phrase = (): string => byId('phrase', HTMLInputElement).value.trim() || 'your wake word'
 
 /** Sets what can be pressed, and what it says. */
 function update(): void {
@@ -65,7 +65,12 @@ function guarded(action: () => Promise<void>): () => void {
       update()
       const reason = error instanceof Error ? error.message : String(error)
       const denied = error instanceof DOMException && error.name === 'NotAllowedError'
-      say(denied ? 'The browser does not allow the microphone. Allow it for this page, or drop recordings.' : reason, 'error')
+      say(
+        denied
+          ? 'The browser does not allow the microphone. Allow it for this page, or drop recordings.'
+          : reason,
+        'error',
+      )
     })
   }
 }
@@ -114,17 +119,20 @@ async function stopCollecting(): Promise<void> {
   mode = 'idle'
   await closeMicrophone()
   update()
-  if (list.count() < least) return say(`${told(list.count(), 'repetition')} so far; it takes at least ${least}.`)
+  if (list.count() < least) {
+    say(`${told(list.count(), 'repetition')} so far; it takes at least ${least}.`)
+    return
+  }
   say(`${told(list.count(), 'repetition')}. Train now.`)
-  if (secondAct) return train()
-  buttons.train.focus()
+  if (secondAct) await train()
+  else buttons.train.focus()
 }
 
 async function train(): Promise<void> {
   await closeMicrophone()
   mode = 'training'
   update()
-  const progress = byId<HTMLProgressElement>('progress')
+  const progress = byId('progress', HTMLProgressElement)
   progress.removeAttribute('value')
   say('Making your repetitions louder, quieter, faster, slower and noisier …')
   await pending
@@ -152,9 +160,11 @@ async function train(): Promise<void> {
 
 /** Makes the model the target of the download. */
 function offer(model: Uint8Array): void {
-  const link = byId<HTMLAnchorElement>('download')
+  const link = byId('download', HTMLAnchorElement)
   if (link.href !== '') URL.revokeObjectURL(link.href)
-  link.href = URL.createObjectURL(new Blob([model as Uint8Array<ArrayBuffer>], { type: 'application/octet-stream' }))
+  link.href = URL.createObjectURL(
+    new Blob([model as Uint8Array<ArrayBuffer>], { type: 'application/octet-stream' }),
+  )
   link.removeAttribute('aria-disabled')
 }
 
@@ -163,7 +173,8 @@ async function listen(): Promise<void> {
     mode = 'idle'
     await closeMicrophone()
     update()
-    return say('Stopped listening.')
+    say('Stopped listening.')
+    return
   }
   await engine.listen(Number(threshold.value))
   await openOnce()
@@ -176,7 +187,7 @@ async function listen(): Promise<void> {
 let flash: ReturnType<typeof setTimeout> | undefined
 
 function show({ level, fired }: Reading): void {
-  byId<HTMLMeterElement>('score').value = level
+  byId('score', HTMLMeterElement).value = level
   if (!fired) return
   report(`Heard ${phrase()}: ${new Date().toLocaleTimeString()}`)
   const lamp = byId('lamp')
@@ -234,7 +245,7 @@ function connect(): void {
       await startCollecting()
     }),
   )
-  const files = byId<HTMLInputElement>('files')
+  const files = byId('files', HTMLInputElement)
   files.addEventListener('change', () => guarded(() => takeFiles([...(files.files ?? [])]))())
   const showThreshold = (): void => {
     byId('threshold-value').textContent = Number(threshold.value).toFixed(2)

@@ -73,7 +73,15 @@ function waveform(samples: Float32Array): SVGElement {
   for (const [i, peak] of peaks.entries()) {
     const half = 1 + (peak / loudest) * 21
     const x = 2.5 + i * 5
-    svg.append(svgElement('line', { x1: x, x2: x, y1: 24 - half, y2: 24 + half, 'vector-effect': 'non-scaling-stroke' }))
+    svg.append(
+      svgElement('line', {
+        x1: x,
+        x2: x,
+        y1: 24 - half,
+        y2: 24 + half,
+        'vector-effect': 'non-scaling-stroke',
+      }),
+    )
   }
   return svg
 }

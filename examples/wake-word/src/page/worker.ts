@@ -7,7 +7,14 @@ import backgroundUrl from '../../page/background.bin?url'
 import { unpackBackground } from '../background.js'
 import { createHead, createTrigger, findAlarms, type Alarm, type Head, type Trigger } from '../detector.js'
 import { enrol } from '../enrol.js'
-import { createFeatures, embeddingSize, joined, windowSteps, type Features, type FeatureStream } from '../features/features.js'
+import {
+  createFeatures,
+  embeddingSize,
+  joined,
+  windowSteps,
+  type Features,
+  type FeatureStream,
+} from '../features/features.js'
 import { createPool, type Labelled } from '../head/pool.js'
 import { trainHead, type Progress } from '../head/train.js'
 
@@ -66,7 +73,7 @@ const engine = {
   train: (onProgress: (progress: Progress) => void) =>
     inTurn(async () => {
       const pool = createPool([...[...repetitions.values()].flat(), ...background])
-      const model = await trainHead(pool, { ort, steps, onProgress: (progress) => void onProgress(progress) })
+      const model = await trainHead(pool, { ort, steps, onProgress })
       await head?.release()
       head = await createHead(ort, model)
       return model
@@ -101,7 +108,7 @@ const engine = {
 
   /** Finds the wake word in a recording. */
   find: (samples: Float32Array, threshold: number): Promise<Alarm[]> =>
-    inTurn(async () => (head === undefined ? [] : await findAlarms(features, head, samples, threshold))),
+    inTurn(() => (head === undefined ? Promise.resolve([]) : findAlarms(features, head, samples, threshold))),
 }
 
 /** What the page can ask of the thread. */

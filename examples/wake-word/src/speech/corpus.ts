@@ -44,7 +44,8 @@ export async function speakAll(
     clips.push({ kind, samples })
   }
   for (let i = 0; i < amount.phrases; i++) await say('phrase', phrase + random.pick(endings))
-  for (let i = 0; i < amount.nearMisses; i++) await say('near', random.pick(nearMisses) + random.pick(endings))
+  for (let i = 0; i < amount.nearMisses; i++)
+    await say('near', random.pick(nearMisses) + random.pick(endings))
   for (let length = 0; length < amount.speech * 16_000; length += clips.at(-1)!.samples.length) {
     const from = random.below(sentences.length - sentencesOfCall)
     await say('speech', sentences.slice(from, from + sentencesOfCall).join(' '))

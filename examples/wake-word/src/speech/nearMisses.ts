@@ -41,7 +41,8 @@ export async function findNearMisses(
       .map(({ other }) => words.with(i, other).join(' '))
   })
   const missing = words.length < 2 ? [] : words.map((_, i) => words.toSpliced(i, 1).join(' '))
-  const turned = words.length < 3 ? [] : words.map((_, i) => [...words.slice(i), ...words.slice(0, i)].join(' ')).slice(1)
+  const turned =
+    words.length < 3 ? [] : words.map((_, i) => [...words.slice(i), ...words.slice(0, i)].join(' ')).slice(1)
   const all = createRandom(seed).shuffled([...new Set([...replaced, ...missing, ...turned])])
   const [first, second] = [Math.ceil(all.length * 0.5), Math.ceil(all.length * 0.65)]
   return { train: all.slice(0, first), validation: all.slice(first, second), test: all.slice(second) }

@@ -209,8 +209,8 @@ async function open(options: BrowserContextOptions = {}): Promise<Page> {
 
 /** Waits until the status says something, and returns it. */
 async function said(page: Page, pattern: RegExp): Promise<string> {
-  await page.getByRole('status').filter({ hasText: pattern }).waitFor()
-  return page.getByRole('status').innerText()
+  await page.locator('#status').filter({ hasText: pattern }).waitFor()
+  return page.locator('#status').innerText()
 }
 
 const repetitions = (page: Page, count: number) =>

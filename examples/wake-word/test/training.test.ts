@@ -27,7 +27,8 @@ import { createStore } from '../src/store.js'
 
 const phrase = 'hey silver fox'
 const hasSpeech = await hasProgram('espeak-ng')
-if (!hasSpeech) process.stderr.write('espeak-ng is not installed: tests of training from speech are skipped\n')
+if (!hasSpeech)
+  process.stderr.write('espeak-ng is not installed: tests of training from speech are skipped\n')
 
 describe('voices', () => {
   it('are in one part only, and a third of the test has accents of its own', () => {

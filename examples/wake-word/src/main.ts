@@ -15,6 +15,9 @@ import { createStore } from './store.js'
 /** What the threshold must keep on the voices that it is chosen with: tighter than what the test asks for. */
 const limits = { nearMisses: 0.08, cleanAlarmsAnHour: 0.5, noisyAlarmsAnHour: 2.5 }
 
+/** Shown as well, for the curve of detections against alarms. */
+const otherThresholds = [0.2, 0.4, 0.6, 0.8, 0.95]
+
 const print = (text: string): void => void process.stdout.write(`${text}\n`)
 
 const cells = (...parts: readonly string[]): void =>
@@ -70,8 +73,10 @@ async function main(options: Options): Promise<void> {
   )
   const test = await scored(await listenTo(features, 'test', options))
   cells('voices never trained on', 'heard', 'near misses', 'alarms/h', 'phrases', 'hours')
-  row('clean', figuresAt(threshold, test.clean))
-  row('noisy', figuresAt(threshold, test.noisy))
+  for (const at of [threshold, ...otherThresholds]) {
+    row(`clean, at ${at.toFixed(2)}`, figuresAt(at, test.clean))
+    row(`noisy, at ${at.toFixed(2)}`, figuresAt(at, test.noisy))
+  }
   if (withFlite) {
     const unseen = await scored(await listenTo(features, 'unseen', options))
     row('flite, clean', figuresAt(threshold, unseen.clean))

@@ -53,7 +53,7 @@ describe('prose', () => {
     const trained = new Set(train)
     expect(test.filter((sentence) => trained.has(sentence)).length).toBeLessThan(30)
     expect(test.some((sentence) => wordsOf(sentence).join(' ').includes('the jury'))).toBe(false)
-    expect(test.some((sentence) => /[`[\]{}]|''|\/[a-z]/.test(sentence))).toBe(false)
+    expect(test.some((sentence) => /[`[\]{}]|''|\/(?:nn|vb|at|jj|in)\b/.test(sentence))).toBe(false)
   })
 })
 

@@ -26,7 +26,7 @@ export interface Pool {
 /** Seconds after the end of the wake word in which a window ends that must fire. */
 const fires = 0.3
 /** Seconds before its end, and after the former, that are neither one nor the other. */
-const undecided = { before: 0.2, after: 0.4 }
+const undecided = { before: 0.45, after: 0.4 }
 /** Seconds after a near miss that count as its end. */
 const near = 0.4
 

@@ -9,7 +9,7 @@ import { headModel } from './model.js'
 import { gather, type Place, type Pool } from './pool.js'
 
 /** Windows of a batch. */
-const batch = { positive: 32, near: 32, other: 32, hard: 32 }
+const batch = { positive: 40, near: 24, other: 48, hard: 16 }
 const rows = batch.positive + batch.near + batch.other + batch.hard
 
 /** Options of {@link trainHead}. */

@@ -16,7 +16,7 @@ import { createStore } from './store.js'
 const limits = { nearMisses: 0.08, cleanAlarmsAnHour: 0.5, noisyAlarmsAnHour: 2.5 }
 
 /** Shown as well, for the curve of detections against alarms. */
-const otherThresholds = [0.2, 0.4, 0.6, 0.8, 0.95]
+const otherThresholds = [0.2, 0.4, 0.6, 0.95]
 
 const print = (text: string): void => void process.stdout.write(`${text}\n`)
 

@@ -110,8 +110,9 @@ describe.skipIf(!hasSpeech)('the page', () => {
     await film.shoot(700)
     await page.locator('.lamp.heard').waitFor()
     await film.shoot(1800)
-    await expect.poll(() => page.locator('#count').innerText().then(Number)).toBeGreaterThanOrEqual(4)
     await film.end()
+    const count = () => page.locator('#count').innerText().then(Number)
+    await expect.poll(count, { timeout: 120_000 }).toBeGreaterThanOrEqual(4)
 
     await page.getByRole('button', { name: 'Stop listening' }).click()
     await said(page, /Stopped listening/)
@@ -268,9 +269,10 @@ function filming(page: Page) {
     end: async () => {
       const isRenewed = process.env['WAKE_WORD_RECORD'] === '1'
       const file = join(isRenewed ? folder : scratch, 'page.webp')
-      const pictures = frames.map(({ picture }) => picture)
+      const pictures = await Promise.all(
+        frames.map(({ picture }) => sharp(picture).resize({ width: 800 }).png().toBuffer()),
+      )
       await sharp(pictures, { join: { animated: true } })
-        .resize({ width: 800 })
         .webp({ quality: 60, effort: 4, delay: frames.map(({ delay }) => delay), loop: 0 })
         .toFile(file)
       expect((await sharp(file).metadata()).pages).toBe(frames.length)

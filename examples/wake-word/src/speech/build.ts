@@ -47,7 +47,7 @@ export async function buildPart(features: Features, part: Part, options: PartOpt
   const voices = all.slice(0, options.voices)
   const both = { clean: [] as Labelled[], noisy: [] as Labelled[] }
   for (const [i, voice] of voices.entries()) {
-    const key = `${part} ${i} of ${seed}: ${phrase}`
+    const key = JSON.stringify([part, i, seed, phrase, amounts[part]])
     const { clean, noisy } = await stored(key, async () => {
       const random = createRandom(seed * 104_729 + i * 31 + part.length)
       const clips = await speakAll(voice, script, amounts[part], random)

@@ -172,7 +172,7 @@ describe('figures', () => {
 
   it('give the lowest threshold within limits', () => {
     const limits = { nearMisses: 0, cleanAlarmsAnHour: 1, noisyAlarmsAnHour: 1 }
-    expect(chooseThreshold([scored('phrase', [36])], [scored('near', [36])], limits)).toBeCloseTo(0.81)
+    expect(chooseThreshold([scored('near', [36])], [scored('phrase', [36])], limits)).toBeCloseTo(0.81)
   })
 })
 

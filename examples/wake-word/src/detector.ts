@@ -10,7 +10,7 @@ import {
 } from './features/features.js'
 
 /** Scores that are averaged. */
-export const averagedScores = 3
+const averagedScores = 3
 /** Seconds after an alarm without another. */
 const rest = 1
 

@@ -45,7 +45,7 @@ const searches = [0.2, 0.4, 0.6, 0.8]
 /**
  * The optimiser: Adam with the metric of log L, and ξ tied to the rate. A rate of 1 is only a cap, and nobody has to choose it.
  */
-export const defaultOptimizer = (): Transformation =>
+const defaultOptimizer = (): Transformation =>
   inducedMetric(adam(), { learningRate: 1, xi: 'rate', embedding: log(), onBadLoss: 'zero' })
 
 /**

@@ -50,7 +50,7 @@ export function flite(voice: (typeof fliteVoices)[number]): Speak {
 }
 
 /** Cuts what is 40 dB below the loudest from both ends. */
-export function trimmed(samples: Float32Array): Float32Array {
+function trimmed(samples: Float32Array): Float32Array {
   const loudest = samples.reduce((most, x) => Math.max(most, Math.abs(x)), 0)
   const isLoud = (x: number): boolean => Math.abs(x) > loudest / 100
   const from = samples.findIndex(isLoud)

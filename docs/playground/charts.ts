@@ -3,7 +3,7 @@ import { show } from './settings.js'
 
 const width = 340
 const height = 120
-const inset = { left: 40, right: 8, top: 8, bottom: 18 } as const
+const inset = { left: 52, right: 8, top: 8, bottom: 18 } as const
 
 /** A line of a chart. */
 export interface Series {

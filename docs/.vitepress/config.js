@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitepress'
+import { digitsPlugin } from '../site/digits.js'
 import { diagramsPlugin } from '../site/diagrams.js'
 import { includePlugin } from '../site/include.js'
 import { linksPlugin } from '../site/links.js'
@@ -40,7 +41,8 @@ export default defineConfig({
     optimizeDeps: { entries: [] },
     // The playground runs the packages' sources.
     resolve: { conditions: ['@induced-metric/source'] },
-    worker: { format: 'es' },
+    plugins: [digitsPlugin()],
+    worker: { format: 'es', plugins: () => [digitsPlugin()] },
     server: { watch: { ignored: ['**/node_modules/**', '**/dist/**', '**/tests/.snippets/**'] } },
   },
   themeConfig: {

@@ -7,6 +7,7 @@ import { MapFigure } from './MapFigure.js'
 import { PhaseFigure } from './PhaseFigure.js'
 import { ReliefFigure } from './ReliefFigure.js'
 import { createPlayground, wantsLittleMotion, type Playground } from './state.js'
+import { TrainingPanel } from './training/TrainingPanel.js'
 import './playground.css'
 
 type ReliefInstance = ComponentPublicInstance<object, { canvas?: HTMLCanvasElement; draw(): void }>
@@ -129,6 +130,12 @@ export const MetricPlayground = defineComponent({
         ]),
         h('h2', { id: 'phase' }, 'Which rate, which ξ?'),
         h(PhaseFigure, { pg }),
+        h('h2', { id: 'networks' }, 'From toy to real'),
+        h(
+          'p',
+          'A small network, trained in your browser with the optimiser chosen above and with its base alone, on the same batches.',
+        ),
+        h(TrainingPanel, { pg }),
         h('h2', { id: 'code' }, 'Take it with you'),
         h(CodePanel, { pg }),
       ])

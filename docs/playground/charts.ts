@@ -20,6 +20,8 @@ export interface Chart {
   readonly scale: 'log' | 'linear'
   /** The bounds of the vertical axis, where they do not follow from the values. */
   readonly bounds?: readonly [number, number]
+  /** What the horizontal axis counts; by default steps. */
+  readonly unit?: string
   /** A place along the horizontal axis that is marked. */
   readonly marked?: number
 }
@@ -42,7 +44,7 @@ function boundsOf({ series, scale, bounds }: Chart): readonly [number, number] {
 
 /** A small chart of numbers by step. */
 export function chart(of: Chart): VNode {
-  const { title, series, scale, marked } = of
+  const { title, series, scale, marked, unit = 'step' } = of
   const [low, high] = boundsOf(of)
   const across = (value: number): number => (scale === 'log' ? Math.log(value) : value)
   const count = Math.max(2, ...series.map(({ values }) => values.length))
@@ -72,7 +74,7 @@ export function chart(of: Chart): VNode {
       }),
       label(high, inset.top + 8),
       label(low, height - inset.bottom),
-      h('text', { x: width - inset.right, y: height - 4, 'text-anchor': 'end' }, `step ${count - 1}`),
+      h('text', { x: width - inset.right, y: height - 4, 'text-anchor': 'end' }, `${unit} ${count - 1}`),
       ...series.map((one) =>
         h('path', {
           d: lineOf(one),

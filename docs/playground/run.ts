@@ -1,4 +1,5 @@
 import { createOptimizer, type Optimizer, type Transformation } from '@induced-metric/core'
+import { createNoise, noiseSeed } from './noise.js'
 import type { Outcome } from './outcomes.js'
 import type { Settings } from './settings.js'
 import type { Surface } from './surfaces.js'
@@ -35,21 +36,6 @@ export const tolerance = 1e-7
 
 /** Beyond this, a run is not followed. */
 const beyond = 1e100
-
-/** Normal numbers from a seed (mulberry32, and the method of Box and Muller), so that every run has the same noise. */
-export function createNoise(seed: number): () => number {
-  let state = seed
-  const uniform = (): number => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296
-  }
-  return () => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform())
-}
-
-/** The seed of the noise. */
-export const noiseSeed = 1
 
 /** An optimiser of the point, whose point and gradient are views of its memory. */
 export function createPointOptimizer(transformation: Transformation): Optimizer {

@@ -50,7 +50,7 @@ export interface SurfaceScene {
 
 const breadth = 2
 const depth = 1.45
-const relief = 0.95
+const relief = 0.8
 
 /** Where a point of the surface is in the scene. */
 function createPlace({ grid, heightAt }: SceneContent): (point: Point, raised?: number) => Vector3 {
@@ -186,7 +186,12 @@ function createPaths(content: SceneContent): Group {
     [content.induced, inducedColour, 4, false],
   ] as const) {
     const points = follow(content, path)
-    if (points.length > 1) group.add(drawLine(points, colour, width, isDashed))
+    if (points.length > 1) {
+      // Faint where a ridge is before it.
+      const hidden = drawLine(points, colour, width, isDashed)
+      Object.assign(hidden.material, { depthTest: false, transparent: true, opacity: 0.3 })
+      group.add(hidden, drawLine(points, colour, width, isDashed))
+    }
     const end = points.at(-1)
     if (!end) continue
     const sphere = new Mesh(new SphereGeometry(0.022, 20, 14), new MeshBasicMaterial({ color: colour }))
@@ -216,17 +221,17 @@ export function createScene(canvas: HTMLCanvasElement, moves: boolean): SurfaceS
   const renderer = new WebGLRenderer({ canvas, antialias: true, alpha: true })
   const scene = new Scene()
   const camera = new PerspectiveCamera(34, 1, 0.1, 20)
-  camera.position.set(-1.5, 1.75, 2.35)
+  camera.position.set(-0.95, 2.55, 2.35)
   const controls = new OrbitControls(camera, canvas)
-  controls.target.set(0, 0.24, 0)
+  controls.target.set(0, 0.22, 0.05)
   controls.enableDamping = moves
   controls.enablePan = false
   controls.minDistance = 1.4
   controls.maxDistance = 6
   controls.maxPolarAngle = 1.5
   const sun = new DirectionalLight('#fff4e0', 2.4)
-  sun.position.set(1.6, 2.4, 0.9)
-  scene.add(sun, new AmbientLight('#cfe0f2', 1.35))
+  sun.position.set(-1.2, 2.6, 1.4)
+  scene.add(sun, new AmbientLight('#dbe6f2', 1.7))
   const [terrain, paths] = [new Group(), new Group()]
   scene.add(terrain, paths)
 

@@ -3,7 +3,7 @@ import { choiceOf, surfaces, type SurfaceId } from './surfaces.js'
 
 /** The numbers that can be set, with their ranges. `scale: 'log'` spreads a slider over decades. */
 export const numbers = {
-  rate: { label: 'learning rate η', symbol: 'η', min: 1e-4, max: 1e3, value: 0.3, scale: 'log' },
+  rate: { label: 'learning rate η', symbol: 'η', min: 1e-4, max: 1e3, value: 1, scale: 'log' },
   xi: { label: 'ξ', symbol: 'ξ', min: 1e-6, max: 1e3, value: 0.1, scale: 'log' },
   perRate: { label: 'κ', symbol: 'κ', min: 0.01, max: 100, value: 1, scale: 'log' },
   momentum: { label: 'momentum μ', symbol: 'μ', min: 0, max: 0.99, value: 0.9, scale: 'linear' },

@@ -55,13 +55,11 @@ function embeddingCode({ embedding, embeddingFormula, floor }: Settings): Transf
 function transformationCode(settings: Settings): TransformationCode {
   const { base, rate, xiMode, xi, perRate, beta } = settings
   const names = [base, 'inducedMetric']
-  if (xiMode === 'off')
-    return { names, text: `inducedMetric(${baseCode(settings)}, { learningRate: ${rate}, xi: 0 })` }
   const embedding = embeddingCode(settings)
   const tied = perRate === 1 ? "'rate'" : `{ perRate: ${perRate} }`
   const lines = [
     `learningRate: ${rate}`,
-    `xi: ${xiMode === 'rate' ? tied : xi}`,
+    `xi: ${{ rate: tied, number: xi, off: 0 }[xiMode]}`,
     ...(beta === 0.8 ? [] : [`beta: ${beta}`]),
     ...(embedding.text === '' ? [] : [`embedding: ${embedding.text}`]),
     ...(xiMode === 'rate' ? [] : [`onBadLoss: 'zero'`]),

@@ -131,7 +131,7 @@ function optimizerGroup(pg: Playground): VNode {
     chooser(pg, 'xiMode', 'ξ', [
       ['rate', 'tied to the rate: ξ = κη'],
       ['number', 'a number'],
-      ['off', '0: the base itself'],
+      ['off', '0: no metric'],
     ]),
     xiMode === 'rate' ? slider(pg, 'perRate') : slider(pg, 'xi', xiMode === 'number'),
     slider(pg, 'beta', xiMode !== 'off'),

@@ -47,8 +47,7 @@ function ballOf(pg: Playground, centre: Point, diagonal: Point, pressure: number
 /** The ball from which the chosen step was taken. */
 export function ballAtStep(pg: Playground, run: Run): Ball {
   const from = Math.max(0, Math.min(pg.step.value, run.scales.length) - 1)
-  const metric = pg.settings.value.xiMode === 'off' ? 0 : (run.metrics[from] ?? 0)
-  const pressure = pg.lift.value.slope(run.losses[from]!) ** 2 * metric
+  const pressure = pg.lift.value.slope(run.losses[from]!) ** 2 * (run.metrics[from] ?? 0)
   const centre: Point = [run.path[2 * from]!, run.path[2 * from + 1]!]
   return ballOf(pg, centre, diagonalAt(run, pg.step.value), pressure)
 }

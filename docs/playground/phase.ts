@@ -45,7 +45,8 @@ class CellRunner {
       return
     }
     this.#optimizer?.dispose()
-    const xiOf = ({ xiMode, xi, perRate, rate }: Settings): number => (xiMode === 'rate' ? perRate * rate : xi)
+    const xiOf = ({ xiMode, xi, perRate, rate }: Settings): number =>
+      ({ number: xi, rate: perRate * rate, off: 0 })[xiMode]
     const transformation = createTransformation(settings, {
       learningRate: () => this.#current!.rate,
       xi: () => xiOf(this.#current!),

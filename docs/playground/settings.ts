@@ -23,7 +23,7 @@ export const axes = ['rate', 'xi', 'perRate', 'momentum', 'beta', 'noise', 'lift
 /** The name of an axis. */
 export type AxisId = (typeof axes)[number]
 
-/** How ξ is given: a number, κ·η, or none at all (0), which is the base. */
+/** How ξ is given: a number, κ·η, or 0, where every embedding but `log` leaves the base as it is. */
 export type XiMode = 'number' | 'rate' | 'off'
 
 /** Everything that the playground's picture depends on. */

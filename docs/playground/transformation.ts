@@ -60,10 +60,9 @@ export function createEmbedding({ embedding, embeddingFormula, floor }: Settings
 export function createTransformation(settings: Settings, scheduled: Scheduled = {}): core.Transformation {
   const { base, momentum, rate, xiMode, beta } = settings
   const learningRate = scheduled.learningRate ?? rate
-  if (xiMode === 'off') return core.inducedMetric(createBase(base, momentum), { learningRate, xi: 0 })
   return core.inducedMetric(createBase(base, momentum), {
     learningRate,
-    xi: scheduled.xi ?? (xiMode === 'rate' ? { perRate: settings.perRate } : settings.xi),
+    xi: scheduled.xi ?? { number: settings.xi, rate: { perRate: settings.perRate }, off: 0 }[xiMode],
     beta,
     embedding: createEmbedding(settings),
     onBadLoss: 'zero',

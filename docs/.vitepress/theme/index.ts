@@ -12,5 +12,9 @@ export default {
       'MetricPlayground',
       defineAsyncComponent(async () => (await import('../../playground/MetricPlayground.js')).MetricPlayground),
     )
+    app.component(
+      'LiveBenchmark',
+      defineAsyncComponent(async () => (await import('../../playground/benchmark/LiveBenchmark.js')).LiveBenchmark),
+    )
   },
 } satisfies Theme

@@ -74,6 +74,19 @@ export class Trainer {
     return loss
   }
 
+  /**
+   * Takes steps of another's: the network's gradients, parameter by parameter, are given to `update`, which changes the weights.
+   */
+  trainWith(update: (gradients: readonly Float64Array[]) => void, steps: number): void {
+    const { train, batchSize } = this.#task
+    const gradients = this.#optimizer.gradients.map(({ data }) => data as Float64Array)
+    for (let i = 0; i < steps; i++) {
+      this.network.differentiate(train, this.#batch(train.labels.length, batchSize))
+      update(gradients)
+      this.#step++
+    }
+  }
+
   /** The examples of a step: neighbours in an order that is drawn anew for each epoch. */
   #batch(count: number, size: number): Uint32Array {
     const perEpoch = Math.floor(count / size)

@@ -11,7 +11,7 @@ import { computePhase } from '../docs/playground/phase.js'
 import { axisPlace, axisValue, cellSettings, phaseSize } from '../docs/playground/phaseAxes.js'
 import { record } from '../docs/playground/run.js'
 import { defaults, readSettings, writeSettings, type Settings } from '../docs/playground/settings.js'
-import { choiceOf, createSurface, surfaces } from '../docs/playground/surfaces.js'
+import { choiceOf, createSurface, surfaces, type SurfaceChoice } from '../docs/playground/surfaces.js'
 import { createTransformation } from '../docs/playground/transformation.js'
 import { testFunctions } from '../examples/functions/src/index.js'
 import { root } from '../scripts/workspace.js'
@@ -90,14 +90,17 @@ describe('surfaces', () => {
     }
   })
 
-  it.each(Object.entries(surfaces))('%s is 0 at its minima, and positive at its start', (_, choice) => {
-    const { value } = createSurface(choice.formula)
-    for (const [x, y] of choice.minima) expect(value(x, y)).toBeLessThan(1e-14)
-    expect(value(...choice.start)).toBeGreaterThan(0.1)
-  })
+  it.each<[string, SurfaceChoice]>(Object.entries(surfaces))(
+    '%s is 0 at its minima, and positive at its start',
+    (_, choice) => {
+      const { value } = createSurface(choice.formula)
+      for (const [x, y] of choice.minima) expect(value(x, y)).toBeLessThan(1e-14)
+      expect(value(...choice.start)).toBeGreaterThan(0.1)
+    },
+  )
 })
 
-it("offers every base of the core but those for matrices and those over another base", () => {
+it('offers every base of the core but those for matrices and those over another base', () => {
   const factories = Object.entries(core).filter(([, one]) => {
     const { definition } = one as { definition?: { update?: unknown } }
     return typeof definition?.update === 'function'
@@ -107,9 +110,10 @@ it("offers every base of the core but those for matrices and those over another 
   expect(Object.keys(bases).sort()).toEqual(names.sort())
   for (const [name, option] of Object.entries(bases)) {
     const { hyperparameters = {} } = (core[name as 'adam'] as core.PreconditionerFactory<never>).definition
-    expect(['momentum', 'beta1'].find((one) => one in hyperparameters), name).toBe(
-      option === 'beta' ? undefined : option,
-    )
+    expect(
+      ['momentum', 'beta1'].find((one) => one in hyperparameters),
+      name,
+    ).toBe(option === 'beta' ? undefined : option)
   }
 })
 
@@ -137,9 +141,18 @@ it('tells apart paths that are not the same', () => {
 })
 
 it('lifting the loss makes log fail, and a floor mends it', () => {
-  const settings: Settings = { ...defaults, surface: 'valley', base: 'sgd', momentum: 0, embedding: 'log', rate: 3 }
+  const settings: Settings = {
+    ...defaults,
+    surface: 'valley',
+    base: 'sgd',
+    momentum: 0,
+    embedding: 'log',
+    rate: 3,
+  }
   const end = (patch: Partial<Settings>) =>
-    runPair({ ...settings, startX: -1.6, startY: 2.4, ...patch }, surfaces.valley.formula).induced.losses.at(-1)!
+    runPair({ ...settings, startX: -1.6, startY: 2.4, ...patch }, surfaces.valley.formula).induced.losses.at(
+      -1,
+    )!
   const [plain, lifted, mended] = [end({}), end({ lift: 3 }), end({ lift: 3, floor: 3 })]
   expect(plain).toBeLessThan(0.01)
   expect(lifted).toBeGreaterThan(10 * plain)
@@ -244,22 +257,28 @@ describe('copied code', () => {
     damped: { ...lifted, embedding: 'logDamped', surface: 'plateau', startX: -1, startY: 0.5 },
   }
 
-  it.each(Object.entries(cases))('ends where the picture ends, to the last bit: %s', async (name, settings) => {
-    const { induced } = runPair(settings, formulaOf(settings))
-    const end = [...induced.path.slice(-2), induced.losses.at(-1)! + settings.lift]
-    expect(await run('core', settings, name)).toEqual(end)
-    expect(await run('convnetjs', settings, name)).toEqual(end)
-  })
-
-  it.each(['tfjs', 'onnxruntime', 'jax'] as const)('ends near there in single precision: %s', async (target) => {
-    for (const name of ['lifted', 'own'] as const) {
-      const settings = { ...cases[name]!, steps: 40 }
+  it.each(Object.entries(cases))(
+    'ends where the picture ends, to the last bit: %s',
+    async (name, settings) => {
       const { induced } = runPair(settings, formulaOf(settings))
       const end = [...induced.path.slice(-2), induced.losses.at(-1)! + settings.lift]
-      const printed = await run(target, settings, name)
-      printed.forEach((value, i) => expect(Math.abs(value - end[i]!), name).toBeLessThan(2e-3))
-    }
-  })
+      expect(await run('core', settings, name)).toEqual(end)
+      expect(await run('convnetjs', settings, name)).toEqual(end)
+    },
+  )
+
+  it.each(['tfjs', 'onnxruntime', 'jax'] as const)(
+    'ends near there in single precision: %s',
+    async (target) => {
+      for (const name of ['lifted', 'own'] as const) {
+        const settings = { ...cases[name]!, steps: 40 }
+        const { induced } = runPair(settings, formulaOf(settings))
+        const end = [...induced.path.slice(-2), induced.losses.at(-1)! + settings.lift]
+        const printed = await run(target, settings, name)
+        printed.forEach((value, i) => expect(Math.abs(value - end[i]!), name).toBeLessThan(2e-3))
+      }
+    },
+  )
 
   it('trains a network in brain.js', async () => {
     const [step, loss] = await run('brain', lifted, 'lifted')

@@ -59,7 +59,14 @@ const Terrain = defineComponent({
   },
 })
 
-function drawPath(list: readonly Point[], colour: string, dashes: string | undefined, id: string): VNode {
+function drawPath(
+  run: Run,
+  steps: number,
+  place: (point: Point) => Point,
+  { id, colour, dashes }: { readonly id: string; readonly colour: string; readonly dashes?: string },
+): VNode {
+  const shown = pointsOf(run, steps)
+  const list = shown.map(place)
   const d = line(list)
   // Where steps are short, dots on every point would hide the line.
   let last: Point | undefined
@@ -70,7 +77,15 @@ function drawPath(list: readonly Point[], colour: string, dashes: string | undef
   })
   return h('g', { fill: 'none', 'stroke-linejoin': 'round', 'stroke-linecap': 'round' }, [
     h('path', { d, stroke: '#fff', 'stroke-opacity': 0.6, 'stroke-width': 5 }),
-    h('path', { d, stroke: colour, 'stroke-width': 2.4, 'stroke-dasharray': dashes, 'data-path': id }),
+    h('path', {
+      d,
+      stroke: colour,
+      'stroke-width': 2.4,
+      'stroke-dasharray': dashes,
+      'data-path': id,
+      // The very numbers, for whoever wants them.
+      'data-points': shown.map((point) => point.join(' ')).join(' '),
+    }),
     h(
       'g',
       { fill: colour, stroke: '#fff', 'stroke-width': 0.8 },
@@ -157,9 +172,10 @@ export const MapFigure = defineComponent({
       const { startX, startY } = settings.value
       const drawn: (VNode | undefined)[] = []
       if (pair) {
-        const upTo = (run: Run): Point[] => pointsOf(run, step.value).map(place)
-        drawn.push(drawPath(upTo(pair.beside), besideColour, '7 6', 'beside'))
-        drawn.push(drawPath(upTo(pair.induced), inducedColour, undefined, 'induced'))
+        const drawRun = (id: 'induced' | 'beside', style: { colour: string; dashes?: string }): VNode =>
+          drawPath(pair[id], step.value, place, { id, ...style })
+        drawn.push(drawRun('beside', { colour: besideColour, dashes: '7 6' }))
+        drawn.push(drawRun('induced', { colour: inducedColour }))
         drawn.push(drawBall(ballAtStep(props.pg, pair.induced), place, false))
         if (cursor.value) drawn.push(drawBall(ballAt(props.pg, pair.induced, cursor.value), place, true))
       }
@@ -191,4 +207,3 @@ export const MapFigure = defineComponent({
     }
   },
 })
-

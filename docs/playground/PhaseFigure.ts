@@ -129,7 +129,13 @@ export const PhaseFigure = defineComponent({
     onUnmounted(() => clearTimeout(waiting))
 
     const pick = (): void => {
-      const { axisX, axisY, xiMode, [axisX]: x, [axisY]: y } = cellSettings(settings.value, column.value, row.value)
+      const {
+        axisX,
+        axisY,
+        xiMode,
+        [axisX]: x,
+        [axisY]: y,
+      } = cellSettings(settings.value, column.value, row.value)
       change({ [axisX]: x, [axisY]: y, xiMode })
     }
     const onKeydown = (event: KeyboardEvent): void => {
@@ -152,7 +158,8 @@ export const PhaseFigure = defineComponent({
     }
     const onClick = (event: MouseEvent): void => {
       const box = (event.currentTarget as Element).getBoundingClientRect()
-      const bound = (share: number): number => Math.min(phaseSize - 1, Math.max(0, Math.floor(share * phaseSize)))
+      const bound = (share: number): number =>
+        Math.min(phaseSize - 1, Math.max(0, Math.floor(share * phaseSize)))
       column.value = bound((event.clientX - box.left) / box.width)
       row.value = bound(1 - (event.clientY - box.top) / box.height)
       pick()
@@ -169,12 +176,26 @@ export const PhaseFigure = defineComponent({
       const list = axes.map((id) => [id, numbers[id].label] as const)
       return h('div', { class: 'pg-phase', 'data-done': String(done.value) }, [
         h('div', { class: 'pg-phase-choices' }, [
-          chooser(props.pg, 'axisX', 'Across', list.filter(([id]) => id !== axisY)),
-          chooser(props.pg, 'axisY', 'Up', list.filter(([id]) => id !== axisX)),
+          chooser(
+            props.pg,
+            'axisX',
+            'Across',
+            list.filter(([id]) => id !== axisY),
+          ),
+          chooser(
+            props.pg,
+            'axisY',
+            'Up',
+            list.filter(([id]) => id !== axisX),
+          ),
         ]),
         h('div', { class: 'pg-phase-plot' }, [
           h('b', { class: 'pg-axis-name' }, numbers[axisY].symbol),
-          h('span', { class: 'pg-axis pg-axis-y' }, axisTicks(axisY).map((t) => h('small', t))),
+          h(
+            'span',
+            { class: 'pg-axis pg-axis-y' },
+            axisTicks(axisY).map((t) => h('small', t)),
+          ),
           h(
             'div',
             {
@@ -182,6 +203,7 @@ export const PhaseFigure = defineComponent({
               role: 'application',
               tabindex: 0,
               'aria-label': `Phase diagram of ${numbers[axisX].label} and ${numbers[axisY].label}. The arrow keys move the cell, Enter shows its run. ${at}${end}`,
+              'data-loss': done.value ? String(cells.value!.losses[cell]) : undefined,
               onClick,
               onKeydown,
             },
@@ -205,14 +227,15 @@ export const PhaseFigure = defineComponent({
               ]),
             ],
           ),
-          h('span', { class: 'pg-axis pg-axis-x' }, axisTicks(axisX).map((t) => h('small', t))),
+          h(
+            'span',
+            { class: 'pg-axis pg-axis-x' },
+            axisTicks(axisX).map((t) => h('small', t)),
+          ),
           h('b', { class: 'pg-axis-name pg-axis-name-x' }, numbers[axisX].symbol),
         ]),
         legend(),
-        h('p', { class: 'pg-note' }, [
-          equal === undefined ? '' : 'The white line is ξ = η. ',
-          `${at}${end}`,
-        ]),
+        h('p', { class: 'pg-note' }, [equal === undefined ? '' : 'The white line is ξ = η. ', `${at}${end}`]),
         h('p', { class: 'pg-note', role: 'status' }, status.value),
       ])
     }

@@ -86,7 +86,10 @@ export function chart(of: Chart): VNode {
       ),
       marked === undefined
         ? undefined
-        : h('path', { class: 'pg-mark', d: `M${x(marked).toFixed(1)} ${inset.top}V${height - inset.bottom}` }),
+        : h('path', {
+            class: 'pg-mark',
+            d: `M${x(marked).toFixed(1)} ${inset.top}V${height - inset.bottom}`,
+          }),
     ]),
   ])
 }

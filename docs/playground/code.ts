@@ -166,7 +166,8 @@ console.log(params.x.item(), params.y.item(), end)
 
 const onnxDialect: ArrayDialect = {
   number: (value) => `builder.real(${value}, float)`,
-  binary: (op, a, b) => `op('${{ '+': 'Add', '-': 'Sub', '*': 'Mul', '/': 'Div', '^': 'Pow' }[op]}', ${a}, ${b})`,
+  binary: (op, a, b) =>
+    `op('${{ '+': 'Add', '-': 'Sub', '*': 'Mul', '/': 'Div', '^': 'Pow' }[op]}', ${a}, ${b})`,
   call: (name, argument) => `op('${name[0]!.toUpperCase()}${name.slice(1)}', ${argument})`,
 }
 

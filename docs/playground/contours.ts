@@ -86,7 +86,9 @@ export function bandsOf(grid: Grid, levels: readonly number[]): Band[] {
     left + ((right - left) * (column! - 0.5)) / (columns - 1),
     bottom + ((top - bottom) * (row! - 0.5)) / (rows - 1),
   ]
-  const shapes = contours().size([columns, rows]).thresholds([...levels])(Array.from(heights))
+  const shapes = contours()
+    .size([columns, rows])
+    .thresholds([...levels])(Array.from(heights))
   return shapes.map(({ value, coordinates }) => ({
     height: value,
     rings: coordinates.flat().map((ring) => ring.map(place)),

@@ -61,7 +61,7 @@ export function chooser<K extends keyof Settings>(
         'data-choice': key,
         onChange: (event: Event) => {
           const value = (event.target as HTMLSelectElement).value as Settings[K] & string
-          change({ [key]: value, ...more?.(value) } as Partial<Settings>)
+          change({ [key]: value, ...more?.(value) })
         },
       },
       options.map(([value, text]) =>
@@ -165,10 +165,14 @@ function besideGroup(pg: Playground): VNode {
 /** All that can be set. */
 export function controls(pg: Playground): VNode {
   const problem = pg.problem.value
-  return h('form', { class: 'pg-controls', 'aria-label': 'Settings', onSubmit: (e: Event) => e.preventDefault() }, [
-    surfaceGroup(pg),
-    optimizerGroup(pg),
-    besideGroup(pg),
-    h('p', { class: 'pg-problem', role: 'alert' }, problem === '' ? undefined : problem),
-  ])
+  return h(
+    'form',
+    { class: 'pg-controls', 'aria-label': 'Settings', onSubmit: (e: Event) => e.preventDefault() },
+    [
+      surfaceGroup(pg),
+      optimizerGroup(pg),
+      besideGroup(pg),
+      h('p', { class: 'pg-problem', role: 'alert' }, problem === '' ? undefined : problem),
+    ],
+  )
 }

@@ -73,25 +73,31 @@ function convert(node: jsep.Expression, variables: readonly string[]): Formula {
       if (operator === '-') return negate(of(argument))
       break
     case 'BinaryExpression':
-      return convertBinary(node as Parts, of)
+      return convertBinary(node, of)
     case 'CallExpression':
-      return convertCall(node as Parts, of)
+      return convertCall(node, of)
     default:
   }
-  throw new FormulaError(`a formula has no ${describe(node)}; it has numbers, variables, + - * / ^ and functions`)
+  throw new FormulaError(
+    `a formula has no ${describe(node)}; it has numbers, variables, + - * / ^ and functions`,
+  )
 }
 
 function describe(node: jsep.Expression): string {
   const { operator, raw } = node as Parts
   if (typeof operator === 'string') return `operator ${operator}`
-  return typeof raw === 'string' ? `value ${raw}` : node.type.replace(/(?<=[a-z])(?=[A-Z])/g, ' ').toLowerCase()
+  return typeof raw === 'string'
+    ? `value ${raw}`
+    : node.type.replace(/(?<=[a-z])(?=[A-Z])/g, ' ').toLowerCase()
 }
 
 function identifier(name: string, variables: readonly string[]): Formula {
   if (variables.includes(name)) return { kind: 'variable', name }
   const constant = Object.hasOwn(constants, name) ? constants[name] : undefined
   if (constant !== undefined) return literal(constant)
-  throw new FormulaError(`${name} is no variable here; use ${[...variables, ...Object.keys(constants)].join(', ')}`)
+  throw new FormulaError(
+    `${name} is no variable here; use ${[...variables, ...Object.keys(constants)].join(', ')}`,
+  )
 }
 
 function convertBinary({ operator, left, right }: Parts, of: (part: unknown) => Formula): Formula {
@@ -110,7 +116,8 @@ function convertCall({ callee, arguments: given }: Parts, of: (part: unknown) =>
   const name = String((callee as Parts)['name'])
   const known = functionNames.find((one) => one === name)
   const list = given as readonly unknown[]
-  if (known === undefined) throw new FormulaError(`${name} is no function here; use ${functionNames.join(', ')}`)
+  if (known === undefined)
+    throw new FormulaError(`${name} is no function here; use ${functionNames.join(', ')}`)
   if (list.length !== 1) throw new FormulaError(`${name} takes one argument, given ${list.length}`)
   return call(known, of(list[0]))
 }

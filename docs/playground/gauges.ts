@@ -10,15 +10,23 @@ function dial(name: string, text: string, share: number, note: string): VNode {
   const length = Math.PI * radius
   const filled = Math.min(1, Math.max(0, Number.isFinite(share) ? share : 0)) * length
   const arc = `M8 52A${radius} ${radius} 0 0 1 92 52`
-  return h('div', { class: 'pg-dial', 'data-gauge': name, role: 'group', 'aria-label': `${name} = ${text}` }, [
-    h('svg', { viewBox: '0 0 100 60', 'aria-hidden': 'true' }, [
-      h('path', { d: arc, class: 'pg-rail' }),
-      h('path', { d: arc, class: 'pg-fill', 'stroke-dasharray': `${filled.toFixed(1)} ${length.toFixed(1)}` }),
-      h('text', { x: 50, y: 50, 'text-anchor': 'middle' }, text),
-    ]),
-    h('span', { class: 'pg-dial-name' }, name),
-    h('span', { class: 'pg-note' }, note),
-  ])
+  return h(
+    'div',
+    { class: 'pg-dial', 'data-gauge': name, role: 'group', 'aria-label': `${name} = ${text}` },
+    [
+      h('svg', { viewBox: '0 0 100 60', 'aria-hidden': 'true' }, [
+        h('path', { d: arc, class: 'pg-rail' }),
+        h('path', {
+          d: arc,
+          class: 'pg-fill',
+          'stroke-dasharray': `${filled.toFixed(1)} ${length.toFixed(1)}`,
+        }),
+        h('text', { x: 50, y: 50, 'text-anchor': 'middle' }, text),
+      ]),
+      h('span', { class: 'pg-dial-name' }, name),
+      h('span', { class: 'pg-note' }, note),
+    ],
+  )
 }
 
 /** Shows a share of decades from 10^−6 to 10^6. */

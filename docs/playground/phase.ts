@@ -64,7 +64,11 @@ class CellRunner {
  *
  * @param rows the first, and the one after the last
  */
-export function computePhase(settings: Settings, formula: string, [from, to]: readonly [number, number]): PhaseRows {
+export function computePhase(
+  settings: Settings,
+  formula: string,
+  [from, to]: readonly [number, number],
+): PhaseRows {
   const runner = new CellRunner(createSurface(formula))
   const losses = new Float64Array((to - from) * phaseSize)
   const ends = new Uint8Array(losses.length)

@@ -66,7 +66,7 @@ export const jaxDialect: ArrayDialect = {
   number: (value) => String(value),
   binary: (op, left, right) =>
     `np.${{ '+': 'add', '-': 'subtract', '*': 'multiply', '/': 'divide', '^': 'power' }[op]}(${left}, ${right})`,
-  call: (name, argument) => `np.${{ abs: 'absolute' }[name as 'abs'] ?? name}(${argument})`,
+  call: (name, argument) => `np.${name === 'abs' ? 'absolute' : name}(${argument})`,
 }
 
 /** A formula in the functions of a framework. */

@@ -39,11 +39,9 @@ const beyond = 1e100
 
 /** An optimiser of the point, whose point and gradient are views of its memory. */
 export function createPointOptimizer(transformation: Transformation): Optimizer {
-  return createOptimizer(
-    transformation,
-    [{ name: 'point', shape: [2], data: new Float64Array(2) }],
-    { adopt: true },
-  )
+  return createOptimizer(transformation, [{ name: 'point', shape: [2], data: new Float64Array(2) }], {
+    adopt: true,
+  })
 }
 
 type RunSettings = Pick<Settings, 'startX' | 'startY' | 'steps' | 'noise' | 'lift'>

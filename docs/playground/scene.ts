@@ -29,7 +29,7 @@ import type { Point } from './surfaces.js'
 /** What a scene shows. The points of paths and of the ball are points of the plane. */
 export interface SceneContent {
   readonly grid: Grid
-  heightAt(point: Point): number
+  readonly heightAt: (point: Point) => number
   readonly induced: readonly Point[]
   readonly beside: readonly Point[]
   readonly ball: readonly Point[]
@@ -79,11 +79,7 @@ function createTerrain(content: SceneContent): Group {
       const i = row * columns + column
       const share = Math.min(1.12, Math.max(0, (heights[i]! - low) / (high - low)))
       positions.set(
-        [
-          breadth * (column / (columns - 1) - 0.5),
-          relief * share,
-          depth * (0.5 - row / (rows - 1)),
-        ],
+        [breadth * (column / (columns - 1) - 0.5), relief * share, depth * (0.5 - row / (rows - 1))],
         3 * i,
       )
       const [r, g, b] = colourOf(share ** 0.55)

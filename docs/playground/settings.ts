@@ -87,7 +87,8 @@ export function readSettings(query: string): Settings {
   }
   for (const [key, range] of Object.entries(numbers)) {
     const value = Number.parseFloat(given.get(key) ?? '')
-    if (Number.isFinite(value)) read[key] = key === 'steps' ? Math.round(clamp(value, range)) : clamp(value, range)
+    if (Number.isFinite(value))
+      read[key] = key === 'steps' ? Math.round(clamp(value, range)) : clamp(value, range)
   }
   for (const key of ['formula', 'embeddingFormula']) {
     const value = given.get(key)
@@ -95,7 +96,10 @@ export function readSettings(query: string): Settings {
   }
   const surface = (read['surface'] ?? defaults.surface) as SurfaceId
   const { start } = choiceOf(surface, defaults.formula)
-  for (const [key, usual] of [['startX', start[0]], ['startY', start[1]]] as const) {
+  for (const [key, usual] of [
+    ['startX', start[0]],
+    ['startY', start[1]],
+  ] as const) {
     const value = Number.parseFloat(given.get(key) ?? '')
     read[key] = Number.isFinite(value) ? clamp(value, { min: -100, max: 100 }) : usual
   }

@@ -18,7 +18,7 @@ export interface Playground {
   /** What is wrong with the settings; empty where nothing is. */
   readonly problem: Ref<string>
   readonly threads: Threads
-  change(patch: Partial<Settings>): void
+  readonly change: (patch: Partial<Settings>) => void
   dispose(): void
 }
 

@@ -7,7 +7,7 @@ import type { Answer, Task } from './worker.js'
 /** A worker, with the tasks that it has not answered. */
 class Thread {
   readonly #worker = new Worker(new URL('worker.ts', import.meta.url), { type: 'module' })
-  readonly #waiting = new Map<number, { resolve(result: unknown): void; reject(error: Error): void }>()
+  readonly #waiting = new Map<number, { readonly resolve: (result: never) => void; readonly reject: (error: Error) => void }>()
   #next = 0
 
   constructor() {
@@ -18,7 +18,8 @@ class Thread {
       else waiting?.resolve(data.result)
     })
     this.#worker.addEventListener('error', ({ message }) => {
-      for (const { reject } of this.#waiting.values()) reject(new Error(message || 'the worker did not start'))
+      for (const { reject } of this.#waiting.values())
+        reject(new Error(message || 'the worker did not start'))
       this.#waiting.clear()
     })
   }

@@ -1,5 +1,20 @@
-import * as core from '@induced-metric/core'
+import {
+  algebra,
+  defineEmbedding,
+  identity,
+  inducedMetric,
+  InducedMetricError,
+  log,
+  logDamped,
+  root,
+  type Embedding,
+  type Expr,
+  type Operand,
+  type Preconditioner,
+  type Transformation,
+} from '@induced-metric/core'
 import { bases, type BaseId } from './bases.js'
+import { factories } from './factories.js'
 import { derivative, parseFormula, type Formula } from './formula.js'
 import type { Settings } from './settings.js'
 
@@ -10,16 +25,16 @@ export interface Scheduled {
 }
 
 /** The base, with its momentum. */
-export function createBase(id: BaseId, momentum: number): core.Preconditioner {
+export function createBase(id: BaseId, momentum: number): Preconditioner {
   const option = bases[id]
-  const factory = core[id] as (options?: Record<string, number>) => core.Preconditioner
+  const factory = factories[id] as (options?: Record<string, number>) => Preconditioner
   return factory(option === undefined ? {} : { [option]: momentum })
 }
 
 /** A formula of L in the core's algebra. */
-export function recordFormula(formula: Formula, loss: core.Expr): core.Operand {
-  const { add, sub, mul, div, pow, square, exp, log, sqrt, abs, sign } = core.algebra
-  const of = (part: Formula): core.Operand => recordFormula(part, loss)
+export function recordFormula(formula: Formula, loss: Expr): Operand {
+  const { add, sub, mul, div, pow, square, exp, log, sqrt, abs, sign } = algebra
+  const of = (part: Formula): Operand => recordFormula(part, loss)
   switch (formula.kind) {
     case 'number':
       return formula.value
@@ -34,20 +49,23 @@ export function recordFormula(formula: Formula, loss: core.Expr): core.Operand {
       const known = { exp, log, sqrt, abs, sign } as const
       const { name } = formula
       if (name === 'sin' || name === 'cos' || name === 'tanh')
-        throw new core.InducedMetricError('ERR_NOT_SUPPORTED', `f(L) has no ${name}; use ${Object.keys(known).join(', ')}`)
+        throw new InducedMetricError(
+          'ERR_NOT_SUPPORTED',
+          `f(L) has no ${name}; use ${Object.keys(known).join(', ')}`,
+        )
       return known[name](of(formula.argument))
     }
   }
 }
 
 /** The embedding, with its floor. */
-export function createEmbedding({ embedding, embeddingFormula, floor }: Settings): core.Embedding {
-  if (embedding === 'identity') return core.identity()
-  if (embedding !== 'own') return core[embedding]({ floor })
+export function createEmbedding({ embedding, embeddingFormula, floor }: Settings): Embedding {
+  if (embedding === 'identity') return identity()
+  if (embedding !== 'own') return { root, log, logDamped }[embedding]({ floor })
   const slope = derivative(parseFormula(embeddingFormula, ['L']), 'L')
-  return core.defineEmbedding({
+  return defineEmbedding({
     name: 'own',
-    slope: (loss) => core.algebra.add(recordFormula(slope, loss), 0),
+    slope: (loss) => algebra.add(recordFormula(slope, loss), 0),
     descends: () => 1,
   })()
 }
@@ -57,10 +75,10 @@ export function createEmbedding({ embedding, embeddingFormula, floor }: Settings
  *
  * @throws FormulaError for a typed embedding that is none; InducedMetricError for options that the core refuses
  */
-export function createTransformation(settings: Settings, scheduled: Scheduled = {}): core.Transformation {
+export function createTransformation(settings: Settings, scheduled: Scheduled = {}): Transformation {
   const { base, momentum, rate, xiMode, beta } = settings
   const learningRate = scheduled.learningRate ?? rate
-  return core.inducedMetric(createBase(base, momentum), {
+  return inducedMetric(createBase(base, momentum), {
     learningRate,
     xi: scheduled.xi ?? { number: settings.xi, rate: { perRate: settings.perRate }, off: 0 }[xiMode],
     beta,
@@ -70,8 +88,8 @@ export function createTransformation(settings: Settings, scheduled: Scheduled = 
 }
 
 /** The optimiser beside it: a base at the same learning rate. */
-export function createBeside({ base, momentum, rate, beside }: Settings): core.Transformation {
-  return core.inducedMetric(createBase(beside === 'same' ? base : 'heavyBall', momentum), {
+export function createBeside({ base, momentum, rate, beside }: Settings): Transformation {
+  return inducedMetric(createBase(beside === 'same' ? base : 'heavyBall', momentum), {
     learningRate: rate,
     xi: 0,
   })

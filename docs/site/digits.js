@@ -26,7 +26,8 @@ function pack(set, count) {
   for (let i = 0; i < count * side * side; i++) {
     const [picture, pixel] = [Math.floor(i / side ** 2), i % side ** 2]
     const at = picture * 784 + 56 * Math.floor(pixel / side) + 2 * (pixel % side)
-    const sum = images.readUInt8(at) + images.readUInt8(at + 1) + images.readUInt8(at + 28) + images.readUInt8(at + 29)
+    const sum =
+      images.readUInt8(at) + images.readUInt8(at + 1) + images.readUInt8(at + 28) + images.readUInt8(at + 29)
     const shade = Math.round(sum / 4 / 17) << (i % 2 === 0 ? 4 : 0)
     packed.writeUInt8(packed.readUInt8(i >> 1) | shade, i >> 1)
   }

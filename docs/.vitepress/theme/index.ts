@@ -10,11 +10,15 @@ export default {
     app.component('SiteTabs', SiteTabs)
     app.component(
       'MetricPlayground',
-      defineAsyncComponent(async () => (await import('../../playground/MetricPlayground.js')).MetricPlayground),
+      defineAsyncComponent(
+        async () => (await import('../../playground/MetricPlayground.js')).MetricPlayground,
+      ),
     )
     app.component(
       'LiveBenchmark',
-      defineAsyncComponent(async () => (await import('../../playground/benchmark/LiveBenchmark.js')).LiveBenchmark),
+      defineAsyncComponent(
+        async () => (await import('../../playground/benchmark/LiveBenchmark.js')).LiveBenchmark,
+      ),
     )
   },
 } satisfies Theme

@@ -56,7 +56,15 @@ export const LiveBenchmark = defineComponent({
       const title = sections[section] + (section === 'tf' ? `, on the ${backend.value} backend` : '')
       return h('table', { class: 'pg-bench', 'data-section': section }, [
         h('caption', title),
-        h('thead', h('tr', ['', 'this library', 'the other', 'ratio', ''].map((text) => h(text === '' ? 'td' : 'th', { scope: text === '' ? undefined : 'col' }, text)))),
+        h(
+          'thead',
+          h(
+            'tr',
+            ['', 'this library', 'the other', 'ratio', ''].map((text) =>
+              h(text === '' ? 'td' : 'th', { scope: text === '' ? undefined : 'col' }, text),
+            ),
+          ),
+        ),
         h(
           'tbody',
           own.map(([, { what, ours, other, ratio }]) =>

@@ -19,7 +19,7 @@ export interface Comparison {
 type Work = (times: number) => void | Promise<void>
 
 const median = (values: readonly number[]): number => {
-  const sorted = values.toSorted((a, b) => a - b)
+  const sorted = [...values].sort((a, b) => a - b)
   return sorted[sorted.length >> 1] ?? NaN
 }
 
@@ -75,7 +75,10 @@ function ownSteps(size: number): { work: Work; dispose(): void } {
 }
 
 /** A step on so many weights beside plain Adam as a loop of JavaScript. */
-export async function compareWithLoop(size: number, options?: { rounds?: number; slice?: number }): Promise<Comparison> {
+export async function compareWithLoop(
+  size: number,
+  options?: { rounds?: number; slice?: number },
+): Promise<Comparison> {
   const own = ownSteps(size)
   const step = createLoop(values(size, 1))
   const gradient = values(size, 2)
@@ -109,7 +112,11 @@ export async function compareWithTf(
       // What a device was told to do is done when the result has arrived.
       await variable.data()
     }
-    return [work, () => (optimizer.dispose(), variable.dispose())]
+    const forget = (): void => {
+      optimizer.dispose()
+      variable.dispose()
+    }
+    return [work, forget]
   }
   const [ours, forget] = stepsOf(inducedOptimizer(tf, inducedMetric(adam(), { learningRate })), `own${size}`)
   const [other, forgetOther] = stepsOf(tf.train.adam(learningRate), `other${size}`)

@@ -27,19 +27,23 @@ function sliceFigure({ columns, rows, view, losses, path }: Slice): VNode {
   const way: string[] = []
   for (let i = 0; i < path.length; i += 2) way.push(place([path[i]!, path[i + 1]!]))
   const label = 'The loss in the plane of the two principal axes of the weights on their way, and the way'
-  return h('svg', { viewBox: `0 0 ${width} ${height}`, role: 'img', 'aria-label': label, class: 'pg-slice' }, [
-    h('rect', { width, height, fill: rgb(0) }),
-    ...bandsOf(grid, levels).map(({ rings }, level) =>
-      h('path', {
-        d: rings.map((ring) => `M${ring.map(place).join('L')}Z`).join(''),
-        fill: rgb((level + 0.5) / levels.length),
-        stroke: '#fff',
-        'stroke-opacity': 0.28,
-      }),
-    ),
-    h('path', { d: `M${way.join('L')}`, fill: 'none', stroke: '#fff', 'stroke-width': 5, opacity: 0.6 }),
-    h('path', { d: `M${way.join('L')}`, fill: 'none', stroke: inducedColour, 'stroke-width': 2.2 }),
-  ])
+  return h(
+    'svg',
+    { viewBox: `0 0 ${width} ${height}`, role: 'img', 'aria-label': label, class: 'pg-slice' },
+    [
+      h('rect', { width, height, fill: rgb(0) }),
+      ...bandsOf(grid, levels).map(({ rings }, level) =>
+        h('path', {
+          d: rings.map((ring) => `M${ring.map(place).join('L')}Z`).join(''),
+          fill: rgb((level + 0.5) / levels.length),
+          stroke: '#fff',
+          'stroke-opacity': 0.28,
+        }),
+      ),
+      h('path', { d: `M${way.join('L')}`, fill: 'none', stroke: '#fff', 'stroke-width': 5, opacity: 0.6 }),
+      h('path', { d: `M${way.join('L')}`, fill: 'none', stroke: inducedColour, 'stroke-width': 2.2 }),
+    ],
+  )
 }
 
 /** What the network with the metric says about the plane. */

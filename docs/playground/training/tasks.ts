@@ -1,3 +1,4 @@
+/// <reference path="digits.d.ts" />
 import { createNoise } from '../noise.js'
 import type { Examples } from './network.js'
 

@@ -24,18 +24,23 @@ export type TrainingNews =
 /** How long steps are taken before the next look at the page's orders, in milliseconds. */
 const spell = 80
 
-let isStopping = false
+const orders = { isStopping: false }
 
 const tell = (news: TrainingNews): void => self.postMessage(news)
 const breathe = (): Promise<void> => new Promise((resolve) => void setTimeout(resolve, 0))
 
-async function train({ task, settings, steps, saved }: Extract<TrainingOrder, { kind: 'start' }>): Promise<void> {
-  isStopping = false
+async function train({
+  task,
+  settings,
+  steps,
+  saved,
+}: Extract<TrainingOrder, { kind: 'start' }>): Promise<void> {
+  orders.isStopping = false
   const session = await TrainingSession.create(task, settings, saved)
   try {
     tell({ kind: 'progress', progress: session.progress() })
     const end = session.step + steps
-    while (session.step < end && !isStopping) {
+    while (session.step < end && !orders.isStopping) {
       const until = performance.now() + spell
       while (session.step < end && performance.now() < until) session.train()
       tell({ kind: 'progress', progress: session.progress() })
@@ -49,7 +54,7 @@ async function train({ task, settings, steps, saved }: Extract<TrainingOrder, { 
 
 self.addEventListener('message', ({ data }: MessageEvent<TrainingOrder>) => {
   if (data.kind === 'stop') {
-    isStopping = true
+    orders.isStopping = true
     return
   }
   train(data).catch((error: unknown) => {

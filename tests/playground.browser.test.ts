@@ -207,7 +207,7 @@ describe('a training', () => {
   it('is stopped, and goes on', async () => {
     const page = await open()
     const stepShown = async () =>
-      Number(/step (\d+)/.exec((await page.locator('.pg-training .pg-verdict').innerText()))?.[1])
+      Number(/step (\d+)/.exec(await page.locator('.pg-training .pg-verdict').innerText())?.[1])
     await page.getByRole('button', { name: 'Train' }).click()
     await expect.poll(stepShown, { timeout: 60_000 }).toBeGreaterThan(20)
     await page.getByRole('button', { name: 'Stop' }).click()

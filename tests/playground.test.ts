@@ -5,6 +5,7 @@ import { describe, expect, it, vi } from 'vitest'
 import { unitBall } from '../docs/playground/ball.js'
 import { bases, embeddings } from '../docs/playground/bases.js'
 import { targets, writeCode, type TargetId } from '../docs/playground/code.js'
+import { factories } from '../docs/playground/factories.js'
 import { compile, derivative, FormulaError, parseFormula } from '../docs/playground/formula.js'
 import { runPair } from '../docs/playground/pair.js'
 import { computePhase } from '../docs/playground/phase.js'
@@ -101,15 +102,15 @@ describe('surfaces', () => {
 })
 
 it('offers every base of the core but those for matrices and those over another base', () => {
-  const factories = Object.entries(core).filter(([, one]) => {
+  const found = Object.entries(core).filter(([, one]) => {
     const { definition } = one as { definition?: { update?: unknown } }
     return typeof definition?.update === 'function'
   })
-  const elsewhere = ['muon', 'normuon', 'shampoo', 'soap', 'scheduleFree']
-  const names = factories.map(([name]) => name).filter((name) => !elsewhere.includes(name))
+  const elsewhere = new Set(['muon', 'normuon', 'shampoo', 'soap', 'scheduleFree'])
+  const names = found.map(([name]) => name).filter((name) => !elsewhere.has(name))
   expect(Object.keys(bases).sort()).toEqual(names.sort())
   for (const [name, option] of Object.entries(bases)) {
-    const { hyperparameters = {} } = (core[name as 'adam'] as core.PreconditionerFactory<never>).definition
+    const { hyperparameters = {} } = factories[name as 'adam'].definition
     expect(
       ['momentum', 'beta1'].find((one) => one in hyperparameters),
       name,

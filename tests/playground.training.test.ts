@@ -81,7 +81,7 @@ describe('a training', () => {
     const { losses, path, view, columns, rows } = session.slice()
     expect(session.save()).toEqual(before)
     expect(losses).toHaveLength(columns * rows)
-    expect([...path.slice(-2)]).toEqual([0, 0])
+    expect(Array.from(path.slice(-2))).toEqual([0, 0])
     // The cells around the end have losses on both sides of its own, or near it.
     const column = Math.round((-view[0] / (view[2] - view[0])) * (columns - 1))
     const row = Math.round((-view[1] / (view[3] - view[1])) * (rows - 1))

@@ -37,8 +37,10 @@ export const CodePanel = defineComponent({
     }
     return () =>
       h('div', { class: 'pg-code' }, [
-        h('div', { role: 'tablist', 'aria-label': 'Framework of the code', ref: list, onKeydown }, [
-          ...ids.map((id) =>
+        h(
+          'div',
+          { role: 'tablist', 'aria-label': 'Framework of the code', ref: list, onKeydown },
+          ids.map((id) =>
             h(
               'button',
               {
@@ -53,7 +55,7 @@ export const CodePanel = defineComponent({
               targets[id],
             ),
           ),
-        ]),
+        ),
         h('div', { role: 'tabpanel', id: 'pg-code', 'aria-labelledby': `pg-tab-${target.value}` }, [
           h('button', { type: 'button', class: 'pg-button pg-copy', onClick: () => void copy() }, 'Copy'),
           h('pre', { tabindex: 0, 'aria-label': `Code for ${targets[target.value]}` }, text()),

@@ -65,7 +65,7 @@ function convert(node: jsep.Expression, variables: readonly string[]): Formula {
       if (typeof node['value'] !== 'number') break
       return literal(node['value'])
     case 'Identifier':
-      return identifier(String(node['name']), variables)
+      return identifier(node['name'] as string, variables)
     case 'Group':
       return of(argument)
     case 'UnaryExpression':

@@ -7,7 +7,10 @@ import type { Answer, Task } from './worker.js'
 /** A worker, with the tasks that it has not answered. */
 class Thread {
   readonly #worker = new Worker(new URL('worker.ts', import.meta.url), { type: 'module' })
-  readonly #waiting = new Map<number, { readonly resolve: (result: never) => void; readonly reject: (error: Error) => void }>()
+  readonly #waiting = new Map<
+    number,
+    { readonly resolve: (result: never) => void; readonly reject: (error: Error) => void }
+  >()
   #next = 0
 
   constructor() {
@@ -15,7 +18,7 @@ class Thread {
       const waiting = this.#waiting.get(data.id)
       this.#waiting.delete(data.id)
       if ('error' in data) waiting?.reject(new Error(data.error))
-      else waiting?.resolve(data.result)
+      else waiting?.resolve(data.result as never)
     })
     this.#worker.addEventListener('error', ({ message }) => {
       for (const { reject } of this.#waiting.values())
@@ -27,7 +30,8 @@ class Thread {
   ask<R>(task: Task): Promise<R> {
     const id = this.#next++
     return new Promise<R>((resolve, reject) => {
-      this.#waiting.set(id, { resolve: resolve as (result: unknown) => void, reject })
+      this.#waiting.set(id, { resolve, reject })
+      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker has no origin
       this.#worker.postMessage({ id, task })
     })
   }

@@ -33,5 +33,6 @@ self.addEventListener('message', ({ data }: MessageEvent<{ id: number; task: Tas
   } catch (error) {
     answer = { id, error: error instanceof Error ? error.message : String(error) }
   }
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker has no origin
   self.postMessage(answer)
 })

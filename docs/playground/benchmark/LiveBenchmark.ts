@@ -44,6 +44,7 @@ export const LiveBenchmark = defineComponent({
         status.value = message || 'the worker did not start'
         stop()
       })
+      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker has no origin
       worker.postMessage('start')
     }
     const bar = (ratio: number): VNode =>

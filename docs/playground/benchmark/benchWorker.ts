@@ -13,6 +13,7 @@ export type BenchNews =
 /** The parts of the measurement. */
 export type BenchSection = 'loop' | 'tf' | 'training'
 
+// oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker has no origin
 const tell = (news: BenchNews): void => self.postMessage(news)
 
 async function measure(): Promise<void> {

@@ -105,6 +105,7 @@ export const TrainingPanel = defineComponent({
         worker = new Worker(new URL('trainWorker.ts', import.meta.url), { type: 'module' })
         worker.addEventListener('message', hear)
       }
+      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker has no origin
       worker.postMessage(message)
     }
     const forget = (): void => {

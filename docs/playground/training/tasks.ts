@@ -1,4 +1,3 @@
-/// <reference path="digits.d.ts" />
 import { createNoise } from '../noise.js'
 import type { Examples } from './network.js'
 

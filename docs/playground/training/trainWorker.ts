@@ -24,8 +24,9 @@ export type TrainingNews =
 /** How long steps are taken before the next look at the page's orders, in milliseconds. */
 const spell = 80
 
-const orders = { isStopping: false }
+let stopping = new AbortController()
 
+// oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker has no origin
 const tell = (news: TrainingNews): void => self.postMessage(news)
 const breathe = (): Promise<void> => new Promise((resolve) => void setTimeout(resolve, 0))
 
@@ -35,12 +36,13 @@ async function train({
   steps,
   saved,
 }: Extract<TrainingOrder, { kind: 'start' }>): Promise<void> {
-  orders.isStopping = false
+  stopping = new AbortController()
+  const { signal } = stopping
   const session = await TrainingSession.create(task, settings, saved)
   try {
     tell({ kind: 'progress', progress: session.progress() })
     const end = session.step + steps
-    while (session.step < end && !orders.isStopping) {
+    while (session.step < end && !signal.aborted) {
       const until = performance.now() + spell
       while (session.step < end && performance.now() < until) session.train()
       tell({ kind: 'progress', progress: session.progress() })
@@ -54,7 +56,7 @@ async function train({
 
 self.addEventListener('message', ({ data }: MessageEvent<TrainingOrder>) => {
   if (data.kind === 'stop') {
-    orders.isStopping = true
+    stopping.abort()
     return
   }
   train(data).catch((error: unknown) => {

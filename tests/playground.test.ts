@@ -15,6 +15,7 @@ import { defaults, readSettings, writeSettings, type Settings } from '../docs/pl
 import { choiceOf, createSurface, surfaces, type SurfaceChoice } from '../docs/playground/surfaces.js'
 import { createTransformation } from '../docs/playground/transformation.js'
 import { testFunctions } from '../examples/functions/src/index.js'
+import { follow, optimizers } from '../examples/picture/src/index.js'
 import { root } from '../scripts/workspace.js'
 
 // The playground's numbers. tests/playground.browser.test.ts looks at the page.
@@ -133,6 +134,23 @@ describe('at ξ = 0', () => {
     for (const embedding of embeddings)
       expect(runPair({ ...off, embedding }, formulaOf(off)).isSame, embedding).toBe(embedding !== 'log')
   })
+})
+
+it("the guide's picture shows two runs of the playground", () => {
+  const settings: Settings = {
+    ...defaults,
+    ...{ surface: 'valley', base: 'sgd', momentum: 0, embedding: 'identity', rate: 0.3, beta: 0 },
+    ...{ xiMode: 'number', xi: 0.1, steps: 28, startX: -1.6, startY: 2.4 },
+  }
+  const { induced, beside } = runPair(settings, formulaOf(settings))
+  for (const [path, drawn] of [
+    [induced.path, follow(optimizers.induced)],
+    [beside.path, follow(optimizers.plain)],
+  ] as const) {
+    expect(drawn.length).toBeGreaterThan(2)
+    // The base is thrown out of the picture, where its numbers grow.
+    drawn.flat().forEach((value, i) => expect(path[i]! / value).toBeCloseTo(1, 9))
+  }
 })
 
 it('tells apart paths that are not the same', () => {

@@ -18,7 +18,7 @@ const converged = outcomes.indexOf('converged')
 const bounded = outcomes.indexOf('bounded')
 
 /** The colour of a cell: light where the loss is small, dark where it is large, red where it diverged. */
-export function cellColour(outcome: number, loss: number): readonly [number, number, number] {
+function cellColour(outcome: number, loss: number): readonly [number, number, number] {
   if (outcome === notReady) return [128, 128, 128]
   if (outcome === converged) return [246, 234, 206]
   if (outcome === falling) {
@@ -44,7 +44,7 @@ function paint(canvas: HTMLCanvasElement, { losses, outcomes }: Cells): void {
 }
 
 /** The line on which ξ = η, or another pair of axes of the same unit is equal, as a path in cells from the top left. */
-export function equalLine(axisX: AxisId, axisY: AxisId): string | undefined {
+function equalLine(axisX: AxisId, axisY: AxisId): string | undefined {
   if (!(axisX === 'rate' && axisY === 'xi') && !(axisX === 'xi' && axisY === 'rate')) return undefined
   const low = Math.max(numbers[axisX].min, numbers[axisY].min)
   const high = Math.min(numbers[axisX].max, numbers[axisY].max)

@@ -25,7 +25,7 @@ function placeOf(id: NumberId, value: number): number {
 }
 
 /** A slider of a number among the settings. */
-export function slider({ settings, change }: Playground, id: NumberId, isEnabled = true): VNode {
+function slider({ settings, change }: Playground, id: NumberId, isEnabled = true): VNode {
   const value = settings.value[id]
   return h('label', { class: ['pg-slider', { 'pg-off': !isEnabled }], key: id }, [
     h('span', { class: 'pg-name' }, numbers[id].label),

@@ -10,7 +10,7 @@ function offer(blob: Blob, name: string): void {
 }
 
 /** The text of a drawing as a file of its own. */
-export function svgText(drawing: SVGSVGElement): string {
+function svgText(drawing: SVGSVGElement): string {
   const copy = drawing.cloneNode(true) as SVGSVGElement
   for (const name of ['tabindex', 'class', 'role']) copy.removeAttribute(name)
   copy.setAttribute('width', String(mapSize.width))

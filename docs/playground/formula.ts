@@ -123,7 +123,7 @@ function convertCall({ callee, arguments: given }: Parts, of: (part: unknown) =>
 }
 
 /** A number as a formula. */
-export function literal(value: number): Formula {
+function literal(value: number): Formula {
   return { kind: 'number', value }
 }
 
@@ -135,7 +135,7 @@ function negate(formula: Formula): Formula {
 }
 
 /** Two formulas joined by an operator, without terms and factors that change nothing. */
-export function binary(op: BinaryOp, left: Formula, right: Formula): Formula {
+function binary(op: BinaryOp, left: Formula, right: Formula): Formula {
   if (left.kind === 'number' && right.kind === 'number')
     return literal(operators[op](left.value, right.value))
   if (op === '+' && isNumber(left, 0)) return right
@@ -147,7 +147,7 @@ export function binary(op: BinaryOp, left: Formula, right: Formula): Formula {
 }
 
 /** A function of a formula. */
-export function call(name: FunctionName, argument: Formula): Formula {
+function call(name: FunctionName, argument: Formula): Formula {
   return argument.kind === 'number'
     ? literal(functions[name](argument.value))
     : { kind: 'call', name, argument }

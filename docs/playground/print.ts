@@ -41,11 +41,6 @@ export function printJs(formula: Formula): string {
   return visitJs(formula).text
 }
 
-/** A formula as it is typed. */
-export function printPlain(formula: Formula): string {
-  return printJs(formula).replaceAll('Math.', '').replaceAll('**', '^')
-}
-
 /** How a framework of arrays writes formulas. */
 export interface ArrayDialect {
   number(value: number): string

@@ -32,7 +32,7 @@ export interface End {
 }
 
 /** A loss this small counts as the minimum. */
-export const tolerance = 1e-7
+const tolerance = 1e-7
 
 /** Beyond this, a run is not followed. */
 const beyond = 1e100

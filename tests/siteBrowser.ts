@@ -8,8 +8,11 @@ import axe from 'axe-core'
 import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core'
 import { root } from '../scripts/workspace.js'
 
+/** A site that has been built elsewhere is looked at as it is. */
+const given = process.env['SITE_FOLDER']
+
 /** Where the built sample of the site is. */
-export const siteFolder = join(root, 'docs/.vitepress/cache/sample')
+export const siteFolder = given ?? join(root, 'docs/.vitepress/cache/sample')
 
 const contentTypes: Record<string, string> = {
   '.css': 'text/css',
@@ -39,7 +42,7 @@ export class SiteBrowser {
    */
   static async start(args: readonly string[] = []): Promise<SiteBrowser> {
     const build = [join(root, 'docs/site/build.js'), 'sample', '--if-changed']
-    await promisify(execFile)(process.execPath, build, { cwd: root })
+    if (given === undefined) await promisify(execFile)(process.execPath, build, { cwd: root })
     const server = createServer((request, response) => {
       const { pathname } = new URL(request.url ?? '/', 'http://localhost')
       const path = pathname.endsWith('/') ? `${pathname}index.html` : pathname

@@ -2,22 +2,40 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import type { BrowserContextOptions, Page } from 'playwright-core'
+import { build } from 'vite'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { placer } from '../docs/playground/MapFigure.js'
-import { runPair } from '../docs/playground/pair.js'
-import { cellSettings, phaseSize } from '../docs/playground/phaseAxes.js'
+import { phaseSize } from '../docs/playground/phaseAxes.js'
 import { readSettings } from '../docs/playground/settings.js'
-import { choiceOf, type Point } from '../docs/playground/surfaces.js'
+import type { Point } from '../docs/playground/surfaces.js'
+import type { referenceOf } from './playgroundReference.js'
 import { comparePictures, pictureOf } from './pictures.js'
 import { SiteBrowser, violations } from './siteBrowser.js'
 
 // The playground as a visitor meets it, on the built site.
 
 const address = '/playground.html'
+/** A machine of CI may be slow. */
+const patient = { timeout: 60_000 }
 let site: SiteBrowser
 
 beforeAll(async () => {
   // A machine of CI has no graphics card: WebGL is drawn by the processor.
+  const [built] = (await build({
+    configFile: false,
+    logLevel: 'error',
+    resolve: { conditions: ['@induced-metric/source'] },
+    build: {
+      write: false,
+      minify: false,
+      lib: {
+        entry: join(import.meta.dirname, 'playgroundReference.ts'),
+        formats: ['iife'],
+        name: 'reference',
+      },
+    },
+  })) as unknown as { output: { code: string }[] }[]
+  referenceCode = built!.output[0]!.code
   site = await SiteBrowser.start(['--use-angle=swiftshader', '--enable-unsafe-swiftshader'])
 })
 
@@ -37,6 +55,18 @@ async function open(query = '', options: BrowserContextOptions = {}): Promise<Pa
 }
 
 const phaseDone = (page: Page) => page.locator('.pg-phase[data-done=true]').waitFor({ timeout: 120_000 })
+
+let referenceCode: string
+
+/** What the reference engine does in this browser. */
+async function reference(
+  page: Page,
+  ...given: Parameters<typeof referenceOf>
+): Promise<ReturnType<typeof referenceOf>> {
+  return page.evaluate<ReturnType<typeof referenceOf>>(
+    `(() => { ${referenceCode}; return reference.referenceOf(...${JSON.stringify(given)}) })()`,
+  )
+}
 
 /** The points of a drawn path, as the numbers that were drawn. */
 async function drawnPath(page: Page, name: 'induced' | 'beside'): Promise<string[]> {
@@ -81,10 +111,9 @@ it.each([
   '?surface=ackley&base=lion&xiMode=number&noise=0.4',
 ])('the paths that it draws are those of the core, to the last bit: %s', async (query) => {
   const page = await open(query)
-  const settings = readSettings(query)
-  const pair = runPair(settings, choiceOf(settings.surface, settings.formula).formula)
+  const expected = await reference(page, query)
   for (const name of ['induced', 'beside'] as const)
-    expect(await drawnPath(page, name), name).toEqual([...pair[name].path].map(String))
+    expect(await drawnPath(page, name), name).toEqual(expected[name])
   await page.context().close()
 })
 
@@ -99,7 +128,6 @@ it('its difference is 0 at ξ = 0, and said so', async () => {
 it('the cells of the phase diagram are single runs, and a click takes one to the picture', async () => {
   const page = await open('?steps=60')
   await phaseDone(page)
-  const settings = readSettings('?steps=60')
   const field = page.locator('.pg-phase-field')
   const box = (await field.boundingBox())!
   for (const [column, row] of [
@@ -107,17 +135,15 @@ it('the cells of the phase diagram are single runs, and a click takes one to the
     [50, 20],
     [5, 60],
   ] as const) {
-    const own = cellSettings(settings, column, row)
+    const { induced, loss } = await reference(page, '?steps=60', [column, row])
     await field.click({
       position: {
         x: ((column + 0.5) / phaseSize) * box.width,
         y: (1 - (row + 0.5) / phaseSize) * box.height,
       },
     })
-    const { induced } = runPair(own, choiceOf(own.surface, own.formula).formula)
-    const expected = [...induced.path].map(String)
-    await expect.poll(() => drawnPath(page, 'induced'), { timeout: 20_000 }).toEqual(expected)
-    expect(Number(await field.getAttribute('data-loss'))).toBe(induced.losses.at(-1))
+    await expect.poll(() => drawnPath(page, 'induced'), { timeout: 20_000 }).toEqual(induced)
+    expect(Number(await field.getAttribute('data-loss'))).toBe(loss)
   }
   await page.context().close()
 })
@@ -126,7 +152,7 @@ it('an address brings its settings back, and follows changes', async () => {
   const page = await open('?surface=himmelblau&rate=0.05&base=rmsprop')
   expect(await page.locator('[data-choice=surface]').inputValue()).toBe('himmelblau')
   await page.locator('[data-choice=embedding]').selectOption('logDamped')
-  await expect.poll(() => new URL(page.url()).search).toContain('embedding=logDamped')
+  await expect.poll(() => new URL(page.url()).search, patient).toContain('embedding=logDamped')
   const settings = readSettings(new URL(page.url()).search)
   expect(settings).toMatchObject({ surface: 'himmelblau', rate: 0.05, base: 'rmsprop' })
   await page.context().close()
@@ -139,7 +165,7 @@ it('says what is wrong with a formula, and keeps the last picture', async () => 
   await page.getByRole('alert').filter({ hasText: 'alert is no function here' }).first().waitFor()
   expect(await drawnPath(page, 'induced')).toEqual(before)
   await page.locator('[data-formula=formula]').fill('x^2 + 3 * y^2')
-  await expect.poll(() => drawnPath(page, 'induced')).not.toEqual(before)
+  await expect.poll(() => drawnPath(page, 'induced'), patient).not.toEqual(before)
   await page.context().close()
 })
 
@@ -159,7 +185,7 @@ it('has no fault that axe-core finds, light, dark or narrow, and does not scroll
   await page.locator('html.dark').waitFor()
   expect(await violations(page)).toEqual([])
   await page.setViewportSize({ width: 320, height: 640 })
-  await expect.poll(() => page.evaluate(() => document.documentElement.scrollWidth)).toBe(320)
+  await expect.poll(() => page.evaluate(() => document.documentElement.scrollWidth), patient).toBe(320)
   expect(await violations(page)).toEqual([])
   await page.context().close()
 })
@@ -180,15 +206,17 @@ describe('by keyboard', () => {
     }
     const before = await drawnPath(page, 'induced')
     await press('.pg-map', 'ArrowRight', 'ArrowUp')
-    await expect.poll(() => drawnPath(page, 'induced')).not.toEqual(before)
+    await expect.poll(() => drawnPath(page, 'induced'), patient).not.toEqual(before)
     expect((await drawnPath(page, 'induced')).slice(0, 2)).toEqual(['-1.124', '1.676'])
     await press('[data-number=step]', 'Home')
     await page.getByText('step 0 of 20').waitFor()
     await press('[data-choice=surface]', 'ArrowDown')
-    await expect.poll(() => page.locator('[data-choice=surface]').inputValue()).not.toBe('rosenbrock')
+    await expect
+      .poll(() => page.locator('[data-choice=surface]').inputValue(), patient)
+      .not.toBe('rosenbrock')
     await press('[data-number=rate]', 'ArrowRight')
     await press('.pg-phase-field', 'ArrowLeft', 'ArrowUp', 'Enter')
-    await expect.poll(() => page.locator('[data-choice=xiMode]').inputValue()).toBe('number')
+    await expect.poll(() => page.locator('[data-choice=xiMode]').inputValue(), patient).toBe('number')
     await press('.pg-training button', 'Enter')
     await page.locator('.pg-training[data-running=true]').waitFor()
     await press('.pg-code [role=tab][aria-selected=true]', 'ArrowRight')

@@ -62,6 +62,8 @@ export class SiteBrowser {
   async open(path: string, options: BrowserContextOptions = {}): Promise<Page> {
     const { complaints, home } = this
     const context = await this.browser.newContext(options)
+    // A machine of CI may be slow.
+    context.setDefaultTimeout(120_000)
     const page = await context.newPage()
     page.on('console', (message) => {
       if (['error', 'warning'].includes(message.type())) complaints.push(`${path}: ${message.text()}`)

@@ -53,13 +53,9 @@ function equalLine(axisX: AxisId, axisY: AxisId): string | undefined {
   return `M${point(low)}L${point(high)}`
 }
 
-/** What the phase diagram depends on, as text: other settings do not change it. */
+/** What the phase diagram depends on, as text: other settings do not change it, nor does a cell that is taken from it. */
 function subject(settings: Settings): string {
-  const { axisX, axisY, beside, ...rest } = settings
-  const own: Record<string, unknown> = { ...rest, axisX, axisY }
-  for (const axis of [axisX, axisY]) delete own[axis]
-  void beside
-  return JSON.stringify(own)
+  return JSON.stringify({ ...cellSettings(settings, 0, 0), beside: undefined })
 }
 
 function axisTicks(axis: AxisId): readonly string[] {

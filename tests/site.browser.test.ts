@@ -1,26 +1,12 @@
-import { execFile } from 'node:child_process'
 import { readFileSync, readdirSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
-import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { extname, join, posix } from 'node:path'
-import { promisify } from 'node:util'
+import { join, posix } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import axe from 'axe-core'
-import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core'
+import type { BrowserContextOptions, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { root } from '../scripts/workspace.js'
+import { SiteBrowser, siteFolder as folder, violations } from './siteBrowser.js'
 
 // The built site, as a visitor meets it, with a part of the API. All names of the API are checked before it is built, and it is built
 // only if its sources have changed since the last time.
-
-const folder = join(root, 'docs/.vitepress/cache/sample')
-const contentTypes: Record<string, string> = {
-  '.css': 'text/css',
-  '.html': 'text/html',
-  '.js': 'text/javascript',
-  '.svg': 'image/svg+xml',
-}
 
 /** One page of each kind. */
 const kinds = {
@@ -30,66 +16,22 @@ const kinds = {
   'a page of the API': '/api/core/functions/inducedMetric.html',
 }
 
-let server: Server
-let browser: Browser
+let site: SiteBrowser
 let home: string
 
 beforeAll(async () => {
-  await promisify(execFile)(process.execPath, [join(root, 'docs/site/build.js'), 'sample', '--if-changed'], {
-    cwd: root,
-  })
-  server = createServer((request, response) => {
-    const { pathname } = new URL(request.url ?? '/', 'http://localhost')
-    const path = pathname.endsWith('/') ? `${pathname}index.html` : pathname
-    response.setHeader('content-type', contentTypes[extname(path)] ?? 'application/octet-stream')
-    readFile(join(folder, decodeURIComponent(path))).then(
-      (bytes) => void response.end(bytes),
-      () => void response.writeHead(404).end(),
-    )
-  })
-  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
-  home = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  const executablePath = process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium'
-  browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] })
+  site = await SiteBrowser.start()
+  home = site.home
 })
 
-afterAll(async () => {
-  await browser.close()
-  server.close()
-})
-
-/** What the pages of a test complain of, or ask elsewhere. */
-const complaints: string[] = []
+afterAll(() => site.close())
 
 afterEach(() => {
-  expect(complaints.splice(0)).toEqual([])
+  expect(site.complaints.splice(0)).toEqual([])
 })
 
 /** Opens a page, whose complaints fail the test. */
-async function open(path: string, options: BrowserContextOptions = {}): Promise<Page> {
-  const context = await browser.newContext(options)
-  const page = await context.newPage()
-  page.on('console', (message) => {
-    if (['error', 'warning'].includes(message.type())) complaints.push(`${path}: ${message.text()}`)
-  })
-  page.on('pageerror', (error) => void complaints.push(`${path}: ${error.message}`))
-  page.on('request', (request) => {
-    if (!request.url().startsWith('data:') && !request.url().startsWith(home)) complaints.push(request.url())
-  })
-  await page.goto(home + path)
-  // Its scripts have begun.
-  await page.waitForFunction(() => '__vue_app__' in document.querySelector('#app')!)
-  return page
-}
-
-/** What axe-core finds on a page, as `rule: element`. */
-async function violations(page: Page): Promise<string[]> {
-  await page.evaluate(axe.source)
-  const found = await page.evaluate<{ id: string; nodes: { target: string[] }[] }[]>(
-    'axe.run().then(({ violations }) => violations)',
-  )
-  return found.flatMap(({ id, nodes }) => nodes.map(({ target }) => `${id}: ${target.join(' ')}`))
-}
+const open = (path: string, options?: BrowserContextOptions): Promise<Page> => site.open(path, options)
 
 /** The text of what has the focus. */
 const focused = (page: Page) => page.evaluate(() => document.activeElement?.textContent.trim() ?? '')
@@ -182,7 +124,7 @@ it('a link to a tab opens it', async () => {
 })
 
 it('the front page shows how to train in TensorFlow.js without a click, and weighs little', async () => {
-  const context = await browser.newContext()
+  const context = await site.browser.newContext()
   const page = await context.newPage()
   const sizes: Promise<number>[] = []
   page.on('response', (response) => {
@@ -217,8 +159,8 @@ it('its policy forbids eval and other hosts', async () => {
   expect(refused.directives).toContain('connect-src')
   const policy = await page.locator('meta[http-equiv="Content-Security-Policy"]').getAttribute('content')
   expect(policy).toContain("default-src 'none'")
-  expect(policy).not.toContain('unsafe-eval')
-  expect(complaints.splice(0).length).toBeGreaterThan(0)
+  expect(policy).not.toContain("'unsafe-eval'")
+  expect(site.complaints.splice(0).length).toBeGreaterThan(0)
   await page.context().close()
 })
 

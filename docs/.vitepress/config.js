@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitepress'
+import { digitsPlugin } from '../site/digits.js'
 import { diagramsPlugin } from '../site/diagrams.js'
 import { includePlugin } from '../site/include.js'
 import { linksPlugin } from '../site/links.js'
@@ -38,6 +39,10 @@ export default defineConfig({
   vite: {
     // The root has no pages of its own kind for Vite to scan.
     optimizeDeps: { entries: [] },
+    // The playground runs the packages' sources.
+    resolve: { conditions: ['@induced-metric/source'] },
+    plugins: [digitsPlugin()],
+    worker: { format: 'es', plugins: () => [digitsPlugin()] },
     server: { watch: { ignored: ['**/node_modules/**', '**/dist/**', '**/tests/.snippets/**'] } },
   },
   themeConfig: {
@@ -46,6 +51,7 @@ export default defineConfig({
       { text: 'Guide', link: '/guide', activeMatch: '^/(guide|which|choosing|embeddings)' },
       { text: 'Frameworks', link: '/adapters', activeMatch: '^/(adapters|packages)' },
       { text: 'Bases', link: '/bases', activeMatch: '^/bases' },
+      { text: 'Playground', link: '/playground' },
       { text: 'API', link: '/api/', activeMatch: '^/api/' },
       ...(repository === undefined ? [] : [{ text: 'Source', link: repository }]),
     ],

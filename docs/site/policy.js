@@ -11,7 +11,9 @@ export function addPolicy(html) {
   )
   const policy = [
     "default-src 'none'",
-    ["script-src 'self'", ...new Set(hashes)].join(' '),
+    // The wasm engine compiles its loops, in the playground and for a device of one's own.
+    ["script-src 'self' 'wasm-unsafe-eval'", ...new Set(hashes)].join(' '),
+    "worker-src 'self'",
     // The colours of code are in style attributes, which no hash can allow.
     "style-src 'self' 'unsafe-inline'",
     "img-src 'self' data:",

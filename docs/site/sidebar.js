@@ -33,6 +33,7 @@ export function sections() {
         text: 'Start',
         files: docs(
           'README',
+          'playground',
           'adapters',
           'which-optimizer',
           'when-training-goes-wrong',
@@ -44,7 +45,10 @@ export function sections() {
         text: 'The metric',
         files: [...docs('choosing-xi', 'embeddings'), ...pagesIn('docs/embeddings'), ...docs('per-example')],
       },
-      { text: 'Options', files: docs('schedules', 'wrappers', 'writing-a-preconditioner', 'performance') },
+      {
+        text: 'Options',
+        files: docs('schedules', 'wrappers', 'writing-a-preconditioner', 'performance', 'benchmark'),
+      },
       { text: 'Further uses', files: docs('transformers', 'gpu', 'federated', 'sweeps') },
       { text: 'Packages', files: packages.map((name) => `packages/${name}/README.md`) },
       {

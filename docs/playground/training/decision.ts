@@ -1,0 +1,2 @@
+/** The cells along a side of the grid of decisions. */
+export const decisionSize = 56

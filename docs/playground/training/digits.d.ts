@@ -1,0 +1,7 @@
+/** A part of MNIST, as docs/site/digits.js provides it. */
+declare module 'virtual:digits' {
+  /** The pixels along a side of a picture. */
+  export const side: number
+  /** Pixels in base64, two of 16 shades to a byte, and labels as text. */
+  export const sets: Readonly<Record<'train' | 'test', { readonly pixels: string; readonly labels: string }>>
+}

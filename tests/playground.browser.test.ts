@@ -1,0 +1,446 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import type { BrowserContextOptions, Page } from 'playwright-core'
+import { build } from 'vite'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { placer } from '../docs/playground/MapFigure.js'
+import { phaseSize } from '../docs/playground/phaseAxes.js'
+import { readSettings } from '../docs/playground/settings.js'
+import type { Point } from '../docs/playground/surfaces.js'
+import type { referenceOf } from './playgroundReference.js'
+import { comparePictures, pictureOf } from './pictures.js'
+import { SiteBrowser, violations } from './siteBrowser.js'
+
+// The playground as a visitor meets it, on the built site.
+
+const address = '/playground.html'
+/** A machine of CI may be slow. */
+const patient = { timeout: 60_000 }
+let site: SiteBrowser
+
+beforeAll(async () => {
+  // A machine of CI has no graphics card: WebGL is drawn by the processor.
+  const [built] = (await build({
+    configFile: false,
+    logLevel: 'error',
+    resolve: { conditions: ['@induced-metric/source'] },
+    build: {
+      write: false,
+      minify: false,
+      lib: {
+        entry: join(import.meta.dirname, 'playgroundReference.ts'),
+        formats: ['iife'],
+        name: 'reference',
+      },
+    },
+  })) as unknown as { output: { code: string }[] }[]
+  referenceCode = built!.output[0]!.code
+  site = await SiteBrowser.start(['--use-angle=swiftshader', '--enable-unsafe-swiftshader'])
+})
+
+afterAll(() => site.close())
+
+afterEach(() => {
+  // A page may tell that reading back what software has drawn is slow.
+  const ours = site.complaints.splice(0).filter((text) => !/GPU stall|GL Driver Message/.test(text))
+  expect(ours).toEqual([])
+})
+
+/** Opens the playground, and waits for its first picture. */
+async function open(query = '', options: BrowserContextOptions = {}): Promise<Page> {
+  const page = await site.open(`${address}${query}`, { viewport: { width: 1280, height: 900 }, ...options })
+  await page.locator('.pg[data-ready=true] [data-path=induced]').waitFor({ timeout: 60_000 })
+  return page
+}
+
+const phaseDone = (page: Page) => page.locator('.pg-phase[data-done=true]').waitFor({ timeout: 120_000 })
+
+let referenceCode: string
+
+/** What the reference engine does in this browser. */
+async function reference(
+  page: Page,
+  ...given: Parameters<typeof referenceOf>
+): Promise<ReturnType<typeof referenceOf>> {
+  return page.evaluate<ReturnType<typeof referenceOf>>(
+    `(() => { ${referenceCode}; return reference.referenceOf(...${JSON.stringify(given)}) })()`,
+  )
+}
+
+/** The points of a drawn path, as the numbers that were drawn. */
+async function drawnPath(page: Page, name: 'induced' | 'beside'): Promise<string[]> {
+  const d = await page.locator(`[data-path=${name}]`).getAttribute('data-points')
+  return d!.split(' ')
+}
+
+/**
+ * The milliseconds that each task of a page's thread, or of others as well, took of a processor while something is done: what else the machine does
+ * is not among them.
+ */
+async function taskTimes(
+  page: Page,
+  action: () => Promise<unknown>,
+  threadNames = /CrRendererMain/,
+): Promise<number[]> {
+  await site.browser.startTracing(page, { categories: ['toplevel', 'disabled-by-default-devtools.timeline'] })
+  await action()
+  interface Event {
+    readonly name: string
+    readonly pid: number
+    readonly tid: number
+    readonly tdur?: number
+    readonly args?: { readonly name?: string }
+  }
+  const { traceEvents } = JSON.parse((await site.browser.stopTracing()).toString('utf8')) as {
+    traceEvents: Event[]
+  }
+  const threads = new Set(
+    traceEvents.flatMap(({ name, pid, tid, args }) =>
+      name === 'thread_name' && threadNames.test(args?.name ?? '') ? [`${pid} ${tid}`] : [],
+    ),
+  )
+  return traceEvents.flatMap(({ name, pid, tid, tdur }) =>
+    /RunTask$/.test(name) && tdur !== undefined && threads.has(`${pid} ${tid}`) ? [tdur / 1000] : [],
+  )
+}
+
+it.each([
+  '',
+  '?surface=beale&base=sgd&embedding=log&rate=0.01',
+  '?surface=ackley&base=lion&xiMode=number&noise=0.4',
+])('the paths that it draws are those of the core, to the last bit: %s', async (query) => {
+  const page = await open(query)
+  const expected = await reference(page, query)
+  for (const name of ['induced', 'beside'] as const)
+    expect(await drawnPath(page, name), name).toEqual(expected[name])
+  await page.context().close()
+})
+
+it('its difference is 0 at ξ = 0, and said so', async () => {
+  const page = await open('?xiMode=off')
+  await page.locator('[data-same=true]', { hasText: 'bit for bit' }).waitFor()
+  await page.locator('[data-choice=xiMode]').selectOption('rate')
+  await page.locator('[data-same=false]', { hasText: 'at most' }).waitFor()
+  await page.context().close()
+})
+
+it('the cells of the phase diagram are single runs, and a click takes one to the picture', async () => {
+  const page = await open('?steps=60')
+  await phaseDone(page)
+  const field = page.locator('.pg-phase-field')
+  const box = (await field.boundingBox())!
+  for (const [column, row] of [
+    [40, 40],
+    [50, 20],
+    [5, 60],
+  ] as const) {
+    const { induced, loss } = await reference(page, '?steps=60', [column, row])
+    await field.click({
+      position: {
+        x: ((column + 0.5) / phaseSize) * box.width,
+        y: (1 - (row + 0.5) / phaseSize) * box.height,
+      },
+    })
+    await expect.poll(() => drawnPath(page, 'induced'), { timeout: 20_000 }).toEqual(induced)
+    expect(Number(await field.getAttribute('data-loss'))).toBe(loss)
+  }
+  await page.context().close()
+})
+
+it('an address brings its settings back, and follows changes', async () => {
+  const page = await open('?surface=himmelblau&rate=0.05&base=rmsprop')
+  expect(await page.locator('[data-choice=surface]').inputValue()).toBe('himmelblau')
+  await page.locator('[data-choice=embedding]').selectOption('logDamped')
+  await expect.poll(() => new URL(page.url()).search, patient).toContain('embedding=logDamped')
+  const settings = readSettings(new URL(page.url()).search)
+  expect(settings).toMatchObject({ surface: 'himmelblau', rate: 0.05, base: 'rmsprop' })
+  await page.context().close()
+})
+
+it('says what is wrong with a formula, and keeps the last picture', async () => {
+  const page = await open('?surface=own')
+  const before = await drawnPath(page, 'induced')
+  await page.locator('[data-formula=formula]').fill('x^2 + alert(y)')
+  await page.getByRole('alert').filter({ hasText: 'alert is no function here' }).first().waitFor()
+  expect(await drawnPath(page, 'induced')).toEqual(before)
+  await page.locator('[data-formula=formula]').fill('x^2 + 3 * y^2')
+  await expect.poll(() => drawnPath(page, 'induced'), patient).not.toEqual(before)
+  await page.context().close()
+})
+
+it('warns where the comparison is between two conventions', async () => {
+  const page = await open('?base=sgd')
+  expect(await page.locator('.pg-warning').count()).toBe(0)
+  await page.locator('[data-choice=beside]').selectOption('heavyBall')
+  await page.locator('.pg-warning', { hasText: 'Another convention' }).waitFor()
+  await page.context().close()
+})
+
+it('has no fault that axe-core finds, light, dark or narrow, and does not scroll sideways', async () => {
+  const page = await open('?steps=20', { colorScheme: 'light', reducedMotion: 'reduce' })
+  await phaseDone(page)
+  expect(await violations(page)).toEqual([])
+  await page.emulateMedia({ colorScheme: 'dark' })
+  await page.locator('html.dark').waitFor()
+  expect(await violations(page)).toEqual([])
+  await page.setViewportSize({ width: 320, height: 640 })
+  await expect.poll(() => page.evaluate(() => document.documentElement.scrollWidth), patient).toBe(320)
+  expect(await violations(page)).toEqual([])
+  await page.context().close()
+})
+
+describe('by keyboard', () => {
+  it('all of it is reached and changed', async () => {
+    const page = await open('?steps=20')
+    await phaseDone(page)
+    const press = async (locator: string, ...keys: string[]): Promise<void> => {
+      for (let presses = 0; presses < 80; presses++) {
+        if (await page.evaluate((css) => document.activeElement?.matches(css) ?? false, locator)) {
+          for (const key of keys) await page.keyboard.press(key)
+          return
+        }
+        await page.keyboard.press('Tab')
+      }
+      throw new Error(`Tab does not reach ${locator}`)
+    }
+    const before = await drawnPath(page, 'induced')
+    await press('.pg-map', 'ArrowRight', 'ArrowUp')
+    await expect.poll(() => drawnPath(page, 'induced'), patient).not.toEqual(before)
+    expect((await drawnPath(page, 'induced')).slice(0, 2)).toEqual(['-1.124', '1.676'])
+    await press('[data-number=step]', 'Home')
+    await page.getByText('step 0 of 20').waitFor()
+    await press('[data-choice=surface]', 'ArrowDown')
+    await expect
+      .poll(() => page.locator('[data-choice=surface]').inputValue(), patient)
+      .not.toBe('rosenbrock')
+    await press('[data-number=rate]', 'ArrowRight')
+    await press('.pg-phase-field', 'ArrowLeft', 'ArrowUp', 'Enter')
+    await expect.poll(() => page.locator('[data-choice=xiMode]').inputValue(), patient).toBe('number')
+    await press('.pg-training button', 'Enter')
+    await page.locator('.pg-training[data-running=true]').waitFor()
+    await press('.pg-code [role=tab][aria-selected=true]', 'ArrowRight')
+    await page.getByRole('tab', { name: 'TensorFlow.js', selected: true }).waitFor()
+    expect(await page.locator('#pg-code pre').innerText()).toContain('inducedOptimizer(tf')
+    await page.context().close()
+  })
+})
+
+describe('with reduced motion', () => {
+  it('Play goes to the end at once', async () => {
+    const page = await open('?steps=40', { reducedMotion: 'reduce' })
+    await page.getByRole('button', { name: 'Play' }).click()
+    await page.getByText('step 0 of 40').waitFor()
+    await page.getByRole('button', { name: 'Play' }).click()
+    await page.getByText('step 40 of 40').waitFor()
+    await page.context().close()
+  })
+})
+
+describe('in three dimensions', () => {
+  it('shows a relief, which is not loaded before', async () => {
+    const page = await open()
+    const loaded: string[] = []
+    page.on('request', (request) => void loaded.push(request.url()))
+    await page.getByRole('button', { name: '3-D' }).click()
+    await page.locator('.pg-relief[data-ready=true]').waitFor({ timeout: 60_000 })
+    expect(loaded.some((url) => /scene/.test(url))).toBe(true)
+    await page.context().close()
+  })
+
+  it('goes back to the map where there is no WebGL', async () => {
+    const page = await open('', {})
+    await page.evaluate(() => {
+      HTMLCanvasElement.prototype.getContext = () => null
+    })
+    await page.getByRole('button', { name: '3-D' }).click()
+    await page.getByText('No 3-D view here').waitFor({ timeout: 60_000 })
+    await page.locator('.pg-map').waitFor()
+    // three.js tells of it as well.
+    site.complaints.splice(0)
+    await page.context().close()
+  })
+})
+
+describe('a training', () => {
+  it('is stopped, and goes on', async () => {
+    const page = await open()
+    const stepShown = async () =>
+      Number(/step (\d+)/.exec(await page.locator('.pg-training .pg-verdict').innerText())?.[1])
+    await page.getByRole('button', { name: 'Train' }).click()
+    await expect.poll(stepShown, { timeout: 60_000 }).toBeGreaterThan(20)
+    await page.getByRole('button', { name: 'Stop' }).click()
+    await page.locator('.pg-slice').waitFor({ timeout: 60_000 })
+    const stopped = await stepShown()
+    await page.getByRole('button', { name: 'Resume' }).click()
+    await expect.poll(stepShown, { timeout: 60_000 }).toBeGreaterThan(stopped)
+    await page.context().close()
+  })
+
+  it('learns digits as well', async () => {
+    const page = await open()
+    await page.locator('[data-choice=task]').selectOption('digits')
+    await page.getByRole('button', { name: 'Train' }).click()
+    const share = async () =>
+      Number(
+        /metric: loss \S+, ([\d.]+) %/.exec(
+          await page.locator('.pg-training .pg-verdict').innerText(),
+        )?.[1] ?? 0,
+      )
+    await expect.poll(share, { timeout: 120_000 }).toBeGreaterThan(70)
+    await page.context().close()
+  })
+})
+
+it('saves what is seen as SVG and as PNG', async () => {
+  const page = await open()
+  const save = async (name: string): Promise<Buffer> => {
+    const [download] = await Promise.all([
+      page.waitForEvent('download'),
+      page.getByRole('button', { name, exact: true }).click(),
+    ])
+    expect(download.suggestedFilename()).toBe(`rosenbrock-adam.${name.toLowerCase()}`)
+    return readFileSync(await download.path())
+  }
+  const svg = (await save('SVG')).toString('utf8')
+  expect(svg).toMatch(
+    /^<svg [^>]*xmlns="http:\/\/www.w3.org\/2000\/svg"[\s\S]*data-path="induced"[\s\S]*<\/svg>\n$/,
+  )
+  const png = await save('PNG')
+  expect([...png.subarray(1, 4)]).toEqual([...Buffer.from('PNG')])
+  expect([png.readUInt32BE(16), png.readUInt32BE(20)]).toEqual([1440, 1040])
+  await page.context().close()
+})
+
+describe('looks as it did', () => {
+  it.each([
+    ['map', '', '.pg-map'],
+    ['map of a valley', '?surface=valley&base=sgd&momentum=0&rate=3', '.pg-map'],
+    ['phase diagram', '?steps=60', '.pg-phase-field'],
+    ['relief', '?surface=himmelblau', '.pg-relief'],
+  ])('%s', async (name, query, picture) => {
+    const page = await open(query, { reducedMotion: 'reduce' })
+    if (picture === '.pg-relief') {
+      await page.getByRole('button', { name: '3-D' }).click()
+      await page.locator('.pg-relief[data-ready=true]').waitFor({ timeout: 60_000 })
+    }
+    if (picture === '.pg-phase-field') await phaseDone(page)
+    await page.waitForTimeout(300)
+    const shown = await pictureOf(page, picture)
+    const file = join(import.meta.dirname, 'pictures', `${name.replaceAll(' ', '-')}.png`)
+    const { difference, without } = await comparePictures(page, file, shown)
+    expect(difference).toBeLessThan(0.02)
+    // A picture of one colour would be far from it.
+    expect(without).toBeGreaterThan(0.03)
+    await page.context().close()
+  })
+})
+
+describe('its budget', () => {
+  it('keeps the code that the playground adds to the site under 150 kB, until 3-D is chosen', async () => {
+    const front = new Set<string>()
+    const sizes = new Map<string, number>()
+    const page = await site.open('/', {})
+    page.context().on('response', (response) => {
+      if (!/javascript|css/.test(response.headers()['content-type'] ?? '')) return
+      void response.body().then((bytes) => sizes.set(response.url(), gzipSync(bytes).length))
+    })
+    await page.goto(`${site.home}/`, { waitUntil: 'networkidle' })
+    for (const url of sizes.keys()) front.add(url)
+    await page.goto(`${site.home}${address}`, { waitUntil: 'networkidle' })
+    await page.locator('.pg[data-ready=true]').waitFor()
+    const added = [...sizes].filter(([url]) => !front.has(url))
+    const total = added.reduce((sum, [, size]) => sum + size, 0)
+    expect(total).toBeGreaterThan(40_000)
+    expect(total).toBeLessThan(150_000)
+    expect(added.length).toBeLessThan(16)
+    await page.context().close()
+  })
+
+  it('never holds the page up for 50 ms while the start is dragged', async () => {
+    const page = await open('?steps=100')
+    await phaseDone(page)
+    const drag = async (): Promise<void> => {
+      const box = (await page.locator('.pg-map').boundingBox())!
+      await page.mouse.move(box.x + 60, box.y + 60)
+      await page.mouse.down()
+      for (let i = 0; i < 60; i++)
+        await page.mouse.move(box.x + 60 + 8 * i, box.y + 60 + 60 * Math.sin(i / 8) + 60)
+      await page.mouse.up()
+    }
+    await drag()
+    const times = await taskTimes(page, drag)
+    expect(times.length).toBeGreaterThan(60)
+    expect(Math.max(...times)).toBeLessThan(50)
+    // It would see a page that is held up.
+    const held = await taskTimes(page, () =>
+      page.evaluate(() => {
+        let sum = 0
+        for (let i = 0; i < 2e8; i++) sum += Math.sqrt(i)
+        return sum
+      }),
+    )
+    expect(Math.max(...held)).toBeGreaterThan(50)
+    await page.context().close()
+  })
+
+  it('draws its first picture with less than a second of work', async () => {
+    const warm = await open()
+    await warm.context().close()
+    const page = await site.open('/benchmark.html')
+    const times = await taskTimes(
+      page,
+      async () => {
+        await page.goto(site.home + address)
+        await page.locator('[data-path=induced]').waitFor({ timeout: 60_000 })
+      },
+      /CrRendererMain|DedicatedWorker/,
+    )
+    const work = times.reduce((sum, time) => sum + time, 0)
+    expect(work).toBeGreaterThan(20)
+    expect(work).toBeLessThan(1000)
+    await page.context().close()
+  })
+})
+
+it('its policy allows WebAssembly and its own workers, and no eval', async () => {
+  const page = await open()
+  const policy = await page.locator('meta[http-equiv="Content-Security-Policy"]').getAttribute('content')
+  expect(policy).toContain("'wasm-unsafe-eval'")
+  expect(policy).toContain("worker-src 'self'")
+  expect(policy).not.toMatch(/'unsafe-eval'/)
+  // As text, which the browser's protocol runs, and which then asks for what the policy forbids.
+  const refused = await page.evaluate<string>(
+    `(() => { try { return String(new Function('return 1')()) } catch (error) { return error.name } })()`,
+  )
+  expect(refused).toBe('EvalError')
+  await page.context().close()
+})
+
+it('from the front page, three clicks lead to code for TensorFlow.js', async () => {
+  const page = await site.open('/')
+  await page.getByRole('link', { name: 'Playground' }).first().click()
+  await page.locator('.pg[data-ready=true]').waitFor({ timeout: 60_000 })
+  await page.getByRole('tab', { name: 'TensorFlow.js' }).click()
+  expect(await page.locator('#pg-code pre').innerText()).toContain(
+    "import { inducedOptimizer } from '@induced-metric/tfjs'",
+  )
+  await page.context().close()
+})
+
+it('the live benchmark measures ratios on this machine', async () => {
+  const page = await site.open('/benchmark.html')
+  await page.getByRole('button', { name: 'Measure on this machine' }).click()
+  await page.locator('[data-section=loop] tbody tr').first().waitFor({ timeout: 60_000 })
+  await page.getByRole('status').filter({ hasText: 'done' }).waitFor({ timeout: 240_000 })
+  for (const section of ['loop', 'training', 'tf'])
+    expect(await page.locator(`[data-section=${section}] tbody tr`).count(), section).toBeGreaterThan(0)
+  expect(await violations(page)).toEqual([])
+  await page.context().close()
+})
+
+it('places points as the map shows them', () => {
+  const place: (point: Point) => Point = placer([-1, 0, 3, 2])
+  expect(place([-1, 2])).toEqual([0, 0])
+  expect(place([3, 0])).toEqual([720, 520])
+})

@@ -1,0 +1,165 @@
+import { describe, expect, it } from 'vitest'
+import { compare, compareTraining, compareWithLoop } from '../docs/playground/benchmark/compare.js'
+import { createLoop, learningRate } from '../docs/playground/benchmark/loop.js'
+import { defaults } from '../docs/playground/settings.js'
+import { Network, type Layer } from '../docs/playground/training/network.js'
+import { TrainingSession } from '../docs/playground/training/session.js'
+import { principalPlane } from '../docs/playground/training/slice.js'
+import { createTask } from '../docs/playground/training/tasks.js'
+import { digitsPlugin } from '../docs/site/digits.js'
+import { adam, createOptimizer, inducedMetric } from '@induced-metric/core'
+
+// The trainings and the benchmark of the playground.
+
+const layer = (inputs: number, outputs: number, seed: number): Layer => ({
+  inputs,
+  outputs,
+  weights: Float64Array.from({ length: inputs * outputs }, (_, i) => Math.sin(seed + 7 * i)),
+  biases: Float64Array.from({ length: outputs }, (_, i) => Math.cos(seed + i)),
+})
+const like = ({ inputs, outputs }: Layer): Layer => ({
+  inputs,
+  outputs,
+  weights: new Float64Array(inputs * outputs),
+  biases: new Float64Array(outputs),
+})
+
+it('the network has the gradient that differences of its loss have', async () => {
+  const { train } = await createTask('spirals')
+  const layers = [layer(2, 5, 1), layer(5, 4, 2), layer(4, 2, 3)]
+  const gradients = layers.map(like)
+  const network = new Network(layers, gradients)
+  const chosen = Uint32Array.of(3, 50, 51, 200)
+  network.differentiate(train, chosen)
+  const exact = gradients.map(({ weights, biases }) => [
+    Float64Array.from(weights),
+    Float64Array.from(biases),
+  ])
+  layers.forEach(({ weights, biases }, index) => {
+    for (const [array, slopes] of [
+      [weights, exact[index]![0]!],
+      [biases, exact[index]![1]!],
+    ] as const)
+      for (let i = 0; i < array.length; i += 3) {
+        const [own, step] = [array[i]!, 1e-5]
+        array[i] = own + step
+        const above = network.differentiate(train, chosen)
+        array[i] = own - step
+        const below = network.differentiate(train, chosen)
+        array[i] = own
+        expect(slopes[i]).toBeCloseTo((above - below) / (2 * step), 8)
+      }
+  })
+})
+
+describe('a training', () => {
+  it('that goes on from its checkpoints takes the same steps, bit for bit', async () => {
+    const task = await createTask('spirals')
+    const whole = new TrainingSession(task, defaults)
+    for (let i = 0; i < 120; i++) whole.train()
+    const first = new TrainingSession(task, defaults)
+    for (let i = 0; i < 50; i++) first.train()
+    const second = new TrainingSession(task, defaults, structuredClone(first.save()))
+    for (let i = 0; i < 70; i++) second.train()
+    expect(second.step).toBe(120)
+    expect(second.progress()).toEqual(whole.progress())
+    expect(second.save()).toEqual(whole.save())
+  })
+
+  it('learns the spirals at η = 1 with the metric, and not without', async () => {
+    const session = await TrainingSession.create('spirals', defaults)
+    for (let i = 0; i < 700; i++) session.train()
+    const { induced, beside } = session.progress()
+    expect(induced.accuracy).toBeGreaterThan(0.95)
+    expect(beside.accuracy).toBeLessThan(0.7)
+  })
+
+  it('has a slice whose loss at its end is the loss, and leaves the weights alone', async () => {
+    const session = await TrainingSession.create('spirals', defaults)
+    for (let i = 0; i < 100; i++) session.train()
+    const before = session.save()
+    const { losses, path, view, columns, rows } = session.slice()
+    expect(session.save()).toEqual(before)
+    expect(losses).toHaveLength(columns * rows)
+    expect(Array.from(path.slice(-2))).toEqual([0, 0])
+    // The cells around the end have losses on both sides of its own, or near it.
+    const column = Math.round((-view[0] / (view[2] - view[0])) * (columns - 1))
+    const row = Math.round((-view[1] / (view[3] - view[1])) * (rows - 1))
+    expect(losses[row * columns + column]).toBeLessThan(Math.max(...losses) / 2)
+  })
+})
+
+it('principal axes hold a way that lies in a plane, with all its distances', () => {
+  const [a, b] = [Float64Array.of(1, 0, 2, 0, -1), Float64Array.of(0, 3, 0, 1, 0)]
+  const places = [
+    [0, 0],
+    [1, 2],
+    [3, -1],
+    [-2, 0.5],
+  ] as const
+  const iterates = places.map(([s, t]) => a.map((x, i) => s * x + t * b[i]!))
+  const { path } = principalPlane(iterates)
+  for (let i = 0; i < 4; i++)
+    for (let j = 0; j < i; j++) {
+      const distance = Math.hypot(...iterates[i]!.map((x, k) => x - iterates[j]![k]!))
+      expect(Math.hypot(path[2 * i]! - path[2 * j]!, path[2 * i + 1]! - path[2 * j + 1]!)).toBeCloseTo(
+        distance,
+        8,
+      )
+    }
+})
+
+it('the digits are those of MNIST, in half their resolution', async () => {
+  const { load, resolveId } = digitsPlugin()
+  const code = load(resolveId('virtual:digits')!)!
+  const { side, sets } = (await import(
+    /* @vite-ignore */ `data:text/javascript,${encodeURIComponent(code)}`
+  )) as typeof import('virtual:digits')
+  expect(side).toBe(14)
+  expect(sets.train.labels.slice(0, 10)).toBe('5041921314')
+  expect(sets.test.labels.slice(0, 10)).toBe('7210414959')
+  expect(Buffer.from(sets.train.pixels, 'base64')).toHaveLength((800 * 14 * 14) / 2)
+  // Ink in the middle, none in the corners.
+  const first = Buffer.from(sets.train.pixels, 'base64').subarray(0, 98)
+  expect(first.subarray(0, 7).every((byte) => byte === 0)).toBe(true)
+  expect(first.subarray(42, 56).some((byte) => byte > 0)).toBe(true)
+})
+
+describe('the benchmark', () => {
+  it("compares with a loop that takes Adam's steps", () => {
+    const data = Float64Array.of(1, -2, 3)
+    const weights = Float64Array.from(data)
+    const optimizer = createOptimizer(inducedMetric(adam(), { learningRate, xi: 0 }), [
+      { name: 'w', shape: [3], data },
+    ])
+    const step = createLoop(weights)
+    for (let i = 0; i < 20; i++) {
+      const gradient = data.map((w) => Math.sin(w + i))
+      optimizer.step([gradient])
+      step(gradient)
+    }
+    weights.forEach((w, i) => expect(w).toBeCloseTo(data[i]!, 12))
+  })
+
+  it('measures a ratio of times', async () => {
+    const spin = (milliseconds: number) => (times: number) => {
+      const until = performance.now() + times * milliseconds
+      while (performance.now() < until);
+    }
+    const { ratio, ours } = await compare('spinning', spin(0.5), spin(2), { rounds: 5, slice: 4 })
+    expect(ours).toBeGreaterThan(0.4)
+    expect(ratio).toBeGreaterThan(2)
+    expect(ratio).toBeLessThan(8)
+  })
+
+  it('has figures for steps and for a training', async () => {
+    const brief = { rounds: 3, slice: 5 }
+    const step = await compareWithLoop(1000, brief)
+    const training = await compareTraining(await createTask('spirals'), 5, brief)
+    for (const { ours, other, ratio } of [step, training]) {
+      expect(ours).toBeGreaterThan(0)
+      expect(other).toBeGreaterThan(0)
+      expect(ratio).toBeGreaterThan(0)
+    }
+  })
+})

@@ -25,7 +25,12 @@ export const factors = { low: 1, high: 100 } as const
  *
  * @param factor - on the base's own learning rate
  */
-export function tuned(base: string, variant: 'plain' | 'root', factor: number, steps: number): Transformation {
+export function tuned(
+  base: string,
+  variant: 'plain' | 'root',
+  factor: number,
+  steps: number,
+): Transformation {
   const entry = baseOf(base)
   return variantOf(entry, variant, entry.rate * factor, steps)
 }

@@ -51,7 +51,10 @@ export async function race(
   const optimizer = createOptimizer(transformation, problem.parameters)
   const measure = async (): Promise<number> => {
     const iterates = problem.parameters.map(({ data }) => data.slice())
-    assign(problem, optimizer.withEvaluationWeights(() => problem.parameters.map(({ data }) => data.slice())))
+    assign(
+      problem,
+      optimizer.withEvaluationWeights(() => problem.parameters.map(({ data }) => data.slice())),
+    )
     const { loss } = await problem.evaluate()
     assign(problem, iterates)
     return loss

@@ -36,7 +36,9 @@ export function seedsOf(standard: number): number {
 export function workloadOf(id: string): Workload {
   const found = workloads.find((workload) => workload.id === id)
   if (found === undefined)
-    throw new Error(`There is no workload ${JSON.stringify(id)}; there are ${workloads.map((one) => one.id).join(', ')}.`)
+    throw new Error(
+      `There is no workload ${JSON.stringify(id)}; there are ${workloads.map((one) => one.id).join(', ')}.`,
+    )
   return found
 }
 

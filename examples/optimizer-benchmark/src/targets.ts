@@ -14,6 +14,8 @@ export function readTargets(): Targets {
 export function targetOf(targets: Targets, workload: string): number {
   const target = targets[workload]
   if (target === undefined)
-    throw new Error(`results/targets.json has no target for ${workload}: run the study of targets, and its export.`)
+    throw new Error(
+      `results/targets.json has no target for ${workload}: run the study of targets, and its export.`,
+    )
   return target
 }

@@ -47,7 +47,13 @@ export interface DigitsRun {
 let digits: Promise<Mnist> | undefined
 
 /** Trains the paper's network, 784-64-64-10 with GELU, as the paper does: batches of 1024, shuffled once. */
-export async function trainDigits({ transformation, epochs, seed, limit, onEpoch }: DigitsRun): Promise<void> {
+export async function trainDigits({
+  transformation,
+  epochs,
+  seed,
+  limit,
+  onEpoch,
+}: DigitsRun): Promise<void> {
   digits ??= loadMnist()
   const { train, test } = await digits
   const random = createRandom(seed)

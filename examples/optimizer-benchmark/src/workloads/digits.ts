@@ -126,10 +126,7 @@ function padded({ count, images: small }: Part): Float32Array {
   const large = new Float32Array(count * PADDED ** 2)
   for (let row = 0; row < count * SIZE; row++) {
     const [picture, y] = [Math.floor(row / SIZE), row % SIZE]
-    large.set(
-      small.subarray(row * SIZE, (row + 1) * SIZE),
-      picture * PADDED ** 2 + (y + 1) * PADDED + 1,
-    )
+    large.set(small.subarray(row * SIZE, (row + 1) * SIZE), picture * PADDED ** 2 + (y + 1) * PADDED + 1)
   }
   return large
 }

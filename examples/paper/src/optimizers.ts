@@ -6,6 +6,7 @@ import {
   log,
   muon,
   sgd,
+  type Schedule,
   type Transformation,
 } from '@induced-metric/core'
 import { logUniform, quasiRandom, uniform, type Space } from '@induced-metric/sweep'
@@ -53,9 +54,17 @@ export function drawSettings(optimizer: OptimizerId, count: number): Settings[] 
   })
 }
 
-/** An optimiser with given settings. */
-export function transform(optimizer: OptimizerId, settings: Settings): Transformation {
-  const { learningRate, momentum: mu, weightDecay: decay = 0 } = settings
+/**
+ * An optimiser with given settings.
+ *
+ * @param learningRate - of the settings, or a schedule in its place
+ */
+export function transform(
+  optimizer: OptimizerId,
+  settings: Settings,
+  learningRate: number | Schedule = settings.learningRate,
+): Transformation {
+  const { momentum: mu, weightDecay: decay = 0 } = settings
   const { beta2: square = 0.999, xi: axis = 0, beta: average = 0.8 } = settings
   const common = { learningRate, weightDecay: decay, xi: axis, beta: average }
   switch (optimizer) {

@@ -35,6 +35,7 @@ export function sections() {
           'README',
           'adapters',
           'which-optimizer',
+          'evidence',
           'when-training-goes-wrong',
           'checkpoints',
           'bases',

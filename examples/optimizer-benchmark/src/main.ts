@@ -3,6 +3,7 @@ import { join } from 'node:path'
 
 import { runStudy } from '@induced-metric/sweep'
 
+import { exportResults } from './exportResults.js'
 import { exportTargets } from './exportTargets.js'
 import { cacheFolder } from './scope.js'
 
@@ -14,14 +15,18 @@ const studies = {
   'self-tuning': 'selfTuning',
 } as const
 
-const names = process.argv.slice(2)
-const unknown = names.find((name) => !(name in studies))
+// Without arguments, all studies; `export` writes what is stored so far, and runs nothing.
+const given = process.argv.slice(2)
+const names = given.length === 0 ? Object.keys(studies) : given.filter((name) => name !== 'export')
+const unknown = names.find((name) => !Object.hasOwn(studies, name))
 if (unknown === undefined) {
   mkdirSync(cacheFolder, { recursive: true })
-  for (const name of names.length === 0 ? Object.keys(studies) : names)
-    await run(name as keyof typeof studies)
+  for (const name of names) await run(name as keyof typeof studies)
+  exportResults()
 } else {
-  console.error(`There is no study ${JSON.stringify(unknown)}; there are ${Object.keys(studies).join(', ')}.`)
+  console.error(
+    `There is no study ${JSON.stringify(unknown)}; there are ${Object.keys(studies).join(', ')}, and export.`,
+  )
   process.exitCode = 2
 }
 
@@ -30,11 +35,11 @@ async function run(name: keyof typeof studies): Promise<void> {
   await runStudy(new URL(`./studies/${studies[name]}.js`, import.meta.url), {
     results: join(cacheFolder, `${name}.sqlite`),
     threads: 1,
-    onEvent({ kind, progress, ...event }) {
-      if (kind === 'run' && progress.done % 100 !== 0 && progress.done !== progress.total) return
-      if (kind === 'run' || kind === 'start')
-        console.log(`${name}: ${progress.done} of ${progress.total} runs`)
-      if ('notice' in event) console.log(event.notice)
+    onEvent(event) {
+      const { done, total } = event.progress
+      if (event.kind === 'notice') console.log(event.notice)
+      if (event.kind === 'start' || (event.kind === 'run' && (done % 100 === 0 || done === total)))
+        console.log(`${name}: ${done} of ${total} runs`)
     },
   })
   if (name === 'targets') exportTargets()

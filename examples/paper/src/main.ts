@@ -13,7 +13,9 @@ program
   .command('study')
   .argument('<names...>', `studies: ${studyIds.join(', ')}`)
   .option('--threads <number>', 'threads, each with one run at a time', '1')
-  .description('runs what is left of studies; Ctrl-C stops after the current run, and the same command goes on')
+  .description(
+    'runs what is left of studies; Ctrl-C stops after the current run, and the same command goes on',
+  )
   .action(async (names: string[], { threads }: { threads: string }) => {
     for (const name of names) {
       const id = studyIds.find((one) => one === name)
@@ -46,7 +48,9 @@ async function run(id: StudyId, threads: number): Promise<void> {
       if (event.kind !== 'run') return
       const { hyperparameters, seed, status, value, seconds } = event.run
       const told = value === null ? status : value.toPrecision(5)
-      console.log(`${id}: ${done} of ${total}, ${JSON.stringify(hyperparameters)}, seed ${seed}: ${told} in ${seconds.toFixed(1)} s`)
+      console.log(
+        `${id}: ${done} of ${total}, ${JSON.stringify(hyperparameters)}, seed ${seed}: ${told} in ${seconds.toFixed(1)} s`,
+      )
     },
   })
 }

@@ -8,15 +8,16 @@ import { numberFrom, seedsOf } from '../scope.js'
 const steps = numberFrom('PAPER_STEPS', 300)
 
 /** Three rates of each optimiser, half a decade apart; the rest is as usual for them. */
-const settings: Readonly<Record<OptimizerId, { readonly rates: readonly number[]; readonly rest: object }>> = {
-  adam: { rates: [1e-3, 3e-3, 1e-2], rest: { momentum: 0.9 } },
-  adamw: { rates: [1e-3, 3e-3, 1e-2], rest: { momentum: 0.9, weightDecay: 0.1 } },
-  sgd: { rates: [0.03, 0.1, 0.3], rest: { momentum: 0.9 } },
-  muon: { rates: [3e-3, 1e-2, 3e-2], rest: { momentum: 0.95 } },
-  identity: { rates: [0.3, 1, 3], rest: { momentum: 0.9, xi: 1e-4 } },
-  log: { rates: [0.3, 1, 3], rest: { momentum: 0.9, xi: 1e-4 } },
-  rms: { rates: [1e-3, 3e-3, 1e-2], rest: { momentum: 0.9, xi: 1e-3 } },
-}
+const settings: Readonly<Record<OptimizerId, { readonly rates: readonly number[]; readonly rest: object }>> =
+  {
+    adam: { rates: [1e-3, 3e-3, 1e-2], rest: { momentum: 0.9 } },
+    adamw: { rates: [1e-3, 3e-3, 1e-2], rest: { momentum: 0.9, weightDecay: 0.1 } },
+    sgd: { rates: [0.03, 0.1, 0.3], rest: { momentum: 0.9 } },
+    muon: { rates: [3e-3, 1e-2, 3e-2], rest: { momentum: 0.95 } },
+    identity: { rates: [0.3, 1, 3], rest: { momentum: 0.9, xi: 1e-4 } },
+    log: { rates: [0.3, 1, 3], rest: { momentum: 0.9, xi: 1e-4 } },
+    rms: { rates: [1e-3, 3e-3, 1e-2], rest: { momentum: 0.9, xi: 1e-3 } },
+  }
 
 /** A GPT that two cores carry: 110,000 parameters on 16 × 64 characters of the Brown corpus, a run of 300 steps. */
 export default defineStudy({

@@ -1,7 +1,7 @@
 // The part of the page of the evidence that shows the benchmark.
 import { duels, entriesOf } from './evidence-benchmark.js'
 import { comparePairs } from './evidence.js'
-import { share, table } from './evidence-page.js'
+import { share, table } from './evidence-text.js'
 
 /**
  * @typedef {import('./evidence.js').Evidence} Evidence

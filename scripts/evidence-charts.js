@@ -164,7 +164,7 @@ export function profileChart(entries, shown, ids) {
             textAnchor: 'start',
             dx: 10,
             dy: 18 * place,
-            fill: colours[place % colours.length],
+            fill: colours[place % colours.length] ?? 'currentColor',
           }),
         ),
       ],

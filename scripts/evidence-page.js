@@ -1,5 +1,6 @@
 // The page of the evidence: the paper's experiments as they come out here.
 import { benchmarkSection } from './evidence-benchmark-page.js'
+import { share, table } from './evidence-text.js'
 import { compare, deviation, mean, ranked, titles, trialOf, valuesOf } from './evidence.js'
 
 /**
@@ -52,26 +53,6 @@ npm run docs:evidence
 
 Every command goes on where it was stopped. The runs are in \`.cache\` in the folder of the example, in SQLite: \`npx induced-sweep report\` draws any of these
 files. \`PAPER_SEEDS\` and \`BENCHMARK_SEEDS\` give the number of seeds; a study can be continued with more.`
-
-/**
- * @param {readonly string[]} headings
- * @param {readonly (readonly string[])[]} rows
- */
-export function table(headings, rows) {
-  const line = (/** @type {readonly string[]} */ cells) => `| ${cells.join(' | ')} |`
-  return [line(headings), line(headings.map(() => '---')), ...rows.map(line)].join('\n')
-}
-
-/**
- * A number without the zero before its point, as in the other tables.
- *
- * @param {number | undefined} value
- * @param {number} [digits] - after the point
- */
-export function share(value, digits = 4) {
-  if (value === undefined || Number.isNaN(value)) return ''
-  return value.toFixed(digits).replace('0.', '.')
-}
 
 /** @param {number} value */
 const figure = (value) =>
@@ -163,7 +144,7 @@ function extent(study) {
   const seeds = seedsOf(study)
   const number = seeds.length === 1 ? `${seeds[0]}` : `${seeds[0]} to ${seeds.at(-1)}`
   const word = number === '1' ? 'seed' : 'seeds'
-  return done === study.planned
+  return done >= study.planned
     ? `${done} runs, ${number} ${word} each`
     : `${done} of ${study.planned} planned runs, ${number} ${word} each`
 }

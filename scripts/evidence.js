@@ -61,22 +61,22 @@ export function readEvidence() {
   const paper = (/** @type {string} */ name) => read(`examples/paper/results/${name}.json`)
   const benchmark = (/** @type {string} */ name) => read(`examples/optimizer-benchmark/results/${name}.json`)
   return {
-    published: paper('published'),
-    mnist: paper('mnist'),
-    controls: paper('mnist-controls'),
-    sweep: paper('mnist-sweep'),
-    regression: paper('regression'),
-    gpt: paper('gpt'),
-    functions: paper('functions'),
-    targets: benchmark('targets')?.targets ?? {},
-    tuned: benchmark('tuned'),
-    selfTuning: benchmark('self-tuning'),
+    published: /** @type {Published} */ (paper('published')),
+    mnist: /** @type {CompactStudy | undefined} */ (paper('mnist')),
+    controls: /** @type {CompactStudy | undefined} */ (paper('mnist-controls')),
+    sweep: /** @type {CompactStudy | undefined} */ (paper('mnist-sweep')),
+    regression: /** @type {CompactStudy | undefined} */ (paper('regression')),
+    gpt: /** @type {CompactStudy | undefined} */ (paper('gpt')),
+    functions: /** @type {Grid | undefined} */ (paper('functions')),
+    targets: /** @type {{ targets: Record<string, number> }} */ (benchmark('targets')).targets,
+    tuned: /** @type {Benchmark | undefined} */ (benchmark('tuned')),
+    selfTuning: /** @type {Benchmark | undefined} */ (benchmark('self-tuning')),
   }
 }
 
 /**
  * @param {string} file - from the root
- * @returns {any} undefined where there is no such file
+ * @returns {unknown} undefined where there is no such file
  */
 function read(file) {
   const path = join(root, file)

@@ -45,6 +45,14 @@ export function mean(containers: readonly WeightsContainer[]): WeightsContainer 
   )
 }
 
+/** Takes all that a generator yields. @returns what it returns */
+export async function exhaust<L>(epoch: AsyncGenerator<unknown, L>): Promise<L> {
+  for (;;) {
+    const next = await epoch.next()
+    if (next.done === true) return next.value
+  }
+}
+
 /** Rounds as DISCO's trainer makes them: epochs, then the weights of all, then the network's weights into every model. */
 export async function trainRounds<E, I, O>(
   participants: readonly {
@@ -58,13 +66,7 @@ export async function trainRounds<E, I, O>(
   for (let round = 0; round < rounds; round++) {
     last.length = 0
     for (const { model, training } of participants) {
-      const epoch = model.train(training, validation)
-      for (;;) {
-        const { done, value } = await epoch.next()
-        if (done !== true) continue
-        last.push(value)
-        break
-      }
+      last.push(await exhaust(model.train(training, validation)))
     }
     const network = mean(participants.map(({ model }) => model.weights))
     for (const { model } of participants) model.weights = network

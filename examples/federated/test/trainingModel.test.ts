@@ -7,7 +7,7 @@ import * as tf from '@tensorflow/tfjs'
 import { expect, test } from 'vitest'
 
 import { createTrainingModel, imageEncoding, tableEncoding } from '../src/index.js'
-import { dataset, disco, mean, trainRounds } from './standIn.js'
+import { dataset, disco, exhaust, mean, trainRounds } from './standIn.js'
 
 type Row = readonly [readonly number[], number]
 
@@ -76,9 +76,7 @@ test('the optimiser is kept when weights are set', async () => {
   const [whole, inRounds] = await Promise.all([createModel(), createModel()])
   const one = whole.model()
   const other = inRounds.model()
-  const epochOf = async (model: typeof one) => {
-    for await (const _ of model.train(training));
-  }
+  const epochOf = (model: typeof one) => exhaust(model.train(training))
   for (let epoch = 0; epoch < 4; epoch++) await epochOf(one)
   for (let round = 0; round < 4; round++) {
     await epochOf(other)
@@ -86,7 +84,7 @@ test('the optimiser is kept when weights are set', async () => {
     other.weights = mean([other.weights])
   }
   expect(valuesOf(other)).toEqual(valuesOf(one))
-  expect(inRounds.session.report?.step).toBe(12)
+  expect(inRounds.session.report.step).toBe(12)
 
   // With an optimiser that starts anew in each round the weights are others.
   const fresh = await createModel()
@@ -129,7 +127,7 @@ test('a pass can be stopped between batches, and a batch with NaN changes nothin
   const epoch = model.train(dataset(drawRows(96, 3), 32))
   await epoch.next()
   await epoch.return({ batches: [], epochTime: 0, validation: undefined })
-  expect(session.report?.step).toBe(1)
+  expect(session.report.step).toBe(1)
   const before = valuesOf(model)
   const broken = model.train(dataset<Row>([[[NaN, 0], 1]], 1))
   await expect(broken.next()).rejects.toThrow('The loss of the batch is NaN')
@@ -161,7 +159,7 @@ test('pictures train a convolutional network', async () => {
     })
     return [{ width: 12, height: 12, data }, label] as const
   })
-  for (let epoch = 0; epoch < 6; epoch++) for await (const _ of model.train(dataset(pictures, 16)));
+  for (let epoch = 0; epoch < 6; epoch++) await exhaust(model.train(dataset(pictures, 16)))
   expect((await model.evaluate(dataset(pictures, 64))).accuracy).toBe(1)
   const small = { width: 11, height: 12, data: new Float32Array(396) }
   await expect(model.predict([pictures[0]![0], small])).rejects.toThrow(

@@ -48,7 +48,7 @@ function read(study: string): StudyResults | undefined {
 
 type Trial = StudyResults['trials'][number]
 
-const textOf = ({ hyperparameters }: Trial, name: string): string => String(hyperparameters[name])
+const textOf = ({ hyperparameters }: Trial, name: string): string => hyperparameters[name] as string
 const rowKey = (trial: Trial): string =>
   ['workload', 'base', 'variant'].map((name) => textOf(trial, name)).join()
 

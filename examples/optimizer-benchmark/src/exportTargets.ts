@@ -12,7 +12,7 @@ export function exportTargets(): void {
   try {
     const targets: Record<string, number> = {}
     for (const { hyperparameters, runs } of file.read('targets').trials) {
-      const workload = String(hyperparameters['workload'])
+      const workload = hyperparameters['workload'] as string
       const loss = median(runs.map(({ value }) => value ?? Infinity))
       targets[workload] = Number(Math.min(loss, targets[workload] ?? Infinity).toPrecision(4))
     }

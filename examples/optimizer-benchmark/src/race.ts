@@ -26,7 +26,7 @@ interface Open {
 
 const open = new Map<string, Promise<Open>>()
 
-async function openOnce({ id, open: opens }: Workload, seed: number): Promise<Open> {
+async function openOnce({ open: opens }: Workload, seed: number): Promise<Open> {
   const problem = await opens(seed)
   return { problem, start: problem.parameters.map(({ data }) => data.slice()) }
 }

@@ -55,7 +55,7 @@ describe.each(workloads)('$id', ({ id, open }) => {
 
   test('is the same for the same seed', async () => {
     const again = await open(1)
-    const losses = await Promise.all([problem, again].map((one) => one.differentiate(1)))
+    const losses = await Promise.all([problem, again].map(async (one) => one.differentiate(1)))
     expect(losses[1]).toBe(losses[0])
     expect(await again.evaluate()).toEqual(await problem.evaluate())
     await again.release()

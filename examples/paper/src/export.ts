@@ -37,7 +37,7 @@ export interface CompactStudy {
 }
 
 /** A study of the grid is committed as the distribution of its values. */
-const GRIDS: readonly StudyId[] = ['functions']
+const GRIDS: ReadonlySet<StudyId> = new Set(['functions'])
 
 /** Writes the stored results of all studies as compact JSON. @returns the files */
 export function exportResults(from: string, to: string): string[] {
@@ -48,7 +48,7 @@ export function exportResults(from: string, to: string): string[] {
     try {
       const path = join(to, `${id}.json`)
       const results = file.read(id)
-      writeFileSync(path, stringify(GRIDS.includes(id) ? gridOf(id, results) : compact(id, results, file)))
+      writeFileSync(path, stringify(GRIDS.has(id) ? gridOf(id, results) : compact(id, results, file)))
       return [path]
     } finally {
       file.close()
@@ -100,8 +100,8 @@ function compact(id: StudyId, results: StudyResults, file: ResultsFile): Compact
 function gridOf(id: StudyId, results: StudyResults): object {
   const values: Record<string, Record<string, number[]>> = {}
   for (const { hyperparameters, runs } of results.trials) {
-    const lists = (values[String(hyperparameters['function'])] ??= {})
-    ;(lists[String(hyperparameters['optimizer'])] ??= []).push(runs[0]!.value ?? NaN)
+    const lists = (values[hyperparameters['function'] as string] ??= {})
+    ;(lists[hyperparameters['optimizer'] as string] ??= []).push(runs[0]!.value ?? NaN)
   }
   const byOptimizer = Object.entries(values).map(([name, lists]) => [
     name,

@@ -43,13 +43,20 @@ function extent({ runs, planned, failed, minutes }) {
 }
 
 /** @param {Benchmark} track */
+function repeated({ workloads }) {
+  const seeds = workloads.flatMap(({ rows }) => rows.flatMap(([, , , , scores]) => scores.length || []))
+  return seeds.every((count) => count === 3)
+    ? 'The best trial is repeated with two seeds that had no part in the choice; the median of the three counts.'
+    : 'The best trial counts, by one seed: a lucky one helps, and it helps everyone alike.'
+}
+
+/** @param {Benchmark} track */
 function tunedPart(track) {
   const entries = entriesOf(track)
   return `### Tuned
 
 Every base, plain and as \`inducedMetric(base, { learningRate, xi: 'rate', embedding: root() })\`, with the same trials: factors of ${track.factors?.join(', ')} on
-the rate that the base's page shows, and a linear decay to 0 except where the authors say otherwise. The best trial is repeated with two seeds that had no part in the choice; the median
-of the three counts. ${extent(track)}
+the rate that the base's page shows, and a linear decay to 0 except where the authors say otherwise. ${repeated(track)} ${extent(track)}
 
 ${pairTable(track, entries, ['plain', 'root'])}
 
@@ -59,12 +66,19 @@ ${duelText(track, entries, 'root')}`
 }
 
 /** @param {Benchmark} track */
+function seedText({ workloads }) {
+  const seeds = workloads.flatMap(({ rows }) => rows.map(([, , , , scores]) => scores.length))
+  const fewest = Math.min(...seeds)
+  return fewest === 1 ? 'One seed.' : `The median of ${fewest} seeds.`
+}
+
+/** @param {Benchmark} track */
 function selfTuningPart(track) {
   const entries = entriesOf(track)
   return `### Without any trial
 
 Nobody tunes here: a plain base at the rate that its page shows, the metric with a cap of 1 (\`learningRate: 1, xi: 'rate', embedding: root()\`, with the same decay), and
-[\`rateFree\`](which-optimizer.md#no-rate-at-all) over the bases that it takes. ${extent(track)}
+[\`rateFree\`](which-optimizer.md#no-rate-at-all) over the bases that it takes. ${seedText(track)} ${extent(track)}
 
 ${pairTable(track, entries, ['plain', 'root', 'rateFree'])}
 

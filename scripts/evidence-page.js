@@ -97,7 +97,24 @@ The difference is that of the induced version minus the plain one, seed by seed,
 is too narrow (over five seeds it holds the true mean about 83 % of the time, and over two or three it is little more than the range), so a win or a loss here is a hint. An
 interval that contains 0 is a tie. Higher accuracies, and lower errors and losses, are better.
 
-${table(['', 'compared', 'seeds', 'difference', 'interval', 'induced version'], rows)}`
+${table(['', 'compared', 'seeds', 'difference', 'interval', 'induced version'], rows)}
+
+${summary(rows)}`
+}
+
+/**
+ * The rows by their verdicts, as a list.
+ *
+ * @param {readonly string[][]} rows
+ */
+function summary(rows) {
+  return ['win', 'tie', 'loss']
+    .map((verdict) => {
+      const found = rows.filter((row) => row.at(-1)?.includes(verdict))
+      const names = found.map(([study, compared]) => `${compared} (${study?.split(',')[0]})`)
+      return `- It is a **${verdict}** for ${names.length === 0 ? 'none of them' : names.join('; ')}.`
+    })
+    .join('\n')
 }
 
 /**

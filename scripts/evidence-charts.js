@@ -14,7 +14,18 @@ const { document } = parseHTML('<html><body></body></html>')
 const paper = '#fbfaf7'
 const width = 760
 
-const colours = ['#1d4ed8', '#c2410c', '#15803d', '#7d3fd1', '#0b7f86', '#be2f7f', '#9a6700', '#5b646d']
+const colours = [
+  '#1d4ed8',
+  '#c2410c',
+  '#15803d',
+  '#7d3fd1',
+  '#0b7f86',
+  '#be2f7f',
+  '#9a6700',
+  '#5b646d',
+  '#1f2933',
+  '#d97706',
+]
 
 const nameOf = (/** @type {Entry} */ { base, variant }) => `${base}, ${variant}`
 
@@ -36,7 +47,11 @@ function draw(title, description, height, options) {
   chart.setAttribute('xmlns', 'http://www.w3.org/2000/svg')
   chart.setAttribute('role', 'img')
   const head = `<title>${title}</title><desc>${description}</desc><rect width="${width}" height="${height}" fill="${paper}"/>`
-  return `${chart.outerHTML.replace(/^<svg[^>]*>/, (open) => open + head).replaceAll(/\d+\.\d{3,}/g, (n) => String(Number(Number(n).toFixed(1))))}\n`
+  // Nobody sees a hundredth of a pixel; the text of ticks stays.
+  const shortened = chart.outerHTML.replaceAll(/="[^"]*"/g, (attribute) =>
+    attribute.replaceAll(/\d+\.\d{2,}/g, (number) => String(Number(Number(number).toFixed(1)))),
+  )
+  return `${shortened.replace(/^<svg[^>]*>/, (open) => open + head)}\n`
 }
 
 /**
@@ -65,6 +80,7 @@ export function mnistChart(study, published) {
     {
       marginLeft: 120,
       marginRight: 20,
+      marginBottom: 45,
       x: {
         label: 'best test accuracy of 200 epochs →',
         grid: true,
@@ -110,6 +126,8 @@ export function functionsChart({ grid }, published) {
     520,
     {
       marginLeft: 120,
+      marginRight: 80,
+      marginBottom: 45,
       x: {
         type: 'log',
         label: 'steps to the tolerance →',
@@ -152,6 +170,7 @@ export function profileChart(entries, shown, ids) {
     360,
     {
       marginRight: 150,
+      marginBottom: 45,
       x: { label: 'steps, as a multiple of the fewest →', domain: [1, HORIZON] },
       y: { label: '↑ share of the workloads', grid: true, domain: [0, 1] },
       color: { domain: shown.map(nameOf), range: colours },

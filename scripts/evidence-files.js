@@ -7,8 +7,8 @@ import { readEvidence } from './evidence.js'
 /** @typedef {import('./evidence.js').Benchmark} Benchmark */
 /** @typedef {import('./evidence-benchmark.js').Entry} Entry */
 
-/** How many entries a chart of profiles shows, beside Adam's. */
-const SHOWN = 6
+/** How many entries of each form a chart of profiles shows, beside Adam's. */
+const SHOWN = { plain: 3, root: 2, rateFree: 2 }
 
 /**
  * The page and its charts, by their names from the root.
@@ -32,7 +32,9 @@ export function evidenceFiles() {
 function profilesOf(track) {
   const entries = entriesOf(track)
   const adam = entries.filter(({ base }) => base === 'adam')
-  const best = entries.filter(({ base }) => base !== 'adam').slice(0, SHOWN - 1)
+  const best = Object.entries(SHOWN).flatMap(([form, count]) =>
+    entries.filter(({ base, variant }) => base !== 'adam' && variant === form).slice(0, count),
+  )
   const shown = [...adam, ...best].sort((a, b) => b.score - a.score)
   return profileChart(
     entries,

@@ -39,7 +39,7 @@ the best everywhere.`,
 function extent({ runs, planned, failed, minutes }) {
   const missing = runs < planned ? ` of ${planned} planned` : ''
   const without = failed === 0 ? '' : ` ${failed} of them ended without a result.`
-  return `${runs}${missing} runs in ${Math.round(minutes)} minutes.${without}`
+  return `${runs}${missing} runs, ${Math.round(minutes)} minutes of processor time in their steps.${without}`
 }
 
 /** @param {Benchmark} track */

@@ -116,15 +116,18 @@ function write(
     planned: known.reduce((sum, { definition }) => sum + definition.trials * definition.seeds.length, 0),
     runs: all.length,
     failed: all.filter(({ status }) => status !== 'finished').length,
-    minutes: Number((all.reduce((sum, { seconds }) => sum + seconds, 0) / 60).toFixed(1)),
+    // Of processor time, in steps.
+    minutes: Number((all.reduce((sum, { metrics }) => sum + (metrics['seconds'] ?? 0), 0) / 60).toFixed(1)),
     ...rest,
   }
+  // A workload that has not been finished would compare some optimisers with others.
+  const whole = Math.max(...[...rows.values()].map(({ length }) => length))
   const parts = workloads.flatMap(({ id, title, description, steps }) => {
+    if ((rows.get(id)?.length ?? 0) < whole) return []
     const lines = (rows.get(id) ?? []).map(
       ({ base, variant, factor, trials, scores, seconds }) =>
         `   ${JSON.stringify([base, variant, factor, trials, scores, seconds])}`,
     )
-    if (lines.length === 0) return []
     const about = JSON.stringify({ id, title, description, steps }).slice(0, -1)
     return [`  ${about}, "rows": [\n${lines.join(',\n')}\n  ]}`]
   })

@@ -23,7 +23,7 @@ export function exportTargets(): void {
 }
 
 /** The middle one of an odd number of values. */
-export function median(values: readonly number[]): number {
+function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!
 }
 

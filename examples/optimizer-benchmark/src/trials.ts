@@ -3,7 +3,7 @@ import { grid, logUniform } from '@induced-metric/sweep'
 import { factors } from './entries.js'
 
 /** Configurations that every tuned optimiser may try on each workload. */
-export const TRIALS = 4
+const TRIALS = 4
 
 /** The trials, the same for all: factors on a base's own learning rate, at equal distances of the logarithm. */
 export function trialFactors(trials: number = TRIALS): number[] {

@@ -12,7 +12,7 @@ const QUADRATIC_STEPS = 1000
 const regression: Workload = {
   id: 'regression',
   title: 'Regression',
-  description: `The paper's polynomial of degree 6 in 4 variables by 4-32-32-1, 1,249 parameters; ${REGRESSION.steps} batches of ${REGRESSION.batch}; mean squared error on 5,120 other points.`,
+  description: `A polynomial of degree 6 in 4 variables, as in the paper, by 4-32-32-1, 1,249 parameters; ${REGRESSION.steps} batches of ${REGRESSION.batch}; mean squared error on 5,120 other points.`,
   steps: REGRESSION.steps,
   open: (seed) => openRegression(seed, { batch: REGRESSION.batch, judgedOn: 'validation', dataSeed: 0 }),
 }

@@ -28,7 +28,7 @@ export function renderPage(evidence) {
     functionsSection(evidence),
     gptSection(evidence),
     benchmarkSection(evidence),
-    closing,
+    closing(evidence),
   ]
     .filter((section) => section !== '')
     .join('\n\n')}\n`
@@ -42,7 +42,19 @@ stored results in [\`examples/paper/results\`](../examples/paper/results) and
 [\`examples/optimizer-benchmark/results\`](../examples/optimizer-benchmark/results); every file names the command that made it. All runs were made on one thread of an ordinary
 processor, in ONNX Runtime or in the core.`
 
-const closing = `## Do it again
+/** @param {Evidence} evidence */
+function closing({ controls, sweep, regression, functions, gpt }) {
+  const missing = Object.entries({
+    'mnist-controls': controls,
+    'mnist-sweep': sweep,
+    regression,
+    functions,
+    gpt,
+  })
+    .filter(([, study]) => study === undefined)
+    .map(([name]) => `\`${name}\``)
+  const open = missing.length === 0 ? '' : ` No results are stored yet of ${missing.join(', ')}.`
+  return `## Do it again
 
 \`\`\`sh
 npm run study -w examples/paper mnist mnist-controls regression functions gpt mnist-sweep
@@ -51,8 +63,9 @@ npm run study -w examples/optimizer-benchmark
 npm run docs:evidence
 \`\`\`
 
-Every command goes on where it was stopped. The runs are in \`.cache\` in the folder of the example, in SQLite: \`npx induced-sweep report\` draws any of these
-files. \`PAPER_SEEDS\` and \`BENCHMARK_SEEDS\` give the number of seeds; a study can be continued with more.`
+Every command goes on where it was stopped, as long as \`.cache\` in the folder of the example is there. It has all runs, in SQLite, and is not committed: \`npx induced-sweep report\` draws any of these
+files. \`PAPER_SEEDS\` and \`BENCHMARK_SEEDS\` give the number of seeds; a study can be continued with more.${open}`
+}
 
 /** @param {number} value */
 const figure = (value) =>

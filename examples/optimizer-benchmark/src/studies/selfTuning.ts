@@ -6,10 +6,10 @@ import { chosenBases, chosenWorkloads, seedsOf, workloadOf } from '../scope.js'
 import { readTargets, targetOf } from '../targets.js'
 
 /** Those that take the most time come last, so that a study that is stopped has the others whole. */
-const slow = new Set(['mnist-lenet', 'char-gpt'])
+const slow = ['text-bag', 'autoencoder', 'regression', 'mnist-lenet', 'char-gpt']
 const ids = chosenWorkloads()
   .map(({ id }) => id)
-  .sort((a, b) => Number(slow.has(a)) - Number(slow.has(b)))
+  .sort((a, b) => slow.indexOf(a) - slow.indexOf(b))
 const names = chosenBases()
 const targets = readTargets()
 const taken = rateFreeBases()

@@ -28,7 +28,7 @@ describe('the page of the evidence', () => {
     expect(mnist!.trials).toHaveLength(7)
     for (const { runs } of mnist!.trials) expect(runs.length).toBeGreaterThan(1)
     expect(tuned!.workloads).toHaveLength(8)
-    expect(selfTuning!.workloads.length).toBeGreaterThanOrEqual(6)
+    expect(selfTuning!.workloads.length).toBeGreaterThanOrEqual(3)
     for (const track of [tuned!, selfTuning!]) {
       for (const { rows } of track.workloads) expect(new Set(rows.map(([base]) => base)).size).toBe(38)
     }

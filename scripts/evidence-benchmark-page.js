@@ -78,7 +78,8 @@ function selfTuningPart(track) {
   return `### Without any trial
 
 Nobody tunes here: a plain base at the rate that its page shows, the metric with a cap of 1 (\`learningRate: 1, xi: 'rate', embedding: root()\`, with the same decay), and
-[\`rateFree\`](which-optimizer.md#no-rate-at-all) over the bases that it takes. ${seedText(track)} ${extent(track)}
+[\`rateFree\`](which-optimizer.md#no-rate-at-all) over the bases that it takes. The rates of the pages are meant for longer runs than these, which is
+to the disadvantage of the plain bases. ${seedText(track)} ${extent(track)}
 
 ${pairTable(track, entries, ['plain', 'root', 'rateFree'])}
 
@@ -139,4 +140,30 @@ function duelText(track, entries, variant) {
 at 95 % ${signed(interval[0])} to ${signed(interval[1])}:
 
 ${table(['workload', `bases better with \`${variant}\``, 'ties', 'bases better plain', 'neither reaches the target'], rows)}`
+}
+
+/**
+ * The verdicts on the whole of a track, as lines of a list.
+ *
+ * @param {Evidence} evidence
+ */
+export function benchmarkVerdicts({ tuned, selfTuning }) {
+  const tracks = /** @type {const} */ ([
+    ['tuned', tuned, 'root'],
+    ['without any trial', selfTuning, 'root'],
+    ['without any trial', selfTuning, 'rateFree'],
+  ])
+  return tracks.flatMap(([name, track, variant]) => {
+    if (track === undefined) return []
+    const entries = entriesOf(track)
+    const pairs = entries
+      .filter((entry) => entry.variant === variant)
+      .map(({ base, score: a }) => ({
+        a,
+        b: entries.find((one) => one.base === base && one.variant === 'plain')?.score ?? 0,
+      }))
+    const [low, high] = comparePairs(pairs).interval
+    const verdict = low > 0 ? 'win' : high < 0 ? 'loss' : 'tie'
+    return `- Benchmark, ${name}: \`${variant}\` over ${pairs.length} bases against the plain ones is a **${verdict}**.`
+  })
 }

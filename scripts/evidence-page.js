@@ -1,5 +1,5 @@
 // The page of the evidence: the paper's experiments as they come out here.
-import { benchmarkSection } from './evidence-benchmark-page.js'
+import { benchmarkSection, benchmarkVerdicts } from './evidence-benchmark-page.js'
 import { share, table } from './evidence-text.js'
 import { compare, deviation, mean, ranked, titles, trialOf, valuesOf } from './evidence.js'
 
@@ -112,7 +112,7 @@ interval that contains 0 is a tie. Higher accuracies, and lower errors and losse
 
 ${table(['', 'compared', 'seeds', 'difference', 'interval', 'induced version'], rows)}
 
-${summary(rows)}`
+${[summary(rows), ...benchmarkVerdicts(evidence)].join('\n')}`
 }
 
 /**

@@ -101,7 +101,7 @@ async function taskTimes(
     ),
   )
   return traceEvents.flatMap(({ name, pid, tid, tdur }) =>
-    /RunTask$/.test(name) && tdur !== undefined && threads.has(`${pid} ${tid}`) ? [tdur / 1000] : [],
+    name.endsWith('RunTask') && tdur !== undefined && threads.has(`${pid} ${tid}`) ? [tdur / 1000] : [],
   )
 }
 

@@ -139,8 +139,17 @@ describe('at ξ = 0', () => {
 it("the guide's picture shows two runs of the playground", () => {
   const settings: Settings = {
     ...defaults,
-    ...{ surface: 'valley', base: 'sgd', momentum: 0, embedding: 'identity', rate: 0.3, beta: 0 },
-    ...{ xiMode: 'number', xi: 0.1, steps: 28, startX: -1.6, startY: 2.4 },
+    surface: 'valley',
+    base: 'sgd',
+    momentum: 0,
+    embedding: 'identity',
+    rate: 0.3,
+    beta: 0,
+    xiMode: 'number',
+    xi: 0.1,
+    steps: 28,
+    startX: -1.6,
+    startY: 2.4,
   }
   const { induced, beside } = runPair(settings, formulaOf(settings))
   for (const [path, drawn] of [

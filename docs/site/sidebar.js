@@ -36,6 +36,7 @@ export function sections() {
           'playground',
           'adapters',
           'which-optimizer',
+          'evidence',
           'when-training-goes-wrong',
           'checkpoints',
           'bases',

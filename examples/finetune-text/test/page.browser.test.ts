@@ -14,7 +14,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 
 const folder = fileURLToPath(new URL('..', import.meta.url))
 const root = join(folder, 'page')
-const configFile = join(root, 'vite.config.js')
+const configFile = join(root, 'vite.config.ts')
 const complaints: string[] = []
 let scratch: string
 let server: PreviewServer

@@ -1,4 +1,4 @@
-export { descend, descendAll, MAX_ITERATIONS, threeDigits, type Descent } from './descend.js'
+export { descend, descendAll, follow, MAX_ITERATIONS, threeDigits, type Descent } from './descend.js'
 export { testFunctions, type FunctionId, type Point, type TestFunction } from './functions.js'
 export { optimizerTitles, transformationOf } from './optimizers.js'
 export { rows, type OptimizerId, type Row } from './rows.js'

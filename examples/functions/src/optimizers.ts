@@ -12,14 +12,14 @@ export const optimizerTitles: Readonly<Record<OptimizerId, string>> = {
   muon: 'Muon (Nesterov Adam)',
 }
 
-/** The optimiser of a published run. */
+/** The optimiser of a published run, or with other settings. */
 export function transformationOf({
   optimizer,
   learningRate,
   momentum,
   beta2 = 0.999,
   xi = 0,
-}: Row): Transformation {
+}: Pick<Row, 'optimizer' | 'learningRate' | 'momentum' | 'beta2' | 'xi'>): Transformation {
   const metric = { learningRate, xi, beta: 0 }
   switch (optimizer) {
     case 'identity':

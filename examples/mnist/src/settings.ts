@@ -42,7 +42,8 @@ export interface Setting {
 
 const stockAdam: StockAdam = { learningRate: 0.00938, beta1: 0.8376, beta2: 0.9629, epsilon: 1e-8 }
 
-const paperSettings: readonly Setting[] = [
+/** The paper's optimisers at its best settings, and AdamW. */
+export const paperSettings: readonly Setting[] = [
   {
     id: 'adam',
     title: 'Adam',

@@ -44,7 +44,8 @@ for (const name of ['bert', 'bert-base', 'gpt2', 'llama']) {
     const files = folderFiles(fileURLToPath(new URL(`../test/models/${name}`, import.meta.url)))
     const optimizer = create(epochs * Math.ceil(examples.length / 8))
     const tuning = await createFineTuning(files, { examples, epochs, optimizer })
-    for await (const _ of tuning.train());
+    for await (const { report } of tuning.train())
+      if (report.skipped) console.log(`step ${report.step} was skipped`)
     const { loss, accuracy } = await tuning.evaluate(held)
     await tuning.release()
     const result = accuracy === undefined ? `loss ${loss.toFixed(2)}` : `accuracy ${accuracy.toFixed(3)}`

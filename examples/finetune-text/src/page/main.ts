@@ -6,30 +6,28 @@ import type { Answer, Engine, ModelSource } from './worker.js'
 
 const engine = wrap<Engine>(new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' }))
 
-function element<T extends HTMLElement>(id: string): T {
-  return document.getElementById(id) as T
+/** The element of an id, which the page has. */
+function element<T extends Element>(id: string, Type: new () => T): T {
+  const found = document.getElementById(id)
+  if (found instanceof Type) return found
+  throw new TypeError(`the page has no ${Type.name} ${id}`)
 }
 
-const [models, folder, examples, status] = [
-  element<HTMLSelectElement>('model'),
-  element<HTMLInputElement>('folder'),
-  element<HTMLTextAreaElement>('examples'),
-  element('status'),
-]
-const [train, stop, progress, elapsed, loss] = [
-  element<HTMLButtonElement>('train'),
-  element<HTMLButtonElement>('stop'),
-  element<HTMLProgressElement>('progress'),
-  element('elapsed'),
-  element('loss') as unknown as SVGSVGElement,
-]
-const [question, answers, download, ask] = [
-  element<HTMLInputElement>('question'),
-  element('answers'),
-  element<HTMLButtonElement>('download'),
-  element<HTMLFormElement>('ask'),
-]
-const epochs = element<HTMLInputElement>('epochs')
+const models = element('model', HTMLSelectElement)
+const folder = element('folder', HTMLInputElement)
+const examples = element('examples', HTMLTextAreaElement)
+const status = element('status', HTMLElement)
+const epochs = element('epochs', HTMLInputElement)
+const train = element('train', HTMLButtonElement)
+const stop = element('stop', HTMLButtonElement)
+const progress = element('progress', HTMLProgressElement)
+const elapsed = element('elapsed', HTMLElement)
+const loss = element('loss', SVGSVGElement)
+const question = element('question', HTMLInputElement)
+const send = element('send', HTMLButtonElement)
+const answers = element('answers', HTMLElement)
+const download = element('download', HTMLButtonElement)
+const ask = element('ask', HTMLFormElement)
 
 let dropped: ReadonlyMap<string, Uint8Array> | undefined
 
@@ -95,9 +93,9 @@ async function run(): Promise<void> {
     say(
       `Trained${losses.length > 0 ? `: loss ${losses[0]!.toFixed(3)} → ${losses.at(-1)!.toFixed(3)}` : ''}. Try it.`,
     )
-    element('try').dataset['state'] = 'active'
-    for (const control of [question, download, element<HTMLButtonElement>('send')]) control.disabled = false
-    element('task').textContent = task
+    element('try', HTMLElement).dataset['state'] = 'active'
+    for (const control of [question, download, send]) control.disabled = false
+    element('task', HTMLElement).textContent = task
     await answer()
   } finally {
     setRunning(false)

@@ -6,8 +6,17 @@ import { openSession } from './session.js'
 import type { Problem, Task } from './task.js'
 import { loadText, type Text } from './text.js'
 
-const BATCH = 16
-const CONTEXT = 64
+/** The sizes of a model and of its batches. */
+export interface GptSize {
+  readonly batch: number
+  /** Characters that it reads at once. */
+  readonly context: number
+  readonly layers: number
+  readonly width: number
+  readonly heads: number
+}
+
+const usual: GptSize = { batch: 16, context: 64, layers: 2, width: 64, heads: 4 }
 /** The number of distinct characters in the text. */
 const ALPHABET = 85
 /** The final loss is the mean over this many batches: 32,768 characters. */
@@ -17,8 +26,8 @@ const task = (steps: number): Task => ({
   id: `gpt-${steps}`,
   title: `GPT, ${steps} steps`,
   description:
-    `A transformer that reads ${CONTEXT} characters of the Brown corpus: 2 blocks, 4 heads, width 64, 110,000 parameters; ` +
-    `batches of ${BATCH}, ${steps} steps, no character twice.`,
+    `A transformer that reads ${usual.context} characters of the Brown corpus: 2 blocks, 4 heads, width 64, 110,000 parameters; ` +
+    `batches of ${usual.batch}, ${steps} steps, no character twice.`,
   loss: 'cross-entropy in nats per character',
   untrained: Math.log(ALPHABET),
   steps,
@@ -31,21 +40,27 @@ export const gptLong = task(900)
 let text: Promise<Text> | undefined
 
 /** A character model with the weights and the positions in the text of a seed. */
-export async function openGpt(seed: number, steps: number, evaluated = EVALUATED): Promise<Problem> {
+export async function openGpt(
+  seed: number,
+  steps: number,
+  evaluated = EVALUATED,
+  size = usual,
+): Promise<Problem> {
+  const { context, layers, heads, width } = size
   text ??= loadText()
   const loaded = await text
   const random = createRandom(seed)
   const forward = gpt({
     vocabulary: ALPHABET,
-    context: CONTEXT,
-    layers: 2,
-    heads: 4,
-    width: 64,
+    context,
+    layers,
+    heads,
+    width,
     flatten: true,
     approximate: 'tanh',
     seed,
   })
-  const batches = Array.from({ length: steps + evaluated }, () => drawBatch(loaded, random))
+  const batches = Array.from({ length: steps + evaluated }, () => drawBatch(loaded, random, size))
   return openSession({
     forward,
     loss: 'cross-entropy',
@@ -56,18 +71,22 @@ export async function openGpt(seed: number, steps: number, evaluated = EVALUATED
 }
 
 /** Pieces of the text from random positions; the model predicts every character from those before it. */
-function drawBatch({ tokens }: Text, random: Random): Record<string, ort.Tensor> {
-  const inputs = new BigInt64Array(BATCH * CONTEXT)
-  const labels = new BigInt64Array(BATCH * CONTEXT)
-  for (let row = 0; row < BATCH; row++) {
-    const start = Math.floor(random() * (tokens.length - CONTEXT))
-    for (let place = 0; place < CONTEXT; place++) {
-      inputs[row * CONTEXT + place] = BigInt(tokens[start + place]!)
-      labels[row * CONTEXT + place] = BigInt(tokens[start + place + 1]!)
+function drawBatch(
+  { tokens }: Text,
+  random: Random,
+  { batch, context }: GptSize,
+): Record<string, ort.Tensor> {
+  const inputs = new BigInt64Array(batch * context)
+  const labels = new BigInt64Array(batch * context)
+  for (let row = 0; row < batch; row++) {
+    const start = Math.floor(random() * (tokens.length - context))
+    for (let place = 0; place < context; place++) {
+      inputs[row * context + place] = BigInt(tokens[start + place]!)
+      labels[row * context + place] = BigInt(tokens[start + place + 1]!)
     }
   }
   return {
-    input_ids: new ort.Tensor('int64', inputs, [BATCH, CONTEXT]),
-    labels: new ort.Tensor('int64', labels, [BATCH * CONTEXT]),
+    input_ids: new ort.Tensor('int64', inputs, [batch, context]),
+    labels: new ort.Tensor('int64', labels, [batch * context]),
   }
 }

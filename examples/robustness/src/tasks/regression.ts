@@ -31,31 +31,50 @@ export const regression: Task = {
   open: openRegression,
 }
 
+/** How the regression is trained and judged. */
+export interface RegressionOptions {
+  /** Points of a batch. Default 1024. */
+  readonly batch?: number
+  /** The points whose loss `evaluate` measures: those of the training (default), or the 5120 others. */
+  readonly judgedOn?: 'training' | 'validation'
+  /** The seed of the polynomial and the points, where runs with several seeds are to have the same ones. */
+  readonly dataSeed?: number
+}
+
 /** The seed determines everything, the polynomial included: one polynomial is much harder than another. */
-export function openRegression(seed: number): Promise<Problem> {
-  const random = createRandom(seed)
+export function openRegression(
+  seed: number,
+  { batch = BATCH, judgedOn = 'training', dataSeed }: RegressionOptions = {},
+): Promise<Problem> {
+  let random = createRandom(dataSeed ?? seed)
   const inputs = Float32Array.from({ length: POINTS * VARIABLES }, () => normal(random))
   const targets = standardized(polynomial(inputs, random))
+  if (dataSeed !== undefined) random = createRandom(seed)
   const network = initializeNetwork(random, [VARIABLES, 32, 32, 1])
   const order = permutation(TRAINING, random)
-  const feeds = Array.from({ length: TRAINING / BATCH }, (_, index) => {
-    const rows = order.subarray(index * BATCH, (index + 1) * BATCH)
-    const input = new Float32Array(BATCH * VARIABLES)
+  const gather = (rows: Uint32Array) => {
+    const input = new Float32Array(rows.length * VARIABLES)
     rows.forEach((row, place) =>
       input.set(inputs.subarray(row * VARIABLES, (row + 1) * VARIABLES), place * VARIABLES),
     )
     const target = Float32Array.from(rows, (row) => targets[row]!)
     return {
-      input: new ort.Tensor('float32', input, [BATCH, VARIABLES]),
-      target: new ort.Tensor('float32', target, [BATCH, 1]),
+      input: new ort.Tensor('float32', input, [rows.length, VARIABLES]),
+      target: new ort.Tensor('float32', target, [rows.length, 1]),
     }
-  })
+  }
+  const cut = (rows: Uint32Array, size: number) =>
+    Array.from({ length: rows.length / size }, (_, index) =>
+      gather(rows.subarray(index * size, (index + 1) * size)),
+    )
+  const feeds = cut(order, batch)
+  const others = Uint32Array.from({ length: POINTS - TRAINING }, (_, index) => TRAINING + index)
   return openSession({
     forward: forwardModel(network),
     loss: 'mse',
     rowsAre: 'inputs',
     feeds: (step) => feeds[(step - 1) % feeds.length]!,
-    training: feeds,
+    training: judgedOn === 'training' ? feeds : cut(others, BATCH),
   })
 }
 

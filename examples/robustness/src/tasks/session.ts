@@ -20,8 +20,8 @@ export interface SessionPlan {
   readonly test?: { readonly feeds: OrtValues; readonly labels: Uint8Array }
 }
 
-// One thread: several runs side by side use the cores better, and sums are the same everywhere.
-const sessionOptions = { intraOpNumThreads: 1, interOpNumThreads: 1, executionMode: 'sequential' }
+/** One thread: several runs side by side use the cores better, and sums are the same everywhere. */
+export const sessionOptions = { intraOpNumThreads: 1, interOpNumThreads: 1, executionMode: 'sequential' }
 
 /** A network's loss and gradients from ONNX Runtime, which runs the gradient graph that `generateArtifacts` makes. */
 export async function openSession({

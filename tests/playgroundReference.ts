@@ -9,7 +9,7 @@ import { cellSettings } from '../docs/playground/phaseAxes.js'
 // JavaScript round powers and sines differently.
 
 /** The points that both optimisers visit: x and y in turn. */
-export function referencePaths(settings: Settings): { induced: number[]; beside: number[] } {
+function referencePaths(settings: Settings): { induced: number[]; beside: number[] } {
   const surface = createSurface(choiceOf(settings.surface, settings.formula).formula)
   const follow = (transformation: ReturnType<typeof createTransformation>): number[] => {
     const point = new Float64Array([settings.startX, settings.startY])

@@ -96,7 +96,7 @@ function labelsIn(example: TextExample): (string | number)[] {
 }
 
 /** The names of a classifier's classes in config.json. */
-export function labelsOf(config: TextModel['config']): string[] {
+function labelsOf(config: TextModel['config']): string[] {
   const names = config['id2label']
   return typeof names === 'object' && names !== null ? Object.values(names as Record<string, string>) : []
 }

@@ -291,11 +291,11 @@ describe('a forward model', () => {
       err: expect.stringMatching(/there is no file .*none\.onnx/),
     })
     const blocked = mlp({ sizes: [6, 3] })
-    blocked.graph.node.unshift(createNode('GRU', ['layers.0.weight'], ['z']))
+    blocked.graph.node.unshift(createNode('Det', ['layers.0.weight'], ['z']))
     blocked.graph.node.find(({ opType }) => opType === 'Gemm')!.input[1] = 'z'
     await writeFile(join(root, 'blocked.onnx'), writeModel(blocked))
     const stopped = await run(['inspect', join(root, 'blocked.onnx')])
-    expect(stopped.out).toMatch(/^ai\.onnx::GRU +1 +no rule$/m)
+    expect(stopped.out).toMatch(/^ai\.onnx::Det +1 +no rule$/m)
     expect((await run(['inspect', join(folder, 'training_model.onnx')])).out).toMatch(
       /a training model already/,
     )
@@ -586,7 +586,7 @@ describe('export', () => {
 
 describe('a command that makes no sense', () => {
   it.each<[string[], RegExp]>([
-    [[], /give a command: generate, inspect, train or export\n\ninduced-onnx <command>/],
+    [[], /give a command: generate, inspect, train, export or finetune\n\ninduced-onnx <command>/],
     [['tune'], /there is no command "tune"/],
     [['inspect'], /inspect: name the folder/],
     [['generate'], /generate: name the model/],

@@ -230,7 +230,7 @@ async function differentiate(
   forwardTypes: ValueTypes,
   loss: string,
   trainable: readonly string[],
-  { ort, gradients: table, batchNormalization = 'training' }: GenerateOptions,
+  { ort, gradients: table, batchNormalization }: GenerateOptions,
 ): Promise<{
   readonly trainModel: Model
   readonly types: ValueTypes

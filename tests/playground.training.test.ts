@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { compare, compareTraining, compareWithLoop } from '../docs/playground/benchmark/compare.js'
 import { createLoop, learningRate } from '../docs/playground/benchmark/loop.js'
 import { defaults } from '../docs/playground/settings.js'
@@ -142,14 +142,14 @@ describe('the benchmark', () => {
   })
 
   it('measures a ratio of times', async () => {
-    const spin = (milliseconds: number) => (times: number) => {
-      const until = performance.now() + times * milliseconds
-      while (performance.now() < until);
-    }
-    const { ratio, ours } = await compare('spinning', spin(0.5), spin(2), { rounds: 5, slice: 4 })
-    expect(ours).toBeGreaterThan(0.4)
-    expect(ratio).toBeGreaterThan(2)
-    expect(ratio).toBeLessThan(8)
+    let now = 0
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => now)
+    const takes = (milliseconds: number) => (times: number) => void (now += times * milliseconds)
+    const { ratio, ours, other } = await compare('waiting', takes(0.5), takes(2), { rounds: 5, slice: 4 })
+    clock.mockRestore()
+    expect(ours).toBeCloseTo(0.5, 12)
+    expect(other).toBeCloseTo(2, 12)
+    expect(ratio).toBeCloseTo(4, 12)
   })
 
   it('has figures for steps and for a training', async () => {

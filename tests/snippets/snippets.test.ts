@@ -115,7 +115,8 @@ describe('code blocks', () => {
 
 describe('commands', () => {
   const scripts = Object.keys(readManifest('.').scripts ?? {})
-  const packages = workspaces().map(({ manifest }) => manifest)
+  const all = workspaces()
+  const packages = all.map(({ manifest }) => manifest)
   const bins = new Set(packages.flatMap(({ bin }) => Object.keys(bin ?? {})))
   const commands = pages
     .flat()
@@ -137,7 +138,8 @@ describe('commands', () => {
     const script = /^npm (?:run(?:-script)? (?:-s |--silent )?([\w:.-]+)|(test|start))\b/.exec(command)
     const workspace = /(?:^| )(?:-w|--workspace)[ =](\S+)/.exec(command)?.[1]
     if (script !== null) {
-      const owner = packages.find(({ name }) => name === workspace)
+      // npm takes a workspace by its name or its folder.
+      const owner = all.find(({ folder, manifest }) => [folder, manifest.name].includes(workspace!))?.manifest
       expect(workspace === undefined ? scripts : Object.keys(owner?.scripts ?? {})).toContain(
         script[1] ?? script[2],
       )

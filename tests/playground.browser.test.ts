@@ -267,11 +267,19 @@ describe('a training', () => {
     const page = await open()
     const stepShown = async () =>
       Number(/step (\d+)/.exec(await page.locator('.pg-training .pg-verdict').innerText())?.[1])
-    await page.getByRole('button', { name: 'Train' }).click()
-    await expect.poll(stepShown, { timeout: 60_000 }).toBeGreaterThan(20)
-    await page.getByRole('button', { name: 'Stop' }).click()
+    // From within the page: a training takes a second or two, and a click from outside may come too late.
+    await page.evaluate(async () => {
+      const button = (name: string) =>
+        [...document.querySelectorAll<HTMLButtonElement>('.pg-training button')].find(
+          ({ textContent }) => textContent.trim() === name,
+        )
+      button('Train')!.click()
+      while (!button('Stop')) await new Promise(requestAnimationFrame)
+      button('Stop')!.click()
+    })
     await page.locator('.pg-slice').waitFor({ timeout: 60_000 })
     const stopped = await stepShown()
+    expect(stopped).toBeLessThan(1500)
     await page.getByRole('button', { name: 'Resume' }).click()
     await expect.poll(stepShown, { timeout: 60_000 }).toBeGreaterThan(stopped)
     await page.context().close()

@@ -17,6 +17,7 @@ import { figuresAt, scoreAll } from '../src/measure.js'
 import { parseListenOptions, parseOptions } from '../src/options.js'
 import { buildPart } from '../src/speech/build.js'
 import { findNearMisses } from '../src/speech/nearMisses.js'
+import { createRespeller } from '../src/speech/pronunciation.js'
 import { assemble } from '../src/speech/streams.js'
 import { espeak, hasProgram } from '../src/speech/synthesize.js'
 import { readProse, wordsOf } from '../src/speech/text.js'
@@ -103,6 +104,23 @@ describe.skipIf(!hasSpeech)('speech', () => {
     expect(all).toContain('hey silver box')
     expect(all).toContain('silver fox')
     expect(all).not.toContain(phrase)
+  })
+
+  it('is respelt as other accents may say it', async () => {
+    const respell = await createRespeller([phrase, 'bay window'])
+    const random = createRandom(1)
+    const told = Array.from({ length: 200 }, () => respell(phrase, random))
+    expect(told).toContain("[[h'eI s'Ilv3 f'0ks]]")
+    expect(new Set(told).size).toBeGreaterThan(40)
+    const mute = told.filter((one) => !one.startsWith('[[h')).length
+    expect(mute).toBeGreaterThan(30)
+    expect(mute).toBeLessThan(90)
+    const say = espeak({ accent: 'en-gb', variant: 'f2', manner: { pitch: 50, speed: 160 } })
+    const lengths = await Promise.all(
+      [phrase, ...told.slice(0, 3)].map(async (one) => (await say(one)).length),
+    )
+    for (const length of lengths) expect(length / lengths[0]!).toBeCloseTo(1, 0)
+    expect((await say(phrase, { gap: 20 })).length).toBeGreaterThan(lengths[0]! + 16_000 * 0.1)
   })
 
   it('trains a head that hears voices it was not trained on', async () => {

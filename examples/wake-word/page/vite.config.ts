@@ -9,6 +9,10 @@ export default defineConfig({
   worker: { format: 'es' },
   // A model in the text of a script would need another policy.
   build: { assetsInlineLimit: 0, target: 'es2022', outDir: 'dist', emptyOutDir: true },
-  optimizeDeps: { exclude: ['onnxruntime-web'] },
+  // Found in the thread only after it has started, they would make the page load again.
+  optimizeDeps: {
+    exclude: ['onnxruntime-web'],
+    include: ['@bufbuild/protobuf', 'comlink', 'flatbuffers'],
+  },
   server: { headers: { 'cache-control': 'no-store' } },
 })

@@ -10,7 +10,7 @@ import {
 } from './features/features.js'
 
 /** Scores that are averaged. */
-const averagedScores = 3
+const averagedScores = 4
 /** Seconds after an alarm without another. */
 const rest = 1
 
@@ -69,7 +69,7 @@ export interface Trigger {
 }
 
 /**
- * Averages the latest three scores. It fires when their mean reaches the threshold, and then rests for a second.
+ * Averages the latest four scores. It fires when their mean reaches the threshold, and then rests for a second.
  */
 export function createTrigger(threshold: number): Trigger {
   const latest: number[] = []

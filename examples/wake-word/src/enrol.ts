@@ -1,7 +1,7 @@
 import { applyChange, drawChange, type ChangeRange } from './audio/augment.js'
-import { createRandom, type Random } from './audio/random.js'
-import { resample } from './audio/resample.js'
-import { sampleRate, type Features } from './features/features.js'
+import { bent, scrambled } from './audio/parts.js'
+import { createRandom } from './audio/random.js'
+import type { Features } from './features/features.js'
 import type { Labelled } from './head/pool.js'
 import { assemble, type Clip } from './speech/streams.js'
 
@@ -9,6 +9,8 @@ import { assemble, type Clip } from './speech/streams.js'
 const copies = 12
 /** Near misses are made of the repetition's own parts in so many of them. */
 const copiesOfParts = 7
+/** How much faster and higher, or slower and lower, a copy may be. */
+const rateChange = 0.1
 /** Seconds before the first sound: as little as fills the head's window. */
 const lead = 1.3
 /** As a microphone in a room may hear the same voice on other days. */
@@ -24,31 +26,12 @@ export async function enrol(features: Features, samples: Float32Array, seed: num
   const random = createRandom(seed)
   const results: Labelled[] = []
   for (let i = 0; i < copies; i++) {
-    const clips: Clip[] = [{ kind: 'phrase', samples: bent(samples, random) }]
-    if (i < copiesOfParts) clips.push({ kind: 'near', samples: nearMiss(bent(samples, random), random) })
+    const clips: Clip[] = [{ kind: 'phrase', samples: bent(samples, random, rateChange) }]
+    if (i < copiesOfParts)
+      clips.push({ kind: 'near', samples: scrambled(bent(samples, random, rateChange), random) })
     const { samples: sound, spans } = assemble(random.shuffled(clips), random, [0.3, 0.9], lead)
     const changed = applyChange(sound, drawChange(random, range), random)
     results.push({ embeddings: await features.embed(changed), spans })
   }
   return results
-}
-
-/** The same, up to a tenth faster and higher, or slower and lower. */
-function bent(samples: Float32Array, random: Random): Float32Array {
-  const rate = Math.round(random.between(0.9, 1.1) * 40) / 40
-  return resample(samples, Math.round(sampleRate * rate), sampleRate)
-}
-
-/** A part of a wake word, or its parts in another order. */
-function nearMiss(samples: Float32Array, random: Random): Float32Array {
-  const cut = Math.round(samples.length * random.between(0.4, 0.65))
-  const [first, second] = [samples.slice(0, cut), samples.slice(cut)]
-  const kind = random.below(4)
-  if (kind === 0) return first
-  if (kind === 1) return second
-  const swapped = new Float32Array(samples.length)
-  const parts = kind === 2 ? [second, first] : [second.slice().reverse(), first.slice().reverse()]
-  swapped.set(parts[0]!)
-  swapped.set(parts[1]!, parts[0]!.length)
-  return swapped
 }

@@ -21,7 +21,7 @@ export function parseOptions(argv: readonly string[], folder: string): Options {
     )
     .option('--phrase <words>', 'the wake word', words, 'hey silver fox')
     .option('--seed <number>', 'splits the voices and draws everything else', wholeFrom(0), 1)
-    .option('--steps <number>', 'steps of the training', wholeFrom(10), 1000)
+    .option('--steps <number>', 'steps of the training', wholeFrom(10), 2500)
     .option('--voices <number>', 'voices of each part at most, for a quick look', wholeFrom(1), Infinity)
     .option('--output <file>', 'where the model goes', 'wake-word.onnx')
     .option('--store <folder>', 'where speech is stored between runs', folder)
@@ -43,7 +43,7 @@ export function parseListenOptions(argv: readonly string[]): ListenOptions {
     .description('Finds the wake word in WAV files and prints when it was said.')
     .argument('<files...>', 'WAV files')
     .option('--model <file>', 'the trained model', 'wake-word.onnx')
-    .option('--threshold <number>', 'fires where the mean of three scores reaches it', share, 0.5)
+    .option('--threshold <number>', 'fires where the mean of four scores reaches it', share, 0.5)
   command.parse(argv, { from: 'user' })
   return { files: command.args, ...command.opts<Omit<ListenOptions, 'files'>>() }
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { applyChange, drawChange, loud, loudness, quiet } from '../src/audio/augment.js'
+import { applyChange, drawChange, loud, loudness, quiet, varied } from '../src/audio/augment.js'
+import { bent, scrambled } from '../src/audio/parts.js'
 import { createRandom } from '../src/audio/random.js'
 import { resample } from '../src/audio/resample.js'
 import { createSegmenter, utterancesIn } from '../src/audio/segment.js'
@@ -130,6 +131,24 @@ describe('changes of sound', () => {
     expect([heard[10], heard[110], heard[210]]).toEqual([1000, 500, -250])
   })
 
+  it.each([8, -8])('give a peak of %i dB, and leave far tones as they are', (gain) => {
+    const far = tone(5000, 16_000)
+    const both = sound.map((x, i) => (x + far[i]!) / 4)
+    const heard = applyChange(both, { gain: 0, colour: [{ centre: 500, gain, quality: 1 }] }, createRandom(1))
+    expect(20 * Math.log10(strengthOf(500, heard) / strengthOf(500, both))).toBeCloseTo(gain, 1)
+    expect(Math.abs(20 * Math.log10(strengthOf(5000, heard) / strengthOf(5000, both)))).toBeLessThan(0.4)
+  })
+
+  it('colour the sound only where a range says so', () => {
+    expect(drawChange(createRandom(2), loud).colour).toBeUndefined()
+    for (let seed = 0; seed < 50; seed++)
+      for (const { centre, gain } of drawChange(createRandom(seed), varied).colour!) {
+        expect(Math.abs(gain)).toBeLessThanOrEqual(varied.colour!)
+        expect(centre).toBeGreaterThanOrEqual(150)
+        expect(centre).toBeLessThan(6001)
+      }
+  })
+
   it('are the same for the same seed, within their ranges', () => {
     const draw = (seed: number) => drawChange(createRandom(seed), loud)
     expect(draw(5)).toEqual(draw(5))
@@ -139,6 +158,40 @@ describe('changes of sound', () => {
       expect(gain).toBeLessThan(quiet.gain[1])
       expect(noise!.below).toBeGreaterThanOrEqual(35)
     }
+  })
+})
+
+describe('parts of a wake word', () => {
+  const [low, high] = [tone(400, 8000), tone(1600, 8000)]
+  const word = Float32Array.from([...low, ...high])
+
+  it('are played faster and higher, or slower and lower', () => {
+    const lengths = new Set<number>()
+    for (let seed = 0; seed < 20; seed++) {
+      const played = bent(low, createRandom(seed), 0.1)
+      lengths.add(played.length)
+      const rate = low.length / played.length
+      expect(Math.abs(rate - 1)).toBeLessThan(0.101)
+      expect(strengthOf(400 * rate, played)).toBeGreaterThan(7000)
+    }
+    expect(lengths.size).toBeGreaterThan(4)
+    expect(bent(low, createRandom(1), 0)).toEqual(low)
+  })
+
+  it('are a half of it, or both in the wrong order', () => {
+    const kinds = new Set<string>()
+    for (let seed = 0; seed < 30; seed++) {
+      const made = scrambled(word, createRandom(seed))
+      if (made.length < word.length) {
+        kinds.add(strengthOf(400, made) > strengthOf(1600, made) ? 'begin' : 'end')
+        continue
+      }
+      expect(made).not.toEqual(word)
+      const begin = made.subarray(0, 4000)
+      expect(strengthOf(1600, begin)).toBeGreaterThan(strengthOf(400, begin))
+      kinds.add('wrong order')
+    }
+    expect([...kinds].sort()).toEqual(['begin', 'end', 'wrong order'])
   })
 })
 

@@ -136,23 +136,23 @@ describe('a head', () => {
 })
 
 describe('the trigger', () => {
-  it('fires on the mean of three scores, and rests for a second', () => {
+  it('fires on the mean of four scores, and rests for a second', () => {
     const scores = Float32Array.from([0, 1, 0, 0, 1, 1, 1, 1, ...Array.from({ length: 12 }, () => 1)])
     const times = alarmsIn(scores, 0.6).map(({ at }) => Math.round(at / 0.08) - 16)
-    expect(times).toEqual([5, 18])
+    expect(times).toEqual([6, 19])
   })
 
   it('tells the mean', () => {
     const trigger = createTrigger(0.5)
-    expect(trigger.push(0.9).level).toBeCloseTo(0.3)
-    expect(trigger.push(0.3)).toEqual({ level: expect.closeTo(0.4), fired: false })
+    expect(trigger.push(0.9).level).toBeCloseTo(0.225)
+    expect(trigger.push(0.3)).toEqual({ level: expect.closeTo(0.3), fired: false })
   })
 })
 
 describe('figures', () => {
   const scored = (kind: 'phrase' | 'near', at: readonly number[]): Scored => ({
     scores: Float32Array.from({ length: 200 }, (_, i) =>
-      at.includes(i) || at.includes(i - 1) || at.includes(i - 2) ? 0.8 : 0,
+      [0, 1, 2, 3].some((k) => at.includes(i - k)) ? 0.8 : 0,
     ),
     spans: [{ kind, from: 40 * step, to: 50 * step }],
     ordinary: 36,

@@ -194,7 +194,7 @@ describe.skipIf(!hasSpeech)('the page', () => {
 /** Opens the page and waits until it is ready. What it complains of, or asks elsewhere, fails the test. */
 async function open(options: BrowserContextOptions = {}): Promise<Page> {
   const page = await (await browser.newContext(options)).newPage()
-  page.setDefaultTimeout(240_000)
+  page.setDefaultTimeout(200_000)
   page.on('console', (message) => {
     if (['error', 'warning'].includes(message.type())) complaints.push(message.text())
   })

@@ -17,6 +17,7 @@ import { figuresAt, scoreAll } from '../src/measure.js'
 import { parseListenOptions, parseOptions } from '../src/options.js'
 import { buildPart } from '../src/speech/build.js'
 import { findNearMisses } from '../src/speech/nearMisses.js'
+import { createRespeller } from '../src/speech/pronunciation.js'
 import { assemble } from '../src/speech/streams.js'
 import { espeak, hasProgram } from '../src/speech/synthesize.js'
 import { readProse, wordsOf } from '../src/speech/text.js'
@@ -74,7 +75,7 @@ describe('the store', () => {
 
 describe('command lines', () => {
   it('have defaults, and take options', () => {
-    expect(parseOptions([], '/store')).toMatchObject({ phrase, seed: 1, steps: 1000, voices: Infinity })
+    expect(parseOptions([], '/store')).toMatchObject({ phrase, seed: 1, steps: 2500, voices: Infinity })
     expect(parseOptions(['--phrase', 'ahoy', '--voices', '3'], '/store')).toMatchObject({
       phrase: 'ahoy',
       voices: 3,
@@ -105,16 +106,33 @@ describe.skipIf(!hasSpeech)('speech', () => {
     expect(all).not.toContain(phrase)
   })
 
+  it('is respelt as other accents may say it', async () => {
+    const respell = await createRespeller([phrase, 'bay window'])
+    const random = createRandom(1)
+    const told = Array.from({ length: 200 }, () => respell(phrase, random))
+    expect(told).toContain("[[h'eI s'Ilv3 f'0ks]]")
+    expect(new Set(told).size).toBeGreaterThan(40)
+    const mute = told.filter((one) => !one.startsWith('[[h')).length
+    expect(mute).toBeGreaterThan(30)
+    expect(mute).toBeLessThan(90)
+    const say = espeak({ accent: 'en-gb', variant: 'f2', manner: { pitch: 50, speed: 160 } })
+    const lengths = await Promise.all(
+      [phrase, ...told.slice(0, 3)].map(async (one) => (await say(one)).length),
+    )
+    for (const length of lengths) expect(length / lengths[0]!).toBeCloseTo(1, 0)
+    expect((await say(phrase, { gap: 20 })).length).toBeGreaterThan(lengths[0]! + 16_000 * 0.1)
+  })
+
   it('trains a head that hears voices it was not trained on', async () => {
-    const train = await buildPart(features, 'train', { phrase, seed: 1, voices: 14 })
+    const train = await buildPart(features, 'train', { phrase, seed: 1, voices: 4 })
     const model = await trainHead(createPool([...train.clean, ...train.noisy]), { ort, steps: 500 })
     const head = await createHead(ort, model)
-    const { clean } = await buildPart(features, 'test', { phrase, seed: 1, voices: 2 })
-    const figures = figuresAt(0.5, await scoreAll(head, clean))
-    expect(figures.phrases).toBe(50)
-    expect(figures.hours).toBeGreaterThan(0.08)
-    expect(figures.heard).toBeGreaterThan(0.5)
-    expect(figures.nearMisses).toBeLessThan(figures.heard / 2)
+    const { clean } = await buildPart(features, 'validation', { phrase, seed: 1, voices: 2 })
+    const figures = figuresAt(0.8, await scoreAll(head, clean))
+    expect(figures.phrases).toBe(24)
+    expect(figures.hours).toBeGreaterThan(0.06)
+    expect(figures.heard).toBeGreaterThan(0.6)
+    expect(figures.nearMisses).toBeLessThan(figures.heard - 0.25)
     expect(figures.alarmsAnHour).toBeLessThan(12)
     await head.release()
   })

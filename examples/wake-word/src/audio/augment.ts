@@ -9,6 +9,8 @@ export interface Change {
   readonly echoes?: readonly (readonly [delay: number, strength: number])[]
   /** Cut-off of a low-pass filter, in Hz. */
   readonly lowPass?: number
+  /** Peaks and dips of a microphone and of a voice. */
+  readonly colour?: readonly Peak[]
   /** Noise so many decibels below the sound's loud parts, with a spectrum that falls as f^(−slope/2). */
   readonly noise?: {
     readonly below: number
@@ -16,6 +18,16 @@ export interface Change {
     readonly hum: boolean
     readonly swell: number
   }
+}
+
+/** A peak of a spectrum, or a dip. */
+export interface Peak {
+  /** Hz. */
+  readonly centre: number
+  /** Decibels; negative for a dip. */
+  readonly gain: number
+  /** The centre over the width. */
+  readonly quality: number
 }
 
 /** How often, and how much, {@link drawChange} changes. */
@@ -28,12 +40,24 @@ export interface ChangeRange {
   /** Shares of stretches in a room, and behind a low-pass filter. */
   readonly echo: number
   readonly lowPass: number
+  /** Decibels of peaks and dips at most; absent for none. */
+  readonly colour?: number
 }
 
 /** As a close microphone in a quiet room hears. */
 export const quiet: ChangeRange = { gain: [-16, 0], noise: [35, 50], echo: 0.2, lowPass: 0.1 }
 /** As a microphone somewhere in a room hears beside fans, traffic and mains hum. */
 export const loud: ChangeRange = { gain: [-28, 1], noise: [3, 25], echo: 0.5, lowPass: 0.3 }
+
+/** For training: both, and other microphones and voices. */
+export const varied: ChangeRange = {
+  gain: [-28, 1],
+  noise: [3, 40],
+  noisy: 0.85,
+  echo: 0.4,
+  lowPass: 0.25,
+  colour: 9,
+}
 
 /** Draws a change. */
 export function drawChange(random: Random, range: ChangeRange): Change {
@@ -51,8 +75,18 @@ export function drawChange(random: Random, range: ChangeRange): Change {
     hum: random.next() < 0.2,
     swell: random.between(0, 0.8),
   }
+  const most = range.colour
+  const colour =
+    most === undefined
+      ? undefined
+      : Array.from({ length: 3 }, () => ({
+          centre: 150 * 40 ** random.next(),
+          gain: random.between(-most, most),
+          quality: random.between(0.4, 1.2),
+        }))
   return {
     gain,
+    ...(colour !== undefined && { colour }),
     ...(echo && { echoes }),
     ...(lowPass !== undefined && { lowPass }),
     ...(isNoisy && { noise }),
@@ -67,11 +101,12 @@ export function drawChange(random: Random, range: ChangeRange): Change {
  * @returns as many samples, clipped to int16's range
  */
 export function applyChange(samples: Float32Array, change: Change, random: Random): Float32Array {
-  const { gain, echoes = [], lowPass, noise } = change
+  const { gain, echoes = [], lowPass, colour = [], noise } = change
   let sound = samples.slice()
   for (const [delay, strength] of echoes)
     for (let i = delay; i < sound.length; i++) sound[i]! += strength * samples[i - delay]!
-  if (lowPass !== undefined) sound = filtered(sound, lowPass)
+  if (lowPass !== undefined) sound = filtered(sound, lowPassOf(lowPass))
+  for (const peak of colour) sound = filtered(sound, peakOf(peak))
   if (noise !== undefined) addNoise(sound, noise, random)
   const factor = 10 ** (gain / 20)
   for (let i = 0; i < sound.length; i++) sound[i] = Math.max(-32768, Math.min(32767, sound[i]! * factor))
@@ -91,18 +126,42 @@ export function loudness(samples: Float32Array): number {
   return counted.length === 0 ? 0 : Math.sqrt(counted.reduce((sum, x) => sum + x, 0) / counted.length)
 }
 
-/** A Butterworth low-pass filter of second order, by the bilinear transform (R. Bristow-Johnson's cookbook, Q = 1/√2). */
-function filtered(samples: Float32Array, cutoff: number): Float32Array<ArrayBuffer> {
+/** The weights of a filter of second order, of the input and of the output. */
+interface Biquad {
+  readonly b: readonly [number, number, number]
+  readonly a: readonly [number, number]
+}
+
+/** A Butterworth low-pass filter by the bilinear transform (R. Bristow-Johnson's cookbook, Q = 1/√2). */
+function lowPassOf(cutoff: number): Biquad {
   const omega = (2 * Math.PI * cutoff) / sampleRate
   const alpha = Math.sin(omega) / Math.SQRT2
   const a0 = 1 + alpha
   const b0 = (1 - Math.cos(omega)) / 2 / a0
-  const [a1, a2] = [(-2 * Math.cos(omega)) / a0, (1 - alpha) / a0]
+  return { b: [b0, 2 * b0, b0], a: [(-2 * Math.cos(omega)) / a0, (1 - alpha) / a0] }
+}
+
+/** A peaking filter (R. Bristow-Johnson's cookbook). */
+function peakOf({ centre, gain, quality }: Peak): Biquad {
+  const omega = (2 * Math.PI * centre) / sampleRate
+  const [alpha, cosine] = [Math.sin(omega) / (2 * quality), Math.cos(omega)]
+  const strength = 10 ** (gain / 40)
+  const a0 = 1 + alpha / strength
+  return {
+    b: [(1 + alpha * strength) / a0, (-2 * cosine) / a0, (1 - alpha * strength) / a0],
+    a: [(-2 * cosine) / a0, (1 - alpha / strength) / a0],
+  }
+}
+
+function filtered(
+  samples: Float32Array,
+  { b: [b0, b1, b2], a: [a1, a2] }: Biquad,
+): Float32Array<ArrayBuffer> {
   let [x1, x2, y1, y2] = [0, 0, 0, 0]
   const result = new Float32Array(samples.length)
   for (let i = 0; i < samples.length; i++) {
     const x = samples[i]!
-    const y = b0 * (x + 2 * x1 + x2) - a1 * y1 - a2 * y2
+    const y = b0 * x + b1 * x1 + b2 * x2 - a1 * y1 - a2 * y2
     x2 = x1
     x1 = x
     y2 = y1

@@ -9,13 +9,13 @@ import { headModel } from './model.js'
 import { gather, type Place, type Pool } from './pool.js'
 
 /** Windows of a batch. */
-const batch = { positive: 40, near: 24, other: 48, hard: 16 }
-const rows = batch.positive + batch.near + batch.other + batch.hard
+const batch = { positive: 44, near: 44, other: 40 }
+const rows = batch.positive + batch.near + batch.other
 
 /** Options of {@link trainHead}. */
 export interface TrainOptions {
   readonly ort: Ort
-  /** Default 1000. */
+  /** Default 2500. */
   readonly steps?: number
   readonly seed?: number
   /** Is told of progress every few steps, and waited for. */
@@ -33,15 +33,13 @@ export interface Progress {
   readonly loss: number
 }
 
-/** Standard deviation of what is added to embeddings, whose own is 16. */
-const jitterSize = 3
+/**
+ * Standard deviation of what is added to embeddings, over their root mean square: up to so much, another one for each window. It
+ * lets the head hear voices that are unlike those of the training.
+ */
+const jitterSize = 1.6
 /** Steps between reports. */
 const reportEvery = 25
-/** Windows that are scored to find hard ones. */
-const searched = 8192
-/** Shares of the training at which hard negatives are looked for. */
-const searches = [0.2, 0.4, 0.6, 0.8]
-
 /**
  * The optimiser: Adam with the metric of log L, and ξ tied to the rate. A rate of 1 is only a cap, and nobody has to choose it.
  */
@@ -55,10 +53,10 @@ const defaultOptimizer = (): Transformation =>
  * @throws ERR_OPTION if a kind of windows is missing
  */
 export async function trainHead(pool: Pool, options: TrainOptions): Promise<Uint8Array> {
-  const { ort, steps = 1000, seed = 1, onProgress, signal, optimizer = defaultOptimizer() } = options
+  const { ort, steps = 2500, seed = 1, onProgress, signal, optimizer = defaultOptimizer() } = options
   checkPool(pool)
   const random = createRandom(seed)
-  const jitter = createJitter(random)
+  const jitter = createJitter(pool, random)
   const artifacts = await generateArtifacts(headModel(seed), {
     loss: 'bce-with-logits',
     outputNames: ['logit'],
@@ -72,14 +70,11 @@ export async function trainHead(pool: Pool, options: TrainOptions): Promise<Uint
     Float32Array.from({ length: rows }, (_, i) => (i < batch.positive ? 1 : 0)),
     [rows, 1],
   )
-  let hard: readonly Place[] = pool.other
-  const searchAt = new Set(searches.map((share) => Math.round(share * steps)))
   let sum = 0
   try {
     for (let step = 1; step <= steps; step++) {
       signal?.throwIfAborted()
-      if (searchAt.has(step)) hard = await hardest(session, pool, random, tensor)
-      const windows = gather(drawBatch(pool, hard, random))
+      const windows = gather(drawBatch(pool, random))
       jitter(windows)
       const input = tensor(windows, [rows, windowSteps, embeddingSize])
       const { loss } = await session.runTrainStep({ input, target }, ['loss'])
@@ -98,12 +93,18 @@ export async function trainHead(pool: Pool, options: TrainOptions): Promise<Uint
 }
 
 /** Adds normal numbers to windows, so that the head does not learn single ones by heart. They come from a table, which is quick. */
-function createJitter(random: Random): (windows: Float32Array) => void {
-  const table = Float32Array.from({ length: 65_521 }, () => jitterSize * random.normal())
+function createJitter(pool: Pool, random: Random): (windows: Float32Array) => void {
+  const some = gather(
+    Array.from({ length: 256 }, (_, i) => random.pick(i % 2 === 0 ? pool.positive : pool.other)),
+  )
+  const size = jitterSize * Math.sqrt(some.reduce((sum, x) => sum + x * x, 0) / some.length)
+  const table = Float32Array.from({ length: 65_521 }, () => size * random.normal())
   return (windows) => {
     let at = random.below(table.length)
+    let level = 0
     for (let i = 0; i < windows.length; i++) {
-      windows[i]! += table[at]!
+      if (i % (windowSteps * embeddingSize) === 0) level = random.next()
+      windows[i]! += level * table[at]!
       at = at + 1 === table.length ? 0 : at + 1
     }
   }
@@ -119,39 +120,12 @@ function checkPool(pool: Pool): void {
   }
 }
 
-function drawBatch(pool: Pool, hard: readonly Place[], random: Random): Place[] {
+function drawBatch(pool: Pool, random: Random): Place[] {
   const draw = (places: readonly Place[], count: number): Place[] =>
     Array.from({ length: count }, () => random.pick(places))
   return [
     ...draw(pool.positive, batch.positive),
     ...draw(pool.near, batch.near),
     ...draw(pool.other, batch.other),
-    ...draw(hard, batch.hard),
   ]
-}
-
-/** The windows among many negative ones that now score highest: a sixteenth of them. */
-async function hardest(
-  session: TrainingSession,
-  pool: Pool,
-  random: Random,
-  tensor: (data: Float32Array, dims: readonly number[]) => OrtTensor,
-): Promise<Place[]> {
-  const candidates = Array.from({ length: searched }, (_, i) =>
-    random.pick(i % 3 === 0 ? pool.near : pool.other),
-  )
-  const scored: { readonly place: Place; readonly score: number }[] = []
-  const size = 1024
-  for (let at = 0; at < searched; at += size) {
-    const places = candidates.slice(at, at + size)
-    const input = tensor(gather(places), [size, windowSteps, embeddingSize])
-    const target = tensor(new Float32Array(size), [size, 1])
-    const { score } = await session.runEvalStep({ input, target }, ['score'])
-    const scores = score!.data as Float32Array
-    places.forEach((place, i) => scored.push({ place, score: scores[i]! }))
-  }
-  return scored
-    .sort((a, b) => b.score - a.score)
-    .slice(0, searched / 16)
-    .map(({ place }) => place)
 }

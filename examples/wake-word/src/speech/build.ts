@@ -1,10 +1,12 @@
-import { loud, quiet } from '../audio/augment.js'
-import { createRandom } from '../audio/random.js'
+import { loud, quiet, varied } from '../audio/augment.js'
+import { bent, scrambled } from '../audio/parts.js'
+import { createRandom, type Random } from '../audio/random.js'
 import type { Features } from '../features/features.js'
 import type { Labelled } from '../head/pool.js'
 import { record, speakAll } from './corpus.js'
 import { findNearMisses } from './nearMisses.js'
-import { assemble } from './streams.js'
+import { createRespeller } from './pronunciation.js'
+import { assemble, type Clip, type Stream } from './streams.js'
 import { espeak, flite, fliteVoices } from './synthesize.js'
 import { frequentWords, readProse } from './text.js'
 import { splitVoices } from './voices.js'
@@ -30,11 +32,15 @@ export interface PartOptions {
 }
 
 const amounts = {
-  train: { phrases: 6, nearMisses: 8, speech: 12 },
+  train: { phrases: 24, nearMisses: 16, speech: 15 },
   validation: { phrases: 12, nearMisses: 12, speech: 120 },
   test: { phrases: 25, nearMisses: 20, speech: 150 },
   unseen: { phrases: 40, nearMisses: 40, speech: 240 },
 }
+
+/** Takes of a training voice beside the quiet one, and near misses of a take that are made of the wake word's own sound. */
+const variedTakes = 3
+const scrambledOfTake = 6
 
 /** Lets all voices of a part say what is needed, and computes the embeddings. */
 export async function buildPart(features: Features, part: Part, options: PartOptions): Promise<Conditions> {
@@ -45,21 +51,42 @@ export async function buildPart(features: Features, part: Part, options: PartOpt
   const script = { phrase, nearMisses: near[source], sentences: prose[source] }
   const all = part === 'unseen' ? fliteVoices.map(flite) : splitVoices(seed)[part].map(espeak)
   const voices = all.slice(0, options.voices)
+  const respell = part === 'train' ? await createRespeller([phrase, ...script.nearMisses]) : undefined
   const both = { clean: [] as Labelled[], noisy: [] as Labelled[] }
   for (const [i, voice] of voices.entries()) {
     const key = JSON.stringify([part, i, seed, phrase, amounts[part]])
-    const { clean, noisy } = await stored(key, async () => {
+    const { clean, noisy } = await stored(key, async (): Promise<Conditions> => {
       const random = createRandom(seed * 104_729 + i * 31 + part.length)
-      const clips = await speakAll(voice, script, amounts[part], random)
-      const stream = assemble(random.shuffled(clips), random, part === 'train' ? [0.05, 1] : [0.5, 1.5])
+      const clips = await speakAll(voice, script, amounts[part], random, respell)
+      if (part === 'train') return takes(features, clips, random)
+      const stream = assemble(random.shuffled(clips), random, [0.5, 1.5])
       return {
-        clean: await record(features, stream, quiet, random),
-        noisy: await record(features, stream, loud, random),
+        clean: [await record(features, stream, quiet, random)],
+        noisy: [await record(features, stream, loud, random)],
       }
     })
-    both.clean.push(clean)
-    both.noisy.push(noisy)
+    both.clean.push(...clean)
+    both.noisy.push(...noisy)
     onProgress?.(i + 1, voices.length)
   }
   return both
+}
+
+/** Records what a voice says for training: once as in a quiet room, and three times bent and in other conditions, with parts of the wake word as near misses. */
+async function takes(features: Features, clips: readonly Clip[], random: Random): Promise<Conditions> {
+  const phrases = clips.filter(({ kind }) => kind === 'phrase')
+  const take = (most: number): Stream => {
+    const parts = Array.from({ length: scrambledOfTake }, () => ({
+      kind: 'near' as const,
+      samples: scrambled(random.pick(phrases).samples, random),
+    }))
+    const all = [...clips, ...parts].map(({ kind, samples }) => ({
+      kind,
+      samples: bent(samples, random, most),
+    }))
+    return assemble(random.shuffled(all), random, [0.05, 1])
+  }
+  const noisy: Labelled[] = []
+  for (let i = 0; i < variedTakes; i++) noisy.push(await record(features, take(0.12), varied, random))
+  return { clean: [await record(features, take(0), quiet, random)], noisy }
 }

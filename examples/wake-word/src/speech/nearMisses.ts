@@ -1,9 +1,6 @@
-import { execFile } from 'node:child_process'
-import { promisify } from 'node:util'
 import { createRandom } from '../audio/random.js'
+import { phonemesOf } from './pronunciation.js'
 import { wordsOf } from './text.js'
-
-const run = promisify(execFile)
 
 /** Phrases that sound like the wake word but are not. No phrase is in two lists. */
 export interface NearMisses {
@@ -14,6 +11,8 @@ export interface NearMisses {
 
 /** Words of a replacement that may sound most like a word of the phrase. */
 const likest = 24
+/** Words of a replacement that sound less like it, which only the training has. */
+const lessLike = 24
 
 /**
  * Finds phrases close to a wake word: with one word replaced by one that sounds like it, with a word missing, or in another order.
@@ -30,34 +29,34 @@ export async function findNearMisses(
   seed: number,
 ): Promise<NearMisses> {
   const words = wordsOf(phrase)
-  const sounds = await phonemes([...words, ...vocabulary])
-  const replaced = words.flatMap((word, i) => {
+  const sounds = new Map(
+    [...(await phonemesOf([...words, ...vocabulary]))].map(([word, all]) => [word, all.map(withoutStress)]),
+  )
+  const alike = words.map((word) => {
     const own = sounds.get(word)!
     return vocabulary
       .filter((other) => !words.includes(other) && sounds.get(other)!.join() !== own.join())
       .map((other) => ({ other, distance: distance(own, sounds.get(other)!) }))
       .sort((a, b) => a.distance - b.distance)
-      .slice(0, likest)
-      .map(({ other }) => words.with(i, other).join(' '))
+      .map(({ other }) => other)
   })
+  const replacedBy = (from: number, to: number): string[] =>
+    alike.flatMap((others, i) => others.slice(from, to).map((other) => words.with(i, other).join(' ')))
+  const replaced = replacedBy(0, likest)
   const missing = words.length < 2 ? [] : words.map((_, i) => words.toSpliced(i, 1).join(' '))
   const turned =
     words.length < 3 ? [] : words.map((_, i) => [...words.slice(i), ...words.slice(0, i)].join(' ')).slice(1)
   const all = createRandom(seed).shuffled([...new Set([...replaced, ...missing, ...turned])])
   const [first, second] = [Math.ceil(all.length * 0.5), Math.ceil(all.length * 0.65)]
-  return { train: all.slice(0, first), validation: all.slice(first, second), test: all.slice(second) }
+  const easier = replacedBy(likest, likest + lessLike)
+  return {
+    train: [...all.slice(0, first), ...easier],
+    validation: all.slice(first, second),
+    test: all.slice(second),
+  }
 }
 
-/** The phonemes of words, by espeak-ng. */
-async function phonemes(words: readonly string[]): Promise<Map<string, string[]>> {
-  const process = run('espeak-ng', ['-v', 'en-us', '-q', '-x', '--sep=_'], { maxBuffer: 2 ** 28 })
-  process.child.stdin?.end(words.map((word) => `${word}.\n\n`).join(''))
-  const { stdout } = await process
-  const lines = stdout.split('\n').filter((line) => line.trim() !== '')
-  if (lines.length !== words.length)
-    throw new Error(`espeak-ng gives ${lines.length} pronunciations of ${words.length} words`)
-  return new Map(words.map((word, i) => [word, lines[i]!.trim().replace(/[',]/g, '').split('_')]))
-}
+const withoutStress = (phoneme: string): string => phoneme.replace(/[',]/g, '')
 
 /** Levenshtein's distance over the longer length. */
 function distance(a: readonly string[], b: readonly string[]): number {

@@ -24,8 +24,9 @@ export async function hasProgram(name: 'espeak-ng' | 'flite'): Promise<boolean> 
 /** A voice of espeak-ng. */
 export function espeak({ accent, variant, manner }: Voice): Speak {
   return async (text, changes = {}) => {
-    const { pitch, speed } = { ...manner, ...changes }
-    const options = ['-v', `${accent}+${variant}`, '-p', String(pitch), '-s', String(speed), '--stdout', text]
+    const { pitch, speed, gap = 0 } = { ...manner, ...changes }
+    const spoken = ['-p', pitch, '-s', speed, '-g', gap].map(String)
+    const options = ['-v', `${accent}+${variant}`, ...spoken, '--stdout', text]
     const { stdout } = await run('espeak-ng', options, { encoding: 'buffer', maxBuffer: 2 ** 28 })
     return trimmed(readWav(stdout, 'what espeak-ng says'))
   }

@@ -6,6 +6,8 @@ export interface Manner {
   readonly pitch: number
   /** Words a minute. */
   readonly speed: number
+  /** Hundredths of a second between words, about. */
+  readonly gap?: number
 }
 
 /** A voice of espeak-ng. */

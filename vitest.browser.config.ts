@@ -8,8 +8,8 @@ export default defineConfig({
       project('browser', {
         include: [browserTests],
         exclude: ['**/node_modules/**', '**/dist/**'],
-        testTimeout: 300_000,
-        hookTimeout: 300_000,
+        testTimeout: 600_000,
+        hookTimeout: 600_000,
         env: { CHROMIUM_PATH: process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium' },
       }),
     ],

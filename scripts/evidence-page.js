@@ -200,7 +200,6 @@ function mnistSection({ mnist, published }) {
         share(Math.max(...valuesOf(trial)), 5),
         share(given?.best, 5),
         share(given?.best50, 5),
-        figure(mean(valuesOf(trial, ({ seconds }) => seconds))),
       ],
     ]
   })
@@ -220,7 +219,6 @@ ${table(
     'best seed',
     'paper, best run',
     'paper, mean of its best 50',
-    'seconds',
   ],
   rows,
 )}

@@ -83,7 +83,7 @@ async function taskTimes(
   action: () => Promise<unknown>,
   threadNames = /CrRendererMain/,
 ): Promise<number[]> {
-  await site.browser.startTracing(page, { categories: ['toplevel', 'disabled-by-default-devtools.timeline'] })
+  await site.browser.startTracing(page, { categories: ['toplevel'] })
   await action()
   interface Event {
     readonly name: string
@@ -142,7 +142,7 @@ it('the cells of the phase diagram are single runs, and a click takes one to the
         y: (1 - (row + 0.5) / phaseSize) * box.height,
       },
     })
-    await expect.poll(() => drawnPath(page, 'induced'), { timeout: 20_000 }).toEqual(induced)
+    await expect.poll(() => drawnPath(page, 'induced'), { timeout: 60_000 }).toEqual(induced)
     expect(Number(await field.getAttribute('data-loss'))).toBe(loss)
   }
   await page.context().close()

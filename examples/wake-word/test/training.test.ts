@@ -135,7 +135,7 @@ describe.skipIf(!hasSpeech)('speech', () => {
     expect(figures.nearMisses).toBeLessThan(figures.heard - 0.25)
     expect(figures.alarmsAnHour).toBeLessThan(12)
     await head.release()
-  })
+  }, 900_000)
 
   it('of one voice is enough for that voice, as in the page', async () => {
     const say = espeak({ accent: 'en-gb', variant: 'linda', manner: { pitch: 60, speed: 160 } })

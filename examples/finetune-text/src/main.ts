@@ -14,7 +14,9 @@ env.localModelPath = output
 
 await fineTune('bert', labelledReviews, 20)
 const classify = await pipeline('text-classification', 'bert', { dtype: 'fp32' })
-for (const text of ['a superb story', 'a clumsy story']) console.log(`  ${text}:`, (await classify(text))[0])
+// So small a model, which nobody has trained before, knows no more than its examples.
+for (const text of ['the film was superb', 'the film was clumsy'])
+  console.log(`  ${text}:`, (await classify(text))[0])
 
 for (const name of ['gpt2', 'llama']) {
   await fineTune(name, completions, 30)

@@ -48,7 +48,7 @@ async function attempt(action: () => Promise<void>): Promise<void> {
 function showSample(): void {
   const isClassifier = models.value.startsWith('bert')
   examples.value = formatExamples(isClassifier ? labelledReviews : completions)
-  question.value = isClassifier ? 'a superb story' : 'the teacher likes'
+  question.value = isClassifier ? 'the film was superb' : 'the teacher likes'
   epochs.value = isClassifier ? '20' : '30'
 }
 

@@ -40,7 +40,7 @@ export function folderFiles(folder: string): WritableModelFiles {
   }
 }
 
-/** The files of a model on a server, by the URL of its folder. A file that is answered with 404 is none. */
+/** The files of a model on a server, by the URL of its folder. A file that is answered with 404, or with a page, is none. */
 export function urlFiles(folder: string | URL): ModelFiles {
   const base = String(folder).replace(/\/*$/, '/')
   return {
@@ -52,7 +52,9 @@ export function urlFiles(folder: string | URL): ModelFiles {
       } catch (error) {
         throw coded('ERR_OPTION', `${base}${path} cannot be read`, error)
       }
-      if (response.status === 404) return undefined
+      // Servers of single-page applications answer with their page instead of 404.
+      const isPage = response.headers.get('content-type')?.startsWith('text/html') === true
+      if (response.status === 404 || isPage) return undefined
       if (!response.ok) throw optionError(`${base}${path} cannot be read: HTTP status ${response.status}`)
       return new Uint8Array(await response.arrayBuffer())
     },

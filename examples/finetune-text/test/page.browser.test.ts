@@ -129,18 +129,6 @@ describe('the page', () => {
     await page.context().close()
   })
 
-  it('teaches a language model', async () => {
-    const page = await open()
-    await page.getByLabel('Model', { exact: true }).selectOption('gpt2')
-    await page.getByLabel('Passes').fill('12')
-    await page.locator('#train').click()
-    await said(page, /^Trained: loss/)
-    const answer = page.locator('#answers li').first()
-    await answer.waitFor()
-    expect(await answer.innerText()).toMatch(/^the teacher likes/)
-    await page.context().close()
-  })
-
   it('says what is wrong, and goes on', async () => {
     const page = await open()
     const examples = page.locator('#examples')

@@ -6,7 +6,6 @@ const conditions = ['@induced-metric/source', 'module', 'browser', 'development|
 
 export default defineConfig({
   base: './',
-  appType: 'mpa',
   // The small models that come with the page.
   publicDir: fileURLToPath(new URL('../../../packages/transformers/test/models', import.meta.url)),
   resolve: {

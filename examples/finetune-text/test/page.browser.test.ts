@@ -129,6 +129,28 @@ describe('the page', () => {
     await page.context().close()
   })
 
+  it('teaches a language model, and stops when it is told to', async () => {
+    const page = await open()
+    await page.getByLabel('Model', { exact: true }).selectOption('gpt2')
+    await page.getByLabel('Passes').fill('12')
+    await page.locator('#train').click()
+    await said(page, /^Trained: loss/)
+    const answer = page.locator('#answers li').first()
+    await answer.waitFor()
+    expect(await answer.innerText()).toMatch(/^the teacher likes/)
+
+    await page.getByLabel('Passes').fill('900')
+    await page.locator('#train').click()
+    await page
+      .locator('#elapsed')
+      .filter({ hasText: /^step \d+ of 2700/ })
+      .waitFor()
+    await page.getByRole('button', { name: 'Stop' }).click()
+    await said(page, /^Trained: loss/)
+    expect(await page.locator('#train').isEnabled()).toBe(true)
+    await page.context().close()
+  })
+
   it('says what is wrong, and goes on', async () => {
     const page = await open()
     const examples = page.locator('#examples')

@@ -48,11 +48,21 @@ export async function saveModel(
   const isMerged = hasAdapters && !isQuantized(forward)
   const model = isMerged ? mergeLora(forward, trained) : withParameters(forward, trained)
   for (const path of copied) {
-    const content = await text.files.read(path)
+    const content = (await text.files.read(path)) ?? substitute(path, text.config, classes)
     if (content !== undefined) await files.write(path, content)
   }
   await files.write('config.json', encodeJson(trainedConfig(text.config, classes)))
   await files.write(pathOf(text.dtype), writeModel(model))
+}
+
+/**
+ * What stands for a file that a model lacks. Transformers.js asks for the generation config of every language model: without
+ * one, it would ask the model's host, and fail where there is none, as for a model of one's own in the cache.
+ */
+function substitute(path: string, config: Json, classes: Classes | undefined): Uint8Array | undefined {
+  if (path !== 'generation_config.json' || classes !== undefined) return undefined
+  const { bos_token_id: start, eos_token_id: end } = config
+  return encodeJson({ _from_model_config: true, bos_token_id: start, eos_token_id: end })
 }
 
 /** The config of the trained model: with its labels, and without files beside the weights, which are in the model now. */

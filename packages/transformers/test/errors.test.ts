@@ -115,7 +115,10 @@ describe('files', () => {
     const server = createServer((request, response) => {
       const answer = async (): Promise<void> => {
         const content = await folder.read(request.url!.slice('/bert/'.length))
-        response.writeHead(content ? 200 : 404).end(content)
+        // Servers of single-page applications answer with a page of theirs instead of 404.
+        if (content === undefined && request.url!.endsWith('_fp16.onnx')) {
+          response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' }).end('<!doctype html>')
+        } else response.writeHead(content ? 200 : 404).end(content)
       }
       void answer()
     })
@@ -151,6 +154,26 @@ describe('files', () => {
     )
     vi.unstubAllGlobals()
     expect(() => cachedFiles('me/bert')).toThrow(/ERR_OPTION: there is no Cache API here/)
+  })
+
+  it('have a generation config after a language model is saved, so that nothing is asked of a host', async () => {
+    const files = await copyOf('gpt2')
+    const tuning = await createFineTuning(memoryFiles(files), { examples: [{ text: 'the cat' }], epochs: 1 })
+    onTestFinished(() => tuning.release())
+    const saved = new Map<string, Uint8Array>()
+    await tuning.save(memoryFiles(saved))
+    const read = (from: Map<string, Uint8Array>, path: string) =>
+      JSON.parse(new TextDecoder().decode(from.get(path))) as Record<string, unknown>
+    const { bos_token_id, eos_token_id } = read(files, 'config.json')
+    expect(read(saved, 'generation_config.json')).toEqual({
+      _from_model_config: true,
+      bos_token_id,
+      eos_token_id,
+    })
+    const own = new TextEncoder().encode('{"do_sample":true}')
+    files.set('generation_config.json', own)
+    await tuning.save(memoryFiles(saved))
+    expect(saved.get('generation_config.json')).toEqual(own)
   })
 
   it('are written into folders that are made for them', async () => {

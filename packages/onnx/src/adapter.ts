@@ -3,6 +3,7 @@
  *
  * @packageDocumentation
  */
+export { adaptsQuantized } from './artifacts/lora/merge.js'
 export { lossNames } from './artifacts/losses.js'
 export { explainStops } from './artifacts/reach.js'
 export { type ForwardSurvey, type SurveyedOperator, surveyForward } from './artifacts/survey.js'

@@ -1,6 +1,6 @@
 import { unsupported } from '@induced-metric/core/adapter'
 import { typeOf } from '@induced-metric/onnx/adapter'
-import { inputNamesOf, type TextModel } from './textModel.js'
+import { inputNamesOf, numberIn, type TextModel } from './textModel.js'
 
 /** An input for the keys or values of earlier tokens. */
 export interface CacheInput {
@@ -38,8 +38,4 @@ function cacheInput(name: string, { model, config }: TextModel): CacheInput {
     )
   }
   return { name, dims }
-}
-
-function numberIn(config: TextModel['config'], ...keys: readonly string[]): number | undefined {
-  return keys.map((key) => config[key]).find((value) => typeof value === 'number')
 }

@@ -80,10 +80,9 @@ export function generationEncoder(model: TextModel, maxLength: number): Encode {
   const plain = (text: string): number[] => tokenizer.encode(text, { add_special_tokens: false }).ids
   return (example, place) => {
     const parts = partsOf(example, model, place)
-    const ids = parts.flatMap(({ text, opens }) => (opens ? tokenizer.encode(text).ids : plain(text)))
-    const learnt = parts.flatMap(({ text, opens, learnt }) =>
-      (opens ? tokenizer.encode(text).ids : plain(text)).map(() => learnt),
-    )
+    const encoded = parts.map(({ text, opens }) => (opens ? tokenizer.encode(text).ids : plain(text)))
+    const ids = encoded.flat()
+    const learnt = encoded.flatMap((part, i) => part.map(() => parts[i]!.learnt))
     if (parts.at(-1)!.ends && end !== undefined && ids.at(-1) !== end) {
       ids.push(end)
       learnt.push(true)

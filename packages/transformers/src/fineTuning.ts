@@ -180,19 +180,20 @@ export class FineTuning {
     if (examples.length === 0) throw optionError('evaluate takes at least one example')
     const { batch, encode, session, prepared, plan } = this.#parts
     const encoded = examples.map((example, i) => encode(example, `examples[${i}]`))
-    const isClassifier = prepared.classes?.problem === 'single_label_classification'
+    const { classes } = prepared
+    const isClassifier = classes?.problem === 'single_label_classification'
     const [lossName] = session.evalOutputNames
     let [sum, weight, right] = [0, 0, 0]
     for (const rows of chunks(encoded, plan.batchSize)) {
-      const results = await session.runEvalStep(batch(rows), [lossName!, 'logits'])
-      const count = prepared.classes ? rows.length : rows.reduce((total, row) => total + learntTokens(row), 0)
+      // The logits of a language model are many, and only a classifier's are looked at.
+      const fetches = isClassifier ? [lossName!, 'logits'] : [lossName!]
+      const results = await session.runEvalStep(batch(rows), fetches)
+      const count = classes ? rows.length : rows.reduce((total, row) => total + learntTokens(row), 0)
       sum += count * Number((results[lossName!]!.data as Float32Array)[0])
       weight += count
-      const scores = chunks(
-        [...(results['logits']!.data as Float32Array)],
-        prepared.classes?.labels.length ?? Infinity,
-      )
-      if (isClassifier) right += rows.filter(({ labels }, i) => argmax(scores[i]!) === labels[0]).length
+      if (!isClassifier) continue
+      const scores = chunks([...(results['logits']!.data as Float32Array)], classes.labels.length)
+      right += rows.filter(({ labels }, i) => argmax(scores[i]!) === labels[0]).length
     }
     return { loss: sum / weight, ...(isClassifier && { accuracy: right / encoded.length }) }
   }

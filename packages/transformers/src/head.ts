@@ -10,7 +10,7 @@ import {
   type Model,
   type NodeProto,
 } from '@induced-metric/onnx/proto'
-import { createRandom, dropUnused, namesIn, normal } from '@induced-metric/onnx/adapter'
+import { createRandom, dropUnused, freshNames, namesIn, normal } from '@induced-metric/onnx/adapter'
 
 /** How a classifier on a model without a head makes one vector of a text: the mean over its tokens, or the first token. */
 export type Pooling = 'mean' | 'first'
@@ -94,7 +94,6 @@ function inputOfLast(model: Model, output: string): string {
       case 'MatMulNBits':
       case 'MatMulIntegerToFloat':
       case 'DynamicQuantizeMatMul':
-        return node.input[0]!
       case 'DynamicQuantizeLinear':
         return node.input[0]!
       default:
@@ -125,13 +124,7 @@ interface Editor {
 }
 
 function createEditor({ graph }: Model): Editor {
-  const taken = namesIn(graph)
-  const fresh = (hint: string): string => {
-    let name = hint
-    for (let i = 2; taken.has(name); i++) name = `${hint}_${i}`
-    taken.add(name)
-    return name
-  }
+  const fresh = freshNames(namesIn(graph))
   return {
     emit(opType, inputs, attributes = {}, given) {
       const output = given ?? fresh(`/classifier/${opType}`)

@@ -13,7 +13,7 @@ import type { LabelledText, TextExample } from './examples.js'
 import { headOf, labelCount, setHead } from './head.js'
 import { classificationLoss, nextTokenLoss, type ProblemType } from './losses.js'
 import type { FineTuningOptions } from './options.js'
-import { taskOf, type Task, type TextModel } from './textModel.js'
+import { numberIn, taskOf, type Task, type TextModel } from './textModel.js'
 
 /** A classifier's classes. */
 export interface Classes {
@@ -127,9 +127,7 @@ function hasOwnLabels(config: TextModel['config'], labels: readonly string[]): b
 }
 
 function widthOf({ config }: TextModel): number {
-  const width = ['hidden_size', 'dim', 'd_model', 'n_embd']
-    .map((key) => config[key])
-    .find((x) => typeof x === 'number')
+  const width = numberIn(config, 'hidden_size', 'dim', 'd_model', 'n_embd')
   if (width !== undefined) return width
   throw optionError('config.json does not give hidden_size, which a new head needs')
 }

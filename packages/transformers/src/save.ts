@@ -1,4 +1,5 @@
-import { writeModel, type Model } from '@induced-metric/onnx/proto'
+import { adaptsQuantized } from '@induced-metric/onnx/adapter'
+import { writeModel } from '@induced-metric/onnx/proto'
 import type { SessionParameter } from '@induced-metric/onnxruntime'
 import { mergeLora, withParameters } from '@induced-metric/onnxruntime/artifacts'
 import type { WritableModelFiles } from './files.js'
@@ -21,21 +22,6 @@ const copied = [
   'preprocessor_config.json',
 ]
 
-/** Operators that read quantised weights. */
-const quantizedOperators = new Set([
-  'DequantizeLinear',
-  'MatMulNBits',
-  'MatMulInteger',
-  'MatMulIntegerToFloat',
-  'DynamicQuantizeMatMul',
-  'ConvInteger',
-  'GatherBlockQuantized',
-])
-
-function isQuantized({ graph }: Model): boolean {
-  return graph.node.some(({ opType }) => quantizedOperators.has(opType))
-}
-
 /** Writes a model's folder with trained parameters. */
 export async function saveModel(
   files: WritableModelFiles,
@@ -45,7 +31,7 @@ export async function saveModel(
 ): Promise<void> {
   const trained = new Map([...parameters].filter(([, { trainable }]) => trainable))
   // A change that is added to a quantised weight would be rounded away.
-  const isMerged = hasAdapters && !isQuantized(forward)
+  const isMerged = hasAdapters && !adaptsQuantized(forward)
   const model = isMerged ? mergeLora(forward, trained) : withParameters(forward, trained)
   for (const path of copied) {
     const content = (await text.files.read(path)) ?? substitute(path, text.config, classes)

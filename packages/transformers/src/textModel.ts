@@ -91,6 +91,11 @@ export function taskOf({ config, model, files }: TextModel): Task {
   )
 }
 
+/** The first number that config.json has under one of the names that architectures give it. */
+export function numberIn(config: Json, ...keys: readonly string[]): number | undefined {
+  return keys.map((key) => config[key]).find((value) => typeof value === 'number')
+}
+
 async function readJson(files: ModelFiles, path: string): Promise<Json> {
   const bytes = await files.read(path)
   if (bytes === undefined)

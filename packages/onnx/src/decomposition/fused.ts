@@ -1,5 +1,6 @@
-import { attributeOf, floatOf, intOf, intsOf, optionalIntOf, stringOf } from '../proto/attribute.js'
+import { attributeOf, floatOf, intOf, stringOf } from '../proto/attribute.js'
 import type { LoweringContext, LoweringRule } from '../rewrite/nodeContext.js'
+import { convolutionAttributes } from './convolution.js'
 
 /** The parameters of activations, in the order of the runtime's list. */
 const parametersOf: Readonly<Record<string, readonly string[]>> = {
@@ -30,15 +31,7 @@ function activate(context: LoweringContext, x: string, parameters: readonly numb
 /** A convolution, a sum if there is an addend, and an activation. */
 const fusedConv: LoweringRule = (context) => {
   const { node, emit, input, required } = context
-  const window = {
-    auto_pad: attributeOf(node, 'auto_pad') && stringOf(node, 'auto_pad', 'NOTSET'),
-    dilations: intsOf(node, 'dilations'),
-    group: optionalIntOf(node, 'group'),
-    kernel_shape: intsOf(node, 'kernel_shape'),
-    pads: intsOf(node, 'pads'),
-    strides: intsOf(node, 'strides'),
-  }
-  const convolved = emit('Conv', [required(0), required(1), input(2)], window)
+  const convolved = emit('Conv', [required(0), required(1), input(2)], convolutionAttributes(node))
   const addend = input(3)
   const sum = addend === undefined ? convolved : emit('Add', [convolved, addend])
   activate(context, sum, attributeOf(node, 'activation_params')?.floats ?? [])

@@ -1,5 +1,5 @@
-import { attributeOf, intsOf, optionalIntOf, stringOf } from '../proto/attribute.js'
 import type { LoweringContext, LoweringRule } from '../rewrite/nodeContext.js'
+import { convolutionAttributes } from './convolution.js'
 
 /** The real values that numbers stand for, along an axis if there are several scales. */
 function real(context: LoweringContext, first: number, axis: number): string {
@@ -25,14 +25,11 @@ const qLinearConv: LoweringRule = (context) => {
   const bias = input(8)
   const scale = bias === undefined ? undefined : emit('Mul', [required(1), required(4)])
   const offset = scale === undefined ? undefined : emit('DequantizeLinear', [bias, scale], { axis: 0 })
-  const convolved = emit('Conv', [real(context, 0, 1), real(context, 3, 0), offset], {
-    auto_pad: attributeOf(node, 'auto_pad') && stringOf(node, 'auto_pad', 'NOTSET'),
-    dilations: intsOf(node, 'dilations'),
-    group: optionalIntOf(node, 'group'),
-    kernel_shape: intsOf(node, 'kernel_shape'),
-    pads: intsOf(node, 'pads'),
-    strides: intsOf(node, 'strides'),
-  })
+  const convolved = emit(
+    'Conv',
+    [real(context, 0, 1), real(context, 3, 0), offset],
+    convolutionAttributes(node),
+  )
   quantized(context, convolved, 6)
 }
 

@@ -90,6 +90,12 @@ export function mergeLora(
   return model
 }
 
+/** Whether a model has adapters beside quantised weights, which {@link mergeLora} refuses without `dequantize`. */
+export function adaptsQuantized(model: Model): boolean {
+  const adapted = adaptersOf(model)
+  return model.graph.initializer.some((tensor) => adapted.has(tensor.name) && isQuantized(tensor))
+}
+
 /** Puts weights of float, with their change, in the place of a quantised one. */
 function replaceQuantized(
   graph: GraphProto,
@@ -112,8 +118,7 @@ function replaceQuantized(
     change(real.dims, real.values)
     putInPlace(graph, use, producer, real, fresh(`${weight.name}.merged`))
   }
-  const needed = dropUnused(graph)
-  graph.initializer = graph.initializer.filter(({ name }) => needed.has(name))
+  dropUnused(graph)
 }
 
 /** Numbers as the elements of a tensor. */

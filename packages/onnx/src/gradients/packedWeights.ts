@@ -52,7 +52,7 @@ function unpack(context: GradientContext, bytes: string, bits: number, probe: st
 }
 
 /** The zero points by block, [outputs, blocks]: half of the range, bytes in which they are packed, or real numbers. */
-function zerosOf(context: GradientContext, { bits, outputs, blocks }: Packed, probe: string): string {
+function zeroPointsOf(context: GradientContext, { bits, outputs, blocks }: Packed, probe: string): string {
   const { emit, ints, input, reals, typeOf } = context
   const given = input(3)
   if (given === undefined) return reals([2 ** (bits - 1)], float)
@@ -81,7 +81,7 @@ export function unpackedWeights(context: GradientContext, probe: string): string
       'with g_idx the kernel reads packed zero points otherwise than the operator is defined; quantise without one of them',
     )
   }
-  const zeros = zerosOf(context, packed, probe)
+  const zeros = zeroPointsOf(context, packed, probe)
   if (order !== undefined) {
     // Each column names its block.
     const at = (table: string): string => emit('Gather', [table, order], { axis: 1 })

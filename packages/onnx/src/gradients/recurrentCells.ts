@@ -112,14 +112,19 @@ function times({ emit }: Emitter, ...factors: readonly string[]): string {
   return factors.reduce((product, factor) => emit('Mul', [product, factor]))
 }
 
+/** The columns of gates among those of all: `count` gates from the one with the number `from`. */
+function gateColumns(layer: Layer): (value: string, from: number, count?: number) => string {
+  const { hidden } = layer.recurrence
+  return (value, from, count = 1) => columnsOf(layer, value, from * hidden, count * hidden)
+}
+
 /** The gates and memories of an LSTM at all steps. */
 function lstmValues(cell: Cell, before: string) {
   const { layer, direction, initial } = cell
   const { emit, real, mask, context } = layer
   const { hidden, clip, isCoupled } = layer.recurrence
   const [f, g, h] = direction.activations
-  const columns = (value: string, from: number, count = 1): string =>
-    columnsOf(layer, value, from * hidden, count * hidden)
+  const columns = gateColumns(layer)
   const sum = sums(cell, before)
   const gates = activate(layer, f!, columns(sum, 0, 3), clip)
   const candidate = activate(layer, g!, columns(sum, 3), clip)
@@ -212,8 +217,7 @@ function gruAfter(cell: Cell, before: string): CellGradients {
   const { emit, rows } = layer
   const { hidden, clip } = layer.recurrence
   const [f, g] = direction.activations
-  const columns = (value: string, from: number, count = 1): string =>
-    columnsOf(layer, value, from * hidden, count * hidden)
+  const columns = gateColumns(layer)
   const projected = emit('Gemm', [rows, w, biases?.[0]], { transB: 1 })
   const recurrent = emit('Gemm', [before, r, biases?.[1]], { transB: 1 })
   const gates = activate(layer, f!, emit('Add', [columns(projected, 0, 2), columns(recurrent, 0, 2)]), clip)
@@ -258,8 +262,7 @@ function gruBefore(cell: Cell, before: string): CellGradients {
   const { emit, rows } = layer
   const { hidden, clip } = layer.recurrence
   const [f, g] = direction.activations
-  const columns = (value: string, from: number, count = 1): string =>
-    columnsOf(layer, value, from * hidden, count * hidden)
+  const columns = gateColumns(layer)
   const [gateWeights, resetWeights] = [
     columnsOf(layer, r, 0, 2 * hidden, 0),
     columnsOf(layer, r, 2 * hidden, hidden, 0),

@@ -51,6 +51,7 @@ export function sections() {
         files: docs('schedules', 'wrappers', 'writing-a-preconditioner', 'performance', 'benchmark'),
       },
       { text: 'Further uses', files: docs('transformers', 'gpu', 'federated', 'sweeps') },
+      { text: 'Recipes', files: pagesIn('docs/recipes') },
       { text: 'Packages', files: packages.map((name) => `packages/${name}/README.md`) },
       {
         text: 'How the adapters work',

@@ -107,6 +107,7 @@ async function optionsOf(command: FinetuneCommand, examples: TextExample[]): Pro
 async function readExamples(paths: readonly string[]): Promise<TextExample[]> {
   const examples: TextExample[] = []
   for (const path of paths) {
+    const before = examples.length
     const text = new TextDecoder().decode(await readGiven(path))
     text.split('\n').forEach((line, i) => {
       if (line.trim() === '') return
@@ -118,7 +119,7 @@ async function readExamples(paths: readonly string[]): Promise<TextExample[]> {
         )
       }
     })
-    if (examples.length === 0) throw new UsageError(`${path} has no examples`)
+    if (examples.length === before) throw new UsageError(`${path} has no examples`)
   }
   return examples
 }

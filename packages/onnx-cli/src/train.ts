@@ -7,7 +7,7 @@ import {
   readCheckpointFile,
   writeCheckpointFile,
 } from '@induced-metric/onnx'
-import { recoverCheckpointFile, typeOf } from '@induced-metric/onnx/adapter'
+import { epochOrder, recoverCheckpointFile, typeOf } from '@induced-metric/onnx/adapter'
 import {
   createOrtTensor,
   defaultOrt,
@@ -16,7 +16,6 @@ import {
 } from '@induced-metric/onnxruntime'
 import { elementTypeOf, type Model, readModel } from '@induced-metric/onnx/proto'
 import { bindData, gather, type Dataset, type InputShape, type Source } from './data/dataset.js'
-import { orderOf } from './data/order.js'
 import { readSource } from './data/source.js'
 import { findArtifacts, type ArtifactFiles } from './folder.js'
 import { exists, readGiven, type Surroundings } from './io.js'
@@ -223,7 +222,7 @@ function resumedAt(state: CheckpointState, begun: Record<string, bigint>, path: 
 }
 
 function orderOfEpoch({ shuffle, seed }: TrainOptions, rows: number, epoch: number): ArrayLike<number> {
-  return shuffle ? orderOf(rows, seed, epoch) : Uint32Array.from({ length: rows }, (_, row) => row)
+  return shuffle ? epochOrder(rows, seed, epoch) : Uint32Array.from({ length: rows }, (_, row) => row)
 }
 
 function tensors(ort: Ort, dataset: Dataset, rows: ArrayLike<number>): OrtValues {

@@ -1,8 +1,8 @@
+import { epochOrder } from '@induced-metric/onnx/adapter'
 import { describe, expect, it } from 'vitest'
 import { readCsv } from '../src/data/csv.js'
 import { bindData, gather, type InputShape } from '../src/data/dataset.js'
 import { readNpy } from '../src/data/npy.js'
-import { orderOf } from '../src/data/order.js'
 import type { Table } from '../src/data/table.js'
 import { UsageError } from '../src/usageError.js'
 import { npy } from './npy.js'
@@ -191,17 +191,17 @@ describe('data for inputs', () => {
 
 describe('the order of an epoch', () => {
   it('is a permutation that seed and epoch determine', () => {
-    const order = orderOf(1000, 7, 3)
+    const order = epochOrder(1000, 7, 3)
     expect([...order].sort((a, b) => a - b)).toEqual(Array.from({ length: 1000 }, (_, i) => i))
-    expect(orderOf(1000, 7, 3)).toEqual(order)
-    expect(orderOf(1000, 7, 4)).not.toEqual(order)
-    expect(orderOf(1000, 8, 3)).not.toEqual(order)
+    expect(epochOrder(1000, 7, 3)).toEqual(order)
+    expect(epochOrder(1000, 7, 4)).not.toEqual(order)
+    expect(epochOrder(1000, 8, 3)).not.toEqual(order)
   })
 
   it('puts every row everywhere', () => {
     const counts = new Float64Array(16)
     for (let epoch = 0; epoch < 4000; epoch++)
-      orderOf(4, 1, epoch).forEach((row, place) => counts[4 * place + row]!++)
+      epochOrder(4, 1, epoch).forEach((row, place) => counts[4 * place + row]!++)
     for (const count of counts) expect(Math.abs(count - 1000)).toBeLessThan(150)
   })
 })

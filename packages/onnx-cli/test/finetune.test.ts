@@ -9,6 +9,7 @@ import { main } from '../src/main.js'
 const bert = fileURLToPath(new URL('../../transformers/test/models/bert', import.meta.url))
 let folder: string
 let data: string
+let empty: string
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'induced-metric-finetune-'))
@@ -18,6 +19,8 @@ beforeAll(async () => {
       JSON.stringify({ text, label: i < 3 ? 'good' : 'bad' }),
     ),
   )
+  empty = join(folder, 'empty.jsonl')
+  await writeFile(empty, '\n')
   await writeFile(data, `${lines.join('\n')}\n\n`)
 })
 afterAll(() => rm(folder, { recursive: true }))
@@ -53,13 +56,18 @@ it('fine-tunes a folder into another', async () => {
 
 it.each([
   [['--data', 'none.jsonl', '-o', 'x'], 2, /cannot read none\.jsonl/],
+  [['--data', 'DATA', '--data', 'EMPTY', '-o', 'x'], 2, /empty\.jsonl has no examples/],
   [['-o', 'x'], 2, /say what to learn, --data FILE\.jsonl/],
   [['--data', 'DATA'], 2, /say where to, --output DIR/],
   [['--data', 'DATA', '-o', 'x', '--lora', 'size=4'], 2, /--lora takes rank=N/],
   [['--data', 'DATA', '-o', 'x', '--dtype', 'q4'], 1, /has no onnx\/model_q4\.onnx, but the variants fp32/],
   [['--data', 'DATA', '-o', 'x', '--labels', 'good,fine'], 1, /the label "bad" is none of "good", "fine"/],
 ])('refuses %j', async (argv, expected, message) => {
-  const { code, err } = await run(bert, ...argv.map((text) => (text === 'DATA' ? data : text)))
+  const files = new Map([
+    ['DATA', data],
+    ['EMPTY', empty],
+  ])
+  const { code, err } = await run(bert, ...argv.map((text) => files.get(text) ?? text))
   expect(err).toMatch(message)
   expect(code).toBe(expected)
 })

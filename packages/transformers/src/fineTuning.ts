@@ -1,6 +1,6 @@
 import { adam, inducedMetric, root, type StepReport, type Transformation } from '@induced-metric/core'
 import { optionError, unsupported } from '@induced-metric/core/adapter'
-import { createRandom, uniform } from '@induced-metric/onnx/adapter'
+import { epochOrder } from '@induced-metric/onnx/adapter'
 import type { Ort } from '@induced-metric/onnx'
 import { defaultOrt, TrainingSession } from '@induced-metric/onnxruntime'
 import type { ArtifactsSummary } from '@induced-metric/onnxruntime/artifacts'
@@ -158,7 +158,7 @@ export class FineTuning {
     const { epochs, batchSize, accumulate, steps, seed } = plan
     let step = 0
     for (let epoch = 1; epoch <= epochs; epoch++) {
-      const order = shuffled(examples, seed + epoch)
+      const order = Array.from(epochOrder(examples.length, seed, epoch - 1), (place) => examples[place]!)
       const batches = chunks(order, batchSize)
       for (const group of chunks(batches, accumulate)) {
         if (options.signal?.aborted === true) return
@@ -250,16 +250,6 @@ function encoderOf(model: TextModel, { classes }: PreparedModel, options: FineTu
   const maxLength = Math.min(...limits)
   if (classes === undefined) return generationEncoder(model, maxLength)
   return classificationEncoder(model, classes.labels, classes.problem, maxLength)
-}
-
-function shuffled<T>(list: readonly T[], seed: number): T[] {
-  const random = createRandom(seed)
-  const order = [...list]
-  for (let i = order.length - 1; i > 0; i--) {
-    const j = Math.floor(uniform(random) * (i + 1))
-    ;[order[i], order[j]] = [order[j]!, order[i]!]
-  }
-  return order
 }
 
 function chunks<T>(list: readonly T[], size: number): T[][] {

@@ -21,6 +21,7 @@ import type { Preconditioner } from '../transformation/preconditioner.js'
 import type { Reduction } from './stepGraph.js'
 import { recordBaseAverage } from './baseAverage.js'
 import type { Recorder } from './recordings.js'
+import { createRecordingStore, textOfMetric } from './recordingStore.js'
 import type { GroupSettings } from '../transformation/types.js'
 
 /** Values of the `status` output of a metric graph. */
@@ -193,13 +194,25 @@ function limitGrowth(
   return chosen
 }
 
+const metricGraphs = createRecordingStore<MetricGraph>()
+
+/** The metric's graph of a group, which groups of one structure share. See {@link recordMetric}. */
+export function metricGraphOf(
+  settings: GroupSettings,
+  bases: readonly Preconditioner[],
+  record: Recorder,
+): MetricGraph {
+  const text = textOfMetric(settings, bases, isPlainBase(settings))
+  return metricGraphs(text, () => recordMetric(settings, bases, record))
+}
+
 /**
  * Records v, v̂, ρ, and the status: which losses and dual norms forbid the step.
  *
  * @param bases of the parameters that are summed over, where the model is averaged
  * @throws ERR_NOT_SUPPORTED when the model is to be averaged and a base gives no average
  */
-export function recordMetric(
+function recordMetric(
   settings: GroupSettings,
   bases: readonly Preconditioner[],
   record: Recorder,

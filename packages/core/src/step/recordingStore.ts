@@ -1,6 +1,6 @@
 import { embeddingStructureOf } from '../transformation/embedding.js'
 import { structureOf, type Preconditioner } from '../transformation/preconditioner.js'
-import type { GroupSettings } from '../transformation/types.js'
+import type { MetricForm } from './metricGraph.js'
 import type { StepForm } from './stepGraph.js'
 
 /**
@@ -20,28 +20,20 @@ export function createRecordingStore<T>(): (text: string | undefined, record: ()
 }
 
 /** The text on which the graphs of a parameter depend; `undefined` for a base that is not the core's own. */
-export function textOfForm(form: StepForm): string | undefined {
-  const structure = structureOf(form.base)
-  if (structure === undefined) return undefined
-  const { matrix, isOwnMatrix, rows, metric, decays, model, averages, looksAhead } = form
-  const { clips, clipsValue, clipsUnits } = form
-  const limits = [clips, clipsValue, clipsUnits]
-  return [structure, matrix, isOwnMatrix, rows, metric, decays, ...limits, model, averages, looksAhead].join()
+export function textOfForm({ base, ...form }: StepForm): string | undefined {
+  const structure = structureOf(base)
+  return structure && `${structure} ${JSON.stringify(form)}`
 }
 
 /**
  * The text on which the graph of a metric depends; `undefined` where a definition is not the core's own.
  *
  * @param bases of the parameters that are summed over, where the model is averaged
- * @param isPlain whether the factor is always 1
  */
 export function textOfMetric(
-  { embedding, averagedModel, startAxis, growthRate, onBadLoss }: GroupSettings,
+  { embedding, ...form }: MetricForm,
   bases: readonly Preconditioner[],
-  isPlain: boolean,
 ): string | undefined {
   const structures = [embeddingStructureOf(embedding), ...bases.map(structureOf)]
-  if (structures.includes(undefined)) return undefined
-  const axis = startAxis === undefined ? 'no' : startAxis.steps === undefined ? 'open' : 'ending'
-  return [isPlain, averagedModel, axis, growthRate === undefined, onBadLoss, ...structures].join()
+  return structures.includes(undefined) ? undefined : `${structures.join()} ${JSON.stringify(form)}`
 }

@@ -54,11 +54,15 @@ export function expectClose(
   let worst = 0
   let at = 0
   for (let i = 0; i < expected.length; i++) {
-    const [a, b] = [got[i]!, expected[i]!]
+    const a = got[i]!
+    const b = expected[i]!
     if (scale === undefined && Number.isFinite(b)) size = Math.max(size, Math.abs(b))
     const error =
       Object.is(a, b) || a === b ? 0 : Number.isFinite(a) && Number.isFinite(b) ? Math.abs(a - b) : Infinity
-    if (error > worst) [worst, at] = [error, i]
+    if (error > worst) {
+      worst = error
+      at = i
+    }
   }
   const relative = worst === 0 ? 0 : size === 0 ? worst : worst / size
   note(ledger, relative, tolerance, where)

@@ -1,6 +1,6 @@
 import type { Dtype } from './manifest.js'
 import type { PlainTransformation } from './plain.js'
-import { createRandom } from './random.js'
+import { createRandom, fillNormal } from './random.js'
 import type { TargetParameter, TypedArray } from './target.js'
 
 /** A number in a case: JSON has no word for NaN and infinities, so they are strings. */
@@ -67,26 +67,19 @@ export function arrayOf(dtype: Dtype, values: ArrayLike<number>): TypedArray {
 /** The initial parameters of a problem, in new arrays each time. */
 export function problemParameters(problem: Problem, dtype: Dtype): TargetParameter[] {
   return problem.parameters.map(({ name, shape, group, fill, dtype: own = dtype }, index) => {
-    const random = createRandom(stream(problem.seed, index, 0))
-    const values = Array.from({ length: sizeOf(shape) }, () => fill ?? random.normal())
+    const values = new Float64Array(sizeOf(shape))
+    if (fill === undefined) fillNormal(values, stream(problem.seed, index, 0), 1)
+    else values.fill(fill)
     return { name, shape, data: arrayOf(own, values), ...(group === undefined ? {} : { group }) }
   })
 }
 
 /** The gradients and the loss of a step, counted from 1. */
 export function problemStep(problem: Problem, step: number, dtype: Dtype): StepInput {
-  const { gradientKind = 'normal', gradientScale = 1, missing, inject = [] } = problem
+  const { missing, inject = [] } = problem
   const gradients = problem.parameters.map(({ shape, dtype: own = dtype }, index) => {
     if (missing?.[step]?.includes(index)) return null
-    const random = createRandom(stream(problem.seed, index, step))
-    const signs = createRandom(stream(problem.seed, index, 0xffff))
-    const values = Array.from({ length: sizeOf(shape) }, () => {
-      if (gradientKind === 'zero') return 0
-      if (gradientKind === 'flat') return gradientScale
-      if (gradientKind === 'normal') return random.normal() * gradientScale
-      const sign = signs.uniform() < 0.5 ? -1 : 1
-      return sign * (Math.round((0.25 + random.uniform()) * 4096) / 4096) * gradientScale
-    })
+    const values = fillGradient(new Float64Array(sizeOf(shape)), problem, index, step)
     for (const { step: at, parameter, element, value } of inject) {
       if (at !== step || parameter !== index) continue
       if (element === undefined) values.fill(Number(value))
@@ -95,6 +88,28 @@ export function problemStep(problem: Problem, step: number, dtype: Dtype): StepI
     return arrayOf(own, values)
   })
   return { gradients, loss: lossAt(problem, step) }
+}
+
+/** A tensor's gradient at a step, before numbers are put into it. */
+function fillGradient(values: Float64Array, problem: Problem, index: number, step: number): Float64Array {
+  const { seed, gradientKind = 'normal', gradientScale = 1 } = problem
+  switch (gradientKind) {
+    case 'zero':
+      return values
+    case 'flat':
+      return values.fill(gradientScale)
+    case 'normal':
+      return fillNormal(values, stream(seed, index, step), gradientScale)
+    case 'steady': {
+      const random = createRandom(stream(seed, index, step))
+      const signs = createRandom(stream(seed, index, 0xffff))
+      for (let i = 0; i < values.length; i++) {
+        const sign = signs.uniform() < 0.5 ? -1 : 1
+        values[i] = sign * (Math.round((0.25 + random.uniform()) * 4096) / 4096) * gradientScale
+      }
+      return values
+    }
+  }
 }
 
 function lossAt({ loss }: Problem, step: number): number | undefined {

@@ -11,26 +11,49 @@ export interface Random {
   below(n: number): number
 }
 
+/** The bits of a state of splitmix32. */
+function bitsOf(state: number): number {
+  let z = state ^ (state >>> 16)
+  z = Math.imul(z, 0x21f0aaad)
+  z ^= z >>> 15
+  z = Math.imul(z, 0x735a2d97)
+  return (z ^ (z >>> 15)) >>> 0
+}
+
+const increment = 0x9e3779b9
+
+/** The next normal number after a state, which is twelve states further on. */
+function normalAfter(state: number): number {
+  let sum = 0
+  for (let i = 1; i <= 12; i++) sum += bitsOf((state + Math.imul(i, increment)) >>> 0)
+  const value = Math.round((sum / 2 ** 32 - 6) * 4096) / 4096
+  return value === 0 ? 1 / 4096 : value
+}
+
+/** Fills an array with the first normal numbers of a stream, times a scale. */
+export function fillNormal(values: Float64Array, seed: number, scale: number): Float64Array {
+  let state = seed >>> 0
+  for (let i = 0; i < values.length; i++) {
+    values[i] = normalAfter(state) * scale
+    state = (state + Math.imul(12, increment)) >>> 0
+  }
+  return values
+}
+
 /** Starts a stream. Equal seeds give equal streams. */
 export function createRandom(seed: number): Random {
   let state = seed >>> 0
-  const bits = (): number => {
-    state = (state + 0x9e3779b9) >>> 0
-    let z = state ^ (state >>> 16)
-    z = Math.imul(z, 0x21f0aaad)
-    z ^= z >>> 15
-    z = Math.imul(z, 0x735a2d97)
-    return (z ^ (z >>> 15)) >>> 0
+  const uniform = (): number => {
+    state = (state + increment) >>> 0
+    return bitsOf(state) / 2 ** 32
   }
-  const uniform = (): number => bits() / 2 ** 32
   return {
     uniform,
     below: (n) => Math.floor(uniform() * n),
     normal() {
-      let sum = -6
-      for (let i = 0; i < 12; i++) sum += uniform()
-      const value = Math.round(sum * 4096) / 4096
-      return value === 0 ? 1 / 4096 : value
+      const value = normalAfter(state)
+      state = (state + Math.imul(12, increment)) >>> 0
+      return value
     },
   }
 }

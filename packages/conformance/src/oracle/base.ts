@@ -76,19 +76,26 @@ export function divided(
  * off by more than the suite allows.
  */
 export function sum(values: Float64Array): number {
-  let [total, errors] = [0, 0]
-  for (const value of values) {
+  return sumOf(values)
+}
+
+/** ⟨a, b⟩ */
+export function inner(a: Float64Array, b: Float64Array): number {
+  return sumOf(a, b)
+}
+
+/** The sum of an array's elements, or of their products with another's. */
+function sumOf(values: Float64Array, factors?: Float64Array): number {
+  let total = 0
+  let errors = 0
+  for (let i = 0; i < values.length; i++) {
+    const value = factors === undefined ? values[i]! : values[i]! * factors[i]!
     const next = total + value
     errors += Math.abs(total) >= Math.abs(value) ? total - next + value : value - next + total
     total = next
   }
   // With an infinity in it, the error is NaN.
   return Number.isFinite(total) ? total + errors : total
-}
-
-/** ⟨a, b⟩ */
-export function inner(a: Float64Array, b: Float64Array): number {
-  return sum(a.map((value, i) => value * b[i]!))
 }
 
 /**

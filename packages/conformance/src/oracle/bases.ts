@@ -27,8 +27,8 @@ export interface BaseResult {
   readonly direction: Float64Array
   /** This parameter's part of s. A negative sum over all parameters counts as 0. */
   readonly dual: number
-  /** x̂, the average of gradients from which the direction is computed. */
-  readonly average: Float64Array
+  /** Computes x̂, the average of gradients from which the direction is computed. */
+  readonly average: () => Float64Array
   /** The new values of the slots from which x̂ is computed, in the order in which its average stores them. */
   readonly momenta: readonly Float64Array[]
   readonly slots: Readonly<Record<string, Float64Array>>
@@ -221,12 +221,18 @@ export function runBase(name: string, x: BaseInput): BaseResult {
   const at = momentOf(innerBase, x.t, x.step)
   const { direction, slots, dual: own, apply } = run(x)
   const before = kept.map((slot) => x.slots[slot])
-  const average = x.g.map((g, i) => {
-    const values = before.map((values) => values?.[i] ?? 0)
-    return averages[innerBase.name]!(at, values, g)[1]
-  })
-  const square = inner(average, average)
-  const dual = own ?? (square === 0 ? 0 : (inner(average, direction) * inner(x.g, x.g)) / square)
+  const ofElement = averages[innerBase.name]!
+  const average = (): Float64Array =>
+    x.g.map((g, i) => {
+      const values = before.map((values) => values?.[i] ?? 0)
+      return ofElement(at, values, g)[1]
+    })
+  const dual = own ?? dualOf(x.g, average(), direction)
   const momenta = kept.map((slot) => slots[slot]!)
   return { direction, dual, average, momenta, slots, apply }
+}
+
+function dualOf(g: Float64Array, average: Float64Array, direction: Float64Array): number {
+  const square = inner(average, average)
+  return square === 0 ? 0 : (inner(average, direction) * inner(g, g)) / square
 }

@@ -140,7 +140,7 @@ function createUpdates(transformation: PlainTransformation, parameters: readonly
       const duals = new Map<Unit, number>()
       for (const unit of isGlobal ? units : new Set(active.map((p) => p.unit))) {
         const members = isGlobal ? active : active.filter((p) => p.unit === unit)
-        const unitSums = sumsOf(members, results)
+        const unitSums = sumsOf(members, results, unit.options.averagedModel === true)
         if (!isFinite(unit.options, unitSums, loss)) {
           if (transformation.onNonFinite === 'throw') throw new OracleError('ERR_NON_FINITE')
           return skipped()
@@ -225,12 +225,16 @@ function sumProfiles(
   return found
 }
 
-function sumsOf(active: readonly Parameter[], results: ReadonlyMap<Parameter, BaseResult>): UnitSums {
+function sumsOf(
+  active: readonly Parameter[],
+  results: ReadonlyMap<Parameter, BaseResult>,
+  averagesModel: boolean,
+): UnitSums {
   let [dual, along] = [0, 0]
   for (const p of active) {
     const result = results.get(p)!
     dual += result.dual
-    along += inner(result.average, result.direction)
+    if (averagesModel) along += inner(result.average(), result.direction)
   }
   return { dual, along }
 }

@@ -3,7 +3,10 @@ import type { PlainNumber, PlainSchedule } from '../plain.js'
 /** The value of a number, schedule or function at a step counted from 1. */
 export function valueAt(x: PlainNumber, step: number): number {
   if (typeof x === 'number') return x
-  if (typeof x === 'function') return x(step)
+  return typeof x === 'function' ? x(step) : scheduleAt(x, step)
+}
+
+function scheduleAt(x: PlainSchedule, step: number): number {
   const n = (key: string, otherwise?: number): number => {
     const value = x[key] ?? otherwise
     if (typeof value !== 'number') throw new Error(`oracle: schedule ${x.schedule} lacks ${key}`)

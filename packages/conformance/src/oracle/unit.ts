@@ -47,7 +47,7 @@ export function initialUnit(bases: readonly PlainBase[]): UnitState {
 export interface UnitSums {
   /** s, not negative. */
   readonly dual: number
-  /** ⟨x̂, d⟩ */
+  /** ⟨x̂, d⟩, where the model of the loss is averaged; else 0. */
   readonly along: number
 }
 

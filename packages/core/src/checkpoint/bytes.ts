@@ -133,12 +133,15 @@ function encodeText(json: string): Uint8Array {
     /[^\x20-\x7e]/g,
     (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
   )
-  return Uint8Array.from(ascii, (character) => character.charCodeAt(0))
+  const bytes = new Uint8Array(ascii.length)
+  for (let i = 0; i < bytes.length; i++) bytes[i] = ascii.charCodeAt(i)
+  return bytes
 }
 
 function decodeText(bytes: Uint8Array): string {
   let text = ''
-  for (let i = 0; i < bytes.length; i += 4096) text += String.fromCharCode(...bytes.subarray(i, i + 4096))
+  for (let i = 0; i < bytes.length; i += 4096)
+    text += Reflect.apply(String.fromCharCode, undefined, bytes.subarray(i, i + 4096)) as string
   return text
 }
 
@@ -164,15 +167,15 @@ function swapped(bytes: Uint8Array<ArrayBuffer>, width: number): Uint8Array<Arra
   return bytes
 }
 
-const crcTable = Uint32Array.from({ length: 256 }, (_, index) => {
+const crcTable = Int32Array.from({ length: 256 }, (_, index) => {
   let c = index
   for (let bit = 0; bit < 8; bit++) c = c & 1 ? 0xedb88320 ^ (c >>> 1) : c >>> 1
-  return c >>> 0
+  return c
 })
 
 /** CRC-32 as in zlib. */
 function crc32(bytes: Uint8Array): number {
-  let crc = 0xffffffff
+  let crc = -1
   for (let i = 0; i < bytes.length; i++) crc = crcTable[(crc ^ bytes[i]!) & 0xff]! ^ (crc >>> 8)
   return ~crc >>> 0
 }

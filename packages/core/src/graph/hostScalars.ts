@@ -1,4 +1,5 @@
 import { optionError, type InducedMetricError } from '../errors.js'
+import { memoised } from '../memoised.js'
 import { evaluateScalar, type Op } from './algebra.js'
 import { neededNodes, type Graph } from './graph.js'
 
@@ -15,7 +16,10 @@ export type ScalarEvaluator = (values: Float64Array, inputs: Scalars) => void
  * @returns a function from named inputs to the outputs' values, in order; it returns the same array every time
  */
 export function compileScalars(graph: Graph, outputs: readonly string[]): ScalarProgram {
-  const evaluate = compileScalarNodes(graph, neededNodes(graph, outputs))
+  const prepared = preparedOf(graph)
+  const key = outputs.join()
+  let evaluate = prepared.get(key)
+  if (!evaluate) prepared.set(key, (evaluate = compileScalarNodes(graph, neededNodes(graph, outputs))))
   const values = new Float64Array(graph.nodes.length)
   const result = new Float64Array(outputs.length)
   const places = outputs.map((name) => graph.outputs[name]!)
@@ -25,6 +29,9 @@ export function compileScalars(graph: Graph, outputs: readonly string[]): Scalar
     return result
   }
 }
+
+/** The evaluators of a graph's outputs, which optimisers of one structure share. */
+const preparedOf = memoised<Graph, Map<string, ScalarEvaluator>>(() => new Map<string, ScalarEvaluator>())
 
 /**
  * Prepares the evaluation of scalar nodes, in the order given. With small parameters this is most of a step, so the

@@ -21,6 +21,7 @@ import type { Preconditioner } from '../transformation/preconditioner.js'
 import type { Reduction } from './stepGraph.js'
 import { recordBaseAverage } from './baseAverage.js'
 import type { Recorder } from './recordings.js'
+import { createRecordingStore, textOfMetric } from './recordingStore.js'
 import type { GroupSettings } from '../transformation/types.js'
 
 /** Values of the `status` output of a metric graph. */
@@ -62,6 +63,26 @@ export interface MetricGraph extends Graph {
 /** Whether the factor is always 1, so that neither it nor s has to be computed. */
 export function isPlainBase(settings: GroupSettings): boolean {
   return settings.xi === 0 && settings.embedding.name === 'identity' && settings.startAxis === undefined
+}
+
+/** Everything of a group's settings that its metric graph depends on. Groups of equal form share it. */
+export interface MetricForm extends Pick<GroupSettings, 'embedding' | 'averagedModel' | 'onBadLoss'> {
+  readonly isPlain: boolean
+  /** Whether there is a start axis, and whether it ends with the training. */
+  readonly startAxis: 'no' | 'open' | 'ending'
+  readonly limitsGrowth: boolean
+}
+
+function metricForm(settings: GroupSettings): MetricForm {
+  const { embedding, averagedModel, onBadLoss, startAxis, growthRate } = settings
+  return {
+    embedding,
+    averagedModel,
+    onBadLoss,
+    isPlain: isPlainBase(settings),
+    startAxis: startAxis === undefined ? 'no' : startAxis.steps === undefined ? 'open' : 'ending',
+    limitsGrowth: growthRate !== undefined,
+  }
 }
 
 /** The rates of the averages of losses that a floor follows. The start axis uses `fast` as well. */
@@ -150,7 +171,7 @@ function averagedModel(
 
 /** ρ with the start axis beside the embedding's, and the domain of the first loss. */
 function withStartAxis(
-  { startAxis, embedding }: GroupSettings,
+  { startAxis, embedding }: MetricForm,
   factor: Expr,
   given: {
     readonly dualNorm: Expr
@@ -159,14 +180,14 @@ function withStartAxis(
     readonly averages: LossAverages
   },
 ): { factor: Expr; domain: Expr | undefined } {
-  if (!startAxis) return { factor, domain: undefined }
+  if (startAxis === 'no') return { factor, domain: undefined }
   const setting = (name: string): Expr => input(`startAxis.${name}`, 'scalar')
   const bound = 'floor' in embedding.hyperparameters ? given.bound : literal(0)
   const height = sub(given.averages.first(bound), bound)
   const weight = mul(mul(setting('rate'), setting('weight')), div(given.dualNorm, height))
   const domain = height
   const joined = (extra: Expr): Expr => div(factor, add(1, mul(factor, extra)))
-  if (startAxis.steps === undefined) return { factor: joined(weight), domain }
+  if (startAxis === 'open') return { factor: joined(weight), domain }
   const share = div(max(0, sub(given.averages.mean('fast'), bound)), height)
   const left = max(0, sub(1, div(sub(given.step, 1), setting('steps'))))
   const extra = mul(weight, div(pow(share, setting('power')), left))
@@ -179,12 +200,12 @@ const recentDecay = 0.99
 
 /** A factor that is at most the growth rate times those of the last good steps, where that is set. It adds its state. */
 function limitGrowth(
-  { growthRate }: GroupSettings,
+  { limitsGrowth }: MetricForm,
   factor: Expr,
   good: Expr,
   states: Record<string, Expr>,
 ): Expr {
-  if (growthRate === undefined) return factor
+  if (!limitsGrowth) return factor
   const before = input(`state.${recentFactor}`, 'scalar')
   const limited = min(factor, mul(input('growthRate', 'scalar'), before))
   const chosen = select(greater(before, 0), limited, factor)
@@ -193,22 +214,30 @@ function limitGrowth(
   return chosen
 }
 
+const metricGraphs = createRecordingStore<MetricGraph>()
+
+/** The metric's graph of a group, which groups of one structure share. See {@link recordMetric}. */
+export function metricGraphOf(
+  settings: GroupSettings,
+  bases: readonly Preconditioner[],
+  record: Recorder,
+): MetricGraph {
+  const form = metricForm(settings)
+  return metricGraphs(textOfMetric(form, bases), () => recordMetric(form, bases, record))
+}
+
 /**
  * Records v, v̂, ρ, and the status: which losses and dual norms forbid the step.
  *
  * @param bases of the parameters that are summed over, where the model is averaged
  * @throws ERR_NOT_SUPPORTED when the model is to be averaged and a base gives no average
  */
-export function recordMetric(
-  settings: GroupSettings,
-  bases: readonly Preconditioner[],
-  record: Recorder,
-): MetricGraph {
+function recordMetric(form: MetricForm, bases: readonly Preconditioner[], record: Recorder): MetricGraph {
   const given = input('dualNorm', 'scalar')
   const average = input('average', 'scalar')
   const dual: MetricSum = { input: 'dualNorm', output: 'dual' }
 
-  if (isPlainBase(settings)) {
+  if (form.isPlain) {
     const status = select(finite(given), stepStatus.ok, stepStatus.nonFinite)
     const graph = buildGraph({ average, metric: literal(0), scale: literal(1), status })
     return { ...graph, metric: false, needsLoss: false, sums: [dual], state: [], changes: [] }
@@ -226,17 +255,17 @@ export function recordMetric(
 
   const loss = input('loss', 'scalar')
   const averages = createLossAverages(loss)
-  const followed = followedFloor(settings.embedding)
+  const followed = followedFloor(form.embedding)
   const bound = input(embeddingInput('floor'), 'scalar')
   const floor = followed === undefined ? undefined : followingFloor(averages, bound)
   let level = loss
-  if (followed !== undefined && !settings.averagedModel) level = averages.mean('now')
+  if (followed !== undefined && !form.averagedModel) level = averages.mean('now')
   let metric = mul(div(xi, correction), nextAverage)
-  if (settings.averagedModel) {
+  if (form.averagedModel) {
     const fall: MetricSum = { input: 'fall', output: 'averageDotDirection' }
     sums.push(fall)
     metric = mul(xi, max(input('fall', 'scalar'), 0))
-    const isRead = readsLoss(settings)
+    const isRead = readsLoss(form)
     const model = averagedModel(bases, loss, isRead ? averages : createLossAverages(loss), record)
     // An embedding that never reads the loss has no use for a model of it.
     if (isRead) {
@@ -245,8 +274,8 @@ export function recordMetric(
       Object.assign(states, model.states)
     }
   }
-  const plain = recordEmbedding(settings.embedding, { loss: level, metric, floor })
-  const { factor, domain } = withStartAxis(settings, plain.factor, {
+  const plain = recordEmbedding(form.embedding, { loss: level, metric, floor })
+  const { factor, domain } = withStartAxis(form, plain.factor, {
     dualNorm: div(nextAverage, correction),
     step,
     bound,
@@ -257,8 +286,8 @@ export function recordMetric(
   // If the factor is negative, infinite or NaN, the embedding cannot take the loss, whatever its domain says.
   let good = mul(finite(factor), sub(1, greater(0, factor)))
   for (const positive of [plain.domain, domain]) if (positive) good = mul(greater(positive, 0), good)
-  const allowed = limitGrowth(settings, factor, good, states)
-  const policy = settings.onBadLoss
+  const allowed = limitGrowth(form, factor, good, states)
+  const policy = form.onBadLoss
   const replaced = policy === 'base' || policy === 'zero'
   const scale = replaced ? select(good, allowed, policy === 'base' ? 1 : 0) : allowed
   const read = [factor, ...(plain.domain ? [plain.domain] : []), ...Object.values(states)]
@@ -281,7 +310,7 @@ export function recordMetric(
 }
 
 /** Whether the embedding's factor or domain depends on the loss. */
-function readsLoss({ embedding }: GroupSettings): boolean {
+function readsLoss({ embedding }: MetricForm): boolean {
   const given = { loss: input('loss', 'scalar'), metric: input('metric', 'scalar') }
   const { factor, domain } = recordEmbedding(embedding, given)
   return reads('loss', [factor, ...(domain ? [domain] : [])])

@@ -2,18 +2,19 @@ import { optionError, shapeError, show } from '../errors.js'
 import { hashText, type Graph } from '../graph/graph.js'
 import { sizeOf } from '../shape.js'
 import { checkRows } from '../transformation/hyperparameter.js'
-import { matrixViewOf, type Preconditioner } from '../transformation/preconditioner.js'
+import { matrixViewOf, structureOf, type Preconditioner } from '../transformation/preconditioner.js'
 import { checkNamesInOptions, type RestOfModel } from '../transformation/namesInOptions.js'
 import { checkTransformation } from '../transformation/transformation.js'
 import type { GroupSettings, ParameterInfo, Transformation } from '../transformation/types.js'
 import { accumulatedSlot } from './accumulation.js'
 import { createClipUnits } from './clipUnits.js'
-import { recordMetric } from './metricGraph.js'
+import { metricGraphOf } from './metricGraph.js'
 import type { MetricUnit, PlannedParameter, Profile, StepPlan } from './planned.js'
 import { finishProfiles, readsLoss } from './profiles.js'
 import { recordShared, type SharedGraph } from './sharedGraph.js'
 import { matrixForm, stepForm, viewFor } from './stepForm.js'
 import { createRecorder, type Recorder } from './recordings.js'
+import { createRecordingStore, textOfForm } from './recordingStore.js'
 import {
   changeOutput,
   recordEvaluation,
@@ -115,7 +116,7 @@ function recordUnit(
   record: Recorder,
 ): Pick<MetricUnit, 'graph' | 'sums' | 'changes' | 'bases'> {
   const bases = settings.averagedModel ? [...new Set(contributors.map(baseOf))] : []
-  const graph = recordMetric(settings, bases, record)
+  const graph = metricGraphOf(settings, bases, record)
   const sums = graph.sums.map(({ input, output }) => ({ input, output, members: contributors }))
   const changes = graph.changes.map(({ state, slot, base }) => ({
     state: graph.state.indexOf(state),
@@ -166,13 +167,17 @@ interface ParameterGraphs {
   readonly shared: SharedGraph
 }
 
+const parameterGraphs = createRecordingStore<ParameterGraphs>()
+
 function recordParameter(form: StepForm, record: Recorder): ParameterGraphs {
-  return {
+  return parameterGraphs(textOfForm(form), () => ({
     graph: recordStep(form, record),
     evaluation: recordEvaluation(form, record),
     shared: recordShared(record(form).update),
-  }
+  }))
 }
+
+const structuralHashes = createRecordingStore<string>()
 
 /**
  * The structural hash of a plan. It covers the bases and the metric's scope. The embedding, weight decay and clipping keep
@@ -190,7 +195,12 @@ function structuralHash(
     const matrix = matrixForm(matrixViewOf(base, parameter.shape, parameter.rowsAre))
     const key = `${parameter.profile},${matrix}`
     if (hashes.has(key)) continue
-    hashes.set(key, structuralHashOf(base, matrix, record))
+    const structure = structureOf(base)
+    const text = structure === undefined ? undefined : `${structure},${matrix}`
+    hashes.set(
+      key,
+      structuralHashes(text, () => structuralHashOf(base, matrix, record)),
+    )
   }
   // Sorted: a checkpoint identifies parameters by name, so their order is not part of the state.
   return hashText([transformation.metricScope, ...[...new Set(hashes.values())].sort()].join())

@@ -101,6 +101,15 @@ export function defineEmbedding<const S extends HyperparameterSpecs = Readonly<R
   return Object.assign(factory, { definition })
 }
 
+/**
+ * A text on which the graph of an embedding depends, beside the numbers that are its inputs; `undefined` where the definition is
+ * not the core's own.
+ */
+export function embeddingStructureOf(embedding: Embedding): string | undefined {
+  if (!builtInDefinitions.has(embedding.definition)) return undefined
+  return `${embedding.name}${followedFloor(embedding) === undefined ? '' : ' follows'}`
+}
+
 /** The name under which an embedding's hyperparameter enters a graph. */
 export function embeddingInput(name: string): string {
   return `embedding.${name}`
@@ -245,3 +254,8 @@ export const logDamped = defineEmbedding({
     return div(height, add(height, div(metric, height)))
   },
 })
+
+/** The definitions above, whose functions always record the same expressions. */
+const builtInDefinitions: ReadonlySet<unknown> = new Set(
+  [identity, root, log, logDamped].map(({ definition }) => definition),
+)

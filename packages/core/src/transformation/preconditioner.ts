@@ -263,6 +263,34 @@ export function definePreconditioner<const S extends HyperparameterSpecs = Reado
   return Object.assign(factory, { definition })
 }
 
+const builtInDefinitions = new WeakSet()
+
+/**
+ * Defines a base of the core's own. Its `update` always records the same expressions of the same arguments, so that a recording
+ * serves all optimisers. That is not known of others' definitions, which may read variables around them.
+ */
+export function defineBuiltIn<const S extends HyperparameterSpecs>(
+  definition: PreconditionerDefinition<S>,
+): PreconditionerFactory<S> {
+  builtInDefinitions.add(definition)
+  return definePreconditioner(definition)
+}
+
+/**
+ * A text on which, with the form of a parameter, the recording of a base depends: its name and the hyperparameters that do not
+ * enter the graph as numbers. `undefined` where the definition is not the core's own.
+ */
+export function structureOf({ name, definition, hyperparameters }: Preconditioner): string | undefined {
+  if (!builtInDefinitions.has(definition)) return undefined
+  let text = name
+  for (const [key, spec] of Object.entries(definition.hyperparameters ?? {})) {
+    const value = hyperparameters[key]
+    if (spec.kind !== 'number') text += ` ${key}=${JSON.stringify(value)}`
+    else if (value === 0 && spec.zeroIsStructural) text += ` ${key}=0`
+  }
+  return text
+}
+
 /** The meaning of a parameter's rows to a base: its option `rows`, else the parameter's `rowsAre`, else outputs. */
 export function rowsFor(base: Preconditioner, rows: MatrixRows | undefined): MatrixRows {
   const declared = base.definition.hyperparameters?.['rows']?.kind === 'rows'

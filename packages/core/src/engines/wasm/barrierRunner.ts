@@ -1,4 +1,5 @@
 import { compileScalarNodes, type ScalarEvaluator } from '../../graph/hostScalars.js'
+import { memoised } from '../../memoised.js'
 import type { StepGraph } from '../../step/stepGraph.js'
 import type { WasmMemory } from '../engine.js'
 import type { Allocator, PassName, Runner } from './binding.js'
@@ -23,7 +24,7 @@ export function createBarrierRunner(
   const matrices = createMatrixFunctions(type.name, memory)
   const registerMemory = createRegisterMemory(stages, type, allocator, matrices)
   const runStage = createStageRunner(graph, type, matrices, registerMemory, loopArguments)
-  const evaluators = compileScalars(program)
+  const evaluators = evaluatorsOf(program)
   const scalarSlots = scalarSlotsOf(graph)
   /** By tensor: the values of all scalar nodes, from `reduce` to `update`. */
   const scalarValues: Float64Array[] = []
@@ -76,15 +77,17 @@ function scalarSlotsOf(graph: StepGraph): ScalarSlot[] {
   })
 }
 
-/** Evaluators of the scalars before each pass, and of those between its tensors. */
-function compileScalars({ graph, stages }: Program): ReadonlyMap<PassName | Stage, ScalarEvaluator> {
-  const evaluators = new Map<PassName | Stage, ScalarEvaluator>()
-  for (const name of ['norm', 'totals', 'reduce', 'update'] as const) {
-    const pass = stages[name] ?? { early: [], stages: [] }
-    evaluators.set(name, compileScalarNodes(graph, pass.early))
-    for (const stage of pass.stages) {
-      if (stage.kind === 'scalars') evaluators.set(stage, compileScalarNodes(graph, stage.nodes))
+/** Evaluators of the scalars before each pass, and of those between its tensors. Engines share them. */
+const evaluatorsOf = memoised(
+  ({ graph, stages }: Program): ReadonlyMap<PassName | Stage, ScalarEvaluator> => {
+    const evaluators = new Map<PassName | Stage, ScalarEvaluator>()
+    for (const name of ['norm', 'totals', 'reduce', 'update'] as const) {
+      const pass = stages[name] ?? { early: [], stages: [] }
+      evaluators.set(name, compileScalarNodes(graph, pass.early))
+      for (const stage of pass.stages) {
+        if (stage.kind === 'scalars') evaluators.set(stage, compileScalarNodes(graph, stage.nodes))
+      }
     }
-  }
-  return evaluators
-}
+    return evaluators
+  },
+)

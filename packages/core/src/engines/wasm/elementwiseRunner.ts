@@ -1,5 +1,6 @@
 import type { Graph } from '../../graph/graph.js'
 import { compileScalarNodes, type ScalarEvaluator } from '../../graph/hostScalars.js'
+import { memoised } from '../../memoised.js'
 import type { Runner, TensorBinding } from './binding.js'
 import type { LoopStage, PassStages } from './codegen/stages.js'
 import type { Program } from './compileStep.js'
@@ -26,17 +27,12 @@ const partElements = 1 << 16
  *   whichever thread takes them
  */
 export function createElementwiseRunner(
-  { graph, stages }: Program,
+  program: Program,
   loopArguments: LoopArguments,
   parallel?: ParallelLoops,
 ): Runner {
-  const { norm, totals, reduce, update } = stages
-  const passes = {
-    norm: norm && compileElementwisePass(graph, norm),
-    totals: totals && compileElementwisePass(graph, totals),
-    reduce: compileElementwisePass(graph, reduce),
-    update: compileElementwisePass(graph, update),
-  }
+  const { graph } = program
+  const passes = passesOf(program)
   const values = new Float64Array(graph.nodes.length)
   const tensorLoop = createTensorLoop(loopArguments)
   return {
@@ -118,6 +114,14 @@ function createTensorLoop(loopArguments: LoopArguments): TensorLoop {
     return totals
   }
 }
+
+/** The passes of a program, which engines share. */
+const passesOf = memoised(({ graph, stages: { norm, totals, reduce, update } }: Program) => ({
+  norm: norm && compileElementwisePass(graph, norm),
+  totals: totals && compileElementwisePass(graph, totals),
+  reduce: compileElementwisePass(graph, reduce),
+  update: compileElementwisePass(graph, update),
+}))
 
 function compileElementwisePass(graph: Graph, { early, stages }: PassStages): ElementwisePass {
   const stage = stages.find((each) => each.kind === 'loop')!

@@ -1,5 +1,5 @@
 import { add, div, ema, mul, pow, sqrt, square, sub } from '../../graph/algebra.js'
-import { definePreconditioner } from '../preconditioner.js'
+import { defineBuiltIn } from '../preconditioner.js'
 import { epsilonAt, rate } from './ranges.js'
 
 /**
@@ -17,7 +17,7 @@ import { epsilonAt, rate } from './ranges.js'
  * inducedMetric(adabelief(), { learningRate: 0.001 })
  * ```
  */
-export const adabelief = definePreconditioner({
+export const adabelief = defineBuiltIn({
   name: 'adabelief',
   hyperparameters: { beta1: rate(0.9), beta2: rate(0.999), epsilon: epsilonAt(1e-16) },
   update({ gradient: g, step, slot, beta1, beta2, epsilon }) {

@@ -1,5 +1,5 @@
 import { add, div, ema, mul, sqrt, square } from '../../graph/algebra.js'
-import { definePreconditioner } from '../preconditioner.js'
+import { defineBuiltIn } from '../preconditioner.js'
 import { epsilonAt, rate } from './ranges.js'
 
 /**
@@ -17,7 +17,7 @@ import { epsilonAt, rate } from './ranges.js'
  * inducedMetric(adadelta(), { learningRate: 1 })
  * ```
  */
-export const adadelta = definePreconditioner({
+export const adadelta = defineBuiltIn({
   name: 'adadelta',
   hyperparameters: { decay: rate(0.9), epsilon: epsilonAt(1e-6) },
   update({ gradient: g, slot, decay, epsilon }) {

@@ -16,7 +16,7 @@ import {
   sub,
   sum,
 } from '../../graph/algebra.js'
-import { definePreconditioner } from '../preconditioner.js'
+import { defineBuiltIn } from '../preconditioner.js'
 import { epsilonAt, momentumRate } from './ranges.js'
 
 /**
@@ -41,7 +41,7 @@ import { epsilonAt, momentumRate } from './ranges.js'
  * inducedMetric(adafactor(), { learningRate: 0.01 })
  * ```
  */
-export const adafactor = definePreconditioner({
+export const adafactor = defineBuiltIn({
   name: 'adafactor',
   matrix: 'optional',
   flatten: true,

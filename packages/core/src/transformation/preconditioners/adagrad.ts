@@ -1,5 +1,5 @@
 import { add, div, sqrt, square } from '../../graph/algebra.js'
-import { definePreconditioner } from '../preconditioner.js'
+import { defineBuiltIn } from '../preconditioner.js'
 import { epsilonAt } from './ranges.js'
 
 /**
@@ -16,7 +16,7 @@ import { epsilonAt } from './ranges.js'
  * inducedMetric(adagrad({ initialAccumulator: 0.1 }), { learningRate: 0.01 })
  * ```
  */
-export const adagrad = definePreconditioner({
+export const adagrad = defineBuiltIn({
   name: 'adagrad',
   hyperparameters: { epsilon: epsilonAt(1e-10), initialAccumulator: { kind: 'number', default: 0, min: 0 } },
   update({ gradient: g, slot, epsilon, initialAccumulator }) {

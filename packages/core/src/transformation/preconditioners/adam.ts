@@ -1,5 +1,5 @@
 import { add, div, ema, max, mul, pow, sqrt, square, sub } from '../../graph/algebra.js'
-import { definePreconditioner } from '../preconditioner.js'
+import { defineBuiltIn } from '../preconditioner.js'
 import { cautiousMask } from './cautious.js'
 import { epsilonAt, rate } from './ranges.js'
 
@@ -22,7 +22,7 @@ import { epsilonAt, rate } from './ranges.js'
  * inducedMetric(adam({ beta2: 0.99 }), { learningRate: 0.001, weightDecay: 0.01 })
  * ```
  */
-export const adam = definePreconditioner({
+export const adam = defineBuiltIn({
   name: 'adam',
   hyperparameters: {
     beta1: rate(0.9),

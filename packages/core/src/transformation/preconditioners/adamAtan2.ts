@@ -1,5 +1,5 @@
 import { atan2, div, ema, mul, pow, sqrt, square, sub } from '../../graph/algebra.js'
-import { definePreconditioner } from '../preconditioner.js'
+import { defineBuiltIn } from '../preconditioner.js'
 import { rate } from './ranges.js'
 
 /**
@@ -17,7 +17,7 @@ import { rate } from './ranges.js'
  * inducedMetric(adamAtan2(), { learningRate: 0.001 })
  * ```
  */
-export const adamAtan2 = definePreconditioner({
+export const adamAtan2 = defineBuiltIn({
   name: 'adamAtan2',
   hyperparameters: {
     beta1: rate(0.9),

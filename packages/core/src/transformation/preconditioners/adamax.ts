@@ -1,5 +1,5 @@
 import { abs, add, div, ema, max, mul, pow, square, sub } from '../../graph/algebra.js'
-import { definePreconditioner } from '../preconditioner.js'
+import { defineBuiltIn } from '../preconditioner.js'
 import { epsilonAt, rate } from './ranges.js'
 
 /**
@@ -17,7 +17,7 @@ import { epsilonAt, rate } from './ranges.js'
  * inducedMetric(adamax(), { learningRate: 0.002 })
  * ```
  */
-export const adamax = definePreconditioner({
+export const adamax = defineBuiltIn({
   name: 'adamax',
   hyperparameters: { beta1: rate(0.9), beta2: rate(0.999), epsilon: epsilonAt(1e-8) },
   update({ gradient: g, step, slot, beta1, beta2, epsilon }) {

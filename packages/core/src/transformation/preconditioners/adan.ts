@@ -1,5 +1,5 @@
 import { add, div, ema, greater, mul, pow, select, sqrt, square, sub } from '../../graph/algebra.js'
-import { definePreconditioner } from '../preconditioner.js'
+import { defineBuiltIn } from '../preconditioner.js'
 import { epsilonAt, rate } from './ranges.js'
 
 /**
@@ -19,7 +19,7 @@ import { epsilonAt, rate } from './ranges.js'
  * inducedMetric(adan(), { learningRate: 0.001 })
  * ```
  */
-export const adan = definePreconditioner({
+export const adan = defineBuiltIn({
   name: 'adan',
   hyperparameters: { beta1: rate(0.98), beta2: rate(0.92), beta3: rate(0.99), epsilon: epsilonAt(1e-8) },
   update({ gradient: g, step, slot, beta1, beta2, beta3, epsilon }) {

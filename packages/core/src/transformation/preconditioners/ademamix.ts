@@ -1,5 +1,5 @@
 import { add, div, ema, mul, pow, sqrt, square, sub } from '../../graph/algebra.js'
-import { definePreconditioner } from '../preconditioner.js'
+import { defineBuiltIn } from '../preconditioner.js'
 import { epsilonAt, rate } from './ranges.js'
 
 /**
@@ -18,7 +18,7 @@ import { epsilonAt, rate } from './ranges.js'
  * inducedMetric(ademamix({ alpha: linear({ from: 0, to: 5, steps: 10_000 }) }), { learningRate: 0.001 })
  * ```
  */
-export const ademamix = definePreconditioner({
+export const ademamix = defineBuiltIn({
   name: 'ademamix',
   hyperparameters: {
     beta1: rate(0.9),

@@ -1,5 +1,5 @@
 import { div, ema, greater, max, min, mul, neg, pow, select, sqrt, square, sub } from '../../graph/algebra.js'
-import { definePreconditioner } from '../preconditioner.js'
+import { defineBuiltIn } from '../preconditioner.js'
 import { epsilonAt, rate } from './ranges.js'
 
 /**
@@ -18,7 +18,7 @@ import { epsilonAt, rate } from './ranges.js'
  * inducedMetric(adopt(), { learningRate: 0.001 })
  * ```
  */
-export const adopt = definePreconditioner({
+export const adopt = defineBuiltIn({
   name: 'adopt',
   hyperparameters: { beta1: rate(0.9), beta2: rate(0.9999), epsilon: epsilonAt(1e-6) },
   update({ gradient: g, step, slot, beta1, beta2, epsilon }) {

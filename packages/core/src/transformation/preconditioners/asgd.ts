@@ -1,5 +1,5 @@
 import { add, div, max, mul, neg, pow, square, sub, type Expr, type Operand } from '../../graph/algebra.js'
-import { definePreconditioner } from '../preconditioner.js'
+import { defineBuiltIn } from '../preconditioner.js'
 
 /**
  * Averaged SGD (Polyak and Juditsky, 1992) in PyTorch's form: SGD with the decay λ, at a rate that falls, and an average of
@@ -19,7 +19,7 @@ import { definePreconditioner } from '../preconditioner.js'
  * inducedMetric(asgd({ averageFrom: 1000 }), { learningRate: 0.01 })
  * ```
  */
-export const asgd = definePreconditioner({
+export const asgd = defineBuiltIn({
   name: 'asgd',
   hyperparameters: {
     decay: { kind: 'number', default: 1e-4, min: 0 },

@@ -14,7 +14,7 @@ import {
   square,
   sub,
 } from '../../graph/algebra.js'
-import { definePreconditioner } from '../preconditioner.js'
+import { defineBuiltIn } from '../preconditioner.js'
 import { epsilonAt, positive, rate } from './ranges.js'
 
 /**
@@ -39,7 +39,7 @@ import { epsilonAt, positive, rate } from './ranges.js'
  * inducedMetric(dadaptation(), { learningRate: 1, xi: 0 })
  * ```
  */
-export const dadaptation = definePreconditioner({
+export const dadaptation = defineBuiltIn({
   name: 'dadaptation',
   hyperparameters: {
     beta1: rate(0.9),

@@ -1,5 +1,5 @@
 import { add, div, greater, max, mul, select, sqrt, square, sub, sum } from '../../graph/algebra.js'
-import { definePreconditioner } from '../preconditioner.js'
+import { defineBuiltIn } from '../preconditioner.js'
 import { epsilonAt, positive } from './ranges.js'
 
 /**
@@ -21,7 +21,7 @@ import { epsilonAt, positive } from './ranges.js'
  * inducedMetric(dog(), { learningRate: 1, xi: 0, averageWeights: 8 })
  * ```
  */
-export const dog = definePreconditioner({
+export const dog = defineBuiltIn({
   name: 'dog',
   hyperparameters: {
     initialDistance: positive(1e-6),

@@ -12,7 +12,7 @@ import {
   square,
   sub,
 } from '../../graph/algebra.js'
-import { definePreconditioner } from '../preconditioner.js'
+import { defineBuiltIn } from '../preconditioner.js'
 
 /**
  * FTRL-Proximal (McMahan et al., 2013), for sparse linear models: the parameter follows from two sums, and is exactly 0 where
@@ -34,7 +34,7 @@ import { definePreconditioner } from '../preconditioner.js'
  * inducedMetric(ftrl({ l1: 0.001 }), { learningRate: 0.1 })
  * ```
  */
-export const ftrl = definePreconditioner({
+export const ftrl = defineBuiltIn({
   name: 'ftrl',
   hyperparameters: {
     l1: { kind: 'number', default: 0, min: 0 },

@@ -1,5 +1,5 @@
 import { add, div, isZero, mul, pow, square, sub } from '../../graph/algebra.js'
-import { definePreconditioner } from '../preconditioner.js'
+import { defineBuiltIn } from '../preconditioner.js'
 import { momentumRate, rate } from './ranges.js'
 
 /**
@@ -16,7 +16,7 @@ import { momentumRate, rate } from './ranges.js'
  * inducedMetric(heavyBall({ momentum: 0.9, nesterov: true }), { learningRate: 0.01 })
  * ```
  */
-export const heavyBall = definePreconditioner({
+export const heavyBall = defineBuiltIn({
   name: 'heavyBall',
   hyperparameters: {
     momentum: momentumRate(0.9),

@@ -13,7 +13,7 @@ import {
   square,
   sub,
 } from '../../graph/algebra.js'
-import { definePreconditioner } from '../preconditioner.js'
+import { defineBuiltIn } from '../preconditioner.js'
 import { epsilonAt, rate } from './ranges.js'
 
 /**
@@ -33,7 +33,7 @@ import { epsilonAt, rate } from './ranges.js'
  * inducedMetric(lamb({ weightDecay: 0.01 }), { learningRate: 0.001 })
  * ```
  */
-export const lamb = definePreconditioner({
+export const lamb = defineBuiltIn({
   name: 'lamb',
   hyperparameters: {
     beta1: rate(0.9),

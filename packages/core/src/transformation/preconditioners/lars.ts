@@ -1,5 +1,5 @@
 import { add, div, dot, greater, isZero, min, mul, select, sqrt, square } from '../../graph/algebra.js'
-import { definePreconditioner } from '../preconditioner.js'
+import { defineBuiltIn } from '../preconditioner.js'
 import { momentumRate } from './ranges.js'
 
 /**
@@ -22,7 +22,7 @@ import { momentumRate } from './ranges.js'
  * inducedMetric(lars({ weightDecay: 1e-4 }), { learningRate: 4 })
  * ```
  */
-export const lars = definePreconditioner({
+export const lars = defineBuiltIn({
   name: 'lars',
   hyperparameters: {
     momentum: momentumRate(0.9),

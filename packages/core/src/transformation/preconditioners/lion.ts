@@ -1,5 +1,5 @@
 import { div, ema, mul, pow, sign, sub } from '../../graph/algebra.js'
-import { definePreconditioner } from '../preconditioner.js'
+import { defineBuiltIn } from '../preconditioner.js'
 import { cautiousMask } from './cautious.js'
 import { rate } from './ranges.js'
 
@@ -18,7 +18,7 @@ import { rate } from './ranges.js'
  * inducedMetric(lion(), { learningRate: 1e-4, weightDecay: 0.1 })
  * ```
  */
-export const lion = definePreconditioner({
+export const lion = defineBuiltIn({
   name: 'lion',
   hyperparameters: { beta1: rate(0.9), beta2: rate(0.99), cautious: { kind: 'boolean', default: false } },
   update({ gradient: g, step, slot, beta1, beta2, cautious }) {

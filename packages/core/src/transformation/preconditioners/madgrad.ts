@@ -11,7 +11,7 @@ import {
   sub,
   type Expr,
 } from '../../graph/algebra.js'
-import { definePreconditioner } from '../preconditioner.js'
+import { defineBuiltIn } from '../preconditioner.js'
 import { momentumRate } from './ranges.js'
 
 /**
@@ -31,7 +31,7 @@ import { momentumRate } from './ranges.js'
  * inducedMetric(madgrad(), { learningRate: 0.01 })
  * ```
  */
-export const madgrad = definePreconditioner({
+export const madgrad = defineBuiltIn({
   name: 'madgrad',
   hyperparameters: {
     momentum: momentumRate(0.9),

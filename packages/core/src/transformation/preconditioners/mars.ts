@@ -1,5 +1,5 @@
 import { add, div, dot, ema, max, mul, pow, sqrt, square, sub } from '../../graph/algebra.js'
-import { definePreconditioner } from '../preconditioner.js'
+import { defineBuiltIn } from '../preconditioner.js'
 import { epsilonAt, rate } from './ranges.js'
 
 /**
@@ -21,7 +21,7 @@ import { epsilonAt, rate } from './ranges.js'
  * inducedMetric(mars(), { learningRate: 0.003, weightDecay: 0.01 })
  * ```
  */
-export const mars = definePreconditioner({
+export const mars = defineBuiltIn({
   name: 'mars',
   hyperparameters: {
     beta1: rate(0.95),

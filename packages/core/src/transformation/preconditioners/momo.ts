@@ -1,5 +1,5 @@
 import { add, div, ema, greater, max, min, mul, pow, select, square, sub } from '../../graph/algebra.js'
-import { definePreconditioner } from '../preconditioner.js'
+import { defineBuiltIn } from '../preconditioner.js'
 import { rate } from './ranges.js'
 
 /**
@@ -21,7 +21,7 @@ import { rate } from './ranges.js'
  * inducedMetric(momo(), { learningRate: 1, xi: 0 })
  * ```
  */
-export const momo = definePreconditioner({
+export const momo = defineBuiltIn({
   name: 'momo',
   hyperparameters: {
     beta: rate(0.9),

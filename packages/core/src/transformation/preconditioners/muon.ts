@@ -1,5 +1,5 @@
 import { add, div, ema, max, mul, pow, sqrt, sub } from '../../graph/algebra.js'
-import { definePreconditioner } from '../preconditioner.js'
+import { defineBuiltIn } from '../preconditioner.js'
 import { orthogonalise } from './orthogonalise.js'
 import { rate } from './ranges.js'
 
@@ -23,7 +23,7 @@ import { rate } from './ranges.js'
  * inducedMetric(muon(), { learningRate: 0.02, fallback: adam() })
  * ```
  */
-export const muon = definePreconditioner({
+export const muon = defineBuiltIn({
   name: 'muon',
   matrix: true,
   hyperparameters: {

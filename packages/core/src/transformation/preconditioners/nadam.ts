@@ -1,5 +1,5 @@
 import { add, div, ema, mul, pow, sqrt, square, sub, type Expr, type Operand } from '../../graph/algebra.js'
-import { definePreconditioner } from '../preconditioner.js'
+import { defineBuiltIn } from '../preconditioner.js'
 import { epsilonAt, rate } from './ranges.js'
 
 /**
@@ -20,7 +20,7 @@ import { epsilonAt, rate } from './ranges.js'
  * inducedMetric(nadam(), { learningRate: 0.002 })
  * ```
  */
-export const nadam = definePreconditioner({
+export const nadam = defineBuiltIn({
   name: 'nadam',
   hyperparameters: {
     beta1: rate(0.9),

@@ -12,7 +12,7 @@ import {
   square,
   sub,
 } from '../../graph/algebra.js'
-import { definePreconditioner } from '../preconditioner.js'
+import { defineBuiltIn } from '../preconditioner.js'
 import { orthogonalise } from './orthogonalise.js'
 import { epsilonAt, rate } from './ranges.js'
 
@@ -36,7 +36,7 @@ import { epsilonAt, rate } from './ranges.js'
  * inducedMetric(normuon(), { learningRate: 0.02, fallback: adam() })
  * ```
  */
-export const normuon = definePreconditioner({
+export const normuon = defineBuiltIn({
   name: 'normuon',
   matrix: true,
   hyperparameters: {

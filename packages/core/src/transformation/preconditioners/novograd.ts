@@ -1,5 +1,5 @@
 import { add, div, dot, ema, greater, mul, select, sqrt, square } from '../../graph/algebra.js'
-import { definePreconditioner } from '../preconditioner.js'
+import { defineBuiltIn } from '../preconditioner.js'
 import { epsilonAt, rate } from './ranges.js'
 
 /**
@@ -19,7 +19,7 @@ import { epsilonAt, rate } from './ranges.js'
  * inducedMetric(novograd(), { learningRate: 0.01 })
  * ```
  */
-export const novograd = definePreconditioner({
+export const novograd = defineBuiltIn({
   name: 'novograd',
   hyperparameters: { beta1: rate(0.95), beta2: rate(0.98), epsilon: epsilonAt(1e-8) },
   update({ gradient: g, step, slot, beta1, beta2, epsilon }) {

@@ -1,5 +1,5 @@
 import { div, greater, max, min, mul, select, square, sub } from '../../graph/algebra.js'
-import { definePreconditioner } from '../preconditioner.js'
+import { defineBuiltIn } from '../preconditioner.js'
 import { positive } from './ranges.js'
 
 /**
@@ -19,7 +19,7 @@ import { positive } from './ranges.js'
  * inducedMetric(polyak(), { learningRate: 1, xi: 0 })
  * ```
  */
-export const polyak = definePreconditioner({
+export const polyak = defineBuiltIn({
   name: 'polyak',
   hyperparameters: { floor: { kind: 'number', default: 0 }, scaling: positive(1) },
   update({ gradient: g, learningRate, loss, total, floor, scaling }) {

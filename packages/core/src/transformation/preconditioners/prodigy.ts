@@ -14,7 +14,7 @@ import {
   square,
   sub,
 } from '../../graph/algebra.js'
-import { definePreconditioner } from '../preconditioner.js'
+import { defineBuiltIn } from '../preconditioner.js'
 import { epsilonAt, positive, rate } from './ranges.js'
 
 /**
@@ -39,7 +39,7 @@ import { epsilonAt, positive, rate } from './ranges.js'
  * inducedMetric(prodigy({ weightDecay: 0.01 }), { learningRate: cosine({ from: 1, steps: 10_000 }), xi: 0 })
  * ```
  */
-export const prodigy = definePreconditioner({
+export const prodigy = defineBuiltIn({
   name: 'prodigy',
   hyperparameters: {
     beta1: rate(0.9),

@@ -1,5 +1,5 @@
 import { add, div, ema, isZero, max, mul, sqrt, square, sub } from '../../graph/algebra.js'
-import { definePreconditioner } from '../preconditioner.js'
+import { defineBuiltIn } from '../preconditioner.js'
 import { epsilonAt, momentumRate, rate } from './ranges.js'
 
 /**
@@ -18,7 +18,7 @@ import { epsilonAt, momentumRate, rate } from './ranges.js'
  * inducedMetric(rmsprop({ decay: 0.9 }), { learningRate: 0.001 })
  * ```
  */
-export const rmsprop = definePreconditioner({
+export const rmsprop = defineBuiltIn({
   name: 'rmsprop',
   hyperparameters: {
     decay: rate(0.99),

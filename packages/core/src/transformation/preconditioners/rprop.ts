@@ -1,5 +1,5 @@
 import { add, max, min, mul, neg, sign, sub } from '../../graph/algebra.js'
-import { definePreconditioner } from '../preconditioner.js'
+import { defineBuiltIn } from '../preconditioner.js'
 
 const growth = { kind: 'number', min: 0, above: true } as const
 
@@ -21,7 +21,7 @@ const growth = { kind: 'number', min: 0, above: true } as const
  * inducedMetric(rprop(), { learningRate: 0.01 })
  * ```
  */
-export const rprop = definePreconditioner({
+export const rprop = defineBuiltIn({
   name: 'rprop',
   hyperparameters: {
     increase: { ...growth, default: 1.2 },

@@ -1,5 +1,5 @@
 import { div, ema, isZero, pow, square, sub } from '../../graph/algebra.js'
-import { definePreconditioner } from '../preconditioner.js'
+import { defineBuiltIn } from '../preconditioner.js'
 import { momentumRate } from './ranges.js'
 
 /**
@@ -18,7 +18,7 @@ import { momentumRate } from './ranges.js'
  * inducedMetric(sgd({ momentum: 0.9 }), { learningRate: 0.1 })
  * ```
  */
-export const sgd = definePreconditioner({
+export const sgd = defineBuiltIn({
   name: 'sgd',
   hyperparameters: { momentum: momentumRate(0) },
   update({ gradient: g, step, slot, momentum }) {

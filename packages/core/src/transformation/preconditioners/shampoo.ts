@@ -20,7 +20,7 @@ import {
   type Expr,
   type Extent,
 } from '../../graph/algebra.js'
-import { definePreconditioner } from '../preconditioner.js'
+import { defineBuiltIn } from '../preconditioner.js'
 import { epsilonAt, momentumRate } from './ranges.js'
 import { isMultiple } from './turn.js'
 
@@ -45,7 +45,7 @@ import { isMultiple } from './turn.js'
  * inducedMetric(shampoo({ momentum: 0.9, graft: true }), { learningRate: 0.01 })
  * ```
  */
-export const shampoo = definePreconditioner({
+export const shampoo = defineBuiltIn({
   name: 'shampoo',
   matrix: 'optional',
   flatten: true,

@@ -1,5 +1,5 @@
 import { div, ema, isZero, pow, sign, sub } from '../../graph/algebra.js'
-import { definePreconditioner } from '../preconditioner.js'
+import { defineBuiltIn } from '../preconditioner.js'
 import { momentumRate } from './ranges.js'
 
 /**
@@ -16,7 +16,7 @@ import { momentumRate } from './ranges.js'
  * inducedMetric(signum(), { learningRate: 1e-4 })
  * ```
  */
-export const signum = definePreconditioner({
+export const signum = defineBuiltIn({
   name: 'signum',
   hyperparameters: { momentum: momentumRate(0.9) },
   update({ gradient: g, step, slot, momentum }) {

@@ -13,7 +13,7 @@ import {
   square,
   sub,
 } from '../../graph/algebra.js'
-import { definePreconditioner } from '../preconditioner.js'
+import { defineBuiltIn } from '../preconditioner.js'
 import { epsilonAt, momentumRate } from './ranges.js'
 
 /**
@@ -36,7 +36,7 @@ import { epsilonAt, momentumRate } from './ranges.js'
  * inducedMetric(sm3(), { learningRate: 0.1 })
  * ```
  */
-export const sm3 = definePreconditioner({
+export const sm3 = defineBuiltIn({
   name: 'sm3',
   matrix: 'optional',
   flatten: true,

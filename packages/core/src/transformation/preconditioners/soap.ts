@@ -19,7 +19,7 @@ import {
   type Expr,
   type Extent,
 } from '../../graph/algebra.js'
-import { definePreconditioner } from '../preconditioner.js'
+import { defineBuiltIn } from '../preconditioner.js'
 import { epsilonAt, rate } from './ranges.js'
 import { isMultiple } from './turn.js'
 
@@ -51,7 +51,7 @@ interface Side {
  * inducedMetric(soap(), { learningRate: 0.003 })
  * ```
  */
-export const soap = definePreconditioner({
+export const soap = defineBuiltIn({
   name: 'soap',
   matrix: 'optional',
   flatten: true,

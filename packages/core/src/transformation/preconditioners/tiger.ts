@@ -1,5 +1,5 @@
 import { div, dot, ema, max, mul, pow, sign, sqrt, sub } from '../../graph/algebra.js'
-import { definePreconditioner } from '../preconditioner.js'
+import { defineBuiltIn } from '../preconditioner.js'
 import { rate } from './ranges.js'
 
 /**
@@ -19,7 +19,7 @@ import { rate } from './ranges.js'
  * inducedMetric(tiger({ relative: true }), { learningRate: 0.001, weightDecay: 0.01 })
  * ```
  */
-export const tiger = definePreconditioner({
+export const tiger = defineBuiltIn({
   name: 'tiger',
   hyperparameters: { beta: rate(0.965), relative: { kind: 'boolean', default: false } },
   update({ gradient: g, parameter, step, size, slot, beta, relative }) {

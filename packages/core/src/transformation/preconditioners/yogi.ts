@@ -1,5 +1,5 @@
 import { add, div, ema, mul, pow, sign, sqrt, square, sub } from '../../graph/algebra.js'
-import { definePreconditioner } from '../preconditioner.js'
+import { defineBuiltIn } from '../preconditioner.js'
 import { epsilonAt, rate } from './ranges.js'
 
 /**
@@ -19,7 +19,7 @@ import { epsilonAt, rate } from './ranges.js'
  * inducedMetric(yogi(), { learningRate: 0.01 })
  * ```
  */
-export const yogi = definePreconditioner({
+export const yogi = defineBuiltIn({
   name: 'yogi',
   hyperparameters: {
     beta1: rate(0.9),

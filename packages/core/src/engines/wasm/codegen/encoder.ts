@@ -3,8 +3,8 @@
  * as bytes.
  */
 
-/** Bytes under construction: nested parts, which are joined only at the end. */
-export type Bytes = readonly (number | Bytes)[]
+/** Bytes under construction: nested parts, which are joined where their number is needed. */
+export type Bytes = readonly (number | Bytes)[] | Uint8Array
 
 /** The format's numbers for types of values. */
 export const valueType = { i32: 0x7f, f64: 0x7c, v128: 0x7b } as const
@@ -19,8 +19,12 @@ const functionType = 0x60
 const limitsKind = { minimum: 0x00, shared: 0x03 } as const
 const endOfBody = 0x0b
 
+/** The bytes by their values: most numbers in code are one. */
+const singleBytes = Array.from({ length: 0x80 }, (_, value): readonly number[] => [value])
+
 /** Unsigned LEB128, of an integer in 0 … 2³²−1. */
-export function unsigned(value: number): number[] {
+export function unsigned(value: number): readonly number[] {
+  if (value >= 0 && value < 0x80) return singleBytes[value]!
   const bytes: number[] = []
   let rest = value >>> 0
   while (rest >= 0x80) {
@@ -107,25 +111,47 @@ export function encodeModule(
   )
   const magic = [0x00, 0x61, 0x73, 0x6d]
   const version = [0x01, 0x00, 0x00, 0x00]
-  return new Uint8Array(
-    flatten([
-      magic,
-      version,
-      section(sectionId.type, vector([...signatures.values()].map(({ code }) => code))),
-      section(sectionId.import, vector([memory, ...imported])),
-      section(sectionId.function, vector(declared)),
-      section(sectionId.export, vector(exports)),
-      section(sectionId.code, vector(functions.map(functionBody))),
-    ]),
-  )
+  return join([
+    magic,
+    version,
+    section(sectionId.type, vector([...signatures.values()].map(({ code }) => code))),
+    section(sectionId.import, vector([memory, ...imported])),
+    section(sectionId.function, vector(declared)),
+    section(sectionId.export, vector(exports)),
+    section(sectionId.code, vector(functions.map(functionBody))),
+  ])
 }
 
-function flatten(bytes: Bytes, to: number[] = []): number[] {
-  for (const part of bytes) {
-    if (typeof part === 'number') to.push(part)
-    else flatten(part, to)
+/** Joins nested parts. Those that have been joined before are copied as they are. */
+function join(bytes: Bytes): Uint8Array {
+  const joined = new Uint8Array(countOf(bytes))
+  write(bytes, joined, 0)
+  return joined
+}
+
+function countOf(bytes: Bytes): number {
+  if (bytes instanceof Uint8Array) return bytes.length
+  let count = 0
+  for (let i = 0; i < bytes.length; i++) {
+    const part = bytes[i]!
+    count += typeof part === 'number' ? 1 : countOf(part)
   }
-  return to
+  return count
+}
+
+/** Writes bytes at an index, and returns the index behind them. */
+function write(bytes: Bytes, to: Uint8Array, start: number): number {
+  if (bytes instanceof Uint8Array) {
+    to.set(bytes, start)
+    return start + bytes.length
+  }
+  let at = start
+  for (let i = 0; i < bytes.length; i++) {
+    const part = bytes[i]!
+    if (typeof part === 'number') to[at++] = part
+    else at = write(part, to, at)
+  }
+  return at
 }
 
 function parameterTypes(parameters: FunctionCode['parameters']): readonly ValueType[] {
@@ -153,7 +179,7 @@ function section(id: number, content: Bytes): Bytes {
 }
 
 function sized(content: Bytes): Bytes {
-  const bytes = flatten(content)
+  const bytes = join(content)
   return [unsigned(bytes.length), bytes]
 }
 

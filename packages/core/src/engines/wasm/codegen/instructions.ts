@@ -18,8 +18,8 @@ export class Locals {
 }
 
 /** local.get */
-export function get(local: number): number[] {
-  return [0x20, ...unsigned(local)]
+export function get(local: number): Bytes {
+  return [0x20, unsigned(local)]
 }
 
 /** local.set of the value that the given instructions leave on the stack. */
@@ -28,8 +28,8 @@ export function set(local: number, ...value: Bytes[]): Bytes {
 }
 
 /** local.tee of the value on the stack. */
-export function tee(local: number): number[] {
-  return [0x22, ...unsigned(local)]
+export function tee(local: number): Bytes {
+  return [0x22, unsigned(local)]
 }
 
 /** i32.const */
@@ -74,8 +74,8 @@ export function countDown(local: number, body: Bytes): Bytes {
 }
 
 /** call */
-export function call(index: number): number[] {
-  return [0x10, ...unsigned(index)]
+export function call(index: number): Bytes {
+  return [0x10, unsigned(index)]
 }
 
 /** One-byte instructions. */

@@ -2,7 +2,6 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as core from '@induced-metric/core'
 import { describe, expect, it, vi } from 'vitest'
-import { unitBall } from '../docs/playground/ball.js'
 import { bases, embeddings } from '../docs/playground/bases.js'
 import { targets, writeCode, type TargetId } from '../docs/playground/code.js'
 import { factories } from '../docs/playground/factories.js'
@@ -220,15 +219,6 @@ describe('the phase diagram', () => {
     for (const axis of ['rate', 'xi', 'momentum', 'lift'] as const)
       for (const cell of [0, 17, 63]) expect(axisPlace(axis, axisValue(axis, cell))).toBeCloseTo(cell, 9)
   })
-})
-
-it('the unit ball is the set of uᵀ(D + w·ggᵀ)u = r²', () => {
-  const [diagonal, gradient, weight, radius] = [[4, 9], [3, -2], 0.7, 0.5] as const
-  for (const [x, y] of unitBall([1, 2], diagonal, gradient, weight, radius)) {
-    const [u, v] = [x - 1, y - 2]
-    const along = gradient[0] * u + gradient[1] * v
-    expect(diagonal[0] * u * u + diagonal[1] * v * v + weight * along * along).toBeCloseTo(radius ** 2, 12)
-  }
 })
 
 describe('an address', () => {

@@ -94,7 +94,13 @@ function drawPath(
   ])
 }
 
-function drawBall({ round, pressed }: Ball, place: (point: Point) => Point, isFaint: boolean): VNode {
+function drawBall(
+  ball: Ball | undefined,
+  place: (point: Point) => Point,
+  isFaint: boolean,
+): VNode | undefined {
+  if (!ball) return undefined
+  const { round, pressed } = ball
   const outline = (corners: readonly Point[]): string => `${line(corners.map(place))}Z`
   return h('g', { opacity: isFaint ? 0.75 : 1, 'data-ball': isFaint ? 'cursor' : 'step' }, [
     h('path', {

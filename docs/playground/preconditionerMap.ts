@@ -45,7 +45,7 @@ export function showMap(transformation: Transformation): ShowingMap {
         const update = definition.update(given)
         // P is also known where an element of g is 0: it is read off a gradient that is tiny there. The step is the given gradient's.
         const gradient = select(greater(abs(given.gradient), 0), given.gradient, add(tiny, given.gradient))
-        const nudged = definition.update({ ...given, gradient })
+        const nudged = definition.update({ ...given, gradient } as typeof given)
         isLinear = nudged.dual !== undefined
         given.slot(slotName)
         return { ...update, slots: { ...update.slots, [slotName]: mapOf(nudged, gradient) } }

@@ -62,8 +62,8 @@ let referenceCode: string
 async function reference(
   page: Page,
   ...given: Parameters<typeof referenceOf>
-): Promise<ReturnType<typeof referenceOf>> {
-  return page.evaluate<ReturnType<typeof referenceOf>>(
+): ReturnType<typeof referenceOf> {
+  return page.evaluate<Awaited<ReturnType<typeof referenceOf>>>(
     `(() => { ${referenceCode}; return reference.referenceOf(...${JSON.stringify(given)}) })()`,
   )
 }

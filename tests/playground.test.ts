@@ -1,12 +1,14 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as core from '@induced-metric/core'
-import { describe, expect, it, vi } from 'vitest'
+import { beforeAll, describe, expect, it, vi } from 'vitest'
 import { bases, embeddings } from '../docs/playground/bases.js'
 import { targets, writeCode, type TargetId } from '../docs/playground/code.js'
 import { factories } from '../docs/playground/factories.js'
-import { compile, derivative, FormulaError, parseFormula } from '../docs/playground/formula.js'
+import { compile, derivative, type Formula } from '../docs/playground/formula.js'
 import { runPair } from '../docs/playground/pair.js'
+import { FormulaError, parseFormula, parseSurface } from '../docs/playground/parse.js'
+import { loadParts } from '../docs/playground/parts.js'
 import { computePhase } from '../docs/playground/phase.js'
 import { axisPlace, axisValue, cellSettings, phaseSize } from '../docs/playground/phaseAxes.js'
 import { record } from '../docs/playground/run.js'
@@ -20,7 +22,11 @@ import { root } from '../scripts/workspace.js'
 // The playground's numbers. tests/playground.browser.test.ts looks at the page.
 
 const variables = ['x', 'y'] as const
-const formulaOf = ({ surface, formula }: Settings): string => choiceOf(surface, formula).formula
+const formulaOf = ({ surface, formula }: Settings): Formula =>
+  parseFormula(choiceOf(surface, formula).formula, variables)
+const valley = parseFormula(surfaces.valley.formula, variables)
+
+beforeAll(() => loadParts({ base: 'lion', embedding: 'own' }))
 
 describe('a formula', () => {
   it.each([
@@ -79,7 +85,7 @@ describe('a formula', () => {
 
 describe('surfaces', () => {
   it.each(Object.values(testFunctions))("$title is the paper's", ({ id, value, gradient }) => {
-    const surface = createSurface(surfaces[id].formula)
+    const surface = parseSurface(surfaces[id].formula)
     for (const [x, y] of [
       [0.3, -0.7],
       [-1.25, 0.5],
@@ -94,7 +100,7 @@ describe('surfaces', () => {
   it.each<[string, SurfaceChoice]>(Object.entries(surfaces))(
     '%s is 0 at its minima, and positive at its start',
     (_, choice) => {
-      const { value } = createSurface(choice.formula)
+      const { value } = parseSurface(choice.formula)
       for (const [x, y] of choice.minima) expect(value(x, y)).toBeLessThan(1e-14)
       expect(value(...choice.start)).toBeGreaterThan(0.1)
     },
@@ -123,7 +129,7 @@ describe('at ξ = 0', () => {
 
   it.each(Object.keys(bases))('%s takes the steps that it takes alone, bit for bit', (base) => {
     const settings: Settings = { ...off, base: base as Settings['base'] }
-    const { isSame, difference, induced } = runPair(settings, surfaces.valley.formula)
+    const { isSame, difference, induced } = runPair(settings, valley)
     expect(isSame).toBe(true)
     expect(difference).toBe(0)
     expect(induced.path.length).toBeGreaterThan(100)
@@ -177,7 +183,7 @@ it('lifting the loss makes log fail, and a floor mends it', () => {
     rate: 3,
   }
   const end = (patch: Partial<Settings>) =>
-    runPair({ ...settings, startX: -1.6, startY: 2.4, ...patch }, surfaces.valley.formula).induced.losses.at(
+    runPair({ ...settings, startX: -1.6, startY: 2.4, ...patch }, valley).induced.losses.at(
       -1,
     )!
   const [plain, lifted, mended] = [end({}), end({ lift: 3 }), end({ lift: 3, floor: 3 })]
@@ -206,7 +212,7 @@ describe('the phase diagram', () => {
   })
 
   it('makes 64 × 64 runs of 200 steps of Adam in less than two seconds of two cores', () => {
-    const formula = surfaces.rosenbrock.formula
+    const formula = parseFormula(surfaces.rosenbrock.formula, variables)
     computePhase({ ...defaults, steps: 20 }, formula, [0, 8])
     const before = process.cpuUsage()
     const { losses } = computePhase({ ...defaults, steps: 200 }, formula, [0, phaseSize])

@@ -1,3 +1,4 @@
+import { loadParts } from '../parts.js'
 import type { Settings } from '../settings.js'
 import { createBeside, createTransformation } from '../transformation.js'
 import type { Examples, Network } from './network.js'
@@ -58,6 +59,7 @@ export class TrainingSession {
   }
 
   static async create(id: TaskId, settings: Settings, saved?: SavedSession): Promise<TrainingSession> {
+    await loadParts(settings)
     return new TrainingSession(await createTask(id), settings, saved)
   }
 

@@ -16,7 +16,6 @@ import { defaults, readSettings, writeSettings, type Settings } from '../docs/pl
 import { choiceOf, createSurface, surfaces, type SurfaceChoice } from '../docs/playground/surfaces.js'
 import { createTransformation } from '../docs/playground/transformation.js'
 import { testFunctions } from '../examples/functions/src/index.js'
-import { follow, optimizers } from '../examples/picture/src/index.js'
 import { root } from '../scripts/workspace.js'
 
 // The playground's numbers. tests/playground.browser.test.ts looks at the page.
@@ -141,32 +140,6 @@ describe('at ξ = 0', () => {
   })
 })
 
-it("the guide's picture shows two runs of the playground", () => {
-  const settings: Settings = {
-    ...defaults,
-    surface: 'valley',
-    base: 'sgd',
-    momentum: 0,
-    embedding: 'identity',
-    rate: 0.3,
-    beta: 0,
-    xiMode: 'number',
-    xi: 0.1,
-    steps: 28,
-    startX: -1.6,
-    startY: 2.4,
-  }
-  const { induced, beside } = runPair(settings, formulaOf(settings))
-  for (const [path, drawn] of [
-    [induced.path, follow(optimizers.induced)],
-    [beside.path, follow(optimizers.plain)],
-  ] as const) {
-    expect(drawn.length).toBeGreaterThan(2)
-    // The base is thrown out of the picture, where its numbers grow.
-    drawn.flat().forEach((value, i) => expect(path[i]! / value).toBeCloseTo(1, 9))
-  }
-})
-
 it('tells apart paths that are not the same', () => {
   const { isSame, difference } = runPair(defaults, formulaOf(defaults))
   expect(isSame).toBe(false)
@@ -183,9 +156,7 @@ it('lifting the loss makes log fail, and a floor mends it', () => {
     rate: 3,
   }
   const end = (patch: Partial<Settings>) =>
-    runPair({ ...settings, startX: -1.6, startY: 2.4, ...patch }, valley).induced.losses.at(
-      -1,
-    )!
+    runPair({ ...settings, startX: -1.6, startY: 2.4, ...patch }, valley).induced.losses.at(-1)!
   const [plain, lifted, mended] = [end({}), end({ lift: 3 }), end({ lift: 3, floor: 3 })]
   expect(plain).toBeLessThan(0.01)
   expect(lifted).toBeGreaterThan(10 * plain)

@@ -1,6 +1,6 @@
 import { unitBall } from './ball.js'
 import type { Run } from './run.js'
-import type { Playground } from './state.js'
+import type { View } from './state.js'
 import type { Point } from './surfaces.js'
 
 /** The unit ball at a point: the base's own, and the induced one, as corners in the plane. */
@@ -25,12 +25,12 @@ function mapAt({ preconditioner, scales }: Run, step: number): Point {
   return [preconditioner[at] ?? 1, preconditioner[at + 1] ?? 1]
 }
 
-function dualNorm({ surface }: Playground, [x, y]: Point, map: Point): number {
+function dualNorm({ surface }: View, [x, y]: Point, map: Point): number {
   return surface.value.slopeX(x, y) ** 2 * map[0] + surface.value.slopeY(x, y) ** 2 * map[1]
 }
 
 /** Both balls at a point where the metric's weight on the loss axis is f′²·v̂ = `pressure`; undefined where P is 0 or unknown. */
-function ballOf(pg: Playground, centre: Point, map: Point, pressure: number): Ball | undefined {
+function ballOf(pg: View, centre: Point, map: Point, pressure: number): Ball | undefined {
   const { surface, choice } = pg
   const { view } = choice.value
   const largest = Math.max(...map)
@@ -47,7 +47,7 @@ function ballOf(pg: Playground, centre: Point, map: Point, pressure: number): Ba
 }
 
 /** The ball from which the chosen step was taken. */
-export function ballAtStep(pg: Playground, run: Run): Ball | undefined {
+export function ballAtStep(pg: View, run: Run): Ball | undefined {
   const from = Math.max(0, Math.min(pg.step.value, run.scales.length) - 1)
   const pressure = pg.lift.value.slope(run.losses[from]!) ** 2 * (run.metrics[from] ?? 0)
   const centre: Point = [run.path[2 * from]!, run.path[2 * from + 1]!]
@@ -55,7 +55,7 @@ export function ballAtStep(pg: Playground, run: Run): Ball | undefined {
 }
 
 /** The ball at any point, without an average: v̂ = ξs. */
-export function ballAt(pg: Playground, run: Run, centre: Point): Ball | undefined {
+export function ballAt(pg: View, run: Run, centre: Point): Ball | undefined {
   const map = mapAt(run, pg.step.value)
   const { xiMode, xi, perRate, rate } = pg.settings.value
   const weight = { number: xi, rate: perRate * rate, off: 0 }[xiMode]

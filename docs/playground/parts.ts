@@ -11,10 +11,7 @@ const factories: Partial<Record<BaseId, Factory>> = { adam, heavyBall, sgd }
 let parse: typeof parseFormula | undefined
 
 /** Loads the parts of the worker that settings ask for: their base, and the parser of a typed embedding. */
-export async function loadParts({
-  base,
-  embedding,
-}: Pick<Settings, 'base' | 'embedding'>): Promise<void> {
+export async function loadParts({ base, embedding }: Pick<Settings, 'base' | 'embedding'>): Promise<void> {
   if (!factories[base]) Object.assign(factories, (await import('./factories.js')).factories)
   if (embedding === 'own') parse ??= (await import('./parse.js')).parseFormula
 }

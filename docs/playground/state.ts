@@ -6,8 +6,8 @@ import { choiceOf, type Surface, type SurfaceChoice } from './surfaces.js'
 import { liftOf, type Lift } from './contours.js'
 import { Threads } from './threads.js'
 
-/** The playground's state, and what changes it. */
-export interface Playground {
+/** What a drawing shows. */
+export interface View {
   readonly settings: ShallowRef<Settings>
   readonly choice: ComputedRef<SurfaceChoice>
   /** The surface of the latest formula that can be read. */
@@ -16,10 +16,14 @@ export interface Playground {
   readonly runs: ShallowRef<RunPair | undefined>
   /** The step that the gauges and the ball show. */
   readonly step: Ref<number>
+  readonly change: (patch: Partial<Settings>) => void
+}
+
+/** The playground's state, and what changes it. */
+export interface Playground extends View {
   /** What is wrong with the settings; empty where nothing is. */
   readonly problem: Ref<string>
   readonly threads: Threads
-  readonly change: (patch: Partial<Settings>) => void
   dispose(): void
 }
 

@@ -28,7 +28,11 @@ async function measure(): Promise<void> {
   for (const size of [1000, 10_000, 100_000])
     tell({ kind: 'row', section: 'tf', row: await compareWithTf(tf, size, { rounds: 5 }) })
   await startWasm(tf)
-  tell({ kind: 'row', section: 'demo', row: await compareDemo(tf, await loadDigits(), { rounds: 5, slice: 200 }) })
+  tell({
+    kind: 'row',
+    section: 'demo',
+    row: await compareDemo(tf, await loadDigits(), { rounds: 5, slice: 200 }),
+  })
   tell({ kind: 'done' })
 }
 

@@ -56,8 +56,7 @@ export async function compareDemo(
     kept.push(optimizer, ...variables)
     let step = 0
     return (times) => {
-      for (let i = 0; i < times; i++)
-        trainStep(tf, variables, optimizer, batches[step++ % batches.length]!)
+      for (let i = 0; i < times; i++) trainStep(tf, variables, optimizer, batches[step++ % batches.length]!)
     }
   }
   try {

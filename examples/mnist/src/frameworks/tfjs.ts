@@ -60,7 +60,10 @@ interface Driver {
 
 async function createDriver(tf: Tf, { stock, transformation }: Setting): Promise<Driver> {
   if (stock !== undefined) {
-    return { optimizer: stockAdam(tf, stock), readings: () => Promise.resolve({ scale: null, dualNorm: null }) }
+    return {
+      optimizer: stockAdam(tf, stock),
+      readings: () => Promise.resolve({ scale: null, dualNorm: null }),
+    }
   }
   const { inducedOptimizer } = await import('@induced-metric/tfjs')
   const optimizer = inducedOptimizer(tf, transformation)

@@ -47,7 +47,11 @@ export function trainStep(
 }
 
 /** The loss, and the share of right guesses. */
-export function evaluate(tf: Tf, variables: Variable[], test: Batch): { testLoss: number; testAccuracy: number } {
+export function evaluate(
+  tf: Tf,
+  variables: Variable[],
+  test: Batch,
+): { testLoss: number; testAccuracy: number } {
   return tf.tidy(() => {
     const { images, digits } = tensorsOf(tf, test)
     const logits = forward(tf, variables, images)

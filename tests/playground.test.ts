@@ -1,13 +1,14 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as core from '@induced-metric/core'
-import { describe, expect, it, vi } from 'vitest'
-import { unitBall } from '../docs/playground/ball.js'
+import { beforeAll, describe, expect, it, vi } from 'vitest'
 import { bases, embeddings } from '../docs/playground/bases.js'
 import { targets, writeCode, type TargetId } from '../docs/playground/code.js'
 import { factories } from '../docs/playground/factories.js'
-import { compile, derivative, FormulaError, parseFormula } from '../docs/playground/formula.js'
+import { compile, derivative, type Formula } from '../docs/playground/formula.js'
 import { runPair } from '../docs/playground/pair.js'
+import { FormulaError, parseFormula, parseSurface } from '../docs/playground/parse.js'
+import { loadParts } from '../docs/playground/parts.js'
 import { computePhase } from '../docs/playground/phase.js'
 import { axisPlace, axisValue, cellSettings, phaseSize } from '../docs/playground/phaseAxes.js'
 import { record } from '../docs/playground/run.js'
@@ -15,13 +16,16 @@ import { defaults, readSettings, writeSettings, type Settings } from '../docs/pl
 import { choiceOf, createSurface, surfaces, type SurfaceChoice } from '../docs/playground/surfaces.js'
 import { createTransformation } from '../docs/playground/transformation.js'
 import { testFunctions } from '../examples/functions/src/index.js'
-import { follow, optimizers } from '../examples/picture/src/index.js'
 import { root } from '../scripts/workspace.js'
 
 // The playground's numbers. tests/playground.browser.test.ts looks at the page.
 
 const variables = ['x', 'y'] as const
-const formulaOf = ({ surface, formula }: Settings): string => choiceOf(surface, formula).formula
+const formulaOf = ({ surface, formula }: Settings): Formula =>
+  parseFormula(choiceOf(surface, formula).formula, variables)
+const valley = parseFormula(surfaces.valley.formula, variables)
+
+beforeAll(() => loadParts({ base: 'lion', embedding: 'own' }))
 
 describe('a formula', () => {
   it.each([
@@ -80,7 +84,7 @@ describe('a formula', () => {
 
 describe('surfaces', () => {
   it.each(Object.values(testFunctions))("$title is the paper's", ({ id, value, gradient }) => {
-    const surface = createSurface(surfaces[id].formula)
+    const surface = parseSurface(surfaces[id].formula)
     for (const [x, y] of [
       [0.3, -0.7],
       [-1.25, 0.5],
@@ -95,7 +99,7 @@ describe('surfaces', () => {
   it.each<[string, SurfaceChoice]>(Object.entries(surfaces))(
     '%s is 0 at its minima, and positive at its start',
     (_, choice) => {
-      const { value } = createSurface(choice.formula)
+      const { value } = parseSurface(choice.formula)
       for (const [x, y] of choice.minima) expect(value(x, y)).toBeLessThan(1e-14)
       expect(value(...choice.start)).toBeGreaterThan(0.1)
     },
@@ -124,7 +128,7 @@ describe('at ξ = 0', () => {
 
   it.each(Object.keys(bases))('%s takes the steps that it takes alone, bit for bit', (base) => {
     const settings: Settings = { ...off, base: base as Settings['base'] }
-    const { isSame, difference, induced } = runPair(settings, surfaces.valley.formula)
+    const { isSame, difference, induced } = runPair(settings, valley)
     expect(isSame).toBe(true)
     expect(difference).toBe(0)
     expect(induced.path.length).toBeGreaterThan(100)
@@ -134,32 +138,6 @@ describe('at ξ = 0', () => {
     for (const embedding of embeddings)
       expect(runPair({ ...off, embedding }, formulaOf(off)).isSame, embedding).toBe(embedding !== 'log')
   })
-})
-
-it("the guide's picture shows two runs of the playground", () => {
-  const settings: Settings = {
-    ...defaults,
-    surface: 'valley',
-    base: 'sgd',
-    momentum: 0,
-    embedding: 'identity',
-    rate: 0.3,
-    beta: 0,
-    xiMode: 'number',
-    xi: 0.1,
-    steps: 28,
-    startX: -1.6,
-    startY: 2.4,
-  }
-  const { induced, beside } = runPair(settings, formulaOf(settings))
-  for (const [path, drawn] of [
-    [induced.path, follow(optimizers.induced)],
-    [beside.path, follow(optimizers.plain)],
-  ] as const) {
-    expect(drawn.length).toBeGreaterThan(2)
-    // The base is thrown out of the picture, where its numbers grow.
-    drawn.flat().forEach((value, i) => expect(path[i]! / value).toBeCloseTo(1, 9))
-  }
 })
 
 it('tells apart paths that are not the same', () => {
@@ -178,9 +156,7 @@ it('lifting the loss makes log fail, and a floor mends it', () => {
     rate: 3,
   }
   const end = (patch: Partial<Settings>) =>
-    runPair({ ...settings, startX: -1.6, startY: 2.4, ...patch }, surfaces.valley.formula).induced.losses.at(
-      -1,
-    )!
+    runPair({ ...settings, startX: -1.6, startY: 2.4, ...patch }, valley).induced.losses.at(-1)!
   const [plain, lifted, mended] = [end({}), end({ lift: 3 }), end({ lift: 3, floor: 3 })]
   expect(plain).toBeLessThan(0.01)
   expect(lifted).toBeGreaterThan(10 * plain)
@@ -207,7 +183,7 @@ describe('the phase diagram', () => {
   })
 
   it('makes 64 × 64 runs of 200 steps of Adam in less than two seconds of two cores', () => {
-    const formula = surfaces.rosenbrock.formula
+    const formula = parseFormula(surfaces.rosenbrock.formula, variables)
     computePhase({ ...defaults, steps: 20 }, formula, [0, 8])
     const before = process.cpuUsage()
     const { losses } = computePhase({ ...defaults, steps: 200 }, formula, [0, phaseSize])
@@ -220,15 +196,6 @@ describe('the phase diagram', () => {
     for (const axis of ['rate', 'xi', 'momentum', 'lift'] as const)
       for (const cell of [0, 17, 63]) expect(axisPlace(axis, axisValue(axis, cell))).toBeCloseTo(cell, 9)
   })
-})
-
-it('the unit ball is the set of uᵀ(D + w·ggᵀ)u = r²', () => {
-  const [diagonal, gradient, weight, radius] = [[4, 9], [3, -2], 0.7, 0.5] as const
-  for (const [x, y] of unitBall([1, 2], diagonal, gradient, weight, radius)) {
-    const [u, v] = [x - 1, y - 2]
-    const along = gradient[0] * u + gradient[1] * v
-    expect(diagonal[0] * u * u + diagonal[1] * v * v + weight * along * along).toBeCloseTo(radius ** 2, 12)
-  }
 })
 
 describe('an address', () => {

@@ -2,7 +2,7 @@ import { describe, expect, it, vi } from 'vitest'
 import { compare, compareTraining, compareWithLoop } from '../docs/playground/benchmark/compare.js'
 import { createLoop, learningRate } from '../docs/playground/benchmark/loop.js'
 import { defaults } from '../docs/playground/settings.js'
-import { Network, type Layer } from '../docs/playground/training/network.js'
+import { Network, type Examples, type Layer } from '../docs/playground/training/network.js'
 import { TrainingSession } from '../docs/playground/training/session.js'
 import { principalPlane } from '../docs/playground/training/slice.js'
 import { createTask } from '../docs/playground/training/tasks.js'
@@ -14,42 +14,69 @@ import { adam, createOptimizer, inducedMetric } from '@induced-metric/core'
 const layer = (inputs: number, outputs: number, seed: number): Layer => ({
   inputs,
   outputs,
-  weights: Float64Array.from({ length: inputs * outputs }, (_, i) => Math.sin(seed + 7 * i)),
-  biases: Float64Array.from({ length: outputs }, (_, i) => Math.cos(seed + i)),
+  weights: Float32Array.from({ length: inputs * outputs }, (_, i) => Math.sin(seed + 7 * i)),
+  biases: Float32Array.from({ length: outputs }, (_, i) => Math.cos(seed + i)),
 })
 const like = ({ inputs, outputs }: Layer): Layer => ({
   inputs,
   outputs,
-  weights: new Float64Array(inputs * outputs),
-  biases: new Float64Array(outputs),
+  weights: new Float32Array(inputs * outputs),
+  biases: new Float32Array(outputs),
 })
 
-it('the network has the gradient that differences of its loss have', async () => {
+/** The mean loss of a network, by plain loops in double precision. */
+function plainLoss(
+  layers: readonly Layer[],
+  { width, inputs, labels }: Examples,
+  chosen: Uint32Array,
+): number {
+  const losses = Array.from(chosen, (example) => {
+    let given = [...inputs.subarray(example * width, (example + 1) * width)]
+    layers.forEach(({ outputs, weights, biases }, index) => {
+      const sums = Array.from({ length: outputs }, (_, row) =>
+        given.reduce((sum, x, i) => sum + x * weights[row * given.length + i]!, biases[row]!),
+      )
+      given = index === layers.length - 1 ? sums : sums.map(Math.tanh)
+    })
+    return Math.log(given.reduce((sum, x) => sum + Math.exp(x), 0)) - given[labels[example]!]!
+  })
+  return losses.reduce((a, b) => a + b) / losses.length
+}
+
+it('the network has the loss of plain loops, and the gradient that differences of that have', async () => {
   const { train } = await createTask('spirals')
   const layers = [layer(2, 5, 1), layer(5, 4, 2), layer(4, 2, 3)]
   const gradients = layers.map(like)
   const network = new Network(layers, gradients)
   const chosen = Uint32Array.of(3, 50, 51, 200)
-  network.differentiate(train, chosen)
-  const exact = gradients.map(({ weights, biases }) => [
-    Float64Array.from(weights),
-    Float64Array.from(biases),
-  ])
+  expect(network.differentiate(train, chosen)).toBeCloseTo(plainLoss(layers, train, chosen), 6)
+  const all = Uint32Array.from(train.labels, (_, i) => i)
+  expect(network.score(train).loss).toBeCloseTo(plainLoss(layers, train, all), 6)
   layers.forEach(({ weights, biases }, index) => {
     for (const [array, slopes] of [
-      [weights, exact[index]![0]!],
-      [biases, exact[index]![1]!],
+      [weights, gradients[index]!.weights],
+      [biases, gradients[index]!.biases],
     ] as const)
       for (let i = 0; i < array.length; i += 3) {
-        const [own, step] = [array[i]!, 1e-5]
-        array[i] = own + step
-        const above = network.differentiate(train, chosen)
-        array[i] = own - step
-        const below = network.differentiate(train, chosen)
+        const own = array[i]!
+        array[i] = own + 2 ** -7
+        const [above, high] = [plainLoss(layers, train, chosen), array[i]!]
+        array[i] = own - 2 ** -7
+        const [below, low] = [plainLoss(layers, train, chosen), array[i]!]
         array[i] = own
-        expect(slopes[i]).toBeCloseTo((above - below) / (2 * step), 8)
+        expect(Math.abs(slopes[i]! - (above - below) / (high - low))).toBeLessThan(1e-4)
       }
   })
+})
+
+it('the losses of many networks are those of each', async () => {
+  const { train } = await createTask('spirals')
+  const many = [1, 2, 3].map((seed) => [layer(2, 5, seed), layer(5, 2, seed + 1)])
+  const network = new Network(many[0]!, many[0]!.map(like))
+  const all = Uint32Array.from(train.labels, (_, i) => i)
+  const losses = network.lossesWith(many, train)
+  expect(losses).toHaveLength(3)
+  many.forEach((layers, i) => expect(losses[i]).toBeCloseTo(plainLoss(layers, train, all), 5))
 })
 
 describe('a training', () => {

@@ -1,7 +1,9 @@
 import { createOptimizer } from '@induced-metric/core'
 import { createNoise, noiseSeed } from '../docs/playground/noise.js'
+import { parseSurface } from '../docs/playground/parse.js'
+import { loadParts } from '../docs/playground/parts.js'
 import { readSettings, type Settings } from '../docs/playground/settings.js'
-import { choiceOf, createSurface } from '../docs/playground/surfaces.js'
+import { choiceOf } from '../docs/playground/surfaces.js'
 import { createBeside, createTransformation } from '../docs/playground/transformation.js'
 import { cellSettings } from '../docs/playground/phaseAxes.js'
 
@@ -10,7 +12,7 @@ import { cellSettings } from '../docs/playground/phaseAxes.js'
 
 /** The points that both optimisers visit: x and y in turn. */
 function referencePaths(settings: Settings): { induced: number[]; beside: number[] } {
-  const surface = createSurface(choiceOf(settings.surface, settings.formula).formula)
+  const surface = parseSurface(choiceOf(settings.surface, settings.formula).formula)
   const follow = (transformation: ReturnType<typeof createTransformation>): number[] => {
     const point = new Float64Array([settings.startX, settings.startY])
     const optimizer = createOptimizer(transformation, [{ name: 'point', shape: [2], data: point }], {
@@ -31,13 +33,14 @@ function referencePaths(settings: Settings): { induced: number[]; beside: number
 }
 
 /** The paths of an address, or of a cell of its phase diagram. */
-export function referenceOf(
+export async function referenceOf(
   query: string,
   cell?: readonly [column: number, row: number],
-): { induced: string[]; beside: string[]; loss: number } {
+): Promise<{ induced: string[]; beside: string[]; loss: number }> {
   const settings = cell ? cellSettings(readSettings(query), ...cell) : readSettings(query)
+  await loadParts(settings)
   const { induced, beside } = referencePaths(settings)
-  const surface = createSurface(choiceOf(settings.surface, settings.formula).formula)
+  const surface = parseSurface(choiceOf(settings.surface, settings.formula).formula)
   const loss = surface.value(induced.at(-2)!, induced.at(-1)!)
   return { induced: induced.map(String), beside: beside.map(String), loss }
 }

@@ -19,6 +19,7 @@ const contentTypes: Record<string, string> = {
   '.html': 'text/html',
   '.js': 'text/javascript',
   '.svg': 'image/svg+xml',
+  '.wasm': 'application/wasm',
 }
 
 /** The built site in a browser, served from this machine. */

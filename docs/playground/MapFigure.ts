@@ -9,13 +9,11 @@ import {
   type Grid,
 } from './contours.js'
 import { ballAt, ballAtStep, pointsOf, type Ball } from './geometry.js'
+import { mapSize } from './mapSize.js'
 import type { Run } from './run.js'
 import { show } from './settings.js'
-import type { Playground } from './state.js'
+import type { View as PlaygroundView } from './state.js'
 import type { Point, View } from './surfaces.js'
-
-/** The size of the picture, in its own units. */
-export const mapSize = { width: 720, height: 520 } as const
 
 const levelCount = 22
 
@@ -30,6 +28,14 @@ const short = (value: number): string => String(Math.round(Math.min(far, Math.ma
 
 function line(points: readonly Point[]): string {
   return points.length === 0 ? '' : `M${points.map(([x, y]) => `${short(x)} ${short(y)}`).join('L')}`
+}
+
+/** A ring without the points that are in the middle of a level or upright line: the edges of the view have many. */
+function cornersOf(ring: readonly Point[]): Point[] {
+  return ring.filter((point, i) => {
+    const [before, after] = [ring.at(i - 1)!, ring[(i + 1) % ring.length]!]
+    return ![0, 1].some((axis) => before[axis] === point[axis] && point[axis] === after[axis])
+  })
 }
 
 const rgb = (share: number): string => `rgb(${colourOf(share).map(Math.round).join(' ')})`
@@ -47,7 +53,7 @@ const Terrain = defineComponent({
         h('rect', { width: mapSize.width, height: mapSize.height, fill: rgb(0) }),
         ...bands.map(({ rings }, level) =>
           h('path', {
-            d: rings.map((ring) => `${line(ring.map(place))}Z`).join(''),
+            d: rings.map((ring) => `${line(cornersOf(ring).map(place))}Z`).join(''),
             fill: rgb(((level + 0.5) / levelCount) ** 0.9),
             stroke: '#fff',
             'stroke-opacity': 0.28,
@@ -94,7 +100,13 @@ function drawPath(
   ])
 }
 
-function drawBall({ round, pressed }: Ball, place: (point: Point) => Point, isFaint: boolean): VNode {
+function drawBall(
+  ball: Ball | undefined,
+  place: (point: Point) => Point,
+  isFaint: boolean,
+): VNode | undefined {
+  if (!ball) return undefined
+  const { round, pressed } = ball
   const outline = (corners: readonly Point[]): string => `${line(corners.map(place))}Z`
   return h('g', { opacity: isFaint ? 0.75 : 1, 'data-ball': isFaint ? 'cursor' : 'step' }, [
     h('path', {
@@ -116,7 +128,7 @@ function drawBall({ round, pressed }: Ball, place: (point: Point) => Point, isFa
 
 /** The surface from above: contours of f(L), both paths, the unit balls. The start is moved by pointer or arrow keys. */
 export const MapFigure = defineComponent({
-  props: { pg: { type: Object as PropType<Playground>, required: true } },
+  props: { pg: { type: Object as PropType<PlaygroundView>, required: true } },
   setup(props) {
     const { settings, surface, lift, runs, step, choice, change } = props.pg
     const svg = ref<SVGSVGElement>()

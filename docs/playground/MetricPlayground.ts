@@ -1,14 +1,16 @@
-import { defineComponent, h, onUnmounted, ref, type ComponentPublicInstance } from 'vue'
-import { CodePanel } from './CodePanel.js'
+import { defineAsyncComponent, defineComponent, h, onUnmounted, ref, type ComponentPublicInstance } from 'vue'
 import { controls } from './controls.js'
-import { savePng, saveSvg } from './exporting.js'
 import { gauges, verdict } from './gauges.js'
+import { later } from './later.js'
 import { MapFigure } from './MapFigure.js'
-import { PhaseFigure } from './PhaseFigure.js'
-import { ReliefFigure } from './ReliefFigure.js'
 import { createPlayground, wantsLittleMotion, type Playground } from './state.js'
-import { TrainingPanel } from './training/TrainingPanel.js'
 import './playground.css'
+
+// The first picture does without these.
+const ReliefFigure = defineAsyncComponent(async () => (await import('./ReliefFigure.js')).ReliefFigure)
+const PhaseFigure = later(async () => (await import('./PhaseFigure.js')).PhaseFigure)
+const TrainingPanel = later(async () => (await import('./training/TrainingPanel.js')).TrainingPanel)
+const CodePanel = later(async () => (await import('./CodePanel.js')).CodePanel)
 
 type ReliefInstance = ComponentPublicInstance<object, { canvas?: HTMLCanvasElement; draw(): void }>
 
@@ -67,10 +69,15 @@ export const MetricPlayground = defineComponent({
 
     const drawing = (): SVGSVGElement => stage.value!.querySelector<SVGSVGElement>('.pg-map')!
     const name = (): string => `${pg.settings.value.surface}-${pg.settings.value.base}`
-    const png = (): void => {
-      relief.value?.draw()
-      const picture = view.value === 'map' ? drawing() : relief.value!.canvas!
-      savePng(picture, name()).catch((error: unknown) => (said.value = (error as Error).message))
+    const save = async (kind: 'png' | 'svg'): Promise<void> => {
+      try {
+        const { savePng, saveSvg } = await import('./exporting.js')
+        relief.value?.draw()
+        if (kind === 'svg') saveSvg(drawing(), name())
+        else await savePng(view.value === 'map' ? drawing() : relief.value!.canvas!, name())
+      } catch (error) {
+        said.value = (error as Error).message
+      }
     }
     const button = (text: string, onClick: () => void, attributes: object = {}) =>
       h('button', { type: 'button', class: 'pg-button', onClick, ...attributes }, text)
@@ -82,8 +89,8 @@ export const MetricPlayground = defineComponent({
           button('3-D', () => (view.value = 'relief'), { 'aria-pressed': view.value === 'relief' }),
         ]),
         h('div', { class: 'pg-saves' }, [
-          button('PNG', png),
-          view.value === 'map' ? button('SVG', () => saveSvg(drawing(), name())) : undefined,
+          button('PNG', () => void save('png')),
+          view.value === 'map' ? button('SVG', () => void save('svg')) : undefined,
         ]),
       ])
     const timeline = () => {

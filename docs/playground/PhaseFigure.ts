@@ -82,7 +82,7 @@ function legend(): VNode {
 export const PhaseFigure = defineComponent({
   props: { pg: { type: Object as PropType<Playground>, required: true } },
   setup(props) {
-    const { settings, choice, threads, change } = props.pg
+    const { settings, surface, threads, change } = props.pg
     const canvas = ref<HTMLCanvasElement>()
     const cells = shallowRef<Cells>()
     const column = ref(phaseSize >> 1)
@@ -101,7 +101,7 @@ export const PhaseFigure = defineComponent({
       done.value = false
       status.value = 'computing …'
       try {
-        const isWhole = await threads.phase(settings.value, choice.value.formula, (rows) => {
+        const isWhole = await threads.phase(settings.value, surface.value.formula, (rows) => {
           next.losses.set(rows.losses, rows.firstRow * phaseSize)
           next.outcomes.set(rows.outcomes, rows.firstRow * phaseSize)
           if (canvas.value) paint(canvas.value, next)

@@ -24,7 +24,7 @@ export const ReliefFigure = defineComponent({
         heightAt: ([x, y]) => lift.value.height(surface.value.value(x, y)),
         induced: pair ? pointsOf(pair.induced, steps) : [],
         beside: pair ? pointsOf(pair.beside, steps) : [],
-        ball: pair ? ballAtStep(props.pg, pair.induced).pressed : [],
+        ball: (pair && ballAtStep(props.pg, pair.induced)?.pressed) ?? [],
       }
     }
     watch(grid, () => scene?.setSurface(content()))

@@ -1,8 +1,9 @@
 import { bases } from './bases.js'
-import { derivative, parseFormula, type BinaryOp, type Formula } from './formula.js'
+import { derivative, type BinaryOp, type Formula } from './formula.js'
+import { parseFormula, parseSurface } from './parse.js'
 import { jaxDialect, printArrays, printJs, tfDialect, type ArrayDialect } from './print.js'
 import type { Settings } from './settings.js'
-import { choiceOf, createSurface } from './surfaces.js'
+import { choiceOf, surfaceVariables } from './surfaces.js'
 
 /** The frameworks whose code can be copied. */
 export const targets = {
@@ -76,7 +77,7 @@ const importCore = (names: readonly string[]): string =>
 /** The loss in a framework's own functions, lifted. */
 function lossOf({ surface, formula, lift }: Settings): Formula {
   const text = choiceOf(surface, formula).formula
-  return parseFormula(lift === 0 ? text : `(${text}) + ${lift}`, ['x', 'y'])
+  return parseFormula(lift === 0 ? text : `(${text}) + ${lift}`, surfaceVariables)
 }
 
 const noiseCode = `
@@ -93,7 +94,7 @@ const normal = () => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math
 
 function plainLoss(settings: Settings): string {
   const { surface, formula, lift, noise } = settings
-  const { formula: loss, gradientFormulas } = createSurface(choiceOf(surface, formula).formula)
+  const { formula: loss, gradientFormulas } = parseSurface(choiceOf(surface, formula).formula)
   const noisy = (slope: Formula): string => printJs(slope) + (noise === 0 ? '' : ` + ${noise} * normal()`)
   return `${noise === 0 ? '' : noiseCode}
 const loss = (x, y) => ${printJs(loss)}${lift === 0 ? '' : ` + ${lift}`}

@@ -1,5 +1,6 @@
 import { contours } from 'd3-contour'
-import { compile, parseFormula } from './formula.js'
+import { compile } from './formula.js'
+import { parseFormula } from './parse.js'
 import type { Settings } from './settings.js'
 import type { Point, Surface, View } from './surfaces.js'
 

@@ -1,4 +1,5 @@
-import { mapSize } from './MapFigure.js'
+import { mapSize } from './mapSize.js'
+import { svgFile } from './svgFile.js'
 
 /** Offers a file to the visitor. */
 function offer(blob: Blob, name: string): void {
@@ -9,14 +10,7 @@ function offer(blob: Blob, name: string): void {
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000)
 }
 
-/** The text of a drawing as a file of its own. */
-function svgText(drawing: SVGSVGElement): string {
-  const copy = drawing.cloneNode(true) as SVGSVGElement
-  for (const name of ['tabindex', 'class', 'role']) copy.removeAttribute(name)
-  copy.setAttribute('width', String(mapSize.width))
-  copy.setAttribute('height', String(mapSize.height))
-  return `${new XMLSerializer().serializeToString(copy)}\n`
-}
+const svgText = (drawing: SVGSVGElement): string => svgFile(new XMLSerializer().serializeToString(drawing))
 
 /** Saves a drawing as SVG. */
 export function saveSvg(drawing: SVGSVGElement, name: string): void {

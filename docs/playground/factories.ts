@@ -36,7 +36,7 @@ import {
 } from '@induced-metric/core'
 import type { BaseId } from './bases.js'
 
-/** The bases by their names. */
+/** The bases by their names. Most visits need one or two of them, so this module is loaded when another one is asked for. */
 export const factories = {
   adam,
   sgd,

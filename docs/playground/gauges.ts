@@ -73,6 +73,14 @@ const outcomeTexts = {
   diverged: 'diverges',
 } as const
 
+/** Which balls the picture shows. */
+function ballText(base: string, isLinear: boolean): string {
+  const both = 'Dotted is the unit ball of P⁻¹, filled that of the induced metric.'
+  return isLinear
+    ? both
+    : `${both} Steps of ${base} have a length of their own, so no linear P is behind them: P is here the diagonal map that takes the averaged gradient to the step.`
+}
+
 /** What the two runs came to, in words. */
 export function verdict(pg: Playground): VNode {
   const pair = pg.runs.value
@@ -92,5 +100,6 @@ export function verdict(pg: Playground): VNode {
         ? 'Difference: 0. Both paths are the same, bit for bit.'
         : `Difference: at most ${show(difference)} between points of the same step.`,
     ),
+    h('p', { class: 'pg-note', 'data-linear': String(induced.isLinear) }, ballText(base, induced.isLinear)),
   ])
 }

@@ -1,3 +1,4 @@
+import type { Formula } from './formula.js'
 import { record, type Run } from './run.js'
 import type { Settings } from './settings.js'
 import { createSurface } from './surfaces.js'
@@ -13,8 +14,8 @@ export interface RunPair {
   readonly difference: number
 }
 
-/** Both runs that settings mean. */
-export function runPair(settings: Settings, formula: string): RunPair {
+/** Both runs that settings mean, on the surface of a formula. */
+export function runPair(settings: Settings, formula: Formula): RunPair {
   const surface = createSurface(formula)
   const induced = record(createTransformation(settings), surface, settings)
   const beside = record(createBeside(settings), surface, settings)

@@ -1,4 +1,5 @@
 import type { Optimizer } from '@induced-metric/core'
+import type { Formula } from './formula.js'
 import { outcomes, type Outcome } from './outcomes.js'
 import { cellSettings, phaseSize } from './phaseAxes.js'
 import { createPointOptimizer, descend } from './run.js'
@@ -66,7 +67,7 @@ class CellRunner {
  */
 export function computePhase(
   settings: Settings,
-  formula: string,
+  formula: Formula,
   [from, to]: readonly [number, number],
 ): PhaseRows {
   const runner = new CellRunner(createSurface(formula))

@@ -1,6 +1,7 @@
 import { createOptimizer, type Optimizer, type Transformation } from '@induced-metric/core'
 import { createNoise, noiseSeed } from './noise.js'
 import type { Outcome } from './outcomes.js'
+import { mapIn, showMap } from './preconditionerMap.js'
 import type { Settings } from './settings.js'
 import type { Surface } from './surfaces.js'
 
@@ -16,8 +17,10 @@ export interface Run {
   readonly dualNorms: Float64Array
   /** v̂ of every step. */
   readonly metrics: Float64Array
-  /** The diagonal of the base's P⁻¹ at every step, for the bases that show it: two numbers a step. */
-  readonly preconditioner: Float64Array | undefined
+  /** The diagonal of the base's P at every step: two numbers a step. */
+  readonly preconditioner: Float64Array
+  /** Whether P is a linear map; else it is the one that takes the average of the gradients to the step. */
+  readonly isLinear: boolean
   readonly outcome: Outcome
   /** The seconds that the steps took. */
   readonly seconds: number
@@ -92,15 +95,15 @@ function outcomeOf(first: number, last: number): Outcome {
 
 /** Runs an optimiser from the settings' start, and records it. */
 export function record(transformation: Transformation, surface: Surface, settings: RunSettings): Run {
-  const optimizer = createPointOptimizer(transformation)
-  const { steps, startX, startY } = settings
+  const showing = showMap(transformation)
+  const optimizer = createPointOptimizer(showing.transformation)
+  const { startX, startY } = settings
   const path = [startX, startY]
   const losses = [surface.value(startX, startY)]
   const columns = { scales: [] as number[], dualNorms: [] as number[], metrics: [] as number[] }
-  const inverse = createInverse(transformation, optimizer)
-  const divided: number[] = []
+  const map: number[] = []
   const began = performance.now()
-  const { outcome } = descend(optimizer, surface, settings, (step, loss) => {
+  const { outcome } = descend(optimizer, surface, settings, (_, loss) => {
     const point = optimizer.parameters[0]!.data
     const { scale, dualNorm, metric } = optimizer.report
     path.push(point[0]!, point[1]!)
@@ -108,7 +111,8 @@ export function record(transformation: Transformation, surface: Surface, setting
     columns.scales.push(scale)
     columns.dualNorms.push(dualNorm)
     columns.metrics.push(metric)
-    if (inverse && step <= steps) divided.push(...inverse(step))
+    const { 0: mapX, 1: mapY } = mapIn(optimizer.slots[0]!)
+    map.push(mapX!, mapY!)
   })
   const seconds = (performance.now() - began) / 1000
   optimizer.dispose()
@@ -118,23 +122,9 @@ export function record(transformation: Transformation, surface: Surface, setting
     scales: Float64Array.from(columns.scales),
     dualNorms: Float64Array.from(columns.dualNorms),
     metrics: Float64Array.from(columns.metrics),
-    preconditioner: inverse && Float64Array.from(divided),
+    preconditioner: Float64Array.from(map),
+    isLinear: showing.isLinear(),
     outcome,
     seconds,
-  }
-}
-
-/** The diagonal of P⁻¹ after a step: 1 where P is, √r̂ + ε for Adam. Undefined for the bases of which it is not known here. */
-function createInverse(
-  { settings: { base } }: Transformation,
-  optimizer: Optimizer,
-): ((step: number) => readonly [number, number]) | undefined {
-  if (base.name === 'sgd' || base.name === 'heavyBall') return () => [1, 1]
-  if (base.name !== 'adam') return undefined
-  const [rate, epsilon] = [Number(base.hyperparameters['beta2']), Number(base.hyperparameters['epsilon'])]
-  return (step) => {
-    const squares = optimizer.slots[0]!['v']!
-    const correction = 1 - rate ** step
-    return [Math.sqrt(squares[0]! / correction) + epsilon, Math.sqrt(squares[1]! / correction) + epsilon]
   }
 }

@@ -1,12 +1,13 @@
 import { computed, ref, shallowRef, watch, type ComputedRef, type Ref, type ShallowRef } from 'vue'
 import type { RunPair } from './pair.js'
 import { readSettings, writeSettings, type Settings } from './settings.js'
-import { choiceOf, createSurface, type Surface, type SurfaceChoice } from './surfaces.js'
+import { parseSurface } from './parse.js'
+import { choiceOf, type Surface, type SurfaceChoice } from './surfaces.js'
 import { liftOf, type Lift } from './contours.js'
 import { Threads } from './threads.js'
 
-/** The playground's state, and what changes it. */
-export interface Playground {
+/** What a drawing shows. */
+export interface View {
   readonly settings: ShallowRef<Settings>
   readonly choice: ComputedRef<SurfaceChoice>
   /** The surface of the latest formula that can be read. */
@@ -15,10 +16,14 @@ export interface Playground {
   readonly runs: ShallowRef<RunPair | undefined>
   /** The step that the gauges and the ball show. */
   readonly step: Ref<number>
+  readonly change: (patch: Partial<Settings>) => void
+}
+
+/** The playground's state, and what changes it. */
+export interface Playground extends View {
   /** What is wrong with the settings; empty where nothing is. */
   readonly problem: Ref<string>
   readonly threads: Threads
-  readonly change: (patch: Partial<Settings>) => void
   dispose(): void
 }
 
@@ -30,7 +35,7 @@ export function createPlayground(): Playground {
   const settings = shallowRef(readSettings(location.search))
   const choice = computed(() => choiceOf(settings.value.surface, settings.value.formula))
   const problem = ref('')
-  const surface = shallowRef(createSurface(choiceOf('rosenbrock', '').formula))
+  const surface = shallowRef(parseSurface(choiceOf('rosenbrock', '').formula))
   const lift = shallowRef(liftOf(readSettings('')))
   const runs = shallowRef<RunPair>()
   const step = ref(0)
@@ -46,7 +51,7 @@ export function createPlayground(): Playground {
     while (isStale) {
       isStale = false
       try {
-        const result = await threads.run(settings.value, choice.value.formula)
+        const result = await threads.run(settings.value, surface.value.formula)
         const wasAtEnd = runs.value === undefined || step.value >= runs.value.induced.scales.length
         runs.value = result
         const last = result.induced.scales.length
@@ -61,7 +66,7 @@ export function createPlayground(): Playground {
 
   const follow = (): void => {
     try {
-      surface.value = createSurface(choice.value.formula)
+      surface.value = parseSurface(choice.value.formula)
       lift.value = liftOf(settings.value)
     } catch (error) {
       problem.value = (error as Error).message

@@ -1,4 +1,4 @@
-import { compile, derivative, parseFormula, type Evaluate, type Formula } from './formula.js'
+import { compile, derivative, type Evaluate, type Formula } from './formula.js'
 
 /** A point of the plane. */
 export type Point = readonly [x: number, y: number]
@@ -89,7 +89,7 @@ export const surfaces = {
 export type SurfaceId = keyof typeof surfaces | 'own'
 
 /** The variables of a loss. */
-const variables = ['x', 'y'] as const
+export const surfaceVariables = ['x', 'y'] as const
 
 /** A loss with its gradient, ready to be evaluated. */
 export interface Surface {
@@ -100,20 +100,15 @@ export interface Surface {
   readonly slopeY: Evaluate
 }
 
-/**
- * Prepares a loss from its formula. The gradient is symbolic.
- *
- * @throws FormulaError for a text that is none
- */
-export function createSurface(text: string): Surface {
-  const formula = parseFormula(text, variables)
+/** Prepares a loss. The gradient is symbolic. */
+export function createSurface(formula: Formula): Surface {
   const gradientFormulas = [derivative(formula, 'x'), derivative(formula, 'y')] as const
   return {
     formula,
     gradientFormulas,
-    value: compile(formula, variables),
-    slopeX: compile(gradientFormulas[0], variables),
-    slopeY: compile(gradientFormulas[1], variables),
+    value: compile(formula, surfaceVariables),
+    slopeX: compile(gradientFormulas[0], surfaceVariables),
+    slopeY: compile(gradientFormulas[1], surfaceVariables),
   }
 }
 

@@ -1,3 +1,4 @@
+import type { Formula } from './formula.js'
 import type { RunPair } from './pair.js'
 import type { PhaseRows } from './phase.js'
 import { phaseSize } from './phaseAxes.js'
@@ -50,7 +51,7 @@ export class Threads {
   #pool: Thread[] = []
   #round = 0
 
-  run(settings: Settings, formula: string): Promise<RunPair> {
+  run(settings: Settings, formula: Formula): Promise<RunPair> {
     return this.#runner.ask({ kind: 'run', settings, formula })
   }
 
@@ -60,7 +61,7 @@ export class Threads {
    * @param onRows is given the rows in the order in which they are ready
    * @returns whether it was finished
    */
-  async phase(settings: Settings, formula: string, onRows: (rows: PhaseRows) => void): Promise<boolean> {
+  async phase(settings: Settings, formula: Formula, onRows: (rows: PhaseRows) => void): Promise<boolean> {
     const round = ++this.#round
     const count = Math.min(8, Math.max(1, navigator.hardwareConcurrency))
     while (this.#pool.length < count) this.#pool.push(new Thread())

@@ -14,8 +14,8 @@ import {
   type Transformation,
 } from '@induced-metric/core'
 import { bases, type BaseId } from './bases.js'
-import { factories } from './factories.js'
-import { derivative, parseFormula, type Formula } from './formula.js'
+import { derivative, type Formula } from './formula.js'
+import { factoryOf, parserOf } from './parts.js'
 import type { Settings } from './settings.js'
 
 /** A run's hyperparameters that may be functions of the step, so that one optimiser serves many runs. */
@@ -27,8 +27,7 @@ export interface Scheduled {
 /** The base, with its momentum. */
 function createBase(id: BaseId, momentum: number): Preconditioner {
   const option = bases[id]
-  const factory = factories[id] as (options?: Record<string, number>) => Preconditioner
-  return factory(option === undefined ? {} : { [option]: momentum })
+  return factoryOf(id)(option === undefined ? {} : { [option]: momentum })
 }
 
 /** A formula of L in the core's algebra. */
@@ -62,7 +61,7 @@ function recordFormula(formula: Formula, loss: Expr): Operand {
 function createEmbedding({ embedding, embeddingFormula, floor }: Settings): Embedding {
   if (embedding === 'identity') return identity()
   if (embedding !== 'own') return { root, log, logDamped }[embedding]({ floor })
-  const slope = derivative(parseFormula(embeddingFormula, ['L']), 'L')
+  const slope = derivative(parserOf()(embeddingFormula, ['L']), 'L')
   return defineEmbedding({
     name: 'own',
     slope: (loss) => algebra.add(recordFormula(slope, loss), 0),
@@ -71,7 +70,7 @@ function createEmbedding({ embedding, embeddingFormula, floor }: Settings): Embe
 }
 
 /**
- * The optimiser that settings mean.
+ * The optimiser that settings mean, whose parts have been loaded.
  *
  * @throws FormulaError for a typed embedding that is none; InducedMetricError for options that the core refuses
  */

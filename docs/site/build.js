@@ -57,7 +57,7 @@ async function buildSite(always, { name, folder, env = {} }) {
   await make(name, {
     result: join(root, folder, 'index.html'),
     sources:
-      /^(docs\/|.*\.md$|scripts\/workspace\.js|package-lock\.json|packages\/[^/]+\/(src\/|package\.json))/,
+      /^(docs\/|.*\.md$|examples\/mnist\/src\/|scripts\/workspace\.js|package-lock\.json|packages\/[^/]+\/(src\/|package\.json))/,
     always,
     build() {
       const vitepress = join(root, 'node_modules/.bin/vitepress')

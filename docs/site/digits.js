@@ -1,11 +1,14 @@
-// Handwritten digits for the playground: a part of MNIST, in half its resolution, as a module that the site loads on demand.
+// Handwritten digits as modules that the site loads on demand: a part of MNIST, for the playground in half its resolution, and for the benchmark whole.
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 
 const id = 'virtual:digits'
+const wholeId = 'virtual:whole-digits'
 const counts = { train: 800, test: 200 }
 const side = 14
+/** Two batches of the demonstration. */
+const wholeCount = 2048
 
 /** @param {string} name - a file of MNIST */
 function readRaw(name) {
@@ -34,16 +37,24 @@ function pack(set, count) {
   return { pixels: packed.toString('base64'), labels: [...labels].join('') }
 }
 
+/** The first pictures as they are, a byte to a pixel, and their labels. */
+function whole() {
+  const images = readRaw('train-images-idx3-ubyte').subarray(16, 16 + 784 * wholeCount)
+  const labels = readRaw('train-labels-idx1-ubyte').subarray(8, 8 + wholeCount)
+  return { pixels: images.toString('base64'), labels: [...labels].join('') }
+}
+
 /**
- * Provides the module `virtual:digits`.
+ * Provides the modules `virtual:digits` and `virtual:whole-digits`.
  *
  * @returns {{ name: string, resolveId: (source: string) => string | undefined, load: (source: string) => string | undefined }} a plugin of Vite's
  */
 export function digitsPlugin() {
   return {
     name: 'digits',
-    resolveId: (source) => (source === id ? `\0${id}` : undefined),
+    resolveId: (source) => (source === id || source === wholeId ? `\0${source}` : undefined),
     load(source) {
+      if (source === `\0${wholeId}`) return `export const digits = ${JSON.stringify(whole())}\n`
       if (source !== `\0${id}`) return undefined
       const sets = { train: pack('train', counts.train), test: pack('t10k', counts.test) }
       return `export const side = ${side}\nexport const sets = ${JSON.stringify(sets)}\n`

@@ -8,6 +8,7 @@ const sections: Readonly<Record<BenchSection, string>> = {
   loop: 'A step of induced Adam, beside Adam as a loop of JavaScript',
   training: 'A training on handwritten digits, with either step',
   tf: 'A step of the adapter, beside tf.train.adam',
+  demo: 'A step of the training of npm run demo, beside the same with tf.train.adam, on the wasm backend',
 }
 
 /** Times the library on the visitor's machine. It stands alone, as the playground does. */
@@ -90,7 +91,7 @@ export const LiveBenchmark = defineComponent({
           ),
         ]),
         h('p', { class: 'pg-note', role: 'status' }, status.value),
-        (['loop', 'training', 'tf'] as const).map(table),
+        (['loop', 'training', 'tf', 'demo'] as const).map(table),
       ])
   },
 })

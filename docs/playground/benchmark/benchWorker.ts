@@ -2,6 +2,7 @@
 // Times steps on the visitor's machine, away from the page.
 import { createTask } from '../training/tasks.js'
 import { compareTraining, compareWithLoop, compareWithTf, type Comparison } from './compare.js'
+import { compareDemo, loadDigits, startWasm } from './demo.js'
 
 /** What the page is told while a measurement goes on. */
 export type BenchNews =
@@ -11,7 +12,7 @@ export type BenchNews =
   | { readonly kind: 'failed'; readonly message: string }
 
 /** The parts of the measurement. */
-export type BenchSection = 'loop' | 'tf' | 'training'
+export type BenchSection = 'loop' | 'tf' | 'training' | 'demo'
 
 // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker has no origin
 const tell = (news: BenchNews): void => self.postMessage(news)
@@ -26,6 +27,12 @@ async function measure(): Promise<void> {
   tell({ kind: 'backend', name: tf.getBackend() })
   for (const size of [1000, 10_000, 100_000])
     tell({ kind: 'row', section: 'tf', row: await compareWithTf(tf, size, { rounds: 5 }) })
+  await startWasm(tf)
+  tell({
+    kind: 'row',
+    section: 'demo',
+    row: await compareDemo(tf, await loadDigits(), { rounds: 5, slice: 200 }),
+  })
   tell({ kind: 'done' })
 }
 

@@ -5,3 +5,9 @@ declare module 'virtual:digits' {
   /** Pixels in base64, two of 16 shades to a byte, and labels as text. */
   export const sets: Readonly<Record<'train' | 'test', { readonly pixels: string; readonly labels: string }>>
 }
+
+/** Pictures of MNIST's training data, as docs/site/digits.js provides them. */
+declare module 'virtual:whole-digits' {
+  /** Pixels in base64, a byte to each, and labels as text. */
+  export const digits: { readonly pixels: string; readonly labels: string }
+}

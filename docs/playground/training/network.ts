@@ -1,15 +1,17 @@
+import { jit, nn, numpy as np, valueAndGrad, vmap } from '@jax-js/jax'
+
 /** A parameter of a network: a matrix of weights (outputs × inputs), or a vector of biases. */
 export interface Layer {
   readonly inputs: number
   readonly outputs: number
-  readonly weights: Float64Array
-  readonly biases: Float64Array
+  readonly weights: Float32Array
+  readonly biases: Float32Array
 }
 
 /** Examples: rows of inputs, and the class of each. */
 export interface Examples {
   readonly width: number
-  readonly inputs: Float64Array
+  readonly inputs: Float32Array
   readonly labels: Uint8Array
 }
 
@@ -19,51 +21,114 @@ export interface Score {
   readonly accuracy: number
 }
 
+/** The same layers as arrays of jax-js. */
+type Arrays = { readonly weights: np.Array; readonly biases: np.Array }[]
+
+/** The scores of the classes, before the softmax: tanh is between the layers. */
+function scoresOf(arrays: Arrays, inputs: np.Array): np.Array {
+  return arrays.reduce((given, { weights, biases }, index) => {
+    const sums = np.dot(given, weights.transpose()).add(biases)
+    return index === arrays.length - 1 ? sums : np.tanh(sums)
+  }, inputs)
+}
+
+/** The mean softmax cross-entropy. Each row of `classes` is 1 at the class of its example. */
+function lossOf(arrays: Arrays, inputs: np.Array, classes: np.Array): np.Array {
+  const count = inputs.shape[0]!
+  return nn
+    .logSoftmax(scoresOf(arrays, inputs), -1)
+    .mul(classes)
+    .sum()
+    .mul(-1 / count)
+}
+
+const differentiate = jit(valueAndGrad(lossOf))
+const score = jit(scoresOf)
+const loss = jit(lossOf)
+const losses = jit(vmap(lossOf, [0, null, null]))
+
+/** The arrays of one network, or of several after each other. */
+function arraysOf(layers: readonly Layer[], networks?: number): Arrays {
+  const shape = (own: number[]): number[] => (networks === undefined ? own : [networks, ...own])
+  return layers.map(({ inputs, outputs, weights, biases }) => ({
+    weights: np.array(weights, { shape: shape([outputs, inputs]) }),
+    biases: np.array(biases, { shape: shape([outputs]) }),
+  }))
+}
+
+/** Some examples as arrays: inputs, and 1 at the class of each. */
+function batchOf(
+  { width, inputs, labels }: Examples,
+  classes: number,
+  chosen?: Uint32Array,
+): [np.Array, np.Array] {
+  const places = chosen ?? Uint32Array.from(labels, (_, i) => i)
+  const rows = new Float32Array(places.length * width)
+  const hot = new Float32Array(places.length * classes)
+  places.forEach((place, row) => {
+    rows.set(inputs.subarray(place * width, (place + 1) * width), row * width)
+    hot[row * classes + labels[place]!] = 1
+  })
+  return [
+    np.array(rows, { shape: [places.length, width] }),
+    np.array(hot, { shape: [places.length, classes] }),
+  ]
+}
+
 /**
- * A perceptron with tanh between its layers and the softmax cross-entropy behind the last. Its arrays are given, so that they
- * may be an optimiser's own.
+ * A perceptron with the softmax cross-entropy, whose gradients jax-js derives. Its arrays are given, so that they may be an
+ * optimiser's own.
  */
 export class Network {
   readonly layers: readonly Layer[]
   readonly #gradients: readonly Layer[]
-  /** Activations and their derivatives, for one example. */
-  readonly #active: readonly Float64Array[]
-  readonly #errors: readonly Float64Array[]
 
   constructor(layers: readonly Layer[], gradients: readonly Layer[]) {
     this.layers = layers
     this.#gradients = gradients
-    this.#active = layers.map(({ outputs }) => new Float64Array(outputs))
-    this.#errors = layers.map(({ outputs }) => new Float64Array(outputs))
   }
 
-  /** The scores of the classes for an example, before the softmax; valid until the next call. */
-  forward(inputs: Float64Array, offset: number): Float64Array {
-    let [given, start] = [inputs, offset]
-    this.layers.forEach((layer, index) => {
-      const own = this.#active[index]!
-      const isLast = index === this.layers.length - 1
-      for (let row = 0; row < layer.outputs; row++) {
-        let sum = layer.biases[row]!
-        const at = row * layer.inputs
-        for (let i = 0; i < layer.inputs; i++) sum += layer.weights[at + i]! * given[start + i]!
-        own[row] = isLast ? sum : Math.tanh(sum)
-      }
-      ;[given, start] = [own, 0]
-    })
-    return given
+  get #classes(): number {
+    return this.layers.at(-1)!.outputs
+  }
+
+  /** The scores of the classes for rows of inputs, before the softmax. */
+  forward(inputs: Float32Array): Float32Array {
+    const width = this.layers[0]!.inputs
+    const rows = np.array(inputs, { shape: [inputs.length / width, width] })
+    return score(arraysOf(this.layers), rows).dataSync() as Float32Array
   }
 
   /** The score over examples; nothing is changed. */
-  score({ width, inputs, labels }: Examples): Score {
-    let [loss, right] = [0, 0]
-    for (let example = 0; example < labels.length; example++) {
-      const scores = this.forward(inputs, example * width)
-      const label = labels[example]!
-      loss += softmaxLoss(scores, label)
-      if (scores.every((score, i) => i === label || score < scores[label]!)) right++
+  score(examples: Examples): Score {
+    const scores = this.forward(examples.inputs)
+    const classes = this.#classes
+    const isRight = (label: number, example: number): boolean => {
+      const own = scores.subarray(example * classes, (example + 1) * classes)
+      return own.every((score, i) => i === label || score < own[label]!)
     }
-    return { loss: loss / labels.length, accuracy: right / labels.length }
+    return {
+      loss: loss(arraysOf(this.layers), ...batchOf(examples, classes)).item(),
+      accuracy: examples.labels.filter(isRight).length / examples.labels.length,
+    }
+  }
+
+  /**
+   * The loss over examples with other weights than its own.
+   *
+   * @param many the arrays of as many networks, each as {@link layers} have them
+   */
+  lossesWith(many: readonly (readonly Layer[])[], examples: Examples): Float32Array {
+    const joined = this.layers.map((layer, index): Layer => {
+      const join = (key: 'weights' | 'biases'): Float32Array => {
+        const whole = new Float32Array(many.length * layer[key].length)
+        many.forEach((layers, i) => whole.set(layers[index]![key], i * layer[key].length))
+        return whole
+      }
+      return { ...layer, weights: join('weights'), biases: join('biases') }
+    })
+    const batch = batchOf(examples, this.#classes)
+    return losses(arraysOf(joined, many.length), ...batch).dataSync() as Float32Array
   }
 
   /**
@@ -73,53 +138,12 @@ export class Network {
    * @returns that loss
    */
   differentiate(examples: Examples, chosen: Uint32Array): number {
-    for (const { weights, biases } of this.#gradients) {
-      weights.fill(0)
-      biases.fill(0)
-    }
-    let loss = 0
-    for (const example of chosen) {
-      const offset = example * examples.width
-      const scores = this.forward(examples.inputs, offset)
-      loss += softmaxLoss(scores, examples.labels[example]!)
-      this.#backward(examples.inputs, offset, examples.labels[example]!, 1 / chosen.length)
-    }
-    return loss / chosen.length
-  }
-
-  #backward(inputs: Float64Array, offset: number, label: number, weight: number): void {
-    const last = this.layers.length - 1
-    const scores = this.#active[last]!
-    const top = scores.reduce((a, b) => Math.max(a, b))
-    const total = scores.reduce((sum, score) => sum + Math.exp(score - top), 0)
-    const errors = this.#errors[last]!
-    scores.forEach((score, i) => {
-      errors[i] = weight * (Math.exp(score - top) / total - (i === label ? 1 : 0))
+    const batch = batchOf(examples, this.#classes, chosen)
+    const [value, slopes] = differentiate(arraysOf(this.layers), ...batch)
+    slopes.forEach(({ weights, biases }, index) => {
+      this.#gradients[index]!.weights.set(weights.dataSync() as Float32Array)
+      this.#gradients[index]!.biases.set(biases.dataSync() as Float32Array)
     })
-    for (let index = last; index >= 0; index--) this.#backwardThrough(index, inputs, offset)
+    return value.item()
   }
-
-  #backwardThrough(index: number, inputs: Float64Array, offset: number): void {
-    const layer = this.layers[index]!
-    const gradient = this.#gradients[index]!
-    const errors = this.#errors[index]!
-    const [given, start] = index === 0 ? [inputs, offset] : [this.#active[index - 1]!, 0]
-    const below = index === 0 ? undefined : this.#errors[index - 1]!
-    below?.fill(0)
-    for (let row = 0; row < layer.outputs; row++) {
-      const error = errors[row]!
-      const at = row * layer.inputs
-      gradient.biases[row]! += error
-      for (let i = 0; i < layer.inputs; i++) {
-        gradient.weights[at + i]! += error * given[start + i]!
-        if (below) below[i]! += error * layer.weights[at + i]!
-      }
-    }
-    if (below) for (let i = 0; i < below.length; i++) below[i]! *= 1 - given[i]! ** 2
-  }
-}
-
-function softmaxLoss(scores: Float64Array, label: number): number {
-  const top = scores.reduce((a, b) => Math.max(a, b))
-  return top + Math.log(scores.reduce((sum, score) => sum + Math.exp(score - top), 0)) - scores[label]!
 }

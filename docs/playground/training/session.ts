@@ -1,3 +1,4 @@
+import { loadParts } from '../parts.js'
 import type { Settings } from '../settings.js'
 import { createBeside, createTransformation } from '../transformation.js'
 import type { Examples, Network } from './network.js'
@@ -58,6 +59,7 @@ export class TrainingSession {
   }
 
   static async create(id: TaskId, settings: Settings, saved?: SavedSession): Promise<TrainingSession> {
+    await loadParts(settings)
     return new TrainingSession(await createTask(id), settings, saved)
   }
 
@@ -84,22 +86,21 @@ export class TrainingSession {
     }
   }
 
-  /** The loss around the way so far. The weights are put back. */
+  /** The loss around the way so far. */
   slice(): Slice {
-    const own = this.#induced.weights()
-    const { origin, axes, path } = principalPlane([...this.#iterates, own])
+    const { origin, axes, path } = principalPlane([...this.#iterates, this.#induced.weights()])
     const view = viewOf(path)
     const [columns, rows] = [41, 31]
     const losses = new Float64Array(columns * rows)
-    const weights = new Float64Array(origin.length)
-    for (let cell = 0; cell < losses.length; cell++) {
-      const a = view[0] + ((view[2] - view[0]) * (cell % columns)) / (columns - 1)
-      const b = view[1] + ((view[3] - view[1]) * Math.floor(cell / columns)) / (rows - 1)
-      for (let i = 0; i < weights.length; i++) weights[i] = origin[i]! + a * axes[0][i]! + b * axes[1][i]!
-      this.#induced.setWeights(weights)
-      losses[cell] = this.#induced.network.score(part(this.#task.train)).loss
+    const examples = part(this.#task.train)
+    for (let row = 0; row < rows; row++) {
+      const b = view[1] + ((view[3] - view[1]) * row) / (rows - 1)
+      const networks = Array.from({ length: columns }, (_, column) => {
+        const a = view[0] + ((view[2] - view[0]) * column) / (columns - 1)
+        return this.#induced.layersWith(origin.map((x, i) => x + a * axes[0][i]! + b * axes[1][i]!))
+      })
+      losses.set(this.#induced.network.lossesWith(networks, examples), row * columns)
     }
-    this.#induced.setWeights(own)
     return { columns, rows, view, losses, path }
   }
 
@@ -124,12 +125,17 @@ function part({ width, inputs, labels }: Examples): Examples {
   return { width, inputs: inputs.subarray(0, count * width), labels: labels.subarray(0, count) }
 }
 
+/** The points on a square grid over [−1.1, 1.1]², row after row from the bottom. */
+const decisionPoints = Float32Array.from({ length: 2 * decisionSize ** 2 }, (_, at) => {
+  const cell = at >> 1
+  const place = at % 2 === 0 ? cell % decisionSize : Math.floor(cell / decisionSize)
+  return 2.2 * (place / (decisionSize - 1) - 0.5)
+})
+
 function decisionsOf(network: Network): Float32Array {
-  const point = new Float64Array(2)
-  return Float32Array.from({ length: decisionSize ** 2 }, (_, cell) => {
-    point[0] = 2.2 * ((cell % decisionSize) / (decisionSize - 1) - 0.5)
-    point[1] = 2.2 * (Math.floor(cell / decisionSize) / (decisionSize - 1) - 0.5)
-    const [a, b] = network.forward(point, 0)
-    return 1 / (1 + Math.exp(a! - b!))
-  })
+  const scores = network.forward(decisionPoints)
+  return Float32Array.from(
+    { length: decisionSize ** 2 },
+    (_, cell) => 1 / (1 + Math.exp(scores[2 * cell]! - scores[2 * cell + 1]!)),
+  )
 }

@@ -19,7 +19,7 @@ export type TaskId = keyof typeof taskTitles
 /** Two arms of a spiral with a little noise, in turn. */
 function spirals(count: number, seed: number): Examples {
   const normal = createNoise(seed)
-  const inputs = new Float64Array(2 * count)
+  const inputs = new Float32Array(2 * count)
   const labels = new Uint8Array(count)
   for (let i = 0; i < count; i++) {
     const share = Math.floor(i / 2) / (count / 2)
@@ -35,7 +35,7 @@ function spirals(count: number, seed: number): Examples {
 /** Unpacks two pixels of 16 shades a byte to numbers from 0 to 1. */
 function unpack({ pixels, labels }: { pixels: string; labels: string }, width: number): Examples {
   const bytes = atob(pixels)
-  const inputs = new Float64Array(labels.length * width)
+  const inputs = new Float32Array(labels.length * width)
   for (let i = 0; i < inputs.length; i++) {
     const byte = bytes.charCodeAt(i >> 1)
     inputs[i] = (i % 2 === 0 ? byte >> 4 : byte & 15) / 15

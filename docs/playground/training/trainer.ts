@@ -22,7 +22,7 @@ export interface SavedTraining {
   readonly step: number
   /** The running average of the batches' losses. */
   readonly batchLoss: number
-  readonly weights: readonly Float64Array[]
+  readonly weights: readonly Float32Array[]
   readonly checkpoint: Uint8Array
 }
 
@@ -40,21 +40,19 @@ export class Trainer {
     const normal = createNoise(seed)
     const parameters = task.sizes.slice(1).flatMap((outputs, i) => {
       const inputs = task.sizes[i]!
-      const weights = Float64Array.from({ length: inputs * outputs }, () => normal() / Math.sqrt(inputs))
+      const weights = Float32Array.from({ length: inputs * outputs }, () => normal() / Math.sqrt(inputs))
       return [
         { name: `${i}.weights`, shape: [outputs, inputs], data: weights },
-        { name: `${i}.biases`, shape: [outputs], data: new Float64Array(outputs) },
+        { name: `${i}.biases`, shape: [outputs], data: new Float32Array(outputs) },
       ]
     })
     this.#optimizer = createOptimizer(transformation, parameters, { adopt: true })
-    const layersOf = (arrays: readonly { readonly data: unknown }[]): Layer[] =>
-      task.sizes.slice(1).map((outputs, i) => ({
-        inputs: task.sizes[i]!,
-        outputs,
-        weights: arrays[2 * i]!.data as Float64Array,
-        biases: arrays[2 * i + 1]!.data as Float64Array,
-      }))
-    this.network = new Network(layersOf(this.#optimizer.parameters), layersOf(this.#optimizer.gradients))
+    const ownLayers = (arrays: readonly { readonly data: unknown }[]): Layer[] =>
+      layersOf(
+        task.sizes,
+        arrays.map(({ data }) => data as Float32Array),
+      )
+    this.network = new Network(ownLayers(this.#optimizer.parameters), ownLayers(this.#optimizer.gradients))
   }
 
   get step(): number {
@@ -77,9 +75,9 @@ export class Trainer {
   /**
    * Takes steps of another's: the network's gradients, parameter by parameter, are given to `update`, which changes the weights.
    */
-  trainWith(update: (gradients: readonly Float64Array[]) => void, steps: number): void {
+  trainWith(update: (gradients: readonly Float32Array[]) => void, steps: number): void {
     const { train, batchSize } = this.#task
-    const gradients = this.#optimizer.gradients.map(({ data }) => data as Float64Array)
+    const gradients = this.#optimizer.gradients.map(({ data }) => data as Float32Array)
     for (let i = 0; i < steps; i++) {
       this.network.differentiate(train, this.#batch(train.labels.length, batchSize))
       update(gradients)
@@ -118,20 +116,22 @@ export class Trainer {
     return joined
   }
 
-  /** Puts weights in the place of the network's own. */
-  setWeights(joined: Float64Array): void {
+  /** The network's layers with other weights, one after the other. */
+  layersWith(joined: Float64Array): Layer[] {
     let at = 0
-    for (const { data } of this.#optimizer.parameters) {
-      data.set(joined.subarray(at, at + data.length))
+    const arrays = this.#optimizer.parameters.map(({ data }) => {
+      const own = Float32Array.from(joined.subarray(at, at + data.length))
       at += data.length
-    }
+      return own
+    })
+    return layersOf(this.#task.sizes, arrays)
   }
 
   save(): SavedTraining {
     return {
       step: this.#step,
       batchLoss: this.#average,
-      weights: this.#optimizer.parameters.map(({ data }) => Float64Array.from(data)),
+      weights: this.#optimizer.parameters.map(({ data }) => Float32Array.from(data)),
       checkpoint: encodeCheckpoint(this.#optimizer.save()),
     }
   }
@@ -147,6 +147,16 @@ export class Trainer {
   dispose(): void {
     this.#optimizer.dispose()
   }
+}
+
+/** Layers of so many units, from their arrays in turn. */
+function layersOf(sizes: readonly number[], arrays: readonly Float32Array[]): Layer[] {
+  return sizes.slice(1).map((outputs, i) => ({
+    inputs: sizes[i]!,
+    outputs,
+    weights: arrays[2 * i]!,
+    biases: arrays[2 * i + 1]!,
+  }))
 }
 
 /** The order of the examples in an epoch. */

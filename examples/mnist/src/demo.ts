@@ -4,7 +4,7 @@ import type { WriteStream } from 'node:tty'
 
 import { descendAll } from '@induced-metric/example-functions'
 
-import { cutBatches, wholeBatch } from './data/batches.js'
+import { BATCH_SIZE, cutBatches, wholeBatch } from './data/batches.js'
 import { loadMnist } from './data/mnist.js'
 import { initializeNetwork } from './network/network.js'
 import { parseOptions, type Options } from './options.js'
@@ -18,9 +18,6 @@ import { summarizeRates } from './terminal/rates.js'
 import { formatTable, summarize } from './terminal/summary.js'
 import type { Framework } from './training/framework.js'
 import { runAll, type Listener } from './training/run.js'
-
-/** Pictures in a batch. */
-const BATCH_SIZE = 1024
 
 /** The demonstration's surroundings. */
 export interface Surroundings {

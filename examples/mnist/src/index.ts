@@ -1,5 +1,6 @@
 export { cutBatches, wholeBatch, type Batch } from './data/batches.js'
-export { loadMnist, PIXELS, type DigitSet, type Mnist } from './data/mnist.js'
+export { PIXELS, type DigitSet } from './data/digits.js'
+export { loadMnist, type Mnist } from './data/mnist.js'
 export { shareRight } from './network/accuracy.js'
 export { forwardModel } from './network/artifacts.js'
 export { initializeNetwork, type NetworkArray } from './network/network.js'

@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 
 import { cutBatches, wholeBatch } from '../src/data/batches.js'
-import { loadMnist, PIXELS, type DigitSet } from '../src/data/mnist.js'
+import { PIXELS, type DigitSet } from '../src/data/digits.js'
+import { loadMnist } from '../src/data/mnist.js'
 import { createRandom } from '../src/random.js'
 
 const header = (...sizes: number[]): number[] => [

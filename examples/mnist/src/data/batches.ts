@@ -1,5 +1,8 @@
 import { permutation, type Random } from '../random.js'
-import { PIXELS, type DigitSet } from './mnist.js'
+import { PIXELS, type DigitSet } from './digits.js'
+
+/** Pictures in a batch of the demonstration. */
+export const BATCH_SIZE = 1024
 
 /** Pictures in the form of the network's input. */
 export interface Batch {

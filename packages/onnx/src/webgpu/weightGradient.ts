@@ -6,17 +6,20 @@ import type { LoweringContext } from '../rewrite/nodeContext.js'
  * dW of a convolution by one other convolution: with batch and channels swapped, X is convolved with dY, whose elements lie as
  * far apart as the strides were, and the positions of the result are those of the kernel.
  *
- * @returns whether it applies: it does where all extents are known
+ * @returns whether it applies: it does where the extents of X are known
  */
 export function convolvedWeightGrad(context: LoweringContext, convolution: Convolution, output: string): boolean {
-  const { emit, ints, extentsOf, typeOf } = context
+  const { emit, ints, typeOf } = context
   const { window, group, x, gradient, weights } = convolution
   const { kernel, strides, dilations, begins } = window
-  const [shape, dims] = [known(typeOf(x).shape ?? [undefined]), known(typeOf(gradient).shape ?? extentsOf(x))]
-  if (shape === undefined || dims === undefined) return false
+  const shape = known(typeOf(x).shape ?? [undefined])
+  if (shape === undefined) return false
   const [m, c] = weights as [number, number]
-  const [images, spatial, positions] = [shape[0]!, shape.slice(2), dims.slice(2)]
-  if (dims[0] !== images || dims.length !== shape.length) return false
+  const [images, spatial] = [shape[0]!, shape.slice(2)]
+  const span = reachOf(window)
+  const positions = spatial.map(
+    (extent, i) => Math.floor((extent + begins[i]! + window.ends[i]! - span[i]!) / strides[i]!) + 1,
+  )
   const axes = kernel.map((_, i) => i + 2)
   // As much padding at the ends as the kernel's last position needs; where it needs less than none, the result is cut.
   const reach = reachOf({ ...window, kernel: positions, dilations: strides })

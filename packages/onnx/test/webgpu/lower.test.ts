@@ -26,3 +26,10 @@ it.each(networks)('%s', async (_, forward, extents) => {
     expect([name, relativeError(results.get(name)!, expected)]).toEqual([name, expect.toSatisfy((e: number) => e < 2e-6)])
   }
 })
+
+it.each(networks)('%s: nodes', async (name, forward, extents) => {
+  const pair = await bothOf(forward, crossEntropy, extents)
+  const counts: Record<string, number> = {}
+  for (const { opType } of pair.lowered.model.graph.node) counts[opType] = (counts[opType] ?? 0) + 1
+  console.log(name, pair.lowered.model.graph.node.length, JSON.stringify(counts))
+})

@@ -1,0 +1,120 @@
+import type { GpuBuffer, GpuDevice } from '@induced-metric/core'
+import { bufferUsage, optionError, unsupported, watchDevice } from '@induced-metric/core/adapter'
+import { codedAs } from '@induced-metric/onnx/adapter'
+import type { Ort } from '@induced-metric/onnx'
+import { checkKernels } from './kernelCheck.js'
+import type { WebGpuOrt } from './options.js'
+
+/** The runtime with a device, and what was found about both. */
+export interface GpuRuntime {
+  readonly ort: WebGpuOrt
+  /** The same build of the runtime with its provider for the CPU. */
+  readonly cpu: Ort
+  readonly device: GpuDevice
+  /** Whether kernels hand NaN on. */
+  readonly keepsNaN: boolean
+  /** Runs calls of the runtime one at a time: its WebAssembly waits in the middle of them, and is not reentrant. */
+  readonly exclusively: <T>(body: () => Promise<T>) => Promise<T>
+}
+
+const opened = new WeakMap<object, Promise<GpuRuntime>>()
+
+/**
+ * Opens the runtime's device, and checks its kernels once.
+ *
+ * @param device the device to use, if not the runtime's own
+ * @throws ERR_NOT_SUPPORTED where there is no WebGPU, or where kernels compute wrongly; ERR_OPTION if the runtime has another
+ *   device already
+ */
+export async function openRuntime(ort: WebGpuOrt, device: GpuDevice | undefined): Promise<GpuRuntime> {
+  let runtime = opened.get(ort)
+  if (runtime === undefined) {
+    opened.set(ort, (runtime = open(ort, device)))
+    // A page may try again, for example with another device.
+    runtime.catch(() => opened.delete(ort))
+  }
+  const found = await runtime
+  if (device !== undefined && found.device !== device) {
+    throw optionError(
+      'device is not the one that the runtime has: it takes that of its first session for all; give the device there, or leave it out',
+    )
+  }
+  return found
+}
+
+async function open(ort: WebGpuOrt, device: GpuDevice | undefined): Promise<GpuRuntime> {
+  const { navigator } = globalThis as { navigator?: { gpu?: object } }
+  if (navigator?.gpu === undefined) {
+    throw unsupported(
+      'there is no WebGPU here: it needs a browser that has it, and a page served by https or from this machine. ' +
+        'TrainingSession trains on the CPU, with the same artifacts and checkpoints',
+    )
+  }
+  const webgpu = ort.env.webgpu as { device: unknown }
+  if (device !== undefined) webgpu.device = device
+  const cpu = onCpu(ort)
+  const exclusively = createLock()
+  const keepsNaN = await exclusively(() => checkKernels(ort, cpu))
+  const own = await codedAs('ERR_NOT_SUPPORTED', 'the runtime has no WebGPU device', async () => webgpu.device)
+  watchDevice(own as GpuDevice)
+  return { ort, cpu, device: own as GpuDevice, keepsNaN, exclusively }
+}
+
+/** A build of the runtime with only its provider for the CPU. */
+function onCpu(ort: WebGpuOrt): Ort {
+  const create: Ort['InferenceSession']['create'] = (model, options) =>
+    ort.InferenceSession.create(model, { ...options, executionProviders: ['wasm'] })
+  return { Tensor: ort.Tensor, InferenceSession: { create } }
+}
+
+function createLock(): GpuRuntime['exclusively'] {
+  let pending: Promise<unknown> = Promise.resolve()
+  return (body) => {
+    const result = pending.then(body)
+    pending = result.catch(() => undefined)
+    return result
+  }
+}
+
+/** The size of a buffer for so many bytes: kernels read four numbers at once. */
+export function bufferSize(bytes: number): number {
+  return Math.max(16, Math.ceil(bytes / 16) * 16)
+}
+
+/** Buffers of a session, all of which can be bound, copied and read. */
+export class SessionBuffers {
+  readonly #device: GpuDevice
+  readonly #buffers = new Set<GpuBuffer>()
+
+  constructor(device: GpuDevice) {
+    this.#device = device
+  }
+
+  /** A buffer of zeros. */
+  create(bytes: number, usage = 0): GpuBuffer {
+    const { storage, copySource, copyTarget } = bufferUsage
+    const buffer = this.#device.createBuffer({
+      size: bufferSize(bytes),
+      usage: usage === 0 ? storage | copySource | copyTarget : usage,
+    })
+    this.#buffers.add(buffer)
+    return buffer
+  }
+
+  /** Writes values from the start of a buffer; a queue takes whole words. */
+  write(buffer: GpuBuffer, data: ArrayBufferView): void {
+    const rest = data.byteLength % 4
+    if (rest === 0) {
+      if (data.byteLength > 0) this.#device.queue.writeBuffer(buffer, 0, data)
+      return
+    }
+    const padded = new Uint8Array(data.byteLength + 4 - rest)
+    padded.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
+    this.#device.queue.writeBuffer(buffer, 0, padded)
+  }
+
+  release(): void {
+    for (const buffer of this.#buffers) buffer.destroy()
+    this.#buffers.clear()
+  }
+}

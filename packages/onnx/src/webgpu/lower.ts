@@ -20,6 +20,7 @@ import { codedRule, type LoweringRule } from '../rewrite/nodeContext.js'
 import { sortNodes } from '../rewrite/sort.js'
 import { typeOf, type ValueType } from '../rewrite/valueTypes.js'
 import type { Ort } from '../runtime/ort.js'
+import { removeCopies } from './copies.js'
 import { dropoutRows, type DropoutMask } from './dropout.js'
 import { fixExtents, type FixedExtents } from './extents.js'
 import { maxPoolGrad } from './maxPool.js'
@@ -172,6 +173,7 @@ async function finish(given: Model, masks: readonly DropoutMask[], ort: Ort): Pr
   const { types } = await foldConstants(model, ort)
 
   const isDeclared = zero !== undefined
+  removeCopies(graph, types)
   bindOutputs(graph, types, useZero)
   if (!isDeclared && zero !== undefined) graph.input.push(declaredValue(zero, dataType.float, [1]))
   const narrowed = narrowIntegers(graph, types)

@@ -74,7 +74,16 @@ export function narrowIntegers(graph: GraphProto, types: ValueTypes): ReadonlySe
     else nodes.push(createNode('Cast', [name], [made], { to }))
     return made
   }
+  const outputs = new Set(graph.output.map(({ name }) => name))
+  const same = new Map<string, string>()
   for (const node of graph.node) {
+    node.input = node.input.map((name) => same.get(name) ?? name)
+    const [source = '', result = ''] = [node.input[0], node.output[0]]
+    const isInt32 = narrow.has(source) || types.get(source).dataType === dataType.int32
+    if (isWidening(node) && isInt32 && !outputs.has(result)) {
+      same.set(result, source)
+      continue
+    }
     if (canonicalDomain(node.domain) === '') narrowNode(node, { isWide, narrow, cast })
     nodes.push(node)
   }
@@ -84,6 +93,11 @@ export function narrowIntegers(graph: GraphProto, types: ValueTypes): ReadonlySe
   )
   graph.valueInfo = graph.valueInfo.filter(({ name }) => !narrow.has(name))
   return fed
+}
+
+/** Whether a node makes int64. */
+function isWidening(node: NodeProto): boolean {
+  return node.opType === 'Cast' && canonicalDomain(node.domain) === '' && intOf(node, 'to', 1) === dataType.int64
 }
 
 function narrowNode(
@@ -101,7 +115,7 @@ function narrowNode(
   const { opType } = node
   const fixed = own(wideInputs, opType) ?? []
   const isData = (index: number): boolean => !fixed.includes(index)
-  if (opType === 'Cast' && intOf(node, 'to', 1) === dataType.int64) {
+  if (isWidening(node)) {
     node.attribute = [createAttribute('to', dataType.int32)]
     narrow.add(node.output[0]!)
   } else if (!wideResults.has(opType)) {

@@ -1,5 +1,5 @@
 import type { GpuBuffer, GpuDevice } from '@induced-metric/core'
-import { bufferUsage, optionError, unsupported, watchDevice } from '@induced-metric/core/adapter'
+import { bufferUsage, unsupported, watchDevice } from '@induced-metric/core/adapter'
 import { codedAs } from '@induced-metric/onnx/adapter'
 import type { Ort } from '@induced-metric/onnx'
 import { checkKernels } from './kernelCheck.js'
@@ -11,38 +11,38 @@ export interface GpuRuntime {
   /** The same build of the runtime with its provider for the CPU. */
   readonly cpu: Ort
   readonly device: GpuDevice
+  /** The same device, if the runtime did not open it itself. */
+  readonly given: GpuDevice | undefined
   /** Whether kernels hand NaN on. */
   readonly keepsNaN: boolean
   /** Runs calls of the runtime one at a time: its WebAssembly waits in the middle of them, and is not reentrant. */
   readonly exclusively: <T>(body: () => Promise<T>) => Promise<T>
 }
 
-const opened = new WeakMap<object, Promise<GpuRuntime>>()
+/** The runtimes that were opened, by the device that they were given, or by themselves. */
+const opened = new WeakMap<object, WeakMap<object, Promise<GpuRuntime>>>()
+const locks = new WeakMap<object, GpuRuntime['exclusively']>()
 
 /**
- * Opens the runtime's device, and checks its kernels once.
+ * Opens a device in the runtime, and checks its kernels once.
  *
- * @param device the device to use, if not the runtime's own
- * @throws ERR_NOT_SUPPORTED where there is no WebGPU, or where kernels compute wrongly; ERR_OPTION if the runtime has another
- *   device already
+ * @param device the device to use, if not one that the runtime opens
+ * @throws ERR_NOT_SUPPORTED where there is no WebGPU, or where kernels compute wrongly
  */
 export async function openRuntime(ort: WebGpuOrt, device: GpuDevice | undefined): Promise<GpuRuntime> {
-  let runtime = opened.get(ort)
+  let ofOrt = opened.get(ort)
+  if (!ofOrt) opened.set(ort, (ofOrt = new WeakMap()))
+  const key = device ?? ort
+  let runtime = ofOrt.get(key)
   if (runtime === undefined) {
-    opened.set(ort, (runtime = open(ort, device)))
+    ofOrt.set(key, (runtime = open(ort, device)))
     // A page may try again, for example with another device.
-    runtime.catch(() => opened.delete(ort))
+    runtime.catch(() => ofOrt.delete(key))
   }
-  const found = await runtime
-  if (device !== undefined && found.device !== device) {
-    throw optionError(
-      'device is not the one that the runtime has: it takes that of its first session for all; give the device there, or leave it out',
-    )
-  }
-  return found
+  return runtime
 }
 
-async function open(ort: WebGpuOrt, device: GpuDevice | undefined): Promise<GpuRuntime> {
+async function open(ort: WebGpuOrt, given: GpuDevice | undefined): Promise<GpuRuntime> {
   const { navigator } = globalThis as { navigator?: { gpu?: object } }
   if (navigator?.gpu === undefined) {
     throw unsupported(
@@ -50,14 +50,14 @@ async function open(ort: WebGpuOrt, device: GpuDevice | undefined): Promise<GpuR
         'TrainingSession trains on the CPU, with the same artifacts and checkpoints',
     )
   }
-  const webgpu = ort.env.webgpu as { device: unknown }
-  if (device !== undefined) webgpu.device = device
   const cpu = onCpu(ort)
-  const exclusively = createLock()
-  const keepsNaN = await exclusively(() => checkKernels(ort, cpu))
-  const own = await codedAs('ERR_NOT_SUPPORTED', 'the runtime has no WebGPU device', async () => webgpu.device)
-  watchDevice(own as GpuDevice)
-  return { ort, cpu, device: own as GpuDevice, keepsNaN, exclusively }
+  let exclusively = locks.get(ort)
+  if (!exclusively) locks.set(ort, (exclusively = createLock()))
+  const keepsNaN = await exclusively(() => checkKernels(ort, cpu, given))
+  const own = async (): Promise<GpuDevice> => (await (ort.env.webgpu as { device: unknown }).device) as GpuDevice
+  const device = given ?? (await codedAs('ERR_NOT_SUPPORTED', 'the runtime has no WebGPU device', own))
+  watchDevice(device)
+  return { ort, cpu, device, given, keepsNaN, exclusively }
 }
 
 /** A build of the runtime with only its provider for the CPU. */

@@ -22,7 +22,7 @@ export async function createDeviceSession(
   what: string,
   capture: boolean,
 ): Promise<OrtSession> {
-  const options = withoutWrongFusions(model, providerOptions({ capture }))
+  const options = withoutWrongFusions(model, providerOptions({ device: runtime.given, capture }))
   try {
     return await createModelSession(runtime.ort, model, what, options)
   } catch (error) {
@@ -38,7 +38,7 @@ export async function createDeviceSession(
 }
 
 /** Finds a node that does not run on the device, by sessions of one node each. */
-async function findNode({ ort, cpu }: GpuRuntime, model: Model): Promise<NodeProto | undefined> {
+async function findNode({ ort, cpu, given }: GpuRuntime, model: Model): Promise<NodeProto | undefined> {
   const types = await inferTypes(model, cpu)
   const constants = new Map(model.graph.initializer.map((tensor) => [tensor.name, tensor]))
   const tried = new Set<string>()
@@ -56,7 +56,7 @@ async function findNode({ ort, cpu }: GpuRuntime, model: Model): Promise<NodePro
       valueInfo: [],
     })
     try {
-      const session = await createOrtSession(ort, withFields(model, { graph }), 'a node', providerOptions({ capture: false }))
+      const session = await createOrtSession(ort, withFields(model, { graph }), 'a node', providerOptions({ device: given, capture: false }))
       await session.release()
     } catch {
       return node

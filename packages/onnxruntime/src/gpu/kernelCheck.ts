@@ -1,3 +1,4 @@
+import type { GpuDevice } from '@induced-metric/core'
 import { unsupported } from '@induced-metric/core/adapter'
 import { createOrtSession } from '@induced-metric/onnx/adapter'
 import type { Ort, OrtSession, OrtValues } from '@induced-metric/onnx'
@@ -51,7 +52,7 @@ const numbers = (dims: readonly number[]): Float32Array =>
  * @returns whether NaN passes through those that the lowering uses for that
  * @throws ERR_NOT_SUPPORTED for a kernel that is wrong here, and where there is no device
  */
-export async function checkKernels(ort: Ort, cpu: Ort): Promise<boolean> {
+export async function checkKernels(ort: Ort, cpu: Ort, device: GpuDevice | undefined): Promise<boolean> {
   const model = checkModel()
   const withNaN = numbers(rows)
   withNaN[1] = NaN
@@ -62,7 +63,7 @@ export async function checkKernels(ort: Ort, cpu: Ort): Promise<boolean> {
     rows: tensor(numbers(rows), rows),
     nan: tensor(withNaN, rows),
   }
-  const { values: ours } = await run(ort, model, feeds, providerOptions({ capture: false }))
+  const { values: ours } = await run(ort, model, feeds, providerOptions({ device, capture: false }))
   const { values: theirs, session } = await run(cpu, model, feeds, {})
   await session.release()
   let keepsNaN = true

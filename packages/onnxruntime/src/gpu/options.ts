@@ -21,8 +21,8 @@ export interface GpuSessionOptions extends Omit<TrainingSessionOptions, 'ort'> {
    */
   readonly extents: FixedExtents | readonly FixedExtents[]
   /**
-   * The device to train on, by default one that the runtime opens. The runtime takes one device for all of its sessions, that of
-   * the first.
+   * The device to train on, by default one that the runtime opens. Request it with the adapter's limits: kernels of large models
+   * need more than the defaults.
    */
   readonly device?: GpuDevice
   /**

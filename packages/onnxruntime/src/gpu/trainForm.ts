@@ -17,7 +17,8 @@ export class TrainForm {
   readonly #runtime: GpuRuntime
   #plain: DeviceModel | undefined
   #captured: DeviceModel | undefined
-  #replays = 0
+  /** The captured runs that were compared. */
+  #runs = 0
   #capture: Capture
 
   private constructor(
@@ -85,8 +86,9 @@ export class TrainForm {
     }
   }
 
-  /** Records the first run, and compares the first replay with a run that is none. */
+  /** Records the first run and replays the second, and compares both with runs that are not recorded. */
   async #start(feeds: Feeds, draw: (model: DeviceModel) => void): Promise<void> {
+    const plain = this.#plain!
     try {
       this.#captured ??= await this.#make(true)
       draw(this.#captured)
@@ -94,20 +96,18 @@ export class TrainForm {
     } catch (error) {
       await this.#fail(reasonOf(error))
     }
-    const captured = this.#captured
-    if (captured && this.#replays++ === 0) return
-    const plain = this.#plain!
     draw(plain)
     await plain.run(feeds)
-    if (!captured) return
-    const differing = await this.#firstDifference(captured, plain)
+    if (!this.#captured) return
+    const differing = await this.#firstDifference(this.#captured, plain)
     if (differing !== undefined) {
-      await this.#fail(`a replayed step gives another ${differing} than a run that is not recorded`)
-      return
+      const run = this.#runs === 0 ? 'recorded' : 'replayed'
+      await this.#fail(`a ${run} step gives another ${differing} than one that is not captured`)
+    } else if (++this.#runs === 2) {
+      this.#capture = { state: 'on' }
+      this.#plain = undefined
+      await plain.release()
     }
-    this.#capture = { state: 'on' }
-    this.#plain = undefined
-    await plain.release()
   }
 
   async #fail(reason: string): Promise<void> {

@@ -36,11 +36,12 @@ export interface Problem {
 
 const runtime = '/ort/ort.webgpu.min.mjs'
 const ort = (await import(/* @vite-ignore */ runtime)) as WebGpuOrt & {
-  env: { wasm: { numThreads: number }; webgpu: { device: unknown } }
+  env: { wasm: { numThreads: number } }
 }
 ort.env.wasm.numThreads = 1
 
 /** What the device was asked for. */
+
 const counts = { living: 0, reads: 0, bytes: 0, submits: 0, dispatches: 0 }
 
 /** Counts the buffers that live, the bytes that are mapped for reading, and the work that is submitted. */
@@ -65,6 +66,7 @@ function count(device: GpuDevice): void {
   }
 }
 
+let ours: GpuDevice
 let started: Promise<void> | undefined
 function start(): Promise<void> {
   started ??= (async () => {
@@ -74,7 +76,7 @@ function start(): Promise<void> {
     const { maxStorageBuffersPerShaderStage } = adapter.limits
     const device = await adapter.requestDevice({ requiredLimits: { maxStorageBuffersPerShaderStage } })
     count(device)
-    ort.env.webgpu.device = device
+    ours = device
   })()
   return started
 }
@@ -115,7 +117,7 @@ function feedsOf(batch: Problem['batches'][number]): OrtValues {
 async function createGpu(problem: Problem, capture = false): Promise<GpuSession> {
   await start()
   const { extents, seed } = problem
-  return createGpuSession({ ...optionsOf(problem), extents, capture, ...(seed !== undefined && { seed }) })
+  return createGpuSession({ ...optionsOf(problem), extents, capture, device: ours, ...(seed !== undefined && { seed }) })
 }
 
 /** Trains on the device, and gives the losses. */

@@ -86,9 +86,12 @@ export const maxPoolGrad: LoweringRule = (context) => {
  * the maximum of both is the pool's own, or NaN.
  */
 export const maxPool: LoweringRule = (context) => {
-  const { node, emit, required, output, reals, realTypeOf, typeOf } = context
+  const { node, emit, required, output, reals, realTypeOf, typeOf, refuse } = context
   const x = required(0)
   const { attribute } = node
+  if (output(1) !== undefined) {
+    refuse('its indices are read, for example for the gradient of a pool with dilations, and the WebGPU provider does not give them')
+  }
   const kept = attribute.filter(({ name }) => name !== 'storage_order')
   const attributes = Object.fromEntries(kept.map((given) => [given.name, given] as const))
   const isDilated = (intsOf(node, 'dilations') ?? []).some((dilation) => dilation !== 1)

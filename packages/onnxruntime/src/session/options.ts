@@ -1,5 +1,11 @@
 import type { Transformation } from '@induced-metric/core'
-import { checkOptions, checkTransformation, optionError } from '@induced-metric/core/adapter'
+import {
+  checkOptions,
+  checkTransformation,
+  isList,
+  optionError,
+  unsupported,
+} from '@induced-metric/core/adapter'
 import type { Artifact, CheckpointState, LoweringTable, Ort } from '@induced-metric/onnx'
 import type { ParameterDescription } from './parameters.js'
 
@@ -55,4 +61,23 @@ export function checkSessionOptions(options: TrainingSessionOptions): void {
     lowerings: 'any',
   })
   if (options.optimizer !== undefined) checkTransformation(options.optimizer)
+}
+
+/**
+ * Checks the providers that the runtime is asked for. On WebGPU a session would move all parameters and gradients between the
+ * device and the host at every step, and the provider has no kernels for a part of what it runs.
+ *
+ * @throws ERR_NOT_SUPPORTED for WebGPU
+ */
+export function checkProviders(sessionOptions: object | undefined): void {
+  const { executionProviders } = (sessionOptions ?? {}) as { executionProviders?: unknown }
+  if (!isList(executionProviders)) return
+  const names = (executionProviders as readonly unknown[]).map((given) =>
+    typeof given === 'object' && given !== null ? (given as { name?: unknown }).name : given,
+  )
+  if (!names.includes('webgpu')) return
+  throw unsupported(
+    'TrainingSession keeps parameters and gradients on the host, so that on WebGPU they would all be moved at every step: ' +
+      'createGpuSession trains there, from the same artifacts and checkpoints. Leave webgpu out of executionProviders to train on the CPU',
+  )
 }

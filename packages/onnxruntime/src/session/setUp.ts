@@ -6,7 +6,7 @@ import { defaultLearningRate, readOptimizerModel } from '../optimizerModel/read.
 import { defaultOrt } from '../ort/ort.js'
 import { readArtifacts, type SessionArtifacts } from './artifacts.js'
 import { lowerModels } from './lowerModels.js'
-import { checkSessionOptions, type TrainingSessionOptions } from './options.js'
+import { checkProviders, checkSessionOptions, type TrainingSessionOptions } from './options.js'
 import { matchParameters, type SessionParameters } from './parameters.js'
 import { createRuntime, type Runtime } from './runtime.js'
 
@@ -30,6 +30,7 @@ export interface SessionSetup {
  */
 export async function setUp(options: TrainingSessionOptions, sessionOptions?: object): Promise<SessionSetup> {
   checkSessionOptions(options)
+  checkProviders(sessionOptions)
   const artifacts = await readArtifacts(options)
   const models = lowerModels(artifacts, options.lowerings ?? builtinLowerings)
   const { lowered } = models.train

@@ -51,10 +51,11 @@ export async function openGpuTab<P>(
     resolve: { conditions: ['@induced-metric/source', 'module', 'browser', 'development|production'] },
     build: { write: false, minify: false, target: 'es2022', rolldownOptions: { input: module } },
   })) as Rolldown.RolldownOutput
-  const scripts = new Map(
+  const scripts = new Map<string, string>(
     output.flatMap((part) => (part.type === 'chunk' ? [[`/${part.fileName}`, part.code] as const] : [])),
   )
-  const server = createServer(({ url = '/' }, response) => {
+  const server = createServer((request, response) => {
+    const url: string = request.url ?? '/'
     const folder = Object.keys(folders).find((path) => url.startsWith(path))
     if (folder !== undefined) {
       readFile(join(folders[folder]!, url.slice(folder.length))).then(

@@ -27,8 +27,8 @@ export function removeCopies(graph: GraphProto, types: ValueTypes): void {
 function isCopy(node: NodeProto, types: ValueTypes): boolean {
   const [before, after] = [types.get(node.input[0] ?? ''), types.get(node.output[0] ?? '')]
   const isSameShape =
-    before.shape?.every((extent, axis) => typeof extent === 'number' && extent === after.shape?.[axis]) === true &&
-    before.shape.length === after.shape?.length
+    before.shape?.every((extent, axis) => typeof extent === 'number' && extent === after.shape?.[axis]) ===
+      true && before.shape.length === after.shape?.length
   switch (node.opType) {
     case 'Identity':
       return true
@@ -44,7 +44,8 @@ function isCopy(node: NodeProto, types: ValueTypes): boolean {
 
 /** Whether a node reduces no axis. */
 function isEmptyReduction(node: NodeProto, types: ValueTypes): boolean {
-  if (!/^Reduce(Sum|Mean|Max|Min|Prod)$/.test(node.opType) || intOf(node, 'noop_with_empty_axes', 0) === 0) return false
+  if (!/^Reduce(Sum|Mean|Max|Min|Prod)$/.test(node.opType) || intOf(node, 'noop_with_empty_axes', 0) === 0)
+    return false
   const axes = types.constant(node.input[1] ?? '')
   return axes !== undefined && readTensor(axes).data.length === 0
 }

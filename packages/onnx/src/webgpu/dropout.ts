@@ -33,7 +33,8 @@ export function dropoutRows(otherwise: LoweringRule): DropoutRows {
   return {
     masks,
     Dropout(context) {
-      const { node, emit, required, input, output, constantOf, typeOf, fresh, refuse, reals, realTypeOf } = context
+      const { node, emit, required, input, output, constantOf, typeOf, fresh, refuse, reals, realTypeOf } =
+        context
       if (canonicalDomain(node.domain) !== '') refuse('it is not ONNX’s')
       const x = required(0)
       const training = input(2) === undefined ? [0] : constantOf(input(2))

@@ -67,7 +67,10 @@ export interface WebGpuLowering {
  * @param model as `generate_artifacts` writes it; it is not changed
  * @throws ERR_OPTION for a missing extent; ERR_NOT_SUPPORTED for a node that a row cannot lower, naming it
  */
-export async function lowerTrainingForWebGpu(model: Model, lowering: WebGpuLowering): Promise<WebGpuTrainingModel> {
+export async function lowerTrainingForWebGpu(
+  model: Model,
+  lowering: WebGpuLowering,
+): Promise<WebGpuTrainingModel> {
   const { table, masks } = trainingTable(lowering.table ?? lowerings)
   const fixed = fixExtents(model, lowering.extents)
   await declareForward(fixed, lowering)
@@ -94,7 +97,11 @@ export async function lowerForWebGpu(model: Model, lowering: WebGpuLowering): Pr
  */
 async function declareForward(model: Model, { ort, table = lowerings }: WebGpuLowering): Promise<void> {
   const { graph } = model
-  const known = new Set(['', ...graph.input.map(({ name }) => name), ...graph.initializer.map(({ name }) => name)])
+  const known = new Set([
+    '',
+    ...graph.input.map(({ name }) => name),
+    ...graph.initializer.map(({ name }) => name),
+  ])
   const forward = graph.node.filter((node) => {
     const isForward = !/Grad/.test(node.opType) && node.input.every((name) => known.has(name))
     if (isForward) for (const name of node.output) known.add(name)
@@ -110,7 +117,9 @@ async function declareForward(model: Model, { ort, table = lowerings }: WebGpuLo
   const declared = new Set(graph.output.map(({ name }) => name))
   const found = names.flatMap((name) => {
     const { dataType: type, shape } = types.get(name)
-    return type === undefined || shape === undefined || declared.has(name) ? [] : [declaredValue(name, type, shape)]
+    return type === undefined || shape === undefined || declared.has(name)
+      ? []
+      : [declaredValue(name, type, shape)]
   })
   const isFound = new Set(found.map(({ name }) => name))
   graph.valueInfo = [...graph.valueInfo.filter(({ name }) => !isFound.has(name)), ...found]
@@ -156,7 +165,9 @@ async function finish(given: Model, masks: readonly DropoutMask[], ort: Ort): Pr
   for (const { input, dims } of masks) graph.input.push(declaredValue(input, dataType.float, dims))
   dropUnreadIndices(graph.node)
   const { types: before } = await foldConstants(model, ort)
-  const outputs = new Map(graph.output.map((output) => [output.name, { ...before.get(output.name), ...known(typeOf(output)) }]))
+  const outputs = new Map(
+    graph.output.map((output) => [output.name, { ...before.get(output.name), ...known(typeOf(output)) }]),
+  )
 
   const fresh = freshNames(namesIn(graph))
   let zero: string | undefined
@@ -164,7 +175,9 @@ async function finish(given: Model, masks: readonly DropoutMask[], ort: Ort): Pr
   const rows = stockRows(useZero)
   const rowOf = (node: NodeProto): LoweringRule | undefined => {
     const row = rowIn(rows, node)
-    const isExact = ![dataType.double, dataType.float16].includes(before.get(node.input[0] ?? '').dataType as never)
+    const isExact = ![dataType.double, dataType.float16].includes(
+      before.get(node.input[0] ?? '').dataType as never,
+    )
     return row && isExact ? coded(row) : undefined
   }
   replaceNodes(graph, before, rowOf, opsetOf(model) ?? 17, 'webgpu')

@@ -57,16 +57,17 @@ export const maxPoolGrad: LoweringRule = (context) => {
 
   let elements = apart(x)
   if ([...begins, ...ends].some((pad) => pad > 0)) {
-    const ones = reals(new Array<number>(spatial.reduce((a, b) => a * b, 1)).fill(1), type, [1, 1, ...spatial])
+    const ones = reals(new Array<number>(spatial.reduce((a, b) => a * b, 1)).fill(1), type, [
+      1,
+      1,
+      ...spatial,
+    ])
     const inside = emit('Greater', [emit('Conv', [ones, picks], attributes), reals([0.5], type)])
     elements = emit('Where', [inside, elements, reals([lowest], type)])
   }
   const isLargest = emit('Cast', [emit('Equal', [elements, whole(y)])], { to: type })
   const priorities = Array.from({ length: count }, (_, i) => count - i)
-  const priority = emit('Mul', [
-    isLargest,
-    reals(priorities, type, [1, count, ...kernel.map(() => 1)]),
-  ])
+  const priority = emit('Mul', [isLargest, reals(priorities, type, [1, count, ...kernel.map(() => 1)])])
   const isFirst = emit('Equal', [priority, largest(context, priority, 1)])
   const gradient = emit('Where', [isFirst, whole(dY), reals([0], type)])
   const back = spread(context, window, {
@@ -90,7 +91,9 @@ export const maxPool: LoweringRule = (context) => {
   const x = required(0)
   const { attribute } = node
   if (output(1) !== undefined) {
-    refuse('its indices are read, for example for the gradient of a pool with dilations, and the WebGPU provider does not give them')
+    refuse(
+      'its indices are read, for example for the gradient of a pool with dilations, and the WebGPU provider does not give them',
+    )
   }
   const kept = attribute.filter(({ name }) => name !== 'storage_order')
   const attributes = Object.fromEntries(kept.map((given) => [given.name, given] as const))

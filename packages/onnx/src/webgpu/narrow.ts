@@ -97,7 +97,9 @@ export function narrowIntegers(graph: GraphProto, types: ValueTypes): ReadonlySe
 
 /** Whether a node makes int64. */
 function isWidening(node: NodeProto): boolean {
-  return node.opType === 'Cast' && canonicalDomain(node.domain) === '' && intOf(node, 'to', 1) === dataType.int64
+  return (
+    node.opType === 'Cast' && canonicalDomain(node.domain) === '' && intOf(node, 'to', 1) === dataType.int64
+  )
 }
 
 function narrowNode(

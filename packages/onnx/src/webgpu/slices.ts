@@ -17,7 +17,7 @@ function placeOf(
     const extent = shape[axis]!
     const within = (at: number): number => Math.min(extent, Math.max(0, at < 0 ? at + extent : at))
     starts[axis] = within(from[i]!)
-    ends[axis] = Math.max(starts[axis]!, within(to[i]!))
+    ends[axis] = Math.max(starts[axis], within(to[i]!))
   })
   return { starts, ends }
 }
@@ -32,9 +32,13 @@ export function sliceGradRow(otherwise: LoweringRule): LoweringRule {
     const { emit, required, output, ints, constantOf, producerOf, typeOf } = context
     const source = producerOf(required(1))
     const isShape = source?.opType === 'Shape' && source.attribute.length === 0
-    const shape = constantOf(required(1)) ?? (isShape ? known(typeOf(source.input[0]!).shape ?? [undefined]) : undefined)
+    const shape =
+      constantOf(required(1)) ?? (isShape ? known(typeOf(source.input[0]!).shape ?? [undefined]) : undefined)
     const place = shape && placeOf(context, shape)
-    if (!place) return otherwise(context)
+    if (!place) {
+      otherwise(context)
+      return
+    }
     const after = place.ends.map((end, axis) => shape[axis]! - end)
     emit('Pad', [required(0), ints([...place.starts, ...after])], {}, output(0))
   }

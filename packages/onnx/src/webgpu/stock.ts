@@ -137,7 +137,9 @@ const mean: LoweringRule = ({ node, emit, output, reals, realTypeOf }) => {
  *
  * @param zero names the input that holds a zero
  */
-export function stockRows(zero: () => string): Readonly<Record<string, Readonly<Record<string, LoweringRule>>>> {
+export function stockRows(
+  zero: () => string,
+): Readonly<Record<string, Readonly<Record<string, LoweringRule>>>> {
   return {
     '': {
       CastLike: castLike,
@@ -162,4 +164,3 @@ export function stockRows(zero: () => string): Readonly<Record<string, Readonly<
     'com.microsoft': { FusedMatMul: fusedMatMul },
   }
 }
-

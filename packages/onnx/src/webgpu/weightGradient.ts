@@ -8,7 +8,11 @@ import type { LoweringContext } from '../rewrite/nodeContext.js'
  *
  * @returns whether it applies: it does where the extents of X are known
  */
-export function convolvedWeightGrad(context: LoweringContext, convolution: Convolution, output: string): boolean {
+export function convolvedWeightGrad(
+  context: LoweringContext,
+  convolution: Convolution,
+  output: string,
+): boolean {
   const { emit, ints, typeOf } = context
   const { window, group, x, gradient, weights } = convolution
   const { kernel, strides, dilations, begins } = window
@@ -33,15 +37,12 @@ export function convolvedWeightGrad(context: LoweringContext, convolution: Convo
   const columns =
     group === 1
       ? emit('Transpose', [x], { perm: [1, 0, ...axes] })
-      : emit(
-          'Reshape',
-          [
-            emit('Transpose', [emit('Reshape', [x, ints([images, group, c, ...spatial])])], {
-              perm: [2, 1, 0, ...axes.map((axis) => axis + 1)],
-            }),
-            ints([c, group * images, ...spatial]),
-          ],
-        )
+      : emit('Reshape', [
+          emit('Transpose', [emit('Reshape', [x, ints([images, group, c, ...spatial])])], {
+            perm: [2, 1, 0, ...axes.map((axis) => axis + 1)],
+          }),
+          ints([c, group * images, ...spatial]),
+        ])
   const whole = emit('Conv', [columns, rows], {
     strides: dilations,
     dilations: strides,
@@ -50,9 +51,7 @@ export function convolvedWeightGrad(context: LoweringContext, convolution: Convo
     kernel_shape: positions,
   })
   const isLong = made.some((extent, i) => extent !== kernel[i])
-  const cut = isLong
-    ? emit('Slice', [whole, ints(axes.map(() => 0)), ints(kernel), ints(axes)])
-    : whole
+  const cut = isLong ? emit('Slice', [whole, ints(axes.map(() => 0)), ints(kernel), ints(axes)]) : whole
   const swapped = emit('Transpose', [cut], { perm: [1, 0, ...axes] })
   emit('Reshape', [swapped, ints([m, c, ...kernel])], {}, output)
   return true

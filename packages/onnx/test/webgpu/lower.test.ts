@@ -36,7 +36,16 @@ it('leaves nothing of a GPT to be computed from shapes, and no copy of a buffer'
   const { lowered } = await bothOf(small, { loss: 'cross-entropy' }, { batch: 2, sequence: 6, tokens: 12 })
   const { node, output, input, initializer } = lowered.model.graph
   const kinds = new Set(node.map(({ opType }) => opType))
-  for (const kind of ['Shape', 'Size', 'NonZero', 'ConstantOfShape', 'Range', 'Identity', 'Sum', 'LogSoftmax'])
+  for (const kind of [
+    'Shape',
+    'Size',
+    'NonZero',
+    'ConstantOfShape',
+    'Range',
+    'Identity',
+    'Sum',
+    'LogSoftmax',
+  ])
     expect([kind, kinds.has(kind)]).toEqual([kind, false])
   const copies = new Set(['Reshape', 'Squeeze', 'Unsqueeze', 'Flatten'])
   for (const { name } of output) {
@@ -67,7 +76,12 @@ function fewNodes({ dims = [2, 3, 7, 6], weights = [3], write, result }: Images)
   const size = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 1)
   const last = dims.at(-1)!
   const scale = builder.initializer('scale', [last], dataType.float, Float32Array.from(numbers(last, 3, 1)))
-  const w = builder.initializer('w', [...weights], dataType.float, Float32Array.from(numbers(size(weights), 5, 1)))
+  const w = builder.initializer(
+    'w',
+    [...weights],
+    dataType.float,
+    Float32Array.from(numbers(size(weights), 5, 1)),
+  )
   const made = write(builder, builder.emit('Mul', [x, scale]), w)
   builder.output(builder.emit('Identity', [made], {}, 'y'), dataType.float, ['batch', ...result.slice(1)])
   return builder.build('few')
@@ -78,7 +92,12 @@ const pool = (opType: string, attributes: object, result: readonly number[]): Im
   write: (builder, x, w) => builder.emit(opType, [builder.emit('Mul', [x, w])], attributes as never),
   result,
 })
-const conv = (opType: string, attributes: object, weights: readonly number[], result: readonly number[]): Images => ({
+const conv = (
+  opType: string,
+  attributes: object,
+  weights: readonly number[],
+  result: readonly number[],
+): Images => ({
   weights,
   write: (builder, x, w) => builder.emit(opType, [x, w], attributes as never),
   result,
@@ -92,16 +111,48 @@ const activation = (opType: string): Images => ({
 
 const few: Record<string, Images> = {
   'a pool of windows apart': pool('MaxPool', { kernel_shape: [2, 2], strides: [3, 2] }, [2, 3, 2, 3]),
-  'a pool of overlapping windows, padded': pool('MaxPool', { kernel_shape: [3, 3], strides: [2, 2], pads: [1, 1, 1, 1] }, [2, 3, 4, 3]),
-  'a pool that rounds up': pool('MaxPool', { kernel_shape: [3, 3], strides: [2, 2], ceil_mode: 1 }, [2, 3, 3, 3]),
-  'a convolution with strides': conv('Conv', { kernel_shape: [3, 3], strides: [2, 3], pads: [1, 0, 1, 1] }, [4, 3, 3, 3], [2, 4, 4, 2]),
-  'a convolution that does not reach the end': conv('Conv', { kernel_shape: [2, 3], strides: [4, 4] }, [4, 3, 2, 3], [2, 4, 2, 1]),
-  'a grouped convolution': conv('Conv', { kernel_shape: [3, 3], group: 3, dilations: [2, 1] }, [6, 1, 3, 3], [2, 6, 3, 4]),
-  'a transposed convolution': conv('ConvTranspose', { kernel_shape: [3, 3], strides: [2, 2], pads: [1, 1, 1, 1] }, [3, 2, 3, 3], [2, 2, 13, 11]),
+  'a pool of overlapping windows, padded': pool(
+    'MaxPool',
+    { kernel_shape: [3, 3], strides: [2, 2], pads: [1, 1, 1, 1] },
+    [2, 3, 4, 3],
+  ),
+  'a pool that rounds up': pool(
+    'MaxPool',
+    { kernel_shape: [3, 3], strides: [2, 2], ceil_mode: 1 },
+    [2, 3, 3, 3],
+  ),
+  'a convolution with strides': conv(
+    'Conv',
+    { kernel_shape: [3, 3], strides: [2, 3], pads: [1, 0, 1, 1] },
+    [4, 3, 3, 3],
+    [2, 4, 4, 2],
+  ),
+  'a convolution that does not reach the end': conv(
+    'Conv',
+    { kernel_shape: [2, 3], strides: [4, 4] },
+    [4, 3, 2, 3],
+    [2, 4, 2, 1],
+  ),
+  'a grouped convolution': conv(
+    'Conv',
+    { kernel_shape: [3, 3], group: 3, dilations: [2, 1] },
+    [6, 1, 3, 3],
+    [2, 6, 3, 4],
+  ),
+  'a transposed convolution': conv(
+    'ConvTranspose',
+    { kernel_shape: [3, 3], strides: [2, 2], pads: [1, 1, 1, 1] },
+    [3, 2, 3, 3],
+    [2, 2, 13, 11],
+  ),
   'a slice': {
     dims: [2, 5],
     weights: [5],
-    write: (b, x, w) => b.emit('Mul', [b.emit('Slice', [x, b.ints([-4]), b.ints([9]), b.ints([1])]), b.emit('Slice', [w, b.ints([1]), b.ints([5])])]),
+    write: (b, x, w) =>
+      b.emit('Mul', [
+        b.emit('Slice', [x, b.ints([-4]), b.ints([9]), b.ints([1])]),
+        b.emit('Slice', [w, b.ints([1]), b.ints([5])]),
+      ]),
     result: [2, 4],
   },
   'columns that are looked up': {
@@ -213,7 +264,9 @@ describe('extents', () => {
   })
   it('become those of the inputs', async () => {
     const { lowered } = await bothOf(model, { loss: 'mse' }, { batch: 4 })
-    const dims = lowered.model.graph.input[0]!.type?.value.value as { shape: { dim: { value: { value: bigint } }[] } }
+    const dims = lowered.model.graph.input[0]!.type?.value.value as {
+      shape: { dim: { value: { value: bigint } }[] }
+    }
     expect(dims.shape.dim.map(({ value }) => Number(value.value))).toEqual([4, 3])
     for (const tensor of lowered.model.graph.initializer) expect(() => readTensor(tensor)).not.toThrow()
   })

@@ -39,7 +39,11 @@ export async function bothOf(
     const size = dims.reduce((a, b) => a * b, 1)
     feeds[input.name] =
       type === dataType.int64
-        ? new ort.Tensor('int64', BigInt64Array.from({ length: size }, (_, i) => BigInt((5 * i + seed) % 7)), dims)
+        ? new ort.Tensor(
+            'int64',
+            BigInt64Array.from({ length: size }, (_, i) => BigInt((5 * i + seed) % 7)),
+            dims,
+          )
         : new ort.Tensor('float32', Float32Array.from(numbers(size, seed, 1)), dims)
   })
   const wanted = [outputs[0]!, ...gradients.map(({ output }) => output)]

@@ -48,8 +48,15 @@ export class GpuContents {
     const rate = optimizer.learningRate
     const [tensors, saved] = await Promise.all([this.parameters(), withState ? optimizer.save() : undefined])
     const plain = (isTrainable: boolean): NamedTensor[] =>
-      tensors.filter(({ trainable }) => trainable === isTrainable).map(({ trainable: _, ...tensor }) => tensor)
-    const base = { trainable: plain(true), frozen: plain(false), optimizerGroups: [], properties: new Map(properties) }
+      tensors
+        .filter(({ trainable }) => trainable === isTrainable)
+        .map(({ trainable: _, ...tensor }) => tensor)
+    const base = {
+      trainable: plain(true),
+      frozen: plain(false),
+      optimizerGroups: [],
+      properties: new Map(properties),
+    }
     if (!saved) return base
     const state = optimizerState(saved, rate)
     return { ...base, ...state, properties: new Map([...properties, ...state.properties]) }

@@ -54,7 +54,8 @@ async function open(ort: WebGpuOrt, given: GpuDevice | undefined): Promise<GpuRu
   let exclusively = locks.get(ort)
   if (!exclusively) locks.set(ort, (exclusively = createLock()))
   const keepsNaN = await exclusively(() => checkKernels(ort, cpu, given))
-  const own = async (): Promise<GpuDevice> => (await (ort.env.webgpu as { device: unknown }).device) as GpuDevice
+  const own = async (): Promise<GpuDevice> =>
+    (await (ort.env.webgpu as { device: unknown }).device) as GpuDevice
   const device = given ?? (await codedAs('ERR_NOT_SUPPORTED', 'the runtime has no WebGPU device', own))
   watchDevice(device)
   return { ort, cpu, device, given, keepsNaN, exclusively }

@@ -120,7 +120,9 @@ export class DeviceModel {
       const { data } = tensor
       if (isNarrowed) return narrowed(method, name, data)
       if (ArrayBuffer.isView(data)) return data
-      throw shapeError(`${method}: the input ${JSON.stringify(name)} has no values that can be written to the device`)
+      throw shapeError(
+        `${method}: the input ${JSON.stringify(name)} has no values that can be written to the device`,
+      )
     })
   }
 
@@ -163,7 +165,12 @@ export class DeviceModel {
 
   #deviceTensor(name: string, type: string, buffer: GpuBuffer): DeviceTensor {
     const { dataType: original, shape = [] } = this.lowered.outputs.get(name)!
-    return { buffer, type, dims: shape as readonly number[], isNarrowed: original === dataType.int64 && type === 'int32' }
+    return {
+      buffer,
+      type,
+      dims: shape as readonly number[],
+      isNarrowed: original === dataType.int64 && type === 'int32',
+    }
   }
 }
 

@@ -1,5 +1,12 @@
 import { unsupported } from '@induced-metric/core/adapter'
-import { coded, createOrtSession, describeNode, inferTypes, reasonOf, withFields } from '@induced-metric/onnx/adapter'
+import {
+  coded,
+  createOrtSession,
+  describeNode,
+  inferTypes,
+  reasonOf,
+  withFields,
+} from '@induced-metric/onnx/adapter'
 import type { OrtSession } from '@induced-metric/onnx'
 import { createValue, type Model, type NodeProto } from '@induced-metric/onnx/proto'
 import { withoutWrongFusions } from '../session/fusions.js'
@@ -28,7 +35,8 @@ export async function createDeviceSession(
   } catch (error) {
     if (!fallback.test(reasonOf(error))) throw error
     const found = await findNode(runtime, model)
-    if (found === undefined) throw coded('ERR_NOT_SUPPORTED', `${what}: it does not run on the device alone`, error)
+    if (found === undefined)
+      throw coded('ERR_NOT_SUPPORTED', `${what}: it does not run on the device alone`, error)
     throw unsupported(
       `${what}: ${describeNode(found)} has no kernel on the device for the types it is given. Give a row for it with the option ` +
         'lowerings, or train on the CPU: TrainingSession takes the same artifacts',
@@ -47,7 +55,12 @@ async function findNode({ ort, cpu, given }: GpuRuntime, model: Model): Promise<
     const key = [node.domain, node.opType, ...inputs.map((name) => types.get(name).dataType)].join()
     if (tried.has(key)) continue
     tried.add(key)
-    const declare = (name: string) => createValue(name, types.get(name).dataType ?? 1, [...(types.get(name).shape ?? [])].map((extent) => extent ?? ''))
+    const declare = (name: string) =>
+      createValue(
+        name,
+        types.get(name).dataType ?? 1,
+        [...(types.get(name).shape ?? [])].map((extent) => extent ?? ''),
+      )
     const graph = withFields(model.graph, {
       node: [node],
       input: inputs.filter((name) => !constants.has(name)).map(declare),
@@ -56,7 +69,12 @@ async function findNode({ ort, cpu, given }: GpuRuntime, model: Model): Promise<
       valueInfo: [],
     })
     try {
-      const session = await createOrtSession(ort, withFields(model, { graph }), 'a node', providerOptions({ device: given, capture: false }))
+      const session = await createOrtSession(
+        ort,
+        withFields(model, { graph }),
+        'a node',
+        providerOptions({ device: given, capture: false }),
+      )
       await session.release()
     } catch {
       return node

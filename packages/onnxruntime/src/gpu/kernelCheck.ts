@@ -21,7 +21,11 @@ function checkModel(): Model {
   const nan = builder.input('nan', dataType.float, [...rows])
   const float = dataType.float
   const outputs = [
-    ['Conv of 6 channels to 16', emit('Conv', [x, filters], { kernel_shape: [3, 3], pads: [1, 1, 1, 1] }), [2, 16, 5, 5]],
+    [
+      'Conv of 6 channels to 16',
+      emit('Conv', [x, filters], { kernel_shape: [3, 3], pads: [1, 1, 1, 1] }),
+      [2, 16, 5, 5],
+    ],
     ['Concat of 9 inputs', emit('Concat', new Array<string>(9).fill(y), { axis: 1 }), [2, 36]],
     ['Slice with step -1', emit('Slice', [y, ints([-1]), ints([-9]), ints([1]), ints([-1])]), rows],
     ['Max of NaN', emit('Max', [nan, real(0, float)]), rows],

@@ -40,7 +40,7 @@ const pipelines = new WeakMap<GpuDevice, Map<string, GpuPipeline>>()
 
 function pipelineOf(device: GpuDevice, code: string): GpuPipeline {
   let own = pipelines.get(device)
-  if (!own) pipelines.set(device, (own = new Map()))
+  if (!own) pipelines.set(device, (own = new Map<string, GpuPipeline>()))
   let found = own.get(code)
   if (!found) {
     const compute = { module: device.createShaderModule({ code }), entryPoint: 'main' }
@@ -65,16 +65,21 @@ function dispatch(device: GpuDevice, code: string, lists: readonly (readonly Gpu
 }
 
 /** Submits sum += addend for pairs of buffers of equal sizes. */
-export function addBuffers(device: GpuDevice, pairs: readonly (readonly [sum: GpuBuffer, addend: GpuBuffer])[]): void {
+export function addBuffers(
+  device: GpuDevice,
+  pairs: readonly (readonly [sum: GpuBuffer, addend: GpuBuffer])[],
+): void {
   if (pairs.length > 0) dispatch(device, addition, pairs)
 }
 
 /** Submits copies of whole buffers. */
-export function copyBuffers(device: GpuDevice, pairs: readonly (readonly [to: GpuBuffer, from: GpuBuffer])[]): void {
+export function copyBuffers(
+  device: GpuDevice,
+  pairs: readonly (readonly [to: GpuBuffer, from: GpuBuffer])[],
+): void {
   if (pairs.length === 0) return
   const encoder = device.createCommandEncoder()
-  for (const [to, from] of pairs)
-    encoder.copyBufferToBuffer(from, 0, to, 0, Math.min(to.size, from.size))
+  for (const [to, from] of pairs) encoder.copyBufferToBuffer(from, 0, to, 0, Math.min(to.size, from.size))
   device.queue.submit([encoder.finish()])
 }
 
@@ -102,7 +107,11 @@ export class MaskDrawer {
       }
       const words = new Uint32Array(4)
       // Masks of one step differ, also where the model gives their nodes one seed.
-      words.set([(mask.seed ?? this.#seed) + 0x9e3779b9 * index, step, Math.min(2 ** 32 - 1, mask.ratio * 2 ** 32)])
+      words.set([
+        (mask.seed ?? this.#seed) + 0x9e3779b9 * index,
+        step,
+        Math.min(2 ** 32 - 1, mask.ratio * 2 ** 32),
+      ])
       new Float32Array(words.buffer)[3] = mask.ratio < 1 ? 1 / (1 - mask.ratio) : 0
       this.#device.queue.writeBuffer(draw, 0, words)
       return [buffer, draw]

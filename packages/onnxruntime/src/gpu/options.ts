@@ -62,7 +62,9 @@ export type LatestReport = StepReport | undefined
  */
 export function checkGpuOptions(options: GpuSessionOptions): readonly FixedExtents[] {
   if (typeof options !== 'object' || options === null || options.trainModel === undefined)
-    throw optionError('createGpuSession takes { trainModel, ort, extents, … }: training_model.onnx is required')
+    throw optionError(
+      'createGpuSession takes { trainModel, ort, extents, … }: training_model.onnx is required',
+    )
   checkOptions('createGpuSession', options, {
     trainModel: 'any',
     evalModel: 'any',
@@ -84,7 +86,8 @@ export function checkGpuOptions(options: GpuSessionOptions): readonly FixedExten
   if (optimizer !== undefined) checkTransformation(optimizer)
   if (typeof ort?.env?.webgpu !== 'object' || typeof ort.InferenceSession?.create !== 'function') {
     throw optionError(
-      "ort must be a build of the runtime with WebGPU, as await import('onnxruntime-web/webgpu') is, given " + show(ort),
+      "ort must be a build of the runtime with WebGPU, as await import('onnxruntime-web/webgpu') is, given " +
+        show(ort),
     )
   }
   if (seed !== undefined && !Number.isSafeInteger(seed))
@@ -94,7 +97,8 @@ export function checkGpuOptions(options: GpuSessionOptions): readonly FixedExten
 
 function checkExtents(given: unknown): readonly FixedExtents[] {
   const forms = isList(given) ? (given as readonly unknown[]) : [given]
-  if (forms.length === 0) throw optionError('extents is an empty list; give { batch: 32 }, or several of them')
+  if (forms.length === 0)
+    throw optionError('extents is an empty list; give { batch: 32 }, or several of them')
   for (const form of forms) {
     if (typeof form !== 'object' || form === null)
       throw optionError(`extents must be numbers by axis, as in { batch: 32 }, given ${show(form)}`)

@@ -1,11 +1,5 @@
-import { InducedMetricError, type GpuBuffer } from '@induced-metric/core'
-import {
-  checkDeviceAlive,
-  checkLearningRate,
-  optionError,
-  readBack,
-  sizeOf,
-} from '@induced-metric/core/adapter'
+import { InducedMetricError } from '@induced-metric/core'
+import { checkDeviceAlive, checkLearningRate, optionError } from '@induced-metric/core/adapter'
 import type { OrtTensor, OrtValues } from '@induced-metric/onnx'
 import { exportTrained, type ExportOptions } from '../export/file.js'
 import type { SessionTensor } from '../session/contents.js'
@@ -129,10 +123,10 @@ class DeviceTrainingSession implements GpuSession {
           'this session has no optimiser: create it with optimizer (a transformation) or optimizerModel',
         )
       }
-      const { count, gradients, loss: sum } = this.#trainSteps
+      const { count, loss: sum } = this.#trainSteps
       if (count === 0) throw optionError('there are no gradients to step with: call runTrainStep first')
       const { frozen, loss = sum, report = false } = options
-      optimizer.step(this.#withoutFrozen(gradients, frozen), loss === null ? {} : { loss })
+      optimizer.step(this.#trainSteps.gradientsBut(frozen), loss === null ? {} : { loss })
       if (report) return (this.#report = await optimizer.report())
       await this.#holdBack()
       return undefined
@@ -259,19 +253,8 @@ class DeviceTrainingSession implements GpuSession {
 
   getGradients(): Promise<Map<string, SessionTensor>> {
     return this.#run(async () => {
-      const { gradients: buffers, count } = this.#trainSteps
-      const infos = this.#setup.train.forms[0]!.lowered.gradients
-      const zeros = (): ArrayBuffer[] => infos.map(({ dims }) => new ArrayBuffer(4 * sizeOf(dims)))
-      const arrays =
-        count === 0
-          ? zeros()
-          : await readBack(
-              this.#setup.runtime.device,
-              infos.map(({ dims }, i) => ({ buffer: buffers[i]!, offset: 0, size: 4 * sizeOf(dims) })),
-            )
-      return new Map(
-        infos.map(({ parameter, dims }, i) => [parameter, { dims, data: new Float32Array(arrays[i]!) }]),
-      )
+      const tensors = await this.#trainSteps.readGradients()
+      return new Map(tensors.map(({ name, dims, data }) => [name, { dims, data }]))
     })
   }
 
@@ -307,7 +290,11 @@ class DeviceTrainingSession implements GpuSession {
     })
   }
 
-  async #check({ check }: GpuSetup['train'] | NonNullable<GpuSetup['evaluation']>, method: string, feeds: OrtValues) {
+  async #check(
+    { check }: GpuSetup['train'] | NonNullable<GpuSetup['evaluation']>,
+    method: string,
+    feeds: OrtValues,
+  ) {
     await this.#setup.runtime.exclusively(async () => check(method, feeds))
   }
 
@@ -316,19 +303,16 @@ class DeviceTrainingSession implements GpuSession {
     return Object.fromEntries(names.map((name) => [name, gpuValue(device, name, valueOf(name))]))
   }
 
-  #read(names: readonly string[], valueOf: (name: string) => DeviceTensor): Promise<Record<string, OrtTensor>> {
+  #read(
+    names: readonly string[],
+    valueOf: (name: string) => DeviceTensor,
+  ): Promise<Record<string, OrtTensor>> {
     const { ort, device } = this.#setup.runtime
-    return readValues(ort, device, names.map((name) => [name, valueOf(name)] as const))
-  }
-
-  /** The gradients of a step, with `null` for the parameters that it leaves alone. */
-  #withoutFrozen(gradients: readonly GpuBuffer[], names: Iterable<string> = []): (GpuBuffer | null)[] {
-    const frozen = new Set(names)
-    const infos = this.#setup.train.forms[0]!.lowered.gradients
-    const unknown = [...frozen].find((name) => !infos.some(({ parameter }) => parameter === name))
-    if (unknown !== undefined)
-      throw optionError(`frozen: there is no trainable parameter ${JSON.stringify(unknown)}`)
-    return infos.map(({ parameter }, i) => (frozen.has(parameter) ? null : gradients[i]!))
+    return readValues(
+      ort,
+      device,
+      names.map((name) => [name, valueOf(name)] as const),
+    )
   }
 
   async #holdBack(): Promise<void> {

@@ -95,34 +95,33 @@ export async function setUpGpu(options: GpuSessionOptions): Promise<GpuSetup> {
     }
     const evaluationForms: DeviceModel[] = []
     for (const one of models.evaluation ? lowerings : []) {
-      const { original } = models.evaluation!
-      const model = await runtime.exclusively(() => lowerForWebGpu(original, one))
-      const session = await runtime.exclusively(() =>
-        createDeviceSession(runtime, model.model, 'evalModel', false),
-      )
-      const form = new DeviceModel(runtime, session, model, { what: 'evalModel', parameters: bound, captured: false })
+      const form = await evaluationForm(runtime, models.evaluation!.original, one, bound)
       held.push(form)
       evaluationForms.push(form)
     }
     const names = new Set(parameters.map(({ name }) => name))
-    const part = async <F>(original: Model, lowered: Model, forms: readonly F[], trains: boolean): Promise<GpuModel<F>> => {
+    const checkOf = async (original: Model, lowered: Model, trains: boolean) => {
       const fed = modelInputs(lowered).filter(({ name }) => !names.has(name))
-      const unread = unreadInputs(models, names)
-      const checks = await runtime.exclusively(() =>
-        createFeedCheck(runtime.cpu, original, fed, { parameters: names, unread, trains }),
-      )
+      const given = { parameters: names, unread: unreadInputs(models, names), trains }
+      const checks = await runtime.exclusively(() => createFeedCheck(runtime.cpu, original, fed, given))
       held.push(checks)
-      const outputs = trains ? models.train.lowered.outputs : original.graph.output.map(({ name }) => name)
-      return { forms, fed: fed.map(({ name }) => name), outputs, check: checks.check }
+      return { fed: fed.map(({ name }) => name), check: checks.check }
     }
     const { evaluation } = models
     return {
       runtime,
       buffers,
       parameters,
-      train: await part(models.train.original, lowered.model, forms, true),
-      evaluation:
-        evaluation && (await part(evaluation.original, evaluation.lowered, evaluationForms, false)),
+      train: {
+        forms,
+        outputs: lowered.outputs,
+        ...(await checkOf(models.train.original, lowered.model, true)),
+      },
+      evaluation: evaluation && {
+        forms: evaluationForms,
+        outputs: evaluation.original.graph.output.map(({ name }) => name),
+        ...(await checkOf(evaluation.original, evaluation.lowered, false)),
+      },
       evalModel: evaluation?.whole,
       order: lowered.model.graph.input.map(({ name }) => name),
       ...optimizerParts,
@@ -134,6 +133,20 @@ export async function setUpGpu(options: GpuSessionOptions): Promise<GpuSetup> {
     await release()
     throw error
   }
+}
+
+/** Lowers the eval model for one form, and creates its session of the runtime. */
+async function evaluationForm(
+  runtime: GpuRuntime,
+  original: Model,
+  lowering: Parameters<typeof lowerForWebGpu>[1],
+  parameters: ReadonlyMap<string, GpuBuffer>,
+): Promise<DeviceModel> {
+  return runtime.exclusively(async () => {
+    const lowered = await lowerForWebGpu(original, lowering)
+    const session = await createDeviceSession(runtime, lowered.model, 'evalModel', false)
+    return new DeviceModel(runtime, session, lowered, { what: 'evalModel', parameters, captured: false })
+  })
 }
 
 /** Throws ERR_OPTION for extents of axes that no input has. */
@@ -156,7 +169,10 @@ function inputsOf({ train, evaluation }: LoweredModels): ReadonlySet<string> {
 }
 
 /** Buffers for gradients and the loss, which the forms share. */
-function gradientBuffers(buffers: SessionBuffers, { gradients, names }: WebGpuTrainingModel): Map<string, GpuBuffer> {
+function gradientBuffers(
+  buffers: SessionBuffers,
+  { gradients, names }: WebGpuTrainingModel,
+): Map<string, GpuBuffer> {
   const sizes = new Map(gradients.map(({ output, dims }) => [output, 4 * sizeOf(dims)]))
   sizes.set(names[0]!, 4)
   return new Map([...sizes].map(([name, bytes]) => [name, buffers.create(bytes)]))
@@ -170,8 +186,15 @@ async function createOptimizerOf(
   { device }: GpuRuntime,
 ): Promise<Pick<GpuSetup, 'optimizer' | 'steps' | 'fixedRate'>> {
   const fixedRate: { value: number | undefined } = { value: undefined }
-  const { transformation, steps } = chosenTransformation(options, { optimizerModel, state }, () => fixedRate.value)
-  const given = trainable.map(({ data: _, ...info }, index) => ({ ...info, buffer: parameters[index]!.buffer! }))
+  const { transformation, steps } = chosenTransformation(
+    options,
+    { optimizerModel, state },
+    () => fixedRate.value,
+  )
+  const given = trainable.map(({ data: _, ...info }, index) => ({
+    ...info,
+    buffer: parameters[index]!.buffer!,
+  }))
   const optimizer = createGpuOptimizer(transformation, given, device)
   try {
     if (steps && state && options.optimizerState !== 'fresh') {

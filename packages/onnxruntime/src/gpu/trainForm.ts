@@ -142,7 +142,10 @@ export class TrainForm {
 
 /** Whether two values are equal up to the rounding of sums that are added in another order. */
 function agree(x: Float32Array, y: Float32Array): boolean {
-  const scale = y.reduce((most, value) => (Number.isFinite(value) ? Math.max(most, Math.abs(value)) : most), 0)
+  const scale = y.reduce(
+    (most, value) => (Number.isFinite(value) ? Math.max(most, Math.abs(value)) : most),
+    0,
+  )
   return x.every((value, i) => {
     const other = y[i]!
     return Object.is(value, other) || Math.abs(value - other) <= 1e-5 * scale + 1e-12

@@ -1,5 +1,5 @@
 import type { GpuBuffer } from '@induced-metric/core'
-import { shapeError } from '@induced-metric/core/adapter'
+import { optionError, readBack, shapeError, sizeOf } from '@induced-metric/core/adapter'
 import { own } from '@induced-metric/onnx/adapter'
 import type { GradientOutput, OrtValues } from '@induced-metric/onnx'
 import type { GpuRuntime, SessionBuffers } from './device.js'
@@ -50,9 +50,31 @@ export class GpuTrainSteps {
     return this.#count
   }
 
-  /** The sums of their gradients, in the order of the parameters. */
-  get gradients(): readonly GpuBuffer[] {
-    return this.#sums.slice(0, -1)
+  /**
+   * The sums of their gradients, in the order of the parameters, with `null` for those that a step leaves alone.
+   *
+   * @throws ERR_OPTION for a name that no trainable parameter has
+   */
+  gradientsBut(names: Iterable<string> = []): (GpuBuffer | null)[] {
+    const frozen = new Set(names)
+    const unknown = [...frozen].find((name) => !this.#gradients.some(({ parameter }) => parameter === name))
+    if (unknown !== undefined)
+      throw optionError(`frozen: there is no trainable parameter ${JSON.stringify(unknown)}`)
+    return this.#gradients.map(({ parameter }, i) => (frozen.has(parameter) ? null : this.#sums[i]!))
+  }
+
+  /** Reads the sums of their gradients, zeros before the first. */
+  async readGradients(): Promise<{ name: string; dims: readonly number[]; data: Float32Array }[]> {
+    const ranges = this.#gradients.map(({ dims }, i) => {
+      return { buffer: this.#sums[i]!, offset: 0, size: 4 * sizeOf(dims) }
+    })
+    const arrays =
+      this.#count === 0
+        ? ranges.map(({ size }) => new ArrayBuffer(size))
+        : await readBack(this.#runtime.device, ranges)
+    return this.#gradients.map(({ parameter, dims }, i) => {
+      return { name: parameter, dims, data: new Float32Array(arrays[i]!) }
+    })
   }
 
   /** The sum of their losses. */
@@ -82,7 +104,11 @@ export class GpuTrainSteps {
     const { current } = form
     const made = this.#outputs.map((name) => current.output(name).buffer)
     if (count === 0) this.#sums = made
-    else addBuffers(device, this.#sums.map((sum, i) => [sum, made[i]!] as const))
+    else
+      addBuffers(
+        device,
+        this.#sums.map((sum, i) => [sum, made[i]!] as const),
+      )
     copyBuffers(
       device,
       this.#statistics.map(([output, buffer]) => [buffer, current.output(output).buffer] as const),
@@ -100,7 +126,10 @@ export class GpuTrainSteps {
   /** Moves the sums out of the buffers that runs write. */
   #keep(): void {
     this.#own ??= this.#sums.map(({ size }) => this.#buffers.create(size))
-    copyBuffers(this.#runtime.device, this.#own.map((to, i) => [to, this.#sums[i]!] as const))
+    copyBuffers(
+      this.#runtime.device,
+      this.#own.map((to, i) => [to, this.#sums[i]!] as const),
+    )
     this.#sums = this.#own
   }
 }

@@ -1,4 +1,4 @@
-import type { LoweredTrainingModel, Ort, OrtSession, OrtValues } from '@induced-metric/onnx'
+import type { LoweredTrainingModel, Ort, OrtSession } from '@induced-metric/onnx'
 import type { Model } from '@induced-metric/onnx/proto'
 import { fillsFetches } from '../ort/fillsOutputs.js'
 import { createFeedCheck, unreadInputs, type FeedCheck } from './feedCheck.js'

@@ -1,4 +1,10 @@
-import { createOptimizer, inducedMetric, sgd, type Optimizer, type Transformation } from '@induced-metric/core'
+import {
+  createOptimizer,
+  inducedMetric,
+  sgd,
+  type Optimizer,
+  type Transformation,
+} from '@induced-metric/core'
 import { withGroups } from '@induced-metric/core/adapter'
 import { lowerings as builtinLowerings, type NamedTensor, type Property } from '@induced-metric/onnx'
 import { groupName, isOwnProperty, restoreOptimizer } from '@induced-metric/onnx/adapter'
@@ -63,7 +69,9 @@ function createSessionOptimizer(
 ): Pick<SessionSetup, 'optimizer' | 'steps'> {
   // The rate of a genuine optimizer model is the session's: the one that was set on the optimiser, once there is one.
   let fixedRate = (): number | undefined => undefined
-  const { transformation, steps } = chosenTransformation(options, { optimizerModel, state }, () => fixedRate())
+  const { transformation, steps } = chosenTransformation(options, { optimizerModel, state }, () =>
+    fixedRate(),
+  )
   const optimizer = createOptimizer(transformation, trainable, {
     adopt: true,
     // Options may name frozen parameters and give them a group: the same options fit any choice of trainable parameters.

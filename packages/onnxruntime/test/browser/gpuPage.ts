@@ -1,11 +1,4 @@
-import {
-  adam,
-  fromJSON,
-  inducedMetric,
-  type GpuBuffer,
-  type GpuDevice,
-  type TransformationJSON,
-} from '@induced-metric/core'
+import { adam, fromJSON, inducedMetric, type GpuDevice, type TransformationJSON } from '@induced-metric/core'
 import {
   createGpuSession,
   createOrtTensor,
@@ -107,7 +100,7 @@ function feedsOf(batch: Problem['batches'][number]): OrtValues {
       createOrtTensor(
         ort,
         type,
-        type === 'int64' ? BigInt64Array.from(data, BigInt) : Float32Array.from(data, (x) => x ?? NaN),
+        type === 'int64' ? BigInt64Array.from(data, BigInt) : Float32Array.from(data),
         dims,
       ),
     ]),
@@ -117,10 +110,11 @@ function feedsOf(batch: Problem['batches'][number]): OrtValues {
 async function createGpu(problem: Problem, capture = false): Promise<GpuSession> {
   await start()
   const { extents, seed } = problem
-  return createGpuSession({ ...optionsOf(problem), extents, capture, device: ours, ...(seed !== undefined && { seed }) })
+  const own = { extents, capture, device: ours, ...(seed !== undefined && { seed }) }
+  return createGpuSession({ ...optionsOf(problem), ...own })
 }
 
-/** Trains on the device, and gives the losses. */
+/** Trains on the device; gives the losses, and what was read and lived meanwhile. */
 async function trainGpu(session: GpuSession, { batches }: Problem) {
   const losses: number[] = []
   const living: number[] = []
@@ -138,44 +132,193 @@ async function trainGpu(session: GpuSession, { batches }: Problem) {
   return { losses, read, living }
 }
 
-async function trainHost(problem: Problem) {
+/** Takes an optimiser step after each `every` train steps. */
+async function trainHost(problem: Problem, every = 1) {
   const session = await TrainingSession.create(optionsOf(problem), { executionProviders: ['wasm'] })
   const losses: number[] = []
+  let steps = 0
   for (const batch of problem.batches) {
     const { loss } = await session.runTrainStep(feedsOf(batch))
     losses.push((loss!.data as Float32Array)[0]!)
+    if (++steps % every !== 0) continue
     await session.runOptimizerStep()
     await session.lazyResetGrad()
   }
   return { session, losses }
 }
 
+const numbersOf = (values: { readonly data: unknown }): number[] => [...(values.data as Float32Array)]
+const furthest = (a: readonly number[], b: readonly number[]): number =>
+  Math.max(...a.map((x, i) => Math.abs(x - b[i]!)))
+
+/** The largest difference of two sessions' parameters, running statistics among them. */
+async function apart(a: GpuSession, b: TrainingSession): Promise<number> {
+  const [x, y] = [await a.getContiguousParameters(false), await b.getContiguousParameters(false)]
+  return furthest(numbersOf(x), numbersOf(y))
+}
+
+/** The code and the message of the error that a call gives. */
+async function errorOf(call: () => Promise<unknown>): Promise<{ code: string; message: string }> {
+  try {
+    await call()
+  } catch (error) {
+    const { code, message } = error as { code: string; message: string }
+    return { code, message }
+  }
+  return { code: 'none', message: '' }
+}
+
 const page = {
-  /** Trains on both, and gives the losses, the parameters and what the device was asked for. */
-  async both(problem: Problem, capture: boolean) {
+  /** Trains on the CPU, on the device, and there captured. */
+  async compared(problem: Problem) {
     const host = await trainHost(problem)
-    const session = await createGpu(problem, capture)
-    const trained = await trainGpu(session, problem)
-    const report = await session.sync()
-    const [ours, theirs] = [await session.getContiguousParameters(), await host.session.getContiguousParameters()]
     const last = feedsOf(problem.batches.at(-1)!)
-    const [{ loss: a }, { loss: b }] = [await session.runEvalStep(last), await host.session.runEvalStep(last)]
+    const { loss: expected } = await host.session.runEvalStep(last)
+    const compare = async (capture: boolean) => {
+      const session = await createGpu(problem, capture)
+      const { losses, read, living } = await trainGpu(session, problem)
+      const { step, metric } = await session.sync()
+      const { loss } = await session.runEvalStep(last)
+      const result = {
+        losses: furthest(losses, host.losses),
+        evaluated: Math.abs(numbersOf(loss!)[0]! - numbersOf(expected!)[0]!),
+        step,
+        metric: metric / host.session.report.metric,
+        read,
+        living,
+        capture: session.capture,
+      }
+      await session.release()
+      return result
+    }
+    const results = [await compare(false), await compare(true)]
+    await host.session.release()
+    return results
+  },
+
+  /** Trains where some batches hold NaN: how far the parameters are from the host's, and both counts of skipped steps. */
+  async skipped(problem: Problem) {
+    const host = await trainHost(problem)
+    const session = await createGpu(problem)
+    await trainGpu(session, problem)
+    const { step, skippedSteps } = await session.sync()
     const result = {
-      ...trained,
-      expected: host.losses,
-      evaluated: [(a!.data as Float32Array)[0]!, (b!.data as Float32Array)[0]!],
-      parameters: [[...(ours.data as Float32Array)], [...(theirs.data as Float32Array)]],
-      report: { step: report.step, skipped: report.skippedSteps, loss: report.loss, metric: report.metric },
-      hostReport: host.session.report,
-      capture: session.capture,
+      apart: await apart(session, host.session),
+      counts: [step, skippedSteps],
+      expected: [host.session.report.step, host.session.report.skippedSteps],
       keepsNaN: session.keepsNaN,
     }
     await session.release()
     await host.session.release()
     return result
   },
-  counts: () => ({ ...counts }),
-  base64,
+
+  /** Adds up gradients of two train steps, of batches of different sizes. */
+  async accumulated(problem: Problem) {
+    const host = await trainHost(problem, 2)
+    const session = await createGpu(problem)
+    const reports: (number | null | undefined)[] = []
+    let steps = 0
+    for (const batch of problem.batches) {
+      await session.runTrainStep(feedsOf(batch))
+      if (++steps % 2 !== 0) continue
+      reports.push((await session.runOptimizerStep({ report: true })).loss)
+      await session.lazyResetGrad()
+    }
+    const gradients = [...(await session.getGradients()).values()].flatMap(numbersOf)
+    const expected = [...host.session.gradients.values()].flatMap(numbersOf)
+    const result = {
+      apart: await apart(session, host.session),
+      gradients: furthest(gradients, expected),
+      loss: Math.abs(reports.at(-1)! - host.session.report.loss!),
+    }
+    await session.release()
+    await host.session.release()
+    return result
+  },
+
+  /** Goes on from a checkpoint, and gives the losses and another one. */
+  async resumed(problem: Problem) {
+    const session = await createGpu(problem)
+    const { losses } = await trainGpu(session, problem)
+    const checkpoint = base64(await session.saveCheckpoint())
+    const model = (await session.exportModelForInference(['output'])).length
+    await session.release()
+    return { losses, checkpoint, model }
+  },
+
+  /** Makes and releases sessions, and gives the number of buffers that live after each. */
+  async cycles(problem: Problem, count: number) {
+    const living: number[] = []
+    for (let i = 0; i < count; i++) {
+      const session = await createGpu(problem)
+      await trainGpu(session, problem)
+      await session.release()
+      living.push(counts.living)
+    }
+    return living
+  },
+
+  /** The losses with dropout, of two sessions of one seed. */
+  async dropped(problem: Problem) {
+    const losses: number[][] = []
+    for (let i = 0; i < 2; i++) {
+      const session = await createGpu({ ...problem, seed: 7 }, i === 1)
+      losses.push((await trainGpu(session, problem)).losses)
+      await session.release()
+    }
+    return losses
+  },
+
+  /** What is refused, and with which words. */
+  async refusals(problem: Problem, unsupported: Problem) {
+    const [first] = problem.batches
+    const session = await createGpu(problem)
+    const cut = Object.fromEntries(
+      Object.entries(first!).map(([name, { type, dims, data }]) => {
+        const [rows, ...rest] = dims as [number, ...number[]]
+        return [
+          name,
+          { type, dims: [rows - 1, ...rest], data: data.slice(0, ((rows - 1) * data.length) / rows) },
+        ]
+      }),
+    )
+    const wrong = Object.entries(first!).map(([name, { type, dims, data }]) => {
+      return [name, { type, dims, data: type === 'int64' ? data.map(() => 99) : data }] as const
+    })
+    const { loss } = await session.runTrainStep(feedsOf(first!))
+    const errors = {
+      extents: await errorOf(() => createGpu({ ...problem, extents: {} })),
+      axis: await errorOf(() => createGpu({ ...problem, extents: { batch: 8, rows: 2 } })),
+      kernel: await errorOf(() => createGpu(unsupported)),
+      shape: await errorOf(() => session.runTrainStep(feedsOf(cut))),
+      labels: await errorOf(() => session.runTrainStep(feedsOf(Object.fromEntries(wrong)))),
+      data: await errorOf(() => Promise.resolve().then(() => loss!.data)),
+      frozen: await errorOf(() => session.runOptimizerStep({ frozen: ['none'] })),
+    }
+    await session.release()
+    return { ...errors, released: await errorOf(() => session.sync()) }
+  },
+
+  /** Throws at the next report what a step was refused for, and nothing has changed. */
+  async thrown(problem: Problem) {
+    const session = await createGpu(problem)
+    const before = numbersOf(await session.getContiguousParameters())
+    await trainGpu(session, problem)
+    const { code } = await errorOf(() => session.sync())
+    const moved = furthest(numbersOf(await session.getContiguousParameters()), before)
+    await session.release()
+    return { code, moved }
+  },
+
+  /** Loses the device. */
+  async lost(problem: Problem) {
+    const session = await createGpu(problem)
+    const device = ours as GpuDevice & { destroy(): void }
+    device.destroy()
+    await device.lost
+    return errorOf(() => session.runTrainStep(feedsOf(problem.batches[0]!)))
+  },
 }
 
 /** The functions of the page. */

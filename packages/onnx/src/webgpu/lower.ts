@@ -1,6 +1,7 @@
 import { canonicalDomain, opsetOf, type Model } from '../proto/model.js'
 import { dataType } from '../proto/dataType.js'
 import { dropUnused, freshNames, namesIn } from '../proto/graph.js'
+import { createNode } from '../proto/node.js'
 import type { NodeProto } from '../proto/onnx_pb.js'
 import { createValue } from '../proto/value.js'
 import { foldConstants } from '../inference/fold.js'
@@ -107,7 +108,9 @@ async function declareForward(model: Model, { ort, table = lowerings }: WebGpuLo
     if (isForward) for (const name of node.output) known.add(name)
     return isForward && node.opType !== 'InPlaceAccumulatorV2'
   })
-  const part = withFields(model, { graph: withFields(graph, { node: forward, output: [] }) })
+  // Builds with that provider do not know Dropout at all.
+  const node = forward.flatMap(withoutDropout)
+  const part = withFields(model, { graph: withFields(graph, { node, output: [] }) })
   // Everything that a node makes is kept.
   const names = [...new Set(forward.flatMap(({ output }) => output))].filter((name) => name !== '')
   part.graph.output = names.map((name) => createValue(name, dataType.undefined))
@@ -123,6 +126,15 @@ async function declareForward(model: Model, { ort, table = lowerings }: WebGpuLo
   })
   const isFound = new Set(found.map(({ name }) => name))
   graph.valueInfo = [...graph.valueInfo.filter(({ name }) => !isFound.has(name)), ...found]
+}
+
+/** Values of the types that a dropout makes. */
+function withoutDropout(node: NodeProto): NodeProto[] {
+  if (node.opType !== 'Dropout' || canonicalDomain(node.domain) !== '') return [node]
+  const [x = ''] = node.input
+  const [y = '', mask = ''] = node.output
+  const made = createNode('Identity', [x], [y])
+  return mask === '' ? [made] : [made, createNode('Cast', [x], [mask], { to: dataType.bool })]
 }
 
 /** A table in which the rows of this package for training operators are replaced by those for the provider. */

@@ -4,7 +4,7 @@ import { known, reachOf, readWindow, spread, type Window } from '../lowering/win
 import type { LoweringContext, LoweringRule } from '../rewrite/nodeContext.js'
 
 /** The least number of float32. */
-export const lowest = -3.4028234663852886e38
+const lowest = -3.4028234663852886e38
 
 /** Kernels that pick one element of a window each: [elements, 1, …kernel]. */
 function pickers({ reals }: LoweringContext, kernel: readonly number[], type: number): string {

@@ -78,7 +78,7 @@ function createLock(): GpuRuntime['exclusively'] {
 }
 
 /** The size of a buffer for so many bytes: kernels read four numbers at once. */
-export function bufferSize(bytes: number): number {
+function bufferSize(bytes: number): number {
   return Math.max(16, Math.ceil(bytes / 16) * 16)
 }
 

@@ -113,6 +113,8 @@ it('refuses what it cannot do, before anything runs, and says what to do', async
     frozen: { code: 'ERR_OPTION' },
     released: { code: 'ERR_DISPOSED' },
   })
+  // The runtime writes on the console about the session that it refuses.
+  tab.problems.splice(0)
 })
 
 it('throws what a step was refused for when it reports, and has changed nothing', async () => {

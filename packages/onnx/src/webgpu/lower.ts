@@ -1,3 +1,4 @@
+import { unsupported } from '@induced-metric/core/adapter'
 import { canonicalDomain, opsetOf, type Model } from '../proto/model.js'
 import { dataType } from '../proto/dataType.js'
 import { dropUnused, freshNames, namesIn } from '../proto/graph.js'
@@ -198,6 +199,12 @@ async function finish(given: Model, masks: readonly DropoutMask[], ort: Ort): Pr
   const { types } = await foldConstants(model, ort)
 
   const isDeclared = zero !== undefined
+  for (const { name } of graph.output) {
+    if (types.get(name).shape?.every((extent) => typeof extent === 'number')) continue
+    throw unsupported(
+      `the extents of the output ${JSON.stringify(name)} depend on the values that the model is fed, and on WebGPU they must be known`,
+    )
+  }
   removeCopies(graph, types)
   bindOutputs(graph, types, useZero)
   if (!isDeclared && zero !== undefined) graph.input.push(declaredValue(zero, dataType.float, [1]))

@@ -31,14 +31,14 @@ export class GpuContents {
   /** Sets all parameters from the bytes of such a tensor. */
   load(bytes: Uint8Array, trainableOnly: boolean): void {
     const { parameters, buffers } = this.#setup
-    // Into copies first: the bytes may be too few. A frozen parameter's values are kept on the host as well.
+    // Into copies: the bytes may be too few, and the values before are the caller's.
     const copies = parameters.map((parameter) => ({ ...parameter, data: parameter.data.slice() }))
     scatter(this.#parts(copies, trainableOnly), bytes, `${trainableOnly ? 'trainable ' : ''}parameters`)
     copies.forEach(({ data, trainable }, index) => {
-      const { buffer, data: own } = parameters[index]!
+      const parameter = parameters[index]!
       if (trainableOnly && !trainable) return
-      own.set(data as never)
-      if (buffer) buffers.write(buffer, data)
+      parameter.data = data
+      if (parameter.buffer) buffers.write(parameter.buffer, data)
     })
   }
 

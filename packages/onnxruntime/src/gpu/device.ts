@@ -1,5 +1,5 @@
 import type { GpuBuffer, GpuDevice } from '@induced-metric/core'
-import { bufferUsage, unsupported, watchDevice } from '@induced-metric/core/adapter'
+import { bufferUsage, checkDeviceAlive, unsupported, watchDevice } from '@induced-metric/core/adapter'
 import { codedAs } from '@induced-metric/onnx/adapter'
 import type { Ort } from '@induced-metric/onnx'
 import { checkKernels } from './kernelCheck.js'
@@ -27,7 +27,7 @@ const locks = new WeakMap<object, GpuRuntime['exclusively']>()
  * Opens a device in the runtime, and checks its kernels once.
  *
  * @param device the device to use, if not one that the runtime opens
- * @throws ERR_NOT_SUPPORTED where there is no WebGPU, or where kernels compute wrongly
+ * @throws ERR_NOT_SUPPORTED where there is no WebGPU, or where kernels compute wrongly; ERR_DISPOSED for a device that was lost
  */
 export async function openRuntime(ort: WebGpuOrt, device: GpuDevice | undefined): Promise<GpuRuntime> {
   let ofOrt = opened.get(ort)
@@ -39,7 +39,9 @@ export async function openRuntime(ort: WebGpuOrt, device: GpuDevice | undefined)
     // A page may try again, for example with another device.
     runtime.catch(() => ofOrt.delete(key))
   }
-  return runtime
+  const found = await runtime
+  checkDeviceAlive(found.device)
+  return found
 }
 
 async function open(ort: WebGpuOrt, given: GpuDevice | undefined): Promise<GpuRuntime> {

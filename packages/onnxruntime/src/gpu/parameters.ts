@@ -7,7 +7,9 @@ import { narrowed } from './deviceModel.js'
 import type { GpuRuntime, SessionBuffers } from './device.js'
 
 /** A parameter of a session on the device. */
-export interface DeviceParameter extends NamedTensor {
+export interface DeviceParameter extends Omit<NamedTensor, 'data'> {
+  /** The values on the host: those that it was created with, unless others were set. */
+  data: NamedTensor['data']
   readonly trainable: boolean
   /** Its values; `undefined` for one that no model reads. */
   readonly buffer: GpuBuffer | undefined

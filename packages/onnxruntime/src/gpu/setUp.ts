@@ -1,6 +1,6 @@
 import { createGpuOptimizer, type GpuBuffer, type GpuOptimizer } from '@induced-metric/core'
 import { optionError, show, sizeOf } from '@induced-metric/core/adapter'
-import { lowerings as builtinLowerings, type NamedTensor, type Property } from '@induced-metric/onnx'
+import { lowerings as builtinLowerings, type Property } from '@induced-metric/onnx'
 import {
   axisNames,
   isOwnProperty,
@@ -104,7 +104,7 @@ export async function setUpGpu(options: GpuSessionOptions): Promise<GpuSetup> {
       const fed = modelInputs(lowered).filter(({ name }) => !names.has(name))
       const given = { parameters: names, unread: unreadInputs(models, names), trains }
       const checks = await runtime.exclusively(() => createFeedCheck(runtime.cpu, original, fed, given))
-      held.push(checks)
+      held.push({ release: () => runtime.exclusively(checks.release) })
       return { fed: fed.map(({ name }) => name), check: checks.check }
     }
     const { evaluation } = models
@@ -182,7 +182,7 @@ async function createOptimizerOf(
   options: GpuSessionOptions,
   { optimizerModel, state }: Awaited<ReturnType<typeof readArtifacts>>,
   { trainable }: SessionParameters,
-  parameters: readonly (NamedTensor & { readonly buffer: GpuBuffer | undefined })[],
+  parameters: readonly DeviceParameter[],
   { device }: GpuRuntime,
 ): Promise<Pick<GpuSetup, 'optimizer' | 'steps' | 'fixedRate'>> {
   const fixedRate: { value: number | undefined } = { value: undefined }

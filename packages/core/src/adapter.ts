@@ -20,7 +20,7 @@ export {
   type GpuPipeline,
   type GpuQueue,
 } from './engines/webgpu/device.js'
-export { checkDeviceAlive, lostDevice, watchDevice } from './engines/webgpu/lostDevices.js'
+export { checkDeviceAlive, watchDevice } from './engines/webgpu/lostDevices.js'
 export { readBack, type Range as BufferRange } from './engines/webgpu/readBack.js'
 export {
   checkpointError,

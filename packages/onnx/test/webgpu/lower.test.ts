@@ -1,6 +1,6 @@
 import * as ort from 'onnxruntime-node'
 import { describe, expect, it } from 'vitest'
-import { crossEntropyLoss, type GenerateOptions } from '../../src/artifacts/index.js'
+import { addLora, crossEntropyLoss, type GenerateOptions } from '../../src/artifacts/index.js'
 import { gpt, lenet, mlp } from '../../src/models/index.js'
 import { createModelBuilder, dataType, readTensor, type Model } from '../../src/proto/index.js'
 import { lowerTrainingForWebGpu } from '../../src/webgpu/lower.js'
@@ -216,6 +216,24 @@ describe('labels', () => {
   it.each(Object.entries(options))('%s', async (_, given) => {
     await expectEqual(await bothOf(mlp({ sizes: [6, 7], seed: 1 }), given, { batch: 9 }))
   })
+})
+
+it('adapters on a GPT, whose frozen weights stay out of the gradients', async () => {
+  const { model, trainable } = addLora(small, { rank: 2, targets: '*.attn.*.weight', seed: 1 })
+  const options = { loss: 'cross-entropy', requiresGrad: trainable } as const
+  const pair = await bothOf(model, options, { batch: 2, sequence: 6, tokens: 12 })
+  await expectEqual(pair)
+  expect(pair.lowered.gradients.map(({ parameter }) => parameter).sort()).toEqual([...trainable].sort())
+})
+
+it('adds to the rows of a table that is too large for a product', async () => {
+  const builder = createModelBuilder(17)
+  const ids = builder.input('ids', dataType.int64, ['batch'])
+  const table = builder.initializer('table', [70_000, 1], dataType.float, new Float32Array(70_000).fill(0.5))
+  builder.output(builder.emit('Gather', [table, ids], {}, 'y'), dataType.float, ['batch', 1])
+  const pair = await bothOf(builder.build('table'), { loss: 'mse' }, { batch: 256 })
+  expect(pair.lowered.zero).toBeDefined()
+  await expectEqual(pair)
 })
 
 it('makes dropout a product with a mask that is fed', async () => {

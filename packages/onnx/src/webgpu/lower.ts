@@ -172,8 +172,12 @@ function coded(row: LoweringRule): LoweringRule {
   return (context) => codedRule(context.node, 'it cannot be lowered for WebGPU', () => row(context))
 }
 
-async function finish(given: Model, masks: readonly DropoutMask[], ort: Ort): Promise<WebGpuModel> {
-  const model = given
+/**
+ * Computes what is constant, replaces the operators of the stock runtime that have no kernel, and binds outputs.
+ *
+ * @param model has only operators of the stock runtime; it is changed
+ */
+async function finish(model: Model, masks: readonly DropoutMask[], ort: Ort): Promise<WebGpuModel> {
   const { graph } = model
   for (const { input, dims } of masks) graph.input.push(declaredValue(input, dataType.float, dims))
   dropUnreadIndices(graph.node)
@@ -218,6 +222,7 @@ async function finish(given: Model, masks: readonly DropoutMask[], ort: Ort): Pr
   return { model, outputs, narrowed, masks: used, zero: needed.has(zero ?? '') ? zero : undefined }
 }
 
+/** What a declaration says for certain. */
 function known({ dataType: type, shape }: ValueType): ValueType {
   return {
     ...(type !== undefined && { dataType: type }),

@@ -85,6 +85,18 @@ it('goes on in Node from its checkpoint, and from one of Node', async () => {
   expect(there.model).toBeGreaterThan(1000)
 })
 
+it('gives averages, parameters, rates and properties as a session on the CPU', async () => {
+  const averaging = inducedMetric(adam(), { learningRate: 0.05, averageWeights: { ema: 0.8 } }).toJSON()
+  const { averages, own, ...held } = await tab.call(
+    'held',
+    await problemOf('mlp', 4, { transformation: averaging }),
+  )
+  expect(averages[0]).toBeCloseTo(averages[1]!, 5)
+  expect(own[0]).toBeCloseTo(own[1]!, 5)
+  expect(Math.abs(averages[0]! - own[0]!)).toBeGreaterThan(1e-4)
+  expect(held).toMatchObject({ frozen: 0, loaded: 0, rate: 0.25, epoch: 3, few: { code: 'ERR_SHAPE' } })
+})
+
 it('frees everything: ten sessions leave as many buffers as one', async () => {
   const living = await tab.call('cycles', await problemOf('mlp', 2), 10)
   expect(living).toEqual(living.map(() => living[0]))

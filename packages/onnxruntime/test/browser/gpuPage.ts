@@ -307,6 +307,45 @@ const page = {
     return { ...errors, released: await errorOf(() => session.sync()) }
   },
 
+  /** What a session gives and takes apart from steps, beside one on the CPU. */
+  async held(problem: Problem) {
+    const host = await trainHost(problem)
+    const session = await createGpu(problem)
+    await trainGpu(session, problem)
+    const last = feedsOf(problem.batches.at(-1)!)
+    const lossOf = async (one: GpuSession | TrainingSession) =>
+      numbersOf((await one.runEvalStep(last, ['loss']))['loss']!)[0]!
+    const averages = [
+      await session.withEvaluationWeights(() => lossOf(session)),
+      await host.session.withEvaluationWeights(() => lossOf(host.session)),
+    ]
+    const own = [await lossOf(session), await lossOf(host.session)]
+    await session.setLearningRate(0.25)
+    const [name] = [...(await session.getParameters()).keys()]
+    const before = (await session.getParameters()).get(name!)!.data
+    await session.runTrainStep(last)
+    await session.runOptimizerStep({ frozen: [name!] })
+    const frozen = furthest(numbersOf((await session.getParameters()).get(name!)!), [
+      ...(before as Float32Array),
+    ])
+    const values = Float32Array.from({ length: await session.getParametersSize() }, (_, i) => i / 8)
+    await session.loadParametersBuffer(new Uint8Array(values.buffer))
+    const loaded = furthest(numbersOf(await session.getContiguousParameters()), [...values])
+    await session.setProperty('epoch', 3n)
+    const result = {
+      averages,
+      own,
+      frozen,
+      loaded,
+      rate: await session.getLearningRate(),
+      epoch: Number((await session.getProperties()).get('epoch')),
+      few: await errorOf(() => session.loadParametersBuffer(new Uint8Array(4))),
+    }
+    await session.release()
+    await host.session.release()
+    return result
+  },
+
   /** Throws at the next report what a step was refused for, and nothing has changed. */
   async thrown(problem: Problem) {
     const session = await createGpu(problem)

@@ -2,7 +2,7 @@ import type { GpuDevice, StepReport } from '@induced-metric/core'
 import { checkOptions, checkTransformation, isList, optionError, show } from '@induced-metric/core/adapter'
 import type { Ort } from '@induced-metric/onnx'
 import type { FixedExtents } from '@induced-metric/onnx/adapter'
-import type { TrainingSessionOptions } from '../session/options.js'
+import { sessionOptionSpecs, type TrainingSessionOptions } from '../session/options.js'
 import type { OptimizerStepOptions } from '../session/optimizerStep.js'
 
 /** `onnxruntime-web/webgpu`, or another build of the runtime with its native WebGPU provider. */
@@ -66,17 +66,7 @@ export function checkGpuOptions(options: GpuSessionOptions): readonly FixedExten
       'createGpuSession takes { trainModel, ort, extents, … }: training_model.onnx is required',
     )
   checkOptions('createGpuSession', options, {
-    trainModel: 'any',
-    evalModel: 'any',
-    optimizerModel: 'any',
-    checkpointState: 'any',
-    state: 'any',
-    summary: 'any',
-    optimizer: 'any',
-    ort: 'any',
-    groupOf: 'function',
-    optimizerState: ['resume', 'fresh'],
-    lowerings: 'any',
+    ...sessionOptionSpecs,
     extents: 'any',
     device: 'any',
     capture: 'boolean',

@@ -38,6 +38,21 @@ export interface TrainingSessionOptions {
   readonly lowerings?: LoweringTable
 }
 
+/** The kinds of the options of a session. */
+export const sessionOptionSpecs = {
+  trainModel: 'any',
+  evalModel: 'any',
+  optimizerModel: 'any',
+  checkpointState: 'any',
+  state: 'any',
+  summary: 'any',
+  optimizer: 'any',
+  ort: 'any',
+  groupOf: 'function',
+  optimizerState: ['resume', 'fresh'],
+  lowerings: 'any',
+} as const
+
 /**
  * Checks the options of a session.
  *
@@ -47,19 +62,7 @@ export function checkSessionOptions(options: TrainingSessionOptions): void {
   if (typeof options !== 'object' || options === null || options.trainModel === undefined) {
     throw optionError('TrainingSession.create takes { trainModel, … }: training_model.onnx is required')
   }
-  checkOptions('TrainingSession.create', options, {
-    trainModel: 'any',
-    evalModel: 'any',
-    optimizerModel: 'any',
-    checkpointState: 'any',
-    state: 'any',
-    summary: 'any',
-    optimizer: 'any',
-    ort: 'any',
-    groupOf: 'function',
-    optimizerState: ['resume', 'fresh'],
-    lowerings: 'any',
-  })
+  checkOptions('TrainingSession.create', options, sessionOptionSpecs)
   if (options.optimizer !== undefined) checkTransformation(options.optimizer)
 }
 

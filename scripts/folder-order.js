@@ -51,7 +51,7 @@ export const folderOrder = {
       ['recurrence'],
       ['lowering'],
       ['inference'],
-      ['decomposition', 'gradients'],
+      ['decomposition', 'gradients', 'webgpu'],
       ['artifacts'],
     ],
     doors: ['index.ts', 'adapter.ts'],

@@ -14,6 +14,15 @@ export type { Allocator } from './engines/wasm/binding.js'
 export { isWasmSupported } from './engines/wasm/featureProbe.js'
 export { isWasmMemory } from './engines/wasm/memory.js'
 export {
+  bufferUsage,
+  type GpuEncoder,
+  type GpuPass,
+  type GpuPipeline,
+  type GpuQueue,
+} from './engines/webgpu/device.js'
+export { checkDeviceAlive, watchDevice } from './engines/webgpu/lostDevices.js'
+export { readBack, type Range as BufferRange } from './engines/webgpu/readBack.js'
+export {
   checkpointError,
   disposedError,
   isList,
@@ -67,6 +76,7 @@ export {
   type UnitNumbers,
 } from './step/scalarState.js'
 export type { Reduction, StepGraph } from './step/stepGraph.js'
+export { checkLearningRate } from './step/learningRate.js'
 export { createStepper, type Stepper } from './step/stepper.js'
 export type { Lowering, TensorBackend } from './tensors/backend.js'
 export type { DeferredInputs } from './tensors/deferredInputs.js'

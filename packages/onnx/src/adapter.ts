@@ -8,7 +8,13 @@ export { lossNames } from './artifacts/losses.js'
 export { explainStops } from './artifacts/reach.js'
 export { type ForwardSurvey, type SurveyedOperator, surveyForward } from './artifacts/survey.js'
 export { recoverCheckpointFile } from './checkpoint/files.js'
-export { groupName, isOwnProperty, optimizerState, restoreOptimizer } from './checkpoint/optimizerState.js'
+export {
+  groupName,
+  isOwnProperty,
+  optimizerState,
+  restoredState,
+  restoreOptimizer,
+} from './checkpoint/optimizerState.js'
 export { allocated, coded, codedAs, reasonOf } from './errors.js'
 export {
   createTag,
@@ -22,7 +28,9 @@ export { loadModel } from './files/loadModel.js'
 export { isRemote, readArtifact } from './files/readArtifact.js'
 export { ignoredByDefault } from './lowering/loss.js'
 export { withGenuineLosses } from './lowering/table.js'
+export { inferTypes } from './inference/runtimeTypes.js'
 export { own } from './own.js'
+export { dataTypeOf } from './proto/dataType.js'
 export { allNodes, dropUnused, freshNames, namesIn, neededFor, renameValues } from './proto/graph.js'
 export { type Random, createRandom, epochOrder, normal, uniform } from './random.js'
 export { singleValueError } from './rewrite/batchStatistics.js'
@@ -32,3 +40,12 @@ export { describeNode } from './rewrite/nodeContext.js'
 export { applyTypeRules } from './rewrite/typeRules.js'
 export { type ValueTypes, typeOf, valueTypes } from './rewrite/valueTypes.js'
 export { createOrtSession } from './runtime/ort.js'
+export { axisNames, fixExtents, type FixedExtents } from './webgpu/extents.js'
+export type { DropoutMask } from './webgpu/dropout.js'
+export {
+  lowerForWebGpu,
+  lowerTrainingForWebGpu,
+  type WebGpuLowering,
+  type WebGpuModel,
+  type WebGpuTrainingModel,
+} from './webgpu/lower.js'

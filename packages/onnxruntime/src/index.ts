@@ -10,6 +10,10 @@ export {
   type OptimizerModel,
   type OptimizerModelParameter,
 } from './optimizerModel/index.js'
+export { createGpuSession } from './gpu/session.js'
+export type { Capture, GpuSessionOptions, GpuStepOptions, WebGpuOrt } from './gpu/options.js'
+export type { GpuSession } from './gpu/types.js'
+export type { GpuValue } from './gpu/values.js'
 export { createOrtTensor, defaultOrt } from './ort/ort.js'
 export type { Fetches } from './session/fetches.js'
 export { findLearningRate, type RateSession } from './session/findLearningRate.js'

@@ -6,6 +6,7 @@ import * as ort from 'onnxruntime-node'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { addLora, generateArtifacts, gradients, writeArtifacts } from '../src/artifacts.js'
 import {
+  createGpuSession,
   createWorkerSession,
   readCheckpointFile,
   TrainingSession,
@@ -222,5 +223,41 @@ describe('errors of threads have a code', () => {
     const trainModel = writeModel(network())
     const error = await errorOf(() => createWorkerSession({ trainModel, ...options }))
     expect(error.code).toMatch(/^ERR_(OPTION|NOT_SUPPORTED)$/)
+  })
+})
+
+it('refuses WebGPU for a session that keeps its parameters on the host, and says what trains there', async () => {
+  const { trainModel, checkpointState } = await generateArtifacts(writeModel(mlp({ sizes: [2, 2] })), {
+    loss: 'mse',
+  })
+  for (const provider of ['webgpu', { name: 'webgpu' }]) {
+    const created = TrainingSession.create(
+      { trainModel, checkpointState },
+      { executionProviders: [provider] },
+    )
+    await expect(created).rejects.toMatchObject({
+      code: 'ERR_NOT_SUPPORTED',
+      message: expect.stringContaining('createGpuSession') as string,
+    })
+  }
+})
+
+it('createGpuSession checks its options, and says where there is no WebGPU', async () => {
+  const { trainModel, checkpointState } = await generateArtifacts(writeModel(mlp({ sizes: [2, 2] })), {
+    loss: 'mse',
+  })
+  const runtime = { ...ort, env: { webgpu: {} } }
+  const create = (given: object) =>
+    createGpuSession({ trainModel, checkpointState, ort: runtime, extents: { batch: 4 }, ...given })
+  const option = { code: 'ERR_OPTION' }
+  await expect(create({ ort: {} })).rejects.toMatchObject(option)
+  await expect(create({ extents: { batch: 0 } })).rejects.toMatchObject(option)
+  await expect(create({ extents: [] })).rejects.toMatchObject(option)
+  await expect(create({ extents: { rows: 4 } })).rejects.toMatchObject(option)
+  await expect(create({ seed: 0.5 })).rejects.toMatchObject(option)
+  await expect(create({ trainModel: undefined })).rejects.toMatchObject(option)
+  await expect(create({})).rejects.toMatchObject({
+    code: 'ERR_NOT_SUPPORTED',
+    message: expect.stringContaining('no WebGPU here') as string,
   })
 })

@@ -1,5 +1,7 @@
+import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { extname, join } from 'node:path'
 import { chromium } from 'playwright-core'
 import { build, type Rolldown } from 'vite'
 
@@ -25,24 +27,46 @@ const flags = [
   '--use-webgpu-adapter=swiftshader',
 ]
 
-const html =
-  '<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,"><script type="module" src="/page.js"></script>'
+const types: Readonly<Record<string, string>> = {
+  '.mjs': 'text/javascript',
+  '.wasm': 'application/wasm',
+}
+
+const html = (script: string): string =>
+  `<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,"><script type="module" src="/${script}"></script>`
 
 /**
  * Bundles a module from the sources of this workspace, and opens a page that runs it.
  *
  * @param module sets the global `page`, whose functions take and return what can be serialised
+ * @param folders by the path under which the page finds their files
  */
-export async function openGpuTab<P>(module: string): Promise<GpuTab<P>> {
+export async function openGpuTab<P>(
+  module: string,
+  folders: Readonly<Record<string, string>> = {},
+): Promise<GpuTab<P>> {
   const { output } = (await build({
     configFile: false,
     logLevel: 'error',
     resolve: { conditions: ['@induced-metric/source', 'module', 'browser', 'development|production'] },
     build: { write: false, minify: false, target: 'es2022', rolldownOptions: { input: module } },
   })) as Rolldown.RolldownOutput
-  const { code } = output[0]
-  const server = createServer(({ url }, response) => {
-    const [type, body] = url === '/page.js' ? ['text/javascript', code] : ['text/html', html]
+  const scripts = new Map<string, string>(
+    output.flatMap((part) => (part.type === 'chunk' ? [[`/${part.fileName}`, part.code] as const] : [])),
+  )
+  const server = createServer((request, response) => {
+    const url: string = request.url ?? '/'
+    const folder = Object.keys(folders).find((path) => url.startsWith(path))
+    if (folder !== undefined) {
+      readFile(join(folders[folder]!, url.slice(folder.length))).then(
+        (bytes) => response.writeHead(200, { 'content-type': types[extname(url)] }).end(bytes),
+        () => response.writeHead(404).end(),
+      )
+      return
+    }
+    const script = scripts.get(url)
+    const [type, body] =
+      script === undefined ? ['text/html', html(output[0].fileName)] : ['text/javascript', script]
     response.writeHead(200, { 'content-type': type }).end(body)
   })
   await new Promise<void>((listening) => void server.listen(0, '127.0.0.1', listening))

@@ -90,11 +90,23 @@ function wrapped(checkpoint: Checkpoint, name: string, slot: string, data: Typed
  * @throws ERR_CHECKPOINT if it is the state of another optimiser; nothing has changed then
  */
 export function restoreOptimizer(optimizer: Optimizer, state: CheckpointState): boolean {
+  const restored = restoredState(() => optimizer.save(), state)
+  if (restored) optimizer.load(restored)
+  return restored !== undefined
+}
+
+/**
+ * The state of an optimiser that a training checkpoint holds; `undefined` if it holds none.
+ *
+ * @param save gives the current state of the optimiser, whose form the restored one has
+ * @throws ERR_CHECKPOINT if it is the state of another optimiser
+ */
+export function restoredState(save: () => Checkpoint, state: CheckpointState): Checkpoint | undefined {
   const group = state.optimizerGroups.find(({ name }) => name === groupName) ?? state.optimizerGroups[0]
   const encoded = state.properties.get(stateKey)
-  if (encoded === undefined && group === undefined) return false
+  if (encoded === undefined && group === undefined) return undefined
 
-  const current = optimizer.save()
+  const current = save()
   const saved = encoded === undefined ? undefined : decodeCheckpoint(fromBase64(encoded))
   if (saved && saved.hash === current.hash) {
     const parameters = saved.parameters.map((parameter) => {
@@ -113,8 +125,7 @@ export function restoreOptimizer(optimizer: Optimizer, state: CheckpointState): 
       })
       return { ...parameter, slots: Object.fromEntries(slots) }
     })
-    optimizer.load({ ...saved, parameters })
-    return true
+    return { ...saved, parameters }
   }
 
   // The state belongs to another transformation, or to a genuine runtime. Adam's slots are the same under every
@@ -126,7 +137,7 @@ export function restoreOptimizer(optimizer: Optimizer, state: CheckpointState): 
     )
   }
   const step = Number(group.step)
-  optimizer.load({
+  return {
     ...current,
     step,
     parameters: current.parameters.map((parameter) => {
@@ -137,8 +148,7 @@ export function restoreOptimizer(optimizer: Optimizer, state: CheckpointState): 
       ])
       return { ...parameter, steps: step, slots: Object.fromEntries(slots) as Record<string, TypedArray> }
     }),
-  })
-  return true
+  }
 }
 
 function momentumOf(

@@ -158,10 +158,12 @@ async function foldNodes(model: Model, types: ValueTypes, ort: Ort): Promise<num
   const nodes = graph.node.filter((node) => {
     const given = node.input.filter((name) => name !== '')
     const results = node.output.filter((name) => name !== '')
+    // How many positions it gives depends on the values; its input bounds them.
+    const isBounded = isOnnx(node, 'NonZero') && given.every(isSmall)
     const folds =
       given.length > 0 &&
       given.every((name) => known.has(name)) &&
-      results.every((name) => isSmall(name) && !outputs.has(name)) &&
+      results.every((name) => (isBounded || isSmall(name)) && !outputs.has(name)) &&
       !unfolded.has(node.opType) &&
       subgraphsOf(node).length === 0
     if (folds) for (const name of results) known.add(name)

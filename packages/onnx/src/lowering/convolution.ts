@@ -3,7 +3,8 @@ import type { LoweringRule, LoweringContext } from '../rewrite/nodeContext.js'
 import type { Extent } from '../rewrite/valueTypes.js'
 import { known, reachOf, readWindow, spread, type Window } from './window.js'
 
-interface Convolution {
+/** A convolution and the gradient of its result. */
+export interface Convolution {
   readonly window: Window
   readonly group: number
   /** X [N, C, …] and Y [N, M, …]. */
@@ -65,6 +66,9 @@ function turned(
   const backwards = ['-1', '-9223372036854775808', '3', '-1'].map((value) => ints([BigInt(value)]))
   return emit('Reshape', [emit('Slice', [swapped, ...backwards]), turnedShape])
 }
+
+/** Writes dW in another way; returns whether it could. */
+export type WeightGrad = (context: LoweringContext, convolution: Convolution, output: string) => boolean
 
 /** dX: at stride 1 a convolution with the flipped weights, which is much faster; otherwise a transposed convolution. */
 function inputGrad(
@@ -193,7 +197,7 @@ function productOf(
   return emit('com.microsoft:FusedMatMul', matrices, { transB: 1 })
 }
 
-const convGrad: LoweringRule = (context) => {
+const convGrad = (context: LoweringContext, otherwise: WeightGrad): void => {
   const { node, required, output } = context
   const [gradient, x, w] = [required(0), required(1), required(2)]
   const weights = weightsOf(context, w)
@@ -210,12 +214,12 @@ const convGrad: LoweringRule = (context) => {
   }
   const [dX, dW, dB] = [output(0), output(1), output(2)]
   if (dX) inputGrad(context, convolution, w, dX)
-  if (dW) weightGrad(context, convolution, dW)
+  if (dW && !otherwise(context, convolution, dW)) weightGrad(context, convolution, dW)
   if (dB) biasGrad(context, gradient, kernel.length, dB)
 }
 
 /** A transposed convolution is a convolution with input and output swapped, and so are their gradients. */
-const convTransposeGrad: LoweringRule = (context) => {
+const convTransposeGrad = (context: LoweringContext, otherwise: WeightGrad): void => {
   const { node, emit, required, output, refuse } = context
   const [gradient, x, w] = [required(0), required(1), required(2)]
   const weights = weightsOf(context, w)
@@ -246,12 +250,21 @@ const convTransposeGrad: LoweringRule = (context) => {
       input: positions,
       positions: spatialOf(context, x, kernel.length),
     }
-    weightGrad(context, swapped, dW)
+    if (!otherwise(context, swapped, dW)) weightGrad(context, swapped, dW)
   }
   if (dB) biasGrad(context, gradient, kernel.length, dB)
 }
 
-export const convolution = { ConvGrad: convGrad, ConvTransposeGrad: convTransposeGrad } satisfies Record<
-  string,
-  LoweringRule
->
+/**
+ * Rows for the gradients of convolutions.
+ *
+ * @param otherwise is asked first for the gradient of the weights
+ */
+export function convolutionRows(otherwise: WeightGrad = () => false) {
+  return {
+    ConvGrad: (context) => convGrad(context, otherwise),
+    ConvTransposeGrad: (context) => convTransposeGrad(context, otherwise),
+  } satisfies Record<string, LoweringRule>
+}
+
+export const convolution = convolutionRows()

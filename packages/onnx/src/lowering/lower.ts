@@ -72,7 +72,7 @@ export function unsupportedNodes(model: Model, table: LoweringTable = lowerings)
   const visit = (graph: GraphProto, isNested: boolean): void => {
     for (const node of graph.node) {
       const domain = canonicalDomain(node.domain)
-      const row = isNested ? undefined : rowOf(table, node)
+      const row = isNested ? undefined : rowIn(table, node)
       if (!row && !isAccumulator(node) && isTrainingOnly(domain, node.opType) && !isLocal(model, node)) {
         found.push({ opType: node.opType, domain, name: node.name, output: node.output })
       }
@@ -99,24 +99,42 @@ export function lowerModel(model: Model, table: LoweringTable = lowerings): Mode
   const types = valueTypes(graph)
   applyTypeRules(graph, types)
 
-  const emitted: Emitted = {
-    nodes: [],
-    constants: new Map<string, TensorProto>(),
-    fresh: freshNames(namesIn(graph)),
-  }
-  for (const node of graph.node) {
-    const row = rowFor(table, node, types)
-    if (!row) emitted.nodes.push(node)
-    else if (rowOf(lowerings, node) !== row) row(createContext(node, types, emitted, opset))
-    else codedRule(node, 'it cannot be lowered', () => row(createContext(node, types, emitted, opset)))
-  }
-  graph.node = emitted.nodes
-  graph.initializer = [...graph.initializer, ...emitted.constants.values()]
+  replaceNodes(graph, types, (node) => rowFor(table, node, types), opset)
   // Two kinds of values go. Operators of the training build compute gradients of frozen parameters together with
   // others. And the runtime would warn about every constant that only replaced nodes have read.
   dropUnused(graph)
   dropUnusedOpsets(lowered)
   return lowered
+}
+
+/**
+ * Replaces the nodes of a graph for which there are rows.
+ *
+ * @param graph is changed; constants that nodes need are added to it
+ * @param rowOf finds the row of a node; `undefined` keeps it
+ * @param prefix the start of the names of constants. Two passes over one graph need different ones
+ */
+export function replaceNodes(
+  graph: GraphProto,
+  types: ValueTypes,
+  rowOf: (node: NodeProto) => LoweringRule | undefined,
+  opset: number,
+  prefix?: string,
+): void {
+  const emitted: Emitted = {
+    nodes: [],
+    constants: new Map<string, TensorProto>(),
+    fresh: freshNames(namesIn(graph)),
+    ...(prefix !== undefined && { prefix }),
+  }
+  for (const node of graph.node) {
+    const row = rowOf(node)
+    if (!row) emitted.nodes.push(node)
+    else if (rowIn(lowerings, node) !== row) row(createContext(node, types, emitted, opset))
+    else codedRule(node, 'it cannot be lowered', () => row(createContext(node, types, emitted, opset)))
+  }
+  graph.node = emitted.nodes
+  graph.initializer = [...graph.initializer, ...emitted.constants.values()]
 }
 
 /**
@@ -239,20 +257,20 @@ function isAccumulator(node: NodeProto): boolean {
   return node.opType === 'InPlaceAccumulatorV2' && node.domain === 'com.microsoft'
 }
 
-function rowOf(table: LoweringTable, node: NodeProto): LoweringRule | undefined {
+export function rowIn(table: LoweringTable, node: NodeProto): LoweringRule | undefined {
   const rows = own(table, canonicalDomain(node.domain))
   return rows && own(rows, node.opType)
 }
 
 /** The row that replaces a node; `undefined` if the stock runtime runs it as it is. */
 function rowFor(table: LoweringTable, node: NodeProto, types: ValueTypes): LoweringRule | undefined {
-  const row = rowOf(table, node)
-  const isStock = row !== undefined && row === rowOf(lowerings, node) && runsAsIs(node, types)
+  const row = rowIn(table, node)
+  const isStock = row !== undefined && row === rowIn(lowerings, node) && runsAsIs(node, types)
   return isStock ? undefined : row
 }
 
 function needsLowering({ graph }: Model, table: LoweringTable): boolean {
-  const nodes = graph.node.filter((node) => rowOf(table, node))
+  const nodes = graph.node.filter((node) => rowIn(table, node))
   if (nodes.length === 0) return false
   const types = valueTypes(graph)
   return nodes.some((node) => rowFor(table, node, types))

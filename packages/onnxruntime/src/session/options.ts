@@ -1,5 +1,11 @@
 import type { Transformation } from '@induced-metric/core'
-import { checkOptions, checkTransformation, optionError } from '@induced-metric/core/adapter'
+import {
+  checkOptions,
+  checkTransformation,
+  isList,
+  optionError,
+  unsupported,
+} from '@induced-metric/core/adapter'
 import type { Artifact, CheckpointState, LoweringTable, Ort } from '@induced-metric/onnx'
 import type { ParameterDescription } from './parameters.js'
 
@@ -32,6 +38,21 @@ export interface TrainingSessionOptions {
   readonly lowerings?: LoweringTable
 }
 
+/** The kinds of the options of a session. */
+export const sessionOptionSpecs = {
+  trainModel: 'any',
+  evalModel: 'any',
+  optimizerModel: 'any',
+  checkpointState: 'any',
+  state: 'any',
+  summary: 'any',
+  optimizer: 'any',
+  ort: 'any',
+  groupOf: 'function',
+  optimizerState: ['resume', 'fresh'],
+  lowerings: 'any',
+} as const
+
 /**
  * Checks the options of a session.
  *
@@ -41,18 +62,25 @@ export function checkSessionOptions(options: TrainingSessionOptions): void {
   if (typeof options !== 'object' || options === null || options.trainModel === undefined) {
     throw optionError('TrainingSession.create takes { trainModel, … }: training_model.onnx is required')
   }
-  checkOptions('TrainingSession.create', options, {
-    trainModel: 'any',
-    evalModel: 'any',
-    optimizerModel: 'any',
-    checkpointState: 'any',
-    state: 'any',
-    summary: 'any',
-    optimizer: 'any',
-    ort: 'any',
-    groupOf: 'function',
-    optimizerState: ['resume', 'fresh'],
-    lowerings: 'any',
-  })
+  checkOptions('TrainingSession.create', options, sessionOptionSpecs)
   if (options.optimizer !== undefined) checkTransformation(options.optimizer)
+}
+
+/**
+ * Checks the providers that the runtime is asked for. On WebGPU a session would move all parameters and gradients between the
+ * device and the host at every step, and the provider has no kernels for a part of what it runs.
+ *
+ * @throws ERR_NOT_SUPPORTED for WebGPU
+ */
+export function checkProviders(sessionOptions: object | undefined): void {
+  const { executionProviders } = (sessionOptions ?? {}) as { executionProviders?: unknown }
+  if (!isList(executionProviders)) return
+  const names = (executionProviders as readonly unknown[]).map((given) =>
+    typeof given === 'object' && given !== null ? (given as { name?: unknown }).name : given,
+  )
+  if (!names.includes('webgpu')) return
+  throw unsupported(
+    'TrainingSession keeps parameters and gradients on the host, so that on WebGPU they would all be moved at every step: ' +
+      'createGpuSession trains there, from the same artifacts and checkpoints. Leave webgpu out of executionProviders to train on the CPU',
+  )
 }

@@ -1,10 +1,8 @@
-import type { LoweredTrainingModel, Ort, OrtSession, OrtValues } from '@induced-metric/onnx'
-import { applyTypeRules, valueTypes, type ValueTypes } from '@induced-metric/onnx/adapter'
+import type { LoweredTrainingModel, Ort, OrtSession } from '@induced-metric/onnx'
 import type { Model } from '@induced-metric/onnx/proto'
 import { fillsFetches } from '../ort/fillsOutputs.js'
-import { createBatchCheck } from './batchSize.js'
-import { checkFeeds, checkNotEmpty, modelInputs, type ModelInput } from './feeds.js'
-import { createLabelCheck } from './labels.js'
+import { createFeedCheck, unreadInputs, type FeedCheck } from './feedCheck.js'
+import { modelInputs, type ModelInput } from './feeds.js'
 import type { LoweredModels } from './lowerModels.js'
 import { createModelSession } from './modelSession.js'
 
@@ -16,11 +14,7 @@ export interface RunnableModel {
   /** The inputs that the caller feeds. */
   readonly fed: readonly ModelInput[]
   readonly outputs: readonly string[]
-  /**
-   * Throws for feeds that do not fit, before anything has changed. A promise that it returns must be awaited: it rejects
-   * for such feeds.
-   */
-  readonly check: (method: string, feeds: OrtValues) => Promise<void> | undefined
+  readonly check: FeedCheck['check']
 }
 
 /** The sessions of the runtime. */
@@ -51,9 +45,7 @@ export async function createRuntime(
   const release = async (): Promise<void> => {
     for (const one of held) await one.release()
   }
-  // A caller may feed inputs of the eval model that none of its outputs depends on, to both models.
-  const unread = new Set(evaluation?.whole.graph.input.map(({ name }) => name))
-  for (const name of parameters) unread.delete(name)
+  const unread = unreadInputs({ train, evaluation }, parameters)
 
   const makeRunnable = async (
     original: Model,
@@ -63,19 +55,15 @@ export async function createRuntime(
   ): Promise<RunnableModel> => {
     const session = await createModelSession(ort, model, what, sessionOptions)
     held.push(session)
-    const types = typesOf(original)
-    const labels = await createLabelCheck(ort, original, types, parameters)
-    held.push(labels)
     const inputs = modelInputs(model)
     const fed = inputs.filter(({ name }) => !parameters.has(name))
-    const checkBatch = createBatchCheck(original, types, fed)
-    const check = (method: string, feeds: OrtValues): Promise<void> | undefined => {
-      checkFeeds(method, feeds, fed, unread)
-      if (original === train.original) checkNotEmpty(method, feeds, fed)
-      checkBatch(method, feeds)
-      labels.check(method, feeds)
-      return labels.checkComputed?.(method, feeds)
-    }
+    const checks = await createFeedCheck(ort, original, fed, {
+      parameters,
+      unread,
+      trains: original === train.original,
+    })
+    held.push(checks)
+    const { check } = checks
     return { session, inputs, fed, outputs, check }
   }
   try {
@@ -100,10 +88,4 @@ export async function createRuntime(
     await release()
     throw error
   }
-}
-
-function typesOf({ graph }: Model): ValueTypes {
-  const types = valueTypes(graph)
-  applyTypeRules(graph, types)
-  return types
 }

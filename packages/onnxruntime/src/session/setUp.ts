@@ -1,4 +1,10 @@
-import { createOptimizer, inducedMetric, sgd, type Optimizer } from '@induced-metric/core'
+import {
+  createOptimizer,
+  inducedMetric,
+  sgd,
+  type Optimizer,
+  type Transformation,
+} from '@induced-metric/core'
 import { withGroups } from '@induced-metric/core/adapter'
 import { lowerings as builtinLowerings, type NamedTensor, type Property } from '@induced-metric/onnx'
 import { groupName, isOwnProperty, restoreOptimizer } from '@induced-metric/onnx/adapter'
@@ -6,7 +12,7 @@ import { defaultLearningRate, readOptimizerModel } from '../optimizerModel/read.
 import { defaultOrt } from '../ort/ort.js'
 import { readArtifacts, type SessionArtifacts } from './artifacts.js'
 import { lowerModels } from './lowerModels.js'
-import { checkSessionOptions, type TrainingSessionOptions } from './options.js'
+import { checkProviders, checkSessionOptions, type TrainingSessionOptions } from './options.js'
 import { matchParameters, type SessionParameters } from './parameters.js'
 import { createRuntime, type Runtime } from './runtime.js'
 
@@ -30,6 +36,7 @@ export interface SessionSetup {
  */
 export async function setUp(options: TrainingSessionOptions, sessionOptions?: object): Promise<SessionSetup> {
   checkSessionOptions(options)
+  checkProviders(sessionOptions)
   const artifacts = await readArtifacts(options)
   const models = lowerModels(artifacts, options.lowerings ?? builtinLowerings)
   const { lowered } = models.train
@@ -60,14 +67,11 @@ function createSessionOptimizer(
   { optimizerModel, state }: SessionArtifacts,
   { trainable, frozen }: SessionParameters,
 ): Pick<SessionSetup, 'optimizer' | 'steps'> {
-  const saved = state?.optimizerGroups.find(({ name }) => name === groupName)?.initialLearningRate
-  const initialRate = saved === undefined || saved === 0 ? defaultLearningRate : saved
   // The rate of a genuine optimizer model is the session's: the one that was set on the optimiser, once there is one.
   let fixedRate = (): number | undefined => undefined
-  const genuineRate = (): number => fixedRate() ?? initialRate
-  const chosen = options.optimizer ?? (optimizerModel && readOptimizerModel(optimizerModel, genuineRate))
-  // Without a choice, an optimiser that never steps provides the memory.
-  const transformation = chosen ?? inducedMetric(sgd(), { learningRate: 0, xi: 0 })
+  const { transformation, steps } = chosenTransformation(options, { optimizerModel, state }, () =>
+    fixedRate(),
+  )
   const optimizer = createOptimizer(transformation, trainable, {
     adopt: true,
     // Options may name frozen parameters and give them a group: the same options fit any choice of trainable parameters.
@@ -78,6 +82,27 @@ function createSessionOptimizer(
     },
   })
   fixedRate = () => optimizer.fixedLearningRate
-  if (chosen && state && options.optimizerState !== 'fresh') restoreOptimizer(optimizer, state)
-  return { optimizer, steps: chosen !== undefined }
+  if (steps && state && options.optimizerState !== 'fresh') restoreOptimizer(optimizer, state)
+  return { optimizer, steps }
+}
+
+/**
+ * The optimiser that was given, or that the optimizer model describes.
+ *
+ * @param fixedRate the learning rate that was set on it, if any was
+ * @returns `steps`: whether there is one. Without it, one that never steps takes its place
+ */
+export function chosenTransformation(
+  options: Pick<TrainingSessionOptions, 'optimizer'>,
+  { optimizerModel, state }: Pick<SessionArtifacts, 'optimizerModel' | 'state'>,
+  fixedRate: () => number | undefined,
+): { readonly transformation: Transformation; readonly steps: boolean } {
+  const saved = state?.optimizerGroups.find(({ name }) => name === groupName)?.initialLearningRate
+  const initialRate = saved === undefined || saved === 0 ? defaultLearningRate : saved
+  const rate = (): number => fixedRate() ?? initialRate
+  const chosen = options.optimizer ?? (optimizerModel && readOptimizerModel(optimizerModel, rate))
+  return {
+    transformation: chosen ?? inducedMetric(sgd(), { learningRate: 0, xi: 0 }),
+    steps: chosen !== undefined,
+  }
 }

@@ -7,6 +7,7 @@ import { isHalfPrecision } from './precision.js'
 import { addAll } from './sums.js'
 import { variableNamed } from './variables.js'
 import { backendMemory } from './wasmMemory.js'
+import { backendDevice } from './webgpuDevice.js'
 
 /** A copy of TensorFlow.js, for an optimiser with these options. */
 export function createBackend(tf: TensorFlow, options: InducedOptimizerOptions): VariableBackend<Tensor> {
@@ -42,6 +43,7 @@ export function createBackend(tf: TensorFlow, options: InducedOptimizerOptions):
     // webgpu cannot read at once.
     waitingReader: () => (tf.getBackend() === 'webgpu' ? undefined : (tensor) => tensor.dataSync()),
     memory: () => stepMemory(tf, options),
+    device: () => stepDevice(tf, options),
     isHalfPrecision: () => isHalfPrecision(tf),
 
     variable: (name) => variableNamed(tf, name),
@@ -76,7 +78,7 @@ function stepMemory(
   tf: TensorFlow,
   { engine = 'auto', stepGuard }: InducedOptimizerOptions,
 ): ReturnType<typeof backendMemory> {
-  if (engine === 'ops' || (engine === 'auto' && stepGuard === 'device')) return undefined
+  if (engine !== 'wasm' && (engine !== 'auto' || stepGuard === 'device')) return undefined
   const memory = backendMemory(tf)
   if (memory === undefined && engine === 'wasm') {
     throw unsupported(
@@ -84,4 +86,23 @@ function stepMemory(
     )
   }
   return memory
+}
+
+/** The device on which kernels take the steps; `undefined` where operations or loops take them. */
+function stepDevice(
+  tf: TensorFlow,
+  { engine = 'auto' }: InducedOptimizerOptions,
+): ReturnType<typeof backendDevice> {
+  if (engine !== 'auto' && engine !== 'webgpu') return undefined
+  const device = backendDevice(tf, engine === 'webgpu')
+  if (device === undefined && engine === 'webgpu') {
+    const backend = tf.getBackend()
+    throw unsupported(
+      (backend === 'webgpu'
+        ? 'this version of the webgpu backend has not the members through which kernels reach its tensors'
+        : `there are no kernels on the ${backend} backend: set webgpu by tf.setBackend`) +
+        "; use engine: 'auto' or 'ops'",
+    )
+  }
+  return device
 }

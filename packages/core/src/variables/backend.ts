@@ -3,6 +3,7 @@ import type { MatrixRows } from '../transformation/hyperparameter.js'
 import type { ParameterInfo } from '../transformation/types.js'
 import type { TensorMemory } from './memory.js'
 import type { StemOf } from './names.js'
+import type { TensorDevice } from './tensorDevice.js'
 
 /** The name and shape of a variable. */
 export type VariableInfo = Pick<ParameterInfo, 'name' | 'shape'>
@@ -62,6 +63,8 @@ export interface VariableBackend<T extends object> {
   waitingReader(): ((tensor: T) => ArrayLike<number>) | undefined
   /** The memory in which compiled loops take the next step; `undefined` if operations take it. */
   memory(): TensorMemory<T> | undefined
+  /** The device on whose buffers kernels take the next step; `undefined`, or left out, if they do not. */
+  device?(): TensorDevice<T> | undefined
   /** Whether tensors are in half precision at the moment. */
   isHalfPrecision(): boolean
 

@@ -56,6 +56,10 @@ export interface Refusals<T> {
    * @throws ERR_NON_FINITE, ERR_BAD_LOSS where the transformation says to throw
    */
   settle(report: PendingReport<number>): Promise<void>
+  /** Whether there is nothing to settle. */
+  readonly isSettled: boolean
+  /** Adds what settles the steps of an engine that takes no more. */
+  defer(settle: () => Promise<void>): void
   dispose(): void
 }
 
@@ -75,6 +79,7 @@ export function createRefusals<T extends object>(
 ): Refusals<T> {
   const { add, sub, mul, max, greater, finite, sum } = backend.lowering
   let records: readonly Refused<T>[] = []
+  let deferred: (() => Promise<void>)[] = []
   const disposeRecord = ({ count, worst }: Refused<T>): void => {
     backend.dispose(count)
     backend.dispose(worst)
@@ -100,7 +105,12 @@ export function createRefusals<T extends object>(
       const choose = backend.chooser(isRefused)
       return (fresh, old) => choose(old, fresh)
     },
+    get isSettled() {
+      return records.length === 0 && deferred.length === 0
+    },
+    defer: (one) => void deferred.push(one),
     async settle(report) {
+      for (let one = deferred.shift(); one; one = deferred.shift()) await one()
       const settled = records
       records = []
       const numbers = await readScalars(
@@ -125,6 +135,7 @@ export function createRefusals<T extends object>(
     dispose() {
       records.forEach(disposeRecord)
       records = []
+      deferred = []
     },
   }
 }

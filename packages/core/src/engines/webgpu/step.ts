@@ -3,9 +3,10 @@ import type { StepPlan } from '../../step/plan.js'
 import { initialState, type ScalarState } from '../../step/scalarState.js'
 import type { Place } from './batches.js'
 import { stateWords } from './codegen/words.js'
-import { KnownCounts, patternOf, type Pattern } from './counts.js'
+import { KnownCounts, patternOf, type DeviceCounts, type Pattern } from './counts.js'
 import { bufferUsage, type GpuBuffer, type GpuDevice, type GpuEncoder, type GpuPass } from './device.js'
 import { EarlyTable } from './earlyTable.js'
+import { copyCounts, keptPlaces, type KeptPlaces } from './keptPlaces.js'
 import { decodeKept, encodeKept, type KeptState } from './keptState.js'
 import { OwnBuffers } from './ownBuffers.js'
 import { readBack } from './readBack.js'
@@ -135,6 +136,30 @@ export class GpuStep {
   scalarSlots(index: number): readonly string[] {
     const { forms, formOf } = this.#kernels.forms
     return forms[formOf[index]!]!.scalarSlots
+  }
+
+  /** The places of everything that is kept and is a number, until the next step. */
+  get numbers(): KeptPlaces {
+    return keptPlaces(this.#kernels.layout, this.#plan, this.#state, (index) => this.scalarSlots(index))
+  }
+
+  /** The counts, if the device has taken all steps so far. */
+  get assumed(): DeviceCounts {
+    return this.#counts.assumed
+  }
+
+  /**
+   * Continues from the counts of another step, although the host may not know them yet.
+   *
+   * @param before of a plan whose parameters, profiles and units are the first ones of this plan
+   */
+  continueCounts(before: GpuStep): void {
+    const encoder = this.#device.createCommandEncoder()
+    const from = { layout: before.#kernels.layout, buffer: before.#state, plan: before.#plan }
+    copyCounts(encoder, from, { layout: this.#kernels.layout, buffer: this.#state, plan: this.#plan })
+    this.#device.queue.submit([encoder.finish()])
+    this.#counts.continue(before.#counts, this.#plan)
+    this.#table.invalidate()
   }
 
   /** Replaces everything that is kept but slots that are tensors. */

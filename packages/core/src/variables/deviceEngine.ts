@@ -104,7 +104,13 @@ export class DeviceEngine<T extends object> implements StepEngine<T>, ResidentSt
       this.#use(plan, rate, current)
       this.#encode(current, pairs, loss)
     }
-    return { skipped: active.size === 0, learningRate: NaN, loss: undefined, units: [], settle: () => this.#read(call) }
+    return {
+      skipped: active.size === 0,
+      learningRate: NaN,
+      loss: undefined,
+      units: [],
+      settle: () => this.#read(call),
+    }
   }
 
   /** Writes the variables. Each gets a fresh buffer, which begins as a copy: other tensors may share the old one. */
@@ -189,7 +195,10 @@ export class DeviceEngine<T extends object> implements StepEngine<T>, ResidentSt
 
   slotsOf(name: string): Record<string, T> {
     const current = this.#current!
-    return slotCopies({ backend: this.#backend, device: this.#device, ...current }, indexOf(current.plan, name))
+    return slotCopies(
+      { backend: this.#backend, device: this.#device, ...current },
+      indexOf(current.plan, name),
+    )
   }
 
   async save(): Promise<ResidentValues> {

@@ -44,7 +44,9 @@ export class Engines<T extends object> {
     }
     const memory = backend.memory()
     return this.#use(memory, () =>
-      memory ? createCompiledEngine(backend, memory, state) : createDeferredEngine(backend, state, this.#guards),
+      memory
+        ? createCompiledEngine(backend, memory, state)
+        : createDeferredEngine(backend, state, this.#guards),
     )
   }
 

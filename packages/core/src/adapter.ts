@@ -81,6 +81,7 @@ export {
 export { createFunctions, type FunctionParts, type MadeFunctions } from './tensors/functions.js'
 export { withHostNumbers } from './tensors/hostNumbers.js'
 export { createTensorOptimizer, type TensorOptimizer, type TensorParameter } from './tensors/optimizer.js'
+export type { ShaderProgram, ShaderRunner } from './tensors/fused/shaders.js'
 export type { TensorState } from './tensors/state.js'
 export type { TracedBackend } from './tensors/tracedStep.js'
 export { leavesOf, valuesFor, withLeaves } from './tensors/trees.js'

@@ -7,6 +7,7 @@ import { isHalfPrecision } from './precision.js'
 import { addAll } from './sums.js'
 import { variableNamed } from './variables.js'
 import { backendMemory } from './wasmMemory.js'
+import { backendShaders } from './webglPrograms.js'
 import { backendDevice } from './webgpuDevice.js'
 
 /** A copy of TensorFlow.js, for an optimiser with these options. */
@@ -44,6 +45,7 @@ export function createBackend(tf: TensorFlow, options: InducedOptimizerOptions):
     waitingReader: () => (tf.getBackend() === 'webgpu' ? undefined : (tensor) => tensor.dataSync()),
     memory: () => stepMemory(tf, options),
     device: () => stepDevice(tf, options),
+    shaders: () => stepShaders(tf, options),
     isHalfPrecision: () => isHalfPrecision(tf),
 
     variable: (name) => variableNamed(tf, name),
@@ -95,14 +97,31 @@ function stepDevice(
 ): ReturnType<typeof backendDevice> {
   if (engine !== 'auto' && engine !== 'webgpu') return undefined
   const device = backendDevice(tf, engine === 'webgpu')
-  if (device === undefined && engine === 'webgpu') {
-    const backend = tf.getBackend()
-    throw unsupported(
-      (backend === 'webgpu'
-        ? 'this version of the webgpu backend has not the members through which kernels reach its tensors'
-        : `there are no kernels on the ${backend} backend: set webgpu by tf.setBackend`) +
-        "; use engine: 'auto' or 'ops'",
-    )
-  }
+  if (device === undefined && engine === 'webgpu') throw noKernels(tf, engine)
   return device
+}
+
+/** What runs the programs of steps; `undefined` where operations or loops take them. */
+function stepShaders(
+  tf: TensorFlow,
+  { engine = 'auto' }: InducedOptimizerOptions,
+): ReturnType<typeof backendShaders> {
+  if (engine !== 'auto' && engine !== 'webgl') return undefined
+  const shaders =
+    tf.env().getBool('WEBGL_RENDER_FLOAT32_ENABLED') || tf.getBackend() !== 'webgl'
+      ? backendShaders(tf, engine === 'webgl')
+      : undefined
+  if (shaders === undefined && engine === 'webgl') throw noKernels(tf, engine)
+  return shaders
+}
+
+/** The error of an engine that the current backend cannot have. */
+function noKernels(tf: TensorFlow, engine: 'webgl' | 'webgpu'): Error {
+  const backend = tf.getBackend()
+  return unsupported(
+    (backend === engine
+      ? `this ${engine} backend cannot run the core's kernels: its version has not the members that they need, or its tensors are in half precision, or it is of WebGL 1`
+      : `there are no kernels for ${engine} on the ${backend} backend: set that by tf.setBackend`) +
+      "; use engine: 'auto' or 'ops'",
+  )
 }

@@ -1,4 +1,5 @@
 import type { Lowering } from '../tensors/backend.js'
+import type { ShaderRunner } from '../tensors/fused/shaders.js'
 import type { MatrixRows } from '../transformation/hyperparameter.js'
 import type { ParameterInfo } from '../transformation/types.js'
 import type { TensorMemory } from './memory.js'
@@ -65,6 +66,8 @@ export interface VariableBackend<T extends object> {
   memory(): TensorMemory<T> | undefined
   /** The device on whose buffers kernels take the next step; `undefined`, or left out, if they do not. */
   device?(): TensorDevice<T> | undefined
+  /** What runs programs over tensors, into which operations of a step are put together; `undefined`, or left out, if nothing does. */
+  shaders?(): ShaderRunner<T> | undefined
   /** Whether tensors are in half precision at the moment. */
   isHalfPrecision(): boolean
 

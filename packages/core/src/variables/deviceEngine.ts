@@ -150,9 +150,11 @@ export class DeviceEngine<T extends object> implements StepEngine<T>, ResidentSt
   /** The plan of all variables, for a plan of some. */
   #allOf(plan: StepPlan): StepPlan {
     const { size } = this.#state.variables
-    let known = this.#all.get(plan)
-    if (known?.variables !== size) this.#all.set(plan, (known = { plan: this.#planOfAll(), variables: size }))
-    return known!.plan
+    const known = this.#all.get(plan)
+    if (known?.variables === size) return known.plan
+    const all = this.#planOfAll()
+    this.#all.set(plan, { plan: all, variables: size })
+    return all
   }
 
   /** Gives the step the learning rate, and the numbers of elements that units have in the plan of a call. */

@@ -31,7 +31,7 @@ export function guardOnHost<T extends object>(
 /** Chooses between a new value and the one it would replace. */
 export type Choose<T> = (fresh: T, old: T) => T
 
-type Counted<T> = readonly (VariableState<T> | UnitState<T> | ProfileState<T>)[]
+export type Counted<T> = readonly (VariableState<T> | UnitState<T> | ProfileState<T>)[]
 
 /** The steps that a device refused, as far as the host does not know of them yet. */
 export interface Refusals<T> {
@@ -41,14 +41,19 @@ export interface Refusals<T> {
    * @param tensor returns the scalar of a number
    * @param written the new values, where they may overflow though everything they are computed from is finite
    * @param changed the states that the step counts itself in, whether it is written or not
-   * @returns the choice between new and old values
+   * @returns the choice between new and old values, and whether the step is refused, a scalar
    */
   guard(
     units: PendingReport<T | number>['units'],
     tensor: (x: T | number) => T,
     written: readonly T[],
     changed: Counted<T>,
-  ): Choose<T>
+  ): { readonly choose: Choose<T>; readonly isRefused: T }
+  /**
+   * Returns how many refused steps the host does not know of: all of them, or those that would have changed a state. It is a
+   * scalar of the current scope, the same one for the same steps, or `undefined` where there can be none.
+   */
+  counts(): (changed?: Counted<T>[number]) => T | undefined
   /**
    * Takes refused steps off the counts, which the host had to keep without knowing of them.
    *
@@ -103,8 +108,9 @@ export function createRefusals<T extends object>(
       if (previous) disposeRecord(previous)
       records = [...records.filter((one) => one !== previous), record]
       const choose = backend.chooser(isRefused)
-      return (fresh, old) => choose(old, fresh)
+      return { choose: (fresh, old) => choose(old, fresh), isRefused }
     },
+    counts: () => countsIn(backend, records),
     get isSettled() {
       return records.length === 0 && deferred.length === 0
     },
@@ -137,6 +143,28 @@ export function createRefusals<T extends object>(
       records = []
       deferred = []
     },
+  }
+}
+
+/** Prepares the sums of the counts of some records. */
+function countsIn<T extends object>(
+  backend: VariableBackend<T>,
+  records: readonly Refused<T>[],
+): ReturnType<Refusals<T>['counts']> {
+  const known = new Map<string, T>()
+  return (changed) => {
+    const indices = [...records.keys()].filter(
+      (index) => changed === undefined || records[index]!.changed.includes(changed),
+    )
+    if (indices.length === 0) return undefined
+    const key = indices.join()
+    let count = known.get(key)
+    if (count === undefined) {
+      const all = indices.map((index) => records[index]!.count)
+      // A clone, as a record is replaced in the middle of a step.
+      known.set(key, (count = all.length === 1 ? backend.clone(all[0]!) : backend.sum(all)))
+    }
+    return count
   }
 }
 

@@ -35,7 +35,11 @@ function variablesOf(given: readonly (readonly number[])[] = shapes): tf.Variabl
   return given.map((shape, i) => tf.tidy(() => tf.variable(normal([...shape], i + 1), true)))
 }
 
-function gradientsOf(variables: readonly tf.Variable[], step: number, factor = 1): tf.NamedTensor[] {
+function gradientsOf(
+  variables: readonly tf.Variable[],
+  step: number,
+  factor = 1,
+): { name: string; tensor: tf.Tensor }[] {
   return variables.map(({ name, shape }, i) => ({
     name,
     tensor: tf.tidy(() => normal([...shape], 100 * step + i).mul(factor)),

@@ -56,8 +56,7 @@ try {
     for (const count of [6, 100])
       for (const by of ['kernels', 'ops', 'tf.train.adam']) {
         const { launches, host, whole } = await page.evaluate(
-          ([backend, count, by]) =>
-            /** @type {any} */ (globalThis).measure(backend, count, by),
+          ([backend, count, by]) => /** @type {any} */ (globalThis).measure(backend, count, by),
           /** @type {[string, number, string]} */ ([backend, count, by]),
         )
         const ms = [host, whole].map((x) => x.toFixed(1)).join(' | ')

@@ -72,6 +72,17 @@ describe.each(Object.keys(most) as (keyof typeof most)[])('kernels on %s', (engi
     }
   })
 
+  it('give the state to operations when a variable joins that they cannot update', async () => {
+    for (const looks of [true, false]) {
+      const { distance, steps, report, left } = await tab.call('toOperations', looks)
+      expect(steps).toEqual([4, 4, 2])
+      expect(report).toMatchObject({ step: 4, skippedSteps: 4 })
+      expect(left).toBe(0)
+      // Operations count on the host, which learns of refused steps by a report.
+      expect(distance).toBeLessThan(looks ? 1e-6 : 0.05)
+    }
+  })
+
   it('leave clones of a variable alone', async () => {
     expect(await tab.call('shared', engine)).toEqual({ clone: true, read: true })
   })

@@ -5,6 +5,7 @@ import type { DeferredInputs } from '../tensors/deferredInputs.js'
 import { createDeferredStep, type DeferredStep } from '../tensors/deferredStep.js'
 import type { FusedValue } from '../tensors/fused/evaluation.js'
 import type { Fusion } from '../tensors/fused/shaders.js'
+import { createSharedScalars } from '../tensors/sharedScalars.js'
 import type { Transformation } from '../transformation/types.js'
 import type { VariableBackend, VariableGradient } from './backend.js'
 import { createConstants } from './constants.js'
@@ -61,6 +62,7 @@ export function createDeferredEngine<T extends object>(
           runner,
           shape: (tensor) => backend.shape(tensor),
           clone: (tensor) => backend.clone(tensor),
+          numbers: createSharedScalars(),
           verdict: undefined,
         }
         const inputs = inputsOf(plan, pairs, loss, {

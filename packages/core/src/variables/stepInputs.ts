@@ -36,6 +36,7 @@ export function inputsOf<T extends object>(
   const isActive = (index: number): boolean => pairs[index]!.gradient !== null
   const variables = plan.parameters.map(({ name }) => state.variables.get(name)!)
   const refused = refusedSteps(plan, state, given.refused)
+  const counted = createCounted<T>()
   const profiles = plan.profiles.map((profile) => profileEntries(profile))
   const units = plan.units.map((unit) => {
     const kept = state.units.get(unit.key)!
@@ -107,18 +108,31 @@ function refusedSteps<T extends object>(
 }
 
 /**
- * A number that follows from a count of steps, from 1, which may be less by the steps that the device has refused.
+ * Prepares numbers that follow from a count of steps, from 1, which may be less by the steps that the device has refused.
  *
- * @param refused how many those are; `undefined` if there are none
+ * @returns a function of the count, of how many were refused (`undefined` if none), and of what follows. Counts are the same
+ *   objects for the same numbers, so that what follows from them is computed once
  */
-function counted<T>(
-  count: number,
-  refused: T | undefined,
-  valueOf: (count: number) => number = (same) => same,
-): number | Candidates<T> {
-  if (refused === undefined) return valueOf(count)
-  const values = Array.from({ length: candidateCount }, (_, i) => valueOf(Math.max(1, count - i)))
-  return new Candidates(values, refused)
+function createCounted<T>() {
+  const known = new Map<T, Map<number, Candidates<T>>>()
+  const create = (count: number, refused: T, valueOf: (count: number) => number): Candidates<T> =>
+    new Candidates(
+      Array.from({ length: candidateCount }, (_, i) => valueOf(Math.max(1, count - i))),
+      refused,
+    )
+  return (
+    count: number,
+    refused: T | undefined,
+    valueOf?: (count: number) => number,
+  ): number | Candidates<T> => {
+    if (refused === undefined) return valueOf ? valueOf(count) : count
+    if (valueOf) return create(count, refused, valueOf)
+    const counts = known.get(refused) ?? new Map<number, Candidates<T>>()
+    known.set(refused, counts)
+    const found = counts.get(count) ?? create(count, refused, (same) => same)
+    counts.set(count, found)
+    return found
+  }
 }
 
 /** The state of a profile that keeps any. */

@@ -4,12 +4,14 @@ import { runConformance, type ConformanceReport } from '@induced-metric/conforma
 import {
   adam,
   createOptimizer,
+  definePreconditioner,
   inducedMetric,
   log,
   shampoo,
   type InducedMetricOptions,
   type StepReport,
 } from '@induced-metric/core'
+import { add, mul } from '@induced-metric/core/algebra'
 import { inducedOptimizer, type InducedOptimizer, type InducedOptimizerOptions } from '@induced-metric/tfjs'
 import { tfjsTarget } from '../conformance/target.js'
 import { normal, values } from '../support.js'
@@ -240,6 +242,51 @@ function forced(engine: Engine): string {
   }
 }
 
+/** A base that draws numbers, for which the host has a part in a step. */
+const drawn = definePreconditioner({
+  name: 'drawn',
+  update: ({ gradient, normal }) => ({ direction: add(gradient, mul(0, normal())), slots: {} }),
+})
+
+/**
+ * Trains with kernels until a variable joins whose base they cannot compute, and then by operations. Some steps are refused.
+ *
+ * @param looks whether a report is read before the change
+ * @returns how far the values are from those by operations without the refused steps
+ */
+async function toOperations(
+  looks: boolean,
+): Promise<{ distance: number; steps: number[]; report: StepReport; left: number }> {
+  const before = tf.memory().numTensors
+  const run = async (engine: Engine, isClean: boolean) => {
+    const variables = variablesOf()
+    const joining = variables.at(-1)!
+    const transformation = inducedMetric(adam(), {
+      learningRate: 0.05,
+      xi: 0.1,
+      groups: { drawn: { base: drawn(), learningRate: 0.01 } },
+    })
+    const groupOf = ({ name }: { name: string }) => (name === joining.name ? 'drawn' : undefined)
+    const optimizer = inducedOptimizer(tf, transformation, { engine, groupOf })
+    for (let step = 1; step <= 4; step++) {
+      const some = step > 2 ? variables : variables.slice(0, -1)
+      apply(optimizer, some, step)
+      if (!isClean) apply(optimizer, some, step, { factor: NaN })
+      if (looks && step === 2) await optimizer.report()
+      if (looks && step === 3) await optimizer.report()
+    }
+    const found = await values(variables)
+    const report = await optimizer.report()
+    const { parameters } = await optimizer.save()
+    optimizer.dispose()
+    tf.dispose(variables)
+    return { found, report, steps: parameters.map(({ steps }) => steps) }
+  }
+  const expected = await run('ops', true)
+  const { found, report, steps } = await run('auto', false)
+  return { distance: distance(found, expected.found), steps, report, left: tf.memory().numTensors - before }
+}
+
 /** Clones and values that were read keep what they were when a variable is trained. */
 async function shared(engine: Engine): Promise<{ clone: boolean; read: boolean }> {
   const variables = variablesOf([[3]])
@@ -255,7 +302,18 @@ async function shared(engine: Engine): Promise<{ clone: boolean; read: boolean }
   return result
 }
 
-const page = { start, conformance, launches, refused, byTurns, handedOver, ofHost, forced, shared }
+const page = {
+  start,
+  conformance,
+  launches,
+  refused,
+  byTurns,
+  handedOver,
+  ofHost,
+  forced,
+  toOperations,
+  shared,
+}
 
 /** The functions of the page, as the tests call them. */
 export type KernelPage = typeof page

@@ -11,11 +11,53 @@ export type FusedValue<T> = T | number | Candidates<T>
 
 /** Whether programs can compute outputs of a graph: every element from those at its place, and from sums. */
 export function isFusable(graph: Graph, outputs: readonly string[]): boolean {
-  return neededNodes(graph, outputs).every((index) => {
+  return analyse(graph, outputs).isFusable
+}
+
+/** What follows from a graph alone. */
+interface Analysis {
+  readonly isFusable: boolean
+  /** Its sums, and what has to be known before each: the scalars that all parameters decide, and other sums. */
+  readonly sums: ReadonlyMap<number, string>
+}
+
+/** By list of outputs: that is the same list at every step. */
+const analyses = new WeakMap<readonly string[], { readonly graph: Graph; readonly analysis: Analysis }>()
+
+function analyse(graph: Graph, outputs: readonly string[]): Analysis {
+  const found = analyses.get(outputs)
+  if (found?.graph === graph) return found.analysis
+  const needed = neededNodes(graph, outputs)
+  const sums = needed.filter((index) => graph.nodes[index]!.op === 'sum')
+  const analysis = {
+    isFusable: canFuse(graph, needed),
+    sums: new Map(sums.map((sum) => [sum, knownBefore(graph, sum)])),
+  }
+  analyses.set(outputs, { graph, analysis })
+  return analysis
+}
+
+function canFuse(graph: Graph, needed: readonly number[]): boolean {
+  return needed.every((index) => {
     const { op, shape, name } = graph.nodes[index]!
     const isKnown = op === 'constant' || op === 'input' || op === 'sum' || isValueOp(op)
     return isKnown && (shape === 'scalar' || shape === 'tensor') && !name?.startsWith('normal.')
   })
+}
+
+function knownBefore({ nodes }: Graph, sum: number): string {
+  const found = new Set<string>()
+  const seen = new Set<number>()
+  const visit = (at: number): void => {
+    if (seen.has(at)) return
+    seen.add(at)
+    const { op, inputs, name } = nodes[at]!
+    if (op === 'sum') found.add(String(at))
+    if (op === 'input' && /^(?:clip|scale|total\.)/.test(name!)) found.add(name!)
+    inputs.forEach(visit)
+  }
+  visit(nodes[sum]!.inputs[0]!)
+  return [...found].sort().join()
 }
 
 /** Begins the evaluation of a graph, one program for each output and one for sums over the same tensors. */
@@ -137,16 +179,15 @@ class FusedEvaluation<T extends object> implements Evaluation<FusedValue<T>> {
     const counts = new Set(operands.flatMap((x) => (x instanceof Candidates ? [x.refused] : [])))
     // What depends on two counts is computed by the device.
     if (counts.size > 1) return undefined
-    const at = (i: number): number => {
-      const [a, b = 0, c = 0] = operands.map((x) => (x instanceof Candidates ? x.values[i]! : x!))
-      return evaluateScalar(op, a!, b, c)
-    }
     const [refused] = counts
-    if (refused === undefined) return at(0)
-    return new Candidates(
-      Array.from({ length: candidateCount }, (_, i) => at(i)),
-      refused,
-    )
+    const [a, b = 0, c = 0] = operands as (number | Candidates<T>)[]
+    const at = (x: number | Candidates<T>, i: number): number => (typeof x === 'number' ? x : x.values[i]!)
+    return this.#fusion.numbers.get(op, operands as (number | Candidates<T>)[], () => {
+      if (refused === undefined) return evaluateScalar(op, a as number, b as number, c as number)
+      const values: number[] = []
+      for (let i = 0; i < candidateCount; i++) values.push(evaluateScalar(op, at(a!, i), at(b, i), at(c, i)))
+      return new Candidates(values, refused)
+    })
   }
 
   #shapeOf(index: number): readonly number[] {
@@ -163,10 +204,8 @@ class FusedEvaluation<T extends object> implements Evaluation<FusedValue<T>> {
     const known = this.#parts.get(index)
     if (known) return known
     const { nodes } = this.#graph
-    const key = this.#knownAfter(index)
-    const sums = neededNodes(this.#graph, this.#outputs).filter(
-      (node) => nodes[node]!.op === 'sum' && this.#knownAfter(node) === key && !this.#parts.has(node),
-    )
+    const { sums: all } = analyse(this.#graph, this.#outputs)
+    const sums = [...all.keys()].filter((sum) => all.get(sum) === all.get(index))
     const size = sizeOf(this.#tensorShape())
     // No program reads a tensor without elements.
     if (size === 0) return { tensor: this.#input('gradient') as T, first: 0, count: 0 }
@@ -178,21 +217,5 @@ class FusedEvaluation<T extends object> implements Evaluation<FusedValue<T>> {
     const tensor = this.#fusion.runner.run(program, text.inputs, text.numbers, [sums.length * count])
     sums.forEach((sum, which) => this.#parts.set(sum, { tensor, first: which * count, count }))
     return this.#parts.get(index)!
-  }
-
-  /** What has to be known before a sum: the scalars that all parameters decide, and other sums. */
-  #knownAfter(index: number): string {
-    const found = new Set<string>()
-    const seen = new Set<number>()
-    const visit = (at: number): void => {
-      if (seen.has(at)) return
-      seen.add(at)
-      const { op, inputs, name } = this.#graph.nodes[at]!
-      if (op === 'sum') found.add(String(at))
-      if (op === 'input' && /^(?:clip|scale|total\.)/.test(name!)) found.add(name!)
-      inputs.forEach(visit)
-    }
-    visit(this.#graph.nodes[index]!.inputs[0]!)
-    return [...found].sort().join()
   }
 }

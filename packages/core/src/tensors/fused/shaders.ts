@@ -1,3 +1,5 @@
+import type { SharedScalars } from '../sharedScalars.js'
+
 /** A program that computes each element of a tensor by itself. */
 export interface ShaderProgram {
   /**
@@ -42,6 +44,8 @@ export interface Fusion<T> {
   readonly runner: ShaderRunner<T>
   shape(tensor: T): readonly number[]
   clone(tensor: T): T
+  /** The numbers of the host that several graphs compute from the same ones. */
+  readonly numbers: SharedScalars<number | Candidates<T>>
   /** Whether it refuses this step, a scalar, from when that is known. Then old values are chosen in place of new ones. */
   verdict: T | undefined
 }

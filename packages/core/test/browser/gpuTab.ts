@@ -38,7 +38,12 @@ export async function openGpuTab<P>(module: string): Promise<GpuTab<P>> {
     configFile: false,
     logLevel: 'error',
     resolve: { conditions: ['@induced-metric/source', 'module', 'browser', 'development|production'] },
-    build: { write: false, minify: false, target: 'es2022', rolldownOptions: { input: module } },
+    build: {
+      write: false,
+      minify: false,
+      target: 'es2022',
+      rolldownOptions: { input: module, output: { codeSplitting: false } },
+    },
   })) as Rolldown.RolldownOutput
   const { code } = output[0]
   const server = createServer(({ url }, response) => {

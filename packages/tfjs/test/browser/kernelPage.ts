@@ -3,6 +3,7 @@ import '@tensorflow/tfjs-backend-webgpu'
 import { runConformance, type ConformanceReport } from '@induced-metric/conformance'
 import {
   adam,
+  algebra,
   createOptimizer,
   definePreconditioner,
   inducedMetric,
@@ -11,7 +12,6 @@ import {
   type InducedMetricOptions,
   type StepReport,
 } from '@induced-metric/core'
-import { add, mul } from '@induced-metric/core/algebra'
 import { inducedOptimizer, type InducedOptimizer, type InducedOptimizerOptions } from '@induced-metric/tfjs'
 import { tfjsTarget } from '../conformance/target.js'
 import { normal, values } from '../support.js'
@@ -245,7 +245,11 @@ function forced(engine: Engine): string {
 /** A base that draws numbers, for which the host has a part in a step. */
 const drawn = definePreconditioner({
   name: 'drawn',
-  update: ({ gradient, normal }) => ({ direction: add(gradient, mul(0, normal())), slots: {} }),
+  hyperparameters: { seed: { kind: 'integer', default: 1, min: 0 } },
+  update: ({ gradient, normal }) => ({
+    direction: algebra.add(gradient, algebra.mul(0, normal())),
+    slots: {},
+  }),
 })
 
 /**

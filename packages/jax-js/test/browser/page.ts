@@ -22,7 +22,8 @@ async function train(device: 'wasm' | 'webgpu' | 'webgl', how: 'itself' | 'jit')
     }
     const run = how === 'jit' ? (jax.jit(step as never) as unknown as typeof step) : step
     for (let i = 0; i < 5; i++) [params, state] = run(params, state)
-    return [...(await params.w.data()), ...(await params.b.data())]
+    const values = [await params.w.data(), await params.b.data()] as Float32Array[]
+    return values.flatMap((each) => [...each])
   } catch (error) {
     return (error as Error).message
   }

@@ -6,19 +6,19 @@ export type ValueOp = ElementwiseOp | ScalarOp | ConditionOp
 /** What distinguishes the expressions of a shader language. */
 interface Language {
   /** A choice between two expressions. */
-  choose(condition: string, a: string, b: string): string
+  readonly choose: (condition: string, a: string, b: string) => string
   /** The literal of a finite number ≥ 0, given as JavaScript writes it. */
-  literal(digits: string): string
+  readonly literal: (digits: string) => string
 }
 
 /** Operations as expressions of a shader language. */
 export interface ShaderDialect {
   /** Whether an operation is computed from the values of its operands at one place. */
-  isValueOp(op: Op): op is ValueOp
+  readonly isValueOp: (op: Op) => op is ValueOp
   /** The expression of an operation on named values. */
-  expressionOf(op: ValueOp, operands: readonly string[]): string
+  readonly expressionOf: (op: ValueOp, operands: readonly string[]) => string
   /** A number as an expression of single precision. */
-  literalOf(value: number): string
+  readonly literalOf: (value: number) => string
 }
 
 /**

@@ -107,10 +107,7 @@ function stepShaders(
   { engine = 'auto' }: InducedOptimizerOptions,
 ): ReturnType<typeof backendShaders> {
   if (engine !== 'auto' && engine !== 'webgl') return undefined
-  const shaders =
-    tf.env().getBool('WEBGL_RENDER_FLOAT32_ENABLED') || tf.getBackend() !== 'webgl'
-      ? backendShaders(tf, engine === 'webgl')
-      : undefined
+  const shaders = isHalfPrecision(tf) ? undefined : backendShaders(tf, engine === 'webgl')
   if (shaders === undefined && engine === 'webgl') throw noKernels(tf, engine)
   return shaders
 }

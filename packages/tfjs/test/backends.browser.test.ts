@@ -194,6 +194,10 @@ describe('in Chromium on webgl in half precision', () => {
     }
   })
 
+  it('has no programs', async () => {
+    expect(await tab.call('forced')).toContain('half precision')
+  })
+
   it('refuses a step whose results are not finite, though its inputs are', async () => {
     expect(await tab.call('overflow')).toEqual({ value: 60_000, skippedSteps: 1, code: 'ERR_NON_FINITE' })
   })

@@ -66,7 +66,10 @@ export interface VariableBackend<T extends object> {
   memory(): TensorMemory<T> | undefined
   /** The device on whose buffers kernels take the next step; `undefined`, or left out, if they do not. */
   device?(): TensorDevice<T> | undefined
-  /** What runs programs over tensors, into which operations of a step are put together; `undefined`, or left out, if nothing does. */
+  /**
+   * What runs programs over tensors of single precision, into which operations of a step are put together; `undefined`, or left
+   * out, if nothing does.
+   */
   shaders?(): ShaderRunner<T> | undefined
   /** Whether tensors are in half precision at the moment. */
   isHalfPrecision(): boolean

@@ -20,7 +20,7 @@ export function fusingRunner<T extends object>(
   backend: VariableBackend<T>,
   plan: StepPlan,
 ): ShaderRunner<T> | undefined {
-  const runner = backend.isHalfPrecision() ? undefined : backend.shaders?.()
+  const runner = backend.shaders?.()
   if (runner === undefined) return undefined
   const other = plan.parameters.find(({ graph }) => !isFusable(graph, updateOutputs(graph)))
   if (other === undefined) return runner

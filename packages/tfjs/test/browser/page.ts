@@ -77,6 +77,21 @@ async function overflow(): Promise<{ value: number; skippedSteps: number; code: 
   return { value: value!, skippedSteps, code }
 }
 
+/** The message of a step that must be taken by programs on webgl. */
+function forced(): string {
+  const variable = tf.variable(tf.tensor1d([1]))
+  const optimizer = inducedOptimizer(tf, inducedMetric(sgd(), { learningRate: 1 }), { engine: 'webgl' })
+  try {
+    optimizer.minimize(() => variable.sum().asScalar(), false, [variable])
+    return 'taken'
+  } catch (error) {
+    return (error as Error).message
+  } finally {
+    optimizer.dispose()
+    variable.dispose()
+  }
+}
+
 /** Sets the backend. Returns its name and the precision of its shader language. */
 async function start(backend: string): Promise<{ backend: string; epsilon: number }> {
   setWasmPaths('/')
@@ -370,6 +385,7 @@ const page = {
   halve,
   half,
   overflow,
+  forced,
   threads,
   trained,
   conformance,

@@ -1,10 +1,14 @@
-import type { TracedBackend, TreeStep } from '@induced-metric/core/adapter'
-import { numpy as np, type JsTree } from '@jax-js/jax'
+import { unsupported, type TracedBackend, type TreeStep } from '@induced-metric/core/adapter'
+import { defaultDevice, numpy as np, type JsTree } from '@jax-js/jax'
 import { double, readDoubles, stored, wholePower, writeDoubles } from './doubles.js'
 import { mapLowering } from './lowering.js'
 import type { InducedState } from './state.js'
 
-/** Takes a step inside a trace. Consumes nothing. */
+/**
+ * Takes a step inside a trace. Consumes nothing.
+ *
+ * @throws ERR_NOT_SUPPORTED on a GPU
+ */
 export function trace<P extends JsTree<np.Array>>(
   step: TreeStep<np.Array>,
   grads: P,
@@ -12,6 +16,13 @@ export function trace<P extends JsTree<np.Array>>(
   params: P | undefined,
   { loss, ...others }: { readonly loss?: number | np.Array },
 ): { readonly updates: P; readonly state: InducedState; readonly replaced: readonly np.Array[] } {
+  const device = defaultDevice()
+  // It would fail when the results are read, without a word about the optimiser.
+  if (device === 'webgpu' || device === 'webgl')
+    throw unsupported(
+      `inside of jit the optimiser computes scalars in float64, which ${device} does not have: compute the gradients inside of jit, and ` +
+        'call update outside of it; or train on wasm',
+    )
   const numbers = [...readDoubles(state.numbers.ref)]
   const scalar = typeof loss === 'number' ? double(loss) : loss?.ref.astype(np.float64)
   const taken = step.trace(createTracedBackend(), grads, { ...state, numbers }, params, {

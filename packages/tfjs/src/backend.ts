@@ -7,6 +7,8 @@ import { isHalfPrecision } from './precision.js'
 import { addAll } from './sums.js'
 import { variableNamed } from './variables.js'
 import { backendMemory } from './wasmMemory.js'
+import { backendShaders } from './webglPrograms.js'
+import { backendDevice } from './webgpuDevice.js'
 
 /** A copy of TensorFlow.js, for an optimiser with these options. */
 export function createBackend(tf: TensorFlow, options: InducedOptimizerOptions): VariableBackend<Tensor> {
@@ -42,6 +44,8 @@ export function createBackend(tf: TensorFlow, options: InducedOptimizerOptions):
     // webgpu cannot read at once.
     waitingReader: () => (tf.getBackend() === 'webgpu' ? undefined : (tensor) => tensor.dataSync()),
     memory: () => stepMemory(tf, options),
+    device: () => stepDevice(tf, options),
+    shaders: () => stepShaders(tf, options),
     isHalfPrecision: () => isHalfPrecision(tf),
 
     variable: (name) => variableNamed(tf, name),
@@ -76,7 +80,7 @@ function stepMemory(
   tf: TensorFlow,
   { engine = 'auto', stepGuard }: InducedOptimizerOptions,
 ): ReturnType<typeof backendMemory> {
-  if (engine === 'ops' || (engine === 'auto' && stepGuard === 'device')) return undefined
+  if (engine !== 'wasm' && (engine !== 'auto' || stepGuard === 'device')) return undefined
   const memory = backendMemory(tf)
   if (memory === undefined && engine === 'wasm') {
     throw unsupported(
@@ -84,4 +88,37 @@ function stepMemory(
     )
   }
   return memory
+}
+
+/** The device on which kernels take the steps; `undefined` where operations or loops take them. */
+function stepDevice(
+  tf: TensorFlow,
+  { engine = 'auto' }: InducedOptimizerOptions,
+): ReturnType<typeof backendDevice> {
+  if (engine !== 'auto' && engine !== 'webgpu') return undefined
+  const device = backendDevice(tf, engine === 'webgpu')
+  if (device === undefined && engine === 'webgpu') throw noKernels(tf, engine)
+  return device
+}
+
+/** What runs the programs of steps; `undefined` where operations or loops take them. */
+function stepShaders(
+  tf: TensorFlow,
+  { engine = 'auto' }: InducedOptimizerOptions,
+): ReturnType<typeof backendShaders> {
+  if (engine !== 'auto' && engine !== 'webgl') return undefined
+  const shaders = isHalfPrecision(tf) ? undefined : backendShaders(tf, engine === 'webgl')
+  if (shaders === undefined && engine === 'webgl') throw noKernels(tf, engine)
+  return shaders
+}
+
+/** The error of an engine that the current backend cannot have. */
+function noKernels(tf: TensorFlow, engine: 'webgl' | 'webgpu'): Error {
+  const backend = tf.getBackend()
+  return unsupported(
+    (backend === engine
+      ? `this ${engine} backend cannot run the core's kernels: its version has not the members that they need, or its tensors are in half precision, or it is of WebGL 1`
+      : `there are no kernels for ${engine} on the ${backend} backend: set that by tf.setBackend`) +
+      "; use engine: 'auto' or 'ops'",
+  )
 }

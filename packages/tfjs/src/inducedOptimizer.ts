@@ -19,10 +19,12 @@ export interface InducedOptimizerOptions {
   readonly stepGuard?: 'host' | 'device'
   /**
    * How steps are computed: `'wasm'`, by the core's compiled loops, in the wasm backend's own memory or on copies of the
-   * cpu backend's arrays; `'ops'`, by operations of TensorFlow.js; `'auto'` (default), by loops where possible, else by
-   * operations.
+   * cpu backend's arrays; `'webgpu'`, by the core's kernels on the webgpu backend's own buffers, a few launches for all variables;
+   * `'webgl'`, by programs of the core, one for each tensor that a step writes;
+   * `'ops'`, by operations of TensorFlow.js; `'auto'` (default), by kernels or loops where possible, else by operations. An
+   * engine that is not possible is ERR_NOT_SUPPORTED at the first step.
    */
-  readonly engine?: 'auto' | 'ops' | 'wasm'
+  readonly engine?: 'auto' | 'ops' | 'wasm' | 'webgpu' | 'webgl'
 }
 
 /** A `tf.Optimizer` that takes induced-metric steps. */

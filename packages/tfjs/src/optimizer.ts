@@ -147,6 +147,6 @@ function checkArguments(transformation: Transformation, options: InducedOptimize
   checkOptions('inducedOptimizer', options, {
     groupOf: 'function',
     stepGuard: ['host', 'device'],
-    engine: ['auto', 'ops', 'wasm'],
+    engine: ['auto', 'ops', 'wasm', 'webgpu', 'webgl'],
   })
 }

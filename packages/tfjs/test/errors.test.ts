@@ -44,7 +44,11 @@ describe('the arguments of inducedOptimizer', () => {
   })
 
   it.each<[string, object, RegExp]>([
-    ['an engine there is not', { engine: 'gpu' }, /engine.*"auto", "ops", "wasm".*given "gpu"/],
+    [
+      'an engine there is not',
+      { engine: 'gpu' },
+      /engine.*"auto", "ops", "wasm", "webgpu", "webgl".*given "gpu"/,
+    ],
     ['an unknown stepGuard', { stepGuard: 'jury' }, /stepGuard.*"host", "device"/],
     ['a groupOf that is no function', { groupOf: { kernel: 'a' } }, /groupOf.*function/],
     ['an option there is not', { learningRate: 0.1 }, /"learningRate".*inducedMetric/],
@@ -433,5 +437,18 @@ describe('where there is no WebAssembly memory left', () => {
     }
     expect(step('auto')).toEqual(step('ops'))
     expect(() => step('wasm')).toThrow(code('ERR_NOT_SUPPORTED', /no memory for them/))
+  })
+})
+
+describe('an engine of another backend', () => {
+  it.each(['webgl', 'webgpu'] as const)('%s is refused on cpu, and nothing has changed', async (engine) => {
+    await tf.setBackend('cpu')
+    const x = tf.variable(tf.tensor1d([1, 2]))
+    const optimizer = inducedOptimizer(tf, inducedMetric(sgd(), { learningRate: 0.1 }), { engine })
+    const step = () => optimizer.minimize(() => x.square().sum().asScalar(), false, [x])
+    expect(step).toThrow(code('ERR_NOT_SUPPORTED', new RegExp(`no kernels for ${engine} on the cpu backend`)))
+    expect([...x.dataSync()]).toEqual([1, 2])
+    optimizer.dispose()
+    x.dispose()
   })
 })

@@ -111,7 +111,7 @@ export class DeviceOptimizer implements GpuOptimizer {
     if (isIdle) this.#idleSteps++
     else {
       const number = typeof loss === 'number' ? loss : undefined
-      step.take(gradients, number, {
+      step.take({ parameters: this.#buffers, gradients }, number, {
         before(encoder, state, lossAt) {
           before?.(encoder, state)
           if (typeof loss === 'object') encoder.copyBufferToBuffer(loss, 0, state, lossAt, 4)

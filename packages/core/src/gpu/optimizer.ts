@@ -55,7 +55,7 @@ export function createGpuOptimizer(
     const { size } = plan.parameters[index]!
     return half === undefined || size === 0 ? [] : [{ full: buffer, half, size }]
   })
-  return new DeviceOptimizer(plan, device, buffers, copies, new GpuStep(device, plan, buffers))
+  return new DeviceOptimizer(plan, device, buffers, copies, new GpuStep(device, plan))
 }
 
 /** A parameter without its buffer, so that a plan does not keep that alive. */

@@ -19,6 +19,8 @@ export interface DeferredBackend<V> extends ValueBackend<V> {
   identity(n: number, like: V): V
   /** Whether a scalar that several graphs compute from the same values is computed once. It is never passed to `free`. */
   readonly sharesScalars?: boolean
+  /** Evaluates graphs in another way than operation by operation. */
+  readonly evaluate?: Evaluate<V>
 }
 
 /** The scalars of a metric unit in a step. Each is computed when it is first read. */
@@ -94,8 +96,8 @@ export function createDeferredStep<V>(
     drawsNormals: inputs.normal !== undefined,
   })
   const scalars = backend.sharesScalars ? createSharedScalars<V>() : undefined
-  const evaluate: Evaluate<V> = (graph, outputs, supply) =>
-    evaluateGraph(graph, outputs, backend, supply, scalars)
+  const evaluate: Evaluate<V> =
+    backend.evaluate ?? ((graph, outputs, supply) => evaluateGraph(graph, outputs, backend, supply, scalars))
   const known: KnownLater<V> = { clips: [], scales: [], profiles: [] }
   const units: (DeferredUnit<V> | undefined)[] = []
   /** The evaluations of the active parameters, by index. */
@@ -217,6 +219,11 @@ function outputsOf(graph: StepGraph, output: string): readonly string[] {
     ...slots.map((name) => `slot.${name}`),
     ...averaging.map(changeOutput),
   ])
+}
+
+/** The outputs of a parameter's graph that a step to new values reads. */
+export function updateOutputs(graph: StepGraph): readonly string[] {
+  return outputsOf(graph, 'parameter')
 }
 
 const metricOutputs = new WeakMap<MetricGraph, readonly string[]>()

@@ -105,7 +105,7 @@ class GraphEvaluation<V> implements Evaluation<V> {
     if (op === 'input' || op === 'identity') {
       const input = op === 'input' ? name! : identityInput(shape)
       const supplied = supply(input, shape)
-      if (supplied === undefined) throw missing(input)
+      if (supplied === undefined) throw missingInput(input)
       return supplied
     }
     if (op === 'when' && typeof this.#visit(inputs[0]!) === 'number') return this.#decide(index)
@@ -189,6 +189,7 @@ function countUses(graph: Graph, outputs: readonly string[]): readonly number[] 
   return counts
 }
 
-function missing(name: string): InducedMetricError {
+/** The error of an input that an evaluation is not given. */
+export function missingInput(name: string): InducedMetricError {
   return new InducedMetricError('ERR_NOT_SUPPORTED', `the graph reads ${name}, which it is not given`)
 }

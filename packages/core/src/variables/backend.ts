@@ -1,8 +1,10 @@
 import type { Lowering } from '../tensors/backend.js'
+import type { ShaderRunner } from '../tensors/fused/shaders.js'
 import type { MatrixRows } from '../transformation/hyperparameter.js'
 import type { ParameterInfo } from '../transformation/types.js'
 import type { TensorMemory } from './memory.js'
 import type { StemOf } from './names.js'
+import type { TensorDevice } from './tensorDevice.js'
 
 /** The name and shape of a variable. */
 export type VariableInfo = Pick<ParameterInfo, 'name' | 'shape'>
@@ -62,6 +64,13 @@ export interface VariableBackend<T extends object> {
   waitingReader(): ((tensor: T) => ArrayLike<number>) | undefined
   /** The memory in which compiled loops take the next step; `undefined` if operations take it. */
   memory(): TensorMemory<T> | undefined
+  /** The device on whose buffers kernels take the next step; `undefined`, or left out, if they do not. */
+  device?(): TensorDevice<T> | undefined
+  /**
+   * What runs programs over tensors of single precision, into which operations of a step are put together; `undefined`, or left
+   * out, if nothing does.
+   */
+  shaders?(): ShaderRunner<T> | undefined
   /** Whether tensors are in half precision at the moment. */
   isHalfPrecision(): boolean
 

@@ -1,20 +1,21 @@
-import { lossCount, stepStatus } from '../step/metricGraph.js'
 import { withLearningRate } from '../step/learningRate.js'
+import { lossCount, stepStatus } from '../step/metricGraph.js'
 import type { StepPlan } from '../step/plan.js'
-import { profileScalars, unitScalars } from '../step/scalarInputs.js'
 import type { DeferredInputs } from '../tensors/deferredInputs.js'
 import { createDeferredStep, type DeferredStep } from '../tensors/deferredStep.js'
-import { tensorShape } from '../tensors/tensorShape.js'
-import { fillNormals, normalSources } from '../step/normals.js'
-import { sizeOf } from '../shape.js'
+import type { FusedValue } from '../tensors/fused/evaluation.js'
+import type { Fusion } from '../tensors/fused/shaders.js'
+import { createSharedScalars } from '../tensors/sharedScalars.js'
 import type { Transformation } from '../transformation/types.js'
 import type { VariableBackend, VariableGradient } from './backend.js'
-import { createConstants, type Constants } from './constants.js'
+import { createConstants } from './constants.js'
+import { fusingRunner, known, withFusion } from './fusion.js'
 import { createOperations } from './operations.js'
 import { keepReport, type PendingReport } from './pendingReport.js'
-import { guardOnHost, type Choose, type Refusals } from './refusals.js'
-import { disposeScalars, valuesOf, type ProfileState, type State } from './state.js'
+import { guardOnHost, type Choose, type Counted, type Refusals } from './refusals.js'
+import { disposeScalars, valuesOf, type State } from './state.js'
 import type { StepEngine } from './stepEngine.js'
+import { inputsOf } from './stepInputs.js'
 
 /** Who decides whether a step may be written. */
 export interface StepGuards<T> {
@@ -24,7 +25,7 @@ export interface StepGuards<T> {
 }
 
 /** The results of an update. A value is a number as long as it depends on numbers only, else a tensor. */
-type Update<T> = ReturnType<DeferredStep<T | number>['update']>
+type Update<T> = ReturnType<DeferredStep<FusedValue<T>>['update']>
 
 /** Steps by operations of the framework, on any device. */
 export function createDeferredEngine<T extends object>(
@@ -41,28 +42,38 @@ export function createDeferredEngine<T extends object>(
     report: PendingReport<T | number>,
     written: readonly Update<T>[],
   ): Choose<T> | undefined => {
-    const { plan, inputs, step } = computed
+    const { inputs, changed, fusion, tensor } = computed
     if (inputs.active.length === 0) return undefined
-    const reader = stepGuard === 'device' ? undefined : backend.hostReader()
+    const reader = fusion || stepGuard === 'device' ? undefined : backend.hostReader()
     if (reader) return guardOnHost(transformation, report, reader) ? (fresh) => fresh : undefined
-    const tensors = written.flatMap(({ value, slots }) =>
-      [value, ...Object.values(slots)].map(constants.tensor),
-    )
-    const changed = [
-      ...inputs.active.map((index) => state.variables.get(plan.parameters[index]!.name)!),
-      ...plan.units.flatMap(({ key }, index) => (step.units[index] ? [state.units.get(key)!] : [])),
-      ...keptProfiles(computed).map(({ kept }) => kept),
-    ]
-    return refusals.guard(report.units, constants.tensor, tensors, changed)
+    const tensors = written.flatMap(({ value, slots }) => [value, ...Object.values(slots)].map(tensor))
+    const { choose, isRefused } = refusals.guard(report.units, constants.tensor, tensors, changed)
+    if (fusion) fusion.verdict = isRefused
+    return choose
   }
 
   return {
     take(given, pairs, loss) {
       try {
         const plan = withLearningRate(given, state.learningRate)
-        const inputs = inputsOf(plan, pairs, loss, { backend, state, constants })
-        const step = createDeferredStep(plan, operations, inputs)
-        const computed = { backend, state, plan, inputs, step, tensor: constants.tensor }
+        const changed = changedBy(plan, pairs, state)
+        const runner = fusingRunner(backend, plan)
+        const fusion: Fusion<T> | undefined = runner && {
+          runner,
+          shape: (tensor) => backend.shape(tensor),
+          clone: (tensor) => backend.clone(tensor),
+          numbers: createSharedScalars(),
+          verdict: undefined,
+        }
+        const inputs = inputsOf(plan, pairs, loss, {
+          backend,
+          state,
+          constants,
+          refused: fusion && refusals.counts(),
+        })
+        const step = createDeferredStep(plan, withFusion(operations, fusion), inputs)
+        const tensor = (value: FusedValue<T>): T => constants.tensor(known(value))
+        const computed = { backend, state, plan, inputs, step, changed, fusion, tensor }
         const report = reportOf(computed, loss)
         // In half precision new values may overflow, so the decision depends on them.
         const updates = backend.isHalfPrecision() ? inputs.active.map((index) => step.update(index)) : []
@@ -81,77 +92,35 @@ export function createDeferredEngine<T extends object>(
   }
 }
 
-/** @throws ERR_OPTION when a schedule leaves its range */
-function inputsOf<T extends object>(
-  plan: StepPlan,
-  pairs: readonly VariableGradient<T>[],
-  loss: T | number | undefined,
-  given: {
-    readonly backend: VariableBackend<T>
-    readonly state: State<T>
-    readonly constants: Constants<T>
-  },
-): DeferredInputs<T | number> {
-  const { backend, state } = given
-  const { tensor } = given.constants
-  const step = state.step + 1
-  const isActive = (index: number): boolean => pairs[index]!.gradient !== null
-  const variables = plan.parameters.map(({ name }) => state.variables.get(name)!)
-  const profiles = plan.profiles.map((profile) => profileScalars({}, profile, step))
-  const units = plan.units.map((unit) => {
-    const kept = state.units.get(unit.key)!
-    const scalars = unit.contributors.some(isActive) ? unitScalars({}, unit, step) : {}
-    return { unit, kept, values: valuesOf(unit, kept), scalars }
-  })
-  return {
-    active: [...pairs.keys()].filter(isActive),
-    gradient: (parameter) => pairs[parameter]!.gradient!,
-    parameter: (parameter) => pairs[parameter]!.variable,
-    slot: (parameter, name) => variables[parameter]!.slots[name]!,
-    normal(parameter, stream) {
-      const source = normalSources(plan, parameter).find((one) => one.stream === stream)!
-      const shape = tensorShape(plan.parameters[parameter]!)
-      const values = new Float32Array(sizeOf(shape))
-      fillNormals(values, { ...source, step: variables[parameter]!.steps + 1 })
-      return backend.from(values, shape)
-    },
-    step: (parameter) => variables[parameter]!.steps + 1,
-    profile: (profile, input) => profiles[profile]?.[input],
-    unit: (unit, input) => units[unit]!.scalars[input],
-    metricStep: (unit) => units[unit]!.kept.steps + 1,
-    // A loaded average is rounded to single precision, in which the device computes all others.
-    average: (unit) => tensor(units[unit]!.kept.average),
-    state(index, name) {
-      const { unit, values } = units[index]!
-      const value = values[unit.graph.state.indexOf(name)]!
-      return name === lossCount ? value : tensor(value)
-    },
-    loss: () => loss,
-    profileStep: (profile) => profileOf(plan, profile, state).steps + 1,
-    shared(profile, name) {
-      const { names, values } = profileOf(plan, profile, state)
-      return tensor(values[names.indexOf(name)]!)
-    },
-  }
-}
-
-/** The state of a profile that keeps any. */
-function profileOf<T extends object>(
-  { profiles }: StepPlan,
-  index: number,
-  state: State<T>,
-): ProfileState<T> {
-  return state.profiles.get(profiles[index]!.key)!
-}
-
 /** A step that is computed as far as it is asked for, and where its results are written. */
 interface Computed<T extends object> {
   readonly backend: VariableBackend<T>
   readonly state: State<T>
   readonly plan: StepPlan
-  readonly inputs: DeferredInputs<T | number>
-  readonly step: DeferredStep<T | number>
-  readonly tensor: Constants<T>['tensor']
+  readonly inputs: DeferredInputs<FusedValue<T>>
+  readonly step: DeferredStep<FusedValue<T>>
+  /** The states that the step counts itself in. */
+  readonly changed: Counted<T>
+  /** What programs have in common, if they take the step. */
+  readonly fusion: Fusion<T> | undefined
+  readonly tensor: (value: FusedValue<T>) => T
+}
+
+/** The states that a step counts itself in, whether it is written or not. */
+function changedBy<T extends object>(
+  plan: StepPlan,
+  pairs: readonly VariableGradient<T>[],
+  state: State<T>,
+): Counted<T> {
+  const has = (members: readonly number[]): boolean =>
+    members.some((index) => pairs[index]!.gradient !== null)
+  return [
+    ...plan.parameters.flatMap(({ name }, index) => (has([index]) ? [state.variables.get(name)!] : [])),
+    ...plan.units.flatMap(({ key, contributors }) => (has(contributors) ? [state.units.get(key)!] : [])),
+    ...plan.profiles.flatMap(({ key, keepsState, members }) =>
+      keepsState && has(members) ? [state.profiles.get(key)!] : [],
+    ),
+  ]
 }
 
 function reportOf<T extends object>(
@@ -161,18 +130,29 @@ function reportOf<T extends object>(
   const units = plan.units.map((unit, index) => {
     const results = step.units[index]
     if (!results) return { unit, xi: NaN, dualNorm: NaN, metric: NaN, scale: 0, status: stepStatus.ok }
+    const xi = known(inputs.unit(index, 'xi')!) as number
     const { dualNorm, metric, scale, status } = results
-    return { unit, xi: inputs.unit(index, 'xi') as number, dualNorm, metric, scale, status }
+    return {
+      unit,
+      xi,
+      dualNorm: known(dualNorm),
+      metric: known(metric),
+      scale: known(scale),
+      status: known(status),
+    }
   })
-  return { skipped: false, learningRate: (inputs.profile(0, 'learningRate') ?? NaN) as number, loss, units }
+  const learningRate = known(inputs.profile(0, 'learningRate') ?? NaN) as number
+  return { skipped: false, learningRate, loss, units }
 }
 
 /** Writes variables and their slots. An update is computed only when it is written, unless it is there already. */
 function writeVariables<T extends object>(
-  { backend, state, plan, inputs, step, tensor }: Computed<T>,
+  { backend, state, plan, inputs, step, fusion, tensor }: Computed<T>,
   updates: readonly Update<T>[],
-  choose: Choose<T>,
+  chooseValue: Choose<T>,
 ): void {
+  // Programs have chosen already.
+  const choose: Choose<T> = fusion ? (fresh) => fresh : chooseValue
   for (const [place, index] of inputs.active.entries()) {
     const variable = inputs.parameter(index) as T
     const kept = state.variables.get(plan.parameters[index]!.name)!
@@ -198,7 +178,7 @@ function writeUnits<T extends object>(
   { backend, state, plan, step, tensor }: Computed<T>,
   choose: Choose<T>,
 ): void {
-  const next = (fresh: T | number, old: T | number): T =>
+  const next = (fresh: FusedValue<T>, old: T | number): T =>
     backend.keep(backend.clone(choose(tensor(fresh), tensor(old))))
   plan.units.forEach((unit, index) => {
     const results = step.units[index]
@@ -208,7 +188,8 @@ function writeUnits<T extends object>(
     const before = valuesOf(unit, kept)
     const values = results.nextState().map((value, i) => {
       // The count of losses stays with the host, as that of steps does.
-      return names[i] === lossCount && typeof value === 'number' ? value : next(value, before[i]!)
+      const count = known(value)
+      return names[i] === lossCount && typeof count === 'number' ? count : next(value, before[i]!)
     })
     const average = next(results.average, kept.average)
     disposeScalars(backend, kept)

@@ -30,16 +30,17 @@ export function evaluationWeights<T extends object>(
   try {
     return plan.parameters.flatMap((parameter) => {
       const { name, shape, evaluation: graph, profile } = parameter
-      const { steps, slots } = state.variables.get(name)!
+      const steps = state.stepsOf(name)
       if (graph === undefined || steps === 0) return []
       const variable = backend.variable(name)
       const scalars = extentScalars({ ...profiles[profile], step: steps }, parameter)
-      const supply = (input: string): T | number | undefined => {
-        if (input.startsWith('slot.')) return slots[input.slice('slot.'.length)]
-        if (input !== 'parameter') return scalars[input]
-        return isReshaped(parameter) ? backend.reshape(variable, tensorShape(parameter)) : variable
-      }
       const weights = backend.scope(() => {
+        const slots = state.slotsOf(name)
+        const supply = (input: string): T | number | undefined => {
+          if (input.startsWith('slot.')) return slots[input.slice('slot.'.length)]
+          if (input !== 'parameter') return scalars[input]
+          return isReshaped(parameter) ? backend.reshape(variable, tensorShape(parameter)) : variable
+        }
         const made = evaluateGraph(graph, outputs, operations, supply).own('evaluation') as T
         const own = isReshaped(parameter) ? backend.reshape(made, shape) : made
         // New values, as slots may be updated in place.

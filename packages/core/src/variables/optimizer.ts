@@ -12,17 +12,14 @@ import type { GroupOf } from '../transformation/groups.js'
 import type { Transformation } from '../transformation/types.js'
 import { createAccumulation, type Accumulation } from './accumulation.js'
 import type { VariableBackend, VariableGradient, VariableInfo } from './backend.js'
-import { createCompiledEngine } from './compiledEngine.js'
-import { createDeferredEngine } from './deferredEngine.js'
+import { Engines } from './engines.js'
 import { evaluationWeights } from './evaluation.js'
 import { createLosses, type Losses } from './losses.js'
 import { checkFit } from './matchStates.js'
-import type { TensorMemory } from './memory.js'
 import { disposeReport, readReport, type PendingReport } from './pendingReport.js'
 import { createPlans, type Plans } from './plans.js'
 import { createRefusals, type Refusals } from './refusals.js'
 import { State } from './state.js'
-import type { StepEngine } from './stepEngine.js'
 
 /** The options of a {@link VariableOptimizer}. */
 export interface VariableOptimizerOptions {
@@ -55,15 +52,13 @@ export interface VariableOptimizerOptions {
 export class VariableOptimizer<T extends object> {
   readonly #backend: VariableBackend<T>
   readonly #transformation: Transformation
-  readonly #stepGuard: VariableOptimizerOptions['stepGuard']
   readonly #state: State<T>
   /** `undefined` where every step is an update. */
   readonly #accumulation: Accumulation<T> | undefined
   readonly #plans: Plans
   readonly #losses: Losses<T>
   readonly #refusals: Refusals<T>
-  /** The way steps are taken: in a memory, or by operations. It changes when the framework's backend does. */
-  #engine: { readonly memory: TensorMemory<T> | undefined; readonly step: StepEngine<T> } | undefined
+  readonly #engines: Engines<T>
   /** The plan of the latest step. */
   #plan: StepPlan | undefined
   #pending: PendingReport<T | number> | undefined
@@ -82,13 +77,14 @@ export class VariableOptimizer<T extends object> {
   ) {
     this.#backend = backend
     this.#transformation = transformation
-    this.#stepGuard = stepGuard
     this.#state = new State(backend, transformation)
     const { accumulate } = transformation
     this.#accumulation = accumulate > 1 ? createAccumulation(backend, this.#state, accumulate) : undefined
     this.#plans = createPlans(backend, transformation, groupOf)
     this.#losses = createLosses(backend)
     this.#refusals = createRefusals(backend, transformation, this.#state)
+    const guards = { transformation, stepGuard, refusals: this.#refusals }
+    this.#engines = new Engines(backend, this.#state, guards, () => this.#planOfAll())
   }
 
   /** The number of steps taken. Steps that the device refused count until a report is read. */
@@ -160,30 +156,12 @@ export class VariableOptimizer<T extends object> {
 
   #update(plan: StepPlan, pairs: readonly VariableGradient<T>[], loss: T | number | undefined): void {
     this.#state.ensure(plan)
-    const report = this.#stepEngine().take(plan, pairs, loss)
+    const report = this.#engines.of(plan).take(plan, pairs, loss)
     disposeReport(this.#backend, this.#pending)
     this.#pending = report
     this.#plan = plan
     if (report.skipped) this.#state.skippedSteps++
     else this.#state.step++
-  }
-
-  #stepEngine(): StepEngine<T> {
-    const [backend, state] = [this.#backend, this.#state]
-    const memory = backend.memory()
-    if (this.#engine === undefined || this.#engine.memory !== memory) {
-      this.#engine?.step.dispose()
-      const guards = {
-        transformation: this.#transformation,
-        stepGuard: this.#stepGuard,
-        refusals: this.#refusals,
-      }
-      const step = memory
-        ? createCompiledEngine(backend, memory, state)
-        : createDeferredEngine(backend, state, guards)
-      this.#engine = { memory, step }
-    }
-    return this.#engine.step
   }
 
   /**
@@ -258,9 +236,8 @@ export class VariableOptimizer<T extends object> {
   async save(): Promise<Checkpoint> {
     this.checkAlive()
     if (this.#pending) await this.#settle(this.#pending)
-    const { step, skippedSteps, learningRate } = this.#state
     const hash = this.#hash()
-    return composeCheckpoint({ hash, step, skippedSteps, learningRate, ...(await this.#state.save()) })
+    return composeCheckpoint({ hash, ...(await this.#state.save()) })
   }
 
   /** Structural hash of everything that is saved, whichever variables the latest step trained. */
@@ -308,7 +285,7 @@ export class VariableOptimizer<T extends object> {
   dispose(): void {
     if (this.#isDisposed) return
     this.#release()
-    this.#engine?.step.dispose()
+    this.#engines.dispose()
     this.#isDisposed = true
   }
 

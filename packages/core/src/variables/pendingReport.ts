@@ -8,6 +8,8 @@ export interface PendingReport<V> {
   readonly learningRate: number
   readonly loss: V | undefined
   readonly units: readonly PendingUnit<V>[]
+  /** Reads the report where its numbers are in no tensors; all other members but `skipped` then have no meaning. */
+  readonly settle?: () => Promise<PendingReport<number>>
 }
 
 /** The results of a metric unit. ξ is NaN where none of its variables has a gradient. */
@@ -52,6 +54,7 @@ export async function readReport<T extends object>(
   backend: VariableBackend<T>,
   report: PendingReport<T | number>,
 ): Promise<PendingReport<number>> {
+  if (report.settle) return report.settle()
   const scalars: (T | number)[] = []
   mapScalars(report, (x) => scalars.push(x))
   const numbers = await readScalars(backend, scalars)

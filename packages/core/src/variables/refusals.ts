@@ -31,7 +31,7 @@ export function guardOnHost<T extends object>(
 /** Chooses between a new value and the one it would replace. */
 export type Choose<T> = (fresh: T, old: T) => T
 
-type Counted<T> = readonly (VariableState<T> | UnitState<T> | ProfileState<T>)[]
+export type Counted<T> = readonly (VariableState<T> | UnitState<T> | ProfileState<T>)[]
 
 /** The steps that a device refused, as far as the host does not know of them yet. */
 export interface Refusals<T> {
@@ -41,14 +41,19 @@ export interface Refusals<T> {
    * @param tensor returns the scalar of a number
    * @param written the new values, where they may overflow though everything they are computed from is finite
    * @param changed the states that the step counts itself in, whether it is written or not
-   * @returns the choice between new and old values
+   * @returns the choice between new and old values, and whether the step is refused, a scalar
    */
   guard(
     units: PendingReport<T | number>['units'],
     tensor: (x: T | number) => T,
     written: readonly T[],
     changed: Counted<T>,
-  ): Choose<T>
+  ): { readonly choose: Choose<T>; readonly isRefused: T }
+  /**
+   * Returns how many refused steps the host does not know of: all of them, or those that would have changed a state. It is a
+   * scalar of the current scope, the same one for the same steps, or `undefined` where there can be none.
+   */
+  counts(): (changed?: Counted<T>[number]) => T | undefined
   /**
    * Takes refused steps off the counts, which the host had to keep without knowing of them.
    *
@@ -56,6 +61,10 @@ export interface Refusals<T> {
    * @throws ERR_NON_FINITE, ERR_BAD_LOSS where the transformation says to throw
    */
   settle(report: PendingReport<number>): Promise<void>
+  /** Whether there is nothing to settle. */
+  readonly isSettled: boolean
+  /** Adds what settles the steps of an engine that takes no more. */
+  defer(settle: () => Promise<void>): void
   dispose(): void
 }
 
@@ -75,6 +84,7 @@ export function createRefusals<T extends object>(
 ): Refusals<T> {
   const { add, sub, mul, max, greater, finite, sum } = backend.lowering
   let records: readonly Refused<T>[] = []
+  let deferred: (() => Promise<void>)[] = []
   const disposeRecord = ({ count, worst }: Refused<T>): void => {
     backend.dispose(count)
     backend.dispose(worst)
@@ -98,9 +108,15 @@ export function createRefusals<T extends object>(
       if (previous) disposeRecord(previous)
       records = [...records.filter((one) => one !== previous), record]
       const choose = backend.chooser(isRefused)
-      return (fresh, old) => choose(old, fresh)
+      return { choose: (fresh, old) => choose(old, fresh), isRefused }
     },
+    counts: () => countsIn(backend, records),
+    get isSettled() {
+      return records.length === 0 && deferred.length === 0
+    },
+    defer: (one) => void deferred.push(one),
     async settle(report) {
+      for (let one = deferred.shift(); one; one = deferred.shift()) await one()
       const settled = records
       records = []
       const numbers = await readScalars(
@@ -125,7 +141,30 @@ export function createRefusals<T extends object>(
     dispose() {
       records.forEach(disposeRecord)
       records = []
+      deferred = []
     },
+  }
+}
+
+/** Prepares the sums of the counts of some records. */
+function countsIn<T extends object>(
+  backend: VariableBackend<T>,
+  records: readonly Refused<T>[],
+): ReturnType<Refusals<T>['counts']> {
+  const known = new Map<string, T>()
+  return (changed) => {
+    const indices = [...records.keys()].filter(
+      (index) => changed === undefined || records[index]!.changed.includes(changed),
+    )
+    if (indices.length === 0) return undefined
+    const key = indices.join()
+    let count = known.get(key)
+    if (count === undefined) {
+      const all = indices.map((index) => records[index]!.count)
+      // A clone, as a record is replaced in the middle of a step.
+      known.set(key, (count = all.length === 1 ? backend.clone(all[0]!) : backend.sum(all)))
+    }
+    return count
   }
 }
 

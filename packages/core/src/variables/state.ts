@@ -5,7 +5,7 @@ import { shapeError } from '../errors.js'
 import { createSlot, initialSlots, slotShape, type InitialSlot } from '../step/initialSlots.js'
 import { lossCount } from '../step/metricGraph.js'
 import type { MetricUnit, PlannedParameter, Profile, StepPlan } from '../step/plan.js'
-import { initialProfile } from '../step/scalarState.js'
+import { initialProfile, type ProfileNumbers, type UnitNumbers } from '../step/scalarState.js'
 import type { Transformation } from '../transformation/types.js'
 import type { VariableBackend } from './backend.js'
 import { createUnclaimed, type Unclaimed } from './unclaimed.js'
@@ -38,6 +38,27 @@ export interface UnitState<T> {
   /** Names of `values`, in the order of the unit's graph. */
   names: readonly string[]
   values: (T | number)[]
+}
+
+/** What an engine has of the state, in place of the tensors and numbers of a {@link State}. */
+export interface ResidentState<T> {
+  /** How often a variable has been updated, if the device has taken all steps so far. */
+  stepsOf(name: string): number
+  /** Copies of a variable's slots, which belong to the current scope. */
+  slotsOf(name: string): Record<string, T>
+  /** Reads everything, as it is after the steps so far. */
+  save(): Promise<ResidentValues>
+  /** Frees it. */
+  forget(): void
+}
+
+/** The values of a {@link ResidentState}, by the names of variables and the keys of units and profiles. */
+export interface ResidentValues {
+  readonly step: number
+  readonly skippedSteps: number
+  readonly units: ReadonlyMap<string, UnitNumbers & { readonly names: readonly string[] }>
+  readonly profiles: ReadonlyMap<string, ProfileNumbers & { readonly names: readonly string[] }>
+  readonly variables: ReadonlyMap<string, Pick<ParameterState, 'steps' | 'slots'>>
 }
 
 /** Takes refused steps off a count that the host keeps, and off the count of a unit's losses. */
@@ -73,6 +94,8 @@ export class State<T extends object> {
   learningRate: number | undefined
   /** The calls that wait for the rest of their update, and the sum of their losses. The sums of gradients are slots. */
   accumulated: { readonly calls: number; readonly loss: T | number | undefined } = nothingAccumulated
+  /** What an engine has of the state. */
+  resident: ResidentState<T> | undefined
   /** Loaded states that no variable has claimed yet. */
   #unclaimed: Unclaimed
   /** The plan whose variables and units are known to have their state. */
@@ -182,11 +205,24 @@ export class State<T extends object> {
     this.accumulated = nothingAccumulated
   }
 
-  async save(): Promise<Pick<SavedState, 'accumulated' | 'units' | 'profiles' | 'parameters'>> {
+  /** How often a variable has been updated. */
+  stepsOf(name: string): number {
+    return this.resident?.stepsOf(name) ?? this.variables.get(name)!.steps
+  }
+
+  /** The slots of a variable. Copies belong to the current scope. */
+  slotsOf(name: string): Readonly<Record<string, T>> {
+    return this.resident?.slotsOf(name) ?? this.variables.get(name)!.slots
+  }
+
+  async save(): Promise<Omit<SavedState, 'hash'>> {
     const backend = this.#backend
+    const { step, skippedSteps, learningRate } = this
+    const resident = this.resident?.save()
     const read = async (x: T | number): Promise<number> =>
       typeof x === 'number' ? x : (await backend.read(x))[0]!
-    const units = [...this.units].map(async ([key, { average, steps, names, values }]) => {
+    const units = [...this.units].map(async ([key, unit]) => {
+      const { average, steps, names, values } = (await resident)?.units.get(key) ?? unit
       const numbers = await Promise.all(values.map(read))
       return {
         key,
@@ -195,7 +231,8 @@ export class State<T extends object> {
         ...(names.length > 0 && { values: Object.fromEntries(names.map((name, i) => [name, numbers[i]!])) }),
       }
     })
-    const profiles = [...this.profiles].map(async ([key, { steps, names, values }]) => {
+    const profiles = [...this.profiles].map(async ([key, profile]) => {
+      const { steps, names, values } = (await resident)?.profiles.get(key) ?? profile
       const numbers = await Promise.all(values.map(read))
       return { key, steps, values: Object.fromEntries(names.map((name, i) => [name, numbers[i]!])) }
     })
@@ -204,18 +241,22 @@ export class State<T extends object> {
         const arrays = Object.entries(slots).map(
           async ([slot, tensor]) => [slot, Float32Array.from(await backend.read(tensor))] as const,
         )
+        const own = (await resident)?.variables.get(name)
         return {
           name,
           shape,
           dtype: 'float32',
-          steps,
-          slots: Object.fromEntries(await Promise.all(arrays)),
+          steps: own?.steps ?? steps,
+          slots: { ...own?.slots, ...Object.fromEntries(await Promise.all(arrays)) },
           ...(slotShapes && { slotShapes }),
         }
       },
     )
     const { calls, loss } = this.accumulated
     return {
+      step: (await resident)?.step ?? step,
+      skippedSteps: (await resident)?.skippedSteps ?? skippedSteps,
+      learningRate,
       accumulated: { calls, loss: loss === undefined ? undefined : await read(loss) },
       units: [...(await Promise.all(units)), ...this.#unclaimed.units],
       profiles: await Promise.all(profiles),
@@ -225,6 +266,7 @@ export class State<T extends object> {
 
   dispose(): void {
     const backend = this.#backend
+    this.resident?.forget()
     for (const { slots } of this.variables.values())
       for (const slot of Object.values(slots)) backend.dispose(slot)
     for (const unit of this.units.values()) disposeScalars(backend, unit)

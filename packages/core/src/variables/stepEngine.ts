@@ -5,6 +5,12 @@ import type { PendingReport } from './pendingReport.js'
 /** One way to take steps: by compiled loops, or by operations of the framework. */
 export interface StepEngine<T> {
   /**
+   * Gets ready for the steps of a plan.
+   *
+   * @throws ERR_NOT_SUPPORTED where it cannot take them; then nothing has changed
+   */
+  prepare?(plan: StepPlan): void
+  /**
    * Updates variables and their state, but not the counts of steps. It is called within a scope.
    *
    * @param pairs the plan's variables and their gradients, in the plan's order
@@ -18,5 +24,11 @@ export interface StepEngine<T> {
     pairs: readonly VariableGradient<T>[],
     loss: T | number | undefined,
   ): PendingReport<T | number>
+  /**
+   * Gives the state back, where it has it elsewhere, for another engine.
+   *
+   * @returns what takes the steps that the device has refused off the state's counts
+   */
+  release?(): (() => Promise<void>) | undefined
   dispose(): void
 }

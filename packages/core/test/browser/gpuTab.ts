@@ -49,7 +49,12 @@ export async function openGpuTab<P>(
     configFile: false,
     logLevel: 'error',
     resolve: { conditions: ['@induced-metric/source', 'module', 'browser', 'development|production'] },
-    build: { write: false, minify: false, target: 'es2022', rolldownOptions: { input: module } },
+    build: {
+      write: false,
+      minify: false,
+      target: 'es2022',
+      rolldownOptions: { input: module, output: { codeSplitting: false } },
+    },
   })) as Rolldown.RolldownOutput
   const scripts = new Map<string, string>(
     output.flatMap((part) => (part.type === 'chunk' ? [[`/${part.fileName}`, part.code] as const] : [])),

@@ -77,6 +77,21 @@ async function overflow(): Promise<{ value: number; skippedSteps: number; code: 
   return { value: value!, skippedSteps, code }
 }
 
+/** The message of a step that must be taken by programs on webgl. */
+function forced(): string {
+  const variable = tf.variable(tf.tensor1d([1]))
+  const optimizer = inducedOptimizer(tf, inducedMetric(sgd(), { learningRate: 1 }), { engine: 'webgl' })
+  try {
+    optimizer.minimize(() => variable.sum().asScalar(), false, [variable])
+    return 'taken'
+  } catch (error) {
+    return (error as Error).message
+  } finally {
+    optimizer.dispose()
+    variable.dispose()
+  }
+}
+
 /** Sets the backend. Returns its name and the precision of its shader language. */
 async function start(backend: string): Promise<{ backend: string; epsilon: number }> {
   setWasmPaths('/')
@@ -87,8 +102,11 @@ async function start(backend: string): Promise<{ backend: string; epsilon: numbe
 }
 
 /** The report of the suite, or of a part of it. The console names each case that ends, beside which its errors appear. */
-function conformance(part: { filter?: string; shard?: string }): Promise<ConformanceReport> {
-  const target = tfjsTarget(tf, { backend: tf.getBackend() })
+function conformance(
+  part: { filter?: string; shard?: string },
+  engine: 'auto' | 'ops' = 'auto',
+): Promise<ConformanceReport> {
+  const target = tfjsTarget(tf, { backend: tf.getBackend(), engine })
   // oxlint-disable-next-line no-console
   return runConformance(target, { ...part, onCase: ({ id }) => console.debug(id) })
 }
@@ -319,7 +337,7 @@ async function trained(
 }
 
 /**
- * Takes steps with bases that together use everything in the algebra.
+ * Takes steps by operations with bases that together use everything in the algebra.
  *
  * @returns by base, how far weights and slots are from those of the reference engine, or the message of an error; and how many tensors
  *   are left
@@ -337,7 +355,8 @@ async function algebra(): Promise<{ distances: Record<string, number | string>; 
     const given = parametersOf(Float32Array)
     const reference = given.map((parameter) => ({ ...parameter, rowsAre: 'inputs' as const }))
     const expected = referenceRun(transformation, reference, 6)
-    const session = await tfjsTarget(tf, { backend: tf.getBackend() }).create(transformation, given)
+    const target = tfjsTarget(tf, { backend: tf.getBackend(), engine: 'ops' })
+    const session = await target.create(transformation, given)
     try {
       await sessionRun(session, 0, 6)
       const own = await session.slots!()
@@ -366,6 +385,7 @@ const page = {
   halve,
   half,
   overflow,
+  forced,
   threads,
   trained,
   conformance,

@@ -76,6 +76,42 @@ export class KnownCounts {
     this.#cached = undefined
   }
 
+  /** The counts, if the device has taken all calls. */
+  get assumed(): DeviceCounts {
+    const { step, parameters, profiles, units, losses } = this.#known
+    const partial = this.#calls.filter(isPartial)
+    const later = (kind: keyof Pattern, counts: readonly number[]): number[] =>
+      counts.map((count, index) => count + partial.filter((call) => !call[kind][index]).length)
+    return {
+      step: step + this.#calls.length,
+      parameters: later('parameters', parameters),
+      profiles: later('profiles', profiles),
+      units: later('units', units),
+      losses: later('units', losses),
+    }
+  }
+
+  /** Continues from the counts of a plan whose parameters, profiles and units are the first ones of this plan. */
+  continue(before: KnownCounts, plan: StepPlan): void {
+    const { step, ...known } = before.#known
+    // What is new was left alone by all steps so far.
+    const extended = (counts: readonly number[], length: number): number[] =>
+      Array.from({ length }, (_, index) => counts[index] ?? step)
+    this.#known = {
+      step,
+      parameters: extended(known.parameters, plan.parameters.length),
+      profiles: extended(known.profiles, plan.profiles.length),
+      units: extended(known.units, plan.units.length),
+      losses: extended(known.losses, plan.units.length),
+    }
+    const none = plan.parameters.map(() => false)
+    this.#calls = before.#calls.map(({ parameters }) =>
+      patternOf(plan, [...parameters, ...none.slice(parameters.length)]),
+    )
+    this.#total++
+    this.#cached = undefined
+  }
+
   /** Starts from other counts. */
   replace(known: DeviceCounts): void {
     this.#known = known

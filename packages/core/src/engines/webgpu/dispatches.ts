@@ -13,17 +13,22 @@ export interface Dispatch {
   readonly tick: number
   /** Indices of the parameters. */
   readonly members: readonly number[]
-  encode(pass: GpuPass, gradients: readonly (GpuBuffer | null)[]): void
+  encode(pass: GpuPass, tensors: StepTensors): void
 }
 
-/** The buffers that a dispatch binds. */
+/** The buffers of a step, by parameter. */
+export interface StepTensors {
+  /** Read and written; `undefined` for a parameter without elements, and for one without a gradient in this step. */
+  readonly parameters: readonly (GpuBuffer | undefined)[]
+  readonly gradients: readonly (GpuBuffer | null)[]
+}
+
+/** The buffers that a dispatch binds at every step. */
 export interface Buffers {
   /** It is another one when it has grown. */
   state(): GpuBuffer
   /** The buffer of the words of some members of a batch. */
   words(batch: Batch, first: number, count: number): GpuBuffer
-  /** By parameter; `undefined` for one without elements, which has none. */
-  readonly parameters: readonly (GpuBuffer | undefined)[]
   /** A buffer without a use, by the place of a tensor in a dispatch. */
   nothing(tensor: number): GpuBuffer
 }
@@ -86,14 +91,19 @@ function createDispatch(
     const index = place(binding)
     if (name === 'state') return buffers.state()
     if (name === 'words') return buffers.words(batch, first, some.length)
-    if (name.startsWith('arena')) return batch.arenas[index]!
-    return buffers.parameters[some[index]!] ?? buffers.nothing(index + 1)
+    return batch.arenas[index]!
   }
   const groupOf = (index: 0 | 1, bufferOf: (binding: Binding) => GpuBuffer): object =>
     bindGroup(device, pipeline, index, module, bufferOf)
-  const readsGradients = module.bindings.some(({ group }) => group === 1)
+  const changing = module.bindings.filter(({ group }) => group === 1)
   let bound: { readonly state: GpuBuffer; readonly group: object } | undefined
-  let latest: { readonly gradients: readonly GpuBuffer[]; readonly group: object } | undefined
+  let latest: { readonly tensors: ReadonlyMap<Binding, GpuBuffer>; readonly group: object } | undefined
+  const bufferIn = ({ parameters, gradients }: StepTensors, binding: Binding): GpuBuffer => {
+    const index = some[place(binding)]!
+    return binding.name.startsWith('gradient')
+      ? (gradients[index] ?? buffers.nothing(0))
+      : (parameters[index] ?? buffers.nothing(place(binding) + 1))
+  }
   return {
     tick: kernel.tick,
     members: some,
@@ -102,11 +112,12 @@ function createDispatch(
       if (bound?.state !== state) bound = { state, group: groupOf(0, fixed) }
       pass.setPipeline(pipeline)
       pass.setBindGroup(0, bound.group)
-      if (readsGradients) {
-        const gradients = some.map((index) => given[index] ?? buffers.nothing(0))
-        if (latest === undefined || gradients.some((gradient, i) => gradient !== latest!.gradients[i]))
-          latest = { gradients, group: groupOf(1, (binding) => gradients[place(binding)]!) }
-        pass.setBindGroup(1, latest.group)
+      if (changing.length > 0) {
+        if (changing.some((binding) => latest?.tensors.get(binding) !== bufferIn(given, binding))) {
+          const tensors = new Map(changing.map((binding) => [binding, bufferIn(given, binding)]))
+          latest = { tensors, group: groupOf(1, (binding) => tensors.get(binding)!) }
+        }
+        pass.setBindGroup(1, latest!.group)
       }
       pass.dispatchWorkgroups(groups, some.length)
     },

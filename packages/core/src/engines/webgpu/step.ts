@@ -3,12 +3,14 @@ import type { StepPlan } from '../../step/plan.js'
 import { initialState, type ScalarState } from '../../step/scalarState.js'
 import type { Place } from './batches.js'
 import { stateWords } from './codegen/words.js'
-import { KnownCounts, patternOf, type Pattern } from './counts.js'
+import { KnownCounts, patternOf, type DeviceCounts, type Pattern } from './counts.js'
 import { bufferUsage, type GpuBuffer, type GpuDevice, type GpuEncoder, type GpuPass } from './device.js'
 import { EarlyTable } from './earlyTable.js'
+import { copyCounts, keptPlaces, type KeptPlaces } from './keptPlaces.js'
 import { decodeKept, encodeKept, type KeptState } from './keptState.js'
 import { OwnBuffers } from './ownBuffers.js'
 import { readBack } from './readBack.js'
+import type { StepTensors } from './dispatches.js'
 import { createStepKernels, type StepKernels } from './stepKernels.js'
 
 /** The state of an optimiser, apart from slots that are tensors. */
@@ -37,16 +39,15 @@ export class GpuStep {
   #isReading = false
 
   /**
-   * @param parameters the caller's buffers; `undefined` for a parameter without elements
    * @throws ERR_NOT_SUPPORTED where the device cannot bind what a kernel needs
    */
-  constructor(device: GpuDevice, plan: StepPlan, parameters: readonly (GpuBuffer | undefined)[]) {
+  constructor(device: GpuDevice, plan: StepPlan) {
     this.#device = device
     this.#plan = plan
     this.own = new OwnBuffers(device)
     this.#initial = initialSlots(plan)
     try {
-      this.#kernels = createStepKernels(device, plan, parameters, this.own, () => this.#state)
+      this.#kernels = createStepKernels(device, plan, this.own, () => this.#state)
       const { layout, classes } = this.#kernels
       this.#table = new EarlyTable(classes.create(plan), layout.end)
       this.#state = this.#createState()
@@ -71,12 +72,13 @@ export class GpuStep {
   /**
    * Submits a step.
    *
-   * @param gradients by parameter, at least one of them; without elements a parameter's is any buffer
+   * @param tensors parameters, which may be other buffers than in the step before, and at least one gradient; without elements
+   *   a parameter's is any buffer
    * @param around records what comes before the step, such as a loss that it copies to a place in the state, and after it
    * @throws ERR_OPTION when a schedule leaves its range; then nothing is submitted
    */
   take(
-    gradients: readonly (GpuBuffer | null)[],
+    { parameters, gradients }: StepTensors,
     loss: number | undefined,
     around: {
       readonly before?: (encoder: GpuEncoder, state: GpuBuffer, lossAt: number) => void
@@ -99,7 +101,7 @@ export class GpuStep {
     const given = gradients.map((gradient, index) =>
       this.#plan.parameters[index]!.size === 0 && gradient !== null ? this.#empty() : gradient,
     )
-    this.#kernels.encode(pass, given)
+    this.#kernels.encode(pass, { parameters, gradients: given })
     around.after?.(pass)
     pass.end()
     queue.submit([encoder.finish()])
@@ -134,6 +136,30 @@ export class GpuStep {
   scalarSlots(index: number): readonly string[] {
     const { forms, formOf } = this.#kernels.forms
     return forms[formOf[index]!]!.scalarSlots
+  }
+
+  /** The places of everything that is kept and is a number, until the next step. */
+  get numbers(): KeptPlaces {
+    return keptPlaces(this.#kernels.layout, this.#plan, this.#state, (index) => this.scalarSlots(index))
+  }
+
+  /** The counts, if the device has taken all steps so far. */
+  get assumed(): DeviceCounts {
+    return this.#counts.assumed
+  }
+
+  /**
+   * Continues from the counts of another step, although the host may not know them yet.
+   *
+   * @param before of a plan whose parameters, profiles and units are the first ones of this plan
+   */
+  continueCounts(before: GpuStep): void {
+    const encoder = this.#device.createCommandEncoder()
+    const from = { layout: before.#kernels.layout, buffer: before.#state, plan: before.#plan }
+    copyCounts(encoder, from, { layout: this.#kernels.layout, buffer: this.#state, plan: this.#plan })
+    this.#device.queue.submit([encoder.finish()])
+    this.#counts.continue(before.#counts, this.#plan)
+    this.#table.invalidate()
   }
 
   /** Replaces everything that is kept but slots that are tensors. */

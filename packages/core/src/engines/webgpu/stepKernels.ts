@@ -6,7 +6,7 @@ import type { ScalarPlan } from './codegen/partText.js'
 import { earlyOfShared } from './codegen/scalarText.js'
 import { earlyOfUnit } from './codegen/unitText.js'
 import { bufferUsage, type GpuBuffer, type GpuDevice, type GpuPass } from './device.js'
-import { createDispatches } from './dispatches.js'
+import { createDispatches, type StepTensors } from './dispatches.js'
 import { classify, type EarlyClasses } from './earlyClasses.js'
 import type { OwnBuffers } from './ownBuffers.js'
 import { createScalarDispatches } from './scalarDispatches.js'
@@ -21,20 +21,18 @@ export interface StepKernels {
   /** The words of the state that follow from the plan, from `layout.keptEnd` on. */
   readonly constants: Uint32Array<ArrayBuffer>
   /** Records a step's dispatches. */
-  encode(pass: GpuPass, gradients: readonly (GpuBuffer | null)[]): void
+  encode(pass: GpuPass, tensors: StepTensors): void
 }
 
 /**
  * Creates the kernels of a plan.
  *
- * @param parameters the caller's buffers; `undefined` for a parameter without elements
  * @param state returns the buffer of the state, which is another one when it has grown
  * @throws ERR_NOT_SUPPORTED where the device cannot bind what a kernel needs
  */
 export function createStepKernels(
   device: GpuDevice,
   plan: StepPlan,
-  parameters: readonly (GpuBuffer | undefined)[],
   own: OwnBuffers,
   state: () => GpuBuffer,
 ): StepKernels {
@@ -52,7 +50,6 @@ export function createStepKernels(
   const unused: GpuBuffer[] = []
   const buffers = {
     state,
-    parameters,
     nothing: (tensor: number) => (unused[tensor] ??= own.create(16, storage)),
     words(batch: Batch, first: number, count: number): GpuBuffer {
       const key = `${batches.indexOf(batch)} ${first} ${count}`
@@ -94,9 +91,10 @@ export function createStepKernels(
     batches,
     classes,
     constants: stateConstants(described),
-    encode(pass, gradients) {
+    encode(pass, tensors) {
       for (const dispatch of order)
-        if (!dispatch.members?.every((index) => gradients[index] === null)) dispatch.encode(pass, gradients)
+        if (!dispatch.members?.every((index) => tensors.gradients[index] === null))
+          dispatch.encode(pass, tensors)
     },
   }
 }

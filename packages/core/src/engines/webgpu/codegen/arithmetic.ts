@@ -1,4 +1,4 @@
-import type { BarrierOp, ConditionOp, ElementwiseOp, LeafOp, Op, ScalarOp } from '../../../graph/algebra.js'
+import { shaderDialect } from '../../../graph/shaderDialect.js'
 
 /**
  * Functions in WGSL. It lets a compiler assume that there are no infinities and NaNs, and leaves functions undefined outside
@@ -52,53 +52,8 @@ fn angle(y: f32, x: f32) -> f32 {
 }
 `
 
-/** The operations that have one value for operands at one place. */
-type ValueOp = ElementwiseOp | ScalarOp | ConditionOp
-
-/** The other operations, which kernels compute by loops or reads of their own. */
-type PlacedOp = BarrierOp | LeafOp
-
-/** An operation as an expression of WGSL. An operation of the algebra without an entry here or above does not compile. */
-const expressions: Readonly<Record<Exclude<Op, PlacedOp>, (a: string, b: string, c: string) => string>> = {
-  add: (a, b) => `${a} + ${b}`,
-  // x − x asks whether x is finite, and a compiler may take it for 0.
-  sub: (a, b) => (a === b ? `zeroIfFinite(${a})` : `${a} - ${b}`),
-  mul: (a, b) => `${a} * ${b}`,
-  div: (a, b) => `${a} / ${b}`,
-  max: (a, b) => `larger(${a}, ${b})`,
-  min: (a, b) => `smaller(${a}, ${b})`,
-  sqrt: (a) => `root(${a})`,
-  square: (a) => `${a} * ${a}`,
-  abs: (a) => `abs(${a})`,
-  neg: (a) => `-${a}`,
-  sign: (a) => `signOf(${a})`,
-  pow: (a, b) => `power(${a}, ${b})`,
-  exp: (a) => `exp(${a})`,
-  log: (a) => `logarithm(${a})`,
-  atan2: (a, b) => `angle(${a}, ${b})`,
-  greater: (a, b) => `select(0f, 1f, ${a} > ${b})`,
-  select: (a, b, c) => `select(${c}, ${b}, ${a} > 0f)`,
-  floor: (a) => `floor(${a})`,
-  finite: (a) => `select(0f, 1f, isFinite(${a}))`,
-  // Counts of steps are known to the device alone, so both values are computed.
-  when: (a, b, c) => `select(${c}, ${b}, ${a} > 0f)`,
-}
-
-/** Whether an operation is computed from the values of its operands at one place. */
-export function isValueOp(op: Op): op is ValueOp {
-  return op in expressions
-}
-
-/** The expression of an operation on named values. */
-export function expressionOf(op: ValueOp, [a = '', b = '', c = '']: readonly string[]): string {
-  return expressions[op](a, b, c)
-}
-
-/** A number as an expression of single precision. */
-export function literalOf(value: number): string {
-  const rounded = Math.fround(value)
-  if (Number.isNaN(rounded)) return 'nan()'
-  if (rounded === Infinity) return 'infinity()'
-  if (rounded === -Infinity) return '(-infinity())'
-  return Object.is(rounded, -0) || rounded < 0 ? `(-${-rounded}f)` : `${rounded}f`
-}
+/** The expressions of WGSL. */
+export const { isValueOp, expressionOf, literalOf } = /* @__PURE__ */ shaderDialect({
+  choose: (condition, a, b) => `select(${b}, ${a}, ${condition})`,
+  literal: (digits) => `${digits}f`,
+})

@@ -5,6 +5,7 @@ import { fixedMeta, stateWords, threads } from './words.js'
 export interface Binding {
   /** `state`, `words`, `arenaI`, `gradientK` or `parameterK`. */
   readonly name: string
+  /** Those of the tensors, which may be others at every step, are in group 1. */
   readonly group: 0 | 1
   readonly binding: number
 }
@@ -85,7 +86,7 @@ export function kernelModule(body: string, { tensors, arenas, metaLength }: Modu
   ].filter((name) => !name.startsWith('arena') || new RegExp(`\\b${name}\\b`).test(placed))
   let [first, second] = [0, 0]
   const bindings = names.map((name): Binding => {
-    return name.startsWith('gradient')
+    return /^(?:gradient|parameter)/.test(name)
       ? { name, group: 1, binding: second++ }
       : { name, group: 0, binding: first++ }
   })

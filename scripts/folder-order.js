@@ -27,7 +27,7 @@ export const folderOrder = {
   },
   'packages/core/src': {
     floors: [
-      ['errors.ts', 'dtype.ts', 'shape.ts'],
+      ['errors.ts', 'dtype.ts', 'memoised.ts', 'shape.ts'],
       ['graph', 'validation'],
       ['transformation'],
       ['step'],

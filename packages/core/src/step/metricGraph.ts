@@ -15,13 +15,19 @@ import {
   sub,
   type Expr,
 } from '../graph/algebra.js'
-import { followedFloor, embeddingInput, recordEmbedding } from '../transformation/embedding.js'
+import {
+  embeddingInput,
+  embeddingStructureOf,
+  followedFloor,
+  recordEmbedding,
+} from '../transformation/embedding.js'
 import { buildGraph, type Graph } from '../graph/graph.js'
 import type { Preconditioner } from '../transformation/preconditioner.js'
 import type { Reduction } from './stepGraph.js'
 import { recordBaseAverage } from './baseAverage.js'
 import type { Recorder } from './recordings.js'
-import { createRecordingStore, textOfMetric } from './recordingStore.js'
+import { metricForm, textOfMetric, type MetricForm } from './metricForm.js'
+import { createRecordingStore } from './recordingStore.js'
 import type { GroupSettings } from '../transformation/types.js'
 
 /** Values of the `status` output of a metric graph. */
@@ -58,31 +64,6 @@ export interface MetricGraph extends Graph {
   readonly state: readonly string[]
   /** The sums that are added to them after the step. */
   readonly changes: readonly MetricChange[]
-}
-
-/** Whether the factor is always 1, so that neither it nor s has to be computed. */
-export function isPlainBase(settings: GroupSettings): boolean {
-  return settings.xi === 0 && settings.embedding.name === 'identity' && settings.startAxis === undefined
-}
-
-/** Everything of a group's settings that its metric graph depends on. Groups of equal form share it. */
-export interface MetricForm extends Pick<GroupSettings, 'embedding' | 'averagedModel' | 'onBadLoss'> {
-  readonly isPlain: boolean
-  /** Whether there is a start axis, and whether it ends with the training. */
-  readonly startAxis: 'no' | 'open' | 'ending'
-  readonly limitsGrowth: boolean
-}
-
-function metricForm(settings: GroupSettings): MetricForm {
-  const { embedding, averagedModel, onBadLoss, startAxis, growthRate } = settings
-  return {
-    embedding,
-    averagedModel,
-    onBadLoss,
-    isPlain: isPlainBase(settings),
-    startAxis: startAxis === undefined ? 'no' : startAxis.steps === undefined ? 'open' : 'ending',
-    limitsGrowth: growthRate !== undefined,
-  }
 }
 
 /** The rates of the averages of losses that a floor follows. The start axis uses `fast` as well. */

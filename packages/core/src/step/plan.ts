@@ -12,9 +12,9 @@ import { metricGraphOf } from './metricGraph.js'
 import type { MetricUnit, PlannedParameter, Profile, StepPlan } from './planned.js'
 import { finishProfiles, readsLoss } from './profiles.js'
 import { recordShared, type SharedGraph } from './sharedGraph.js'
-import { matrixForm, stepForm, viewFor } from './stepForm.js'
+import { matrixForm, stepForm, textOfForm, viewFor } from './stepForm.js'
 import { createRecorder, type Recorder } from './recordings.js'
-import { createRecordingStore, textOfForm } from './recordingStore.js'
+import { createRecordingStore } from './recordingStore.js'
 import {
   changeOutput,
   recordEvaluation,

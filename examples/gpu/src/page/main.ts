@@ -3,7 +3,8 @@ import type { NetworkName } from '../networks/network.js'
 import { drawLosses, type Point } from './chart.js'
 import type { Device, Engine, Listener, Opened } from './worker.js'
 
-const engine = wrap<Engine>(new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' }))
+const thread = new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' })
+const engine = wrap<Engine>(thread)
 
 /** The element of an id, which the page has. */
 function element<T extends Element>(id: string, Type: new () => T): T {
@@ -30,6 +31,9 @@ const figures = {
   scale: element('scale', HTMLElement),
   speed: element('speed', HTMLElement),
 }
+
+/** The points of a chart at most. Beyond them, every second one is left out. */
+const mostPoints = 1000
 
 /** A network that the visitor has trained: it goes on from here, on any device. */
 interface Run {
@@ -94,6 +98,7 @@ function listenerOf(run: Run, unit: Opened['unit']): Listener {
     onProgress({ step, loss, scale, speed, skipped }) {
       run.step = step
       run.points.push({ step, loss })
+      if (run.points.length > mostPoints) run.points = run.points.filter((_, i) => i % 2 === 0)
       show()
       figures.scale.textContent = scale.toPrecision(3)
       figures.speed.textContent = `${Math.round(speed).toLocaleString('en')} ${unit}/s`
@@ -142,6 +147,7 @@ async function load(given: File): Promise<void> {
   say(`${given.name} has ${step.toLocaleString('en')} steps. Start goes on from there.`)
 }
 
+thread.addEventListener('error', ({ message }) => say(`The thread could not be started: ${message}`, true))
 start.addEventListener('click', () => void attempt(train))
 stop.addEventListener('click', () => void engine.stop())
 save.addEventListener('click', () => {

@@ -30,7 +30,7 @@ export interface Opened {
 export interface Listener {
   readonly onProgress: (progress: Progress) => void
   /** @param checkpoint as it is then: with it, a GPU that is lost later costs seconds of training and no more */
-  readonly onEvaluation: (text: string, checkpoint: Uint8Array) => void
+  readonly onEvaluation: (text: string, checkpoint: Uint8Array) => void | Promise<void>
 }
 
 interface Open {
@@ -65,7 +65,8 @@ async function look(
   { onEvaluation }: Pick<Listener, 'onEvaluation'>,
 ): Promise<void> {
   const text = describeEvaluation(await network.evaluate(session, place.ort, step))
-  onEvaluation(text, await session.saveCheckpoint())
+  // The page has it before it is told that the training has ended.
+  await onEvaluation(text, await session.saveCheckpoint())
 }
 
 const engine = {

@@ -27,10 +27,12 @@ export function parseOptions(argv: readonly string[]): Options {
   command.parse(argv, { from: 'user' })
   const options = command.opts<Omit<Options, 'file'>>()
   const [file] = command.args
+  // npm runs a script in the folder of its package, and says where it was called.
+  const folder = process.env['INIT_CWD'] ?? '.'
   return {
     ...options,
-    file: file === undefined ? undefined : resolve(file),
-    output: resolve(options.output),
+    file: file === undefined ? undefined : resolve(folder, file),
+    output: resolve(folder, options.output),
   }
 }
 

@@ -97,7 +97,7 @@ function listenerOf(run: Run, unit: Opened['unit']): Listener {
   return {
     onProgress({ step, loss, scale, speed, skipped }) {
       run.step = step
-      run.points.push({ step, loss })
+      if (Number.isFinite(loss)) run.points.push({ step, loss })
       if (run.points.length > mostPoints) run.points = run.points.filter((_, i) => i % 2 === 0)
       show()
       figures.scale.textContent = scale.toPrecision(3)
@@ -118,6 +118,7 @@ async function train(): Promise<void> {
   const run = runs[network]
   say(`Training on ${device === 'webgpu' ? 'WebGPU' : 'wasm'}.`)
   setBusy('training')
+  stop.focus()
   try {
     await engine.train(proxy(listenerOf(run, unit)))
   } catch (error) {
@@ -126,6 +127,12 @@ async function train(): Promise<void> {
     throw error
   }
   say(`Stopped after ${run.step.toLocaleString('en')} steps. Start goes on from here.`)
+}
+
+/** A button that is disabled loses the focus: the one that takes its place gets it, unless a visitor has gone elsewhere. */
+function focusStart(): void {
+  const { activeElement, body } = document
+  if (activeElement === stop || activeElement === body) start.focus()
 }
 
 async function download(): Promise<void> {
@@ -148,7 +155,7 @@ async function load(given: File): Promise<void> {
 }
 
 thread.addEventListener('error', ({ message }) => say(`The thread could not be started: ${message}`, true))
-start.addEventListener('click', () => void attempt(train))
+start.addEventListener('click', () => void attempt(train).then(focusStart))
 stop.addEventListener('click', () => void engine.stop())
 save.addEventListener('click', () => {
   download().catch((error: unknown) => say(String(error), true))

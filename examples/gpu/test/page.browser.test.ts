@@ -201,13 +201,13 @@ function filming(page: Page) {
     shoot: async (delay: number) => void frames.push({ picture: await page.screenshot(), delay }),
     end: async () => {
       const file = join(process.env['GPU_RECORD'] === '1' ? folder : scratch, 'page.webp')
-      await sharp(
-        frames.map(({ picture }) => picture),
-        { join: { animated: true } },
+      const pictures = await Promise.all(
+        frames.map(({ picture }) => sharp(picture).resize({ width: 800 }).png().toBuffer()),
       )
-        .resize({ width: 800 })
+      await sharp(pictures, { join: { animated: true } })
         .webp({ quality: 60, effort: 4, delay: frames.map(({ delay }) => delay), loop: 0 })
         .toFile(file)
+      expect((await sharp(file).metadata()).pages).toBe(frames.length)
       expect((await stat(file)).size).toBeLessThan(1_000_000)
     },
   }

@@ -17,7 +17,8 @@ export interface GpuTab<P> {
   close(): Promise<void>
 }
 
-const flags = [
+/** Flags of a Chromium whose WebGPU adapter is SwiftShader. */
+export const gpuFlags: readonly string[] = [
   '--no-sandbox',
   '--use-gl=angle',
   '--use-angle=swiftshader',
@@ -76,7 +77,7 @@ export async function openGpuTab<P>(
   })
   await new Promise<void>((listening) => void server.listen(0, '127.0.0.1', listening))
   const executablePath = process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium'
-  const browser = await chromium.launch({ executablePath, args: flags })
+  const browser = await chromium.launch({ executablePath, args: [...gpuFlags] })
   const tab = await browser.newPage()
   const problems: string[] = []
   tab.on('console', (message) => {

@@ -5,4 +5,4 @@ import { targets } from './conformance/targets.js'
 // The slower backend is asked a part of the cases that the other isn't. Random cases and long descents take as long as all others:
 // `npm run docs:table` asks them, too.
 const filter = cases.map(({ id }) => id).filter((id) => !/^(random|golden\/functions)\//.test(id))
-mountConformance(targets.cpu(), { describe, it }, { filter, shard: '2/12' })
+mountConformance(targets.cpu(), { describe, it }, { filter, shard: '2/24' })

@@ -3,4 +3,4 @@ import { describe, it } from 'vitest'
 import { targets } from './conformance/targets.js'
 
 // jax-js compiles a function for each optimiser anew, 50 ms a case: `npm run docs:table` asks all.
-mountConformance(targets.wasm(), { describe, it }, { shard: '1/4' })
+mountConformance(targets.wasm(), { describe, it }, { shard: '1/8' })

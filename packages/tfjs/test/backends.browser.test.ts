@@ -82,10 +82,10 @@ describe.each(Object.entries(backends))('in Chromium on %s', (backend, args) => 
 
   it('passes the conformance suite by operations', async () => {
     // Others ask it of the engine that is chosen by itself.
-    const report = await call('conformance', { shard: '1/24' }, 'ops')
+    const report = await call('conformance', { shard: '1/72' }, 'ops')
     const failed = report.cases.filter(({ status }) => status === 'failed')
     expect(failed.map(({ id, message }) => `${id}: ${message}`)).toEqual([])
-    expect(report.totals.passed).toBeGreaterThan(60)
+    expect(report.totals.passed).toBeGreaterThan(20)
   }, 1_200_000)
 
   it('takes empty tensors, which invalidate whole command buffers of webgpu', async () => {

@@ -5,66 +5,35 @@ import { fileURLToPath } from 'node:url'
 import { env, pipeline } from '@huggingface/transformers'
 import axe from 'axe-core'
 import { unzipSync } from 'fflate'
-import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core'
+import { chromium, type Browser, type Page } from 'playwright-core'
 import sharp from 'sharp'
-import { build, preview, type PreviewServer } from 'vite'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { said, serveExample, type ExamplePage } from '../../../tests/examplePage.js'
 
 // The page as a visitor uses it. `FINETUNE_TEXT_RECORD=1` renews the picture of the README.
 
 const folder = fileURLToPath(new URL('..', import.meta.url))
 const root = join(folder, 'page')
-const configFile = join(root, 'vite.config.ts')
-const complaints: string[] = []
 let scratch: string
-let server: PreviewServer
+let served: ExamplePage
 let browser: Browser
-let home: string
 
 beforeAll(async () => {
   scratch = await mkdtemp(join(tmpdir(), 'finetune-text-page-'))
-  await build({ root, configFile, logLevel: 'silent' })
-  server = await preview({ root, configFile, logLevel: 'silent', preview: { port: 0, host: '127.0.0.1' } })
-  home = server.resolvedUrls!.local[0]!
+  served = await serveExample(root)
   const executablePath = process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium'
   browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] })
 })
 
 afterAll(async () => {
   await browser.close()
-  await server.close()
+  await served.close()
   await rm(scratch, { recursive: true })
 })
 
 afterEach(() => {
-  expect(complaints.splice(0)).toEqual([])
+  expect(served.complaints.splice(0)).toEqual([])
 })
-
-/** Opens the page. What it complains of, or asks elsewhere, fails the test. */
-async function open(options: BrowserContextOptions = {}): Promise<Page> {
-  const context = await browser.newContext(options)
-  const page = await context.newPage()
-  // Machines of CI can be several times slower.
-  page.setDefaultTimeout(200_000)
-  page.on('console', (message) => {
-    if (['error', 'warning'].includes(message.type())) complaints.push(message.text())
-  })
-  page.on('pageerror', ({ message }) => complaints.push(message))
-  page.on('request', (request) => {
-    if (!request.url().startsWith(home) && !/^(data|blob):/.test(request.url()))
-      complaints.push(request.url())
-  })
-  await page.goto(home)
-  await said(page, /^Ready\./)
-  return page
-}
-
-/** Waits for the page's status, and returns it. */
-async function said(page: Page, pattern: RegExp): Promise<string> {
-  const status = page.locator('#status')
-  await status.filter({ hasText: pattern }).waitFor()
-  return status.innerText()
-}
 
 /** Takes pictures of a page and makes an animated WebP of them. */
 function filming(page: Page) {
@@ -88,7 +57,7 @@ function filming(page: Page) {
 
 describe('the page', () => {
   it('teaches a classifier, which pipeline() reads in the page and in Node', async () => {
-    const page = await open({ viewport: { width: 1120, height: 860 }, colorScheme: 'light' })
+    const page = await served.open(browser, { viewport: { width: 1120, height: 860 }, colorScheme: 'light' })
     const film = filming(page)
     await film.shoot(1200)
     await page.locator('#train').click()
@@ -130,7 +99,7 @@ describe('the page', () => {
   })
 
   it('teaches a language model, and stops when it is told to', async () => {
-    const page = await open()
+    const page = await served.open(browser)
     await page.getByLabel('Model', { exact: true }).selectOption('gpt2')
     await page.getByLabel('Passes').fill('12')
     await page.locator('#train').click()
@@ -152,7 +121,7 @@ describe('the page', () => {
   })
 
   it('says what is wrong, and goes on', async () => {
-    const page = await open()
+    const page = await served.open(browser)
     const examples = page.locator('#examples')
     await examples.fill('positive: the film was great\nwhat is this')
     await page.locator('#train').click()
@@ -168,7 +137,7 @@ describe('the page', () => {
     ['in the light', { colorScheme: 'light' }],
     ['in the dark, on a phone', { colorScheme: 'dark', viewport: { width: 320, height: 640 } }],
   ] as const)('is accessible %s', async (_, options) => {
-    const page = await open({ ...options, bypassCSP: true })
+    const page = await served.open(browser, { ...options, bypassCSP: true })
     await page.evaluate(axe.source)
     const { violations } = await page.evaluate(() => (window as unknown as { axe: typeof axe }).axe.run())
     expect(violations.map(({ id, nodes }) => [id, nodes.map(({ target }) => target)])).toEqual([])
@@ -178,7 +147,7 @@ describe('the page', () => {
   })
 
   it('can be used without a mouse', async () => {
-    const page = await open()
+    const page = await served.open(browser)
     const reached: string[] = []
     for (let i = 0; i < 5; i++) {
       await page.keyboard.press('Tab')

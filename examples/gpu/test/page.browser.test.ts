@@ -5,11 +5,11 @@ import { fileURLToPath } from 'node:url'
 import { readCheckpointFile, writeCheckpointFile } from '@induced-metric/onnxruntime'
 import axe from 'axe-core'
 import * as ort from 'onnxruntime-node'
-import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core'
+import { chromium, type Browser, type Page } from 'playwright-core'
 import sharp from 'sharp'
-import { build, preview, type PreviewServer } from 'vite'
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
 import { gpuFlags } from '../../../packages/core/test/browser/gpuTab.js'
+import { said, serveExample, type ExamplePage } from '../../../tests/examplePage.js'
 import { dataFiles } from '../src/data/files.js'
 import { loadNetwork } from '../src/networks/index.js'
 import { train } from '../src/training/loop.js'
@@ -19,28 +19,26 @@ import { latestReport, openSession } from '../src/training/session.js'
 
 const folder = fileURLToPath(new URL('..', import.meta.url))
 const root = join(folder, 'page')
-const configFile = join(root, 'vite.config.ts')
-const complaints: string[] = []
 const browsers: Browser[] = []
 let scratch: string
-let server: PreviewServer
-let home: string
+let served: ExamplePage
+
+/** What Chromium says of a machine without a GPU, or of an option that it does not have yet. */
+const expected = /powerPreference|No available adapters/
 
 beforeAll(async () => {
   scratch = await mkdtemp(join(tmpdir(), 'gpu-page-'))
-  await build({ root, configFile, logLevel: 'silent' })
-  server = await preview({ root, configFile, logLevel: 'silent', preview: { port: 0, host: '127.0.0.1' } })
-  home = server.resolvedUrls!.local[0]!
+  served = await serveExample(root, expected)
 })
 
 afterAll(async () => {
   await Promise.all(browsers.map((browser) => browser.close()))
-  await server.close()
+  await served.close()
   await rm(scratch, { recursive: true })
 })
 
 afterEach(() => {
-  expect(complaints.splice(0)).toEqual([])
+  expect(served.complaints.splice(0)).toEqual([])
 })
 
 async function launch(args: readonly string[]): Promise<Browser> {
@@ -48,36 +46,6 @@ async function launch(args: readonly string[]): Promise<Browser> {
   const browser = await chromium.launch({ executablePath, args: [...args] })
   browsers.push(browser)
   return browser
-}
-
-/** What Chromium says of a machine without a GPU, or of an option that it does not have yet. */
-const expected = /powerPreference|No available adapters/
-
-/** Opens the page. What it complains of, or asks elsewhere, fails the test. */
-async function open(browser: Browser, options: BrowserContextOptions = {}): Promise<Page> {
-  const context = await browser.newContext(options)
-  const page = await context.newPage()
-  // Machines of CI can be several times slower.
-  page.setDefaultTimeout(200_000)
-  page.on('console', (message) => {
-    const isComplaint = ['error', 'warning'].includes(message.type())
-    if (isComplaint && !expected.test(message.text())) complaints.push(message.text())
-  })
-  page.on('pageerror', ({ message }) => complaints.push(message))
-  page.on('request', (request) => {
-    if (!request.url().startsWith(home) && !/^(data|blob):/.test(request.url()))
-      complaints.push(request.url())
-  })
-  await page.goto(home)
-  await said(page, /^Ready\./)
-  return page
-}
-
-/** Waits for the page's status, and returns it. */
-async function said(page: Page, pattern: RegExp): Promise<string> {
-  const status = page.locator('#status')
-  await status.filter({ hasText: pattern }).waitFor()
-  return status.innerText()
 }
 
 /** Waits until more steps have been taken. */
@@ -96,7 +64,7 @@ async function shows(page: Page, id: string, pattern: RegExp): Promise<string> {
 }
 
 it('trains digits on WebGPU, and Node goes on from the checkpoint, and the page from that of Node', async () => {
-  const page = await open(await launch(gpuFlags))
+  const page = await served.open(await launch(gpuFlags))
   expect(await page.locator('#device').inputValue()).toBe('webgpu')
   await page.locator('#network').selectOption('digits')
   await page.getByRole('button', { name: 'Start' }).click()
@@ -144,7 +112,7 @@ it('trains digits on WebGPU, and Node goes on from the checkpoint, and the page 
 
 it('says that there is no WebGPU, trains a GPT on wasm, and is accessible', async () => {
   const browser = await launch(['--no-sandbox'])
-  const page = await open(browser, {
+  const page = await served.open(browser, {
     viewport: { width: 1120, height: 820 },
     colorScheme: 'light',
     bypassCSP: true,
@@ -172,7 +140,7 @@ it('says that there is no WebGPU, trains a GPT on wasm, and is accessible', asyn
   expect(loss).toBeLessThan(3.5)
   const trained = await page.locator('#step').innerText()
 
-  await page.locator('#file').setInputFiles(configFile)
+  await page.locator('#file').setInputFiles(join(root, 'vite.config.ts'))
   await said(page, /ERR_CHECKPOINT/)
   // Nothing is lost by a wrong file.
   expect(await page.locator('#step').innerText()).toBe(trained)

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import { build, preview } from 'vite'
+import { onComplaint } from '../packages/core/test/browser/chromium.js'
 
 /** The built page of an example, served on this machine. */
 export interface ExamplePage {
@@ -17,7 +18,7 @@ export interface ExamplePage {
  * Builds and serves the page of an example.
  *
  * @param root the folder of index.html and vite.config.ts
- * @param expected what may be on the console
+ * @param expected what may be on the console beside the graphics driver's messages
  */
 export async function serveExample(root: string, expected = /^$/): Promise<ExamplePage> {
   const configFile = join(root, 'vite.config.ts')
@@ -38,11 +39,7 @@ export async function serveExample(root: string, expected = /^$/): Promise<Examp
       const page = await context.newPage()
       // Machines of CI can be several times slower.
       page.setDefaultTimeout(200_000)
-      page.on('console', (message) => {
-        const isComplaint = ['error', 'warning'].includes(message.type())
-        if (isComplaint && !expected.test(message.text())) complaints.push(message.text())
-      })
-      page.on('pageerror', ({ message }) => complaints.push(message))
+      onComplaint(page, (text) => complaints.push(text), expected)
       page.on('request', (request) => {
         if (!request.url().startsWith(home) && !/^(data|blob):/.test(request.url()))
           complaints.push(request.url())

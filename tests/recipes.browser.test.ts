@@ -4,9 +4,10 @@ import { readFile } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { chromium, type Browser, type Page } from 'playwright-core'
+import type { Browser, Page } from 'playwright-core'
 import { transformWithOxc } from 'vite'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { launchChromium } from '../packages/core/test/browser/chromium.js'
 import { root } from '../scripts/workspace.js'
 
 // The pages of docs/recipes as they stand there, with the published builds for script tags and with our modules, built from their sources.
@@ -44,10 +45,7 @@ beforeAll(async () => {
     else pageOf(recipe).then((html) => send('text/html', html), refuse)
   })
   await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
-  browser = await chromium.launch({
-    executablePath: process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium',
-    args: ['--no-sandbox'],
-  })
+  browser = await launchChromium()
 })
 afterAll(async () => {
   await browser.close()

@@ -5,7 +5,8 @@ import type { AddressInfo } from 'node:net'
 import { extname, join } from 'node:path'
 import { promisify } from 'node:util'
 import axe from 'axe-core'
-import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core'
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
+import { launchChromium, onComplaint } from '../packages/core/test/browser/chromium.js'
 import { root } from '../scripts/workspace.js'
 
 /** A site that has been built elsewhere is looked at as it is. */
@@ -54,8 +55,7 @@ export class SiteBrowser {
       )
     })
     await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
-    const executablePath = process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium'
-    const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', ...args] })
+    const browser = await launchChromium(args)
     return new SiteBrowser(server, browser)
   }
 
@@ -66,10 +66,7 @@ export class SiteBrowser {
     // A machine of CI may be slow.
     context.setDefaultTimeout(120_000)
     const page = await context.newPage()
-    page.on('console', (message) => {
-      if (['error', 'warning'].includes(message.type())) complaints.push(`${path}: ${message.text()}`)
-    })
-    page.on('pageerror', (error) => void complaints.push(`${path}: ${error.message}`))
+    onComplaint(page, (text) => complaints.push(`${path}: ${text}`))
     page.on('request', (request) => {
       if (!/^(data|blob):/.test(request.url()) && !request.url().startsWith(home))
         complaints.push(request.url())

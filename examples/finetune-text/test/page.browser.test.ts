@@ -5,9 +5,10 @@ import { fileURLToPath } from 'node:url'
 import { env, pipeline } from '@huggingface/transformers'
 import axe from 'axe-core'
 import { unzipSync } from 'fflate'
-import { chromium, type Browser, type Page } from 'playwright-core'
+import type { Browser, Page } from 'playwright-core'
 import sharp from 'sharp'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { launchChromium } from '../../../packages/core/test/browser/chromium.js'
 import { said, serveExample, type ExamplePage } from '../../../tests/examplePage.js'
 
 // The page as a visitor uses it. `FINETUNE_TEXT_RECORD=1` renews the picture of the README.
@@ -21,8 +22,7 @@ let browser: Browser
 beforeAll(async () => {
   scratch = await mkdtemp(join(tmpdir(), 'finetune-text-page-'))
   served = await serveExample(root)
-  const executablePath = process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium'
-  browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] })
+  browser = await launchChromium()
 })
 
 afterAll(async () => {

@@ -4,10 +4,11 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import axe from 'axe-core'
 import * as ort from 'onnxruntime-node'
-import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core'
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import sharp from 'sharp'
 import { build, preview, type PreviewServer } from 'vite'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { launchChromium } from '../../../packages/core/test/browser/chromium.js'
 import { createRandom } from '../src/audio/random.js'
 import { readWav, writeWav } from '../src/audio/wav.js'
 import { createHead, findAlarms } from '../src/detector.js'
@@ -67,15 +68,11 @@ describe.skipIf(!hasSpeech)('the page', () => {
     await build({ root, configFile, logLevel: 'silent' })
     server = await preview({ root, configFile, logLevel: 'silent', preview: { port: 0, host: '127.0.0.1' } })
     home = server.resolvedUrls!.local[0]!
-    browser = await chromium.launch({
-      executablePath: process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium',
-      args: [
-        '--no-sandbox',
-        '--use-fake-device-for-media-stream',
-        '--use-fake-ui-for-media-stream',
-        `--use-file-for-fake-audio-capture=${sounds.microphone}`,
-      ],
-    })
+    browser = await launchChromium([
+      '--use-fake-device-for-media-stream',
+      '--use-fake-ui-for-media-stream',
+      `--use-file-for-fake-audio-capture=${sounds.microphone}`,
+    ])
   })
 
   afterAll(async () => {

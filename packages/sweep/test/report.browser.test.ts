@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises'
-import { chromium, type Browser, type Page } from 'playwright-core'
+import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { launchChromium } from '../../core/test/browser/chromium.js'
 import { choice, defineStudy, logUniform } from '../src/index.js'
 import { htmlReport, openResults } from '../src/results.js'
 import { openStore } from '../src/results/store.js'
@@ -36,7 +37,7 @@ beforeAll(async () => {
   path = temporary('report.html')
   await writeFile(path, htmlReport(file))
   file.close()
-  browser = await chromium.launch({ executablePath: process.env['CHROMIUM_PATH']!, args: ['--no-sandbox'] })
+  browser = await launchChromium()
 })
 afterAll(() => browser.close())
 

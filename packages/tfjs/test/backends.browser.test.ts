@@ -1,24 +1,14 @@
 import { fileURLToPath } from 'node:url'
-import { chromium, type Browser } from 'playwright-core'
+import type { Browser } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { gpuFlags, launchChromium, onComplaint, webglFlags } from '../../core/test/browser/chromium.js'
 import type { Page } from './browser/page.js'
 import { servePage, type ServedPage } from './browser/serve.js'
 
-// The software rasteriser runs on every machine, but slowly.
-const software = [
-  '--no-sandbox',
-  '--use-gl=angle',
-  '--use-angle=swiftshader',
-  '--enable-unsafe-swiftshader',
-  '--ignore-gpu-blocklist',
-]
-const backends = {
-  webgl: software,
-  webgpu: [...software, '--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'],
-}
+const backends = { webgl: webglFlags, webgpu: gpuFlags }
 
-/** Chromium's warning about software rendering, whoever uses it. */
-const harmless = /GPU stall due to ReadPixels|WebGL: (?:too many|CONTEXT)|powerPreference/
+/** What tfjs and Chromium say of small contexts on a machine without a GPU. */
+const expected = /WebGL: (?:too many|CONTEXT)/
 
 /** The page in a browser, with its backend set. */
 interface Tab {
@@ -42,10 +32,8 @@ async function openTab(
   let latest = ''
   tab.on('console', (message) => {
     if (message.type() === 'debug') latest = message.text()
-    if (['error', 'warning'].includes(message.type()) && !harmless.test(message.text()))
-      problems.push(latest === '' ? message.text() : `after ${latest}: ${message.text()}`)
   })
-  tab.on('pageerror', (error) => problems.push(String(error)))
+  onComplaint(tab, (text) => problems.push(latest === '' ? text : `after ${latest}: ${text}`), expected)
   await tab.goto(url)
   const call: Tab['call'] = (name, ...given) =>
     tab.evaluate(
@@ -70,10 +58,7 @@ describe.each(Object.entries(backends))('in Chromium on %s', (backend, args) => 
   let browser: Browser
   let tab: Tab
   beforeAll(async () => {
-    browser = await chromium.launch({
-      executablePath: process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium',
-      args,
-    })
+    browser = await launchChromium(args)
     tab = await openTab(browser, backend)
   })
   afterAll(() => browser.close())
@@ -168,10 +153,7 @@ describe('in Chromium on webgl in half precision', () => {
   let browser: Browser
   let tab: Tab
   beforeAll(async () => {
-    browser = await chromium.launch({
-      executablePath: process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium',
-      args: software,
-    })
+    browser = await launchChromium(webglFlags)
     tab = await openTab(browser, 'webgl', served.url, ['halve'])
   })
   afterAll(() => browser.close())
@@ -210,10 +192,7 @@ describe.each([
   let browser: Browser
   let tab: Tab
   beforeAll(async () => {
-    browser = await chromium.launch({
-      executablePath: process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium',
-      args: ['--no-sandbox'],
-    })
+    browser = await launchChromium()
     tab = await openTab(browser, 'wasm', isolated ? served.isolatedUrl : served.url)
   })
   afterAll(() => browser.close())

@@ -2,9 +2,10 @@ import { readFile } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
-import { chromium, type Browser } from 'playwright-core'
+import type { Browser } from 'playwright-core'
 import { transformWithOxc } from 'vite'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { launchChromium } from '../../core/test/browser/chromium.js'
 
 // The page without a bundler, as in the README. The modules are built from their sources, not taken from `dist`.
 
@@ -33,10 +34,7 @@ beforeAll(async () => {
     }
   })
   await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
-  browser = await chromium.launch({
-    executablePath: process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium',
-    args: ['--no-sandbox'],
-  })
+  browser = await launchChromium()
 })
 afterAll(async () => {
   await browser.close()

@@ -2,8 +2,8 @@ import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { extname, join } from 'node:path'
-import { chromium } from 'playwright-core'
 import { build, type Rolldown } from 'vite'
+import { gpuFlags, launchChromium, onComplaint } from './chromium.js'
 
 /** A page in Chromium whose WebGPU device is SwiftShader, a GPU in software. */
 export interface GpuTab<P> {
@@ -16,17 +16,6 @@ export interface GpuTab<P> {
   readonly problems: string[]
   close(): Promise<void>
 }
-
-/** Flags of a Chromium whose WebGPU adapter is SwiftShader. */
-export const gpuFlags: readonly string[] = [
-  '--no-sandbox',
-  '--use-gl=angle',
-  '--use-angle=swiftshader',
-  '--enable-unsafe-swiftshader',
-  '--ignore-gpu-blocklist',
-  '--enable-unsafe-webgpu',
-  '--use-webgpu-adapter=swiftshader',
-]
 
 const types: Readonly<Record<string, string>> = {
   '.mjs': 'text/javascript',
@@ -76,15 +65,10 @@ export async function openGpuTab<P>(
     response.writeHead(200, { 'content-type': type }).end(body)
   })
   await new Promise<void>((listening) => void server.listen(0, '127.0.0.1', listening))
-  const executablePath = process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium'
-  const browser = await chromium.launch({ executablePath, args: [...gpuFlags] })
+  const browser = await launchChromium(gpuFlags)
   const tab = await browser.newPage()
   const problems: string[] = []
-  tab.on('console', (message) => {
-    const isProblem = ['error', 'warning'].includes(message.type())
-    if (isProblem && !message.text().includes('powerPreference')) problems.push(message.text())
-  })
-  tab.on('pageerror', (error) => problems.push(String(error)))
+  onComplaint(tab, (text) => problems.push(text))
   // A page on this machine is a secure context, without which there is no WebGPU.
   await tab.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`)
   await tab

@@ -1,7 +1,8 @@
-import { chromium, type Browser, type Page } from 'playwright-core'
+import type { Browser, Page } from 'playwright-core'
 import { adam, identity, inducedMetric } from '@induced-metric/core'
 import * as ort from 'onnxruntime-node'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { launchChromium } from '../../../core/test/browser/chromium.js'
 import { generateArtifacts } from '../../src/artifacts.js'
 import { mlp } from '@induced-metric/onnx/models'
 import { writeModel } from '@induced-metric/onnx/proto'
@@ -93,8 +94,7 @@ const problems: string[] = []
 beforeAll(async () => {
   build()
   server = await serve(page)
-  const executablePath = process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium'
-  browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] })
+  browser = await launchChromium()
   tab = await browser.newPage()
   tab.on('pageerror', (error) => problems.push(error.message))
   tab.on('console', (message) => {

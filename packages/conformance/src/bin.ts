@@ -7,6 +7,7 @@ import { command, usage } from './cli.js'
 import type { CommandIo, CommandOptions } from './commandIo.js'
 import { conventionsCommand } from './conventionsCommand.js'
 import { diffCommand } from './diffCommand.js'
+import { optimizeLate } from './bin/optimizeLate.js'
 import { splitCommand, startProcess } from './bin/process.js'
 
 /** The task of the command line: a run, a comparison of two reports, or the conventions of a target. */
@@ -69,6 +70,7 @@ const io: CommandIo = {
   read: (path) => readFile(path, 'utf8'),
   write: (path, text) => writeFile(path, text),
 }
+optimizeLate()
 const given = readArguments()
 if (typeof given === 'string') {
   io.err(`induced-conformance: ${given}\n\n${usage}`)

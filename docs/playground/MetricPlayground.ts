@@ -3,6 +3,7 @@ import { controls } from './controls.js'
 import { gauges, verdict } from './gauges.js'
 import { later } from './later.js'
 import { MapFigure } from './MapFigure.js'
+import { loadParser } from './parser.js'
 import { createPlayground, wantsLittleMotion, type Playground } from './state.js'
 import './playground.css'
 
@@ -10,7 +11,11 @@ import './playground.css'
 const ReliefFigure = defineAsyncComponent(async () => (await import('./ReliefFigure.js')).ReliefFigure)
 const PhaseFigure = later(async () => (await import('./PhaseFigure.js')).PhaseFigure)
 const TrainingPanel = later(async () => (await import('./training/TrainingPanel.js')).TrainingPanel)
-const CodePanel = later(async () => (await import('./CodePanel.js')).CodePanel)
+const CodePanel = later(async () => {
+  // It writes typed formulas, too.
+  const [{ CodePanel }] = await Promise.all([import('./CodePanel.js'), loadParser()])
+  return CodePanel
+})
 
 type ReliefInstance = ComponentPublicInstance<object, { canvas?: HTMLCanvasElement; draw(): void }>
 

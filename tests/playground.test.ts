@@ -272,7 +272,7 @@ describe('copied code', () => {
   it.each(['tfjs', 'onnxruntime', 'jax'] as const)(
     'ends near there in single precision: %s',
     async (target) => {
-      for (const name of ['lifted', 'own'] as const) {
+      for (const name of ['defaults', 'lifted', 'own'] as const) {
         const settings = { ...cases[name]!, steps: 40 }
         const { induced } = runPair(settings, formulaOf(settings))
         const end = [...induced.path.slice(-2), induced.losses.at(-1)! + settings.lift]

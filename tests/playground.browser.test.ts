@@ -198,8 +198,12 @@ it('goes back to the map where there is no WebGL', async () => {
     HTMLCanvasElement.prototype.getContext = () => null
   })
   await page.getByRole('button', { name: '3-D' }).click()
-  await page.getByText('No 3-D view here').waitFor(patient)
-  await page.locator('.pg-map').waitFor()
+  const note = page.getByText('No 3-D view here')
+  await note.waitFor(patient)
+  const map = page.locator('.pg-map')
+  await map.waitFor()
+  // Where whoever has chosen the view sees it.
+  expect((await note.boundingBox())!.y).toBeLessThan((await map.boundingBox())!.y)
   // three.js tells of it as well.
   site.complaints.splice(0)
   await page.context().close()

@@ -110,6 +110,8 @@ it('the map, the sliders and the phase diagram are used by touch, and the page s
   await goTo(page, 'code', '.pg-code')
   await page.getByRole('tab', { name: 'TensorFlow.js' }).tap()
   expect(await page.locator('#pg-code pre').innerText()).toContain('inducedOptimizer(tf')
+  const copy = await boxOf(page, '.pg-copy')
+  expect(copy.y + copy.height).toBeLessThanOrEqual((await page.locator('#pg-code pre').boundingBox())!.y)
   expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(320)
   await page.context().close()
 })

@@ -123,6 +123,8 @@ export const MetricPlayground = defineComponent({
         h('section', { class: 'pg-top', 'aria-label': 'The surface and the paths' }, [
           h('div', { class: 'pg-stage', ref: stage }, [
             toolbar(),
+            // Beside the buttons of which it tells.
+            h('p', { class: 'pg-note pg-said', role: 'status' }, said.value),
             view.value === 'map'
               ? h(MapFigure, { pg })
               : h(ReliefFigure, {
@@ -135,7 +137,6 @@ export const MetricPlayground = defineComponent({
                 }),
             timeline(),
             verdict(pg),
-            h('p', { class: 'pg-note', role: 'status' }, said.value),
             gauges(pg),
           ]),
           controls(pg),

@@ -9,7 +9,7 @@ export async function loadParser(): Promise<void> {
 }
 
 /** Whether settings have a formula that is typed and cannot be parsed yet. */
-export function lacksParser({ surface, embedding }: { surface?: string; embedding: string }): boolean {
+export function lacksParser({ surface, embedding }: { surface: string; embedding: string }): boolean {
   return parse === undefined && (surface === 'own' || embedding === 'own')
 }
 

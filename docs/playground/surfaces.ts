@@ -27,23 +27,23 @@ export interface SurfaceChoice {
 
 // The losses are written as trees, so that the page needs no parser before a visitor types one.
 type Part = Formula | number
-const part = (of: Part): Formula => (typeof of === 'number' ? literal(of) : of)
+const part = (given: Part): Formula => (typeof given === 'number' ? literal(given) : given)
 /** `left op right op …`, from the left. */
 const chain =
   (op: BinaryOp) =>
   (first: Part, ...rest: readonly Part[]): Formula =>
     rest.reduce<Formula>((left, right) => binary(op, left, part(right)), part(first))
 const [sum, less, times] = [chain('+'), chain('-'), chain('*')]
-const power = (of: Formula, exponent: number): Formula => binary('^', of, literal(exponent))
-const square = (of: Formula): Formula => power(of, 2)
-const of =
+const power = (base: Formula, exponent: number): Formula => binary('^', base, literal(exponent))
+const square = (base: Formula): Formula => power(base, 2)
+const named =
   (name: FunctionName) =>
   (argument: Formula): Formula =>
     call(name, argument)
-const [exp, cos, sqrt] = [of('exp'), of('cos'), of('sqrt')]
+const [exp, cos, sqrt] = [named('exp'), named('cos'), named('sqrt')]
 const [x, y] = [variable('x'), variable('y')]
-/** cos 2πx */
-const wave = (of: Formula): Formula => cos(times(2, Math.PI, of))
+/** cos 2πt */
+const wave = (t: Formula): Formula => cos(times(2, Math.PI, t))
 
 /** The paper's five test functions, and others that show one thing each. The minimum of each is 0. */
 export const surfaces = {

@@ -1,12 +1,13 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { Page } from 'playwright-core'
+import { expect } from 'vitest'
 
 /** The size to which pictures are reduced before they are compared, in pixels. */
 const size = { width: 180, height: 130 } as const
 
 /** A part of a page as a small PNG: a drawing or a canvas, without text, whose letters differ from machine to machine. */
-export async function pictureOf(page: Page, css: string): Promise<Buffer> {
+async function pictureOf(page: Page, css: string): Promise<Buffer> {
   const image = await page.locator(css).screenshot({ animations: 'disabled' })
   const url = await page.evaluate(
     async ({ source, width, height }) => {
@@ -29,7 +30,7 @@ export async function pictureOf(page: Page, css: string): Promise<Buffer> {
  * @returns `difference`: the mean difference of the colours, from 0 to 1; `without`: that of the committed picture from its own
  *   mean colour
  */
-export async function comparePictures(
+async function comparePictures(
   page: Page,
   file: string,
   shown: Buffer,
@@ -68,4 +69,16 @@ export async function comparePictures(
     }
     return { difference: difference / a.length / 255, without: without / a.length / 255 }
   }, sources)
+}
+
+/** Compares a part of a page with the committed picture of a name. With PICTURES=write, it is written instead. */
+export async function expectPicture(page: Page, name: string, css: string): Promise<void> {
+  // What was asked of the next frame is drawn in the one after it.
+  await page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))))
+  const shown = await pictureOf(page, css)
+  const file = join(import.meta.dirname, 'pictures', `${name.replaceAll(' ', '-')}.png`)
+  const { difference, without } = await comparePictures(page, file, shown)
+  expect(difference).toBeLessThan(0.02)
+  // A picture of one colour would be far from it.
+  expect(without).toBeGreaterThan(0.03)
 }

@@ -1,21 +1,21 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { unitBall } from '../docs/playground/ball.js'
 import { bases, type BaseId } from '../docs/playground/bases.js'
-import { parseSurface } from '../docs/playground/parse.js'
 import { loadParts } from '../docs/playground/parts.js'
 import { record, type Run } from '../docs/playground/run.js'
 import { defaults, type Settings } from '../docs/playground/settings.js'
+import { createSurface } from '../docs/playground/surface.js'
 import { surfaces } from '../docs/playground/surfaces.js'
 import { createTransformation } from '../docs/playground/transformation.js'
 
 // The unit balls of the playground.
 
-const surface = parseSurface(surfaces.valley.formula)
+const surface = createSurface(surfaces.valley.formula)
 const runOf = (patch: Partial<Settings>): Run => {
   const settings: Settings = { ...defaults, rate: 0.05, steps: 30, startX: -1.6, startY: 2.4, ...patch }
   return record(createTransformation(settings), surface, settings)
 }
-beforeAll(() => loadParts({ base: 'lion', embedding: 'root' }))
+beforeAll(() => loadParts({ base: 'lion', beside: 'same', embedding: 'root' }))
 
 const ids = Object.keys(bases) as BaseId[]
 
@@ -96,7 +96,7 @@ describe('P in a run', () => {
     const settings: Settings = { ...defaults, base, rate: 0.05, steps: 20, startX: 1.3, startY: 0 }
     const { preconditioner, path } = record(
       createTransformation(settings),
-      parseSurface(surfaces.saddle.formula),
+      createSurface(surfaces.saddle.formula),
       settings,
     )
     for (const value of preconditioner) expect(value).toBeGreaterThanOrEqual(0)

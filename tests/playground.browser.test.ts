@@ -1,27 +1,23 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { gzipSync } from 'node:zlib'
 import type { BrowserContextOptions, Page } from 'playwright-core'
 import { build } from 'vite'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { webglFlags } from '../packages/core/test/browser/chromium.js'
 import { placer } from '../docs/playground/MapFigure.js'
 import { phaseSize } from '../docs/playground/phaseAxes.js'
-import { readSettings } from '../docs/playground/settings.js'
+import { writeCode } from '../docs/playground/code.js'
+import { defaults, readSettings } from '../docs/playground/settings.js'
 import type { Point } from '../docs/playground/surfaces.js'
+import { expectPicture } from './pictures.js'
+import { drawnPath, goTo, openPlayground, patient, phaseDone } from './playgroundPage.js'
 import type { referenceOf } from './playgroundReference.js'
-import { comparePictures, pictureOf } from './pictures.js'
 import { SiteBrowser, violations } from './siteBrowser.js'
 
 // The playground as a visitor meets it, on the built site.
 
-const address = '/playground.html'
-/** A machine of CI may be slow. */
-const patient = { timeout: 60_000 }
 let site: SiteBrowser
 
 beforeAll(async () => {
-  // A machine of CI has no graphics card: WebGL is drawn by the processor.
   const [built] = (await build({
     configFile: false,
     logLevel: 'error',
@@ -37,7 +33,7 @@ beforeAll(async () => {
     },
   })) as unknown as { output: { code: string }[] }[]
   referenceCode = built!.output[0]!.code
-  site = await SiteBrowser.start(webglFlags)
+  site = await SiteBrowser.start()
 })
 
 afterAll(() => site.close())
@@ -46,23 +42,8 @@ afterEach(() => {
   expect(site.complaints.splice(0)).toEqual([])
 })
 
-/** Opens the playground, and waits for its first picture. */
-async function open(query = '', options: BrowserContextOptions = {}): Promise<Page> {
-  const page = await site.open(`${address}${query}`, { viewport: { width: 1280, height: 900 }, ...options })
-  await page.locator('.pg[data-ready=true] [data-path=induced]').waitFor({ timeout: 60_000 })
-  return page
-}
-
-/** Goes to a part of the page, which is loaded then. */
-async function goTo(page: Page, heading: 'phase' | 'networks' | 'code', part: string): Promise<void> {
-  await page.locator(`#${heading}`).scrollIntoViewIfNeeded()
-  await page.locator(part).waitFor({ timeout: 60_000 })
-}
-
-async function phaseDone(page: Page): Promise<void> {
-  await goTo(page, 'phase', '.pg-phase')
-  await page.locator('.pg-phase[data-done=true]').waitFor({ timeout: 120_000 })
-}
+const open = (query?: string, options?: BrowserContextOptions): Promise<Page> =>
+  openPlayground(site, query, options)
 
 let referenceCode: string
 
@@ -73,44 +54,6 @@ async function reference(
 ): ReturnType<typeof referenceOf> {
   return page.evaluate<Awaited<ReturnType<typeof referenceOf>>>(
     `(() => { ${referenceCode}; return reference.referenceOf(...${JSON.stringify(given)}) })()`,
-  )
-}
-
-/** The points of a drawn path, as the numbers that were drawn. */
-async function drawnPath(page: Page, name: 'induced' | 'beside'): Promise<string[]> {
-  const d = await page.locator(`[data-path=${name}]`).getAttribute('data-points')
-  return d!.split(' ')
-}
-
-/**
- * The milliseconds that each task of a page's thread, or of others as well, took of a processor while something is done: what else the machine does
- * is not among them.
- */
-async function taskTimes(
-  page: Page,
-  action: () => Promise<unknown>,
-  threadNames = /CrRendererMain/,
-): Promise<number[]> {
-  const browser = page.context().browser()!
-  await browser.startTracing(page, { categories: ['toplevel'] })
-  await action()
-  interface Event {
-    readonly name: string
-    readonly pid: number
-    readonly tid: number
-    readonly tdur?: number
-    readonly args?: { readonly name?: string }
-  }
-  const { traceEvents } = JSON.parse((await browser.stopTracing()).toString('utf8')) as {
-    traceEvents: Event[]
-  }
-  const threads = new Set(
-    traceEvents.flatMap(({ name, pid, tid, args }) =>
-      name === 'thread_name' && threadNames.test(args?.name ?? '') ? [`${pid} ${tid}`] : [],
-    ),
-  )
-  return traceEvents.flatMap(({ name, pid, tid, tdur }) =>
-    name.endsWith('RunTask') && tdur !== undefined && threads.has(`${pid} ${tid}`) ? [tdur / 1000] : [],
   )
 }
 
@@ -249,29 +192,21 @@ describe('with reduced motion', () => {
   })
 })
 
-describe('in three dimensions', () => {
-  it('shows a relief, which is not loaded before', async () => {
-    const page = await open()
-    const loaded: string[] = []
-    page.on('request', (request) => void loaded.push(request.url()))
-    await page.getByRole('button', { name: '3-D' }).click()
-    await page.locator('.pg-relief[data-ready=true]').waitFor({ timeout: 60_000 })
-    expect(loaded.some((url) => /scene/.test(url))).toBe(true)
-    await page.context().close()
+it('goes back to the map where there is no WebGL', async () => {
+  const page = await open()
+  await page.evaluate(() => {
+    HTMLCanvasElement.prototype.getContext = () => null
   })
-
-  it('goes back to the map where there is no WebGL', async () => {
-    const page = await open('', {})
-    await page.evaluate(() => {
-      HTMLCanvasElement.prototype.getContext = () => null
-    })
-    await page.getByRole('button', { name: '3-D' }).click()
-    await page.getByText('No 3-D view here').waitFor({ timeout: 60_000 })
-    await page.locator('.pg-map').waitFor()
-    // three.js tells of it as well.
-    site.complaints.splice(0)
-    await page.context().close()
-  })
+  await page.getByRole('button', { name: '3-D' }).click()
+  const note = page.getByText('No 3-D view here')
+  await note.waitFor(patient)
+  const map = page.locator('.pg-map')
+  await map.waitFor()
+  // Where whoever has chosen the view sees it.
+  expect((await note.boundingBox())!.y).toBeLessThan((await map.boundingBox())!.y)
+  // three.js tells of it as well.
+  site.complaints.splice(0)
+  await page.context().close()
 })
 
 describe('a training', () => {
@@ -339,100 +274,10 @@ describe('looks as it did', () => {
     ['map', '', '.pg-map'],
     ['map of a valley', '?surface=valley&base=sgd&momentum=0&rate=3', '.pg-map'],
     ['phase diagram', '?steps=60', '.pg-phase-field'],
-    ['relief', '?surface=himmelblau', '.pg-relief'],
   ])('%s', async (name, query, picture) => {
     const page = await open(query, { reducedMotion: 'reduce' })
-    if (picture === '.pg-relief') {
-      await page.getByRole('button', { name: '3-D' }).click()
-      await page.locator('.pg-relief[data-ready=true]').waitFor({ timeout: 60_000 })
-    }
     if (picture === '.pg-phase-field') await phaseDone(page)
-    // What was asked of the next frame is drawn in the one after it.
-    await page.evaluate(
-      () => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))),
-    )
-    const shown = await pictureOf(page, picture)
-    const file = join(import.meta.dirname, 'pictures', `${name.replaceAll(' ', '-')}.png`)
-    const { difference, without } = await comparePictures(page, file, shown)
-    expect(difference).toBeLessThan(0.02)
-    // A picture of one colour would be far from it.
-    expect(without).toBeGreaterThan(0.03)
-    await page.context().close()
-  })
-})
-
-describe('its budget', () => {
-  it('keeps the code of the whole page under 162 kB, until other parts come near', async () => {
-    // Low, so that nothing below the first picture is near.
-    const context = await site.browser.newContext({ viewport: { width: 1280, height: 500 } })
-    const page = await context.newPage()
-    const sizes: Promise<readonly [url: string, size: number]>[] = []
-    page.on('response', (response) => {
-      if (/javascript|css/.test(response.headers()['content-type'] ?? ''))
-        sizes.push(response.body().then((bytes) => [response.url(), gzipSync(bytes).length]))
-    })
-    await page.goto(`${site.home}${address}`, { waitUntil: 'networkidle' })
-    await page.locator('.pg[data-ready=true]').waitFor()
-    // Workers of one script load it once.
-    const loaded = [...new Map(await Promise.all(sizes))]
-    const total = loaded.reduce((sum, [, size]) => sum + size, 0)
-    expect(total, JSON.stringify(loaded)).toBeGreaterThan(100_000)
-    expect(total, JSON.stringify(loaded)).toBeLessThan(162_000)
-    expect(loaded.length).toBeLessThan(16)
-    expect(loaded.filter(([url]) => /scene|PhaseFigure|TrainingPanel|CodePanel|Search/.test(url))).toEqual([])
-    await context.close()
-  })
-
-  it('never holds the page up for 50 ms while the start is dragged', async () => {
-    // Without the flags that let the processor draw WebGL, for which a frame would take seconds.
-    const plain = await SiteBrowser.start()
-    const page = await plain.open(`${address}?steps=100`, { viewport: { width: 1280, height: 900 } })
-    await phaseDone(page)
-    await page.locator('.pg-map').scrollIntoViewIfNeeded()
-    const drag = async (): Promise<void> => {
-      const box = (await page.locator('.pg-map').boundingBox())!
-      await page.mouse.move(box.x + 60, box.y + 60)
-      await page.mouse.down()
-      for (let i = 0; i < 60; i++)
-        await page.mouse.move(box.x + 60 + 8 * i, box.y + 60 + 60 * Math.sin(i / 8) + 60)
-      await page.mouse.up()
-    }
-    await drag()
-    // The least of three drags: a collection of garbage may fall into one.
-    const longest: number[] = []
-    for (let i = 0; i < 3; i++) {
-      const times = await taskTimes(page, drag)
-      expect(times.length).toBeGreaterThan(60)
-      longest.push(Math.max(...times))
-    }
-    expect(Math.min(...longest)).toBeLessThan(50)
-    // It would see a page that is held up.
-    const held = await taskTimes(page, () =>
-      page.evaluate(() => {
-        let sum = 0
-        for (let i = 0; i < 2e8; i++) sum += Math.sqrt(i)
-        return sum
-      }),
-    )
-    expect(Math.max(...held)).toBeGreaterThan(50)
-    await plain.close()
-  })
-
-  it('draws its first picture with less than a second of work', async () => {
-    const warm = await open()
-    await warm.context().close()
-    const page = await site.open('/benchmark.html')
-    const times = await taskTimes(
-      page,
-      async () => {
-        await page.goto(site.home + address)
-        await page.locator('[data-path=induced]').waitFor({ timeout: 60_000 })
-      },
-      /CrRendererMain|DedicatedWorker/,
-    )
-    const work = times.reduce((sum, time) => sum + time, 0)
-    expect(work).toBeGreaterThan(20)
-    expect(work).toBeLessThan(1000)
+    await expectPicture(page, name, picture)
     await page.context().close()
   })
 })
@@ -453,15 +298,19 @@ it('its policy allows WebAssembly and its own workers, and no eval', async () =>
   await page.context().close()
 })
 
-it('from the front page, three clicks lead to code for TensorFlow.js', async () => {
+// tests/playground.test.ts runs this code.
+it('from the front page, three clicks take code for TensorFlow.js to the clipboard', async () => {
   const page = await site.open('/')
+  await page.context().grantPermissions(['clipboard-read', 'clipboard-write'])
   await page.getByRole('link', { name: 'Playground' }).first().click()
-  await page.locator('.pg[data-ready=true]').waitFor({ timeout: 60_000 })
+  await page.locator('.pg[data-ready=true]').waitFor(patient)
   await goTo(page, 'code', '.pg-code')
   await page.getByRole('tab', { name: 'TensorFlow.js' }).click()
-  expect(await page.locator('#pg-code pre').innerText()).toContain(
-    "import { inducedOptimizer } from '@induced-metric/tfjs'",
-  )
+  await page.getByRole('button', { name: 'Copy', exact: true }).click()
+  await page.getByText('Copied.').waitFor()
+  const copied = await page.evaluate(() => navigator.clipboard.readText())
+  expect(copied).toBe(writeCode('tfjs', defaults))
+  expect(copied).toContain("import { inducedOptimizer } from '@induced-metric/tfjs'")
   await page.context().close()
 })
 

@@ -2,9 +2,9 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { runPair } from '../docs/playground/pair.js'
-import { parseFormula } from '../docs/playground/parse.js'
+import { loadParts } from '../docs/playground/parts.js'
 import { drawPicture, pictureSettings } from '../docs/playground/picture.js'
-import { choiceOf, surfaceVariables } from '../docs/playground/surfaces.js'
+import { choiceOf, formulaOf } from '../docs/playground/surfaces.js'
 import { root } from '../scripts/workspace.js'
 
 // The guide's picture, which the playground draws.
@@ -30,10 +30,10 @@ it('is small, named, and loads nothing', async () => {
   )
 })
 
-it('shows a path that arrives, and one that is thrown out', () => {
-  const { surface, formula } = pictureSettings
-  const { minima, formula: text } = choiceOf(surface, formula)
-  const { induced, beside } = runPair(pictureSettings, parseFormula(text, surfaceVariables))
+it('shows a path that arrives, and one that is thrown out', async () => {
+  await loadParts(pictureSettings)
+  const { minima } = choiceOf(pictureSettings.surface)
+  const { induced, beside } = runPair(pictureSettings, formulaOf(pictureSettings))
   const [x, y] = induced.path.slice(-2)
   expect(Math.hypot(x! - minima[0]![0], y! - minima[0]![1])).toBeLessThan(0.1)
   expect(Math.hypot(...beside.path.slice(-2))).toBeGreaterThan(5)

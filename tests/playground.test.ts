@@ -7,13 +7,16 @@ import { targets, writeCode, type TargetId } from '../docs/playground/code.js'
 import { factories } from '../docs/playground/factories.js'
 import { compile, derivative, type Formula } from '../docs/playground/formula.js'
 import { runPair } from '../docs/playground/pair.js'
-import { FormulaError, parseFormula, parseSurface } from '../docs/playground/parse.js'
+import { FormulaError, parseFormula } from '../docs/playground/parse.js'
+import { loadParser } from '../docs/playground/parser.js'
 import { loadParts } from '../docs/playground/parts.js'
 import { computePhase } from '../docs/playground/phase.js'
 import { axisPlace, axisValue, cellSettings, phaseSize } from '../docs/playground/phaseAxes.js'
+import { printJs } from '../docs/playground/print.js'
 import { record } from '../docs/playground/run.js'
 import { defaults, readSettings, writeSettings, type Settings } from '../docs/playground/settings.js'
-import { choiceOf, createSurface, surfaces, type SurfaceChoice } from '../docs/playground/surfaces.js'
+import { createSurface } from '../docs/playground/surface.js'
+import { formulaOf, surfaces, type SurfaceChoice, type SurfaceId } from '../docs/playground/surfaces.js'
 import { createTransformation } from '../docs/playground/transformation.js'
 import { testFunctions } from '../examples/functions/src/index.js'
 import { root } from '../scripts/workspace.js'
@@ -21,11 +24,11 @@ import { root } from '../scripts/workspace.js'
 // The playground's numbers. tests/playground.browser.test.ts looks at the page.
 
 const variables = ['x', 'y'] as const
-const formulaOf = ({ surface, formula }: Settings): Formula =>
-  parseFormula(choiceOf(surface, formula).formula, variables)
-const valley = parseFormula(surfaces.valley.formula, variables)
+const valley = surfaces.valley.formula
 
-beforeAll(() => loadParts({ base: 'lion', embedding: 'own' }))
+beforeAll(async () => {
+  await Promise.all([loadParser(), loadParts({ base: 'lion', beside: 'same', embedding: 'own' })])
+})
 
 describe('a formula', () => {
   it.each([
@@ -84,7 +87,7 @@ describe('a formula', () => {
 
 describe('surfaces', () => {
   it.each(Object.values(testFunctions))("$title is the paper's", ({ id, value, gradient }) => {
-    const surface = parseSurface(surfaces[id].formula)
+    const surface = createSurface(surfaces[id].formula)
     for (const [x, y] of [
       [0.3, -0.7],
       [-1.25, 0.5],
@@ -96,14 +99,18 @@ describe('surfaces', () => {
     }
   })
 
-  it.each<[string, SurfaceChoice]>(Object.entries(surfaces))(
-    '%s is 0 at its minima, and positive at its start',
-    (_, choice) => {
-      const { value } = parseSurface(choice.formula)
-      for (const [x, y] of choice.minima) expect(value(x, y)).toBeLessThan(1e-14)
-      expect(value(...choice.start)).toBeGreaterThan(0.1)
-    },
-  )
+  const ids = Object.keys(surfaces) as Exclude<SurfaceId, 'own'>[]
+  it.each(ids)('%s is 0 at its minima, and positive at its start', (id) => {
+    const { formula, minima, start }: SurfaceChoice & { formula: Formula } = surfaces[id]
+    const { value } = createSurface(formula)
+    for (const [x, y] of minima) expect(value(x, y)).toBeLessThan(1e-14)
+    expect(value(...start)).toBeGreaterThan(0.1)
+  })
+
+  it.each(ids)('%s is the same formula when it is typed', (id) => {
+    const { formula } = surfaces[id]
+    expect(parseFormula(printJs(formula).replaceAll('Math.', ''), variables)).toEqual(formula)
+  })
 })
 
 it('offers every base of the core but those for matrices and those over another base', () => {
@@ -183,7 +190,7 @@ describe('the phase diagram', () => {
   })
 
   it('makes 64 × 64 runs of 200 steps of Adam in less than two seconds of two cores', () => {
-    const formula = parseFormula(surfaces.rosenbrock.formula, variables)
+    const { formula } = surfaces.rosenbrock
     computePhase({ ...defaults, steps: 20 }, formula, [0, 8])
     const before = process.cpuUsage()
     const { losses } = computePhase({ ...defaults, steps: 200 }, formula, [0, phaseSize])
@@ -265,7 +272,7 @@ describe('copied code', () => {
   it.each(['tfjs', 'onnxruntime', 'jax'] as const)(
     'ends near there in single precision: %s',
     async (target) => {
-      for (const name of ['lifted', 'own'] as const) {
+      for (const name of ['defaults', 'lifted', 'own'] as const) {
         const settings = { ...cases[name]!, steps: 40 }
         const { induced } = runPair(settings, formulaOf(settings))
         const end = [...induced.path.slice(-2), induced.losses.at(-1)! + settings.lift]

@@ -1,9 +1,10 @@
 import { createOptimizer } from '@induced-metric/core'
 import { createNoise, noiseSeed } from '../docs/playground/noise.js'
-import { parseSurface } from '../docs/playground/parse.js'
+import { loadParser } from '../docs/playground/parser.js'
 import { loadParts } from '../docs/playground/parts.js'
 import { readSettings, type Settings } from '../docs/playground/settings.js'
-import { choiceOf } from '../docs/playground/surfaces.js'
+import { createSurface } from '../docs/playground/surface.js'
+import { formulaOf } from '../docs/playground/surfaces.js'
 import { createBeside, createTransformation } from '../docs/playground/transformation.js'
 import { cellSettings } from '../docs/playground/phaseAxes.js'
 
@@ -12,7 +13,7 @@ import { cellSettings } from '../docs/playground/phaseAxes.js'
 
 /** The points that both optimisers visit: x and y in turn. */
 function referencePaths(settings: Settings): { induced: number[]; beside: number[] } {
-  const surface = parseSurface(choiceOf(settings.surface, settings.formula).formula)
+  const surface = createSurface(formulaOf(settings))
   const follow = (transformation: ReturnType<typeof createTransformation>): number[] => {
     const point = new Float64Array([settings.startX, settings.startY])
     const optimizer = createOptimizer(transformation, [{ name: 'point', shape: [2], data: point }], {
@@ -38,9 +39,9 @@ export async function referenceOf(
   cell?: readonly [column: number, row: number],
 ): Promise<{ induced: string[]; beside: string[]; loss: number }> {
   const settings = cell ? cellSettings(readSettings(query), ...cell) : readSettings(query)
-  await loadParts(settings)
+  await Promise.all([loadParser(), loadParts(settings)])
   const { induced, beside } = referencePaths(settings)
-  const surface = parseSurface(choiceOf(settings.surface, settings.formula).formula)
+  const surface = createSurface(formulaOf(settings))
   const loss = surface.value(induced.at(-2)!, induced.at(-1)!)
   return { induced: induced.map(String), beside: beside.map(String), loss }
 }

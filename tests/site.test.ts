@@ -3,8 +3,10 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { drawFlowchart } from '../docs/site/diagrams.js'
 import { findGaps } from '../docs/site/gaps.js'
+import { withoutApi } from '../docs/site/hashMap.js'
 import { includeParts } from '../docs/site/include.js'
 import { siteLink } from '../docs/site/links.js'
+import { leanStyle } from '../docs/site/minify.js'
 import { pageOf } from '../docs/site/pages.js'
 import { addPolicy } from '../docs/site/policy.js'
 import { sections } from '../docs/site/sidebar.js'
@@ -94,6 +96,29 @@ it('the policy of a page allows its own inline scripts, and no others', () => {
   const [, policy = ''] = /content="([^"]*)"/.exec(addPolicy(page)) ?? []
   expect(policy.match(/'sha256-[^']{44}'/g)).toHaveLength(2)
   expect(policy).not.toMatch(/'unsafe-eval'|script-src[^;]*unsafe-inline/)
+})
+
+it('the list of pages that every visitor gets has none of the API', () => {
+  const list = (pages: object) =>
+    `window.__VP_HASH_MAP__=JSON.parse(${JSON.stringify(JSON.stringify(pages))});rest("x");`
+  const pages = { 'api_core_adam.md': 'a1', 'api_index.md': 'b2', 'bases_adam.md': 'c"3' }
+  expect(withoutApi(list(pages))).toBe(list({ 'bases_adam.md': 'c"3' }))
+  expect(() => withoutApi('window.__VP_SITE_DATA__={}')).toThrow('in another form')
+})
+
+describe('the style of the site', () => {
+  const lean = (style: string, ...words: string[]) => leanStyle(style, new Set(words))
+
+  it('has the classes that there are, and those that can be put together', () => {
+    const style = '.a .b{top:0}.level-2{top:1px}.fade-enter-to{top:2px}.c,.d{top:3px}p{top:4px}'
+    expect(lean(style, 'a', 'level-', '-enter-to')).toBe('.level-2{top:1px}.fade-enter-to{top:2px}p{top:4px}')
+    expect(lean(style, 'a', 'b', 'c')).toBe('.a .b{top:0}.c,.d{top:3px}p{top:4px}')
+  })
+
+  it('has the variables that are read, also by one another', () => {
+    const style = ':root{--a:var(--b);--b:1px;--c:var(--d);--d:2px;--e:3px}p{top:var(--a)}'
+    expect(lean(style, '--e')).toBe(':root{--a:var(--b);--b:1px;--e:3px}p{top:var(--a)}')
+  })
 })
 
 describe('a flowchart', () => {

@@ -1,9 +1,11 @@
 import { defineConfig } from 'vitepress'
 import { digitsPlugin } from '../site/digits.js'
 import { diagramsPlugin } from '../site/diagrams.js'
+import { shortenHashMap } from '../site/hashMap.js'
 import { includePlugin } from '../site/include.js'
 import { leanPlugin } from '../site/lean.js'
 import { linksPlugin } from '../site/links.js'
+import { leanStylePlugin, minifyPlugin } from '../site/minify.js'
 import { noPages, pageOf } from '../site/pages.js'
 import { addPolicy } from '../site/policy.js'
 import { renderForSearch } from '../site/search.js'
@@ -28,6 +30,7 @@ export default defineConfig({
   description: 'Optimisers for JavaScript machine learning that use the loss landscape’s induced metric',
   head: [['link', { rel: 'icon', href: `data:image/svg+xml,${icon.replaceAll('"', "'")}` }]],
   metaChunk: true,
+  buildEnd: shortenHashMap,
   // A visitor who reads one page pays for one.
   router: { prefetchLinks: false },
   transformHtml: addPolicy,
@@ -43,13 +46,13 @@ export default defineConfig({
     // Neither the theme nor the playground has components with Vue's older interface.
     define: { __VUE_OPTIONS_API__: 'false' },
     // Older browsers lack what the playground needs anyway, and code for them is longer.
-    build: { target: 'es2022' },
+    build: { target: 'es2022', minify: false },
     // The root has no pages of its own kind for Vite to scan.
     optimizeDeps: { entries: [] },
     // The playground runs the packages' sources.
     resolve: { conditions: ['@induced-metric/source'] },
-    plugins: [digitsPlugin(), leanPlugin()],
-    worker: { format: 'es', plugins: () => [digitsPlugin()] },
+    plugins: [digitsPlugin(), leanPlugin(), minifyPlugin(), leanStylePlugin()],
+    worker: { format: 'es', plugins: () => [digitsPlugin(), minifyPlugin()] },
     server: { watch: { ignored: ['**/node_modules/**', '**/dist/**', '**/tests/.snippets/**'] } },
   },
   themeConfig: {

@@ -3,6 +3,7 @@ import { controls } from './controls.js'
 import { gauges, verdict } from './gauges.js'
 import { later } from './later.js'
 import { MapFigure } from './MapFigure.js'
+import { loadParser } from './parser.js'
 import { createPlayground, wantsLittleMotion, type Playground } from './state.js'
 import './playground.css'
 
@@ -10,7 +11,11 @@ import './playground.css'
 const ReliefFigure = defineAsyncComponent(async () => (await import('./ReliefFigure.js')).ReliefFigure)
 const PhaseFigure = later(async () => (await import('./PhaseFigure.js')).PhaseFigure)
 const TrainingPanel = later(async () => (await import('./training/TrainingPanel.js')).TrainingPanel)
-const CodePanel = later(async () => (await import('./CodePanel.js')).CodePanel)
+const CodePanel = later(async () => {
+  // It writes typed formulas, too.
+  const [{ CodePanel }] = await Promise.all([import('./CodePanel.js'), loadParser()])
+  return CodePanel
+})
 
 type ReliefInstance = ComponentPublicInstance<object, { canvas?: HTMLCanvasElement; draw(): void }>
 
@@ -118,6 +123,8 @@ export const MetricPlayground = defineComponent({
         h('section', { class: 'pg-top', 'aria-label': 'The surface and the paths' }, [
           h('div', { class: 'pg-stage', ref: stage }, [
             toolbar(),
+            // Beside the buttons of which it tells.
+            h('p', { class: 'pg-note pg-said', role: 'status' }, said.value),
             view.value === 'map'
               ? h(MapFigure, { pg })
               : h(ReliefFigure, {
@@ -130,7 +137,6 @@ export const MetricPlayground = defineComponent({
                 }),
             timeline(),
             verdict(pg),
-            h('p', { class: 'pg-note', role: 'status' }, said.value),
             gauges(pg),
           ]),
           controls(pg),

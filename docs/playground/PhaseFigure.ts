@@ -3,7 +3,8 @@ import { colourOf } from './contours.js'
 import { outcomes } from './outcomes.js'
 import { axisPlace, axisValue, cellSettings, phaseSize } from './phaseAxes.js'
 import { chooser } from './controls.js'
-import { axes, numbers, show, type AxisId, type Settings } from './settings.js'
+import { axes, numbers, type AxisId } from './numbers.js'
+import { show, type Settings } from './settings.js'
 import type { Playground } from './state.js'
 
 /** The finished cells: losses, and indices of outcomes; 255 where a cell is not ready. */

@@ -1,9 +1,10 @@
 import { bases } from './bases.js'
-import { derivative, type BinaryOp, type Formula } from './formula.js'
-import { parseFormula, parseSurface } from './parse.js'
+import { binary, derivative, literal, type BinaryOp, type Formula } from './formula.js'
+import { parserOf } from './parser.js'
 import { jaxDialect, printArrays, printJs, tfDialect, type ArrayDialect } from './print.js'
 import type { Settings } from './settings.js'
-import { choiceOf, surfaceVariables } from './surfaces.js'
+import { createSurface } from './surface.js'
+import { formulaOf } from './surfaces.js'
 
 /** The frameworks whose code can be copied. */
 export const targets = {
@@ -42,7 +43,7 @@ function embeddingCode({ embedding, embeddingFormula, floor }: Settings): Transf
   if (embedding === 'identity') return { names: [], text: '' }
   if (embedding !== 'own')
     return { names: [embedding], text: `${embedding}(${floor === 0 ? '' : `{ floor: ${floor} }`})` }
-  const slope: Formula = derivative(parseFormula(embeddingFormula, ['L']), 'L')
+  const slope: Formula = derivative(parserOf()(embeddingFormula, ['L']), 'L')
   return {
     names: ['algebra', 'defineEmbedding'],
     text: `defineEmbedding({
@@ -75,9 +76,8 @@ const importCore = (names: readonly string[]): string =>
   `import { ${[...new Set(names)].sort().join(', ')} } from '@induced-metric/core'`
 
 /** The loss in a framework's own functions, lifted. */
-function lossOf({ surface, formula, lift }: Settings): Formula {
-  const text = choiceOf(surface, formula).formula
-  return parseFormula(lift === 0 ? text : `(${text}) + ${lift}`, surfaceVariables)
+function lossOf(settings: Settings): Formula {
+  return binary('+', formulaOf(settings), literal(settings.lift))
 }
 
 const noiseCode = `
@@ -93,8 +93,8 @@ const normal = () => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math
 `
 
 function plainLoss(settings: Settings): string {
-  const { surface, formula, lift, noise } = settings
-  const { formula: loss, gradientFormulas } = parseSurface(choiceOf(surface, formula).formula)
+  const { lift, noise } = settings
+  const { formula: loss, gradientFormulas } = createSurface(formulaOf(settings))
   const noisy = (slope: Formula): string => printJs(slope) + (noise === 0 ? '' : ` + ${noise} * normal()`)
   return `${noise === 0 ? '' : noiseCode}
 const loss = (x, y) => ${printJs(loss)}${lift === 0 ? '' : ` + ${lift}`}
@@ -261,7 +261,7 @@ const writers: Readonly<Record<TargetId, (settings: Settings) => string>> = {
 
 /**
  * A program that takes the settings' steps in a framework. It prints x, y and the loss where the run ends; for brain.js, which
- * minimises no functions, it trains a network.
+ * minimises no functions, it trains a network. For typed formulas, the parser must have been loaded.
  *
  * @throws FormulaError where a typed formula is none
  */

@@ -1,8 +1,9 @@
 import { contours } from 'd3-contour'
 import { compile } from './formula.js'
-import { parseFormula } from './parse.js'
+import { parserOf } from './parser.js'
 import type { Settings } from './settings.js'
-import type { Point, Surface, View } from './surfaces.js'
+import type { Surface } from './surface.js'
+import type { Point, View } from './surfaces.js'
 
 /** The values of a surface on a grid over a view, row after row from the bottom. */
 export interface Grid {
@@ -21,7 +22,7 @@ export interface Lift {
   slope(loss: number): number
 }
 
-/** The embedding of settings in plain numbers, for the picture. The steps themselves are the library's. */
+/** The embedding of settings in plain numbers, for the picture. The steps themselves are the library's. For a typed one, the parser must have been loaded. */
 export function liftOf({ embedding, embeddingFormula, lift, floor }: Settings): Lift {
   const left = (loss: number): number => loss + lift - floor
   switch (embedding) {
@@ -33,7 +34,7 @@ export function liftOf({ embedding, embeddingFormula, lift, floor }: Settings): 
     case 'logDamped':
       return { height: (loss) => Math.log(left(loss)), slope: (loss) => 1 / left(loss) }
     case 'own': {
-      const f = compile(parseFormula(embeddingFormula, ['L']), ['L'])
+      const f = compile(parserOf()(embeddingFormula, ['L']), ['L'])
       const height = (loss: number): number => f(loss + lift, 0)
       return {
         height,

@@ -1,6 +1,7 @@
 import { h, type VNode } from 'vue'
 import { bases, embeddings } from './bases.js'
-import { numbers, show, type NumberId, type Settings } from './settings.js'
+import { numbers, type NumberId } from './numbers.js'
+import { show, type Settings } from './settings.js'
 import { choiceOf, surfaces, type SurfaceId } from './surfaces.js'
 import type { Playground } from './state.js'
 
@@ -100,7 +101,7 @@ function surfaceGroup(pg: Playground): VNode {
   return h('fieldset', [
     h('legend', 'Surface'),
     chooser(pg, 'surface', 'Loss L(x, y)', [...titles, ['own', 'type L(x, y) …']], (id) => {
-      const [startX, startY] = choiceOf(id, pg.settings.value.formula).start
+      const [startX, startY] = choiceOf(id).start
       return { startX, startY }
     }),
     surface === 'own' ? typed(pg, 'formula', 'L(x, y) =') : undefined,

@@ -19,6 +19,11 @@ export function literal(value: number): Formula {
   return { kind: 'number', value }
 }
 
+/** A variable as a formula. */
+export function variable(name: string): Formula {
+  return { kind: 'variable', name }
+}
+
 const isNumber = (formula: Formula, value: number): boolean =>
   formula.kind === 'number' && formula.value === value
 

@@ -1,7 +1,7 @@
 import type { Formula } from './formula.js'
 import { record, type Run } from './run.js'
 import type { Settings } from './settings.js'
-import { createSurface } from './surfaces.js'
+import { createSurface } from './surface.js'
 import { createBeside, createTransformation } from './transformation.js'
 
 /** A run with the metric, and the one beside it. */

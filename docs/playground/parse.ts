@@ -1,6 +1,5 @@
 import jsep from 'jsep'
-import { binary, call, functionNames, literal, negate, type Formula } from './formula.js'
-import { createSurface, surfaceVariables, type Surface } from './surfaces.js'
+import { binary, call, functionNames, literal, negate, variable, type Formula } from './formula.js'
 
 /** A formula that cannot be read; the message says where and why. */
 export class FormulaError extends Error {
@@ -78,7 +77,7 @@ function describe(node: jsep.Expression): string {
 }
 
 function identifier(name: string, variables: readonly string[]): Formula {
-  if (variables.includes(name)) return { kind: 'variable', name }
+  if (variables.includes(name)) return variable(name)
   const constant = Object.hasOwn(constants, name) ? constants[name] : undefined
   if (constant !== undefined) return literal(constant)
   throw new FormulaError(
@@ -106,13 +105,4 @@ function convertCall({ callee, arguments: given }: Parts, of: (part: unknown) =>
     throw new FormulaError(`${name} is no function here; use ${functionNames.join(', ')}`)
   if (list.length !== 1) throw new FormulaError(`${name} takes one argument, given ${list.length}`)
   return call(known, of(list[0]))
-}
-
-/**
- * Reads a loss of x and y, and prepares it.
- *
- * @throws FormulaError for a text that is none
- */
-export function parseSurface(text: string): Surface {
-  return createSurface(parseFormula(text, surfaceVariables))
 }

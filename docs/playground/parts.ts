@@ -1,19 +1,23 @@
-import { adam, heavyBall, sgd, type Preconditioner } from '@induced-metric/core'
+import { adam, type Embedding, type Preconditioner } from '@induced-metric/core'
 import type { BaseId } from './bases.js'
-import type { parseFormula } from './parse.js'
 import type { Settings } from './settings.js'
 
 /** Creates a base from its momentum, or from nothing. */
 type Factory = (options?: Record<string, number>) => Preconditioner
 
 // What the first picture needs is there; the rest is loaded with the first settings that ask for it.
-const factories: Partial<Record<BaseId, Factory>> = { adam, heavyBall, sgd }
-let parse: typeof parseFormula | undefined
+const factories: Partial<Record<BaseId, Factory>> = { adam }
+let createOwn: ((formula: string) => Embedding) | undefined
 
-/** Loads the parts of the worker that settings ask for: their base, and the parser of a typed embedding. */
-export async function loadParts({ base, embedding }: Pick<Settings, 'base' | 'embedding'>): Promise<void> {
-  if (!factories[base]) Object.assign(factories, (await import('./factories.js')).factories)
-  if (embedding === 'own') parse ??= (await import('./parse.js')).parseFormula
+/** Loads the parts of the worker that settings ask for: their bases, and what makes an embedding of a typed formula. */
+export async function loadParts({
+  base,
+  beside,
+  embedding,
+}: Pick<Settings, 'base' | 'beside' | 'embedding'>): Promise<void> {
+  if (!factories[base] || (beside === 'heavyBall' && !factories.heavyBall))
+    Object.assign(factories, (await import('./factories.js')).factories)
+  if (embedding === 'own') createOwn ??= (await import('./ownEmbedding.js')).createOwnEmbedding
 }
 
 /**
@@ -28,11 +32,11 @@ export function factoryOf(base: BaseId): Factory {
 }
 
 /**
- * The parser of formulas.
+ * The embedding of a typed formula.
  *
- * @throws Error unless {@link loadParts} has loaded it
+ * @throws Error unless {@link loadParts} has loaded what makes it; FormulaError for a text that is none
  */
-export function parserOf(): typeof parseFormula {
-  if (!parse) throw new Error('the parser of formulas is not loaded')
-  return parse
+export function ownEmbedding(formula: string): Embedding {
+  if (!createOwn) throw new Error('the parser of formulas is not loaded')
+  return createOwn(formula)
 }

@@ -1,10 +1,11 @@
 import type { Optimizer } from '@induced-metric/core'
 import type { Formula } from './formula.js'
+import type { AxisId } from './numbers.js'
 import { outcomes, type Outcome } from './outcomes.js'
 import { cellSettings, phaseSize } from './phaseAxes.js'
 import { createPointOptimizer, descend } from './run.js'
-import type { AxisId, Settings } from './settings.js'
-import { createSurface, type Surface } from './surfaces.js'
+import type { Settings } from './settings.js'
+import { createSurface, type Surface } from './surface.js'
 import { createTransformation } from './transformation.js'
 
 /** The ends of a run for every cell of some rows. */

@@ -1,4 +1,5 @@
-import { numbers, type AxisId, type Settings } from './settings.js'
+import { numbers, type AxisId } from './numbers.js'
+import type { Settings } from './settings.js'
 
 /** The cells of the phase diagram, along each axis. */
 export const phaseSize = 64

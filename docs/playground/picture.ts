@@ -4,9 +4,10 @@ import { renderToString } from 'vue/server-renderer'
 import { liftOf } from './contours.js'
 import { MapFigure } from './MapFigure.js'
 import { runPair } from './pair.js'
-import { parseSurface } from './parse.js'
+import { loadParts } from './parts.js'
 import { defaults, type Settings } from './settings.js'
-import { choiceOf, surfaces } from './surfaces.js'
+import { createSurface } from './surface.js'
+import { choiceOf, formulaOf, surfaces } from './surfaces.js'
 import { svgFile } from './svgFile.js'
 import type { View } from './state.js'
 
@@ -28,9 +29,10 @@ export const pictureSettings: Settings = {
 
 /** Draws it, as the text of an SVG file. */
 export async function drawPicture(): Promise<string> {
+  await loadParts(pictureSettings)
   const settings = shallowRef(pictureSettings)
-  const choice = computed(() => choiceOf(settings.value.surface, settings.value.formula))
-  const surface = shallowRef(parseSurface(choice.value.formula))
+  const choice = computed(() => choiceOf(settings.value.surface))
+  const surface = shallowRef(createSurface(formulaOf(settings.value)))
   const pg: View = {
     settings,
     choice,

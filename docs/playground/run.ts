@@ -3,7 +3,7 @@ import { createNoise, noiseSeed } from './noise.js'
 import type { Outcome } from './outcomes.js'
 import { mapIn, showMap } from './preconditionerMap.js'
 import type { Settings } from './settings.js'
-import type { Surface } from './surfaces.js'
+import type { Surface } from './surface.js'
 
 /** A run, with the numbers of every step. */
 export interface Run {

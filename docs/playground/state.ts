@@ -1,8 +1,9 @@
 import { computed, ref, shallowRef, watch, type ComputedRef, type Ref, type ShallowRef } from 'vue'
 import type { RunPair } from './pair.js'
 import { readSettings, writeSettings, type Settings } from './settings.js'
-import { parseSurface } from './parse.js'
-import { choiceOf, type Surface, type SurfaceChoice } from './surfaces.js'
+import { lacksParser, loadParser } from './parser.js'
+import { createSurface, type Surface } from './surface.js'
+import { choiceOf, formulaOf, type SurfaceChoice } from './surfaces.js'
 import { liftOf, type Lift } from './contours.js'
 import { Threads } from './threads.js'
 
@@ -33,15 +34,19 @@ export const wantsLittleMotion = (): boolean => matchMedia('(prefers-reduced-mot
 /** Creates the state, from the address of the page. */
 export function createPlayground(): Playground {
   const settings = shallowRef(readSettings(location.search))
-  const choice = computed(() => choiceOf(settings.value.surface, settings.value.formula))
+  const choice = computed(() => choiceOf(settings.value.surface))
   const problem = ref('')
-  const surface = shallowRef(parseSurface(choiceOf('rosenbrock', '').formula))
+  const surface = shallowRef(createSurface(formulaOf(readSettings(''))))
   const lift = shallowRef(liftOf(readSettings('')))
   const runs = shallowRef<RunPair>()
   const step = ref(0)
   const threads = new Threads()
   let isRunning = false
   let isStale = false
+
+  const tell = (error: unknown): void => {
+    problem.value = (error as Error).message
+  }
 
   /** Runs the latest settings; while a run is under way, only the last change waits. */
   const run = async (): Promise<void> => {
@@ -58,18 +63,23 @@ export function createPlayground(): Playground {
         step.value = wasAtEnd ? last : Math.min(step.value, last)
         problem.value = ''
       } catch (error) {
-        problem.value = (error as Error).message
+        tell(error)
       }
     }
     isRunning = false
   }
 
   const follow = (): void => {
+    if (lacksParser(settings.value)) {
+      // Then with the settings of that time.
+      loadParser().then(follow, tell)
+      return
+    }
     try {
-      surface.value = parseSurface(choice.value.formula)
+      surface.value = createSurface(formulaOf(settings.value))
       lift.value = liftOf(settings.value)
     } catch (error) {
-      problem.value = (error as Error).message
+      tell(error)
       return
     }
     void run()

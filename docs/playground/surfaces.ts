@@ -1,4 +1,15 @@
-import { compile, derivative, type Evaluate, type Formula } from './formula.js'
+import {
+  binary,
+  call,
+  literal,
+  negate,
+  variable,
+  type BinaryOp,
+  type Formula,
+  type FunctionName,
+} from './formula.js'
+import { parserOf } from './parser.js'
+import { surfaceVariables } from './surface.js'
 
 /** A point of the plane. */
 export type Point = readonly [x: number, y: number]
@@ -9,33 +20,54 @@ export type View = readonly [left: number, bottom: number, right: number, top: n
 /** A surface to choose. */
 export interface SurfaceChoice {
   readonly title: string
-  readonly formula: string
   readonly start: Point
   readonly view: View
   readonly minima: readonly Point[]
 }
 
-const rootOfAckley = 'sqrt(0.5 * (x * x + y * y))'
+// The losses are written as trees, so that the page needs no parser before a visitor types one.
+type Part = Formula | number
+const part = (given: Part): Formula => (typeof given === 'number' ? literal(given) : given)
+/** `left op right op …`, from the left. */
+const chain =
+  (op: BinaryOp) =>
+  (first: Part, ...rest: readonly Part[]): Formula =>
+    rest.reduce<Formula>((left, right) => binary(op, left, part(right)), part(first))
+const [sum, less, times] = [chain('+'), chain('-'), chain('*')]
+const power = (base: Formula, exponent: number): Formula => binary('^', base, literal(exponent))
+const square = (base: Formula): Formula => power(base, 2)
+const named =
+  (name: FunctionName) =>
+  (argument: Formula): Formula =>
+    call(name, argument)
+const [exp, cos, sqrt] = [named('exp'), named('cos'), named('sqrt')]
+const [x, y] = [variable('x'), variable('y')]
+/** cos 2πt */
+const wave = (t: Formula): Formula => cos(times(2, Math.PI, t))
 
 /** The paper's five test functions, and others that show one thing each. The minimum of each is 0. */
 export const surfaces = {
   rosenbrock: {
     title: 'Rosenbrock',
-    formula: '(1 - x)^2 + 100 * (y - x^2)^2',
+    formula: sum(square(less(1, x)), times(100, square(less(y, square(x))))),
     start: [-1.2, 1.6],
     view: [-1.9, -0.9, 1.9, 2.9],
     minima: [[1, 1]],
   },
   beale: {
     title: 'Beale',
-    formula: '(1.5 - x + x * y)^2 + (2.25 - x + x * y^2)^2 + (2.625 - x + x * y^3)^2',
+    formula: sum(
+      square(sum(less(1.5, x), times(x, y))),
+      square(sum(less(2.25, x), times(x, square(y)))),
+      square(sum(less(2.625, x), times(x, power(y, 3)))),
+    ),
     start: [0, 0],
     view: [-1, -1.75, 4.5, 1.75],
     minima: [[3, 0.5]],
   },
   himmelblau: {
     title: 'Himmelblau',
-    formula: '(x^2 + y - 11)^2 + (x + y^2 - 7)^2',
+    formula: sum(square(less(sum(square(x), y), 11)), square(less(sum(x, square(y)), 7))),
     start: [0, 0],
     view: [-6, -6, 6, 6],
     minima: [
@@ -47,28 +79,35 @@ export const surfaces = {
   },
   ackley: {
     title: 'Ackley',
-    formula: `-20 * exp(-0.2 * ${rootOfAckley}) - exp(0.5 * (cos(2 * pi * x) + cos(2 * pi * y))) + 20 + e`,
+    formula: sum(
+      less(
+        times(-20, exp(times(-0.2, sqrt(times(0.5, sum(times(x, x), times(y, y))))))),
+        exp(times(0.5, sum(wave(x), wave(y)))),
+      ),
+      20,
+      Math.E,
+    ),
     start: [2, 2],
     view: [-3.2, -3.2, 3.2, 3.2],
     minima: [[0, 0]],
   },
   rastrigin: {
     title: 'Rastrigin',
-    formula: '20 + (x * x - 10 * cos(2 * pi * x)) + (y * y - 10 * cos(2 * pi * y))',
+    formula: sum(20, less(times(x, x), times(10, wave(x))), less(times(y, y), times(10, wave(y)))),
     start: [2, 2],
     view: [-3.2, -3.2, 3.2, 3.2],
     minima: [[0, 0]],
   },
   valley: {
     title: 'Bent valley',
-    formula: '0.5 * (x - 1.2)^2 + 1.5 * (y - 0.45 * x^2)^2',
+    formula: sum(times(0.5, square(less(x, 1.2))), times(1.5, square(less(y, times(0.45, square(x)))))),
     start: [-1.6, 2.4],
     view: [-2.75, -0.75, 2.45, 3.25],
     minima: [[1.2, 0.648]],
   },
   saddle: {
     title: 'Saddle',
-    formula: 'x^2 + 0.5 * (y^2 - 1)^2',
+    formula: sum(square(x), times(0.5, square(less(square(y), 1)))),
     start: [1.3, 0.01],
     view: [-1.6, -1.7, 1.6, 1.7],
     minima: [
@@ -78,43 +117,28 @@ export const surfaces = {
   },
   plateau: {
     title: 'Plateau',
-    formula: '1 - exp(-(x^2 + 3 * y^2))',
+    formula: less(1, exp(negate(sum(square(x), times(3, square(y)))))),
     start: [-1.5, 0.9],
     view: [-2.4, -1.6, 2.4, 1.6],
     minima: [[0, 0]],
   },
-} as const satisfies Readonly<Record<string, SurfaceChoice>>
+} as const satisfies Readonly<Record<string, SurfaceChoice & { readonly formula: Formula }>>
 
 /** The name of a surface in addresses; `own` is one that the visitor types. */
 export type SurfaceId = keyof typeof surfaces | 'own'
 
-/** The variables of a loss. */
-export const surfaceVariables = ['x', 'y'] as const
-
-/** A loss with its gradient, ready to be evaluated. */
-export interface Surface {
-  readonly formula: Formula
-  readonly gradientFormulas: readonly [Formula, Formula]
-  readonly value: Evaluate
-  readonly slopeX: Evaluate
-  readonly slopeY: Evaluate
-}
-
-/** Prepares a loss. The gradient is symbolic. */
-export function createSurface(formula: Formula): Surface {
-  const gradientFormulas = [derivative(formula, 'x'), derivative(formula, 'y')] as const
-  return {
-    formula,
-    gradientFormulas,
-    value: compile(formula, surfaceVariables),
-    slopeX: compile(gradientFormulas[0], surfaceVariables),
-    slopeY: compile(gradientFormulas[1], surfaceVariables),
-  }
-}
-
-/** The surface that a name and a typed formula mean. */
-export function choiceOf(id: SurfaceId, own: string): SurfaceChoice {
+/** The surface that a name means. */
+export function choiceOf(id: SurfaceId): SurfaceChoice {
   return id === 'own'
-    ? { title: 'Your own', formula: own, start: [1.5, 1], view: [-2.5, -2.5, 2.5, 2.5], minima: [] }
+    ? { title: 'Your own', start: [1.5, 1], view: [-2.5, -2.5, 2.5, 2.5], minima: [] }
     : surfaces[id]
+}
+
+/**
+ * The loss that a name and a typed text mean. For `own`, the parser must have been loaded.
+ *
+ * @throws FormulaError for a text that is none
+ */
+export function formulaOf({ surface, formula }: { surface: SurfaceId; formula: string }): Formula {
+  return surface === 'own' ? parserOf()(formula, surfaceVariables) : surfaces[surface].formula
 }

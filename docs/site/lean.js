@@ -1,20 +1,33 @@
-// What VitePress would send to every visitor, although this site has no use for it: the theme exports components for landing pages, teams and
-// sponsors, and imports the style of another search.
+// What VitePress would send to every visitor, although this site has no use for it: the theme's components for landing pages, teams, sponsors,
+// translations, social links, menus in menus and the like, the style of another search, and what serves groups of code and early loading.
 
-const unused =
-  /^@docsearch\/css$|\/vp-sponsor\.css$|\/(VPHome|VPHome(Content|Features|Hero|Sponsors)|VPFeatures|VPTeam\w+|VPSponsors|VPDocAsideSponsors)\.vue$/
-const nothing = '\0unused-in-theme'
+const components = [
+  /(VPHome|VPHome(Content|Features|Hero|Sponsors)|VPFeatures|VPTeam\w+|VPSponsors|VPDocAsideSponsors)/,
+  /(VPCarbonAds|VPDocAsideCarbonAds|VPAlgoliaSearchBox|VPBadge|VPDocFooterLastUpdated|VPFooter|VPImage|VPPage)/,
+  /(VPNav(Bar|Screen)(Translations|SocialLinks)|VPSocialLinks?|VPMenuGroup|VPNavBarMenuGroup|VPNavScreenMenuGroup\w*)/,
+]
+const names = components.map(({ source }) => source).join('|')
+const unused = new RegExp(
+  `^@docsearch/css$|/vp-sponsor\\.css$|/(${names})\\.vue$|/composables/(codeGroups|preFetch)(\\.js)?$`,
+)
+const id = '\0unused-in-theme'
+/** Components that draw nothing, and functions that do nothing. */
+const nothing = `
+export default () => null
+export const useCodeGroups = () => {}
+export const usePrefetch = () => {}
+`
 
 /**
  * Leaves these parts out.
  *
- * @returns {{ name: string, enforce: 'pre', resolveId: (source: string) => string | undefined, load: (source: string) => string | undefined }} a plugin of Vite's
+ * @returns {import('./minify.js').Plugin} a plugin of Vite's
  */
 export function leanPlugin() {
   return {
     name: 'lean-theme',
     enforce: 'pre',
-    resolveId: (source) => (unused.test(source) ? nothing : undefined),
-    load: (source) => (source === nothing ? 'export default {}' : undefined),
+    resolveId: (source) => (unused.test(source) ? id : undefined),
+    load: (source) => (source === id ? nothing : undefined),
   }
 }

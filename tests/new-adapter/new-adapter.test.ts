@@ -248,7 +248,7 @@ describe('a new adapter', () => {
     // A part of the suite, of all kinds: the kit's own tests ask the rest of this same framework with tensors.
     for (const { name } of all) {
       change(`packages/${name}/test/conformance.test.ts`, (text) => {
-        const part = text.replace('{ describe, it })', "{ describe, it }, { shard: '1/40' })")
+        const part = text.replace('{ describe, it })', "{ describe, it }, { shard: '1/30' })")
         expect(part).not.toBe(text)
         return part
       })

@@ -100,7 +100,7 @@ function publish({ name, tarball }, version) {
   console.log(`${name} ${version} published`)
 }
 
-function main() {
+async function main() {
   const { isDryRun, publishes } = options()
   const { version } = /** @type {{ version: string }} */ (readJson('lerna.json'))
   if (publishes) {
@@ -118,7 +118,8 @@ function main() {
         dependencies: Object.keys(readManifest(one.folder).dependencies ?? {}),
       })),
     )
-    if (isDryRun && checkPackages(packed) > 0) throw new Refusal('the packed packages have the faults above')
+    if (isDryRun && (await checkPackages(packed)) > 0)
+      throw new Refusal('the packed packages have the faults above')
     console.log(`\nVersion ${version}, in this order:`)
     show(packed)
     if (publishes) for (const one of packed) publish(one, version)
@@ -130,7 +131,7 @@ function main() {
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
   try {
-    main()
+    await main()
   } catch (error) {
     if (!(error instanceof Refusal)) throw error
     console.error(`release: ${error.message}`)

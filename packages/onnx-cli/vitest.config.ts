@@ -1,3 +1,3 @@
 import { project } from '../../vitest.shared.js'
 
-export default project('onnx-cli')
+export default project('onnx-cli', { setupFiles: ['../onnx/test/oneThread.ts'] })

@@ -1,3 +1,3 @@
 import { project } from '../../vitest.shared.js'
 
-export default project('onnxruntime')
+export default project('onnxruntime', { setupFiles: ['../onnx/test/oneThread.ts'] })

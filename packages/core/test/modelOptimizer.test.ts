@@ -1,9 +1,16 @@
-import { expect, it, vi } from 'vitest'
-import { createModelOptimizer } from '../src/arrays/modelOptimizer.js'
-import { createOptimizer } from '../src/arrays/optimizer.js'
-import { adam, inducedMetric } from '@induced-metric/core'
+import { afterAll, expect, it, vi } from 'vitest'
 
-vi.mock('../src/arrays/optimizer.js', { spy: true })
+// Other files may have loaded the modules already, without a spy.
+vi.resetModules()
+vi.doMock('../src/arrays/optimizer.js', { spy: true })
+const { createModelOptimizer } = await import('../src/arrays/modelOptimizer.js')
+const { createOptimizer } = await import('../src/arrays/optimizer.js')
+const { adam, inducedMetric } = await import('@induced-metric/core')
+
+afterAll(() => {
+  vi.doUnmock('../src/arrays/optimizer.js')
+  vi.resetModules()
+})
 
 it('releases the optimiser of arrays that the model no longer has', () => {
   let data = new Float32Array(2)

@@ -3,15 +3,22 @@ import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeEach, describe, expect, it, vi } from 'vitest'
-import { readCheckpointFile, recoverCheckpointFile, writeCheckpointFile } from '../../src/checkpoint/files.js'
-import { temporaryName } from '../../src/files/atomic.js'
-import { splitCheckpoint } from '../../src/checkpoint/write.js'
 import type { CheckpointState } from '../../src/checkpoint/state.js'
-import { disk, endEverywhere } from './endingDisk.js'
 
-vi.mock('node:fs/promises', async (importOriginal) => {
+// Other files may have loaded the modules already, with the real disk.
+vi.resetModules()
+vi.doMock('node:fs/promises', async (importOriginal) => {
   const { endingDisk } = await import('./endingDisk.js')
   return endingDisk(await importOriginal<typeof import('node:fs/promises')>())
+})
+const { disk, endEverywhere } = await import('./endingDisk.js')
+const { readCheckpointFile, recoverCheckpointFile, writeCheckpointFile } =
+  await import('../../src/checkpoint/files.js')
+const { temporaryName } = await import('../../src/files/atomic.js')
+const { splitCheckpoint } = await import('../../src/checkpoint/write.js')
+afterAll(() => {
+  vi.doUnmock('node:fs/promises')
+  vi.resetModules()
 })
 
 const folder = await mkdtemp(join(tmpdir(), 'induced-metric-crash-'))

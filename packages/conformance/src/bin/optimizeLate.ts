@@ -8,5 +8,5 @@ import { setFlagsFromString } from 'node:v8'
 export function optimizeLate(): void {
   // Bytes of bytecode that a function runs before it may be optimised. V8's default is 67,584.
   if ('v8' in process.versions && !('bun' in process.versions))
-    setFlagsFromString('--interrupt-budget=2000000')
+    setFlagsFromString('--interrupt-budget=1000000')
 }

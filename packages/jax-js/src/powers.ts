@@ -17,12 +17,12 @@ type MakeScalar = (value: number) => np.Array
 /** Powers of a number with whole exponents. Both consume the exponent. */
 export interface WholePowers {
   /** base^n */
-  power(base: number, n: np.Array): np.Array
+  readonly power: (base: number, n: np.Array) => np.Array
   /**
    * 1 − base^n for a base in [0, 1], where a difference would leave few digits: in single precision, if the base is near 1. Types
    * that have more digits than enough leave it out.
    */
-  complement?(base: number, n: np.Array): np.Array
+  readonly complement?: (base: number, n: np.Array) => np.Array
 }
 
 /** base^x for any x, by the exponential function for the fraction. Consumes x. */

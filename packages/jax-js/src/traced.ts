@@ -10,12 +10,12 @@ import type { InducedState } from './state.js'
 export interface ScalarType {
   readonly dtype: typeof np.float32 | typeof np.float64
   /** A scalar of this type. */
-  number(value: number): np.Array
+  readonly number: (value: number) => np.Array
   readonly whole: WholePowers
   /** The numbers of a state, from the bits of float64. Consumes them. */
-  read(words: np.Array): np.Array
+  readonly read: (words: np.Array) => np.Array
   /** The inverse. Consumes the values. */
-  write(values: np.Array): np.Array
+  readonly write: (values: np.Array) => np.Array
 }
 
 export const doubles: ScalarType = {

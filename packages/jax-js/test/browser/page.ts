@@ -1,4 +1,4 @@
-import { adam, inducedMetric, log } from '@induced-metric/core'
+import { adam, inducedMetric, log, type InducedMetricError } from '@induced-metric/core'
 import { applyUpdates, inducedOptimizer, type InducedState } from '@induced-metric/jax-js'
 import * as jax from '@jax-js/jax'
 import { initialParams, loss, type Params } from '../support/problem.js'
@@ -22,12 +22,24 @@ async function start(device: Device): Promise<void> {
 /** The values of all leaves; the arrays remain. */
 async function valuesOf(given: jax.JsTree<jax.numpy.Array>): Promise<number[][]> {
   const values: number[][] = []
-  for (const { ref } of tree.leaves<jax.numpy.Array>(given)) values.push([...(await ref.data())])
+  for (const { ref } of tree.leaves<jax.numpy.Array>(given))
+    values.push([...((await ref.data()) as Float32Array)])
   return values
 }
 
 /** The numbers of a state, which are pairs of uint32 in it. */
 const numbersIn = (words: Iterable<number>): number[] => [...new Float64Array(Uint32Array.from(words).buffer)]
+
+/** A transformation's optimiser, and steps of the network with it. */
+function stepsOf(name: string) {
+  const solver = optimizerOf(transformations[name]!)
+  const itself: Step = (params, state) => {
+    const [value, grads] = valueAndGrad(loss)(tree.ref(params))
+    const [updates, next] = solver.update(grads, state, tree.ref(params), { loss: value.ref })
+    return [applyUpdates(params, updates), next, value]
+  }
+  return { solver, itself, compiled: jit(itself) as Step }
+}
 
 /**
  * Trains for four steps on a device, inside of `jit` or not.
@@ -40,13 +52,8 @@ async function train(
   how: 'itself' | 'jit',
 ): Promise<{ values: number[][]; numbers: number[] }> {
   await start(device)
-  const solver = optimizerOf(transformations[name]!)
-  const itself: Step = (params, state) => {
-    const [value, grads] = valueAndGrad(loss)(tree.ref(params))
-    const [updates, next] = solver.update(grads as Params, state, tree.ref(params), { loss: value.ref })
-    return [applyUpdates(params, updates), next, value]
-  }
-  const step = how === 'jit' ? (jit(itself) as Step) : itself
+  const { solver, itself, compiled } = stepsOf(name)
+  const step = how === 'jit' ? compiled : itself
   let params = initialParams()
   let state = solver.init(tree.ref(params))
   for (let i = 0; i < 4; i++) {
@@ -114,7 +121,58 @@ async function refused(device: Device): Promise<{ same: boolean[]; skipped: numb
   return { same, skipped, distance: Math.max(...differences) }
 }
 
-const page = { train, refused }
+/** Moves parameters and a state to a device. */
+async function put(given: [Params, InducedState], device: Device): Promise<[Params, InducedState]> {
+  return jax.devicePut(given as never, device)
+}
+
+/**
+ * Takes two steps inside of `jit` on webgpu, moves what it has to wasm and saves it there, and goes on from that on webgpu.
+ *
+ * @returns the codes of what is refused on webgpu, and how far the parameters are from those of a run without the interruption
+ */
+async function moved(): Promise<{ codes: string[]; steps: number; distance: number }> {
+  await jax.init('wasm')
+  await start('webgpu')
+  const { solver, itself, compiled } = stepsOf('adam, log and weight decay')
+  let params = initialParams()
+  let state = solver.init(tree.ref(params))
+  const take = (): void => {
+    const [nextParams, nextState, value] = compiled(params, state)
+    value.dispose()
+    ;[params, state] = [nextParams, nextState]
+  }
+  const [firstParams, firstState] = [tree.ref(params), tree.ref(state)]
+  for (let i = 0; i < 4; i++) take()
+  const expected = (await valuesOf(params)).flat()
+  ;[params, state] = [firstParams, firstState]
+  for (let i = 0; i < 2; i++) take()
+
+  const codeOf = (attempt: () => unknown): string => {
+    try {
+      attempt()
+      return 'done'
+    } catch (error) {
+      return (error as InducedMetricError).code
+    }
+  }
+  const codes = [
+    codeOf(() => itself(tree.ref(params), tree.ref(state))),
+    codeOf(() => solver.save(state, params)),
+    codeOf(() => solver.learningRate(state, params)),
+  ]
+  const [ownParams, ownState] = await put([params, state], 'wasm')
+  jax.defaultDevice('wasm')
+  const checkpoint = solver.save(ownState, ownParams)
+  const loaded = solver.load(checkpoint, tree.ref(ownParams))
+  ;[params, state] = await put([ownParams, loaded], 'webgpu')
+  jax.defaultDevice('webgpu')
+  for (let i = 0; i < 2; i++) take()
+  const differences = (await valuesOf(params)).flat().map((value, i) => Math.abs(value - expected[i]!))
+  return { codes, steps: checkpoint.step, distance: Math.max(...differences) }
+}
+
+const page = { train, refused, moved }
 
 /** The functions of the page, as the tests call them. */
 export type Page = typeof page

@@ -33,6 +33,16 @@ const files = [
   'examples/gpu/test/page.browser.test.ts',
 ]
 
+/**
+ * A part of vitest's report, on a file.
+ *
+ * @typedef {object} FileResult
+ * @property {string} name
+ * @property {number} startTime
+ * @property {number} endTime
+ * @property {{ status: string }[]} assertionResults
+ */
+
 /** What computes in the page. */
 async function describeMachine() {
   const path = join(root, 'packages/core/test/browser/gpuTab.ts')
@@ -57,10 +67,11 @@ function runTests() {
     stdio: 'inherit',
     env: { ...process.env, VITEST_RESULTS: results, ...(whole && { CONFORMANCE_REPORTS: folder }) },
   })
-  /** @type {{ testResults: { name: string, startTime: number, endTime: number, assertionResults: { status: string }[] }[] }} */
-  const { testResults } = JSON.parse(readFileSync(join(results, 'browser.json'), 'utf8'))
+  const report = /** @type {{ testResults: FileResult[] }} */ (
+    JSON.parse(readFileSync(join(results, 'browser.json'), 'utf8'))
+  )
   rmSync(results, { recursive: true })
-  const found = new Map(testResults.map((result) => [relative(root, result.name), result]))
+  const found = new Map(report.testResults.map((result) => [relative(root, result.name), result]))
   return files.map((file) => {
     const { startTime = 0, endTime = 0, assertionResults = [] } = found.get(file) ?? {}
     const count = (/** @type {string} */ status) =>

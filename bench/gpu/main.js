@@ -1,6 +1,6 @@
 /**
  * npm run bench:gpu [-- --port 8080]
- * npm run bench:gpu -- --headless [--suite tfjs,onnx] [--size small|usual] [--json results.json]
+ * npm run bench:gpu -- --headless [--only webgpu] [--size small|usual] [--json results.json]
  *
  * Serves the bench page, to be opened in a browser of this machine; or runs it in Chromium (CHROMIUM_PATH), and prints its table.
  * There, HARDWARE=1 uses the machine's GPU. Otherwise SwiftShader computes, a GPU in software: then read the counts, and not the
@@ -17,7 +17,7 @@ const { values: flags } = parseArgs({
   options: {
     headless: { type: 'boolean', default: false },
     port: { type: 'string', default: '8080' },
-    suite: { type: 'string', default: 'tfjs,onnx' },
+    only: { type: 'string' },
     size: { type: 'string' },
     json: { type: 'string' },
   },
@@ -37,7 +37,7 @@ if (!flags.headless) {
   const { hardware } = await ofTests('chromium')
   const tab = await openGpuTab(page, folders)
   try {
-    const options = { suites: flags.suite.split(','), size: flags.size ?? (hardware ? 'usual' : 'small') }
+    const options = { only: flags.only, size: flags.size ?? (hardware ? 'usual' : 'small') }
     const result = await tab.call('run', options)
     console.log(await tab.call('toMarkdown', result))
     if (flags.json) writeFileSync(flags.json, `${JSON.stringify(result, undefined, 2)}\n`)

@@ -2,8 +2,6 @@
 import { onnxRows } from './onnx.js'
 import { tfjsRows } from './tfjs.js'
 
-const suites = { tfjs: () => tfjsRows, onnx: onnxRows }
-
 /** What computes here: by WebGPU and WebGL, and the browser. */
 async function describeMachine() {
   const adapter = 'gpu' in navigator ? await navigator.gpu.requestAdapter() : null
@@ -29,15 +27,19 @@ async function measured(measure) {
 }
 
 /**
- * Measures every row of some suites, one after the other.
+ * Measures rows, one after the other.
  *
- * @param {{ suites?: (keyof typeof suites)[], size?: 'small' | 'usual' }} options
+ * @param {object} options
+ * @param {'small' | 'usual'} options.size - of the networks
+ * @param {string} [options.only] - leaves out the rows whose subject does not contain it
  * @param {(row: object) => void} [onRow] - takes each row when it has been measured
  */
-async function run({ suites: wanted = ['tfjs', 'onnx'], size = 'usual' }, onRow = () => {}) {
+async function run({ size, only = '' }, onRow = () => {}) {
   const machine = await describeMachine()
+  const chosen = [...tfjsRows, ...onnxRows(size)].filter(({ subject }) => subject.includes(only))
+  if (chosen.length === 0) throw new RangeError(`no row is about ${only}`)
   const rows = []
-  for (const { subject, by, measure } of wanted.flatMap((name) => suites[name](size))) {
+  for (const { subject, by, measure } of chosen) {
     rows.push({ subject, by, ...(await measured(measure)) })
     onRow(rows.at(-1))
   }
@@ -75,6 +77,7 @@ const html = `
 <p id="machine"></p>
 <p>
   <label>Networks <select id="size"><option value="usual">of a usual size</option><option value="small">small, for a GPU in software</option></select></label>
+  <label>Only <input id="only" size="12" placeholder="webgpu, gpt …"></label>
   <button id="run">Run</button>
   <button id="markdown" disabled>Copy result as markdown</button>
   <button id="json" disabled>Copy result as JSON</button>
@@ -90,19 +93,24 @@ async function show() {
     for (const text of cells) row.append(Object.assign(document.createElement(tag), { textContent: text }))
   }
   append(document.querySelector('thead tr'), ['', 'by', ...columns], 'th')
-  const machine = await describeMachine()
-  part('machine').textContent = `WebGPU: ${machine.webgpu}. WebGL: ${machine.webgl}.`
   let result
   const start = async () => {
     part('run').disabled = true
     document.querySelector('tbody').replaceChildren()
     part('status').textContent = 'Running. The first step of each row compiles its kernels.'
-    result = await run({ size: part('size').value }, (row) => {
-      const line = document.querySelector('tbody').insertRow()
-      append(line, [row.subject, row.by, ...cellsOf(row)], 'td')
-    })
-    part('status').textContent = 'Done.'
-    for (const id of ['run', 'markdown', 'json']) part(id).disabled = false
+    try {
+      const options = { size: part('size').value, only: part('only').value.trim() }
+      result = await run(options, (row) => {
+        const line = document.querySelector('tbody').insertRow()
+        append(line, [row.subject, row.by, ...cellsOf(row)], 'td')
+      })
+      part('status').textContent = 'Done.'
+      for (const id of ['markdown', 'json']) part(id).disabled = false
+    } catch (error) {
+      part('status').textContent = String(error)
+    } finally {
+      part('run').disabled = false
+    }
   }
   part('run').addEventListener('click', () => void start())
   const copy = async (text) => {
@@ -111,6 +119,8 @@ async function show() {
   }
   part('markdown').addEventListener('click', () => void copy(toMarkdown(result)))
   part('json').addEventListener('click', () => void copy(JSON.stringify(result, undefined, 2)))
+  const machine = await describeMachine()
+  part('machine').textContent = `WebGPU: ${machine.webgpu}. WebGL: ${machine.webgl}.`
 }
 
 Object.assign(globalThis, { page: { run, toMarkdown, describeMachine } })

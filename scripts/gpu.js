@@ -90,6 +90,8 @@ if (!flags.software && /^none$|swiftshader/i.test(machine['webgpu'] ?? 'none')) 
   )
   process.exit(1)
 }
+// Parts of an earlier run may be of other sources.
+rmSync(folder, { recursive: true, force: true })
 mkdirSync(folder, { recursive: true })
 const tests = runTests()
 const lines = [

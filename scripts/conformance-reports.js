@@ -58,9 +58,10 @@ export function listingProblems({ name, peerDependencies = {} }, page) {
 /** @param {Summary} summary */
 export function writeSummary(summary) {
   const { name, backend, framework } = summary.manifest
-  const file = [name.replace(/^@[^/]*\//, '').replaceAll(/[^\w.]+/g, '-'), backend ?? framework?.version]
+  const file = [name.replace(/^@[^/]*\//, ''), backend ?? framework?.version]
     .filter(Boolean)
     .join('-')
+    .replaceAll(/[^\w.]+/g, '-')
   mkdirSync(join(root, folder), { recursive: true })
   writeFileSync(join(root, folder, `${file}.json`), `${JSON.stringify(summary, undefined, 2)}\n`)
 }

@@ -44,7 +44,8 @@ describe('the table of adapters', () => {
   it('shows both engines of the core and every backend of TensorFlow.js', () => {
     const names = summaries.map(({ manifest: { name, backend } }) => `${name} ${backend}`)
     const engines = ['reference', 'wasm'].map((engine) => `@induced-metric/core ${engine}`)
-    const backends = ['cpu', 'wasm', 'webgl', 'webgpu'].map((backend) => `@induced-metric/tfjs ${backend}`)
+    const tfjs = ['cpu', 'wasm', 'webgl, operations', 'webgpu', 'webgpu, operations']
+    const backends = tfjs.map((backend) => `@induced-metric/tfjs ${backend}`)
     expect(names).toEqual(expect.arrayContaining([...engines, ...backends]))
   })
 })

@@ -1,15 +1,12 @@
-import { mkdir, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
 import { openGpuTab, type GpuTab } from '../../core/test/browser/gpuTab.js'
 import { selectCases } from '../src/index.js'
 import type { Page } from './browser/gpuPage.js'
+import { reports, wholeReport } from './browser/wholeReport.js'
 
 // The core's kernels on WebGPU, where SwiftShader computes in place of a GPU: slowly, so that only a sample of the suite is run,
 // unless CONFORMANCE_REPORTS asks for the whole.
-
-const directory = process.env['CONFORMANCE_REPORTS']
 
 let tab: GpuTab<Page>
 beforeAll(async () => {
@@ -27,12 +24,8 @@ function sample(): string[] {
 }
 
 it('passes the conformance suite', async () => {
-  const isWhole = directory !== undefined && directory !== ''
-  const report = await tab.call('conformance', isWhole ? undefined : sample())
-  if (isWhole) {
-    await mkdir(directory, { recursive: true })
-    await writeFile(join(directory, 'core-webgpu.json'), `${JSON.stringify(report, null, 2)}\n`)
-  }
+  const run = (ids: readonly string[]) => tab.call('conformance', ids)
+  const report = await (reports === undefined ? run(sample()) : wholeReport(reports, 'core-webgpu', run))
   const failed = report.cases.filter(({ status }) => status === 'failed')
   expect(failed.map(({ id, message }) => `${id}: ${message}`)).toEqual([])
   expect(report.totals.passed).toBeGreaterThan(30)

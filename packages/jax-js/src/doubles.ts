@@ -1,22 +1,12 @@
 import { numpy as np } from '@jax-js/jax'
+import { stored } from './powers.js'
 
 /** A scalar of float64. */
 export function double(value: number): np.Array {
   return np.array(value, { dtype: np.float64 })
 }
 
-/**
- * The same values, which `jit` then computes only once. It fuses an operation with those that read its result, and so repeats it
- * for each of their elements, on cpu even for each of them. It does not fuse a sum with its readers. Consumes the values.
- */
-export function stored(values: np.Array): np.Array {
-  return values.reshape([...values.shape, 1]).sum(-1)
-}
-
-/**
- * base^n in float64, for whole numbers 0 ≤ n < 2^bits: a product of constants, as the powers of jax-js have errors of 1e-3 on
- * wasm. Consumes n.
- */
+/** base^n for whole numbers 0 ≤ n < 2^bits: a product of constants. Consumes n. */
 export function wholePower(base: number, n: np.Array, bits = 32): np.Array {
   let product = double(1)
   for (let bit = 0; bit < bits; bit++) {

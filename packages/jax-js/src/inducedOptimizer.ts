@@ -41,7 +41,7 @@ export interface InducedOptimizer {
    * @param options `loss`: L at the parameters before the step, a number or a scalar array; required by `log` and `logDamped`
    * @returns Δθ, to be added to the parameters (`applyUpdates`), and the next state
    * @throws ERR_SHAPE, ERR_OPTION, ERR_LOSS_REQUIRED, ERR_BAD_LOSS, ERR_NON_FINITE with `onNonFinite: 'throw'`,
-   *   ERR_NOT_SUPPORTED inside of `jit` for a hyperparameter on a schedule, and on webgpu and webgl, which have no float64
+   *   ERR_NOT_SUPPORTED inside of `jit` for a hyperparameter on a schedule
    */
   update<Params extends JsTree<np.Array>>(
     grads: Params,

@@ -1,6 +1,7 @@
 import { jit, numpy as np } from '@jax-js/jax'
 import { createFunctions, type Lowering } from '@induced-metric/core/adapter'
-import { double, stored } from './doubles.js'
+import { double } from './doubles.js'
+import { stored } from './powers.js'
 
 /** The operations of single precision and of both, and those of which {@link createFunctions} makes the others. */
 const plain = {

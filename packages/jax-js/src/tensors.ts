@@ -1,4 +1,4 @@
-import { Array as JaxArray, jit, numpy as np } from '@jax-js/jax'
+import { Array as JaxArray, getWebGPUDevice, jit, numpy as np } from '@jax-js/jax'
 import { InducedMetricError } from '@induced-metric/core'
 import type { TensorBackend } from '@induced-metric/core/adapter'
 import { lowering } from './lowering.js'
@@ -11,7 +11,11 @@ export const tensors: TensorBackend<np.Array> = {
     const isConstant = values.every((value) => Object.is(value, values[0]))
     return isConstant ? np.full(options.shape, values[0] ?? 0, options) : np.array(values, options)
   },
-  read: (array) => (array instanceof JaxArray ? array.ref.dataSync() : refuse(array)) as Float32Array,
+  read(array) {
+    if (!(array instanceof JaxArray)) return refuse(array)
+    if (array.device === 'webgpu') checkReads()
+    return array.ref.dataSync() as Float32Array
+  },
   reshape: (array, shape) => array.ref.reshape([...shape]),
   shape: (array) => (array instanceof JaxArray || isTraced(array) ? array.shape : refuse(array)),
   dtype: ({ dtype }) => (dtype === np.float32 ? 'float32' : dtype === np.float64 ? 'float64' : refuse(dtype)),
@@ -27,6 +31,22 @@ export const tensors: TensorBackend<np.Array> = {
 export function isTraced(value: unknown): value is np.Array {
   const isObject = typeof value === 'object' && value !== null
   return isObject && !(value instanceof JaxArray) && 'aval' in value && !('dataSync' in value)
+}
+
+/**
+ * Throws ERR_NOT_SUPPORTED on a WebGPU device in software. jax-js reads arrays of webgpu at once through a canvas, at which
+ * Chromium loses such a device.
+ */
+function checkReads(): void {
+  const { adapterInfo } = getWebGPUDevice() as {
+    readonly adapterInfo?: { readonly architecture?: string; readonly isFallbackAdapter?: boolean }
+  }
+  if (adapterInfo?.isFallbackAdapter !== true && adapterInfo?.architecture !== 'swiftshader') return
+  throw new InducedMetricError(
+    'ERR_NOT_SUPPORTED',
+    'this WebGPU device is in software, and would be lost when an array is read at once: call update inside of jit, which reads ' +
+      "nothing; for anything else, move parameters and state first (await devicePut(state, 'wasm')), or train on wasm",
+  )
 }
 
 function refuse(given: unknown): never {

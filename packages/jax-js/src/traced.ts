@@ -1,14 +1,39 @@
-import { unsupported, type TracedBackend, type TreeStep } from '@induced-metric/core/adapter'
+import type { TracedBackend, TreeStep } from '@induced-metric/core/adapter'
 import { defaultDevice, numpy as np, type JsTree } from '@jax-js/jax'
-import { double, readDoubles, stored, wholePower, writeDoubles } from './doubles.js'
+import { double, readDoubles, wholePower as powerInDouble, writeDoubles } from './doubles.js'
 import { mapLowering } from './lowering.js'
+import { powerByNumber, powerOfNumber, stored, type WholePowers } from './powers.js'
+import { isFinite, readSingles, single, wholePower, wholePowerComplement, writeSingles } from './singles.js'
 import type { InducedState } from './state.js'
 
-/**
- * Takes a step inside a trace. Consumes nothing.
- *
- * @throws ERR_NOT_SUPPORTED on a GPU
- */
+/** The element type of a step's scalars inside a trace. */
+export interface ScalarType {
+  readonly dtype: typeof np.float32 | typeof np.float64
+  /** A scalar of this type. */
+  readonly number: (value: number) => np.Array
+  readonly whole: WholePowers
+  /** The numbers of a state, from the bits of float64. Consumes them. */
+  readonly read: (words: np.Array) => np.Array
+  /** The inverse. Consumes the values. */
+  readonly write: (values: np.Array) => np.Array
+}
+
+export const doubles: ScalarType = {
+  dtype: np.float64,
+  number: double,
+  whole: { power: powerInDouble },
+  read: readDoubles,
+  write: writeDoubles,
+}
+export const singles: ScalarType = {
+  dtype: np.float32,
+  number: single,
+  whole: { power: wholePower, complement: wholePowerComplement },
+  read: readSingles,
+  write: writeSingles,
+}
+
+/** Takes a step inside a trace. Consumes nothing. Scalars are float64, and float32 on a GPU, which has no other. */
 export function trace<P extends JsTree<np.Array>>(
   step: TreeStep<np.Array>,
   grads: P,
@@ -17,28 +42,38 @@ export function trace<P extends JsTree<np.Array>>(
   { loss, ...others }: { readonly loss?: number | np.Array },
 ): { readonly updates: P; readonly state: InducedState; readonly replaced: readonly np.Array[] } {
   const device = defaultDevice()
-  // It would fail when the results are read, without a word about the optimiser.
-  if (device === 'webgpu' || device === 'webgl')
-    throw unsupported(
-      `inside of jit the optimiser computes scalars in float64, which ${device} does not have: compute the gradients inside of jit, and ` +
-        'call update outside of it; or train on wasm',
-    )
-  const numbers = [...readDoubles(state.numbers.ref)]
-  const scalar = typeof loss === 'number' ? double(loss) : loss?.ref.astype(np.float64)
-  const taken = step.trace(createTracedBackend(), grads, { ...state, numbers }, params, {
+  const type = device === 'webgpu' || device === 'webgl' ? singles : doubles
+  const numbers = [...type.read(state.numbers.ref)]
+  const scalar = typeof loss === 'number' ? type.number(loss) : loss?.ref.astype(type.dtype)
+  const taken = step.trace(createTracedBackend(type), grads, { ...state, numbers }, params, {
     ...others,
     ...(scalar && { loss: scalar }),
   })
   const { numbers: next, slots } = taken.state
-  return { ...taken, state: { numbers: writeDoubles(np.stack(next.map(({ ref }) => ref))), slots } }
+  return { ...taken, state: { numbers: writeNumbers(type, state.numbers, numbers, next), slots } }
+}
+
+/** The bits of the numbers after a step. Those that are as before keep theirs, which a float32 may not hold. */
+function writeNumbers(
+  type: ScalarType,
+  words: np.Array,
+  before: readonly np.Array[],
+  next: readonly np.Array[],
+): np.Array {
+  const written = type.write(np.stack(next.map(({ ref }) => ref)))
+  if (type === doubles) return written
+  const changed = next.flatMap((number, i) => Array<boolean>(2).fill(number !== before[i]))
+  return np.where(np.array(changed), written, words.ref)
 }
 
 /**
- * Creates the operations of one trace. Scalars are float64, and are rounded when they meet a tensor of float32. The arrays of a
- * trace take no memory, so none is freed.
+ * Creates the operations of one trace. Scalars have a type of their own, and are rounded when they meet a tensor of float32. The
+ * arrays of a trace take no memory, so none is freed.
  */
-export function createTracedBackend(): TracedBackend<np.Array> {
+export function createTracedBackend(type: ScalarType): TracedBackend<np.Array> {
   const numbers = new Map<np.Array, number>()
+  const powers = createPowers(type, numbers)
+  const isSingle = type.dtype === np.float32
   const met = { float32: new Map<np.Array, np.Array>(), float64: new Map<np.Array, np.Array>() }
   /** A scalar in the type of the tensors that it meets. */
   const scalarFor = (scalar: np.Array, dtype: typeof np.float32 | typeof np.float64): np.Array => {
@@ -49,69 +84,60 @@ export function createTracedBackend(): TracedBackend<np.Array> {
   }
   const lowering = mapLowering((operation) => (...operands) => {
     const dtype = operands.some((x) => x.dtype === np.float32) ? np.float32 : np.float64
-    const hasTensor = operands.some(({ ndim }) => ndim > 0) || dtype === np.float32
-    const isScalar = (x: np.Array): boolean => x.ndim === 0 && x.dtype === np.float64
+    const hasTensor = operands.some(({ ndim }) => ndim > 0) || dtype !== type.dtype
+    const isScalar = (x: np.Array): boolean => x.ndim === 0 && x.dtype === type.dtype
     return operation(...operands.map((x) => (hasTensor && isScalar(x) ? scalarFor(x, dtype) : x.ref)))
   })
   return {
     lowering: {
       ...lowering,
-      sum: (x) => lowering.sum(x).astype(np.float64),
-      pow: (a, b) => power(a, b, numbers, lowering.pow),
+      ...(isSingle && { finite: (x) => isFinite(x.ref) }),
+      sum: (x) => lowering.sum(x).astype(type.dtype),
+      pow: (a, b) => powers.pow(a, b) ?? lowering.pow(a, b),
+      sub: (a, b) => powers.complement(a, b) ?? lowering.sub(a, b),
     },
     scalar(value) {
-      const array = double(value)
+      const array = type.number(value)
       numbers.set(array, value)
       return array
     },
     choose: (condition, next, old) =>
-      np.where(np.greater(scalarFor(condition, np.float64), double(0)), next.ref, old.ref.astype(next.dtype)),
-    inTypeOf: (array, { dtype } = { dtype: np.float64 } as np.Array) => array.ref.astype(dtype),
+      np.where(
+        np.greater(scalarFor(condition, type.dtype), type.number(0)),
+        next.ref,
+        old.ref.astype(next.dtype),
+      ),
+    inTypeOf: (array, { dtype } = { dtype: type.dtype } as np.Array) => array.ref.astype(dtype),
     reshape: (array, shape) => array.ref.reshape([...shape]),
     identity: (n, { dtype }) => np.eye(n, undefined, { dtype }),
   }
 }
 
-/** a to the power b. The powers and logarithms of jax-js have errors of 1e-3 and more on wasm. */
-function power(
-  a: np.Array,
-  b: np.Array,
-  numbers: ReadonlyMap<np.Array, number>,
-  otherwise: (a: np.Array, b: np.Array) => np.Array,
-): np.Array {
-  const [base, exponent] = [numbers.get(a), numbers.get(b)]
-  const isScalar = [a, b].every(({ ndim, dtype }) => ndim === 0 && dtype === np.float64)
-  if (!isScalar) return otherwise(a, b)
-  if (base !== undefined) return stored(powerOfNumber(base, b.ref))
-  if (exponent !== undefined) return stored(powerByNumber(a.ref, exponent))
-  return otherwise(a, b)
-}
-
-function powerOfNumber(base: number, exponent: np.Array): np.Array {
-  const size = np.abs(exponent.ref)
-  const whole = np.floor(size.ref)
-  const rest = size.sub(whole.ref)
-  const fraction = np.where(
-    np.greater(rest.ref, double(0)),
-    np.exp(rest.mul(double(Math.log(base)))),
-    double(1),
-  )
-  const result = stored(wholePower(base, whole).mul(fraction))
-  return np.where(np.less(exponent, double(0)), np.reciprocal(result.ref), result)
-}
-
-/** Multiplies squares for the bits of the whole part of the exponent, and square roots for those of its fraction. */
-function powerByNumber(base: np.Array, exponent: number): np.Array {
-  let result = double(1)
-  let [square, whole] = [base.ref, Math.floor(Math.abs(exponent))]
-  for (; whole > 0; whole = Math.floor(whole / 2)) {
-    if (whole % 2 === 1) result = result.mul(square.ref)
-    square = stored(np.square(square))
+/** Powers of scalars, of which one is a number, and what they leave of 1. Both are `undefined` for what they do not cover. */
+function createPowers(type: ScalarType, numbers: ReadonlyMap<np.Array, number>) {
+  const { number, whole } = type
+  const made = new Map<np.Array, { readonly base: number; readonly exponent: np.Array }>()
+  const isScalar = (x: np.Array): boolean => x.ndim === 0 && x.dtype === type.dtype
+  return {
+    /** a to the power b. */
+    pow(a: np.Array, b: np.Array): np.Array | undefined {
+      const [base, exponent] = [numbers.get(a), numbers.get(b)]
+      if (!isScalar(a) || !isScalar(b)) return undefined
+      if (base === undefined)
+        return exponent === undefined ? undefined : stored(powerByNumber(a.ref, exponent, number))
+      const power = stored(powerOfNumber(base, b.ref, type))
+      if (base >= 0 && base <= 1) made.set(power, { base, exponent: b })
+      return power
+    },
+    /** a − b, where a is 1, and b a power of a number between 0 and 1. */
+    complement(a: np.Array, b: np.Array): np.Array | undefined {
+      const given = made.get(b)
+      if (whole.complement === undefined || given === undefined || numbers.get(a) !== 1) return undefined
+      const { base, exponent } = given
+      const count = np.floor(np.maximum(exponent.ref, number(0)))
+      // Exponents are counts of steps, as a rule.
+      const isWhole = np.equal(count.ref, exponent.ref)
+      return stored(np.where(isWhole, whole.complement(base, count), number(1).sub(b.ref)))
+    },
   }
-  let [root, fraction] = [base, Math.abs(exponent) % 1]
-  for (; fraction > 0; fraction = (2 * fraction) % 1) {
-    root = stored(np.sqrt(root))
-    if (fraction >= 0.5) result = result.mul(root.ref)
-  }
-  return exponent < 0 ? np.reciprocal(result) : result
 }

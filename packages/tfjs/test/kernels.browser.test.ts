@@ -1,16 +1,12 @@
-import { mkdir, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { selectCases } from '@induced-metric/conformance'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { reports, wholeReport } from '../../conformance/test/browser/wholeReport.js'
 import { openGpuTab, type GpuTab } from '../../core/test/browser/gpuTab.js'
 import type { KernelPage } from './browser/kernelPage.js'
 
 // The core's kernels on the backends of TensorFlow.js, computed by SwiftShader. It takes long to compile them, so these tests ask a
 // sample of the suite, unless CONFORMANCE_REPORTS asks for the whole.
-
-const directory = process.env['CONFORMANCE_REPORTS']
-const isWhole = directory !== undefined && directory !== ''
 
 /** Few of the cases, and of few bases: each compiles kernels of its own. */
 function sample(): string[] {
@@ -30,14 +26,11 @@ describe.each(Object.keys(most) as (keyof typeof most)[])('kernels on %s', (engi
   afterEach(() => expect(tab.problems.splice(0)).toEqual([]))
 
   it('pass the conformance suite', async () => {
-    const report = await tab.call('conformance', 'auto', isWhole ? undefined : sample())
-    if (isWhole) {
-      await mkdir(directory, { recursive: true })
-      await writeFile(join(directory, `tfjs-${engine}.json`), `${JSON.stringify(report, null, 2)}\n`)
-    }
+    const run = (ids: readonly string[]) => tab.call('conformance', 'auto', ids)
+    const report = await (reports === undefined ? run(sample()) : wholeReport(reports, `tfjs-${engine}`, run))
     const failed = report.cases.filter(({ status }) => status === 'failed')
     expect(failed.map(({ id, message }) => `${id}: ${message}`)).toEqual([])
-    expect(report.totals.passed).toBeGreaterThan(isWhole ? 1900 : 7)
+    expect(report.totals.passed).toBeGreaterThan(reports === undefined ? 7 : 1900)
   }, 4_800_000)
 
   it('take few launches, and read nothing back', async () => {

@@ -1,18 +1,26 @@
 import { chromium, type Browser, type Page } from 'playwright-core'
 
-/** Flags of a Chromium whose WebGL is SwiftShader, a rasteriser in software that runs on every machine. */
-export const webglFlags: readonly string[] = [
+/** Whether the tests are to use the machine's GPU: HARDWARE=1. Otherwise SwiftShader computes, a GPU in software. */
+export const hardware = process.env['HARDWARE'] === '1'
+
+const software = [
   '--use-gl=angle',
   '--use-angle=swiftshader',
   '--enable-unsafe-swiftshader',
   '--ignore-gpu-blocklist',
 ]
+/** Linux has GPUs without a display by Vulkan only. */
+const vulkan = ['--use-angle=vulkan', '--enable-features=Vulkan', '--disable-vulkan-surface']
+const own = [...(process.platform === 'linux' ? vulkan : []), '--ignore-gpu-blocklist']
 
-/** Flags of a Chromium whose WebGL and WebGPU are SwiftShader. */
+/** Flags of a Chromium that has WebGL. */
+export const webglFlags: readonly string[] = hardware ? own : software
+
+/** Flags of a Chromium that has WebGL and WebGPU. */
 export const gpuFlags: readonly string[] = [
   ...webglFlags,
   '--enable-unsafe-webgpu',
-  '--use-webgpu-adapter=swiftshader',
+  ...(hardware ? [] : ['--use-webgpu-adapter=swiftshader']),
 ]
 
 /** Starts the Chromium that `CHROMIUM_PATH` names. */

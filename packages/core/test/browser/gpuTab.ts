@@ -1,11 +1,7 @@
-import { readFile } from 'node:fs/promises'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { extname, join } from 'node:path'
-import { build, type Rolldown } from 'vite'
 import { gpuFlags, launchChromium, onComplaint } from './chromium.js'
+import { serveModule } from './serveModule.js'
 
-/** A page in Chromium whose WebGPU device is SwiftShader, a GPU in software. */
+/** A page in Chromium with WebGPU. */
 export interface GpuTab<P> {
   /** Calls a function of the page. */
   call<K extends keyof P & string>(
@@ -17,14 +13,6 @@ export interface GpuTab<P> {
   close(): Promise<void>
 }
 
-const types: Readonly<Record<string, string>> = {
-  '.mjs': 'text/javascript',
-  '.wasm': 'application/wasm',
-}
-
-const html = (script: string): string =>
-  `<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,"><script type="module" src="/${script}"></script>`
-
 /**
  * Bundles a module from the sources of this workspace, and opens a page that runs it.
  *
@@ -35,42 +23,12 @@ export async function openGpuTab<P>(
   module: string,
   folders: Readonly<Record<string, string>> = {},
 ): Promise<GpuTab<P>> {
-  const { output } = (await build({
-    configFile: false,
-    logLevel: 'error',
-    resolve: { conditions: ['@induced-metric/source', 'module', 'browser', 'development|production'] },
-    build: {
-      write: false,
-      minify: false,
-      target: 'es2022',
-      rolldownOptions: { input: module, output: { codeSplitting: false } },
-    },
-  })) as Rolldown.RolldownOutput
-  const scripts = new Map<string, string>(
-    output.flatMap((part) => (part.type === 'chunk' ? [[`/${part.fileName}`, part.code] as const] : [])),
-  )
-  const server = createServer((request, response) => {
-    const url: string = request.url ?? '/'
-    const folder = Object.keys(folders).find((path) => url.startsWith(path))
-    if (folder !== undefined) {
-      readFile(join(folders[folder]!, url.slice(folder.length))).then(
-        (bytes) => response.writeHead(200, { 'content-type': types[extname(url)] }).end(bytes),
-        () => response.writeHead(404).end(),
-      )
-      return
-    }
-    const script = scripts.get(url)
-    const [type, body] =
-      script === undefined ? ['text/html', html(output[0].fileName)] : ['text/javascript', script]
-    response.writeHead(200, { 'content-type': type }).end(body)
-  })
-  await new Promise<void>((listening) => void server.listen(0, '127.0.0.1', listening))
+  const served = await serveModule(module, folders)
   const browser = await launchChromium(gpuFlags)
   const tab = await browser.newPage()
   const problems: string[] = []
   onComplaint(tab, (text) => problems.push(text))
-  // A page on this machine is a secure context, without which there is no WebGPU.
-  await tab.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`)
+  await tab.goto(served.url)
   await tab
     .waitForFunction(() => 'page' in globalThis)
     .catch((error: unknown) => {
@@ -88,7 +46,7 @@ export async function openGpuTab<P>(
       ) as never,
     async close() {
       await browser.close()
-      server.close()
+      served.close()
     },
   }
 }

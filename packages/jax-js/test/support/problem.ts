@@ -15,7 +15,8 @@ export function initialParams(): Params {
   }
 }
 
-function loss({ layers: [first, second], gain }: Params): np.Array {
+/** The loss of the network on a few examples, a scalar. Consumes the parameters. */
+export function loss({ layers: [first, second], gain }: Params): np.Array {
   const x = np.array(Float32Array.from({ length: 16 }, (_, i) => Math.cos(5 * i))).reshape([8, 2])
   const hidden = np.tanh(np.matmul(x.ref, first!.kernel).add(first!.bias))
   const y = np.matmul(hidden, second!.kernel).add(second!.bias).mul(gain)

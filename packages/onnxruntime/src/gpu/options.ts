@@ -31,6 +31,12 @@ export interface GpuSessionOptions extends Omit<TrainingSessionOptions, 'ort'> {
    * Default false.
    */
   readonly capture?: boolean
+  /**
+   * Whether the loss and the gradients of the first train step are compared with those of a session on the CPU, on the same
+   * feeds. Where they differ by more than a thousandth of the largest of a tensor, `runTrainStep` throws ERR_NOT_SUPPORTED and the
+   * session is released. A model with dropouts is ERR_NOT_SUPPORTED. It takes as long as it takes the CPU to open a session and run a step. Default false.
+   */
+  readonly compareFirstStep?: boolean
   /** The seed of dropouts. Default: one drawn at random. */
   readonly seed?: number
 }
@@ -70,6 +76,7 @@ export function checkGpuOptions(options: GpuSessionOptions): readonly FixedExten
     extents: 'any',
     device: 'any',
     capture: 'boolean',
+    compareFirstStep: 'boolean',
     seed: 'any',
   })
   const { optimizer, ort, extents, seed } = options

@@ -7,6 +7,7 @@ import { outputsOf, type Fetches } from '../session/fetches.js'
 import { createQueue } from '../session/queue.js'
 import { GpuContents } from './contents.js'
 import type { DeviceTensor } from './deviceModel.js'
+import { FirstStep } from './firstStep.js'
 import type { GpuSessionOptions, GpuStepOptions, LatestReport } from './options.js'
 import { setUpGpu, type GpuSetup } from './setUp.js'
 import { formOf, GpuTrainSteps } from './trainSteps.js'
@@ -50,7 +51,7 @@ const mostInFlight = 8
  * ```
  */
 export async function createGpuSession(options: GpuSessionOptions): Promise<GpuSession> {
-  return new DeviceTrainingSession(await setUpGpu(options))
+  return new DeviceTrainingSession(await setUpGpu(options), options)
 }
 
 class DeviceTrainingSession implements GpuSession {
@@ -58,17 +59,21 @@ class DeviceTrainingSession implements GpuSession {
   readonly #contents: GpuContents
   readonly #trainSteps: GpuTrainSteps
   readonly #enqueue = createQueue(() => this.#alive())
+  /** The first train step, until it has been compared. */
+  #firstStep: FirstStep | undefined
   #report: LatestReport
   #released = false
   /** Resolves when the work of some steps before is done. */
   #done: Promise<unknown> | undefined
   #sinceWait = 0
 
-  constructor(setup: GpuSetup) {
+  constructor(setup: GpuSetup, options: GpuSessionOptions) {
     this.#setup = setup
     this.#contents = new GpuContents(setup)
     const { runtime, train, buffers, parameters, seed } = setup
     this.#trainSteps = new GpuTrainSteps(runtime, train.forms, buffers, parameters, seed)
+    if (options.compareFirstStep !== true) return
+    this.#firstStep = new FirstStep(setup, this.#contents, this.#trainSteps, options, () => this.#free())
   }
 
   get trainingInputNames(): readonly string[] {
@@ -108,7 +113,8 @@ class DeviceTrainingSession implements GpuSession {
       const { train } = this.#setup
       await this.#check(train, 'runTrainStep', feeds)
       const [names] = outputsOf(train.outputs, fetches, {})
-      const valueOf = await this.#trainSteps.run(feeds)
+      const valueOf = await (this.#firstStep ?? this.#trainSteps).run(feeds)
+      this.#firstStep = undefined
       return fetches === undefined ? this.#onDevice(names, valueOf) : this.#read(names, valueOf)
     })
   }
@@ -268,10 +274,12 @@ class DeviceTrainingSession implements GpuSession {
 
   release(): Promise<void> {
     if (this.#released) return Promise.resolve()
-    return this.#enqueue(() => {
-      this.#released = true
-      return this.#setup.release()
-    })
+    return this.#enqueue(() => this.#free())
+  }
+
+  #free(): Promise<void> {
+    this.#released = true
+    return this.#setup.release()
   }
 
   /** Runs a call after those before. An error of a device that is lost says so. */

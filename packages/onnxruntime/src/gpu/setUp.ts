@@ -1,5 +1,5 @@
 import { createGpuOptimizer, type GpuBuffer, type GpuOptimizer } from '@induced-metric/core'
-import { optionError, show, sizeOf } from '@induced-metric/core/adapter'
+import { optionError, show, sizeOf, unsupported } from '@induced-metric/core/adapter'
 import { lowerings as builtinLowerings, type Property } from '@induced-metric/onnx'
 import {
   axisNames,
@@ -73,6 +73,7 @@ export async function setUpGpu(options: GpuSessionOptions): Promise<GpuSetup> {
   const trainModels: WebGpuTrainingModel[] = []
   for (const one of lowerings)
     trainModels.push(await runtime.exclusively(() => lowerTrainingForWebGpu(artifacts.trainModel, one)))
+  if (options.compareFirstStep === true) checkComparable(trainModels[0]!)
 
   const held: { release(): Promise<void> | void }[] = []
   const release = async (): Promise<void> => {
@@ -147,6 +148,14 @@ async function evaluationForm(
     const session = await createDeviceSession(runtime, lowered.model, 'evalModel', false)
     return new DeviceModel(runtime, session, lowered, { what: 'evalModel', parameters, captured: false })
   })
+}
+
+/** Throws ERR_NOT_SUPPORTED for a model whose first step is not the same wherever it is run. */
+function checkComparable({ masks }: WebGpuTrainingModel): void {
+  if (masks.length === 0) return
+  throw unsupported(
+    'compareFirstStep: the training model has dropouts, and the CPU would drop other elements; leave the option out',
+  )
 }
 
 /** Throws ERR_OPTION for extents of axes that no input has. */

@@ -110,6 +110,15 @@ it('drops half of the elements, others at every step, and the same for the same 
   expect(Math.abs(first![0]! - 2)).toBeLessThan(0.2)
 })
 
+it('compares its first step with the CPU, and refuses a device on which it differs', async () => {
+  const problems = [await problemOf('mlp', 1), await problemOf('dropping', 1)] as const
+  const { taken, step, refused, after, random, left } = await tab.call('firstSteps', ...problems)
+  expect([taken.code, step]).toEqual(['none', 1])
+  expect(refused.code).toBe('ERR_NOT_SUPPORTED')
+  expect(refused.message).toMatch(/the (loss|gradient of .*) as .* on this device, and as .* on the CPU/)
+  expect([after.code, random.code, left]).toEqual(['ERR_DISPOSED', 'ERR_NOT_SUPPORTED', 0])
+})
+
 it('refuses what it cannot do, before anything runs, and says what to do', async () => {
   const errors = await tab.call('refusals', await problemOf('mlp', 1), await problemOf('rounded', 1))
   expect(errors).toMatchObject({

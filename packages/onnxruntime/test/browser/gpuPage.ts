@@ -244,6 +244,38 @@ const page = {
     return result
   },
 
+  /** Sessions that compare their first step: one as it is, and one whose device is given other feeds than the CPU. */
+  async firstSteps(problem: Problem, dropping: Problem) {
+    await start()
+    const first = feedsOf(problem.batches[0]!)
+    const make = (given = problem) =>
+      createGpuSession({
+        ...optionsOf(given),
+        extents: given.extents,
+        device: ours,
+        compareFirstStep: true,
+      })
+    const right = await make()
+    const taken = await errorOf(() => right.runTrainStep(first))
+    await right.runOptimizerStep()
+    const { step } = await right.sync()
+    await right.release()
+
+    const before = counts.own
+    const wrong = await make()
+    const write = ours.queue.writeBuffer.bind(ours.queue)
+    const size = (first['input']!.data as Float32Array).length
+    ours.queue.writeBuffer = (buffer, offset, data, ...rest) => {
+      const isInput = data instanceof Float32Array && data.length === size
+      write(buffer, offset, isInput ? data.map((x) => x + 0.01) : data, ...rest)
+    }
+    const refused = await errorOf(() => wrong.runTrainStep(first))
+    ours.queue.writeBuffer = write
+    const after = await errorOf(() => wrong.runTrainStep(first))
+    const random = await errorOf(() => make(dropping))
+    return { taken, step, refused, after, random, left: counts.own - before }
+  },
+
   /** Goes on from a checkpoint, and gives the losses and another one. */
   async resumed(problem: Problem) {
     const session = await createGpu(problem)

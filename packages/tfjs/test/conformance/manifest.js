@@ -30,16 +30,18 @@ const backends = {
 /**
  * @param {string} backend
  * @param {string} version of TensorFlow.js
+ * @param {string} [engine] with which the optimiser works, if not the one that it chooses
  * @returns {import('@induced-metric/conformance').Manifest}
  */
-export function manifestOf(backend, version) {
+export function manifestOf(backend, version, engine = 'auto') {
   const promises = backends[backend]
   if (promises === undefined) throw new RangeError(`nothing is promised for the backend ${backend}`)
   return {
     name: '@induced-metric/tfjs',
     version: '0.1.0',
     framework: { name: '@tensorflow/tfjs', version },
-    backend,
+    // On a GPU kernels are chosen where they can run, and operations where they are asked for.
+    backend: engine === 'ops' && backend.startsWith('webg') ? `${backend}, operations` : backend,
     dtypes: ['float32'],
     ...promises,
   }

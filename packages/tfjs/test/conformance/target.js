@@ -20,7 +20,7 @@ import { manifestOf } from './manifest.js'
  */
 export function tfjsTarget(tf, { backend, ...options }) {
   return {
-    manifest: manifestOf(backend, tf.version_core),
+    manifest: manifestOf(backend, tf.version_core, options.engine),
     core,
     create(transformation, parameters) {
       parameters.forEach(checkParameter)

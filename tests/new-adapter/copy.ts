@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, symlinkSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { listFiles, root, run, workspaces } from '../../scripts/workspace.js'
@@ -29,7 +29,12 @@ export function copyWorkspace(): Copy {
     if (entry !== '@induced-metric') symlinkSync(join(root, 'node_modules', entry), join(modules, entry))
   }
   const link = (name: string, place: string): void => symlinkSync(join(folder, place), join(modules, name))
-  for (const { folder: place, manifest } of workspaces()) link(manifest.name, place)
+  for (const { folder: place, manifest } of workspaces()) {
+    link(manifest.name, place)
+    // Versions that are not at the root.
+    const own = join(root, place, 'node_modules')
+    if (existsSync(own)) symlinkSync(own, join(folder, place, 'node_modules'))
+  }
   const copy: Copy = {
     folder,
     run: (command, ...args) => run(command, args, { cwd: folder }),

@@ -10,12 +10,12 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { cases, selectCases } from '@induced-metric/conformance'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { markdownBlocks } from '../snippets/blocks.js'
 import { type Packed, packAll } from '../../scripts/pack.js'
-import { type Manifest, publicPackages, readManifest, root, run, runTool } from '../../scripts/workspace.js'
+import { publicPackages, readManifest, root, run, runTool } from '../../scripts/workspace.js'
 
 // The packages as a user gets them: packed, installed into another project, imported, compiled against. Nothing comes from
 // the network: their dependencies are copied from this workspace's installation.
@@ -29,7 +29,9 @@ beforeAll(() => {
   mkdirSync(join(folder, 'tarballs'))
   packed = packAll(join(folder, 'tarballs'))
   const inner = Object.fromEntries(packed.map(({ name, tarball }) => [name, `file:${tarball}`]))
-  const outer = Object.fromEntries(outerDependencies().map((name) => [name, `file:${copyInstalled(name)}`]))
+  const outer = Object.fromEntries(
+    [...outerDependencies()].map(([name, place]) => [name, `file:${copyInstalled(name, place)}`]),
+  )
   const manifest = {
     name: 'user',
     private: true,
@@ -50,28 +52,37 @@ afterAll(() => {
 /**
  * All dependencies of the packages outside this workspace, at any depth, with required frameworks, and with the optional ones
  * that this platform has, such as a driver's binary.
+ *
+ * @returns their folders by name; where several versions are installed, one of them
  */
-function outerDependencies(): string[] {
-  const found = new Set<string>()
-  const visit = (manifest: Manifest): void => {
+function outerDependencies(): ReadonlyMap<string, string> {
+  const found = new Map<string, string>()
+  const visit = (place: string): void => {
     const {
-      dependencies,
+      dependencies = {},
       optionalDependencies = {},
       peerDependencies = {},
       peerDependenciesMeta = {},
-    } = manifest
+    } = readManifest(place)
     const peers = Object.keys(peerDependencies).filter((name) => !peerDependenciesMeta[name]?.optional)
-    const optional = Object.keys(optionalDependencies).filter((name) =>
-      existsSync(join(root, 'node_modules', name)),
-    )
-    for (const name of [...Object.keys(dependencies ?? {}), ...optional, ...peers]) {
+    for (const name of Object.keys({ ...dependencies, ...optionalDependencies }).concat(peers)) {
       if (found.has(name) || packages.some((inner) => inner.manifest.name === name)) continue
-      found.add(name)
-      visit(readManifest(join('node_modules', name)))
+      const dependency = installedFor(place, name)
+      if (dependency === undefined && Object.hasOwn(optionalDependencies, name)) continue
+      if (dependency === undefined) throw new Error(`${name}, which ${place} needs, is not installed`)
+      found.set(name, dependency)
+      visit(dependency)
     }
   }
-  for (const { manifest } of packages) visit(manifest)
-  return [...found]
+  for (const { folder } of packages) visit(folder)
+  return found
+}
+
+/** The folder in which a package finds a dependency: its own, or that of a folder around it. */
+function installedFor(place: string, name: string): string | undefined {
+  const folder = join(place, 'node_modules', name)
+  if (existsSync(join(root, folder, 'package.json'))) return folder
+  return place === '.' ? undefined : installedFor(dirname(place), name)
 }
 
 /** Whether a program can be started: packages of binaries put a text in the place of one that is not installed. */
@@ -80,9 +91,9 @@ function starts(program: string): boolean {
 }
 
 /** A copy without the package's own node_modules, so that npm installs it as a plain folder. */
-function copyInstalled(name: string): string {
+function copyInstalled(name: string, place: string): string {
   const copy = join(folder, 'outer', name)
-  cpSync(join(root, 'node_modules', name), copy, { recursive: true })
+  cpSync(join(root, place), copy, { recursive: true })
   return copy
 }
 

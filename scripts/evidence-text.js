@@ -17,5 +17,15 @@ export function table(headings, rows) {
  */
 export function share(value, digits = 4) {
   if (value === undefined || Number.isNaN(value)) return ''
-  return value.toFixed(digits).replace('0.', '.')
+  return value.toFixed(digits).replace(/^(-?)0\./, '$1.')
+}
+
+/**
+ * A difference of shares, with its sign.
+ *
+ * @param {number} value
+ * @param {number} [digits] - after the point
+ */
+export function signedShare(value, digits = 5) {
+  return `${value < 0 ? '−' : '+'}${share(Math.abs(value), digits)}`
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { entriesOf, duels, median } from '../scripts/evidence-benchmark.js'
 import { evidenceFiles } from '../scripts/evidence-files.js'
+import { share, signedShare } from '../scripts/evidence-text.js'
 import { type Benchmark, comparePairs, readEvidence } from '../scripts/evidence.js'
 import { root } from '../scripts/workspace.js'
 
@@ -40,6 +41,18 @@ describe('the page of the evidence', () => {
       .flatMap((folder) => readdirSync(join(root, folder)).map((name) => join(root, folder, name)))
       .reduce((sum, path) => sum + readFileSync(path).length, 0)
     expect(bytes).toBeLessThan(300_000)
+  })
+})
+
+describe('numbers', () => {
+  it('lose no digit but the zero before the point', () => {
+    expect([0.98155, 10.815, -0.5, 20].map((value) => share(value, 3))).toEqual([
+      '.982',
+      '10.815',
+      '-.500',
+      '20.000',
+    ])
+    expect([0.0031, -10.2].map((value) => signedShare(value, 4))).toEqual(['+.0031', '−10.2000'])
   })
 })
 

@@ -33,7 +33,7 @@ export default defineStudy({
     ),
   ),
   metric: 'loss',
-  seeds: seedsOf(1),
+  seeds: seedsOf(3),
   async run({ hyperparameters: { optimizer, ...rest }, seed, report }) {
     const problem = await openGpt(seed, steps)
     const given = rest as unknown as Parameters<typeof transform>[1]

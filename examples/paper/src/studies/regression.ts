@@ -19,7 +19,7 @@ export default defineStudy({
   space: { optimizer: choice(optimizerIds) },
   sampler: listed(configurations),
   metric: { name: 'error', of: 'best' },
-  seeds: seedsOf(1),
+  seeds: seedsOf(3),
   async run({ hyperparameters: { optimizer, ...settings }, seed, report }) {
     await trainRegression({
       transformation: transform(optimizer, settings as unknown as Settings),

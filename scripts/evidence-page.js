@@ -235,12 +235,12 @@ fair figure for a setting is the mean of the dots, not the bar.`
  * @param {Evidence} evidence
  */
 function decayOrMetric({ controls, mnist }) {
-  const effect = (/** @type {string} */ optimizer, /** @type {string} */ control) => {
+  const effect = (/** @type {OptimizerId} */ optimizer, /** @type {string} */ control) => {
     const trial = controls?.trials.find(
       ({ hyperparameters }) =>
         hyperparameters['optimizer'] === optimizer && hyperparameters['control'] === control,
     )
-    const standard = mnist && trialOf(mnist, /** @type {OptimizerId} */ (optimizer))
+    const standard = mnist && trialOf(mnist, optimizer)
     return trial && standard ? compare(trial, standard).difference : NaN
   }
   const [adam, muon] = [effect('adam', 'the decay of log'), effect('muon', 'the decay of log')]

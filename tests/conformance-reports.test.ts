@@ -44,7 +44,7 @@ describe('the table of adapters', () => {
   it('shows both engines of the core and every backend of TensorFlow.js', () => {
     const names = summaries.map(({ manifest: { name, backend } }) => `${name} ${backend}`)
     const engines = ['reference', 'wasm'].map((engine) => `@induced-metric/core ${engine}`)
-    const tfjs = ['cpu', 'wasm', 'webgl, operations', 'webgpu', 'webgpu, operations']
+    const tfjs = ['cpu', 'wasm', 'webgl', 'webgl, operations', 'webgpu', 'webgpu, operations']
     const backends = tfjs.map((backend) => `@induced-metric/tfjs ${backend}`)
     expect(names).toEqual(expect.arrayContaining([...engines, ...backends]))
   })

@@ -241,16 +241,21 @@ function decayOrMetric({ controls, mnist }) {
         hyperparameters['optimizer'] === optimizer && hyperparameters['control'] === control,
     )
     const standard = mnist && trialOf(mnist, optimizer)
-    return trial && standard ? compare(trial, standard).difference : NaN
+    return trial && standard ? compare(trial, standard) : undefined
   }
-  const [adam, muon] = [effect('adam', 'the decay of log'), effect('muon', 'the decay of log')]
-  const metric = effect('log', 'no metric')
-  if ([adam, muon, metric].some(Number.isNaN)) return 'The study `mnist-controls` tells the two apart.'
+  const effects = [
+    effect('adam', 'the decay of log'),
+    effect('muon', 'the decay of log'),
+    effect('log', 'no metric'),
+  ]
+  const [adam = NaN, muon = NaN, metric = NaN] = effects.map((found) => found?.difference ?? NaN)
+  const seeds = Math.min(...effects.map((found) => found?.seeds ?? 0))
+  if (seeds === 0) return 'The study `mnist-controls` tells the two apart.'
   const verdict =
     Math.min(adam, muon) > 2 * Math.abs(metric) ? 'The lead of `log` is that of its decay' : 'Both count'
   return (
     `With the decay of \`log\`, Adam's best accuracy changes by ${signedShare(adam)} and Muon's by ${signedShare(muon)}; without the metric, that of \`log\` ` +
-    `changes by ${signedShare(metric)}, two seeds each. ${verdict}: see the [controls](#controls).`
+    `changes by ${signedShare(metric)}, with ${seeds} seeds each. ${verdict}: see the [controls](#controls).`
   )
 }
 

@@ -13,6 +13,30 @@ const html = (script: string): string =>
   `<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,"><script type="module" src="/${script}"></script>`
 
 /**
+ * Bundles a module for a page, from the sources of this workspace.
+ *
+ * @param output what differs from Rolldown's defaults
+ * @returns the entry, and other files
+ */
+export async function bundleModule(
+  module: string,
+  output: Rolldown.OutputOptions,
+): Promise<Rolldown.RolldownOutput['output']> {
+  const built = (await build({
+    configFile: false,
+    logLevel: 'error',
+    resolve: { conditions: ['@induced-metric/source', 'module', 'browser', 'development|production'] },
+    build: {
+      write: false,
+      minify: false,
+      target: 'es2022',
+      rolldownOptions: { input: module, output },
+    },
+  })) as Rolldown.RolldownOutput
+  return built.output
+}
+
+/**
  * Bundles a module from the sources of this workspace, and serves a page that runs it on this machine. Such a page is a secure
  * context, without which there is no WebGPU.
  *
@@ -24,17 +48,7 @@ export async function serveModule(
   folders: Readonly<Record<string, string>> = {},
   port = 0,
 ): Promise<{ readonly url: string; close(): void }> {
-  const { output } = (await build({
-    configFile: false,
-    logLevel: 'error',
-    resolve: { conditions: ['@induced-metric/source', 'module', 'browser', 'development|production'] },
-    build: {
-      write: false,
-      minify: false,
-      target: 'es2022',
-      rolldownOptions: { input: module, output: { codeSplitting: false } },
-    },
-  })) as Rolldown.RolldownOutput
+  const output = await bundleModule(module, { codeSplitting: false })
   const scripts = new Map<string, string>(
     output.flatMap((part) => (part.type === 'chunk' ? [[`/${part.fileName}`, part.code] as const] : [])),
   )

@@ -3,8 +3,7 @@ import { createServer } from 'node:http'
 import { createRequire } from 'node:module'
 import type { AddressInfo } from 'node:net'
 import { basename, dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { build, type Rolldown } from 'vite'
+import { bundleModule } from '../../../core/test/browser/serveModule.js'
 
 /** A served page. */
 export interface ServedPage {
@@ -24,18 +23,7 @@ const isolation = {
  * the wasm backend beside it.
  */
 export async function servePage(module: string): Promise<ServedPage> {
-  const { output } = (await build({
-    configFile: false,
-    root: fileURLToPath(new URL('..', import.meta.url)),
-    logLevel: 'error',
-    resolve: { conditions: ['@induced-metric/source', 'module', 'browser', 'development|production'] },
-    build: {
-      write: false,
-      minify: false,
-      target: 'es2022',
-      rolldownOptions: { input: module, output: { entryFileNames: 'page.js' } },
-    },
-  })) as Rolldown.RolldownOutput
+  const output = await bundleModule(module, { entryFileNames: 'page.js' })
   const files = new Map(
     output.map((file) => [`/${file.fileName}`, file.type === 'chunk' ? file.code : file.source]),
   )

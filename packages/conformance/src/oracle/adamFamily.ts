@@ -1,4 +1,4 @@
-import { average, cautiousMask, divided, inner, slot, sum, type Base } from './base.js'
+import { average, cautiousMask, divided, inner, roots, slot, sum, unbiased, type Base } from './base.js'
 
 /** Adam; P = 1/(√r̂ + ε). Nesterov as in optax: β₁m/(1−β₁ᵗ⁺¹) + (1−β₁)g/(1−β₁ᵗ). */
 export const adam: Base = (x) => {
@@ -12,6 +12,7 @@ export const adam: Base = (x) => {
   const largest = slot(x, 'largest')
   const direction = new Float64Array(m.length)
   const duals = new Float64Array(m.length)
+  const [ofM, ofNext, ofR] = [1 - beta1 ** x.t, 1 - beta1 ** (x.t + 1), 1 - beta2 ** x.t]
   for (let i = 0; i < m.length; i++) {
     const g = x.g[i]!
     m[i] = beta1 * m[i]! + (1 - beta1) * g
@@ -19,10 +20,8 @@ export const adam: Base = (x) => {
     // torch takes the largest before the bias correction.
     if (amsgrad) largest[i] = Math.max(largest[i]!, r[i]!)
     const used = amsgrad ? largest[i]! : r[i]!
-    const denominator = Math.sqrt(used / (1 - beta2 ** x.t)) + epsilon
-    const mHat = nesterov
-      ? (beta1 * m[i]!) / (1 - beta1 ** (x.t + 1)) + ((1 - beta1) * g) / (1 - beta1 ** x.t)
-      : m[i]! / (1 - beta1 ** x.t)
+    const denominator = Math.sqrt(used / ofR) + epsilon
+    const mHat = nesterov ? (beta1 * m[i]!) / ofNext + ((1 - beta1) * g) / ofM : m[i]! / ofM
     direction[i] = mHat / denominator
     duals[i] = (g * g) / denominator
   }
@@ -36,10 +35,10 @@ export const adam: Base = (x) => {
 export const adamax: Base = (x) => {
   const beta1 = x.h('beta1', 0.9)
   const m = average(slot(x, 'm'), x.g, beta1)
-  const u = slot(x, 'u').map((value, i) =>
-    Math.max(x.h('beta2', 0.999) * value, Math.abs(x.g[i]!) + x.h('epsilon', 1e-8)),
-  )
-  const mean = m.map((value) => value / (1 - beta1 ** x.t))
+  const beta2 = x.h('beta2', 0.999)
+  const epsilon = x.h('epsilon', 1e-8)
+  const u = slot(x, 'u').map((value, i) => Math.max(beta2 * value, Math.abs(x.g[i]!) + epsilon))
+  const mean = unbiased(m, beta1, x.t)
   return { ...divided(x, mean, u), slots: { m, u } }
 }
 
@@ -54,15 +53,15 @@ export const radam: Base = (x) => {
     x.g.map((g) => g * g),
     beta2,
   )
-  const unbiased = 1 - beta2 ** x.t
+  const weight = 1 - beta2 ** x.t
   const end = 2 / (1 - beta2) - 1
-  const now = end - (2 * x.t * beta2 ** x.t) / unbiased
+  const now = end - (2 * x.t * beta2 ** x.t) / weight
   let denominator = v.map(() => 1)
   if (now > 5) {
     const r = Math.sqrt(((now - 4) * (now - 2) * end) / ((end - 4) * (end - 2) * now))
-    denominator = v.map((value) => (Math.sqrt(value) + epsilon) / (r * Math.sqrt(unbiased)))
+    denominator = v.map((value) => (Math.sqrt(value) + epsilon) / (r * Math.sqrt(weight)))
   }
-  const mean = m.map((value) => value / (1 - beta1 ** x.t))
+  const mean = unbiased(m, beta1, x.t)
   return { ...divided(x, mean, denominator), slots: { m, v } }
 }
 
@@ -81,8 +80,9 @@ export const adan: Base = (x) => {
     x.g.map((g, i) => (g + beta2 * change[i]!) ** 2),
     beta3,
   )
-  const denominator = n.map((value) => Math.sqrt(value / (1 - beta3 ** x.t)) + epsilon)
-  const mean = m.map((value, i) => value / (1 - beta1 ** x.t) + (beta2 * v[i]!) / (1 - beta2 ** x.t))
+  const denominator = roots(n, beta3, x.t, epsilon)
+  const [ofM, ofV] = [1 - beta1 ** x.t, 1 - beta2 ** x.t]
+  const mean = m.map((value, i) => value / ofM + (beta2 * v[i]!) / ofV)
   return { ...divided(x, mean, denominator), slots: { m, v, n, previous: x.g.slice() } }
 }
 
@@ -97,8 +97,9 @@ export const ademamix: Base = (x) => {
     x.g.map((g) => g * g),
     beta2,
   )
-  const denominator = v.map((value) => Math.sqrt(value / (1 - beta2 ** x.t)) + x.h('epsilon', 1e-8))
-  const mean = m.map((value, i) => value / (1 - beta1 ** x.t) + x.h('alpha', 5) * slow[i]!)
+  const denominator = roots(v, beta2, x.t, x.h('epsilon', 1e-8))
+  const alpha = x.h('alpha', 5)
+  const mean = unbiased(m, beta1, x.t).map((value, i) => value + alpha * slow[i]!)
   return { ...divided(x, mean, denominator), slots: { m, slow, v } }
 }
 
@@ -111,8 +112,9 @@ export const adopt: Base = (x) => {
     return { direction: x.g.map(() => 0), dual: 0, slots: { m: slot(x, 'm'), v: squares } }
   }
   const bound = (x.t - 1) ** 0.25
+  const epsilon = x.h('epsilon', 1e-6)
   const normed = x.g.map((g, i) => {
-    const value = g / Math.max(Math.sqrt(before[i]!), x.h('epsilon', 1e-6))
+    const value = g / Math.max(Math.sqrt(before[i]!), epsilon)
     return Math.max(-bound, Math.min(bound, value))
   })
   const m = average(slot(x, 'm'), normed, x.h('beta1', 0.9))
@@ -123,7 +125,8 @@ export const adopt: Base = (x) => {
 export const lamb: Base = (x) => {
   const plain = { ...x, h: (name: string, other: number) => x.h(name, name === 'epsilon' ? 1e-6 : other) }
   const { direction: step, dual = 0, slots } = adam(plain)
-  const update = step.map((value, i) => value + x.h('weightDecay', 0) * x.theta[i]!)
+  const decay = x.h('weightDecay', 0)
+  const update = step.map((value, i) => value + decay * x.theta[i]!)
   const [size, length] = [Math.hypot(...x.theta), Math.hypot(...update)]
   const trust = size === 0 || length === 0 ? 1 : size / length
   return { direction: update.map((value) => trust * value), dual: trust * dual, slots }
@@ -152,8 +155,8 @@ export const yogi: Base = (x) => {
     const square = x.g[i]! ** 2
     return value - (1 - beta2) * Math.sign(value - square) * square
   })
-  const denominator = v.map((value) => Math.sqrt(value / (1 - beta2 ** x.t)) + x.h('epsilon', 1e-3))
-  const mean = m.map((value) => value / (1 - beta1 ** x.t))
+  const denominator = roots(v, beta2, x.t, x.h('epsilon', 1e-3))
+  const mean = unbiased(m, beta1, x.t)
   return { ...divided(x, mean, denominator), slots: { m, v } }
 }
 
@@ -165,7 +168,7 @@ export const adabelief: Base = (x) => {
   const m = average(slot(x, 'm'), x.g, beta1)
   const deviations = x.g.map((g, i) => (g - m[i]!) ** 2)
   const v = average(slot(x, 'v'), deviations, beta2).map((value) => value + epsilon)
-  const denominator = v.map((value) => Math.sqrt(value / (1 - beta2 ** x.t)) + epsilon)
-  const mean = m.map((value) => value / (1 - beta1 ** x.t))
+  const denominator = roots(v, beta2, x.t, epsilon)
+  const mean = unbiased(m, beta1, x.t)
   return { ...divided(x, mean, denominator), slots: { m, v } }
 }

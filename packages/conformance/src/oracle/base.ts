@@ -59,6 +59,18 @@ export function average(a: Float64Array, b: ArrayLike<number>, beta: number): Fl
   return a
 }
 
+/** An average that began at 0, without its bias: a/(1−βᵗ). */
+export function unbiased(a: Float64Array, beta: number, t: number): Float64Array {
+  const weight = 1 - beta ** t
+  return a.map((value) => value / weight)
+}
+
+/** The roots of a second moment without its bias: √(v/(1−βᵗ)) + ε. */
+export function roots(v: Float64Array, beta: number, t: number, epsilon: number): Float64Array {
+  const weight = 1 - beta ** t
+  return v.map((value) => Math.sqrt(value / weight) + epsilon)
+}
+
 /** Direction and gᵀPg of a diagonal P, given as what it divides by. */
 export function divided(
   x: BaseInput,

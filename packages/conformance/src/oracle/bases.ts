@@ -40,10 +40,11 @@ const sgd: Base = (x) => {
   const mu = x.h('momentum', 0)
   const m = slot(x, 'm')
   const direction = new Float64Array(m.length)
+  const weight = 1 - mu ** x.t
   let dual = 0
   for (let i = 0; i < m.length; i++) {
     m[i] = mu * m[i]! + (1 - mu) * x.g[i]!
-    direction[i] = m[i]! / (1 - mu ** x.t)
+    direction[i] = m[i]! / weight
     dual += x.g[i]! * x.g[i]!
   }
   return { direction, dual, slots: { m } }
@@ -221,12 +222,13 @@ export function runBase(name: string, x: BaseInput): BaseResult {
   const at = momentOf(innerBase, x.t, x.step)
   const { direction, slots, dual: own, apply } = run(x)
   const before = kept.map((slot) => x.slots[slot])
-  const ofElement = averages[innerBase.name]!
-  const average = (): Float64Array =>
-    x.g.map((g, i) => {
+  const average = (): Float64Array => {
+    const ofElement = averages[innerBase.name]!(at)
+    return x.g.map((g, i) => {
       const values = before.map((values) => values?.[i] ?? 0)
-      return ofElement(at, values, g)[1]
+      return ofElement(values, g)[1]
     })
+  }
   const dual = own ?? dualOf(x.g, average(), direction)
   const momenta = kept.map((slot) => slots[slot]!)
   return { direction, dual, average, momenta, slots, apply }

@@ -1,4 +1,4 @@
-import { inner, slot, type Base } from './base.js'
+import { inner, slot, unbiased, type Base } from './base.js'
 import { asMatrix, averaged, extentsOf } from './extents.js'
 import {
   descending,
@@ -21,7 +21,7 @@ export const shampoo: Base = (x) => {
     return before.map((value, i) => decay * value + (decay < 1 ? 1 - decay : 1) * values[i]!)
   }
   const m = averaged(slot(x, 'm'), x.g, mu)
-  const mean = m.map((value) => value / (1 - mu ** x.t))
+  const mean = unbiased(m, mu, x.t)
   const extents = extentsOf(x)
   if (extents === undefined) {
     const a = sum(

@@ -1,4 +1,4 @@
-import { average, divided, inner, slot, type Base } from './base.js'
+import { average, divided, inner, roots, slot, unbiased, type Base } from './base.js'
 import { nadamMomentum } from './averages.js'
 
 /** torch.optim.NAdam: Adam whose momentum rises; g and m have weights of their own. */
@@ -13,7 +13,7 @@ export const nadam: Base = (x) => {
   )
   const { now, next, product } = nadamMomentum(x)
   const mean = x.g.map((g, i) => ((1 - now) * g) / (1 - product) + (next * m[i]!) / (1 - product * next))
-  const denominator = v.map((value) => Math.sqrt(value / (1 - beta2 ** x.t)) + x.h('epsilon', 1e-8))
+  const denominator = roots(v, beta2, x.t, x.h('epsilon', 1e-8))
   return { ...divided(x, mean, denominator), slots: { m, v } }
 }
 
@@ -27,10 +27,9 @@ export const adamAtan2: Base = (x) => {
     x.g.map((g) => g * g),
     beta2,
   )
-  const direction = m.map((value, i) => {
-    const size = Math.sqrt(v[i]! / (1 - beta2 ** x.t))
-    return x.h('a', 1.27) * Math.atan2(value / (1 - beta1 ** x.t), x.h('b', 1) * size)
-  })
+  const [a, b] = [x.h('a', 1.27), x.h('b', 1)]
+  const sizes = roots(v, beta2, x.t, 0)
+  const direction = unbiased(m, beta1, x.t).map((value, i) => a * Math.atan2(value, b * sizes[i]!))
   return { direction, slots: { m, v } }
 }
 
@@ -49,15 +48,16 @@ export const mars: Base = (x) => {
     corrected.map((value) => value * value),
     beta2,
   )
-  const denominator = v.map((value) => Math.sqrt(value / (1 - beta2 ** x.t)) + x.h('epsilon', 1e-8))
-  const mean = m.map((value) => value / (1 - beta1 ** x.t))
+  const denominator = roots(v, beta2, x.t, x.h('epsilon', 1e-8))
+  const mean = unbiased(m, beta1, x.t)
   return { ...divided(x, mean, denominator), slots: { m, v, previous: x.g.slice() } }
 }
 
 /** optax.lars: a heavy ball over gradients of the tensor's length; 1 is the ratio where either length is 0. */
 export const lars: Base = (x) => {
   const mu = x.h('momentum', 0.9)
-  const update = x.g.map((g, i) => g + x.h('weightDecay', 0) * x.theta[i]!)
+  const decay = x.h('weightDecay', 0)
+  const update = x.g.map((g, i) => g + decay * x.theta[i]!)
   const [size, length] = [x.theta, update].map((values) => Math.sqrt(inner(values, values))) as [
     number,
     number,

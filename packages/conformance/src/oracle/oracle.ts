@@ -270,13 +270,15 @@ function move(p: Parameter, result: BaseResult, rho: number, step: number): read
   const own = result.apply?.(rho)
   p.slots = own?.slots ?? result.slots
   p.t++
-  const start = p.theta.slice()
+  // The distance that a parameter moved is asked for along momenta only.
+  const start = result.momenta.length > 0 ? p.theta.slice() : undefined
   for (let i = 0; i < p.theta.length; i++) {
     const before = p.theta[i]!
     const stepped = own?.parameter[i] ?? before - learningRate * rho * result.direction[i]!
     p.theta[i] = stepped - decayed * before
   }
   keep(p.kept, p.theta, p.options, p.t)
+  if (start === undefined) return []
   const moved = p.theta.map((value, i) => value - start[i]!)
   return result.momenta.map((m) => inner(m, moved))
 }

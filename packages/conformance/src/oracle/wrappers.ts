@@ -130,12 +130,12 @@ export function createSums(
   accumulate = 1,
 ): (gradients: readonly Gradient[], loss: number | undefined) => Mean | number {
   let calls: Mean[] = []
+  if (accumulate === 1) return (gradients, loss) => ({ gradients, loss })
   return (gradients, loss) => {
     calls.push({ gradients: gradients.map((g) => g && new Float64Array(g)), loss })
     if (calls.length < accumulate) return calls.length
     const all = calls
     calls = []
-    if (all.length === 1) return all[0]!
     const losses = all.flatMap((call) => call.loss ?? [])
     const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / all.length
     return {

@@ -122,34 +122,33 @@ export function encodeModule(
   ])
 }
 
+/** Where parts are joined. It grows with the largest that it has held. */
+let scratch = new Uint8Array(1 << 12)
+
 /** Joins nested parts. Those that have been joined before are copied as they are. */
 function join(bytes: Bytes): Uint8Array {
-  const joined = new Uint8Array(countOf(bytes))
-  write(bytes, joined, 0)
-  return joined
+  return scratch.slice(0, write(bytes, 0))
 }
 
-function countOf(bytes: Bytes): number {
-  if (bytes instanceof Uint8Array) return bytes.length
-  let count = 0
-  for (let i = 0; i < bytes.length; i++) {
-    const part = bytes[i]!
-    count += typeof part === 'number' ? 1 : countOf(part)
+/** Writes bytes at an index of the scratch, and returns the index behind them. */
+function write(bytes: Bytes, start: number): number {
+  const end = start + bytes.length
+  if (end > scratch.length) {
+    const longer = new Uint8Array(2 * end)
+    longer.set(scratch)
+    scratch = longer
   }
-  return count
-}
-
-/** Writes bytes at an index, and returns the index behind them. */
-function write(bytes: Bytes, to: Uint8Array, start: number): number {
   if (bytes instanceof Uint8Array) {
-    to.set(bytes, start)
-    return start + bytes.length
+    scratch.set(bytes, start)
+    return end
   }
   let at = start
   for (let i = 0; i < bytes.length; i++) {
     const part = bytes[i]!
-    if (typeof part === 'number') to[at++] = part
-    else at = write(part, to, at)
+    if (typeof part !== 'number') at = write(part, at)
+    // A nested part may have taken the room that there was for the numbers behind it.
+    else if (at < scratch.length) scratch[at++] = part
+    else at = write([part], at)
   }
   return at
 }

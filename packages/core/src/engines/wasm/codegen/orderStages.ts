@@ -4,12 +4,21 @@ import { assignLocations, Registers } from './assignLocations.js'
 import { draftPass } from './draftPass.js'
 import { stepTensors, type PassStages, type StepStages } from './stages.js'
 
+const ordered = new WeakMap<StepGraph, StepStages>()
+
+/** The stages of a step, which are the same for all element types. */
+export function stagesOf(graph: StepGraph): StepStages {
+  let stages = ordered.get(graph)
+  if (!stages) ordered.set(graph, (stages = orderStages(graph)))
+  return stages
+}
+
 /**
  * Orders the work of a step. Elementwise operations are gathered in loops, and computed again wherever that saves
  * memory traffic. Scratch memory holds only inputs and results of matrix products. `update` reads from it what
  * `reduce` has stored there, and does not compute it again.
  */
-export function orderStages(graph: StepGraph): StepStages {
+function orderStages(graph: StepGraph): StepStages {
   const { outputs } = stepTensors(graph)
   const norm = graph.outputs['norm'] === undefined ? undefined : draftPass(graph, ['norm'], new Set())
   const totals = graph.totals.length === 0 ? undefined : draftPass(graph, graph.totals, new Set())

@@ -5,7 +5,7 @@ import { emitLoop } from './emitLoop.js'
 import { encodeModule, type FunctionCode } from './encoder.js'
 import { rootOf } from './emitOperation.js'
 import type { Lines, Loop } from './loop.js'
-import { orderStages } from './orderStages.js'
+import { stagesOf } from './orderStages.js'
 import { emitPower, type PowerName } from './powers.js'
 import type { PassStages, StepStages } from './stages.js'
 import { vectorTypes, type VectorType } from './vectors.js'
@@ -34,7 +34,7 @@ export interface LoopNames {
  * @param shared whether the memory it works on is shared between threads
  */
 export function encodeStep(graph: StepGraph, dtype: ElementType, shared: boolean): StepCode {
-  const stages = orderStages(graph)
+  const stages = stagesOf(graph)
   const type = vectorTypes[dtype]
   const { functions, code } = emitFunctions(graph, stages, type)
   return { graph, stages, type, functions, bytes: encodeModule(code, shared) }

@@ -127,7 +127,8 @@ let scratch = new Uint8Array(1 << 12)
 
 /** Joins nested parts. Those that have been joined before are copied as they are. */
 function join(bytes: Bytes): Uint8Array {
-  return scratch.slice(0, write(bytes, 0))
+  const end = write(bytes, 0)
+  return scratch.slice(0, end)
 }
 
 /** Writes bytes at an index of the scratch, and returns the index behind them. */

@@ -12,32 +12,19 @@ import { ModelProtoSchema, type TensorProto, type ValueInfoProto } from '../prot
 import { deferTensor } from '../proto/tensor.js'
 import type { NamedTensor } from '../proto/tensorData.js'
 import type { CheckpointState } from '../checkpoint/state.js'
-import { freeReservedNames } from './accumulation.js'
-import { bindInputs, type BoundInputs } from './bind.js'
+import type { BoundInputs } from './bind.js'
 import { addLoss } from './addLoss.js'
-import { resolveControlFlow } from '../inference/controlFlow.js'
-import { foldConstants } from '../inference/fold.js'
-import { redeclareInputs, type InputShapes } from './declarations.js'
+import type { InputShapes } from './declarations.js'
+import { readParts, type ForwardParts } from './forwardParts.js'
 import type { GradientTable } from '../gradients/table.js'
 import { inferTypes } from '../inference/runtimeTypes.js'
 import { describeShape, type Loss } from './losses.js'
 import { writeOptimizerModel, type OptimizerChoice } from './optimizers.js'
 import { checkNames, checkValues, defaultOutputs } from './outputs.js'
-import {
-  findParameters,
-  lacksParameters,
-  takeParameters,
-  withSoleOperands,
-  type ModelParameters,
-  type ParameterTraits,
-} from './parameters.js'
-import { prepareModel } from './prepare.js'
+import type { ParameterTraits } from './parameters.js'
 import { explainStops, type UnreachedParameter } from './reach.js'
-import { forwardModel, readForward } from './readForward.js'
 import type { Selector } from './select.js'
-import { separateStatistics } from './statistics.js'
 import { summarize, type ArtifactsSummary } from './summary.js'
-import { chooseTrainable } from './trainable.js'
 import { addTraining, declareValues } from './trainingGraph.js'
 import { setEvalMode } from './trainingMode.js'
 import { writeOut } from './writtenOut.js'
@@ -241,8 +228,8 @@ async function differentiate(
   readonly straightThrough: number
 }> {
   const trainModel = clone(ModelProtoSchema, model) as Model
-  const { types, count } = await writeOut(trainModel, forwardTypes, trainable, ort, table)
-  const added = addTraining(trainModel, types, loss, trainable, { batchNormalization, table })
+  const { types, count, bodies } = await writeOut(trainModel, forwardTypes, trainable, ort, table)
+  const added = addTraining(trainModel, types, loss, trainable, { batchNormalization, table, bodies })
   return { trainModel, types, writtenOut: count, ...added }
 }
 
@@ -251,43 +238,6 @@ function checkRuntime(ort: unknown): void {
   throw optionError(
     `generateArtifacts: ort must be a package of ONNX Runtime, as \`await import('onnxruntime-node')\` is, given ${show(ort)}`,
   )
-}
-
-/** A forward model whose parameters have become inputs. */
-interface ForwardParts {
-  readonly model: Model
-  readonly found: ModelParameters
-  /** The names of the parameters to train. */
-  readonly trainable: readonly string[]
-  /** The values of all parameters, by name. */
-  readonly parameters: ReadonlyMap<string, TensorProto>
-  /** The types of the model's values. */
-  readonly types: ValueTypes
-  readonly inlined: ReadonlyMap<string, number>
-  readonly widened: number
-  readonly folded: number
-}
-
-/** Reads a forward model, and turns its parameters into inputs. */
-async function readParts(given: Artifact | Model, options: GenerateOptions): Promise<ForwardParts> {
-  const { ort, additionalOutputs = [], batchNormalization } = options
-  const read = await readForward(given, forwardModel, options.externalData)
-  const prepared = prepareModel(read)
-  const { model, inlined, widened } = prepared
-  const { graph } = model
-  const named = options.outputNames ?? graph.output.map(({ name }) => name)
-  const bound = options.bind === undefined ? [] : bindInputs(model, options.bind)
-  if (options.inputs !== undefined) await redeclareInputs(model, options.inputs, named, ort)
-  const inBranches = await resolveControlFlow(model, ort)
-  const inNodes = new Set([...prepared.inNodes, ...inBranches])
-  const isPromoted = options.promoteConstants ?? lacksParameters(graph, new Set([...inNodes, ...bound]))
-  const constants = new Set([...prepared.made, ...bound, ...(isPromoted ? [] : inNodes)])
-  await separateStatistics(model, constants, batchNormalization, ort)
-  const found = withSoleOperands(findParameters(graph, constants))
-  const trainable = chooseTrainable(found, options.requiresGrad, options.frozen)
-  const parameters = takeParameters(graph, found, trainable)
-  freeReservedNames(graph, [...parameters.keys()], new Set([...named, ...additionalOutputs]))
-  return { model, found, trainable, parameters, inlined, widened, ...(await foldConstants(model, ort)) }
 }
 
 /** Adds a loss to a model as its first output, and puts the inputs that a caller feeds before the parameters. */

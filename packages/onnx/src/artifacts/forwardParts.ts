@@ -1,3 +1,4 @@
+import { optionError } from '@induced-metric/core/adapter'
 import { describeLoops } from '../inference/bodies.js'
 import { resolveControlFlow } from '../inference/controlFlow.js'
 import { foldConstants } from '../inference/fold.js'
@@ -40,6 +41,7 @@ export interface ForwardParts {
 export async function readParts(given: Artifact | Model, options: GenerateOptions): Promise<ForwardParts> {
   const { ort, additionalOutputs = [], batchNormalization } = options
   const read = await readForward(given, forwardModel, options.externalData)
+  refuseTrainingModel(read)
   const prepared = prepareModel(read)
   const { model, inlined, widened } = prepared
   const { graph } = model
@@ -67,4 +69,12 @@ export async function readParts(given: Artifact | Model, options: GenerateOption
     folded,
     types: await describeLoops(model, types, ort),
   }
+}
+
+/** Refuses what `generateArtifacts`, here or in Python, has made already. */
+function refuseTrainingModel({ graph }: Model): void {
+  if (!graph.node.some(({ opType }) => opType === 'InPlaceAccumulatorV2')) return
+  throw optionError(
+    'the model is a training model already: a session takes it as trainModel. Artifacts are generated from the forward model',
+  )
 }

@@ -59,6 +59,13 @@ function described([name, tensor]: readonly [string, TensorProto]): [string, Par
 
 /** Hints where the parameters may be that a model seems to lack. */
 function hints({ constants, inNodes }: ModelParameters): string {
+  const isQuantized = [...constants.values()].some(({ user }) => /Linear/.test(user.opType))
+  if (isQuantized) {
+    return (
+      '. Its numbers are quantised, and whole numbers have no gradient: addLora puts adapters that can be trained beside ' +
+      'quantised weights'
+    )
+  }
   const inNode =
     inNodes.length === 0
       ? ''

@@ -3,8 +3,10 @@ import { describeLoops } from '../inference/bodies.js'
 import { resolveControlFlow } from '../inference/controlFlow.js'
 import { foldConstants } from '../inference/fold.js'
 import type { Artifact } from '../files/readArtifact.js'
-import type { Model } from '../proto/model.js'
+import { isTrainingOnly } from '../lowering/table.js'
+import { canonicalDomain, type Model } from '../proto/model.js'
 import type { TensorProto } from '../proto/onnx_pb.js'
+import { describeNode } from '../rewrite/nodeContext.js'
 import type { ValueTypes } from '../rewrite/valueTypes.js'
 import { freeReservedNames } from './accumulation.js'
 import { bindInputs } from './bind.js'
@@ -71,10 +73,16 @@ export async function readParts(given: Artifact | Model, options: GenerateOption
   }
 }
 
-/** Refuses what `generateArtifacts`, here or in Python, has made already. */
-function refuseTrainingModel({ graph }: Model): void {
-  if (!graph.node.some(({ opType }) => opType === 'InPlaceAccumulatorV2')) return
+/** Refuses a model with operators of training, such as those that `generateArtifacts` adds. */
+function refuseTrainingModel({ graph, functions }: Model): void {
+  const node = graph.node.find(
+    ({ domain, opType }) =>
+      isTrainingOnly(canonicalDomain(domain), opType) &&
+      !functions.some((own) => own.name === opType && own.domain === domain),
+  )
+  if (node === undefined) return
   throw optionError(
-    'the model is a training model already: a session takes it as trainModel. Artifacts are generated from the forward model',
+    `the model is a training model already, with ${describeNode(node)}: a session takes one that generate_artifacts made as ` +
+      'trainModel. Artifacts are generated from the forward model',
   )
 }

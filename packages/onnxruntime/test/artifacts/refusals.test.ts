@@ -63,7 +63,25 @@ describe('what is no forward model', () => {
   it('is said to be a training model', async () => {
     const { trainModel } = await generateArtifacts(mlp({ sizes: [4, 2] }), { loss: 'mse' })
     await expect(generateArtifacts(trainModel, { loss: 'mse' })).rejects.toThrow(
-      /^ERR_OPTION: the model is a training model already: a session takes it as trainModel\. Artifacts/,
+      /^ERR_OPTION: the model is a training model already, with operator InPlaceAccumulatorV2 .*as trainModel\. Artifacts are generated from the forward model$/,
+    )
+  })
+})
+
+describe('a model without parameters', () => {
+  it('names what no gradient flows to as settings', async () => {
+    const model = forward(
+      [
+        node('NonMaxSuppression', ['boxes', 'scores', 'most', 'overlap'], ['chosen']),
+        node('Cast', ['chosen'], ['y'], { to: float }),
+      ],
+      { boxes: [1, 5, 4], scores: [1, 1, 5] },
+      { overlap: tensor([1], [0.5], float), most: tensor([1], [3], dataType.int64) },
+      { y: ['n', 3] },
+      { type: float },
+    )
+    await expect(generateArtifacts(model, { loss: 'mse' })).rejects.toThrow(
+      /^ERR_OPTION: the model has no parameters to train: no initializer of float or double\. Its settings take no gradient \(overlap of NonMaxSuppression\): train the model that computes its inputs/,
     )
   })
 })

@@ -11,7 +11,7 @@ import type { ValueTypes } from '../rewrite/valueTypes.js'
 import { freeReservedNames } from './accumulation.js'
 import { bindInputs } from './bind.js'
 import { correctOutputs, redeclareInputs } from './declarations.js'
-import type { GenerateOptions } from './generate.js'
+import type { GenerateOptions } from './generateOptions.js'
 import {
   findParameters,
   lacksParameters,

@@ -488,6 +488,7 @@ describe('operators that the runtime does not run as they are', () => {
           spatial: 0,
           epsilon: 0.5,
           is_test: 1,
+          consumed_inputs: [0, 0],
         }),
       ],
       inputs: x([2, 3, 2]),

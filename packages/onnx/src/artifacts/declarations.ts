@@ -40,6 +40,41 @@ function forgetExtents({ output, valueInfo, node }: GraphProto): void {
 }
 
 /**
+ * Drops what a model declares of an output where the runtime infers another number of axes or another extent. Exporters
+ * write an empty shape for one that they do not know, and tools that change a graph forget its outputs.
+ *
+ * @param model its outputs are changed
+ */
+export async function correctOutputs(model: Model, ort: Ort): Promise<void> {
+  const { graph } = model
+  const made = new Set(graph.node.flatMap(({ output }) => output))
+  const doubtful = graph.output.filter(
+    (output) => made.has(output.name) && typeOf(output).shape !== undefined,
+  )
+  if (doubtful.length === 0) return
+  const undeclared = graph.output.map((output) => {
+    if (!doubtful.includes(output)) return output
+    const { dataType: type = 0 } = typeOf(output)
+    return declaredValue(output.name, type, undefined)
+  })
+  const types = await inferTypes(withFields(model, { graph: withFields(graph, { output: undeclared }) }), ort)
+  graph.output = graph.output.map((output, i) => {
+    const [declared, inferred] = [typeOf(output).shape, types.get(output.name).shape]
+    if (!doubtful.includes(output) || inferred === undefined || agree(declared!, inferred)) return output
+    return undeclared[i]!
+  })
+}
+
+/** Whether two shapes can be of one value. */
+function agree(a: readonly Extent[], b: readonly Extent[]): boolean {
+  const isNumber = (extent: Extent): boolean => typeof extent === 'number'
+  return (
+    a.length === b.length &&
+    a.every((extent, axis) => extent === b[axis] || !isNumber(extent) || !isNumber(b[axis]))
+  )
+}
+
+/**
  * Redeclares inputs of a model, for example to free a batch that its exporter has fixed. The declared extents of
  * other values are forgotten.
  *

@@ -2,9 +2,7 @@ import { clone } from '@bufbuild/protobuf'
 import { checkOptions, optionError, shapeError, show } from '@induced-metric/core/adapter'
 import type { Artifact } from '../files/readArtifact.js'
 import { writeCheckpoint } from '../checkpoint/write.js'
-import type { ExternalData } from '../externalData/resolve.js'
 import type { ValueTypes } from '../rewrite/valueTypes.js'
-import type { Ort } from '../runtime/ort.js'
 import { dataType } from '../proto/dataType.js'
 import { dropUnused } from '../proto/graph.js'
 import { writeModel, type Model } from '../proto/model.js'
@@ -12,83 +10,19 @@ import { ModelProtoSchema, type TensorProto, type ValueInfoProto } from '../prot
 import { deferTensor } from '../proto/tensor.js'
 import type { NamedTensor } from '../proto/tensorData.js'
 import type { CheckpointState } from '../checkpoint/state.js'
-import { freeReservedNames } from './accumulation.js'
-import { bindInputs, type BoundInputs } from './bind.js'
 import { addLoss } from './addLoss.js'
-import { resolveControlFlow } from '../inference/controlFlow.js'
-import { foldConstants } from '../inference/fold.js'
-import { redeclareInputs, type InputShapes } from './declarations.js'
-import type { GradientTable } from '../gradients/table.js'
+import { readParts, type ForwardParts } from './forwardParts.js'
 import { inferTypes } from '../inference/runtimeTypes.js'
-import { describeShape, type Loss } from './losses.js'
+import type { GenerateOptions } from './generateOptions.js'
+import { describeShape } from './losses.js'
 import { writeOptimizerModel, type OptimizerChoice } from './optimizers.js'
 import { checkNames, checkValues, defaultOutputs } from './outputs.js'
-import {
-  findParameters,
-  lacksParameters,
-  takeParameters,
-  withSoleOperands,
-  type ModelParameters,
-  type ParameterTraits,
-} from './parameters.js'
-import { prepareModel } from './prepare.js'
 import { explainStops, type UnreachedParameter } from './reach.js'
-import { forwardModel, readForward } from './readForward.js'
-import type { Selector } from './select.js'
-import { separateStatistics } from './statistics.js'
 import { summarize, type ArtifactsSummary } from './summary.js'
-import { chooseTrainable } from './trainable.js'
 import { addTraining, declareValues } from './trainingGraph.js'
 import { setEvalMode } from './trainingMode.js'
 import { writeOut } from './writtenOut.js'
 import { declaredValue, withFields } from '../rewrite/declare.js'
-
-/** Options of {@link generateArtifacts}. */
-export interface GenerateOptions {
-  /** The loss. Default: the model's first output. */
-  readonly loss?: Loss
-  /**
-   * The parameters to train: a name, a glob, a regular expression, a list of these, or a predicate. Default: all
-   * initializers of float or double except constants of formulas. Such constants are trained if they are named, or if
-   * a pattern fits nothing else.
-   */
-  readonly requiresGrad?: Selector<ParameterTraits>
-  /** The parameters not to train, in the same form. The checkpoint contains them, too. */
-  readonly frozen?: Selector<ParameterTraits>
-  /**
-   * Whether constants in `Constant` nodes are parameters, as initializers are. Default: if the model has no other
-   * parameters.
-   */
-  readonly promoteConstants?: boolean
-  /** Without it there is no optimizer model, and a session must be given an optimizer. */
-  readonly optimizer?: OptimizerChoice
-  /** Values of the model, besides the loss, that the training and the eval model return. */
-  readonly additionalOutputs?: readonly string[]
-  /** The values of the model that the loss is computed from. Default: its outputs. */
-  readonly outputNames?: readonly string[]
-  /**
-   * Whether batch normalisations in the training model use the statistics of the batch and update the running ones
-   * (`'training'`), or use the running ones as at inference. Default: the former, except where the model fixes a batch
-   * with one value per channel, or computes the running statistics.
-   */
-  readonly batchNormalization?: 'training' | 'inference'
-  /**
-   * New extents of inputs: numbers, or symbols, which free an axis that the exporter has fixed, as in `{ x: ['batch',
-   * 16, 96] }`. The extents of other values follow.
-   */
-  readonly inputs?: InputShapes
-  /**
-   * Values of inputs that are then constants of the model, as in `{ sr: 16000n }`. Branches that they decide are
-   * replaced by the one that is taken.
-   */
-  readonly bind?: BoundInputs
-  /** Gradient rules in addition to those of `gradients`, or replacing them. */
-  readonly gradients?: GradientTable
-  /** The package of the runtime that infers shapes and folds constants: onnxruntime-node or onnxruntime-web. */
-  readonly ort: Ort
-  /** External data of a model that is not given by its path. */
-  readonly externalData?: ExternalData
-}
 
 /** The files that `generate_artifacts` writes, by their contents. */
 export interface TrainingArtifacts {
@@ -241,8 +175,8 @@ async function differentiate(
   readonly straightThrough: number
 }> {
   const trainModel = clone(ModelProtoSchema, model) as Model
-  const { types, count } = await writeOut(trainModel, forwardTypes, trainable, ort, table)
-  const added = addTraining(trainModel, types, loss, trainable, { batchNormalization, table })
+  const { types, count, bodies } = await writeOut(trainModel, forwardTypes, trainable, ort, table)
+  const added = addTraining(trainModel, types, loss, trainable, { batchNormalization, table, bodies })
   return { trainModel, types, writtenOut: count, ...added }
 }
 
@@ -251,43 +185,6 @@ function checkRuntime(ort: unknown): void {
   throw optionError(
     `generateArtifacts: ort must be a package of ONNX Runtime, as \`await import('onnxruntime-node')\` is, given ${show(ort)}`,
   )
-}
-
-/** A forward model whose parameters have become inputs. */
-interface ForwardParts {
-  readonly model: Model
-  readonly found: ModelParameters
-  /** The names of the parameters to train. */
-  readonly trainable: readonly string[]
-  /** The values of all parameters, by name. */
-  readonly parameters: ReadonlyMap<string, TensorProto>
-  /** The types of the model's values. */
-  readonly types: ValueTypes
-  readonly inlined: ReadonlyMap<string, number>
-  readonly widened: number
-  readonly folded: number
-}
-
-/** Reads a forward model, and turns its parameters into inputs. */
-async function readParts(given: Artifact | Model, options: GenerateOptions): Promise<ForwardParts> {
-  const { ort, additionalOutputs = [], batchNormalization } = options
-  const read = await readForward(given, forwardModel, options.externalData)
-  const prepared = prepareModel(read)
-  const { model, inlined, widened } = prepared
-  const { graph } = model
-  const named = options.outputNames ?? graph.output.map(({ name }) => name)
-  const bound = options.bind === undefined ? [] : bindInputs(model, options.bind)
-  if (options.inputs !== undefined) await redeclareInputs(model, options.inputs, named, ort)
-  const inBranches = await resolveControlFlow(model, ort)
-  const inNodes = new Set([...prepared.inNodes, ...inBranches])
-  const isPromoted = options.promoteConstants ?? lacksParameters(graph, new Set([...inNodes, ...bound]))
-  const constants = new Set([...prepared.made, ...bound, ...(isPromoted ? [] : inNodes)])
-  await separateStatistics(model, constants, batchNormalization, ort)
-  const found = withSoleOperands(findParameters(graph, constants))
-  const trainable = chooseTrainable(found, options.requiresGrad, options.frozen)
-  const parameters = takeParameters(graph, found, trainable)
-  freeReservedNames(graph, [...parameters.keys()], new Set([...named, ...additionalOutputs]))
-  return { model, found, trainable, parameters, inlined, widened, ...(await foldConstants(model, ort)) }
 }
 
 /** Adds a loss to a model as its first output, and puts the inputs that a caller feeds before the parameters. */

@@ -5,7 +5,8 @@
  */
 export { addGradients, type Backward, type BackwardRequest } from '../gradients/backward.js'
 export { writeArtifacts } from './files.js'
-export { generateArtifacts, type GenerateOptions, type TrainingArtifacts } from './generate.js'
+export { generateArtifacts, type TrainingArtifacts } from './generate.js'
+export type { GenerateOptions } from './generateOptions.js'
 export { noGradient, type GradientContext, type GradientRule } from '../gradients/context.js'
 export { gradients, type GradientTable } from '../gradients/table.js'
 export type { BoundInputs, BoundValue } from './bind.js'

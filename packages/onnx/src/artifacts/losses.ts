@@ -2,6 +2,7 @@ import { optionError, shapeError, show } from '@induced-metric/core/adapter'
 import type { LoweringContext } from '../rewrite/nodeContext.js'
 import type { Extent } from '../rewrite/valueTypes.js'
 import type { Artifact } from '../files/readArtifact.js'
+import { isReal } from '../gradients/context.js'
 import { dataType } from '../proto/dataType.js'
 import type { Model } from '../proto/model.js'
 import type { TensorProto } from '../proto/onnx_pb.js'
@@ -78,6 +79,7 @@ export function crossEntropyLoss(options: CrossEntropyOptions = {}): LossBuilder
     const [scores = ''] = outputs
     refuseActivated(context, scores, 'cross-entropy', 'Softmax')
     const { dataType: type = dataType.float, shape } = typeOf(scores)
+    refuseWhole(context, scores, type)
     if (shape === undefined || shape.length < 2) {
       throw shapeError(
         `cross-entropy takes scores of [batch, classes, …], and ${JSON.stringify(scores)} is ${describeShape(shape)}; name ` +
@@ -165,6 +167,20 @@ function refuseActivated(
   )
 }
 
+/** Refuses an output of whole numbers, as models have whose last operator quantises. */
+function refuseWhole({ producerOf }: LossContext, output: string, type: number): void {
+  if (isReal(type)) return
+  const [name] = Object.entries(dataType).find(([, value]) => value === type) ?? [`ONNX type ${type}`]
+  const node = producerOf(output)
+  const before =
+    node?.opType === 'QuantizeLinear'
+      ? `name the value before its quantisation: outputNames: [${JSON.stringify(node.input[0])}]`
+      : 'name a value of real numbers with outputNames'
+  throw optionError(
+    `a loss is computed from real numbers, and ${JSON.stringify(output)} is of ${name}; ${before}`,
+  )
+}
+
 const named: Readonly<Record<LossName, LossBuilder>> = {
   'cross-entropy': crossEntropyLoss(),
   mse: mseLoss(),
@@ -193,6 +209,7 @@ function elementwise(
   return (context) => {
     const [output = ''] = context.outputs
     const { dataType: type = dataType.float, shape } = context.typeOf(output)
+    refuseWhole(context, output, type)
     if (shape === undefined) {
       throw shapeError(
         `the number of axes of ${JSON.stringify(output)} is not known, so that its target has no shape; add an input named ` +

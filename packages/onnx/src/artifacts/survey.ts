@@ -8,6 +8,7 @@ import { canonicalDomain, opsetOf, type Model } from '../proto/model.js'
 import type { ValueInfoProto } from '../proto/onnx_pb.js'
 import { dimsOf } from '../proto/tensor.js'
 import { addGradients } from '../gradients/backward.js'
+import type { Bodies } from '../inference/bodies.js'
 import { resolveControlFlow } from '../inference/controlFlow.js'
 import { foldConstants } from '../inference/fold.js'
 import { isRefusal } from '../gradients/control.js'
@@ -104,8 +105,8 @@ export async function surveyForward(
   const unreached =
     types && from !== undefined && wanted.length > 0
       ? await attempt(async () => {
-          const { types: whole } = await writeOut(model, types, wanted, await loadRuntime())
-          return unreachedFrom(model, whole, from, wanted)
+          const { types: whole, bodies } = await writeOut(model, types, wanted, await loadRuntime())
+          return unreachedFrom(model, whole, from, wanted, bodies)
         })
       : undefined
   const stopped = new Set(unreached?.map(({ name }) => name))
@@ -155,6 +156,7 @@ function unreachedFrom(
   types: ValueTypes,
   value: string,
   wanted: readonly string[],
+  bodies: Bodies,
 ): UnreachedParameter[] {
   const { graph } = model
   const { dataType } = types.get(value)
@@ -174,6 +176,7 @@ function unreachedFrom(
     opset: opsetOf(model)!,
     seeds: new Map([[value, seed]]),
     wanted,
+    bodies,
   })
   const blocked = wanted.filter((name) => !gradients.has(name))
   return findStops(graph, types, value, blocked, reached, builtinGradients)

@@ -1,5 +1,7 @@
 import { optionError } from '@induced-metric/core/adapter'
-import type { TensorProto } from '../proto/onnx_pb.js'
+import { noGradient, ruleOf } from '../gradients/context.js'
+import { gradients } from '../gradients/table.js'
+import type { NodeProto, TensorProto } from '../proto/onnx_pb.js'
 import { dimsOf } from '../proto/tensor.js'
 import type { ModelParameters, ParameterTraits } from './parameters.js'
 import { fits, patternsOf, selectNames, type Selector } from './select.js'
@@ -59,15 +61,33 @@ function described([name, tensor]: readonly [string, TensorProto]): [string, Par
 
 /** Hints where the parameters may be that a model seems to lack. */
 function hints({ constants, inNodes }: ModelParameters): string {
+  const isQuantized = [...constants.values()].some(({ user }) => /Linear/.test(user.opType))
+  if (isQuantized) {
+    return (
+      '. Its numbers are quantised, and whole numbers have no gradient: addLora puts adapters that can be trained beside ' +
+      'quantised weights'
+    )
+  }
   const inNode =
     inNodes.length === 0
       ? ''
       : `. It has ${inNodes.length} constants in nodes (${list(inNodes)}): with promoteConstants: true they are parameters`
-  const inFormula =
-    constants.size === 0
-      ? ''
-      : `. Constants of formulas were left out (${list([...constants.keys()])}): those to train are named in requiresGrad`
-  return inNode + inFormula
+  const entries = [...constants]
+  const inFormula = entries.filter(([, { user }]) => !isSetting(user)).map(([name]) => name)
+  if (inFormula.length > 0) {
+    return `${inNode}. Constants of formulas were left out (${list(inFormula)}): those to train are named in requiresGrad`
+  }
+  const settings = entries.map(([name, { user }]) => `${name} of ${user.opType}`)
+  if (settings.length === 0 || inNode !== '') return inNode
+  return (
+    `. Its settings take no gradient (${list(settings)}): train the model that computes its inputs, with this one behind it ` +
+    '(composeModels) if the loss needs it'
+  )
+}
+
+/** Whether no gradient flows to the settings of a node. */
+function isSetting(user: NodeProto): boolean {
+  return ruleOf(gradients, user) === noGradient || ['Dropout', 'Resize', 'Upsample'].includes(user.opType)
 }
 
 function list(names: readonly string[]): string {

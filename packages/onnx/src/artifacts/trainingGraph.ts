@@ -1,4 +1,5 @@
 import { isStraightThrough } from '../gradients/quantization.js'
+import type { Bodies } from '../inference/bodies.js'
 import { addGradients } from '../gradients/backward.js'
 import { gradients as builtinGradients, type GradientTable } from '../gradients/table.js'
 import { dataType } from '../proto/dataType.js'
@@ -27,6 +28,7 @@ export function addTraining(
   options: {
     readonly batchNormalization: 'training' | 'inference' | undefined
     readonly table: GradientTable | undefined
+    readonly bodies: Bodies
   },
 ): {
   readonly gradients: ReadonlyMap<string, string>
@@ -54,6 +56,7 @@ export function addTraining(
     seeds: new Map([[loss, seed.name]]),
     wanted: trainable,
     table,
+    bodies: options.bodies,
   })
   const blocked = trainable.filter((name) => !gradients.has(name))
   const unreached = findStops(graph, types, loss, blocked, reached, table)

@@ -3,9 +3,12 @@ import { decompositions } from '../decomposition/table.js'
 import { ruleOf } from '../gradients/context.js'
 import { gradients, type GradientTable } from '../gradients/table.js'
 import { capturedBy } from '../proto/graph.js'
-import type { Model } from '../proto/model.js'
+import { opsetOf, type Model } from '../proto/model.js'
 import type { GraphProto, NodeProto } from '../proto/onnx_pb.js'
+import { describeBodies, hasBody, type Bodies } from '../inference/bodies.js'
 import { inferTypes } from '../inference/runtimeTypes.js'
+import { loweredOpset } from '../lowering/lower.js'
+import { raiseOpset } from '../rewrite/upgrade/index.js'
 import type { ValueTypes } from '../rewrite/valueTypes.js'
 import type { Ort } from '../runtime/ort.js'
 
@@ -15,7 +18,8 @@ export function isWrittenOut(node: NodeProto, table: GradientTable = gradients):
 }
 
 /**
- * Writes out the operators without a gradient rule that depend on parameters to train, such as attention.
+ * Prepares what depends on parameters to train: writes out the operators without a gradient rule, such as attention, and
+ * finds the types in branches and in bodies of loops.
  *
  * @param model is changed
  * @param types the types of its values
@@ -28,10 +32,18 @@ export async function writeOut(
   trainable: readonly string[],
   ort: Ort,
   table: GradientTable = gradients,
-): Promise<{ readonly types: ValueTypes; readonly count: number }> {
+): Promise<{ readonly types: ValueTypes; readonly count: number; readonly bodies: Bodies }> {
   const dependent = dependentOn(model.graph, trainable)
   const count = decompose(model, types, (node) => dependent.has(node) && isWrittenOut(node, table))
-  return { types: count === 0 ? types : await inferTypes(model, ort), count }
+  const isLooped = model.graph.node.some((node) => dependent.has(node) && hasBody(node))
+  // Gradients within bodies are lowered at once, to this version.
+  const isRaised = isLooped && opsetOf(model)! < loweredOpset
+  if (isRaised) raiseOpset(model, loweredOpset)
+  const written = count === 0 && !isRaised ? types : await inferTypes(model, ort)
+  if (!isLooped) return { types: written, count, bodies: new Map() }
+  const again = dependentOn(model.graph, trainable)
+  const nodes = model.graph.node.filter((node) => again.has(node) && hasBody(node))
+  return { count, ...(await describeBodies(model, written, nodes, ort)) }
 }
 
 /** The nodes that depend on given values. */

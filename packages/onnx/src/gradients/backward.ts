@@ -2,13 +2,19 @@ import { InducedMetricError } from '@induced-metric/core'
 import { unsupported } from '@induced-metric/core/adapter'
 import { codedRule, describeNode, type Emitted } from '../rewrite/nodeContext.js'
 import type { ValueTypes } from '../rewrite/valueTypes.js'
-import { capturedBy, freshNames, namesIn, neededFor } from '../proto/graph.js'
+import { hasBody, type Bodies, type Body } from '../inference/bodies.js'
+import { capturedBy, freshNames, namesIn, neededFor, subgraphsOf } from '../proto/graph.js'
 import { createNode } from '../proto/node.js'
 import type { GraphProto, NodeProto, TensorProto } from '../proto/onnx_pb.js'
-import { createGradientContext, noGradient, ruleOf } from './context.js'
+import { createGradientContext, noGradient, ruleOf, type GradientContext } from './context.js'
 import { throughControlFlow } from './control.js'
+import { throughBranches } from './branches.js'
+import type { NestedScope } from './nested.js'
+import { throughRounds } from './rounds.js'
 import { carriesGradient, gradientType } from './quantization.js'
 import { gradients as builtinGradients, type GradientTable } from './table.js'
+
+const between = 'lies between the parameter'
 
 /** A request for gradients. */
 export interface BackwardRequest {
@@ -23,6 +29,12 @@ export interface BackwardRequest {
   /** The values whose gradients are wanted. */
   readonly wanted: readonly string[]
   readonly table?: GradientTable
+  /** The branches and bodies that gradients may pass through. Default: none. */
+  readonly bodies?: Bodies
+  /** Returns names that no graph has yet. Default: that this graph does not have. */
+  readonly fresh?: (hint: string) => string
+  /** The parameter that a wanted value leads to, for errors. Default: the value itself. */
+  readonly parameterOf?: (wanted: string) => string
 }
 
 /** A graph's gradients. */
@@ -48,7 +60,7 @@ export function addGradients(request: BackwardRequest): Backward {
     nodes: [],
     constants: new Map<string, TensorProto>(),
     prefix: 'gradient',
-    fresh: freshNames(namesIn(graph)),
+    fresh: request.fresh ?? freshNames(namesIn(graph)),
   }
   const origins = originsOf(request)
   const needed = neededFor(graph.node, seeds.keys())
@@ -71,26 +83,28 @@ export function addGradients(request: BackwardRequest): Backward {
     const rule = ruleOf(table, node)!
     const given = node.output.map((name, i) => (flows[i] ? sum(name) : undefined))
     const wants = (index: number): boolean => origins.has(node.input[index] ?? '')
+    const contribute = (value: string, gradient: string): void => {
+      types.add(gradient, gradientType(types.get(value)))
+      const parts = contributions.get(value)
+      if (parts) parts.push(gradient)
+      else contributions.set(value, [gradient])
+    }
     const context = createGradientContext(node, types, emitted, opset, {
       gradient: (output) => given[output],
       wants,
       give(index, gradient) {
-        if (!wants(index)) return
-        const value = node.input[index]!
-        types.add(gradient, gradientType(types.get(value)))
-        const parts = contributions.get(value)
-        if (parts) parts.push(gradient)
-        else contributions.set(value, [gradient])
+        if (wants(index)) contribute(node.input[index]!, gradient)
       },
     })
     const parameter = [...node.input, ...capturedBy(node)]
       .map((name) => origins.get(name))
       .find((name) => name !== undefined)!
     try {
-      if (capturedBy(node).some((name) => origins.has(name))) {
-        context.refuse(throughControlFlow)
-      }
-      if (ruleOf(builtinGradients, node) !== rule) rule(context)
+      const scope = nestedScope(request, context, origins, contribute, parameter)
+      const through = node.opType === 'If' ? throughBranches : throughRounds
+      if (scope !== undefined) codedRule(node, 'it cannot be differentiated', () => through(scope))
+      else if (capturedBy(node).some((name) => origins.has(name))) context.refuse(throughControlFlow)
+      else if (ruleOf(builtinGradients, node) !== rule) rule(context)
       else codedRule(node, 'it cannot be differentiated', () => rule(context))
     } catch (error) {
       throw blocking(error, parameter)
@@ -112,13 +126,51 @@ export function addGradients(request: BackwardRequest): Backward {
   }
 }
 
+/** What a node whose graphs were described needs; `undefined` for other nodes. */
+function nestedScope(
+  request: BackwardRequest,
+  context: GradientContext,
+  origins: ReadonlyMap<string, string>,
+  contribute: NestedScope['contribute'],
+  parameter: string,
+): NestedScope | undefined {
+  const { types, opset, table, bodies } = request
+  const isDescribed = hasBody(context.node) && subgraphsOf(context.node).every((graph) => bodies?.has(graph))
+  if (bodies === undefined || !isDescribed) return undefined
+  const inner = (
+    body: Body,
+    seeds: ReadonlyMap<string, string>,
+    wanted: readonly string[],
+  ): BackwardRequest => ({
+    graph: body.graph,
+    types: body.types,
+    opset,
+    seeds,
+    wanted,
+    ...(table && { table }),
+    bodies,
+    fresh: context.fresh,
+    parameterOf: (value) => origins.get(value) ?? parameter,
+  })
+  return {
+    context,
+    types,
+    bodies,
+    isOrigin: (name) => origins.has(name),
+    dependents: (body, wanted) => new Set(originsOf(inner(body, new Map(), wanted)).keys()),
+    differentiate: (body, seeds, wanted) => addGradients(inner(body, seeds, wanted)),
+    contribute,
+  }
+}
+
 /** Adds the parameter that a refused node keeps from training to the error. */
 function blocking(error: unknown, parameter: string): unknown {
   if (!(error instanceof InducedMetricError) || error.code !== 'ERR_NOT_SUPPORTED') return error
   const reason = error.message.slice(`${error.code}: `.length)
+  if (reason.includes(between)) return error
   return new InducedMetricError(
     error.code,
-    `${reason}. It lies between the parameter ${JSON.stringify(parameter)} and the loss`,
+    `${reason}. It ${between} ${JSON.stringify(parameter)} and the loss`,
   )
 }
 
@@ -128,8 +180,9 @@ function originsOf({
   types,
   wanted,
   table = builtinGradients,
+  parameterOf = (name) => name,
 }: BackwardRequest): ReadonlyMap<string, string> {
-  const origins = new Map(wanted.map((name) => [name, name]))
+  const origins = new Map(wanted.map((name) => [name, parameterOf(name)]))
   for (const node of graph.node) {
     if (ruleOf(table, node) === noGradient) continue
     const through = [...node.input, ...capturedBy(node)].find((name) => origins.has(name))
@@ -158,7 +211,7 @@ function checkRules(
   const parameter = origins.get(first.output.find((name) => origins.has(name))!)
   const others = [...new Set(missing.map(({ opType }) => opType))].filter((opType) => opType !== first.opType)
   throw unsupported(
-    `${describeNode(first)} has no gradient rule, and lies between the parameter ${JSON.stringify(parameter)} and the loss` +
+    `${describeNode(first)} has no gradient rule, and ${between} ${JSON.stringify(parameter)} and the loss` +
       `${others.length === 0 ? '' : `; neither have ${others.join(', ')}`}. Freeze the parameter, or give a rule with the ` +
       'option gradients',
   )

@@ -48,7 +48,10 @@ export const control: Readonly<Record<string, GradientRule>> = {
     // The training build's DropoutGrad scales even outside training.
     give(0, isTraining ? kept : emit('Where', [training, kept, dY]))
   },
-  ...each(throughControlFlow, 'If', 'Loop', 'Scan'),
+  // Where their graphs are known, the reverse walk goes through them itself.
+  If: ({ refuse }) => refuse(throughControlFlow),
+  Loop: ({ refuse }) => refuse(throughControlFlow),
+  Scan: ({ refuse }) => refuse(throughControlFlow),
   ...each(
     'no gradients pass through sequences and optional values; export the model with tensors only (Concat and Split in ' +
       'place of sequences)',

@@ -21,7 +21,7 @@ import { recurrent, runsAsIs } from './recurrent.js'
 import { isTrainingOnly, lowerings, withGenuineLosses, type LoweringTable } from './table.js'
 
 /** The version of ONNX's operators in lowered models whose original has an older one. */
-const loweredOpset = 17
+export const loweredOpset = 17
 
 /** A gradient that a training model computes. */
 export interface GradientOutput {
@@ -263,7 +263,7 @@ export function rowIn(table: LoweringTable, node: NodeProto): LoweringRule | und
 }
 
 /** The row that replaces a node; `undefined` if the stock runtime runs it as it is. */
-function rowFor(table: LoweringTable, node: NodeProto, types: ValueTypes): LoweringRule | undefined {
+export function rowFor(table: LoweringTable, node: NodeProto, types: ValueTypes): LoweringRule | undefined {
   const row = rowIn(table, node)
   const isStock = row !== undefined && row === rowIn(lowerings, node) && runsAsIs(node, types)
   return isStock ? undefined : row

@@ -75,22 +75,25 @@ export function renameValues(graph: GraphProto, names: ReadonlyMap<string, strin
   }
 }
 
-/** The outer values that the graphs inside a node read. */
-export function capturedBy(node: NodeProto): readonly string[] {
-  const subgraphs = subgraphsOf(node)
-  if (subgraphs.length === 0) return []
+/** The values that a graph reads of those around it. */
+export function capturedIn(graph: GraphProto): readonly string[] {
   const captured = new Set<string>()
-  const visit = (graph: GraphProto, outer: ReadonlySet<string>): void => {
-    const own = new Set([...outer, ...[...graph.input, ...graph.initializer].map(({ name }) => name)])
-    for (const inner of graph.node) {
+  const visit = (within: GraphProto, outer: ReadonlySet<string>): void => {
+    const own = new Set([...outer, ...[...within.input, ...within.initializer].map(({ name }) => name)])
+    for (const inner of within.node) {
       for (const name of inner.input) if (name !== '' && !own.has(name)) captured.add(name)
       for (const subgraph of subgraphsOf(inner)) visit(subgraph, own)
       for (const name of inner.output) own.add(name)
     }
-    for (const { name } of graph.output) if (!own.has(name)) captured.add(name)
+    for (const { name } of within.output) if (!own.has(name)) captured.add(name)
   }
-  for (const graph of subgraphs) visit(graph, new Set())
+  visit(graph, new Set())
   return [...captured]
+}
+
+/** The outer values that the graphs inside a node read. */
+export function capturedBy(node: NodeProto): readonly string[] {
+  return [...new Set(subgraphsOf(node).flatMap(capturedIn))]
 }
 
 /**

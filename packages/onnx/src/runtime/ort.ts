@@ -56,11 +56,25 @@ export async function createOrtSession(
     return (await ort.InferenceSession.create(bytes, options)) as OrtSession
   } catch (error) {
     const message = reasonOf(error)
-    const lacksKernel =
-      /not a registered function\/op|Could not find an implementation|No Op registered/.test(message)
+    const lacksKernel = /Could not find an implementation/.test(message)
     const problem = lacksKernel ? 'has no kernel for one of its nodes' : 'cannot make a session of it'
+    const unknown = unknownOperator(message)
+    if (unknown !== undefined) {
+      throw unsupported(
+        `${what}: the runtime does not know the operator ${unknown}. Define it in the model as a function of other operators, or export ` +
+          `the model without it: ${message}`,
+        { cause: error },
+      )
+    }
     throw unsupported(`${what}: the runtime ${problem}: ${message}`, {
       cause: error,
     })
   }
+}
+
+/** The operator that the runtime does not know, with its domain, from its message. */
+function unknownOperator(message: string): string | undefined {
+  const [, domain, opType] = /(\S+):(\w+)\(-?\d+\) is not a registered function\/op/.exec(message) ?? []
+  if (opType !== undefined) return `${opType} of domain ${domain}`
+  return /No Op registered for (\S+)/.exec(message)?.[1]
 }

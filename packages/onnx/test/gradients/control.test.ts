@@ -152,34 +152,6 @@ describe('control flow', () => {
     await checkGradients(branched('x'), inputs, { wanted: ['w'], genuine: isInstalled })
   })
 
-  it('says what it depends on', async () => {
-    await expect(gradientModel(branched('w'), { y: drawn([2], 1) }, ['w'])).rejects.toThrow(
-      /ERR_NOT_SUPPORTED: operator If .*from a value before it \(outputNames\).*freeze what it depends on.*between the parameter "w" and the loss/,
-    )
-  })
-
-  it('of loops is refused where what goes through them is trainable', async () => {
-    const loop = node('Loop', ['trips', '', 'w'], ['z'])
-    const body = create(GraphProtoSchema, {
-      name: 'body',
-      node: [node('Identity', ['go'], ['on']), node('Mul', ['state', 'state'], ['next'])],
-      input: [
-        value('i', dataType.int64, []),
-        value('go', dataType.bool, []),
-        value('state', dataType.double, [2]),
-      ],
-      output: [value('on', dataType.bool, []), value('next', dataType.double, [2])],
-    })
-    loop.attribute.push(create(AttributeProtoSchema, { name: 'body', type: 5, g: body }))
-    const trips = { dims: [], type: dataType.int64, data: [2] }
-    const nodes = [loop, node('Mul', ['z', 'x'], ['y'])]
-    const model = composed(nodes, { w: { dims: [2] }, x: { dims: [2] }, trips }, ['y'])
-    await expect(gradientModel(model, { y: drawn([2], 1) }, ['w'])).rejects.toThrow(
-      /ERR_NOT_SUPPORTED: operator Loop .*no gradients pass through control flow/,
-    )
-    await checkGradients(model, { w: drawn([2], 1), x: drawn([2], 2) }, { wanted: ['x'] })
-  })
-
   it.each<[string, [string, string[], string[], Record<string, AttributeValue>][]]>([
     [
       'SequenceAt',

@@ -2,6 +2,7 @@ import { clone } from '@bufbuild/protobuf'
 import * as ort from 'onnxruntime-node'
 import { expect } from 'vitest'
 import { addGradients } from '../../src/gradients/backward.js'
+import { describeBodies, hasBody } from '../../src/inference/bodies.js'
 import { inferTypes } from '../../src/inference/runtimeTypes.js'
 import { valueTypes, type ValueTypes } from '../../src/rewrite/valueTypes.js'
 import type { GradientTable } from '../../src/gradients/table.js'
@@ -245,9 +246,14 @@ export async function gradientModel(
   wanted: readonly string[],
   table?: GradientTable,
 ): Promise<Model> {
-  const types = await typesOf(forward)
   const whole = clone(ModelProtoSchema, forward) as Model
   const { graph } = whole
+  const { types, bodies } = await describeBodies(
+    whole,
+    await typesOf(forward),
+    graph.node.filter(hasBody),
+    ort,
+  )
   const given = Object.entries(seeds).map(([name, { dims, dataType: type, data }]) =>
     createTensor(`${name}/weights`, dims, type, data),
   )
@@ -257,6 +263,7 @@ export async function gradientModel(
     opset: opsetOf(whole)!,
     seeds: new Map(Object.keys(seeds).map((name) => [name, `${name}/weights`])),
     wanted,
+    bodies,
     ...(table && { table }),
   })
   graph.initializer.push(...given, ...constants)

@@ -55,6 +55,27 @@ describe('what exporters write, and the format does not forbid:', () => {
   })
 })
 
+describe('outputs that a model declares wrongly', () => {
+  const x = drawn([3, 4], 1, { type: float })
+  const w = drawn([4, 2], 2, { type: float })
+
+  it.each([[[]], [['batch', 5]], [['batch', 2, 1]]])('as %j, have the extents they come to', async (dims) => {
+    const model = forward(
+      [node('MatMul', ['x', 'w'], ['y'])],
+      { x: ['batch', 4] },
+      { w },
+      { y: dims },
+      { type: float },
+    )
+    const artifacts = await generateArtifacts(model, { loss: 'mse' })
+    expect(artifacts.summary.inputs[1]).toBe('target float32 [batch, 2]')
+    const session = await TrainingSession.create({ ...artifacts, ort })
+    await session.runTrainStep(feedsOf({ x, target: drawn([3, 2], 3, { type: float }) }))
+    expect(session.gradients.get('w')!.data.some((value) => value !== 0)).toBe(true)
+    await session.release()
+  })
+})
+
 /** y = BatchNormalization(flatten(x)·w) of x: [1, 2, 3], as an exporter that fixes the batch writes it. */
 function fixed(flatten: 'Flatten' | 'Reshape' | 'rows'): Model {
   const made = forward(

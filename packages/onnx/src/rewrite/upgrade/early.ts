@@ -259,7 +259,8 @@ export const early: Readonly<Record<number, UpgradeRules>> = {
     ...Object.fromEntries(elementwise.map((opType) => [opType, broadcast])),
     Gemm: without('broadcast'),
     PRelu: slopes,
-    BatchNormalization: without('is_test'),
+    // Exporters wrote the attribute of version 1 for longer than it was there.
+    BatchNormalization: without('is_test', 'consumed_inputs'),
     Dropout: without('is_test'),
     ...Object.fromEntries(['RNN', 'GRU', 'LSTM'].map((opType) => [opType, without('output_sequence')])),
     Upsample: upsampleScales,

@@ -16,12 +16,9 @@ const software = [
 const vulkan = ['--use-angle=vulkan', '--enable-features=Vulkan', '--disable-vulkan-surface']
 const own = [...(process.platform === 'linux' ? vulkan : []), '--ignore-gpu-blocklist']
 
-/** Flags of a Chromium that has WebGL. */
-export const webglFlags: readonly string[] = hardware ? own : software
-
 /** Flags of a Chromium that has WebGL and WebGPU. */
 export const gpuFlags: readonly string[] = [
-  ...webglFlags,
+  ...(hardware ? own : software),
   '--enable-unsafe-webgpu',
   ...(hardware ? [] : ['--use-webgpu-adapter=swiftshader']),
 ]

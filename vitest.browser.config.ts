@@ -13,6 +13,7 @@ const longest = [
   'packages/onnxruntime/test/browser/gpu.browser.test.ts',
   'examples/gpu/test/page.browser.test.ts',
   'packages/conformance/test/gpu.browser.test.ts',
+  'examples/gpu/test/gpt.browser.test.ts',
   'packages/jax-js/test/gpu.browser.test.ts',
   'packages/tfjs/test/kernels.browser.test.ts',
   'examples/finetune-text/test/page.browser.test.ts',

@@ -65,6 +65,10 @@ describe.each(['webgl', 'webgpu'] as const)('inside of jit on %s', (device) => {
     expectClose(found.numbers, expected.numbers, tolerance)
   })
 
+  it('refuses float64, which the device does not have', async () => {
+    expect(await tab.call('doubles', device)).toBe('ERR_NOT_SUPPORTED')
+  })
+
   it('skips what must be skipped, and leaves no trace of it', async () => {
     expect(await tab.call('refused', device)).toEqual({ same: Array(5).fill(true), skipped: 5, distance: 0 })
   })

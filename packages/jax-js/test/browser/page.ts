@@ -175,6 +175,20 @@ async function moved(): Promise<{ codes: string[]; steps: number; distance: numb
   return { codes, steps: checkpoint.step, distance: Math.max(...differences) }
 }
 
+/** The code of the error that parameters of float64 give on a device. */
+async function doubles(device: Device): Promise<string> {
+  await start(device)
+  const params = { w: np.array(Float64Array.of(1, 2), { dtype: np.float64 }) }
+  try {
+    stepsOf('heavyBall, clipped').solver.init(params)
+    return 'none'
+  } catch (error) {
+    return (error as InducedMetricError).code
+  } finally {
+    tree.dispose(params)
+  }
+}
+
 /** Runs cases of the suite. */
 async function conformance(device: Device, ids: readonly string[]): Promise<ConformanceReport> {
   await start(device)
@@ -183,7 +197,7 @@ async function conformance(device: Device, ids: readonly string[]): Promise<Conf
   return runConformance(target, { filter: ids })
 }
 
-const page = { conformance, train, refused, moved }
+const page = { conformance, doubles, train, refused, moved }
 
 /** The functions of the page, as the tests call them. */
 export type Page = typeof page

@@ -1,5 +1,34 @@
 import { defineConfig } from 'vitest/config'
+import { BaseSequencer, type TestSpecification } from 'vitest/node'
 import { browserTests, project, reporting } from './vitest.shared.js'
+
+/**
+ * The files that take longest, longest first. With these begun first, both lanes end at about the same time. The first one builds the
+ * site, which others look at later.
+ */
+const longest = [
+  'tests/playground.browser.test.ts',
+  'packages/tfjs/test/backends.browser.test.ts',
+  'examples/wake-word/test/page.browser.test.ts',
+  'packages/onnxruntime/test/browser/gpu.browser.test.ts',
+  'examples/gpu/test/page.browser.test.ts',
+  'packages/conformance/test/gpu.browser.test.ts',
+  'examples/gpu/test/gpt.browser.test.ts',
+  'packages/jax-js/test/gpu.browser.test.ts',
+  'packages/tfjs/test/kernels.browser.test.ts',
+  'examples/finetune-text/test/page.browser.test.ts',
+]
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const rank = ({ moduleId }: TestSpecification): number => {
+      const place = longest.findIndex((file) => moduleId.endsWith(`/${file}`))
+      return place === -1 ? longest.length : place
+    }
+    const sorted = await super.sort(files)
+    return sorted.sort((a, b) => rank(a) - rank(b))
+  }
+}
 
 // Each file starts its own Chromium. Two run at a time: half of the time of one, a core waits for it.
 export default defineConfig({
@@ -13,6 +42,7 @@ export default defineConfig({
         env: { CHROMIUM_PATH: process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium' },
       }),
     ],
+    sequence: { sequencer: LongestFirst },
     maxWorkers: 2,
     passWithNoTests: false,
     ...reporting('browser'),

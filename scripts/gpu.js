@@ -31,6 +31,7 @@ const files = [
   'packages/jax-js/test/gpu.browser.test.ts',
   'packages/onnxruntime/test/browser/gpu.browser.test.ts',
   'examples/gpu/test/page.browser.test.ts',
+  'examples/gpu/test/gpt.browser.test.ts',
   'tests/gpuBench.browser.test.ts',
 ]
 

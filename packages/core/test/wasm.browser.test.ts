@@ -221,3 +221,13 @@ it('shares steps with a worker in an isolated page', async () => {
   expect(moved).toBeGreaterThan(0.1)
   expect(error).toBeLessThan(1e-6 * moved)
 })
+
+it('has every feature disabled that Playwright disables, as only the last list counts', async () => {
+  const tab = await browser.newPage()
+  await tab.goto('chrome://version')
+  const line = await tab.locator('#command_line').innerText()
+  const lists = [...line.matchAll(/--disable-features=(\S+)/g)].map(([, names]) => names!.split(','))
+  await tab.close()
+  expect(lists.length).toBeGreaterThan(1)
+  expect(lists.at(-1)).toEqual(expect.arrayContaining(lists.flat()))
+})

@@ -1,4 +1,4 @@
-import { Array as JaxArray, getWebGPUDevice, jit, numpy as np } from '@jax-js/jax'
+import { Array as JaxArray, defaultDevice, getWebGPUDevice, jit, numpy as np } from '@jax-js/jax'
 import { InducedMetricError } from '@induced-metric/core'
 import type { TensorBackend } from '@induced-metric/core/adapter'
 import { lowering } from './lowering.js'
@@ -18,13 +18,25 @@ export const tensors: TensorBackend<np.Array> = {
   },
   reshape: (array, shape) => array.ref.reshape([...shape]),
   shape: (array) => (array instanceof JaxArray || isTraced(array) ? array.shape : refuse(array)),
-  dtype: ({ dtype }) => (dtype === np.float32 ? 'float32' : dtype === np.float64 ? 'float64' : refuse(dtype)),
+  dtype: typeOf,
   dispose: (array) => array.dispose(),
   compile(compute) {
     const fused = jit((...operands: np.Array[]) => compute(operands))
     // Fused functions compute in double precision on cpu, where a square that overflows float32 would go unnoticed.
     return (given) => (given[0]?.device === 'cpu' ? compute(given) : fused(...given.map(({ ref }) => ref)))
   },
+}
+
+/** The element type of an array. jax-js takes float64 on a GPU as well, and then computes something else with it. */
+function typeOf(array: np.Array): 'float32' | 'float64' {
+  if (array.dtype === np.float32) return 'float32'
+  if (array.dtype !== np.float64) return refuse(array.dtype)
+  const device = array instanceof JaxArray ? array.device : defaultDevice()
+  if (device !== 'webgpu' && device !== 'webgl') return 'float64'
+  throw new InducedMetricError(
+    'ERR_NOT_SUPPORTED',
+    `${device} has no float64: make the parameters float32 (array.astype(numpy.float32)), or train on wasm`,
+  )
 }
 
 /** Whether a value is an array inside a trace (`jit`, `grad`, `vmap`), which has a shape and a type but no elements. */

@@ -1,5 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { sampleOfToday } from '../../conformance/test/browser/sample.js'
+import { reports, wholeReport } from '../../conformance/test/browser/wholeReport.js'
 import { hardware } from '../../core/test/browser/chromium.js'
 import { openGpuTab, type GpuTab } from '../../core/test/browser/gpuTab.js'
 import type { Page } from './browser/page.js'
@@ -19,6 +21,20 @@ function expectClose(found: readonly number[], expected: readonly number[], tole
   const distance = Math.hypot(...expected.map((value, i) => value - found[i]!))
   expect(distance).toBeLessThanOrEqual(tolerance * Math.hypot(...expected))
 }
+
+it.each(hardware ? (['webgl', 'webgpu'] as const) : (['webgl'] as const))(
+  'passes the conformance suite on %s',
+  async (device) => {
+    const run = (ids: readonly string[]) => tab.call('conformance', device, ids)
+    const report = await (reports === undefined
+      ? run(sampleOfToday(80))
+      : wholeReport(reports, `jax-js-${device}`, run))
+    const failed = report.cases.filter(({ status }) => status === 'failed')
+    expect(failed.map(({ id, message }) => `${id}: ${message}`)).toEqual([])
+    expect(report.totals.passed).toBeGreaterThan(reports === undefined ? 3 : 1900)
+  },
+  7_200_000,
+)
 
 it('takes steps on webgl as on wasm', async () => {
   const name = 'adam, log and weight decay'
@@ -47,6 +63,10 @@ describe.each(['webgl', 'webgpu'] as const)('inside of jit on %s', (device) => {
     const tolerance = name.startsWith('muon') ? 2e-4 : 1e-5
     expected.values.forEach((values, i) => expectClose(found.values[i]!, values, tolerance))
     expectClose(found.numbers, expected.numbers, tolerance)
+  })
+
+  it('refuses float64, which the device does not have', async () => {
+    expect(await tab.call('doubles', device)).toBe('ERR_NOT_SUPPORTED')
   })
 
   it('skips what must be skipped, and leaves no trace of it', async () => {

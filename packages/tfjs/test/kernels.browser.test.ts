@@ -10,7 +10,8 @@ import type { KernelPage } from './browser/kernelPage.js'
 
 /** Few of the cases, and of few bases: each compiles kernels of its own. */
 function sample(): string[] {
-  return selectCases(/^(?:step\/(?:adam|sgd)|edge\/skip|option\/groups)\/f32\/000[12]$/).map(({ id }) => id)
+  const kinds = /^(?:step\/(?:adam|sgd)|edge\/skip|option\/groups)\/f32\/000[12]$|^edge\/shape\/f32\/000[15]$/
+  return selectCases(kinds).map(({ id }) => id)
 }
 
 /** The most launches of a step of Adam on 6 variables, and on 100. */
@@ -30,7 +31,7 @@ describe.each(Object.keys(most) as (keyof typeof most)[])('kernels on %s', (engi
     const report = await (reports === undefined ? run(sample()) : wholeReport(reports, `tfjs-${engine}`, run))
     const failed = report.cases.filter(({ status }) => status === 'failed')
     expect(failed.map(({ id, message }) => `${id}: ${message}`)).toEqual([])
-    expect(report.totals.passed).toBeGreaterThan(reports === undefined ? 7 : 1900)
+    expect(report.totals.passed).toBeGreaterThan(reports === undefined ? 9 : 1900)
   }, 4_800_000)
 
   it('take few launches, and read nothing back', async () => {

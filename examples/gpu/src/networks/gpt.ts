@@ -3,20 +3,26 @@ import { createOrtTensor, type Ort, type OrtValues } from '@induced-metric/onnxr
 import { gpt } from '@induced-metric/onnxruntime/models'
 import type { Evaluator, Network } from './network.js'
 
-const batch = 16
-const context = 64
 /** Characters that a sample adds to its beginning. */
 const sampled = 120
 const beginning = 'The '
 /** The scores of characters are divided by it: below 1, likely ones become likelier. */
 const temperature = 0.7
 
+/** How much a {@link gptNetwork} reads at once. */
+export interface GptSize {
+  /** Rows of a batch. Default 16. */
+  readonly batch?: number
+  /** Characters of a row. Default 64. */
+  readonly context?: number
+}
+
 /**
- * A GPT of 2 blocks, 4 heads and width 64 that reads 64 characters and predicts each from those before it.
+ * A GPT of 2 blocks, 4 heads and width 64 that reads some characters and predicts each from those before it.
  *
  * @param text the text to learn; its characters are the tokens
  */
-export function gptNetwork(text: string): Network {
+export function gptNetwork(text: string, { batch = 16, context = 64 }: GptSize = {}): Network {
   const alphabet = [...new Set(text)].sort()
   const places = new Map(alphabet.map((character, place) => [character, place]))
   const tokens = Uint16Array.from(text, (character) => places.get(character)!)
@@ -41,7 +47,7 @@ export function gptNetwork(text: string): Network {
         BigInt64Array.from({ length: batch * context }, (_, i) =>
           BigInt(tokens[starts[Math.floor(i / context)]! + (i % context) + shift]!),
         )
-      return feeds(ort, rows(0), rows(1))
+      return feeds(ort, rows(0), rows(1), context)
     },
     async evaluate(session, ort, step) {
       const random = createRandom(step)
@@ -62,7 +68,7 @@ export function gptNetwork(text: string): Network {
     // No token attends to later ones, so that those behind the last do not matter.
     const seen = written.slice(-context)
     const ids = BigInt64Array.from({ length: context }, (_, i) => BigInt(seen[i] ?? 0))
-    const { logits } = await session.runEvalStep(feeds(ort, ids, ids), ['logits'])
+    const { logits } = await session.runEvalStep(feeds(ort, ids, ids, context), ['logits'])
     const end = seen.length * vocabulary
     return draw((logits!.data as Float32Array).subarray(end - vocabulary, end), random)
   }
@@ -72,7 +78,7 @@ export function gptNetwork(text: string): Network {
  * @param ids rows of `context` tokens
  * @param labels those that follow
  */
-function feeds(ort: Ort, ids: BigInt64Array, labels: BigInt64Array): OrtValues {
+function feeds(ort: Ort, ids: BigInt64Array, labels: BigInt64Array, context: number): OrtValues {
   return {
     input_ids: createOrtTensor(ort, 'int64', ids, [ids.length / context, context]),
     labels: createOrtTensor(ort, 'int64', labels, [labels.length]),

@@ -8,25 +8,52 @@ const software = [
   '--use-angle=swiftshader',
   '--enable-unsafe-swiftshader',
   '--ignore-gpu-blocklist',
+  // Pages are drawn without SwiftShader, which would compile seconds of shaders for each of them.
+  '--disable-gpu-compositing',
+  '--disable-gpu-rasterization',
 ]
 /** Linux has GPUs without a display by Vulkan only. */
 const vulkan = ['--use-angle=vulkan', '--enable-features=Vulkan', '--disable-vulkan-surface']
 const own = [...(process.platform === 'linux' ? vulkan : []), '--ignore-gpu-blocklist']
 
-/** Flags of a Chromium that has WebGL. */
-export const webglFlags: readonly string[] = hardware ? own : software
-
 /** Flags of a Chromium that has WebGL and WebGPU. */
 export const gpuFlags: readonly string[] = [
-  ...webglFlags,
+  ...(hardware ? own : software),
   '--enable-unsafe-webgpu',
   ...(hardware ? [] : ['--use-webgpu-adapter=swiftshader']),
+]
+
+/**
+ * Features of Chromium that cost time and that no test has a use for: every window starts a process for the list under its
+ * address bar, two seconds of work on a machine of CI.
+ */
+const costly = ['WebUIOmniboxPopup', 'WebUIOmniboxFullPopup', 'WebUIOmniboxAimPopup']
+
+/** Those that Playwright disables. Chromium reads the last such list alone, so these are to be said again. */
+const asByPlaywright = [
+  'AvoidUnnecessaryBeforeUnloadCheckSync',
+  'DestroyProfileOnBrowserClose',
+  'HttpsUpgrades',
+  'HttpsFirstBalancedModeAutoEnable',
+  'LensOverlay',
+  'MediaRouter',
+  'PaintHolding',
+  'ThirdPartyStoragePartitioning',
+  'AvoidCorsURLLoaderRestartOnRedirect',
+  'TcpPortRandomizationWin',
+  'OptimizationHints',
+  'NetworkTimeServiceQuerying',
+  'AimEnabled',
+  'PreconnectToSearch',
+  'msForceBrowserSignIn',
+  'msEdgeUpdateLaunchServicesPreferredVersion',
 ]
 
 /** Starts the Chromium that `CHROMIUM_PATH` names. */
 export function launchChromium(flags: readonly string[] = []): Promise<Browser> {
   const executablePath = process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium'
-  return chromium.launch({ executablePath, args: ['--no-sandbox', ...flags] })
+  const disabled = `--disable-features=${[...asByPlaywright, ...costly].join(',')}`
+  return chromium.launch({ executablePath, args: ['--no-sandbox', disabled, ...flags] })
 }
 
 /** What the graphics driver says of software rendering and of options, whatever a page does. */

@@ -1,6 +1,9 @@
+import { runConformance, type ConformanceReport } from '@induced-metric/conformance'
 import { adam, inducedMetric, log, type InducedMetricError } from '@induced-metric/core'
 import { applyUpdates, inducedOptimizer, type InducedState } from '@induced-metric/jax-js'
 import * as jax from '@jax-js/jax'
+import manifest from '../../package.json' with { type: 'json' }
+import { jaxTarget } from '../conformance/target.js'
 import { initialParams, loss, type Params } from '../support/problem.js'
 import { optimizerOf, transformations } from '../support/transformations.js'
 
@@ -172,7 +175,29 @@ async function moved(): Promise<{ codes: string[]; steps: number; distance: numb
   return { codes, steps: checkpoint.step, distance: Math.max(...differences) }
 }
 
-const page = { train, refused, moved }
+/** The code of the error that parameters of float64 give on a device. */
+async function doubles(device: Device): Promise<string> {
+  await start(device)
+  const params = { w: np.array(Float64Array.of(1, 2), { dtype: np.float64 }) }
+  try {
+    stepsOf('heavyBall, clipped').solver.init(params)
+    return 'none'
+  } catch (error) {
+    return (error as InducedMetricError).code
+  } finally {
+    tree.dispose(params)
+  }
+}
+
+/** Runs cases of the suite. */
+async function conformance(device: Device, ids: readonly string[]): Promise<ConformanceReport> {
+  await start(device)
+  const { version, devDependencies } = manifest
+  const target = jaxTarget(device, { version, ofJax: devDependencies['@jax-js/jax'] })
+  return runConformance(target, { filter: ids })
+}
+
+const page = { conformance, doubles, train, refused, moved }
 
 /** The functions of the page, as the tests call them. */
 export type Page = typeof page

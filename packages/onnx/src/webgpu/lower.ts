@@ -198,7 +198,7 @@ async function finish(model: Model, masks: readonly DropoutMask[], ort: Ort): Pr
     return row && isExact ? coded(row) : undefined
   }
   replaceNodes(graph, before, rowOf, opsetOf(model) ?? 17, 'webgpu')
-  if (zero !== undefined) graph.input.push(declaredValue(zero, dataType.float, [1]))
+  if (zero !== undefined) graph.input.push(declaredValue(zero, dataType.float, []))
   dropUnused(graph)
   const { types } = await foldConstants(model, ort)
 
@@ -211,7 +211,7 @@ async function finish(model: Model, masks: readonly DropoutMask[], ort: Ort): Pr
   }
   removeCopies(graph, types)
   bindOutputs(graph, types, useZero)
-  if (!isDeclared && zero !== undefined) graph.input.push(declaredValue(zero, dataType.float, [1]))
+  if (!isDeclared && zero !== undefined) graph.input.push(declaredValue(zero, dataType.float, []))
   const narrowed = narrowIntegers(graph, types)
   graph.node = sortNodes(graph.node)
   const needed = dropUnused(graph)

@@ -2,8 +2,8 @@ import * as ort from 'onnxruntime-node'
 import { describe, expect, it } from 'vitest'
 import { addLora, crossEntropyLoss, type GenerateOptions } from '../../src/artifacts/index.js'
 import { gpt, lenet, mlp } from '../../src/models/index.js'
-import { createModelBuilder, dataType, readTensor, type Model } from '../../src/proto/index.js'
-import { lowerTrainingForWebGpu } from '../../src/webgpu/lower.js'
+import { createModelBuilder, dataType, readTensor, writeModel, type Model } from '../../src/proto/index.js'
+import { lowerForWebGpu, lowerTrainingForWebGpu } from '../../src/webgpu/lower.js'
 import { numbers } from '../builder.js'
 import { relativeError } from '../run.js'
 import { bothOf, halfOf, runLowered, type Pair } from './networks.js'
@@ -234,6 +234,19 @@ it('adds to the rows of a table that is too large for a product', async () => {
   const pair = await bothOf(builder.build('table'), { loss: 'mse' }, { batch: 256 })
   expect(pair.lowered.zero).toBeDefined()
   await expectEqual(pair)
+})
+
+it.each([[[]], [[1]], [[2, 1]]])('keeps the extents %j of an output that is an input', async (dims) => {
+  const builder = createModelBuilder(17)
+  const x = builder.input('x', dataType.float, dims)
+  builder.output(builder.emit('Identity', [x], {}, 'y'), dataType.float, dims)
+  const { model, zero } = await lowerForWebGpu(builder.build('copy'), { extents: {}, ort })
+  const session = await ort.InferenceSession.create(writeModel(model))
+  const data = new Float32Array(dims.reduce((size, extent) => size * extent, 1)).fill(3)
+  const feeds = { x: new ort.Tensor(data, dims), [zero!]: new ort.Tensor(new Float32Array(1), []) }
+  const { y } = await session.run(feeds)
+  expect([y!.dims, y!.data]).toEqual([dims, data])
+  await session.release()
 })
 
 it('makes dropout a product with a mask that is fed', async () => {

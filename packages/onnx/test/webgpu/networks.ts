@@ -58,7 +58,7 @@ export async function runLowered({ lowered, feeds }: Pair): Promise<ReadonlyMap<
     model.graph.input.map(({ name }) => {
       const mask = masks.find(({ input }) => input === name)
       if (mask) return [name, new ort.Tensor('float32', halfOf(mask.dims), mask.dims)]
-      if (name === zero) return [name, new ort.Tensor('float32', Float32Array.of(0), [1])]
+      if (name === zero) return [name, new ort.Tensor('float32', Float32Array.of(0), [])]
       const { data, dims } = feeds[name]!
       if (!narrowed.has(name)) return [name, feeds[name]!]
       return [name, new ort.Tensor('int32', Int32Array.from(data as BigInt64Array, Number), dims)]

@@ -2,6 +2,8 @@ import { fileURLToPath } from 'node:url'
 import { adam, inducedMetric, log } from '@induced-metric/core'
 import * as ort from 'onnxruntime-node'
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
+import { sampleOfToday } from '../../../conformance/test/browser/sample.js'
+import { reports, wholeReport } from '../../../conformance/test/browser/wholeReport.js'
 import { openGpuTab, type GpuTab } from '../../../core/test/browser/gpuTab.js'
 import { TrainingSession } from '../../src/index.js'
 import type { Page, Problem } from './gpuPage.js'
@@ -16,6 +18,16 @@ beforeAll(async () => {
 })
 afterAll(() => tab.close())
 afterEach(() => expect(tab.problems.splice(0)).toEqual([]))
+
+it('passes the conformance suite', async () => {
+  const run = (ids: readonly string[]) => tab.call('conformance', ids)
+  const report = await (reports === undefined
+    ? run(sampleOfToday(60))
+    : wholeReport(reports, 'onnxruntime-webgpu', run))
+  const failed = report.cases.filter(({ status }) => status === 'failed')
+  expect(failed.map(({ id, message }) => `${id}: ${message}`)).toEqual([])
+  expect(report.totals.passed).toBeGreaterThan(reports === undefined ? 3 : 1900)
+}, 7_200_000)
 
 it.each(['mlp', 'lenet', 'gpt'] as const)('%s: trains as on the CPU, and reads nothing', async (name) => {
   const [plain, captured] = await tab.call('compared', await problemOf(name, 20))

@@ -1,3 +1,4 @@
+import { runConformance, type ConformanceReport } from '@induced-metric/conformance'
 import { adam, fromJSON, inducedMetric, type GpuDevice, type TransformationJSON } from '@induced-metric/core'
 import {
   createGpuSession,
@@ -6,8 +7,9 @@ import {
   type GpuSession,
   type GpuSessionOptions,
   type OrtValues,
-  type WebGpuOrt,
 } from '../../src/index.js'
+import { onnxruntimeGpuTarget } from '../conformance/gpuTarget.js'
+import { counts, ort, start } from './gpuRuntime.js'
 
 // The functions of the page that the browser tests call. What they are given and give back can be serialised.
 
@@ -25,65 +27,6 @@ export interface Problem {
   readonly transformation?: TransformationJSON
   readonly batches: readonly Readonly<Record<string, Sent>>[]
   readonly seed?: number
-}
-
-const runtime = '/ort/ort.webgpu.min.mjs'
-const ort = (await import(/* @vite-ignore */ runtime)) as WebGpuOrt & {
-  env: { wasm: { numThreads: number } }
-}
-ort.env.wasm.numThreads = 1
-
-/** What the device was asked for. */
-
-const counts = { living: 0, own: 0, bytes: 0 }
-
-/** INDIRECT, which the runtime's own buffers have in their usage. */
-const indirect = 256
-
-/** Counts the buffers that live, the bytes that are mapped for reading, and the work that is submitted. */
-function count(device: GpuDevice): void {
-  const create = device.createBuffer.bind(device)
-  device.createBuffer = (descriptor) => {
-    const buffer = create(descriptor)
-    const own = (descriptor.usage & indirect) === 0 ? 1 : 0
-    counts.living++
-    counts.own += own
-    let lives = true
-    const [destroy, map] = [buffer.destroy.bind(buffer), buffer.mapAsync.bind(buffer)]
-    buffer.destroy = () => {
-      if (lives) {
-        counts.living--
-        counts.own -= own
-      }
-      lives = false
-      destroy()
-    }
-    buffer.mapAsync = (mode) => {
-      counts.bytes += buffer.size
-      return map(mode)
-    }
-    return buffer
-  }
-}
-
-let ours: GpuDevice
-let started: Promise<void> | undefined
-function start(): Promise<void> {
-  started ??= (async () => {
-    const { gpu } = (globalThis as unknown as { navigator: { gpu: { requestAdapter(): Promise<Adapter> } } })
-      .navigator
-    const adapter = await gpu.requestAdapter()
-    const { maxStorageBuffersPerShaderStage } = adapter.limits
-    const device = await adapter.requestDevice({ requiredLimits: { maxStorageBuffersPerShaderStage } })
-    count(device)
-    ours = device
-  })()
-  return started
-}
-
-interface Adapter {
-  readonly limits: { readonly maxStorageBuffersPerShaderStage: number }
-  requestDevice(options: object): Promise<GpuDevice>
 }
 
 const bytes = (text: string): Uint8Array => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0))
@@ -115,9 +58,9 @@ function feedsOf(batch: Problem['batches'][number]): OrtValues {
 }
 
 async function createGpu(problem: Problem, capture = false): Promise<GpuSession> {
-  await start()
+  const device = await start()
   const { extents, seed } = problem
-  const own = { extents, capture, device: ours, ...(seed !== undefined && { seed }) }
+  const own = { extents, capture, device, ...(seed !== undefined && { seed }) }
   return createGpuSession({ ...optionsOf(problem), ...own })
 }
 
@@ -176,6 +119,12 @@ async function errorOf(call: () => Promise<unknown>): Promise<{ code: string; me
 }
 
 const page = {
+  /** Runs cases of the suite. */
+  async conformance(ids: readonly string[]): Promise<ConformanceReport> {
+    const given = { version: ort.env.versions.web, device: await start(), living: () => counts.own }
+    return runConformance(onnxruntimeGpuTarget(ort, given), { filter: ids })
+  },
+
   /** Trains on the CPU, on the device, and there captured. */
   async compared(problem: Problem) {
     const host = await trainHost(problem)
@@ -246,13 +195,13 @@ const page = {
 
   /** Sessions that compare their first step: one as it is, and one whose device is given other feeds than the CPU. */
   async firstSteps(problem: Problem, dropping: Problem) {
-    await start()
+    const device = await start()
     const first = feedsOf(problem.batches[0]!)
     const make = (given = problem) =>
       createGpuSession({
         ...optionsOf(given),
         extents: given.extents,
-        device: ours,
+        device,
         compareFirstStep: true,
       })
     const right = await make()
@@ -263,14 +212,14 @@ const page = {
 
     const before = counts.own
     const wrong = await make()
-    const write = ours.queue.writeBuffer.bind(ours.queue)
+    const write = device.queue.writeBuffer.bind(device.queue)
     const size = (first['input']!.data as Float32Array).length
-    ours.queue.writeBuffer = (buffer, offset, data, ...rest) => {
+    device.queue.writeBuffer = (buffer, offset, data, ...rest) => {
       const isInput = data instanceof Float32Array && data.length === size
       write(buffer, offset, isInput ? data.map((x) => x + 0.01) : data, ...rest)
     }
     const refused = await errorOf(() => wrong.runTrainStep(first))
-    ours.queue.writeBuffer = write
+    device.queue.writeBuffer = write
     const after = await errorOf(() => wrong.runTrainStep(first))
     const random = await errorOf(() => make(dropping))
     return { taken, step, refused, after, random, left: counts.own - before }
@@ -392,7 +341,7 @@ const page = {
   /** Loses the device. */
   async lost(problem: Problem) {
     const session = await createGpu(problem)
-    const device = ours as GpuDevice & { destroy(): void }
+    const device = (await start()) as GpuDevice & { destroy(): void }
     device.destroy()
     await device.lost
     return errorOf(() => session.runTrainStep(feedsOf(problem.batches[0]!)))

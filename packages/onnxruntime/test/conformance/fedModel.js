@@ -17,11 +17,12 @@ export const lossName = 'loss: fed'
  * buffers, as all gradients do.
  *
  * @param {readonly NamedTensor[]} parameters
+ * @param {'double' | 'float'} [lossType]
  */
-export function fedModel(parameters) {
+export function fedModel(parameters, lossType = 'double') {
   const buffer = (/** @type {string} */ name) => `${name}_grad.accumulation.buffer`
   const accumulated = (/** @type {string} */ name) => `${name}_grad.accumulation.out`
-  const { bool, double } = onnx.dataType
+  const { bool, [lossType]: real } = onnx.dataType
   const { createNode: node, createValue: value } = onnx
   return onnx.writeModel(
     onnx.createModel({
@@ -37,14 +38,14 @@ export function fedModel(parameters) {
         ),
       ],
       inputs: [
-        value(lossName, double, []),
+        value(lossName, real, []),
         ...parameters.map(({ name, dataType, dims }) => value(feedName(name), dataType, dims)),
         ...parameters.map(({ name, dataType, dims }) => value(name, dataType, dims)),
         ...parameters.map(({ name, dataType, dims }) => value(buffer(name), dataType, dims)),
         value('lazy_reset_grad', bool, [1]),
       ],
       outputs: [
-        value('loss', double, []),
+        value('loss', real, []),
         ...parameters.map(({ name }) => value(accumulated(name), bool, [1])),
       ],
     }),

@@ -103,12 +103,12 @@ async function start(backend: string): Promise<{ backend: string; epsilon: numbe
 
 /** The report of the suite, or of a part of it. The console names each case that ends, beside which its errors appear. */
 function conformance(
-  part: { filter?: string; shard?: string },
+  filter: string | readonly string[],
   engine: 'auto' | 'ops' = 'auto',
 ): Promise<ConformanceReport> {
   const target = tfjsTarget(tf, { backend: tf.getBackend(), engine })
   // oxlint-disable-next-line no-console
-  return runConformance(target, { ...part, onCase: ({ id }) => console.debug(id) })
+  return runConformance(target, { filter, onCase: ({ id }) => console.debug(id) })
 }
 
 /** Trains by `fit` under log. Returns the loss by epoch, the number of tensors by batch, and the last report. */

@@ -29,9 +29,9 @@ function row(name: string, { heard, nearMisses, alarmsAnHour, phrases, hours }: 
 }
 
 async function listenTo(features: Features, part: Part, options: Options): Promise<Conditions> {
-  const { phrase, seed, voices, store } = options
+  const { phrase, voices, store } = options
   const start = performance.now()
-  const speech = await buildPart(features, part, { phrase, seed, voices, stored: createStore(store) })
+  const speech = await buildPart(features, part, { phrase, voices, stored: createStore(store) })
   print(`${part}: ${speech.clean.length} voices, ${seconds(start)} s`)
   return speech
 }

@@ -173,9 +173,13 @@ describe('figures', () => {
     expect(figuresAt(0.9, all)).toMatchObject({ heard: 0, nearMisses: 0, alarmsAnHour: 0 })
   })
 
-  it('give the lowest threshold within limits', () => {
-    const limits = { nearMisses: 0, cleanAlarmsAnHour: 1, noisyAlarmsAnHour: 1 }
-    expect(chooseThreshold([scored('near', [36])], [scored('phrase', [36])], limits)).toBeCloseTo(0.81)
+  it('give the highest threshold that hears enough', () => {
+    const [heard, missed] = [scored('phrase', [36]), scored('phrase', [])]
+    const choose = (clean: readonly Scored[], noisy: readonly Scored[]) =>
+      chooseThreshold(clean, noisy, { clean: 0.9, noisy: 0.5 })
+    expect(choose([heard], [heard, missed])).toBeCloseTo(0.8)
+    expect(choose([heard], [missed])).toBeCloseTo(0.02)
+    expect(choose([heard, missed], [heard])).toBeCloseTo(0.02)
   })
 })
 

@@ -97,7 +97,8 @@ export function chooseThreshold(clean: readonly Scored[], noisy: readonly Scored
   return (
     thresholds.findLast(
       (threshold) =>
-        figuresAt(threshold, clean).heard >= wanted.clean && figuresAt(threshold, noisy).heard >= wanted.noisy,
+        figuresAt(threshold, clean).heard >= wanted.clean &&
+        figuresAt(threshold, noisy).heard >= wanted.noisy,
     ) ?? thresholds[0]!
   )
 }

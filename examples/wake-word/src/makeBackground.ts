@@ -11,14 +11,15 @@ import { espeak } from './speech/synthesize.js'
 import { readProse } from './speech/text.js'
 import { splitVoices } from './speech/voices.js'
 
-// Writes the background speech that the page trains against: every training voice of espeak-ng reads a few sentences, most of them in noise.
+// Writes the background speech that the page trains against: training voices read a few sentences, most of them in noise.
 
 const secondsEach = 12
+const voices = 110
 const features = await createFeatures(ort, await readFeatureFiles(), { intraOpNumThreads: 1 })
 const { train: sentences } = await readProse()
 const random = createRandom(1)
 const stretches: Float32Array[] = []
-for (const voice of splitVoices(1).train) {
+for (const voice of splitVoices().train.slice(0, voices)) {
   const from = random.below(sentences.length - 2)
   const said = await espeak(voice)(sentences.slice(from, from + 2).join(' '))
   const samples = said.subarray(0, secondsEach * 16_000)

@@ -78,31 +78,27 @@ export function figuresAt(threshold: number, stretches: readonly Scored[]): Figu
   }
 }
 
-/** What may happen at a threshold. */
-export interface Limits {
-  /** Share of the near misses that fire in a quiet room. */
-  readonly nearMisses: number
-  readonly cleanAlarmsAnHour: number
-  readonly noisyAlarmsAnHour: number
+/** Shares of the phrases that a threshold must hear. */
+export interface Wanted {
+  readonly clean: number
+  readonly noisy: number
 }
 
 const thresholds = Array.from({ length: 97 }, (_, i) => 0.02 + i / 100)
 
 /**
- * Chooses the lowest threshold within limits; the highest if there is none.
+ * Chooses the highest threshold that hears what is wanted; the lowest if there is none. The higher it is, the fewer near misses
+ * fire.
  *
  * @param clean stretches of voices that are for this choice alone
  * @param noisy the same in noise
  */
-export function chooseThreshold(clean: readonly Scored[], noisy: readonly Scored[], limits: Limits): number {
+export function chooseThreshold(clean: readonly Scored[], noisy: readonly Scored[], wanted: Wanted): number {
   return (
-    thresholds.find((threshold) => {
-      const [still, loud] = [figuresAt(threshold, clean), figuresAt(threshold, noisy)]
-      return (
-        still.nearMisses <= limits.nearMisses &&
-        still.alarmsAnHour <= limits.cleanAlarmsAnHour &&
-        loud.alarmsAnHour <= limits.noisyAlarmsAnHour
-      )
-    }) ?? thresholds.at(-1)!
+    thresholds.findLast(
+      (threshold) =>
+        figuresAt(threshold, clean).heard >= wanted.clean &&
+        figuresAt(threshold, noisy).heard >= wanted.noisy,
+    ) ?? thresholds[0]!
   )
 }

@@ -18,8 +18,9 @@ import { parseListenOptions, parseOptions } from '../src/options.js'
 import { buildPart } from '../src/speech/build.js'
 import { findNearMisses } from '../src/speech/nearMisses.js'
 import { createRespeller } from '../src/speech/pronunciation.js'
+import { createSoundAlikes } from '../src/speech/soundAlikes.js'
 import { assemble } from '../src/speech/streams.js'
-import { espeak, hasProgram } from '../src/speech/synthesize.js'
+import { espeak, espeakEach, hasProgram } from '../src/speech/synthesize.js'
 import { readProse, wordsOf } from '../src/speech/text.js'
 import { splitVoices } from '../src/speech/voices.js'
 import { createStore } from '../src/store.js'
@@ -33,17 +34,23 @@ if (!hasSpeech)
 
 describe('voices', () => {
   it('are in one part only, and a third of the test has accents of its own', () => {
-    for (const seed of [1, 2]) {
-      const { train, validation, test } = splitVoices(seed)
-      const names = [train, validation, test].map((part) => new Set(part.map(({ variant }) => variant)))
-      const [a, b, c] = names as [Set<string>, Set<string>, Set<string>]
-      expect([b.size, c.size]).toEqual([10, 20])
-      expect(a.size).toBeGreaterThan(45)
-      expect([...a].filter((name) => b.has(name) || c.has(name))).toEqual([])
-      expect([...b].filter((name) => c.has(name))).toEqual([])
-      const accents = new Set([...train, ...validation].map(({ accent }) => accent))
-      expect(test.filter(({ accent }) => !accents.has(accent)).length).toBe(7)
-    }
+    const { train, validation, test } = splitVoices()
+    const names = [train, validation, test].map((part) => new Set(part.map(({ variant }) => variant)))
+    const [a, b, c] = names as [Set<string>, Set<string>, Set<string>]
+    expect([a.size, b.size, c.size]).toEqual([train.length, 10, 20])
+    expect([...a].filter((name) => b.has(name) || c.has(name))).toEqual([])
+    expect([...b].filter((name) => c.has(name))).toEqual([])
+    const accents = new Set([...train, ...validation].map(({ accent }) => accent))
+    expect(test.filter(({ accent }) => !accents.has(accent)).length).toBe(7)
+  })
+
+  it('are invented for the training, and only for it', () => {
+    const { train, validation, test } = splitVoices()
+    const invented = train.flatMap(({ definition }) => definition ?? [])
+    expect(invented.length).toBeGreaterThan(100)
+    expect(train.length - invented.length).toBeGreaterThan(40)
+    expect(new Set(invented).size).toBe(invented.length)
+    expect([...validation, ...test].filter(({ definition }) => definition !== undefined)).toEqual([])
   })
 })
 
@@ -75,7 +82,7 @@ describe('the store', () => {
 
 describe('command lines', () => {
   it('have defaults, and take options', () => {
-    expect(parseOptions([], '/store')).toMatchObject({ phrase, seed: 1, steps: 2500, voices: Infinity })
+    expect(parseOptions([], '/store')).toMatchObject({ phrase, seed: 1, steps: 1300, voices: Infinity })
     expect(parseOptions(['--phrase', 'ahoy', '--voices', '3'], '/store')).toMatchObject({
       phrase: 'ahoy',
       voices: 3,
@@ -98,7 +105,7 @@ describe.skipIf(!hasSpeech)('speech', () => {
   afterAll(() => features.release())
 
   it('has near misses that sound alike, in one part each', async () => {
-    const near = await findNearMisses(phrase, ['box', 'fix', 'rocks', 'river', 'sliver', 'table', 'they'], 1)
+    const near = await findNearMisses(phrase, ['box', 'fix', 'rocks', 'river', 'sliver', 'table', 'they'])
     const all = [...near.train, ...near.validation, ...near.test]
     expect(new Set(all).size).toBe(all.length)
     expect(all).toContain('hey silver box')
@@ -111,10 +118,10 @@ describe.skipIf(!hasSpeech)('speech', () => {
     const random = createRandom(1)
     const told = Array.from({ length: 200 }, () => respell(phrase, random))
     expect(told).toContain("[[h'eI s'Ilv3 f'0ks]]")
-    expect(new Set(told).size).toBeGreaterThan(40)
+    expect(new Set(told).size).toBeGreaterThan(25)
     const mute = told.filter((one) => !one.startsWith('[[h')).length
-    expect(mute).toBeGreaterThan(30)
-    expect(mute).toBeLessThan(90)
+    expect(mute).toBeGreaterThan(15)
+    expect(mute).toBeLessThan(50)
     const say = espeak({ accent: 'en-gb', variant: 'f2', manner: { pitch: 50, speed: 160 } })
     const lengths = await Promise.all(
       [phrase, ...told.slice(0, 3)].map(async (one) => (await say(one)).length),
@@ -123,17 +130,68 @@ describe.skipIf(!hasSpeech)('speech', () => {
     expect((await say(phrase, { gap: 20 })).length).toBeGreaterThan(lengths[0]! + 16_000 * 0.1)
   })
 
+  it('is the same from one run of espeak-ng for many texts as from one for each', async () => {
+    const { train } = splitVoices()
+    const voices = [
+      train.find(({ definition }) => definition === undefined)!,
+      train.find(({ definition }) => definition !== undefined)!,
+    ]
+    const texts = [
+      'hey silver fox.',
+      "[[h'eI s'Ilv3 f'0ks]].",
+      "[[h'eI s'Ilv3 f'0ks]]",
+      'hey, silver & fox...',
+      'silver fox?',
+    ]
+    const utterances = texts.map((text, i) => ({
+      text,
+      manner: { pitch: 20 + 12 * i, speed: 130 + 18 * i, gap: i < 3 ? 0 : 2 },
+    }))
+    for (const voice of voices) {
+      const together = await espeakEach(voice)(utterances)
+      for (const [i, { text, manner }] of utterances.entries()) {
+        const alone = await espeak(voice)(text, manner)
+        expect(Math.abs(together[i]!.length / alone.length - 1), `${voice.variant}: ${text}`).toBeLessThan(
+          0.12,
+        )
+      }
+    }
+    const own = await espeak(voices[1]!)(phrase)
+    const { definition: _, ...plain } = voices[1]!
+    await expect(espeak({ ...plain, variant: 'f2' })(phrase)).resolves.not.toEqual(own)
+  })
+
+  it('has near misses made of the sounds of the wake word, but none of those it must not make', async () => {
+    const withheld = ['bay silver fox', 'hey silver box', 'hey silver folks']
+    const make = await createSoundAlikes(phrase, withheld)
+    const random = createRandom(2)
+    const made = Array.from({ length: 2000 }, () => make(random))
+    const bare = new Set(made.map((one) => one.replace(/[',]/g, '')))
+    expect(bare.size).toBeGreaterThan(300)
+    for (const refused of [
+      'heI sIlv3 f0ks',
+      'eI sIlv3 f0ks',
+      'beI sIlv3 f0ks',
+      'heI sIlv3 b0ks',
+      'heI sIlv3 foUks',
+    ])
+      expect(bare).not.toContain(`[[${refused}]]`)
+    for (const near of ['deI sIlv3 f0ks', 'heI sIlv3 l0ks', 'heIk sIlv3 f0ks'])
+      expect(bare).toContain(`[[${near}]]`)
+    expect(made.every((one) => one.split(' ').length === 3)).toBe(true)
+  })
+
   it('trains a head that hears voices it was not trained on', async () => {
-    const train = await buildPart(features, 'train', { phrase, seed: 1, voices: 4 })
+    const train = await buildPart(features, 'train', { phrase, voices: 12 })
     const model = await trainHead(createPool([...train.clean, ...train.noisy]), { ort, steps: 500 })
     const head = await createHead(ort, model)
-    const { clean } = await buildPart(features, 'validation', { phrase, seed: 1, voices: 2 })
-    const figures = figuresAt(0.8, await scoreAll(head, clean))
-    expect(figures.phrases).toBe(24)
+    const { clean } = await buildPart(features, 'validation', { phrase, voices: 2 })
+    const figures = figuresAt(0.6, await scoreAll(head, clean))
+    expect(figures.phrases).toBe(50)
     expect(figures.hours).toBeGreaterThan(0.06)
-    expect(figures.heard).toBeGreaterThan(0.6)
+    expect(figures.heard).toBeGreaterThan(0.5)
     expect(figures.nearMisses).toBeLessThan(figures.heard - 0.25)
-    expect(figures.alarmsAnHour).toBeLessThan(12)
+    expect(figures.alarmsAnHour).toBeLessThan(40)
     await head.release()
   }, 900_000)
 
@@ -163,11 +221,11 @@ describe.skipIf(!hasSpeech)('speech', () => {
   })
 })
 
-/** Two minutes of other voices that the head was not trained on. */
+/** Two minutes of sentences that the head was not trained on. */
 async function checkQuiet(features: Features, head: Head): Promise<void> {
   const { test: sentences } = await readProse(phrase)
   const alarms = []
-  for (const [i, voice] of splitVoices(1).test.slice(0, 4).entries()) {
+  for (const [i, voice] of splitVoices().test.slice(0, 4).entries()) {
     const sound = await espeak(voice)(sentences.slice(20 * i, 20 * i + 6).join(' '))
     alarms.push(...(await findAlarms(features, head, sound, 0.5)))
   }

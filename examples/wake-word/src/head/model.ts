@@ -5,13 +5,23 @@ import { embeddingSize, windowSteps } from '../features/features.js'
 const inputs = windowSteps * embeddingSize
 const units = 64
 
+/** The mean and the standard deviation of each of the 96 numbers of an embedding. */
+export interface Spread {
+  readonly mean: Float32Array
+  readonly deviation: Float32Array
+}
+
+/** The constants of the model that are not trained. */
+export const frozen = 'embedding.*'
+
 /**
- * The part that is trained: 1536 → 64, layer normalisation, ReLU, → 1. Its input and its `score`, a probability, have the shapes
+ * The part that is trained: embeddings of mean 0 and variance 1, 1536 → 64, layer normalisation, ReLU, → 1. Its input and its `score`, a probability, have the shapes
  * that openWakeWord's runtimes ask for: `input` [batch, 16, 96] → `score` [batch, 1].
  *
+ * @param spread of the embeddings that it is trained on
  * @param seed of the first weights, which are drawn as PyTorch's `Linear` draws them
  */
-export function headModel(seed: number): Model {
+export function headModel({ mean, deviation }: Spread, seed: number): Model {
   const { float } = dataType
   const random = createRandom(seed)
   const builder = createModelBuilder(17)
@@ -24,7 +34,11 @@ export function headModel(seed: number): Model {
     return emit('Gemm', [x, weight, layer.initializer('bias', [to], float, draw(to))], { transB: 1 })
   }
   const x = builder.input('input', float, ['batch', windowSteps, embeddingSize])
-  const hidden = dense(emit('Flatten', [x], { axis: 1 }), 'hidden', inputs, units)
+  const embedding = builder.within('embedding')
+  const centred = emit('Sub', [x, embedding.initializer('mean', [embeddingSize], float, mean)])
+  const factor = deviation.map((one) => 1 / one)
+  const scaled = emit('Mul', [centred, embedding.initializer('scale', [embeddingSize], float, factor)])
+  const hidden = dense(emit('Flatten', [scaled], { axis: 1 }), 'hidden', inputs, units)
   const norm = builder.within('norm')
   const scale = norm.initializer('weight', [units], float, new Float32Array(units).fill(1))
   const shift = norm.initializer('bias', [units], float, new Float32Array(units))

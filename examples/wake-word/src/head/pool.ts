@@ -20,6 +20,8 @@ export interface Pool {
   readonly positive: readonly Place[]
   /** Something like it has just been said, or a part of it. */
   readonly near: readonly Place[]
+  /** Those of `near` at whose end a near miss is complete, which are the hardest. */
+  readonly complete: readonly Place[]
   readonly other: readonly Place[]
 }
 
@@ -30,21 +32,27 @@ const undecided = { before: 0.45, after: 0.4 }
 /** Seconds after a near miss that count as its end. */
 const near = 0.4
 
+/** Seconds before its end from which a near miss counts as complete. */
+const nearlyComplete = 0.1
+
 /** Sorts the windows of stretches by what has just been said. */
 export function createPool(stretches: readonly Labelled[]): Pool {
-  const pool = { positive: [] as Place[], near: [] as Place[], other: [] as Place[] }
+  const pool = { positive: [] as Place[], near: [] as Place[], complete: [] as Place[], other: [] as Place[] }
   for (const { embeddings, spans } of stretches) {
     const steps = embeddings.length / embeddingSize
     for (let step = windowSteps - 1; step < steps; step++) {
-      const kind = kindOf((step + 1) * stepSamples, spans)
-      if (kind !== undefined) pool[kind].push({ embeddings, step })
+      const end = (step + 1) * stepSamples
+      const kind = kindOf(end, spans)
+      if (kind === undefined) continue
+      pool[kind].push({ embeddings, step })
+      if (kind === 'near' && isComplete(end, spans)) pool.complete.push({ embeddings, step })
     }
   }
   return pool
 }
 
 /** What a window is that ends at a sample; `undefined` if it is undecided. */
-function kindOf(end: number, spans: readonly Span[]): keyof Pool | undefined {
+function kindOf(end: number, spans: readonly Span[]): Exclude<keyof Pool, 'complete'> | undefined {
   const seconds = (count: number): number => count / sampleRate
   for (const { kind, from, to } of spans) {
     const [since, left] = [seconds(end - from), seconds(to - end)]
@@ -60,13 +68,26 @@ function kindOf(end: number, spans: readonly Span[]): keyof Pool | undefined {
   return 'other'
 }
 
-/** Copies windows into one array, [windows, 16, 96]. */
-export function gather(places: readonly Place[]): Float32Array<ArrayBuffer> {
+/** Whether a near miss has been said at a sample, and not long ago. */
+const isComplete = (end: number, spans: readonly Span[]): boolean =>
+  spans.some(({ kind, to }) => {
+    const since = (end - to) / sampleRate
+    return kind === 'near' && since > -nearlyComplete && since < near
+  })
+
+/**
+ * Copies windows into one array, [windows, 16, 96].
+ *
+ * @param into where they are written; absent for a new array
+ */
+export function gather(
+  places: readonly Place[],
+  into = new Float32Array(places.length * windowSteps * embeddingSize),
+): Float32Array<ArrayBuffer> {
   const size = windowSteps * embeddingSize
-  const result = new Float32Array(places.length * size)
   for (const [i, { embeddings, step }] of places.entries()) {
     const end = (step + 1) * embeddingSize
-    result.set(embeddings.subarray(end - size, end), i * size)
+    into.set(embeddings.subarray(end - size, end), i * size)
   }
-  return result
+  return into
 }

@@ -1,21 +1,23 @@
-import { adam, inducedMetric, log, type Transformation } from '@induced-metric/core'
+import { adam, rateFree, type Transformation } from '@induced-metric/core'
 import { optionError } from '@induced-metric/core/adapter'
 import type { Ort, OrtTensor } from '@induced-metric/onnx'
 import { generateArtifacts } from '@induced-metric/onnx/artifacts'
 import { TrainingSession } from '@induced-metric/onnxruntime'
 import { createRandom, type Random } from '../audio/random.js'
 import { embeddingSize, windowSteps } from '../features/features.js'
-import { headModel } from './model.js'
+import { frozen, headModel, type Spread } from './model.js'
 import { gather, type Place, type Pool } from './pool.js'
 
-/** Windows of a batch. */
+/** Windows of a batch. Most of the near misses are complete. */
 const batch = { positive: 44, near: 44, other: 40 }
+const complete = 26
+const windowSize = windowSteps * embeddingSize
 const rows = batch.positive + batch.near + batch.other
 
 /** Options of {@link trainHead}. */
 export interface TrainOptions {
   readonly ort: Ort
-  /** Default 2500. */
+  /** Default 1300. */
   readonly steps?: number
   readonly seed?: number
   /** Is told of progress every few steps, and waited for. */
@@ -34,18 +36,12 @@ export interface Progress {
 }
 
 /**
- * Standard deviation of what is added to embeddings, over their root mean square: up to so much, another one for each window. It
+ * Standard deviation of what is added to embeddings, over their own: up to so much, another one for each window. It
  * lets the head hear voices that are unlike those of the training.
  */
-const jitterSize = 1.6
+const jitterSize = 1.2
 /** Steps between reports. */
 const reportEvery = 25
-/**
- * The optimiser: Adam with the metric of log L, and ξ tied to the rate. A rate of 1 is only a cap, and nobody has to choose it.
- */
-const defaultOptimizer = (): Transformation =>
-  inducedMetric(adam(), { learningRate: 1, xi: 'rate', embedding: log(), onBadLoss: 'zero' })
-
 /**
  * Trains a head.
  *
@@ -53,14 +49,18 @@ const defaultOptimizer = (): Transformation =>
  * @throws ERR_OPTION if a kind of windows is missing
  */
 export async function trainHead(pool: Pool, options: TrainOptions): Promise<Uint8Array> {
-  const { ort, steps = 2500, seed = 1, onProgress, signal, optimizer = defaultOptimizer() } = options
+  const { ort, steps = 1300, seed = 1, onProgress, signal } = options
   checkPool(pool)
   const random = createRandom(seed)
-  const jitter = createJitter(pool, random)
-  const artifacts = await generateArtifacts(headModel(seed), {
+  const spread = spreadOf(pool, random)
+  const jitter = createJitter(spread, random)
+  // Nobody chooses a learning rate: it follows from the losses and the number of steps.
+  const optimizer = options.optimizer ?? rateFree(adam(), { steps, onBadLoss: 'zero' })
+  const artifacts = await generateArtifacts(headModel(spread, seed), {
     loss: 'bce-with-logits',
     outputNames: ['logit'],
     additionalOutputs: ['score'],
+    frozen,
     ort,
   })
   const session = await TrainingSession.create({ ...artifacts, optimizer, ort }, { intraOpNumThreads: 1 })
@@ -70,13 +70,14 @@ export async function trainHead(pool: Pool, options: TrainOptions): Promise<Uint
     Float32Array.from({ length: rows }, (_, i) => (i < batch.positive ? 1 : 0)),
     [rows, 1],
   )
+  // Every step writes its windows here, as new ones are a megabyte for the garbage collector.
+  const windows = new Float32Array(rows * windowSize)
+  const input = tensor(windows, [rows, windowSteps, embeddingSize])
   let sum = 0
   try {
     for (let step = 1; step <= steps; step++) {
       signal?.throwIfAborted()
-      const windows = gather(drawBatch(pool, random))
-      jitter(windows)
-      const input = tensor(windows, [rows, windowSteps, embeddingSize])
+      jitter(gather(drawBatch(pool, random), windows))
       const { loss } = await session.runTrainStep({ input, target }, ['loss'])
       await session.runOptimizerStep()
       await session.lazyResetGrad()
@@ -92,20 +93,31 @@ export async function trainHead(pool: Pool, options: TrainOptions): Promise<Uint
   }
 }
 
-/** Adds normal numbers to windows, so that the head does not learn single ones by heart. They come from a table, which is quick. */
-function createJitter(pool: Pool, random: Random): (windows: Float32Array) => void {
+/** Estimates the spread of a pool's embeddings from 256 windows. */
+function spreadOf(pool: Pool, random: Random): Spread {
   const some = gather(
     Array.from({ length: 256 }, (_, i) => random.pick(i % 2 === 0 ? pool.positive : pool.other)),
   )
-  const size = jitterSize * Math.sqrt(some.reduce((sum, x) => sum + x * x, 0) / some.length)
-  const table = Float32Array.from({ length: 65_521 }, () => size * random.normal())
+  const count = some.length / embeddingSize
+  const mean = new Float32Array(embeddingSize)
+  for (const [i, x] of some.entries()) mean[i % embeddingSize]! += x / count
+  const variance = new Float32Array(embeddingSize)
+  for (const [i, x] of some.entries())
+    variance[i % embeddingSize]! += (x - mean[i % embeddingSize]!) ** 2 / count
+  return { mean, deviation: variance.map((x) => Math.sqrt(x) || 1) }
+}
+
+/** Adds normal numbers to windows, so that the head does not learn single ones by heart. They come from a table, which is quick. */
+function createJitter({ deviation }: Spread, random: Random): (windows: Float32Array) => void {
+  const starts = 700
+  const table = Float32Array.from(
+    { length: starts * embeddingSize + windowSize },
+    (_, i) => jitterSize * deviation[i % embeddingSize]! * random.normal(),
+  )
   return (windows) => {
-    let at = random.below(table.length)
-    let level = 0
-    for (let i = 0; i < windows.length; i++) {
-      if (i % (windowSteps * embeddingSize) === 0) level = random.next()
-      windows[i]! += level * table[at]!
-      at = at + 1 === table.length ? 0 : at + 1
+    for (let from = 0; from < windows.length; from += windowSize) {
+      const [start, level] = [random.below(starts) * embeddingSize, random.next()]
+      for (let i = 0; i < windowSize; i++) windows[from + i]! += level * table[start + i]!
     }
   }
 }
@@ -125,7 +137,8 @@ function drawBatch(pool: Pool, random: Random): Place[] {
     Array.from({ length: count }, () => random.pick(places))
   return [
     ...draw(pool.positive, batch.positive),
-    ...draw(pool.near, batch.near),
+    ...draw(pool.complete.length > 0 ? pool.complete : pool.near, complete),
+    ...draw(pool.near, batch.near - complete),
     ...draw(pool.other, batch.other),
   ]
 }

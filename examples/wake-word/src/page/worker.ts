@@ -20,7 +20,7 @@ import { trainHead, type Progress } from '../head/train.js'
 
 // The thread in which everything is computed. The page calls these methods by comlink.
 
-const steps = 900
+const steps = 500
 
 /** A reading of the live score. */
 export interface Reading {

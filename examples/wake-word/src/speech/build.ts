@@ -6,8 +6,9 @@ import type { Labelled } from '../head/pool.js'
 import { record, speakAll } from './corpus.js'
 import { findNearMisses } from './nearMisses.js'
 import { createRespeller } from './pronunciation.js'
+import { createSoundAlikes } from './soundAlikes.js'
 import { assemble, type Clip, type Stream } from './streams.js'
-import { espeak, flite, fliteVoices } from './synthesize.js'
+import { espeakEach, fliteEach, fliteVoices } from './synthesize.js'
 import { frequentWords, readProse } from './text.js'
 import { splitVoices } from './voices.js'
 
@@ -23,7 +24,6 @@ export interface Conditions {
 /** Options of {@link buildPart}. */
 export interface PartOptions {
   readonly phrase: string
-  readonly seed: number
   /** Voices at most; fewer for a quick look. */
   readonly voices?: number
   /** Gives what was stored of a voice, or makes and stores it. Default: makes it. */
@@ -32,32 +32,41 @@ export interface PartOptions {
 }
 
 const amounts = {
-  train: { phrases: 24, nearMisses: 16, speech: 15 },
-  validation: { phrases: 12, nearMisses: 12, speech: 120 },
+  train: { phrases: 8, nearMisses: 24, speech: 6 },
+  validation: { phrases: 25, nearMisses: 40, speech: 120 },
   test: { phrases: 25, nearMisses: 20, speech: 150 },
   unseen: { phrases: 40, nearMisses: 40, speech: 240 },
 }
 
+/** Draws what is said and how. It is always the same, so that the speech is made once for all seeds of the training. */
+const speechSeed = 104_729
+
 /** Takes of a training voice beside the quiet one, and near misses of a take that are made of the wake word's own sound. */
-const variedTakes = 3
-const scrambledOfTake = 6
+const variedTakes = 1
+const scrambledOfTake = 3
 
 /** Lets all voices of a part say what is needed, and computes the embeddings. */
 export async function buildPart(features: Features, part: Part, options: PartOptions): Promise<Conditions> {
-  const { phrase, seed, stored = (_, make) => make(), onProgress } = options
+  const { phrase, stored = (_, make) => make(), onProgress } = options
   const prose = await readProse(phrase)
-  const near = await findNearMisses(phrase, frequentWords(prose.train, 2000), seed)
+  const near = await findNearMisses(phrase, frequentWords(prose.train, 2000))
   const source = part === 'unseen' ? 'test' : part
   const script = { phrase, nearMisses: near[source], sentences: prose[source] }
-  const all = part === 'unseen' ? fliteVoices.map(flite) : splitVoices(seed)[part].map(espeak)
+  const all = part === 'unseen' ? fliteVoices.map(fliteEach) : splitVoices()[part].map(espeakEach)
   const voices = all.slice(0, options.voices)
-  const respell = part === 'train' ? await createRespeller([phrase, ...script.nearMisses]) : undefined
+  const variation =
+    part === 'train'
+      ? {
+          respell: await createRespeller([phrase, ...script.nearMisses]),
+          soundAlike: await createSoundAlikes(phrase, [...near.validation, ...near.test]),
+        }
+      : undefined
   const both = { clean: [] as Labelled[], noisy: [] as Labelled[] }
   for (const [i, voice] of voices.entries()) {
-    const key = JSON.stringify([part, i, seed, phrase, amounts[part]])
+    const key = JSON.stringify([part, i, phrase, amounts[part]])
     const { clean, noisy } = await stored(key, async (): Promise<Conditions> => {
-      const random = createRandom(seed * 104_729 + i * 31 + part.length)
-      const clips = await speakAll(voice, script, amounts[part], random, respell)
+      const random = createRandom(speechSeed + i * 31 + part.length)
+      const clips = await speakAll(voice, script, amounts[part], random, variation)
       if (part === 'train') return takes(features, clips, random)
       const stream = assemble(random.shuffled(clips), random, [0.5, 1.5])
       return {
@@ -88,5 +97,5 @@ async function takes(features: Features, clips: readonly Clip[], random: Random)
   }
   const noisy: Labelled[] = []
   for (let i = 0; i < variedTakes; i++) noisy.push(await record(features, take(0.12), varied, random))
-  return { clean: [await record(features, take(0), quiet, random)], noisy }
+  return { clean: [await record(features, take(0.12), quiet, random)], noisy }
 }

@@ -1,9 +1,9 @@
 import { applyChange, drawChange, type ChangeRange } from '../audio/augment.js'
 import type { Random } from '../audio/random.js'
-import type { Features } from '../features/features.js'
+import { sampleRate, type Features } from '../features/features.js'
 import type { Labelled } from '../head/pool.js'
 import type { Clip, Kind, Stream } from './streams.js'
-import type { Speak } from './synthesize.js'
+import type { SpeakEach, Utterance } from './synthesize.js'
 
 /** How much a voice says. */
 export interface Amount {
@@ -13,8 +13,13 @@ export interface Amount {
   readonly speech: number
 }
 
-/** Changes a text into another that says the same in another way. */
-export type Retell = (text: string, random: Random) => string
+/** How training speech differs from what is written. */
+export interface Variation {
+  /** Changes a text into another that says the same in another way. */
+  readonly respell: (text: string, random: Random) => string
+  /** Makes a near miss of the wake word that no dictionary has. */
+  readonly soundAlike: (random: Random) => string
+}
 
 /** What there is to say. */
 export interface Script {
@@ -26,39 +31,53 @@ export interface Script {
 /** Ways to end a phrase, which change its melody. */
 const endings = ['', '.', '!', '?', ',', '...']
 
-/** A text in ordinary speech as one call of the synthesiser speaks it. */
+/** Share of a training voice's near misses that are made of sounds. */
+const madeOfSounds = 0.6
+
+/** Sentences of ordinary speech that are spoken in one go, and seconds that one takes, about. */
 const sentencesOfCall = 5
+const secondsOfSentence = 7
 
 /**
  * Lets a voice speak.
  *
  * @param random draws what is said, how high and how fast
- * @param respell a way to say the wake word and its near misses as other accents do. Where it is given, half of them are, and there are pauses in some
+ * @param variation for training: half of the short texts are said as other accents do, some with pauses, and most near misses are made of sounds
  */
 export async function speakAll(
-  speak: Speak,
+  speak: SpeakEach,
   { phrase, nearMisses, sentences }: Script,
   amount: Amount,
   random: Random,
-  respell?: Retell,
+  variation?: Variation,
 ): Promise<Clip[]> {
-  const clips: Clip[] = []
-  const say = async (kind: Kind, text: string, gap?: number): Promise<void> => {
+  // One gap for all, so that one run of espeak-ng speaks them.
+  const gap = variation === undefined ? undefined : random.below(5)
+  const drawn: (Utterance & { readonly kind: Kind })[] = []
+  const say = (kind: Kind, text: string): void => {
     const manner = { pitch: Math.round(random.between(15, 85)), speed: Math.round(random.between(125, 215)) }
     const changes = random.next() < 0.5 ? { speed: manner.speed } : manner
-    const samples = await speak(text, gap === undefined ? changes : { ...changes, gap })
-    clips.push({ kind, samples })
+    drawn.push({ kind, text, manner: gap === undefined ? changes : { ...changes, gap } })
   }
-  const sayShort = (kind: Kind, text: string): Promise<void> => {
-    if (respell === undefined) return say(kind, text + random.pick(endings))
-    const told = random.next() < 0.5 ? respell(text, random) : withPause(text, random)
-    return say(kind, told + random.pick(endings), random.below(5))
+  const sayShort = (kind: Kind, text: string): void => {
+    let told = text
+    if (variation !== undefined)
+      told = random.next() < 0.5 ? variation.respell(text, random) : withPause(text, random)
+    say(kind, told + random.pick(endings))
   }
-  for (let i = 0; i < amount.phrases; i++) await sayShort('phrase', phrase)
-  for (let i = 0; i < amount.nearMisses; i++) await sayShort('near', random.pick(nearMisses))
-  for (let length = 0; length < amount.speech * 16_000; length += clips.at(-1)!.samples.length) {
-    const from = random.below(sentences.length - sentencesOfCall)
-    await say('speech', sentences.slice(from, from + sentencesOfCall).join(' '))
+  for (let i = 0; i < amount.phrases; i++) sayShort('phrase', phrase)
+  for (let i = 0; i < amount.nearMisses; i++)
+    if (variation !== undefined && random.next() < madeOfSounds)
+      say('near', variation.soundAlike(random) + random.pick(endings))
+    else sayShort('near', random.pick(nearMisses))
+  const sounds = await speak(drawn)
+  const clips: Clip[] = drawn.map(({ kind }, i) => ({ kind, samples: sounds[i]! }))
+  for (let length = 0; length < amount.speech * sampleRate; length += clips.at(-1)!.samples.length) {
+    const count = Math.min(sentencesOfCall, Math.ceil(amount.speech / secondsOfSentence))
+    const from = random.below(sentences.length - count)
+    const text = sentences.slice(from, from + count).join(' ')
+    const [samples] = await speak([{ text, manner: { speed: Math.round(random.between(125, 215)) } }])
+    clips.push({ kind: 'speech', samples: samples! })
   }
   return clips
 }

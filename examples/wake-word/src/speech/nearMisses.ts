@@ -1,5 +1,5 @@
 import { createRandom } from '../audio/random.js'
-import { phonemesOf } from './pronunciation.js'
+import { phonemesOf, withoutStress } from './pronunciation.js'
 import { wordsOf } from './text.js'
 
 /** Phrases that sound like the wake word but are not. No phrase is in two lists. */
@@ -13,6 +13,8 @@ export interface NearMisses {
 const likest = 24
 /** Words of a replacement that sound less like it, which only the training has. */
 const lessLike = 24
+/** Splits the phrases, always in the same way. */
+const splitSeed = 4
 
 /**
  * Finds phrases close to a wake word: with one word replaced by one that sounds like it, with a word missing, or in another order.
@@ -21,13 +23,8 @@ const lessLike = 24
  *
  * @param phrase the wake word
  * @param vocabulary words to replace with
- * @param seed splits the phrases
  */
-export async function findNearMisses(
-  phrase: string,
-  vocabulary: readonly string[],
-  seed: number,
-): Promise<NearMisses> {
+export async function findNearMisses(phrase: string, vocabulary: readonly string[]): Promise<NearMisses> {
   const words = wordsOf(phrase)
   const sounds = new Map(
     [...(await phonemesOf([...words, ...vocabulary]))].map(([word, all]) => [word, all.map(withoutStress)]),
@@ -46,8 +43,8 @@ export async function findNearMisses(
   const missing = words.length < 2 ? [] : words.map((_, i) => words.toSpliced(i, 1).join(' '))
   const turned =
     words.length < 3 ? [] : words.map((_, i) => [...words.slice(i), ...words.slice(0, i)].join(' ')).slice(1)
-  const all = createRandom(seed).shuffled([...new Set([...replaced, ...missing, ...turned])])
-  const [first, second] = [Math.ceil(all.length * 0.5), Math.ceil(all.length * 0.65)]
+  const all = createRandom(splitSeed).shuffled([...new Set([...replaced, ...missing, ...turned])])
+  const [first, second] = [Math.ceil(all.length * 0.4), Math.ceil(all.length * 0.65)]
   const easier = replacedBy(likest, likest + lessLike)
   return {
     train: [...all.slice(0, first), ...easier],
@@ -55,8 +52,6 @@ export async function findNearMisses(
     test: all.slice(second),
   }
 }
-
-const withoutStress = (phoneme: string): string => phoneme.replace(/[',]/g, '')
 
 /** Levenshtein's distance over the longer length. */
 function distance(a: readonly string[], b: readonly string[]): number {

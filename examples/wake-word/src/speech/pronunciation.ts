@@ -16,11 +16,14 @@ export async function phonemesOf(words: readonly string[]): Promise<Map<string, 
   return new Map(words.map((word, i) => [word, lines[i]!.trim().split('_')]))
 }
 
+/** A phoneme without its stress. */
+export const withoutStress = (phoneme: string): string => phoneme.replace(/[',]/g, '')
+
 /**
  * Where accents of English differ: J. C. Wells, Accents of English (1982). A mnemonic of espeak-ng, and those that other accents have in its place; an empty
  * one drops it.
  */
-const shifts: Readonly<Record<string, readonly string[]>> = {
+export const shifts: Readonly<Record<string, readonly string[]>> = {
   h: [''],
   eI: ['e:', 'E', 'aI'],
   aI: ['OI', 'a:', 'eI'],
@@ -51,7 +54,7 @@ const shifts: Readonly<Record<string, readonly string[]>> = {
 }
 
 /** How often a phoneme that accents disagree on is shifted. */
-const shifted = 0.3
+const shifted = 0.15
 
 /**
  * Creates what respells a text as another accent may speak it, in espeak-ng's phonemes. Its eight accents are few, and people have more.

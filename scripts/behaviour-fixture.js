@@ -37,7 +37,7 @@ const ids = known === undefined ? caseIds : unpackIds(known.cases)
 
 /** @type {Table} */
 const results = {}
-for (const engine of engines) results[engine] = shorten(await caseResults(engine), ids)
+for (const engine of engines) results[engine] = shorten(await caseResults(engine, ids), ids)
 
 const trained = checkpoints()
 /** @type {Table} */

@@ -9,6 +9,7 @@ import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { launchChromium } from '../../core/test/browser/chromium.js'
 import type { ConformanceReport } from '../src/index.js'
+import { shardOfToday } from './conformance/shard.js'
 
 // The suite is a library for pages, too: GPU backends are tested where they run.
 
@@ -49,7 +50,7 @@ const target = {
     }
   },
 }
-window.run = (filter) => runConformance(target, { filter })
+window.run = (shard) => runConformance(target, { shard })
 </script>`
 
 let server: Server
@@ -86,11 +87,13 @@ it('runs in a page, without Node and without a bundler', async () => {
   })
   await tab.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`)
   await tab.waitForFunction(() => 'run' in globalThis)
-  const report = await tab.evaluate(() =>
-    (globalThis as unknown as { run(filter?: string): Promise<ConformanceReport> }).run(),
+  // Another part of the suite every day: the tests of Node ask this target everything.
+  const report = await tab.evaluate(
+    (shard) => (globalThis as unknown as { run(shard: string): Promise<ConformanceReport> }).run(shard),
+    shardOfToday(6),
   )
   expect(problems).toEqual([])
   expect(report.cases.filter(({ status }) => status === 'failed')).toEqual([])
-  expect(report.totals.passed).toBeGreaterThan(900)
+  expect(report.totals.passed).toBeGreaterThan(400)
   expect(report.manifest.backend).toBe('a page')
 })

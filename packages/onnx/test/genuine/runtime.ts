@@ -77,8 +77,14 @@ interface TrainingModule {
   readonly InferenceSession: { create(model: Uint8Array, options: object): Promise<InferenceSession> }
 }
 
-/** Starts the genuine runtime. */
-export async function startGenuine(): Promise<Genuine> {
+let started: Promise<Genuine> | undefined
+
+/** Starts the genuine runtime, of which a process has one: files of tests that share a process share it. */
+export function startGenuine(): Promise<Genuine> {
+  return (started ??= start())
+}
+
+async function start(): Promise<Genuine> {
   if (path === undefined) throw new Error('onnxruntime-training is not installed')
   const ort = (await import(pathToFileURL(path).href)) as TrainingModule
   ort.env.wasm.numThreads = 1

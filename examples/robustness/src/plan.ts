@@ -90,7 +90,7 @@ export const plan: Readonly<Record<string, TaskPlan>> = {
   // A run takes a quarter of a minute.
   'gpt-900': {
     seeds: two,
-    rates: { ...tuned, ...each(['rate-free', 'rate-free-long', 'rate-free-muon'], [1]) },
+    rates: { ...tuned, ...capped, ...each(['rate-free-long', 'rate-free-muon'], [1]) },
   },
   'noisy-quadratic': {
     seeds: ten,

@@ -1,3 +1,4 @@
+import { InducedMetricError } from '@induced-metric/core'
 import * as onnx from '@induced-metric/onnxruntime/onnx'
 
 /** @typedef {import('@induced-metric/onnxruntime').NamedTensor} NamedTensor */
@@ -49,5 +50,35 @@ export function fedModel(parameters, lossType = 'double') {
         ...parameters.map(({ name }) => value(accumulated(name), bool, [1])),
       ],
     }),
+  )
+}
+
+/**
+ * The parameters of a target as a checkpoint holds them.
+ *
+ * @param {readonly import('@induced-metric/conformance').TargetParameter[]} parameters
+ */
+export function trainableOf(parameters) {
+  const { double, float } = onnx.dataType
+  return parameters.map(({ name, shape, data }) => ({
+    name,
+    dims: shape,
+    dataType: data.BYTES_PER_ELEMENT === 8 ? double : float,
+    data,
+  }))
+}
+
+/**
+ * Throws ERR_SHAPE unless there is a gradient for each parameter. A session's gradients come out of its model, so only the suite
+ * counts them.
+ *
+ * @param {readonly unknown[]} gradients
+ * @param {readonly unknown[]} parameters
+ */
+export function checkCount(gradients, parameters) {
+  if (gradients.length === parameters.length) return
+  throw new InducedMetricError(
+    'ERR_SHAPE',
+    `${parameters.length} parameters need as many gradients, given ${gradients.length}`,
   )
 }

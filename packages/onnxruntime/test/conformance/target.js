@@ -7,7 +7,7 @@ import { allCapabilities } from '@induced-metric/conformance'
 import * as core from '@induced-metric/core'
 import { planStep } from '@induced-metric/core/adapter'
 import { TrainingSession } from '@induced-metric/onnxruntime'
-import { fedModel, feedName, lossName } from './fedModel.js'
+import { checkCount, fedModel, feedName, lossName, trainableOf } from './fedModel.js'
 
 /**
  * @typedef {import('@induced-metric/conformance').ConformanceTarget} ConformanceTarget
@@ -39,12 +39,7 @@ export function onnxruntimeTarget(ort, { name, version, backend }) {
     async create(transformation, parameters) {
       // The model cannot detect mistakes in these; the core can.
       planStep(transformation, parameters)
-      const trainable = parameters.map(({ name, shape, data }) => ({
-        name,
-        dims: shape,
-        dataType: data.BYTES_PER_ELEMENT === 8 ? 11 : 1,
-        data,
-      }))
+      const trainable = trainableOf(parameters)
       const groups = new Map(parameters.map(({ name, group }) => [name, group]))
       const training = await TrainingSession.create(
         {
@@ -71,13 +66,7 @@ export function onnxruntimeTarget(ort, { name, version, backend }) {
 function session(ort, training, parameters) {
   return {
     async step(gradients, { loss } = {}) {
-      if (gradients.length !== parameters.length) {
-        // A session's gradients come out of its model, so only the suite counts them.
-        throw new core.InducedMetricError(
-          'ERR_SHAPE',
-          `${parameters.length} parameters need as many gradients, given ${gradients.length}`,
-        )
-      }
+      checkCount(gradients, parameters)
       /** @type {Record<string, ReturnType<typeof real>>} */
       const feeds = { [lossName]: real(ort, Float64Array.of(loss ?? 0), []) }
       /** @type {string[]} */

@@ -185,6 +185,8 @@ class Run:
             level = self.model(t)
             metric = kappa * peak * max(0, sum(np.sum(x * d) for d, x, _ in moves))
         rho = self.factor(name, level - low, metric)
+        if "risingCap" in o and rho > 0:
+            rho = 1 / (1 / rho - 1 + peak / self.cap(o["risingCap"], peak, t))
         if "startAxis" in o and rho > 0:
             rho = self.brake(o["startAxis"], rho, t, peak * smooth, bound, max(0, fast - bound))
         decay = rate * o.get("weightDecay", 0) * rho
@@ -210,6 +212,14 @@ class Run:
             return 0.0
         slope = 1 / math.sqrt(height) if name == "root" else 1 / height
         return (slope if name == "log" else 1) / (1 + slope**2 * metric)
+
+    @staticmethod
+    def cap(options, peak, t):
+        """The cap of step t, which rises to a height. The rates of these runs do not change."""
+        top, cap = max(peak, options.get("to", 1)), peak
+        for _ in range(t - 1):
+            cap = min(top, cap * options.get("growth", 1.02))
+        return cap
 
     def brake(self, axis, rho, t, promise, bound, left):
         # The first loss, or the largest of the averages of the first ten.
@@ -389,11 +399,13 @@ VECTORS = [
     vector("rateFree of lion", softmax_problem(20, 0.2), rate_free(LION)),
     vector("lion, s under identity", softmax_problem(21, 0), tied(LION, 0.5, {"name": "identity"}, {"perRate": 4})),
     vector("muon with its rows as inputs, s under identity", matrix_problem(22), tied({**MUON, "rows": "inputs", "nesterov": False}, 0.5, {"name": "identity"}, {"perRate": 0.5}, fallback=LION)),
+    vector("adam, root, eta 0.005, a cap that rises", softmax_problem(23, 0), tied(ADAM, 0.005, ROOT, risingCap={"growth": 1.25})),
+    vector("adam, eta 0.01, a cap that rises beside a start axis over 30 steps", softmax_problem(24, 0.2), rate_free(ADAM, 30, learningRate=0.01, risingCap={"growth": 1.2, "to": 0.5})),
 ]
 
 HEAD = """import type { TiedVector } from './types.js'
 
-/** A rate's own metric, computed from the whole history by scripts/golden_tied.py, which says how. */
+/** A rate's own metric, computed from the whole history by scripts/golden_tied.py, which explains it. */
 export const tied = JSON.parse(`[
 """
 

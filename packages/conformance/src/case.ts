@@ -267,6 +267,7 @@ export function capabilitiesOf(t: PlainTransformation, nonMatrices: boolean): Fe
       'averagedModel',
       'startAxis',
       'growthRate',
+      'risingCap',
       'lookahead',
       'clipValue',
       'adaptiveClip',

@@ -60,6 +60,7 @@ export const features = [
   'averageWeights/swa',
   'lookahead',
   'growthRate',
+  'risingCap',
   'groups',
   'metricScope',
   'clipNorm',

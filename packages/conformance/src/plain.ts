@@ -51,6 +51,8 @@ export interface PlainOptions {
   readonly startAxis?: PlainStartAxis
   /** The largest growth of ρ in one step. */
   readonly growthRate?: number
+  /** A learning rate that is a cap and rises by a factor at every step (default 1.02) up to a height (default 1). */
+  readonly risingCap?: { readonly growth?: number; readonly to?: number }
   readonly averageWeights?: number | { readonly ema: number } | { readonly swa: PlainStochasticAverage }
   readonly lookahead?: { readonly syncPeriod?: number; readonly slowStepSize?: number }
   /** A group that sets another norm than the whole is clipped by itself. */

@@ -46,6 +46,7 @@ const caught: Readonly<Record<BreakName, readonly [filter: RegExp, says: RegExp]
   'start axis ignored': [/^option\/startAxis\/f64\/0001/, /a start axis: 1\/ρ grows/],
   'power of the start axis ignored': [/^option\/startAxis\/f64\/0003/, /whose power is given/],
   'end of the start axis ignored': [/^option\/startAxis\/f64\/0006/, /nothing moves, and the state goes on/],
+  'rising cap ignored': [/^option\/risingCap\/f64\/0001/, /a cap that rises by a half/],
   'averages of the weights missing': [
     /^option\/averageWeights\/f64\/0001/,
     /its checkpoint must hold averagedParameter of kernel/,

@@ -66,6 +66,7 @@ export { refusal, type StepOutcome, type UnitResult } from './step/report.js'
 export {
   profileEntries,
   profileScalars,
+  tiedRateInputs,
   unitEntries,
   unitScalars,
   type ScalarEntry,

@@ -132,6 +132,7 @@ export type {
   GroupOptions,
   InducedMetricOptions,
   ParameterInfo,
+  RisingCap,
   StartAxis,
   Transformation,
 } from './transformation/types.js'

@@ -32,7 +32,7 @@ import {
   type Transformation,
 } from '@induced-metric/core'
 import { planStep } from '@induced-metric/core/adapter'
-import { expectError } from './support.js'
+import { expectError, randomArray } from './support.js'
 
 const one = (value = 1) => [{ name: 'w', shape: [1], data: new Float64Array([value]) }]
 
@@ -182,6 +182,8 @@ describe('as data', () => {
     }),
     rateFree(adam(), { steps: 100, floor: 0.5, weightDecay: 0.1 }),
     rateFree(sgd({ momentum: 0.9 }), { learningRate: cosine({ from: 2, steps: 5 }), floor: 'follow' }),
+    rateFree(adam(), { steps: 100, learningRate: 0.01 }),
+    inducedMetric(sgd(), { learningRate: 1, risingCap: {}, groups: { a: { risingCap: { to: 2 } } } }),
     inducedMetric(sgd(), {
       learningRate: 0.1,
       xi: 'rate',
@@ -229,6 +231,7 @@ describe('as data', () => {
     [() => muon({ rows: 'rows' as never }), "muon.rows must be 'outputs', 'inputs' or 'auto'"],
     [() => rateFree(adam(), { steps: 0 }), 'startAxis.steps'],
     [() => rateFree(adam(), { xi: 1 } as never), 'xi'],
+    [() => rateFree(adam(), { risingCap: {} } as never), 'risingCap'],
     [
       () => definePreconditioner({ name: 'b', hyperparameters: { f: { kind: 'number', default: 0, follows: true } }, update: ({ gradient }) => ({ direction: gradient, slots: {} }) }), // prettier-ignore
       'only the floor of an embedding',
@@ -239,6 +242,60 @@ describe('as data', () => {
     ],
   ])('%s is refused', (make, words) => {
     expectError(make, 'ERR_OPTION', words)
+  })
+})
+
+describe('a cap below 1', () => {
+  const capOf = (transformation: Transformation) => transformation.settings.risingCap
+
+  it('rises to 1 in rateFree, as fast as steps may grow', () => {
+    expect(capOf(rateFree(adam(), { learningRate: 0.5, steps: 600 }))).toEqual({ growth: 1.02, to: 1 })
+    expect(capOf(rateFree(adam(), { learningRate: 0.5, steps: 60 }))).toEqual({ growth: 1.1, to: 1 })
+    expect(capOf(rateFree(adam(), { learningRate: 0.5 }))).toEqual({ growth: 1.02, to: 1 })
+    const own = { learningRate: 0.5, steps: 60, growthRate: 1.5 }
+    expect(capOf(rateFree(adam(), own))).toEqual({ growth: 1.5, to: 1 })
+  })
+
+  it('is left as it is where nothing is to rise: at 1 and above, at 0, and on a schedule', () => {
+    for (const learningRate of [1, 100, 0, cosine({ from: 0.1, steps: 9 })]) {
+      expect(capOf(rateFree(adam(), { learningRate, steps: 600 }))).toBeUndefined()
+    }
+  })
+
+  it('limits the step until it has risen: 1/t = 1/cap + s/ℓ', () => {
+    const w = { name: 'w', shape: [1], data: Float64Array.of(0) }
+    const options = { learningRate: 0.25, xi: 'rate', beta: 0, embedding: root() } as const
+    const optimizer = createOptimizer(inducedMetric(sgd(), { ...options, risingCap: { growth: 2, to: 4 } }), [
+      w,
+    ])
+    const steps = [1, 2, 3, 4, 5, 6, 7].map(() => {
+      const { learningRate, scale } = optimizer.step([Float64Array.of(0.5)], { loss: 1 })
+      return learningRate * scale
+    })
+    expect(steps).toEqual([0.25, 0.5, 1, 2, 4, 4, 4].map((cap) => expect.closeTo(1 / (1 / cap + 0.25), 14)))
+  })
+
+  it('hardly matters to rateFree: a noisy quadratic ends within a half of the best loss, from η = .001 to 100', () => {
+    const n = 100
+    const curvature = Array.from({ length: n }, (_, i) => 1 / (i + 1))
+    const train = (learningRate: number): number => {
+      // Uniform numbers of variance 1.
+      const draw = (seed: number) => randomArray('float64', n, seed).map((x) => x * Math.sqrt(3))
+      const w = { name: 'w', shape: [n], data: draw(1) }
+      const optimizer = createOptimizer(rateFree(adam(), { steps: 2000, learningRate }), [w])
+      const lossOf = () => curvature.reduce((sum, h, i) => sum + (h * w.data[i]! ** 2) / 2, 0)
+      for (let step = 1; step <= 2000; step++) {
+        const noise = draw(step + 1)
+        const gradient = w.data.map((x, i) => curvature[i]! * x + (Math.sqrt(curvature[i]!) * noise[i]!) / 10)
+        optimizer.step([gradient], { loss: lossOf() })
+      }
+      optimizer.dispose()
+      return lossOf()
+    }
+    const losses = [0.001, 0.01, 1, 100].map(train)
+    expect(Math.min(...losses)).toBeGreaterThan(0)
+    // With a cap that stays at .001 the largest is 600 times the smallest.
+    expect(Math.max(...losses) / Math.min(...losses)).toBeLessThan(1.5)
   })
 })
 

@@ -41,6 +41,7 @@ export function probe(feature: Feature, manifest: Pick<Manifest, 'capabilities'>
     'averageWeights/swa': { averageWeights: { swa: {} } },
     lookahead: { lookahead: { syncPeriod: 2 } },
     growthRate: { growthRate: 1.5 },
+    risingCap: { risingCap: {} },
     groups: { groups: { head: { learningRate: 0.125 } } },
     metricScope: { metricScope: 'parameter' },
     clipNorm: { clipNorm: 1 },

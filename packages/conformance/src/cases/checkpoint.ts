@@ -203,6 +203,7 @@ const kept: readonly (readonly [title: string, transformation: Partial<PlainTran
     },
   ],
   ['the last factors, where their growth is limited', { growthRate: 1 }],
+  ['the steps by which a cap has risen', { risingCap: { growth: 1.5 } }],
 ]
 const keptProblem = (seed: number, more: Partial<PlainTransformation>): Problem => ({
   transformation: {

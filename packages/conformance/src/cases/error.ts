@@ -97,6 +97,11 @@ const options: readonly (readonly [string, unknown, string?])[] = [
   ['base.rows', 'sideways', 'muon'],
   ['growthRate', 0.99],
   ['growthRate', 'slow'],
+  ['risingCap', 1.02],
+  ['risingCap', { growth: 0.99 }],
+  ['risingCap', { growth: 'fast' }],
+  ['risingCap', { to: 0 }],
+  ['risingCap', { from: 0.01 }],
 ]
 
 const option = table(

@@ -10,6 +10,7 @@ const grouped = mixed.map((p, i) => ({ ...p, group: i % 2 === 0 ? 'body' : 'head
 /** The transformation that `rateFree` returns, written out. */
 function recipe(base: PlainBase, options: RateFreeOptions): PlainTransformation {
   const { steps, floor = 0, learningRate = 1, ...others } = options
+  const growthRate = steps === undefined ? undefined : Math.max(1.02, 1 + 6 / steps)
   return {
     base,
     learningRate,
@@ -18,7 +19,9 @@ function recipe(base: PlainBase, options: RateFreeOptions): PlainTransformation 
     averagedModel,
     ...(steps === undefined
       ? { startAxis: { weight: 9 }, averageWeights: 8 }
-      : { startAxis: { weight: 10, power: 0.75, steps }, growthRate: Math.max(1.02, 1 + 6 / steps) }),
+      : { startAxis: { weight: 10, power: 0.75, steps } }),
+    ...(growthRate !== undefined && { growthRate }),
+    ...(learningRate < 1 && { risingCap: { growth: others.growthRate ?? growthRate ?? 1.02, to: 1 } }),
     ...others,
   }
 }
@@ -30,7 +33,8 @@ const bases: readonly PlainBase[] = [
   { name: 'lion' },
   { name: 'muon', rows: 'outputs' },
 ]
-// With steps, the ids are a hundred higher: until suite 4 that recipe had no growth rate.
+// With steps, the ids are a hundred higher: until suite 4 that recipe had no growth rate. They are another hundred higher with a rate
+// below 1, which was a fixed cap until suite 6.
 const free = table('option/rateFree', [
   ...bases.flatMap((base, b): Row[] =>
     [{ steps: 12 }, {}].map((options: RateFreeOptions, i): Row => ({
@@ -50,9 +54,12 @@ const free = table('option/rateFree', [
       { floor: -1, weightDecay: 0.125 },
       { steps: 12, growthRate: 1.5 },
       { steps: 600 },
+      { learningRate: 0.0625 },
+      { steps: 12, learningRate: 0.0625, growthRate: 1.25 },
+      { steps: 12, learningRate: 4 },
     ] as const
   ).map((options: RateFreeOptions, i): Row => ({
-    n: [121, 22, 123, 124][i]!,
+    n: [221, 22, 123, 124, 225, 226, 127][i]!,
     title: `rateFree(adam, ${JSON.stringify(options)}) is its recipe with those options`,
     check: 'rateFree',
     options,
@@ -102,6 +109,10 @@ const everything: readonly (readonly [title: string, transformation: Partial<Pla
     },
   ],
   ['a growth rate, and a group with its own', { growthRate: 1.25, groups: { head: { growthRate: 1 } } }],
+  [
+    'a cap that rises, and a group with its own',
+    { risingCap: {}, groups: { head: { risingCap: { growth: 1.5, to: 2 } } } },
+  ],
 ]
 const data = table(
   'option/json',

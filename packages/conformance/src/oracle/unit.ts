@@ -125,7 +125,8 @@ function boundOf({ embedding }: PlainOptions, step: number): number {
 
 /**
  * One step of a unit by the formulas. With v̂ = ξ·v/(1−βᵗ), v = βv + (1−β)s, and ℓ the loss above its floor, the factor is
- * h′/(1 + f′²v̂) (arXiv:2509.03594); a second axis of weight `extra` divides 1/ρ + extra.
+ * h′/(1 + f′²v̂) (arXiv:2509.03594); a second axis of weight `extra` divides 1/ρ + extra. A cap that is c times as high as at the
+ * start multiplies the rate: the step, ξ and the extra weight.
  */
 export function stepUnit(unit: Unit, sums: UnitSums, loss: number, step: number): UnitStep {
   const { options, bases, state } = unit
@@ -152,15 +153,16 @@ export function stepUnit(unit: Unit, sums: UnitSums, loss: number, step: number)
   const xi = xiOf(unit, step)
   const metric = xi * (options.averagedModel === true ? Math.max(0, sums.along) : smooth)
 
+  const risen = risenBy(options, t, step)
   const start = options.startAxis
   const drop = first - bound
   const axis =
     start === undefined
       ? 0
-      : peakRate(options, step) * startWeight(start, t, Math.max(0, fast - bound), drop, smooth)
+      : risen * peakRate(options, step) * startWeight(start, t, Math.max(0, fast - bound), drop, smooth)
   const good = isGood(embedding.name, height) && (start === undefined || drop > 0)
-  const rho = factor(embedding.name, metric, height)
-  const free = axis === Infinity ? 0 : rho / (1 + rho * axis)
+  const rho = factor(embedding.name, risen * metric, height)
+  const free = axis === Infinity ? 0 : (risen * rho) / (1 + rho * axis)
   const limit = state.recent > 0 ? (options.growthRate ?? Infinity) * state.recent : Infinity
   const scale = good ? Math.min(free, limit) : badLossPolicy(options) === 'base' ? 1 : 0
   const kept = models.map(([value]) => value)
@@ -192,6 +194,13 @@ function startWeight(
   const share = Math.min(1, (t - 1) / steps)
   if (share === 1) return Infinity
   return (((weight * smooth) / drop) * (height / drop) ** power) / (1 - share)
+}
+
+/** How many times as high as at the start a rising cap is. It rises to 1 unless said otherwise, and never falls. */
+function risenBy(options: PlainOptions, t: number, step: number): number {
+  if (options.risingCap === undefined || isPlain(options)) return 1
+  const { growth = 1.02, to = 1 } = options.risingCap
+  return Math.min(growth ** (t - 1), Math.max(1, to / peakRate(options, step)))
 }
 
 function isGood(embedding: string, height: number): boolean {

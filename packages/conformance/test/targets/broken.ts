@@ -186,6 +186,7 @@ export const breaks = {
       startAxis: startAxis && { weight: startAxis.weight, power: startAxis.power },
     }),
   },
+  'rising cap ignored': { settings: (settings) => ({ ...settings, risingCap: undefined }) },
   'growth rate ignored': { settings: (settings) => ({ ...settings, growthRate: undefined }) },
   'averages of the weights missing': {
     saved: (checkpoint) => ({

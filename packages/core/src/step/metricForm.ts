@@ -13,11 +13,12 @@ export interface MetricForm extends Pick<GroupSettings, 'embedding' | 'averagedM
   /** Whether there is a start axis, and whether it ends with the training. */
   readonly startAxis: 'no' | 'open' | 'ending'
   readonly limitsGrowth: boolean
+  readonly capRises: boolean
 }
 
 /** The form of a group's metric. */
 export function metricForm(settings: GroupSettings): MetricForm {
-  const { embedding, averagedModel, onBadLoss, startAxis, growthRate } = settings
+  const { embedding, averagedModel, onBadLoss, startAxis, growthRate, risingCap } = settings
   return {
     embedding,
     averagedModel,
@@ -25,6 +26,7 @@ export function metricForm(settings: GroupSettings): MetricForm {
     isPlain: isPlainBase(settings),
     startAxis: startAxis === undefined ? 'no' : startAxis.steps === undefined ? 'open' : 'ending',
     limitsGrowth: growthRate !== undefined,
+    capRises: risingCap !== undefined,
   }
 }
 

@@ -47,7 +47,7 @@ export interface MetricChange {
 /**
  * The recorded scalar work between the two passes. Inputs: the {@link MetricSum}s, `dualNorm` (s) first; `loss` (where
  * `needsLoss`), `average` (v), `metricStep` (t, this step included), `state.NAME`, `xi`, `beta`, `embedding.NAME` and, where a
- * setting needs them, `startAxis.NAME`, `growthRate` and `model.I.base.NAME`. Outputs: `average`, `state.NAME` (their next values), `metric`
+ * setting needs them, `startAxis.NAME`, `growthRate`, `risingCap.NAME` and `model.I.base.NAME`. Outputs: `average`, `state.NAME` (their next values), `metric`
  * (v̂), `scale` (ρ), `status` (see {@link stepStatus}; unless it is 0, nothing may be written).
  */
 export interface MetricGraph extends Graph {
@@ -145,12 +145,20 @@ function averagedModel(
   return { value, states, changes }
 }
 
+/** c, by which the cap has risen at a step; `undefined` where it does not rise. */
+function risenCap({ capRises }: MetricForm, step: Expr): Expr | undefined {
+  if (!capRises) return undefined
+  const setting = (name: string): Expr => input(`risingCap.${name}`, 'scalar')
+  return min(pow(setting('growth'), sub(step, 1)), max(1, div(setting('to'), setting('rate'))))
+}
+
 /** ρ with the start axis beside the embedding's, and the domain of the first loss. */
 function withStartAxis(
   { startAxis, embedding }: MetricForm,
   factor: Expr,
   given: {
     readonly dualNorm: Expr
+    readonly cap: Expr | undefined
     readonly step: Expr
     readonly bound: Expr
     readonly averages: LossAverages
@@ -160,7 +168,8 @@ function withStartAxis(
   const setting = (name: string): Expr => input(`startAxis.${name}`, 'scalar')
   const bound = 'floor' in embedding.hyperparameters ? given.bound : literal(0)
   const height = sub(given.averages.first(bound), bound)
-  const weight = mul(mul(setting('rate'), setting('weight')), div(given.dualNorm, height))
+  const plain = mul(mul(setting('rate'), setting('weight')), div(given.dualNorm, height))
+  const weight = given.cap ? mul(given.cap, plain) : plain
   const domain = height
   const joined = (extra: Expr): Expr => div(factor, add(1, mul(factor, extra)))
   if (startAxis === 'open') return { factor: joined(weight), domain }
@@ -250,14 +259,18 @@ function recordMetric(form: MetricForm, bases: readonly Preconditioner[], record
       Object.assign(states, model.states)
     }
   }
-  const plain = recordEmbedding(form.embedding, { loss: level, metric, floor })
-  const { factor, domain } = withStartAxis(form, plain.factor, {
+  const cap = risenCap(form, step)
+  const capped = cap ? mul(cap, metric) : metric
+  const plain = recordEmbedding(form.embedding, { loss: level, metric: capped, floor })
+  const { factor: joined, domain } = withStartAxis(form, plain.factor, {
     dualNorm: div(nextAverage, correction),
+    cap,
     step,
     bound,
     averages,
   })
   Object.assign(states, averages.states)
+  const factor = cap ? mul(cap, joined) : joined
 
   // If the factor is negative, infinite or NaN, the embedding cannot take the loss, whatever its domain says.
   let good = mul(finite(factor), sub(1, greater(0, factor)))

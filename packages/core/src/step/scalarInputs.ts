@@ -70,7 +70,7 @@ function wrapperEntries({
 
 /** The scalar inputs of a metric unit. */
 export function unitEntries({ settings, size, bases }: MetricUnit): ScalarEntry[] {
-  const { embedding, xi, beta, startAxis, growthRate } = settings
+  const { embedding, xi, beta, startAxis, growthRate, risingCap } = settings
   const rate = settings.tiedRate ?? settings.learningRate
   const specs = embedding.definition.hyperparameters ?? {}
   const value = xi === 'auto' ? 1 / Math.max(size, 1) : isTied(xi) ? tiedTo(rate, perRateOf(xi)) : xi
@@ -80,6 +80,7 @@ export function unitEntries({ settings, size, bases }: MetricUnit): ScalarEntry[
     ...declaredEntries(embedding.name, specs, embedding.hyperparameters, embeddingInput),
     ...(startAxis === undefined ? [] : startAxisEntries(startAxis, rate)),
     ...(growthRate === undefined ? [] : [entry('growthRate', growthRate, optionRanges.growthRate)]),
+    ...(risingCap === undefined ? [] : risingCapEntries(risingCap, rate)),
     ...bases.flatMap(({ name, definition, hyperparameters }, model) =>
       declaredEntries(name, definition.hyperparameters ?? {}, hyperparameters, (key) =>
         modelInput(model, key),
@@ -88,22 +89,36 @@ export function unitEntries({ settings, size, bases }: MetricUnit): ScalarEntry[
   ]
 }
 
+/** The inputs of a metric's graph that are the rate to which ξ is tied, with κ = 1. */
+export const tiedRateInputs: ReadonlySet<string> = new Set(['startAxis.rate', 'risingCap.rate'])
+
 function startAxisEntries(
   { weight, power, steps }: NonNullable<GroupSettings['startAxis']>,
   learningRate: Scheduled,
 ): ScalarEntry[] {
-  const named = (name: string, value: Scheduled, range: Range): ScalarEntry => ({
-    input: `startAxis.${name}`,
-    label: name === 'rate' ? 'learningRate' : `startAxis.${name}`,
-    value,
-    range,
-  })
   const { startWeight, startPower, startSteps } = optionRanges
   return [
-    named('rate', tiedTo(learningRate, 1), optionRanges.learningRate),
-    named('weight', weight, startWeight),
-    ...(steps === undefined ? [] : [named('power', power, startPower), named('steps', steps, startSteps)]),
+    tiedRateEntry('startAxis.rate', learningRate),
+    entry('startAxis.weight', weight, startWeight),
+    ...(steps === undefined
+      ? []
+      : [entry('startAxis.power', power, startPower), entry('startAxis.steps', steps, startSteps)]),
   ]
+}
+
+function risingCapEntries(
+  { growth, to }: NonNullable<GroupSettings['risingCap']>,
+  learningRate: Scheduled,
+): ScalarEntry[] {
+  return [
+    tiedRateEntry('risingCap.rate', learningRate),
+    entry('risingCap.growth', growth, optionRanges.capGrowth),
+    entry('risingCap.to', to, optionRanges.capEnd),
+  ]
+}
+
+function tiedRateEntry(input: string, learningRate: Scheduled): ScalarEntry {
+  return { ...entry(input, tiedTo(learningRate, 1), optionRanges.learningRate), label: 'learningRate' }
 }
 
 function entry(name: string, value: Scheduled, range: Range): ScalarEntry {

@@ -2,7 +2,7 @@ import { unsupported } from '../errors.js'
 import { followsRate, peakRate } from '../step/learningRate.js'
 import { stepStatus } from '../step/metricGraph.js'
 import type { StepPlan } from '../step/plan.js'
-import { profileEntries, unitEntries, type ScalarEntry } from '../step/scalarInputs.js'
+import { profileEntries, tiedRateInputs, unitEntries, type ScalarEntry } from '../step/scalarInputs.js'
 import { isTied, perRateOf } from '../transformation/tiedXi.js'
 import type { GroupSettings } from '../transformation/types.js'
 import type { Lowering } from './backend.js'
@@ -192,7 +192,7 @@ function tracedInputs<T extends object>(
       const unit = plan.units[index]!
       const { xi } = unit.settings
       if (follows(unit.settings)) {
-        if (name === 'startAxis.rate') return tiedRate()
+        if (tiedRateInputs.has(name)) return tiedRate()
         if (name === 'xi' && isTied(xi)) return lowering.mul(perRateOf(xi), tiedRate())
       }
       return constantOf(unitEntries(unit), name)

@@ -8,13 +8,16 @@ import type { GroupOptions, InducedMetricOptions, Transformation } from './types
 /** The options of {@link rateFree}. */
 export interface RateFreeOptions extends Omit<
   InducedMetricOptions,
-  'learningRate' | 'xi' | 'embedding' | 'averagedModel' | 'startAxis' | 'averageWeights'
+  'learningRate' | 'xi' | 'embedding' | 'averagedModel' | 'startAxis' | 'risingCap' | 'averageWeights'
 > {
   /** The number of steps of the run, a whole number ≥ 1. The step size then decreases to 0 over it. */
   readonly steps?: number
   /** A lower bound of the loss, as in `root`. Default 0. */
   readonly floor?: Scheduled | Following
-  /** A cap on the step size, > 0. The default, 1, rarely needs changing. */
+  /**
+   * A cap on the step size, > 0. The default, 1, rarely needs changing. A number below 1 is the cap on the first step, and grows
+   * to 1 at the rate of `growthRate`.
+   */
   readonly learningRate?: GroupOptions['learningRate']
 }
 
@@ -29,9 +32,10 @@ export interface RateFreeOptions extends Omit<
  * - without `steps`, c = 9, and an average of the weights is kept for evaluation (`averageWeights: 8`); see
  *   `withEvaluationWeights`.
  *
- * With `steps`, t grows in one step by 2 % at most, in runs of less than 300 steps by 6/steps (`growthRate`).
+ * With `steps`, t grows in one step by 2 % at most, in runs of less than 300 steps by 6/steps (`growthRate`). By as much the cap grows
+ * (2 % without `steps`) from a number below 1 up to 1, so that a cap which is too small costs the first steps only.
  *
- * Every step needs its loss. The parts are `averagedModel` and `startAxis` of {@link inducedMetric}.
+ * Every step needs its loss. The parts are `averagedModel`, `startAxis` and `risingCap` of {@link inducedMetric}.
  *
  * @param base one that gives the average behind its direction: any built-in one whose doc comment does not say that `rateFree`
  *   refuses it, such as `adopt`; `rmsprop`, `lars`, `adafactor` and `sm3` only without momentum
@@ -51,7 +55,7 @@ export interface RateFreeOptions extends Omit<
  * ```
  */
 export function rateFree(base: Preconditioner, options: RateFreeOptions = {}): Transformation {
-  const fixed = new Set(['xi', 'embedding', 'averagedModel', 'startAxis', 'averageWeights'])
+  const fixed = new Set(['xi', 'embedding', 'averagedModel', 'startAxis', 'risingCap', 'averageWeights'])
   checkKeys('rateFree', options, [
     'steps',
     'floor',
@@ -62,8 +66,11 @@ export function rateFree(base: Preconditioner, options: RateFreeOptions = {}): T
     'groups',
   ])
   const { steps, floor, learningRate = 1, ...others } = options
+  const growthRate = steps === undefined ? undefined : Math.max(1.02, 1 + 6 / steps)
+  const rises = typeof learningRate === 'number' && learningRate > 0 && learningRate < 1
   return inducedMetric(base, {
-    ...(steps !== undefined && { growthRate: Math.max(1.02, 1 + 6 / steps) }),
+    ...(growthRate !== undefined && { growthRate }),
+    ...(rises && { risingCap: { growth: others.growthRate ?? growthRate ?? 1.02, to: 1 } }),
     ...others,
     learningRate,
     xi: 'rate',

@@ -17,7 +17,7 @@ function componentToJSON(
 }
 
 function groupToJSON(path: string, settings: GroupSettings): GroupJSON {
-  const { decayMask, decayScaling, xi, averagedModel, startAxis, growthRate } = settings
+  const { decayMask, decayScaling, xi, averagedModel, startAxis, growthRate, risingCap } = settings
   const { clipNorm, clipValue, adaptiveClip, averageWeights, lookahead } = settings
   if (typeof decayMask === 'function') {
     throw unsupported(
@@ -42,6 +42,7 @@ function groupToJSON(path: string, settings: GroupSettings): GroupJSON {
     ...(path !== '' || averagedModel ? { averagedModel } : {}),
     ...(startAxis && { startAxis }),
     ...(growthRate === undefined ? {} : { growthRate }),
+    ...(risingCap && { risingCap }),
     ...(averageWeights === undefined ? {} : { averageWeights }),
     ...(lookahead && { lookahead }),
   }

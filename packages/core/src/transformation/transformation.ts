@@ -13,6 +13,7 @@ import type {
   GroupOptions,
   GroupSettings,
   InducedMetricOptions,
+  RisingCap,
   StartAxis,
   TiedXi,
   Transformation,
@@ -27,6 +28,8 @@ export const optionRanges = {
   weightDecay: { min: 0 },
   perRate: { min: 0, above: true },
   growthRate: { min: 1 },
+  capGrowth: { min: 1 },
+  capEnd: { min: 0, above: true },
   startWeight: { min: 0, above: true },
   startPower: { min: 0 },
   startSteps: { min: 1 },
@@ -55,6 +58,7 @@ export const groupKeys = [
   'averagedModel',
   'startAxis',
   'growthRate',
+  'risingCap',
   'averageWeights',
   'lookahead',
 ]
@@ -110,6 +114,7 @@ export function inducedMetric(base: Preconditioner, options: InducedMetricOption
     averagedModel: false,
     startAxis: undefined,
     growthRate: undefined,
+    risingCap: undefined,
     averageWeights: undefined,
     lookahead: undefined,
   })
@@ -157,6 +162,7 @@ function resolveSettings(path: string, options: GroupOptions, defaults: Defaults
       onBadLoss ??
       (tied || chosen.averagedModel || followedFloor(chosen.embedding) !== undefined ? 'zero' : 'throw'),
     startAxis: resolveStartAxis(`${path}startAxis`, chosen.startAxis),
+    risingCap: resolveRisingCap(`${path}risingCap`, chosen.risingCap),
   }
   checkPreconditioner(`${path}base`, settings.base)
   checkPreconditioner(`${path}fallback`, settings.fallback)
@@ -197,6 +203,15 @@ function resolveStartAxis(name: string, given: StartAxis | undefined): GroupSett
   checkNumber(`${name}.power`, power, optionRanges.startPower)
   if (steps !== undefined) checkInteger(`${name}.steps`, steps, optionRanges.startSteps)
   return { weight, power, ...(steps !== undefined && { steps }) }
+}
+
+function resolveRisingCap(name: string, given: RisingCap | undefined): GroupSettings['risingCap'] {
+  if (given === undefined) return undefined
+  checkKeys(name, given, ['growth', 'to'])
+  const { growth = 1.02, to = 1 } = given
+  checkNumber(`${name}.growth`, growth, optionRanges.capGrowth)
+  checkNumber(`${name}.to`, to, optionRanges.capEnd)
+  return { growth, to }
 }
 
 function isComponent<T>(value: unknown): value is Partial<T> {

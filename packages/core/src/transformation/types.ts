@@ -41,6 +41,18 @@ export interface StartAxis {
   readonly power?: number
 }
 
+/**
+ * A learning rate that is a cap which rises: instead of η, the k-th step has the cap η·c with c = min(`growth`ᵏ⁻¹, max(1, `to`/η)).
+ * With ξ tied to the rate, 1/t = 1/(η·c) + κ·s/ℓ is the size t of a step under `root`. So a rate that is too small limits only the
+ * first steps, where a schedule would scale all of them.
+ */
+export interface RisingCap {
+  /** The growth of the cap in one step, ≥ 1. Default 1.02. */
+  readonly growth?: number
+  /** The height to which the cap rises, > 0. Default 1. */
+  readonly to?: number
+}
+
 /** The options that a parameter group may set for itself. */
 export interface GroupOptions {
   /** The base preconditioner of this group. */
@@ -108,6 +120,12 @@ export interface GroupOptions {
    */
   readonly growthRate?: number
   /**
+   * Lets the learning rate rise as a cap on the step. η, ξ and `report.learningRate` stay as they are, and ρ is
+   * c·h′/(1 + c·v̂·f′²), which may be above 1; the start axis is c times as heavy. `growthRate` limits the growth of this ρ. Where the
+   * factor is always 1 it has no effect. Default: none.
+   */
+  readonly risingCap?: RisingCap
+  /**
    * Keeps an average of the weights for evaluation (`withEvaluationWeights`): a polynomial average x̄ += (k+1)/(t+k)·(θ − x̄)
    * after step t for a number k ≥ 0 (a larger one forgets faster), an exponential one for `{ ema: decay }`, stochastic weight
    * averaging for `{ swa: { start, every } }`. It takes one more slot per parameter. Default: none.
@@ -161,6 +179,7 @@ export interface GroupSettings extends WrapperOptions {
   readonly averagedModel: boolean
   readonly startAxis: (Required<Omit<StartAxis, 'steps'>> & Pick<StartAxis, 'steps'>) | undefined
   readonly growthRate: number | undefined
+  readonly risingCap: Required<RisingCap> | undefined
 }
 
 /** An induced-metric optimiser as data, as `inducedMetric` returns it and every adapter takes it. */
@@ -204,6 +223,7 @@ export interface GroupJSON {
   readonly averagedModel?: boolean
   readonly startAxis?: StartAxis
   readonly growthRate?: number
+  readonly risingCap?: RisingCap
   readonly averageWeights?: WeightAverage
   readonly lookahead?: Lookahead
 }

@@ -4,6 +4,7 @@ import {
   parseModelInput,
   perRateOf,
   profileEntries,
+  tiedRateInputs,
   unitEntries,
   type MetricUnit,
   type ScalarEntry,
@@ -72,7 +73,7 @@ export function createHyperparameters(
       }
       const owner = plan.profiles.findIndex(({ settings }) => settings === unit.settings)
       const isRateGiven = asked.includes(inputName('learningRate', profileSuffix(owner)))
-      if (isRateGiven && name === 'startAxis.rate') return profile(owner, 'learningRate')
+      if (isRateGiven && tiedRateInputs.has(name)) return profile(owner, 'learningRate')
       const { xi } = unit.settings
       if (isRateGiven && name === 'xi' && isTied(xi)) {
         const perRate = builder.real(perRateOf(xi), dataType.double)

@@ -12,10 +12,10 @@ const tuned = { 'adam-linear': [0.001, 0.003, 0.01, 0.03, 0.1] }
 /** Optimisers that need no tuning, at their default cap and others. */
 const free = {
   'rate-free-long': [1],
-  'rate-free': [0.01, 0.1, 1, 10, 100],
+  'rate-free': [0.001, 0.01, 0.1, 1, 10, 100],
   'rate-free-average': [0.01, 1, 100],
 }
-const capped = { 'rate-free': [0.01, 1, 100] }
+const capped = { 'rate-free': [0.001, 0.01, 1, 100] }
 /** With an option that may interfere. */
 const options = {
   'adam-linear-decay': [0.003, 0.01, 0.03],
@@ -81,7 +81,7 @@ export const plan: Readonly<Record<string, TaskPlan>> = {
     rates: {
       ...each([...rivals, ...ours, 'adam-root-10'], coarse),
       ...tuned,
-      'rate-free': [0.01, 1, 100],
+      ...capped,
       'rate-free-average': [1],
       'rate-free-long': [1],
       prodigy: coefficients,

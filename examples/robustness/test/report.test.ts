@@ -79,7 +79,7 @@ test('rateFree is compared with the best of the rates of Adam', () => {
   const sections = [{ task: tasks[0]!, runs: free }]
   expect(tunedTable(sections)).toBe(
     [
-      '|  | Adam, linear decay | its best rate | rateFree, η = 1 | difference | from η = .01 to 100 |',
+      '|  | Adam, linear decay | its best rate | rateFree, η = 1 | difference | from η = .001 to 100 |',
       '| --- | --- | --- | --- | --- | --- |',
       '| MNIST | .025 | .01 | .02 | −20 % | .02 to .05 |',
     ].join('\n'),

@@ -6,7 +6,7 @@ import { lossText, rateText } from './tables.js'
 const TUNED = 'adam-linear'
 const FREE = 'rate-free'
 /** The range of caps over which the result should be flat. */
-const FLAT = [0.01, 100] as const
+const FLAT = [0.001, 100] as const
 
 /** A task and its runs. */
 export interface Section {

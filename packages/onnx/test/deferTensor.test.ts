@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest'
 import { createTensor, dataType, readTensor } from '../src/proto/index.js'
-import { deferTensor } from '../src/proto/tensor.js'
+import { readCheckpoint, writeCheckpoint } from '../src/checkpoint/index.js'
+import { deferTensor, unreadBytes } from '../src/proto/tensor.js'
 
 it('copies elements when they are first asked for, once', () => {
   const message = createTensor('w', [2], dataType.float, Float32Array.of(1, 2))
@@ -31,4 +32,23 @@ it('refuses at once what has too few elements or an unknown type', () => {
   const unknown = createTensor('w', [2], dataType.float, Float32Array.of(1, 2))
   unknown.dataType = 99
   expect(() => deferTensor(unknown)).toThrow(/ERR_NOT_SUPPORTED: tensors of ONNX element type 99/)
+})
+
+it('is written to a checkpoint without being copied, with the same bytes as once it has been', () => {
+  const message = createTensor('w', [2], dataType.float, Float32Array.of(1, 2))
+  const deferred = deferTensor(message)
+  const state = {
+    trainable: [deferred],
+    frozen: [],
+    optimizerGroups: [],
+    properties: new Map<string, bigint>(),
+  }
+  const written = writeCheckpoint(state)
+  expect(unreadBytes(deferred)).toBe(message.rawData)
+  expect(deferred.data).toEqual(Float32Array.of(1, 2))
+  expect(unreadBytes(deferred)).toBeUndefined()
+  // The elements are the caller's own now.
+  expect(writeCheckpoint(state)).toEqual(written)
+  deferred.data[0] = 5
+  expect(readCheckpoint(writeCheckpoint(state)).trainable[0]!.data).toEqual(Float32Array.of(5, 2))
 })

@@ -12,10 +12,9 @@ import {
   writeTemporary,
 } from '../files/atomic.js'
 import { codedAs, coded } from '../errors.js'
-import { toBytes } from './elements.js'
 import { allowance, dataTagOf, readCheckpoint } from './read.js'
 import { readPropertySequence, readSequence } from './sequence.js'
-import { isLargeCheckpoint, splitCheckpoint, writeCheckpoint } from './write.js'
+import { buildCheckpoint, isLargeCheckpoint, splitCheckpoint } from './write.js'
 
 // Node's modules are imported where they are used, so that pages can import the rest.
 
@@ -78,7 +77,7 @@ async function writeTo(
   options: { readonly externalData?: boolean },
 ): Promise<void> {
   if (!(options.externalData ?? isLargeCheckpoint(state))) {
-    await writeFileAtomically(path, writeCheckpoint(state))
+    await writeFileAtomically(path, buildCheckpoint(state))
     return
   }
   // Two files cannot be replaced at once. So the checkpoint names the temporary file of its data, and readers look
@@ -87,10 +86,7 @@ async function writeTo(
   const temporary = temporaryName(dataPath(path), tag)
   const { checkpoint, external } = splitCheckpoint(state, tag)
   await placeData(path)
-  await writeTemporary(
-    temporary,
-    external.map(({ offset, data }) => ({ offset, bytes: toBytes(data) })),
-  )
+  await writeTemporary(temporary, external)
   await writeFileAtomically(path, checkpoint).catch((error: unknown) => discard(temporary, error))
   await moveTemporary(temporary, dataPath(path))
 }

@@ -1,6 +1,7 @@
 import { Builder, type Offset } from 'flatbuffers'
 import { checkpointError, optionError, shapeError, show, unsupported } from '@induced-metric/core/adapter'
-import type { NamedTensor, TensorData } from '../proto/tensorData.js'
+import { unreadBytes } from '../proto/tensor.js'
+import type { NamedTensor } from '../proto/tensorData.js'
 import type { CheckpointState, OptimizerGroup, Property } from './state.js'
 import { elementType, toBytes } from './elements.js'
 import {
@@ -40,6 +41,11 @@ const page = 4096
  * ```
  */
 export function writeCheckpoint(state: CheckpointState): Uint8Array {
+  return buildCheckpoint(state).slice()
+}
+
+/** Like {@link writeCheckpoint}, except that the result is a view of a larger buffer, and so no second copy. */
+export function buildCheckpoint(state: CheckpointState): Uint8Array {
   return write(state, undefined)
 }
 
@@ -47,7 +53,7 @@ export function writeCheckpoint(state: CheckpointState): Uint8Array {
 export interface SplitCheckpoint {
   readonly checkpoint: Uint8Array
   /** The bytes of the other file, and their offsets. */
-  readonly external: readonly { readonly offset: number; readonly data: TensorData }[]
+  readonly external: readonly { readonly offset: number; readonly bytes: Uint8Array }[]
 }
 
 /**
@@ -57,25 +63,29 @@ export interface SplitCheckpoint {
  * @throws as `writeCheckpoint`; ERR_NOT_SUPPORTED for more than 2 GB of the optimiser's state
  */
 export function splitCheckpoint(state: CheckpointState, tag: string): SplitCheckpoint {
-  const external: { offset: number; data: TensorData }[] = []
+  const external: { offset: number; bytes: Uint8Array }[] = []
   let end = 0
   const properties = new Map([...state.properties, [dataTagKey, tag]])
-  const checkpoint = write({ ...state, properties }, (data) => {
+  const view = write({ ...state, properties }, (bytes) => {
     // Each starts at a page boundary, so that the file can be mapped into memory.
     const offset = Math.ceil(end / page) * page
-    external.push({ offset, data })
-    end = offset + data.byteLength
+    external.push({ offset, bytes })
+    end = offset + bytes.length
     return offset
   })
-  return { checkpoint, external }
+  return { checkpoint: view, external }
 }
 
 /** Whether the parameter values are too many for one file. */
 export function isLargeCheckpoint({ trainable, frozen }: CheckpointState): boolean {
-  return [...trainable, ...frozen].reduce((total, { data }) => total + data.byteLength, 0) > largestInline
+  return [...trainable, ...frozen].reduce((total, tensor) => total + byteLengthOf(tensor), 0) > largestInline
 }
 
-type Place = (data: TensorData) => number
+type Place = (bytes: Uint8Array) => number
+
+function byteLengthOf(tensor: NamedTensor): number {
+  return (unreadBytes(tensor) ?? tensor.data).byteLength
+}
 
 function write(state: CheckpointState, place: Place | undefined): Uint8Array {
   const { trainable, frozen, optimizerGroups, properties } = state
@@ -98,7 +108,7 @@ function write(state: CheckpointState, place: Place | undefined): Uint8Array {
   if (groups !== undefined) builder.addFieldOffset(Checkpoint.optimizerGroups, groups, 0)
   if (bag !== undefined) builder.addFieldOffset(Checkpoint.propertyBag, bag, 0)
   builder.finish(builder.endObject(), identifier)
-  return builder.asUint8Array().slice()
+  return builder.asUint8Array()
 }
 
 /** Bytes that suffice for the whole, so that the builder need not grow, which copies. */
@@ -107,13 +117,16 @@ function estimate(
   isSplit: boolean,
 ): number {
   const momentums = optimizerGroups.flatMap(({ parameters }) =>
-    parameters.flatMap(({ name, momentums }) => [...momentums, { name, dims: [], data: new Uint8Array() }]),
+    parameters.flatMap(({ name, momentums }) => [
+      ...momentums,
+      { name, dims: [], dataType: 0, data: new Uint8Array() },
+    ]),
   )
   let total = 1024
   const outside = new Set<object>(isSplit ? [...trainable, ...frozen] : [])
   for (const tensor of [...trainable, ...frozen, ...momentums]) {
-    const { name, dims, data } = tensor
-    total += (outside.has(tensor) ? 16 : data.byteLength) + 3 * name.length + 8 * dims.length + 96
+    const { name, dims } = tensor
+    total += (outside.has(tensor) ? 16 : byteLengthOf(tensor)) + 3 * name.length + 8 * dims.length + 96
   }
   for (const [name, value] of properties) {
     total += 3 * (name.length + (typeof value === 'string' ? value.length : 8)) + 48
@@ -141,15 +154,24 @@ function vectorOf<T>(
   return builder.endVector()
 }
 
-function addTensor(builder: Builder, { name, dims, dataType, data }: NamedTensor, place?: Place): Offset {
-  const size = dims.reduce((product, dim) => product * dim, 1)
+/** The bytes of a tensor, whose elements are checked. */
+function checkedBytes(tensor: NamedTensor): Uint8Array {
+  const { name, dims, dataType } = tensor
   const type = elementType(dataType, name)
-  if (!(data instanceof type.array) || data.length !== size) {
-    throw shapeError(
-      `tensor ${show(name)}, [${dims.join(', ')}] of ${type.name}, must have ${size} elements in a ${type.array.name}`,
-    )
-  }
-  const raw = place ? undefined : builder.createByteVector(toBytes(data))
+  const bytes = unreadBytes(tensor)
+  if (bytes !== undefined) return bytes
+  const { data } = tensor
+  const size = dims.reduce((product, dim) => product * dim, 1)
+  if (data instanceof type.array && data.length === size) return toBytes(data)
+  throw shapeError(
+    `tensor ${show(name)}, [${dims.join(', ')}] of ${type.name}, must have ${size} elements in a ${type.array.name}`,
+  )
+}
+
+function addTensor(builder: Builder, tensor: NamedTensor, place?: Place): Offset {
+  const { name, dims, dataType } = tensor
+  const bytes = checkedBytes(tensor)
+  const raw = place ? undefined : builder.createByteVector(bytes)
   builder.startVector(8, dims.length, 8)
   for (const dim of [...dims].reverse()) builder.addInt64(BigInt(dim))
   const shape = builder.endVector()
@@ -159,7 +181,7 @@ function addTensor(builder: Builder, { name, dims, dataType, data }: NamedTensor
   builder.addFieldOffset(Tensor.dims, shape, 0)
   builder.addFieldInt32(Tensor.dataType, dataType, 0)
   if (raw !== undefined) builder.addFieldOffset(Tensor.rawData, raw, 0)
-  if (place) builder.addFieldInt64(Tensor.externalOffset, BigInt(place(data)), -1n)
+  if (place) builder.addFieldInt64(Tensor.externalOffset, BigInt(place(bytes)), -1n)
   return builder.endObject()
 }
 

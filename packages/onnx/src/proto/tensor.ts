@@ -71,6 +71,17 @@ export function readTensor(tensor: TensorProto, external?: Uint8Array): NamedTen
   return { name, dims, dataType: type, data: elementsCopied(tensor, dims, external) }
 }
 
+/** The bytes of tensors whose elements have not been asked for yet. */
+const unread = new WeakMap<NamedTensor, Uint8Array>()
+
+/**
+ * The bytes of a tensor of {@link deferTensor} as the message has them, as long as nobody has asked for its elements; else
+ * `undefined`. Whoever only writes them to a file needs no copy.
+ */
+export function unreadBytes(tensor: NamedTensor): Uint8Array | undefined {
+  return unread.get(tensor)
+}
+
 /**
  * Like {@link readTensor}, except that the elements are copied when they are first asked for. Until then they must not
  * change in the message.
@@ -80,15 +91,19 @@ export function readTensor(tensor: TensorProto, external?: Uint8Array): NamedTen
 export function deferTensor(tensor: TensorProto): NamedTensor {
   const dims = checkedDims(tensor)
   let data: TensorData | undefined
-  return {
+  const deferred: NamedTensor = {
     name: tensor.name,
     dims,
     dataType: tensor.dataType,
     get data() {
       data ??= elementsCopied(tensor, dims)
+      unread.delete(deferred)
       return data
     },
   }
+  const raw = rawOf(tensor)
+  if (raw !== undefined) unread.set(deferred, raw)
+  return deferred
 }
 
 /** The extents of a tensor message that has as many elements as they say. */

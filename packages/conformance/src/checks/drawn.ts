@@ -110,9 +110,6 @@ function someTied(context: Context): fc.Arbitrary<PlainTransformation> {
           { requiredKeys: ['weight'] },
         ),
         averageWeights: sixtyFourths(0.5, 8),
-        ...(context.declares('risingCap') && {
-          risingCap: fc.record({ growth: sixtyFourths(1, 2), to: sixtyFourths(1 / 8, 2) }),
-        }),
         ...(context.declares('weightDecay') && { weightDecay: sixtyFourths(0, 0.5) }),
         ...(context.declares('clipNorm') && { clipNorm: sixtyFourths(0.5, 8) }),
         ...(context.declares('metricScope') && {

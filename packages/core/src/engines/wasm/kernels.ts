@@ -27,13 +27,13 @@ export function createKernels(
     loops.set(loop, { name, run: exports[name]!, runWide: wide === undefined ? undefined : exports[wide]! })
   }
   const loopArguments = createLoopArguments(type, memory, allocator, loops)
-  const names = [...new Set([...loops.values()].map(({ name }) => name))]
+  const names = (): string[] => [...new Set([...loops.values()].map(({ name }) => name))]
   const runner = stages.hasBarriers
     ? createBarrierRunner(program, memory, allocator, loopArguments)
     : createElementwiseRunner(
         program,
         loopArguments,
-        worker && createParallelLoops(worker, { module: program.module, memory, loops: names }),
+        worker && createParallelLoops(worker, { module: program.module, memory, loops: names() }),
       )
 
   const { outputs, reductions, averaging } = graph

@@ -146,8 +146,9 @@ type Defaults = Omit<GroupSettings, 'decayScaling' | 'onBadLoss'> & {
 }
 
 function resolveSettings(path: string, options: GroupOptions, defaults: Defaults): GroupSettings {
-  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
-  const { decayScaling, onBadLoss, ...chosen }: Defaults = { ...defaults, ...given }
+  const chosen: Defaults & Record<string, unknown> = { ...defaults }
+  for (const [key, value] of Object.entries(options)) if (value !== undefined) chosen[key] = value
+  const { decayScaling, onBadLoss } = chosen
   checkEmbedding(`${path}embedding`, chosen.embedding)
   const tied = isTied(chosen.xi)
   const settings: GroupSettings = {

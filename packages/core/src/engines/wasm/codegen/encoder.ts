@@ -187,6 +187,13 @@ function vector(items: readonly Bytes[]): Bytes {
   return [unsigned(items.length), items]
 }
 
+/** The names of imports and exports, which are few. */
+const texts = new Map<string, Bytes>()
+
 function text(value: string): Bytes {
-  return sized(Array.from(value, (character) => character.charCodeAt(0)))
+  let bytes = texts.get(value)
+  if (bytes === undefined) {
+    texts.set(value, (bytes = sized(Array.from(value, (character) => character.charCodeAt(0)))))
+  }
+  return bytes
 }

@@ -34,6 +34,9 @@ export const optionRanges = {
   ...wrapperRanges,
 } as const satisfies Record<string, Range>
 
+/** The defaults of options that are components. */
+const [defaultEmbedding, defaultFallback] = [identity(), adam()]
+
 const decayChoices = ['rate', 'step'] as const
 const badLossChoices = ['throw', 'skip', 'base', 'zero'] as const
 const nonFiniteChoices = ['skip', 'throw'] as const
@@ -98,11 +101,11 @@ export function inducedMetric(base: Preconditioner, options: InducedMetricOption
     learningRate: options.learningRate,
     xi: 'auto',
     beta: 0.8,
-    embedding: identity(),
+    embedding: defaultEmbedding,
     weightDecay: 0,
     decayScaling: undefined,
     decayMask: 'all',
-    fallback: adam(),
+    fallback: defaultFallback,
     onBadLoss: undefined,
     clipNorm: undefined,
     clipValue: undefined,

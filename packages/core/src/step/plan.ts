@@ -72,7 +72,8 @@ export function planStep(
     if (profile === -1) profile = profiles.push({ settings, base }) - 1
 
     const form = stepForm(settings, base, parameter, inScope(settings))
-    const formKey = [profile, form.matrix, form.rows, form.isOwnMatrix, form.clipsUnits, form.decays].join()
+    const { matrix, rows, isOwnMatrix, clipsUnits, decays } = form
+    const formKey = `${profile},${matrix},${rows},${isOwnMatrix},${clipsUnits},${decays}`
     const recorded = graphs.get(formKey) ?? recordParameter(form, record)
     graphs.set(formKey, recorded)
     shared.push(recorded.shared)

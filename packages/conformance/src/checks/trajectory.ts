@@ -48,6 +48,7 @@ export async function compareWithOracle(
     transformation,
     start.map((p) => ({ ...p, data: p.data.slice() })),
   )
+  const tolerance = context.tolerance(scalarsOf(problem))
   let taken = 0
   let skipped = 0
   for (let step = 1; step <= problem.steps; step++) {
@@ -75,13 +76,13 @@ export async function compareWithOracle(
     const theta = oracle.read()
     if (largest) theta.forEach((values, i) => (largest[i] = Math.max(largest[i]!, magnitude(values))))
     const { parameters } = problem
-    await compareParameters(context, problem, session, theta, where, largest)
+    await compareParameters(context, problem, session, theta, where, tolerance, largest)
     if (keepsAverages) {
       await compareKept(context, parameters, session, oracle.readAverages(), where)
       await compareEvaluation(context, parameters, session, oracle.readEvaluation(), where)
     }
     if (keepsSlow) await compareKept(context, parameters, session, oracle.readSlow(), where, 'slowParameter')
-    if (comparesReports) compareReport(context, problem, report, expected, where)
+    if (comparesReports) compareReport(context, report, expected, where, tolerance)
   }
 }
 
@@ -174,11 +175,11 @@ async function compareParameters(
   session: Session,
   expected: readonly Float64Array[],
   where: string,
+  tolerance: number,
   scales: readonly number[] | undefined,
 ): Promise<void> {
   const got = await session.read()
   expectSame(context.ledger, `${where}: number of parameters`, [got.length], [expected.length])
-  const tolerance = context.tolerance(scalarsOf(problem))
   expected.forEach((values, i) => {
     const name = `${where}, parameter ${problem.parameters[i]!.name}`
     expectClose(context.ledger, name, got[i]!, values, tolerance, scales?.[i])
@@ -194,12 +195,11 @@ function magnitude(values: TypedArray): number {
 /** Compares a report, including every unit that it lists. */
 function compareReport(
   context: Context,
-  problem: Problem,
   report: SessionReport,
   expected: OracleReport,
   where: string,
+  tolerance: number,
 ): void {
-  const tolerance = context.tolerance(scalarsOf(problem))
   for (const key of ['dualNorm', 'metric', 'scale', 'learningRate', 'xi'] as const) {
     expectClose(context.ledger, `${where}, report.${key}`, [report[key]], [expected[key]], tolerance)
   }

@@ -56,7 +56,9 @@ export function signed(value: number): number[] {
 export function float(value: number, type: 'float32' | 'float64'): number[] {
   if (type === 'float32') floatView.setFloat32(0, value, true)
   else floatView.setFloat64(0, value, true)
-  return Array.from({ length: type === 'float32' ? 4 : 8 }, (_, i) => floatView.getUint8(i))
+  const bytes: number[] = []
+  for (let i = 0; i < (type === 'float32' ? 4 : 8); i++) bytes.push(floatView.getUint8(i))
+  return bytes
 }
 
 const floatView = new DataView(new ArrayBuffer(8))

@@ -24,9 +24,14 @@ export interface Ledger {
 }
 
 function note(ledger: Ledger, error: number, tolerance: number, where: string): void {
-  const used = (worst: Worst): number => (worst.error === 0 ? 0 : worst.error / worst.tolerance)
-  const entry = { error, tolerance, where }
-  if (ledger.worst === undefined || used(entry) > used(ledger.worst)) ledger.worst = entry
+  const { worst } = ledger
+  if (worst === undefined || shareOf(error, tolerance) > shareOf(worst.error, worst.tolerance))
+    ledger.worst = { error, tolerance, where }
+}
+
+/** The share of its tolerance that an error uses. */
+function shareOf(error: number, tolerance: number): number {
+  return error === 0 ? 0 : error / tolerance
 }
 
 /** Formats a number for messages. */

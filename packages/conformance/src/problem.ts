@@ -59,6 +59,11 @@ export function sizeOf(shape: readonly number[]): number {
   return shape.reduce((product, n) => product * n, 1)
 }
 
+/** Zeros of the type. */
+function zeros(dtype: Dtype, length: number): TypedArray {
+  return dtype === 'float32' ? new Float32Array(length) : new Float64Array(length)
+}
+
 /** An array of the type. */
 export function arrayOf(dtype: Dtype, values: ArrayLike<number>): TypedArray {
   return dtype === 'float32' ? new Float32Array(values) : new Float64Array(values)
@@ -67,10 +72,10 @@ export function arrayOf(dtype: Dtype, values: ArrayLike<number>): TypedArray {
 /** The initial parameters of a problem, in new arrays each time. */
 export function problemParameters(problem: Problem, dtype: Dtype): TargetParameter[] {
   return problem.parameters.map(({ name, shape, group, fill, dtype: own = dtype }, index) => {
-    const values = new Float64Array(sizeOf(shape))
-    if (fill === undefined) fillNormal(values, stream(problem.seed, index, 0), 1)
-    else values.fill(fill)
-    return { name, shape, data: arrayOf(own, values), ...(group === undefined ? {} : { group }) }
+    const data = zeros(own, sizeOf(shape))
+    if (fill === undefined) fillNormal(data, stream(problem.seed, index, 0), 1)
+    else data.fill(fill)
+    return group === undefined ? { name, shape, data } : { name, shape, data, group }
   })
 }
 
@@ -79,27 +84,30 @@ export function problemStep(problem: Problem, step: number, dtype: Dtype): StepI
   const { missing, inject = [] } = problem
   const gradients = problem.parameters.map(({ shape, dtype: own = dtype }, index) => {
     if (missing?.[step]?.includes(index)) return null
-    const values = fillGradient(new Float64Array(sizeOf(shape)), problem, index, step)
+    const values = zeros(own, sizeOf(shape))
+    fillGradient(values, problem, index, step)
     for (const { step: at, parameter, element, value } of inject) {
       if (at !== step || parameter !== index) continue
       if (element === undefined) values.fill(Number(value))
       else values[element] = Number(value)
     }
-    return arrayOf(own, values)
+    return values
   })
   return { gradients, loss: lossAt(problem, step) }
 }
 
-/** A tensor's gradient at a step, before numbers are put into it. */
-function fillGradient(values: Float64Array, problem: Problem, index: number, step: number): Float64Array {
+/** Fills an array of zeros with a tensor's gradient at a step, before numbers are put into it. */
+function fillGradient(values: TypedArray, problem: Problem, index: number, step: number): void {
   const { seed, gradientKind = 'normal', gradientScale = 1 } = problem
   switch (gradientKind) {
     case 'zero':
-      return values
+      return
     case 'flat':
-      return values.fill(gradientScale)
+      values.fill(gradientScale)
+      return
     case 'normal':
-      return fillNormal(values, stream(seed, index, step), gradientScale)
+      fillNormal(values, stream(seed, index, step), gradientScale)
+      return
     case 'steady': {
       const random = createRandom(stream(seed, index, step))
       const signs = createRandom(stream(seed, index, 0xffff))
@@ -107,7 +115,6 @@ function fillGradient(values: Float64Array, problem: Problem, index: number, ste
         const sign = signs.uniform() < 0.5 ? -1 : 1
         values[i] = sign * (Math.round((0.25 + random.uniform()) * 4096) / 4096) * gradientScale
       }
-      return values
     }
   }
 }

@@ -31,13 +31,12 @@ function normalAfter(state: number): number {
 }
 
 /** Fills an array with the first normal numbers of a stream, times a scale. */
-export function fillNormal(values: Float64Array, seed: number, scale: number): Float64Array {
+export function fillNormal(values: Float32Array | Float64Array, seed: number, scale: number): void {
   let state = seed >>> 0
   for (let i = 0; i < values.length; i++) {
     values[i] = normalAfter(state) * scale
     state = (state + Math.imul(12, increment)) >>> 0
   }
-  return values
 }
 
 /** Starts a stream. Equal seeds give equal streams. */

@@ -1,5 +1,7 @@
 /** A function that computes its result for an object once, and keeps it as long as the object lives. */
-export function memoised<K extends object, V extends object>(compute: (of: K) => V): (of: K) => V {
+export function memoised<K extends object, V extends NonNullable<unknown>>(
+  compute: (of: K) => V,
+): (of: K) => V {
   const known = new WeakMap<K, V>()
   return (of) => {
     let found = known.get(of)

@@ -1,5 +1,5 @@
 import type { CaseBody, ConvexKind } from '../case.js'
-import { expectTrue, show } from '../compare.js'
+import { fail, show } from '../compare.js'
 import type { Context } from '../context.js'
 import { arrayOf } from '../problem.js'
 import { createRandom, type Random } from '../random.js'
@@ -157,12 +157,11 @@ export async function approach(
       const moved = minus(theta, minimum)
       const after = along(moved, moved)
       const where = `problem ${problem}, step ${step}`
-      expectTrue(scale > 0, `${where}: ρ must be positive, is ${show(scale)}`)
+      if (!(scale > 0)) fail(`${where}: ρ must be positive, is ${show(scale)}`)
       const bound = before - learningRate * scale * (2 * height - (height + tooLow) / perRate)
-      expectTrue(
-        after <= bound + slack,
-        `${where}: the squared distance to the minimum goes from ${show(before)} to ${show(after)}, at most ${show(bound)}`,
-      )
+      if (after <= bound + slack) continue
+      const [from, to, most] = [before, after, bound].map(show)
+      fail(`${where}: the squared distance to the minimum goes from ${from} to ${to}, at most ${most}`)
     }
   }
 }

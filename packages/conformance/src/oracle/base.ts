@@ -49,8 +49,10 @@ export interface Whole {
 
 /** A copy of a slot; before the first step, an array of `initial` or a copy of it. */
 export function slot(x: BaseInput, name: string, initial: number | Float64Array = 0): Float64Array {
-  const kept = x.slots[name] ?? (typeof initial === 'number' ? undefined : initial)
-  return kept?.slice() ?? new Float64Array(x.g.length).fill(initial as number)
+  const kept = x.slots[name] ?? initial
+  if (typeof kept !== 'number') return kept.slice()
+  const values = new Float64Array(x.g.length)
+  return kept === 0 ? values : values.fill(kept)
 }
 
 /** An exponential average in place: a ← βa + (1−β)b. */

@@ -214,16 +214,15 @@ export const wholes: Readonly<Record<string, Whole | undefined>> = {
  * Runs a base. If P is not linear, s is ⟨x̂,d⟩⟨g,g⟩/⟨x̂,x̂⟩, which equals gᵀPg for a linear P; it is 0 without an average.
  */
 export function runBase(name: string, x: BaseInput): BaseResult {
-  const [run] = bases[name] ?? []
-  if (run === undefined) throw new Error(`oracle: unknown base ${name}`)
+  const base = bases[name]
+  if (base === undefined) throw new Error(`oracle: unknown base ${name}`)
   const innerBase = innermost(x.options)
-  const [, ...names] = bases[innerBase.name]!
+  const names = bases[innerBase.name]!.slice(1) as string[]
   const kept = innerBase === x.options ? names : names.map((slot) => `base.${slot}`)
-  const at = momentOf(innerBase, x.t, x.step)
-  const { direction, slots, dual: own, apply } = run(x)
-  const before = kept.map((slot) => x.slots[slot])
+  const { direction, slots, dual: own, apply } = base[0](x)
   const average = (): Float64Array => {
-    const ofElement = averages[innerBase.name]!(at)
+    const ofElement = averages[innerBase.name]!(momentOf(innerBase, x.t, x.step))
+    const before = kept.map((slot) => x.slots[slot])
     return x.g.map((g, i) => {
       const values = before.map((values) => values?.[i] ?? 0)
       return ofElement(values, g)[1]

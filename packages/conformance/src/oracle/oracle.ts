@@ -107,6 +107,7 @@ function createUpdates(transformation: PlainTransformation, parameters: readonly
   const isGlobal = (transformation.metricScope ?? 'global') === 'global'
   const state = prepare(transformation, parameters)
   const units = [...new Set(state.map(({ unit }) => unit))]
+  const averagesModel = units.some(({ options }) => options.averagedModel === true)
   let taken = 0
   let skippedSteps = 0
 
@@ -131,15 +132,17 @@ function createUpdates(transformation: PlainTransformation, parameters: readonly
       if (loss === undefined && units.some(({ options }) => needsLoss(options)))
         throw new OracleError('ERR_LOSS_REQUIRED')
 
-      const gradientOf = (p: Parameter): ArrayLike<number> => gradients[state.indexOf(p)]!
+      const gradientOf = (p: Parameter): Float64Array => gradients[p.index]!
       const sums = sumProfiles(active, gradientOf, loss ?? NaN, step)
-      const results = new Map(
-        active.map((p) => [p, runBase(p.base.name, inputOf(p, gradientOf(p), step, sums.get(p.profile)!))]),
-      )
+      const results = new Map<Parameter, BaseResult>()
+      for (const p of active)
+        results.set(p, runBase(p.base.name, inputOf(p, gradientOf(p), step, sums.get(p.profile)!)))
       const steps = new Map<Unit, UnitStep>()
       const duals = new Map<Unit, number>()
-      for (const unit of isGlobal ? units : new Set(active.map((p) => p.unit))) {
-        const members = isGlobal ? active : active.filter((p) => p.unit === unit)
+      const membersOf = isGlobal
+        ? new Map(units.map((unit) => [unit, active]))
+        : groupBy(active, ({ unit }) => unit)
+      for (const [unit, members] of membersOf) {
         const unitSums = sumsOf(members, results, unit.options.averagedModel === true)
         if (!isFinite(unit.options, unitSums, loss)) {
           if (transformation.onNonFinite === 'throw') throw new OracleError('ERR_NON_FINITE')
@@ -153,29 +156,51 @@ function createUpdates(transformation: PlainTransformation, parameters: readonly
         duals.set(unit, isPlain(unit.options) ? NaN : dual)
       }
 
-      const changes = new Map(
-        active.map((p) => [p, move(p, results.get(p)!, steps.get(p.unit)!.scale, step)]),
-      )
-      for (const [unit, { state: next }] of steps) {
-        const members = isGlobal ? active : active.filter((p) => p.unit === unit)
-        unit.state = afterMoves(next, changesOf(unit, members, changes))
-      }
+      const changes = new Map<Parameter, readonly number[]>()
+      for (const p of active)
+        changes.set(p, move(p, results.get(p)!, steps.get(p.unit)!.scale, step, averagesModel))
+      for (const [unit, { state: next }] of steps)
+        unit.state = averagesModel ? afterMoves(next, changesOf(unit, membersOf.get(unit)!, changes)) : next
       for (const [profile, { sharedNext, count }] of sums)
         Object.assign(profile, { shared: sharedNext, count })
       taken = step
-      const reports = units.map((unit): OracleUnitReport => {
-        const result = steps.get(unit)
-        if (result === undefined) return { ...nothing, scale: 0 }
-        return { scale: result.scale, dualNorm: duals.get(unit)!, metric: result.metric, xi: result.xi }
-      })
+      const reports = units.map((unit) => reportOf(steps.get(unit), duals.get(unit)))
       const first = units.findIndex((unit) => steps.has(unit))
       const learningRate = valueAt(units[0]!.options.learningRate!, step)
-      return { step, ...reports[first]!, learningRate, skipped: false, skippedSteps, units: reports }
+      const { scale, dualNorm, metric, xi } = reports[first]!
+      return {
+        step,
+        scale,
+        dualNorm,
+        metric,
+        xi,
+        learningRate,
+        skipped: false,
+        skippedSteps,
+        units: reports,
+      }
     },
   }
 }
 
-function inputOf(p: Parameter, gradient: ArrayLike<number>, step: number, sums: Sums): BaseInput {
+/** The report of a unit. One that has no step, as none of its parameters has a gradient, has no numbers. */
+function reportOf(result: UnitStep | undefined, dualNorm: number | undefined): OracleUnitReport {
+  if (result === undefined) return { ...nothing, scale: 0 }
+  return { scale: result.scale, dualNorm: dualNorm!, metric: result.metric, xi: result.xi }
+}
+
+/** The members by what they have in common, in their order. */
+function groupBy<K>(members: readonly Parameter[], keyOf: (p: Parameter) => K): Map<K, Parameter[]> {
+  const groups = new Map<K, Parameter[]>()
+  for (const p of members) {
+    const group = groups.get(keyOf(p))
+    if (group === undefined) groups.set(keyOf(p), [p])
+    else group.push(p)
+  }
+  return groups
+}
+
+function inputOf(p: Parameter, g: Float64Array, step: number, sums: Sums): BaseInput {
   const { t, h, flag } = momentOf(p.base, p.t + 1, step)
   const { loss, count, totals, shared, sharedNext } = sums
   return {
@@ -187,7 +212,7 @@ function inputOf(p: Parameter, gradient: ArrayLike<number>, step: number, sums: 
     totals,
     shared,
     sharedNext,
-    g: new Float64Array(gradient),
+    g,
     theta: p.theta,
     shape: p.shape,
     slots: p.slots,
@@ -201,15 +226,14 @@ function inputOf(p: Parameter, gradient: ArrayLike<number>, step: number, sums: 
 /** The sums over each profile's parameters, and the new values of the scalars that these share. */
 function sumProfiles(
   active: readonly Parameter[],
-  gradientOf: (p: Parameter) => ArrayLike<number>,
+  gradientOf: (p: Parameter) => Float64Array,
   loss: number,
   step: number,
 ): Map<Profile, Sums> {
   const found = new Map<Profile, Sums>()
-  for (const profile of new Set(active.map((p) => p.profile))) {
+  for (const [profile, members] of groupBy(active, (p) => p.profile)) {
     const { shared } = profile
     const before: Sums = { loss, count: profile.count + 1, totals: [], shared, sharedNext: shared }
-    const members = active.filter((p) => p.profile === profile)
     const whole = wholes[members[0]!.base.name]
     if (whole === undefined) {
       found.set(profile, before)
@@ -261,25 +285,31 @@ function changesOf(
 /**
  * Applies the step to one parameter, and updates what is kept beside it.
  *
- * @returns ⟨m, Δθ⟩ for each stored array m of the average of gradients
+ * @returns ⟨m, Δθ⟩ for each stored array m of the average of gradients, where the model of the loss is averaged
  */
-function move(p: Parameter, result: BaseResult, rho: number, step: number): readonly number[] {
+function move(
+  p: Parameter,
+  result: BaseResult,
+  rho: number,
+  step: number,
+  averagesModel: boolean,
+): readonly number[] {
   const learningRate = valueAt(p.options.learningRate!, step)
   const decay = decays(p) ? valueAt(p.options.weightDecay ?? 0, step) : 0
   const decayed = learningRate * decay * (scalesDecay(p.options) ? rho : 1)
   const own = result.apply?.(rho)
   p.slots = own?.slots ?? result.slots
   p.t++
-  // The distance that a parameter moved is asked for along momenta only.
-  const start = result.momenta.length > 0 ? p.theta.slice() : undefined
-  for (let i = 0; i < p.theta.length; i++) {
-    const before = p.theta[i]!
+  const { theta } = p
+  const start = averagesModel ? theta.slice() : undefined
+  for (let i = 0; i < theta.length; i++) {
+    const before = theta[i]!
     const stepped = own?.parameter[i] ?? before - learningRate * rho * result.direction[i]!
-    p.theta[i] = stepped - decayed * before
+    theta[i] = stepped - decayed * before
   }
-  keep(p.kept, p.theta, p.options, p.t)
+  keep(p.kept, theta, p.options, p.t)
   if (start === undefined) return []
-  const moved = p.theta.map((value, i) => value - start[i]!)
+  const moved = theta.map((value, i) => value - start[i]!)
   return result.momenta.map((m) => inner(m, moved))
 }
 

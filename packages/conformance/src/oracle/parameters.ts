@@ -12,6 +12,8 @@ export interface OracleParameter {
 
 /** A parameter with its options and its state. */
 export interface Parameter {
+  /** Its place among the optimiser's parameters. */
+  readonly index: number
   readonly name: string
   readonly shape: readonly number[]
   readonly theta: Float64Array
@@ -50,7 +52,11 @@ export function prepare(
     return scope === 'group' || Object.hasOwn(groups, group) ? group : ''
   }
   const units = new Map<string, Unit>()
-  const profiles = new Map<string, Profile>()
+  const profiles: {
+    readonly group: string | undefined
+    readonly base: PlainBase
+    readonly profile: Profile
+  }[] = []
   return parameters.map((p, index): Parameter => {
     const options = optionsOf(p)
     const key = keyOf(p, index)
@@ -63,16 +69,18 @@ export function prepare(
       units.set(key, unit)
     }
     const group = Object.hasOwn(groups, p.group ?? '') ? p.group : undefined
-    const profileKey = JSON.stringify([group, baseOf(options, p.shape)])
-    const profile = profiles.get(profileKey) ?? { shared: {}, count: 0 }
-    profiles.set(profileKey, profile)
+    const own = baseOf(options, p.shape)
+    const base = unit.bases.find((each) => isSame(each, own))!
+    let found = profiles.find((each) => each.group === group && isSame(each.base, own))
+    if (found === undefined) profiles.push((found = { group, base, profile: { shared: {}, count: 0 } }))
     return {
-      profile,
+      index,
+      profile: found.profile,
       name: p.name,
       shape: p.shape,
       theta: new Float64Array(p.data),
       options,
-      base: unit.bases.find((base) => isSame(base, baseOf(options, p.shape)))!,
+      base,
       unit,
       slots: {},
       kept: initialKept(options, p.data),
@@ -85,8 +93,10 @@ export function prepare(
 function baseOf({ base, fallback }: PlainOptions, shape: readonly number[]): PlainBase {
   const { name, flatten = name === 'normuon' } = base!
   if (name !== 'muon' && name !== 'normuon') return base!
-  return shape.length === 2 || (shape.length > 2 && flatten === true) ? base! : (fallback ?? { name: 'adam' })
+  return shape.length === 2 || (shape.length > 2 && flatten === true) ? base! : (fallback ?? defaultFallback)
 }
+
+const defaultFallback: PlainBase = { name: 'adam' }
 
 function distinct(bases: readonly PlainBase[]): PlainBase[] {
   return bases.filter((base, i) => bases.findIndex((other) => isSame(base, other)) === i)

@@ -141,8 +141,9 @@ export function stepUnit(unit: Unit, sums: UnitSums, loss: number, step: number)
   const first = state.first > bound ? early : loss
 
   // The averaged model at θ: ψ = A[L + ⟨g, θ − θ′⟩], L and g taken at θ′.
-  const models = bases.map((base, i) =>
-    averages[innermost(base).name]!(momentOf(innermost(base), t, step))(state.kept[i]!, i === 0 ? loss : 0),
+  const modelled = options.averagedModel === true ? bases.map(innermost) : []
+  const models = modelled.map((base, i) =>
+    averages[base.name]!(momentOf(base, t, step))(state.kept[i]!, i === 0 ? loss : 0),
   )
   const psi = models.reduce((sum, [, value]) => sum + value, 0)
 

@@ -9,12 +9,12 @@ export interface Limited {
 
 type Gradient = ArrayLike<number> | null
 
-/** The gradients after all limits: first of their elements, then of the norms of units, then of norms. */
+/** Copies of the gradients after all limits: first of their elements, then of the norms of units, then of norms. */
 export function limitGradients(
   gradients: readonly Gradient[],
   parameters: readonly Limited[],
   { clipNorm }: PlainTransformation,
-): readonly Gradient[] {
+): readonly (Float64Array | null)[] {
   const limited = gradients.map((g, i) => g && limitUnits(limitElements(g, parameters[i]!), parameters[i]!))
   return limitNorms(limited, parameters, clipNorm)
 }
@@ -54,10 +54,11 @@ function limitUnits(
  * the norm of the whole, each group with another one by itself, or each parameter by itself.
  */
 function limitNorms(
-  gradients: readonly Gradient[],
+  gradients: readonly (Float64Array | null)[],
   parameters: readonly Limited[],
   whole: PlainOptions['clipNorm'],
-): readonly Gradient[] {
+): readonly (Float64Array | null)[] {
+  if (parameters.every(({ options }) => options.clipNorm === undefined)) return gradients
   const ownerOf = (p: number): unknown => {
     const { options } = parameters[p]!
     if (typeof options.clipNorm === 'object') return p
@@ -75,7 +76,7 @@ function limitNorms(
     const limit = typeof clipNorm === 'object' ? clipNorm.norm : clipNorm
     const sum = sums.get(ownerOf(p))!
     const by = sum === 0 ? 1 : Math.min(1, limit / Math.sqrt(sum))
-    return Float64Array.from(g, (value) => value * by)
+    return g.map((value) => value * by)
   })
 }
 

@@ -64,16 +64,17 @@ export function checkGradients(
   for (let index = 0; index < parameters.length; index++) {
     const gradient: unknown = gradients[index]
     if (gradient === null || gradient === own[index]) continue
-    const { name, data } = parameters[index]!
-    if (elementType(gradient) !== elementType(data)) {
+    const fitting = own[index]!
+    if (elementType(gradient) !== elementType(fitting)) {
       throw shapeError(
-        `the gradient of parameter ${show(name)} must be a ${data.constructor.name} or null, given ${show(gradient)}`,
+        `the gradient of parameter ${show(parameters[index]!.name)} must be a ${fitting.constructor.name} or null, ` +
+          `given ${show(gradient)}`,
       )
     }
     const { length } = gradient as TypedArray
-    if (length === data.length) continue
+    if (length === fitting.length) continue
     throw shapeError(
-      `the gradient of parameter ${show(name)} must have ${data.length} elements, given ${length}`,
+      `the gradient of parameter ${show(parameters[index]!.name)} must have ${fitting.length} elements, given ${length}`,
     )
   }
 }

@@ -1,3 +1,4 @@
+import { memoised } from '../memoised.js'
 import type { Expr, Op, Shape } from './algebra.js'
 
 /** A node of a recorded graph; `inputs` are indices of earlier nodes. */
@@ -63,6 +64,12 @@ export function buildGraph(
   for (const [name, x] of Object.entries(unhashed)) results[name] = visit(x)
   return { nodes, outputs: results, hash: hashText(text) }
 }
+
+/** The names of a graph's inputs. */
+export const inputNames = memoised(
+  ({ nodes }: Graph): ReadonlySet<string> =>
+    new Set(nodes.flatMap(({ op, name }) => (op === 'input' ? [name!] : []))),
+)
 
 /** The nodes that the named outputs need, in evaluation order. */
 export function neededNodes(graph: Graph, outputs: readonly string[]): number[] {

@@ -12,22 +12,19 @@ export type InitialSlots = Readonly<Record<string, InitialSlot>>
 
 /** The initial slots of each parameter. */
 export function initialSlots(plan: StepPlan): InitialSlots[] {
+  // Of all profiles, so that a schedule that begins outside its range is refused at once.
   const scalars = plan.profiles.map((profile) => profileScalars({}, profile, 1))
   return plan.parameters.map((parameter) => {
     const { graph, profile } = parameter
-    const isScalar = (name: string): boolean =>
-      graph.nodes[graph.outputs[`initial.${name}`]!]!.shape === 'scalar'
-    const numbers = graph.slots.filter(isScalar)
-    const evaluate = compileScalars(
-      graph,
-      numbers.map((name) => `initial.${name}`),
-    )
-    const values = evaluate({ ...scalars[profile]!, ...extentScalars({}, parameter), step: 1 })
-    const entries = graph.slots.map((name): [string, InitialSlot] => [
-      name,
-      isScalar(name) ? values[numbers.indexOf(name)]! : 'identity',
-    ])
-    return Object.fromEntries(entries)
+    const initialOf = (name: string): InitialSlot => {
+      const output = `initial.${name}`
+      const { op, shape, value } = graph.nodes[graph.outputs[output]!]!
+      if (op === 'constant') return value!
+      if (shape !== 'scalar') return 'identity'
+      const inputs = { ...scalars[profile]!, ...extentScalars({}, parameter), step: 1 }
+      return compileScalars(graph, [output])(inputs)[0]!
+    }
+    return Object.fromEntries(graph.slots.map((name) => [name, initialOf(name)]))
   })
 }
 

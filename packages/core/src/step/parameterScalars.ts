@@ -1,6 +1,6 @@
 import type { Scalars } from '../graph/hostScalars.js'
 import type { StepPlan } from './planned.js'
-import { extentScalars, type PreparedScalars } from './scalarInputs.js'
+import { extentScalars, readsExtents, type PreparedScalars } from './scalarInputs.js'
 
 /** The scalar inputs of the parameters' graphs. Parameters with equal scalars share one object. */
 export interface ParameterScalars {
@@ -72,17 +72,15 @@ export function createParameterScalars(
   }
 }
 
-const extentInputs: ReadonlySet<string> = new Set(['rows', 'columns', 'size'])
-
 /** The cohort of each parameter. */
 function createCohorts(plan: StepPlan, profiles: readonly PreparedScalars[]): Cohort[] {
   const cohorts = new Map<string, Cohort>()
   return plan.parameters.map((parameter, index) => {
     const { graph, profile, unit, clip, rows, columns, size } = parameter
-    const readsExtents = graph.nodes.some(({ op, name }) => op === 'input' && extentInputs.has(name!))
     // Scalar slots are scalar inputs, and each parameter has its own.
     const isAlone = graph.slots.some((name) => graph.slotShapes[name] === 'scalar')
-    const key = [profile, unit, clip, readsExtents && [rows, columns, size], isAlone && index].join()
+    const extents = readsExtents(graph) ? `${rows} ${columns} ${size}` : ''
+    const key = `${profile},${unit},${clip},${extents},${isAlone ? index : ''}`
     let cohort = cohorts.get(key)
     if (!cohort) {
       const scalars = Object.assign(extentScalars({}, parameter), profiles[profile]!.scalars)

@@ -2,7 +2,12 @@ import { optionError, shapeError, show } from '../errors.js'
 import { hashText, type Graph } from '../graph/graph.js'
 import { sizeOf } from '../shape.js'
 import { checkRows } from '../transformation/hyperparameter.js'
-import { matrixViewOf, structureOf, type Preconditioner } from '../transformation/preconditioner.js'
+import {
+  matrixViewOf,
+  structureOf,
+  type MatrixView,
+  type Preconditioner,
+} from '../transformation/preconditioner.js'
 import { checkNamesInOptions, type RestOfModel } from '../transformation/namesInOptions.js'
 import { checkTransformation } from '../transformation/transformation.js'
 import type { GroupSettings, ParameterInfo, Transformation } from '../transformation/types.js'
@@ -67,7 +72,8 @@ export function planStep(
     if (profile === -1) profile = profiles.push({ settings, base }) - 1
 
     const form = stepForm(settings, base, parameter, inScope(settings))
-    const formKey = [profile, form.matrix, form.rows, form.isOwnMatrix, form.clipsUnits, form.decays].join()
+    const { matrix, rows, isOwnMatrix, clipsUnits, decays } = form
+    const formKey = `${profile},${matrix},${rows},${isOwnMatrix},${clipsUnits},${decays}`
     const recorded = graphs.get(formKey) ?? recordParameter(form, record)
     graphs.set(formKey, recorded)
     shared.push(recorded.shared)
@@ -81,7 +87,7 @@ export function planStep(
 
     const clip = clips.add(index, settings)
     const size = sizeOf(parameter.shape)
-    return { ...parameter, ...view, size, profile, graph, unit, clip, ...(evaluation && { evaluation }) }
+    return plannedParameter(parameter, view, { size, profile, graph, unit, clip, evaluation })
   })
 
   // In the global scope every unit (one per group with options) sums over all parameters.
@@ -91,8 +97,9 @@ export function planStep(
     const size = contributors.reduce((total, index) => total + planned[index]!.size, 0)
     const baseOf = (index: number): Preconditioner => profiles[planned[index]!.profile]!.base
     const baseReadsLoss = contributors.some((index) => readsLoss(planned[index]!))
-    const recorded = recordUnit(unit.settings, contributors, baseOf, record)
-    return { ...unit, contributors, size, baseReadsLoss, ...recorded }
+    const { graph, sums, changes, bases } = recordUnit(unit.settings, contributors, baseOf, record)
+    const { key, settings } = unit
+    return { key, settings, contributors, size, baseReadsLoss, graph, sums, changes, bases }
   })
   return {
     transformation,
@@ -105,6 +112,32 @@ export function planStep(
     totals: [...new Set(planned.flatMap(({ graph }) => graph.totals))],
     needsLoss: finished.some((unit) => unit.graph.needsLoss) || planned.some(readsLoss),
     hash: structuralHash(transformation, planned, profiles, record),
+  }
+}
+
+/** A parameter with its place. Written out: V8 takes long to add properties to a copy made by a spread. */
+function plannedParameter(
+  { name, shape, group, rowsAre }: ParameterInfo,
+  { isMatrix, rows, columns }: MatrixView,
+  given: Pick<PlannedParameter, 'size' | 'profile' | 'graph' | 'unit' | 'clip'> & {
+    readonly evaluation: Graph | undefined
+  },
+): PlannedParameter {
+  const { size, profile, graph, unit, clip, evaluation } = given
+  return {
+    name,
+    shape,
+    isMatrix,
+    rows,
+    columns,
+    size,
+    profile,
+    graph,
+    unit,
+    clip,
+    ...(group !== undefined && { group }),
+    ...(rowsAre !== undefined && { rowsAre }),
+    ...(evaluation && { evaluation }),
   }
 }
 

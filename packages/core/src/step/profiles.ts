@@ -1,4 +1,5 @@
 import { optionError } from '../errors.js'
+import { inputNames } from '../graph/graph.js'
 import type { Preconditioner } from '../transformation/preconditioner.js'
 import type { GroupSettings, Transformation } from '../transformation/types.js'
 import type { PlannedParameter, Profile } from './planned.js'
@@ -37,9 +38,7 @@ export function finishProfiles(
       )
     }
     const reads = (name: string): boolean =>
-      [graph, ...members.map((index) => parameters[index]!.graph)].some(({ nodes }) =>
-        nodes.some((node) => node.op === 'input' && node.name === name),
-      )
+      inputNames(graph).has(name) || members.some((index) => inputNames(parameters[index]!.graph).has(name))
     return {
       settings,
       base,
@@ -54,5 +53,5 @@ export function finishProfiles(
 
 /** Whether the base of a parameter reads the loss. */
 export function readsLoss({ graph }: Pick<PlannedParameter, 'graph'>): boolean {
-  return graph.nodes.some(({ op, name }) => op === 'input' && name === 'loss')
+  return inputNames(graph).has('loss')
 }

@@ -1,4 +1,6 @@
+import { inputNames, type Graph } from '../graph/graph.js'
 import type { Scalars } from '../graph/hostScalars.js'
+import { memoised } from '../memoised.js'
 import { embeddingInput } from '../transformation/embedding.js'
 import {
   followedBound,
@@ -26,20 +28,22 @@ export interface ScalarEntry {
 }
 
 /** The scalar inputs of a group with one base. */
-export function profileEntries({ base, settings }: Pick<Profile, 'settings' | 'base'>): ScalarEntry[] {
-  const { learningRate, weightDecay } = settings
-  return [
-    entry('learningRate', learningRate, optionRanges.learningRate),
-    entry('weightDecay', weightDecay, optionRanges.weightDecay),
-    ...wrapperEntries(settings),
-    ...declaredEntries(
-      base.name,
-      base.definition.hyperparameters ?? {},
-      base.hyperparameters,
-      hyperparameterInput,
-    ),
-  ]
-}
+export const profileEntries = memoised(
+  ({ base, settings }: Pick<Profile, 'settings' | 'base'>): readonly ScalarEntry[] => {
+    const { learningRate, weightDecay } = settings
+    return [
+      entry('learningRate', learningRate, optionRanges.learningRate),
+      entry('weightDecay', weightDecay, optionRanges.weightDecay),
+      ...wrapperEntries(settings),
+      ...declaredEntries(
+        base.name,
+        base.definition.hyperparameters ?? {},
+        base.hyperparameters,
+        hyperparameterInput,
+      ),
+    ]
+  },
+)
 
 /** The scalar inputs of the options that wrap a base. */
 function wrapperEntries({
@@ -173,13 +177,19 @@ export function unitScalars(scalars: Scalars, unit: MetricUnit, step: number): S
   return writeScalars(scalars, unitEntries(unit), step)
 }
 
+const extentInputs = ['rows', 'columns', 'size'] as const
+
+/** Whether a graph's scalars depend on the extents of its parameter. */
+export function readsExtents(graph: Graph): boolean {
+  const names = inputNames(graph)
+  return extentInputs.some((name) => names.has(name))
+}
+
 /** Writes the extents of a parameter into `scalars`. `rows` and `columns` are read only where it is a matrix. */
 export function extentScalars(
   scalars: Scalars,
-  { rows, columns, size }: { readonly rows: number; readonly columns: number; readonly size: number },
+  extents: { readonly [name in (typeof extentInputs)[number]]: number },
 ): Scalars {
-  scalars['rows'] = rows
-  scalars['columns'] = columns
-  scalars['size'] = size
+  for (const name of extentInputs) scalars[name] = extents[name]
   return scalars
 }

@@ -6,7 +6,13 @@ import type { Passes } from './passes.js'
 import { createProfileStepper, hasProfileScalars } from './profileStepper.js'
 import type { StepPlan } from './planned.js'
 import { noResult, refusal, type StepOutcome } from './report.js'
-import { prepareScalars, profileEntries, unitEntries, writeScalars } from './scalarInputs.js'
+import {
+  prepareScalars,
+  profileEntries,
+  unitEntries,
+  writeScalars,
+  type PreparedScalars,
+} from './scalarInputs.js'
 import type { ScalarState } from './scalarState.js'
 import { createUnitStepper, type EvaluatedUnit } from './unitStepper.js'
 
@@ -29,9 +35,33 @@ export interface Stepper {
 
 /** Prepares the steps of a plan. */
 export function createStepper(plan: StepPlan): Stepper {
-  const { parameters, transformation } = plan
   const profiles = plan.profiles.map((profile) => prepareScalars(profileEntries(profile)))
-  const unitScalars = plan.units.map((unit) => prepareScalars(unitEntries(unit)))
+  const units = plan.units.map((unit) => prepareScalars(unitEntries(unit)))
+  const takeFused = createFusedStepper(plan, profiles, units)
+  // Steps in one call need none of it.
+  let inPasses: Stepper | undefined
+  return {
+    take(passes, gradients, state, given) {
+      const { step, loss } = given
+      // Everything that can go wrong goes wrong before the first write.
+      for (const profile of profiles) writeScalars(profile.scalars, profile.scheduled, step)
+      if (takeFused && passes.fused) {
+        const outcome = takeFused(passes.fused, gradients, state, step, loss)
+        if (outcome) return outcome
+      }
+      inPasses ??= createPassStepper(plan, profiles, units)
+      return inPasses.take(passes, gradients, state, given)
+    },
+  }
+}
+
+/** Prepares steps in passes. The scalars of the plan's profiles have been written for each. */
+function createPassStepper(
+  plan: StepPlan,
+  profiles: readonly PreparedScalars[],
+  unitScalars: readonly PreparedScalars[],
+): Stepper {
+  const { parameters, transformation } = plan
   const scalars = createParameterScalars(plan, profiles)
   /** The results of the passes, by name: an array for each reduction and change, with each parameter's part. */
   const parts = new Map(
@@ -40,12 +70,11 @@ export function createStepper(plan: StepPlan): Stepper {
   const reductions = plan.reductions.map((name) => parts.get(name)!)
   const changes = plan.changes.map((name) => parts.get(name)!)
   const units = plan.units.map((unit, i) => createUnitStepper(unit, unitScalars[i]!, parts))
-  const takeFused = createFusedStepper(plan, profiles, unitScalars)
   const totals = plan.totals.map(() => new Float64Array(parameters.length))
   const shares = hasProfileScalars(plan)
     ? plan.profiles.map((profile, i) => createProfileStepper(profile, scalars.current, profiles[i]!.scalars))
     : []
-  const clip = createClipper(plan)
+  const clip = plan.clips.length > 0 ? createClipper(plan) : undefined
 
   /** Writes parameters, slots and state. */
   const write = (
@@ -73,16 +102,10 @@ export function createStepper(plan: StepPlan): Stepper {
 
   return {
     take(passes, gradients, state, { step, loss }) {
-      // Everything that can go wrong goes wrong before the first write.
-      for (const profile of profiles) writeScalars(profile.scalars, profile.scheduled, step)
-      if (takeFused && passes.fused) {
-        const outcome = takeFused(passes.fused, gradients, state, step, loss)
-        if (outcome) return outcome
-      }
       const active = scalars.gather(gradients, state.steps)
       shares.forEach((share, i) => share.begin(state.profiles[i]!, loss))
       passes.begin(active, gradients, scalars.current)
-      if (plan.clips.length > 0) clip(passes, gradients, scalars.current)
+      clip?.(passes, gradients, scalars.current)
       if (totals.length > 0) passes.totals(totals)
       const shared = shares.map((share) => share.total(gradients, totals))
       passes.reduce(reductions)

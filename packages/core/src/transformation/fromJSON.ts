@@ -142,10 +142,12 @@ export function fromJSON(json: unknown, own: FromJSONOptions = {}): Transformati
     weightDecay: scheduledFromJSON,
   }
   const options = (path: string, group: object): Record<string, unknown> => {
-    const entries = Object.entries(group).filter(([, value]) => value !== undefined)
-    return Object.fromEntries(
-      entries.map(([key, value]) => [key, Object.hasOwn(read, key) ? read[key]!(path + key, value) : value]),
-    )
+    const values: Record<string, unknown> = {}
+    for (const [key, value] of Object.entries(group) as [string, unknown][]) {
+      if (value === undefined) continue
+      values[key] = Object.hasOwn(read, key) ? read[key]!(path + key, value) : value
+    }
+    return values
   }
   const { base: restoredBase, ...others } = options('', { base: base ?? null, ...rest })
   if (groups !== undefined) others['groups'] = mapGroups(groups, (path, group) => options(`${path}.`, group))

@@ -37,6 +37,9 @@ export const optionRanges = {
   ...wrapperRanges,
 } as const satisfies Record<string, Range>
 
+/** The defaults of options that are components. */
+const [defaultEmbedding, defaultFallback] = [identity(), adam()]
+
 const decayChoices = ['rate', 'step'] as const
 const badLossChoices = ['throw', 'skip', 'base', 'zero'] as const
 const nonFiniteChoices = ['skip', 'throw'] as const
@@ -102,11 +105,11 @@ export function inducedMetric(base: Preconditioner, options: InducedMetricOption
     learningRate: options.learningRate,
     xi: 'auto',
     beta: 0.8,
-    embedding: identity(),
+    embedding: defaultEmbedding,
     weightDecay: 0,
     decayScaling: undefined,
     decayMask: 'all',
-    fallback: adam(),
+    fallback: defaultFallback,
     onBadLoss: undefined,
     clipNorm: undefined,
     clipValue: undefined,
@@ -151,8 +154,9 @@ type Defaults = Omit<GroupSettings, 'decayScaling' | 'onBadLoss'> & {
 }
 
 function resolveSettings(path: string, options: GroupOptions, defaults: Defaults): GroupSettings {
-  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
-  const { decayScaling, onBadLoss, ...chosen }: Defaults = { ...defaults, ...given }
+  const chosen: Defaults & Record<string, unknown> = { ...defaults }
+  for (const [key, value] of Object.entries(options)) if (value !== undefined) chosen[key] = value
+  const { decayScaling, onBadLoss } = chosen
   checkEmbedding(`${path}embedding`, chosen.embedding)
   const tied = isTied(chosen.xi)
   const settings: GroupSettings = {

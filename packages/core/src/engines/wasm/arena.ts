@@ -5,7 +5,7 @@ import { createFreeList } from './freeList.js'
 import { maximumPages, pageBytes } from './memory.js'
 
 /** Blocks start at multiples of this: a cache line. */
-const alignment = 64
+export const alignment = 64
 
 /** An allocator of several blocks at once. */
 export interface Arena extends Allocator {

@@ -1,7 +1,7 @@
 import type { Graph } from '../../graph/graph.js'
 import { compileScalarNodes, type ScalarEvaluator } from '../../graph/hostScalars.js'
 import { memoised } from '../../memoised.js'
-import type { Runner, TensorBinding } from './binding.js'
+import type { PassName, Runner, TensorBinding } from './binding.js'
 import type { LoopStage, PassStages } from './codegen/stages.js'
 import type { Program } from './compileStep.js'
 import { mostRows, type LoopArguments } from './loopArguments.js'
@@ -31,15 +31,19 @@ export function createElementwiseRunner(
   loopArguments: LoopArguments,
   parallel?: ParallelLoops,
 ): Runner {
-  const { graph } = program
-  const passes = passesOf(program)
-  const values = new Float64Array(graph.nodes.length)
-  const tensorLoop = createTensorLoop(loopArguments)
+  // Prepared by the first pass: an engine whose steps are one call runs none.
+  let prepared: { values: Float64Array; tensorLoop: TensorLoop } | undefined
+  const passes: { [name in PassName]?: ElementwisePass } = {}
   return {
     prepare() {},
     run(name, bindings, scalars, outputs, results) {
       loopArguments.refresh()
-      const { early, late, stage } = passes[name]!
+      prepared ??= {
+        values: new Float64Array(program.graph.nodes.length),
+        tensorLoop: createTensorLoop(loopArguments),
+      }
+      const { values, tensorLoop } = prepared
+      const { early, late, stage } = (passes[name] ??= passOf(program, name))
       const { sums } = stage.loop
       let start = 0
       while (start < bindings.length) {
@@ -115,13 +119,13 @@ function createTensorLoop(loopArguments: LoopArguments): TensorLoop {
   }
 }
 
-/** The passes of a program, which engines share. */
-const passesOf = memoised(({ graph, stages: { norm, totals, reduce, update } }: Program) => ({
-  norm: norm && compileElementwisePass(graph, norm),
-  totals: totals && compileElementwisePass(graph, totals),
-  reduce: compileElementwisePass(graph, reduce),
-  update: compileElementwisePass(graph, update),
-}))
+/** A pass of a program, which engines share. */
+function passOf(program: Program, name: PassName): ElementwisePass {
+  const passes = passesOf(program)
+  return (passes[name] ??= compileElementwisePass(program.graph, program.stages[name]!))
+}
+
+const passesOf = memoised<Program, { [name in PassName]?: ElementwisePass }>(() => ({}))
 
 function compileElementwisePass(graph: Graph, { early, stages }: PassStages): ElementwisePass {
   const stage = stages.find((each) => each.kind === 'loop')!

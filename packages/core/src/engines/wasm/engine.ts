@@ -1,7 +1,8 @@
-import { elementType, type TypedArray } from '../../dtype.js'
+import { elementType, type ElementType, type TypedArray } from '../../dtype.js'
 import type { InitialSlots } from '../../step/initialSlots.js'
 import type { FusedStep, Passes } from '../../step/passes.js'
 import type { StepPlan } from '../../step/plan.js'
+import type { StepGraph } from '../../step/stepGraph.js'
 import type { Engine, EngineOptions, OptimizerWorker } from '../engine.js'
 import { compileStep, type Program } from './compileStep.js'
 import type { EngineMemory } from './engineMemory.js'
@@ -159,12 +160,18 @@ function groupByProgram(
   shared: boolean,
 ): ReadonlyMap<Program, readonly number[]> {
   const members = new Map<Program, number[]>()
+  let last: { graph: StepGraph; dtype: ElementType; indices: number[] } | undefined
   added.forEach((array, i) => {
     const { graph } = plan.parameters[first + i]!
-    const program = compileStep(graph, elementType(array)!, shared)
-    const indices = members.get(program)
-    if (indices) indices.push(first + i)
-    else members.set(program, [first + i])
+    const dtype = elementType(array)!
+    // Neighbours mostly share theirs.
+    if (last?.graph !== graph || last.dtype !== dtype) {
+      const program = compileStep(graph, dtype, shared)
+      const indices = members.get(program) ?? []
+      members.set(program, indices)
+      last = { graph, dtype, indices }
+    }
+    last.indices.push(first + i)
   })
   return members
 }

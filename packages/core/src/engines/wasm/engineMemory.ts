@@ -51,9 +51,11 @@ export function createEngineMemory(
       arena.release(address)
     },
     contains(array) {
+      const { byteOffset } = array
+      // No block of a pooled memory is at 0. Reading `buffer` makes V8 move the elements of a small array out of its heap.
+      if (isPooled && byteOffset === 0) return false
       if (array.buffer !== memory.buffer) return false
       if (!isPooled) return true
-      const { byteOffset } = array
       for (const address of blocks) {
         if (byteOffset >= address && byteOffset < address + arena.sizeOf(address)) return true
       }

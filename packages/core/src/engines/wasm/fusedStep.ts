@@ -1,8 +1,10 @@
 import type { Op } from '../../graph/algebra.js'
 import type { Scalars } from '../../graph/hostScalars.js'
+import { memoised } from '../../memoised.js'
 import type { FusedStepNumbers } from '../../step/passes.js'
 import type { MetricUnit, StepPlan } from '../../step/plan.js'
 import { hasProfileScalars } from '../../step/profileStepper.js'
+import { readsExtents } from '../../step/scalarInputs.js'
 import type { WasmMemory } from '../engine.js'
 import type { Allocator, TensorBinding } from './binding.js'
 import { layOutFusedStep, type FusedLayout } from './codegen/fusedLayout.js'
@@ -40,18 +42,13 @@ export function createFusedCall(
 ): FusedCall | undefined {
   if (!run || run.size > fewElements || !canFuse(plan, program)) return undefined
   const unit = plan.units[0]!
-  const { layout, module } = compileFusedStep(program, unit, isShared(memory))
+  const { layout, module, numbers } = compileFusedStep(program, unit, isShared(memory))
   const step = instantiateFusedStep(program, layout, module, memory)
 
   const address = allocator.allocate(layout.bytes)
-  new Uint8Array(memory.buffer, address, layout.bytes).fill(0)
   fillTables(layout, address, run, memory)
-  const { profileInputs, unitInputs, count, metricCount, loss, average, states, results } = indexNumbers(
-    layout,
-    unit,
-    address,
-  )
-  let doubles: Float64Array = new Float64Array(0)
+  const { profileInputs, unitInputs, count, metricCount, loss, average, states, results } = numbers
+  let doubles: Float64Array
   const write = (inputs: readonly NumberIndex[], scalars: Scalars): void => {
     for (let i = 0; i < inputs.length; i++) {
       const value = scalars[inputs[i]!.name]
@@ -81,31 +78,32 @@ export function createFusedCall(
       return true
     },
     refresh() {
-      doubles = new Float64Array(memory.buffer)
+      doubles = new Float64Array(memory.buffer, address, Math.floor(layout.bytes / 8))
     },
     dispose: () => allocator.release(address),
   }
 }
 
-/** The inputs that depend on a parameter's shape. */
-const shapeInputs: ReadonlySet<string> = new Set(['rows', 'columns', 'size'])
-
 /** Functions of scalars that WebAssembly does not have. */
 const hostFunctions: ReadonlySet<Op> = new Set(['exp', 'log', 'atan2'])
 
 /** Whether a plan's steps can be one call. */
-function canFuse(plan: StepPlan, { graph, stages }: Program): boolean {
+function canFuse(plan: StepPlan, program: Program): boolean {
   const { clips, parameters, profiles, units } = plan
-  const readsShape = graph.nodes.some(({ op, name }) => op === 'input' && shapeInputs.has(name!))
-  const needsHost = graph.nodes.some(({ op, shape }) => shape === 'scalar' && hostFunctions.has(op))
-  if (units.length !== 1 || profiles.length !== 1 || clips.length > 0) return false
-  if (needsHost || hasProfileScalars(plan) || graph.normals.length > 0) return false
-  return !readsShape && !stages.hasBarriers && (parameters.length <= 1 || stages.additive)
+  if (units.length !== 1 || profiles.length !== 1 || clips.length > 0 || hasProfileScalars(plan)) return false
+  return isOneCall(program) && (parameters.length <= 1 || program.stages.additive)
 }
+
+/** Whether a program needs nothing of the host but its scalars, and no extents. */
+const isOneCall = memoised(({ graph, stages }: Program): boolean => {
+  const needsHost = graph.nodes.some(({ op, shape }) => shape === 'scalar' && hostFunctions.has(op))
+  return !needsHost && graph.normals.length === 0 && !readsExtents(graph) && !stages.hasBarriers
+})
 
 interface FusedProgram {
   readonly layout: FusedLayout
   readonly module: WasmModule
+  readonly numbers: ReturnType<typeof indexNumbers>
 }
 
 const programs = new Map<string, FusedProgram>()
@@ -117,7 +115,8 @@ function compileFusedStep({ graph, stages, type }: Program, unit: MetricUnit, sh
   if (!program) {
     const layout = layOutFusedStep(graph, unit.graph, stages, type)
     const code = encodeFusedStep(graph, unit.graph, stages, layout, type, shared)
-    programs.set(key, (program = { layout, module: compileModule(code) }))
+    program = { layout, module: compileModule(code), numbers: indexNumbers(layout, unit) }
+    programs.set(key, program)
   }
   return program
 }
@@ -138,12 +137,12 @@ function instantiateFusedStep(
   })['step']!
 }
 
-/** Fills the tables of the passes' loops, which stay the same for all steps. */
+/** Clears the block, and fills the tables of the passes' loops, which stay the same for all steps. */
 function fillTables(layout: FusedLayout, address: number, run: TensorBinding, memory: WasmMemory): void {
-  const words = new Uint32Array(memory.buffer)
+  const words = new Uint32Array(memory.buffer, address, layout.bytes / 4).fill(0)
   const tensors = [...run.inputs, ...run.outputs]
   for (const { stage, sums, scalars, table } of [layout.passes.reduce, layout.passes.update]) {
-    const at = (address + table) / 4
+    const at = table / 4
     words[at + tableHeader.count] = run.size
     words[at + tableHeader.scalars] = address + scalars
     words[at + tableHeader.sums] = address + sums
@@ -159,10 +158,9 @@ interface NumberIndex {
   readonly index: number
 }
 
-/** The indices of a step's numbers in the memory as f64; −1 for those that the step does not read. */
-function indexNumbers({ inputs, results }: FusedLayout, unit: MetricUnit, address: number) {
-  const indexOf = (offset: number | undefined): number =>
-    offset === undefined ? -1 : address / 8 + offset / 8
+/** The indices of a step's numbers in the block as f64; −1 for those that the step does not read. */
+function indexNumbers({ inputs, results }: FusedLayout, unit: MetricUnit) {
+  const indexOf = (offset: number | undefined): number => (offset === undefined ? -1 : offset / 8)
   const indexAll = (offsets: ReadonlyMap<string, number>): NumberIndex[] =>
     [...offsets].map(([name, offset]) => ({ name, index: indexOf(offset) }))
   return {

@@ -6,7 +6,7 @@ import type { Loop } from './codegen/loop.js'
 import type { Program } from './compileStep.js'
 import { createElementwiseRunner } from './elementwiseRunner.js'
 import { createLoopArguments, type LoopFunction } from './loopArguments.js'
-import { instantiate } from './memory.js'
+import { instantiate, type WasmInstance } from './memory.js'
 import { createParallelLoops } from './threads/host.js'
 
 /**
@@ -20,20 +20,16 @@ export function createKernels(
   allocator: Allocator,
   worker?: OptimizerWorker,
 ): StepKernels {
-  const { functions, graph, stages, type } = program
-  const exports = instantiate(program.module, memory)
-  const loops = new Map<Loop, LoopFunction>()
-  for (const [loop, { name, wide }] of functions) {
-    loops.set(loop, { name, run: exports[name]!, runWide: wide === undefined ? undefined : exports[wide]! })
-  }
+  const { graph, stages, type } = program
+  const loops = loopsOf(program, memory)
   const loopArguments = createLoopArguments(type, memory, allocator, loops)
-  const names = [...new Set([...loops.values()].map(({ name }) => name))]
+  const names = (): string[] => [...new Set([...loops.values()].map(({ name }) => name))]
   const runner = stages.hasBarriers
     ? createBarrierRunner(program, memory, allocator, loopArguments)
     : createElementwiseRunner(
         program,
         loopArguments,
-        worker && createParallelLoops(worker, { module: program.module, memory, loops: names }),
+        worker && createParallelLoops(worker, { module: program.module, memory, loops: names() }),
       )
 
   const { outputs, reductions, averaging } = graph
@@ -53,4 +49,19 @@ export function createKernels(
       loopArguments.dispose()
     },
   }
+}
+
+const loopsIn = new WeakMap<WasmInstance['exports'], ReadonlyMap<Loop, LoopFunction>>()
+
+/** The functions of a program's loops in a memory, which the engines there share. */
+function loopsOf({ functions, module }: Program, memory: WasmMemory): ReadonlyMap<Loop, LoopFunction> {
+  const exports = instantiate(module, memory)
+  const known = loopsIn.get(exports)
+  if (known !== undefined) return known
+  const loops = new Map<Loop, LoopFunction>()
+  for (const [loop, { name, wide }] of functions) {
+    loops.set(loop, { name, run: exports[name]!, runWide: wide === undefined ? undefined : exports[wide]! })
+  }
+  loopsIn.set(exports, loops)
+  return loops
 }

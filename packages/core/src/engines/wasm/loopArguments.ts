@@ -1,4 +1,5 @@
 import type { TypedArray } from '../../dtype.js'
+import { memoised } from '../../memoised.js'
 import type { WasmMemory } from '../engine.js'
 import type { Allocator } from './binding.js'
 import { rowWords, tableHeader, type Loop } from './codegen/loop.js'
@@ -50,10 +51,10 @@ export function createLoopArguments(
   allocator: Allocator,
   loops: ReadonlyMap<Loop, LoopFunction>,
 ): LoopArguments {
-  const most = (count: (loop: Loop) => number): number => Math.max(0, ...[...loops.keys()].map(count))
-  const sumBytes = 8 * most((loop) => loop.sums.length)
-  const scalarBytes = 8 * most((loop) => loop.scalars.length)
-  const sumAddress = allocator.allocate(mostRows * sumBytes + scalarBytes + 4 * mostRows * most(rowWords))
+  const most = mostOf(loops)
+  const sumBytes = 8 * most.sums
+  const scalarBytes = 8 * most.scalars
+  const sumAddress = allocator.allocate(mostRows * sumBytes + scalarBytes + 4 * mostRows * most.words)
   const scalarAddress = sumAddress + mostRows * sumBytes
   const tableAddress = scalarAddress + scalarBytes
 
@@ -120,3 +121,14 @@ export function createLoopArguments(
     dispose: () => allocator.release(sumAddress),
   }
 }
+
+/** The most sums, scalars and words of a row that any of some loops has. */
+const mostOf = memoised((loops: ReadonlyMap<Loop, LoopFunction>) => {
+  const most = { sums: 0, scalars: 0, words: 0 }
+  for (const loop of loops.keys()) {
+    most.sums = Math.max(most.sums, loop.sums.length)
+    most.scalars = Math.max(most.scalars, loop.scalars.length)
+    most.words = Math.max(most.words, rowWords(loop))
+  }
+  return most
+})

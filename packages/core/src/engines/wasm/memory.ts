@@ -1,4 +1,5 @@
 import { unsupported } from '../../errors.js'
+import { memoised } from '../../memoised.js'
 import type { WasmMemory } from '../engine.js'
 
 // The part of WebAssembly's API that the engine uses, declared by shape, as `WasmMemory` is.
@@ -14,7 +15,7 @@ export type WasmFunction = (...values: number[]) => number | undefined
 /** The imports of a module: the memory, and functions by name. */
 type WasmImports = Readonly<Record<string, WasmMemory | WasmFunction>>
 
-interface WasmInstance {
+export interface WasmInstance {
   readonly exports: Readonly<Record<string, WasmFunction>>
 }
 
@@ -101,6 +102,7 @@ export function watchGrowth(memory: WasmMemory): () => boolean {
 }
 
 /** Whether a memory is shared between threads. */
-export function isShared(memory: WasmMemory): boolean {
-  return Object.prototype.toString.call(memory.buffer) === '[object SharedArrayBuffer]'
-}
+export const isShared = memoised(
+  (memory: WasmMemory): boolean =>
+    Object.prototype.toString.call(memory.buffer) === '[object SharedArrayBuffer]',
+)

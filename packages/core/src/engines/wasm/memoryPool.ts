@@ -1,6 +1,6 @@
 import { InducedMetricError } from '../../errors.js'
 import type { WasmMemory } from '../engine.js'
-import { createArena, type Arena } from './arena.js'
+import { alignment, createArena, type Arena } from './arena.js'
 import { createEngineMemory, type EngineMemory } from './engineMemory.js'
 import { createMemory, pageBytes } from './memory.js'
 
@@ -105,7 +105,8 @@ function addSlab(pool: Slab[], shared: boolean): Slab {
   const bytes = Math.min(firstSlabBytes * 4 ** pool.length, largestSlabBytes)
   const memory = createMemory(shared, bytes / pageBytes)
   const unreachable = new FinalizationRegistry<EngineMemory>((engineMemory) => engineMemory.dispose())
-  const slab = { memory, arena: createArena(memory, 0), unreachable, engines: 0 }
+  // Arrays of other memory mostly begin at 0, and are recognised by that.
+  const slab = { memory, arena: createArena(memory, alignment), unreachable, engines: 0 }
   remember(pool, slab)
   return slab
 }

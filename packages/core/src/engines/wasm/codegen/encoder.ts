@@ -3,8 +3,13 @@
  * as bytes.
  */
 
-/** Bytes under construction: nested parts, which are joined where their number is needed. */
-export type Bytes = readonly (number | Bytes)[] | Uint8Array
+/** Bytes under construction: numbers and nested parts. */
+export type Bytes = readonly (number | Bytes | Sized)[]
+
+/** A part that begins with its number of bytes. */
+interface Sized {
+  readonly content: Bytes
+}
 
 /** The format's numbers for types of values. */
 export const valueType = { i32: 0x7f, f64: 0x7c, v128: 0x7b } as const
@@ -49,12 +54,14 @@ export function signed(value: number): number[] {
 
 /** The little-endian bytes of a number. */
 export function float(value: number, type: 'float32' | 'float64'): number[] {
-  const bytes = new Uint8Array(type === 'float32' ? 4 : 8)
-  const view = new DataView(bytes.buffer)
-  if (type === 'float32') view.setFloat32(0, value, true)
-  else view.setFloat64(0, value, true)
-  return [...bytes]
+  if (type === 'float32') floatView.setFloat32(0, value, true)
+  else floatView.setFloat64(0, value, true)
+  const bytes: number[] = []
+  for (let i = 0; i < (type === 'float32' ? 4 : 8); i++) bytes.push(floatView.getUint8(i))
+  return bytes
 }
+
+const floatView = new DataView(new ArrayBuffer(8))
 
 /** A function. */
 export interface FunctionCode {
@@ -89,9 +96,11 @@ export function encodeModule(
   const signatures = new Map<string, { index: number; code: Bytes }>()
   const typeIndex = (parameters: readonly ValueType[], result: ValueType | undefined): number => {
     const key = `${parameters.join()}:${result ?? ''}`
-    const code = [functionType, valueTypes(parameters), valueTypes(result === undefined ? [] : [result])]
-    const found = signatures.get(key) ?? { index: signatures.size, code }
-    signatures.set(key, found)
+    let found = signatures.get(key)
+    if (found === undefined) {
+      const code = [functionType, valueTypes(parameters), valueTypes(result === undefined ? [] : [result])]
+      signatures.set(key, (found = { index: signatures.size, code }))
+    }
     return found.index
   }
   const imported = imports.map(({ name, parameters, result }) => [
@@ -125,33 +134,48 @@ export function encodeModule(
 /** Where parts are joined. It grows with the largest that it has held. */
 let scratch = new Uint8Array(1 << 12)
 
-/** Joins nested parts. Those that have been joined before are copied as they are. */
+/** Joins nested parts. */
 function join(bytes: Bytes): Uint8Array {
   const end = write(bytes, 0)
   return scratch.slice(0, end)
 }
 
+/** The most bytes of a number in LEB128. */
+const longest = 5
+
 /** Writes bytes at an index of the scratch, and returns the index behind them. */
 function write(bytes: Bytes, start: number): number {
   const end = start + bytes.length
-  if (end > scratch.length) {
-    const longer = new Uint8Array(2 * end)
-    longer.set(scratch)
-    scratch = longer
-  }
-  if (bytes instanceof Uint8Array) {
-    scratch.set(bytes, start)
-    return end
-  }
+  if (end > scratch.length) makeRoom(end)
   let at = start
   for (let i = 0; i < bytes.length; i++) {
     const part = bytes[i]!
-    if (typeof part !== 'number') at = write(part, at)
+    if (typeof part !== 'number') at = isSized(part) ? writeSized(part, at) : write(part, at)
     // A nested part may have taken the room that there was for the numbers behind it.
     else if (at < scratch.length) scratch[at++] = part
     else at = write([part], at)
   }
   return at
+}
+
+function isSized(part: Bytes | Sized): part is Sized {
+  return !Array.isArray(part)
+}
+
+/** The same for a part with its size, which is known once the rest has been written. */
+function writeSized({ content }: Sized, start: number): number {
+  const end = write(content, start + longest)
+  const size = end - start - longest
+  const behind = write(unsigned(size), start)
+  scratch.copyWithin(behind, start + longest, end)
+  return behind + size
+}
+
+function makeRoom(end: number): void {
+  if (end <= scratch.length) return
+  const longer = new Uint8Array(2 * end)
+  longer.set(scratch)
+  scratch = longer
 }
 
 function parameterTypes(parameters: FunctionCode['parameters']): readonly ValueType[] {
@@ -179,8 +203,7 @@ function section(id: number, content: Bytes): Bytes {
 }
 
 function sized(content: Bytes): Bytes {
-  const bytes = join(content)
-  return [unsigned(bytes.length), bytes]
+  return [{ content }]
 }
 
 function vector(items: readonly Bytes[]): Bytes {

@@ -17,19 +17,29 @@ export class Locals {
   }
 }
 
+/** The instructions with a local, by instruction and local: most code consists of them. */
+const ofLocals = new Map<number, number[]>()
+
+function ofLocal(code: number, local: number): Bytes {
+  const key = 0x100 * local + code
+  let bytes = ofLocals.get(key)
+  if (bytes === undefined) ofLocals.set(key, (bytes = [code, ...unsigned(local)]))
+  return bytes
+}
+
 /** local.get */
 export function get(local: number): Bytes {
-  return [0x20, unsigned(local)]
+  return ofLocal(0x20, local)
 }
 
 /** local.set of the value that the given instructions leave on the stack. */
 export function set(local: number, ...value: Bytes[]): Bytes {
-  return [value, 0x21, unsigned(local)]
+  return [value, ofLocal(0x21, local)]
 }
 
 /** local.tee of the value on the stack. */
 export function tee(local: number): Bytes {
-  return [0x22, unsigned(local)]
+  return ofLocal(0x22, local)
 }
 
 /** i32.const */

@@ -12,6 +12,11 @@ const software = [
   '--disable-gpu-compositing',
   '--disable-gpu-rasterization',
 ]
+const webgpuInSoftware = [
+  '--use-webgpu-adapter=swiftshader',
+  // With it, SwiftShader compiles a store for every word of a workgroup's memory. Without it, Dawn writes a loop that does the same.
+  '--disable-dawn-features=use_vulkan_zero_initialize_workgroup_memory_extension',
+]
 /** Linux has GPUs without a display by Vulkan only. */
 const vulkan = ['--use-angle=vulkan', '--enable-features=Vulkan', '--disable-vulkan-surface']
 const own = [...(process.platform === 'linux' ? vulkan : []), '--ignore-gpu-blocklist']
@@ -20,7 +25,7 @@ const own = [...(process.platform === 'linux' ? vulkan : []), '--ignore-gpu-bloc
 export const gpuFlags: readonly string[] = [
   ...(hardware ? own : software),
   '--enable-unsafe-webgpu',
-  ...(hardware ? [] : ['--use-webgpu-adapter=swiftshader']),
+  ...(hardware ? [] : webgpuInSoftware),
 ]
 
 /**

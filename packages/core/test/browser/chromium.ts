@@ -11,6 +11,8 @@ const software = [
   // Pages are drawn without SwiftShader, which would compile seconds of shaders for each of them.
   '--disable-gpu-compositing',
   '--disable-gpu-rasterization',
+  // WebAssembly calls the GPU here, and computes little: better code for it takes longer than it saves.
+  '--js-flags=--liftoff-only',
 ]
 const webgpuInSoftware = [
   '--use-webgpu-adapter=swiftshader',

@@ -41,12 +41,14 @@ describe('the table of adapters', () => {
     expect(pages).toContain(matrixPage)
   })
 
-  it('shows both engines of the core and every backend of TensorFlow.js', () => {
+  it('shows the engines of the core and every backend of TensorFlow.js, jax-js and onnxruntime', () => {
     const names = summaries.map(({ manifest: { name, backend } }) => `${name} ${backend}`)
-    const engines = ['reference', 'wasm'].map((engine) => `@induced-metric/core ${engine}`)
+    const engines = ['reference', 'wasm', 'webgpu'].map((engine) => `@induced-metric/core ${engine}`)
     const tfjs = ['cpu', 'wasm', 'webgl', 'webgl, operations', 'webgpu', 'webgpu, operations']
     const backends = tfjs.map((backend) => `@induced-metric/tfjs ${backend}`)
-    expect(names).toEqual(expect.arrayContaining([...engines, ...backends]))
+    const jax = ['cpu', 'wasm', 'webgl'].map((backend) => `@induced-metric/jax-js ${backend}`)
+    const onnxruntime = ['cpu', 'wasm', 'webgpu'].map((backend) => `@induced-metric/onnxruntime ${backend}`)
+    expect(names).toEqual(expect.arrayContaining([...engines, ...backends, ...jax, ...onnxruntime]))
   })
 })
 

@@ -8,15 +8,15 @@ import { browserTests, project, reporting } from './vitest.shared.js'
  */
 const longest = [
   'tests/playground.browser.test.ts',
-  'packages/tfjs/test/backends.browser.test.ts',
   'examples/wake-word/test/page.browser.test.ts',
-  'packages/onnxruntime/test/browser/gpu.browser.test.ts',
-  'examples/gpu/test/page.browser.test.ts',
-  'packages/conformance/test/gpu.browser.test.ts',
-  'examples/gpu/test/gpt.browser.test.ts',
+  'packages/tfjs/test/backends.browser.test.ts',
   'packages/jax-js/test/gpu.browser.test.ts',
-  'packages/tfjs/test/kernels.browser.test.ts',
+  'examples/gpu/test/page.browser.test.ts',
+  'packages/onnxruntime/test/browser/gpu.browser.test.ts',
   'examples/finetune-text/test/page.browser.test.ts',
+  'packages/onnxruntime/test/browser/page.browser.test.ts',
+  'packages/conformance/test/gpu.browser.test.ts',
+  'packages/tfjs/test/kernels.browser.test.ts',
 ]
 
 class LongestFirst extends BaseSequencer {

@@ -3,6 +3,12 @@ import { chromium, type Browser, type Page } from 'playwright-core'
 /** Whether the tests are to use the machine's GPU: HARDWARE=1. Otherwise SwiftShader computes, a GPU in software. */
 export const hardware = process.env['HARDWARE'] === '1'
 
+/**
+ * A flag for pages in which WebAssembly computes little, as where it calls a GPU. Optimised code takes V8 longer than it saves there.
+ * Those that compute for seconds are slower with it.
+ */
+export const shortWasm = '--js-flags=--liftoff-only'
+
 const software = [
   '--use-gl=angle',
   '--use-angle=swiftshader',
@@ -11,8 +17,7 @@ const software = [
   // Pages are drawn without SwiftShader, which would compile seconds of shaders for each of them.
   '--disable-gpu-compositing',
   '--disable-gpu-rasterization',
-  // WebAssembly calls the GPU here, and computes little: better code for it takes longer than it saves.
-  '--js-flags=--liftoff-only',
+  shortWasm,
 ]
 const webgpuInSoftware = [
   '--use-webgpu-adapter=swiftshader',

@@ -8,15 +8,15 @@ import { browserTests, project, reporting } from './vitest.shared.js'
  */
 const longest = [
   'tests/playground.browser.test.ts',
-  'packages/tfjs/test/backends.browser.test.ts',
   'examples/wake-word/test/page.browser.test.ts',
-  'packages/onnxruntime/test/browser/gpu.browser.test.ts',
-  'examples/gpu/test/page.browser.test.ts',
-  'packages/conformance/test/gpu.browser.test.ts',
-  'examples/gpu/test/gpt.browser.test.ts',
+  'packages/tfjs/test/backends.browser.test.ts',
   'packages/jax-js/test/gpu.browser.test.ts',
-  'packages/tfjs/test/kernels.browser.test.ts',
+  'examples/gpu/test/page.browser.test.ts',
+  'packages/onnxruntime/test/browser/gpu.browser.test.ts',
   'examples/finetune-text/test/page.browser.test.ts',
+  'packages/onnxruntime/test/browser/page.browser.test.ts',
+  'packages/conformance/test/gpu.browser.test.ts',
+  'packages/tfjs/test/kernels.browser.test.ts',
 ]
 
 class LongestFirst extends BaseSequencer {
@@ -39,6 +39,8 @@ export default defineConfig({
         exclude: ['**/node_modules/**', '**/dist/**'],
         testTimeout: 600_000,
         hookTimeout: 600_000,
+        // The files of a lane share its modules: the suite, the toolchain of ONNX, Vite.
+        isolate: false,
         env: { CHROMIUM_PATH: process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium' },
       }),
     ],

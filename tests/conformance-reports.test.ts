@@ -19,8 +19,8 @@ import { readManifest, root, workspaces } from '../scripts/workspace.js'
 const again = 'run `npm run docs:table`'
 const summaries = readSummaries()
 /**
- * The number of cases of the version before. A whole run on a software GPU takes hours, so a column of a GPU may be of that version;
- * the browser tests ask another part of the present suite every day.
+ * The version before. A column of a GPU may be of it, as six runs of the whole suite on a software GPU take hours; the browser tests ask
+ * another part of the present suite every day.
  */
 const before = { version: 5, cases: 4055 }
 const isOnGpu = (backend: string): boolean => /^web(?:gl|gpu)/.test(backend)
@@ -49,12 +49,14 @@ describe('the table of adapters', () => {
     expect(pages).toContain(matrixPage)
   })
 
-  it('shows both engines of the core and every backend of TensorFlow.js', () => {
+  it('shows the engines of the core and every backend of TensorFlow.js, jax-js and onnxruntime', () => {
     const names = summaries.map(({ manifest: { name, backend } }) => `${name} ${backend}`)
-    const engines = ['reference', 'wasm'].map((engine) => `@induced-metric/core ${engine}`)
+    const engines = ['reference', 'wasm', 'webgpu'].map((engine) => `@induced-metric/core ${engine}`)
     const tfjs = ['cpu', 'wasm', 'webgl', 'webgl, operations', 'webgpu', 'webgpu, operations']
     const backends = tfjs.map((backend) => `@induced-metric/tfjs ${backend}`)
-    expect(names).toEqual(expect.arrayContaining([...engines, ...backends]))
+    const jax = ['cpu', 'wasm', 'webgl'].map((backend) => `@induced-metric/jax-js ${backend}`)
+    const onnxruntime = ['cpu', 'wasm', 'webgpu'].map((backend) => `@induced-metric/onnxruntime ${backend}`)
+    expect(names).toEqual(expect.arrayContaining([...engines, ...backends, ...jax, ...onnxruntime]))
   })
 })
 

@@ -8,7 +8,7 @@ import { unzipSync } from 'fflate'
 import type { Browser, Page } from 'playwright-core'
 import sharp from 'sharp'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { launchChromium } from '../../../packages/core/test/browser/chromium.js'
+import { launchChromium, shortWasm } from '../../../packages/core/test/browser/chromium.js'
 import { said, serveExample, type ExamplePage } from '../../../tests/examplePage.js'
 
 // The page as a visitor uses it. `FINETUNE_TEXT_RECORD=1` renews the picture of the README.
@@ -22,7 +22,7 @@ let browser: Browser
 beforeAll(async () => {
   scratch = await mkdtemp(join(tmpdir(), 'finetune-text-page-'))
   served = await serveExample(root)
-  browser = await launchChromium()
+  browser = await launchChromium([shortWasm])
 })
 
 afterAll(async () => {

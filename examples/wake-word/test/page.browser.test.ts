@@ -44,7 +44,7 @@ async function makeSounds(): Promise<typeof sounds> {
       const manner = { pitch: 48 + random.below(15), speed: 150 + random.below(40) }
       clips.push({ kind: 'phrase', samples: await say(text, manner) })
     }
-    const { samples } = assemble(clips, random, [0.8, 1.1], 1)
+    const { samples } = assemble(clips, random, [0.5, 0.7], 1)
     const file = join(scratch, name)
     await writeFile(file, writeWav(samples.map((x) => x / 2 + 8 * random.normal())))
     return file

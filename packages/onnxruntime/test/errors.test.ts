@@ -261,3 +261,26 @@ it('createGpuSession checks its options, and says where there is no WebGPU', asy
     message: expect.stringContaining('no WebGPU here') as string,
   })
 })
+
+describe.each(['trainable', 'frozen'] as const)('a checkpoint whose values of a %s parameter', (kind) => {
+  it.each([
+    ['are too few', [1, 2, 3]],
+    ['are too many', [1, 2, 3, 4, 5]],
+  ])('%s is refused by every session', async (_, values) => {
+    const { trainModel, checkpointState } = denseArtifacts([2, 2])
+    const [first] = checkpointState.trainable
+    const wrong = { ...first!, data: Float32Array.from(values) }
+    const own = kind === 'trainable' ? [wrong] : checkpointState.trainable
+    const frozen = kind === 'frozen' ? [{ ...wrong, name: 'other' }] : []
+    const given = { trainModel, checkpointState: { ...checkpointState, trainable: own, frozen } }
+    const refusal = {
+      code: 'ERR_SHAPE',
+      message: expect.stringContaining(
+        `[2, 2] has 4 elements, the checkpoint has ${values.length}`,
+      ) as string,
+    }
+    await expect(TrainingSession.create({ ...given, ort })).rejects.toMatchObject(refusal)
+    const onGpu = createGpuSession({ ...given, ort: { ...ort, env: { webgpu: {} } }, extents: {} })
+    await expect(onGpu).rejects.toMatchObject(refusal)
+  })
+})

@@ -3,7 +3,7 @@ import { shardOfToday } from '../conformance/shard.js'
 
 /**
  * The cases that a test on a GPU in software asks today: a dozen in single precision, and others every day. Cases that draw their
- * problems are left to the whole suite, as each compiles new kernels for every problem, for which SwiftShader takes most of a minute.
+ * problems are left to the whole suite, as each compiles new kernels for every problem, for which SwiftShader takes long.
  *
  * @param offset moves the part on, so that backends are asked different parts on the same day
  * @returns their ids

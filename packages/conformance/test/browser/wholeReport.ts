@@ -10,8 +10,8 @@ export const reports = given === '' ? undefined : given
 const parts = 40
 
 /**
- * Runs the whole suite in parts, and writes the report of the whole. A GPU in software takes an hour for it, so each part is
- * kept until all are there: a run that breaks off goes on with the first that is missing.
+ * Runs the whole suite in parts, and writes the report of the whole. A GPU in software takes long for it, so each part is kept
+ * until all are there: a run that breaks off goes on with the first that is missing.
  *
  * @param folder where `<name>.json` is written
  * @param run asks the cases of these ids

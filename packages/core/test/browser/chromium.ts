@@ -3,6 +3,12 @@ import { chromium, type Browser, type Page } from 'playwright-core'
 /** Whether the tests are to use the machine's GPU: HARDWARE=1. Otherwise SwiftShader computes, a GPU in software. */
 export const hardware = process.env['HARDWARE'] === '1'
 
+/**
+ * A flag for pages in which WebAssembly computes little, as where it calls a GPU. Optimised code takes V8 longer than it saves there.
+ * Those that compute for seconds are slower with it.
+ */
+export const shortWasm = '--js-flags=--liftoff-only'
+
 const software = [
   '--use-gl=angle',
   '--use-angle=swiftshader',
@@ -11,6 +17,12 @@ const software = [
   // Pages are drawn without SwiftShader, which would compile seconds of shaders for each of them.
   '--disable-gpu-compositing',
   '--disable-gpu-rasterization',
+  shortWasm,
+]
+const webgpuInSoftware = [
+  '--use-webgpu-adapter=swiftshader',
+  // With it, SwiftShader compiles a store for every word of a workgroup's memory. Without it, Dawn writes a loop that does the same.
+  '--disable-dawn-features=use_vulkan_zero_initialize_workgroup_memory_extension',
 ]
 /** Linux has GPUs without a display by Vulkan only. */
 const vulkan = ['--use-angle=vulkan', '--enable-features=Vulkan', '--disable-vulkan-surface']
@@ -20,7 +32,7 @@ const own = [...(process.platform === 'linux' ? vulkan : []), '--ignore-gpu-bloc
 export const gpuFlags: readonly string[] = [
   ...(hardware ? own : software),
   '--enable-unsafe-webgpu',
-  ...(hardware ? [] : ['--use-webgpu-adapter=swiftshader']),
+  ...(hardware ? [] : webgpuInSoftware),
 ]
 
 /**

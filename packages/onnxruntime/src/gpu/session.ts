@@ -25,7 +25,7 @@ const mostInFlight = 8
  *
  * @param options those of `TrainingSession`, with the extents of the batches
  * @throws ERR_NOT_SUPPORTED where there is no WebGPU, or for an operator without a kernel on it, naming the node; ERR_OPTION for
- *   missing extents and any other mistake in the options; ERR_CHECKPOINT as `TrainingSession.create`
+ *   missing extents and any other mistake in the options; ERR_CHECKPOINT and ERR_SHAPE as `TrainingSession.create`
  *
  * @example
  * ```ts no-run

@@ -1,5 +1,5 @@
 import type { InducedMetricError, Parameter, TypedArray } from '@induced-metric/core'
-import { checkpointError, sizeOf, unsupported } from '@induced-metric/core/adapter'
+import { checkpointError, shapeError, sizeOf, unsupported } from '@induced-metric/core/adapter'
 import type { CheckpointState, LoweredTrainingModel, NamedTensor } from '@induced-metric/onnx'
 import { matrixRows, typeOf } from '@induced-metric/onnx/adapter'
 import { dataType, elementTypeOf, type Model } from '@induced-metric/onnx/proto'
@@ -25,8 +25,8 @@ export interface SessionParameters {
  * Finds the values of a model's parameters.
  *
  * @param state the checkpoint. Without it every parameter with a gradient starts from zero
- * @throws ERR_CHECKPOINT if it lacks a parameter or has another shape or type for it; ERR_NOT_SUPPORTED for trainable
- *   parameters that are neither float nor double
+ * @throws ERR_CHECKPOINT if it lacks a parameter or has another shape or type for it; ERR_SHAPE for values that do not fill their
+ *   shape; ERR_NOT_SUPPORTED for trainable parameters that are neither float nor double
  */
 export function matchParameters(
   lowered: LoweredTrainingModel,
@@ -46,6 +46,7 @@ export function matchParameters(
   const saved = new Map(
     [...(state?.trainable ?? []), ...(state?.frozen ?? [])].map((tensor) => [tensor.name, tensor]),
   )
+  for (const tensor of saved.values()) checkFilled(tensor)
   const trained = new Set(lowered.gradients.map(({ parameter }) => parameter))
   const trainable = lowered.gradients.map(({ parameter: name, dataType: type, dims }): Parameter => {
     if (type !== dataType.float && type !== dataType.double) {
@@ -73,6 +74,15 @@ export function matchParameters(
     if (!fits) throw misfit(tensor, type ?? tensor.dataType, shape ?? [])
   }
   return { trainable, frozen }
+}
+
+/** A checkpoint that is read from bytes is filled; one that a caller puts together may not be. */
+function checkFilled({ name, dims, data }: NamedTensor): void {
+  const size = sizeOf(dims)
+  if (data.length === size) return
+  throw shapeError(
+    `parameter ${JSON.stringify(name)}: shape [${dims.join(', ')}] has ${size} elements, the checkpoint has ${data.length}`,
+  )
 }
 
 function find(

@@ -73,8 +73,8 @@ export class TrainingSession {
    *
    * @param sessionOptions options of the runtime's `InferenceSession.create`
    * @throws ERR_NOT_SUPPORTED for a model that the lowering table cannot make run on this runtime, naming what is
-   *   missing; ERR_CHECKPOINT for a damaged checkpoint, or one of another model or optimiser; ERR_OPTION for any other
-   *   mistake in the options
+   *   missing; ERR_CHECKPOINT for a damaged checkpoint, or one of another model or optimiser; ERR_SHAPE for one with
+   *   values that do not fill their shape; ERR_OPTION for any other mistake in the options
    */
   static async create(options: TrainingSessionOptions, sessionOptions?: object): Promise<TrainingSession> {
     return new TrainingSession(await setUp(options, sessionOptions))

@@ -34,8 +34,8 @@ export function onnxruntimeGpuTarget(ort, { version, device, living }) {
     core,
     living,
     async create(transformation, parameters) {
-      // The model cannot detect mistakes in these; the core can.
-      planStep(transformation, parameters)
+      // The model cannot detect mistakes in these; the core can. The session refuses parameters in double precision, whatever else is wrong.
+      if (parameters.every(({ data }) => data instanceof Float32Array)) planStep(transformation, parameters)
       const trainable = trainableOf(parameters)
       const groups = new Map(parameters.map(({ name, group }) => [name, group]))
       const training = await createGpuSession({

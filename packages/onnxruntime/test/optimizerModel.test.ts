@@ -240,14 +240,33 @@ describe('optimizerModel agrees with the engine, run by the runtime', () => {
     expect([...written.hyperparameters].sort()).toEqual(['learning_rate', 'momentum'])
     const data = Float32Array.of(1, -1)
     const model = await modelOptimizer(written, [{ name: 'w', shape: [2], data }])
-    const optimizer = createOptimizer(rateFree(sgd({ momentum: 0.25 }), { learningRate: 0.5 }), [
+    const optimizer = createOptimizer(rateFree(sgd({ momentum: 0.25 }), { learningRate: 1.5 }), [
       { name: 'w', shape: [2], data },
     ])
     for (let step = 1; step <= 4; step++) {
       const gradient = Float32Array.of(0.5 / step, 0.25)
       optimizer.step([gradient], { loss: 2 / step })
-      await model.step([gradient], { learning_rate: 0.5, momentum: 0.25, loss: 2 / step })
+      await model.step([gradient], { learning_rate: 1.5, momentum: 0.25, loss: 2 / step })
     }
+    expectSame(model, optimizer, 1e-6)
+    await model.release()
+  })
+
+  it('lets a cap rise from a learning rate that is an input', async () => {
+    const transform = (learningRate: number) =>
+      inducedMetric(sgd(), { learningRate, xi: 'rate', embedding: root(), risingCap: { growth: 2 } })
+    const parameters = [{ name: 'w', shape: [2] }]
+    const written = optimizerModel(transform(2), parameters, { inputs: ['learning_rate'] })
+    const data = Float32Array.of(1, -1)
+    const model = await modelOptimizer(written, [{ name: 'w', shape: [2], data }])
+    const optimizer = createOptimizer(transform(0.125), [{ name: 'w', shape: [2], data }])
+    for (let step = 1; step <= 6; step++) {
+      const gradient = Float32Array.of(0.5 / step, 0.25)
+      optimizer.step([gradient], { loss: 2 / step })
+      await model.step([gradient], { learning_rate: 0.125, loss: 2 / step })
+    }
+    // It has risen from .125 to 1, and may have stepped by more than the rate that was given.
+    expect(optimizer.report.scale).toBeGreaterThan(1)
     expectSame(model, optimizer, 1e-6)
     await model.release()
   })

@@ -153,13 +153,15 @@ function createSession(
       raise('ERR_NOT_SUPPORTED', `base ${settings.base.name} is not supported here`)
     }
     if (!['identity', 'log', 'logDamped'].includes(settings.embedding.name)) refuse('another embedding')
-    const { xi, embedding, decayScaling, averagedModel, startAxis, growthRate, averageWeights } = settings
+    const { xi, embedding, decayScaling, averagedModel, startAxis, growthRate, risingCap, averageWeights } =
+      settings
     const { floor } = embedding.hyperparameters
     if (xi === 'rate' || typeof xi === 'object') refuse('a ξ that is tied')
     if (floor !== undefined && !['number', 'function'].includes(typeof floor)) refuse('a floor that follows')
     if (decayScaling !== 'rate') refuse('decayScaling')
     if (averagedModel || startAxis !== undefined) refuse('a model or an axis beside the loss')
     if (growthRate !== undefined) refuse('growthRate')
+    if (risingCap !== undefined) refuse('risingCap')
     if (averageWeights !== undefined) refuse('averageWeights')
     if (settings.lookahead !== undefined) refuse('lookahead')
     if (typeof settings.clipNorm === 'object') refuse('a norm per parameter')

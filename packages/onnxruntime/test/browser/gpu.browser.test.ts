@@ -29,18 +29,21 @@ it('passes the conformance suite', async () => {
   expect(report.totals.passed).toBeGreaterThan(reports === undefined ? 3 : 1900)
 }, 7_200_000)
 
-it.each(['mlp', 'lenet', 'gpt'] as const)('%s: trains as on the CPU, and reads nothing', async (name) => {
-  const [plain, captured] = await tab.call('compared', await problemOf(name, 20))
-  for (const result of [plain!, captured!]) {
-    expect(result.losses).toBeLessThan(1.5e-6)
-    expect(result.evaluated).toBeLessThan(5e-6)
-    expect(result.metric).toBeCloseTo(1, 4)
-    expect(result).toMatchObject({ step: 20, read: 0 })
-    // As many buffers at the end as after the first steps.
-    expect(result.living.slice(5)).toEqual(result.living.slice(5).map(() => result.living.at(-1)))
-  }
-  expect([plain!.capture, captured!.capture]).toEqual([{ state: 'off' }, { state: 'on' }])
-})
+it.each(['mlp', 'lenet', 'gpt', 'adapters'] as const)(
+  '%s: trains as on the CPU, and reads nothing',
+  async (name) => {
+    const [plain, captured] = await tab.call('compared', await problemOf(name, 20))
+    for (const result of [plain!, captured!]) {
+      expect(result.losses).toBeLessThan(1.5e-6)
+      expect(result.evaluated).toBeLessThan(5e-6)
+      expect(result.metric).toBeCloseTo(1, 4)
+      expect(result).toMatchObject({ step: 20, read: 0 })
+      // As many buffers at the end as after the first steps.
+      expect(result.living.slice(5)).toEqual(result.living.slice(5).map(() => result.living.at(-1)))
+    }
+    expect([plain!.capture, captured!.capture]).toEqual([{ state: 'off' }, { state: 'on' }])
+  },
+)
 
 it.each(['mlp', 'lenet'] as const)(
   '%s: skips batches with a NaN as a session that sees them at once',

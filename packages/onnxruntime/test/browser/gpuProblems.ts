@@ -1,7 +1,7 @@
 import type { TransformationJSON } from '@induced-metric/core'
 import { gpt, lenet, mlp } from '@induced-metric/onnx/models'
 import { createModelBuilder, dataType, writeModel, type Model } from '@induced-metric/onnx/proto'
-import { generateArtifacts, type TrainingArtifacts } from '../../src/artifacts.js'
+import { addLora, generateArtifacts, type TrainingArtifacts } from '../../src/artifacts.js'
 import type { GpuSessionOptions } from '../../src/index.js'
 import type { Problem, Sent } from './gpuPage.js'
 
@@ -11,6 +11,8 @@ interface Network {
   readonly extents: GpuSessionOptions['extents']
   readonly batch: (step: number) => Readonly<Record<string, Sent>>
   readonly loss?: 'cross-entropy' | 'mse'
+  /** The matrices that get low-rank adapters, which alone are trained then. */
+  readonly adapted?: string
 }
 
 const classes = 7
@@ -72,6 +74,16 @@ const dense: Omit<Network, 'model'> = {
   batch: (step) => ({ input: rows(8, 12, step), labels: labels(8, step) }),
 }
 
+const language: Network = {
+  model: () =>
+    gpt({ vocabulary: classes, context: 8, layers: 1, heads: 2, width: 16, flatten: true, seed: 3 }),
+  extents: { batch: 2, sequence: 8, tokens: 16 },
+  batch: (step) => ({
+    input_ids: { type: 'int64', dims: [2, 8], data: labels(16, step + 3).data },
+    labels: labels(16, step),
+  }),
+}
+
 const networks = {
   mlp: { ...dense, model: () => mlp({ sizes: [12, 16, classes], seed: 1 }) },
   rounded: { ...dense, model: rounded },
@@ -92,15 +104,8 @@ const networks = {
       labels: labels(4, step),
     }),
   },
-  gpt: {
-    model: () =>
-      gpt({ vocabulary: classes, context: 8, layers: 1, heads: 2, width: 16, flatten: true, seed: 3 }),
-    extents: { batch: 2, sequence: 8, tokens: 16 },
-    batch: (step) => ({
-      input_ids: { type: 'int64', dims: [2, 8], data: labels(16, step + 3).data },
-      labels: labels(16, step),
-    }),
-  },
+  gpt: language,
+  adapters: { ...language, adapted: '*.attn.*.weight' },
   dropping: {
     model: dropping,
     extents: { batch: 64 },
@@ -124,10 +129,15 @@ const made = new Map<NetworkName, Promise<TrainingArtifacts>>()
 
 /** The artifacts of a network. */
 export function artifactsOf(name: NetworkName): Promise<TrainingArtifacts> {
-  const { model, loss = 'cross-entropy' }: Network = networks[name]
   let found = made.get(name)
-  if (!found) made.set(name, (found = generateArtifacts(writeModel(model()), { loss })))
+  if (!found) made.set(name, (found = generate(networks[name])))
   return found
+}
+
+function generate({ model, loss = 'cross-entropy', adapted }: Network): Promise<TrainingArtifacts> {
+  if (adapted === undefined) return generateArtifacts(writeModel(model()), { loss })
+  const { model: withAdapters, trainable } = addLora(model(), { rank: 2, targets: adapted })
+  return generateArtifacts(withAdapters, { loss, requiresGrad: trainable })
 }
 
 /** The batches from a step on. */

@@ -26,7 +26,7 @@ const options = {
 const bases = {
   ...each(['muon', 'lion'], [0.001, 0.01, 0.1, 1]),
   ...each(['muon-root', 'lion-root'], [0.001, 0.01, 0.1, 1, 10, 100]),
-  ...each(['rate-free-muon', 'rate-free-lion'], [1]),
+  ...each(['rate-free-muon', 'rate-free-lion'], [0.01, 0.1, 1, 10, 100]),
 }
 
 const two = [0, 1]

@@ -47,8 +47,9 @@ export interface MetricChange {
 /**
  * The recorded scalar work between the two passes. Inputs: the {@link MetricSum}s, `dualNorm` (s) first; `loss` (where
  * `needsLoss`), `average` (v), `metricStep` (t, this step included), `state.NAME`, `xi`, `beta`, `embedding.NAME` and, where a
- * setting needs them, `startAxis.NAME`, `growthRate`, `risingCap.NAME` and `model.I.base.NAME`. Outputs: `average`, `state.NAME` (their next values), `metric`
- * (v̂), `scale` (ρ), `status` (see {@link stepStatus}; unless it is 0, nothing may be written).
+ * setting needs them, `startAxis.NAME`, `growthRate`, `risingCap.NAME` and `model.I.base.NAME`. Outputs: `average`,
+ * `state.NAME` (their next values), `metric` (v̂), `scale` (ρ), `status` (see {@link stepStatus}; unless it is 0, nothing may be
+ * written).
  */
 export interface MetricGraph extends Graph {
   readonly needsLoss: boolean

@@ -67,10 +67,11 @@ export function rateFree(base: Preconditioner, options: RateFreeOptions = {}): T
   ])
   const { steps, floor, learningRate = 1, ...others } = options
   const growthRate = steps === undefined ? undefined : Math.max(1.02, 1 + 6 / steps)
+  const growth = others.growthRate ?? growthRate
   const rises = typeof learningRate === 'number' && learningRate > 0 && learningRate < 1
   return inducedMetric(base, {
     ...(growthRate !== undefined && { growthRate }),
-    ...(rises && { risingCap: { growth: others.growthRate ?? growthRate ?? 1.02, to: 1 } }),
+    ...(rises && { risingCap: growth === undefined ? {} : { growth } }),
     ...others,
     learningRate,
     xi: 'rate',

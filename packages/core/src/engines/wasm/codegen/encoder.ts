@@ -172,7 +172,6 @@ function writeSized({ content }: Sized, start: number): number {
 }
 
 function makeRoom(end: number): void {
-  if (end <= scratch.length) return
   const longer = new Uint8Array(2 * end)
   longer.set(scratch)
   scratch = longer

@@ -216,11 +216,28 @@ describe('what is refused', () => {
 
   it.each([
     ['shampoo', shampoo(), 'inverseRoot'],
-    ['soap', soap(), 'soap'],
-    ['noisy', noisy(), 'normal numbers'],
-  ])('a base that needs the host, by its name: %s', (name, base, what) => {
+    ['soap', soap(), 'eigenvectors'],
+  ])('a matrix too large for a workgroup, by the name of the base: %s', (name, base, op) => {
     const transformation = inducedMetric(base, { learningRate })
-    expectError(() => train(transformation, [[4, 4]]), 'ERR_NOT_SUPPORTED', name, what)
+    const given = [
+      [4, 4],
+      [2, 1025],
+    ]
+    expectError(
+      () => train(transformation, given),
+      'ERR_NOT_SUPPORTED',
+      name,
+      op,
+      '1025 × 1025',
+      '"w1"',
+      '1024',
+    )
+    expect(() => train(transformation, [[2, 1024]])).not.toThrow()
+  })
+
+  it('a base that needs the host, by its name', () => {
+    const transformation = inducedMetric(noisy(), { learningRate })
+    expectError(() => train(transformation, [[4, 4]]), 'ERR_NOT_SUPPORTED', 'noisy', 'normal numbers')
   })
 
   it('arguments that are none', () => {

@@ -1,6 +1,6 @@
 /** The core's optimiser over buffers of a WebGPU device, for a page. */
 import * as core from '@induced-metric/core'
-import { allCapabilitiesBut } from '@induced-metric/conformance'
+import { allCapabilities } from '@induced-metric/conformance'
 
 const usage = { mapRead: 1, copySource: 4, copyTarget: 8, storage: 128 }
 
@@ -17,8 +17,7 @@ export function gpuTarget(device) {
       backend: 'webgpu',
       dtypes: ['float32'],
       arithmetic: { float32: { elementwise: 'float32', sums: 'float32' } },
-      // The host has no part in a step, and these need eigenvectors from it.
-      capabilities: allCapabilitiesBut('base/shampoo', 'base/soap'),
+      capabilities: allCapabilities,
     },
     core,
     living: () => buffers.size,

@@ -18,8 +18,9 @@ import type { GpuOptimizer, GpuParameter } from './types.js'
  * @param device the `GPUDevice` of the buffers. A device with a larger limit `maxStorageBuffersPerShaderStage` takes more
  *   parameters in one dispatch
  * @throws ERR_OPTION for an invalid option, a name used twice or a buffer without `STORAGE` in its usage; ERR_SHAPE when buffer and
- *   shape disagree, or two parameters share a buffer; ERR_NOT_SUPPORTED for a base that needs the host (`shampoo`, `soap`, and
- *   any that draws normal numbers), and when a parameter is too large for the device's limits
+ *   shape disagree, or two parameters share a buffer; ERR_NOT_SUPPORTED for a base that draws normal numbers, for one that needs
+ *   the eigenvectors or the orthogonal factor of a matrix with more than 1024 rows (`shampoo`, `soap`), and when a parameter is
+ *   too large for the device's limits
  *
  * @example
  * ```ts no-run
@@ -46,7 +47,7 @@ export function createGpuOptimizer(
   checkList(parameters)
   checkDevice(device)
   const plan = planStep(transformation, parameters.map(infoOf))
-  checkHostWork(plan, [...plan.parameters.keys()], { readsMatrices: false, drawsNormals: false })
+  checkHostWork(plan, [...plan.parameters.keys()], { computesMatrices: true, drawsNormals: false })
   checkBuffers(plan, parameters)
   const buffers = parameters.map(({ buffer }, index) =>
     plan.parameters[index]!.size === 0 ? undefined : buffer,

@@ -34,6 +34,7 @@ export {
 export {
   evaluateScalar,
   input,
+  isHostMatrixOp,
   isVector,
   isZero,
   literal,

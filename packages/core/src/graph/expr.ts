@@ -35,8 +35,20 @@ export type ScalarOp = 'finite' | 'floor'
 /** Operations that need a whole tensor before they have a result, and run in engines. */
 export type ReductionOp = 'sum' | 'rowSums' | 'columnSums' | 'rowMax' | 'columnMax'
 
-/** Operations on matrices that hosts compute, in double precision. */
+/** Operations on matrices that hosts compute, in double precision, and kernels of the WebGPU engine in single precision. */
 export type HostMatrixOp = 'eigenvalues' | 'eigenvectors' | 'qr' | 'inverseRoot'
+
+const hostMatrixOps: ReadonlySet<Op> = new Set<HostMatrixOp>([
+  'eigenvalues',
+  'eigenvectors',
+  'qr',
+  'inverseRoot',
+])
+
+/** Whether an operation is one on a matrix as a whole, for which frameworks have no operation. */
+export function isHostMatrixOp(op: Op): op is HostMatrixOp {
+  return hostMatrixOps.has(op)
+}
 
 /** Operations that need a whole tensor before they have a result. */
 export type BarrierOp = ReductionOp | HostMatrixOp | 'matmul' | 'transpose'

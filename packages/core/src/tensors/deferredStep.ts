@@ -92,7 +92,7 @@ export function createDeferredStep<V>(
   output: 'parameter' | 'update' = 'parameter',
 ): DeferredStep<V> {
   checkHostWork(plan, inputs.active, {
-    readsMatrices: backend.hostMatrix !== undefined,
+    computesMatrices: backend.hostMatrix !== undefined,
     drawsNormals: inputs.normal !== undefined,
   })
   const scalars = backend.sharesScalars ? createSharedScalars<V>() : undefined

@@ -1,12 +1,12 @@
 import { unsupported } from '../errors.js'
+import { isHostMatrixOp } from '../graph/algebra.js'
 import type { Graph } from '../graph/graph.js'
 import type { StepPlan } from '../step/plan.js'
-import { isHostMatrixOp } from './operation.js'
 
 /** The host's part in the steps of some bases. */
 interface HostWork {
-  /** Whether it can read matrices, and compute with them. */
-  readonly readsMatrices: boolean
+  /** Whether it can read matrices and compute with them, or need not, because the device does. */
+  readonly computesMatrices: boolean
   /** Whether it can draw normal numbers for a step. */
   readonly drawsNormals: boolean
 }
@@ -28,7 +28,7 @@ function hostOpOf(graph: Graph): string | undefined {
 export function checkHostWork(plan: StepPlan, active: readonly number[], host: HostWork): void {
   for (const index of active) {
     const { graph, profile } = plan.parameters[index]!
-    const op = host.readsMatrices ? undefined : hostOpOf(graph)
+    const op = host.computesMatrices ? undefined : hostOpOf(graph)
     const needed =
       op !== undefined
         ? `${op} of a matrix, which the host computes`

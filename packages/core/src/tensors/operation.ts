@@ -1,4 +1,4 @@
-import { isVector, type Extent, type HostMatrixOp, type Op } from '../graph/algebra.js'
+import { isHostMatrixOp, isVector, type Extent, type Op } from '../graph/algebra.js'
 import { unsupported } from '../errors.js'
 import type { GraphNode } from '../graph/graph.js'
 import type { Lowering } from './backend.js'
@@ -15,13 +15,6 @@ export interface ValueBackend<V> {
   free?(value: V): void
   /** Copies a value. Leave it out if two names for one value do no harm. */
   copy?(value: V): V
-}
-
-const hostOps: ReadonlySet<Op> = new Set<HostMatrixOp>(['eigenvalues', 'eigenvectors', 'qr', 'inverseRoot'])
-
-/** Whether the host computes an operation. */
-export function isHostMatrixOp(op: Op): op is HostMatrixOp {
-  return hostOps.has(op)
 }
 
 /** The operations whose result is a vector, and the extent that it has where it comes out of a lowering as it should. */

@@ -1,10 +1,11 @@
 import { arrayOf, type ElementType } from '../dtype.js'
+import { isHostMatrixOp } from '../graph/algebra.js'
 import { compileScalarNodes, type Scalars } from '../graph/hostScalars.js'
 import { neededNodes, type Graph, type GraphNode } from '../graph/graph.js'
 import type { TensorBackend } from './backend.js'
 import { evaluateGraph, identityInput } from './evaluate.js'
 import { createHostMatrix, type HostMatrix } from './hostMatrices.js'
-import { isHostMatrixOp, type ValueBackend } from './operation.js'
+import type { ValueBackend } from './operation.js'
 
 /** Scalar tensors of numbers, each made once. */
 export interface ScalarTensors<T> {

@@ -73,7 +73,7 @@ export class DeviceEngine<T extends object> implements StepEngine<T>, ResidentSt
     const all = this.#allOf(plan)
     const before = this.#current
     if (before?.plan === all) return
-    checkHostWork(all, [...all.parameters.keys()], { readsMatrices: false, drawsNormals: false })
+    checkHostWork(all, [...all.parameters.keys()], { computesMatrices: true, drawsNormals: false })
     const step = new GpuStep(this.#device.device, all)
     this.#state.ensure(all)
     const moved = { backend: this.#backend, device: this.#device, state: this.#state }

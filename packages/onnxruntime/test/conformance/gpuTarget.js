@@ -1,5 +1,5 @@
 /** The session on the GPU as a target of the conformance suite, for a page. */
-import { allCapabilitiesBut } from '@induced-metric/conformance'
+import { allCapabilities } from '@induced-metric/conformance'
 import * as core from '@induced-metric/core'
 import { planStep } from '@induced-metric/core/adapter'
 import { createGpuSession, createOrtTensor } from '@induced-metric/onnxruntime'
@@ -28,8 +28,7 @@ export function onnxruntimeGpuTarget(ort, { version, device, living }) {
       backend: 'webgpu',
       dtypes: ['float32'],
       arithmetic: { float32: { elementwise: 'float32', sums: 'float32' } },
-      // The host has no part in a step, and these need eigenvectors from it.
-      capabilities: allCapabilitiesBut('base/shampoo', 'base/soap'),
+      capabilities: allCapabilities,
     },
     core,
     living,

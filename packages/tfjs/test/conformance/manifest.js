@@ -22,7 +22,11 @@ const backends = {
   },
   webgpu: {
     arithmetic: { float32: { elementwise: 'float32', sums: 'float32' } },
-    // The host computes with the matrices of some bases, and cannot read them at once here.
+    capabilities: allCapabilitiesBut('byName', 'bitwise'),
+  },
+  'webgpu, operations': {
+    arithmetic: { float32: { elementwise: 'float32', sums: 'float32' } },
+    // The host would compute with the matrices of some bases, and cannot read them at once here.
     capabilities: allCapabilitiesBut('byName', 'bitwise', 'base/shampoo', 'base/soap'),
   },
 }
@@ -34,7 +38,7 @@ const backends = {
  * @returns {import('@induced-metric/conformance').Manifest}
  */
 export function manifestOf(backend, version, engine = 'auto') {
-  const promises = backends[backend]
+  const promises = backends[backend === 'webgpu' && engine === 'ops' ? 'webgpu, operations' : backend]
   if (promises === undefined) throw new RangeError(`nothing is promised for the backend ${backend}`)
   return {
     name: '@induced-metric/tfjs',

@@ -1,10 +1,11 @@
-import { unsupported } from '../../errors.js'
+import { show, unsupported } from '../../errors.js'
 import type { StepPlan } from '../../step/plan.js'
 import type { Batch } from './batches.js'
-import { groupsOf, type Ticks } from './codegen/form.js'
+import { axesOf, groupsOf, type Ticks } from './codegen/form.js'
 import { kernelText } from './codegen/kernelText.js'
+import { mostRows } from './codegen/matrixFunctions.js'
 import { kernelModule, type Binding, type Module } from './codegen/moduleText.js'
-import type { Kernel } from './codegen/schedule.js'
+import type { Kernel, MatrixKernel } from './codegen/schedule.js'
 import type { GpuBuffer, GpuDevice, GpuPass, GpuPipeline } from './device.js'
 import { pipelineOf } from './pipelines.js'
 
@@ -39,6 +40,20 @@ function bindingsPerTensor(body: string): number {
   return uses(/\bgradientAt\(/) + uses(/\b(?:parameterAt|storeParameter)\(/)
 }
 
+/** Throws ERR_NOT_SUPPORTED for matrices with more rows than a workgroup has room for. */
+function checkRows(plan: StepPlan, { form, members }: Batch, { node }: MatrixKernel): void {
+  const { op, inputs } = form.graph.nodes[node]!
+  const [axis] = axesOf(form.graph.nodes[inputs[0]!]!.shape)
+  for (const index of members) {
+    const { name, [axis]: rows } = plan.parameters[index]!
+    if (rows <= mostRows) continue
+    throw unsupported(
+      `the base ${form.profile.base.name} needs the ${op} of a matrix of ${rows} × ${rows} for the parameter ${show(name)}, and the ` +
+        `WebGPU engine takes at most ${mostRows}: put it into a group with another base, or train it with another engine`,
+    )
+  }
+}
+
 /** The dispatches of a kernel, each over as many parameters of a batch as the device lets it bind. */
 export function createDispatches(
   device: GpuDevice,
@@ -49,6 +64,7 @@ export function createDispatches(
   buffers: Buffers,
 ): Dispatch[] {
   const { form, members, arenaOf } = batch
+  if (kernel.kind === 'matrix') checkRows(plan, batch, kernel)
   const body = kernelText(form, kernel, ticks)
   const own = bindingsPerTensor(body)
   const arenas = new Set([...body.matchAll(/\barena_(\d+)\b/g)].map(([, item]) => arenaOf[Number(item)]))

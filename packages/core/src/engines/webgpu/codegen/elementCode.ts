@@ -1,7 +1,7 @@
 import { isVector, matrixExtents, type Shape } from '../../../graph/algebra.js'
 import { expressionOf, isValueOp } from './arithmetic.js'
 import { axesOf, extentText, itemWord, type Form } from './form.js'
-import { isReduced, peel } from './places.js'
+import { hasOwnKernel, peel } from './places.js'
 import type { ScalarCode } from './scalarCode.js'
 
 /** Where a kernel computes elements. */
@@ -48,7 +48,7 @@ export class ElementCode {
     const { graph, schedule } = this.#form
     const node = graph.nodes[index]!
     const isStored = schedule.temporaries.includes(index)
-    if (isReduced(node) || (isStored && this.#isEarlier(index, tick)))
+    if (hasOwnKernel(node) || (isStored && this.#isEarlier(index, tick)))
       return itemText(this.#form, `node.${index}`, this.#placeIn(node.shape))
     const { op, inputs, name, shape } = node
     if (op === 'input') return inputText(this.#form, name!, this.#placeIn(shape))

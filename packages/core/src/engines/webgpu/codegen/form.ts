@@ -47,6 +47,7 @@ export function createForm(index: number, graph: StepGraph, profile: Profile, ti
       keys: nodes.map((node) => `node.${node}`),
       shape,
     })),
+    ...workItems(graph, planned),
   ]
   return {
     index,
@@ -58,6 +59,24 @@ export function createForm(index: number, graph: StepGraph, profile: Profile, ti
     scalarSlots,
     metaLength: fixedMeta + 2 * planned.sums.length + items.length,
   }
+}
+
+/** The keys of the arrays that kernels of operations on matrices of a shape work in. */
+export function workKeys(shape: Shape): readonly string[] {
+  return [`work.${shape}`, `work.${shape}.second`]
+}
+
+/** The arrays that kernels of operations on matrices work in, beside those of their operands and results. */
+function workItems({ nodes }: StepGraph, { kernels }: Schedule): Item[] {
+  const found = new Map<string, Shape>()
+  for (const kernel of kernels) {
+    if (kernel.kind !== 'matrix') continue
+    const { op, inputs } = nodes[kernel.node]!
+    const { shape } = nodes[inputs[0]!]!
+    // Only eigenvalues leave no room for a matrix in their result.
+    workKeys(shape).forEach((key, place) => (place === 0 || op === 'eigenvalues') && found.set(key, shape))
+  }
+  return [...found].map(([key, shape]) => ({ keys: [key], shape }))
 }
 
 /** Whether the host knows a scalar input of a parameter's graph, but for what is refused. */
@@ -87,11 +106,12 @@ export function extentText(extent: Extent): string {
 
 /** The kernel that adds up a sum. */
 export function kernelOfSum({ schedule: { kernels } }: Form, sum: number): Kernel {
-  return kernels.find((kernel) => kernel.kind !== 'lines' && kernel.sums.has(sum))!
+  return kernels.find((kernel) => 'sums' in kernel && kernel.sums.has(sum))!
 }
 
 /** The workgroups that a kernel takes for a parameter. */
 export function groupsOf(kernel: Kernel, extents: Extents): number {
+  if (kernel.kind === 'matrix') return 1
   if (kernel.kind === 'elements') return elementGroups(countOf(kernel.shape, extents))
   const [p, q] = axesOf(kernel.shape)
   if (kernel.kind === 'product') return productGroups(extents[p], extents[q!])

@@ -1,9 +1,10 @@
 import { isVector } from '../../../graph/algebra.js'
 import { ElementCode, itemText } from './elementCode.js'
 import { axesOf, extentText, sumWord, type Form, type Ticks } from './form.js'
+import { matrixBody } from './matrixText.js'
 import { productBody } from './productText.js'
 import { parameterReads, ScalarCode } from './scalarCode.js'
-import type { ElementKernel, Kernel, LineKernel, ProductKernel } from './schedule.js'
+import type { ElementKernel, Kernel, LineKernel, MatrixKernel, ProductKernel } from './schedule.js'
 import { elementsPerGroup, linesPerGroup, metaWords, mostGroups, stateWords, threads } from './words.js'
 
 /**
@@ -19,6 +20,8 @@ export function kernelText(form: Form, kernel: Kernel, ticks: Ticks): string {
       return productText(form, kernel, ticks, scalars)
     case 'lines':
       return lineText(form, kernel, ticks, scalars)
+    case 'matrix':
+      return matrixText(form, kernel, ticks, scalars)
   }
 }
 
@@ -89,13 +92,21 @@ function productText(form: Form, kernel: ProductKernel, ticks: Ticks, scalars: S
   const code = new ElementCode(form, { shape, tick, head: { node, text: 'finished[2u * a + b]' } }, scalars)
   const sums = sumsOf(kernel, form, code)
   const stores = storesOf(form, kernel, code)
-  const product = productBody(form, node, shape, scalars)
+  const product = productBody(form, kernel, scalars)
   const body = [...code.lines, ...sums.added, ...stores]
   return `${product.declared}
 ${entry()}
 ${head(form, kernel, ticks, scalars)}${product.before}
 ${indent(sums.declared, 1)}${product.loop(indent(body, 5))}
 ${indent(sums.written, 1)}}
+`
+}
+
+function matrixText(form: Form, kernel: MatrixKernel, ticks: Ticks, scalars: ScalarCode): string {
+  const { declared, body } = matrixBody(form, kernel, scalars)
+  return `${declared}
+${entry()}
+${head(form, kernel, ticks, scalars)}${body}}
 `
 }
 

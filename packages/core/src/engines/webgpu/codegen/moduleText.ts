@@ -56,6 +56,15 @@ fn totalOf(x: f32, lane: u32) -> f32 {
 }
 `
 
+/** The first thread's value, which a compiler knows to be that of all. */
+const agreedOn = `
+var<workgroup> agreed: u32;
+fn agreedOn(value: u32, lane: u32) -> u32 {
+  if (lane == 0u) { agreed = value; }
+  return workgroupUniformLoad(&agreed);
+}
+`
+
 /** A sum whose parts are in the state. The entry point sets `ownLane`. */
 const sumAt = `
 var<private> ownLane: u32;
@@ -101,6 +110,7 @@ export function kernelModule(body: string, { tensors, arenas, metaLength }: Modu
     meta,
     rowOf,
     totalOf,
+    agreedOn,
     sumAt,
     gradient,
     parameter,

@@ -1,4 +1,4 @@
-import { isVector } from '../../../graph/algebra.js'
+import { isHostMatrixOp, isVector } from '../../../graph/algebra.js'
 import type { GraphNode } from '../../../graph/graph.js'
 
 /** Where a value can be computed. */
@@ -56,7 +56,7 @@ export function createPlaces(nodes: readonly GraphNode[], known: KnownAt): (inde
   /** The tick from which on a tensor can be read at any place. */
   const storedAt = (index: number): number => {
     const { node, factors } = peel(nodes, index)
-    const isStored = nodes[node]!.op === 'input' || isReduced(nodes[node]!)
+    const isStored = nodes[node]!.op === 'input' || hasOwnKernel(nodes[node]!)
     return Math.max(levelOf(factors), placeOf(node).level + (isStored ? 0 : 1))
   }
   const compute = (index: number): Place => {
@@ -65,6 +65,7 @@ export function createPlaces(nodes: readonly GraphNode[], known: KnownAt): (inde
     if (op === 'matmul') return { level: Math.max(...inputs.map(storedAt)), head: index }
     if (op === 'transpose') return at(storedAt(index))
     if (op === 'sum') return at(placeOf(inputs[0]!).level + 1)
+    if (isHostMatrixOp(op)) return at(Math.max(storedAt(inputs[0]!), levelOf(inputs.slice(1))) + 1)
     if (isReduced(nodes[index]!)) {
       const { level, head } = placeOf(inputs[0]!)
       return at(level + (head === undefined ? 1 : 2))
@@ -82,6 +83,11 @@ export function createPlaces(nodes: readonly GraphNode[], known: KnownAt): (inde
 /** Whether a node reduces the rows or columns of a matrix to a vector. */
 export function isReduced({ op, shape }: GraphNode): boolean {
   return isVector(shape) && ['rowSums', 'columnSums', 'rowMax', 'columnMax'].includes(op)
+}
+
+/** Whether a kernel that computes nothing else leaves a node in memory. */
+export function hasOwnKernel(node: GraphNode): boolean {
+  return isReduced(node) || isHostMatrixOp(node.op)
 }
 
 function inputLevel(name: string, known: KnownAt): number {

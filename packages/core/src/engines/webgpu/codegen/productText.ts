@@ -1,8 +1,9 @@
-import type { Shape } from '../../../graph/algebra.js'
 import { storedText } from './elementCode.js'
+import { conditionText } from './conditions.js'
 import { axesOf, extentText, type Form } from './form.js'
 import { peel } from './places.js'
 import type { ScalarCode } from './scalarCode.js'
+import type { ProductKernel } from './schedule.js'
 import { mostGroups, threads, tileSize } from './words.js'
 
 /** Rows of the left tile, and columns of the right one, times this many are in the workgroup's memory at once. */
@@ -17,11 +18,18 @@ interface ProductBody {
 }
 
 /** The text of a matrix product by tiles, which each workgroup computes one after the other. */
-export function productBody(form: Form, node: number, shape: Shape, scalars: ScalarCode): ProductBody {
+export function productBody(
+  form: Form,
+  { node, shape, conditions }: ProductKernel,
+  scalars: ScalarCode,
+): ProductBody {
   const { nodes } = form.graph
   const [left, right] = nodes[node]!.inputs as [number, number]
   const [rows, columns] = axesOf(shape).map((axis) => extentText(axis!)) as [string, string]
-  const inner = extentText(axesOf(nodes[left]!.shape)[1]!)
+  const length = extentText(axesOf(nodes[left]!.shape)[1]!)
+  // Where nobody reads the product, nothing is multiplied.
+  const isRead = conditionText(conditions, scalars)
+  const inner = isRead === undefined ? length : `select(0u, ${length}, agreedOn(u32(${isRead}), lane) != 0u)`
   const read = (operand: number, row: string, column: string): string => {
     const { node: stored, turned, factors } = peel(nodes, operand)
     const text = storedText(form, stored, turned ? column : row, turned ? row : column)

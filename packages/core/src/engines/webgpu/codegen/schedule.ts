@@ -1,7 +1,8 @@
 import { isVector, matrixExtents, type Shape } from '../../../graph/algebra.js'
 import { neededNodes } from '../../../graph/graph.js'
 import { changeOutput, type StepGraph } from '../../../step/stepGraph.js'
-import { createPlaces, isReduced, peel, tickOf, type KnownAt, type Place } from './places.js'
+import { conditionsOf } from './conditions.js'
+import { createPlaces, hasOwnKernel, isReduced, peel, tickOf, type KnownAt, type Place } from './places.js'
 
 /** A kernel over the elements of tensors of one shape. */
 export interface ElementKernel {
@@ -20,6 +21,8 @@ export interface ElementKernel {
 export interface ProductKernel extends Omit<ElementKernel, 'kind'> {
   readonly kind: 'product'
   readonly node: number
+  /** Scalar nodes, one of which is greater than 0 where the product is read; none where it is read in every step. */
+  readonly conditions: readonly number[]
 }
 
 /** A kernel that reduces rows, or columns, of matrices. */
@@ -33,8 +36,18 @@ export interface LineKernel {
   readonly nodes: Set<number>
 }
 
+/** A kernel of an operation on a matrix as a whole. */
+export interface MatrixKernel {
+  readonly kind: 'matrix'
+  readonly tick: number
+  readonly shape: Shape
+  readonly node: number
+  /** Scalar nodes, one of which is greater than 0 where the result is read; none where it is read in every step. */
+  readonly conditions: readonly number[]
+}
+
 /** A kernel of a form of parameters. */
-export type Kernel = ElementKernel | ProductKernel | LineKernel
+export type Kernel = ElementKernel | ProductKernel | LineKernel | MatrixKernel
 
 /** The kernels of a form of parameters, and what they keep in memory. */
 export interface Schedule {
@@ -86,7 +99,7 @@ export function firstWriting(graph: StepGraph, known: KnownAt): number {
   const ticks = neededNodes(graph, [...scalars, ...tensors]).flatMap((index) => {
     const { op } = graph.nodes[index]!
     if (op === 'sum') return tickOf(graph.nodes, index, placeOf)
-    const readsAnywhere = op === 'matmul' || isReduced(graph.nodes[index]!)
+    const readsAnywhere = op === 'matmul' || hasOwnKernel(graph.nodes[index]!)
     return readsAnywhere ? tickOf(graph.nodes, index, placeOf) + 1 : []
   })
   return Math.max(levelOfOutputs(graph, known, tensors), ...ticks)
@@ -103,6 +116,7 @@ export function schedule(graph: StepGraph, known: KnownAt, writeTick: number): S
   const { scalars, tensors } = stepOutputs(graph)
   const kernels = new Map<string, Kernel>()
   const temporaries = new Set<number>()
+  const conditionsFor = conditionsOf(graph, [...scalars, ...tensors])
   const sums: number[] = []
 
   const elements = (tick: number, shape: Shape): ElementKernel =>
@@ -110,7 +124,8 @@ export function schedule(graph: StepGraph, known: KnownAt, writeTick: number): S
   const product = (node: number): ProductKernel =>
     found(kernels, `product ${node}`, () => {
       const { shape } = nodes[node]!
-      return { kind: 'product', node, tick: placeOf(node).level, shape, ...nothing() }
+      const conditions = conditionsFor(node)
+      return { kind: 'product', node, conditions, tick: placeOf(node).level, shape, ...nothing() }
     })
   /** The kernel that computes a tensor. */
   const kernelOf = (index: number): ElementKernel | ProductKernel => {
@@ -118,7 +133,7 @@ export function schedule(graph: StepGraph, known: KnownAt, writeTick: number): S
     return head === undefined ? elements(level, nodes[index]!.shape) : product(head)
   }
   const store = (index: number): void => {
-    if (temporaries.has(index) || nodes[index]!.op === 'input' || isReduced(nodes[index]!)) return
+    if (temporaries.has(index) || nodes[index]!.op === 'input' || hasOwnKernel(nodes[index]!)) return
     temporaries.add(index)
     const kernel = kernelOf(index)
     kernel.stores.add(index)
@@ -127,7 +142,7 @@ export function schedule(graph: StepGraph, known: KnownAt, writeTick: number): S
   /** Puts into memory what a kernel of a tick reads and cannot compute. */
   const require = (index: number, tick: number, head: number | undefined): void => {
     const node = nodes[index]!
-    if (node.shape === 'scalar' || node.op === 'input' || isReduced(node)) return
+    if (node.shape === 'scalar' || node.op === 'input' || hasOwnKernel(node)) return
     const place = placeOf(index)
     const isElsewhere = place.head !== undefined && place.head !== head
     // Its multiples need no memory of their own.
@@ -156,6 +171,9 @@ export function schedule(graph: StepGraph, known: KnownAt, writeTick: number): S
     } else if (isReduced(nodes[index]!)) {
       addLine(kernels, graph, index, placeOf)
       require(inputs[0]!, tickOf(nodes, index, placeOf), undefined)
+    } else if (hasOwnKernel(nodes[index]!)) {
+      addMatrix(kernels, graph, index, { placeOf, conditionsFor })
+      store(peel(nodes, inputs[0]!).node)
     }
   }
   for (const name of tensors) {
@@ -163,11 +181,11 @@ export function schedule(graph: StepGraph, known: KnownAt, writeTick: number): S
     elements(writeTick, shapeOf(graph, name)).writes.set(name, index)
     require(index, writeTick, undefined)
   }
-  const reduced = neededNodes(graph, [...scalars, ...tensors]).filter((index) => isReduced(nodes[index]!))
+  const apart = neededNodes(graph, [...scalars, ...tensors]).filter((index) => hasOwnKernel(nodes[index]!))
   return {
     kernels: [...kernels.values()].sort((a, b) => a.tick - b.tick || orderOf(a) - orderOf(b)),
     sums,
-    temporaries: [...temporaries, ...reduced],
+    temporaries: [...temporaries, ...apart],
     placeOf,
   }
 }
@@ -201,6 +219,20 @@ function addLine(
     nodes: new Set<number>(),
   }))
   kernel.nodes.add(index)
+}
+
+function addMatrix(
+  kernels: Map<string, Kernel>,
+  { nodes }: StepGraph,
+  node: number,
+  {
+    placeOf,
+    conditionsFor,
+  }: Pick<Schedule, 'placeOf'> & { readonly conditionsFor: (node: number) => readonly number[] },
+): void {
+  const tick = tickOf(nodes, node, placeOf)
+  const { shape } = nodes[node]!
+  kernels.set(`matrix ${node}`, { kind: 'matrix', node, conditions: conditionsFor(node), tick, shape })
 }
 
 /** The shape of an output as it is written: that of a slot, or of the parameter. A scalar fills it. */

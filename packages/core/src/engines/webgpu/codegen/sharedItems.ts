@@ -1,6 +1,6 @@
 import type { Shape } from '../../../graph/algebra.js'
 import type { GraphNode } from '../../../graph/graph.js'
-import { isReduced, peel } from './places.js'
+import { hasOwnKernel, peel } from './places.js'
 import type { Kernel, Schedule } from './schedule.js'
 
 /** Values that are in one array, one after the other. */
@@ -19,8 +19,7 @@ export function shareItems(nodes: readonly GraphNode[], schedule: Schedule): Sha
   const { temporaries, kernels, placeOf } = schedule
   const lastReads = lastReadsOf(nodes, schedule)
   const storedAt = (node: number): number =>
-    kernels.find((kernel) => (kernel.kind === 'lines' ? kernel.nodes : kernel.stores).has(node))?.tick ??
-    placeOf(node).level
+    kernels.find((kernel) => isStoredBy(kernel, node))?.tick ?? placeOf(node).level
   const items: SharedItem[] = []
   for (const node of [...temporaries].sort((a, b) => storedAt(a) - storedAt(b))) {
     const { shape } = nodes[node]!
@@ -32,6 +31,11 @@ export function shareItems(nodes: readonly GraphNode[], schedule: Schedule): Sha
     } else items.push({ nodes: [node], shape, lastRead })
   }
   return items
+}
+
+function isStoredBy(kernel: Kernel, node: number): boolean {
+  if (kernel.kind === 'matrix') return kernel.node === node
+  return (kernel.kind === 'lines' ? kernel.nodes : kernel.stores).has(node)
 }
 
 /** The last ticks in which kernels read values from memory. */
@@ -50,13 +54,12 @@ function lastReadsOf(
       const node = nodes[index]!
       if (seen.has(index) || node.shape === 'scalar' || node.op === 'input') return
       seen.add(index)
-      if (isReduced(node) || (kept.has(index) && placeOf(index).level < tick)) note(index)
+      if (hasOwnKernel(node) || (kept.has(index) && placeOf(index).level < tick)) note(index)
       else if (node.op === 'transpose') note(peel(nodes, index).node)
       else if (node.op !== 'matmul') node.inputs.forEach(visit)
     }
     rootsOf(nodes, kernel).forEach(visit)
-    if (kernel.kind === 'product')
-      for (const input of nodes[kernel.node]!.inputs) note(peel(nodes, input).node)
+    if ('node' in kernel) for (const input of nodes[kernel.node]!.inputs) note(peel(nodes, input).node)
   }
   return reads
 }
@@ -64,6 +67,7 @@ function lastReadsOf(
 /** The tensors that a kernel computes. */
 function rootsOf(nodes: readonly GraphNode[], kernel: Kernel): number[] {
   const inputOf = (node: number): number => nodes[node]!.inputs[0]!
+  if (kernel.kind === 'matrix') return []
   if (kernel.kind === 'lines') return [...kernel.nodes].map(inputOf)
   return [...[...kernel.sums].map(inputOf), ...kernel.stores, ...kernel.writes.values()]
 }

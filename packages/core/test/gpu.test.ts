@@ -19,6 +19,7 @@ import {
   type GpuBuffer,
   type GpuDevice,
   type GpuOptimizer,
+  type Preconditioner,
   type Transformation,
 } from '@induced-metric/core'
 import { createFakeDevice, type Asked } from './fakeDevice.js'
@@ -113,6 +114,15 @@ describe('the launches of a step', () => {
       expect(train(transformation, [shape]).step().dispatches).toBeLessThanOrEqual(2 + 1 + products)
     const many = Array.from({ length: 6 }, () => [32, 64])
     expect(train(transformation, many).step().dispatches).toBeLessThanOrEqual(2 * 6 + 1 + products)
+  })
+
+  it('are those of products, roots and factors in bases of eigenvectors, however many matrices there are', () => {
+    const dispatches = (base: Preconditioner, count: number): number => {
+      const shapes = Array.from({ length: count }, () => [32, 64])
+      return train(inducedMetric(base, { learningRate }), shapes).step().dispatches
+    }
+    expect([1, 2, 6].map((count) => dispatches(shampoo(), count))).toEqual([12, 12, 12])
+    expect([1, 2, 6].map((count) => dispatches(soap(), count))).toEqual([27, 27, 27])
   })
 
   it('are more by copies in half precision, four parameters at a time', () => {

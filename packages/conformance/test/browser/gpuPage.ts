@@ -1,7 +1,7 @@
 import { runConformance, type ConformanceReport, type ConformanceTarget } from '@induced-metric/conformance'
 import { inducedMetric, type GpuDevice } from '@induced-metric/core'
 import { gpuTarget } from '../conformance/gpuTarget.js'
-import { bases, hostBases } from '../targets/algebraBases.js'
+import { bases } from '../targets/algebraBases.js'
 import { distance, parametersOf, referenceRun, sessionRun } from '../targets/algebraRuns.js'
 
 // The functions of the page that the browser test calls.
@@ -57,6 +57,6 @@ async function algebra(): Promise<Record<string, number | string>> {
   return distances
 }
 
-const page = { conformance, algebra, hostBases: () => [...hostBases] }
+const page = { conformance, algebra }
 export type Page = typeof page
 Object.assign(globalThis, { page })

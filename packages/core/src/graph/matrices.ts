@@ -81,8 +81,9 @@ export function trace(x: Operand): Expr {
 }
 
 /**
- * The eigenvalues of a symmetric matrix, ascending, and its eigenvectors, which are the columns of `vectors`. Every host
- * computes them in double precision; of a matrix that is not finite they are NaN. Only the lower triangle is read.
+ * The eigenvalues of a symmetric matrix, ascending, and its eigenvectors, which are the columns of `vectors`. Hosts
+ * compute them in double precision, and the WebGPU engine in single precision; of a matrix that is not finite they are NaN.
+ * Only the lower triangle is read.
  */
 export function symmetricEigen(a: Operand): { readonly values: Expr; readonly vectors: Expr } {
   const x = toExpr(a)
@@ -93,8 +94,8 @@ export function symmetricEigen(a: Operand): { readonly values: Expr; readonly ve
 }
 
 /**
- * The orthogonal factor Q of a square matrix A = QR, with signs such that the diagonal of R is not negative. Every host
- * computes it in double precision; of a matrix that is not finite it is NaN.
+ * The orthogonal factor Q of a square matrix A = QR, with signs such that the diagonal of R is not negative. Hosts
+ * compute it in double precision, and the WebGPU engine in single precision; of a matrix that is not finite it is NaN.
  */
 export function qr(a: Operand): Expr {
   const x = toExpr(a)
@@ -104,8 +105,8 @@ export function qr(a: Operand): Expr {
 
 /**
  * (A + ε·λ·I)^(−1/p) of a symmetric matrix A, with λ its largest eigenvalue. Eigenvalues below 0, which only rounding
- * makes of a positive semidefinite A, count as 0. Every host computes it in double precision; of a matrix that is not
- * finite it is NaN.
+ * makes of a positive semidefinite A, count as 0. Hosts compute it in double precision, and the WebGPU
+ * engine in single precision; of a matrix that is not finite it is NaN.
  *
  * @param p a scalar > 0, such as 4 in Shampoo
  * @param epsilon a scalar ≥ 0

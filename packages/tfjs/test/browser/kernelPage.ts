@@ -212,8 +212,8 @@ async function handedOver(
   }
 }
 
-/** The outcome of a step of a base whose matrices the host computes. */
-function ofHost(engine: Engine): string {
+/** The outcome of a step of a base that needs roots of matrices. */
+function withRoots(engine: Engine): string {
   const variables = variablesOf([[3, 2]])
   const optimizer = inducedOptimizer(tf, inducedMetric(shampoo(), { learningRate: 0.1 }), { engine })
   try {
@@ -313,7 +313,7 @@ const page = {
   refused,
   byTurns,
   handedOver,
-  ofHost,
+  withRoots,
   forced,
   toOperations,
   shared,

@@ -25,13 +25,13 @@ import { epsilonAt, momentumRate } from './ranges.js'
 import { isMultiple } from './turn.js'
 
 /**
- * Shampoo (Gupta, Koren and Singer, 2018): with L the sum of all ggᵀ of a matrix and R that of gᵀg, P g is
- * (L + εI)^−¼ g (R + εI)^−¼, and the direction is P m̂. The roots are taken at the first step and every k steps after it
- * (`every`), in double precision on the host. With `decay` below 1 the sums are exponential averages. `momentum` is an average
- * of gradients that is corrected for bias. `graft` gives each tensor's direction the length of AdaGrad's (Anil et al., 2020).
- * Of a vector only the diagonal is kept: P g is g/√(a + ε). Kernels of more than two axes are matrices of outputs × the rest.
- * State: of a rows × columns matrix two squares of the rows and two of the columns; of a vector one slot, 4 bytes per float32
- * parameter; one slot more each for `momentum` and, of matrices, for `graft`.
+ * Shampoo (Gupta, Koren and Singer, 2018): with L the sum of all ggᵀ of a matrix and R that of gᵀg, P g is (L + εI)^−¼ g (R
+ * + εI)^−¼, and the direction is P m̂. The roots are taken at the first step and every k steps after it (`every`), in double
+ * precision on the host, and in single precision on WebGPU. With `decay` below 1 the sums are exponential averages.
+ * `momentum` is an average of gradients that is corrected for bias. `graft` gives each tensor's direction the length of
+ * AdaGrad's (Anil et al., 2020). Of a vector only the diagonal is kept: P g is g/√(a + ε). Kernels of more than two axes are
+ * matrices of outputs × the rest. State: of a rows × columns matrix two squares of the rows and two of the columns; of a
+ * vector one slot, 4 bytes per float32 parameter; one slot more each for `momentum` and, of matrices, for `graft`.
  *
  * @param options `momentum` in [0, 1), default 0; `decay` in [0, 1], default 1, which is a sum; `epsilon` ε ≥ 0, default
  *   1e-4; `every` k, a whole number ≥ 1, default 10; `graft`, default false; `rows` of a kernel: `'outputs'` (the first

@@ -32,12 +32,12 @@ interface Side {
 
 /**
  * SOAP (Vyas et al., 2024): Adam in the eigenvectors of Shampoo's matrices. With L and R the averages of ggᵀ and gᵀg, at the
- * rate β₂, and their eigenvectors Q and S, the direction is Q(Qᵀm̂S/(√v̂ + ε))Sᵀ, where v averages (QᵀgS)². As in the authors'
- * code the first step only finds the eigenvectors, and moves nothing; it counts in no average. Every k steps (`every`) the
- * bases turn by one step of the power method, LQ = QR, after the step, with v sorted along. ε is added before the bias
- * correction of √v. Both are computed on the host in double precision. A vector has Adam, with the same first step. Kernels of
- * more than two axes are matrices of outputs × the rest. State: two slots, 8 bytes per float32 parameter; of a rows × columns
- * matrix also two squares of the rows and two of the columns.
+ * rate β₂, and their eigenvectors Q and S, the direction is Q(Qᵀm̂S/(√v̂ + ε))Sᵀ, where v averages (QᵀgS)². As in the
+ * authors' code the first step only finds the eigenvectors, and moves nothing; it counts in no average. Every k steps
+ * (`every`) the bases turn by one step of the power method, LQ = QR, after the step, with v sorted along. ε is added before
+ * the bias correction of √v. Both are computed in double precision on the host, and in single precision on WebGPU. A vector
+ * has Adam, with the same first step. Kernels of more than two axes are matrices of outputs × the rest. State: two slots, 8
+ * bytes per float32 parameter; of a rows × columns matrix also two squares of the rows and two of the columns.
  *
  * @param options `beta1` in [0, 1), default 0.95; `beta2` in [0, 1), default 0.95; `epsilon` ≥ 0, default 1e-8; `every` k, a
  *   whole number ≥ 1, default 10; `rows` of a kernel: `'outputs'` (the first axis), `'inputs'` (all but the last) or `'auto'`,

@@ -13,7 +13,7 @@ beforeAll(async () => {
 afterAll(() => tab.close())
 afterEach(() => expect(tab.problems.splice(0)).toEqual([]))
 
-const names: Name[] = ['adam', 'scheduled', 'muon', 'floor', 'free', 'accumulated']
+const names: Name[] = ['adam', 'scheduled', 'muon', 'floor', 'free', 'shampoo', 'accumulated']
 
 describe.each(names)('%s', (name) => {
   it('skips batches with a NaN as the host does that sees them at once', async () => {
@@ -29,6 +29,10 @@ describe.each(names)('%s', (name) => {
   it('goes on from a checkpoint of arrays, and arrays from its own', async () => {
     for (const distance of await tab.call('resumed', name)) expect(distance).toBeLessThan(1e-6)
   })
+})
+
+it('does the work of every third step in every third one that is taken', async () => {
+  expect(await tab.call('skippedWork')).toBe(0)
 })
 
 it.each(['floor', 'muon', 'free'] as const)('exchanges weights and averages: %s', async (name) => {

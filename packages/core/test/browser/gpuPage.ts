@@ -11,6 +11,8 @@ import {
   root,
   scheduleFree,
   sgd,
+  shampoo,
+  soap,
   warmup,
   type GpuBuffer,
   type GpuDevice,
@@ -159,6 +161,7 @@ const transformations = {
     onNonFinite: 'skip',
   }),
   free: inducedMetric(scheduleFree(sgd({ momentum: 0 })), { learningRate: 0.05, onNonFinite: 'skip' }),
+  shampoo: inducedMetric(shampoo({ every: 3, epsilon: 0.5 }), { learningRate: 0.05, onNonFinite: 'skip' }),
   accumulated: inducedMetric(adam(), {
     learningRate: 0.05,
     embedding: log(),
@@ -185,6 +188,27 @@ async function skipped(name: Name): Promise<{ distance: number; reports: unknown
   const found = { distance: await pair.distance(), reports: [report, pair.host.report] }
   pair.dispose()
   return found
+}
+
+/**
+ * A base that does most of its work every few steps, whose batches have a NaN in just those, and in others.
+ *
+ * @returns how far the parameters are from those of a run that was never given these batches
+ */
+async function skippedWork(): Promise<number> {
+  const device = await start()
+  const transformation = inducedMetric(soap({ every: 3 }), { learningRate: 0.05, onNonFinite: 'skip' })
+  const run = async (isGiven: boolean): Promise<Float32Array[]> => {
+    const pair = new Pair(device, transformation)
+    for (let count = 1; count <= 20; count++) {
+      const isBad = [1, 4, 5, 7, 10, 13].includes(count)
+      if (isGiven || !isBad) pair.step(count, { isBad })
+    }
+    const found = await pair.read()
+    pair.dispose()
+    return found
+  }
+  return distance(await run(true), await run(false))
 }
 
 /**
@@ -394,6 +418,7 @@ const page = {
   halves,
   unusual,
   skipped,
+  skippedWork,
   resumed,
   memory,
   thrown,

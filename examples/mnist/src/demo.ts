@@ -74,7 +74,10 @@ export async function demo(argv: readonly string[], surroundings: Surroundings):
     {
       frameworks: ready,
       settings: options.rates
-        ? rateSettings(rateBases.filter((base) => options.rates!.includes(base)))
+        ? rateSettings(
+            rateBases.filter((base) => options.rates!.includes(base)),
+            batches.length * options.epochs,
+          )
         : settings.filter(({ id }) => options.optimizers.includes(id)),
       network,
       batches,

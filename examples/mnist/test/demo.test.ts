@@ -58,21 +58,25 @@ test('learning rates are compared in ONNX Runtime, or in the requested framework
   }
   const inDemo = await trained('onnxruntime')
   expect(inDemo.settings.slice(0, 7).map(({ id }) => id)).toEqual(paper)
-  expect(inDemo.settings.slice(7).map(({ rate }) => [rate!.tied, rate!.learningRate])).toEqual([
-    ...[0.01, 1, 100].map((rate) => [false, rate]),
-    ...[0.01, 1, 100].map((rate) => [true, rate]),
+  expect(inDemo.settings.slice(7).map(({ rate }) => [rate!.metric, rate!.learningRate])).toEqual([
+    ...[0.01, 1, 100].map((rate) => ['none', rate]),
+    ...[0.01, 1, 100].map((rate) => ['root', rate]),
   ])
   const { out, html, settings } = await trained('fake', '--rates', 'lion,muon')
-  expect(settings).toHaveLength(20)
+  expect(settings).toHaveLength(30)
   for (const { rate, transformation } of settings) {
-    expect(transformation.settings).toMatchObject(
-      rate!.tied
-        ? { learningRate: rate!.learningRate, xi: 'rate', embedding: { name: 'root' } }
-        : { learningRate: rate!.learningRate, xi: 0 },
-    )
+    const { metric, learningRate } = rate!
+    const height = { xi: 'rate', embedding: { name: 'root' } }
+    const expected = {
+      none: { xi: 0 },
+      root: { ...height, startAxis: undefined },
+      rateFree: { ...height, startAxis: { steps: Number(/, (\d+) batches/.exec(out)![1]) } },
+    }[metric]
+    expect(transformation.settings).toMatchObject({ learningRate, ...expected })
   }
   expect(out).toMatch(/Test accuracy by learning rate\nBase .* η \.01 +η \.1 +η 1 +η 10 +η 100 +apart\n/)
   expect(out).toMatch(/\nlion +root, ξ = η +Fake framework( +\.9000){5} +\.0000\n/)
+  expect(out).toMatch(/\nlion +rateFree +Fake framework( +\.9000){5} +\.0000\n/)
   expect(
     html!.match(/<title id="[^"]*">Accuracy by learning rate: (muon|lion) in Fake framework</g),
   ).toHaveLength(2)

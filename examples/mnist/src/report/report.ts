@@ -14,7 +14,7 @@ import type { Run } from '../training/run.js'
 import { contourChart, valueChart } from './functionCharts.js'
 import { escapeHtml, legendCss, legendHtml, swatchHtml, tableHtml } from './html.js'
 import { style } from './style.js'
-import { capitalized, rateCharts, trainingCharts } from './trainingCharts.js'
+import { capitalized, rateCharts, rateNames, rateSeries, trainingCharts } from './trainingCharts.js'
 
 /** Everything the report shows. */
 export interface Results {
@@ -116,23 +116,26 @@ ${remarksHtml([...new Set(settings.map(({ id }) => id))])}
 /** The class that an optimiser's lines and swatches have. */
 function seriesOf({ id, rate }: Setting): string {
   if (!rate) return id
-  return rate.tied ? 'root' : 'plain'
+  return rateSeries[rate.metric]
 }
 
 function ratesSection(runs: readonly Run[]): string {
   const charts = rateCharts(runs)
   if (charts.length === 0) return ''
+  const metrics = [...new Set(rateRows(runs).map(({ metric }) => metric))]
+  const legend = metrics.map((metric) => `${swatchHtml(rateSeries[metric])} ${rateNames[metric]}`).join('; ')
   return `<section id="rates">
 <h2>One learning rate after another</h2>
 <p>The same training from rates that are right to rates that are far too large. Alone, a base falls to chance. With the square
-root of the loss as height and ξ equal to the learning rate no step promises more than is left of the loss, and the rate is a mere cap.</p>
+root of the loss as height and ξ equal to the learning rate no step promises more than is left of the loss, and the rate is a mere cap.
+rateFree does the same and ends with small steps.</p>
 ${tableHtml(
   'Test accuracy after the last epoch, by learning rate η, and how far the row lies apart',
   summarizeRates(runs),
-  rateRows(runs).map(({ tied }) => (tied ? 'root' : 'plain')),
+  rateRows(runs).map(({ metric }) => rateSeries[metric]),
 )}
 <div class="grid">
-${charts.map((chart) => `<figure>${chart}<figcaption>${swatchHtml('plain')} the base alone; ${swatchHtml('root')} with ξ tied to the rate. The scale is logarithmic in the error.</figcaption></figure>`).join('\n')}
+${charts.map((chart) => `<figure>${chart}<figcaption>${legend}. The scale is logarithmic in the error.</figcaption></figure>`).join('\n')}
 </div>
 </section>`
 }

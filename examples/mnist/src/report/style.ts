@@ -69,6 +69,7 @@ th .swatch { margin-right: .55em; vertical-align: .1em; }
 .s-identity { --c: var(--identity); } .s-log { --c: var(--log); } .s-rms { --c: var(--rms); }
 .s-adam { --c: var(--adam); --dash: 7 3; } .s-sgd { --c: var(--sgd); --dash: 2 2.5; } .s-muon { --c: var(--muon); --dash: 7 2.5 2 2.5; }
 .s-adamw { --c: var(--adamw); --dash: 4 2; } .s-root { --c: var(--root); } .s-plain { --c: var(--plain); --dash: 7 3; }
+.s-free { --c: var(--log); --dash: 2 2.5; }
 .chart .series { stroke: var(--c); stroke-width: 1.7; stroke-dasharray: var(--dash); stroke-linejoin: round; }
 .chart .series.faint { stroke-width: 1; stroke-opacity: .38; stroke-dasharray: none; }
 .chart .series.filled { fill: var(--c); stroke: var(--paper); stroke-width: 1; stroke-dasharray: none; }

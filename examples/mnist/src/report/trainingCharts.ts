@@ -1,5 +1,6 @@
 import * as Plot from '@observablehq/plot'
 
+import type { RateMetric } from '../rates.js'
 import { formatRate, rateRows, type RateRow } from '../terminal/rates.js'
 import type { EpochRecord, StepRecord } from '../training/framework.js'
 import type { Run } from '../training/run.js'
@@ -48,6 +49,18 @@ export function trainingCharts(runs: readonly Run[], stepsPerEpoch: number): str
   return charts
 }
 
+/** The classes of the lines and swatches of a row of learning rates, and the words for them. */
+export const rateSeries: Readonly<Record<RateMetric, string>> = {
+  none: 'plain',
+  root: 'root',
+  rateFree: 'free',
+}
+export const rateNames: Readonly<Record<RateMetric, string>> = {
+  none: 'the base alone',
+  root: 'with ξ tied to the rate',
+  rateFree: 'with rateFree',
+}
+
 /** The last test accuracy by learning rate, of each base: one chart each. */
 export function rateCharts(runs: readonly Run[]): string[] {
   const rows = rateRows(runs)
@@ -56,11 +69,11 @@ export function rateCharts(runs: readonly Run[]): string[] {
 }
 
 function rateChart(rows: readonly RateRow[]): string {
-  const series = rows.map(({ tied, accuracies }) => {
+  const series = rows.map(({ metric, accuracies }) => {
     const points = [...accuracies].flatMap(([rate, accuracy]): Sample[] =>
       accuracy === null ? [] : [[rate, 1 - accuracy]],
     )
-    return { className: `series s-${tied ? 'root' : 'plain'}`, points: points.toSorted(([a], [b]) => a - b) }
+    return { className: `series s-${rateSeries[metric]}`, points: points.toSorted(([a], [b]) => a - b) }
   })
   const rates = [...new Set(rows.flatMap(({ accuracies }) => [...accuracies.keys()]))].toSorted(
     (a, b) => a - b,
@@ -68,11 +81,11 @@ function rateChart(rows: readonly RateRow[]): string {
   const errors = series.flatMap(({ points }) => points.map(([, error]) => error))
   const least = Math.max(1e-3, Math.min(0.05, ...errors.filter((error) => error > 0)))
   const { base, framework } = rows[0]!
-  const described = rows.map(({ tied, accuracies }) => {
+  const described = rows.map(({ metric, accuracies }) => {
     const ends = [...accuracies].map(
       ([rate, accuracy]) => `${accuracy?.toFixed(4) ?? 'not tested'} at ${rate}`,
     )
-    return `${tied ? 'with ξ tied to the rate' : 'the base alone'}: ${ends.join(', ')}`
+    return `${rateNames[metric]}: ${ends.join(', ')}`
   })
   return drawSvg(
     {

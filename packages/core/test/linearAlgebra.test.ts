@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { hostMatrix, inverseRoot, orthogonalFactor, symmetricEigen } from '../src/graph/linearAlgebra.js'
+import { symmetricEigen } from '../src/graph/eigen.js'
+import { hostMatrix, inverseRoot, orthogonalFactor } from '../src/graph/linearAlgebra.js'
 import { randomArray } from './support.js'
 
 type Matrix = ArrayLike<number>

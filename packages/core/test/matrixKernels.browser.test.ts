@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { inverseRoot, orthogonalFactor, symmetricEigen } from '../src/graph/linearAlgebra.js'
+import { symmetricEigen } from '../src/graph/eigen.js'
+import { inverseRoot, orthogonalFactor } from '../src/graph/linearAlgebra.js'
 import type { Page } from './browser/matrixPage.js'
 import { openGpuTab, type GpuTab } from './browser/gpuTab.js'
 import { randomArray } from './support.js'

@@ -1,5 +1,6 @@
 import type { HostMatrixOp } from '../graph/algebra.js'
-import { hostMatrix, symmetricEigen, type Eigen } from '../graph/linearAlgebra.js'
+import { symmetricEigen, type Eigen } from '../graph/eigen.js'
+import { hostMatrix } from '../graph/linearAlgebra.js'
 
 /** Computes an operation on matrices on the host. Its operands are a square matrix and scalars. */
 export type HostMatrix<V> = (op: HostMatrixOp, operands: readonly V[]) => V

@@ -2,7 +2,8 @@ import { arrayOf, type ElementType, type TypedArray } from '../../dtype.js'
 import { isVector, matrixExtents, type ElementwiseOp, type Shape } from '../../graph/algebra.js'
 import { neededNodes, type Graph } from '../../graph/graph.js'
 import { compileScalarNodes, type Scalars } from '../../graph/hostScalars.js'
-import { inverseRoot, orthogonalFactor, symmetricEigen, type Eigen } from '../../graph/linearAlgebra.js'
+import { symmetricEigen, type Eigen } from '../../graph/eigen.js'
+import { inverseRoot, orthogonalFactor } from '../../graph/linearAlgebra.js'
 import { prepareVariants } from '../../graph/variants.js'
 import {
   elementwiseLoops,

@@ -3,7 +3,7 @@ import { threads } from './words.js'
 /** The rotations that are computed one after the other before all threads apply them. */
 const rotationsAtOnce = 256
 
-/** Takes a symmetric matrix to tridiagonal form: see `tridiagonalise` in graph/linearAlgebra.ts. The reflectors stay in its rows. */
+/** Takes a symmetric matrix to tridiagonal form: see `tridiagonalise` in graph/eigen.ts. The reflectors stay in its rows. */
 const tridiagonal = `
 fn tridiagonalise(k: u32, n: u32, lane: u32) {
   for (var m = n - 1u; m > 0u; m -= 1u) {
@@ -63,7 +63,7 @@ fn tridiagonalise(k: u32, n: u32, lane: u32) {
 `
 
 /**
- * Takes a tridiagonal matrix to diagonal form by QL with implicit shifts: see `diagonalise` in graph/linearAlgebra.ts. The first
+ * Takes a tridiagonal matrix to diagonal form by QL with implicit shifts: see `diagonalise` in graph/eigen.ts. The first
  * thread computes the rotations, and all apply them.
  */
 const diagonalForm = `

@@ -55,7 +55,7 @@ fn sync() {
 `
 
 /**
- * A vector v with vᵀv = 2, for which I − vvᵀ takes x to α·e: see `reflectorOf` in graph/linearAlgebra.ts. The x is given by its
+ * A vector v with vᵀv = 2, for which I − vvᵀ takes x to α·e: see `reflectorOf` in graph/householder.ts. The x is given by its
  * largest element, which is divided out, the sum of the squares of all others than that at the place of e, and that one.
  */
 const reflector = `
@@ -75,7 +75,7 @@ fn reflectorOf(largest: f32, others: f32, at: f32) -> Reflector {
 }
 `
 
-/** From eigenvalues and eigenvectors to a power of a matrix: see \`inverseRoot\` in graph/linearAlgebra.ts. */
+/** From eigenvalues and eigenvectors to a power of a matrix: see `inverseRoot` in graph/linearAlgebra.ts. */
 const powers = `
 fn raiseAll(n: u32, lane: u32, p: f32, epsilon: f32, scale: f32) {
   var largest = 0f;

@@ -1,5 +1,4 @@
 import { neededNodes, type Graph, type GraphNode } from '../../../graph/graph.js'
-import type { ScalarCode } from './scalarCode.js'
 
 /**
  * Finds the conditions under which outputs need a node: scalar nodes, one of which is greater than 0 wherever the node's value
@@ -20,12 +19,6 @@ export function conditionsOf(graph: Graph, outputs: readonly string[]): (node: n
     })
   }
   return (node) => (always.has(node) ? [] : [...(conditions.get(node) ?? [])])
-}
-
-/** Whether any condition holds, as WGSL; `undefined` where there are none. */
-export function conditionText(conditions: readonly number[], scalars: ScalarCode): string | undefined {
-  if (conditions.length === 0) return undefined
-  return `(${conditions.map((condition) => `${scalars.value(condition)} > 0f`).join(' || ')})`
 }
 
 /** Whether an operand is the one that a `when` reads only where its condition holds. */

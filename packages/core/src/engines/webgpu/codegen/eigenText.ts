@@ -121,7 +121,7 @@ fn rotate(given: Sweep, top: u32, most: u32) -> Sweep {
     rotations[sweep.count] = turn;
     sweep.count += 1u;
   }
-  if (i32(top - most) == i32(sweep.first)) {
+  if (top - most == sweep.first) {
     diagonal[sweep.first] -= sweep.shift;
     beside[sweep.first] = sweep.g;
     beside[sweep.last] = 0f;

@@ -1,5 +1,4 @@
 import type { HostMatrixOp } from '../../../graph/algebra.js'
-import { conditionText } from './conditions.js'
 import { itemText, storedText } from './elementCode.js'
 import { axesOf, extentText, workKeys, type Form } from './form.js'
 import { matrixFunctions, matrixStatements } from './matrixFunctions.js'
@@ -42,7 +41,7 @@ fn set${name[0]!.toUpperCase()}${name.slice(1)}(k: u32, i: u32, x: f32) { ${plac
     matrixFunctions(op),
   ].join('')
   const operands = others.map((other) => scalars.value(other))
-  const isRead = conditionText(conditions, scalars)
+  const isRead = scalars.isAny(conditions)
   return {
     declared,
     body: `  let n = ${extentText(axesOf(nodes[operand]!.shape)[0])};

@@ -1,5 +1,4 @@
 import { storedText } from './elementCode.js'
-import { conditionText } from './conditions.js'
 import { axesOf, extentText, type Form } from './form.js'
 import { peel } from './places.js'
 import type { ScalarCode } from './scalarCode.js'
@@ -28,7 +27,7 @@ export function productBody(
   const [rows, columns] = axesOf(shape).map((axis) => extentText(axis!)) as [string, string]
   const length = extentText(axesOf(nodes[left]!.shape)[1]!)
   // Where nobody reads the product, nothing is multiplied.
-  const isRead = conditionText(conditions, scalars)
+  const isRead = scalars.isAny(conditions)
   const inner = isRead === undefined ? length : `select(0u, ${length}, agreedOn(u32(${isRead}), lane) != 0u)`
   const read = (operand: number, row: string, column: string): string => {
     const { node: stored, turned, factors } = peel(nodes, operand)

@@ -40,6 +40,12 @@ export class ScalarCode {
     return name
   }
 
+  /** Whether any of some conditions is greater than 0; `undefined` where there are none. */
+  isAny(conditions: readonly number[]): string | undefined {
+    if (conditions.length === 0) return undefined
+    return `(${conditions.map((condition) => `${this.value(condition)} > 0f`).join(' || ')})`
+  }
+
   #text(index: number): string {
     const { op, inputs, name } = this.#graph.nodes[index]!
     const column = this.#columns.get(index)

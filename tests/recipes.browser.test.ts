@@ -52,12 +52,22 @@ afterAll(async () => {
   await new Promise((closed) => server.close(closed))
 })
 
+/** Makes the random numbers of a page the same every time, those of its libraries included. */
+function seedRandom(): void {
+  let state = 1
+  Math.random = () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
+    return state / 2 ** 32
+  }
+}
+
 /** The text of a recipe's page once there is any, and everything that went wrong before. */
 async function textOf(recipe: string, prepare?: (tab: Page) => Promise<void>): Promise<string[]> {
   const tab = await browser.newPage()
   const problems: string[] = []
   tab.on('pageerror', (error) => problems.push(String(error)))
   tab.on('requestfailed', (request) => problems.push(request.url()))
+  await tab.addInitScript(seedRandom)
   await prepare?.(tab)
   await tab.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/recipes/${recipe}`)
   const text = await tab.waitForFunction(() => document.body.innerText.trim() || undefined, null, {

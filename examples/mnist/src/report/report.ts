@@ -135,7 +135,7 @@ ${tableHtml(
   rateRows(runs).map(({ metric }) => rateSeries[metric]),
 )}
 <div class="grid">
-${charts.map((chart) => `<figure>${chart}<figcaption>${legend}. The scale is logarithmic in the error.</figcaption></figure>`).join('\n')}
+${charts.map(({ of, chart }) => `<figure>${chart}<figcaption>${escapeHtml(capitalized(of))}: ${legend}. The scale is logarithmic in the error.</figcaption></figure>`).join('\n')}
 </div>
 </section>`
 }

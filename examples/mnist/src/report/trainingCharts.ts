@@ -61,14 +61,17 @@ export const rateNames: Readonly<Record<RateMetric, string>> = {
   rateFree: 'with rateFree',
 }
 
-/** The last test accuracy by learning rate, of each base: one chart each. */
-export function rateCharts(runs: readonly Run[]): string[] {
-  const rows = rateRows(runs)
-  const keys = [...new Set(rows.map(({ framework, base }) => `${base} ${framework.id}`))]
-  return keys.map((key) => rateChart(rows.filter(({ framework, base }) => `${base} ${framework.id}` === key)))
+/** The last test accuracy by learning rate: a chart for each base in a framework, and what it is of. */
+export function rateCharts(runs: readonly Run[]): { readonly of: string; readonly chart: string }[] {
+  const groups = new Map<string, RateRow[]>()
+  for (const row of rateRows(runs)) {
+    const of = `${row.base} in ${row.framework.title}`
+    groups.set(of, [...(groups.get(of) ?? []), row])
+  }
+  return [...groups].map(([of, rows]) => ({ of, chart: rateChart(of, rows) }))
 }
 
-function rateChart(rows: readonly RateRow[]): string {
+function rateChart(of: string, rows: readonly RateRow[]): string {
   const series = rows.map(({ metric, accuracies }) => {
     const points = [...accuracies].flatMap(([rate, accuracy]): Sample[] =>
       accuracy === null ? [] : [[rate, 1 - accuracy]],
@@ -80,7 +83,6 @@ function rateChart(rows: readonly RateRow[]): string {
   )
   const errors = series.flatMap(({ points }) => points.map(([, error]) => error))
   const least = Math.max(1e-3, Math.min(0.05, ...errors.filter((error) => error > 0)))
-  const { base, framework } = rows[0]!
   const described = rows.map(({ metric, accuracies }) => {
     const ends = [...accuracies].map(
       ([rate, accuracy]) => `${accuracy?.toFixed(4) ?? 'not tested'} at ${rate}`,
@@ -89,7 +91,7 @@ function rateChart(rows: readonly RateRow[]): string {
   })
   return drawSvg(
     {
-      title: `Accuracy by learning rate: ${base} in ${framework.title}`,
+      title: `Accuracy by learning rate: ${of}`,
       description: `Test accuracy after the last epoch, by learning rate on a logarithmic scale; ${described.join('; ')}.`,
     },
     {

@@ -48,7 +48,7 @@ function fileName({ name, language }: Module): string {
 
 const named = (list: readonly Module[]): [string, Module][] => list.map((module) => [module.name, module])
 
-/** Compiles snippets as a reader's own project would, but against the packages' sources. */
+/** Compiles snippets as a reader's own project would, against the packages as their sources build now. */
 function typeCheck(language: 'ts' | 'js', chosen: readonly Module[]): void {
   const place = join(folder, `check-${language}`)
   mkdirSync(place, { recursive: true })
@@ -62,10 +62,15 @@ function typeCheck(language: 'ts' | 'js', chosen: readonly Module[]): void {
     },
     // convnetjs comes without types; a reader's project declares it as `any`.
     include: ['.', '../../../packages/convnetjs/test/support/convnetjs.d.ts'],
+    references: workspaces()
+      .filter(
+        ({ folder }) => existsSync(join(root, folder, 'src/index.ts')) && folder.startsWith('packages/'),
+      )
+      .map(({ folder }) => ({ path: `../../../${folder}` })),
   }
   writeFileSync(join(place, 'tsconfig.json'), JSON.stringify(config))
   for (const module of chosen) writeFileSync(join(place, fileName(module)), module.checked)
-  const { status, output } = runTool('tsc', ['-p', place, '--pretty', 'false'], { cwd: place })
+  const { status, output } = runTool('tsc', ['-b', place, '--pretty', 'false'], { cwd: place })
   let known = 0
   for (const module of chosen) {
     const found = output.split('\n').filter((line) => line.startsWith(`${fileName(module)}(`))

@@ -16,7 +16,8 @@ const comments: Document[] = files
 const modules = [...pages, ...comments].flatMap(toModules)
 const languages = new Set(['ts', 'js', 'sh', 'bash', 'json', 'html', 'text', 'mermaid'])
 
-const folder = join(root, 'tests/.snippets')
+// Of its own: the test of outputs may run at the same time.
+const folder = join(root, 'tests/.snippets/blocks')
 const errors = new Map<string, string[]>()
 /** The compiler's messages on the sources behind the snippets or on its configuration, rather than on a snippet. */
 const elsewhere: string[] = []
@@ -53,7 +54,7 @@ function typeCheck(language: 'ts' | 'js', chosen: readonly Module[]): void {
   const place = join(folder, `check-${language}`)
   mkdirSync(place, { recursive: true })
   const config = {
-    extends: '../../../tsconfig.test.json',
+    extends: '../../../../tsconfig.test.json',
     compilerOptions: {
       lib: ['es2023', 'dom', 'dom.iterable'],
       incremental: false,
@@ -61,12 +62,12 @@ function typeCheck(language: 'ts' | 'js', chosen: readonly Module[]): void {
       ...(language === 'js' ? { allowJs: true, checkJs: true, noImplicitAny: false } : {}),
     },
     // convnetjs comes without types; a reader's project declares it as `any`.
-    include: ['.', '../../../packages/convnetjs/test/support/convnetjs.d.ts'],
+    include: ['.', '../../../../packages/convnetjs/test/support/convnetjs.d.ts'],
     references: workspaces()
       .filter(
         ({ folder }) => existsSync(join(root, folder, 'src/index.ts')) && folder.startsWith('packages/'),
       )
-      .map(({ folder }) => ({ path: `../../../${folder}` })),
+      .map(({ folder }) => ({ path: `../../../../${folder}` })),
   }
   writeFileSync(join(place, 'tsconfig.json'), JSON.stringify(config))
   for (const module of chosen) writeFileSync(join(place, fileName(module)), module.checked)

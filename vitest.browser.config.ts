@@ -1,6 +1,5 @@
 import { defineConfig } from 'vitest/config'
-import { BaseSequencer, type TestSpecification } from 'vitest/node'
-import { browserTests, project, reporting } from './vitest.shared.js'
+import { browserTests, longestFirst, project, reporting } from './vitest.shared.js'
 
 /**
  * The files that take longest, longest first. With these begun first, both lanes end at about the same time. The first one builds the
@@ -19,17 +18,6 @@ const longest = [
   'packages/tfjs/test/kernels.browser.test.ts',
 ]
 
-class LongestFirst extends BaseSequencer {
-  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const rank = ({ moduleId }: TestSpecification): number => {
-      const place = longest.findIndex((file) => moduleId.endsWith(`/${file}`))
-      return place === -1 ? longest.length : place
-    }
-    const sorted = await super.sort(files)
-    return sorted.sort((a, b) => rank(a) - rank(b))
-  }
-}
-
 // Each file starts its own Chromium. Two run at a time: half of the time of one, a core waits for it.
 export default defineConfig({
   test: {
@@ -44,7 +32,7 @@ export default defineConfig({
         env: { CHROMIUM_PATH: process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium' },
       }),
     ],
-    sequence: { sequencer: LongestFirst },
+    sequence: { sequencer: longestFirst(longest) },
     maxWorkers: 2,
     passWithNoTests: false,
     ...reporting('browser'),

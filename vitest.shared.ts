@@ -1,5 +1,7 @@
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { configDefaults, defineProject } from 'vitest/config'
+import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
 // The source condition, before Vite's default conditions in Node.
 const conditions = ['@induced-metric/source', 'module', 'node', 'development|production']
@@ -43,6 +45,35 @@ export function reporting(run: string) {
     reporters: ['default', 'json'],
     outputFile: { json: join(directory, `${run}.json`) },
     silent: 'passed-only' as const,
+  }
+}
+
+/**
+ * The order of test files in which those that take longest are begun first, so that no core is idle at the end. A new clone has no
+ * times of an earlier run to go by. The files of a project stay together, since they share modules.
+ *
+ * @param longest - their paths from the root, longest first. Projects that have none of them come last
+ */
+export function longestFirst(longest: readonly string[]) {
+  const gone = longest.filter((file) => !existsSync(join(import.meta.dirname, file)))
+  if (gone.length > 0)
+    throw new Error(`a list of the longest test files names ${gone.join(', ')}, which is gone`)
+  const rankOf = ({ moduleId }: TestSpecification): number => {
+    const place = longest.findIndex((file) => moduleId.endsWith(`/${file}`))
+    return place === -1 ? longest.length : place
+  }
+  return class LongestFirst extends BaseSequencer {
+    override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+      const projects = new Map<string, number>()
+      for (const file of files) {
+        const { name } = file.project
+        projects.set(name, Math.min(rankOf(file), projects.get(name) ?? Infinity))
+      }
+      const sorted = await super.sort(files)
+      return sorted.sort(
+        (a, b) => projects.get(a.project.name)! - projects.get(b.project.name)! || rankOf(a) - rankOf(b),
+      )
+    }
   }
 }
 

@@ -1,4 +1,4 @@
 import { project } from '../vitest.shared.js'
 
 // The files of a worker share its modules, as loading the sources takes longer than most files' tests.
-export default project('examples', { isolate: false })
+export default project('examples', { isolate: false, setupFiles: ['../packages/onnx/test/oneThread.ts'] })

@@ -48,7 +48,7 @@ const ways: {
 
 // First: once onnxruntime-web has started in a process, jax-js cannot compile functions for its wasm device any more.
 describe.each(Object.entries(bases).filter(([name]) => !hostBases.has(name)))('%s', (_, base) => {
-  it('inside of jit', { timeout: 120_000 }, () => {
+  it('inside of jit', () => {
     const transformation = transformationOf(base)
     defaultDevice('wasm')
     const given = parametersOf(Float32Array).map((parameter) => ({
@@ -79,7 +79,7 @@ describe.each(Object.entries(bases).filter(([name]) => !hostBases.has(name)))('%
 describe.each(Object.entries(bases))('%s', (baseName, base) => {
   const transformation = transformationOf(base)
 
-  it.each([...adapters, ...ways])('$name', { timeout: 120_000 }, async ({ name, start }) => {
+  it.each([...adapters, ...ways])('$name', async ({ name, start }) => {
     const target = await start()
     const Type = target.manifest.dtypes.includes('float64') ? Float64Array : Float32Array
     const tolerance = Type === Float64Array ? 1e-9 : 5e-5

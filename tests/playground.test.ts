@@ -1,7 +1,7 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import * as core from '@induced-metric/core'
-import { beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { bases, embeddings } from '../docs/playground/bases.js'
 import { targets, writeCode, type TargetId } from '../docs/playground/code.js'
 import { factories } from '../docs/playground/factories.js'
@@ -228,7 +228,8 @@ describe('an address', () => {
 })
 
 describe('copied code', () => {
-  const folder = join(root, 'tests/.snippets')
+  const folder = join(root, 'tests/.snippets/playground')
+  afterAll(() => rmSync(folder, { recursive: true, force: true }))
   /** Runs a program, and returns what it prints. */
   async function run(target: TargetId, settings: Settings, name: string): Promise<number[]> {
     mkdirSync(folder, { recursive: true })

@@ -1,3 +1,4 @@
 import { project } from '../../vitest.shared.js'
 
-export default project('brain.js', { setupFiles: ['test/support/seed.ts'] })
+// The files of a worker share its modules, as loading the sources takes longer than most files' tests.
+export default project('brain.js', { isolate: false, setupFiles: ['test/support/seed.ts'] })

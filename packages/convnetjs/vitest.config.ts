@@ -1,3 +1,4 @@
 import { project } from '../../vitest.shared.js'
 
-export default project('convnetjs')
+// The files of a worker share its modules, as loading the sources takes longer than most files' tests.
+export default project('convnetjs', { isolate: false })

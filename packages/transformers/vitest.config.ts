@@ -1,3 +1,4 @@
 import { project } from '../../vitest.shared.js'
 
-export default project('transformers')
+// The files of a worker share its modules, as loading the sources takes longer than most files' tests.
+export default project('transformers', { isolate: false, setupFiles: ['../onnx/test/oneThread.ts'] })

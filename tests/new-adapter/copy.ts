@@ -23,6 +23,13 @@ export function copyWorkspace(): Copy {
     mkdirSync(dirname(join(folder, file)), { recursive: true })
     cpSync(join(root, file), join(folder, file))
   }
+  // What is built here is not built there again, as long as it is up to date.
+  for (const { folder: place } of workspaces()) {
+    for (const built of ['dist', 'tsconfig.tsbuildinfo']) {
+      if (existsSync(join(root, place, built)))
+        cpSync(join(root, place, built), join(folder, place, built), { recursive: true })
+    }
+  }
   const modules = join(folder, 'node_modules')
   mkdirSync(join(modules, '@induced-metric'), { recursive: true })
   for (const entry of readdirSync(join(root, 'node_modules'))) {

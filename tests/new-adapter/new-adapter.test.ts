@@ -20,18 +20,40 @@ const path = (...parts: string[]): string => join(copy.folder, ...parts)
 const read = (file: string): string => readFileSync(path(file), 'utf8')
 const change = (file: string, f: (text: string) => string): void => writeFileSync(path(file), f(read(file)))
 
-/** Runs tests in the copy; returns the number that passed and the messages of those that failed. */
-function runTests(...args: string[]): { passed: number; failures: string[] } {
+/** What tests did: how many passed, and the messages of those that failed. */
+interface Outcome {
+  readonly passed: number
+  readonly failures: readonly string[]
+}
+
+/**
+ * Runs tests in the copy, which keeps the modules that it has transformed for the next run.
+ *
+ * @returns their outcome, of all of them or of the files whose paths contain a text
+ */
+function runTests(...args: string[]): (part?: string) => Outcome {
   const file = path('results.json')
-  const { output } = copy.tool('vitest', 'run', '--reporter=json', `--outputFile=${file}`, ...args)
+  const options = ['--reporter=json', `--outputFile=${file}`, '--experimental.fsModuleCache']
+  const { output } = copy.tool('vitest', 'run', ...options, ...args)
   try {
     const results = JSON.parse(readFileSync(file, 'utf8')) as {
-      testResults: { assertionResults: { status: string; failureMessages: string[] }[]; message: string }[]
+      testResults: {
+        name: string
+        message: string
+        assertionResults: { status: string; failureMessages: string[] }[]
+      }[]
     }
-    const tests = results.testResults.flatMap(({ assertionResults }) => assertionResults)
-    return {
-      passed: tests.filter(({ status }) => status === 'passed').length,
-      failures: tests.filter(({ status }) => status === 'failed').map((it) => it.failureMessages.join('\n')),
+    return (part = '') => {
+      const chosen = results.testResults.filter(({ name }) => name.includes(part))
+      const tests = chosen.flatMap(({ assertionResults }) => assertionResults)
+      return {
+        passed: tests.filter(({ status }) => status === 'passed').length,
+        failures: [
+          ...tests.filter(({ status }) => status === 'failed').map((it) => it.failureMessages.join('\n')),
+          // A file that does not load has no tests.
+          ...chosen.filter(({ assertionResults }) => assertionResults.length === 0).map((it) => it.message),
+        ],
+      }
     }
   } catch (error) {
     throw new Error(output, { cause: error })
@@ -115,6 +137,26 @@ describe('a new adapter', () => {
     expect(status, output).toBe(0)
   })
 
+  const ownProjects = all.flatMap(({ name }) => ['--project', name])
+  const ownFolders = all.map(({ name }) => `packages/${name}/`)
+  let newborn: ReturnType<typeof runTests>
+
+  beforeAll(() => {
+    // In one run, as its start takes seconds: the adapters' own tests, and those that look at the whole workspace.
+    const files = ['architecture', 'imports', 'workspace', 'versions', 'links', 'doc-comments']
+    newborn = runTests(...ownProjects, '--project', 'tests', ...ownFolders, ...files.map(testFile))
+  })
+
+  const testFile = (name: string): string => `tests/${name}.test.ts`
+  /** The outcome of files of the workspace's tests. */
+  const across = (...names: string[]): Outcome => {
+    const outcomes = names.map((name) => newborn(testFile(name)))
+    return {
+      passed: outcomes.reduce((sum, { passed }) => sum + passed, 0),
+      failures: outcomes.flatMap(({ failures }) => failures),
+    }
+  }
+
   it('changes what is there by lines of its own only', () => {
     const { output } = copy.run('git', 'diff', '--unified=0', '--', ':!package-lock.json')
     const lines = output.split('\n').filter((line) => /^[+-](?![+-])/.test(line))
@@ -164,15 +206,13 @@ describe('a new adapter', () => {
   it('is in the drawing of the architecture, and keeps to the order of imports', () => {
     for (const { name } of all)
       expect(read('docs/architecture.md')).toContain(`| \`${name}\` | the adapter for ${name} |`)
-    const { failures, passed } = runTests(
-      '--project', 'tests', 'tests/architecture.test.ts', 'tests/imports.test.ts',
-    ) // prettier-ignore
-    expect(failures).toEqual([])
-    expect(passed).toBeGreaterThan(40)
+    expect(across('architecture', 'imports').failures).toEqual([])
+    expect(across('architecture', 'imports').passed).toBeGreaterThan(40)
   })
 
   it('is formatted', () => {
-    const { status, output } = copy.tool('oxfmt', '--check')
+    const files = copy.changes().map((line) => line.slice(3))
+    const { status, output } = copy.tool('oxfmt', '--check', ...files)
     expect(status, output).toBe(0)
   })
 
@@ -182,8 +222,7 @@ describe('a new adapter', () => {
   })
 
   it('has its place in the workspace', () => {
-    const files = ['workspace', 'versions', 'links', 'doc-comments'].map((name) => `tests/${name}.test.ts`)
-    const { passed, failures } = runTests('--project', 'tests', ...files)
+    const { passed, failures } = across('workspace', 'versions', 'links', 'doc-comments')
     expect(failures).toEqual([])
     expect(passed).toBeGreaterThan(50)
     for (const { name } of all) {
@@ -192,7 +231,7 @@ describe('a new adapter', () => {
   })
 
   it('is red in its tests, which say what to fill in, in a few lines', () => {
-    const { failures } = runTests(...all.flatMap(({ name }) => ['--project', name]))
+    const { failures } = newborn('/packages/')
     // Of each: the conformance suite as one test, and the two of the gradients.
     expect(failures).toHaveLength(3 * all.length)
     for (const message of failures) expect(message).toMatch(/\bfill in \w+/)
@@ -253,14 +292,13 @@ describe('a new adapter', () => {
         return part
       })
     }
-    const own = runTests(...all.flatMap(({ name }) => ['--project', name]))
-    expect(own.failures).toEqual([])
-    expect(own.passed).toBeGreaterThan(400)
-    const examples = [arrays, trainer].map(({ name }) => `examples/${name}`)
-    const fitted = runTests('--project', 'examples', ...examples)
-    expect(fitted).toEqual({ passed: 2, failures: [] })
-    const across = runTests('--project', 'tests', 'tests/adapters.test.ts', '-t', 'adam, identity')
-    expect(across.failures).toEqual([])
-    expect(across.passed).toBeGreaterThanOrEqual(2 + 2 * all.length)
+    const examples = [arrays, trainer].map(({ name }) => `examples/${name}/`)
+    const grown = runTests(...ownProjects, '--project', 'examples', ...ownFolders, ...examples)
+    expect(grown('/packages/').failures).toEqual([])
+    expect(grown('/packages/').passed).toBeGreaterThan(400)
+    expect(grown('/examples/')).toEqual({ passed: 2, failures: [] })
+    const beside = runTests('--project', 'tests', 'tests/adapters.test.ts', '-t', 'adam, identity')()
+    expect(beside.failures).toEqual([])
+    expect(beside.passed).toBeGreaterThanOrEqual(2 + 2 * all.length)
   })
 })

@@ -16,7 +16,8 @@ const comments: Document[] = files
 const modules = [...pages, ...comments].flatMap(toModules)
 const languages = new Set(['ts', 'js', 'sh', 'bash', 'json', 'html', 'text', 'mermaid'])
 
-const folder = join(root, 'tests/.snippets')
+// Of its own: the test of outputs may run at the same time.
+const folder = join(root, 'tests/.snippets/blocks')
 const errors = new Map<string, string[]>()
 /** The compiler's messages on the sources behind the snippets or on its configuration, rather than on a snippet. */
 const elsewhere: string[] = []
@@ -48,12 +49,12 @@ function fileName({ name, language }: Module): string {
 
 const named = (list: readonly Module[]): [string, Module][] => list.map((module) => [module.name, module])
 
-/** Compiles snippets as a reader's own project would, but against the packages' sources. */
+/** Compiles snippets as a reader's own project would, against the packages as their sources build now. */
 function typeCheck(language: 'ts' | 'js', chosen: readonly Module[]): void {
   const place = join(folder, `check-${language}`)
   mkdirSync(place, { recursive: true })
   const config = {
-    extends: '../../../tsconfig.test.json',
+    extends: '../../../../tsconfig.test.json',
     compilerOptions: {
       lib: ['es2023', 'dom', 'dom.iterable'],
       incremental: false,
@@ -61,11 +62,16 @@ function typeCheck(language: 'ts' | 'js', chosen: readonly Module[]): void {
       ...(language === 'js' ? { allowJs: true, checkJs: true, noImplicitAny: false } : {}),
     },
     // convnetjs comes without types; a reader's project declares it as `any`.
-    include: ['.', '../../../packages/convnetjs/test/support/convnetjs.d.ts'],
+    include: ['.', '../../../../packages/convnetjs/test/support/convnetjs.d.ts'],
+    references: workspaces()
+      .filter(
+        ({ folder }) => existsSync(join(root, folder, 'src/index.ts')) && folder.startsWith('packages/'),
+      )
+      .map(({ folder }) => ({ path: `../../../../${folder}` })),
   }
   writeFileSync(join(place, 'tsconfig.json'), JSON.stringify(config))
   for (const module of chosen) writeFileSync(join(place, fileName(module)), module.checked)
-  const { status, output } = runTool('tsc', ['-p', place, '--pretty', 'false'], { cwd: place })
+  const { status, output } = runTool('tsc', ['-b', place, '--pretty', 'false'], { cwd: place })
   let known = 0
   for (const module of chosen) {
     const found = output.split('\n').filter((line) => line.startsWith(`${fileName(module)}(`))

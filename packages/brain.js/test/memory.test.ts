@@ -1,9 +1,11 @@
-import { useOptimizer } from '@induced-metric/brain.js'
-import { adam, inducedMetric } from '@induced-metric/core'
 import { expect, it, vi } from 'vitest'
 import { numbersOf, versions, xor, xorNetwork } from './support/brain.js'
 
-it('many networks are trained at once, and return their memory when they are detached', () => {
+it('many networks are trained at once, and return their memory when they are detached', async () => {
+  // Newly loaded, the core has no memory yet.
+  vi.resetModules()
+  const { useOptimizer } = await import('@induced-metric/brain.js')
+  const { adam, inducedMetric } = await import('@induced-metric/core')
   // Each memory reserves gigabytes of addresses, and a page has enough of them for a hundred memories.
   const { WebAssembly } = globalThis as unknown as { WebAssembly: { Memory: new (limits: object) => object } }
   const { Memory } = WebAssembly

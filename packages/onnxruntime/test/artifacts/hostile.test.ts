@@ -36,7 +36,7 @@ describe.each(inherited)('a name such as %j', (name) => {
     if (error !== undefined) expect(error).toMatchObject({ name: 'InducedMetricError' })
   }
 
-  it('is no operator, nor a domain', { timeout: 20_000 }, async () => {
+  it('is no operator, nor a domain', async () => {
     for (const domain of ['', 'com.microsoft', name]) {
       for (const opset of [11, 17]) {
         const model = small([
@@ -121,6 +121,12 @@ describe('low-rank adapters', () => {
   })
 })
 
+/** Seconds that this process has computed for. Unlike the time of day, they leave out what else the machine does. */
+function computingSeconds(): number {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1e6
+}
+
 describe('model-local functions', () => {
   const opsetImport = [{ domain: '', version: 17n }]
   /** Functions that call the next one several times; the last has a node, or none. */
@@ -154,13 +160,13 @@ describe('model-local functions', () => {
     ['three that call 100 each', 3, 100],
     ['1,000 that call one each', 1000, 1],
   ])('of %s are refused before anything is made of them', async (_, depth, times) => {
-    const start = performance.now()
+    const start = computingSeconds()
     const model = calling(depth, times)
     await expect(generateArtifacts(model, { loss: 'mse' })).rejects.toThrow(
       /ERR_NOT_SUPPORTED.*(nodes once|deep)/,
     )
-    // Seconds. Without the limit it took 22 and more.
-    expect(performance.now() - start).toBeLessThan(5000)
+    // Without the limit it took 22 and more.
+    expect(computingSeconds() - start).toBeLessThan(5)
   })
 
   it('that call and compute nothing are refused alike', async () => {
@@ -177,10 +183,10 @@ describe('model-local functions', () => {
 
   it('may be many, as long as there is an end to them', () => {
     const model = calling(14, 2)
-    const start = performance.now()
+    const start = computingSeconds()
     expect(inlineFunctions(model).get('F14')).toBe(2 ** 14)
     expect(model.graph.node).toHaveLength(2 ** 14 + 1)
-    expect(performance.now() - start).toBeLessThan(5000)
+    expect(computingSeconds() - start).toBeLessThan(5)
   })
 
   it('must have names of their own', async () => {

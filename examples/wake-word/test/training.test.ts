@@ -186,12 +186,13 @@ describe.skipIf(!hasSpeech)('speech', () => {
     const model = await trainHead(createPool([...train.clean, ...train.noisy]), { ort, steps: 500 })
     const head = await createHead(ort, model)
     const { clean } = await buildPart(features, 'validation', { phrase, voices: 2 })
-    const figures = figuresAt(0.6, await scoreAll(head, clean))
+    // About the threshold that is chosen for the whole: .23 to .46.
+    const figures = figuresAt(0.3, await scoreAll(head, clean))
     expect(figures.phrases).toBe(100)
     expect(figures.hours).toBeGreaterThan(0.12)
     expect(figures.heard).toBeGreaterThan(0.5)
     expect(figures.nearMisses).toBeLessThan(figures.heard - 0.25)
-    expect(figures.alarmsAnHour).toBeLessThan(30)
+    expect(figures.alarmsAnHour).toBeLessThan(10)
     await head.release()
   }, 900_000)
 

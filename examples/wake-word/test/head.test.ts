@@ -42,20 +42,23 @@ function scoreOf(model: Uint8Array, window: Float32Array): number {
       new Float32Array(rawData.slice().buffer),
     ]),
   )
+  const dense = (name: string, x: readonly number[]): number[] => {
+    const [w, b] = [weights.get(`${name}.weight`)!, weights.get(`${name}.bias`)!]
+    return Array.from(b, (bias, unit) => x.reduce((sum, one, i) => sum + one * w[unit * x.length + i]!, bias))
+  }
+  const activated = (name: string, x: readonly number[]): number[] => {
+    const [scale, shift] = [weights.get(`${name}.weight`)!, weights.get(`${name}.bias`)!]
+    const mean = x.reduce((sum, one) => sum + one, 0) / x.length
+    const variance = x.reduce((sum, one) => sum + (one - mean) ** 2, 0) / x.length
+    return x.map((one, i) => Math.max(0, ((one - mean) / Math.sqrt(variance + 1e-5)) * scale[i]! + shift[i]!))
+  }
   const [centre, scale96] = [weights.get('embedding.mean')!, weights.get('embedding.scale')!]
-  const scaled = Float64Array.from(window, (x, i) => (x - centre[i % size]!) * scale96[i % size]!)
-  const [w, b] = [weights.get('hidden.weight')!, weights.get('hidden.bias')!]
-  const hidden = Array.from(b, (bias, unit) =>
-    scaled.reduce((sum, x, i) => sum + x * w[unit * window.length + i]!, bias),
-  )
-  const mean = hidden.reduce((sum, x) => sum + x, 0) / hidden.length
-  const variance = hidden.reduce((sum, x) => sum + (x - mean) ** 2, 0) / hidden.length
-  const [scale, shift, out] = ['norm.weight', 'norm.bias', 'out.weight'].map((name) => weights.get(name)!)
-  const logit = hidden.reduce((sum, x, i) => {
-    const normal = ((x - mean) / Math.sqrt(variance + 1e-5)) * scale![i]! + shift![i]!
-    return sum + Math.max(0, normal) * out![i]!
-  }, weights.get('out.bias')![0]!)
-  return 1 / (1 + Math.exp(-logit))
+  const scaled = Array.from(window, (x, i) => (x - centre[i % size]!) * scale96[i % size]!)
+  const mapped = Array.from({ length: 8 }, (_, pair) =>
+    activated('pair.norm', dense('pair', scaled.slice(2 * pair * size, 2 * (pair + 1) * size))),
+  ).flat()
+  const [logit] = dense('out', activated('hidden.norm', dense('hidden', mapped)))
+  return 1 / (1 + Math.exp(-logit!))
 }
 
 describe('windows', () => {

@@ -82,7 +82,7 @@ describe('the store', () => {
 
 describe('command lines', () => {
   it('have defaults, and take options', () => {
-    expect(parseOptions([], '/store')).toMatchObject({ phrase, seed: 1, steps: 1300, voices: Infinity })
+    expect(parseOptions([], '/store')).toMatchObject({ phrase, seed: 1, steps: 2400, voices: Infinity })
     expect(parseOptions(['--phrase', 'ahoy', '--voices', '3'], '/store')).toMatchObject({
       phrase: 'ahoy',
       voices: 3,
@@ -186,12 +186,13 @@ describe.skipIf(!hasSpeech)('speech', () => {
     const model = await trainHead(createPool([...train.clean, ...train.noisy]), { ort, steps: 500 })
     const head = await createHead(ort, model)
     const { clean } = await buildPart(features, 'validation', { phrase, voices: 2 })
-    const figures = figuresAt(0.6, await scoreAll(head, clean))
-    expect(figures.phrases).toBe(50)
-    expect(figures.hours).toBeGreaterThan(0.06)
+    // About the threshold that is chosen for the whole: .23 to .46.
+    const figures = figuresAt(0.3, await scoreAll(head, clean))
+    expect(figures.phrases).toBe(100)
+    expect(figures.hours).toBeGreaterThan(0.12)
     expect(figures.heard).toBeGreaterThan(0.5)
     expect(figures.nearMisses).toBeLessThan(figures.heard - 0.25)
-    expect(figures.alarmsAnHour).toBeLessThan(30)
+    expect(figures.alarmsAnHour).toBeLessThan(10)
     await head.release()
   }, 900_000)
 

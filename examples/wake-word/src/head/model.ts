@@ -2,7 +2,10 @@ import { createModelBuilder, dataType, type Model } from '@induced-metric/onnx/p
 import { createRandom } from '../audio/random.js'
 import { embeddingSize, windowSteps } from '../features/features.js'
 
-const inputs = windowSteps * embeddingSize
+/** Embeddings of a pair, the channels that all pairs are mapped to alike, and the pairs of a window. */
+const pair = 2
+const channels = 48
+const pairs = windowSteps / pair
 const units = 64
 
 /** The mean and the standard deviation of each of the 96 numbers of an embedding. */
@@ -15,8 +18,9 @@ export interface Spread {
 export const frozen = 'embedding.*'
 
 /**
- * The part that is trained: embeddings of mean 0 and variance 1, 1536 → 64, layer normalisation, ReLU, → 1. Its input and its `score`, a probability, have the shapes
- * that openWakeWord's runtimes ask for: `input` [batch, 16, 96] → `score` [batch, 1].
+ * The part that is trained: embeddings of mean 0 and variance 1; each of the eight pairs, 192 → 48, by the same weights, which is a convolution of stride 2;
+ * 384 → 64; → 1. Layer normalisation and ReLU follow the first two. Its input and its `score`, a probability, have the shapes that openWakeWord's
+ * runtimes ask for: `input` [batch, 16, 96] → `score` [batch, 1].
  *
  * @param spread of the embeddings that it is trained on
  * @param seed of the first weights, which are drawn as PyTorch's `Linear` draws them
@@ -25,7 +29,7 @@ export function headModel({ mean, deviation }: Spread, seed: number): Model {
   const { float } = dataType
   const random = createRandom(seed)
   const builder = createModelBuilder(17)
-  const { emit } = builder
+  const { emit, ints } = builder
   const dense = (x: string, name: string, from: number, to: number): string => {
     const layer = builder.within(name)
     const bound = 1 / Math.sqrt(from)
@@ -33,18 +37,22 @@ export function headModel({ mean, deviation }: Spread, seed: number): Model {
     const weight = layer.initializer('weight', [to, from], float, draw(to * from))
     return emit('Gemm', [x, weight, layer.initializer('bias', [to], float, draw(to))], { transB: 1 })
   }
+  const activated = (x: string, name: string, size: number): string => {
+    const layer = builder.within(name)
+    const scale = layer.initializer('weight', [size], float, new Float32Array(size).fill(1))
+    const shift = layer.initializer('bias', [size], float, new Float32Array(size))
+    return emit('Relu', [emit('LayerNormalization', [x, scale, shift], { axis: -1, epsilon: 1e-5 })])
+  }
   const x = builder.input('input', float, ['batch', windowSteps, embeddingSize])
   const embedding = builder.within('embedding')
   const centred = emit('Sub', [x, embedding.initializer('mean', [embeddingSize], float, mean)])
   const factor = deviation.map((one) => 1 / one)
   const scaled = emit('Mul', [centred, embedding.initializer('scale', [embeddingSize], float, factor)])
-  const hidden = dense(emit('Flatten', [scaled], { axis: 1 }), 'hidden', inputs, units)
-  const norm = builder.within('norm')
-  const scale = norm.initializer('weight', [units], float, new Float32Array(units).fill(1))
-  const shift = norm.initializer('bias', [units], float, new Float32Array(units))
-  const normal = emit('LayerNormalization', [hidden, scale, shift], { axis: -1, epsilon: 1e-5 })
-  const logit = dense(emit('Relu', [normal]), 'out', units, 1)
-  emit('Identity', [logit], {}, 'logit')
+  const paired = emit('Reshape', [scaled, ints([-1, pair * embeddingSize])])
+  const mapped = activated(dense(paired, 'pair', pair * embeddingSize, channels), 'pair.norm', channels)
+  const flat = emit('Reshape', [mapped, ints([-1, pairs * channels])])
+  const hidden = activated(dense(flat, 'hidden', pairs * channels, units), 'hidden.norm', units)
+  emit('Identity', [dense(hidden, 'out', units, 1)], {}, 'logit')
   builder.output(emit('Sigmoid', ['logit'], {}, 'score'), float, ['batch', 1])
   return builder.build('wake word')
 }

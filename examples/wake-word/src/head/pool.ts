@@ -75,19 +75,13 @@ const isComplete = (end: number, spans: readonly Span[]): boolean =>
     return kind === 'near' && since > -nearlyComplete && since < near
   })
 
-/**
- * Copies windows into one array, [windows, 16, 96].
- *
- * @param into where they are written; absent for a new array
- */
-export function gather(
-  places: readonly Place[],
-  into = new Float32Array(places.length * windowSteps * embeddingSize),
-): Float32Array<ArrayBuffer> {
+/** Copies windows into one array, [windows, 16, 96]. */
+export function gather(places: readonly Place[]): Float32Array<ArrayBuffer> {
   const size = windowSteps * embeddingSize
+  const result = new Float32Array(places.length * size)
   for (const [i, { embeddings, step }] of places.entries()) {
     const end = (step + 1) * embeddingSize
-    into.set(embeddings.subarray(end - size, end), i * size)
+    result.set(embeddings.subarray(end - size, end), i * size)
   }
-  return into
+  return result
 }

@@ -9,15 +9,15 @@ import { frozen, headModel, type Spread } from './model.js'
 import { gather, type Place, type Pool } from './pool.js'
 
 /** Windows of a batch. Most of the near misses are complete. */
-const batch = { positive: 44, near: 44, other: 40 }
-const complete = 26
+const batch = { positive: 44, near: 50, other: 34 }
+const complete = 36
 const windowSize = windowSteps * embeddingSize
 const rows = batch.positive + batch.near + batch.other
 
 /** Options of {@link trainHead}. */
 export interface TrainOptions {
   readonly ort: Ort
-  /** Default 1300. */
+  /** Default 2400. */
   readonly steps?: number
   readonly seed?: number
   /** Is told of progress every few steps, and waited for. */
@@ -39,7 +39,7 @@ export interface Progress {
  * Standard deviation of what is added to embeddings, over their own: up to so much, another one for each window. It
  * lets the head hear voices that are unlike those of the training.
  */
-const jitterSize = 1.2
+const jitterSize = 1
 /** Steps between reports. */
 const reportEvery = 25
 /**
@@ -49,11 +49,11 @@ const reportEvery = 25
  * @throws ERR_OPTION if a kind of windows is missing
  */
 export async function trainHead(pool: Pool, options: TrainOptions): Promise<Uint8Array> {
-  const { ort, steps = 1300, seed = 1, onProgress, signal } = options
+  const { ort, steps = 2400, seed = 1, onProgress, signal } = options
   checkPool(pool)
   const random = createRandom(seed)
   const spread = spreadOf(pool, random)
-  const jitter = createJitter(spread, random)
+  const write = createWriter(spread, random)
   // Nobody chooses a learning rate: it follows from the losses and the number of steps.
   const optimizer = options.optimizer ?? rateFree(adam(), { steps, onBadLoss: 'zero' })
   const artifacts = await generateArtifacts(headModel(spread, seed), {
@@ -77,7 +77,7 @@ export async function trainHead(pool: Pool, options: TrainOptions): Promise<Uint
   try {
     for (let step = 1; step <= steps; step++) {
       signal?.throwIfAborted()
-      jitter(gather(drawBatch(pool, random), windows))
+      for (const [i, place] of drawBatch(pool, random).entries()) write(place, windows, i)
       const { loss } = await session.runTrainStep({ input, target }, ['loss'])
       await session.runOptimizerStep()
       await session.lazyResetGrad()
@@ -107,18 +107,23 @@ function spreadOf(pool: Pool, random: Random): Spread {
   return { mean, deviation: variance.map((x) => Math.sqrt(x) || 1) }
 }
 
-/** Adds normal numbers to windows, so that the head does not learn single ones by heart. They come from a table, which is quick. */
-function createJitter({ deviation }: Spread, random: Random): (windows: Float32Array) => void {
+/**
+ * Creates what copies a window to a row of a batch and adds normal numbers to it, so that the head does not learn single windows by heart. They
+ * come from a table, which is quick.
+ */
+function createWriter(
+  { deviation }: Spread,
+  random: Random,
+): (place: Place, into: Float32Array, row: number) => void {
   const starts = 700
   const table = Float32Array.from(
     { length: starts * embeddingSize + windowSize },
     (_, i) => jitterSize * deviation[i % embeddingSize]! * random.normal(),
   )
-  return (windows) => {
-    for (let from = 0; from < windows.length; from += windowSize) {
-      const [start, level] = [random.below(starts) * embeddingSize, random.next()]
-      for (let i = 0; i < windowSize; i++) windows[from + i]! += level * table[start + i]!
-    }
+  return ({ embeddings, step }, into, row) => {
+    const [to, from] = [row * windowSize, (step + 1) * embeddingSize - windowSize]
+    const [start, level] = [random.below(starts) * embeddingSize, random.next()]
+    for (let i = 0; i < windowSize; i++) into[to + i] = embeddings[from + i]! + level * table[start + i]!
   }
 }
 

@@ -10,21 +10,9 @@ import {
 } from '@induced-metric/core'
 import { applyUpdates, inducedOptimizer } from '@induced-metric/jax-js'
 import { numpy as np, tree, type JsTree } from '@jax-js/jax'
-import { describe, expect, test, vi } from 'vitest'
+import { describe, expect, test } from 'vitest'
+import { memories } from './support/memories.js'
 import { countsOf, differentiate, initialParams, valuesOf } from './support/problem.js'
-
-// jax-js has no count of its arrays, but all of them lie in one memory that it makes when it is loaded.
-const memories = vi.hoisted(() => {
-  const made: { readonly buffer: ArrayBufferLike }[] = []
-  const { Memory } = WebAssembly
-  WebAssembly.Memory = class extends Memory {
-    constructor(descriptor: WebAssembly.MemoryDescriptor) {
-      super(descriptor)
-      made.push(this)
-    }
-  }
-  return made
-})
 
 const transformations: Record<string, Transformation> = {
   'adam with all options': inducedMetric(adam(), { learningRate: 0.01, weightDecay: 0.1, clipNorm: 1 }),

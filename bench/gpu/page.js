@@ -1,4 +1,5 @@
 // The bench page: what a step asks of the GPU of this browser, and how long it takes.
+import { matrixRows } from './matrices.js'
 import { onnxRows } from './onnx.js'
 import { tfjsRows } from './tfjs.js'
 
@@ -36,7 +37,9 @@ async function measured(measure) {
  */
 async function run({ size, only = '' }, onRow = () => {}) {
   const machine = await describeMachine()
-  const chosen = [...tfjsRows, ...onnxRows(size)].filter(({ subject }) => subject.includes(only))
+  const chosen = [...tfjsRows, ...matrixRows(size), ...onnxRows(size)].filter(({ subject }) =>
+    subject.includes(only),
+  )
   if (chosen.length === 0) throw new RangeError(`no row is about ${only}`)
   const rows = []
   for (const { subject, by, measure } of chosen) {

@@ -39,7 +39,7 @@ const rates = [0.01, 0.1, 1, 10, 100]
 
 /** A base alone at every learning rate, and then its induced forms, in runs of this many steps. */
 export function rateSettings(chosen: readonly RateBase[], steps: number): readonly Setting[] {
-  const metrics: readonly RateMetric[] = ['none', 'root', 'rateFree']
+  const metrics = Object.keys(words) as readonly RateMetric[]
   return chosen.flatMap((base) =>
     metrics.flatMap((metric) =>
       rates.map((learningRate) => rateSetting({ base, metric, learningRate }, steps)),

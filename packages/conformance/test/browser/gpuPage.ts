@@ -1,25 +1,16 @@
 import { runConformance, type ConformanceReport, type ConformanceTarget } from '@induced-metric/conformance'
-import { inducedMetric, type GpuDevice } from '@induced-metric/core'
+import { inducedMetric } from '@induced-metric/core'
+import { requestDevice } from '../../../core/test/browser/pageDevice.js'
 import { gpuTarget } from '../conformance/gpuTarget.js'
 import { bases } from '../targets/algebraBases.js'
 import { distance, parametersOf, referenceRun, sessionRun } from '../targets/algebraRuns.js'
 
 // The functions of the page that the browser test calls.
 
-interface Gpu {
-  requestAdapter(): Promise<{ requestDevice(): Promise<GpuDevice> } | null>
-}
-
-const { gpu } = (globalThis as unknown as { navigator: { gpu: Gpu } }).navigator
-
 let started: Promise<ConformanceTarget> | undefined
 /** The target, on a device that reports errors on the console. */
 function target(): Promise<ConformanceTarget> {
-  started ??= gpu.requestAdapter().then(async (adapter) => {
-    if (adapter === null) throw new Error('this browser has no WebGPU adapter')
-    return gpuTarget(await adapter.requestDevice())
-  })
-  return started
+  return (started ??= requestDevice().then(gpuTarget))
 }
 
 /** Runs cases of the suite; all of them, if there is no list. */

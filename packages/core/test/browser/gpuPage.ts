@@ -20,16 +20,9 @@ import {
   type Optimizer,
   type Transformation,
 } from '@induced-metric/core'
+import { requestDevice, usage } from './pageDevice.js'
 
 // The functions of the page that the browser tests call. Beside each optimiser on the device, one on arrays takes the same steps.
-
-interface Gpu {
-  requestAdapter(): Promise<{ requestDevice(): Promise<GpuDevice> } | null>
-}
-
-const { gpu } = (globalThis as unknown as { navigator: { gpu: Gpu } }).navigator
-/** STORAGE | COPY_DST | COPY_SRC */
-const usage = 128 | 8 | 4
 
 /** The buffers that live. */
 const living = new Set<GpuBuffer>()
@@ -42,9 +35,7 @@ function start(): Promise<GpuDevice> {
 }
 
 async function open(): Promise<GpuDevice> {
-  const adapter = await gpu.requestAdapter()
-  if (adapter === null) throw new Error('this browser has no WebGPU adapter')
-  const device = await adapter.requestDevice()
+  const device = await requestDevice()
   const create = device.createBuffer.bind(device)
   device.createBuffer = (descriptor) => {
     const buffer = create(descriptor)

@@ -5,25 +5,11 @@ import {
   inducedMetric,
   type GpuDevice,
 } from '@induced-metric/core'
+import { requestDevice, usage } from './pageDevice.js'
 
 // The functions of the page that the browser test of matrix kernels calls.
 
-interface Gpu {
-  requestAdapter(): Promise<{ requestDevice(): Promise<GpuDevice> } | null>
-}
-
-const { gpu } = (globalThis as unknown as { navigator: { gpu: Gpu } }).navigator
-/** STORAGE | COPY_DST | COPY_SRC */
-const usage = 128 | 8 | 4
-
 let started: Promise<GpuDevice> | undefined
-function start(): Promise<GpuDevice> {
-  started ??= gpu.requestAdapter().then((adapter) => {
-    if (adapter === null) throw new Error('this browser has no WebGPU adapter')
-    return adapter.requestDevice()
-  })
-  return started
-}
 
 /** Computes with a square matrix in its slot, which a checkpoint brings in. */
 const probe = definePreconditioner({
@@ -54,7 +40,7 @@ async function compute(
   matrices: readonly (readonly number[])[],
   steps = 1,
 ): Promise<Record<string, number[]>[]> {
-  const device = await start()
+  const device = await (started ??= requestDevice())
   const zeros = (): Float32Array<ArrayBuffer> => new Float32Array(n)
   const upload = (values: Float32Array<ArrayBuffer>) => {
     const buffer = device.createBuffer({ size: values.byteLength, usage })

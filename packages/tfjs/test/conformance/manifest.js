@@ -38,14 +38,15 @@ const backends = {
  * @returns {import('@induced-metric/conformance').Manifest}
  */
 export function manifestOf(backend, version, engine = 'auto') {
-  const promises = backends[backend === 'webgpu' && engine === 'ops' ? 'webgpu, operations' : backend]
+  // On a GPU kernels are chosen where they can run, and operations where they are asked for.
+  const row = engine === 'ops' && backend.startsWith('webg') ? `${backend}, operations` : backend
+  const promises = backends[row] ?? backends[backend]
   if (promises === undefined) throw new RangeError(`nothing is promised for the backend ${backend}`)
   return {
     name: '@induced-metric/tfjs',
     version: '0.1.0',
     framework: { name: '@tensorflow/tfjs', version },
-    // On a GPU kernels are chosen where they can run, and operations where they are asked for.
-    backend: engine === 'ops' && backend.startsWith('webg') ? `${backend}, operations` : backend,
+    backend: row,
     dtypes: ['float32'],
     ...promises,
   }

@@ -11,7 +11,7 @@ export function conditionsOf(graph: Graph, outputs: readonly string[]): (node: n
   const always = new Set(outputs.map((name) => graph.outputs[name]!))
   const conditions = new Map<number, Set<number>>()
   // Users of a node come after it.
-  for (const user of [...neededNodes(graph, outputs)].sort((a, b) => b - a)) {
+  for (const user of neededNodes(graph, outputs).reverse()) {
     nodes[user]!.inputs.forEach((node, place) => {
       if (isChoice(nodes[user]!, place)) join(conditions, node, [nodes[user]!.inputs[0]!])
       else if (always.has(user)) always.add(node)

@@ -53,7 +53,7 @@ export class ElementCode {
     const { op, inputs, name, shape } = node
     if (op === 'input') return inputText(this.#form, name!, this.#placeIn(shape))
     if (op === 'identity') return 'select(0f, 1f, r == c)'
-    if (op === 'transpose') return this.#turned(index)
+    if (op === 'transpose') return operandText(this.#form, index, ['r', 'c'], this.#scalars)
     if (!isValueOp(op)) throw new Error(`a kernel over elements computes no ${op}`)
     return expressionOf(
       op,
@@ -71,17 +71,22 @@ export class ElementCode {
     if (!isVector(shape) || isVector(this.#space.shape)) return 'i'
     return matrixExtents(this.#space.shape)?.[0] === shape ? 'r' : 'c'
   }
+}
 
-  #turned(index: number): string {
-    const { nodes } = this.#form.graph
-    const { node, turned, factors } = peel(nodes, index)
-    const read = storedText(this.#form, node, turned ? 'c' : 'r', turned ? 'r' : 'c')
-    return [...factors.map((factor) => this.#scalars.value(factor)), read].join(' * ')
-  }
+/** The element of an operand that is in memory but for factors and transpositions, in this row and column. */
+export function operandText(
+  form: Form,
+  index: number,
+  [row, column]: readonly [string, string],
+  scalars: ScalarCode,
+): string {
+  const { node, turned, factors } = peel(form.graph.nodes, index)
+  const read = turned ? storedText(form, node, column, row) : storedText(form, node, row, column)
+  return [...factors.map((factor) => scalars.value(factor)), read].join(' * ')
 }
 
 /** The element of a matrix in memory. */
-export function storedText(form: Form, index: number, row: string, column: string): string {
+function storedText(form: Form, index: number, row: string, column: string): string {
   const { op, name, shape } = form.graph.nodes[index]!
   const width = extentText(axesOf(shape)[1]!)
   const place = `${row} * ${width} + ${column}`

@@ -1,5 +1,6 @@
 import type { HostMatrixOp } from '../../../graph/algebra.js'
 import { findEigen } from './eigenText.js'
+import { reduction } from './moduleText.js'
 import { threads } from './words.js'
 
 /**
@@ -36,18 +37,7 @@ export function matrixStatements(op: HostMatrixOp, operands: readonly string[]):
 }
 
 /** What threads do together. */
-const cooperation = `
-fn largestOf(x: f32, lane: u32) -> f32 {
-  shares[lane] = x;
-  workgroupBarrier();
-  for (var half = ${threads / 2}u; half > 0u; half /= 2u) {
-    if (lane < half) { shares[lane] = max(shares[lane], shares[lane + half]); }
-    workgroupBarrier();
-  }
-  let largest = shares[0];
-  workgroupBarrier();
-  return largest;
-}
+const cooperation = `${reduction('largestOf', 'max(own, other)')}
 fn sync() {
   storageBarrier();
   workgroupBarrier();

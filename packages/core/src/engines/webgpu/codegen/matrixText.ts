@@ -1,8 +1,7 @@
 import type { HostMatrixOp } from '../../../graph/algebra.js'
-import { itemText, storedText } from './elementCode.js'
+import { itemText, operandText } from './elementCode.js'
 import { axesOf, extentText, workKeys, type Form } from './form.js'
 import { matrixFunctions, matrixStatements } from './matrixFunctions.js'
-import { peel } from './places.js'
 import type { ScalarCode } from './scalarCode.js'
 import type { MatrixKernel } from './schedule.js'
 import { threads } from './words.js'
@@ -20,10 +19,8 @@ export function matrixBody(form: Form, { node, conditions }: MatrixKernel, scala
   const { inputs } = nodes[node]!
   const op = nodes[node]!.op as HostMatrixOp
   const [operand, ...others] = inputs as [number, ...number[]]
-  const { node: stored, turned, factors } = peel(nodes, operand)
-  const [row, column] = op === 'qr' ? ['r', 'c'] : ['max(r, c)', 'min(r, c)']
-  const read = storedText(form, stored, turned ? column : row, turned ? row : column)
-  const text = [...factors.map((factor) => scalars.value(factor)), read].join(' * ')
+  // Of a symmetric matrix only the lower triangle is read.
+  const text = operandText(form, operand, op === 'qr' ? ['r', 'c'] : ['max(r, c)', 'min(r, c)'], scalars)
   const [first, second] = workKeys(nodes[operand]!.shape) as [string, string]
   const result = `node.${node}`
   const isResultSquare = op !== 'eigenvalues'
@@ -45,7 +42,7 @@ fn set${name[0]!.toUpperCase()}${name.slice(1)}(k: u32, i: u32, x: f32) { ${plac
   return {
     declared,
     body: `  let n = ${extentText(axesOf(nodes[operand]!.shape)[0])};
-  if (agreedOn(u32(runs${isRead === undefined ? '' : ` && ${isRead}`} && group.x == 0u && n > 0u), lane) == 0u) { return; }
+  if (agreedOn(u32(runs${isRead === undefined ? '' : ` && ${isRead}`} && n > 0u), lane) == 0u) { return; }
   var size = 0f;
   var unusable = 0f;
   for (var i = lane; i < n * n; i += ${threads}u) {

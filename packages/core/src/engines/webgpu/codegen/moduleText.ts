@@ -40,21 +40,30 @@ fn rowOf(kind: u32, offset: u32, profileOffset: u32) -> u32 {
 }
 `
 
-/** The sum over a workgroup's threads, which all of them get. */
-const totalOf = `
-var<workgroup> shares: array<f32, ${threads}>;
-fn totalOf(x: f32, lane: u32) -> f32 {
+/**
+ * A function that joins the numbers of a workgroup's threads to one, which all of them get.
+ *
+ * @param join the two numbers `own` and `other` as one
+ */
+export const reduction = (name: string, join: string): string => `
+fn ${name}(x: f32, lane: u32) -> f32 {
   shares[lane] = x;
   workgroupBarrier();
   for (var half = ${threads / 2}u; half > 0u; half /= 2u) {
-    if (lane < half) { shares[lane] += shares[lane + half]; }
+    if (lane < half) {
+      let own = shares[lane];
+      let other = shares[lane + half];
+      shares[lane] = ${join};
+    }
     workgroupBarrier();
   }
-  let total = shares[0];
+  let all = shares[0];
   workgroupBarrier();
-  return total;
+  return all;
 }
 `
+
+const totalOf = `var<workgroup> shares: array<f32, ${threads}>;${reduction('totalOf', 'own + other')}`
 
 /** The first thread's value, which a compiler knows to be that of all. */
 const agreedOn = `

@@ -1,6 +1,5 @@
-import { storedText } from './elementCode.js'
+import { operandText } from './elementCode.js'
 import { axesOf, extentText, type Form } from './form.js'
-import { peel } from './places.js'
 import type { ScalarCode } from './scalarCode.js'
 import type { ProductKernel } from './schedule.js'
 import { mostGroups, threads, tileSize } from './words.js'
@@ -29,12 +28,10 @@ export function productBody(
   // Where nobody reads the product, nothing is multiplied.
   const isRead = scalars.isAny(conditions)
   const inner = isRead === undefined ? length : `select(0u, ${length}, agreedOn(u32(${isRead}), lane) != 0u)`
-  const read = (operand: number, row: string, column: string): string => {
-    const { node: stored, turned, factors } = peel(nodes, operand)
-    const text = storedText(form, stored, turned ? column : row, turned ? row : column)
-    return [...factors.map((factor) => scalars.value(factor)), text].join(' * ')
-  }
-  const [a, b] = [read(left, 'x', 'y'), read(right, 'x', 'y')]
+  const [a, b] = [left, right].map((operand) => operandText(form, operand, ['x', 'y'], scalars)) as [
+    string,
+    string,
+  ]
   const elements = tileSize * depth
   const perThread = elements / threads
   const load = (

@@ -94,7 +94,8 @@ it.each([1, 2, 5, 33, 270])('computes with matrices of %i rows', { timeout: 120_
     if (i === 2) return
     checkEigen(a, n, found[i]!)
     const expected = inverseRoot(a, n, 4, 1e-3)
-    expect(distance(found[i]!['root']!, expected) / largest(expected)).toBeLessThan(100 * bound(n))
+    // With ε = 1e-3, an error of an eigenvalue may be up to 250 times as large in the root.
+    expect(distance(found[i]!['root']!, expected) / largest(expected)).toBeLessThan(20 * bound(n))
   })
 })
 

@@ -3,31 +3,12 @@ import { join } from 'node:path'
 import { format } from 'node:util'
 import { afterAll, describe, expect, it, vi } from 'vitest'
 import { listFiles, root } from '../../scripts/workspace.js'
-import { type Document, markdownBlocks } from './blocks.js'
+import { markdownBlocks } from './blocks.js'
 import { importElsewhere } from './importElsewhere.js'
-import { type Module, toModules } from './modules.js'
+import { type Shown, shownOutputs } from './shown.js'
 
 // A block marked `text output` must equal the output of the code before it, so that no number in the docs is older than
 // the code that prints it.
-
-/** A module of a page, with the blocks that show what it prints. */
-interface Shown {
-  readonly module: Module
-  readonly output: string
-}
-
-/** The modules of a page that are followed by a block marked `text output`, before the next module begins. */
-function shownOutputs(page: Document): Shown[] {
-  const modules = toModules(page)
-  const starts = modules.map(({ name }) => Number(name.split(':').at(-1)))
-  return modules.flatMap((module, i) => {
-    const output = page.filter(
-      ({ line, flags }) =>
-        flags.includes('output') && line > starts[i]! && line < (starts[i + 1] ?? Infinity),
-    )
-    return output.length === 0 ? [] : [{ module, output: output.flatMap(({ lines }) => lines).join('\n') }]
-  })
-}
 
 const shown = listFiles()
   .filter((file) => file.endsWith('.md') && !file.startsWith('examples/'))

@@ -5,6 +5,7 @@ import { listFiles, readManifest, root, runTool, workspaces } from '../../script
 import { type Block, type Document, commentBlocks, markdownBlocks } from './blocks.js'
 import { importElsewhere } from './importElsewhere.js'
 import { type Module, toModules } from './modules.js'
+import { shownOutputs } from './shown.js'
 
 // The code in the README, the docs and the doc comments is compiled and run, so that it stays correct.
 
@@ -14,6 +15,8 @@ const comments: Document[] = files
   .filter((file) => /^packages\/[^/]+\/src\/.*\.ts$/.test(file))
   .flatMap((file) => commentBlocks(file, read(file)))
 const modules = [...pages, ...comments].flatMap(toModules)
+/** Those that the test of outputs runs, by name. */
+const runElsewhere = new Set(pages.flatMap(shownOutputs).map(({ module }) => module.name))
 const languages = new Set(['ts', 'js', 'sh', 'bash', 'json', 'html', 'text', 'mermaid'])
 
 // Of its own: the test of outputs may run at the same time.
@@ -110,7 +113,8 @@ describe('code blocks', () => {
     expect(errors.get(name)?.join('\n')).toBe('')
   })
 
-  it.each(named(modules.filter(({ run }) => run !== undefined)))('run: %s', async (_, module) => {
+  const own = modules.filter(({ name, run }) => run !== undefined && !runElsewhere.has(name))
+  it.each(named(own))('run: %s', async (_, module) => {
     const place = join(folder, 'run')
     mkdirSync(place, { recursive: true })
     const path = join(place, fileName(module))

@@ -3,7 +3,6 @@ import { longestFirst, reporting } from './vitest.shared.js'
 
 /** The files that take longest, longest first in each project. The last projects have many short files, which fill both lanes. */
 const longest = [
-  'tests/new-adapter/new-adapter.test.ts',
   'tests/packages/install.test.ts',
   'tests/snippets/snippets.test.ts',
   'tests/snippets/output.test.ts',

@@ -9,6 +9,9 @@ const conditions = ['@induced-metric/source', 'module', 'node', 'development|pro
 /** Browser tests use a real Chromium and run separately: `npm run test:browser`. */
 export const browserTests = '**/*.browser.test.ts'
 
+/** Tests that take a minute, which contributors seldom need: `npm run test:slow`. */
+export const slowTests = '**/*.slow.test.ts'
+
 /**
  * The settings that all projects share. Workspace packages resolve to their sources, so that no test needs a build.
  *
@@ -22,7 +25,7 @@ export function project(name: string, overrides: ProjectOptions = {}): ReturnTyp
     test: {
       name,
       include: ['**/*.test.ts'],
-      exclude: [...configDefaults.exclude, browserTests, '**/dist/**'],
+      exclude: [...configDefaults.exclude, browserTests, slowTests, '**/dist/**'],
       pool: 'forks',
       // The slowest take half a minute on two idle cores, and machines of CI can be several times slower.
       testTimeout: 240_000,

@@ -41,7 +41,9 @@ describe('the workflows', () => {
     expect(jobs['test']?.strategy?.matrix).toEqual({ node: [20, 22, 24] })
     expect(readManifest('.').engines?.node).toMatch(/^>=20\./)
     const commands = Object.values(jobs).flatMap(({ steps }) => steps.map((step) => step.run))
-    expect(commands).toEqual(expect.arrayContaining(['npm ci', 'npm test', 'npm run test:browser']))
+    expect(commands).toEqual(
+      expect.arrayContaining(['npm ci', 'npm test', 'npm run test:slow', 'npm run test:browser']),
+    )
   })
 
   it('run scripts that there are', () => {

@@ -23,7 +23,7 @@ async function freePort() {
  * @param {string} folder - where it keeps its append-only file
  */
 export async function startRedis(folder) {
-  const port = await freePort()
+  let port = await freePort()
   const start = async () => {
     const args = [
       '--port',
@@ -45,7 +45,12 @@ export async function startRedis(folder) {
     }
     throw new Error(`redis-server did not start:\n${text}`)
   }
-  let child = await start()
+  // Another program may take the port before Redis does.
+  const startElsewhere = async () => {
+    port = await freePort()
+    return start()
+  }
+  let child = await start().catch(startElsewhere)
   return {
     url: `redis://127.0.0.1:${port}`,
     /** Kills it as a crash would, and starts it again after a pause. @param {number} pause - in milliseconds */

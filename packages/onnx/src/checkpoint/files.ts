@@ -14,7 +14,7 @@ import {
 import { codedAs, coded } from '../errors.js'
 import { allowance, dataTagOf, readCheckpoint } from './read.js'
 import { readPropertySequence, readSequence } from './sequence.js'
-import { buildCheckpoint, isLargeCheckpoint, splitCheckpoint } from './write.js'
+import { isLargeCheckpoint, splitCheckpoint, writeCheckpoint } from './write.js'
 
 // Node's modules are imported where they are used, so that pages can import the rest.
 
@@ -77,7 +77,7 @@ async function writeTo(
   options: { readonly externalData?: boolean },
 ): Promise<void> {
   if (!(options.externalData ?? isLargeCheckpoint(state))) {
-    await writeFileAtomically(path, buildCheckpoint(state))
+    await writeFileAtomically(path, writeCheckpoint(state))
     return
   }
   // Two files cannot be replaced at once. So the checkpoint names the temporary file of its data, and readers look

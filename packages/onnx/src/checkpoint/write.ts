@@ -26,7 +26,7 @@ const page = 4096
 /**
  * Writes a checkpoint of ONNX Runtime training in version 2 of the format, which the genuine runtime loads, too.
  *
- * @returns the file's contents
+ * @returns the file's contents, a view of a buffer that may be larger: a copy would take the memory of a large model again
  * @throws ERR_SHAPE if a tensor's data do not match its dims and type; ERR_OPTION for a name used twice;
  *   ERR_NOT_SUPPORTED for more than 2 GB
  *
@@ -41,11 +41,6 @@ const page = 4096
  * ```
  */
 export function writeCheckpoint(state: CheckpointState): Uint8Array {
-  return buildCheckpoint(state).slice()
-}
-
-/** Like {@link writeCheckpoint}, except that the result is a view of a larger buffer, and so no second copy. */
-export function buildCheckpoint(state: CheckpointState): Uint8Array {
   return write(state, undefined)
 }
 

@@ -102,6 +102,7 @@ export function createFramework(): Framework {
     readScalars: async (scalars) => Promise.resolve(Float32Array.from(scalars, (scalar) => live(scalar)[0]!)),
     hostReader: () => (settings.host ? (scalar) => live(scalar)[0]! : undefined),
     waitingReader: () => live,
+    backendName: () => 'small',
     memory: () => (settings.loops ? memory : undefined),
     isHalfPrecision: () => settings.half,
     variable: (name) => variables.get(name)!,

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import {
   adam,
   createOptimizer,
@@ -127,6 +127,46 @@ describe('a step', () => {
     const optimizer = new VariableOptimizer(inducedMetric(adam(), { learningRate: 0.1 }), framework)
     train(framework, optimizer, variables, [1, 2])
     expect(framework.warnings).toEqual([expect.stringContaining('adam.epsilon is 0.0001 instead of less')])
+  })
+})
+
+describe('an engine that is asked for', () => {
+  it.each([
+    ['wasm', 'no compiled loops, or no memory for them, on the small backend'],
+    ['webgpu', 'no kernels for webgpu on the small backend'],
+    ['webgl', 'no kernels for webgl on the small backend'],
+  ] as const)(
+    'is refused where the framework has no place for it, and nothing changes: %s',
+    (engine, says) => {
+      const framework = createFramework()
+      const variables = createVariables(framework)
+      const before = bitsOf(variables)
+      const optimizer = new VariableOptimizer(transformation, framework, { engine })
+      expectError(() => train(framework, optimizer, variables, [1]), 'ERR_NOT_SUPPORTED', says)
+      expect(bitsOf(variables)).toEqual(before)
+      expect(optimizer.steps).toBe(0)
+    },
+  )
+
+  it.each([
+    [{}, true],
+    [{ engine: 'wasm' }, true],
+    [{ engine: 'wasm', stepGuard: 'device' }, true],
+    [{ engine: 'ops' }, false],
+    [{ engine: 'webgl' }, undefined],
+    // With loops the host decides.
+    [{ stepGuard: 'device' }, false],
+    [{ stepGuard: 'host' }, true],
+  ] as const)('is what takes the steps: %o', (options, byLoops) => {
+    const framework = createFramework()
+    framework.settings.loops = true
+    const memory = vi.spyOn(framework, 'memory')
+    const variables = createVariables(framework)
+    const step = () =>
+      train(framework, new VariableOptimizer(transformation, framework, options), variables, [1])
+    if (byLoops === undefined) expectError(step, 'ERR_NOT_SUPPORTED')
+    else step()
+    expect(memory.mock.calls.length > 0).toBe(byLoops ?? false)
   })
 })
 

@@ -1,7 +1,7 @@
-import { unsupported, type VariableBackend } from '@induced-metric/core/adapter'
-import type { InducedOptimizerOptions } from './inducedOptimizer.js'
+import type { VariableBackend } from '@induced-metric/core/adapter'
 import { createChooser, createLowering } from './lowering.js'
 import type { Tensor, TensorFlow, Variable } from './namespace.js'
+import { hasFunctions } from './perBackend.js'
 import { warn } from './platform.js'
 import { isHalfPrecision } from './precision.js'
 import { addAll } from './sums.js'
@@ -10,8 +10,8 @@ import { backendMemory } from './wasmMemory.js'
 import { backendShaders } from './webglPrograms.js'
 import { backendDevice } from './webgpuDevice.js'
 
-/** A copy of TensorFlow.js, for an optimiser with these options. */
-export function createBackend(tf: TensorFlow, options: InducedOptimizerOptions): VariableBackend<Tensor> {
+/** A copy of TensorFlow.js, as the core's {@link VariableBackend}. */
+export function createBackend(tf: TensorFlow): VariableBackend<Tensor> {
   return {
     lowering: createLowering(tf),
     sum: (scalars) => addAll(tf, scalars),
@@ -43,9 +43,10 @@ export function createBackend(tf: TensorFlow, options: InducedOptimizerOptions):
     hostReader: () => hostReader(tf),
     // webgpu cannot read at once.
     waitingReader: () => (tf.getBackend() === 'webgpu' ? undefined : (tensor) => tensor.dataSync()),
-    memory: () => stepMemory(tf, options),
-    device: () => stepDevice(tf, options),
-    shaders: () => stepShaders(tf, options),
+    backendName: () => tf.getBackend(),
+    memory: () => backendMemory(tf),
+    device: () => backendDevice(tf),
+    shaders: () => (isHalfPrecision(tf) ? undefined : backendShaders(tf)),
     isHalfPrecision: () => isHalfPrecision(tf),
 
     variable: (name) => variableNamed(tf, name),
@@ -71,54 +72,6 @@ export function createBackend(tf: TensorFlow, options: InducedOptimizerOptions):
 function hostReader(tf: TensorFlow): ((scalar: Tensor) => number) | undefined {
   if (!['cpu', 'wasm'].includes(tf.getBackend())) return undefined
   const backend = tf.backend() as { readSync?(dataId: object): ArrayLike<number> }
-  if (typeof backend.readSync !== 'function') return undefined
+  if (!hasFunctions(backend, 'readSync')) return undefined
   return (scalar) => backend.readSync!(scalar.dataId)[0]!
-}
-
-/** The memory in which compiled loops take the steps; `undefined` where operations take them. */
-function stepMemory(
-  tf: TensorFlow,
-  { engine = 'auto', stepGuard }: InducedOptimizerOptions,
-): ReturnType<typeof backendMemory> {
-  if (engine !== 'wasm' && (engine !== 'auto' || stepGuard === 'device')) return undefined
-  const memory = backendMemory(tf)
-  if (memory === undefined && engine === 'wasm') {
-    throw unsupported(
-      `there are no compiled loops, or no memory for them, on the ${tf.getBackend()} backend; use engine: 'auto' or 'ops'`,
-    )
-  }
-  return memory
-}
-
-/** The device on which kernels take the steps; `undefined` where operations or loops take them. */
-function stepDevice(
-  tf: TensorFlow,
-  { engine = 'auto' }: InducedOptimizerOptions,
-): ReturnType<typeof backendDevice> {
-  if (engine !== 'auto' && engine !== 'webgpu') return undefined
-  const device = backendDevice(tf, engine === 'webgpu')
-  if (device === undefined && engine === 'webgpu') throw noKernels(tf, engine)
-  return device
-}
-
-/** What runs the programs of steps; `undefined` where operations or loops take them. */
-function stepShaders(
-  tf: TensorFlow,
-  { engine = 'auto' }: InducedOptimizerOptions,
-): ReturnType<typeof backendShaders> {
-  if (engine !== 'auto' && engine !== 'webgl') return undefined
-  const shaders = isHalfPrecision(tf) ? undefined : backendShaders(tf, engine === 'webgl')
-  if (shaders === undefined && engine === 'webgl') throw noKernels(tf, engine)
-  return shaders
-}
-
-/** The error of an engine that the current backend cannot have. */
-function noKernels(tf: TensorFlow, engine: 'webgl' | 'webgpu'): Error {
-  const backend = tf.getBackend()
-  return unsupported(
-    (backend === engine
-      ? `this ${engine} backend cannot run the core's kernels: its version has not the members that they need, or its tensors are in half precision, or it is of WebGL 1`
-      : `there are no kernels for ${engine} on the ${backend} backend: set that by tf.setBackend`) +
-      "; use engine: 'auto' or 'ops'",
-  )
 }

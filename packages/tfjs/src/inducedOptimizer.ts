@@ -1,5 +1,5 @@
 import type { Checkpoint, StepReport, Transformation } from '@induced-metric/core'
-import type { GroupOf } from '@induced-metric/core/adapter'
+import type { GroupOf, StepEngineName } from '@induced-metric/core/adapter'
 import type { Optimizer } from '@tensorflow/tfjs-core'
 import type { NamedTensor, NamedTensorMap, Scalar, Variable } from './namespace.js'
 
@@ -24,7 +24,7 @@ export interface InducedOptimizerOptions {
    * `'ops'`, by operations of TensorFlow.js; `'auto'` (default), by kernels or loops where possible, else by operations. An
    * engine that is not possible is ERR_NOT_SUPPORTED at the first step.
    */
-  readonly engine?: 'auto' | 'ops' | 'wasm' | 'webgpu' | 'webgl'
+  readonly engine?: StepEngineName
 }
 
 /** A `tf.Optimizer` that takes induced-metric steps. */

@@ -3,6 +3,7 @@ import {
   checkOptions,
   checkTransformation,
   optionError,
+  stepEngineNames,
   VariableOptimizer,
 } from '@induced-metric/core/adapter'
 import type { Optimizer } from '@tensorflow/tfjs-core'
@@ -70,9 +71,8 @@ function createClass(tf: TensorFlow): InducedOptimizerClass {
       checkArguments(transformation, options)
       this.transformation = transformation
       this.groupOf = options.groupOf
-      const backend = createBackend(tf, options)
       const training = { ...options, groupOf: () => this.groupOf }
-      this.#training = new VariableOptimizer(transformation, backend, training)
+      this.#training = new VariableOptimizer(transformation, createBackend(tf), training)
     }
 
     override get iterations(): number {
@@ -147,6 +147,6 @@ function checkArguments(transformation: Transformation, options: InducedOptimize
   checkOptions('inducedOptimizer', options, {
     groupOf: 'function',
     stepGuard: ['host', 'device'],
-    engine: ['auto', 'ops', 'wasm', 'webgpu', 'webgl'],
+    engine: stepEngineNames,
   })
 }

@@ -5,25 +5,18 @@ import {
   type TensorMemory,
 } from '@induced-metric/core/adapter'
 import type { Tensor, TensorFlow } from './namespace.js'
+import { hasFunctions, perBackend } from './perBackend.js'
 
 type BackendMemory = TensorMemory<Tensor>
-
-const memories = new WeakMap<object, BackendMemory | null>()
 
 /**
  * The memory of the current backend; `undefined` where compiled loops cannot work on it. On wasm it is the backend's own; on
  * cpu it is another one, into which values are copied and from which they are copied back.
  */
-export function backendMemory(tf: TensorFlow): BackendMemory | undefined {
-  const backend = tf.backend() as object
-  let memory = memories.get(backend)
-  if (memory === undefined) {
-    const create = { cpu: cpuMemory, wasm: wasmMemory }[tf.getBackend() as 'cpu' | 'wasm']
-    memory = (isWasmSupported() ? create?.(tf, backend) : undefined) ?? null
-    memories.set(backend, memory)
-  }
-  return memory ?? undefined
-}
+export const backendMemory = perBackend((tf, backend) => {
+  const create = { cpu: cpuMemory, wasm: wasmMemory }[tf.getBackend() as 'cpu' | 'wasm']
+  return isWasmSupported() ? create?.(tf, backend) : undefined
+})
 
 /** The parts of the wasm backend that are used. All of them are public, and each is looked for before it is relied on. */
 interface WasmBackend {
@@ -44,11 +37,9 @@ function wasmMemory(tf: TensorFlow, candidate: object): BackendMemory | undefine
   const memory = backend.wasm?.wasmMemory ?? backend.wasm?.asm?.memory
   const usable =
     isWasmMemory(memory) &&
-    typeof backend.wasm._malloc === 'function' &&
-    typeof backend.wasm._free === 'function' &&
-    typeof backend.dataIdMap?.get === 'function' &&
-    typeof backend.makeOutput === 'function' &&
-    typeof backend.readSync === 'function'
+    hasFunctions(backend, 'makeOutput', 'readSync') &&
+    hasFunctions(backend.wasm, '_malloc', '_free') &&
+    hasFunctions(backend.dataIdMap, 'get')
   if (!usable) return undefined
   const addressOf = (dataId: object): number => backend.dataIdMap.get(dataId).memoryOffset >>> 0
   return {
@@ -75,7 +66,7 @@ interface CpuBackend {
 
 function cpuMemory(tf: TensorFlow, candidate: object): BackendMemory | undefined {
   const backend = candidate as CpuBackend
-  if (typeof backend.readSync !== 'function') return undefined
+  if (!hasFunctions(backend, 'readSync')) return undefined
   return createCopyMemory<Tensor>({
     array: ({ dataId }) => backend.readSync(dataId),
     from: (values, shape) => tf.tensor(values, [...shape], 'float32'),

@@ -1,5 +1,6 @@
 import type { ShaderRunner } from '@induced-metric/core/adapter'
 import type { Tensor, TensorFlow } from './namespace.js'
+import { hasFunctions, perBackend } from './perBackend.js'
 
 /** A tensor as the webgl backend passes it around. */
 interface TensorInfo {
@@ -41,31 +42,17 @@ class InducedMetricProgram {
   }
 }
 
-const runners = new WeakMap<object, Record<'free' | 'forced', ShaderRunner<Tensor>>>()
-
 /** What runs programs on the current backend; `undefined` where nothing can. */
-export function backendShaders(tf: TensorFlow, isForced: boolean): ShaderRunner<Tensor> | undefined {
-  // Programs choose among uniforms by an index, which the first version forbids.
-  if (tf.getBackend() !== 'webgl' || tf.env().getNumber('WEBGL_VERSION') !== 2) return undefined
-  const backend = tf.backend() as object
-  let found = runners.get(backend)
-  if (found === undefined) {
-    if (!isUsable(backend)) return undefined
-    const run = createRun(tf, backend)
-    found = { free: { run, isForced: false }, forced: { run, isForced: true } }
-    runners.set(backend, found)
-  }
-  return found[isForced ? 'forced' : 'free']
-}
-
-function isUsable(backend: object): backend is WebglBackend {
-  const candidate = backend as Partial<WebglBackend>
-  return (
-    typeof candidate.texData?.get === 'function' &&
-    typeof candidate.unpackTensor === 'function' &&
-    typeof candidate.runWebGLProgram === 'function'
-  )
-}
+export const backendShaders = perBackend((tf, candidate): ShaderRunner<Tensor> | undefined => {
+  const backend = candidate as WebglBackend
+  const isUsable =
+    // Programs choose among uniforms by an index, which the first version forbids.
+    tf.getBackend() === 'webgl' &&
+    tf.env().getNumber('WEBGL_VERSION') === 2 &&
+    hasFunctions(backend, 'unpackTensor', 'runWebGLProgram') &&
+    hasFunctions(backend.texData, 'get')
+  return isUsable ? { run: createRun(tf, backend) } : undefined
+})
 
 function createRun(tf: TensorFlow, backend: WebglBackend): ShaderRunner<Tensor>['run'] {
   const made = (info: TensorInfo, shape: readonly number[]): Tensor =>

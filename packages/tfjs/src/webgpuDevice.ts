@@ -1,5 +1,6 @@
 import type { GpuBuffer, GpuDevice, TensorDevice } from '@induced-metric/core/adapter'
 import type { Tensor, TensorFlow } from './namespace.js'
+import { hasFunctions, perBackend } from './perBackend.js'
 
 /** The parts of the webgpu backend that are used. All of them are public, and each is looked for before it is relied on. */
 interface WebgpuBackend {
@@ -13,36 +14,19 @@ interface WebgpuBackend {
   submitQueue(): void
 }
 
-const devices = new WeakMap<object, Record<'free' | 'forced', TensorDevice<Tensor>>>()
-
 /** The device of the current backend; `undefined` where there is none with all that kernels of the core need. */
-export function backendDevice(tf: TensorFlow, isForced: boolean): TensorDevice<Tensor> | undefined {
-  if (tf.getBackend() !== 'webgpu') return undefined
-  const backend = tf.backend() as object
-  let found = devices.get(backend)
-  if (found === undefined) {
-    if (!isUsable(backend)) return undefined
-    const device = createDevice(tf, backend)
-    found = { free: { ...device, isForced: false }, forced: { ...device, isForced: true } }
-    devices.set(backend, found)
-  }
-  return found[isForced ? 'forced' : 'free']
-}
+export const backendDevice = perBackend((tf, candidate) => {
+  const backend = candidate as WebgpuBackend
+  const isUsable =
+    tf.getBackend() === 'webgpu' &&
+    hasFunctions(backend, 'uploadToGPU', 'makeTensorInfo', 'endComputePassEncoder', 'submitQueue') &&
+    hasFunctions(backend.device, 'createComputePipeline') &&
+    hasFunctions(backend.tensorMap, 'get') &&
+    'commandEncoder' in backend
+  return isUsable ? createDevice(tf, backend) : undefined
+})
 
-function isUsable(backend: object): backend is WebgpuBackend {
-  const candidate = backend as Partial<WebgpuBackend>
-  return (
-    typeof candidate.device?.createComputePipeline === 'function' &&
-    typeof candidate.tensorMap?.get === 'function' &&
-    'commandEncoder' in candidate &&
-    typeof candidate.uploadToGPU === 'function' &&
-    typeof candidate.makeTensorInfo === 'function' &&
-    typeof candidate.endComputePassEncoder === 'function' &&
-    typeof candidate.submitQueue === 'function'
-  )
-}
-
-function createDevice(tf: TensorFlow, backend: WebgpuBackend): Omit<TensorDevice<Tensor>, 'isForced'> {
+function createDevice(tf: TensorFlow, backend: WebgpuBackend): TensorDevice<Tensor> {
   return {
     device: backend.device,
     buffer({ dataId }) {

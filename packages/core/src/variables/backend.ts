@@ -62,13 +62,15 @@ export interface VariableBackend<T extends object> {
    * possible. It serves the operations on matrices that the host computes.
    */
   waitingReader(): ((tensor: T) => ArrayLike<number>) | undefined
-  /** The memory in which compiled loops take the next step; `undefined` if operations take it. */
-  memory(): TensorMemory<T> | undefined
-  /** The device on whose buffers kernels take the next step; `undefined`, or left out, if they do not. */
+  /** The name of the current backend, by which callers know it. */
+  backendName(): string
+  /** The memory in which compiled loops can take the next step; `undefined`, or left out, if there is none. */
+  memory?(): TensorMemory<T> | undefined
+  /** The device on whose buffers kernels can take the next step; `undefined`, or left out, if there is none. */
   device?(): TensorDevice<T> | undefined
   /**
    * What runs programs over tensors of single precision, into which operations of a step are put together; `undefined`, or left
-   * out, if nothing does.
+   * out, if nothing can.
    */
   shaders?(): ShaderRunner<T> | undefined
   /** Whether tensors are in half precision at the moment. */

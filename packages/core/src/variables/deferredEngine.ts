@@ -12,15 +12,16 @@ import { createConstants } from './constants.js'
 import { fusingRunner, known, withFusion } from './fusion.js'
 import { createOperations } from './operations.js'
 import { keepReport, type PendingReport } from './pendingReport.js'
+import type { Places } from './places.js'
 import { guardOnHost, type Choose, type Counted, type Refusals } from './refusals.js'
 import { disposeScalars, valuesOf, type State } from './state.js'
 import type { StepEngine } from './stepEngine.js'
 import { inputsOf } from './stepInputs.js'
 
-/** Who decides whether a step may be written. */
-export interface StepGuards<T> {
+/** Where steps are computed, and who decides whether one may be written. */
+export interface StepGuards<T extends object> {
   readonly transformation: Transformation
-  readonly stepGuard: 'host' | 'device' | undefined
+  readonly places: Places<T>
   readonly refusals: Refusals<T>
 }
 
@@ -31,7 +32,7 @@ type Update<T> = ReturnType<DeferredStep<FusedValue<T>>['update']>
 export function createDeferredEngine<T extends object>(
   backend: VariableBackend<T>,
   state: State<T>,
-  { transformation, stepGuard, refusals }: StepGuards<T>,
+  { transformation, places, refusals }: StepGuards<T>,
 ): StepEngine<T> {
   const constants = createConstants(backend)
   const operations = createOperations(backend, constants)
@@ -44,7 +45,7 @@ export function createDeferredEngine<T extends object>(
   ): Choose<T> | undefined => {
     const { inputs, changed, fusion, tensor } = computed
     if (inputs.active.length === 0) return undefined
-    const reader = fusion || stepGuard === 'device' ? undefined : backend.hostReader()
+    const reader = fusion || places.stepGuard === 'device' ? undefined : backend.hostReader()
     if (reader) return guardOnHost(transformation, report, reader) ? (fresh) => fresh : undefined
     const tensors = written.flatMap(({ value, slots }) => [value, ...Object.values(slots)].map(tensor))
     const { choose, isRefused } = refusals.guard(report.units, constants.tensor, tensors, changed)
@@ -57,7 +58,7 @@ export function createDeferredEngine<T extends object>(
       try {
         const plan = withLearningRate(given, state.learningRate)
         const changed = changedBy(plan, pairs, state)
-        const runner = fusingRunner(backend, plan)
+        const runner = fusingRunner(places, plan)
         const fusion: Fusion<T> | undefined = runner && {
           runner,
           shape: (tensor) => backend.shape(tensor),

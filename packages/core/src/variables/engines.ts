@@ -3,6 +3,7 @@ import type { VariableBackend } from './backend.js'
 import { createCompiledEngine } from './compiledEngine.js'
 import { createDeferredEngine, type StepGuards } from './deferredEngine.js'
 import { DeviceEngine } from './deviceEngine.js'
+import type { Places } from './places.js'
 import type { State } from './state.js'
 import type { StepEngine } from './stepEngine.js'
 import type { TensorDevice } from './tensorDevice.js'
@@ -10,6 +11,7 @@ import type { TensorDevice } from './tensorDevice.js'
 /** The way steps are taken: by kernels on a device, in a memory, or by operations. It changes when the framework's backend does. */
 export class Engines<T extends object> {
   readonly #backend: VariableBackend<T>
+  readonly #places: Places<T>
   readonly #state: State<T>
   readonly #guards: StepGuards<T>
   readonly #planOfAll: () => StepPlan
@@ -25,6 +27,7 @@ export class Engines<T extends object> {
     planOfAll: () => StepPlan,
   ) {
     this.#backend = backend
+    this.#places = guards.places
     this.#state = state
     this.#guards = guards
     this.#planOfAll = planOfAll
@@ -37,12 +40,12 @@ export class Engines<T extends object> {
    */
   of(plan: StepPlan): StepEngine<T> {
     const [backend, state] = [this.#backend, this.#state]
-    const device = backend.device?.()
+    const device = this.#places.device()
     if (device && this.#isUsable(device)) {
       const engine = this.#use(device, () => new DeviceEngine(backend, device, state, this.#planOfAll))
       if (this.#prepares(engine, plan, device)) return engine
     }
-    const memory = backend.memory()
+    const memory = this.#places.memory()
     return this.#use(memory, () =>
       memory
         ? createCompiledEngine(backend, memory, state)
@@ -72,7 +75,7 @@ export class Engines<T extends object> {
       engine.prepare?.(plan)
       return true
     } catch (error) {
-      if (device.isForced || (error as { code?: unknown }).code !== 'ERR_NOT_SUPPORTED') throw error
+      if (this.#places.isForced || (error as { code?: unknown }).code !== 'ERR_NOT_SUPPORTED') throw error
       this.#unfit = device
       return false
     }

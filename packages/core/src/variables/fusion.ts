@@ -4,7 +4,7 @@ import type { StepPlan } from '../step/plan.js'
 import { updateOutputs, type DeferredBackend } from '../tensors/deferredStep.js'
 import { evaluateFused, isFusable, type FusedValue } from '../tensors/fused/evaluation.js'
 import { Candidates, type Fusion, type ShaderRunner } from '../tensors/fused/shaders.js'
-import type { VariableBackend } from './backend.js'
+import type { Places } from './places.js'
 
 /** A value without the candidates of a number: that of a device which has taken all steps so far. */
 export function known<T>(value: FusedValue<T>): T | number {
@@ -17,14 +17,14 @@ export function known<T>(value: FusedValue<T>): T | number {
  * @throws ERR_NOT_SUPPORTED if they must not
  */
 export function fusingRunner<T extends object>(
-  backend: VariableBackend<T>,
+  places: Places<T>,
   plan: StepPlan,
 ): ShaderRunner<T> | undefined {
-  const runner = backend.shaders?.()
+  const runner = places.shaders()
   if (runner === undefined) return undefined
   const other = plan.parameters.find(({ graph }) => !isFusable(graph, updateOutputs(graph)))
   if (other === undefined) return runner
-  if (!runner.isForced) return undefined
+  if (!places.isForced) return undefined
   const { name } = plan.profiles[other.profile]!.base
   throw unsupported(
     `the base ${name} computes with matrices or draws numbers, and programs compute each element by itself; use engine: 'auto' or 'ops'`,

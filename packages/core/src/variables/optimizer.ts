@@ -17,16 +17,15 @@ import { evaluationWeights } from './evaluation.js'
 import { createLosses, type Losses } from './losses.js'
 import { checkFit } from './matchStates.js'
 import { disposeReport, readReport, type PendingReport } from './pendingReport.js'
+import { Places, type PlaceOptions } from './places.js'
 import { createPlans, type Plans } from './plans.js'
 import { createRefusals, type Refusals } from './refusals.js'
 import { State } from './state.js'
 
 /** The options of a {@link VariableOptimizer}. */
-export interface VariableOptimizerOptions {
+export interface VariableOptimizerOptions extends PlaceOptions {
   /** Returns the function that puts variables into groups now; it may be another at each step. */
   readonly groupOf?: () => GroupOf | undefined
-  /** Who decides whether a step by operations is written; by default the host, where it can read a scalar at once. */
-  readonly stepGuard?: 'host' | 'device' | undefined
 }
 
 /**
@@ -73,7 +72,7 @@ export class VariableOptimizer<T extends object> {
   constructor(
     transformation: Transformation,
     backend: VariableBackend<T>,
-    { groupOf = () => undefined, stepGuard }: VariableOptimizerOptions = {},
+    { groupOf = () => undefined, ...options }: VariableOptimizerOptions = {},
   ) {
     this.#backend = backend
     this.#transformation = transformation
@@ -83,7 +82,7 @@ export class VariableOptimizer<T extends object> {
     this.#plans = createPlans(backend, transformation, groupOf)
     this.#losses = createLosses(backend)
     this.#refusals = createRefusals(backend, transformation, this.#state)
-    const guards = { transformation, stepGuard, refusals: this.#refusals }
+    const guards = { transformation, places: new Places(backend, options), refusals: this.#refusals }
     this.#engines = new Engines(backend, this.#state, guards, () => this.#planOfAll())
   }
 

@@ -3,8 +3,6 @@ import type { GpuBuffer, GpuDevice } from '../engines/webgpu/device.js'
 /** A framework's tensors as buffers of a WebGPU device, on which the core's kernels work. */
 export interface TensorDevice<T> {
   readonly device: GpuDevice
-  /** Whether a step that the kernels cannot take is refused, and not taken by operations. */
-  readonly isForced: boolean
   /** The buffer of a tensor that has elements, from whose start its values are. It may be filled by commands that are not submitted yet. */
   buffer(tensor: T): GpuBuffer
   /** A new tensor with elements, whose buffer is to be filled. */

@@ -13,8 +13,6 @@ export interface ShaderProgram {
 
 /** Runs programs on a device whose shaders write one tensor each. */
 export interface ShaderRunner<T> {
-  /** Whether a step that programs cannot take is refused, and not taken by operations. */
-  readonly isForced: boolean
   /**
    * Makes a tensor, and no other.
    *

@@ -7,10 +7,10 @@ import { pathToFileURL } from 'node:url'
 import { parseSync } from 'oxc-parser'
 import { listFiles, root } from './workspace.js'
 
-/** @typedef {'code' | 'derivatives' | 'per example' | 'generated'} Column */
+/** @typedef {'code' | 'derivatives' | 'GPU' | 'per example' | 'generated'} Column */
 
 /** @type {Column[]} */
-const columns = ['code', 'derivatives', 'per example', 'generated']
+const columns = ['code', 'derivatives', 'GPU', 'per example', 'generated']
 
 /**
  * @param {string} text - TypeScript or JavaScript
@@ -35,7 +35,8 @@ export function countLines(text, file) {
 
 /**
  * The column in which a file is counted. The experimental optimisers with one axis per example are no part of an
- * adapter's own size, nor is what a generator wrote. Derivatives are those that brain.js computes for its networks.
+ * adapter's own size, nor is what a generator wrote. Derivatives are those that brain.js computes for its networks. What is
+ * only there for GPUs has a column, too: an adapter without it is whole.
  *
  * @param {string} file - from the root
  * @returns {Column}
@@ -43,6 +44,7 @@ export function countLines(text, file) {
 export function columnOf(file) {
   if (/\/generated\/|_pb\.ts$/.test(file)) return 'generated'
   if (/perexample/i.test(file)) return 'per example'
+  if (/\/gpu\/|webgpu|webgl/i.test(file)) return 'GPU'
   return file.startsWith('packages/brain.js/src/gradients/') ? 'derivatives' : 'code'
 }
 
@@ -57,7 +59,7 @@ export function countPackages(files, read) {
   for (const file of files) {
     const name = /^packages\/([^/]+)\/src\/.*\.ts$/.exec(file)?.[1]
     if (name === undefined) continue
-    const row = packages.get(name) ?? { code: 0, derivatives: 0, 'per example': 0, generated: 0 }
+    const row = packages.get(name) ?? { code: 0, derivatives: 0, GPU: 0, 'per example': 0, generated: 0 }
     row[columnOf(file)] += countLines(read(file), file)
     packages.set(name, row)
   }

@@ -47,7 +47,7 @@ export const folderOrder = {
       ['proto'],
       ['externalData', 'models'],
       ['runtime', 'files'],
-      ['rewrite', 'checkpoint'],
+      ['rewrite', 'checkpoint', 'export'],
       ['recurrence'],
       ['lowering'],
       ['inference'],

@@ -30,12 +30,14 @@ describe('the lines of code of a package', () => {
       'packages/brain.js/test/tape.test.ts',
       'packages/core/src/schema_pb.ts',
       'packages/core/src/graph/graph.ts',
+      'packages/core/src/gpu/optimizer.ts',
+      'packages/core/src/engines/webgpu/step.ts',
       'examples/mnist/src/main.ts',
     ]
     const packages = countPackages(files, (file) => `a\n// ${file}\nb\n`)
     expect([...packages]).toEqual([
-      ['brain.js', { code: 2, derivatives: 2, 'per example': 2, generated: 0 }],
-      ['core', { code: 2, derivatives: 0, 'per example': 0, generated: 2 }],
+      ['brain.js', { code: 2, derivatives: 2, GPU: 0, 'per example': 2, generated: 0 }],
+      ['core', { code: 2, derivatives: 0, GPU: 4, 'per example': 0, generated: 2 }],
     ])
   })
 

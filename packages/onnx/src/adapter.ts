@@ -4,6 +4,7 @@
  * @packageDocumentation
  */
 export { adaptsQuantized } from './artifacts/lora/merge.js'
+export { checkLabels, labelModel, labelsOf } from './artifacts/labels.js'
 export { lossNames } from './artifacts/losses.js'
 export { explainStops } from './artifacts/reach.js'
 export { type ForwardSurvey, type SurveyedOperator, surveyForward } from './artifacts/survey.js'
@@ -15,23 +16,16 @@ export {
   restoredState,
   restoreOptimizer,
 } from './checkpoint/optimizerState.js'
+export { exportTrained, type ExportOptions } from './export/file.js'
 export { allocated, coded, codedAs, reasonOf } from './errors.js'
-export {
-  createTag,
-  discard,
-  moveTemporary,
-  temporaryName,
-  writeFileAtomically,
-  writeTemporary,
-} from './files/atomic.js'
+export { writeFileAtomically } from './files/atomic.js'
 export { loadModel } from './files/loadModel.js'
 export { isRemote, readArtifact } from './files/readArtifact.js'
-export { ignoredByDefault } from './lowering/loss.js'
 export { withGenuineLosses } from './lowering/table.js'
 export { inferTypes } from './inference/runtimeTypes.js'
 export { own } from './own.js'
 export { dataTypeOf } from './proto/dataType.js'
-export { allNodes, dropUnused, freshNames, namesIn, neededFor, renameValues } from './proto/graph.js'
+export { allNodes, dropUnused, freshNames, namesIn } from './proto/graph.js'
 export { type Random, createRandom, epochOrder, normal, uniform } from './random.js'
 export { singleValueError } from './rewrite/batchStatistics.js'
 export { withFields } from './rewrite/declare.js'

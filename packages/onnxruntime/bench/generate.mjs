@@ -11,7 +11,7 @@ import { gpt } from '@induced-metric/onnxruntime/models'
 import { writeModel } from '@induced-metric/onnxruntime/onnx'
 import { median } from '../../../bench/measure.js'
 
-const [what = '5', file] = process.argv.slice(2)
+const [what = '5', file = ''] = process.argv.slice(2)
 
 /** Writes the model's file. The process that measures must not have had it: what is started takes over the most memory so far. */
 function writeHere() {
@@ -59,6 +59,6 @@ function compare(rounds) {
   }
 }
 
-if (file === undefined) compare(Number(what))
+if (file === '') compare(Number(what))
 else if (what === 'write') writeHere()
 else await generateHere()

@@ -1,7 +1,7 @@
 import { InducedMetricError } from '@induced-metric/core'
 import { checkDeviceAlive, checkLearningRate, optionError } from '@induced-metric/core/adapter'
 import type { OrtTensor, OrtValues } from '@induced-metric/onnx'
-import { exportTrained, type ExportOptions } from '../export/file.js'
+import { exportTrained, type ExportOptions } from '@induced-metric/onnx/adapter'
 import type { SessionTensor } from '../session/contents.js'
 import { outputsOf, type Fetches } from '../session/fetches.js'
 import { createQueue } from '../session/queue.js'

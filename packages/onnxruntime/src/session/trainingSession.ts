@@ -7,7 +7,7 @@ import {
   type OrtValues,
   type Property,
 } from '@induced-metric/onnx'
-import { exportTrained, type ExportOptions } from '../export/file.js'
+import { exportTrained, type ExportOptions } from '@induced-metric/onnx/adapter'
 import { runOrtSession } from '../ort/ort.js'
 import {
   sessionContents,

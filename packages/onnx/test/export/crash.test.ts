@@ -3,12 +3,12 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, it, vi } from 'vitest'
-import { model, node, value } from '../../../onnx/test/builder.js'
-import { endEverywhere } from '../../../onnx/test/checkpoint/endingDisk.js'
+import { model, node, value } from '../builder.js'
+import { endEverywhere } from '../checkpoint/endingDisk.js'
 import { writeExportedModel } from '../../src/export/file.js'
 
 vi.mock('node:fs/promises', async (importOriginal) => {
-  const { endingDisk } = await import('../../../onnx/test/checkpoint/endingDisk.js')
+  const { endingDisk } = await import('../checkpoint/endingDisk.js')
   return endingDisk(await importOriginal<typeof import('node:fs/promises')>())
 })
 

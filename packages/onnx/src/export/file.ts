@@ -1,16 +1,16 @@
 import { optionError, show } from '@induced-metric/core/adapter'
+import { codedAs } from '../errors.js'
 import {
-  codedAs,
   createTag,
   discard,
   moveTemporary,
   temporaryName,
   writeFileAtomically,
   writeTemporary,
-} from '@induced-metric/onnx/adapter'
-import type { Model } from '@induced-metric/onnx/proto'
+} from '../files/atomic.js'
+import type { Model } from '../proto/index.js'
+import type { NamedTensor } from '../proto/tensorData.js'
 import { externalAlignment, exportModel, type Renamed } from './model.js'
-import type { NamedTensor } from '@induced-metric/onnx'
 
 /** Values of more bytes than this go to a file beside the model. */
 const inlineLimit = 2 ** 30

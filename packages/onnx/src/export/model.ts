@@ -1,6 +1,6 @@
 import { clone, create } from '@bufbuild/protobuf'
 import { optionError, show, unsupported } from '@induced-metric/core/adapter'
-import { dropUnused, freshNames, namesIn, renameValues } from '@induced-metric/onnx/adapter'
+import { dropUnused, freshNames, namesIn, renameValues } from '../proto/graph.js'
 import {
   type GraphProto,
   type Model,
@@ -9,8 +9,8 @@ import {
   type TensorProto,
   TensorProtoSchema,
   writeModel,
-} from '@induced-metric/onnx/proto'
-import type { NamedTensor, TensorData } from '@induced-metric/onnx'
+} from '../proto/index.js'
+import type { NamedTensor, TensorData } from '../proto/tensorData.js'
 
 /** A trained model, with its parameters inside or in a file beside it. */
 export interface ExportedModel {

@@ -8,7 +8,7 @@ import { createPool } from './head/pool.js'
 import { trainHead } from './head/train.js'
 import { chooseThreshold, figuresAt, scoreAll, type Figures } from './measure.js'
 import { parseOptions, type Options } from './options.js'
-import { buildPart, type Conditions, type Part } from './speech/build.js'
+import { buildPart, type Conditions, type Part, type Speech } from './speech/build.js'
 import { hasProgram } from './speech/synthesize.js'
 import { createStore } from './store.js'
 
@@ -28,11 +28,11 @@ function row(name: string, { heard, nearMisses, alarmsAnHour, phrases, hours }: 
   cells(name, percent(heard), percent(nearMisses), alarmsAnHour.toFixed(1), String(phrases), hours.toFixed(2))
 }
 
-async function listenTo(features: Features, part: Part, options: Options): Promise<Conditions> {
+async function listenTo(features: Features, part: Part, options: Options): Promise<Speech> {
   const { phrase, voices, store } = options
   const start = performance.now()
   const speech = await buildPart(features, part, { phrase, voices, stored: createStore(store) })
-  print(`${part}: ${speech.clean.length} voices, ${seconds(start)} s`)
+  print(`${part}: ${speech.voices} voices, ${seconds(start)} s`)
   return speech
 }
 
@@ -49,8 +49,7 @@ async function main(options: Options): Promise<void> {
   const features = await createFeatures(ort, await readFeatureFiles(), { intraOpNumThreads: 1 })
   const train = await listenTo(features, 'train', options)
   const validation = await listenTo(features, 'validation', options)
-  // What is heard in noise counts twice, as it is harder.
-  const pool = createPool([...train.clean, ...train.noisy, ...train.noisy])
+  const pool = createPool([...train.clean, ...train.noisy])
   const start = performance.now()
   const before = process.cpuUsage()
   const model = await trainHead(pool, {
@@ -72,7 +71,7 @@ async function main(options: Options): Promise<void> {
   const chosen = await scored(validation)
   const threshold = chooseThreshold(chosen.clean, chosen.noisy, wanted)
   print(
-    `threshold ${threshold.toFixed(2)}, chosen on ${validation.clean.length} voices that are in no other part\n`,
+    `threshold ${threshold.toFixed(2)}, chosen on ${validation.voices} voices that are in no other part\n`,
   )
   const test = await scored(await listenTo(features, 'test', options))
   cells('voices never trained on', 'heard', 'near misses', 'alarms/h', 'phrases', 'hours')

@@ -58,6 +58,8 @@ export const varied: ChangeRange = {
   lowPass: 0.25,
   colour: 9,
 }
+/** For training: in noise as loud as that of the test, by other microphones and voices. */
+export const loudVaried: ChangeRange = { ...loud, colour: 9 }
 
 /** Draws a change. */
 export function drawChange(random: Random, range: ChangeRange): Change {

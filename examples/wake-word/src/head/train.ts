@@ -1,4 +1,4 @@
-import { adam, rateFree, type Transformation } from '@induced-metric/core'
+import { muon, rateFree, type Transformation } from '@induced-metric/core'
 import { optionError } from '@induced-metric/core/adapter'
 import type { Ort, OrtTensor } from '@induced-metric/onnx'
 import { generateArtifacts } from '@induced-metric/onnx/artifacts'
@@ -17,7 +17,7 @@ const rows = batch.positive + batch.near + batch.other
 /** Options of {@link trainHead}. */
 export interface TrainOptions {
   readonly ort: Ort
-  /** Default 2400. */
+  /** Default 1700. */
   readonly steps?: number
   readonly seed?: number
   /** Is told of progress every few steps, and waited for. */
@@ -36,10 +36,13 @@ export interface Progress {
 }
 
 /**
- * Standard deviation of what is added to embeddings, over their own: up to so much, another one for each window. It
- * lets the head hear voices that are unlike those of the training.
+ * Standard deviations of what is added to embeddings, over their own: up to so much, another one for each window. It
+ * lets the head hear voices that are unlike those of the training. A part of it differs from step to step. The other hardly changes within
+ * a window, as a noise or a voice that is unlike them moves all its embeddings alike.
  */
-const jitterSize = 1
+const jitterSize = { quick: 1, slow: 0.5 }
+/** What is left of the slow part from one step to the next. */
+const persistence = 0.97
 /** Steps between reports. */
 const reportEvery = 25
 /**
@@ -49,13 +52,13 @@ const reportEvery = 25
  * @throws ERR_OPTION if a kind of windows is missing
  */
 export async function trainHead(pool: Pool, options: TrainOptions): Promise<Uint8Array> {
-  const { ort, steps = 2400, seed = 1, onProgress, signal } = options
+  const { ort, steps = 1700, seed = 1, onProgress, signal } = options
   checkPool(pool)
   const random = createRandom(seed)
   const spread = spreadOf(pool, random)
   const write = createWriter(spread, random)
   // Nobody chooses a learning rate: it follows from the losses and the number of steps.
-  const optimizer = options.optimizer ?? rateFree(adam(), { steps, onBadLoss: 'zero' })
+  const optimizer = options.optimizer ?? rateFree(muon({ iterations: 3 }), { steps, onBadLoss: 'zero' })
   const artifacts = await generateArtifacts(headModel(spread, seed), {
     loss: 'bce-with-logits',
     outputNames: ['logit'],
@@ -116,10 +119,14 @@ function createWriter(
   random: Random,
 ): (place: Place, into: Float32Array, row: number) => void {
   const starts = 700
-  const table = Float32Array.from(
-    { length: starts * embeddingSize + windowSize },
-    (_, i) => jitterSize * deviation[i % embeddingSize]! * random.normal(),
-  )
+  const table = new Float32Array(starts * embeddingSize + windowSize)
+  const slow = deviation.map(() => random.normal())
+  for (let i = 0; i < table.length; i++) {
+    const at = i % embeddingSize
+    const shift = persistence * slow[at]! + Math.sqrt(1 - persistence ** 2) * random.normal()
+    slow[at] = shift
+    table[i] = deviation[at]! * (jitterSize.quick * random.normal() + jitterSize.slow * shift)
+  }
   return ({ embeddings, step }, into, row) => {
     const [to, from] = [row * windowSize, (step + 1) * embeddingSize - windowSize]
     const [start, level] = [random.below(starts) * embeddingSize, random.next()]

@@ -78,27 +78,29 @@ export function figuresAt(threshold: number, stretches: readonly Scored[]): Figu
   }
 }
 
-/** Shares of the phrases that a threshold must hear. */
+/** What a threshold is chosen for. */
 export interface Wanted {
+  /** Shares of the phrases that it must hear. */
   readonly clean: number
   readonly noisy: number
+  /** The share of the near misses in a quiet room that may fire at most, whatever is heard. */
+  readonly nearMisses: number
 }
 
 const thresholds = Array.from({ length: 97 }, (_, i) => 0.02 + i / 100)
 
 /**
- * Chooses the highest threshold that hears what is wanted; the lowest if there is none. The higher it is, the fewer near misses
- * fire.
+ * Chooses the highest threshold that hears what is wanted, as the higher it is, the fewer near misses fire; the lowest if there is none. If more near misses
+ * fire than may, it is the lowest threshold at which they do not.
  *
  * @param clean stretches of voices that are for this choice alone
  * @param noisy the same in noise
  */
 export function chooseThreshold(clean: readonly Scored[], noisy: readonly Scored[], wanted: Wanted): number {
-  return (
-    thresholds.findLast(
-      (threshold) =>
-        figuresAt(threshold, clean).heard >= wanted.clean &&
-        figuresAt(threshold, noisy).heard >= wanted.noisy,
-    ) ?? thresholds[0]!
+  const hears = thresholds.findLast(
+    (threshold) =>
+      figuresAt(threshold, clean).heard >= wanted.clean && figuresAt(threshold, noisy).heard >= wanted.noisy,
   )
+  const isQuiet = (threshold: number): boolean => figuresAt(threshold, clean).nearMisses <= wanted.nearMisses
+  return Math.max(hears ?? thresholds[0]!, thresholds.find(isQuiet) ?? thresholds.at(-1)!)
 }

@@ -176,13 +176,15 @@ describe('figures', () => {
     expect(figuresAt(0.9, all)).toMatchObject({ heard: 0, nearMisses: 0, alarmsAnHour: 0 })
   })
 
-  it('give the highest threshold that hears enough', () => {
-    const [heard, missed] = [scored('phrase', [36]), scored('phrase', [])]
-    const choose = (clean: readonly Scored[], noisy: readonly Scored[]) =>
-      chooseThreshold(clean, noisy, { clean: 0.9, noisy: 0.5 })
+  it('give the highest threshold that hears enough, if few enough near misses fire', () => {
+    const [heard, missed, near] = [scored('phrase', [36]), scored('phrase', []), scored('near', [36])]
+    const choose = (clean: readonly Scored[], noisy: readonly Scored[], nearMisses = 0.2) =>
+      chooseThreshold(clean, noisy, { clean: 0.9, noisy: 0.5, nearMisses })
     expect(choose([heard], [heard, missed])).toBeCloseTo(0.8)
     expect(choose([heard], [missed])).toBeCloseTo(0.02)
     expect(choose([heard, missed], [heard])).toBeCloseTo(0.02)
+    expect(choose([heard, missed, near], [heard])).toBeCloseTo(0.81)
+    expect(choose([heard, missed, near], [heard], 1)).toBeCloseTo(0.02)
   })
 })
 

@@ -36,13 +36,10 @@ export interface Progress {
 }
 
 /**
- * Standard deviations of what is added to embeddings, over their own: up to so much, another one for each window. It
- * lets the head hear voices that are unlike those of the training. A part of it differs from step to step. The other hardly changes within
- * a window, as a noise or a voice that is unlike them moves all its embeddings alike.
+ * Standard deviation of what is added to embeddings, over their own: up to so much, another one for each window. It
+ * lets the head hear voices that are unlike those of the training.
  */
-const jitterSize = { quick: 1, slow: 0.5 }
-/** What is left of the slow part from one step to the next. */
-const persistence = 0.97
+const jitterSize = 0.7
 /** Steps between reports. */
 const reportEvery = 25
 /**
@@ -119,14 +116,10 @@ function createWriter(
   random: Random,
 ): (place: Place, into: Float32Array, row: number) => void {
   const starts = 700
-  const table = new Float32Array(starts * embeddingSize + windowSize)
-  const slow = deviation.map(() => random.normal())
-  for (let i = 0; i < table.length; i++) {
-    const at = i % embeddingSize
-    const shift = persistence * slow[at]! + Math.sqrt(1 - persistence ** 2) * random.normal()
-    slow[at] = shift
-    table[i] = deviation[at]! * (jitterSize.quick * random.normal() + jitterSize.slow * shift)
-  }
+  const table = Float32Array.from(
+    { length: starts * embeddingSize + windowSize },
+    (_, i) => jitterSize * deviation[i % embeddingSize]! * random.normal(),
+  )
   return ({ embeddings, step }, into, row) => {
     const [to, from] = [row * windowSize, (step + 1) * embeddingSize - windowSize]
     const [start, level] = [random.below(starts) * embeddingSize, random.next()]

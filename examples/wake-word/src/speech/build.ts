@@ -47,7 +47,7 @@ const amounts = {
 const speechSeeds = { train: 9000, validation: 777, test: 104_733, unseen: 104_735 }
 
 /** How a training voice is recorded: each of these is a take. */
-const takeRanges = { clean: [quiet, quiet], noisy: [varied, loudVaried, loudVaried] }
+const takeRanges = { clean: [quiet], noisy: [varied, varied, varied, loudVaried] }
 /** Near misses of a take that are made of the wake word's own sound. */
 const scrambledOfTake = 4
 
@@ -73,7 +73,8 @@ export async function buildPart(features: Features, part: Part, options: PartOpt
   const both = { clean: [] as Labelled[], noisy: [] as Labelled[] }
   for (const [i, voice] of voices.entries()) {
     const inPieces = part === 'train' || part === 'validation'
-    const key = JSON.stringify([part, i, phrase, amounts[part], ...(inPieces ? [pieces] : [])])
+    const recorded = part === 'train' ? [pieces, takeRanges] : inPieces ? [pieces] : []
+    const key = JSON.stringify([part, i, phrase, amounts[part], ...recorded])
     const { clean, noisy } = await stored(key, async (): Promise<Conditions> => {
       const random = createRandom(speechSeeds[part] + i * 31)
       const clips = await speakAll(voice, script, amounts[part], random, variation)
@@ -93,7 +94,7 @@ export async function buildPart(features: Features, part: Part, options: PartOpt
   return { ...both, voices: voices.length }
 }
 
-/** Records what a voice says for training: bent, twice as in a quiet room and thrice in other conditions, with parts of the wake word as near misses. */
+/** Records what a voice says for training: bent, once as in a quiet room and four times in other conditions, with parts of the wake word as near misses. */
 async function takes(features: Features, clips: readonly Clip[], random: Random): Promise<Conditions> {
   const phrases = clips.filter(({ kind }) => kind === 'phrase')
   const takeAll = async (ranges: readonly ChangeRange[]): Promise<Labelled[]> => {

@@ -21,7 +21,7 @@ export function parseOptions(argv: readonly string[], folder: string): Options {
     )
     .option('--phrase <words>', 'the wake word', words, 'hey silver fox')
     .option('--seed <number>', 'draws the first weights and the batches', wholeFrom(0), 1)
-    .option('--steps <number>', 'steps of the training', wholeFrom(10), 1700)
+    .option('--steps <number>', 'steps of the training', wholeFrom(10), 1400)
     .option('--voices <number>', 'voices of each part at most, for a quick look', wholeFrom(1), Infinity)
     .option('--output <file>', 'where the model goes', 'wake-word.onnx')
     .option('--store <folder>', 'where speech is stored between runs', folder)

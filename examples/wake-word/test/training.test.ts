@@ -82,7 +82,7 @@ describe('the store', () => {
 
 describe('command lines', () => {
   it('have defaults, and take options', () => {
-    expect(parseOptions([], '/store')).toMatchObject({ phrase, seed: 1, steps: 1700, voices: Infinity })
+    expect(parseOptions([], '/store')).toMatchObject({ phrase, seed: 1, steps: 1400, voices: Infinity })
     expect(parseOptions(['--phrase', 'ahoy', '--voices', '3'], '/store')).toMatchObject({
       phrase: 'ahoy',
       voices: 3,

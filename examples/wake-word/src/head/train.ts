@@ -17,7 +17,7 @@ const rows = batch.positive + batch.near + batch.other
 /** Options of {@link trainHead}. */
 export interface TrainOptions {
   readonly ort: Ort
-  /** Default 1700. */
+  /** Default 1400. */
   readonly steps?: number
   readonly seed?: number
   /** Is told of progress every few steps, and waited for. */
@@ -49,7 +49,7 @@ const reportEvery = 25
  * @throws ERR_OPTION if a kind of windows is missing
  */
 export async function trainHead(pool: Pool, options: TrainOptions): Promise<Uint8Array> {
-  const { ort, steps = 1700, seed = 1, onProgress, signal } = options
+  const { ort, steps = 1400, seed = 1, onProgress, signal } = options
   checkPool(pool)
   const random = createRandom(seed)
   const spread = spreadOf(pool, random)

@@ -6,7 +6,6 @@ const longest = [
   'tests/packages/install.test.ts',
   'tests/snippets/snippets.test.ts',
   'tests/snippets/output.test.ts',
-  'examples/wake-word/test/training.test.ts',
   'examples/first-steps/test/compare.test.ts',
   'examples/mnist/test/onnxruntime.test.ts',
   'examples/robustness/test/tasks.test.ts',

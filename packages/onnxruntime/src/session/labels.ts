@@ -28,6 +28,8 @@ export async function createLabelCheck(
   const { fed, computed } = labelsOf(model, types, parameters)
   const part = computed.length === 0 ? undefined : labelModel(model, computed)
   const session = part && (await createModelSession(ort, part, 'the labels', { logSeverityLevel: 3 }))
+  const inputs = part?.graph.input.map(({ name }) => name) ?? []
+  const values = computed.map(({ value }) => value)
   return {
     check(method, feeds) {
       for (const labels of fed) checkLabels(method, labels, own(feeds, labels.input!)!)
@@ -35,8 +37,7 @@ export async function createLabelCheck(
     checkComputed:
       session &&
       (async (method, feeds) => {
-        const given = part.graph.input.map(({ name }) => [name, own(feeds, name)!] as const)
-        const values = computed.map(({ value }) => value)
+        const given = inputs.map((name) => [name, own(feeds, name)!] as const)
         const results = await runOrtSession(session, 'the labels', Object.fromEntries(given), values)
         for (const labels of computed) checkLabels(method, labels, results[labels.value]!)
       }),

@@ -103,6 +103,7 @@ export function createFramework(): Framework {
     hostReader: () => (settings.host ? (scalar) => live(scalar)[0]! : undefined),
     waitingReader: () => live,
     backendName: () => 'small',
+    backendSetter: 'small.setBackend',
     memory: () => (settings.loops ? memory : undefined),
     isHalfPrecision: () => settings.half,
     variable: (name) => variables.get(name)!,

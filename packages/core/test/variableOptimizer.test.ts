@@ -133,8 +133,8 @@ describe('a step', () => {
 describe('an engine that is asked for', () => {
   it.each([
     ['wasm', 'no compiled loops, or no memory for them, on the small backend'],
-    ['webgpu', 'no kernels for webgpu on the small backend'],
-    ['webgl', 'no kernels for webgl on the small backend'],
+    ['webgpu', 'no kernels for webgpu on the small backend: set that by small.setBackend'],
+    ['webgl', 'no kernels for webgl on the small backend: set that by small.setBackend'],
   ] as const)(
     'is refused where the framework has no place for it, and nothing changes: %s',
     (engine, says) => {

@@ -1,7 +1,7 @@
 import type { VariableBackend } from '@induced-metric/core/adapter'
+import { hasFunctions } from './checks.js'
 import { createChooser, createLowering } from './lowering.js'
 import type { Tensor, TensorFlow, Variable } from './namespace.js'
-import { hasFunctions } from './perBackend.js'
 import { warn } from './platform.js'
 import { isHalfPrecision } from './precision.js'
 import { addAll } from './sums.js'
@@ -44,6 +44,7 @@ export function createBackend(tf: TensorFlow): VariableBackend<Tensor> {
     // webgpu cannot read at once.
     waitingReader: () => (tf.getBackend() === 'webgpu' ? undefined : (tensor) => tensor.dataSync()),
     backendName: () => tf.getBackend(),
+    backendSetter: 'tf.setBackend',
     memory: () => backendMemory(tf),
     device: () => backendDevice(tf),
     shaders: () => (isHalfPrecision(tf) ? undefined : backendShaders(tf)),

@@ -20,3 +20,9 @@ export function checkLoss(tf: TensorFlow, loss: Scalar | number | undefined): vo
   if (isTensor(tf, loss) && loss.rank === 0 && loss.dtype === 'float32') return
   throw shapeError(`the loss must be a number or a scalar of float32, given ${showTensor(tf, loss)}`)
 }
+
+/** Whether an object has functions of these names: what is not documented is looked for before it is relied on. */
+export function hasFunctions(object: unknown, ...names: readonly string[]): boolean {
+  const members = (object ?? {}) as Readonly<Record<string, unknown>>
+  return names.every((name) => typeof members[name] === 'function')
+}

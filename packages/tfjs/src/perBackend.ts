@@ -16,9 +16,3 @@ export function perBackend<P>(
     return entry.place
   }
 }
-
-/** Whether an object has functions of these names: what is not documented is looked for before it is relied on. */
-export function hasFunctions(object: unknown, ...names: readonly string[]): boolean {
-  const members = (object ?? {}) as Readonly<Record<string, unknown>>
-  return names.every((name) => typeof members[name] === 'function')
-}

@@ -4,8 +4,9 @@ import {
   isWasmSupported,
   type TensorMemory,
 } from '@induced-metric/core/adapter'
+import { hasFunctions } from './checks.js'
 import type { Tensor, TensorFlow } from './namespace.js'
-import { hasFunctions, perBackend } from './perBackend.js'
+import { perBackend } from './perBackend.js'
 
 type BackendMemory = TensorMemory<Tensor>
 

@@ -1,6 +1,7 @@
 import type { ShaderRunner } from '@induced-metric/core/adapter'
+import { hasFunctions } from './checks.js'
 import type { Tensor, TensorFlow } from './namespace.js'
-import { hasFunctions, perBackend } from './perBackend.js'
+import { perBackend } from './perBackend.js'
 
 /** A tensor as the webgl backend passes it around. */
 interface TensorInfo {

@@ -1,6 +1,7 @@
 import type { GpuBuffer, GpuDevice, TensorDevice } from '@induced-metric/core/adapter'
+import { hasFunctions } from './checks.js'
 import type { Tensor, TensorFlow } from './namespace.js'
-import { hasFunctions, perBackend } from './perBackend.js'
+import { perBackend } from './perBackend.js'
 
 /** The parts of the webgpu backend that are used. All of them are public, and each is looked for before it is relied on. */
 interface WebgpuBackend {

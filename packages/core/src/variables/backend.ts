@@ -64,6 +64,8 @@ export interface VariableBackend<T extends object> {
   waitingReader(): ((tensor: T) => ArrayLike<number>) | undefined
   /** The name of the current backend, by which callers know it. */
   backendName(): string
+  /** The function of the framework that sets the backend, as errors name it. */
+  readonly backendSetter: string
   /** The memory in which compiled loops can take the next step; `undefined`, or left out, if there is none. */
   memory?(): TensorMemory<T> | undefined
   /** The device on whose buffers kernels can take the next step; `undefined`, or left out, if there is none. */

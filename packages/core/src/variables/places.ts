@@ -62,15 +62,15 @@ export class Places<T extends object> {
 
   #required<P>(engine: 'wasm' | 'webgpu' | 'webgl', found: P | undefined): P | undefined {
     if (found !== undefined || this.#engine !== engine) return found
-    const name = this.#backend.backendName()
-    throw unsupported(`${reason(engine, name)}; use engine: 'auto' or 'ops'`)
+    throw unsupported(`${reason(engine, this.#backend)}; use engine: 'auto' or 'ops'`)
   }
 }
 
 /** Why the current backend has no place for an engine. */
-function reason(engine: 'wasm' | 'webgpu' | 'webgl', name: string): string {
+function reason<T extends object>(engine: 'wasm' | 'webgpu' | 'webgl', backend: VariableBackend<T>): string {
+  const name = backend.backendName()
   if (engine === 'wasm') return `there are no compiled loops, or no memory for them, on the ${name} backend`
   return name === engine
     ? `this ${engine} backend cannot run the core's kernels: its version has not the members that they need, or its tensors are in half precision, or it is of WebGL 1`
-    : `there are no kernels for ${engine} on the ${name} backend: switch to the ${engine} backend first`
+    : `there are no kernels for ${engine} on the ${name} backend: set that by ${backend.backendSetter}`
 }

@@ -1,4 +1,12 @@
-import { dot, identityMatrix, multiplyRows, reflectorOf, reflectRows, type Numbers } from './householder.js'
+import {
+  dot,
+  identityMatrix,
+  multiplyRows,
+  reflectionsAtOnce,
+  reflectorOf,
+  reflectRows,
+  type Numbers,
+} from './householder.js'
 
 /** The eigenvalues of a symmetric matrix, ascending, and its eigenvectors, the columns of a row-major matrix. */
 export interface Eigen {
@@ -91,10 +99,14 @@ function tridiagonalise(
 
   // Q = H(n−1)···H(1), from the right: up to H(k), only its first k rows and columns differ from those of I.
   const rows = identityMatrix(n)
-  for (let k = 1; k < n; k++) {
-    const v = reflectors[k]
-    if (!v) continue
-    reflectRows(rows, { start: 0, width: n, count: k }, v)
+  for (let k = 1; k < n; k += reflectionsAtOnce) {
+    const count = Math.min(k + reflectionsAtOnce, n) - 1
+    const block = reflectors.slice(k, count + 1).map((v) => {
+      const padded = new Float64Array(count)
+      if (v) padded.set(v)
+      return padded
+    })
+    reflectRows(rows, { start: 0, width: n, count }, block)
   }
   return rows
 }

@@ -46,15 +46,41 @@ interface Rows {
   readonly count: number
 }
 
-/** Applies the reflection I − vvᵀ to rows of a matrix, of which it changes as many numbers as v has. */
-export function reflectRows(a: Float64Array, rows: Rows, v: Float64Array): void {
+/** The most reflections that {@link reflectRows} takes at once. */
+export const reflectionsAtOnce = 4
+
+/**
+ * Applies reflections I − vvᵀ to rows of a matrix, of which it changes as many numbers as a v has. It reads and writes each row
+ * once for all of them.
+ *
+ * @param vectors v of each reflection, the first one first: at most {@link reflectionsAtOnce}, of equal length. Zeros change nothing
+ */
+export function reflectRows(a: Float64Array, rows: Rows, vectors: readonly Float64Array[]): void {
   const { start, width, count } = rows
-  const products = new Float64Array(count)
-  multiplyRows(v, a, rows, products)
+  const [v0] = vectors
+  if (v0 === undefined) return
+  const none = vectors.length < reflectionsAtOnce ? new Float64Array(v0.length) : v0
+  const [, v1 = none, v2 = none, v3 = none] = vectors
+  const [v01, v02, v03] = [dot(v0, v1), dot(v0, v2), dot(v0, v3)]
+  const [v12, v13, v23] = [dot(v1, v2), dot(v1, v3), dot(v2, v3)]
+  const { length } = v0
   for (let row = 0; row < count; row++) {
     const first = start + row * width
-    const product = products[row]!
-    for (let i = 0; i < v.length; i++) a[first + i]! -= product * v[i]!
+    let [t0, t1, t2, t3] = [0, 0, 0, 0]
+    for (let i = 0; i < length; i++) {
+      const value = a[first + i]!
+      t0 += value * v0[i]!
+      t1 += value * v1[i]!
+      t2 += value * v2[i]!
+      t3 += value * v3[i]!
+    }
+    // The products with a row that the reflections before have changed.
+    t1 -= t0 * v01
+    t2 -= t0 * v02 + t1 * v12
+    t3 -= t0 * v03 + t1 * v13 + t2 * v23
+    for (let i = 0; i < length; i++) {
+      a[first + i]! -= t0 * v0[i]! + t1 * v1[i]! + t2 * v2[i]! + t3 * v3[i]!
+    }
   }
 }
 

@@ -1,7 +1,14 @@
 import { unsupported } from '../errors.js'
 import type { HostMatrixOp } from './algebra.js'
 import { symmetricEigen } from './eigen.js'
-import { identityMatrix, multiplyRows, reflectorOf, reflectRows, type Numbers } from './householder.js'
+import {
+  identityMatrix,
+  multiplyRows,
+  reflectionsAtOnce,
+  reflectorOf,
+  reflectRows,
+  type Numbers,
+} from './householder.js'
 
 /**
  * Computes a matrix operation in double precision, for engines that have none of their own.
@@ -40,18 +47,25 @@ export function orthogonalFactor(a: Numbers, n: number): Float64Array {
   for (const x of columns) size = Math.max(size, Math.abs(x))
   if (!Number.isFinite(size)) return columns.fill(NaN)
   if (size > 0) for (let i = 0; i < columns.length; i++) columns[i]! /= size
-  const reflectors: (Float64Array | undefined)[] = []
+  const blocks: Float64Array[][] = []
   const signs = new Float64Array(n)
-  for (let k = 0; k < n; k++) {
-    const found = reflectorOf(columns.subarray(k * n + k, (k + 1) * n), 0)
-    signs[k] = (found ? found.alpha : columns[k * n + k]!) < 0 ? -1 : 1
-    reflectors[k] = found?.v
-    if (found) reflectRows(columns, { start: (k + 1) * n + k, width: n, count: n - k - 1 }, found.v)
+  for (let start = 0; start < n; start += reflectionsAtOnce) {
+    const end = Math.min(start + reflectionsAtOnce, n)
+    const block: Float64Array[] = []
+    for (let k = start; k < end; k++) {
+      const found = reflectorOf(columns.subarray(k * n + k, (k + 1) * n), 0)
+      signs[k] = (found ? found.alpha : columns[k * n + k]!) < 0 ? -1 : 1
+      const v = new Float64Array(n - start)
+      if (found) v.set(found.v, k - start)
+      block.push(v)
+      reflectRows(columns, { start: (k + 1) * n + start, width: n, count: end - k - 1 }, [v])
+    }
+    reflectRows(columns, { start: end * n + start, width: n, count: n - end }, block)
+    blocks.push(block.reverse())
   }
   const q = identityMatrix(n)
-  for (let k = n - 1; k >= 0; k--) {
-    const v = reflectors[k]
-    if (v) reflectRows(q, { start: k * n + k, width: n, count: n - k }, v)
+  for (let start = n - blocks.at(-1)!.length; start >= 0; start -= reflectionsAtOnce) {
+    reflectRows(q, { start: start * n + start, width: n, count: n - start }, blocks.pop()!)
   }
   for (let j = 0; j < n; j++) for (let i = 0; i < n; i++) q[j * n + i]! *= signs[j]!
   return transposed(q, n)

@@ -74,6 +74,7 @@ function createSession(network, attach, transformation, parameters) {
   const { optimizer } = batches
   // Before any step, this only moves the weights.
   batches.flush()
+  const read = () => matrices.map(({ weights }) => Float32Array.from(weights))
 
   return {
     step(gradients, options = {}) {
@@ -98,10 +99,11 @@ function createSession(network, attach, transformation, parameters) {
       }
       return optimizer.report
     },
-    read: () => matrices.map(({ weights }) => Float32Array.from(weights)),
+    read,
     slots: () => Object.fromEntries(optimizer.save().parameters.map(({ name, slots }) => [name, slots])),
     learningRate: () => optimizer.learningRate,
     setLearningRate: (rate) => void (optimizer.learningRate = rate),
+    evaluationWeights: () => optimizer.withEvaluationWeights(read),
     save: () => core.encodeCheckpoint(optimizer.save()),
     load: (bytes) => batches.load(bytes),
     reset: () => batches.reset(),

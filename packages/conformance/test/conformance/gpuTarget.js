@@ -37,6 +37,10 @@ export function gpuTarget(device) {
       }
       const given = parameters.map(({ data, ...info }) => ({ ...info, buffer: upload(data) }))
       const optimizer = core.createGpuOptimizer(transformation, given, device)
+      const read = () =>
+        Promise.all(
+          given.map(({ buffer }, index) => download(device, buffer, parameters[index]?.data.length ?? 0)),
+        )
       return {
         async step(gradients, options) {
           gradients.forEach((gradient, index) => checkLength(gradient, parameters[index]))
@@ -48,16 +52,14 @@ export function gpuTarget(device) {
             for (const buffer of buffers) buffer?.destroy()
           }
         },
-        read: () =>
-          Promise.all(
-            given.map(({ buffer }, index) => download(device, buffer, parameters[index]?.data.length ?? 0)),
-          ),
+        read,
         async slots() {
           const { parameters: saved } = await optimizer.save()
           return Object.fromEntries(saved.map(({ name, slots }) => [name, slots]))
         },
         learningRate: () => optimizer.learningRate,
         setLearningRate: (rate) => void (optimizer.learningRate = rate),
+        evaluationWeights: () => optimizer.withEvaluationWeights(read),
         save: async () => core.encodeCheckpoint(await optimizer.save()),
         load: (bytes) => optimizer.load(core.decodeCheckpoint(bytes)),
         reset: () => optimizer.reset(),

@@ -95,6 +95,8 @@ const target = {
       slots: () => Object.fromEntries(trainer.save().parameters.map(({ name, slots }) => [name, slots])),
       learningRate: () => trainer.learning_rate,
       setLearningRate: (rate) => void (trainer.learning_rate = rate),
+      evaluationWeights: () =>
+        trainer.withEvaluationWeights(() => parameters.map(({ data }) => data.slice())),
       save: () => core.encodeCheckpoint(trainer.save()),
       load: (bytes) => trainer.load(bytes),
       reset: () => trainer.reset(),

@@ -90,6 +90,10 @@ export function jaxTarget(backend, { version, ofJax }) {
         setLearningRate(rate) {
           state = optimizer.withLearningRate(state, params, rate)
         },
+        evaluationWeights() {
+          const weights = optimizer.evaluationParams(state, params)
+          return weights.map((array) => /** @type {TypedArray} */ (array.dataSync()))
+        },
         save() {
           checkAlive()
           return core.encodeCheckpoint(optimizer.save(state, params))

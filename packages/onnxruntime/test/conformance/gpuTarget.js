@@ -60,6 +60,10 @@ export function onnxruntimeGpuTarget(ort, { version, device, living }) {
 function session(ort, training, parameters) {
   const tensor = (/** @type {Float32Array} */ data, /** @type {readonly number[]} */ dims) =>
     createOrtTensor(ort, 'float32', data, dims)
+  const read = async () => {
+    const found = await training.getParameters()
+    return parameters.map(({ name }) => /** @type {Float32Array} */ (found.get(name)?.data))
+  }
   return {
     async step(gradients, { loss } = {}) {
       checkCount(gradients, parameters)
@@ -76,16 +80,14 @@ function session(ort, training, parameters) {
       await training.runTrainStep(feeds)
       return training.runOptimizerStep({ report: true, frozen, ...(loss === undefined && { loss: null }) })
     },
-    async read() {
-      const found = await training.getParameters()
-      return parameters.map(({ name }) => /** @type {Float32Array} */ (found.get(name)?.data))
-    },
+    read,
     async slots() {
       const { parameters: saved } = await training.saveOptimizer()
       return Object.fromEntries(saved.map(({ name, slots }) => [name, slots]))
     },
     learningRate: () => training.getLearningRate(),
     setLearningRate: (rate) => training.setLearningRate(rate),
+    evaluationWeights: () => training.withEvaluationWeights(read),
     save: async () => core.encodeCheckpoint(await training.saveOptimizer()),
     load: (bytes) => training.loadOptimizer(bytes),
     reset: () => training.resetOptimizer(),

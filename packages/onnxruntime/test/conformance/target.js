@@ -64,6 +64,8 @@ export function onnxruntimeTarget(ort, { name, version, backend }) {
  * @returns {Session}
  */
 function session(ort, training, parameters) {
+  const read = () =>
+    [...training.parameters.values()].map(({ data }) => /** @type {Float32Array} */ (data).slice())
   return {
     async step(gradients, { loss } = {}) {
       checkCount(gradients, parameters)
@@ -80,14 +82,14 @@ function session(ort, training, parameters) {
       await training.runTrainStep(feeds)
       return training.runOptimizerStep({ frozen, ...(loss === undefined && { loss: null }) })
     },
-    read: () =>
-      [...training.parameters.values()].map(({ data }) => /** @type {Float32Array} */ (data).slice()),
+    read,
     slots() {
       const states = training.saveOptimizer().parameters
       return Object.fromEntries(states.map(({ name, slots }) => [name, slots]))
     },
     learningRate: () => training.learningRate,
     setLearningRate: (rate) => training.setLearningRate(rate),
+    evaluationWeights: () => training.withEvaluationWeights(read),
     save: () => core.encodeCheckpoint(training.saveOptimizer()),
     load: (bytes) => training.loadOptimizer(bytes),
     reset: () => training.resetOptimizer(),

@@ -44,6 +44,7 @@ export function tfjsTarget(tf, { backend, ...options }) {
  */
 function session(tf, optimizer, variables, tensors) {
   let disposed = false
+  const read = () => Promise.all(variables.map(async (variable) => Float32Array.from(await variable.data())))
   return {
     async step(gradients, { loss } = {}) {
       if (gradients.length !== variables.length) {
@@ -65,13 +66,14 @@ function session(tf, optimizer, variables, tensors) {
       }
       return optimizer.report()
     },
-    read: () => Promise.all(variables.map(async (variable) => Float32Array.from(await variable.data()))),
+    read,
     async slots() {
       const { parameters } = await optimizer.save()
       return Object.fromEntries(parameters.map(({ name, slots }) => [name, slots]))
     },
     learningRate: () => optimizer.learningRate,
     setLearningRate: (rate) => void (optimizer.learningRate = rate),
+    evaluationWeights: () => listed(tf, variables, () => optimizer.withEvaluationWeights(read)),
     save: async () => core.encodeCheckpoint(await optimizer.save()),
     load: (bytes) => optimizer.load(bytes, variables),
     reset: () => optimizer.reset(),
@@ -129,15 +131,17 @@ function createVariable(tf, { name, shape, data }) {
 }
 
 /**
+ * @template T
  * @param {typeof import('@tensorflow/tfjs')} tf
  * @param {readonly Variable[]} variables
- * @param {() => void} body
+ * @param {() => T} body
+ * @returns {T}
  */
 function listed(tf, variables, body) {
   const registry = tf.engine().registeredVariables
   for (const variable of variables) registry[variable.name] = variable
   try {
-    body()
+    return body()
   } finally {
     for (const { name } of variables) delete registry[name]
   }

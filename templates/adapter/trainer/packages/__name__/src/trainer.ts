@@ -1,5 +1,5 @@
-import type { Checkpoint, StepReport, Transformation } from '@induced-metric/core'
-import { checkOptions, createModelOptimizer, withGroups, type GroupOf } from '@induced-metric/core/adapter'
+import type { Checkpoint, RateSearch, StepReport, TrainingSearchOptions, Transformation } from '@induced-metric/core'
+import { checkOptions, createModelOptimizer, findModelRate, optionError, withGroups, type GroupOf } from '@induced-metric/core/adapter'
 import { clearGradients, differentiate, gradientsOf, parametersOf, type Input, type Model, type Target } from './framework.js'
 
 /** The options of {@link InducedTrainer}. Give them the names of the framework's own trainer. */
@@ -77,15 +77,43 @@ export class InducedTrainer {
     const loss = differentiate(model, input, target)
     this.#losses.push(loss)
     if (this.#losses.length < this.#batchSize) return { loss, stepped: false }
-    const losses = this.#losses
-    this.#losses = []
-    const count = losses.length
-    const gradients = gradientsOf(model)
-    if (count > 1) for (const gradient of gradients) gradient?.forEach((sum, i) => (gradient[i] = sum / count))
-    const mean = losses.reduce<number>((sum, one) => sum + (one ?? NaN) / count, 0)
-    this.#optimizer.follow()
-    this.#optimizer.step(gradients, losses.includes(undefined) ? {} : { loss: mean })
+    this.#step()
     return { loss, stepped: true }
+  }
+
+  /** Takes a step with the examples of a batch that is not full, if there are any. Call it at the end of an epoch. */
+  flush(): StepReport {
+    if (this.#losses.length > 0) this.#step()
+    return this.report
+  }
+
+  /**
+   * Runs a function while the model has the averages of its weights, if the transformation keeps any (`averageWeights`, or `rateFree`
+   * without `steps`). Puts the model's own weights back when the function has returned or its promise is settled.
+   */
+  withEvaluationWeights<R>(evaluate: () => R): R {
+    return this.#optimizer.withEvaluationWeights(evaluate)
+  }
+
+  /**
+   * Searches for a learning rate: trains with rates that grow from call to call until the loss diverges, then puts weights and state
+   * back. See the core's `findLearningRate`.
+   *
+   * @param train trains for one step, or a few, and returns the loss
+   * @throws ERR_OPTION for a wrong option, or while a batch is not full: call `flush` first
+   */
+  async findLearningRate(
+    train: (index: number) => number | Promise<number>,
+    options?: TrainingSearchOptions,
+  ): Promise<RateSearch> {
+    if (this.#losses.length > 0) {
+      throw optionError('findLearningRate: a batch is not full: call flush() first, or reset()')
+    }
+    try {
+      return await findModelRate(this.#optimizer, train, options)
+    } finally {
+      this.#losses = []
+    }
   }
 
   /** A copy of the optimiser's state, which `load` takes here or in another adapter. */
@@ -111,5 +139,17 @@ export class InducedTrainer {
   /** Frees the optimiser. `train` throws ERR_DISPOSED from then on. */
   dispose(): void {
     this.#optimizer.dispose()
+  }
+
+  /** Takes a step with the mean of the gradients and of the losses. */
+  #step(): void {
+    const losses = this.#losses
+    this.#losses = []
+    const count = losses.length
+    const gradients = gradientsOf(this.model)
+    if (count > 1) for (const gradient of gradients) gradient?.forEach((sum, i) => (gradient[i] = sum / count))
+    const mean = losses.reduce<number>((sum, one) => sum + (one ?? NaN) / count, 0)
+    this.#optimizer.follow()
+    this.#optimizer.step(gradients, losses.includes(undefined) ? {} : { loss: mean })
   }
 }

@@ -1,5 +1,5 @@
-import type { Checkpoint, StepReport, Transformation } from '@induced-metric/core'
-import { checkOptions, createModelOptimizer, withGroups, type GroupOf } from '@induced-metric/core/adapter'
+import type { Checkpoint, RateSearch, StepReport, TrainingSearchOptions, Transformation } from '@induced-metric/core'
+import { checkOptions, createModelOptimizer, findModelRate, withGroups, type GroupOf } from '@induced-metric/core/adapter'
 import { gradientsOf, parametersOf, replaceUpdate, type Model } from './framework.js'
 
 /** The options of {@link useOptimizer}. */
@@ -12,6 +12,20 @@ export interface UseOptimizerOptions {
 export interface OptimizerHandle {
   /** What the latest step did; before the first, a report with `step: 0`. */
   readonly report: StepReport
+  /** The learning rate of the next step. Setting a number replaces the transformation's number or schedule. */
+  learningRate: number
+  /**
+   * Runs a function while the model has the averages of its weights, if the transformation keeps any (`averageWeights`, or `rateFree`
+   * without `steps`). Puts the model's own weights back when the function has returned or its promise is settled.
+   */
+  withEvaluationWeights<R>(evaluate: () => R): R
+  /**
+   * Searches for a learning rate: trains with rates that grow from call to call until the loss diverges, then puts weights and state
+   * back. See the core's `findLearningRate`.
+   *
+   * @param train trains for one step, or a few, and returns the loss
+   */
+  findLearningRate(train: (index: number) => number | Promise<number>, options?: TrainingSearchOptions): Promise<RateSearch>
   /** A copy of the optimiser's state, which `load` takes here or in another adapter. */
   save(): Checkpoint
   /**
@@ -58,6 +72,14 @@ export function useOptimizer(
     get report() {
       return optimizer.report
     },
+    get learningRate() {
+      return optimizer.learningRate
+    },
+    set learningRate(value) {
+      optimizer.learningRate = value
+    },
+    withEvaluationWeights: (evaluate) => optimizer.withEvaluationWeights(evaluate),
+    findLearningRate: (train, options) => findModelRate(optimizer, train, options),
     save: () => optimizer.save(),
     load: (checkpoint) => optimizer.load(checkpoint),
     reset: () => optimizer.reset(),

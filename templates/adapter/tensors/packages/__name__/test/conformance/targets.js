@@ -44,6 +44,7 @@ const target = {
     })
     const optimizer = inducedOptimizer(variables, transformation, { groupOf: ({ name }) => groups.get(name) })
     let disposed = false
+    const read = () => variables.map(({ value }) => tensors.read(value))
     return {
       step(gradients, options) {
         const given = gradients.map((data, i) => data && gradientOf(data, parameters[i]?.shape ?? []))
@@ -53,8 +54,11 @@ const target = {
           for (const tensor of given) if (tensor) tensors.dispose?.(tensor)
         }
       },
-      read: () => variables.map(({ value }) => tensors.read(value)),
+      read,
       slots: () => Object.fromEntries(optimizer.save().parameters.map(({ name, slots }) => [name, slots])),
+      learningRate: () => optimizer.learningRate,
+      setLearningRate: (rate) => void (optimizer.learningRate = rate),
+      evaluationWeights: () => optimizer.withEvaluationWeights(() => read().map((values) => values.slice())),
       save: () => core.encodeCheckpoint(optimizer.save()),
       load: (bytes) => optimizer.load(bytes),
       reset: () => optimizer.reset(),

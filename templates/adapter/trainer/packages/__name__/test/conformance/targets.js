@@ -76,6 +76,9 @@ const target = {
       // The suite's arrays are the model's weights. If the framework copies them, read them from the model.
       read: () => parameters.map(({ data }) => data),
       slots: () => Object.fromEntries(trainer.save().parameters.map(({ name, slots }) => [name, slots])),
+      learningRate: () => trainer.learningRate,
+      setLearningRate: (rate) => void (trainer.learningRate = rate),
+      evaluationWeights: () => trainer.withEvaluationWeights(() => parameters.map(({ data }) => data.slice())),
       save: () => core.encodeCheckpoint(trainer.save()),
       load: (bytes) => trainer.load(bytes),
       reset: () => trainer.reset(),

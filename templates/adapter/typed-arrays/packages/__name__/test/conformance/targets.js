@@ -74,6 +74,9 @@ const target = {
       // The suite's arrays are the model's weights. If the framework copies them, read them from the model.
       read: () => parameters.map(({ data }) => data),
       slots: () => Object.fromEntries(handle.save().parameters.map(({ name, slots }) => [name, slots])),
+      learningRate: () => handle.learningRate,
+      setLearningRate: (rate) => void (handle.learningRate = rate),
+      evaluationWeights: () => handle.withEvaluationWeights(() => parameters.map(({ data }) => data.slice())),
       save: () => core.encodeCheckpoint(handle.save()),
       load: (bytes) => handle.load(bytes),
       reset: () => handle.reset(),

@@ -5,7 +5,7 @@ import {
   RowCollector,
   type ModelPerExample,
 } from '@induced-metric/core/adapter'
-import { differentiatedLoss, type Net, type Target, type Vol } from './net.js'
+import { checkTarget, differentiatedLoss, type Net, type Target, type Vol } from './net.js'
 import type { TrainStats } from './trainer.js'
 import { weightsOf, type Weights } from './weights.js'
 
@@ -83,10 +83,12 @@ export class PerExampleTrainer {
    *
    * @param x the pattern
    * @param y the target, as the net's last layer takes it
-   * @throws what `step` of the core's `perExample` throws. The weights are then as before, and the batch is dropped.
+   * @throws ERR_OPTION or ERR_SHAPE for a `y` that is no target of convnetjs's own last layers; nothing has changed then, and
+   *   the batch goes on. What `step` of the core's `perExample` throws: the weights are then as before, and the batch is dropped.
    */
   train(x: Vol, y: Target): TrainStats {
     if (this.#batch.layers !== this.net.layers) this.#batch = emptyBatch(this.net)
+    checkTarget(this.net, y)
     const { rows } = this.#batch
     const weights = this.#optimizer.follow()
     const start = Date.now()
@@ -178,10 +180,8 @@ function residualsOf({ layers }: Net, y: Target): { value: number; target: Targe
   if (last?.layer_type !== 'regression' || !last.in_act) return undefined
   const { w } = last.in_act
   const targets =
-    typeof y === 'object' && 'dim' in y ? [y] : [...w.keys()].map((dim) => ({ dim, val: valueOf(y, dim) }))
+    typeof y === 'object' && 'dim' in y
+      ? [y]
+      : Array.from(y as ArrayLike<number>, (val, dim) => ({ dim, val }))
   return targets.map(({ dim, val }) => ({ value: w[dim]! - val, target: { dim, val: w[dim]! - 1 } }))
-}
-
-function valueOf(y: Exclude<Target, { dim: number }>, dim: number): number {
-  return typeof y === 'number' ? NaN : (y[dim] ?? NaN)
 }

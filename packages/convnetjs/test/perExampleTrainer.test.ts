@@ -100,14 +100,6 @@ describe('a regression', () => {
       ).toBeLessThan(1e-5)
     }
   })
-
-  it('skips a bare number, which is no target of a regression', () => {
-    const net = netOf(fit)
-    const trainer = new PerExampleTrainer(net, sgd(), { batch_size: 1 })
-    trainer.train(data[0]!.x, 1)
-    expect(trainer.report).toMatchObject({ step: 0, skippedSteps: 1 })
-    expect(weightsIn(net)).toEqual(weightsIn(netOf(fit)))
-  })
 })
 
 describe('a classification', () => {

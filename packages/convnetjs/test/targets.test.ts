@@ -1,4 +1,4 @@
-import { InducedTrainer, type Target } from '@induced-metric/convnetjs'
+import { InducedTrainer, PerExampleTrainer, type Net, type Target } from '@induced-metric/convnetjs'
 import { adam, encodeCheckpoint, inducedMetric } from '@induced-metric/core'
 import { describe, expect, it } from 'vitest'
 import { bars, convolutional, netOf, regression, weightsIn } from './support/nets.js'
@@ -7,7 +7,13 @@ const svm = [...convolutional.slice(0, -1), { type: 'svm', num_classes: 2 }]
 const two = [...convolutional.slice(0, -1), { type: 'regression', num_neurons: 2 }]
 const [pattern] = bars(1)
 
-describe('the target of a pattern', () => {
+const trainers = {
+  InducedTrainer: (net: Net) =>
+    new InducedTrainer(net, inducedMetric(adam(), { learningRate: 0.1 }), { batch_size: 2 }),
+  PerExampleTrainer: (net: Net) => new PerExampleTrainer(net, adam({ beta1: 0 }), { batch_size: 2 }),
+}
+
+describe.each(Object.entries(trainers))('the target of a pattern of an %s', (_, trainerOf) => {
   it.each<[string, readonly object[], unknown, string, RegExp]>([
     ['a class beyond the last', convolutional, 2, 'ERR_OPTION', /from 0 to 1.*given 2$/],
     ['a class below 0', convolutional, -1, 'ERR_OPTION', /given -1$/],
@@ -26,12 +32,10 @@ describe('the target of a pattern', () => {
     ['nothing', two, null, 'ERR_SHAPE', /given null$/],
   ])('is an error, and nothing has changed: %s', (_, layers, y, code, message) => {
     const net = netOf(layers)
-    const trainer = new InducedTrainer(net, inducedMetric(adam(), { learningRate: 0.1 }), { batch_size: 2 })
+    const trainer = trainerOf(net)
     const right: Target = layers === convolutional || layers === svm ? 1 : layers === two ? [0.5, 1] : [0.5]
     const before = netOf(layers)
-    const reference = new InducedTrainer(before, inducedMetric(adam(), { learningRate: 0.1 }), {
-      batch_size: 2,
-    })
+    const reference = trainerOf(before)
     for (const each of [trainer, reference]) for (let i = 0; i < 3; i++) each.train(pattern!.x, right)
 
     const error = expect.objectContaining({
@@ -54,8 +58,8 @@ describe('the target of a pattern', () => {
     ['one of them', two, { dim: 1, val: 2 }],
     ['a class of an svm', svm, 1],
   ])('may be %s', (_, layers, y) => {
-    const trainer = new InducedTrainer(netOf(layers), inducedMetric(adam(), { learningRate: 0.1 }))
-    trainer.train(pattern!.x, y)
+    const trainer = trainerOf(netOf(layers))
+    for (let i = 0; i < 2; i++) trainer.train(pattern!.x, y)
     expect(trainer.report).toMatchObject({ step: 1, skipped: false })
     expect(trainer.report.loss).toBeGreaterThan(0)
   })

@@ -1,12 +1,12 @@
 // Times generating training artifacts for a GPT of 124 million parameters (a file of 499 MB), in a process of its own for each run,
-// and prints the most memory that it took: of the models alone, and with the checkpoint's bytes.
+// and prints the most memory that it took: of the models alone, with all artifacts in a folder, and with the checkpoint's bytes.
 // node packages/onnxruntime/bench/generate.mjs [rounds]       (after npm run build)
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { generateArtifacts } from '@induced-metric/onnxruntime/artifacts'
+import { generateArtifacts, writeArtifacts } from '@induced-metric/onnxruntime/artifacts'
 import { gpt } from '@induced-metric/onnxruntime/models'
 import { writeModel } from '@induced-metric/onnxruntime/onnx'
 import { median } from '../../../bench/measure.js'
@@ -23,6 +23,7 @@ function writeHere() {
 async function generateHere() {
   const start = performance.now()
   const artifacts = await generateArtifacts(readFileSync(file), { loss: 'cross-entropy' })
+  if (what === 'folder') await writeArtifacts(`${file} artifacts`, artifacts)
   const bytes = what === 'checkpoint' ? artifacts.checkpointState : artifacts.trainModel
   const seconds = (performance.now() - start) / 1000
   console.log(JSON.stringify({ seconds, memory: 1024 * process.resourceUsage().maxRSS, bytes: bytes.length }))
@@ -46,7 +47,8 @@ function compare(rounds) {
     console.log(`a model of ${(size / 1e6).toFixed(0)} MB`)
     for (const [kind, title] of [
       ['models', 'the models'],
-      ['checkpoint', "and the checkpoint's bytes"],
+      ['folder', 'and all in a folder'],
+      ['checkpoint', "the checkpoint's bytes"],
     ]) {
       const runs = Array.from({ length: rounds }, () => JSON.parse(runApart(kind, path)))
       const [seconds, memory] = ['seconds', 'memory'].map((key) => median(runs.map((run) => run[key])))

@@ -1,6 +1,6 @@
 import { show } from '@induced-metric/core/adapter'
 import { writeFileAtomically } from '../files/atomic.js'
-import { writeCheckpointFile } from '../checkpoint/files.js'
+import { writeFixedCheckpointFile } from '../checkpoint/files.js'
 import { codedAs } from '../errors.js'
 import type { TrainingArtifacts } from './generate.js'
 
@@ -33,7 +33,7 @@ async function write(
   const path = (name: string): string => paths.join(folder, `${prefix}${name}`)
   await mkdir(folder, { recursive: true })
   const checkpoint = path('checkpoint')
-  await writeCheckpointFile(checkpoint, artifacts.state)
+  await writeFixedCheckpointFile(checkpoint, artifacts.state)
   const files: [string, Uint8Array | undefined][] = [
     [path('eval_model.onnx'), artifacts.evalModel],
     [path('optimizer_model.onnx'), artifacts.optimizerModel],

@@ -14,7 +14,7 @@ import {
 import { codedAs, coded } from '../errors.js'
 import { allowance, dataTagOf, readCheckpoint } from './read.js'
 import { readPropertySequence, readSequence } from './sequence.js'
-import { isLargeCheckpoint, splitCheckpoint, writeCheckpoint } from './write.js'
+import { checkpointParts, isLargeCheckpoint, splitCheckpoint, writeCheckpoint } from './write.js'
 
 // Node's modules are imported where they are used, so that pages can import the rest.
 
@@ -71,13 +71,24 @@ export function writeCheckpointFile(
   )
 }
 
+/**
+ * Like {@link writeCheckpointFile}, for a state that does not change before it is written: its large tensors are not copied.
+ *
+ * @throws as `writeCheckpointFile`
+ */
+export function writeFixedCheckpointFile(path: string, state: CheckpointState): Promise<void> {
+  return codedAs('ERR_OPTION', `the checkpoint cannot be written to ${show(path)}`, () =>
+    writeTo(path, state, { isFixed: true }),
+  )
+}
+
 async function writeTo(
   path: string,
   state: CheckpointState,
-  options: { readonly externalData?: boolean },
+  options: { readonly externalData?: boolean; readonly isFixed?: boolean },
 ): Promise<void> {
   if (!(options.externalData ?? isLargeCheckpoint(state))) {
-    await writeFileAtomically(path, writeCheckpoint(state))
+    await writeFileAtomically(path, options.isFixed ? checkpointParts(state) : writeCheckpoint(state))
     return
   }
   // Two files cannot be replaced at once. So the checkpoint names the temporary file of its data, and readers look

@@ -4,6 +4,7 @@ import { unreadBytes } from '../proto/tensor.js'
 import type { NamedTensor } from '../proto/tensorData.js'
 import type { CheckpointState, OptimizerGroup, Property } from './state.js'
 import { elementType, toBytes } from './elements.js'
+import type { Parts } from '../files/atomic.js'
 import {
   Checkpoint,
   dataTagKey,
@@ -41,7 +42,51 @@ const page = 4096
  * ```
  */
 export function writeCheckpoint(state: CheckpointState): Uint8Array {
-  return write(state, undefined)
+  return write(state, copyBytes)
+}
+
+/**
+ * The file that {@link writeCheckpoint} makes, in parts, of which the values of large tensors are views of the state: it takes
+ * hardly any memory. The state must not change before the parts are written.
+ *
+ * @throws as `writeCheckpoint`
+ */
+export function checkpointParts(state: CheckpointState): Parts {
+  /** The values that stay where they are, and the distances of their places from the file's end. */
+  const kept: { fromEnd: number; bytes: Uint8Array }[] = []
+  const file = write(state, (builder, bytes) => {
+    if (bytes.length < smallestPart) return copyBytes(builder, bytes)
+    const vector = reserveByteVector(builder, bytes.length)
+    // The vector's length, of 4 bytes, is before the values.
+    kept.push({ fromEnd: vector - 4, bytes })
+    return vector
+  })
+  let end = 0
+  const parts = kept.reverse().flatMap(({ fromEnd, bytes }) => {
+    const offset = file.length - fromEnd
+    const before = { offset: end, bytes: file.subarray(end, offset) }
+    end = offset + bytes.length
+    return [before, { offset, bytes }]
+  })
+  return [...parts, { offset: end, bytes: file.subarray(end) }]
+}
+
+/** Values of fewer bytes are copied, as each part is written by a call of its own. */
+const smallestPart = 2 ** 16
+
+/** Adds a vector of bytes, and returns its offset. */
+type AddBytes = (builder: Builder, bytes: Uint8Array) => Offset
+
+const copyBytes: AddBytes = (builder, bytes) => builder.createByteVector(bytes)
+
+/** A vector of bytes like that of `createByteVector`, but of zeros that nobody writes: memory that is not touched costs nothing. */
+function reserveByteVector(builder: Builder, length: number): Offset {
+  builder.startVector(1, length, 1)
+  // The builder has no public method for it.
+  const space = (builder['space'] as number) - length
+  builder['space'] = space
+  builder.dataBuffer().setPosition(space)
+  return builder.endVector()
 }
 
 /** A checkpoint whose parameter values are stored in a file beside it. */
@@ -61,14 +106,14 @@ export function splitCheckpoint(state: CheckpointState, tag: string): SplitCheck
   const external: { offset: number; bytes: Uint8Array }[] = []
   let end = 0
   const properties = new Map([...state.properties, [dataTagKey, tag]])
-  const view = write({ ...state, properties }, (bytes) => {
+  const checkpoint = write({ ...state, properties }, copyBytes, (bytes) => {
     // Each starts at a page boundary, so that the file can be mapped into memory.
     const offset = Math.ceil(end / page) * page
     external.push({ offset, bytes })
     end = offset + bytes.length
     return offset
   })
-  return { checkpoint: view, external }
+  return { checkpoint, external }
 }
 
 /** Whether the parameter values are too many for one file. */
@@ -82,19 +127,22 @@ function byteLengthOf(tensor: NamedTensor): number {
   return (unreadBytes(tensor) ?? tensor.data).byteLength
 }
 
-function write(state: CheckpointState, place: Place | undefined): Uint8Array {
+function write(state: CheckpointState, addBytes: AddBytes, place?: Place): Uint8Array {
   const { trainable, frozen, optimizerGroups, properties } = state
   checkNames([...trainable, ...frozen])
   checkNames(optimizerGroups)
   const builder = new Builder(estimate(state, place !== undefined))
-  const add = (_: Builder, tensor: NamedTensor): Offset => addTensor(builder, tensor, place)
+  const add = (_: Builder, tensor: NamedTensor): Offset => addTensor(builder, tensor, addBytes, place)
   const vectors = [vectorOf(builder, trainable, add), vectorOf(builder, frozen, add)] as const
   builder.startObject(4)
   builder.addFieldOffset(ModuleState.trainable, vectors[0], 0)
   builder.addFieldOffset(ModuleState.frozen, vectors[1], 0)
   if (place) builder.addFieldInt8(ModuleState.hasExternalData, 1, 0)
   const module = builder.endObject()
-  const groups = optimizerGroups.length > 0 ? vectorOf(builder, optimizerGroups, addGroup) : undefined
+  const groups =
+    optimizerGroups.length > 0
+      ? vectorOf(builder, optimizerGroups, (_, group) => addGroup(builder, group, addBytes))
+      : undefined
   const bag = properties.size > 0 ? addProperties(builder, properties) : undefined
 
   builder.startObject(4)
@@ -163,10 +211,10 @@ function checkedBytes(tensor: NamedTensor): Uint8Array {
   )
 }
 
-function addTensor(builder: Builder, tensor: NamedTensor, place?: Place): Offset {
+function addTensor(builder: Builder, tensor: NamedTensor, addBytes: AddBytes, place?: Place): Offset {
   const { name, dims, dataType } = tensor
   const bytes = checkedBytes(tensor)
-  const raw = place ? undefined : builder.createByteVector(bytes)
+  const raw = place ? undefined : addBytes(builder, bytes)
   builder.startVector(8, dims.length, 8)
   for (const dim of [...dims].reverse()) builder.addInt64(BigInt(dim))
   const shape = builder.endVector()
@@ -180,11 +228,17 @@ function addTensor(builder: Builder, tensor: NamedTensor, place?: Place): Offset
   return builder.endObject()
 }
 
-function addGroup(builder: Builder, { name, step, initialLearningRate, parameters }: OptimizerGroup): Offset {
+function addGroup(
+  builder: Builder,
+  { name, step, initialLearningRate, parameters }: OptimizerGroup,
+  addBytes: AddBytes,
+): Offset {
   checkNames(parameters)
   const states = vectorOf(builder, parameters, (_, parameter) => {
     checkNames(parameter.momentums)
-    const momentums = vectorOf(builder, parameter.momentums, (_, tensor) => addTensor(builder, tensor))
+    const momentums = vectorOf(builder, parameter.momentums, (_, tensor) =>
+      addTensor(builder, tensor, addBytes),
+    )
     const label = builder.createString(parameter.name)
     return addTable(builder, 2, [
       [ParameterState.name, label],

@@ -13,11 +13,14 @@ export type Parts = readonly { readonly offset: number; readonly bytes: Uint8Arr
  * temporary file in the same folder, syncs it to the disk and then renames it.
  *
  * @param path the file; its folder must exist
- * @param bytes its contents
+ * @param contents its contents, as a whole or in parts
  */
-export async function writeFileAtomically(path: string, bytes: Uint8Array): Promise<void> {
+export async function writeFileAtomically(path: string, contents: Uint8Array | Parts): Promise<void> {
   const temporary = temporaryName(path, createTag())
-  await writeTemporary(temporary, [{ offset: 0, bytes }])
+  await writeTemporary(
+    temporary,
+    contents instanceof Uint8Array ? [{ offset: 0, bytes: contents }] : contents,
+  )
   await moveTemporary(temporary, path).catch((error: unknown) => discard(temporary, error))
 }
 

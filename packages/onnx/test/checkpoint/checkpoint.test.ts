@@ -11,6 +11,8 @@ import {
   writeCheckpoint,
   writeCheckpointFile,
 } from '../../src/checkpoint/index.js'
+import type { CheckpointState } from '../../src/checkpoint/state.js'
+import { checkpointParts } from '../../src/checkpoint/write.js'
 import { sampleState } from './state.js'
 
 let folder: string
@@ -51,6 +53,37 @@ describe('a checkpoint', () => {
     const module = at + view.getUint32(at, true)
     const frozen = module + view.getUint16(module - view.getInt32(module, true) + 6, true)
     expect(view.getUint32(frozen + view.getUint32(frozen, true), true)).toBe(0)
+  })
+
+  it('is the same in parts, of which large tensors are the ones of the state', () => {
+    const state = sampleState()
+    const large = (name: string, size: number) => ({
+      name,
+      dims: [size],
+      dataType: 1,
+      data: Float32Array.from({ length: size }, (_, i) => Math.cos(i)),
+    })
+    const [first, second, momentum] = [large('first', 20_000), large('second', 17_001), large('m', 30_001)]
+    const group = state.optimizerGroups[0]!
+    const parameters = [...group.parameters, { name: 'first', momentums: [momentum] }]
+    const whole: CheckpointState = {
+      ...state,
+      trainable: [first, ...state.trainable],
+      frozen: [...state.frozen, second],
+      optimizerGroups: [{ ...group, parameters }],
+    }
+    const file = new Uint8Array(writeCheckpoint(whole).length)
+    let end = 0
+    const parts = checkpointParts(whole)
+    for (const { offset, bytes } of parts) {
+      expect(offset).toBe(end)
+      file.set(bytes, offset)
+      end = offset + bytes.length
+    }
+    expect(Buffer.compare(file, writeCheckpoint(whole))).toBe(0)
+    for (const { data } of [first, second, momentum]) {
+      expect(parts.some(({ bytes }) => bytes.buffer === data.buffer)).toBe(true)
+    }
   })
 
   it('can be read from anywhere in a buffer, and shares nothing with it', () => {

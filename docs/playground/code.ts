@@ -191,9 +191,9 @@ const [x, y] = [
 const loss = ${printArrays(lossOf(settings), onnxDialect)}
 builder.output(builder.emit('Identity', [loss], {}, 'loss'), float, [])
 
-const { trainModel, evalModel, checkpointState } = await generateArtifacts(builder.build('surface'), { requiresGrad: ['x', 'y'] })
+const artifacts = await generateArtifacts(builder.build('surface'), { requiresGrad: ['x', 'y'] })
 const optimizer = ${text}
-const session = await TrainingSession.create({ trainModel, evalModel, checkpointState, optimizer })
+const session = await TrainingSession.create({ ...artifacts, optimizer })
 for (let step = 0; step < ${steps}; step++) {
   await session.runTrainStep({})
   await session.runOptimizerStep()

@@ -29,15 +29,12 @@ function drawRows(count: number, seed: number, favourite?: number): Row[] {
 }
 
 async function createModel(additionalOutputs: readonly string[] = ['output']) {
-  const { trainModel, evalModel, checkpointState } = await generateArtifacts(
-    mlp({ sizes: [2, 16, 3], seed: 1 }),
-    {
-      loss: 'cross-entropy',
-      additionalOutputs,
-    },
-  )
+  const artifacts = await generateArtifacts(mlp({ sizes: [2, 16, 3], seed: 1 }), {
+    loss: 'cross-entropy',
+    additionalOutputs,
+  })
   const optimizer = inducedMetric(adam(), { learningRate: 1, xi: 'rate', embedding: root() })
-  const session = await TrainingSession.create({ trainModel, evalModel, checkpointState, optimizer })
+  const session = await TrainingSession.create({ ...artifacts, optimizer })
   return { session, model: () => createTrainingModel({ disco, session, encoding: tableEncoding() }) }
 }
 
@@ -142,12 +139,12 @@ test('artifacts without the logits are refused', async () => {
 })
 
 test('pictures train a convolutional network', async () => {
-  const { trainModel, evalModel, checkpointState } = await generateArtifacts(
-    lenet({ channels: 3, size: 12, classes: 2, seed: 2 }),
-    { loss: 'cross-entropy', additionalOutputs: ['output'] },
-  )
+  const artifacts = await generateArtifacts(lenet({ channels: 3, size: 12, classes: 2, seed: 2 }), {
+    loss: 'cross-entropy',
+    additionalOutputs: ['output'],
+  })
   const optimizer = inducedMetric(adam(), { learningRate: 0.003, xi: 0 })
-  const session = await TrainingSession.create({ trainModel, evalModel, checkpointState, optimizer })
+  const session = await TrainingSession.create({ ...artifacts, optimizer })
   const model = createTrainingModel({ disco, session, encoding: imageEncoding() })
   // Red on the left, or blue on the right: both the channels and the places matter.
   const random = createRandom(4)

@@ -61,14 +61,11 @@ export async function trainDigits({
   const feeds = cutBatches(train, BATCH, random, limit).map(feedsOf)
   const tested = wholeBatch(test)
   const testFeeds = feedsOf(tested)
-  const { trainModel, evalModel, checkpointState } = await generateArtifacts(forwardModel(network), {
+  const artifacts = await generateArtifacts(forwardModel(network), {
     loss: 'cross-entropy',
     additionalOutputs: ['output'],
   })
-  const session = await TrainingSession.create(
-    { trainModel, evalModel, checkpointState, optimizer: transformation },
-    sessionOptions,
-  )
+  const session = await TrainingSession.create({ ...artifacts, optimizer: transformation }, sessionOptions)
   try {
     for (let epoch = 1; epoch <= epochs; epoch++) {
       let [loss, scale] = [0, 0]

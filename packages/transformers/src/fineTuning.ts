@@ -74,9 +74,8 @@ export async function createFineTuning(files: ModelFiles, options: FineTuningOpt
   const { epochs = 3, batchSize = 8, accumulate = 1 } = options
   const steps = epochs * Math.ceil(Math.ceil(examples.length / batchSize) / accumulate)
   const optimizer = options.optimizer ?? defaultOptimizer()
-  const { trainModel, evalModel, checkpointState } = prepared.artifacts
   const session = await TrainingSession.create(
-    { trainModel, evalModel, checkpointState, optimizer, ort },
+    { ...prepared.artifacts, optimizer, ort },
     options.sessionOptions,
   )
   const plan = { epochs, batchSize, accumulate, steps, seed: options.seed ?? 0 }

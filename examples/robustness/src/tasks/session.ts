@@ -32,11 +32,11 @@ export async function openSession({
   training,
   test,
 }: SessionPlan): Promise<Problem> {
-  const { trainModel, evalModel, checkpointState } = await generateArtifacts(forward, {
+  const artifacts = await generateArtifacts(forward, {
     loss,
     additionalOutputs: test === undefined ? [] : ['output'],
   })
-  const session = await TrainingSession.create({ trainModel, evalModel, checkpointState }, sessionOptions)
+  const session = await TrainingSession.create(artifacts, sessionOptions)
   const [lossName] = session.trainingOutputNames as [string]
   const lossOf = (results: OrtValues): number => (results[lossName]!.data as Float32Array)[0]!
 

@@ -29,7 +29,7 @@ export async function defaultOrt(): Promise<Ort> {
 }
 
 /**
- * Creates a tensor over an array, without copying it.
+ * Creates a tensor over an array, without copying it. The elements of float16 are given by their bits.
  *
  * @throws ERR_SHAPE if the runtime cannot, for example because the dims do not match the number of elements
  */
@@ -40,7 +40,11 @@ export function createOrtTensor(
   dims: readonly number[],
 ): OrtTensor {
   try {
-    return new ort.Tensor(type as never, data as never, dims) as OrtTensor
+    const tensor = new ort.Tensor(type as never, data as never, dims) as OrtTensor
+    // Where there is a Float16Array, as in Node from version 24 on, the tensor has one over the same bits. onnxruntime-node cannot
+    // read it: Node's native interface has no such type.
+    if (data instanceof Uint16Array) Object.defineProperty(tensor, 'data', { value: data })
+    return tensor
   } catch (error) {
     throw coded('ERR_SHAPE', `the runtime cannot make a tensor of ${type} [${String(dims)}] from this`, error)
   }

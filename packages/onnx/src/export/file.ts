@@ -1,4 +1,4 @@
-import { optionError, show } from '@induced-metric/core/adapter'
+import { checkOptions, optionError, show } from '@induced-metric/core/adapter'
 import { codedAs } from '../errors.js'
 import {
   createTag,
@@ -37,6 +37,13 @@ export async function exportTrained(
   outputNames: readonly string[],
   options: ExportOptions,
 ): Promise<Uint8Array> {
+  checkOptions('exportModelForInference', options, {
+    path: 'any',
+    externalData: 'boolean',
+    evaluationWeights: 'boolean',
+    inputs: 'any',
+    outputs: 'any',
+  })
   const { path, externalData, inputs, outputs } = options
   const renamed: Renamed = { ...(inputs && { inputs }), ...(outputs && { outputs }) }
   if (!Array.isArray(outputNames)) {

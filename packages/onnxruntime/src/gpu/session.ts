@@ -1,5 +1,5 @@
 import { InducedMetricError } from '@induced-metric/core'
-import { checkDeviceAlive, checkLearningRate, optionError } from '@induced-metric/core/adapter'
+import { checkDeviceAlive, checkLearningRate, checkOptions, optionError } from '@induced-metric/core/adapter'
 import type { OrtTensor, OrtValues } from '@induced-metric/onnx'
 import { exportTrained, type ExportOptions } from '@induced-metric/onnx/adapter'
 import type { SessionTensor } from '../session/contents.js'
@@ -123,6 +123,7 @@ class DeviceTrainingSession implements GpuSession {
   runOptimizerStep(options?: GpuStepOptions): Promise<LatestReport>
   runOptimizerStep(options: GpuStepOptions = {}): Promise<LatestReport> {
     return this.#run(async () => {
+      checkOptions('runOptimizerStep', options, { frozen: 'any', loss: 'any', report: 'boolean' })
       const { optimizer, steps } = this.#setup
       if (!steps) {
         throw optionError(

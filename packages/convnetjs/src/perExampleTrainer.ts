@@ -5,7 +5,7 @@ import {
   RowCollector,
   type ModelPerExample,
 } from '@induced-metric/core/adapter'
-import { differentiatedLoss, type Net, type Target, type Vol } from './net.js'
+import { checkPattern, differentiatedLoss, type Net, type Target, type Vol } from './net.js'
 import type { TrainStats } from './trainer.js'
 import { weightsOf, type Weights } from './weights.js'
 
@@ -83,13 +83,14 @@ export class PerExampleTrainer {
    *
    * @param x the pattern
    * @param y the target, as the net's last layer takes it
-   * @throws what `step` of the core's `perExample` throws. The weights are then as before, and the batch is dropped.
+   * @throws ERR_SHAPE for an `x` that is no input of the net; what `step` of the core's `perExample` throws. The weights are then as before, and the batch is dropped.
    */
   train(x: Vol, y: Target): TrainStats {
     if (this.#batch.layers !== this.net.layers) this.#batch = emptyBatch(this.net)
     const { rows } = this.#batch
     const weights = this.#optimizer.follow()
     const start = Date.now()
+    checkPattern(this.net, x)
     this.net.forward(x, true)
     const middle = Date.now()
     const residuals = this.#hasEmbedding ? undefined : residualsOf(this.net, y)

@@ -5,6 +5,7 @@ import { sizeOf } from '../shape.js'
 import type { StepReport } from '../step/report.js'
 import { withGroups, type GroupOf } from '../transformation/groups.js'
 import type { MatrixRows } from '../transformation/hyperparameter.js'
+import { checkTransformation } from '../transformation/transformation.js'
 import type { ParameterInfo, Transformation } from '../transformation/types.js'
 import type { TensorBackend } from './backend.js'
 import { createTensorStep } from './plannedStep.js'
@@ -71,13 +72,14 @@ export interface TreeStep<T> {
  * Creates the steps of a transformation over trees of tensors, for frameworks whose optimisers are functions of such trees.
  * It serves trees of any form; each form is a set of parameters of its own.
  *
- * @throws ERR_OPTION by its functions, when the transformation does not fit the parameters or two have one name
+ * @throws ERR_OPTION for anything but a transformation; by its functions, when the transformation does not fit the parameters or two have one name
  */
 export function createTreeStep<T extends object>(
   transformation: Transformation,
   backend: TensorBackend<T>,
   naming: TreeNaming,
 ): TreeStep<T> {
+  checkTransformation(transformation)
   const steps = createSteps(transformation, backend, naming)
   const named = (names: readonly string[], slots: readonly Readonly<Record<string, T>>[]) =>
     Object.fromEntries(names.map((name, index) => [name, { ...slots[index] }]))

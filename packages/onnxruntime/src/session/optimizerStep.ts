@@ -53,7 +53,7 @@ export function frozenNames(names: unknown = [], trainable: readonly string[]): 
   const isNames = typeof names === 'object' && names !== null && Symbol.iterator in names
   if (!isNames) throw optionError(`frozen must be a list of names of parameters, given ${show(names)}`)
   const frozen = new Set(names as Iterable<string>)
-  const unknown = [...frozen].find((name) => !trainable.includes(name))
+  const unknown: unknown = [...frozen].find((name) => !trainable.includes(name))
   if (unknown === undefined) return frozen
   const nearest = nearestNames(String(unknown), trainable, 3).map(show).join(', ')
   throw optionError(

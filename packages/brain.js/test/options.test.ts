@@ -34,7 +34,7 @@ describe.each(versions)('useOptimizer with brain.js $version', ({ brain }) => {
   it.each<[string, unknown, RegExp]>([
     ['null', null, /cannot train null/],
     ['a plain object', {}, /cannot train Object.*NeuralNetwork/],
-    ['a class', class NeuralNetwork {}, /cannot train the function or class NeuralNetwork: it must be/],
+    ['a class', Map, /cannot train the function or class Map: it must be/],
     ['a function', () => 1, /cannot train/],
   ])('refuses %s as a network', (_, network, message) => {
     const attach = (): unknown => useOptimizer(network as object, transformation)

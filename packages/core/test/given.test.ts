@@ -24,7 +24,7 @@ describe('a value in a message', () => {
     [undefined, 'undefined'],
     [null, 'null'],
     [() => 1, 'a function'],
-    [class Given {}, 'a function'],
+    [Map, 'a function'],
     [new Float64Array(2), 'a Float64Array'],
     [new ArrayBuffer(2), 'an ArrayBuffer'],
     [new Map(), 'an object'],

@@ -16,8 +16,11 @@ export interface TrainedModel {
  *
  * @throws ERR_OPTION unless it is one of this package
  */
-export function optimizerOf(owner: string, model: Pick<TrainedModel, 'optimizer'>): InducedOptimizer {
-  const { optimizer } = (model as Partial<TrainedModel> | null | undefined) ?? {}
+export function optimizerOf(
+  owner: string,
+  model: Pick<TrainedModel, 'optimizer'> | undefined,
+): InducedOptimizer {
+  const optimizer = model?.optimizer
   if (isInduced(optimizer)) return optimizer
   throw optionError(`${owner}: compile the model with an optimiser of inducedOptimizer() first`)
 }

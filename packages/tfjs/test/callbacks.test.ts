@@ -146,7 +146,7 @@ describeModes(({ options }) => {
     const { model } = compiled(inducedMetric(adam(), { learningRate: 0.1 }))
     const { x } = line(4)
     const missing = undefined as never
-    expect(() => evaluationCallback(missing, x, x)).toThrow(
+    expect(() => evaluationCallback(undefined as unknown as typeof model, x, x)).toThrow(
       /ERR_OPTION: evaluationCallback: compile the model/,
     )
     expect(() => evaluationCallback(model, x, missing)).toThrow(

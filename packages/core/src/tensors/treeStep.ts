@@ -79,7 +79,6 @@ export function createTreeStep<T extends object>(
   backend: TensorBackend<T>,
   naming: TreeNaming,
 ): TreeStep<T> {
-  checkTransformation(transformation)
   const steps = createSteps(transformation, backend, naming)
   const named = (names: readonly string[], slots: readonly Readonly<Record<string, T>>[]) =>
     Object.fromEntries(names.map((name, index) => [name, { ...slots[index] }]))
@@ -168,6 +167,7 @@ function createSteps<T extends object>(
   backend: TensorBackend<T>,
   { nameOf, groupOf, rowsAre }: TreeNaming,
 ) {
+  checkTransformation(transformation)
   const steps = new Map<string, TensorStep<T>>()
   /** The parameters of all trees so far, by name. Only together need they be in all groups of the transformation. */
   const met = new Map<string, ParameterInfo>()

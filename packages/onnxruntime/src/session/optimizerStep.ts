@@ -52,11 +52,10 @@ function withoutFrozen({ gradients }: Optimizer, names?: Iterable<string>): (Typ
 export function frozenNames(names: unknown = [], trainable: readonly string[]): ReadonlySet<string> {
   const isNames = typeof names === 'object' && names !== null && Symbol.iterator in names
   if (!isNames) throw optionError(`frozen must be a list of names of parameters, given ${show(names)}`)
-  const frozen = new Set(names as Iterable<string>)
-  const unknown: unknown = [...frozen].find((name) => !trainable.includes(name))
-  if (unknown === undefined) return frozen
-  const nearest = nearestNames(String(unknown), trainable, 3).map(show).join(', ')
-  throw optionError(
-    `frozen: there is no trainable parameter ${show(unknown)}; the nearest names are ${nearest}`,
-  )
+  const given = [...(names as Iterable<unknown>)]
+  const isTrainable = (name: unknown): name is string => trainable.some((own) => own === name)
+  if (given.every(isTrainable)) return new Set(given)
+  const unknown = show(given.find((name) => !isTrainable(name)))
+  const nearest = nearestNames(unknown, trainable, 3).map(show).join(', ')
+  throw optionError(`frozen: there is no trainable parameter ${unknown}; the nearest names are ${nearest}`)
 }

@@ -444,6 +444,9 @@ describe('TrainingSession', () => {
     const { scores: exported } = await inference.run({ x: feeds.x })
     expect(exported!.data).toEqual(scores!.data)
     await expect(session.exportModelForInference(['logits'])).rejects.toMatchObject({ code: 'ERR_OPTION' })
+    await expect(session.saveCheckpoint({ includeOptimiserState: false } as never)).rejects.toThrow(
+      /ERR_OPTION: saveCheckpoint has no option "includeOptimiserState"; the nearest is "includeOptimizerState"/,
+    )
     await expect(session.exportModelForInference(['scores'], { file: 'm.onnx' } as never)).rejects.toThrow(
       /ERR_OPTION: exportModelForInference has no option "file"/,
     )

@@ -3,7 +3,7 @@ import { writeFileAtomically } from '../files/atomic.js'
 import { writeCheckpointFile } from '../checkpoint/files.js'
 import { codedAs } from '../errors.js'
 import type { TrainingArtifacts } from './generate.js'
-import { importNode } from '../files/node.js'
+import { importNode } from '../node.js'
 
 /**
  * Writes artifacts to a folder, which is created if it does not exist, under the names that `generate_artifacts`

@@ -15,7 +15,7 @@ import { codedAs, coded } from '../errors.js'
 import { allowance, dataTagOf, readCheckpoint } from './read.js'
 import { readPropertySequence, readSequence } from './sequence.js'
 import { isLargeCheckpoint, splitCheckpoint, writeCheckpoint } from './write.js'
-import { importNode } from '../files/node.js'
+import { importNode } from '../node.js'
 
 // Node's modules are imported where they are used, so that pages can import the rest.
 

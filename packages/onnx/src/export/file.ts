@@ -11,7 +11,7 @@ import {
 import type { Model } from '../proto/index.js'
 import type { NamedTensor } from '../proto/tensorData.js'
 import { externalAlignment, exportModel, type Renamed } from './model.js'
-import { importNode } from '../files/node.js'
+import { importNode } from '../node.js'
 
 /** Values of more bytes than this go to a file beside the model. */
 const inlineLimit = 2 ** 30

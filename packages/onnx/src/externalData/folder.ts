@@ -1,7 +1,7 @@
 import { allocated, reasonOf } from '../errors.js'
 import { unreadable } from './location.js'
 import type { ExternalData } from './resolve.js'
-import { importNode } from '../files/node.js'
+import { importNode } from '../node.js'
 
 /** One call reads less than 2 GiB. */
 const mostAtOnce = 2 ** 30

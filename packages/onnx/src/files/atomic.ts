@@ -1,5 +1,5 @@
 import { optionError, show } from '@induced-metric/core/adapter'
-import { importNode } from './node.js'
+import { importNode } from '../node.js'
 
 // The end of a file's name while it is being written.
 const suffix = '.tmp'

@@ -1,6 +1,6 @@
 import { InducedMetricError, type ErrorCode } from '@induced-metric/core'
 import { coded } from '../errors.js'
-import { importNode } from './node.js'
+import { importNode } from '../node.js'
 
 /** A file: its contents, its path or its URL. */
 export type Artifact = Uint8Array | string | URL

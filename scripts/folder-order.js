@@ -43,7 +43,7 @@ export const folderOrder = {
   },
   'packages/onnx/src': {
     floors: [
-      ['errors.ts', 'own.ts', 'random.ts'],
+      ['errors.ts', 'node.ts', 'own.ts', 'random.ts'],
       ['proto'],
       ['externalData', 'models'],
       ['runtime', 'files'],

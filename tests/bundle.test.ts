@@ -16,10 +16,13 @@ interface Bundle {
   readonly size: number
   /** The modules that are left, from the source folder of the core. */
   readonly modules: readonly string[]
+  /** The modules of Node that were asked for, which bundlers for pages refuse, or replace with a warning. */
+  readonly ofNode: readonly string[]
 }
 
 /** Bundles and minifies a module of one line for a page. */
 async function bundle(line: string, left?: RegExp): Promise<Bundle> {
+  const ofNode: string[] = []
   const { output } = (await build({
     configFile: false,
     root,
@@ -28,7 +31,11 @@ async function bundle(line: string, left?: RegExp): Promise<Bundle> {
     plugins: [
       {
         name: 'entry',
-        resolveId: (id) => (id === 'entry' ? '\0entry' : undefined),
+        enforce: 'pre',
+        resolveId(id) {
+          if (id.startsWith('node:')) ofNode.push(id)
+          return id === 'entry' ? '\0entry' : undefined
+        },
         load: (id) => (id === '\0entry' ? line : undefined),
       },
     ],
@@ -49,6 +56,7 @@ async function bundle(line: string, left?: RegExp): Promise<Bundle> {
     code,
     size: gzipSync(code, { level: 9 }).length,
     modules: kept.map(([id]) => id.replace(`${source}/`, '')),
+    ofNode,
   }
 }
 
@@ -104,3 +112,12 @@ it('is not much larger than it has to be, as a whole and without the compilers o
   expect(rest.size).toBeLessThan(54_000)
   expect(whole.size).toBeLessThan(114_000)
 })
+
+it.each(['core', 'tfjs', 'onnx', 'onnxruntime', 'onnxruntime/artifacts', 'transformers', 'conformance'])(
+  '%s asks for no module of Node in a page',
+  async (name) => {
+    const { code, ofNode } = await bundle(`export * from '@induced-metric/${name}'`)
+    expect(code.length).toBeGreaterThan(1000)
+    expect(ofNode).toEqual([])
+  },
+)

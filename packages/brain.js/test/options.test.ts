@@ -11,7 +11,11 @@ describe.each(versions)('useOptimizer with brain.js $version', ({ brain }) => {
     ['batchSize 1.5', { batchSize: 1.5 }, /batchSize.*1\.5/],
     ['exactGradients of another type', { exactGradients: 'yes' }, /exactGradients.*yes/],
     ['groupOf of another type', { groupOf: 'a' }, /groupOf.*function/],
-    ['an unknown option', { batchsize: 2 }, /no option "batchsize"; known options: batchSize/],
+    [
+      'an unknown option',
+      { batchsize: 2 },
+      /no option "batchsize"; the nearest is "batchSize"; known options: batchSize/,
+    ],
     ['no options', null, /object of options, given null/],
   ])('refuses %s', (_, options, message) => {
     const network = xorNetwork(brain)
@@ -30,6 +34,7 @@ describe.each(versions)('useOptimizer with brain.js $version', ({ brain }) => {
   it.each<[string, unknown, RegExp]>([
     ['null', null, /cannot train null/],
     ['a plain object', {}, /cannot train Object.*NeuralNetwork/],
+    ['a class', Map, /cannot train the function or class Map: it must be/],
     ['a function', () => 1, /cannot train/],
   ])('refuses %s as a network', (_, network, message) => {
     const attach = (): unknown => useOptimizer(network as object, transformation)

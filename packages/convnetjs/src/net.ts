@@ -1,11 +1,17 @@
 import type { TypedArray } from '@induced-metric/core'
-import { optionError, shapeError } from '@induced-metric/core/adapter'
+import { optionError, shapeError, show } from '@induced-metric/core/adapter'
 
 // The parts of convnetjs that the adapter uses. convnetjs has no types of its own, and may come from anywhere, a script tag
 // included.
 
 /** A volume of numbers and their gradients, as `convnetjs.Vol`. */
-export type Vol = { w: TypedArray; dw: TypedArray }
+export type Vol = {
+  w: TypedArray
+  dw: TypedArray
+  readonly sx?: number
+  readonly sy?: number
+  readonly depth?: number
+}
 
 /** Weights and their gradients, as layers list them. */
 export interface ParamsAndGrads {
@@ -27,6 +33,9 @@ export interface Layer {
   readonly layer_type?: string
   /** The number of outputs at each place; of a last layer, the number of classes or outputs. */
   readonly out_depth?: number
+  /** The numbers of columns and rows of the outputs. */
+  readonly out_sx?: number
+  readonly out_sy?: number
   /** The input x of the latest forward pass; after a backward pass, `dw` is ∂L/∂x. */
   readonly in_act?: Vol
   readonly filters?: readonly Vol[]
@@ -40,6 +49,33 @@ export interface Net {
   forward(x: Vol, isTraining?: boolean): unknown
   /** Adds to the gradients of the weights. Returns the loss of the pattern of the latest forward pass. */
   backward(y: Target): number | undefined
+}
+
+/** Layers of convnetjs that read the extents of what they are given. All others read a list of numbers. */
+const spatial: ReadonlySet<string | undefined> = new Set(['conv', 'pool', 'lrn'])
+
+/**
+ * Checks a pattern if the net's first layer is convnetjs's own, which takes anything: layers after it would leave numbers out,
+ * or compute NaN.
+ *
+ * @throws ERR_SHAPE for anything but a volume of the net's input
+ */
+export function checkPattern({ layers }: Net, x: unknown): void {
+  const [first, second] = layers ?? []
+  if (first?.layer_type !== 'input') return
+  const { out_sx: columns = 1, out_sy: rows = 1, out_depth: depth = 1 } = first
+  const { w, ...given } = (typeof x === 'object' && x !== null ? x : {}) as Partial<Vol>
+  const takes = `the net takes a convnetjs.Vol of ${columns} × ${rows} × ${depth}`
+  if (w?.length === undefined) {
+    throw shapeError(
+      `${takes}, as new convnetjs.Vol([…]) makes of a list of ${depth} numbers; given ${show(x)}`,
+    )
+  }
+  const fits = given.sx === columns && given.sy === rows && given.depth === depth
+  if (w.length === columns * rows * depth && (fits || !spatial.has(second?.layer_type))) return
+  throw shapeError(
+    `${takes}; given one of ${given.sx} × ${given.sy} × ${given.depth}, with ${w.length} numbers`,
+  )
 }
 
 /** The target of a pattern, as the net's last layer takes it: a class, numbers, or one of the numbers. */
@@ -80,7 +116,7 @@ function shownTarget(y: unknown): string {
     const { length } = y as ArrayLike<unknown>
     return `${y.constructor.name} of length ${length}`
   }
-  return typeof y === 'object' ? JSON.stringify(y) : `${y as number}`
+  return typeof y === 'object' ? JSON.stringify(y) : show(y)
 }
 
 /**

@@ -5,7 +5,7 @@ import {
   RowCollector,
   type ModelPerExample,
 } from '@induced-metric/core/adapter'
-import { checkTarget, differentiatedLoss, type Net, type Target, type Vol } from './net.js'
+import { checkPattern, checkTarget, differentiatedLoss, type Net, type Target, type Vol } from './net.js'
 import type { TrainStats } from './trainer.js'
 import { weightsOf, type Weights } from './weights.js'
 
@@ -83,11 +83,13 @@ export class PerExampleTrainer {
    *
    * @param x the pattern
    * @param y the target, as the net's last layer takes it
-   * @throws ERR_OPTION or ERR_SHAPE for a `y` that is no target of convnetjs's own last layers; nothing has changed then, and
-   *   the batch goes on. What `step` of the core's `perExample` throws: the weights are then as before, and the batch is dropped.
+   * @throws ERR_OPTION or ERR_SHAPE for an `x` that is no input of the net, or a `y` that is no target of convnetjs's own last
+   *   layers; nothing has changed then, and the batch goes on. What `step` of the core's `perExample` throws: the weights are
+   *   then as before, and the batch is dropped.
    */
   train(x: Vol, y: Target): TrainStats {
     if (this.#batch.layers !== this.net.layers) this.#batch = emptyBatch(this.net)
+    checkPattern(this.net, x)
     checkTarget(this.net, y)
     const { rows } = this.#batch
     const weights = this.#optimizer.follow()

@@ -13,7 +13,7 @@ import type {
   Transformation,
 } from '@induced-metric/core'
 import type { GroupOf, ModelOptimizer } from '@induced-metric/core/adapter'
-import { checkTarget, differentiatedLoss, type Net, type Target, type Vol } from './net.js'
+import { checkPattern, checkTarget, differentiatedLoss, type Net, type Target, type Vol } from './net.js'
 import { addDecay, weightsOf, type Weights } from './weights.js'
 
 /** The options of an `InducedTrainer`, by convnetjs's names. */
@@ -114,11 +114,13 @@ export class InducedTrainer {
    *
    * @param x the pattern
    * @param y the target, as the net's last layer takes it
-   * @throws ERR_OPTION or ERR_SHAPE for a `y` that is no target of convnetjs's own last layers; nothing has changed then, and
-   *   the batch goes on. What the optimiser's step throws: the weights are then as before, and the batch is dropped.
+   * @throws ERR_OPTION or ERR_SHAPE for an `x` that is no input of the net, or a `y` that is no target of convnetjs's own last
+   *   layers; nothing has changed then, and the batch goes on. What the optimiser's step throws: the weights are then as before,
+   *   and the batch is dropped.
    */
   train(x: Vol, y: Target): TrainStats {
     if (this.#batch.layers !== this.net.layers) this.#batch = { losses: [], layers: this.net.layers }
+    checkPattern(this.net, x)
     checkTarget(this.net, y)
     const start = Date.now()
     this.net.forward(x, true)

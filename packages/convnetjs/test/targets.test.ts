@@ -1,4 +1,5 @@
 import { InducedTrainer, PerExampleTrainer, type Net, type Target } from '@induced-metric/convnetjs'
+import convnetjs from 'convnetjs'
 import { adam, encodeCheckpoint, inducedMetric } from '@induced-metric/core'
 import { describe, expect, it } from 'vitest'
 import { bars, convolutional, netOf, regression, weightsIn } from './support/nets.js'
@@ -19,7 +20,8 @@ describe.each(Object.entries(trainers))('the target of a pattern of an %s', (_, 
     ['a class below 0', convolutional, -1, 'ERR_OPTION', /given -1$/],
     ['half a class', convolutional, 0.5, 'ERR_OPTION', /given 0\.5$/],
     ['no class', convolutional, undefined, 'ERR_OPTION', /given undefined$/],
-    ['a class as text', convolutional, '1', 'ERR_OPTION', /given 1$/],
+    ['a class as text', convolutional, '1', 'ERR_OPTION', /given "1"$/],
+    ['a class of another type', convolutional, 1n, 'ERR_OPTION', /given 1n$/],
     ['an array for a class', convolutional, [0, 1], 'ERR_OPTION', /given Array of length 2$/],
     ['a class beyond the last of an svm', svm, 2, 'ERR_OPTION', /from 0 to 1/],
     ['a bare number for a regression', regression, 1, 'ERR_SHAPE', /given 1$/],
@@ -62,5 +64,34 @@ describe.each(Object.entries(trainers))('the target of a pattern of an %s', (_, 
     for (let i = 0; i < 2; i++) trainer.train(pattern!.x, y)
     expect(trainer.report).toMatchObject({ step: 1, skipped: false })
     expect(trainer.report.loss).toBeGreaterThan(0)
+  })
+})
+
+describe.each(Object.entries(trainers))('a pattern of an %s', (_, trainerOf) => {
+  it.each<[string, () => unknown, RegExp]>([
+    ['a list', () => [0, 1], /takes a convnetjs.Vol of .*; given an array of length 2, \[0, 1\]/],
+    ['nothing', () => undefined, /given undefined/],
+    ['fewer numbers', () => new convnetjs.Vol([0, 1]), /given one of 1 × 1 × 2, with 2 numbers/],
+    ['the numbers in a list', () => new convnetjs.Vol([...pattern!.x.w]), /given one of 1 × 1 × /],
+  ])('is an error, and nothing has changed: %s', (_, made, message) => {
+    const net = netOf(convolutional)
+    const trainer = trainerOf(net)
+    const before = weightsIn(net)
+    trainer.train(pattern!.x, 1)
+    expect(() => trainer.train(made() as never, 1)).toThrow(message)
+    expect(() => trainer.train(made() as never, 1)).toThrow(/^ERR_SHAPE/)
+    expect([trainer.k, weightsIn(net)]).toEqual([1, before])
+    trainer.train(pattern!.x, 1)
+    expect(trainer.report.step).toBe(1)
+  })
+
+  it('may have any extents where a dense layer reads it', () => {
+    const net = netOf([
+      { type: 'input', out_sx: 1, out_sy: 1, out_depth: pattern!.x.w.length },
+      { type: 'softmax', num_classes: 2 },
+    ])
+    const trainer = trainerOf(net)
+    for (let i = 0; i < 2; i++) trainer.train(pattern!.x, 1)
+    expect(trainer.report.step).toBe(1)
   })
 })

@@ -73,18 +73,36 @@ export function disposedError(): InducedMetricError {
 /** The number of characters of a string that an error message repeats. */
 const longestShown = 80
 
+/** The number of elements of an array that an error message repeats. */
+const mostShown = 8
+
 /** Describes a value for an error message: briefly, in quotes if it is a string. It never throws. */
 export function show(value: unknown): string {
   if (typeof value === 'string')
     return JSON.stringify(value.length > longestShown ? `${value.slice(0, longestShown)}…` : value)
   if (typeof value === 'function') return 'a function'
-  if (ArrayBuffer.isView(value)) {
-    const { name } = value.constructor
-    return `${/^[AEIO]/.test(name) ? 'an' : 'a'} ${name}`
-  }
-  if (Array.isArray(value)) return `an array of length ${value.length}`
-  if (typeof value === 'object' && value !== null) return 'an object'
+  if (typeof value === 'bigint') return `${value}n`
+  if (Array.isArray(value)) return showArray(value)
+  if (typeof value === 'object' && value !== null) return showObject(value)
   return String(value)
+}
+
+function showArray(value: readonly unknown[]): string {
+  const isShort = value.length > 0 && value.length <= mostShown
+  const numbers = isShort && value.every((element) => typeof element === 'number')
+  return `an array of length ${value.length}${numbers ? `, [${value.join(', ')}]` : ''}`
+}
+
+/** By the name of its class, if that has one that people read: minifiers leave a letter or two. */
+function showObject(value: object): string {
+  try {
+    if (typeof (value as { readonly then?: unknown }).then === 'function') return 'a promise: await it'
+    const { name } = value.constructor
+    if (name !== 'Object' && /^[A-Z]\w{3}/.test(name)) return `${/^[AEIO]/.test(name) ? 'an' : 'a'} ${name}`
+  } catch {
+    // Its properties can be anything.
+  }
+  return 'an object'
 }
 
 /** Whether a value is an array. `Array.isArray` itself would turn the elements of a known list into `any`. */

@@ -54,9 +54,11 @@ describe('checkOptions', () => {
     [{ call: 'f' }, 'make: call must be a function, given "f"'],
     [
       { Size: 1 },
-      'make has no option "Size"; known options: size, rate, fast, mode, call, any',
-      'inducedMetric',
+      'make has no option "Size"; the nearest is "size"; known options: size, rate, fast, mode, call, any',
     ],
+    [{ learning_rate: 1 }, 'any; learning rate, momentum and the like are options of inducedMetric'],
+    [{ sze: 1 }, 'the nearest is "size";'],
+    [{ x: 1 }, 'make has no option "x"; known options: size'],
     [{ toString: 1 }, '"toString"'],
     [null, 'make takes an object of options, given null'],
     [[], 'an array of length 0'],

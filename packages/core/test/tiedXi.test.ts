@@ -229,7 +229,7 @@ describe('as data', () => {
     [() => root({ floor: 'follows' as never }), "'follow'"],
     [() => root({ floor: { follow: Infinity } }), 'root.floor.follow must be a finite number'],
     [() => muon({ rows: 'rows' as never }), "muon.rows must be 'outputs', 'inputs' or 'auto'"],
-    [() => rateFree(adam(), { steps: 0 }), 'startAxis.steps'],
+    [() => rateFree(adam(), { steps: 0 }), 'rateFree.steps must be a whole number ≥ 1, given 0'],
     [() => rateFree(adam(), { xi: 1 } as never), 'xi'],
     [() => rateFree(adam(), { risingCap: {} } as never), 'risingCap'],
     [

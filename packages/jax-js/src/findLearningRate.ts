@@ -4,6 +4,7 @@ import {
   type TrainingSearchOptions,
 } from '@induced-metric/core'
 import { tree, type JsTree, type numpy as np } from '@jax-js/jax'
+import { checkTraining } from '@induced-metric/core/adapter'
 import type { InducedOptimizer } from './inducedOptimizer.js'
 import type { InducedState } from './state.js'
 
@@ -53,6 +54,7 @@ export async function findLearningRate<Params extends JsTree<np.Array>>(
   train: (current: Training<Params>, index: number) => TrainingStep<Params> | Promise<TrainingStep<Params>>,
   { setXi, ...options }: TrainingSearchOptions = {},
 ): Promise<RateSearch> {
+  checkTraining(train)
   const copy = (): Training<Params> => ({ params: tree.ref(start.params), state: tree.ref(start.state) })
   let current: Training<Params> | undefined = copy()
   const drop = (): void => {

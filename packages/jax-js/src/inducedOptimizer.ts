@@ -3,12 +3,14 @@ import {
   checkOptions,
   createTreeStep,
   leavesOf,
+  shapeError,
+  show,
   valuesFor,
   withLeaves,
   type GroupOf,
 } from '@induced-metric/core/adapter'
 import { Array as JaxArray, tree, type JsTree, type numpy as np } from '@jax-js/jax'
-import { pack, unpack, type InducedState } from './state.js'
+import { checkIsState, pack, unpack, type InducedState } from './state.js'
 import { isTraced, refuseForeign, tensors } from './tensors.js'
 import { trace } from './traced.js'
 
@@ -121,16 +123,21 @@ export function inducedOptimizer(
     save: (state, params) => step.save(unpack(state), params),
     evaluationParams: (state, params) => step.evaluation(unpack(state), params),
     learningRate: (state, params) => step.learningRate(unpack(state), params),
-    withLearningRate: (state, params, value) =>
-      consume(state.numbers, pack(step.withLearningRate(unpack(state), params, value))),
-    update(grads, state, params, { loss, ...others } = {}) {
+    withLearningRate(state, params, value) {
+      const changed = pack(step.withLearningRate(unpack(state), params, value))
+      return consume(state.numbers, changed)
+    },
+    update(grads, state, params, options = {}) {
+      checkOptions('update', options, { loss: 'any' })
+      checkIsState(state)
+      const { loss } = options
       const lossIsArray = loss instanceof JaxArray || isTraced(loss)
       let taken
       if ([grads, state, params, loss].some(hasTraced)) {
-        taken = trace(step, grads, state, params, { ...others, ...(loss !== undefined && { loss }) })
+        taken = trace(step, grads, state, params, loss)
       } else {
         const number = lossIsArray ? tensors.read(loss)[0]! : loss
-        const given = { ...others, ...(number !== undefined && { loss: number }) }
+        const given = number === undefined ? {} : { loss: number }
         const { report: made, ...result } = step.take(grads, unpack(state), params, given)
         report = made
         taken = { ...result, state: pack(result.state) }
@@ -150,13 +157,20 @@ function hasTraced(node: unknown): boolean {
 /**
  * Adds updates to parameters, as in optax. The keys that lead to a leaf identify it. Consumes both trees.
  *
- * @throws ERR_SHAPE when the trees have other leaves; ERR_NOT_SUPPORTED for an array of another copy of jax-js. Then
+ * @throws ERR_SHAPE when the trees have other leaves, or leaves of other shapes; ERR_NOT_SUPPORTED for an array of another copy of jax-js. Then
  *   nothing is consumed.
  */
 export function applyUpdates<Params extends JsTree<np.Array>>(params: Params, updates: Params): Params {
   const leaves = leavesOf<np.Array>(params)
   const changes = valuesFor<np.Array>(leaves, updates, 'updates')
   for (const array of [...leaves.map(({ value }) => value), ...changes]) refuseForeign(array)
+  leaves.forEach(({ value, path }, i) => {
+    const [shape, change] = [tensors.shape(value), tensors.shape(changes[i]!)]
+    if (shape.length === change.length && shape.every((extent, axis) => extent === change[axis])) return
+    throw shapeError(
+      `the update of ${show(path.join('.'))} has shape [${change.join(', ')}], and the parameter [${shape.join(', ')}]`,
+    )
+  })
   return withLeaves(
     params,
     leaves,

@@ -1,4 +1,4 @@
-import type { TreeState } from '@induced-metric/core/adapter'
+import { optionError, show, type TreeState } from '@induced-metric/core/adapter'
 import { numpy as np } from '@jax-js/jax'
 import { tensors } from './tensors.js'
 
@@ -14,7 +14,22 @@ export function pack({ numbers, slots }: TreeState<np.Array>): InducedState {
   return { numbers: np.array(new Uint32Array(numbers.buffer)), slots }
 }
 
+/**
+ * Checks that a value can be a state.
+ *
+ * @throws ERR_OPTION for anything but an object with the parts of one
+ */
+export function checkIsState(value: unknown): asserts value is InducedState {
+  const { numbers, slots } = (value ?? {}) as Partial<InducedState>
+  if (typeof numbers === 'object' && typeof slots === 'object') return
+  throw optionError(
+    `the state must be what init, load or update returned, given ${show(value)}; update takes (grads, state, params, { loss })`,
+  )
+}
+
 /** The state that was packed. Its arrays remain the caller's. */
-export function unpack({ numbers, slots }: InducedState): TreeState<np.Array> {
+export function unpack(state: InducedState): TreeState<np.Array> {
+  checkIsState(state)
+  const { numbers, slots } = state
   return { numbers: new Float64Array(Uint32Array.from(tensors.read(numbers)).buffer), slots }
 }

@@ -1,6 +1,6 @@
 import { Array as JaxArray, defaultDevice, getWebGPUDevice, jit, numpy as np } from '@jax-js/jax'
 import { InducedMetricError } from '@induced-metric/core'
-import type { TensorBackend } from '@induced-metric/core/adapter'
+import { show, type TensorBackend } from '@induced-metric/core/adapter'
 import { lowering } from './lowering.js'
 
 /** The operations on jax-js arrays that the optimiser needs. */
@@ -63,7 +63,7 @@ function checkReads(): void {
 
 function refuse(given: unknown): never {
   refuseForeign(given)
-  const message = `the optimiser takes arrays of float32 or float64, and inside jit only init and update take them; given ${shown(given)}`
+  const message = `the optimiser takes arrays of float32 or float64, and inside jit only init and update take them; given ${typeof given === 'string' ? given : show(given)}`
   throw new InducedMetricError('ERR_NOT_SUPPORTED', message)
 }
 
@@ -77,12 +77,4 @@ export function refuseForeign(given: unknown): void {
     'this array is of another copy of @jax-js/jax than the optimiser uses. Two copies are loaded: two versions, or one as a ' +
       'module and one by require or from a CDN. `npm ls @jax-js/jax` shows them; import one',
   )
-}
-
-function shown(given: unknown): string {
-  try {
-    return String(given)
-  } catch {
-    return 'an object that has no text'
-  }
 }

@@ -39,14 +39,13 @@ export function trace<P extends JsTree<np.Array>>(
   grads: P,
   state: InducedState,
   params: P | undefined,
-  { loss, ...others }: { readonly loss?: number | np.Array },
+  loss: number | np.Array | undefined,
 ): { readonly updates: P; readonly state: InducedState; readonly replaced: readonly np.Array[] } {
   const device = defaultDevice()
   const type = device === 'webgpu' || device === 'webgl' ? singles : doubles
   const numbers = [...type.read(state.numbers.ref)]
   const scalar = typeof loss === 'number' ? type.number(loss) : loss?.ref.astype(type.dtype)
   const taken = step.trace(createTracedBackend(type), grads, { ...state, numbers }, params, {
-    ...others,
     ...(scalar && { loss: scalar }),
   })
   const { numbers: next, slots } = taken.state

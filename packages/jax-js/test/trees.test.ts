@@ -172,3 +172,67 @@ describe('arrays of another copy of jax-js', () => {
     expect(valuesOf(own)).toEqual([[1, 2]])
   })
 })
+
+describe('what is no tree of these, state or transformation is refused, and nothing is consumed:', () => {
+  const solver = inducedOptimizer(inducedMetric(adam(), { learningRate: 0.1 }))
+  const params = pair([1, 2], [3])
+  const state = solver.init(tree.ref(params))
+  const refused = (act: () => unknown, code: string, words: RegExp) => {
+    expect(act).toThrow(words)
+    expect(act).toThrow(new RegExp(`^${code}: `))
+    expect(numbers(params)).toEqual([[1, 2], [3]])
+    expect(solver.learningRate(state, params)).toBe(0.1)
+  }
+
+  test('a base in place of a transformation, where the optimiser is made', () => {
+    refused(
+      () => inducedOptimizer(adam() as never),
+      'ERR_OPTION',
+      /given the base adam: give it a learning rate/,
+    )
+    refused(() => inducedOptimizer(undefined as never), 'ERR_OPTION', /given undefined/)
+  })
+
+  test('anything else in place of a state', () => {
+    for (const [given, words] of [
+      [undefined, 'given undefined'],
+      [params, 'given an object'],
+      [3, 'given 3'],
+    ] as const) {
+      const wrong = given as never
+      const message = new RegExp(`the state must be what init, load or update returned, ${words}`)
+      refused(() => solver.update(params, wrong), 'ERR_OPTION', message)
+      refused(() => solver.save(wrong, params), 'ERR_OPTION', message)
+      refused(() => solver.withLearningRate(wrong, params, 1), 'ERR_OPTION', message)
+    }
+  })
+
+  test('a loss that is not in an object, and other options', () => {
+    refused(
+      () => solver.update(params, state, params, 3 as never),
+      'ERR_OPTION',
+      /update takes an object of options/,
+    )
+    refused(
+      () => solver.update(params, state, params, { los: 3 } as never),
+      'ERR_OPTION',
+      /the nearest is "loss"/,
+    )
+  })
+
+  test('gradients and updates of other shapes', () => {
+    const wrong = pair([1, 2, 3], [3])
+    refused(() => solver.update(wrong, state), 'ERR_SHAPE', /slot m of "w" has shape \[2\], .* needs \[3\]/)
+    refused(
+      () => applyUpdates(params, wrong),
+      'ERR_SHAPE',
+      /update of "w" has shape \[3\], and the parameter \[2\]/,
+    )
+    expect(numbers(wrong)).toEqual([[1, 2, 3], [3]])
+  })
+
+  test('arrays that are not of jax-js', () => {
+    const wrong = { w: new Float32Array(3) } as never
+    refused(() => solver.init(wrong), 'ERR_NOT_SUPPORTED', /given a Float32Array/)
+  })
+})

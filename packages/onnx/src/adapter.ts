@@ -18,6 +18,7 @@ export {
 } from './checkpoint/optimizerState.js'
 export { exportTrained, type ExportOptions } from './export/file.js'
 export { allocated, coded, codedAs, reasonOf } from './errors.js'
+export { importNode } from './node.js'
 export { writeFileAtomically } from './files/atomic.js'
 export { loadModel } from './files/loadModel.js'
 export { isRemote, readArtifact } from './files/readArtifact.js'

@@ -129,7 +129,6 @@ describe('errors of the runtime have a code', () => {
     for (const method of ['runTrainStep', 'runEvalStep'] as const) {
       const mismatched = await errorOf(() => session[method]({ x: x(2), labels: labels(0, 1, 2) }))
       expect(mismatched.code).toBe('ERR_SHAPE')
-      expect(mismatched.cause).toBeInstanceOf(Error)
       await errorOf(() => session[method]({ x: x(1), labels: labels(7) }))
     }
     await errorOf(() => session.runTrainStep({ x: x(1), labels: labels(1) }, undefined, 7 as never))

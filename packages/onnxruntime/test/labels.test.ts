@@ -219,7 +219,7 @@ describe('labels that are no class are refused, and nothing has changed:', () =>
 
   const through = (nodes: readonly NodeProto[]): Loss => {
     return ({ outputs: [scores], input, emit, emitAll, fresh, constant }) => {
-      const given = input('ids', int64, ['batch', 'positions'])
+      const given = input('ids', int64, ['rows', 'columns'])
       let labels = given
       for (const { opType, input: names, attribute } of nodes) {
         const others = names.slice(1).map((name) => constant(int64Tensor(name, name.split(',').map(Number))))

@@ -4,6 +4,7 @@ import { adam, createOptimizer, inducedMetric, log, muon, sgd } from '@induced-m
 import * as ort from 'onnxruntime-node'
 import { describe, expect, it } from 'vitest'
 import { findLearningRate, readCheckpoint, TrainingSession } from '../src/index.js'
+import { checkFeeds } from '../src/session/feeds.js'
 import { readModel, setOpset, writeModel } from '@induced-metric/onnx/proto'
 import { denseArtifacts, numbers, optimizerArtifact } from '../../onnx/test/builder.js'
 
@@ -148,7 +149,15 @@ describe('TrainingSession', () => {
     await session.runOptimizerStep({ frozen: ['w0', 'b1'] })
     const changed = values(session).map((parameter, i) => parameter.some((x, j) => x !== before[i]![j]))
     expect(changed).toEqual([false, true, true, false])
-    await expect(session.runOptimizerStep({ frozen: ['w7'] })).rejects.toMatchObject({ code: 'ERR_OPTION' })
+    await expect(session.runOptimizerStep({ frozen: ['w7'] })).rejects.toThrow(
+      /ERR_OPTION: frozen: .*"w7"; the nearest names are "w0", "w1"/,
+    )
+    await expect(session.runOptimizerStep({ frozen: 'w0' })).rejects.toThrow(
+      'ERR_OPTION: frozen must be a list of names of parameters, given "w0"',
+    )
+    await expect(session.runOptimizerStep({ freeze: ['w0'] } as never)).rejects.toThrow(
+      /ERR_OPTION: runOptimizerStep has no option "freeze"/,
+    )
     await session.release()
   })
 
@@ -436,6 +445,12 @@ describe('TrainingSession', () => {
     const { scores: exported } = await inference.run({ x: feeds.x })
     expect(exported!.data).toEqual(scores!.data)
     await expect(session.exportModelForInference(['logits'])).rejects.toMatchObject({ code: 'ERR_OPTION' })
+    await expect(session.saveCheckpoint({ includeOptimiserState: false } as never)).rejects.toThrow(
+      /ERR_OPTION: saveCheckpoint has no option "includeOptimiserState"; the nearest is "includeOptimizerState"/,
+    )
+    await expect(session.exportModelForInference(['scores'], { file: 'm.onnx' } as never)).rejects.toThrow(
+      /ERR_OPTION: exportModelForInference has no option "file"/,
+    )
     await inference.release()
     await session.release()
   })
@@ -531,11 +546,43 @@ describe('TrainingSession', () => {
     await expect(session.runTrainStep(batch(0))).rejects.toThrow(
       /ERR_SHAPE.*"x" has dims \[0, 6\].*at least one/,
     )
+    const given = new ort.Tensor('float32', new Float32Array(24), [4, 6])
+    given.dispose()
+    await expect(session.runTrainStep({ x: given, labels })).rejects.toThrow(
+      /ERR_OPTION.*"x" was disposed of/,
+    )
     await expect(session.runTrainStep({ x, labels }, ['logits'])).rejects.toThrow(/no output "logits"/)
     const wrong = new ort.Tensor('int64', BigInt64Array.of(1n, 2n, 9n, 0n), [4])
     await expect(session.runTrainStep({ x, labels: wrong })).rejects.toThrow()
     expect(gradients(session)).toEqual(before)
     await session.release()
+  })
+
+  it.each([[1], [3], [8]])(
+    'refuses %i labels of four examples, in training and in evaluation',
+    async (count) => {
+      const session = await TrainingSession.create({ ...artifacts, optimizer })
+      const feeds = { x: batch(4).x, labels: batch(count).labels }
+      for (const method of ['runTrainStep', 'runEvalStep'] as const) {
+        await expect(session[method](feeds)).rejects.toThrow(
+          `ERR_SHAPE: ${method}: the inputs must have the same batch, and it is 4 in "x" [4, 6], ${count} in "labels" [${count}]`,
+        )
+      }
+      await expect(session.runOptimizerStep()).rejects.toThrow(/no gradients/)
+      await session.release()
+    },
+  )
+
+  it('lets extents differ whose name says that nothing is known of them', () => {
+    const { x, labels } = { ...batch(4), labels: batch(3).labels }
+    const inputs = (extent: string) => [
+      { name: 'x', dataType: 1, shape: [extent, 6] },
+      { name: 'labels', dataType: 7, shape: [extent] },
+    ]
+    const check = (extent: string) => () => checkFeeds('run', { x, labels }, inputs(extent), new Set())
+    expect(check('?')).not.toThrow()
+    expect(check('None')).not.toThrow()
+    expect(check('N')).toThrow('the inputs must have the same N')
   })
 
   it('gives back what is asked for', async () => {

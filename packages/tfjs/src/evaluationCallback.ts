@@ -1,4 +1,4 @@
-import { checkOptions } from '@induced-metric/core/adapter'
+import { checkOptions, optionError, show } from '@induced-metric/core/adapter'
 import { optimizerOf, type TrainedModel } from './trainedModel.js'
 
 /** Options of {@link evaluationCallback}. */
@@ -49,6 +49,11 @@ export function evaluationCallback<M extends TrainedModel>(
   const owner = 'evaluationCallback'
   checkOptions(owner, options, { batchSize: { kind: 'integer', min: 1 }, prefix: 'any' })
   optimizerOf(owner, model)
+  if ([x, y].includes(undefined as never)) {
+    throw optionError(
+      `${owner} takes (model, x, y): the data to evaluate with; given ${show(x)} and ${show(y)}`,
+    )
+  }
   const { batchSize, prefix = 'val_' } = options
   return {
     async onEpochEnd(_epoch, logs = {}) {

@@ -4,6 +4,7 @@ import {
   type RateSearch,
   type TrainingSearchOptions,
 } from '@induced-metric/core'
+import { checkTraining } from '@induced-metric/core/adapter'
 import type { Tensor } from './namespace.js'
 import { optimizerOf, type TrainedModel } from './trainedModel.js'
 
@@ -40,6 +41,7 @@ export async function findLearningRate(
   { setXi, ...options }: TrainingSearchOptions = {},
 ): Promise<RateSearch> {
   const optimizer = optimizerOf('findLearningRate', model)
+  checkTraining(train)
   const kept: Tensor[] = []
   try {
     return await searchRates<{ readonly weights: Tensor[]; readonly state: Checkpoint }>(

@@ -1,6 +1,7 @@
 import type { ReduceOnPlateau } from '@induced-metric/core'
-import { checkOptions, optionError } from '@induced-metric/core/adapter'
+import { checkOptions, optionError, show } from '@induced-metric/core/adapter'
 import type { InducedOptimizer } from './inducedOptimizer.js'
+import { isInduced } from './trainedModel.js'
 
 /** Options of {@link plateauCallback}. */
 export interface PlateauCallbackOptions {
@@ -20,7 +21,7 @@ export interface PlateauCallback {
  * @param optimizer the model's optimiser
  * @param plateau the result of the core's `reduceOnPlateau`, with the optimiser's learning rate to begin with; its state is
  *   not in checkpoints, so save it beside them
- * @throws ERR_OPTION for a wrong option; at the end of an epoch, when `fit` reports no value of that name
+ * @throws ERR_OPTION for a wrong argument or option; at the end of an epoch, when `fit` reports no value of that name
  *
  * @example
  * ```ts
@@ -47,6 +48,14 @@ export function plateauCallback(
   options: PlateauCallbackOptions = {},
 ): PlateauCallback {
   checkOptions('plateauCallback', options, { monitor: 'any' })
+  if (!isInduced(optimizer)) {
+    throw optionError(
+      `plateauCallback takes an optimiser of inducedOptimizer() first, given ${show(optimizer)}`,
+    )
+  }
+  if (typeof (plateau as Partial<ReduceOnPlateau> | null | undefined)?.update !== 'function') {
+    throw optionError(`plateauCallback takes what reduceOnPlateau() returned second, given ${show(plateau)}`)
+  }
   const { monitor = 'val_loss' } = options
   return {
     onEpochEnd(_epoch, logs = {}) {

@@ -16,8 +16,16 @@ export interface TrainedModel {
  *
  * @throws ERR_OPTION unless it is one of this package
  */
-export function optimizerOf(owner: string, { optimizer }: Pick<TrainedModel, 'optimizer'>): InducedOptimizer {
-  if (typeof (optimizer as Partial<InducedOptimizer> | undefined)?.withEvaluationWeights === 'function')
-    return optimizer as InducedOptimizer
+export function optimizerOf(
+  owner: string,
+  model: Pick<TrainedModel, 'optimizer'> | undefined,
+): InducedOptimizer {
+  const optimizer = model?.optimizer
+  if (isInduced(optimizer)) return optimizer
   throw optionError(`${owner}: compile the model with an optimiser of inducedOptimizer() first`)
+}
+
+/** Whether a value is an optimiser of this package, perhaps of another copy of it. */
+export function isInduced(value: unknown): value is InducedOptimizer {
+  return typeof (value as Partial<InducedOptimizer> | null | undefined)?.withEvaluationWeights === 'function'
 }

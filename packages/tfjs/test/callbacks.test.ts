@@ -142,6 +142,25 @@ describeModes(({ options }) => {
     expect(() => bestWeightsCallback(model, { mode: 'most' as never })).toThrow(/ERR_OPTION.*mode/)
   })
 
+  it('says so where something is missing', async () => {
+    const { model } = compiled(inducedMetric(adam(), { learningRate: 0.1 }))
+    const { x } = line(4)
+    const missing = undefined as never
+    expect(() => evaluationCallback(undefined as unknown as typeof model, x, x)).toThrow(
+      /ERR_OPTION: evaluationCallback: compile the model/,
+    )
+    expect(() => evaluationCallback(model, x, missing)).toThrow(
+      /ERR_OPTION: .*\(model, x, y\).* and undefined/,
+    )
+    await expect(findLearningRate(missing, () => 1)).rejects.toThrow(/ERR_OPTION: findLearningRate: compile/)
+    const weights = await numbersOf(model)
+    await expect(findLearningRate(model, missing)).rejects.toThrow(/ERR_OPTION: .* a function that trains/)
+    await expect(findLearningRate(model, (() => {}) as never)).rejects.toThrow(
+      /ERR_OPTION: .* must return the loss, a number; returned undefined/,
+    )
+    expect(await numbersOf(model)).toEqual(weights)
+  })
+
   it('accumulates gradients over the batches of fit, and a checkpoint in the middle loses nothing', async () => {
     const { x, y } = line(32)
     const transformation = inducedMetric(adam(), { learningRate: 0.1, accumulate: 4 })

@@ -48,4 +48,19 @@ describe('plateauCallback', () => {
       plateauCallback(optimizer, reduceOnPlateau({ learningRate }), { patience: 3 } as never)
     expect(make).toThrow(expect.objectContaining({ code: 'ERR_OPTION' }))
   })
+
+  it('refuses other arguments where it is made, not at the end of an epoch', () => {
+    const optimizer = inducedOptimizer(tf, inducedMetric(sgd(), { learningRate }))
+    const plateau = reduceOnPlateau({ learningRate })
+    for (const first of [plateau, tf.train.sgd(1), undefined]) {
+      expect(() => plateauCallback(first as never, plateau)).toThrow(
+        /ERR_OPTION: plateauCallback takes an optimiser/,
+      )
+    }
+    for (const second of [optimizer, { patience: 3 }, undefined]) {
+      expect(() => plateauCallback(optimizer, second as never)).toThrow(
+        /ERR_OPTION: .* reduceOnPlateau\(\) returned/,
+      )
+    }
+  })
 })

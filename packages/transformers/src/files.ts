@@ -1,5 +1,5 @@
 import { optionError } from '@induced-metric/core/adapter'
-import { coded, writeFileAtomically } from '@induced-metric/onnx/adapter'
+import { coded, importNode, writeFileAtomically } from '@induced-metric/onnx/adapter'
 
 /** The files of a model, by their paths in its folder, such as `onnx/model.onnx`. */
 export interface ModelFiles {
@@ -23,7 +23,7 @@ export function folderFiles(folder: string): WritableModelFiles {
   return {
     name: folder,
     async read(path) {
-      const { readFile } = await import('node:fs/promises')
+      const { readFile } = await importNode<typeof import('node:fs/promises')>('node:fs/promises')
       try {
         return new Uint8Array(await readFile(`${folder}/${path}`))
       } catch (error) {
@@ -32,7 +32,7 @@ export function folderFiles(folder: string): WritableModelFiles {
       }
     },
     async write(path, content) {
-      const { mkdir } = await import('node:fs/promises')
+      const { mkdir } = await importNode<typeof import('node:fs/promises')>('node:fs/promises')
       const target = `${folder}/${path}`
       await mkdir(target.slice(0, target.lastIndexOf('/')), { recursive: true })
       await writeFileAtomically(target, content)

@@ -1,5 +1,5 @@
 import { adam, inducedMetric, root, type StepReport, type Transformation } from '@induced-metric/core'
-import { optionError, unsupported } from '@induced-metric/core/adapter'
+import { optionError, show, unsupported } from '@induced-metric/core/adapter'
 import { epochOrder } from '@induced-metric/onnx/adapter'
 import type { Ort } from '@induced-metric/onnx'
 import { defaultOrt, TrainingSession } from '@induced-metric/onnxruntime'
@@ -64,6 +64,11 @@ export interface Evaluation {
  * ```
  */
 export async function createFineTuning(files: ModelFiles, options: FineTuningOptions): Promise<FineTuning> {
+  if (typeof (files as Partial<ModelFiles> | undefined)?.read !== 'function') {
+    throw optionError(
+      `createFineTuning takes the files of a model, as in folderFiles('models/bert'); given ${show(files)}`,
+    )
+  }
   checkFineTuningOptions(options)
   const ort = options.ort ?? (await defaultOrt())
   const model = await readTextModel(files, options.dtype ?? 'fp32')

@@ -49,6 +49,12 @@ describe('a fine-tuning is refused', () => {
     expect(await refusal(files)).toMatch(/ERR_OPTION: the files: config\.json is not JSON/)
   })
 
+  it.each([['models/bert'], [undefined]])('asks for files where %o is given', async (given) => {
+    await expect(createFineTuning(given as never, { examples })).rejects.toThrow(
+      `ERR_OPTION: createFineTuning takes the files of a model, as in folderFiles('models/bert'); given ${JSON.stringify(given)}`,
+    )
+  })
+
   it.each<[string, Record<string, unknown>, RegExp]>([
     ['an unknown option', { rate: 1 }, /ERR_OPTION.*rate/],
     ['an unknown variant', { dtype: 'q5' }, /ERR_OPTION: dtype must be one of fp32/],

@@ -49,8 +49,18 @@ export function checkApart(parameters: readonly OptimizerParameter[]): void {
   }
 }
 
+/** Throws ERR_SHAPE when a parameter's array has become empty, as one does that is transferred to another thread. */
+function checkAttached({ name, data }: OptimizerParameter, size: number): void {
+  if (data.length === size) return
+  throw shapeError(
+    `parameter ${show(name)} has ${data.length} of its ${size} elements: its array was transferred or its memory has grown. ` +
+      'Create an optimiser of the arrays that there are now, and load what save() returns',
+  )
+}
+
 /**
- * Throws ERR_SHAPE unless each gradient is null or has its parameter's length and element type.
+ * Throws ERR_SHAPE unless each gradient is null or has its parameter's length and element type, and the parameters have
+ * their elements.
  *
  * @param own the engine's own arrays for gradients, which always fit
  */
@@ -63,8 +73,9 @@ export function checkGradients(
   // Over the parameters: a loop over the gradients would skip holes.
   for (let index = 0; index < parameters.length; index++) {
     const gradient: unknown = gradients[index]
-    if (gradient === null || gradient === own[index]) continue
     const fitting = own[index]!
+    checkAttached(parameters[index]!, fitting.length)
+    if (gradient === null || gradient === fitting) continue
     if (elementType(gradient) !== elementType(fitting)) {
       throw shapeError(
         `the gradient of parameter ${show(parameters[index]!.name)} must be a ${fitting.constructor.name} or null, ` +

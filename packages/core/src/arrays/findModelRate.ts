@@ -1,5 +1,6 @@
 import type { Checkpoint } from '../checkpoint/checkpoint.js'
 import {
+  checkTraining,
   findLearningRate,
   type RateSearch,
   type TrainingSearchOptions,
@@ -39,11 +40,12 @@ interface SavedModel {
  * console.log(found.suggestion)
  * ```
  */
-export function findModelRate<R extends ModelParameters>(
+export async function findModelRate<R extends ModelParameters>(
   optimizer: ModelOptimizer<R>,
   train: (index: number) => number | Promise<number>,
   { setXi, ...options }: TrainingSearchOptions = {},
 ): Promise<RateSearch> {
+  checkTraining(train)
   return findLearningRate<SavedModel>(
     {
       async step(learningRate, index) {

@@ -182,7 +182,9 @@ export function checkParameterState(
 export function checkHeader(value: unknown, isSlots: (slots: unknown) => boolean): void {
   const header = value as Partial<Header> | null | undefined
   if (header?.format !== 'induced-metric-checkpoint')
-    throw checkpointError(`expected a checkpoint, given ${show(value)}`)
+    throw checkpointError(
+      `expected a checkpoint, as save() returns, or its bytes in a Uint8Array; given ${show(value)}`,
+    )
   if (header.version !== 1) {
     throw checkpointError(`the checkpoint has version ${show(header.version)}; this release reads version 1`)
   }

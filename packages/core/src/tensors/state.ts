@@ -2,7 +2,7 @@ import type { Checkpoint } from '../checkpoint/checkpoint.js'
 import { checkpointOf, matchCheckpoint } from '../checkpoint/match.js'
 import { arrayOf, type ElementType } from '../dtype.js'
 import { sizeOf } from '../shape.js'
-import { shapeError } from '../errors.js'
+import { shapeError, show } from '../errors.js'
 import { createSlot, initialSlots, slotShape } from '../step/initialSlots.js'
 import type { StepPlan } from '../step/plan.js'
 import { initialState } from '../step/scalarState.js'
@@ -145,20 +145,30 @@ export function checkState<T>(
     0,
   )
   const beyond = count - (2 + parameters.length + ofUnits + ofProfiles)
-  const fits =
+  const isWhole =
     (beyond === 0 || beyond === 1) &&
     slots.length === parameters.length &&
-    parameters.every((parameter, index) => {
-      const { graph } = parameter
+    parameters.every(({ graph }, index) => {
       const own = slots[index]!
-      const isSlot = (name: string) =>
-        own[name] !== undefined && isSameShape(backend.shape(own[name]), slotShape(parameter, name))
-      return Object.keys(own).length === graph.slots.length && graph.slots.every(isSlot)
+      return (
+        Object.keys(own).length === graph.slots.length && graph.slots.every((name) => own[name] !== undefined)
+      )
     })
-  if (fits) return
-  throw shapeError(
-    'the state is of other parameters or of another transformation: give one that was made for these',
-  )
+  if (!isWhole) {
+    throw shapeError(
+      'the state is of other parameters or of another transformation: give one that was made for these',
+    )
+  }
+  for (const [index, parameter] of parameters.entries()) {
+    for (const [slot, tensor] of Object.entries(slots[index]!)) {
+      const [found, needed] = [backend.shape(tensor), slotShape(parameter, slot)]
+      if (isSameShape(found, needed)) continue
+      throw shapeError(
+        `the state is of other parameters: its slot ${slot} of ${show(parameter.name)} has shape [${found.join(', ')}], and a step ` +
+          `of what was given needs [${needed.join(', ')}]`,
+      )
+    }
+  }
 }
 
 function mapValues<A, B>(

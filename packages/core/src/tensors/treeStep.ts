@@ -5,6 +5,7 @@ import { sizeOf } from '../shape.js'
 import type { StepReport } from '../step/report.js'
 import { withGroups, type GroupOf } from '../transformation/groups.js'
 import type { MatrixRows } from '../transformation/hyperparameter.js'
+import { checkTransformation } from '../transformation/transformation.js'
 import type { ParameterInfo, Transformation } from '../transformation/types.js'
 import type { TensorBackend } from './backend.js'
 import { createTensorStep } from './plannedStep.js'
@@ -71,7 +72,7 @@ export interface TreeStep<T> {
  * Creates the steps of a transformation over trees of tensors, for frameworks whose optimisers are functions of such trees.
  * It serves trees of any form; each form is a set of parameters of its own.
  *
- * @throws ERR_OPTION by its functions, when the transformation does not fit the parameters or two have one name
+ * @throws ERR_OPTION for anything but a transformation; by its functions, when the transformation does not fit the parameters or two have one name
  */
 export function createTreeStep<T extends object>(
   transformation: Transformation,
@@ -166,6 +167,7 @@ function createSteps<T extends object>(
   backend: TensorBackend<T>,
   { nameOf, groupOf, rowsAre }: TreeNaming,
 ) {
+  checkTransformation(transformation)
   const steps = new Map<string, TensorStep<T>>()
   /** The parameters of all trees so far, by name. Only together need they be in all groups of the transformation. */
   const met = new Map<string, ParameterInfo>()

@@ -184,10 +184,27 @@ async function sweep<S>(
   return { points, isDiverged: false }
 }
 
+/**
+ * Checks the function that trains, which the adapters' searches for a rate take.
+ *
+ * @throws ERR_OPTION for anything but a function
+ */
+export function checkTraining(train: unknown): void {
+  if (typeof train === 'function') return
+  throw optionError(
+    `findLearningRate takes a function that trains for a step and returns the loss, given ${show(train)}`,
+  )
+}
+
 function resultOf(taken: unknown): SweptStep {
   const result = typeof taken === 'number' ? { loss: taken } : taken
   if (typeof (result as Partial<SweptStep> | undefined)?.loss === 'number') return result as SweptStep
-  throw optionError(`findLearningRate: step must return a loss or { loss, scale }, returned ${show(taken)}`)
+  const isObject = typeof taken === 'object' && taken !== null && 'loss' in taken
+  throw optionError(
+    isObject
+      ? `findLearningRate: a step of the training must return the loss, a number; returned ${show(taken.loss)}`
+      : `findLearningRate: step must return a loss or { loss, scale }, returned ${show(taken)}`,
+  )
 }
 
 function lowest(points: readonly SweptRate[]): number {

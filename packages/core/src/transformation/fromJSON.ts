@@ -111,6 +111,11 @@ const builtinEmbeddings: readonly NamedFactory<Embedding>[] = [identity, root, l
  * ```
  */
 export function fromJSON(json: unknown, own: FromJSONOptions = {}): Transformation {
+  if (typeof json === 'string') {
+    throw optionError(
+      `a saved transformation is an object, not text: parse it, as in fromJSON(JSON.parse(text)); given ${show(json)}`,
+    )
+  }
   checkKeys('a saved transformation', json, [
     'format',
     'version',

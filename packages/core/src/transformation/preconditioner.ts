@@ -334,6 +334,11 @@ export function checkPreconditioner(name: string, value: unknown): asserts value
   // A factory has a definition too.
   const { definition } = (typeof value === 'object' && value !== null ? value : {}) as Partial<Preconditioner>
   if (typeof definition?.update === 'function') return
-  const hint = typeof value === 'function' ? 'a function: call it, as in adam()' : show(value)
-  throw optionError(`${name} must be a preconditioner such as sgd() or adam(), given ${hint}`)
+  throw optionError(`${name} must be a preconditioner such as sgd() or adam(), given ${showOther(value)}`)
+}
+
+function showOther(value: unknown): string {
+  if (typeof value === 'function') return 'a function: call it, as in adam()'
+  const isTransformation = typeof value === 'object' && value !== null && 'settings' in value
+  return isTransformation ? 'a transformation, which has a base already' : show(value)
 }

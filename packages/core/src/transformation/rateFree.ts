@@ -1,8 +1,9 @@
 import { root } from './embedding.js'
 import { checkKeys } from '../validation/keys.js'
+import { checkInteger } from '../validation/range.js'
 import type { Scheduled, Following } from './hyperparameter.js'
 import type { Preconditioner } from './preconditioner.js'
-import { groupKeys, inducedMetric } from './transformation.js'
+import { groupKeys, inducedMetric, optionRanges } from './transformation.js'
 import type { GroupOptions, InducedMetricOptions, Transformation } from './types.js'
 
 /** The options of {@link rateFree}. */
@@ -66,6 +67,7 @@ export function rateFree(base: Preconditioner, options: RateFreeOptions = {}): T
     'groups',
   ])
   const { steps, floor, learningRate = 1, ...others } = options
+  if (steps !== undefined) checkInteger('rateFree.steps', steps, optionRanges.startSteps)
   const growthRate = steps === undefined ? undefined : Math.max(1.02, 1 + 6 / steps)
   const growth = others.growthRate ?? growthRate
   const rises = typeof learningRate === 'number' && learningRate > 0 && learningRate < 1

@@ -143,8 +143,20 @@ export function checkTransformation(value: unknown): asserts value is Transforma
   const candidate = value as Partial<Transformation> | null | undefined
   if (typeof candidate?.toJSON === 'function' && candidate.settings !== undefined) return
   throw optionError(
-    `expected a transformation, as inducedMetric(base, options) returns; given ${show(value)}`,
+    `expected a transformation, as inducedMetric(base, options) returns; given ${showOther(value)}`,
   )
+}
+
+/** Describes what was given in place of a transformation, and how it becomes one. */
+function showOther(value: unknown): string {
+  if (typeof value === 'function')
+    return 'a function: call it, as in adamw({ learningRate: 0.001 }) or inducedMetric(adam(), { learningRate: 0.001 })'
+  if (!isComponent<Preconditioner & { readonly format: unknown }>(value)) return show(value)
+  const { name, definition, format } = value
+  if (typeof definition?.update === 'function')
+    return `the base ${name}: give it a learning rate, as in inducedMetric(${name}(), { learningRate: 0.001 })`
+  if (format === 'induced-metric') return 'a transformation as data: fromJSON makes one of it'
+  return show(value)
 }
 
 /** Settings of which some have defaults that depend on the others. */

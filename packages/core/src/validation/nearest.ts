@@ -21,6 +21,19 @@ export function nearestNames(name: string, names: Iterable<string>, count: numbe
     .map(({ candidate }) => candidate)
 }
 
+/**
+ * The name that is meant by a misspelt one, if one is much like it: at most a third of it differs, apart from case and
+ * punctuation.
+ */
+export function similarName(name: string, names: Iterable<string>): string | undefined {
+  const plain = (text: string): string => text.toLowerCase().replaceAll(/[^a-z0-9]/g, '')
+  const given = plain(name)
+  const [nearest] = [...names]
+    .map((candidate) => ({ candidate, changes: changesBetween(given, plain(candidate)) }))
+    .sort((a, b) => a.changes - b.changes)
+  return nearest && 3 * nearest.changes <= given.length ? nearest.candidate : undefined
+}
+
 /** The number of characters to insert, delete or replace: V. I. Levenshtein, Soviet Physics Doklady 10 (1966), by rows. */
 function changesBetween(given: string, other: string): number {
   const [a, b] = [given.slice(0, longestCompared), other.slice(0, longestCompared)]

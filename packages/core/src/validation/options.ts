@@ -46,16 +46,16 @@ export function checkOptions<T extends object>(
   options: T,
   specs: { readonly [K in keyof T]-?: OptionSpec },
 ): void {
-  checkKeys(
-    owner,
-    options,
-    Object.keys(specs),
-    '; learning rate, momentum and the like are options of inducedMetric',
+  checkKeys(owner, options, Object.keys(specs), (key) =>
+    ofUpdates.test(key) ? '; learning rate, momentum and the like are options of inducedMetric' : '',
   )
   for (const [key, value] of Object.entries(options)) {
     if (value !== undefined) checkOption(`${owner}: ${key}`, value, specs[key as keyof T])
   }
 }
+
+/** Names that other libraries give to options of an update. */
+const ofUpdates = /rate|momentum|beta|decay|epsilon|clip|nesterov|method|^(lr|eps|xi|embedding)$/i
 
 function checkOption(name: string, value: unknown, spec: OptionSpec): void {
   if (spec === 'any') return

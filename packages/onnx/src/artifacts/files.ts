@@ -3,6 +3,7 @@ import { writeFileAtomically } from '../files/atomic.js'
 import { writeFixedCheckpointFile } from '../checkpoint/files.js'
 import { codedAs } from '../errors.js'
 import type { TrainingArtifacts } from './generate.js'
+import { importNode } from '../node.js'
 
 /**
  * Writes artifacts to a folder, which is created if it does not exist, under the names that `generate_artifacts`
@@ -28,8 +29,8 @@ async function write(
   artifacts: Parameters<typeof writeArtifacts>[1],
   prefix: string,
 ): Promise<readonly string[]> {
-  const { mkdir } = await import('node:fs/promises')
-  const paths = await import('node:path')
+  const { mkdir } = await importNode<typeof import('node:fs/promises')>('node:fs/promises')
+  const paths = await importNode<typeof import('node:path')>('node:path')
   const path = (name: string): string => paths.join(folder, `${prefix}${name}`)
   await mkdir(folder, { recursive: true })
   const checkpoint = path('checkpoint')

@@ -1,4 +1,4 @@
-import { optionError, show } from '@induced-metric/core/adapter'
+import { checkOptions, optionError, show } from '@induced-metric/core/adapter'
 import { codedAs } from '../errors.js'
 import {
   createTag,
@@ -11,6 +11,7 @@ import {
 import type { Model } from '../proto/index.js'
 import type { NamedTensor } from '../proto/tensorData.js'
 import { externalAlignment, exportModel, type Renamed } from './model.js'
+import { importNode } from '../node.js'
 
 /** Values of more bytes than this go to a file beside the model. */
 const inlineLimit = 2 ** 30
@@ -37,6 +38,13 @@ export async function exportTrained(
   outputNames: readonly string[],
   options: ExportOptions,
 ): Promise<Uint8Array> {
+  checkOptions('exportModelForInference', options, {
+    path: 'any',
+    externalData: 'boolean',
+    evaluationWeights: 'boolean',
+    inputs: 'any',
+    outputs: 'any',
+  })
   const { path, externalData, inputs, outputs } = options
   const renamed: Renamed = { ...(inputs && { inputs }), ...(outputs && { outputs }) }
   if (!Array.isArray(outputNames)) {
@@ -75,8 +83,8 @@ async function write(
   externalData: boolean,
   renamed: Renamed,
 ): Promise<Uint8Array> {
-  const { rm } = await import('node:fs/promises')
-  const paths = await import('node:path')
+  const { rm } = await importNode<typeof import('node:fs/promises')>('node:fs/promises')
+  const paths = await importNode<typeof import('node:path')>('node:path')
   const { model, external } = exportModel(evalModel, parameters, outputNames, {
     externalName: externalData ? `${paths.basename(path)}.data` : undefined,
     renamed,

@@ -1,6 +1,7 @@
 import { allocated, reasonOf } from '../errors.js'
 import { unreadable } from './location.js'
 import type { ExternalData } from './resolve.js'
+import { importNode } from '../node.js'
 
 /** One call reads less than 2 GiB. */
 const mostAtOnce = 2 ** 30
@@ -12,10 +13,10 @@ const mostAtOnce = 2 ** 30
  */
 export function externalDataBeside(model: string | URL): ExternalData {
   return async (location, offset, length) => {
-    const { constants } = await import('node:fs')
-    const { lstat, open, realpath } = await import('node:fs/promises')
-    const paths = await import('node:path')
-    const { fileURLToPath } = await import('node:url')
+    const { constants } = await importNode<typeof import('node:fs')>('node:fs')
+    const { lstat, open, realpath } = await importNode<typeof import('node:fs/promises')>('node:fs/promises')
+    const paths = await importNode<typeof import('node:path')>('node:path')
+    const { fileURLToPath } = await importNode<typeof import('node:url')>('node:url')
     const path = typeof model === 'string' ? model : fileURLToPath(model)
     const folder = paths.dirname(path)
     const attempt = async <T>(action: Promise<T>): Promise<T> =>

@@ -1,5 +1,6 @@
 import { InducedMetricError, type ErrorCode } from '@induced-metric/core'
 import { coded } from '../errors.js'
+import { importNode } from '../node.js'
 
 /** A file: its contents, its path or its URL. */
 export type Artifact = Uint8Array | string | URL
@@ -24,7 +25,7 @@ export async function readArtifact(artifact: Artifact, what: string, code: Error
       if (!response.ok) throw new Error(`HTTP status ${response.status}`)
       return new Uint8Array(await response.arrayBuffer())
     }
-    const { readFile } = await import('node:fs/promises')
+    const { readFile } = await importNode<typeof import('node:fs/promises')>('node:fs/promises')
     return await readFile(artifact)
   } catch (error) {
     throw coded(code, `${what} cannot be read from ${String(artifact)}`, error)

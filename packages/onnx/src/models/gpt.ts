@@ -3,6 +3,7 @@ import { dataType } from '../proto/dataType.js'
 import type { Model } from '../proto/model.js'
 import { gelu, layerNormalize, project } from './layers.js'
 import {
+  checkModelOptions,
   checkSizes,
   createNetwork,
   normalOf,
@@ -66,6 +67,15 @@ interface Shared {
  * ```
  */
 export function gpt(options: GptOptions = {}): Model {
+  checkModelOptions('gpt', options, {
+    vocabulary: 'any',
+    context: 'any',
+    layers: 'any',
+    heads: 'any',
+    width: 'any',
+    approximate: ['none', 'tanh'],
+    flatten: 'boolean',
+  })
   const { vocabulary = 65, context = 64, layers = 4, heads = 4, width = 128 } = options
   const { approximate = 'none', flatten = false } = options
   checkSizes({ vocabulary, context, layers, heads, width })

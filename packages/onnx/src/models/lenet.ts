@@ -1,7 +1,7 @@
 import { optionError } from '@induced-metric/core/adapter'
 import type { Model } from '../proto/model.js'
 import { activate, convolve, dense, windowAttributes, type Activation } from './layers.js'
-import { checkSizes, createNetwork, uniformWithin, type ModelOptions } from './network.js'
+import { checkModelOptions, checkSizes, createNetwork, uniformWithin, type ModelOptions } from './network.js'
 
 /** Options of {@link lenet}. */
 export interface LenetOptions extends ModelOptions {
@@ -33,6 +33,13 @@ export interface LenetOptions extends ModelOptions {
  * ```
  */
 export function lenet(options: LenetOptions = {}): Model {
+  checkModelOptions('lenet', options, {
+    classes: 'any',
+    channels: 'any',
+    size: 'any',
+    activation: 'any',
+    pool: ['max', 'average'],
+  })
   const { classes = 10, channels = 1, size = 28, activation = 'relu', pool = 'max' } = options
   checkSizes({ classes, channels, size })
   if (size < 12 || size % 4 !== 0) throw optionError(`size is ${size}; give a multiple of 4, at least 12`)

@@ -1,7 +1,7 @@
 import { optionError, show, sizeOf } from '@induced-metric/core/adapter'
 import type { Model } from '../proto/model.js'
 import { activate, checkActivation, dense, type Activation } from './layers.js'
-import { checkSizes, createNetwork, type ModelOptions } from './network.js'
+import { checkModelOptions, checkSizes, createNetwork, type ModelOptions } from './network.js'
 
 /** Options of {@link mlp}. */
 export interface MlpOptions extends ModelOptions {
@@ -34,6 +34,12 @@ export interface MlpOptions extends ModelOptions {
  * ```
  */
 export function mlp(given: MlpOptions): Model {
+  checkModelOptions('mlp', given, {
+    sizes: 'any',
+    activation: 'any',
+    inputShape: 'any',
+    finalActivation: 'any',
+  })
   const { sizes, activation = 'relu', inputShape, finalActivation, ...options } = given
   const count = (sizes as MlpOptions['sizes'] | undefined)?.length ?? 0
   if (!(count >= 2)) throw optionError(`sizes has ${count} numbers; a network needs at least two`)

@@ -1,4 +1,4 @@
-import { optionError, show } from '@induced-metric/core/adapter'
+import { checkOptions, optionError, show, type OptionSpec } from '@induced-metric/core/adapter'
 import { allocated } from '../errors.js'
 import { dataType } from '../proto/dataType.js'
 import { createModelBuilder, type ModelBuilder } from '../proto/modelBuilder.js'
@@ -83,6 +83,21 @@ export function uniformWithin(bound: number): Draw {
 /** Draws normally with mean 0. */
 export function normalOf(deviation: number): Draw {
   return (random) => deviation * normal(random)
+}
+
+/**
+ * Checks that a model has the options that it is given.
+ *
+ * @param owner the model's function
+ * @param specs the values of its own options, beside those of all models
+ * @throws ERR_OPTION for anything but an object, and for an unknown option
+ */
+export function checkModelOptions<T extends ModelOptions>(
+  owner: string,
+  options: T,
+  specs: { readonly [K in Exclude<keyof T, keyof ModelOptions>]-?: OptionSpec },
+): void {
+  checkOptions<ModelOptions>(owner, options, { ...specs, seed: 'any', dtype: 'any', opset: 'any' })
 }
 
 /**

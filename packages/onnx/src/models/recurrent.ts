@@ -4,6 +4,7 @@ import type { Model } from '../proto/model.js'
 import { own } from '../own.js'
 import { dense } from './layers.js'
 import {
+  checkModelOptions,
   checkSizes,
   createNetwork,
   normalOf,
@@ -56,6 +57,14 @@ const kinds = {
  * ```
  */
 export function recurrent(options: RecurrentOptions = {}): Model {
+  checkModelOptions('recurrent', options, {
+    vocabulary: 'any',
+    width: 'any',
+    hidden: 'any',
+    layers: 'any',
+    bidirectional: 'boolean',
+    kind: 'any',
+  })
   const {
     vocabulary = 65,
     width = 64,

@@ -1,7 +1,15 @@
 import { optionError } from '@induced-metric/core/adapter'
 import type { Model } from '../proto/model.js'
 import { activate, batchNormalize, convolve, dense, type Window } from './layers.js'
-import { checkSizes, createNetwork, normalOf, within, type ModelOptions, type Network } from './network.js'
+import {
+  checkModelOptions,
+  checkSizes,
+  createNetwork,
+  normalOf,
+  within,
+  type ModelOptions,
+  type Network,
+} from './network.js'
 
 /** Options of {@link resnet18}. */
 export interface Resnet18Options extends ModelOptions {
@@ -38,6 +46,13 @@ export interface Resnet18Options extends ModelOptions {
  * ```
  */
 export function resnet18(options: Resnet18Options = {}): Model {
+  checkModelOptions('resnet18', options, {
+    classes: 'any',
+    channels: 'any',
+    size: 'any',
+    width: 'any',
+    training: 'boolean',
+  })
   const { classes = 10, channels = 3, size = 32, width = 64, training = false } = options
   checkSizes({ classes, channels, size, width })
   const network = createNetwork(options)

@@ -3,6 +3,7 @@ import { reasonOf } from '../errors.js'
 import { refuseExternalData } from '../externalData/resolve.js'
 import { writeModel } from '../proto/model.js'
 import type { ModelProto } from '../proto/onnx_pb.js'
+import type { TensorData } from '../proto/tensorData.js'
 
 /**
  * The part of ONNX Runtime that this package needs, as structural types, so that any of its packages fits:
@@ -13,7 +14,10 @@ import type { ModelProto } from '../proto/onnx_pb.js'
 export interface OrtTensor {
   readonly type: string
   readonly dims: readonly number[]
-  readonly data: unknown
+  /** Its elements: an array of the type that `type` names, or a list of strings. */
+  readonly data: TensorData | readonly string[]
+  /** Where its data are; `'none'` once it was disposed of. */
+  readonly location?: string
 }
 
 /** Tensors by name. */

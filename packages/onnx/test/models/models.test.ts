@@ -1,6 +1,6 @@
 import { InducedMetricError } from '@induced-metric/core'
 import { describe, expect, it } from 'vitest'
-import { gpt, lenet, mlp, resnet18, type ModelOptions } from '../../src/models/index.js'
+import { gpt, lenet, mlp, recurrent, resnet18, type ModelOptions } from '../../src/models/index.js'
 import { dataType, opsetOf, readTensor, writeModel, type Model } from '../../src/proto/index.js'
 import { numbers } from '../builder.js'
 import { relativeError, runModel, type PlainTensor } from '../run.js'
@@ -275,6 +275,13 @@ describe('every model', () => {
       () => lenet({ size: 8 }),
       () => resnet18({ width: -1 }),
       () => gpt({ width: 10, heads: 3 }),
+      () => mlp(undefined as never),
+      () => mlp({ size: [3, 2] } as never),
+      () => gpt({ vocab: 11 } as never),
+      () => gpt({ approximate: 'tan' as 'tanh' }),
+      () => lenet({ pool: 'avg' as 'average' }),
+      () => resnet18({ outputs: 3 } as never),
+      () => recurrent({ units: 3 } as never),
     ]
     for (const make of wrong) expect(make).toThrow(InducedMetricError)
     for (const make of wrong) expect(make).toThrow(expect.objectContaining({ code: 'ERR_OPTION' }))

@@ -1,8 +1,9 @@
 import { InducedMetricError } from '@induced-metric/core'
-import { checkDeviceAlive, checkLearningRate, optionError } from '@induced-metric/core/adapter'
+import { checkDeviceAlive, checkLearningRate, checkOptions, optionError } from '@induced-metric/core/adapter'
 import type { OrtTensor, OrtValues } from '@induced-metric/onnx'
 import { exportTrained, type ExportOptions } from '@induced-metric/onnx/adapter'
-import type { SessionTensor } from '../session/contents.js'
+import { includesOptimizer, type SaveOptions, type SessionTensor } from '../session/contents.js'
+import { noEvalModel } from '../session/runtime.js'
 import { outputsOf, type Fetches } from '../session/fetches.js'
 import { createQueue } from '../session/queue.js'
 import { GpuContents } from './contents.js'
@@ -123,6 +124,7 @@ class DeviceTrainingSession implements GpuSession {
   runOptimizerStep(options?: GpuStepOptions): Promise<LatestReport>
   runOptimizerStep(options: GpuStepOptions = {}): Promise<LatestReport> {
     return this.#run(async () => {
+      checkOptions('runOptimizerStep', options, { frozen: 'any', loss: 'any', report: 'boolean' })
       const { optimizer, steps } = this.#setup
       if (!steps) {
         throw optionError(
@@ -226,14 +228,12 @@ class DeviceTrainingSession implements GpuSession {
     })
   }
 
-  saveCheckpoint(options: { readonly includeOptimizerState?: boolean } = {}): Promise<Uint8Array> {
-    return this.#run(() => this.#contents.bytes(options.includeOptimizerState ?? true))
+  saveCheckpoint(options: SaveOptions = {}): Promise<Uint8Array> {
+    return this.#run(() => this.#contents.bytes(includesOptimizer(options)))
   }
 
-  checkpointState(
-    options: { readonly includeOptimizerState?: boolean } = {},
-  ): ReturnType<GpuSession['checkpointState']> {
-    return this.#run(() => this.#contents.checkpoint(options.includeOptimizerState ?? true))
+  checkpointState(options: SaveOptions = {}): ReturnType<GpuSession['checkpointState']> {
+    return this.#run(() => this.#contents.checkpoint(includesOptimizer(options)))
   }
 
   exportModelForInference(outputNames: readonly string[], options: ExportOptions = {}): Promise<Uint8Array> {
@@ -342,6 +342,6 @@ class DeviceTrainingSession implements GpuSession {
   #evaluation(method: string): NonNullable<GpuSetup['evaluation']> {
     const { evaluation } = this.#setup
     if (evaluation) return evaluation
-    throw optionError(`${method}: this session has no eval model; create it with evalModel`)
+    throw noEvalModel(method)
   }
 }

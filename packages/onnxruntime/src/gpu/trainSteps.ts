@@ -1,7 +1,8 @@
 import type { GpuBuffer } from '@induced-metric/core'
-import { optionError, readBack, shapeError, sizeOf } from '@induced-metric/core/adapter'
+import { readBack, shapeError, sizeOf } from '@induced-metric/core/adapter'
 import { own } from '@induced-metric/onnx/adapter'
 import type { GradientOutput, OrtValues } from '@induced-metric/onnx'
+import { frozenNames } from '../session/optimizerStep.js'
 import type { GpuRuntime, SessionBuffers } from './device.js'
 import type { DeviceTensor } from './deviceModel.js'
 import { addBuffers, copyBuffers, MaskDrawer } from './kernels.js'
@@ -55,11 +56,11 @@ export class GpuTrainSteps {
    *
    * @throws ERR_OPTION for a name that no trainable parameter has
    */
-  gradientsBut(names: Iterable<string> = []): (GpuBuffer | null)[] {
-    const frozen = new Set(names)
-    const unknown = [...frozen].find((name) => !this.#gradients.some(({ parameter }) => parameter === name))
-    if (unknown !== undefined)
-      throw optionError(`frozen: there is no trainable parameter ${JSON.stringify(unknown)}`)
+  gradientsBut(names?: Iterable<string>): (GpuBuffer | null)[] {
+    const frozen = frozenNames(
+      names,
+      this.#gradients.map(({ parameter }) => parameter),
+    )
     return this.#gradients.map(({ parameter }, i) => (frozen.has(parameter) ? null : this.#sums[i]!))
   }
 

@@ -1,3 +1,4 @@
+import { checkOptions } from '@induced-metric/core/adapter'
 import type { CheckpointState, NamedTensor, OrtTensor } from '@induced-metric/onnx'
 import { optimizerState } from '@induced-metric/onnx/adapter'
 import { createOrtTensor } from '../ort/ort.js'
@@ -77,4 +78,20 @@ export function sessionContents({
       return { ...base, ...state, properties: new Map([...properties, ...state.properties]) }
     },
   }
+}
+
+/** The options of what saves a session. */
+export interface SaveOptions {
+  /** Whether training can resume from it. Default true. */
+  readonly includeOptimizerState?: boolean
+}
+
+/**
+ * Whether a checkpoint gets the optimiser's state.
+ *
+ * @throws ERR_OPTION for any other option
+ */
+export function includesOptimizer(options: SaveOptions): boolean {
+  checkOptions('saveCheckpoint', options, { includeOptimizerState: 'boolean' })
+  return options.includeOptimizerState ?? true
 }

@@ -41,7 +41,8 @@ export function checkNotEmpty(method: string, feeds: OrtValues, inputs: readonly
  * Checks the feeds of a model.
  *
  * @param unread inputs that may be fed, although the model does not read them
- * @throws ERR_OPTION for an input that is missing or unknown; ERR_SHAPE for one of another type or shape
+ * @throws ERR_OPTION for an input that is missing, unknown or disposed of; ERR_SHAPE for one of another type or shape, or
+ *   for inputs that disagree in an extent of one name
  */
 export function checkFeeds(
   method: string,
@@ -60,6 +61,11 @@ export function checkFeeds(
     }
     if (!Array.isArray(feed.dims) || typeof feed.type !== 'string') {
       throw optionError(`${method}: the input ${JSON.stringify(name)} must be a tensor of the runtime`)
+    }
+    if (feed.location === 'none') {
+      throw optionError(
+        `${method}: the input ${JSON.stringify(name)} was disposed of; give a tensor that has its data`,
+      )
     }
     const type = dataType === undefined ? feed.type : elementTypeOf(dataType).name
     if (feed.type !== type) {
@@ -81,10 +87,35 @@ export function checkFeeds(
       )
     }
   }
+  checkSymbols(method, feeds, inputs)
   const names = new Set(inputs.map(({ name }) => name))
   const unknown = Object.keys(feeds).find((name) => !names.has(name) && !unread.has(name))
   if (unknown !== undefined) {
     throw optionError(`${method}: there is no input ${JSON.stringify(unknown)}; inputs are ${list}`)
+  }
+}
+
+/** What exporters write for an extent of which they know nothing. It names none. */
+const unnamed: ReadonlySet<string> = new Set(['?', '*', 'None', '-1'])
+
+/**
+ * Checks that extents of one name are equal. The runtime does not: it would broadcast one target over all examples, and
+ * leave examples beyond the labels out.
+ */
+function checkSymbols(method: string, feeds: OrtValues, inputs: readonly ModelInput[]): void {
+  const seen = new Map<string, { readonly name: string; readonly axis: number }>()
+  for (const { name, shape = [] } of inputs) {
+    for (const [axis, symbol] of shape.entries()) {
+      if (typeof symbol !== 'string' || unnamed.has(symbol)) continue
+      const first = seen.get(symbol) ?? { name, axis }
+      seen.set(symbol, first)
+      const [{ dims: expected }, { dims }] = [own(feeds, first.name)!, own(feeds, name)!]
+      if (dims[axis] === expected[first.axis]) continue
+      throw shapeError(
+        `${method}: the inputs must have the same ${symbol}, and it is ${expected[first.axis]} in ` +
+          `${JSON.stringify(first.name)} [${expected.join(', ')}], ${dims[axis]} in ${JSON.stringify(name)} [${dims.join(', ')}]`,
+      )
+    }
   }
 }
 

@@ -5,6 +5,7 @@ import {
   type RateSearch,
   type TrainingSearchOptions,
 } from '@induced-metric/core'
+import { checkTraining } from '@induced-metric/core/adapter'
 import type { TrainingSession } from './trainingSession.js'
 
 /** A training session, in this thread or in one of its own. */
@@ -53,11 +54,12 @@ interface SavedSession {
  * console.log(suggestion, text())
  * ```
  */
-export function findLearningRate(
+export async function findLearningRate(
   session: RateSession,
   train: (index: number) => number | Promise<number>,
   { setXi, ...options }: TrainingSearchOptions = {},
 ): Promise<RateSearch> {
+  checkTraining(train)
   return searchRates<SavedSession>(
     {
       async step(learningRate, index) {

@@ -1,5 +1,5 @@
 import type { Optimizer, StepReport, TypedArray } from '@induced-metric/core'
-import { optionError } from '@induced-metric/core/adapter'
+import { checkOptions, nearestNames, optionError, show } from '@induced-metric/core/adapter'
 import type { SessionSetup } from './setUp.js'
 import type { TrainSteps } from './trainSteps.js'
 
@@ -19,8 +19,10 @@ export interface OptimizerStepOptions {
 export function takeOptimizerStep(
   { optimizer, steps }: SessionSetup,
   trainSteps: TrainSteps,
-  { frozen, loss = trainSteps.loss }: OptimizerStepOptions,
+  options: OptimizerStepOptions,
 ): StepReport {
+  checkOptions('runOptimizerStep', options, { frozen: 'any', loss: 'any' })
+  const { frozen, loss = trainSteps.loss } = options
   if (!steps) {
     throw optionError(
       'this session has no optimiser: create it with optimizer (a transformation) or optimizerModel',
@@ -33,12 +35,27 @@ export function takeOptimizerStep(
 }
 
 /** The gradients of a step, with `null` for the parameters that it leaves alone. */
-function withoutFrozen(optimizer: Optimizer, names: Iterable<string> = []): (TypedArray | null)[] {
-  const frozen = new Set(names)
-  const own = optimizer.gradients
-  const unknown = [...frozen].find((name) => !own.some((gradient) => gradient.name === name))
-  if (unknown !== undefined) {
-    throw optionError(`frozen: there is no trainable parameter ${JSON.stringify(unknown)}`)
-  }
-  return own.map(({ name, data }) => (frozen.has(name) ? null : data))
+function withoutFrozen({ gradients }: Optimizer, names?: Iterable<string>): (TypedArray | null)[] {
+  const frozen = frozenNames(
+    names,
+    gradients.map(({ name }) => name),
+  )
+  return gradients.map(({ name, data }) => (frozen.has(name) ? null : data))
+}
+
+/**
+ * The parameters that a step leaves alone.
+ *
+ * @param trainable the names of all that are trained
+ * @throws ERR_OPTION for anything but names of these
+ */
+export function frozenNames(names: unknown = [], trainable: readonly string[]): ReadonlySet<string> {
+  const isNames = typeof names === 'object' && names !== null && Symbol.iterator in names
+  if (!isNames) throw optionError(`frozen must be a list of names of parameters, given ${show(names)}`)
+  const given = [...(names as Iterable<unknown>)]
+  const isTrainable = (name: unknown): name is string => trainable.some((own) => own === name)
+  if (given.every(isTrainable)) return new Set(given)
+  const unknown = show(given.find((name) => !isTrainable(name)))
+  const nearest = nearestNames(unknown, trainable, 3).map(show).join(', ')
+  throw optionError(`frozen: there is no trainable parameter ${unknown}; the nearest names are ${nearest}`)
 }

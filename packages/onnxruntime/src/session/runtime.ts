@@ -1,3 +1,5 @@
+import type { InducedMetricError } from '@induced-metric/core'
+import { optionError } from '@induced-metric/core/adapter'
 import type { LoweredTrainingModel, Ort, OrtSession } from '@induced-metric/onnx'
 import type { Model } from '@induced-metric/onnx/proto'
 import { fillsFetches } from '../ort/fillsOutputs.js'
@@ -88,4 +90,9 @@ export async function createRuntime(
     await release()
     throw error
   }
+}
+
+/** The error of a method that needs an eval model, in a session without one. */
+export function noEvalModel(method: string): InducedMetricError {
+  return optionError(`${method}: this session has no eval model; create it with evalModel`)
 }

@@ -1,5 +1,4 @@
 import { InducedMetricError, type Checkpoint, type Optimizer, type StepReport } from '@induced-metric/core'
-import { optionError } from '@induced-metric/core/adapter'
 import {
   writeCheckpoint,
   type CheckpointState,
@@ -14,13 +13,15 @@ import {
   type SessionContents,
   type SessionParameter,
   type SessionTensor,
+  includesOptimizer,
+  type SaveOptions,
 } from './contents.js'
 import { feedsOf } from './feeds.js'
 import { outputsOf, type Fetches } from './fetches.js'
 import { takeOptimizerStep, type OptimizerStepOptions } from './optimizerStep.js'
 import { createQueue } from './queue.js'
 import type { TrainingSessionOptions } from './options.js'
-import type { RunnableModel, Runtime } from './runtime.js'
+import { noEvalModel, type RunnableModel, type Runtime } from './runtime.js'
 import { setUp, type SessionSetup } from './setUp.js'
 import { createSessionTensors, type SessionTensors } from './tensors.js'
 import { createTrainSteps, type TrainSteps } from './trainSteps.js'
@@ -291,14 +292,14 @@ export class TrainingSession {
    *
    * @param options `includeOptimizerState`: whether training can resume from it (default true)
    */
-  saveCheckpoint(options: { readonly includeOptimizerState?: boolean } = {}): Promise<Uint8Array> {
+  saveCheckpoint(options: SaveOptions = {}): Promise<Uint8Array> {
     return this.#enqueue(() => writeCheckpoint(this.checkpointState(options)))
   }
 
   /** Returns the contents of {@link saveCheckpoint}, with tensors that are views of the session's memory. */
-  checkpointState(options: { readonly includeOptimizerState?: boolean } = {}): CheckpointState {
+  checkpointState(options: SaveOptions = {}): CheckpointState {
     this.#alive()
-    return this.#contents.checkpoint(options.includeOptimizerState ?? true)
+    return this.#contents.checkpoint(includesOptimizer(options))
   }
 
   /**
@@ -345,6 +346,3 @@ export class TrainingSession {
     throw noEvalModel(method)
   }
 }
-
-const noEvalModel = (method: string): InducedMetricError =>
-  optionError(`${method}: this session has no eval model; create it with evalModel`)

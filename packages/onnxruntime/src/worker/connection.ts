@@ -1,6 +1,6 @@
 import { InducedMetricError } from '@induced-metric/core'
 import { unsupported } from '@induced-metric/core/adapter'
-import { coded } from '@induced-metric/onnx/adapter'
+import { coded, importNode } from '@induced-metric/onnx/adapter'
 import { unpackError, type Method, type Request, type Response } from './messages.js'
 
 /** A thread and the calls that it has not answered yet. */
@@ -88,7 +88,7 @@ function releasedError(): InducedMetricError {
 
 async function openWorker({ message, failed }: Listener): Promise<WorkerHandle> {
   if (typeof process === 'object' && process.versions?.node !== undefined) {
-    const threads = await import('node:worker_threads')
+    const threads = await importNode<typeof import('node:worker_threads')>('node:worker_threads')
     const worker = new threads.Worker(new URL('./thread.js', import.meta.url))
     worker.on('message', message)
     worker.on('error', (error) =>

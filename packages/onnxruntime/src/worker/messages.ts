@@ -102,7 +102,7 @@ export function packTensors(
   const transfer = new Set<ArrayBuffer>()
   const packed = Object.entries(tensors).map(([name, tensor]): [string, OrtTensor] => {
     const { type, dims } = tensor
-    const data = compact(tensor.data)
+    const data = compact(tensor.data) as OrtTensor['data']
     if (move && ArrayBuffer.isView(data) && data.buffer instanceof ArrayBuffer) transfer.add(data.buffer)
     return [name, { type, dims: [...dims], data }]
   })

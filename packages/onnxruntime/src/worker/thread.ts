@@ -1,6 +1,6 @@
 import { fromJSON, type TransformationJSON } from '@induced-metric/core'
 import { optionError, unsupported } from '@induced-metric/core/adapter'
-import { codedAs } from '@induced-metric/onnx/adapter'
+import { codedAs, importNode } from '@induced-metric/onnx/adapter'
 import type { LoweringTable, Ort, OrtTensor, OrtValues, Property, TensorData } from '@induced-metric/onnx'
 import { createOrtTensor, defaultOrt, importOrt } from '../ort/ort.js'
 import type { SessionTensor } from '../session/contents.js'
@@ -43,7 +43,7 @@ interface Port {
 }
 
 async function openNodePort(): Promise<Port> {
-  const { parentPort } = await import('node:worker_threads')
+  const { parentPort } = await importNode<typeof import('node:worker_threads')>('node:worker_threads')
   if (!parentPort) throw unsupported('this module runs in a worker thread')
   return {
     postMessage: (message, transfer) => parentPort.postMessage(message, [...transfer]),

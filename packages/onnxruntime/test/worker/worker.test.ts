@@ -1,3 +1,4 @@
+import type { OrtTensor } from '@induced-metric/onnx'
 import { spawnSync } from 'node:child_process'
 import { writeFile, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -59,7 +60,7 @@ async function inProgram(): Promise<TrainingSession> {
   return session
 }
 
-const plain = (type: string, data: unknown, dims: readonly number[]) => ({ type, data, dims })
+const plain = (type: string, data: OrtTensor['data'], dims: readonly number[]) => ({ type, data, dims })
 const real = (type: string, data: unknown, dims: readonly number[]) =>
   new ort.Tensor(type as 'float32', data as Float32Array, dims)
 

@@ -303,7 +303,8 @@ describe('TrainingSession', () => {
     expect(values(session)).toEqual(before)
     expect(() => session.setLearningRate(-1)).toThrow(/ERR_OPTION/)
     expect(() => session.setLearningRate(Number.NaN)).toThrow(/ERR_OPTION/)
-    session.setLearningRate(0.25)
+    expect(() => (session.learningRate = -1)).toThrow(/ERR_OPTION/)
+    session.learningRate = 0.25
 
     const resumed = await TrainingSession.create({
       ...artifacts,

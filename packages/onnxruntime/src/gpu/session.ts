@@ -1,9 +1,8 @@
-import { InducedMetricError } from '@induced-metric/core'
 import { checkDeviceAlive, checkLearningRate, checkOptions, optionError } from '@induced-metric/core/adapter'
 import type { OrtTensor, OrtValues } from '@induced-metric/onnx'
 import { exportTrained, type ExportOptions } from '@induced-metric/onnx/adapter'
 import { includesOptimizer, type SaveOptions, type SessionTensor } from '../session/contents.js'
-import { noEvalModel } from '../session/runtime.js'
+import { noEvalModel, releasedError } from '../session/runtime.js'
 import { outputsOf, type Fetches } from '../session/fetches.js'
 import { createQueue } from '../session/queue.js'
 import { GpuContents } from './contents.js'
@@ -335,8 +334,7 @@ class DeviceTrainingSession implements GpuSession {
   }
 
   #alive(): void {
-    if (!this.#released) return
-    throw new InducedMetricError('ERR_DISPOSED', 'this training session was released; create another')
+    if (this.#released) throw releasedError()
   }
 
   #evaluation(method: string): NonNullable<GpuSetup['evaluation']> {

@@ -1,4 +1,4 @@
-import type { InducedMetricError } from '@induced-metric/core'
+import { InducedMetricError } from '@induced-metric/core'
 import { optionError } from '@induced-metric/core/adapter'
 import type { LoweredTrainingModel, Ort, OrtSession } from '@induced-metric/onnx'
 import type { Model } from '@induced-metric/onnx/proto'
@@ -90,6 +90,11 @@ export async function createRuntime(
     await release()
     throw error
   }
+}
+
+/** The error of every call after a session's release. */
+export function releasedError(): InducedMetricError {
+  return new InducedMetricError('ERR_DISPOSED', 'this training session was released; create another')
 }
 
 /** The error of a method that needs an eval model, in a session without one. */

@@ -1,4 +1,4 @@
-import { InducedMetricError, type Checkpoint, type Optimizer, type StepReport } from '@induced-metric/core'
+import type { Checkpoint, Optimizer, StepReport } from '@induced-metric/core'
 import {
   writeCheckpoint,
   type CheckpointState,
@@ -21,7 +21,7 @@ import { outputsOf, type Fetches } from './fetches.js'
 import { takeOptimizerStep, type OptimizerStepOptions } from './optimizerStep.js'
 import { createQueue } from './queue.js'
 import type { TrainingSessionOptions } from './options.js'
-import { noEvalModel, type RunnableModel, type Runtime } from './runtime.js'
+import { noEvalModel, releasedError, type RunnableModel, type Runtime } from './runtime.js'
 import { setUp, type SessionSetup } from './setUp.js'
 import { createSessionTensors, type SessionTensors } from './tensors.js'
 import { createTrainSteps, type TrainSteps } from './trainSteps.js'
@@ -131,9 +131,13 @@ export class TrainingSession {
     return this.#setup.properties
   }
 
-  /** The learning rate of the next step; with a schedule, its value at that step. */
+  /** The learning rate of the next step; with a schedule, its value at that step. Set it as by {@link setLearningRate}. */
   get learningRate(): number {
     return this.#optimizer.learningRate
+  }
+
+  set learningRate(value: number) {
+    this.setLearningRate(value)
   }
 
   /**
@@ -289,8 +293,6 @@ export class TrainingSession {
   /**
    * Saves the session as a checkpoint of ONNX Runtime training, which `create` takes, here and in a genuine training build.
    * Write it with `writeCheckpointFile` to be safe against interruptions.
-   *
-   * @param options `includeOptimizerState`: whether training can resume from it (default true)
    */
   saveCheckpoint(options: SaveOptions = {}): Promise<Uint8Array> {
     return this.#enqueue(() => writeCheckpoint(this.checkpointState(options)))
@@ -335,8 +337,7 @@ export class TrainingSession {
   }
 
   #alive(): void {
-    if (!this.#released) return
-    throw new InducedMetricError('ERR_DISPOSED', 'this training session was released; create another')
+    if (this.#released) throw releasedError()
   }
 
   #evaluation(method: string): RunnableModel {

@@ -47,25 +47,25 @@ export function orthogonalFactor(a: Numbers, n: number): Float64Array {
   for (const x of columns) size = Math.max(size, Math.abs(x))
   if (!Number.isFinite(size)) return columns.fill(NaN)
   if (size > 0) for (let i = 0; i < columns.length; i++) columns[i]! /= size
-  const blocks: Float64Array[][] = []
+  const blocks: { readonly start: number; readonly vectors: Float64Array[] }[] = []
   const signs = new Float64Array(n)
   for (let start = 0; start < n; start += reflectionsAtOnce) {
     const end = Math.min(start + reflectionsAtOnce, n)
-    const block: Float64Array[] = []
+    const vectors: Float64Array[] = []
     for (let k = start; k < end; k++) {
       const found = reflectorOf(columns.subarray(k * n + k, (k + 1) * n), 0)
       signs[k] = (found ? found.alpha : columns[k * n + k]!) < 0 ? -1 : 1
       const v = new Float64Array(n - start)
       if (found) v.set(found.v, k - start)
-      block.push(v)
+      vectors.push(v)
       reflectRows(columns, { start: (k + 1) * n + start, width: n, count: end - k - 1 }, [v])
     }
-    reflectRows(columns, { start: end * n + start, width: n, count: n - end }, block)
-    blocks.push(block.reverse())
+    reflectRows(columns, { start: end * n + start, width: n, count: n - end }, vectors)
+    blocks.push({ start, vectors })
   }
   const q = identityMatrix(n)
-  for (let start = n - blocks.at(-1)!.length; start >= 0; start -= reflectionsAtOnce) {
-    reflectRows(q, { start: start * n + start, width: n, count: n - start }, blocks.pop()!)
+  for (const { start, vectors } of blocks.reverse()) {
+    reflectRows(q, { start: start * n + start, width: n, count: n - start }, vectors.reverse())
   }
   for (let j = 0; j < n; j++) for (let i = 0; i < n; i++) q[j * n + i]! *= signs[j]!
   return transposed(q, n)

@@ -3,7 +3,6 @@ import { describeLoops } from '../inference/bodies.js'
 import { resolveControlFlow } from '../inference/controlFlow.js'
 import { foldConstants } from '../inference/fold.js'
 import { sizeResizes } from '../inference/resized.js'
-import { dissolveSequences } from '../inference/sequences.js'
 import type { Artifact } from '../files/readArtifact.js'
 import { isTrainingOnly } from '../lowering/table.js'
 import { canonicalDomain, type Model } from '../proto/model.js'
@@ -52,10 +51,7 @@ export async function readParts(given: Artifact | Model, options: GenerateOption
   const named = options.outputNames ?? graph.output.map(({ name }) => name)
   const bound = options.bind === undefined ? [] : bindInputs(model, options.bind)
   if (options.inputs !== undefined) await redeclareInputs(model, options.inputs, named, ort)
-  // Loops over a list have as many rounds as it has values, and fill lists when they are written out.
-  await dissolveSequences(model, ort)
   const inBranches = await resolveControlFlow(model, ort)
-  await dissolveSequences(model, ort)
   const inNodes = new Set([...prepared.inNodes, ...inBranches])
   const isPromoted = options.promoteConstants ?? lacksParameters(graph, new Set([...inNodes, ...bound]))
   const constants = new Set([...prepared.made, ...bound, ...(isPromoted ? [] : inNodes)])

@@ -6,7 +6,7 @@ import { createNode } from '../proto/node.js'
 import type { GraphProto, NodeProto, TensorProto } from '../proto/onnx_pb.js'
 import { int64Tensor, readTensor, realTensor } from '../proto/tensor.js'
 import { withFields } from '../rewrite/declare.js'
-import type { Extent, ValueTypes } from '../rewrite/valueTypes.js'
+import type { ValueTypes } from '../rewrite/valueTypes.js'
 import type { Ort } from '../runtime/ort.js'
 import { inferTypes } from './runtimeTypes.js'
 
@@ -50,7 +50,8 @@ function replaceScales(graph: GraphProto, types: ValueTypes): boolean {
     isChanged = true
     const label = node.output[0]!
     const made: NodeProto[] = []
-    let [x = '', roi = ''] = node.input
+    const [given = '', roi = ''] = node.input
+    let x = given
     const others = axes.map(({ scale, size }) => (size === undefined ? scale : 1))
     if (others.some((scale) => scale !== 1)) {
       const partly = fresh(`${label}/partly`)

@@ -2,6 +2,7 @@ import { optionError } from '@induced-metric/core/adapter'
 import { describeLoops } from '../inference/bodies.js'
 import { resolveControlFlow } from '../inference/controlFlow.js'
 import { foldConstants } from '../inference/fold.js'
+import { sizeResizes } from '../inference/resized.js'
 import type { Artifact } from '../files/readArtifact.js'
 import { isTrainingOnly } from '../lowering/table.js'
 import { canonicalDomain, type Model } from '../proto/model.js'
@@ -61,6 +62,7 @@ export async function readParts(given: Artifact | Model, options: GenerateOption
   freeReservedNames(graph, [...parameters.keys()], new Set([...named, ...additionalOutputs]))
   await correctOutputs(model, ort)
   const { types, folded } = await foldConstants(model, ort)
+  const sized = await sizeResizes(model, types, ort)
   return {
     model,
     found,
@@ -69,7 +71,7 @@ export async function readParts(given: Artifact | Model, options: GenerateOption
     inlined,
     widened,
     folded,
-    types: await describeLoops(model, types, ort),
+    types: await describeLoops(model, sized, ort),
   }
 }
 

@@ -1,9 +1,11 @@
 import { InducedMetricError } from '@induced-metric/core'
 import { unsupported } from '@induced-metric/core/adapter'
 import { codedRule, describeNode, type Emitted } from '../rewrite/nodeContext.js'
+import { zerosOf } from '../rewrite/operations.js'
 import type { ValueTypes } from '../rewrite/valueTypes.js'
 import { hasBody, type Bodies, type Body } from '../inference/bodies.js'
 import { capturedBy, freshNames, namesIn, neededFor, subgraphsOf } from '../proto/graph.js'
+import { dataType } from '../proto/dataType.js'
 import { createNode } from '../proto/node.js'
 import type { GraphProto, NodeProto, TensorProto } from '../proto/onnx_pb.js'
 import { createGradientContext, noGradient, ruleOf, type GradientContext } from './context.js'
@@ -83,7 +85,8 @@ export function addGradients(request: BackwardRequest): Backward {
     const rule = ruleOf(table, node)!
     const given = node.output.map((name, i) => (flows[i] ? sum(name) : undefined))
     const wants = (index: number): boolean => origins.has(node.input[index] ?? '')
-    const contribute = (value: string, gradient: string): void => {
+    const contribute = (value: string, given: string): void => {
+      const gradient = types.get(value).shape?.includes(0) ? emptyGradient(context, value) : given
       types.add(gradient, gradientType(types.get(value)))
       const parts = contributions.get(value)
       if (parts) parts.push(gradient)
@@ -124,6 +127,15 @@ export function addGradients(request: BackwardRequest): Backward {
     gradients: named,
     reached: new Set(contributions.keys()),
   }
+}
+
+/**
+ * The gradient of a value without elements. A rule's own may have elements where it runs: the runtime leaves out an Expand
+ * to an extent of 0.
+ */
+function emptyGradient(context: GradientContext, value: string): string {
+  const { dataType: type = dataType.float } = gradientType(context.typeOf(value))
+  return zerosOf(context, context.shapeOf(value), type)
 }
 
 /** What a node whose graphs were described needs; `undefined` for other nodes. */

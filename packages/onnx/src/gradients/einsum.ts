@@ -34,30 +34,16 @@ function parse({ node, refuse }: GradientContext, ranks: readonly number[]): Equ
  * Along axes that no other term has, it is constant. Broadcast axes of length 1 are summed over.
  */
 export function einsum(context: GradientContext): void {
-  const {
-    node,
-    emit,
-    give,
-    wants,
-    required,
-    requiredGradient,
-    ints,
-    rankOf,
-    extentsOf,
-    reduceTo,
-    shapeOf,
-    refuse,
-  } = context
-  const inputs = node.input.map((_, i) => required(i))
-  const { terms, result } = parse(
+  const { node, emit, give, wants, required, requiredGradient, ints, rankOf, extentsOf, reduceTo, shapeOf } =
+    context
+  const given = node.input.map((_, i) => required(i))
+  const equation = parse(
     context,
-    inputs.map((input) => rankOf(input)),
+    given.map((input) => rankOf(input)),
   )
-  for (const term of terms) {
-    if (new Set(term).size !== term.length) {
-      refuse('a letter that is twice in one term, a diagonal, has no gradient rule; take the diagonal before')
-    }
-  }
+  const { result } = equation
+  const operands = given.map((name, i) => operandOf(context, name, equation.terms[i]!))
+  const [inputs, terms] = [operands.map(({ name }) => name), operands.map(({ term }) => term)]
   const dY = requiredGradient(0)
   const extents = (letter: string) =>
     terms.flatMap((term, i) => (term.includes(letter) ? [extentsOf(inputs[i]!)[term.indexOf(letter)]] : []))
@@ -88,8 +74,52 @@ export function einsum(context: GradientContext): void {
         typeof extent !== 'number' && extents(letter).some((other) => other === undefined || other !== extent)
       )
     })
-    give(index, mayBeStretched ? reduceTo(gradient, inputs[index]!, gradient) : gradient)
+    if (mayBeStretched) gradient = reduceTo(gradient, inputs[index]!, gradient)
+    const { whole } = operands[index]!
+    give(index, whole ? besideZeros(context, gradient, whole) : gradient)
   })
+}
+
+/** An operand whose term has no letter twice: where one has, the diagonal along its axes. */
+interface Operand {
+  readonly name: string
+  readonly term: string
+  /** The operand itself and its term, of which this is the diagonal. */
+  readonly whole: { readonly name: string; readonly term: string } | undefined
+}
+
+function operandOf(context: GradientContext, name: string, term: string): Operand {
+  const letters = [...new Set(term)].join('')
+  if (letters === term) return { name, term, whole: undefined }
+  const { emit, describe, extentsOf, realTypeOf } = context
+  const own = extentsOf(name)
+  const diagonal = emit('Einsum', [name], { equation: `${term}->${letters}` })
+  describe(diagonal, {
+    dataType: realTypeOf(name),
+    shape: letters.split('').map((letter) => own[term.indexOf(letter)]),
+  })
+  return { name: diagonal, term: letters, whole: { name, term } }
+}
+
+/** Puts the gradient of a diagonal in its place, with zeros beside it. */
+function besideZeros(
+  context: GradientContext,
+  gradient: string,
+  { name, term }: { name: string; term: string },
+): string {
+  const { emit, int, ints, reals, realTypeOf, shapeOf } = context
+  const axes = term.split('').map((letter, axis) => ({ axis, first: term.indexOf(letter) }))
+  const again = axes.filter(({ axis, first }) => axis !== first)
+  const positions = (axis: number): string => {
+    const extent = emit('Gather', [shapeOf(name), int(axis)])
+    const others = axes.map((other) => other.axis).filter((other) => other !== axis)
+    return emit('Unsqueeze', [emit('Range', [int(0), extent, int(1)]), ints(others)])
+  }
+  const isOn = again
+    .map(({ axis, first }) => emit('Equal', [positions(axis), positions(first)]))
+    .reduce((a, b) => emit('And', [a, b]))
+  const wide = emit('Unsqueeze', [gradient, ints(again.map(({ axis }) => axis))])
+  return emit('Where', [isOn, wide, reals([0], realTypeOf(name))])
 }
 
 /** The product of factors, summed over all axes but those named. Scalars are left to a Mul. */

@@ -117,6 +117,31 @@ function extents(
   return { height: extent(2), width: extent(3) }
 }
 
+/**
+ * Folds a coordinate into the image, at the centres of its outermost pixels or at their outer edges. The slope is −1 where
+ * the image is seen reversed.
+ */
+function reflected(
+  { add, sub, mul, div, unary, is, where, real }: Sampling,
+  at: string,
+  size: string,
+  isAligned: boolean,
+): { readonly at: string; readonly slope: string } {
+  const low = real(isAligned ? 0 : -0.5)
+  const span = isAligned ? sub(size, real(1)) : size
+  // With a single pixel between its own centres there is nothing to fold.
+  const length = where(is('Equal', span, real(0)), real(1), span)
+  const offset = sub(at, low)
+  const distance = unary('Abs', offset)
+  const folds = unary('Floor', div(distance, length))
+  const rest = sub(distance, mul(folds, length))
+  const isEven = is('Equal', folds, mul(real(2), unary('Floor', mul(folds, real(0.5)))))
+  return {
+    at: add(low, where(isEven, rest, sub(span, rest))),
+    slope: mul(unary('Sign', offset), where(isEven, real(1), real(-1))),
+  }
+}
+
 /** Samples of images at the points of a grid, whose coordinates go from −1 to 1. */
 function gridSample(context: GradientContext): void {
   const { node, emit, give, wants, ints, int, required, requiredGradient, rankOf, refuse, reduce } = context
@@ -125,7 +150,6 @@ function gridSample(context: GradientContext): void {
   const padding = stringOf(node, 'padding_mode', 'zeros')
   if (rankOf(x) !== 4) refuse('samples of volumes have no gradient rule, only those of images')
   if (mode === 'cubic' || mode === 'bicubic') refuse('cubic interpolation has no gradient rule')
-  if (padding === 'reflection') refuse('padding by reflection has no gradient rule')
   const sampling = samplingOf(context, x)
   const { add, sub, mul, real, is } = sampling
   const { width, height } = extents(sampling, x)
@@ -139,11 +163,15 @@ function gridSample(context: GradientContext): void {
     const coordinate = emit('Reshape', [emit('Gather', [grid, int(index)], { axis: 3 }), ints([0, 1, -1])])
     const scaled = mul(add(coordinate, real(1)), scaleOf(size))
     const at = isAligned ? scaled : sub(scaled, real(0.5))
-    if (padding !== 'border') return { at, slope: scaleOf(size) }
+    if (padding === 'zeros') return { at, slope: scaleOf(size) }
+    const inner = padding === 'reflection' ? reflected(sampling, at, size, isAligned) : { at, slope: real(1) }
     const end = sub(size, real(1))
-    const isWithin = emit('And', [is('GreaterOrEqual', at, real(0)), is('LessOrEqual', at, end)])
+    const isWithin = emit('And', [is('GreaterOrEqual', inner.at, real(0)), is('LessOrEqual', inner.at, end)])
     const within = emit('Cast', [isWithin], { to: sampling.type })
-    return { at: emit('Max', [emit('Min', [at, end]), real(0)]), slope: mul(within, scaleOf(size)) }
+    return {
+      at: emit('Max', [emit('Min', [inner.at, end]), real(0)]),
+      slope: mul(within, inner.slope, scaleOf(size)),
+    }
   }
   const [across, down] = [axisOf(0, width), axisOf(1, height)]
   const corners = cornersOf(sampling, image, { x: across.at, y: down.at }, mode === 'nearest')

@@ -38,7 +38,7 @@ export async function unrollKnownLoops(model: Model, ort: Ort): Promise<Readonly
       const isOn =
         condition === '' || (known.has(condition) && readTensor(known.get(condition)!).data[0] === 1)
       const body = attributeOf(node, 'body')?.g
-      if (rounds === undefined || !isOn || !body || !goesOn(body)) continue
+      if (rounds === undefined || !isOn || !body || !goesOn(body, graph)) continue
       const times = Number(readTensor(rounds).data[0])
       if (times < 1 || times * allNodes(body).length > mostNodes) continue
       for (const name of unroll(graph, node, body, times)) constants.add(name)
@@ -70,15 +70,19 @@ function relevantLoops(graph: GraphProto): NodeProto[] {
   return loops
 }
 
-/** Whether a body asks for the next round whatever it computes: it returns its own condition, or a constant. */
-function goesOn({ input, output, initializer, node }: GraphProto): boolean {
+/**
+ * Whether a body asks for the next round whatever it computes: it returns its own condition, or a constant, which may be
+ * one of the graph around it.
+ */
+function goesOn({ input, output, initializer, node }: GraphProto, around: GraphProto): boolean {
+  const constants = [...initializer, ...around.initializer]
   const own = input[1]?.name
   let name = output[0]?.name ?? ''
   for (;;) {
     if (name === own) return true
-    const tensor = initializer.find((given) => given.name === name)
-    if (tensor) return readTensor(tensor).data[0] === 1
     const producer = node.find((one) => one.output.includes(name))
+    const tensor = producer ? undefined : constants.find((given) => given.name === name)
+    if (tensor) return readTensor(tensor).data[0] === 1
     if (producer?.opType === 'Constant') {
       const value = attributeOf(producer, 'value')?.t
       return value !== undefined && readTensor(value).data[0] === 1

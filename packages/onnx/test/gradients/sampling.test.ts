@@ -28,6 +28,14 @@ function sample(
   return sum
 }
 
+/** A coordinate that is mirrored at the edges of an image until it is within. */
+function folded(at: number, size: number, isAligned: boolean): number {
+  const [low, high] = isAligned ? [0, size - 1] : [-0.5, size - 0.5]
+  let inner = at
+  while (inner < low || inner > high) inner = inner < low ? 2 * low - inner : 2 * high - inner
+  return inner
+}
+
 describe('GridSample', () => {
   const [height, width] = [4, 5]
   const dims = [2, 3, height, width]
@@ -37,6 +45,8 @@ describe('GridSample', () => {
     ['zeros', 1, 20],
     ['border', 0, 20],
     ['border', 1, 16],
+    ['reflection', 0, 16],
+    ['reflection', 1, 20],
   ])(
     'bilinear, padded with %s, align_corners %d, in version %d',
     async (padding_mode, align_corners, opset) => {
@@ -48,7 +58,9 @@ describe('GridSample', () => {
       )
       const scaled = (at: number, size: number): number => {
         const pixel = align_corners === 1 ? ((at + 1) / 2) * (size - 1) : ((at + 1) * size - 1) / 2
-        return padding_mode === 'border' ? Math.min(Math.max(pixel, 0), size - 1) : pixel
+        if (padding_mode === 'zeros') return pixel
+        const inner = padding_mode === 'border' ? pixel : folded(pixel, size, align_corners === 1)
+        return Math.min(Math.max(inner, 0), size - 1)
       }
       const reference = ({ x, grid }: Readonly<Record<string, Float64Array>>) => {
         const y: number[] = []
@@ -63,7 +75,8 @@ describe('GridSample', () => {
         }
         return [y]
       }
-      const grid = drawn([2, 3, 2, 2], 7, { low: -1.3, high: 1.3, type: float })
+      const reach = padding_mode === 'reflection' ? 4 : 1.3
+      const grid = drawn([2, 3, 2, 2], 7, { low: -reach, high: reach, type: float })
       await checkGradients(
         model,
         { x: drawn(dims, 6, { type: float }), grid },
@@ -85,17 +98,29 @@ describe('GridSample', () => {
     await checkGradients(model, { x: drawn(dims, 9, { type: float }) }, { precision: 'float', step: 1 })
   })
 
-  it.each([
-    [{ mode: 'bicubic' }, /cubic/],
-    [{ padding_mode: 'reflection' }, /reflection/],
-  ])('with %j is refused', async (attributes, message) => {
+  it('with a single pixel between its own centres is padded with that', async () => {
+    const model = single(
+      'GridSample',
+      { x: { dims: [1, 1, 1, 1], type: float }, grid: { dims: [1, 1, 3, 2], type: float } },
+      { padding_mode: 'reflection', align_corners: 1 },
+    )
+    const grid = drawn([1, 1, 3, 2], 4, { type: float })
+    const reference = ({ x }: Readonly<Record<string, Float64Array>>) => [[x![0]!, x![0]!, x![0]!]]
+    await checkGradients(
+      model,
+      { x: drawn([1, 1, 1, 1], 5, { type: float }), grid },
+      { precision: 'float', reference },
+    )
+  })
+
+  it('of cubic interpolation is refused', async () => {
     const model = single(
       'GridSample',
       { x: { dims, type: float }, grid: { dims: [2, 3, 2, 2], type: float } },
-      attributes,
+      { mode: 'bicubic' },
     )
     await expect(gradientModel(model, { y: drawn([2, 3, 3, 2], 1, { type: float }) }, ['x'])).rejects.toThrow(
-      message,
+      /cubic/,
     )
   })
 })

@@ -79,6 +79,27 @@ describe('Slice', () => {
   })
 })
 
+describe('a value without elements', () => {
+  it('has a gradient without elements, where the runtime leaves out an Expand to none', async () => {
+    const whole = composed(
+      [
+        node('Mul', ['x', 'w'], ['a']),
+        node('Slice', ['a', 'none', 'none', 'one'], ['empty']),
+        node('ReduceSum', ['empty', 'one'], ['sum'], { keepdims: 1 }),
+        node('Add', ['a', 'sum'], ['y']),
+      ],
+      {
+        x: { dims: [3, 4] },
+        w: { dims: [3, 4] },
+        none: { dims: [1], type: dataType.int64, data: [0] },
+        one: { dims: [1], type: dataType.int64, data: [1] },
+      },
+      ['y'],
+    )
+    await checkGradients(whole, { x: drawn([3, 4], 1), w: drawn([3, 4], 2) })
+  })
+})
+
 describe('Concat', () => {
   it('of one part or many, some of them empty', async () => {
     await fc.assert(

@@ -157,8 +157,8 @@ function hasTraced(node: unknown): boolean {
 /**
  * Adds updates to parameters, as in optax. The keys that lead to a leaf identify it. Consumes both trees.
  *
- * @throws ERR_SHAPE when the trees have other leaves, or leaves of other shapes; ERR_NOT_SUPPORTED for an array of another copy of jax-js. Then
- *   nothing is consumed.
+ * @throws ERR_SHAPE when the trees have other leaves, or leaves of other shapes; ERR_NOT_SUPPORTED for an array of another copy
+ *   of jax-js. Then nothing is consumed.
  */
 export function applyUpdates<Params extends JsTree<np.Array>>(params: Params, updates: Params): Params {
   const leaves = leavesOf<np.Array>(params)

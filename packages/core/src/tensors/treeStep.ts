@@ -72,7 +72,8 @@ export interface TreeStep<T> {
  * Creates the steps of a transformation over trees of tensors, for frameworks whose optimisers are functions of such trees.
  * It serves trees of any form; each form is a set of parameters of its own.
  *
- * @throws ERR_OPTION for anything but a transformation; by its functions, when the transformation does not fit the parameters or two have one name
+ * @throws ERR_OPTION for anything but a transformation; by its functions, when the transformation does not fit the parameters
+ *   or two have one name
  */
 export function createTreeStep<T extends object>(
   transformation: Transformation,

@@ -1,5 +1,5 @@
 import { elementType, type TypedArray } from '../dtype.js'
-import { isList, optionError, shapeError, show } from '../errors.js'
+import { isList, optionError, shapeError, show, type InducedMetricError } from '../errors.js'
 import { sizeOf } from '../shape.js'
 import { checkGradientCount } from '../step/checks.js'
 import type { OptimizerParameter, Parameter } from './types.js'
@@ -49,11 +49,10 @@ export function checkApart(parameters: readonly OptimizerParameter[]): void {
   }
 }
 
-/** Throws ERR_SHAPE when a parameter's array has become empty, as one does that is transferred to another thread. */
-function checkAttached({ name, data }: OptimizerParameter, size: number): void {
-  if (data.length === size) return
-  throw shapeError(
-    `parameter ${show(name)} has ${data.length} of its ${size} elements: its array was transferred or its memory has grown. ` +
+/** The error of a parameter whose array has become empty, as one does that is transferred to another thread. */
+function detachedError({ name }: OptimizerParameter, length: number, size: number): InducedMetricError {
+  return shapeError(
+    `parameter ${show(name)} has ${length} of its ${size} elements: its array was transferred or its memory has grown. ` +
       'Create an optimiser of the arrays that there are now, and load what save() returns',
   )
 }
@@ -62,19 +61,21 @@ function checkAttached({ name, data }: OptimizerParameter, size: number): void {
  * Throws ERR_SHAPE unless each gradient is null or has its parameter's length and element type, and the parameters have
  * their elements.
  *
- * @param own the engine's own arrays for gradients, which always fit
+ * @param own the arrays of the engine: the parameters' as they are now, and its own for gradients, which always fit
  */
 export function checkGradients(
   gradients: readonly (TypedArray | null)[],
   parameters: readonly OptimizerParameter[],
-  own: readonly TypedArray[],
+  own: { readonly parameters: readonly TypedArray[]; readonly gradients: readonly TypedArray[] },
 ): void {
-  checkGradientCount(gradients, parameters.length)
+  const { parameters: current, gradients: fittings } = own
+  checkGradientCount(gradients, current.length)
   // Over the parameters: a loop over the gradients would skip holes.
-  for (let index = 0; index < parameters.length; index++) {
+  for (let index = 0; index < current.length; index++) {
     const gradient: unknown = gradients[index]
-    const fitting = own[index]!
-    checkAttached(parameters[index]!, fitting.length)
+    const fitting = fittings[index]!
+    const { length: size } = current[index]!
+    if (size !== fitting.length) throw detachedError(parameters[index]!, size, fitting.length)
     if (gradient === null || gradient === fitting) continue
     if (elementType(gradient) !== elementType(fitting)) {
       throw shapeError(

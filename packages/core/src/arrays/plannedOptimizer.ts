@@ -126,7 +126,7 @@ export class PlannedOptimizer implements Optimizer {
   step(gradients: readonly (TypedArray | null)[], options: { readonly loss?: number } = {}): StepReport {
     const engine = this.#alive()
     checkOwnValues('step', this.#isAveraged)
-    checkGradients(gradients, this.parameters, engine.arrays().gradients)
+    checkGradients(gradients, this.parameters, engine.arrays())
     const loss = checkLoss(this.#plan, options)
     const accumulator = this.#accumulator
     if (accumulator === undefined) return this.#update(engine, gradients, loss)

@@ -1,3 +1,5 @@
+import { access, constants, stat } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
 import {
   createFineTuning,
   folderFiles,
@@ -10,7 +12,7 @@ import {
   type TextExample,
 } from '@induced-metric/transformers'
 import type { FinetuneCommand } from './finetuneOptions.js'
-import { readGiven, type Surroundings } from './io.js'
+import { exists, readGiven, type Surroundings } from './io.js'
 import { optimizerOf } from './optimizerChoice.js'
 import { createProgress } from './progress.js'
 import { formatNumber } from './text.js'
@@ -21,6 +23,7 @@ export async function finetune(command: FinetuneCommand, surroundings: Surroundi
   const say = (line: string): void => void surroundings.stdout.write(`${line}\n`)
   const examples = await readExamples(command.data)
   const evaluation = await readExamples(command.evalData)
+  await checkOutput(command.output)
   const tuning = await createFineTuning(folderFiles(command.folder), await optionsOf(command, examples))
   try {
     const { summary, steps, labels, task, truncatedExamples } = tuning
@@ -39,6 +42,18 @@ export async function finetune(command: FinetuneCommand, surroundings: Surroundi
     return isStopped ? 130 : 0
   } finally {
     await tuning.release()
+  }
+}
+
+/** Checks where the result goes, before the training rather than after it: a folder, or a place in one for a new folder. */
+async function checkOutput(folder: string): Promise<void> {
+  let place = resolve(folder)
+  while (!(await exists(place)) && dirname(place) !== place) place = dirname(place)
+  if (!(await stat(place)).isDirectory()) throw new UsageError(`--output: ${place} is a file; give a folder`)
+  try {
+    await access(place, constants.W_OK)
+  } catch {
+    throw new UsageError(`--output: ${place} cannot be written to; give another folder`)
   }
 }
 

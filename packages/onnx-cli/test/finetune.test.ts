@@ -57,6 +57,8 @@ it('fine-tunes a folder into another', async () => {
 it.each([
   [['--data', 'none.jsonl', '-o', 'x'], 2, /cannot read none\.jsonl/],
   [['--data', 'DATA', '--data', 'EMPTY', '-o', 'x'], 2, /empty\.jsonl has no examples/],
+  [['--data', 'DATA', '-o', 'DATA'], 2, /--output: .*reviews\.jsonl is a file; give a folder/],
+  [['--data', 'DATA', '-o', 'x', '--learning-rate', '1'], 2, /--learning-rate goes with an optimiser/],
   [['-o', 'x'], 2, /say what to learn, --data FILE\.jsonl/],
   [['--data', 'DATA'], 2, /say where to, --output DIR/],
   [['--data', 'DATA', '-o', 'x', '--lora', 'size=4'], 2, /--lora takes rank=N/],

@@ -19,6 +19,7 @@ export function readCsv(text: string, name: string): Table {
 
   let rows = 0
   let values = new Float64Array(columns * Math.max(1, lines.length))
+  const lineOf = new Uint32Array(lines.length)
   lines.forEach((line, index) => {
     if (line.trim() === '' || (titled && line === first && rows === 0)) return
     const cells = line.split(separator)
@@ -29,16 +30,24 @@ export function readCsv(text: string, name: string): Table {
       const value = parse(cell)
       if (Number.isNaN(value)) {
         throw new UsageError(
-          `${name}:${index + 1}: column ${column + 1} is not a number: ${JSON.stringify(cell.slice(0, 40))}`,
+          `${name}:${index + 1}: column ${column + 1} is not a number: ${JSON.stringify(cell.slice(0, 40))}${adviceFor(cell)}`,
         )
       }
       values[rows * columns + column] = value
     })
-    rows++
+    lineOf[rows++] = index + 1
   })
   if (rows === 0) throw new UsageError(`${name}: titles, and no row of numbers under them`)
   values = values.subarray(0, rows * columns)
-  return { rows, columns, values }
+  return { rows, columns, values, placeOf: (row) => `${name}:${lineOf[row]}` }
+}
+
+/** What to do about a cell that is not a number. */
+function adviceFor(cell: string): string {
+  if (/^[\s"]*(na|nan|n\/a|null|none|\?|-)?[\s"]*$/i.test(cell))
+    return '; fill in missing values, or leave such rows out'
+  if (/^[\s"]*[-+]?\d+,\d+[\s"]*$/.test(cell)) return '; write a point for the decimal comma'
+  return /\p{L}/u.test(cell) ? '; write classes as whole numbers from 0' : ''
 }
 
 /** The number in a cell, quoted or not; NaN if there is none. */

@@ -61,7 +61,7 @@ function placeOf(error: unknown, { href }: URL): string {
   const stack = error instanceof Error ? (error.stack ?? '') : ''
   const [line] = [href, path].flatMap((file) => {
     const at = stack.indexOf(`${file}:`)
-    return at === -1 ? [] : [Number.parseInt(stack.slice(at + file.length + 1))]
+    return at === -1 ? [] : [Number.parseInt(stack.slice(at + file.length + 1), 10)]
   })
   return line === undefined ? '' : ` (${path}:${line})`
 }

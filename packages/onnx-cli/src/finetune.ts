@@ -1,5 +1,3 @@
-import { access, constants, stat } from 'node:fs/promises'
-import { dirname, resolve } from 'node:path'
 import {
   createFineTuning,
   folderFiles,
@@ -12,7 +10,7 @@ import {
   type TextExample,
 } from '@induced-metric/transformers'
 import type { FinetuneCommand } from './finetuneOptions.js'
-import { exists, readGiven, type Surroundings } from './io.js'
+import { checkWritable, readGiven, type Surroundings } from './io.js'
 import { optimizerOf } from './optimizerChoice.js'
 import { createProgress } from './progress.js'
 import { formatNumber } from './text.js'
@@ -23,7 +21,7 @@ export async function finetune(command: FinetuneCommand, surroundings: Surroundi
   const say = (line: string): void => void surroundings.stdout.write(`${line}\n`)
   const { examples, naming } = await readExamples(command.data)
   const { examples: evaluation, naming: namingOfEvaluation } = await readExamples(command.evalData)
-  await checkOutput(command.output)
+  await checkWritable('--output', command.output)
   const options = await optionsOf(command, examples)
   const tuning = await naming(createFineTuning(folderFiles(command.folder), options))
   try {
@@ -43,18 +41,6 @@ export async function finetune(command: FinetuneCommand, surroundings: Surroundi
     return isStopped ? 130 : 0
   } finally {
     await tuning.release()
-  }
-}
-
-/** Checks where the result goes, before the training rather than after it: a folder, or a place in one for a new folder. */
-async function checkOutput(folder: string): Promise<void> {
-  let place = resolve(folder)
-  while (!(await exists(place)) && dirname(place) !== place) place = dirname(place)
-  if (!(await stat(place)).isDirectory()) throw new UsageError(`--output: ${place} is a file; give a folder`)
-  try {
-    await access(place, constants.W_OK)
-  } catch {
-    throw new UsageError(`--output: ${place} cannot be written to; give another folder`)
   }
 }
 

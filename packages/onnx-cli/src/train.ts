@@ -18,7 +18,7 @@ import { elementTypeOf, type Model, readModel } from '@induced-metric/onnx/proto
 import { bindData, gather, type Dataset, type InputShape, type Source } from './data/dataset.js'
 import { readSource } from './data/source.js'
 import { findArtifacts, type ArtifactFiles } from './folder.js'
-import { exists, readGiven, type Surroundings } from './io.js'
+import { checkWritable, exists, readGiven, type Surroundings } from './io.js'
 import { chooseOptimizer, optimizerOf } from './optimizerChoice.js'
 import type { TrainOptions } from './options.js'
 import { createProgress } from './progress.js'
@@ -37,6 +37,7 @@ export async function train(options: TrainOptions, surroundings: Surroundings): 
 
   if (!(await exists(dirname(path))))
     throw new UsageError(`--checkpoint: there is no folder ${dirname(path)}`)
+  await checkWritable('--checkpoint', dirname(path))
   await recoverCheckpointFile(path)
   const resumes = !options.restart && (await exists(path))
   const state = await readState(resumes ? path : files.checkpoint, options.folder)

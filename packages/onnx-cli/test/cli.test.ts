@@ -1,4 +1,4 @@
-import { copyFile, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PassThrough, Writable } from 'node:stream'
@@ -499,6 +499,15 @@ describe('train', () => {
     const { out } = await run(['train', folder, '--data', wild, ...flags], { tty: true })
     expect(out).toMatch(/2 steps skipped/)
     expect(out).toMatch(/epoch 2\/2 █+ 6\/6 {2}loss \d\.\d{4}/)
+  })
+
+  // Root may write anywhere.
+  it.skipIf(process.getuid?.() === 0)('says before the first step that it could not save', async () => {
+    const closed = join(root, 'closed')
+    await mkdir(closed, { mode: 0o555 })
+    const { code, out, err } = await run(['train', folder, '--data', data, '--checkpoint', join(closed, 'x')])
+    expect([code, out]).toEqual([2, ''])
+    expect(err).toMatch(/--checkpoint: nothing can be written to .*closed; name another place/)
   })
 
   it('shows a bar on a terminal', async () => {

@@ -7,7 +7,7 @@ import { prefix } from './trainingFile.js'
  * The keys under which a training stores what it started from. Artifacts that are generated again, from a model with other
  * values, often have the same names and shapes: only the files' content tells them apart.
  */
-export const startedFrom = { model: 'training-model', parameters: 'checkpoint' } as const
+const startedFrom = { model: 'training-model', parameters: 'checkpoint' } as const
 
 /** The property that stores the digest of the parameters that a training started from. */
 export const parametersKey = prefix + startedFrom.parameters

@@ -64,6 +64,8 @@ describe('a .csv file', () => {
     ['\uFEFFx;y\r\n1;2\r\n\r\n3;4\r\n', 'from a spreadsheet'],
     ['1\t2\n3\t4\n\n', 'with tabs'],
     ['"1"," 2 "\n"3","4"\n', 'quoted'],
+    ['"weight, kg","height ""h"""\n1,2\n3,4\n', 'with separators and quotes in its titles'],
+    ['"a, b";"c"\n1;2\n3;4\n', 'with another separator in its titles'],
     ['1e0,2.0\n+3,0x4\n', 'in other notations'],
   ])('%j is read: %s', (text) => {
     const table = readCsv(text, 'a.csv')
@@ -78,7 +80,9 @@ describe('a .csv file', () => {
     ['a,b\n1,2\n\n3,\n', /a\.csv:4: column 2 is not a number: ""; fill in missing values/],
     ['1,2\n3,NaN\n', /a\.csv:2: column 2 is not a number: "NaN"; fill in missing values/],
     ['a,b\n1,cat\n', /column 2 is not a number: "cat"; write classes as whole numbers from 0/],
-    ['a;b\n1,5;2\n', /column 1 is not a number: "1,5"; write a point for the decimal comma/],
+    ['"1,000",2\n', /a\.csv: titles, and no row/],
+    ['1,2\n"1,000",2\n', /column 1 is not a number: "\\"1,000\\""; write a point for a decimal comma/],
+    ['a;b\n1,5;2\n', /column 1 is not a number: "1,5"; write a point for a decimal comma/],
   ])('%j is refused', (text, message) => {
     expect(() => readCsv(text, 'a.csv')).toThrow(message)
   })

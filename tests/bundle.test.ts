@@ -1,9 +1,10 @@
 import { join } from 'node:path'
+import { Script } from 'node:vm'
 import { gzipSync } from 'node:zlib'
 import { expect, it } from 'vitest'
 import { build, type Rolldown } from 'vite'
 import { exportedBases } from '../scripts/base-pages.js'
-import { root } from '../scripts/workspace.js'
+import { root, runTool } from '../scripts/workspace.js'
 
 // The size of the core in a page, and of what is left of it where a page takes little. A bundler keeps what is imported from
 // anywhere: a list of all bases in a module that everybody needs would keep them all.
@@ -121,3 +122,30 @@ it.each(['core', 'tfjs', 'onnx', 'onnxruntime', 'onnxruntime/artifacts', 'transf
     expect(ofNode).toEqual([])
   },
 )
+
+it('bundles the thread of a session, which knows none of the files that a page has', async () => {
+  // Bundlers find the thread beside the module that starts it, in the build.
+  const built = runTool('tsc', ['-b', 'packages/onnxruntime'])
+  expect(built.status, built.output).toBe(0)
+  const line = `export { createWorkerSession } from '${join(root, 'packages/onnxruntime/dist/index.js')}'`
+  const { output } = (await build({
+    configFile: false,
+    root,
+    logLevel: 'error',
+    plugins: [
+      {
+        name: 'entry',
+        resolveId: (id) => (id === 'entry' ? '\0entry' : undefined),
+        load: (id) => (id === '\0entry' ? line : undefined),
+      },
+    ],
+    build: { write: false, rolldownOptions: { input: 'entry', preserveEntrySignatures: 'strict' } },
+  })) as Rolldown.RolldownOutput
+  const threads = output.filter(({ fileName }) => fileName.includes('thread'))
+  expect(threads).toHaveLength(1)
+  const [thread] = threads
+  const code = thread!.type === 'asset' ? String(thread!.source) : thread!.code
+  expect(code.includes('the session of this thread was not created')).toBe(true)
+  // A script has no imports.
+  expect(() => new Script(code)).not.toThrow()
+}, 120_000)

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import { Command, InvalidArgumentError } from 'commander'
+import { Command, InvalidArgumentError, Option } from 'commander'
 
 /** The options of `npm start`. */
 export interface Options {
@@ -22,7 +22,11 @@ export function parseOptions(argv: readonly string[], folder: string): Options {
     .option('--phrase <words>', 'the wake word', words, 'hey silver fox')
     .option('--seed <number>', 'draws the first weights and the batches', wholeFrom(0), 1)
     .option('--steps <number>', 'steps of the training', wholeFrom(10), 1400)
-    .option('--voices <number>', 'voices of each part at most, for a quick look', wholeFrom(1), Infinity)
+    .addOption(
+      new Option('--voices <number>', 'voices of each part at most, for a quick look')
+        .argParser(wholeFrom(1))
+        .default(Infinity, 'all'),
+    )
     .option('--output <file>', 'where the model goes', 'wake-word.onnx')
     .option('--store <folder>', 'where speech is stored between runs', folder)
   command.parse(argv, { from: 'user' })

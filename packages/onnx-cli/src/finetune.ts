@@ -10,7 +10,7 @@ import {
   type TextExample,
 } from '@induced-metric/transformers'
 import type { FinetuneCommand } from './finetuneOptions.js'
-import { readGiven, type Surroundings } from './io.js'
+import { checkWritable, readGiven, type Surroundings } from './io.js'
 import { optimizerOf } from './optimizerChoice.js'
 import { createProgress } from './progress.js'
 import { formatNumber } from './text.js'
@@ -19,9 +19,11 @@ import { UsageError } from './usageError.js'
 /** Fine-tunes a model in the layout of Transformers.js, and writes the result. Returns the exit code. */
 export async function finetune(command: FinetuneCommand, surroundings: Surroundings): Promise<number> {
   const say = (line: string): void => void surroundings.stdout.write(`${line}\n`)
-  const examples = await readExamples(command.data)
-  const evaluation = await readExamples(command.evalData)
-  const tuning = await createFineTuning(folderFiles(command.folder), await optionsOf(command, examples))
+  const { examples, naming } = await readExamples(command.data)
+  const { examples: evaluation, naming: namingOfEvaluation } = await readExamples(command.evalData)
+  await checkWritable('--output', command.output)
+  const options = await optionsOf(command, examples)
+  const tuning = await naming(createFineTuning(folderFiles(command.folder), options))
   try {
     const { summary, steps, labels, task, truncatedExamples } = tuning
     say(
@@ -31,7 +33,7 @@ export async function finetune(command: FinetuneCommand, surroundings: Surroundi
     if (labels) say(`labels: ${labels.join(', ')}`)
     if (truncatedExamples > 0)
       say(`${truncatedExamples} examples were too long, and were cut off (--max-length)`)
-    if (evaluation.length > 0) say(`before  ${await evaluate(tuning, evaluation)}`)
+    if (evaluation.length > 0) say(`before  ${await namingOfEvaluation(evaluate(tuning, evaluation))}`)
     const isStopped = await train(tuning, command, surroundings)
     if (evaluation.length > 0) say(`after   ${await evaluate(tuning, evaluation)}`)
     await tuning.save(folderFiles(command.output))
@@ -103,23 +105,41 @@ async function optionsOf(command: FinetuneCommand, examples: TextExample[]): Pro
   }
 }
 
+/** Examples of files. */
+interface ReadExamples {
+  readonly examples: TextExample[]
+  /** Waits for what is done with them. An error names an example by its line, rather than by its number. */
+  readonly naming: <T>(done: Promise<T>) => Promise<T>
+}
+
 /** Reads files with one JSON object per line. */
-async function readExamples(paths: readonly string[]): Promise<TextExample[]> {
+async function readExamples(paths: readonly string[]): Promise<ReadExamples> {
   const examples: TextExample[] = []
+  const places: string[] = []
   for (const path of paths) {
     const before = examples.length
     const text = new TextDecoder().decode(await readGiven(path))
     text.split('\n').forEach((line, i) => {
       if (line.trim() === '') return
+      places.push(`${path}, line ${i + 1}`)
       try {
         examples.push(JSON.parse(line) as TextExample)
       } catch {
         throw new UsageError(
-          `${path}, line ${i + 1} is not JSON; give one example per line, as {"text": …, "label": …}`,
+          `${places.at(-1)} is not JSON; give one example per line, as {"text": …, "label": …}`,
         )
       }
     })
     if (examples.length === before) throw new UsageError(`${path} has no examples`)
   }
-  return examples
+  const naming: ReadExamples['naming'] = async (done) => {
+    try {
+      return await done
+    } catch (error) {
+      if (error instanceof Error)
+        error.message = error.message.replace(/\bexamples\[(\d+)\]/, (name, i) => places[Number(i)] ?? name)
+      throw error
+    }
+  }
+  return { examples, naming }
 }

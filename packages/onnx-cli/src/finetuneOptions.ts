@@ -1,7 +1,7 @@
 import type { ParseArgsConfig } from 'node:util'
 import type { OptimizerFlags } from './optimizerChoice.js'
 import { UsageError } from './usageError.js'
-import { countOf, list, optimizerFlags, optimizerOptions, type Values } from './values.js'
+import { countOf, list, namedOptimizer, optimizerOptions, type Values } from './values.js'
 
 /** Options of `finetune`. */
 export interface FinetuneCommand {
@@ -69,7 +69,7 @@ export function finetuneOptions(folder: string, values: Values): FinetuneCommand
     batchSize: countOf(values, 'batch-size'),
     maxLength: countOf(values, 'max-length'),
     seed: countOf(values, 'seed', 0),
-    optimizer: optimizerFlags(values),
+    optimizer: namedOptimizer(values),
     threads: countOf(values, 'threads') ?? 1,
     logEvery: countOf(values, 'log-every') ?? 10,
   }

@@ -14,7 +14,7 @@ import {
   type Reduction,
 } from '@induced-metric/onnxruntime/artifacts'
 import { lossNames } from '@induced-metric/onnx/adapter'
-import { batchLine, constantLines, unreachedLines } from './inspectModel.js'
+import { batchLine, constantLines, unreachedLines, widenedLine } from './inspectModel.js'
 import { exists, type Surroundings } from './io.js'
 import { optimizerOf } from './optimizerChoice.js'
 import type { GenerateCommand } from './options.js'
@@ -113,7 +113,7 @@ function formatSummary(summary: ArtifactsSummary, written: readonly string[]): s
     ...constantLines(summary.constants),
     ...batchLine(summary.batch),
     `inlined        ${inlinedText.length > 0 ? inlinedText.join(', ') : 'no functions'}; ${summary.folded} nodes computed beforehand`,
-    ...(summary.widened > 0 ? [`widened        ${summary.widened} constants of float16 to float32`] : []),
+    ...widenedLine(summary.widened),
     ...(summary.straightThrough > 0
       ? [`quantised      gradients pass straight through ${summary.straightThrough} quantisations`]
       : []),

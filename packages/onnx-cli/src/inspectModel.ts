@@ -8,7 +8,7 @@ import {
 import { elementTypeOf } from '@induced-metric/onnx/proto'
 import { describeValue } from './describe.js'
 import { nameFlags } from './flags.js'
-import { formatTable } from './text.js'
+import { counted, formatTable } from './text.js'
 
 /** The findings of `inspect` in a forward model. */
 export interface ModelInspection extends Omit<ForwardSurvey, 'inputs' | 'outputs' | 'parameters'> {
@@ -59,6 +59,7 @@ export function formatModelInspection(found: ModelInspection): string {
     `inputs         ${found.inputs.join(', ') || 'none'}`,
     `outputs        ${found.outputs.join(', ')}`,
     ...batchLine(found.batch),
+    ...widenedLine(found.widened),
     ...(inlined.length === 0 ? [] : [`functions      ${inlined.join(', ')}`]),
     ...constantLines(constants),
     ...(inNodes.length === 0
@@ -99,6 +100,15 @@ export function batchLine(batch: number | undefined): string[] {
   return [
     `batch          fixed: each step takes ${batch} examples, no more and no fewer; generate --inputs NAME=batch,... frees it`,
   ]
+}
+
+/** Explains why a model of half precision is shown in single precision. */
+export function widenedLine(widened: number): string[] {
+  return widened === 0
+    ? []
+    : [
+        `widened        ${counted(widened, 'constant')} of float16 to float32, and inputs and outputs with them`,
+      ]
 }
 
 /** Lists the constants that were left out of the parameters. */

@@ -1,4 +1,5 @@
-import { readFile, stat } from 'node:fs/promises'
+import { access, constants, readFile, stat } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
 import { UsageError } from './usageError.js'
 
 /** The surroundings of a command. */
@@ -32,4 +33,22 @@ export async function isFile(path: string): Promise<boolean> {
 /** Whether a path exists. */
 export async function exists(path: string): Promise<boolean> {
   return (await stat(path).catch(() => undefined)) !== undefined
+}
+
+/**
+ * Checks where a result goes, before the work rather than after it.
+ *
+ * @param flag the flag that names the folder
+ * @param folder it need not be there yet
+ * @throws UsageError if it is no folder, or nothing can be written there
+ */
+export async function checkWritable(flag: string, folder: string): Promise<void> {
+  let place = resolve(folder)
+  while (!(await exists(place)) && dirname(place) !== place) place = dirname(place)
+  if (!(await stat(place)).isDirectory()) throw new UsageError(`${flag}: ${place} is a file; give a folder`)
+  try {
+    await access(place, constants.W_OK)
+  } catch {
+    throw new UsageError(`${flag}: nothing can be written to ${place}; name another place`)
+  }
 }

@@ -3,7 +3,15 @@ import { finetuneFlags, finetuneOptions, type FinetuneCommand } from './finetune
 import type { OptimizerFlags } from './optimizerChoice.js'
 import { boundOf, type BoundValues } from './boundValues.js'
 import { UsageError } from './usageError.js'
-import { countOf, list, numberOf, optimizerFlags, optimizerOptions, type Values } from './values.js'
+import {
+  countOf,
+  list,
+  namedOptimizer,
+  numberOf,
+  optimizerFlags,
+  optimizerOptions,
+  type Values,
+} from './values.js'
 
 /** A parsed command. */
 export type Command =
@@ -206,10 +214,7 @@ function generateOptions(model: string, values: Values): GenerateCommand {
   const text = (name: string): string | undefined => values[name] as string | undefined
   const output = text('output')
   if (output === undefined || output === '') throw new UsageError('generate: say where to, --output DIR')
-  const optimizer = optimizerFlags(values)
-  if (optimizer === undefined && values['learning-rate'] !== undefined) {
-    throw new UsageError('--learning-rate goes with an optimiser, as in --optimizer "adam identity"')
-  }
+  const optimizer = namedOptimizer(values)
   const weights = list(text('class-weights'))?.map(Number)
   if (weights?.some((weight) => !Number.isFinite(weight))) {
     throw new UsageError(`--class-weights takes numbers, given ${text('class-weights')}`)

@@ -74,9 +74,10 @@ function createBar(stdout: Surroundings['stdout'], { steps, epochs }: Extent): P
     },
     step: ({ step, epoch, loss, scale }) => {
       // The loss of a single batch is noisy; an average over about ten of them is readable.
-      average = average === undefined ? loss : average + 0.1 * (loss - average)
+      // A skipped step has none, and would stay in the average.
+      if (Number.isFinite(loss)) average = average === undefined ? loss : average + 0.1 * (loss - average)
       const factor = scale === null ? '' : `  ρ ${formatNumber(scale)}`
-      shown = { epoch: `${epoch}/${epochs}`, loss: formatNumber(average), factor }
+      shown = { epoch: `${epoch}/${epochs}`, loss: formatNumber(average ?? loss), factor }
       bar.update(step, shown)
     },
     say: (line) => {

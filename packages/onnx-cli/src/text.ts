@@ -18,3 +18,8 @@ export function formatNumber(value: number): string {
   if (!Number.isFinite(value)) return String(value)
   return Math.abs(value) >= 1e-3 && Math.abs(value) < 1e4 ? value.toFixed(4) : value.toExponential(2)
 }
+
+/** A number of things: `1 row`, `2 rows`. */
+export function counted(count: number, thing: string): string {
+  return `${count} ${thing}${count === 1 ? '' : 's'}`
+}

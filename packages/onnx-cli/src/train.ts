@@ -18,11 +18,12 @@ import { elementTypeOf, type Model, readModel } from '@induced-metric/onnx/proto
 import { bindData, gather, type Dataset, type InputShape, type Source } from './data/dataset.js'
 import { readSource } from './data/source.js'
 import { findArtifacts, type ArtifactFiles } from './folder.js'
-import { exists, readGiven, type Surroundings } from './io.js'
+import { checkWritable, exists, readGiven, type Surroundings } from './io.js'
 import { chooseOptimizer, optimizerOf } from './optimizerChoice.js'
 import type { TrainOptions } from './options.js'
 import { createProgress } from './progress.js'
-import { formatNumber } from './text.js'
+import { startingPoint } from './startingPoint.js'
+import { counted, formatNumber } from './text.js'
 import { prefix, stepsKey, trainingFile } from './trainingFile.js'
 import { UsageError } from './usageError.js'
 
@@ -36,9 +37,12 @@ export async function train(options: TrainOptions, surroundings: Surroundings): 
 
   if (!(await exists(dirname(path))))
     throw new UsageError(`--checkpoint: there is no folder ${dirname(path)}`)
+  await checkWritable('--checkpoint', dirname(path))
   await recoverCheckpointFile(path)
   const resumes = !options.restart && (await exists(path))
   const state = await readState(resumes ? path : files.checkpoint, options.folder)
+  const start = await startingPoint(files)
+  if (resumes) checkStart(state, start, options.folder, path)
   const ort = await defaultOrt()
   const session = await createSession(options, files, state, ort)
   try {
@@ -49,13 +53,14 @@ export async function train(options: TrainOptions, surroundings: Surroundings): 
     const perEpoch = Math.floor(dataset.rows / options.batchSize)
     if (perEpoch === 0) {
       throw new UsageError(
-        `the data have ${dataset.rows} rows, too few for --batch-size ${options.batchSize}`,
+        `the data have ${counted(dataset.rows, 'row')}, too few for --batch-size ${options.batchSize}`,
       )
     }
     const total = perEpoch * options.epochs
     const begun = describeRun(options, dataset)
     const done = resumes ? resumedAt(state, begun, path) : 0
-    for (const [key, value] of Object.entries(begun)) session.properties.set(prefix + key, value)
+    for (const [key, value] of Object.entries({ ...begun, ...start }))
+      session.properties.set(prefix + key, value)
 
     const scalars = await session.getParametersSize(true)
     say(
@@ -69,7 +74,8 @@ export async function train(options: TrainOptions, surroundings: Surroundings): 
       return 130
     }
     const { skippedSteps } = session.report
-    if (skippedSteps > 0) say(`${skippedSteps} steps were skipped: their loss or gradients were not finite`)
+    if (skippedSteps > 0)
+      say(`${counted(skippedSteps, 'step')} skipped: the loss or the gradients were not finite`)
     say(
       done >= total
         ? `nothing to do: ${path} has ${done} steps, --epochs ${options.epochs} are ${total}`
@@ -177,7 +183,7 @@ async function createSession(
 /** The inputs of a model with these names, as it declares them. */
 async function inputsOf(path: string, names: readonly string[]): Promise<InputShape[]> {
   const model: Model = readModel(await readGiven(path), path)
-  return names.map((name) => {
+  const inputs = names.map((name) => {
     const input = model.graph.input.find((candidate) => candidate.name === name)
     const { dataType, shape } = input ? typeOf(input) : {}
     if (dataType === undefined || !shape || shape.length === 0) {
@@ -186,10 +192,22 @@ async function inputsOf(path: string, names: readonly string[]): Promise<InputSh
     const dims = shape.map((extent, axis) => extent ?? `axis${axis}`)
     return { name, type: elementTypeOf(dataType).name, dims }
   })
+  // Where fixed inputs disagree in their first extent, it counts no examples: the model was exported without a batch.
+  const first = inputs.map(({ dims }) => dims[0])
+  const isWhole =
+    first.every((extent) => typeof extent === 'number') && first.some((extent) => extent !== first[0])
+  return inputs.map((input) => ({ ...input, isWhole }))
 }
 
 function checkBatch(inputs: readonly InputShape[], batchSize: number): void {
-  for (const { name, dims } of inputs) {
+  for (const { name, dims, isWhole } of inputs) {
+    if (isWhole && batchSize === 1) continue
+    if (isWhole) {
+      throw new UsageError(
+        'the model has no axis for a batch, and takes one example at a time: --batch-size 1, and --accumulate N for the ' +
+          'mean over N examples',
+      )
+    }
     const [extent] = dims
     if (typeof extent !== 'number' || extent === batchSize) continue
     throw new UsageError(`input ${name} takes ${extent} examples at a time: --batch-size ${extent}`)
@@ -203,6 +221,23 @@ function describeRun(options: TrainOptions, { rows }: Dataset): Record<string, b
     'batch-size': BigInt(options.batchSize),
     seed: BigInt(options.seed),
     shuffle: options.shuffle ? 1n : 0n,
+  }
+}
+
+/** Checks that a training continues from the artifacts that it was started from, and not from others in the same folder. */
+function checkStart(
+  { properties }: CheckpointState,
+  start: Record<string, string>,
+  folder: string,
+  path: string,
+): void {
+  if (!properties.has(stepsKey)) return
+  for (const [key, digest] of Object.entries(start)) {
+    if (properties.get(prefix + key) === digest) continue
+    throw new UsageError(
+      `the training in ${path} was started from another ${key.replace('-', ' ')} than ${folder} has now: put that back, or ` +
+        'start again with --restart',
+    )
   }
 }
 

@@ -82,6 +82,15 @@ export function optimizerFlags(values: Values): OptimizerFlags | undefined {
   return optimizer === undefined ? undefined : { optimizer, learningRate, ...flags }
 }
 
+/** The flags of the optimiser, where even a learning rate needs one by name. */
+export function namedOptimizer(values: Values): OptimizerFlags | undefined {
+  const flags = optimizerFlags(values)
+  if (flags === undefined && values['learning-rate'] !== undefined) {
+    throw new UsageError('--learning-rate goes with an optimiser, as in --optimizer "adam identity"')
+  }
+  return flags
+}
+
 /** The parts of a text between commas. */
 export function list(text: string | undefined): readonly string[] | undefined {
   return text

@@ -1,4 +1,4 @@
-import { copyFile, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PassThrough, Writable } from 'node:stream'
@@ -9,7 +9,15 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { readCheckpointFile } from '@induced-metric/onnx'
 import { main } from '../src/main.js'
 import { mlp } from '@induced-metric/onnx/models'
-import { realTensor, createNode, readModel, writeModel } from '@induced-metric/onnx/proto'
+import {
+  createNode,
+  createValue,
+  dataType,
+  int64Tensor,
+  readModel,
+  realTensor,
+  writeModel,
+} from '@induced-metric/onnx/proto'
 import { writeArrays, writeArtifacts, writeExamples } from './artifacts.js'
 
 let root: string
@@ -480,6 +488,28 @@ describe('train', () => {
     expect(again.out).toMatch(/nothing to do: .*parts has 12 steps/)
   })
 
+  it('shows the mean of the losses that there are', async () => {
+    const wild = join(root, 'overflow.csv')
+    const lines = (await readFile(data, 'utf8')).split('\n')
+    await writeFile(
+      wild,
+      lines.map((line, i) => (i >= 32 && i < 64 ? line.replaceAll(/[^,]+(?=,)/g, '3e38') : line)).join('\n'),
+    )
+    const flags = ['--epochs', '2', '--optimizer', 'sgd', '--no-shuffle']
+    const { out } = await run(['train', folder, '--data', wild, ...flags], { tty: true })
+    expect(out).toMatch(/2 steps skipped/)
+    expect(out).toMatch(/epoch 2\/2 █+ 6\/6 {2}loss \d\.\d{4}/)
+  })
+
+  // Root may write anywhere.
+  it.skipIf(process.getuid?.() === 0)('says before the first step that it could not save', async () => {
+    const closed = join(root, 'closed')
+    await mkdir(closed, { mode: 0o555 })
+    const { code, out, err } = await run(['train', folder, '--data', data, '--checkpoint', join(closed, 'x')])
+    expect([code, out]).toEqual([2, ''])
+    expect(err).toMatch(/--checkpoint: nothing can be written to .*closed; name another place/)
+  })
+
   it('shows a bar on a terminal', async () => {
     const { code, out } = await run(['train', folder, '--data', data, '--epochs', '3', '--eval-data', data], {
       tty: true,
@@ -494,7 +524,7 @@ describe('train', () => {
     await writeFile(wild, (await readFile(data, 'utf8')).replaceAll(/^[^,]+/gm, '1e38'))
     const { code, out } = await run(['train', folder, '--data', wild, '--optimizer', 'sgd'])
     expect(code).toBe(0)
-    expect(out).toMatch(/3 steps were skipped: their loss or gradients were not finite/)
+    expect(out).toMatch(/3 steps skipped: the loss or the gradients were not finite/)
   })
 
   it.each<[string, string[], RegExp]>([
@@ -515,7 +545,93 @@ describe('train', () => {
     await run(['train', folder, '--data', data, '--optimizer', 'sgd', '--momentum', '0.9'])
     const { code, err } = await run(['train', folder, '--data', data, '--optimizer', 'muon'])
     expect(code).toBe(1)
-    expect(err).toMatch(/^induced-onnx: ERR_CHECKPOINT: .*another optimiser/)
+    expect(err).toMatch(/^induced-onnx: ERR_CHECKPOINT: .*another optimiser.* start again with --restart$/m)
+  })
+
+  it('names the values that an export may have, and the folder that it lacks', async () => {
+    const [model, made] = [join(root, 'plain.onnx'), join(root, 'plain')]
+    await writeFile(model, writeModel(mlp({ sizes: [6, 8, 3] })))
+    await run(['generate', model, '--loss', 'cross-entropy', '-o', made])
+    const unnamed = await run(['export', made, '-o', join(root, 'x.onnx')])
+    expect(unnamed.err).toMatch(/no output but its loss, loss: .* --outputs NAME, such as .*\boutput\b/)
+    const nowhere = await run(['export', made, '--outputs', 'output', '-o', join(root, 'none', 'x.onnx')])
+    expect([nowhere.code, nowhere.err]).toEqual([
+      2,
+      expect.stringMatching(/--output: there is no folder .*none$/m),
+    ])
+  })
+
+  it('tells how another label is ignored', async () => {
+    const wrong = join(root, 'label.csv')
+    await writeFile(wrong, (await readFile(data, 'utf8')).replaceAll(/,2$/gm, ',7'))
+    const { code, err } = await run(['train', folder, '--data', wrong])
+    expect(code).toBe(1)
+    expect(err).toMatch(/holds the label 7 .*generate --ignore-index N$/m)
+  })
+
+  it('does not go on from artifacts that were generated again, with other values of the same shapes', async () => {
+    const model = join(root, 'again.onnx')
+    const made = join(root, 'again')
+    const generate = async (seed: number): Promise<void> => {
+      await writeFile(model, writeModel(mlp({ sizes: [6, 8, 3], seed })))
+      const flags = ['--loss', 'cross-entropy', '--additional-outputs', 'output', '-o', made]
+      expect((await run(['generate', model, ...flags])).code).toBe(0)
+    }
+    await generate(1)
+    const command = ['train', made, '--data', data]
+    expect((await run(command)).code).toBe(0)
+    await generate(1)
+    expect((await run(command)).out).toMatch(/nothing to do/)
+    await generate(2)
+    const { code, err } = await run(command)
+    expect(code).toBe(2)
+    expect(err).toMatch(/was started from another checkpoint than .*again has now: .*--restart/)
+
+    const output = join(made, 'trained.onnx')
+    const mixed = await run(['export', made, '-o', output])
+    expect(mixed.code).toBe(2)
+    expect(mixed.err).toMatch(/was started from other parameters than those in .*checkpoint: .*--checkpoint/)
+    const chosen = join(made, 'checkpoint.induced')
+    expect((await run(['export', made, '-o', output, '--checkpoint', chosen])).code).toBe(0)
+    expect((await run([...command, '--restart'])).code).toBe(0)
+    expect((await run(['export', made, '-o', output])).code).toBe(0)
+  })
+
+  it('gives a model without a batch one example at a time', async () => {
+    const made = join(root, 'single')
+    const model = join(root, 'single.onnx')
+    const single = mlp({ sizes: [6, 4, 1], seed: 1 })
+    const flags = ['--loss', 'mse', '-o', made]
+    // The exporter of PyTorch writes a dense layer of a vector like this.
+    single.graph.node.splice(0, 0, createNode('Unsqueeze', ['vector', 'first'], ['input'], {}))
+    const last = single.graph.node.at(-1)!
+    const [name] = last.output
+    last.output = ['rows']
+    single.graph.node.push(createNode('Squeeze', ['rows', 'first'], [name!], {}))
+    single.graph.initializer.push(int64Tensor('first', [0]))
+    single.graph.input = [createValue('vector', dataType.float, [6])]
+    single.graph.output = [createValue(name!, dataType.float, [1])]
+    await writeFile(model, writeModel(single))
+    expect(await run(['generate', model, ...flags])).toMatchObject({ code: 0, err: '' })
+    const refused = await run(['train', made, '--data', data])
+    expect(refused.err).toMatch(/no axis for a batch, and takes one example at a time: --batch-size 1/)
+    const command = [
+      'train',
+      made,
+      '--data',
+      data,
+      '--batch-size',
+      '1',
+      '--epochs',
+      '20',
+      '--learning-rate',
+      '.01',
+    ]
+    const { code, out } = await run([...command, '--optimizer', 'adam', '--log-every', '1'])
+    expect(code).toBe(0)
+    const [all, mean] = [losses(out), (list: number[]) => list.reduce((sum, x) => sum + x, 0) / list.length]
+    expect(all).toHaveLength(96 * 20)
+    expect(mean(all.slice(-96))).toBeLessThan(0.3 * mean(all.slice(0, 96)))
   })
 
   it('does not take another file for a training', async () => {

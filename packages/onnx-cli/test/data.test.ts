@@ -64,6 +64,8 @@ describe('a .csv file', () => {
     ['\uFEFFx;y\r\n1;2\r\n\r\n3;4\r\n', 'from a spreadsheet'],
     ['1\t2\n3\t4\n\n', 'with tabs'],
     ['"1"," 2 "\n"3","4"\n', 'quoted'],
+    ['"weight, kg","height ""h"""\n1,2\n3,4\n', 'with separators and quotes in its titles'],
+    ['"a, b";"c"\n1;2\n3;4\n', 'with another separator in its titles'],
     ['1e0,2.0\n+3,0x4\n', 'in other notations'],
   ])('%j is read: %s', (text) => {
     const table = readCsv(text, 'a.csv')
@@ -75,7 +77,12 @@ describe('a .csv file', () => {
     ['a,b\n', /a\.csv: titles, and no row/],
     ['1,2\n3\n', /a\.csv:2: 1 columns, 2 in the first line/],
     ['1,2\n3,four\n', /a\.csv:2: column 2 is not a number: "four"/],
-    ['a,b\n1,2\n\n3,\n', /a\.csv:4: column 2 is not a number: ""/],
+    ['a,b\n1,2\n\n3,\n', /a\.csv:4: column 2 is not a number: ""; fill in missing values/],
+    ['1,2\n3,NaN\n', /a\.csv:2: column 2 is not a number: "NaN"; fill in missing values/],
+    ['a,b\n1,cat\n', /column 2 is not a number: "cat"; write classes as whole numbers from 0/],
+    ['"1,000",2\n', /a\.csv: titles, and no row/],
+    ['1,2\n"1,000",2\n', /column 1 is not a number: "\\"1,000\\""; write a point for a decimal comma/],
+    ['a;b\n1,5;2\n', /column 1 is not a number: "1,5"; write a point for a decimal comma/],
   ])('%j is refused', (text, message) => {
     expect(() => readCsv(text, 'a.csv')).toThrow(message)
   })
@@ -90,6 +97,7 @@ describe('data for inputs', () => {
     columns,
     rows: values.length / columns,
     values,
+    placeOf: (row) => `row ${row + 1}`,
   })
   const wide = table(4, [1.5, 2, 3, 0, 4, 5, 6, 1, 7, 8, 9, 2])
 
@@ -177,15 +185,41 @@ describe('data for inputs', () => {
     expect(() => bindData(...given)).toThrow(UsageError)
   })
 
-  it('are refused where a whole number is wanted and there is none', () => {
-    const dataset = bindData(inputs, [{ file: 'a.csv', table: table(4, [1, 2, 3, 0.5]) }])
-    expect(() => gather(dataset, [0])).toThrow(/labels takes whole numbers \(int64\), the data have 0\.5/)
+  it.each<[string, number[], RegExp]>([
+    [
+      'a fraction',
+      [1, 2, 3, 0, 1, 2, 3, 0.5],
+      /^row 2: column 4 is 0\.5; input labels takes whole numbers \(int64\)$/,
+    ],
+    ['NaN', [1, NaN, 3, 0], /^row 1: column 2 is NaN; input input takes finite numbers \(float32\)$/],
+    ['an infinity', [1, 2, -Infinity, 0], /column 3 is -Infinity; input input takes finite numbers/],
+    ['what overflows', [1e39, 2, 3, 0], /column 1 is 1e\+39; input input takes finite numbers/],
+  ])('are refused before any step for %s', (_, values, message) => {
+    expect(() => bindData(inputs, [{ file: 'a.csv', table: table(4, values) }])).toThrow(message)
   })
 
-  it('are refused for elements that no file holds', () => {
-    const odd: InputShape[] = [{ name: 'x', type: 'string', dims: ['b'] }]
-    const dataset = bindData(odd, [{ file: 'a.csv', table: table(1, [1]) }])
-    expect(() => gather(dataset, [0])).toThrow(/elements of type string/)
+  it.each([
+    ['uint8', -1, /from 0 to 255 \(uint8\)/],
+    ['bool', 2, /from 0 to 1 \(bool\)/],
+    ['int32', 2 ** 31, /takes whole numbers \(int32\)/],
+    ['string', 1, /elements of type string, which data files cannot provide/],
+  ])('are refused for an input of %s that is given %d', (type, value, message) => {
+    const odd: InputShape[] = [{ name: 'x', type, dims: ['b'] }]
+    expect(() => bindData(odd, [{ file: 'a.csv', table: table(1, [value]) }])).toThrow(message)
+  })
+
+  it('of whole numbers of 64 bits keep all of them', () => {
+    const values = [2n ** 63n - 1n, -(2n ** 63n)]
+    const long: Table = { rows: 2, columns: 1, values, placeOf: String }
+    const dataset = bindData([{ name: 'x', type: 'int64', dims: ['b'] }], [{ file: 'a.npy', table: long }])
+    expect(gather(dataset, [0, 1])['x']!.data).toEqual(BigInt64Array.from(values))
+  })
+
+  it('name the place of a number in its file', () => {
+    const text = readCsv('a,b,c,l\n\n1,2,3,0\n1,1e400,3,0\n', 'a.csv')
+    expect(() => bindData(inputs, [{ file: 'a.csv', table: text }])).toThrow('a.csv:4: column 2 is Infinity')
+    const array = readNpy(npy('<f4', [2, 4], Float32Array.of(1, 2, 3, 0, 1, 2, NaN, 0)), 'a.npy')
+    expect(() => bindData(inputs, [{ file: 'a.npy', table: array }])).toThrow('a.npy, row 2: column 3 is NaN')
   })
 })
 

@@ -10,6 +10,7 @@ const bert = fileURLToPath(new URL('../../transformers/test/models/bert', import
 let folder: string
 let data: string
 let empty: string
+let odd: string
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'induced-metric-finetune-'))
@@ -21,6 +22,8 @@ beforeAll(async () => {
   )
   empty = join(folder, 'empty.jsonl')
   await writeFile(empty, '\n')
+  odd = join(folder, 'odd.jsonl')
+  await writeFile(odd, `${lines[0]}\n\n{"text":"so"}\n`)
   await writeFile(data, `${lines.join('\n')}\n\n`)
 })
 afterAll(() => rm(folder, { recursive: true }))
@@ -57,6 +60,18 @@ it('fine-tunes a folder into another', async () => {
 it.each([
   [['--data', 'none.jsonl', '-o', 'x'], 2, /cannot read none\.jsonl/],
   [['--data', 'DATA', '--data', 'EMPTY', '-o', 'x'], 2, /empty\.jsonl has no examples/],
+  [['--data', 'DATA', '-o', 'DATA'], 2, /--output: .*reviews\.jsonl is a file; give a folder/],
+  [['--data', 'DATA', '-o', 'x', '--learning-rate', '1'], 2, /--learning-rate goes with an optimiser/],
+  [
+    ['--data', 'DATA', '--data', 'ODD', '-o', 'x'],
+    1,
+    /ERR_OPTION: .*odd\.jsonl, line 3 has text: "so"; a classifier takes/,
+  ],
+  [
+    ['--data', 'DATA', '--eval-data', 'ODD', '-o', 'x'],
+    1,
+    /ERR_OPTION: .*odd\.jsonl, line 3 has text: "so"; a classifier takes/,
+  ],
   [['-o', 'x'], 2, /say what to learn, --data FILE\.jsonl/],
   [['--data', 'DATA'], 2, /say where to, --output DIR/],
   [['--data', 'DATA', '-o', 'x', '--lora', 'size=4'], 2, /--lora takes rank=N/],
@@ -66,6 +81,7 @@ it.each([
   const files = new Map([
     ['DATA', data],
     ['EMPTY', empty],
+    ['ODD', odd],
   ])
   const { code, err } = await run(bert, ...argv.map((text) => files.get(text) ?? text))
   expect(err).toMatch(message)

@@ -97,7 +97,12 @@ it.each([
   [['run', 'a.js', '--threads', 'two'], 2, '--threads takes a number, given "two"'],
   [['run', 'a.js', '--redis', 'redis://x', '--threads', '2'], 2, 'belongs to the workers'],
   [['run', 'none.js'], 1, 'cannot be loaded'],
-  [['run', 'STUDY', '--results', 'none/none.sqlite'], 1, 'none/none.sqlite cannot be opened'],
+  [
+    ['run', 'STUDY', '--results', 'none/none.sqlite'],
+    1,
+    'none/none.sqlite cannot be written: there is no folder none',
+  ],
+  [['report', 'FILE', '-o', 'none/page.html'], 1, 'the report cannot be written to none/page.html: ENOENT'],
   [['worker', 'a.js'], 2, '--redis'],
   [['show', 'none.sqlite'], 1, 'there is no file none.sqlite'],
   [['compare', 'FILE', '1'], 2, 'two configurations'],

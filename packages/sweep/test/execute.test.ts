@@ -74,7 +74,11 @@ describe('a run', () => {
       },
       'just text',
     ],
-    ['forgets the metric', () => ({ accuracy: 1 }), '"loss" was neither returned nor reported'],
+    [
+      'forgets the metric',
+      () => ({ accuracy: 1 }),
+      '"loss" was neither returned nor reported; there was accuracy',
+    ],
     ['returns a text', () => ({ loss: '1' }) as never, 'loss must be a number'],
     ['reports a text', ({ report }: RunContext) => report({ loss: '1' as never }), 'loss must be a number'],
     [

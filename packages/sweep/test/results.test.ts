@@ -1,7 +1,8 @@
 import { spawnSync } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
+import { chmodSync, copyFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import Database from 'libsql'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { random, uniform } from '../src/index.js'
 import { openResults } from '../src/results.js'
 import { lockStore } from '../src/results/lock.js'
@@ -77,6 +78,29 @@ describe('the file of results', () => {
     expect(openResults(store.file).studies).toEqual(['first', 'second'])
     expect(() => openResults(store.file).read()).toThrow('2 studies')
     store.close()
+  })
+
+  // Root may write anywhere.
+  it.skipIf(process.getuid?.() === 0)('is read where nothing can be written', async () => {
+    const closed = temporary('closed')
+    mkdirSync(closed)
+    const written = temporary()
+    const store = openStore(written)
+    await runHere(
+      { space: { x: uniform(0, 1) }, metric: 'loss', budget: { trials: 3 }, run: () => 1 },
+      { store },
+    )
+    store.close()
+    // A copy of all of it, as a process that has ended leaves it.
+    new Database(written).pragma('wal_checkpoint(TRUNCATE)')
+    const file = join(closed, 'results.sqlite')
+    copyFileSync(written, file)
+    chmodSync(file, 0o444)
+    chmodSync(closed, 0o555)
+    onTestFinished(() => chmodSync(closed, 0o755))
+    const opened = openResults(file)
+    expect(opened.read().trials).toHaveLength(3)
+    opened.close()
   })
 
   it('is refused where it is none', () => {

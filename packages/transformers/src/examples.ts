@@ -59,18 +59,34 @@ export function classificationEncoder(
   maxLength: number,
 ): Encode {
   return (example, place) => {
-    const { text, text_pair: pair, label } = example as Partial<LabelledText>
-    if (typeof text !== 'string' || label === undefined) {
-      throw optionError(`${place} is ${show(example)}; a classifier takes { text, label }`)
+    const { text, text_pair: pair, label } = fieldsOf(example) as Partial<LabelledText>
+    if (typeof text !== 'string' || label === undefined || (pair !== undefined && typeof pair !== 'string')) {
+      throw optionError(
+        `${place} ${described(example)}; a classifier takes { text, label } or { text, text_pair, label }`,
+      )
     }
     const { ids, token_type_ids: types = [] } = tokenizer.encode(text, {
       ...(pair !== undefined && { text_pair: pair }),
       return_token_type_ids: true,
     })
     const values =
-      problem === 'regression' ? regressionValues(label, place) : classes(label, labels, problem, place)
+      problem === 'regression'
+        ? regressionValues(label, labels.length, place)
+        : classes(label, labels, problem, place)
     return { ...truncate(ids, types, maxLength), labels: values }
   }
+}
+
+/** The fields of an example, which a file may hold in any form: none of what is no object. */
+export function fieldsOf(example: unknown): Readonly<Record<string, unknown>> {
+  return typeof example === 'object' && example !== null ? (example as Record<string, unknown>) : {}
+}
+
+/** Says what an example has. */
+function described(example: unknown): string {
+  if (typeof example !== 'object' || example === null || Array.isArray(example)) return `is ${show(example)}`
+  const fields = Object.entries(example).map(([name, value]) => `${name}: ${show(value)}`)
+  return fields.length === 0 ? 'is empty' : `has ${fields.join(', ')}`
 }
 
 /** The tokens of texts for a language model. */
@@ -109,7 +125,7 @@ interface Part {
 }
 
 function partsOf(example: TextExample, model: TextModel, place: string): Part[] {
-  const { text, prompt, completion, messages } = example as Record<string, unknown>
+  const { text, prompt, completion, messages } = fieldsOf(example)
   if (typeof text === 'string') return [{ text, opens: true, learnt: true, ends: true }]
   if (typeof prompt === 'string' && typeof completion === 'string') {
     return [
@@ -117,9 +133,10 @@ function partsOf(example: TextExample, model: TextModel, place: string): Part[] 
       { text: completion, opens: false, learnt: true, ends: true },
     ]
   }
-  if (Array.isArray(messages)) return conversation(messages as Message[], model, place)
+  if (Array.isArray(messages) && messages.every((message) => typeof fieldsOf(message)['role'] === 'string'))
+    return conversation(messages as Message[], model, place)
   throw optionError(
-    `${place} is ${show(example)}; a language model takes { text }, { prompt, completion } or { messages }`,
+    `${place} ${described(example)}; a language model takes { text }, { prompt, completion } or { messages }`,
   )
 }
 
@@ -188,10 +205,13 @@ function truncate(
   return { ids: cut(ids), types: cut(types), truncated: true }
 }
 
-function regressionValues(label: LabelledText['label'], place: string): number[] {
+function regressionValues(label: LabelledText['label'], count: number, place: string): number[] {
   const values = [label].flat()
-  if (values.every((value) => typeof value === 'number' && Number.isFinite(value))) return values as number[]
-  throw optionError(`${place}: the label of a regression is a number, given ${show(label)}`)
+  const areNumbers = values.every((value) => typeof value === 'number' && Number.isFinite(value))
+  if (areNumbers && values.length === count) return values as number[]
+  const wanted = count === 1 ? 'a number' : `a list of ${count} numbers`
+  const given = areNumbers && values.length !== 1 ? `${values.length} numbers` : show(label)
+  throw optionError(`${place}: the label of a regression is ${wanted}, given ${given}`)
 }
 
 function classes(
@@ -204,7 +224,10 @@ function classes(
     const index = typeof one === 'number' ? one : labels.indexOf(one)
     if (Number.isInteger(index) && index >= 0 && index < labels.length) return index
     throw optionError(
-      `${place}: the label ${show(one)} is none of ${labels.map((name) => show(name)).join(', ')}`,
+      `${place}: the label ${show(one)} is none of ${labels.map((name) => show(name)).join(', ')}` +
+        (typeof one === 'number' && !Number.isInteger(one)
+          ? "; to learn numbers, give problem: 'regression'"
+          : ''),
     )
   }
   if (problem === 'multi_label_classification') {

@@ -1,4 +1,4 @@
-import { optionError } from '@induced-metric/core/adapter'
+import { optionError, unsupported } from '@induced-metric/core/adapter'
 import type { Ort } from '@induced-metric/onnx'
 import { typeOf } from '@induced-metric/onnx/adapter'
 import type { Model } from '@induced-metric/onnx/proto'
@@ -9,7 +9,7 @@ import {
   type TrainingArtifacts,
 } from '@induced-metric/onnxruntime/artifacts'
 import { cacheInputs } from './caches.js'
-import type { LabelledText, TextExample } from './examples.js'
+import { fieldsOf, type LabelledText, type TextExample } from './examples.js'
 import { headOf, labelCount, setHead } from './head.js'
 import { classificationLoss, nextTokenLoss, type ProblemType } from './losses.js'
 import type { FineTuningOptions } from './options.js'
@@ -72,12 +72,18 @@ function classesOf({ config, model }: TextModel, options: FineTuningOptions): Cl
     options.problem ?? (config['problem_type'] as ProblemType | undefined) ?? 'single_label_classification'
   if (options.labels !== undefined) return { labels: options.labels, problem }
   const own = labelsOf(config)
-  if (problem === 'regression') return { labels: own.length > 0 ? own : ['LABEL_0'], problem }
+  if (problem === 'regression') return { labels: valuesOf(config, options), problem }
   const used = new Set(options.examples.flatMap((example) => labelsIn(example)))
   if (own.length > 0 && [...used].every((label) => typeof label === 'number' || own.includes(label))) {
     return { labels: own, problem }
   }
   const names = [...used].filter((label) => typeof label === 'string')
+  if (names.length > 0 && names.length < used.size) {
+    const number = [...used].find((label) => typeof label === 'number')
+    throw optionError(
+      `labels are names, such as ${JSON.stringify(names[0])}, and numbers, such as ${number}; give all of one kind`,
+    )
+  }
   if (names.length < used.size) {
     const count = labelCount(model, 1 + Math.max(...[...used].map(Number)))
     return { labels: Array.from({ length: count }, (_, i) => `LABEL_${i}`), problem }
@@ -90,8 +96,16 @@ function classesOf({ config, model }: TextModel, options: FineTuningOptions): Cl
   return { labels: names.sort(), problem }
 }
 
+/** The names of a regression's values: those of a model that is one already, or as many as the examples have. */
+function valuesOf(config: TextModel['config'], { examples }: FineTuningOptions): string[] {
+  const own = labelsOf(config)
+  if (own.length > 0 && config['problem_type'] === 'regression') return own
+  const count = Math.max(1, labelsIn(examples[0]!).length)
+  return Array.from({ length: count }, (_, i) => `LABEL_${i}`)
+}
+
 function labelsIn(example: TextExample): (string | number)[] {
-  const { label } = example as Partial<LabelledText>
+  const { label } = fieldsOf(example) as Partial<LabelledText>
   return label === undefined ? [] : [label].flat()
 }
 
@@ -102,20 +116,20 @@ function labelsOf(config: TextModel['config']): string[] {
 }
 
 /** Gives a classifier a head of as many outputs as it has labels, unless it has one, and returns its parameters. */
-function fitHead(
-  text: TextModel,
-  { labels, problem }: Classes,
-  options: FineTuningOptions,
-): readonly string[] {
+function fitHead(text: TextModel, { labels }: Classes, options: FineTuningOptions): readonly string[] {
   const { model, config } = text
   const logits = model.graph.output.find(({ name }) => name === 'logits')
-  const last = logits && typeOf(logits).shape?.at(-1)
+  const shape = logits && typeOf(logits).shape
+  if (shape && shape.length > 2) {
+    throw unsupported(
+      `a classifier computes logits [batch, labels], and the model's have ${shape.length} axes, as those of a language model: ` +
+        'give a classifier, or a model for feature extraction, which computes last_hidden_state',
+    )
+  }
+  const last = shape?.at(-1)
   const declared = typeof last === 'number' ? last : labelsOf(config).length || undefined
   if (logits && labelCount(model, declared) === labels.length && hasOwnLabels(config, labels))
     return headOf(model)
-  if (problem === 'regression' && labels.length !== 1 && options.labels === undefined) {
-    throw optionError('a regression has one label; give labels: [name]')
-  }
   const { pooling = 'mean', seed = 0 } = options
   return setHead(model, labels.length, widthOf(text), pooling, seed)
 }

@@ -127,6 +127,27 @@ describe('a classifier', () => {
     expect(good.score).toBeGreaterThan(bad.score)
   })
 
+  it('learns numbers in place of the classes that a model has, one or several', async () => {
+    const numbers = reviews(words).map(({ text, label }) => ({ text, label: label === 'positive' ? 1 : -1 }))
+    const one = await tune(modelFolder('bert'), { examples: numbers, epochs: 20, problem: 'regression' })
+    expect(one.labels).toEqual(['LABEL_0'])
+    const losses = await trained(one)
+    expect(losses.at(-1)).toBeLessThan(0.7 * losses[0]!)
+    const { files } = await emptyFolder()
+    await one.save(files)
+
+    // What was saved is a regression, which goes on with its own layer.
+    const again = await tune(files, { examples: numbers, epochs: 1, lora: false })
+    const { loss } = await again.evaluate(numbers)
+    expect(loss).toBeCloseTo((await one.evaluate(numbers)).loss, 4)
+
+    const pairs = numbers.map(({ text, label }) => ({ text, label: [label, text.length / 50] }))
+    const two = await tune(modelFolder('bert'), { examples: pairs, epochs: 4, problem: 'regression' })
+    expect(two.labels).toEqual(['LABEL_0', 'LABEL_1'])
+    const both = await trained(two)
+    expect(both.at(-1)).toBeLessThan(both[0]!)
+  })
+
   it('is the same for the same seed, and another for another', async () => {
     const losses = async (seed: number): Promise<number[]> =>
       trained(await tune(modelFolder('bert'), { examples: reviews(words), epochs: 1, seed }))

@@ -75,7 +75,39 @@ describe('a fine-tuning is refused', () => {
     [
       'an example without a label',
       { examples: [...examples, { text: 'so' }] },
-      /ERR_OPTION: examples\[48\].*takes \{ text, label \}/,
+      /ERR_OPTION: examples\[48\] has text: "so"; a classifier takes \{ text, label \}/,
+    ],
+    ['nothing', { examples: [...examples, null] }, /ERR_OPTION: examples\[48\] is null; a classifier takes/],
+    [
+      'a list in place of an example',
+      { examples: [[...examples]] },
+      /ERR_OPTION: examples\[0\] is an array of length 48; a classifier takes/,
+    ],
+    [
+      'a pair that is no text',
+      { examples: [...examples, { text: 'so', text_pair: 5, label: 'positive' }] },
+      /ERR_OPTION: examples\[48\] has text: "so", text_pair: 5, label: "positive"; a classifier takes/,
+    ],
+    [
+      'names beside numbers',
+      { examples: [...examples, { text: 'so', label: 0 }] },
+      /ERR_OPTION: labels are names, such as "positive", and numbers, such as 0; give all of one kind/,
+    ],
+    [
+      'a number as a class',
+      { examples: [{ text: 'so', label: 0.5 }] },
+      /ERR_OPTION: examples\[0\]: the label 0\.5 is none of .*; to learn numbers, give problem: 'regression'/,
+    ],
+    [
+      'as many numbers as others have not',
+      {
+        problem: 'regression',
+        examples: [
+          { text: 'so', label: [1, 2] },
+          { text: 'no', label: 1 },
+        ],
+      },
+      /ERR_OPTION: examples\[1\]: the label of a regression is a list of 2 numbers, given 1/,
     ],
     ['another task', { task: 'translation' }, /ERR_OPTION.*task/],
     [
@@ -91,7 +123,20 @@ describe('a fine-tuning is refused', () => {
     const files = await copyOf('gpt2')
     const messages = [{ role: 'assistant', content: 'yes' }]
     expect(await refusal(files, { examples: [{ messages }] })).toMatch(/ERR_OPTION.*no chat_template/)
-    expect(await refusal(files, { examples: [{ prompt: 'the cat' } as never] })).toMatch(/takes \{ text \}/)
+    for (const [example, what] of [
+      [{ prompt: 'the cat' }, 'has prompt: "the cat"'],
+      [{ messages: [null] }, 'has messages: an array of length 1'],
+      [null, 'is null'],
+    ] as const) {
+      const message = await refusal(files, { examples: [example as never] })
+      expect(message).toContain(`ERR_OPTION: examples[0] ${what}; a language model takes { text }`)
+    }
+  })
+
+  it('for a language model that is to classify', async () => {
+    expect(await refusal(await copyOf('gpt2'), { task: 'text-classification' })).toMatch(
+      /ERR_NOT_SUPPORTED: a classifier computes logits \[batch, labels\], and the model's have 3 axes/,
+    )
   })
 
   it('for a model with other inputs, naming the one', async () => {

@@ -8,6 +8,8 @@ export interface InputShape {
   readonly type: string
   /** A string stands for any extent. */
   readonly dims: readonly (number | string)[]
+  /** Whether it takes one example, without an axis for a batch. */
+  readonly isWhole?: boolean
 }
 
 /** The position of an input's rows in a table. */
@@ -59,7 +61,7 @@ export interface Source {
  *
  * @param inputs - the inputs to fill
  * @param sources - one table per input, or one table whose columns go to the inputs in order
- * @throws UsageError if they do not fit
+ * @throws UsageError if they do not fit, or have a number that the element type of its input cannot represent
  */
 export function bindData(inputs: readonly InputShape[], sources: readonly Source[]): Dataset {
   const whole = sources.filter(({ input }) => input === undefined)
@@ -71,6 +73,7 @@ export function bindData(inputs: readonly InputShape[], sources: readonly Source
       `the data have ${rows} rows for ${columns[0]!.input.name} and ${others[other]} for ${columns[other + 1]!.input.name}`,
     )
   }
+  columns.forEach(checkValues)
   return { rows: rows ?? 0, columns }
 }
 
@@ -115,9 +118,12 @@ function pickFor(inputs: readonly InputShape[], sources: readonly Source[]): Col
   })
 }
 
-/** The extents of an input's row: those after the first. One of them may be open if the row's size is known. */
-function rowDims({ name, dims }: InputShape, size: number | undefined): number[] {
-  const row = dims.slice(1)
+/**
+ * The extents of an input's row: those after the first, or all where there is no batch. One of them may be open if the row's
+ * size is known.
+ */
+function rowDims({ name, dims, isWhole }: InputShape, size: number | undefined): number[] {
+  const row = isWhole ? dims : dims.slice(1)
   const known = row.filter((extent) => typeof extent === 'number')
   const product = known.reduce((product, extent) => product * extent, 1)
   if (row.length - known.length > (size === undefined ? 0 : 1)) {
@@ -128,34 +134,60 @@ function rowDims({ name, dims }: InputShape, size: number | undefined): number[]
   return row.map((extent) => (typeof extent === 'number' ? extent : Math.floor((size ?? 0) / product)))
 }
 
-/**
- * Gathers rows of a dataset as tensors for one step.
- *
- * @throws UsageError for a number that the input's element type cannot represent
- */
+/** The least and the largest value of an element type, and whether values between whole numbers are left out. */
+const ranges: Readonly<
+  Record<string, readonly [least: number | bigint, largest: number | bigint, isWhole: boolean]>
+> = {
+  float32: [-3.4028234663852886e38, 3.4028234663852886e38, false],
+  float64: [-Number.MAX_VALUE, Number.MAX_VALUE, false],
+  int32: [-(2 ** 31), 2 ** 31 - 1, true],
+  int64: [-(2n ** 63n), 2n ** 63n - 1n, true],
+  uint8: [0, 255, true],
+  bool: [0, 1, true],
+}
+
+/** Checks all numbers before any step: one that stops a training would otherwise be met after hours, or be trained on. */
+function checkValues({ input: { name, type }, table, start, width }: Column): void {
+  const range = ranges[type]
+  if (!range)
+    throw new UsageError(`input ${name} has elements of type ${type}, which data files cannot provide`)
+  const [least, largest, isWhole] = range
+  const { values, columns, rows } = table
+  for (let row = 0; row < rows; row++) {
+    for (let i = start; i < start + width; i++) {
+      const value = values[row * columns + i]!
+      // A NaN is in no range.
+      if (
+        value >= least &&
+        value <= largest &&
+        !(isWhole && typeof value === 'number' && !Number.isInteger(value))
+      )
+        continue
+      const wanted = isWhole ? 'whole numbers' : 'finite numbers'
+      const limits = type === 'uint8' || type === 'bool' ? ` from ${least} to ${largest}` : ''
+      throw new UsageError(
+        `${table.placeOf(row)}: column ${i + 1} is ${value}; input ${name} takes ${wanted}${limits} (${type})`,
+      )
+    }
+  }
+}
+
+/** Gathers rows of a dataset as tensors for one step. */
 export function gather(dataset: Dataset, rows: ArrayLike<number>): Record<string, Feed> {
   return Object.fromEntries(
     dataset.columns.map(({ input, table, start, width, dims }): [string, Feed] => {
-      const data = arrayFor(input, rows.length * width)
+      const data = arrays[input.type]!(rows.length * width)
       for (let row = 0; row < rows.length; row++) {
         const from = rows[row]! * table.columns + start
-        for (let i = 0; i < width; i++) put(data, row * width + i, table.values[from + i]!, input)
+        for (let i = 0; i < width; i++) put(data, row * width + i, table.values[from + i]!)
       }
-      return [input.name, { type: input.type, dims: [rows.length, ...dims], data }]
+      const batch = input.isWhole ? [] : [rows.length]
+      return [input.name, { type: input.type, dims: [...batch, ...dims], data }]
     }),
   )
 }
 
-function arrayFor({ name, type }: InputShape, length: number): FeedData {
-  const make = arrays[type]
-  if (make) return make(length)
-  throw new UsageError(`input ${name} has elements of type ${type}, which data files cannot provide`)
-}
-
-function put(data: FeedData, place: number, value: number | bigint, { name, type }: InputShape): void {
-  if (data instanceof Float32Array || data instanceof Float64Array) data[place] = Number(value)
-  else if (typeof value === 'number' && !Number.isInteger(value)) {
-    throw new UsageError(`input ${name} takes whole numbers (${type}), the data have ${value}`)
-  } else if (data instanceof BigInt64Array) data[place] = BigInt(value)
+function put(data: FeedData, place: number, value: number | bigint): void {
+  if (data instanceof BigInt64Array) data[place] = BigInt(value)
   else data[place] = Number(value)
 }

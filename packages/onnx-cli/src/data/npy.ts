@@ -61,5 +61,6 @@ export function readNpy(bytes: Uint8Array, name: string): Table {
   const rows = shape[0] ?? 1
   // A copy, because the values need not be aligned.
   const values = new TypedArray(new Uint8Array(bytes.subarray(end, end + size * width)).buffer)
-  return { rows, columns: rows === 0 ? 0 : size / rows, values }
+  const columns = rows === 0 ? 0 : size / rows
+  return { rows, columns, values, placeOf: (row) => `${name}, row ${row + 1}` }
 }

@@ -5,4 +5,6 @@ export interface Table {
   readonly columns: number
   /** Row after row. */
   readonly values: ArrayLike<number | bigint>
+  /** Names the place of a row in the file, as messages do. */
+  readonly placeOf: (row: number) => string
 }

@@ -54,6 +54,8 @@ export interface ForwardSurvey {
   readonly unreached: readonly UnreachedParameter[]
   readonly operators: readonly SurveyedOperator[]
   readonly inlined: Readonly<Record<string, number>>
+  /** The number of float16 constants that become float32, with the inputs and outputs of that type. */
+  readonly widened: number
   /** The values that a loss is computed from. Named losses use the first. */
   readonly lossInputs: readonly string[]
   /** The number of examples that the model takes at a time, if it is fixed. */
@@ -76,7 +78,7 @@ export async function surveyForward(
   const opset = Object.fromEntries(
     read.opsetImport.map(({ domain, version }) => [canonicalDomain(domain) || 'ai.onnx', Number(version)]),
   )
-  const { model, inlined, inNodes, made } = prepareModel(read)
+  const { model, inlined, inNodes, made, widened } = prepareModel(read)
   const { graph } = model
   const [inputs, outputs] = [[...graph.input], [...graph.output]]
   const problems: string[] = []
@@ -125,6 +127,7 @@ export async function surveyForward(
     unreached: unreached ?? [],
     operators,
     inlined: Object.fromEntries(inlined),
+    widened,
     lossInputs,
     batch: types && batchOf(inputs.map(({ name }) => types.get(name).shape)),
     problems,

@@ -89,7 +89,9 @@ function releasedError(): InducedMetricError {
 async function openWorker({ message, failed }: Listener): Promise<WorkerHandle> {
   if (typeof process === 'object' && process.versions?.node !== undefined) {
     const threads = await importNode<typeof import('node:worker_threads')>('node:worker_threads')
-    const worker = new threads.Worker(new URL('./thread.js', import.meta.url))
+    // Bundlers for pages would copy a file that they see beside import.meta.url.
+    const here = import.meta.url
+    const worker = new threads.Worker(new URL('./thread.js', here))
     worker.on('message', message)
     worker.on('error', (error) =>
       failed(coded('ERR_NOT_SUPPORTED', 'the thread of this session failed', error)),
@@ -103,8 +105,8 @@ async function openWorker({ message, failed }: Listener): Promise<WorkerHandle> 
       hold: (needed) => (needed ? worker.ref() : worker.unref()),
     }
   }
-  const { Worker: PageWorker } = globalThis as unknown as { Worker: PageWorkerConstructor }
-  const worker = new PageWorker(new URL('./thread.js', import.meta.url), { type: 'module' })
+  // Bundlers look for exactly these words, and bundle the thread with all that it imports.
+  const worker = new Worker(new URL('./thread.js', import.meta.url), { type: 'module' })
   worker.addEventListener('message', ({ data }) => message(data!))
   worker.addEventListener('error', (event) => {
     failed(unsupported(event.message ?? 'the thread of this session did not start'))
@@ -116,7 +118,8 @@ async function openWorker({ message, failed }: Listener): Promise<WorkerHandle> 
   }
 }
 
-type PageWorkerConstructor = new (
+/** The worker of a page. */
+declare const Worker: new (
   url: URL,
   options: { type: 'module' },
 ) => {

@@ -228,20 +228,25 @@ function copies(tensors: ReadonlyMap<string, SessionTensor>): Map<string, Sessio
   return new Map([...tensors].map(([name, tensor]) => [name, { ...tensor, data: tensor.data.slice() }]))
 }
 
-const isNode = typeof process === 'object' && process.versions?.node !== undefined
-// In a page without waiting, because messages are lost if they arrive before someone listens.
-const port = isNode ? await openNodePort() : openPagePort()
-let tail = Promise.resolve()
-port.listen((request) => {
-  const previous = tail
-  tail = (async () => {
-    await previous
-    const { id } = request
-    try {
-      const { value, transfer = [] } = await answer(request)
-      port.postMessage({ id, value }, transfer)
-    } catch (error) {
-      port.postMessage({ id, error: packError(error) }, [])
-    }
-  })()
-})
+/** Answers calls, one after the other. */
+function serve(port: Port): void {
+  let tail = Promise.resolve()
+  port.listen((request) => {
+    const previous = tail
+    tail = (async () => {
+      await previous
+      const { id } = request
+      try {
+        const { value, transfer = [] } = await answer(request)
+        port.postMessage({ id, value }, transfer)
+      } catch (error) {
+        port.postMessage({ id, error: packError(error) }, [])
+      }
+    })()
+  })
+}
+
+// Without an await of the module itself, which bundlers of classic workers refuse. In a page at once, because messages are lost
+// if they arrive before someone listens; Node keeps them until then.
+if (typeof process === 'object' && process.versions?.node !== undefined) void openNodePort().then(serve)
+else serve(openPagePort())

@@ -11,6 +11,7 @@ import {
   writeModel,
   type Model,
 } from '@induced-metric/onnx/proto'
+import { surveyForward } from '@induced-metric/onnx/adapter'
 import { fromHalf, toHalf } from '../../../onnx/src/proto/half.js'
 import { relativeError } from '../../../onnx/test/run.js'
 import { quantized } from '../../../onnx/test/quantize.js'
@@ -96,6 +97,7 @@ describe('models of half precision', () => {
     const { model: adapted, trainable } = addLora(base, { rank: 2, targets: ['first', 'second'], seed: 1 })
     const { losses, summary, parameters } = await train(adapted, trainable)
     expect(summary.widened).toBe(4)
+    expect((await surveyForward(writeModel(adapted), () => Promise.resolve(ort))).widened).toBe(4)
     expect(summary.inputs).toEqual(['x float32 [batch, 6]', 'target float32 [batch, 3]'])
     expect(losses.at(-1)).toBeLessThan(0.5 * losses[0]!)
 

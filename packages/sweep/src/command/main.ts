@@ -1,5 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { InducedMetricError } from '@induced-metric/core'
+import { coded, messageOf } from '../errors.js'
 import { formatSpread } from '../report/text.js'
 import { runStudy, runWorker } from '../run.js'
 import { createDisplay } from './progress.js'
@@ -129,10 +130,12 @@ async function report(
     import('../report/htmlReport.js'),
     import('./tables.js'),
   ])
-  await writeFile(
-    page,
-    withResults(file, (opened) => htmlReport(opened, options)),
-  )
+  const text = withResults(file, (opened) => htmlReport(opened, options))
+  try {
+    await writeFile(page, text)
+  } catch (error) {
+    throw coded('ERR_OPTION', `the report cannot be written to ${page}: ${messageOf(error)}`, error)
+  }
   stdout.write(`report: ${page}\n`)
 }
 

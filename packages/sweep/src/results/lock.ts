@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs'
+import { dirname } from 'node:path'
 import Database from 'libsql'
 import { coded, messageOf } from '../errors.js'
 
@@ -10,6 +12,8 @@ import { coded, messageOf } from '../errors.js'
  */
 export function lockStore(file: string): () => void {
   let lock: Database.Database
+  if (!existsSync(dirname(file)))
+    throw coded('ERR_CHECKPOINT', `${file} cannot be written: there is no folder ${dirname(file)}`)
   try {
     lock = new Database(`${file}-lock`, { timeout: 0 })
   } catch (error) {

@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { InducedMetricError } from '@induced-metric/core'
 import Database from 'libsql'
 import { coded, messageOf } from '../errors.js'
@@ -122,8 +124,7 @@ export function openStore(file: string, { readonly = false } = {}): Store {
 function open(file: string, readonly: boolean): Database.Database {
   // The driver would create it.
   if (readonly && !existsSync(file)) throw coded('ERR_CHECKPOINT', `there is no file ${file}`)
-  const db = new Database(file, { readonly })
-  const [{ user_version: version }] = db.pragma('user_version') as [{ user_version: number }]
+  const { db, version } = connect(file, readonly)
   if (version > schemaVersion)
     throw coded('ERR_CHECKPOINT', `${file} comes from a later version of this package`)
   if (readonly) {
@@ -136,6 +137,25 @@ function open(file: string, readonly: boolean): Database.Database {
   db.exec(schema)
   db.pragma(`user_version = ${schemaVersion}`)
   return db
+}
+
+/** Opens a database and reads the version of its schema. */
+function connect(
+  file: string,
+  readonly: boolean,
+): { readonly db: Database.Database; readonly version: number } {
+  const versionOf = (db: Database.Database): number =>
+    (db.pragma('user_version') as [{ user_version: number }])[0].user_version
+  const db = new Database(file, { readonly })
+  try {
+    return { db, version: versionOf(db) }
+  } catch (error) {
+    db.close()
+    // Readers, too, write files beside a database, unless it is declared not to change. Where one is being written, there is a log.
+    if (!readonly || existsSync(`${file}-wal`)) throw error
+    const fixed = new Database(`${pathToFileURL(resolve(file)).href}?immutable=1`, { readonly })
+    return { db: fixed, version: versionOf(fixed) }
+  }
 }
 
 function toRun(row: Row): StoredRun {

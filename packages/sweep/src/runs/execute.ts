@@ -117,7 +117,9 @@ function conclude({ metric }: FullStudy, result: RunResult, reports: readonly Ru
     const best = metric.of === 'best' ? reportedValue(metric, [...reports, { step: 0, metrics }]) : undefined
     const value = best ?? metrics[metric.name] ?? reportedValue(metric, reports)
     if (value === undefined)
-      throw new TypeError(`run: the metric ${shown(metric.name)} was neither returned nor reported`)
+      throw new TypeError(
+        `run: the metric ${shown(metric.name)} was neither returned nor reported; there was ${Object.keys(metrics).join(', ') || 'nothing'}`,
+      )
     metrics[metric.name] = value
     return Number.isFinite(value)
       ? { status: 'finished', value, metrics, error: null }

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import { basename, extname, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { messageOf, optionError } from '../errors.js'
-import { completeStudy, type FullStudy, type Study } from './study.js'
+import { completeStudy, notInNames, type FullStudy, type Study } from './study.js'
 
 /** A study and the file that it comes from. */
 export interface LoadedStudy extends FullStudy {
@@ -29,11 +29,41 @@ export async function loadStudy(file: string | URL): Promise<LoadedStudy> {
   try {
     module = (await import(url.href)) as typeof module
   } catch (error) {
-    throw optionError(`the study ${path} cannot be loaded: ${messageOf(error)}`, { cause: error })
+    const isThere = await stat(path).then(
+      (found) => found.isFile(),
+      () => false,
+    )
+    const reason = isThere ? `${reasonOf(error)}${placeOf(error, url)}` : 'there is no such file'
+    throw optionError(`the study ${path} cannot be loaded: ${reason}`, { cause: error })
   }
-  const name = basename(path, extname(path)).replaceAll(/[^\w.-]/g, '_')
+  if (module.default === undefined && !('run' in module)) {
+    const others = Object.keys(module)
+    const found = others.length === 0 ? 'no exports' : `only the exports ${others.join(', ')}`
+    throw optionError(
+      `the study ${path} has ${found}: write export default defineStudy({ … }), or export run, space and metric`,
+    )
+  }
+  const name = basename(path, extname(path)).replaceAll(notInNames, '_')
   // A copy, because the object of a module's exports is not a plain one.
   return { ...completeStudy(module.default ?? ({ ...module } as unknown as Study), name), url: url.href }
+}
+
+/** What an error says, without a code, which the error around it has. */
+function reasonOf(error: unknown): string {
+  return messageOf(error).replace(/^ERR_\w+: /, '')
+}
+
+/** The line of the study at which an error arose, where its stack names it. */
+function placeOf(error: unknown, { href }: URL): string {
+  const path = fileURLToPath(href)
+  // Node keeps the place of a syntax error to itself, and prints it where the error is not caught.
+  if (error instanceof SyntaxError) return `; node ${path} shows where`
+  const stack = error instanceof Error ? (error.stack ?? '') : ''
+  const [line] = [href, path].flatMap((file) => {
+    const at = stack.indexOf(`${file}:`)
+    return at === -1 ? [] : [Number.parseInt(stack.slice(at + file.length + 1), 10)]
+  })
+  return line === undefined ? '' : ` (${path}:${line})`
 }
 
 /**

@@ -126,6 +126,12 @@ const known = [
 ] as const satisfies readonly (keyof Study)[]
 
 /**
+ * What a study's name does not have, because it names files and queues. Letters of all scripts stay: two studies whose names
+ * became the same would share their results.
+ */
+export const notInNames = /[\p{C}/\\:*?"<>|]/gu
+
+/**
  * A study with its defaults, checked.
  *
  * @param name - for a study that has none
@@ -146,8 +152,10 @@ export function completeStudy(study: Study, name: string): FullStudy {
   requireInteger('delay', delay, 1)
   requireInteger('samplerSeed', samplerSeed, 0)
   const full = study.name ?? name
-  if (!/^[\w.-]{1,100}$/.test(full))
-    throw optionError(`name must be letters, digits, ".", "_" and "-", given ${shown(full)}`)
+  if (typeof full !== 'string' || full.length < 1 || full.length > 100 || full.search(notInNames) !== -1)
+    throw optionError(
+      `name must be 1 to 100 characters that names of files have anywhere, none of / \\ : * ? " < > |, given ${shown(full)}`,
+    )
   return {
     name: full,
     space: study.space,

@@ -268,6 +268,37 @@ describe('a saved state', () => {
     expect(await optimizer.save()).toEqual(decodeCheckpoint(bytes))
   })
 
+  it.each([
+    ['operations', false],
+    ['loops', true],
+  ])('by %s is that of one step, whatever steps are taken while it is read', async (_, loops) => {
+    for (let turns = 0; turns < 20; turns++) {
+      const framework = createFramework()
+      framework.settings.loops = loops
+      const variables = createVariables(framework)
+      const optimizer = new VariableOptimizer(transformation, framework)
+      train(framework, optimizer, variables, [1, 2])
+      const states = [await optimizer.save()]
+      const saving = optimizer.save()
+      for (let turn = 0; turn < turns; turn++) await Promise.resolve()
+      train(framework, optimizer, variables, [3])
+      states.push(await optimizer.save())
+      expect(states, `after ${turns} turns`).toContainEqual(await saving)
+    }
+  })
+
+  it('is loaded where variables of the latest step are no more', async () => {
+    const bytes = await saved()
+    const framework = createFramework()
+    const optimizer = new VariableOptimizer(transformation, framework)
+    train(framework, optimizer, createVariables(framework), [1])
+    framework.remove('kernel')
+    framework.remove('bias')
+    optimizer.load(bytes)
+    train(framework, optimizer, createVariables(framework), [3])
+    expect((await optimizer.save()).parameters.map(({ steps }) => steps)).toEqual([3, 3])
+  })
+
   it('must fit the variables that are given', async () => {
     const bytes = await saved()
     const optimizer = new VariableOptimizer(transformation, createFramework())
@@ -290,6 +321,19 @@ describe('averaged weights', () => {
       expectError(() => optimizer.step([]), 'ERR_OPTION', 'step was called within withEvaluationWeights')
     })
     expect([bitsOf(variables), framework.living()]).toEqual([own, living])
+  })
+
+  it('are in those variables that the framework still has', () => {
+    const framework = createFramework()
+    const [kernel, bias] = createVariables(framework)
+    const averaging = inducedMetric(adam(), { learningRate: 0.1, averageWeights: 0.9 })
+    const optimizer = new VariableOptimizer(averaging, framework)
+    train(framework, optimizer, [kernel!, bias!], [1, 2])
+    framework.remove('bias')
+    const own = bitsOf([kernel!])
+    const averaged = optimizer.withEvaluationWeights(() => bitsOf([kernel!]))
+    expect(averaged).not.toEqual(own)
+    expect(bitsOf([kernel!])).toEqual(own)
   })
 })
 

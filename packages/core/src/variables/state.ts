@@ -215,53 +215,67 @@ export class State<T extends object> {
     return this.resident?.slotsOf(name) ?? this.variables.get(name)!.slots
   }
 
+  /** A copy of the state as it is now: steps that are taken while the device is read are not in it. */
   async save(): Promise<Omit<SavedState, 'hash'>> {
-    const backend = this.#backend
+    // All that a step may change is looked at before anything is awaited.
     const { step, skippedSteps, learningRate } = this
-    const resident = this.resident?.save()
-    const read = async (x: T | number): Promise<number> =>
-      typeof x === 'number' ? x : (await backend.read(x))[0]!
-    const units = [...this.units].map(async ([key, unit]) => {
-      const { average, steps, names, values } = (await resident)?.units.get(key) ?? unit
-      const numbers = await Promise.all(values.map(read))
-      return {
-        key,
-        average: await read(average),
-        steps,
-        ...(names.length > 0 && { values: Object.fromEntries(names.map((name, i) => [name, numbers[i]!])) }),
-      }
-    })
-    const profiles = [...this.profiles].map(async ([key, profile]) => {
-      const { steps, names, values } = (await resident)?.profiles.get(key) ?? profile
-      const numbers = await Promise.all(values.map(read))
-      return { key, steps, values: Object.fromEntries(names.map((name, i) => [name, numbers[i]!])) }
-    })
-    const parameters = [...this.variables].map(
-      async ([name, { shape, steps, slots, slotShapes }]): Promise<ParameterState> => {
-        const arrays = Object.entries(slots).map(
-          async ([slot, tensor]) => [slot, Float32Array.from(await backend.read(tensor))] as const,
-        )
-        const own = (await resident)?.variables.get(name)
-        return {
-          name,
-          shape,
-          dtype: 'float32',
-          steps: own?.steps ?? steps,
-          slots: { ...own?.slots, ...Object.fromEntries(await Promise.all(arrays)) },
-          ...(slotShapes && { slotShapes }),
-        }
-      },
-    )
     const { calls, loss } = this.accumulated
+    const unclaimed = { units: this.#unclaimed.units, parameters: this.#unclaimed.parameters }
+    const reading = [
+      this.resident?.save(),
+      Promise.all([...this.units].map(async ([key, unit]) => ({ key, ...(await this.#readUnit(unit)) }))),
+      Promise.all([...this.profiles].map(async ([key, one]) => ({ key, ...(await this.#readProfile(one)) }))),
+      Promise.all(
+        [...this.variables].map(async ([name, one]) => ({ name, ...(await this.#readVariable(one)) })),
+      ),
+      loss === undefined ? undefined : this.#readScalar(loss),
+    ] as const
+    const [held, units, profiles, parameters, accumulatedLoss] = await Promise.all(reading)
     return {
-      step: (await resident)?.step ?? step,
-      skippedSteps: (await resident)?.skippedSteps ?? skippedSteps,
+      step: held?.step ?? step,
+      skippedSteps: held?.skippedSteps ?? skippedSteps,
       learningRate,
-      accumulated: { calls, loss: loss === undefined ? undefined : await read(loss) },
-      units: [...(await Promise.all(units)), ...this.#unclaimed.units],
-      profiles: await Promise.all(profiles),
-      parameters: [...(await Promise.all(parameters)), ...this.#unclaimed.parameters],
+      accumulated: { calls, loss: accumulatedLoss },
+      units: [
+        ...units.map(({ key, ...own }) => {
+          const { average, steps, names, values } = held?.units.get(key) ?? own
+          return { key, average, steps, ...(names.length > 0 && { values: byName(names, values) }) }
+        }),
+        ...unclaimed.units,
+      ],
+      profiles: profiles.map(({ key, ...own }) => {
+        const { steps, names, values } = held?.profiles.get(key) ?? own
+        return { key, steps, values: byName(names, values) }
+      }),
+      parameters: [
+        ...parameters.map((own): ParameterState => {
+          const { steps, slots } = held?.variables.get(own.name) ?? { steps: own.steps, slots: {} }
+          return { ...own, steps, slots: { ...slots, ...own.slots } }
+        }),
+        ...unclaimed.parameters,
+      ],
     }
+  }
+
+  async #readScalar(x: T | number): Promise<number> {
+    return typeof x === 'number' ? x : (await this.#backend.read(x))[0]!
+  }
+
+  async #readUnit({ average, steps, names, values }: UnitState<T>) {
+    const [read, ...numbers] = await Promise.all([average, ...values].map((x) => this.#readScalar(x)))
+    return { average: read!, steps, names, values: numbers }
+  }
+
+  async #readProfile({ steps, names, values }: ProfileState<T>) {
+    return { steps, names, values: await Promise.all(values.map((x) => this.#readScalar(x))) }
+  }
+
+  async #readVariable({ shape, steps, slots, slotShapes }: VariableState<T>) {
+    const arrays = Object.entries(slots).map(
+      async ([slot, tensor]) => [slot, Float32Array.from(await this.#backend.read(tensor))] as const,
+    )
+    const read = Object.fromEntries(await Promise.all(arrays))
+    return { shape, dtype: 'float32' as const, steps, slots: read, ...(slotShapes && { slotShapes }) }
   }
 
   dispose(): void {
@@ -279,6 +293,10 @@ export class State<T extends object> {
     this.#unclaimed = createUnclaimed(backend.stemOf)
     this.#ensured = undefined
   }
+}
+
+function byName(names: readonly string[], values: readonly number[]): Record<string, number> {
+  return Object.fromEntries(names.map((name, i) => [name, values[i]!]))
 }
 
 function unitState<T>({

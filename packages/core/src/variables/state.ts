@@ -222,13 +222,13 @@ export class State<T extends object> {
     const { calls, loss } = this.accumulated
     const unclaimed = { units: this.#unclaimed.units, parameters: this.#unclaimed.parameters }
     const reading = [
-      this.resident?.save(),
+      Promise.resolve(this.resident?.save()),
       Promise.all([...this.units].map(async ([key, unit]) => ({ key, ...(await this.#readUnit(unit)) }))),
       Promise.all([...this.profiles].map(async ([key, one]) => ({ key, ...(await this.#readProfile(one)) }))),
       Promise.all(
         [...this.variables].map(async ([name, one]) => ({ name, ...(await this.#readVariable(one)) })),
       ),
-      loss === undefined ? undefined : this.#readScalar(loss),
+      this.#readScalar(loss),
     ] as const
     const [held, units, profiles, parameters, accumulatedLoss] = await Promise.all(reading)
     return {
@@ -257,8 +257,8 @@ export class State<T extends object> {
     }
   }
 
-  async #readScalar(x: T | number): Promise<number> {
-    return typeof x === 'number' ? x : (await this.#backend.read(x))[0]!
+  async #readScalar<V extends T | number | undefined>(x: V): Promise<number | Extract<V, undefined>> {
+    return typeof x === 'object' ? (await this.#backend.read(x))[0]! : (x as number | Extract<V, undefined>)
   }
 
   async #readUnit({ average, steps, names, values }: UnitState<T>) {

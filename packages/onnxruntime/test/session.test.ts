@@ -243,6 +243,13 @@ describe('TrainingSession', () => {
     await session.release()
   })
 
+  it('is released once, however often and whenever that is asked for', async () => {
+    const session = await TrainingSession.create({ ...artifacts })
+    await Promise.all([session.release(), session.release()])
+    await session.release()
+    await expect(session.lazyResetGrad()).rejects.toMatchObject({ code: 'ERR_DISPOSED' })
+  })
+
   it('accumulates updates on top of train steps, and saves one in the middle', async () => {
     const accumulating = inducedMetric(adam(), { learningRate: 0.01, accumulate: 3 })
     const create = (checkpointState: unknown = artifacts.checkpointState) =>

@@ -63,6 +63,7 @@ class DeviceTrainingSession implements GpuSession {
   #firstStep: FirstStep | undefined
   #report: LatestReport
   #released = false
+  #releasing: Promise<void> | undefined
   /** Resolves when the work of some steps before is done. */
   #done: Promise<unknown> | undefined
   #sinceWait = 0
@@ -272,8 +273,8 @@ class DeviceTrainingSession implements GpuSession {
   }
 
   release(): Promise<void> {
-    if (this.#released) return Promise.resolve()
-    return this.#enqueue(() => this.#free())
+    this.#releasing ??= this.#released ? Promise.resolve() : this.#enqueue(() => this.#free())
+    return this.#releasing
   }
 
   #free(): Promise<void> {

@@ -60,6 +60,7 @@ export class TrainingSession {
   readonly #trainSteps: TrainSteps
   readonly #enqueue = createQueue(() => this.#alive())
   #released = false
+  #releasing: Promise<void> | undefined
 
   private constructor(setup: SessionSetup) {
     this.#setup = setup
@@ -244,7 +245,7 @@ export class TrainingSession {
    * `rateFree` without `steps` does). Eval steps and exports in it use the averages. Once its promise is settled, the
    * parameters have their own values again.
    *
-   * @param evaluate must not take optimiser steps, and must await everything it starts
+   * @param evaluate must not take optimiser steps, and must await everything it starts. Train steps meanwhile use the averages
    * @returns the result of the function
    * @throws whatever the function throws; ERR_OPTION for a call within itself
    */
@@ -327,13 +328,12 @@ export class TrainingSession {
 
   /** Releases the session's memory and its sessions of the runtime. Every later call throws ERR_DISPOSED. */
   release(): Promise<void> {
-    if (this.#released) return Promise.resolve()
-    return this.#enqueue(async () => {
+    return (this.#releasing ??= this.#enqueue(async () => {
       this.#released = true
       this.#optimizer.dispose()
       this.#tensors.release()
       await this.#runtime.release()
-    })
+    }))
   }
 
   #alive(): void {

@@ -236,7 +236,7 @@ export class VariableOptimizer<T extends object> {
     this.checkAlive()
     if (this.#pending) await this.#settle(this.#pending)
     const hash = this.#hash()
-    return composeCheckpoint({ hash, ...(await this.#state.save()) })
+    return composeCheckpoint({ hash, ...(await this.#state.save(this.#refusals.read())) })
   }
 
   /** Structural hash of everything that is saved, whichever variables the latest step trained. */

@@ -240,6 +240,16 @@ describe('TrainingSession', () => {
     expect(asked).toEqual(inside)
     expect(asked).not.toEqual(await session.exportModelForInference(['scores']))
     expect(values(session)).toEqual(before)
+    // Calls that come in the meantime wait for it.
+    const meanwhile = [
+      session.exportModelForInference(['scores'], { evaluationWeights: true }),
+      session.exportModelForInference(['scores']),
+    ] as const
+    const training = [session.runTrainStep(batch(4)), session.runOptimizerStep()] as const
+    const [averaged, own] = await Promise.all(meanwhile)
+    expect(averaged).toEqual(asked)
+    expect(own).not.toEqual(asked)
+    expect((await Promise.all(training))[1].step).toBe(4)
     await session.release()
   })
 

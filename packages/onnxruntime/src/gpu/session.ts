@@ -238,14 +238,13 @@ class DeviceTrainingSession implements GpuSession {
 
   exportModelForInference(outputNames: readonly string[], options: ExportOptions = {}): Promise<Uint8Array> {
     const { evaluationWeights = false, ...rest } = options
-    if (evaluationWeights)
-      return this.withEvaluationWeights(() => this.exportModelForInference(outputNames, rest))
-    return this.#run(async () => {
+    const write = async () => {
       this.#evaluation('exportModelForInference')
       const tensors = await this.#contents.parameters()
       const parameters = new Map(tensors.map((tensor) => [tensor.name, tensor]))
       return exportTrained(this.#setup.evalModel!, parameters, outputNames, rest)
-    })
+    }
+    return this.#run(() => (evaluationWeights ? this.#setup.optimizer.withEvaluationWeights(write) : write()))
   }
 
   getParameters(): ReturnType<GpuSession['getParameters']> {

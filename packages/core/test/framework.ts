@@ -27,6 +27,8 @@ export interface Framework extends Backend {
   readonly warnings: string[]
   /** The number of tensors that exist, variables included. */
   living(): number
+  /** Disposes of a variable, which then has no name any more. */
+  remove(name: string): void
   /** Creates a variable, or gives a variable of that name other values. */
   create(name: string, values: readonly number[], shape?: readonly number[]): Tensor
   tensor(values: readonly number[], shape?: readonly number[]): Tensor
@@ -75,6 +77,10 @@ export function createFramework(): Framework {
       variables.set(name, variable)
       return variable
     },
+    remove(name) {
+      dispose(variables.get(name)!)
+      variables.delete(name)
+    },
     tensor: (values, shape = [values.length]) => make(Float32Array.from(values), shape),
     lowering,
     sum: (scalars) => scalars.reduce((a, b) => lowering.add(a, b)),
@@ -98,7 +104,7 @@ export function createFramework(): Framework {
     dispose,
     isDisposed: ({ isDisposed }) => isDisposed,
     free: dispose,
-    read: async (tensor) => Promise.resolve(live(tensor)),
+    read: async (tensor) => Promise.resolve(live(tensor).slice()),
     readScalars: async (scalars) => Promise.resolve(Float32Array.from(scalars, (scalar) => live(scalar)[0]!)),
     hostReader: () => (settings.host ? (scalar) => live(scalar)[0]! : undefined),
     waitingReader: () => live,

@@ -10,6 +10,7 @@ import {
   type Preconditioner,
   type Transformation,
 } from '../src/index.js'
+import { planStep } from '@induced-metric/core/adapter'
 import { show } from '../src/errors.js'
 import { expectError } from './support.js'
 
@@ -107,4 +108,43 @@ it.each(['wasm', 'reference'] as const)('a parameter that was transferred is mis
   ])
   again.load(saved)
   expect(again.step([Float32Array.of(1), null]).step).toBe(1)
+})
+
+it.each<[string, object, string]>([
+  ['a group', { gruop: 'head' }, 'parameter "w" has no property "gruop"; the nearest is "group"'],
+  [
+    'the orientation',
+    { rowsare: 'inputs' },
+    'parameter "w" has no property "rowsare"; the nearest is "rowsAre"',
+  ],
+])('%s of a parameter is not lost where it is misspelt', (_, misspelt, words) => {
+  const transformation = adamw({ learningRate: 1 })
+  const given = { ...parameter, ...misspelt }
+  expectError(() => createOptimizer(transformation, [given]), 'ERR_OPTION', words)
+  expectError(() => planStep(transformation, [given]), 'ERR_OPTION', words)
+  const optimizer = createOptimizer(transformation, [])
+  expectError(() => optimizer.add([given]), 'ERR_OPTION', words)
+})
+
+it('a parameter may have properties of its own', () => {
+  const own = { kind: 'dense', groups: 2, rows: 1, get: () => 1 }
+  createOptimizer(adamw({ learningRate: 1 }), [{ ...parameter, ...own }])
+})
+
+it.each<[string, object, string]>([
+  ['base', { base: 'adam' }, 'base must be an object that names the preconditioner, as in { name: "adam" }'],
+  [
+    'embedding',
+    { embedding: 'log' },
+    'embedding must be an object that names the embedding, as in { name: "log" }',
+  ],
+  [
+    'fallback',
+    { fallback: {} },
+    'fallback must be an object that names the preconditioner, as in { name: "adam" }',
+  ],
+  ['base of a group', { groups: { head: { base: 'sgd' } } }, 'groups.head.base must be'],
+])('a saved %s without a name says what it must be', (_, changed, words) => {
+  const json = { ...inducedMetric(adam(), { learningRate: 1 }).toJSON(), ...changed }
+  expectError(() => fromJSON(json), 'ERR_OPTION', words)
 })

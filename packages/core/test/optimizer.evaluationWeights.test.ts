@@ -58,6 +58,9 @@ describe.each(engines)('averageWeights, %s', (engine) => {
       }),
     ).toThrow('no')
     expect(data[0]).toBe(own)
+    const refusing = new Proxy({}, { get: () => expect.fail('it was asked for a property') })
+    expect(() => optimizer.withEvaluationWeights(() => refusing)).toThrow('it was asked')
+    expect(data[0]).toBe(own)
     const wait = optimizer.withEvaluationWeights(async () => {
       await Promise.resolve()
       return data[0]

@@ -9,7 +9,10 @@ import {
   logDamped,
   type Transformation,
 } from '@induced-metric/core'
-import { VariableOptimizer, type VariableGradient } from '@induced-metric/core/adapter'
+import { planStep, VariableOptimizer, type VariableGradient } from '@induced-metric/core/adapter'
+import { stepStatus } from '../src/step/metricGraph.js'
+import { createRefusals } from '../src/variables/refusals.js'
+import { State } from '../src/variables/state.js'
 import { createFramework, type Framework, type Tensor } from './framework.js'
 import { bits, expectError, randomArray } from './support.js'
 
@@ -201,6 +204,42 @@ describe('a step that is not finite', () => {
     expect([parameters.map(({ steps }) => steps), units[0]!.steps]).toEqual([[1, 1], 1])
   })
 
+  it('is in no checkpoint and in every report, whenever it is taken', async () => {
+    for (let turns = 0; turns < 20; turns++) {
+      const framework = createFramework()
+      framework.settings.host = false
+      const variables = createVariables(framework)
+      const optimizer = new VariableOptimizer(transformation, framework)
+      train(framework, optimizer, variables, [1])
+      const saving = optimizer.save()
+      for (let turn = 0; turn < turns; turn++) await Promise.resolve()
+      optimizer.step(pair(framework, variables, infinite), 1)
+      const { step, parameters, units } = await saving
+      expect([step, ...parameters.map(({ steps }) => steps), units[0]!.steps]).toEqual([1, 1, 1, 1])
+      const reports = await Promise.all([optimizer.report(), optimizer.report()])
+      for (const report of reports) expect(report).toMatchObject({ step: 1, skippedSteps: 1 })
+    }
+  })
+
+  it('is counted while it is read which steps were refused', async () => {
+    const framework = createFramework()
+    const state = new State(framework, transformation)
+    state.step = 1
+    const refusals = createRefusals(framework, transformation, state)
+    const { units } = planStep(transformation, infos)
+    const report = { skipped: false, learningRate: 1, loss: undefined }
+    const numbers = { unit: units[0]!, xi: 1, dualNorm: 1, metric: 1, scale: 1, status: stepStatus.nonFinite }
+    const changed = [{ steps: 1, shape: [2], slots: {}, slotShapes: undefined }]
+    const tensor = (x: Tensor | number): Tensor => (typeof x === 'number' ? framework.scalar(x) : x)
+    refusals.guard([numbers], tensor, [], changed)
+    const settling = refusals.settle({ ...report, units: [numbers] })
+    await Promise.resolve()
+    expect([...refusals.counts()(changed[0])!.values, changed[0]!.steps]).toEqual([1, 1])
+    await settling
+    expect([refusals.counts()(changed[0]), changed[0]!.steps, state.step]).toEqual([undefined, 0, 0])
+    expect(refusals.isSettled).toBe(true)
+  })
+
   it('is an error of the report where the device decides and the transformation says to throw', async () => {
     const framework = createFramework()
     framework.settings.host = false
@@ -268,6 +307,37 @@ describe('a saved state', () => {
     expect(await optimizer.save()).toEqual(decodeCheckpoint(bytes))
   })
 
+  it.each([
+    ['operations', false],
+    ['loops', true],
+  ])('by %s is that of one step, whatever steps are taken while it is read', async (_, loops) => {
+    for (let turns = 0; turns < 20; turns++) {
+      const framework = createFramework()
+      framework.settings.loops = loops
+      const variables = createVariables(framework)
+      const optimizer = new VariableOptimizer(transformation, framework)
+      train(framework, optimizer, variables, [1, 2])
+      const states = [await optimizer.save()]
+      const saving = optimizer.save()
+      for (let turn = 0; turn < turns; turn++) await Promise.resolve()
+      train(framework, optimizer, variables, [3])
+      states.push(await optimizer.save())
+      expect(states, `after ${turns} turns`).toContainEqual(await saving)
+    }
+  })
+
+  it('is loaded where variables of the latest step are no more', async () => {
+    const bytes = await saved()
+    const framework = createFramework()
+    const optimizer = new VariableOptimizer(transformation, framework)
+    train(framework, optimizer, createVariables(framework), [1])
+    framework.remove('kernel')
+    framework.remove('bias')
+    optimizer.load(bytes)
+    train(framework, optimizer, createVariables(framework), [3])
+    expect((await optimizer.save()).parameters.map(({ steps }) => steps)).toEqual([3, 3])
+  })
+
   it('must fit the variables that are given', async () => {
     const bytes = await saved()
     const optimizer = new VariableOptimizer(transformation, createFramework())
@@ -290,6 +360,19 @@ describe('averaged weights', () => {
       expectError(() => optimizer.step([]), 'ERR_OPTION', 'step was called within withEvaluationWeights')
     })
     expect([bitsOf(variables), framework.living()]).toEqual([own, living])
+  })
+
+  it('are in those variables that the framework still has', () => {
+    const framework = createFramework()
+    const [kernel, bias] = createVariables(framework)
+    const averaging = inducedMetric(adam(), { learningRate: 0.1, averageWeights: 0.9 })
+    const optimizer = new VariableOptimizer(averaging, framework)
+    train(framework, optimizer, [kernel!, bias!], [1, 2])
+    framework.remove('bias')
+    const own = bitsOf([kernel!])
+    const averaged = optimizer.withEvaluationWeights(() => bitsOf([kernel!]))
+    expect(averaged).not.toEqual(own)
+    expect(bitsOf([kernel!])).toEqual(own)
   })
 })
 

@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { create } from '@bufbuild/protobuf'
 import { InducedMetricError } from '@induced-metric/core'
 import * as ort from 'onnxruntime-node'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -21,12 +22,15 @@ import {
   createNode as node,
   createTensor,
   createValue as value,
+  dataType,
+  GraphProtoSchema,
   int64Tensor,
   readModel,
   setOpset,
   writeModel,
 } from '@induced-metric/onnx/proto'
 import { denseArtifacts } from '../../onnx/test/builder.js'
+import { composed } from '../../onnx/test/gradients/harness.js'
 import { build } from './build.js'
 
 let folder: string
@@ -133,6 +137,61 @@ describe('errors of the runtime have a code', () => {
     }
     await errorOf(() => session.runTrainStep({ x: x(1), labels: labels(1) }, undefined, 7 as never))
     expect([...session.gradients].map(([, { data }]) => [...(data as Float32Array)])).toEqual(before)
+    await session.release()
+  })
+})
+
+describe('a loop whose value grows from round to round', () => {
+  const { bool, float, int64 } = dataType
+  const growing = () =>
+    composed(
+      [
+        node('Loop', ['trips', '', 'x'], ['last'], {
+          body: create(GraphProtoSchema, {
+            name: 'body',
+            node: [
+              node('Identity', ['go'], ['on']),
+              node('Mul', ['h', 'h'], ['squares']),
+              node('Concat', ['squares', 'w'], ['longer'], { axis: 0 }),
+            ],
+            input: [value('i', int64, []), value('go', bool, []), { name: 'h' }],
+            output: [{ name: 'on' }, { name: 'longer' }],
+          }),
+        }),
+        node('ReduceSum', ['last'], ['y'], { keepdims: 0 }),
+      ],
+      {
+        x: { dims: [3], type: float },
+        w: { dims: [2], type: float, data: [1, 2] },
+        trips: { dims: [], type: int64 },
+      },
+      ['y'],
+    )
+  const x = new ort.Tensor('float32', [1, 2, 3], [3])
+
+  it('is refused by what it does', async () => {
+    const session = await TrainingSession.create(
+      { ...(await generateArtifacts(growing(), { ort })), ort },
+      { logSeverityLevel: 4 },
+    )
+    const trips = new ort.Tensor('int64', BigInt64Array.of(3n), [])
+    const error = await errorOf(() => session.runTrainStep({ x, trips }))
+    expect(error.code).toBe('ERR_NOT_SUPPORTED')
+    expect(error.message).toMatch(
+      /a value of a Loop changes its shape .* make the number of rounds a constant \(bind\)/,
+    )
+    await session.release()
+  })
+
+  it('trains where the number of rounds is a constant', async () => {
+    const session = await TrainingSession.create({
+      ...(await generateArtifacts(growing(), { ort, bind: { trips: 2n } })),
+      ort,
+    })
+    const { y } = await session.runTrainStep({ x })
+    expect(y!.data[0]).toBe(1 + 16 + 81 + 1 + 4 + 1 + 2)
+    // ∂/∂w of Σ w² + Σ w
+    expect([...session.gradients.get('w')!.data]).toEqual([3, 5])
     await session.release()
   })
 })

@@ -240,7 +240,24 @@ describe('TrainingSession', () => {
     expect(asked).toEqual(inside)
     expect(asked).not.toEqual(await session.exportModelForInference(['scores']))
     expect(values(session)).toEqual(before)
+    // Calls that come in the meantime wait for it.
+    const meanwhile = [
+      session.exportModelForInference(['scores'], { evaluationWeights: true }),
+      session.exportModelForInference(['scores']),
+    ] as const
+    const training = [session.runTrainStep(batch(4)), session.runOptimizerStep()] as const
+    const [averaged, own] = await Promise.all(meanwhile)
+    expect(averaged).toEqual(asked)
+    expect(own).not.toEqual(asked)
+    expect((await Promise.all(training))[1].step).toBe(4)
     await session.release()
+  })
+
+  it('is released once, however often and whenever that is asked for', async () => {
+    const session = await TrainingSession.create({ ...artifacts })
+    await Promise.all([session.release(), session.release()])
+    await session.release()
+    await expect(session.lazyResetGrad()).rejects.toMatchObject({ code: 'ERR_DISPOSED' })
   })
 
   it('accumulates updates on top of train steps, and saves one in the middle', async () => {

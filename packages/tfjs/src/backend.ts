@@ -33,7 +33,8 @@ export function createBackend(tf: TensorFlow): VariableBackend<Tensor> {
       if (tensor.rank > 0) tensor.dispose()
     },
 
-    read: (tensor) => tensor.data(),
+    // On cpu `data` returns the live array, and slots are updated in place.
+    read: async (tensor) => (tf.getBackend() === 'cpu' ? tensor.dataSync().slice() : tensor.data()),
     async readScalars(scalars) {
       const packed = tf.tidy(() => tf.stack(scalars.map((x) => tf.cast(x, 'float32'))))
       const read = await packed.data()

@@ -68,7 +68,10 @@ export interface InducedOptimizer extends Optimizer {
    * @throws the errors of the function; ERR_OPTION when it is called within itself; ERR_DISPOSED
    */
   withEvaluationWeights<R>(evaluate: () => R): R
-  /** Returns the optimiser's state, which `load` accepts here and in every other adapter. */
+  /**
+   * Returns the optimiser's state, which `load` accepts here and in every other adapter. Training may go on while it is read: it is
+   * the state after one step.
+   */
   save(): Promise<Checkpoint>
   /**
    * Restores a saved state. States are matched to variables by name, else by position and shape.

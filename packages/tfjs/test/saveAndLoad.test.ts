@@ -310,6 +310,36 @@ describeModes(({ options }) => {
       expect((await next.report()).step).toBe(6)
     })
 
+    it('is that of one step, whatever steps are taken while it is read', async () => {
+      const w = tf.variable(tf.tensor1d([1, 2, 3]))
+      const optimizer = inducedOptimizer(tf, inducedMetric(adam(), { learningRate: 0.1, beta: 0.9 }), options)
+      const step = (): unknown => optimizer.minimize(() => tf.sum(tf.square(w)).asScalar(), false, [w])
+      step()
+      for (let turns = 0; turns < 20; turns++) {
+        const states = [await optimizer.save()]
+        const saving = optimizer.save()
+        for (let turn = 0; turn < turns; turn++) await Promise.resolve()
+        step()
+        states.push(await optimizer.save())
+        expect(states, `after ${turns} turns`).toContainEqual(await saving)
+      }
+      optimizer.dispose()
+      w.dispose()
+    })
+
+    it('is loaded, and averages are evaluated with, where a trained model is no more', async () => {
+      const { model, optimizer } = start(inducedMetric(adam(), { learningRate: 0.02, averageWeights: 0.9 }))
+      await trainBatches(model, 1, 2)
+      const checkpoint = await optimizer.save()
+      tf.dispose(model.weights.map((weight) => weight.read()))
+      expect(optimizer.withEvaluationWeights(() => 3)).toBe(3)
+      optimizer.load(checkpoint)
+      const again = network([4, 4, 1], { inputs: 3 })
+      compile(again, optimizer)
+      await trainBatches(again, 3, 3)
+      expect((await optimizer.save()).parameters.map(({ steps }) => steps)).toEqual(Array(6).fill(3))
+    })
+
     it('is not written to by the steps that follow', () => {
       const { variables, core, take, transformation } = both(transformations[0]![1])
       core.step(gradient(1), { loss: 1 })

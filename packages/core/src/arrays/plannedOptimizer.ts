@@ -4,7 +4,7 @@ import { elementType, type Slots, type TypedArray } from '../dtype.js'
 import type { Engine } from '../engines/engine.js'
 import { evaluationWeights } from '../engines/reference/evaluation.js'
 import { disposedError } from '../errors.js'
-import { checkLoss } from '../step/checks.js'
+import { checkLoss, checkSpelling } from '../step/checks.js'
 import { fillSlot, initialSlots } from '../step/initialSlots.js'
 import { checkLearningRate, learningRateAt, withLearningRate } from '../step/learningRate.js'
 import { planStep, type StepPlan } from '../step/plan.js'
@@ -20,10 +20,15 @@ import { Accumulator } from './accumulator.js'
 import { checkApart, checkData, checkGradients, checkList } from './checks.js'
 import type { Optimizer, OptimizerParameter, Parameter } from './types.js'
 
-/** The properties of a parameter that a plan keeps. Its array is not among them, so that a plan does not keep it alive. */
+/**
+ * The properties of a parameter that a plan keeps. Its array is not among them, so that a plan does not keep it alive.
+ *
+ * @throws ERR_OPTION for a misspelt property
+ */
 export function infoOf(parameter: ParameterInfo): ParameterInfo {
   // The plan rejects a value that is not an object.
   if (typeof parameter !== 'object' || parameter === null) return parameter
+  checkSpelling(parameter)
   const { name, shape, group, rowsAre } = parameter
   return { name, shape, ...(group !== undefined && { group }), ...(rowsAre !== undefined && { rowsAre }) }
 }

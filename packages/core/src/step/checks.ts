@@ -1,5 +1,7 @@
 import { InducedMetricError, isList, optionError, shapeError, show } from '../errors.js'
 import { checkKeys } from '../validation/keys.js'
+import type { ParameterInfo } from '../transformation/types.js'
+import { similarName } from '../validation/nearest.js'
 import type { StepPlan } from './planned.js'
 import { readsLoss } from './profiles.js'
 
@@ -37,4 +39,16 @@ export function checkGradientCount(gradients: unknown, count: number): void {
   const given = isList(gradients) ? (gradients as readonly unknown[]).length : show(gradients)
   if (given === count) return
   throw shapeError(`step takes an array of ${count} gradients, one per parameter, given ${given}`)
+}
+
+/** Throws ERR_OPTION for a misspelt `group` or `rowsAre`. Other properties are the caller's own, and nothing reads them. */
+export function checkSpelling(parameter: ParameterInfo): void {
+  for (const [key, value] of Object.entries(parameter)) {
+    if (typeof value !== 'string' || ['name', 'group', 'rowsAre'].includes(key)) continue
+    const similar = similarName(key, ['group', 'rowsAre'])
+    if (similar === undefined) continue
+    throw optionError(
+      `parameter ${show(parameter.name)} has no property ${show(key)}; the nearest is ${show(similar)}: rename it, or leave it out`,
+    )
+  }
 }

@@ -12,6 +12,7 @@ import { checkNamesInOptions, type RestOfModel } from '../transformation/namesIn
 import { checkTransformation } from '../transformation/transformation.js'
 import type { GroupSettings, ParameterInfo, Transformation } from '../transformation/types.js'
 import { accumulatedSlot } from './accumulation.js'
+import { checkSpelling } from './checks.js'
 import { createClipUnits } from './clipUnits.js'
 import { metricGraphOf } from './metricGraph.js'
 import type { MetricUnit, PlannedParameter, Profile, StepPlan } from './planned.js'
@@ -261,6 +262,7 @@ function checkParameters(parameters: readonly ParameterInfo[]): void {
       throw optionError(`parameter ${show(name)}: group must be a string, given ${show(group)}`)
     }
     if (rowsAre !== undefined) checkRows(`parameter ${show(name)}: rowsAre`, rowsAre, false)
+    checkSpelling(parameter)
     names.add(name)
   }
 }

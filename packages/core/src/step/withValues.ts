@@ -9,17 +9,17 @@ import { optionError } from '../errors.js'
  * @returns the function's result
  */
 export function withValues<R>(exchange: () => void, use: () => R, restore: () => void): R {
-  let result: R
   exchange()
   try {
-    result = use()
+    const result = use()
+    // A value may throw when it is asked whether it is a promise, as an assertion does.
+    if (isPromise(result)) return result.finally(restore) as R
+    restore()
+    return result
   } catch (error) {
     restore()
     throw error
   }
-  if (isPromise(result)) return result.finally(restore) as R
-  restore()
-  return result
 }
 
 /** Throws ERR_OPTION while parameters hold their averages. */

@@ -189,19 +189,27 @@ function factories<T>(
   )
 }
 
+/** A component of the name that was given in place of an object, or of any name. */
+function exampleOf(kind: 'preconditioner' | 'embedding', given: unknown): string {
+  const any = kind === 'embedding' ? 'log' : 'adam'
+  return `{ name: ${show(typeof given === 'string' ? given : any)} }`
+}
+
 function componentFromJSON<T>(
   kind: 'preconditioner' | 'embedding',
   path: string,
   json: unknown,
   known: readonly NamedFactory<T>[],
 ): T {
-  const { name, ...hyperparameters } = (typeof json === 'object' && json !== null ? json : {}) as Record<
-    string,
-    unknown
-  >
+  const { name, ...hyperparameters } = (json ?? {}) as Record<string, unknown>
+  const names = known.map((candidate) => candidate.definition.name).join(', ')
+  if (typeof name !== 'string') {
+    throw optionError(
+      `${path} must be an object that names the ${kind}, as in ${exampleOf(kind, json)}; known: ${names}; given ${show(json)}`,
+    )
+  }
   const factory = known.find((candidate) => candidate.definition.name === name)
   if (factory === undefined) {
-    const names = known.map((candidate) => candidate.definition.name).join(', ')
     throw optionError(
       `${path}: no ${kind} ${show(name)}; known: ${names}. Give your own as { ${kind}s: [yours] } to fromJSON, or to the function that calls it`,
     )

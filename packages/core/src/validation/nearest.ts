@@ -34,16 +34,23 @@ export function similarName(name: string, names: Iterable<string>): string | und
   return nearest && 3 * nearest.changes <= given.length ? nearest.candidate : undefined
 }
 
-/** The number of characters to insert, delete or replace: V. I. Levenshtein, Soviet Physics Doklady 10 (1966), by rows. */
+/**
+ * The number of characters to insert, delete or replace, and of neighbours to exchange, by rows: V. I. Levenshtein, Soviet Physics
+ * Doklady 10 (1966); F. J. Damerau, Communications of the ACM 7 (1964).
+ */
 function changesBetween(given: string, other: string): number {
   const [a, b] = [given.slice(0, longestCompared), other.slice(0, longestCompared)]
   let row = Array.from({ length: b.length + 1 }, (_, j) => j)
+  let before: readonly number[] = []
   for (let i = 1; i <= a.length; i++) {
     const next = [i]
     for (let j = 1; j <= b.length; j++) {
       const replaced = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)
-      next.push(Math.min(replaced, row[j]! + 1, next[j - 1]! + 1))
+      const isExchange = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]
+      const exchanged = isExchange ? before[j - 2]! + 1 : Infinity
+      next.push(Math.min(replaced, exchanged, row[j]! + 1, next[j - 1]! + 1))
     }
+    before = row
     row = next
   }
   return row[b.length]!

@@ -48,7 +48,7 @@ export interface VariableBackend<T extends object> {
   /** Frees an intermediate result of a step early. It may leave that to the scope. */
   free(tensor: T): void
 
-  /** Reads all values of a tensor. */
+  /** Reads all values of a tensor, as they are now: a step may change them before the promise is settled. */
   read(tensor: T): Promise<ArrayLike<number>>
   /** Reads one or more scalars in one transfer. */
   readScalars(scalars: readonly T[]): Promise<ArrayLike<number>>

@@ -17,7 +17,10 @@ export interface EvaluationWeights<T> {
 
 const outputs = ['evaluation']
 
-/** The weights to evaluate with, of those variables for which they are others than their own values. */
+/**
+ * The weights to evaluate with, of those variables for which they are others than their own values. Variables that the framework
+ * no longer has are left out.
+ */
 export function evaluationWeights<T extends object>(
   given: StepPlan,
   backend: VariableBackend<T>,
@@ -25,13 +28,14 @@ export function evaluationWeights<T extends object>(
 ): EvaluationWeights<T>[] {
   const plan = withLearningRate(given, state.learningRate)
   const profiles = plan.profiles.map((profile) => profileScalars({}, profile, Math.max(state.step, 1)))
+  const existing = new Set(backend.variables().map(({ name }) => name))
   const constants = createConstants(backend)
   const operations = createOperations(backend, constants)
   try {
     return plan.parameters.flatMap((parameter) => {
       const { name, shape, evaluation: graph, profile } = parameter
       const steps = state.stepsOf(name)
-      if (graph === undefined || steps === 0) return []
+      if (graph === undefined || steps === 0 || !existing.has(name)) return []
       const variable = backend.variable(name)
       const scalars = extentScalars({ ...profiles[profile], step: steps }, parameter)
       const weights = backend.scope(() => {

@@ -236,7 +236,7 @@ export class VariableOptimizer<T extends object> {
     this.checkAlive()
     if (this.#pending) await this.#settle(this.#pending)
     const hash = this.#hash()
-    return composeCheckpoint({ hash, ...(await this.#state.save()) })
+    return composeCheckpoint({ hash, ...(await this.#state.save(this.#refusals.read())) })
   }
 
   /** Structural hash of everything that is saved, whichever variables the latest step trained. */
@@ -257,16 +257,17 @@ export class VariableOptimizer<T extends object> {
     checkCheckpoint(checkpoint)
     checkAccumulation(this.#transformation, checkpoint)
     if (variables !== undefined) checkVariables(variables)
-    const known = variables ?? this.#plan?.parameters.map(({ name }) => this.#infoOf(name))
+    const known = variables ?? this.#trainedLast()
     if (known) checkFit(this.#plans.of(known), checkpoint, this.#backend.stemOf)
     this.#release()
     this.#state.replace(checkpoint)
   }
 
-  /** A variable that was trained before, as it is now. */
-  #infoOf(name: string): VariableInfo {
-    const backend = this.#backend
-    return { name, shape: backend.shape(backend.variable(name)) }
+  /** The variables of the latest step that the framework still has, as they are now; `undefined` for none. */
+  #trainedLast(): VariableInfo[] | undefined {
+    const existing = new Map(this.#backend.variables().map((variable) => [variable.name, variable]))
+    const found = this.#plan?.parameters.flatMap(({ name }) => existing.get(name) ?? []) ?? []
+    return found.length > 0 ? found : undefined
   }
 
   /**

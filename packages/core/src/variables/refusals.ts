@@ -3,7 +3,14 @@ import { stepStatus } from '../step/metricGraph.js'
 import type { Transformation } from '../transformation/types.js'
 import type { VariableBackend } from './backend.js'
 import { readScalars, type PendingReport } from './pendingReport.js'
-import { takeBack, type ProfileState, type State, type UnitState, type VariableState } from './state.js'
+import {
+  takeBack,
+  type ProfileState,
+  type RefusedSteps,
+  type State,
+  type UnitState,
+  type VariableState,
+} from './state.js'
 
 /**
  * Whether a step may be written, decided on the host.
@@ -61,6 +68,8 @@ export interface Refusals<T> {
    * @throws ERR_NON_FINITE, ERR_BAD_LOSS where the transformation says to throw
    */
   settle(report: PendingReport<number>): Promise<void>
+  /** Reads how many of the steps so far the device has refused without the host knowing. It changes nothing. */
+  read(): Promise<RefusedSteps>
   /** Whether there is nothing to settle. */
   readonly isSettled: boolean
   /** Adds what settles the steps of an engine that takes no more. */
@@ -84,10 +93,33 @@ export function createRefusals<T extends object>(
 ): Refusals<T> {
   const { add, sub, mul, max, greater, finite, sum } = backend.lowering
   let records: readonly Refused<T>[] = []
+  /** The records that are being read in order to settle them. Until they are, no count knows of their steps. */
+  let reading: readonly Refused<T>[] = []
+  let settling: Promise<unknown> = Promise.resolve()
   let deferred: (() => Promise<void>)[] = []
   const disposeRecord = ({ count, worst }: Refused<T>): void => {
     backend.dispose(count)
     backend.dispose(worst)
+  }
+  const settleNow = async (report: PendingReport<number>): Promise<void> => {
+    for (let one = deferred.shift(); one; one = deferred.shift()) await one()
+    const settled = (reading = records)
+    records = []
+    const numbers = await readScalars(
+      backend,
+      settled.flatMap(({ count, worst }) => [count, worst]),
+    )
+    // They were disposed of in the meantime.
+    if (reading !== settled) return
+    reading = []
+    settled.forEach(disposeRecord)
+    const { total, worst } = takeOff(settled, numbers)
+    if (total === 0) return
+    state.step -= total
+    const { unit, dualNorm } = report.units.find(({ status }) => status === worst) ?? report.units[0]!
+    const error = refusal(transformation, unit, worst, { dualNorm, loss: report.loss })
+    if (error) throw error
+    state.skippedSteps += total
   }
   return {
     guard(units, tensor, written, changed) {
@@ -110,39 +142,55 @@ export function createRefusals<T extends object>(
       const choose = backend.chooser(isRefused)
       return { choose: (fresh, old) => choose(old, fresh), isRefused }
     },
-    counts: () => countsIn(backend, records),
+    counts: () => countsIn(backend, [...reading, ...records]),
+    read: () => readRefused(backend, [...reading, ...records]),
     get isSettled() {
-      return records.length === 0 && deferred.length === 0
+      return records.length === 0 && reading.length === 0 && deferred.length === 0
     },
     defer: (one) => void deferred.push(one),
-    async settle(report) {
-      for (let one = deferred.shift(); one; one = deferred.shift()) await one()
-      const settled = records
-      records = []
-      const numbers = await readScalars(
-        backend,
-        settled.flatMap(({ count, worst }) => [count, worst]),
-      )
-      let [total, worst] = [0, 0]
-      settled.forEach((record, i) => {
-        disposeRecord(record)
-        const [count, status] = numbers.slice(2 * i) as [number, number]
-        for (const changed of record.changed) takeBack(changed, count)
-        total += count
-        worst = Math.max(worst, status)
-      })
-      if (total === 0) return
-      state.step -= total
-      const { unit, dualNorm } = report.units.find(({ status }) => status === worst) ?? report.units[0]!
-      const error = refusal(transformation, unit, worst, { dualNorm, loss: report.loss })
-      if (error) throw error
-      state.skippedSteps += total
+    settle(report) {
+      // One at a time: the next one's report has the counts that the one before has corrected.
+      const settled = settling.then(() => settleNow(report))
+      settling = settled.catch(() => undefined)
+      return settled
     },
     dispose() {
-      records.forEach(disposeRecord)
-      records = []
+      for (const record of [...reading, ...records]) disposeRecord(record)
+      records = reading = []
       deferred = []
     },
+  }
+}
+
+/** Takes refused steps off the counts of states. The numbers are the count and the worst status of each record. */
+function takeOff<T>(
+  records: readonly Refused<T>[],
+  numbers: readonly number[],
+): { readonly total: number; readonly worst: number } {
+  let [total, worst] = [0, 0]
+  records.forEach(({ changed }, i) => {
+    const [count, status] = numbers.slice(2 * i) as [number, number]
+    for (const state of changed) takeBack(state, count)
+    total += count
+    worst = Math.max(worst, status)
+  })
+  return { total, worst }
+}
+
+/** Reads how many steps some records count. */
+async function readRefused<T extends object>(
+  backend: VariableBackend<T>,
+  records: readonly Refused<T>[],
+): Promise<RefusedSteps> {
+  const numbers = await readScalars(
+    backend,
+    records.map(({ count }) => count),
+  )
+  const sumOf = (isCounted: (record: Refused<T>) => boolean): number =>
+    records.reduce((sum, record, i) => sum + (isCounted(record) ? numbers[i]! : 0), 0)
+  return {
+    total: sumOf(() => true),
+    of: (state) => sumOf(({ changed }) => (changed as readonly object[]).includes(state)),
   }
 }
 

@@ -61,6 +61,12 @@ export interface ResidentValues {
   readonly variables: ReadonlyMap<string, Pick<ParameterState, 'steps' | 'slots'>>
 }
 
+/** How many steps were refused: all, and those that would have changed a state. */
+export interface RefusedSteps {
+  readonly total: number
+  of(state: object): number
+}
+
 /** Takes refused steps off a count that the host keeps, and off the count of a unit's losses. */
 export function takeBack<T>(state: VariableState<T> | UnitState<T> | ProfileState<T>, count: number): void {
   state.steps -= count
@@ -215,53 +221,79 @@ export class State<T extends object> {
     return this.resident?.slotsOf(name) ?? this.variables.get(name)!.slots
   }
 
-  async save(): Promise<Omit<SavedState, 'hash'>> {
-    const backend = this.#backend
+  /**
+   * A copy of the state as it is now: steps that are taken while the device is read are not in it.
+   *
+   * @param refusing the steps that the device has refused so far without the host knowing
+   */
+  async save(refusing: Promise<RefusedSteps>): Promise<Omit<SavedState, 'hash'>> {
+    // All that a step may change is looked at before anything is awaited.
     const { step, skippedSteps, learningRate } = this
-    const resident = this.resident?.save()
-    const read = async (x: T | number): Promise<number> =>
-      typeof x === 'number' ? x : (await backend.read(x))[0]!
-    const units = [...this.units].map(async ([key, unit]) => {
-      const { average, steps, names, values } = (await resident)?.units.get(key) ?? unit
-      const numbers = await Promise.all(values.map(read))
-      return {
-        key,
-        average: await read(average),
-        steps,
-        ...(names.length > 0 && { values: Object.fromEntries(names.map((name, i) => [name, numbers[i]!])) }),
-      }
-    })
-    const profiles = [...this.profiles].map(async ([key, profile]) => {
-      const { steps, names, values } = (await resident)?.profiles.get(key) ?? profile
-      const numbers = await Promise.all(values.map(read))
-      return { key, steps, values: Object.fromEntries(names.map((name, i) => [name, numbers[i]!])) }
-    })
-    const parameters = [...this.variables].map(
-      async ([name, { shape, steps, slots, slotShapes }]): Promise<ParameterState> => {
-        const arrays = Object.entries(slots).map(
-          async ([slot, tensor]) => [slot, Float32Array.from(await backend.read(tensor))] as const,
-        )
-        const own = (await resident)?.variables.get(name)
-        return {
-          name,
-          shape,
-          dtype: 'float32',
-          steps: own?.steps ?? steps,
-          slots: { ...own?.slots, ...Object.fromEntries(await Promise.all(arrays)) },
-          ...(slotShapes && { slotShapes }),
-        }
-      },
-    )
     const { calls, loss } = this.accumulated
+    const unclaimed = { units: this.#unclaimed.units, parameters: this.#unclaimed.parameters }
+    const read = <K, V, R>(of: ReadonlyMap<K, V>, one: (value: V) => Promise<R>): Promise<[K, R][]> =>
+      Promise.all([...of].map(async ([key, value]): Promise<[K, R]> => [key, await one(value)]))
+    const [held, refused, units, profiles, variables, accumulatedLoss] = await Promise.all([
+      Promise.resolve(this.resident?.save()),
+      refusing,
+      read(this.units, (unit) => this.#readUnit(unit, refusing)),
+      read(this.profiles, (profile) => this.#readProfile(profile, refusing)),
+      read(this.variables, (variable) => this.#readVariable(variable, refusing)),
+      this.#readScalar(loss),
+    ])
     return {
-      step: (await resident)?.step ?? step,
-      skippedSteps: (await resident)?.skippedSteps ?? skippedSteps,
+      step: held?.step ?? step - refused.total,
+      skippedSteps: held?.skippedSteps ?? skippedSteps + refused.total,
       learningRate,
-      accumulated: { calls, loss: loss === undefined ? undefined : await read(loss) },
-      units: [...(await Promise.all(units)), ...this.#unclaimed.units],
-      profiles: await Promise.all(profiles),
-      parameters: [...(await Promise.all(parameters)), ...this.#unclaimed.parameters],
+      accumulated: { calls, loss: accumulatedLoss },
+      units: [
+        ...units.map(([key, own]) => {
+          const { average, steps, names, values } = held?.units.get(key) ?? own
+          return { key, average, steps, ...(names.length > 0 && { values: byName(names, values) }) }
+        }),
+        ...unclaimed.units,
+      ],
+      profiles: profiles.map(([key, own]) => {
+        const { steps, names, values } = held?.profiles.get(key) ?? own
+        return { key, steps, values: byName(names, values) }
+      }),
+      parameters: [
+        ...variables.map(([name, own]): ParameterState => {
+          const { steps, slots } = held?.variables.get(name) ?? { steps: own.steps, slots: {} }
+          return { name, ...own, steps, slots: { ...slots, ...own.slots } }
+        }),
+        ...unclaimed.parameters,
+      ],
     }
+  }
+
+  async #readScalar<V extends T | number | undefined>(x: V): Promise<number | Extract<V, undefined>> {
+    return typeof x === 'object' ? (await this.#backend.read(x))[0]! : (x as number | Extract<V, undefined>)
+  }
+
+  async #readUnit(unit: UnitState<T>, refusing: Promise<RefusedSteps>) {
+    const { average, steps, names, values } = unit
+    const counted = values.map((value, i) => names[i] === lossCount && typeof value === 'number')
+    const [read, ...numbers] = await Promise.all([average, ...values].map((x) => this.#readScalar(x)))
+    const refused = (await refusing).of(unit)
+    const known = numbers.map((number, i) => (counted[i]! ? number - refused : number))
+    return { average: read!, steps: steps - refused, names, values: known }
+  }
+
+  async #readProfile(profile: ProfileState<T>, refusing: Promise<RefusedSteps>) {
+    const { steps, names, values } = profile
+    const numbers = await Promise.all(values.map((x) => this.#readScalar(x)))
+    return { steps: steps - (await refusing).of(profile), names, values: numbers }
+  }
+
+  async #readVariable(variable: VariableState<T>, refusing: Promise<RefusedSteps>) {
+    const { shape, steps, slots, slotShapes } = variable
+    const arrays = Object.entries(slots).map(
+      async ([slot, tensor]) => [slot, Float32Array.from(await this.#backend.read(tensor))] as const,
+    )
+    const read = Object.fromEntries(await Promise.all(arrays))
+    const taken = steps - (await refusing).of(variable)
+    return { shape, dtype: 'float32' as const, steps: taken, slots: read, ...(slotShapes && { slotShapes }) }
   }
 
   dispose(): void {
@@ -279,6 +311,10 @@ export class State<T extends object> {
     this.#unclaimed = createUnclaimed(backend.stemOf)
     this.#ensured = undefined
   }
+}
+
+function byName(names: readonly string[], values: readonly number[]): Record<string, number> {
+  return Object.fromEntries(names.map((name, i) => [name, values[i]!]))
 }
 
 function unitState<T>({

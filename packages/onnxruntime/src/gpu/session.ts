@@ -63,6 +63,7 @@ class DeviceTrainingSession implements GpuSession {
   #firstStep: FirstStep | undefined
   #report: LatestReport
   #released = false
+  #releasing: Promise<void> | undefined
   /** Resolves when the work of some steps before is done. */
   #done: Promise<unknown> | undefined
   #sinceWait = 0
@@ -237,14 +238,13 @@ class DeviceTrainingSession implements GpuSession {
 
   exportModelForInference(outputNames: readonly string[], options: ExportOptions = {}): Promise<Uint8Array> {
     const { evaluationWeights = false, ...rest } = options
-    if (evaluationWeights)
-      return this.withEvaluationWeights(() => this.exportModelForInference(outputNames, rest))
-    return this.#run(async () => {
+    const write = async () => {
       this.#evaluation('exportModelForInference')
       const tensors = await this.#contents.parameters()
       const parameters = new Map(tensors.map((tensor) => [tensor.name, tensor]))
       return exportTrained(this.#setup.evalModel!, parameters, outputNames, rest)
-    })
+    }
+    return this.#run(() => (evaluationWeights ? this.#setup.optimizer.withEvaluationWeights(write) : write()))
   }
 
   getParameters(): ReturnType<GpuSession['getParameters']> {
@@ -272,8 +272,8 @@ class DeviceTrainingSession implements GpuSession {
   }
 
   release(): Promise<void> {
-    if (this.#released) return Promise.resolve()
-    return this.#enqueue(() => this.#free())
+    this.#releasing ??= this.#released ? Promise.resolve() : this.#enqueue(() => this.#free())
+    return this.#releasing
   }
 
   #free(): Promise<void> {

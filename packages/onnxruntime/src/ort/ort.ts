@@ -50,8 +50,14 @@ export function createOrtTensor(
   }
 }
 
-/** The runtime's complaints about indices or shapes rather than about the model. */
-const complaints: readonly (readonly [RegExp, ErrorCode])[] = [
+/** The runtime's complaints about values rather than about the model, and what they mean where that is not plain. */
+const complaints: readonly (readonly [RegExp, ErrorCode, string?])[] = [
+  [
+    /inconsistent shape in loop output/i,
+    'ERR_NOT_SUPPORTED',
+    'a value of a Loop changes its shape from round to round, and the gradient keeps that value of every round in one tensor. Give ' +
+      'it one shape, as by padding, or make the number of rounds a constant (bind), for which the loop is written out',
+  ],
   [/out of (data )?(bounds|range)/i, 'ERR_OPTION'],
   [/shape|dimension|broadcast|\brank\b|\bdim\b/i, 'ERR_SHAPE'],
 ]
@@ -73,7 +79,8 @@ export async function runOrtSession(
   } catch (error) {
     if (error instanceof InducedMetricError) throw error
     const isCall = error instanceof TypeError || error instanceof RangeError
-    const found = complaints.find(([pattern]) => pattern.test(reasonOf(error)))?.[1] ?? 'ERR_NOT_SUPPORTED'
-    throw coded(isCall ? 'ERR_OPTION' : found, `${what}: the runtime could not run it`, error)
+    const [, code = 'ERR_NOT_SUPPORTED', meaning = 'the runtime could not run it'] =
+      complaints.find(([pattern]) => pattern.test(reasonOf(error))) ?? []
+    throw coded(isCall ? 'ERR_OPTION' : code, `${what}: ${meaning}`, error)
   }
 }

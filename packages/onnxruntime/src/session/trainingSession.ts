@@ -60,6 +60,7 @@ export class TrainingSession {
   readonly #trainSteps: TrainSteps
   readonly #enqueue = createQueue(() => this.#alive())
   #released = false
+  #releasing: Promise<void> | undefined
 
   private constructor(setup: SessionSetup) {
     this.#setup = setup
@@ -241,10 +242,10 @@ export class TrainingSession {
 
   /**
    * Runs a function while the parameters have their averages as values, if the transformation keeps any (`averageWeights`, as
-   * `rateFree` without `steps` does). Eval steps and exports in it use the averages. Once its promise is settled, the
-   * parameters have their own values again.
+   * `rateFree` without `steps` does). Until its promise is settled, every call has the averages, whoever makes it: eval steps
+   * and exports, but also train steps and checkpoints. Then the parameters have their own values again.
    *
-   * @param evaluate must not take optimiser steps, and must await everything it starts
+   * @param evaluate must not take optimiser steps, and must await everything it starts.
    * @returns the result of the function
    * @throws whatever the function throws; ERR_OPTION for a call within itself
    */
@@ -315,25 +316,23 @@ export class TrainingSession {
    */
   exportModelForInference(outputNames: readonly string[], options: ExportOptions = {}): Promise<Uint8Array> {
     const { evaluationWeights = false, ...rest } = options
-    if (evaluationWeights)
-      return this.withEvaluationWeights(() => this.exportModelForInference(outputNames, rest))
-    return this.#enqueue(() => {
+    const write = () => {
       const { evalModel } = this.#runtime
       if (evalModel === undefined) throw noEvalModel('exportModelForInference')
       const parameters = new Map(this.#contents.parameters().map((tensor) => [tensor.name, tensor]))
-      return exportTrained(evalModel, parameters, outputNames, options)
-    })
+      return exportTrained(evalModel, parameters, outputNames, rest)
+    }
+    return this.#enqueue(() => (evaluationWeights ? this.#optimizer.withEvaluationWeights(write) : write()))
   }
 
   /** Releases the session's memory and its sessions of the runtime. Every later call throws ERR_DISPOSED. */
   release(): Promise<void> {
-    if (this.#released) return Promise.resolve()
-    return this.#enqueue(async () => {
+    return (this.#releasing ??= this.#enqueue(async () => {
       this.#released = true
       this.#optimizer.dispose()
       this.#tensors.release()
       await this.#runtime.release()
-    })
+    }))
   }
 
   #alive(): void {

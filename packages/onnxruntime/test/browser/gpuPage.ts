@@ -284,7 +284,7 @@ const page = {
       data: await errorOf(() => Promise.resolve().then(() => loss!.data)),
       frozen: await errorOf(() => session.runOptimizerStep({ frozen: ['none'] })),
     }
-    await session.release()
+    await Promise.all([session.release(), session.release()])
     return { ...errors, released: await errorOf(() => session.sync()) }
   },
 

@@ -101,10 +101,12 @@ function tridiagonalise(
   const rows = identityMatrix(n)
   for (let k = 1; k < n; k += reflectionsAtOnce) {
     const count = Math.min(k + reflectionsAtOnce, n) - 1
-    const block = reflectors.slice(k, count + 1).map((v) => {
+    // A matrix that is diagonal already has none.
+    const block = reflectors.slice(k, count + 1).flatMap((v) => {
+      if (!v) return []
       const padded = new Float64Array(count)
-      if (v) padded.set(v)
-      return padded
+      padded.set(v)
+      return [padded]
     })
     reflectRows(rows, { start: 0, width: n, count }, block)
   }

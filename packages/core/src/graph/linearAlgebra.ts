@@ -55,8 +55,9 @@ export function orthogonalFactor(a: Numbers, n: number): Float64Array {
     for (let k = start; k < end; k++) {
       const found = reflectorOf(columns.subarray(k * n + k, (k + 1) * n), 0)
       signs[k] = (found ? found.alpha : columns[k * n + k]!) < 0 ? -1 : 1
+      if (!found) continue
       const v = new Float64Array(n - start)
-      if (found) v.set(found.v, k - start)
+      v.set(found.v, k - start)
       vectors.push(v)
       reflectRows(columns, { start: (k + 1) * n + start, width: n, count: end - k - 1 }, [v])
     }

@@ -1,7 +1,12 @@
 import { writeCheckpoint, type CheckpointState, type NamedTensor, type OrtTensor } from '@induced-metric/onnx'
-import { optimizerState } from '@induced-metric/onnx/adapter'
+import {
+  concatenateParts,
+  optimizerState,
+  bufferParts,
+  scatterParts,
+  sizeOfParts,
+} from '@induced-metric/onnx/adapter'
 import { createOrtTensor } from '../ort/ort.js'
-import { concatenated, partsOf, scatter, sizeOfParts } from '../session/parameterBuffer.js'
 import type { GpuSetup } from './setUp.js'
 import { readParameters, type DeviceParameter } from './parameters.js'
 
@@ -23,7 +28,7 @@ export class GpuContents {
   }
 
   async contiguous(trainableOnly: boolean): Promise<OrtTensor> {
-    const all = concatenated(this.#parts(await this.parameters(), trainableOnly))
+    const all = concatenateParts(this.#parts(await this.parameters(), trainableOnly))
     const type = all instanceof Float64Array ? 'float64' : 'float32'
     return createOrtTensor(this.#setup.runtime.ort, type, all, [all.length])
   }
@@ -33,7 +38,7 @@ export class GpuContents {
     const { parameters, buffers } = this.#setup
     // Into copies: the bytes may be too few, and the values before are the caller's.
     const copies = parameters.map((parameter) => ({ ...parameter, data: parameter.data.slice() }))
-    scatter(this.#parts(copies, trainableOnly), bytes, `${trainableOnly ? 'trainable ' : ''}parameters`)
+    scatterParts(this.#parts(copies, trainableOnly), bytes, `${trainableOnly ? 'trainable ' : ''}parameters`)
     copies.forEach(({ data, trainable }, index) => {
       const parameter = parameters[index]!
       if (trainableOnly && !trainable) return
@@ -68,6 +73,6 @@ export class GpuContents {
 
   #parts(parameters: readonly (NamedTensor & Pick<DeviceParameter, 'trainable'>)[], trainableOnly: boolean) {
     const chosen = parameters.filter(({ trainable }) => trainable || !trainableOnly)
-    return partsOf(chosen, this.#setup.order)
+    return bufferParts(chosen, this.#setup.order)
   }
 }

@@ -1,8 +1,13 @@
 import { checkOptions } from '@induced-metric/core/adapter'
 import type { CheckpointState, NamedTensor, OrtTensor } from '@induced-metric/onnx'
-import { optimizerState } from '@induced-metric/onnx/adapter'
+import {
+  concatenateParts,
+  optimizerState,
+  bufferParts,
+  scatterParts,
+  sizeOfParts,
+} from '@induced-metric/onnx/adapter'
 import { createOrtTensor } from '../ort/ort.js'
-import { concatenated, partsOf, scatter, sizeOfParts } from './parameterBuffer.js'
 import type { SessionSetup } from './setUp.js'
 
 /** A parameter or a gradient. */
@@ -51,7 +56,7 @@ export function sessionContents({
     ...frozen.map((tensor) => ({ ...tensor, trainable: false })),
   ]
   const parts = (trainableOnly: boolean) =>
-    partsOf(
+    bufferParts(
       parameters().filter(({ trainable }) => trainable || !trainableOnly),
       model.graph.input.map(({ name }) => name),
     )
@@ -59,12 +64,12 @@ export function sessionContents({
     parameters,
     size: (trainableOnly) => sizeOfParts(parts(trainableOnly)),
     contiguous(trainableOnly) {
-      const all = concatenated(parts(trainableOnly))
+      const all = concatenateParts(parts(trainableOnly))
       const type = all instanceof Float64Array ? 'float64' : 'float32'
       return createOrtTensor(runtime.ort, type, all, [all.length])
     },
     load(buffer, trainableOnly) {
-      scatter(parts(trainableOnly), buffer, `${trainableOnly ? 'trainable ' : ''}parameters`)
+      scatterParts(parts(trainableOnly), buffer, `${trainableOnly ? 'trainable ' : ''}parameters`)
     },
     checkpoint(includeOptimizerState) {
       const base = {

@@ -1,7 +1,7 @@
 import type { TypedArray } from '@induced-metric/core'
 import { shapeError, unsupported } from '@induced-metric/core/adapter'
-import { dataType, elementTypeOf } from '@induced-metric/onnx/proto'
-import type { NamedTensor } from '@induced-metric/onnx'
+import { dataType, elementTypeOf } from '../proto/dataType.js'
+import type { NamedTensor } from '../proto/tensorData.js'
 
 // All parameters in one array, the form that federated learning exchanges.
 
@@ -14,7 +14,7 @@ export type Parts = readonly { readonly data: TypedArray }[]
  * @param order the names of the inputs
  * @throws ERR_NOT_SUPPORTED if they are not all of one type, float32 or float64
  */
-export function partsOf(parameters: readonly NamedTensor[], order: readonly string[]): Parts {
+export function bufferParts(parameters: readonly NamedTensor[], order: readonly string[]): Parts {
   const places = new Map(order.map((name, i) => [name, i]))
   const place = ({ name }: NamedTensor): number => places.get(name) ?? Infinity
   const parts = [...parameters].sort((a, b) => place(a) - place(b))
@@ -35,7 +35,7 @@ export function sizeOfParts(parts: Parts): number {
 }
 
 /** Copies all values into one array, one parameter after the other. */
-export function concatenated(parts: Parts): TypedArray {
+export function concatenateParts(parts: Parts): TypedArray {
   const size = sizeOfParts(parts)
   const all = parts[0]?.data instanceof Float64Array ? new Float64Array(size) : new Float32Array(size)
   let offset = 0
@@ -47,12 +47,12 @@ export function concatenated(parts: Parts): TypedArray {
 }
 
 /**
- * Sets all values from the bytes of an array such as {@link concatenated} returns.
+ * Sets all values from the bytes of an array such as {@link concatenateParts} returns.
  *
  * @param what names the parameters in errors
  * @throws ERR_SHAPE for more or fewer bytes; nothing has changed then
  */
-export function scatter(parts: Parts, buffer: Uint8Array, what: string): void {
+export function scatterParts(parts: Parts, buffer: Uint8Array, what: string): void {
   const length = parts.reduce((total, { data }) => total + data.byteLength, 0)
   if (!(buffer instanceof Uint8Array) || buffer.byteLength !== length) {
     const given = buffer instanceof Uint8Array ? `${buffer.byteLength} bytes` : typeof buffer

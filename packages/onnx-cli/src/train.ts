@@ -233,7 +233,9 @@ function checkStart(
 ): void {
   if (!properties.has(stepsKey)) return
   for (const [key, digest] of Object.entries(start)) {
-    if (properties.get(prefix + key) === digest) continue
+    const started = properties.get(prefix + key)
+    // An earlier version stored none.
+    if (started === undefined || started === digest) continue
     throw new UsageError(
       `the training in ${path} was started from another ${key.replace('-', ' ')} than ${folder} has now: put that back, or ` +
         'start again with --restart',

@@ -6,8 +6,9 @@ import { fileURLToPath } from 'node:url'
 import { adam, inducedMetric, sgd } from '@induced-metric/core'
 import * as ort from 'onnxruntime-node'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { readCheckpointFile } from '@induced-metric/onnx'
+import { readCheckpointFile, writeCheckpointFile } from '@induced-metric/onnx'
 import { main } from '../src/main.js'
+import { trainingFile } from '../src/trainingFile.js'
 import { mlp } from '@induced-metric/onnx/models'
 import {
   createNode,
@@ -567,6 +568,25 @@ describe('train', () => {
     const { code, err } = await run(['train', folder, '--data', wrong])
     expect(code).toBe(1)
     expect(err).toMatch(/holds the label 7 .*generate --ignore-index N$/m)
+  })
+
+  it('goes on with a training of an earlier version, which did not store what it started from', async () => {
+    const made = join(root, 'earlier')
+    await mkdir(made)
+    for (const name of await readdir(folder)) await copyFile(join(folder, name), join(made, name))
+    const command = ['train', made, '--data', data]
+    expect((await run([...command, '--restart'])).code).toBe(0)
+    const path = join(made, trainingFile)
+    const state = await readCheckpointFile(path)
+    const properties = new Map(
+      [...state.properties].filter(([key]) => !/\.(?:training-model|checkpoint)$/.test(key)),
+    )
+    expect(properties.size).toBe(state.properties.size - 2)
+    await writeCheckpointFile(path, { ...state, properties })
+    expect(await run(command)).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(/nothing to do/) as string,
+    })
   })
 
   it('does not go on from artifacts that were generated again, with other values of the same shapes', async () => {

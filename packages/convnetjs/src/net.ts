@@ -68,7 +68,7 @@ export function checkPattern({ layers }: Net, x: unknown): void {
   const takes = `the net takes a convnetjs.Vol of ${columns} × ${rows} × ${depth}`
   if (w?.length === undefined) {
     throw shapeError(
-      `${takes}, as new convnetjs.Vol([…]) makes of a list of ${depth} numbers; given ${show(x)}`,
+      `${takes}, as new convnetjs.Vol(${columns}, ${rows}, ${depth}) makes one, with the numbers in its w; given ${show(x)}`,
     )
   }
   const fits = given.sx === columns && given.sy === rows && given.depth === depth

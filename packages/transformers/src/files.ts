@@ -23,7 +23,7 @@ export function folderFiles(folder: string): WritableModelFiles {
   return {
     name: folder,
     async read(path) {
-      const { readFile } = await importNode<typeof import('node:fs/promises')>('node:fs/promises')
+      const { readFile } = await importNode('node:fs/promises')
       try {
         return new Uint8Array(await readFile(`${folder}/${path}`))
       } catch (error) {
@@ -32,7 +32,7 @@ export function folderFiles(folder: string): WritableModelFiles {
       }
     },
     async write(path, content) {
-      const { mkdir } = await importNode<typeof import('node:fs/promises')>('node:fs/promises')
+      const { mkdir } = await importNode('node:fs/promises')
       const target = `${folder}/${path}`
       await mkdir(target.slice(0, target.lastIndexOf('/')), { recursive: true })
       await writeFileAtomically(target, content)

@@ -29,8 +29,8 @@ async function write(
   artifacts: Parameters<typeof writeArtifacts>[1],
   prefix: string,
 ): Promise<readonly string[]> {
-  const { mkdir } = await importNode<typeof import('node:fs/promises')>('node:fs/promises')
-  const paths = await importNode<typeof import('node:path')>('node:path')
+  const { mkdir } = await importNode('node:fs/promises')
+  const paths = await importNode('node:path')
   const path = (name: string): string => paths.join(folder, `${prefix}${name}`)
   await mkdir(folder, { recursive: true })
   const checkpoint = path('checkpoint')

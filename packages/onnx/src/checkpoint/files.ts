@@ -44,8 +44,8 @@ export function readCheckpointFile(path: string): Promise<CheckpointState> {
 }
 
 async function readFrom(path: string): Promise<CheckpointState> {
-  const { stat } = await importNode<typeof import('node:fs/promises')>('node:fs/promises')
-  const paths = await importNode<typeof import('node:path')>('node:path')
+  const { stat } = await importNode('node:fs/promises')
+  const paths = await importNode('node:path')
   const found = await stat(path).catch(() => undefined)
   if (!found) throw checkpointError(`there is no checkpoint at ${path}`)
   if (found.isDirectory()) return readFolder(path)
@@ -112,7 +112,7 @@ export function recoverCheckpointFile(path: string): Promise<void> {
     'ERR_CHECKPOINT',
     `the leftovers of the checkpoint at ${show(path)} cannot be removed`,
     async () => {
-      const { rm } = await importNode<typeof import('node:fs/promises')>('node:fs/promises')
+      const { rm } = await importNode('node:fs/promises')
       await placeData(path)
       for (const file of [...(await leftovers(path)), ...(await leftovers(dataPath(path)))]) await rm(file)
     },
@@ -121,7 +121,7 @@ export function recoverCheckpointFile(path: string): Promise<void> {
 
 /** Renames the data of a checkpoint to their final name, if they do not have it. */
 async function placeData(path: string): Promise<void> {
-  const { existsSync } = await importNode<typeof import('node:fs')>('node:fs')
+  const { existsSync } = await importNode('node:fs')
   if ((await leftovers(dataPath(path))).length === 0) return
   const early = await readBytes(path)
     .then((bytes) => earlyData(path, bytes))
@@ -130,7 +130,7 @@ async function placeData(path: string): Promise<void> {
 }
 
 async function readBytes(path: string): Promise<Uint8Array> {
-  const { readFile } = await importNode<typeof import('node:fs/promises')>('node:fs/promises')
+  const { readFile } = await importNode('node:fs/promises')
   try {
     return await readFile(path)
   } catch (error) {
@@ -139,8 +139,7 @@ async function readBytes(path: string): Promise<Uint8Array> {
 }
 
 async function readWithExternalData(path: string): Promise<CheckpointState> {
-  const { closeSync, existsSync, fstatSync, openSync, readSync, statSync } =
-    await importNode<typeof import('node:fs')>('node:fs')
+  const { closeSync, existsSync, fstatSync, openSync, readSync, statSync } = await importNode('node:fs')
   const bytes = await readBytes(path)
   const early = earlyData(path, bytes)
   const beside = early !== undefined && existsSync(early) ? early : dataPath(path)
@@ -194,8 +193,8 @@ function sequenceName(name: string): Contents | undefined {
 }
 
 async function readFolder(folder: string): Promise<CheckpointState> {
-  const { readdir } = await importNode<typeof import('node:fs/promises')>('node:fs/promises')
-  const paths = await importNode<typeof import('node:path')>('node:path')
+  const { readdir } = await importNode('node:fs/promises')
+  const paths = await importNode('node:path')
   const parameters: Record<'paramtrain' | 'paramfrozen', readonly NamedTensor[]> = {
     paramtrain: [],
     paramfrozen: [],

@@ -83,8 +83,8 @@ async function write(
   externalData: boolean,
   renamed: Renamed,
 ): Promise<Uint8Array> {
-  const { rm } = await importNode<typeof import('node:fs/promises')>('node:fs/promises')
-  const paths = await importNode<typeof import('node:path')>('node:path')
+  const { rm } = await importNode('node:fs/promises')
+  const paths = await importNode('node:path')
   const { model, external } = exportModel(evalModel, parameters, outputNames, {
     externalName: externalData ? `${paths.basename(path)}.data` : undefined,
     renamed,

@@ -13,10 +13,10 @@ const mostAtOnce = 2 ** 30
  */
 export function externalDataBeside(model: string | URL): ExternalData {
   return async (location, offset, length) => {
-    const { constants } = await importNode<typeof import('node:fs')>('node:fs')
-    const { lstat, open, realpath } = await importNode<typeof import('node:fs/promises')>('node:fs/promises')
-    const paths = await importNode<typeof import('node:path')>('node:path')
-    const { fileURLToPath } = await importNode<typeof import('node:url')>('node:url')
+    const { constants } = await importNode('node:fs')
+    const { lstat, open, realpath } = await importNode('node:fs/promises')
+    const paths = await importNode('node:path')
+    const { fileURLToPath } = await importNode('node:url')
     const path = typeof model === 'string' ? model : fileURLToPath(model)
     const folder = paths.dirname(path)
     const attempt = async <T>(action: Promise<T>): Promise<T> =>

@@ -45,7 +45,7 @@ export function temporaryName(path: string, tag: string): string {
 
 /** Writes a new file and syncs it to the disk. If that fails, the file is removed. */
 export async function writeTemporary(temporary: string, parts: Parts): Promise<void> {
-  const { open } = await importNode<typeof import('node:fs/promises')>('node:fs/promises')
+  const { open } = await importNode('node:fs/promises')
   const file = await open(temporary, 'wx')
   try {
     try {
@@ -66,8 +66,8 @@ export async function writeTemporary(temporary: string, parts: Parts): Promise<v
 
 /** Renames a temporary file to its final name, and syncs the name to the disk, too. */
 export async function moveTemporary(temporary: string, path: string): Promise<void> {
-  const { open, rename } = await importNode<typeof import('node:fs/promises')>('node:fs/promises')
-  const paths = await importNode<typeof import('node:path')>('node:path')
+  const { open, rename } = await importNode('node:fs/promises')
+  const paths = await importNode('node:path')
   await rename(temporary, path)
   // The new name is stored in the folder. Windows cannot sync a folder, and need not.
   const folder = await open(paths.dirname(path), 'r').catch(() => undefined)
@@ -77,15 +77,15 @@ export async function moveTemporary(temporary: string, path: string): Promise<vo
 
 /** Removes a temporary file, and throws the error that made it useless. */
 export async function discard(temporary: string, error: unknown): Promise<never> {
-  const { unlink } = await importNode<typeof import('node:fs/promises')>('node:fs/promises')
+  const { unlink } = await importNode('node:fs/promises')
   await unlink(temporary).catch(() => {})
   throw error
 }
 
 /** The temporary files of a path that killed processes have left behind. */
 export async function leftovers(path: string): Promise<readonly string[]> {
-  const { readdir } = await importNode<typeof import('node:fs/promises')>('node:fs/promises')
-  const paths = await importNode<typeof import('node:path')>('node:path')
+  const { readdir } = await importNode('node:fs/promises')
+  const paths = await importNode('node:path')
   const [folder, start] = [paths.dirname(path), `${paths.basename(path)}.`]
   const isMine = (name: string): boolean =>
     name.startsWith(start) && name.endsWith(suffix) && isTag(name.slice(start.length, -suffix.length))

@@ -25,7 +25,7 @@ export async function readArtifact(artifact: Artifact, what: string, code: Error
       if (!response.ok) throw new Error(`HTTP status ${response.status}`)
       return new Uint8Array(await response.arrayBuffer())
     }
-    const { readFile } = await importNode<typeof import('node:fs/promises')>('node:fs/promises')
+    const { readFile } = await importNode('node:fs/promises')
     return await readFile(artifact)
   } catch (error) {
     throw coded(code, `${what} cannot be read from ${String(artifact)}`, error)

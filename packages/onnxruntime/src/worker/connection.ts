@@ -88,7 +88,7 @@ function releasedError(): InducedMetricError {
 
 async function openWorker({ message, failed }: Listener): Promise<WorkerHandle> {
   if (typeof process === 'object' && process.versions?.node !== undefined) {
-    const threads = await importNode<typeof import('node:worker_threads')>('node:worker_threads')
+    const threads = await importNode('node:worker_threads')
     // Bundlers for pages would copy a file that they see beside import.meta.url.
     const here = import.meta.url
     const worker = new threads.Worker(new URL('./thread.js', here))

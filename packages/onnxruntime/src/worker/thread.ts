@@ -43,7 +43,7 @@ interface Port {
 }
 
 async function openNodePort(): Promise<Port> {
-  const { parentPort } = await importNode<typeof import('node:worker_threads')>('node:worker_threads')
+  const { parentPort } = await importNode('node:worker_threads')
   if (!parentPort) throw unsupported('this module runs in a worker thread')
   return {
     postMessage: (message, transfer) => parentPort.postMessage(message, [...transfer]),

@@ -16,7 +16,13 @@ export {
   restoredState,
   restoreOptimizer,
 } from './checkpoint/optimizerState.js'
-export { bufferParts, concatenateParts, scatterParts, sizeOfParts } from './checkpoint/parameterBuffer.js'
+export {
+  bufferParts,
+  concatenateParts,
+  scatterParts,
+  sizeOfParts,
+  type BufferParts,
+} from './checkpoint/parameterBuffer.js'
 export { exportTrained, type ExportOptions } from './export/file.js'
 export { allocated, coded, codedAs, reasonOf } from './errors.js'
 export { importNode } from './node.js'

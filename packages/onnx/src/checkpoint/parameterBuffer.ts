@@ -6,7 +6,7 @@ import type { NamedTensor } from '../proto/tensorData.js'
 // All parameters in one array, the form that federated learning exchanges.
 
 /** Parameters of one type, whose values fit into one array. */
-export type Parts = readonly { readonly data: TypedArray }[]
+export type BufferParts = readonly { readonly data: TypedArray }[]
 
 /**
  * The parameters that go into one array, in the order of a model's inputs.
@@ -14,7 +14,7 @@ export type Parts = readonly { readonly data: TypedArray }[]
  * @param order the names of the inputs
  * @throws ERR_NOT_SUPPORTED if they are not all of one type, float32 or float64
  */
-export function bufferParts(parameters: readonly NamedTensor[], order: readonly string[]): Parts {
+export function bufferParts(parameters: readonly NamedTensor[], order: readonly string[]): BufferParts {
   const places = new Map(order.map((name, i) => [name, i]))
   const place = ({ name }: NamedTensor): number => places.get(name) ?? Infinity
   const parts = [...parameters].sort((a, b) => place(a) - place(b))
@@ -22,7 +22,7 @@ export function bufferParts(parameters: readonly NamedTensor[], order: readonly 
     ({ dataType: type }) =>
       type !== parts[0]!.dataType || (type !== dataType.float && type !== dataType.double),
   )
-  if (other === undefined) return parts as readonly NamedTensor[] as Parts
+  if (other === undefined) return parts as readonly NamedTensor[] as BufferParts
   throw unsupported(
     `parameters of more than one element type, or of ${elementTypeOf(other.dataType).name}, do not fit into one tensor ` +
       `(${JSON.stringify(other.name)}); read them from session.parameters`,
@@ -30,12 +30,12 @@ export function bufferParts(parameters: readonly NamedTensor[], order: readonly 
 }
 
 /** The number of scalars in parameters. */
-export function sizeOfParts(parts: Parts): number {
+export function sizeOfParts(parts: BufferParts): number {
   return parts.reduce((total, { data }) => total + data.length, 0)
 }
 
 /** Copies all values into one array, one parameter after the other. */
-export function concatenateParts(parts: Parts): TypedArray {
+export function concatenateParts(parts: BufferParts): TypedArray {
   const size = sizeOfParts(parts)
   const all = parts[0]?.data instanceof Float64Array ? new Float64Array(size) : new Float32Array(size)
   let offset = 0
@@ -49,15 +49,15 @@ export function concatenateParts(parts: Parts): TypedArray {
 /**
  * Sets all values from the bytes of an array such as {@link concatenateParts} returns.
  *
- * @param what names the parameters in errors
+ * @param trainableOnly whether the parts are the trainable parameters, for errors
  * @throws ERR_SHAPE for more or fewer bytes; nothing has changed then
  */
-export function scatterParts(parts: Parts, buffer: Uint8Array, what: string): void {
+export function scatterParts(parts: BufferParts, buffer: Uint8Array, trainableOnly: boolean): void {
   const length = parts.reduce((total, { data }) => total + data.byteLength, 0)
   if (!(buffer instanceof Uint8Array) || buffer.byteLength !== length) {
     const given = buffer instanceof Uint8Array ? `${buffer.byteLength} bytes` : typeof buffer
     throw shapeError(
-      `loadParametersBuffer takes ${length} bytes, one Uint8Array over the values of all ${what}, given ${given}`,
+      `loadParametersBuffer takes ${length} bytes, one Uint8Array over the values of all ${trainableOnly ? 'trainable ' : ''}parameters, given ${given}`,
     )
   }
   let offset = 0

@@ -1,12 +1,6 @@
 import { writeCheckpoint, type CheckpointState, type NamedTensor, type OrtTensor } from '@induced-metric/onnx'
-import {
-  concatenateParts,
-  optimizerState,
-  bufferParts,
-  scatterParts,
-  sizeOfParts,
-} from '@induced-metric/onnx/adapter'
-import { createOrtTensor } from '../ort/ort.js'
+import { bufferParts, optimizerState, scatterParts, sizeOfParts } from '@induced-metric/onnx/adapter'
+import { contiguousTensor } from '../session/contents.js'
 import type { GpuSetup } from './setUp.js'
 import { readParameters, type DeviceParameter } from './parameters.js'
 
@@ -28,9 +22,7 @@ export class GpuContents {
   }
 
   async contiguous(trainableOnly: boolean): Promise<OrtTensor> {
-    const all = concatenateParts(this.#parts(await this.parameters(), trainableOnly))
-    const type = all instanceof Float64Array ? 'float64' : 'float32'
-    return createOrtTensor(this.#setup.runtime.ort, type, all, [all.length])
+    return contiguousTensor(this.#setup.runtime.ort, this.#parts(await this.parameters(), trainableOnly))
   }
 
   /** Sets all parameters from the bytes of such a tensor. */
@@ -38,7 +30,7 @@ export class GpuContents {
     const { parameters, buffers } = this.#setup
     // Into copies: the bytes may be too few, and the values before are the caller's.
     const copies = parameters.map((parameter) => ({ ...parameter, data: parameter.data.slice() }))
-    scatterParts(this.#parts(copies, trainableOnly), bytes, `${trainableOnly ? 'trainable ' : ''}parameters`)
+    scatterParts(this.#parts(copies, trainableOnly), bytes, trainableOnly)
     copies.forEach(({ data, trainable }, index) => {
       const parameter = parameters[index]!
       if (trainableOnly && !trainable) return

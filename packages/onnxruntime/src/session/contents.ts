@@ -1,11 +1,12 @@
 import { checkOptions } from '@induced-metric/core/adapter'
-import type { CheckpointState, NamedTensor, OrtTensor } from '@induced-metric/onnx'
+import type { CheckpointState, NamedTensor, Ort, OrtTensor } from '@induced-metric/onnx'
 import {
+  bufferParts,
   concatenateParts,
   optimizerState,
-  bufferParts,
   scatterParts,
   sizeOfParts,
+  type BufferParts,
 } from '@induced-metric/onnx/adapter'
 import { createOrtTensor } from '../ort/ort.js'
 import type { SessionSetup } from './setUp.js'
@@ -63,14 +64,8 @@ export function sessionContents({
   return {
     parameters,
     size: (trainableOnly) => sizeOfParts(parts(trainableOnly)),
-    contiguous(trainableOnly) {
-      const all = concatenateParts(parts(trainableOnly))
-      const type = all instanceof Float64Array ? 'float64' : 'float32'
-      return createOrtTensor(runtime.ort, type, all, [all.length])
-    },
-    load(buffer, trainableOnly) {
-      scatterParts(parts(trainableOnly), buffer, `${trainableOnly ? 'trainable ' : ''}parameters`)
-    },
+    contiguous: (trainableOnly) => contiguousTensor(runtime.ort, parts(trainableOnly)),
+    load: (buffer, trainableOnly) => scatterParts(parts(trainableOnly), buffer, trainableOnly),
     checkpoint(includeOptimizerState) {
       const base = {
         trainable: parameters().filter(({ trainable }) => trainable),
@@ -83,6 +78,13 @@ export function sessionContents({
       return { ...base, ...state, properties: new Map([...properties, ...state.properties]) }
     },
   }
+}
+
+/** A copy of parameters in one tensor. */
+export function contiguousTensor(ort: Ort, parts: BufferParts): OrtTensor {
+  const all = concatenateParts(parts)
+  const type = all instanceof Float64Array ? 'float64' : 'float32'
+  return createOrtTensor(ort, type, all, [all.length])
 }
 
 /** The options of what saves a session. */

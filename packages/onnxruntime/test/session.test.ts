@@ -237,6 +237,10 @@ describe('TrainingSession', () => {
     const before = values(session)
     const inside = await session.withEvaluationWeights(() => session.exportModelForInference(['scores']))
     const asked = await session.exportModelForInference(['scores'], { evaluationWeights: true })
+    const wrong = { evaluationWeights: 'no' as never }
+    await expect(session.exportModelForInference(['scores'], wrong)).rejects.toThrow(
+      /ERR_OPTION.*evaluationWeights/,
+    )
     expect(asked).toEqual(inside)
     expect(asked).not.toEqual(await session.exportModelForInference(['scores']))
     expect(values(session)).toEqual(before)

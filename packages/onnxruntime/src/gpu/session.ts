@@ -237,12 +237,12 @@ class DeviceTrainingSession implements GpuSession {
   }
 
   exportModelForInference(outputNames: readonly string[], options: ExportOptions = {}): Promise<Uint8Array> {
-    const { evaluationWeights = false, ...rest } = options
+    const { evaluationWeights = false } = options
     const write = async () => {
       this.#evaluation('exportModelForInference')
       const tensors = await this.#contents.parameters()
       const parameters = new Map(tensors.map((tensor) => [tensor.name, tensor]))
-      return exportTrained(this.#setup.evalModel!, parameters, outputNames, rest)
+      return exportTrained(this.#setup.evalModel!, parameters, outputNames, options)
     }
     return this.#run(() => (evaluationWeights ? this.#setup.optimizer.withEvaluationWeights(write) : write()))
   }

@@ -315,12 +315,12 @@ export class TrainingSession {
    * @throws ERR_OPTION for a value that the eval model does not have, a new name that is taken, or if the session has no eval model
    */
   exportModelForInference(outputNames: readonly string[], options: ExportOptions = {}): Promise<Uint8Array> {
-    const { evaluationWeights = false, ...rest } = options
+    const { evaluationWeights = false } = options
     const write = () => {
       const { evalModel } = this.#runtime
       if (evalModel === undefined) throw noEvalModel('exportModelForInference')
       const parameters = new Map(this.#contents.parameters().map((tensor) => [tensor.name, tensor]))
-      return exportTrained(evalModel, parameters, outputNames, rest)
+      return exportTrained(evalModel, parameters, outputNames, options)
     }
     return this.#enqueue(() => (evaluationWeights ? this.#optimizer.withEvaluationWeights(write) : write()))
   }
